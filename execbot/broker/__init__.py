@@ -1,0 +1,1 @@
+"""The broker: the port every room talks to (`port`), and its Alpaca adapter."""

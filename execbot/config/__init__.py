@@ -1,0 +1,1 @@
+"""`trading.yaml` and the environment become one validated `Settings`."""

@@ -1,0 +1,255 @@
+"""Account, position, clock, calendar day and asset as the broker reports them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from execbot.model.enums import AssetClass, PositionSide
+from execbot.model.numbers import ZERO, maybe_decimal
+from execbot.model.times import parse_time
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """GET /v2/account. Fields that Alpaca no longer sends are None, never an error."""
+
+    id: str
+    account_number: str
+    status: str
+    currency: str
+    cash: Decimal | None
+    equity: Decimal | None
+    last_equity: Decimal | None
+    buying_power: Decimal | None
+    non_marginable_buying_power: Decimal | None
+    regt_buying_power: Decimal | None
+    long_market_value: Decimal | None
+    short_market_value: Decimal | None
+    initial_margin: Decimal | None
+    maintenance_margin: Decimal | None
+    multiplier: Decimal | None
+    daytrading_buying_power: Decimal | None
+    daytrade_count: int | None
+    pattern_day_trader: bool | None
+    shorting_enabled: bool
+    trading_blocked: bool
+    account_blocked: bool
+    transfers_blocked: bool
+    trade_suspended_by_user: bool
+    crypto_status: str | None
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def from_wire(cls, data: Mapping[str, Any]) -> Account:
+        count = data.get("daytrade_count")
+        return cls(
+            id=str(data.get("id") or ""),
+            account_number=str(data.get("account_number") or ""),
+            status=str(data.get("status") or ""),
+            currency=str(data.get("currency") or "USD"),
+            daytrade_count=int(count) if isinstance(count, int | str) and str(count) else None,
+            pattern_day_trader=data.get("pattern_day_trader"),
+            shorting_enabled=bool(data.get("shorting_enabled", True)),
+            trading_blocked=bool(data.get("trading_blocked")),
+            account_blocked=bool(data.get("account_blocked")),
+            transfers_blocked=bool(data.get("transfers_blocked")),
+            trade_suspended_by_user=bool(data.get("trade_suspended_by_user")),
+            crypto_status=data.get("crypto_status"),
+            raw=data,
+            **{name: maybe_decimal(data.get(name)) for name in _ACCOUNT_DECIMALS},
+        )
+
+
+_ACCOUNT_DECIMALS = (
+    "cash",
+    "equity",
+    "last_equity",
+    "buying_power",
+    "non_marginable_buying_power",
+    "regt_buying_power",
+    "long_market_value",
+    "short_market_value",
+    "initial_margin",
+    "maintenance_margin",
+    "multiplier",
+    "daytrading_buying_power",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """One open position. `qty` is SIGNED: negative for a short."""
+
+    symbol: str
+    qty: Decimal
+    avg_entry_price: Decimal | None = None
+    asset_class: str = AssetClass.US_EQUITY
+    qty_available: Decimal | None = None
+    current_price: Decimal | None = None
+    market_value: Decimal | None = None
+    cost_basis: Decimal | None = None
+    unrealized_pl: Decimal | None = None
+    unrealized_plpc: Decimal | None = None
+    lastday_price: Decimal | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def from_wire(cls, data: Mapping[str, Any]) -> Position:
+        qty = maybe_decimal(data.get("qty")) or ZERO
+        if data.get("side") == PositionSide.SHORT and qty > 0:
+            qty = -qty
+        return cls(
+            symbol=str(data.get("symbol") or ""),
+            qty=qty,
+            asset_class=str(data.get("asset_class") or AssetClass.US_EQUITY),
+            raw=data,
+            **{name: maybe_decimal(data.get(name)) for name in _POSITION_DECIMALS},
+        )
+
+    @property
+    def side(self) -> PositionSide:
+        return PositionSide.SHORT if self.qty < 0 else PositionSide.LONG
+
+
+_POSITION_DECIMALS = (
+    "avg_entry_price",
+    "qty_available",
+    "current_price",
+    "market_value",
+    "cost_basis",
+    "unrealized_pl",
+    "unrealized_plpc",
+    "lastday_price",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """GET /v2/clock: the broker's own word on whether the regular session is open."""
+
+    timestamp: datetime | None
+    is_open: bool
+    next_open: datetime | None
+    next_close: datetime | None
+
+    @classmethod
+    def from_wire(cls, data: Mapping[str, Any]) -> Clock:
+        return cls(
+            timestamp=parse_time(data.get("timestamp")),
+            is_open=bool(data.get("is_open")),
+            next_open=parse_time(data.get("next_open")),
+            next_close=parse_time(data.get("next_close")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarDay:
+    """One trading day; times are New York wall time as `HH:MM` text, as Alpaca sends them."""
+
+    date: str
+    open: str
+    close: str
+    session_open: str | None = None
+    session_close: str | None = None
+
+    @classmethod
+    def from_wire(cls, data: Mapping[str, Any]) -> CalendarDay:
+        return cls(
+            date=str(data.get("date") or ""),
+            open=str(data.get("open") or ""),
+            close=str(data.get("close") or ""),
+            session_open=data.get("session_open"),
+            session_close=data.get("session_close"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    id: str
+    symbol: str
+    name: str
+    asset_class: str
+    exchange: str
+    status: str
+    tradable: bool
+    marginable: bool
+    shortable: bool
+    easy_to_borrow: bool
+    fractionable: bool
+    attributes: tuple[str, ...] = ()
+    min_order_size: Decimal | None = None
+    min_trade_increment: Decimal | None = None
+    price_increment: Decimal | None = None
+    maintenance_margin_requirement: Decimal | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def from_wire(cls, data: Mapping[str, Any]) -> Asset:
+        """`borrow_status` replaced `easy_to_borrow` in June 2026: either one is read."""
+        borrow = data.get("borrow_status")
+        easy = borrow == "easy_to_borrow" if borrow else bool(data.get("easy_to_borrow"))
+        return cls(
+            id=str(data.get("id") or ""),
+            symbol=str(data.get("symbol") or ""),
+            name=str(data.get("name") or ""),
+            asset_class=str(data.get("class") or data.get("asset_class") or "us_equity"),
+            exchange=str(data.get("exchange") or ""),
+            status=str(data.get("status") or ""),
+            tradable=bool(data.get("tradable")),
+            marginable=bool(data.get("marginable")),
+            shortable=bool(data.get("shortable")),
+            easy_to_borrow=easy,
+            fractionable=bool(data.get("fractionable")),
+            attributes=tuple(data.get("attributes") or ()),
+            min_order_size=maybe_decimal(data.get("min_order_size")),
+            min_trade_increment=maybe_decimal(data.get("min_trade_increment")),
+            price_increment=maybe_decimal(data.get("price_increment")),
+            maintenance_margin_requirement=maybe_decimal(
+                data.get("maintenance_margin_requirement")
+            ),
+            raw=data,
+        )
+
+    @property
+    def is_crypto(self) -> bool:
+        return self.asset_class == AssetClass.CRYPTO
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """One account activity row; FILL rows carry no execution_id and no client_order_id."""
+
+    id: str
+    activity_type: str
+    at: datetime | None
+    order_id: str | None = None
+    symbol: str | None = None
+    side: str | None = None
+    qty: Decimal | None = None
+    price: Decimal | None = None
+    cum_qty: Decimal | None = None
+    leaves_qty: Decimal | None = None
+    order_status: str | None = None
+    net_amount: Decimal | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def from_wire(cls, data: Mapping[str, Any]) -> Activity:
+        return cls(
+            id=str(data.get("id") or ""),
+            activity_type=str(data.get("activity_type") or ""),
+            at=parse_time(data.get("transaction_time") or data.get("date")),
+            order_id=data.get("order_id"),
+            symbol=data.get("symbol"),
+            side=data.get("side"),
+            order_status=data.get("order_status"),
+            raw=data,
+            **{
+                name: maybe_decimal(data.get(name))
+                for name in ("qty", "price", "cum_qty", "leaves_qty", "net_amount")
+            },
+        )

@@ -1,0 +1,183 @@
+"""Alpaca's words as enums, and the named sets that logic tests membership of.
+
+Statuses are open-ended on the wire: `OrderStatus.parse` maps a word it does not know to
+`UNKNOWN` instead of failing, and the raw word stays in the order's raw payload.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Side(StrEnum):
+    BUY = "buy"
+    SELL = "sell"
+
+    @property
+    def opposite(self) -> Side:
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+    @property
+    def sign(self) -> int:
+        """+1 for buy, -1 for sell: what a fill does to a signed position."""
+        return 1 if self is Side.BUY else -1
+
+
+class OrderType(StrEnum):
+    MARKET = "market"
+    LIMIT = "limit"
+    STOP = "stop"
+    STOP_LIMIT = "stop_limit"
+    TRAILING_STOP = "trailing_stop"
+
+
+class TimeInForce(StrEnum):
+    DAY = "day"
+    GTC = "gtc"
+    OPG = "opg"
+    CLS = "cls"
+    IOC = "ioc"
+    FOK = "fok"
+
+
+class OrderClass(StrEnum):
+    """`""` is what Alpaca sends for a simple order since July 2026; both mean the same."""
+
+    NONE = ""
+    SIMPLE = "simple"
+    BRACKET = "bracket"
+    OCO = "oco"
+    OTO = "oto"
+    MLEG = "mleg"
+
+
+class AssetClass(StrEnum):
+    US_EQUITY = "us_equity"
+    CRYPTO = "crypto"
+    US_OPTION = "us_option"
+
+
+class PositionSide(StrEnum):
+    LONG = "long"
+    SHORT = "short"
+
+
+class OrderStatus(StrEnum):
+    """The first group is ours, before or instead of the broker; the rest is Alpaca's."""
+
+    QUEUED = "queued"  # kept for the open; nothing was sent
+    PENDING = "pending"  # intent is durable; the POST may or may not have left
+    IN_DOUBT = "in_doubt"  # the POST left and its outcome is unknown
+    NEVER_SENT = "never_sent"  # proven absent at the broker after a quiet period
+    DENIED = "denied"  # refused by our own risk checks
+
+    PENDING_NEW = "pending_new"
+    NEW = "new"
+    ACCEPTED = "accepted"
+    ACCEPTED_FOR_BIDDING = "accepted_for_bidding"
+    PARTIALLY_FILLED = "partially_filled"
+    FILLED = "filled"
+    PENDING_CANCEL = "pending_cancel"
+    CANCELED = "canceled"
+    PENDING_REPLACE = "pending_replace"
+    REPLACED = "replaced"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    DONE_FOR_DAY = "done_for_day"
+    HELD = "held"
+    STOPPED = "stopped"
+    SUSPENDED = "suspended"
+    CALCULATED = "calculated"
+
+    UNKNOWN = "unknown"  # a word the broker added after this was written
+
+    @classmethod
+    def parse(cls, word: object) -> OrderStatus:
+        """Read a status from the wire; an unknown word is UNKNOWN, never an error."""
+        try:
+            return cls(str(word))
+        except ValueError:
+            return cls.UNKNOWN
+
+
+LOCAL_STATUSES = frozenset(
+    {
+        OrderStatus.QUEUED,
+        OrderStatus.PENDING,
+        OrderStatus.IN_DOUBT,
+        OrderStatus.NEVER_SENT,
+        OrderStatus.DENIED,
+    }
+)
+"""States the broker does not know of."""
+
+UNSETTLED_STATUSES = frozenset({OrderStatus.PENDING, OrderStatus.IN_DOUBT})
+"""An order may exist at the broker; only a look-up by client_order_id can tell."""
+
+TERMINAL_STATUSES = frozenset(
+    {
+        OrderStatus.FILLED,
+        OrderStatus.CANCELED,
+        OrderStatus.EXPIRED,
+        OrderStatus.REJECTED,
+        OrderStatus.REPLACED,
+        OrderStatus.NEVER_SENT,
+        OrderStatus.DENIED,
+    }
+)
+"""Nothing more is expected. A late fill is still booked (a cancel can lose the race)."""
+
+WORKING_STATUSES = frozenset(
+    set(OrderStatus) - TERMINAL_STATUSES - LOCAL_STATUSES - {OrderStatus.UNKNOWN}
+) | {OrderStatus.UNKNOWN}
+"""May still fill at the broker. UNKNOWN counts: assuming less would be unsafe."""
+
+OPEN_STATUSES = WORKING_STATUSES | UNSETTLED_STATUSES | {OrderStatus.QUEUED}
+"""Everything that may still become a position: what limits must count."""
+
+
+class Outcome(StrEnum):
+    """The one-word answer every command gives about an order (see docs/cli.md)."""
+
+    NOT_SENT = "not_sent"
+    ACCEPTED = "accepted"
+    FILLED = "filled"
+    PARTIALLY_FILLED = "partially_filled"
+    CANCELED = "canceled"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    QUEUED = "queued"
+    IN_DOUBT = "in_doubt"
+
+
+OUTCOME_OF: dict[OrderStatus, Outcome] = {
+    OrderStatus.QUEUED: Outcome.QUEUED,
+    OrderStatus.PENDING: Outcome.IN_DOUBT,
+    OrderStatus.IN_DOUBT: Outcome.IN_DOUBT,
+    OrderStatus.NEVER_SENT: Outcome.NOT_SENT,
+    OrderStatus.DENIED: Outcome.NOT_SENT,
+    OrderStatus.PARTIALLY_FILLED: Outcome.PARTIALLY_FILLED,
+    OrderStatus.FILLED: Outcome.FILLED,
+    OrderStatus.CANCELED: Outcome.CANCELED,
+    OrderStatus.REPLACED: Outcome.CANCELED,
+    OrderStatus.REJECTED: Outcome.REJECTED,
+    OrderStatus.EXPIRED: Outcome.EXPIRED,
+}
+"""Statuses not listed are working at the broker: `accepted`."""
+
+
+class ErrorCategory(StrEnum):
+    RETRYABLE = "retryable"
+    ADJUSTABLE = "adjustable"
+    FATAL = "fatal"
+    WAITING = "waiting"
+
+
+class EventSource(StrEnum):
+    """Who told us: kept with every event for the audit trail."""
+
+    LOCAL = "local"  # a decision or act of ours
+    REST = "rest"  # a reply or a snapshot
+    STREAM = "stream"  # a trade_updates frame
+    ACTIVITY = "activity"  # an account activity (FILL row)
+    RECONCILE = "reconcile"  # inferred while comparing both sides

@@ -1,0 +1,67 @@
+"""Decimals in and out: no float ever carries money, price or quantity."""
+
+from __future__ import annotations
+
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_UP, Decimal, InvalidOperation
+
+ZERO = Decimal(0)
+CENT = Decimal("0.01")
+SUB_DOLLAR_TICK = Decimal("0.0001")
+QTY_STEP = Decimal("0.000000001")
+"""Alpaca keeps quantities to nine decimals."""
+
+
+def to_decimal(value: object) -> Decimal:
+    """Read a number from text, int, Decimal or a JSON float (through its shortest text).
+
+    Raises ValueError for anything that is not a finite number.
+    """
+    if isinstance(value, Decimal):
+        number = value
+    else:
+        try:
+            number = Decimal(str(value).strip())
+        except InvalidOperation:
+            raise ValueError(f"not a number: {value!r}") from None
+    if not number.is_finite():
+        raise ValueError(f"not a finite number: {value!r}")
+    return number
+
+
+def maybe_decimal(value: object) -> Decimal | None:
+    """Like to_decimal, but None, empty and unreadable text are None (tolerant wire reading)."""
+    if value is None or value == "":
+        return None
+    try:
+        return to_decimal(value)
+    except ValueError:
+        return None
+
+
+def text(value: Decimal) -> str:
+    """Plain decimal text without exponent or trailing zeros: `10`, `0.5`, `186.42`."""
+    plain = format(value, "f")
+    if "." in plain:
+        plain = plain.rstrip("0").rstrip(".")
+    return "0" if plain in ("-0", "") else plain
+
+
+def maybe_text(value: Decimal | None) -> str | None:
+    return None if value is None else text(value)
+
+
+def tick_size(price: Decimal) -> Decimal:
+    """The equity price grid: cents from one dollar, hundredths of a cent below (SEC rule 612)."""
+    return CENT if price >= 1 else SUB_DOLLAR_TICK
+
+
+def round_down(value: Decimal, step: Decimal) -> Decimal:
+    return (value / step).to_integral_value(ROUND_DOWN) * step
+
+
+def round_up(value: Decimal, step: Decimal) -> Decimal:
+    return (value / step).to_integral_value(ROUND_UP) * step
+
+
+def round_nearest(value: Decimal, step: Decimal) -> Decimal:
+    return (value / step).to_integral_value(ROUND_HALF_EVEN) * step

@@ -1,0 +1,246 @@
+"""What is asked of the broker (OrderRequest), what the broker says of it (Order), and Fill."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from execbot.model.enums import (
+    OPEN_STATUSES,
+    OUTCOME_OF,
+    TERMINAL_STATUSES,
+    WORKING_STATUSES,
+    EventSource,
+    OrderClass,
+    OrderStatus,
+    OrderType,
+    Outcome,
+    Side,
+    TimeInForce,
+)
+from execbot.model.numbers import ZERO, maybe_decimal, maybe_text
+from execbot.model.times import parse_time
+
+
+@dataclass(frozen=True, slots=True)
+class TakeProfit:
+    limit_price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class StopLoss:
+    stop_price: Decimal
+    limit_price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """One order as it will be sent: exactly one of `qty` (shares, coins) and `notional` (USD).
+
+    `client_order_id` is chosen by the submit pipeline when empty. `strategy_id` and `reason` never
+    leave the machine; they are kept in the journal.
+    """
+
+    symbol: str
+    side: Side
+    qty: Decimal | None = None
+    notional: Decimal | None = None
+    type: OrderType = OrderType.MARKET
+    time_in_force: TimeInForce = TimeInForce.DAY
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail_price: Decimal | None = None
+    trail_percent: Decimal | None = None
+    extended_hours: bool = False
+    order_class: OrderClass = OrderClass.NONE
+    take_profit: TakeProfit | None = None
+    stop_loss: StopLoss | None = None
+    client_order_id: str = ""
+    strategy_id: str | None = None
+    reason: str | None = None
+
+    def to_wire(self) -> dict[str, Any]:
+        """The JSON body of POST /v2/orders: decimals as text, absent fields left out."""
+        body: dict[str, Any] = {
+            "symbol": self.symbol,
+            "side": self.side.value,
+            "type": self.type.value,
+            "time_in_force": self.time_in_force.value,
+        }
+        for name in (
+            "qty",
+            "notional",
+            "limit_price",
+            "stop_price",
+            "trail_price",
+            "trail_percent",
+        ):
+            value = maybe_text(getattr(self, name))
+            if value is not None:
+                body[name] = value
+        if self.extended_hours:
+            body["extended_hours"] = True
+        if self.order_class not in (OrderClass.NONE, OrderClass.SIMPLE):
+            body["order_class"] = self.order_class.value
+        if self.take_profit is not None:
+            body["take_profit"] = {"limit_price": maybe_text(self.take_profit.limit_price)}
+        if self.stop_loss is not None:
+            body["stop_loss"] = {"stop_price": maybe_text(self.stop_loss.stop_price)}
+            if self.stop_loss.limit_price is not None:
+                body["stop_loss"]["limit_price"] = maybe_text(self.stop_loss.limit_price)
+        if self.client_order_id:
+            body["client_order_id"] = self.client_order_id
+        return body
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order as last known. `id` is the broker's, empty until the broker has answered.
+
+    `raw` keeps the broker's object as it came, fields we do not know included.
+    """
+
+    id: str
+    client_order_id: str
+    symbol: str
+    side: Side
+    type: OrderType
+    time_in_force: TimeInForce
+    status: OrderStatus
+    qty: Decimal | None = None
+    notional: Decimal | None = None
+    filled_qty: Decimal = ZERO
+    filled_avg_price: Decimal | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail_price: Decimal | None = None
+    trail_percent: Decimal | None = None
+    hwm: Decimal | None = None
+    extended_hours: bool = False
+    order_class: OrderClass = OrderClass.NONE
+    asset_class: str = "us_equity"
+    position_intent: str | None = None
+    legs: tuple[Order, ...] = ()
+    replaces: str | None = None
+    replaced_by: str | None = None
+    created_at: datetime | None = None
+    submitted_at: datetime | None = None
+    updated_at: datetime | None = None
+    filled_at: datetime | None = None
+    canceled_at: datetime | None = None
+    expired_at: datetime | None = None
+    failed_at: datetime | None = None
+    expires_at: datetime | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def from_wire(cls, data: Mapping[str, Any]) -> Order:
+        """Read Alpaca's order object tolerantly: missing and unknown fields survive."""
+        return cls(
+            id=str(data.get("id") or ""),
+            client_order_id=str(data.get("client_order_id") or ""),
+            symbol=str(data.get("symbol") or ""),
+            side=_enum(Side, data.get("side"), Side.BUY),
+            type=_enum(OrderType, data.get("type") or data.get("order_type"), OrderType.MARKET),
+            time_in_force=_enum(TimeInForce, data.get("time_in_force"), TimeInForce.DAY),
+            status=OrderStatus.parse(data.get("status")),
+            filled_qty=maybe_decimal(data.get("filled_qty")) or ZERO,
+            extended_hours=bool(data.get("extended_hours")),
+            order_class=_enum(OrderClass, data.get("order_class") or "", OrderClass.NONE),
+            asset_class=str(data.get("asset_class") or "us_equity"),
+            position_intent=data.get("position_intent"),
+            legs=tuple(cls.from_wire(leg) for leg in data.get("legs") or ()),
+            replaces=data.get("replaces"),
+            replaced_by=data.get("replaced_by"),
+            raw=data,
+            **{name: maybe_decimal(data.get(name)) for name in _DECIMAL_FIELDS},
+            **{name: parse_time(data.get(name)) for name in _TIME_FIELDS},
+        )
+
+    @property
+    def leaves_qty(self) -> Decimal | None:
+        """What may still fill; None for a notional order, whose size the broker decides."""
+        return None if self.qty is None else max(self.qty - self.filled_qty, ZERO)
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.status in TERMINAL_STATUSES
+
+    @property
+    def is_working(self) -> bool:
+        return self.status in WORKING_STATUSES
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in OPEN_STATUSES
+
+    @property
+    def outcome(self) -> Outcome:
+        """`partially_filled` also covers a partly filled order that then ended."""
+        outcome = OUTCOME_OF.get(self.status, Outcome.ACCEPTED)
+        if self.filled_qty > 0 and outcome in (
+            Outcome.ACCEPTED,
+            Outcome.CANCELED,
+            Outcome.EXPIRED,
+            Outcome.REJECTED,
+        ):
+            return Outcome.PARTIALLY_FILLED
+        return outcome
+
+
+_DECIMAL_FIELDS = (
+    "qty",
+    "notional",
+    "filled_avg_price",
+    "limit_price",
+    "stop_price",
+    "trail_price",
+    "trail_percent",
+    "hwm",
+)
+_TIME_FIELDS = (
+    "created_at",
+    "submitted_at",
+    "updated_at",
+    "filled_at",
+    "canceled_at",
+    "expired_at",
+    "failed_at",
+    "expires_at",
+)
+
+
+def _enum(kind: Any, word: object, default: Any) -> Any:
+    try:
+        return kind(str(word))
+    except ValueError:
+        return default
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One execution. `qty` is positive; the side says what it does to the position.
+
+    `inferred` marks a fill that was concluded from a shortfall, not reported: its
+    `execution_id` is deterministic so that concluding it twice books it once.
+    """
+
+    execution_id: str
+    order_id: str
+    client_order_id: str
+    symbol: str
+    side: Side
+    qty: Decimal
+    price: Decimal
+    at: datetime
+    source: EventSource = EventSource.STREAM
+    position_qty: Decimal | None = None
+    fee: Decimal | None = None
+    inferred: bool = False
+
+    @property
+    def signed_qty(self) -> Decimal:
+        return self.qty * self.side.sign

@@ -1,0 +1,86 @@
+"""Market data: Quote, Trade, Bar. The data API sends JSON numbers; they become Decimal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from execbot.model.numbers import ZERO, maybe_decimal
+from execbot.model.times import parse_time
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Best bid and ask. A price of 0 means that side has no quote: never price against it."""
+
+    symbol: str
+    at: datetime | None
+    bid: Decimal
+    ask: Decimal
+    bid_size: Decimal = ZERO
+    ask_size: Decimal = ZERO
+
+    @classmethod
+    def from_wire(cls, symbol: str, data: Mapping[str, Any]) -> Quote:
+        return cls(
+            symbol=symbol,
+            at=parse_time(data.get("t")),
+            bid=maybe_decimal(data.get("bp")) or ZERO,
+            ask=maybe_decimal(data.get("ap")) or ZERO,
+            bid_size=maybe_decimal(data.get("bs")) or ZERO,
+            ask_size=maybe_decimal(data.get("as")) or ZERO,
+        )
+
+    @property
+    def is_two_sided(self) -> bool:
+        return self.bid > 0 and self.ask > 0
+
+    @property
+    def mid(self) -> Decimal | None:
+        return (self.bid + self.ask) / 2 if self.is_two_sided else None
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    symbol: str
+    at: datetime | None
+    price: Decimal
+    size: Decimal
+
+    @classmethod
+    def from_wire(cls, symbol: str, data: Mapping[str, Any]) -> Trade:
+        return cls(
+            symbol=symbol,
+            at=parse_time(data.get("t")),
+            price=maybe_decimal(data.get("p")) or ZERO,
+            size=maybe_decimal(data.get("s")) or ZERO,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """`at` is the START of the bar."""
+
+    symbol: str
+    at: datetime | None
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+
+    @classmethod
+    def from_wire(cls, symbol: str, data: Mapping[str, Any]) -> Bar:
+        price = {name: maybe_decimal(data.get(name[0])) or ZERO for name in _BAR_PRICES}
+        return cls(
+            symbol=symbol,
+            at=parse_time(data.get("t")),
+            volume=maybe_decimal(data.get("v")) or ZERO,
+            **price,
+        )
+
+
+_BAR_PRICES = ("open", "high", "low", "close")
