@@ -51,23 +51,19 @@ class Transport(StrEnum):
     SDK = "sdk"
 
 
-def _d(text: str) -> Decimal:
-    return Decimal(text)
-
-
 @dataclass(frozen=True, slots=True)
 class StopLossSettings:
-    default_pct: Decimal = _d("2.0")
-    atr_multiplier: Decimal = _d("1.5")
+    default_pct: Decimal = Decimal("2.0")
+    atr_multiplier: Decimal = Decimal("1.5")
     use_trailing: bool = True
-    trailing_pct: Decimal = _d("1.0")
+    trailing_pct: Decimal = Decimal("1.0")
     method: StopMethod = StopMethod.PERCENT
     atr_period: int = 14
     support_days: int = 20
-    key_level_offset_pct: Decimal = _d("0.1")
+    key_level_offset_pct: Decimal = Decimal("0.1")
     breakeven_at_r: Decimal | None = None
     tighten_within_pct: Decimal | None = None
-    tighten_to_pct: Decimal = _d("0.5")
+    tighten_to_pct: Decimal = Decimal("0.5")
     widen_in_volatility: bool = False
 
 
@@ -79,26 +75,26 @@ class PartialExit:
 
 @dataclass(frozen=True, slots=True)
 class TakeProfitSettings:
-    risk_reward_ratio: Decimal = _d("2.0")
+    risk_reward_ratio: Decimal = Decimal("2.0")
     partial_exits: tuple[PartialExit, ...] = (
-        PartialExit(_d("1.0"), _d("50")),
-        PartialExit(_d("2.0"), _d("50")),
+        PartialExit(Decimal("1.0"), Decimal("50")),
+        PartialExit(Decimal("2.0"), Decimal("50")),
     )
     method: TargetMethod = TargetMethod.RISK_REWARD
-    pct: Decimal = _d("4.0")
+    pct: Decimal = Decimal("4.0")
     resistance_days: int = 20
 
 
 @dataclass(frozen=True, slots=True)
 class OrderManagementSettings:
-    timeout_seconds: Decimal = _d("60")
+    timeout_seconds: Decimal = Decimal("60")
     retry_attempts: int = 3
-    retry_delay_seconds: Decimal = _d("5")
-    slippage_alert_pct: Decimal = _d("0.5")
-    settle_quiet_seconds: Decimal = _d("10")
-    """How long after the POST a missing order must stay missing before it is closed as never sent."""
-    exit_timeout_seconds: Decimal = _d("30")
-    marketable_limit_pct: Decimal = _d("0.5")
+    retry_delay_seconds: Decimal = Decimal("5")
+    slippage_alert_pct: Decimal = Decimal("0.5")
+    settle_quiet_seconds: Decimal = Decimal("10")
+    """How long an order must stay missing at the broker before it is closed as never sent."""
+    exit_timeout_seconds: Decimal = Decimal("30")
+    marketable_limit_pct: Decimal = Decimal("0.5")
     adjust_attempts: int = 3
     reject_attempts: int = 2
 
@@ -109,7 +105,7 @@ class MarketHoursSettings:
     trade_afterhours: bool = False
     trade_overnight: bool = False
     queue_when_closed: bool = True
-    queue_expires_hours: Decimal = _d("96")
+    queue_expires_hours: Decimal = Decimal("96")
     cancel_at_close: bool = True
     no_entry_first_minutes: int = 0
     no_entry_last_minutes: int = 0
@@ -121,26 +117,26 @@ class StarRule:
 
     stars: int
     tier: str = ""
-    min_confidence: Decimal = _d("0")
+    min_confidence: Decimal = Decimal("0")
 
 
 @dataclass(frozen=True, slots=True)
 class SizingSettings:
     method: SizingMethod = SizingMethod.EQUITY_PCT
-    qty: Decimal = _d("1")
-    notional: Decimal = _d("1000")
-    equity_pct: Decimal = _d("5")
-    risk_per_trade_pct: Decimal = _d("1")
-    atr_risk_multiplier: Decimal = _d("1.5")
+    qty: Decimal = Decimal("1")
+    notional: Decimal = Decimal("1000")
+    equity_pct: Decimal = Decimal("5")
+    risk_per_trade_pct: Decimal = Decimal("1")
+    atr_risk_multiplier: Decimal = Decimal("1.5")
     whole_shares: bool = True
     star_rules: tuple[StarRule, ...] = (
-        StarRule(5, "A", _d("0.8")),
+        StarRule(5, "A", Decimal("0.8")),
         StarRule(4, "A"),
-        StarRule(4, "B", _d("0.8")),
+        StarRule(4, "B", Decimal("0.8")),
         StarRule(3),
     )
     star_notional: dict[int, Decimal] = field(
-        default_factory=lambda: {3: _d("500"), 4: _d("1000"), 5: _d("2000")}
+        default_factory=lambda: {3: Decimal("500"), 4: Decimal("1000"), 5: Decimal("2000")}
     )
 
 
@@ -148,21 +144,21 @@ class SizingSettings:
 class ScaleInSettings:
     enabled: bool = False
     max_steps: int = 2
-    min_profit_pct: Decimal = _d("1.0")
+    min_profit_pct: Decimal = Decimal("1.0")
 
 
 @dataclass(frozen=True, slots=True)
 class RiskSettings:
     max_order_notional: Decimal | None = None
     max_order_qty: Decimal | None = None
-    max_quote_age_seconds: Decimal = _d("900")
-    max_spread_pct: Decimal = _d("5")
-    limit_price_band_pct: Decimal = _d("20")
-    max_daily_loss_pct: Decimal | None = _d("5")
+    max_quote_age_seconds: Decimal = Decimal("900")
+    max_spread_pct: Decimal = Decimal("5")
+    limit_price_band_pct: Decimal = Decimal("20")
+    max_daily_loss_pct: Decimal | None = Decimal("5")
     max_daily_orders: int | None = 200
     max_consecutive_losses: int | None = None
     max_consecutive_rejections: int | None = 10
-    duplicate_window_seconds: Decimal = _d("10")
+    duplicate_window_seconds: Decimal = Decimal("10")
     one_pending_per_symbol: bool = True
     allow_short: bool = True
     scale_in: ScaleInSettings = ScaleInSettings()
@@ -174,16 +170,16 @@ class ExitSettings:
     """Positions opened by signals get the default stop and targets."""
     protect_submitted: bool = False
     """So do those of a plain `submit` without --stop-loss."""
-    unprotected_alarm_seconds: Decimal = _d("5")
+    unprotected_alarm_seconds: Decimal = Decimal("5")
     emergency_action: EmergencyAction = EmergencyAction.ALERT
-    guard_interval_seconds: Decimal = _d("3")
+    guard_interval_seconds: Decimal = Decimal("3")
     time_stop_minutes: int | None = None
     flatten_before_close_minutes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BrokerSettings:
-    timeout_seconds: Decimal = _d("10")
+    timeout_seconds: Decimal = Decimal("10")
     feed: str | None = None
     transport: Transport = Transport.DIRECT
     requests_per_minute: int = 200
@@ -191,17 +187,17 @@ class BrokerSettings:
 
 @dataclass(frozen=True, slots=True)
 class StreamSettings:
-    backoff_seconds: Decimal = _d("1")
-    backoff_max_seconds: Decimal = _d("30")
-    silence_probe_seconds: Decimal = _d("20")
+    backoff_seconds: Decimal = Decimal("1")
+    backoff_max_seconds: Decimal = Decimal("30")
+    silence_probe_seconds: Decimal = Decimal("20")
     """A stream silent for this long is checked against REST."""
-    lost_alarm_seconds: Decimal = _d("60")
-    poll_seconds: Decimal = _d("2")
+    lost_alarm_seconds: Decimal = Decimal("60")
+    poll_seconds: Decimal = Decimal("2")
 
 
 @dataclass(frozen=True, slots=True)
 class AlertSettings:
-    min_interval_seconds: Decimal = _d("60")
+    min_interval_seconds: Decimal = Decimal("60")
     """The same alert is not repeated within this time. URLs come from EXECBOT_ALERT_URLS."""
 
 
@@ -209,7 +205,7 @@ class AlertSettings:
 class SimSettings:
     seed: int = 0
     calendar: str = "always"
-    starting_cash: Decimal = _d("100000")
+    starting_cash: Decimal = Decimal("100000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,10 +216,10 @@ class TradingSettings:
     symbols: tuple[str, ...] = ()
     denied_symbols: tuple[str, ...] = ()
     max_positions: int = 5
-    max_position_size_pct: Decimal = _d("10")
-    max_account_exposure_pct: Decimal = _d("50")
-    min_signal_strength: Decimal = _d("70")
-    signal_ttl_seconds: Decimal = _d("300")
+    max_position_size_pct: Decimal = Decimal("10")
+    max_account_exposure_pct: Decimal = Decimal("50")
+    min_signal_strength: Decimal = Decimal("70")
+    signal_ttl_seconds: Decimal = Decimal("300")
     stop_loss: StopLossSettings = StopLossSettings()
     take_profit: TakeProfitSettings = TakeProfitSettings()
     order_management: OrderManagementSettings = OrderManagementSettings()

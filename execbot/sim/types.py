@@ -110,9 +110,7 @@ class PriceSource(Protocol):
     def ticks(self, symbol: str, after: Ns, until: Ns) -> Iterator[Tick]:
         """Every change in `(after, until]`, ascending. Used for trailing stops and streams."""
 
-    def first_crossing(
-        self, symbol: str, after: Ns, until: Ns, condition: Crossing
-    ) -> Tick | None:
+    def first_crossing(self, symbol: str, after: Ns, until: Ns, condition: Crossing) -> Tick | None:
         """The first tick in `(after, until]` where the condition holds. Fast over idle days."""
 
     def trades(self, symbol: str, start: Ns, end: Ns) -> Iterator[Trade]:
@@ -235,9 +233,7 @@ class Response:
 class ApiError(Exception):
     """A refusal in Alpaca's words: HTTP status, Alpaca's code, message, extra body fields."""
 
-    def __init__(
-        self, status: int, code: int | None, message: str, **extra: Any
-    ) -> None:
+    def __init__(self, status: int, code: int | None, message: str, **extra: Any) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
