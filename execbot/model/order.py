@@ -139,6 +139,8 @@ class Order:
     @classmethod
     def from_wire(cls, data: Mapping[str, Any]) -> Order:
         """Read Alpaca's order object tolerantly: missing and unknown fields survive."""
+        numbers: dict[str, Any] = {name: maybe_decimal(data.get(name)) for name in _DECIMAL_FIELDS}
+        times: dict[str, Any] = {name: parse_time(data.get(name)) for name in _TIME_FIELDS}
         return cls(
             id=str(data.get("id") or ""),
             client_order_id=str(data.get("client_order_id") or ""),
@@ -156,8 +158,8 @@ class Order:
             replaces=data.get("replaces"),
             replaced_by=data.get("replaced_by"),
             raw=data,
-            **{name: maybe_decimal(data.get(name)) for name in _DECIMAL_FIELDS},
-            **{name: parse_time(data.get(name)) for name in _TIME_FIELDS},
+            **numbers,
+            **times,
         )
 
     @property
