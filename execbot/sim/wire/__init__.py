@@ -1,0 +1,1 @@
+"""Alpaca's wire, without sockets: requests to responses, frames to frames."""
