@@ -1,0 +1,92 @@
+"""Whole-process measurements: wall time, CPU time and peak memory of commands, in turn.
+
+Commands are run A B A B ... so that a drift of the machine's speed hits both alike; ratios are
+taken pair by pair and their median is printed.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished process: seconds and peak resident memory in MB."""
+
+    wall_seconds: float
+    cpu_seconds: float
+    memory_mb: float
+
+
+def run_once(command: Sequence[str], env: Mapping[str, str]) -> Run:
+    """Run a command to its end; raises RuntimeError when it fails."""
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        list(command),
+        env=dict(env),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    errors = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise RuntimeError(f"{command} ended with {process.returncode}: {errors.decode()}")
+    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def compare(
+    ours: Sequence[str],
+    theirs: Sequence[str],
+    env: Mapping[str, str],
+    *,
+    runs: int = 15,
+) -> tuple[Run, Run, Run]:
+    """Medians of both commands, and the median of the pairwise ratios ours / theirs."""
+    run_once(ours, env)
+    run_once(theirs, env)
+    pairs = [(run_once(ours, env), run_once(theirs, env)) for _ in range(runs)]
+    return (
+        _median([a for a, _ in pairs]),
+        _median([b for _, b in pairs]),
+        _median(
+            [
+                Run(
+                    a.wall_seconds / b.wall_seconds,
+                    a.cpu_seconds / b.cpu_seconds,
+                    a.memory_mb / b.memory_mb,
+                )
+                for a, b in pairs
+            ]
+        ),
+    )
+
+
+def _median(runs: Sequence[Run]) -> Run:
+    return Run(
+        statistics.median(run.wall_seconds for run in runs),
+        statistics.median(run.cpu_seconds for run in runs),
+        statistics.median(run.memory_mb for run in runs),
+    )
+
+
+def show(name: str, run: Run) -> str:
+    return (
+        f"{name:<34} wall {run.wall_seconds:7.3f} s   cpu {run.cpu_seconds:7.3f} s   "
+        f"memory {run.memory_mb:7.1f} MB"
+    )
+
+
+def show_ratio(name: str, run: Run, goal: str) -> str:
+    return (
+        f"{name:<34} wall {run.wall_seconds:7.3f}     cpu {run.cpu_seconds:7.3f}     "
+        f"memory {run.memory_mb:7.3f}      goal: {goal}"
+    )
