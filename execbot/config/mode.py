@@ -1,0 +1,179 @@
+"""Which mode is traded in, and which servers that mode may talk to.
+
+Live trading never starts by accident: it needs the mode `live` and `ALPACA_LIVE_TRADE=true`
+together, and no URL that belongs to another mode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+from execbot.config.errors import ConfigError
+from execbot.config.schema import Mode
+
+LIVE_GATE = "ALPACA_LIVE_TRADE"
+_MODE_VARIABLES = ("EXECBOT_MODE", "TRADING_MODE")
+
+TRADING_HOST = {Mode.PAPER: "paper-api.alpaca.markets", Mode.LIVE: "api.alpaca.markets"}
+DATA_HOST = "data.alpaca.markets"
+STREAM_DATA_HOST = "stream.data.alpaca.markets"
+_LOOPBACK = ("127.", "localhost", "::1")
+
+_TRADING_URLS = ("ALPACA_TRADING_URL", "ALPACA_BASE_URL", "APCA_API_BASE_URL")
+_STREAM_URL = "ALPACA_TRADING_WS_URL"
+_DATA_URL = "ALPACA_DATA_URL"
+_DATA_STREAM_URL = "ALPACA_DATA_WS_URL"
+
+
+@dataclass(frozen=True, slots=True)
+class ModeChoice:
+    """`source` says who chose; `notices` are lines for stderr."""
+
+    mode: Mode
+    source: str
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where each wire leads. None means Alpaca's own address for the mode."""
+
+    trading: str | None = None
+    stream: str | None = None
+    data: str | None = None
+    data_stream: str | None = None
+
+    @property
+    def is_loopback(self) -> bool:
+        return self.trading is not None
+
+
+def choose_mode(
+    flag: str | None,
+    env: Mapping[str, str],
+    configured: Mode | None,
+    has_credentials: Callable[[], bool],
+) -> ModeChoice:
+    """The mode, by the order of the contract. Raises ConfigError where the live gate is shut.
+
+    `has_credentials` is asked only when nothing else decides.
+    """
+    mode, source = _asked_mode(flag, env, configured)
+    notices: list[str] = []
+    if mode is None:
+        if has_credentials():
+            mode, source = Mode.PAPER, "credentials"
+        else:
+            mode, source = Mode.SIM, "default"
+            notices.append(
+                "No Alpaca keys found: using the built-in exchange (sim). No real order is sent."
+            )
+    gate = env.get(LIVE_GATE, "").strip()
+    is_open = gate.lower() == "true"
+    if mode is Mode.LIVE and not is_open:
+        raise ConfigError(
+            f"Live trading needs {LIVE_GATE}=true beside mode live",
+            kind="mode.live_gate",
+            hint=f"{LIVE_GATE} was {gate!r}." if gate else f"{LIVE_GATE} is not set.",
+            next_step=f"export {LIVE_GATE}=true, or trade on paper: --mode paper",
+        )
+    if is_open and mode is not Mode.LIVE:
+        notices.append(f"{LIVE_GATE}=true is set but the mode is {mode.value}: staying {mode}.")
+    return ModeChoice(mode, source, tuple(notices))
+
+
+def _asked_mode(
+    flag: str | None, env: Mapping[str, str], configured: Mode | None
+) -> tuple[Mode | None, str]:
+    if flag:
+        return _read_mode(flag, "--mode"), "--mode"
+    for variable in _MODE_VARIABLES:
+        if env.get(variable, "").strip():
+            return _read_mode(env[variable], variable), variable
+    return configured, "trading.yaml"
+
+
+def _read_mode(word: str, source: str) -> Mode:
+    try:
+        return Mode(word.strip().lower())
+    except ValueError:
+        raise ConfigError(
+            f"{source} was {word!r}, must be sim, paper or live", kind="mode.unknown"
+        ) from None
+
+
+def choose_endpoints(mode: Mode, env: Mapping[str, str]) -> Endpoints:
+    """The URLs of the environment, each checked against the mode.
+
+    A URL may be Alpaca's own for this mode or a server on loopback; anything else is refused, so
+    that a left-over variable never sends paper orders to the live account or keys to a stranger.
+    With trading on loopback, the streams and the data are there too unless they are given.
+    """
+    trading = None
+    for variable in _TRADING_URLS:
+        value = env.get(variable, "").strip()
+        if value:
+            checked = _checked(variable, value, mode, ("https", "http"), TRADING_HOST.get(mode))
+            trading = trading if trading is not None else checked
+    data_host = None if mode is Mode.SIM else DATA_HOST
+    stream_data_host = None if mode is Mode.SIM else STREAM_DATA_HOST
+    stream = _optional(env, _STREAM_URL, mode, ("wss", "ws"), TRADING_HOST.get(mode))
+    data = _optional(env, _DATA_URL, mode, ("https", "http"), data_host)
+    data_stream = _optional(env, _DATA_STREAM_URL, mode, ("wss", "ws"), stream_data_host)
+    root = trading if trading is not None and _is_loopback(urlsplit(trading)) else None
+    if root is None:
+        return Endpoints(None, stream, data, data_stream)
+    socket_root = "ws" + root.removeprefix("http")
+    return Endpoints(
+        root, stream or f"{socket_root}/stream", data or root, data_stream or socket_root
+    )
+
+
+def _optional(
+    env: Mapping[str, str], variable: str, mode: Mode, schemes: tuple[str, ...], host: str | None
+) -> str | None:
+    value = env.get(variable, "").strip()
+    return _checked(variable, value, mode, schemes, host) if value else None
+
+
+def _checked(
+    variable: str, value: str, mode: Mode, schemes: tuple[str, ...], host: str | None
+) -> str:
+    """The URL without a trailing slash or `/v2`, or ConfigError."""
+    try:
+        parts = urlsplit(value)
+        parts.port  # noqa: B018 - reading it is what checks it
+    except ValueError:
+        parts = SplitResult("", "", "", "", "")
+    if parts.scheme not in schemes or not parts.hostname:
+        raise ConfigError(
+            f"{variable} was {_without_secrets(value)!r}, must be a URL such as {schemes[0]}://...",
+            kind="config.bad_url",
+        )
+    secure = parts.scheme == schemes[0]
+    if not _is_loopback(parts) and not (parts.hostname == host and secure):
+        allowed = f"{host} or a server on loopback" if host else "a server on loopback"
+        raise ConfigError(
+            f"{variable} names {parts.hostname}, which contradicts mode {mode.value}",
+            kind="mode.url_contradiction",
+            hint=f"In {mode.value} mode it may name {allowed}.",
+            next_step=f"Unset {variable}, or choose the mode it belongs to with --mode.",
+        )
+    plain = f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
+    return plain.removesuffix("/v2")
+
+
+def _is_loopback(parts: SplitResult) -> bool:
+    host = parts.hostname or ""
+    return host in _LOOPBACK[1:] or (host.startswith(_LOOPBACK[0]) and _is_numeric(host))
+
+
+def _is_numeric(host: str) -> bool:
+    """127.evil.example is not loopback."""
+    return all(part.isdigit() for part in host.split("."))
+
+
+def _without_secrets(value: str) -> str:
+    return value.rsplit("@", 1)[-1][:80]
