@@ -1,0 +1,167 @@
+"""Trading halts and volatility pauses, learned from the data stream's `s` and `l` messages.
+
+The status codes are the tapes' own (CTA for tapes A and B, UTP for C and O). What is known is a
+`HaltBook`, a value that is kept in the journal so that every process sees it. There is no REST
+endpoint that lists halts: a book that nobody refreshed for a while says nothing, and
+`halted(symbol, ...)` then answers None rather than pretending.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from execbot.model.numbers import maybe_decimal
+from execbot.model.times import iso, parse_time
+
+HALT_SECONDS_MAX = 8 * 3600
+"""A halt whose end was missed (stream down) is dropped after a trading day's length."""
+
+_CTA = frozenset({"A", "B"})
+_HALTED: dict[bool, frozenset[str]] = {
+    True: frozenset({"2", "F"}),  # trading halt, LULD pause
+    False: frozenset({"H", "P"}),  # halt, volatility pause
+}
+_RESUMED: dict[bool, frozenset[str]] = {
+    True: frozenset({"3"}),
+    False: frozenset({"T"}),
+}
+"""`Q` (quotation resumption) is not yet trading, so it changes nothing."""
+
+REASONS: dict[str, str] = {
+    "D": "news released",
+    "I": "order imbalance",
+    "M": "limit-up limit-down pause",
+    "P": "news pending",
+    "X": "operational",
+    "Y": "sub-penny trading",
+    "1": "market-wide breaker level 1",
+    "2": "market-wide breaker level 2",
+    "3": "market-wide breaker level 3",
+    "T1": "news pending",
+    "T2": "news released",
+    "T5": "single-stock pause",
+    "T6": "extraordinary market activity",
+    "T8": "ETF halt",
+    "T12": "information requested",
+    "H4": "non-compliance",
+    "H9": "not current in filings",
+    "H10": "SEC suspension",
+    "H11": "regulatory concern",
+    "O1": "operations",
+    "IPO1": "IPO not yet trading",
+    "M1": "corporate action",
+    "M2": "quotation not available",
+    "LUDP": "volatility pause",
+    "LUDS": "volatility pause, straddle",
+    "MWC0": "market-wide breaker carried over",
+    "MWC1": "market-wide breaker level 1",
+    "MWC2": "market-wide breaker level 2",
+    "MWC3": "market-wide breaker level 3",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    symbol: str
+    since: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PriceBand:
+    """Limit-up limit-down band: trades outside `low`..`high` are not allowed."""
+
+    symbol: str
+    low: Decimal
+    high: Decimal
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HaltBook:
+    """What is known of halts and bands. Immutable: `apply` gives the next book."""
+
+    halts: Mapping[str, Halt] = field(default_factory=dict)
+    bands: Mapping[str, PriceBand] = field(default_factory=dict)
+
+    def halted(self, symbol: str, now: datetime) -> Halt | None:
+        halt = self.halts.get(symbol)
+        if halt is None or now - halt.since > timedelta(seconds=HALT_SECONDS_MAX):
+            return None
+        return halt
+
+    def known(self, now: datetime) -> list[Halt]:
+        """Halts in force, by symbol."""
+        found = (self.halted(symbol, now) for symbol in sorted(self.halts))
+        return [halt for halt in found if halt is not None]
+
+
+def apply_message(book: HaltBook, message: Mapping[str, Any], received_at: datetime) -> HaltBook:
+    """The book after one data-stream message; anything but `s` and `l` changes nothing."""
+    symbol = str(message.get("S") or "")
+    at = parse_time(message.get("t")) or received_at
+    if message.get("T") == "s" and symbol:
+        return _apply_status(book, symbol, at, message)
+    if message.get("T") == "l" and symbol:
+        low, high = maybe_decimal(message.get("d")), maybe_decimal(message.get("u"))
+        if low is not None and high is not None and 0 < low < high:
+            return replace(book, bands={**book.bands, symbol: PriceBand(symbol, low, high, at)})
+    return book
+
+
+def _apply_status(
+    book: HaltBook, symbol: str, at: datetime, message: Mapping[str, Any]
+) -> HaltBook:
+    code = str(message.get("sc") or "")
+    is_cta = str(message.get("z") or "") in _CTA
+    known = book.halts.get(symbol)
+    if known is not None and at < known.since:
+        return book  # a late frame about an earlier state
+    if code in _HALTED[is_cta]:
+        since = known.since if known is not None else at
+        halt = Halt(symbol, since, _reason(message))
+        return replace(book, halts={**book.halts, symbol: halt})
+    if code in _RESUMED[is_cta] and known is not None:
+        return replace(book, halts={s: h for s, h in book.halts.items() if s != symbol})
+    return book
+
+
+def _reason(message: Mapping[str, Any]) -> str:
+    code = str(message.get("rc") or "").strip()
+    words = REASONS.get(code) or str(message.get("rm") or message.get("sm") or "halted")
+    return f"{words} ({code})" if code else words
+
+
+def book_to_json(book: HaltBook) -> dict[str, Any]:
+    """The shape kept in the journal's meta table."""
+    return {
+        "halts": {h.symbol: [iso(h.since), h.reason] for h in book.halts.values()},
+        "bands": {b.symbol: [str(b.low), str(b.high), iso(b.at)] for b in book.bands.values()},
+    }
+
+
+def book_from_json(data: object) -> HaltBook:
+    """Read `book_to_json`; unreadable entries are dropped (they are hints, not records)."""
+    if not isinstance(data, Mapping):
+        return HaltBook()
+    halts = {}
+    for symbol, entry in _entries(data.get("halts")):
+        since = parse_time(entry[0])
+        if since is not None:
+            halts[symbol] = Halt(symbol, since, str(entry[1]))
+    bands = {}
+    for symbol, entry in _entries(data.get("bands")):
+        low, high, at = maybe_decimal(entry[0]), maybe_decimal(entry[1]), parse_time(entry[-1])
+        if low is not None and high is not None and at is not None:
+            bands[symbol] = PriceBand(symbol, low, high, at)
+    return HaltBook(halts, bands)
+
+
+def _entries(section: object) -> list[tuple[str, list[Any]]]:
+    if not isinstance(section, Mapping):
+        return []
+    return [(str(k), v) for k, v in section.items() if isinstance(v, list) and len(v) >= 2]
