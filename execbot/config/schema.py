@@ -129,6 +129,10 @@ class SizingSettings:
     risk_per_trade_pct: Decimal = Decimal("1")
     atr_risk_multiplier: Decimal = Decimal("1.5")
     whole_shares: bool = True
+    min_notional: Decimal = Decimal("1")
+    """Below this an order is refused. Alpaca's own minimum is one dollar."""
+    price_buffer_pct: Decimal = Decimal("0.5")
+    """A market order may pay more than the quote: sizes are fitted to limits with this reserve."""
     star_rules: tuple[StarRule, ...] = (
         StarRule(5, "A", Decimal("0.8")),
         StarRule(4, "A"),
@@ -154,6 +158,11 @@ class RiskSettings:
     max_quote_age_seconds: Decimal = Decimal("900")
     max_spread_pct: Decimal = Decimal("5")
     limit_price_band_pct: Decimal = Decimal("20")
+    """How far a limit may lie through the market: a buy above the ask, a sell below the bid."""
+    limit_price_passive_band_pct: Decimal | None = None
+    """How far a limit may rest away from the market; none by default, resting costs nothing."""
+    facts_max_age_seconds: Decimal = Decimal("1")
+    """Account, positions and open orders read this recently serve the next order of one run."""
     max_daily_loss_pct: Decimal | None = Decimal("5")
     max_daily_orders: int | None = 200
     max_consecutive_losses: int | None = None
