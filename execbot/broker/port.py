@@ -7,12 +7,14 @@ is known. Methods are synchronous; times are UTC-aware; quantities and prices ar
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
+from execbot.broker.budget import Priority
+from execbot.broker.errors import BrokerError
 from execbot.model.account import Account, Activity, Asset, CalendarDay, Clock, Position
 from execbot.model.enums import TimeInForce
 from execbot.model.order import Order, OrderRequest
@@ -21,7 +23,12 @@ from execbot.model.quote import Bar, Quote, Trade
 
 @dataclass(frozen=True, slots=True)
 class OrderQuery:
-    """Which orders to list. `after` is exclusive and compares submission time."""
+    """Which orders to list. `after` and `until` are exclusive and compare submission time.
+
+    With `nested` legs come inside their parent, so `open` hides the working exits of an entry that
+    has filled (its parent is closed): ask for open orders with `nested=False`. The stop leg of a
+    bracket is `held` and not in the open list at all; read it through its parent.
+    """
 
     status: Literal["open", "closed", "all"] = "open"
     symbols: Sequence[str] = ()
@@ -45,13 +52,22 @@ class ReplaceRequest:
 
 @dataclass(frozen=True, slots=True)
 class BulkResult:
-    """One item of a 207 reply: HTTP `status` per item, `order` where the body was one."""
+    """One item of a 207 reply: HTTP `status` per item, `order` where the body was one.
+
+    A status of 200 means that the request was taken; the order may still be `pending_cancel`.
+    `failure` is the typed error of an item that was refused, `error` its message.
+    """
 
     id: str
     status: int
     order: Order | None = None
     symbol: str | None = None
     error: str | None = None
+    failure: BrokerError | None = None
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +93,12 @@ class BrokerClient(ABC):
     """A broker account."""
 
     @abstractmethod
-    def place_order(self, request: OrderRequest) -> Order:
-        """Send one order. Never retried inside: the submit pipeline owns that."""
+    def place_order(self, request: OrderRequest, *, priority: Priority = Priority.ENTRY) -> Order:
+        """Send one order. Never retried inside: the submit pipeline owns that.
+
+        `priority` is for the rate limit only: an order that closes says EXIT, a protective one
+        PROTECT, so that it never queues behind entries.
+        """
 
     @abstractmethod
     def get_order(self, order_id: str, *, nested: bool = True) -> Order: ...
@@ -161,6 +181,10 @@ class BrokerClient(ABC):
     @abstractmethod
     def trade_updates(self) -> TradeUpdateStream: ...
 
+    @abstractmethod
+    def market_data(self, kind: Literal["stocks", "crypto"] = "stocks") -> MarketDataStream:
+        """A stream of live quotes, trades and halts. One connection a kind is allowed."""
+
     def latest_quote(self, symbol: str) -> Quote | None:
         return self.latest_quotes([symbol]).get(symbol)
 
@@ -186,12 +210,96 @@ class Disconnected(StreamState):
     retry_in_seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Gap(StreamState):
+    """Something came that could not be read: it may have been a fill, so ask REST."""
+
+    at: datetime
+    reason: str
+
+
 class TradeUpdateStream(ABC):
     """Trade updates of one account, reconnecting by itself."""
 
     @abstractmethod
     def messages(self) -> Iterator[TradeUpdate | StreamState]:
-        """Block and yield until `close` is called from any thread."""
+        """Block and yield until `close` is called from any thread.
+
+        Nothing is replayed by the broker: fill the gap from REST at each Connected and Gap. Raises
+        BrokerError when reconnecting cannot help, above all when the keys are not accepted.
+        """
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TradingStatus:
+    """A halt or a resumption. The meaning of the codes depends on the `tape`."""
+
+    symbol: str
+    at: datetime | None
+    status_code: str
+    status_message: str
+    reason_code: str
+    reason_message: str
+    tape: str
+
+
+@dataclass(frozen=True, slots=True)
+class LimitBand:
+    """Limit up, limit down: no trade outside of `down` and `up`."""
+
+    symbol: str
+    at: datetime | None
+    up: Decimal
+    down: Decimal
+    indicator: str
+    tape: str
+
+
+@dataclass(frozen=True, slots=True)
+class DataWarning(StreamState):
+    """The data server refused something and the stream goes on, for instance too many symbols."""
+
+    at: datetime
+    code: int
+    message: str
+
+
+MarketDataMessage = Quote | Trade | TradingStatus | LimitBand | StreamState
+
+
+class MarketDataStream(ABC):
+    """Live market data, reconnecting and subscribing again by itself."""
+
+    @abstractmethod
+    def subscribe(
+        self,
+        *,
+        quotes: Iterable[str] = (),
+        trades: Iterable[str] = (),
+        statuses: Iterable[str] = (),
+        lulds: Iterable[str] = (),
+    ) -> None:
+        """Add to what is wanted; any thread, before or while messages are read."""
+
+    @abstractmethod
+    def unsubscribe(
+        self,
+        *,
+        quotes: Iterable[str] = (),
+        trades: Iterable[str] = (),
+        statuses: Iterable[str] = (),
+        lulds: Iterable[str] = (),
+    ) -> None: ...
+
+    @abstractmethod
+    def messages(self) -> Iterator[MarketDataMessage]:
+        """Block and yield every message until `close`. A slow reader is cut off by the server.
+
+        Raises BrokerError when reconnecting cannot help: wrong keys, a plan without this feed.
+        """
 
     @abstractmethod
     def close(self) -> None: ...

@@ -1,0 +1,151 @@
+"""The account's requests a minute, shared out so that entries never stand before exits.
+
+Alpaca allows 200 requests a minute from an account. Part of that is kept back: entries and reads
+wait while only the reserve is left, cancels and exits do not wait at all. The decision is
+pure (`wait_seconds`); `RateBudget` only keeps the numbers, and what the broker itself says in its
+X-RateLimit headers overrules them.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+WINDOW_SECONDS = 60.0
+
+
+class Priority(IntEnum):
+    """Who goes first. A smaller number never waits for a larger one."""
+
+    EXIT = 0  # cancels and orders that close: never held back
+    PROTECT = 1  # stops and targets, replacing them
+    ENTRY = 2  # orders that open or add
+    READ = 3  # looking
+
+
+RESERVE_SHARE: Mapping[Priority, float] = {
+    Priority.EXIT: 0.0,
+    Priority.PROTECT: 0.05,
+    Priority.ENTRY: 0.15,
+    Priority.READ: 0.20,
+}
+"""The share of the minute's requests that each leaves untouched for those before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Tokens at a moment (`at`, monotonic seconds); `blocked_until` after a 429."""
+
+    capacity: float
+    tokens: float
+    at: float
+    blocked_until: float = 0.0
+
+    def refilled(self, now: float) -> Level:
+        gained = max(now - self.at, 0.0) * self.capacity / WINDOW_SECONDS
+        return replace(self, tokens=min(self.capacity, self.tokens + gained), at=now)
+
+
+def wait_seconds(level: Level, priority: Priority, now: float) -> float:
+    """How long a request of this priority waits; 0 means it may go now. Pure.
+
+    EXIT is 0 always: should the minute truly be used up, the broker says so with a 429 and
+    executes nothing, which costs less than an exit that never left.
+    """
+    if priority is Priority.EXIT:
+        return 0.0
+    level = level.refilled(now)
+    floor = level.capacity * RESERVE_SHARE[priority]
+    missing = floor + 1.0 - level.tokens
+    wait = max(missing * WINDOW_SECONDS / level.capacity, 0.0)
+    return max(wait, level.blocked_until - now, 0.0)
+
+
+def taken(level: Level, now: float) -> Level:
+    level = level.refilled(now)
+    return replace(level, tokens=max(level.tokens - 1.0, 0.0))
+
+
+def observed(
+    level: Level, status: int, headers: Mapping[str, str], now: float, retry_after: float | None
+) -> Level:
+    """The level after a reply: the broker's own count is believed when it is lower. Pure."""
+    level = level.refilled(now)
+    limit = _number(headers.get("x-ratelimit-limit"))
+    if limit is not None and limit >= 1:
+        level = replace(level, capacity=limit, tokens=min(level.tokens, limit))
+    remaining = _number(headers.get("x-ratelimit-remaining"))
+    if remaining is not None:
+        level = replace(level, tokens=min(level.tokens, max(remaining, 0.0)))
+    if status == 429:
+        pause = 1.0 if retry_after is None else retry_after
+        level = replace(level, tokens=0.0, blocked_until=now + min(pause, WINDOW_SECONDS))
+    return level
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text) if text is not None else None
+    except ValueError:
+        return None
+
+
+class RateBudget:
+    """The budget of one process for one host. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        requests_per_minute: int = 200,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        if requests_per_minute < 1:
+            raise ValueError(f"requests_per_minute was {requests_per_minute}")
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._waiting = dict.fromkeys(Priority, 0)
+        rate = float(requests_per_minute)
+        self._level = Level(capacity=rate, tokens=rate, at=monotonic())
+
+    @property
+    def level(self) -> Level:
+        with self._lock:
+            return self._level.refilled(self._monotonic())
+
+    def acquire(self, priority: Priority) -> float:
+        """Wait for this priority's turn; return the seconds waited."""
+        waited = 0.0
+        with self._lock:
+            self._waiting[priority] += 1
+        try:
+            while (wait := self._try(priority)) > 0:
+                self._sleep(wait)
+                waited += wait
+        finally:
+            with self._lock:
+                self._waiting[priority] -= 1
+        return waited
+
+    def observe(
+        self, status: int, headers: Mapping[str, str], retry_after: float | None = None
+    ) -> None:
+        """Learn from a reply. `headers` has lower-case names."""
+        with self._lock:
+            now = self._monotonic()
+            self._level = observed(self._level, status, headers, now, retry_after)
+
+    def _try(self, priority: Priority) -> float:
+        """Take a token and return 0, or return how long to wait before asking again."""
+        with self._lock:
+            now = self._monotonic()
+            wait = wait_seconds(self._level, priority, now)
+            if wait <= 0 and any(self._waiting[first] for first in Priority if first < priority):
+                wait = WINDOW_SECONDS / self._level.capacity
+            if wait <= 0:
+                self._level = taken(self._level, now)
+            return wait

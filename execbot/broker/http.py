@@ -1,0 +1,395 @@
+"""How a request leaves the machine: a light transport of our own, and alpaca-py's session.
+
+Neither follows redirects, retries, or waits longer than the timeout, and both know the one thing
+that matters after a failure: whether any byte of the request may have left. A third transport, the
+in-process door of the built-in exchange, lives outside of this room and has the same shape.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, cast
+from urllib.parse import urlencode, urlsplit
+
+if TYPE_CHECKING:
+    from http.client import HTTPConnection, HTTPResponse
+
+IDLE_SECONDS_MAX = 15.0
+"""A kept connection older than this is not used again: the other side may be about to close it,
+and a request lost in that race would be in doubt for nothing."""
+
+IDLE_CONNECTIONS_MAX = 4
+BODY_BYTES_MAX = 64 * 1024 * 1024
+"""Far above any page of the API; a server that sends more is not the API."""
+
+SECRET_HEADERS = frozenset({"apca-api-key-id", "apca-api-secret-key", "authorization"})
+
+
+@dataclass(frozen=True, slots=True)
+class HttpReply:
+    """`headers` has lower-case names."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str = field(repr=False)
+
+
+class TransportFailure(Exception):
+    """No reply. `sent`: a byte of the request may have left. `cause`: a plain builtin error."""
+
+    def __init__(self, cause: BaseException, *, sent: bool) -> None:
+        super().__init__(f"{type(cause).__name__}: {cause}")
+        self.cause = cause
+        self.sent = sent
+
+
+class Transport(Protocol):
+    """One HTTP exchange with one base URL. Raises TransportFailure when there is no reply."""
+
+    def send(
+        self,
+        method: str,
+        url_path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_seconds: float = 10.0,
+    ) -> HttpReply: ...
+
+    def close(self) -> None: ...
+
+
+class SecretHeaders(dict[str, str]):
+    """Headers whose secrets do not show when printed, logged or seen in a traceback."""
+
+    def __repr__(self) -> str:
+        shown = {k: "***" if k.lower() in SECRET_HEADERS else v for k, v in self.items()}
+        return f"SecretHeaders({shown!r})"
+
+
+def with_query(url_path: str, query: Mapping[str, str] | None) -> str:
+    return f"{url_path}?{urlencode(query)}" if query else url_path
+
+
+def check_base_url(base_url: str) -> str:
+    """Return the URL without a trailing slash. Raises ValueError for one that is not usable.
+
+    Plain http carries the keys readably, so it is taken for this machine only.
+    """
+    parts = urlsplit(base_url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"not an http(s) URL: {base_url!r}")
+    if parts.username or parts.password:
+        raise ValueError("a URL must not carry a user name or password")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise ValueError(f"http without TLS is only for this machine, not for {parts.hostname}")
+    return base_url.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    return host == "localhost" or host == "::1" or host.startswith("127.")
+
+
+@dataclass(slots=True)
+class _Idle:
+    connection: HTTPConnection
+    since: float
+
+
+class DirectTransport:
+    """`http.client` with connections kept alive. Safe to use from several threads."""
+
+    def __init__(self, base_url: str) -> None:
+        parts = urlsplit(check_base_url(base_url))
+        self._secure = parts.scheme == "https"
+        self._host = cast(str, parts.hostname)
+        self._port = parts.port
+        self._prefix = parts.path.rstrip("/")
+        self._idle: list[_Idle] = []
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"DirectTransport({self._host!r})"
+
+    def send(
+        self,
+        method: str,
+        url_path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_seconds: float = 10.0,
+    ) -> HttpReply:
+        deadline = time.monotonic() + timeout_seconds
+        connection = self._connected(timeout_seconds)
+        try:
+            self._write(connection, method, with_query(url_path, query), body, headers, deadline)
+            return self._read(connection, method, deadline)
+        except BaseException:
+            connection.close()
+            raise
+
+    def close(self) -> None:
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for kept in idle:
+            kept.connection.close()
+
+    def _connected(self, timeout_seconds: float) -> HTTPConnection:
+        kept = self._take_idle()
+        if kept is not None:
+            return kept
+        connection = _new_connection(self._secure, self._host, self._port, timeout_seconds)
+        try:
+            connection.connect()
+        except OSError as exc:
+            connection.close()
+            raise TransportFailure(exc, sent=False) from None
+        return connection
+
+    def _take_idle(self) -> HTTPConnection | None:
+        """A kept connection that is young and that the other side has not closed."""
+        while True:
+            with self._lock:
+                if not self._idle:
+                    return None
+                kept = self._idle.pop()
+            fresh = time.monotonic() - kept.since < IDLE_SECONDS_MAX
+            if fresh and _is_quiet(kept.connection.sock):
+                return kept.connection
+            kept.connection.close()
+
+    def _write(
+        self,
+        connection: HTTPConnection,
+        method: str,
+        target: str,
+        body: bytes | None,
+        headers: Mapping[str, str] | None,
+        deadline: float,
+    ) -> None:
+        head = [f"{method} {self._prefix}{target} HTTP/1.1", f"Host: {self._host_header()}"]
+        head += [f"{name}: {value}" for name, value in (headers or {}).items()]
+        if body is not None or method in ("POST", "PATCH", "PUT"):
+            head.append(f"Content-Length: {len(body or b'')}")
+        if any("\r" in line or "\n" in line for line in head):
+            raise ValueError("a line break in a request line or header")
+        data = ("\r\n".join(head) + "\r\n\r\n").encode("latin-1") + (body or b"")
+        view = memoryview(data)
+        sock = connection.sock
+        try:
+            while view:
+                sock.settimeout(_left(deadline))
+                view = view[sock.send(view) :]
+        except OSError as exc:
+            raise TransportFailure(exc, sent=len(view) < len(data)) from None
+
+    def _read(self, connection: HTTPConnection, method: str, deadline: float) -> HttpReply:
+        from http.client import HTTPException, HTTPResponse
+
+        sock = connection.sock
+        response = HTTPResponse(sock, method=method)
+        try:
+            sock.settimeout(_left(deadline))
+            response.begin()
+            chunks = _read_body(response, sock, deadline)
+        except HTTPException as exc:
+            response.close()
+            raise TransportFailure(_as_builtin(exc), sent=True) from None
+        except OSError as exc:
+            response.close()
+            raise TransportFailure(exc, sent=True) from None
+        reply = HttpReply(
+            status=response.status,
+            headers={name.lower(): value for name, value in response.getheaders()},
+            text=b"".join(chunks).decode("utf-8", errors="replace"),
+        )
+        if response.will_close:
+            connection.close()
+        else:
+            self._keep(connection)
+        return reply
+
+    def _keep(self, connection: HTTPConnection) -> None:
+        with self._lock:
+            if len(self._idle) < IDLE_CONNECTIONS_MAX:
+                self._idle.append(_Idle(connection, time.monotonic()))
+                return
+        connection.close()
+
+    def _host_header(self) -> str:
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return host if self._port is None else f"{host}:{self._port}"
+
+
+def _new_connection(
+    secure: bool, host: str, port: int | None, timeout_seconds: float
+) -> HTTPConnection:
+    from http.client import HTTPConnection, HTTPSConnection
+
+    family = HTTPSConnection if secure else HTTPConnection
+    return family(host, port, timeout=timeout_seconds)
+
+
+def _is_quiet(sock: socket.socket | None) -> bool:
+    """Nothing waits to be read: neither the end of the connection nor an answer to nobody."""
+    if sock is None:
+        return False
+    import select
+
+    try:
+        readable, _, _ = select.select([sock], [], [], 0)
+    except (OSError, ValueError):
+        return False
+    return not readable
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("timed out")
+    return left
+
+
+def _read_body(response: HTTPResponse, sock: socket.socket, deadline: float) -> list[bytes]:
+    """The whole body under one deadline, so that a dribbling server cannot hold us."""
+    chunks: list[bytes] = []
+    size = 0
+    while not response.isclosed():
+        sock.settimeout(_left(deadline))
+        chunk = response.read1(65536)
+        if not chunk:
+            break
+        size += len(chunk)
+        if size > BODY_BYTES_MAX:
+            raise ConnectionError("the reply is too large")
+        chunks.append(chunk)
+    if response.length:
+        raise ConnectionError("the reply ended early")
+    response.close()
+    return chunks
+
+
+def _as_builtin(exc: BaseException) -> BaseException:
+    """A broken HTTP exchange in the words of the operating system."""
+    return ConnectionResetError(f"{type(exc).__name__}: {exc}".rstrip(": "))
+
+
+class SdkTransport:
+    """alpaca-py's TradingClient session: its proxies, certificates and User-Agent.
+
+    The SDK sends without a timeout and repeats a POST after 429 and 504 by itself; here every
+    request has a timeout and nothing is sent twice, `client` included, which stays usable.
+    """
+
+    def __init__(
+        self, base_url: str, api_key: str, secret_key: str, *, timeout_seconds: float = 10.0
+    ) -> None:
+        from alpaca.trading.client import TradingClient
+
+        self._base_url = check_base_url(base_url)
+        self.client = TradingClient(api_key, secret_key, url_override=self._base_url)
+        self.client._retry = 0
+        session = self.client._session
+        adapter = _timeout_adapter(timeout_seconds)
+        session.mount("https://", adapter)
+        session.mount("http://", adapter)
+        # Neither a proxy nor .netrc has a say in talking to this machine.
+        session.trust_env = not is_loopback(urlsplit(self._base_url).hostname or "")
+        self._session = session
+        self._agent = self.client._get_default_headers().get("User-Agent", "")
+
+    def __repr__(self) -> str:
+        return f"SdkTransport({self._base_url!r})"
+
+    def send(
+        self,
+        method: str,
+        url_path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_seconds: float = 10.0,
+    ) -> HttpReply:
+        import requests
+
+        try:
+            response = self._session.request(
+                method,
+                self._base_url + with_query(url_path, query),
+                data=body,
+                headers={"User-Agent": self._agent, **(headers or {})},
+                allow_redirects=False,
+                timeout=timeout_seconds,
+            )
+        except requests.RequestException as exc:
+            raise _from_requests(exc) from None
+        return HttpReply(
+            status=response.status_code,
+            headers={name.lower(): value for name, value in response.headers.items()},
+            text=response.content.decode("utf-8", errors="replace"),
+        )
+
+    def close(self) -> None:
+        self._session.close()
+
+
+def _timeout_adapter(timeout_seconds: float) -> Any:
+    """An adapter that gives every request a timeout, also those that the SDK sends itself."""
+    from requests.adapters import HTTPAdapter
+
+    class TimeoutAdapter(HTTPAdapter):
+        def send(self, *args: Any, **kwargs: Any) -> Any:
+            if kwargs.get("timeout") is None:
+                kwargs["timeout"] = timeout_seconds
+            return super().send(*args, **kwargs)
+
+    return TimeoutAdapter(max_retries=0)
+
+
+def _from_requests(exc: BaseException) -> TransportFailure:
+    """Find the plain error under requests' and urllib3's wrappings.
+
+    Only a failure to connect proves that nothing left; whatever else happens counts as sent.
+    """
+    chain = _chain(exc)
+    names = {type(link).__name__ for link in chain}
+    before = {"NewConnectionError", "NameResolutionError", "ConnectTimeoutError", "ConnectTimeout"}
+    sent = not (names & before or "ProxyError" in names or _is_tls(names))
+    for link in chain:
+        if isinstance(link, OSError) and not type(link).__module__.startswith("requests"):
+            return TransportFailure(_scrubbed(link), sent=sent)
+    if names & {"ConnectTimeout", "ReadTimeout", "ConnectTimeoutError", "ReadTimeoutError"}:
+        return TransportFailure(TimeoutError("timed out"), sent=sent)
+    return TransportFailure(ConnectionResetError(type(exc).__name__), sent=sent)
+
+
+def _is_tls(names: set[str]) -> bool:
+    return bool(names & {"SSLCertVerificationError"})
+
+
+def _scrubbed(exc: OSError) -> OSError:
+    """The same error without references to the request, whose headers hold the keys."""
+    copy = type(exc)(*exc.args)
+    copy.__traceback__ = None
+    return copy
+
+
+def _chain(exc: BaseException) -> list[BaseException]:
+    """The error and everything it wraps, innermost first."""
+    found: list[BaseException] = []
+    queue: list[object] = [exc]
+    while queue and len(found) < 20:
+        link = queue.pop(0)
+        if not isinstance(link, BaseException) or link in found:
+            continue
+        found.append(link)
+        queue += [link.__cause__, link.__context__, getattr(link, "reason", None), *link.args]
+    return found[::-1]
