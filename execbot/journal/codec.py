@@ -1,0 +1,354 @@
+"""Values to rows and back: decimals as text, times as ISO text, enums as their words."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from execbot.journal.records import (
+    EventRecord,
+    EventResult,
+    Execution,
+    FillState,
+    OrderRecord,
+    PositionRecord,
+    Progress,
+)
+from execbot.model.enums import (
+    EventSource,
+    OrderClass,
+    OrderStatus,
+    OrderType,
+    Side,
+    TimeInForce,
+)
+from execbot.model.numbers import maybe_text, text
+from execbot.model.order import Order
+from execbot.model.times import iso, maybe_iso
+
+_ORDER_TEXT = ("id", "client_order_id", "symbol", "asset_class", "position_intent")
+_ORDER_LINKS = ("replaces", "replaced_by")
+_ORDER_DECIMALS = (
+    "qty",
+    "notional",
+    "filled_avg_price",
+    "limit_price",
+    "stop_price",
+    "trail_price",
+    "trail_percent",
+    "hwm",
+)
+_ORDER_TIMES = (
+    "created_at",
+    "submitted_at",
+    "updated_at",
+    "filled_at",
+    "canceled_at",
+    "expired_at",
+    "failed_at",
+    "expires_at",
+)
+_RECORD_TEXT = (
+    "origin",
+    "strategy_id",
+    "reason",
+    "signal_id",
+    "plan_id",
+    "role",
+    "parent_id",
+    "note",
+    "alarm",
+    "request_json",
+)
+
+
+def dumps(value: Any) -> str:
+    """Compact JSON; Decimals and times become their text."""
+    return json.dumps(value, separators=(",", ":"), default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return text(value)
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, set | frozenset | tuple):
+        return list(value)
+    return str(value)
+
+
+def order_wire(order: Order) -> dict[str, Any]:
+    """An order in the broker's own shape; its raw payload where it still has one."""
+    if order.raw:
+        return dict(order.raw)
+    wire: dict[str, Any] = {name: getattr(order, name) for name in (*_ORDER_TEXT, *_ORDER_LINKS)}
+    wire |= {name: maybe_text(getattr(order, name)) for name in _ORDER_DECIMALS}
+    wire |= {name: maybe_iso(getattr(order, name)) for name in _ORDER_TIMES}
+    wire |= {
+        "side": order.side.value,
+        "type": order.type.value,
+        "time_in_force": order.time_in_force.value,
+        "status": order.status.value,
+        "filled_qty": text(order.filled_qty),
+        "extended_hours": order.extended_hours,
+        "order_class": order.order_class.value,
+    }
+    if order.legs:
+        wire["legs"] = [order_wire(leg) for leg in order.legs]
+    return wire
+
+
+# --- orders --------------------------------------------------------------------------------
+
+ORDER_COLUMNS: tuple[str, ...] = (
+    *("order_id", "client_order_id", "symbol", "asset_class", "position_intent"),
+    *_ORDER_LINKS,
+    *_ORDER_DECIMALS,
+    *_ORDER_TIMES,
+    *("side", "type", "time_in_force", "status", "filled_qty"),
+    *("extended_hours", "order_class", "raw"),
+    *_RECORD_TEXT,
+    *("intent_at", "sent_at", "arrival_price"),
+    *("status_at", "snapshot_at", "reported_qty", "reported_avg_price", "reported_at"),
+    *("latest_qty", "latest_at"),
+)
+
+
+def order_row(record: OrderRecord) -> tuple[Any, ...]:
+    """Values in the order of ORDER_COLUMNS."""
+    order, progress = record.order, record.progress
+    return (
+        order.id,
+        order.client_order_id,
+        order.symbol,
+        order.asset_class,
+        order.position_intent,
+        order.replaces,
+        order.replaced_by,
+        *[maybe_text(getattr(order, name)) for name in _ORDER_DECIMALS],
+        *[maybe_iso(getattr(order, name)) for name in _ORDER_TIMES],
+        order.side.value,
+        order.type.value,
+        order.time_in_force.value,
+        order.status.value,
+        text(order.filled_qty),
+        int(order.extended_hours),
+        order.order_class.value,
+        dumps(order.raw),
+        *[getattr(record, name) for name in _RECORD_TEXT],
+        iso(record.intent_at) if record.intent_at else "",
+        maybe_iso(record.sent_at),
+        maybe_text(record.arrival_price),
+        maybe_iso(progress.status_at),
+        maybe_iso(progress.snapshot_at),
+        text(progress.reported_qty),
+        maybe_text(progress.reported_avg_price),
+        maybe_iso(progress.reported_at),
+        text(progress.latest_qty),
+        maybe_iso(progress.latest_at),
+    )
+
+
+def record_of(row: sqlite3.Row) -> OrderRecord:
+    """Read an order back; legs are joined by the caller."""
+    numbers: dict[str, Any] = {name: _decimal(row[name]) for name in _ORDER_DECIMALS}
+    times: dict[str, Any] = {name: _time(row[name]) for name in _ORDER_TIMES}
+    order = Order(
+        id=row["order_id"],
+        client_order_id=row["client_order_id"],
+        symbol=row["symbol"],
+        side=Side(row["side"]),
+        type=OrderType(row["type"]),
+        time_in_force=TimeInForce(row["time_in_force"]),
+        status=OrderStatus(row["status"]),
+        filled_qty=Decimal(row["filled_qty"]),
+        extended_hours=bool(row["extended_hours"]),
+        order_class=OrderClass(row["order_class"]),
+        asset_class=row["asset_class"],
+        position_intent=row["position_intent"],
+        replaces=row["replaces"],
+        replaced_by=row["replaced_by"],
+        raw=json.loads(row["raw"]),
+        **numbers,
+        **times,
+    )
+    progress = Progress(
+        status_at=_time(row["status_at"]),
+        snapshot_at=_time(row["snapshot_at"]),
+        reported_qty=Decimal(row["reported_qty"]),
+        reported_avg_price=_decimal(row["reported_avg_price"]),
+        reported_at=_time(row["reported_at"]),
+        latest_qty=Decimal(row["latest_qty"]),
+        latest_at=_time(row["latest_at"]),
+    )
+    return OrderRecord(
+        order=order,
+        intent_at=_time(row["intent_at"]),
+        sent_at=_time(row["sent_at"]),
+        arrival_price=_decimal(row["arrival_price"]),
+        progress=progress,
+        **{name: row[name] for name in _RECORD_TEXT},
+    )
+
+
+# --- executions ----------------------------------------------------------------------------
+
+FILL_COLUMNS: tuple[str, ...] = (
+    *("execution_id", "order_id", "client_order_id", "symbol", "side", "at", "source", "state"),
+    *("qty", "price", "net_qty", "net_price", "cum_qty", "position_qty", "fee", "activity_id"),
+    *("changed_at", "asset_class"),
+)
+
+
+def fill_row(execution: Execution) -> tuple[Any, ...]:
+    return (
+        execution.execution_id,
+        execution.order_id,
+        execution.client_order_id,
+        execution.symbol,
+        execution.side.value,
+        iso(execution.at),
+        execution.source.value,
+        execution.state.value,
+        text(execution.qty),
+        text(execution.price),
+        text(execution.net_qty),
+        text(execution.net_price),
+        maybe_text(execution.cum_qty),
+        maybe_text(execution.position_qty),
+        maybe_text(execution.fee),
+        execution.activity_id,
+        maybe_iso(execution.changed_at),
+        execution.asset_class,
+    )
+
+
+def execution_of(row: sqlite3.Row) -> Execution:
+    at = _time(row["at"])
+    assert at is not None
+    return Execution(
+        execution_id=row["execution_id"],
+        order_id=row["order_id"],
+        client_order_id=row["client_order_id"],
+        symbol=row["symbol"],
+        side=Side(row["side"]),
+        at=at,
+        source=EventSource(row["source"]),
+        state=FillState(row["state"]),
+        qty=Decimal(row["qty"]),
+        price=Decimal(row["price"]),
+        net_qty=Decimal(row["net_qty"]),
+        net_price=Decimal(row["net_price"]),
+        cum_qty=_decimal(row["cum_qty"]),
+        position_qty=_decimal(row["position_qty"]),
+        fee=_decimal(row["fee"]),
+        activity_id=row["activity_id"],
+        changed_at=_time(row["changed_at"]),
+        asset_class=row["asset_class"],
+    )
+
+
+# --- events --------------------------------------------------------------------------------
+
+EVENT_COLUMNS: tuple[str, ...] = (
+    *("recorded_at", "at", "client_order_id", "order_id", "kind", "source", "execution_id"),
+    *("qty", "price", "cum_qty", "position_qty", "details", "raw", "result", "status", "note"),
+)
+
+
+def event_row(event: EventRecord) -> tuple[Any, ...]:
+    return (
+        iso(event.recorded_at),
+        maybe_iso(event.at),
+        event.client_order_id,
+        event.order_id,
+        event.kind,
+        event.source.value,
+        event.execution_id,
+        maybe_text(event.qty),
+        maybe_text(event.price),
+        maybe_text(event.cum_qty),
+        maybe_text(event.position_qty),
+        dumps(event.details),
+        dumps(event.raw),
+        event.result.value,
+        event.status,
+        event.note,
+    )
+
+
+def event_of(row: sqlite3.Row) -> EventRecord:
+    recorded_at = _time(row["recorded_at"])
+    assert recorded_at is not None
+    return EventRecord(
+        seq=row["seq"],
+        recorded_at=recorded_at,
+        at=_time(row["at"]),
+        client_order_id=row["client_order_id"],
+        order_id=row["order_id"],
+        kind=row["kind"],
+        source=EventSource(row["source"]),
+        execution_id=row["execution_id"],
+        qty=_decimal(row["qty"]),
+        price=_decimal(row["price"]),
+        cum_qty=_decimal(row["cum_qty"]),
+        position_qty=_decimal(row["position_qty"]),
+        details=json.loads(row["details"]),
+        raw=json.loads(row["raw"]),
+        result=EventResult(row["result"]),
+        status=row["status"],
+        note=row["note"],
+    )
+
+
+# --- positions -----------------------------------------------------------------------------
+
+POSITION_COLUMNS: tuple[str, ...] = (
+    *("symbol", "asset_class", "qty", "avg_entry_price", "cost", "realized_pl", "bought_qty"),
+    *("opened_at", "updated_at", "last_execution_id"),
+)
+
+
+def position_row(position: PositionRecord) -> tuple[Any, ...]:
+    return (
+        position.symbol,
+        position.asset_class,
+        text(position.qty),
+        maybe_text(position.avg_entry_price),
+        text(position.cost),
+        text(position.realized_pl),
+        text(position.bought_qty),
+        maybe_iso(position.opened_at),
+        maybe_iso(position.updated_at) or "",
+        position.last_execution_id,
+    )
+
+
+def position_of(row: sqlite3.Row) -> PositionRecord:
+    return PositionRecord(
+        symbol=row["symbol"],
+        asset_class=row["asset_class"],
+        qty=Decimal(row["qty"]),
+        avg_entry_price=_decimal(row["avg_entry_price"]),
+        cost=Decimal(row["cost"]),
+        realized_pl=Decimal(row["realized_pl"]),
+        bought_qty=Decimal(row["bought_qty"]),
+        opened_at=_time(row["opened_at"]),
+        updated_at=_time(row["updated_at"]),
+        last_execution_id=row["last_execution_id"],
+    )
+
+
+def _decimal(value: str | None) -> Decimal | None:
+    return None if value is None else Decimal(value)
+
+
+def _time(value: str | None) -> datetime | None:
+    """Our own ISO text only (`Z` and microseconds), so no tolerant parsing is needed."""
+    return datetime.fromisoformat(value) if value else None

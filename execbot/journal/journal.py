@@ -1,0 +1,281 @@
+"""The journal: orders, their events, fills and positions. All SQL of the project lives here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Literal
+
+from execbot.journal.codec import (
+    EVENT_COLUMNS,
+    FILL_COLUMNS,
+    ORDER_COLUMNS,
+    POSITION_COLUMNS,
+    event_of,
+    event_row,
+    execution_of,
+    fill_row,
+    order_row,
+    position_of,
+    position_row,
+    record_of,
+)
+from execbot.journal.ledgers import Ledgers
+from execbot.journal.records import EventRecord, Execution, OrderRecord, PositionRecord
+from execbot.model.enums import OPEN_STATUSES, TERMINAL_STATUSES, UNSETTLED_STATUSES
+from execbot.model.order import Fill
+from execbot.model.times import iso
+
+Which = Literal["open", "closed", "all"]
+
+
+def _upsert(table: str, columns: Sequence[str]) -> str:
+    marks = ",".join("?" * len(columns))
+    return f"INSERT OR REPLACE INTO {table} ({','.join(columns)}) VALUES ({marks})"
+
+
+_PUT_ORDER = _upsert("orders", ORDER_COLUMNS)
+_PUT_FILL = _upsert("fills", FILL_COLUMNS)
+_PUT_POSITION = _upsert("positions", POSITION_COLUMNS)
+_ADD_EVENT = (
+    f"INSERT INTO order_events ({','.join(EVENT_COLUMNS)}) "
+    f"VALUES ({','.join('?' * len(EVENT_COLUMNS))})"
+)
+_STATUSES = {
+    "open": tuple(sorted(status.value for status in OPEN_STATUSES)),
+    "closed": tuple(sorted(status.value for status in TERMINAL_STATUSES)),
+}
+_UNSETTLED = tuple(sorted(status.value for status in UNSETTLED_STATUSES))
+
+
+class Journal(Ledgers):
+    """The durable memory of one account in one mode.
+
+    `Journal.open(path)` creates or upgrades it. Every method may raise `JournalError`. Reads see
+    what is committed, or, inside `transaction()`, what is being written.
+    """
+
+    # --- orders ----------------------------------------------------------------------------
+
+    def orders(
+        self,
+        status: Which = "all",
+        *,
+        symbol: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = None,
+        legs: bool = True,
+    ) -> list[OrderRecord]:
+        """Orders, newest first. `since` is inclusive, `until` exclusive, both by intent time.
+
+        Bracket legs appear as rows of their own unless `legs` is False; their parent's
+        `order.legs` holds them as well.
+        """
+        where: list[str] = ["1"]
+        values: list[Any] = []
+        if status != "all":
+            where.append(f"status IN ({','.join('?' * len(_STATUSES[status]))})")
+            values.extend(_STATUSES[status])
+        for clause, value in (
+            ("symbol = ?", symbol),
+            ("intent_at >= ?", iso(since) if since else None),
+            ("intent_at < ?", iso(until) if until else None),
+        ):
+            if value is not None:
+                where.append(clause)
+                values.append(value)
+        if not legs:
+            where.append("parent_id IS NULL")
+        sql = f"SELECT * FROM orders WHERE {' AND '.join(where)} ORDER BY intent_at DESC"
+        sql += ", client_order_id DESC" + (f" LIMIT {int(limit)}" if limit is not None else "")
+        return self._with_legs([record_of(row) for row in self._rows(sql, values)])
+
+    def order_by_client_id(self, client_order_id: str) -> OrderRecord | None:
+        return self._one("SELECT * FROM orders WHERE client_order_id = ?", client_order_id)
+
+    def order_by_broker_id(self, order_id: str) -> OrderRecord | None:
+        return self._one("SELECT * FROM orders WHERE order_id = ?", order_id) if order_id else None
+
+    def find_order(self, identifier: str) -> OrderRecord | None:
+        """By broker id or client id, whichever it is."""
+        return self.order_by_client_id(identifier) or self.order_by_broker_id(identifier)
+
+    def unsettled_orders(self) -> list[OrderRecord]:
+        """Intents whose fate at the broker is unknown, oldest first."""
+        rows = self._rows(
+            f"SELECT * FROM orders WHERE status IN ({','.join('?' * len(_UNSETTLED))}) "
+            "ORDER BY intent_at",
+            _UNSETTLED,
+        )
+        return [record_of(row) for row in rows]
+
+    def legs_of(self, client_order_id: str) -> list[OrderRecord]:
+        rows = self._rows(
+            "SELECT * FROM orders WHERE parent_id = ? ORDER BY intent_at, client_order_id",
+            (client_order_id,),
+        )
+        return [record_of(row) for row in rows]
+
+    def chain_before(self, order_id: str) -> list[OrderRecord]:
+        """The orders that the given broker id replaced, nearest first."""
+        chain: list[OrderRecord] = []
+        seen = {order_id}
+        record = self.order_by_broker_id(order_id)
+        while record is not None and record.order.replaces:
+            if record.order.replaces in seen:
+                break
+            seen.add(record.order.replaces)
+            record = self.order_by_broker_id(record.order.replaces)
+            if record is not None:
+                chain.append(record)
+        return chain
+
+    # --- events ----------------------------------------------------------------------------
+
+    def events_of(self, client_order_id: str) -> list[EventRecord]:
+        """The whole history of one order, oldest first."""
+        rows = self._rows(
+            "SELECT * FROM order_events WHERE client_order_id = ? ORDER BY seq", (client_order_id,)
+        )
+        return [event_of(row) for row in rows]
+
+    def changes_since(self, seq: int, *, limit: int = 1000) -> list[EventRecord]:
+        """Events with a higher `seq`, whoever wrote them: how processes follow each other."""
+        rows = self._rows(
+            "SELECT * FROM order_events WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit)
+        )
+        return [event_of(row) for row in rows]
+
+    def last_seq(self) -> int:
+        return int(self._rows("SELECT coalesce(max(seq), 0) FROM order_events")[0][0])
+
+    def all_events(self) -> Iterator[EventRecord]:
+        """Every event in the order in which it was applied."""
+        seq = 0
+        while batch := self.changes_since(seq):
+            yield from batch
+            seq = batch[-1].seq
+
+    # --- fills -----------------------------------------------------------------------------
+
+    def fills(
+        self,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        symbol: str | None = None,
+        *,
+        adjustments: bool = False,
+    ) -> list[Fill]:
+        """Fills as they stand, oldest first: busted ones are gone, corrected ones corrected.
+
+        `adjustments` adds the bookings that were no trades (adopted positions, fees in coins).
+        """
+        found = self.executions(since, until, symbol)
+        return [
+            execution.as_fill()
+            for execution in found
+            if execution.net_qty and (adjustments or execution.client_order_id)
+        ]
+
+    def executions(
+        self,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        symbol: str | None = None,
+    ) -> list[Execution]:
+        """Everything in the books with its history, busted and inferred executions included."""
+        where: list[str] = ["1"]
+        values: list[Any] = []
+        for clause, value in (
+            ("at >= ?", iso(since) if since else None),
+            ("at < ?", iso(until) if until else None),
+            ("symbol = ?", symbol),
+        ):
+            if value is not None:
+                where.append(clause)
+                values.append(value)
+        sql = f"SELECT * FROM fills WHERE {' AND '.join(where)} ORDER BY at, execution_id"
+        return [execution_of(row) for row in self._rows(sql, values)]
+
+    def executions_of(self, client_order_id: str) -> list[Execution]:
+        rows = self._rows(
+            "SELECT * FROM fills WHERE client_order_id = ? ORDER BY at, execution_id",
+            (client_order_id,),
+        )
+        return [execution_of(row) for row in rows]
+
+    def execution_owner(self, execution_id: str) -> str | None:
+        """The client_order_id that has this execution in its books."""
+        rows = self._rows(
+            "SELECT client_order_id FROM fills WHERE execution_id = ?", (execution_id,)
+        )
+        return str(rows[0][0]) if rows else None
+
+    # --- positions -------------------------------------------------------------------------
+
+    def positions(self, *, flat: bool = False) -> list[PositionRecord]:
+        """Open positions by symbol; `flat` adds the closed ones with their realised P&L."""
+        rows = self._rows("SELECT * FROM positions ORDER BY symbol")
+        found = [position_of(row) for row in rows]
+        return found if flat else [position for position in found if position.qty]
+
+    def position(self, symbol: str) -> PositionRecord | None:
+        rows = self._rows("SELECT * FROM positions WHERE symbol = ?", (symbol,))
+        return position_of(rows[0]) if rows else None
+
+    # --- writing (the order ledger of execbot.oms only) ------------------------------------
+
+    def put_orders(self, records: Iterable[OrderRecord]) -> None:
+        self._run_many(_PUT_ORDER, [order_row(record) for record in records])
+
+    def put_executions(self, executions: Iterable[Execution], removed: Iterable[str] = ()) -> None:
+        self._run_many("DELETE FROM fills WHERE execution_id = ?", [(name,) for name in removed])
+        self._run_many(_PUT_FILL, [fill_row(execution) for execution in executions])
+
+    def put_positions(self, positions: Iterable[PositionRecord]) -> None:
+        self._run_many(_PUT_POSITION, [position_row(position) for position in positions])
+
+    def append_events(self, events: Iterable[EventRecord]) -> None:
+        self._run_many(_ADD_EVENT, [event_row(event) for event in events])
+
+    def clear_derived(self) -> None:
+        """Empty what follows from the events, before it is derived again."""
+        for table in ("orders", "fills", "positions"):
+            self._run(f"DELETE FROM {table}")
+
+    def derived_tables(self) -> dict[str, list[tuple[Any, ...]]]:
+        """The derived tables whole and sorted, to compare two derivations."""
+        return {
+            table: sorted(
+                tuple(row[column] for column in columns)
+                for row in self._rows(f"SELECT * FROM {table}")
+            )
+            for table, columns in (
+                ("orders", ORDER_COLUMNS_BY_KEY),
+                ("fills", FILL_COLUMNS),
+                ("positions", POSITION_COLUMNS),
+            )
+        }
+
+    # --- inside ----------------------------------------------------------------------------
+
+    def _one(self, sql: str, value: str) -> OrderRecord | None:
+        rows = self._rows(sql, (value,))
+        return self._with_legs([record_of(rows[0])])[0] if rows else None
+
+    def _with_legs(self, records: list[OrderRecord]) -> list[OrderRecord]:
+        return [self._with_its_legs(record) for record in records]
+
+    def _with_its_legs(self, record: OrderRecord) -> OrderRecord:
+        if not record.order.order_class or record.parent_id is not None:
+            return record
+        legs = tuple(leg.order for leg in self.legs_of(record.client_order_id))
+        return replace(record, order=replace(record.order, legs=legs)) if legs else record
+
+
+ORDER_COLUMNS_BY_KEY = (
+    "client_order_id",
+    *[name for name in ORDER_COLUMNS if name != "client_order_id"],
+)

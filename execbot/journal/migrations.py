@@ -1,0 +1,52 @@
+"""Brings a journal to the current schema. Imported only when one is behind: sqlite-utils is heavy.
+
+Runs inside the caller's write transaction, so of two processes that open a fresh journal at the
+same time one builds the tables and the other finds them built.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+from execbot.journal.schema import STEPS
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database, Migrations
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Apply the steps that are missing and set `user_version` to their number."""
+    from sqlite_utils import Database
+
+    _migrations().apply(Database(connection))
+
+
+def _migrations() -> Migrations:
+    from sqlite_utils import Migrations
+
+    migrations = Migrations("execbot")
+    for number, (name, sql) in enumerate(STEPS, start=1):
+        _register(migrations, name, sql, number)
+    return migrations
+
+
+def _register(migrations: Migrations, name: str, sql: str, number: int) -> None:
+    def step(db: Database, /) -> None:
+        for statement in split_statements(sql):
+            db.execute(statement)
+        db.execute(f"PRAGMA user_version = {number}")
+
+    migrations(name=name)(step)
+
+
+def split_statements(sql: str) -> list[str]:
+    """Cut a script into statements; `executescript` would commit the transaction around us."""
+    statements: list[str] = []
+    current = ""
+    for line in sql.splitlines(keepends=True):
+        current += line
+        if sqlite3.complete_statement(current):
+            statements.append(current.strip())
+            current = ""
+    return statements

@@ -1,0 +1,252 @@
+"""What the journal keeps, as values: orders with their story, executions, events, positions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from execbot.model.enums import EventSource, OrderStatus, Outcome, Side
+from execbot.model.numbers import ZERO
+from execbot.model.order import Fill, Order
+
+
+class Origin(StrEnum):
+    """Who wanted the order."""
+
+    SUBMIT = "submit"
+    SIGNAL = "signal"
+    CLOSE = "close"
+    EXIT = "exit"
+    QUEUE = "queue"
+    FOREIGN = "foreign"  # placed elsewhere, adopted from the broker
+
+
+class Role(StrEnum):
+    """What the order is for in the life of a position."""
+
+    ENTRY = "entry"
+    STOP = "stop"
+    TARGET = "target"
+    EXIT = "exit"
+
+
+class FillState(StrEnum):
+    """How an execution came to be in the books."""
+
+    BOOKED = "booked"
+    CORRECTED = "corrected"
+    BUSTED = "busted"
+    INFERRED = "inferred"  # concluded from a shortfall; gives way to the real report
+    ADJUSTMENT = "adjustment"  # not a trade: an adopted position, a fee in coins
+
+
+class EventResult(StrEnum):
+    """What an event did when it arrived."""
+
+    APPLIED = "applied"
+    NO_CHANGE = "no_change"  # legal, and already known
+    DUPLICATE = "duplicate"  # this execution, bust or correction is in the books
+    LATE = "late"  # older than what is known
+    ILLEGAL = "illegal"  # contradicts the table; nothing changed
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the state machine remembers of an order beside the order itself.
+
+    `reported_*` is the report with the highest cumulative quantity, `latest_*` the youngest one:
+    the two differ after a bust. `status_at` is the time of the report that set the status.
+    """
+
+    status_at: datetime | None = None
+    snapshot_at: datetime | None = None
+    reported_qty: Decimal = ZERO
+    reported_avg_price: Decimal | None = None
+    reported_at: datetime | None = None
+    latest_qty: Decimal = ZERO
+    latest_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRecord:
+    """One order of the account, ours or foreign, with why and when.
+
+    `request_json` is the body that was (or would be) sent. `parent_id` is the client_order_id of
+    the order whose leg this is. `note` is the last word on it (a rejection's reason, say), `alarm`
+    what a person must look at. `already` is set by `submit` when the id had been given before.
+    """
+
+    order: Order
+    origin: str = Origin.SUBMIT
+    strategy_id: str | None = None
+    reason: str | None = None
+    intent_at: datetime | None = None
+    sent_at: datetime | None = None
+    arrival_price: Decimal | None = None
+    signal_id: str | None = None
+    plan_id: str | None = None
+    role: str | None = None
+    parent_id: str | None = None
+    note: str | None = None
+    alarm: str | None = None
+    request_json: str | None = None
+    progress: Progress = Progress()
+    already: bool = field(default=False, compare=False)
+
+    @property
+    def client_order_id(self) -> str:
+        return self.order.client_order_id
+
+    @property
+    def order_id(self) -> str:
+        return self.order.id
+
+    @property
+    def symbol(self) -> str:
+        return self.order.symbol
+
+    @property
+    def status(self) -> OrderStatus:
+        return self.order.status
+
+    @property
+    def outcome(self) -> Outcome:
+        return self.order.outcome
+
+    @property
+    def is_ours(self) -> bool:
+        return self.origin != Origin.FOREIGN
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One execution with its history: `qty`/`price` as first reported, `net_*` as they stand.
+
+    A busted execution has `net_qty` 0; a corrected one the corrected values. `cum_qty` is the
+    order's cumulative quantity right after it, where the report said so.
+    """
+
+    execution_id: str
+    order_id: str
+    client_order_id: str
+    symbol: str
+    side: Side
+    at: datetime
+    source: EventSource
+    state: FillState
+    qty: Decimal
+    price: Decimal
+    net_qty: Decimal
+    net_price: Decimal
+    cum_qty: Decimal | None = None
+    position_qty: Decimal | None = None
+    fee: Decimal | None = None
+    activity_id: str | None = None
+    changed_at: datetime | None = None
+    asset_class: str = "us_equity"
+
+    def as_fill(self) -> Fill:
+        """The execution as it stands now, in the model's words."""
+        return Fill(
+            execution_id=self.execution_id,
+            order_id=self.order_id,
+            client_order_id=self.client_order_id,
+            symbol=self.symbol,
+            side=self.side,
+            qty=self.net_qty,
+            price=self.net_price,
+            at=self.at,
+            source=self.source,
+            position_qty=self.position_qty,
+            fee=self.fee,
+            inferred=self.state is FillState.INFERRED,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """One row of the append-only history. `seq` is 0 until it is written.
+
+    `details` are our own facts, `raw` is the broker's payload as it came.
+    """
+
+    recorded_at: datetime
+    client_order_id: str
+    kind: str
+    source: EventSource
+    at: datetime | None = None
+    order_id: str = ""
+    execution_id: str | None = None
+    qty: Decimal | None = None
+    price: Decimal | None = None
+    cum_qty: Decimal | None = None
+    position_qty: Decimal | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    result: EventResult = EventResult.APPLIED
+    status: str = ""
+    note: str | None = None
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PositionRecord:
+    """A position as the sum of its fills. `qty` is signed; `cost` is the signed cost of it.
+
+    `bought_qty` is all that was ever bought (crypto fees are a share of it). `realized_pl` is in
+    USD before fees, over the whole life of the journal.
+    """
+
+    symbol: str
+    asset_class: str = "us_equity"
+    qty: Decimal = ZERO
+    avg_entry_price: Decimal | None = None
+    cost: Decimal = ZERO
+    realized_pl: Decimal = ZERO
+    bought_qty: Decimal = ZERO
+    opened_at: datetime | None = None
+    updated_at: datetime | None = None
+    last_execution_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One decision: what, by which rule, on which facts, with which result."""
+
+    seq: int
+    at: datetime
+    kind: str
+    subject: str
+    rule: str
+    facts: Mapping[str, Any]
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignalRecord:
+    """One signal, acted on at most once ever."""
+
+    signal_id: str
+    received_at: datetime
+    symbol: str
+    body: Mapping[str, Any]
+    outcome: str
+    reason: str | None
+    client_order_id: str | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRecord:
+    """One version of an exit plan; every version is kept, the highest is the one in force."""
+
+    plan_id: str
+    version: int
+    symbol: str
+    status: str
+    body: Mapping[str, Any]
+    at: datetime
