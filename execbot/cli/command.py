@@ -1,0 +1,175 @@
+"""What every command has in common: its options, and the object it speaks through.
+
+    @command
+    def positions(cli: Cli, symbol: SymbolOption = None) -> None:
+        \"""Show open positions.\"""
+        with cli.open() as desk:
+            cli.show(data, table)
+
+`@command` adds --json, --mode, --config, --no-color and --debug to the function's own options and
+hands it a `Cli` as first argument. A command ends by returning, by `raise Failure(...)`, or by
+`cli.end(code)`; errors of the rooms are turned into exit codes by `main.run`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from execbot.cli.exit_codes import ExitCode
+from execbot.cli.output import (
+    Style,
+    Table,
+    envelope,
+    is_terminal,
+    print_json,
+    print_line,
+    print_note,
+    print_table,
+)
+
+if TYPE_CHECKING:
+    from execbot.cli.context import Context
+
+_Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+_Mode = Annotated[str | None, typer.Option("--mode", metavar="MODE", help="sim, paper or live.")]
+_Config = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="Use this trading.yaml.")
+]
+_NoColor = Annotated[bool, typer.Option("--no-color", help="Print without colour.")]
+_Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+_COMMON: tuple[tuple[str, Any, Any], ...] = (
+    ("json_", _Json, False),
+    ("mode_", _Mode, None),
+    ("config_", _Config, None),
+    ("no_color_", _NoColor, False),
+    ("debug_", _Debug, False),
+)
+
+
+@dataclass(slots=True)
+class Cli:
+    """One run of a command: its common options, and how it answers.
+
+    `mode` and `account` become known when the context is opened, and are shown in every result.
+    """
+
+    name: str
+    style: Style
+    mode_flag: str | None = None
+    config_path: Path | None = None
+    mode: str | None = None
+    account: str | None = None
+
+    @contextmanager
+    def open(self, *, dry_run: bool = False) -> Iterator[Context]:
+        """Settings, journal and broker put together; closed at the end of the block."""
+        from execbot.cli.context import open_context
+
+        context = open_context(self.mode_flag, self.config_path, dry_run=dry_run)
+        self.mode, self.account = context.mode.value, context.account
+        try:
+            for notice in context.notices:
+                self.note(notice)
+            yield context
+        finally:
+            context.close()
+
+    @property
+    def json(self) -> bool:
+        return self.style.json
+
+    def show(
+        self,
+        data: Any,
+        *views: Table | str,
+        warnings: Sequence[str] = (),
+        exit_code: ExitCode = ExitCode.DONE,
+    ) -> None:
+        """Answer: `data` under --json, else the tables and sentences of `views`.
+
+        On a terminal a first line names mode and account. A code other than DONE ends the command.
+        """
+        if self.json:
+            ok = exit_code is ExitCode.DONE
+            print_json(
+                envelope(
+                    self.name,
+                    data,
+                    ok=ok,
+                    mode=self.mode,
+                    account=self.account,
+                    warnings=warnings,
+                )
+            )
+        else:
+            self._show_views(views)
+            for warning in warnings:
+                self.note(f"Warning: {warning}")
+        if exit_code is not ExitCode.DONE:
+            self.end(exit_code)
+
+    def _show_views(self, views: Sequence[Table | str]) -> None:
+        where = f"{self.mode} {self.account or ''}".rstrip()
+        if self.mode is not None:
+            self.note(f"[{where}]")
+        for view in views:
+            if isinstance(view, Table):
+                print_table(view, self.style)
+            elif view:
+                print_line(view)
+
+    def note(self, line: str) -> None:
+        """A message on stderr; under --json stderr is kept for the error object."""
+        if not self.json:
+            print_note(line)
+
+    def confirm(self, question: str) -> bool:
+        """Ask on the terminal; only `y` or `yes` is a yes."""
+        print_note(question + " [y/N] ")
+        try:
+            answer = input()
+        except EOFError:
+            return False
+        return answer.strip().lower() in ("y", "yes")
+
+    @property
+    def can_ask(self) -> bool:
+        import sys
+
+        return is_terminal(sys.stdin) and is_terminal(sys.stderr)
+
+    def end(self, code: ExitCode) -> NoReturn:
+        raise typer.Exit(int(code))
+
+
+def command(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the common options to a command function whose first parameter is a `Cli`."""
+    signature = inspect.signature(function, eval_str=True)
+    own = list(signature.parameters.values())[1:]
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, kind, default in _COMMON
+    ]
+    context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+
+    @wraps(function)
+    def run(**given: Any) -> None:
+        path: str = given.pop("ctx").command_path
+        json, mode, config, no_color, debug = (given.pop(name) for name, _, _ in _COMMON)
+        style = Style.of(json=json, no_color=no_color, debug=debug)
+        function(Cli(path.partition(" ")[2], style, mode, config), **given)
+
+    own = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
+    parameters = [*own, *added, context]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in parameters}
+    return run

@@ -1,0 +1,171 @@
+"""Every failure as one `Failure`: three lines for people, one object for programs.
+
+Rooms raise their own typed errors with `kind`, `message`, `hint` and `next_step`; this is the one
+place that turns them into an exit code and an outcome. The exit code follows the kind's first
+word, so a new kind needs nothing here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from execbot.cli.exit_codes import ExitCode
+
+FATAL, ADJUSTABLE, RETRYABLE, WAITING = "fatal", "adjustable", "retryable", "waiting"
+
+
+@dataclass(eq=False)
+class Failure(Exception):
+    """Why a command could not do what was asked. `extra` is added to the JSON object."""
+
+    kind: str
+    message: str
+    exit_code: ExitCode = ExitCode.USAGE
+    category: str = ADJUSTABLE
+    outcome: str = "not_sent"
+    hint: str = ""
+    next_step: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__init__(self.message)
+
+    def as_json(self) -> dict[str, Any]:
+        known = {
+            "error": self.message,
+            "kind": self.kind,
+            "category": self.category,
+            "exit_code": int(self.exit_code),
+            "outcome": self.outcome,
+            "hint": self.hint,
+            "next": self.next_step,
+        }
+        return {**known, **{k: v for k, v in self.extra.items() if v not in (None, "", {}, [])}}
+
+
+def usage(message: str, *, hint: str = "", next_step: str = "", kind: str = "usage") -> Failure:
+    """A flag, argument or value that makes no sense: exit 2, nothing sent."""
+    return Failure(kind, message, ExitCode.USAGE, ADJUSTABLE, "not_sent", hint, next_step)
+
+
+_EXIT_BY_KIND: tuple[tuple[str, ExitCode], ...] = (
+    ("usage", ExitCode.USAGE),
+    ("exits.", ExitCode.USAGE),
+    ("config.", ExitCode.CONFIG),
+    ("mode.", ExitCode.CONFIG),
+    ("journal.locked", ExitCode.TRANSIENT),
+    ("journal.", ExitCode.CONFIG),
+    ("auth.", ExitCode.AUTH),
+    ("risk.", ExitCode.RISK),
+    ("network.", ExitCode.TRANSIENT),
+    ("lock.", ExitCode.LOCKED),
+)
+"""First match wins; a kind that is not listed is an answer of the broker (6)."""
+
+_CARRIED = ("code", "status", "request_id", "client_order_id", "line", "order_id", "failures")
+"""Facts of an error that are worth telling a program, where they exist."""
+
+
+def failure_of(error: BaseException) -> Failure:
+    """Translate an error of any room. What is not recognised is a bug: exit 1."""
+    if isinstance(error, Failure):
+        return error
+    if isinstance(error, KeyboardInterrupt):
+        return Failure(
+            "interrupted",
+            "Interrupted",
+            ExitCode.INTERRUPTED,
+            RETRYABLE,
+            "in_doubt",
+            "An order that was being sent may have arrived.",
+            "execbot reconcile",
+        )
+    usage_message = _usage_message(error)
+    if usage_message is not None:
+        return usage_message
+    kind = getattr(error, "kind", None)
+    if isinstance(kind, str):
+        return _of_room(error, kind)
+    return _unexpected(error)
+
+
+def _of_room(error: BaseException, kind: str) -> Failure:
+    in_doubt = bool(getattr(error, "in_doubt", False))
+    category = str(getattr(error, "category", FATAL) or FATAL)
+    outcome = "in_doubt" if in_doubt else _outcome(error)
+    return Failure(
+        kind,
+        str(getattr(error, "message", "") or error),
+        ExitCode.IN_DOUBT if in_doubt else _exit_code(kind, category),
+        category,
+        outcome,
+        str(getattr(error, "hint", "") or ""),
+        str(getattr(error, "next_step", "") or ""),
+        {name: _plain(getattr(error, name, None)) for name in _CARRIED},
+    )
+
+
+def _exit_code(kind: str, category: str) -> ExitCode:
+    for prefix, code in _EXIT_BY_KIND:
+        if kind.startswith(prefix):
+            return code
+    return ExitCode.TRANSIENT if category == RETRYABLE else ExitCode.REJECTED
+
+
+def _outcome(error: BaseException) -> str:
+    """`rejected` only for an order that the broker saw and refused."""
+    named = getattr(error, "outcome", None)
+    if named is not None:
+        return str(named)
+    return "rejected" if getattr(error, "client_order_id", None) else "not_sent"
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _usage_message(error: BaseException) -> Failure | None:
+    """What the argument parser complains of, with the nearest flag or command it knows."""
+    show = getattr(error, "format_message", None)
+    if show is None:
+        return None
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "execbot"
+    wrong = getattr(error, "option_name", None)
+    hint = ""
+    message = str(show())
+    if wrong is not None and context is not None and getattr(error, "possibilities", 0) != 0:
+        message = f"No such option: {wrong}"
+        near = _near(str(wrong), [name for p in context.command.params for name in p.opts])
+        hint = f"Did you mean {near}?" if near else ""
+    return usage(message, hint=hint, next_step=f"{path} --help", kind="usage.arguments")
+
+
+def _near(word: str, known: list[str]) -> str:
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(word, known, n=1, cutoff=0.5)), "")
+
+
+def _unexpected(error: BaseException) -> Failure:
+    if isinstance(error, OSError) and error.errno is not None:
+        return Failure(
+            "config.file",
+            f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror),
+            ExitCode.CONFIG,
+            ADJUSTABLE,
+            "not_sent",
+            "A file or directory that execbot needs is not usable.",
+            "execbot doctor",
+        )
+    return Failure(
+        "internal",
+        f"{type(error).__name__}: {error}",
+        ExitCode.INTERNAL,
+        FATAL,
+        "in_doubt",
+        "This is a bug in execbot, not a decision of the broker.",
+        "Run it again with --debug for the details; then execbot reconcile.",
+    )

@@ -1,0 +1,180 @@
+"""The `execbot` command: a table of commands, each imported only when it is used.
+
+A command module offers a function named like the command (`-` becomes `_`), or a `typer.Typer`
+named `app`. `execbot --help` and the completion of command names read only this table.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+import execbot
+from execbot.cli.errors import Failure, failure_of
+from execbot.cli.exit_codes import ExitCode
+from execbot.cli.output import Style, print_failure
+
+PROGRAM = "execbot"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a command lives. `writes` commands may change something at the broker."""
+
+    module: str
+    help: str
+    writes: bool = False
+
+
+COMMANDS: dict[str, Entry] = {
+    "submit": Entry("submit", "Send one order.", writes=True),
+    "orders": Entry("orders", "List orders, or show one with its whole history."),
+    "positions": Entry("positions", "Show open positions."),
+    "cancel": Entry("cancel", "Cancel one order.", writes=True),
+    "cancel-all": Entry("cancel", "Cancel every open order: the emergency brake.", writes=True),
+    "replace": Entry("replace", "Change a working order.", writes=True),
+    "close": Entry("close", "Close a position, or all of them.", writes=True),
+    "signal": Entry("signal", "Act on a strategy's signal.", writes=True),
+    "watch": Entry("watch", "Follow orders and positions, and keep positions protected.", True),
+    "reconcile": Entry("reconcile", "Bring journal and broker together, explain every break."),
+    "report": Entry("report", "The day's orders, fills, positions and profit."),
+    "halt": Entry("halt", "Stop new entries: the kill switch.", writes=True),
+    "resume": Entry("halt", "Allow entries again after a halt."),
+    "market": Entry("market", "Is the market open, and until when."),
+    "queue": Entry("queue", "Orders kept for the open.", writes=True),
+    "exits": Entry("exits", "Stops and targets of positions.", writes=True),
+    "protect": Entry("exits", "Give a position a stop and targets.", writes=True),
+    "doctor": Entry("doctor", "Check configuration, keys, connection, journal and stream."),
+    "config": Entry("config", "Show, check or write trading.yaml."),
+    "sim": Entry("sim", "The built-in exchange: serve it, look at it, steer it."),
+}
+
+
+def load_command(name: str) -> TyperCommand | TyperGroup:
+    """Import the module of one command and build it."""
+    module = import_module(f"execbot.cli.{COMMANDS[name].module}")
+    host = typer.Typer(rich_markup_mode=None)
+    function = getattr(module, name.replace("-", "_"), None)
+    if callable(function):
+        host.command(name)(function)
+    else:
+        host.add_typer(module.app, name=name)
+    built: Any = typer.main.get_group(host).commands[name]
+    _help_flags(built)
+    return built  # type: ignore[no-any-return]
+
+
+def _help_flags(command: Any) -> None:
+    """`-h` beside `--help`, for every command below too."""
+    command.context_settings = {
+        **(command.context_settings or {}),
+        "help_option_names": ["-h", "--help"],
+    }
+    for below in getattr(command, "commands", {}).values():
+        _help_flags(below)
+
+
+class LazyGroup(TyperGroup):
+    """The root group. Names and one-line helps come from the table; a command is loaded by name."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return load_command(cmd_name) if cmd_name in COMMANDS else None
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        self._outline().format_commands(ctx, formatter)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        outline = self._outline()
+        return outline.shell_complete(type(ctx)(outline, info_name=ctx.info_name), incomplete)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, COMMANDS, n=1)
+            raise Failure(
+                "usage.unknown_command",
+                f"No such command: {name}",
+                hint=f"Did you mean {near[0]}?" if near else "",
+                next_step=f"{PROGRAM} --help",
+            )
+        return super().resolve_command(ctx, args)
+
+    def _outline(self) -> TyperGroup:
+        """The same group with empty commands that only carry their help."""
+        empty = [
+            TyperCommand(name, help=entry.help, short_help=entry.help)
+            for name, entry in COMMANDS.items()
+        ]
+        return TyperGroup(name=PROGRAM, commands=empty, params=self.params)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"{PROGRAM} {execbot.__version__}")
+        raise typer.Exit
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """The trade executor for Alpaca.
+
+    Says exactly once what you want, and sees that it happens.
+
+    \b
+    Examples:
+      execbot submit AAPL --qty 10
+      execbot positions
+      execbot --help
+    """
+
+
+def run(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command line and end the process with its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    debug = "--debug" in given
+    try:
+        # `standalone_mode=False` hands every error to us instead of printing it.
+        code = typer.main.get_command(app).main(given, PROGRAM, standalone_mode=False)
+        if code == ExitCode.INTERRUPTED:
+            raise KeyboardInterrupt
+        sys.exit(code or 0)
+    except (Exception, KeyboardInterrupt) as error:
+        if debug:
+            import traceback
+
+            traceback.print_exception(error)
+        failure = _without_doubt(failure_of(error), given)
+        print_failure(failure, Style.of(json="--json" in given, no_color=False, debug=debug))
+        sys.exit(int(failure.exit_code))
+
+
+def _without_doubt(failure: Failure, given: Sequence[str]) -> Failure:
+    """A bug or Ctrl-C in a command that only reads leaves nothing in doubt."""
+    vague = failure.kind in ("internal", "interrupted")
+    entry = COMMANDS.get(given[0])
+    if vague and (entry is None or not entry.writes):
+        return replace(failure, outcome="not_sent")
+    return failure

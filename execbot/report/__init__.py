@@ -1,0 +1,1 @@
+"""Execution quality: what a day's orders, fills and positions amounted to."""
