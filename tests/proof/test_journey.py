@@ -1,0 +1,135 @@
+"""Goal: the main job, end to end, as a trader's processes on recorded prices.
+
+Method: one server replays the national best bid and offer of IBM on 2013-10-08; `watch` follows
+in the background while submit, a partial fill, cancel, close, reconcile and report run as
+processes. Every fill price is compared with the quote that the file shows at that instant.
+"""
+
+from __future__ import annotations
+
+import bisect
+import csv
+import gzip
+import json
+import signal
+import time
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from support.paths import market_data
+from support.processes import Server, exchange, execbot, start_execbot
+
+CONFIG = """
+trading_execution:
+  max_position_size_pct: 200
+  max_account_exposure_pct: 400
+  risk:
+    duplicate_window_seconds: 0
+    scale_in: {enabled: true, max_steps: 100, min_profit_pct: -100}
+"""
+
+
+@dataclass(frozen=True)
+class Tape:
+    """The quotes of the file, to look up independently of the exchange."""
+
+    times: list[str]
+    bids: list[Decimal]
+    asks: list[Decimal]
+
+    @classmethod
+    def read(cls, path: Path) -> Tape:
+        with gzip.open(path, "rt") as file:
+            rows = list(csv.DictReader(file))
+        return cls(
+            [row["timestamp"] for row in rows],
+            [Decimal(row["bid"]) for row in rows],
+            [Decimal(row["ask"]) for row in rows],
+        )
+
+    def at(self, moment: str) -> tuple[Decimal, Decimal]:
+        """Bid and ask of the last row at or before a time with at least milliseconds."""
+        millisecond = moment[:19] + "." + (moment[20:-1] + "000")[:3] + "Z"
+        row = bisect.bisect_right(self.times, millisecond) - 1
+        return self.bids[row], self.asks[row]
+
+
+def test_the_main_job_on_recorded_prices(tmp_path: Path) -> None:
+    tape = Tape.read(market_data() / "quotes-tick" / "IBM_20131008.csv.gz")
+    (tmp_path / "trading.yaml").write_text(CONFIG)
+    with exchange(
+        tmp_path, "--data", str(market_data()), "--at", "2013-10-08 10:00", "--speed", "1"
+    ) as server:
+        env = server.environment(tmp_path, EXECBOT_CONFIG=str(tmp_path / "trading.yaml"))
+        with (tmp_path / "watch.ndjson").open("w") as output:
+            watch = start_execbot(["watch", "--json"], env, stdout=output)
+            try:
+                _wait_for(lambda: _lines(tmp_path), "watch says nothing")
+                _journey(server, env)
+                _wait_for(lambda: _fills_seen(tmp_path) >= 3, "watch does not see the fills")
+            finally:
+                watch.send_signal(signal.SIGTERM)
+            _, errors = watch.communicate(timeout=20)
+        assert watch.returncode == 0, errors
+        assert "stay" in errors, "watch does not say that orders stay working"
+
+        fills = server.get("/v2/account/activities/FILL?direction=asc")
+        assert len(fills) >= 3
+        for fill in fills:
+            bid, ask = tape.at(fill["transaction_time"])
+            expected = ask if fill["side"] == "buy" else bid
+            assert Decimal(fill["price"]) == expected, fill
+
+        reconciled = execbot(["reconcile", "--json"], env)
+        assert reconciled.code == 0, reconciled.out + reconciled.err
+        assert execbot(["positions", "--json"], env).data == []
+
+        report = execbot(["report", "--daily", "--date", "2013-10-08", "--json"], env)
+        assert report.code == 0, report.err
+        bought = sum(Decimal(f["qty"]) * Decimal(f["price"]) for f in fills if f["side"] == "buy")
+        sold = sum(Decimal(f["qty"]) * Decimal(f["price"]) for f in fills if f["side"] == "sell")
+        assert Decimal(report.data["realized_pl"]) == sold - bought
+
+
+def _journey(server: Server, env: dict[str, str]) -> None:
+    bought = execbot(["submit", "IBM", "--qty", "3", "--wait", "20", "--json"], env)
+    assert bought.code == 0, bought.err
+    assert bought.data["outcome"] == "filled"
+
+    limit = server.get("/v2/stocks/IBM/quotes/latest")["quote"]["ap"]
+    resting = execbot(
+        ["submit", "IBM", "--qty", "400", "--limit", str(limit), "--json", "--wait", "4"], env
+    )
+    assert resting.code == 0, resting.err
+    canceled = execbot(["cancel", resting.data["id"], "--json"], env)
+    assert canceled.code == 0, canceled.err
+
+    history = execbot(["orders", "show", resting.data["client_order_id"], "--json"], env)
+    assert history.code == 0, history.err
+    assert history.data["status"] in ("canceled", "filled")
+
+    held = execbot(["positions", "--json"], env).data
+    assert [row["symbol"] for row in held] == ["IBM"]
+    closed = execbot(["close", "IBM", "--wait", "20", "--json", "--yes"], env, timeout=90)
+    assert closed.code == 0, closed.err
+    _wait_for(lambda: not server.get("/v2/positions"), "the position is not closed")
+
+
+def _lines(home: Path) -> list[dict[str, Any]]:
+    text = (home / "watch.ndjson").read_text()
+    return [json.loads(line) for line in text.splitlines() if line.endswith("}")]
+
+
+def _fills_seen(home: Path) -> int:
+    return sum("fill" in line["type"] for line in _lines(home))
+
+
+def _wait_for(condition: Any, complaint: str, seconds: float = 30) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if condition():
+            return
+        time.sleep(0.1)
+    raise AssertionError(complaint)
