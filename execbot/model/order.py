@@ -58,6 +58,8 @@ class OrderRequest:
     order_class: OrderClass = OrderClass.NONE
     take_profit: TakeProfit | None = None
     stop_loss: StopLoss | None = None
+    position_intent: str | None = None
+    """`sell_to_close` and the like: the broker then refuses what would open instead."""
     client_order_id: str = ""
     strategy_id: str | None = None
     reason: str | None = None
@@ -91,6 +93,8 @@ class OrderRequest:
             body["stop_loss"] = {"stop_price": maybe_text(self.stop_loss.stop_price)}
             if self.stop_loss.limit_price is not None:
                 body["stop_loss"]["limit_price"] = maybe_text(self.stop_loss.limit_price)
+        if self.position_intent:
+            body["position_intent"] = self.position_intent
         if self.client_order_id:
             body["client_order_id"] = self.client_order_id
         return body

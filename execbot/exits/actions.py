@@ -1,0 +1,100 @@
+"""What the exit rules ask to be done. Values only: `watch` and the commands carry them out.
+
+Every action names its reason, which goes to the audit trail, and has a priority: what protects
+goes first, and what opens a position goes last, so that an entry never delays a stop.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+
+from execbot.broker.port import ReplaceRequest
+from execbot.exits.plan import ExitPlan
+from execbot.model.order import OrderRequest
+
+
+class Priority(IntEnum):
+    """Lower goes first."""
+
+    PROTECT = 0
+    CANCEL = 1
+    EXIT = 2
+    ENTRY = 3
+    READ = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """Send an exit order. `tag` becomes part of its client_order_id (see `execbot.exits.tags`)."""
+
+    request: OrderRequest
+    role: str
+    tag: str
+    reason: str
+    plan_id: str | None = None
+    priority: Priority = Priority.PROTECT
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Ask for a cancel; the planner waits for the terminal state by looking again."""
+
+    client_order_id: str
+    order_id: str
+    reason: str
+    priority: Priority = Priority.CANCEL
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Change price or quantity of a living order without a moment in which it is absent."""
+
+    client_order_id: str
+    order_id: str
+    change: ReplaceRequest
+    reason: str
+    tag: str = "s"
+    priority: Priority = Priority.PROTECT
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """Read the truth from REST: one order with its legs, or the symbol's position."""
+
+    symbol: str
+    order_id: str | None = None
+    client_order_id: str | None = None
+    reason: str = ""
+    priority: Priority = Priority.READ
+
+
+@dataclass(frozen=True, slots=True)
+class SavePlan:
+    """Make this version of the plan durable. Done before any other action of the decision."""
+
+    plan: ExitPlan
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Tell the trader. `critical`: money is at risk now."""
+
+    kind: str
+    symbol: str
+    message: str
+    critical: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WaitFor:
+    """Nothing to do before `until` unless something happens earlier."""
+
+    until: datetime
+    reason: str
+
+
+Action = Submit | Cancel | Replace | Refresh | SavePlan | Alarm | WaitFor
+BrokerAction = Submit | Cancel | Replace | Refresh

@@ -1,0 +1,278 @@
+"""The living orders of one symbol, seen as what they mean for its position.
+
+Orders that hold the same shares form one group: a plain stop, a trailing stop, the pair of an
+OCO, the legs of a bracket or OTO. The broker counts such shares once, and so must we.
+
+Three quantities of a group matter, and they are not the same:
+- `held`: shares it may still sell. What is in doubt or being canceled counts: it may yet fill.
+- `covered`: shares with a stop that the broker has acknowledged and that is armed. The stop leg
+  of an OCO or bracket shows as `held` while it waits for its trigger, and is armed when its
+  parent is (behaviour of Alpaca: legs arm only when the entry has filled completely).
+- `arriving`: shares whose stop was sent and not yet acknowledged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from execbot.exits.tags import target_index
+from execbot.model.enums import OrderClass, OrderStatus, OrderType, Side
+from execbot.model.numbers import ZERO
+from execbot.model.order import Order
+
+STOP_TYPES = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP})
+
+ACKNOWLEDGED = frozenset(
+    {
+        OrderStatus.NEW,
+        OrderStatus.ACCEPTED,
+        OrderStatus.ACCEPTED_FOR_BIDDING,
+        OrderStatus.PARTIALLY_FILLED,
+        OrderStatus.HELD,
+        OrderStatus.PENDING_REPLACE,
+        OrderStatus.STOPPED,
+    }
+)
+"""The broker has the order and it can trigger. `pending_replace` still stands as it was."""
+
+ARRIVING = frozenset({OrderStatus.PENDING, OrderStatus.IN_DOUBT, OrderStatus.PENDING_NEW})
+"""Sent or about to be; not acknowledged."""
+
+REPLACEABLE = frozenset({OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED, OrderStatus.HELD})
+"""PATCH is refused in every other status (accepted: the market is closed)."""
+
+
+class Standing(StrEnum):
+    """What the stop of a group is worth now."""
+
+    NONE = "none"
+    ARRIVING = "arriving"
+    COVERED = "covered"
+    UNCERTAIN = "uncertain"
+
+
+_COVERED_UNLESS = {False: Standing.COVERED, True: Standing.NONE}
+
+
+class Role(StrEnum):
+    ENTRY = "entry"
+    STOP = "stop"
+    TARGET = "target"
+    EXIT = "exit"
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolOrder:
+    """One order of the symbol. `parent_id` is the broker id of its bracket, OTO or OCO parent."""
+
+    order: Order
+    parent_id: str | None = None
+    role: Role | None = None
+    origin: str = ""
+    sent_at: datetime | None = None
+    plan_id: str | None = None
+
+    @property
+    def leaves(self) -> Decimal:
+        return self.order.leaves_qty or ZERO
+
+    @property
+    def is_stop(self) -> bool:
+        return self.order.type in STOP_TYPES
+
+    @property
+    def is_alive(self) -> bool:
+        """May still trade, or is on its way to where it may."""
+        return self.order.is_open and self.order.status is not OrderStatus.QUEUED
+
+
+@dataclass(frozen=True, slots=True)
+class ExitGroup:
+    """Orders holding the same shares on the closing side. See the module."""
+
+    key: str
+    stop: SymbolOrder | None = None
+    target: SymbolOrder | None = None
+    armed: bool = True
+
+    @property
+    def members(self) -> tuple[SymbolOrder, ...]:
+        return tuple(m for m in (self.target, self.stop) if m is not None)
+
+    @property
+    def held(self) -> Decimal:
+        """The living member that may still fill the most; a leg of an unfilled entry holds none."""
+        if not self.armed:
+            return ZERO
+        return max((m.leaves for m in self.members if m.is_alive), default=ZERO)
+
+    @property
+    def covered(self) -> Decimal:
+        return self._stop_leaves if self._standing is Standing.COVERED else ZERO
+
+    @property
+    def arriving(self) -> Decimal:
+        return self._stop_leaves if self._standing is Standing.ARRIVING else ZERO
+
+    @property
+    def is_uncertain(self) -> bool:
+        """A stop leg still `held` whose partner is gone: only the broker knows if it lives."""
+        return self._standing is Standing.UNCERTAIN
+
+    @property
+    def _standing(self) -> Standing:
+        if self.stop is None or not self.armed:
+            return Standing.NONE
+        status = self.stop.order.status
+        if status is OrderStatus.HELD:
+            if self.target is not None:
+                arriving = self.target.order.status in ARRIVING
+                leaving = self.target.order.status is OrderStatus.PENDING_CANCEL
+                return Standing.ARRIVING if arriving else _COVERED_UNLESS[leaving]
+            is_oto = self.stop.order.order_class is OrderClass.OTO
+            return Standing.ARRIVING if is_oto else Standing.UNCERTAIN
+        if status in ARRIVING:
+            return Standing.ARRIVING
+        return Standing.COVERED if status in ACKNOWLEDGED else Standing.NONE
+
+    @property
+    def _stop_leaves(self) -> Decimal:
+        assert self.stop is not None
+        # A partly filled target has lowered its stop, whether or not that was reported.
+        return min((m.leaves for m in self.members), default=ZERO)
+
+    @property
+    def is_settled(self) -> bool:
+        """No member is on its way in or out."""
+        moving = ARRIVING | {OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE}
+        return all(m.order.status not in moving for m in self.members if m.is_alive)
+
+    @property
+    def is_leaving(self) -> bool:
+        return any(m.order.status is OrderStatus.PENDING_CANCEL for m in self.members)
+
+    @property
+    def is_pair(self) -> bool:
+        return self.stop is not None and self.target is not None
+
+    @property
+    def is_advanced(self) -> bool:
+        """A member of a bracket, OTO or OCO: its quantity cannot be replaced."""
+        simple = (OrderClass.NONE, OrderClass.SIMPLE)
+        return any(m.order.order_class not in simple for m in self.members)
+
+    @property
+    def target_number(self) -> int | None:
+        """Which target of the plan it serves, counted from 0; None for a stop alone."""
+        if self.target is None:
+            return None
+        known = [target_index(m.order.client_order_id) for m in self.members]
+        return next((n for n in known if n is not None), 0)
+
+    @property
+    def lead(self) -> SymbolOrder:
+        """The member to cancel; the broker takes the other one along."""
+        alive = [m for m in self.members if m.is_alive]
+        return (alive or list(self.members))[0]
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolOrders:
+    """The living orders of a symbol, sorted by what they do to a position of `side`."""
+
+    groups: tuple[ExitGroup, ...] = ()
+    exits: tuple[SymbolOrder, ...] = ()
+    """Orders that leave the position now: market, or limit with the role of an exit."""
+    entries: tuple[SymbolOrder, ...] = ()
+
+    @property
+    def held(self) -> Decimal:
+        return sum((g.held for g in self.groups), ZERO) + self.leaving
+
+    @property
+    def leaving(self) -> Decimal:
+        return sum((e.leaves for e in self.exits), ZERO)
+
+    @property
+    def covered(self) -> Decimal:
+        return sum((g.covered for g in self.groups), ZERO)
+
+    @property
+    def arriving(self) -> Decimal:
+        return sum((g.arriving for g in self.groups), ZERO)
+
+    @property
+    def unsettled(self) -> tuple[SymbolOrder, ...]:
+        """Closing orders whose fate at the broker is unknown."""
+        members = [m for g in self.groups for m in g.members] + list(self.exits)
+        doubt = (OrderStatus.IN_DOUBT, OrderStatus.PENDING)
+        return tuple(m for m in members if m.order.status in doubt)
+
+
+def read_orders(orders: Sequence[SymbolOrder], closing: Side) -> SymbolOrders:
+    """Sort a symbol's orders for a position that is closed by `closing`.
+
+    `orders` holds the living orders and, for legs, their parents living or not, and the replaced
+    ancestors of legs: the replacement of a leg carries no link to its parent.
+    """
+    by_id = {o.order.id: o for o in orders if o.order.id}
+    pairs: dict[str, list[SymbolOrder]] = {}
+    exits: list[SymbolOrder] = []
+    entries: list[SymbolOrder] = []
+    for item in orders:
+        if not item.is_alive:
+            continue
+        if item.order.side is not closing:
+            if not _is_leg(item):
+                entries.append(item)
+        elif _leaves_now(item):
+            exits.append(item)
+        else:
+            pairs.setdefault(_group_key(item, by_id), []).append(item)
+    groups = [_group(key, members, by_id) for key, members in sorted(pairs.items())]
+    return SymbolOrders(tuple(groups), tuple(exits), tuple(entries))
+
+
+def _is_leg(item: SymbolOrder) -> bool:
+    return item.parent_id is not None and item.parent_id != item.order.id
+
+
+def _leaves_now(item: SymbolOrder) -> bool:
+    if item.order.order_class not in (OrderClass.NONE, OrderClass.SIMPLE):
+        return False
+    return item.order.type is OrderType.MARKET or item.role is Role.EXIT
+
+
+def _group_key(item: SymbolOrder, by_id: Mapping[str, SymbolOrder]) -> str:
+    """The parent's id, looked up through the chain of replaced orders."""
+    for link in _chain(item, by_id):
+        if link.parent_id:
+            return link.parent_id
+        if link.order.order_class is OrderClass.OCO and link.order.replaces is None:
+            return link.order.id or link.order.client_order_id
+    first = list(_chain(item, by_id))[-1].order
+    return first.id or first.client_order_id
+
+
+def _chain(item: SymbolOrder, by_id: Mapping[str, SymbolOrder]) -> Iterable[SymbolOrder]:
+    seen: set[str] = set()
+    current: SymbolOrder | None = item
+    while current is not None and current.order.id not in seen:
+        seen.add(current.order.id)
+        yield current
+        current = by_id.get(current.order.replaces or "")
+
+
+def _group(key: str, members: Sequence[SymbolOrder], by_id: Mapping[str, SymbolOrder]) -> ExitGroup:
+    stop = next((m for m in members if m.is_stop), None)
+    target = next((m for m in members if not m.is_stop), None)
+    parent = by_id.get(key)
+    armed = True
+    if parent is not None and parent.order.order_class in (OrderClass.BRACKET, OrderClass.OTO):
+        same = any(m.order.id == parent.order.id for m in members)
+        armed = same or parent.order.status is OrderStatus.FILLED
+    return ExitGroup(key, stop, target, armed)

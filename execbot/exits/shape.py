@@ -1,0 +1,213 @@
+"""Which orders should protect a position, and what the broker can hold of them.
+
+The broker holds, by kind of position (Alpaca, 2026):
+
+| position            | stop alone            | stop and target   | trailing      |
+|---------------------|-----------------------|-------------------|---------------|
+| equity, whole       | stop, gtc             | OCO pair, gtc     | trailing_stop |
+| equity, fraction    | stop, day             | by watch          | by watch      |
+| crypto              | stop_limit, gtc       | by watch          | by watch      |
+
+Extended hours hold no stops at all: stops elect in the regular session only. What says "by watch"
+is emulated there, which works only while `watch` runs; every screen says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from enum import StrEnum
+
+from execbot.exits.allocate import fraction_part, split_whole, whole_part
+from execbot.exits.levels import on_grid
+from execbot.exits.plan import ExitPlan, TrailKind
+from execbot.exits.tags import STOP, target_tag
+from execbot.model.enums import OrderClass, OrderType, PositionSide, TimeInForce
+from execbot.model.numbers import ZERO
+from execbot.model.order import OrderRequest, StopLoss, TakeProfit
+
+CRYPTO_STOP_LIMIT_PCT = Decimal("3")
+"""How far beyond its trigger a crypto stop-limit may still sell. `watch` escalates the rest."""
+
+SMALLEST_BROKER_TRAIL_PCT = Decimal("0.1")
+
+
+class Ladder(StrEnum):
+    """How much of the wished shape the broker has proved to take, best first."""
+
+    FULL = "full"
+    STOP_ONLY = "stop_only"
+    EMULATED = "emulated"
+
+
+class WantKind(StrEnum):
+    STOP = "stop"
+    PAIR = "pair"
+    TRAILING = "trailing"
+    STOP_LIMIT = "stop_limit"
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """One group that should exist. `target` is the number of the plan's target it serves."""
+
+    kind: WantKind
+    qty: Decimal
+    time_in_force: TimeInForce = TimeInForce.GTC
+    target: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What is protected: `qty` is unsigned. `tick` is a crypto pair's price step."""
+
+    symbol: str
+    side: PositionSide
+    qty: Decimal
+    is_crypto: bool = False
+    tick: Decimal | None = None
+
+
+def wanted(plan: ExitPlan, holding: Holding, ladder: Ladder = Ladder.FULL) -> tuple[Want, ...]:
+    """The groups that should protect `holding`; their quantities sum to it exactly."""
+    if holding.qty <= 0 or ladder is Ladder.EMULATED or not has_stop(plan):
+        return ()
+    if holding.is_crypto:
+        return (Want(WantKind.STOP_LIMIT, holding.qty),)
+    whole, rest = whole_part(holding.qty), fraction_part(holding.qty)
+    wants: list[Want] = []
+    if whole > 0:
+        wants.extend(_wanted_whole(plan, whole, ladder))
+    if rest > 0:
+        wants.append(Want(WantKind.STOP, rest, TimeInForce.DAY))
+    return tuple(wants)
+
+
+def _wanted_whole(plan: ExitPlan, whole: Decimal, ladder: Ladder) -> list[Want]:
+    if ladder is Ladder.FULL and broker_can_trail(plan):
+        return [Want(WantKind.TRAILING, whole)]
+    if ladder is not Ladder.FULL or not plan.open_targets:
+        return [Want(WantKind.STOP, whole)]
+    wants = []
+    for number, qty in target_quantities(plan, whole).items():
+        if qty > 0:
+            kind = WantKind.STOP if number is None else WantKind.PAIR
+            wants.append(Want(kind, qty, target=number))
+    return wants
+
+
+def has_stop(plan: ExitPlan) -> bool:
+    return plan.stop.price is not None
+
+
+def broker_can_trail(plan: ExitPlan) -> bool:
+    """A pure trailing stop with nothing else to obey is the broker's to keep."""
+    trail = plan.stop.trail
+    if trail is None or not trail.from_start or plan.targets or trail.kind is TrailKind.ATR:
+        return False
+    rules = plan.rules
+    if rules.breakeven_at_r is not None or rules.tighten_within_pct is not None:
+        return False
+    return trail.kind is not TrailKind.PERCENT or trail.value >= SMALLEST_BROKER_TRAIL_PCT
+
+
+def target_quantities(plan: ExitPlan, whole: Decimal) -> dict[int | None, Decimal]:
+    """Whole shares for each open target (None: the part that runs without one).
+
+    Weights are taken of the largest size the position had, less what each target has filled
+    already; a difference to the present size is taken from, or given to, the farthest part.
+    """
+    numbers: list[int | None] = list(range(len(plan.targets)))
+    weights = [target.weight for target in plan.targets]
+    runner = Decimal(100) - sum(weights, ZERO)
+    if runner > 0:
+        numbers.append(None)
+        weights.append(runner)
+    base = max(whole_part(plan.base_qty), whole)
+    parts = dict(zip(numbers, split_whole(base, weights), strict=True))
+    left: dict[int | None, Decimal] = {}
+    for number, qty in parts.items():
+        if number is None:
+            left[number] = qty
+        elif not plan.targets[number].done and plan.targets[number].price is not None:
+            left[number] = max(qty - whole_part(plan.targets[number].filled_qty), ZERO)
+    return _fitted(left, whole) if left else {None: whole}
+
+
+def _fitted(parts: Mapping[int | None, Decimal], whole: Decimal) -> dict[int | None, Decimal]:
+    fitted = dict(parts)
+    surplus = sum(fitted.values(), ZERO) - whole
+    for number in reversed(list(fitted)):
+        if surplus == 0:
+            break
+        if surplus < 0:
+            fitted[number] -= surplus
+            surplus = ZERO
+        else:
+            cut = min(surplus, fitted[number])
+            fitted[number] -= cut
+            surplus -= cut
+    return fitted
+
+
+def exit_request(plan: ExitPlan, want: Want, holding: Holding) -> OrderRequest:
+    """The order that makes `want` true, closing only: the broker refuses it as an opening one."""
+    base = OrderRequest(
+        symbol=holding.symbol,
+        side=plan.exit_side,
+        qty=want.qty,
+        time_in_force=want.time_in_force,
+        strategy_id=plan.strategy_id,
+        position_intent=closing_intent(plan.side),
+    )
+    return _SHAPES[want.kind](base, plan, want, holding)
+
+
+def closing_intent(side: PositionSide) -> str:
+    return "sell_to_close" if side is PositionSide.LONG else "buy_to_close"
+
+
+def _stop(base: OrderRequest, plan: ExitPlan, want: Want, holding: Holding) -> OrderRequest:
+    return replace(base, type=OrderType.STOP, stop_price=plan.stop.price)
+
+
+def _pair(base: OrderRequest, plan: ExitPlan, want: Want, holding: Holding) -> OrderRequest:
+    assert want.target is not None and plan.stop.price is not None
+    price = plan.targets[want.target].price
+    assert price is not None
+    return replace(
+        base,
+        type=OrderType.LIMIT,
+        order_class=OrderClass.OCO,
+        take_profit=TakeProfit(price),
+        stop_loss=StopLoss(plan.stop.price),
+    )
+
+
+def _trailing(base: OrderRequest, plan: ExitPlan, want: Want, holding: Holding) -> OrderRequest:
+    trail = plan.stop.trail
+    assert trail is not None
+    name = "trail_percent" if trail.kind is TrailKind.PERCENT else "trail_price"
+    return replace(base, type=OrderType.TRAILING_STOP, **{name: trail.value})
+
+
+def _stop_limit(base: OrderRequest, plan: ExitPlan, want: Want, holding: Holding) -> OrderRequest:
+    stop = plan.stop.price
+    assert stop is not None
+    worse = -1 if plan.side is PositionSide.LONG else 1
+    limit = stop * (1 + worse * CRYPTO_STOP_LIMIT_PCT / 100)
+    limit = on_grid(limit, up=plan.side is PositionSide.SHORT, tick=holding.tick)
+    return replace(base, type=OrderType.STOP_LIMIT, stop_price=stop, limit_price=limit)
+
+
+_SHAPES = {
+    WantKind.STOP: _stop,
+    WantKind.PAIR: _pair,
+    WantKind.TRAILING: _trailing,
+    WantKind.STOP_LIMIT: _stop_limit,
+}
+
+
+def want_tag(want: Want) -> str:
+    return STOP if want.target is None else target_tag(want.target)

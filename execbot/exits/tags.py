@@ -1,0 +1,36 @@
+"""The client_order_id of an exit order says what it is for.
+
+`execbot-x-s-…` a stop, `execbot-x-t2-…` the pair of the second target, `execbot-x-e-…` an exit.
+The broker keeps the id for ever and repeats it in every report, so the purpose of an order
+survives the loss of the journal and is known to every process.
+"""
+
+from __future__ import annotations
+
+import re
+
+PREFIX = "execbot-x-"
+_TAG = re.compile(r"execbot-x-(s|e|t\d+)-")
+
+STOP = "s"
+EXIT = "e"
+
+
+def target_tag(index: int) -> str:
+    """The tag of the pair that holds target number `index`, counted from 0."""
+    return f"t{index + 1}"
+
+
+def client_order_id(tag: str, unique: str) -> str:
+    return f"{PREFIX}{tag}-{unique}"
+
+
+def tag_of(client_order_id: str) -> str | None:
+    """`s`, `e`, `t1`…, or None for an order that is no exit of ours."""
+    match = _TAG.match(client_order_id)
+    return match[1] if match else None
+
+
+def target_index(client_order_id: str) -> int | None:
+    tag = tag_of(client_order_id)
+    return int(tag[1:]) - 1 if tag and tag.startswith("t") else None
