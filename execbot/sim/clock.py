@@ -58,9 +58,7 @@ class VenueClock:
         return cls(now + offset, now, 1.0, False, wall)
 
     @classmethod
-    def starting(
-        cls, at: Ns, speed: float, wall: Callable[[], Ns] = time.time_ns
-    ) -> VenueClock:
+    def starting(cls, at: Ns, speed: float, wall: Callable[[], Ns] = time.time_ns) -> VenueClock:
         return cls(at, wall(), speed, True, wall)
 
     def now(self) -> Ns:

@@ -38,6 +38,7 @@ class Kind(StrEnum):
     HTML_BODY = "html_body"
     TRUNCATED_JSON = "truncated_json"
     UNAUTHORIZED = "unauthorized"
+    CANNED_REPLY = "canned_reply"
     CLOCK_SKEW = "clock_skew"
     BROKER_RESTART = "broker_restart"
     # Events of the trade-updates stream.
@@ -95,6 +96,11 @@ KINDS: dict[Kind, KindSpec] = {
         _R, {"handled": True, "how": "body"}, "half of the JSON (how: body or connection)"
     ),
     Kind.UNAUTHORIZED: KindSpec(_R, {}, "401 for keys that were good before"),
+    Kind.CANNED_REPLY: KindSpec(
+        _R,
+        {"status": 403, "body": None, "handled": False},
+        "any answer: status and JSON body as given",
+    ),
     Kind.CLOCK_SKEW: KindSpec(
         _R, {"seconds": 30.0}, "clock and Date header are off", "GET", "/v[23]/clock"
     ),
@@ -201,8 +207,12 @@ def _draw(seed: int, rule: Rule) -> float:
 
 
 def parse_rule(spec: Mapping[str, Any], rule_id: str) -> Rule:
-    """Reads `{"kind": …, "method": …, "count": …, …}`. Raises `FaultError` with the reason."""
-    given = dict(spec)
+    """Reads `{"kind": …, "method": …, "count": …, …}`. Raises `FaultError` with the reason.
+
+    The parameters of the kind may stand beside these or under `params`.
+    """
+    given = {**spec, **(spec.get("params") or {})}
+    given.pop("params", None)
     given.pop("id", None)
     name = given.pop("kind", None)
     if name not in {kind.value for kind in Kind}:

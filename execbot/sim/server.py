@@ -1,0 +1,298 @@
+"""The exchange behind sockets: REST and WebSockets on one port, with aiohttp.
+
+Everything is decided in `Venue`; this file moves bytes, waits where a fault says so, and wakes
+the exchange when its next event is due.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from execbot.sim.config import SimConfig
+from execbot.sim.faults import Kind, Rule
+from execbot.sim.records import Delivery
+from execbot.sim.sockets import Connection, TradeConnection, abort, trade_encoding
+from execbot.sim.store import SqliteArchive
+from execbot.sim.transport import SharedVenue
+from execbot.sim.types import Request, Response
+from execbot.sim.venue import Venue
+from execbot.sim.wire.http import credentials, encode, make_request, parse_query
+from execbot.sim.wire.trade_stream import TradeStream
+
+# Longest sleep between two looks at the exchange. Another process can act on a shared one.
+_IDLE_SECONDS, _SHARED_IDLE_SECONDS = 1.0, 0.1
+_MAX_BODY = 1 << 20
+_MAX_WS_MESSAGE = 1 << 20
+
+
+class Door(Protocol):
+    """What the server needs of an exchange, be it in memory or in a directory."""
+
+    idle_seconds: float
+
+    def handle(self, request: Request) -> Response: ...
+    def redeem(self, ticket: int) -> Response | None: ...
+    def pump(self, since: int) -> Sequence[Delivery]: ...
+    def seconds_to_next(self) -> float: ...
+    def connect(self, key: str) -> Rule | None: ...
+    def account_of(self, key: str, secret: str) -> str | None: ...
+    def venue(self) -> Venue: ...
+
+
+class MemoryDoor:
+    """An exchange that lives and dies with the server."""
+
+    idle_seconds = _IDLE_SECONDS
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+        self.handle = venue.handle
+        self.redeem = venue.redeem
+        self.connect = venue.connect
+        self.account_of = venue.account_of
+
+    def venue(self) -> Venue:
+        return self._venue
+
+    def pump(self, since: int) -> Sequence[Delivery]:
+        self._venue.advance()
+        if self._venue.outbox.seq == since:
+            return ()
+        return self._venue.records.deliveries(None, since)
+
+    def seconds_to_next(self) -> float:
+        return _seconds_to_next(self._venue, self.idle_seconds)
+
+
+class SharedDoor:
+    """An exchange in a directory, which other processes use at the same time."""
+
+    idle_seconds = _SHARED_IDLE_SECONDS
+
+    def __init__(self, shared: SharedVenue) -> None:
+        self._shared = shared
+        self.handle = shared.handle
+        self.redeem = shared.redeem
+        self.connect = shared.connect
+        self.account_of = shared.account_of
+
+    def venue(self) -> Venue:
+        with self._shared.turn() as venue:
+            return venue
+
+    def pump(self, since: int) -> Sequence[Delivery]:
+        return self._shared.deliveries(since)
+
+    def seconds_to_next(self) -> float:
+        with self._shared.turn() as venue:
+            return _seconds_to_next(venue, self.idle_seconds)
+
+
+def _seconds_to_next(venue: Venue, idle: float) -> float:
+    at = venue.next_event_at()
+    seconds = None if at is None else venue.clock.wall_seconds_until(at)
+    return idle if seconds is None else min(seconds, idle)
+
+
+class ExchangeServer:
+    """One listening socket in front of one exchange."""
+
+    def __init__(self, door: Door, host: str = "127.0.0.1", port: int = 0) -> None:
+        self.door, self.host, self.port = door, host, port
+        self._trades: set[TradeConnection] = set()
+        self._others: set[Connection] = set()
+        self._lingering: list[tuple[float, str]] = []
+        self._nudge = asyncio.Event()
+        self._sent = door.venue().outbox.seq
+        self._generation = door.venue().generation
+        self._runner: web.ServerRunner | None = None
+        self._heart: asyncio.Task[None] | None = None
+        door.venue().stream_status = self._stream_status
+
+    @property
+    def config(self) -> SimConfig:
+        return self.door.venue().config
+
+    async def start(self) -> None:
+        """Binds the port (0 takes a free one) and begins to serve."""
+        server = web.Server(self._serve, access_log=None, client_max_size=_MAX_BODY)
+        self._runner = web.ServerRunner(server, handle_signals=False)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self.host, self.port, backlog=1024)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+        self._heart = asyncio.create_task(self._beat())
+
+    async def stop(self) -> None:
+        if self._heart is not None:
+            self._heart.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._heart
+        for connection in [*self._trades, *self._others]:
+            await connection.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def urls(self) -> dict[str, str]:
+        """Where everything is, as `sim serve --json` prints it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        if self.host in ("0.0.0.0", "::"):
+            host = "127.0.0.1"
+        at = f"{host}:{self.port}"
+        return {
+            "rest": f"http://{at}",
+            "stream": f"ws://{at}/stream",
+            "data": f"http://{at}",
+            "data_stream": f"ws://{at}/v2/iex",
+            "crypto_stream": f"ws://{at}/v1beta3/crypto/us",
+            "control": f"http://{at}/sim",
+        }
+
+    # --- time ------------------------------------------------------------------------------
+
+    async def _beat(self) -> None:
+        """Wakes the exchange when something is due and hands out what happened."""
+        while True:
+            self._nudge.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._nudge.wait(), self.door.seconds_to_next())
+            self._hand_out()
+
+    def _hand_out(self) -> None:
+        rows = self.door.pump(self._sent)
+        for row in rows:
+            self._sent = row.seq
+            for connection in self._trades:
+                if connection.stream.account_id != row.account_id or not connection.alive:
+                    continue
+                if row.what == "cut":
+                    connection.kill()
+                elif (frame := connection.stream.frame(row.frame)) is not None:
+                    connection.put(frame)
+                    if row.what == "error":
+                        connection.finish()
+        generation = self.door.venue().generation
+        if generation != self._generation:
+            self._generation = generation
+            for other in [*self._trades, *self._others]:
+                other.kill()
+
+    # --- HTTP ------------------------------------------------------------------------------
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.headers.get("Upgrade", "").lower() == "websocket":
+            return await self._socket(request)
+        body = await request.read() if request.body_exists else None
+        wanted = make_request(request.method, request.raw_path, request.headers, body)
+        response = self.door.handle(wanted)
+        self._hand_out()
+        self._nudge.set()
+        if response.fault is not None:
+            return await self._misbehave(request, response, response.fault)
+        return _http(response)
+
+    async def _misbehave(
+        self, request: web.BaseRequest, response: Response, fault: Any
+    ) -> web.StreamResponse:
+        seconds = float(fault.get("seconds", 0))
+        match fault["do"]:
+            case "abort":
+                abort(request)
+            case "hang":
+                await asyncio.sleep(seconds)
+                abort(request)
+            case "delay":
+                await asyncio.sleep(seconds)
+                return _http(response)
+            case "cut":
+                await _half(request, response)
+                abort(request)
+            case "later":
+                await asyncio.sleep(seconds)
+                late = self.door.redeem(int(fault["ticket"]))
+                self._hand_out()
+                if late is not None:
+                    return _http(late)
+                abort(request)
+        return web.Response(status=500)  # the connection is gone; nobody reads this
+
+    # --- WebSockets ------------------------------------------------------------------------
+
+    async def _socket(self, request: web.BaseRequest) -> web.StreamResponse:
+        path = request.path.rstrip("/")
+        if path.endswith("/stream") or path == "":
+            return await self._trade_socket(request)
+        return _http(Response(404, encode({"code": 40410000, "message": "endpoint not found"})))
+
+    async def _trade_socket(self, request: web.BaseRequest) -> web.StreamResponse:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        found = credentials(headers, parse_query(request.query_string))
+        key = found[0] if found else ""
+        fault = self.door.connect(key)
+        if fault is not None and fault.kind is Kind.STREAM_REFUSED:
+            return _http(Response(int(fault.params["status"]), b"too many connections\n"))
+        if self.config.single_stream and self._occupied(key):
+            return _http(Response(429, encode({"message": "too many requests."})))
+        refused = fault is not None and fault.kind is Kind.STREAM_UNAUTHORIZED
+        stream = TradeStream(
+            (lambda key, secret: None) if refused else self.door.account_of,
+            trade_encoding(request, self.config.frames),
+        )
+        ws = web.WebSocketResponse(compress=False, max_msg_size=_MAX_WS_MESSAGE)
+        await ws.prepare(request)
+        connection = TradeConnection(ws, request, stream)
+        connection.opened_at = time.time_ns()
+        self._trades.add(connection)
+        try:
+            await connection.read()
+        finally:
+            self._trades.discard(connection)
+            await self._leave(connection)
+        return ws
+
+    def _occupied(self, key: str) -> bool:
+        """Whether the one allowed connection is taken. The key is unknown before it is sent."""
+        now = time.monotonic()
+        self._lingering = [(until, k) for until, k in self._lingering if until > now]
+        taken = [c.stream.key for c in self._trades if c.alive] + [k for _, k in self._lingering]
+        return any(not key or not other or other == key for other in taken)
+
+    async def _leave(self, connection: TradeConnection) -> None:
+        linger = self.config.stream_linger_seconds
+        if linger and connection.ws.close_code != 1000:
+            self._lingering.append((time.monotonic() + linger, connection.stream.key))
+        await connection.close()
+
+    def _stream_status(self) -> list[dict[str, Any]]:
+        return [
+            {"key": c.stream.key, "listening": list(c.stream.listening), "sent": c.sent}
+            for c in self._trades
+            if c.alive
+        ]
+
+
+def _http(response: Response) -> web.Response:
+    headers = {"Content-Type": response.content_type, **response.headers}
+    if not response.body:
+        headers.pop("Content-Type")
+    return web.Response(status=response.status, body=response.body or None, headers=headers)
+
+
+async def _half(request: web.BaseRequest, response: Response) -> None:
+    """Promises the whole body and sends half of it."""
+    headers = {"Content-Type": response.content_type, "Content-Length": str(len(response.body))}
+    stream = web.StreamResponse(status=response.status, headers={**headers, **response.headers})
+    await stream.prepare(request)
+    await stream.write(response.body[: len(response.body) // 2])
+    await asyncio.sleep(0.05)
+
+
+def memory_door(config: SimConfig) -> MemoryDoor:
+    """A fresh exchange whose finished orders go to a temporary file, so memory stays flat."""
+    return MemoryDoor(Venue(config, archive=SqliteArchive.temporary()))

@@ -1,0 +1,103 @@
+"""WebSocket connections of the server: one writer each, bounded, and killed when too slow."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+from typing import TYPE_CHECKING
+
+from aiohttp import WSMsgType, web
+
+from execbot.sim.wire.trade_stream import Encoding, TradeStream
+
+if TYPE_CHECKING:
+    from execbot.sim.types import Ns
+
+# Frames waiting for a reader; beyond this it is too slow and is cut, as at Alpaca.
+QUEUE_FRAMES = 10_000
+
+
+def abort(request: web.BaseRequest) -> None:
+    """Kills a connection so that the peer sees a reset rather than an orderly end."""
+    transport = request.transport
+    if transport is None:
+        return
+    raw = transport.get_extra_info("socket")
+    if raw is not None:
+        with contextlib.suppress(OSError):
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+
+
+class Connection:
+    """One WebSocket: what is put is written in order by a task of its own."""
+
+    def __init__(self, ws: web.WebSocketResponse, request: web.BaseRequest) -> None:
+        self.ws, self._request = ws, request
+        self._queue: asyncio.Queue[str | bytes | None] = asyncio.Queue(QUEUE_FRAMES)
+        self._writer = asyncio.ensure_future(self._write())
+        self.alive = True
+        self.sent = 0
+
+    def put(self, frame: str | bytes) -> None:
+        try:
+            self._queue.put_nowait(frame)
+        except asyncio.QueueFull:
+            self.kill()
+
+    def finish(self) -> None:
+        """Closes in an orderly way after what is waiting has been written."""
+        with contextlib.suppress(asyncio.QueueFull):
+            self._queue.put_nowait(None)
+
+    def kill(self) -> None:
+        """The connection dies without a word."""
+        self.alive = False
+        abort(self._request)
+
+    async def _write(self) -> None:
+        with contextlib.suppress(ConnectionError, RuntimeError):
+            while (frame := await self._queue.get()) is not None:
+                if isinstance(frame, str):
+                    await self.ws.send_str(frame)
+                else:
+                    await self.ws.send_bytes(frame)
+                self.sent += 1
+            await self.ws.close()
+
+    async def close(self) -> None:
+        self.alive = False
+        self._writer.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._writer
+        with contextlib.suppress(ConnectionError, RuntimeError):
+            await asyncio.wait_for(self.ws.close(), 1)
+
+
+class TradeConnection(Connection):
+    """A connection to `/stream`."""
+
+    def __init__(
+        self, ws: web.WebSocketResponse, request: web.BaseRequest, stream: TradeStream
+    ) -> None:
+        super().__init__(ws, request)
+        self.stream = stream
+        self.opened_at: Ns = 0
+
+    async def read(self) -> None:
+        """Serves the client until it goes."""
+        async for message in self.ws:
+            if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
+                break
+            for frame in self.stream.receive(message.data):
+                self.put(frame)
+
+
+def wants_msgpack(request: web.BaseRequest) -> bool:
+    return "msgpack" in request.headers.get("Content-Type", "")
+
+
+def trade_encoding(request: web.BaseRequest, frames: str) -> Encoding:
+    return Encoding.MSGPACK if wants_msgpack(request) else Encoding(frames)

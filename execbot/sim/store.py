@@ -1,0 +1,299 @@
+"""The exchange on disk: one SQLite file that many processes share, with no server between.
+
+A turn at the exchange is one write transaction: read the live state if another process changed
+it, act, write it back. What is over (orders, activities), the request log and the stream's
+deliveries are rows; the live state is one small JSON text.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from execbot.sim.engine.archive import Activity, OrderKey
+from execbot.sim.engine.order import Order
+from execbot.sim.records import Delivery
+
+VERSION = 1
+_BUSY_MS = 30_000  # how long a process waits for its turn
+_PRUNE_EVERY = 256  # rows between two looks at the size of a bounded table
+
+_TABLES = """
+create table if not exists live (
+    id integer primary key check (id = 1), version integer, config text, state text);
+create table if not exists orders (
+    id text primary key, account_id text, client_order_id text, submitted_at integer,
+    seq integer, symbol text, side text, asset_class text, parent_id text, body text);
+create unique index if not exists orders_client on orders (account_id, client_order_id);
+create index if not exists orders_time on orders (account_id, submitted_at, seq);
+create table if not exists activities (
+    account_id text, at integer, seq integer, id text, kind text, order_id text, body text,
+    primary key (account_id, id)) without rowid;
+create index if not exists activities_time on activities (account_id, at, seq);
+create table if not exists log (seq integer primary key autoincrement, body text);
+create table if not exists deliveries (
+    seq integer primary key, account_id text, at integer, what text, frame blob);
+"""
+
+
+class StoreError(Exception):
+    """The exchange's file cannot be used: damaged, not ours, or of another version."""
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+class SqliteArchive:
+    """What is over, in tables: memory stays flat however many orders there were."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    @classmethod
+    def temporary(cls) -> SqliteArchive:
+        """A private file that disappears with the process."""
+        connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        connection.execute("pragma journal_mode=off")
+        connection.execute("pragma synchronous=off")
+        connection.executescript(_TABLES)
+        return cls(connection)
+
+    def put_order(self, order: Order) -> None:
+        self._db.execute(
+            "insert or replace into orders values (?,?,?,?,?,?,?,?,?,?)",
+            (
+                order.id,
+                order.account_id,
+                order.client_order_id,
+                order.submitted_at,
+                order.seq,
+                order.symbol,
+                order.side.value,
+                order.asset_class.value,
+                order.parent_id,
+                _dumps(order.record()),
+            ),
+        )
+
+    def get_order(self, order_id: str) -> Order | None:
+        return self._order("select body from orders where id=?", order_id)
+
+    def order_by_client_id(self, account_id: str, client_order_id: str) -> Order | None:
+        sql = "select body from orders where account_id=? and client_order_id=?"
+        return self._order(sql, account_id, client_order_id)
+
+    def _order(self, sql: str, *args: str) -> Order | None:
+        row = self._db.execute(sql, args).fetchone()
+        return Order.from_record(json.loads(row[0])) if row else None
+
+    def find_orders(
+        self,
+        account_id: str,
+        *,
+        after: OrderKey | None,
+        until: OrderKey | None,
+        ascending: bool,
+        limit: int,
+        symbols: Collection[str] | None = None,
+        side: str | None = None,
+        asset_classes: Collection[str] | None = None,
+        top_only: bool = False,
+    ) -> list[Order]:
+        where, args = _between("submitted_at", after, until)
+        where.append("account_id=?")
+        args.append(account_id)
+        for column, values in (("symbol", symbols), ("asset_class", asset_classes)):
+            if values is not None:
+                where.append(f"{column} in ({','.join('?' * len(values))})")
+                args.extend(str(value) for value in values)
+        if side is not None:
+            where.append("side=?")
+            args.append(str(side))
+        if top_only:
+            where.append("parent_id is null")
+        way = "asc" if ascending else "desc"
+        sql = (
+            f"select body from orders where {' and '.join(where)} "
+            f"order by submitted_at {way}, seq {way} limit ?"
+        )
+        rows = self._db.execute(sql, (*args, limit))
+        return [Order.from_record(json.loads(body)) for (body,) in rows]
+
+    def put_activity(self, activity: Activity) -> None:
+        self._db.execute(
+            "insert or replace into activities values (?,?,?,?,?,?,?)",
+            (
+                activity.account_id,
+                activity.at,
+                activity.seq,
+                activity.id,
+                activity.kind,
+                activity.order_id,
+                _dumps(activity.data),
+            ),
+        )
+
+    def get_activity(self, account_id: str, activity_id: str) -> Activity | None:
+        sql = "select * from activities where account_id=? and id=?"
+        row = self._db.execute(sql, (account_id, activity_id)).fetchone()
+        return _activity(row) if row else None
+
+    def find_activities(
+        self,
+        account_id: str,
+        *,
+        kinds: Collection[str] | None,
+        after: OrderKey | None,
+        until: OrderKey | None,
+        ascending: bool,
+        limit: int | None,
+        order_id: str | None = None,
+    ) -> list[Activity]:
+        where, args = _between("at", after, until)
+        where.append("account_id=?")
+        args.append(account_id)
+        if kinds is not None:
+            where.append(f"kind in ({','.join('?' * len(kinds))})")
+            args.extend(kinds)
+        if order_id is not None:
+            where.append("order_id=?")
+            args.append(order_id)
+        way = "asc" if ascending else "desc"
+        sql = (
+            f"select * from activities where {' and '.join(where)} "
+            f"order by at {way}, seq {way} limit ?"
+        )
+        rows = self._db.execute(sql, (*args, -1 if limit is None else limit))
+        return [_activity(row) for row in rows]
+
+    def clear(self) -> None:
+        self._db.execute("delete from orders")
+        self._db.execute("delete from activities")
+
+
+def _between(
+    column: str, after: OrderKey | None, until: OrderKey | None
+) -> tuple[list[str], list[Any]]:
+    where: list[str] = []
+    args: list[Any] = []
+    for key, sign in ((after, ">"), (until, "<")):
+        if key is not None:
+            where.append(f"({column}, seq) {sign} (?, ?)")
+            args.extend(key)
+    return where, args
+
+
+def _activity(row: Sequence[Any]) -> Activity:
+    account_id, at, seq, activity_id, kind, order_id, body = row
+    return Activity(account_id, seq, activity_id, kind, at, order_id, json.loads(body))
+
+
+class SqliteRecords:
+    """The request log and the deliveries as bounded tables."""
+
+    def __init__(self, connection: sqlite3.Connection, limit: int) -> None:
+        self._db, self._limit = connection, limit
+
+    def log(self, entry: Mapping[str, Any]) -> None:
+        done = self._db.execute("insert into log (body) values (?)", (_dumps(entry),))
+        self._prune("log", done.lastrowid or 0)
+
+    def entries(self, since: int, limit: int) -> Sequence[Mapping[str, Any]]:
+        sql = "select seq, body from log where seq>? order by seq limit ?"
+        rows = self._db.execute(sql, (since, limit))
+        return [{"seq": seq, **json.loads(body)} for seq, body in rows]
+
+    def deliver(self, rows: Iterable[Delivery]) -> None:
+        last = 0
+        for row in rows:
+            values = (row.seq, row.account_id, row.at, row.what, row.frame)
+            self._db.execute("insert or replace into deliveries values (?,?,?,?,?)", values)
+            last = row.seq
+        self._prune("deliveries", last)
+
+    def deliveries(self, account_id: str | None, since: int) -> Sequence[Delivery]:
+        where = "seq>?" if account_id is None else "seq>? and account_id=?"
+        args = (since,) if account_id is None else (since, account_id)
+        rows = self._db.execute(f"select * from deliveries where {where} order by seq", args)
+        return [Delivery(*row) for row in rows]
+
+    def clear(self) -> None:
+        self._db.execute("delete from log")
+        self._db.execute("delete from deliveries")
+
+    def _prune(self, table: str, last: int) -> None:
+        if last and last % _PRUNE_EVERY == 0:
+            self._db.execute(f"delete from {table} where seq<=?", (last - self._limit,))
+
+
+class Store:
+    """The file. `turn()` is one exclusive transaction; everything happens inside one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        self.db = sqlite3.connect(
+            path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False
+        )
+        try:
+            self._prepare()
+        except sqlite3.DatabaseError as error:
+            self.db.close()
+            raise StoreError(f"{path}: {error}") from error
+
+    def _prepare(self) -> None:
+        (version,) = self.db.execute("pragma user_version").fetchone()
+        if version == VERSION:
+            self.db.execute("pragma synchronous=normal")
+            return
+        if version != 0:
+            raise StoreError(f"{self.path}: written by another version ({version})")
+        self.db.execute("pragma journal_mode=wal")
+        self.db.execute("pragma synchronous=normal")
+        self.db.execute("begin immediate")
+        for statement in _TABLES.split(";"):
+            self.db.execute(statement)
+        self.db.execute(f"pragma user_version={VERSION}")
+        self.db.execute("commit")
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Holds the file alone. Commits on success, rolls back on any exception."""
+        try:
+            self.db.execute("begin immediate")
+        except sqlite3.DatabaseError as error:
+            raise StoreError(f"{self.path}: {error}") from error
+        try:
+            yield
+        except BaseException:
+            self.db.execute("rollback")
+            raise
+        self.db.execute("commit")
+
+    def version(self) -> int:
+        """Changes with every write of the live state; 0 before the first one."""
+        row = self.db.execute("select version from live").fetchone()
+        return row[0] if row else 0
+
+    def read(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """The settings and the live state, or None in a new file."""
+        row = self.db.execute("select config, state from live").fetchone()
+        return (json.loads(row[0]), json.loads(row[1])) if row else None
+
+    def write(self, config: Mapping[str, Any], state: Mapping[str, Any]) -> int:
+        version = self.version() + 1
+        self.db.execute(
+            "insert or replace into live values (1, ?, ?, ?)",
+            (version, json.dumps(config, default=str), _dumps(state)),
+        )
+        return version
+
+    def close(self) -> None:
+        self.db.close()
