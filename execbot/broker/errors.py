@@ -25,7 +25,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from execbot.broker.error_table import CATEGORY_OF, READ_AGAIN_NEXT, ROWS, Remedy, Row
+from execbot.broker.error_table import ROWS
+from execbot.broker.remedy import CATEGORY_OF, READ_AGAIN_NEXT, Remedy, Row
 from execbot.model.enums import ErrorCategory
 
 TEXT_LIMIT = 300

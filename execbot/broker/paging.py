@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from execbot.broker.error_table import Remedy
 from execbot.broker.errors import BadReply
+from execbot.broker.remedy import Remedy
 from execbot.model.times import iso, parse_time
 
 ORDERS_PAGE = 500
 ACTIVITIES_PAGE = 100
+BARS_PAGE = 10_000
 PAGES_MAX = 10_000
 """Five million orders: beyond it the server repeats itself."""
 
@@ -94,6 +95,31 @@ def all_activities(fetch: FetchPage, query: Mapping[str, str]) -> list[Row]:
             raise _stuck("activities")
         window = {**query, "page_token": str(page[-1].get("id"))}
     raise _stuck("activities")
+
+
+def all_bars(
+    fetch: Callable[[dict[str, str]], Mapping[str, Any]],
+    symbol: str,
+    query: Mapping[str, str],
+    *,
+    limit: int | None,
+) -> list[Row]:
+    """Every bar of one symbol, oldest first (the first `limit` of them when given)."""
+    rows: list[Row] = []
+    window = dict(query)
+    for _ in range(PAGES_MAX):
+        size = BARS_PAGE if limit is None else min(BARS_PAGE, limit - len(rows))
+        reply = fetch({**window, "limit": str(size)})
+        bars = reply.get("bars")
+        found = bars.get(symbol) if isinstance(bars, Mapping) else None
+        rows += [bar for bar in found or () if isinstance(bar, Mapping)]
+        token = reply.get("next_page_token")
+        if not token or (limit is not None and len(rows) >= limit):
+            return rows
+        if window.get("page_token") == str(token):
+            raise _stuck("bars")
+        window["page_token"] = str(token)
+    raise _stuck("bars")
 
 
 def _stuck(what: str) -> BadReply:

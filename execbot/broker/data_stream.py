@@ -1,0 +1,231 @@
+"""Live quotes, trades, halts and price bands: Alpaca's market data streams.
+
+Every message is an array. The server greets, takes the keys, then the subscriptions, and repeats
+nothing after a reconnect. Messages are handed on one by one; a reader that cannot keep up merges
+them itself, since only it knows what may be dropped.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from execbot.broker.errors import AuthenticationError, BrokerError, StreamError, plain_line
+from execbot.broker.port import (
+    DataWarning,
+    Gap,
+    LimitBand,
+    MarketDataStream,
+    StreamState,
+    TradingStatus,
+)
+from execbot.broker.reconnect import Drop, ReconnectingStream
+from execbot.broker.remedy import Remedy
+from execbot.broker.stream_errors import DATA_STREAM_ROWS, StreamAfter
+from execbot.model.numbers import ZERO, maybe_decimal
+from execbot.model.quote import Quote, Trade
+from execbot.model.times import parse_time
+
+if TYPE_CHECKING:
+    from websockets.sync.client import ClientConnection
+
+CHANNELS = ("quotes", "trades", "statuses", "lulds")
+CRYPTO_CHANNELS = ("quotes", "trades")
+"""Crypto does not halt: asking its stream for statuses is an error (code 410)."""
+
+Tick = Quote | Trade | TradingStatus | LimitBand
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """`success` and `subscription` messages; `msg` as sent."""
+
+    type: str
+    msg: str
+
+
+@dataclass(frozen=True, slots=True)
+class DataError:
+    code: int
+    msg: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotRead:
+    """A message that could not be read."""
+
+    reason: str
+
+
+DataMessage = Tick | Control | DataError | NotRead
+
+
+def parse_data_frame(frame: str | bytes) -> list[DataMessage]:
+    """Read one frame: an array of messages. Pure; never raises. Unknown types are left out."""
+    try:
+        rows = json.loads(frame, parse_float=Decimal)
+    except ValueError:
+        return [NotRead("a frame was not JSON")]
+    rows = rows if isinstance(rows, list) else [rows]
+    found = (_parse_row(row) if isinstance(row, dict) else NotRead("no object") for row in rows)
+    return [message for message in found if message is not None]
+
+
+def _parse_row(row: Mapping[str, Any]) -> DataMessage | None:
+    kind, symbol = row.get("T"), str(row.get("S") or "")
+    if kind == "q":
+        return Quote.from_wire(symbol, row)
+    if kind == "t":
+        return Trade.from_wire(symbol, row)
+    if kind == "s":
+        return TradingStatus(
+            symbol,
+            parse_time(row.get("t")),
+            status_code=str(row.get("sc") or ""),
+            status_message=str(row.get("sm") or ""),
+            reason_code=str(row.get("rc") or ""),
+            reason_message=str(row.get("rm") or ""),
+            tape=str(row.get("z") or ""),
+        )
+    if kind == "l":
+        return LimitBand(
+            symbol,
+            parse_time(row.get("t")),
+            up=maybe_decimal(row.get("u")) or ZERO,
+            down=maybe_decimal(row.get("d")) or ZERO,
+            indicator=str(row.get("i") or ""),
+            tape=str(row.get("z") or ""),
+        )
+    if kind in ("success", "subscription"):
+        return Control(str(kind), str(row.get("msg") or ""))
+    if kind == "error":
+        code = row.get("code")
+        return DataError(code if isinstance(code, int) else 0, plain_line(str(row.get("msg"))))
+    return None
+
+
+class DataStream(ReconnectingStream[Tick], MarketDataStream):
+    """One market data endpoint. `channels` are those the endpoint has."""
+
+    def __init__(
+        self,
+        url: str,
+        api_key: str,
+        secret_key: str,
+        *,
+        channels: tuple[str, ...] = CHANNELS,
+        **options: Any,
+    ) -> None:
+        super().__init__(url, api_key, secret_key, **options)
+        self._wanted: dict[str, set[str]] = {channel: set() for channel in channels}
+        self._lock = threading.Lock()
+        self._live: ClientConnection | None = None
+
+    def subscribe(
+        self,
+        *,
+        quotes: Iterable[str] = (),
+        trades: Iterable[str] = (),
+        statuses: Iterable[str] = (),
+        lulds: Iterable[str] = (),
+    ) -> None:
+        asked = {"quotes": quotes, "trades": trades, "statuses": statuses, "lulds": lulds}
+        with self._lock:
+            new = {
+                channel: sorted(set(asked[channel]) - known)
+                for channel, known in self._wanted.items()
+            }
+            for channel, symbols in new.items():
+                self._wanted[channel] |= set(symbols)
+            self._tell("subscribe", new)
+
+    def unsubscribe(
+        self,
+        *,
+        quotes: Iterable[str] = (),
+        trades: Iterable[str] = (),
+        statuses: Iterable[str] = (),
+        lulds: Iterable[str] = (),
+    ) -> None:
+        asked = {"quotes": quotes, "trades": trades, "statuses": statuses, "lulds": lulds}
+        with self._lock:
+            gone = {
+                channel: sorted(set(asked[channel]) & known)
+                for channel, known in self._wanted.items()
+            }
+            for channel, symbols in gone.items():
+                self._wanted[channel] -= set(symbols)
+            self._tell("unsubscribe", gone)
+
+    def _tell(self, action: str, symbols: Mapping[str, list[str]]) -> None:
+        """Send a change when connected; otherwise the next connection asks for everything."""
+        from websockets.exceptions import ConnectionClosed
+
+        asked = {channel: names for channel, names in symbols.items() if names}
+        if self._live is None or not asked:
+            return
+        try:
+            self._live.send(json.dumps({"action": action, **asked}))
+        except ConnectionClosed:
+            self._live = None
+
+    def _open(self, socket: ClientConnection) -> list[Tick]:
+        with self._lock:
+            self._live = None
+        auth = {"action": "auth", "key": self._api_key, "secret": self._secret_key}
+        socket.send(json.dumps(auth))
+        self._await_login(socket)
+        with self._lock:
+            self._live = socket
+            self._tell("subscribe", {name: sorted(have) for name, have in self._wanted.items()})
+        return []
+
+    def _await_login(self, socket: ClientConnection) -> None:
+        deadline = self._monotonic() + self._times.open
+        while (left := deadline - self._monotonic()) > 0:
+            try:
+                found = parse_data_frame(socket.recv(timeout=left))
+            except TimeoutError:
+                break
+            for message in found:
+                if isinstance(message, Control) and message.msg == "authenticated":
+                    return
+                if isinstance(message, DataError):
+                    self._judge(message)
+        raise Drop("the server did not answer the log-in in time")
+
+    def _read(self, frame: str | bytes) -> Iterator[Tick | StreamState]:
+        for message in parse_data_frame(frame):
+            if isinstance(message, DataError):
+                if (warning := self._judge(message)) is not None:
+                    yield warning
+            elif isinstance(message, NotRead):
+                yield Gap(self._now(), message.reason)
+            elif not isinstance(message, Control):
+                yield message
+
+    def _judge(self, error: DataError) -> DataWarning | None:
+        """What an error code means for the connection: nothing, a warning, its end, or ours."""
+        row = DATA_STREAM_ROWS.get(error.code)
+        if row is None:
+            return DataWarning(self._now(), error.code, error.msg)
+        if row.after is StreamAfter.IGNORE:
+            return None
+        if row.after is StreamAfter.WARN:
+            return DataWarning(self._now(), error.code, row.says)
+        if row.after in (StreamAfter.RECONNECT, StreamAfter.WAIT):
+            taken = row.after is StreamAfter.WAIT
+            raise Drop(row.says, wait_at_least=self._times.taken if taken else 0.0)
+        raise data_stream_error(error.code, error.msg)
+
+
+def data_stream_error(code: int, said: str = "") -> BrokerError:
+    """The error of a code after which reconnecting cannot help."""
+    row = DATA_STREAM_ROWS[code]
+    family = AuthenticationError if row.kind.startswith("auth.") else StreamError
+    remedy = Remedy.FATAL_ACCOUNT if family is AuthenticationError else Remedy.FATAL_REQUEST
+    return family(row.kind, row.says, row.hint, row.next_step, remedy, code=code, said=said)

@@ -1,0 +1,241 @@
+"""One account's requests: keys, the rate budget, the transport, and what came back.
+
+A write is sent once and its failure says whether it is in doubt. Only reads are tried again, and
+only where nothing can have happened.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from execbot.broker.budget import Priority, RateBudget
+from execbot.broker.errors import BrokerError, bad_reply, classify, classify_transport
+from execbot.broker.http import HttpReply, SecretHeaders, Transport, TransportFailure
+
+Host = Literal["trading", "data"]
+
+READ_ATTEMPTS = 3
+READ_RETRY_SECONDS_MAX = 5.0
+"""A read that would have to wait longer than this for the rate limit is reported instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request as asked for, whatever becomes of it."""
+
+    host: Host
+    method: str
+    path: str
+    query: Mapping[str, str] | None = None
+    body: Mapping[str, Any] | None = None
+    priority: Priority = Priority.READ
+    client_order_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """What an observer is told of every request: the request id can be asked for only now."""
+
+    method: str
+    path: str
+    status: int | None
+    request_id: str | None
+    seconds: float
+    error: str | None = None
+
+
+class Session:
+    """Sends calls. `open_transport` makes the transport of a host at its first use."""
+
+    def __init__(
+        self,
+        api_key: str,
+        secret_key: str,
+        *,
+        open_transport: Callable[[Host], Transport],
+        timeout_seconds: float,
+        requests_per_minute: int | None,
+        now: Callable[[], datetime],
+        sleep: Callable[[float], None],
+        observer: Callable[[Exchanged], None] | None = None,
+    ) -> None:
+        self._keys = SecretHeaders({"APCA-API-KEY-ID": api_key, "APCA-API-SECRET-KEY": secret_key})
+        self._open_transport = open_transport
+        self._transports: dict[Host, Transport] = {}
+        self._timeout_seconds = timeout_seconds
+        self._now = now
+        self._sleep = sleep
+        self._observer = observer
+        self.budgets: dict[Host, RateBudget] = {}
+        if requests_per_minute is not None:
+            self.budgets = {
+                "trading": RateBudget(requests_per_minute, sleep=sleep),
+                "data": RateBudget(requests_per_minute, sleep=sleep),
+            }
+
+    @property
+    def keys(self) -> tuple[str, str]:
+        return self._keys["APCA-API-KEY-ID"], self._keys["APCA-API-SECRET-KEY"]
+
+    def close(self) -> None:
+        transports, self._transports = self._transports, {}
+        for transport in transports.values():
+            transport.close()
+
+    def get_object(self, call: Call) -> Mapping[str, Any]:
+        """Send and read a JSON object. Raises BrokerError."""
+        reply = self.send(call)
+        data = parse_json(reply, call)
+        if not isinstance(data, Mapping):
+            raise _unreadable(reply, call, "an object was expected")
+        return data
+
+    def get_list(self, call: Call) -> list[Mapping[str, Any]]:
+        """Send and read a JSON array of objects. Raises BrokerError."""
+        reply = self.send(call)
+        if call.method == "DELETE" and not reply.text.strip():
+            return []
+        data = parse_json(reply, call)
+        if not isinstance(data, list):
+            raise _unreadable(reply, call, "a list was expected")
+        return [row for row in data if isinstance(row, Mapping)]
+
+    def send(self, call: Call) -> HttpReply:
+        """Send once; a read that failed harmlessly is tried again a few times."""
+        attempt = 1
+        while True:
+            try:
+                return self._send_once(call)
+            except BrokerError as error:
+                wait = wait_before_read(error, attempt) if call.method == "GET" else None
+                if wait is None or attempt >= READ_ATTEMPTS:
+                    raise
+            if wait > 0:
+                self._sleep(wait)
+            attempt += 1
+
+    def _send_once(self, call: Call) -> HttpReply:
+        transport = self._transport(call.host)
+        budget = self.budgets.get(call.host)
+        if budget is not None:
+            budget.acquire(call.priority)
+        started = time.monotonic()
+        try:
+            reply = self._exchange(transport, call)
+        except BrokerError as error:
+            self._report(call, None, started, error)
+            raise
+        refused = None if 200 <= reply.status < 300 else self._classified(reply, call)
+        if budget is not None:
+            after = refused.retry_after_seconds if refused is not None else None
+            budget.observe(reply.status, reply.headers, after)
+        self._report(call, reply, started, refused)
+        if refused is not None:
+            raise refused
+        return reply
+
+    def _exchange(self, transport: Transport, call: Call) -> HttpReply:
+        headers = SecretHeaders(self._keys)
+        headers["Accept"] = "application/json"
+        payload = None
+        if call.body is not None:
+            payload = json.dumps(call.body, separators=(",", ":")).encode()
+            headers["Content-Type"] = "application/json"
+        try:
+            return transport.send(
+                call.method,
+                call.path,
+                query=call.query,
+                body=payload,
+                headers=headers,
+                timeout_seconds=self._timeout_seconds,
+            )
+        except TransportFailure as failure:
+            cause, sent = failure.cause, failure.sent
+        except OSError as exc:  # a transport of somebody else's: assume the worse
+            cause, sent = exc, True
+        raise classify_transport(
+            cause, method=call.method, sent=sent, client_order_id=call.client_order_id
+        )
+
+    def _classified(self, reply: HttpReply, call: Call) -> BrokerError:
+        return classify(
+            reply.status,
+            self._without_keys(reply.text),
+            reply.headers,
+            method=call.method,
+            path=call.path,
+            now=self._now(),
+            client_order_id=call.client_order_id,
+        )
+
+    def _transport(self, host: Host) -> Transport:
+        found = self._transports.get(host)
+        if found is None:
+            found = self._transports[host] = self._open_transport(host)
+        return found
+
+    def _report(
+        self, call: Call, reply: HttpReply | None, started: float, error: BrokerError | None
+    ) -> None:
+        if self._observer is None:
+            return
+        self._observer(
+            Exchanged(
+                call.method,
+                call.path,
+                reply.status if reply else None,
+                reply.headers.get("x-request-id") if reply else None,
+                time.monotonic() - started,
+                error.kind if error else None,
+            )
+        )
+
+    def _without_keys(self, body_text: str) -> str:
+        """A server that echoes what it was sent must not make our errors show the keys."""
+        for secret in self._keys.values():
+            body_text = body_text.replace(secret, "***")
+        return body_text
+
+
+def wait_before_read(error: BrokerError, attempt: int) -> float | None:
+    """Seconds until a failed read is tried again; None when it is not worth it. Pure.
+
+    Refused, unknown and silent servers are reported at once: a person waits for the answer.
+    """
+    if error.kind == "broker.rate_limited":
+        wait = 1.0 if error.retry_after_seconds is None else error.retry_after_seconds
+        return wait if wait <= READ_RETRY_SECONDS_MAX else None
+    if error.kind == "network.reset":
+        return 0.0 if attempt == 1 else 0.25
+    if error.status is not None and error.status >= 500:
+        return 0.25 * 2.0 ** (attempt - 1)
+    return None
+
+
+def parse_json(reply: HttpReply, call: Call) -> Any:
+    """Market data sends its numbers as JSON numbers: they become Decimal, never float."""
+    try:
+        if call.host == "data":
+            return json.loads(reply.text, parse_float=Decimal)
+        return json.loads(reply.text)
+    except ValueError:
+        reason = "it was empty" if not reply.text.strip() else "it was not JSON"
+    raise _unreadable(reply, call, reason)
+
+
+def _unreadable(reply: HttpReply, call: Call, reason: str) -> BrokerError:
+    return bad_reply(
+        reason,
+        method=call.method,
+        status=reply.status,
+        body_text=reply.text,
+        headers=reply.headers,
+        client_order_id=call.client_order_id,
+    )

@@ -1,0 +1,152 @@
+"""Trade updates: Alpaca's account stream.
+
+Handshake: connect, `auth`, authorization reply, `listen`, listening reply. Paper sends its JSON in
+binary frames, live in text; both are read. The broker replays nothing, so each Connected tells the
+reader to fill the gap from REST.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from execbot.broker.errors import plain_line
+from execbot.broker.port import Gap, StreamState, TradeUpdate, TradeUpdateStream
+from execbot.broker.reconnect import Drop, ReconnectingStream
+from execbot.model.numbers import maybe_decimal
+from execbot.model.order import Order
+from execbot.model.times import parse_time
+
+if TYPE_CHECKING:
+    from websockets.sync.client import ClientConnection
+
+TRADE_UPDATES = "trade_updates"
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """`action` is what was refused or allowed: `authenticate`, or `listen` when it came early."""
+
+    authorized: bool
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    streams: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerError:
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OtherStream:
+    """A stream that was not asked for, or one that Alpaca added."""
+
+    name: str
+
+
+Frame = TradeUpdate | Authorization | Listening | ServerError | Unreadable | OtherStream
+
+
+def parse_frame(frame: str | bytes) -> Frame:
+    """Read one frame, text or binary. Pure; never raises: what cannot be read says so."""
+    try:
+        data = json.loads(frame)
+    except ValueError:
+        return Unreadable("a frame was not JSON")
+    if not isinstance(data, dict):
+        return Unreadable("a frame was not an object")
+    body = data.get("data")
+    body = body if isinstance(body, dict) else {}
+    if data.get("action") == "error":
+        return ServerError(plain_line(str(body.get("error_message") or "unknown error")))
+    stream = str(data.get("stream") or "")
+    if stream == "authorization":
+        return Authorization(body.get("status") == "authorized", str(body.get("action") or ""))
+    if stream == "listening":
+        return Listening(tuple(str(name) for name in body.get("streams") or ()))
+    if stream == TRADE_UPDATES:
+        return parse_trade_update(body)
+    return OtherStream(stream)
+
+
+def parse_trade_update(data: Mapping[str, Any]) -> TradeUpdate | Unreadable:
+    """Read the `data` of a trade update; unknown events and missing fields survive."""
+    order = data.get("order")
+    event = data.get("event")
+    if not isinstance(order, dict) or not order.get("id") or not event:
+        return Unreadable("a trade update had no event or no order")
+    return TradeUpdate(
+        event=str(event),
+        order=Order.from_wire(order),
+        at=parse_time(data.get("timestamp")) or parse_time(data.get("at")),
+        execution_id=_text(data.get("execution_id")),
+        price=maybe_decimal(data.get("price")),
+        qty=maybe_decimal(data.get("qty")),
+        position_qty=maybe_decimal(data.get("position_qty")),
+        reason=_text(data.get("reason")),
+        event_id=_text(data.get("event_id")),
+        raw=data,
+    )
+
+
+def _text(value: object) -> str | None:
+    return str(value) if value else None
+
+
+class TradeStream(ReconnectingStream[TradeUpdate], TradeUpdateStream):
+    """One account's trade updates. One connection at a time is allowed by the broker."""
+
+    def _open(self, socket: ClientConnection) -> list[TradeUpdate]:
+        auth = {"action": "auth", "key": self._api_key, "secret": self._secret_key}
+        socket.send(json.dumps(auth))
+        early: list[TradeUpdate] = []
+        reply = self._await(socket, Authorization, early)
+        if not reply.authorized:
+            raise self._wrong_keys()
+        socket.send(json.dumps({"action": "listen", "data": {"streams": [TRADE_UPDATES]}}))
+        heard = self._await(socket, Listening, early)
+        if TRADE_UPDATES not in heard.streams:
+            raise Drop("the server does not offer trade updates")
+        return early
+
+    def _await(self, socket: ClientConnection, kind: type[Any], early: list[TradeUpdate]) -> Any:
+        """Wait for the reply of this kind; updates that come before it are kept."""
+        deadline = self._monotonic() + self._times.open
+        while (left := deadline - self._monotonic()) > 0:
+            try:
+                found = parse_frame(socket.recv(timeout=left))
+            except TimeoutError:
+                break
+            if isinstance(found, kind):
+                return found
+            if isinstance(found, Authorization) and not found.authorized:
+                raise Drop(f"the server refused to {found.action or 'go on'}")
+            if isinstance(found, ServerError):
+                raise Drop(f"the server failed: {found.message}")
+            if isinstance(found, TradeUpdate):
+                early.append(found)
+        raise Drop("the server did not answer the log-in in time")
+
+    def _read(self, frame: str | bytes) -> Iterator[TradeUpdate | StreamState]:
+        found = parse_frame(frame)
+        if isinstance(found, TradeUpdate):
+            yield found
+        elif isinstance(found, Unreadable):
+            yield Gap(self._now(), found.reason)
+        elif isinstance(found, ServerError):
+            raise Drop(f"the server failed: {found.message}")
+        elif isinstance(found, Authorization) and not found.authorized:
+            raise Drop("the server ended the session")
+        elif isinstance(found, Listening) and TRADE_UPDATES not in found.streams:
+            raise Drop("the server stopped sending trade updates")
