@@ -38,7 +38,8 @@ class ModeChoice:
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Where each wire leads. None means Alpaca's own address for the mode."""
+    """Where each wire leads. None means the address that follows from the mode, or for a stream
+    the one that follows from the REST address beside it."""
 
     trading: str | None = None
     stream: str | None = None
@@ -109,7 +110,7 @@ def choose_endpoints(mode: Mode, env: Mapping[str, str]) -> Endpoints:
 
     A URL may be Alpaca's own for this mode or a server on loopback; anything else is refused, so
     that a left-over variable never sends paper orders to the live account or keys to a stranger.
-    With trading on loopback, the streams and the data are there too unless they are given.
+    With trading on loopback, market data is there too unless its URL is given.
     """
     trading = None
     for variable in _TRADING_URLS:
@@ -122,13 +123,10 @@ def choose_endpoints(mode: Mode, env: Mapping[str, str]) -> Endpoints:
     stream = _optional(env, _STREAM_URL, mode, ("wss", "ws"), TRADING_HOST.get(mode))
     data = _optional(env, _DATA_URL, mode, ("https", "http"), data_host)
     data_stream = _optional(env, _DATA_STREAM_URL, mode, ("wss", "ws"), stream_data_host)
-    root = trading if trading is not None and _is_loopback(urlsplit(trading)) else None
-    if root is None:
+    on_loopback = trading is not None and _is_loopback(urlsplit(trading))
+    if not on_loopback:
         return Endpoints(None, stream, data, data_stream)
-    socket_root = "ws" + root.removeprefix("http")
-    return Endpoints(
-        root, stream or f"{socket_root}/stream", data or root, data_stream or socket_root
-    )
+    return Endpoints(trading, stream, data or trading, data_stream)
 
 
 def _optional(

@@ -34,6 +34,11 @@ def account_directory(root: Path, mode: str, account: str) -> Path:
     return private_directory(root / f"{mode}-{safe}")
 
 
+def exchange_directory(root: Path) -> Path:
+    """Where the built-in exchange of sim mode keeps its state; every process shares it."""
+    return private_directory(root / "exchange")
+
+
 def private_directory(path: Path) -> Path:
     """Make the folder (and its parents) if needed. Raises ConfigError when that is impossible."""
     try:

@@ -1,0 +1,234 @@
+"""The composition point: here, and only here, the rooms are put together for a command.
+
+Configuration decides the mode, the mode decides keys and URLs, keys and URLs decide the account,
+and mode and account decide where the journal is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from execbot.config.credentials import Credentials, find_credentials, no_credentials
+from execbot.config.load import Settings, load_settings
+from execbot.config.mode import Endpoints, ModeChoice, choose_endpoints, choose_mode
+from execbot.config.paths import (
+    account_directory,
+    exchange_directory,
+    private_directory,
+    state_root,
+    write_private,
+)
+from execbot.config.schema import Mode, Transport
+
+if TYPE_CHECKING:
+    from execbot.broker.alpaca import AlpacaClient
+    from execbot.broker.port import BrokerClient, TradeUpdateStream
+    from execbot.journal.journal import Journal
+    from execbot.oms.service import OrderManagementSystem
+    from execbot.sim.transport import SharedVenue
+
+JOURNAL_NAME = "journal.db"
+ACCOUNTS_NAME = "accounts.json"
+ACCOUNTS_MAX = 200
+"""Remembered accounts; a test server on a new port each time must not grow the file for ever."""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What configuration and environment alone decide: nothing was contacted yet."""
+
+    settings: Settings
+    choice: ModeChoice
+    credentials: Credentials
+    endpoints: Endpoints
+    root: Path
+
+    @property
+    def mode(self) -> Mode:
+        return self.choice.mode
+
+    @property
+    def is_in_process(self) -> bool:
+        """The exchange runs in this very process: sim mode with no server to talk to."""
+        return self.mode is Mode.SIM and self.endpoints.trading is None
+
+
+@dataclass
+class Context:
+    """Everything a command works with. Close it when done."""
+
+    settings: Settings
+    mode: Mode
+    account: str
+    directory: Path
+    """The state of this mode and account: journal, logs, reports."""
+    journal: Journal
+    client: BrokerClient
+    notices: tuple[str, ...] = ()
+    is_dry_run: bool = False
+    now: Callable[[], datetime] = utc_now
+    _closers: list[Callable[[], None]] = field(default_factory=list, repr=False)
+
+    @cached_property
+    def oms(self) -> OrderManagementSystem:
+        """Built when first used: a command that only reads need not import it."""
+        from execbot.oms.service import OrderManagementSystem
+
+        return OrderManagementSystem(
+            self.client,
+            self.journal,
+            settings=self.settings.trading.order_management,
+            now=self.now,
+        )
+
+    def close(self) -> None:
+        while self._closers:
+            self._closers.pop()()
+
+
+def read_setup(
+    mode_flag: str | None,
+    config_path: Path | None,
+    env: Mapping[str, str] | None = None,
+) -> Setup:
+    """Configuration, mode, keys and URLs. Raises ConfigError; contacts nobody."""
+    env = os.environ if env is None else env
+    settings = load_settings(config_path, env)
+    choice = choose_mode(
+        mode_flag,
+        env,
+        settings.trading.mode,
+        lambda: find_credentials(Mode.PAPER.value, env) is not None,
+    )
+    endpoints = choose_endpoints(choice.mode, env)
+    credentials = _credentials(choice.mode, endpoints, env)
+    return Setup(settings, choice, credentials, endpoints, state_root(env))
+
+
+def _credentials(mode: Mode, endpoints: Endpoints, env: Mapping[str, str]) -> Credentials:
+    """Sim mode needs none: against a served exchange a pair only chooses the account."""
+    from execbot.cli.in_process import KEY
+
+    if mode is Mode.SIM and endpoints.trading is None:
+        return Credentials(KEY, KEY, "sim")
+    found = find_credentials(mode.value, env)
+    if found is not None:
+        return found
+    if mode is Mode.SIM:
+        return Credentials(KEY, KEY, "sim")
+    raise no_credentials(mode.value)
+
+
+def build_client(setup: Setup) -> AlpacaClient:
+    """The broker adapter for this mode, over the wire or to the exchange in this process."""
+    from execbot.broker.alpaca import AlpacaClient
+
+    broker = setup.settings.trading.broker
+    common = {
+        "paper": setup.mode is not Mode.LIVE,
+        "timeout_seconds": float(broker.timeout_seconds),
+        "feed": broker.feed,
+        "requests_per_minute": broker.requests_per_minute,
+    }
+    keys = (setup.credentials.api_key, setup.credentials.secret_key)
+    if not setup.is_in_process:
+        return AlpacaClient(
+            *keys,
+            trading_url=setup.endpoints.trading,
+            stream_url=setup.endpoints.stream,
+            data_url=setup.endpoints.data,
+            data_stream_url=setup.endpoints.data_stream,
+            sdk=broker.transport is Transport.SDK,
+            **common,  # type: ignore[arg-type]
+        )
+    from execbot.cli.in_process import InProcessTransport, open_exchange
+
+    exchange = open_exchange(exchange_directory(setup.root), setup.settings.trading.sim)
+    return AlpacaClient(
+        *keys,
+        transport=InProcessTransport(exchange),
+        trade_stream=lambda: _in_process_stream(exchange),
+        **common,  # type: ignore[arg-type]
+    )
+
+
+def open_context(
+    mode_flag: str | None = None,
+    config_path: Path | None = None,
+    *,
+    dry_run: bool = False,
+    env: Mapping[str, str] | None = None,
+) -> Context:
+    """Put everything together. Raises ConfigError, BrokerError or JournalError."""
+    from execbot.journal.journal import Journal
+
+    setup = read_setup(mode_flag, config_path, env)
+    client = build_client(setup)
+    closers: list[Callable[[], None]] = [client.close]
+    try:
+        account = account_of(setup, client)
+        directory = account_directory(setup.root, setup.mode.value, account)
+        journal = Journal.open(directory / JOURNAL_NAME)
+    except BaseException:
+        client.close()
+        raise
+    closers.append(journal.close)
+    port: BrokerClient = client
+    if dry_run:
+        from execbot.cli.dry_run import ReadOnlyClient
+
+        port = ReadOnlyClient(client)
+    return Context(
+        setup.settings,
+        setup.mode,
+        account,
+        directory,
+        journal,
+        port,
+        setup.choice.notices,
+        dry_run,
+        _closers=closers,
+    )
+
+
+def account_of(setup: Setup, client: AlpacaClient) -> str:
+    """The account number behind the keys: asked of the broker once, then remembered.
+
+    The journal's place depends on it, and a command must find its journal with the broker down.
+    Keys are remembered as a hash only.
+    """
+    import json
+    from hashlib import sha256
+
+    path = private_directory(setup.root) / ACCOUNTS_NAME
+    place = "in-process" if setup.is_in_process else client.trading_url
+    name = f"{setup.mode.value}|{place}|{setup.credentials.api_key}"
+    digest = sha256(name.encode()).hexdigest()[:32]
+    known: dict[str, str] = {}
+    with suppress(OSError, ValueError):  # not there yet, or damaged: it is only a memory
+        known = dict(json.loads(path.read_text(encoding="utf-8")))
+    if digest in known:
+        return known[digest]
+    found = client.get_account()
+    account = found.account_number or found.id
+    kept = list(known.items())[-(ACCOUNTS_MAX - 1) :]
+    write_private(path, json.dumps(dict([*kept, (digest, account)]), indent=0))
+    return account
+
+
+def _in_process_stream(exchange: SharedVenue) -> TradeUpdateStream:
+    from execbot.broker.stream import parse_frame
+    from execbot.cli.in_process import InProcessTradeUpdates
+
+    return InProcessTradeUpdates(exchange, parse_frame, utc_now)
