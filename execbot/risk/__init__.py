@@ -1,0 +1,1 @@
+"""May this order be sent, and how large: facts, checks, sizing, limits, the kill switch."""

@@ -1,0 +1,141 @@
+"""The one list of checks that every order passes before it may be sent.
+
+Each check is a pure function of (intent, facts, limits); `evaluate` runs all of them and reports
+every failure at once. Codes are stable: they are part of error slugs (`risk.<code>`), of audit
+rows and of docs/risk.md, whose table is generated from this list.
+
+Exits are never held back by a limit on entries. What applies to them too says so (`ALL`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from execbot.config.schema import TradingSettings
+from execbot.model.enums import ErrorCategory
+from execbot.risk import rules_account as account
+from execbot.risk import rules_history as history
+from execbot.risk import rules_market as market
+from execbot.risk import rules_position as position
+from execbot.risk.facts import Facts, Intent, Purpose
+from execbot.risk.finding import Finding
+from execbot.risk.verdict import CheckResult, Verdict
+
+Rule = Callable[[Intent, Facts, TradingSettings], Finding | None]
+"""None: the rule does not apply to this order."""
+
+
+class Applies(StrEnum):
+    ENTRY = "entries"
+    ALL = "entries and exits"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`setting` names the key in trading.yaml that moves the limit, where there is one."""
+
+    code: str
+    title: str
+    rule: Rule
+    category: ErrorCategory = ErrorCategory.FATAL
+    applies_to: Applies = Applies.ENTRY
+    setting: str = ""
+
+
+_FATAL, _ADJUST, _WAIT = ErrorCategory.FATAL, ErrorCategory.ADJUSTABLE, ErrorCategory.WAITING
+
+CHECKS: tuple[Check, ...] = (
+    Check("kill_switch", "no halt is in force", account.kill_switch),
+    Check("reduce_only", "reduce-only is not in force", account.reduce_only),
+    Check("mode_gate", "live needs both of its switches", account.mode_gate,
+          applies_to=Applies.ALL),
+    Check("account_active", "the account is active", account.account_active),
+    Check("account_not_blocked", "trading is not blocked", account.account_not_blocked),
+    Check("account_not_suspended", "the owner has not suspended trading", account.not_suspended),
+    Check("intraday_margin", "equity covers the maintenance margin", account.intraday_margin,
+          _ADJUST),
+    Check("day_trading", "no pattern-day-trading restriction", account.day_trading),
+    Check("asset_tradable", "the asset is active and tradable", market.asset_tradable),
+    Check("symbol_allowed", "the symbol is one of ours", market.symbol_allowed, setting="symbols"),
+    Check("symbol_not_denied", "the symbol is not denied", market.symbol_not_denied,
+          setting="denied_symbols"),
+    Check("fractionable", "a fraction is possible", market.fractionable, _ADJUST),
+    Check("shortable", "the asset can be sold short", market.shortable, setting="risk.allow_short"),
+    Check("session", "the order may trade in this session", market.session, _WAIT,
+          setting="market_hours"),
+    Check("halt", "the symbol is not halted", market.halt, _WAIT),
+    Check("entry_window", "not in the first or last minutes", market.entry_window, _WAIT,
+          setting="market_hours.no_entry_first_minutes, .no_entry_last_minutes"),
+    Check("quote_fresh", "the quote is fresh", market.quote_fresh,
+          setting="risk.max_quote_age_seconds"),
+    Check("spread", "the spread is sane", market.spread, setting="risk.max_spread_pct"),
+    Check("limit_price_band", "the limit is near the market", market.limit_price_band, _ADJUST,
+          setting="risk.limit_price_band_pct, .limit_price_passive_band_pct"),
+    Check("max_order_notional", "the order's value is capped", position.max_order_notional, _ADJUST,
+          setting="risk.max_order_notional"),
+    Check("max_order_qty", "the order's quantity is capped", position.max_order_qty, _ADJUST,
+          setting="risk.max_order_qty"),
+    Check("buying_power", "buying power suffices, pending orders included", position.buying_power,
+          _ADJUST),
+    Check("max_position_size", "the position stays within its share of equity",
+          position.max_position_size, _ADJUST, setting="max_position_size_pct"),
+    Check("max_positions", "not too many positions at once", position.max_positions,
+          setting="max_positions"),
+    Check("max_exposure", "all positions together stay within their share of equity",
+          position.max_exposure, _ADJUST, setting="max_account_exposure_pct"),
+    Check("broker_position_ratio", "Alpaca's equity/order ratio is kept",
+          position.broker_position_ratio, _ADJUST),
+    Check("one_pending", "no other order is pending on the symbol", position.one_pending,
+          setting="risk.one_pending_per_symbol"),
+    Check("duplicate_position", "no position is held yet, or scaling in is allowed",
+          position.duplicate_position, setting="risk.scale_in"),
+    Check("opposite_order", "no order of the other direction is working", position.opposite_order),
+    Check("wash_trade", "no trade with our own orders", position.wash_trade),
+    Check("shares_available", "what is sold is held and free", position.shares_available, _ADJUST,
+          Applies.ALL),
+    Check("daily_loss", "the day's loss is within its limit", history.daily_loss,
+          setting="risk.max_daily_loss_pct"),
+    Check("daily_orders", "not too many orders today", history.daily_orders,
+          setting="risk.max_daily_orders"),
+    Check("consecutive_losses", "not too many losses in a row", history.consecutive_losses,
+          setting="risk.max_consecutive_losses"),
+    Check("consecutive_rejections", "not too many rejections in a row",
+          history.consecutive_rejections, setting="risk.max_consecutive_rejections"),
+    Check("duplicate_intent", "the same order was not just given", history.duplicate_intent,
+          setting="risk.duplicate_window_seconds"),
+)  # fmt: skip
+"""In the order in which people read the table: may anybody trade, may this trade, how much."""
+
+BY_CODE = {check.code: check for check in CHECKS}
+
+
+def evaluate(intent: Intent, facts: Facts, limits: TradingSettings) -> Verdict:
+    """Run every check. Nothing stops at the first failure."""
+    return Verdict(tuple(_run(check, intent, facts, limits) for check in CHECKS))
+
+
+def _run(check: Check, intent: Intent, facts: Facts, limits: TradingSettings) -> CheckResult:
+    finding: Finding | None = None
+    if check.applies_to is Applies.ALL or intent.purpose is Purpose.ENTRY:
+        finding = check.rule(intent, facts, limits)
+    if finding is None:
+        return CheckResult(check.code, True, "-", "-", check.title, check.category, applies=False)
+    message = finding.message or f"{check.title}: limit {finding.limit}, seen {finding.seen}"
+    category = finding.category or check.category
+    return CheckResult(check.code, finding.passed, finding.limit, finding.seen, message, category)
+
+
+def table_markdown() -> str:
+    """The table of docs/risk.md."""
+    rows = ["| code | holds when | applies to | if it fails | setting |", "|---|---|---|---|---|"]
+    rows.extend(_markdown_rows())
+    return "\n".join(rows) + "\n"
+
+
+def _markdown_rows() -> Iterator[str]:
+    for check in CHECKS:
+        setting = f"`{check.setting}`" if check.setting else ""
+        cells = (f"`{check.code}`", check.title, check.applies_to, check.category, setting)
+        yield f"| {' | '.join(cells)} |"

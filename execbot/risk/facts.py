@@ -1,0 +1,394 @@
+"""Everything a risk decision looks at, gathered into one value, and what follows from it.
+
+`Facts` hold what was read (broker, journal, clock) and nothing is read again while deciding.
+Pending orders come from two witnesses, the journal and the broker's list; `merge_pending` makes
+one list of them that may count an order too often for a moment but never too rarely.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from execbot.config.schema import Mode
+from execbot.market.halts import Halt
+from execbot.market.sessions import MarketNow, Session
+from execbot.model.account import Account, Asset, Position
+from execbot.model.enums import (
+    OPEN_STATUSES,
+    UNSETTLED_STATUSES,
+    OrderClass,
+    OrderStatus,
+    OrderType,
+    Side,
+)
+from execbot.model.numbers import ZERO
+from execbot.model.order import Order, OrderRequest
+from execbot.model.quote import Quote
+from execbot.risk.kill_switch import OFF, KillSwitch
+
+SHORT_COLLAR = Decimal("1.03")
+"""Alpaca values an opening short at 3 % above the ask."""
+CRYPTO_MARKET_COLLAR = Decimal("1.02")
+"""Alpaca turns a crypto market order into a limit 2 % through the quote."""
+STOP_COLLAR_CHEAP = Decimal("1.04")
+STOP_COLLAR = Decimal("1.025")
+STOP_COLLAR_SPLIT = Decimal(50)
+"""A buy stop becomes a stop-limit 4 % above the stop below 50 dollars, 2.5 % from there."""
+
+
+class Purpose(StrEnum):
+    """An entry opens or adds; an exit can only shrink a position."""
+
+    ENTRY = "entry"
+    EXIT = "exit"
+
+
+@dataclass(frozen=True, slots=True)
+class PendingOrder:
+    """An order that may still fill. `leaves_qty` None: a notional order, `notional` remains.
+
+    `protective` marks stops and targets; `reserved` that the broker's buying power already
+    counts it.
+    """
+
+    client_order_id: str
+    symbol: str
+    side: Side
+    type: OrderType
+    status: OrderStatus
+    leaves_qty: Decimal | None
+    notional: Decimal | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    order_class: OrderClass = OrderClass.NONE
+    purpose: Purpose = Purpose.ENTRY
+    protective: bool = False
+    reserved: bool = False
+    price_hint: Decimal | None = None
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecentIntent:
+    """A past intent as the duplicate window compares it."""
+
+    client_order_id: str
+    at: datetime
+    key: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What the journal remembers of today (New York's day) and of the last results."""
+
+    orders_today: int = 0
+    consecutive_losses: int = 0
+    consecutive_rejections: int = 0
+    scale_in_steps: int = 0
+    recent: tuple[RecentIntent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All facts about one intent at `now`. None means it could not be read."""
+
+    now: datetime
+    mode: Mode
+    market: MarketNow
+    account: Account | None = None
+    asset: Asset | None = None
+    quote: Quote | None = None
+    last_price: Decimal | None = None
+    positions: Mapping[str, Position] = field(default_factory=dict)
+    pending: tuple[PendingOrder, ...] = ()
+    prices: Mapping[str, Decimal] = field(default_factory=dict)
+    kill_switch: KillSwitch = OFF
+    halt: Halt | None = None
+    counters: Counters = Counters()
+    live_allowed: bool = False
+    atr: Decimal | None = None
+
+    def position(self, symbol: str) -> Position | None:
+        return self.positions.get(position_key(symbol))
+
+    @property
+    def equity(self) -> Decimal:
+        """Equity in USD; cash where the broker sends no equity; 0 when unknown."""
+        if self.account is None:
+            return ZERO
+        return self.account.equity or self.account.cash or ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What is about to be sent, and why: the subject of every check."""
+
+    request: OrderRequest
+    purpose: Purpose
+    allow_duplicate: bool = False
+
+    @property
+    def opens_short(self) -> bool:
+        return self.purpose is Purpose.ENTRY and self.request.side is Side.SELL
+
+
+def position_key(symbol: str) -> str:
+    """Alpaca says `BTC/USD` in orders and `BTCUSD` in positions."""
+    return symbol.replace("/", "").upper()
+
+
+def index_positions(positions: Iterable[Position]) -> dict[str, Position]:
+    return {position_key(p.symbol): p for p in positions if p.qty != 0}
+
+
+def purpose_of(side: Side, held_qty: Decimal) -> Purpose:
+    """Against the position it is an exit, otherwise an entry. `held_qty` is signed."""
+    return Purpose.EXIT if held_qty * side.sign < 0 else Purpose.ENTRY
+
+
+def purpose_of_order(order: Order, held_qty: Decimal) -> Purpose:
+    """The broker's `position_intent` where it is given, else by the position."""
+    if order.position_intent:
+        return Purpose.EXIT if order.position_intent.endswith("_to_close") else Purpose.ENTRY
+    return purpose_of(order.side, held_qty)
+
+
+def intent_key(request: OrderRequest) -> tuple[str, ...]:
+    """Two intents with the same key ask for the same thing."""
+    parts = (
+        request.symbol,
+        request.side,
+        request.type,
+        request.qty,
+        request.notional,
+        request.limit_price,
+        request.stop_price,
+        request.trail_price,
+        request.trail_percent,
+    )
+    return tuple("" if part is None else str(part) for part in parts)
+
+
+def pending_from_order(
+    order: Order,
+    *,
+    held_qty: Decimal,
+    protective: bool = False,
+    purpose: Purpose | None = None,
+    reserved: bool = False,
+    price_hint: Decimal | None = None,
+) -> PendingOrder:
+    """`price_hint` is the last price known for it, for orders that carry none."""
+    notional = order.notional
+    if notional is not None and order.filled_avg_price is not None:
+        notional = max(notional - order.filled_qty * order.filled_avg_price, ZERO)
+    return PendingOrder(
+        client_order_id=order.client_order_id,
+        id=order.id,
+        symbol=order.symbol,
+        side=order.side,
+        type=order.type,
+        status=order.status,
+        leaves_qty=order.leaves_qty,
+        notional=notional,
+        limit_price=order.limit_price,
+        stop_price=order.stop_price,
+        order_class=order.order_class,
+        purpose=purpose or purpose_of_order(order, held_qty),
+        protective=protective,
+        reserved=reserved,
+        price_hint=price_hint or order.filled_avg_price,
+    )
+
+
+def merge_pending(
+    ours: Iterable[tuple[PendingOrder, bool]], theirs: Iterable[PendingOrder]
+) -> tuple[PendingOrder, ...]:
+    """One list from the journal's orders and the broker's open ones.
+
+    `ours` pairs each order of the journal with whether it changed after the broker was asked.
+    The broker's word counts for what it lists. Of ours, these count besides:
+
+    - not yet settled or still queued here: the broker cannot know them;
+    - changed since the broker was asked: its list is older than that change (a fill since then
+      counts in full, because the positions read with the list may lack it).
+
+    What the journal holds open but the broker no longer lists, unchanged since, is done there and
+    is part of the positions.
+    """
+    merged = {p.client_order_id or p.id: replace(p, reserved=True) for p in theirs}
+    for order, changed_since in ours:
+        key = order.client_order_id
+        listed = merged.get(key)
+        if listed is not None:
+            known = replace(
+                listed,
+                purpose=order.purpose,
+                protective=order.protective,
+                price_hint=order.price_hint or listed.price_hint,
+            )
+            gone = order.status not in OPEN_STATUSES and order.status is not OrderStatus.FILLED
+            if changed_since and gone:
+                del merged[key]
+            else:
+                merged[key] = known
+            continue
+        unsettled = order.status in UNSETTLED_STATUSES or order.status is OrderStatus.QUEUED
+        if unsettled or changed_since:
+            merged[key] = order
+    return tuple(merged.values())
+
+
+# --- prices and values ---------------------------------------------------------------------
+
+
+def market_price(facts: Facts, side: Side) -> Decimal | None:
+    """What a market order would pay per unit, as Alpaca values it.
+
+    The far side of the quote in the regular session, the middle in extended hours, the last
+    trade when closed or where the quote has no such side.
+    """
+    quote = facts.quote
+    if quote is not None:
+        if facts.market.session in (Session.PRE, Session.AFTER, Session.OVERNIGHT):
+            middle = quote.mid
+            if middle is not None:
+                return middle
+        far = quote.ask if side is Side.BUY else quote.bid
+        if far > 0 and facts.market.session is not Session.CLOSED:
+            return far
+        if far > 0 and facts.last_price is None:
+            return far
+    return facts.last_price
+
+
+def unit_price(request: OrderRequest, facts: Facts) -> Decimal | None:
+    """The highest price per unit an order is expected to trade at; None if nothing is known."""
+    price = market_price(facts, request.side)
+    if request.side is Side.SELL:
+        known = [p for p in (request.limit_price, request.stop_price, price) if p is not None]
+        return max(known, default=None)
+    if request.limit_price is not None:
+        return request.limit_price
+    if request.type is OrderType.STOP and request.stop_price is not None:
+        cheap = request.stop_price < STOP_COLLAR_SPLIT
+        return request.stop_price * (STOP_COLLAR_CHEAP if cheap else STOP_COLLAR)
+    return price
+
+
+def order_value(request: OrderRequest, facts: Facts) -> Decimal | None:
+    """What the order adds to exposure, in USD; None when it cannot be valued."""
+    if request.notional is not None:
+        return request.notional
+    price = unit_price(request, facts)
+    if price is None or request.qty is None:
+        return None
+    return price * request.qty
+
+
+def broker_cost(intent: Intent, facts: Facts) -> Decimal | None:
+    """What Alpaca holds against buying power, in USD.
+
+    Opening shorts count at max(limit, 3 % above the ask), crypto market orders at 2 % above it.
+    """
+    request = intent.request
+    value = order_value(request, facts)
+    if value is None or request.qty is None:
+        return value
+    if intent.opens_short:
+        ask = facts.quote.ask if facts.quote and facts.quote.ask > 0 else facts.last_price
+        if ask is None:
+            return None
+        return max(request.limit_price or ZERO, ask * SHORT_COLLAR) * request.qty
+    is_crypto = facts.asset is not None and facts.asset.is_crypto
+    if is_crypto and request.type is OrderType.MARKET:
+        return value * CRYPTO_MARKET_COLLAR
+    return value
+
+
+def position_value(position: Position, prices: Mapping[str, Decimal]) -> Decimal:
+    """Absolute market value; entry price stands in where the broker sends no current one."""
+    if position.market_value is not None:
+        return abs(position.market_value)
+    price = position.current_price or prices.get(position.symbol) or position.avg_entry_price
+    return abs(position.qty * (price or ZERO))
+
+
+def pending_value(order: PendingOrder, facts: Facts) -> Decimal | None:
+    """What a pending entry may still add; None when no price is known at all."""
+    if order.purpose is Purpose.EXIT:
+        return ZERO
+    if order.leaves_qty is None:
+        return order.notional
+    if order.side is Side.BUY and order.limit_price is not None:
+        return order.leaves_qty * order.limit_price
+    held = facts.position(order.symbol)
+    known = [
+        order.limit_price,
+        order.stop_price,
+        facts.prices.get(order.symbol),
+        order.price_hint,
+        held.current_price if held else None,
+    ]
+    price = max((p for p in known if p is not None), default=None)
+    return None if price is None else order.leaves_qty * price
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """What is held and may still be opened, in USD by symbol key; shorts count as positive.
+
+    `unvalued` are pending entries for which no price is known: limits then cannot be shown to
+    hold.
+    """
+
+    by_symbol: Mapping[str, Decimal]
+    unreserved: Decimal
+    unvalued: tuple[str, ...] = ()
+
+    @property
+    def gross(self) -> Decimal:
+        return sum(self.by_symbol.values(), ZERO)
+
+    @property
+    def symbols(self) -> frozenset[str]:
+        return frozenset(self.by_symbol)
+
+
+def exposure_of(facts: Facts) -> Exposure:
+    """Positions plus everything pending that could become one."""
+    by_symbol: dict[str, Decimal] = {
+        key: position_value(position, facts.prices) for key, position in facts.positions.items()
+    }
+    unreserved = ZERO
+    unvalued = []
+    for order in facts.pending:
+        if order.purpose is Purpose.EXIT:
+            continue
+        value = pending_value(order, facts)
+        if value is None:
+            unvalued.append(order.client_order_id)
+            value = ZERO
+        key = position_key(order.symbol)
+        by_symbol[key] = by_symbol.get(key, ZERO) + value
+        if not order.reserved:
+            unreserved += value
+    return Exposure(by_symbol, unreserved, tuple(unvalued))
+
+
+def buying_power(facts: Facts, exposure: Exposure) -> Decimal | None:
+    """What the broker would accept, less what it does not know of yet.
+
+    Crypto cannot be bought on margin, so it draws on `non_marginable_buying_power`.
+    """
+    account = facts.account
+    if account is None:
+        return None
+    told = account.buying_power
+    if facts.asset is not None and (facts.asset.is_crypto or not facts.asset.marginable):
+        told = account.non_marginable_buying_power or account.cash or told
+    return None if told is None else told - exposure.unreserved

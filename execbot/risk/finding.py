@@ -1,0 +1,33 @@
+"""What one rule found, and how numbers in it are written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from execbot.model.enums import ErrorCategory
+from execbot.model.numbers import CENT, text
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`limit` and `seen` as people read them. An own `message` or `category` is the exception."""
+
+    passed: bool
+    limit: str
+    seen: str
+    message: str = ""
+    category: ErrorCategory | None = None
+
+
+def dollars(value: Decimal) -> str:
+    return f"{value.quantize(CENT, ROUND_HALF_EVEN):,} USD"
+
+
+def percent(value: Decimal) -> str:
+    return f"{text(value.quantize(CENT, ROUND_HALF_EVEN))} %"
+
+
+def unknown(what: str) -> Finding:
+    """A rule that cannot see its fact fails: a limit that cannot be shown to hold does not."""
+    return Finding(False, "a known value", f"{what} unknown", f"{what} could not be read")

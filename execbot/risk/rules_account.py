@@ -1,0 +1,114 @@
+"""Rules about whether anybody may trade: kill switch, mode, account state, margin."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from execbot.config.schema import Mode, TradingSettings
+from execbot.model.numbers import ZERO
+from execbot.risk.facts import Facts, Intent, broker_cost
+from execbot.risk.finding import Finding, dollars, unknown
+from execbot.risk.kill_switch import Level
+
+HUNDRED = Decimal(100)
+MAINTENANCE_PCT = Decimal(30)
+"""Alpaca's maintenance margin of a long stock where the asset names none."""
+PDT_EQUITY = Decimal(25_000)
+PDT_DAY_TRADES = 3
+"""The old rule (until June 2026): below 25,000 a fourth day trade in five days was refused."""
+
+
+def kill_switch(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    halted = facts.kill_switch.level is Level.HALTED
+    seen = facts.kill_switch.describe()
+    return Finding(not halted, "off", seen, f"entries are stopped: {seen}" if halted else "")
+
+
+def reduce_only(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    reducing = facts.kill_switch.level is Level.REDUCE_ONLY
+    seen = facts.kill_switch.describe()
+    return Finding(
+        not reducing, "off", seen, f"positions may only shrink: {seen}" if reducing else ""
+    )
+
+
+def mode_gate(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    passed = facts.mode is not Mode.LIVE or facts.live_allowed
+    return Finding(passed, "mode: live and ALPACA_LIVE_TRADE=true", str(facts.mode))
+
+
+def account_active(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    account = facts.account
+    if account is None:
+        return unknown("account")
+    is_crypto = facts.asset is not None and facts.asset.is_crypto
+    status = account.crypto_status if is_crypto and account.crypto_status else account.status
+    return Finding(status == "ACTIVE", "ACTIVE", status or "none")
+
+
+def account_not_blocked(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    account = facts.account
+    if account is None:
+        return unknown("account")
+    flags = {
+        "trading_blocked": account.trading_blocked,
+        "account_blocked": account.account_blocked,
+    }
+    blocked = [name for name, is_set in flags.items() if is_set]
+    return Finding(not blocked, "not blocked", ", ".join(blocked) or "not blocked")
+
+
+def not_suspended(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    account = facts.account
+    if account is None:
+        return unknown("account")
+    suspended = account.trade_suspended_by_user
+    return Finding(not suspended, "not suspended", "suspended" if suspended else "not suspended")
+
+
+def intraday_margin(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    """The rule since June 2026: equity covers maintenance margin all through the day.
+
+    Crypto is bought outright and needs none.
+    """
+    account, asset = facts.account, facts.asset
+    if account is None or account.maintenance_margin is None:
+        return None
+    if asset is not None and asset.is_crypto:
+        return None
+    cost = broker_cost(intent, facts)
+    if cost is None:
+        return unknown("price")
+    required = asset.maintenance_margin_requirement if asset is not None else None
+    share = (required or MAINTENANCE_PCT) / HUNDRED
+    pending = sum(
+        (o.notional or (o.leaves_qty or ZERO) * (o.limit_price or o.price_hint or ZERO))
+        for o in facts.pending
+        if o.purpose == "entry"
+    )
+    needed = account.maintenance_margin + (cost + pending) * share
+    return Finding(needed <= facts.equity, dollars(facts.equity), dollars(needed))
+
+
+def day_trading(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    """The rule until June 2026, for servers that still count day trades.
+
+    A position opened now could not be closed today, so it is not opened.
+    """
+    account = facts.account
+    if account is None:
+        return unknown("account")
+    if facts.asset is not None and facts.asset.is_crypto:
+        return None
+    if account.daytrade_count is None and account.pattern_day_trader is None:
+        return None
+    count = account.daytrade_count or 0
+    limit = f"fewer than {PDT_DAY_TRADES} day trades, or {dollars(PDT_EQUITY)} of equity"
+    marked = bool(account.pattern_day_trader)
+    passed = facts.equity >= PDT_EQUITY or not (marked or count >= PDT_DAY_TRADES)
+    seen = f"{count} day trades, equity {dollars(facts.equity)}"
+    power = account.daytrading_buying_power
+    cost = broker_cost(intent, facts)
+    if passed and marked and power is not None and cost is not None and cost > power:
+        return Finding(False, f"day-trading buying power {dollars(power)}", dollars(cost))
+    return Finding(passed, limit, seen + (", marked" if marked else ""))

@@ -1,0 +1,157 @@
+"""Rules about whether this symbol may trade now, and whether its price can be believed."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from execbot.config.schema import TradingSettings
+from execbot.market.order_hours import in_entry_window, may_trade_now
+from execbot.model.enums import ErrorCategory, OrderType
+from execbot.model.numbers import text
+from execbot.risk.facts import Facts, Intent, position_key
+from execbot.risk.finding import Finding, dollars, percent, unknown
+
+HUNDRED = Decimal(100)
+SHORT_EQUITY_MIN = Decimal(2000)
+"""Alpaca allows shorts from this equity on."""
+
+
+def asset_tradable(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    asset = facts.asset
+    if asset is None:
+        return unknown(f"asset {intent.request.symbol}")
+    seen = f"{asset.status or 'no status'}, {'tradable' if asset.tradable else 'not tradable'}"
+    return Finding(asset.status == "active" and asset.tradable, "active, tradable", seen)
+
+
+def symbol_allowed(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    if not limits.symbols:
+        return None
+    allowed = {position_key(symbol) for symbol in limits.symbols}
+    symbol = intent.request.symbol
+    return Finding(position_key(symbol) in allowed, f"one of {len(allowed)} symbols", symbol)
+
+
+def symbol_not_denied(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    denied = {position_key(symbol) for symbol in limits.denied_symbols}
+    symbol = intent.request.symbol
+    is_denied = position_key(symbol) in denied
+    return Finding(not is_denied, "not denied", f"{symbol} is denied" if is_denied else symbol)
+
+
+def fractionable(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    request, asset = intent.request, facts.asset
+    if asset is None or asset.is_crypto:
+        return None
+    whole = request.qty is not None and request.qty == request.qty.to_integral_value()
+    if whole:
+        return None
+    seen = f"{text(request.qty)} shares" if request.qty is not None else "a notional order"
+    if intent.opens_short:
+        return Finding(False, "whole shares for shorts", seen)
+    return Finding(asset.fractionable, "a fractionable asset, or whole shares", seen)
+
+
+def shortable(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    if not intent.opens_short:
+        return None
+    asset, account = facts.asset, facts.account
+    if asset is None or account is None:
+        return unknown("asset or account")
+    problems = [
+        words
+        for words, is_wrong in (
+            ("risk.allow_short is off", not limits.risk.allow_short),
+            ("crypto cannot be shorted", asset.is_crypto),
+            ("the account may not short", not account.shorting_enabled),
+            ("the asset is not shortable", not asset.shortable),
+            ("hard to borrow", not asset.easy_to_borrow and not asset.is_crypto),
+            (f"equity below {dollars(SHORT_EQUITY_MIN)}", facts.equity < SHORT_EQUITY_MIN),
+        )
+        if is_wrong
+    ]
+    return Finding(not problems, "shortable, easy to borrow", ", ".join(problems) or "shortable")
+
+
+def session(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    answer = may_trade_now(intent.request, facts.asset, facts.market, limits.market_hours)
+    seen = answer.seen
+    if not answer.allowed and facts.market.disagreement:
+        seen += f" ({facts.market.disagreement})"
+    category = None if answer.allowed or answer.waiting else ErrorCategory.FATAL
+    return Finding(answer.allowed, answer.limit, seen, category=category)
+
+
+def halt(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    if facts.halt is None:
+        return Finding(True, "not halted", "no halt known")
+    return Finding(False, "not halted", f"halted: {facts.halt.reason}")
+
+
+def entry_window(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    if facts.asset is not None and facts.asset.is_crypto:
+        return None
+    answer = in_entry_window(facts.market, limits.market_hours)
+    category = None if answer.allowed or answer.waiting else ErrorCategory.FATAL
+    return Finding(answer.allowed, answer.limit, answer.seen, category=category)
+
+
+def quote_fresh(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    """A quote that is too old or missing cannot value the order. Nothing to judge when closed."""
+    if not facts.market.is_open and facts.quote is None and facts.last_price is not None:
+        return None
+    quote = facts.quote
+    most = limits.risk.max_quote_age_seconds
+    limit = f"at most {text(most)} s old"
+    if quote is None or (quote.bid <= 0 and quote.ask <= 0):
+        return Finding(False, limit, "no quote", f"{intent.request.symbol} has no quote")
+    if quote.at is None:
+        return Finding(False, limit, "a quote without a time")
+    if not facts.market.is_open:
+        return Finding(True, limit, "the market is not in its regular session")
+    age = Decimal(str((facts.now - quote.at).total_seconds()))
+    return Finding(age <= most, limit, f"{text(age.quantize(Decimal('0.1')))} s")
+
+
+def spread(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    """Ask over bid in percent of the middle; a one-sided or crossed quote is not sane.
+
+    A limit order names its own price, so a wide spread does not cost it anything.
+    """
+    quote = facts.quote
+    if quote is None or not facts.market.is_open:
+        return None
+    if intent.request.type in (OrderType.LIMIT, OrderType.STOP_LIMIT):
+        return None
+    limit = percent(limits.risk.max_spread_pct)
+    middle = quote.mid
+    if middle is None:
+        return Finding(False, limit, f"bid {text(quote.bid)}, ask {text(quote.ask)}")
+    width = (quote.ask - quote.bid) / middle * HUNDRED
+    return Finding(0 <= width <= limits.risk.max_spread_pct, limit, percent(width))
+
+
+def limit_price_band(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    """Through the market a wrong limit costs money; resting far away it only waits."""
+    request = intent.request
+    reference = _reference(facts)
+    if request.limit_price is None or reference is None:
+        return None
+    through = (request.limit_price - reference) / reference * HUNDRED * request.side.sign
+    band, passive = limits.risk.limit_price_band_pct, limits.risk.limit_price_passive_band_pct
+    seen = f"{percent(abs(through))} {'through' if through > 0 else 'away from'} {text(reference)}"
+    if through > 0:
+        return Finding(through <= band, f"at most {percent(band)} through the market", seen)
+    if passive is None:
+        return Finding(True, f"at most {percent(band)} through the market", seen)
+    return Finding(-through <= passive, f"at most {percent(passive)} from the market", seen)
+
+
+def _reference(facts: Facts) -> Decimal | None:
+    if facts.quote is not None and facts.quote.mid is not None:
+        return facts.quote.mid
+    if facts.last_price is not None:
+        return facts.last_price
+    if facts.quote is None:
+        return None
+    return max(facts.quote.bid, facts.quote.ask) or None

@@ -1,0 +1,222 @@
+"""Rules about size: caps, buying power, positions, exposure, and our other orders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from execbot.config.schema import TradingSettings
+from execbot.model.enums import ErrorCategory, OrderClass, OrderType, Side
+from execbot.model.numbers import ZERO, text
+from execbot.risk.facts import (
+    Facts,
+    Intent,
+    PendingOrder,
+    Purpose,
+    broker_cost,
+    exposure_of,
+    order_value,
+    position_key,
+)
+from execbot.risk.facts import buying_power as power_of
+from execbot.risk.finding import Finding, dollars, percent, unknown
+
+HUNDRED = Decimal(100)
+BROKER_POSITION_PCT = Decimal(600)
+"""Alpaca restricts an account to closing when one position exceeds six times its equity."""
+
+_LIMITED = (OrderType.LIMIT, OrderType.STOP_LIMIT)
+_WASH_EXEMPT = (OrderClass.BRACKET, OrderClass.OCO)
+
+
+def max_order_notional(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    most = limits.risk.max_order_notional
+    if most is None:
+        return None
+    value = order_value(intent.request, facts)
+    return unknown("price") if value is None else _at_most(value, most)
+
+
+def max_order_qty(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    most, qty = limits.risk.max_order_qty, intent.request.qty
+    if most is None:
+        return None
+    if qty is None:
+        value, price = intent.request.notional, facts.quote.ask if facts.quote else None
+        if value is None or not price:
+            return unknown("quantity")
+        qty = value / price
+    return Finding(qty <= most, text(most), text(qty.normalize()))
+
+
+def buying_power(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    """The broker's own formula; what it has not heard of yet is taken off first."""
+    cost = broker_cost(intent, facts)
+    power = power_of(facts, exposure_of(facts))
+    if cost is None:
+        return unknown("price")
+    if power is None:
+        return unknown("buying power")
+    return _at_most(cost, power)
+
+
+def max_position_size(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    value = order_value(intent.request, facts)
+    if value is None:
+        return unknown("price")
+    if facts.equity <= 0:
+        return unknown("equity")
+    held = exposure_of(facts).by_symbol.get(position_key(intent.request.symbol), ZERO)
+    return _share(held + value, limits.max_position_size_pct, facts)
+
+
+def max_positions(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    """Counts symbols held, symbols with an entry pending, and this one."""
+    symbols = exposure_of(facts).symbols | {position_key(intent.request.symbol)}
+    return Finding(
+        len(symbols) <= limits.max_positions, str(limits.max_positions), f"{len(symbols)} with this"
+    )
+
+
+def max_exposure(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    """All positions, long and short, everything pending, and this order."""
+    value = order_value(intent.request, facts)
+    if value is None:
+        return unknown("price")
+    if facts.equity <= 0:
+        return unknown("equity")
+    exposure = exposure_of(facts)
+    if exposure.unvalued:
+        return unknown(f"value of {', '.join(exposure.unvalued)}")
+    return _share(exposure.gross + value, limits.max_account_exposure_pct, facts)
+
+
+def broker_position_ratio(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    value = order_value(intent.request, facts)
+    if value is None or facts.equity <= 0:
+        return None
+    held = exposure_of(facts).by_symbol.get(position_key(intent.request.symbol), ZERO)
+    return _share(held + value, BROKER_POSITION_PCT, facts)
+
+
+def one_pending(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    """Stops and targets of a held position do not count as pending: they only wait."""
+    if not limits.risk.one_pending_per_symbol:
+        return None
+    others = [o.client_order_id or o.id for o in _others(intent, facts) if not o.protective]
+    seen = ", ".join(others) if others else "none"
+    return Finding(not others, "no pending order", seen)
+
+
+def duplicate_position(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    """Adding is for winners, in a limited number of steps, and only where switched on."""
+    held = facts.position(intent.request.symbol)
+    if held is None:
+        return Finding(True, "no position", "none")
+    scale = limits.risk.scale_in
+    shown = f"{text(held.qty)} held"
+    if not scale.enabled:
+        return Finding(False, "no position, or risk.scale_in.enabled", shown)
+    profit = _profit_pct(facts, intent.request.symbol)
+    if profit is None:
+        return unknown("profit of the position")
+    steps = facts.counters.scale_in_steps
+    limit = f"profit of {percent(scale.min_profit_pct)}, at most {scale.max_steps} steps"
+    passed = profit >= scale.min_profit_pct and steps < scale.max_steps
+    return Finding(passed, limit, f"{shown}, profit {percent(profit)}, {steps} steps taken")
+
+
+def opposite_order(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    """Alpaca: no short sale while a long buy is open, no long buy while a short sale is open."""
+    found = [
+        o.client_order_id or o.id
+        for o in _others(intent, facts)
+        if o.purpose is Purpose.ENTRY and o.side is not intent.request.side
+    ]
+    return Finding(not found, "no entry of the other side", ", ".join(found) or "none")
+
+
+def wash_trade(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    """Alpaca's table: market or stop against anything, limits only where they would cross.
+
+    Bracket, OCO and trailing orders are exempt on both sides. A symbol's protective OCO exits
+    therefore never stand in the way of scaling in; a plain stop does.
+    """
+    if _is_exempt(intent.request.order_class, intent.request.type):
+        return None
+    for order in _others(intent, facts):
+        if order.side is intent.request.side or _is_exempt(order.order_class, order.type):
+            continue
+        if _would_cross(intent, order):
+            seen = f"{order.side} {order.type} {order.client_order_id or order.id}"
+            return Finding(False, "no order of ours on the other side", seen)
+    return Finding(True, "no order of ours on the other side", "none")
+
+
+def shares_available(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    """An exit never asks for more than is held, nor for shares that other orders hold."""
+    if intent.purpose is not Purpose.EXIT:
+        return None
+    held = facts.position(intent.request.symbol)
+    if held is None:
+        return None
+    total = abs(held.qty)
+    free = total if held.qty_available is None else min(abs(held.qty_available), total)
+    asked = intent.request.qty
+    if asked is None:
+        value, price = intent.request.notional, held.current_price
+        if value is None or not price:
+            return None
+        asked = value / price
+    category = None if asked <= total else ErrorCategory.FATAL
+    seen = f"{text(asked.normalize())} asked, {text(total)} held"
+    message = f"{text(free)} of {intent.request.symbol} are free: {seen}" if asked > free else ""
+    return Finding(asked <= free, f"{text(free)} free", seen, message, category)
+
+
+# --- helpers -------------------------------------------------------------------------------
+
+
+def _others(intent: Intent, facts: Facts) -> Iterator[PendingOrder]:
+    """Pending orders on the same symbol, this one itself left out."""
+    key = position_key(intent.request.symbol)
+    own_id = intent.request.client_order_id
+    for order in facts.pending:
+        if position_key(order.symbol) == key and (not own_id or order.client_order_id != own_id):
+            yield order
+
+
+def _at_most(value: Decimal, most: Decimal) -> Finding:
+    return Finding(value <= most, dollars(most), dollars(value))
+
+
+def _share(value: Decimal, most_pct: Decimal, facts: Facts) -> Finding:
+    most = facts.equity * most_pct / HUNDRED
+    seen = f"{dollars(value)} ({percent(value / facts.equity * HUNDRED)})"
+    return Finding(value <= most, f"{percent(most_pct)} of equity, {dollars(most)}", seen)
+
+
+def _profit_pct(facts: Facts, symbol: str) -> Decimal | None:
+    held = facts.position(symbol)
+    if held is None or not held.avg_entry_price:
+        return None
+    price = held.current_price or (facts.quote.mid if facts.quote else None) or facts.last_price
+    if price is None:
+        return None
+    direction = 1 if held.qty > 0 else -1
+    return (price - held.avg_entry_price) / held.avg_entry_price * HUNDRED * direction
+
+
+def _is_exempt(order_class: OrderClass, order_type: OrderType) -> bool:
+    return order_class in _WASH_EXEMPT or order_type is OrderType.TRAILING_STOP
+
+
+def _would_cross(intent: Intent, order: PendingOrder) -> bool:
+    request = intent.request
+    if request.type not in _LIMITED or order.type not in _LIMITED:
+        return True
+    if request.limit_price is None or order.limit_price is None:
+        return True
+    if request.side is Side.BUY:
+        return request.limit_price >= order.limit_price
+    return order.limit_price >= request.limit_price
