@@ -1,1 +1,140 @@
-"""The broker: the port every room talks to (`port`), and its Alpaca adapter."""
+"""The broker: the port every room talks to (`port`), and its Alpaca adapter.
+
+What is exported here is the public API of the room; names are loaded at first use, so that a
+command pays only for what it needs.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from execbot.broker.alpaca import AlpacaClient
+    from execbot.broker.budget import Priority, RateBudget
+    from execbot.broker.data_stream import DataStream
+    from execbot.broker.errors import (
+        AuthenticationError,
+        BadReply,
+        BrokerError,
+        BrokerUnavailable,
+        DuplicateClientOrderId,
+        NetworkError,
+        NotFound,
+        RateLimited,
+        RequestRefused,
+        StreamError,
+    )
+    from execbot.broker.http import (
+        DirectTransport,
+        HttpReply,
+        SdkTransport,
+        Transport,
+        TransportFailure,
+    )
+    from execbot.broker.market_stream import (
+        DataWarning,
+        LimitBand,
+        MarketDataStream,
+        TradingStatus,
+    )
+    from execbot.broker.port import (
+        BrokerClient,
+        BulkResult,
+        Connected,
+        Disconnected,
+        Gap,
+        OrderQuery,
+        ReplaceRequest,
+        StreamState,
+        TradeUpdate,
+        TradeUpdateStream,
+    )
+    from execbot.broker.reconnect import StreamTimes
+    from execbot.broker.remedy import Remedy
+    from execbot.broker.session import Exchanged
+    from execbot.broker.stream import TradeStream
+
+_HOME = {
+    "alpaca": ("AlpacaClient",),
+    "budget": ("Priority", "RateBudget"),
+    "data_stream": ("DataStream",),
+    "errors": (
+        "AuthenticationError",
+        "BadReply",
+        "BrokerError",
+        "BrokerUnavailable",
+        "DuplicateClientOrderId",
+        "NetworkError",
+        "NotFound",
+        "RateLimited",
+        "RequestRefused",
+        "StreamError",
+    ),
+    "http": ("DirectTransport", "HttpReply", "SdkTransport", "Transport", "TransportFailure"),
+    "market_stream": ("DataWarning", "LimitBand", "MarketDataStream", "TradingStatus"),
+    "port": (
+        "BrokerClient",
+        "BulkResult",
+        "Connected",
+        "Disconnected",
+        "Gap",
+        "OrderQuery",
+        "ReplaceRequest",
+        "StreamState",
+        "TradeUpdate",
+        "TradeUpdateStream",
+    ),
+    "reconnect": ("StreamTimes",),
+    "remedy": ("Remedy",),
+    "session": ("Exchanged",),
+    "stream": ("TradeStream",),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "AlpacaClient",
+    "AuthenticationError",
+    "BadReply",
+    "BrokerClient",
+    "BrokerError",
+    "BrokerUnavailable",
+    "BulkResult",
+    "Connected",
+    "DataStream",
+    "DataWarning",
+    "DirectTransport",
+    "Disconnected",
+    "DuplicateClientOrderId",
+    "Exchanged",
+    "Gap",
+    "HttpReply",
+    "LimitBand",
+    "MarketDataStream",
+    "NetworkError",
+    "NotFound",
+    "OrderQuery",
+    "Priority",
+    "RateBudget",
+    "RateLimited",
+    "Remedy",
+    "ReplaceRequest",
+    "RequestRefused",
+    "SdkTransport",
+    "StreamError",
+    "StreamState",
+    "StreamTimes",
+    "TradeStream",
+    "TradeUpdate",
+    "TradeUpdateStream",
+    "TradingStatus",
+    "Transport",
+    "TransportFailure",
+]
+
+
+def __getattr__(name: str) -> Any:
+    module = _MODULE_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{module}"), name)

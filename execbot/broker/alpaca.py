@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from execbot.broker import paging
 from execbot.broker.budget import Priority, RateBudget
@@ -19,7 +19,6 @@ from execbot.broker.http import DirectTransport, SdkTransport, Transport, check_
 from execbot.broker.port import (
     BrokerClient,
     BulkResult,
-    MarketDataStream,
     OrderQuery,
     ReplaceRequest,
     TradeUpdateStream,
@@ -31,6 +30,9 @@ from execbot.model.numbers import maybe_text, text
 from execbot.model.order import Order, OrderRequest
 from execbot.model.quote import Bar, Quote, Trade
 from execbot.model.times import iso
+
+if TYPE_CHECKING:
+    from execbot.broker.market_stream import MarketDataStream
 
 PAPER_URL = "https://paper-api.alpaca.markets"
 LIVE_URL = "https://api.alpaca.markets"

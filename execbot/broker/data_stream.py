@@ -15,14 +15,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from execbot.broker.errors import AuthenticationError, BrokerError, StreamError, plain_line
-from execbot.broker.port import (
+from execbot.broker.market_stream import (
     DataWarning,
-    Gap,
     LimitBand,
     MarketDataStream,
-    StreamState,
     TradingStatus,
 )
+from execbot.broker.port import Gap, StreamState
 from execbot.broker.reconnect import Drop, ReconnectingStream
 from execbot.broker.remedy import Remedy
 from execbot.broker.stream_errors import DATA_STREAM_ROWS, StreamAfter

@@ -287,12 +287,15 @@ def _server_time(text: str | None) -> datetime | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
 class _Body:
-    text: str
-    code: int | None
-    extra: Mapping[str, Any]
-    is_json: bool
+    """What was found in a body."""
+
+    __slots__ = ("code", "extra", "is_json", "text")
+
+    def __init__(
+        self, text: str, code: int | None, extra: Mapping[str, Any], is_json: bool
+    ) -> None:
+        self.text, self.code, self.extra, self.is_json = text, code, extra, is_json
 
 
 def _read_body(body_text: str) -> _Body:

@@ -95,12 +95,6 @@ def is_loopback(host: str) -> bool:
     return host == "localhost" or host == "::1" or host.startswith("127.")
 
 
-@dataclass(slots=True)
-class _Idle:
-    connection: HTTPConnection
-    since: float
-
-
 class DirectTransport:
     """`http.client` with connections kept alive. Safe to use from several threads."""
 
@@ -110,7 +104,7 @@ class DirectTransport:
         self._host = cast(str, parts.hostname)
         self._port = parts.port
         self._prefix = parts.path.rstrip("/")
-        self._idle: list[_Idle] = []
+        self._idle: list[tuple[HTTPConnection, float]] = []
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -138,8 +132,8 @@ class DirectTransport:
     def close(self) -> None:
         with self._lock:
             idle, self._idle = self._idle, []
-        for kept in idle:
-            kept.connection.close()
+        for connection, _ in idle:
+            connection.close()
 
     def _connected(self, timeout_seconds: float) -> HTTPConnection:
         kept = self._take_idle()
@@ -159,11 +153,11 @@ class DirectTransport:
             with self._lock:
                 if not self._idle:
                     return None
-                kept = self._idle.pop()
-            fresh = time.monotonic() - kept.since < IDLE_SECONDS_MAX
-            if fresh and _is_quiet(kept.connection.sock):
-                return kept.connection
-            kept.connection.close()
+                connection, since = self._idle.pop()
+            fresh = time.monotonic() - since < IDLE_SECONDS_MAX
+            if fresh and _is_quiet(connection.sock):
+                return connection
+            connection.close()
 
     def _write(
         self,
@@ -219,7 +213,7 @@ class DirectTransport:
     def _keep(self, connection: HTTPConnection) -> None:
         with self._lock:
             if len(self._idle) < IDLE_CONNECTIONS_MAX:
-                self._idle.append(_Idle(connection, time.monotonic()))
+                self._idle.append((connection, time.monotonic()))
                 return
         connection.close()
 

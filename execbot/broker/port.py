@@ -7,11 +7,11 @@ is known. Methods are synchronous; times are UTC-aware; quantities and prices ar
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from execbot.broker.budget import Priority
 from execbot.broker.errors import BrokerError
@@ -19,6 +19,9 @@ from execbot.model.account import Account, Activity, Asset, CalendarDay, Clock, 
 from execbot.model.enums import TimeInForce
 from execbot.model.order import Order, OrderRequest
 from execbot.model.quote import Bar, Quote, Trade
+
+if TYPE_CHECKING:
+    from execbot.broker.market_stream import MarketDataStream
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,78 +230,6 @@ class TradeUpdateStream(ABC):
 
         Nothing is replayed by the broker: fill the gap from REST at each Connected and Gap. Raises
         BrokerError when reconnecting cannot help, above all when the keys are not accepted.
-        """
-
-    @abstractmethod
-    def close(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class TradingStatus:
-    """A halt or a resumption. The meaning of the codes depends on the `tape`."""
-
-    symbol: str
-    at: datetime | None
-    status_code: str
-    status_message: str
-    reason_code: str
-    reason_message: str
-    tape: str
-
-
-@dataclass(frozen=True, slots=True)
-class LimitBand:
-    """Limit up, limit down: no trade outside of `down` and `up`."""
-
-    symbol: str
-    at: datetime | None
-    up: Decimal
-    down: Decimal
-    indicator: str
-    tape: str
-
-
-@dataclass(frozen=True, slots=True)
-class DataWarning(StreamState):
-    """The data server refused something and the stream goes on, for instance too many symbols."""
-
-    at: datetime
-    code: int
-    message: str
-
-
-MarketDataMessage = Quote | Trade | TradingStatus | LimitBand | StreamState
-
-
-class MarketDataStream(ABC):
-    """Live market data, reconnecting and subscribing again by itself."""
-
-    @abstractmethod
-    def subscribe(
-        self,
-        *,
-        quotes: Iterable[str] = (),
-        trades: Iterable[str] = (),
-        statuses: Iterable[str] = (),
-        lulds: Iterable[str] = (),
-    ) -> None:
-        """Add to what is wanted; any thread, before or while messages are read."""
-
-    @abstractmethod
-    def unsubscribe(
-        self,
-        *,
-        quotes: Iterable[str] = (),
-        trades: Iterable[str] = (),
-        statuses: Iterable[str] = (),
-        lulds: Iterable[str] = (),
-    ) -> None: ...
-
-    @abstractmethod
-    def messages(self) -> Iterator[MarketDataMessage]:
-        """Block and yield every message until `close`. A slow reader is cut off by the server.
-
-        Raises BrokerError when reconnecting cannot help: wrong keys, a plan without this feed.
         """
 
     @abstractmethod
