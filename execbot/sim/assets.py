@@ -110,6 +110,9 @@ def _crypto_asset(row: dict[str, str]) -> Asset:
     )
 
 
+INDEX_NAMES = ("SPX", "NDX", "DJI", "RUT", "VIX")
+
+
 def unlisted_asset(symbol: str) -> Asset:
     """An asset for a symbol that has recorded prices but no line in the shipped list.
 
@@ -117,7 +120,9 @@ def unlisted_asset(symbol: str) -> Asset:
     """
     if "/" in symbol:
         return _crypto_asset({"symbol": symbol, "name": symbol, "flags": "0.0001|0.000000001|0.01"})
-    return _equity_asset({"symbol": symbol, "name": symbol, "exchange": "NYSE", "flags": ""})
+    # An index has prices and cannot be traded.
+    flags = "t" if symbol in INDEX_NAMES else ""
+    return _equity_asset({"symbol": symbol, "name": symbol, "exchange": "NYSE", "flags": flags})
 
 
 class Directory:
