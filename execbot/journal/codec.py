@@ -116,7 +116,7 @@ ORDER_COLUMNS: tuple[str, ...] = (
     *_RECORD_TEXT,
     *("intent_at", "sent_at", "arrival_price"),
     *("status_at", "snapshot_at", "reported_qty", "reported_avg_price", "reported_at"),
-    *("latest_qty", "latest_at"),
+    *("latest_qty", "latest_at", "chain_qty"),
 )
 
 
@@ -152,6 +152,7 @@ def order_row(record: OrderRecord) -> tuple[Any, ...]:
         maybe_iso(progress.reported_at),
         text(progress.latest_qty),
         maybe_iso(progress.latest_at),
+        text(progress.chain_qty),
     )
 
 
@@ -186,6 +187,7 @@ def record_of(row: sqlite3.Row) -> OrderRecord:
         reported_at=_time(row["reported_at"]),
         latest_qty=Decimal(row["latest_qty"]),
         latest_at=_time(row["latest_at"]),
+        chain_qty=Decimal(row["chain_qty"]),
     )
     return OrderRecord(
         order=order,

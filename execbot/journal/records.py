@@ -59,7 +59,8 @@ class Progress:
     """What the state machine remembers of an order beside the order itself.
 
     `reported_*` is the report with the highest cumulative quantity, `latest_*` the youngest one:
-    the two differ after a bust. `status_at` is the time of the report that set the status.
+    the two differ after a bust. `status_at` is the time of the report that set the status, None
+    while only we have said it. `chain_qty` is what the orders before it in its replace chain filled.
     """
 
     status_at: datetime | None = None
@@ -69,6 +70,7 @@ class Progress:
     reported_at: datetime | None = None
     latest_qty: Decimal = ZERO
     latest_at: datetime | None = None
+    chain_qty: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True)

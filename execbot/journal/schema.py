@@ -67,7 +67,8 @@ CREATE TABLE orders (
     reported_avg_price TEXT,
     reported_at TEXT,
     latest_qty TEXT NOT NULL DEFAULT '0',
-    latest_at TEXT
+    latest_at TEXT,
+    chain_qty TEXT NOT NULL DEFAULT '0'
 ) WITHOUT ROWID;
 
 CREATE INDEX orders_order_id ON orders (order_id);

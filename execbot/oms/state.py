@@ -1,0 +1,447 @@
+"""The order state machine: one order and one event in, what became of it out. Pure.
+
+`apply_event` looks the event up in the table (`execbot.oms.table`), books its execution if it has
+one (`execbot.oms.executions`), and settles the consequences. It reads no clock and writes nothing:
+the same events give the same order, whoever applies them, and reports that arrive twice, late or
+out of order end in the same state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from execbot.journal.records import EventResult, Execution, OrderRecord, Progress
+from execbot.model.enums import (
+    TERMINAL_STATUSES,
+    AssetClass,
+    OrderStatus,
+    OrderType,
+    Side,
+    TimeInForce,
+)
+from execbot.model.numbers import ZERO, maybe_decimal, text
+from execbot.model.order import Fill, Order
+from execbot.oms import executions as books
+from execbot.oms.events import OrderEvent, detail_decimal
+from execbot.oms.table import (
+    ACTS,
+    BUST,
+    CORRECTION,
+    ENDS,
+    EXECUTIONS,
+    RANK,
+    REMARKS,
+    REPORTS,
+    REVERSALS,
+    SHOWS_FILLS,
+    Act,
+    Verdict,
+    verdict,
+)
+
+UNTIMED = datetime(1970, 1, 1, tzinfo=UTC)
+"""`status_at` of a status whose report carried no time: any report with a time is younger."""
+
+ANNOTATIONS = ("plan_id", "role", "note", "alarm", "strategy_id", "reason", "arrival_price")
+"""What an `annotate` act may set; an empty text clears."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderState:
+    """An order with its executions: all that the next event needs to know."""
+
+    record: OrderRecord
+    executions: Mapping[str, Execution] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What an event did.
+
+    `fills` are the executions it booked, in the model's words; `filled_delta` is by how much the
+    net quantity changed (0 when a real execution took the place of an inferred one; negative after
+    a bust). `contradiction` is set when the event disagrees with what is known and was not
+    followed: it is a break for people to see. `alarm` is a slug for something that needs a look.
+    """
+
+    state: OrderState
+    result: EventResult
+    before: OrderRecord | None = None
+    fills: tuple[Fill, ...] = ()
+    filled_delta: Decimal = ZERO
+    note: str | None = None
+    contradiction: str | None = None
+    alarm: str | None = None
+
+    @property
+    def changed(self) -> bool:
+        return self.result is EventResult.APPLIED
+
+    @property
+    def status_changed(self) -> bool:
+        return self.before is None or self.before.status is not self.state.record.status
+
+
+def apply_event(state: OrderState | None, event: OrderEvent) -> Applied:
+    """Apply one event to an order (None: an order not known so far). Never raises on bad data."""
+    if event.is_act:
+        return _apply_act(state, event)
+    start = state if state is not None else _adopt(event)
+    before = state.record if state is not None else None
+    booking = _book(start, event)
+    record = _take_report(start.record, event)
+    moved, said, contradiction, alarm = _move(record, event)
+    executions = booking.executions
+    if event.details.get("infer", True):
+        executions = books.infer(executions, moved, event.stamp or event.recorded_at)
+    record = _settle(moved, executions)
+    alarm = booking.alarm or alarm or _new_overfill(start.record, record)
+    if alarm:
+        record = replace(record, alarm=alarm)
+    note = booking.note or contradiction
+    if booking.result is EventResult.ILLEGAL:
+        contradiction = booking.note
+    return Applied(
+        state=OrderState(record, executions),
+        result=_result(state, record, executions, booking, said),
+        before=before,
+        fills=_fresh_fills(start.executions, executions),
+        filled_delta=record.order.filled_qty - start.record.order.filled_qty,
+        note=note,
+        contradiction=contradiction,
+        alarm=alarm,
+    )
+
+
+# --- acts ----------------------------------------------------------------------------------
+
+
+def _apply_act(state: OrderState | None, event: OrderEvent) -> Applied:
+    act = Act(event.kind)
+    before = state.record if state is not None else None
+    current = before.status if before is not None else None
+    if state is not None and act in REMARKS:
+        return _remark(state, act, event)
+    following = ACTS.get(current, {}).get(act)
+    if following is None:
+        words = f"{act.value} is not possible when the order is {current or 'unknown'}"
+        return Applied(
+            state=state if state is not None else _empty(event),
+            result=EventResult.ILLEGAL,
+            before=before,
+            note=words,
+            contradiction=words,
+        )
+    if act in (Act.INTENT, Act.QUEUE) or before is None:
+        record = _from_request(event, following)
+        executions: Mapping[str, Execution] = state.executions if state is not None else {}
+    else:
+        assert state is not None
+        record, executions = _by_act(before, act, event, following), state.executions
+    return Applied(OrderState(record, executions), EventResult.APPLIED, before)
+
+
+def _remark(state: OrderState, act: Act, event: OrderEvent) -> Applied:
+    record = state.record
+    if act is Act.ANNOTATE:
+        changes: dict[str, Any] = {
+            name: event.details[name] or None for name in ANNOTATIONS if name in event.details
+        }
+        if "arrival_price" in changes:
+            changes["arrival_price"] = maybe_decimal(changes["arrival_price"])
+        record = replace(record, **changes)
+    return Applied(OrderState(record, state.executions), EventResult.APPLIED, state.record)
+
+
+def _by_act(
+    record: OrderRecord, act: Act, event: OrderEvent, following: OrderStatus
+) -> OrderRecord:
+    """`status_at` of an end that we declared stays None: the broker's word may overturn it."""
+    order = replace(record.order, status=following)
+    note = event.details.get("note", record.note)
+    sent_at = event.recorded_at if act in (Act.SEND, Act.RELEASE) else record.sent_at
+    progress = replace(record.progress, status_at=None)
+    if act is Act.RELEASE and "request" in event.details:
+        fresh = _from_request(event, following)
+        order, note = fresh.order, fresh.note
+    return replace(record, order=order, note=note, sent_at=sent_at, progress=progress)
+
+
+def _from_request(event: OrderEvent, status: OrderStatus) -> OrderRecord:
+    """The record of an intent, from the facts in the event."""
+    details = event.details
+    wire: Mapping[str, Any] = details.get("request") or {}
+    order = Order.from_wire({**wire, "client_order_id": event.client_order_id})
+    order = replace(
+        order,
+        status=status,
+        asset_class=details.get("asset_class") or _asset_class(order.symbol),
+        replaces=details.get("replaces"),
+        raw={},
+    )
+    return OrderRecord(
+        order=order,
+        origin=details.get("origin") or "submit",
+        strategy_id=details.get("strategy_id"),
+        reason=details.get("reason"),
+        intent_at=event.recorded_at,
+        sent_at=event.recorded_at if status is OrderStatus.PENDING else None,
+        arrival_price=detail_decimal(event, "arrival_price"),
+        signal_id=details.get("signal_id"),
+        plan_id=details.get("plan_id"),
+        role=details.get("role"),
+        parent_id=details.get("parent_id"),
+        note=details.get("note"),
+        request_json=details.get("request_json"),
+    )
+
+
+def _asset_class(symbol: str) -> str:
+    """Until the broker says it: only crypto pairs have a slash in their symbol."""
+    return AssetClass.CRYPTO.value if "/" in symbol else AssetClass.US_EQUITY.value
+
+
+def _empty(event: OrderEvent) -> OrderState:
+    order = Order(
+        id="",
+        client_order_id=event.client_order_id,
+        symbol="",
+        side=Side.BUY,
+        type=OrderType.MARKET,
+        time_in_force=TimeInForce.DAY,
+        status=OrderStatus.UNKNOWN,
+    )
+    return OrderState(OrderRecord(order=order, intent_at=event.recorded_at))
+
+
+# --- reports -------------------------------------------------------------------------------
+
+
+def _adopt(event: OrderEvent) -> OrderState:
+    """An order we did not know: foreign, or a leg or replacement of one of ours.
+
+    It starts as an intent that was surely sent, and the report in the event moves it from there.
+    """
+    if event.order is None:
+        return _empty(event)
+    details = event.details
+    order = event.order
+    start = replace(
+        order,
+        client_order_id=event.client_order_id,
+        status=OrderStatus.PENDING,
+        filled_qty=ZERO,
+        filled_avg_price=None,
+        legs=(),
+    )
+    first_seen = order.submitted_at or order.created_at or event.at or event.recorded_at
+    record = OrderRecord(
+        order=start,
+        origin=details.get("origin") or "foreign",
+        strategy_id=details.get("strategy_id"),
+        plan_id=details.get("plan_id"),
+        signal_id=details.get("signal_id"),
+        role=details.get("role"),
+        parent_id=details.get("parent_id"),
+        reason=details.get("reason_of_parent"),
+        intent_at=min(first_seen, event.recorded_at),
+        sent_at=first_seen,
+    )
+    return OrderState(record)
+
+
+def _book(state: OrderState, event: OrderEvent) -> books.Booking:
+    order = state.record.order
+    if not order.id and event.order_id:
+        order = replace(order, id=event.order_id)
+    if event.kind in EXECUTIONS:
+        return books.book(state.executions, order, event)
+    if event.kind in (BUST, CORRECTION):
+        return books.undo(state.executions, order, event, bust=event.kind == BUST)
+    return books.Booking(state.executions, EventResult.NO_CHANGE)
+
+
+def _take_report(record: OrderRecord, event: OrderEvent) -> OrderRecord:
+    """Take over what the broker's order describes (not status, not quantity), youngest wins."""
+    progress = _progress(record.progress, event)
+    if event.order is None:
+        order = record.order
+        if not order.id and event.order_id:
+            order = replace(order, id=event.order_id)
+        return replace(record, order=order, progress=progress)
+    seen, stamp = record.progress.snapshot_at, event.stamp
+    if seen is not None and (stamp is None or stamp < seen):
+        return replace(record, progress=progress)
+    old = record.order
+    order = replace(
+        event.order,
+        id=event.order.id or old.id,
+        client_order_id=old.client_order_id,
+        status=old.status,
+        filled_qty=old.filled_qty,
+        filled_avg_price=old.filled_avg_price,
+        legs=(),
+        qty=event.order.qty if event.order.qty is not None else old.qty,
+        replaces=event.order.replaces or old.replaces,
+        replaced_by=event.order.replaced_by or old.replaced_by,
+        **{name: getattr(event.order, name) or getattr(old, name) for name in _LASTING_TIMES},
+    )
+    changes = {
+        name: event.details[name]
+        for name in ("parent_id", "role", "origin", "strategy_id", "plan_id")
+        if event.details.get(name)
+    }
+    return replace(
+        record, order=order, progress=replace(progress, snapshot_at=stamp or seen), **changes
+    )
+
+
+_LASTING_TIMES = ("filled_at", "canceled_at", "expired_at", "failed_at", "expires_at")
+
+
+def _progress(progress: Progress, event: OrderEvent) -> Progress:
+    """Remember the highest and the youngest cumulative quantity reported."""
+    order = event.order
+    chain_qty = detail_decimal(event, "chain_qty")
+    if chain_qty is not None and chain_qty > progress.chain_qty:
+        progress = replace(progress, chain_qty=chain_qty)
+    total = order.filled_qty if order is not None else event.cum_qty
+    if total is None:
+        return progress
+    stamp = event.stamp
+    if total > progress.reported_qty:
+        progress = replace(
+            progress,
+            reported_qty=total,
+            reported_avg_price=order.filled_avg_price if order is not None else None,
+            reported_at=stamp or event.recorded_at,
+        )
+    elif (
+        total == progress.reported_qty
+        and progress.reported_avg_price is None
+        and order is not None
+        and order.filled_avg_price is not None
+    ):
+        progress = replace(progress, reported_avg_price=order.filled_avg_price)
+    if stamp is not None and (progress.latest_at is None or stamp >= progress.latest_at):
+        progress = replace(progress, latest_qty=total, latest_at=stamp)
+    return progress
+
+
+def _move(
+    record: OrderRecord, event: OrderEvent
+) -> tuple[OrderRecord, Verdict | None, str | None, str | None]:
+    """Follow the reported status where the table and the times allow it.
+
+    Returns the record, the table's verdict (None: nothing reported), a contradiction, an alarm.
+    """
+    reported = event.reported_status
+    if reported is None:
+        return record, None, None, None
+    if reported not in REPORTS:
+        reported = OrderStatus.UNKNOWN
+    current, alarm = record.status, None
+    if current in TERMINAL_STATUSES and record.progress.status_at is None:
+        current, alarm = OrderStatus.PENDING, "reopened_by_broker"
+    said = verdict(current, reported)
+    if said is Verdict.MOVE and not _younger(record, current, reported, event):
+        said = Verdict.STAY
+    if said is Verdict.MOVE:
+        return _moved(record, reported, event), said, None, alarm
+    if current in ENDS and _contradicts(record, reported, event):
+        said = Verdict.ILLEGAL
+    if said is Verdict.ILLEGAL:
+        words = f"{event.kind} reports {reported.value}, but the order is {record.status.value}"
+        return record, said, words, "contradiction"
+    return record, said, None, None
+
+
+def _moved(record: OrderRecord, reported: OrderStatus, event: OrderEvent) -> OrderRecord:
+    note = event.details.get("reason") or record.note
+    return replace(
+        record,
+        order=replace(record.order, status=reported),
+        progress=replace(record.progress, status_at=event.stamp or UNTIMED),
+        note=note,
+    )
+
+
+def _younger(
+    record: OrderRecord, current: OrderStatus, reported: OrderStatus, event: OrderEvent
+) -> bool:
+    """May this report move a working order? Ends always may; see rule 3 of the table."""
+    if reported in ENDS or current not in RANK or event.kind in REVERSALS:
+        return True
+    since, stamp = record.progress.status_at, event.stamp
+    if since is None or since == UNTIMED or stamp is None or stamp == since:
+        return RANK[reported] > RANK[current] or (since == UNTIMED and stamp is not None)
+    return stamp > since
+
+
+def _contradicts(record: OrderRecord, reported: OrderStatus, event: OrderEvent) -> bool:
+    """An order that ended is reported as working, by a younger report."""
+    since, stamp = record.progress.status_at, event.stamp
+    if reported in ENDS or since is None or stamp is None or since == UNTIMED:
+        return False
+    return stamp > since and event.kind not in EXECUTIONS
+
+
+def _settle(record: OrderRecord, executions: Mapping[str, Execution]) -> OrderRecord:
+    """Bring quantity, average price and the statuses that follow from them in line."""
+    filled = books.net_qty(executions.values())
+    average = books.average_price(executions.values())
+    order = record.order
+    status = order.status
+    if status in SHOWS_FILLS and filled > 0:
+        status = OrderStatus.PARTIALLY_FILLED
+    elif status in ENDS and order.qty is not None:
+        executed = books.gross_qty(executions.values()) + record.progress.chain_qty
+        status = OrderStatus.FILLED if executed >= order.qty else status
+    if (filled, average, status) == (order.filled_qty, order.filled_avg_price, order.status):
+        return record
+    return replace(
+        record,
+        order=replace(order, filled_qty=filled, filled_avg_price=average, status=status),
+    )
+
+
+def _new_overfill(before: OrderRecord, after: OrderRecord) -> str | None:
+    """More was executed than was asked for: it is kept, and somebody must look at it."""
+    qty = after.order.qty
+    if qty is None or after.order.filled_qty <= qty:
+        return None
+    return None if before.order.filled_qty > qty else "overfill"
+
+
+def _fresh_fills(old: Mapping[str, Execution], new: Mapping[str, Execution]) -> tuple[Fill, ...]:
+    """Executions that were not in the books before, the inferred one included."""
+    if old is new:
+        return ()
+    return tuple(item.as_fill() for name, item in new.items() if name not in old)
+
+
+def _result(
+    state: OrderState | None,
+    record: OrderRecord,
+    executions: Mapping[str, Execution],
+    booking: books.Booking,
+    said: Verdict | None,
+) -> EventResult:
+    if state is None or executions != state.executions or record != state.record:
+        return EventResult.APPLIED
+    if booking.result is EventResult.ILLEGAL or said is Verdict.ILLEGAL:
+        return EventResult.ILLEGAL
+    if booking.result is EventResult.DUPLICATE:
+        return EventResult.DUPLICATE
+    return EventResult.LATE if said is Verdict.STAY else EventResult.NO_CHANGE
+
+
+def describe(record: OrderRecord) -> str:
+    """One line for messages: `buy 10 AAPL market`."""
+    order = record.order
+    size = text(order.qty) if order.qty is not None else f"${text(order.notional or ZERO)}"
+    return f"{order.side.value} {size} {order.symbol} {order.type.value}"
