@@ -131,6 +131,8 @@ def _usage_message(error: BaseException) -> Failure | None:
     show = getattr(error, "format_message", None)
     if show is None:
         return None
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return usage("A command is missing", next_step=str(show()), kind="usage.arguments")
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "execbot"
     wrong = getattr(error, "option_name", None)

@@ -33,7 +33,7 @@ def open_exchange(directory: Path, settings: SimSettings) -> SharedVenue:
     return open_shared(
         directory,
         seed=settings.seed,
-        calendar=settings.calendar,
+        calendar=settings.calendar.value,
         exchange={"starting_cash": str(settings.starting_cash)},
     )
 

@@ -37,8 +37,8 @@ PERCENT_OR_ZERO = Bound(Decimal(0), Decimal(100))
 
 BOUNDS: dict[str, Bound] = {
     "max_positions": AT_LEAST_ONE,
-    "max_position_size_pct": PERCENT,
     # Above 100 % is margin: Alpaca lends up to four times equity during the day.
+    "max_position_size_pct": Bound(Decimal(0), Decimal(400), above=True),
     "max_account_exposure_pct": Bound(Decimal(0), Decimal(400), above=True),
     "min_signal_strength": PERCENT_OR_ZERO,
     "signal_ttl_seconds": POSITIVE,
@@ -88,6 +88,8 @@ BOUNDS: dict[str, Bound] = {
     "risk.max_daily_orders": AT_LEAST_ONE,
     "risk.max_consecutive_losses": AT_LEAST_ONE,
     "risk.max_consecutive_rejections": AT_LEAST_ONE,
+    # Negative allows adding to losers; the default adds to winners only.
+    "risk.scale_in.min_profit_pct": Bound(Decimal(-100), None),
     "exits.unprotected_alarm_seconds": POSITIVE,
     "exits.guard_interval_seconds": POSITIVE,
     "exits.time_stop_minutes": AT_LEAST_ONE,

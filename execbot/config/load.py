@@ -146,7 +146,15 @@ def _read_section(
             try:
                 yield key, read_value(known[key], value_node), line_of(value_node)
             except BadValue as bad:
-                problems.append(_at(path, bad.node, f"{bad.key} {bad.complaint}", hint=bad.hint))
+                problems.append(
+                    _at(
+                        path,
+                        bad.node,
+                        f"{bad.key} {bad.complaint}",
+                        hint=bad.hint,
+                        kind=bad.kind,
+                    )
+                )
         elif any(other.startswith(f"{key}.") for other in known):
             if not _is_null(value_node):
                 yield from _read_section(path, value_node, f"{key}.", known, problems)

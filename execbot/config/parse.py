@@ -72,6 +72,7 @@ class Text:
 
     value: str
     id: str = "scalar"
+    start_mark: Any = None
 
 
 class BadValue(Exception):
@@ -80,8 +81,16 @@ class BadValue(Exception):
     `node` is the inner node that is wrong (a row of a list), for its line number.
     """
 
-    def __init__(self, key: str, complaint: str, node: Any, hint: str = "") -> None:
+    def __init__(
+        self,
+        key: str,
+        complaint: str,
+        node: Any,
+        hint: str = "",
+        kind: str = "config.bad_value",
+    ) -> None:
         super().__init__(complaint)
+        self.kind = kind
         self.key = key
         self.complaint = complaint
         self.node = node
@@ -150,7 +159,8 @@ def _read_number(key: str, base: str, value: str, node: Any) -> Decimal | int:
 
 def _read_list(key: str, base: str, node: Any) -> tuple[Any, ...]:
     if node.id == "scalar" and base == "str":
-        words = [Text(word) for word in str(node.value).split(",") if word.strip()]
+        mark = getattr(node, "start_mark", None)
+        words = [Text(w, start_mark=mark) for w in str(node.value).split(",") if w.strip()]
         return tuple(_read_symbol(key, word) for word in words)
     if node.id != "sequence":
         raise BadValue(key, f"was a {node.id}, must be a list", node)
@@ -176,7 +186,9 @@ def _read_row(key: str, cls: Any, node: Any) -> Any:
         if name not in known:
             near = suggestion(name, list(known))
             hint = f"Did you mean {near}?" if near else f"Known: {', '.join(known)}."
-            raise BadValue(f"{key}.{name}", "is not a known key", name_node, hint)
+            raise BadValue(
+                f"{key}.{name}", "is not a known key", name_node, hint, "config.unknown_key"
+            )
         found[name] = _read_scalar(f"{key}.{name}", str(known[name].type), value_node)
     for name, entry in known.items():
         if name not in found and entry.default is MISSING:

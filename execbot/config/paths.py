@@ -31,12 +31,12 @@ def state_root(env: Mapping[str, str]) -> Path:
 def account_directory(root: Path, mode: str, account: str) -> Path:
     """`{mode}-{account}` below the root, made private to the user if it is not there yet."""
     safe = re.sub(r"[^A-Za-z0-9_.-]", "_", account) or "unknown"
-    return private_directory(root / f"{mode}-{safe}")
+    return private_directory(private_directory(root) / f"{mode}-{safe}")
 
 
 def exchange_directory(root: Path) -> Path:
     """Where the built-in exchange of sim mode keeps its state; every process shares it."""
-    return private_directory(root / "exchange")
+    return private_directory(private_directory(root) / "exchange")
 
 
 def private_directory(path: Path) -> Path:

@@ -44,6 +44,13 @@ class EmergencyAction(StrEnum):
     ALERT = "alert"
 
 
+class SimCalendar(StrEnum):
+    """Hours of the built-in exchange: open round the clock, or the real ones."""
+
+    ALWAYS = "always"
+    EXCHANGE = "exchange"
+
+
 class Transport(StrEnum):
     """How REST leaves the machine: our light session, or alpaca-py's own."""
 
@@ -213,7 +220,7 @@ class AlertSettings:
 @dataclass(frozen=True, slots=True)
 class SimSettings:
     seed: int = 0
-    calendar: str = "always"
+    calendar: SimCalendar = SimCalendar.ALWAYS
     starting_cash: Decimal = Decimal("100000")
 
 
