@@ -18,7 +18,7 @@ from execbot.market.halts import Halt
 from execbot.market.sessions import MarketNow, Session
 from execbot.model.account import Account, Asset, Position
 from execbot.model.enums import (
-    OPEN_STATUSES,
+    TERMINAL_STATUSES,
     UNSETTLED_STATUSES,
     OrderClass,
     OrderStatus,
@@ -205,6 +205,17 @@ def pending_from_order(
     )
 
 
+def counted_in_full(order: PendingOrder, record: Order) -> PendingOrder:
+    """An order of ours that changed after the positions were read: all it did or may still do.
+
+    What filled since is missing in those positions; what filled before is counted twice for a
+    moment, which is the safe side.
+    """
+    if record.is_terminal:
+        return replace(order, leaves_qty=record.filled_qty, notional=None)
+    return replace(order, leaves_qty=record.qty, notional=record.notional)
+
+
 def merge_pending(
     ours: Iterable[tuple[PendingOrder, bool]], theirs: Iterable[PendingOrder]
 ) -> tuple[PendingOrder, ...]:
@@ -214,8 +225,8 @@ def merge_pending(
     The broker's word counts for what it lists. Of ours, these count besides:
 
     - not yet settled or still queued here: the broker cannot know them;
-    - changed since the broker was asked: its list is older than that change (a fill since then
-      counts in full, because the positions read with the list may lack it).
+    - changed since the broker was asked: its list is older than that change (see
+      `counted_in_full`).
 
     What the journal holds open but the broker no longer lists, unchanged since, is done there and
     is part of the positions.
@@ -224,23 +235,18 @@ def merge_pending(
     for order, changed_since in ours:
         key = order.client_order_id
         listed = merged.get(key)
-        if listed is not None:
-            known = replace(
+        ended_since = changed_since and order.status in TERMINAL_STATUSES
+        unsettled = order.status in UNSETTLED_STATUSES or order.status is OrderStatus.QUEUED
+        if listed is not None and not ended_since:
+            merged[key] = replace(
                 listed,
                 purpose=order.purpose,
                 protective=order.protective,
                 price_hint=order.price_hint or listed.price_hint,
             )
-            gone = order.status not in OPEN_STATUSES and order.status is not OrderStatus.FILLED
-            if changed_since and gone:
-                del merged[key]
-            else:
-                merged[key] = known
-            continue
-        unsettled = order.status in UNSETTLED_STATUSES or order.status is OrderStatus.QUEUED
-        if unsettled or changed_since:
-            merged[key] = order
-    return tuple(merged.values())
+        elif changed_since or unsettled:
+            merged[key] = replace(order, reserved=listed is not None)
+    return tuple(order for order in merged.values() if order.leaves_qty != 0)
 
 
 # --- prices and values ---------------------------------------------------------------------
