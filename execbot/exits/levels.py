@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import StrEnum
+from itertools import pairwise
 
 from execbot.model.enums import PositionSide
 from execbot.model.numbers import ZERO, text, tick_size, to_decimal
@@ -80,7 +81,7 @@ def parse_level(word: str) -> LevelSpec:
         raise LevelError(
             "exits.bad_level",
             f"level was {word!r}",
-            "give a price (182.50), a percentage (2%), a multiple (2R, 1.5ATR) or a distance (3USD)",
+            "give a price (182.50), a percentage (2%), a multiple (2R, 1.5ATR), a distance (3USD)",
         )
     value = to_decimal(match[1])
     if value <= 0:
@@ -101,6 +102,9 @@ class LevelFacts:
     """The asset's own price step (crypto); None is the equity grid."""
 
 
+NO_FACTS = LevelFacts()
+
+
 # --- facts from bars ---------------------------------------------------------------------------
 
 
@@ -119,7 +123,7 @@ def wilder_atr(bars: Sequence[Bar], period: int = 14) -> Decimal:
         )
     ranges = [
         max(bar.high - bar.low, abs(bar.high - before.close), abs(bar.low - before.close))
-        for before, bar in zip(bars, bars[1:], strict=False)
+        for before, bar in pairwise(bars)
     ]
     average = sum(ranges[:period], ZERO) / period
     for true_range in ranges[period:]:
@@ -205,7 +209,7 @@ def stop_price(
     spec: LevelSpec, side: PositionSide, entry: Decimal, facts: LevelFacts | None = None
 ) -> Decimal:
     """The stop for an entry at `entry`. Raises LevelError where it would not stop a loss."""
-    facts = facts or LevelFacts()
+    facts = facts or NO_FACTS
     _positive(entry, "entry price")
     price = safe_stop(_raw_stop(spec, side, entry, facts), side, facts.tick)
     check_stop(price, side, entry)
@@ -272,7 +276,7 @@ def target_price(
 
     Raises LevelError where it would not be a gain, or where R is asked for without a stop.
     """
-    facts = facts or LevelFacts()
+    facts = facts or NO_FACTS
     _positive(entry, "entry price")
     price = safe_target(_raw_target(spec, side, entry, stop, facts), side, facts.tick)
     check_target(price, side, entry)

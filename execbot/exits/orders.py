@@ -13,13 +13,14 @@ Three quantities of a group matter, and they are not the same:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from execbot.exits.tags import target_index
+from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.model.enums import OrderClass, OrderStatus, OrderType, Side
 from execbot.model.numbers import ZERO
 from execbot.model.order import Order
@@ -58,23 +59,35 @@ class Standing(StrEnum):
 _COVERED_UNLESS = {False: Standing.COVERED, True: Standing.NONE}
 
 
-class Role(StrEnum):
-    ENTRY = "entry"
-    STOP = "stop"
-    TARGET = "target"
-    EXIT = "exit"
-
-
 @dataclass(frozen=True, slots=True)
 class SymbolOrder:
-    """One order of the symbol. `parent_id` is the broker id of its bracket, OTO or OCO parent."""
+    """One order of the symbol. `parent` is the client_order_id of the order whose leg it is."""
 
     order: Order
-    parent_id: str | None = None
-    role: Role | None = None
+    parent: str | None = None
+    role: str | None = None
     origin: str = ""
     sent_at: datetime | None = None
     plan_id: str | None = None
+
+    @classmethod
+    def from_record(cls, record: OrderRecord) -> SymbolOrder:
+        return cls(
+            order=record.order,
+            parent=record.parent_id,
+            role=record.role,
+            origin=record.origin,
+            sent_at=record.sent_at or record.intent_at,
+            plan_id=record.plan_id,
+        )
+
+    @property
+    def name(self) -> str:
+        return self.order.client_order_id
+
+    @property
+    def is_ours(self) -> bool:
+        return self.origin != Origin.FOREIGN
 
     @property
     def leaves(self) -> Decimal:
@@ -105,18 +118,20 @@ class ExitGroup:
 
     @property
     def held(self) -> Decimal:
-        """The living member that may still fill the most; a leg of an unfilled entry holds none."""
-        if not self.armed:
-            return ZERO
-        return max((m.leaves for m in self.members if m.is_alive), default=ZERO)
+        """Shares it may still sell; the legs of an entry that has not filled hold none.
+
+        A partly filled target has lowered its stop at the broker, whether or not that was
+        reported, so a pair holds what its smaller member has left.
+        """
+        return min((m.leaves for m in self.members), default=ZERO) if self.armed else ZERO
 
     @property
     def covered(self) -> Decimal:
-        return self._stop_leaves if self._standing is Standing.COVERED else ZERO
+        return self.held if self._standing is Standing.COVERED else ZERO
 
     @property
     def arriving(self) -> Decimal:
-        return self._stop_leaves if self._standing is Standing.ARRIVING else ZERO
+        return self.held if self._standing is Standing.ARRIVING else ZERO
 
     @property
     def is_uncertain(self) -> bool:
@@ -138,12 +153,6 @@ class ExitGroup:
         if status in ARRIVING:
             return Standing.ARRIVING
         return Standing.COVERED if status in ACKNOWLEDGED else Standing.NONE
-
-    @property
-    def _stop_leaves(self) -> Decimal:
-        assert self.stop is not None
-        # A partly filled target has lowered its stop, whether or not that was reported.
-        return min((m.leaves for m in self.members), default=ZERO)
 
     @property
     def is_settled(self) -> bool:
@@ -170,7 +179,7 @@ class ExitGroup:
         """Which target of the plan it serves, counted from 0; None for a stop alone."""
         if self.target is None:
             return None
-        known = [target_index(m.order.client_order_id) for m in self.members]
+        known = [target_index(m.name) for m in self.members]
         return next((n for n in known if n is not None), 0)
 
     @property
@@ -216,10 +225,10 @@ class SymbolOrders:
 def read_orders(orders: Sequence[SymbolOrder], closing: Side) -> SymbolOrders:
     """Sort a symbol's orders for a position that is closed by `closing`.
 
-    `orders` holds the living orders and, for legs, their parents living or not, and the replaced
-    ancestors of legs: the replacement of a leg carries no link to its parent.
+    `orders` holds the living orders and, for legs, their family living or not (the parent, the
+    other leg) and the orders they replaced: the replacement of a leg has no link to its parent.
     """
-    by_id = {o.order.id: o for o in orders if o.order.id}
+    family = Family.of(orders)
     pairs: dict[str, list[SymbolOrder]] = {}
     exits: list[SymbolOrder] = []
     entries: list[SymbolOrder] = []
@@ -227,52 +236,66 @@ def read_orders(orders: Sequence[SymbolOrder], closing: Side) -> SymbolOrders:
         if not item.is_alive:
             continue
         if item.order.side is not closing:
-            if not _is_leg(item):
+            if item.parent is None:
                 entries.append(item)
         elif _leaves_now(item):
             exits.append(item)
         else:
-            pairs.setdefault(_group_key(item, by_id), []).append(item)
-    groups = [_group(key, members, by_id) for key, members in sorted(pairs.items())]
+            pairs.setdefault(family.root(item), []).append(item)
+    groups = [_group(key, members, family) for key, members in sorted(pairs.items())]
     return SymbolOrders(tuple(groups), tuple(exits), tuple(entries))
-
-
-def _is_leg(item: SymbolOrder) -> bool:
-    return item.parent_id is not None and item.parent_id != item.order.id
 
 
 def _leaves_now(item: SymbolOrder) -> bool:
     if item.order.order_class not in (OrderClass.NONE, OrderClass.SIMPLE):
         return False
-    return item.order.type is OrderType.MARKET or item.role is Role.EXIT
+    if item.parent is not None or item.order.type in STOP_TYPES:
+        return False
+    return item.order.type is OrderType.MARKET or item.role == Role.EXIT
 
 
-def _group_key(item: SymbolOrder, by_id: Mapping[str, SymbolOrder]) -> str:
-    """The parent's id, looked up through the chain of replaced orders."""
-    for link in _chain(item, by_id):
-        if link.parent_id:
-            return link.parent_id
-        if link.order.order_class is OrderClass.OCO and link.order.replaces is None:
-            return link.order.id or link.order.client_order_id
-    first = list(_chain(item, by_id))[-1].order
-    return first.id or first.client_order_id
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Who descends from whom: by broker id for replaced orders, by client id for legs."""
+
+    by_id: Mapping[str, SymbolOrder]
+    by_name: Mapping[str, SymbolOrder]
+
+    @classmethod
+    def of(cls, orders: Sequence[SymbolOrder]) -> Family:
+        return cls({o.order.id: o for o in orders if o.order.id}, {o.name: o for o in orders})
+
+    def root(self, item: SymbolOrder) -> str:
+        """The client_order_id that the order's group is known by."""
+        last = item
+        for link in self.chain(item):
+            last = link
+            if link.parent:
+                return self.root_of_name(link.parent)
+        return last.name
+
+    def root_of_name(self, name: str) -> str:
+        parent = self.by_name.get(name)
+        if parent is None or not parent.order.replaces:
+            return name
+        return list(self.chain(parent))[-1].name
+
+    def chain(self, item: SymbolOrder) -> Iterator[SymbolOrder]:
+        """The order and the ones it replaced, newest first."""
+        seen: set[str] = set()
+        current: SymbolOrder | None = item
+        while current is not None and current.name not in seen:
+            seen.add(current.name)
+            yield current
+            current = self.by_id.get(current.order.replaces or "")
 
 
-def _chain(item: SymbolOrder, by_id: Mapping[str, SymbolOrder]) -> Iterable[SymbolOrder]:
-    seen: set[str] = set()
-    current: SymbolOrder | None = item
-    while current is not None and current.order.id not in seen:
-        seen.add(current.order.id)
-        yield current
-        current = by_id.get(current.order.replaces or "")
-
-
-def _group(key: str, members: Sequence[SymbolOrder], by_id: Mapping[str, SymbolOrder]) -> ExitGroup:
+def _group(key: str, members: Sequence[SymbolOrder], family: Family) -> ExitGroup:
     stop = next((m for m in members if m.is_stop), None)
     target = next((m for m in members if not m.is_stop), None)
-    parent = by_id.get(key)
+    parent = family.by_name.get(key)
     armed = True
     if parent is not None and parent.order.order_class in (OrderClass.BRACKET, OrderClass.OTO):
-        same = any(m.order.id == parent.order.id for m in members)
-        armed = same or parent.order.status is OrderStatus.FILLED
+        is_itself = any(m.name == key for m in members)
+        armed = is_itself or parent.order.status is OrderStatus.FILLED
     return ExitGroup(key, stop, target, armed)

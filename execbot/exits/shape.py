@@ -14,13 +14,14 @@ is emulated there, which works only while `watch` runs; every screen says so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
 from execbot.exits.allocate import fraction_part, split_whole, whole_part
 from execbot.exits.levels import on_grid
+from execbot.exits.orders import ExitGroup
 from execbot.exits.plan import ExitPlan, TrailKind
 from execbot.exits.tags import STOP, target_tag
 from execbot.model.enums import OrderClass, OrderType, PositionSide, TimeInForce
@@ -95,6 +96,47 @@ def _wanted_whole(plan: ExitPlan, whole: Decimal, ladder: Ladder) -> list[Want]:
             kind = WantKind.STOP if number is None else WantKind.PAIR
             wants.append(Want(kind, qty, target=number))
     return wants
+
+
+def missing_wants(wants: Sequence[Want], groups: Sequence[ExitGroup]) -> list[Want]:
+    """What of `wants` no armed group serves yet, by quantity. What is arriving counts as there."""
+    pool: dict[tuple[bool, int | None], Decimal] = {}
+    for group in groups:
+        qty = group.covered + group.arriving
+        if qty > 0:
+            pool[_purpose_of(group)] = pool.get(_purpose_of(group), ZERO) + qty
+    missing = []
+    for want in wants:
+        there = min(pool.get(_purpose(want), ZERO), want.qty)
+        if there > 0:
+            pool[_purpose(want)] -= there
+        if want.qty > there:
+            missing.append(replace(want, qty=want.qty - there))
+    return missing
+
+
+def surplus_groups(wants: Sequence[Want], groups: Sequence[ExitGroup]) -> list[ExitGroup]:
+    """Groups that hold more than their purpose is wanted for, or a purpose nobody wants."""
+    left: dict[tuple[bool, int | None], Decimal] = {}
+    for want in wants:
+        left[_purpose(want)] = left.get(_purpose(want), ZERO) + want.qty
+    surplus = []
+    for group in groups:
+        room = left.get(_purpose_of(group), ZERO) - group.held
+        if room < 0:
+            surplus.append(group)
+        else:
+            left[_purpose_of(group)] = room
+    return surplus
+
+
+def _purpose(want: Want) -> tuple[bool, int | None]:
+    return (want.kind is WantKind.TRAILING, want.target)
+
+
+def _purpose_of(group: ExitGroup) -> tuple[bool, int | None]:
+    trails = group.stop is not None and group.stop.order.type is OrderType.TRAILING_STOP
+    return (trails, group.target_number)
 
 
 def has_stop(plan: ExitPlan) -> bool:
@@ -188,17 +230,23 @@ def _pair(base: OrderRequest, plan: ExitPlan, want: Want, holding: Holding) -> O
 def _trailing(base: OrderRequest, plan: ExitPlan, want: Want, holding: Holding) -> OrderRequest:
     trail = plan.stop.trail
     assert trail is not None
-    name = "trail_percent" if trail.kind is TrailKind.PERCENT else "trail_price"
-    return replace(base, type=OrderType.TRAILING_STOP, **{name: trail.value})
+    if trail.kind is TrailKind.PERCENT:
+        return replace(base, type=OrderType.TRAILING_STOP, trail_percent=trail.value)
+    return replace(base, type=OrderType.TRAILING_STOP, trail_price=trail.value)
 
 
 def _stop_limit(base: OrderRequest, plan: ExitPlan, want: Want, holding: Holding) -> OrderRequest:
-    stop = plan.stop.price
-    assert stop is not None
+    limit = stop_limit_price(plan, holding.tick)
+    return replace(base, type=OrderType.STOP_LIMIT, stop_price=plan.stop.price, limit_price=limit)
+
+
+def stop_limit_price(plan: ExitPlan, tick: Decimal | None) -> Decimal | None:
+    """How far a stop-limit may still sell: some percent beyond its trigger."""
+    if plan.stop.price is None:
+        return None
     worse = -1 if plan.side is PositionSide.LONG else 1
-    limit = stop * (1 + worse * CRYPTO_STOP_LIMIT_PCT / 100)
-    limit = on_grid(limit, up=plan.side is PositionSide.SHORT, tick=holding.tick)
-    return replace(base, type=OrderType.STOP_LIMIT, stop_price=stop, limit_price=limit)
+    raw = plan.stop.price * (1 + worse * CRYPTO_STOP_LIMIT_PCT / 100)
+    return on_grid(raw, up=plan.side is PositionSide.SHORT, tick=tick)
 
 
 _SHAPES = {

@@ -91,7 +91,7 @@ def _trail(plan: ExitPlan) -> StopMove | None:
     trail, mark = plan.stop.trail, plan.stop.high_water
     if trail is None or mark is None or plan.entry_price is None:
         return None
-    distance = trail_distance(trail, mark, plan.facts_atr)
+    distance = trail_distance(trail, mark, plan.facts.atr)
     if distance is None:
         return None
     long = plan.side is PositionSide.LONG
@@ -127,7 +127,7 @@ def _tighten(plan: ExitPlan, price: Decimal) -> StopMove | None:
 
 
 def _widen(plan: ExitPlan, price: Decimal) -> StopMove | None:
-    multiple, atr = plan.rules.widen_atr, plan.facts_atr
+    multiple, atr = plan.rules.widen_atr, plan.facts.atr
     current, initial = plan.stop.price, plan.stop.initial
     if multiple is None or atr is None or current is None or initial is None:
         return None

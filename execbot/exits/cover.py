@@ -1,0 +1,134 @@
+"""Shares without a stop get one: what to send, what stands in the way, whom to move aside."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+from execbot.exits.actions import Action, Alarm, Cancel, Priority, Submit, WaitFor
+from execbot.exits.allocate import whole_part
+from execbot.exits.cancels import can_cancel, cancel, cancelable
+from execbot.exits.leave import POLL
+from execbot.exits.orders import SymbolOrder, SymbolOrders
+from execbot.exits.plan import ExitPlan
+from execbot.exits.shape import (
+    Holding,
+    Ladder,
+    Want,
+    WantKind,
+    exit_request,
+    missing_wants,
+    want_tag,
+    wanted,
+)
+from execbot.exits.view import Memory, View
+from execbot.journal.records import Role
+from execbot.model.enums import OrderClass, TimeInForce
+from execbot.model.numbers import ZERO, text
+from execbot.model.order import OrderRequest
+
+WASH_EXEMPT = frozenset({WantKind.PAIR, WantKind.TRAILING})
+"""Alpaca refuses plain stops while an order of the other side rests; these it takes."""
+
+
+def cover(
+    view: View, plan: ExitPlan, orders: SymbolOrders, memory: Memory
+) -> tuple[list[Action], Memory]:
+    holding = Holding(view.symbol, plan.side, view.size, view.is_crypto, view.tick)
+    gap = view.size - orders.covered - orders.arriving - orders.leaving
+    if gap <= 0 or not _may_try(view, memory):
+        return _wait_for_retry(view, memory) if gap > 0 else [], memory
+    missing = missing_wants(wanted(plan, holding, memory.ladder), orders.groups)
+    if not missing:
+        return [], memory
+    sendable = [w for w in missing if not _is_blocked(w, orders)]
+    actions: list[Action] = []
+    free = _free(view, orders)
+    for want in sendable:
+        qty = min(want.qty, free, gap)
+        if qty > 0:
+            request = _as_sendable(exit_request(plan, replace(want, qty=qty), holding), view)
+            reason = f"{text(qty)} of {text(view.size)} without a stop"
+            role = Role.TARGET if want.kind is WantKind.PAIR else Role.STOP
+            actions.append(Submit(request, role, want_tag(want), reason, plan.plan_id))
+            free, gap = free - qty, gap - qty
+    if len(sendable) < len(missing):
+        more, memory = _clear_entries(view, orders, memory)
+        return [*actions, *more], memory
+    if not actions:
+        return _free_shares(view, orders), memory
+    return actions, memory
+
+
+def _may_try(view: View, memory: Memory) -> bool:
+    return memory.retry_at is None or view.now >= memory.retry_at
+
+
+def _wait_for_retry(view: View, memory: Memory) -> list[Action]:
+    return [WaitFor(memory.retry_at, "retry")] if memory.retry_at is not None else []
+
+
+def _free(view: View, orders: SymbolOrders) -> Decimal:
+    return max(view.size - orders.held, ZERO)
+
+
+def _as_sendable(request: OrderRequest, view: View) -> OrderRequest:
+    """Fractional quantities are only taken for the day, and crypto knows no position intent."""
+    if view.is_crypto:
+        return replace(request, position_intent=None)
+    if request.qty is not None and request.qty != whole_part(request.qty):
+        return replace(request, time_in_force=TimeInForce.DAY)
+    return request
+
+
+def _is_blocked(want: Want, orders: SymbolOrders) -> bool:
+    """An entry still rests: a plain stop is a wash trade, and its own legs want the shares."""
+    if not orders.entries:
+        return False
+    return want.kind not in WASH_EXEMPT or any(_has_legs(entry) for entry in orders.entries)
+
+
+def _has_legs(entry: SymbolOrder) -> bool:
+    return entry.order.order_class in (OrderClass.BRACKET, OrderClass.OTO)
+
+
+def _clear_entries(view: View, orders: SymbolOrders, memory: Memory) -> tuple[list[Action], Memory]:
+    """Give the entry a moment to fill completely, then cancel its rest to protect what it got."""
+    since = memory.partial_since or view.now
+    memory = replace(memory, partial_since=since)
+    due = since + view.limits.partial_entry_grace
+    if view.now < due:
+        return [WaitFor(due, "entry may fill completely")], memory
+    ours = [e for e in orders.entries if e.is_ours]
+    if not ours:
+        return _foreign_entry_blocks(view, orders, memory)
+    cancels: list[Action] = [
+        Cancel(e.name, e.order.id, "the filled part must be protected", Priority.PROTECT)
+        for e in ours
+        if cancelable(e)
+    ]
+    return [*cancels, WaitFor(view.now + POLL, "the entry's rest is being canceled")], memory
+
+
+def _foreign_entry_blocks(
+    view: View, orders: SymbolOrders, memory: Memory
+) -> tuple[list[Action], Memory]:
+    """Somebody else's order stands in the way of a stop: it is not ours to cancel."""
+    memory = replace(memory, ladder=Ladder.EMULATED, ladder_until=view.now + timedelta(seconds=30))
+    if "foreign_entry" in memory.told:
+        return [], memory
+    names = ", ".join(e.order.id for e in orders.entries)
+    message = f"order {names} placed elsewhere keeps the broker from taking a stop; watched by us"
+    alarm = Alarm("stop_blocked", view.symbol, message)
+    return [alarm], replace(memory, told=memory.told | {"foreign_entry"})
+
+
+def _free_shares(view: View, orders: SymbolOrders) -> list[Action]:
+    """No share is free for a stop: a pair of ours that lost its stop gives its shares back."""
+    for group in orders.groups:
+        bare = group.stop is None or not group.stop.is_alive
+        ours = group.target is not None and group.target.is_ours
+        if bare and ours and can_cancel(group):
+            return [cancel(group.lead, "its stop is gone")]
+    return [WaitFor(view.now + POLL, "shares are held by other orders")]

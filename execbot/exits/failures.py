@@ -1,0 +1,142 @@
+"""What the rules learn from the result of an action: when to try again, and what not to.
+
+Kinds are those of the broker's error table (`execbot.broker.error_table`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from execbot.exits.actions import BrokerAction, Cancel, Refresh, Replace, Submit
+from execbot.exits.shape import Ladder
+from execbot.exits.view import Memory
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an action ended. `kind` is empty when it was done, else the slug of its error."""
+
+    kind: str = ""
+    message: str = ""
+    retry_after_seconds: float | None = None
+
+    @property
+    def is_done(self) -> bool:
+        return not self.kind
+
+
+class Lesson(StrEnum):
+    """What a refusal means for the next attempt."""
+
+    SOON = "soon"  # the state at the broker is about to change
+    BACK_OFF = "back_off"  # nothing was wrong with the request
+    STEP_DOWN = "step_down"  # this shape of exit is not taken: a simpler one
+    THROUGH = "through"  # the price is already beyond the stop
+    REPLACE_FAILED = "replace_failed"
+
+
+LESSONS: dict[str, Lesson] = {
+    "broker.insufficient_qty": Lesson.SOON,
+    "broker.qty_held_for_orders": Lesson.SOON,
+    "broker.wash_trade": Lesson.SOON,
+    "broker.opposite_order_open": Lesson.SOON,
+    "broker.position_intent_mismatch": Lesson.SOON,
+    "broker.oco_not_exit": Lesson.SOON,
+    "broker.replace_too_early": Lesson.SOON,
+    "broker.replace_raced": Lesson.SOON,
+    "broker.order_not_open": Lesson.SOON,
+    "broker.not_changed": Lesson.SOON,
+    "broker.order_already_done": Lesson.SOON,
+    "broker.not_cancelable": Lesson.SOON,
+    "broker.order_not_found": Lesson.SOON,
+    "broker.stop_wrong_side": Lesson.THROUGH,
+    "broker.stop_price_rule": Lesson.THROUGH,
+    "broker.rate_limited": Lesson.BACK_OFF,
+    "broker.crypto_type": Lesson.STEP_DOWN,
+    "broker.crypto_order_class": Lesson.STEP_DOWN,
+    "broker.crypto_tif": Lesson.STEP_DOWN,
+    "broker.fractional_class": Lesson.STEP_DOWN,
+    "broker.fractional_tif": Lesson.STEP_DOWN,
+    "broker.trail_too_small": Lesson.STEP_DOWN,
+    "broker.target_price_rule": Lesson.STEP_DOWN,
+    "broker.exit_prices_crossed": Lesson.STEP_DOWN,
+    "broker.invalid_price": Lesson.STEP_DOWN,
+    "broker.sub_penny": Lesson.STEP_DOWN,
+}
+"""Kinds not listed: a transport failure backs off, any other refusal steps down after two."""
+
+SOON = timedelta(milliseconds=100)
+BACK_OFF = timedelta(milliseconds=500)
+RETRY_MAX = timedelta(seconds=2)
+SOON_ATTEMPTS_MAX = 6
+"""After so many a state that was to change by itself is taken for a lasting refusal."""
+
+STEP_DOWN_LASTS = timedelta(seconds=60)
+"""How long a simpler shape is kept before the wished one is tried again."""
+
+NEXT_LADDER = {
+    Ladder.FULL: Ladder.STOP_ONLY,
+    Ladder.STOP_ONLY: Ladder.EMULATED,
+    Ladder.EMULATED: Ladder.EMULATED,
+}
+
+
+def learned(memory: Memory, action: BrokerAction, outcome: Outcome, now: datetime) -> Memory:
+    """The memory after an action ended."""
+    if isinstance(action, Refresh):
+        return memory
+    if outcome.is_done:
+        moves = 0 if isinstance(action, Replace) else memory.moves_refused
+        return replace(memory, failures=0, retry_at=None, moves_refused=moves)
+    lesson = lesson_of(outcome.kind)
+    failures = memory.failures + 1
+    memory = replace(memory, failures=failures, retry_at=now + _pause(lesson, failures, outcome))
+    if isinstance(action, Replace):
+        return replace(memory, moves_refused=memory.moves_refused + 1)
+    if isinstance(action, Cancel):
+        return memory
+    return _after_refused_submit(memory, action, lesson, now)
+
+
+def lesson_of(kind: str) -> Lesson | None:
+    """None: a refusal whose meaning is not listed."""
+    if kind.startswith(("network.", "broker.unavailable", "broker.server", "broker.gateway")):
+        return Lesson.BACK_OFF
+    return LESSONS.get(kind)
+
+
+def _pause(lesson: Lesson | None, failures: int, outcome: Outcome) -> timedelta:
+    if outcome.retry_after_seconds is not None:
+        return timedelta(seconds=outcome.retry_after_seconds)
+    base = SOON if lesson is Lesson.SOON else BACK_OFF
+    return min(base * 2 ** min(failures - 1, 5), RETRY_MAX)
+
+
+def _after_refused_submit(
+    memory: Memory, action: Submit, lesson: Lesson | None, now: datetime
+) -> Memory:
+    if lesson is Lesson.THROUGH:
+        return replace(memory, is_through=True)
+    if lesson is Lesson.BACK_OFF:
+        return memory
+    patience = SOON_ATTEMPTS_MAX if lesson is Lesson.SOON else 2
+    if lesson is not Lesson.STEP_DOWN and memory.failures < patience:
+        return memory
+    if action.tag == "e":
+        return memory
+    return stepped_down(memory, now)
+
+
+def stepped_down(memory: Memory, now: datetime) -> Memory:
+    """One rung simpler: pairs become plain stops, plain stops are watched by us."""
+    ladder = NEXT_LADDER[memory.ladder]
+    return replace(memory, ladder=ladder, ladder_until=now + STEP_DOWN_LASTS, failures=0)
+
+
+def refreshed_ladder(memory: Memory, now: datetime) -> Memory:
+    """Try the full shape again once its time has come."""
+    if memory.ladder_until is None or now < memory.ladder_until:
+        return memory
+    return replace(memory, ladder=Ladder.FULL, ladder_until=None)

@@ -1,0 +1,79 @@
+"""The guard: how well a position is covered, since when it is not, and what then happens."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from execbot.config.schema import EmergencyAction
+from execbot.exits.actions import Action, Alarm, SavePlan
+from execbot.exits.leave import wants_out
+from execbot.exits.orders import ARRIVING, SymbolOrders
+from execbot.exits.plan import ExitPlan, PlanStatus
+from execbot.exits.shape import Ladder
+from execbot.exits.view import Coverage, Guarded, Memory, View
+from execbot.model.numbers import ZERO, text
+
+_NO_ORDERS = SymbolOrders()
+_FRESH = Memory()
+
+
+def coverage_of(
+    view: View, plan: ExitPlan | None, orders: SymbolOrders = _NO_ORDERS, memory: Memory = _FRESH
+) -> Coverage:
+    """How the position stands by its living orders."""
+    if view.qty == 0:
+        return Coverage(Guarded.FLAT)
+    if plan is None or plan.status is PlanStatus.CLOSED:
+        return Coverage(Guarded.NO_PLAN, view.size)
+    leaving = sum((e.leaves for e in orders.exits if e.order.status not in ARRIVING), ZERO)
+    coverage = Coverage(
+        Guarded.UNPROTECTED, view.size, orders.covered, orders.arriving, min(leaving, view.size)
+    )
+    return replace(coverage, state=_state(view, plan, coverage, memory))
+
+
+def _state(view: View, plan: ExitPlan, coverage: Coverage, memory: Memory) -> Guarded:
+    if plan.status is PlanStatus.SUSPENDED:
+        return Guarded.SUSPENDED
+    if plan.exit is not None or coverage.leaving > 0:
+        return Guarded.LEAVING
+    if plan.lift is not None and view.now < plan.lift.until:
+        return Guarded.LIFTED
+    if coverage.covered >= coverage.size:
+        return Guarded.PROTECTED
+    if memory.ladder is Ladder.EMULATED:
+        return Guarded.EMULATED
+    if coverage.covered + coverage.arriving >= coverage.size:
+        return Guarded.ARRIVING
+    return Guarded.UNPROTECTED
+
+
+WATCHED = frozenset({Guarded.UNPROTECTED, Guarded.ARRIVING, Guarded.LEAVING, Guarded.EMULATED})
+"""States whose uncovered shares run against the alarm time."""
+
+
+def watch_over(
+    view: View, plan: ExitPlan, coverage: Coverage, memory: Memory
+) -> tuple[list[Action], ExitPlan, Memory]:
+    """Count how long shares are without a stop; past the limit alarm and act as configured."""
+    if coverage.uncovered <= 0 or coverage.state not in WATCHED:
+        return [], plan, replace(memory, uncovered_since=None, is_alarmed=False)
+    since = memory.uncovered_since or view.now
+    memory = replace(memory, uncovered_since=since)
+    if memory.is_alarmed or view.now - since < view.limits.unprotected_alarm:
+        return [], plan, memory
+    memory = replace(memory, is_alarmed=True)
+    if coverage.state is Guarded.EMULATED:
+        message = (
+            f"{text(coverage.uncovered)} shares have no stop at the broker, which refused it; "
+            "the stop is watched here and ends with this program"
+        )
+        return [Alarm("stop_emulated", view.symbol, message)], plan, memory
+    seconds = int((view.now - since).total_seconds())
+    message = f"{text(coverage.uncovered)} shares without a stop for {seconds} s"
+    alarm = Alarm("unprotected", view.symbol, message, critical=True)
+    acts = view.limits.emergency_action is EmergencyAction.MARKET_EXIT
+    if not acts or plan.exit is not None:
+        return [alarm], plan, memory
+    out = wants_out(plan, "emergency", view.now)
+    return [alarm, SavePlan(out, "emergency exit")], out, memory

@@ -1,0 +1,179 @@
+"""Leaving a position now: take the exits away, wait for the shares, sell, and press on.
+
+The order goes limit -> marketable limit -> market, each for `exit_timeout`. Nothing is sent into
+a halt or a closed market, and until something can be sent the protective orders stay where they
+are. When the broker refuses three times the position is protected again and the trader is told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from execbot.exits.actions import Action, Alarm, Cancel, Priority, SavePlan, Submit, WaitFor
+from execbot.exits.cancels import can_cancel, cancelable
+from execbot.exits.levels import on_grid
+from execbot.exits.orders import SymbolOrders
+from execbot.exits.plan import ExitIntent, ExitPlan, ExitStage
+from execbot.exits.shape import closing_intent
+from execbot.exits.tags import EXIT
+from execbot.exits.view import Memory, View
+from execbot.journal.records import Role
+from execbot.model.enums import OrderType, PositionSide, TimeInForce
+from execbot.model.numbers import ZERO, text
+from execbot.model.order import OrderRequest
+
+EXIT_ATTEMPTS = 3
+POLL = timedelta(milliseconds=500)
+"""How soon to look again while waiting for a cancel or for shares to be released."""
+
+NEXT_STAGE = {
+    ExitStage.LIMIT: ExitStage.MARKETABLE_LIMIT,
+    ExitStage.MARKETABLE_LIMIT: ExitStage.MARKET,
+    ExitStage.MARKET: ExitStage.MARKET,
+}
+
+
+def wants_out(
+    plan: ExitPlan,
+    reason: str,
+    now: datetime,
+    *,
+    stage: ExitStage = ExitStage.MARKET,
+    keep_qty: Decimal = ZERO,
+    target: int | None = None,
+) -> ExitPlan:
+    """The plan with a decision to leave; one that has it already is returned as it is."""
+    if plan.exit is not None:
+        return plan
+    intent = ExitIntent(reason, now, stage, now, keep_qty, target)
+    return plan.changed(now, exit=intent, lift=None, note=f"leaving: {reason}")
+
+
+def leave(
+    view: View, plan: ExitPlan, orders: SymbolOrders, memory: Memory
+) -> tuple[list[Action], ExitPlan, Memory]:
+    """The next step out. `plan.exit` must be set."""
+    intent = plan.exit
+    assert intent is not None
+    if view.size <= intent.keep_qty:
+        return _finished(view, plan, intent, memory)
+    if memory.failures >= EXIT_ATTEMPTS:
+        return _given_up(view, plan, intent, memory)
+    if view.market.is_halted:
+        return [WaitFor(view.now + POLL, "halted")], plan, memory
+    if not view.market.is_open and not view.market.is_extended:
+        return [WaitFor(view.now + POLL * 10, "market closed")], plan, memory
+    if orders.exits:
+        return _press(view, plan, intent, orders, memory)
+    cancels = [*_cancel_entries(orders, intent.reason), *_cancel_groups(orders, intent.reason)]
+    if cancels:
+        return list(cancels), plan, memory
+    if _still_held(view, orders) > 0:
+        return [WaitFor(view.now + POLL, "shares still held")], plan, memory
+    if memory.retry_at is not None and view.now < memory.retry_at:
+        return [WaitFor(memory.retry_at, "retry")], plan, memory
+    return [_exit_order(view, plan, intent)], plan, memory
+
+
+def _finished(
+    view: View, plan: ExitPlan, intent: ExitIntent, memory: Memory
+) -> tuple[list[Action], ExitPlan, Memory]:
+    targets = tuple(
+        replace(target, done=True) if number == intent.target else target
+        for number, target in enumerate(plan.targets)
+    )
+    done = plan.changed(view.now, exit=None, targets=targets, note=f"left: {intent.reason}")
+    return [SavePlan(done, "exit done")], done, replace(memory, failures=0, retry_at=None)
+
+
+def _given_up(
+    view: View, plan: ExitPlan, intent: ExitIntent, memory: Memory
+) -> tuple[list[Action], ExitPlan, Memory]:
+    kept = plan.changed(view.now, exit=None, note=f"exit refused: {intent.reason}")
+    message = f"the exit ({intent.reason}) was refused {EXIT_ATTEMPTS} times; protecting again"
+    alarm = Alarm("exit_refused", view.symbol, message, critical=True)
+    return [SavePlan(kept, "exit refused"), alarm], kept, replace(memory, failures=0, retry_at=None)
+
+
+def _press(
+    view: View, plan: ExitPlan, intent: ExitIntent, orders: SymbolOrders, memory: Memory
+) -> tuple[list[Action], ExitPlan, Memory]:
+    """An exit order works: wait, and when its time is up cancel it for a more urgent one."""
+    due = intent.stage_since + view.limits.exit_timeout
+    if intent.stage is ExitStage.MARKET and not view.market.is_extended:
+        return [WaitFor(view.now + view.limits.exit_timeout, "market exit works")], plan, memory
+    if view.now < due:
+        return [WaitFor(due, f"{intent.stage} exit works")], plan, memory
+    cancels = [
+        Cancel(order.name, order.order.id, f"exit not filled as {intent.stage}", Priority.EXIT)
+        for order in orders.exits
+        if cancelable(order)
+    ]
+    if not cancels:
+        return [WaitFor(view.now + POLL, "exit on its way")], plan, memory
+    stage = NEXT_STAGE[intent.stage]
+    later = replace(intent, stage=stage, stage_since=view.now)
+    pressed = plan.changed(view.now, exit=later, note=f"exit escalated to {stage}")
+    return [SavePlan(pressed, f"escalated to {stage}"), *cancels], pressed, memory
+
+
+def _cancel_entries(orders: SymbolOrders, reason: str) -> list[Cancel]:
+    return [
+        Cancel(entry.name, entry.order.id, f"leaving: {reason}")
+        for entry in orders.entries
+        if cancelable(entry)
+    ]
+
+
+def _cancel_groups(orders: SymbolOrders, reason: str) -> list[Cancel]:
+    return [
+        Cancel(group.lead.name, group.lead.order.id, f"leaving: {reason}", Priority.EXIT)
+        for group in orders.groups
+        if group.armed and can_cancel(group)
+    ]
+
+
+def _still_held(view: View, orders: SymbolOrders) -> Decimal:
+    """Shares that orders may still sell; the broker's own count decides about orders in doubt."""
+    if view.available is not None and view.available >= view.size:
+        return ZERO
+    return orders.held
+
+
+def _exit_order(view: View, plan: ExitPlan, intent: ExitIntent) -> Submit:
+    qty = view.size - intent.keep_qty
+    stage = intent.stage
+    if stage is ExitStage.MARKET and view.market.is_extended and not view.market.is_open:
+        stage = ExitStage.MARKETABLE_LIMIT
+    limit = None if stage is ExitStage.MARKET else exit_limit(view, plan.side, stage)
+    request = OrderRequest(
+        symbol=view.symbol,
+        side=plan.exit_side,
+        qty=qty,
+        type=OrderType.MARKET if limit is None else OrderType.LIMIT,
+        time_in_force=TimeInForce.GTC if view.is_crypto else TimeInForce.DAY,
+        limit_price=limit,
+        extended_hours=view.market.is_extended and not view.market.is_open,
+        position_intent=None if view.is_crypto else closing_intent(plan.side),
+        strategy_id=plan.strategy_id,
+    )
+    reason = f"{intent.reason}: {stage} exit of {text(qty)}"
+    return Submit(request, Role.EXIT, EXIT, reason, plan.plan_id, Priority.EXIT)
+
+
+def exit_limit(view: View, side: PositionSide, stage: ExitStage) -> Decimal | None:
+    """The limit of a stage: the middle of the quote, or through the far side of it.
+
+    None where there is no quote to price against: then only a market order is left.
+    """
+    bid, ask = view.market.bid, view.market.ask
+    if not bid or not ask:
+        return None
+    long = side is PositionSide.LONG
+    if stage is ExitStage.LIMIT:
+        return on_grid((bid + ask) / 2, up=long, tick=view.tick)
+    through = view.limits.marketable_limit_pct / 100
+    raw = bid * (1 - through) if long else ask * (1 + through)
+    return on_grid(raw, up=not long, tick=view.tick)

@@ -1,0 +1,132 @@
+"""How a plan follows its position: opened, grown, priced, targets taken."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from execbot.exits.actions import Action, Alarm, SavePlan
+from execbot.exits.allocate import split_whole, whole_part
+from execbot.exits.leave import wants_out
+from execbot.exits.levels import LevelError, LevelKind, LevelSpec
+from execbot.exits.plan import ExitPlan, PlanStatus, priced
+from execbot.exits.tags import target_index
+from execbot.exits.view import View
+from execbot.journal.records import Role
+from execbot.model.enums import OrderClass
+from execbot.model.numbers import ZERO
+
+
+def grown(view: View, plan: ExitPlan) -> tuple[ExitPlan, list[Action]]:
+    """The plan brought up to the position it has now, with what is to be saved and told."""
+    alarms: list[Action] = []
+    before = plan
+    if plan.status is PlanStatus.PENDING:
+        plan = plan.changed(
+            view.now, status=PlanStatus.ACTIVE, opened_at=view.now, note="first share filled"
+        )
+    if view.size > plan.base_qty:
+        plan = plan.changed(view.now, base_qty=view.size)
+    if view.avg_entry_price is not None and _needs_prices(plan):
+        plan, alarms = _priced(view, plan, view.avg_entry_price)
+    plan = _with_target_fills(view, plan)
+    if plan.lift is not None and _lift_is_over(view, plan):
+        plan = plan.changed(view.now, lift=None, note="the addition has ended")
+    if plan == before:
+        return plan, alarms
+    plan = replace(plan, version=before.version + 1)
+    return plan, [SavePlan(plan, plan.note or "position changed"), *alarms]
+
+
+def _lift_is_over(view: View, plan: ExitPlan) -> bool:
+    lift = plan.lift
+    assert lift is not None
+    if view.now >= lift.until:
+        return True
+    entry = next((o for o in view.orders if o.name == lift.entry_client_order_id), None)
+    return entry is not None and entry.order.is_terminal
+
+
+def _needs_prices(plan: ExitPlan) -> bool:
+    if plan.entry_price is None:
+        return True
+    wants_stop = plan.stop.spec is not None or plan.stop.trail is not None
+    return (plan.stop.price is None and wants_stop) or any(
+        t.price is None and not t.done for t in plan.targets
+    )
+
+
+def _priced(view: View, plan: ExitPlan, entry: Decimal) -> tuple[ExitPlan, list[Action]]:
+    """Fix the levels from the real entry price; one that makes no sense there is dealt with."""
+    plan = replace(plan, facts=replace(plan.facts, tick=view.tick or plan.facts.tick))
+    try:
+        return priced(plan, entry, view.now), []
+    except LevelError as error:
+        return _repaired(view, plan, entry, error)
+
+
+def _repaired(
+    view: View, plan: ExitPlan, entry: Decimal, error: LevelError
+) -> tuple[ExitPlan, list[Action]]:
+    """A position is never left without a stop because its level was unusable."""
+    alarm = Alarm("level_unusable", view.symbol, f"{error.message}; {error.hint}", critical=True)
+    spec = plan.stop.spec
+    if plan.stop.price is None and spec is not None and spec.kind is LevelKind.PRICE:
+        # The entry filled beyond its own stop: the stop is taken, not moved.
+        stop = replace(plan.stop, price=spec.value, initial=spec.value)
+        stopped = plan.changed(view.now, entry_price=entry, stop=stop)
+        return wants_out(stopped, "stop_through_market", view.now), [alarm]
+    default = LevelSpec(LevelKind.PERCENT, view.limits.default_stop_pct)
+    with_stop = plan
+    if plan.stop.price is None and plan.stop.spec is not None:
+        with_stop = replace(plan, stop=replace(plan.stop, spec=default, trail=None))
+    without_targets = replace(
+        with_stop,
+        targets=tuple(t if t.price is not None else replace(t, done=True) for t in plan.targets),
+    )
+    for attempt in (with_stop, without_targets):
+        try:
+            return priced(_undone_first(attempt), entry, view.now), [alarm]
+        except LevelError:
+            continue
+    bare = replace(without_targets, targets=())
+    return priced(bare, entry, view.now), [alarm]
+
+
+def _undone_first(plan: ExitPlan) -> ExitPlan:
+    """Targets given up are left out of the pricing: `priced` fixes every one that has no price."""
+    return replace(plan, targets=tuple(t for t in plan.targets if not t.done or t.price))
+
+
+def _with_target_fills(view: View, plan: ExitPlan) -> ExitPlan:
+    """What each target has filled, counted from the orders that served it."""
+    filled = [ZERO] * len(plan.targets)
+    for order in view.orders:
+        number = _serves(order.name, order.role, order.order.order_class, plan)
+        if number is not None and order.order.limit_price is not None:
+            filled[number] += order.order.filled_qty
+    if not plan.targets or all(
+        qty <= t.filled_qty for qty, t in zip(filled, plan.targets, strict=True)
+    ):
+        return plan
+    goals = _goals(plan)
+    targets = tuple(
+        replace(t, filled_qty=max(qty, t.filled_qty), done=t.done or qty >= goal > 0)
+        for t, qty, goal in zip(plan.targets, filled, goals, strict=True)
+    )
+    return plan.changed(view.now, targets=targets, note="a target filled")
+
+
+def _serves(name: str, role: str | None, order_class: OrderClass, plan: ExitPlan) -> int | None:
+    number = target_index(name)
+    if number is None and role == Role.TARGET and order_class is not OrderClass.OCO:
+        number = 0
+    return number if number is not None and number < len(plan.targets) else None
+
+
+def _goals(plan: ExitPlan) -> list[Decimal]:
+    """Whole shares each target was to take of the largest size the position had."""
+    weights = [t.weight for t in plan.targets]
+    runner = Decimal(100) - sum(weights, ZERO)
+    parts = split_whole(whole_part(plan.base_qty), [*weights, runner] if runner > 0 else weights)
+    return parts[: len(weights)]

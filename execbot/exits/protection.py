@@ -1,0 +1,324 @@
+"""From a position, its plan and its living orders to what must be done next. Pure.
+
+`decide` looks at one symbol and answers with actions in the order in which they must be done. The
+invariants it keeps:
+
+- every share of a planned position has an armed stop, or the view says why not and for how long;
+- what could sell at once never exceeds the position (exits can never oversell);
+- an exit is only ever sent as closing, so that the broker refuses it should the position be gone;
+- nothing the trader took away is put back before the trader says so.
+
+The order of the questions matters and is the order of the code: is there a position at all, does
+it have to be left, is too much being sold, is a share without a stop, do prices stand where the
+plan says, are targets spread as the plan says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+from execbot.broker.port import ReplaceRequest
+from execbot.exits.actions import (
+    Action,
+    Alarm,
+    Priority,
+    Refresh,
+    Replace,
+    SavePlan,
+    WaitFor,
+)
+from execbot.exits.allocate import whole_part
+from execbot.exits.cancels import can_cancel, cancel, cancelable
+from execbot.exits.cover import cover
+from execbot.exits.failures import refreshed_ladder
+from execbot.exits.guard import coverage_of, watch_over
+from execbot.exits.leave import POLL, leave, wants_out
+from execbot.exits.lifecycle import grown
+from execbot.exits.moves import price_moves, reshape
+from execbot.exits.orders import (
+    REPLACEABLE,
+    ExitGroup,
+    SymbolOrders,
+    read_orders,
+)
+from execbot.exits.plan import ExitPlan, PlanStatus
+from execbot.exits.shape import (
+    Ladder,
+    target_quantities,
+)
+from execbot.exits.trailing import time_stop_due
+from execbot.exits.view import Decision, Memory, View
+from execbot.model.enums import PositionSide
+from execbot.model.numbers import ZERO, text
+
+REFRESH_EVERY = timedelta(seconds=1)
+CROSSED_PATIENCE = timedelta(seconds=2)
+"""How long a stop that the broker holds may stay untaken with the price beyond it."""
+
+SPLIT_GAP = Decimal("0.25")
+"""A price this far (as a share) beyond a stop is a split or a mistake until the broker's own
+position has been read again."""
+
+
+def decide(view: View) -> Decision:
+    """What to do for this symbol now. Calling it again without a change asks for the same."""
+    plan, memory = view.plan, refreshed_ladder(view.memory, view.now)
+    if plan is None or plan.status is PlanStatus.CLOSED:
+        return Decision((), memory, plan, coverage_of(view, None, SymbolOrders()))
+    orders = _without_disproved(view, read_orders(view.orders, plan.exit_side))
+    actions: list[Action] = []
+    if view.qty == 0:
+        actions, plan, memory = _flat(view, plan, orders, memory)
+    elif view.side is not plan.side:
+        actions, plan, memory = _flipped(view, plan, orders, memory)
+    elif plan.status is not PlanStatus.SUSPENDED:
+        plan, changes = grown(view, plan)
+        actions.extend(changes)
+        more, plan, memory = _hold(view, plan, orders, memory)
+        actions.extend(more)
+    actions.extend(_settle(view, orders, memory))
+    if any(isinstance(a, Refresh) for a in actions):
+        memory = replace(memory, refreshed_at=view.now)
+    coverage = coverage_of(view, plan, orders, memory)
+    more, plan, memory = watch_over(view, plan, coverage, memory)
+    return Decision((*actions, *more), memory, plan, coverage)
+
+
+def _without_disproved(view: View, orders: SymbolOrders) -> SymbolOrders:
+    """Leave out orders in doubt when the broker's count shows that they hold no shares.
+
+    Should one of them arrive later all the same, the broker refuses it: the shares are taken.
+    """
+    doubtful = {o.name for o in orders.unsettled}
+    if not doubtful or view.available is None:
+        return orders
+    groups = tuple(g for g in orders.groups if not any(m.name in doubtful for m in g.members))
+    exits = tuple(e for e in orders.exits if e.name not in doubtful)
+    known = SymbolOrders(groups, exits, orders.entries)
+    return known if view.available >= view.size - known.held else orders
+
+
+def _settle(view: View, orders: SymbolOrders, memory: Memory) -> list[Action]:
+    """Ask about orders whose fate is unknown, and about legs that only the broker can vouch for."""
+    last = memory.refreshed_at
+    if last is not None and view.now - last < REFRESH_EVERY:
+        return []
+    asked: list[Action] = []
+    for order in orders.unsettled:
+        if order.sent_at is None or view.now - order.sent_at >= REFRESH_EVERY:
+            asked.append(Refresh(view.symbol, None, order.name, "in doubt"))
+    for group in orders.groups:
+        if group.is_uncertain and group.stop is not None:
+            stop = group.stop
+            asked.append(Refresh(view.symbol, stop.order.id, stop.name, "leg without its pair"))
+    return asked
+
+
+# --- no position -------------------------------------------------------------------------------
+
+
+def _flat(
+    view: View, plan: ExitPlan, orders: SymbolOrders, memory: Memory
+) -> tuple[list[Action], ExitPlan, Memory]:
+    """Nothing is held: take the exits away, and close the plan once nothing can come any more."""
+    if plan.status is PlanStatus.PENDING:
+        if orders.entries or _entry_may_come(view, plan):
+            return [], plan, memory
+        closed = plan.changed(view.now, status=PlanStatus.CLOSED, note="the entry never filled")
+        return [SavePlan(closed, "entry ended")], closed, memory
+    actions = [cancel(g.lead, "the position is closed") for g in orders.groups if can_cancel(g)]
+    actions += [cancel(e, "the position was left") for e in orders.entries if cancelable(e)]
+    actions += [
+        cancel(e, "the position is closed", Priority.EXIT) for e in orders.exits if cancelable(e)
+    ]
+    if orders.groups or orders.entries or orders.exits:
+        return [*actions, WaitFor(view.now + POLL, "exits are ending")], plan, memory
+    closed = plan.changed(view.now, status=PlanStatus.CLOSED, exit=None, lift=None, note="closed")
+    return [SavePlan(closed, "position closed")], closed, memory
+
+
+def _entry_may_come(view: View, plan: ExitPlan) -> bool:
+    """The entry is not yet known, or waits in the queue for the open."""
+    entry = next((o for o in view.orders if o.name == plan.entry_client_order_id), None)
+    if entry is None:
+        return view.now - plan.created_at < timedelta(minutes=2)
+    return not entry.order.is_terminal
+
+
+def _flipped(
+    view: View, plan: ExitPlan, orders: SymbolOrders, memory: Memory
+) -> tuple[list[Action], ExitPlan, Memory]:
+    """The position is on the other side than its plan: both legs filled, or it was turned."""
+    actions: list[Action] = [
+        cancel(g.lead, "the position has turned") for g in orders.groups if can_cancel(g)
+    ]
+    message = (
+        f"position is {text(view.qty)} under a plan for a {plan.side} one: "
+        "both exits filled, or it was turned elsewhere; look at it now"
+    )
+    closed = plan.changed(view.now, status=PlanStatus.CLOSED, exit=None, note="position turned")
+    if orders.groups:
+        return actions, plan, memory
+    alarm = Alarm("position_turned", view.symbol, message, critical=True)
+    return [SavePlan(closed, "position turned"), alarm], closed, memory
+
+
+# --- a position to hold ------------------------------------------------------------------------
+
+
+def _hold(
+    view: View, plan: ExitPlan, orders: SymbolOrders, memory: Memory
+) -> tuple[list[Action], ExitPlan, Memory]:
+    plan, memory = _leave_if_due(view, plan, orders, memory)
+    if plan.exit is not None:
+        actions, plan, memory = leave(view, plan, orders, memory)
+        changed = view.plan is None or view.plan.exit != plan.exit
+        if plan.exit is not None and changed and not _saves(actions, plan):
+            actions = [SavePlan(plan, plan.exit.reason), *actions]
+        return actions, plan, memory
+    if _is_lifted(view, plan):
+        return [], plan, memory
+    surplus = _shed(view, orders)
+    if surplus:
+        return surplus, plan, memory
+    actions, memory = cover(view, plan, orders, memory)
+    if actions or orders.covered < view.size:
+        return actions, plan, memory
+    memory = replace(memory, partial_since=None)
+    moves = price_moves(view, plan, orders, memory)
+    if moves or not _is_quiet(view, orders):
+        return moves, plan, memory
+    again, memory = reshape(view, plan, orders, memory)
+    return again, plan, memory
+
+
+def _saves(actions: list[Action], plan: ExitPlan) -> bool:
+    return any(isinstance(a, SavePlan) and a.plan == plan for a in actions)
+
+
+def _is_lifted(view: View, plan: ExitPlan) -> bool:
+    """The stop is off while an addition is bought; past its time that counts for nothing."""
+    return plan.lift is not None and view.now < plan.lift.until
+
+
+def _is_quiet(view: View, orders: SymbolOrders) -> bool:
+    settled = all(group.is_settled for group in orders.groups)
+    market = view.market
+    return settled and not orders.entries and not orders.exits and not market.is_halted
+
+
+def _leave_if_due(
+    view: View, plan: ExitPlan, orders: SymbolOrders, memory: Memory
+) -> tuple[ExitPlan, Memory]:
+    """The clock, a stop or target that we watch ourselves, a stop the broker did not take."""
+    if plan.exit is not None:
+        return plan, memory
+    due = time_stop_due(plan, view.now, view.market.close_at)
+    if due is not None:
+        return wants_out(plan, due, view.now), memory
+    if stop_is_crossed(plan, view.market.price):
+        return _crossed(view, plan, orders, memory)
+    memory = replace(memory, crossed_since=None)
+    if memory.is_through and view.is_confirmed:
+        return wants_out(plan, "stop_through_market", view.now), replace(memory, is_through=False)
+    return _target_watched_by_us(view, plan, orders), memory
+
+
+def stop_is_crossed(plan: ExitPlan, price: Decimal | None) -> bool:
+    stop = plan.stop.price
+    if stop is None or price is None:
+        return False
+    return price <= stop if plan.side is PositionSide.LONG else price >= stop
+
+
+def _crossed(
+    view: View, plan: ExitPlan, orders: SymbolOrders, memory: Memory
+) -> tuple[ExitPlan, Memory]:
+    """The price is through the stop: leave at once what the broker does not hold a stop for."""
+    if orders.exits or view.market.is_halted:
+        return plan, memory
+    if not view.market.is_open and not view.market.is_extended:
+        return plan, memory
+    stop, price = plan.stop.price, view.market.price
+    assert stop is not None and price is not None
+    if not view.is_confirmed and abs(price - stop) > stop * SPLIT_GAP:
+        return plan, memory
+    held_by_broker = orders.covered + orders.arriving >= view.size and view.market.is_open
+    since = memory.crossed_since or view.now
+    memory = replace(memory, crossed_since=since)
+    if held_by_broker and view.now - since < CROSSED_PATIENCE:
+        return plan, memory
+    return wants_out(plan, "stop", view.now), memory
+
+
+def _target_watched_by_us(view: View, plan: ExitPlan, orders: SymbolOrders) -> ExitPlan:
+    """A target that no living order serves, of a kind the broker cannot hold, was reached."""
+    price = view.market.price
+    served = {group.target_number for group in orders.groups}
+    watched = view.is_crypto or view.memory.ladder is not Ladder.FULL or view.size < 1
+    if price is None or not watched or view.market.is_halted:
+        return plan
+    if not view.market.is_open and not view.market.is_extended:
+        return plan
+    long = plan.side is PositionSide.LONG
+    for number, target in enumerate(plan.targets):
+        if target.done or target.price is None or number in served:
+            continue
+        if price < target.price if long else price > target.price:
+            continue
+        if view.is_crypto or view.size < 1:
+            rest = plan.open_targets[-1] is target
+            share = plan.base_qty * target.weight / 100
+            keep = ZERO if rest else max(view.size - share, ZERO)
+        else:
+            parts = target_quantities(plan, whole_part(view.size))
+            keep = view.size - parts.get(number, ZERO)
+        return wants_out(plan, f"target_{number + 1}", view.now, keep_qty=keep, target=number)
+    return plan
+
+
+# --- too much being sold -----------------------------------------------------------------------
+
+
+def _shed(view: View, orders: SymbolOrders) -> list[Action]:
+    """Reduce the exits to the position. The farthest target goes first, plain stops are shrunk."""
+    excess = orders.held - view.size
+    if excess <= 0:
+        return []
+    actions: list[Action] = []
+    for group in sorted(orders.groups, key=_shed_first):
+        if excess <= 0:
+            break
+        if not group.armed or group.held == 0:
+            continue
+        if not group.is_leaving:
+            actions.extend(_shed_group(group, excess))
+        excess -= group.held
+    return actions or [WaitFor(view.now + POLL, "exits are being reduced")]
+
+
+def _shed_first(group: ExitGroup) -> tuple[bool, int]:
+    return (group.target is None, -(group.target_number or 0))
+
+
+def _shed_group(group: ExitGroup, excess: Decimal) -> list[Action]:
+    if not cancelable(group.lead):
+        return []
+    stop = group.stop
+    keeps = group.held - excess
+    shrinkable = (
+        stop is not None
+        and group.target is None
+        and not group.is_advanced
+        and keeps > 0
+        and keeps == whole_part(keeps)
+        and stop.leaves == whole_part(stop.leaves)
+        and stop.order.status in REPLACEABLE
+    )
+    if shrinkable and stop is not None:
+        total = stop.order.filled_qty + keeps
+        change = ReplaceRequest(qty=total)
+        return [Replace(stop.name, stop.order.id, change, "the position is smaller")]
+    return [cancel(group.lead, "the position is smaller")]

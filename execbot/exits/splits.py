@@ -1,0 +1,89 @@
+"""Splits: the position's quantity jumps by a ratio and its price by the inverse, with no trade.
+
+The broker cancels open orders at a corporate action, so the plan is rescaled and its exits are
+placed anew. A stop at the old price must never be taken for one that the market fell through.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
+from execbot.exits.levels import safe_stop, safe_target
+from execbot.exits.plan import ExitPlan
+from execbot.model.numbers import text
+
+RATIO_TOLERANCE = Decimal("0.02")
+"""How far quantity and price ratios may disagree: cash in lieu of fractions rounds them."""
+
+SPLIT_TERMS = (2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50, 100)
+
+
+def split_ratio(
+    old_qty: Decimal, old_avg: Decimal | None, new_qty: Decimal, new_avg: Decimal | None
+) -> Decimal | None:
+    """How many new shares there are for an old one, or None when this was no split.
+
+    Quantity and average price must have moved by inverse ratios, and the ratio must be one that
+    companies use (2:1 to 100:1 and the reverse, 3:2, 5:4).
+    """
+    if not old_avg or not new_avg or old_qty == 0 or new_qty / old_qty <= 0:
+        return None
+    by_qty, by_price = new_qty / old_qty, old_avg / new_avg
+    if abs(by_qty / by_price - 1) > RATIO_TOLERANCE or abs(by_qty - 1) < Decimal("0.1"):
+        return None
+    for ratio in _RATIOS:
+        if abs(by_price / ratio - 1) <= RATIO_TOLERANCE:
+            return ratio
+    return None
+
+
+_RATIOS = (
+    *[Decimal(n) for n in SPLIT_TERMS],
+    *[1 / Decimal(n) for n in SPLIT_TERMS],
+    Decimal(3) / 2,
+    Decimal(5) / 4,
+)
+
+
+def rescaled(plan: ExitPlan, ratio: Decimal, now: datetime) -> ExitPlan:
+    """The plan with every price divided, and every quantity multiplied, by `ratio`."""
+
+    def price(value: Decimal | None) -> Decimal | None:
+        return None if value is None else value / ratio
+
+    def stop_at(value: Decimal | None) -> Decimal | None:
+        return None if value is None else safe_stop(value / ratio, plan.side)
+
+    stop = replace(
+        plan.stop,
+        price=stop_at(plan.stop.price),
+        initial=stop_at(plan.stop.initial),
+        high_water=price(plan.stop.high_water),
+    )
+    targets = tuple(
+        replace(
+            t,
+            price=None if t.price is None else safe_target(t.price / ratio, plan.side),
+            filled_qty=t.filled_qty * ratio,
+        )
+        for t in plan.targets
+    )
+    facts = replace(
+        plan.facts,
+        atr=price(plan.facts.atr),
+        lowest_low=price(plan.facts.lowest_low),
+        highest_high=price(plan.facts.highest_high),
+    )
+    return plan.changed(
+        now,
+        entry_price=price(plan.entry_price),
+        base_qty=plan.base_qty * ratio,
+        stop=stop,
+        targets=targets,
+        facts=facts,
+        best_price=price(plan.best_price),
+        worst_price=price(plan.worst_price),
+        note=f"split: {text(ratio)} shares for one",
+    )

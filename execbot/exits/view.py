@@ -1,0 +1,163 @@
+"""What the exit rules look at, and what they answer: plain values, no hands.
+
+A `View` is one symbol at one moment. The rules never run a script of steps: each time they look
+at the whole view and say what to do next, so an interrupted step, a lost event or a restart
+changes nothing but the time at which the same answer is given.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from execbot.config.schema import EmergencyAction, TradingSettings
+from execbot.exits.actions import Action
+from execbot.exits.orders import SymbolOrder
+from execbot.exits.plan import ExitPlan
+from execbot.exits.shape import Ladder
+from execbot.model.enums import PositionSide
+from execbot.model.numbers import ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """The market of the symbol now. `is_open` is the regular session; crypto is always open.
+
+    `is_extended`: a session in which the settings allow limit orders outside regular hours.
+    """
+
+    bid: Decimal | None = None
+    ask: Decimal | None = None
+    last: Decimal | None = None
+    is_open: bool = True
+    is_extended: bool = False
+    is_halted: bool = False
+    close_at: datetime | None = None
+
+    @property
+    def price(self) -> Decimal | None:
+        """What stops are elected by: the last trade, else the middle of the quote."""
+        if self.last is not None and self.last > 0:
+            return self.last
+        if self.bid and self.ask:
+            return (self.bid + self.ask) / 2
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The settings that the exit rules need (see `trading.yaml`)."""
+
+    unprotected_alarm: timedelta = timedelta(seconds=5)
+    partial_entry_grace: timedelta = timedelta(seconds=2)
+    """How long a partly filled entry may keep its shares without a stop before its rest is
+    canceled. Below the alarm time, so that the repair is done before the alarm."""
+    exit_timeout: timedelta = timedelta(seconds=30)
+    marketable_limit_pct: Decimal = Decimal("0.5")
+    default_stop_pct: Decimal = Decimal("2.0")
+    emergency_action: EmergencyAction = EmergencyAction.ALERT
+
+    @classmethod
+    def of(cls, settings: TradingSettings) -> Limits:
+        alarm = timedelta(seconds=float(settings.exits.unprotected_alarm_seconds))
+        return cls(
+            unprotected_alarm=alarm,
+            partial_entry_grace=min(alarm * 0.4, timedelta(seconds=2)),
+            exit_timeout=timedelta(seconds=float(settings.order_management.exit_timeout_seconds)),
+            marketable_limit_pct=settings.order_management.marketable_limit_pct,
+            default_stop_pct=settings.stop_loss.default_pct,
+            emergency_action=settings.exits.emergency_action,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the rules remember of a symbol between looks. Not durable: it may start empty."""
+
+    uncovered_since: datetime | None = None
+    is_alarmed: bool = False
+    partial_since: datetime | None = None
+    ladder: Ladder = Ladder.FULL
+    ladder_until: datetime | None = None
+    failures: int = 0
+    retry_at: datetime | None = None
+    is_through: bool = False
+    """The broker refused a stop because the price is beyond it."""
+    crossed_since: datetime | None = None
+    reshapes: int = 0
+    moves_refused: int = 0
+    told: frozenset[str] = frozenset()
+    """Alarms given once and not to be repeated."""
+    refreshed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One symbol. `qty` is the signed position; `available` the broker's word on free shares.
+
+    `available` is given only when the broker was asked after every order of ours was sent;
+    `is_confirmed`: the broker's own position was read lately and agrees with `qty`.
+    """
+
+    symbol: str
+    now: datetime
+    qty: Decimal
+    plan: ExitPlan | None = None
+    orders: tuple[SymbolOrder, ...] = ()
+    avg_entry_price: Decimal | None = None
+    available: Decimal | None = None
+    is_confirmed: bool = True
+    is_crypto: bool = False
+    tick: Decimal | None = None
+    market: Market = Market()
+    limits: Limits = Limits()
+    memory: Memory = Memory()
+
+    @property
+    def size(self) -> Decimal:
+        return abs(self.qty)
+
+    @property
+    def side(self) -> PositionSide:
+        return PositionSide.SHORT if self.qty < 0 else PositionSide.LONG
+
+
+class Guarded(StrEnum):
+    """How a position stands, as every screen shows it."""
+
+    FLAT = "flat"
+    NO_PLAN = "no_plan"
+    PROTECTED = "protected"
+    ARRIVING = "arriving"
+    UNPROTECTED = "unprotected"
+    EMULATED = "emulated"
+    SUSPENDED = "suspended"
+    LIFTED = "lifted"
+    LEAVING = "leaving"
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Shares by what protects them. `uncovered` have neither a stop nor an exit under way."""
+
+    state: Guarded = Guarded.FLAT
+    size: Decimal = ZERO
+    covered: Decimal = ZERO
+    arriving: Decimal = ZERO
+    leaving: Decimal = ZERO
+
+    @property
+    def uncovered(self) -> Decimal:
+        return max(self.size - self.covered - self.leaving, ZERO)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do for a symbol now, in order, and what to remember."""
+
+    actions: tuple[Action, ...]
+    memory: Memory
+    plan: ExitPlan | None
+    coverage: Coverage
