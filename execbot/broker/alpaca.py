@@ -83,8 +83,11 @@ class AlpacaClient(BrokerClient):
         self.trading_url = _trading_base(trading_url or (PAPER_URL if paper else LIVE_URL))
         self.data_url = check_base_url(data_url or DATA_URL)
         self.stream_url = stream_url or _stream_base(self.trading_url) + "/stream"
-        self.data_stream_url = (data_stream_url or _data_stream_base(self.data_url)).rstrip("/")
+        self.data_stream_url, stream_feed = _split_feed(
+            data_stream_url or _data_stream_base(self.data_url)
+        )
         self.feed = feed
+        self._stream_feed = stream_feed or "iex"
         self._timeout_seconds = timeout_seconds
         self._sdk = sdk
         self._given: dict[Host, Transport | None] = {
@@ -304,7 +307,7 @@ class AlpacaClient(BrokerClient):
         from execbot.broker.data_stream import CHANNELS, CRYPTO_CHANNELS, DataStream
 
         crypto = kind == "crypto"
-        endpoint = "v1beta3/crypto/us" if crypto else f"v2/{self.feed or 'iex'}"
+        endpoint = "v1beta3/crypto/us" if crypto else f"v2/{self.feed or self._stream_feed}"
         return DataStream(
             f"{self.data_stream_url}/{endpoint}",
             *self._session.keys,
@@ -358,6 +361,12 @@ def _stream_base(url: str) -> str:
 
 def _data_stream_base(data_url: str) -> str:
     return DATA_STREAM_URL if data_url == DATA_URL else _stream_base(data_url)
+
+
+def _split_feed(url: str) -> tuple[str, str]:
+    """`wss://host/v2/sip` to `wss://host` and `sip`: both the host and an endpoint may be given."""
+    base, separator, feed = url.rstrip("/").rpartition("/v2/")
+    return (base, feed) if separator else (url.rstrip("/"), "")
 
 
 def _position(row: Mapping[str, Any]) -> Position:

@@ -8,6 +8,7 @@ X-RateLimit headers overrules them.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -87,10 +88,8 @@ def observed(
 
 
 def _number(text: str | None) -> float | None:
-    try:
-        return float(text) if text is not None else None
-    except ValueError:
-        return None
+    """A count: digits only, whatever a proxy may have made of the header."""
+    return float(text) if text is not None and text.strip().isdecimal() else None
 
 
 class RateBudget:
@@ -117,19 +116,25 @@ class RateBudget:
         with self._lock:
             return self._level.refilled(self._monotonic())
 
-    def acquire(self, priority: Priority) -> float:
-        """Wait for this priority's turn; return the seconds waited."""
+    def acquire(self, priority: Priority, *, patience_seconds: float = math.inf) -> float:
+        """Wait for this priority's turn and return 0.
+
+        When the turn is further away than `patience_seconds`, do not wait and return the seconds
+        until it comes.
+        """
         waited = 0.0
         with self._lock:
             self._waiting[priority] += 1
         try:
             while (wait := self._try(priority)) > 0:
+                if waited + wait > patience_seconds:
+                    return wait
                 self._sleep(wait)
                 waited += wait
         finally:
             with self._lock:
                 self._waiting[priority] -= 1
-        return waited
+        return 0.0
 
     def observe(
         self, status: int, headers: Mapping[str, str], retry_after: float | None = None

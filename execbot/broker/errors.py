@@ -23,7 +23,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from execbot.broker.error_table import ROWS
 from execbot.broker.remedy import CATEGORY_OF, READ_AGAIN_NEXT, Remedy, Row
@@ -185,25 +185,52 @@ def bad_reply(
 
 _DOUBT_NEXT = "run `execbot reconcile`; never send it again by hand"
 
-_NETWORK_WORDS: tuple[tuple[type[BaseException], str, str, str], ...] = (
-    (
-        socket.gaierror,
+
+class NetworkRow(NamedTuple):
+    """`errors` are matched by class."""
+
+    errors: tuple[type[BaseException], ...]
+    kind: str
+    says: str
+    hint: str
+
+
+TLS_ROW = NetworkRow(
+    (),
+    "network.tls",
+    "No secure connection to the broker could be made",
+    "A wrong clock, a proxy that replaces certificates, or a wrong host.",
+)
+NETWORK_ROWS: tuple[NetworkRow, ...] = (
+    NetworkRow(
+        (socket.gaierror,),
         "network.dns",
         "The broker's host name was not found",
         "No network, or a mistyped URL.",
     ),
-    (
-        ConnectionRefusedError,
+    NetworkRow(
+        (ConnectionRefusedError,),
         "network.refused",
         "Nothing listens at the broker's address",
         "The server is down, or the URL's host or port is wrong.",
     ),
-    (TimeoutError, "network.timeout", "The broker did not answer in time", "A slow network."),
-    (
-        ConnectionError,
+    NetworkRow(
+        (TimeoutError,),
+        "network.timeout",
+        "The broker did not answer in time",
+        "A slow network, or a server that hangs.",
+    ),
+    NetworkRow(
+        (ConnectionError,),
         "network.reset",
         "The connection to the broker broke",
         "The other side or something in between closed it.",
+    ),
+    NetworkRow(
+        (Exception,),
+        "network.failed",
+        "The connection to the broker failed",
+        "The system's own words follow.",
     ),
 )
 
@@ -217,12 +244,13 @@ def classify_transport(
     doubt; anything else did not happen, or changed nothing.
     """
     in_doubt = sent and method.upper() in WRITE_METHODS
-    kind, says, hint = _network_words(exc)
+    row = _network_row(exc)
+    hint = row.hint
     if in_doubt:
         hint += " The request had left, so it may have been carried out."
     return NetworkError(
-        kind=kind,
-        message=says,
+        kind=row.kind,
+        message=row.says,
         hint=hint,
         next_step=_DOUBT_NEXT if in_doubt else "check the network, then try again",
         remedy=Remedy.IN_DOUBT if in_doubt else Remedy.RETRY,
@@ -232,18 +260,11 @@ def classify_transport(
     )
 
 
-def _network_words(exc: BaseException) -> tuple[str, str, str]:
-    for family, kind, says, hint in _NETWORK_WORDS:
-        if isinstance(exc, family):
-            return kind, says, hint
+def _network_row(exc: BaseException) -> NetworkRow:
     # By name: importing ssl only to recognise its error would slow every start.
     if any(base.__name__ == "SSLError" for base in type(exc).__mro__):
-        return (
-            "network.tls",
-            "No secure connection to the broker could be made",
-            "A wrong clock, a proxy that replaces certificates, or a wrong host.",
-        )
-    return "network.failed", "The connection to the broker failed", "See the text below."
+        return TLS_ROW
+    return next(row for row in NETWORK_ROWS if isinstance(exc, row.errors))
 
 
 def plain_line(text: str) -> str:

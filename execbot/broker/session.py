@@ -15,8 +15,15 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from execbot.broker.budget import Priority, RateBudget
-from execbot.broker.errors import BrokerError, bad_reply, classify, classify_transport
+from execbot.broker.errors import (
+    BrokerError,
+    RateLimited,
+    bad_reply,
+    classify,
+    classify_transport,
+)
 from execbot.broker.http import HttpReply, SecretHeaders, Transport, TransportFailure
+from execbot.broker.remedy import Remedy
 
 Host = Literal["trading", "data"]
 
@@ -124,7 +131,9 @@ class Session:
         transport = self._transport(call.host)
         budget = self.budgets.get(call.host)
         if budget is not None:
-            budget.acquire(call.priority)
+            wait = budget.acquire(call.priority, patience_seconds=self._timeout_seconds)
+            if wait > 0:
+                raise _held_back(call, wait)
         started = time.monotonic()
         try:
             reply = self._exchange(transport, call)
@@ -202,6 +211,19 @@ class Session:
         for secret in self._keys.values():
             body_text = body_text.replace(secret, "***")
         return body_text
+
+
+def _held_back(call: Call, wait: float) -> RateLimited:
+    """Our own share of the rate limit is used up for longer than one waits without a word."""
+    return RateLimited(
+        kind="broker.rate_limited",
+        message=f"Not sent: the broker's rate limit is used up for {wait:.0f} more seconds",
+        hint="Part of the limit is kept back for exits and cancels; other programs count too.",
+        next_step="wait a minute, then try again",
+        remedy=Remedy.RETRY_AFTER,
+        client_order_id=call.client_order_id,
+        retry_after_seconds=wait,
+    )
 
 
 def wait_before_read(error: BrokerError, attempt: int) -> float | None:
