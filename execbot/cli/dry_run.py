@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Literal, NoReturn
 
 from execbot.broker.budget import Priority
+from execbot.broker.market_stream import MarketDataStream
 from execbot.broker.port import (
     BrokerClient,
     BulkResult,
-    MarketDataStream,
     OrderQuery,
     ReplaceRequest,
     TradeUpdateStream,

@@ -18,6 +18,7 @@ from typer.core import TyperCommand, TyperGroup
 import execbot
 from execbot.cli.errors import Failure, failure_of
 from execbot.cli.exit_codes import ExitCode
+from execbot.cli.light_types import HELP_FLAGS, lighten
 from execbot.cli.output import Style, print_failure
 
 PROGRAM = "execbot"
@@ -67,6 +68,7 @@ def load_command(name: str) -> TyperCommand | TyperGroup:
         host.add_typer(module.app, name=name)
     built: Any = typer.main.get_group(host).commands[name]
     _help_flags(built)
+    lighten(built)
     return built  # type: ignore[no-any-return]
 
 
@@ -74,7 +76,7 @@ def _help_flags(command: Any) -> None:
     """`-h` beside `--help`, for every command below too."""
     command.context_settings = {
         **(command.context_settings or {}),
-        "help_option_names": ["-h", "--help"],
+        "help_option_names": HELP_FLAGS,
     }
     for below in getattr(command, "commands", {}).values():
         _help_flags(below)
@@ -128,7 +130,7 @@ def _show_version(wanted: bool) -> None:
 app = typer.Typer(
     cls=LazyGroup,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": HELP_FLAGS},
 )
 
 
@@ -157,7 +159,9 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     debug = "--debug" in given
     try:
         # `standalone_mode=False` hands every error to us instead of printing it.
-        code = typer.main.get_command(app).main(given, PROGRAM, standalone_mode=False)
+        group = typer.main.get_command(app)
+        lighten(group)
+        code = group.main(given, PROGRAM, standalone_mode=False)
         if code == ExitCode.INTERRUPTED:
             raise KeyboardInterrupt
         sys.exit(code or 0)

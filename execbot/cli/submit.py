@@ -1,0 +1,180 @@
+"""`execbot submit`: one order, from the keyboard to the broker."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Annotated, Any
+
+import typer
+
+from execbot.cli.command import Cli, command
+from execbot.cli.context import Context
+from execbot.cli.errors import Failure
+from execbot.cli.exit_codes import ExitCode
+from execbot.cli.legs import read_specs, with_legs
+from execbot.cli.order_flags import OrderFlags, to_request
+from execbot.cli.views import describe, record_json, request_json, sentence
+from execbot.config.schema import Mode
+from execbot.journal.records import OrderRecord
+from execbot.model.enums import OrderStatus, OrderType, Side, TimeInForce
+from execbot.model.order import OrderRequest
+
+POLL_SECONDS = 0.2
+"""Pause between two looks at an order that is waited for: five a second of Alpaca's 200 a minute
+would be too many for long waits, so the pause grows to `POLL_SECONDS_MAX`."""
+
+POLL_SECONDS_MAX = 2.0
+
+Text = str | None
+
+
+@command
+def submit(
+    cli: Cli,
+    symbol: Annotated[str, typer.Argument(help="AAPL, BRK.B, BTC/USD.", show_default=False)],
+    qty: Annotated[Text, typer.Option(help="Shares or coins.", metavar="N")] = None,
+    notional: Annotated[Text, typer.Option(help="Dollars instead.", metavar="USD")] = None,
+    side: Annotated[Side, typer.Option(help="buy, or sell.")] = Side.BUY,
+    type_: Annotated[
+        OrderType | None, typer.Option("--type", help="Follows from the prices given.")
+    ] = None,
+    limit: Annotated[Text, typer.Option(help="Limit price.", metavar="PRICE")] = None,
+    stop: Annotated[Text, typer.Option(help="Stop price.", metavar="PRICE")] = None,
+    trail_percent: Annotated[Text, typer.Option(help="Trail by percent.", metavar="PCT")] = None,
+    trail_price: Annotated[Text, typer.Option(help="Trail by dollars.", metavar="USD")] = None,
+    tif: Annotated[
+        TimeInForce | None, typer.Option(help="Time in force: day; gtc for crypto pairs.")
+    ] = None,
+    stop_loss: Annotated[
+        Text, typer.Option(help="Attach a stop: 182.50, 2%, 1.5ATR.", metavar="LEVEL")
+    ] = None,
+    take_profit: Annotated[
+        Text, typer.Option(help="Attach a target: 195, 4%, 2R, 3ATR.", metavar="LEVEL")
+    ] = None,
+    extended_hours: Annotated[
+        bool, typer.Option("--extended-hours", help="Also before the open and after the close.")
+    ] = False,
+    client_order_id: Annotated[
+        Text, typer.Option(help="Your id. The same id submits once, ever.", metavar="ID")
+    ] = None,
+    strategy: Annotated[
+        Text, typer.Option(help="Who wanted it; kept in the journal.", metavar="NAME")
+    ] = None,
+    wait: Annotated[
+        float | None,
+        typer.Option(help="Follow the order to its end, at most this long.", metavar="SECONDS"),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show request and checks, send nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a live order.")] = False,
+) -> None:
+    """Send one order, exactly once.
+
+    Without --wait the answer says that it is accepted and not yet filled. When the outcome is in
+    doubt (exit 7) run `execbot reconcile`; never submit again.
+
+    \b
+    Examples:
+      execbot submit AAPL --qty 10
+      execbot submit AAPL --qty 10 --limit 187.50 --tif gtc
+      execbot submit AAPL --qty 10 --stop-loss 2% --take-profit 2R --wait 30
+      execbot submit SPY --notional 500 --dry-run
+      execbot submit TSLA --side sell --qty 5 --trail-percent 1.5
+      execbot submit BTC/USD --notional 100 --json
+    """
+    flags = OrderFlags(
+        symbol=symbol,
+        side=side,
+        qty=qty,
+        notional=notional,
+        type=type_,
+        limit=limit,
+        stop=stop,
+        trail_price=trail_price,
+        trail_percent=trail_percent,
+        tif=tif,
+        extended_hours=extended_hours,
+        client_order_id=client_order_id,
+        strategy=strategy,
+    )
+    request = to_request(flags)
+    specs = read_specs(request, stop_loss, take_profit)
+    with cli.open(dry_run=dry_run) as desk:
+        asset = desk.client.get_asset(request.symbol)
+        if asset.is_crypto and tif is None:
+            request = replace(request, time_in_force=TimeInForce.GTC)
+        request = with_legs(request, *specs, desk.client, desk.now())
+        if dry_run:
+            _show_dry_run(cli, request)
+            return
+        if desk.mode is Mode.LIVE:
+            _confirm(cli, request, yes)
+        record = desk.oms.submit(request)
+        if wait is not None:
+            record = follow(desk, record, wait)
+        show_outcome(cli, record)
+
+
+def follow(desk: Context, record: OrderRecord, seconds: float) -> OrderRecord:
+    """Ask for the order until it has ended or the time is over."""
+    until = time.monotonic() + seconds
+    pause = POLL_SECONDS
+    while not record.order.is_terminal:
+        left = until - time.monotonic()
+        if left <= 0:
+            break
+        time.sleep(min(pause, left))
+        pause = min(pause * 1.3, POLL_SECONDS_MAX)
+        record = desk.oms.refresh(record.client_order_id)
+    return record
+
+
+def show_outcome(cli: Cli, record: OrderRecord) -> None:
+    """Print what became of the order; a rejection by the broker is an error (6)."""
+    if record.status is OrderStatus.REJECTED and not record.order.filled_qty:
+        raise Failure(
+            "broker.order_rejected",
+            f"The broker rejected the order: {describe(record.order)}",
+            ExitCode.REJECTED,
+            outcome="rejected",
+            hint=record.note or "It was accepted first and rejected later.",
+            next_step=f"execbot orders show {record.client_order_id}",
+            extra={"client_order_id": record.client_order_id, "order": record_json(record)},
+        )
+    warnings = []
+    if record.already:
+        warnings.append(f"{record.client_order_id} was submitted before: nothing was sent now.")
+    if record.alarm:
+        warnings.append(record.alarm)
+    cli.show(
+        {**record_json(record), "already": record.already},
+        sentence(record),
+        f"client_order_id {record.client_order_id}",
+        warnings=warnings,
+    )
+
+
+def _show_dry_run(cli: Cli, request: OrderRequest) -> None:
+    data: dict[str, Any] = {
+        "dry_run": True,
+        "outcome": "not_sent",
+        "request": request_json(request),
+    }
+    cli.show(data, f"Dry run, nothing was sent: {describe(request)}")
+
+
+def _confirm(cli: Cli, request: OrderRequest, yes: bool) -> None:
+    """A live order is reviewed by a person, or --yes stands for one."""
+    if yes:
+        return
+    if not cli.can_ask:
+        raise Failure(
+            "confirm.needed",
+            "A live order needs a confirmation, and there is no terminal to ask on",
+            ExitCode.DECLINED,
+            next_step="Add --yes if this is meant.",
+        )
+    if not cli.confirm(f"LIVE account {cli.account}: {describe(request)}. Send it?"):
+        raise Failure("confirm.declined", "Not confirmed: nothing was sent", ExitCode.DECLINED)
