@@ -247,7 +247,8 @@ class Market:
     def extreme_print(self, first: int, last: int, sign: Literal[1, -1]) -> int:
         """The highest (sign 1) or lowest (-1) print of the ticks in `[first, last]`.
 
-        Best first: stretches are opened in the order of how far they could reach at most.
+        Best first: stretches are opened in the order of how far they could reach at most, and
+        the known points of a chunk raise the bar before its stretches are looked at.
         """
         best = self.at(first)[2]
         edge = self.edge(best, sign)
@@ -257,30 +258,47 @@ class Market:
         while heap and -heap[0][0] > sign * edge:
             _, level, index = heappop(heap)
             points = self.path.chunk(level, index)
-            shift = BITS * level
-            begin = index << (shift + BITS)
-            low, high = max(first - begin, 0) >> shift, min((last - begin) >> shift, CHUNK - 1)
+            begin = index << (BITS * level + BITS)
+            low = max(first - begin, 0) >> (BITS * level)
+            high = min((last - begin) >> (BITS * level), CHUNK - 1)
+            seconds: Sequence[int] = range(begin + low, begin + high + 1)
             if level:
-                for i in range(low, high + 1):
-                    a, b = points[i], points[i + 1]
-                    far = self._farthest(a, b, level, begin + (i << shift), sign)
-                    if far > sign * edge:
-                        heappush(heap, (-far, level - 1, (index << BITS) + i))
-                continue
-            for second in range(begin + low, begin + high + 1):
-                x = points[second - begin]
+                step = 1 << (BITS * level)
+                known = range(low if begin + low * step >= first else low + 1, high + 1)
+                top = max(known, key=lambda i: sign * points[i], default=None)
+                seconds = () if top is None else (begin + top * step,)
+            for second in seconds:
+                x = points[(second - begin) >> (BITS * level)]
                 if second % self.tick_seconds or (self.shape is None and sign * (x - edge) < 0):
                     continue
                 found = self.prices(second, x)[2]
                 if sign * (found - best) > 0:
                     best, edge = found, self.edge(found, sign)
+            if level:
+                for far, i in self._reaching(points, level, begin, low, high, sign, edge):
+                    heappush(heap, (-far, level - 1, (index << BITS) + i))
         return best
 
-    def _farthest(self, a: float, b: float, level: int, begin: int, sign: int) -> float:
-        """How far `sign * path` may reach between two neighbouring points of a level."""
-        slack = self.path.slack[level]
-        low, high = self.reach(min(a, b) - slack, max(a, b) + slack, begin, 1 << BITS * level)
-        return high if sign > 0 else -low
+    def _reaching(
+        self,
+        points: list[float],
+        level: int,
+        begin: int,
+        low: int,
+        high: int,
+        sign: int,
+        edge: float,
+    ) -> Iterator[tuple[float, int]]:
+        """The stretches of a chunk that may pass `edge`, each with how far `sign * x` reaches."""
+        slack, goal, width = self.path.slack[level], sign * edge, 1 << (BITS * level)
+        for i in range(low, high + 1):
+            a, b = sign * points[i], sign * points[i + 1]
+            far = (a if a > b else b) + slack
+            if self.shape is not None:
+                down, up = self.shape.bounds(begin + i * width, begin + (i + 1) * width)
+                far += up if sign > 0 else -down
+            if far > goal:
+                yield far, i
 
     def bar(self, first: int, end: int) -> Bar | None:
         """The prints of `[first, end)` seconds as one bar stamped `first`."""
