@@ -100,6 +100,7 @@ class ReconnectingStream(ABC, Generic[Message]):
         self._socket: ClientConnection | None = None
         self._reader: int | None = None
         self._was_connected = False
+        self._look = min(LOOK_SECONDS, self._times.silence, self._times.pong)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.url!r})"
@@ -163,13 +164,16 @@ class ReconnectingStream(ABC, Generic[Message]):
                 proxy=None if local else True,
             ) as socket:
                 self._socket = socket
-                early = self._open(socket)
-                connected_at.append(self._monotonic())
-                self._was_connected = True
-                yield Connected(self._now())
-                yield from early
-                yield from self._frames(socket)
-                return Drop("closed")
+                try:
+                    early = self._open(socket)
+                    connected_at.append(self._monotonic())
+                    self._was_connected = True
+                    yield Connected(self._now())
+                    yield from early
+                    yield from self._frames(socket)
+                finally:
+                    socket.close()  # before `with` would: an ordinary goodbye in every case
+            return Drop("closed")
         except Drop as drop:
             return drop
         except InvalidStatus as exc:
@@ -188,7 +192,7 @@ class ReconnectingStream(ABC, Generic[Message]):
         heard_at = self._monotonic()
         while not self._closing:
             try:
-                frame = socket.recv(timeout=LOOK_SECONDS)
+                frame = socket.recv(timeout=self._look)
             except TimeoutError:
                 if self._monotonic() - heard_at >= self._times.silence:
                     self._check_alive(socket)
@@ -200,7 +204,7 @@ class ReconnectingStream(ABC, Generic[Message]):
     def _check_alive(self, socket: ClientConnection) -> None:
         pong = socket.ping()
         deadline = self._monotonic() + self._times.pong
-        while not pong.wait(LOOK_SECONDS):
+        while not pong.wait(self._look):
             if self._closing:
                 return
             if self._monotonic() >= deadline:
