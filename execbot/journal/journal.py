@@ -23,7 +23,12 @@ from execbot.journal.codec import (
 )
 from execbot.journal.ledgers import Ledgers
 from execbot.journal.records import EventRecord, Execution, OrderRecord, PositionRecord
-from execbot.model.enums import OPEN_STATUSES, TERMINAL_STATUSES, UNSETTLED_STATUSES
+from execbot.model.enums import (
+    OPEN_STATUSES,
+    TERMINAL_STATUSES,
+    UNSETTLED_STATUSES,
+    OrderStatus,
+)
 from execbot.model.order import Fill
 from execbot.model.times import iso
 
@@ -111,6 +116,25 @@ class Journal(Ledgers):
         )
         return [record_of(row) for row in rows]
 
+    def count_sent(self, *, since: datetime) -> int:
+        """How many orders of ours were given to the broker since a moment; legs do not count."""
+        rows = self._rows(
+            "SELECT count(*) FROM orders WHERE intent_at >= ? AND sent_at IS NOT NULL "
+            "AND parent_id IS NULL AND origin != 'foreign'",
+            (iso(since),),
+        )
+        return int(rows[0][0])
+
+    def last_statuses(self, *, limit: int, since: datetime) -> list[OrderStatus]:
+        """Statuses of our newest orders that reached the broker, newest first."""
+        rows = self._rows(
+            "SELECT status FROM orders WHERE intent_at >= ? AND sent_at IS NOT NULL "
+            "AND parent_id IS NULL AND origin != 'foreign' "
+            "ORDER BY intent_at DESC, client_order_id DESC LIMIT ?",
+            (iso(since), limit),
+        )
+        return [OrderStatus.parse(row[0]) for row in rows]
+
     def legs_of(self, client_order_id: str) -> list[OrderRecord]:
         rows = self._rows(
             "SELECT * FROM orders WHERE parent_id = ? ORDER BY intent_at, client_order_id",
@@ -147,6 +171,20 @@ class Journal(Ledgers):
             "SELECT * FROM order_events WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit)
         )
         return [event_of(row) for row in rows]
+
+    def has_note(self, client_order_id: str, note: str) -> bool:
+        """Has this very remark been recorded for the order before?"""
+        sql = "SELECT 1 FROM order_events WHERE client_order_id = ? AND note = ? LIMIT 1"
+        return bool(self._rows(sql, (client_order_id, note)))
+
+    def last_act_at(self, client_order_id: str) -> datetime | None:
+        """When a process last did something about an order that may reach the broker."""
+        rows = self._rows(
+            "SELECT max(recorded_at) FROM order_events WHERE client_order_id = ? "
+            "AND kind IN ('intent', 'release', 'send', 'doubt')",
+            (client_order_id,),
+        )
+        return datetime.fromisoformat(rows[0][0]) if rows[0][0] else None
 
     def last_seq(self) -> int:
         return int(self._rows("SELECT coalesce(max(seq), 0) FROM order_events")[0][0])
