@@ -30,6 +30,8 @@ class SimConfig:
     speed: float = 1.0
     # How far the wall clock of the exchange is ahead of ours.
     offset_seconds: float = 0.0
+    # What the data plan allows: "full" sees everything, "basic" is the free plan.
+    plan: str = "full"
     # Requests a minute and key, separately for trading and data; 0 is no limit.
     rate_limit: int = 0
     # Alpaca allows one trade-updates connection an account; the next one gets HTTP 429.
@@ -70,6 +72,8 @@ class SimConfig:
             raise ConfigError(f"calendar was {self.calendar!r}, not always or exchange")
         if self.frames not in ("binary", "text"):
             raise ConfigError(f"frames was {self.frames!r}, not binary or text")
+        if self.plan not in ("full", "basic"):
+            raise ConfigError(f"plan was {self.plan!r}, not full or basic")
         return self
 
     def plain(self) -> dict[str, Any]:

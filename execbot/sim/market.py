@@ -6,12 +6,12 @@ from dataclasses import fields
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from execbot.sim.assets import shipped_directory
 from execbot.sim.calendar import AlwaysOpen, ExchangeCalendar
+from execbot.sim.clock import format_ns
 from execbot.sim.config import ConfigError, SimConfig
 from execbot.sim.engine import Exchange, ExchangeConfig
+from execbot.sim.prices.mixed import build_prices
 from execbot.sim.prices.regimes import Regime
-from execbot.sim.prices.synthetic import SyntheticPrices
 from execbot.sim.types import SECOND, AssetDirectory, Calendar, Ns, PriceSource
 
 if TYPE_CHECKING:
@@ -55,11 +55,18 @@ class Market:
     def __init__(self, config: SimConfig) -> None:
         self.config = config
         self.engine_config = exchange_config(config)
-        self.prices: PriceSource = SyntheticPrices(config.seed, regimes(config))
-        self.assets: AssetDirectory = shipped_directory()
         self.calendar: Calendar = (
             AlwaysOpen() if config.calendar == "always" else ExchangeCalendar()
         )
+        try:
+            self.prices, self.assets = build_prices(
+                seed=config.seed,
+                regimes=regimes(config),
+                data=config.data,
+                calendar=self.calendar,
+            )
+        except (OSError, ValueError) as error:
+            raise ConfigError(str(error)) from error
 
     def open_exchange(self, start: Ns, archive: Archive | None) -> Exchange:
         return Exchange(
@@ -70,3 +77,81 @@ class Market:
             start=start,
             archive=archive,
         )
+
+    def load_exchange(self, state: Mapping[str, Any], archive: Archive | None) -> Exchange:
+        return Exchange.load(
+            state,
+            prices=self.prices,
+            assets=self.assets,
+            calendar=self.calendar,
+            config=self.engine_config,
+            archive=archive,
+        )
+
+    # --- what the control plane forces upon it ---------------------------------------------
+
+    def set_price(
+        self, symbol: str, at: Ns, prices: Mapping[str, Decimal], *, hold: bool = True
+    ) -> None:
+        """From `at` on the symbol trades at `price`, `bid`, `ask` (with `size` on both sides).
+
+        Raises `ApiError` (404, 422) for an unknown symbol and for prices that make no market.
+        """
+        try:
+            self.prices.set_price(self._known(symbol), at, hold=hold, **prices)
+        except (ValueError, TypeError) as error:
+            raise ApiError(422, None, str(error)) from None
+
+    def release_price(self, symbol: str, at: Ns) -> None:
+        self.prices.release(self._known(symbol), at)
+
+    def shown_quote(self, symbol: str, at: Ns) -> dict[str, Any] | None:
+        """The quote and last trade in force, for people."""
+        quote = self.prices.quote(self._known(symbol), at)
+        last = self.prices.last_trade(symbol, at)
+        if quote is None:
+            return None
+        return {
+            "bid": str(quote.bid),
+            "ask": str(quote.ask),
+            "bid_size": str(quote.bid_size),
+            "ask_size": str(quote.ask_size),
+            "last": None if last is None else str(last.price),
+            "at": format_ns(quote.at),
+        }
+
+    def halt(self, exchange: Exchange, symbol: str, reason: str) -> None:
+        """Nothing trades and the price stands still until `resume`."""
+        self.prices.freeze(self._known(symbol), exchange.now)
+        exchange.halt(symbol, reason)
+
+    def resume(self, exchange: Exchange, symbol: str) -> None:
+        self.prices.thaw(self._known(symbol), exchange.now)
+        exchange.resume(symbol)
+
+    def _known(self, symbol: str) -> str:
+        if self.assets.get(symbol) is None:
+            raise ApiError(404, None, f"unknown symbol {symbol}")
+        return symbol
+
+    def dump(self) -> dict[str, Any]:
+        return self.prices.dump()
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        self.prices.load(state)
+
+    def reset(self) -> None:
+        self.prices.clear()
+
+
+def order_fault(rule: Rule, symbol: str | None) -> OrderFault:
+    """The engine's fault for the next order, from a rule that has struck."""
+    given = dict(rule.params)
+    delay = int(Decimal(str(given.pop("delay_seconds", 0))) * SECOND)
+    factor = given.pop("factor", None)
+    return OrderFault(
+        FaultKind(rule.kind.value),
+        symbol=symbol,
+        factor=None if factor is None else Decimal(str(factor)),
+        delay=delay,
+    )

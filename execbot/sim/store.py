@@ -42,7 +42,15 @@ create table if not exists deliveries (
 
 
 class StoreError(Exception):
-    """The exchange's file cannot be used: damaged, not ours, or of another version."""
+    """The exchange's file cannot be used: damaged, locked, not ours, or of another version."""
+
+    hint = "The built-in exchange keeps its accounts there."
+    next_step = "Move the file away to start with a fresh exchange."
+
+    def __init__(self, path: Path, reason: object) -> None:
+        self.message = f"{path}: {reason}"
+        self.kind = "journal.locked" if "locked" in str(reason) else "config.exchange_file"
+        super().__init__(self.message)
 
 
 def _dumps(value: Any) -> str:
@@ -237,16 +245,21 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        except OSError as error:
+            raise StoreError(path, error.strerror) from error
         self.db = sqlite3.connect(
             path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False
         )
         try:
             self._prepare()
-        except sqlite3.DatabaseError as error:
+        except BaseException as error:
             self.db.close()
-            raise StoreError(f"{path}: {error}") from error
+            if isinstance(error, sqlite3.Error):
+                raise StoreError(path, error) from error
+            raise
 
     def _prepare(self) -> None:
         (version,) = self.db.execute("pragma user_version").fetchone()
@@ -254,7 +267,7 @@ class Store:
             self.db.execute("pragma synchronous=normal")
             return
         if version != 0:
-            raise StoreError(f"{self.path}: written by another version ({version})")
+            raise StoreError(self.path, f"written by another version ({version})")
         self.db.execute("pragma journal_mode=wal")
         self.db.execute("pragma synchronous=normal")
         self.db.execute("begin immediate")
@@ -269,7 +282,7 @@ class Store:
         try:
             self.db.execute("begin immediate")
         except sqlite3.DatabaseError as error:
-            raise StoreError(f"{self.path}: {error}") from error
+            raise StoreError(self.path, error) from error
         try:
             yield
         except BaseException:

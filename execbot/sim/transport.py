@@ -8,6 +8,7 @@ and return `(status, headers, body)`, and both misbehave as a socket would when 
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -100,6 +101,7 @@ class SharedVenue:
 
     def __init__(self, path: Path, config: SimConfig) -> None:
         self.store = Store(path)
+        self._lock = threading.RLock()
         self._wanted = config
         self._venue: Venue | None = None
         self._version = -1
@@ -164,7 +166,7 @@ class SharedVenue:
     @contextmanager
     def turn(self) -> Iterator[Venue]:
         """The venue, up to date and locked against other processes; saved if it changed."""
-        with self.store.turn():
+        with self._lock, self.store.turn():
             try:
                 venue = self._fresh()
                 yield venue

@@ -18,7 +18,7 @@ from execbot.sim.clock import VenueClock
 from execbot.sim.config import SimConfig
 from execbot.sim.deliveries import Outbox
 from execbot.sim.faults import KINDS, Family, FaultBook, Kind, Rule, Subject
-from execbot.sim.market import Market, build_market
+from execbot.sim.market import Market, order_fault
 from execbot.sim.records import Delivery, MemoryRecords, Records
 from execbot.sim.types import SECOND, ApiError, Ns, Request, Response
 from execbot.sim.wire import trading
@@ -66,7 +66,7 @@ class Venue:
         self.outbox = Outbox(self.faults)
         self.limit = RateLimit(self.config.rate_limit)
         self.clock = _clock(self.config, wall)
-        self.market: Market = build_market(self.config)
+        self.market = Market(self.config)
         self._archive = archive
         self.down_until: Ns = 0
         self.generation = 0
@@ -142,7 +142,7 @@ class Venue:
         if early is not None:
             response = early
         else:
-            self._inject(rules)
+            self._inject(rules, self._symbols(request, key) if rules else ())
             response = misbehave.after(rules, self._answer(request, key, now), now)
             self._restart_if_told(rules, now)
             self.collect(now)
@@ -189,7 +189,7 @@ class Venue:
         if config is not None:
             self.config = config
             self.clock = _clock(config, self.clock.wall)
-            self.market = build_market(config)
+            self.market = Market(config)
         else:
             self.market.reset()
         self.generation += 1
@@ -225,7 +225,7 @@ class Venue:
         if not passes:
             return misbehave.too_many_requests(headers)
         if is_data:
-            response = data.respond(self.market, request, now)
+            response = data.respond(self.market, request, now, data.Plan(self.config.plan))
         else:
             if request.method in _WRITES:
                 self.changed = True
@@ -274,10 +274,11 @@ class Venue:
                 return ()
         return tuple(part for part in found.split(",") if part)
 
-    def _inject(self, rules: Sequence[Rule]) -> None:
+    def _inject(self, rules: Sequence[Rule], symbols: Sequence[str]) -> None:
         for rule in rules:
             if KINDS[rule.kind].family is Family.ORDER:
-                self.market.inject(self.exchange, rule)
+                symbol = rule.symbol or (symbols[0] if symbols else None)
+                self.exchange.inject(order_fault(rule, symbol))
 
     def _restart_if_told(self, rules: Sequence[Rule], now: Ns) -> None:
         for rule in rules:

@@ -77,13 +77,23 @@ def status(ask: Ask) -> Any:
         "data": venue.config.data,
         "scenario": venue.config.scenario,
         "accounts": [
-            {"key": key, "account_id": account_id, **venue.market.summary(venue, account_id)}
+            {"key": key, "account_id": account_id, **_summary(venue, account_id)}
             for key, account_id in venue.keys().items()
         ],
         "faults": len(venue.faults.rules),
         "streams": list(venue.stream_status()),
         "last_seq": venue.outbox.seq,
         "down": ask.now < venue.down_until,
+    }
+
+
+def _summary(venue: Venue, account_id: str) -> dict[str, Any]:
+    account = venue.exchange.account(account_id)
+    return {
+        "cash": account["cash"],
+        "equity": account["equity"],
+        "open_orders": len(venue.exchange.orders(account_id, {"limit": "500"})),
+        "positions": len(venue.exchange.positions(account_id)),
     }
 
 
@@ -126,19 +136,22 @@ def move_clock(ask: Ask) -> Any:
 
 
 def set_price(ask: Ask) -> Any:
-    """From now on the symbol trades at `price` (and `bid`, `ask` where given)."""
+    """From now on the symbol trades at `price` (and `bid`, `ask`, `size` where given).
+
+    With `"hold": false` the market jumps there and lives on around it.
+    """
     symbol = str(ask.need("symbol")).upper()
-    prices = {name: ask.number(name) for name in ("price", "bid", "ask") if name in ask.body}
-    if not prices or any(value <= 0 for value in prices.values()):
-        raise _wrong("give price, or bid and ask, above zero")
-    ask.venue.market.set_price(symbol, ask.now, ask.body, prices)
+    names = ("price", "bid", "ask", "size")
+    prices = {name: ask.number(name) for name in names if name in ask.body}
+    ask.venue.market.set_price(symbol, ask.now, prices, hold=bool(ask.body.get("hold", True)))
     ask.venue.advance()
     return {"symbol": symbol, "quote": ask.venue.market.shown_quote(symbol, ask.now)}
 
 
-def clear_price(ask: Ask) -> Any:
+def release_price(ask: Ask) -> Any:
+    """The symbol has its own prices again."""
     symbol = ask.args[0].upper()
-    ask.venue.market.clear_price(symbol, ask.now)
+    ask.venue.market.release_price(symbol, ask.now)
     return {"symbol": symbol, "quote": ask.venue.market.shown_quote(symbol, ask.now)}
 
 
@@ -148,14 +161,16 @@ def show_price(ask: Ask) -> Any:
 
 
 def halt(ask: Ask) -> Any:
+    """Trading in the symbol stops: the price stands still, orders wait."""
     symbol = str(ask.need("symbol")).upper()
-    ask.venue.market.halt(ask.venue.exchange, symbol, str(ask.body.get("reason") or "T1"), ask.now)
+    ask.venue.market.halt(ask.venue.exchange, symbol, str(ask.body.get("reason") or "T1"))
     return {"symbol": symbol, "halted": True}
 
 
 def resume(ask: Ask) -> Any:
     symbol = str(ask.need("symbol")).upper()
-    ask.venue.market.resume(ask.venue.exchange, symbol, ask.now)
+    ask.venue.market.resume(ask.venue.exchange, symbol)
+    ask.venue.advance()
     return {"symbol": symbol, "halted": False}
 
 
@@ -286,7 +301,7 @@ _ROUTES: dict[tuple[str, str], Handler] = {
 _WITH_ARGUMENT: dict[tuple[str, str], Handler] = {
     ("DELETE", "faults"): remove_fault,
     ("GET", "price"): show_price,
-    ("DELETE", "price"): clear_price,
+    ("DELETE", "price"): release_price,
 }
 
 

@@ -1,0 +1,455 @@
+"""`execbot sim`: the built-in exchange on the command line.
+
+`serve` runs it behind sockets; the other commands look at it and steer it. They act on the
+exchange of sim mode, or with --url on a running `sim serve`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from execbot.cli.command import Cli, command
+from execbot.cli.errors import Failure, usage
+from execbot.cli.exit_codes import ExitCode
+from execbot.cli.output import Table
+
+if TYPE_CHECKING:
+    from execbot.sim.config import SimConfig
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="The built-in exchange: serve it, look at it, steer it.",
+)
+
+KEY = SECRET = "demo"
+"""Any pair is good; this is the one that the hints print."""
+
+UrlOption = Annotated[
+    str | None,
+    typer.Option("--url", metavar="URL", help="A running `sim serve`, instead of sim mode's own."),
+]
+KeyOption = Annotated[
+    str | None,
+    typer.Option("--key", metavar="KEY", help="Which account, where there are several."),
+]
+AtOption = Annotated[
+    str | None,
+    typer.Option(
+        "--at", metavar="TIME", help='Where its clock starts, New York: "2013-10-08 09:30".'
+    ),
+]
+SpeedOption = Annotated[
+    float, typer.Option("--speed", metavar="N", help="Times real time; 0 stands still.")
+]
+
+_SERVE_HELP = """Serve the exchange: REST and WebSockets on one port, until Ctrl-C.
+
+\b
+Examples:
+  execbot sim serve                          # always open, synthetic prices
+  execbot sim serve --calendar exchange --seed 7
+  execbot sim serve --data recorded/ --at "2013-10-08 09:30" --speed 10
+  execbot sim serve --scenario tests/scenarios/reply-lost-after-accept.yaml --json
+
+\b
+alpaca-py, unchanged, with the URLs that are printed:
+  TradingClient("demo", "demo", url_override=REST)
+  TradingStream("demo", "demo", url_override=STREAM)
+  StockHistoricalDataClient("demo", "demo", url_override=DATA)
+  StockDataStream("demo", "demo", url_override=DATA_STREAM)
+
+\b
+The official command line and others read their environment:
+  export APCA_API_BASE_URL=REST APCA_API_DATA_URL=DATA
+  export APCA_API_KEY_ID=demo APCA_API_SECRET_KEY=demo
+"""
+
+
+@app.command(help=_SERVE_HELP)
+@command
+def serve(
+    cli: Cli,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 0,
+    data: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Recorded CSV files to replay.")
+    ] = None,
+    at: AtOption = None,
+    speed: SpeedOption = 1.0,
+    calendar: Annotated[
+        str, typer.Option(help="`always` open, or the real hours of the `exchange`.")
+    ] = "always",
+    seed: Annotated[int, typer.Option(help="Same seed, same requests: same bytes.")] = 0,
+    scenario: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="YAML with settings, faults, actions.")
+    ] = None,
+    state_dir: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keep the exchange there; others may share.")
+    ] = None,
+    rate_limit: Annotated[
+        int, typer.Option(help="Requests a minute and key (Alpaca: 200); 0 is no limit.")
+    ] = 0,
+    frames: Annotated[
+        str, typer.Option(help="Trade updates as `binary` (paper) or `text` (live) frames.")
+    ] = "binary",
+    single_stream: Annotated[
+        bool, typer.Option("--single-stream", help="A second trade-update stream gets HTTP 429.")
+    ] = False,
+    bad_key: Annotated[
+        list[str] | None, typer.Option(metavar="KEY", help="Refuse this key; may be repeated.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Any other setting; may be repeated."),
+    ] = None,
+) -> None:
+    settings: dict[str, Any] = {
+        "data": None if data is None else str(data.resolve()),
+        "at": at,
+        "speed": speed,
+        "calendar": calendar,
+        "seed": seed,
+        "rate_limit": rate_limit,
+        "frames": frames,
+        "single_stream": single_stream,
+        "bad_keys": list(bad_key or ()),
+    }
+    config = _config(settings, scenario, set_ or [])
+    try:
+        from execbot.sim.serve import serve as run
+    except ModuleNotFoundError as error:
+        raise Failure(
+            "config.missing_package",
+            f"The server needs {error.name}, which is not installed",
+            ExitCode.CONFIG,
+            hint="The exchange of sim mode works without it.",
+            next_step="pip install 'execbot[sim]'",
+        ) from None
+    ready = _print_json if cli.json else _print_block
+    try:
+        run(config, host=host, port=port, state_dir=state_dir, ready=ready)
+    except OSError as error:
+        raise Failure(
+            "config.address",
+            f"{host}:{port} could not be served: {error.strerror or error}",
+            ExitCode.CONFIG,
+            next_step="execbot sim serve --port 0",
+        ) from error
+    except ValueError as error:
+        raise usage(str(error), next_step="execbot sim serve --help") from error
+
+
+def _config(given: Mapping[str, Any], scenario: Path | None, pairs: list[str]) -> SimConfig:
+    """The command line's settings over those of the scenario."""
+    from execbot.sim.config import ConfigError, SimConfig
+
+    defaults = SimConfig().plain()
+    chosen = {n: v for n, v in given.items() if v != defaults[n] and v != []}
+    try:
+        if scenario is not None:
+            from execbot.sim.scenario import Scenario
+
+            chosen = {**Scenario.read(scenario).settings, **chosen}
+        for pair in pairs:
+            chosen = _with_setting(chosen, pair)
+        config = SimConfig.of(chosen)
+        _ = config.start  # a wrong time is told before the server starts
+    except (ConfigError, TypeError) as error:
+        raise usage(str(error), next_step="execbot sim serve --help") from None
+    return config
+
+
+def _with_setting(chosen: dict[str, Any], pair: str) -> dict[str, Any]:
+    """`name=value` or `exchange.name=value`; the value is read as JSON where it is JSON."""
+    name, equals, text = pair.partition("=")
+    if not equals:
+        raise usage(f"--set was {pair!r}, must be NAME=VALUE")
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = text
+    room, dot, inner = name.partition(".")
+    if not dot:
+        return {**chosen, name: value}
+    return {**chosen, room: {**chosen.get(room, {}), inner: value}}
+
+
+def _print_json(urls: dict[str, str]) -> None:
+    line = {**urls, "key": KEY, "secret": SECRET, "pid": os.getpid()}
+    print(json.dumps(line), flush=True)
+
+
+def _print_block(urls: dict[str, str]) -> None:
+    rest, data = urls["rest"], urls["data"]
+    print(
+        f"""The exchange is open. Any key pair is good; each key is an account of its own.
+
+  REST         {rest}
+  stream       {urls["stream"]}
+  data         {data}
+  data stream  {urls["data_stream"]}   (crypto: {urls["crypto_stream"]})
+  control      {urls["control"]}/status
+
+execbot:     export EXECBOT_MODE=paper ALPACA_API_KEY={KEY} ALPACA_SECRET_KEY={SECRET} \\
+                    ALPACA_TRADING_URL={rest}
+alpaca-py:   TradingClient("{KEY}", "{SECRET}", url_override="{rest}")
+             TradingStream("{KEY}", "{SECRET}", url_override="{urls["stream"]}")
+             StockHistoricalDataClient("{KEY}", "{SECRET}", url_override="{data}")
+             StockDataStream("{KEY}", "{SECRET}", url_override="{urls["data_stream"]}")
+others:      export APCA_API_BASE_URL={rest} APCA_API_DATA_URL={data} \\
+                    APCA_API_KEY_ID={KEY} APCA_API_SECRET_KEY={SECRET}
+
+Ctrl-C ends it.""",
+        flush=True,
+    )
+
+
+@app.command()
+@command
+def status(cli: Cli, url: UrlOption = None) -> None:
+    """Show the exchange: its clock, accounts, faults and streams.
+
+    \b
+    Examples:
+      execbot sim status
+      execbot sim status --url http://127.0.0.1:8080 --json
+    """
+    found = _ask(cli, url, "GET", "status")
+    clock = found["clock"]
+    rows = [
+        [row["key"], row["account_id"], row["cash"], row["equity"], row["open_orders"]]
+        for row in found["accounts"]
+    ]
+    columns = ["key", "account", "cash", "equity", "open_orders"]
+    cli.show(
+        found,
+        f"time {clock['now']}, {clock['mode']} clock at {clock['speed']:g}x, "
+        f"calendar {found['calendar']}, {found['faults']} faults",
+        Table(
+            columns, rows, frozenset(columns[2:]), "No account yet: the first request opens one."
+        ),
+    )
+
+
+@app.command()
+@command
+def reset(
+    cli: Cli,
+    url: UrlOption = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Start over: accounts, orders and positions of the exchange are gone.
+
+    \b
+    Examples:
+      execbot sim reset --yes
+    """
+    if not yes:
+        if not cli.can_ask:
+            raise Failure(
+                "confirmation.needed",
+                "A reset needs a confirmation and there is no terminal",
+                ExitCode.DECLINED,
+                next_step="execbot sim reset --yes",
+            )
+        if not cli.confirm("Forget all accounts, orders and positions of the exchange?"):
+            raise Failure("confirmation.declined", "Nothing was reset", ExitCode.DECLINED)
+    found = _ask(cli, url, "POST", "reset", {})
+    cli.show(found, f"The exchange is fresh. Its time is {found['time']}.")
+
+
+@app.command()
+@command
+def deposit(
+    cli: Cli,
+    amount: Annotated[str, typer.Argument(metavar="AMOUNT", help="Dollars; negative takes out.")],
+    url: UrlOption = None,
+    key: KeyOption = None,
+) -> None:
+    """Put money into an account.
+
+    \b
+    Examples:
+      execbot sim deposit 25000
+    """
+    found = _ask(cli, url, "POST", "deposit", {"amount": amount, "key": key})
+    cli.show(found, f"Cash is now {found['cash']}.")
+
+
+@app.command()
+@command
+def halt(
+    cli: Cli,
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL")],
+    reason: Annotated[str, typer.Option(metavar="CODE", help="Halt code of the tape.")] = "T1",
+    url: UrlOption = None,
+) -> None:
+    """Halt trading in a symbol: its price stands still, orders wait.
+
+    \b
+    Examples:
+      execbot sim halt AAPL
+    """
+    found = _ask(cli, url, "POST", "halt", {"symbol": symbol, "reason": reason})
+    cli.show(found, f"{found['symbol']} is halted.")
+
+
+@app.command()
+@command
+def resume(
+    cli: Cli,
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL")],
+    url: UrlOption = None,
+) -> None:
+    """End a halt of the exchange.
+
+    \b
+    Examples:
+      execbot sim resume AAPL
+    """
+    found = _ask(cli, url, "POST", "resume", {"symbol": symbol})
+    cli.show(found, f"{found['symbol']} trades again.")
+
+
+@app.command()
+@command
+def price(
+    cli: Cli,
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL")],
+    value: Annotated[str | None, typer.Argument(metavar="VALUE")] = None,
+    bid: Annotated[str | None, typer.Option(metavar="PRICE")] = None,
+    ask: Annotated[str | None, typer.Option(metavar="PRICE")] = None,
+    jump: Annotated[
+        bool, typer.Option("--jump", help="Jump there and live on, instead of staying.")
+    ] = False,
+    release: Annotated[
+        bool, typer.Option("--release", help="Give the symbol its own prices back.")
+    ] = False,
+    url: UrlOption = None,
+) -> None:
+    """Show, set or release the price of a symbol.
+
+    \b
+    Examples:
+      execbot sim price AAPL
+      execbot sim price AAPL 187.50
+      execbot sim price AAPL --bid 187.49 --ask 187.51
+      execbot sim price AAPL 150 --jump
+      execbot sim price AAPL --release
+    """
+    given = {"price": value, "bid": bid, "ask": ask}
+    body = {name: text for name, text in given.items() if text is not None}
+    path = f"price/{symbol.replace('/', '%2F')}"
+    if release:
+        found = _ask(cli, url, "DELETE", path)
+    elif body:
+        found = _ask(cli, url, "POST", "price", {"symbol": symbol, "hold": not jump, **body})
+    else:
+        found = _ask(cli, url, "GET", path)
+    quote = found["quote"]
+    shown = "no price yet" if quote is None else f"bid {quote['bid']}, ask {quote['ask']}"
+    cli.show(found, f"{found['symbol']}: {shown}")
+
+
+@app.command()
+@command
+def replay(
+    cli: Cli,
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="Folder or file of recorded CSV.")],
+    at: AtOption = None,
+    speed: SpeedOption = 1.0,
+    url: UrlOption = None,
+) -> None:
+    """Start over on recorded prices. Fetches nothing: the files must be there.
+
+    \b
+    Examples:
+      execbot sim replay recorded/ --at "2013-10-08 09:30"
+      execbot sim replay recorded/ --at "2013-10-08 09:30" --speed 10
+    """
+    if not path.exists():
+        raise usage(f"{path} is not there", hint="It is a folder or file of recorded CSV data.")
+    body = {"data": str(path.resolve()), "at": at, "speed": speed}
+    found = _ask(cli, url, "POST", "reset", body)
+    cli.show(found, f"The exchange replays {path}. Its time is {found['time']}.")
+
+
+@app.command()
+@command
+def clock(
+    cli: Cli,
+    step: Annotated[str | None, typer.Option(metavar="SECONDS", help="Move on.")] = None,
+    to: Annotated[str | None, typer.Option("--set", metavar="TIME", help="Move to.")] = None,
+    speed: Annotated[str | None, typer.Option(metavar="N", help="Times real time.")] = None,
+    jump: Annotated[bool, typer.Option("--jump", help="Move to the next event.")] = False,
+    url: UrlOption = None,
+) -> None:
+    """Show the exchange's clock, or move it.
+
+    \b
+    Examples:
+      execbot sim clock
+      execbot sim clock --step 60
+      execbot sim clock --set "2013-10-08 15:59" --speed 0
+    """
+    given = {"step": step, "set": to, "speed": speed, "jump": jump or None}
+    body = {name: value for name, value in given.items() if value is not None}
+    found = _ask(cli, url, "POST" if body else "GET", "clock", body or None)
+    cli.show(found, f"{found['now']}, {found['mode']} clock at {found['speed']:g}x")
+
+
+def _ask(cli: Cli, url: str | None, method: str, path: str, body: Any = None) -> Any:
+    """One control request, to a server or to the exchange of sim mode."""
+    raw = None if body is None else json.dumps(body).encode()
+    status, text = (
+        _over_http(url, method, path, raw) if url else _in_process(cli, method, path, raw)
+    )
+    found = json.loads(text)
+    if status >= 400:
+        raise usage(str(found.get("message", text)), kind=f"usage.sim_{path.partition('/')[0]}")
+    return found
+
+
+def _over_http(url: str, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
+    from urllib.error import HTTPError, URLError
+    from urllib.request import Request, urlopen
+
+    target = f"{url.rstrip('/').removesuffix('/sim')}/sim/{path}"
+    request = Request(target, data=body, method=method)
+    try:
+        with urlopen(request, timeout=30) as reply:
+            return reply.status, reply.read()
+    except HTTPError as error:
+        return error.code, error.read()
+    except (URLError, OSError, ValueError) as error:
+        raise Failure(
+            "network.sim",
+            f"No exchange answers at {url}",
+            ExitCode.TRANSIENT,
+            hint=str(getattr(error, "reason", error)),
+            next_step="execbot sim serve",
+        ) from None
+
+
+def _in_process(cli: Cli, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
+    from execbot.cli.in_process import KEY as OWN_KEY
+    from execbot.cli.in_process import open_exchange
+    from execbot.config.load import load_settings
+    from execbot.config.paths import exchange_directory, state_root
+
+    cli.mode, cli.account = "sim", None
+    settings = load_settings(cli.config_path, os.environ)
+    exchange = open_exchange(exchange_directory(state_root(os.environ)), settings.trading.sim)
+    headers = {"APCA-API-KEY-ID": OWN_KEY, "APCA-API-SECRET-KEY": OWN_KEY}
+    try:
+        status, _, answer = exchange.request(method, f"/sim/{path}", headers, body)
+    finally:
+        exchange.close()
+    return status, answer

@@ -1,0 +1,254 @@
+"""Load on the exchange's server against a bare Starlette endpoint, in one run, on this machine.
+
+    python tests/benchmarks/exchange_load.py [--seconds 5] [--orders 100000]
+
+Both servers run in processes of their own and are asked by the same small client. Printed:
+requests a second, stream events a second, the latency of a POST at 200 requests a second, and the
+server's memory over many orders.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from websockets.asyncio.client import connect
+
+HERE = Path(__file__).parent
+CONNECTIONS = 8
+PACED_PER_SECOND = 200
+BUY = {"symbol": "AAPL", "qty": "1", "side": "buy", "type": "market", "time_in_force": "day"}
+SELL = {**BUY, "side": "sell"}
+
+
+class Client:
+    """One keep-alive connection that posts JSON and waits for the reply."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    async def open(self) -> Client:
+        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+        raw = self._writer.get_extra_info("socket")
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return self
+
+    async def post(self, path: str, body: bytes, key: str = "load") -> int:
+        head = (
+            f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAPCA-API-KEY-ID: {key}\r\n"
+            "APCA-API-SECRET-KEY: secret\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        self._writer.write(head.encode() + body)
+        status = int((await self._reader.readline()).split()[1])
+        length = 0
+        while (line := await self._reader.readline()) != b"\r\n":
+            if line.lower().startswith(b"content-length:"):
+                length = int(line.split(b":")[1])
+        await self._reader.readexactly(length)
+        return status
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+@contextlib.contextmanager
+def exchange() -> Iterator[tuple[int, int]]:
+    """Port and process id of the exchange."""
+    command = [sys.executable, "-m", "execbot", "sim", "serve", "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    port = int(json.loads(process.stdout.readline())["rest"].rpartition(":")[2])
+    try:
+        yield port, process.pid
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+
+
+@contextlib.contextmanager
+def bare() -> Iterator[int]:
+    """Port of the bare endpoint."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "uvicorn", "bare_starlette:app", "--port", str(port)]
+    command += ["--log-level", "error", "--no-access-log"]
+    process = subprocess.Popen(command, cwd=HERE)
+    try:
+        for _ in range(200):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.05)
+        yield port
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+
+
+def memory_mb(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError("the server is gone")
+
+
+async def throughput(port: int, seconds: float) -> float:
+    """Requests a second of several connections that ask as fast as they are answered."""
+    done = 0
+    end = time.perf_counter() + seconds
+
+    async def ask(number: int) -> None:
+        nonlocal done
+        client = await Client(port).open()
+        bodies = [json.dumps(BUY).encode(), json.dumps(SELL).encode()]
+        while time.perf_counter() < end:
+            status = await client.post("/v2/orders", bodies[0], key=f"load-{number}")
+            assert status == 200, status
+            done += 1
+        client.close()
+
+    begin = time.perf_counter()
+    await asyncio.gather(*(ask(number) for number in range(CONNECTIONS)))
+    return done / (time.perf_counter() - begin)
+
+
+async def paced(port: int, seconds: float) -> list[float]:
+    """Milliseconds of each POST at a steady 200 a second, asked on time whatever is pending."""
+    idle = [await Client(port).open() for _ in range(CONNECTIONS)]
+    opened = list(idle)
+    body = json.dumps(BUY).encode()
+    taken: list[float] = []
+
+    async def ask() -> None:
+        client = idle.pop() if idle else await Client(port).open()
+        begin = time.perf_counter()
+        await client.post("/v2/orders", body, key="paced")
+        taken.append((time.perf_counter() - begin) * 1000)
+        idle.append(client)
+
+    tasks = []
+    start = time.perf_counter()
+    for number in range(int(seconds * PACED_PER_SECOND)):
+        await asyncio.sleep(max(0.0, start + number / PACED_PER_SECOND - time.perf_counter()))
+        tasks.append(asyncio.create_task(ask()))
+    await asyncio.gather(*tasks)
+    for client in {*opened, *idle}:
+        client.close()
+    return sorted(taken)
+
+
+async def bare_events(port: int, count: int) -> float:
+    async with connect(f"ws://127.0.0.1:{port}/stream", compression=None) as ws:
+        await ws.send(str(count))
+        begin = time.perf_counter()
+        for _ in range(count):
+            await ws.recv()
+        return count / (time.perf_counter() - begin)
+
+
+async def exchange_events(port: int, orders: int) -> float:
+    """Events a second while orders are posted and fill: matching included."""
+    async with connect(f"ws://127.0.0.1:{port}/stream", compression=None) as ws:
+        await ws.send(json.dumps({"action": "auth", "key": "events", "secret": "s"}))
+        await ws.recv()
+        await ws.send(json.dumps({"action": "listen", "data": {"streams": ["trade_updates"]}}))
+        await ws.recv()
+
+        async def post() -> None:
+            client = await Client(port).open()
+            for _ in range(orders // CONNECTIONS):
+                await client.post("/v2/orders", json.dumps(BUY).encode(), key="events")
+            client.close()
+
+        begin = time.perf_counter()
+        posting = asyncio.gather(*(post() for _ in range(CONNECTIONS)))
+        wanted = orders // CONNECTIONS * CONNECTIONS * 3
+        for _ in range(wanted):
+            await ws.recv()
+        await posting
+        return wanted / (time.perf_counter() - begin)
+
+
+async def exchange_burst(port: int, orders: int) -> float:
+    """Events a second when many orders that wait are canceled at once: mostly sending."""
+    async with connect(f"ws://127.0.0.1:{port}/stream", compression=None) as ws:
+        await ws.send(json.dumps({"action": "auth", "key": "burst", "secret": "s"}))
+        await ws.recv()
+        await ws.send(json.dumps({"action": "listen", "data": {"streams": ["trade_updates"]}}))
+        await ws.recv()
+        client = await Client(port).open()
+        for _ in range(orders):
+            order = {**BUY, "type": "limit", "limit_price": "1"}
+            await client.post("/v2/orders", json.dumps(order).encode(), key="burst")
+        for _ in range(orders * 2):
+            await ws.recv()
+        begin = time.perf_counter()
+        await cancel_all(port)
+        for _ in range(orders):
+            await ws.recv()
+        return orders / (time.perf_counter() - begin)
+
+
+async def cancel_all(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(
+        b"DELETE /v2/orders HTTP/1.1\r\nHost: localhost\r\nAPCA-API-KEY-ID: burst\r\n"
+        b"APCA-API-SECRET-KEY: s\r\nConnection: close\r\n\r\n"
+    )
+    await reader.read()
+    writer.close()
+
+
+async def many_orders(port: int, pid: int, total: int) -> list[tuple[int, float]]:
+    """Memory after each tenth of so many orders."""
+    client = await Client(port).open()
+    seen = [(0, memory_mb(pid))]
+    buy, sell = json.dumps(BUY).encode(), json.dumps(SELL).encode()
+    for number in range(1, total + 1):
+        body = buy if number % 1000 <= 500 and number % 1000 else sell
+        await client.post("/v2/orders", body, key="memory")
+        if number % (total // 10) == 0:
+            seen.append((number, memory_mb(pid)))
+    client.close()
+    return seen
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--seconds", type=float, default=5)
+    options.add_argument("--orders", type=int, default=100_000)
+    given = options.parse_args()
+    with bare() as port:
+        bare_rps = asyncio.run(throughput(port, given.seconds))
+        bare_ms = asyncio.run(paced(port, given.seconds))
+        bare_eps = asyncio.run(bare_events(port, 20_000))
+    with exchange() as (port, pid):
+        rps = asyncio.run(throughput(port, given.seconds))
+        ms = asyncio.run(paced(port, given.seconds))
+        eps = asyncio.run(exchange_events(port, 2_000))
+        burst = asyncio.run(exchange_burst(port, 400))
+    print(f"POST /v2/orders a second   {rps:8.0f}   bare {bare_rps:8.0f}   {rps / bare_rps:.2f}")
+    print(f"events a second, filling   {eps:8.0f}   bare {bare_eps:8.0f}   {eps / bare_eps:.2f}")
+    print(f"events a second, burst     {burst:8.0f}   bare {bare_eps:8.0f}")
+    for name, row in (("exchange", ms), ("bare", bare_ms)):
+        p99, half = row[int(len(row) * 0.99)], statistics.median(row)
+        print(f"POST at {PACED_PER_SECOND}/s, {name:9} median {half:.2f} ms, p99 {p99:.2f} ms")
+    if given.orders:
+        with exchange() as (port, pid):
+            for number, mb in asyncio.run(many_orders(port, pid, given.orders)):
+                print(f"memory after {number:7} orders  {mb:6.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
