@@ -60,7 +60,7 @@ class Progress:
 
     `reported_*` is the report with the highest cumulative quantity, `latest_*` the youngest one:
     the two differ after a bust. `status_at` is the time of the report that set the status, None
-    while only we have said it. `chain_qty` is what the orders before it in its replace chain filled.
+    while only we have said it. `chain_qty` is what the orders that it replaced had filled.
     """
 
     status_at: datetime | None = None

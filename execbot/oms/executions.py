@@ -76,6 +76,9 @@ def book(executions: Executions, order: Order, event: OrderEvent) -> Booking:
     """Book a fill or partial fill, from the stream or from an activity."""
     if event.qty is None or event.price is None or event.qty <= 0:
         return Booking(executions, EventResult.NO_CHANGE, "execution without quantity or price")
+    owner = event.details.get("owned_by")
+    if owner:
+        return Booking(executions, EventResult.DUPLICATE, f"booked for {owner}")
     name = execution_name(event)
     known = executions.get(name)
     if known is not None:

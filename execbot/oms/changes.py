@@ -1,0 +1,114 @@
+"""What happened to an order, for those who react to it: watch, exits, subscribers."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from execbot.journal.records import OrderRecord
+from execbot.model.enums import LOCAL_STATUSES, OrderStatus
+from execbot.model.numbers import ZERO
+from execbot.model.order import Fill
+from execbot.oms.events import OrderEvent
+from execbot.oms.state import Applied
+
+log = logging.getLogger("execbot.oms")
+
+
+class EventName(StrEnum):
+    """What can be subscribed to."""
+
+    ORDER_SUBMITTED = "order_submitted"  # the broker has an order of ours
+    ORDER_FAILED = "order_failed"  # refused by the broker or by us, or never sent
+    ORDER_CANCELED = "order_canceled"
+    ORDER_STATUS_UPDATED = "order_status_updated"
+    ORDER_FILLED = "order_filled"  # in part or whole: look at the status
+
+
+FAILURES = frozenset({OrderStatus.REJECTED, OrderStatus.DENIED, OrderStatus.NEVER_SENT})
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One event that changed an order, or contradicts what is known of it.
+
+    `fills` are the executions it brought; `filled_delta` is what it changed in quantity (0 when a
+    real execution took the place of an inferred one, negative after a bust). `names` are the
+    events that subscribers get.
+    """
+
+    names: tuple[EventName, ...]
+    record: OrderRecord
+    kind: str
+    source: str
+    previous_status: OrderStatus | None = None
+    fills: tuple[Fill, ...] = ()
+    filled_delta: Decimal = ZERO
+    alarm: str | None = None
+    contradiction: str | None = None
+
+
+def change_of(event: OrderEvent, applied: Applied) -> Change:
+    record = applied.state.record
+    return Change(
+        names=_names(applied),
+        record=record,
+        kind=event.kind,
+        source=event.source.value,
+        previous_status=applied.before.status if applied.before is not None else None,
+        fills=applied.fills,
+        filled_delta=applied.filled_delta,
+        alarm=applied.alarm,
+        contradiction=applied.contradiction,
+    )
+
+
+def _names(applied: Applied) -> tuple[EventName, ...]:
+    if not applied.changed:
+        return ()
+    record, before = applied.state.record, applied.before
+    names: list[EventName] = []
+    if applied.status_changed:
+        was_local = before is None or before.status in LOCAL_STATUSES
+        status = record.status
+        if was_local and record.is_ours and status not in LOCAL_STATUSES | FAILURES:
+            names.append(EventName.ORDER_SUBMITTED)
+        if status in FAILURES:
+            names.append(EventName.ORDER_FAILED)
+        if status is OrderStatus.CANCELED:
+            names.append(EventName.ORDER_CANCELED)
+        names.append(EventName.ORDER_STATUS_UPDATED)
+    if applied.filled_delta > 0:
+        names.append(EventName.ORDER_FILLED)
+    return tuple(names)
+
+
+class Subscribers:
+    """Calls back after the journal has committed. A callback that fails is logged, no more."""
+
+    def __init__(self) -> None:
+        self._callbacks: dict[EventName, list[Callable[[Change], None]]] = defaultdict(list)
+
+    def subscribe(self, name: str, callback: Callable[[Change], None]) -> Callable[[], None]:
+        """Returns a function that ends the subscription. Raises ValueError for an unknown name."""
+        listeners = self._callbacks[EventName(name)]
+        listeners.append(callback)
+
+        def unsubscribe() -> None:
+            if callback in listeners:
+                listeners.remove(callback)
+
+        return unsubscribe
+
+    def publish(self, changes: Iterable[Change]) -> None:
+        for change in changes:
+            for name in change.names:
+                for callback in tuple(self._callbacks.get(name, ())):
+                    try:
+                        callback(change)
+                    except Exception:
+                        log.exception("a subscriber of %s failed", name.value)

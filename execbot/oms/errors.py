@@ -1,0 +1,149 @@
+"""What the order room refuses or cannot finish, each with a message, a hint and a next step.
+
+    OmsError
+    ├── Refused            our own checks said no; nothing was sent
+    ├── InDoubt            sent, and the outcome is unknown: reconcile, never resubmit
+    ├── StaleIntent        too old to be sent; closed as never sent
+    ├── ClientIdReused     the client_order_id belongs to a different order
+    ├── UnknownOrder       neither the journal nor the broker knows it
+    ├── NotPossible        the order or position is not in a state for that
+    └── CloseFailed        exits were lifted, and then the close was refused
+
+A refusal or failure of the broker itself stays a `BrokerError` of execbot.broker.errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from execbot.broker.errors import BrokerError
+from execbot.journal.records import OrderRecord
+from execbot.model.enums import ErrorCategory
+
+if TYPE_CHECKING:
+    from execbot.oms.close import CloseResult
+
+
+class OmsError(Exception):
+    """`kind` is a stable slug; `outcome` and `in_doubt` say what is known of the order."""
+
+    kind = "order.error"
+    category = ErrorCategory.FATAL
+    outcome = "not_sent"
+    in_doubt = False
+    hint = ""
+    next_step = ""
+
+    def __init__(self, message: str, *, record: OrderRecord | None = None, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.record = record
+        if hint:
+            self.hint = hint
+
+    @property
+    def client_order_id(self) -> str | None:
+        return self.record.client_order_id if self.record is not None else None
+
+    @property
+    def order_id(self) -> str | None:
+        return (self.record.order_id or None) if self.record is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class GateVerdict:
+    """What a gate says inside the transaction that writes the intent.
+
+    `code` is a stable slug (`risk.max_positions`). `facts` go to the audit trail with the result.
+    `results` is for whoever wrote the gate; it travels with `Refused` untouched.
+    """
+
+    passed: bool
+    code: str = ""
+    message: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    results: tuple[Any, ...] = ()
+    category: ErrorCategory = ErrorCategory.ADJUSTABLE
+    hint: str = ""
+    next_step: str = ""
+
+
+class Refused(OmsError):
+    """The gate denied the order. `verdict` has the reasons."""
+
+    kind = "risk.refused"
+    category = ErrorCategory.ADJUSTABLE
+    hint = "The order breaks a limit of trading.yaml, or trading is halted."
+    next_step = "See every check with --dry-run."
+
+    def __init__(self, verdict: GateVerdict, record: OrderRecord) -> None:
+        super().__init__(verdict.message or "the order was refused", record=record)
+        self.verdict = verdict
+        self.kind = verdict.code or self.kind
+        self.category = verdict.category
+        self.hint = verdict.hint or self.hint
+        self.next_step = verdict.next_step or self.next_step
+
+
+class InDoubt(OmsError):
+    """The order left, and whether the broker has it is not known yet."""
+
+    kind = "order.in_doubt"
+    category = ErrorCategory.WAITING
+    outcome = "in_doubt"
+    in_doubt = True
+    hint = "The broker may have the order. Submitting it again could buy twice."
+    next_step = "Run `execbot reconcile`; never resubmit."
+
+
+class StaleIntent(OmsError):
+    """This process was held up between writing the intent and sending it."""
+
+    kind = "order.stale"
+    category = ErrorCategory.RETRYABLE
+    hint = "The machine or the process was suspended; the price has moved since."
+    next_step = "Submit again."
+
+
+class ClientIdReused(OmsError):
+    """The id was used for another order; sending this one under it would hide one of them."""
+
+    kind = "usage.client_order_id_reused"
+    category = ErrorCategory.ADJUSTABLE
+    hint = "A client_order_id names one order for ever."
+    next_step = "Use another --client-order-id, or leave it away."
+
+
+class UnknownOrder(OmsError):
+    """No such order."""
+
+    kind = "order.unknown"
+    category = ErrorCategory.ADJUSTABLE
+    hint = "Orders are found by the broker's id or by client_order_id."
+    next_step = "List them with `execbot orders --status all`."
+
+
+class NotPossible(OmsError):
+    """The order or position is not in a state that allows it."""
+
+    kind = "order.not_possible"
+    category = ErrorCategory.ADJUSTABLE
+    outcome = "not_sent"
+
+
+class CloseFailed(OmsError):
+    """The close was refused after the exits that held the shares were lifted."""
+
+    next_step = "Protect the position again (`execbot protect`), or close it once more."
+
+    def __init__(self, cause: BrokerError | OmsError, result: CloseResult, message: str) -> None:
+        super().__init__(message)
+        self.cause = cause
+        self.result = result
+        self.kind = cause.kind
+        self.category = cause.category
+        self.in_doubt = cause.in_doubt
+        self.outcome = "in_doubt" if cause.in_doubt else "rejected"
+        self.hint = cause.hint

@@ -1,0 +1,86 @@
+"""What the broker reports, taken into the journal: stream frames, snapshots, activities.
+
+Everything here is idempotent. A batch is one transaction: it is durable as a whole before the
+changes are handed to whoever reacts to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from execbot.journal.journal import Journal
+from execbot.model.enums import EventSource
+from execbot.model.order import Order
+from execbot.oms.changes import Change
+from execbot.oms.events import activity_event, update_event
+from execbot.oms.ledger import recording
+
+if TYPE_CHECKING:
+    from execbot.broker.port import TradeUpdate
+    from execbot.model.account import Activity
+
+
+def apply_update(
+    journal: Journal,
+    update: TradeUpdate,
+    now: datetime,
+    *,
+    source: EventSource = EventSource.STREAM,
+) -> list[Change]:
+    """Take in one frame of the trade-update stream; returns what it changed."""
+    return apply_batch(journal, [update], now, source=source)
+
+
+def apply_batch(
+    journal: Journal,
+    updates: Iterable[TradeUpdate],
+    now: datetime,
+    *,
+    source: EventSource = EventSource.STREAM,
+) -> list[Change]:
+    """Take in frames in one durable transaction, in the order in which they came."""
+    with recording(journal) as ledger:
+        for update in updates:
+            ledger.apply(update_event(update, now, source=source))
+    return ledger.changes
+
+
+def apply_snapshot(
+    journal: Journal,
+    order: Order,
+    now: datetime,
+    *,
+    source: EventSource = EventSource.REST,
+) -> list[Change]:
+    """Take in an order as a REST reply showed it, legs included."""
+    return apply_snapshots(journal, [order], now, source=source)
+
+
+def apply_snapshots(
+    journal: Journal,
+    orders: Iterable[Order],
+    now: datetime,
+    *,
+    source: EventSource = EventSource.REST,
+) -> list[Change]:
+    with recording(journal) as ledger:
+        for order in orders:
+            ledger.snapshot(order, now, source=source)
+    return ledger.changes
+
+
+def apply_activities(
+    journal: Journal, activities: Iterable[Activity], now: datetime
+) -> tuple[list[Change], list[Activity]]:
+    """Take in FILL rows; returns the changes, and the rows whose order is not known yet."""
+    strangers: list[Activity] = []
+    with recording(journal) as ledger:
+        for activity in activities:
+            key = ledger.key_of(activity.order_id or "")
+            if key is None:
+                strangers.append(activity)
+            else:
+                ledger.apply(activity_event(activity, key, now))
+    return ledger.changes, strangers

@@ -1,0 +1,340 @@
+"""Where pure rules meet the journal: events are applied and everything that follows is written.
+
+A `Ledger` lives inside one write transaction. It keeps the orders it has touched in memory, so a
+batch of events on one order reads and writes that order once, and writes at the end: the events
+(append-only), the orders, the executions, the positions.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from execbot.journal.journal import Journal
+from execbot.journal.records import EventRecord, EventResult, Execution, FillState, Role
+from execbot.model.enums import EventSource, OrderClass, OrderType, Side
+from execbot.model.numbers import ZERO, text
+from execbot.model.order import Order
+from execbot.model.times import iso
+from execbot.oms.changes import Change, change_of
+from execbot.oms.events import OrderEvent, act_event, snapshot_event
+from execbot.oms.positions import add_execution, comes_after, position_of
+from execbot.oms.state import Applied, OrderState, apply_event
+from execbot.oms.table import ADJUST, EXECUTIONS, Act
+
+CHAIN_LENGTH_MAX = 1000
+"""A replace chain longer than this is a loop in what the broker says."""
+
+
+@contextmanager
+def recording(journal: Journal) -> Iterator[Ledger]:
+    """A ledger in a write transaction of its own (or nested in the caller's)."""
+    with journal.transaction():
+        ledger = Ledger(journal)
+        yield ledger
+        ledger.flush()
+
+
+class Ledger:
+    """Applies events within the caller's transaction. `changes` tells what happened."""
+
+    def __init__(self, journal: Journal, *, replaying: bool = False) -> None:
+        self.journal = journal
+        self.changes: list[Change] = []
+        self._replaying = replaying
+        self._states: dict[str, OrderState | None] = {}
+        self._key_of: dict[str, str | None] = {}
+        self._dirty: set[str] = set()
+        self._events: list[EventRecord] = []
+        self._put: dict[str, Execution] = {}
+        self._removed: set[str] = set()
+        self._added: defaultdict[str, list[Execution]] = defaultdict(list)
+        self._recompute: set[str] = set()
+
+    # --- reading ---------------------------------------------------------------------------
+
+    def state(self, client_order_id: str) -> OrderState | None:
+        """The order as this transaction sees it."""
+        if client_order_id not in self._states:
+            record = self.journal.order_by_client_id(client_order_id)
+            if record is None:
+                self._states[client_order_id] = None
+            else:
+                executions = self.journal.executions_of(client_order_id)
+                self._states[client_order_id] = OrderState(
+                    replace(record, order=replace(record.order, legs=())),
+                    {item.execution_id: item for item in executions},
+                )
+        return self._states[client_order_id]
+
+    def key_of(self, order_id: str) -> str | None:
+        """The client_order_id under which a broker id is kept."""
+        if not order_id:
+            return None
+        if self._key_of.get(order_id) is None:
+            record = self.journal.order_by_broker_id(order_id)
+            self._key_of[order_id] = record.client_order_id if record is not None else None
+        return self._key_of[order_id]
+
+    # --- applying --------------------------------------------------------------------------
+
+    def act(self, act: Act, client_order_id: str, now: datetime, **details: Any) -> Applied:
+        """Record what we did or concluded."""
+        state = self.state(client_order_id)
+        order_id = state.record.order_id if state is not None else ""
+        return self.apply(act_event(act, client_order_id, now, order_id=order_id, **details))
+
+    def snapshot(
+        self,
+        order: Order,
+        now: datetime,
+        *,
+        source: EventSource = EventSource.REST,
+        **details: Any,
+    ) -> Applied:
+        """Take in an order as the broker showed it, its legs included."""
+        return self.apply(snapshot_event(order, now, source=source, **details))
+
+    def apply(self, event: OrderEvent) -> Applied:
+        """Apply one event, record it, and remember what must be written."""
+        if event.is_act or self._replaying:
+            return self._take(event)
+        applied = self._take(self._complete(event))
+        if event.order is not None and event.order.legs:
+            self._take_legs(event, applied)
+        return applied
+
+    def adjust(
+        self,
+        symbol: str,
+        qty: Decimal,
+        price: Decimal,
+        *,
+        reason: str,
+        asset_class: str,
+        at: datetime,
+        now: datetime,
+    ) -> None:
+        """Book a signed quantity that came without a trade, so that both sides agree again."""
+        details = {
+            "symbol": symbol,
+            "qty": text(qty),
+            "price": text(price),
+            "reason": reason,
+            "asset_class": asset_class,
+            "execution_id": f"adjust:{symbol}:{iso(now)}:{text(qty)}",
+        }
+        event = OrderEvent(
+            kind=ADJUST,
+            source=EventSource.RECONCILE,
+            recorded_at=now,
+            client_order_id="",
+            at=at,
+            details=details,
+        )
+        self.replay(event)
+
+    def replay(self, event: OrderEvent) -> None:
+        """Apply an event exactly as it stands."""
+        if event.kind == ADJUST:
+            self._events.append(event.to_record(EventResult.APPLIED, "", None))
+            self._book_adjustment(event)
+        else:
+            self._take(event)
+
+    def flush(self) -> None:
+        """Write everything; the transaction around it commits."""
+        journal = self.journal
+        if self._events and not self._replaying:
+            journal.append_events(self._events)
+        if self._dirty:
+            states = (self._states[key] for key in sorted(self._dirty))
+            journal.put_orders([state.record for state in states if state is not None])
+        if self._put or self._removed:
+            journal.put_executions(self._put.values(), self._removed)
+        self._write_positions()
+        self._events.clear()
+        self._dirty.clear()
+        self._put.clear()
+        self._removed.clear()
+
+    # --- inside: one event -----------------------------------------------------------------
+
+    def _take(self, event: OrderEvent) -> Applied:
+        key = event.client_order_id
+        state = self.state(key)
+        applied = apply_event(state, event)
+        if applied.result is EventResult.APPLIED:
+            self._states[key] = applied.state
+            self._dirty.add(key)
+            if event.order_id:
+                self._key_of[event.order_id] = key
+            self._note_executions(state.executions if state else {}, applied.state.executions)
+        if not self._replaying:
+            self._record(event, applied)
+        return applied
+
+    def _record(self, event: OrderEvent, applied: Applied) -> None:
+        """Keep the event, unless a REST look or activity told nothing new."""
+        self._note_change(event, applied)
+        if applied.result is not EventResult.APPLIED and not _worth_keeping(event):
+            known = applied.result is not EventResult.ILLEGAL or self.journal.has_note(
+                event.client_order_id, applied.note or ""
+            )
+            if known:
+                return
+        status = applied.state.record.status.value
+        self._events.append(event.to_record(applied.result, status, applied.note))
+
+    def _note_change(self, event: OrderEvent, applied: Applied) -> None:
+        if applied.changed or applied.contradiction:
+            self.changes.append(change_of(event, applied))
+
+    def _complete(self, event: OrderEvent) -> OrderEvent:
+        """Find out whose order it is, and add what the pure rules need to know of others."""
+        event = replace(event, client_order_id=self._resolve(event))
+        details: dict[str, Any] = {}
+        if event.order is not None and event.order.replaces:
+            details |= self._chain_facts(event)
+        if event.kind in EXECUTIONS and event.execution_id:
+            owner = self._owner(event.execution_id)
+            if owner is not None and owner != event.client_order_id:
+                details["owned_by"] = owner
+        return event.with_details(**details) if details else event
+
+    def _resolve(self, event: OrderEvent) -> str:
+        """The broker's id decides; then the client id, unless it belongs to another order."""
+        key = self.key_of(event.order_id)
+        if key is not None:
+            return key
+        state = self.state(event.client_order_id)
+        taken = state is not None and state.record.order_id not in ("", event.order_id)
+        if taken and event.order_id:
+            return f"{event.client_order_id}~{event.order_id}"
+        return event.client_order_id
+
+    def _chain_facts(self, event: OrderEvent) -> dict[str, Any]:
+        """What the replaced orders had filled, and for a new order whose idea they were."""
+        assert event.order is not None
+        filled, nearest = ZERO, None
+        replaces, seen = event.order.replaces, set[str]()
+        while replaces and replaces not in seen and len(seen) < CHAIN_LENGTH_MAX:
+            seen.add(replaces)
+            state = self.state(self.key_of(replaces) or "")
+            if state is None:
+                break
+            nearest = nearest or state
+            filled += state.record.order.filled_qty
+            replaces = state.record.order.replaces
+        facts: dict[str, Any] = {"chain_qty": text(filled)}
+        if nearest is not None and self.state(event.client_order_id) is None:
+            record = nearest.record
+            for name in ("origin", "strategy_id", "plan_id", "signal_id", "role", "parent_id"):
+                if getattr(record, name) is not None:
+                    facts[name] = getattr(record, name)
+        return facts
+
+    def _owner(self, execution_id: str) -> str | None:
+        known = self._put.get(execution_id)
+        if known is not None:
+            return known.client_order_id
+        return self.journal.execution_owner(execution_id)
+
+    def _take_legs(self, event: OrderEvent, applied: Applied) -> None:
+        """The legs of a bracket, OCO or OTO are orders of their own that know their parent."""
+        assert event.order is not None
+        parent = applied.state.record
+        for leg in event.order.legs:
+            details: dict[str, Any] = {}
+            known = self.state(self.key_of(leg.id) or leg.client_order_id)
+            if known is None or known.record.parent_id is None:
+                details = {
+                    "parent_id": parent.client_order_id,
+                    "origin": parent.origin,
+                    "strategy_id": parent.strategy_id,
+                    "plan_id": parent.plan_id,
+                    "role": known.record.role if known and known.record.role else _leg_role(leg),
+                }
+                details = {name: value for name, value in details.items() if value is not None}
+            if "infer" in event.details:
+                details["infer"] = event.details["infer"]
+            self.apply(snapshot_event(leg, event.recorded_at, source=event.source, **details))
+
+    # --- inside: executions and positions --------------------------------------------------
+
+    def _note_executions(self, old: Mapping[str, Execution], new: Mapping[str, Execution]) -> None:
+        if old is new:
+            return
+        for name, item in new.items():
+            known = old.get(name)
+            if known is item:
+                continue
+            self._put[name] = item
+            self._removed.discard(name)
+            if known is None:
+                self._added[item.symbol].append(item)
+            elif (known.net_qty, known.net_price, known.at) != (
+                item.net_qty,
+                item.net_price,
+                item.at,
+            ):
+                self._recompute.add(item.symbol)
+        for name, item in old.items():
+            if name not in new:
+                self._put.pop(name, None)
+                self._removed.add(name)
+                self._recompute.add(item.symbol)
+
+    def _book_adjustment(self, event: OrderEvent) -> None:
+        details = event.details
+        qty, price = Decimal(details["qty"]), Decimal(details["price"])
+        execution = Execution(
+            execution_id=details["execution_id"],
+            order_id="",
+            client_order_id="",
+            symbol=details["symbol"],
+            side=Side.BUY if qty > 0 else Side.SELL,
+            at=event.at or event.recorded_at,
+            source=event.source,
+            state=FillState.ADJUSTMENT,
+            qty=abs(qty),
+            price=price,
+            net_qty=abs(qty),
+            net_price=price,
+            asset_class=details["asset_class"],
+        )
+        self._note_executions({}, {execution.execution_id: execution})
+
+    def _write_positions(self) -> None:
+        """Extend a position by what came after all it has seen; else add it up again."""
+        positions = []
+        for symbol in sorted(self._added.keys() | self._recompute):
+            known = self.journal.position(symbol)
+            added = sorted(self._added[symbol], key=lambda item: (item.at, item.execution_id))
+            in_order = known is None or (added and comes_after(added[0], known))
+            if symbol in self._recompute or not in_order or known is None:
+                positions.append(position_of(symbol, self.journal.executions(symbol=symbol)))
+                continue
+            for execution in added:
+                known = add_execution(known, execution)
+            positions.append(known)
+        self.journal.put_positions(positions)
+        self._added.clear()
+        self._recompute.clear()
+
+
+def _worth_keeping(event: OrderEvent) -> bool:
+    """Stream frames and our own acts are history whatever they did."""
+    return event.source in (EventSource.STREAM, EventSource.LOCAL)
+
+
+def _leg_role(leg: Order) -> str | None:
+    if leg.order_class is OrderClass.MLEG:
+        return None
+    stops = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP)
+    return Role.STOP.value if leg.type in stops else Role.TARGET.value

@@ -1,0 +1,415 @@
+"""Submitting exactly once: from a request to a recorded outcome, whatever happens on the way.
+
+1. The gate is asked and the intent written in one transaction; it is durable before a byte leaves.
+2. The request is sent under its client_order_id, with a timeout.
+3. Accepted or refused, the answer is recorded. Otherwise the order is *in doubt*: it is looked up
+   by client_order_id a few times. Found, it is adopted. Absent, it is sent again under the very
+   same id, as long as the intent is fresh: the broker accepts an id once, so two arrivals of it
+   still make one order ("client_order_id must be unique" means: it is there).
+4. What stays in doubt is left to `recovery`, which looks but never sends.
+
+A process that dies at any point leaves `pending` or `in_doubt` behind; nothing else is needed.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from execbot.broker.budget import Priority
+from execbot.broker.errors import BrokerError, DuplicateClientOrderId, NotFound
+from execbot.broker.port import BrokerClient
+from execbot.broker.remedy import Remedy
+from execbot.journal.codec import dumps
+from execbot.journal.journal import Journal
+from execbot.journal.records import OrderRecord, Origin, Role
+from execbot.model.enums import LOCAL_STATUSES, UNSETTLED_STATUSES, OrderStatus
+from execbot.model.numbers import maybe_text
+from execbot.model.order import Order, OrderRequest
+from execbot.oms import recovery
+from execbot.oms.changes import Change
+from execbot.oms.errors import ClientIdReused, GateVerdict, InDoubt, Refused, StaleIntent
+from execbot.oms.ledger import Ledger, recording
+from execbot.oms.table import Act
+
+Gate = Callable[[Journal], GateVerdict]
+"""Asked inside the write transaction of the intent: what it reads of the journal and what it
+allows are one step for all processes."""
+
+LOOKUP_PAUSES_SECONDS = (0.05, 0.2, 0.5, 1.0)
+"""Before each look-up of an order in doubt. A new order was seen on REST within milliseconds;
+gateways that time out have been slower."""
+
+OTHER_PROCESS_POLLS = 20
+OTHER_PROCESS_PAUSE_SECONDS = 0.1
+"""How long to watch another process that is sending the same id right now."""
+
+BACKOFF_FACTOR = 2.0
+JITTER_SHARE = 0.25
+
+REOPENABLE = frozenset({OrderStatus.DENIED, OrderStatus.NEVER_SENT})
+"""Nothing is at the broker under this id: a new request may use it."""
+
+_PRIORITY: dict[str | None, Priority] = {
+    Role.EXIT: Priority.EXIT,
+    Role.STOP: Priority.PROTECT,
+    Role.TARGET: Priority.PROTECT,
+}
+"""For the rate limit; everything else is an entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitTimes:
+    """How long things may take. `fresh_seconds` bounds every send after the intent."""
+
+    attempts: int = 3
+    retry_delay_seconds: float = 5.0
+    total_seconds: float = 60.0
+    quiet_seconds: float = 10.0
+
+    @property
+    def first_send_seconds(self) -> float:
+        """Later than this after its intent, an order is not sent at all (a suspended laptop)."""
+        return self.quiet_seconds / 2
+
+
+def new_client_order_id(now: datetime) -> str:
+    """Sorts by time, unique without coordination: `execbot-` + 12 hex of ms + 16 random hex."""
+    milliseconds = int(now.timestamp() * 1000)
+    return f"execbot-{milliseconds:012x}{os.urandom(8).hex()}"
+
+
+class SubmitPipeline:
+    """Sends orders. `on_step` is told of every step by name (tests stop the process there)."""
+
+    def __init__(
+        self,
+        client: BrokerClient,
+        journal: Journal,
+        *,
+        times: SubmitTimes = SubmitTimes(),
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        sleep: Callable[[float], None] = time.sleep,
+        new_id: Callable[[datetime], str] = new_client_order_id,
+        jitter: Callable[[], float] = random.random,
+        on_step: Callable[[str], None] = lambda step: None,
+        publish: Callable[[list[Change]], None] = lambda changes: None,
+    ) -> None:
+        self._client = client
+        self._journal = journal
+        self._times = times
+        self._now = now
+        self._sleep = sleep
+        self._new_id = new_id
+        self._jitter = jitter
+        self._step = on_step
+        self._publish = publish
+
+    def submit(
+        self,
+        request: OrderRequest,
+        *,
+        gate: Gate | None = None,
+        origin: str = Origin.SUBMIT,
+        arrival_price: Decimal | None = None,
+        signal_id: str | None = None,
+        plan_id: str | None = None,
+        role: str | None = None,
+    ) -> OrderRecord:
+        """Send one order; returns its record once the broker has answered.
+
+        Raises Refused (by the gate), BrokerError (by the broker, or never reached), InDoubt,
+        StaleIntent, ClientIdReused or JournalError. An id that was given before returns its
+        record with `already` set, and nothing is sent.
+        """
+        if not request.client_order_id:
+            request = replace(request, client_order_id=self._new_id(self._now()))
+        facts = {
+            "origin": str(origin),
+            "arrival_price": maybe_text(arrival_price),
+            "signal_id": signal_id,
+            "plan_id": plan_id,
+            "role": role,
+        }
+        known = self._write_intent(request, gate, facts)
+        if known is not None:
+            known = self._follow_other(known)
+            if known.status not in REOPENABLE:
+                return replace(known, already=True)
+            again = self._write_intent(request, gate, facts)
+            if again is not None:
+                return replace(again, already=True)
+        return self._send(request, role)
+
+    def release(self, request: OrderRequest, *, gate: Gate | None = None) -> OrderRecord:
+        """Send an order that was queued under this client_order_id, as `request` now says it."""
+        with recording(self._journal) as ledger:
+            state = ledger.state(request.client_order_id)
+            if state is None or state.record.status is not OrderStatus.QUEUED:
+                return replace(self._record(request.client_order_id), already=True)
+            role = state.record.role
+            verdict = gate(self._journal) if gate is not None else None
+            denied = verdict is not None and not verdict.passed
+            if denied:
+                assert verdict is not None
+                self._deny(ledger, request, verdict, {})
+            else:
+                wire = request.to_wire()
+                details: dict[str, Any] = {"request": wire, "request_json": dumps(wire)}
+                kept = state.record
+                details |= {
+                    "origin": kept.origin,
+                    "strategy_id": kept.strategy_id,
+                    "reason": kept.reason,
+                    "signal_id": kept.signal_id,
+                    "plan_id": kept.plan_id,
+                    "role": kept.role,
+                    "arrival_price": maybe_text(kept.arrival_price),
+                }
+                ledger.act(Act.RELEASE, request.client_order_id, self._now(), **details)
+        self._publish(ledger.changes)
+        if denied:
+            assert verdict is not None
+            raise Refused(verdict, self._record(request.client_order_id))
+        return self._send(request, role)
+
+    # --- the intent ------------------------------------------------------------------------
+
+    def _write_intent(
+        self, request: OrderRequest, gate: Gate | None, facts: dict[str, Any]
+    ) -> OrderRecord | None:
+        """Write the intent, or return the order that has this id already."""
+        self._step("before_intent")
+        verdict = None
+        with recording(self._journal) as ledger:
+            state = ledger.state(request.client_order_id)
+            if state is not None and state.record.status not in REOPENABLE:
+                _same_order(state.record, request)
+                return self._record(request.client_order_id)
+            verdict = gate(self._journal) if gate is not None else None
+            if verdict is not None and not verdict.passed:
+                self._deny(ledger, request, verdict, facts)
+            else:
+                ledger.act(
+                    Act.INTENT, request.client_order_id, self._now(), **wording(request, facts)
+                )
+        self._publish(ledger.changes)
+        if verdict is not None and not verdict.passed:
+            raise Refused(verdict, self._record(request.client_order_id))
+        self._step("intent_written")
+        return None
+
+    def _deny(
+        self, ledger: Ledger, request: OrderRequest, verdict: GateVerdict, facts: dict[str, Any]
+    ) -> None:
+        now = self._now()
+        ledger.act(
+            Act.DENY,
+            request.client_order_id,
+            now,
+            **(wording(request, facts) | {"note": verdict.message}),
+        )
+        self._journal.audit(
+            "gate", request.client_order_id, verdict.code, verdict.facts, "denied", now
+        )
+
+    def _follow_other(self, record: OrderRecord) -> OrderRecord:
+        """The id is in use: if its outcome is open, watch its sender, then look it up."""
+        for _ in range(OTHER_PROCESS_POLLS):
+            if record.status not in UNSETTLED_STATUSES:
+                return record
+            self._sleep(OTHER_PROCESS_PAUSE_SECONDS)
+            record = self._record(record.client_order_id)
+        record, _, changes = recovery.settle_one(
+            self._journal,
+            self._client,
+            record,
+            self._now,
+            quiet_seconds=self._times.quiet_seconds,
+        )
+        self._publish(changes)
+        return record
+
+    # --- sending ---------------------------------------------------------------------------
+
+    def _send(self, request: OrderRequest, role: str | None) -> OrderRecord:
+        client_order_id = request.client_order_id
+        intent_at = self._record(client_order_id).sent_at or self._now()
+        self._refuse_stale(client_order_id, intent_at)
+        priority = _PRIORITY.get(role, Priority.ENTRY)
+        doubtful = False
+        for attempt in range(1, self._times.attempts + 1):
+            if attempt > 1 and not self._claim(client_order_id):
+                break
+            self._step("before_post")
+            try:
+                order = self._client.place_order(request, priority=priority)
+            except DuplicateClientOrderId as error:
+                self._step("after_post")
+                return self._adopt(request, error, resent=attempt > 1)
+            except BrokerError as error:
+                self._step("after_post")
+                doubtful = doubtful or error.in_doubt
+                found = self._after_failure(client_order_id, error, doubtful)
+                if found is not None:
+                    return found
+                if not self._may_repeat(error, attempt, intent_at, doubtful):
+                    settled = self._give_up(client_order_id, error, doubtful)
+                    if settled is not None:
+                        return settled
+                    raise
+            else:
+                self._step("after_post")
+                return self._accept(client_order_id, order)
+        return self._record(client_order_id)
+
+    def _refuse_stale(self, client_order_id: str, intent_at: datetime) -> None:
+        """Between the intent and the POST lie microseconds, unless the process was suspended."""
+        age = self._now() - intent_at
+        if age <= timedelta(seconds=self._times.first_send_seconds):
+            return
+        note = f"held up for {age.total_seconds():.0f} s before sending: not sent"
+        self._act(Act.NEVER_SENT, client_order_id, note=note)
+        record = self._record(client_order_id)
+        if record.status in LOCAL_STATUSES:
+            raise StaleIntent(f"the order was {note}", record=record)
+
+    def _claim(self, client_order_id: str) -> bool:
+        """Say that it is being sent again, unless its fate became known in the meantime."""
+        with recording(self._journal) as ledger:
+            state = ledger.state(client_order_id)
+            if state is None or state.record.status not in UNSETTLED_STATUSES:
+                return False
+            ledger.act(Act.SEND, client_order_id, self._now())
+        return True
+
+    def _accept(self, client_order_id: str, order: Order) -> OrderRecord:
+        with recording(self._journal) as ledger:
+            ledger.snapshot(replace(order, client_order_id=client_order_id), self._now())
+        self._publish(ledger.changes)
+        self._step("recorded")
+        return self._record(client_order_id)
+
+    def _adopt(self, request: OrderRequest, error: BrokerError, *, resent: bool) -> OrderRecord:
+        """The broker has an order under this id: ours, from a send whose answer was lost, or one
+        that this journal has not heard of."""
+        found = self._look_up(request.client_order_id)
+        if found is None:
+            self._act(Act.DOUBT, request.client_order_id, note=error.message)
+            raise InDoubt(
+                "the broker says the order exists, but does not show it",
+                record=self._record(request.client_order_id),
+            ) from error
+        _same_order(found, request)
+        return replace(found, already=not resent)
+
+    def _after_failure(
+        self, client_order_id: str, error: BrokerError, doubtful: bool
+    ) -> OrderRecord | None:
+        """Record the doubt and look the order up; the record if the broker has it."""
+        if not doubtful:
+            return None
+        self._act(Act.DOUBT, client_order_id, note=error.message)
+        self._step("in_doubt")
+        return self._look_up(client_order_id)
+
+    def _look_up(self, client_order_id: str) -> OrderRecord | None:
+        for pause in LOOKUP_PAUSES_SECONDS:
+            self._sleep(pause)
+            try:
+                order = self._client.get_order_by_client_id(client_order_id)
+            except NotFound:
+                continue
+            except BrokerError:
+                continue
+            return self._accept(client_order_id, order)
+        return None
+
+    def _may_repeat(
+        self, error: BrokerError, attempt: int, intent_at: datetime, doubtful: bool
+    ) -> bool:
+        """Wait and say yes when the same request may be sent once more."""
+        if attempt >= self._times.attempts:
+            return False
+        if error.in_doubt:
+            # The look-ups have taken their time; one more pause would only age the price.
+            delay, limit = 0.0, self._times.quiet_seconds
+        elif error.remedy in (Remedy.RETRY, Remedy.RETRY_AFTER):
+            delay = self._delay(error, attempt)
+            limit = self._times.quiet_seconds if doubtful else self._times.total_seconds
+        else:
+            return False
+        age = (self._now() - intent_at).total_seconds()
+        if age + delay > limit:
+            return False
+        if delay:
+            self._sleep(delay)
+        return True
+
+    def _delay(self, error: BrokerError, attempt: int) -> float:
+        if error.retry_after_seconds is not None:
+            return error.retry_after_seconds + self._jitter()
+        base = self._times.retry_delay_seconds * BACKOFF_FACTOR ** (attempt - 1)
+        return base * (1 + JITTER_SHARE * (2 * self._jitter() - 1))
+
+    def _give_up(
+        self, client_order_id: str, error: BrokerError, doubtful: bool
+    ) -> OrderRecord | None:
+        """Close what is certain; raise InDoubt for what is not. A record means: settled by now."""
+        if doubtful:
+            record = self._record(client_order_id)
+            if record.status not in UNSETTLED_STATUSES:
+                return record
+            raise InDoubt(
+                f"whether the broker has the order is not known: {error.message}", record=record
+            ) from error
+        act = Act.NEVER_SENT if _did_not_arrive(error) else Act.REFUSE
+        self._act(act, client_order_id, note=error.message, error_kind=error.kind)
+        error.client_order_id = client_order_id
+        return None
+
+    def _act(self, act: Act, client_order_id: str, **details: Any) -> None:
+        with recording(self._journal) as ledger:
+            ledger.act(act, client_order_id, self._now(), **details)
+        self._publish(ledger.changes)
+
+    def _record(self, client_order_id: str) -> OrderRecord:
+        record = self._journal.order_by_client_id(client_order_id)
+        assert record is not None, client_order_id
+        return record
+
+
+def wording(request: OrderRequest, facts: dict[str, Any]) -> dict[str, Any]:
+    wire = request.to_wire()
+    return {
+        **facts,
+        "request": wire,
+        "request_json": dumps(wire),
+        "strategy_id": request.strategy_id,
+        "reason": request.reason,
+    }
+
+
+def _same_order(record: OrderRecord, request: OrderRequest) -> None:
+    order = record.order
+    asked = (request.symbol, request.side, request.type)
+    if asked == (order.symbol, order.side, order.type) and (
+        request.qty is None or order.qty is None or request.qty == order.qty
+    ):
+        return
+    raise ClientIdReused(
+        f"client_order_id {record.client_order_id} was used for another order "
+        f"({order.side} {order.qty or order.notional} {order.symbol} {order.type})",
+        record=record,
+    )
+
+
+def _did_not_arrive(error: BrokerError) -> bool:
+    """Keys refused, rate limit, no connection: no order was ever looked at."""
+    return error.status in (None, 401, 429) or error.kind.startswith(("auth.", "network."))

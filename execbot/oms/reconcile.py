@@ -1,0 +1,365 @@
+"""Reconciliation: journal and broker brought together, and every difference explained.
+
+It settles what is in doubt, closes gaps, adopts what it does not know as foreign, and compares
+orders, fills and positions. It only reads at the broker. A difference that is left is a *break*:
+kind, subject, both sides, likely cause, and what to do. Nothing is overwritten silently; a
+position is adjusted only when nothing of it was ever known here (adopted), for crypto fees, or
+when a person accepts the broker's quantity. Average prices are not compared: Alpaca changes them
+overnight without a trade.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from execbot.broker.port import BrokerClient
+from execbot.journal.journal import Journal
+from execbot.journal.records import FillState, OrderRecord
+from execbot.model.account import Position
+from execbot.model.enums import OrderStatus
+from execbot.model.numbers import ZERO, text
+from execbot.model.order import Order
+from execbot.oms import recovery
+from execbot.oms.changes import Change
+from execbot.oms.gaps import GapFill, fill_gap
+from execbot.oms.ledger import recording
+from execbot.oms.positions import PositionDifference, compare, is_crypto_fee, symbol_key
+
+RECONCILED_KEY = "reconciled_at"
+"""Meta: when the last reconcile ended. Absent: the account's positions were never taken over."""
+
+LOOKS_MAX = 4
+LOOK_PAUSE_SECONDS = 0.25
+"""Positions and orders are read one after the other; a fill between them shows as a difference
+that is gone at the next look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """One difference. `ours` and `theirs` are texts; `subject` an id or a symbol."""
+
+    kind: str
+    subject: str
+    ours: str
+    theirs: str
+    cause: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class BreakKind:
+    """What a kind of break usually comes from, and what to do about it."""
+
+    cause: str
+    hint: str
+
+
+BREAKS: dict[str, BreakKind] = {
+    "order.in_doubt": BreakKind(
+        "It was being sent when the process or the connection ended, not long ago.",
+        "Run `execbot reconcile` again after the quiet period; do not resubmit.",
+    ),
+    "order.missing": BreakKind(
+        "The broker does not know an order that is open here: the account was reset, or the "
+        "journal belongs to another account.",
+        "Check the account. `execbot orders abandon ID` gives the order up.",
+    ),
+    "order.status": BreakKind(
+        "The order has ended here, and the broker reports it in another state.",
+        "Look at `execbot orders show ID` and at the broker's dashboard.",
+    ),
+    "order.filled_qty": BreakKind(
+        "Executions were reported that the broker does not count (a trade bust that was not "
+        "reported), or counted that it does not list.",
+        "Compare `execbot orders show ID` with the broker's activities.",
+    ),
+    "order.duplicate_id": BreakKind(
+        "Two orders at the broker carry one client_order_id.",
+        "Cancel the one that is not wanted; report it to the broker.",
+    ),
+    "position.qty": BreakKind(
+        "A transfer, split, exercise or other booking without an order, or a fill that the broker "
+        "does not list.",
+        "If the broker is right, `execbot reconcile --accept-positions` records an adjustment.",
+    ),
+}
+"""Every kind of break there is; docs/oms.md lists the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileResult:
+    """What reconciliation did and what it could not explain away.
+
+    `adopted_orders` were placed elsewhere, `adopted_positions` were there before; `inferred` are
+    fills concluded from totals that the broker has not listed; `notes` are short sentences.
+    """
+
+    at: datetime
+    breaks: tuple[Break, ...] = ()
+    settled: tuple[OrderRecord, ...] = ()
+    adopted_orders: tuple[OrderRecord, ...] = ()
+    adopted_positions: tuple[PositionDifference, ...] = ()
+    adjusted_positions: tuple[PositionDifference, ...] = ()
+    orders_checked: int = 0
+    positions_checked: int = 0
+    fills_added: int = 0
+    inferred: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
+
+    @property
+    def has_breaks(self) -> bool:
+        return bool(self.breaks)
+
+
+@dataclass(slots=True)
+class _Work:
+    """What is gathered on the way."""
+
+    breaks: list[Break] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    adopted: list[PositionDifference] = field(default_factory=list)
+    adjusted: list[PositionDifference] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, kind: str, subject: str, ours: str, theirs: str, cause: str = "") -> None:
+        known = BREAKS[kind]
+        found = Break(kind, subject, ours, theirs, cause or known.cause, known.hint)
+        if found not in self.breaks:
+            self.breaks.append(found)
+
+
+def reconcile(
+    journal: Journal,
+    client: BrokerClient,
+    now: Callable[[], datetime],
+    *,
+    quiet_seconds: float,
+    sleep: Callable[[float], None] = time.sleep,
+    accept_positions: bool = False,
+    wait: bool = False,
+) -> ReconcileResult:
+    """Bring both sides together. Raises BrokerError when the broker cannot be read."""
+    work = _Work()
+    known_before = {record.client_order_id for record in journal.orders("all")}
+    settlement = _settle(journal, client, now, sleep, quiet_seconds, work, wait=wait)
+    filled = fill_gap(journal, client, now)
+    work.changes.extend(filled.changes)
+    differences, positions, filled = _compare_positions(journal, client, now, sleep, filled, work)
+    _order_breaks(journal, filled, settlement, work)
+    for difference in differences:
+        _resolve(journal, client, difference, positions, now, work, accept=accept_positions)
+    inferred = [item for item in journal.executions() if item.state is FillState.INFERRED]
+    journal.meta_set(RECONCILED_KEY, now())
+    adopted = [
+        change.record
+        for change in work.changes
+        if not change.record.is_ours and change.record.client_order_id not in known_before
+    ]
+    return ReconcileResult(
+        at=now(),
+        breaks=tuple(work.breaks),
+        settled=settlement.settled,
+        adopted_orders=tuple({record.client_order_id: record for record in adopted}.values()),
+        adopted_positions=tuple(work.adopted),
+        adjusted_positions=tuple(work.adjusted),
+        orders_checked=len(filled.orders),
+        positions_checked=len(positions),
+        fills_added=sum(len(change.fills) for change in work.changes),
+        inferred=tuple(item.execution_id for item in inferred),
+        notes=tuple(work.notes),
+        changes=tuple(work.changes),
+    )
+
+
+# --- orders --------------------------------------------------------------------------------
+
+
+def _settle(
+    journal: Journal,
+    client: BrokerClient,
+    now: Callable[[], datetime],
+    sleep: Callable[[float], None],
+    quiet_seconds: float,
+    work: _Work,
+    *,
+    wait: bool,
+) -> recovery.Settlement:
+    settlement = recovery.settle(journal, client, now, quiet_seconds=quiet_seconds)
+    work.changes.extend(settlement.changes)
+    if not (wait and settlement.open):
+        return settlement
+    sleep(quiet_seconds + 0.1)
+    second = recovery.settle(journal, client, now, quiet_seconds=quiet_seconds)
+    work.changes.extend(second.changes)
+    return recovery.Settlement((*settlement.settled, *second.settled), second.open)
+
+
+def _order_breaks(
+    journal: Journal, filled: GapFill, settlement: recovery.Settlement, work: _Work
+) -> None:
+    for record, why in settlement.open:
+        current = journal.order_by_client_id(record.client_order_id) or record
+        if current.status is record.status:
+            work.add("order.in_doubt", record.client_order_id, record.status.value, "?", why)
+    for record in filled.missing:
+        work.add("order.missing", record.client_order_id, record.status.value, "not found")
+    for order in filled.orders:
+        for each in (order, *order.legs):
+            _compare_order(journal, each, work)
+
+
+def _compare_order(journal: Journal, order: Order, work: _Work) -> None:
+    record = journal.order_by_broker_id(order.id)
+    if record is None:
+        return
+    if "~" in record.client_order_id and record.client_order_id.endswith(order.id):
+        work.add("order.duplicate_id", order.client_order_id, "one order", f"also {order.id}")
+    if _younger_here(record, order):
+        return
+    mine, chain = record.order, record.progress.chain_qty
+    if mine.filled_qty > order.filled_qty or (
+        mine.filled_qty < order.filled_qty and mine.filled_qty + chain != order.filled_qty
+    ):
+        work.add(
+            "order.filled_qty",
+            record.client_order_id,
+            text(mine.filled_qty),
+            text(order.filled_qty),
+        )
+    same_end = mine.status is order.status or not (mine.is_terminal or order.is_terminal)
+    if not same_end and order.status is not OrderStatus.UNKNOWN:
+        work.add("order.status", record.client_order_id, mine.status.value, order.status.value)
+
+
+def _younger_here(record: OrderRecord, order: Order) -> bool:
+    """The stream has brought something after this look at REST."""
+    mine, theirs = record.order.updated_at, order.updated_at
+    return mine is not None and theirs is not None and mine > theirs
+
+
+# --- positions -----------------------------------------------------------------------------
+
+
+def _compare_positions(
+    journal: Journal,
+    client: BrokerClient,
+    now: Callable[[], datetime],
+    sleep: Callable[[float], None],
+    filled: GapFill,
+    work: _Work,
+) -> tuple[list[PositionDifference], dict[str, Position], GapFill]:
+    """Differences that two looks in a row show the same: nothing was moving in between."""
+    previous: list[PositionDifference] | None = None
+    for look in range(LOOKS_MAX):
+        positions = {symbol_key(item.symbol): item for item in client.get_positions()}
+        differences = compare(journal.positions(), positions.values())
+        if not differences or differences == previous:
+            break
+        previous = differences
+        if look < LOOKS_MAX - 1:
+            sleep(LOOK_PAUSE_SECONDS)
+            again = fill_gap(journal, client, now)
+            work.changes.extend(again.changes)
+            filled = _merge(filled, again)
+    return differences, positions, filled
+
+
+def _merge(first: GapFill, second: GapFill) -> GapFill:
+    """The later look at each order counts."""
+    orders = {order.id: order for order in (*first.orders, *second.orders)}
+    return GapFill(
+        at=second.at,
+        orders=tuple(orders.values()),
+        missing=second.missing,
+        activities=max(first.activities, second.activities),
+        is_first=first.is_first,
+    )
+
+
+def _resolve(
+    journal: Journal,
+    client: BrokerClient,
+    difference: PositionDifference,
+    positions: dict[str, Position],
+    now: Callable[[], datetime],
+    work: _Work,
+    *,
+    accept: bool,
+) -> None:
+    """Adopt, adjust for a fee, adjust because a person says so, or report the break."""
+    position = positions.get(symbol_key(difference.symbol))
+    ours = journal.position(difference.symbol)
+    if ours is not None and is_crypto_fee(ours, difference.theirs):
+        if _adjust(journal, client, difference, position, "crypto_fee", now):
+            work.notes.append(f"{difference.symbol}: fee of {_gap(difference)} taken in coins")
+        return
+    is_first = journal.meta_get(RECONCILED_KEY) is None
+    unknown_here = not any(
+        item.state is not FillState.ADJUSTMENT
+        for item in journal.executions(symbol=difference.symbol)
+    )
+    if (is_first or unknown_here) and difference.theirs:
+        if _adjust(journal, client, difference, position, "adopted", now):
+            work.adopted.append(difference)
+        return
+    if accept:
+        if _adjust(journal, client, difference, position, "accepted", now):
+            work.adjusted.append(difference)
+        return
+    work.add("position.qty", difference.symbol, text(difference.ours), text(difference.theirs))
+
+
+def _gap(difference: PositionDifference) -> str:
+    return text(abs(difference.theirs - difference.ours))
+
+
+def _adjust(
+    journal: Journal,
+    client: BrokerClient,
+    difference: PositionDifference,
+    position: Position | None,
+    reason: str,
+    now: Callable[[], datetime],
+) -> bool:
+    """Book the difference, unless a fill has changed our side since it was seen."""
+    with recording(journal) as ledger:
+        ours = journal.position(difference.symbol)
+        held = ours.qty if ours is not None else ZERO
+        if held != difference.ours:
+            return False
+        price = position.avg_entry_price if position is not None else None
+        if price is None and ours is not None:
+            price = ours.avg_entry_price
+        ledger.adjust(
+            difference.symbol,
+            difference.theirs - difference.ours,
+            price or Decimal(0),
+            reason=reason,
+            asset_class=position.asset_class if position is not None else _class_of(ours),
+            at=_adjusted_at(journal, client, difference.symbol, reason, now),
+            now=now(),
+        )
+    return True
+
+
+def _class_of(ours: object) -> str:
+    return str(getattr(ours, "asset_class", "us_equity"))
+
+
+def _adjusted_at(
+    journal: Journal,
+    client: BrokerClient,
+    symbol: str,
+    reason: str,
+    now: Callable[[], datetime],
+) -> datetime:
+    """An adopted position was there before the first fill we know; the rest happened by now."""
+    executions = journal.executions(symbol=symbol)
+    if reason == "adopted" and executions:
+        return executions[0].at - timedelta(microseconds=1)
+    return client.get_clock().timestamp or now()

@@ -1,0 +1,99 @@
+"""Settling what was left open: intents whose fate at the broker nobody has recorded.
+
+A process may have died anywhere between writing an intent and recording the broker's answer. Only
+a look-up by client_order_id can tell: found, the order is adopted; absent after a quiet period, it
+is closed as never sent. It is never sent by anybody but the process that was asked to, because the
+price has moved by then. The quiet period is there because a request can still be on its way when
+the first look-up is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from execbot.broker.errors import BrokerError, NotFound
+from execbot.broker.port import BrokerClient
+from execbot.journal.journal import Journal
+from execbot.journal.records import OrderRecord
+from execbot.model.enums import UNSETTLED_STATUSES
+from execbot.oms.changes import Change
+from execbot.oms.ledger import recording
+from execbot.oms.table import Act
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What a round of settling found: `open` are still unknown, each with why."""
+
+    settled: tuple[OrderRecord, ...] = ()
+    open: tuple[tuple[OrderRecord, str], ...] = ()
+    changes: tuple[Change, ...] = ()
+
+
+def settle(
+    journal: Journal, client: BrokerClient, now: Callable[[], datetime], *, quiet_seconds: float
+) -> Settlement:
+    """Look up every unsettled intent once. Costs nothing when there is none."""
+    settled: list[OrderRecord] = []
+    still_open: list[tuple[OrderRecord, str]] = []
+    changes: list[Change] = []
+    for record in journal.unsettled_orders():
+        done, why, new = settle_one(journal, client, record, now, quiet_seconds=quiet_seconds)
+        changes.extend(new)
+        if why:
+            still_open.append((done, why))
+        else:
+            settled.append(done)
+    return Settlement(tuple(settled), tuple(still_open), tuple(changes))
+
+
+def settle_one(
+    journal: Journal,
+    client: BrokerClient,
+    record: OrderRecord,
+    now: Callable[[], datetime],
+    *,
+    quiet_seconds: float,
+) -> tuple[OrderRecord, str, list[Change]]:
+    """Look one intent up. Returns its record, why it is still open ("" when settled), changes."""
+    client_order_id = record.client_order_id
+    last_act = journal.last_act_at(client_order_id)
+    try:
+        order = client.get_order_by_client_id(client_order_id)
+    except NotFound:
+        age = now() - (last_act or record.intent_at or now())
+        if age < timedelta(seconds=quiet_seconds):
+            wait = quiet_seconds - age.total_seconds()
+            return record, f"not at the broker yet; final in {max(wait, 0):.0f} s", []
+        return _close_never_sent(journal, client_order_id, last_act, now())
+    except BrokerError as error:
+        return record, f"the look-up failed: {error.message}", []
+    with recording(journal) as ledger:
+        ledger.snapshot(order, now())
+    return _reread(journal, record), "", ledger.changes
+
+
+def _close_never_sent(
+    journal: Journal, client_order_id: str, last_act: datetime | None, now: datetime
+) -> tuple[OrderRecord, str, list[Change]]:
+    """Close it, unless a process has acted on it since the look-up began."""
+    with recording(journal) as ledger:
+        state = ledger.state(client_order_id)
+        assert state is not None
+        moved_on = state.record.status not in UNSETTLED_STATUSES
+        if not moved_on and journal.last_act_at(client_order_id) != last_act:
+            return state.record, "another process is sending it", []
+        if not moved_on:
+            ledger.act(
+                Act.NEVER_SENT,
+                client_order_id,
+                now,
+                note="absent at the broker after the quiet period: it was never sent",
+            )
+    return _reread(journal, state.record), "", ledger.changes
+
+
+def _reread(journal: Journal, record: OrderRecord) -> OrderRecord:
+    return journal.order_by_client_id(record.client_order_id) or record

@@ -1,0 +1,310 @@
+"""The order room's front door: everything a command, the watch loop or a program asks of it.
+
+    oms = OrderManagementSystem(client, journal)
+    oms.subscribe("order_filled", print)
+    record = oms.submit(OrderRequest("AAPL", Side.BUY, qty=Decimal(10)))
+
+Each call reads and writes the journal in transactions of its own; nothing is kept in memory, so
+any number of processes may work on one account.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from execbot.broker.port import BrokerClient
+from execbot.config.schema import OrderManagementSettings
+from execbot.journal.journal import Journal
+from execbot.journal.records import OrderRecord, Origin
+from execbot.model.enums import EventSource
+from execbot.model.order import Order, OrderRequest
+from execbot.oms import intake, recovery
+from execbot.oms.changes import Change, Subscribers
+from execbot.oms.ledger import recording
+from execbot.oms.pipeline import Gate, SubmitPipeline, SubmitTimes, new_client_order_id
+from execbot.oms.table import Act
+
+if TYPE_CHECKING:
+    from execbot.broker.port import ReplaceRequest, TradeUpdate
+    from execbot.oms.cancel import CancelAllResult
+    from execbot.oms.close import CloseResult
+    from execbot.oms.gaps import GapFill
+    from execbot.oms.reconcile import ReconcileResult
+
+
+class OrderManagementSystem:
+    """Orders of one account: submit, follow, change, cancel, close, reconcile.
+
+    `now` and `sleep` are injected for tests and simulations. Methods raise BrokerError,
+    OmsError and JournalError as documented on each.
+    """
+
+    def __init__(
+        self,
+        client: BrokerClient,
+        journal: Journal,
+        *,
+        settings: OrderManagementSettings | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        sleep: Callable[[float], None] = time.sleep,
+        new_id: Callable[[datetime], str] = new_client_order_id,
+        on_step: Callable[[str], None] = lambda step: None,
+    ) -> None:
+        self.client = client
+        self.journal = journal
+        self.settings = settings or OrderManagementSettings()
+        self.now = now
+        self.sleep = sleep
+        self.new_id = new_id
+        self._subscribers = Subscribers()
+        self._pipeline = SubmitPipeline(
+            client,
+            journal,
+            times=times_of(self.settings),
+            now=now,
+            sleep=sleep,
+            new_id=new_id,
+            on_step=on_step,
+            publish=self.publish,
+        )
+
+    # --- orders ----------------------------------------------------------------------------
+
+    def submit(
+        self,
+        request: OrderRequest,
+        *,
+        gate: Gate | None = None,
+        origin: str = Origin.SUBMIT,
+        arrival_price: Decimal | None = None,
+        signal_id: str | None = None,
+        plan_id: str | None = None,
+        role: str | None = None,
+    ) -> OrderRecord:
+        """Send one order exactly once; see `SubmitPipeline.submit` for what it raises."""
+        return self._pipeline.submit(
+            request,
+            gate=gate,
+            origin=origin,
+            arrival_price=arrival_price,
+            signal_id=signal_id,
+            plan_id=plan_id,
+            role=role,
+        )
+
+    def queue(
+        self,
+        request: OrderRequest,
+        *,
+        origin: str = Origin.QUEUE,
+        note: str | None = None,
+        **facts: Any,
+    ) -> OrderRecord:
+        """Keep an order for the open. `release` sends it, `cancel` takes it back."""
+        from execbot.oms.pipeline import wording
+
+        if not request.client_order_id:
+            request = replace(request, client_order_id=self.new_id(self.now()))
+        details = wording(request, {"origin": str(origin), "note": note, **facts})
+        with recording(self.journal) as ledger:
+            ledger.act(Act.QUEUE, request.client_order_id, self.now(), **details)
+        self.publish(ledger.changes)
+        return self.record(request.client_order_id)
+
+    def release(self, request: OrderRequest, *, gate: Gate | None = None) -> OrderRecord:
+        """Send a queued order, sized and checked afresh as `request` says it now."""
+        return self._pipeline.release(request, gate=gate)
+
+    def lapse(self, client_order_id: str, *, reason: str) -> OrderRecord:
+        """Close a queued order that waited too long."""
+        return self._act(Act.LAPSE, client_order_id, note=reason)
+
+    def abandon(self, client_order_id: str, *, reason: str) -> OrderRecord:
+        """Give an order up by hand; should the broker report it again, it is reopened."""
+        return self._act(Act.ABANDON, client_order_id, note=reason)
+
+    def annotate(self, client_order_id: str, **facts: Any) -> OrderRecord:
+        """Set plan_id, role, note, alarm, strategy_id, reason or arrival_price; "" clears."""
+        return self._act(Act.ANNOTATE, client_order_id, **facts)
+
+    def record(self, identifier: str) -> OrderRecord:
+        """The order by client or broker id. Raises UnknownOrder."""
+        from execbot.oms.errors import UnknownOrder
+
+        found = self.journal.find_order(identifier)
+        if found is None:
+            raise UnknownOrder(f"there is no order {identifier}")
+        return found
+
+    def refresh(self, identifier: str) -> OrderRecord:
+        """Read the order from the broker, take it in, and return its record.
+
+        An order that the journal does not know is adopted. Raises UnknownOrder, BrokerError.
+        """
+        from execbot.oms.cancel import refresh
+
+        record, changes = refresh(self.journal, self.client, identifier, self.now)
+        self.publish(changes)
+        return record
+
+    def cancel(self, identifier: str, *, wait_seconds: float = 0.0) -> OrderRecord:
+        """Ask for a cancel; with `wait_seconds`, poll until the order has ended.
+
+        Returns the record as it then is: an order that ended in another way (filled) is returned,
+        not raised. A queued order is taken back. Raises UnknownOrder, InDoubt, BrokerError.
+        """
+        from execbot.oms.cancel import Canceler
+
+        canceler = Canceler(self)
+        return canceler.cancel(identifier, wait_seconds=wait_seconds)
+
+    def cancel_all(
+        self,
+        *,
+        symbol: str | None = None,
+        entries_only: bool = False,
+        mine_only: bool = False,
+        wait_seconds: float = 10.0,
+    ) -> CancelAllResult:
+        """Cancel every open order of the account, wait for each to end, say what is unprotected."""
+        from execbot.oms.cancel import Canceler
+
+        return Canceler(self).cancel_all(
+            symbol=symbol,
+            entries_only=entries_only,
+            mine_only=mine_only,
+            wait_seconds=wait_seconds,
+        )
+
+    def replace(self, identifier: str, request: ReplaceRequest) -> OrderRecord:
+        """Change price or quantity; returns the record of the new order that takes its place."""
+        from execbot.oms.replace import replace_order
+
+        return replace_order(self, identifier, request)
+
+    def close(
+        self,
+        symbol: str,
+        *,
+        qty: Decimal | None = None,
+        percentage: Decimal | None = None,
+        client_order_id: str = "",
+        gate: Gate | None = None,
+        reason: str | None = None,
+        wait_seconds: float = 15.0,
+    ) -> CloseResult:
+        """Close a position or part of it at market, lifting the exits that hold its shares.
+
+        Raises NotPossible (no position), CloseFailed (exits were lifted, the close was refused:
+        its `result` says what is unprotected), Refused, InDoubt, BrokerError.
+        """
+        from execbot.oms.close import Closer
+
+        return Closer(self, wait_seconds).close(
+            symbol,
+            qty=qty,
+            percentage=percentage,
+            client_order_id=client_order_id,
+            gate=gate,
+            reason=reason,
+        )
+
+    # --- what the broker reports -----------------------------------------------------------
+
+    def apply_update(
+        self, update: TradeUpdate, *, source: EventSource = EventSource.STREAM
+    ) -> list[Change]:
+        """Take in one stream frame; durable when this returns."""
+        return self.apply_batch([update], source=source)
+
+    def apply_batch(
+        self, updates: Iterable[TradeUpdate], *, source: EventSource = EventSource.STREAM
+    ) -> list[Change]:
+        """Take in stream frames in one durable transaction."""
+        changes = intake.apply_batch(self.journal, updates, self.now(), source=source)
+        self.publish(changes)
+        return changes
+
+    def apply_snapshot(
+        self, order: Order, *, source: EventSource = EventSource.REST
+    ) -> list[Change]:
+        """Take in an order as REST showed it."""
+        changes = intake.apply_snapshot(self.journal, order, self.now(), source=source)
+        self.publish(changes)
+        return changes
+
+    def gap_fill(self) -> GapFill:
+        """Read from REST what happened since the last look: after every (re)connect."""
+        from execbot.oms.gaps import fill_gap
+
+        filled = fill_gap(self.journal, self.client, self.now)
+        self.publish(filled.changes)
+        return filled
+
+    def settle(self) -> recovery.Settlement:
+        """Look up every intent whose fate is unknown; no request when there is none."""
+        found = recovery.settle(
+            self.journal,
+            self.client,
+            self.now,
+            quiet_seconds=float(self.settings.settle_quiet_seconds),
+        )
+        self.publish(found.changes)
+        return found
+
+    def reconcile(self, *, accept_positions: bool = False, wait: bool = False) -> ReconcileResult:
+        """Bring journal and broker together and explain every difference. Writes nothing there.
+
+        `wait` waits out the quiet period of intents in doubt. `accept_positions` takes the
+        broker's quantities where they differ, as recorded adjustments.
+        """
+        from execbot.oms.reconcile import reconcile
+
+        result = reconcile(
+            self.journal,
+            self.client,
+            self.now,
+            quiet_seconds=float(self.settings.settle_quiet_seconds),
+            sleep=self.sleep,
+            accept_positions=accept_positions,
+            wait=wait,
+        )
+        self.publish(result.changes)
+        return result
+
+    # --- events ----------------------------------------------------------------------------
+
+    def subscribe(self, name: str, callback: Callable[[Change], None]) -> Callable[[], None]:
+        """Call back on `order_submitted`, `order_failed`, `order_canceled`,
+        `order_status_updated` or `order_filled`; returns a function that unsubscribes."""
+        return self._subscribers.subscribe(name, callback)
+
+    def publish(self, changes: Iterable[Change]) -> None:
+        """Tell subscribers of changes that are committed."""
+        self._subscribers.publish(changes)
+
+    def _act(self, act: Act, identifier: str, **details: Any) -> OrderRecord:
+        """Record an act that must be possible now. Raises NotPossible."""
+        from execbot.oms.errors import NotPossible
+
+        known = self.record(identifier)
+        with recording(self.journal) as ledger:
+            applied = ledger.act(act, known.client_order_id, self.now(), **details)
+        self.publish(ledger.changes)
+        if applied.contradiction:
+            raise NotPossible(applied.contradiction, record=known)
+        return self.record(known.client_order_id)
+
+
+def times_of(settings: OrderManagementSettings) -> SubmitTimes:
+    return SubmitTimes(
+        attempts=settings.retry_attempts,
+        retry_delay_seconds=float(settings.retry_delay_seconds),
+        total_seconds=float(settings.timeout_seconds),
+        quiet_seconds=float(settings.settle_quiet_seconds),
+    )
