@@ -163,10 +163,15 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(function)
     def run(**given: Any) -> None:
-        path: str = given.pop("ctx").command_path
-        json, mode, config, no_color, debug = (given.pop(name) for name, _, _ in _COMMON)
-        style = Style.of(json=json, no_color=no_color, debug=debug)
-        function(Cli(path.partition(" ")[2], style, mode, config), **given)
+        ctx = given.pop("ctx")
+        if ctx.invoked_subcommand is not None:
+            return  # `orders show`: the group's own function is not wanted
+        above = ctx.parent.params if ctx.parent is not None else {}
+        # Options of the group count for its commands too: `orders --json show ID`.
+        common = [given.pop(name) or above.get(name) for name, _, _ in _COMMON]
+        json, mode, config, no_color, debug = common
+        style = Style.of(json=bool(json), no_color=bool(no_color), debug=bool(debug))
+        function(Cli(ctx.command_path.partition(" ")[2], style, mode, config), **given)
 
     own = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
     parameters = [*own, *added, context]

@@ -1,0 +1,148 @@
+"""`execbot orders`: list orders, show one with its whole history, give one up by hand."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from execbot.broker.errors import BrokerError
+from execbot.cli.command import Cli, command
+from execbot.cli.context import Context
+from execbot.cli.errors import usage
+from execbot.cli.freshen import freshen
+from execbot.cli.order_flags import read_symbol
+from execbot.cli.views import (
+    audit_json,
+    event_json,
+    fill_json,
+    history_table,
+    orders_table,
+    record_json,
+    sentence,
+)
+from execbot.cli.when import read_time
+from execbot.journal.journal import Which
+from execbot.journal.records import OrderRecord
+from execbot.report.daily import Day
+
+app = typer.Typer(help="List orders, or show one with its whole history.")
+
+
+class Status(StrEnum):
+    OPEN = "open"
+    CLOSED = "closed"
+    ALL = "all"
+
+
+@app.callback(invoke_without_command=True)
+@command
+def orders(
+    cli: Cli,
+    status: Annotated[
+        Status | None, typer.Option(help="Default: open orders, and today's.")
+    ] = None,
+    symbol: Annotated[str | None, typer.Option(help="Only this symbol.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="2026-11-20, 2026-11-20 15:30, 2h, 3d.", metavar="TIME")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="At most this many, newest first.")] = None,
+) -> None:
+    """List orders, newest first; `orders show ID` for one with its whole history.
+
+    \b
+    Examples:
+      execbot orders
+      execbot orders --status all --since 3d --symbol AAPL
+      execbot orders show 61e69015-8549-4bfd-b9c3-01e75843f47d
+    """
+    if limit is not None and limit < 1:
+        raise usage(f"--limit was {limit}", hint="It must be at least 1.")
+    wanted = None if symbol is None else read_symbol(symbol)
+    with cli.open() as desk:
+        after = None if since is None else read_time("--since", since, desk.now())
+        warnings = freshen(desk)
+        which: Which = status.value if status else "all"
+        found = desk.journal.orders(which, symbol=wanted, since=after, legs=False)
+        if status is None and after is None:
+            today = Day.at(desk.now())
+            found = [r for r in found if r.order.is_open or _is_of(r, today)]
+        found = found[:limit]
+        cli.show([record_json(r) for r in found], orders_table(found), warnings=warnings)
+
+
+def _is_of(record: OrderRecord, day: Day) -> bool:
+    order = record.order
+    return any(
+        day.holds(moment)
+        for moment in (record.intent_at, order.submitted_at, order.filled_at, order.canceled_at)
+    )
+
+
+@app.command()
+@command
+def show(
+    cli: Cli,
+    id_: Annotated[str, typer.Argument(metavar="ID", help="The broker's id or your own.")],
+) -> None:
+    """One order with everything that happened to it and every decision about it.
+
+    \b
+    Examples:
+      execbot orders show my-own-id
+      execbot orders show 61e69015-8549-4bfd-b9c3-01e75843f47d --json
+    """
+    with cli.open() as desk:
+        record, warnings = _current(desk, id_)
+        events = desk.journal.events_of(record.client_order_id)
+        audit = desk.journal.audit_of(record.client_order_id)
+        fills = [e.as_fill() for e in desk.journal.executions_of(record.client_order_id)]
+        data = {
+            **record_json(record),
+            "history": [event_json(event) for event in events],
+            "decisions": [audit_json(row) for row in audit],
+            "fills": [fill_json(fill) for fill in fills],
+        }
+        cli.show(
+            data,
+            sentence(record),
+            *([f"Note: {record.note}"] if record.note else []),
+            *([f"ALARM: {record.alarm}"] if record.alarm else []),
+            history_table(events, audit),
+            warnings=warnings,
+        )
+
+
+def _current(desk: Context, identifier: str) -> tuple[OrderRecord, list[str]]:
+    """The order as the broker has it now; as last recorded where the broker is away."""
+    known = desk.journal.find_order(identifier)
+    if known is not None and known.order.is_terminal:
+        return known, []
+    try:
+        return desk.oms.refresh(identifier), []
+    except BrokerError as error:
+        if known is None or error.kind.startswith("auth."):
+            raise
+        return known, [f"Shown as last recorded: {error.message.lower()}."]
+
+
+@app.command()
+@command
+def abandon(
+    cli: Cli,
+    id_: Annotated[str, typer.Argument(metavar="ID", help="The broker's id or your own.")],
+    reason: Annotated[str, typer.Option(help="Why; kept in the journal.")] = "by hand",
+) -> None:
+    """Give an order in doubt up by hand: it is closed here as never sent.
+
+    Only for an order that the broker surely does not have. Should it turn up all the same, it is
+    taken up again.
+
+    \b
+    Examples:
+      execbot orders abandon my-own-id --reason "asked Alpaca, not there"
+    """
+    with cli.open() as desk:
+        record = desk.oms.abandon(id_, reason=reason)
+        cli.show(record_json(record), sentence(record))

@@ -1,0 +1,123 @@
+"""`execbot positions`: what is held, what it is worth, and what protects it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from execbot.cli.command import Cli, command
+from execbot.cli.context import Context
+from execbot.cli.freshen import freshen
+from execbot.cli.order_flags import read_symbol
+from execbot.cli.output import Table
+from execbot.model.numbers import maybe_text, text
+from execbot.oms.positions import symbol_key
+from execbot.report.holdings import Holding, holdings
+
+
+@command
+def positions(
+    cli: Cli,
+    symbol: Annotated[str | None, typer.Option(help="Only this symbol.")] = None,
+) -> None:
+    """Open positions with profit, stop and targets.
+
+    \b
+    Examples:
+      execbot positions
+      execbot positions --symbol AAPL --json
+    """
+    wanted = None if symbol is None else symbol_key(read_symbol(symbol))
+    with cli.open() as desk:
+        warnings = freshen(desk)
+        held = [
+            item
+            for item in read_holdings(desk)
+            if wanted is None or symbol_key(item.position.symbol) == wanted
+        ]
+        cli.show([holding_json(item) for item in held], _table(held), warnings=warnings)
+
+
+def read_holdings(desk: Context) -> list[Holding]:
+    """Positions of the account, whoever opened them. Raises BrokerError."""
+    from execbot.broker.port import OrderQuery
+
+    held = desk.client.get_positions()
+    open_orders = desk.client.list_orders(OrderQuery(status="open")) if held else []
+    records = {symbol_key(record.symbol): record for record in desk.journal.positions()}
+    return holdings(held, open_orders, records, desk.now())
+
+
+def holding_json(item: Holding) -> dict[str, Any]:
+    position = item.position
+    return {
+        "symbol": position.symbol,
+        "side": position.side,
+        "qty": position.qty,
+        "avg_entry_price": position.avg_entry_price,
+        "current_price": position.current_price,
+        "market_value": position.market_value,
+        "unrealized_pl": position.unrealized_pl,
+        "state": item.state,
+        "stop": item.stop,
+        "targets": item.targets,
+        "age_seconds": item.age_seconds,
+        "qty_available": position.qty_available,
+        "asset_class": position.asset_class,
+        "cost_basis": position.cost_basis,
+        "unrealized_plpc": position.unrealized_plpc,
+        "realized_pl": item.realized_pl,
+        "protected_qty": item.stop_qty,
+    }
+
+
+def _table(held: list[Holding]) -> Table:
+    rows = [
+        (
+            item.position.symbol,
+            item.position.side.value,
+            text(item.position.qty),
+            maybe_text(item.position.avg_entry_price),
+            maybe_text(item.position.current_price),
+            maybe_text(item.position.market_value),
+            maybe_text(item.position.unrealized_pl),
+            item.state.value,
+            maybe_text(item.stop),
+            " ".join(text(target) for target in item.targets),
+            _age(item.age_seconds),
+        )
+        for item in held
+    ]
+    return Table(
+        (
+            "symbol",
+            "side",
+            "qty",
+            "avg price",
+            "price",
+            "value",
+            "unrealized",
+            "state",
+            "stop",
+            "targets",
+            "age",
+        ),
+        rows,
+        numeric=frozenset({"qty", "avg price", "price", "value", "unrealized", "stop", "age"}),
+        empty="No open positions.",
+    )
+
+
+def _age(seconds: int | None) -> str | None:
+    """`45s`, `12m`, `3h05m`, `2d04h`."""
+    if seconds is None:
+        return None
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if seconds < 60:
+        return f"{seconds}s"
+    if hours < 1:
+        return f"{minutes}m"
+    if days < 1:
+        return f"{hours}h{minutes % 60:02d}m"
+    return f"{days}d{hours % 24:02d}h"
