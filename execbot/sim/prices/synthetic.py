@@ -405,13 +405,23 @@ class SyntheticPrices:
         second = market.first_crossing(first, last, condition)
         return None if second is None else market.tick(second)
 
+    def _seconds(self, market: Market, start: Ns, end: Ns) -> range:
+        """The seconds of the ticks in `[start, end]`."""
+        step = market.tick_seconds
+        return range(-(-start // (step * SECOND)) * step, end // SECOND + 1, step)
+
     def trades(self, symbol: str, start: Ns, end: Ns) -> Iterator[Trade]:
-        for tick in self.ticks(symbol, start - 1, end):
-            yield tick.last
+        market = self._market(symbol)
+        if market is not None:
+            for second in self._seconds(market, start, end):
+                yield market.trade(second, market.at(second)[2])
 
     def quotes(self, symbol: str, start: Ns, end: Ns) -> Iterator[Quote]:
-        for tick in self.ticks(symbol, start - 1, end):
-            yield tick.quote
+        market = self._market(symbol)
+        if market is not None:
+            for second in self._seconds(market, start, end):
+                bid, ask, _ = market.at(second)
+                yield market.quote(second, bid, ask)
 
     def bar(self, symbol: str, start: Ns, end: Ns) -> Bar | None:
         """All prints of `[start, end)` as one bar, or None when there was none."""
