@@ -102,7 +102,9 @@ def learned(memory: Memory, action: BrokerAction, outcome: Outcome, now: datetim
 
 def lesson_of(kind: str) -> Lesson | None:
     """None: a refusal whose meaning is not listed."""
-    if kind.startswith(("network.", "broker.unavailable", "broker.server", "broker.gateway")):
+    if kind.startswith(
+        ("in_doubt", "journal", "network.", "broker.unavailable", "broker.server", "broker.gateway")
+    ):
         return Lesson.BACK_OFF
     return LESSONS.get(kind)
 
@@ -111,7 +113,8 @@ def _pause(lesson: Lesson | None, failures: int, outcome: Outcome) -> timedelta:
     if outcome.retry_after_seconds is not None:
         return timedelta(seconds=outcome.retry_after_seconds)
     base = SOON if lesson is Lesson.SOON else BACK_OFF
-    return min(base * 2 ** min(failures - 1, 5), RETRY_MAX)
+    pause: timedelta = base * (2 ** min(failures - 1, 5))
+    return min(pause, RETRY_MAX)
 
 
 def _after_refused_submit(

@@ -1,0 +1,87 @@
+"""Exit plans in the journal: read, write as the next version, change from any process.
+
+Two processes may change one plan at the same time; the first to write a version wins, and the
+other one reads it and decides again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from execbot.exits.plan import ExitPlan, PlanStatus
+from execbot.exits.plan_json import from_data, to_data
+from execbot.journal.journal import Journal
+
+CHANGE_ATTEMPTS = 5
+
+OPEN = (PlanStatus.PENDING, PlanStatus.ACTIVE, PlanStatus.SUSPENDED)
+
+
+def save_plan(journal: Journal, plan: ExitPlan) -> bool:
+    """Write this version; False when another process has written it first."""
+    return journal.save_plan(
+        plan.plan_id,
+        plan.symbol,
+        plan.status.value,
+        to_data(plan),
+        plan.updated_at,
+        version=plan.version,
+    )
+
+
+def open_plans(journal: Journal) -> list[ExitPlan]:
+    """Every plan that is not closed, oldest first."""
+    found = []
+    for status in OPEN:
+        found.extend(from_data(record.body) for record in journal.plans(status=status.value))
+    return sorted(found, key=lambda plan: (plan.created_at, plan.plan_id))
+
+
+def plan_of(journal: Journal, symbol: str) -> ExitPlan | None:
+    """The open plan of a symbol, the newest if there are several."""
+    plans = [from_data(r.body) for r in journal.plans(symbol=symbol) if r.status in OPEN]
+    return max(plans, key=lambda plan: plan.created_at, default=None)
+
+
+def plan_by_id(journal: Journal, plan_id: str) -> ExitPlan | None:
+    record = journal.plan(plan_id)
+    return from_data(record.body) if record is not None else None
+
+
+def change_plan(
+    journal: Journal, plan_id: str, change: Callable[[ExitPlan], ExitPlan]
+) -> ExitPlan | None:
+    """Apply `change` to the version in force and write the result; None for an unknown plan.
+
+    `change` returns its argument to leave the plan alone; it may be called again when another
+    process was faster. What it raises goes through.
+    """
+    plan: ExitPlan | None = None
+    for _ in range(CHANGE_ATTEMPTS):
+        plan = plan_by_id(journal, plan_id)
+        if plan is None:
+            return None
+        changed = change(plan)
+        if changed == plan or save_plan(journal, changed):
+            return changed
+    return plan
+
+
+def suspend_plans(
+    journal: Journal, now: datetime, reason: str, symbol: str | None = None
+) -> list[str]:
+    """The trader takes the exits away: nothing is put back before `protect`. Call it BEFORE the
+    cancels are sent, or a running `watch` puts them back. Returns the symbols concerned."""
+
+    def suspended(plan: ExitPlan) -> ExitPlan:
+        if plan.status is PlanStatus.CLOSED:
+            return plan
+        return plan.changed(now, status=PlanStatus.SUSPENDED, exit=None, lift=None, note=reason)
+
+    touched = []
+    for plan in open_plans(journal):
+        if symbol is None or plan.symbol == symbol:
+            change_plan(journal, plan.plan_id, suspended)
+            touched.append(plan.symbol)
+    return touched

@@ -1,0 +1,1 @@
+"""The foreground loop: events in, decisions out, actions done."""

@@ -1,0 +1,538 @@
+"""The decision core of `watch`: inputs in, jobs out, no clock, network, database or thread inside.
+
+It keeps what is known of each symbol in memory and asks the exit rules about every symbol that
+something happened to. One symbol has at most one set of actions under way; whatever happens
+meanwhile is looked at when their result is in. So a decision always sees the effect of the one
+before it, and no order is sent twice for the same need.
+
+Everything durable is in the journal and at the broker: a core that starts empty, fed with both,
+comes to the same decisions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from execbot.config.schema import TradingSettings
+from execbot.exits.actions import (
+    Alarm,
+    Cancel,
+    Priority,
+    SavePlan,
+    WaitFor,
+)
+from execbot.exits.failures import learned, stepped_down
+from execbot.exits.plan import ExitPlan, PlanStatus
+from execbot.exits.protection import decide
+from execbot.exits.splits import rescaled, split_ratio
+from execbot.exits.trailing import follow
+from execbot.exits.view import Decision, Limits
+from execbot.journal.records import OrderRecord, PositionRecord, Role
+from execbot.market.sessions import MarketNow, Session
+from execbot.model.enums import OrderStatus, TimeInForce
+from execbot.model.numbers import ZERO, text
+from execbot.watch import inputs
+from execbot.watch.entries import EntryClocks
+from execbot.watch.jobs import AccountJob, Job, JobName, Note, Save, SymbolJob
+from execbot.watch.notes import action_notes, alarm, guard_note, order_notes, rejected_text
+from execbot.watch.symbols import SymbolState, is_entry, without_memory
+
+Hours = Callable[[datetime], MarketNow]
+
+FULL_READ_SECONDS = 30
+"""How often everything open is read from REST although the stream is up: it may have gone mute."""
+
+CLOSE_LEAD_SECONDS = 10
+"""Day orders are canceled this long before the close, so that the cancels still get through."""
+
+TAKEN_AWAY_MAX = 2
+"""Protection that somebody else cancels this often in a row is not put back: it is their will."""
+
+TAKEN_AWAY_WINDOW = timedelta(minutes=5)
+HANDS_OFF = timedelta(seconds=20)
+"""How long a symbol is left alone when another process has asked for a cancel of its exits: it
+is closing or changing the position and needs the shares."""
+
+OUR_CANCELS_MAX = 5000
+
+
+@dataclass
+class Core:
+    """See the module. `hours` answers for equities; crypto never closes."""
+
+    settings: TradingSettings
+    hours: Hours
+    symbols: dict[str, SymbolState] = field(default_factory=dict)
+    stream_up_at: datetime | None = None
+    stream_down_at: datetime | None = None
+    is_stream_alarmed: bool = False
+    busy: set[str] = field(default_factory=set)
+    our_cancels: dict[str, None] = field(default_factory=dict)
+    """Cancels that we asked for, the newest last; kept for a while, because reports come late."""
+    guarded_at: datetime | None = None
+    polled_at: datetime | None = None
+    read_at: datetime | None = None
+    session: Session | None = None
+    closing_done: str = ""
+    seq: int = 0
+
+    def __post_init__(self) -> None:
+        self.limits = Limits.of(self.settings)
+        timeout = timedelta(seconds=float(self.settings.order_management.timeout_seconds))
+        self.clocks = EntryClocks(timeout)
+        hours = self.settings.market_hours
+        allowed = {
+            Session.PRE: hours.trade_premarket,
+            Session.AFTER: hours.trade_afterhours,
+            Session.OVERNIGHT: hours.trade_overnight,
+        }
+        self.extended = frozenset(session for session, yes in allowed.items() if yes)
+
+    # --- the one door ----------------------------------------------------------------------
+
+    def handle(self, item: inputs.Input, now: datetime) -> list[Job]:
+        """Take one input in and say what must be done now."""
+        jobs: list[Job] = []
+        match item:
+            case inputs.Orders():
+                jobs += self._orders(item, now)
+            case inputs.Plans():
+                self._plans(item.plans)
+            case inputs.BrokerPositions():
+                jobs += self._broker_positions(item, now)
+            case inputs.Price():
+                jobs += self._price(item, now)
+            case inputs.Halts():
+                jobs += self._halts(item.symbols)
+            case inputs.AssetKnown():
+                state = self._state(item.symbol)
+                state.is_crypto, state.tick, state.is_dirty = item.is_crypto, item.tick, True
+            case inputs.StreamUp():
+                jobs += self._stream_up(item)
+            case inputs.StreamDown():
+                jobs += self._stream_down(item)
+            case inputs.Done():
+                jobs += self._done(item, now)
+            case inputs.JobDone():
+                self.busy.discard(item.name)
+            case inputs.Tick():
+                jobs += self._tick(now)
+        return jobs + self._decide_dirty(now)
+
+    def _state(self, symbol: str) -> SymbolState:
+        return self.symbols.setdefault(symbol, SymbolState(symbol))
+
+    # --- orders, positions, plans ----------------------------------------------------------
+
+    def _orders(self, item: inputs.Orders, now: datetime) -> list[Job]:
+        notes: list[Job] = []
+        for record in item.records:
+            state = self._state(record.symbol)
+            before = state.put(record)
+            notes.extend(order_notes(before, record))
+            if before is None or before.status is not record.status:
+                notes.extend(self._status_changed(state, before, record, now))
+        for position in item.positions:
+            notes.extend(self._position(position, now))
+        for act in item.acts:
+            record_of = self._find(act.client_order_id)
+            if act.kind == "cancel_requested" and record_of is not None:
+                self._cancel_by_others(record_of, now)
+        return notes
+
+    def _find(self, client_order_id: str) -> OrderRecord | None:
+        for state in self.symbols.values():
+            if client_order_id in state.orders:
+                return state.orders[client_order_id]
+        return None
+
+    def _position(self, position: PositionRecord, now: datetime) -> list[Job]:
+        state = self._state(position.symbol)
+        old = state.qty
+        state.avg_entry_price = position.avg_entry_price
+        state.realized_pl, state.opened_at = position.realized_pl, position.opened_at
+        state.is_crypto = state.is_crypto or position.asset_class == "crypto"
+        if old == position.qty:
+            return []
+        state.qty, state.changed_at, state.is_dirty = position.qty, now, True
+        if state.qty != 0:
+            state.memory = replace(state.memory, reshapes=0)
+        data = {"symbol": state.symbol, "qty": text(state.qty), "was": text(old)}
+        return [Note("position", f"{state.symbol} position {text(old)} -> {text(state.qty)}", data)]
+
+    def _status_changed(
+        self,
+        state: SymbolState,
+        before: OrderRecord | None,
+        record: OrderRecord,
+        now: datetime,
+    ) -> list[Job]:
+        """An exit of ours was refused late, or somebody else took it away."""
+        if record.role not in (Role.STOP, Role.TARGET) or before is None:
+            return []
+        if record.status is OrderStatus.REJECTED and before.status is not OrderStatus.PENDING:
+            state.memory = stepped_down(state.memory, now)
+            return [alarm("exit_rejected", state.symbol, rejected_text(record))]
+        gone = record.status is OrderStatus.CANCELED
+        if not gone or record.client_order_id in self.our_cancels or state.qty == 0:
+            return []
+        return self._taken_away(state, record, now)
+
+    def _taken_away(self, state: SymbolState, record: OrderRecord, now: datetime) -> list[Job]:
+        """A stop was canceled, not by us. Put back once or twice, then taken as a wish."""
+        partner_ended = any(
+            other.parent_id in (record.parent_id, record.client_order_id)
+            and other.status in (OrderStatus.FILLED, OrderStatus.REPLACED)
+            for other in state.orders.values()
+            if other.parent_id is not None
+        )
+        parent = state.orders.get(record.parent_id or "")
+        if partner_ended or (parent is not None and parent.status is OrderStatus.FILLED):
+            return []
+        if any(name in self.our_cancels for name in (record.parent_id or "",)):
+            return []
+        recent = state.taken_at is not None and now - state.taken_at < TAKEN_AWAY_WINDOW
+        state.taken_away = state.taken_away + 1 if recent else 1
+        state.taken_at = now
+        if state.taken_away < TAKEN_AWAY_MAX or state.plan is None:
+            return []
+        return self._suspend(state, "its exits were canceled again and again elsewhere", now)
+
+    def _suspend(self, state: SymbolState, why: str, now: datetime) -> list[Job]:
+        plan = state.plan
+        if plan is None or plan.status is not PlanStatus.ACTIVE:
+            return []
+        suspended = plan.changed(now, status=PlanStatus.SUSPENDED, exit=None, note=why)
+        state.plan, state.is_dirty = suspended, True
+        told = alarm(
+            "protection_suspended",
+            state.symbol,
+            f"{state.symbol} is not protected: {why}; `execbot protect {state.symbol}` resumes",
+            critical=True,
+        )
+        return [Save(SavePlan(suspended, why)), told]
+
+    def _cancel_by_others(self, record: OrderRecord, now: datetime) -> None:
+        """Another process has asked for a cancel of an exit: it needs the shares, do not race."""
+        if record.client_order_id in self.our_cancels or record.role == Role.ENTRY:
+            return
+        state = self._state(record.symbol)
+        state.hands_off_until = now + HANDS_OFF
+        state.is_dirty = True
+
+    def _plans(self, plans: Iterable[ExitPlan]) -> None:
+        for plan in plans:
+            state = self._state(plan.symbol)
+            known = state.plan
+            if known is not None and known.plan_id == plan.plan_id:
+                if plan.version <= known.version:
+                    continue
+                without_memory(state)
+            elif known is not None and known.status is not PlanStatus.CLOSED:
+                older = plan.created_at <= known.created_at
+                if older or plan.status is PlanStatus.CLOSED:
+                    continue
+            state.plan, state.is_dirty = plan, True
+            state.taken_away = 0
+
+    # --- the broker's word -----------------------------------------------------------------
+
+    def _broker_positions(self, item: inputs.BrokerPositions, now: datetime) -> list[Job]:
+        jobs: list[Job] = []
+        told = {position.symbol: position for position in item.positions}
+        for key in list(told):
+            if "/" not in key and key not in self.symbols:
+                pair = next((s for s in self.symbols if s.replace("/", "") == key), None)
+                if pair is not None:
+                    told[pair] = told.pop(key)
+        for symbol in {*told, *self.symbols}:
+            position = told.get(symbol)
+            state = self._state(symbol)
+            old = (state.broker_qty, state.broker_avg)
+            state.broker_qty = position.qty if position is not None else ZERO
+            state.broker_avg = position.avg_entry_price if position is not None else None
+            state.broker_available = position.qty_available if position is not None else ZERO
+            state.broker_asked_at = item.asked_at
+            if position is not None and position.current_price and state.last is None:
+                state.last = position.current_price
+            if old[0] != state.broker_qty or state.coverage.uncovered > 0 or state.plan:
+                state.is_dirty = True
+            jobs += self._compare(state, item.asked_at, now)
+        return jobs
+
+    def _compare(self, state: SymbolState, asked_at: datetime, now: datetime) -> list[Job]:
+        """The broker's quantity differs from the journal's although nothing is on its way."""
+        if state.broker_qty == state.qty or state.broker_qty is None:
+            return []
+        if state.changed_at is not None and asked_at - state.changed_at < timedelta(seconds=2):
+            return []
+        split = split_ratio(state.qty, state.avg_entry_price, state.broker_qty, state.broker_avg)
+        if split is not None and state.plan is not None:
+            plan = rescaled(state.plan, split, now)
+            if state.plan.note != plan.note:
+                state.plan, state.qty, state.is_dirty = plan, state.broker_qty, True
+                state.avg_entry_price = state.broker_avg
+                note = f"{state.symbol} was split: {plan.note}; levels rescaled"
+                return [Save(SavePlan(plan, "split")), alarm("split", state.symbol, note)]
+        return self._account_job(JobName.GAP_FILL, f"{state.symbol} differs from the broker", now)
+
+    # --- prices and halts ------------------------------------------------------------------
+
+    def _price(self, item: inputs.Price, now: datetime) -> list[Job]:
+        state = self.symbols.get(item.symbol)
+        if state is None:
+            return []
+        state.bid = item.bid if item.bid is not None else state.bid
+        state.ask = item.ask if item.ask is not None else state.ask
+        state.last = item.last if item.last is not None else state.last
+        state.priced_at = now
+        plan = state.plan
+        if plan is None or plan.status is not PlanStatus.ACTIVE or state.qty == 0:
+            return []
+        state.is_dirty = True
+        price = state.last if item.last is not None else None
+        if price is None and state.bid and state.ask:
+            price = (state.bid + state.ask) / 2
+        if price is None or plan.entry_price is None or state.is_halted:
+            return []
+        followed = follow(plan, price, now)
+        state.plan = followed
+        if followed.version == plan.version:
+            return []
+        stop = followed.stop.price
+        data = {"symbol": state.symbol, "stop": text(stop) if stop else None}
+        note = Note("stop_moved", f"{state.symbol} {followed.note} to {data['stop']}", data)
+        return [Save(SavePlan(followed, followed.note or "stop moved")), note]
+
+    def _halts(self, halted: frozenset[str]) -> list[Job]:
+        notes: list[Job] = []
+        for symbol, state in self.symbols.items():
+            now_halted = symbol in halted
+            if now_halted != state.is_halted:
+                state.is_halted, state.is_dirty = now_halted, True
+                word = "halted" if now_halted else "trades again"
+                notes.append(Note("halt", f"{symbol} {word}", {"symbol": symbol, "halted": word}))
+        return notes
+
+    # --- the stream ------------------------------------------------------------------------
+
+    def _stream_up(self, item: inputs.StreamUp) -> list[Job]:
+        self.stream_up_at, self.stream_down_at, self.is_stream_alarmed = item.at, None, False
+        self.busy.discard(JobName.GAP_FILL)
+        note = Note("stream", "trade updates connected", {"state": "up"})
+        return [note, *self._account_job(JobName.GAP_FILL, "connected", item.at)]
+
+    def _stream_down(self, item: inputs.StreamDown) -> list[Job]:
+        if self.stream_down_at is None:
+            self.stream_down_at = item.at
+        self.stream_up_at = None
+        text_ = f"trade updates lost: {item.reason}; reading from REST meanwhile"
+        return [Note("stream", text_, {"state": "down", "reason": item.reason})]
+
+    # --- time ------------------------------------------------------------------------------
+
+    def _tick(self, now: datetime) -> list[Job]:
+        jobs: list[Job] = []
+        for state in self.symbols.values():
+            if state.wake_at is not None and now >= state.wake_at:
+                state.is_dirty = True
+            if state.hands_off_until is not None and now >= state.hands_off_until:
+                state.hands_off_until, state.is_dirty = None, True
+            if state.plan is not None and state.qty != 0 and _runs_by_clock(state.plan):
+                state.is_dirty = True
+            if state.coverage.uncovered > 0:
+                state.is_dirty = True
+        jobs += self._guard(now)
+        jobs += self._watch_stream(now)
+        jobs += self._watch_session(now)
+        jobs += self._watch_entries(now)
+        self._tidy()
+        return jobs
+
+    def _guard(self, now: datetime) -> list[Job]:
+        every = timedelta(seconds=float(self.settings.exits.guard_interval_seconds))
+        jobs: list[Job] = []
+        holds = any(s.qty != 0 or s.living for s in self.symbols.values())
+        if self.guarded_at is None or now - self.guarded_at >= every:
+            self.guarded_at = now
+            if holds:
+                jobs += self._account_job(JobName.READ_POSITIONS, "guard", now)
+        full = timedelta(seconds=FULL_READ_SECONDS)
+        if self.read_at is None or now - self.read_at >= full:
+            self.read_at = now
+            jobs += self._account_job(JobName.GAP_FILL, "regular look", now)
+        return jobs
+
+    def _watch_stream(self, now: datetime) -> list[Job]:
+        """While the stream is down REST is asked instead, and the trader told when it lasts."""
+        if self.stream_down_at is None:
+            return []
+        stream = self.settings.stream
+        jobs: list[Job] = []
+        every = timedelta(seconds=float(stream.poll_seconds))
+        if self.polled_at is None or now - self.polled_at >= every:
+            self.polled_at = now
+            jobs += self._account_job(JobName.GAP_FILL, "stream is down", now)
+        lost = now - self.stream_down_at
+        if not self.is_stream_alarmed and lost >= timedelta(
+            seconds=float(stream.lost_alarm_seconds)
+        ):
+            self.is_stream_alarmed = True
+            seconds = int(lost.total_seconds())
+            jobs.append(
+                alarm("stream_lost", "", f"trade updates lost for {seconds} s", critical=True)
+            )
+        return jobs
+
+    def _watch_session(self, now: datetime) -> list[Job]:
+        market = self.hours(now)
+        before, self.session = self.session, market.session
+        jobs: list[Job] = []
+        if before is not market.session:
+            for state in self.symbols.values():
+                state.is_dirty = True
+            word = {"session": market.session.value}
+            jobs.append(Note("session", f"the market is now: {market.session.value}", word))
+            if market.is_open:
+                jobs += self._account_job(JobName.RELEASE_QUEUE, "the market is open", now)
+        if self.settings.market_hours.cancel_at_close:
+            jobs += self._cancel_at_close(market, now)
+        return jobs
+
+    def _cancel_at_close(self, market: MarketNow, now: datetime) -> list[Job]:
+        """Open day entries of ours end shortly before the close; protective exits stay."""
+        if market.day is None or market.never_closes or not market.is_open:
+            return []
+        day = market.day.date.isoformat()
+        lead = timedelta(seconds=CLOSE_LEAD_SECONDS)
+        if self.closing_done == day or now < market.day.close - lead:
+            return []
+        self.closing_done = day
+        jobs: list[Job] = []
+        for state in self.symbols.values():
+            if state.is_crypto:
+                continue
+            ending = [
+                r
+                for r in state.living
+                if is_entry(r) and r.order.time_in_force is TimeInForce.DAY and r.order_id
+            ]
+            jobs += self._cancel_entries(state, ending, "cancel_at_close")
+        return jobs
+
+    def _watch_entries(self, now: datetime) -> list[Job]:
+        market = self.hours(now)
+        running: dict[str, OrderRecord] = {}
+        for state in self.symbols.values():
+            trades = state.is_crypto or market.is_open or market.never_closes
+            if not trades or state.is_halted:
+                continue
+            for record in state.living:
+                if is_entry(record) and record.order_id:
+                    running[record.client_order_id] = record
+        open_since = market.day.open if market.day is not None and market.is_open else None
+        jobs: list[Job] = []
+        for name in self.clocks.advance(now, running, open_since):
+            record = running[name]
+            state = self.symbols[record.symbol]
+            jobs += self._cancel_entries(state, [record], "not filled in time")
+        self.clocks.forget(frozenset(running))
+        return jobs
+
+    def _cancel_entries(
+        self, state: SymbolState, records: list[OrderRecord], reason: str
+    ) -> list[Job]:
+        """Cancel entries; the filled part is kept and protected by the next decision."""
+        if state.is_busy or not records:
+            return []
+        actions = tuple(
+            Cancel(r.client_order_id, r.order_id, reason, Priority.CANCEL) for r in records
+        )
+        return self._hand_over(state, actions)
+
+    def _tidy(self) -> None:
+        for symbol, state in list(self.symbols.items()):
+            if state.is_idle and not state.is_dirty and state.broker_qty in (None, ZERO):
+                del self.symbols[symbol]
+                continue
+            if len(state.orders) > 20:
+                state.forget_ended()
+
+    # --- deciding --------------------------------------------------------------------------
+
+    def _decide_dirty(self, now: datetime) -> list[Job]:
+        jobs: list[Job] = []
+        market: MarketNow | None = None
+        for state in list(self.symbols.values()):
+            if not state.is_dirty or state.is_busy:
+                continue
+            state.is_dirty = False
+            if state.hands_off_until is not None and now < state.hands_off_until:
+                continue
+            market = market or self.hours(now)
+            decision = decide(state.view(now, market, self.limits, self.extended))
+            jobs += self._carry_out(state, decision, now)
+        return jobs
+
+    def _carry_out(self, state: SymbolState, decision: Decision, now: datetime) -> list[Job]:
+        jobs: list[Job] = []
+        before = state.coverage
+        state.memory, state.coverage = decision.memory, decision.coverage
+        state.plan = decision.plan
+        state.wake_at = None
+        hands: list[Any] = []
+        for action in decision.actions:
+            match action:
+                case SavePlan():
+                    jobs.append(Save(action))
+                case Alarm():
+                    jobs.append(alarm(action.kind, action.symbol, action.message, action.critical))
+                case WaitFor():
+                    wake = action.until
+                    state.wake_at = wake if state.wake_at is None else min(state.wake_at, wake)
+                case _:
+                    hands.append(action)
+        if before.state is not state.coverage.state:
+            jobs.append(guard_note(state))
+        if hands:
+            jobs += self._hand_over(state, tuple(hands))
+        return jobs
+
+    def _hand_over(self, state: SymbolState, actions: tuple[Any, ...]) -> list[Job]:
+        state.is_busy = True
+        for action in actions:
+            if isinstance(action, Cancel):
+                self.our_cancels[action.client_order_id] = None
+        while len(self.our_cancels) > OUR_CANCELS_MAX:
+            del self.our_cancels[next(iter(self.our_cancels))]
+        return [SymbolJob(state.symbol, actions)]
+
+    def _done(self, item: inputs.Done, now: datetime) -> list[Job]:
+        state = self._state(item.symbol)
+        state.is_busy, state.is_dirty = False, True
+        notes: list[Job] = []
+        for action, outcome in item.results:
+            state.memory = learned(state.memory, action, outcome, now)
+            notes.extend(action_notes(action, outcome))
+        if any(not outcome.is_done for _, outcome in item.results):
+            notes += self._account_job(JobName.READ_POSITIONS, "an action failed", now)
+        return notes
+
+    def _account_job(self, name: JobName, reason: str, now: datetime) -> list[Job]:
+        if name in self.busy:
+            return []
+        self.busy.add(name)
+        return [AccountJob(name, reason)]
+
+
+def _runs_by_clock(plan: ExitPlan) -> bool:
+    rules = plan.rules
+    return (
+        plan.exit is not None
+        or plan.lift is not None
+        or rules.time_stop_minutes is not None
+        or rules.flatten_before_close_minutes is not None
+    )

@@ -1,0 +1,149 @@
+"""Carrying jobs out: the one place of `watch` that talks to the broker.
+
+`perform` is called by worker threads (or by a simulation, one job at a time) and returns what the
+core must be told. It never raises for what a broker, a network or a journal can do.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from execbot.broker.errors import BrokerError
+from execbot.exits.actions import BrokerAction, Cancel, Refresh, Replace, Submit
+from execbot.exits.failures import Outcome
+from execbot.exits.tags import client_order_id
+from execbot.journal.errors import JournalError
+from execbot.journal.records import OrderRecord, Origin
+from execbot.model.enums import OrderStatus
+from execbot.oms.errors import OmsError
+from execbot.oms.service import OrderManagementSystem
+from execbot.watch.inputs import AssetKnown, BrokerPositions, Done, Input, JobDone
+from execbot.watch.jobs import AccountJob, JobName, SymbolJob
+
+log = logging.getLogger("execbot.watch")
+
+REFUSED = frozenset({OrderStatus.REJECTED, OrderStatus.DENIED, OrderStatus.NEVER_SENT})
+
+
+def unique_part(now: datetime) -> str:
+    """Sorts by time, unique without coordination."""
+    return f"{int(now.timestamp() * 1000):012x}{os.urandom(6).hex()}"
+
+
+@dataclass
+class Hands:
+    """`release_queue` sends what waited for the open; it returns when everything was tried."""
+
+    oms: OrderManagementSystem
+    now: Callable[[], datetime]
+    unique: Callable[[datetime], str] = unique_part
+    release_queue: Callable[[], None] | None = None
+    known_assets: set[str] = field(default_factory=set)
+
+    def perform(self, job: SymbolJob | AccountJob) -> list[Input]:
+        if isinstance(job, SymbolJob):
+            return [self._symbol_job(job)]
+        return self._account_job(job)
+
+    # --- one symbol ------------------------------------------------------------------------
+
+    def _symbol_job(self, job: SymbolJob) -> Done:
+        results: list[tuple[BrokerAction, Outcome]] = []
+        for action in job.actions:
+            outcome = self._try(action)
+            results.append((action, outcome))
+            if not outcome.is_done:
+                break
+        return Done(job.symbol, tuple(results))
+
+    def _try(self, action: BrokerAction) -> Outcome:
+        try:
+            return self._do(action)
+        except BrokerError as error:
+            return Outcome(error.kind, error.message, error.retry_after_seconds)
+        except OmsError as error:
+            kind = "in_doubt" if error.in_doubt else error.kind
+            return Outcome(kind, error.message)
+        except JournalError as error:
+            return Outcome("journal", str(error))
+        except Exception as error:
+            log.exception("action failed: %s", action)
+            return Outcome("internal", f"{type(error).__name__}: {error}")
+
+    def _do(self, action: BrokerAction) -> Outcome:
+        if isinstance(action, Submit):
+            return _outcome_of(self._submit(action))
+        if isinstance(action, Cancel):
+            self.oms.cancel(action.client_order_id)
+            return Outcome()
+        if isinstance(action, Replace):
+            name = client_order_id(action.tag, self.unique(self.now()))
+            change = replace(action.change, client_order_id=name)
+            self.oms.replace(action.client_order_id, change)
+            return Outcome()
+        return self._refresh(action)
+
+    def _submit(self, action: Submit) -> OrderRecord:
+        name = client_order_id(action.tag, self.unique(self.now()))
+        request = replace(action.request, client_order_id=name, reason=action.reason)
+        return self.oms.submit(
+            request, origin=Origin.EXIT, plan_id=action.plan_id, role=action.role
+        )
+
+    def _refresh(self, action: Refresh) -> Outcome:
+        if action.order_id is None:
+            self.oms.settle()
+            return Outcome()
+        record = self.oms.journal.order_by_broker_id(action.order_id)
+        parent = self.oms.journal.order_by_client_id(record.parent_id or "") if record else None
+        self.oms.refresh(parent.order_id if parent is not None else action.order_id)
+        return Outcome()
+
+    # --- the account -----------------------------------------------------------------------
+
+    def _account_job(self, job: AccountJob) -> list[Input]:
+        try:
+            return [*self._do_account_job(job), JobDone(job.name)]
+        except (BrokerError, OmsError, JournalError) as error:
+            return [JobDone(job.name, str(error))]
+        except Exception as error:
+            log.exception("job failed: %s", job)
+            return [JobDone(job.name, f"{type(error).__name__}: {error}")]
+
+    def _do_account_job(self, job: AccountJob) -> list[Input]:
+        if job.name is JobName.GAP_FILL:
+            self.oms.gap_fill()
+            self.oms.settle()
+            return [self._positions()]
+        if job.name is JobName.READ_POSITIONS:
+            return [self._positions(), *self._assets()]
+        if job.name is JobName.SETTLE:
+            self.oms.settle()
+        elif self.release_queue is not None:
+            self.release_queue()
+        return []
+
+    def _positions(self) -> BrokerPositions:
+        asked_at = self.now()
+        return BrokerPositions(tuple(self.oms.client.get_positions()), asked_at)
+
+    def _assets(self) -> list[AssetKnown]:
+        """Price steps of the crypto pairs held, asked once."""
+        known: list[AssetKnown] = []
+        for position in self.oms.journal.positions():
+            if position.asset_class != "crypto" or position.symbol in self.known_assets:
+                continue
+            asset = self.oms.client.get_asset(position.symbol)
+            self.known_assets.add(position.symbol)
+            known.append(AssetKnown(position.symbol, True, asset.price_increment))
+        return known
+
+
+def _outcome_of(record: OrderRecord) -> Outcome:
+    if record.status in REFUSED:
+        return Outcome(f"order.{record.status}", record.note or "the order was refused")
+    return Outcome()

@@ -1,0 +1,58 @@
+"""What the core asks its shell to do. Values only; `execbot.watch.hands` carries them out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from execbot.exits.actions import BrokerAction, Priority, SavePlan
+
+
+class JobName(StrEnum):
+    """Account-wide jobs. At most one of each is under way."""
+
+    GAP_FILL = "gap_fill"
+    READ_POSITIONS = "read_positions"
+    SETTLE = "settle"
+    RELEASE_QUEUE = "release_queue"
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolJob:
+    """Actions for one symbol, done one after the other; the first failure ends them."""
+
+    symbol: str
+    actions: tuple[BrokerAction, ...]
+
+    @property
+    def priority(self) -> Priority:
+        return min(action.priority for action in self.actions)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountJob:
+    name: JobName
+    reason: str
+    priority: Priority = Priority.READ
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """Make a plan durable before anything else of the same decision is done."""
+
+    save: SavePlan
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something to show, print and audit. `type` is a stable word of `watch --json`."""
+
+    type: str
+    text: str
+    data: dict[str, Any] = field(default_factory=dict)
+    is_alarm: bool = False
+    is_critical: bool = False
+
+
+Job = SymbolJob | AccountJob | Save | Note

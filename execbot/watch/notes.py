@@ -1,0 +1,78 @@
+"""What is shown and printed of each thing that happens: one line for people, data for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from execbot.exits.actions import Cancel, Refresh, Replace, Submit
+from execbot.exits.failures import Outcome
+from execbot.journal.records import OrderRecord
+from execbot.model.numbers import text
+from execbot.watch.jobs import Job, Note
+from execbot.watch.symbols import SymbolState
+
+
+def alarm(kind: str, symbol: str, message: str, critical: bool = False) -> Note:
+    prefix = f"{symbol}: " if symbol and not message.startswith(symbol) else ""
+    data = {"kind": kind, "symbol": symbol, "message": message, "critical": critical}
+    return Note("alarm", prefix + message, data, is_alarm=True, is_critical=critical)
+
+
+def rejected_text(record: OrderRecord) -> str:
+    return f"{record.role} of {record.symbol} was rejected: {record.note or 'no reason given'}"
+
+
+def guard_note(state: SymbolState) -> Note:
+    coverage = state.coverage
+    data = {
+        "symbol": state.symbol,
+        "state": coverage.state.value,
+        "qty": text(state.qty),
+        "covered": text(coverage.covered),
+        "uncovered": text(coverage.uncovered),
+    }
+    words = f"{state.symbol} {coverage.state.value} ({text(coverage.covered)} of "
+    return Note("guard", f"{words}{text(coverage.size)} covered)", data)
+
+
+def order_notes(before: OrderRecord | None, record: OrderRecord) -> list[Job]:
+    """One line for every change of an order that a person would want to see."""
+    order = record.order
+    same_fill = before is not None and before.order.filled_qty == order.filled_qty
+    if before is not None and before.status is record.status and same_fill:
+        return []
+    data = {
+        "id": order.id,
+        "client_order_id": order.client_order_id,
+        "symbol": order.symbol,
+        "side": order.side.value,
+        "order_type": order.type.value,
+        "status": order.status.value,
+        "qty": text(order.qty) if order.qty is not None else None,
+        "filled_qty": text(order.filled_qty),
+        "filled_avg_price": text(order.filled_avg_price) if order.filled_avg_price else None,
+        "limit_price": text(order.limit_price) if order.limit_price else None,
+        "stop_price": text(order.stop_price) if order.stop_price else None,
+        "role": record.role,
+        "origin": str(record.origin),
+    }
+    price = f" at {data['filled_avg_price']}" if data["filled_avg_price"] else ""
+    words = f"{order.symbol} {order.side} {data['qty'] or '?'} {order.type}: {order.status}"
+    filled = f", filled {data['filled_qty']}{price}" if order.filled_qty else ""
+    return [Note("order", words + filled, data)]
+
+
+def action_notes(action: Any, outcome: Outcome) -> list[Job]:
+    if isinstance(action, Refresh):
+        return []
+    name = {Submit: "submit", Cancel: "cancel", Replace: "replace"}[type(action)]
+    target = action.request.symbol if isinstance(action, Submit) else action.client_order_id
+    result = "done" if outcome.is_done else f"failed ({outcome.kind}: {outcome.message})"
+    data = {
+        "action": name,
+        "subject": target,
+        "reason": action.reason,
+        "result": outcome.kind or "done",
+        "message": outcome.message,
+    }
+    return [Note("action", f"{name} {target}: {action.reason}: {result}", data)]

@@ -1,0 +1,189 @@
+"""What the core knows of one symbol, and how that becomes the view that the exit rules look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from execbot.exits.orders import SymbolOrder
+from execbot.exits.plan import ExitPlan, PlanStatus
+from execbot.exits.view import Coverage, Limits, Market, Memory, View
+from execbot.journal.records import OrderRecord, Origin, Role
+from execbot.market.sessions import MarketNow, Session
+from execbot.model.enums import OrderStatus
+from execbot.model.numbers import ZERO
+
+CHAIN_KEPT = 50
+"""How many replaced ancestors of a living order are kept: enough to find its family."""
+
+BROKER_FRESH = timedelta(seconds=10)
+"""How long the broker's position counts as confirmation."""
+
+ORDER_SETTLES = timedelta(seconds=1)
+"""An order sent less than this before the broker was asked may not be in its answer."""
+
+
+@dataclass
+class SymbolState:
+    """Mutable memory of one symbol. `qty` is signed and follows the journal's fills."""
+
+    symbol: str
+    qty: Decimal = ZERO
+    avg_entry_price: Decimal | None = None
+    realized_pl: Decimal = ZERO
+    opened_at: datetime | None = None
+    changed_at: datetime | None = None
+    orders: dict[str, OrderRecord] = field(default_factory=dict)
+    plan: ExitPlan | None = None
+    memory: Memory = field(default_factory=Memory)
+    coverage: Coverage = field(default_factory=Coverage)
+    bid: Decimal | None = None
+    ask: Decimal | None = None
+    last: Decimal | None = None
+    priced_at: datetime | None = None
+    is_halted: bool = False
+    is_crypto: bool = False
+    tick: Decimal | None = None
+    broker_qty: Decimal | None = None
+    broker_avg: Decimal | None = None
+    broker_available: Decimal | None = None
+    broker_asked_at: datetime | None = None
+    is_busy: bool = False
+    """Actions of this symbol are being carried out: the next decision waits for their result."""
+    is_dirty: bool = True
+    wake_at: datetime | None = None
+    hands_off_until: datetime | None = None
+    taken_away: int = 0
+    """How often somebody else has canceled our protection since it was last left alone."""
+    taken_at: datetime | None = None
+    saved_marks: tuple[Decimal | None, Decimal | None] = (None, None)
+
+    # --- taking in -------------------------------------------------------------------------
+
+    def put(self, record: OrderRecord) -> OrderRecord | None:
+        """Remember an order with its legs; returns what was known of it before."""
+        before = self.orders.get(record.client_order_id)
+        self.orders[record.client_order_id] = record
+        self.is_crypto = self.is_crypto or record.order.asset_class == "crypto"
+        self.is_dirty = True
+        return before
+
+    def forget_ended(self) -> None:
+        """Drop orders that say nothing any more, so that a week of trading stays small.
+
+        Kept: the living, their families, and what served a target of the plan.
+        """
+        keep = set(self._family(r for r in self.orders.values() if _is_alive(r)))
+        plan_id = self.plan.plan_id if self.plan is not None else None
+        for name, record in self.orders.items():
+            served = record.plan_id == plan_id and record.role == Role.TARGET
+            entry = self.plan is not None and name == self.plan.entry_client_order_id
+            if plan_id is not None and (entry or (served and record.order.filled_qty > 0)):
+                keep.add(name)
+        self.orders = {name: r for name, r in self.orders.items() if name in keep}
+
+    def _family(self, living: Iterable[OrderRecord]) -> Iterable[str]:
+        by_id = {r.order_id: r for r in self.orders.values() if r.order_id}
+        for record in living:
+            yield from self._chain(record, by_id)
+            parent = self.orders.get(record.parent_id or "")
+            if parent is not None:
+                yield from self._chain(parent, by_id)
+                for other in self.orders.values():
+                    if other.parent_id == parent.client_order_id:
+                        yield other.client_order_id
+
+    def _chain(self, record: OrderRecord, by_id: dict[str, OrderRecord]) -> Iterable[str]:
+        current: OrderRecord | None = record
+        for _ in range(CHAIN_KEPT):
+            if current is None:
+                return
+            yield current.client_order_id
+            current = by_id.get(current.order.replaces or "")
+
+    # --- asking ----------------------------------------------------------------------------
+
+    @property
+    def living(self) -> list[OrderRecord]:
+        return [r for r in self.orders.values() if _is_alive(r)]
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is held, nothing works and no plan waits."""
+        open_plan = self.plan is not None and self.plan.status is not PlanStatus.CLOSED
+        return self.qty == 0 and not self.living and not open_plan and not self.is_busy
+
+    def confirmed(self, now: datetime) -> bool:
+        asked = self.broker_asked_at
+        if asked is None or now - asked > BROKER_FRESH:
+            return False
+        return self.broker_qty == self.qty
+
+    def available(self) -> Decimal | None:
+        """The broker's free shares, when it was asked after everything of ours had settled."""
+        asked = self.broker_asked_at
+        if asked is None or self.broker_qty != self.qty:
+            return None
+        for record in self.living:
+            sent = record.sent_at or record.intent_at
+            if sent is not None and sent + ORDER_SETTLES > asked:
+                return None
+        if self.changed_at is not None and asked < self.changed_at:
+            return None
+        return self.broker_available
+
+    def market(self, now: MarketNow, *, extended: frozenset[Session]) -> Market:
+        if self.is_crypto or now.never_closes:
+            return Market(self.bid, self.ask, self.last, is_halted=self.is_halted)
+        return Market(
+            bid=self.bid,
+            ask=self.ask,
+            last=self.last,
+            is_open=now.is_open,
+            is_extended=now.session in extended,
+            is_halted=self.is_halted,
+            close_at=now.day.close if now.day is not None and now.is_open else None,
+        )
+
+    def view(
+        self, at: datetime, now: MarketNow, limits: Limits, extended: frozenset[Session]
+    ) -> View:
+        """The symbol as the exit rules see it."""
+        return View(
+            symbol=self.symbol,
+            now=at,
+            qty=self.qty,
+            plan=self.plan,
+            orders=tuple(SymbolOrder.from_record(r) for r in self.orders.values()),
+            avg_entry_price=self.avg_entry_price,
+            available=self.available(),
+            is_confirmed=self.confirmed(at),
+            is_crypto=self.is_crypto,
+            tick=self.tick,
+            market=self.market(now, extended=extended),
+            limits=limits,
+            memory=self.memory,
+        )
+
+
+def _is_alive(record: OrderRecord) -> bool:
+    return record.order.is_open
+
+
+def is_entry(record: OrderRecord) -> bool:
+    """An order of ours that opens or adds, at the broker and not ended."""
+    if record.parent_id is not None or not record.is_ours:
+        return False
+    if record.role in (Role.STOP, Role.TARGET, Role.EXIT) or record.origin in (
+        Origin.CLOSE,
+        Origin.EXIT,
+    ):
+        return False
+    return record.order.is_working and record.status is not OrderStatus.PENDING_CANCEL
+
+
+def without_memory(state: SymbolState) -> None:
+    """Forget what was learned, when the trader changes the plan."""
+    state.memory = replace(Memory(), refreshed_at=state.memory.refreshed_at)

@@ -1,0 +1,155 @@
+"""`watch` without threads: the core between the journal and the hands, one call at a time.
+
+`WatchLoop` drives it with real threads and clocks; a simulation drives the very same object under
+a virtual clock, and kills it between any two calls.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from execbot.broker.port import TradeUpdate
+from execbot.config.schema import TradingSettings
+from execbot.exits.store import open_plans, plan_by_id, save_plan
+from execbot.journal.journal import Journal
+from execbot.journal.records import EventRecord, OrderRecord
+from execbot.model.enums import EventSource
+from execbot.oms.changes import Change
+from execbot.oms.service import OrderManagementSystem
+from execbot.watch import inputs
+from execbot.watch.core import Core, Hours
+from execbot.watch.jobs import AccountJob, Job, Note, Save, SymbolJob
+
+log = logging.getLogger("execbot.watch")
+
+HandJob = SymbolJob | AccountJob
+
+
+@dataclass
+class Watcher:
+    """`emit` gets every note in order, after what it tells of is durable."""
+
+    oms: OrderManagementSystem
+    settings: TradingSettings
+    hours: Hours
+    now: Callable[[], datetime]
+    emit: Callable[[Note], None] = lambda note: None
+    last_seq: int = 0
+    plan_marks: dict[str, tuple[object, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.core = Core(self.settings, self.hours)
+        self.journal: Journal = self.oms.journal
+
+    # --- beginning -------------------------------------------------------------------------
+
+    def load(self) -> list[HandJob]:
+        """Read the journal: what works, what is held, what is planned."""
+        self.last_seq = self.journal.last_seq()
+        jobs = self.feed(inputs.Plans(tuple(open_plans(self.journal))))
+        records = self._with_families(self.journal.orders("open"))
+        positions = tuple(self.journal.positions())
+        return jobs + self.feed(inputs.Orders(records, positions))
+
+    def _with_families(self, records: Sequence[OrderRecord]) -> tuple[OrderRecord, ...]:
+        """Living orders with their legs, parents and the orders that they replaced."""
+        found: dict[str, OrderRecord] = {}
+        for record in records:
+            found[record.client_order_id] = record
+            parent = record
+            if record.parent_id is not None:
+                parent = self.journal.order_by_client_id(record.parent_id) or record
+                found[parent.client_order_id] = parent
+            for leg in self.journal.legs_of(parent.client_order_id):
+                found[leg.client_order_id] = leg
+            if record.order.replaces and record.order_id:
+                for old in self.journal.chain_before(record.order_id):
+                    found[old.client_order_id] = old
+        for plan in open_plans(self.journal):
+            for served in self.journal.orders("all", symbol=plan.symbol, since=plan.created_at):
+                found.setdefault(served.client_order_id, served)
+            entry = self.journal.order_by_client_id(plan.entry_client_order_id or "")
+            if entry is not None:
+                found.setdefault(entry.client_order_id, entry)
+        return tuple(found.values())
+
+    # --- taking in -------------------------------------------------------------------------
+
+    def take_updates(self, updates: Sequence[TradeUpdate]) -> list[HandJob]:
+        """Frames of the stream, in order: durable first, then looked at."""
+        return self._take_changes(self.oms.apply_batch(updates))
+
+    def _take_changes(self, changes: Iterable[Change]) -> list[HandJob]:
+        records: dict[str, OrderRecord] = {}
+        symbols: set[str] = set()
+        for change in changes:
+            records[change.record.client_order_id] = change.record
+            if change.fills or change.filled_delta:
+                symbols.add(change.record.symbol)
+        if not records:
+            return []
+        positions = [p for s in sorted(symbols) if (p := self.journal.position(s)) is not None]
+        return self.feed(inputs.Orders(tuple(records.values()), tuple(positions)))
+
+    def follow(self) -> list[HandJob]:
+        """What the journal has learned since the last look, whoever wrote it."""
+        jobs: list[HandJob] = []
+        while events := self.journal.changes_since(self.last_seq):
+            self.last_seq = events[-1].seq
+            jobs += self._take_events(events)
+        return jobs + self.follow_plans()
+
+    def _take_events(self, events: Sequence[EventRecord]) -> list[HandJob]:
+        names = {e.client_order_id: None for e in events if e.client_order_id}
+        records = [r for n in names if (r := self.journal.order_by_client_id(n)) is not None]
+        symbols = sorted({r.symbol for r in records})
+        positions = [p for s in symbols if (p := self.journal.position(s)) is not None]
+        acts = tuple(e for e in events if e.source is EventSource.LOCAL)
+        return self.feed(inputs.Orders(tuple(records), tuple(positions), acts))
+
+    def follow_plans(self) -> list[HandJob]:
+        plans = [p for p in open_plans(self.journal) if self._is_news(p.plan_id, p.version)]
+        for state in self.core.symbols.values():
+            known = state.plan
+            if known is not None and not any(p.plan_id == known.plan_id for p in plans):
+                current = self.journal.plan(known.plan_id)
+                if current is not None and self._is_news(current.plan_id, current.version):
+                    fresh = plan_by_id(self.journal, known.plan_id)
+                    plans += [fresh] if fresh is not None else []
+        return self.feed(inputs.Plans(tuple(plans))) if plans else []
+
+    def _is_news(self, plan_id: str, version: int) -> bool:
+        if self.plan_marks.get(plan_id) == (version,):
+            return False
+        self.plan_marks[plan_id] = (version,)
+        return True
+
+    def feed(self, item: inputs.Input) -> list[HandJob]:
+        """Tell the core; saves and notes are done here, the rest is for the hands."""
+        return self._sort(self.core.handle(item, self.now()))
+
+    def _sort(self, jobs: Iterable[Job]) -> list[HandJob]:
+        hands: list[HandJob] = []
+        for job in jobs:
+            if isinstance(job, Save):
+                self._save(job)
+            elif isinstance(job, Note):
+                self.emit(job)
+            else:
+                hands.append(job)
+        return hands
+
+    def _save(self, job: Save) -> None:
+        plan = job.save.plan
+        if save_plan(self.journal, plan):
+            self.plan_marks[plan.plan_id] = (plan.version,)
+            return
+        # Another process has changed the plan meanwhile: its version is read and decided on.
+        self.plan_marks.pop(plan.plan_id, None)
+        state = self.core.symbols.get(plan.symbol)
+        fresh = plan_by_id(self.journal, plan.plan_id)
+        if state is not None and fresh is not None:
+            state.plan, state.is_dirty = fresh, True
