@@ -20,7 +20,7 @@ from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.market import halts
 from execbot.market.sessions import SessionTable, agreed_now, crypto_now
 from execbot.model.account import Account, Asset, Clock, Position
-from execbot.model.enums import OPEN_STATUSES, OrderStatus
+from execbot.model.enums import OPEN_STATUSES, OrderStatus, Side
 from execbot.model.numbers import ZERO
 from execbot.model.order import Order, OrderRequest
 from execbot.model.quote import Quote
@@ -38,6 +38,7 @@ from execbot.risk.facts import (
     merge_pending,
     pending_from_order,
     position_key,
+    purpose_of,
     purpose_of_order,
 )
 from execbot.risk.streaks import losses_in_a_row
@@ -116,12 +117,27 @@ class FactsReader:
         self._assets: dict[str, Asset] = {}
 
     def read(self, request: OrderRequest, *, asset: Asset | None = None) -> BrokerFacts:
-        """Ask for everything one order needs. Raises BrokerError."""
+        """Ask for everything one order needs. Raises BrokerError.
+
+        An exit needs no price and no asset to be judged, so nothing more is asked that could
+        fail and hold it back.
+        """
         if asset is not None:
             self._assets[request.symbol] = asset
-        account = self.account_facts()
-        market_at = self._market_time(account)
-        return BrokerFacts(account, self._symbol_facts(request.symbol, account), market_at)
+        account = self.account_facts(fresh=self._moved(request))
+        held = _held(account, request.symbol)
+        if purpose_of(request.side, held) is Purpose.EXIT:
+            symbol = SymbolFacts(self._assets.get(request.symbol), None)
+        else:
+            symbol = self._symbol_facts(request.symbol, account)
+        return BrokerFacts(account, symbol, self._market_time(account))
+
+    def _moved(self, request: OrderRequest) -> bool:
+        """Whether the position may differ from what is kept: it decides entry or exit."""
+        kept = self._account
+        if kept is None or request.side is Side.SELL:
+            return True
+        return bool(self.journal.orders(symbol=request.symbol, since=kept.read_at, limit=1))
 
     def account_facts(self, *, fresh: bool = False) -> AccountFacts:
         """Orders first, then positions: an order that fills in between is seen in both."""

@@ -1,0 +1,272 @@
+"""Placing an order through the risk gate, and what is done when the broker says no.
+
+`Placer.place` is the one way from a request to the broker for commands, signals and the queue:
+check, queue or submit, and after a failure whatever `after_error` decides, a bounded number of
+times. Each decision leaves an audit row under the order's client_order_id, so that `orders show`
+can tell the whole story, and `recovery` rows are what the report counts.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from execbot.alerts import Alert, Alerter
+from execbot.broker.errors import BrokerError
+from execbot.broker.remedy import Remedy
+from execbot.journal.records import OrderRecord, Origin, Role
+from execbot.model.account import Asset
+from execbot.model.enums import ErrorCategory
+from execbot.model.order import OrderRequest
+from execbot.oms.after_error import History, Next, Step, next_step
+from execbot.oms.errors import OmsError, Refused
+from execbot.oms.risk_desk import Checked, RiskDesk, gate_verdict, summary
+from execbot.oms.service import OrderManagementSystem
+from execbot.risk.facts import Purpose
+
+ATTEMPTS_MAX = 12
+"""Every path below ends by its own bound; this one is the belt to those braces."""
+
+Resize = Callable[[OrderRequest], OrderRequest | None]
+"""Size again on fresh facts after a refusal that a smaller order may pass; None gives up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What became of it. `attempts` counts the orders given to the pipeline."""
+
+    record: OrderRecord
+    checked: Checked | None
+    attempts: int = 1
+    adjusted: tuple[str, ...] = ()
+    queued_for: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Purposeful:
+    """Why an order is placed; these facts stay in the journal with it."""
+
+    origin: str = Origin.SUBMIT
+    signal_id: str | None = None
+    plan_id: str | None = None
+    role: str | None = None
+    arrival_price: Decimal | None = None
+
+
+class Placer:
+    """Places orders for one account."""
+
+    def __init__(
+        self,
+        oms: OrderManagementSystem,
+        desk: RiskDesk,
+        *,
+        alerter: Alerter | None = None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.oms = oms
+        self.desk = desk
+        self._alerter = alerter
+        self._jitter = jitter
+
+    def place(
+        self,
+        request: OrderRequest,
+        why: Purposeful = Purposeful(),
+        *,
+        asset: Asset | None = None,
+        checked: Checked | None = None,
+        adjust: bool = False,
+        allow_duplicate: bool = False,
+        resize: Resize | None = None,
+    ) -> Placed:
+        """Check and send, or queue where only time is missing.
+
+        `adjust` allows a smaller or different order after a refusal of the broker; without it
+        only the very same order is ever sent. Raises Refused (by the checks), BrokerError (by
+        the broker), InDoubt, StaleIntent, ClientIdReused or JournalError.
+        """
+        if not request.client_order_id:
+            request = replace(request, client_order_id=self.oms.new_id(self.oms.now()))
+        known = self.oms.journal.order_by_client_id(request.client_order_id)
+        if checked is None and known is None:
+            checked = self._check(request, asset, allow_duplicate)
+        history, adjusted = History(), list[str]()
+        for attempt in range(1, ATTEMPTS_MAX + 1):
+            if checked is not None and checked.should_queue:
+                return self._queue(request, why, checked, attempt, adjusted)
+            try:
+                record = self._submit(request, why, checked)
+            except Refused as refused:
+                self._after_refusal(checked)
+                smaller = self._smaller(refused, request, resize, history)
+                if smaller is None:
+                    raise
+                adjusted.append("sized again for the limits as they are now")
+                history = replace(history, adjustments=history.adjustments + 1)
+                request, checked = smaller, self._check(smaller, asset, allow_duplicate)
+                continue
+            except BrokerError as error:
+                following = self._decide(error, request, history, checked, adjust)
+                if following.step is Step.QUEUE:
+                    return self._requeue(request, why, checked, following, attempt, adjusted)
+                if following.step not in (Step.RETRY, Step.ADJUST):
+                    raise
+                request, history = self._next_request(following, request, history)
+                adjusted.append(following.reason)
+                checked = self._check(request, asset, allow_duplicate=True)
+                continue
+            self._note_recovered(record, history, adjusted)
+            return Placed(record, checked, attempt, tuple(adjusted))
+        raise AssertionError("a bound was forgotten")
+
+    # --- steps -----------------------------------------------------------------------------
+
+    def _check(self, request: OrderRequest, asset: Asset | None, allow_duplicate: bool) -> Checked:
+        return self.desk.check(request, asset=asset, allow_duplicate=allow_duplicate)
+
+    def _submit(
+        self, request: OrderRequest, why: Purposeful, checked: Checked | None
+    ) -> OrderRecord:
+        role = why.role
+        if role is None and checked is not None and checked.purpose is Purpose.EXIT:
+            role = Role.EXIT
+        arrival = why.arrival_price or (checked.arrival_price if checked else None)
+        return self.oms.submit(
+            request,
+            gate=checked.gate if checked is not None else None,
+            origin=why.origin,
+            arrival_price=arrival,
+            signal_id=why.signal_id,
+            plan_id=why.plan_id,
+            role=role,
+        )
+
+    def _queue(
+        self,
+        request: OrderRequest,
+        why: Purposeful,
+        checked: Checked,
+        attempt: int,
+        adjusted: list[str],
+    ) -> Placed:
+        reason = checked.verdict.message
+        record = self.oms.queue(
+            request,
+            origin=why.origin,
+            note=reason,
+            signal_id=why.signal_id,
+            plan_id=why.plan_id,
+            role=why.role,
+        )
+        self._audit("queue", record.client_order_id, "session", summary(checked.verdict), "queued")
+        return Placed(record, checked, attempt, tuple(adjusted), queued_for=reason)
+
+    def _requeue(
+        self,
+        request: OrderRequest,
+        why: Purposeful,
+        checked: Checked | None,
+        following: Next,
+        attempt: int,
+        adjusted: list[str],
+    ) -> Placed:
+        """The broker said closed although we thought open: kept under a new id."""
+        again = replace(request, client_order_id=f"{request.client_order_id}.q")
+        record = self.oms.queue(
+            again,
+            origin=why.origin,
+            note=following.reason,
+            signal_id=why.signal_id,
+            plan_id=why.plan_id,
+            role=why.role,
+        )
+        self._audit(
+            "queue", record.client_order_id, "broker", {"reason": following.reason}, "queued"
+        )
+        return Placed(record, checked, attempt, tuple(adjusted), queued_for=following.reason)
+
+    def _smaller(
+        self, refused: Refused, request: OrderRequest, resize: Resize | None, history: History
+    ) -> OrderRequest | None:
+        """Another process took part of the room between sizing and the gate: size again."""
+        limit = self.oms.settings.adjust_attempts
+        if refused.category is not ErrorCategory.ADJUSTABLE or resize is None:
+            return None
+        if history.adjustments >= limit:
+            return None
+        smaller = resize(request)
+        if smaller is None or smaller == request:
+            return None
+        return replace(smaller, client_order_id=request.client_order_id)
+
+    def _after_refusal(self, checked: Checked | None) -> None:
+        if checked is None or checked.tripped is None:
+            return
+        switch = checked.tripped
+        self._alert(Alert("halted", switch.describe(), "account"))
+
+    def _decide(
+        self,
+        error: BrokerError,
+        request: OrderRequest,
+        history: History,
+        checked: Checked | None,
+        adjust: bool,
+    ) -> Next:
+        if error.remedy in (Remedy.RETRY, Remedy.RETRY_AFTER):
+            # The pipeline has retried these under the same id already.
+            history = replace(history, retries=self.oms.settings.retry_attempts)
+        quote = checked.facts.quote if checked is not None else None
+        following = next_step(
+            error, request, history, self.oms.settings, quote=quote, jitter=self._jitter()
+        )
+        if following.step is Step.ADJUST and not adjust:
+            following = Next(Step.STOP, error.message)
+        if following.step is Step.QUEUE and not self.desk.settings.market_hours.queue_when_closed:
+            following = Next(Step.STOP, error.message)
+        facts = {"kind": error.kind, "category": error.category, "reason": following.reason}
+        self._audit("recovery", request.client_order_id, error.kind, facts, following.step)
+        if following.tell:
+            self._alert(Alert(error.kind, f"{request.symbol}: {error}", request.symbol))
+        return following
+
+    def _next_request(
+        self, following: Next, request: OrderRequest, history: History
+    ) -> tuple[OrderRequest, History]:
+        sent = (*history.sent, request)
+        if following.step is Step.ADJUST:
+            assert following.request is not None
+            return following.request, replace(
+                history, adjustments=history.adjustments + 1, sent=sent
+            )
+        self.oms.sleep(following.wait_seconds)
+        number = history.retries + 1
+        base = request.client_order_id.partition(".r")[0]
+        again = replace(request, client_order_id=f"{base}.r{number}")
+        return again, replace(history, retries=number)
+
+    def _note_recovered(self, record: OrderRecord, history: History, adjusted: list[str]) -> None:
+        """One row when it took more than the first try, whoever did the retrying."""
+        events = self.oms.journal.events_of(record.client_order_id)
+        resent = [event.kind for event in events if event.kind in ("send", "doubt")]
+        if not adjusted and not resent:
+            return
+        category = ErrorCategory.ADJUSTABLE if adjusted else ErrorCategory.RETRYABLE
+        facts = {"category": category, "adjusted": adjusted, "resent": resent}
+        self._audit("recovery", record.client_order_id, "recovered", facts, "recovered")
+
+    # --- telling ---------------------------------------------------------------------------
+
+    def _audit(self, kind: str, subject: str, rule: str, facts: Any, result: str) -> None:
+        self.oms.journal.audit(kind, subject, rule, facts, result, self.oms.now())
+
+    def _alert(self, alert: Alert) -> None:
+        if self._alerter is not None:
+            self._alerter.alert(alert)
+
+
+__all__ = ["OmsError", "Placed", "Placer", "Purposeful", "Resize", "gate_verdict"]

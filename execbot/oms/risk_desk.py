@@ -1,0 +1,171 @@
+"""Where an order meets the rules: facts are read, checks run, and the gate is built.
+
+    desk = RiskDesk(client, journal, settings, mode, now=now)
+    checked = desk.check(request)
+    checked.verdict            # every check, for --dry-run
+    oms.submit(request, gate=checked.gate)
+
+The gate runs every check again inside the transaction that writes the intent, on the journal as it
+then is, so that what passes is reserved for all processes at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from execbot.broker.port import BrokerClient
+from execbot.config.schema import Mode, TradingSettings
+from execbot.journal.journal import Journal
+from execbot.market.calendar_cache import load_table
+from execbot.market.sessions import SessionTable
+from execbot.model.account import Asset
+from execbot.model.enums import ErrorCategory
+from execbot.model.order import OrderRequest
+from execbot.oms.errors import GateVerdict
+from execbot.risk import halting
+from execbot.risk.checks import evaluate
+from execbot.risk.facts import Facts, Intent, Purpose, purpose_of
+from execbot.risk.kill_switch import KillSwitch
+from execbot.risk.reading import BrokerFacts, FactsReader
+from execbot.risk.verdict import Verdict
+
+
+@dataclass
+class Checked:
+    """One request with its facts and verdict. `gate` is what the submit pipeline asks.
+
+    `tripped` is set by the gate when the refusal raised the kill switch.
+    """
+
+    request: OrderRequest
+    facts: Facts
+    verdict: Verdict
+    read: BrokerFacts = field(repr=False)
+    desk: RiskDesk = field(repr=False)
+    allow_duplicate: bool = False
+    tripped: KillSwitch | None = None
+
+    @property
+    def purpose(self) -> Purpose:
+        return _purpose(self.request, self.facts)
+
+    @property
+    def should_queue(self) -> bool:
+        """Refused for nothing but the hour or a halt, and waiting is switched on."""
+        return self.verdict.only_waiting and self.desk.settings.market_hours.queue_when_closed
+
+    @property
+    def arrival_price(self) -> Decimal | None:
+        """The middle of the market when the decision was made."""
+        quote = self.facts.quote
+        return (quote.mid if quote is not None else None) or self.facts.last_price
+
+    def gate(self, journal: Journal) -> GateVerdict:
+        """Check once more on the journal as it is inside the write transaction."""
+        desk = self.desk
+        self.facts = desk.reader.complete(self.request, self.read)
+        self.verdict = desk.evaluate(self.request, self.facts, self.allow_duplicate)
+        now = desk.now()
+        if self.verdict.passed:
+            journal.audit(
+                "risk", self.request.client_order_id, "checks", summary(self.verdict), "passed", now
+            )
+            return GateVerdict(True)
+        self.tripped = halting.trip_if_due(journal, self.verdict, now)
+        return gate_verdict(self.verdict)
+
+
+def gate_verdict(verdict: Verdict) -> GateVerdict:
+    """A refusal in the pipeline's words; `results` are the failed checks."""
+    return GateVerdict(
+        passed=verdict.passed,
+        code=verdict.kind,
+        message=verdict.message,
+        facts=summary(verdict),
+        results=verdict.failures,
+        category=verdict.category or ErrorCategory.ADJUSTABLE,
+        hint=_hint(verdict),
+        next_step=_next_step(verdict),
+    )
+
+
+def summary(verdict: Verdict) -> Mapping[str, Any]:
+    """For the audit row: what each check that applied held to and saw; failures in full."""
+    return {
+        "checks": {r.code: [r.limit, r.seen] for r in verdict.results if r.applies},
+        "failed": [r.to_dict() for r in verdict.failures],
+    }
+
+
+def _hint(verdict: Verdict) -> str:
+    codes = ", ".join(failure.code for failure in verdict.failures)
+    return f"Failed checks: {codes}." if codes else ""
+
+
+def _next_step(verdict: Verdict) -> str:
+    codes = {failure.code for failure in verdict.failures}
+    if codes & {"kill_switch", "reduce_only"}:
+        return "Look into the reason, then `execbot resume`."
+    if verdict.only_waiting:
+        return "See `execbot market`; market_hours.queue_when_closed keeps orders for the open."
+    return "See every check with --dry-run."
+
+
+class RiskDesk:
+    """Reads facts and judges requests for one account."""
+
+    def __init__(
+        self,
+        client: BrokerClient,
+        journal: Journal,
+        settings: TradingSettings,
+        mode: Mode,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        table: SessionTable | None = None,
+        calendar_dir: Path | None = None,
+        live_allowed: bool = False,
+    ) -> None:
+        """`calendar_dir` may hold a refreshed session table; `live_allowed`: both switches set."""
+        self.settings = settings
+        self.now = now
+        self.journal = journal
+        self.reader = FactsReader(
+            client,
+            journal,
+            settings,
+            mode,
+            table or load_table(calendar_dir),
+            now=now,
+            live_allowed=live_allowed,
+        )
+
+    def check(
+        self,
+        request: OrderRequest,
+        *,
+        asset: Asset | None = None,
+        allow_duplicate: bool = False,
+        read: BrokerFacts | None = None,
+    ) -> Checked:
+        """Read the facts (unless given) and run every check. Raises BrokerError."""
+        read = read or self.reader.read(request, asset=asset)
+        facts = self.reader.complete(request, read)
+        verdict = self.evaluate(request, facts, allow_duplicate)
+        return Checked(request, facts, verdict, read, self, allow_duplicate)
+
+    def evaluate(
+        self, request: OrderRequest, facts: Facts, allow_duplicate: bool = False
+    ) -> Verdict:
+        intent = Intent(request, _purpose(request, facts), allow_duplicate)
+        return evaluate(intent, facts, self.settings)
+
+
+def _purpose(request: OrderRequest, facts: Facts) -> Purpose:
+    held = facts.position(request.symbol)
+    return Purpose.ENTRY if held is None else purpose_of(request.side, held.qty)
