@@ -53,6 +53,7 @@ def usage(message: str, *, hint: str = "", next_step: str = "", kind: str = "usa
 _EXIT_BY_KIND: tuple[tuple[str, ExitCode], ...] = (
     ("usage", ExitCode.USAGE),
     ("exits.", ExitCode.USAGE),
+    ("order.unknown", ExitCode.USAGE),
     ("config.", ExitCode.CONFIG),
     ("mode.", ExitCode.CONFIG),
     ("journal.locked", ExitCode.TRANSIENT),

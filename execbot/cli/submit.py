@@ -109,8 +109,7 @@ def submit(
         if dry_run:
             _show_dry_run(cli, request)
             return
-        if desk.mode is Mode.LIVE:
-            _confirm(cli, request, yes)
+        confirm_live(cli, desk, describe(request), yes)
         record = desk.oms.submit(request)
         if wait is not None:
             record = follow(desk, record, wait)
@@ -165,9 +164,9 @@ def _show_dry_run(cli: Cli, request: OrderRequest) -> None:
     cli.show(data, f"Dry run, nothing was sent: {describe(request)}")
 
 
-def _confirm(cli: Cli, request: OrderRequest, yes: bool) -> None:
-    """A live order is reviewed by a person, or --yes stands for one."""
-    if yes:
+def confirm_live(cli: Cli, desk: Context, what: str, yes: bool) -> None:
+    """A live order is reviewed by a person, or --yes stands for one. Raises Failure (11)."""
+    if desk.mode is not Mode.LIVE or yes:
         return
     if not cli.can_ask:
         raise Failure(
@@ -176,5 +175,5 @@ def _confirm(cli: Cli, request: OrderRequest, yes: bool) -> None:
             ExitCode.DECLINED,
             next_step="Add --yes if this is meant.",
         )
-    if not cli.confirm(f"LIVE account {cli.account}: {describe(request)}. Send it?"):
+    if not cli.confirm(f"LIVE account {desk.account}: {what}. Send it?"):
         raise Failure("confirm.declined", "Not confirmed: nothing was sent", ExitCode.DECLINED)

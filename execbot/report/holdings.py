@@ -16,15 +16,13 @@ from execbot.journal.records import PositionRecord
 from execbot.model.account import Position
 from execbot.model.enums import OrderType, PositionSide, Side
 from execbot.model.order import Order
+from execbot.oms.cancel import STOP_TYPES
 from execbot.oms.positions import symbol_key
 
 
 class PositionState(StrEnum):
     OPEN = "OPEN"
     PENDING_EXIT = "PENDING_EXIT"
-
-
-STOP_TYPES = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,152 @@
+"""`execbot cancel` and the emergency brake `execbot cancel-all`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from execbot.cli.command import Cli, command
+from execbot.cli.context import Context
+from execbot.cli.errors import Failure
+from execbot.cli.exit_codes import ExitCode
+from execbot.cli.order_flags import read_symbol
+from execbot.cli.output import Table
+from execbot.cli.views import describe, orders_table, record_json, sentence
+from execbot.journal.records import OrderRecord
+from execbot.model.enums import OrderStatus
+from execbot.model.numbers import text
+
+if TYPE_CHECKING:
+    from execbot.oms.cancel import CancelAllResult
+
+CANCEL_WAIT_SECONDS = 5.0
+"""A cancel is confirmed within milliseconds when the market is open; when it is closed, Alpaca
+may confirm it only later, and the answer says so."""
+
+
+@command
+def cancel(
+    cli: Cli,
+    id_: Annotated[str, typer.Argument(metavar="ID", help="The broker's id or your own.")],
+    wait: Annotated[
+        float, typer.Option(help="How long to wait for the end of the order.", metavar="SECONDS")
+    ] = CANCEL_WAIT_SECONDS,
+) -> None:
+    """Cancel one order. Never asks.
+
+    An order that has ended otherwise meanwhile is shown as it ended; one that was filled before it
+    could be canceled ends the command with 6.
+
+    \b
+    Examples:
+      execbot cancel my-own-id
+      execbot cancel 61e69015-8549-4bfd-b9c3-01e75843f47d --json
+    """
+    with cli.open() as desk:
+        record = desk.oms.cancel(id_, wait_seconds=wait)
+        if record.status is OrderStatus.FILLED:
+            raise Failure(
+                "order.already_filled",
+                f"Too late to cancel, it is filled: {describe(record.order)}",
+                ExitCode.REJECTED,
+                outcome=record.outcome.value,
+                hint="A fill may win against a cancel.",
+                next_step=f"execbot close {record.symbol}",
+                extra={"client_order_id": record.client_order_id, "order": record_json(record)},
+            )
+        warnings = []
+        if not record.order.is_terminal:
+            warnings.append(f"The cancel is requested, not confirmed: {record.status.value}.")
+        cli.show(record_json(record), sentence(record), warnings=warnings)
+
+
+@command
+def cancel_all(
+    cli: Cli,
+    entries: Annotated[
+        bool, typer.Option("--entries", help="Only entries; protective exits stay.")
+    ] = False,
+    mine: Annotated[bool, typer.Option("--mine", help="Only orders placed by execbot.")] = False,
+    symbol: Annotated[str | None, typer.Option(help="Only this symbol.")] = None,
+    wait: Annotated[
+        float, typer.Option(help="How long to wait for the end of the orders.", metavar="SECONDS")
+    ] = 15.0,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Cancel every open order of the account: the emergency brake.
+
+    Lists the orders, asks on a terminal, cancels, waits until each has ended, and names every
+    position that is left without a stop. Ends with 12 when some could not be canceled.
+
+    \b
+    Examples:
+      execbot cancel-all
+      execbot cancel-all --yes --json
+      execbot cancel-all --entries --mine
+    """
+    wanted = None if symbol is None else read_symbol(symbol)
+    with cli.open() as desk:
+        if cli.can_ask and not yes:
+            _review(cli, desk)
+        result = desk.oms.cancel_all(
+            symbol=wanted, entries_only=entries, mine_only=mine, wait_seconds=wait
+        )
+        failed = bool(result.failed or result.still_open or result.in_doubt)
+        cli.show(
+            _result_json(result),
+            *_result_views(result),
+            warnings=[
+                f"{item.symbol}: {text(item.uncovered_qty)} of {text(item.qty)} have no stop"
+                for item in result.unprotected
+            ],
+            exit_code=ExitCode.PARTLY if failed else ExitCode.DONE,
+        )
+
+
+def _review(cli: Cli, desk: Context) -> None:
+    """On a terminal: what is open, and a question. Nothing open needs no answer."""
+    from execbot.cli.freshen import freshen
+    from execbot.cli.output import print_table
+
+    freshen(desk)
+    found = desk.journal.orders("open", legs=False)
+    if not found:
+        return
+    print_table(orders_table(found), cli.style)
+    if not cli.confirm(f"Cancel open orders of {desk.mode.value} account {desk.account}?"):
+        raise Failure("confirm.declined", "Not confirmed: nothing was canceled", ExitCode.DECLINED)
+
+
+def _result_json(result: CancelAllResult) -> dict[str, Any]:
+    return {
+        "canceled": [record_json(record) for record in result.canceled],
+        "filled": [record_json(record) for record in result.filled],
+        "failed": [
+            *({**record_json(record), "error": reason} for record, reason in result.failed),
+            *({**record_json(r), "error": "not ended yet"} for r in result.still_open),
+            *({**record_json(r), "error": "in doubt"} for r in result.in_doubt),
+        ],
+        "unprotected": [
+            {"symbol": item.symbol, "qty": item.qty, "uncovered_qty": item.uncovered_qty}
+            for item in result.unprotected
+        ],
+    }
+
+
+def _result_views(result: CancelAllResult) -> list[Table | str]:
+    rows: list[tuple[object, ...]] = []
+    for outcome, records in (
+        ("canceled", result.canceled),
+        ("filled", result.filled),
+        ("not ended yet", result.still_open),
+        ("in doubt", result.in_doubt),
+    ):
+        rows.extend(_row(record, outcome) for record in records)
+    rows.extend(_row(record, f"failed: {reason}") for record, reason in result.failed)
+    columns = ("order", "result", "id", "client_order_id")
+    return [Table(columns, rows, empty="No open orders.")]
+
+
+def _row(record: OrderRecord, outcome: str) -> tuple[object, ...]:
+    return (describe(record.order), outcome, record.order_id or None, record.client_order_id)

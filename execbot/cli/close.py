@@ -1,0 +1,175 @@
+"""`execbot close`: out of a position, whole or in part, or out of everything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from execbot.cli.command import Cli, command
+from execbot.cli.context import Context
+from execbot.cli.errors import Failure, failure_of, usage
+from execbot.cli.exit_codes import ExitCode
+from execbot.cli.order_flags import read_number, read_qty, read_symbol
+from execbot.cli.output import Table
+from execbot.cli.submit import confirm_live, follow
+from execbot.cli.views import record_json, sentence
+from execbot.model.numbers import text
+
+if TYPE_CHECKING:
+    from execbot.oms.close import CloseResult
+
+
+@command
+def close(
+    cli: Cli,
+    symbol: Annotated[str | None, typer.Argument(help="The position to close.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Close every position.")] = False,
+    qty: Annotated[str | None, typer.Option(help="Only this many.", metavar="N")] = None,
+    percent: Annotated[
+        str | None, typer.Option(help="Only this part of it.", metavar="PCT")
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="Why; kept in the journal.")] = None,
+    client_order_id: Annotated[
+        str | None, typer.Option(help="Your id of the closing order.", metavar="ID")
+    ] = None,
+    wait: Annotated[
+        float | None, typer.Option(help="Follow the closing order to its end.", metavar="SECONDS")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a live order.")] = False,
+) -> None:
+    """Close a position at market, or all of them.
+
+    Stops and targets that hold its shares are canceled first. Closing is never held back by the
+    limits for entries or by a halt.
+
+    \b
+    Examples:
+      execbot close AAPL
+      execbot close AAPL --percent 50 --wait 20
+      execbot close --all --yes --json
+    """
+    if (symbol is None) == (not all_):
+        raise usage(
+            "--all and a symbol were both given" if all_ else "no position: a symbol or --all",
+            next_step="execbot close AAPL",
+            kind="usage.close",
+        )
+    if all_ and client_order_id is not None:
+        raise usage("--client-order-id names one order, not those of --all", kind="usage.close")
+    part = _part(qty, percent, all_)
+    with cli.open() as desk:
+        if symbol is not None:
+            wanted = read_symbol(symbol)
+            confirm_live(cli, desk, f"close {wanted}", yes)
+            _close_one(cli, desk, wanted, part, reason, client_order_id or "", wait)
+            return
+        confirm_live(cli, desk, "close every position", yes)
+        _close_all(cli, desk, reason, wait)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """How much to close; neither means all of it."""
+
+    qty: Decimal | None = None
+    percentage: Decimal | None = None
+
+
+def _part(qty: str | None, percent: str | None, everything: bool) -> Part:
+    if qty is not None and percent is not None:
+        raise usage("--qty and --percent were both given", kind="usage.close")
+    if everything and (qty is not None or percent is not None):
+        raise usage("--all closes whole positions", kind="usage.close")
+    if qty is not None:
+        return Part(qty=read_qty("--qty", qty))
+    if percent is None:
+        return Part()
+    value = read_number("--percent", percent.removesuffix("%"))
+    if value > 100:
+        raise usage(f"--percent was {percent}", hint="At most 100.", kind="usage.value")
+    return Part(percentage=value)
+
+
+def _close_one(
+    cli: Cli,
+    desk: Context,
+    symbol: str,
+    part: Part,
+    reason: str | None,
+    client_order_id: str,
+    wait: float | None,
+) -> None:
+    result = desk.oms.close(
+        symbol,
+        qty=part.qty,
+        percentage=part.percentage,
+        client_order_id=client_order_id,
+        reason=reason,
+    )
+    result_json, line = _outcome(desk, result, wait)
+    cli.show(result_json, line, *_notes(result), warnings=_warnings(result))
+
+
+def _outcome(desk: Context, result: CloseResult, wait: float | None) -> tuple[dict[str, Any], str]:
+    record = result.record
+    lifted = [record_json(order) for order in result.lifted]
+    if record is None:
+        return (
+            {"symbol": result.symbol, "outcome": "not_sent", "id": None, "lifted": lifted},
+            f"{result.symbol}: {result.note or 'nothing to close'}",
+        )
+    if wait is not None:
+        record = follow(desk, record, wait)
+    return {**record_json(record), "lifted": lifted}, sentence(record)
+
+
+def _notes(result: CloseResult) -> list[str]:
+    return [f"Canceled for it: {order.client_order_id}" for order in result.lifted]
+
+
+def _warnings(result: CloseResult) -> list[str]:
+    if not result.unprotected_qty:
+        return []
+    return [f"{result.symbol}: {text(result.unprotected_qty)} stay open without a stop"]
+
+
+def _close_all(cli: Cli, desk: Context, reason: str | None, wait: float | None) -> None:
+    """Each on its own: one that fails does not keep the others open."""
+    closed: list[dict[str, Any]] = []
+    failed: list[dict[str, Any]] = []
+    lines: list[tuple[str, str]] = []
+    warnings: list[str] = []
+    for position in desk.client.get_positions():
+        try:
+            result = desk.oms.close(position.symbol, reason=reason)
+            data, line = _outcome(desk, result, wait)
+            closed.append(data)
+            warnings.extend(_warnings(result))
+        except Exception as error:
+            failure = failure_of(error)
+            if failure.exit_code is ExitCode.INTERNAL:
+                raise
+            failed.append({"symbol": position.symbol, **failure.as_json()})
+            line = failure.message
+        lines.append((position.symbol, line))
+    if failed and not closed:
+        first = failed[0]
+        raise Failure(
+            first["kind"],
+            first["error"],
+            ExitCode(first["exit_code"]),
+            first["category"],
+            first["outcome"],
+            first["hint"],
+            first["next"],
+            {"failed": failed},
+        )
+    cli.show(
+        {"closed": closed, "failed": failed},
+        Table(("symbol", "result"), lines, empty="No open positions."),
+        warnings=warnings,
+        exit_code=ExitCode.PARTLY if failed else ExitCode.DONE,
+    )
