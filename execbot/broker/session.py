@@ -187,7 +187,7 @@ class Session:
     def _transport(self, host: Host) -> Transport:
         found = self._transports.get(host)
         if found is None:
-            found = self._transports[host] = self._open_transport(host)
+            found = self._transports.setdefault(host, self._open_transport(host))
         return found
 
     def _report(
