@@ -10,7 +10,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--seed", default="1", help="seed of the random proofs (default 1)")
     group.addoption("--kills", default="200", help="kills of `submit` (default 200)")
     group.addoption("--fills", default="1000", help="fills of the cut stream (default 1000)")
-    group.addoption(
-        "--sessions", default="300", help="random sessions of `watch` (default 300)"
-    )
+    group.addoption("--sessions", default="300", help="random sessions of `watch` (default 300)")
     group.addoption("--signals", default="500", help="random signals replayed (default 500)")

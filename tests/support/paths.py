@@ -1,4 +1,4 @@
-"""Where tests find recorded prices and Alpaca's API descriptions, and skip where they are absent."""
+"""Where tests find recorded prices and Alpaca's API files, and skip where they are absent."""
 
 from __future__ import annotations
 

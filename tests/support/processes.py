@@ -117,9 +117,7 @@ class Server:
     def get(self, path: str, key: str = "test-key") -> Any:
         return self.call("GET", path, key=key)
 
-    def call(
-        self, method: str, path: str, body: Any = None, key: str = "test-key"
-    ) -> Any:
+    def call(self, method: str, path: str, body: Any = None, key: str = "test-key") -> Any:
         """One request with plain urllib, independent of execbot's own client."""
         request = urllib.request.Request(
             self.rest + path,
