@@ -1,9 +1,10 @@
 """Durable stream events a second: frames parsed, applied by the state machine and committed.
 
 Run by hand: `python tests/benchmarks/events.py [orders]`. Each order gives four frames:
-pending_new, new, partial_fill, fill. Baseline of the same run: alpaca-py's own parsing of the same frames into
-`TradeUpdate` objects, which is what its `TradingStream` does before it calls a handler, and which
-neither checks, stores nor commits anything.
+pending_new, new, partial_fill, fill.
+Baseline of the same run: alpaca-py's own parsing of the same frames into `TradeUpdate` objects,
+which is what its `TradingStream` does before it calls a handler, and which neither checks, stores
+nor commits anything.
 """
 
 from __future__ import annotations
