@@ -22,8 +22,9 @@ from execbot.model.account import Asset
 from execbot.model.enums import ErrorCategory
 from execbot.model.order import OrderRequest
 from execbot.oms.after_error import History, Next, Step, next_step
-from execbot.oms.errors import OmsError, Refused
-from execbot.oms.risk_desk import Checked, RiskDesk, gate_verdict, summary
+from execbot.oms.errors import Refused
+from execbot.oms.pipeline import REOPENABLE
+from execbot.oms.risk_desk import Checked, RiskDesk, summary
 from execbot.oms.service import OrderManagementSystem
 from execbot.risk.facts import Purpose
 
@@ -39,7 +40,7 @@ class Placed:
     """What became of it. `attempts` counts the orders given to the pipeline."""
 
     record: OrderRecord
-    checked: Checked | None
+    checked: Checked
     attempts: int = 1
     adjusted: tuple[str, ...] = ()
     queued_for: str = ""
@@ -92,11 +93,12 @@ class Placer:
         if not request.client_order_id:
             request = replace(request, client_order_id=self.oms.new_id(self.oms.now()))
         known = self.oms.journal.order_by_client_id(request.client_order_id)
-        if checked is None and known is None:
+        is_new = known is None or known.status in REOPENABLE
+        if checked is None:
             checked = self._check(request, asset, allow_duplicate)
         history, adjusted = History(), list[str]()
         for attempt in range(1, ATTEMPTS_MAX + 1):
-            if checked is not None and checked.should_queue:
+            if is_new and checked.should_queue:
                 return self._queue(request, why, checked, attempt, adjusted)
             try:
                 record = self._submit(request, why, checked)
@@ -128,18 +130,15 @@ class Placer:
     def _check(self, request: OrderRequest, asset: Asset | None, allow_duplicate: bool) -> Checked:
         return self.desk.check(request, asset=asset, allow_duplicate=allow_duplicate)
 
-    def _submit(
-        self, request: OrderRequest, why: Purposeful, checked: Checked | None
-    ) -> OrderRecord:
+    def _submit(self, request: OrderRequest, why: Purposeful, checked: Checked) -> OrderRecord:
         role = why.role
-        if role is None and checked is not None and checked.purpose is Purpose.EXIT:
+        if role is None and checked.purpose is Purpose.EXIT:
             role = Role.EXIT
-        arrival = why.arrival_price or (checked.arrival_price if checked else None)
         return self.oms.submit(
             request,
-            gate=checked.gate if checked is not None else None,
+            gate=checked.gate,
             origin=why.origin,
-            arrival_price=arrival,
+            arrival_price=why.arrival_price or checked.arrival_price,
             signal_id=why.signal_id,
             plan_id=why.plan_id,
             role=role,
@@ -169,7 +168,7 @@ class Placer:
         self,
         request: OrderRequest,
         why: Purposeful,
-        checked: Checked | None,
+        checked: Checked,
         following: Next,
         attempt: int,
         adjusted: list[str],
@@ -203,26 +202,28 @@ class Placer:
             return None
         return replace(smaller, client_order_id=request.client_order_id)
 
-    def _after_refusal(self, checked: Checked | None) -> None:
-        if checked is None or checked.tripped is None:
-            return
-        switch = checked.tripped
-        self._alert(Alert("halted", switch.describe(), "account"))
+    def _after_refusal(self, checked: Checked) -> None:
+        if checked.tripped is not None:
+            self._alert(Alert("halted", checked.tripped.describe(), "account"))
 
     def _decide(
         self,
         error: BrokerError,
         request: OrderRequest,
         history: History,
-        checked: Checked | None,
+        checked: Checked,
         adjust: bool,
     ) -> Next:
         if error.remedy in (Remedy.RETRY, Remedy.RETRY_AFTER):
             # The pipeline has retried these under the same id already.
             history = replace(history, retries=self.oms.settings.retry_attempts)
-        quote = checked.facts.quote if checked is not None else None
         following = next_step(
-            error, request, history, self.oms.settings, quote=quote, jitter=self._jitter()
+            error,
+            request,
+            history,
+            self.oms.settings,
+            quote=checked.facts.quote,
+            jitter=self._jitter(),
         )
         if following.step is Step.ADJUST and not adjust:
             following = Next(Step.STOP, error.message)
@@ -267,6 +268,3 @@ class Placer:
     def _alert(self, alert: Alert) -> None:
         if self._alerter is not None:
             self._alerter.alert(alert)
-
-
-__all__ = ["OmsError", "Placed", "Placer", "Purposeful", "Resize", "gate_verdict"]

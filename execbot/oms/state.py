@@ -100,14 +100,17 @@ def apply_event(state: OrderState | None, event: OrderEvent) -> Applied:
         executions = books.infer(executions, moved, event.stamp or event.recorded_at)
     record = _settle(moved, executions)
     alarm = booking.alarm or alarm or _new_overfill(start.record, record)
-    if alarm:
-        record = replace(record, alarm=alarm)
+    result = _result(state, record, executions, booking, said)
     note = booking.note or contradiction
     if booking.result is EventResult.ILLEGAL:
         contradiction = booking.note
+    if state is not None and result is not EventResult.APPLIED:
+        return Applied(state, result, before, (), ZERO, note, contradiction, alarm)
+    if alarm:
+        record = replace(record, alarm=alarm)
     return Applied(
         state=OrderState(record, executions),
-        result=_result(state, record, executions, booking, said),
+        result=result,
         before=before,
         fills=_fresh_fills(start.executions, executions),
         filled_delta=record.order.filled_qty - start.record.order.filled_qty,
@@ -431,10 +434,13 @@ def _result(
     booking: books.Booking,
     said: Verdict | None,
 ) -> EventResult:
-    if state is None or executions != state.executions or record != state.record:
+    """An illegal report still brings its executions; without any it changes nothing."""
+    if state is None or executions != state.executions:
         return EventResult.APPLIED
     if booking.result is EventResult.ILLEGAL or said is Verdict.ILLEGAL:
         return EventResult.ILLEGAL
+    if record != state.record:
+        return EventResult.APPLIED
     if booking.result is EventResult.DUPLICATE:
         return EventResult.DUPLICATE
     return EventResult.LATE if said is Verdict.STAY else EventResult.NO_CHANGE
