@@ -78,13 +78,34 @@ def test_a_symbol_without_a_source_can_be_given_a_price():
 
 @pytest.mark.parametrize(
     "values",
-    [{}, {"price": D(0)}, {"price": D(-1)}, {"bid": D(2), "ask": D(1)}],
+    [{}, {"price": D(0)}, {"price": D(-1)}, {"bid": D(2), "ask": D(1)}, {"bid": D(0)}],
 )
 def test_impossible_prices_are_refused_and_change_nothing(values):
     prices = mixed()
     with pytest.raises(ValueError):
         prices.set_price("AAPL", START, **values)
     assert prices.dump() == {}
+
+
+def test_a_side_can_be_left_empty():
+    prices = mixed()
+    prices.set_price("AAPL", START, bid=D(0), ask=D(150))
+    quote = prices.quote("AAPL", START)
+    assert (quote.bid, quote.bid_size, quote.ask) == (0, 0, 150)
+    assert prices.book("AAPL", START, "bid") == ()
+    low = Crossing(Field.BID, "<=", D(1))
+    assert prices.first_crossing("AAPL", START - 1, START + 10 * SECOND, low) is None
+    assert prices.last_trade("AAPL", START).price == 150
+
+
+def test_very_many_overrides_keep_the_newest():
+    prices = mixed()
+    for i in range(3000):
+        prices.set_price("AAPL", START + i, price=D(100 + i))
+    assert len(prices.dump()["AAPL"]) == 1000
+    assert prices.quote("AAPL", START + 2999).bid == 3099
+    assert prices.quote("AAPL", START + 2500).bid == 2600
+    assert prices.next_tick("AAPL", START + 2997, START + SECOND).quote.bid == 3098
 
 
 def test_a_moved_market_starts_at_the_price_and_lives_on():

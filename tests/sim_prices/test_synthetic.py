@@ -94,8 +94,9 @@ def test_first_crossing_equals_a_walk_over_every_tick(
 @pytest.mark.parametrize("regime", list(Regime))
 def test_first_crossing_finds_the_same_tick_in_a_day_as_a_walk(regime):
     prices = source(3, "TSLA", regime)
-    start = 1_790_035_200 * SECOND
-    ticks = list(prices.ticks("TSLA", start, start + 86_400 * SECOND))
+    # From before the opening's gap until after the last moment for a crash, in UTC.
+    start = (1_790_035_200 + 13 * 3600) * SECOND
+    ticks = list(prices.ticks("TSLA", start, start + 7 * 3600 * SECOND))
     top = max(tick.quote.bid for tick in ticks)
     bottom = min(tick.quote.ask for tick in ticks)
     for field, op, level in ((Field.BID, ">=", top), (Field.ASK, "<=", bottom)):

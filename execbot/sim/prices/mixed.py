@@ -39,6 +39,8 @@ from execbot.sim.types import (
     Trade,
 )
 
+SEGMENTS_KEPT = 1000
+"""Overrides remembered per symbol, so that a state that is saved stays small."""
 ROUNDING = {"bid": ROUND_FLOOR, "ask": ROUND_CEILING}
 """Away from the other side, so that a moved price never crosses it."""
 
@@ -101,21 +103,31 @@ class MixedPrices:
         """From `at` on the symbol trades at these prices.
 
         With `hold` they stay: bid, ask and last price are exactly what is given (`price` stands
-        for each that is missing; a missing side takes the other's price). Without `hold` the
-        market jumps to `price` and lives on around it. Raises `ValueError` for prices that are
-        not positive, crossed, or missing, and when a jump has nothing to start from.
+        for each that is missing; a missing side takes the other's price; 0 for a side leaves it
+        empty). Without `hold` the market jumps to `price` and lives on around it. Raises
+        `ValueError` for prices that are negative, crossed, or missing, and when a jump has
+        nothing to start from.
         """
         given = [value for value in (price, bid, ask) if value is not None]
-        if not given or any(value <= 0 for value in given):
+        if not any(given) or any(value < 0 for value in given) or price == 0:
             raise ValueError("give a price, or bid and ask, above zero")
-        low = bid or price or given[0]
-        high = ask or price or given[-1]
-        if low > high:
+        low = bid if bid is not None else price or given[-1]
+        high = ask if ask is not None else price or given[0]
+        if low > high > 0:
             raise ValueError(f"bid was {low}, above ask {high}")
-        last = price or low
+        if not hold and not (low and high):
+            raise ValueError("a market that moves needs both sides")
         if hold:
             shown = PINNED_SIZE if size is None else size
-            segment = Segment(at, Rule.PIN, low, high, last, shown, shown)
+            segment = Segment(
+                at,
+                Rule.PIN,
+                bid=low,
+                ask=high,
+                last=price or low or high,
+                bid_size=shown if low else Decimal(0),
+                ask_size=shown if high else Decimal(0),
+            )
         else:
             segment = Segment(at, Rule.SHIFT, ratio=self._ratio(symbol, at, (low + high) / 2))
         self._add(symbol, segment)
@@ -146,9 +158,11 @@ class MixedPrices:
         self._add(symbol, Segment.of({**values, "at": at}))
 
     def _add(self, symbol: str, segment: Segment) -> None:
-        """Later segments are dropped: what is set now rules from now on."""
+        """Later segments are dropped: what is set now rules from now on. Of very many, the oldest
+        are forgotten.
+        """
         kept = [old for old in self._segments.get(symbol, ()) if old.at < segment.at]
-        self._segments[symbol] = [*kept, segment]
+        self._segments[symbol] = [*kept, segment][-SEGMENTS_KEPT:]
 
     def clear(self) -> None:
         """All symbols are as their sources have them."""
@@ -180,12 +194,16 @@ class MixedPrices:
 
     def _pieces(self, symbol: str, after: Ns, until: Ns) -> Iterator[tuple[Segment, Ns, Ns]]:
         """The segments that rule in `(after, until]`, each with its own `(after, until]`."""
-        segments = [Segment(-1, Rule.LIVE), *self._segments.get(symbol, ())]
-        for segment, following in zip(segments, [*segments[1:], None], strict=True):
-            begin = max(after, segment.at - 1)
-            end = until if following is None else min(until, following.at - 1)
-            if begin < end:
-                yield segment, begin, end
+        segments = self._segments.get(symbol, [])
+        first = bisect_right(segments, after + 1, key=lambda segment: segment.at)
+        ruling = segments[first - 1] if first else Segment(-1, Rule.LIVE)
+        for following in segments[first:]:
+            if following.at > until:
+                break
+            yield ruling, max(after, ruling.at - 1), following.at - 1
+            ruling = following
+        if max(after, ruling.at - 1) < until:
+            yield ruling, max(after, ruling.at - 1), until
 
     def _increment(self, symbol: str) -> Decimal | None:
         asset = self._directory.get(symbol)
