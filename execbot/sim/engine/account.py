@@ -1,0 +1,229 @@
+"""One account: cash, positions, and what its settings allow. Pure bookkeeping, no rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from execbot.sim.engine.order import Order
+from execbot.sim.engine.render import ZERO
+from execbot.sim.types import Ns
+
+Lot = tuple[Decimal, Decimal]
+"""Quantity and price of what is left of one purchase (or short sale)."""
+
+
+@dataclass(slots=True)
+class Position:
+    """`qty` is signed; `cost` is what the open quantity cost (negative for a short).
+
+    Within a day the cost is a weighted average; overnight it becomes the FIFO cost of the lots
+    that are left, which is how Alpaca reports average prices. `overnight_qty` is the signed
+    part held since before today, reduced first by closing trades.
+    """
+
+    symbol: str
+    qty: Decimal = ZERO
+    cost: Decimal = ZERO
+    overnight_qty: Decimal = ZERO
+    today_cost: Decimal = ZERO
+    realized: Decimal = ZERO
+    lots: list[Lot] = field(default_factory=list)
+
+    @property
+    def average(self) -> Decimal:
+        return self.cost / self.qty if self.qty else ZERO
+
+    def trade(self, signed: Decimal, price: Decimal) -> Decimal:
+        """Books one execution; returns the realised profit. Never passes through zero."""
+        if not self.qty or (self.qty > 0) == (signed > 0):
+            self.qty += signed
+            self.cost += signed * price
+            self.today_cost += signed * price
+            self.lots.append((signed, price))
+            return ZERO
+        assert abs(signed) <= abs(self.qty), "one execution never flips a position"
+        return self._reduce(signed, price)
+
+    def _reduce(self, signed: Decimal, price: Decimal) -> Decimal:
+        before, average = self.qty, self.average
+        self.qty += signed
+        profit = (average - price) * signed
+        self.realized += profit
+        from_overnight = min(abs(signed), abs(self.overnight_qty))
+        sign = 1 if before > 0 else -1
+        self.overnight_qty -= sign * from_overnight
+        from_today = abs(signed) - from_overnight
+        if from_today:
+            today_before = abs(before) - abs(self.overnight_qty) - from_overnight
+            self.today_cost -= self.today_cost * from_today / today_before
+        if not self.qty:
+            self.cost = self.today_cost = self.overnight_qty = ZERO
+            self.lots.clear()
+            return profit
+        self.cost = average * self.qty
+        self._pop_lots(abs(signed))
+        return profit
+
+    def _pop_lots(self, amount: Decimal) -> None:
+        """Takes away the oldest lots."""
+        while amount > 0 and self.lots:
+            qty, price = self.lots[0]
+            if abs(qty) > amount:
+                self.lots[0] = (qty - amount if qty > 0 else qty + amount, price)
+                return
+            amount -= abs(qty)
+            self.lots.pop(0)
+
+    def shed(self, amount: Decimal) -> None:
+        """Takes a fee in kind out of the position at its average price."""
+        average = self.average
+        self.qty -= amount
+        self.cost = average * self.qty
+        self.today_cost = min(self.today_cost, self.cost)
+        self._pop_lots(amount)
+
+    def start_day(self) -> None:
+        """What is held becomes overnight holding, at the FIFO cost of the lots left."""
+        self.cost = sum((qty * price for qty, price in self.lots), ZERO)
+        self.lots = [(self.qty, self.cost / self.qty)] if self.qty else []
+        self.overnight_qty = self.qty
+        self.today_cost = ZERO
+
+    def record(self) -> dict[str, Any]:
+        return {
+            "symbol": self.symbol,
+            "qty": str(self.qty),
+            "cost": str(self.cost),
+            "overnight_qty": str(self.overnight_qty),
+            "today_cost": str(self.today_cost),
+            "realized": str(self.realized),
+            "lots": [[str(qty), str(price)] for qty, price in self.lots],
+        }
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Position:
+        return cls(
+            symbol=record["symbol"],
+            qty=Decimal(record["qty"]),
+            cost=Decimal(record["cost"]),
+            overnight_qty=Decimal(record["overnight_qty"]),
+            today_cost=Decimal(record["today_cost"]),
+            realized=Decimal(record["realized"]),
+            lots=[(Decimal(qty), Decimal(price)) for qty, price in record["lots"]],
+        )
+
+
+@dataclass(slots=True)
+class Hold:
+    """Shares of a dead closing order that are given back only at `until`."""
+
+    order_id: str
+    symbol: str
+    qty: Decimal
+    until: Ns
+
+
+DEFAULT_CONFIGURATIONS: dict[str, Any] = {
+    "disable_overnight_trading": False,
+    "fractional_trading": True,
+    "max_margin_multiplier": "4",
+    "max_options_trading_level": 0,
+    "no_shorting": False,
+    "ptp_no_exception_entry": False,
+    "suspend_trade": False,
+    "trade_confirm_email": "all",
+}
+LEGACY_CONFIGURATIONS: dict[str, Any] = {"pdt_check": "entry", "dtbp_check": "entry"}
+
+
+@dataclass(slots=True)
+class Account:
+    """`live` holds the orders that are not over, oldest first; the same objects as the core's.
+
+    `day` is the trading date the positions were last rolled to; `last_*` are of its eve.
+    `opened_today` and `day_trades` serve the day-trading rule of before June 2026.
+    """
+
+    id: str
+    key: str
+    number: str
+    created_at: Ns
+    cash: Decimal
+    day: str
+    last_equity: Decimal
+    last_maintenance: Decimal = ZERO
+    positions: dict[str, Position] = field(default_factory=dict)
+    live: dict[str, Order] = field(default_factory=dict)
+    holds: list[Hold] = field(default_factory=list)
+    configurations: dict[str, Any] = field(default_factory=dict)
+    accrued_fees: Decimal = ZERO
+    account_blocked: bool = False
+    trading_blocked: bool = False
+    transfers_blocked: bool = False
+    liquidation_only: bool = False
+    opened_today: list[str] = field(default_factory=list)
+    day_trades: list[str] = field(default_factory=list)
+    taken: dict[str, list[Any]] = field(default_factory=dict)
+
+    def qty(self, symbol: str) -> Decimal:
+        position = self.positions.get(symbol)
+        return position.qty if position else ZERO
+
+    def position(self, symbol: str) -> Position:
+        return self.positions.setdefault(symbol, Position(symbol))
+
+    def record(self) -> dict[str, Any]:
+        """A JSON-able copy without the live orders, which the core keeps."""
+        return {
+            "id": self.id,
+            "key": self.key,
+            "number": self.number,
+            "created_at": self.created_at,
+            "cash": str(self.cash),
+            "day": self.day,
+            "last_equity": str(self.last_equity),
+            "last_maintenance": str(self.last_maintenance),
+            "positions": [position.record() for position in self.positions.values()],
+            "holds": [[h.order_id, h.symbol, str(h.qty), h.until] for h in self.holds],
+            "configurations": dict(self.configurations),
+            "accrued_fees": str(self.accrued_fees),
+            "flags": [getattr(self, name) for name in FLAGS],
+            "opened_today": list(self.opened_today),
+            "day_trades": list(self.day_trades),
+            "taken": {
+                place: [at, {str(price): str(qty) for price, qty in used.items()}]
+                for place, (at, used) in self.taken.items()
+            },
+        }
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Account:
+        positions = [Position.from_record(item) for item in record["positions"]]
+        account = cls(
+            id=record["id"],
+            key=record["key"],
+            number=record["number"],
+            created_at=record["created_at"],
+            cash=Decimal(record["cash"]),
+            day=record["day"],
+            last_equity=Decimal(record["last_equity"]),
+            last_maintenance=Decimal(record["last_maintenance"]),
+            positions={position.symbol: position for position in positions},
+            holds=[Hold(i, symbol, Decimal(q), at) for i, symbol, q, at in record["holds"]],
+            configurations=dict(record["configurations"]),
+            accrued_fees=Decimal(record["accrued_fees"]),
+            opened_today=list(record["opened_today"]),
+            day_trades=list(record["day_trades"]),
+            taken={
+                place: [at, {Decimal(price): Decimal(qty) for price, qty in used.items()}]
+                for place, (at, used) in record["taken"].items()
+            },
+        )
+        for name, value in zip(FLAGS, record["flags"], strict=True):
+            setattr(account, name, value)
+        return account
+
+
+FLAGS = ("account_blocked", "trading_blocked", "transfers_blocked", "liquidation_only")

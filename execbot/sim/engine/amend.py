@@ -1,0 +1,367 @@
+"""Cancel and replace: what is refused at once, and what happens when the venue gets to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from execbot.sim.engine import funds, lifecycle, matching, parse, rules
+from execbot.sim.engine.account import Account
+from execbot.sim.engine.config import FaultKind
+from execbot.sim.engine.order import (
+    Order,
+    OrderClass,
+    OrderType,
+    Role,
+    Side,
+    Status,
+    TimeInForce,
+)
+from execbot.sim.engine.render import NANO, ZERO
+from execbot.sim.types import ApiError, AssetClass
+
+if TYPE_CHECKING:
+    from execbot.sim.engine.core import Core
+
+NOT_REPLACEABLE = (
+    Status.ACCEPTED,
+    Status.PENDING_NEW,
+    Status.PENDING_CANCEL,
+    Status.PENDING_REPLACE,
+)
+
+
+# --- cancel ----------------------------------------------------------------------------------
+
+
+def is_shadow(core: Core, order: Order) -> bool:
+    """A replacement that has not taken over from the order it replaces."""
+    return "swap" in order.due
+
+
+def request_cancel(core: Core, order: Order) -> None:
+    """`DELETE`. Raises `ApiError` 422 when the state refuses it; 204 is only a promise."""
+    if not order.is_open:
+        raise rules.unprocessable(f'order is already in "{order.status}" state')
+    if order.status is Status.PENDING_CANCEL:
+        raise rules.unprocessable("order pending cancel")
+    if order.status is Status.PENDING_REPLACE or is_shadow(core, order):
+        raise rules.unprocessable("order is not cancelable")
+    if core.strike(FaultKind.CANCEL_LOST, order) is not None:
+        return
+    order.cancel_requested_at = order.updated_at = core.now
+    order.status = Status.PENDING_CANCEL
+    if core.config.pending_cancel_event:
+        core.emit(order, "pending_cancel")
+    stuck = core.strike(FaultKind.STUCK_PENDING_CANCEL, order)
+    if stuck is not None:
+        if stuck.delay:
+            core.schedule(order, "cancel", core.now + stuck.delay)
+        return
+    core.schedule(order, "cancel", core.now + core.config.cancel_latency)
+
+
+# --- replace ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The fields of a PATCH that were given."""
+
+    qty: Decimal | None
+    tif: TimeInForce | None
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    trail: Decimal | None
+    client_order_id: str | None
+
+
+def read_change(body: Mapping[str, Any]) -> Change:
+    """Raises `ApiError` 422/40010001 for values that are none."""
+    tif = body.get("time_in_force") or None
+    if tif is not None and tif not in tuple(TimeInForce):
+        raise parse.malformed("invalid time_in_force")
+    change = Change(
+        qty=parse.number(body, "qty"),
+        tif=None if tif is None else TimeInForce(tif),
+        limit_price=parse.number(body, "limit_price"),
+        stop_price=parse.number(body, "stop_price"),
+        trail=parse.number(body, "trail"),
+        client_order_id=parse.client_order_id(body),
+    )
+    for name, value in (
+        ("qty", change.qty),
+        ("limit price", change.limit_price),
+        ("stop price", change.stop_price),
+        ("trail", change.trail),
+    ):
+        if value is not None and value <= 0:
+            raise parse.malformed(f"{name} must be > 0")
+    return change
+
+
+def request_replace(core: Core, account: Account, old: Order, body: Mapping[str, Any]) -> Order:
+    """`PATCH`. Returns the new order, which takes over when the venue agrees.
+
+    Raises `ApiError` 403 or 422. The old order may still fill first; the new one is then
+    rejected.
+    """
+    change = read_change(body)
+    _check_state(core, old)
+    _check_fields(old, change)
+    new = _successor(core, old, change)
+    _check_grid_and_side(core, old, new, change)
+    _check_resources(core, account, old, new)
+    if core.strike(FaultKind.REPLACE_RACE, old) is not None:
+        core.schedule(old, "race", core.now + core.config.replace_latency // 2)
+    if old.status is not Status.HELD:
+        old.status = Status.PENDING_REPLACE
+        old.updated_at = core.now
+        if core.config.pending_cancel_event:
+            core.emit(old, "pending_replace")
+    lifecycle.register(core, account, new)
+    core.schedule(new, "swap", core.now + core.config.replace_latency)
+    return new
+
+
+def _check_state(core: Core, old: Order) -> None:
+    if not old.is_open:
+        if old.status is Status.REPLACED:
+            raise rules.unprocessable("order already replaced")
+        raise rules.unprocessable("unable to replace order, order is not open")
+    if is_shadow(core, old):
+        raise rules.unprocessable("order chain not fully replaced")
+    if old.status in NOT_REPLACEABLE:
+        raise rules.unprocessable(f"cannot replace order in {old.status} status")
+
+
+HAS_LIMIT = (OrderType.LIMIT, OrderType.STOP_LIMIT)
+HAS_STOP = (OrderType.STOP, OrderType.STOP_LIMIT)
+
+
+def _check_fields(old: Order, change: Change) -> None:
+    """Which fields this order has, may change, and really changes."""
+    if change.limit_price is not None and old.type not in HAS_LIMIT:
+        if old.type is OrderType.MARKET:
+            raise parse.malformed("market orders require no stop or limit price")
+        raise parse.malformed(f"{_words(old)} orders must not have limit_price")
+    if change.stop_price is not None and old.type not in HAS_STOP:
+        if old.type is OrderType.MARKET:
+            raise parse.malformed("market orders require no stop or limit price")
+        raise parse.malformed(f"{_words(old)} orders must not have stop_price")
+    if change.trail is not None and old.type is not OrderType.TRAILING_STOP:
+        raise parse.malformed(f"{_words(old)} orders must not have trail")
+    new_qty = change.qty is not None and change.qty != old.qty
+    new_tif = change.tif is not None and change.tif is not old.tif
+    if old.order_class is not OrderClass.SIMPLE and new_qty:
+        raise rules.unprocessable("qty cannot be changed for advanced orders")
+    if old.order_class is not OrderClass.SIMPLE and new_tif:
+        raise rules.unprocessable("time_in_force cannot be changed for advanced orders")
+    if new_qty and old.is_fractional and old.asset_class is not AssetClass.CRYPTO:
+        raise rules.unprocessable("qty cannot be changed for fractional orders")
+    if change.qty is not None and change.qty <= old.filled_qty + old.carried_qty:
+        raise rules.unprocessable("unable to replace order, qty must be > filled_qty")
+    trail = old.trail_price if old.trail_price is not None else old.trail_percent
+    changed = (
+        new_qty
+        or new_tif
+        or change.limit_price not in (None, old.limit_price)
+        or change.stop_price not in (None, old.stop_price)
+        or change.trail not in (None, trail)
+    )
+    if not changed:
+        raise rules.unprocessable("order parameters are not changed")
+
+
+def _words(order: Order) -> str:
+    return order.type.value.replace("_", " ")
+
+
+def _successor(core: Core, old: Order, change: Change) -> Order:
+    """The new order: a new id and client id, the old one's place in its group."""
+    client_id = change.client_order_id
+    if client_id is not None:
+        core.check_client_id(old.account_id, client_id)
+    core.order_seq += 1
+    new = replace(
+        old,
+        id=core.ids.uuid(),
+        seq=core.order_seq,
+        client_order_id=client_id or core.ids.uuid(),
+        created_at=core.now,
+        updated_at=core.now,
+        submitted_at=core.now,
+        qty=old.qty if change.qty is None else change.qty,
+        tif=change.tif or old.tif,
+        limit_price=old.limit_price if change.limit_price is None else change.limit_price,
+        stop_price=old.stop_price if change.stop_price is None else change.stop_price,
+        status=Status.HELD if old.status is Status.HELD else Status.NEW,
+        replaces=old.id,
+        origin_id=old.origin_id or old.id,
+        filled_qty=ZERO,
+        filled_value=ZERO,
+        carried_qty=ZERO,
+        filled_at=None,
+        acked=False,
+        active=False,
+        rested=False,
+        legs=list(old.legs),
+        due={},
+    )
+    if change.trail is not None:
+        if new.trail_price is not None:
+            new.trail_price = change.trail
+        else:
+            new.trail_percent = change.trail
+        assert new.hwm is not None
+        new.stop_price = matching.trail_stop(new, new.hwm)
+    opens_short = new.position_intent == "sell_to_open"
+    new.hold_price = funds.unit_price(core, new, opens_short)
+    return new
+
+
+def _check_grid_and_side(core: Core, old: Order, new: Order, change: Change) -> None:
+    if new.asset_class is AssetClass.CRYPTO:
+        return
+    rules.check_grid("limit_price", change.limit_price)
+    rules.check_grid("stop_price", change.stop_price)
+    rules.check_grid("trail", change.trail if new.trail_price is not None else None)
+    if change.stop_price is None or (old.status is Status.HELD and not old.active):
+        return
+    market = core.price(new.symbol, core.now)
+    if not market or not lifecycle.market_is_regular(core):
+        return
+    wrong = change.stop_price <= market if new.side is Side.BUY else change.stop_price >= market
+    if wrong:
+        word = "greater" if new.side is Side.BUY else "less"
+        raise rules.unprocessable(
+            f"stop price must be {word} than current price",
+            market_price=f"{market}",
+            stop_price=f"{change.stop_price}",
+        )
+
+
+def _check_resources(core: Core, account: Account, old: Order, new: Order) -> None:
+    """More shares or more money than the old order held must be there."""
+    if new.qty is None or new.status is Status.HELD:
+        return
+    filled = old.filled_qty + old.carried_qty
+    if new.is_closing:
+        more = new.qty - (old.qty or ZERO)
+        available = funds.available_qty(core, account, new.symbol)
+        if more > available:
+            raise rules.forbidden(
+                f"insufficient qty available for order (requested: {more}, available: {available})",
+                available=str(available),
+                existing_qty=str(abs(account.qty(new.symbol))),
+                held_for_orders=str(funds.held_qty(core, account, new.symbol)),
+                symbol=new.symbol,
+            )
+        return
+    cost = (new.qty - filled) * new.hold_price
+    money = funds.money(core, account, leave_out=old)
+    marginable = core.asset_of(new).marginable
+    free = money.buying_power if marginable else money.non_marginable
+    if cost > free:
+        raise ApiError(
+            403,
+            40310000,
+            "insufficient buying power",
+            buying_power=str(free.quantize(Decimal("0.01"))),
+            cost_basis=str(cost.quantize(Decimal("0.01"))),
+        )
+
+
+def swap(core: Core, new: Order) -> None:
+    """The venue carries out a replace, or finds the old order gone."""
+    old = core.orders.get(new.replaces or "")
+    filled = ZERO if old is None else old.filled_qty + old.carried_qty
+    if old is None or not _may_swap(new, old, filled):
+        _refuse_swap(core, new, old)
+        return
+    if core.config.replace_carries_filled_qty:
+        new.filled_qty, new.filled_value = old.filled_qty, old.filled_value
+        new.carried_qty, new.filled_at = old.carried_qty, old.filled_at
+    else:
+        new.carried_qty = filled
+    new.triggered = old.triggered and new.stop_price == old.stop_price
+    new.collar, new.hwm = old.collar, old.hwm if old.hwm is not None else new.hwm
+    if new.type is OrderType.TRAILING_STOP and new.hwm is not None:
+        new.stop_price = matching.trail_stop(new, new.hwm)
+    new.acked = True
+    new.submitted_at = new.updated_at = core.now
+    was_active, was_waking = old.active, old.due.get("wake")
+    held = old.status is Status.HELD
+    new.status = Status.HELD if held else Status.NEW
+    if new.filled_qty and not held:
+        new.status = Status.PARTIALLY_FILLED
+    _take_place(core, old, new)
+    old.status = Status.REPLACED
+    old.replaced_at = old.updated_at = core.now
+    old.replaced_by = new.id
+    core.retire(old)
+    core.emit(old, "replaced")
+    if not held:
+        core.emit(new, "new", {"execution_id": core.ids.uuid()})
+    if was_waking is not None:
+        core.schedule(new, "wake", was_waking)
+    elif was_active or not held:
+        core.schedule(new, "look", core.now)
+
+
+def _may_swap(new: Order, old: Order, filled: Decimal) -> bool:
+    if old.status not in (Status.PENDING_REPLACE, Status.HELD):
+        return False  # a stop leg that fired meanwhile
+    return new.qty is None or new.qty > filled
+
+
+def _refuse_swap(core: Core, new: Order, old: Order | None) -> None:
+    """The old order was faster: the new one is rejected."""
+    new.failed_at = new.updated_at = core.now
+    new.status = Status.REJECTED
+    core.retire(new)
+    if old is not None and old.status is Status.PENDING_REPLACE:
+        old.status = Status.PARTIALLY_FILLED if old.filled_qty else Status.NEW
+        old.updated_at = core.now
+    shown = old or core.archive.get_order(new.replaces or "")
+    if shown is not None:
+        core.emit(shown, "order_replace_rejected")
+    core.emit(new, "rejected")
+
+
+def _take_place(core: Core, old: Order, new: Order) -> None:
+    """Everyone in the group who knew the old id knows the new one."""
+    sibling = core.find(old.sibling_id)
+    if sibling is not None:
+        sibling.sibling_id = new.id
+        _keep(core, sibling)
+    parent = core.find(old.parent_id)
+    if parent is not None:
+        parent.legs = [new.id if leg_id == old.id else leg_id for leg_id in parent.legs]
+        _keep(core, parent)
+    for leg_id in old.legs:
+        leg = core.find(leg_id)
+        if leg is not None:
+            leg.parent_id = new.id
+            _keep(core, leg)
+    if old.role is Role.STOP and new.qty is not None:
+        new.qty = old.qty
+
+
+def _keep(core: Core, order: Order) -> None:
+    if order.id not in core.orders:
+        core.archive.put_order(order)
+
+
+def race(core: Core, old: Order) -> None:
+    """The injected race: the old order fills whole before its replacement arrives."""
+    account = core.accounts[old.account_id]
+    quote = core.prices.quote(old.symbol, core.now)
+    side = None if quote is None else (quote.ask if old.is_buy else quote.bid)
+    price = side if side and matching.acceptable(old, side) else old.limit_price
+    if price is None:
+        return
+    qty = old.leaves if old.qty is not None else old.leaves.quantize(NANO)
+    lifecycle.execute(core, account, old, price, qty)

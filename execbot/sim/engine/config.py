@@ -1,0 +1,95 @@
+"""What can be set about the exchange, each with the reason for its default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+from execbot.sim.types import Ns
+
+MS: Ns = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeConfig:
+    """Every field has a default taken from what Alpaca's paper exchange was measured to do.
+
+    `sibling_cancel_event`: Alpaca sends no frame for the stop leg that is canceled because the
+    target filled; True sends one. `stop_replaces_target`: when the stop leg fires, the target is
+    shown as `replaced` by it; False cancels it. `replace_carries_filled_qty`: the replacement of
+    a partly filled order starts with the chain's filled quantity; False starts at zero.
+    """
+
+    seed: int = 0
+    starting_cash: Decimal = Decimal(100_000)
+    multiplier: str = "4"
+
+    ack_latency: Ns = 3 * MS  # POST to `new`
+    fill_latency: Ns = 50 * MS  # `new`, or a fired stop, to the first look at the market
+    fraction_latency: Ns = 300_000  # the same for fractional and notional orders (measured)
+    cancel_latency: Ns = 7 * MS  # DELETE to `canceled`
+    replace_latency: Ns = 6 * MS  # PATCH to `replaced`
+    release_latency: Ns = 60 * MS  # `canceled` to the shares being available again
+    leg_latency: Ns = 40 * MS  # entry filled to legs working
+    sibling_latency: Ns = 100 * MS  # one exit done to the other shown as canceled
+
+    participation: Decimal | None = None  # share of displayed size one account may take
+    trade_through: bool = False  # a print beyond a resting limit fills it at its limit
+    lookahead: Ns = 5_000_000_000  # how far ahead of the clock resting orders are searched
+
+    sibling_cancel_event: bool = False
+    pending_cancel_event: bool = False  # "most cancels happen without"
+    stop_replaces_target: bool = True
+    replace_carries_filled_qty: bool = True
+    held_listed_open: bool = False  # legs that wait are not in `status=open`
+
+    day_trading_rule: bool = False  # the rule that ended in June 2026 (40310100)
+    max_open_orders: int | None = None
+    max_position_ratio: Decimal = Decimal(6)  # beyond this x equity: liquidation only
+    limit_away_factor: Decimal | None = Decimal(10)  # absurd limits are rejected later
+    crypto_order_max: Decimal = Decimal(200_000)
+    crypto_order_min: Decimal = Decimal(1)
+    crypto_collar: Decimal = Decimal("0.02")
+    crypto_taker_fee: Decimal = Decimal("0.0025")
+    crypto_maker_fee: Decimal = Decimal("0.0015")
+    taf_per_share: Decimal = Decimal(0)  # paper charges no regulatory fees
+    sec_per_dollar: Decimal = Decimal(0)
+
+    event_buffer: int = 100_000
+
+
+class FaultKind(StrEnum):
+    """Order-level misbehaviour that can be ordered with `Exchange.inject`."""
+
+    WRONG_FILLED_PRICE = "wrong_filled_price"
+    PARTIAL_THEN_CANCEL = "partial_then_cancel"
+    CANCEL_LOST = "cancel_lost"
+    REPLACE_RACE = "replace_race"
+    STUCK_PENDING_CANCEL = "stuck_pending_cancel"
+    ACCEPTED_THEN_REJECTED = "accepted_then_rejected"
+
+
+@dataclass(slots=True)
+class OrderFault:
+    """Strike the next `count` matching orders. `symbol` and `account_id` None match any.
+
+    `factor`: wrong_filled_price reports the price times it (account and activities keep the
+    true one); partial_then_cancel fills that share of the quantity. `delay`: for
+    accepted_then_rejected and partial_then_cancel, nanoseconds from `new` (0: the usual latency).
+    """
+
+    kind: FaultKind
+    symbol: str | None = None
+    account_id: str | None = None
+    count: int = 1
+    factor: Decimal | None = None
+    delay: Ns = 0
+    extra: dict[str, str] = field(default_factory=dict)
+
+    def matches(self, account_id: str, symbol: str) -> bool:
+        return (
+            self.count > 0
+            and self.symbol in (None, symbol)
+            and self.account_id in (None, account_id)
+        )

@@ -1,0 +1,271 @@
+"""The live state of the exchange and what every part of it needs: agenda, events, lookups.
+
+The agenda holds what is scheduled: `(at, rank, seq of the order, kind, order id)`. The rank
+settles ties at one instant (an execution before a cancel, a cancel before an expiry), so that
+what happens does not depend on the steps in which time is advanced. An entry counts only while
+the order's `due[kind]` says the same instant; rescheduling needs no search.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from heapq import heappush
+from typing import Any
+
+from execbot.sim.engine import funds
+from execbot.sim.engine.account import DEFAULT_CONFIGURATIONS, LEGACY_CONFIGURATIONS, Account
+from execbot.sim.engine.archive import Activity, Archive
+from execbot.sim.engine.config import ExchangeConfig, FaultKind, OrderFault
+from execbot.sim.engine.hours import Hours, Window, window_of
+from execbot.sim.engine.ids import Ids, named_uuid
+from execbot.sim.engine.order import Order, OrderType, Status
+from execbot.sim.engine.render import ZERO, activity_prefix, stamp, stamp_micro, text
+from execbot.sim.types import (
+    ApiError,
+    Asset,
+    AssetDirectory,
+    Calendar,
+    Ns,
+    PriceSource,
+    StreamEvent,
+)
+
+RANK = {
+    "ack": 0,
+    "route": 0,
+    "wake": 0,
+    "look": 1,
+    "touch": 1,
+    "race": 1,
+    "auction": 1,
+    "drop": 2,
+    "swap": 2,
+    "reject": 3,
+    "cancel": 3,
+    "follow": 4,
+    "expire": 5,
+}
+Entry = tuple[Ns, int, int, str, str]
+
+
+@dataclass(slots=True)
+class Core:
+    prices: PriceSource
+    assets: AssetDirectory
+    calendar: Calendar
+    config: ExchangeConfig
+    archive: Archive
+    now: Ns
+    hours: Hours
+    ids: Ids
+    accounts: dict[str, Account] = field(default_factory=dict)
+    orders: dict[str, Order] = field(default_factory=dict)
+    agenda: list[Entry] = field(default_factory=list)
+    watch: list[tuple[Ns, int, str]] = field(default_factory=list)
+    trailing: dict[str, Order] = field(default_factory=dict)
+    events: deque[StreamEvent] = field(default_factory=deque)
+    event_seq: int = 0
+    order_seq: int = 0
+    activity_seq: int = 0
+    halted: dict[str, str] = field(default_factory=dict)
+    bands: dict[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
+    faults: list[OrderFault] = field(default_factory=list)
+    settle_dates: dict[str, str] = field(default_factory=dict)
+
+    # --- time ------------------------------------------------------------------------------
+
+    def schedule(self, order: Order, kind: str, at: Ns) -> None:
+        order.due[kind] = at
+        heappush(self.agenda, (at, RANK[kind], order.seq, kind, order.id))
+
+    def entry_order(self, entry: Entry) -> Order | None:
+        """The order of an agenda entry that still counts."""
+        order = self.orders.get(entry[4])
+        return order if order is not None and order.due.get(entry[3]) == entry[0] else None
+
+    def rest(self, order: Order, seen: Ns) -> None:
+        """The order waits for the market; it has been searched up to `seen`."""
+        order.due.pop("touch", None)
+        order.active = True
+        order.seen = seen
+        if order.type is OrderType.TRAILING_STOP and not order.triggered:
+            self.trailing[order.id] = order
+        else:
+            heappush(self.watch, (seen, order.seq, order.id))
+
+    def stop_watching(self, order: Order) -> None:
+        order.active = False
+        order.due.pop("touch", None)
+        order.due.pop("look", None)
+        self.trailing.pop(order.id, None)
+
+    # --- lookups ---------------------------------------------------------------------------
+
+    def asset_of(self, order: Order) -> Asset:
+        asset = self.assets.get(order.symbol)
+        assert asset is not None, f"{order.symbol} vanished from the directory"
+        return asset
+
+    def find(self, order_id: str | None) -> Order | None:
+        """A live or finished order."""
+        if order_id is None:
+            return None
+        return self.orders.get(order_id) or self.archive.get_order(order_id)
+
+    def window(self, order: Order) -> Window:
+        account = self.accounts[order.account_id]
+        allowed = not account.configurations["disable_overnight_trading"]
+        return window_of(order, self.asset_of(order), allowed)
+
+    def working(self, account: Account, symbol: str) -> Iterator[Order]:
+        """Open orders in a symbol that are not legs waiting for their trigger."""
+        for order in account.live.values():
+            if order.symbol == symbol and order.status is not Status.HELD:
+                yield order
+
+    def price(self, symbol: str, at: Ns) -> Decimal:
+        """What a position is valued at: the last trade, else the middle of the quote."""
+        last = self.prices.last_trade(symbol, at)
+        if last is not None:
+            return last.price
+        quote = self.prices.quote(symbol, at)
+        if quote is None:
+            return Decimal(0)
+        return (quote.bid + quote.ask) / 2 if quote.bid and quote.ask else quote.bid + quote.ask
+
+    def strike(self, kind: FaultKind, order: Order) -> OrderFault | None:
+        """Uses up one injected fault that matches the order."""
+        for fault in self.faults:
+            if fault.kind is kind and fault.matches(order.account_id, order.symbol):
+                fault.count -= 1
+                if fault.count <= 0:
+                    self.faults.remove(fault)
+                return fault
+        return None
+
+    # --- results ---------------------------------------------------------------------------
+
+    def emit(self, order: Order, event: str, extra: Mapping[str, Any] | None = None) -> None:
+        """Appends one `trade_updates` frame about the order as it is now."""
+        from execbot.sim.engine.views import stream_order
+
+        at = self.now
+        data: dict[str, Any] = {
+            "at": stamp_micro(at),
+            "event_id": self.ids.ulid(at),
+            "event": event,
+            "timestamp": stamp(at),
+            "order": stream_order(self, order),
+        }
+        if extra:
+            data.update(extra)
+        self.event_seq += 1
+        self.events.append(StreamEvent(self.event_seq, order.account_id, at, data))
+        while len(self.events) > self.config.event_buffer:
+            self.events.popleft()
+
+    def record_activity(
+        self, account: Account, kind: str, data: dict[str, Any], order_id: str | None = None
+    ) -> None:
+        activity_id = f"{activity_prefix(self.now)}::{self.ids.uuid()}"
+        self.activity_seq += 1
+        at = self.now - self.now % 1000
+        body = {"id": activity_id, "activity_type": kind, **data}
+        self.archive.put_activity(
+            Activity(account.id, self.activity_seq, activity_id, kind, at, order_id, body)
+        )
+
+    def retire(self, order: Order) -> None:
+        """A finished order leaves the live state."""
+        assert not order.is_open
+        self.stop_watching(order)
+        order.due.clear()
+        self.orders.pop(order.id, None)
+        self.accounts[order.account_id].live.pop(order.id, None)
+        self.archive.put_order(order)
+
+    def check_client_id(self, account_id: str, client_order_id: str) -> None:
+        """Raises `ApiError` when the id was ever used by the account."""
+        live = self.accounts[account_id].live.values()
+        used = any(order.client_order_id == client_order_id for order in live)
+        if used or self.archive.order_by_client_id(account_id, client_order_id) is not None:
+            raise ApiError(422, 40010001, "client_order_id must be unique")
+
+    def settle_date(self, at: Ns) -> str:
+        """The trading day after the trade's."""
+        day = self.hours.trading_date(at)
+        if day not in self.settle_dates:
+            base = date.fromisoformat(day)
+            first = (base + timedelta(days=1)).isoformat()
+            last = (base + timedelta(days=14)).isoformat()
+            following = [
+                found.date
+                for found in self.calendar.days(first, last)
+                if date.fromisoformat(found.date).weekday() < 5
+            ]
+            self.settle_dates[day] = following[0] if following else first
+        return self.settle_dates[day]
+
+    # --- accounts --------------------------------------------------------------------------
+
+    def roll(self, account: Account) -> None:
+        """Brings the account into the present trading day: last equity, overnight positions.
+
+        Nothing changed since the last roll, so one look at the last close is enough.
+        """
+        today = self.hours.trading_date(self.now)
+        if account.day == today:
+            return
+        close = self.hours.previous_close(self.now)
+        equity, maintenance = account.cash, ZERO
+        for position in account.positions.values():
+            price = self.price(position.symbol, close)
+            equity += position.qty * price
+            asset = self.assets.get(position.symbol)
+            assert asset is not None
+            maintenance += funds.maintenance_of(asset, position.qty, price)
+            position.start_day()
+        account.last_equity, account.last_maintenance = equity, maintenance
+        account.day = today
+        account.opened_today.clear()
+        oldest = (date.fromisoformat(today) - timedelta(days=7)).isoformat()
+        account.day_trades = [day for day in account.day_trades if day > oldest]
+        account.taken.clear()
+
+    def open_account(self, key: str) -> Account:
+        """The account of a key; a new one starts with the configured cash."""
+        account_id = named_uuid(self.config.seed, f"account/{key}")
+        account = self.accounts.get(account_id)
+        if account is not None:
+            return account
+        configurations = dict(DEFAULT_CONFIGURATIONS)
+        if self.config.day_trading_rule:
+            configurations.update(LEGACY_CONFIGURATIONS)
+        account = Account(
+            id=account_id,
+            key=key,
+            number="PA" + account_id.replace("-", "").upper()[:10],
+            created_at=self.now,
+            cash=self.config.starting_cash,
+            day=self.hours.trading_date(self.now),
+            last_equity=self.config.starting_cash,
+            configurations=configurations,
+        )
+        self.accounts[account_id] = account
+        self.record_activity(
+            account,
+            "JNLC",
+            {
+                "date": account.day,
+                "created_at": stamp_micro(self.now),
+                "net_amount": text(account.cash),
+                "description": "",
+                "status": "executed",
+                "currency": "USD",
+            },
+        )
+        return account

@@ -1,0 +1,613 @@
+"""The exchange: one object that takes requests at a moment and lets time pass.
+
+Deterministic: the same seed, the same calls at the same moments give the same answers, ids and
+events, in whatever steps `advance` is called between them. No I/O; prices, assets, calendar and
+the archive are handed in.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from heapq import heappop, heappush
+from typing import Any
+
+from execbot.sim.engine import amend, groups, history, lifecycle, listing, matching, rules, views
+from execbot.sim.engine.account import FLAGS, LEGACY_CONFIGURATIONS, Account
+from execbot.sim.engine.archive import Archive, MemoryArchive
+from execbot.sim.engine.config import ExchangeConfig, FaultKind, OrderFault
+from execbot.sim.engine.core import RANK, Core
+from execbot.sim.engine.hours import Hours
+from execbot.sim.engine.ids import Ids, is_uuid
+from execbot.sim.engine.order import Order, OrderType
+from execbot.sim.engine.parse import malformed, number
+from execbot.sim.engine.place import place
+from execbot.sim.engine.render import NANO, new_york, new_york_stamp, stamp_micro, text
+from execbot.sim.types import (
+    ApiError,
+    Asset,
+    AssetClass,
+    AssetDirectory,
+    Calendar,
+    Ns,
+    PriceSource,
+    Session,
+    StreamEvent,
+)
+
+
+def _touch(core: Core, order: Order) -> None:
+    """The market has come to a resting order."""
+    if matching.ready(core, order, core.now):
+        lifecycle.meet(core, order)
+    else:
+        core.rest(order, core.now)
+
+
+HANDLERS: Mapping[str, Callable[[Core, Order], None]] = {
+    "ack": lifecycle.acknowledge,
+    "route": lifecycle.send,
+    "look": lifecycle.look,
+    "touch": _touch,
+    "auction": lifecycle.auction,
+    "wake": groups.wake,
+    "drop": lifecycle.drop,
+    "follow": lifecycle.cancel,
+    "swap": amend.swap,
+    "race": amend.race,
+    "reject": lifecycle.reject,
+    "cancel": lifecycle.cancel,
+    "expire": lifecycle.expire,
+}
+assert set(HANDLERS) == set(RANK)
+
+SWITCHES = {
+    "blocked": "account_blocked",
+    "account_blocked": "account_blocked",
+    "trading_blocked": "trading_blocked",
+    "transfers_blocked": "transfers_blocked",
+    "liquidation_only": "liquidation_only",
+}
+
+
+class Exchange:
+    """Accounts, orders and positions on a market. Every refusal raises `ApiError`.
+
+    Results are plain dicts with Alpaca's fields. The caller advances the exchange to the moment
+    of a request before it makes the request.
+    """
+
+    def __init__(
+        self,
+        *,
+        prices: PriceSource,
+        assets: AssetDirectory,
+        calendar: Calendar,
+        config: ExchangeConfig | None = None,
+        start: Ns,
+        archive: Archive | None = None,
+    ) -> None:
+        config = config or ExchangeConfig()
+        self.core = Core(
+            prices=prices,
+            assets=assets,
+            calendar=calendar,
+            config=config,
+            archive=archive if archive is not None else MemoryArchive(),
+            now=start,
+            hours=Hours(calendar),
+            ids=Ids(config.seed),
+        )
+
+    # --- time ------------------------------------------------------------------------------
+
+    @property
+    def now(self) -> Ns:
+        return self.core.now
+
+    def advance(self, to: Ns) -> None:
+        """Lets everything happen that is due up to and including `to`, in time order.
+
+        Raises `ValueError` for a moment before `now`.
+        """
+        core = self.core
+        if to < core.now:
+            raise ValueError(f"time runs forward: {to} is before {core.now}")
+        while True:
+            self._search_market(to)
+            self._drop_stale()
+            if not core.agenda or core.agenda[0][0] > to:
+                break
+            at, _, _, kind, order_id = heappop(core.agenda)
+            order = core.orders[order_id]
+            del order.due[kind]
+            core.now = max(core.now, at)
+            HANDLERS[kind](core, order)
+        core.now = to
+
+    def _search_market(self, to: Ns) -> None:
+        """Finds the next touch of every resting order that has not been searched up to `to`."""
+        core = self.core
+        horizon = to + core.config.lookahead
+        while core.watch and core.watch[0][0] < to:
+            seen, seq, order_id = heappop(core.watch)
+            order = core.orders.get(order_id)
+            if order is None or not order.active or order.seen != seen or "touch" in order.due:
+                continue
+            found = matching.next_touch(core, order, seen, horizon)
+            if found is None:
+                order.seen = horizon
+                heappush(core.watch, (horizon, seq, order_id))
+            else:
+                core.schedule(order, "touch", found)
+        self._follow_trailing(to)
+
+    def _follow_trailing(self, to: Ns) -> None:
+        """Trailing stops ratchet only as far as nothing else happens before."""
+        core = self.core
+        if not core.trailing:
+            return
+        self._drop_stale()
+        bound = min(to, core.agenda[0][0]) if core.agenda else to
+        for order in list(core.trailing.values()):
+            if "touch" in order.due or order.seen >= bound:
+                continue
+            found = matching.next_touch(core, order, order.seen, bound)
+            order.seen = bound if found is None else found
+            if found is not None:
+                core.schedule(order, "touch", found)
+                bound = min(bound, found)
+
+    def _drop_stale(self) -> None:
+        """Removes agenda entries that no longer count from the top."""
+        core = self.core
+        while core.agenda and core.entry_order(core.agenda[0]) is None:
+            heappop(core.agenda)
+
+    def next_event_at(self, until: Ns) -> Ns | None:
+        """When something happens next, not later than `until`. Changes nothing."""
+        core = self.core
+        self._drop_stale()
+        best = until + 1
+        if core.agenda:
+            best = min(best, core.agenda[0][0])
+        for order in core.orders.values():
+            if not order.active or "touch" in order.due:
+                continue
+            kept = order.hwm, order.stop_price
+            found = matching.next_touch(core, order, order.seen, min(best, until))
+            if order.type is OrderType.TRAILING_STOP:
+                order.hwm, order.stop_price = kept
+            if found is not None:
+                best = min(best, found)
+        return best if best <= until else None
+
+    def market_changed(self, symbol: str | None = None) -> None:
+        """To be called after prices were forced: what was found ahead of time is forgotten.
+
+        Resting orders look at the market again from this very instant on.
+        """
+        core = self.core
+        for order in core.orders.values():
+            if order.active and symbol in (None, order.symbol):
+                core.rest(order, core.now - 1)
+
+    # --- accounts --------------------------------------------------------------------------
+
+    def account_id(self, key: str) -> str:
+        """The account of a key, opened with the starting cash when first seen."""
+        return self.core.open_account(key).id
+
+    def _account(self, account_id: str) -> Account:
+        account = self.core.accounts.get(account_id)
+        if account is None:
+            raise ApiError(404, 40410000, f"account not found for {account_id}")
+        self.core.roll(account)
+        return account
+
+    def account(self, account_id: str) -> dict[str, Any]:
+        return views.account_view(self.core, self._account(account_id))
+
+    def configurations(self, account_id: str) -> dict[str, Any]:
+        return dict(self._account(account_id).configurations)
+
+    def set_configurations(self, account_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """`PATCH /v2/account/configurations`: partial, answers the whole object."""
+        account = self._account(account_id)
+        for name, value in body.items():
+            if name in account.configurations:
+                account.configurations[name] = _setting(name, value)
+        return dict(account.configurations)
+
+    def deposit(self, account_id: str, amount: Decimal) -> None:
+        """Puts money in (or takes it out): a CSD or CSW activity. Raises `ApiError` 422."""
+        account = self._account(account_id)
+        if not amount or account.cash + amount < 0:
+            raise ApiError(422, 42210000, f"invalid amount {text(amount)}")
+        account.cash += amount
+        self.core.record_activity(
+            account,
+            "CSD" if amount > 0 else "CSW",
+            {
+                "date": account.day,
+                "created_at": stamp_micro(self.now),
+                "net_amount": text(amount),
+                "description": "",
+                "status": "executed",
+                "currency": "USD",
+            },
+        )
+
+    def set_switches(self, account_id: str, **switches: bool) -> None:
+        """`account_blocked`, `trading_blocked`, `transfers_blocked`, `liquidation_only`,
+        `suspended` (the user's own `suspend_trade`). Raises `ApiError` 422 for others."""
+        account = self._account(account_id)
+        for name, value in switches.items():
+            if name == "suspended":
+                account.configurations["suspend_trade"] = bool(value)
+            elif name in SWITCHES:
+                setattr(account, SWITCHES[name], bool(value))
+            else:
+                known = ", ".join([*FLAGS, "suspended"])
+                raise ApiError(422, None, f"unknown switch {name}; known: {known}")
+
+    def portfolio_history(self, account_id: str, query: Mapping[str, str]) -> dict[str, Any]:
+        return history.portfolio_history(self.core, self._account(account_id), query)
+
+    def activities(
+        self, account_id: str, types: Sequence[str] | None, query: Mapping[str, str]
+    ) -> list[dict[str, Any]]:
+        """Newest first; `page_token` is the id of the last row seen."""
+        return listing.activities(self.core, self._account(account_id), types, query)
+
+    # --- orders ----------------------------------------------------------------------------
+
+    def place(self, account_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """`POST /v2/orders`: the order with its legs, `pending_new` or `accepted`."""
+        order = place(self.core, self._account(account_id), body)
+        return views.rest_order(self.core, order, legs=True)
+
+    def replace(self, account_id: str, order_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """`PATCH /v2/orders/{id}`: the new order."""
+        account = self._account(account_id)
+        old = self._order(account_id, order_id)
+        new = amend.request_replace(self.core, account, old, body)
+        return views.rest_order(self.core, new, legs=False)
+
+    def cancel(self, account_id: str, order_id: str) -> None:
+        """`DELETE /v2/orders/{id}`: returning means 204, a promise only."""
+        self._account(account_id)
+        amend.request_cancel(self.core, self._order(account_id, order_id))
+
+    def cancel_all(self, account_id: str) -> list[dict[str, Any]]:
+        """`DELETE /v2/orders`: one item per open order; for a leg the body is its parent."""
+        account = self._account(account_id)
+        items = []
+        for order in list(account.live.values()):
+            if order.parent_id is not None and _waits_on_live(self.core, order):
+                continue
+            try:
+                amend.request_cancel(self.core, order)
+            except ApiError as error:
+                items.append({"id": order.id, "status": error.status, "body": _body(error)})
+                continue
+            shown = self.core.find(order.parent_id) or order
+            body = views.rest_order(self.core, shown, legs=True)
+            items.append({"id": order.id, "status": 200, "body": body})
+        return items
+
+    def order(self, account_id: str, order_id: str, nested: bool = False) -> dict[str, Any]:
+        self._account(account_id)
+        order = self._order(account_id, order_id)
+        return views.rest_order(self.core, order, legs=nested)
+
+    def order_by_client_id(self, account_id: str, client_order_id: str) -> dict[str, Any]:
+        account = self._account(account_id)
+        for order in account.live.values():
+            if order.client_order_id == client_order_id:
+                return views.rest_order(self.core, order, legs=False)
+        found = self.core.archive.order_by_client_id(account_id, client_order_id)
+        if found is None:
+            raise ApiError(404, 40410000, f"order not found for {client_order_id}")
+        return views.rest_order(self.core, found, legs=False)
+
+    def orders(self, account_id: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
+        return listing.orders(self.core, self._account(account_id), query)
+
+    def _order(self, account_id: str, order_id: str) -> Order:
+        if not is_uuid(order_id):
+            raise malformed("order_id is missing")
+        order = self.core.find(order_id.lower())
+        if order is None or order.account_id != account_id:
+            raise ApiError(404, 40410000, f"order not found for {order_id}")
+        return order
+
+    # --- positions -------------------------------------------------------------------------
+
+    def positions(self, account_id: str) -> list[dict[str, Any]]:
+        account = self._account(account_id)
+        held = sorted(account.positions.values(), key=lambda position: position.symbol)
+        return [views.position_view(self.core, account, position) for position in held]
+
+    def position(self, account_id: str, symbol_or_asset_id: str) -> dict[str, Any]:
+        account = self._account(account_id)
+        asset = self._held_asset(account, symbol_or_asset_id)
+        return views.position_view(self.core, account, account.positions[asset.symbol])
+
+    def _held_asset(self, account: Account, symbol_or_asset_id: str) -> Asset:
+        asset = self.core.assets.get(symbol_or_asset_id)
+        if asset is None:
+            raise ApiError(404, 40410000, f"symbol not found: {symbol_or_asset_id}")
+        if asset.symbol not in account.positions:
+            raise ApiError(404, 40410000, "position does not exist")
+        return asset
+
+    def close_position(
+        self, account_id: str, symbol_or_asset_id: str, query: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """`DELETE /v2/positions/{symbol}`: a plain market order of the other side."""
+        account = self._account(account_id)
+        asset = self._held_asset(account, symbol_or_asset_id)
+        held = account.qty(asset.symbol)
+        qty = _closing_qty(abs(held), query or {})
+        body = {
+            "symbol": asset.symbol,
+            "qty": text(qty),
+            "side": "sell" if held > 0 else "buy",
+            "type": "market",
+            "time_in_force": "gtc" if asset.asset_class is AssetClass.CRYPTO else "day",
+        }
+        return self.place(account_id, body)
+
+    def close_all(self, account_id: str, cancel_orders: bool = False) -> list[dict[str, Any]]:
+        """`DELETE /v2/positions`: canceled orders first (their id as `symbol`), then positions."""
+        items = []
+        if cancel_orders:
+            for item in self.cancel_all(account_id):
+                items.append({"symbol": item["id"], **{k: item[k] for k in ("status", "body")}})
+        for symbol in sorted(self._account(account_id).positions):
+            try:
+                body = self.close_position(account_id, symbol)
+            except ApiError as error:
+                shown = {"symbol": symbol.replace("/", ""), "status": error.status}
+                items.append({**shown, "body": _body(error)})
+                continue
+            items.append({"symbol": symbol.replace("/", ""), "status": 200, "body": body})
+        return items
+
+    # --- the market's facts ----------------------------------------------------------------
+
+    def asset(self, symbol_or_id: str) -> dict[str, Any]:
+        asset = self.core.assets.get(symbol_or_id)
+        if asset is None:
+            raise ApiError(404, 40410000, f"asset not found for {symbol_or_id}")
+        return views.asset_view(asset)
+
+    def assets(self, query: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Filters: status, asset_class, exchange, attributes (any of a comma list)."""
+        status, kind = query.get("status"), query.get("asset_class") or AssetClass.US_EQUITY
+        venue, wanted = (
+            query.get("exchange"),
+            set(filter(None, query.get("attributes", "").split(","))),
+        )
+        return [
+            views.asset_view(asset)
+            for asset in self.core.assets.all()
+            if asset.asset_class == kind
+            and (status is None or (status == "active") == asset.active)
+            and (venue is None or asset.exchange == venue)
+            and (not wanted or wanted & set(asset.attributes))
+        ]
+
+    def clock(self) -> dict[str, Any]:
+        calendar = self.core.calendar
+        return {
+            "timestamp": new_york_stamp(self.now),
+            "is_open": calendar.session(self.now) is Session.REGULAR,
+            "next_open": new_york_stamp(calendar.next_open(self.now)),
+            "next_close": new_york_stamp(calendar.next_close(self.now)),
+        }
+
+    def calendar_days(self, query: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Trading days of `start` to `end`, both inclusive; New York wall times."""
+        from execbot.sim.calendar import calendar_row
+
+        start, end = query.get("start") or "1970-01-01", query.get("end") or "2029-12-31"
+        try:
+            days = self.core.calendar.days(start[:10], end[:10])
+        except ValueError:
+            raise malformed("invalid start or end") from None
+        return [dict(calendar_row(self.core.calendar, day)) for day in days]
+
+    # --- control ---------------------------------------------------------------------------
+
+    def halt(self, symbol: str, reason: str = "T1") -> None:
+        """Nothing trades in the symbol until `resume`; orders are taken and wait."""
+        self.core.halted[symbol] = reason
+
+    def resume(self, symbol: str) -> None:
+        self.core.halted.pop(symbol, None)
+        self.market_changed(symbol)
+
+    def halted(self) -> Mapping[str, str]:
+        return dict(self.core.halted)
+
+    def set_band(self, symbol: str, low: Decimal | None, high: Decimal | None) -> None:
+        """Limit-up / limit-down: nothing trades outside `low..high`; None for both lifts it."""
+        if low is None or high is None:
+            self.core.bands.pop(symbol, None)
+        else:
+            self.core.bands[symbol] = (low, high)
+        self.market_changed(symbol)
+
+    def inject(self, fault: OrderFault) -> None:
+        """Makes the next matching orders misbehave (see `FaultKind`)."""
+        self.core.faults.append(fault)
+
+    def clear_faults(self) -> None:
+        self.core.faults.clear()
+
+    # --- events ----------------------------------------------------------------------------
+
+    @property
+    def events(self) -> deque[StreamEvent]:
+        """The last `event_buffer` events, oldest first."""
+        return self.core.events
+
+    @property
+    def last_seq(self) -> int:
+        return self.core.event_seq
+
+    def events_since(self, seq: int, account_id: str | None = None) -> list[StreamEvent]:
+        """Events after number `seq` that are still kept, of one account or of all."""
+        found: list[StreamEvent] = []
+        for event in reversed(self.core.events):
+            if event.seq <= seq:
+                break
+            if account_id is None or event.account_id == account_id:
+                found.append(event)
+        found.reverse()
+        return found
+
+    # --- keeping ---------------------------------------------------------------------------
+
+    def dump(self) -> dict[str, Any]:
+        """The live state as JSON values; finished orders and activities are in the archive."""
+        core = self.core
+        return {
+            "now": core.now,
+            "counter": core.ids.counter,
+            "seqs": [core.event_seq, core.order_seq, core.activity_seq],
+            "accounts": [account.record() for account in core.accounts.values()],
+            "orders": [order.record() for order in core.orders.values()],
+            "halted": dict(core.halted),
+            "bands": {symbol: [str(v) for v in band] for symbol, band in core.bands.items()},
+            "faults": [_fault_record(fault) for fault in core.faults],
+        }
+
+    @classmethod
+    def load(
+        cls,
+        state: Mapping[str, Any],
+        *,
+        prices: PriceSource,
+        assets: AssetDirectory,
+        calendar: Calendar,
+        config: ExchangeConfig | None = None,
+        archive: Archive | None = None,
+    ) -> Exchange:
+        """An exchange that goes on where `dump` was called, given the same surroundings.
+
+        Events from before are gone; their numbers go on.
+        """
+        found = cls(
+            prices=prices,
+            assets=assets,
+            calendar=calendar,
+            config=config,
+            start=state["now"],
+            archive=archive,
+        )
+        core = found.core
+        core.ids.counter = state["counter"]
+        core.event_seq, core.order_seq, core.activity_seq = state["seqs"]
+        for record in state["accounts"]:
+            account = Account.from_record(record)
+            core.accounts[account.id] = account
+        for record in state["orders"]:
+            _restore(core, Order.from_record(record))
+        core.halted.update(state["halted"])
+        for symbol, (low, high) in state["bands"].items():
+            core.bands[symbol] = (Decimal(low), Decimal(high))
+        core.faults.extend(_fault(record) for record in state["faults"])
+        return found
+
+
+def _restore(core: Core, order: Order) -> None:
+    core.orders[order.id] = order
+    core.accounts[order.account_id].live[order.id] = order
+    for kind, at in order.due.items():
+        heappush(core.agenda, (at, RANK[kind], order.seq, kind, order.id))
+    if not order.active:
+        return
+    if order.type is OrderType.TRAILING_STOP and not order.triggered:
+        core.trailing[order.id] = order
+    elif "touch" not in order.due and "look" not in order.due:
+        heappush(core.watch, (order.seen, order.seq, order.id))
+
+
+def _waits_on_live(core: Core, leg: Order) -> bool:
+    """A leg whose parent or sibling is canceled in its own right needs no item of its own."""
+    parent = core.orders.get(leg.parent_id or "")
+    return parent is not None or (leg.status.value == "held" and leg.sibling_id in core.orders)
+
+
+def _closing_qty(held: Decimal, query: Mapping[str, str]) -> Decimal:
+    """What `qty` or `percentage` asks for; whole shares of a whole position."""
+    qty, percentage = number(query, "qty"), number(query, "percentage")
+    if qty is not None and percentage is not None:
+        raise malformed("only one of qty or percentage is accepted")
+    if qty is not None:
+        if qty <= 0:
+            raise malformed("qty must be > 0")
+        return qty
+    if percentage is None:
+        return held
+    if not 0 < percentage <= 100:
+        raise malformed("percentage must be between 0 and 100")
+    step = Decimal(1) if held == held.to_integral_value() else NANO
+    part = (held * percentage / 100).quantize(step, "ROUND_DOWN")
+    if not part:
+        raise malformed("qty must be > 0")
+    return part
+
+
+def _setting(name: str, value: Any) -> Any:
+    """One account configuration, checked."""
+    allowed: Mapping[str, tuple[Any, ...]] = {
+        "max_margin_multiplier": ("1", "2", "4"),
+        "trade_confirm_email": ("all", "none"),
+        **dict.fromkeys(LEGACY_CONFIGURATIONS, ("both", "entry", "exit")),
+    }
+    if name in allowed:
+        if str(value) not in allowed[name]:
+            raise malformed(f"invalid {name}")
+        return str(value)
+    if name == "max_options_trading_level":
+        if value not in (0, 1, 2, 3):
+            raise malformed(f"invalid {name}")
+        return value
+    if not isinstance(value, bool):
+        raise malformed(f"invalid {name}")
+    return value
+
+
+def _body(error: ApiError) -> dict[str, Any]:
+    return {"code": error.code, "message": error.message, **error.extra}
+
+
+def _fault_record(fault: OrderFault) -> dict[str, Any]:
+    return {
+        "kind": fault.kind.value,
+        "symbol": fault.symbol,
+        "account_id": fault.account_id,
+        "count": fault.count,
+        "factor": None if fault.factor is None else str(fault.factor),
+        "delay": fault.delay,
+    }
+
+
+def _fault(record: Mapping[str, Any]) -> OrderFault:
+    factor = record["factor"]
+    return OrderFault(
+        FaultKind(record["kind"]),
+        symbol=record["symbol"],
+        account_id=record["account_id"],
+        count=record["count"],
+        factor=None if factor is None else Decimal(factor),
+        delay=record["delay"],
+    )
+
+
+__all__ = ["Exchange", "new_york", "rules"]

@@ -1,0 +1,211 @@
+"""Money and shares that are free: buying power, margin, and what open orders reserve.
+
+Buying power since June 2026, as far as it can be told from outside: equity times the multiplier,
+less what positions and open opening orders use of it. A position uses its market value when its
+maintenance margin is the usual 30 % or less, more in proportion when it is higher, and
+multiplier times its value when it cannot be bought on margin (crypto).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from execbot.sim.engine.account import Account
+from execbot.sim.engine.order import Order, Role, Status
+from execbot.sim.engine.render import ZERO
+from execbot.sim.types import Asset, AssetClass
+
+if TYPE_CHECKING:
+    from execbot.sim.engine.core import Core
+
+MARGIN_EQUITY_MIN = Decimal(2000)  # below it an account trades with its cash only
+INITIAL_MARGIN = Decimal("0.5")
+USUAL_MAINTENANCE = Decimal(30)
+DAY_TRADE_EQUITY_MIN = Decimal(25_000)
+DAY_TRADES_ALLOWED = 3
+SHORT_PRICE_STEP = Decimal(5)
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """The account's figures at one moment; `short_value` is negative."""
+
+    equity: Decimal
+    long_value: Decimal
+    short_value: Decimal
+    initial_margin: Decimal
+    maintenance_margin: Decimal
+    multiplier: int
+    buying_power: Decimal
+    regt_buying_power: Decimal
+    non_marginable: Decimal
+
+
+def money(core: Core, account: Account, leave_out: Order | None = None) -> Money:
+    """All figures, with the reservations of open orders (except `leave_out`) taken off."""
+    long_value = short_value = initial = maintenance = ZERO
+    used: list[tuple[Decimal, Asset]] = []
+    for position in account.positions.values():
+        if not position.qty:
+            continue
+        asset = core.assets.get(position.symbol)
+        assert asset is not None
+        price = core.price(position.symbol, core.now)
+        value = position.qty * price
+        if value > 0:
+            long_value += value
+        else:
+            short_value += value
+        initial += abs(value) * (INITIAL_MARGIN if asset.marginable else 1)
+        maintenance += maintenance_of(asset, position.qty, price)
+        used.append((abs(value), asset))
+    equity = account.cash + long_value + short_value
+    multiplier = margin_multiplier(core, account, equity)
+    reserved = reservations(core, account, leave_out)
+    used.extend(reserved)
+    weight = sum((value * _weight(asset, multiplier) for value, asset in used), ZERO)
+    cash_use = sum((value for value, _ in reserved), ZERO)
+    free_cash = account.cash + short_value * Decimal("1.5") - cash_use
+    regt = equity - initial - cash_use * INITIAL_MARGIN
+    return Money(
+        equity=equity,
+        long_value=long_value,
+        short_value=short_value,
+        initial_margin=initial,
+        maintenance_margin=maintenance,
+        multiplier=multiplier,
+        buying_power=max(ZERO, equity * multiplier - weight),
+        regt_buying_power=max(ZERO, regt * min(multiplier, 2)),
+        non_marginable=max(ZERO, free_cash),
+    )
+
+
+def margin_multiplier(core: Core, account: Account, equity: Decimal) -> int:
+    if equity < MARGIN_EQUITY_MIN:
+        return 1
+    wanted = int(account.configurations["max_margin_multiplier"])
+    return min(int(core.config.multiplier), wanted)
+
+
+def _weight(asset: Asset, multiplier: int) -> Decimal:
+    """Dollars of buying power that a dollar of this asset uses."""
+    if not asset.marginable:
+        return Decimal(multiplier)
+    if asset.maintenance_margin <= USUAL_MAINTENANCE:
+        return Decimal(1)
+    return max(Decimal(1), asset.maintenance_margin * multiplier / 100)
+
+
+def maintenance_of(asset: Asset, qty: Decimal, price: Decimal) -> Decimal:
+    """Dollars that must stay: long by the asset's rate, short with a floor per share."""
+    rate = asset.maintenance_margin / 100
+    if qty > 0:
+        return qty * price * rate
+    if price >= SHORT_PRICE_STEP:
+        return -qty * max(SHORT_PRICE_STEP, price * rate)
+    return -qty * max(Decimal("2.5"), price)
+
+
+def reservations(
+    core: Core, account: Account, leave_out: Order | None
+) -> list[tuple[Decimal, Asset]]:
+    """Dollars that open opening orders hold back, one by one.
+
+    While a replacement is on its way the larger of the two is held.
+    """
+    found = []
+    for order in account.live.values():
+        if order is leave_out or order.status is Status.HELD or order.is_closing:
+            continue
+        cost = order.leaves * order.hold_price
+        old = core.orders.get(order.replaces or "")
+        if old is not None and old is not leave_out:
+            cost = max(ZERO, cost - old.leaves * old.hold_price)
+        found.append((cost, core.asset_of(order)))
+    return found
+
+
+def may_short(core: Core, account: Account, equity: Decimal) -> bool:
+    return (
+        equity >= MARGIN_EQUITY_MIN
+        and not account.configurations["no_shorting"]
+        and margin_multiplier(core, account, equity) > 1
+    )
+
+
+# --- shares ----------------------------------------------------------------------------------
+
+
+def holders(core: Core, account: Account, symbol: str) -> list[tuple[str, Decimal]]:
+    """Who keeps shares of a position back: order id (the first of its chain) and quantity.
+
+    Two exits of one group count once: the stop leg is `held` while the target works.
+    """
+    found = [
+        (order.origin_id or order.id, _held_by(core, order))
+        for order in account.live.values()
+        if order.symbol == symbol and order.is_closing and _holds_shares(order)
+    ]
+    account.holds = [hold for hold in account.holds if hold.until > core.now]
+    found.extend((h.order_id, h.qty) for h in account.holds if h.symbol == symbol)
+    return [(order_id, qty) for order_id, qty in found if qty > 0]
+
+
+def _holds_shares(order: Order) -> bool:
+    """A leg that waits holds nothing by itself, except between the entry's fill and its start."""
+    if order.status is not Status.HELD:
+        return True
+    return "wake" in order.due and (order.role is Role.TARGET or order.sibling_id is None)
+
+
+def _held_by(core: Core, order: Order) -> Decimal:
+    """A replacement that has not taken over yet holds only what it asks beyond the old order."""
+    old = core.orders.get(order.replaces or "")
+    return order.leaves if old is None else order.leaves - old.leaves
+
+
+def held_qty(core: Core, account: Account, symbol: str) -> Decimal:
+    return sum((qty for _, qty in holders(core, account, symbol)), ZERO)
+
+
+def available_qty(core: Core, account: Account, symbol: str) -> Decimal:
+    """Shares of the position (as a positive number) that a new closing order could use."""
+    return max(ZERO, abs(account.qty(symbol)) - held_qty(core, account, symbol))
+
+
+# --- what an order costs ---------------------------------------------------------------------
+
+SHORT_MARKUP = Decimal("1.03")
+STOP_MARKUP_CHEAP = Decimal("1.04")  # buy stops below 50 dollars
+STOP_MARKUP = Decimal("1.025")
+STOP_MARKUP_STEP = Decimal(50)
+
+
+def stop_collar(stop_price: Decimal) -> Decimal:
+    """The limit that Alpaca puts on a buy stop, in cents."""
+    markup = STOP_MARKUP_CHEAP if stop_price < STOP_MARKUP_STEP else STOP_MARKUP
+    step = Decimal("0.01") if stop_price >= 1 else Decimal("0.0001")
+    return (stop_price * markup).quantize(step)
+
+
+def unit_price(core: Core, order: Order, opens_short: bool) -> Decimal:
+    """What one share or coin of an order is valued at against buying power."""
+    quote = core.prices.quote(order.symbol, core.now)
+    last = core.price(order.symbol, core.now)
+    ask = quote.ask if quote is not None and quote.ask > 0 else last
+    bid = quote.bid if quote is not None and quote.bid > 0 else last
+    if opens_short:
+        return max(order.limit_price or ZERO, ask * SHORT_MARKUP)
+    if not order.is_buy:
+        return order.limit_price or bid
+    if order.limit_price is not None:
+        return order.limit_price
+    if order.stop_price is not None:
+        return stop_collar(order.stop_price)
+    if order.asset_class is AssetClass.CRYPTO:
+        return ask * (1 + core.config.crypto_collar)
+    if core.hours.session(core.now).value == "regular":
+        return ask
+    return last

@@ -1,0 +1,124 @@
+"""Brackets, OCO and OTO: when legs wake, and what one member's end means for the others.
+
+Legs wait (`held`) until the entry has filled completely; then the target works (`new`) and the
+stop keeps watching (`held`). Only one of two exits can ever trade: what fires first takes the
+other out of the market in the same instant, its status follows a moment later.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from execbot.sim.engine import funds
+from execbot.sim.engine.order import Order, OrderClass, Role, Status
+
+if TYPE_CHECKING:
+    from execbot.sim.engine.core import Core
+
+
+def live_legs(core: Core, parent: Order) -> list[Order]:
+    return [core.orders[leg_id] for leg_id in parent.legs if leg_id in core.orders]
+
+
+def start_pair(core: Core, order: Order) -> None:
+    """An acknowledged OCO sets its stop leg to watch."""
+    if order.order_class is OrderClass.OCO and order.role is Role.TARGET:
+        for leg in live_legs(core, order):
+            core.schedule(leg, "look", core.now)
+
+
+def wake(core: Core, leg: Order) -> None:
+    """The entry is filled: this leg starts."""
+    from execbot.sim.engine import lifecycle
+
+    account = core.accounts[leg.account_id]
+    sibling = core.orders.get(leg.sibling_id or "")
+    leg.updated_at = core.now
+    if leg.role is Role.STOP and sibling is not None:
+        core.schedule(leg, "look", core.now)
+        return
+    room = abs(account.qty(leg.symbol)) - _held_by_others(core, leg)
+    if leg.leaves > room:
+        lifecycle.reject(core, leg)
+        return
+    leg.status = Status.NEW
+    leg.acked = True
+    leg.submitted_at = core.now
+    core.emit(leg, "new", {"execution_id": core.ids.uuid()})
+    core.schedule(leg, "look", core.now)
+
+
+def _held_by_others(core: Core, leg: Order) -> Decimal:
+    account = core.accounts[leg.account_id]
+    held = funds.held_qty(core, account, leg.symbol)
+    return held - leg.leaves
+
+
+def after_fill(core: Core, order: Order) -> None:
+    """An entry that is complete wakes its legs; an exit that trades shrinks or ends the other."""
+    if order.role is Role.ENTRY:
+        if order.status is Status.FILLED:
+            for leg in live_legs(core, order):
+                core.schedule(leg, "wake", core.now + core.config.leg_latency)
+        return
+    sibling = core.orders.get(order.sibling_id or "")
+    if sibling is None:
+        return
+    if order.status is Status.FILLED:
+        _take_out(core, sibling, "drop")
+    elif sibling.qty is not None and sibling.waits_for_trigger:
+        sibling.qty = order.leaves
+        sibling.updated_at = core.now
+
+
+def stop_fired(core: Core, order: Order) -> None:
+    """The stop leg goes to work; the target leaves the market at the same instant."""
+    if order.role is not Role.STOP:
+        return
+    target = core.orders.get(order.sibling_id or "")
+    if target is not None:
+        _retire_target(core, target, order)
+    if order.status is Status.HELD:
+        order.status = Status.NEW
+        order.acked = True
+        order.submitted_at = core.now
+        core.emit(order, "new", {"execution_id": core.ids.uuid()})
+
+
+def _retire_target(core: Core, target: Order, stop: Order) -> None:
+    target.updated_at = core.now
+    if core.config.stop_replaces_target:
+        target.status = Status.REPLACED
+        target.replaced_at = core.now
+        target.replaced_by = stop.id
+        stop.replaces = target.id
+    else:
+        target.status = Status.CANCELED
+        target.canceled_at = core.now
+    core.retire(target)
+    core.emit(target, target.status.value)
+
+
+def after_end(core: Core, order: Order) -> None:
+    """A member ended without filling: the rest of its group ends with it.
+
+    Expiry comes to each member by itself; so does a fill's `drop`.
+    """
+    if order.status is Status.EXPIRED:
+        return
+    others = live_legs(core, order)
+    sibling = core.orders.get(order.sibling_id or "")
+    if sibling is not None and sibling not in others:
+        others.append(sibling)
+    for other in others:
+        _take_out(core, other, "follow")
+
+
+def _take_out(core: Core, order: Order, kind: str) -> None:
+    """Out of the market now, `canceled` a moment later."""
+    core.stop_watching(order)
+    order.due.pop("wake", None)
+    order.due.pop("ack", None)
+    if "drop" not in order.due and "follow" not in order.due:
+        core.schedule(order, kind, core.now + core.config.sibling_latency)

@@ -1,0 +1,141 @@
+"""When an order may trade, and when it ends. All instants in nanoseconds."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from datetime import date, timedelta
+from enum import StrEnum
+
+from execbot.sim.engine.order import Order, OrderType, TimeInForce
+from execbot.sim.engine.render import at_new_york, new_york, new_york_date
+from execbot.sim.types import SECOND, Asset, AssetClass, Calendar, Ns, Session, TradingDay
+
+OVERNIGHT_LENGTH: Ns = 8 * 3600 * SECOND  # 20:00 to 04:00, before each trading day
+GTC_DAYS = 90
+CHUNK_DAYS = 400
+AGED_CANCEL_DELAY: Ns = 15 * 60 * SECOND  # a GTC order of 90 days is canceled at 16:15
+
+
+class Window(StrEnum):
+    """The sessions an order can trade in."""
+
+    ALWAYS = "always"
+    REGULAR = "regular"
+    EXTENDED = "extended"  # pre-market, regular, after-hours
+    AROUND = "around"  # those and the overnight session
+
+
+class Hours:
+    """Answers from a calendar, with the trading days around an instant kept at hand."""
+
+    def __init__(self, calendar: Calendar) -> None:
+        self.calendar = calendar
+        self._days: list[TradingDay] = []
+        self._ends: list[Ns] = []
+        self._from = self._to = ""
+
+    def day(self, at: Ns) -> TradingDay:
+        """The first trading day whose after-hours session ends later than `at`."""
+        local = new_york_date(at)
+        if not self._from <= local or not self._to or local >= self._to:
+            base = date.fromisoformat(local)
+            self._from = (base - timedelta(days=10)).isoformat()
+            last = base + timedelta(days=CHUNK_DAYS)
+            self._to = (last - timedelta(days=30)).isoformat()
+            self._days = list(self.calendar.days(self._from, last.isoformat()))
+            self._ends = [day.after_close for day in self._days]
+        return self._days[bisect_right(self._ends, at)]
+
+    def _span(self, window: Window, at: Ns) -> tuple[Ns, Ns]:
+        """The first opening span of a window that ends later than `at`."""
+        day = self.day(at)
+        if window is Window.REGULAR:
+            if at >= day.close:
+                day = self.day(day.after_close)
+            return day.open, day.close
+        if window is Window.EXTENDED:
+            return day.pre_open, day.after_close
+        return day.pre_open - OVERNIGHT_LENGTH, day.after_close
+
+    def is_open(self, window: Window, at: Ns) -> bool:
+        if window is Window.ALWAYS or self.calendar.always_open:
+            return True
+        start, end = self._span(window, at)
+        return start <= at < end
+
+    def open_until(self, window: Window, at: Ns) -> Ns | None:
+        """The end of the span that `at` lies in; None when it never ends."""
+        if window is Window.ALWAYS or self.calendar.always_open:
+            return None
+        return self._span(window, at)[1]
+
+    def opens_at(self, window: Window, at: Ns) -> Ns:
+        """The first instant from `at` on at which the window is open."""
+        if window is Window.ALWAYS or self.calendar.always_open:
+            return at
+        return max(at, self._span(window, at)[0])
+
+    # --- orders ----------------------------------------------------------------------------
+
+    def session(self, at: Ns) -> Session:
+        return self.calendar.session(at)
+
+    def routed_at(self, window: Window, at: Ns) -> Ns:
+        """When an order sent at `at` goes to the venue: at once, or when its day begins.
+
+        Orders for the regular session are taken from the pre-market on; what comes after the
+        close is queued (`accepted`) until about 04:00 of the next trading day.
+        """
+        if window is Window.ALWAYS or self.calendar.always_open:
+            return at
+        if window is not Window.REGULAR:
+            return self.opens_at(window, at)
+        day = self.day(at)
+        if at >= day.close:
+            day = self.day(day.after_close)
+        return max(at, day.pre_open)
+
+    def day_end(self, window: Window, at: Ns) -> Ns:
+        """When a day order sent at `at` expires."""
+        if window is Window.ALWAYS or self.calendar.always_open:
+            return self.calendar.next_close(at)
+        day = self.day(at)
+        if window is Window.REGULAR:
+            return self._span(window, at)[1]
+        return day.after_close
+
+    def gtc_end(self, at: Ns) -> Ns:
+        """16:00 New York, 90 days on."""
+        return at_new_york(new_york(at).date() + timedelta(days=GTC_DAYS), 16)
+
+    def auction_at(self, tif: TimeInForce, at: Ns) -> Ns:
+        """The opening or closing auction an order sent at `at` takes part in."""
+        if tif is TimeInForce.OPG:
+            return self.calendar.next_open(at)
+        return self.calendar.next_close(at)
+
+    def trading_date(self, at: Ns) -> str:
+        """The date whose sessions `at` belongs to; after the regular close still the same."""
+        if self.calendar.always_open:
+            return new_york_date(at)
+        return self.day(at).date
+
+    def previous_close(self, at: Ns) -> Ns:
+        """The last regular close before the trading date of `at` began."""
+        if self.calendar.always_open:
+            local = new_york(at).date()
+            return at_new_york(local, 0)
+        day = self.day(at)
+        index = self._days.index(day)
+        return self._days[index - 1].close if index else day.pre_open
+
+
+def window_of(order: Order, asset: Asset, overnight_allowed: bool) -> Window:
+    """Which sessions an order can trade in."""
+    if order.asset_class is AssetClass.CRYPTO:
+        return Window.ALWAYS
+    if not order.extended_hours or order.type is not OrderType.LIMIT:
+        return Window.REGULAR
+    if overnight_allowed and "overnight_tradable" in asset.attributes:
+        return Window.AROUND
+    return Window.EXTENDED

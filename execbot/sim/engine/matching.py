@@ -1,0 +1,266 @@
+"""Meeting the market: what an order can take now, and when the market next comes to it.
+
+Each account trades against the whole displayed market, as on paper: what one account takes is
+gone for that account until the quote changes, and no other account notices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import ROUND_DOWN, Decimal
+from typing import TYPE_CHECKING, Literal
+
+from execbot.sim.engine.account import Account
+from execbot.sim.engine.hours import Window
+from execbot.sim.engine.order import Order, OrderType
+from execbot.sim.engine.render import NANO, ZERO
+from execbot.sim.types import AssetClass, Crossing, Field, Level, Ns, Quote, Trade
+
+if TYPE_CHECKING:
+    from execbot.sim.engine.core import Core
+
+Take = tuple[Decimal, Decimal]
+"""Price and quantity of one execution."""
+
+
+def acceptable(order: Order, price: Decimal) -> bool:
+    limit = order.watched_limit
+    if limit is None:
+        return True
+    return price <= limit if order.is_buy else price >= limit
+
+
+def takes(core: Core, account: Account, order: Order) -> list[Take]:
+    """What the order would execute now, best level first. Books nothing."""
+    if order.symbol in core.halted:
+        return []
+    side: Literal["bid", "ask"] = "ask" if order.is_buy else "bid"
+    quote = core.prices.quote(order.symbol, core.now)
+    if quote is None or not (quote.ask if order.is_buy else quote.bid) > 0:
+        return []
+    used = _used(account, order.symbol, side, quote)
+    found: list[Take] = []
+    left, money = _wanted(order)
+    for level in core.prices.book(order.symbol, core.now, side):
+        if not acceptable(order, level.price) or not _inside_band(core, order, level.price):
+            break
+        free = _offered(core, order, level) - used.get(level.price, ZERO)
+        qty = min(free, _affordable(money, level.price)) if left is None else min(free, left)
+        if qty <= 0:
+            if free > 0:
+                break
+            continue
+        found.append((level.price, qty))
+        if left is not None:
+            left -= qty
+            if left <= 0:
+                break
+        else:
+            money -= qty * level.price
+    return found
+
+
+def _wanted(order: Order) -> tuple[Decimal | None, Decimal]:
+    """Shares still wanted, or None and the dollars still to be spent."""
+    left: Decimal | None
+    if order.qty is None:
+        assert order.notional is not None
+        left, money = None, order.notional - order.filled_value
+        if order.collar is not None and order.asset_class is AssetClass.CRYPTO:
+            # A collared crypto market order is sized at the collar: some 2 % fall short.
+            left = (order.notional / order.collar).quantize(NANO, ROUND_DOWN) - order.filled_qty
+    else:
+        left, money = order.leaves, ZERO
+    if order.fill_cap is not None and left is not None:
+        left = min(left, order.fill_cap - order.filled_qty)
+    return left, money
+
+
+def _affordable(money: Decimal, price: Decimal) -> Decimal:
+    return (money / price).quantize(NANO, ROUND_DOWN)
+
+
+def _offered(core: Core, order: Order, level: Level) -> Decimal:
+    share = core.config.participation
+    if share is None:
+        return level.size
+    step = NANO if order.is_fractional or order.asset_class is AssetClass.CRYPTO else Decimal(1)
+    return (level.size * share).quantize(step, ROUND_DOWN)
+
+
+def _used(account: Account, symbol: str, side: str, quote: Quote) -> dict[Decimal, Decimal]:
+    """What the account already took of the quote in force, by price."""
+    entry = account.taken.get(f"{symbol} {side}")
+    return entry[1] if entry is not None and entry[0] == quote.at else {}
+
+
+def note_taken(core: Core, account: Account, order: Order, price: Decimal, qty: Decimal) -> None:
+    quote = core.prices.quote(order.symbol, core.now)
+    assert quote is not None
+    place = f"{order.symbol} {'ask' if order.is_buy else 'bid'}"
+    used = dict(_used(account, order.symbol, place.rsplit(" ", 1)[1], quote))
+    used[price] = used.get(price, ZERO) + qty
+    account.taken[place] = [quote.at, used]
+
+
+def _inside_band(core: Core, order: Order, price: Decimal) -> bool:
+    """Limit-up / limit-down: nothing trades outside the bands."""
+    band = core.bands.get(order.symbol)
+    return band is None or band[0] <= price <= band[1]
+
+
+def auction_price(core: Core, order: Order) -> Decimal | None:
+    """The single price of an auction: the last print, held inside the quote."""
+    quote = core.prices.quote(order.symbol, core.now)
+    if order.symbol in core.halted or quote is None or not (quote.bid > 0 and quote.ask > 0):
+        return None
+    price = core.price(order.symbol, core.now)
+    price = min(max(price, quote.bid), quote.ask)
+    return price if acceptable(order, price) else None
+
+
+# --- when the market comes to a resting order ------------------------------------------------
+
+
+def condition_of(order: Order) -> Crossing | None:
+    """What the order waits for; None when any change of the market will do."""
+    if order.waits_for_trigger:
+        assert order.stop_price is not None
+        return Crossing(Field.LAST, ">=" if order.is_buy else "<=", order.stop_price)
+    limit = order.watched_limit
+    if limit is None:
+        return None
+    if order.is_buy:
+        return Crossing(Field.ASK, "<=", limit)
+    return Crossing(Field.BID, ">=", limit)
+
+
+def holds(condition: Crossing, quote: Quote | None, last: Trade | None) -> bool:
+    if condition.field is Field.LAST:
+        value = last.price if last is not None else ZERO
+    elif quote is None:
+        return False
+    else:
+        value = quote.ask if condition.field is Field.ASK else quote.bid
+    if value <= 0:
+        return False
+    return value >= condition.price if condition.op == ">=" else value <= condition.price
+
+
+def ready(core: Core, order: Order, at: Ns) -> bool:
+    """Whether what the order waits for is so at `at`."""
+    condition = condition_of(order)
+    quote = core.prices.quote(order.symbol, at)
+    if condition is None:
+        return quote is not None
+    if holds(condition, quote, core.prices.last_trade(order.symbol, at)):
+        return True
+    beyond = _print_condition(core, order)
+    return beyond is not None and holds(beyond, None, core.prices.last_trade(order.symbol, at))
+
+
+def _print_condition(core: Core, order: Order) -> Crossing | None:
+    """With `trade_through`, a print beyond a resting limit counts as well."""
+    if not core.config.trade_through or order.waits_for_trigger or order.watched_limit is None:
+        return None
+    limit = order.watched_limit
+    step = Decimal("0.01") if limit >= 1 else Decimal("0.0001")
+    if order.is_buy:
+        return Crossing(Field.LAST, "<=", limit - step)
+    return Crossing(Field.LAST, ">=", limit + step)
+
+
+def traded_through(core: Core, order: Order) -> Trade | None:
+    beyond = _print_condition(core, order)
+    last = core.prices.last_trade(order.symbol, core.now)
+    if beyond is None or last is None or last.at <= order.submitted_at:
+        return None
+    return last if holds(beyond, None, last) else None
+
+
+def next_touch(core: Core, order: Order, after: Ns, until: Ns) -> Ns | None:
+    """The first instant in `(after, until]` at which the order's turn has come.
+
+    Only the order's own sessions are looked at; a session's first instant counts when the
+    condition holds then. A trailing stop ratchets as far as it was searched.
+    """
+    window = core.window(order)
+    while True:
+        if core.hours.is_open(window, after):
+            closing = core.hours.open_until(window, after)
+            end = until if closing is None else min(until, closing - 1)
+            found = _search(core, order, after, end) if end > after else None
+            if found is not None or closing is None or closing > until:
+                return found
+            after = closing
+        start = core.hours.opens_at(window, after)
+        if start > until:
+            return None
+        follow_at(core, order, start)
+        if ready(core, order, start):
+            return start
+        after = start
+
+
+def _search(core: Core, order: Order, after: Ns, until: Ns) -> Ns | None:
+    if order.type is OrderType.TRAILING_STOP and not order.triggered:
+        return _search_trailing(core, order, after, until)
+    condition = condition_of(order)
+    prices = core.prices
+    if condition is None:
+        tick = prices.next_tick(order.symbol, after, until)
+        return tick.at if tick is not None else None
+    tick = prices.first_crossing(order.symbol, after, until, condition)
+    beyond = _print_condition(core, order)
+    if beyond is not None:
+        until = until if tick is None else tick.at
+        other = prices.first_crossing(order.symbol, after, until, beyond)
+        if other is not None and (tick is None or other.at < tick.at):
+            tick = other
+    return tick.at if tick is not None else None
+
+
+def _search_trailing(core: Core, order: Order, after: Ns, until: Ns) -> Ns | None:
+    for tick in core.prices.ticks(order.symbol, after, until):
+        ratchet(order, tick.last.price)
+        assert order.stop_price is not None
+        fired = (
+            tick.last.price >= order.stop_price
+            if order.is_buy
+            else tick.last.price <= order.stop_price
+        )
+        if fired:
+            return tick.at
+    return None
+
+
+def follow_at(core: Core, order: Order, at: Ns) -> None:
+    """Lets a trailing stop see the print in force at `at`."""
+    if order.type is OrderType.TRAILING_STOP and not order.triggered:
+        last = core.prices.last_trade(order.symbol, at)
+        if last is not None:
+            ratchet(order, last.price)
+
+
+def ratchet(order: Order, price: Decimal) -> None:
+    """The high-water mark moves one way only (the low-water mark of a buy)."""
+    if order.hwm is not None and (price >= order.hwm if order.is_buy else price <= order.hwm):
+        return
+    order.hwm = price
+    order.stop_price = trail_stop(order, price)
+
+
+def trail_stop(order: Order, hwm: Decimal) -> Decimal:
+    """`hwm` less the trail (plus it for a buy), unrounded as Alpaca shows it."""
+    trail = order.trail_price
+    if trail is None:
+        assert order.trail_percent is not None
+        trail = hwm * order.trail_percent / 100
+    return (hwm + trail if order.is_buy else hwm - trail).normalize()
+
+
+def total(found: Sequence[Take]) -> Decimal:
+    return sum((qty for _, qty in found), ZERO)
+
+
+__all__ = ["Window", "acceptable", "auction_price", "next_touch", "ready", "takes", "total"]

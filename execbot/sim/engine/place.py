@@ -1,0 +1,148 @@
+"""From an order request to an order: all checks of the POST, then the order and its legs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
+from typing import TYPE_CHECKING, Any
+
+from execbot.sim.engine import funds, lifecycle, matching, parse, rules
+from execbot.sim.engine.account import Account
+from execbot.sim.engine.order import Order, OrderClass, OrderType, Role, Side, Status
+from execbot.sim.engine.parse import Ticket
+from execbot.sim.types import Asset, AssetClass
+
+if TYPE_CHECKING:
+    from execbot.sim.engine.core import Core
+
+
+def place(core: Core, account: Account, body: Mapping[str, Any]) -> Order:
+    """`POST /v2/orders`. Raises `ApiError`; otherwise the order is live and on its way."""
+    ticket = parse.ticket(body)
+    rules.check_account(account)
+    if ticket.client_order_id is not None:
+        core.check_client_id(account.id, ticket.client_order_id)
+    asset = rules.check_asset(ticket.symbol, core.assets.get(ticket.symbol))
+    core.roll(account)
+    intent = rules.infer_intent(ticket.side, account.qty(asset.symbol))
+    case = rules.Case(core, account, asset, ticket, intent)
+    for check in rules.BEFORE_ORDER:
+        check(case)
+    order = _order(core, account, asset, ticket, intent)
+    rules.check_available(case, _shares_wanted(order))
+    rules.check_cost(case, order)
+    legs = _legs(core, account, order, ticket)
+    lifecycle.register(core, account, order)
+    for leg in legs:
+        lifecycle.register(core, account, leg)
+    lifecycle.send(core, order)
+    return order
+
+
+def _shares_wanted(order: Order) -> Decimal:
+    if order.qty is not None:
+        return order.qty
+    return order.leaves.quantize(Decimal("0.000000001"), ROUND_DOWN)
+
+
+def _blank(core: Core, account: Account, asset: Asset, ticket: Ticket, **fields: Any) -> Order:
+    core.order_seq += 1
+    return Order(
+        id=core.ids.uuid(),
+        seq=core.order_seq,
+        account_id=account.id,
+        symbol=asset.symbol,
+        asset_id=asset.id,
+        asset_class=asset.asset_class,
+        tif=ticket.tif,
+        order_class=ticket.order_class,
+        created_at=core.now,
+        updated_at=core.now,
+        submitted_at=core.now,
+        **fields,
+    )
+
+
+def _order(core: Core, account: Account, asset: Asset, ticket: Ticket, intent: str) -> Order:
+    role = Role.ALONE
+    if ticket.order_class is OrderClass.OCO:
+        role = Role.TARGET
+    elif ticket.order_class is not OrderClass.SIMPLE:
+        role = Role.ENTRY
+    order = _blank(
+        core,
+        account,
+        asset,
+        ticket,
+        client_order_id=ticket.client_order_id or core.ids.uuid(),
+        side=ticket.side,
+        type=ticket.type,
+        qty=ticket.qty,
+        notional=ticket.notional,
+        limit_price=ticket.limit_price,
+        stop_price=ticket.stop_price,
+        trail_price=ticket.trail_price,
+        trail_percent=ticket.trail_percent,
+        extended_hours=ticket.extended_hours,
+        position_intent=intent,
+        role=role,
+    )
+    if order.type is OrderType.TRAILING_STOP:
+        order.hwm = core.price(order.symbol, core.now)
+        order.stop_price = matching.trail_stop(order, order.hwm)
+    if order.type is OrderType.MARKET and order.asset_class is AssetClass.CRYPTO:
+        order.collar = _crypto_collar(core, asset, order)
+    order.hold_price = funds.unit_price(core, order, intent == "sell_to_open")
+    return order
+
+
+def _crypto_collar(core: Core, asset: Asset, order: Order) -> Decimal | None:
+    """A crypto market order is a limit order two percent through the market."""
+    quote = core.prices.quote(order.symbol, core.now)
+    side = None if quote is None else (quote.ask if order.is_buy else quote.bid)
+    if not side:
+        return None
+    share = core.config.crypto_collar
+    price = side * (1 + share if order.is_buy else 1 - share)
+    step = asset.price_increment or Decimal("0.01")
+    rounding = ROUND_UP if order.is_buy else ROUND_DOWN
+    return (price / step).to_integral_value(rounding) * step
+
+
+def _legs(core: Core, account: Account, parent: Order, ticket: Ticket) -> list[Order]:
+    """The exits of a group, all `held` until their time comes. An OCO is its own target."""
+    if ticket.order_class is OrderClass.SIMPLE:
+        return []
+    asset = core.asset_of(parent)
+    exit_side = parent.side if ticket.order_class is OrderClass.OCO else parent.side.opposite
+    common: dict[str, Any] = {
+        "side": exit_side,
+        "qty": parent.qty,
+        "status": Status.HELD,
+        "position_intent": "sell_to_close" if exit_side is Side.SELL else "buy_to_close",
+        "parent_id": parent.id,
+    }
+    legs: list[Order] = []
+    if ticket.target_limit is not None and ticket.order_class is not OrderClass.OCO:
+        fields = {"type": OrderType.LIMIT, "limit_price": ticket.target_limit, **common}
+        legs.append(
+            _blank(
+                core, account, asset, ticket,
+                client_order_id=core.ids.uuid(), role=Role.TARGET, **fields,
+            )
+        )  # fmt: skip
+    if ticket.stop_stop is not None:
+        kind = OrderType.STOP if ticket.stop_limit is None else OrderType.STOP_LIMIT
+        fields = {"type": kind, "stop_price": ticket.stop_stop, **common}
+        legs.append(
+            _blank(
+                core, account, asset, ticket,
+                client_order_id=core.ids.uuid(), role=Role.STOP,
+                limit_price=ticket.stop_limit, **fields,
+            )
+        )  # fmt: skip
+    parent.legs = [leg.id for leg in legs]
+    pair = [parent, *legs] if ticket.order_class is OrderClass.OCO else legs
+    if len(pair) == 2:
+        pair[0].sibling_id, pair[1].sibling_id = pair[1].id, pair[0].id
+    return legs

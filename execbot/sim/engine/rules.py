@@ -1,0 +1,515 @@
+"""What Alpaca refuses in the reply to a POST, in the order in which it is checked.
+
+Each check is a function of the ticket and of what it looks at; it returns nothing or raises the
+`ApiError` with the exact status, code and message. The tables come first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from execbot.sim.engine import funds
+from execbot.sim.engine.account import Account
+from execbot.sim.engine.order import Order, OrderClass, OrderType, Side, TimeInForce
+from execbot.sim.engine.parse import Ticket
+from execbot.sim.engine.render import CENT, ZERO, new_york, text
+from execbot.sim.types import ApiError, Asset, AssetClass, Ns, Session
+
+if TYPE_CHECKING:
+    from execbot.sim.engine.core import Core
+
+T, F = OrderType, TimeInForce
+
+EQUITY_TIFS: dict[OrderType, frozenset[TimeInForce]] = {
+    T.MARKET: frozenset(F),
+    T.LIMIT: frozenset(F),
+    T.STOP: frozenset({F.DAY, F.GTC}),
+    T.STOP_LIMIT: frozenset({F.DAY, F.GTC}),
+    T.TRAILING_STOP: frozenset({F.DAY, F.GTC}),
+}
+CRYPTO_TYPES = frozenset({T.MARKET, T.LIMIT, T.STOP_LIMIT})
+CRYPTO_TIFS = frozenset({F.GTC, F.IOC})
+COMPLEX_TIFS = frozenset({F.DAY, F.GTC})
+
+OPG_WINDOW = (19 * 60, 9 * 60 + 28)  # minutes of the New York day; open across midnight
+CLS_WINDOW = (19 * 60, 15 * 60 + 55)
+NOTIONAL_MIN = Decimal(1)
+NINE_PLACES = -9
+
+
+def forbidden(message: str, **extra: str | list[str]) -> ApiError:
+    return ApiError(403, 40310000, message, **extra)
+
+
+def unprocessable(message: str, **extra: str) -> ApiError:
+    return ApiError(422, 42210000, message, **extra)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """All that the checks look at."""
+
+    core: Core
+    account: Account
+    asset: Asset
+    ticket: Ticket
+    intent: str
+
+    @property
+    def is_crypto(self) -> bool:
+        return self.asset.asset_class is AssetClass.CRYPTO
+
+    @property
+    def opens_short(self) -> bool:
+        return self.intent == "sell_to_open"
+
+
+def infer_intent(side: Side, qty: Decimal) -> str:
+    """What an order does to a position of signed quantity `qty`."""
+    if side is Side.BUY:
+        return "buy_to_close" if qty < 0 else "buy_to_open"
+    return "sell_to_close" if qty > 0 else "sell_to_open"
+
+
+# --- account and asset -----------------------------------------------------------------------
+
+
+def check_account(account: Account) -> None:
+    if account.account_blocked or account.trading_blocked:
+        raise forbidden("account is not authorized to trade")
+    if account.configurations["suspend_trade"]:
+        raise forbidden("new orders are rejected by user request")
+
+
+def check_asset(symbol: str, asset: Asset | None) -> Asset:
+    if asset is None:
+        raise unprocessable(f'asset "{symbol}" not found')
+    if not asset.active:
+        raise unprocessable(f'asset "{asset.symbol}" is not active')
+    if not asset.tradable:
+        raise unprocessable(f"asset {asset.symbol} is not tradable")
+    return asset
+
+
+# --- what kind of order the asset takes ------------------------------------------------------
+
+
+def check_crypto(case: Case) -> None:
+    if not case.is_crypto:
+        return
+    ticket, asset = case.ticket, case.asset
+    if ticket.order_class is not OrderClass.SIMPLE:
+        shown = "otoco" if ticket.order_class is OrderClass.BRACKET else ticket.order_class
+        raise unprocessable(f"crypto orders not allowed for advanced order_class: {shown}")
+    if ticket.type not in CRYPTO_TYPES:
+        raise unprocessable("invalid order type for crypto order")
+    if ticket.tif not in CRYPTO_TIFS:
+        raise unprocessable("invalid crypto time_in_force")
+    if ticket.extended_hours:
+        raise unprocessable("extended hours order must be DAY or GTC limit orders")
+    if ticket.qty is not None and asset.min_order_size and ticket.qty < asset.min_order_size:
+        raise forbidden(f"minimal qty of order is {text(asset.min_order_size)}")
+    _check_step(ticket.qty, asset.min_trade_increment, "qty")
+    _check_step(ticket.limit_price, asset.price_increment, "limit_price")
+    _check_step(ticket.stop_price, asset.price_increment, "stop_price")
+
+
+def _check_step(value: Decimal | None, step: Decimal | None, name: str) -> None:
+    if value is not None and step and value % step:
+        raise unprocessable(f"invalid {name} {text(value)}. must be a multiple of {text(step)}")
+
+
+def check_time_in_force(case: Case) -> None:
+    if case.is_crypto:
+        return
+    ticket = case.ticket
+    if ticket.tif not in EQUITY_TIFS[ticket.type]:
+        raise unprocessable(f"invalid time_in_force {ticket.tif} for {ticket.type} order")
+    if ticket.order_class is not OrderClass.SIMPLE and ticket.tif not in COMPLEX_TIFS:
+        raise unprocessable(f"{ticket.order_class} orders must be DAY or GTC orders")
+    if ticket.extended_hours:
+        plain = ticket.order_class is OrderClass.SIMPLE and ticket.type is T.LIMIT
+        if not plain or ticket.tif not in (F.DAY, F.GTC):
+            raise unprocessable("extended hours order must be DAY or GTC limit orders")
+    if not case.core.calendar.always_open:
+        check_auction_window(ticket.tif, case.core.now)
+
+
+def check_auction_window(tif: TimeInForce, now: Ns) -> None:
+    local = new_york(now)
+    minute = local.hour * 60 + local.minute
+    if tif is F.OPG and OPG_WINDOW[1] <= minute < OPG_WINDOW[0]:
+        raise forbidden("opg orders must be submitted after 7:00pm and before 9:28am")
+    if tif is F.CLS and CLS_WINDOW[1] <= minute < CLS_WINDOW[0]:
+        raise forbidden("cls orders must be submitted after 7:00pm and before 3:55pm")
+
+
+def check_fraction(case: Case) -> None:
+    ticket, asset = case.ticket, case.asset
+    if ticket.notional is not None and _places(ticket.notional) > 2:
+        raise unprocessable("notional value must be limited to 2 decimal places")
+    if ticket.qty is not None and _places(ticket.qty) > -NINE_PLACES:
+        raise unprocessable("qty must be limited to 9 decimal places")
+    if not ticket.is_fractional or case.is_crypto:
+        return
+    if not asset.fractionable:
+        raise forbidden(f'asset "{asset.symbol}" is not fractionable')
+    if not case.account.configurations["fractional_trading"]:
+        raise forbidden("fractional trading is disabled for this account")
+    if ticket.order_class is not OrderClass.SIMPLE:
+        raise unprocessable("fractional orders must be simple orders")
+    if ticket.type is T.TRAILING_STOP:
+        raise unprocessable("fractional orders cannot be trailing stop orders")
+    if ticket.tif is not F.DAY:
+        raise unprocessable("fractional orders must be DAY orders")
+    if ticket.extended_hours and "fractional_eh_enabled" not in asset.attributes:
+        raise unprocessable(
+            f'fractional extended hours trading is not enabled for asset "{asset.symbol}"'
+        )
+
+
+def _places(value: Decimal) -> int:
+    exponent = value.normalize().as_tuple().exponent
+    return -exponent if isinstance(exponent, int) and exponent < 0 else 0
+
+
+# --- prices ----------------------------------------------------------------------------------
+
+
+def check_grid(name: str, price: Decimal | None) -> None:
+    """Two decimals from one dollar on, four below (Regulation NMS, rule 612)."""
+    if price is not None and _places(price) > (2 if price >= 1 else 4):
+        raise unprocessable(
+            f"invalid {name} {text(price)}. "
+            "sub-penny increment does not fulfill minimum pricing criteria"
+        )
+
+
+def check_prices(case: Case) -> None:
+    if case.is_crypto:
+        return
+    ticket = case.ticket
+    if ticket.order_class is not OrderClass.OCO:
+        check_grid("limit_price", ticket.limit_price)
+    check_grid("stop_price", ticket.stop_price)
+    check_grid("trail_price", ticket.trail_price)
+    check_grid("take_profit.limit_price", ticket.target_limit)
+    check_grid("stop_loss.stop_price", ticket.stop_stop)
+    check_grid("stop_loss.limit_price", ticket.stop_limit)
+
+
+def check_stop_side(case: Case) -> None:
+    """A stop that would fire at once is refused, while the market is open to compare with."""
+    ticket, core = case.ticket, case.core
+    if ticket.stop_price is None or core.hours.session(core.now) is not Session.REGULAR:
+        return
+    market = core.price(case.asset.symbol, core.now)
+    if not market:
+        return
+    wrong = ticket.stop_price <= market if ticket.side is Side.BUY else ticket.stop_price >= market
+    if wrong:
+        word = "greater" if ticket.side is Side.BUY else "less"
+        raise unprocessable(
+            f"stop price must be {word} than current price",
+            market_price=text(market),
+            stop_price=text(ticket.stop_price),
+        )
+
+
+# --- groups ----------------------------------------------------------------------------------
+
+
+def check_class(case: Case) -> None:
+    """Bracket, OCO and OTO: entry or exit, entry type, prices of the legs."""
+    ticket = case.ticket
+    if ticket.order_class is OrderClass.SIMPLE:
+        return
+    if ticket.order_class is OrderClass.BRACKET and ticket.type not in (T.MARKET, T.LIMIT):
+        raise ApiError(422, 40010001, "bracket orders must be market or limit orders")
+    if ticket.type is T.TRAILING_STOP:
+        raise ApiError(422, 40010001, "trailing stop orders must be simple orders")
+    if ticket.order_class is OrderClass.BRACKET and _is_no_entry(case):
+        raise unprocessable("bracket orders must be entry orders")
+    if ticket.order_class is OrderClass.OCO and not case.intent.endswith("_to_close"):
+        raise unprocessable("oco orders must be exit orders")
+    _check_leg_prices(case)
+
+
+def _is_no_entry(case: Case) -> bool:
+    """A position on the other side, or a working order on the other side, exists."""
+    if case.intent.endswith("_to_close"):
+        return True
+    working = case.core.working(case.account, case.asset.symbol)
+    return any(order.side is not case.ticket.side for order in working)
+
+
+def base_price(case: Case) -> Decimal:
+    """What leg prices are compared with: the entry's own price, else the market."""
+    ticket, core = case.ticket, case.core
+    if ticket.limit_price is not None:
+        return ticket.limit_price
+    if ticket.stop_price is not None:
+        return ticket.stop_price
+    return core.price(case.asset.symbol, core.now)
+
+
+def _check_leg_prices(case: Case) -> None:
+    ticket = case.ticket
+    if ticket.order_class is OrderClass.OCO:
+        _check_exit_pair(ticket)
+        return
+    base = base_price(case)
+    target, stop = ticket.target_limit, ticket.stop_stop
+    buys = ticket.side is Side.BUY
+    bounds: tuple[tuple[str, Decimal | None, bool], ...] = (
+        ("take_profit.limit_price", target, buys),
+        ("stop_loss.stop_price", stop, not buys),
+    )
+    for name, price, above in bounds:
+        if price is None:
+            continue
+        if above and price < base + CENT:
+            raise unprocessable(f"{name} must be >= base_price + 0.01", base_price=text(base))
+        if not above and price > base - CENT:
+            raise unprocessable(f"{name} must be <= base_price - 0.01", base_price=text(base))
+    _check_stop_limit(ticket, exits_sell=buys)
+
+
+def _check_exit_pair(ticket: Ticket) -> None:
+    """An OCO: the target against the stop."""
+    target, stop = ticket.target_limit, ticket.stop_stop
+    assert target is not None and stop is not None
+    if ticket.side is Side.SELL and stop > target - CENT:
+        raise unprocessable(
+            "stop_loss.stop_price must be <= base_price - 0.01", base_price=text(target)
+        )
+    if ticket.side is Side.BUY and stop < target + CENT:
+        raise unprocessable("take_profit.limit_price must be < stop_loss.stop_price")
+    _check_stop_limit(ticket, exits_sell=ticket.side is Side.SELL)
+
+
+def _check_stop_limit(ticket: Ticket, *, exits_sell: bool) -> None:
+    """The limit of the stop leg lies at or beyond its trigger, or it could never work."""
+    stop, limit = ticket.stop_stop, ticket.stop_limit
+    if stop is None or limit is None:
+        return
+    if exits_sell and limit > stop:
+        raise unprocessable("stop_loss.limit_price must be <= stop_loss.stop_price")
+    if not exits_sell and limit < stop:
+        raise unprocessable("stop_loss.limit_price must be >= stop_loss.stop_price")
+
+
+# --- positions and the account's other orders ------------------------------------------------
+
+
+def check_intent(case: Case) -> None:
+    wanted = case.ticket.position_intent
+    if wanted is not None and wanted != case.intent:
+        raise unprocessable(
+            f"position intent mismatch, inferred: {case.intent}, specified: {wanted}"
+        )
+
+
+def check_direction(case: Case) -> None:
+    """One direction at a time: a flat account with a working entry takes no opposite entry."""
+    if not case.intent.endswith("_to_open"):
+        return
+    for order in case.core.working(case.account, case.asset.symbol):
+        if order.side is case.ticket.side or order.is_closing:
+            continue
+        if case.is_crypto and case.ticket.side is Side.SELL:
+            return
+        if case.ticket.side is Side.SELL:
+            raise forbidden("cannot open a short sell while a long buy order is open")
+        raise forbidden("cannot open a long buy while a short sell order is open")
+
+
+def check_available(case: Case, wanted: Decimal) -> None:
+    """A closing order takes no more than what is held and not reserved."""
+    if case.intent.endswith("_to_open"):
+        if case.is_crypto and case.ticket.side is Side.SELL:
+            raise _no_balance(case, wanted, ZERO, ZERO)
+        return
+    core, account, symbol = case.core, case.account, case.asset.symbol
+    available = funds.available_qty(core, account, symbol)
+    if wanted <= available:
+        return
+    existing = abs(account.qty(symbol))
+    if case.is_crypto:
+        raise _no_balance(case, wanted, available, existing)
+    holders = funds.holders(core, account, symbol)
+    extra: dict[str, str | list[str]] = {
+        "available": text(available),
+        "existing_qty": text(existing),
+        "held_for_orders": text(sum((qty for _, qty in holders), ZERO)),
+        "symbol": symbol,
+    }
+    if holders:
+        extra["related_orders"] = [order_id for order_id, _ in holders]
+    raise forbidden(
+        "insufficient qty available for order "
+        f"(requested: {text(wanted)}, available: {text(available)})",
+        **extra,
+    )
+
+
+def _no_balance(case: Case, wanted: Decimal, available: Decimal, balance: Decimal) -> ApiError:
+    coin = case.asset.symbol.split("/")[0]
+    return forbidden(
+        f"insufficient balance for {coin} "
+        f"(requested: {text(wanted)}, available: {text(available)})",
+        available=text(available),
+        balance=text(balance),
+        symbol=coin,
+    )
+
+
+def check_short(case: Case) -> None:
+    """Opening a short: whole shares, equity of 2000, borrowable stock."""
+    if not case.opens_short:
+        return
+    core, account, asset, ticket = case.core, case.account, case.asset, case.ticket
+    if not asset.shortable:
+        raise unprocessable(f'asset "{asset.symbol}" cannot be sold short')
+    if not funds.may_short(core, account, funds.money(core, account).equity):
+        raise forbidden("account is not allowed to short")
+    if ticket.is_fractional:
+        raise unprocessable("fractional orders cannot be sold short")
+    if not asset.easy_to_borrow and ticket.tif is not F.DAY:
+        raise unprocessable(
+            f'only day orders are allowed for hard-to-borrow asset "{asset.symbol}"'
+        )
+
+
+def check_restriction(case: Case) -> None:
+    """An account restricted to liquidation takes closing orders only."""
+    if case.account.liquidation_only and case.intent.endswith("_to_open"):
+        raise forbidden("account is restricted to liquidation only")
+
+
+WASH_EXEMPT = (OrderClass.BRACKET, OrderClass.OCO)
+AT_ANY_PRICE = (T.MARKET, T.STOP)
+
+
+def check_wash_trade(case: Case) -> None:
+    """An order that could trade with the account's own working order is refused."""
+    ticket = case.ticket
+    if ticket.order_class in WASH_EXEMPT or ticket.type is T.TRAILING_STOP:
+        return
+    for order in case.core.working(case.account, case.asset.symbol):
+        reason = _washes(ticket, order)
+        if reason is not None:
+            raise forbidden(
+                "potential wash trade detected. use complex orders",
+                existing_order_id=order.id,
+                reject_reason=reason,
+            )
+
+
+def _washes(ticket: Ticket, order: Order) -> str | None:
+    if order.side is ticket.side or order.order_class in WASH_EXEMPT:
+        return None
+    if order.type is T.TRAILING_STOP:
+        return None
+    if order.type in AT_ANY_PRICE:
+        return "opposite side market/stop order exists"
+    if ticket.type in AT_ANY_PRICE:
+        return "opposite side limit order exists"
+    assert ticket.limit_price is not None and order.limit_price is not None
+    buy, sell = ticket.limit_price, order.limit_price
+    if ticket.side is Side.SELL:
+        buy, sell = sell, buy
+    return "opposite side limit order exists" if buy >= sell else None
+
+
+def check_open_orders(case: Case) -> None:
+    limit = case.core.config.max_open_orders
+    if limit is not None and len(case.account.live) >= limit:
+        raise forbidden(f"maximum number of open orders reached: {limit}")
+    if case.ticket.notional is None or case.intent.endswith("_to_close"):
+        return
+    working = case.core.working(case.account, case.asset.symbol)
+    if any(order.is_closing for order in working):
+        raise forbidden(
+            "unable to open new notional orders while having open closing position orders"
+        )
+
+
+# --- money -----------------------------------------------------------------------------------
+
+
+def check_day_trades(case: Case) -> None:
+    """The rule that ended in June 2026: three day trades in five days below 25,000 dollars."""
+    core, account = case.core, case.account
+    if not core.config.day_trading_rule or case.is_crypto:
+        return
+    if len(account.day_trades) < funds.DAY_TRADES_ALLOWED:
+        return
+    if funds.money(core, account).equity >= funds.DAY_TRADE_EQUITY_MIN:
+        return
+    mode = account.configurations.get("pdt_check", "entry")
+    closes_today = case.intent.endswith("_to_close") and case.asset.symbol in account.opened_today
+    opens = case.intent.endswith("_to_open")
+    if (opens and mode in ("entry", "both")) or (closes_today and mode in ("exit", "both")):
+        raise ApiError(403, 40310100, "trade denied due to pattern day trading protection")
+
+
+def check_cost(case: Case, order: Order, leave_out: Order | None = None) -> None:
+    """Least value of an order, and buying power for what opens a position."""
+    cost = order.notional or (order.leaves * order.hold_price)
+    if case.intent.endswith("_to_close"):
+        return
+    core, account = case.core, case.account
+    least = core.config.crypto_order_min if case.is_crypto else NOTIONAL_MIN
+    if (case.is_crypto or case.ticket.is_fractional) and cost < least:
+        raise forbidden(f"cost basis must be >= minimal amount of order {text(least)}")
+    if case.is_crypto and cost > core.config.crypto_order_max:
+        raise forbidden(
+            f"cost basis must be <= maximal amount of order {text(core.config.crypto_order_max)}"
+        )
+    money = funds.money(core, account, leave_out)
+    free = money.buying_power if case.asset.marginable else money.non_marginable
+    if cost <= free:
+        _check_position_ratio(case, cost, money)
+        return
+    if case.is_crypto:
+        raise forbidden(
+            f"insufficient balance for USD (requested: {text(cost)}, available: {text(free)})",
+            available=text(free),
+            balance=text(account.cash),
+            symbol="USD",
+        )
+    raise forbidden(
+        "insufficient buying power",
+        buying_power=text(free.quantize(CENT)),
+        cost_basis=text(cost.quantize(CENT)),
+    )
+
+
+def _check_position_ratio(case: Case, cost: Decimal, money: funds.Money) -> None:
+    """A position beyond 600 % of equity restricts the account until a human clears it."""
+    value = abs(case.account.qty(case.asset.symbol)) * case.core.price(
+        case.asset.symbol, case.core.now
+    )
+    if value > 0 and value + cost > money.equity * case.core.config.max_position_ratio:
+        case.account.liquidation_only = True
+        raise forbidden("account is restricted to liquidation only")
+
+
+BEFORE_ORDER = (
+    check_crypto,
+    check_time_in_force,
+    check_fraction,
+    check_prices,
+    check_restriction,
+    check_class,
+    check_intent,
+    check_direction,
+    check_short,
+    check_open_orders,
+    check_wash_trade,
+    check_stop_side,
+    check_day_trades,
+)

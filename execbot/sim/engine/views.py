@@ -1,0 +1,230 @@
+"""Orders, positions and accounts in the shape Alpaca sends them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from execbot.sim.engine import funds
+from execbot.sim.engine.account import Account, Position
+from execbot.sim.engine.order import Order, OrderClass
+from execbot.sim.engine.render import (
+    CENT,
+    MICRO,
+    RATIO,
+    ZERO,
+    maybe,
+    maybe_stamp,
+    rounded,
+    stamp,
+    stamp_micro,
+    text,
+)
+from execbot.sim.types import Asset, AssetClass
+
+if TYPE_CHECKING:
+    from execbot.sim.engine.core import Core
+
+NANO_PRICE = Decimal("0.000000001")
+
+
+def rest_order(core: Core, order: Order, *, legs: bool) -> dict[str, Any]:
+    """An order as REST answers it; `legs` rolls the legs up under their parent."""
+    body = _order(core, order, legs)
+    body["subtag"] = None
+    body["source"] = None
+    return body
+
+
+def stream_order(core: Core, order: Order) -> dict[str, Any]:
+    """An order as the stream carries it: with `cancel_requested_at`, without `source`."""
+    body = _order(core, order, bool(order.legs))
+    body["cancel_requested_at"] = maybe_stamp(order.cancel_requested_at)
+    return body
+
+
+def _order(core: Core, order: Order, legs: bool) -> dict[str, Any]:
+    average = order.filled_avg_price
+    return {
+        "id": order.id,
+        "client_order_id": order.client_order_id,
+        "created_at": stamp(order.created_at),
+        "updated_at": stamp(order.updated_at),
+        "submitted_at": stamp(order.submitted_at),
+        "filled_at": maybe_stamp(order.filled_at),
+        "expired_at": maybe_stamp(order.expired_at),
+        "expires_at": maybe_stamp(order.expires_at),
+        "canceled_at": maybe_stamp(order.canceled_at),
+        "failed_at": maybe_stamp(order.failed_at),
+        "replaced_at": maybe_stamp(order.replaced_at),
+        "replaced_by": order.replaced_by,
+        "replaces": order.replaces,
+        "asset_id": order.asset_id,
+        "symbol": order.symbol,
+        "asset_class": order.asset_class.value,
+        "notional": maybe(order.notional),
+        "qty": maybe(order.qty),
+        "filled_qty": text(order.filled_qty),
+        "filled_avg_price": None if average is None else _average(order, average),
+        "order_class": order.order_class.value,
+        "order_type": order.type.value,
+        "type": order.type.value,
+        "side": order.side.value,
+        "position_intent": order.position_intent,
+        "time_in_force": order.tif.value,
+        "limit_price": maybe(order.limit_price),
+        "stop_price": maybe(order.stop_price),
+        "status": order.status.value,
+        "extended_hours": order.extended_hours,
+        "legs": _legs(core, order) if legs and order.legs else None,
+        "trail_percent": maybe(order.trail_percent),
+        "trail_price": maybe(order.trail_price),
+        "hwm": maybe(order.hwm),
+    }
+
+
+def _average(order: Order, average: Decimal) -> str:
+    step = NANO_PRICE if order.asset_class is AssetClass.CRYPTO else MICRO
+    return rounded(average, step)
+
+
+def _legs(core: Core, order: Order) -> list[dict[str, Any]]:
+    found = (core.find(leg_id) for leg_id in order.legs)
+    return [rest_order(core, leg, legs=False) for leg in found if leg is not None]
+
+
+def is_parent(order: Order) -> bool:
+    return order.order_class is not OrderClass.SIMPLE and order.parent_id is None
+
+
+def position_view(core: Core, account: Account, position: Position) -> dict[str, Any]:
+    """One position with its unrealised and intraday figures at the present price."""
+    asset = core.assets.get(position.symbol)
+    assert asset is not None
+    price = core.price(position.symbol, core.now)
+    close = core.price(position.symbol, core.hours.previous_close(core.now)) or price
+    qty, cost = position.qty, position.cost
+    value = qty * price
+    unrealized = value - cost
+    day_cost = position.overnight_qty * close + position.today_cost
+    intraday = value - day_cost
+    available = funds.available_qty(core, account, position.symbol)
+    crypto = asset.asset_class is AssetClass.CRYPTO
+    return {
+        "asset_id": asset.id,
+        "symbol": asset.symbol.replace("/", ""),
+        "exchange": asset.exchange,
+        "asset_class": asset.asset_class.value,
+        "asset_marginable": asset.marginable,
+        "qty": text(qty),
+        "qty_available": text(available if qty > 0 else -available),
+        "avg_entry_price": rounded(position.average, NANO_PRICE if crypto else MICRO),
+        "side": "long" if qty > 0 else "short",
+        "market_value": rounded(value, MICRO),
+        "cost_basis": rounded(cost, MICRO),
+        "unrealized_pl": rounded(unrealized, MICRO),
+        "unrealized_plpc": _ratio(unrealized, cost),
+        "unrealized_intraday_pl": rounded(intraday, MICRO),
+        "unrealized_intraday_plpc": _ratio(intraday, day_cost),
+        "current_price": text(price),
+        "lastday_price": text(close),
+        "change_today": _ratio(price - close, close),
+    }
+
+
+def _ratio(part: Decimal, whole: Decimal) -> str:
+    return rounded(part / abs(whole), RATIO) if whole else "0"
+
+
+def account_view(core: Core, account: Account) -> dict[str, Any]:
+    """`GET /v2/account` as paper answers it since July 2026 (and before, with the old rule)."""
+    money = funds.money(core, account)
+
+    def cents(value: Decimal) -> str:
+        return rounded(value, CENT)
+
+    restricted = account.trading_blocked
+    body: dict[str, Any] = {
+        "id": account.id,
+        "admin_configurations": {},
+        "user_configurations": None,
+        "account_number": account.number,
+        "status": "ACTIVE",
+        "crypto_status": "ACTIVE",
+        "options_approved_level": 0,
+        "options_trading_level": 0,
+        "currency": "USD",
+        "buying_power": cents(money.buying_power),
+        "regt_buying_power": cents(money.regt_buying_power),
+        "effective_buying_power": cents(money.buying_power),
+        "non_marginable_buying_power": cents(money.non_marginable),
+        "options_buying_power": cents(money.non_marginable),
+        "cash": cents(account.cash),
+        "accrued_fees": text(account.accrued_fees),
+        "portfolio_value": cents(money.equity),
+        "trading_blocked": restricted,
+        "transfers_blocked": account.transfers_blocked,
+        "account_blocked": account.account_blocked,
+        "created_at": stamp_micro(account.created_at),
+        "trade_suspended_by_user": account.configurations["suspend_trade"],
+        "multiplier": str(money.multiplier),
+        "shorting_enabled": funds.may_short(core, account, money.equity),
+        "equity": cents(money.equity),
+        "last_equity": text(account.last_equity),
+        "long_market_value": cents(money.long_value),
+        "short_market_value": cents(money.short_value),
+        "position_market_value": cents(money.long_value + abs(money.short_value)),
+        "initial_margin": cents(money.initial_margin),
+        "maintenance_margin": cents(money.maintenance_margin),
+        "last_maintenance_margin": cents(account.last_maintenance),
+        "sma": cents(money.equity - money.initial_margin),
+        "balance_asof": core.hours.trading_date(core.hours.previous_close(core.now)),
+        "crypto_tier": 1,
+        "intraday_adjustments": "0",
+        "pending_reg_taf_fees": "0",
+    }
+    if core.config.day_trading_rule:
+        body["pattern_day_trader"] = len(account.day_trades) > funds.DAY_TRADES_ALLOWED
+        body["daytrade_count"] = len(account.day_trades)
+        body["daytrading_buying_power"] = cents(money.buying_power)
+    return body
+
+
+def asset_view(asset: Asset) -> dict[str, Any]:
+    """`GET /v2/assets/{symbol}`."""
+    margin = asset.maintenance_margin
+    borrow = "easy_to_borrow" if asset.easy_to_borrow else "hard_to_borrow"
+    body: dict[str, Any] = {
+        "id": asset.id,
+        "class": asset.asset_class.value,
+        "exchange": asset.exchange,
+        "symbol": asset.symbol,
+        "name": asset.name,
+        "status": "active" if asset.active else "inactive",
+        "tradable": asset.tradable,
+        "marginable": asset.marginable,
+        "maintenance_margin_requirement": int(margin) if margin == int(margin) else float(margin),
+        "margin_requirement_long": text(margin),
+        "margin_requirement_short": text(margin),
+        "shortable": asset.shortable,
+        "easy_to_borrow": asset.easy_to_borrow,
+        "borrow_status": borrow,
+        "fractionable": asset.fractionable,
+        "attributes": list(asset.attributes),
+    }
+    for name in ("min_order_size", "min_trade_increment", "price_increment"):
+        value = getattr(asset, name)
+        if value is not None:
+            body[name] = text(value)
+    return body
+
+
+__all__ = [
+    "ZERO",
+    "account_view",
+    "asset_view",
+    "is_parent",
+    "position_view",
+    "rest_order",
+    "stream_order",
+]
