@@ -33,6 +33,7 @@ from execbot.model.times import iso
 
 if TYPE_CHECKING:
     from execbot.broker.market_stream import MarketDataStream
+    from execbot.broker.reconnect import StreamTimes
 
 PAPER_URL = "https://paper-api.alpaca.markets"
 LIVE_URL = "https://api.alpaca.markets"
@@ -52,8 +53,9 @@ class AlpacaClient(BrokerClient):
     stream follows `trading_url`. `transport` replaces the way requests leave (`data_transport`
     too, where market data comes from another place); `sdk=True` sends over alpaca-py's session.
     `requests_per_minute=None` keeps no rate budget. `trade_stream` and `market_stream` replace the
-    WebSockets. `observer` is told of every exchange, with Alpaca's request id. Raises ValueError
-    for an unusable URL or a missing key. Never shows its keys. Safe to use from several threads.
+    WebSockets, `stream_times` sets their back-off and patience. `observer` is told of every
+    exchange, with Alpaca's request id. Raises ValueError for an unusable URL or key. Never shows
+    its keys. Safe to use from several threads.
     """
 
     def __init__(
@@ -76,10 +78,10 @@ class AlpacaClient(BrokerClient):
         sleep: Callable[[float], None] = time.sleep,
         trade_stream: Callable[[], TradeUpdateStream] | None = None,
         market_stream: Callable[[StreamKind], MarketDataStream] | None = None,
+        stream_times: StreamTimes | None = None,
         observer: Callable[[Exchanged], None] | None = None,
     ) -> None:
-        if not api_key or not secret_key:
-            raise ValueError("an API key and a secret key are needed")
+        _check_keys(api_key, secret_key)
         self.trading_url = _trading_base(trading_url or (PAPER_URL if paper else LIVE_URL))
         self.data_url = check_base_url(data_url or DATA_URL)
         self.stream_url = stream_url or _stream_base(self.trading_url) + "/stream"
@@ -97,6 +99,7 @@ class AlpacaClient(BrokerClient):
         self._now = now
         self._trade_stream = trade_stream
         self._market_stream = market_stream
+        self._stream_times = stream_times
         self._session = Session(
             api_key,
             secret_key,
@@ -299,7 +302,9 @@ class AlpacaClient(BrokerClient):
             return self._trade_stream()
         from execbot.broker.stream import TradeStream
 
-        return TradeStream(self.stream_url, *self._session.keys, now=self._now)
+        return TradeStream(
+            self.stream_url, *self._session.keys, now=self._now, times=self._stream_times
+        )
 
     def market_data(self, kind: StreamKind = "stocks") -> MarketDataStream:
         if self._market_stream is not None:
@@ -313,6 +318,7 @@ class AlpacaClient(BrokerClient):
             *self._session.keys,
             channels=CRYPTO_CHANNELS if crypto else CHANNELS,
             now=self._now,
+            times=self._stream_times,
         )
 
     # Requests
@@ -348,6 +354,14 @@ class AlpacaClient(BrokerClient):
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _check_keys(*keys: str) -> None:
+    """Keys travel in headers. The error does not repeat them."""
+    if not all(keys):
+        raise ValueError("an API key and a secret key are needed")
+    if not all(key.isascii() and key.isprintable() and " " not in key for key in keys):
+        raise ValueError("an API key has characters that no key has; was it copied whole?")
 
 
 def _trading_base(url: str) -> str:

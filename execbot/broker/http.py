@@ -145,6 +145,8 @@ class DirectTransport:
         except OSError as exc:
             connection.close()
             raise TransportFailure(exc, sent=False) from None
+        except UnicodeError:  # a host that cannot even be encoded
+            raise TransportFailure(socket.gaierror("not a host name"), sent=False) from None
         return connection
 
     def _take_idle(self) -> HTTPConnection | None:

@@ -7,7 +7,7 @@ is known. Methods are synchronous; times are UTC-aware; quantities and prices ar
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -223,6 +223,10 @@ class Gap(StreamState):
 
 class TradeUpdateStream(ABC):
     """Trade updates of one account, reconnecting by itself."""
+
+    probe: Callable[[], bool] | None = None
+    """Asked, in the reading thread, when the stream is silent although its socket lives: False
+    says that REST knows of something the stream did not tell, and it connects anew."""
 
     @abstractmethod
     def messages(self) -> Iterator[TradeUpdate | StreamState]:

@@ -50,9 +50,11 @@ def test_urls_follow_the_mode_and_each_other() -> None:
     assert "ws://127.0.0.1:9/v1beta3/crypto/us" in repr(given.market_data("crypto"))
 
 
-def test_half_a_key_pair_is_refused() -> None:
-    with pytest.raises(ValueError, match="key"):
-        AlpacaClient("k", "")
+@pytest.mark.parametrize("secret", ["", "two words", "line\nbreak", "€uro"])
+def test_keys_that_cannot_be_keys_are_refused_and_not_repeated(secret: str) -> None:
+    with pytest.raises(ValueError, match="key") as caught:
+        AlpacaClient("k", secret)
+    assert not secret or secret not in str(caught.value)
 
 
 def test_account_without_the_removed_fields_is_read(make_client: Make, wire: Any, kit: Any) -> None:
