@@ -100,6 +100,17 @@ def learned(memory: Memory, action: BrokerAction, outcome: Outcome, now: datetim
     return _after_refused_submit(memory, action, lesson, now)
 
 
+TRANSPORT_KINDS = (
+    "in_doubt",
+    "journal",
+    "network.",
+    "broker.unavailable",
+    "broker.server",
+    "broker.gateway",
+)
+"""How the kinds begin that say nothing about the request itself."""
+
+
 def lesson_of(kind: str) -> Lesson | None:
     """None: a refusal whose meaning is not listed."""
     if kind.startswith(

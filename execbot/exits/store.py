@@ -32,7 +32,7 @@ def save_plan(journal: Journal, plan: ExitPlan) -> bool:
 
 def open_plans(journal: Journal) -> list[ExitPlan]:
     """Every plan that is not closed, oldest first."""
-    found = []
+    found: list[ExitPlan] = []
     for status in OPEN:
         found.extend(from_data(record.body) for record in journal.plans(status=status.value))
     return sorted(found, key=lambda plan: (plan.created_at, plan.plan_id))

@@ -21,6 +21,7 @@ from execbot.journal.records import OrderRecord, Origin
 from execbot.model.enums import OrderStatus
 from execbot.oms.errors import OmsError
 from execbot.oms.service import OrderManagementSystem
+from execbot.watch.hours import MarketHours
 from execbot.watch.inputs import AssetKnown, BrokerPositions, Done, Input, JobDone
 from execbot.watch.jobs import AccountJob, JobName, SymbolJob
 
@@ -42,6 +43,7 @@ class Hands:
     now: Callable[[], datetime]
     unique: Callable[[datetime], str] = unique_part
     release_queue: Callable[[], None] | None = None
+    hours: MarketHours | None = None
     known_assets: set[str] = field(default_factory=set)
 
     def perform(self, job: SymbolJob | AccountJob) -> list[Input]:
@@ -115,6 +117,8 @@ class Hands:
             return [JobDone(job.name, f"{type(error).__name__}: {error}")]
 
     def _do_account_job(self, job: AccountJob) -> list[Input]:
+        if self.hours is not None:
+            self.hours.refresh(self.oms.client, self.now())
         if job.name is JobName.GAP_FILL:
             self.oms.gap_fill()
             self.oms.settle()

@@ -1,0 +1,188 @@
+"""`execbot watch`: follow the account in the foreground and keep its positions protected."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from execbot.cli.command import Cli, command
+from execbot.cli.errors import Failure
+from execbot.cli.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from execbot.cli.context import Context
+    from execbot.watch.feed import Feed
+    from execbot.watch.loop import WatchLoop
+    from execbot.watch.sinks import Sink
+
+IN_PROCESS_POLL_SECONDS = 1.0
+REMOTE_POLL_SECONDS = 5.0
+
+
+@command
+def watch(
+    cli: Cli,
+    plain: Annotated[bool, typer.Option("--plain", help="Lines instead of the screen.")] = False,
+    seconds: Annotated[
+        float | None, typer.Option(help="End by itself after this long.", metavar="SECONDS")
+    ] = None,
+) -> None:
+    """Follow orders and positions, and keep every position protected.
+
+    Reconciles at the start, then follows the account's trade updates: fills are recorded, entries
+    that do not fill in time are canceled, stops and targets are kept at the broker. One instance
+    an account; a second one ends with exit 9. The first Ctrl-C ends it; orders stay working.
+
+    \b
+    Examples:
+      execbot watch
+      execbot watch --plain >> watch.txt
+      execbot watch --json | jq 'select(.type == "alarm")'
+    """
+    from execbot.watch.lock import AlreadyWatching, WatchLock
+
+    with cli.open() as desk:
+        lock = WatchLock(desk.directory)
+        try:
+            lock.acquire()
+        except AlreadyWatching as error:
+            raise Failure(
+                "watch.already_running",
+                f"This account is watched already, by process {error.pid}",
+                ExitCode.LOCKED,
+                outcome="not_sent",
+                hint="One watch an account: two would act on the same events.",
+                next_step=f"Look at it, or end it: kill {error.pid}",
+                extra={"pid": error.pid},
+            ) from error
+        try:
+            _run(cli, desk, plain=plain, seconds=seconds)
+        finally:
+            lock.release()
+
+
+def _run(cli: Cli, desk: Context, *, plain: bool, seconds: float | None) -> None:
+    from execbot.watch.sinks import open_log
+
+    open_log(desk.directory)
+    loop = build_loop(desk, lambda loop: _sink(cli, desk, loop, plain=plain))
+    loop.sink.begin(
+        {"mode": desk.mode.value, "account": desk.account, "pid": os.getpid(), "schema": 1}
+    )
+    _reconcile(loop, desk)
+    with _signals(loop, seconds):
+        try:
+            loop.run()
+        finally:
+            loop.sink.end(_farewell(desk))
+
+
+def build_loop(desk: Context, sink: Callable[[WatchLoop | None], Sink]) -> WatchLoop:
+    """Put the loop together from what the context offers."""
+    from dataclasses import replace
+    from decimal import Decimal
+
+    from execbot.market.calendar_cache import load_table
+    from execbot.oms.service import OrderManagementSystem
+    from execbot.watch.hands import Hands
+    from execbot.watch.hours import MarketHours
+    from execbot.watch.loop import WatchLoop
+    from execbot.watch.watcher import Watcher
+
+    trading = desk.settings.trading
+    # A protective order is tried again at once, not after the pause that suits an entry.
+    quick = replace(trading.order_management, retry_delay_seconds=Decimal("0.2"))
+    oms = OrderManagementSystem(desk.client, desk.journal, settings=quick, now=desk.now)
+    hours = MarketHours(load_table(desk.directory))
+    hours.refresh(desk.client, desk.now())
+    watcher = Watcher(oms, trading, hours, desk.now)
+    hands = Hands(oms, desk.now, hours=hours)
+    loop = WatchLoop(watcher, hands, desk.client, _feed(desk), sink(None), desk.now)
+    loop.sink = sink(loop)
+    return loop
+
+
+def _feed(desk: Context) -> Feed:
+    from execbot.config.schema import Mode
+    from execbot.watch.feed import ManyFeeds, PolledFeed, StreamedFeed
+
+    open_stream = getattr(desk.client, "market_data", None)
+    in_process = desk.mode is Mode.SIM and not getattr(desk.client, "has_data_stream", False)
+    if open_stream is None or in_process:
+        return PolledFeed(desk.client, IN_PROCESS_POLL_SECONDS)
+    return ManyFeeds(
+        (
+            (lambda symbol: "/" not in symbol, StreamedFeed(open_stream("stocks"), desk.now)),
+            (lambda symbol: "/" in symbol, StreamedFeed(open_stream("crypto"), desk.now)),
+        )
+    )
+
+
+def _sink(cli: Cli, desk: Context, loop: WatchLoop | None, *, plain: bool) -> Sink:
+    from execbot.watch.sinks import JsonSink, PlainSink
+
+    if cli.json:
+        return JsonSink(desk.now)
+    return PlainSink(desk.now)
+
+
+def _reconcile(loop: WatchLoop, desk: Context) -> None:
+    """Start from the truth: every break is shown, and following begins all the same."""
+    from execbot.broker.errors import BrokerError
+    from execbot.watch.jobs import Note
+
+    try:
+        result = loop.watcher.oms.reconcile()
+    except BrokerError as error:
+        words = f"could not reconcile at the start: {error}"
+        loop.sink.note(Note("alarm", words, {"kind": "reconcile"}, True), desk.now())
+        return
+    for found in result.breaks:
+        data = {"kind": found.kind, "subject": found.subject, "cause": found.cause}
+        words = f"break {found.kind} {found.subject}: ours {found.ours}, theirs {found.theirs}"
+        loop.sink.note(Note("break", f"{words}; {found.cause}", data), desk.now())
+    words = f"reconciled: {len(result.breaks)} breaks"
+    loop.sink.note(Note("reconciled", words, {"breaks": len(result.breaks)}), desk.now())
+
+
+class _signals:
+    """The first SIGINT or SIGTERM ends the loop cleanly, the second one at once."""
+
+    def __init__(self, loop: WatchLoop, seconds: float | None) -> None:
+        self._loop = loop
+        self._seconds = seconds
+        self._old: dict[int, Any] = {}
+
+    def __enter__(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._old[number] = signal.signal(number, self._ask)
+        if self._seconds is not None:
+            import threading
+
+            timer = threading.Timer(self._seconds, self._loop.stop)
+            timer.daemon = True
+            timer.start()
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._old.items():
+            signal.signal(number, handler)
+
+    def _ask(self, number: int, frame: object) -> None:
+        self._loop.stop()
+        signal.signal(number, signal.SIG_DFL)
+
+
+def _farewell(desk: Context) -> dict[str, Any]:
+    working = [r for r in desk.journal.orders("open") if r.order.is_working]
+    count = len(working)
+    noun = "order stays" if count == 1 else "orders stay"
+    message = (
+        f"stopped watching; {count} {noun} working at the broker"
+        if count
+        else ("stopped watching; no order is working")
+    )
+    return {"message": message, "working_orders": count}

@@ -1,0 +1,269 @@
+"""The threads of `watch`: one reads the stream, one decides, a few do.
+
+The reading thread only puts frames into the inbox, so nothing that REST does can delay it. The
+deciding thread makes batches durable and decides; it never waits for the broker. The doing
+threads carry out what was decided, most urgent first, and put what came of it into the inbox.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from execbot.broker.errors import BrokerError
+from execbot.broker.port import (
+    BrokerClient,
+    Connected,
+    Disconnected,
+    StreamState,
+    TradeUpdate,
+    TradeUpdateStream,
+)
+from execbot.journal.errors import JournalError
+from execbot.watch import inputs
+from execbot.watch.feed import Feed
+from execbot.watch.hands import Hands
+from execbot.watch.jobs import Note, SymbolJob
+from execbot.watch.sinks import Sink
+from execbot.watch.watcher import HandJob, Watcher
+
+log = logging.getLogger("execbot.watch")
+
+LOOK_SECONDS = 0.1
+"""How long the loop sleeps at most: how soon it sees other processes and its own timers."""
+
+BATCH_MAX = 500
+"""Frames made durable in one transaction."""
+
+SYMBOL_THREADS = 2
+JOURNAL_RETRY_SECONDS = 0.5
+
+
+@dataclass
+class Health:
+    """What the screen shows of the loop itself."""
+
+    stream_up: bool = False
+    last_frame_at: datetime | None = None
+    frames: int = 0
+    lag_ms: float = 0.0
+    waiting: int = 0
+    requests_left: int | None = None
+
+
+@dataclass
+class _Failed:
+    """The stream ended for good."""
+
+    error: BrokerError
+
+
+@dataclass
+class WatchLoop:
+    """Runs until `stop`. `sink` shows; `on_critical` is told of critical alarms."""
+
+    watcher: Watcher
+    hands: Hands
+    client: BrokerClient
+    feed: Feed
+    sink: Sink
+    now: Callable[[], datetime]
+    on_critical: Callable[[Note], None] = lambda note: None
+    health: Health = field(default_factory=Health)
+
+    def __post_init__(self) -> None:
+        self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._symbol_jobs: queue.PriorityQueue[Any] = queue.PriorityQueue()
+        self._account_jobs: queue.PriorityQueue[Any] = queue.PriorityQueue()
+        self._count = itertools.count()
+        self._stopping = threading.Event()
+        self._stream: TradeUpdateStream | None = None
+        self._threads: list[threading.Thread] = []
+        self._pending: list[TradeUpdate] = []
+        self._data_version = -1
+        self._ticked_at = 0.0
+        self._failure: BrokerError | None = None
+        self.watcher.emit = self._emit
+
+    def stop(self) -> None:
+        """From any thread or a signal handler. Orders stay as they are."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Reconcile, protect, follow. Raises BrokerError when the stream cannot be had at all."""
+        self._start_threads()
+        try:
+            self._dispatch(self.watcher.load())
+            while not self._stopping.is_set():
+                self._turn()
+                self.sink.beat()
+        finally:
+            self._shut_down()
+        if self._failure is not None:
+            raise self._failure
+
+    def _turn(self) -> None:
+        items = self._collect()
+        self._dispatch(self._take(items))
+        self._dispatch(self._follow(items))
+        for price in self.feed.drain():
+            self._dispatch(self.watcher.feed(price))
+        if time.monotonic() - self._ticked_at >= LOOK_SECONDS:
+            self._ticked_at = time.monotonic()
+            self._dispatch(self.watcher.feed(inputs.Tick()))
+            symbols = self.watcher.core.symbols.values()
+            self.feed.want(frozenset(s.symbol for s in symbols if s.qty != 0))
+        self.health.waiting = self._symbol_jobs.qsize() + self._account_jobs.qsize()
+
+    # --- the inbox -------------------------------------------------------------------------
+
+    def _collect(self) -> list[Any]:
+        """Wait a moment for the first item, then take all that is there."""
+        try:
+            items = [self._inbox.get(timeout=LOOK_SECONDS)]
+        except queue.Empty:
+            return []
+        while len(items) < BATCH_MAX:
+            try:
+                items.append(self._inbox.get_nowait())
+            except queue.Empty:
+                break
+        return items
+
+    def _take(self, items: list[Any]) -> list[HandJob]:
+        jobs: list[HandJob] = []
+        began = time.monotonic()
+        for item in items:
+            if isinstance(item, TradeUpdate):
+                self._pending.append(item)
+                continue
+            jobs += self._take_pending()
+            jobs += self._take_other(item)
+        jobs += self._take_pending()
+        if items:
+            self.health.lag_ms = (time.monotonic() - began) * 1000
+        return jobs
+
+    def _take_pending(self) -> list[HandJob]:
+        """Make the frames durable; when the journal cannot, they wait and nothing is lost."""
+        if not self._pending:
+            return []
+        try:
+            jobs = self.watcher.take_updates(self._pending)
+        except JournalError as error:
+            log.error("journal: %s", error)
+            self._emit(Note("alarm", f"journal: {error}", {"kind": "journal"}, True, True))
+            self._stopping.wait(JOURNAL_RETRY_SECONDS)
+            return []
+        self.health.frames += len(self._pending)
+        self.health.last_frame_at = self.now()
+        self._pending.clear()
+        return jobs
+
+    def _take_other(self, item: Any) -> list[HandJob]:
+        match item:
+            case Connected():
+                self.health.stream_up = True
+                return self.watcher.feed(inputs.StreamUp(item.at))
+            case Disconnected():
+                self.health.stream_up = False
+                return self.watcher.feed(inputs.StreamDown(item.at, item.reason))
+            case _Failed():
+                self._failure = item.error
+                self._stopping.set()
+                return []
+            case StreamState():
+                # A gap: frames that could not be read. REST tells what they said.
+                return self.watcher.feed(inputs.StreamUp(self.now()))
+            case _:
+                return self.watcher.feed(item)
+
+    def _follow(self, items: list[Any]) -> list[HandJob]:
+        """Look into the journal when another process, or our own hands, have written to it."""
+        try:
+            version = self.watcher.journal.data_version()
+            acted = any(isinstance(item, inputs.Done | inputs.JobDone) for item in items)
+            if version == self._data_version and not acted:
+                return []
+            self._data_version = version
+            return self.watcher.follow()
+        except JournalError as error:
+            log.error("journal: %s", error)
+            return []
+
+    # --- the hands -------------------------------------------------------------------------
+
+    def _dispatch(self, jobs: list[HandJob]) -> None:
+        for job in jobs:
+            line = self._symbol_jobs if isinstance(job, SymbolJob) else self._account_jobs
+            line.put((int(job.priority), next(self._count), job))
+
+    def _work(self, line: queue.PriorityQueue[Any]) -> None:
+        while True:
+            _, _, job = line.get()
+            if job is None:
+                return
+            if self._stopping.is_set():
+                continue
+            for item in self.hands.perform(job):
+                self._inbox.put(item)
+
+    def _read(self) -> None:
+        assert self._stream is not None
+        try:
+            for message in self._stream.messages():
+                self._inbox.put(message)
+        except BrokerError as error:
+            self._inbox.put(_Failed(error))
+
+    def _start_threads(self) -> None:
+        self._stream = self.client.trade_updates()
+        lines = [self._symbol_jobs] * SYMBOL_THREADS + [self._account_jobs]
+        for number, line in enumerate(lines):
+            thread = threading.Thread(
+                target=self._work, args=(line,), name=f"hands-{number}", daemon=True
+            )
+            self._threads.append(thread)
+        self._reader = threading.Thread(target=self._read, name="trade-updates", daemon=True)
+        for thread in (*self._threads, self._reader):
+            thread.start()
+        self.feed.start()
+
+    def _shut_down(self) -> None:
+        """Say goodbye to the streams and let actions that are under way finish."""
+        self._stopping.set()
+        self.feed.close()
+        if self._stream is not None:
+            self._stream.close()
+        for line in (*[self._symbol_jobs] * SYMBOL_THREADS, self._account_jobs):
+            line.put((99, next(self._count), None))
+        until = time.monotonic() + 5
+        for thread in (*self._threads, self._reader):
+            thread.join(timeout=max(until - time.monotonic(), 0.1))
+        leftover: list[Any] = []
+        while not self._inbox.empty():
+            leftover.append(self._inbox.get_nowait())
+        self._take([item for item in leftover if isinstance(item, TradeUpdate)])
+
+    # --- notes -----------------------------------------------------------------------------
+
+    def _emit(self, note: Note) -> None:
+        at = self.now()
+        level = logging.WARNING if note.is_alarm else logging.INFO
+        log.log(level, "%s %s", note.type, note.text)
+        if note.type in ("alarm", "action", "guard", "stop_moved"):
+            subject = str(note.data.get("symbol") or note.data.get("subject") or "watch")
+            try:
+                self.watcher.journal.audit(note.type, subject, "watch", note.data, note.text, at)
+            except JournalError as error:
+                log.error("audit: %s", error)
+        self.sink.note(note, at)
+        if note.is_critical:
+            self.on_critical(note)

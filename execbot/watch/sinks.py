@@ -1,0 +1,107 @@
+"""Where notes go: plain lines or NDJSON on stdout, and always the rotated log file."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Any, Protocol, TextIO
+
+from execbot.model.times import iso, show_eastern
+from execbot.watch.jobs import Note
+
+LOG_NAME = "watch.log"
+LOG_BYTES_MAX = 5_000_000
+LOG_FILES_KEPT = 5
+"""At most 30 MB of logs for an account, however long it is watched."""
+
+
+class Sink(Protocol):
+    """Shows notes. `begin` and `end` frame a run; `beat` is called a few times a second."""
+
+    def begin(self, facts: dict[str, Any]) -> None: ...
+
+    def note(self, note: Note, at: datetime) -> None: ...
+
+    def beat(self) -> None: ...
+
+    def end(self, facts: dict[str, Any]) -> None: ...
+
+
+class PlainSink:
+    """One line a note, with the time in Eastern."""
+
+    def __init__(self, now: Callable[[], datetime], stream: TextIO | None = None) -> None:
+        self._now = now
+        self._stream = stream or sys.stdout
+
+    def begin(self, facts: dict[str, Any]) -> None:
+        self._write(f"watching {facts['mode']} {facts['account']} (process {facts['pid']})")
+
+    def note(self, note: Note, at: datetime) -> None:
+        word = "ALARM" if note.is_alarm else note.type.upper()
+        self._line(at, word, note.text)
+
+    def beat(self) -> None:
+        """Nothing changes by itself on paper."""
+
+    def end(self, facts: dict[str, Any]) -> None:
+        self._write(str(facts["message"]))
+
+    def _write(self, words: str) -> None:
+        self._line(self._now(), "WATCH", words)
+
+    def _line(self, at: datetime, word: str, words: str) -> None:
+        self._stream.write(f"{show_eastern(at)}\t{word}\t{words}\n")
+        self._stream.flush()
+
+
+class JsonSink:
+    """One JSON object a line, numbered by `seq` from 1 without gaps, with a stable `type`."""
+
+    def __init__(self, now: Callable[[], datetime], stream: TextIO | None = None) -> None:
+        self._now = now
+        self._stream = stream or sys.stdout
+        self._seq = 0
+
+    def begin(self, facts: dict[str, Any]) -> None:
+        self._put("started", self._now(), facts)
+
+    def note(self, note: Note, at: datetime) -> None:
+        self._put(note.type, at, {**note.data, "text": note.text})
+
+    def beat(self) -> None:
+        """Programs are told of changes, not of time."""
+
+    def end(self, facts: dict[str, Any]) -> None:
+        self._put("stopped", self._now(), facts)
+
+    def _put(self, kind: str, at: datetime, facts: dict[str, Any]) -> None:
+        self._seq += 1
+        head = {"seq": self._seq, "type": kind, "at": iso(at)}
+        line = json.dumps({**head, **facts}, ensure_ascii=False, default=str)
+        self._stream.write(line + "\n")
+        self._stream.flush()
+
+
+def open_log(directory: Path) -> logging.Logger:
+    """The rotated log of this account; errors of the disk never stop the watching."""
+    logger = logging.getLogger("execbot.watch")
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    path = directory / LOG_NAME
+    try:
+        path.touch(mode=0o600)
+        handler: logging.Handler = RotatingFileHandler(
+            path, maxBytes=LOG_BYTES_MAX, backupCount=LOG_FILES_KEPT, encoding="utf-8"
+        )
+    except OSError:
+        handler = logging.NullHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger.handlers = [handler]
+    logging.raiseExceptions = False
+    return logger
