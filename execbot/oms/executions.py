@@ -148,12 +148,12 @@ def execution_name(event: OrderEvent) -> str:
 
 def _repeat(executions: Executions, known: Execution, event: OrderEvent) -> Booking:
     """The id is known: a duplicate, or the execution that a bust had announced."""
-    if (known.qty, known.price) == (event.qty, event.price):
-        return Booking(executions, EventResult.DUPLICATE)
+    assert event.qty is not None and event.price is not None
     if known.changed_at is None:
+        if (known.qty, known.price) == (event.qty, event.price):
+            return Booking(executions, EventResult.DUPLICATE)
         note = f"the execution was booked as {known.qty} @ {known.price}"
         return Booking(executions, EventResult.ILLEGAL, note, "execution_conflict")
-    assert event.qty is not None and event.price is not None
     filled_in = replace(
         known, qty=event.qty, price=event.price, at=event.at or known.at, cum_qty=event.cum_qty
     )

@@ -8,7 +8,9 @@ one and does not list it.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -65,12 +67,8 @@ def fill_gap(journal: Journal, client: BrokerClient, now: Callable[[], datetime]
     marks = _marks(journal, client, now)
     orders, missing = _read_orders(journal, client, marks)
     activities = client.get_activities(("FILL",), after=marks.activities - MARGIN)
-    changes: list[Change] = []
-    _take_orders(journal, orders, now, changes, infer=False)
-    strangers = _take_activities(journal, activities, now, changes)
-    strangers, adopted = _adopt_strangers(journal, client, strangers, now, changes)
-    orders.extend(adopted)
-    _take_orders(journal, _with_shortfall(journal, orders), now, changes)
+    orders.extend(_read_strangers(journal, client, orders, activities))
+    changes, strangers = _take_in(journal, orders, activities, now)
     _keep_marks(journal, marks, orders, activities)
     return GapFill(
         at=now(),
@@ -155,6 +153,23 @@ def _read_unlisted(
     return found, missing
 
 
+def _read_strangers(
+    journal: Journal,
+    client: BrokerClient,
+    orders: Iterable[Order],
+    activities: Iterable[Activity],
+) -> list[Order]:
+    """Orders that filled lately, and are older than the window and unknown here."""
+    found: list[Order] = []
+    listed = _ids(orders)
+    for order_id in dict.fromkeys(activity.order_id for activity in activities):
+        if not order_id or order_id in listed or journal.order_by_broker_id(order_id):
+            continue
+        with suppress(NotFound):
+            found.append(client.get_order(order_id))
+    return found
+
+
 def _ids(orders: Iterable[Order]) -> set[str]:
     found: set[str] = set()
     for order in orders:
@@ -166,78 +181,50 @@ def _ids(orders: Iterable[Order]) -> set[str]:
 # --- taking in -----------------------------------------------------------------------------
 
 
-def _take_orders(
+def _take_in(
     journal: Journal,
     orders: Sequence[Order],
+    activities: Sequence[Activity],
     now: Callable[[], datetime],
-    changes: list[Change],
-    *,
-    infer: bool = True,
-) -> None:
+) -> tuple[list[Change], list[Activity]]:
+    """Each order with its activities in one transaction; returns what stays unexplained."""
+    rows: defaultdict[str, list[Activity]] = defaultdict(list)
+    for activity in activities:
+        rows[activity.order_id or ""].append(activity)
+    changes: list[Change] = []
     for start in range(0, len(orders), CHUNK):
         with recording(journal) as ledger:
             for order in orders[start : start + CHUNK]:
-                if infer:
-                    ledger.snapshot(order, now())
-                else:
-                    ledger.snapshot(order, now(), infer=False)
+                _take_order(ledger, order, rows, now())
         changes.extend(ledger.changes)
-
-
-def _with_shortfall(journal: Journal, orders: Iterable[Order]) -> list[Order]:
-    """Orders (or parents of legs) of which the broker has counted more than is booked here."""
-    with journal.transaction():
-        ledger = Ledger(journal)
-        return [
-            order
-            for order in orders
-            if any(_is_short(ledger, each) for each in (order, *order.legs))
-        ]
-
-
-def _is_short(ledger: Ledger, order: Order) -> bool:
-    if not order.filled_qty:
-        return False
-    state = ledger.state(ledger.key_of(order.id) or "")
-    return state is None or state.record.order.filled_qty < order.filled_qty
-
-
-def _take_activities(
-    journal: Journal,
-    activities: Sequence[Activity],
-    now: Callable[[], datetime],
-    changes: list[Change],
-) -> list[Activity]:
     strangers: list[Activity] = []
-    for start in range(0, len(activities), CHUNK):
-        with recording(journal) as ledger:
-            for activity in activities[start : start + CHUNK]:
-                key = ledger.key_of(activity.order_id or "")
-                if key is None:
-                    strangers.append(activity)
-                else:
-                    ledger.apply(activity_event(activity, key, now()))
-        changes.extend(ledger.changes)
-    return strangers
+    with recording(journal) as ledger:
+        for order_id in list(rows):
+            if not _book_rows(ledger, order_id, rows, now()):
+                strangers.extend(rows[order_id])
+    changes.extend(ledger.changes)
+    return changes, strangers
 
 
-def _adopt_strangers(
-    journal: Journal,
-    client: BrokerClient,
-    strangers: Sequence[Activity],
-    now: Callable[[], datetime],
-    changes: list[Change],
-) -> tuple[list[Activity], list[Order]]:
-    """Fills of orders older than the window: read those orders, then book the fills."""
-    orders: list[Order] = []
-    for order_id in dict.fromkeys(activity.order_id for activity in strangers):
-        if not order_id:
-            continue
-        try:
-            orders.append(client.get_order(order_id))
-        except NotFound:
-            continue
-    if not orders:
-        return list(strangers), []
-    _take_orders(journal, orders, now, changes, infer=False)
-    return _take_activities(journal, strangers, now, changes), orders
+def _take_order(
+    ledger: Ledger, order: Order, rows: defaultdict[str, list[Activity]], now: datetime
+) -> None:
+    """Make the order known, book its fills, then believe its totals."""
+    ids = [order.id, *(leg.id for leg in order.legs)]
+    if any(ledger.key_of(order_id) is None for order_id in ids):
+        ledger.snapshot(order, now, infer=False)
+    for order_id in ids:
+        _book_rows(ledger, order_id, rows, now)
+    ledger.snapshot(order, now)
+
+
+def _book_rows(
+    ledger: Ledger, order_id: str, rows: defaultdict[str, list[Activity]], now: datetime
+) -> bool:
+    """Book the FILL rows of one order once; False when nobody knows the order."""
+    key = ledger.key_of(order_id)
+    if key is None:
+        return not rows.get(order_id)
+    for activity in rows.pop(order_id, ()):
+        ledger.apply(activity_event(activity, key, now))
+    return True

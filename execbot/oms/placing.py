@@ -40,7 +40,7 @@ class Placed:
     """What became of it. `attempts` counts the orders given to the pipeline."""
 
     record: OrderRecord
-    checked: Checked
+    checked: Checked | None = None
     attempts: int = 1
     adjusted: tuple[str, ...] = ()
     queued_for: str = ""

@@ -180,9 +180,7 @@ def bust(number: int, *, second: float, filled: str, status: str = "partially_fi
 
 
 def test_a_bust_takes_the_execution_back_once() -> None:
-    state = run(
-        intent(), fill(1, "4", "100", "4", second=2), fill(2, "3", "101", "7", second=3)
-    )
+    state = run(intent(), fill(1, "4", "100", "4", second=2), fill(2, "3", "101", "7", second=3))
     event = bust(1, second=5, filled="3")
     busted = step(state, event)  # type: ignore[arg-type]
     assert filled(busted.state) == 3
@@ -285,7 +283,9 @@ def test_notional_order_has_no_overfill() -> None:
 
 
 def test_average_price_is_rounded_to_nine_decimals() -> None:
-    state = run(intent(), fill(1, "2", "86.67", "2", second=2), fill(2, "1", "86.66", "3", second=3))
+    state = run(
+        intent(), fill(1, "2", "86.67", "2", second=2), fill(2, "1", "86.66", "3", second=3)
+    )
     assert state.record.order.filled_avg_price == D("86.666666667")
 
 

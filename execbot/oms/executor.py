@@ -1,0 +1,470 @@
+"""From a signal to a safe order.
+
+    executor = Executor(oms, desk)
+    result = executor.execute_signal(signal)            # never raises for what a signal can cause
+    result = await executor.execute_signal_async(signal)
+
+One signal acts once, ever: it is claimed in the journal before anything else, and its order's
+client_order_id follows from its id, so a process that died in between can be followed by another
+without a second order. Results are values; a failure that nobody awaits is still in the journal, in
+`failures`, and told to `on_failure`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from execbot.alerts import Alert, Alerter
+from execbot.broker.errors import BrokerError
+from execbot.journal.errors import JournalError
+from execbot.journal.records import OrderRecord, Origin, Role
+from execbot.market.sessions import Session
+from execbot.model.enums import OrderClass, OrderStatus, OrderType, Outcome, TimeInForce
+from execbot.model.numbers import maybe_text, text
+from execbot.model.order import OrderRequest
+from execbot.model.signal import Signal
+from execbot.oms.after_error import marketable_limit
+from execbot.oms.errors import NotPossible, OmsError, Refused
+from execbot.oms.placing import Placed, Placer, Purposeful
+from execbot.oms.risk_desk import Checked, RiskDesk
+from execbot.oms.service import OrderManagementSystem
+from execbot.oms.signal_rules import (
+    Skip,
+    client_order_id_of,
+    default_stop,
+    entry_side,
+    pending_entries,
+    skip_entry,
+    skip_unread,
+)
+from execbot.risk.facts import Facts, market_price
+from execbot.risk.sizing import Sized, SizeRefused, SizeRequest, size
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+UNFINISHED_SECONDS = 30
+"""A claim this old without a result belongs to a process that died: it may be taken over."""
+CANCEL_WAIT_SECONDS = 10.0
+FAILURES_KEPT = 1000
+CLOSED = "closed"
+
+PlanEntry = Callable[[Signal, OrderRequest, Facts, datetime], "tuple[OrderRequest, str | None]"]
+"""Attach exits: the request with its legs (or as it was), and the id of the saved exit plan."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignalResult:
+    """What became of a signal. `code` is empty when an order was sent, queued or closed.
+
+    `is_failure`: it should have been acted on and could not be. A skip is no failure.
+    """
+
+    signal: Signal
+    outcome: Outcome
+    code: str = ""
+    message: str = ""
+    record: OrderRecord | None = None
+    is_failure: bool = False
+    category: str | None = None
+    error: BaseException | None = field(default=None, compare=False, repr=False)
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "signal_id": self.signal.id,
+            "symbol": self.signal.symbol,
+            "side": self.signal.side.value,
+            "outcome": self.outcome.value,
+            "reason": self.code or None,
+            "message": self.message or None,
+            "category": self.category,
+            "client_order_id": self.record.client_order_id if self.record else None,
+            "order_id": (self.record.order_id or None) if self.record else None,
+            "qty": maybe_text(self.record.order.qty) if self.record else None,
+            "notional": maybe_text(self.record.order.notional) if self.record else None,
+            "notes": list(self.notes),
+        }
+
+
+class Executor:
+    """Acts on signals for one account. Safe to call from several threads: one at a time."""
+
+    def __init__(
+        self,
+        oms: OrderManagementSystem,
+        desk: RiskDesk,
+        *,
+        alerter: Alerter | None = None,
+        plan_entry: PlanEntry | None = None,
+        on_failure: Callable[[SignalResult], None] | None = None,
+    ) -> None:
+        self.oms = oms
+        self.desk = desk
+        self.placer = Placer(oms, desk, alerter=alerter)
+        self.failures: deque[SignalResult] = deque(maxlen=FAILURES_KEPT)
+        self._alerter = alerter
+        self._plan_entry = plan_entry
+        self._on_failure = on_failure
+        self._lock = threading.RLock()
+        self._worker: Worker | None = None
+
+    # --- the three ways in -----------------------------------------------------------------
+
+    def execute_signal(self, signal: Signal) -> SignalResult:
+        """Act on one signal and say what became of it.
+
+        Whatever the broker, the checks or the market do is in the result. Raises JournalError
+        only: without the journal nothing can be decided safely.
+        """
+        with self._lock:
+            result = self._execute(signal)
+        if result.is_failure:
+            self.failures.append(result)
+            if self._on_failure is not None:
+                self._on_failure(result)
+        return result
+
+    def fire(self, signal: Signal) -> Future[SignalResult]:
+        """Hand a signal to the worker thread and return at once; exits overtake entries."""
+        with self._lock:
+            if self._worker is None:
+                self._worker = Worker(self.execute_signal)
+        return self._worker.put(signal)
+
+    async def execute_signal_async(self, signal: Signal) -> SignalResult:
+        """Like `execute_signal`, without blocking the event loop.
+
+        When the awaiting task is canceled, the signal is still carried out and recorded.
+        """
+        import asyncio
+
+        return await asyncio.shield(asyncio.wrap_future(self.fire(signal)))
+
+    def close(self, timeout_seconds: float | None = None) -> None:
+        """Finish what was handed over, then stop the worker."""
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.close(timeout_seconds)
+
+    # --- one signal ------------------------------------------------------------------------
+
+    def _execute(self, signal: Signal) -> SignalResult:
+        journal, now = self.oms.journal, self.oms.now()
+        if not self._claim(signal, now):
+            return self._repeated(signal)
+        try:
+            result = self._decide(signal, now)
+        except Refused as refused:
+            result = _failed(signal, refused, refused.kind, refused.record)
+        except OmsError as error:
+            result = _failed(signal, error, error.kind, error.record)
+        except BrokerError as error:
+            record = journal.order_by_client_id(error.client_order_id or "")
+            result = _failed(signal, error, error.kind, record)
+        except JournalError:
+            raise
+        except Exception as error:
+            # A bug must not swallow a signal: it becomes a failure that is recorded and told.
+            result = _failed(signal, error, "internal", None)
+        self._finish(result)
+        return result
+
+    def _claim(self, signal: Signal, now: datetime) -> bool:
+        """Take the signal for ourselves, or take it over from a process that died with it."""
+        journal = self.oms.journal
+        if journal.claim_signal(signal.id, signal.symbol, signal.to_dict(), now):
+            return True
+        with journal.transaction():
+            known = journal.signal(signal.id)
+            if known is None or known.outcome != "claimed":
+                return False
+            if now - known.updated_at < timedelta(seconds=UNFINISHED_SECONDS):
+                return False
+            journal.finish_signal(signal.id, "claimed", now)
+        return True
+
+    def _repeated(self, signal: Signal) -> SignalResult:
+        known = self.oms.journal.signal(signal.id)
+        before = known.outcome if known is not None else "claimed"
+        record = None
+        if known is not None and known.client_order_id:
+            record = self.oms.journal.order_by_client_id(known.client_order_id)
+        return SignalResult(
+            signal,
+            Outcome.NOT_SENT,
+            "signal.repeated",
+            f"signal {signal.id} was handled before: {before}",
+            record,
+        )
+
+    def _decide(self, signal: Signal, now: datetime) -> SignalResult:
+        skip = skip_unread(signal, now, self.desk.settings)
+        if skip is not None:
+            return _skipped(signal, skip)
+        return self._enter(signal, now) if signal.side.opens else self._leave(signal)
+
+    def _finish(self, result: SignalResult) -> None:
+        signal, journal, now = result.signal, self.oms.journal, self.oms.now()
+        name = result.record.client_order_id if result.record else None
+        journal.finish_signal(
+            signal.id,
+            result.outcome.value,
+            now,
+            reason=result.message or None,
+            client_order_id=name,
+        )
+        facts = {"signal": signal.to_dict(), "message": result.message, "notes": result.notes}
+        rule = result.code or "signal"
+        for subject in {signal.id, name} - {None}:
+            journal.audit("signal", str(subject), rule, facts, result.outcome.value, now)
+
+    # --- opening ---------------------------------------------------------------------------
+
+    def _enter(self, signal: Signal, now: datetime) -> SignalResult:
+        reader, settings = self.desk.reader, self.desk.settings
+        side = entry_side(signal)
+        asset = reader.asset(signal.symbol)
+        draft = OrderRequest(
+            symbol=signal.symbol,
+            side=side,
+            time_in_force=TimeInForce.GTC if asset.is_crypto else TimeInForce.DAY,
+            client_order_id=client_order_id_of(signal.id),
+            strategy_id=signal.strategy_id,
+            reason=f"signal {signal.id}, strength {text(signal.strength)}",
+        )
+        resumed = self.oms.journal.order_by_client_id(draft.client_order_id)
+        if resumed is not None and resumed.status is not OrderStatus.DENIED:
+            return _sent(signal, Placed(replace(resumed, already=True), None))
+        checked = self.desk.check(draft, asset=asset)
+        skip = skip_entry(signal, checked.facts, settings)
+        if skip is not None:
+            return _skipped(signal, skip)
+        sized = self._size(signal, checked.facts)
+        if isinstance(sized, SizeRefused):
+            return self._unsized(signal, draft, sized)
+        request = self._dressed(draft, sized, checked)
+        self._audit_size(request.client_order_id, sized)
+        plan_id = None
+        if self._plan_entry is not None:
+            request, plan_id = self._plan_entry(signal, request, checked.facts, now)
+        placed = self.placer.place(
+            request,
+            Purposeful(Origin.SIGNAL, signal.id, plan_id, Role.ENTRY, signal.expected_price),
+            checked=self.desk.check(request, read=checked.read),
+            adjust=True,
+            resize=lambda old: self._resized(signal, old),
+        )
+        return _sent(signal, placed)
+
+    def _size(self, signal: Signal, facts: Facts) -> Sized | SizeRefused:
+        settings = self.desk.settings
+        side = entry_side(signal)
+        price = market_price(facts, side)
+        if price is None:
+            return SizeRefused("size.no_price", f"no price for {signal.symbol}")
+        stop = signal.stop or default_stop(side, price, settings.stop_loss.default_pct)
+        request = SizeRequest(
+            symbol=signal.symbol,
+            side=side,
+            price=price,
+            stop=stop,
+            qty=signal.qty,
+            notional=signal.notional,
+            tier=signal.tier,
+            confidence=signal.confidence,
+            whole_shares=settings.sizing.whole_shares,
+            as_notional=facts.market.session is Session.REGULAR,
+        )
+        return size(request, facts, settings)
+
+    def _resized(self, signal: Signal, old: OrderRequest) -> OrderRequest | None:
+        """Somebody else took part of the room: the same signal on facts read again."""
+        checked = self.desk.check(replace(old, qty=None, notional=None))
+        sized = self._size(signal, checked.facts)
+        if isinstance(sized, SizeRefused):
+            return None
+        self._audit_size(old.client_order_id, sized)
+        return replace(old, qty=sized.qty, notional=sized.notional)
+
+    def _dressed(self, draft: OrderRequest, sized: Sized, checked: Checked) -> OrderRequest:
+        """A market order; in an extended session a marketable limit, which is all it takes."""
+        request = replace(draft, qty=sized.qty, notional=sized.notional, type=OrderType.MARKET)
+        market = checked.facts.market
+        if market.session in (Session.PRE, Session.AFTER, Session.OVERNIGHT):
+            percent = self.oms.settings.marketable_limit_pct
+            limited = marketable_limit(request, checked.facts.quote, percent)
+            if limited is not None:
+                return replace(limited, extended_hours=True, order_class=OrderClass.NONE)
+        return request
+
+    def _unsized(self, signal: Signal, draft: OrderRequest, refused: SizeRefused) -> SignalResult:
+        facts = {"steps": [[s.rule, s.qty, s.value, s.note] for s in refused.steps]}
+        self.oms.journal.audit("sizing", signal.id, refused.code, facts, "refused", self.oms.now())
+        return SignalResult(
+            signal,
+            Outcome.NOT_SENT,
+            f"risk.{refused.code.replace('.', '_')}",
+            refused.message,
+            is_failure=True,
+            category="adjustable",
+        )
+
+    def _audit_size(self, subject: str, sized: Sized) -> None:
+        facts = {
+            "method": sized.method,
+            "qty": sized.qty,
+            "notional": sized.notional,
+            "steps": [[s.rule, s.qty, s.value, s.note] for s in sized.steps],
+        }
+        self.oms.journal.audit(
+            "sizing", subject, sized.binding_rule, facts, "sized", self.oms.now()
+        )
+
+    # --- closing ---------------------------------------------------------------------------
+
+    def _leave(self, signal: Signal) -> SignalResult:
+        """Cancel entries that are still pending, then close what is held."""
+        reader = self.desk.reader
+        probe = OrderRequest(symbol=signal.symbol, side=entry_side(signal))
+        account = reader.account_facts(fresh=True)
+        facts = reader.complete_account(probe, account)
+        canceled = self._cancel_entries(signal, facts)
+        held = self.oms.client.get_position(signal.symbol)
+        if held is None or held.qty == 0:
+            if not canceled:
+                skip = Skip("signal.nothing_to_close", f"no {signal.symbol} is held")
+                return _skipped(signal, skip)
+            notes = tuple(f"canceled {record.client_order_id}" for record in canceled)
+            return SignalResult(
+                signal,
+                Outcome.CANCELED,
+                message="the pending entry was canceled; nothing was held",
+                record=canceled[0],
+                notes=notes,
+            )
+        wanted = None if signal.qty is None else min(signal.qty, abs(held.qty))
+        return self._close(signal, wanted, canceled)
+
+    def _cancel_entries(self, signal: Signal, facts: Facts) -> list[OrderRecord]:
+        ended = []
+        for order in pending_entries(facts, signal.symbol):
+            identifier = order.client_order_id or order.id
+            try:
+                ended.append(self.oms.cancel(identifier, wait_seconds=CANCEL_WAIT_SECONDS))
+            except NotPossible:
+                continue
+        return [r for r in ended if r.status in (OrderStatus.CANCELED, OrderStatus.EXPIRED)]
+
+    def _close(
+        self, signal: Signal, qty: Decimal | None, canceled: list[OrderRecord]
+    ) -> SignalResult:
+        try:
+            closed = self.oms.close(
+                signal.symbol,
+                qty=qty,
+                reason=f"signal {signal.id}",
+                client_order_id=client_order_id_of(signal.id),
+            )
+        except OmsError as error:
+            if self._alerter is not None and error.kind != "order.not_possible":
+                self._alerter.alert(Alert(error.kind, error.message, signal.symbol))
+            raise
+        notes = [f"canceled {record.client_order_id}" for record in (*canceled, *closed.lifted)]
+        if closed.record is None:
+            return SignalResult(signal, Outcome.FILLED, CLOSED, closed.note, notes=tuple(notes))
+        return SignalResult(
+            signal,
+            closed.record.outcome,
+            message=f"closing {text(closed.record.order.qty or Decimal(0))} {signal.symbol}",
+            record=closed.record,
+            notes=tuple(notes),
+        )
+
+
+def _skipped(signal: Signal, skip: Skip) -> SignalResult:
+    return SignalResult(signal, Outcome.NOT_SENT, skip.code, skip.message)
+
+
+def _sent(signal: Signal, placed: Placed) -> SignalResult:
+    record = placed.record
+    return SignalResult(
+        signal,
+        record.outcome,
+        message=placed.queued_for and f"queued: {placed.queued_for}",
+        record=record,
+        notes=placed.adjusted,
+    )
+
+
+def _failed(
+    signal: Signal, error: Exception, kind: str, record: OrderRecord | None
+) -> SignalResult:
+    in_doubt = bool(getattr(error, "in_doubt", False))
+    refused = record is not None and record.status is OrderStatus.REJECTED
+    outcome = Outcome.NOT_SENT
+    if in_doubt:
+        outcome = Outcome.IN_DOUBT
+    elif refused:
+        outcome = Outcome.REJECTED
+    category = getattr(error, "category", None)
+    return SignalResult(
+        signal,
+        outcome,
+        kind,
+        str(getattr(error, "message", "") or error),
+        record,
+        is_failure=True,
+        category=str(category) if category else None,
+        error=error,
+    )
+
+
+class Worker:
+    """One thread that carries out signals in `SignalQueue` order."""
+
+    def __init__(self, act: Callable[[Signal], SignalResult]) -> None:
+        from execbot.oms.signal_queue import SignalQueue
+
+        self._act = act
+        self._queue: SignalQueue[tuple[Signal, Future[SignalResult]]] = SignalQueue()
+        self._ready = threading.Condition()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="signals", daemon=True)
+        self._thread.start()
+
+    def put(self, signal: Signal) -> Future[SignalResult]:
+        from concurrent.futures import Future
+
+        future: Future[SignalResult] = Future()
+        with self._ready:
+            if self._closing:
+                raise RuntimeError("the executor is closed")
+            self._queue.put(signal.symbol, not signal.side.opens, (signal, future))
+            self._ready.notify()
+        return future
+
+    def close(self, timeout_seconds: float | None) -> None:
+        with self._ready:
+            self._closing = True
+            self._ready.notify()
+        self._thread.join(timeout_seconds)
+
+    def _run(self) -> None:
+        while True:
+            with self._ready:
+                while not self._queue and not self._closing:
+                    self._ready.wait()
+                if not self._queue:
+                    return
+                signal, future = self._queue.take()
+            try:
+                future.set_result(self._act(signal))
+            except BaseException as error:
+                future.set_exception(error)

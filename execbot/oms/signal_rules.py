@@ -1,0 +1,100 @@
+"""Which signals are acted on: pure answers, each with a stable code.
+
+A signal that is not acted on is no error: `not_sent` with its reason, recorded, exit 0. It becomes
+an error only when it should have been acted on and was refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from execbot.config.schema import TradingSettings
+from execbot.model.enums import Side
+from execbot.model.numbers import text
+from execbot.model.signal import Signal, SignalSide
+from execbot.risk.facts import Facts, PendingOrder, Purpose, position_key
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Why nothing was done. `code` is stable and listed in docs/signals.md."""
+
+    code: str
+    message: str
+
+
+SKIP_CODES: dict[str, str] = {
+    "signal.repeated": "a signal with this id was handled before",
+    "signal.weak": "its strength does not exceed `min_signal_strength`",
+    "signal.stale": "it is older than its time to live",
+    "signal.symbol_not_allowed": "the symbol is not in `symbols` (TRADING_SYMBOLS)",
+    "signal.symbol_denied": "the symbol is in `denied_symbols`",
+    "signal.position_held": "a position is held already and scaling in is off",
+    "signal.opposite_position": "a position of the other direction is held; `sell` closes it",
+    "signal.order_pending": "an order on the symbol is pending already",
+    "signal.nothing_to_close": "neither a position nor a pending entry exists",
+}
+
+
+def skip_unread(signal: Signal, now: datetime, settings: TradingSettings) -> Skip | None:
+    """What can be decided without asking anybody. Closing is allowed for every symbol."""
+    if signal.strength <= settings.min_signal_strength:
+        return Skip(
+            "signal.weak",
+            f"strength {text(signal.strength)} does not exceed "
+            f"{text(settings.min_signal_strength)}",
+        )
+    ends = signal.expires_at(settings.signal_ttl_seconds)
+    if now >= ends:
+        late = (now - ends).total_seconds()
+        return Skip("signal.stale", f"its time to live ended {late:.0f} s ago")
+    if not signal.side.opens:
+        return None
+    key = position_key(signal.symbol)
+    if settings.symbols and key not in {position_key(s) for s in settings.symbols}:
+        return Skip("signal.symbol_not_allowed", f"{signal.symbol} is not one of the symbols")
+    if key in {position_key(s) for s in settings.denied_symbols}:
+        return Skip("signal.symbol_denied", f"{signal.symbol} is denied")
+    return None
+
+
+def entry_side(signal: Signal) -> Side:
+    return Side.SELL if signal.side is SignalSide.SELL_SHORT else Side.BUY
+
+
+def skip_entry(signal: Signal, facts: Facts, settings: TradingSettings) -> Skip | None:
+    """Duplicates of what is held or on its way."""
+    held = facts.position(signal.symbol)
+    side = entry_side(signal)
+    if held is not None and held.qty * side.sign < 0:
+        return Skip(
+            "signal.opposite_position", f"{text(held.qty)} {signal.symbol} held the other way"
+        )
+    if held is not None and not settings.risk.scale_in.enabled:
+        return Skip("signal.position_held", f"{text(held.qty)} {signal.symbol} held already")
+    waiting = [order for order in on_symbol(facts, signal.symbol) if not order.protective]
+    if waiting and settings.risk.one_pending_per_symbol:
+        return Skip("signal.order_pending", f"{waiting[0].client_order_id} is pending")
+    return None
+
+
+def on_symbol(facts: Facts, symbol: str) -> list[PendingOrder]:
+    key = position_key(symbol)
+    return [order for order in facts.pending if position_key(order.symbol) == key]
+
+
+def pending_entries(facts: Facts, symbol: str) -> list[PendingOrder]:
+    """What a closing signal cancels first."""
+    return [order for order in on_symbol(facts, symbol) if order.purpose is Purpose.ENTRY]
+
+
+def default_stop(side: Side, price: Decimal, pct: Decimal) -> Decimal:
+    """The stop that sizing by risk assumes when the signal names none."""
+    return price * (1 - pct / 100 * side.sign)
+
+
+def client_order_id_of(signal_id: str) -> str:
+    """The same signal can make only one order, even at the broker."""
+    return f"execbot-signal-{signal_id}"
