@@ -102,6 +102,12 @@ def _close_one(
     client_order_id: str,
     wait: float | None,
 ) -> None:
+    if desk.client.get_position(symbol) is None:
+        cli.show(
+            {"symbol": symbol, "outcome": "not_sent", "id": None, "lifted": []},
+            f"{symbol}: there is no position, nothing to close",
+        )
+        return
     result = desk.oms.close(
         symbol,
         qty=part.qty,

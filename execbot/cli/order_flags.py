@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from execbot.cli.errors import Failure, usage
 from execbot.model.enums import OrderType, Side, TimeInForce
-from execbot.model.numbers import QTY_STEP, text, tick_size, to_decimal
+from execbot.model.numbers import CENT, QTY_STEP, text, tick_size, to_decimal
 from execbot.model.order import OrderRequest
 
 NOTIONAL_MIN = Decimal("1")
@@ -237,12 +237,10 @@ def _read_size(flags: OrderFlags) -> tuple[Decimal | None, Decimal | None]:
         return read_qty("--qty", flags.qty), None
     assert flags.notional is not None
     notional = read_number("--notional", flags.notional)
-    if notional % Decimal("0.01"):
+    if not NOTIONAL_MIN <= notional <= QTY_MAX:
+        raise _bad("--notional", flags.notional, f"it must be {NOTIONAL_MIN} to {QTY_MAX}")
+    if notional % CENT:
         raise _bad("--notional", flags.notional, "dollars have at most two decimals")
-    if notional < NOTIONAL_MIN:
-        raise _bad("--notional", flags.notional, f"it must be at least {NOTIONAL_MIN}")
-    if notional > QTY_MAX:
-        raise _bad("--notional", flags.notional, f"it must be at most {QTY_MAX}")
     return None, notional
 
 
