@@ -26,7 +26,7 @@ from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.market.sessions import Session
 from execbot.model.enums import OrderClass, OrderStatus, OrderType, Outcome, TimeInForce
-from execbot.model.numbers import maybe_text, text
+from execbot.model.numbers import CENT, QTY_STEP, maybe_text, round_down, text
 from execbot.model.order import OrderRequest
 from execbot.model.signal import Signal
 from execbot.oms.after_error import marketable_limit
@@ -45,9 +45,12 @@ from execbot.oms.signal_rules import (
 )
 from execbot.risk.facts import Facts, market_price
 from execbot.risk.sizing import Sized, SizeRefused, SizeRequest, size
+from execbot.risk.sizing import Step as Sizing
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+
+    from execbot.oms.signal_queue import Worker
 
 UNFINISHED_SECONDS = 30
 """A claim this old without a result belongs to a process that died: it may be taken over."""
@@ -113,7 +116,7 @@ class Executor:
         self._plan_entry = plan_entry
         self._on_failure = on_failure
         self._lock = threading.RLock()
-        self._worker: Worker | None = None
+        self._worker: Worker[Signal, SignalResult] | None = None
 
     # --- the three ways in -----------------------------------------------------------------
 
@@ -133,10 +136,13 @@ class Executor:
 
     def fire(self, signal: Signal) -> Future[SignalResult]:
         """Hand a signal to the worker thread and return at once; exits overtake entries."""
+        from execbot.oms.signal_queue import Worker
+
         with self._lock:
             if self._worker is None:
                 self._worker = Worker(self.execute_signal)
-        return self._worker.put(signal)
+            worker = self._worker
+        return worker.put(signal.symbol, not signal.side.opens, signal)
 
     async def execute_signal_async(self, signal: Signal) -> SignalResult:
         """Like `execute_signal`, without blocking the event loop.
@@ -305,7 +311,7 @@ class Executor:
         return request
 
     def _unsized(self, signal: Signal, draft: OrderRequest, refused: SizeRefused) -> SignalResult:
-        facts = {"steps": [[s.rule, s.qty, s.value, s.note] for s in refused.steps]}
+        facts = {"steps": _steps(refused.steps)}
         self.oms.journal.audit("sizing", signal.id, refused.code, facts, "refused", self.oms.now())
         return SignalResult(
             signal,
@@ -321,7 +327,7 @@ class Executor:
             "method": sized.method,
             "qty": sized.qty,
             "notional": sized.notional,
-            "steps": [[s.rule, s.qty, s.value, s.note] for s in sized.steps],
+            "steps": _steps(sized.steps),
         }
         self.oms.journal.audit(
             "sizing", subject, sized.binding_rule, facts, "sized", self.oms.now()
@@ -388,6 +394,14 @@ class Executor:
         )
 
 
+def _steps(steps: tuple[Sizing, ...]) -> list[list[str]]:
+    """Readable: units to nine decimals, worth to the cent."""
+    return [
+        [s.rule, text(round_down(s.qty, QTY_STEP)), text(round_down(s.value, CENT)), s.note]
+        for s in steps
+    ]
+
+
 def _skipped(signal: Signal, skip: Skip) -> SignalResult:
     return SignalResult(signal, Outcome.NOT_SENT, skip.code, skip.message)
 
@@ -424,47 +438,3 @@ def _failed(
         category=str(category) if category else None,
         error=error,
     )
-
-
-class Worker:
-    """One thread that carries out signals in `SignalQueue` order."""
-
-    def __init__(self, act: Callable[[Signal], SignalResult]) -> None:
-        from execbot.oms.signal_queue import SignalQueue
-
-        self._act = act
-        self._queue: SignalQueue[tuple[Signal, Future[SignalResult]]] = SignalQueue()
-        self._ready = threading.Condition()
-        self._closing = False
-        self._thread = threading.Thread(target=self._run, name="signals", daemon=True)
-        self._thread.start()
-
-    def put(self, signal: Signal) -> Future[SignalResult]:
-        from concurrent.futures import Future
-
-        future: Future[SignalResult] = Future()
-        with self._ready:
-            if self._closing:
-                raise RuntimeError("the executor is closed")
-            self._queue.put(signal.symbol, not signal.side.opens, (signal, future))
-            self._ready.notify()
-        return future
-
-    def close(self, timeout_seconds: float | None) -> None:
-        with self._ready:
-            self._closing = True
-            self._ready.notify()
-        self._thread.join(timeout_seconds)
-
-    def _run(self) -> None:
-        while True:
-            with self._ready:
-                while not self._queue and not self._closing:
-                    self._ready.wait()
-                if not self._queue:
-                    return
-                signal, future = self._queue.take()
-            try:
-                future.set_result(self._act(signal))
-            except BaseException as error:
-                future.set_exception(error)

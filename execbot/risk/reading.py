@@ -214,6 +214,7 @@ class FactsReader:
     def complete(self, request: OrderRequest, read: BrokerFacts) -> Facts:
         """Add what the journal knows now. Called inside the transaction that writes the intent."""
         account, symbol = read.account, read.symbol
+        own_id = request.client_order_id
         crypto = symbol.asset is not None and symbol.asset.is_crypto
         market = (
             crypto_now(read.market_at)
@@ -230,7 +231,11 @@ class FactsReader:
             quote=symbol.quote,
             last_price=symbol.last_price,
             positions=account.positions,
-            pending=self._pending(account),
+            pending=tuple(
+                order
+                for order in self._pending(account)
+                if not own_id or order.client_order_id != own_id
+            ),
             prices=symbol.prices,
             kill_switch=kill_switch.read(self.journal.meta_get(kill_switch.META_KEY)),
             halt=book.halted(request.symbol, read.market_at),
@@ -238,6 +243,11 @@ class FactsReader:
             live_allowed=self.live_allowed,
             atr=symbol.atr,
         )
+
+    def complete_account(self, request: OrderRequest, account: AccountFacts) -> Facts:
+        """Facts about the account alone: enough to see what is held and pending."""
+        read = BrokerFacts(account, SymbolFacts(None, None), self._market_time(account))
+        return self.complete(request, read)
 
     def _pending(self, account: AccountFacts) -> tuple[PendingOrder, ...]:
         changes = self.journal.changes_since(account.seq, limit=CHANGES_MAX)
