@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from execbot.sim.calendar import AlwaysOpen, ExchangeCalendar
 from execbot.sim.clock import format_ns
 from execbot.sim.config import ConfigError, SimConfig
-from execbot.sim.engine import Exchange, ExchangeConfig
+from execbot.sim.engine import Exchange, ExchangeConfig, FaultKind, OrderFault
+from execbot.sim.faults import Rule
 from execbot.sim.prices.mixed import build_prices
 from execbot.sim.prices.regimes import Regime
-from execbot.sim.types import SECOND, AssetDirectory, Calendar, Ns, PriceSource
+from execbot.sim.types import SECOND, ApiError, Calendar, Ns
 
 if TYPE_CHECKING:
     from execbot.sim.engine.archive import Archive
@@ -98,16 +100,16 @@ class Market:
         Raises `ApiError` (404, 422) for an unknown symbol and for prices that make no market.
         """
         try:
-            self.prices.set_price(self._known(symbol), at, hold=hold, **prices)
+            self.prices.set_price(self.check_symbol(symbol), at, hold=hold, **prices)
         except (ValueError, TypeError) as error:
             raise ApiError(422, None, str(error)) from None
 
     def release_price(self, symbol: str, at: Ns) -> None:
-        self.prices.release(self._known(symbol), at)
+        self.prices.release(self.check_symbol(symbol), at)
 
     def shown_quote(self, symbol: str, at: Ns) -> dict[str, Any] | None:
         """The quote and last trade in force, for people."""
-        quote = self.prices.quote(self._known(symbol), at)
+        quote = self.prices.quote(self.check_symbol(symbol), at)
         last = self.prices.last_trade(symbol, at)
         if quote is None:
             return None
@@ -122,14 +124,15 @@ class Market:
 
     def halt(self, exchange: Exchange, symbol: str, reason: str) -> None:
         """Nothing trades and the price stands still until `resume`."""
-        self.prices.freeze(self._known(symbol), exchange.now)
+        self.prices.freeze(self.check_symbol(symbol), exchange.now)
         exchange.halt(symbol, reason)
 
     def resume(self, exchange: Exchange, symbol: str) -> None:
-        self.prices.thaw(self._known(symbol), exchange.now)
+        self.prices.thaw(self.check_symbol(symbol), exchange.now)
         exchange.resume(symbol)
 
-    def _known(self, symbol: str) -> str:
+    def check_symbol(self, symbol: str) -> str:
+        """The symbol itself. Raises `ApiError` (404) for one that is not listed."""
         if self.assets.get(symbol) is None:
             raise ApiError(404, None, f"unknown symbol {symbol}")
         return symbol

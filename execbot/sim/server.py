@@ -27,7 +27,6 @@ from execbot.sim.wire.trade_stream import TradeStream
 
 # Longest sleep between two looks at the exchange. Another process can act on a shared one.
 _IDLE_SECONDS, _SHARED_IDLE_SECONDS = 1.0, 0.1
-_MAX_BODY = 1 << 20
 _MAX_WS_MESSAGE = 1 << 20
 
 
@@ -121,7 +120,7 @@ class ExchangeServer:
 
     async def start(self) -> None:
         """Binds the port (0 takes a free one) and begins to serve."""
-        server = web.Server(self._serve, access_log=None, client_max_size=_MAX_BODY)
+        server = web.Server(self._serve, access_log=None)
         self._runner = web.ServerRunner(server, handle_signals=False)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.host, self.port, backlog=1024)

@@ -35,7 +35,7 @@ from execbot.sim.wire.limits import RateLimit
 from execbot.sim.wire.router import Router
 
 if TYPE_CHECKING:
-    from execbot.sim.engine.archive import Archive
+    from execbot.sim.store import SqliteArchive
 
 _ANSWERS_KEPT = 100  # answers to delayed requests whose client may have gone away
 _LOOKAHEAD: Ns = 7 * 86_400 * SECOND
@@ -55,7 +55,7 @@ class Venue:
         self,
         config: SimConfig | None = None,
         *,
-        archive: Archive | None = None,
+        archive: SqliteArchive | None = None,
         records: Records | None = None,
         wall: Callable[[], Ns] = time.time_ns,
         state: Mapping[str, Any] | None = None,
@@ -115,6 +115,7 @@ class Venue:
         rows: list[Delivery] = []
         if events:
             self._seen = events[-1].seq
+            self.exchange.events.clear()
             rows = self.outbox.push(events, {a: k for k, a in self._keys.items()})
             self.changed = True
         rows += self.outbox.due(now)
@@ -213,6 +214,7 @@ class Venue:
 
     def _route(self, request: Request, key: str, now: Ns) -> Response:
         from execbot.sim.wire import data
+        from execbot.sim.wire.data_query import Plan
 
         is_data = data.owns(request.path)
         open_to_all = is_data and request.path.startswith("/v1beta3/crypto/")
@@ -225,7 +227,7 @@ class Venue:
         if not passes:
             return misbehave.too_many_requests(headers)
         if is_data:
-            response = data.respond(self.market, request, now, data.Plan(self.config.plan))
+            response = data.respond(self.market, request, now, Plan(self.config.plan))
         else:
             if request.method in _WRITES:
                 self.changed = True

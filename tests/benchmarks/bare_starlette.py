@@ -11,27 +11,26 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-ORDER: dict[str, Any] = dict.fromkeys(
-    [
-        "canceled_at",
-        "expired_at",
-        "failed_at",
-        "filled_at",
-        "filled_avg_price",
-        "hwm",
-        "legs",
-        "limit_price",
-        "notional",
-        "replaced_at",
-        "replaced_by",
-        "replaces",
-        "stop_price",
-        "trail_percent",
-        "trail_price",
-        "subtag",
-        "source",
-    ]
-) | {
+EMPTY = (
+    "canceled_at",
+    "expired_at",
+    "failed_at",
+    "filled_at",
+    "filled_avg_price",
+    "hwm",
+    "legs",
+    "limit_price",
+    "notional",
+    "replaced_at",
+    "replaced_by",
+    "replaces",
+    "source",
+    "stop_price",
+    "subtag",
+    "trail_percent",
+    "trail_price",
+)
+ORDER: dict[str, Any] = dict.fromkeys(EMPTY) | {
     "id": "61e69015-8549-4bfd-b9c3-01e75843f47d",
     "client_order_id": "eb9e2aaa-f71a-4f51-b5b4-52a6c565dad4",
     "created_at": "2026-10-08T15:10:18.0952164Z",

@@ -91,7 +91,7 @@ def test_trading_stream_delivers_the_life_of_an_order(exchange: Any) -> None:
         eventually(lambda: _listening(control, key))
         order = buy(trading, "MSFT", 3)
         eventually(lambda: any(update.event == "fill" for update in seen))
-    assert [str(update.event.value) for update in seen] == ["pending_new", "new", "fill"]
+    assert [str(update.event) for update in seen] == ["pending_new", "new", "fill"]
     assert {update.order.id for update in seen} == {order.id}
     assert seen[-1].qty == 3 and seen[-1].position_qty == 3
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -364,7 +365,7 @@ def duplicate_and_reordered_fills(bench: Any) -> None:
     fills = [event["execution_id"] for event in bench.events() if event["event"] == "fill"]
     assert len(fills) > len(set(fills)) >= 19
     names = event_names(bench)
-    assert any(a == "pending_new" and b == "fill" for a, b in zip(names, names[1:], strict=False))
+    assert any(a == "pending_new" and b == "fill" for a, b in pairwise(names))
 
 
 @check

@@ -144,6 +144,7 @@ def set_price(ask: Ask) -> Any:
     names = ("price", "bid", "ask", "size")
     prices = {name: ask.number(name) for name in names if name in ask.body}
     ask.venue.market.set_price(symbol, ask.now, prices, hold=bool(ask.body.get("hold", True)))
+    ask.venue.exchange.market_changed(symbol)
     ask.venue.advance()
     return {"symbol": symbol, "quote": ask.venue.market.shown_quote(symbol, ask.now)}
 
@@ -152,6 +153,8 @@ def release_price(ask: Ask) -> Any:
     """The symbol has its own prices again."""
     symbol = ask.args[0].upper()
     ask.venue.market.release_price(symbol, ask.now)
+    ask.venue.exchange.market_changed(symbol)
+    ask.venue.advance()
     return {"symbol": symbol, "quote": ask.venue.market.shown_quote(symbol, ask.now)}
 
 
@@ -174,6 +177,18 @@ def resume(ask: Ask) -> Any:
     return {"symbol": symbol, "halted": False}
 
 
+def price_band(ask: Ask) -> Any:
+    """Limit-up and limit-down: nothing trades outside `low` and `high`; without both, no band."""
+    symbol = str(ask.need("symbol")).upper()
+    low = ask.number("low") if "low" in ask.body else None
+    high = ask.number("high") if "high" in ask.body else None
+    ask.venue.market.check_symbol(symbol)
+    ask.venue.exchange.set_band(symbol, low, high)
+    ask.venue.advance()
+    band = None if low is None or high is None else [str(low), str(high)]
+    return {"symbol": symbol, "band": band}
+
+
 def deposit(ask: Ask) -> Any:
     key, account_id = ask.account()
     ask.venue.exchange.deposit(account_id, ask.number("amount"))
@@ -181,10 +196,10 @@ def deposit(ask: Ask) -> Any:
 
 
 def account_switches(ask: Ask) -> Any:
-    """`blocked`, `suspended`, … of one account."""
+    """`blocked`, `trading_blocked`, `liquidation_only`, `suspended`, … of one account."""
     key, account_id = ask.account()
-    switches = {name: value for name, value in ask.body.items() if name != "key"}
-    ask.venue.market.switch(ask.venue.exchange, account_id, switches)
+    switches = {name: bool(value) for name, value in ask.body.items() if name != "key"}
+    ask.venue.exchange.set_switches(account_id, **switches)
     return {"key": key, "account": ask.venue.exchange.account(account_id)}
 
 
@@ -267,7 +282,7 @@ def fault_kinds(ask: Ask) -> Any:
 def cut_streams(ask: Ask) -> Any:
     """Kills the stream connections of one account, or of all."""
     venue, keys = ask.venue, ask.venue.keys()
-    key = ask.body.get("key")
+    key = str(ask.body.get("key") or "")
     accounts = [keys[key]] if key in keys else list(keys.values())
     venue.records.deliver(venue.outbox.cut(accounts, ask.now))
     return {"cut": len(accounts)}
@@ -287,6 +302,7 @@ _ROUTES: dict[tuple[str, str], Handler] = {
     ("POST", "price"): set_price,
     ("POST", "halt"): halt,
     ("POST", "resume"): resume,
+    ("POST", "band"): price_band,
     ("POST", "deposit"): deposit,
     ("POST", "account"): account_switches,
     ("POST", "reset"): reset,
