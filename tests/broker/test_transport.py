@@ -187,6 +187,13 @@ def test_secrets_show_in_no_error_and_no_repr(make_client: Make, wire: Any, kit:
     assert kit.secret not in repr(SecretHeaders({"APCA-API-SECRET-KEY": kit.secret}))
 
 
+def test_made_up_keys_of_a_local_exchange_do_not_garble_its_messages(wire: Any, kit: Any) -> None:
+    wire.script(kit.reply(422, {"message": "fractional orders must be simple orders"}))
+    client = AlpacaClient("s", "sim", trading_url=wire.url)
+    assert failure_of_post(client).kind == "broker.fractional_class"
+    client.close()
+
+
 def test_dribbling_server_does_not_hold_us_beyond_the_timeout(wire: Any, kit: Any) -> None:
     wire.script(kit.dribble)
     client = AlpacaClient("k", "s", trading_url=wire.url, timeout_seconds=0.3)

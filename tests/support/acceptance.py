@@ -58,8 +58,13 @@ class Desk:
     def resting_buy(self, **fields: Any) -> OrderRequest:
         """One share far below the market: it rests, and should it ever fill it is cheap."""
         limit = round_down(self.price(STOCK) / 2, CENT)
-        request = {"type": OrderType.LIMIT, "limit_price": limit, "client_order_id": self.new_id()}
-        return OrderRequest(STOCK, Side.BUY, qty=Decimal(1), **{**request, **fields})
+        usual = {
+            "qty": Decimal(1),
+            "type": OrderType.LIMIT,
+            "limit_price": limit,
+            "client_order_id": self.new_id(),
+        }
+        return OrderRequest(STOCK, Side.BUY, **{**usual, **fields})
 
     def until(self, order_id: str, *wanted: OrderStatus) -> Order:
         """The order as soon as it has one of these statuses."""
