@@ -28,7 +28,7 @@ from execbot.market.sessions import Session
 from execbot.model.enums import OrderClass, OrderStatus, OrderType, Outcome, TimeInForce
 from execbot.model.numbers import CENT, QTY_STEP, maybe_text, round_down, text
 from execbot.model.order import OrderRequest
-from execbot.model.signal import Signal
+from execbot.model.signal import Signal, read_signal
 from execbot.oms.after_error import marketable_limit
 from execbot.oms.errors import NotPossible, OmsError, Refused
 from execbot.oms.placing import Placed, Placer, Purposeful
@@ -299,6 +299,27 @@ class Executor:
         self._audit_size(old.client_order_id, sized)
         return replace(old, qty=sized.qty, notional=sized.notional)
 
+    def requeued_request(self, record: OrderRecord, request: OrderRequest) -> OrderRequest:
+        """The request of a queued order when its time has come: a signal's is sized afresh.
+
+        Raises NotPossible when nothing of it fits any more.
+        """
+        known = self.oms.journal.signal(record.signal_id) if record.signal_id else None
+        if known is None:
+            return request
+        signal = read_signal(
+            {name: _as_json(name, value) for name, value in known.body.items()},
+            now=self.oms.now(),
+            new_id=known.signal_id,
+        )
+        checked = self.desk.check(replace(request, qty=None, notional=None))
+        sized = self._size(signal, checked.facts)
+        if isinstance(sized, SizeRefused):
+            raise NotPossible(sized.message, record=record)
+        self._audit_size(record.client_order_id, sized)
+        again = replace(request, qty=sized.qty, notional=sized.notional)
+        return self._dressed(again, sized, checked)
+
     def _dressed(self, draft: OrderRequest, sized: Sized, checked: Checked) -> OrderRequest:
         """A market order; in an extended session a marketable limit, which is all it takes."""
         request = replace(draft, qty=sized.qty, notional=sized.notional, type=OrderType.MARKET)
@@ -392,6 +413,11 @@ class Executor:
             record=closed.record,
             notes=tuple(notes),
         )
+
+
+def _as_json(name: str, value: object) -> object:
+    """The journal keeps decimals as text; a signal's own words ask for numbers."""
+    return Decimal(str(value)) if name in ("strength", "confidence", "ttl_seconds") else value
 
 
 def _steps(steps: tuple[Sizing, ...]) -> list[list[str]]:

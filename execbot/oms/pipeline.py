@@ -267,7 +267,16 @@ class SubmitPipeline:
             else:
                 self._step("after_post")
                 return self._accept(client_order_id, order)
-        return self._record(client_order_id)
+        return self._settled_elsewhere(client_order_id)
+
+    def _settled_elsewhere(self, client_order_id: str) -> OrderRecord:
+        """While we were in doubt, a report or another process's look-up has decided."""
+        record = self._record(client_order_id)
+        if record.status is OrderStatus.NEVER_SENT:
+            raise StaleIntent(
+                "the order was found absent at the broker and closed as never sent", record=record
+            )
+        return record
 
     def _refuse_stale(self, client_order_id: str, intent_at: datetime) -> None:
         """Between the intent and the POST lie microseconds, unless the process was suspended."""
@@ -365,7 +374,7 @@ class SubmitPipeline:
         if doubtful:
             record = self._record(client_order_id)
             if record.status not in UNSETTLED_STATUSES:
-                return record
+                return self._settled_elsewhere(client_order_id)
             raise InDoubt(
                 f"whether the broker has the order is not known: {error.message}", record=record
             ) from error

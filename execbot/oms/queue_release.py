@@ -1,0 +1,196 @@
+"""Orders kept for the open: listed, released when they may trade, expired when they waited too long.
+
+Used by `watch` and by `execbot queue release` from cron; both may run at once, because releasing is
+one transaction that only one of them wins. Each order is judged afresh, and an order that came
+from a signal is also sized afresh: prices and the account have moved since.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from execbot.broker.errors import BrokerError
+from execbot.journal.journal import Journal
+from execbot.journal.records import OrderRecord, Role
+from execbot.market import halts
+from execbot.market.order_hours import in_entry_window, may_trade_now
+from execbot.market.queue import QueueAction, QueueDecision, Queued, decide, expires_at
+from execbot.market.sessions import agreed_now, crypto_now
+from execbot.model.enums import (
+    OrderClass,
+    OrderStatus,
+    OrderType,
+    Outcome,
+    Side,
+    TimeInForce,
+)
+from execbot.model.numbers import maybe_decimal
+from execbot.model.order import OrderRequest, StopLoss, TakeProfit
+from execbot.oms.errors import OmsError
+from execbot.oms.executor import Executor
+from execbot.risk.facts import Purpose, purpose_of
+from execbot.risk.halting import current
+from execbot.risk.kill_switch import Level
+from execbot.risk.reading import HALTS_KEY, AccountFacts, FactsReader
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What was done about one queued order."""
+
+    record: OrderRecord
+    action: QueueAction
+    outcome: Outcome
+    reason: str
+    error_kind: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "client_order_id": self.record.client_order_id,
+            "symbol": self.record.symbol,
+            "action": self.action.value,
+            "outcome": self.outcome.value,
+            "reason": self.reason,
+            "error_kind": self.error_kind or None,
+        }
+
+
+def queued_orders(journal: Journal) -> list[OrderRecord]:
+    """What waits, oldest first."""
+    found = [r for r in journal.orders("open", legs=False) if r.status is OrderStatus.QUEUED]
+    return list(reversed(found))
+
+
+def queue_decisions(reader: FactsReader) -> list[tuple[OrderRecord, QueueDecision]]:
+    """What should be done about each queued order now. Asks the broker once for all of them."""
+    records = {r.client_order_id: r for r in queued_orders(reader.journal)}
+    if not records:
+        return []
+    account = reader.account_facts(fresh=True)
+    items = [
+        Queued(
+            record.client_order_id,
+            record.symbol,
+            record.intent_at or reader.now(),
+            _is_exit(record, account),
+        )
+        for record in records.values()
+    ]
+    reasons = _Reasons(reader, account, records)
+    hours = reader.settings.market_hours.queue_expires_hours
+    decisions = decide(items, reader.now(), hours, reasons)
+    return [(records[d.item.client_order_id], d) for d in decisions]
+
+
+def release_due(executor: Executor, *, only: str | None = None) -> list[Released]:
+    """Release, expire or keep every queued order; `only` looks at one client_order_id.
+
+    Raises BrokerError when the broker cannot be asked; nothing is released then.
+    """
+    done = []
+    for record, decision in queue_decisions(executor.desk.reader):
+        if only is not None and record.client_order_id != only:
+            continue
+        done.append(_carry_out(executor, record, decision))
+    return done
+
+
+def expiry_of(record: OrderRecord, hours: Decimal) -> str | None:
+    """When a queued order lapses, as text."""
+    return None if record.intent_at is None else expires_at(record.intent_at, hours).isoformat()
+
+
+class _Reasons:
+    """Why a queued order could not trade now; None when it could."""
+
+    def __init__(
+        self, reader: FactsReader, account: AccountFacts, records: dict[str, OrderRecord]
+    ) -> None:
+        self._reader = reader
+        self._account = account
+        self._records = records
+        self._at = reader.market_time(account)
+        self._book = halts.book_from_json(reader.journal.meta_get(HALTS_KEY))
+        self._switch = current(reader.journal)
+
+    def __call__(self, item: Queued) -> str | None:
+        if not item.is_exit and self._switch.level is Level.REDUCE_ONLY:
+            return self._switch.describe()
+        halt = self._book.halted(item.symbol, self._at)
+        if halt is not None:
+            return f"halted: {halt.reason}"
+        try:
+            asset = self._reader.asset(item.symbol)
+        except BrokerError as error:
+            return error.message
+        now = (
+            crypto_now(self._at)
+            if asset.is_crypto
+            else agreed_now(self._reader.table, self._at, self._account.clock)
+        )
+        hours = self._reader.settings.market_hours
+        request = request_of(self._records[item.client_order_id])
+        for answer in (may_trade_now(request, asset, now, hours), in_entry_window(now, hours)):
+            if not answer.allowed:
+                return f"{answer.limit}: {answer.seen}"
+        return None
+
+
+def _carry_out(executor: Executor, record: OrderRecord, decision: QueueDecision) -> Released:
+    name = record.client_order_id
+    if decision.action is QueueAction.KEEP:
+        return Released(record, decision.action, Outcome.QUEUED, decision.reason)
+    if decision.action is QueueAction.EXPIRE:
+        lapsed = executor.oms.lapse(name, reason=decision.reason)
+        return Released(lapsed, decision.action, lapsed.outcome, decision.reason)
+    try:
+        request = executor.requeued_request(record, request_of(record))
+        checked = executor.desk.check(request, allow_duplicate=True)
+        sent = executor.oms.release(request, gate=checked.gate)
+    except (OmsError, BrokerError) as error:
+        after = executor.oms.record(name)
+        return Released(after, decision.action, after.outcome, error.message, error.kind)
+    reason = "already taken" if sent.already else "released"
+    return Released(sent, decision.action, sent.outcome, reason)
+
+
+def _is_exit(record: OrderRecord, account: AccountFacts) -> bool:
+    if record.role in (Role.EXIT, Role.STOP, Role.TARGET):
+        return True
+    held = account.held(record.symbol)
+    return purpose_of(record.order.side, held) is Purpose.EXIT
+
+
+def request_of(record: OrderRecord, *, client_order_id: str | None = None) -> OrderRequest:
+    """The request as it was recorded, to be sent (again) as it stands."""
+    wire = json.loads(record.request_json or "{}")
+    order = record.order
+    stop, target = wire.get("stop_loss") or {}, wire.get("take_profit") or {}
+    stop_price = maybe_decimal(stop.get("stop_price"))
+    target_price = maybe_decimal(target.get("limit_price"))
+    return OrderRequest(
+        symbol=order.symbol,
+        side=Side(order.side),
+        qty=order.qty,
+        notional=order.notional,
+        type=OrderType(order.type),
+        time_in_force=TimeInForce(order.time_in_force),
+        limit_price=order.limit_price,
+        stop_price=order.stop_price,
+        trail_price=order.trail_price,
+        trail_percent=order.trail_percent,
+        extended_hours=order.extended_hours,
+        order_class=OrderClass(wire.get("order_class") or ""),
+        take_profit=None if target_price is None else TakeProfit(target_price),
+        stop_loss=(
+            None
+            if stop_price is None
+            else StopLoss(stop_price, maybe_decimal(stop.get("limit_price")))
+        ),
+        client_order_id=record.client_order_id if client_order_id is None else client_order_id,
+        strategy_id=record.strategy_id,
+        reason=record.reason,
+    )
