@@ -1,4 +1,4 @@
-"""Orders kept for the open: listed, released when they may trade, expired when they waited too long.
+"""Orders kept for the open: listed, released when they may trade, expired when they got too old.
 
 Used by `watch` and by `execbot queue release` from cron; both may run at once, because releasing is
 one transaction that only one of them wins. Each order is judged afresh, and an order that came
@@ -17,7 +17,7 @@ from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Role
 from execbot.market import halts
 from execbot.market.order_hours import in_entry_window, may_trade_now
-from execbot.market.queue import QueueAction, QueueDecision, Queued, decide, expires_at
+from execbot.market.queue import QueueAction, Queued, QueueDecision, decide, expires_at
 from execbot.market.sessions import agreed_now, crypto_now
 from execbot.model.enums import (
     OrderClass,

@@ -69,6 +69,11 @@ class AccountFacts:
     seq: int
     read_at: datetime
 
+    def held(self, symbol: str) -> Decimal:
+        """The signed quantity of a symbol; 0 when there is none."""
+        position = self.positions.get(position_key(symbol))
+        return position.qty if position is not None else ZERO
+
 
 @dataclass(frozen=True, slots=True)
 class SymbolFacts:
@@ -125,12 +130,12 @@ class FactsReader:
         if asset is not None:
             self._assets[request.symbol] = asset
         account = self.account_facts(fresh=self._moved(request))
-        held = _held(account, request.symbol)
+        held = account.held(request.symbol)
         if purpose_of(request.side, held) is Purpose.EXIT:
             symbol = SymbolFacts(self._assets.get(request.symbol), None)
         else:
             symbol = self._symbol_facts(request.symbol, account)
-        return BrokerFacts(account, symbol, self._market_time(account))
+        return BrokerFacts(account, symbol, self.market_time(account))
 
     def _moved(self, request: OrderRequest) -> bool:
         """Whether the position may differ from what is kept: it decides entry or exit."""
@@ -196,14 +201,14 @@ class FactsReader:
     def _atr(self, symbol: str, account: AccountFacts) -> Decimal | None:
         from execbot.exits.levels import LevelError, wilder_atr
 
-        start = self._market_time(account) - timedelta(days=ATR_DAYS_BACK)
+        start = self.market_time(account) - timedelta(days=ATR_DAYS_BACK)
         bars = self.client.get_bars(symbol, "1Day", start=start)
         try:
             return wilder_atr(bars, self.settings.stop_loss.atr_period)
         except LevelError:
             return None
 
-    def _market_time(self, account: AccountFacts) -> datetime:
+    def market_time(self, account: AccountFacts) -> datetime:
         """The exchange's time: its own clock, moved on by what passed here since."""
         if account.clock is None or account.clock.timestamp is None:
             return self.now()
@@ -246,7 +251,7 @@ class FactsReader:
 
     def complete_account(self, request: OrderRequest, account: AccountFacts) -> Facts:
         """Facts about the account alone: enough to see what is held and pending."""
-        read = BrokerFacts(account, SymbolFacts(None, None), self._market_time(account))
+        read = BrokerFacts(account, SymbolFacts(None, None), self.market_time(account))
         return self.complete(request, read)
 
     def _pending(self, account: AccountFacts) -> tuple[PendingOrder, ...]:
@@ -261,13 +266,13 @@ class FactsReader:
                 records[name] = record
         ours = []
         for name, record in records.items():
-            held = _held(account, record.symbol)
+            held = account.held(record.symbol)
             pending = _pending_of(record, held)
             if name in changed:
                 pending = counted_in_full(pending, record.order)
             ours.append((pending, name in changed))
         theirs = [
-            pending_from_order(order, held_qty=_held(account, order.symbol))
+            pending_from_order(order, held_qty=account.held(order.symbol))
             for order in account.orders
         ]
         return merge_pending(ours, theirs)
@@ -309,7 +314,7 @@ class FactsReader:
 
     def _scale_in_steps(self, request: OrderRequest, account: AccountFacts) -> int:
         """Entries on the symbol since its position was opened, the first not counted."""
-        if not self.settings.risk.scale_in.enabled or not _held(account, request.symbol):
+        if not self.settings.risk.scale_in.enabled or not account.held(request.symbol):
             return 0
         position = self.journal.position(request.symbol)
         since = position.opened_at if position is not None else None
@@ -320,11 +325,6 @@ class FactsReader:
             and (record.order.filled_qty > 0 or record.status in OPEN_STATUSES)
         ]
         return max(len(entries) - 1, 0) if since is None else len(entries)
-
-
-def _held(account: AccountFacts, symbol: str) -> Decimal:
-    position = account.positions.get(position_key(symbol))
-    return position.qty if position is not None else ZERO
 
 
 def _pending_of(record: OrderRecord, held: Decimal) -> PendingOrder:
