@@ -1,0 +1,492 @@
+"""Goal: for a position, a plan and living orders the planner asks for exactly the right next step.
+
+Method: one small world a test, built by hand; the traps of Alpaca's order rules each have theirs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from execbot.config.schema import EmergencyAction
+from execbot.exits.actions import Action, Alarm, Cancel, Refresh, Replace, SavePlan, Submit, WaitFor
+from execbot.exits.failures import Outcome, learned
+from execbot.exits.plan import ExitStage, Lift, PlanStatus, Trail, TrailKind
+from execbot.exits.protection import decide
+from execbot.exits.shape import Ladder
+from execbot.exits.view import Decision, Guarded, Limits, Market, Memory, View
+from execbot.model.enums import OrderClass, OrderStatus, OrderType, PositionSide, Side, TimeInForce
+from tests.exits.views import T0, D, entry, later, order, pair, plan, stop_order, view
+
+
+def submits(decision: Decision) -> list[Submit]:
+    return [a for a in decision.actions if isinstance(a, Submit)]
+
+
+def cancels(decision: Decision) -> set[str]:
+    return {a.client_order_id for a in decision.actions if isinstance(a, Cancel)}
+
+
+def kinds(decision: Decision) -> set[type[Action]]:
+    return {type(a) for a in decision.actions}
+
+
+# --- a stop for every share --------------------------------------------------------------------
+
+
+def test_a_position_without_a_stop_gets_one_for_all_of_it() -> None:
+    [action] = submits(decide(view("10", plan())))
+    request = action.request
+    assert (request.type, request.qty, request.stop_price) == (OrderType.STOP, 10, D(95))
+    assert (request.side, request.time_in_force) == (Side.SELL, TimeInForce.GTC)
+    assert request.position_intent == "sell_to_close"
+
+
+def test_a_protected_position_is_left_alone() -> None:
+    decision = decide(view("10", plan(), stop_order("10")))
+    assert decision.actions == ()
+    assert decision.coverage.state is Guarded.PROTECTED
+
+
+def test_a_short_is_protected_by_a_buy_stop() -> None:
+    short = plan("105", side=PositionSide.SHORT)
+    [action] = submits(decide(view("-10", short)))
+    assert (action.request.side, action.request.stop_price) == (Side.BUY, D(105))
+    assert action.request.position_intent == "buy_to_close"
+
+
+def test_more_shares_get_a_second_stop_and_the_first_one_stays() -> None:
+    decision = decide(view("14", plan(), stop_order("10")))
+    [action] = submits(decision)
+    assert action.request.qty == 4
+    assert not cancels(decision)
+
+
+def test_what_is_arriving_is_not_sent_again() -> None:
+    arriving = stop_order("10", status=OrderStatus.PENDING_NEW)
+    decision = decide(view("10", plan(), arriving))
+    assert not submits(decision)
+    assert decision.coverage.state is Guarded.ARRIVING
+
+
+def test_two_targets_make_two_pairs_that_sum_to_an_odd_position() -> None:
+    two = plan("95", ("105", "50"), ("110", "50"), base="0")
+    actions = submits(decide(view("5", two)))
+    assert [(a.request.qty, a.tag) for a in actions] == [(3, "t1"), (2, "t2")]
+    for action, target in zip(actions, ("105", "110"), strict=True):
+        assert action.request.order_class is OrderClass.OCO
+        assert action.request.take_profit is not None
+        assert action.request.take_profit.limit_price == D(target)
+        assert action.request.stop_loss is not None
+        assert action.request.stop_loss.stop_price == D(95)
+
+
+def test_targets_for_less_than_all_leave_the_rest_with_a_stop_alone() -> None:
+    actions = submits(decide(view("10", plan("95", ("105", "30"), base="0"))))
+    assert [(a.request.type, a.request.qty) for a in actions] == [
+        (OrderType.LIMIT, 3),
+        (OrderType.STOP, 7),
+    ]
+
+
+def test_one_share_with_two_targets_goes_to_the_nearer_one() -> None:
+    [action] = submits(decide(view("1", plan("95", ("105", "50"), ("110", "50"), base="0"))))
+    assert (action.request.qty, action.tag) == (1, "t1")
+
+
+def test_a_fraction_is_held_for_the_day_beside_the_whole_shares() -> None:
+    actions = submits(decide(view("10.5", plan(base="0"))))
+    assert [(a.request.qty, a.request.time_in_force) for a in actions] == [
+        (10, TimeInForce.GTC),
+        (D("0.5"), TimeInForce.DAY),
+    ]
+
+
+def test_crypto_is_held_by_a_stop_limit_without_a_position_intent() -> None:
+    [action] = submits(decide(view("0.25", plan(base="0"), is_crypto=True, tick=D("0.01"))))
+    assert action.request.type is OrderType.STOP_LIMIT
+    assert action.request.limit_price == D("92.15")
+    assert action.request.position_intent is None
+
+
+def test_a_pure_trail_is_the_brokers() -> None:
+    trailing = plan("98")
+    trailing = replace(trailing, stop=replace(trailing.stop, trail=Trail(TrailKind.PERCENT, D(2))))
+    [action] = submits(decide(view("10", trailing)))
+    assert (action.request.type, action.request.trail_percent) == (OrderType.TRAILING_STOP, 2)
+
+
+# --- never oversell ----------------------------------------------------------------------------
+
+
+def test_a_smaller_position_shrinks_a_plain_stop_in_place() -> None:
+    decision = decide(view("6", plan(), stop_order("10")))
+    [action] = decision.actions
+    assert isinstance(action, Replace)
+    assert action.change.qty == 6
+
+
+def test_the_quantity_of_a_leg_cannot_be_replaced_so_the_farthest_pair_goes() -> None:
+    two = plan("95", ("105", "50"), ("110", "50"))
+    decision = decide(view("5", two, *pair(1, "5", "105"), *pair(2, "5", "110")))
+    assert cancels(decision) == {"execbot-x-t2-1"}
+    assert not submits(decision)
+
+
+def test_a_closed_position_takes_its_exits_along_and_ends_its_plan() -> None:
+    decision = decide(view("0", plan(), stop_order("10")))
+    assert cancels(decision) == {"execbot-x-s-1"}
+    ended = decide(view("0", plan(), stop_order("10", status=OrderStatus.CANCELED)))
+    assert ended.plan is not None
+    assert ended.plan.status is PlanStatus.CLOSED
+
+
+def test_a_position_on_the_other_side_of_its_plan_alarms_and_sells_nothing_more() -> None:
+    decision = decide(view("-5", plan(), stop_order("5")))
+    assert cancels(decision) == {"execbot-x-s-1"}
+    after = decide(view("-5", plan()))
+    assert any(isinstance(a, Alarm) and a.critical for a in after.actions)
+    assert not submits(after)
+    assert after.plan is not None
+    assert after.plan.status is PlanStatus.CLOSED
+
+
+def test_shares_held_by_a_cancel_on_its_way_are_not_sold_twice() -> None:
+    leaving = stop_order("10", status=OrderStatus.PENDING_CANCEL)
+    decision = decide(view("10", plan(), leaving))
+    assert not submits(decision)
+    assert kinds(decision) == {WaitFor}
+
+
+def test_an_order_in_doubt_holds_its_shares_until_the_broker_says_otherwise() -> None:
+    doubt = stop_order("10", status=OrderStatus.IN_DOUBT)
+    decision = decide(view("10", plan(), doubt))
+    assert not submits(decision)
+    assert Refresh in kinds(decision)
+    free = decide(view("10", plan(), doubt, available=D(10)))
+    assert submits(free)[0].request.qty == 10
+
+
+# --- entries that fill in part -----------------------------------------------------------------
+
+
+def test_a_pair_is_placed_while_the_plain_entry_still_rests() -> None:
+    resting = entry("10", "4", OrderStatus.PARTIALLY_FILLED)
+    one = plan("95", ("105", "100"), base="0")
+    [action] = submits(decide(view("4", one, resting)))
+    assert (action.request.order_class, action.request.qty) == (OrderClass.OCO, 4)
+
+
+def test_a_plain_stop_waits_for_the_entry_and_then_cancels_its_rest() -> None:
+    resting = entry("10", "4", OrderStatus.PARTIALLY_FILLED)
+    first = decide(view("4", plan(base="0"), resting))
+    assert not submits(first)
+    assert not cancels(first)
+    second = decide(view("4", first.plan, resting, now=later(2), memory=first.memory))
+    assert cancels(second) == {"entry-1"}
+    third = decide(
+        view(
+            "4",
+            second.plan,
+            entry("10", "4", OrderStatus.CANCELED),
+            now=later(2.1),
+            memory=second.memory,
+        )
+    )
+    assert submits(third)[0].request.qty == 4
+
+
+def bracket(entry_status: OrderStatus, filled: str, legs: OrderStatus) -> list[object]:
+    parent = entry("10", filled, entry_status, order_class=OrderClass.BRACKET)
+    return [
+        parent,
+        order(
+            "tp",
+            OrderType.LIMIT,
+            "10",
+            legs,
+            limit="105",
+            parent="entry-1",
+            role="target",
+            order_class=OrderClass.BRACKET,
+        ),
+        order(
+            "sl",
+            OrderType.STOP,
+            "10",
+            OrderStatus.HELD,
+            stop="95",
+            parent="entry-1",
+            role="stop",
+            order_class=OrderClass.BRACKET,
+        ),
+    ]
+
+
+def test_the_legs_of_a_partly_filled_bracket_protect_nothing() -> None:
+    one = plan("95", ("105", "100"), base="0")
+    parts = bracket(OrderStatus.PARTIALLY_FILLED, "4", OrderStatus.HELD)
+    decision = decide(view("4", one, *parts))  # type: ignore[arg-type]
+    assert decision.coverage.covered == 0
+    assert not submits(decision)  # its own legs will want the shares
+    after = decide(view("4", decision.plan, *parts, now=later(2.5), memory=decision.memory))  # type: ignore[arg-type]
+    assert cancels(after) == {"entry-1"}
+
+
+def test_the_filled_part_of_a_canceled_bracket_is_protected_at_once() -> None:
+    one = plan("95", ("105", "100"), base="0")
+    parts = bracket(OrderStatus.CANCELED, "4", OrderStatus.HELD)
+    [action] = submits(decide(view("4", one, *parts)))  # type: ignore[arg-type]
+    assert (action.request.order_class, action.request.qty) == (OrderClass.OCO, 4)
+
+
+def test_the_legs_of_a_filled_bracket_protect_all_of_it() -> None:
+    one = plan("95", ("105", "100"))
+    parts = bracket(OrderStatus.FILLED, "10", OrderStatus.NEW)
+    decision = decide(view("10", one, *parts))  # type: ignore[arg-type]
+    assert decision.actions == ()
+    assert decision.coverage.state is Guarded.PROTECTED
+
+
+def test_a_resting_order_of_somebody_else_is_not_canceled_but_told() -> None:
+    foreign = entry("10", "0", origin="foreign")
+    first = decide(view("4", plan(base="0"), foreign))
+    second = decide(view("4", first.plan, foreign, now=later(3), memory=first.memory))
+    assert not cancels(second)
+    assert any(isinstance(a, Alarm) and a.kind == "stop_blocked" for a in second.actions)
+    third = decide(view("4", second.plan, foreign, now=later(3.1), memory=second.memory))
+    assert third.coverage.state is Guarded.EMULATED
+
+
+# --- what only the broker knows ----------------------------------------------------------------
+
+
+def test_a_held_stop_leg_whose_pair_is_gone_is_no_protection_until_asked() -> None:
+    target, leg = pair(1, "10", "105", status=OrderStatus.CANCELED)
+    decision = decide(view("10", plan("95", ("105", "100")), target, leg))
+    assert decision.coverage.covered == 0
+    assert Refresh in kinds(decision)
+
+
+def test_a_replaced_stop_leg_still_belongs_to_its_pair() -> None:
+    target, leg = pair(1, "10", "105")
+    old = replace(leg, order=replace(leg.order, status=OrderStatus.REPLACED))
+    new = order(
+        "leg-1b",
+        OrderType.STOP,
+        "10",
+        OrderStatus.HELD,
+        stop="96",
+        order_class=OrderClass.OTO,
+        replaces=old.order.id,
+        role="stop",
+    )
+    decision = decide(view("10", plan("96", ("105", "100")), target, old, new))
+    assert decision.coverage.covered == 10
+    assert decision.actions == ()
+
+
+def test_a_partly_filled_target_has_lowered_its_stop() -> None:
+    target, leg = pair(1, "10", "105", filled="4", status=OrderStatus.PARTIALLY_FILLED)
+    decision = decide(view("6", plan("95", ("105", "100")), target, leg))
+    assert decision.coverage.covered == 6
+    assert not cancels(decision)
+
+
+# --- moving ------------------------------------------------------------------------------------
+
+
+def test_a_moved_stop_is_replaced_in_place() -> None:
+    [action] = decide(view("10", plan("97"), stop_order("10", "95"))).actions
+    assert isinstance(action, Replace)
+    assert action.change.stop_price == D(97)
+
+
+def test_a_stop_the_broker_will_not_move_is_placed_anew() -> None:
+    memory = Memory()
+    moved = plan("97")
+    for _ in range(2):
+        decision = decide(view("10", moved, stop_order("10", "95"), memory=memory, now=later(60)))
+        [action] = decision.actions
+        assert isinstance(action, Replace)
+        memory = learned(decision.memory, action, Outcome("broker.replace_raced"), T0)
+    assert cancels(decide(view("10", moved, stop_order("10", "95"), memory=memory, now=later(60))))
+
+
+def test_a_closed_market_takes_no_replace_and_the_stop_stays() -> None:
+    resting = stop_order("10", "95", status=OrderStatus.ACCEPTED)
+    closed = Market(D(101), D(101), D(101), is_open=False)
+    assert decide(view("10", plan("97"), resting, market=closed)).actions == ()
+
+
+def test_a_plain_stop_becomes_the_planned_pairs_once_the_entry_has_ended() -> None:
+    two = plan("95", ("105", "50"), ("110", "50"))
+    decision = decide(view("10", two, stop_order("10")))
+    assert cancels(decision) == {"execbot-x-s-1"}
+    gone = stop_order("10", status=OrderStatus.CANCELED)
+    assert len(submits(decide(view("10", two, gone, memory=decision.memory)))) == 2
+
+
+def test_re_spreading_does_not_go_on_for_ever() -> None:
+    two = plan("95", ("105", "50"), ("110", "50"))
+    decision = decide(view("10", two, stop_order("10"), memory=Memory(reshapes=3)))
+    assert decision.actions == ()
+
+
+# --- leaving -----------------------------------------------------------------------------------
+
+
+def test_a_stop_that_is_through_the_market_is_taken_by_a_market_order() -> None:
+    first = decide(view("10", plan(), price="94"))
+    saved = [a for a in first.actions if isinstance(a, SavePlan)]
+    assert saved
+    assert saved[-1].plan.exit is not None
+    [action] = submits(first)
+    assert (action.request.type, action.request.qty, action.role) == (OrderType.MARKET, 10, "exit")
+
+
+def test_a_stop_at_the_broker_is_given_a_moment_before_we_take_it_ourselves() -> None:
+    first = decide(view("10", plan(), stop_order("10"), price="94"))
+    assert not submits(first)
+    assert not cancels(first)
+    second = decide(
+        view("10", first.plan, stop_order("10"), price="94", now=later(3), memory=first.memory)
+    )
+    assert cancels(second) == {"execbot-x-s-1"}
+
+
+def test_a_price_far_beyond_the_stop_is_believed_only_after_the_broker_was_asked() -> None:
+    split = decide(view("10", plan(), price="50", is_confirmed=False))
+    assert split.plan is not None
+    assert split.plan.exit is None
+    crash = decide(view("10", plan(), price="50", is_confirmed=True))
+    assert crash.plan is not None
+    assert crash.plan.exit is not None
+
+
+def test_leaving_waits_for_the_shares_and_escalates_until_it_is_market() -> None:
+    from execbot.exits.leave import wants_out
+
+    leaving = wants_out(plan(), "time_stop", T0, stage=ExitStage.LIMIT)
+    first = decide(view("10", leaving, stop_order("10")))
+    assert cancels(first) == {"execbot-x-s-1"}
+    second = decide(view("10", first.plan, stop_order("10", status=OrderStatus.PENDING_CANCEL)))
+    assert not submits(second)
+    free = stop_order("10", status=OrderStatus.CANCELED)
+    quotes = Market(D("100.98"), D("101.03"), D(101))
+    third = decide(view("10", second.plan, free, market=quotes))
+    [limit] = submits(third)
+    assert limit.request.limit_price == D("101.01")  # the middle 101.005, up for a seller
+    working = order("execbot-x-e-1", OrderType.LIMIT, "10", role="exit", limit="101.01")
+    fourth = decide(view("10", third.plan, working, market=quotes, now=later(31)))
+    assert cancels(fourth) == {"execbot-x-e-1"}
+    assert fourth.plan is not None
+    assert fourth.plan.exit is not None
+    assert fourth.plan.exit.stage is ExitStage.MARKETABLE_LIMIT
+    fifth = decide(view("10", fourth.plan, market=quotes, now=later(32)))
+    assert submits(fifth)[0].request.limit_price == D("100.47")  # 100.98 less 0.5 %, down: it must trade
+    sixth = decide(view("10", fifth.plan, working, market=quotes, now=later(62)))
+    last = decide(view("10", sixth.plan, market=quotes, now=later(63)))
+    assert submits(last)[0].request.type is OrderType.MARKET
+
+
+@pytest.mark.parametrize(
+    "market",
+    [
+        Market(D(94), D(94), D(94), is_halted=True),
+        Market(D(94), D(94), D(94), is_open=False),
+    ],
+)
+def test_nothing_is_sent_into_a_halt_or_a_closed_market(market: Market) -> None:
+    from execbot.exits.leave import wants_out
+
+    leaving = wants_out(plan(), "stop", T0)
+    decision = decide(view("10", leaving, stop_order("10"), market=market))
+    assert not submits(decision)
+    assert not cancels(decision)
+
+
+def test_a_refused_exit_ends_in_protection_again() -> None:
+    from execbot.exits.leave import wants_out
+
+    leaving = wants_out(plan(), "time_stop", T0)
+    decision = decide(view("10", leaving, memory=Memory(failures=3)))
+    assert decision.plan is not None
+    assert decision.plan.exit is None
+    assert any(isinstance(a, Alarm) for a in decision.actions)
+    again = decide(view("10", decision.plan, memory=decision.memory))
+    assert submits(again)[0].request.type is OrderType.STOP
+
+
+# --- the guard ---------------------------------------------------------------------------------
+
+
+def blocked(seconds: float, memory: Memory, limits: Limits) -> View:
+    """Ten shares that a foreign sell order holds, so that no stop can be placed."""
+    holder = order("theirs", OrderType.LIMIT, "10", limit="120", origin="foreign")
+    return view("10", plan(), holder, now=later(seconds), memory=memory, limits=limits)
+
+
+def test_shares_without_a_stop_alarm_after_the_configured_time() -> None:
+    first = decide(blocked(0, Memory(), Limits()))
+    assert first.coverage.state is Guarded.UNPROTECTED
+    assert not any(isinstance(a, Alarm) for a in first.actions)
+    second = decide(blocked(5, first.memory, Limits()))
+    [alarm] = [a for a in second.actions if isinstance(a, Alarm)]
+    assert alarm.kind == "unprotected"
+    third = decide(blocked(6, second.memory, Limits()))
+    assert not any(isinstance(a, Alarm) for a in third.actions)
+
+
+def test_the_emergency_action_leaves_the_position() -> None:
+    limits = Limits(emergency_action=EmergencyAction.MARKET_EXIT)
+    first = decide(blocked(0, Memory(), limits))
+    second = decide(blocked(5, first.memory, limits))
+    assert second.plan is not None
+    assert second.plan.exit is not None
+    assert second.plan.exit.reason == "emergency"
+
+
+def test_a_suspended_plan_is_not_fought_over() -> None:
+    suspended = plan(status=PlanStatus.SUSPENDED)
+    decision = decide(view("10", suspended, now=later(60)))
+    assert decision.actions == ()
+    assert decision.coverage.state is Guarded.SUSPENDED
+
+
+def test_a_lifted_stop_comes_back_when_its_time_is_over() -> None:
+    lifted = plan(lift=Lift("scale in", later(10)))
+    assert decide(view("10", lifted, now=later(9))).actions == ()
+    back = decide(view("10", lifted, now=later(10)))
+    assert submits(back)[0].request.qty == 10
+
+
+def test_a_refused_shape_steps_down_to_a_plain_stop_and_then_to_watching() -> None:
+    one = plan("95", ("105", "100"))
+    first = decide(view("10", one))
+    [action] = submits(first)
+    memory = learned(first.memory, action, Outcome("broker.fractional_class"), T0)
+    assert memory.ladder is Ladder.STOP_ONLY
+    second = decide(view("10", one, memory=memory, now=later(5)))
+    [action] = submits(second)
+    assert action.request.type is OrderType.STOP
+    memory = learned(second.memory, action, Outcome("broker.invalid_price"), T0)
+    third = decide(view("10", one, memory=memory, now=later(10)))
+    assert not submits(third)
+    assert third.coverage.state is Guarded.EMULATED
+    taken = decide(view("10", one, memory=memory, now=later(10), price="94.9"))
+    assert submits(taken)[0].request.type is OrderType.MARKET
+
+
+def test_an_entry_price_beyond_the_given_stop_is_left_at_once() -> None:
+    wrong = replace(plan("101", entry=None), stop=replace(plan("101").stop, price=None))
+    decision = decide(view("10", wrong, price="100.5"))
+    assert decision.plan is not None
+    assert decision.plan.exit is not None
+
+
+def test_decimal_quantities_never_become_floats() -> None:
+    for action in submits(decide(view("0.123456789", plan(base="0")))):
+        assert isinstance(action.request.qty, Decimal)
