@@ -20,7 +20,7 @@ from __future__ import annotations
 import gzip
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -163,23 +163,42 @@ def instant(text: str) -> Ns:
     return _minute(text[:16]) + int(text[17:19]) * SECOND + int(fraction)
 
 
+def _instants(texts: Sequence[str]) -> list[Ns]:
+    """`instant` of many texts: those of milliseconds look up their minute once."""
+    if any(len(text) != 24 for text in texts):
+        return [instant(text) for text in texts]
+    minutes = {text: _minute(text) for text in {text[:16] for text in texts}}
+    return [minutes[t[:16]] + int(t[17:19] + t[20:23]) * 1_000_000 for t in texts]
+
+
+def _fields(lines: list[str], width: int) -> list[list[str]]:
+    """The columns of some lines, cut in one go: row by row takes more than twice as long."""
+    text = "".join(lines).replace("\r", "").rstrip("\n")
+    cells = text.replace("\n", ",").split(",")
+    if len(cells) != len(lines) * width:
+        raise ValueError(f"a row has not {width} fields")
+    return [cells[i::width] for i in range(width)]
+
+
 def read_rows(entry: RecordedFile) -> Rows:
     """All rows of the file's symbol. Raises `DataError` when the file is broken."""
     times: list[Ns] = []
     try:
         with open_text(entry.path) as lines:
-            keep = HEADERS[lines.readline().strip()][1]
+            header = lines.readline().strip()
+            keep, width = HEADERS[header][1], header.count(",") + 1
             columns: tuple[list[float], ...] = tuple([] for _ in keep)
             while chunk := list(islice(lines, ROWS_AT_A_TIME)):
-                split = [line.rstrip().split(",") for line in chunk]
-                fields = list(zip(*split, strict=True))
-                if any(symbol != entry.symbol for symbol in fields[0]):
-                    split = [row for row in split if row[0] == entry.symbol]
-                    fields = list(zip(*split, strict=True)) if split else []
-                if fields:
-                    times.extend(map(instant, fields[1]))
-                    for column, index in zip(columns, keep, strict=True):
-                        column.extend(float(text or 0) for text in fields[index])
+                fields = _fields(chunk, width)
+                if any(symbol != entry.symbol for symbol in set(fields[0])):
+                    mine = [i for i, symbol in enumerate(fields[0]) if symbol == entry.symbol]
+                    fields = [[field[i] for i in mine] for field in fields]
+                times.extend(_instants(fields[1]))
+                for column, index in zip(columns, keep, strict=True):
+                    texts = fields[index]
+                    if "" in texts:
+                        texts = [text or "0" for text in texts]
+                    column.extend(map(float, texts))
     except (ValueError, IndexError, KeyError, OSError, EOFError) as error:
         row = f"after row {len(times)}"
         raise DataError(f"{entry.path}, {row}, could not be read: {error}") from None

@@ -18,6 +18,7 @@ from execbot.sim.types import SECOND, Bar, Ns
 DAYS_KEPT = 64
 HOUR: Ns = 3600 * SECOND
 PRINTS_PER_BAR = 4
+NEAR_DAYS = 4
 CALENDAR = ExchangeCalendar()
 
 
@@ -84,7 +85,15 @@ class Recording:
         return days[bisect_left(days, first) : bisect_left(days, _next(last))]
 
     def latest_before(self, day: str, tape: Callable[[str], Tape | None]) -> Tape | None:
-        """The tape of the last day before `day` that has one."""
+        """The tape of the last day before `day` that has one.
+
+        It is mostly near; only when it is not are all files read for their days.
+        """
+        today = date.fromisoformat(day)
+        for count in range(1, NEAR_DAYS + 1):
+            found = tape((today - timedelta(days=count)).isoformat())
+            if found is not None:
+                return found
         days = self.days()
         for earlier in reversed(days[: bisect_left(days, day)]):
             found = tape(earlier)
