@@ -53,6 +53,8 @@ def before(rules: Iterable[Rule], now: Ns) -> Response | None:
     for rule in rules:
         if rule.kind is Kind.RESET_BEFORE:
             return aborted()
+        if rule.kind is Kind.BROKER_RESTART and not rule.params["handled"]:
+            return aborted()
         if rule.kind is Kind.UNAUTHORIZED:
             return unauthorized()
         if rule.kind in _EITHER and not rule.params["handled"]:
@@ -64,7 +66,7 @@ def after(rules: Iterable[Rule], response: Response, now: Ns) -> Response:
     """The reply of a request that was carried out, as the client is to see it."""
     for rule in rules:
         seconds = float(rule.params.get("seconds", 0))
-        if rule.kind is Kind.RESET_AFTER:
+        if rule.kind in (Kind.RESET_AFTER, Kind.BROKER_RESTART):
             response = replace(response, fault={"do": "abort"})
         elif rule.kind is Kind.REPLY_LOST:
             how = "abort" if rule.params["how"] == "reset" else "hang"

@@ -145,8 +145,8 @@ class Venue:
         else:
             self._inject(rules, self._symbols(request, key) if rules else ())
             response = misbehave.after(rules, self._answer(request, key, now), now)
-            self._restart_if_told(rules, now)
             self.collect(now)
+        self._restart_if_told(rules, now)
         response = self._signed(response)
         self._note(request, key, response, rules, now)
         return response
