@@ -68,6 +68,7 @@ class Cli:
     config_path: Path | None = None
     mode: str | None = None
     account: str | None = None
+    notices: tuple[str, ...] = ()
 
     @contextmanager
     def open(self, *, dry_run: bool = False) -> Iterator[Context]:
@@ -76,9 +77,8 @@ class Cli:
 
         context = open_context(self.mode_flag, self.config_path, dry_run=dry_run)
         self.mode, self.account = context.mode.value, context.account
+        self.notices = context.notices
         try:
-            for notice in context.notices:
-                self.note(notice)
             yield context
         finally:
             context.close()
@@ -96,8 +96,11 @@ class Cli:
     ) -> None:
         """Answer: `data` under --json, else the tables and sentences of `views`.
 
-        On a terminal a first line names mode and account. A code other than DONE ends the command.
+        A first line on stderr names mode and account. A code other than DONE ends the command.
         """
+        for notice in self.notices:
+            print_note(notice)
+        self.notices = ()
         if self.json:
             ok = exit_code is ExitCode.DONE
             print_json(

@@ -26,11 +26,15 @@ from execbot.config.paths import (
     write_private,
 )
 from execbot.config.schema import Mode, Transport
+from execbot.model.times import iso, parse_time
 
 if TYPE_CHECKING:
+    from execbot.alerts import Alerter
     from execbot.broker.alpaca import AlpacaClient
     from execbot.broker.port import BrokerClient, TradeUpdateStream
     from execbot.journal.journal import Journal
+    from execbot.oms.placing import Placer
+    from execbot.oms.risk_desk import RiskDesk
     from execbot.oms.service import OrderManagementSystem
     from execbot.sim.transport import SharedVenue
 
@@ -91,6 +95,42 @@ class Context:
             settings=self.settings.trading.order_management,
             now=self.now,
         )
+
+    @cached_property
+    def risk(self) -> RiskDesk:
+        """Facts and checks. A live context exists only where both switches of the gate are set."""
+        from execbot.oms.risk_desk import RiskDesk
+
+        return RiskDesk(
+            self.client,
+            self.journal,
+            self.settings.trading,
+            self.mode,
+            now=self.now,
+            calendar_dir=self.directory.parent,
+            live_allowed=self.mode is Mode.LIVE,
+        )
+
+    @cached_property
+    def alerter(self) -> Alerter:
+        """Alerts of all processes of the account share their last times through the journal."""
+        from execbot.alerts import Alerter
+
+        alerter = Alerter.from_environment(
+            min_interval_seconds=float(self.settings.trading.alerts.min_interval_seconds),
+            now=self.now,
+            recall=lambda key: parse_time(self.journal.meta_get(f"alert:{key}")),
+            remember=lambda key, at: self.journal.meta_set(f"alert:{key}", iso(at)),
+        )
+        self._closers.append(alerter.close)
+        return alerter
+
+    @cached_property
+    def placer(self) -> Placer:
+        """The one way from a request to the broker: check, queue or send."""
+        from execbot.oms.placing import Placer
+
+        return Placer(self.oms, self.risk, alerter=self.alerter)
 
     def close(self) -> None:
         while self._closers:

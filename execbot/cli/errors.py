@@ -65,7 +65,7 @@ _EXIT_BY_KIND: tuple[tuple[str, ExitCode], ...] = (
 )
 """First match wins; a kind that is not listed is an answer of the broker (6)."""
 
-_CARRIED = ("code", "status", "request_id", "client_order_id", "line", "order_id", "failures")
+_CARRIED = ("code", "status", "request_id", "client_order_id", "line", "order_id")
 """Facts of an error that are worth telling a program, where they exist."""
 
 
@@ -104,8 +104,14 @@ def _of_room(error: BaseException, kind: str) -> Failure:
         outcome,
         str(getattr(error, "hint", "") or ""),
         str(getattr(error, "next_step", "") or ""),
-        {name: _plain(getattr(error, name, None)) for name in _CARRIED},
+        {name: _plain(getattr(error, name, None)) for name in _CARRIED} | _failed_checks(error),
     )
+
+
+def _failed_checks(error: BaseException) -> dict[str, Any]:
+    """A refusal by the risk checks names every one that failed, with its limit and number."""
+    results = getattr(getattr(error, "verdict", None), "results", ())
+    return {"failures": [result.to_dict() for result in results]}
 
 
 def _exit_code(kind: str, category: str) -> ExitCode:

@@ -1,7 +1,8 @@
 """The `execbot` command: a table of commands, each imported only when it is used.
 
-A command module offers a function named like the command (`-` becomes `_`), or a `typer.Typer`
-named `app`. `execbot --help` and the completion of command names read only this table.
+A module offers a function named like the command (`-` becomes `_`); a group of commands is a
+`typer.Typer` named `app` in the module of the group's name. `execbot --help` and the completion of
+command names read only this table.
 """
 
 from __future__ import annotations
@@ -61,11 +62,10 @@ def load_command(name: str) -> TyperCommand | TyperGroup:
     """Import the module of one command and build it."""
     module = import_module(f"execbot.cli.{COMMANDS[name].module}")
     host = typer.Typer(rich_markup_mode=None)
-    function = getattr(module, name.replace("-", "_"), None)
-    if callable(function):
-        host.command(name)(function)
-    else:
+    if COMMANDS[name].module == name and hasattr(module, "app"):
         host.add_typer(module.app, name=name)
+    else:
+        host.command(name)(getattr(module, name.replace("-", "_")))
     built: Any = typer.main.get_group(host).commands[name]
     _help_flags(built)
     lighten(built)

@@ -126,7 +126,13 @@ def print_failure(failure: Failure, style: Style) -> None:
         return
     color = style.color and is_terminal(sys.stderr)
     head = "\x1b[1;31mError:\x1b[0m" if color else "Error:"
-    print_note(f"{head} {failure.message}")
+    checks = failure.extra.get("failures") or ()
+    if checks:
+        print_note(f"{head} refused by {len(checks)} check{'s' if len(checks) > 1 else ''}")
+        for check in checks:
+            print_note(f"  - {check['message']}")
+    else:
+        print_note(f"{head} {failure.message}")
     if failure.hint:
         print_note(f"  why:  {failure.hint}")
     if failure.next_step:

@@ -40,11 +40,10 @@ def positions(
 
 
 def read_holdings(desk: Context) -> list[Holding]:
-    """Positions of the account, whoever opened them. Raises BrokerError."""
-    from execbot.broker.port import OrderQuery
-
+    """Positions of the account, whoever opened them; `freshen` first. Raises BrokerError."""
     held = desk.client.get_positions()
-    open_orders = desk.client.list_orders(OrderQuery(status="open")) if held else []
+    # The journal, not the broker's list of open orders: that one hides the held leg of a pair.
+    open_orders = [record.order for record in desk.journal.orders("open")]
     records = {symbol_key(record.symbol): record for record in desk.journal.positions()}
     return holdings(held, open_orders, records, desk.now())
 

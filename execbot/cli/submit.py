@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,11 +14,15 @@ from execbot.cli.errors import Failure
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.legs import read_specs, with_legs
 from execbot.cli.order_flags import OrderFlags, to_request
+from execbot.cli.output import Table
 from execbot.cli.views import describe, record_json, request_json, sentence
 from execbot.config.schema import Mode
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import OrderStatus, OrderType, Side, TimeInForce
 from execbot.model.order import OrderRequest
+
+if TYPE_CHECKING:
+    from execbot.risk.verdict import Verdict
 
 POLL_SECONDS = 0.2
 """Pause between two looks at an order that is waited for: five a second of Alpaca's 200 a minute
@@ -61,6 +65,9 @@ def submit(
     strategy: Annotated[
         Text, typer.Option(help="Who wanted it; kept in the journal.", metavar="NAME")
     ] = None,
+    allow_duplicate: Annotated[
+        bool, typer.Option("--allow-duplicate", help="Even if the same was just ordered.")
+    ] = False,
     wait: Annotated[
         float | None,
         typer.Option(help="Follow the order to its end, at most this long.", metavar="SECONDS"),
@@ -107,10 +114,11 @@ def submit(
             request = replace(request, time_in_force=TimeInForce.GTC)
         request = with_legs(request, *specs, desk.client, desk.now())
         if dry_run:
-            _show_dry_run(cli, request)
+            _show_dry_run(cli, desk.risk.check(request, asset=asset).verdict, request)
             return
         confirm_live(cli, desk, describe(request), yes)
-        record = desk.oms.submit(request)
+        placed = desk.placer.place(request, asset=asset, allow_duplicate=allow_duplicate)
+        record = placed.record
         if wait is not None:
             record = follow(desk, record, wait)
         show_outcome(cli, record)
@@ -155,13 +163,26 @@ def show_outcome(cli: Cli, record: OrderRecord) -> None:
     )
 
 
-def _show_dry_run(cli: Cli, request: OrderRequest) -> None:
+def _show_dry_run(cli: Cli, verdict: Verdict, request: OrderRequest) -> None:
+    """The exact request and every check with its limit and what it saw."""
+    applied = [result for result in verdict.results if result.applies]
+    rows = [
+        ("OK" if result.passed else "FAIL", result.code, result.limit, result.seen, result.message)
+        for result in applied
+    ]
     data: dict[str, Any] = {
         "dry_run": True,
         "outcome": "not_sent",
         "request": request_json(request),
+        "verdict": verdict.to_dict(),
     }
-    cli.show(data, f"Dry run, nothing was sent: {describe(request)}")
+    cli.show(
+        data,
+        Table(("result", "check", "limit", "seen", "message"), rows),
+        f"Dry run, nothing was sent: {describe(request)} "
+        + ("passes every check." if verdict.passed else "would be refused."),
+        exit_code=ExitCode.DONE if verdict.passed else ExitCode.RISK,
+    )
 
 
 def confirm_live(cli: Cli, desk: Context, what: str, yes: bool) -> None:

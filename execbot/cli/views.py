@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -223,9 +223,8 @@ def history_table(events: Sequence[EventRecord], audit: Sequence[AuditRow]) -> T
     for event in events:
         rows.append((event.recorded_at, _event_row(event)))
     for row in audit:
-        facts = ", ".join(f"{k}={v}" for k, v in row.facts.items())
-        what = f"{row.rule}: {row.result}" + (f" ({facts})" if facts else "")
-        rows.append((row.at, (show_eastern(row.at), row.kind, "decision", None, None, None, what)))
+        cells = (show_eastern(row.at), row.kind, "decision", None, None, None, _decision(row))
+        rows.append((row.at, cells))
     ordered = [row for _, row in sorted(rows, key=lambda pair: pair[0])]
     return Table(
         ("time", "event", "source", "qty", "price", "status", "note"),
@@ -233,6 +232,17 @@ def history_table(events: Sequence[EventRecord], audit: Sequence[AuditRow]) -> T
         numeric=frozenset({"qty", "price"}),
         empty="No history.",
     )
+
+
+def _decision(row: AuditRow) -> str:
+    """One line; the facts of a list of checks are told in full under --json."""
+    what = f"{row.rule}: {row.result}"
+    checks = row.facts.get("checks")
+    if isinstance(checks, Mapping):
+        failed = ", ".join(str(item.get("code")) for item in row.facts.get("failed", ()))
+        return f"{what} ({len(checks)} checks, failed: {failed or 'none'})"
+    facts = ", ".join(f"{name}={value}" for name, value in row.facts.items())
+    return f"{what} ({facts})" if facts else what
 
 
 def _event_row(event: EventRecord) -> tuple[object, ...]:

@@ -1,7 +1,7 @@
 """A position with what stands around it: its stop, its targets, its state and age. Pure.
 
-The position comes from the broker, the orders from the broker's open orders, the age from the
-journal. Stops and targets are read from the orders that would close the position.
+The position comes from the broker, open orders and age from the journal. Stops and targets are
+read from the orders that would close the position.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def holdings(
 ) -> list[Holding]:
     """Every open position, by symbol. `records` are the journal's positions by symbol key."""
     closing: dict[str, list[Order]] = {}
-    for order in flatten(open_orders):
+    for order in {o.id or o.client_order_id: o for o in flatten(open_orders)}.values():
         closing.setdefault(symbol_key(order.symbol), []).append(order)
     found = []
     for position in sorted(positions, key=lambda item: item.symbol):
