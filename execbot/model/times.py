@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 
@@ -19,27 +19,27 @@ def parse_time(value: object) -> datetime | None:
     Digits beyond microseconds are dropped. Unreadable text is None: a report with a strange
     time stamp is still a report.
     """
-    if not isinstance(value, str) or not value:
-        return None
-    stamp = value.replace("Z", "+00:00") if value.endswith("Z") else value
-    dot = stamp.find(".")
-    if dot != -1:
-        end = dot + 1
-        while end < len(stamp) and stamp[end].isdigit():
-            end += 1
-        stamp = stamp[: dot + 1] + stamp[dot + 1 : end][:6].ljust(6, "0") + stamp[end:]
+    return _parse(value) if isinstance(value, str) and value else None
+
+
+@lru_cache(maxsize=4096)
+def _parse(stamp: str) -> datetime | None:
+    """Cached: an order carries the same times in each of its reports."""
     try:
         parsed = datetime.fromisoformat(stamp)
     except ValueError:
         return None
     if parsed.tzinfo is None:
         parsed = parsed.replace(tzinfo=UTC)
-    return parsed.astimezone(UTC)
+    try:
+        return parsed.astimezone(UTC)
+    except OverflowError:
+        return None
 
 
 def iso(moment: datetime) -> str:
     """UTC with microseconds and `Z`: sorts as text in time order."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def maybe_iso(moment: datetime | None) -> str | None:
