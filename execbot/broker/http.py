@@ -84,6 +84,8 @@ def check_base_url(base_url: str) -> str:
     parts = urlsplit(base_url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"not an http(s) URL: {base_url!r}")
+    if not all(0 < len(label) < 64 for label in parts.hostname.rstrip(".").split(".")):
+        raise ValueError(f"not a host name: {parts.hostname!r}")
     if parts.username or parts.password:
         raise ValueError("a URL must not carry a user name or password")
     if parts.scheme == "http" and not is_loopback(parts.hostname):
@@ -315,6 +317,7 @@ class SdkTransport:
         timeout_seconds: float = 10.0,
     ) -> HttpReply:
         import requests
+        import urllib3
 
         try:
             response = self._session.request(
@@ -325,7 +328,7 @@ class SdkTransport:
                 allow_redirects=False,
                 timeout=timeout_seconds,
             )
-        except requests.RequestException as exc:
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as exc:
             raise _from_requests(exc) from None
         return HttpReply(
             status=response.status_code,

@@ -21,7 +21,7 @@ from support.acceptance import CARDS, Card, Desk
 from support.processes import Server, exchange
 
 from execbot.broker.alpaca import AlpacaClient
-from execbot.broker.errors import BrokerError
+from execbot.broker.errors import BrokerError, RateLimited
 from execbot.broker.port import Connected, Disconnected, OrderQuery, TradeUpdate
 from execbot.broker.reconnect import StreamTimes
 from execbot.model.enums import OrderType, Side
@@ -168,7 +168,7 @@ def test_lost_reply_is_in_doubt_and_the_look_up_finds_the_order(
 ) -> None:
     client = connect_both(server, timeout_seconds=0.5)
     for number, how in enumerate(("hang", "reset")):
-        fault(server, "reply_lost", method="POST", path="/v2/orders", count=1, how=how)
+        fault(server, "reply_lost", method="POST", path="/v2/orders", count=1, how=how, seconds=2)
         error = failing_post(client, resting(number))
         assert error.in_doubt, error
         assert error.client_order_id == f"rest-{number}"
@@ -206,6 +206,22 @@ def test_rate_limit_is_not_executed(server: Server, connect_both: Connect) -> No
         False,
         3,
     )
+
+
+def test_cancels_go_through_when_entries_have_used_their_share(
+    tmp_path: Path, connect: Connect
+) -> None:
+    with exchange(tmp_path, "--rate-limit", "40") as limited:
+        client = connect(limited, requests_per_minute=40, timeout_seconds=0.5)
+        placed = []
+        with pytest.raises(RateLimited) as held_back:
+            for number in range(100):
+                placed.append(client.place_order(resting(number)))
+        assert held_back.value.status is None  # our own restraint, not a 429
+        assert 30 <= len(placed) < 40
+        client.cancel_order(placed[0].id)
+        canceled = {result.id for result in client.cancel_all_orders() if result.ok}
+        assert canceled >= {order.id for order in placed[1:]}
 
 
 def test_stream_cut_in_the_middle_reconnects_and_says_so(server: Server, connect: Connect) -> None:
