@@ -74,8 +74,8 @@ class FaultKind(StrEnum):
 class OrderFault:
     """Strike the next `count` matching orders. `symbol` and `account_id` None match any.
 
-    `factor`: wrong_filled_price reports the price times it (account and activities keep the
-    true one); partial_then_cancel fills that share of the quantity. `delay`: for
+    `factor`: wrong_filled_price shows the order's average price times it (executions, account
+    and activities keep the true one); partial_then_cancel fills that share of the quantity. `delay`: for
     accepted_then_rejected and partial_then_cancel, nanoseconds from `new` (0: the usual latency).
     """
 

@@ -7,7 +7,6 @@ other out of the market in the same instant, its status follows a moment later.
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from execbot.sim.engine import funds
@@ -29,7 +28,7 @@ def start_pair(core: Core, order: Order) -> None:
 
 
 def wake(core: Core, leg: Order) -> None:
-    """The entry is filled: this leg starts."""
+    """The entry is filled: this leg starts, if the shares it is to sell are still there."""
     from execbot.sim.engine import lifecycle
 
     account = core.accounts[leg.account_id]
@@ -38,8 +37,7 @@ def wake(core: Core, leg: Order) -> None:
     if leg.role is Role.STOP and sibling is not None:
         core.schedule(leg, "look", core.now)
         return
-    room = abs(account.qty(leg.symbol)) - _held_by_others(core, leg)
-    if leg.leaves > room:
+    if leg.leaves > funds.available_qty(core, account, leg.symbol):
         lifecycle.reject(core, leg)
         return
     leg.status = Status.NEW
@@ -47,12 +45,6 @@ def wake(core: Core, leg: Order) -> None:
     leg.submitted_at = core.now
     core.emit(leg, "new", {"execution_id": core.ids.uuid()})
     core.schedule(leg, "look", core.now)
-
-
-def _held_by_others(core: Core, leg: Order) -> Decimal:
-    account = core.accounts[leg.account_id]
-    held = funds.held_qty(core, account, leg.symbol)
-    return held - leg.leaves
 
 
 def after_fill(core: Core, order: Order) -> None:

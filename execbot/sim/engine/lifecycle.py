@@ -14,7 +14,7 @@ from execbot.sim.engine.account import Account, Hold
 from execbot.sim.engine.config import FaultKind
 from execbot.sim.engine.hours import AGED_CANCEL_DELAY
 from execbot.sim.engine.order import Order, OrderType, Role, Status, TimeInForce
-from execbot.sim.engine.render import NANO, ZERO, rounded, stamp_micro, text
+from execbot.sim.engine.render import NANO, ZERO, stamp_micro, text
 from execbot.sim.types import SECOND, AssetClass, Ns, Session
 
 if TYPE_CHECKING:
@@ -209,12 +209,12 @@ def auction(core: Core, order: Order) -> None:
 def execute(core: Core, account: Account, order: Order, price: Decimal, qty: Decimal) -> None:
     """Books one execution everywhere: order, position, cash, fees, activity, stream, group."""
     core.roll(account)
-    position = account.position(order.symbol)
     if order.is_closing:
-        qty = min(qty, abs(position.qty))
+        qty = min(qty, abs(account.qty(order.symbol)))
         if qty <= 0:
             cancel(core, order)
             return
+    position = account.position(order.symbol)
     execution_id = core.ids.uuid()
     order.filled_qty += qty
     order.filled_value += price * qty
@@ -271,7 +271,7 @@ def _charge_fees(core: Core, account: Account, order: Order, price: Decimal, qty
         if order.is_buy:
             account.position(order.symbol).shed(in_kind)
         else:
-            account.cash -= qty * price * rate
+            account.cash -= in_kind * price
         _record_fee(core, account, order, price, in_kind)
         return
     if order.is_buy or not (config.taf_per_share or config.sec_per_dollar):
@@ -311,7 +311,7 @@ def _record_fee(
     if order.is_buy:
         body |= {"qty": text(-in_kind), "net_amount": "0"}
     else:
-        body |= {"qty": "0", "net_amount": rounded(-in_kind * price, NANO)}
+        body |= {"qty": "0", "net_amount": text(-in_kind * price)}
     core.record_activity(account, "CFEE", body, order.id)
 
 
@@ -340,9 +340,8 @@ def _record_fill(
 def _emit_fill(
     core: Core, account: Account, order: Order, price: Decimal, qty: Decimal, execution_id: str
 ) -> None:
-    shown = price if order.reported_factor is None else price * order.reported_factor
     extra: dict[str, Any] = {
-        "price": text(shown),
+        "price": text(price),
         "qty": text(qty),
         "position_qty": text(account.qty(order.symbol)),
         "execution_id": execution_id,

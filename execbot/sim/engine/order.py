@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from execbot.sim.engine.render import ZERO
+from execbot.sim.engine.render import NANO, ZERO
 from execbot.sim.types import AssetClass, Ns
 
 
@@ -158,7 +158,7 @@ class Order:
             return self.qty - self.filled_qty - self.carried_qty
         assert self.notional is not None
         left = self.notional - self.filled_value
-        return left / self.hold_price if self.hold_price and left > 0 else ZERO
+        return (left / self.hold_price).quantize(NANO) if self.hold_price and left > 0 else ZERO
 
     @property
     def filled_avg_price(self) -> Decimal | None:

@@ -336,19 +336,25 @@ def check_available(case: Case, wanted: Decimal) -> None:
     available = funds.available_qty(core, account, symbol)
     if wanted <= available:
         return
-    existing = abs(account.qty(symbol))
     if case.is_crypto:
-        raise _no_balance(case, wanted, available, existing)
+        raise _no_balance(case, wanted, available, abs(account.qty(symbol)))
+    raise insufficient_qty(core, account, symbol, wanted, available)
+
+
+def insufficient_qty(
+    core: Core, account: Account, symbol: str, wanted: Decimal, available: Decimal
+) -> ApiError:
+    """The refusal of a closing order, naming the orders that hold the shares."""
     holders = funds.holders(core, account, symbol)
     extra: dict[str, str | list[str]] = {
         "available": text(available),
-        "existing_qty": text(existing),
+        "existing_qty": text(abs(account.qty(symbol))),
         "held_for_orders": text(sum((qty for _, qty in holders), ZERO)),
         "symbol": symbol,
     }
     if holders:
         extra["related_orders"] = [order_id for order_id, _ in holders]
-    raise forbidden(
+    return forbidden(
         "insufficient qty available for order "
         f"(requested: {text(wanted)}, available: {text(available)})",
         **extra,
