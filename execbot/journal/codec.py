@@ -68,7 +68,7 @@ _RECORD_TEXT = (
 
 def dumps(value: Any) -> str:
     """Compact JSON; Decimals and times become their text."""
-    return json.dumps(value, separators=(",", ":"), default=_plain)
+    return _ENCODE(value)
 
 
 def _plain(value: Any) -> Any:
@@ -81,6 +81,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, set | frozenset | tuple):
         return list(value)
     return str(value)
+
+
+_ENCODE = json.JSONEncoder(separators=(",", ":"), default=_plain).encode
+"""Built once: `json.dumps` with options builds an encoder for every call."""
 
 
 def order_wire(order: Order) -> dict[str, Any]:

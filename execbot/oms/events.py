@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from execbot.journal.codec import order_wire
 from execbot.journal.records import EventRecord, EventResult
 from execbot.model.enums import EventSource, OrderStatus
+from execbot.model.evolve import evolve
 from execbot.model.numbers import maybe_decimal
 from execbot.model.order import Order
 from execbot.oms.table import ACTIVITY, SNAPSHOT, STATUS_OF_EVENT, UNDER_WAY, Act
@@ -72,7 +73,7 @@ class OrderEvent:
         return self.kind in _ACTS
 
     def with_details(self, **more: Any) -> OrderEvent:
-        return replace(self, details={**self.details, **more})
+        return evolve(self, details={**self.details, **more})
 
     def to_record(self, result: EventResult, status: str, note: str | None) -> EventRecord:
         return EventRecord(

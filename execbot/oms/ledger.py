@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 from execbot.journal.journal import Journal
 from execbot.journal.records import EventRecord, EventResult, Execution, FillState, Role
 from execbot.model.enums import EventSource, OrderClass, OrderType, Side
+from execbot.model.evolve import evolve
 from execbot.model.numbers import ZERO, text
 from execbot.model.order import Order
 from execbot.model.times import iso
@@ -67,7 +67,7 @@ class Ledger:
             else:
                 executions = self.journal.executions_of(client_order_id)
                 self._states[client_order_id] = OrderState(
-                    replace(record, order=replace(record.order, legs=())),
+                    evolve(record, order=evolve(record.order, legs=())),
                     {item.execution_id: item for item in executions},
                 )
         return self._states[client_order_id]
@@ -197,7 +197,9 @@ class Ledger:
 
     def _complete(self, event: OrderEvent) -> OrderEvent:
         """Find out whose order it is, and add what the pure rules need to know of others."""
-        event = replace(event, client_order_id=self._resolve(event))
+        key = self._resolve(event)
+        if key != event.client_order_id:
+            event = evolve(event, client_order_id=key)
         details: dict[str, Any] = {}
         if event.order is not None and event.order.replaces:
             details |= self._chain_facts(event)

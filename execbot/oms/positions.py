@@ -11,13 +11,14 @@ that comes late gives the same position as one that came in time.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING
 
 from execbot.journal.records import Execution, FillState, PositionRecord
 from execbot.model.account import Position
 from execbot.model.enums import AssetClass
+from execbot.model.evolve import evolve
 from execbot.model.numbers import ZERO, text
 from execbot.model.order import Fill
 
@@ -32,11 +33,11 @@ COST_STEP = Decimal("0.000000000001")
 def add_execution(position: PositionRecord, execution: Execution) -> PositionRecord:
     """The position after one more execution; `net_*` values count. Flips realise, then reopen."""
     signed = execution.net_qty * execution.side.sign
-    seen = replace(position, updated_at=execution.at, last_execution_id=execution.execution_id)
+    seen = evolve(position, updated_at=execution.at, last_execution_id=execution.execution_id)
     if not signed:
         return seen
     bought = signed if signed > 0 and execution.state is not FillState.ADJUSTMENT else ZERO
-    seen = replace(seen, bought_qty=position.bought_qty + bought)
+    seen = evolve(seen, bought_qty=position.bought_qty + bought)
     if position.qty * signed >= 0:
         return _extend(seen, signed, execution)
     closing = min(abs(signed), abs(position.qty)) * (1 if signed > 0 else -1)
@@ -48,7 +49,7 @@ def add_execution(position: PositionRecord, execution: Execution) -> PositionRec
 def _extend(position: PositionRecord, signed: Decimal, execution: Execution) -> PositionRecord:
     qty = position.qty + signed
     cost = position.cost + signed * execution.net_price
-    return replace(
+    return evolve(
         position,
         asset_class=execution.asset_class,
         qty=qty,
@@ -65,7 +66,7 @@ def _reduce(position: PositionRecord, signed: Decimal, execution: Execution) -> 
     fee = execution.state is FillState.ADJUSTMENT
     proceeds = cost_out if fee else -signed * execution.net_price
     cost = position.cost - cost_out
-    return replace(
+    return evolve(
         position,
         qty=qty,
         cost=cost,

@@ -9,7 +9,7 @@ out of order end in the same state.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -23,6 +23,7 @@ from execbot.model.enums import (
     Side,
     TimeInForce,
 )
+from execbot.model.evolve import evolve
 from execbot.model.numbers import ZERO, maybe_decimal, text
 from execbot.model.order import Fill, Order
 from execbot.oms import executions as books
@@ -107,7 +108,7 @@ def apply_event(state: OrderState | None, event: OrderEvent) -> Applied:
     if state is not None and result is not EventResult.APPLIED:
         return Applied(state, result, before, (), ZERO, note, contradiction, alarm)
     if alarm:
-        record = replace(record, alarm=alarm)
+        record = evolve(record, alarm=alarm)
     return Applied(
         state=OrderState(record, executions),
         result=result,
@@ -156,7 +157,7 @@ def _remark(state: OrderState, act: Act, event: OrderEvent) -> Applied:
         }
         if "arrival_price" in changes:
             changes["arrival_price"] = maybe_decimal(changes["arrival_price"])
-        record = replace(record, **changes)
+        record = evolve(record, **changes)
     return Applied(OrderState(record, state.executions), EventResult.APPLIED, state.record)
 
 
@@ -164,14 +165,14 @@ def _by_act(
     record: OrderRecord, act: Act, event: OrderEvent, following: OrderStatus
 ) -> OrderRecord:
     """`status_at` of an end that we declared stays None: the broker's word may overturn it."""
-    order = replace(record.order, status=following)
+    order = evolve(record.order, status=following)
     note = event.details.get("note", record.note)
     sent_at = event.recorded_at if act in (Act.SEND, Act.RELEASE) else record.sent_at
-    progress = replace(record.progress, status_at=None)
+    progress = evolve(record.progress, status_at=None)
     if act is Act.RELEASE and "request" in event.details:
         fresh = _from_request(event, following)
         order, note = fresh.order, fresh.note
-    return replace(record, order=order, note=note, sent_at=sent_at, progress=progress)
+    return evolve(record, order=order, note=note, sent_at=sent_at, progress=progress)
 
 
 def _from_request(event: OrderEvent, status: OrderStatus) -> OrderRecord:
@@ -179,7 +180,7 @@ def _from_request(event: OrderEvent, status: OrderStatus) -> OrderRecord:
     details = event.details
     wire: Mapping[str, Any] = details.get("request") or {}
     order = Order.from_wire({**wire, "client_order_id": event.client_order_id})
-    order = replace(
+    order = evolve(
         order,
         status=status,
         asset_class=details.get("asset_class") or _asset_class(order.symbol),
@@ -233,7 +234,7 @@ def _adopt(event: OrderEvent) -> OrderState:
         return _empty(event)
     details = event.details
     order = event.order
-    start = replace(
+    start = evolve(
         order,
         client_order_id=event.client_order_id,
         status=OrderStatus.PENDING,
@@ -260,7 +261,7 @@ def _adopt(event: OrderEvent) -> OrderState:
 def _book(state: OrderState, event: OrderEvent) -> books.Booking:
     order = state.record.order
     if not order.id and event.order_id:
-        order = replace(order, id=event.order_id)
+        order = evolve(order, id=event.order_id)
     if event.kind in EXECUTIONS:
         return books.book(state.executions, order, event)
     if event.kind in (BUST, CORRECTION):
@@ -270,69 +271,61 @@ def _book(state: OrderState, event: OrderEvent) -> books.Booking:
 
 def _take_report(record: OrderRecord, event: OrderEvent) -> OrderRecord:
     """Take over what the broker's order describes (not status, not quantity), youngest wins."""
-    progress = _progress(record.progress, event)
-    if event.order is None:
-        order = record.order
-        if not order.id and event.order_id:
-            order = replace(order, id=event.order_id)
-        return replace(record, order=order, progress=progress)
-    seen, stamp = record.progress.snapshot_at, event.stamp
-    if seen is not None and (stamp is None or stamp < seen):
-        return replace(record, progress=progress)
-    old = record.order
-    order = replace(
-        event.order,
-        id=event.order.id or old.id,
+    seen, stamp, old = record.progress.snapshot_at, event.stamp, record.order
+    shown = event.order
+    is_older = seen is not None and (stamp is None or stamp < seen)
+    if shown is None or is_older:
+        progress = _progress(record.progress, event, seen)
+        order = old if old.id or not event.order_id else evolve(old, id=event.order_id)
+        if order is old and progress is record.progress:
+            return record
+        return evolve(record, order=order, progress=progress)
+    order = evolve(
+        shown,
+        id=shown.id or old.id,
         client_order_id=old.client_order_id,
         status=old.status,
         filled_qty=old.filled_qty,
         filled_avg_price=old.filled_avg_price,
         legs=(),
-        qty=event.order.qty if event.order.qty is not None else old.qty,
-        replaces=event.order.replaces or old.replaces,
-        replaced_by=event.order.replaced_by or old.replaced_by,
-        **{name: getattr(event.order, name) or getattr(old, name) for name in _LASTING_TIMES},
+        qty=shown.qty if shown.qty is not None else old.qty,
+        replaces=shown.replaces or old.replaces,
+        replaced_by=shown.replaced_by or old.replaced_by,
+        filled_at=shown.filled_at or old.filled_at,
+        canceled_at=shown.canceled_at or old.canceled_at,
+        expired_at=shown.expired_at or old.expired_at,
+        failed_at=shown.failed_at or old.failed_at,
+        expires_at=shown.expires_at or old.expires_at,
     )
-    changes = {
-        name: event.details[name]
-        for name in ("parent_id", "role", "origin", "strategy_id", "plan_id")
-        if event.details.get(name)
-    }
-    return replace(
-        record, order=order, progress=replace(progress, snapshot_at=stamp or seen), **changes
-    )
+    changes = {name: event.details[name] for name in _INHERITED if event.details.get(name)}
+    progress = _progress(record.progress, event, stamp or seen)
+    return evolve(record, order=order, progress=progress, **changes)
 
 
-_LASTING_TIMES = ("filled_at", "canceled_at", "expired_at", "failed_at", "expires_at")
+_INHERITED = ("parent_id", "role", "origin", "strategy_id", "plan_id")
+"""What a leg or a replacement takes over when its parent or predecessor becomes known."""
 
 
-def _progress(progress: Progress, event: OrderEvent) -> Progress:
+def _progress(progress: Progress, event: OrderEvent, snapshot_at: datetime | None) -> Progress:
     """Remember the highest and the youngest cumulative quantity reported."""
-    order = event.order
-    chain_qty = detail_decimal(event, "chain_qty")
+    order, stamp = event.order, event.stamp
+    changes: dict[str, Any] = {}
+    if snapshot_at != progress.snapshot_at:
+        changes["snapshot_at"] = snapshot_at
+    chain_qty = detail_decimal(event, "chain_qty") if "chain_qty" in event.details else None
     if chain_qty is not None and chain_qty > progress.chain_qty:
-        progress = replace(progress, chain_qty=chain_qty)
+        changes["chain_qty"] = chain_qty
     total = order.filled_qty if order is not None else event.cum_qty
-    if total is None:
-        return progress
-    stamp = event.stamp
-    if total > progress.reported_qty:
-        progress = replace(
-            progress,
-            reported_qty=total,
-            reported_avg_price=order.filled_avg_price if order is not None else None,
-            reported_at=stamp or event.recorded_at,
-        )
-    elif (
-        total == progress.reported_qty
-        and progress.reported_avg_price is None
-        and order is not None
-        and order.filled_avg_price is not None
-    ):
-        progress = replace(progress, reported_avg_price=order.filled_avg_price)
-    if stamp is not None and (progress.latest_at is None or stamp >= progress.latest_at):
-        progress = replace(progress, latest_qty=total, latest_at=stamp)
-    return progress
+    average = order.filled_avg_price if order is not None else None
+    if total is not None:
+        if total > progress.reported_qty:
+            changes["reported_qty"], changes["reported_avg_price"] = total, average
+            changes["reported_at"] = stamp or event.recorded_at
+        elif total == progress.reported_qty and progress.reported_avg_price is None and average:
+            changes["reported_avg_price"] = average
+        if stamp is not None and (progress.latest_at is None or stamp >= progress.latest_at):
+            changes["latest_qty"], changes["latest_at"] = total, stamp
+    return evolve(progress, **changes) if changes else progress
 
 
 def _move(
@@ -365,10 +358,10 @@ def _move(
 
 def _moved(record: OrderRecord, reported: OrderStatus, event: OrderEvent) -> OrderRecord:
     note = event.details.get("reason") or record.note
-    return replace(
+    return evolve(
         record,
-        order=replace(record.order, status=reported),
-        progress=replace(record.progress, status_at=event.stamp or UNTIMED),
+        order=evolve(record.order, status=reported),
+        progress=evolve(record.progress, status_at=event.stamp or UNTIMED),
         note=note,
     )
 
@@ -406,9 +399,9 @@ def _settle(record: OrderRecord, executions: Mapping[str, Execution]) -> OrderRe
         status = OrderStatus.FILLED if executed >= order.qty else status
     if (filled, average, status) == (order.filled_qty, order.filled_avg_price, order.status):
         return record
-    return replace(
+    return evolve(
         record,
-        order=replace(order, filled_qty=filled, filled_avg_price=average, status=status),
+        order=evolve(order, filled_qty=filled, filled_avg_price=average, status=status),
     )
 
 
