@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -49,7 +50,8 @@ SHAPES: list[tuple[dict[str, Any], str]] = [
     ({"order_class": "bracket", "stop_loss": SL}, "bracket orders require take_profit.limit_price"),
     ({"order_class": "bracket", "take_profit": TP},
      "bracket orders require stop_loss.stop_price"),
-    ({"order_class": "oco", **LIMIT, "stop_loss": SL}, "oco orders require take_profit.limit_price"),
+    ({"order_class": "oco", **LIMIT, "stop_loss": SL},
+     "oco orders require take_profit.limit_price"),
     ({"order_class": "oco", "type": "market", "take_profit": TP, "stop_loss": SL},
      "oco orders must be limit orders"),
     ({"order_class": "oto"}, "oto orders require either take_profit or stop_loss"),
@@ -217,7 +219,7 @@ def test_configurations_forbid_fractions_and_shorts() -> None:
 
 
 def test_an_account_below_2000_dollars_neither_shorts_nor_borrows() -> None:
-    desk = Desk(starting_cash=__import__("decimal").Decimal("1999"))
+    desk = Desk(starting_cash=Decimal("1999"))
     assert desk.account()["buying_power"] == "1999"
     assert desk.account()["multiplier"] == "1"
     assert desk.refusal(side="sell", qty="1") == (403, 40310000, "account is not allowed to short")

@@ -19,8 +19,8 @@ from execbot.sim.engine.order import (
     Status,
     TimeInForce,
 )
-from execbot.sim.engine.render import NANO, ZERO
-from execbot.sim.types import ApiError, AssetClass
+from execbot.sim.engine.render import CENT, NANO, ZERO, text
+from execbot.sim.types import AssetClass
 
 if TYPE_CHECKING:
     from execbot.sim.engine.core import Core
@@ -238,8 +238,8 @@ def _check_grid_and_side(core: Core, old: Order, new: Order, change: Change) -> 
         word = "greater" if new.side is Side.BUY else "less"
         raise rules.unprocessable(
             f"stop price must be {word} than current price",
-            market_price=f"{market}",
-            stop_price=f"{change.stop_price}",
+            market_price=text(market),
+            stop_price=text(change.stop_price),
         )
 
 
@@ -252,25 +252,17 @@ def _check_resources(core: Core, account: Account, old: Order, new: Order) -> No
         more = new.qty - (old.qty or ZERO)
         available = funds.available_qty(core, account, new.symbol)
         if more > available:
-            raise rules.forbidden(
-                f"insufficient qty available for order (requested: {more}, available: {available})",
-                available=str(available),
-                existing_qty=str(abs(account.qty(new.symbol))),
-                held_for_orders=str(funds.held_qty(core, account, new.symbol)),
-                symbol=new.symbol,
-            )
+            raise rules.insufficient_qty(core, account, new.symbol, more, available)
         return
     cost = (new.qty - filled) * new.hold_price
     money = funds.money(core, account, leave_out=old)
     marginable = core.asset_of(new).marginable
     free = money.buying_power if marginable else money.non_marginable
     if cost > free:
-        raise ApiError(
-            403,
-            40310000,
+        raise rules.forbidden(
             "insufficient buying power",
-            buying_power=str(free.quantize(Decimal("0.01"))),
-            cost_basis=str(cost.quantize(Decimal("0.01"))),
+            buying_power=text(free.quantize(CENT)),
+            cost_basis=text(cost.quantize(CENT)),
         )
 
 

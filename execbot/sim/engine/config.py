@@ -75,8 +75,9 @@ class OrderFault:
     """Strike the next `count` matching orders. `symbol` and `account_id` None match any.
 
     `factor`: wrong_filled_price shows the order's average price times it (executions, account
-    and activities keep the true one); partial_then_cancel fills that share of the quantity. `delay`: for
-    accepted_then_rejected and partial_then_cancel, nanoseconds from `new` (0: the usual latency).
+    and activities keep the true one); partial_then_cancel fills that share of the quantity.
+    `delay` in nanoseconds: accepted_then_rejected waits so long after `new` (0: instead of it),
+    stuck_pending_cancel lets go after it (0: never).
     """
 
     kind: FaultKind

@@ -374,7 +374,7 @@ def _no_balance(case: Case, wanted: Decimal, available: Decimal, balance: Decima
 
 def check_short(case: Case) -> None:
     """Opening a short: whole shares, equity of 2000, borrowable stock."""
-    if not case.opens_short:
+    if not case.opens_short or case.is_crypto:
         return
     core, account, asset, ticket = case.core, case.account, case.asset, case.ticket
     if not asset.shortable:
