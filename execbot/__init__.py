@@ -1,6 +1,131 @@
 """execbot: the trade executor for Alpaca.
 
-The public Python API is re-exported here lazily, so that `import execbot` costs nothing.
+    from execbot import AlpacaClient, Journal, OrderManagementSystem, OrderRequest, Side
+
+    client = AlpacaClient(api_key, secret_key, paper=True)
+    oms = OrderManagementSystem(client, Journal.open("journal.db"))
+    oms.subscribe("order_filled", lambda change: print(change.record.order.filled_avg_price))
+    record = oms.submit(OrderRequest("AAPL", Side.BUY, qty=Decimal(10)))
+
+Names are loaded at first use, so `import execbot` costs nothing. What is listed in `__all__` is the
+public API; everything else may change.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from execbot.broker.alpaca import AlpacaClient
+    from execbot.broker.errors import BrokerError
+    from execbot.broker.port import BrokerClient, OrderQuery, ReplaceRequest, TradeUpdate
+    from execbot.cli.context import Context, open_context
+    from execbot.config.load import Settings, load_settings
+    from execbot.journal.errors import JournalError
+    from execbot.journal.journal import Journal
+    from execbot.journal.records import OrderRecord, PositionRecord
+    from execbot.model.account import Account, Asset, Clock, Position
+    from execbot.model.enums import (
+        OrderClass,
+        OrderStatus,
+        OrderType,
+        Outcome,
+        Side,
+        TimeInForce,
+    )
+    from execbot.model.order import Fill, Order, OrderRequest, StopLoss, TakeProfit
+    from execbot.model.quote import Bar, Quote, Trade
+    from execbot.model.signal import Signal
+    from execbot.oms.changes import Change, EventName
+    from execbot.oms.errors import InDoubt, OmsError, Refused
+    from execbot.oms.executor import Executor, SignalResult
+    from execbot.oms.positions import PositionTracker
+    from execbot.oms.reconcile import Break, ReconcileResult
+    from execbot.oms.risk_desk import RiskDesk
+    from execbot.oms.service import OrderManagementSystem
+
 __version__ = "0.1.0"
+
+_HOME = {
+    "broker.alpaca": ("AlpacaClient",),
+    "broker.errors": ("BrokerError",),
+    "broker.port": ("BrokerClient", "OrderQuery", "ReplaceRequest", "TradeUpdate"),
+    "cli.context": ("Context", "open_context"),
+    "config.load": ("Settings", "load_settings"),
+    "journal.errors": ("JournalError",),
+    "journal.journal": ("Journal",),
+    "journal.records": ("OrderRecord", "PositionRecord"),
+    "model.account": ("Account", "Asset", "Clock", "Position"),
+    "model.enums": ("OrderClass", "OrderStatus", "OrderType", "Outcome", "Side", "TimeInForce"),
+    "model.order": ("Fill", "Order", "OrderRequest", "StopLoss", "TakeProfit"),
+    "model.quote": ("Bar", "Quote", "Trade"),
+    "model.signal": ("Signal",),
+    "oms.changes": ("Change", "EventName"),
+    "oms.errors": ("InDoubt", "OmsError", "Refused"),
+    "oms.executor": ("Executor", "SignalResult"),
+    "oms.positions": ("PositionTracker",),
+    "oms.reconcile": ("Break", "ReconcileResult"),
+    "oms.risk_desk": ("RiskDesk",),
+    "oms.service": ("OrderManagementSystem",),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "Account",
+    "AlpacaClient",
+    "Asset",
+    "Bar",
+    "Break",
+    "BrokerClient",
+    "BrokerError",
+    "Change",
+    "Clock",
+    "Context",
+    "EventName",
+    "Executor",
+    "Fill",
+    "InDoubt",
+    "Journal",
+    "JournalError",
+    "OmsError",
+    "Order",
+    "OrderClass",
+    "OrderManagementSystem",
+    "OrderQuery",
+    "OrderRecord",
+    "OrderRequest",
+    "OrderStatus",
+    "OrderType",
+    "Outcome",
+    "Position",
+    "PositionRecord",
+    "PositionTracker",
+    "Quote",
+    "ReconcileResult",
+    "Refused",
+    "ReplaceRequest",
+    "RiskDesk",
+    "Settings",
+    "Side",
+    "Signal",
+    "SignalResult",
+    "StopLoss",
+    "TakeProfit",
+    "TimeInForce",
+    "Trade",
+    "TradeUpdate",
+    "load_settings",
+    "open_context",
+]
+
+
+def __getattr__(name: str) -> Any:
+    module = _MODULE_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{module}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
