@@ -259,30 +259,6 @@ def compare_calendars(
     return found
 
 
-def stricter_table(
-    table: SessionTable, broker_days: Sequence[CalendarDay], start: date, end: date
-) -> SessionTable:
-    """Our table narrowed to what the broker's calendar also allows within a range."""
-    told = {day.date: day for day in broker_days}
-    holidays = set(table.holidays)
-    odd_hours = dict(table.odd_hours)
-    for ours in list(trading_days(table, start, end)):
-        broker_day = told.get(ours.date.isoformat())
-        if broker_day is None:
-            holidays.add(ours.date)
-            continue
-        opens, closes = odd_hours.get(ours.date, (REGULAR_OPEN, REGULAR_CLOSE))
-        narrowed = (
-            max(opens, time.fromisoformat(broker_day.open)),
-            min(closes, time.fromisoformat(broker_day.close)),
-        )
-        if narrowed != (REGULAR_OPEN, REGULAR_CLOSE):
-            odd_hours[ours.date] = narrowed
-    return SessionTable(
-        table.first, table.last, frozenset(holidays), odd_hours, f"{table.source}, broker"
-    )
-
-
 def _hours_text(table: SessionTable, day: date) -> str:
     if not table.is_trading_day(day):
         return "closed"

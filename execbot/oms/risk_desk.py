@@ -21,6 +21,7 @@ from typing import Any
 from execbot.broker.port import BrokerClient
 from execbot.config.schema import Mode, TradingSettings
 from execbot.journal.journal import Journal
+from execbot.market.broker_calendar import known_differences, narrowed
 from execbot.market.calendar_cache import load_table
 from execbot.market.sessions import SessionTable
 from execbot.model.account import Asset
@@ -140,7 +141,7 @@ class RiskDesk:
             journal,
             settings,
             mode,
-            table or load_table(calendar_dir),
+            narrowed(table or load_table(calendar_dir), known_differences(journal)),
             now=now,
             live_allowed=live_allowed,
         )

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from execbot.market.broker_calendar import narrowed
 from execbot.market.calendar_cache import (
     FIRST_YEAR,
     PACKAGED,
@@ -33,7 +34,6 @@ from execbot.market.sessions import (
     holidays_ahead,
     market_now,
     next_trading_day,
-    stricter_table,
     trading_day,
     trading_days,
 )
@@ -218,7 +218,7 @@ def test_calendar_differences_are_found_and_the_stricter_wins() -> None:
         (26, "closed", "09:30-16:00"),
         (27, "09:30-13:00", "09:30-16:00"),
     ]
-    narrow = stricter_table(TABLE, broker, start, end)
+    narrow = narrowed(TABLE, {d.date: d.theirs for d in found})
     hours = {d.date.day: d.close for d in trading_days(narrow, start, end)}
     assert hours == {
         23: et("2026-11-23T16:00"),

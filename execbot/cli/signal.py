@@ -1,0 +1,305 @@
+"""`execbot signal`: act on a strategy's signals, one by one, from a file, or from a pipe."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from execbot.broker.errors import BrokerError
+from execbot.cli.command import Cli, command
+from execbot.cli.context import Context
+from execbot.cli.errors import Failure, failure_of, usage
+from execbot.cli.exit_codes import ExitCode
+from execbot.cli.order_flags import read_number
+from execbot.cli.output import print_json, print_line, print_note
+from execbot.cli.submit import confirm_live
+from execbot.model.enums import Outcome
+from execbot.model.signal import Signal, SignalError, lines, read_line, read_signal
+
+if TYPE_CHECKING:
+    from execbot.oms.executor import Executor, SignalResult
+
+READ_AHEAD_MAX = 64
+"""Lines read before they are acted on: enough for exits to overtake, few enough that a producer
+feels at once when we are slow (its pipe fills up)."""
+
+REFRESH_SECONDS = 5.0
+"""How often a long run takes in what the broker reported, so that its journal stays current."""
+
+
+@command
+def signal(
+    cli: Cli,
+    symbol: Annotated[
+        str | None, typer.Argument(help="AAPL, BTC/USD; `-` reads lines from stdin.")
+    ] = None,
+    side: Annotated[str | None, typer.Argument(help="buy, sell (closes), or sell_short.")] = None,
+    strength: Annotated[str | None, typer.Option(help="0 to 100.", metavar="N")] = None,
+    id_: Annotated[
+        str | None, typer.Option("--id", help="The same id acts once, ever.", metavar="ID")
+    ] = None,
+    strategy: Annotated[str | None, typer.Option(help="Who says so.", metavar="NAME")] = None,
+    expected_price: Annotated[
+        str | None, typer.Option(help="What the strategy saw.", metavar="PRICE")
+    ] = None,
+    stop: Annotated[str | None, typer.Option(help="Stop price.", metavar="PRICE")] = None,
+    target: Annotated[str | None, typer.Option(help="Target price.", metavar="PRICE")] = None,
+    tier: Annotated[str | None, typer.Option(help="For sizing by stars.", metavar="NAME")] = None,
+    confidence: Annotated[str | None, typer.Option(help="0 to 1.", metavar="N")] = None,
+    qty: Annotated[str | None, typer.Option(help="Instead of sizing.", metavar="N")] = None,
+    notional: Annotated[str | None, typer.Option(help="Instead of sizing.", metavar="USD")] = None,
+    ttl: Annotated[
+        str | None, typer.Option(help="Seconds until it is stale.", metavar="SECONDS")
+    ] = None,
+    created_at: Annotated[
+        str | None, typer.Option(help="RFC 3339; default now.", metavar="TIME")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="Newline JSON, one signal a line.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before live orders.")] = False,
+) -> None:
+    """Act on a signal: size it, check it, send, close, queue or skip it, and say which.
+
+    A signal that is skipped (weak, stale, a duplicate) is no error: exit 0, outcome `not_sent`.
+    From a file or a pipe every line gets one result line, bad ones too; the exit code is 12 when
+    some lines failed.
+
+    \b
+    Examples:
+      execbot signal AAPL buy --strength 82
+      execbot signal AAPL sell --strength 90 --json
+      execbot signal --file signals.jsonl
+      my-strategy | execbot signal - --json
+    """
+    if file is not None or symbol == "-":
+        if file is not None and symbol is not None:
+            raise usage("--file and a symbol were both given", kind="usage.signal")
+        _run_lines(cli, file, yes)
+        return
+    given = {
+        "id": id_,
+        "strategy_id": strategy,
+        "tier": tier,
+        "created_at": created_at,
+        "expected_price": expected_price,
+        "stop": stop,
+        "target": target,
+        "qty": qty,
+        "notional": notional,
+        "strength": _number("--strength", strength),
+        "confidence": _number("--confidence", confidence),
+        "ttl_seconds": _number("--ttl", ttl),
+    }
+    if symbol is None or side is None:
+        raise usage(
+            "a signal needs a symbol and a side",
+            next_step="execbot signal AAPL buy --strength 82",
+            kind="usage.signal",
+        )
+    with cli.open() as desk:
+        try:
+            read = read_signal(
+                {"symbol": symbol, "side": side, **given}, now=desk.now(), new_id=_new_id(desk)
+            )
+        except SignalError as error:
+            raise usage(str(error), hint=error.hint, kind="usage.signal") from None
+        confirm_live(cli, desk, f"signal {read.side} {read.symbol}", yes)
+        result = executor_of(desk).execute_signal(read)
+        _show(cli, result)
+
+
+def executor_of(desk: Context) -> Executor:
+    """The executor of this account, exits attached as the settings ask."""
+    from execbot.oms.executor import Executor
+
+    return Executor(desk.oms, desk.risk, alerter=desk.alerter)
+
+
+def _number(flag: str, value: str | None) -> object:
+    return None if value is None else read_number(flag, value)
+
+
+def _new_id(desk: Context) -> str:
+    return f"cli-{desk.oms.new_id(desk.now()).removeprefix('execbot-')}"
+
+
+def _show(cli: Cli, result: SignalResult) -> None:
+    """One signal's result; a failure ends the command with the code of its kind."""
+    data = result.to_dict()
+    if result.is_failure:
+        assert result.code
+        if result.error is not None:
+            failure = failure_of(result.error)
+            failure.extra = {**failure.extra, "signal": data}
+            failure.outcome = result.outcome.value
+            raise failure
+        raise Failure(
+            result.code,
+            result.message,
+            ExitCode.RISK,
+            category=result.category or "adjustable",
+            hint="The size does not fit into what is allowed.",
+            next_step="execbot config show",
+            extra={"signal": data},
+        )
+    cli.show(data, _sentence(result))
+
+
+def _sentence(result: SignalResult) -> str:
+    what = f"{result.signal.side} {result.signal.symbol}"
+    if result.outcome is Outcome.NOT_SENT:
+        return f"Not sent: {what}: {result.message} ({result.code})"
+    name = f", client_order_id {result.record.client_order_id}" if result.record else ""
+    notes = f" ({'; '.join(result.notes)})" if result.notes else ""
+    return f"{what}: {result.outcome}{': ' + result.message if result.message else ''}{notes}{name}"
+
+
+# --- lines ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of input: a signal, or why it is none."""
+
+    number: int
+    signal: Signal | None
+    error: SignalError | None = None
+
+
+def _run_lines(cli: Cli, file: Path | None, yes: bool) -> None:
+    stream: IO[bytes] = sys.stdin.buffer if file is None else file.open("rb")
+    worst, count, failed = ExitCode.DONE, 0, 0
+    try:
+        with cli.open() as desk:
+            confirm_live(cli, desk, "signals from " + (str(file) if file else "stdin"), yes)
+            executor = executor_of(desk)
+            if not cli.json:
+                print_line("\t".join(_COLUMNS))
+            refreshed = time.monotonic()
+            for line in _ahead(stream, desk):
+                count += 1
+                data, code = _act(executor, line)
+                failed += code is not ExitCode.DONE
+                worst = _worse(worst, code)
+                _print_result(cli, data)
+                if time.monotonic() - refreshed > REFRESH_SECONDS:
+                    _take_in(desk)
+                    refreshed = time.monotonic()
+    except BrokenPipeError:
+        sys.stderr.close()  # nobody reads our results: end quietly, as a filter should
+        raise typer.Exit(int(worst)) from None
+    finally:
+        if file is not None:
+            stream.close()
+    if not cli.json:
+        print_note(f"{count} signals, {failed} failed.")
+    if worst is not ExitCode.DONE:
+        cli.end(worst)
+
+
+def _act(executor: Executor, line: Line) -> tuple[dict[str, Any], ExitCode]:
+    """Carry out one line; its result and what that means for the exit code."""
+    if line.signal is None:
+        assert line.error is not None
+        data = {
+            "line": line.number,
+            "signal_id": None,
+            "outcome": Outcome.NOT_SENT.value,
+            "reason": "signal.bad_line",
+            "field": line.error.field or None,
+            "message": f"line {line.number}: {line.error}",
+            "hint": line.error.hint or None,
+        }
+        return data, ExitCode.PARTLY
+    result = executor.execute_signal(line.signal)
+    code = ExitCode.DONE
+    if result.outcome is Outcome.IN_DOUBT:
+        code = ExitCode.IN_DOUBT
+    elif result.is_failure:
+        code = ExitCode.PARTLY
+    return {"line": line.number, **result.to_dict()}, code
+
+
+def _worse(one: ExitCode, other: ExitCode) -> ExitCode:
+    """In doubt beats everything: somebody must run reconcile."""
+    order = (ExitCode.DONE, ExitCode.PARTLY, ExitCode.IN_DOUBT)
+    return max(one, other, key=order.index)
+
+
+def _take_in(desk: Context) -> None:
+    try:
+        desk.oms.gap_fill()
+    except BrokerError as error:
+        print_note(f"Warning: could not read what happened at the broker: {error.message}")
+
+
+_COLUMNS = ("line", "signal_id", "symbol", "side", "outcome", "client_order_id", "reason",
+            "message")  # fmt: skip
+
+
+def _print_result(cli: Cli, data: dict[str, Any]) -> None:
+    if cli.json:
+        print_json({"type": "signal_result", "mode": cli.mode, "account": cli.account, **data})
+        return
+    cells = (data.get(name) for name in _COLUMNS)
+    print_line("\t".join(" ".join(str(cell).split()) if cell else "-" for cell in cells))
+
+
+def _ahead(stream: IO[bytes], desk: Context) -> Iterator[Line]:
+    """Lines in the order in which they should be carried out: exits overtake other symbols.
+
+    A thread reads a bounded number of lines ahead; when we are slow it stops reading and the
+    producer's pipe fills up.
+    """
+    import threading
+
+    from execbot.oms.signal_queue import SignalQueue
+
+    queue: SignalQueue[Line] = SignalQueue()
+    changed = threading.Condition()
+    ended: list[BaseException | None] = []
+
+    def read() -> None:
+        error: BaseException | None = None
+        try:
+            for number, content in lines(stream):
+                line = _read(number, content, desk)
+                with changed:
+                    while len(queue) >= READ_AHEAD_MAX:
+                        changed.wait()
+                    symbol = line.signal.symbol if line.signal else ""
+                    opens = line.signal is None or line.signal.side.opens
+                    queue.put(symbol, not opens, line)
+                    changed.notify_all()
+        except (OSError, ValueError) as caught:
+            error = caught
+        with changed:
+            ended.append(error)
+            changed.notify_all()
+
+    threading.Thread(target=read, name="signals", daemon=True).start()
+    while True:
+        with changed:
+            while not queue and not ended:
+                changed.wait()
+            if not queue:
+                if ended[0] is not None:
+                    raise usage(f"the input could not be read: {ended[0]}", kind="usage.signal")
+                return
+            line = queue.take()
+            changed.notify_all()
+        yield line
+
+
+def _read(number: int, content: bytes, desk: Context) -> Line:
+    try:
+        return Line(number, read_line(content, now=desk.now(), new_id=_new_id(desk)))
+    except SignalError as error:
+        return Line(number, None, error)
