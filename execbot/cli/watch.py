@@ -16,8 +16,10 @@ from execbot.cli.exit_codes import ExitCode
 if TYPE_CHECKING:
     from execbot.cli.context import Context
     from execbot.watch.feed import Feed
+    from execbot.watch.hands import Hands
     from execbot.watch.loop import WatchLoop
     from execbot.watch.sinks import Sink
+    from execbot.watch.watcher import Watcher
 
 IN_PROCESS_POLL_SECONDS = 1.0
 REMOTE_POLL_SECONDS = 5.0
@@ -81,8 +83,8 @@ def _run(cli: Cli, desk: Context, *, plain: bool, seconds: float | None) -> None
             loop.sink.end(_farewell(desk))
 
 
-def build_loop(desk: Context, sink: Callable[[WatchLoop | None], Sink]) -> WatchLoop:
-    """Put the loop together from what the context offers."""
+def build_watcher(desk: Context) -> tuple[Watcher, Hands]:
+    """The deciding and the doing part, without threads."""
     from dataclasses import replace
     from decimal import Decimal
 
@@ -90,7 +92,6 @@ def build_loop(desk: Context, sink: Callable[[WatchLoop | None], Sink]) -> Watch
     from execbot.oms.service import OrderManagementSystem
     from execbot.watch.hands import Hands
     from execbot.watch.hours import MarketHours
-    from execbot.watch.loop import WatchLoop
     from execbot.watch.watcher import Watcher
 
     trading = desk.settings.trading
@@ -99,8 +100,14 @@ def build_loop(desk: Context, sink: Callable[[WatchLoop | None], Sink]) -> Watch
     oms = OrderManagementSystem(desk.client, desk.journal, settings=quick, now=desk.now)
     hours = MarketHours(load_table(desk.directory))
     hours.refresh(desk.client, desk.now())
-    watcher = Watcher(oms, trading, hours, desk.now)
-    hands = Hands(oms, desk.now, hours=hours)
+    return Watcher(oms, trading, hours, desk.now), Hands(oms, desk.now, hours=hours)
+
+
+def build_loop(desk: Context, sink: Callable[[WatchLoop | None], Sink]) -> WatchLoop:
+    """Put the loop together from what the context offers."""
+    from execbot.watch.loop import WatchLoop
+
+    watcher, hands = build_watcher(desk)
     loop = WatchLoop(watcher, hands, desk.client, _feed(desk), sink(None), desk.now)
     loop.sink = sink(loop)
     return loop

@@ -96,6 +96,9 @@ class AdjustRules:
     flatten_before_close_minutes: int | None = None
 
 
+NO_RULES = AdjustRules()
+
+
 @dataclass(frozen=True, slots=True)
 class ExitIntent:
     """A decision to leave the position now, kept until no more than `keep_qty` is left of it.

@@ -59,6 +59,13 @@ class Health:
 
 
 @dataclass
+class _Results:
+    """What one job brought back."""
+
+    items: list[inputs.Input]
+
+
+@dataclass
 class _Failed:
     """The stream ended for good."""
 
@@ -110,9 +117,8 @@ class WatchLoop:
             raise self._failure
 
     def _turn(self) -> None:
-        items = self._collect()
-        self._dispatch(self._take(items))
-        self._dispatch(self._follow(items))
+        self._dispatch(self._take(self._collect()))
+        self._dispatch(self._follow())
         for price in self.feed.drain():
             self._dispatch(self.watcher.feed(price))
         if time.monotonic() - self._ticked_at >= LOOK_SECONDS:
@@ -175,6 +181,8 @@ class WatchLoop:
             case Disconnected():
                 self.health.stream_up = False
                 return self.watcher.feed(inputs.StreamDown(item.at, item.reason))
+            case _Results():
+                return self.watcher.take_results(item.items)
             case _Failed():
                 self._failure = item.error
                 self._stopping.set()
@@ -185,12 +193,11 @@ class WatchLoop:
             case _:
                 return self.watcher.feed(item)
 
-    def _follow(self, items: list[Any]) -> list[HandJob]:
-        """Look into the journal when another process, or our own hands, have written to it."""
+    def _follow(self) -> list[HandJob]:
+        """Look into the journal when another process has written to it."""
         try:
             version = self.watcher.journal.data_version()
-            acted = any(isinstance(item, inputs.Done | inputs.JobDone) for item in items)
-            if version == self._data_version and not acted:
+            if version == self._data_version:
                 return []
             self._data_version = version
             return self.watcher.follow()
@@ -212,8 +219,7 @@ class WatchLoop:
                 return
             if self._stopping.is_set():
                 continue
-            for item in self.hands.perform(job):
-                self._inbox.put(item)
+            self._inbox.put(_Results(self.hands.perform(job)))
 
     def _read(self) -> None:
         assert self._stream is not None

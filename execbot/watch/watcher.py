@@ -13,6 +13,7 @@ from datetime import datetime
 
 from execbot.broker.port import TradeUpdate
 from execbot.config.schema import TradingSettings
+from execbot.exits.plan import ExitPlan
 from execbot.exits.store import open_plans, plan_by_id, save_plan
 from execbot.journal.journal import Journal
 from execbot.journal.records import EventRecord, OrderRecord
@@ -38,7 +39,7 @@ class Watcher:
     now: Callable[[], datetime]
     emit: Callable[[Note], None] = lambda note: None
     last_seq: int = 0
-    plan_marks: dict[str, tuple[object, ...]] = field(default_factory=dict)
+    plan_marks: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.core = Core(self.settings, self.hours)
@@ -49,12 +50,22 @@ class Watcher:
     def load(self) -> list[HandJob]:
         """Read the journal: what works, what is held, what is planned."""
         self.last_seq = self.journal.last_seq()
-        jobs = self.feed(inputs.Plans(tuple(open_plans(self.journal))))
-        records = self._with_families(self.journal.orders("open"))
-        positions = tuple(self.journal.positions())
-        return jobs + self.feed(inputs.Orders(records, positions))
+        plans = tuple(open_plans(self.journal))
+        records = self._with_families(self.journal.orders("open"), plans)
+        # Positions before plans: a plan without its position would look finished.
+        jobs = self.feed(inputs.Orders(records, tuple(self.journal.positions())))
+        self.plan_marks.update((plan.plan_id, plan.version) for plan in plans)
+        return jobs + self.feed(inputs.Plans(plans))
 
-    def _with_families(self, records: Sequence[OrderRecord]) -> tuple[OrderRecord, ...]:
+    def _load_symbol(self, plan: ExitPlan) -> list[HandJob]:
+        """A plan for a symbol that was of no interest before: read what belongs to it first."""
+        records = self._with_families(self.journal.orders("open", symbol=plan.symbol), (plan,))
+        position = self.journal.position(plan.symbol)
+        return self.feed(inputs.Orders(records, (position,) if position is not None else ()))
+
+    def _with_families(
+        self, records: Sequence[OrderRecord], plans: Sequence[ExitPlan]
+    ) -> tuple[OrderRecord, ...]:
         """Living orders with their legs, parents and the orders that they replaced."""
         found: dict[str, OrderRecord] = {}
         for record in records:
@@ -68,7 +79,7 @@ class Watcher:
             if record.order.replaces and record.order_id:
                 for old in self.journal.chain_before(record.order_id):
                     found[old.client_order_id] = old
-        for plan in open_plans(self.journal):
+        for plan in plans:
             for served in self.journal.orders("all", symbol=plan.symbol, since=plan.created_at):
                 found.setdefault(served.client_order_id, served)
             entry = self.journal.order_by_client_id(plan.entry_client_order_id or "")
@@ -119,13 +130,25 @@ class Watcher:
                 if current is not None and self._is_news(current.plan_id, current.version):
                     fresh = plan_by_id(self.journal, known.plan_id)
                     plans += [fresh] if fresh is not None else []
-        return self.feed(inputs.Plans(tuple(plans))) if plans else []
+        jobs: list[HandJob] = []
+        for plan in plans:
+            if plan.symbol not in self.core.symbols:
+                jobs += self._load_symbol(plan)
+        return jobs + self.feed(inputs.Plans(tuple(plans))) if plans else []
 
     def _is_news(self, plan_id: str, version: int) -> bool:
-        if self.plan_marks.get(plan_id) == (version,):
+        if self.plan_marks.get(plan_id) == version:
             return False
-        self.plan_marks[plan_id] = (version,)
+        self.plan_marks[plan_id] = version
         return True
+
+    def take_results(self, items: Sequence[inputs.Input]) -> list[HandJob]:
+        """What the hands bring back. The journal is read first: a decision that did not see the
+        orders just sent would send them again."""
+        jobs = self.follow()
+        for item in items:
+            jobs += self.feed(item)
+        return jobs
 
     def feed(self, item: inputs.Input) -> list[HandJob]:
         """Tell the core; saves and notes are done here, the rest is for the hands."""
@@ -145,7 +168,7 @@ class Watcher:
     def _save(self, job: Save) -> None:
         plan = job.save.plan
         if save_plan(self.journal, plan):
-            self.plan_marks[plan.plan_id] = (plan.version,)
+            self.plan_marks[plan.plan_id] = plan.version
             return
         # Another process has changed the plan meanwhile: its version is read and decided on.
         self.plan_marks.pop(plan.plan_id, None)

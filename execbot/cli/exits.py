@@ -1,0 +1,434 @@
+"""`execbot exits show|move` and `execbot protect`: where stops and targets stand."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from execbot.cli.command import Cli, command
+from execbot.cli.context import Context
+from execbot.cli.errors import Failure, usage
+from execbot.cli.exit_codes import ExitCode
+from execbot.cli.order_flags import read_symbol
+from execbot.cli.output import Table
+
+if TYPE_CHECKING:
+    from execbot.exits.attach import Wishes
+    from execbot.exits.levels import LevelFacts
+    from execbot.exits.plan import ExitPlan
+    from execbot.exits.view import Coverage
+    from execbot.model.account import Position
+
+app = typer.Typer(help="Stops and targets of positions.", no_args_is_help=True)
+
+WAIT_SECONDS = 10.0
+"""How long a command waits until the broker holds what was asked for."""
+
+BARS_DAYS_BACK = 60
+
+
+@app.command("show")
+@command
+def show(
+    cli: Cli,
+    symbol: Annotated[str | None, typer.Argument(help="Only this symbol.")] = None,
+    history: Annotated[bool, typer.Option("--history", help="Every version of the plan.")] = False,
+) -> None:
+    """Show the exit plans: stop, targets, and what holds them.
+
+    \b
+    Examples:
+      execbot exits show
+      execbot exits show AAPL --history
+      execbot exits show AAPL --json
+    """
+    from execbot.exits.store import open_plans
+
+    wanted = None if symbol is None else read_symbol(symbol)
+    with cli.open() as desk:
+        plans = [p for p in open_plans(desk.journal) if wanted in (None, p.symbol)]
+        rows = [_plan_json(desk, plan, history=history) for plan in plans]
+        warnings = [] if watched_by(desk) or not plans else [_NOBODY_WATCHES]
+        cli.show(rows, _table(rows), warnings=warnings)
+
+
+@app.command("move")
+@command
+def move(
+    cli: Cli,
+    symbol: Annotated[str, typer.Argument(help="AAPL, BTC/USD.")],
+    stop: Annotated[
+        str | None, typer.Option(help="New stop: 182, 2%, 1.5ATR.", metavar="LEVEL")
+    ] = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(help="New target: 190, 2R. Repeat it for several.", metavar="LEVEL"),
+    ] = None,
+) -> None:
+    """Move the stop or the targets of a position.
+
+    Distances are measured from the entry price. Orders at the broker are replaced in place where
+    the broker allows it, so that the position is not left without a stop.
+
+    \b
+    Examples:
+      execbot exits move AAPL --stop 182
+      execbot exits move AAPL --stop 182 --target 190
+      execbot exits move AAPL --target 1R --target 3R
+    """
+    from execbot.exits.attach import moved
+    from execbot.exits.levels import parse_level
+    from execbot.exits.store import change_plan, plan_of
+
+    if stop is None and not target:
+        raise usage("Neither --stop nor --target was given", next_step="execbot exits move --help")
+    stop_spec = None if stop is None else parse_level(stop)
+    target_specs = [parse_level(word) for word in target or ()]
+    with cli.open() as desk:
+        name = read_symbol(symbol)
+        plan = plan_of(desk.journal, name)
+        if plan is None:
+            raise _no_plan(name)
+        now = desk.now()
+        _check_price(desk, name, plan, stop_spec)
+        changed = change_plan(
+            desk.journal,
+            plan.plan_id,
+            lambda p: moved(p, now, stop=stop_spec, targets=target_specs),
+        )
+        assert changed is not None
+        _carry_out(cli, desk, name)
+
+
+@command
+def protect(
+    cli: Cli,
+    symbol: Annotated[str, typer.Argument(help="A position of the account, whoever opened it.")],
+    stop: Annotated[
+        str | None, typer.Option(help="182.50, 2%, 1.5ATR, support.", metavar="LEVEL")
+    ] = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(help="195, 4%, 2R. Repeat it to take profit in parts.", metavar="LEVEL"),
+    ] = None,
+    trail: Annotated[
+        str | None, typer.Option(help="Trail by 1% or 2USD or 3ATR.", metavar="LEVEL")
+    ] = None,
+) -> None:
+    """Give a position a stop and targets, and put them at the broker now.
+
+    Without flags the exits of trading.yaml are used. A plan that was suspended by `cancel-all` is
+    taken up again. `watch` keeps the plan; without it only what the broker holds works.
+
+    \b
+    Examples:
+      execbot protect AAPL
+      execbot protect AAPL --stop 2% --target 2R
+      execbot protect AAPL --stop 182 --target 190 --target 195
+      execbot protect AAPL --trail 1.5%
+    """
+    with cli.open() as desk:
+        name = read_symbol(symbol)
+        position = desk.client.get_position(name)
+        if position is None or position.qty == 0:
+            raise Failure(
+                "exits.no_position",
+                f"There is no position in {name}",
+                ExitCode.USAGE,
+                next_step="execbot positions",
+            )
+        _save_protection(desk, name, position, stop, target or [], trail)
+        _carry_out(cli, desk, name)
+
+
+# --- plans -------------------------------------------------------------------------------------
+
+
+def _save_protection(
+    desk: Context,
+    symbol: str,
+    position: Position,
+    stop: str | None,
+    targets: list[str],
+    trail: str | None,
+) -> None:
+    from execbot.exits.plan import PlanStatus
+    from execbot.exits.store import change_plan, plan_of, save_plan
+
+    now = desk.now()
+    known = plan_of(desk.journal, symbol)
+    if known is not None and stop is None and not targets and trail is None:
+        change_plan(
+            desk.journal,
+            known.plan_id,
+            lambda p: (
+                p
+                if p.status is PlanStatus.ACTIVE
+                else p.changed(now, status=PlanStatus.ACTIVE, note="protected again")
+            ),
+        )
+        return
+    plan = _new_plan(desk, symbol, position, stop, targets, trail)
+    if known is not None:
+        # The old plan's version goes on, so that a running `watch` takes the change over.
+        plan = replace(
+            plan,
+            plan_id=known.plan_id,
+            version=known.version + 1,
+            created_at=known.created_at,
+            entry_client_order_id=known.entry_client_order_id,
+            base_qty=abs(position.qty),
+            opened_at=known.opened_at,
+        )
+    if not save_plan(desk.journal, plan):
+        raise Failure(
+            "journal.busy",
+            "Another process changed the plan just now",
+            ExitCode.TRANSIENT,
+            next_step="Run the command again.",
+        )
+
+
+def _new_plan(
+    desk: Context,
+    symbol: str,
+    position: Position,
+    stop: str | None,
+    targets: list[str],
+    trail: str | None,
+) -> ExitPlan:
+    from execbot.exits.attach import default_wishes, new_plan
+    from execbot.exits.plan import PlanStatus, priced
+
+    trading = desk.settings.trading
+    wishes = default_wishes(trading, position.side)
+    if stop is not None or targets or trail is not None:
+        wishes = _wishes(stop, targets, trail)
+    facts = facts_for(desk, symbol, wishes)
+    plan = new_plan(
+        symbol,
+        position.side,
+        wishes,
+        plan_id=new_plan_id(desk),
+        now=desk.now(),
+        facts=facts,
+        origin="protect",
+        status=PlanStatus.ACTIVE,
+    )
+    entry = position.avg_entry_price or position.current_price
+    if entry is None:
+        return plan
+    plan = replace(priced(plan, entry, desk.now()), version=1, base_qty=abs(position.qty))
+    return replace(plan, opened_at=desk.now(), note="protected by hand")
+
+
+def _wishes(stop: str | None, targets: list[str], trail: str | None) -> Wishes:
+    from decimal import Decimal
+
+    from execbot.exits.attach import HUNDRED, Wishes
+    from execbot.exits.levels import LevelKind, parse_level
+    from execbot.exits.plan import Trail, TrailKind
+
+    kinds = {
+        LevelKind.PERCENT: TrailKind.PERCENT,
+        LevelKind.OFFSET: TrailKind.PRICE,
+        LevelKind.ATR: TrailKind.ATR,
+    }
+    trailing = None
+    if trail is not None:
+        spec = parse_level(trail)
+        if spec.kind not in kinds:
+            raise usage(f"--trail was {trail}", hint="A trail is 1%, 2USD or 3ATR.")
+        trailing = Trail(kinds[spec.kind], spec.value, from_start=stop is None)
+    weight = HUNDRED / Decimal(len(targets)) if targets else HUNDRED
+    return Wishes(
+        stop=None if stop is None else parse_level(stop),
+        trail=trailing,
+        targets=tuple((parse_level(word), weight) for word in targets),
+    )
+
+
+def facts_for(desk: Context, symbol: str, wishes: Wishes) -> LevelFacts:
+    """What the market says, read only when a level is measured from daily bars."""
+    from datetime import timedelta
+
+    from execbot.exits.attach import facts_from_bars
+    from execbot.exits.levels import NO_FACTS
+
+    tick = None
+    if "/" in symbol:
+        tick = desk.client.get_asset(symbol).price_increment
+    if not wishes.needs_bars:
+        return replace(
+            NO_FACTS, tick=tick, offset_pct=desk.settings.trading.stop_loss.key_level_offset_pct
+        )
+    start = desk.now() - timedelta(days=BARS_DAYS_BACK)
+    bars = desk.client.get_bars(symbol, "1Day", start=start)
+    return facts_from_bars(desk.settings.trading, bars, tick)
+
+
+def new_plan_id(desk: Context) -> str:
+    return f"plan-{int(desk.now().timestamp() * 1000):012x}{os.urandom(4).hex()}"
+
+
+def _check_price(desk: Context, symbol: str, plan: ExitPlan, spec: Any) -> None:
+    """A stop at or through the market would be taken at once: that is `close`, not `move`."""
+    from execbot.exits.levels import LevelKind, check_stop
+
+    if spec is None or spec.kind is not LevelKind.PRICE:
+        return
+    trade = desk.client.latest_trade(symbol)
+    if trade is not None and trade.price > 0:
+        check_stop(spec.value, plan.side, trade.price)
+
+
+def _no_plan(symbol: str) -> Failure:
+    return Failure(
+        "exits.no_plan",
+        f"{symbol} has no exit plan",
+        ExitCode.USAGE,
+        hint="Positions opened without a stop have none.",
+        next_step=f"execbot protect {symbol}",
+    )
+
+
+# --- carrying out ------------------------------------------------------------------------------
+
+_NOBODY_WATCHES = "No `execbot watch` is running: only what the broker holds protects positions."
+
+
+def watched_by(desk: Context) -> int | None:
+    from execbot.watch.lock import holder_of
+
+    return holder_of(desk.directory)
+
+
+def _carry_out(cli: Cli, desk: Context, symbol: str) -> None:
+    """Let the running `watch` do it and wait, or do it here."""
+    pid = watched_by(desk)
+    coverage = _wait_for_watch(desk, symbol) if pid else _do_it_here(desk, symbol)
+    from execbot.exits.store import plan_of
+
+    plan = plan_of(desk.journal, symbol)
+    rows = [_plan_json(desk, plan)] if plan is not None else []
+    warnings = [] if pid else [_NOBODY_WATCHES]
+    code = ExitCode.DONE
+    if coverage is not None and coverage.uncovered > 0:
+        warnings.append(f"{coverage.uncovered} shares have no stop at the broker yet.")
+        code = ExitCode.PARTLY
+    cli.show(rows[0] if rows else None, _table(rows), warnings=warnings, exit_code=code)
+
+
+def _do_it_here(desk: Context, symbol: str) -> Coverage:
+    import time
+
+    from execbot.cli.watch import build_watcher
+    from execbot.watch.once import protect_once
+
+    watcher, hands = build_watcher(desk)
+    return protect_once(watcher, hands, symbol, sleep=time.sleep, wait_seconds=WAIT_SECONDS)
+
+
+def _wait_for_watch(desk: Context, symbol: str) -> Coverage | None:
+    """Look until the orders stand as planned, or the time is up."""
+    import time
+
+    until = time.monotonic() + WAIT_SECONDS
+    while True:
+        coverage, settled = _stands(desk, symbol)
+        if settled or time.monotonic() >= until:
+            return coverage
+        time.sleep(0.2)
+
+
+def _stands(desk: Context, symbol: str) -> tuple[Coverage, bool]:
+    """How the symbol stands by the journal, and whether nothing is left to be done."""
+    from execbot.cli.watch import build_watcher
+    from execbot.exits.actions import Cancel, Replace, Submit
+    from execbot.exits.protection import decide
+
+    watcher, _ = build_watcher(desk)
+    watcher.load()
+    core = watcher.core
+    state = core.symbols.get(symbol)
+    if state is None:
+        from execbot.exits.view import Coverage
+
+        return Coverage(), True
+    view = state.view(desk.now(), core.hours(desk.now()), core.limits, core.extended)
+    decision = decide(view)
+    todo = any(isinstance(a, Submit | Cancel | Replace) for a in decision.actions)
+    return decision.coverage, not todo and decision.coverage.uncovered == 0
+
+
+# --- showing -----------------------------------------------------------------------------------
+
+
+def _plan_json(desk: Context, plan: ExitPlan, *, history: bool = False) -> dict[str, Any]:
+    from execbot.exits.plan_json import to_data
+
+    coverage, _ = _stands(desk, plan.symbol)
+    data = {
+        **to_data(plan),
+        "guarded": coverage.state.value,
+        "qty": coverage.size,
+        "covered_qty": coverage.covered,
+        "uncovered_qty": coverage.uncovered,
+        "risk_per_share": plan.risk,
+        "orders": _orders(desk, plan),
+    }
+    if history:
+        data["versions"] = [
+            {
+                "version": r.version,
+                "at": r.at,
+                "status": r.status,
+                "note": r.body.get("note"),
+                "stop": r.body["stop"]["price"],
+            }
+            for r in desk.journal.plan_history(plan.plan_id)
+        ]
+    return data
+
+
+def _orders(desk: Context, plan: ExitPlan) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": record.order_id,
+            "client_order_id": record.client_order_id,
+            "role": record.role,
+            "type": record.order.type,
+            "status": record.status,
+            "qty": record.order.qty,
+            "stop_price": record.order.stop_price,
+            "limit_price": record.order.limit_price,
+        }
+        for record in desk.journal.orders("open", symbol=plan.symbol)
+        if record.order.side is plan.exit_side
+    ]
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    return Table(
+        columns=("symbol", "side", "qty", "entry", "stop", "targets", "covered", "state", "plan"),
+        rows=[
+            (
+                row["symbol"],
+                row["side"],
+                row["qty"],
+                row["entry_price"],
+                row["stop"]["price"] or row["stop"]["spec"],
+                " ".join(t["price"] or t["spec"] for t in row["targets"] if not t["done"]),
+                row["covered_qty"],
+                row["guarded"],
+                row["status"],
+            )
+            for row in rows
+        ],
+        numeric=frozenset({"qty", "entry", "stop", "covered"}),
+        empty="No exit plans.",
+        title="Exit plans",
+    )
