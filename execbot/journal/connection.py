@@ -24,6 +24,9 @@ from execbot.journal.schema import APPLICATION_ID, SCHEMA_VERSION
 BUSY_TIMEOUT_SECONDS = 10.0
 """Longest wait for another writer. Write transactions here take a few milliseconds."""
 
+CHECKPOINT_PAGES = 4000
+"""Fold the write-ahead log back at 16 MB: fewer pauses than SQLite's 4 MB, and still small."""
+
 WAL_ATTEMPTS = 50
 """Switching a fresh file to WAL needs it alone for a moment; the pause is 20 ms each."""
 
@@ -155,6 +158,7 @@ class Connection:
         run = self._connection.execute
         run("PRAGMA synchronous = FULL")
         run("PRAGMA temp_store = MEMORY")
+        run(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         version = int(run("PRAGMA user_version").fetchone()[0])
         if version == SCHEMA_VERSION:
             return

@@ -35,14 +35,19 @@ from execbot.model.times import iso
 Which = Literal["open", "closed", "all"]
 
 
-def _upsert(table: str, columns: Sequence[str]) -> str:
+def _upsert(table: str, key: str, columns: Sequence[str]) -> str:
+    """Insert, or update in place: only the indexes of columns that changed are touched."""
     marks = ",".join("?" * len(columns))
-    return f"INSERT OR REPLACE INTO {table} ({','.join(columns)}) VALUES ({marks})"
+    changes = ",".join(f"{name}=excluded.{name}" for name in columns if name != key)
+    return (
+        f"INSERT INTO {table} ({','.join(columns)}) VALUES ({marks}) "
+        f"ON CONFLICT ({key}) DO UPDATE SET {changes}"
+    )
 
 
-_PUT_ORDER = _upsert("orders", ORDER_COLUMNS)
-_PUT_FILL = _upsert("fills", FILL_COLUMNS)
-_PUT_POSITION = _upsert("positions", POSITION_COLUMNS)
+_PUT_ORDER = _upsert("orders", "client_order_id", ORDER_COLUMNS)
+_PUT_FILL = _upsert("fills", "execution_id", FILL_COLUMNS)
+_PUT_POSITION = _upsert("positions", "symbol", POSITION_COLUMNS)
 _ADD_EVENT = (
     f"INSERT INTO order_events ({','.join(EVENT_COLUMNS)}) "
     f"VALUES ({','.join('?' * len(EVENT_COLUMNS))})"
@@ -100,6 +105,11 @@ class Journal(Ledgers):
     def order_by_client_id(self, client_order_id: str) -> OrderRecord | None:
         return self._one("SELECT * FROM orders WHERE client_order_id = ?", client_order_id)
 
+    def order_alone(self, client_order_id: str) -> OrderRecord | None:
+        """Without its legs: what the state machine works on."""
+        rows = self._rows("SELECT * FROM orders WHERE client_order_id = ?", (client_order_id,))
+        return record_of(rows[0]) if rows else None
+
     def order_by_broker_id(self, order_id: str) -> OrderRecord | None:
         return self._one("SELECT * FROM orders WHERE order_id = ?", order_id) if order_id else None
 
@@ -141,6 +151,11 @@ class Journal(Ledgers):
             (client_order_id,),
         )
         return [record_of(row) for row in rows]
+
+    def client_id_of(self, order_id: str) -> str | None:
+        """The client_order_id under which a broker id is kept."""
+        rows = self._rows("SELECT client_order_id FROM orders WHERE order_id = ?", (order_id,))
+        return str(rows[0][0]) if rows else None
 
     def chain_before(self, order_id: str) -> list[OrderRecord]:
         """The orders that the given broker id replaced, nearest first."""

@@ -47,7 +47,6 @@ CREATE TABLE orders (
     expired_at TEXT,
     failed_at TEXT,
     expires_at TEXT,
-    raw TEXT NOT NULL DEFAULT '{}',
     origin TEXT NOT NULL,
     strategy_id TEXT,
     reason TEXT,
@@ -69,7 +68,7 @@ CREATE TABLE orders (
     latest_qty TEXT NOT NULL DEFAULT '0',
     latest_at TEXT,
     chain_qty TEXT NOT NULL DEFAULT '0'
-) WITHOUT ROWID;
+);
 
 CREATE INDEX orders_order_id ON orders (order_id);
 CREATE INDEX orders_status ON orders (status);
@@ -124,7 +123,7 @@ CREATE TABLE fills (
     activity_id TEXT,
     changed_at TEXT,
     asset_class TEXT NOT NULL DEFAULT 'us_equity'
-) WITHOUT ROWID;
+);
 
 CREATE INDEX fills_order ON fills (client_order_id);
 CREATE INDEX fills_symbol ON fills (symbol, at, execution_id);

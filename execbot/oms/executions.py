@@ -135,6 +135,12 @@ def infer(executions: Executions, record: OrderRecord, fallback_at: datetime) ->
     return {**real, name: inferred}
 
 
+def is_short(executions: Executions, progress: Progress) -> bool:
+    """Has the broker counted more than is known here?"""
+    real = [item for item in executions.values() if is_real(item)]
+    return _shortfall(real, progress) > progress.chain_qty
+
+
 def inferred_name(order: Order) -> str:
     return f"inferred:{order.id or order.client_order_id}"
 

@@ -61,14 +61,13 @@ class Ledger:
     def state(self, client_order_id: str) -> OrderState | None:
         """The order as this transaction sees it."""
         if client_order_id not in self._states:
-            record = self.journal.order_by_client_id(client_order_id)
+            record = self.journal.order_alone(client_order_id)
             if record is None:
                 self._states[client_order_id] = None
             else:
                 executions = self.journal.executions_of(client_order_id)
                 self._states[client_order_id] = OrderState(
-                    evolve(record, order=evolve(record.order, legs=())),
-                    {item.execution_id: item for item in executions},
+                    record, {item.execution_id: item for item in executions}
                 )
         return self._states[client_order_id]
 
@@ -77,8 +76,7 @@ class Ledger:
         if not order_id:
             return None
         if self._key_of.get(order_id) is None:
-            record = self.journal.order_by_broker_id(order_id)
-            self._key_of[order_id] = record.client_order_id if record is not None else None
+            self._key_of[order_id] = self.journal.client_id_of(order_id)
         return self._key_of[order_id]
 
     # --- applying --------------------------------------------------------------------------

@@ -94,12 +94,14 @@ def apply_event(state: OrderState | None, event: OrderEvent) -> Applied:
     start = state if state is not None else _adopt(event)
     before = state.record if state is not None else None
     booking = _book(start, event)
-    record = _take_report(start.record, event)
-    moved, said, contradiction, alarm = _move(record, event)
+    draft = _Draft(start.record)
+    _take_report(draft, event)
+    said, contradiction, alarm = _move(draft, event)
     executions = booking.executions
     if event.details.get("infer", True):
-        executions = books.infer(executions, moved, event.stamp or event.recorded_at)
-    record = _settle(moved, executions)
+        executions = _infer(draft, executions, event.stamp or event.recorded_at)
+    _settle(draft, executions)
+    record = draft.finished()
     alarm = booking.alarm or alarm or _new_overfill(start.record, record)
     result = _result(state, record, executions, booking, said)
     note = booking.note or contradiction
@@ -119,6 +121,31 @@ def apply_event(state: OrderState | None, event: OrderEvent) -> Applied:
         contradiction=contradiction,
         alarm=alarm,
     )
+
+
+class _Draft:
+    """An order being worked on: what changes is gathered and copied once, not at every step."""
+
+    __slots__ = ("described", "order", "progress", "record", "status", "words")
+
+    def __init__(self, record: OrderRecord) -> None:
+        self.record = record
+        self.described = record.order
+        """The order that the other fields are taken from: ours, or the one in the report."""
+        self.status = record.order.status
+        self.progress = record.progress
+        self.order: dict[str, Any] = {}
+        self.words: dict[str, Any] = {}
+
+    def finished(self) -> OrderRecord:
+        """The record with everything gathered; the very same one if nothing was."""
+        if self.described is self.record.order and not self.order:
+            order = self.described
+        else:
+            order = evolve(self.described, **self.order)
+        if order is self.record.order and self.progress is self.record.progress and not self.words:
+            return self.record
+        return evolve(self.record, order=order, progress=self.progress, **self.words)
 
 
 # --- acts ----------------------------------------------------------------------------------
@@ -251,7 +278,6 @@ def _adopt(event: OrderEvent) -> OrderState:
         signal_id=details.get("signal_id"),
         role=details.get("role"),
         parent_id=details.get("parent_id"),
-        reason=details.get("reason_of_parent"),
         intent_at=min(first_seen, event.recorded_at),
         sent_at=first_seen,
     )
@@ -269,38 +295,41 @@ def _book(state: OrderState, event: OrderEvent) -> books.Booking:
     return books.Booking(state.executions, EventResult.NO_CHANGE)
 
 
-def _take_report(record: OrderRecord, event: OrderEvent) -> OrderRecord:
+def _take_report(draft: _Draft, event: OrderEvent) -> None:
     """Take over what the broker's order describes (not status, not quantity), youngest wins."""
-    seen, stamp, old = record.progress.snapshot_at, event.stamp, record.order
-    shown = event.order
+    old, shown = draft.record.order, event.order
+    seen, stamp = draft.progress.snapshot_at, event.stamp
     is_older = seen is not None and (stamp is None or stamp < seen)
     if shown is None or is_older:
-        progress = _progress(record.progress, event, seen)
-        order = old if old.id or not event.order_id else evolve(old, id=event.order_id)
-        if order is old and progress is record.progress:
-            return record
-        return evolve(record, order=order, progress=progress)
-    order = evolve(
-        shown,
-        id=shown.id or old.id,
-        client_order_id=old.client_order_id,
-        status=old.status,
-        filled_qty=old.filled_qty,
-        filled_avg_price=old.filled_avg_price,
-        legs=(),
-        qty=shown.qty if shown.qty is not None else old.qty,
-        replaces=shown.replaces or old.replaces,
-        replaced_by=shown.replaced_by or old.replaced_by,
-        filled_at=shown.filled_at or old.filled_at,
-        canceled_at=shown.canceled_at or old.canceled_at,
-        expired_at=shown.expired_at or old.expired_at,
-        failed_at=shown.failed_at or old.failed_at,
-        expires_at=shown.expires_at or old.expires_at,
-    )
-    changes = {name: event.details[name] for name in _INHERITED if event.details.get(name)}
-    progress = _progress(record.progress, event, stamp or seen)
-    return evolve(record, order=order, progress=progress, **changes)
+        draft.progress = _progress(draft.progress, event, seen)
+        if not old.id and event.order_id:
+            draft.order["id"] = event.order_id
+        return
+    draft.progress = _progress(draft.progress, event, stamp or seen)
+    draft.described = shown
+    draft.order = {
+        "id": shown.id or old.id,
+        "client_order_id": old.client_order_id,
+        "status": old.status,
+        "filled_qty": old.filled_qty,
+        "filled_avg_price": old.filled_avg_price,
+        "legs": (),
+        "qty": shown.qty if shown.qty is not None else old.qty,
+        "raw": {},
+    }
+    for name in _LASTING:
+        if getattr(shown, name) is None:
+            draft.order[name] = getattr(old, name)
+    for name in _INHERITED:
+        if event.details.get(name):
+            draft.words[name] = event.details[name]
 
+
+_LASTING = (
+    *("replaces", "replaced_by", "filled_at", "canceled_at", "expired_at", "failed_at"),
+    "expires_at",
+)
+"""Once said, these stay: a later report that leaves them out has only less to say."""
 
 _INHERITED = ("parent_id", "role", "origin", "strategy_id", "plan_id")
 """What a leg or a replacement takes over when its parent or predecessor becomes known."""
@@ -328,81 +357,87 @@ def _progress(progress: Progress, event: OrderEvent, snapshot_at: datetime | Non
     return evolve(progress, **changes) if changes else progress
 
 
-def _move(
-    record: OrderRecord, event: OrderEvent
-) -> tuple[OrderRecord, Verdict | None, str | None, str | None]:
+def _move(draft: _Draft, event: OrderEvent) -> tuple[Verdict | None, str | None, str | None]:
     """Follow the reported status where the table and the times allow it.
 
-    Returns the record, the table's verdict (None: nothing reported), a contradiction, an alarm.
+    Returns the table's verdict (None: nothing was reported), a contradiction, an alarm.
     """
     reported = event.reported_status
     if reported is None:
-        return record, None, None, None
+        return None, None, None
     if reported not in REPORTS:
         reported = OrderStatus.UNKNOWN
-    current, alarm = record.status, None
-    if current in TERMINAL_STATUSES and record.progress.status_at is None:
+    current, alarm = draft.status, None
+    if current in TERMINAL_STATUSES and draft.progress.status_at is None:
         current, alarm = OrderStatus.PENDING, "reopened_by_broker"
     said = verdict(current, reported)
-    if said is Verdict.MOVE and not _younger(record, current, reported, event):
+    if said is Verdict.MOVE and not _younger(draft.progress, current, reported, event):
         said = Verdict.STAY
     if said is Verdict.MOVE:
-        return _moved(record, reported, event), said, None, alarm
-    if current in ENDS and _contradicts(record, reported, event):
+        draft.status = draft.order["status"] = reported
+        draft.progress = evolve(draft.progress, status_at=event.stamp or UNTIMED)
+        if event.details.get("reason"):
+            draft.words["note"] = event.details["reason"]
+        return said, None, alarm
+    if current in ENDS and _contradicts(draft.progress, reported, event):
         said = Verdict.ILLEGAL
     if said is Verdict.ILLEGAL:
-        words = f"{event.kind} reports {reported.value}, but the order is {record.status.value}"
-        return record, said, words, "contradiction"
-    return record, said, None, None
-
-
-def _moved(record: OrderRecord, reported: OrderStatus, event: OrderEvent) -> OrderRecord:
-    note = event.details.get("reason") or record.note
-    return evolve(
-        record,
-        order=evolve(record.order, status=reported),
-        progress=evolve(record.progress, status_at=event.stamp or UNTIMED),
-        note=note,
-    )
+        words = f"{event.kind} reports {reported.value}, but the order is {current.value}"
+        return said, words, "contradiction"
+    return said, None, None
 
 
 def _younger(
-    record: OrderRecord, current: OrderStatus, reported: OrderStatus, event: OrderEvent
+    progress: Progress, current: OrderStatus, reported: OrderStatus, event: OrderEvent
 ) -> bool:
     """May this report move a working order? Ends always may; see rule 3 of the table."""
     if reported in ENDS or current not in RANK or event.kind in REVERSALS:
         return True
-    since, stamp = record.progress.status_at, event.stamp
+    since, stamp = progress.status_at, event.stamp
     if since is None or since == UNTIMED or stamp is None or stamp == since:
         return RANK[reported] > RANK[current] or (since == UNTIMED and stamp is not None)
     return stamp > since
 
 
-def _contradicts(record: OrderRecord, reported: OrderStatus, event: OrderEvent) -> bool:
+def _contradicts(progress: Progress, reported: OrderStatus, event: OrderEvent) -> bool:
     """An order that ended is reported as working, by a younger report."""
-    since, stamp = record.progress.status_at, event.stamp
+    since, stamp = progress.status_at, event.stamp
     if reported in ENDS or since is None or stamp is None or since == UNTIMED:
         return False
     return stamp > since and event.kind not in EXECUTIONS
 
 
-def _settle(record: OrderRecord, executions: Mapping[str, Execution]) -> OrderRecord:
+def _infer(
+    draft: _Draft, executions: Mapping[str, Execution], fallback_at: datetime
+) -> Mapping[str, Execution]:
+    """Book the shortfall, or take back what was inferred; mostly there is neither."""
+    if not books.is_short(executions, draft.progress) and all(
+        books.is_real(item) for item in executions.values()
+    ):
+        return executions
+    return books.infer(executions, draft.finished(), fallback_at)
+
+
+def _settle(draft: _Draft, executions: Mapping[str, Execution]) -> None:
     """Bring quantity, average price and the statuses that follow from them in line."""
-    filled = books.net_qty(executions.values())
-    average = books.average_price(executions.values())
-    order = record.order
-    status = order.status
+    old = draft.record.order
+    if executions:
+        filled = books.net_qty(executions.values())
+        average = books.average_price(executions.values())
+    else:
+        filled, average = ZERO, None
+    if filled != old.filled_qty or average != old.filled_avg_price:
+        draft.order["filled_qty"], draft.order["filled_avg_price"] = filled, average
+    status = draft.status
     if status in SHOWS_FILLS and filled > 0:
         status = OrderStatus.PARTIALLY_FILLED
-    elif status in ENDS and order.qty is not None:
-        executed = books.gross_qty(executions.values()) + record.progress.chain_qty
-        status = OrderStatus.FILLED if executed >= order.qty else status
-    if (filled, average, status) == (order.filled_qty, order.filled_avg_price, order.status):
-        return record
-    return evolve(
-        record,
-        order=evolve(order, filled_qty=filled, filled_avg_price=average, status=status),
-    )
+    elif status in ENDS and status is not OrderStatus.FILLED:
+        qty = draft.order.get("qty", old.qty)
+        executed = books.gross_qty(executions.values()) + draft.progress.chain_qty
+        if qty is not None and executed >= qty:
+            status = OrderStatus.FILLED
+    if status is not draft.status:
+        draft.status = draft.order["status"] = status
 
 
 def _new_overfill(before: OrderRecord, after: OrderRecord) -> str | None:
@@ -432,7 +467,7 @@ def _result(
         return EventResult.APPLIED
     if booking.result is EventResult.ILLEGAL or said is Verdict.ILLEGAL:
         return EventResult.ILLEGAL
-    if record != state.record:
+    if said is Verdict.MOVE or record != state.record:
         return EventResult.APPLIED
     if booking.result is EventResult.DUPLICATE:
         return EventResult.DUPLICATE
