@@ -30,7 +30,12 @@ def parse_time(text: str) -> Ns:
     fraction, tail = rest[:digits], rest[digits:]
     if len(fraction) > 9 or (dot and not fraction):
         raise ValueError(f"time was not understood: {text!r}")
-    moment = datetime.fromisoformat(head + tail)
+    try:
+        moment = datetime.fromisoformat(head + tail)
+    except ValueError:
+        raise ValueError(
+            f"time was not understood: {text!r} (write 2013-10-08 09:30, New York)"
+        ) from None
     if moment.tzinfo is None:
         from zoneinfo import ZoneInfo
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from execbot.sim.faults import Family, FaultBook, Kind, Rule, Subject
-from execbot.sim.records import Delivery
+from execbot.sim.records import ALL_DATA, Delivery
 from execbot.sim.types import SECOND, Ns, StreamEvent
 from execbot.sim.wire.http import encode
 
@@ -59,6 +59,10 @@ class Outbox:
     def cut(self, account_ids: Iterable[str], now: Ns) -> list[Delivery]:
         """Kills the connections of these accounts."""
         return [self._send(account, now, b"", "cut") for account in account_ids]
+
+    def notice(self, message: Mapping[str, Any], now: Ns) -> Delivery:
+        """A message for the data streams that are subscribed to it."""
+        return self._send(ALL_DATA, now, encode(message), "notice")
 
     def _send(self, account: str, at: Ns, frame: bytes, what: Any = "event") -> Delivery:
         self.seq += 1

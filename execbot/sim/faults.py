@@ -73,7 +73,7 @@ class KindSpec:
 
 
 _R, _S, _C, _O = Family.REQUEST, Family.STREAM, Family.CONNECT, Family.ORDER
-_ORDERS, _ORDER = "/v2/orders", "/v2/orders/*"
+_ORDERS, _ORDER, _STREAM = "/v2/orders", "/v2/orders/*", "/stream"
 
 KINDS: dict[Kind, KindSpec] = {
     Kind.REPLY_LOST: KindSpec(
@@ -120,8 +120,12 @@ KINDS: dict[Kind, KindSpec] = {
         _S, {"seconds": 3600.0}, "open but silent: events are lost for `seconds`"
     ),
     Kind.STREAM_ERROR: KindSpec(_S, {}, "an error frame, then the connection is closed"),
-    Kind.STREAM_REFUSED: KindSpec(_C, {"status": 429}, "a new connection is refused"),
-    Kind.STREAM_UNAUTHORIZED: KindSpec(_C, {}, "good keys are refused on the stream"),
+    Kind.STREAM_REFUSED: KindSpec(
+        _C, {"status": 429}, "a new connection is refused", None, _STREAM
+    ),
+    Kind.STREAM_UNAUTHORIZED: KindSpec(
+        _C, {}, "good keys are refused on the stream", None, _STREAM
+    ),
     Kind.WRONG_FILLED_PRICE: KindSpec(
         _O, {}, "the order shows another price than its executions", "POST", _ORDERS
     ),

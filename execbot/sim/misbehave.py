@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from email.utils import formatdate
 from typing import Any
 
 from execbot.sim.clock import format_ns, parse_time
@@ -117,6 +116,8 @@ def _limit_headers(params: Mapping[str, Any], now: Ns) -> dict[str, str]:
 
 def _skewed(response: Response, by: Ns, now: Ns) -> Response:
     """The clock endpoint and the Date header tell a time that is off by `by`."""
+    from email.utils import formatdate  # costly to import, and hardly ever needed
+
     headers = {**response.headers, "Date": formatdate((now + by) // SECOND, usegmt=True)}
     body = response.body
     try:

@@ -13,19 +13,21 @@ from typing import Any, Literal, Protocol
 
 from execbot.sim.types import Ns
 
+ALL_DATA = "*data"
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One thing put on the trade-updates stream of an account.
+    """One thing put on the streams of an account, or with `ALL_DATA` on every data stream.
 
     `event`: `frame` is the JSON text to send. `error`: send `frame`, then close. `cut`: the
-    connections die without a word.
+    connections die without a word. `notice`: a market-data message (a halt, a price band).
     """
 
     seq: int
     account_id: str
     at: Ns
-    what: Literal["event", "error", "cut"]
+    what: Literal["event", "error", "cut", "notice"]
     frame: bytes = b""
 
 

@@ -8,25 +8,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from aiohttp import web
 
 from execbot.sim.config import SimConfig
 from execbot.sim.faults import Kind, Rule
-from execbot.sim.records import Delivery
-from execbot.sim.sockets import Connection, TradeConnection, abort, trade_encoding
+from execbot.sim.records import ALL_DATA, Delivery
+from execbot.sim.sockets import DataConnection, TradeConnection, abort, trade_encoding
 from execbot.sim.store import SqliteArchive
 from execbot.sim.transport import SharedVenue
 from execbot.sim.types import Request, Response
 from execbot.sim.venue import Venue
+from execbot.sim.wire.data_feed import Feed, feed_of
+from execbot.sim.wire.data_stream import DataStream
 from execbot.sim.wire.http import credentials, encode, make_request, parse_query
 from execbot.sim.wire.trade_stream import TradeStream
 
 # Longest sleep between two looks at the exchange. Another process can act on a shared one.
 _IDLE_SECONDS, _SHARED_IDLE_SECONDS = 1.0, 0.1
+# How often data streams are fed: the market ticks about once a second.
+_DATA_SECONDS = 0.1
+# Trades and quotes that the free plan may subscribe to.
+BASIC_SYMBOLS = 30
 _MAX_WS_MESSAGE = 1 << 20
 
 
@@ -39,7 +46,7 @@ class Door(Protocol):
     def redeem(self, ticket: int) -> Response | None: ...
     def pump(self, since: int) -> Sequence[Delivery]: ...
     def seconds_to_next(self) -> float: ...
-    def connect(self, key: str) -> Rule | None: ...
+    def connect(self, path: str, key: str) -> Rule | None: ...
     def account_of(self, key: str, secret: str) -> str | None: ...
     def venue(self) -> Venue: ...
 
@@ -105,7 +112,7 @@ class ExchangeServer:
     def __init__(self, door: Door, host: str = "127.0.0.1", port: int = 0) -> None:
         self.door, self.host, self.port = door, host, port
         self._trades: set[TradeConnection] = set()
-        self._others: set[Connection] = set()
+        self._datas: set[DataConnection] = set()
         self._lingering: list[tuple[float, str]] = []
         self._nudge = asyncio.Event()
         self._sent = door.venue().outbox.seq
@@ -133,7 +140,7 @@ class ExchangeServer:
             self._heart.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._heart
-        for connection in [*self._trades, *self._others]:
+        for connection in [*self._trades, *self._datas]:
             await connection.close()
         if self._runner is not None:
             await self._runner.cleanup()
@@ -159,28 +166,44 @@ class ExchangeServer:
         """Wakes the exchange when something is due and hands out what happened."""
         while True:
             self._nudge.clear()
+            wait = self.door.seconds_to_next()
+            if any(connection.stream.active for connection in self._datas):
+                wait = min(wait, _DATA_SECONDS)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._nudge.wait(), self.door.seconds_to_next())
+                await asyncio.wait_for(self._nudge.wait(), wait)
             self._hand_out()
+            self._feed()
 
     def _hand_out(self) -> None:
-        rows = self.door.pump(self._sent)
-        for row in rows:
+        for row in self.door.pump(self._sent):
             self._sent = row.seq
+            if row.account_id == ALL_DATA:
+                self._tell_data(row)
+                continue
             for connection in self._trades:
-                if connection.stream.account_id != row.account_id or not connection.alive:
-                    continue
-                if row.what == "cut":
-                    connection.kill()
-                elif (frame := connection.stream.frame(row.frame)) is not None:
-                    connection.put(frame)
-                    if row.what == "error":
-                        connection.finish()
+                if connection.alive and connection.stream.account_id == row.account_id:
+                    _tell(connection, row)
         generation = self.door.venue().generation
         if generation != self._generation:
             self._generation = generation
-            for other in [*self._trades, *self._others]:
+            for other in [*self._trades, *self._datas]:
                 other.kill()
+
+    def _tell_data(self, row: Delivery) -> None:
+        for connection in self._datas:
+            if row.what == "cut":
+                connection.kill()
+            elif connection.alive:
+                connection.send(connection.stream.publish(json.loads(row.frame)))
+
+    def _feed(self) -> None:
+        """Market data up to now, to every data stream."""
+        if not self._datas:
+            return
+        now = self.door.venue().clock.now()
+        for connection in self._datas:
+            if connection.alive:
+                connection.send(connection.stream.advance(now))
 
     # --- HTTP ------------------------------------------------------------------------------
 
@@ -225,35 +248,77 @@ class ExchangeServer:
 
     async def _socket(self, request: web.BaseRequest) -> web.StreamResponse:
         path = request.path.rstrip("/")
-        if path.endswith("/stream") or path == "":
-            return await self._trade_socket(request)
-        return _http(Response(404, encode({"code": 40410000, "message": "endpoint not found"})))
-
-    async def _trade_socket(self, request: web.BaseRequest) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
         found = credentials(headers, parse_query(request.query_string))
-        key = found[0] if found else ""
-        fault = self.door.connect(key)
+        fault = self.door.connect(path, found[0] if found else "")
         if fault is not None and fault.kind is Kind.STREAM_REFUSED:
             return _http(Response(int(fault.params["status"]), b"too many connections\n"))
-        if self.config.single_stream and self._occupied(key):
-            return _http(Response(429, encode({"message": "too many requests."})))
         refused = fault is not None and fault.kind is Kind.STREAM_UNAUTHORIZED
+        feed = _feed(path)
+        if feed is not None:
+            return await self._data_socket(request, feed, headers, refused)
+        if not path.endswith("/stream"):
+            return _http(Response(404, encode({"code": 40410000, "message": "endpoint not found"})))
+        if self.config.single_stream and self._occupied(found[0] if found else ""):
+            return _http(Response(429, encode({"message": "too many requests."})))
+        return await self._trade_socket(request, headers, refused)
+
+    async def _trade_socket(
+        self, request: web.BaseRequest, headers: Mapping[str, str], refused: bool
+    ) -> web.StreamResponse:
         stream = TradeStream(
             (lambda key, secret: None) if refused else self.door.account_of,
-            trade_encoding(request, self.config.frames),
+            trade_encoding(headers, self.config.frames),
         )
         ws = web.WebSocketResponse(compress=False, max_msg_size=_MAX_WS_MESSAGE)
         await ws.prepare(request)
         connection = TradeConnection(ws, request, stream)
-        connection.opened_at = time.time_ns()
         self._trades.add(connection)
         try:
             await connection.read()
         finally:
             self._trades.discard(connection)
-            await self._leave(connection)
+            linger = self.config.stream_linger_seconds
+            if linger and ws.close_code != 1000:
+                self._lingering.append((time.monotonic() + linger, stream.key))
+            await connection.close()
         return ws
+
+    async def _data_socket(
+        self, request: web.BaseRequest, feed: Feed, headers: Mapping[str, str], refused: bool
+    ) -> web.StreamResponse:
+        ws = web.WebSocketResponse(max_msg_size=_MAX_WS_MESSAGE)
+        await ws.prepare(request)
+        venue = self.door.venue()
+        basic = self.config.plan == "basic"
+
+        def authorize(key: str, secret: str) -> int | None:
+            if refused or self.door.account_of(key, secret) is None:
+                return 402
+            if basic and feed.name == "sip":
+                return 409
+            return 406 if self.config.single_stream and self._feed_taken(feed, key) else None
+
+        stream = DataStream(
+            feed,
+            venue.market,
+            venue.clock.now(),
+            headers=headers,
+            authorize=authorize,
+            symbol_limit=BASIC_SYMBOLS if basic else None,
+        )
+        connection = DataConnection(ws, request, stream)
+        self._datas.add(connection)
+        self._nudge.set()
+        try:
+            await connection.read(venue.clock.now)
+        finally:
+            self._datas.discard(connection)
+            await connection.close()
+        return ws
+
+    def _feed_taken(self, feed: Feed, key: str) -> bool:
+        return any(c.alive and c.stream.feed == feed and c.stream.key == key for c in self._datas)
 
     def _occupied(self, key: str) -> bool:
         """Whether the one allowed connection is taken. The key is unknown before it is sent."""
@@ -262,18 +327,41 @@ class ExchangeServer:
         taken = [c.stream.key for c in self._trades if c.alive] + [k for _, k in self._lingering]
         return any(not key or not other or other == key for other in taken)
 
-    async def _leave(self, connection: TradeConnection) -> None:
-        linger = self.config.stream_linger_seconds
-        if linger and connection.ws.close_code != 1000:
-            self._lingering.append((time.monotonic() + linger, connection.stream.key))
-        await connection.close()
-
     def _stream_status(self) -> list[dict[str, Any]]:
-        return [
+        trades = [
             {"key": c.stream.key, "listening": list(c.stream.listening), "sent": c.sent}
             for c in self._trades
             if c.alive
         ]
+        datas = [
+            {
+                "key": c.stream.key,
+                "feed": c.stream.feed.name,
+                "subscribed": {n: sorted(s) for n, s in c.stream.subscriptions.items() if s},
+                "sent": c.sent,
+            }
+            for c in self._datas
+            if c.alive
+        ]
+        return trades + datas
+
+
+def _feed(path: str) -> Feed | None:
+    """The feed of a path; a client that adds the path to a URL that has it already is forgiven."""
+    parts = path.split("/")
+    tails = ("/".join(parts[-count:]) for count in (len(parts), 3, 2))
+    return next((feed for feed in map(feed_of, tails) if feed is not None), None)
+
+
+def _tell(connection: TradeConnection, row: Delivery) -> None:
+    if row.what == "cut":
+        connection.kill()
+        return
+    frame = connection.stream.frame(row.frame)
+    if frame is not None:
+        connection.put(frame)
+        if row.what == "error":
+            connection.finish()
 
 
 def _http(response: Response) -> web.Response:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from aiohttp import WSMsgType, web
@@ -14,6 +15,7 @@ from execbot.sim.wire.trade_stream import Encoding, TradeStream
 
 if TYPE_CHECKING:
     from execbot.sim.types import Ns
+    from execbot.sim.wire.data_stream import DataStream
 
 # Frames waiting for a reader; beyond this it is too slow and is cut, as at Alpaca.
 QUEUE_FRAMES = 10_000
@@ -45,7 +47,14 @@ class Connection:
         try:
             self._queue.put_nowait(frame)
         except asyncio.QueueFull:
-            self.kill()
+            self.too_slow()
+
+    def too_slow(self) -> None:
+        self.kill()
+
+    def drop_waiting(self) -> None:
+        while not self._queue.empty():
+            self._queue.get_nowait()
 
     def finish(self) -> None:
         """Closes in an orderly way after what is waiting has been written."""
@@ -84,7 +93,6 @@ class TradeConnection(Connection):
     ) -> None:
         super().__init__(ws, request)
         self.stream = stream
-        self.opened_at: Ns = 0
 
     async def read(self) -> None:
         """Serves the client until it goes."""
@@ -95,9 +103,37 @@ class TradeConnection(Connection):
                 self.put(frame)
 
 
-def wants_msgpack(request: web.BaseRequest) -> bool:
-    return "msgpack" in request.headers.get("Content-Type", "")
+class DataConnection(Connection):
+    """A connection to a data stream."""
+
+    def __init__(
+        self, ws: web.WebSocketResponse, request: web.BaseRequest, stream: DataStream
+    ) -> None:
+        super().__init__(ws, request)
+        self.stream = stream
+
+    def send(self, frames: Iterable[str | bytes]) -> None:
+        for frame in frames:
+            self.put(frame)
+        if self.stream.closed:
+            self.finish()
+
+    def too_slow(self) -> None:
+        """A reader that does not keep up hears so, if it hears anything, and is cut."""
+        self.drop_waiting()
+        self.send(self.stream.fail(407))
+
+    async def read(self, now: Callable[[], Ns]) -> None:
+        """Serves the client until it goes."""
+        self.send(self.stream.open())
+        async for message in self.ws:
+            if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
+                break
+            self.send(self.stream.receive(message.data, now()))
 
 
-def trade_encoding(request: web.BaseRequest, frames: str) -> Encoding:
-    return Encoding.MSGPACK if wants_msgpack(request) else Encoding(frames)
+def trade_encoding(headers: Mapping[str, str], frames: str) -> Encoding:
+    """Frames as configured, or msgpack for a client whose upgrade asks for it."""
+    if "msgpack" in headers.get("content-type", ""):
+        return Encoding.MSGPACK
+    return Encoding(frames)

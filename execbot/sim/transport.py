@@ -151,9 +151,9 @@ class SharedVenue:
             venue.advance()
             return venue.records.deliveries(None, since)
 
-    def connect(self, key: str) -> Rule | None:
+    def connect(self, path: str, key: str) -> Rule | None:
         with self.turn() as venue:
-            return venue.connect(key)
+            return venue.connect(path, key)
 
     def account_of(self, key: str, secret: str) -> str | None:
         with self.turn() as venue:

@@ -25,6 +25,7 @@ from execbot.sim.wire import trading
 from execbot.sim.wire.call import Call
 from execbot.sim.wire.http import (
     credentials,
+    encode,
     error_reply,
     gateway_page,
     json_body,
@@ -147,7 +148,7 @@ class Venue:
             response = misbehave.after(rules, self._answer(request, key, now), now)
             self.collect(now)
         self._restart_if_told(rules, now)
-        response = self._signed(response)
+        response = self._signed(response, now)
         self._note(request, key, response, rules, now)
         return response
 
@@ -170,13 +171,17 @@ class Venue:
         """Key to account id, of every account seen."""
         return self._keys
 
-    def connect(self, key: str = "") -> Rule | None:
+    def connect(self, path: str, key: str = "") -> Rule | None:
         """A new stream connection wants in: the fault that meets it, if any."""
         if not self.faults.rules:
             return None
-        hits = self.faults.strike((Family.CONNECT,), Subject(key=key))
+        hits = self.faults.strike((Family.CONNECT,), Subject(path=path, key=key))
         self.changed = self.changed or bool(hits)
         return hits[0] if hits else None
+
+    def announce(self, message: Mapping[str, Any], now: Ns) -> None:
+        """Puts a message on the data streams: a halt, a price band."""
+        self.records.deliver([self.outbox.notice(message, now)])
 
     def restart(self, seconds: float, now: Ns) -> None:
         """The broker goes down for `seconds`: connections die, accounts and orders stay."""
@@ -318,18 +323,17 @@ class Venue:
         start = self.clock.now()
         for action in self.config.actions:
             method, target = str(action["request"]).split(" ", 1)
-            from execbot.sim.wire.http import encode
-
             body = encode(action.get("body") or {})
             request = make_request(method, target, {}, body)
             self._later(start + int(float(action["after"]) * SECOND), request)
 
-    def _signed(self, response: Response) -> Response:
-        """Every reply carries a request id, the same one in every run."""
+    def _signed(self, response: Response, now: Ns) -> Response:
+        """Every reply carries the exchange's time and a request id, the same ones in every run."""
         self._served += 1
         text = f"{self.config.seed}:{self._served}".encode()
         request_id = hashlib.blake2b(text, digest_size=16).hexdigest()
-        return replace(response, headers={**response.headers, "X-Request-ID": request_id})
+        headers = {"Date": http_date(now), **response.headers, "X-Request-ID": request_id}
+        return replace(response, headers=headers)
 
     def _note(
         self,

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from execbot.sim.clock import format_ns, parse_time
 from execbot.sim.config import ConfigError, SimConfig
 from execbot.sim.faults import KINDS, FaultError
+from execbot.sim.records import ALL_DATA
 from execbot.sim.types import SECOND, ApiError, Ns, Request, Response
-from execbot.sim.wire.http import credentials, json_body, reply, segments
+from execbot.sim.wire.http import credentials, reply, segments
 
 if TYPE_CHECKING:
     from execbot.sim.venue import Venue
@@ -27,7 +28,7 @@ class Ask:
 
     def __init__(self, venue: Venue, request: Request, now: Ns, args: tuple[str, ...]) -> None:
         self.venue, self.request, self.now, self.args = venue, request, now, args
-        self.body: Mapping[str, Any] = json_body(request)
+        self.body = _object(request.body)
 
     def need(self, name: str) -> Any:
         if self.body.get(name) in (None, ""):
@@ -61,6 +62,19 @@ class Ask:
 
 
 Handler = Callable[[Ask], Any]
+
+
+def _object(body: bytes) -> Mapping[str, Any]:
+    """The JSON object of a control request; an empty body is an empty one."""
+    if not body.strip():
+        return {}
+    try:
+        value = json.loads(body)
+    except ValueError:
+        raise ApiError(400, None, "the body is not JSON") from None
+    if not isinstance(value, dict):
+        raise ApiError(400, None, "the body is not a JSON object")
+    return value
 
 
 def _wrong(message: str) -> ApiError:
@@ -166,15 +180,26 @@ def show_price(ask: Ask) -> Any:
 def halt(ask: Ask) -> Any:
     """Trading in the symbol stops: the price stands still, orders wait."""
     symbol = str(ask.need("symbol")).upper()
-    ask.venue.market.halt(ask.venue.exchange, symbol, str(ask.body.get("reason") or "T1"))
+    reason = str(ask.body.get("reason") or "T1")
+    ask.venue.market.halt(ask.venue.exchange, symbol, reason)
+    _announce_status(ask, symbol, halted=True, reason=reason)
     return {"symbol": symbol, "halted": True}
 
 
 def resume(ask: Ask) -> Any:
     symbol = str(ask.need("symbol")).upper()
     ask.venue.market.resume(ask.venue.exchange, symbol)
+    _announce_status(ask, symbol, halted=False, reason="T3")
     ask.venue.advance()
     return {"symbol": symbol, "halted": False}
+
+
+def _announce_status(ask: Ask, symbol: str, *, halted: bool, reason: str) -> None:
+    from execbot.sim.wire.data_feed import status_message
+
+    asset = ask.venue.market.assets.get(symbol)
+    message = status_message(symbol, asset, ask.now, halted=halted, reason=reason)
+    ask.venue.announce(message, ask.now)
 
 
 def price_band(ask: Ask) -> Any:
@@ -185,8 +210,13 @@ def price_band(ask: Ask) -> Any:
     ask.venue.market.check_symbol(symbol)
     ask.venue.exchange.set_band(symbol, low, high)
     ask.venue.advance()
-    band = None if low is None or high is None else [str(low), str(high)]
-    return {"symbol": symbol, "band": band}
+    if low is None or high is None:
+        return {"symbol": symbol, "band": None}
+    from execbot.sim.wire.data_feed import luld_message
+
+    message = luld_message(symbol, ask.venue.market.assets.get(symbol), ask.now, high)
+    ask.venue.announce({**message, "u": float(high), "d": float(low)}, ask.now)
+    return {"symbol": symbol, "band": [str(low), str(high)]}
 
 
 def deposit(ask: Ask) -> Any:
@@ -280,10 +310,12 @@ def fault_kinds(ask: Ask) -> Any:
 
 
 def cut_streams(ask: Ask) -> Any:
-    """Kills the stream connections of one account, or of all."""
+    """Kills the trade-update connections of one account or of all; `"data": true` the others."""
     venue, keys = ask.venue, ask.venue.keys()
     key = str(ask.body.get("key") or "")
     accounts = [keys[key]] if key in keys else list(keys.values())
+    if ask.body.get("data"):
+        accounts = [ALL_DATA]
     venue.records.deliver(venue.outbox.cut(accounts, ask.now))
     return {"cut": len(accounts)}
 
