@@ -13,6 +13,7 @@ from execbot.cli.context import Context
 from execbot.cli.errors import usage
 from execbot.cli.freshen import freshen
 from execbot.cli.order_flags import read_symbol
+from execbot.cli.orders_recovery import abandon, retry
 from execbot.cli.views import (
     audit_json,
     event_json,
@@ -127,22 +128,5 @@ def _current(desk: Context, identifier: str) -> tuple[OrderRecord, list[str]]:
         return known, [f"Shown as last recorded: {error.message.lower()}."]
 
 
-@app.command()
-@command
-def abandon(
-    cli: Cli,
-    id_: Annotated[str, typer.Argument(metavar="ID", help="The broker's id or your own.")],
-    reason: Annotated[str, typer.Option(help="Why; kept in the journal.")] = "by hand",
-) -> None:
-    """Give an order in doubt up by hand: it is closed here as never sent.
-
-    Only for an order that the broker surely does not have. Should it turn up all the same, it is
-    taken up again.
-
-    \b
-    Examples:
-      execbot orders abandon my-own-id --reason "asked Alpaca, not there"
-    """
-    with cli.open() as desk:
-        record = desk.oms.abandon(id_, reason=reason)
-        cli.show(record_json(record), sentence(record))
+app.command()(retry)
+app.command()(abandon)
