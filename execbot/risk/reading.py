@@ -281,14 +281,14 @@ class FactsReader:
         risk, journal = self.settings.risk, self.journal
         now = self.now()
         day = day_start(now)
-        resumed = parse_time(journal.meta_get(RESUMED_KEY)) or day
+        resumed = parse_time(journal.meta_get(RESUMED_KEY))
+        since = day if resumed is None else max(day, resumed + timedelta(microseconds=1))
         losses = rejections = 0
         if risk.max_consecutive_losses is not None:
-            losses = losses_in_a_row(journal.fills(), since=max(day, resumed))
+            losses = losses_in_a_row(journal.fills(), since=since)
         if risk.max_consecutive_rejections is not None:
-            statuses = journal.last_statuses(
-                limit=risk.max_consecutive_rejections, since=max(day, resumed)
-            )
+            most = risk.max_consecutive_rejections
+            statuses = journal.last_statuses(limit=most, since=since)
             rejections = rejections_in_a_row(statuses)
         orders_today = 0
         if risk.max_daily_orders is not None:
