@@ -1,0 +1,320 @@
+"""Goal: journal and broker agree after a reconcile, and what does not is explained.
+
+Method: the built-in exchange in process; other programs trade on the same account over its wire,
+events are lost, journals deleted; both sides are compared from the exchange's own lists.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.desk import Desk, limit, market, open_desk
+
+from execbot.journal import FillState, Journal, OrderRecord
+from execbot.model.enums import OrderStatus, Side, TimeInForce
+from execbot.oms.rebuild import rebuild
+from execbot.oms.reconcile import BREAKS
+
+
+def buy(symbol: str = "AAPL", qty: str = "10", **more: Any) -> dict[str, Any]:
+    return {
+        "symbol": symbol,
+        "qty": qty,
+        "side": "buy",
+        "type": "market",
+        "time_in_force": "day",
+        **more,
+    }
+
+
+def assert_equal_to_the_exchange(desk: Desk, journal: Journal | None = None) -> None:
+    """Orders, executions and positions, from the exchange's own lists."""
+    kept = journal or desk.journal
+    for row in desk.orders_there().values():
+        record = kept.order_by_broker_id(row["id"])
+        assert record is not None, row["client_order_id"]
+        assert record.status.value == row["status"]
+        own = record.order.filled_qty + record.progress.chain_qty
+        assert Decimal(row["filled_qty"]) in (own, record.order.filled_qty)
+    theirs = sorted(
+        (row["order_id"], Decimal(row["qty"]), Decimal(row["price"]))
+        for row in desk.call("GET", "/v2/account/activities/FILL?page_size=100&direction=asc")
+    )
+    ours = sorted((fill.order_id, fill.qty, fill.price) for fill in kept.fills())
+    assert ours == theirs
+    positions = {item.symbol.replace("/", ""): item.qty for item in kept.positions()}
+    assert positions == {name: Decimal(qty) for name, qty in desk.positions_there().items()}
+
+
+def test_nothing_happened_nothing_is_reported(desk: Desk) -> None:
+    result = desk.oms.reconcile()
+    assert not result.has_breaks
+    assert result.orders_checked == 0
+
+
+def test_fills_that_the_stream_never_told_are_found(desk: Desk) -> None:
+    desk.oms.submit(market())
+    desk.oms.submit(market("MSFT", "3"))
+    desk.sleep(1)
+    result = desk.oms.reconcile()
+    assert not result.has_breaks
+    assert result.fills_added == 2
+    assert not result.inferred
+    assert_equal_to_the_exchange(desk)
+
+
+def test_reconciling_again_changes_nothing_and_records_nothing(desk: Desk) -> None:
+    desk.oms.submit(market())
+    desk.oms.submit(limit("1.00"))
+    desk.sleep(1)
+    desk.oms.reconcile()
+    before, seq = desk.journal.derived_tables(), desk.journal.last_seq()
+    for _ in range(3):
+        desk.sleep(60)
+        assert not desk.oms.reconcile().changes
+    assert desk.journal.derived_tables() == before
+    assert desk.journal.last_seq() == seq
+
+
+def test_stream_after_reconcile_counts_nothing_twice(desk: Desk) -> None:
+    desk.oms.submit(market())
+    desk.sleep(1)
+    desk.oms.reconcile()
+    assert desk.journal.fills()[0].execution_id.startswith("activity:")
+    desk.oms.apply_batch(desk.frames())
+    assert_equal_to_the_exchange(desk)
+    assert not desk.journal.fills()[0].execution_id.startswith("activity:")
+
+
+def test_orders_of_other_programs_are_adopted_as_foreign(desk: Desk) -> None:
+    desk.call("POST", "/v2/orders", buy(client_order_id="theirs"))
+    desk.sleep(1)
+    result = desk.oms.reconcile()
+    assert [record.client_order_id for record in result.adopted_orders] == ["theirs"]
+    assert not result.has_breaks
+    record = desk.journal.order_by_client_id("theirs")
+    assert record is not None and record.origin == "foreign" and not record.is_ours
+    assert_equal_to_the_exchange(desk)
+    assert not desk.oms.reconcile().adopted_orders
+
+
+def test_position_older_than_the_journal_is_adopted(tmp_path: Path) -> None:
+    desk = open_desk(tmp_path)
+    desk.call("POST", "/v2/orders", buy())
+    desk.sleep(9 * 86_400)
+    result = desk.oms.reconcile()
+    assert [str(item) for item in result.adopted_positions] == ["AAPL: 0 here, 10 at the broker"]
+    assert not result.has_breaks
+    position = desk.journal.position("AAPL")
+    assert position is not None and position.qty == 10 and position.realized_pl == 0
+    assert desk.journal.fills() == []
+    assert [fill.qty for fill in desk.journal.fills(adjustments=True)] == [10]
+    desk.oms.submit(market(side=Side.SELL, qty="4"))
+    desk.sleep(1)
+    again = desk.oms.reconcile()
+    assert not again.has_breaks and not again.adopted_positions
+    desk.journal.close()
+
+
+def test_older_position_that_was_sold_from_lately_is_adopted_whole(tmp_path: Path) -> None:
+    desk = open_desk(tmp_path)
+    desk.call("POST", "/v2/orders", buy())
+    desk.sleep(9 * 86_400)
+    desk.call("POST", "/v2/orders", buy(qty="4", side="sell"))
+    desk.sleep(1)
+    assert not desk.oms.reconcile().has_breaks
+    position = desk.journal.position("AAPL")
+    assert position is not None and position.qty == 6
+    assert not desk.oms.reconcile().has_breaks
+    desk.journal.close()
+
+
+def test_lost_journal_is_read_back_from_the_broker(desk: Desk, tmp_path: Path) -> None:
+    for qty in ("1", "2", "3"):
+        desk.oms.submit(market(qty=qty))
+    desk.sleep(1)
+    with Journal.open(tmp_path / "fresh.db") as fresh:
+        result = desk.open_oms(fresh).reconcile()
+        assert not result.has_breaks
+        assert len(result.adopted_orders) == 3
+        assert_equal_to_the_exchange(desk, fresh)
+
+
+def test_position_that_differs_is_a_break_until_somebody_accepts_it(desk: Desk) -> None:
+    desk.oms.submit(market())
+    desk.sleep(1)
+    desk.oms.reconcile()
+    with desk.journal.transaction():
+        desk.journal._run("UPDATE positions SET qty = '7', cost = '1697.22'")
+    result = desk.oms.reconcile()
+    (found,) = result.breaks
+    assert (found.kind, found.subject, found.ours, found.theirs) == (
+        "position.qty",
+        "AAPL",
+        "7",
+        "10",
+    )
+    assert found.cause and found.hint
+    assert desk.oms.reconcile().has_breaks
+    accepted = desk.oms.reconcile(accept_positions=True)
+    assert not accepted.has_breaks and accepted.adjusted_positions
+    assert not desk.oms.reconcile().has_breaks
+
+
+def test_average_price_alone_is_no_break(desk: Desk) -> None:
+    desk.oms.submit(market())
+    desk.sleep(1)
+    desk.oms.reconcile()
+    with desk.journal.transaction():
+        desk.journal._run("UPDATE positions SET avg_entry_price = '1', cost = '10'")
+    assert not desk.oms.reconcile().has_breaks
+
+
+def test_intent_in_doubt_is_a_break_while_young_and_settled_when_waited_for(desk: Desk) -> None:
+    def die(step: str) -> None:
+        if step == "before_post":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        desk.open_oms(desk.journal, on_step=die).submit(market(client_order_id="lost"))
+    (found,) = desk.oms.reconcile().breaks
+    assert found.kind == "order.in_doubt" and found.subject == "lost"
+    waited = desk.oms.reconcile(wait=True)
+    assert not waited.has_breaks
+    assert [record.status for record in waited.settled] == [OrderStatus.NEVER_SENT]
+
+
+def test_order_that_the_broker_forgot_is_a_break_and_can_be_abandoned(desk: Desk) -> None:
+    record = desk.oms.submit(limit("1.00"))
+    desk.oms.reconcile()
+    desk.call("POST", "/sim/reset", {})
+    (found,) = desk.oms.reconcile().breaks
+    assert found.kind == "order.missing"
+    abandoned = desk.oms.abandon(record.client_order_id, reason="account was reset")
+    assert abandoned.status is OrderStatus.CANCELED
+    assert not desk.oms.reconcile().has_breaks
+
+
+def test_wrong_price_on_the_order_does_not_change_the_executions(desk: Desk) -> None:
+    desk.fault("wrong_filled_price", params={})
+    desk.oms.submit(market())
+    desk.sleep(1)
+    assert not desk.oms.reconcile().has_breaks
+    assert_equal_to_the_exchange(desk)
+
+
+def test_missing_activity_leaves_an_inferred_fill_that_the_real_one_replaces(desk: Desk) -> None:
+    desk.oms.submit(market())
+    desk.sleep(1)
+    desk.fault(
+        "canned_reply",
+        params={"status": 200, "body": []},
+        method="GET",
+        path="/v2/account/activities*",
+    )
+    oms = desk.oms
+    oms.gap_fill()
+    (execution,) = desk.journal.executions()
+    assert execution.state is FillState.INFERRED
+    position = desk.journal.position("AAPL")
+    assert position is not None and position.qty == 10
+    result = oms.reconcile()
+    assert not result.has_breaks and not result.inferred
+    assert_equal_to_the_exchange(desk)
+    oms.apply_batch(desk.frames())
+    assert_equal_to_the_exchange(desk)
+
+
+def test_crypto_fee_taken_in_coins_is_no_break(desk: Desk) -> None:
+    desk.oms.submit(market("BTC/USD", "0.1", time_in_force=TimeInForce.GTC))
+    desk.sleep(1)
+    result = desk.oms.reconcile()
+    assert not result.has_breaks
+    there = Decimal(desk.positions_there()["BTCUSD"])
+    assert there < Decimal("0.1")
+    position = desk.journal.position("BTC/USD")
+    assert position is not None and position.qty == there
+    assert result.notes
+    assert not desk.oms.reconcile().notes
+
+
+def bracket(symbol: str = "AAPL", qty: str = "10") -> dict[str, Any]:
+    return buy(
+        symbol,
+        qty,
+        order_class="bracket",
+        time_in_force="gtc",
+        take_profit={"limit_price": "400"},
+        stop_loss={"stop_price": "100"},
+        client_order_id="parent",
+    )
+
+
+def legs_of(journal: Journal, name: str) -> dict[str | None, OrderRecord]:
+    return {record.role: record for record in journal.legs_of(name)}
+
+
+def test_legs_of_a_bracket_are_known_by_their_parent(desk: Desk) -> None:
+    from execbot.model.enums import OrderClass
+    from execbot.model.order import StopLoss, TakeProfit
+
+    record = desk.oms.submit(
+        market(
+            order_class=OrderClass.BRACKET,
+            take_profit=TakeProfit(Decimal(400)),
+            stop_loss=StopLoss(Decimal(100)),
+            strategy_id="s1",
+        )
+    )
+    legs = legs_of(desk.journal, record.client_order_id)
+    assert set(legs) == {"stop", "target"}
+    assert all(leg.status is OrderStatus.HELD for leg in legs.values())
+    assert all(leg.strategy_id == "s1" and leg.is_ours for leg in legs.values())
+    assert len(record.order.legs) == 2
+    desk.sleep(2)
+    desk.oms.apply_batch(desk.frames())
+    desk.oms.reconcile()
+    assert_equal_to_the_exchange(desk)
+    woken = legs_of(desk.journal, record.client_order_id)
+    assert woken["target"].status is OrderStatus.NEW
+    assert woken["stop"].status is OrderStatus.HELD
+
+
+def test_leg_seen_on_the_stream_before_its_parent_is_claimed_by_it(desk: Desk) -> None:
+    desk.call("POST", "/v2/orders", bracket())
+    desk.sleep(2)
+    parent = desk.orders_there()["parent"]["id"]
+    frames = [update for update in desk.frames() if update.order.id != parent]
+    desk.oms.apply_batch(frames)
+    assert all(record.parent_id is None for record in desk.journal.orders("all"))
+    desk.oms.reconcile()
+    assert set(legs_of(desk.journal, "parent")) == {"stop", "target"}
+    assert_equal_to_the_exchange(desk)
+
+
+def test_every_table_is_the_same_after_a_rebuild(desk: Desk) -> None:
+    desk.oms.submit(market(), arrival_price=Decimal("242.5"))
+    desk.call("POST", "/v2/orders", buy("MSFT", "2"))
+    desk.oms.submit(market("BTC/USD", "0.1", time_in_force=TimeInForce.GTC))
+    resting = desk.oms.submit(limit("1.00"))
+    desk.sleep(1)
+    desk.oms.apply_batch(desk.frames()[:5])
+    desk.oms.reconcile()
+    desk.oms.annotate(resting.client_order_id, note="watch this", plan_id="p1")
+    desk.oms.cancel(resting.client_order_id, wait_seconds=2)
+    desk.oms.close("AAPL")
+    desk.sleep(1)
+    desk.oms.apply_batch(desk.frames())
+    desk.oms.reconcile()
+    before = desk.journal.derived_tables()
+    assert rebuild(desk.journal) == desk.journal.last_seq()
+    assert desk.journal.derived_tables() == before
+
+
+def test_the_catalogue_of_breaks_says_cause_and_hint() -> None:
+    for kind, words in BREAKS.items():
+        assert kind.count(".") == 1
+        assert words.cause.endswith(".") and words.hint.endswith(".")
