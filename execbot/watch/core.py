@@ -183,16 +183,7 @@ class Core:
 
     def _taken_away(self, state: SymbolState, record: OrderRecord, now: datetime) -> list[Job]:
         """A stop was canceled, not by us. Put back once or twice, then taken as a wish."""
-        partner_ended = any(
-            other.parent_id in (record.parent_id, record.client_order_id)
-            and other.status in (OrderStatus.FILLED, OrderStatus.REPLACED)
-            for other in state.orders.values()
-            if other.parent_id is not None
-        )
-        parent = state.orders.get(record.parent_id or "")
-        if partner_ended or (parent is not None and parent.status is OrderStatus.FILLED):
-            return []
-        if any(name in self.our_cancels for name in (record.parent_id or "",)):
+        if _ended_by_its_pair(state, record) or record.parent_id in self.our_cancels:
             return []
         recent = state.taken_at is not None and now - state.taken_at < TAKEN_AWAY_WINDOW
         state.taken_away = state.taken_away + 1 if recent else 1
@@ -536,3 +527,18 @@ def _runs_by_clock(plan: ExitPlan) -> bool:
         or rules.time_stop_minutes is not None
         or rules.flatten_before_close_minutes is not None
     )
+
+
+def _ended_by_its_pair(state: SymbolState, record: OrderRecord) -> bool:
+    """The other exit of the pair was taken, and this one went with it."""
+    pair = {record.parent_id, record.client_order_id} - {None}
+    took = (OrderStatus.FILLED, OrderStatus.PARTIALLY_FILLED, OrderStatus.REPLACED)
+    for other in state.orders.values():
+        if other.client_order_id == record.client_order_id or other.status not in took:
+            continue
+        is_sibling = other.parent_id in pair
+        same_side = other.order.side is record.order.side
+        is_parent = other.client_order_id == record.parent_id and same_side
+        if is_sibling or is_parent:
+            return True
+    return False

@@ -1,0 +1,61 @@
+"""Protecting a symbol without the loop: decide, do, look again, until it is quiet.
+
+For commands, when no `watch` runs that would do it. The same core and the same hands are used, so
+the result is the same; only the stream is replaced by asking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from execbot.exits.view import Coverage, Guarded
+from execbot.watch.hands import Hands
+from execbot.watch.inputs import Done, Tick
+from execbot.watch.jobs import AccountJob, JobName
+from execbot.watch.watcher import HandJob, Watcher
+
+QUIET = frozenset(
+    {
+        Guarded.FLAT,
+        Guarded.PROTECTED,
+        Guarded.SUSPENDED,
+        Guarded.EMULATED,
+        Guarded.LIFTED,
+        Guarded.NO_PLAN,
+    }
+)
+PAUSE_SECONDS = 0.1
+
+
+def protect_once(
+    watcher: Watcher,
+    hands: Hands,
+    symbol: str,
+    *,
+    sleep: Callable[[float], None],
+    wait_seconds: float = 10.0,
+) -> Coverage:
+    """Bring one symbol to where its plan says; how it stands when that is done, or time is up."""
+    until = watcher.now() + timedelta(seconds=wait_seconds)
+    jobs: list[HandJob] = watcher.load()
+    jobs.append(AccountJob(JobName.GAP_FILL, "start"))
+    while True:
+        while jobs:
+            job = jobs.pop(0)
+            if isinstance(job, AccountJob) or job.symbol == symbol:
+                jobs += watcher.take_results(hands.perform(job))
+            else:
+                jobs += watcher.feed(Done(job.symbol, ()))
+                watcher.core.symbols.pop(job.symbol, None)
+        jobs += watcher.follow()
+        if jobs:
+            continue
+        state = watcher.core.symbols.get(symbol)
+        coverage = state.coverage if state is not None else Coverage()
+        calm = state is None or (not state.is_busy and state.wake_at is None)
+        if (calm and coverage.state in QUIET) or watcher.now() >= until:
+            return coverage
+        sleep(PAUSE_SECONDS)
+        jobs += watcher.feed(Tick())
+        jobs.append(AccountJob(JobName.GAP_FILL, "looking again"))

@@ -1,0 +1,325 @@
+"""A whole trading day in one thread: exchange, journal, `watch` and a trader, in virtual time.
+
+The watcher under test is the real one; only the threads are replaced by this loop, so it can be
+stopped between any two steps. Each REST request costs a few milliseconds of virtual time. What is
+checked is read from the exchange, not from the journal.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from execbot.broker.alpaca import AlpacaClient
+from execbot.broker.port import TradeUpdate
+from execbot.config.schema import TradingSettings
+from execbot.exits.attach import Wishes, attach
+from execbot.exits.levels import LevelKind, LevelSpec
+from execbot.exits.plan import ExitPlan, Trail
+from execbot.exits.store import plan_of, save_plan
+from execbot.journal.records import OrderRecord, Role
+from execbot.market.sessions import MarketNow, crypto_now
+from execbot.model.enums import OrderType, Side
+from execbot.model.order import OrderRequest
+from execbot.sim.types import SECOND
+from execbot.watch import inputs
+from execbot.watch.hands import Hands
+from execbot.watch.jobs import AccountJob, Note
+from execbot.watch.watcher import HandJob, Watcher
+from tests.support.desk import KEY, Desk, VenueTransport, open_desk
+
+D = Decimal
+REQUEST_SECONDS = 0.004
+"""What a request to the broker costs; measured on paper: 6 to 13 ms from far away."""
+
+STOPS = {"stop", "stop_limit", "trailing_stop"}
+LIVE = {"new", "accepted", "partially_filled", "held", "pending_new", "pending_replace"}
+
+
+class Slowed:
+    """The transport, with time passing for each request and `before` asked about it."""
+
+    def __init__(self, inner: Any, world: World) -> None:
+        self._inner = inner
+        self._world = world
+
+    def send(self, method: str, url_path: str, **more: Any) -> Any:
+        self._world.requests += 1
+        self._world.before_request()
+        self._world.pass_time(REQUEST_SECONDS)
+        return self._inner.send(method, url_path, **more)
+
+    def close(self) -> None:
+        return None
+
+
+@dataclass
+class World:
+    """`faulty` decides what happens to each stream frame and request; None is a good day."""
+
+    desk: Desk
+    settings: TradingSettings
+    hours: Callable[[datetime], MarketNow] = crypto_now
+    watcher: Watcher | None = None
+    hands: Hands | None = None
+    jobs: deque[HandJob] = field(default_factory=deque)
+    notes: list[Note] = field(default_factory=list)
+    late: list[tuple[int, TradeUpdate]] = field(default_factory=list)
+    stream_is_up: bool = True
+    requests: int = 0
+    uncovered_since: dict[str, int] = field(default_factory=dict)
+    longest_uncovered: dict[str, float] = field(default_factory=dict)
+    shorts: list[str] = field(default_factory=list)
+    symbols: tuple[str, ...] = ("AAPL",)
+    before_request: Callable[[], None] = lambda: None
+    handle_frames: Callable[[list[TradeUpdate]], list[TradeUpdate]] | None = None
+    counter: Any = field(default_factory=itertools.count)
+    held: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    # --- time ------------------------------------------------------------------------------
+
+    @property
+    def ns(self) -> int:
+        return self.desk.venue.clock.now()
+
+    def now(self) -> datetime:
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=self.ns // 1000)
+
+    def pass_time(self, seconds: float) -> None:
+        """Let virtual time pass, looking at the exchange after each thing that happens in it."""
+        until = self.ns + int(seconds * SECOND)
+        venue = self.desk.venue
+        while True:
+            due = venue.next_event_at(until)
+            at = until if due is None else min(max(due, self.ns), until)
+            venue.clock.step(max(at - self.ns, 0))
+            venue.advance()
+            self.look()
+            if at >= until:
+                return
+
+    def look(self) -> None:
+        """The exchange's own truth: how many shares have no stop, and since when."""
+        exchange, account = self.desk.venue.exchange, self.desk.venue.account_of(KEY)
+        assert account is not None
+        positions = {p["symbol"]: D(p["qty"]) for p in exchange.positions(account)}
+        for symbol in self.symbols:
+            qty = positions.get(symbol, D(0))
+            if qty < 0:
+                self.shorts.append(f"{symbol} {qty} at {self.now()}")
+            covered = self.covered(symbol) if qty else D(0)
+            if qty > covered and self.is_watched(symbol):
+                since = self.uncovered_since.setdefault(symbol, self.ns)
+                lasted = (self.ns - since) / SECOND
+                known = self.longest_uncovered.get(symbol, 0.0)
+                self.longest_uncovered[symbol] = max(known, lasted)
+            else:
+                self.uncovered_since.pop(symbol, None)
+
+    def is_watched(self, symbol: str) -> bool:
+        """Whether somebody is there who has promised a stop."""
+        return self.watcher is not None and self.promises(symbol)
+
+    def promises(self, symbol: str) -> bool:
+        plan = plan_of(self.desk.journal, symbol)
+        return plan is not None and plan.status != "suspended" and plan.lift is None
+
+    def covered(self, symbol: str) -> Decimal:
+        """Shares with an armed stop or a market exit at the exchange, by the exchange's list."""
+        exchange, account = self.desk.venue.exchange, self.desk.venue.account_of(KEY)
+        assert account is not None
+        total = D(0)
+        rows = exchange.orders(account, {"status": "all", "nested": "true", "limit": "500"})
+        for row in rows:
+            if row["symbol"] != symbol:
+                continue
+            total += _covers(row)
+            armed = row["order_class"] != "bracket" and row["order_class"] != "oto"
+            armed = armed or row["status"] == "filled"
+            for leg in row["legs"] or ():
+                if armed:
+                    total += _covers(leg)
+        return total
+
+    # --- the watcher -----------------------------------------------------------------------
+
+    def start_watch(self) -> None:
+        """A fresh `watch`: nothing in memory, everything from the journal and the broker."""
+        quick = replace(self.settings.order_management, retry_delay_seconds=D("0.2"))
+        self.desk.settings = quick
+        oms = self.desk.open_oms(self.desk.journal)
+        self.watcher = Watcher(oms, self.settings, self.hours, self.now, self.notes.append)
+        self.hands = Hands(oms, self.now, unique=lambda at: f"{next(self.counter):08d}")
+        self.jobs.clear()
+        self.uncovered_since.clear()
+        try:
+            oms.reconcile()
+        except Exception as error:  # a broker that does not answer now is asked again later
+            self.notes.append(Note("alarm", f"reconcile: {error}"))
+        self._add(self.watcher.load())
+        self._add(self.watcher.feed(inputs.StreamUp(self.now())))
+
+    def kill_watch(self) -> None:
+        """SIGKILL: everything in memory is gone, whatever was under way."""
+        self.watcher, self.hands = None, None
+        self.jobs.clear()
+        self.late.clear()
+        self.uncovered_since.clear()
+        self.desk.frames()
+
+    def _add(self, jobs: list[HandJob]) -> None:
+        self.jobs.extend(jobs)
+
+    def step(self, seconds: float = 0.05) -> None:
+        """One turn of the loop: time, frames, timers, prices, and one job of the hands."""
+        self.pass_time(seconds)
+        if self.watcher is None:
+            return
+        watcher = self.watcher
+        frames = self.desk.frames()
+        if self.handle_frames is not None:
+            frames = self.handle_frames(frames)
+        if frames and self.stream_is_up:
+            self._add(watcher.take_updates(frames))
+        self._add(watcher.follow())
+        for symbol in self.symbols:
+            shown = self.desk.venue.market.shown_quote(symbol, self.ns)
+            if shown is not None:
+                price = inputs.Price(
+                    symbol, D(shown["bid"]), D(shown["ask"]), D(shown["last"] or shown["bid"])
+                )
+                self._add(watcher.feed(price))
+        self._add(watcher.feed(inputs.Tick()))
+        for job in self._next_jobs():
+            self._perform(job)
+
+    def _next_jobs(self) -> list[HandJob]:
+        """The most urgent symbol job and one account job, as two threads would take them."""
+        chosen = []
+        for wanted in (False, True):
+            line = [j for j in self.jobs if isinstance(j, AccountJob) is wanted]
+            if line:
+                job = min(line, key=lambda j: j.priority)
+                self.jobs.remove(job)
+                chosen.append(job)
+        return chosen
+
+    def _perform(self, job: HandJob) -> None:
+        if self.hands is None or self.watcher is None:
+            return
+        items = self.hands.perform(job)
+        if self.watcher is not None:
+            self._add(self.watcher.take_results(items))
+
+    def run(self, seconds: float, step: float = 0.05) -> None:
+        until = self.ns + int(seconds * SECOND)
+        while self.ns < until:
+            self.step(step)
+
+    def settle(self, seconds: float = 60.0) -> None:
+        """Let everything come to rest: no jobs, no timers, nothing uncovered."""
+        until = self.ns + int(seconds * SECOND)
+        while self.ns < until:
+            self.step(0.25)
+
+    # --- the trader ------------------------------------------------------------------------
+
+    def price(self, symbol: str, at: str, *, size: str = "1000", spread: str = "0.02") -> None:
+        """From now on the symbol is quoted around `at`, with `size` on both sides."""
+        half = D(spread) / 2
+        prices = {"bid": D(at) - half, "ask": D(at) + half, "size": D(size)}
+        self.held[symbol] = (at, size)
+        self.desk.venue.market.set_price(symbol, self.ns, prices)
+        self.desk.venue.advance()
+
+    def buy(
+        self,
+        qty: str,
+        wishes: Wishes,
+        *,
+        symbol: str = "AAPL",
+        limit: str | None = None,
+        **more: Any,
+    ) -> tuple[OrderRecord, ExitPlan]:
+        """An entry with exits, as `submit` sends it: the plan is durable before the order."""
+        name = f"entry-{next(self.counter)}"
+        request = OrderRequest(
+            symbol,
+            more.pop("side", Side.BUY),
+            qty=D(qty),
+            type=OrderType.LIMIT if limit else OrderType.MARKET,
+            limit_price=D(limit) if limit else None,
+            client_order_id=name,
+            **more,
+        )
+        price = D(limit) if limit else D(self.held[symbol][0])
+        done = attach(request, wishes, entry_price=price, plan_id=f"plan-{name}", now=self.now())
+        save_plan(self.desk.journal, done.plan)
+        record = self.desk.oms.submit(done.request, plan_id=done.plan.plan_id, role=Role.ENTRY)
+        return record, done.plan
+
+    def plan(self, symbol: str = "AAPL") -> ExitPlan | None:
+        return plan_of(self.desk.journal, symbol)
+
+    def qty(self, symbol: str = "AAPL") -> Decimal:
+        return D(self.desk.positions_there().get(symbol, "0"))
+
+    def alarms(self) -> list[str]:
+        return [n.text for n in self.notes if n.is_alarm]
+
+
+def _covers(row: dict[str, Any]) -> Decimal:
+    """Shares of a long position that this order sells when the price falls, or sells at once."""
+    if row["side"] != "sell" or row["status"] not in LIVE or row["qty"] is None:
+        return D(0)
+    if row["type"] in STOPS or row["type"] == "market":
+        return D(row["qty"]) - D(row["filled_qty"])
+    return D(0)
+
+
+def percent(value: str) -> LevelSpec:
+    return LevelSpec(LevelKind.PERCENT, D(value))
+
+
+def wishes(stop: str | None = "2", *targets: tuple[str, str], trail: Trail | None = None) -> Wishes:
+    """A stop and targets in percent from the entry; targets are (percent, share)."""
+    return Wishes(
+        stop=percent(stop) if stop else None,
+        trail=trail,
+        targets=tuple((percent(at), D(share)) for at, share in targets),
+    )
+
+
+def open_world(path: Path, *, watch: bool = True, **more: Any) -> World:
+    """A day at the exchange that never closes, AAPL quoted at 100."""
+    settings = more.pop("settings", TradingSettings())
+    hours = more.pop("hours", crypto_now)
+    symbols = more.pop("symbols", ("AAPL",))
+    desk = open_desk(path, **more)
+    world = World(desk, settings, hours, symbols=symbols)
+    desk.client = AlpacaClient(
+        KEY,
+        KEY,
+        transport=Slowed(VenueTransport(desk.door), world),
+        requests_per_minute=None,
+        now=world.now,
+        sleep=world.pass_time,
+        timeout_seconds=1.0,
+    )
+    for symbol in symbols:
+        world.price(symbol, "100")
+    desk.call("GET", "/v2/account")
+    if watch:
+        world.start_watch()
+    return world
+
+
+def seeded(seed: str) -> random.Random:
+    return random.Random(f"execbot-watch-{seed}")
