@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -134,7 +133,7 @@ def _orders_of_every_kind(trader: Trader) -> None:
     trader.buy(symbol="BTC/USD", qty="0.01", time_in_force="gtc")
     trader.control("clock", {"step": 5})
     trader.buy(type="limit", limit_price="90", time_in_force="gtc", client_order_id="one")
-    trader.buy(
+    bracket = trader.buy(
         qty="2",
         order_class="bracket",
         take_profit={"limit_price": "120"},
@@ -152,7 +151,8 @@ def _orders_of_every_kind(trader: Trader) -> None:
         trader.ask("getAllOrders", query=query)
     order = trader.ask("getOrderByClientOrderId", query={"client_order_id": "one"})
     order_id = order["id"]
-    trader.ask("getOrderByOrderID", order_id=order_id, query={"nested": "true"})
+    trader.ask("getOrderByOrderID", order_id=order_id)
+    trader.ask("getOrderByOrderID", order_id=bracket["id"], query={"nested": "true"})
     changed = trader.ask("patchOrderByOrderId", {"limit_price": "89"}, order_id=order_id)
     trader.control("clock", {"step": 5})
     trader.ask("deleteOrderByOrderID", order_id=changed["id"], status=204)
@@ -166,11 +166,14 @@ def _refusals(trader: Trader) -> None:
 
 
 def _account_and_market(trader: Trader) -> None:
+    trader.control("deposit", {"amount": "500", "key": KEY})
     trader.ask("getAccount")
     trader.ask("getAccountConfig")
     trader.ask("patchAccountConfig", {"no_shorting": False})
     trader.ask("getAccountActivities", query={"activity_types": "FILL", "page_size": "2"})
+    trader.ask("getAccountActivities")
     trader.ask("getAccountActivitiesByActivityType", activity_type="FILL")
+    trader.ask("getAccountActivitiesByActivityType", activity_type="CSD")
     for query in ({}, {"period": "1D", "timeframe": "5Min"}, {"period": "1M", "timeframe": "1D"}):
         trader.ask("getAccountPortfolioHistory", query=query)
     trader.ask("get-v2-assets", query={"status": "active", "asset_class": "us_equity"})
@@ -197,19 +200,19 @@ HISTORY = {"start": "2026-10-08T14:00:00Z", "end": "2026-10-08T14:20:00Z", "limi
 
 
 def _stock_data(trader: Trader) -> None:
-    many, one = {"symbols": "AAPL,MSFT"}, {"symbol": "AAPL"}
+    many, one = {"symbols": "AAPL,MSFT", "currency": "USD"}, {"symbol": "AAPL"}
+    history = {**HISTORY, "currency": "USD"}
     trader.control("clock", {"step": 60})
-    time.sleep(0)
     for kind in ("Trade", "Quote", "Bar"):
         frame = {"timeframe": "1Min"} if kind == "Bar" else {}
-        trader.ask(f"Stock{kind}s", query={**many, **HISTORY, **frame})
-        trader.ask(f"Stock{kind}Single", query={**HISTORY, **frame}, **one)
+        trader.ask(f"Stock{kind}s", query={**many, **history, **frame})
+        trader.ask(f"Stock{kind}Single", query={**history, **frame}, **one)
         trader.ask(f"StockLatest{kind}s", query=many)
-        trader.ask(f"StockLatest{kind}Single", **one)
+        trader.ask(f"StockLatest{kind}Single", query={"currency": "USD"}, **one)
     trader.ask("StockBars", query={**many, "timeframe": "1Day", "start": "2026-09-01"})
     trader.ask("StockSnapshots", query=many)
-    trader.ask("StockSnapshotSingle", **one)
-    days = {"start": "2026-10-05", "end": "2026-10-07"}
+    trader.ask("StockSnapshotSingle", query={"currency": "USD"}, **one)
+    days = {"start": "2026-10-05", "end": "2026-10-07", "currency": "USD"}
     trader.ask("StockAuctions", query={**many, **days})
     trader.ask("StockAuctionSingle", query=days, **one)
     trader.ask("StockMetaExchanges")

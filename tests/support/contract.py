@@ -21,7 +21,8 @@ class Finding:
     """One difference between a reply and the description.
 
     `what`: `error` (a value that the schema refuses), `missing` (a described field never sent),
-    `extra` (a field sent that is not described).
+    `empty` (a described list or object that never held anything), `extra` (a field sent that is
+    not described).
     """
 
     operation: str
@@ -35,18 +36,20 @@ class Finding:
 
 @dataclass(frozen=True)
 class Deviation:
-    """A difference that is meant, and why. Operation and field are globs."""
+    """A difference that is meant, and why. Operation, field and detail are globs."""
 
     operation: str
     what: str
     field: str
     reason: str
+    detail: str = "*"
 
     def covers(self, finding: Finding) -> bool:
         return (
             fnmatchcase(finding.operation, self.operation)
             and finding.what == self.what
             and fnmatchcase(finding.field, self.field)
+            and fnmatchcase(finding.detail, self.detail)
         )
 
 
@@ -121,7 +124,11 @@ class Contract:
             described = self.described(operation)
             free = {name for name in described if name.endswith("*")}
             for name in described - free - seen:
-                found.add(Finding(operation, "missing", name))
+                empty = next((c for c in _containers(name) if not _entered(c, seen)), None)
+                if empty is not None:
+                    found.add(Finding(operation, "empty", empty))
+                else:
+                    found.add(Finding(operation, "missing", name))
             for name in seen - described:
                 if not any(fnmatchcase(name, pattern) for pattern in free):
                     found.add(Finding(operation, "extra", name))
@@ -180,9 +187,20 @@ def value_fields(value: Any, prefix: str = "", depth: int = 0) -> Iterator[str]:
                 yield from value_fields(inner, f"{prefix}{name}.", depth + 1)
 
 
+def _containers(name: str) -> Iterator[str]:
+    """The lists, maps and objects a field lies in, outermost first."""
+    parts = name.split(".")
+    for count in range(1, len(parts)):
+        yield ".".join(parts[:count])
+
+
+def _entered(container: str, seen: set[str]) -> bool:
+    return any(name.startswith(container + ".") for name in seen)
+
+
 def _is_map(value: Mapping[str, Any], prefix: str) -> bool:
     if prefix == "":
-        return bool(value) and all(name.isupper() for name in value)
+        return bool(value) and all(name.isupper() or len(name) == 1 for name in value)
     return prefix.rstrip(".") in MAP_FIELDS
 
 
@@ -194,4 +212,4 @@ def _findings(operation: str, error: Any) -> Iterator[Finding]:
         return
     for part in inner:
         place = ".".join("[]" if isinstance(p, int) else str(p) for p in part.absolute_path)
-        yield Finding(operation, "error", place, part.message[:160])
+        yield Finding(operation, "error", place, part.message)

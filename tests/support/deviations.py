@@ -1,11 +1,160 @@
-"""Every difference between the exchange and Alpaca's published description, with its reason."""
+"""Every difference between the exchange and Alpaca's published description, with its reason.
+
+`docs/exchange.md` shows the same table; a test keeps the two equal.
+"""
 
 from __future__ import annotations
 
 from support.contract import Deviation
 
-TRADING_DEVIATIONS: tuple[Deviation, ...] = ()
-DATA_DEVIATIONS: tuple[Deviation, ...] = ()
+_RECORDED = "recorded from Alpaca in 2026, not in the description"
+_REMOVED = "removed by Alpaca on 2026-07-06; the description still shows it"
+_OPTIONS = "only of option orders with several legs, which are not served"
 
-# Operations that are not served, and why.
-ABSENT: tuple[tuple[frozenset[str], str], ...] = ()
+TRADING_DEVIATIONS: tuple[Deviation, ...] = (
+    Deviation("getAccount", "missing", "pattern_day_trader", _REMOVED),
+    Deviation("getAccount", "missing", "daytrade_count", _REMOVED),
+    Deviation("getAccount", "missing", "daytrading_buying_power", _REMOVED),
+    Deviation("*AccountConfig", "missing", "pdt_check", _REMOVED),
+    Deviation("*AccountConfig", "missing", "dtbp_check", _REMOVED),
+    Deviation("getAccount", "extra", "admin_configurations", _RECORDED),
+    Deviation("getAccount", "extra", "user_configurations", _RECORDED),
+    Deviation("getAccount", "extra", "crypto_tier", _RECORDED),
+    Deviation("getAccount", "extra", "effective_buying_power", _RECORDED),
+    Deviation("getAccount", "extra", "position_market_value", _RECORDED),
+    Deviation(
+        "getAccount", "missing", "pending_transfer_*", "absent from recordings of paper accounts"
+    ),
+    Deviation("*", "extra", "*source", _RECORDED),
+    Deviation("*", "extra", "*subtag", _RECORDED),
+    Deviation("*", "extra", "*legs.[[]].expires_at", _RECORDED),
+    Deviation("*", "missing", "*ratio_qty", _OPTIONS),
+    Deviation(
+        "deleteAllOrders", "extra", "[[]].body*", "recorded in 2021: each item carries its order"
+    ),
+    Deviation("patchOrderByOrderId", "empty", "legs", "a replacement has no legs (recorded)"),
+    Deviation("getOrderByClientOrderId", "empty", "legs", "this view is never nested"),
+    Deviation("delete*Position*", "empty", "*legs", "a closing order has no legs"),
+    Deviation(
+        "getAccountActivities*",
+        "error",
+        "[[]]",
+        "the description demands exactly one of two shapes and both fit every row",
+        "*is valid under each of*",
+    ),
+    Deviation("getAccountActivities*", "missing", "*.activity_sub_type", "none apply to deposits"),
+    Deviation("getAccountActivities*", "missing", "*.cusip", "only of corporate actions"),
+    Deviation("getAccountActivities*", "missing", "*.group_id", "only of corporate actions"),
+    Deviation("getAccountActivities*", "missing", "*.per_share_amount", "only of dividends"),
+    Deviation(
+        "getAccountPortfolioHistory",
+        "error",
+        "*.[[]]",
+        "elements may be null since July 2026 (Alpaca's changelog)",
+        "None *",
+    ),
+    Deviation(
+        "getAccountPortfolioHistory",
+        "missing",
+        "base_value_asof",
+        "not of new accounts (described)",
+    ),
+    Deviation("getAccountPortfolioHistory", "missing", "cashflow", "only with cashflow_types"),
+    Deviation(
+        "get*OpenPosition*",
+        "error",
+        "*exchange",
+        "crypto positions name CRYPTO, not in the list",
+        "'CRYPTO' *",
+    ),
+    Deviation(
+        "get-v2-assets*",
+        "error",
+        "*exchange",
+        "crypto pairs name CRYPTO, not in the list",
+        "'CRYPTO' *",
+    ),
+    Deviation("get-v2-assets*", "missing", "*cusip", "licensed data, absent from recordings"),
+    Deviation(
+        "getAccountActivities*", "extra", "*.description", "recorded of non-trade activities"
+    ),
+    Deviation("get*OpenPosition*", "missing", "*swap_rate", "only of accounts in other currencies"),
+    Deviation("get*OpenPosition*", "empty", "*usd", "only of accounts in other currencies"),
+    Deviation("get*OpenPosition*", "missing", "*usd", "only of accounts in other currencies"),
+    Deviation("Clock", "missing", "*.bic", "US markets are named by MIC and acronym"),
+    Deviation("Calendar", "missing", "*bic", "US markets are named by MIC and acronym"),
+    Deviation("Calendar", "missing", "*lunch_*", "US markets do not close for lunch"),
+)
+
+DATA_DEVIATIONS: tuple[Deviation, ...] = (
+    Deviation("Stock*", "missing", "*.u", "only of trades that were corrected later"),
+)
+
+# Operations that are not served (404 or 405, with Alpaca's body), and why.
+ABSENT: tuple[tuple[frozenset[str], str], ...] = (
+    (
+        frozenset(
+            "get-options-contracts get-option-contract-symbol_or_id optionDoNotExercise "
+            "optionExercise optionBars OptionMetaConditions OptionMetaExchanges "
+            "OptionLatestQuotes OptionSnapshots OptionChain OptionTrades OptionLatestTrades".split()
+        ),
+        "no options",
+    ),
+    (
+        frozenset(
+            "getWatchlists postWatchlist deleteWatchlistById getWatchlistById "
+            "addAssetToWatchlist updateWatchlistById removeAssetFromWatchlist "
+            "deleteWatchlistByName getWatchlistByName addAssetToWatchlistByName "
+            "updateWatchlistByName".split()
+        ),
+        "watchlists are a matter of the dashboard",
+    ),
+    (
+        frozenset(
+            "getCryptoPerpAccountVitals getCryptoPerpAccountLeverage "
+            "setCryptoPerpAccountLeverage listCryptoPerpFundingWallets "
+            "getCryptoPerpTransferEstimate listCryptoPerpFundingTransfers "
+            "createCryptoPerpTransferForAccount getCryptoPerpFundingTransfer "
+            "listWhitelistedPerpAddress createWhitelistedPerpAddress "
+            "deleteWhitelistedPerpAddress CryptoPerpLatestBars CryptoPerpLatestOrderbooks "
+            "CryptoPerpLatestFuturesPricing CryptoPerpLatestQuotes CryptoPerpLatestTrades".split()
+        ),
+        "no perpetual futures",
+    ),
+    (
+        frozenset(
+            "listCryptoFundingWallets getCryptoTransferEstimate listCryptoFundingTransfers "
+            "createCryptoTransferForAccount getCryptoFundingTransfer listWhitelistedAddress "
+            "createWhitelistedAddress deleteWhitelistedAddress postTokenizationMint "
+            "getTokenizationRequests".split()
+        ),
+        "no wallets; money comes by `sim deposit`",
+    ),
+    (
+        frozenset("listLocates createLocates getLocate listLocateQuotes".split()),
+        "hard-to-borrow shares cannot be located, orders for them are refused as described",
+    ),
+    (
+        frozenset(["subscribeToActivitiesSSE"]),
+        "server-sent events; whether paper keys get them at Alpaca is unconfirmed",
+    ),
+    (
+        frozenset(
+            "get-v2-corporate_actions-announcements get-v2-corporate_actions-announcements-id "
+            "CorporateActions".split()
+        ),
+        "no corporate actions",
+    ),
+    (
+        frozenset(
+            "UsCorporates UsTreasuries FixedIncomeLatestPrices FixedIncomeLatestQuotes".split()
+        ),
+        "no bonds",
+    ),
+    (
+        frozenset(
+            "LatestRates Rates IndexLatestValues IndexValues Logos News Movers MostActives".split()
+        ),
+        "no currencies, indices, logos, news or screener",
+    ),
+)

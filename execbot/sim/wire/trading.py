@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from execbot.sim.types import ApiError, Response
+from execbot.sim.wire import markets
 from execbot.sim.wire.call import Call
 from execbot.sim.wire.http import reply
 
@@ -103,6 +104,15 @@ def calendar(call: Call) -> Response:
     return reply(call.exchange.calendar_days(call.query))
 
 
+def market_clocks(call: Call) -> Response:
+    return reply(markets.clocks(call.venue.market.calendar, call.query, call.now))
+
+
+def market_calendar(call: Call) -> Response:
+    calendar = call.venue.market.calendar
+    return reply(markets.calendar_of(calendar, call.args[0], call.query, call.now))
+
+
 # Method, path (`*` is one variable part) and what answers. Exact paths win over patterns.
 ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", "/v2/account", account),
@@ -126,4 +136,6 @@ ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", "/v2/assets/*", asset),
     ("GET", "/v2/clock", clock),
     ("GET", "/v2/calendar", calendar),
+    ("GET", "/v3/clock", market_clocks),
+    ("GET", "/v3/calendar/*", market_calendar),
 )
