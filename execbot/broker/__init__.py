@@ -50,10 +50,10 @@ if TYPE_CHECKING:
         TradeUpdate,
         TradeUpdateStream,
     )
-    from execbot.broker.reconnect import StreamTimes
     from execbot.broker.remedy import Remedy
     from execbot.broker.session import Exchanged
     from execbot.broker.stream import TradeStream
+    from execbot.broker.stream_times import StreamTimes
 
 _HOME = {
     "alpaca": ("AlpacaClient",),
@@ -85,7 +85,7 @@ _HOME = {
         "TradeUpdate",
         "TradeUpdateStream",
     ),
-    "reconnect": ("StreamTimes",),
+    "stream_times": ("StreamTimes",),
     "remedy": ("Remedy",),
     "session": ("Exchanged",),
     "stream": ("TradeStream",),

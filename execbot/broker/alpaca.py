@@ -32,8 +32,9 @@ from execbot.model.quote import Bar, Quote, Trade
 from execbot.model.times import iso
 
 if TYPE_CHECKING:
+    from execbot.broker.clock import BrokerClock
     from execbot.broker.market_stream import MarketDataStream
-    from execbot.broker.reconnect import StreamTimes
+    from execbot.broker.stream_times import StreamTimes
 
 PAPER_URL = "https://paper-api.alpaca.markets"
 LIVE_URL = "https://api.alpaca.markets"
@@ -54,8 +55,8 @@ class AlpacaClient(BrokerClient):
     too, where market data comes from another place); `sdk=True` sends over alpaca-py's session.
     `requests_per_minute=None` keeps no rate budget. `trade_stream` and `market_stream` replace the
     WebSockets, `stream_times` sets their back-off and patience. `observer` is told of every
-    exchange, with Alpaca's request id. Raises ValueError for an unusable URL or key. Never shows
-    its keys. Safe to use from several threads.
+    exchange, with Alpaca's request id; `clock` follows the time of the replies. Raises ValueError
+    for an unusable URL or key. Never shows its keys. Safe to use from several threads.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class AlpacaClient(BrokerClient):
         market_stream: Callable[[StreamKind], MarketDataStream] | None = None,
         stream_times: StreamTimes | None = None,
         observer: Callable[[Exchanged], None] | None = None,
+        clock: BrokerClock | None = None,
     ) -> None:
         _check_keys(api_key, secret_key)
         self.trading_url = _trading_base(trading_url or (PAPER_URL if paper else LIVE_URL))
@@ -109,6 +111,7 @@ class AlpacaClient(BrokerClient):
             now=now,
             sleep=sleep,
             observer=observer,
+            clock=clock,
         )
 
     def __repr__(self) -> str:

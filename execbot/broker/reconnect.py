@@ -12,7 +12,6 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import urlsplit
@@ -21,6 +20,7 @@ from execbot.broker.errors import AuthenticationError, BrokerError, StreamError,
 from execbot.broker.http import is_loopback
 from execbot.broker.port import Connected, Disconnected, StreamState
 from execbot.broker.remedy import Remedy
+from execbot.broker.stream_times import StreamTimes, backoff_seconds
 
 if TYPE_CHECKING:
     from websockets.exceptions import InvalidStatus
@@ -36,28 +36,6 @@ FRAMES_QUEUED_MAX = 65_536
 """While REST fills a gap frames wait here; a full queue would also stop the answers to pings."""
 
 FRAME_BYTES_MAX = 16 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class StreamTimes:
-    """Seconds. A stream silent for `silence` is pinged; no pong within `pong` ends it."""
-
-    backoff: float = 1.0
-    backoff_max: float = 30.0
-    silence: float = 20.0
-    pong: float = 10.0
-    open: float = 10.0
-    close: float = 2.0
-    stable: float = 10.0
-    """A connection that lived this long starts the back-off from the beginning again."""
-    taken: float = 5.0
-    """The least wait when another connection holds the place (HTTP 429, code 406)."""
-
-
-def backoff_seconds(times: StreamTimes, failures: int, draw: float) -> float:
-    """The wait after so many failures in a row; `draw` in [0, 1) spreads clients apart. Pure."""
-    doubled = times.backoff * 2.0 ** min(failures - 1, 30)
-    return min(times.backoff_max, doubled) * (0.5 + draw / 2)
 
 
 class Drop(Exception):

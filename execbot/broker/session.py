@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from execbot.broker.budget import Priority, RateBudget
 from execbot.broker.errors import (
@@ -24,6 +24,9 @@ from execbot.broker.errors import (
 )
 from execbot.broker.http import HttpReply, SecretHeaders, Transport, TransportFailure
 from execbot.broker.remedy import Remedy
+
+if TYPE_CHECKING:
+    from execbot.broker.clock import BrokerClock
 
 Host = Literal["trading", "data"]
 
@@ -75,6 +78,7 @@ class Session:
         now: Callable[[], datetime],
         sleep: Callable[[float], None],
         observer: Callable[[Exchanged], None] | None = None,
+        clock: BrokerClock | None = None,
     ) -> None:
         self._keys = SecretHeaders({"APCA-API-KEY-ID": api_key, "APCA-API-SECRET-KEY": secret_key})
         self._open_transport = open_transport
@@ -83,6 +87,7 @@ class Session:
         self._now = now
         self._sleep = sleep
         self._observer = observer
+        self._clock = clock
         self.budgets: dict[Host, RateBudget] = {}
         if requests_per_minute is not None:
             self.budgets = {
@@ -144,6 +149,8 @@ class Session:
         except BrokerError as error:
             self._report(call, None, started, error)
             raise
+        if self._clock is not None:
+            self._clock.observe(reply.headers.get("date"))
         refused = None if 200 <= reply.status < 300 else self._classified(reply, call)
         if budget is not None:
             after = refused.retry_after_seconds if refused is not None else None

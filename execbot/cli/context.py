@@ -10,11 +10,12 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from execbot.broker.clock import BrokerClock, utc_now
 from execbot.config.credentials import Credentials, find_credentials, no_credentials
 from execbot.config.load import Settings, load_settings
 from execbot.config.mode import Endpoints, ModeChoice, choose_endpoints, choose_mode
@@ -44,10 +45,6 @@ ACCOUNTS_MAX = 200
 """Remembered accounts; a test server on a new port each time must not grow the file for ever."""
 
 
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True, slots=True)
 class Setup:
     """What configuration and environment alone decide: nothing was contacted yet."""
@@ -61,6 +58,11 @@ class Setup:
     @property
     def mode(self) -> Mode:
         return self.choice.mode
+
+    @property
+    def is_own_server(self) -> bool:
+        """An Alpaca-compatible server was named: it may live in a time of its own."""
+        return self.endpoints.trading is not None
 
     @property
     def is_in_process(self) -> bool:
@@ -82,6 +84,7 @@ class Context:
     notices: tuple[str, ...] = ()
     is_dry_run: bool = False
     now: Callable[[], datetime] = utc_now
+    """The broker's time, which is ours unless a server of one's own replays another day."""
     _closers: list[Callable[[], None]] = field(default_factory=list, repr=False)
 
     @cached_property
@@ -170,16 +173,23 @@ def _credentials(mode: Mode, endpoints: Endpoints, env: Mapping[str, str]) -> Cr
     raise no_credentials(mode.value)
 
 
-def build_client(setup: Setup) -> AlpacaClient:
+def build_client(setup: Setup, clock: BrokerClock) -> AlpacaClient:
     """The broker adapter for this mode, over the wire or to the exchange in this process."""
     from execbot.broker.alpaca import AlpacaClient
+    from execbot.broker.stream_times import StreamTimes
 
-    broker = setup.settings.trading.broker
+    broker, stream = setup.settings.trading.broker, setup.settings.trading.stream
     common = {
         "paper": setup.mode is not Mode.LIVE,
         "timeout_seconds": float(broker.timeout_seconds),
         "feed": broker.feed,
         "requests_per_minute": broker.requests_per_minute,
+        "now": clock,
+        "stream_times": StreamTimes(
+            backoff=float(stream.backoff_seconds),
+            backoff_max=float(stream.backoff_max_seconds),
+            silence=float(stream.silence_probe_seconds),
+        ),
     }
     keys = (setup.credentials.api_key, setup.credentials.secret_key)
     if not setup.is_in_process:
@@ -190,6 +200,7 @@ def build_client(setup: Setup) -> AlpacaClient:
             data_url=setup.endpoints.data,
             data_stream_url=setup.endpoints.data_stream,
             sdk=broker.transport is Transport.SDK,
+            clock=clock if setup.is_own_server else None,
             **common,  # type: ignore[arg-type]
         )
     from execbot.cli.in_process import InProcessTransport, open_exchange
@@ -214,7 +225,10 @@ def open_context(
     from execbot.journal.journal import Journal
 
     setup = read_setup(mode_flag, config_path, env)
-    client = build_client(setup)
+    clock = BrokerClock()
+    client = build_client(setup, clock)
+    if setup.is_own_server:
+        clock.probe = lambda: _ask_the_time(client)
     closers: list[Callable[[], None]] = [client.close]
     try:
         account = account_of(setup, client)
@@ -238,8 +252,17 @@ def open_context(
         port,
         setup.choice.notices,
         dry_run,
+        clock,
         _closers=closers,
     )
+
+
+def _ask_the_time(client: AlpacaClient) -> None:
+    """A server that does not answer is the business of the request that needs it."""
+    from execbot.broker.errors import BrokerError
+
+    with suppress(BrokerError):
+        client.get_clock()
 
 
 def account_of(setup: Setup, client: AlpacaClient) -> str:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -178,11 +178,12 @@ def _state_directory(examined: Examination) -> Iterator[Finding]:
 
 
 def _connection(examined: Examination) -> Iterator[Finding]:
+    from execbot.broker.clock import BrokerClock
     from execbot.cli.context import account_of, build_client
     from execbot.config.paths import account_directory
 
     setup = _setup(examined)
-    client = build_client(setup)
+    client = build_client(setup, BrokerClock())
     started = time.perf_counter()
     account = client.get_account()
     milliseconds = (time.perf_counter() - started) * 1000
@@ -214,13 +215,11 @@ def _connection(examined: Examination) -> Iterator[Finding]:
 
 
 def _clock(examined: Examination) -> Iterator[Finding]:
-    from execbot.cli.context import utc_now
-
     if examined.client is None or examined.setup is None:
         raise _Missing("needs a connection")
-    before = utc_now()
+    before = datetime.now(UTC)
     theirs = examined.client.get_clock().timestamp
-    middle = before + (utc_now() - before) / 2
+    middle = before + (datetime.now(UTC) - before) / 2
     if theirs is None:
         yield Finding("clock", WARN, "the broker sent no time")
         return

@@ -97,7 +97,7 @@ def envelope(
 def print_json(value: Any, stream: TextIO | None = None) -> None:
     import json
 
-    _write(json.dumps(value, ensure_ascii=False, default=str), stream or sys.stdout)
+    _write(json.dumps(plain(value), ensure_ascii=False), stream or sys.stdout)
 
 
 def print_table(table: Table, style: Style) -> None:

@@ -19,6 +19,11 @@ def format_ns(at: Ns) -> str:
     return f"{text}.{digits}Z" if digits else f"{text}Z"
 
 
+def http_date(at: Ns) -> str:
+    """The form of the HTTP `Date` header: `Tue, 08 Oct 2013 13:30:00 GMT`."""
+    return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(at // SECOND))
+
+
 def parse_time(text: str) -> Ns:
     """An instant as people write it. Without an offset it is New York time.
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from execbot.sim.clock import format_ns, parse_time
+from execbot.sim.clock import format_ns, http_date, parse_time
 from execbot.sim.faults import Kind, Rule
 from execbot.sim.types import SECOND, Ns, Response
 from execbot.sim.wire.http import encode, gateway_page, reply
@@ -116,9 +116,7 @@ def _limit_headers(params: Mapping[str, Any], now: Ns) -> dict[str, str]:
 
 def _skewed(response: Response, by: Ns, now: Ns) -> Response:
     """The clock endpoint and the Date header tell a time that is off by `by`."""
-    from email.utils import formatdate  # costly to import, and hardly ever needed
-
-    headers = {**response.headers, "Date": formatdate((now + by) // SECOND, usegmt=True)}
+    headers = {**response.headers, "Date": http_date(now + by)}
     body = response.body
     try:
         shown = json.loads(body)

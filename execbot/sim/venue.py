@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from execbot.sim import misbehave
-from execbot.sim.clock import VenueClock
+from execbot.sim.clock import VenueClock, http_date
 from execbot.sim.config import SimConfig
 from execbot.sim.deliveries import Outbox
 from execbot.sim.faults import KINDS, Family, FaultBook, Kind, Rule, Subject
@@ -311,7 +311,7 @@ class Venue:
         else:
             found = credentials(request.headers, request.query)
             key = found[0] if found else ""
-            response = self._signed(self._answer(request, key, now))
+            response = self._signed(self._answer(request, key, now), now)
             self.collect(now)
             self._note(request, key, response, (), now)
         self._answers[ticket] = response

@@ -25,8 +25,8 @@ from support.streams import (
 
 from execbot.broker.errors import AuthenticationError, StreamError
 from execbot.broker.port import Connected, Disconnected, Gap, TradeUpdate
-from execbot.broker.reconnect import StreamTimes, backoff_seconds
 from execbot.broker.stream import TradeStream, Unreadable, parse_frame
+from execbot.broker.stream_times import StreamTimes, backoff_seconds
 
 FAST = StreamTimes(
     backoff=0.01, backoff_max=0.02, silence=30, pong=5, open=5, close=1, taken=0.01, stable=60

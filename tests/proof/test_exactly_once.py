@@ -158,5 +158,6 @@ def test_client_order_id_given_again_submits_once_and_says_so(tmp_path: Path) ->
         assert first.code == 0, first.err
         assert second.code == 0, second.err
         assert second.data["id"] == first.data["id"]
-        assert any("already" in warning for warning in second.json["warnings"])
+        assert second.data["already"] is True
+        assert any("before" in warning for warning in second.json["warnings"])
         assert len(_by_client_id(server)["again"]) == 1

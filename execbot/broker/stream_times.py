@@ -1,0 +1,27 @@
+"""How patient a stream is: back-off, silence, closing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class StreamTimes:
+    """Seconds. A stream silent for `silence` is pinged; no pong within `pong` ends it."""
+
+    backoff: float = 1.0
+    backoff_max: float = 30.0
+    silence: float = 20.0
+    pong: float = 10.0
+    open: float = 10.0
+    close: float = 2.0
+    stable: float = 10.0
+    """A connection that lived this long starts the back-off from the beginning again."""
+    taken: float = 5.0
+    """The least wait when another connection holds the place (HTTP 429, code 406)."""
+
+
+def backoff_seconds(times: StreamTimes, failures: int, draw: float) -> float:
+    """The wait after so many failures in a row; `draw` in [0, 1) spreads clients apart. Pure."""
+    doubled = times.backoff * 2.0 ** min(failures - 1, 30)
+    return min(times.backoff_max, doubled) * (0.5 + draw / 2)
