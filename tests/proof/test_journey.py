@@ -73,7 +73,8 @@ def test_the_main_job_on_recorded_prices(tmp_path: Path) -> None:
                 watch.send_signal(signal.SIGTERM)
             _, errors = watch.communicate(timeout=20)
         assert watch.returncode == 0, errors
-        assert "stay" in errors, "watch does not say that orders stay working"
+        assert _lines(tmp_path)[-1]["type"] == "stopped"
+        assert "working" in _lines(tmp_path)[-1]["message"]
 
         fills = server.get("/v2/account/activities/FILL?direction=asc")
         assert len(fills) >= 3
