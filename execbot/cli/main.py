@@ -170,9 +170,17 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
             import traceback
 
             traceback.print_exception(error)
-        failure = _without_doubt(failure_of(error), given)
+        failure = _with_advice(_without_doubt(failure_of(error), given), given)
         print_failure(failure, Style.of(json="--json" in given, no_color=False, debug=debug))
         sys.exit(int(failure.exit_code))
+
+
+def _with_advice(failure: Failure, given: Sequence[str]) -> Failure:
+    """A wrong argument has a next step always: the command's help."""
+    if failure.next_step or failure.exit_code is not ExitCode.USAGE:
+        return failure
+    command = f"{given[0]} " if given[0] in COMMANDS else ""
+    return replace(failure, next_step=f"{PROGRAM} {command}--help")
 
 
 def _without_doubt(failure: Failure, given: Sequence[str]) -> Failure:

@@ -1,0 +1,279 @@
+"""Goal: every command works one after the other on the built-in exchange with nothing set up, and
+answers in the shape that docs/cli.md promises.
+
+Method: real processes in an empty home; the JSON's keys are compared with the contract's.
+"""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.processes import clean_environment, execbot
+
+ENVELOPE = ["schema", "ok", "command", "mode", "account", "as_of", "data", "warnings"]
+ORDER = {
+    "id",
+    "client_order_id",
+    "symbol",
+    "side",
+    "type",
+    "time_in_force",
+    "qty",
+    "notional",
+    "filled_qty",
+    "filled_avg_price",
+    "status",
+    "outcome",
+}
+POSITION = {
+    "symbol",
+    "side",
+    "qty",
+    "avg_entry_price",
+    "current_price",
+    "market_value",
+    "unrealized_pl",
+    "state",
+    "stop",
+    "targets",
+    "age_seconds",
+}
+ERROR = {"error", "kind", "category", "exit_code", "outcome", "hint", "next"}
+NUMBERS = ("qty", "notional", "filled_qty", "filled_avg_price", "limit_price", "market_value")
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    return clean_environment(tmp_path)
+
+
+def done(env: Mapping[str, str], *arguments: str) -> Any:
+    """Run with --json, check the envelope, give the data."""
+    outcome = execbot([*arguments, "--json"], env)
+    assert outcome.code == 0, outcome.err
+    answer = outcome.json
+    assert list(answer) == ENVELOPE
+    assert answer["schema"] == "execbot/v1"
+    assert answer["ok"] is True
+    assert answer["mode"] == "sim"
+    assert answer["account"]
+    assert answer["as_of"].endswith("Z")
+    _numbers_are_text(answer["data"])
+    return answer["data"]
+
+
+def _numbers_are_text(data: Any) -> None:
+    if isinstance(data, list):
+        for item in data:
+            _numbers_are_text(item)
+    elif isinstance(data, dict):
+        for name in NUMBERS:
+            assert isinstance(data.get(name), str | None), name
+        for value in data.values():
+            _numbers_are_text(value)
+
+
+def refused(env: Mapping[str, str], code: int, kind: str, *arguments: str) -> dict[str, Any]:
+    """Run with --json, check the error object and that stdout is empty."""
+    outcome = execbot([*arguments, "--json"], env)
+    assert outcome.code == code, outcome.err + outcome.out
+    assert outcome.out == ""
+    error: dict[str, Any] = json.loads(outcome.err)
+    assert set(error) >= ERROR
+    assert (error["exit_code"], error["kind"]) == (code, kind), error
+    return error
+
+
+def test_from_submit_to_report(env: dict[str, str]) -> None:
+    bought = done(env, "submit", "AAPL", "--qty", "10", "--wait", "20", "--client-order-id", "one")
+    assert set(bought) >= ORDER
+    assert (bought["outcome"], bought["filled_qty"], bought["status"]) == ("filled", "10", "filled")
+    again = done(env, "submit", "AAPL", "--qty", "10", "--client-order-id", "one")
+    assert (again["already"], again["id"]) == (True, bought["id"])
+    refused(
+        env,
+        2,
+        "usage.client_order_id_reused",
+        *("submit", "AAPL", "--qty", "11", "--client-order-id", "one"),
+    )
+
+    resting = done(env, "submit", "MSFT", "--qty", "2", "--limit", "350", "--tif", "gtc")
+    assert resting["outcome"] == "accepted"
+    replaced = done(env, "replace", resting["id"], "--limit", "351")
+    assert (replaced["limit_price"], replaced["replaces"]) == ("351", resting["id"])
+    listed = done(env, "orders", "--status", "open")
+    assert [row["id"] for row in listed] == [replaced["id"]]
+    assert done(env, "cancel", replaced["client_order_id"])["outcome"] == "canceled"
+    assert done(env, "cancel", replaced["client_order_id"])["outcome"] == "canceled"
+    assert done(env, "orders", "--status", "open") == []
+    assert {row["client_order_id"] for row in done(env, "orders")} >= {"one"}
+
+    history = done(env, "orders", "show", "one")
+    assert history["history"][0]["kind"] == "intent"
+    assert history["history"][-1]["status"] == "filled"
+    assert history["fills"][0]["qty"] == "10"
+    assert history["decisions"][0]["kind"] == "risk"
+
+    held = done(env, "positions")
+    assert [row["symbol"] for row in held] == ["AAPL"]
+    assert set(held[0]) >= POSITION
+    assert (held[0]["side"], held[0]["qty"], held[0]["state"]) == ("long", "10", "OPEN")
+
+    closed = done(env, "close", "AAPL", "--percent", "50", "--wait", "20")
+    assert (closed["side"], closed["filled_qty"]) == ("sell", "5")
+    assert done(env, "close", "--all", "--wait", "20")["closed"][0]["filled_qty"] == "5"
+    assert done(env, "positions") == []
+    assert done(env, "close", "AAPL")["outcome"] == "not_sent"
+
+    reconciled = done(env, "reconcile")
+    assert reconciled["breaks"] == []
+    report = done(env, "report", "--daily")
+    assert (len(report["fills"]), report["unrealized_pl"]) == (3, "0")
+    assert report["outcomes"]["filled"] == 3
+    assert report["slippage_bps"] is not None
+
+
+def test_stop_and_target_are_attached_seen_and_lifted(env: dict[str, str]) -> None:
+    flags = ("--stop-loss", "2%", "--take-profit", "2R", "--wait", "20")
+    bought = done(env, "submit", "KO", "--qty", "10", *flags)
+    assert bought["order_class"] == "bracket"
+    assert [leg["type"] for leg in bought["legs"]] == ["limit", "stop"]
+    held = done(env, "positions")[0]
+    assert float(held["stop"]) < float(held["avg_entry_price"]) < float(held["targets"][0])
+    risk = float(held["avg_entry_price"]) - float(held["stop"])
+    gain = float(held["targets"][0]) - float(held["avg_entry_price"])
+    assert 1.5 < gain / risk < 2.5
+    spared = done(env, "cancel-all", "--entries")
+    assert (spared["canceled"], spared["unprotected"]) == ([], [])
+    canceled = done(env, "cancel-all", "--yes")
+    assert len(canceled["canceled"]) == 2
+    assert [row["symbol"] for row in canceled["unprotected"]] == ["KO"]
+
+
+def test_a_dry_run_shows_every_check_and_sends_nothing(env: dict[str, str]) -> None:
+    data = done(env, "submit", "AAPL", "--qty", "1", "--limit", "100", "--dry-run")
+    assert data["request"]["limit_price"] == "100"
+    assert data["verdict"]["passed"] is True
+    assert len(data["verdict"]["checks"]) > 20
+    assert done(env, "orders", "--status", "all") == []
+    large = execbot(["submit", "AAPL", "--qty", "90000", "--dry-run", "--json"], env)
+    assert large.code == 5
+    assert large.json["ok"] is False
+    assert "max_position_size" in large.data["verdict"]["failures"]
+    assert done(env, "orders", "--status", "all") == []
+
+
+def test_a_refusal_by_the_checks_ends_with_5_and_names_all_that_failed(
+    env: dict[str, str],
+) -> None:
+    outcome = execbot(["submit", "AAPL", "--qty", "90000", "--json"], env)
+    error = json.loads(outcome.err)
+    assert (outcome.code, outcome.out, error["outcome"]) == (5, "", "not_sent")
+    assert error["kind"].startswith("risk.")
+    assert {"max_position_size", "max_exposure"} <= {row["code"] for row in error["failures"]}
+    assert error["client_order_id"]
+    people = execbot(["submit", "AAPL", "--qty", "90000"], env)
+    assert "Traceback" not in people.err
+    assert "next: " in people.err
+
+
+def test_without_keys_sim_mode_says_so_in_one_line_on_stderr(env: dict[str, str]) -> None:
+    outcome = execbot(["positions", "--json"], env)
+    assert outcome.json["mode"] == "sim"
+    assert len(outcome.err.splitlines()) == 1
+    assert "sim" in outcome.err
+    asked = execbot(["positions", "--json", "--mode", "sim"], env)
+    assert asked.err == ""
+
+
+def test_off_a_terminal_the_output_is_plain_tab_separated_text(env: dict[str, str]) -> None:
+    done(env, "submit", "AAPL", "--qty", "1", "--wait", "20")
+    outcome = execbot(["positions"], {**env, "FORCE_COLOR": "1"})
+    header, row = outcome.out.splitlines()
+    assert header.split("\t")[:3] == ["symbol", "side", "qty"]
+    assert row.split("\t")[:3] == ["AAPL", "long", "1"]
+    assert "\x1b" not in outcome.out + outcome.err
+    assert execbot(["orders", "--status", "closed"], env).out.count("\n") == 2
+
+
+def test_state_is_private_and_separate_for_each_account(
+    tmp_path: Path, env: dict[str, str]
+) -> None:
+    state = tmp_path / "mine"
+    env["EXECBOT_STATE_DIR"] = str(state)
+    done(env, "submit", "AAPL", "--qty", "1", "--wait", "20")
+    folders = [path.name for path in state.iterdir() if path.is_dir()]
+    assert sum(name.startswith("sim-") for name in folders) == 1
+    for path in [state, *state.rglob("*")]:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        assert mode == (0o700 if path.is_dir() else 0o600), path
+
+
+def test_the_doctor_finds_a_healthy_house(env: dict[str, str]) -> None:
+    data = done(env, "doctor")
+    assert data["healthy"] is True
+    checks = {row["check"]: row["status"] for row in data["checks"]}
+    assert set(checks) >= {"configuration", "mode", "connection", "clock", "journal", "stream"}
+    assert set(checks.values()) <= {"OK", "WARN"}
+
+
+def test_unknown_orders_symbols_and_times_are_told_plainly(env: dict[str, str]) -> None:
+    refused(env, 2, "order.unknown", "cancel", "nobody")
+    refused(env, 2, "order.unknown", "orders", "show", "nobody")
+    refused(env, 2, "usage.time", "orders", "--since", "yesterday")
+    refused(env, 2, "usage.time", "report", "--date", "tomorrow")
+    refused(env, 2, "usage.nothing_to_change", "replace", "nobody")
+    refused(env, 2, "usage.close", "close")
+    refused(env, 6, "broker.unknown_symbol", "submit", "ZZZZ", "--qty", "1")
+
+
+def test_cancel_of_a_filled_order_comes_too_late(env: dict[str, str]) -> None:
+    bought = done(env, "submit", "AAPL", "--qty", "1", "--wait", "20")
+    error = refused(env, 6, "order.already_filled", "cancel", bought["id"])
+    assert error["outcome"] == "filled"
+
+
+def test_config_commands_write_check_and_show(tmp_path: Path, env: dict[str, str]) -> None:
+    path = tmp_path / "config" / "execbot" / "trading.yaml"
+    assert execbot(["config", "init", str(path)], env).code == 0
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert execbot(["config", "init", str(path)], env).code == 2
+    checked = execbot(["config", "check", "--json"], env)
+    assert (checked.code, checked.data["path"]) == (0, str(path))
+    shown = execbot(["config", "show", "--json"], env).data["values"]
+    sources = {row["key"]: row["source"] for row in shown}
+    assert sources["max_positions"].startswith(f"{path}:")
+    path.write_text("trading_execution:\n  max_positons: 5\n")
+    for command in (["config", "check"], ["positions"], ["submit", "AAPL", "--qty", "1"]):
+        error = refused(env, 3, "config.unknown_key", *command)
+        assert (error["line"], error["hint"]) == (2, "Did you mean max_positions?")
+
+
+def test_the_help_of_every_command_and_the_version_need_nothing(env: dict[str, str]) -> None:
+    assert execbot(["--version"], env).out.startswith("execbot ")
+    assert "submit" in execbot([], env).out
+    assert "Examples:" in execbot(["submit", "-h"], env).out
+    wrong = execbot(["positons"], env)
+    assert (wrong.code, "Did you mean positions?" in wrong.err) == (2, True)
+
+
+def test_names_and_flags_complete_in_the_shell(env: dict[str, str]) -> None:
+    def complete(line: str) -> list[str]:
+        words = line.split(" ")
+        asked = {
+            **env,
+            "_EXECBOT_COMPLETE": "complete_bash",
+            "COMP_WORDS": line,
+            "COMP_CWORD": str(len(words) - 1),
+        }
+        return execbot([], asked).out.split()
+
+    assert complete("execbot pos") == ["positions"]
+    assert "--stop-loss" in complete("execbot submit AAPL --st")
+    assert complete("execbot config sh") == ["show"]
+    assert complete("execbot submit AAPL --side s") == ["sell"]
