@@ -324,7 +324,8 @@ def _refuse_swap(core: Core, new: Order, old: Order | None) -> None:
 
 
 def _take_place(core: Core, old: Order, new: Order) -> None:
-    """Everyone in the group who knew the old id knows the new one."""
+    """The new order stands where the old one stood; who knew the old id knows the new one."""
+    new.parent_id, new.sibling_id, new.legs = old.parent_id, old.sibling_id, list(old.legs)
     sibling = core.find(old.sibling_id)
     if sibling is not None:
         sibling.sibling_id = new.id

@@ -223,7 +223,7 @@ class Exchange:
     def deposit(self, account_id: str, amount: Decimal) -> None:
         """Puts money in (or takes it out): a CSD or CSW activity. Raises `ApiError` 422."""
         account = self._account(account_id)
-        if not amount or account.cash + amount < 0:
+        if not amount or (amount < 0 and account.cash + amount < 0):
             raise ApiError(422, 42210000, f"invalid amount {text(amount)}")
         account.cash += amount
         self.core.record_activity(

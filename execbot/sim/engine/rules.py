@@ -390,8 +390,21 @@ def check_short(case: Case) -> None:
 
 
 def check_restriction(case: Case) -> None:
-    """An account restricted to liquidation takes closing orders only."""
-    if case.account.liquidation_only and case.intent.endswith("_to_open"):
+    """An account restricted to liquidation takes closing orders only.
+
+    A position beyond 600 % of equity restricts it, until someone clears it.
+    """
+    if not case.intent.endswith("_to_open"):
+        return
+    core, account = case.core, case.account
+    if not account.liquidation_only and account.positions:
+        largest = max(
+            abs(position.qty) * core.price(position.symbol, core.now)
+            for position in account.positions.values()
+        )
+        equity = funds.money(core, account).equity
+        account.liquidation_only = largest > equity * core.config.max_position_ratio
+    if account.liquidation_only:
         raise forbidden("account is restricted to liquidation only")
 
 
@@ -478,7 +491,6 @@ def check_cost(case: Case, order: Order, leave_out: Order | None = None) -> None
     money = funds.money(core, account, leave_out)
     free = money.buying_power if case.asset.marginable else money.non_marginable
     if cost <= free:
-        _check_position_ratio(case, cost, money)
         return
     if case.is_crypto:
         raise forbidden(
@@ -492,16 +504,6 @@ def check_cost(case: Case, order: Order, leave_out: Order | None = None) -> None
         buying_power=text(free.quantize(CENT)),
         cost_basis=text(cost.quantize(CENT)),
     )
-
-
-def _check_position_ratio(case: Case, cost: Decimal, money: funds.Money) -> None:
-    """A position beyond 600 % of equity restricts the account until a human clears it."""
-    value = abs(case.account.qty(case.asset.symbol)) * case.core.price(
-        case.asset.symbol, case.core.now
-    )
-    if value > 0 and value + cost > money.equity * case.core.config.max_position_ratio:
-        case.account.liquidation_only = True
-        raise forbidden("account is restricted to liquidation only")
 
 
 BEFORE_ORDER = (
