@@ -22,9 +22,12 @@ from typing import TYPE_CHECKING, Any
 
 from execbot.alerts import Alert, Alerter
 from execbot.broker.errors import BrokerError
+from execbot.config.schema import SizingMethod
+from execbot.exits.levels import LevelError
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.market.sessions import Session
+from execbot.model.account import Asset
 from execbot.model.enums import OrderClass, OrderStatus, OrderType, Outcome, TimeInForce
 from execbot.model.numbers import CENT, QTY_STEP, maybe_text, round_down, text
 from execbot.model.order import OrderRequest
@@ -34,10 +37,10 @@ from execbot.oms.errors import NotPossible, OmsError, Refused
 from execbot.oms.placing import Placed, Placer, Purposeful
 from execbot.oms.risk_desk import Checked, RiskDesk
 from execbot.oms.service import OrderManagementSystem
+from execbot.oms.signal_exits import SignalExits
 from execbot.oms.signal_rules import (
     Skip,
     client_order_id_of,
-    default_stop,
     entry_side,
     pending_entries,
     skip_entry,
@@ -57,9 +60,6 @@ UNFINISHED_SECONDS = 30
 CANCEL_WAIT_SECONDS = 10.0
 FAILURES_KEPT = 1000
 CLOSED = "closed"
-
-PlanEntry = Callable[[Signal, OrderRequest, Facts, datetime], "tuple[OrderRequest, str | None]"]
-"""Attach exits: the request with its legs (or as it was), and the id of the saved exit plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,6 @@ class Executor:
         desk: RiskDesk,
         *,
         alerter: Alerter | None = None,
-        plan_entry: PlanEntry | None = None,
         on_failure: Callable[[SignalResult], None] | None = None,
     ) -> None:
         self.oms = oms
@@ -113,7 +112,7 @@ class Executor:
         self.placer = Placer(oms, desk, alerter=alerter)
         self.failures: deque[SignalResult] = deque(maxlen=FAILURES_KEPT)
         self._alerter = alerter
-        self._plan_entry = plan_entry
+        self._exits = SignalExits(oms.client, oms.journal, desk.settings)
         self._on_failure = on_failure
         self._lock = threading.RLock()
         self._worker: Worker[Signal, SignalResult] | None = None
@@ -171,6 +170,8 @@ class Executor:
             result = _failed(signal, refused, refused.kind, refused.record)
         except OmsError as error:
             result = _failed(signal, error, error.kind, error.record)
+        except LevelError as error:
+            result = _failed(signal, error, error.kind, None)
         except BrokerError as error:
             record = journal.order_by_client_id(error.client_order_id or "")
             result = _failed(signal, error, error.kind, record)
@@ -240,7 +241,7 @@ class Executor:
         draft = OrderRequest(
             symbol=signal.symbol,
             side=side,
-            time_in_force=TimeInForce.GTC if asset.is_crypto else TimeInForce.DAY,
+            time_in_force=_natural_tif(asset),
             client_order_id=client_order_id_of(signal.id),
             strategy_id=signal.strategy_id,
             reason=f"signal {signal.id}, strength {text(signal.strength)}",
@@ -257,17 +258,25 @@ class Executor:
             return self._unsized(signal, draft, sized)
         request = self._dressed(draft, sized, checked)
         self._audit_size(request.client_order_id, sized)
-        plan_id = None
-        if self._plan_entry is not None:
-            request, plan_id = self._plan_entry(signal, request, checked.facts, now)
-        placed = self.placer.place(
+        request, plan_id = self._exits.attach(signal, request, checked.facts, now)
+        try:
+            placed = self._place(signal, request, plan_id, checked)
+        except (Refused, BrokerError) as error:
+            if not getattr(error, "in_doubt", False):
+                self._exits.drop(plan_id, self.oms.now(), f"not sent: {error.message}")
+            raise
+        return _sent(signal, placed)
+
+    def _place(
+        self, signal: Signal, request: OrderRequest, plan_id: str | None, checked: Checked
+    ) -> Placed:
+        return self.placer.place(
             request,
             Purposeful(Origin.SIGNAL, signal.id, plan_id, Role.ENTRY, signal.expected_price),
             checked=self.desk.check(request, read=checked.read),
             adjust=True,
             resize=lambda old: self._resized(signal, old),
         )
-        return _sent(signal, placed)
 
     def _size(self, signal: Signal, facts: Facts) -> Sized | SizeRefused:
         settings = self.desk.settings
@@ -275,7 +284,9 @@ class Executor:
         price = market_price(facts, side)
         if price is None:
             return SizeRefused("size.no_price", f"no price for {signal.symbol}")
-        stop = signal.stop or default_stop(side, price, settings.stop_loss.default_pct)
+        stop = signal.stop
+        if stop is None and settings.sizing.method is SizingMethod.RISK:
+            stop = self._exits.stop_for(signal, side, price, facts.market.at)
         request = SizeRequest(
             symbol=signal.symbol,
             side=side,
@@ -317,8 +328,14 @@ class Executor:
         if isinstance(sized, SizeRefused):
             raise NotPossible(sized.message, record=record)
         self._audit_size(record.client_order_id, sized)
-        again = replace(request, qty=sized.qty, notional=sized.notional)
-        return self._dressed(again, sized, checked)
+        draft = replace(
+            request,
+            type=OrderType.MARKET,
+            limit_price=None,
+            time_in_force=_natural_tif(checked.facts.asset),
+        )
+        dressed = self._dressed(draft, sized, checked)
+        return self._exits.attach(signal, dressed, checked.facts, self.oms.now())[0]
 
     def _dressed(self, draft: OrderRequest, sized: Sized, checked: Checked) -> OrderRequest:
         """A market order; in an extended session a marketable limit, which is all it takes."""
@@ -413,6 +430,11 @@ class Executor:
             record=closed.record,
             notes=tuple(notes),
         )
+
+
+def _natural_tif(asset: Asset | None) -> TimeInForce:
+    crypto = asset is not None and asset.is_crypto
+    return TimeInForce.GTC if crypto else TimeInForce.DAY
 
 
 def _as_json(name: str, value: object) -> object:

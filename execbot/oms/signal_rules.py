@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
 from execbot.config.schema import TradingSettings
 from execbot.model.enums import Side
@@ -88,11 +87,6 @@ def on_symbol(facts: Facts, symbol: str) -> list[PendingOrder]:
 def pending_entries(facts: Facts, symbol: str) -> list[PendingOrder]:
     """What a closing signal cancels first."""
     return [order for order in on_symbol(facts, symbol) if order.purpose is Purpose.ENTRY]
-
-
-def default_stop(side: Side, price: Decimal, pct: Decimal) -> Decimal:
-    """The stop that sizing by risk assumes when the signal names none."""
-    return price * (1 - pct / 100 * side.sign)
 
 
 def client_order_id_of(signal_id: str) -> str:
