@@ -90,71 +90,25 @@ DATA_DEVIATIONS: tuple[Deviation, ...] = (
     Deviation("Stock*", "missing", "*.u", "only of trades that were corrected later"),
 )
 
-# Operations that are not served (404 or 405, with Alpaca's body), and why.
-ABSENT: tuple[tuple[frozenset[str], str], ...] = (
-    (
-        frozenset(
-            "get-options-contracts get-option-contract-symbol_or_id optionDoNotExercise "
-            "optionExercise optionBars OptionMetaConditions OptionMetaExchanges "
-            "OptionLatestQuotes OptionSnapshots OptionChain OptionTrades OptionLatestTrades".split()
-        ),
-        "no options",
-    ),
-    (
-        frozenset(
-            "getWatchlists postWatchlist deleteWatchlistById getWatchlistById "
-            "addAssetToWatchlist updateWatchlistById removeAssetFromWatchlist "
-            "deleteWatchlistByName getWatchlistByName addAssetToWatchlistByName "
-            "updateWatchlistByName".split()
-        ),
-        "watchlists are a matter of the dashboard",
-    ),
-    (
-        frozenset(
-            "getCryptoPerpAccountVitals getCryptoPerpAccountLeverage "
-            "setCryptoPerpAccountLeverage listCryptoPerpFundingWallets "
-            "getCryptoPerpTransferEstimate listCryptoPerpFundingTransfers "
-            "createCryptoPerpTransferForAccount getCryptoPerpFundingTransfer "
-            "listWhitelistedPerpAddress createWhitelistedPerpAddress "
-            "deleteWhitelistedPerpAddress CryptoPerpLatestBars CryptoPerpLatestOrderbooks "
-            "CryptoPerpLatestFuturesPricing CryptoPerpLatestQuotes CryptoPerpLatestTrades".split()
-        ),
-        "no perpetual futures",
-    ),
-    (
-        frozenset(
-            "listCryptoFundingWallets getCryptoTransferEstimate listCryptoFundingTransfers "
-            "createCryptoTransferForAccount getCryptoFundingTransfer listWhitelistedAddress "
-            "createWhitelistedAddress deleteWhitelistedAddress postTokenizationMint "
-            "getTokenizationRequests".split()
-        ),
-        "no wallets; money comes by `sim deposit`",
-    ),
-    (
-        frozenset("listLocates createLocates getLocate listLocateQuotes".split()),
-        "hard-to-borrow shares cannot be located, orders for them are refused as described",
-    ),
-    (
-        frozenset(["subscribeToActivitiesSSE"]),
-        "server-sent events; whether paper keys get them at Alpaca is unconfirmed",
-    ),
-    (
-        frozenset(
-            "get-v2-corporate_actions-announcements get-v2-corporate_actions-announcements-id "
-            "CorporateActions".split()
-        ),
-        "no corporate actions",
-    ),
-    (
-        frozenset(
-            "UsCorporates UsTreasuries FixedIncomeLatestPrices FixedIncomeLatestQuotes".split()
-        ),
-        "no bonds",
-    ),
-    (
-        frozenset(
-            "LatestRates Rates IndexLatestValues IndexValues Logos News Movers MostActives".split()
-        ),
-        "no currencies, indices, logos, news or screener",
-    ),
+# Paths that are not served (404 or 405, with Alpaca's body), and why. Globs.
+ABSENT: tuple[tuple[str, str], ...] = (
+    ("/v2/options/*", "no options"),
+    ("/v2/positions/*exercise", "no options"),
+    ("/v1beta1/options/*", "no options"),
+    ("/v2/watchlists*", "watchlists are a matter of the dashboard"),
+    ("/v2/perpetuals/*", "no perpetual futures"),
+    ("/v1beta1/crypto-perps/*", "no perpetual futures"),
+    ("/v2/wallets*", "no wallets; money comes by `execbot sim deposit`"),
+    ("/v2/tokenization/*", "no wallets"),
+    ("/v1/locates*", "hard-to-borrow shares cannot be located; such shorts are refused"),
+    ("/v2beta1/events/*", "whether paper keys get server-sent events is unconfirmed"),
+    ("/v2/corporate_actions/*", "no corporate actions"),
+    ("/v1/corporate-actions", "no corporate actions"),
+    ("/v2/assets/fixed_income/*", "no bonds"),
+    ("/v1beta1/fixed_income/*", "no bonds"),
+    ("/v1beta1/forex/*", "no currencies"),
+    ("/v1beta1/indices/*", "no indices"),
+    ("/v1beta1/logos/*", "no logos"),
+    ("/v1beta1/news", "no news"),
+    ("/v1beta1/screener/*", "no screener"),
 )
