@@ -433,8 +433,9 @@ def _settle(draft: _Draft, executions: Mapping[str, Execution]) -> None:
         status = OrderStatus.PARTIALLY_FILLED
     elif status in ENDS and status is not OrderStatus.FILLED:
         qty = draft.order.get("qty", old.qty)
-        executed = books.gross_qty(executions.values()) + draft.progress.chain_qty
-        if qty is not None and executed >= qty:
+        executed = books.gross_qty(executions.values())
+        # A replacement's quantity counts what the orders before it had filled.
+        if qty is not None and executed and executed + draft.progress.chain_qty >= qty:
             status = OrderStatus.FILLED
     if status is not draft.status:
         draft.status = draft.order["status"] = status
