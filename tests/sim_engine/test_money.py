@@ -332,7 +332,7 @@ def test_history_by_day_follows_cash_and_prices() -> None:
     desk.market("ABC", "110.00", "110.02", last="110.00")
     desk.until("2026-10-08 12:00")
     body = desk.exchange.portfolio_history(desk.id, {"period": "3D", "timeframe": "1D"})
-    assert body["equity"] == [None, 99998.0, 100998.0, 100998.0]
+    assert body["equity"] == [0.0, 99998.0, 100998.0, 100998.0]
     assert body["profit_loss"][1:] == [-2.0, 998.0, 998.0]
     assert body["base_value"] == 100000.0 and body["timeframe"] == "1D"
     assert all(isinstance(value, int) for value in body["timestamp"])

@@ -101,9 +101,10 @@ def portfolio_history(core: Core, account: Account, query: Mapping[str, str]) ->
         if per_day and core.hours.trading_date(at) != day:
             day = core.hours.trading_date(at)
             reference = ledger.equity(core.hours.previous_close(at)) or base_value
-        body["equity"].append(None if value is None else _float(value))
+        # Before the account was opened: zeros, as models of today's clients demand numbers there.
+        body["equity"].append(0.0 if value is None else _float(value))
         gain = None if value is None else value - reference
-        body["profit_loss"].append(None if gain is None else _float(gain))
+        body["profit_loss"].append(0.0 if gain is None else _float(gain))
         share = None if gain is None or not reference else float(round(gain / reference, 6))
         body["profit_loss_pct"].append(share)
     flows = _cashflow(core, query, ledger, frame, points)
