@@ -242,8 +242,8 @@ def _is_complete(order: Order, price: Decimal) -> bool:
     if order.qty is not None:
         return order.leaves <= 0
     assert order.notional is not None
-    if order.collar is not None:
-        sized = (order.notional / order.collar).quantize(NANO, ROUND_DOWN)
+    sized = matching.sized_qty(order)
+    if sized is not None:
         return order.filled_qty >= sized
     return (order.notional - order.filled_value) / price < NANO
 

@@ -65,15 +65,23 @@ def _wanted(order: Order) -> tuple[Decimal | None, Decimal]:
     left: Decimal | None
     if order.qty is None:
         assert order.notional is not None
-        left, money = None, order.notional - order.filled_value
-        if order.collar is not None and order.asset_class is AssetClass.CRYPTO:
-            # A collared crypto market order is sized at the collar: some 2 % fall short.
-            left = (order.notional / order.collar).quantize(NANO, ROUND_DOWN) - order.filled_qty
+        money = order.notional - order.filled_value
+        sized = sized_qty(order)
+        left = None if sized is None else sized - order.filled_qty
     else:
         left, money = order.leaves, ZERO
     if order.fill_cap is not None and left is not None:
         left = min(left, order.fill_cap - order.filled_qty)
     return left, money
+
+
+def sized_qty(order: Order) -> Decimal | None:
+    """The coins a crypto market buy by notional asks for, fixed at its collar from the start:
+    some 2 % of the money stay unspent. None for all other notional orders."""
+    crypto_buy = order.asset_class is AssetClass.CRYPTO and order.is_buy
+    if not crypto_buy or order.notional is None or order.collar is None:
+        return None
+    return (order.notional / order.collar).quantize(NANO, ROUND_DOWN)
 
 
 def _affordable(money: Decimal, price: Decimal) -> Decimal:
