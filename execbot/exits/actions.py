@@ -6,9 +6,10 @@ goes first, and what opens a position goes last, so that an entry never delays a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
+
+from msgspec import Struct
 
 from execbot.broker.port import ReplaceRequest
 from execbot.exits.plan import ExitPlan
@@ -25,8 +26,7 @@ class Priority(IntEnum):
     READ = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Submit:
+class Submit(Struct, frozen=True):
     """Send an exit order. `tag` becomes part of its client_order_id (see `execbot.exits.tags`)."""
 
     request: OrderRequest
@@ -37,8 +37,7 @@ class Submit:
     priority: Priority = Priority.PROTECT
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(Struct, frozen=True):
     """Ask for a cancel; the planner waits for the terminal state by looking again."""
 
     client_order_id: str
@@ -47,8 +46,7 @@ class Cancel:
     priority: Priority = Priority.CANCEL
 
 
-@dataclass(frozen=True, slots=True)
-class Replace:
+class Replace(Struct, frozen=True):
     """Change price or quantity of a living order without a moment in which it is absent."""
 
     client_order_id: str
@@ -59,8 +57,7 @@ class Replace:
     priority: Priority = Priority.PROTECT
 
 
-@dataclass(frozen=True, slots=True)
-class Refresh:
+class Refresh(Struct, frozen=True):
     """Read the truth from REST: one order with its legs, or the symbol's position."""
 
     symbol: str
@@ -70,16 +67,14 @@ class Refresh:
     priority: Priority = Priority.READ
 
 
-@dataclass(frozen=True, slots=True)
-class SavePlan:
+class SavePlan(Struct, frozen=True):
     """Make this version of the plan durable. Done before any other action of the decision."""
 
     plan: ExitPlan
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Alarm:
+class Alarm(Struct, frozen=True):
     """Tell the trader. `critical`: money is at risk now."""
 
     kind: str
@@ -88,8 +83,7 @@ class Alarm:
     critical: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class WaitFor:
+class WaitFor(Struct, frozen=True):
     """Nothing to do before `until` unless something happens earlier."""
 
     until: datetime

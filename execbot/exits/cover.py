@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from execbot.exits.actions import Action, Alarm, Cancel, Priority, Submit, WaitFor
 from execbot.exits.allocate import whole_part

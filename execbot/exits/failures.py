@@ -5,17 +5,18 @@ Kinds are those of the broker's error table (`execbot.broker.error_table`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from execbot.exits.actions import BrokerAction, Cancel, Refresh, Replace, Submit
 from execbot.exits.shape import Ladder
 from execbot.exits.view import Memory
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """How an action ended. `kind` is empty when it was done, else the slug of its error."""
 
     kind: str = ""
@@ -122,7 +123,9 @@ def lesson_of(kind: str) -> Lesson | None:
 
 def _pause(lesson: Lesson | None, failures: int, outcome: Outcome) -> timedelta:
     if outcome.retry_after_seconds is not None:
-        return timedelta(seconds=outcome.retry_after_seconds)
+        # Never wait out the whole minute: a stop that is refused costs nothing, one not asked
+        # for may cost the position.
+        return min(timedelta(seconds=outcome.retry_after_seconds), RETRY_MAX)
     base = SOON if lesson is Lesson.SOON else BACK_OFF
     pause: timedelta = base * (2 ** min(failures - 1, 5))
     return min(pause, RETRY_MAX)

@@ -7,9 +7,10 @@ are. When the broker refuses three times the position is protected again and the
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from execbot.exits.actions import Action, Alarm, Cancel, Priority, SavePlan, Submit, WaitFor
 from execbot.exits.cancels import can_cancel, cancelable

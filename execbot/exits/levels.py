@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import StrEnum
 from itertools import pairwise
+
+from msgspec import Struct
 
 from execbot.model.enums import PositionSide
 from execbot.model.numbers import ZERO, text, tick_size, to_decimal
@@ -41,8 +42,7 @@ class LevelKind(StrEnum):
     RESISTANCE = "resistance"
 
 
-@dataclass(frozen=True, slots=True)
-class LevelSpec:
+class LevelSpec(Struct, frozen=True):
     """`value` is a price, a percentage, a distance in USD, or a multiple, by `kind`."""
 
     kind: LevelKind
@@ -89,8 +89,7 @@ def parse_level(word: str) -> LevelSpec:
     return LevelSpec(_UNITS[(match[2] or "").lower()], value)
 
 
-@dataclass(frozen=True, slots=True)
-class LevelFacts:
+class LevelFacts(Struct, frozen=True):
     """What the market says. `lowest_low` and `highest_high` are of the last N complete days."""
 
     atr: Decimal | None = None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from execbot.exits.actions import Action, Alarm, SavePlan
 from execbot.exits.allocate import split_whole, whole_part

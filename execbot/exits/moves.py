@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from execbot.broker.port import ReplaceRequest
 from execbot.exits.actions import Action, Cancel, Replace

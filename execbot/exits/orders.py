@@ -14,10 +14,11 @@ Three quantities of a group matter, and they are not the same:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+
+from msgspec import Struct
 
 from execbot.exits.tags import target_index
 from execbot.journal.records import OrderRecord, Origin, Role
@@ -59,8 +60,7 @@ class Standing(StrEnum):
 _COVERED_UNLESS = {False: Standing.COVERED, True: Standing.NONE}
 
 
-@dataclass(frozen=True, slots=True)
-class SymbolOrder:
+class SymbolOrder(Struct, frozen=True):
     """One order of the symbol. `parent` is the client_order_id of the order whose leg it is."""
 
     order: Order
@@ -103,8 +103,7 @@ class SymbolOrder:
         return self.order.is_open and self.order.status is not OrderStatus.QUEUED
 
 
-@dataclass(frozen=True, slots=True)
-class ExitGroup:
+class ExitGroup(Struct, frozen=True):
     """Orders holding the same shares on the closing side. See the module."""
 
     key: str
@@ -189,8 +188,7 @@ class ExitGroup:
         return (alive or list(self.members))[0]
 
 
-@dataclass(frozen=True, slots=True)
-class SymbolOrders:
+class SymbolOrders(Struct, frozen=True):
     """The living orders of a symbol, sorted by what they do to a position of `side`."""
 
     groups: tuple[ExitGroup, ...] = ()
@@ -254,8 +252,7 @@ def _leaves_now(item: SymbolOrder) -> bool:
     return item.order.type is OrderType.MARKET or item.role == Role.EXIT
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
+class Family(Struct, frozen=True):
     """Who descends from whom: by broker id for replaced orders, by client id for legs."""
 
     by_id: Mapping[str, SymbolOrder]

@@ -7,11 +7,13 @@ is at the broker is read from the orders, never from the plan.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from execbot.exits.levels import (
     NO_FACTS,
@@ -47,8 +49,7 @@ class TrailKind(StrEnum):
     ATR = "atr"
 
 
-@dataclass(frozen=True, slots=True)
-class Trail:
+class Trail(Struct, frozen=True):
     """A stop that follows the best price by `value` percent, USD, or average true ranges.
 
     `from_start`: trails from the first fill. Otherwise it begins once it would lock in the entry
@@ -60,8 +61,7 @@ class Trail:
     from_start: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class StopPlan:
+class StopPlan(Struct, frozen=True):
     """`initial` is the stop first taken, which measures R; `price` is where it stands now."""
 
     spec: LevelSpec | None = None
@@ -72,8 +72,7 @@ class StopPlan:
     """The best price since entry: highest for a long, lowest for a short."""
 
 
-@dataclass(frozen=True, slots=True)
-class TargetPlan:
+class TargetPlan(Struct, frozen=True):
     """One target; `weight` is its share of the whole position in percent."""
 
     spec: LevelSpec
@@ -83,8 +82,7 @@ class TargetPlan:
     done: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class AdjustRules:
+class AdjustRules(Struct, frozen=True):
     """How the plan may change by itself. None and False are off."""
 
     breakeven_at_r: Decimal | None = None
@@ -99,8 +97,7 @@ class AdjustRules:
 NO_RULES = AdjustRules()
 
 
-@dataclass(frozen=True, slots=True)
-class ExitIntent:
+class ExitIntent(Struct, frozen=True):
     """A decision to leave the position now, kept until no more than `keep_qty` is left of it.
 
     `target` is the number of the target that this exit takes, for targets watched by us.
@@ -114,8 +111,7 @@ class ExitIntent:
     target: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Lift:
+class Lift(Struct, frozen=True):
     """The stop is off on purpose while an addition to the position is bought (wash-trade rule)."""
 
     reason: str
@@ -123,8 +119,7 @@ class Lift:
     entry_client_order_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ExitPlan:
+class ExitPlan(Struct, frozen=True):
     """See the module. `side` is the side of the position, `entry_price` its average price."""
 
     plan_id: str

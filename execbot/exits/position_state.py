@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+
+from msgspec import Struct
 
 from execbot.exits.levels import r_multiple
 from execbot.exits.plan import ExitPlan, PlanStatus
@@ -28,8 +29,7 @@ def state_of(qty: Decimal, *, has_entry: bool, is_leaving: bool) -> PositionStat
     return PositionState.PENDING_ENTRY if has_entry else PositionState.CLOSED
 
 
-@dataclass(frozen=True, slots=True)
-class PositionView:
+class PositionView(Struct, frozen=True):
     """One row of the positions table. Prices and P&L are None where no price is known."""
 
     symbol: str

@@ -15,9 +15,10 @@ plan says, are targets spread as the plan says.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from execbot.broker.port import ReplaceRequest
 from execbot.exits.actions import (
@@ -50,7 +51,7 @@ from execbot.exits.shape import (
 )
 from execbot.exits.trailing import time_stop_due
 from execbot.exits.view import Decision, Memory, View
-from execbot.model.enums import PositionSide
+from execbot.model.enums import OrderType, PositionSide
 from execbot.model.numbers import ZERO, text
 
 REFRESH_EVERY = timedelta(seconds=1)
@@ -246,11 +247,17 @@ def _crossed(
     if not view.is_confirmed and abs(price - stop) > stop * SPLIT_GAP:
         return plan, memory
     held_by_broker = orders.covered + orders.arriving >= view.size and view.market.is_open
+    if held_by_broker and any(_trails(group) for group in orders.groups):
+        return plan, memory  # the broker's own mark decides, and it may differ from ours
     since = memory.crossed_since or view.now
     memory = replace(memory, crossed_since=since)
     if held_by_broker and view.now - since < CROSSED_PATIENCE:
         return plan, memory
     return wants_out(plan, "stop", view.now), memory
+
+
+def _trails(group: ExitGroup) -> bool:
+    return group.stop is not None and group.stop.order.type is OrderType.TRAILING_STOP
 
 
 def _target_watched_by_us(view: View, plan: ExitPlan, orders: SymbolOrders) -> ExitPlan:

@@ -15,9 +15,11 @@ is emulated there, which works only while `watch` runs; every screen says so.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from execbot.exits.allocate import fraction_part, split_whole, whole_part
 from execbot.exits.levels import on_grid
@@ -49,8 +51,7 @@ class WantKind(StrEnum):
     STOP_LIMIT = "stop_limit"
 
 
-@dataclass(frozen=True, slots=True)
-class Want:
+class Want(Struct, frozen=True):
     """One group that should exist. `target` is the number of the plan's target it serves."""
 
     kind: WantKind
@@ -59,8 +60,7 @@ class Want:
     target: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
+class Holding(Struct, frozen=True):
     """What is protected: `qty` is unsigned. `tick` is a crypto pair's price step."""
 
     symbol: str

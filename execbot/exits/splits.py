@@ -6,9 +6,10 @@ placed anew. A stop at the old price must never be taken for one that the market
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from execbot.exits.levels import safe_stop, safe_target
 from execbot.exits.plan import ExitPlan

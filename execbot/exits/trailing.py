@@ -7,9 +7,11 @@ off unless asked for, and never goes beyond the stop first taken.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from execbot.exits.levels import r_multiple, safe_stop
 from execbot.exits.plan import ExitPlan, Trail, TrailKind
@@ -20,8 +22,7 @@ SMALLEST_MOVE_PCT = Decimal("0.05")
 budget, and a move of a tick protects nothing worth one."""
 
 
-@dataclass(frozen=True, slots=True)
-class StopMove:
+class StopMove(Struct, frozen=True):
     """A stop that should move, and by which rule (`trail`, `breakeven`, `tighten`, `widen`)."""
 
     price: Decimal
@@ -34,15 +35,16 @@ def follow(plan: ExitPlan, price: Decimal, now: datetime) -> ExitPlan:
     Only a change of the stop makes a new version; marks alone are kept in memory between versions
     (they are derived from prices and would write the journal on every tick).
     """
-    marked = _marked(plan, price)
-    move = next_stop(marked, price)
+    seen = marked(plan, price)
+    move = next_stop(seen, price)
     if move is None:
-        return marked
-    stop = replace(marked.stop, price=move.price)
-    return marked.changed(now, stop=stop, note=f"stop moved by rule {move.rule}")
+        return seen
+    stop = replace(seen.stop, price=move.price)
+    return seen.changed(now, stop=stop, note=f"stop moved by rule {move.rule}")
 
 
-def _marked(plan: ExitPlan, price: Decimal) -> ExitPlan:
+def marked(plan: ExitPlan, price: Decimal) -> ExitPlan:
+    """The plan with its high-water mark and excursions brought up to `price`."""
     better = max if plan.side is PositionSide.LONG else min
     worse = min if plan.side is PositionSide.LONG else max
     mark = plan.stop.high_water

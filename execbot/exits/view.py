@@ -7,10 +7,11 @@ changes nothing but the time at which the same answer is given.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+
+from msgspec import Struct
 
 from execbot.config.schema import EmergencyAction, TradingSettings
 from execbot.exits.actions import Action
@@ -21,8 +22,7 @@ from execbot.model.enums import PositionSide
 from execbot.model.numbers import ZERO
 
 
-@dataclass(frozen=True, slots=True)
-class Market:
+class Market(Struct, frozen=True):
     """The market of the symbol now. `is_open` is the regular session; crypto is always open.
 
     `is_extended`: a session in which the settings allow limit orders outside regular hours.
@@ -46,8 +46,7 @@ class Market:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """The settings that the exit rules need (see `trading.yaml`)."""
 
     unprotected_alarm: timedelta = timedelta(seconds=5)
@@ -72,8 +71,7 @@ class Limits:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(Struct, frozen=True):
     """What the rules remember of a symbol between looks. Not durable: it may start empty."""
 
     uncovered_since: datetime | None = None
@@ -93,8 +91,7 @@ class Memory:
     refreshed_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """One symbol. `qty` is the signed position; `available` the broker's word on free shares.
 
     `available` is given only when the broker was asked after every order of ours was sent;
@@ -138,8 +135,7 @@ class Guarded(StrEnum):
     LEAVING = "leaving"
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
+class Coverage(Struct, frozen=True):
     """Shares by what protects them. `uncovered` have neither a stop nor an exit under way."""
 
     state: Guarded = Guarded.FLAT
@@ -153,8 +149,7 @@ class Coverage:
         return max(self.size - self.covered - self.leaving, ZERO)
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """What to do for a symbol now, in order, and what to remember."""
 
     actions: tuple[Action, ...]

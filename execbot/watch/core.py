@@ -12,9 +12,11 @@ comes to the same decisions.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from execbot.config.schema import TradingSettings
 from execbot.exits.actions import (
@@ -28,11 +30,11 @@ from execbot.exits.failures import learned, stepped_down
 from execbot.exits.plan import ExitPlan, PlanStatus
 from execbot.exits.protection import decide
 from execbot.exits.splits import rescaled, split_ratio
-from execbot.exits.trailing import follow
+from execbot.exits.trailing import follow, marked
 from execbot.exits.view import Decision, Limits
 from execbot.journal.records import OrderRecord, PositionRecord, Role
 from execbot.market.sessions import MarketNow, Session
-from execbot.model.enums import OrderStatus, TimeInForce
+from execbot.model.enums import UNSETTLED_STATUSES, OrderStatus, TimeInForce
 from execbot.model.numbers import ZERO, text
 from execbot.watch import inputs
 from execbot.watch.entries import EntryClocks
@@ -120,6 +122,8 @@ class Core:
                 self.busy.discard(item.name)
             case inputs.Tick():
                 jobs += self._tick(now)
+        if isinstance(item, inputs.Orders) and item.more_follows:
+            return jobs
         return jobs + self._decide_dirty(now)
 
     def _state(self, symbol: str) -> SymbolState:
@@ -289,6 +293,10 @@ class Core:
             price = (state.bid + state.ask) / 2
         if price is None or plan.entry_price is None or state.is_halted:
             return []
+        if state.broker_trails:
+            # The broker keeps the stop and knows its own marks; ours are only shown.
+            state.plan = marked(plan, price)
+            return []
         followed = follow(plan, price, now)
         state.plan = followed
         if followed.version == plan.version:
@@ -346,11 +354,14 @@ class Core:
     def _guard(self, now: datetime) -> list[Job]:
         every = timedelta(seconds=float(self.settings.exits.guard_interval_seconds))
         jobs: list[Job] = []
-        holds = any(s.qty != 0 or s.living for s in self.symbols.values())
+        states = self.symbols.values()
+        holds = any(s.qty != 0 or s.living for s in states)
         if self.guarded_at is None or now - self.guarded_at >= every:
             self.guarded_at = now
             if holds:
                 jobs += self._account_job(JobName.READ_POSITIONS, "guard", now)
+            if any(r.status in UNSETTLED_STATUSES for s in states for r in s.living):
+                jobs += self._account_job(JobName.SETTLE, "orders in doubt", now)
         full = timedelta(seconds=FULL_READ_SECONDS)
         if self.read_at is None or now - self.read_at >= full:
             self.read_at = now

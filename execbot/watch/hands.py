@@ -9,8 +9,10 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from execbot.broker.errors import BrokerError
 from execbot.exits.actions import BrokerAction, Cancel, Refresh, Replace, Submit

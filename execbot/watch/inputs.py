@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+
+from msgspec import Struct
 
 from execbot.exits.actions import BrokerAction
 from execbot.exits.failures import Outcome
@@ -14,35 +15,33 @@ from execbot.journal.records import EventRecord, OrderRecord, PositionRecord
 from execbot.model.account import Position
 
 
-@dataclass(frozen=True, slots=True)
-class Orders:
+class Orders(Struct, frozen=True):
     """Orders as the journal has them now, with the positions they belong to.
 
-    `acts` are what other processes did to them (a cancel that was asked for, say).
+    `acts` are what other processes did to them (a cancel that was asked for, say). With
+    `more_follows` nothing is decided yet: the plans are still to come.
     """
 
     records: Sequence[OrderRecord]
     positions: Sequence[PositionRecord] = ()
     acts: Sequence[EventRecord] = ()
+    more_follows: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Plans:
+class Plans(Struct, frozen=True):
     """Exit plans as the journal has them now."""
 
     plans: Sequence[ExitPlan]
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerPositions:
+class BrokerPositions(Struct, frozen=True):
     """All positions by the broker's word. `asked_at` is when the question was sent."""
 
     positions: Sequence[Position]
     asked_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(Struct, frozen=True):
     """A quote or a trade. Only what is given changes."""
 
     symbol: str
@@ -52,49 +51,42 @@ class Price:
     at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Halts:
+class Halts(Struct, frozen=True):
     """Symbols that are halted now."""
 
     symbols: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class StreamUp:
+class StreamUp(Struct, frozen=True):
     """The trade-update stream is connected; everything before must be read from REST."""
 
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class StreamDown:
+class StreamDown(Struct, frozen=True):
     at: datetime
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """The actions of one symbol were carried out, or failed at the one whose outcome says so."""
 
     symbol: str
     results: Sequence[tuple[BrokerAction, Outcome]]
 
 
-@dataclass(frozen=True, slots=True)
-class JobDone:
+class JobDone(Struct, frozen=True):
     """An account-wide job ended (see `execbot.watch.jobs`)."""
 
     name: str
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(Struct, frozen=True):
     """Time has passed."""
 
 
-@dataclass(frozen=True, slots=True)
-class AssetKnown:
+class AssetKnown(Struct, frozen=True):
     """What the broker says of a symbol: needed before crypto prices can be rounded."""
 
     symbol: str
@@ -115,5 +107,3 @@ Input = (
     | Tick
     | AssetKnown
 )
-
-NO_PRICES: Mapping[str, Price] = {}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct, field
 
 from execbot.exits.actions import BrokerAction, Priority, SavePlan
 
@@ -18,8 +19,7 @@ class JobName(StrEnum):
     RELEASE_QUEUE = "release_queue"
 
 
-@dataclass(frozen=True, slots=True)
-class SymbolJob:
+class SymbolJob(Struct, frozen=True):
     """Actions for one symbol, done one after the other; the first failure ends them."""
 
     symbol: str
@@ -30,22 +30,19 @@ class SymbolJob:
         return min(action.priority for action in self.actions)
 
 
-@dataclass(frozen=True, slots=True)
-class AccountJob:
+class AccountJob(Struct, frozen=True):
     name: JobName
     reason: str
     priority: Priority = Priority.READ
 
 
-@dataclass(frozen=True, slots=True)
-class Save:
+class Save(Struct, frozen=True):
     """Make a plan durable before anything else of the same decision is done."""
 
     save: SavePlan
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(Struct, frozen=True):
     """Something to show, print and audit. `type` is a stable word of `watch --json`."""
 
     type: str

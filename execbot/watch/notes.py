@@ -11,6 +11,8 @@ from execbot.model.numbers import text
 from execbot.watch.jobs import Job, Note
 from execbot.watch.symbols import SymbolState
 
+_ACTION_NAMES: dict[type[Any], str] = {Submit: "submit", Cancel: "cancel", Replace: "replace"}
+
 
 def alarm(kind: str, symbol: str, message: str, critical: bool = False) -> Note:
     prefix = f"{symbol}: " if symbol and not message.startswith(symbol) else ""
@@ -65,7 +67,7 @@ def order_notes(before: OrderRecord | None, record: OrderRecord) -> list[Job]:
 def action_notes(action: Any, outcome: Outcome) -> list[Job]:
     if isinstance(action, Refresh):
         return []
-    name = {Submit: "submit", Cancel: "cancel", Replace: "replace"}[type(action)]
+    name = _ACTION_NAMES[type(action)]
     target = action.request.symbol if isinstance(action, Submit) else action.client_order_id
     result = "done" if outcome.is_done else f"failed ({outcome.kind}: {outcome.message})"
     data = {

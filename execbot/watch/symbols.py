@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from execbot.exits.orders import SymbolOrder
 from execbot.exits.plan import ExitPlan, PlanStatus
 from execbot.exits.view import Coverage, Limits, Market, Memory, View
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.market.sessions import MarketNow, Session
-from execbot.model.enums import OrderStatus
+from execbot.model.enums import OrderStatus, OrderType
 from execbot.model.numbers import ZERO
 
 CHAIN_KEPT = 50
@@ -108,6 +110,11 @@ class SymbolState:
     @property
     def living(self) -> list[OrderRecord]:
         return [r for r in self.orders.values() if _is_alive(r)]
+
+    @property
+    def broker_trails(self) -> bool:
+        """A trailing stop works at the broker."""
+        return any(r.order.type is OrderType.TRAILING_STOP for r in self.living)
 
     @property
     def is_idle(self) -> bool:

@@ -53,7 +53,7 @@ class Watcher:
         plans = tuple(open_plans(self.journal))
         records = self._with_families(self.journal.orders("open"), plans)
         # Positions before plans: a plan without its position would look finished.
-        jobs = self.feed(inputs.Orders(records, tuple(self.journal.positions())))
+        jobs = self.feed(inputs.Orders(records, tuple(self.journal.positions()), more_follows=True))
         self.plan_marks.update((plan.plan_id, plan.version) for plan in plans)
         return jobs + self.feed(inputs.Plans(plans))
 
@@ -61,7 +61,8 @@ class Watcher:
         """A plan for a symbol that was of no interest before: read what belongs to it first."""
         records = self._with_families(self.journal.orders("open", symbol=plan.symbol), (plan,))
         position = self.journal.position(plan.symbol)
-        return self.feed(inputs.Orders(records, (position,) if position is not None else ()))
+        positions = (position,) if position is not None else ()
+        return self.feed(inputs.Orders(records, positions, more_follows=True))
 
     def _with_families(
         self, records: Sequence[OrderRecord], plans: Sequence[ExitPlan]

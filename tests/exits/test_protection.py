@@ -5,7 +5,7 @@ Method: one small world a test, built by hand; the traps of Alpaca's order rules
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 from decimal import Decimal
 
 import pytest

@@ -179,6 +179,7 @@ def test_a_moved_plan_moves_the_legs_without_an_unprotected_moment(tmp_path: Pat
         world.desk.journal,
         moved(plan, world.now(), stop=LevelSpec(LevelKind.PRICE, D("99"))),
     )
+    world.trader_acted = True
     world.run(3)
     stops = [r for r in world.desk.orders_there().values() if r["type"] == "stop"]
     assert [r["stop_price"] for r in stops if r["status"] == "held"] == ["99"]

@@ -11,7 +11,9 @@ import itertools
 import random
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, field
+from msgspec.structs import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -28,7 +30,7 @@ from execbot.journal.records import OrderRecord, Role
 from execbot.market.sessions import MarketNow, crypto_now
 from execbot.model.enums import OrderType, Side
 from execbot.model.order import OrderRequest
-from execbot.sim.types import SECOND
+from execbot.sim.types import SECOND, ApiError
 from execbot.watch import inputs
 from execbot.watch.hands import Hands
 from execbot.watch.jobs import AccountJob, Note
@@ -39,9 +41,6 @@ D = Decimal
 REQUEST_SECONDS = 0.004
 """What a request to the broker costs; measured on paper: 6 to 13 ms from far away."""
 
-STOPS = {"stop", "stop_limit", "trailing_stop"}
-LIVE = {"new", "accepted", "partially_filled", "held", "pending_new", "pending_replace"}
-
 
 class Slowed:
     """The transport, with time passing for each request and `before` asked about it."""
@@ -51,10 +50,13 @@ class Slowed:
         self._world = world
 
     def send(self, method: str, url_path: str, **more: Any) -> Any:
-        self._world.requests += 1
-        self._world.before_request()
-        self._world.pass_time(REQUEST_SECONDS)
-        return self._inner.send(method, url_path, **more)
+        world = self._world
+        world.requests += 1
+        world.at_request("before")
+        world.pass_time(REQUEST_SECONDS)
+        reply = self._inner.send(method, url_path, **more)
+        world.at_request("after")
+        return reply
 
     def close(self) -> None:
         return None
@@ -78,10 +80,13 @@ class World:
     longest_uncovered: dict[str, float] = field(default_factory=dict)
     shorts: list[str] = field(default_factory=list)
     symbols: tuple[str, ...] = ("AAPL",)
-    before_request: Callable[[], None] = lambda: None
+    at_request: Callable[[str], None] = lambda moment: None
     handle_frames: Callable[[list[TradeUpdate]], list[TradeUpdate]] | None = None
     counter: Any = field(default_factory=itertools.count)
     held: dict[str, tuple[str, str]] = field(default_factory=dict)
+    trader_acted: bool = False
+    """Another process wrote to the journal; in threads `PRAGMA data_version` tells that."""
+    promised: dict[str, bool] = field(default_factory=dict)
 
     # --- time ------------------------------------------------------------------------------
 
@@ -107,15 +112,13 @@ class World:
 
     def look(self) -> None:
         """The exchange's own truth: how many shares have no stop, and since when."""
-        exchange, account = self.desk.venue.exchange, self.desk.venue.account_of(KEY)
-        assert account is not None
-        positions = {p["symbol"]: D(p["qty"]) for p in exchange.positions(account)}
+        account = self.desk.venue.exchange.core.accounts[self.account]
         for symbol in self.symbols:
-            qty = positions.get(symbol, D(0))
+            held = account.positions.get(symbol)
+            qty = held.qty if held is not None else D(0)
             if qty < 0:
                 self.shorts.append(f"{symbol} {qty} at {self.now()}")
-            covered = self.covered(symbol) if qty else D(0)
-            if qty > covered and self.is_watched(symbol):
+            if qty > 0 and self.is_watched(symbol) and qty > self.covered(symbol):
                 since = self.uncovered_since.setdefault(symbol, self.ns)
                 lasted = (self.ns - since) / SECOND
                 known = self.longest_uncovered.get(symbol, 0.0)
@@ -128,25 +131,38 @@ class World:
         return self.watcher is not None and self.promises(symbol)
 
     def promises(self, symbol: str) -> bool:
-        plan = plan_of(self.desk.journal, symbol)
-        return plan is not None and plan.status != "suspended" and plan.lift is None
+        """By the plan that the watcher holds; one it has not read yet counts from the fill on."""
+        assert self.watcher is not None
+        state = self.watcher.core.symbols.get(symbol)
+        if state is None or state.plan is None:
+            return self.promised.get(symbol, False)
+        plan = state.plan
+        return plan.status != "suspended" and plan.lift is None
 
     def covered(self, symbol: str) -> Decimal:
-        """Shares with an armed stop or a market exit at the exchange, by the exchange's list."""
-        exchange, account = self.desk.venue.exchange, self.desk.venue.account_of(KEY)
-        assert account is not None
+        """Shares with an armed stop or a market exit, by the exchange's own live orders."""
+        account = self.desk.venue.exchange.core.accounts[self.account]
         total = D(0)
-        rows = exchange.orders(account, {"status": "all", "nested": "true", "limit": "500"})
-        for row in rows:
-            if row["symbol"] != symbol:
+        for order in account.live.values():
+            if order.symbol != symbol or order.is_buy or order.status == "pending_cancel":
                 continue
-            total += _covers(row)
-            armed = row["order_class"] != "bracket" and row["order_class"] != "oto"
-            armed = armed or row["status"] == "filled"
-            for leg in row["legs"] or ():
-                if armed:
-                    total += _covers(leg)
+            if order.type == "market" or (order.is_stop and self._is_armed(account, order)):
+                total += order.leaves
         return total
+
+    @staticmethod
+    def _is_armed(account: Any, order: Any) -> bool:
+        """A stop of its own, or the held leg of a pair whose target works."""
+        if order.status != "held":
+            return True
+        sibling = account.live.get(order.sibling_id)
+        return sibling is not None and sibling.status != "held"
+
+    @property
+    def account(self) -> str:
+        account = self.desk.venue.account_of(KEY)
+        assert account is not None
+        return account
 
     # --- the watcher -----------------------------------------------------------------------
 
@@ -188,7 +204,9 @@ class World:
             frames = self.handle_frames(frames)
         if frames and self.stream_is_up:
             self._add(watcher.take_updates(frames))
-        self._add(watcher.follow())
+        if self.trader_acted:
+            self.trader_acted = False
+            self._add(watcher.follow())
         for symbol in self.symbols:
             shown = self.desk.venue.market.shown_quote(symbol, self.ns)
             if shown is not None:
@@ -262,6 +280,7 @@ class World:
         price = D(limit) if limit else D(self.held[symbol][0])
         done = attach(request, wishes, entry_price=price, plan_id=f"plan-{name}", now=self.now())
         save_plan(self.desk.journal, done.plan)
+        self.trader_acted, self.promised[symbol] = True, True
         record = self.desk.oms.submit(done.request, plan_id=done.plan.plan_id, role=Role.ENTRY)
         return record, done.plan
 
@@ -269,19 +288,27 @@ class World:
         return plan_of(self.desk.journal, symbol)
 
     def qty(self, symbol: str = "AAPL") -> Decimal:
-        return D(self.desk.positions_there().get(symbol, "0"))
+        """By the exchange's books."""
+        held = self.desk.venue.exchange.core.accounts[self.account].positions.get(symbol)
+        return held.qty if held is not None else D(0)
+
+    def cancel_elsewhere(self, symbol: str = "AAPL", *, entries: bool = True) -> None:
+        """Somebody cancels open orders by hand, in another program."""
+        exchange, account = self.desk.venue.exchange, self.account
+        for order in list(exchange.core.accounts[account].live.values()):
+            if order.symbol == symbol and (entries or not order.is_buy):
+                with suppress(ApiError):
+                    exchange.cancel(account, order.id)
+
+    def close_elsewhere(self, symbol: str = "AAPL", percentage: str = "100") -> None:
+        """Somebody sells by hand, in another program."""
+        with suppress(ApiError):
+            self.desk.venue.exchange.close_position(
+                self.account, symbol, {"percentage": percentage}
+            )
 
     def alarms(self) -> list[str]:
         return [n.text for n in self.notes if n.is_alarm]
-
-
-def _covers(row: dict[str, Any]) -> Decimal:
-    """Shares of a long position that this order sells when the price falls, or sells at once."""
-    if row["side"] != "sell" or row["status"] not in LIVE or row["qty"] is None:
-        return D(0)
-    if row["type"] in STOPS or row["type"] == "market":
-        return D(row["qty"]) - D(row["filled_qty"])
-    return D(0)
 
 
 def percent(value: str) -> LevelSpec:

@@ -1,0 +1,323 @@
+"""From what is wanted (levels) to an order with legs, or a plan to protect after the fill.
+
+Alpaca takes one stop and one target with an entry (bracket, or OTO with one of them) for whole
+shares in the regular session. Everything else (several targets, trailing, fractions, crypto,
+extended hours, adding to a position) is protected after the fill by whoever keeps the plan.
+Both ways there is a plan: legs die when an entry is canceled after a partial fill, and then the
+plan is what says where the stop belongs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from execbot.config.schema import StopMethod, TargetMethod, TradingSettings
+from execbot.exits.levels import (
+    NO_FACTS,
+    LevelFacts,
+    LevelKind,
+    LevelSpec,
+    highest_high,
+    lowest_low,
+    safe_stop,
+    stop_price,
+    target_price,
+    wilder_atr,
+)
+from execbot.exits.plan import (
+    NO_RULES,
+    AdjustRules,
+    ExitPlan,
+    PlanStatus,
+    StopPlan,
+    TargetPlan,
+    Trail,
+    TrailKind,
+    trail_spec,
+)
+from execbot.model.enums import OrderClass, OrderType, PositionSide, Side, TimeInForce
+from execbot.model.order import OrderRequest, StopLoss, TakeProfit
+from execbot.model.quote import Bar
+
+HUNDRED = Decimal(100)
+
+
+class Wishes(Struct, frozen=True):
+    """What exits a position should have. `targets` are (level, percent of the position)."""
+
+    stop: LevelSpec | None = None
+    trail: Trail | None = None
+    targets: tuple[tuple[LevelSpec, Decimal], ...] = ()
+    rules: AdjustRules = NO_RULES
+
+    @property
+    def needs_bars(self) -> bool:
+        """Whether a level is measured from daily bars."""
+        kinds = {spec.kind for spec, _ in self.targets}
+        if self.stop is not None:
+            kinds.add(self.stop.kind)
+        if self.trail is not None:
+            kinds.add(trail_spec(self.trail).kind)
+        wanted = {LevelKind.ATR, LevelKind.SUPPORT, LevelKind.RESISTANCE}
+        return bool(kinds & wanted) or self.rules.widen_atr is not None
+
+
+def default_wishes(settings: TradingSettings, side: PositionSide) -> Wishes:
+    """The exits of `trading.yaml`: what a signal's position gets."""
+    stop, exits = settings.stop_loss, settings.exits
+    trails = stop.method is StopMethod.TRAILING
+    trail = None
+    if trails or stop.use_trailing:
+        trail = Trail(TrailKind.PERCENT, stop.trailing_pct, from_start=trails)
+    return Wishes(
+        stop=None if trails else _stop_spec(settings, side),
+        trail=trail,
+        targets=_target_specs(settings, side),
+        rules=AdjustRules(
+            breakeven_at_r=stop.breakeven_at_r,
+            tighten_within_pct=stop.tighten_within_pct,
+            tighten_to_pct=stop.tighten_to_pct,
+            widen_atr=stop.atr_multiplier if stop.widen_in_volatility else None,
+            time_stop_minutes=exits.time_stop_minutes,
+            flatten_before_close_minutes=exits.flatten_before_close_minutes,
+        ),
+    )
+
+
+def _stop_spec(settings: TradingSettings, side: PositionSide) -> LevelSpec:
+    stop = settings.stop_loss
+    if stop.method is StopMethod.ATR:
+        return LevelSpec(LevelKind.ATR, stop.atr_multiplier)
+    if stop.method is StopMethod.SUPPORT:
+        key = LevelKind.SUPPORT if side is PositionSide.LONG else LevelKind.RESISTANCE
+        return LevelSpec(key)
+    return LevelSpec(LevelKind.PERCENT, stop.default_pct)
+
+
+def _target_specs(
+    settings: TradingSettings, side: PositionSide
+) -> tuple[tuple[LevelSpec, Decimal], ...]:
+    profit = settings.take_profit
+    if profit.method is TargetMethod.PERCENT:
+        return ((LevelSpec(LevelKind.PERCENT, profit.pct), HUNDRED),)
+    if profit.method is TargetMethod.RESISTANCE:
+        key = LevelKind.RESISTANCE if side is PositionSide.LONG else LevelKind.SUPPORT
+        return ((LevelSpec(key), HUNDRED),)
+    if profit.partial_exits:
+        return tuple(
+            (LevelSpec(LevelKind.R_MULTIPLE, part.level), part.size_pct)
+            for part in profit.partial_exits
+        )
+    return ((LevelSpec(LevelKind.R_MULTIPLE, profit.risk_reward_ratio), HUNDRED),)
+
+
+def facts_from_bars(
+    settings: TradingSettings, bars: Sequence[Bar], tick: Decimal | None = None
+) -> LevelFacts:
+    """Average true range and key levels from complete daily bars, as far as they reach."""
+    stop, profit = settings.stop_loss, settings.take_profit
+    enough = len(bars) > stop.atr_period
+    return LevelFacts(
+        atr=wilder_atr(bars, stop.atr_period) if enough else None,
+        lowest_low=lowest_low(bars, stop.support_days) if bars else None,
+        highest_high=highest_high(bars, profit.resistance_days) if bars else None,
+        offset_pct=stop.key_level_offset_pct,
+        tick=tick,
+    )
+
+
+class Attached(Struct, frozen=True):
+    """What to send, and the plan to make durable before it is sent."""
+
+    request: OrderRequest
+    plan: ExitPlan
+
+
+def attach(
+    request: OrderRequest,
+    wishes: Wishes,
+    *,
+    entry_price: Decimal,
+    plan_id: str,
+    now: datetime,
+    facts: LevelFacts = NO_FACTS,
+    is_crypto: bool = False,
+    holds_already: bool = False,
+    origin: str = "submit",
+    strength: Decimal | None = None,
+    tif_is_given: bool = False,
+) -> Attached:
+    """The entry with its exits. `entry_price` is where it would trade now.
+
+    `request` must have its `client_order_id`. `holds_already`: the symbol has a position, so that
+    the broker takes no bracket ("must be entry orders"). A bracket is sent `gtc` unless the time
+    in force was given, because day legs vanish at the close and the position stays.
+    Raises LevelError where a level makes no sense.
+    """
+    side = PositionSide.LONG if request.side is Side.BUY else PositionSide.SHORT
+    plan = new_plan(
+        request.symbol,
+        side,
+        wishes,
+        plan_id=plan_id,
+        now=now,
+        facts=facts,
+        origin=origin,
+        strategy_id=request.strategy_id,
+        strength=strength,
+        entry_client_order_id=request.client_order_id,
+    )
+    # Levels that would be refused after the fill are refused now, before anything is sent.
+    stop_at, targets_at = _preview(wishes, side, entry_price, facts)
+    if not _fits_with_entry(request, wishes, is_crypto, holds_already):
+        return Attached(request, plan)
+    target_at = targets_at[0] if targets_at else None
+    both = stop_at is not None and target_at is not None
+    with_legs = replace(
+        request,
+        order_class=OrderClass.BRACKET if both else OrderClass.OTO,
+        stop_loss=None if stop_at is None else StopLoss(stop_at),
+        take_profit=None if target_at is None else TakeProfit(target_at),
+        time_in_force=request.time_in_force if tif_is_given else TimeInForce.GTC,
+    )
+    stop = replace(plan.stop, price=stop_at, initial=stop_at)
+    targets = tuple(replace(t, price=target_at) for t in plan.targets)
+    return Attached(with_legs, replace(plan, stop=stop, targets=targets))
+
+
+def _preview(
+    wishes: Wishes, side: PositionSide, entry: Decimal, facts: LevelFacts
+) -> tuple[Decimal | None, list[Decimal]]:
+    spec = wishes.stop
+    if spec is None and wishes.trail is not None:
+        spec = trail_spec(wishes.trail)
+    stop = None if spec is None else stop_price(spec, side, entry, facts)
+    return stop, [
+        target_price(level, side, entry, stop=stop, facts=facts) for level, _ in wishes.targets
+    ]
+
+
+def _fits_with_entry(
+    request: OrderRequest, wishes: Wishes, is_crypto: bool, holds_already: bool
+) -> bool:
+    whole = request.qty is not None and request.qty == request.qty.to_integral_value()
+    one = len(wishes.targets) <= 1 and all(weight == HUNDRED for _, weight in wishes.targets)
+    trails = wishes.stop is None and wishes.trail is not None
+    something = wishes.stop is not None or bool(wishes.targets)
+    entry = request.type in (OrderType.MARKET, OrderType.LIMIT)
+    timed = request.time_in_force in (TimeInForce.DAY, TimeInForce.GTC)
+    plain = request.order_class in (OrderClass.NONE, OrderClass.SIMPLE)
+    refused = is_crypto or holds_already or trails or request.extended_hours
+    return whole and one and something and entry and timed and plain and not refused
+
+
+def new_plan(
+    symbol: str,
+    side: PositionSide,
+    wishes: Wishes,
+    *,
+    plan_id: str,
+    now: datetime,
+    facts: LevelFacts = NO_FACTS,
+    origin: str = "submit",
+    strategy_id: str | None = None,
+    strength: Decimal | None = None,
+    entry_client_order_id: str | None = None,
+    status: PlanStatus = PlanStatus.PENDING,
+) -> ExitPlan:
+    """A plan whose prices are fixed when the position's entry price is known."""
+    return ExitPlan(
+        plan_id=plan_id,
+        symbol=symbol,
+        side=side,
+        created_at=now,
+        updated_at=now,
+        status=status,
+        origin=origin,
+        strategy_id=strategy_id,
+        strength=strength,
+        entry_client_order_id=entry_client_order_id,
+        stop=StopPlan(spec=wishes.stop, trail=wishes.trail),
+        targets=tuple(TargetPlan(spec, weight) for spec, weight in wishes.targets),
+        rules=wishes.rules,
+        facts=facts,
+    )
+
+
+def plan_of_legs(
+    request: OrderRequest, *, plan_id: str, now: datetime, origin: str = "submit"
+) -> ExitPlan:
+    """The plan behind an entry whose legs were priced already (bracket or OTO)."""
+    side = PositionSide.LONG if request.side is Side.BUY else PositionSide.SHORT
+    stop = request.stop_loss.stop_price if request.stop_loss is not None else None
+    target = request.take_profit.limit_price if request.take_profit is not None else None
+    spec = None if stop is None else LevelSpec(LevelKind.PRICE, stop)
+    targets: tuple[TargetPlan, ...] = ()
+    if target is not None:
+        targets = (TargetPlan(LevelSpec(LevelKind.PRICE, target), HUNDRED, target),)
+    return ExitPlan(
+        plan_id=plan_id,
+        symbol=request.symbol,
+        side=side,
+        created_at=now,
+        updated_at=now,
+        origin=origin,
+        strategy_id=request.strategy_id,
+        entry_client_order_id=request.client_order_id,
+        stop=StopPlan(spec, stop, stop),
+        targets=targets,
+    )
+
+
+def moved(
+    plan: ExitPlan,
+    now: datetime,
+    *,
+    stop: LevelSpec | None = None,
+    targets: Sequence[LevelSpec] = (),
+) -> ExitPlan:
+    """The plan with its stop or its open targets moved by the trader.
+
+    Levels are measured from the entry price. The first stop keeps measuring R. Moved targets take
+    the places of the open ones in order; more of them than there are share the position equally.
+    Raises LevelError where a level makes no sense.
+    """
+    entry = plan.entry_price
+    changed = plan
+    if stop is not None:
+        at = None
+        if entry is not None:
+            at = _stop_of_open_position(stop, plan, entry)
+        new_stop = replace(plan.stop, spec=stop, price=at, initial=plan.stop.initial or at)
+        changed = replace(changed, stop=new_stop)
+    if targets:
+        done = tuple(t for t in plan.targets if t.done)
+        old = [t for t in plan.targets if not t.done]
+        weights = [t.weight for t in old] if len(old) == len(targets) else None
+        left = HUNDRED - sum((t.weight for t in done), Decimal(0))
+        new = []
+        for number, spec in enumerate(targets):
+            weight = weights[number] if weights else left / len(targets)
+            price = None
+            if entry is not None:
+                price = target_price(
+                    spec, plan.side, entry, stop=changed.stop.initial, facts=plan.facts
+                )
+            filled = old[number].filled_qty if weights else Decimal(0)
+            new.append(TargetPlan(spec, weight, price, filled))
+        changed = replace(changed, targets=(*done, *new))
+    if changed == plan:
+        return plan
+    return changed.changed(now, note="moved by the trader")
+
+
+def _stop_of_open_position(spec: LevelSpec, plan: ExitPlan, entry: Decimal) -> Decimal:
+    """A given price may lie beyond the entry (locking in a gain); a distance is from the entry."""
+    if spec.kind is LevelKind.PRICE:
+        return safe_stop(spec.value, plan.side, plan.facts.tick)
+    return stop_price(spec, plan.side, entry, plan.facts)

@@ -1,0 +1,340 @@
+"""One random session of `watch` with faults: everything that happens follows from its seed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from msgspec.structs import replace
+from decimal import Decimal
+from pathlib import Path
+
+from execbot.broker.errors import BrokerError
+from execbot.broker.port import TradeUpdate
+from execbot.config.schema import TradingSettings
+from execbot.exits.attach import Wishes
+from execbot.exits.levels import LevelError
+from execbot.exits.plan import PlanStatus, Trail, TrailKind
+from execbot.exits.store import change_plan
+from execbot.journal.errors import JournalError
+from execbot.oms.errors import OmsError
+from execbot.sim.types import ApiError
+from execbot.watch import inputs
+from tests.watch.world import D, World, open_world, seeded, wishes
+
+SECONDS = 40.0
+STEP = 0.1
+START_PRICE = Decimal(100)
+
+
+class Killed(BaseException):
+    """SIGKILL: no handler of the code under test may see it."""
+
+
+@dataclass
+class Verdict:
+    """What the exchange's record says against the session; empty is good."""
+
+    seed: str
+    problems: list[str] = field(default_factory=list)
+    alarms: list[str] = field(default_factory=list)
+    longest_uncovered: float = 0.0
+    kills: int = 0
+    faults: int = 0
+    fills: int = 0
+
+
+@dataclass
+class Session:
+    """Draws what happens and lets it happen."""
+
+    seed: str
+    world: World
+    rng: random.Random
+    kill_at: int = 0
+    kill_moment: str = "before"
+    dead_until: int = 0
+    cut_until: int = 0
+    kills: int = 0
+    faults: int = 0
+    price: Decimal = START_PRICE
+    entries: int = 0
+    late: list[tuple[int, TradeUpdate]] = field(default_factory=list)
+    trouble: set[str] = field(default_factory=set)
+
+    # --- things that happen ----------------------------------------------------------------
+
+    def happen(self) -> None:
+        """Perhaps one thing, in this step."""
+        self.move_price()
+        for chance, what in CHANCES:
+            if self.rng.random() < chance:
+                what(self)
+
+    def move_price(self) -> None:
+        if self.rng.random() < 0.25:
+            jump = D(str(round(self.rng.gauss(0, 0.35), 2)))
+            self.price = max(D(80), min(D(120), self.price + jump))
+            size = self.rng.choice(("2", "5", "20", "1000"))
+            self.world.price("AAPL", str(self.price), size=size)
+
+    def enter(self) -> None:
+        """A trader's entry, from another process."""
+        if self.world.qty() != 0 or self.entries >= 4 or self._is_open():
+            return
+        self.entries += 1
+        limit = None
+        if self.rng.random() < 0.6:
+            limit = str(self.price + D(self.rng.choice(("-0.20", "0.01", "0.05"))))
+        try:
+            self.world.buy(str(self.rng.randint(1, 25)), self._wishes(), limit=limit)
+        except (BrokerError, OmsError, LevelError):
+            self.trouble.add("entry failed")
+
+    def _is_open(self) -> bool:
+        return bool(self.world.desk.journal.orders("open", symbol="AAPL"))
+
+    def _wishes(self) -> Wishes:
+        stop = self.rng.choice(("0.5", "1", "2"))
+        shape = self.rng.randint(0, 3)
+        if shape == 0:
+            return wishes(stop)
+        if shape == 1:
+            return wishes(stop, ("1", "100"))
+        if shape == 2:
+            return wishes(stop, ("0.8", "50"), ("1.5", "50"))
+        return wishes(None, trail=Trail(TrailKind.PERCENT, D("0.7")))
+
+    def kill(self) -> None:
+        """`watch` dies at one of its next requests, or right now."""
+        if self.world.watcher is not None and not self.kill_at:
+            self.kill_at = self.world.requests + self.rng.randint(0, 6)
+            self.kill_moment = self.rng.choice(("before", "after"))
+
+    def cut(self) -> None:
+        if self.world.watcher is not None and self.world.stream_is_up:
+            self.faults += 1
+            self.world.stream_is_up = False
+            self.cut_until = self.world.ns + int(self.rng.uniform(0.5, 4) * 1e9)
+            down = inputs.StreamDown(self.world.now(), "cut")
+            self.world.jobs.extend(self.world.watcher.feed(down))
+
+    def request_fault(self) -> None:
+        self.faults += 1
+        kind, extra = self.rng.choice(
+            (
+                ("reply_lost", {}),
+                ("reset_before", {}),
+                ("reset_after", {}),
+                ("server_error", {"params": {"status": 503}}),
+                ("rate_limited", {}),
+                ("html_body", {}),
+            )
+        )
+        method = self.rng.choice(("POST", "PATCH", "DELETE", "GET"))
+        path = self.rng.choice(("/v2/orders", "/v2/orders/*", "/v2/positions"))
+        self.world.desk.fault(kind, method=method, path=path, **extra)
+
+    def close_elsewhere(self) -> None:
+        """Somebody cancels the exits by hand and closes part or all of the position."""
+        if self.world.qty() <= 0:
+            return
+        self.world.cancel_elsewhere()
+        self.world.pass_time(0.1)
+        self.world.close_elsewhere(percentage=self.rng.choice(("50", "100")))
+        self.trouble.add("closed elsewhere")
+
+    def move_stop(self) -> None:
+        plan = self.world.plan()
+        if plan is None or plan.stop.price is None or plan.status is not PlanStatus.ACTIVE:
+            return
+        nudge = D(self.rng.choice(("0.10", "-0.10", "0.25")))
+        at = (plan.stop.price + nudge).quantize(D("0.01"))
+        if at >= self.price - D("0.05"):
+            return
+        now = self.world.now()
+        change_plan(
+            self.world.desk.journal,
+            plan.plan_id,
+            lambda p: p.changed(now, stop=replace(p.stop, price=at), note="moved"),
+        )
+        self.world.trader_acted = True
+
+    def cancel_entry(self) -> None:
+        """The trader takes an entry back in another program."""
+        exchange, account = self.world.desk.venue.exchange, self.world.account
+        for order in list(exchange.core.accounts[account].live.values()):
+            if order.is_buy:
+                with suppress(ApiError):
+                    exchange.cancel(account, order.id)
+
+    # --- frames ----------------------------------------------------------------------------
+
+    def frames(self, fresh: list[TradeUpdate]) -> list[TradeUpdate]:
+        """Lost, doubled, late, swapped."""
+        ready = [update for due, update in self.late if due <= self.world.ns]
+        self.late = [(due, update) for due, update in self.late if due > self.world.ns]
+        out = list(ready)
+        for update in fresh:
+            dice = self.rng.random()
+            if dice < 0.04:
+                self.faults += 1
+                continue
+            if dice < 0.08:
+                out.extend((update, update))
+            elif dice < 0.12:
+                due = self.world.ns + int(self.rng.uniform(0.1, 3) * 1e9)
+                self.late.append((due, update))
+            else:
+                out.append(update)
+        if len(out) > 1 and self.rng.random() < 0.1:
+            out.reverse()
+        return out
+
+    def at_request(self, moment: str) -> None:
+        if self.kill_at and self.world.requests >= self.kill_at and moment == self.kill_moment:
+            raise Killed
+
+    # --- the run ---------------------------------------------------------------------------
+
+    def run(self) -> Verdict:
+        world = self.world
+        until = world.ns + int(SECONDS * 1e9)
+        while world.ns < until:
+            self._mend()
+            self.happen_safely()
+            self._step()
+        return self._end()
+
+    def happen_safely(self) -> None:
+        """The trader's own process is not the one that is killed."""
+        kill_at, self.kill_at = self.kill_at, 0
+        self.happen()
+        self.kill_at = self.kill_at or kill_at
+
+    def _step(self) -> None:
+        try:
+            self.world.step(STEP)
+        except Killed:
+            self.kills += 1
+            self.kill_at = 0
+            self.world.kill_watch()
+            self.dead_until = self.world.ns + int(self.rng.uniform(0.1, 2) * 1e9)
+        except JournalError as error:
+            raise AssertionError(f"journal: {error}") from error
+
+    def _mend(self) -> None:
+        """Restart what was killed, reconnect what was cut."""
+        world = self.world
+        if world.watcher is None and world.ns >= self.dead_until:
+            world.stream_is_up, self.cut_until = True, 0
+            self._guarded(world.start_watch)
+        if not world.stream_is_up and self.cut_until and world.ns >= self.cut_until:
+            world.stream_is_up, self.cut_until = True, 0
+            if world.watcher is not None:
+                world.jobs.extend(world.watcher.feed(inputs.StreamUp(world.now())))
+
+    def _guarded(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except Killed:
+            self.kills += 1
+            self.kill_at = 0
+            self.world.kill_watch()
+            self.dead_until = self.world.ns + int(5e8)
+
+    def _end(self) -> Verdict:
+        """Faults stop; everything must come to rest, and both sides must agree."""
+        world = self.world
+        world.desk.call("DELETE", "/sim/faults")
+        self.kill_at, world.handle_frames = 0, None
+        self.dead_until = self.cut_until = world.ns
+        self._mend()
+        if world.watcher is None:
+            world.start_watch()
+        longest = dict(world.longest_uncovered)
+        world.settle(20)
+        return judge(self, longest)
+
+
+CHANCES: tuple[tuple[float, Callable[[Session], None]], ...] = (
+    (0.06, Session.enter),
+    (0.008, Session.kill),
+    (0.004, Session.cut),
+    (0.012, Session.request_fault),
+    (0.002, Session.close_elsewhere),
+    (0.01, Session.move_stop),
+    (0.002, Session.cancel_entry),
+)
+
+
+def judge(session: Session, longest: dict[str, float]) -> Verdict:
+    """Compare with the exchange's own record."""
+    world = session.world
+    alarms = [n for n in world.notes if n.is_alarm]
+    verdict = Verdict(
+        session.seed,
+        alarms=[n.text for n in alarms],
+        longest_uncovered=max(longest.values(), default=0.0),
+        kills=session.kills,
+        faults=session.faults,
+    )
+    limit = float(world.settings.exits.unprotected_alarm_seconds)
+    told = any(n.data.get("kind") in TOLD for n in alarms)
+    if verdict.longest_uncovered > limit + STEP * 2 and not told:
+        verdict.problems.append(f"unprotected for {verdict.longest_uncovered:.2f} s, not told")
+    verdict.problems += [f"short: {line}" for line in world.shorts[:3]]
+    qty = world.qty()
+    plan = world.plan()
+    if qty > 0 and plan is not None and plan.status is PlanStatus.ACTIVE:
+        covered = world.covered("AAPL")
+        if covered != qty:
+            verdict.problems.append(f"at rest {covered} of {qty} covered")
+    if qty > 0 and plan is None:
+        verdict.problems.append(f"{qty} shares and no plan")
+    verdict.problems += _differences(world)
+    return verdict
+
+
+TOLD = frozenset({"unprotected", "stop_emulated", "protection_suspended", "stop_blocked"})
+
+
+def _differences(world: World) -> list[str]:
+    """Journal against exchange: positions, orders, executions."""
+    problems = []
+    journal = world.desk.journal
+    theirs = {s: D(q) for s, q in world.desk.positions_there().items()}
+    ours = {p.symbol: p.qty for p in journal.positions()}
+    if ours != theirs:
+        problems.append(f"positions: ours {ours}, theirs {theirs}")
+    for name, row in world.desk.orders_there().items():
+        record = journal.order_by_client_id(name)
+        if record is None:
+            problems.append(f"order {name} is not in the journal")
+        elif str(record.order.filled_qty) != row["filled_qty"] and record.order.filled_qty != D(
+            row["filled_qty"]
+        ):
+            problems.append(f"order {name}: filled {record.order.filled_qty}, {row['filled_qty']}")
+        elif record.order.is_terminal != (row["status"] in _ENDED):
+            problems.append(f"order {name}: {record.status}, there {row['status']}")
+    unsettled = journal.unsettled_orders()
+    if unsettled:
+        problems.append(f"in doubt: {[r.client_order_id for r in unsettled]}")
+    return problems
+
+
+_ENDED = ("filled", "canceled", "expired", "rejected", "replaced")
+
+
+def play(seed: str, path: Path, settings: TradingSettings | None = None) -> Verdict:
+    """Run the session of one seed."""
+    rng = seeded(seed)
+    world = open_world(path, seed=rng.randint(0, 10**6), settings=settings or TradingSettings())
+    session = Session(seed, world, rng)
+    world.at_request = session.at_request
+    world.handle_frames = session.frames
+    try:
+        return session.run()
+    finally:
+        world.desk.journal.close()
