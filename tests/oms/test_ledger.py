@@ -281,7 +281,7 @@ def test_an_event_comes_back_from_the_history_as_it_was_applied(tmp_path: Path) 
 
 
 def _without_seq(record: Any) -> Any:
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     return replace(record, seq=0)
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from support.desk import Desk, limit, market, open_desk
 
 from execbot.broker.errors import AuthenticationError, BrokerError, RequestRefused

@@ -5,12 +5,12 @@ Method: tables computed by hand, and hypothesis against an independent lot-free 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from support.desk import Desk, market
 
 from execbot.journal.records import Execution, FillState, PositionRecord
