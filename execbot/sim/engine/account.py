@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from execbot.sim.engine.order import Order
+from execbot.sim.engine.order import Order, Side
 from execbot.sim.engine.render import ZERO
 from execbot.sim.types import Ns
 
@@ -141,6 +142,7 @@ LEGACY_CONFIGURATIONS: dict[str, Any] = {"pdt_check": "entry", "dtbp_check": "en
 @dataclass(slots=True)
 class Account:
     """`live` holds the orders that are not over, oldest first; the same objects as the core's.
+    `sides`, `client_ids` and `reserved` (dollars by symbol) are indexes over them.
 
     `day` is the trading date the positions were last rolled to; `last_*` are of its eve.
     `opened_today` and `day_trades` serve the day-trading rule of before June 2026.
@@ -156,6 +158,9 @@ class Account:
     last_maintenance: Decimal = ZERO
     positions: dict[str, Position] = field(default_factory=dict)
     live: dict[str, Order] = field(default_factory=dict)
+    sides: dict[tuple[str, Side], dict[str, Order]] = field(default_factory=dict)
+    client_ids: dict[str, str] = field(default_factory=dict)
+    reserved: dict[str, Decimal] = field(default_factory=dict)
     holds: list[Hold] = field(default_factory=list)
     configurations: dict[str, Any] = field(default_factory=dict)
     accrued_fees: Decimal = ZERO
@@ -166,6 +171,38 @@ class Account:
     opened_today: list[str] = field(default_factory=list)
     day_trades: list[str] = field(default_factory=list)
     taken: dict[str, list[Any]] = field(default_factory=dict)
+
+    def add(self, order: Order) -> None:
+        """A live order, found by id, by client id, and by symbol and side."""
+        self.live[order.id] = order
+        self.client_ids[order.client_order_id] = order.id
+        self.sides.setdefault((order.symbol, order.side), {})[order.id] = order
+
+    def remove(self, order: Order) -> None:
+        """The order is over; what it reserved is free."""
+        self.reserve(order, ZERO)
+        if self.live.pop(order.id, None) is None:
+            return
+        del self.client_ids[order.client_order_id]
+        side = self.sides[order.symbol, order.side]
+        del side[order.id]
+        if not side:
+            del self.sides[order.symbol, order.side]
+
+    def reserve(self, order: Order, amount: Decimal) -> None:
+        """Dollars that the order holds back of buying power from now on."""
+        if amount == order.reserved:
+            return
+        total = self.reserved.get(order.symbol, ZERO) + amount - order.reserved
+        order.reserved = amount
+        if total:
+            self.reserved[order.symbol] = total
+        else:
+            self.reserved.pop(order.symbol, None)
+
+    def on_side(self, symbol: str, side: Side) -> Collection[Order]:
+        """Live orders of one symbol and side."""
+        return self.sides.get((symbol, side), {}).values()
 
     def qty(self, symbol: str) -> Decimal:
         position = self.positions.get(symbol)

@@ -208,6 +208,7 @@ def _successor(core: Core, old: Order, change: Change) -> Order:
         active=False,
         rested=False,
         legs=list(old.legs),
+        reserved=ZERO,
         due={},
     )
     if change.trail is not None:
@@ -294,6 +295,7 @@ def swap(core: Core, new: Order) -> None:
     old.replaced_at = old.updated_at = core.now
     old.replaced_by = new.id
     core.retire(old)
+    funds.refresh(core, new)
     core.emit(old, "replaced")
     if not held:
         core.emit(new, "new", {"execution_id": core.ids.uuid()})

@@ -36,7 +36,7 @@ class ExchangeConfig:
 
     participation: Decimal | None = None  # share of displayed size one account may take
     trade_through: bool = False  # a print beyond a resting limit fills it at its limit
-    lookahead: Ns = 5_000_000_000  # how far ahead of the clock resting orders are searched
+    lookahead: Ns = 60_000_000_000  # how far ahead of the clock resting orders are searched
 
     sibling_cancel_event: bool = False
     pending_cancel_event: bool = False  # "most cancels happen without"

@@ -22,7 +22,7 @@ from execbot.sim.engine.archive import Activity, Archive
 from execbot.sim.engine.config import ExchangeConfig, FaultKind, OrderFault
 from execbot.sim.engine.hours import Hours, Window, window_of
 from execbot.sim.engine.ids import Ids, named_uuid
-from execbot.sim.engine.order import Order, OrderType, Status
+from execbot.sim.engine.order import Order, OrderType, Side, Status
 from execbot.sim.engine.render import ZERO, activity_prefix, stamp, stamp_micro, text
 from execbot.sim.types import (
     ApiError,
@@ -121,10 +121,10 @@ class Core:
         allowed = not account.configurations["disable_overnight_trading"]
         return window_of(order, self.asset_of(order), allowed)
 
-    def working(self, account: Account, symbol: str) -> Iterator[Order]:
-        """Open orders in a symbol that are not legs waiting for their trigger."""
-        for order in account.live.values():
-            if order.symbol == symbol and order.status is not Status.HELD:
+    def working(self, account: Account, symbol: str, side: Side) -> Iterator[Order]:
+        """Open orders on one side of a symbol that are not legs waiting for their trigger."""
+        for order in account.on_side(symbol, side):
+            if order.status is not Status.HELD:
                 yield order
 
     def price(self, symbol: str, at: Ns) -> Decimal:
@@ -185,13 +185,12 @@ class Core:
         self.stop_watching(order)
         order.due.clear()
         self.orders.pop(order.id, None)
-        self.accounts[order.account_id].live.pop(order.id, None)
+        self.accounts[order.account_id].remove(order)
         self.archive.put_order(order)
 
     def check_client_id(self, account_id: str, client_order_id: str) -> None:
         """Raises `ApiError` when the id was ever used by the account."""
-        live = self.accounts[account_id].live.values()
-        used = any(order.client_order_id == client_order_id for order in live)
+        used = client_order_id in self.accounts[account_id].client_ids
         if used or self.archive.order_by_client_id(account_id, client_order_id) is not None:
             raise ApiError(422, 40010001, "client_order_id must be unique")
 

@@ -130,17 +130,22 @@ class Exchange:
         """Finds the next touch of every resting order that has not been searched up to `to`."""
         core = self.core
         horizon = to + core.config.lookahead
+        due: list[Order] = []
         while core.watch and core.watch[0][0] < to:
-            seen, seq, order_id = heappop(core.watch)
+            seen, _, order_id = heappop(core.watch)
             order = core.orders.get(order_id)
             if order is None or not order.active or order.seen != seen or "touch" in order.due:
                 continue
-            found = matching.next_touch(core, order, seen, horizon)
-            if found is None:
-                order.seen = horizon
-                heappush(core.watch, (horizon, seq, order_id))
-            else:
-                core.schedule(order, "touch", found)
+            due.append(order)
+        for group in _alike(core, due):
+            reachable = len(group) == 1 or _any_touch(core, group, horizon)
+            for order in group:
+                found = matching.next_touch(core, order, order.seen, horizon) if reachable else None
+                if found is None:
+                    order.seen = horizon
+                    heappush(core.watch, (horizon, order.seq, order.id))
+                else:
+                    core.schedule(order, "touch", found)
         self._follow_trailing(to)
 
     def _follow_trailing(self, to: Ns) -> None:
@@ -304,10 +309,10 @@ class Exchange:
 
     def order_by_client_id(self, account_id: str, client_order_id: str) -> dict[str, Any]:
         account = self._account(account_id)
-        for order in account.live.values():
-            if order.client_order_id == client_order_id:
-                return views.rest_order(self.core, order, legs=False)
-        found = self.core.archive.order_by_client_id(account_id, client_order_id)
+        live_id = account.client_ids.get(client_order_id, "")
+        found = account.live.get(live_id) or self.core.archive.order_by_client_id(
+            account_id, client_order_id
+        )
         if found is None:
             raise ApiError(404, 40410000, f"order not found for {client_order_id}")
         return views.rest_order(self.core, found, legs=False)
@@ -524,9 +529,40 @@ class Exchange:
         return found
 
 
+def _alike(core: Core, orders: list[Order]) -> list[list[Order]]:
+    """Resting orders that wait for the same side of the same symbol in the same sessions.
+
+    The first of each group is the one the market reaches first.
+    """
+    groups: dict[tuple[Any, ...], list[Order]] = {}
+    for order in orders:
+        condition = matching.condition_of(order)
+        if condition is None:
+            groups[order.id,] = [order]
+            continue
+        key = (order.symbol, core.window(order), condition.field, condition.op)
+        members = groups.setdefault(key, [])
+        members.append(order)
+        first = matching.condition_of(members[0])
+        assert first is not None
+        falling = condition.op == "<="
+        if condition.price > first.price if falling else condition.price < first.price:
+            members[0], members[-1] = members[-1], members[0]
+    return list(groups.values())
+
+
+def _any_touch(core: Core, group: list[Order], horizon: Ns) -> bool:
+    """Whether the market comes to the foremost order of a group, and so perhaps to others."""
+    seen = min(order.seen for order in group)
+    return matching.next_touch(core, group[0], seen, horizon) is not None
+
+
 def _restore(core: Core, order: Order) -> None:
     core.orders[order.id] = order
-    core.accounts[order.account_id].live[order.id] = order
+    account = core.accounts[order.account_id]
+    amount, order.reserved = order.reserved, Decimal(0)
+    account.add(order)
+    account.reserve(order, amount)
     for kind, at in order.due.items():
         heappush(core.agenda, (at, RANK[kind], order.seq, kind, order.id))
     if not order.active:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from execbot.sim.engine.account import Account
-from execbot.sim.engine.order import Order, Role, Status
+from execbot.sim.engine.order import Order, Role, Side, Status
 from execbot.sim.engine.render import ZERO
 from execbot.sim.types import Asset, AssetClass
 
@@ -63,10 +63,14 @@ def money(core: Core, account: Account, leave_out: Order | None = None) -> Money
         used.append((abs(value), asset))
     equity = account.cash + long_value + short_value
     multiplier = margin_multiplier(core, account, equity)
-    reserved = reservations(core, account, leave_out)
-    used.extend(reserved)
+    cash_use = ZERO if leave_out is None else -leave_out.reserved
+    for symbol, amount in account.reserved.items():
+        asset = core.assets.get(symbol)
+        assert asset is not None
+        own = leave_out.reserved if leave_out is not None and leave_out.symbol == symbol else ZERO
+        used.append((amount - own, asset))
+        cash_use += amount
     weight = sum((value * _weight(asset, multiplier) for value, asset in used), ZERO)
-    cash_use = sum((value for value, _ in reserved), ZERO)
     free_cash = account.cash + short_value * Decimal("1.5") - cash_use
     regt = equity - initial - cash_use * INITIAL_MARGIN
     return Money(
@@ -108,23 +112,18 @@ def maintenance_of(asset: Asset, qty: Decimal, price: Decimal) -> Decimal:
     return -qty * max(Decimal("2.5"), price)
 
 
-def reservations(
-    core: Core, account: Account, leave_out: Order | None
-) -> list[tuple[Decimal, Asset]]:
-    """Dollars that open opening orders hold back, one by one.
+def refresh(core: Core, order: Order) -> None:
+    """Brings up to date what an opening order holds back.
 
     While a replacement is on its way the larger of the two is held.
     """
-    found = []
-    for order in account.live.values():
-        if order is leave_out or order.status is Status.HELD or order.is_closing:
-            continue
-        cost = order.leaves * order.hold_price
-        old = core.orders.get(order.replaces or "")
-        if old is not None and old is not leave_out:
-            cost = max(ZERO, cost - old.leaves * old.hold_price)
-        found.append((cost, core.asset_of(order)))
-    return found
+    if order.is_closing or not order.is_open:
+        return
+    cost = order.leaves * order.hold_price
+    old = core.orders.get(order.replaces or "")
+    if old is not None:
+        cost = max(ZERO, cost - old.reserved)
+    core.accounts[order.account_id].reserve(order, cost)
 
 
 def may_short(core: Core, account: Account, equity: Decimal) -> bool:
@@ -143,10 +142,12 @@ def holders(core: Core, account: Account, symbol: str) -> list[tuple[str, Decima
 
     Two exits of one group count once: the stop leg is `held` while the target works.
     """
+    held = account.qty(symbol)
+    side = Side.SELL if held > 0 else Side.BUY
     found = [
         (order.origin_id or order.id, _held_by(core, order))
-        for order in account.live.values()
-        if order.symbol == symbol and order.is_closing and _holds_shares(order)
+        for order in account.on_side(symbol, side)
+        if order.is_closing and _holds_shares(order)
     ]
     account.holds = [hold for hold in account.holds if hold.until > core.now]
     found.extend((h.order_id, h.qty) for h in account.holds if h.symbol == symbol)

@@ -32,7 +32,8 @@ KEEPS_STATUS = (Status.PENDING_CANCEL, Status.PENDING_REPLACE)
 def register(core: Core, account: Account, order: Order) -> None:
     """Puts a new order into the live state and schedules its end."""
     core.orders[order.id] = order
-    account.live[order.id] = order
+    account.add(order)
+    funds.refresh(core, order)
     schedule_end(core, order)
 
 
@@ -234,6 +235,8 @@ def execute(core: Core, account: Account, order: Order, price: Decimal, qty: Dec
     _record_fill(core, account, order, price, qty, done)
     if done:
         core.retire(order)
+    else:
+        funds.refresh(core, order)
     _emit_fill(core, account, order, price, qty, execution_id)
     groups.after_fill(core, order)
 

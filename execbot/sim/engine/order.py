@@ -126,6 +126,7 @@ class Order:
     legs: list[str] = field(default_factory=list)
 
     hold_price: Decimal = ZERO  # what one unit reserves of buying power
+    reserved: Decimal = ZERO  # what the order reserves now
     acked: bool = False
     active: bool = False  # may meet the market
     triggered: bool = False  # a stop that has fired

@@ -6,6 +6,7 @@ Each check is a function of the ticket and of what it looks at; it returns nothi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -241,8 +242,12 @@ def _is_no_entry(case: Case) -> bool:
     """A position on the other side, or a working order on the other side, exists."""
     if case.intent.endswith("_to_close"):
         return True
-    working = case.core.working(case.account, case.asset.symbol)
-    return any(order.side is not case.ticket.side for order in working)
+    return any(True for _ in _opposite(case))
+
+
+def _opposite(case: Case) -> Iterator[Order]:
+    """Working orders on the other side of the same symbol."""
+    return case.core.working(case.account, case.asset.symbol, case.ticket.side.opposite)
 
 
 def base_price(case: Case) -> Decimal:
@@ -316,8 +321,8 @@ def check_direction(case: Case) -> None:
     """One direction at a time: a flat account with a working entry takes no opposite entry."""
     if not case.intent.endswith("_to_open"):
         return
-    for order in case.core.working(case.account, case.asset.symbol):
-        if order.side is case.ticket.side or order.is_closing:
+    for order in _opposite(case):
+        if order.is_closing:
             continue
         if case.is_crypto and case.ticket.side is Side.SELL:
             return
@@ -417,7 +422,7 @@ def check_wash_trade(case: Case) -> None:
     ticket = case.ticket
     if ticket.order_class in WASH_EXEMPT or ticket.type is T.TRAILING_STOP:
         return
-    for order in case.core.working(case.account, case.asset.symbol):
+    for order in _opposite(case):
         reason = _washes(ticket, order)
         if reason is not None:
             raise forbidden(
@@ -428,9 +433,7 @@ def check_wash_trade(case: Case) -> None:
 
 
 def _washes(ticket: Ticket, order: Order) -> str | None:
-    if order.side is ticket.side or order.order_class in WASH_EXEMPT:
-        return None
-    if order.type is T.TRAILING_STOP:
+    if order.order_class in WASH_EXEMPT or order.type is T.TRAILING_STOP:
         return None
     if order.type in AT_ANY_PRICE:
         return "opposite side market/stop order exists"
@@ -449,8 +452,7 @@ def check_open_orders(case: Case) -> None:
         raise forbidden(f"maximum number of open orders reached: {limit}")
     if case.ticket.notional is None or case.intent.endswith("_to_close"):
         return
-    working = case.core.working(case.account, case.asset.symbol)
-    if any(order.is_closing for order in working):
+    if any(order.is_closing for order in _opposite(case)):
         raise forbidden(
             "unable to open new notional orders while having open closing position orders"
         )
@@ -475,7 +477,7 @@ def check_day_trades(case: Case) -> None:
         raise ApiError(403, 40310100, "trade denied due to pattern day trading protection")
 
 
-def check_cost(case: Case, order: Order, leave_out: Order | None = None) -> None:
+def check_cost(case: Case, order: Order) -> None:
     """Least value of an order, and buying power for what opens a position."""
     cost = order.notional or (order.leaves * order.hold_price)
     if case.intent.endswith("_to_close"):
@@ -488,7 +490,7 @@ def check_cost(case: Case, order: Order, leave_out: Order | None = None) -> None
         raise forbidden(
             f"cost basis must be <= maximal amount of order {text(core.config.crypto_order_max)}"
         )
-    money = funds.money(core, account, leave_out)
+    money = funds.money(core, account)
     free = money.buying_power if case.asset.marginable else money.non_marginable
     if cost <= free:
         return
