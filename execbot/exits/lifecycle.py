@@ -103,6 +103,8 @@ def _with_target_fills(view: View, plan: ExitPlan) -> ExitPlan:
     """What each target has filled, counted from the orders that served it."""
     filled = [ZERO] * len(plan.targets)
     for order in view.orders:
+        if order.plan_id != plan.plan_id:
+            continue
         number = _serves(order.name, order.role, order.order.order_class, plan)
         if number is not None and order.order.limit_price is not None:
             filled[number] += order.order.filled_qty

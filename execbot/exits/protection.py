@@ -127,6 +127,8 @@ def _flat(
     if plan.status is PlanStatus.PENDING:
         if orders.entries or _entry_may_come(view, plan):
             return [], plan, memory
+        if not view.is_confirmed:
+            return _ask_broker(view, memory), plan, memory
         closed = plan.changed(view.now, status=PlanStatus.CLOSED, note="the entry never filled")
         return [SavePlan(closed, "entry ended")], closed, memory
     actions = [cancel(g.lead, "the position is closed") for g in orders.groups if can_cancel(g)]
@@ -136,8 +138,18 @@ def _flat(
     ]
     if orders.groups or orders.entries or orders.exits:
         return [*actions, WaitFor(view.now + POLL, "exits are ending")], plan, memory
+    if not view.is_confirmed:
+        return _ask_broker(view, memory), plan, memory
     closed = plan.changed(view.now, status=PlanStatus.CLOSED, exit=None, lift=None, note="closed")
     return [SavePlan(closed, "position closed")], closed, memory
+
+
+def _ask_broker(view: View, memory: Memory) -> list[Action]:
+    """Fills arrive late and out of order: the end of a position is the broker's to tell."""
+    due = view.now + REFRESH_EVERY
+    if memory.refreshed_at is not None and view.now - memory.refreshed_at < REFRESH_EVERY:
+        return [WaitFor(due, "the broker was asked for its position")]
+    return [Refresh(view.symbol, reason="is the position gone?"), WaitFor(due, "asking")]
 
 
 def _entry_may_come(view: View, plan: ExitPlan) -> bool:
@@ -152,14 +164,18 @@ def _flipped(
     view: View, plan: ExitPlan, orders: SymbolOrders, memory: Memory
 ) -> tuple[list[Action], ExitPlan, Memory]:
     """The position is on the other side than its plan: both legs filled, or it was turned."""
-    actions: list[Action] = [
-        cancel(g.lead, "the position has turned") for g in orders.groups if can_cancel(g)
-    ]
+    actions: list[Action] = []
+    if view.is_confirmed:
+        actions += [
+            cancel(g.lead, "the position has turned") for g in orders.groups if can_cancel(g)
+        ]
     message = (
         f"position is {text(view.qty)} under a plan for a {plan.side} one: "
         "both exits filled, or it was turned elsewhere; look at it now"
     )
     closed = plan.changed(view.now, status=PlanStatus.CLOSED, exit=None, note="position turned")
+    if not view.is_confirmed:
+        return [*actions, *_ask_broker(view, memory)], plan, memory
     if orders.groups:
         return actions, plan, memory
     alarm = Alarm("position_turned", view.symbol, message, critical=True)

@@ -23,6 +23,7 @@ from execbot.exits.actions import (
     Alarm,
     Cancel,
     Priority,
+    Refresh,
     SavePlan,
     WaitFor,
 )
@@ -355,7 +356,7 @@ class Core:
         every = timedelta(seconds=float(self.settings.exits.guard_interval_seconds))
         jobs: list[Job] = []
         states = self.symbols.values()
-        holds = any(s.qty != 0 or s.living for s in states)
+        holds = any(not s.is_idle for s in states)
         if self.guarded_at is None or now - self.guarded_at >= every:
             self.guarded_at = now
             if holds:
@@ -495,6 +496,8 @@ class Core:
                 case WaitFor():
                     wake = action.until
                     state.wake_at = wake if state.wake_at is None else min(state.wake_at, wake)
+                case Refresh(order_id=None, client_order_id=None):
+                    jobs += self._account_job(JobName.READ_POSITIONS, action.reason, now)
                 case _:
                     hands.append(action)
         if before.state is not state.coverage.state:

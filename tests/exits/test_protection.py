@@ -5,10 +5,10 @@ Method: one small world a test, built by hand; the traps of Alpaca's order rules
 
 from __future__ import annotations
 
-from msgspec.structs import replace
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from execbot.config.schema import EmergencyAction
 from execbot.exits.actions import Action, Alarm, Cancel, Refresh, Replace, SavePlan, Submit, WaitFor

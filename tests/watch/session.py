@@ -6,9 +6,10 @@ import random
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from msgspec.structs import replace
 from decimal import Decimal
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from execbot.broker.errors import BrokerError
 from execbot.broker.port import TradeUpdate

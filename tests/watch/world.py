@@ -13,11 +13,12 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from msgspec.structs import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from execbot.broker.alpaca import AlpacaClient
 from execbot.broker.port import TradeUpdate
@@ -255,6 +256,7 @@ class World:
         prices = {"bid": D(at) - half, "ask": D(at) + half, "size": D(size)}
         self.held[symbol] = (at, size)
         self.desk.venue.market.set_price(symbol, self.ns, prices)
+        self.desk.venue.exchange.market_changed(symbol)
         self.desk.venue.advance()
 
     def buy(
