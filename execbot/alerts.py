@@ -14,8 +14,9 @@ import queue
 import re
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 URLS_VARIABLE = "EXECBOT_ALERT_URLS"
 QUEUE_LENGTH_MAX = 100
@@ -26,8 +27,7 @@ Send = Callable[[str, str], bool]
 """(title, body) -> whether every receiver took it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(Struct, frozen=True):
     """`kind` is a stable slug; alerts of one kind and subject are rate limited together."""
 
     kind: str

@@ -12,8 +12,10 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from enum import IntEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 WINDOW_SECONDS = 60.0
 
@@ -36,8 +38,7 @@ RESERVE_SHARE: Mapping[Priority, float] = {
 """The share of the minute's requests that each leaves untouched for those before it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(Struct, frozen=True):
     """Tokens at a moment (`at`, monotonic seconds); `blocked_until` after a 429."""
 
     capacity: float

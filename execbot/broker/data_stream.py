@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from execbot.broker.errors import AuthenticationError, BrokerError, StreamError, plain_line
 from execbot.broker.market_stream import (
@@ -39,22 +40,19 @@ CRYPTO_CHANNELS = ("quotes", "trades")
 Tick = Quote | Trade | TradingStatus | LimitBand
 
 
-@dataclass(frozen=True, slots=True)
-class Control:
+class Control(Struct, frozen=True):
     """`success` and `subscription` messages; `msg` as sent."""
 
     type: str
     msg: str
 
 
-@dataclass(frozen=True, slots=True)
-class DataError:
+class DataError(Struct, frozen=True):
     code: int
     msg: str
 
 
-@dataclass(frozen=True, slots=True)
-class NotRead:
+class NotRead(Struct, frozen=True):
     """A message that could not be read."""
 
     reason: str

@@ -11,9 +11,10 @@ import socket
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urlencode, urlsplit
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from http.client import HTTPConnection, HTTPResponse
@@ -29,13 +30,12 @@ BODY_BYTES_MAX = 64 * 1024 * 1024
 SECRET_HEADERS = frozenset({"apca-api-key-id", "apca-api-secret-key", "authorization"})
 
 
-@dataclass(frozen=True, slots=True)
-class HttpReply:
+class HttpReply(Struct, frozen=True):
     """`headers` has lower-case names."""
 
     status: int
     headers: Mapping[str, str]
-    text: str = field(repr=False)
+    text: str
 
 
 class TransportFailure(Exception):

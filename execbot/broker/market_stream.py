@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+
+from msgspec import Struct
 
 from execbot.broker.port import StreamState
 from execbot.model.quote import Quote, Trade
 
 
-@dataclass(frozen=True, slots=True)
-class TradingStatus:
+class TradingStatus(Struct, frozen=True):
     """A halt or a resumption. The meaning of the codes depends on the `tape`."""
 
     symbol: str
@@ -25,8 +25,7 @@ class TradingStatus:
     tape: str
 
 
-@dataclass(frozen=True, slots=True)
-class LimitBand:
+class LimitBand(Struct, frozen=True):
     """Limit up, limit down: no trade outside of `down` and `up`."""
 
     symbol: str
@@ -37,8 +36,7 @@ class LimitBand:
     tape: str
 
 
-@dataclass(frozen=True, slots=True)
-class DataWarning(StreamState):
+class DataWarning(StreamState, frozen=True):
     """The data server refused something and the stream goes on, for instance too many symbols."""
 
     at: datetime

@@ -7,11 +7,12 @@ is known. Methods are synchronous; times are UTC-aware; quantities and prices ar
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 from execbot.broker.budget import Priority
 from execbot.broker.errors import BrokerError
@@ -19,13 +20,13 @@ from execbot.model.account import Account, Activity, Asset, CalendarDay, Clock, 
 from execbot.model.enums import TimeInForce
 from execbot.model.order import Order, OrderRequest
 from execbot.model.quote import Bar, Quote, Trade
+from execbot.model.struct import Reported
 
 if TYPE_CHECKING:
     from execbot.broker.market_stream import MarketDataStream
 
 
-@dataclass(frozen=True, slots=True)
-class OrderQuery:
+class OrderQuery(Struct, frozen=True):
     """Which orders to list. `after` and `until` are exclusive and compare submission time.
 
     With `nested` legs come inside their parent, so `open` hides the working exits of an entry that
@@ -41,8 +42,7 @@ class OrderQuery:
     limit: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReplaceRequest:
+class ReplaceRequest(Struct, frozen=True):
     """Only what changes; None leaves a field alone. `qty` is the chain's total."""
 
     qty: Decimal | None = None
@@ -53,8 +53,7 @@ class ReplaceRequest:
     client_order_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BulkResult:
+class BulkResult(Struct, frozen=True):
     """One item of a 207 reply: HTTP `status` per item, `order` where the body was one.
 
     A status of 200 means that the request was taken; the order may still be `pending_cancel`.
@@ -73,8 +72,7 @@ class BulkResult:
         return 200 <= self.status < 300
 
 
-@dataclass(frozen=True, slots=True)
-class TradeUpdate:
+class TradeUpdate(Reported, frozen=True):
     """One `trade_updates` frame. `event` stays text: Alpaca adds events over time.
 
     `price`, `qty`, `execution_id` belong to this execution only; `order` is the order after it.
@@ -89,7 +87,6 @@ class TradeUpdate:
     position_qty: Decimal | None = None
     reason: str | None = None
     event_id: str | None = None
-    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 class BrokerClient(ABC):
@@ -195,26 +192,23 @@ class BrokerClient(ABC):
         return self.latest_trades([symbol]).get(symbol)
 
 
-class StreamState(ABC):  # noqa: B024 - a closed family of plain messages
+class StreamState(Struct, frozen=True):
     """What a stream yields besides updates."""
 
 
-@dataclass(frozen=True, slots=True)
-class Connected(StreamState):
+class Connected(StreamState, frozen=True):
     """Authorized and listening. Everything before this moment must be gap-filled from REST."""
 
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Disconnected(StreamState):
+class Disconnected(StreamState, frozen=True):
     at: datetime
     reason: str
     retry_in_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Gap(StreamState):
+class Gap(StreamState, frozen=True):
     """Something came that could not be read: it may have been a fill, so ask REST."""
 
     at: datetime

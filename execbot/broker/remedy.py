@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct
 
 from execbot.model.enums import ErrorCategory
 
@@ -41,8 +42,7 @@ CATEGORY_OF: dict[Remedy, ErrorCategory] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """`statuses` and `pattern` (a case-blind search in the broker's text) select; the rest says.
 
     `when` looks at the extra fields of the body where words alone do not tell two cases apart.

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct
 
 from execbot.broker.budget import Priority, RateBudget
 from execbot.broker.errors import (
@@ -39,8 +40,7 @@ KEY_LENGTH_MIN = 8
 that also occur in its messages, and hide nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """One request as asked for, whatever becomes of it."""
 
     host: Host
@@ -52,8 +52,7 @@ class Call:
     client_order_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Exchanged:
+class Exchanged(Struct, frozen=True):
     """What an observer is told of every request: the request id can be asked for only now."""
 
     method: str

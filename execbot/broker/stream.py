@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from execbot.broker.errors import plain_line
 from execbot.broker.port import Gap, StreamState, TradeUpdate, TradeUpdateStream
@@ -25,31 +26,26 @@ if TYPE_CHECKING:
 TRADE_UPDATES = "trade_updates"
 
 
-@dataclass(frozen=True, slots=True)
-class Authorization:
+class Authorization(Struct, frozen=True):
     """`action` is what was refused or allowed: `authenticate`, or `listen` when it came early."""
 
     authorized: bool
     action: str
 
 
-@dataclass(frozen=True, slots=True)
-class Listening:
+class Listening(Struct, frozen=True):
     streams: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ServerError:
+class ServerError(Struct, frozen=True):
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(Struct, frozen=True):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class OtherStream:
+class OtherStream(Struct, frozen=True):
     """A stream that was not asked for, or one that Alpaca added."""
 
     name: str

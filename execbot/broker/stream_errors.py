@@ -6,8 +6,9 @@ Source: https://docs.alpaca.markets/docs/streaming-market-data
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class StreamAfter(StrEnum):
@@ -20,8 +21,7 @@ class StreamAfter(StrEnum):
     STOP = "ends with this error"
 
 
-@dataclass(frozen=True, slots=True)
-class StreamRow:
+class StreamRow(Struct, frozen=True):
     kind: str
     after: StreamAfter
     says: str

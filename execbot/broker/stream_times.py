@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class StreamTimes:
+class StreamTimes(Struct, frozen=True):
     """Seconds. A stream silent for `silence` is pinged; no pong within `pong` ends it."""
 
     backoff: float = 1.0

@@ -12,7 +12,7 @@ from execbot.cli.errors import Failure
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.order_flags import read_symbol
 from execbot.cli.output import Table
-from execbot.cli.views import describe, orders_table, record_json, sentence
+from execbot.cli.views import describe, orders_table, record_json, sentence, short_id
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import OrderStatus
 from execbot.model.numbers import text
@@ -144,9 +144,21 @@ def _result_views(result: CancelAllResult) -> list[Table | str]:
     ):
         rows.extend(_row(record, outcome) for record in records)
     rows.extend(_row(record, f"failed: {reason}") for record, reason in result.failed)
-    columns = ("order", "result", "id", "client_order_id")
-    return [Table(columns, rows, empty="No open orders.")]
+    return [
+        Table(
+            ("order", "result", "id", "client_order_id"),
+            rows,
+            empty="No open orders.",
+            drop=("client_order_id",),
+            wrap=frozenset({"result"}),
+        )
+    ]
 
 
 def _row(record: OrderRecord, outcome: str) -> tuple[object, ...]:
-    return (describe(record.order), outcome, record.order_id or None, record.client_order_id)
+    return (
+        describe(record.order),
+        outcome,
+        short_id(record.order_id, record.client_order_id),
+        record.client_order_id,
+    )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from msgspec import Struct
 
 from execbot.cli.command import Cli, command
 from execbot.cli.context import Context
@@ -70,8 +70,7 @@ def close(
         _close_all(cli, desk, reason, wait)
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """How much to close; neither means all of it."""
 
     qty: Decimal | None = None

@@ -16,12 +16,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from msgspec import Struct
 
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.output import (
@@ -55,8 +55,7 @@ _COMMON: tuple[tuple[str, Any, Any], ...] = (
 )
 
 
-@dataclass(slots=True)
-class Cli:
+class Cli(Struct):
     """One run of a command: its common options, and how it answers.
 
     `mode` and `account` become known when the context is opened, and are shown in every result.

@@ -37,11 +37,12 @@ def show(
     from execbot.config.parse import leaves
 
     settings = load_settings(cli.config_path)
+    defaults = {leaf.key: leaf.default for leaf in leaves()}
     values = {leaf.key: leaf.default for leaf in leaves(settings.trading)}
     rows = [
         (key, show_value(values[key]), source)
         for key, source in settings.sources.items()
-        if not changed or source != "default"
+        if not changed or values[key] != defaults[key]
     ]
     where = _where(cli)
     cli.show(
@@ -50,7 +51,12 @@ def show(
             **where,
             "values": [{"key": k, "value": v, "source": s} for k, v, s in rows],
         },
-        Table(("key", "value", "source"), rows, empty="Everything is at its default."),
+        Table(
+            ("key", "value", "source"),
+            rows,
+            empty="Everything is at its default.",
+            wrap=frozenset({"value", "source"}),
+        ),
     )
 
 

@@ -15,6 +15,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from execbot.broker.clock import BrokerClock, utc_now
 from execbot.config.credentials import Credentials, find_credentials, no_credentials
 from execbot.config.load import Settings, load_settings
@@ -45,8 +47,7 @@ ACCOUNTS_MAX = 200
 """Remembered accounts; a test server on a new port each time must not grow the file for ever."""
 
 
-@dataclass(frozen=True, slots=True)
-class Setup:
+class Setup(Struct, frozen=True):
     """What configuration and environment alone decide: nothing was contacted yet."""
 
     settings: Settings

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from msgspec import Struct
 
 from execbot.cli.command import Cli, command
 from execbot.cli.errors import Failure, failure_of
@@ -30,8 +31,7 @@ DISK_FREE_MIN_BYTES = 50 * 1024 * 1024
 OK, WARN, FAIL, SKIP = "OK", "WARN", "FAIL", "SKIP"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One line. `exit_code` counts only with FAIL."""
 
     check: str
@@ -92,7 +92,7 @@ def doctor(
                 for f in examined.findings
             ],
         },
-        Table(("result", "check", "detail", "next"), rows),
+        Table(("result", "check", "detail", "next"), rows, wrap=frozenset({"detail", "next"})),
         exit_code=failed[0].exit_code if failed else ExitCode.DONE,
     )
 

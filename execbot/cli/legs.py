@@ -6,9 +6,10 @@ from where the entry would trade: its limit, its stop, or the quote it would hit
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from execbot.broker.port import BrokerClient
 from execbot.cli.errors import Failure, usage

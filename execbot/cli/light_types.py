@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, get_args, get_origin
 
 import typer
+from msgspec import Struct
 
 Convert = Callable[[str], Any]
 
@@ -86,8 +86,7 @@ class _Wrong(Exception):
     """The value cannot be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class _LightParam:
+class _LightParam(Struct, frozen=True):
     """Stands in for Typer's runtime parameter: it is asked only to `coerce`."""
 
     convert: Convert

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import import_module
 from typing import Annotated, Any, NoReturn
 
 import typer
+from msgspec import Struct
 from typer.core import TyperCommand, TyperGroup
 
 import execbot
@@ -25,8 +26,7 @@ from execbot.cli.output import Style, print_failure
 PROGRAM = "execbot"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """Where a command lives. `writes` commands may change something at the broker."""
 
     module: str
@@ -171,7 +171,8 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
 
             traceback.print_exception(error)
         failure = _with_advice(_without_doubt(failure_of(error), given), given)
-        print_failure(failure, Style.of(json="--json" in given, no_color=False, debug=debug))
+        style = Style.of(json="--json" in given, no_color="--no-color" in given, debug=debug)
+        print_failure(failure, style)
         sys.exit(int(failure.exit_code))
 
 

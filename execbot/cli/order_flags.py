@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from execbot.cli.errors import Failure, usage
 from execbot.model.enums import OrderType, Side, TimeInForce
@@ -28,8 +29,7 @@ CLIENT_ORDER_ID_LENGTH_MAX = 128
 _SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9.\-]{0,15}(/[A-Z0-9]{2,10})?")
 
 
-@dataclass(frozen=True, slots=True)
-class OrderFlags:
+class OrderFlags(Struct, frozen=True):
     """What was typed, still as text. None or empty means that the flag was not given."""
 
     symbol: str

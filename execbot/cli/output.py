@@ -7,33 +7,45 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, TextIO
+
+from msgspec import Struct
 
 from execbot.cli.errors import Failure
 
 SCHEMA = "execbot/v1"
 
-NUMERIC = "right"
-"""Columns of numbers line up on the right."""
+
+class Cell(Struct, frozen=True):
+    """A value with a shorter form for the terminal: an id's first digits, a time of today."""
+
+    value: object
+    short: str
+
+    def __str__(self) -> str:
+        return self.short
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """What a list looks like to people. `numeric` names the columns of numbers; `empty` is the
-    sentence for a terminal when there are no rows."""
+class Table(Struct, frozen=True):
+    """What a list looks like to people.
+
+    `numeric` columns line up on the right. On a terminal that is too narrow the columns of `drop`
+    go, the first of them first, and those of `wrap` break into lines; elsewhere every column is
+    there in full. `empty` is said on a terminal when there are no rows.
+    """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[object]]
     numeric: frozenset[str] = frozenset()
     empty: str = "Nothing to show."
     title: str = ""
+    drop: Sequence[str] = ()
+    wrap: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(Struct, frozen=True):
     """`json` beats everything; `color` only matters on a terminal."""
 
     json: bool = False
@@ -145,22 +157,53 @@ def _print_rich(table: Table, style: Style) -> None:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    console = Console(no_color=not style.color, highlight=False)
+    console = Console(color_system="auto" if style.color else None, highlight=False)
     if not table.rows:
         console.print(table.empty)
         return
-    drawn = RichTable(box=box.SIMPLE_HEAD, title=table.title or None, title_justify="left")
-    for column in table.columns:
-        right = column in table.numeric
+    title = table.title or None
+    drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
+    shown = _columns_that_fit(table, console.width)
+    # Better a line that the terminal breaks than a number without its last digit.
+    width = max(_width(table, shown), console.width)
+    for number in shown:
+        name = table.columns[number]
         drawn.add_column(
-            column,
-            justify="right" if right else "left",
-            no_wrap=right,
+            name,
+            justify="right" if name in table.numeric else "left",
+            no_wrap=name not in table.wrap,
             overflow="fold",
         )
     for row in table.rows:
-        drawn.add_row(*(Text(_cell(value), _row_style(value)) for value in row))
-    console.print(drawn)
+        drawn.add_row(*(Text(_short(row[n]), _cell_style(row[n])) for n in shown))
+    console.print(drawn, width=width, crop=False)
+
+
+WRAPPED_WIDTH_MIN = 16
+"""A column that may break into lines is counted with this width at least."""
+
+BORDER_WIDTH = 3
+
+
+def _columns_that_fit(table: Table, width: int) -> list[int]:
+    """Which columns are drawn: all, less those of `drop` that there is no room for."""
+    shown = list(range(len(table.columns)))
+    for name in table.drop:
+        if _width(table, shown) <= width:
+            break
+        shown.remove(list(table.columns).index(name))
+    return shown
+
+
+def _width(table: Table, shown: Iterable[int]) -> int:
+    total = 0
+    for number in shown:
+        name = table.columns[number]
+        widest = max((len(_short(row[number])) for row in table.rows), default=0)
+        if name in table.wrap:
+            widest = min(widest, WRAPPED_WIDTH_MIN)
+        total += max(widest, len(name)) + BORDER_WIDTH
+    return total
 
 
 _WORD_STYLES = {
@@ -179,12 +222,18 @@ _WORD_STYLES = {
 }
 
 
-def _row_style(value: object) -> str:
+def _cell_style(value: object) -> str:
     return _WORD_STYLES.get(str(value), "")
+
+
+def _short(value: object) -> str:
+    return value.short if isinstance(value, Cell) else _cell(value)
 
 
 def _cell(value: object) -> str:
     """One line of text, whatever the value: tabs and newlines would break the columns."""
+    if isinstance(value, Cell):
+        value = value.value
     if value is None or value == "":
         return "-"
     shown = plain(value)

@@ -105,6 +105,7 @@ def _table(held: list[Holding]) -> Table:
         rows,
         numeric=frozenset({"qty", "avg price", "price", "value", "unrealized", "stop", "age"}),
         empty="No open positions.",
+        drop=("value", "side", "age", "state"),
     )
 
 

@@ -90,4 +90,4 @@ def _views(result: ReconcileResult) -> list[Table | str]:
         return [*views, "No breaks: journal and broker agree."]
     columns = ("break", "subject", "ours", "theirs", "likely cause", "what to do")
     rows = [(b.kind, b.subject, b.ours, b.theirs, b.cause, b.hint) for b in result.breaks]
-    return [*views, Table(columns, rows)]
+    return [*views, Table(columns, rows, wrap=frozenset(columns[2:]))]

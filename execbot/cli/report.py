@@ -12,11 +12,10 @@ from execbot.cli.context import Context
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.freshen import freshen
 from execbot.cli.output import Table
-from execbot.cli.views import orders_table, record_json
+from execbot.cli.views import orders_table, record_json, when
 from execbot.cli.when import read_date
 from execbot.journal.records import Execution
 from execbot.model.numbers import maybe_text, text
-from execbot.model.times import show_eastern
 from execbot.report.daily import DailyReport, Day, PositionLine, daily_report
 
 
@@ -133,7 +132,7 @@ def _views(found: DailyReport) -> list[Table | str]:
     ]
     fills = [
         (
-            show_eastern(fill.at),
+            when(fill.at),
             fill.symbol,
             fill.side.value,
             text(fill.net_qty),
@@ -159,11 +158,11 @@ def _views(found: DailyReport) -> list[Table | str]:
     if found.orders:
         views.append(orders_table(line.record for line in found.orders))
     if fills:
-        views.append(Table(_FILL_COLUMNS, fills, money))
+        views.append(Table(_FILL_COLUMNS, fills, money, drop=("client_order_id", "fee")))
     if positions:
         views.append(Table(_POSITION_COLUMNS, positions, money))
     return views
 
 
-_FILL_COLUMNS = ("time", "symbol", "side", "qty", "price", "fee", "client_order_id")
+_FILL_COLUMNS = ("time (ET)", "symbol", "side", "qty", "price", "fee", "client_order_id")
 _POSITION_COLUMNS = ("symbol", "qty", "avg price", "price", "realized", "unrealized")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
+from msgspec import Struct
 
 from execbot.broker.errors import BrokerError
 from execbot.cli.command import Cli, command
@@ -164,8 +164,7 @@ def _sentence(result: SignalResult) -> str:
 # --- lines ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One line of input: a signal, or why it is none."""
 
     number: int

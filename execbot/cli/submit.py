@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from msgspec.structs import replace
 
 from execbot.cli.command import Cli, command
 from execbot.cli.context import Context
@@ -178,7 +178,12 @@ def _show_dry_run(cli: Cli, verdict: Verdict, request: OrderRequest) -> None:
     }
     cli.show(
         data,
-        Table(("result", "check", "limit", "seen", "message"), rows),
+        Table(
+            ("result", "check", "limit", "seen", "message"),
+            rows,
+            drop=("message",),
+            wrap=frozenset({"limit", "seen", "message"}),
+        ),
         f"Dry run, nothing was sent: {describe(request)} "
         + ("passes every check." if verdict.passed else "would be refused."),
         exit_code=ExitCode.DONE if verdict.passed else ExitCode.RISK,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from execbot.cli.output import Table
+from execbot.cli.output import Cell, Table
 from execbot.journal.records import OrderRecord
 from execbot.model.numbers import maybe_text, text
 from execbot.model.times import show_eastern
@@ -77,7 +77,7 @@ def request_json(request: OrderRequest) -> dict[str, Any]:
 
 
 _ORDER_COLUMNS = (
-    "time",
+    "time (ET)",
     "symbol",
     "side",
     "type",
@@ -103,14 +103,15 @@ def orders_table(records: Iterable[OrderRecord], *, empty: str = "No orders.") -
         rows,
         numeric=frozenset({"qty", "filled", "price", "avg price"}),
         empty=empty,
+        drop=("client_order_id", "tif", "type", "filled", "side"),
     )
 
 
 def _order_row(order: Order, at: datetime | None, mark: str = "") -> tuple[object, ...]:
     size = maybe_text(order.qty) or (f"${text(order.notional)}" if order.notional else None)
     return (
-        mark + show_eastern(order.submitted_at or at),
-        order.symbol,
+        when(order.submitted_at or at),
+        Cell(order.symbol, mark + order.symbol),
         order.side.value,
         order.type.value,
         order.time_in_force.value,
@@ -119,9 +120,29 @@ def _order_row(order: Order, at: datetime | None, mark: str = "") -> tuple[objec
         prices_of(order),
         maybe_text(order.filled_avg_price),
         order.status.value,
-        order.id or None,
+        short_id(order.id, order.client_order_id),
         order.client_order_id,
     )
+
+
+SHORT_ID_LENGTH = 8
+"""Enough of an id to find the order by: `orders show` takes it."""
+
+
+def short_id(order_id: str, client_order_id: str) -> Cell:
+    """The broker's id; where there is none (refused by us) the tail of ours."""
+    if order_id:
+        return Cell(order_id, order_id[:SHORT_ID_LENGTH])
+    return Cell(None, f"..{client_order_id[-SHORT_ID_LENGTH:]}")
+
+
+def when(moment: datetime | None) -> Cell:
+    """New York time: in full elsewhere, on a terminal the hour for today and the day else."""
+    if moment is None:
+        return Cell(None, "-")
+    full = show_eastern(moment)
+    today = show_eastern(datetime.now(UTC))[:10]
+    return Cell(full, full[11:19] if full[:10] == today else full[5:16])
 
 
 def prices_of(order: Order | OrderRequest) -> str | None:
@@ -223,14 +244,16 @@ def history_table(events: Sequence[EventRecord], audit: Sequence[AuditRow]) -> T
     for event in events:
         rows.append((event.recorded_at, _event_row(event)))
     for row in audit:
-        cells = (show_eastern(row.at), row.kind, "decision", None, None, None, _decision(row))
+        cells = (when(row.at), row.kind, "decision", None, None, None, _decision(row))
         rows.append((row.at, cells))
     ordered = [row for _, row in sorted(rows, key=lambda pair: pair[0])]
     return Table(
-        ("time", "event", "source", "qty", "price", "status", "note"),
+        ("time (ET)", "event", "source", "qty", "price", "status", "note"),
         ordered,
         numeric=frozenset({"qty", "price"}),
         empty="No history.",
+        drop=("source",),
+        wrap=frozenset({"note"}),
     )
 
 
@@ -249,7 +272,7 @@ def _event_row(event: EventRecord) -> tuple[object, ...]:
     result = event.result.value
     note = event.note or ("" if result == "applied" else result.replace("_", " "))
     return (
-        show_eastern(event.at or event.recorded_at),
+        when(event.at or event.recorded_at),
         event.kind,
         event.source.value,
         maybe_text(event.qty),

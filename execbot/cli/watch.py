@@ -85,8 +85,9 @@ def _run(cli: Cli, desk: Context, *, plain: bool, seconds: float | None) -> None
 
 def build_watcher(desk: Context) -> tuple[Watcher, Hands]:
     """The deciding and the doing part, without threads."""
-    from dataclasses import replace
     from decimal import Decimal
+
+    from msgspec.structs import replace
 
     from execbot.market.calendar_cache import load_table
     from execbot.oms.service import OrderManagementSystem

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct
 
 from execbot.config.errors import ConfigError, CredentialsError
 from execbot.config.paths import config_home
@@ -28,13 +29,15 @@ _PAIRS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(Struct, frozen=True):
     """`source` names the file or the variables, for people."""
 
     api_key: str
-    secret_key: str = field(repr=False)
+    secret_key: str
     source: str
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.shown}, from {self.source})"
 
     @property
     def shown(self) -> str:

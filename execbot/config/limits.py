@@ -7,13 +7,13 @@ the account: an environment variable or a flag may move them only in the directi
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+
+class Bound(Struct, frozen=True):
     """`low` and `high` are inclusive unless `above` says that `low` itself is not allowed."""
 
     low: Decimal | None = Decimal(0)

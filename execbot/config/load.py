@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from execbot.config.errors import ConfigError
 from execbot.config.limits import loosens
@@ -49,8 +50,7 @@ RISK_FRACTION_MAX = Decimal("0.2")
 _SECRETS = ("api_key", "secret", "password", "token", "credential")
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """`sources` says for each dotted key where its value came from; `path` is the file read."""
 
     trading: TradingSettings = field(default_factory=TradingSettings)
@@ -307,7 +307,7 @@ def show_value(value: Any) -> str:
         return "[" + ", ".join(show_value(item) for item in value) + "]"
     if isinstance(value, dict):
         return "{" + ", ".join(f"{k}: {show_value(v)}" for k, v in value.items()) + "}"
-    names = getattr(value, "__dataclass_fields__", None)
+    names = getattr(value, "__struct_fields__", None)
     if names is not None:
         inside = ", ".join(f"{name}: {show_value(getattr(value, name))}" for name in names)
         return "{" + inside + "}"

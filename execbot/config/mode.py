@@ -7,8 +7,9 @@ together, and no URL that belongs to another mode.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
+
+from msgspec import Struct
 
 from execbot.config.errors import ConfigError
 from execbot.config.schema import Mode
@@ -27,8 +28,7 @@ _DATA_URL = "ALPACA_DATA_URL"
 _DATA_STREAM_URL = "ALPACA_DATA_WS_URL"
 
 
-@dataclass(frozen=True, slots=True)
-class ModeChoice:
+class ModeChoice(Struct, frozen=True):
     """`source` says who chose; `notices` are lines for stderr."""
 
     mode: Mode
@@ -36,8 +36,7 @@ class ModeChoice:
     notices: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoints:
+class Endpoints(Struct, frozen=True):
     """Where each wire leads. None means the address that follows from the mode, or for a stream
     the one that follows from the REST address beside it."""
 

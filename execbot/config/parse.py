@@ -8,16 +8,18 @@ symbol `ON` stays a symbol although YAML 1.1 would call it a boolean.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import MISSING, dataclass, fields, is_dataclass
 from decimal import Decimal
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any
 
+from msgspec import Struct
+
 from execbot.config import schema
 from execbot.config.errors import ConfigError
 from execbot.config.limits import bound_of
 from execbot.model.numbers import to_decimal
+from execbot.model.struct import field_types, required
 
 _TRUE = {"true", "yes", "on"}
 _FALSE = {"false", "no", "off"}
@@ -26,8 +28,7 @@ _TEXT_LENGTH_MAX = 200
 """Longest text quoted back in a message."""
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(Struct, frozen=True):
     """One key: its dotted name, what it holds (the annotation), and its default."""
 
     key: str
@@ -46,12 +47,12 @@ class Leaf:
 def leaves(section: Any = None, prefix: str = "") -> Iterator[Leaf]:
     """Every key below a section (an instance with the defaults), in the schema's order."""
     section = schema.TradingSettings() if section is None else section
-    for entry in fields(section):
-        value = getattr(section, entry.name)
-        if is_dataclass(value):
-            yield from leaves(value, f"{prefix}{entry.name}.")
+    for name, holds in field_types(type(section)).items():
+        value = getattr(section, name)
+        if isinstance(value, Struct):
+            yield from leaves(value, f"{prefix}{name}.")
         else:
-            yield Leaf(f"{prefix}{entry.name}", str(entry.type), value)
+            yield Leaf(f"{prefix}{name}", holds, value)
 
 
 def suggestion(word: str, known: list[str]) -> str:
@@ -66,8 +67,7 @@ def suggestion(word: str, known: list[str]) -> str:
     return near[0] if near else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """A scalar that did not come from YAML; quacks like a YAML scalar node."""
 
     value: str
@@ -179,7 +179,7 @@ def _read_symbol(key: str, node: Any) -> str:
 def _read_row(key: str, cls: Any, node: Any) -> Any:
     if node.id != "mapping":
         raise BadValue(key, f"was a {node.id}, must be a mapping", node)
-    known = {entry.name: entry for entry in fields(cls)}
+    known = field_types(cls)
     found: dict[str, Any] = {}
     for name_node, value_node in node.value:
         name = str(name_node.value)
@@ -189,9 +189,9 @@ def _read_row(key: str, cls: Any, node: Any) -> Any:
             raise BadValue(
                 f"{key}.{name}", "is not a known key", name_node, hint, "config.unknown_key"
             )
-        found[name] = _read_scalar(f"{key}.{name}", str(known[name].type), value_node)
-    for name, entry in known.items():
-        if name not in found and entry.default is MISSING:
+        found[name] = _read_scalar(f"{key}.{name}", known[name], value_node)
+    for name in required(cls):
+        if name not in found:
             raise BadValue(f"{key}.{name}", "was missing", node)
     return cls(**found)
 
@@ -228,11 +228,11 @@ def build(values: dict[str, Any], section: Any = None, prefix: str = "") -> Any:
     """The settings with `values` (by dotted key) in place of the defaults."""
     section = schema.TradingSettings() if section is None else section
     arguments: dict[str, Any] = {}
-    for entry in fields(section):
-        default = getattr(section, entry.name)
-        key = f"{prefix}{entry.name}"
-        nested = is_dataclass(default)
-        arguments[entry.name] = (
+    for name in section.__struct_fields__:
+        default = getattr(section, name)
+        key = f"{prefix}{name}"
+        nested = isinstance(default, Struct)
+        arguments[name] = (
             build(values, default, f"{key}.") if nested else values.get(key, default)
         )
     return type(section)(**arguments)

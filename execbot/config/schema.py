@@ -6,9 +6,10 @@ Percentages are in percent (2.0 means 2 %), money in USD, times in seconds unles
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 
 class Mode(StrEnum):
@@ -58,8 +59,7 @@ class Transport(StrEnum):
     SDK = "sdk"
 
 
-@dataclass(frozen=True, slots=True)
-class StopLossSettings:
+class StopLossSettings(Struct, frozen=True):
     default_pct: Decimal = Decimal("2.0")
     atr_multiplier: Decimal = Decimal("1.5")
     use_trailing: bool = True
@@ -74,14 +74,12 @@ class StopLossSettings:
     widen_in_volatility: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PartialExit:
+class PartialExit(Struct, frozen=True):
     level: Decimal
     size_pct: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class TakeProfitSettings:
+class TakeProfitSettings(Struct, frozen=True):
     risk_reward_ratio: Decimal = Decimal("2.0")
     partial_exits: tuple[PartialExit, ...] = (
         PartialExit(Decimal("1.0"), Decimal("50")),
@@ -92,8 +90,7 @@ class TakeProfitSettings:
     resistance_days: int = 20
 
 
-@dataclass(frozen=True, slots=True)
-class OrderManagementSettings:
+class OrderManagementSettings(Struct, frozen=True):
     timeout_seconds: Decimal = Decimal("60")
     retry_attempts: int = 3
     retry_delay_seconds: Decimal = Decimal("5")
@@ -106,8 +103,7 @@ class OrderManagementSettings:
     reject_attempts: int = 2
 
 
-@dataclass(frozen=True, slots=True)
-class MarketHoursSettings:
+class MarketHoursSettings(Struct, frozen=True):
     trade_premarket: bool = False
     trade_afterhours: bool = False
     trade_overnight: bool = False
@@ -118,8 +114,7 @@ class MarketHoursSettings:
     no_entry_last_minutes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class StarRule:
+class StarRule(Struct, frozen=True):
     """First rule that matches wins: `tier` (empty = any) and at least `min_confidence`."""
 
     stars: int
@@ -127,8 +122,7 @@ class StarRule:
     min_confidence: Decimal = Decimal("0")
 
 
-@dataclass(frozen=True, slots=True)
-class SizingSettings:
+class SizingSettings(Struct, frozen=True):
     method: SizingMethod = SizingMethod.EQUITY_PCT
     qty: Decimal = Decimal("1")
     notional: Decimal = Decimal("1000")
@@ -151,15 +145,13 @@ class SizingSettings:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class ScaleInSettings:
+class ScaleInSettings(Struct, frozen=True):
     enabled: bool = False
     max_steps: int = 2
     min_profit_pct: Decimal = Decimal("1.0")
 
 
-@dataclass(frozen=True, slots=True)
-class RiskSettings:
+class RiskSettings(Struct, frozen=True):
     max_order_notional: Decimal | None = None
     max_order_qty: Decimal | None = None
     max_quote_age_seconds: Decimal = Decimal("900")
@@ -180,8 +172,7 @@ class RiskSettings:
     scale_in: ScaleInSettings = ScaleInSettings()
 
 
-@dataclass(frozen=True, slots=True)
-class ExitSettings:
+class ExitSettings(Struct, frozen=True):
     protect_signals: bool = True
     """Positions opened by signals get the default stop and targets."""
     protect_submitted: bool = False
@@ -193,16 +184,14 @@ class ExitSettings:
     flatten_before_close_minutes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerSettings:
+class BrokerSettings(Struct, frozen=True):
     timeout_seconds: Decimal = Decimal("10")
     feed: str | None = None
     transport: Transport = Transport.DIRECT
     requests_per_minute: int = 200
 
 
-@dataclass(frozen=True, slots=True)
-class StreamSettings:
+class StreamSettings(Struct, frozen=True):
     backoff_seconds: Decimal = Decimal("1")
     backoff_max_seconds: Decimal = Decimal("30")
     silence_probe_seconds: Decimal = Decimal("20")
@@ -211,21 +200,18 @@ class StreamSettings:
     poll_seconds: Decimal = Decimal("2")
 
 
-@dataclass(frozen=True, slots=True)
-class AlertSettings:
+class AlertSettings(Struct, frozen=True):
     min_interval_seconds: Decimal = Decimal("60")
     """The same alert is not repeated within this time. URLs come from EXECBOT_ALERT_URLS."""
 
 
-@dataclass(frozen=True, slots=True)
-class SimSettings:
+class SimSettings(Struct, frozen=True):
     seed: int = 0
     calendar: SimCalendar = SimCalendar.ALWAYS
     starting_cash: Decimal = Decimal("100000")
 
 
-@dataclass(frozen=True, slots=True)
-class TradingSettings:
+class TradingSettings(Struct, frozen=True):
     """The whole of `trading_execution`."""
 
     mode: Mode | None = None

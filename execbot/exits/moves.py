@@ -38,7 +38,7 @@ def price_moves(view: View, plan: ExitPlan, orders: SymbolOrders, memory: Memory
         return []
     actions: list[Action] = []
     for group in orders.groups:
-        if group.armed and group.is_settled:
+        if group.armed and group.is_settled and not group.is_triggered:
             actions.extend(_stop_move(view, plan, group, memory))
             if not actions or actions[-1].__class__ is not Cancel:
                 actions.extend(_target_move(view, plan, group))
@@ -88,6 +88,8 @@ def reshape(
         return [], memory
     if memory.retry_at is not None and view.now < memory.retry_at:
         return [], memory
+    if any(group.is_triggered for group in orders.groups):
+        return [], memory  # a stop is being taken right now
     armed = [group for group in orders.groups if group.armed]
     wrong = surplus_groups(wants, armed)
     cancels: list[Action] = [

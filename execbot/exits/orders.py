@@ -160,6 +160,18 @@ class ExitGroup(Struct, frozen=True):
         return all(m.order.status not in moving for m in self.members if m.is_alive)
 
     @property
+    def is_triggered(self) -> bool:
+        """The stop of a pair works and its target has gone: it was elected and is selling."""
+        if self.stop is None or self.target is not None:
+            return False
+        paired = self.stop.order.order_class in (OrderClass.OCO, OrderClass.BRACKET)
+        return paired and self.stop.order.status in (
+            OrderStatus.NEW,
+            OrderStatus.ACCEPTED,
+            OrderStatus.PARTIALLY_FILLED,
+        )
+
+    @property
     def is_leaving(self) -> bool:
         return any(m.order.status is OrderStatus.PENDING_CANCEL for m in self.members)
 

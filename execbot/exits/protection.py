@@ -205,7 +205,8 @@ def _hold(
         return actions, plan, memory
     memory = replace(memory, partial_since=None)
     moves = price_moves(view, plan, orders, memory)
-    if moves or not _is_quiet(view, orders):
+    crossed = stop_is_crossed(plan, view.market.price)
+    if moves or crossed or not _is_quiet(view, orders):
         return moves, plan, memory
     again, memory = reshape(view, plan, orders, memory)
     return again, plan, memory

@@ -84,29 +84,35 @@ class Connection:
         self.close()
 
     @contextmanager
-    def transaction(self) -> Iterator[Self]:
+    def transaction(self, *, recoverable: bool = False) -> Iterator[Self]:
         """All or nothing, alone among all writers (BEGIN IMMEDIATE); nests by savepoint.
 
         Whatever is read inside is what will be true when it commits, for every process: limits
-        are checked here. Rolls back on any exception.
+        are checked here. Rolls back on any exception. A commit is on the disk when this returns;
+        with `recoverable` it is safe from a kill at once and from a power cut a little later: for
+        what the broker can be asked again.
         """
         with self._lock:
             outermost = self._depth == 0
+            eased = outermost and recoverable
             mark = f"nested_{self._depth}"
-            self._run("BEGIN IMMEDIATE" if outermost else f"SAVEPOINT {mark}")
-            self._depth += 1
+            if eased:
+                self._run("PRAGMA synchronous = NORMAL")
             try:
-                yield self
-            except BaseException:
-                self._depth -= 1
-                self._undo(outermost, mark)
-                raise
-            self._depth -= 1
-            try:
-                self._run("COMMIT" if outermost else f"RELEASE {mark}")
-            except BaseException:
-                self._undo(outermost, mark)
-                raise
+                self._run("BEGIN IMMEDIATE" if outermost else f"SAVEPOINT {mark}")
+                try:
+                    self._depth += 1
+                    try:
+                        yield self
+                    finally:
+                        self._depth -= 1
+                    self._run("COMMIT" if outermost else f"RELEASE {mark}")
+                except BaseException:
+                    self._undo(outermost, mark)
+                    raise
+            finally:
+                if eased:
+                    self._run("PRAGMA synchronous = FULL")
 
     @property
     def in_transaction(self) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct, field
 
 from execbot.model.enums import EventSource, OrderStatus, Outcome, Side
 from execbot.model.numbers import ZERO
@@ -54,8 +55,7 @@ class EventResult(StrEnum):
     ILLEGAL = "illegal"  # contradicts the table; nothing changed
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """What the state machine remembers of an order beside the order itself.
 
     `reported_*` is the report with the highest cumulative quantity, `latest_*` the youngest one:
@@ -73,8 +73,7 @@ class Progress:
     chain_qty: Decimal = ZERO
 
 
-@dataclass(frozen=True, slots=True)
-class OrderRecord:
+class OrderRecord(Struct, frozen=True):
     """One order of the account, ours or foreign, with why and when.
 
     `request_json` is the body that was (or would be) sent. `parent_id` is the client_order_id of
@@ -97,7 +96,7 @@ class OrderRecord:
     alarm: str | None = None
     request_json: str | None = None
     progress: Progress = Progress()
-    already: bool = field(default=False, compare=False)
+    already: bool = False
 
     @property
     def client_order_id(self) -> str:
@@ -124,8 +123,7 @@ class OrderRecord:
         return self.origin != Origin.FOREIGN
 
 
-@dataclass(frozen=True, slots=True)
-class Execution:
+class Execution(Struct, frozen=True):
     """One execution with its history: `qty`/`price` as first reported, `net_*` as they stand.
 
     A busted execution has `net_qty` 0; a corrected one the corrected values. `cum_qty` is the
@@ -169,8 +167,7 @@ class Execution:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class EventRecord:
+class EventRecord(Struct, frozen=True):
     """One row of the append-only history. `seq` is 0 until it is written.
 
     `details` are our own facts, `raw` is the broker's payload as it came.
@@ -188,15 +185,14 @@ class EventRecord:
     cum_qty: Decimal | None = None
     position_qty: Decimal | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
-    raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    raw: Mapping[str, Any] = field(default_factory=dict)
     result: EventResult = EventResult.APPLIED
     status: str = ""
     note: str | None = None
     seq: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class PositionRecord:
+class PositionRecord(Struct, frozen=True):
     """A position as the sum of its fills. `qty` is signed; `cost` is the signed cost of it.
 
     `bought_qty` is all that was ever bought (crypto fees are a share of it). `realized_pl` is in
@@ -215,8 +211,7 @@ class PositionRecord:
     last_execution_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class AuditRow:
+class AuditRow(Struct, frozen=True):
     """One decision: what, by which rule, on which facts, with which result."""
 
     seq: int
@@ -228,8 +223,7 @@ class AuditRow:
     result: str
 
 
-@dataclass(frozen=True, slots=True)
-class SignalRecord:
+class SignalRecord(Struct, frozen=True):
     """One signal, acted on at most once ever."""
 
     signal_id: str
@@ -242,8 +236,7 @@ class SignalRecord:
     updated_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class PlanRecord:
+class PlanRecord(Struct, frozen=True):
     """One version of an exit plan; every version is kept, the highest is the one in force."""
 
     plan_id: str

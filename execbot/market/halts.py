@@ -9,10 +9,12 @@ endpoint that lists halts: a book that nobody refreshed for a while says nothing
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from execbot.model.numbers import maybe_decimal
 from execbot.model.times import iso, parse_time
@@ -64,15 +66,13 @@ REASONS: dict[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Halt:
+class Halt(Struct, frozen=True):
     symbol: str
     since: datetime
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class PriceBand:
+class PriceBand(Struct, frozen=True):
     """Limit-up limit-down band: trades outside `low`..`high` are not allowed."""
 
     symbol: str
@@ -81,8 +81,7 @@ class PriceBand:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class HaltBook:
+class HaltBook(Struct, frozen=True):
     """What is known of halts and bands. Immutable: `apply` gives the next book."""
 
     halts: Mapping[str, Halt] = field(default_factory=dict)

@@ -15,8 +15,9 @@ it is sized and checked afresh. Auction orders (`opg`, `cls`) are meant to wait 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import time
+
+from msgspec import Struct
 
 from execbot.config.schema import MarketHoursSettings
 from execbot.market.sessions import MarketNow, Session
@@ -31,8 +32,7 @@ CLS_CUTOFF = time(15, 50)
 AUCTION_REOPENS = time(19, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class HoursAnswer:
+class HoursAnswer(Struct, frozen=True):
     """`limit` names the rule, `seen` what was found; `waiting` says that time alone cures it."""
 
     allowed: bool

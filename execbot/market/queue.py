@@ -7,10 +7,11 @@ sized and checked afresh by whoever releases it; this page only says that its ti
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class QueueAction(StrEnum):
@@ -19,8 +20,7 @@ class QueueAction(StrEnum):
     EXPIRE = "expire"
 
 
-@dataclass(frozen=True, slots=True)
-class Queued:
+class Queued(Struct, frozen=True):
     """One waiting order. `is_exit`: it closes or reduces; such orders go before entries."""
 
     client_order_id: str
@@ -29,8 +29,7 @@ class Queued:
     is_exit: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class QueueDecision:
+class QueueDecision(Struct, frozen=True):
     item: Queued
     action: QueueAction
     reason: str

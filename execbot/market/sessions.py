@@ -14,9 +14,10 @@ Crypto trades round the clock and has no table: `CRYPTO_NOW` is its only answer.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from execbot.model.account import CalendarDay, Clock
 from execbot.model.times import eastern, new_york
@@ -39,8 +40,7 @@ class Session(StrEnum):
     CLOSED = "closed"
 
 
-@dataclass(frozen=True, slots=True)
-class SessionTable:
+class SessionTable(Struct, frozen=True):
     """The exceptions to Monday-Friday 09:30-16:00 between `first` and `last`, both inclusive.
 
     `holidays` are full closures on weekdays; `odd_hours` maps a trading day to its own open and
@@ -60,8 +60,7 @@ class SessionTable:
         return self.covers(day) and day.weekday() < 5 and day not in self.holidays
 
 
-@dataclass(frozen=True, slots=True)
-class TradingDay:
+class TradingDay(Struct, frozen=True):
     """One trading day; all instants in UTC, ascending."""
 
     date: date
@@ -85,8 +84,7 @@ class TradingDay:
         return Session.OVERNIGHT
 
 
-@dataclass(frozen=True, slots=True)
-class MarketNow:
+class MarketNow(Struct, frozen=True):
     """The market at one instant. `day` is the trading day that `session` belongs to.
 
     `disagreement` says in words where our table and the broker's clock differ; the stricter of
@@ -234,8 +232,7 @@ def holidays_ahead(table: SessionTable, after: date, count: int) -> list[tuple[d
     return sorted(both.items(), key=lambda item: item[0])[:count]
 
 
-@dataclass(frozen=True, slots=True)
-class CalendarDifference:
+class CalendarDifference(Struct, frozen=True):
     """One date on which our table and the broker's calendar say different things."""
 
     date: date

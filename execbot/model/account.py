@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from msgspec import Struct
+
 from execbot.model.enums import AssetClass, PositionSide
 from execbot.model.numbers import ZERO, maybe_decimal
+from execbot.model.struct import Reported
 from execbot.model.times import parse_time
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Reported, frozen=True):
     """GET /v2/account. Fields that Alpaca no longer sends are None, never an error."""
 
     id: str
@@ -41,7 +42,6 @@ class Account:
     transfers_blocked: bool
     trade_suspended_by_user: bool
     crypto_status: str | None
-    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def from_wire(cls, data: Mapping[str, Any]) -> Account:
@@ -80,8 +80,7 @@ _ACCOUNT_DECIMALS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(Reported, frozen=True):
     """One open position. `qty` is SIGNED: negative for a short."""
 
     symbol: str
@@ -95,7 +94,6 @@ class Position:
     unrealized_pl: Decimal | None = None
     unrealized_plpc: Decimal | None = None
     lastday_price: Decimal | None = None
-    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def from_wire(cls, data: Mapping[str, Any]) -> Position:
@@ -127,8 +125,7 @@ _POSITION_DECIMALS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(Struct, frozen=True):
     """GET /v2/clock: the broker's own word on whether the regular session is open."""
 
     timestamp: datetime | None
@@ -146,8 +143,7 @@ class Clock:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class CalendarDay:
+class CalendarDay(Struct, frozen=True):
     """One trading day; times are New York wall time as `HH:MM` text, as Alpaca sends them."""
 
     date: str
@@ -167,8 +163,7 @@ class CalendarDay:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Asset:
+class Asset(Reported, frozen=True):
     id: str
     symbol: str
     name: str
@@ -185,7 +180,6 @@ class Asset:
     min_trade_increment: Decimal | None = None
     price_increment: Decimal | None = None
     maintenance_margin_requirement: Decimal | None = None
-    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def from_wire(cls, data: Mapping[str, Any]) -> Asset:
@@ -219,8 +213,7 @@ class Asset:
         return self.asset_class == AssetClass.CRYPTO
 
 
-@dataclass(frozen=True, slots=True)
-class Activity:
+class Activity(Reported, frozen=True):
     """One account activity row; FILL rows carry no execution_id and no client_order_id."""
 
     id: str
@@ -235,7 +228,6 @@ class Activity:
     leaves_qty: Decimal | None = None
     order_status: str | None = None
     net_amount: Decimal | None = None
-    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def from_wire(cls, data: Mapping[str, Any]) -> Activity:

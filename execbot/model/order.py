@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct
 
 from execbot.model.enums import (
     OPEN_STATUSES,
@@ -22,22 +23,20 @@ from execbot.model.enums import (
     TimeInForce,
 )
 from execbot.model.numbers import ZERO, maybe_decimal, maybe_text
+from execbot.model.struct import Reported
 from execbot.model.times import parse_time
 
 
-@dataclass(frozen=True, slots=True)
-class TakeProfit:
+class TakeProfit(Struct, frozen=True):
     limit_price: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class StopLoss:
+class StopLoss(Struct, frozen=True):
     stop_price: Decimal
     limit_price: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OrderRequest:
+class OrderRequest(Struct, frozen=True):
     """One order as it will be sent: exactly one of `qty` (shares, coins) and `notional` (USD).
 
     `client_order_id` is chosen by the submit pipeline when empty. `strategy_id` and `reason` never
@@ -100,8 +99,7 @@ class OrderRequest:
         return body
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Reported, frozen=True):
     """One order as last known. `id` is the broker's, empty until the broker has answered.
 
     `raw` keeps the broker's object as it came, fields we do not know included.
@@ -138,7 +136,6 @@ class Order:
     expired_at: datetime | None = None
     failed_at: datetime | None = None
     expires_at: datetime | None = None
-    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def from_wire(cls, data: Mapping[str, Any]) -> Order:
@@ -226,8 +223,7 @@ def _enum(kind: Any, word: object, default: Any) -> Any:
         return default
 
 
-@dataclass(frozen=True, slots=True)
-class Fill:
+class Fill(Struct, frozen=True):
     """One execution. `qty` is positive; the side says what it does to the position.
 
     `inferred` marks a fill that was concluded from a shortfall, not reported: its

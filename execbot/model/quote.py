@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct
 
 from execbot.model.numbers import ZERO, maybe_decimal
 from execbot.model.times import parse_time
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
+class Quote(Struct, frozen=True):
     """Best bid and ask. A price of 0 means that side has no quote: never price against it."""
 
     symbol: str
@@ -43,8 +43,7 @@ class Quote:
         return (self.bid + self.ask) / 2 if self.is_two_sided else None
 
 
-@dataclass(frozen=True, slots=True)
-class Trade:
+class Trade(Struct, frozen=True):
     symbol: str
     at: datetime | None
     price: Decimal
@@ -60,8 +59,7 @@ class Trade:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(Struct, frozen=True):
     """`at` is the START of the bar."""
 
     symbol: str

@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import IO, Any
+
+from msgspec import Struct
 
 from execbot.model.numbers import ZERO, maybe_text
 from execbot.model.times import maybe_iso, parse_time
@@ -57,8 +58,7 @@ class SignalError(ValueError):
         self.hint = hint
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
+class Signal(Struct, frozen=True):
     """What a strategy wants.
 
     `strength` is 0 to 100, `confidence` 0 to 1, prices and `notional` in USD, `qty` in shares or

@@ -20,9 +20,11 @@ before, and never the same as one that was refused already.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, Decimal, localcontext
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from execbot.broker.errors import BrokerError
 from execbot.broker.remedy import Remedy
@@ -56,8 +58,7 @@ class Step(StrEnum):
     STOP = "stop"
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(Struct, frozen=True):
     """What was tried so far. `sent` are all requests refused yet, newest last."""
 
     retries: int = 0
@@ -66,8 +67,7 @@ class History:
     sent: tuple[OrderRequest, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Next:
+class Next(Struct, frozen=True):
     """`request` only with ADJUST, `wait_seconds` only with RETRY. `tell`: a person must know."""
 
     step: Step
@@ -315,7 +315,7 @@ def _on_grid(request: OrderRequest) -> OrderRequest:
     if request.stop_price is not None:
         rounding = round_up if buys else round_down
         changes["stop_price"] = rounding(request.stop_price, tick_size(request.stop_price))
-    return replace(request, **changes)  # type: ignore[arg-type]
+    return replace(request, **changes)
 
 
 def _like(old: Decimal, new: Decimal) -> Decimal:

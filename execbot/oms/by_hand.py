@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord

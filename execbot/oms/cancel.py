@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from execbot.broker.errors import BrokerError, NotFound
 from execbot.broker.port import BrokerClient, OrderQuery
@@ -39,8 +40,7 @@ EXIT_ROLES = frozenset({Role.STOP, Role.TARGET, Role.EXIT})
 STOP_TYPES = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP})
 
 
-@dataclass(frozen=True, slots=True)
-class Unprotected:
+class Unprotected(Struct, frozen=True):
     """Shares of a position that no working stop covers. Quantities are positive."""
 
     symbol: str
@@ -48,8 +48,7 @@ class Unprotected:
     uncovered_qty: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class CancelAllResult:
+class CancelAllResult(Struct, frozen=True):
     """What became of every order that was asked for.
 
     `failed` could not be asked for, `still_open` had not ended when the wait was over, `in_doubt`

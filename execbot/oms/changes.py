@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+
+from msgspec import Struct
 
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import LOCAL_STATUSES, OrderStatus
@@ -32,8 +33,7 @@ class EventName(StrEnum):
 FAILURES = frozenset({OrderStatus.REJECTED, OrderStatus.DENIED, OrderStatus.NEVER_SENT})
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """One event that changed an order, or contradicts what is known of it.
 
     `fills` are the executions it brought; `filled_delta` is what it changed in quantity (0 when a

@@ -9,10 +9,11 @@ broker's own close request carries no client_order_id and could not be repeated 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from execbot.broker.errors import BrokerError
 from execbot.broker.port import OrderQuery
@@ -36,8 +37,7 @@ CLOSE_ATTEMPTS = 3
 """The reservation may outlive `qty_available` by a moment; a refusal for it is tried again."""
 
 
-@dataclass(frozen=True, slots=True)
-class CloseResult:
+class CloseResult(Struct, frozen=True):
     """`record` is the closing order, None when the position closed by itself meanwhile.
 
     `lifted` are the orders that were canceled for it. `unprotected_qty` is what stays open without

@@ -15,8 +15,9 @@ A refusal or failure of the broker itself stays a `BrokerError` of execbot.broke
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from execbot.broker.errors import BrokerError
 from execbot.journal.records import OrderRecord
@@ -52,8 +53,7 @@ class OmsError(Exception):
         return (self.record.order_id or None) if self.record is not None else None
 
 
-@dataclass(frozen=True, slots=True)
-class GateVerdict:
+class GateVerdict(Struct, frozen=True):
     """What a gate says inside the transaction that writes the intent.
 
     `code` is a stable slug (`risk.max_positions`). `facts` go to the audit trail with the result.

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from execbot.journal.codec import order_wire
 from execbot.journal.records import EventRecord, EventResult
 from execbot.model.enums import EventSource, OrderStatus
-from execbot.model.evolve import evolve
 from execbot.model.numbers import maybe_decimal
 from execbot.model.order import Order
 from execbot.oms.table import ACTIVITY, SNAPSHOT, STATUS_OF_EVENT, UNDER_WAY, Act
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from execbot.model.account import Activity
 
 
-@dataclass(frozen=True, slots=True)
-class OrderEvent:
+class OrderEvent(Struct, frozen=True):
     """`kind` is an Act, a stream event's name, `snapshot` or `activity_fill`.
 
     `order` is the broker's order in it, where there is one. `details` are facts of ours that the
@@ -42,7 +42,7 @@ class OrderEvent:
     cum_qty: Decimal | None = None
     position_qty: Decimal | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
-    raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    raw: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def stamp(self) -> datetime | None:
@@ -73,7 +73,7 @@ class OrderEvent:
         return self.kind in _ACTS
 
     def with_details(self, **more: Any) -> OrderEvent:
-        return evolve(self, details={**self.details, **more})
+        return replace(self, details={**self.details, **more})
 
     def to_record(self, result: EventResult, status: str, note: str | None) -> EventRecord:
         return EventRecord(

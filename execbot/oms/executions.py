@@ -18,13 +18,14 @@ the known executions lowers nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from execbot.journal.records import EventResult, Execution, FillState, OrderRecord, Progress
 from execbot.model.enums import EventSource
-from execbot.model.evolve import evolve
 from execbot.model.numbers import QTY_STEP, ZERO
 from execbot.model.order import Order
 from execbot.oms.events import OrderEvent
@@ -38,8 +39,7 @@ PRICE_STEP = Decimal("0.000000001")
 """Average prices are rounded to nine decimals; Alpaca shows six."""
 
 
-@dataclass(frozen=True, slots=True)
-class Booking:
+class Booking(Struct, frozen=True):
     """What an execution report did to the executions of its order."""
 
     executions: Executions
@@ -91,7 +91,7 @@ def book(executions: Executions, order: Order, event: OrderEvent) -> Booking:
     if twin is None:
         return Booking({**executions, name: _new(name, order, event)}, EventResult.APPLIED)
     if activity_id:
-        merged = evolve(twin, activity_id=activity_id)
+        merged = replace(twin, activity_id=activity_id)
         return Booking({**executions, twin.execution_id: merged}, EventResult.DUPLICATE)
     return Booking(_take_place(executions, twin, name, event), EventResult.APPLIED)
 
@@ -104,14 +104,14 @@ def undo(executions: Executions, order: Order, event: OrderEvent, *, bust: bool)
     known = executions.get(name) or _twin(executions, event, from_activity=False)
     state = FillState.BUSTED if bust else FillState.CORRECTED
     if known is None:
-        known = evolve(_new(name, order, event), qty=event.qty or ZERO)
+        known = replace(_new(name, order, event), qty=event.qty or ZERO)
     elif known.state is FillState.BUSTED:
         return Booking(executions, EventResult.DUPLICATE)
     qty = ZERO if bust else _or(event.qty, known.net_qty)
     price = known.net_price if bust else _or(event.price, known.net_price)
     if known.state is state and (known.net_qty, known.net_price) == (qty, price):
         return Booking(executions, EventResult.DUPLICATE)
-    changed = evolve(
+    changed = replace(
         known, state=state, net_qty=qty, net_price=price, changed_at=event.at or event.recorded_at
     )
     return Booking({**executions, known.execution_id: changed}, EventResult.APPLIED)
@@ -161,7 +161,7 @@ def _repeat(executions: Executions, known: Execution, event: OrderEvent) -> Book
             return Booking(executions, EventResult.DUPLICATE)
         note = f"the execution was booked as {known.qty} @ {known.price}"
         return Booking(executions, EventResult.ILLEGAL, note, "execution_conflict")
-    filled_in = evolve(
+    filled_in = replace(
         known, qty=event.qty, price=event.price, at=event.at or known.at, cum_qty=event.cum_qty
     )
     if filled_in == known:
@@ -217,7 +217,7 @@ def _take_place(
     executions: Executions, twin: Execution, name: str, event: OrderEvent
 ) -> Executions:
     """The stream's report takes the place of the FILL row it belongs to."""
-    real = evolve(
+    real = replace(
         twin,
         execution_id=name,
         source=event.source,

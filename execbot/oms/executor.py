@@ -15,10 +15,12 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from execbot.alerts import Alert, Alerter
 from execbot.broker.errors import BrokerError
@@ -62,8 +64,7 @@ FAILURES_KEPT = 1000
 CLOSED = "closed"
 
 
-@dataclass(frozen=True, slots=True)
-class SignalResult:
+class SignalResult(Struct, frozen=True):
     """What became of a signal. `code` is empty when an order was sent, queued or closed.
 
     `is_failure`: it should have been acted on and could not be. A skip is no failure.
@@ -76,7 +77,7 @@ class SignalResult:
     record: OrderRecord | None = None
     is_failure: bool = False
     category: str | None = None
-    error: BaseException | None = field(default=None, compare=False, repr=False)
+    error: BaseException | None = None
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:

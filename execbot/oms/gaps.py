@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec import Struct
 
 from execbot.broker.errors import NotFound
 from execbot.broker.port import BrokerClient, OrderQuery
@@ -42,8 +43,7 @@ SINGLE_LOOKS_MAX = 25
 """Up to this many orders are asked for one by one; more are read as a list."""
 
 
-@dataclass(frozen=True, slots=True)
-class GapFill:
+class GapFill(Struct, frozen=True):
     """What a look at REST brought. `missing` are orders that are open here and unknown there."""
 
     at: datetime
@@ -55,8 +55,7 @@ class GapFill:
     is_first: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Marks:
+class _Marks(Struct, frozen=True):
     orders: datetime
     activities: datetime
     is_first: bool

@@ -14,10 +14,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from msgspec.structs import replace
+
 from execbot.journal.journal import Journal
 from execbot.journal.records import EventRecord, EventResult, Execution, FillState, Role
 from execbot.model.enums import EventSource, OrderClass, OrderType, Side
-from execbot.model.evolve import evolve
 from execbot.model.numbers import ZERO, text
 from execbot.model.order import Order
 from execbot.model.times import iso
@@ -32,9 +33,9 @@ CHAIN_LENGTH_MAX = 1000
 
 
 @contextmanager
-def recording(journal: Journal) -> Iterator[Ledger]:
+def recording(journal: Journal, *, recoverable: bool = False) -> Iterator[Ledger]:
     """A ledger in a write transaction of its own (or nested in the caller's)."""
-    with journal.transaction():
+    with journal.transaction(recoverable=recoverable):
         ledger = Ledger(journal)
         yield ledger
         ledger.flush()
@@ -197,7 +198,7 @@ class Ledger:
         """Find out whose order it is, and add what the pure rules need to know of others."""
         key = self._resolve(event)
         if key != event.client_order_id:
-            event = evolve(event, client_order_id=key)
+            event = replace(event, client_order_id=key)
         details: dict[str, Any] = {}
         if event.order is not None and event.order.replaces:
             details |= self._chain_facts(event)

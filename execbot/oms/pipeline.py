@@ -17,10 +17,12 @@ import os
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from execbot.broker.budget import Priority
 from execbot.broker.errors import BrokerError, DuplicateClientOrderId, NotFound
@@ -64,8 +66,7 @@ _PRIORITY: dict[str | None, Priority] = {
 """For the rate limit; everything else is an entry."""
 
 
-@dataclass(frozen=True, slots=True)
-class SubmitTimes:
+class SubmitTimes(Struct, frozen=True):
     """How long things may take. `fresh_seconds` bounds every send after the intent."""
 
     attempts: int = 3
@@ -299,7 +300,8 @@ class SubmitPipeline:
         return True
 
     def _accept(self, client_order_id: str, order: Order) -> OrderRecord:
-        with recording(self._journal) as ledger:
+        # Lost in a power cut, the answer is found again by its id: no wait for the disk.
+        with recording(self._journal, recoverable=True) as ledger:
             ledger.snapshot(replace(order, client_order_id=client_order_id), self._now())
         self._publish(ledger.changes)
         self._step("recorded")

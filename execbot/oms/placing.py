@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from execbot.alerts import Alert, Alerter
 from execbot.broker.errors import BrokerError
@@ -35,8 +37,7 @@ Resize = Callable[[OrderRequest], OrderRequest | None]
 """Size again on fresh facts after a refusal that a smaller order may pass; None gives up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(Struct, frozen=True):
     """What became of it. `attempts` counts the orders given to the pipeline."""
 
     record: OrderRecord
@@ -46,8 +47,7 @@ class Placed:
     queued_for: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Purposeful:
+class Purposeful(Struct, frozen=True):
     """Why an order is placed; these facts stay in the journal with it."""
 
     origin: str = Origin.SUBMIT

@@ -11,14 +11,15 @@ that comes late gives the same position as one that came in time.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from execbot.journal.records import Execution, FillState, PositionRecord
 from execbot.model.account import Position
 from execbot.model.enums import AssetClass
-from execbot.model.evolve import evolve
 from execbot.model.numbers import ZERO, text
 from execbot.model.order import Fill
 
@@ -33,11 +34,11 @@ COST_STEP = Decimal("0.000000000001")
 def add_execution(position: PositionRecord, execution: Execution) -> PositionRecord:
     """The position after one more execution; `net_*` values count. Flips realise, then reopen."""
     signed = execution.net_qty * execution.side.sign
-    seen = evolve(position, updated_at=execution.at, last_execution_id=execution.execution_id)
+    seen = replace(position, updated_at=execution.at, last_execution_id=execution.execution_id)
     if not signed:
         return seen
     bought = signed if signed > 0 and execution.state is not FillState.ADJUSTMENT else ZERO
-    seen = evolve(seen, bought_qty=position.bought_qty + bought)
+    seen = replace(seen, bought_qty=position.bought_qty + bought)
     if position.qty * signed >= 0:
         return _extend(seen, signed, execution)
     closing = min(abs(signed), abs(position.qty)) * (1 if signed > 0 else -1)
@@ -49,7 +50,7 @@ def add_execution(position: PositionRecord, execution: Execution) -> PositionRec
 def _extend(position: PositionRecord, signed: Decimal, execution: Execution) -> PositionRecord:
     qty = position.qty + signed
     cost = position.cost + signed * execution.net_price
-    return evolve(
+    return replace(
         position,
         asset_class=execution.asset_class,
         qty=qty,
@@ -66,7 +67,7 @@ def _reduce(position: PositionRecord, signed: Decimal, execution: Execution) -> 
     fee = execution.state is FillState.ADJUSTMENT
     proceeds = cost_out if fee else -signed * execution.net_price
     cost = position.cost - cost_out
-    return evolve(
+    return replace(
         position,
         qty=qty,
         cost=cost,
@@ -98,8 +99,7 @@ def comes_after(execution: Execution, position: PositionRecord) -> bool:
     )
 
 
-@dataclass(slots=True)
-class PositionBook:
+class PositionBook(Struct):
     """Positions from fills alone, for programs without a journal. Repeated fills count once."""
 
     _fills: dict[str, dict[str, Fill]] = field(default_factory=dict)
@@ -148,8 +148,7 @@ def symbol_key(symbol: str) -> str:
     return symbol.replace("/", "").upper()
 
 
-@dataclass(frozen=True, slots=True)
-class PositionDifference:
+class PositionDifference(Struct, frozen=True):
     """Two quantities that should be one. `ours` is the journal or tracker, `theirs` the broker."""
 
     symbol: str
@@ -183,8 +182,7 @@ def compare(ours: Iterable[PositionRecord], theirs: Iterable[Position]) -> list[
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class TrackerResult:
+class TrackerResult(Struct, frozen=True):
     """What `PositionTracker.reconcile` found."""
 
     discrepancies: tuple[PositionDifference, ...]

@@ -8,9 +8,10 @@ from a signal is also sized afresh: prices and the account have moved since.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct
 
 from execbot.broker.errors import BrokerError
 from execbot.journal.journal import Journal
@@ -37,8 +38,7 @@ from execbot.risk.kill_switch import Level
 from execbot.risk.reading import HALTS_KEY, AccountFacts, FactsReader
 
 
-@dataclass(frozen=True, slots=True)
-class Released:
+class Released(Struct, frozen=True):
     """What was done about one queued order."""
 
     record: OrderRecord

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+
+from msgspec import Struct, field
 
 from execbot.broker.port import BrokerClient
 from execbot.journal.journal import Journal
@@ -38,8 +39,7 @@ LOOK_PAUSE_SECONDS = 0.25
 that is gone at the next look."""
 
 
-@dataclass(frozen=True, slots=True)
-class Break:
+class Break(Struct, frozen=True):
     """One difference. `ours` and `theirs` are texts; `subject` an id or a symbol."""
 
     kind: str
@@ -50,8 +50,7 @@ class Break:
     hint: str
 
 
-@dataclass(frozen=True, slots=True)
-class BreakKind:
+class BreakKind(Struct, frozen=True):
     """What a kind of break usually comes from, and what to do about it."""
 
     cause: str
@@ -90,8 +89,7 @@ BREAKS: dict[str, BreakKind] = {
 """Every kind of break there is; docs/oms.md lists the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReconcileResult:
+class ReconcileResult(Struct, frozen=True):
     """What reconciliation did and what it could not explain away.
 
     `adopted_orders` were placed elsewhere, `adopted_positions` were there before; `inferred` are
@@ -116,8 +114,7 @@ class ReconcileResult:
         return bool(self.breaks)
 
 
-@dataclass(slots=True)
-class _Work:
+class _Work(Struct):
     """What is gathered on the way."""
 
     breaks: list[Break] = field(default_factory=list)

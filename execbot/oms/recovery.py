@@ -10,8 +10,9 @@ the first look-up is made.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from execbot.broker.errors import BrokerError, NotFound
 from execbot.broker.port import BrokerClient
@@ -23,8 +24,7 @@ from execbot.oms.ledger import recording
 from execbot.oms.table import Act
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(Struct, frozen=True):
     """What a round of settling found: `open` are still unknown, each with why."""
 
     settled: tuple[OrderRecord, ...] = ()

@@ -7,8 +7,9 @@ one is rejected, and the reports say so.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from execbot.broker.errors import BrokerError, NotFound
 from execbot.broker.port import ReplaceRequest

@@ -12,7 +12,7 @@ then is, so that what passes is reserved for all processes at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -46,8 +46,8 @@ class Checked:
     request: OrderRequest
     facts: Facts
     verdict: Verdict
-    read: BrokerFacts = field(repr=False)
-    desk: RiskDesk = field(repr=False)
+    read: BrokerFacts
+    desk: RiskDesk
     allow_duplicate: bool = False
     tripped: KillSwitch | None = None
 

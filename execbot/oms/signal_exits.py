@@ -6,9 +6,10 @@ stop belongs. With `exits.protect_signals` off, only exits that the signal names
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from execbot.broker.port import BrokerClient
 from execbot.config.schema import TradingSettings

@@ -6,8 +6,9 @@ an error only when it should have been acted on and was refused.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from execbot.config.schema import TradingSettings
 from execbot.model.enums import Side
@@ -16,8 +17,7 @@ from execbot.model.signal import Signal, SignalSide
 from execbot.risk.facts import Facts, PendingOrder, Purpose, position_key
 
 
-@dataclass(frozen=True, slots=True)
-class Skip:
+class Skip(Struct, frozen=True):
     """Why nothing was done. `code` is stable and listed in docs/signals.md."""
 
     code: str

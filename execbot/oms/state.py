@@ -9,10 +9,12 @@ out of order end in the same state.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from execbot.journal.records import EventResult, Execution, OrderRecord, Progress
 from execbot.model.enums import (
@@ -23,7 +25,6 @@ from execbot.model.enums import (
     Side,
     TimeInForce,
 )
-from execbot.model.evolve import evolve
 from execbot.model.numbers import ZERO, maybe_decimal, text
 from execbot.model.order import Fill, Order
 from execbot.oms import executions as books
@@ -51,16 +52,14 @@ ANNOTATIONS = ("plan_id", "role", "note", "alarm", "strategy_id", "reason", "arr
 """What an `annotate` act may set; an empty text clears."""
 
 
-@dataclass(frozen=True, slots=True)
-class OrderState:
+class OrderState(Struct, frozen=True):
     """An order with its executions: all that the next event needs to know."""
 
     record: OrderRecord
     executions: Mapping[str, Execution] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(Struct, frozen=True):
     """What an event did.
 
     `fills` are the executions it booked, in the model's words; `filled_delta` is by how much the
@@ -110,7 +109,7 @@ def apply_event(state: OrderState | None, event: OrderEvent) -> Applied:
     if state is not None and result is not EventResult.APPLIED:
         return Applied(state, result, before, (), ZERO, note, contradiction, alarm)
     if alarm:
-        record = evolve(record, alarm=alarm)
+        record = replace(record, alarm=alarm)
     return Applied(
         state=OrderState(record, executions),
         result=result,
@@ -142,10 +141,10 @@ class _Draft:
         if self.described is self.record.order and not self.order:
             order = self.described
         else:
-            order = evolve(self.described, **self.order)
+            order = replace(self.described, **self.order)
         if order is self.record.order and self.progress is self.record.progress and not self.words:
             return self.record
-        return evolve(self.record, order=order, progress=self.progress, **self.words)
+        return replace(self.record, order=order, progress=self.progress, **self.words)
 
 
 # --- acts ----------------------------------------------------------------------------------
@@ -184,7 +183,7 @@ def _remark(state: OrderState, act: Act, event: OrderEvent) -> Applied:
         }
         if "arrival_price" in changes:
             changes["arrival_price"] = maybe_decimal(changes["arrival_price"])
-        record = evolve(record, **changes)
+        record = replace(record, **changes)
     return Applied(OrderState(record, state.executions), EventResult.APPLIED, state.record)
 
 
@@ -192,14 +191,14 @@ def _by_act(
     record: OrderRecord, act: Act, event: OrderEvent, following: OrderStatus
 ) -> OrderRecord:
     """`status_at` of an end that we declared stays None: the broker's word may overturn it."""
-    order = evolve(record.order, status=following)
+    order = replace(record.order, status=following)
     note = event.details.get("note", record.note)
     sent_at = event.recorded_at if act in (Act.SEND, Act.RELEASE) else record.sent_at
-    progress = evolve(record.progress, status_at=None)
+    progress = replace(record.progress, status_at=None)
     if act is Act.RELEASE and "request" in event.details:
         fresh = _from_request(event, following)
         order, note = fresh.order, fresh.note
-    return evolve(record, order=order, note=note, sent_at=sent_at, progress=progress)
+    return replace(record, order=order, note=note, sent_at=sent_at, progress=progress)
 
 
 def _from_request(event: OrderEvent, status: OrderStatus) -> OrderRecord:
@@ -207,7 +206,7 @@ def _from_request(event: OrderEvent, status: OrderStatus) -> OrderRecord:
     details = event.details
     wire: Mapping[str, Any] = details.get("request") or {}
     order = Order.from_wire({**wire, "client_order_id": event.client_order_id})
-    order = evolve(
+    order = replace(
         order,
         status=status,
         asset_class=details.get("asset_class") or _asset_class(order.symbol),
@@ -261,7 +260,7 @@ def _adopt(event: OrderEvent) -> OrderState:
         return _empty(event)
     details = event.details
     order = event.order
-    start = evolve(
+    start = replace(
         order,
         client_order_id=event.client_order_id,
         status=OrderStatus.PENDING,
@@ -287,7 +286,7 @@ def _adopt(event: OrderEvent) -> OrderState:
 def _book(state: OrderState, event: OrderEvent) -> books.Booking:
     order = state.record.order
     if not order.id and event.order_id:
-        order = evolve(order, id=event.order_id)
+        order = replace(order, id=event.order_id)
     if event.kind in EXECUTIONS:
         return books.book(state.executions, order, event)
     if event.kind in (BUST, CORRECTION):
@@ -354,7 +353,7 @@ def _progress(progress: Progress, event: OrderEvent, snapshot_at: datetime | Non
             changes["reported_avg_price"] = average
         if stamp is not None and (progress.latest_at is None or stamp >= progress.latest_at):
             changes["latest_qty"], changes["latest_at"] = total, stamp
-    return evolve(progress, **changes) if changes else progress
+    return replace(progress, **changes) if changes else progress
 
 
 def _move(draft: _Draft, event: OrderEvent) -> tuple[Verdict | None, str | None, str | None]:
@@ -375,7 +374,7 @@ def _move(draft: _Draft, event: OrderEvent) -> tuple[Verdict | None, str | None,
         said = Verdict.STAY
     if said is Verdict.MOVE:
         draft.status = draft.order["status"] = reported
-        draft.progress = evolve(draft.progress, status_at=event.stamp or UNTIMED)
+        draft.progress = replace(draft.progress, status_at=event.stamp or UNTIMED)
         if event.details.get("reason"):
             draft.words["note"] = event.details["reason"]
         return said, None, alarm

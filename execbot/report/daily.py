@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
+
+from msgspec import Struct
 
 from execbot.journal.records import Execution, FillState, OrderRecord, PositionRecord
 from execbot.model.enums import Outcome, Side
@@ -21,8 +22,7 @@ from execbot.oms.positions import add_execution
 from execbot.report.slippage import slippage_bps, weighted_mean
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
+class Day(Struct, frozen=True):
     """From midnight to midnight in New York: pre-market and after-hours belong to their date."""
 
     on: date
@@ -44,14 +44,12 @@ class Day:
         return moment is not None and self.start <= moment < self.end
 
 
-@dataclass(frozen=True, slots=True)
-class OrderLine:
+class OrderLine(Struct, frozen=True):
     record: OrderRecord
     slippage_bps: Decimal | None
 
 
-@dataclass(frozen=True, slots=True)
-class PositionLine:
+class PositionLine(Struct, frozen=True):
     """A position as the day left it. `realized_pl` is the day's share only."""
 
     symbol: str
@@ -62,8 +60,7 @@ class PositionLine:
     unrealized_pl: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DailyReport:
+class DailyReport(Struct, frozen=True):
     """`fees` is None when no fee is known; `unrealized_pl` when a price is missing."""
 
     day: Day

@@ -7,10 +7,11 @@ read from the orders that would close the position.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+
+from msgspec import Struct
 
 from execbot.journal.records import PositionRecord
 from execbot.model.account import Position
@@ -25,8 +26,7 @@ class PositionState(StrEnum):
     PENDING_EXIT = "PENDING_EXIT"
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
+class Holding(Struct, frozen=True):
     """`stop` is the stop price nearest to the market; `stop_qty` is what all stops cover."""
 
     position: Position

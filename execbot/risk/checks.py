@@ -10,8 +10,9 @@ Exits are never held back by a limit on entries. What applies to them too says s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from execbot.config.schema import TradingSettings
 from execbot.model.enums import ErrorCategory
@@ -32,8 +33,7 @@ class Applies(StrEnum):
     ALL = "entries and exits"
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """`setting` names the key in trading.yaml that moves the limit, where there is one."""
 
     code: str

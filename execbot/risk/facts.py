@@ -8,10 +8,12 @@ one list of them that may count an order too often for a moment but never too ra
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from execbot.config.schema import Mode
 from execbot.market.halts import Halt
@@ -47,8 +49,7 @@ class Purpose(StrEnum):
     EXIT = "exit"
 
 
-@dataclass(frozen=True, slots=True)
-class PendingOrder:
+class PendingOrder(Struct, frozen=True):
     """An order that may still fill. `leaves_qty` None: a notional order, `notional` remains.
 
     `protective` marks stops and targets; `reserved` that the broker's buying power already
@@ -72,8 +73,7 @@ class PendingOrder:
     id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RecentIntent:
+class RecentIntent(Struct, frozen=True):
     """A past intent as the duplicate window compares it."""
 
     client_order_id: str
@@ -81,8 +81,7 @@ class RecentIntent:
     key: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Counters:
+class Counters(Struct, frozen=True):
     """What the journal remembers of today (New York's day) and of the last results."""
 
     orders_today: int = 0
@@ -92,8 +91,7 @@ class Counters:
     recent: tuple[RecentIntent, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """All facts about one intent at `now`. None means it could not be read."""
 
     now: datetime
@@ -120,11 +118,11 @@ class Facts:
         """Equity in USD; cash where the broker sends no equity; 0 when unknown."""
         if self.account is None:
             return ZERO
-        return self.account.equity or self.account.cash or ZERO
+        equity = self.account.equity
+        return equity if equity is not None else self.account.cash or ZERO
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(Struct, frozen=True):
     """What is about to be sent, and why: the subject of every check."""
 
     request: OrderRequest
@@ -344,8 +342,7 @@ def pending_value(order: PendingOrder, facts: Facts) -> Decimal | None:
     return None if price is None else order.leaves_qty * price
 
 
-@dataclass(frozen=True, slots=True)
-class Exposure:
+class Exposure(Struct, frozen=True):
     """What is held and may still be opened, in USD by symbol key; shorts count as positive.
 
     `unvalued` are pending entries for which no price is known: limits then cannot be shown to

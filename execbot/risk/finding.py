@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
+
+from msgspec import Struct
 
 from execbot.model.enums import ErrorCategory
 from execbot.model.numbers import CENT, text
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """`limit` and `seen` as people read them. An own `message` or `category` is the exception."""
 
     passed: bool

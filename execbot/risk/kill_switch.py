@@ -14,10 +14,11 @@ of any process obeys it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct
 
 from execbot.model.times import iso, parse_time
 
@@ -43,8 +44,7 @@ class Trip(StrEnum):
     STREAM_LOST = "stream_lost"
 
 
-@dataclass(frozen=True, slots=True)
-class KillSwitch:
+class KillSwitch(Struct, frozen=True):
     """`by` is `trader` or the name of the rule that tripped it."""
 
     level: Level = Level.OFF

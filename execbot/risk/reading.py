@@ -9,9 +9,10 @@ limit holds across processes although the broker's answer is a moment old.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from decimal import Decimal
+
+from msgspec import Struct, field
 
 from execbot.broker.port import BrokerClient, OrderQuery
 from execbot.config.schema import Mode, SizingMethod, StopMethod, TradingSettings
@@ -58,8 +59,7 @@ class StaleFacts(RuntimeError):
     """Too much happened since the broker was asked; ask again."""
 
 
-@dataclass(frozen=True, slots=True)
-class AccountFacts:
+class AccountFacts(Struct, frozen=True):
     """The account as the broker showed it at one moment; `seq` is the journal's place before."""
 
     account: Account
@@ -75,8 +75,7 @@ class AccountFacts:
         return position.qty if position is not None else ZERO
 
 
-@dataclass(frozen=True, slots=True)
-class SymbolFacts:
+class SymbolFacts(Struct, frozen=True):
     asset: Asset | None
     quote: Quote | None
     last_price: Decimal | None = None
@@ -84,8 +83,7 @@ class SymbolFacts:
     prices: Mapping[str, Decimal] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerFacts:
+class BrokerFacts(Struct, frozen=True):
     """Everything asked of the broker for one intent."""
 
     account: AccountFacts

@@ -8,8 +8,9 @@ size. A result below the minimum is a refusal that carries the numbers.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal, localcontext
+
+from msgspec import Struct
 
 from execbot.config.schema import SizingMethod, SizingSettings, StarRule, TradingSettings
 from execbot.model.enums import Side
@@ -30,8 +31,7 @@ HUNDRED = Decimal(100)
 _NOTIONAL_METHODS = frozenset({SizingMethod.NOTIONAL, SizingMethod.STARS})
 
 
-@dataclass(frozen=True, slots=True)
-class SizeRequest:
+class SizeRequest(Struct, frozen=True):
     """What to size. `price` is what one unit is expected to cost, `stop` where the trade is wrong.
 
     `qty` or `notional` given by the trader or the signal replace the configured method.
@@ -50,8 +50,7 @@ class SizeRequest:
     as_notional: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One rule and what it allowed: units, and their worth in USD at the expected price."""
 
     rule: str
@@ -68,8 +67,7 @@ def _by_qty(rule: str, qty: Decimal, price: Decimal, note: str = "") -> Step:
     return Step(rule, qty, qty * price, note)
 
 
-@dataclass(frozen=True, slots=True)
-class Sized:
+class Sized(Struct, frozen=True):
     """Exactly one of `qty` and `notional` is set; `estimated_qty` serves both."""
 
     method: SizingMethod
@@ -85,8 +83,7 @@ class Sized:
         return min(deciding, key=lambda step: step.qty).rule
 
 
-@dataclass(frozen=True, slots=True)
-class SizeRefused:
+class SizeRefused(Struct, frozen=True):
     """`code` is stable; `message` carries the numbers; `steps` how far it got."""
 
     code: str

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+
+from msgspec import Struct
 
 from execbot.model.numbers import ZERO
 from execbot.model.order import Fill
 
 
-@dataclass(frozen=True, slots=True)
-class ClosedTrade:
+class ClosedTrade(Struct, frozen=True):
     """One position from flat to flat. `profit` is in USD before fees."""
 
     symbol: str

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from execbot.model.enums import ErrorCategory
 
 
-@dataclass(frozen=True, slots=True)
-class CheckResult:
+class CheckResult(Struct, frozen=True):
     """One rule's answer: the limit it holds to and the number it saw, both as text for people.
 
     `applies` False: the rule has nothing to say about this order (and passes).
@@ -44,8 +44,7 @@ _RANK = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """All results, in the order of the list of checks."""
 
     results: tuple[CheckResult, ...]

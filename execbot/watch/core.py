@@ -61,6 +61,9 @@ is closing or changing the position and needs the shares."""
 
 OUR_CANCELS_MAX = 5000
 
+UNCOVERED_LOOK = timedelta(seconds=1)
+"""How often the broker's positions are read while shares have no stop."""
+
 
 @dataclass
 class Core:
@@ -356,6 +359,8 @@ class Core:
         every = timedelta(seconds=float(self.settings.exits.guard_interval_seconds))
         jobs: list[Job] = []
         states = self.symbols.values()
+        if any(s.coverage.uncovered > 0 and s.plan is not None for s in states):
+            every = min(every, UNCOVERED_LOOK)
         holds = any(not s.is_idle for s in states)
         if self.guarded_at is None or now - self.guarded_at >= every:
             self.guarded_at = now

@@ -12,8 +12,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.measure import compare, show, show_ratio
 from support.processes import EXECBOT, exchange
+
+from benchmarks.measure import compare, show, show_ratio
 
 LIMITS_OFF = """
 trading_execution:

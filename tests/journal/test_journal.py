@@ -286,6 +286,24 @@ def test_what_is_not_committed_is_gone_after_a_kill(path: Path) -> None:
         assert journal.meta_all() == {"kept": 1}
 
 
+def test_every_commit_waits_for_the_disk_but_what_the_broker_can_be_asked_again(
+    path: Path,
+) -> None:
+    def mode(journal: Journal) -> int:
+        return int(journal._rows("PRAGMA synchronous")[0][0])
+
+    full, normal = 2, 1
+    with Journal.open(path) as journal:
+        with journal.transaction():
+            assert mode(journal) == full
+        with journal.transaction(recoverable=True), journal.transaction():
+            assert mode(journal) == normal
+        assert mode(journal) == full
+        with pytest.raises(ValueError), journal.transaction(recoverable=True):
+            raise ValueError
+        assert mode(journal) == full
+
+
 def _count_up(path: str, times: int) -> None:
     with Journal.open(path) as journal:
         for _ in range(times):

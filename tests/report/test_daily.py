@@ -5,13 +5,13 @@ Method: small hand-made histories of executions and orders, each result worked o
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from execbot.journal.records import Execution, FillState, OrderRecord
 from execbot.model.enums import EventSource, OrderStatus, OrderType, Outcome, Side, TimeInForce

@@ -7,13 +7,13 @@ orders only shrink, differ from everything tried, and come to an end.
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from support import risk_facts as b
 
 from execbot.broker.error_table import ROWS
@@ -127,7 +127,7 @@ def test_fatal_is_never_retried_and_doubt_never_resent(row: Any) -> None:
     found = after(error)
     if error.category is ErrorCategory.FATAL:
         assert found.step is Step.STOP
-    doubtful = replace(error, in_doubt=True)
+    doubtful = BrokerError(row.kind, row.says, remedy=row.remedy, in_doubt=True)
     assert after(doubtful).step is Step.SETTLE
 
 

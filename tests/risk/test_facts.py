@@ -5,12 +5,12 @@ Method: tables; one table for each way an order can stand between the journal an
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from support import risk_facts as b
 
 from execbot.market.sessions import Session

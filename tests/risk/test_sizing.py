@@ -5,13 +5,13 @@ Method: tables with hand-computed sizes; hypothesis over prices, equity, holding
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from support import risk_facts as b
 
 from execbot.config.schema import SizingMethod, SizingSettings, StarRule, TradingSettings

@@ -7,12 +7,12 @@ results are checked against the exchange's own list of orders and positions.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from support.desk import limit, market
 from support.trader import Trader, open_trader
 

@@ -292,3 +292,23 @@ def test_the_next_event_is_known_and_looking_changes_nothing() -> None:
     assert desk.exchange.dump() == before
     desk.exchange.advance(at)
     assert desk.status(order) == "filled"
+
+
+def test_papers_random_partial_fills_can_be_switched_on() -> None:
+    desk = Desk(partial_fill_share=Decimal(1))
+    order = desk.place()
+    desk.run()
+    assert (desk.status(order), desk.order(order)["filled_qty"]) == ("partially_filled", "5")
+    desk.run(2.7)
+    assert desk.events(order) == ["pending_new", "new", "partial_fill", "fill"]
+    assert desk.filled(qty="1")["filled_qty"] == "1"
+
+
+def test_a_cancel_that_lost_against_a_fill_can_be_told() -> None:
+    desk = Desk(cancel_rejected_event=True)
+    order = desk.place()
+    desk.run(0.052)
+    desk.cancel(order)
+    desk.run()
+    assert desk.events(order)[-2:] == ["fill", "order_cancel_rejected"]
+    assert desk.status(order) == "filled"

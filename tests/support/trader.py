@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from support.desk import Desk, open_desk
+from msgspec.structs import replace
 
 from execbot.config.schema import Mode, RiskSettings, TradingSettings
 from execbot.model.signal import Signal, SignalSide
 from execbot.oms.executor import Executor, SignalResult
 from execbot.oms.placing import Placer
 from execbot.oms.risk_desk import RiskDesk
+from support.desk import Desk, open_desk
 
 
 @dataclass

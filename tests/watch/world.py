@@ -55,7 +55,12 @@ class Slowed:
         world.requests += 1
         world.at_request("before")
         world.pass_time(REQUEST_SECONDS)
-        reply = self._inner.send(method, url_path, **more)
+        began = world.ns
+        try:
+            reply = self._inner.send(method, url_path, **more)
+        finally:
+            # A request that hangs stops everything here; in threads only one of the hands.
+            world.hung += world.ns - began
         world.at_request("after")
         return reply
 
@@ -77,6 +82,7 @@ class World:
     late: list[tuple[int, TradeUpdate]] = field(default_factory=list)
     stream_is_up: bool = True
     requests: int = 0
+    hung: int = 0
     uncovered_since: dict[str, int] = field(default_factory=dict)
     longest_uncovered: dict[str, float] = field(default_factory=dict)
     shorts: list[str] = field(default_factory=list)
@@ -120,8 +126,8 @@ class World:
             if qty < 0:
                 self.shorts.append(f"{symbol} {qty} at {self.now()}")
             if qty > 0 and self.is_watched(symbol) and qty > self.covered(symbol):
-                since = self.uncovered_since.setdefault(symbol, self.ns)
-                lasted = (self.ns - since) / SECOND
+                since = self.uncovered_since.setdefault(symbol, self.ns - self.hung)
+                lasted = (self.ns - self.hung - since) / SECOND
                 known = self.longest_uncovered.get(symbol, 0.0)
                 self.longest_uncovered[symbol] = max(known, lasted)
             else:

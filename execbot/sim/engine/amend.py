@@ -80,6 +80,7 @@ class Change:
 
 def read_change(body: Mapping[str, Any]) -> Change:
     """Raises `ApiError` 422/40010001 for values that are none."""
+    parse.check_body(body)
     tif = body.get("time_in_force") or None
     if tif is not None and tif not in tuple(TimeInForce):
         raise parse.malformed("invalid time_in_force")

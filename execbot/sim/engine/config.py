@@ -34,12 +34,16 @@ class ExchangeConfig:
     leg_latency: Ns = 40 * MS  # entry filled to legs working
     sibling_latency: Ns = 100 * MS  # one exit done to the other shown as canceled
 
+    # Share of orders that get half at first and the rest at the next look (paper: 0.1).
+    partial_fill_share: Decimal = Decimal(0)
+    partial_fill_pause: Ns = 2_700 * MS
     participation: Decimal | None = None  # share of displayed size one account may take
     trade_through: bool = False  # a print beyond a resting limit fills it at its limit
     lookahead: Ns = 60_000_000_000  # how far ahead of the clock resting orders are searched
 
     sibling_cancel_event: bool = False
     pending_cancel_event: bool = False  # "most cancels happen without"
+    cancel_rejected_event: bool = False  # when a fill wins against a cancel
     stop_replaces_target: bool = True
     replace_carries_filled_qty: bool = True
     held_listed_open: bool = False  # legs that wait are not in `status=open`

@@ -21,7 +21,7 @@ from execbot.sim.engine.core import RANK, Core
 from execbot.sim.engine.hours import Hours
 from execbot.sim.engine.ids import Ids, is_uuid
 from execbot.sim.engine.order import Order, OrderType
-from execbot.sim.engine.parse import malformed, number
+from execbot.sim.engine.parse import check_body, malformed, number
 from execbot.sim.engine.place import place
 from execbot.sim.engine.render import NANO, new_york, new_york_stamp, stamp_micro, text
 from execbot.sim.types import (
@@ -220,6 +220,7 @@ class Exchange:
     def set_configurations(self, account_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """`PATCH /v2/account/configurations`: partial, answers the whole object."""
         account = self._account(account_id)
+        check_body(body)
         for name, value in body.items():
             if name in account.configurations:
                 account.configurations[name] = _setting(name, value)

@@ -141,7 +141,7 @@ def _span(core: Core, query: Mapping[str, str]) -> tuple[Ns, Ns]:
 
 def _period(text: str) -> Ns:
     unit, count = text[-1:].upper(), text[:-1]
-    if unit not in UNIT_DAYS or not count.isdigit() or not int(count):
+    if unit not in UNIT_DAYS or not count.isdecimal() or not int(count):
         raise malformed(f"invalid period: {text}")
     return int(count) * UNIT_DAYS[unit] * DAY
 

@@ -6,7 +6,7 @@ instant at which it happens.
 
 from __future__ import annotations
 
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
 from execbot.sim.engine import funds, groups, matching
@@ -148,6 +148,9 @@ def meet(core: Core, order: Order) -> None:
     if order.tif is TimeInForce.FOK and not _fills_whole(order, found):
         cancel(core, order)
         return
+    halved = _is_halved(core, order)
+    if halved:
+        found = [(price, (qty / 2).to_integral_value(ROUND_UP)) for price, qty in found[:1]]
     for price, qty in found:
         if order.is_open:
             matching.note_taken(core, account, order, price, qty)
@@ -159,8 +162,19 @@ def meet(core: Core, order: Order) -> None:
     capped = order.fill_cap is not None and order.filled_qty >= order.fill_cap
     if order.tif in AT_ONCE or capped:
         cancel(core, order)
+    elif halved:
+        core.stop_watching(order)
+        core.schedule(order, "look", core.now + core.config.partial_fill_pause)
     else:
         _rest(core, order)
+
+
+def _is_halved(core: Core, order: Order) -> bool:
+    """Paper's random partial fill, drawn from the order's id: the first look gives half."""
+    share = core.config.partial_fill_share
+    if not share or order.filled_qty or order.is_fractional or order.qty == 1:
+        return False
+    return order.tif not in AT_ONCE and int(order.id[:8], 16) < share * 2**32
 
 
 def _fills_whole(order: Order, found: list[matching.Take]) -> bool:
@@ -238,6 +252,8 @@ def execute(core: Core, account: Account, order: Order, price: Decimal, qty: Dec
     else:
         funds.refresh(core, order)
     _emit_fill(core, account, order, price, qty, execution_id)
+    if done and order.cancel_requested_at is not None and core.config.cancel_rejected_event:
+        core.emit(order, "order_cancel_rejected")
     groups.after_fill(core, order)
 
 

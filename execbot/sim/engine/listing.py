@@ -140,7 +140,7 @@ def _limit(query: Mapping[str, str]) -> int:
     text = query.get("limit")
     if not text:
         return ORDERS_DEFAULT
-    if not text.isdigit() or not 1 <= int(text) <= ORDERS_MAX:
+    if not text.isdecimal() or not 1 <= int(text) <= ORDERS_MAX:
         raise malformed(f"limit must be between 1 and {ORDERS_MAX}")
     return int(text)
 
@@ -227,7 +227,7 @@ def _page_size(query: Mapping[str, str]) -> int:
     text = query.get("page_size")
     if not text:
         return ACTIVITIES_MAX
-    if not text.isdigit() or not 1 <= int(text) <= ACTIVITIES_MAX:
+    if not text.isdecimal() or not 1 <= int(text) <= ACTIVITIES_MAX:
         raise malformed(f"page_size must be between 1 and {ACTIVITIES_MAX}")
     return int(text)
 

@@ -17,6 +17,7 @@ from execbot.sim.types import ApiError
 
 CLIENT_ORDER_ID_MAX = 128
 INTENTS = ("buy_to_open", "buy_to_close", "sell_to_open", "sell_to_close")
+LARGEST_EXPONENT = 12  # quantities and prices beyond a trillion are typing errors
 TRAIL_PERCENT_MIN = Decimal("0.1")
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -65,7 +66,7 @@ def number(body: Mapping[str, Any], name: str, *, where: str = "") -> Decimal | 
         parsed = Decimal(str(value))
     except InvalidOperation:
         raise malformed(f"invalid {shown}") from None
-    if not parsed.is_finite():
+    if not parsed.is_finite() or parsed.adjusted() > LARGEST_EXPONENT:
         raise malformed(f"invalid {shown}")
     return parsed
 
@@ -109,10 +110,14 @@ def _order_class(body: Mapping[str, Any]) -> OrderClass:
         raise malformed("invalid order_class") from None
 
 
-def ticket(body: Mapping[str, Any]) -> Ticket:
-    """Reads the body of `POST /v2/orders`. Raises `ApiError` 422/40010001."""
+def check_body(body: object) -> None:
     if not isinstance(body, Mapping):
         raise malformed("request body is malformed")
+
+
+def ticket(body: Mapping[str, Any]) -> Ticket:
+    """Reads the body of `POST /v2/orders`. Raises `ApiError` 422/40010001."""
+    check_body(body)
     symbol = body.get("symbol")
     if not isinstance(symbol, str) or not symbol:
         raise malformed("symbol is required")
@@ -202,6 +207,8 @@ def _check_trail(found: Ticket) -> None:
         raise malformed("trail_price must be > 0")
     if found.trail_percent is not None and found.trail_percent < TRAIL_PERCENT_MIN:
         raise malformed(f"trail_percent must be greater than or equal to {TRAIL_PERCENT_MIN}")
+    if found.trail_percent is not None and found.trail_percent >= 100:
+        raise malformed("trail_percent must be less than 100")
 
 
 def _legs(
