@@ -10,6 +10,7 @@ import json
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from typing import ClassVar
 
 import pytest
 
@@ -115,7 +116,7 @@ def test_url_that_is_none_is_named_without_its_secrets() -> None:
 
 
 class Receiver(http.server.BaseHTTPRequestHandler):
-    got: list[dict[str, str]] = []
+    got: ClassVar[list[dict[str, str]]] = []
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
