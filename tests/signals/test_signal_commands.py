@@ -1,0 +1,245 @@
+"""`signal`, `halt`, `resume`, `market`, `queue` and `orders retry` as processes.
+
+Method: real commands in sim mode; stdout, stderr and exit codes as scripts see them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.processes import EXECBOT, Outcome, clean_environment, exchange, execbot
+
+WEEKEND = ("--calendar", "exchange", "--at", "2026-10-10 12:00")
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    return clean_environment(tmp_path, EXECBOT_MODE="sim")
+
+
+@pytest.fixture
+def closed(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """A trader whose exchange keeps real hours, on a Saturday."""
+    with exchange(tmp_path, *WEEKEND) as server:
+        yield server.environment(tmp_path)
+
+
+def lines(outcome: Outcome) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in outcome.out.splitlines()]
+
+
+def test_one_signal_from_the_command_line(env: dict[str, str]) -> None:
+    sent = execbot(["signal", "AAPL", "buy", "--strength", "82", "--id", "x1", "--json"], env)
+    assert sent.code == 0 and sent.data["outcome"] in ("accepted", "filled")
+    assert sent.data["client_order_id"] == "execbot-signal-x1"
+    again = execbot(["signal", "AAPL", "buy", "--strength", "82", "--id", "x1", "--json"], env)
+    assert again.code == 0
+    assert (again.data["outcome"], again.data["reason"]) == ("not_sent", "signal.repeated")
+    shown = execbot(["orders", "show", "execbot-signal-x1", "--json"], env)
+    assert shown.code == 0
+    kinds = json.dumps(shown.data)
+    assert "equity_pct" in kinds and "max_positions" in kinds and '"signal"' in kinds
+
+
+def test_weak_signal_is_no_error(env: dict[str, str]) -> None:
+    weak = execbot(["signal", "AAPL", "buy", "--strength", "70", "--json"], env)
+    assert weak.code == 0 and weak.data["reason"] == "signal.weak"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["AAPL", "hold", "--strength", "82"], "side"),
+        (["AAPL", "buy"], "strength"),
+        (["AAPL"], "side"),
+        ([], "symbol"),
+        (["AAPL", "buy", "--strength", "nan"], "strength"),
+        (["AAPL", "buy", "--strength", "182"], "strength"),
+        (["AAPL", "buy", "--strength", "82", "--qty", "1", "--notional", "5"], "notional"),
+        (["AAPL", "buy", "--strength", "82", "--stop", "9", "--target", "5"], "stop"),
+        (["ÄÖ", "buy", "--strength", "82"], "symbol"),
+    ],
+)
+def test_bad_signal_is_a_usage_error(env: dict[str, str], arguments: list[str], word: str) -> None:
+    bad = execbot(["signal", *arguments, "--json"], env)
+    assert bad.code == 2 and bad.out == ""
+    assert word in bad.error["error"] and bad.error["outcome"] == "not_sent"
+
+
+def feed() -> str:
+    rows: list[str] = [
+        json.dumps({"id": "a", "symbol": "AAPL", "side": "buy", "strength": 90}),
+        "not json",
+        json.dumps({"id": "b", "symbol": "MSFT", "side": "buy", "strength": 50}),
+        '{"id":"c","symbol":"KO","side":"buy","strength":NaN}',
+        "",
+        json.dumps({"id": "d", "symbol": "KO", "side": "buy", "strength": 80, "color": "red"}),
+        '{"symbol":"' + "K" * 1_000_000 + '"}',
+        json.dumps({"id": "a", "symbol": "AAPL", "side": "buy", "strength": 90}),
+        json.dumps({"id": "e", "symbol": "NOPE", "side": "buy", "strength": 90}),
+        json.dumps({"id": "f", "symbol": "JPM", "side": "buy", "strength": 90}),
+    ]
+    return "\n".join(rows) + "\n"
+
+
+def test_every_line_of_a_pipe_gets_one_result_line(env: dict[str, str]) -> None:
+    done = execbot(["signal", "-", "--json"], env, stdin=feed())
+    assert done.code == 12
+    found = {item["line"]: item for item in lines(done)}
+    assert sorted(found) == [1, 2, 3, 4, 6, 7, 8, 9, 10]
+    reasons = {n: item["reason"] for n, item in found.items()}
+    assert reasons == {
+        1: None, 2: "signal.bad_line", 3: "signal.weak", 4: "signal.bad_line",
+        6: "signal.bad_line", 7: "signal.bad_line", 8: "signal.repeated",
+        9: "broker.unknown_symbol", 10: None,
+    }  # fmt: skip
+    assert "line 4" in found[4]["message"] and found[6]["field"] == "color"
+    held = execbot(["positions", "--json"], env)
+    assert {p["symbol"] for p in held.data} == {"AAPL", "JPM"}
+
+
+def test_file_is_read_like_a_pipe_and_may_be_read_again(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    path = tmp_path / "signals.jsonl"
+    path.write_text(feed())
+    first = execbot(["signal", "--file", str(path)], env)
+    assert first.code == 12
+    header, *rows = first.out.splitlines()
+    assert header.split("\t")[:3] == ["line", "signal_id", "symbol"] and len(rows) == 9
+    again = execbot(["signal", "--file", str(path), "--json"], env)
+    assert {i["reason"] for i in lines(again) if i["signal_id"]} == {"signal.repeated"}
+
+
+def test_producer_waits_while_we_are_slow_and_results_come_at_once(env: dict[str, str]) -> None:
+    """The result of a line is there before the next line is written; the pipe ends cleanly."""
+    process = subprocess.Popen(
+        [*EXECBOT, "signal", "-", "--json"], env=env, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=env["HOME"],
+    )  # fmt: skip
+    assert process.stdin is not None and process.stdout is not None
+    for number in range(3):
+        row = {"id": f"n{number}", "symbol": "AAPL", "side": "buy", "strength": 60}
+        process.stdin.write(json.dumps(row).encode() + b"\n")
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["signal_id"] == f"n{number}"
+    os.set_blocking(process.stdin.fileno(), False)
+    process.stdin.close()
+    assert process.wait(30) == 0
+    assert process.stdout.read() == b""
+
+
+def test_reader_that_goes_away_ends_the_command_quietly(env: dict[str, str]) -> None:
+    rows = "".join(
+        json.dumps({"id": f"n{n}", "symbol": "AAPL", "side": "buy", "strength": 1}) + "\n"
+        for n in range(3000)
+    )
+    process = subprocess.Popen(
+        [*EXECBOT, "signal", "-", "--json"], env=env, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=env["HOME"],
+    )  # fmt: skip
+    assert process.stdin and process.stdout and process.stderr
+    process.stdout.close()
+    try:
+        process.stdin.write(rows.encode())
+        process.stdin.close()
+    except BrokenPipeError:
+        pass
+    process.wait(60)
+    assert b"Traceback" not in process.stderr.read()
+
+
+# --- halt, resume --------------------------------------------------------------------------
+
+
+def test_halt_stops_entries_and_resume_lets_them_go(env: dict[str, str]) -> None:
+    halted = execbot(["halt", "--reason", "news", "--json"], env)
+    assert halted.code == 0 and halted.data["level"] == "halted" and halted.data["by"] == "trader"
+    refused = execbot(["submit", "AAPL", "--qty", "1", "--json"], env)
+    assert refused.code == 5 and refused.error["kind"] == "risk.kill_switch"
+    assert "news" in refused.error["error"]
+    resumed = execbot(["resume", "--json"], env)
+    assert resumed.code == 0 and resumed.data["before"]["reason"] == "news"
+    assert execbot(["submit", "AAPL", "--qty", "1"], env).code == 0
+
+
+def test_halt_cancels_entries_and_flattens_when_asked(env: dict[str, str]) -> None:
+    assert execbot(["submit", "AAPL", "--qty", "3", "--wait", "10"], env).code == 0
+    assert execbot(["submit", "MSFT", "--qty", "1", "--limit", "1"], env).code == 0
+    done = execbot(["halt", "--reason", "out", "--flatten", "--yes", "--json"], env)
+    assert done.code == 0, done.err
+    assert len(done.data["canceled"]) == 1
+    assert [item["symbol"] for item in done.data["closed"]] == ["AAPL"]
+    execbot(["reconcile"], env)
+    assert execbot(["positions", "--json"], env).data == []
+
+
+def test_reason_is_needed(env: dict[str, str]) -> None:
+    assert execbot(["halt"], env).code == 2
+    assert execbot(["halt", "--reason", " "], env).code == 2
+
+
+# --- market, queue -------------------------------------------------------------------------
+
+
+def test_market_on_an_exchange_that_never_closes(env: dict[str, str]) -> None:
+    shown = execbot(["market", "--json"], env)
+    assert shown.code == 0
+    assert shown.data["stocks"]["is_open"] and shown.data["stocks"]["never_closes"]
+    assert shown.data["crypto"]["is_open"] and shown.data["halts"] == []
+    assert len(shown.data["holidays"]) == 5
+    assert " ET" in execbot(["market"], env).out
+
+
+def test_market_on_a_weekend_says_when_it_opens(closed: dict[str, str]) -> None:
+    shown = execbot(["market", "--json"], closed)
+    assert shown.code == 0, shown.err
+    stocks = shown.data["stocks"]
+    assert (stocks["is_open"], stocks["session"]) == (False, "closed")
+    assert stocks["next_open"].startswith("2026-10-12T13:30")
+    assert shown.json["warnings"] == []
+
+
+def test_order_given_on_a_weekend_is_queued_listed_and_taken_back(closed: dict[str, str]) -> None:
+    queued = execbot(["submit", "AAPL", "--qty", "2", "--client-order-id", "q1", "--json"], closed)
+    assert queued.code == 0 and queued.data["outcome"] == "queued"
+    listed = execbot(["queue", "list", "--json"], closed)
+    (item,) = listed.data
+    assert (item["client_order_id"], item["due"], item["outcome"]) == ("q1", "keep", "queued")
+    assert "closed" in item["waits_for"] and item["expires_at"]
+    kept = execbot(["queue", "release", "--json"], closed)
+    assert kept.code == 0 and kept.data[0]["action"] == "keep"
+    assert execbot(["queue", "cancel", "q1", "--json"], closed).code == 0
+    assert execbot(["queue", "--json"], closed).data == []
+    assert execbot(["queue", "cancel", "q1"], closed).code == 2
+
+
+def test_queue_is_released_at_the_open_by_cron(tmp_path: Path) -> None:
+    with exchange(tmp_path, *WEEKEND) as server:
+        env = server.environment(tmp_path)
+        assert execbot(["signal", "AAPL", "buy", "--strength", "90"], env).code == 0
+        assert server.orders() == []
+        server.call("POST", "/sim/clock", {"set": "2026-10-12 09:31"})
+        released = execbot(["queue", "release", "--json"], env)
+        assert released.code == 0, released.err
+        assert released.data[0]["action"] == "release"
+        assert len(server.orders()) == 1
+
+
+# --- by hand -------------------------------------------------------------------------------
+
+
+def test_retry_and_abandon_by_hand(closed: dict[str, str]) -> None:
+    assert execbot(["submit", "AAPL", "--qty", "2", "--client-order-id", "q1"], closed).code == 0
+    given_up = execbot(["orders", "abandon", "q1", "--reason", "late", "--json"], closed)
+    assert given_up.code == 0 and given_up.data["outcome"] == "canceled"
+    again = execbot(["orders", "retry", "q1", "--json"], closed)
+    assert again.code == 0 and again.data["client_order_id"] == "q1.h1"
+    refused = execbot(["orders", "retry", "q1.h1", "--json"], closed)
+    assert refused.code == 6 and refused.error["outcome"] == "not_sent"
