@@ -260,6 +260,11 @@ class Journal(Ledgers):
         )
         return [execution_of(row) for row in rows]
 
+    def inferred_executions(self) -> list[Execution]:
+        """What was concluded and not reported yet, oldest first."""
+        rows = self._rows("SELECT * FROM fills WHERE state = 'inferred' ORDER BY at, execution_id")
+        return [execution_of(row) for row in rows]
+
     def execution_owner(self, execution_id: str) -> str | None:
         """The client_order_id that has this execution in its books."""
         rows = self._rows(

@@ -128,6 +128,7 @@ CREATE TABLE fills (
 CREATE INDEX fills_order ON fills (client_order_id);
 CREATE INDEX fills_symbol ON fills (symbol, at, execution_id);
 CREATE INDEX fills_at ON fills (at);
+CREATE INDEX fills_inferred ON fills (at) WHERE state = 'inferred';
 
 CREATE TABLE positions (
     symbol TEXT PRIMARY KEY,

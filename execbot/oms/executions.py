@@ -73,7 +73,7 @@ def average_price(executions: Iterable[Execution]) -> Decimal | None:
     return (total / qty).quantize(PRICE_STEP, ROUND_HALF_EVEN)
 
 
-def book(executions: Executions, order: Order, event: OrderEvent) -> Booking:
+def book(executions: Executions, order: Order, event: OrderEvent, progress: Progress) -> Booking:
     """Book a fill or partial fill, from the stream or from an activity."""
     if event.qty is None or event.price is None or event.qty <= 0:
         return Booking(executions, EventResult.NO_CHANGE, "execution without quantity or price")
@@ -87,7 +87,7 @@ def book(executions: Executions, order: Order, event: OrderEvent) -> Booking:
     activity_id = event.details.get("activity_id")
     if activity_id and any(item.activity_id == activity_id for item in executions.values()):
         return Booking(executions, EventResult.DUPLICATE)
-    twin = _twin(executions, event, from_activity=activity_id is not None)
+    twin = _twin(executions, event, progress, from_activity=activity_id is not None)
     if twin is None:
         return Booking({**executions, name: _new(name, order, event)}, EventResult.APPLIED)
     if activity_id:
@@ -96,12 +96,14 @@ def book(executions: Executions, order: Order, event: OrderEvent) -> Booking:
     return Booking(_take_place(executions, twin, name, event), EventResult.APPLIED)
 
 
-def undo(executions: Executions, order: Order, event: OrderEvent, *, bust: bool) -> Booking:
+def undo(
+    executions: Executions, order: Order, event: OrderEvent, progress: Progress, *, bust: bool
+) -> Booking:
     """Apply a trade bust or correction to the execution it refers to, once."""
     name = event.details.get("previous_execution_id") or event.execution_id
     if not name:
         return Booking(executions, EventResult.ILLEGAL, "it names no execution", "bust_unmatched")
-    known = executions.get(name) or _twin(executions, event, from_activity=False)
+    known = executions.get(name) or _twin(executions, event, progress, from_activity=False)
     state = FillState.BUSTED if bust else FillState.CORRECTED
     if known is None:
         known = replace(_new(name, order, event), qty=event.qty or ZERO)
@@ -191,9 +193,18 @@ def _new(name: str, order: Order, event: OrderEvent) -> Execution:
     )
 
 
-def _twin(executions: Executions, event: OrderEvent, *, from_activity: bool) -> Execution | None:
-    """The same execution reported by the other source, if it is in the books."""
-    loose: Execution | None = None
+def _twin(
+    executions: Executions, event: OrderEvent, progress: Progress, *, from_activity: bool
+) -> Execution | None:
+    """The same execution reported by the other source, if it is in the books.
+
+    The cumulative quantity after it tells equal executions apart. Where one side counts what a
+    replaced order had filled and the other does not, the two differ by just that. Without a
+    cumulative quantity, or where booking it would be more than the broker has ever counted, the
+    time decides.
+    """
+    sure: list[Execution] = []
+    loose: list[Execution] = []
     for item in executions.values():
         if not is_real(item) or (item.qty, item.price) != (event.qty, event.price):
             continue
@@ -201,16 +212,30 @@ def _twin(executions: Executions, event: OrderEvent, *, from_activity: bool) -> 
             from_activity and item.activity_id
         ):
             continue
-        if item.cum_qty is not None and event.cum_qty is not None:
-            if item.cum_qty == event.cum_qty:
-                return item
-        elif _near(item.at, event.at):
-            loose = loose or item
-    return loose
+        known = item.cum_qty is not None and event.cum_qty is not None
+        if known and _same_total(item, event, progress.chain_qty):
+            sure.append(item)
+        elif _near(item.at, event.at) and (not known or _is_too_much(executions, event, progress)):
+            loose.append(item)
+    return min(sure or loose, key=lambda item: _apart(item.at, event.at), default=None)
+
+
+def _same_total(item: Execution, event: OrderEvent, chain_qty: Decimal) -> bool:
+    assert item.cum_qty is not None and event.cum_qty is not None
+    return abs(item.cum_qty - event.cum_qty) in (ZERO, chain_qty)
+
+
+def _is_too_much(executions: Executions, event: OrderEvent, progress: Progress) -> bool:
+    counted = max(progress.reported_qty, event.cum_qty or ZERO)
+    return gross_qty(executions.values()) + (event.qty or ZERO) > counted
 
 
 def _near(left: datetime, right: datetime | None) -> bool:
-    return right is None or abs(left - right) <= timedelta(seconds=SAME_FILL_SECONDS)
+    return _apart(left, right) <= timedelta(seconds=SAME_FILL_SECONDS)
+
+
+def _apart(left: datetime, right: datetime | None) -> timedelta:
+    return timedelta(0) if right is None else abs(left - right)
 
 
 def _take_place(

@@ -142,7 +142,6 @@ def reconcile(
 ) -> ReconcileResult:
     """Bring both sides together. Raises BrokerError when the broker cannot be read."""
     work = _Work()
-    known_before = {record.client_order_id for record in journal.orders("all")}
     settlement = _settle(journal, client, now, sleep, quiet_seconds, work, wait=wait)
     filled = fill_gap(journal, client, now)
     work.changes.extend(filled.changes)
@@ -150,12 +149,12 @@ def reconcile(
     _order_breaks(journal, filled, settlement, work)
     for difference in differences:
         _resolve(journal, client, difference, positions, now, work, accept=accept_positions)
-    inferred = [item for item in journal.executions() if item.state is FillState.INFERRED]
+    inferred = journal.inferred_executions()
     journal.meta_set(RECONCILED_KEY, now())
     adopted = [
         change.record
         for change in work.changes
-        if not change.record.is_ours and change.record.client_order_id not in known_before
+        if change.previous_status is None and not change.record.is_ours
     ]
     return ReconcileResult(
         at=now(),

@@ -284,13 +284,14 @@ def _adopt(event: OrderEvent) -> OrderState:
 
 
 def _book(state: OrderState, event: OrderEvent) -> books.Booking:
-    order = state.record.order
+    order, progress = state.record.order, state.record.progress
     if not order.id and event.order_id:
         order = replace(order, id=event.order_id)
     if event.kind in EXECUTIONS:
-        return books.book(state.executions, order, event)
+        return books.book(state.executions, order, event, progress)
     if event.kind in (BUST, CORRECTION):
-        return books.undo(state.executions, order, event, bust=event.kind == BUST)
+        bust = event.kind == BUST
+        return books.undo(state.executions, order, event, progress, bust=bust)
     return books.Booking(state.executions, EventResult.NO_CHANGE)
 
 

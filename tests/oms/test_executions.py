@@ -294,3 +294,26 @@ def test_unknown_event_with_an_unknown_order_adopts_it_as_foreign() -> None:
     assert state.record.origin == "foreign"
     assert state.record.client_order_id == COID
     assert state.record.status is OrderStatus.NEW
+
+
+def test_replacement_whose_sources_count_the_chain_differently_is_booked_once() -> None:
+    """The stream carries the chain's 3 over, the activities do not, and both fills are of 3."""
+    events = [
+        look("new", second=4, filled="3", avg="100", replaces="old").with_details(chain_qty="3"),
+        fill(1, "3", "100", "6", second=5, total="9", replaces="old", order_qty="9"),
+        fill(2, "3", "100", "9", second=6, total="9", replaces="old", order_qty="9"),
+        row(2, "3", "100", "6", second=6),
+        row(1, "3", "100", "3", second=5),
+    ]
+    for order_of_arrival in ((0, 1, 2, 3, 4), (0, 3, 4, 2, 1), (0, 4, 1, 3, 2)):
+        state = run(*(events[place] for place in order_of_arrival))
+        assert names(state) == {"x1", "x2"}, order_of_arrival
+        assert filled(state) == 6
+        assert state.record.status is OrderStatus.FILLED
+
+
+def test_activity_with_a_total_of_its_own_making_is_no_second_fill() -> None:
+    """A server whose activity rows count differently must not double a position."""
+    state = run(intent(), fill(1, "10", "100", "10", second=2))
+    after = step(state, row(1, "10", "100", "7", second=2))
+    assert names(after.state) == {"x1"}
