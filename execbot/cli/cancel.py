@@ -10,10 +10,12 @@ from execbot.cli.command import Cli, command
 from execbot.cli.context import Context
 from execbot.cli.errors import Failure
 from execbot.cli.exit_codes import ExitCode
+from execbot.cli.identify import full_id
 from execbot.cli.order_flags import read_symbol
 from execbot.cli.output import Table
 from execbot.cli.views import describe, orders_table, record_json, sentence, short_id
-from execbot.journal.records import OrderRecord
+from execbot.exits.store import suspend_plans
+from execbot.journal.records import OrderRecord, Role
 from execbot.model.enums import OrderStatus
 from execbot.model.numbers import text
 
@@ -44,7 +46,9 @@ def cancel(
       execbot cancel 61e69015-8549-4bfd-b9c3-01e75843f47d --json
     """
     with cli.open() as desk:
-        record = desk.oms.cancel(id_, wait_seconds=wait)
+        identifier = full_id(desk, id_)
+        warnings = _respect(desk, identifier)
+        record = desk.oms.cancel(identifier, wait_seconds=wait)
         if record.status is OrderStatus.FILLED:
             raise Failure(
                 "order.already_filled",
@@ -55,7 +59,6 @@ def cancel(
                 next_step=f"execbot close {record.symbol}",
                 extra={"client_order_id": record.client_order_id, "order": record_json(record)},
             )
-        warnings = []
         if not record.order.is_terminal:
             warnings.append(f"The cancel is requested, not confirmed: {record.status.value}.")
         cli.show(record_json(record), sentence(record), warnings=warnings)
@@ -89,6 +92,9 @@ def cancel_all(
     with cli.open() as desk:
         if cli.can_ask and not yes:
             _review(cli, desk)
+        if not entries:
+            # Before the cancels, or a running `watch` puts the stops back.
+            suspend_plans(desk.journal, desk.now(), "cancel-all", wanted)
         result = desk.oms.cancel_all(
             symbol=wanted, entries_only=entries, mine_only=mine, wait_seconds=wait
         )
@@ -102,6 +108,16 @@ def cancel_all(
             ],
             exit_code=ExitCode.PARTLY if failed else ExitCode.DONE,
         )
+
+
+def _respect(desk: Context, identifier: str) -> list[str]:
+    """Who cancels a stop or target by hand means it: `watch` does not put it back."""
+    record = desk.journal.find_order(identifier)
+    if record is None or record.role not in (Role.STOP, Role.TARGET):
+        return []
+    if not suspend_plans(desk.journal, desk.now(), "an exit was canceled by hand", record.symbol):
+        return []
+    return [f"{record.symbol} is not protected any more: execbot protect {record.symbol} resumes."]
 
 
 def _review(cli: Cli, desk: Context) -> None:

@@ -12,6 +12,7 @@ from execbot.cli.command import Cli, command
 from execbot.cli.context import Context
 from execbot.cli.errors import usage
 from execbot.cli.freshen import freshen
+from execbot.cli.identify import full_id
 from execbot.cli.order_flags import read_symbol
 from execbot.cli.orders_recovery import abandon, retry
 from execbot.cli.views import (
@@ -95,7 +96,7 @@ def show(
       execbot orders show 61e69015-8549-4bfd-b9c3-01e75843f47d --json
     """
     with cli.open() as desk:
-        record, warnings = _current(desk, id_)
+        record, warnings = _current(desk, full_id(desk, id_))
         events = desk.journal.events_of(record.client_order_id)
         audit = desk.journal.audit_of(record.client_order_id)
         fills = [e.as_fill() for e in desk.journal.executions_of(record.client_order_id)]

@@ -8,6 +8,7 @@ import typer
 
 from execbot.cli.command import Cli, command
 from execbot.cli.errors import usage
+from execbot.cli.identify import full_id
 from execbot.cli.order_flags import read_number, read_price, read_qty
 from execbot.cli.views import record_json, sentence
 from execbot.model.enums import TimeInForce
@@ -54,5 +55,5 @@ def replace(
             kind="usage.nothing_to_change",
         )
     with cli.open() as desk:
-        record = desk.oms.replace(id_, request)
+        record = desk.oms.replace(full_id(desk, id_), request)
         cli.show(record_json(record), sentence(record), f"client_order_id {record.client_order_id}")

@@ -324,8 +324,8 @@ def price(
     cli: Cli,
     symbol: Annotated[str, typer.Argument(metavar="SYMBOL")],
     value: Annotated[str | None, typer.Argument(metavar="VALUE")] = None,
-    bid: Annotated[str | None, typer.Option(metavar="PRICE")] = None,
-    ask: Annotated[str | None, typer.Option(metavar="PRICE")] = None,
+    bid: Annotated[str | None, typer.Option(help="Set the bid.", metavar="PRICE")] = None,
+    ask: Annotated[str | None, typer.Option(help="Set the ask.", metavar="PRICE")] = None,
     jump: Annotated[
         bool, typer.Option("--jump", help="Jump there and live on, instead of staying.")
     ] = False,

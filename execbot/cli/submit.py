@@ -15,6 +15,7 @@ from execbot.cli.exit_codes import ExitCode
 from execbot.cli.legs import read_specs, with_legs
 from execbot.cli.order_flags import OrderFlags, to_request
 from execbot.cli.output import Table
+from execbot.cli.plans import planned
 from execbot.cli.views import describe, record_json, request_json, sentence
 from execbot.config.schema import Mode
 from execbot.journal.records import OrderRecord
@@ -117,7 +118,8 @@ def submit(
             _show_dry_run(cli, desk.risk.check(request, asset=asset).verdict, request)
             return
         confirm_live(cli, desk, describe(request), yes)
-        placed = desk.placer.place(request, asset=asset, allow_duplicate=allow_duplicate)
+        with planned(desk, request, asset) as (request, why):
+            placed = desk.placer.place(request, why, asset=asset, allow_duplicate=allow_duplicate)
         record = placed.record
         if wait is not None:
             record = follow(desk, record, wait)

@@ -119,6 +119,8 @@ def test_from_submit_to_report(env: dict[str, str]) -> None:
     assert history["fills"][0]["qty"] == "10"
     assert history["decisions"][0]["kind"] == "risk"
 
+    assert done(env, "orders", "show", bought["id"][:8])["client_order_id"] == "one"
+
     held = done(env, "positions")
     assert [row["symbol"] for row in held] == ["AAPL"]
     assert set(held[0]) >= POSITION

@@ -1,0 +1,140 @@
+"""Goal: on a terminal people get tables, colour and questions, and can say no.
+
+Method: real processes in a pseudo-terminal; what they draw is read back as text.
+"""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Iterator, Mapping
+from fcntl import ioctl
+from pathlib import Path
+
+import pytest
+from support.processes import EXECBOT, Server, clean_environment, exchange, execbot
+
+COLOR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def typed(
+    arguments: list[str], env: Mapping[str, str], answer: str = "", columns: int = 120
+) -> tuple[int, str]:
+    """Run in a terminal, type the answer when a question is asked; exit code and the screen."""
+    controller, terminal = pty.openpty()
+    ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    process = subprocess.Popen(
+        [*EXECBOT, *arguments],
+        env=dict(env),
+        cwd=env["HOME"],
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+    )
+    os.close(terminal)
+    shown = ""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        ready, _, _ = select.select([controller], [], [], 0.2)
+        if ready:
+            try:
+                shown += os.read(controller, 65536).decode()
+            except OSError:  # the other side is gone
+                break
+        if answer and "[y/N]" in shown:
+            os.write(controller, answer.encode())
+            answer = ""
+        if not ready and process.poll() is not None:
+            break
+    os.close(controller)
+    return process.wait(timeout=20), shown
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    found = clean_environment(tmp_path, TERM="xterm-256color", EXECBOT_MODE="sim")
+    del found["NO_COLOR"], found["COLUMNS"]
+    return found
+
+
+def test_positions_are_a_table_in_colour(env: dict[str, str]) -> None:
+    assert execbot(["submit", "AAPL", "--qty", "3", "--wait", "20"], env).code == 0
+    code, shown = typed(["positions"], env)
+    assert code == 0
+    assert COLOR.search(shown)
+    text = COLOR.sub("", shown)
+    assert "─" in text
+    assert re.search(r"AAPL\s+long\s+3\b", text)
+    assert "\t" not in text
+
+
+@pytest.mark.parametrize("off", ["NO_COLOR", "TERM", "--no-color"])
+def test_colour_can_be_switched_off(env: dict[str, str], off: str) -> None:
+    if off == "NO_COLOR":
+        env["NO_COLOR"] = "1"
+    elif off == "TERM":
+        env["TERM"] = "dumb"
+    flags = [off] if off.startswith("--") else []
+    code, shown = typed(["orders", "nonsense", *flags], env)
+    assert code == 2
+    assert "\x1b" not in shown
+    _, listed = typed(["config", "show", "--changed", *flags], env)
+    assert not COLOR.search(listed)
+
+
+def test_errors_are_red_on_a_terminal(env: dict[str, str]) -> None:
+    code, shown = typed(["submit", "AAPL", "--qty", "0"], env)
+    assert (code, "\x1b[1;31mError:" in shown) == (2, True)
+
+
+def test_cancel_all_lists_and_asks_and_takes_no_for_an_answer(env: dict[str, str]) -> None:
+    order = ["submit", "MSFT", "--qty", "1", "--limit", "350", "--client-order-id", "keep"]
+    assert execbot(order, env).code == 0
+    code, shown = typed(["cancel-all"], env, answer="n\n")
+    assert code == 11
+    assert "keep" in shown
+    assert execbot(["orders", "--status", "open", "--json"], env).data != []
+    code, _ = typed(["cancel-all"], env, answer="y\n")
+    assert code == 0
+    assert execbot(["orders", "--status", "open", "--json"], env).data == []
+
+
+def test_nothing_open_needs_no_answer(env: dict[str, str]) -> None:
+    code, shown = typed(["cancel-all"], env)
+    assert (code, "[y/N]" in shown) == (0, False)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    with exchange(tmp_path) as running:
+        yield running
+
+
+def test_a_live_order_is_reviewed_and_needs_a_yes(tmp_path: Path, server: Server) -> None:
+    env = server.environment(tmp_path, ALPACA_LIVE_TRADE="true", TERM="xterm")
+    env["EXECBOT_MODE"] = "live"
+    order = ["submit", "AAPL", "--qty", "3", "--limit", "150"]
+    for answer in ("n\n", "\n", "maybe\n"):
+        code, shown = typed(order, env, answer=answer)
+        assert code == 11
+        assert "LIVE account" in shown
+        assert "buy 3 AAPL limit 150" in shown
+    assert server.get("/sim/log") == []
+    code, _ = typed(order, env, answer="y\n")
+    assert code == 0
+    assert len(server.get("/sim/log")) == 1
+    assert execbot([*order[:-1], "151", "--yes"], env).code in (0, 5)
+
+
+def test_a_narrow_terminal_loses_no_digit(env: dict[str, str]) -> None:
+    assert execbot(["submit", "AAPL", "--qty", "3", "--wait", "20"], env).code == 0
+    price = execbot(["positions", "--json"], env).data[0]["avg_entry_price"]
+    _, shown = typed(["positions"], env, columns=80)
+    assert price in re.sub(r"\s", "", COLOR.sub("", shown))
