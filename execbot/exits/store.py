@@ -6,10 +6,11 @@ other one reads it and decides again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 
-from execbot.exits.plan import ExitPlan, PlanStatus
+from execbot.exits.plan import ExitPlan, Lift, PlanStatus
 from execbot.exits.plan_json import from_data, to_data
 from execbot.journal.journal import Journal
 
@@ -85,3 +86,38 @@ def suspend_plans(
             change_plan(journal, plan.plan_id, suspended)
             touched.append(plan.symbol)
     return touched
+
+
+@contextmanager
+def lifted(
+    journal: Journal,
+    symbol: str,
+    now: Callable[[], datetime],
+    reason: str,
+    *,
+    seconds: float = 30.0,
+    entry_client_order_id: str | None = None,
+) -> Iterator[ExitPlan | None]:
+    """The exits of a symbol are taken off on purpose for the time of the block.
+
+    A running `watch` does not put them back meanwhile. Afterwards, and in any case after
+    `seconds`, whatever is left of the position is protected again. Yields the plan, None when the
+    symbol has none.
+    """
+    plan = plan_of(journal, symbol)
+    if plan is None or plan.status is not PlanStatus.ACTIVE:
+        yield None
+        return
+    began = now()
+    lift = Lift(reason, began + timedelta(seconds=seconds), entry_client_order_id)
+    change_plan(journal, plan.plan_id, lambda p: p.changed(began, lift=lift, note=reason))
+    try:
+        yield plan
+    finally:
+        change_plan(journal, plan.plan_id, lambda p: _unlifted(p, now(), reason))
+
+
+def _unlifted(plan: ExitPlan, now: datetime, reason: str) -> ExitPlan:
+    if plan.lift is None:
+        return plan
+    return plan.changed(now, lift=None, note=f"{reason} has ended")

@@ -70,6 +70,22 @@ class Closer:
         reason: str | None,
     ) -> CloseResult:
         """See `OrderManagementSystem.close`."""
+        from execbot.exits.store import lifted
+
+        # A running `watch` must not put back the stops that are lifted here.
+        until = self._wait_seconds * 2
+        with lifted(self._oms.journal, symbol, self._oms.now, "close", seconds=until):
+            return self._close(symbol, qty, percentage, client_order_id, gate, reason)
+
+    def _close(
+        self,
+        symbol: str,
+        qty: Decimal | None,
+        percentage: Decimal | None,
+        client_order_id: str,
+        gate: Gate | None,
+        reason: str | None,
+    ) -> CloseResult:
         position = self._client.get_position(symbol)
         if position is None or not position.qty:
             raise NotPossible(f"there is no position in {symbol}")

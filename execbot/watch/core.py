@@ -54,6 +54,7 @@ CLOSE_LEAD_SECONDS = 10
 TAKEN_AWAY_MAX = 2
 """Protection that somebody else cancels this often in a row is not put back: it is their will."""
 
+SAME_BURST = timedelta(seconds=1)
 TAKEN_AWAY_WINDOW = timedelta(minutes=5)
 HANDS_OFF = timedelta(seconds=20)
 """How long a symbol is left alone when another process has asked for a cancel of its exits: it
@@ -193,6 +194,11 @@ class Core:
         """A stop was canceled, not by us. Put back once or twice, then taken as a wish."""
         if _ended_by_its_pair(state, record) or record.parent_id in self.our_cancels:
             return []
+        lifted = state.plan is not None and state.plan.lift is not None
+        if lifted or (state.hands_off_until is not None and now < state.hands_off_until):
+            return []  # a command of ours takes them off, and says so
+        if state.taken_at is not None and now - state.taken_at < SAME_BURST:
+            return []  # the other leg of the same pair
         recent = state.taken_at is not None and now - state.taken_at < TAKEN_AWAY_WINDOW
         state.taken_away = state.taken_away + 1 if recent else 1
         state.taken_at = now
