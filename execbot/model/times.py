@@ -37,6 +37,7 @@ def _parse(stamp: str) -> datetime | None:
         return None
 
 
+@lru_cache(maxsize=4096)
 def iso(moment: datetime) -> str:
     """UTC with microseconds and `Z`: sorts as text in time order."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
