@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from decimal import Decimal
@@ -16,8 +15,6 @@ from execbot.model.numbers import ZERO
 from execbot.model.order import Fill
 from execbot.oms.events import OrderEvent
 from execbot.oms.state import Applied
-
-log = logging.getLogger("execbot.oms")
 
 
 class EventName(StrEnum):
@@ -111,4 +108,8 @@ class Subscribers:
                     try:
                         callback(change)
                     except Exception:
-                        log.exception("a subscriber of %s failed", name.value)
+                        import logging
+
+                        logging.getLogger("execbot.oms").exception(
+                            "a subscriber of %s failed", name.value
+                        )

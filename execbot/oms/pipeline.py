@@ -14,7 +14,6 @@ A process that dies at any point leaves `pending` or `in_doubt` behind; nothing 
 from __future__ import annotations
 
 import os
-import random
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -86,6 +85,13 @@ def new_client_order_id(now: datetime) -> str:
     return f"execbot-{milliseconds:012x}{os.urandom(8).hex()}"
 
 
+def _random() -> float:
+    """Imported when a retry is due: most orders need none."""
+    import random
+
+    return random.random()
+
+
 class SubmitPipeline:
     """Sends orders. `on_step` is told of every step by name (tests stop the process there)."""
 
@@ -98,7 +104,7 @@ class SubmitPipeline:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Callable[[float], None] = time.sleep,
         new_id: Callable[[datetime], str] = new_client_order_id,
-        jitter: Callable[[], float] = random.random,
+        jitter: Callable[[], float] = _random,
         on_step: Callable[[str], None] = lambda step: None,
         publish: Callable[[list[Change]], None] = lambda changes: None,
     ) -> None:
