@@ -56,7 +56,7 @@ TAKEN_AWAY_MAX = 2
 
 SAME_BURST = timedelta(seconds=1)
 TAKEN_AWAY_WINDOW = timedelta(minutes=5)
-HANDS_OFF = timedelta(seconds=20)
+HANDS_OFF = timedelta(seconds=3)
 """How long a symbol is left alone when another process has asked for a cancel of its exits: it
 is closing or changing the position and needs the shares."""
 
@@ -241,7 +241,7 @@ class Core:
                 if older or plan.status is PlanStatus.CLOSED:
                     continue
             state.plan, state.is_dirty = plan, True
-            state.taken_away = 0
+            state.taken_away, state.hands_off_until = 0, None
 
     # --- the broker's word -----------------------------------------------------------------
 

@@ -117,8 +117,10 @@ class WatchLoop:
             raise self._failure
 
     def _turn(self) -> None:
-        self._dispatch(self._take(self._collect()))
+        items = self._collect()
+        # What another process has written comes first: it said what it was about to do.
         self._dispatch(self._follow())
+        self._dispatch(self._take(items))
         for price in self.feed.drain():
             self._dispatch(self.watcher.feed(price))
         if time.monotonic() - self._ticked_at >= LOOK_SECONDS:
