@@ -21,7 +21,7 @@ from execbot.sim.records import ALL_DATA, Delivery
 from execbot.sim.sockets import DataConnection, TradeConnection, abort, trade_encoding
 from execbot.sim.store import SqliteArchive
 from execbot.sim.transport import SharedVenue
-from execbot.sim.types import Request, Response
+from execbot.sim.types import SECOND, Request, Response
 from execbot.sim.venue import Venue
 from execbot.sim.wire.data_feed import Feed, feed_of
 from execbot.sim.wire.data_stream import DataStream
@@ -101,7 +101,9 @@ class SharedDoor:
 
 
 def _seconds_to_next(venue: Venue, idle: float) -> float:
-    at = venue.next_event_at()
+    # Looking ahead costs; beyond the next look nothing needs to be known.
+    horizon = venue.exchange.now + int(idle * max(venue.clock.speed, 1.0) * SECOND) + SECOND
+    at = venue.next_event_at(horizon)
     seconds = None if at is None else venue.clock.wall_seconds_until(at)
     return idle if seconds is None else min(seconds, idle)
 
