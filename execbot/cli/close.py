@@ -14,7 +14,7 @@ from execbot.cli.errors import Failure, failure_of, usage
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.order_flags import read_number, read_qty, read_symbol
 from execbot.cli.output import Table
-from execbot.cli.submit import confirm_live, follow
+from execbot.cli.submit import confirm_live, follow, raise_if_rejected
 from execbot.cli.views import record_json, sentence
 from execbot.model.numbers import text
 
@@ -114,31 +114,34 @@ def _close_one(
         client_order_id=client_order_id,
         reason=reason,
     )
-    result_json, line = _outcome(desk, result, wait)
-    cli.show(result_json, line, *_notes(result), warnings=_warnings(result))
+    closed = _outcome(desk, result, wait)
+    notes = [f"Canceled for it: {order.client_order_id}" for order in result.lifted]
+    cli.show(closed.data, closed.line, *notes, warnings=closed.warnings)
 
 
-def _outcome(desk: Context, result: CloseResult, wait: float | None) -> tuple[dict[str, Any], str]:
+class Closed(Struct, frozen=True):
+    """What became of one position, for programs and for people."""
+
+    data: dict[str, Any]
+    line: str
+    warnings: list[str]
+
+
+def _outcome(desk: Context, result: CloseResult, wait: float | None) -> Closed:
+    """Follow the closing order if asked to. Raises Failure (6) when it was rejected."""
     record = result.record
     lifted = [record_json(order) for order in result.lifted]
     if record is None:
-        return (
-            {"symbol": result.symbol, "outcome": "not_sent", "id": None, "lifted": lifted},
-            f"{result.symbol}: {result.note or 'nothing to close'}",
-        )
+        data = {"symbol": result.symbol, "outcome": "not_sent", "id": None, "lifted": lifted}
+        return Closed(data, f"{result.symbol}: {result.note or 'nothing to close'}", [])
+    warnings: list[str] = []
     if wait is not None:
-        record = follow(desk, record, wait)
-    return {**record_json(record), "lifted": lifted}, sentence(record)
-
-
-def _notes(result: CloseResult) -> list[str]:
-    return [f"Canceled for it: {order.client_order_id}" for order in result.lifted]
-
-
-def _warnings(result: CloseResult) -> list[str]:
-    if not result.unprotected_qty:
-        return []
-    return [f"{result.symbol}: {text(result.unprotected_qty)} stay open without a stop"]
+        record, warnings = follow(desk, record, wait)
+    raise_if_rejected(record)
+    if result.unprotected_qty:
+        uncovered = text(result.unprotected_qty)
+        warnings.append(f"{result.symbol}: {uncovered} stay open without a stop")
+    return Closed({**record_json(record), "lifted": lifted}, sentence(record), warnings)
 
 
 def _close_all(cli: Cli, desk: Context, reason: str | None, wait: float | None) -> None:
@@ -150,9 +153,10 @@ def _close_all(cli: Cli, desk: Context, reason: str | None, wait: float | None) 
     for position in desk.client.get_positions():
         try:
             result = desk.oms.close(position.symbol, reason=reason)
-            data, line = _outcome(desk, result, wait)
-            closed.append(data)
-            warnings.extend(_warnings(result))
+            done = _outcome(desk, result, wait)
+            closed.append(done.data)
+            warnings.extend(done.warnings)
+            line = done.line
         except Exception as error:
             failure = failure_of(error)
             if failure.exit_code is ExitCode.INTERNAL:
@@ -160,21 +164,22 @@ def _close_all(cli: Cli, desk: Context, reason: str | None, wait: float | None) 
             failed.append({"symbol": position.symbol, **failure.as_json()})
             line = failure.message
         lines.append((position.symbol, line))
+    in_doubt = any(item["outcome"] == "in_doubt" for item in failed)
     if failed and not closed:
-        first = failed[0]
         raise Failure(
-            first["kind"],
-            first["error"],
-            ExitCode(first["exit_code"]),
-            first["category"],
-            first["outcome"],
-            first["hint"],
-            first["next"],
+            "close.failed",
+            f"None of {len(failed)} positions was closed: {failed[0]['error']}",
+            ExitCode.IN_DOUBT if in_doubt else ExitCode(failed[0]["exit_code"]),
+            failed[0]["category"],
+            "in_doubt" if in_doubt else failed[0]["outcome"],
+            failed[0]["hint"],
+            failed[0]["next"],
             {"failed": failed},
         )
+    bad = ExitCode.IN_DOUBT if in_doubt else ExitCode.PARTLY
     cli.show(
         {"closed": closed, "failed": failed},
         Table(("symbol", "result"), lines, empty="No open positions."),
         warnings=warnings,
-        exit_code=ExitCode.PARTLY if failed else ExitCode.DONE,
+        exit_code=bad if failed else ExitCode.DONE,
     )

@@ -61,6 +61,9 @@ def doctor(
     stream_seconds: Annotated[
         float, typer.Option(help="How long to wait for the stream.", metavar="SECONDS")
     ] = 10.0,
+    test_alert: Annotated[
+        bool, typer.Option("--test-alert", help="Send a test alert to EXECBOT_ALERT_URLS.")
+    ] = False,
 ) -> None:
     """Check configuration, keys, connection, clock, journal, permissions and stream.
 
@@ -71,10 +74,11 @@ def doctor(
     Examples:
       execbot doctor
       execbot doctor --mode paper --json
+      execbot doctor --test-alert
     """
     examined = Examination(cli.mode_flag, cli.config_path, stream_seconds)
     try:
-        for name, check in CHECKS:
+        for name, check in (*CHECKS, *(ALERT_CHECKS if test_alert else ())):
             examined.findings.extend(_run(name, check, examined))
     finally:
         if examined.client is not None:
@@ -298,6 +302,18 @@ def _stream(examined: Examination) -> Iterator[Finding]:
         )
 
 
+def _alerts(examined: Examination) -> Iterator[Finding]:
+    from execbot.alerts import Alerter, AlertsUnavailable
+
+    alerter = Alerter.from_environment(min_interval_seconds=0, now=lambda: datetime.now(UTC))
+    try:
+        alerter.test()
+    except AlertsUnavailable as error:
+        yield Finding("alerts", FAIL, str(error), "Set EXECBOT_ALERT_URLS to apprise URLs.")
+    else:
+        yield Finding("alerts", OK, "a test alert went out")
+
+
 CHECKS: tuple[tuple[str, Callable[[Examination], Iterator[Finding]]], ...] = (
     ("configuration", _configuration),
     ("mode", _mode_and_keys),
@@ -307,3 +323,4 @@ CHECKS: tuple[tuple[str, Callable[[Examination], Iterator[Finding]]], ...] = (
     ("journal", _journal),
     ("stream", _stream),
 )
+ALERT_CHECKS = (("alerts", _alerts),)

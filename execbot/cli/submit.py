@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from msgspec.structs import replace
 
+from execbot.broker.errors import BrokerError
 from execbot.cli.command import Cli, command
 from execbot.cli.context import Context
 from execbot.cli.errors import Failure
@@ -26,8 +28,8 @@ if TYPE_CHECKING:
     from execbot.risk.verdict import Verdict
 
 POLL_SECONDS = 0.2
-"""Pause between two looks at an order that is waited for: five a second of Alpaca's 200 a minute
-would be too many for long waits, so the pause grows to `POLL_SECONDS_MAX`."""
+"""First pause between two looks at an order that is waited for; later ones grow, so that a long
+wait leaves most of Alpaca's 200 requests a minute to others."""
 
 POLL_SECONDS_MAX = 2.0
 
@@ -121,47 +123,64 @@ def submit(
         with planned(desk, request, asset) as (request, why):
             placed = desk.placer.place(request, why, asset=asset, allow_duplicate=allow_duplicate)
         record = placed.record
+        warnings: list[str] = []
         if wait is not None:
-            record = follow(desk, record, wait)
-        show_outcome(cli, record)
+            record, warnings = follow(desk, record, wait)
+        show_outcome(cli, record, warnings)
 
 
-def follow(desk: Context, record: OrderRecord, seconds: float) -> OrderRecord:
-    """Ask for the order until it has ended or the time is over."""
+def follow(desk: Context, record: OrderRecord, seconds: float) -> tuple[OrderRecord, list[str]]:
+    """Ask for the order until it has ended or the time is over; the order, and what to warn of.
+
+    The order was taken, so nothing that happens here is a failure of the command: a look that the
+    broker does not answer is repeated, and Ctrl-C only ends the waiting.
+    """
     until = time.monotonic() + seconds
     pause = POLL_SECONDS
-    while not record.order.is_terminal:
-        left = until - time.monotonic()
-        if left <= 0:
-            break
-        time.sleep(min(pause, left))
-        pause = min(pause * 1.3, POLL_SECONDS_MAX)
-        record = desk.oms.refresh(record.client_order_id)
-    return record
+    trouble = ""
+    try:
+        while not record.order.is_terminal and (left := until - time.monotonic()) > 0:
+            time.sleep(min(pause, left))
+            pause = min(pause * 1.3, POLL_SECONDS_MAX)
+            try:
+                record, trouble = desk.oms.refresh(record.client_order_id), ""
+            except BrokerError as error:
+                trouble = f" Last look: {error.message.lower()}."
+    except KeyboardInterrupt:
+        return record, ["Stopped waiting; the order stays as it is at the broker."]
+    if record.order.is_terminal:
+        return record, []
+    return record, [f"Not ended within {seconds:g} seconds; it stays working.{trouble}"]
 
 
-def show_outcome(cli: Cli, record: OrderRecord) -> None:
-    """Print what became of the order; a rejection by the broker is an error (6)."""
-    if record.status is OrderStatus.REJECTED and not record.order.filled_qty:
-        raise Failure(
-            "broker.order_rejected",
-            f"The broker rejected the order: {describe(record.order)}",
-            ExitCode.REJECTED,
-            outcome="rejected",
-            hint=record.note or "It was accepted first and rejected later.",
-            next_step=f"execbot orders show {record.client_order_id}",
-            extra={"client_order_id": record.client_order_id, "order": record_json(record)},
-        )
-    warnings = []
+def raise_if_rejected(record: OrderRecord) -> None:
+    """Accepted first and rejected later is a rejection all the same: exit 6."""
+    if record.status is not OrderStatus.REJECTED or record.order.filled_qty:
+        return
+    raise Failure(
+        "broker.order_rejected",
+        f"The broker rejected the order: {describe(record.order)}",
+        ExitCode.REJECTED,
+        outcome="rejected",
+        hint=record.note or "It was accepted first and rejected later.",
+        next_step=f"execbot orders show {record.client_order_id}",
+        extra={"client_order_id": record.client_order_id, "order": record_json(record)},
+    )
+
+
+def show_outcome(cli: Cli, record: OrderRecord, warnings: Sequence[str] = ()) -> None:
+    """Print what became of the order. Raises Failure (6) when the broker rejected it."""
+    raise_if_rejected(record)
+    notes = list(warnings)
     if record.already:
-        warnings.append(f"{record.client_order_id} was submitted before: nothing was sent now.")
+        notes.append(f"{record.client_order_id} was submitted before: nothing was sent now.")
     if record.alarm:
-        warnings.append(record.alarm)
+        notes.append(record.alarm)
     cli.show(
         {**record_json(record), "already": record.already},
         sentence(record),
         f"client_order_id {record.client_order_id}",
-        warnings=warnings,
+        warnings=notes,
     )
 
 
