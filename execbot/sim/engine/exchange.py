@@ -16,6 +16,7 @@ from typing import Any
 from execbot.sim.engine import amend, groups, history, lifecycle, listing, matching, rules, views
 from execbot.sim.engine.account import FLAGS, LEGACY_CONFIGURATIONS, Account
 from execbot.sim.engine.archive import Archive, MemoryArchive
+from execbot.sim.engine.calendar_rows import calendar_rows
 from execbot.sim.engine.config import ExchangeConfig, FaultKind, OrderFault
 from execbot.sim.engine.core import RANK, Core
 from execbot.sim.engine.hours import Hours
@@ -417,14 +418,11 @@ class Exchange:
 
     def calendar_days(self, query: Mapping[str, str]) -> list[dict[str, Any]]:
         """Trading days of `start` to `end`, both inclusive; New York wall times."""
-        from execbot.sim.calendar import calendar_row
-
         start, end = query.get("start") or "1970-01-01", query.get("end") or "2029-12-31"
         try:
-            days = self.core.calendar.days(start[:10], end[:10])
+            return calendar_rows(self.core.calendar, start[:10], end[:10])
         except ValueError:
             raise malformed("invalid start or end") from None
-        return [dict(calendar_row(self.core.calendar, day)) for day in days]
 
     # --- control ---------------------------------------------------------------------------
 

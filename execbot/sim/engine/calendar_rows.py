@@ -1,0 +1,44 @@
+"""`GET /v2/calendar`: trading days with their hours and settlement, decades of them at once."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from execbot.sim.calendar import T_PLUS_ONE_SINCE, T_PLUS_TWO_SINCE
+from execbot.sim.engine.render import new_york
+from execbot.sim.types import Calendar, Ns
+
+BEYOND_DAYS = 17  # enough calendar days to hold three trading days after any other
+
+
+def calendar_rows(calendar: Calendar, start: str, end: str) -> list[dict[str, str]]:
+    """Rows of the trading days from `start` to `end`. Raises `ValueError` for what is no date.
+
+    A trade settles one trading day later since May 2024, two since September 2017, three before.
+    """
+    last = (date.fromisoformat(end) + timedelta(days=BEYOND_DAYS)).isoformat()
+    days = calendar.days(date.fromisoformat(start).isoformat(), last)
+    rows = []
+    for index, day in enumerate(days):
+        if day.date > end:
+            break
+        later = 1 if day.date >= T_PLUS_ONE_SINCE else 2 if day.date >= T_PLUS_TWO_SINCE else 3
+        rows.append(
+            {
+                "date": day.date,
+                "open": _minute(day.open, day.date),
+                "close": _minute(day.close, day.date),
+                "session_open": _minute(day.pre_open, day.date).replace(":", ""),
+                "session_close": _minute(day.after_close, day.date).replace(":", ""),
+                "settlement_date": days[index + later].date,
+            }
+        )
+    return rows
+
+
+def _minute(at: Ns, day: str) -> str:
+    """HH:MM in New York; midnight at the end of the day is written 23:59."""
+    local = new_york(at)
+    if local.date().isoformat() > day:
+        return "23:59"
+    return f"{local.hour:02d}:{local.minute:02d}"
