@@ -202,6 +202,11 @@ class Journal(Ledgers):
         )
         return datetime.fromisoformat(rows[0][0]) if rows[0][0] else None
 
+    def changed_since(self, seq: int) -> set[str]:
+        """The client_order_ids of all orders with an event of a higher `seq`."""
+        sql = "SELECT DISTINCT client_order_id FROM order_events WHERE seq > ?"
+        return {row[0] for row in self._rows(sql, (seq,))}
+
     def last_seq(self) -> int:
         return int(self._rows("SELECT coalesce(max(seq), 0) FROM order_events")[0][0])
 

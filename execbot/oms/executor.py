@@ -15,6 +15,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,9 @@ from execbot.alerts import Alert, Alerter
 from execbot.broker.errors import BrokerError
 from execbot.config.schema import SizingMethod
 from execbot.exits.levels import LevelError
+from execbot.exits.plan import ExitPlan
 from execbot.journal.errors import JournalError
+from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.market.sessions import Session
 from execbot.model.account import Asset
@@ -62,6 +65,8 @@ UNFINISHED_SECONDS = 30
 CANCEL_WAIT_SECONDS = 10.0
 FAILURES_KEPT = 1000
 CLOSED = "closed"
+CLAIMED = "claimed"
+REPEATED = "signal.repeated"
 
 
 class SignalResult(Struct, frozen=True):
@@ -95,6 +100,22 @@ class SignalResult(Struct, frozen=True):
             "notional": maybe_text(self.record.order.notional) if self.record else None,
             "notes": list(self.notes),
         }
+
+
+class SignalTaken(OmsError):
+    """Another process was faster with this signal; nothing of ours was written."""
+
+    kind = REPEATED
+
+
+@dataclass
+class Entry:
+    """A signal on its way to an order; `is_durable` once it was written with the intent."""
+
+    signal: Signal
+    sized: Sized | None = None
+    plan: ExitPlan | None = None
+    is_durable: bool = False
 
 
 class Executor:
@@ -162,11 +183,14 @@ class Executor:
     # --- one signal ------------------------------------------------------------------------
 
     def _execute(self, signal: Signal) -> SignalResult:
-        journal, now = self.oms.journal, self.oms.now()
-        if not self._claim(signal, now):
+        journal = self.oms.journal
+        if self._is_taken(signal):
             return self._repeated(signal)
+        entry = Entry(signal)
         try:
-            result = self._decide(signal, now)
+            result = self._decide(entry, self.oms.now())
+        except SignalTaken:
+            return self._repeated(signal)
         except Refused as refused:
             result = _failed(signal, refused, refused.kind, refused.record)
         except OmsError as error:
@@ -181,67 +205,68 @@ class Executor:
         except Exception as error:
             # A bug must not swallow a signal: it becomes a failure that is recorded and told.
             result = _failed(signal, error, "internal", None)
-        self._finish(result)
+        if result.code != REPEATED:
+            self._finish(result, entry)
         return result
 
-    def _claim(self, signal: Signal, now: datetime) -> bool:
-        """Take the signal for ourselves, or take it over from a process that died with it."""
-        journal = self.oms.journal
-        if journal.claim_signal(signal.id, signal.symbol, signal.to_dict(), now):
+    def _is_taken(self, signal: Signal) -> bool:
+        """Whether anybody has this signal. One whose process died with it may be taken over."""
+        known = self.oms.journal.signal(signal.id)
+        if known is None:
+            return False
+        age = self.oms.now() - known.updated_at
+        return known.outcome != CLAIMED or age < timedelta(seconds=UNFINISHED_SECONDS)
+
+    def _claim(self, signal: Signal, journal: Journal) -> bool:
+        """Take it, in a transaction that is open; False when somebody else was faster."""
+        if journal.claim_signal(signal.id, signal.symbol, signal.to_dict(), self.oms.now()):
             return True
-        with journal.transaction():
-            known = journal.signal(signal.id)
-            if known is None or known.outcome != "claimed":
-                return False
-            if now - known.updated_at < timedelta(seconds=UNFINISHED_SECONDS):
-                return False
-            journal.finish_signal(signal.id, "claimed", now)
-        return True
+        return not self._is_taken(signal)
 
     def _repeated(self, signal: Signal) -> SignalResult:
         known = self.oms.journal.signal(signal.id)
-        before = known.outcome if known is not None else "claimed"
+        before = known.outcome if known is not None else CLAIMED
         record = None
         if known is not None and known.client_order_id:
             record = self.oms.journal.order_by_client_id(known.client_order_id)
-        return SignalResult(
-            signal,
-            Outcome.NOT_SENT,
-            "signal.repeated",
-            f"signal {signal.id} was handled before: {before}",
-            record,
-        )
+        message = f"signal {signal.id} was handled before: {before}"
+        return SignalResult(signal, Outcome.NOT_SENT, REPEATED, message, record)
 
-    def _decide(self, signal: Signal, now: datetime) -> SignalResult:
+    def _decide(self, entry: Entry, now: datetime) -> SignalResult:
+        signal = entry.signal
         skip = skip_unread(signal, now, self.desk.settings)
         if skip is not None:
             return _skipped(signal, skip)
-        return self._enter(signal, now) if signal.side.opens else self._leave(signal)
+        return self._enter(entry, now) if signal.side.opens else self._leave(signal)
 
-    def _finish(self, result: SignalResult) -> None:
+    def _finish(self, result: SignalResult, entry: Entry) -> None:
+        """The result, its reason and what led to it, durable in one transaction."""
         signal, journal, now = result.signal, self.oms.journal, self.oms.now()
         name = result.record.client_order_id if result.record else None
-        journal.finish_signal(
-            signal.id,
-            result.outcome.value,
-            now,
-            reason=result.message or None,
-            client_order_id=name,
-        )
         facts = {"signal": signal.to_dict(), "message": result.message, "notes": result.notes}
-        rule = result.code or "signal"
-        for subject in {signal.id, name} - {None}:
-            journal.audit("signal", str(subject), rule, facts, result.outcome.value, now)
+        with journal.transaction(recoverable=True):
+            journal.claim_signal(signal.id, signal.symbol, signal.to_dict(), now)
+            journal.finish_signal(
+                signal.id,
+                result.outcome.value,
+                now,
+                reason=result.message or None,
+                client_order_id=name,
+            )
+            if entry.sized is not None and not entry.is_durable:
+                self._audit_size(name or signal.id, entry.sized)
+            for subject in {signal.id, name} - {None}:
+                rule = result.code or "signal"
+                journal.audit("signal", str(subject), rule, facts, result.outcome.value, now)
 
     # --- opening ---------------------------------------------------------------------------
 
-    def _enter(self, signal: Signal, now: datetime) -> SignalResult:
-        reader, settings = self.desk.reader, self.desk.settings
-        side = entry_side(signal)
+    def _enter(self, entry: Entry, now: datetime) -> SignalResult:
+        signal, reader = entry.signal, self.desk.reader
         asset = reader.asset(signal.symbol)
         draft = OrderRequest(
             symbol=signal.symbol,
-            side=side,
+            side=entry_side(signal),
             time_in_force=_natural_tif(asset),
             client_order_id=client_order_id_of(signal.id),
             strategy_id=signal.strategy_id,
@@ -250,34 +275,52 @@ class Executor:
         resumed = self.oms.journal.order_by_client_id(draft.client_order_id)
         if resumed is not None and resumed.status is not OrderStatus.DENIED:
             return _sent(signal, Placed(replace(resumed, already=True), None))
-        checked = self.desk.check(draft, asset=asset)
-        skip = skip_entry(signal, checked.facts, settings)
+        read = reader.read(draft, asset=asset)
+        facts = reader.complete(draft, read)
+        skip = skip_entry(signal, facts, self.desk.settings)
         if skip is not None:
             return _skipped(signal, skip)
-        sized = self._size(signal, checked.facts)
+        sized = self._size(signal, facts)
         if isinstance(sized, SizeRefused):
-            return self._unsized(signal, draft, sized)
-        request = self._dressed(draft, sized, checked)
-        self._audit_size(request.client_order_id, sized)
-        request, plan_id = self._exits.attach(signal, request, checked.facts, now)
+            return self._unsized(signal, sized)
+        entry.sized = sized
+        request, entry.plan = self._exits.attach(
+            signal, self._dressed(draft, sized, facts), facts, now
+        )
+        checked = self.desk.judge(request, read, facts)
+        checked.on_pass = lambda journal: self._make_durable(entry, request, journal)
+        placed = self._place(entry, request, checked)
+        if placed.record.already:
+            return self._repeated(signal)
+        return _sent(signal, placed)
+
+    def _place(self, entry: Entry, request: OrderRequest, checked: Checked) -> Placed:
+        signal, plan_id = entry.signal, entry.plan.plan_id if entry.plan else None
+        why = Purposeful(Origin.SIGNAL, signal.id, plan_id, Role.ENTRY, signal.expected_price)
         try:
-            placed = self._place(signal, request, plan_id, checked)
+            placed = self.placer.place(
+                request,
+                why,
+                checked=checked,
+                adjust=True,
+                resize=lambda old: self._resized(entry, old),
+            )
         except (Refused, BrokerError) as error:
             if not getattr(error, "in_doubt", False):
                 self._exits.drop(plan_id, self.oms.now(), f"not sent: {error.message}")
             raise
-        return _sent(signal, placed)
+        self._exits.belongs_to(plan_id, placed.record.client_order_id, self.oms.now())
+        return placed
 
-    def _place(
-        self, signal: Signal, request: OrderRequest, plan_id: str | None, checked: Checked
-    ) -> Placed:
-        return self.placer.place(
-            request,
-            Purposeful(Origin.SIGNAL, signal.id, plan_id, Role.ENTRY, signal.expected_price),
-            checked=self.desk.check(request, read=checked.read),
-            adjust=True,
-            resize=lambda old: self._resized(signal, old),
-        )
+    def _make_durable(self, entry: Entry, request: OrderRequest, journal: Journal) -> None:
+        """Claim, size and exit plan, written with the intent: all of it or nothing."""
+        if not self._claim(entry.signal, journal):
+            raise SignalTaken(f"signal {entry.signal.id} was handled before")
+        if entry.sized is not None:
+            self._audit_size(request.client_order_id, entry.sized)
+        if entry.plan is not None:
+            self._exits.save(entry.plan)
+        entry.is_durable = True
 
     def _size(self, signal: Signal, facts: Facts) -> Sized | SizeRefused:
         settings = self.desk.settings
@@ -302,14 +345,17 @@ class Executor:
         )
         return size(request, facts, settings)
 
-    def _resized(self, signal: Signal, old: OrderRequest) -> OrderRequest | None:
+    def _resized(self, entry: Entry, old: OrderRequest) -> OrderRequest | None:
         """Somebody else took part of the room: the same signal on facts read again."""
-        checked = self.desk.check(replace(old, qty=None, notional=None))
-        sized = self._size(signal, checked.facts)
+        sized = self._size(entry.signal, self._facts(replace(old, qty=None, notional=None)))
         if isinstance(sized, SizeRefused):
             return None
-        self._audit_size(old.client_order_id, sized)
+        entry.sized = sized
         return replace(old, qty=sized.qty, notional=sized.notional)
+
+    def _facts(self, request: OrderRequest) -> Facts:
+        reader = self.desk.reader
+        return reader.complete(request, reader.read(request))
 
     def requeued_request(self, record: OrderRecord, request: OrderRequest) -> OrderRequest:
         """The request of a queued order when its time has come: a signal's is sized afresh.
@@ -324,32 +370,31 @@ class Executor:
             now=self.oms.now(),
             new_id=known.signal_id,
         )
-        checked = self.desk.check(replace(request, qty=None, notional=None))
-        sized = self._size(signal, checked.facts)
+        facts = self._facts(replace(request, qty=None, notional=None))
+        sized = self._size(signal, facts)
         if isinstance(sized, SizeRefused):
             raise NotPossible(sized.message, record=record)
-        self._audit_size(record.client_order_id, sized)
-        draft = replace(
-            request,
-            type=OrderType.MARKET,
-            limit_price=None,
-            time_in_force=_natural_tif(checked.facts.asset),
-        )
-        dressed = self._dressed(draft, sized, checked)
-        return self._exits.attach(signal, dressed, checked.facts, self.oms.now())[0]
+        tif = _natural_tif(facts.asset)
+        draft = replace(request, type=OrderType.MARKET, limit_price=None, time_in_force=tif)
+        dressed = self._dressed(draft, sized, facts)
+        again, plan = self._exits.attach(signal, dressed, facts, self.oms.now())
+        with self.oms.journal.transaction():
+            self._audit_size(record.client_order_id, sized)
+            if plan is not None:
+                self._exits.save(plan)
+        return again
 
-    def _dressed(self, draft: OrderRequest, sized: Sized, checked: Checked) -> OrderRequest:
+    def _dressed(self, draft: OrderRequest, sized: Sized, facts: Facts) -> OrderRequest:
         """A market order; in an extended session a marketable limit, which is all it takes."""
         request = replace(draft, qty=sized.qty, notional=sized.notional, type=OrderType.MARKET)
-        market = checked.facts.market
-        if market.session in (Session.PRE, Session.AFTER, Session.OVERNIGHT):
+        if facts.market.session in (Session.PRE, Session.AFTER, Session.OVERNIGHT):
             percent = self.oms.settings.marketable_limit_pct
-            limited = marketable_limit(request, checked.facts.quote, percent)
+            limited = marketable_limit(request, facts.quote, percent)
             if limited is not None:
                 return replace(limited, extended_hours=True, order_class=OrderClass.NONE)
         return request
 
-    def _unsized(self, signal: Signal, draft: OrderRequest, refused: SizeRefused) -> SignalResult:
+    def _unsized(self, signal: Signal, refused: SizeRefused) -> SignalResult:
         facts = {"steps": _steps(refused.steps)}
         self.oms.journal.audit("sizing", signal.id, refused.code, facts, "refused", self.oms.now())
         return SignalResult(
@@ -376,7 +421,11 @@ class Executor:
 
     def _leave(self, signal: Signal) -> SignalResult:
         """Cancel entries that are still pending, then close what is held."""
-        reader = self.desk.reader
+        journal, reader = self.oms.journal, self.desk.reader
+        # The order's id follows from the signal's: it is what makes closing twice impossible.
+        with journal.transaction(recoverable=True):
+            if not self._claim(signal, journal):
+                return self._repeated(signal)
         probe = OrderRequest(symbol=signal.symbol, side=entry_side(signal))
         account = reader.account_facts(fresh=True)
         facts = reader.complete_account(probe, account)

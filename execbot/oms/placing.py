@@ -95,7 +95,7 @@ class Placer:
         known = self.oms.journal.order_by_client_id(request.client_order_id)
         is_new = known is None or known.status in REOPENABLE
         if checked is None:
-            checked = self._check(request, asset, allow_duplicate)
+            checked = self.desk.check(request, asset=asset, allow_duplicate=allow_duplicate)
         history, adjusted = History(), list[str]()
         for attempt in range(1, ATTEMPTS_MAX + 1):
             if is_new and checked.should_queue:
@@ -109,7 +109,7 @@ class Placer:
                     raise
                 adjusted.append("sized again for the limits as they are now")
                 history = replace(history, adjustments=history.adjustments + 1)
-                request, checked = smaller, self._check(smaller, asset, allow_duplicate)
+                request, checked = smaller, self._again(smaller, checked, allow_duplicate)
                 continue
             except BrokerError as error:
                 following = self._decide(error, request, history, checked, adjust)
@@ -119,7 +119,7 @@ class Placer:
                     raise
                 request, history = self._next_request(following, request, history)
                 adjusted.append(following.reason)
-                checked = self._check(request, asset, allow_duplicate=True)
+                checked = self._again(request, checked, allow_duplicate=True)
                 continue
             self._note_recovered(record, history, adjusted)
             return Placed(record, checked, attempt, tuple(adjusted))
@@ -127,8 +127,11 @@ class Placer:
 
     # --- steps -----------------------------------------------------------------------------
 
-    def _check(self, request: OrderRequest, asset: Asset | None, allow_duplicate: bool) -> Checked:
-        return self.desk.check(request, asset=asset, allow_duplicate=allow_duplicate)
+    def _again(self, request: OrderRequest, before: Checked, allow_duplicate: bool) -> Checked:
+        """Check the next attempt; what was to be written with the intent still is."""
+        checked = self.desk.check(request, allow_duplicate=allow_duplicate)
+        checked.on_pass = None if before.did_pass else before.on_pass
+        return checked
 
     def _submit(self, request: OrderRequest, why: Purposeful, checked: Checked) -> OrderRecord:
         role = why.role
@@ -153,15 +156,19 @@ class Placer:
         adjusted: list[str],
     ) -> Placed:
         reason = checked.verdict.message
-        record = self.oms.queue(
-            request,
-            origin=why.origin,
-            note=reason,
-            signal_id=why.signal_id,
-            plan_id=why.plan_id,
-            role=why.role,
-        )
-        self._audit("queue", record.client_order_id, "session", summary(checked.verdict), "queued")
+        with self.oms.journal.transaction():
+            if checked.on_pass is not None:
+                checked.on_pass(self.oms.journal)
+            record = self.oms.queue(
+                request,
+                origin=why.origin,
+                note=reason,
+                signal_id=why.signal_id,
+                plan_id=why.plan_id,
+                role=why.role,
+            )
+            facts = summary(checked.verdict)
+            self._audit("queue", record.client_order_id, "session", facts, "queued")
         return Placed(record, checked, attempt, tuple(adjusted), queued_for=reason)
 
     def _requeue(
@@ -263,7 +270,8 @@ class Placer:
     # --- telling ---------------------------------------------------------------------------
 
     def _audit(self, kind: str, subject: str, rule: str, facts: Any, result: str) -> None:
-        self.oms.journal.audit(kind, subject, rule, facts, result, self.oms.now())
+        with self.oms.journal.transaction(recoverable=True) as journal:
+            journal.audit(kind, subject, rule, facts, result, self.oms.now())
 
     def _alert(self, alert: Alert) -> None:
         if self._alerter is not None:

@@ -35,12 +35,16 @@ from execbot.risk.kill_switch import KillSwitch
 from execbot.risk.reading import BrokerFacts, FactsReader
 from execbot.risk.verdict import Verdict
 
+OnPass = Callable[[Journal], None]
+
 
 @dataclass
 class Checked:
     """One request with its facts and verdict. `gate` is what the submit pipeline asks.
 
-    `tripped` is set by the gate when the refusal raised the kill switch.
+    `on_pass` runs in the transaction of the intent when every check has passed: what it writes is
+    durable together with the intent, and what it raises leaves no intent behind. `tripped` is set
+    by the gate when the refusal raised the kill switch, `did_pass` when it let the order go.
     """
 
     request: OrderRequest
@@ -49,7 +53,9 @@ class Checked:
     read: BrokerFacts
     desk: RiskDesk
     allow_duplicate: bool = False
+    on_pass: OnPass | None = None
     tripped: KillSwitch | None = None
+    did_pass: bool = False
 
     @property
     def purpose(self) -> Purpose:
@@ -76,6 +82,9 @@ class Checked:
             journal.audit(
                 "risk", self.request.client_order_id, "checks", summary(self.verdict), "passed", now
             )
+            if self.on_pass is not None:
+                self.on_pass(journal)
+            self.did_pass = True
             return GateVerdict(True)
         self.tripped = halting.trip_if_due(journal, self.verdict, now)
         return gate_verdict(self.verdict)
@@ -152,11 +161,19 @@ class RiskDesk:
         *,
         asset: Asset | None = None,
         allow_duplicate: bool = False,
-        read: BrokerFacts | None = None,
     ) -> Checked:
-        """Read the facts (unless given) and run every check. Raises BrokerError."""
-        read = read or self.reader.read(request, asset=asset)
-        facts = self.reader.complete(request, read)
+        """Read the facts and run every check. Raises BrokerError."""
+        read = self.reader.read(request, asset=asset)
+        return self.judge(request, read, self.reader.complete(request, read), allow_duplicate)
+
+    def judge(
+        self,
+        request: OrderRequest,
+        read: BrokerFacts,
+        facts: Facts,
+        allow_duplicate: bool = False,
+    ) -> Checked:
+        """Run every check on facts at hand; the gate completes them anew."""
         verdict = self.evaluate(request, facts, allow_duplicate)
         return Checked(request, facts, verdict, read, self, allow_duplicate)
 

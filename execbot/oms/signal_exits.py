@@ -15,7 +15,7 @@ from execbot.broker.port import BrokerClient
 from execbot.config.schema import TradingSettings
 from execbot.exits.attach import Wishes, attach, default_wishes, facts_from_bars
 from execbot.exits.levels import LevelError, LevelFacts, LevelKind, LevelSpec, stop_price
-from execbot.exits.plan import PlanStatus
+from execbot.exits.plan import ExitPlan, PlanStatus
 from execbot.exits.store import change_plan, plan_by_id, plan_of, save_plan
 from execbot.journal.journal import Journal
 from execbot.model.enums import OrderClass, PositionSide, Side
@@ -69,15 +69,15 @@ class SignalExits:
 
     def attach(
         self, signal: Signal, request: OrderRequest, facts: Facts, now: datetime
-    ) -> tuple[OrderRequest, str | None]:
-        """The request with its legs (or as it was) and the id of the plan, saved.
+    ) -> tuple[OrderRequest, ExitPlan | None]:
+        """The request with its legs (or as it was), and the plan to `save` with its intent.
 
         Raises LevelError where stop or target make no sense at the price of now.
         """
         held = facts.position(signal.symbol)
         existing = plan_of(self._journal, signal.symbol) if held is not None else None
         if existing is not None:
-            return request, existing.plan_id  # adding: the position's own plan covers the whole
+            return request, existing  # adding: the position's own plan covers the whole
         wishes = self.wishes(signal)
         if wishes.stop is None and wishes.trail is None and not wishes.targets:
             return request, None
@@ -102,8 +102,24 @@ class SignalExits:
         plan = attached.plan
         if known is not None:  # queued before: the same plan, priced anew
             plan = replace(plan, version=known.version + 1, created_at=known.created_at)
+        return attached.request, plan
+
+    def save(self, plan: ExitPlan) -> None:
+        """Make it durable, in the transaction that writes the intent."""
         save_plan(self._journal, plan)
-        return attached.request, plan.plan_id
+
+    def belongs_to(self, plan_id: str | None, client_order_id: str, now: datetime) -> None:
+        """The entry went out under another id (a smaller attempt): tell the plan."""
+        known = plan_by_id(self._journal, plan_id) if plan_id is not None else None
+        if known is None or known.status is not PlanStatus.PENDING:
+            return
+        if known.entry_client_order_id == client_order_id:
+            return
+        change_plan(
+            self._journal,
+            known.plan_id,
+            lambda plan: plan.changed(now, entry_client_order_id=client_order_id),
+        )
 
     def drop(self, plan_id: str | None, now: datetime, reason: str) -> None:
         """The entry never came to be: its plan is closed, unless it protects something by now."""

@@ -48,15 +48,8 @@ HALTS_KEY = "halts"
 RESUMED_KEY = "kill_switch_resumed_at"
 ATR_DAYS_BACK = 60
 """Calendar days that hold enough trading days for Wilder's average to settle."""
-CHANGES_MAX = 5000
-"""More changes than this since the broker was asked: the facts are too old to use."""
-
 _PROTECTIVE = frozenset({Role.STOP, Role.TARGET})
 _EXIT_ORIGINS = frozenset({Origin.CLOSE, Origin.EXIT})
-
-
-class StaleFacts(RuntimeError):
-    """Too much happened since the broker was asked; ask again."""
 
 
 class AccountFacts(Struct, frozen=True):
@@ -253,10 +246,7 @@ class FactsReader:
         return self.complete(request, read)
 
     def _pending(self, account: AccountFacts) -> tuple[PendingOrder, ...]:
-        changes = self.journal.changes_since(account.seq, limit=CHANGES_MAX)
-        if len(changes) >= CHANGES_MAX:
-            raise StaleFacts(f"{len(changes)} changes since the broker was asked")
-        changed = {event.client_order_id for event in changes}
+        changed = self.journal.changed_since(account.seq)
         records = {r.client_order_id: r for r in self.journal.orders("open")}
         for name in changed - records.keys():
             record = self.journal.order_by_client_id(name)
