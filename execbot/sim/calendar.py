@@ -30,7 +30,7 @@ T_PLUS_ONE_SINCE = "2024-05-28"
 T_PLUS_TWO_SINCE = "2017-09-05"
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=65536)  # all days of all years the calendar endpoint may answer
 def new_york(day: str, minutes: int = 0) -> Ns:
     """The instant at which New York clocks show `day` (YYYY-MM-DD) 00:00 plus `minutes`."""
     base = date.fromisoformat(day) + timedelta(days=minutes // MINUTES_PER_DAY)
@@ -94,7 +94,7 @@ def _special_days() -> dict[str, str]:
     return found
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=65536)  # all days of all years the calendar endpoint may answer
 def _exchange_day(day: str) -> TradingDay | None:
     special = _special_days().get(day)
     if special == "" or date.fromisoformat(day).weekday() >= 5:

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from execbot.sim.calendar import T_PLUS_ONE_SINCE, T_PLUS_TWO_SINCE
 from execbot.sim.engine.render import new_york
-from execbot.sim.types import Calendar, Ns
+from execbot.sim.types import Calendar, Ns, TradingDay
 
 BEYOND_DAYS = 17  # enough calendar days to hold three trading days after any other
 
@@ -19,21 +19,26 @@ def calendar_rows(calendar: Calendar, start: str, end: str) -> list[dict[str, st
     last = (date.fromisoformat(end) + timedelta(days=BEYOND_DAYS)).isoformat()
     days = calendar.days(date.fromisoformat(start).isoformat(), last)
     rows = []
+    usual: dict[str, str] = {}
     for index, day in enumerate(days):
         if day.date > end:
             break
+        hours = usual if usual and not day.early_close else _hours(day)
+        if not day.early_close:
+            usual = hours
         later = 1 if day.date >= T_PLUS_ONE_SINCE else 2 if day.date >= T_PLUS_TWO_SINCE else 3
-        rows.append(
-            {
-                "date": day.date,
-                "open": _minute(day.open, day.date),
-                "close": _minute(day.close, day.date),
-                "session_open": _minute(day.pre_open, day.date).replace(":", ""),
-                "session_close": _minute(day.after_close, day.date).replace(":", ""),
-                "settlement_date": days[index + later].date,
-            }
-        )
+        rows.append({"date": day.date, **hours, "settlement_date": days[index + later].date})
     return rows
+
+
+def _hours(day: TradingDay) -> dict[str, str]:
+    """All but early closes have the same wall times."""
+    return {
+        "open": _minute(day.open, day.date),
+        "close": _minute(day.close, day.date),
+        "session_open": _minute(day.pre_open, day.date).replace(":", ""),
+        "session_close": _minute(day.after_close, day.date).replace(":", ""),
+    }
 
 
 def _minute(at: Ns, day: str) -> str:
