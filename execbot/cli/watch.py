@@ -12,11 +12,13 @@ import typer
 from execbot.cli.command import Cli, command
 from execbot.cli.errors import Failure
 from execbot.cli.exit_codes import ExitCode
+from execbot.cli.output import is_terminal
 
 if TYPE_CHECKING:
     from execbot.cli.context import Context
     from execbot.watch.feed import Feed
     from execbot.watch.hands import Hands
+    from execbot.watch.jobs import Note
     from execbot.watch.loop import WatchLoop
     from execbot.watch.sinks import Sink
     from execbot.watch.watcher import Watcher
@@ -71,7 +73,11 @@ def _run(cli: Cli, desk: Context, *, plain: bool, seconds: float | None) -> None
     from execbot.watch.sinks import open_log
 
     open_log(desk.directory)
-    loop = build_loop(desk, lambda loop: _sink(cli, desk, loop, plain=plain))
+    sink = _sink(cli, desk, plain=plain)
+    loop = build_loop(desk, sink)
+    _ACTIVE[:] = [loop]
+    if hasattr(sink, "loop"):
+        sink.loop = loop
     loop.sink.begin(
         {"mode": desk.mode.value, "account": desk.account, "pid": os.getpid(), "schema": 1}
     )
@@ -104,13 +110,26 @@ def build_watcher(desk: Context) -> tuple[Watcher, Hands]:
     return Watcher(oms, trading, hours, desk.now), Hands(oms, desk.now, hours=hours)
 
 
-def build_loop(desk: Context, sink: Callable[[WatchLoop | None], Sink]) -> WatchLoop:
+def build_loop(desk: Context, sink: Sink) -> WatchLoop:
     """Put the loop together from what the context offers."""
+    from execbot.oms.executor import Executor
+    from execbot.oms.queue_release import release_due
+    from execbot.risk.halting import current
     from execbot.watch.loop import WatchLoop
 
     watcher, hands = build_watcher(desk)
-    loop = WatchLoop(watcher, hands, desk.client, _feed(desk), sink(None), desk.now)
-    loop.sink = sink(loop)
+    executor = Executor(desk.oms, desk.risk, alerter=desk.alerter)
+    hands.release_queue = lambda: [
+        f"{done.record.symbol} {done.action}: {done.reason}" for done in release_due(executor)
+    ]
+    loop = WatchLoop(watcher, hands, desk.client, _feed(desk), sink, desk.now)
+    loop.on_critical = _on_critical(desk)
+
+    def halted_words() -> str:
+        switch = current(desk.journal)
+        return switch.level.value.upper() if switch.stops_entries else ""
+
+    loop.halted_words = halted_words
     return loop
 
 
@@ -130,12 +149,78 @@ def _feed(desk: Context) -> Feed:
     )
 
 
-def _sink(cli: Cli, desk: Context, loop: WatchLoop | None, *, plain: bool) -> Sink:
+def _sink(cli: Cli, desk: Context, *, plain: bool) -> Sink:
     from execbot.watch.sinks import JsonSink, PlainSink
 
     if cli.json:
         return JsonSink(desk.now)
-    return PlainSink(desk.now)
+    if plain or not is_terminal():
+        return PlainSink(desk.now)
+    from execbot.watch.screen import ScreenSink
+
+    return ScreenSink(desk.now, _actions(desk), color=cli.style.color)
+
+
+def _actions(desk: Context) -> Callable[[str, str], None]:
+    """What the keys do. Each runs in a thread of its own and reports by a note."""
+    import threading
+
+    from execbot.exits.store import suspend_plans
+    from execbot.risk.halting import raise_switch
+    from execbot.risk.kill_switch import Level
+    from execbot.watch.jobs import Note
+
+    def cancel(what: str) -> str:
+        record = desk.journal.order_by_client_id(what)
+        if record is not None and record.role in ("stop", "target"):
+            suspend_plans(desk.journal, desk.now(), "an exit was canceled by hand", record.symbol)
+        return f"cancel {what}: {desk.oms.cancel(what, wait_seconds=5).status}"
+
+    def close(symbol: str) -> str:
+        closed = desk.oms.close(symbol, reason="closed on the screen").record
+        return f"close {symbol}: {closed.status if closed is not None else 'nothing to close'}"
+
+    def halt(_: str) -> str:
+        raise_switch(desk.journal, Level.HALTED, "halted on the screen", "trader", desk.now())
+        return "entries are halted: `execbot resume` lifts it"
+
+    table = {"cancel": cancel, "close": close, "halt": halt}
+
+    def run(name: str, what: str) -> None:
+        try:
+            words = table[name](what)
+        except Exception as error:
+            words = f"{name} {what} failed: {error}"
+        _ACTIVE[0].tell(Note("command", words, {"command": name, "subject": what}))
+
+    def act(name: str, what: str) -> None:
+        if name == "quit":
+            _ACTIVE[0].stop()
+            return
+        threading.Thread(target=run, args=(name, what), daemon=True).start()
+
+    return act
+
+
+_ACTIVE: list[WatchLoop] = []
+"""The loop that runs: there is one in a process."""
+
+
+def _on_critical(desk: Context) -> Callable[[Note], None]:
+    """An unprotected position or a lost stream stops new entries, and the trader is alerted."""
+    from execbot.alerts import Alert
+    from execbot.risk.halting import raise_switch
+    from execbot.risk.kill_switch import Level, Trip
+
+    trips = {"unprotected": Trip.UNPROTECTED, "stream_lost": Trip.STREAM_LOST}
+
+    def tell(note: Note) -> None:
+        kind = str(note.data.get("kind") or note.type)
+        if kind in trips:
+            raise_switch(desk.journal, Level.HALTED, note.text, trips[kind], desk.now())
+        desk.alerter.alert(Alert(kind, note.text, str(note.data.get("symbol") or "")))
+
+    return tell
 
 
 def _reconcile(loop: WatchLoop, desk: Context) -> None:

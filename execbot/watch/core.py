@@ -113,7 +113,7 @@ class Core:
             case inputs.Price():
                 jobs += self._price(item, now)
             case inputs.Halts():
-                jobs += self._halts(item.symbols)
+                jobs += self._halts(item.symbols, now)
             case inputs.AssetKnown():
                 state = self._state(item.symbol)
                 state.is_crypto, state.tick, state.is_dirty = item.is_crypto, item.tick, True
@@ -125,6 +125,8 @@ class Core:
                 jobs += self._done(item, now)
             case inputs.JobDone():
                 self.busy.discard(item.name)
+            case inputs.Said():
+                jobs.append(Note("queue", item.words, {"text": item.words}))
             case inputs.Tick():
                 jobs += self._tick(now)
         if isinstance(item, inputs.Orders) and item.more_follows:
@@ -316,13 +318,15 @@ class Core:
         note = Note("stop_moved", f"{state.symbol} {followed.note} to {data['stop']}", data)
         return [Save(SavePlan(followed, followed.note or "stop moved")), note]
 
-    def _halts(self, halted: frozenset[str]) -> list[Job]:
+    def _halts(self, halted: frozenset[str], now: datetime) -> list[Job]:
         notes: list[Job] = []
         for symbol, state in self.symbols.items():
             now_halted = symbol in halted
             if now_halted != state.is_halted:
                 state.is_halted, state.is_dirty = now_halted, True
                 word = "halted" if now_halted else "trades again"
+                if not now_halted:
+                    notes += self._account_job(JobName.RELEASE_QUEUE, f"{symbol} trades", now)
                 notes.append(Note("halt", f"{symbol} {word}", {"symbol": symbol, "halted": word}))
         return notes
 

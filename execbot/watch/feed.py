@@ -22,7 +22,7 @@ from execbot.broker.market_stream import (
     TradingStatus,
 )
 from execbot.broker.port import BrokerClient
-from execbot.market.halts import HaltBook, apply_message
+from execbot.market.halts import HaltBook, apply_message, book_to_json
 from execbot.model.quote import Quote, Trade
 from execbot.watch.inputs import Halts, Input, Price
 
@@ -134,7 +134,7 @@ class StreamedFeed:
         found = self._latest.take()
         if self._halts_changed:
             self._halts_changed = False
-            found.append(Halts(self._halted))
+            found.append(Halts(self._halted, book_to_json(self._book)))
         return found
 
     def close(self) -> None:

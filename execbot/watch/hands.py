@@ -24,7 +24,7 @@ from execbot.model.enums import OrderStatus
 from execbot.oms.errors import OmsError
 from execbot.oms.service import OrderManagementSystem
 from execbot.watch.hours import MarketHours
-from execbot.watch.inputs import AssetKnown, BrokerPositions, Done, Input, JobDone
+from execbot.watch.inputs import AssetKnown, BrokerPositions, Done, Input, JobDone, Said
 from execbot.watch.jobs import AccountJob, JobName, SymbolJob
 
 log = logging.getLogger("execbot.watch")
@@ -39,12 +39,12 @@ def unique_part(now: datetime) -> str:
 
 @dataclass
 class Hands:
-    """`release_queue` sends what waited for the open; it returns when everything was tried."""
+    """`release_queue` sends what waited for the open; it returns what it did, a line each."""
 
     oms: OrderManagementSystem
     now: Callable[[], datetime]
     unique: Callable[[datetime], str] = unique_part
-    release_queue: Callable[[], None] | None = None
+    release_queue: Callable[[], list[str]] | None = None
     hours: MarketHours | None = None
     known_assets: set[str] = field(default_factory=set)
 
@@ -130,7 +130,7 @@ class Hands:
         if job.name is JobName.SETTLE:
             self.oms.settle()
         elif self.release_queue is not None:
-            self.release_queue()
+            return [Said(line) for line in self.release_queue()]
         return []
 
     def _positions(self) -> BrokerPositions:

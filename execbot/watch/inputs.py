@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from msgspec import Struct
 
@@ -52,9 +53,10 @@ class Price(Struct, frozen=True):
 
 
 class Halts(Struct, frozen=True):
-    """Symbols that are halted now."""
+    """Symbols that are halted now; `book` is the shape kept in the journal."""
 
     symbols: frozenset[str]
+    book: dict[str, Any] | None = None
 
 
 class StreamUp(Struct, frozen=True):
@@ -82,6 +84,12 @@ class JobDone(Struct, frozen=True):
     error: str = ""
 
 
+class Said(Struct, frozen=True):
+    """A line to show: what a job of the hands has done."""
+
+    words: str
+
+
 class Tick(Struct, frozen=True):
     """Time has passed."""
 
@@ -103,6 +111,7 @@ Input = (
     | StreamUp
     | StreamDown
     | Done
+    | Said
     | JobDone
     | Tick
     | AssetKnown

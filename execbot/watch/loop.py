@@ -27,6 +27,7 @@ from execbot.broker.port import (
     TradeUpdateStream,
 )
 from execbot.journal.errors import JournalError
+from execbot.risk.reading import HALTS_KEY
 from execbot.watch import inputs
 from execbot.watch.feed import Feed
 from execbot.watch.hands import Hands
@@ -83,6 +84,8 @@ class WatchLoop:
     sink: Sink
     now: Callable[[], datetime]
     on_critical: Callable[[Note], None] = lambda note: None
+    halted_words: Callable[[], str] = lambda: ""
+    """What the kill switch says, in a few words; empty when it is off."""
     health: Health = field(default_factory=Health)
 
     def __post_init__(self) -> None:
@@ -121,8 +124,10 @@ class WatchLoop:
         # What another process has written comes first: it said what it was about to do.
         self._dispatch(self._follow())
         self._dispatch(self._take(items))
-        for price in self.feed.drain():
-            self._dispatch(self.watcher.feed(price))
+        for item in self.feed.drain():
+            if isinstance(item, inputs.Halts):
+                self._keep_halts(item)
+            self._dispatch(self.watcher.feed(item))
         if time.monotonic() - self._ticked_at >= LOOK_SECONDS:
             self._ticked_at = time.monotonic()
             self._dispatch(self.watcher.feed(inputs.Tick()))
@@ -185,6 +190,9 @@ class WatchLoop:
                 return self.watcher.feed(inputs.StreamDown(item.at, item.reason))
             case _Results():
                 return self.watcher.take_results(item.items)
+            case Note():
+                self._emit(item)
+                return []
             case _Failed():
                 self._failure = item.error
                 self._stopping.set()
@@ -206,6 +214,18 @@ class WatchLoop:
         except JournalError as error:
             log.error("journal: %s", error)
             return []
+
+    def _keep_halts(self, item: inputs.Halts) -> None:
+        """Other processes learn of halts from the journal: there is no REST endpoint for them."""
+        if item.book is not None:
+            try:
+                self.watcher.journal.meta_set(HALTS_KEY, item.book)
+            except JournalError as error:
+                log.error("journal: %s", error)
+
+    def tell(self, item: inputs.Input | Note) -> None:
+        """Put something into the inbox, from any thread."""
+        self._inbox.put(item)
 
     # --- the hands -------------------------------------------------------------------------
 
