@@ -386,7 +386,9 @@ def test_leaving_waits_for_the_shares_and_escalates_until_it_is_market() -> None
     assert fourth.plan.exit is not None
     assert fourth.plan.exit.stage is ExitStage.MARKETABLE_LIMIT
     fifth = decide(view("10", fourth.plan, market=quotes, now=later(32)))
-    assert submits(fifth)[0].request.limit_price == D("100.47")  # 100.98 less 0.5 %, down: it must trade
+    assert submits(fifth)[0].request.limit_price == D(
+        "100.47"
+    )  # 100.98 less 0.5 %, down: it must trade
     sixth = decide(view("10", fifth.plan, working, market=quotes, now=later(62)))
     last = decide(view("10", sixth.plan, market=quotes, now=later(63)))
     assert submits(last)[0].request.type is OrderType.MARKET

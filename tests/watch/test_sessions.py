@@ -1,0 +1,45 @@
+"""Goal: whatever is lost, doubled, late, cut or killed, no share stays without a stop unnoticed.
+
+Method: random sessions under the virtual clock. `watch` is killed at its requests, frames are
+lost, doubled, delayed and swapped, replies are lost and refused, and a trader acts beside it.
+Each session is judged by the exchange's own record: how long shares had no stop, whether more was
+sold than held, whether both sides agree in the end.
+
+A failing seed runs alone with `--sessions 1 --seed N`; the long proof with `--sessions 10000`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.watch.session import play
+
+SESSIONS_MAX = 120
+"""How many of `--sessions` the plain suite runs; a number beyond the default runs in full."""
+
+DEFAULT = 300
+
+
+@pytest.mark.timeout(0)
+def test_random_sessions_leave_no_share_unprotected_and_none_oversold(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    wanted = int(request.config.getoption("--sessions"))
+    first = int(request.config.getoption("--seed"))
+    count = wanted if wanted != DEFAULT else SESSIONS_MAX
+    kills = faults = 0
+    for seed in range(first, first + count):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        verdict = play(str(seed), folder)
+        kills, faults = kills + verdict.kills, faults + verdict.faults
+        assert not verdict.problems, (
+            f"seed {seed}: {verdict.problems}; alone: pytest {__file__} --sessions 1 --seed {seed}"
+        )
+        for name in folder.iterdir():
+            name.unlink()
+    if count > 20:
+        assert kills > count / 2
+        assert faults > count
