@@ -89,3 +89,18 @@ def test_any_query_is_answered_or_refused(query: dict[str, str]) -> None:
     answers(lambda: exchange.close_position(desk.id, "ABC", query))
     answers(lambda: exchange.assets(query))
     answers(lambda: exchange.calendar_days({"start": "2026-01-01", **query}))
+
+
+def test_what_finished_orders_leave_behind_does_not_pile_up() -> None:
+    desk = Desk()
+    for _ in range(1_000):
+        order = desk.place(type="limit", limit_price="90", time_in_force="gtc")
+        desk.run(0.1)
+        desk.cancel(order)
+        desk.run(0.1)
+    core = desk.exchange.core
+    desk.run(120)
+    assert len(core.agenda) < 300 and len(core.watch) < 300
+    account = core.accounts[desk.id]
+    assert not (account.live or account.client_ids or account.sides or account.reserved)
+    assert len(core.events) <= core.config.event_buffer

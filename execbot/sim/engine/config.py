@@ -60,7 +60,7 @@ class ExchangeConfig:
     taf_per_share: Decimal = Decimal(0)  # paper charges no regulatory fees
     sec_per_dollar: Decimal = Decimal(0)
 
-    event_buffer: int = 100_000
+    event_buffer: int = 10_000  # frames kept for `events_since`, some 4 kB each
 
 
 class FaultKind(StrEnum):

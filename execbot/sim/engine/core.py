@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
-from heapq import heappush
+from heapq import heapify, heappush
 from typing import Any
 
 from execbot.sim.engine import funds
@@ -49,6 +49,7 @@ RANK = {
     "follow": 4,
     "expire": 5,
 }
+AGENDA_SLACK = 256
 Entry = tuple[Ns, int, int, str, str]
 
 
@@ -81,6 +82,17 @@ class Core:
     def schedule(self, order: Order, kind: str, at: Ns) -> None:
         order.due[kind] = at
         heappush(self.agenda, (at, RANK[kind], order.seq, kind, order.id))
+
+    def compact(self) -> None:
+        """Drops what finished orders left in the agenda, before it outgrows the live ones."""
+        if len(self.agenda) <= AGENDA_SLACK + 8 * len(self.orders):
+            return
+        self.agenda = [
+            (at, RANK[kind], order.seq, kind, order.id)
+            for order in self.orders.values()
+            for kind, at in order.due.items()
+        ]
+        heapify(self.agenda)
 
     def entry_order(self, entry: Entry) -> Order | None:
         """The order of an agenda entry that still counts."""

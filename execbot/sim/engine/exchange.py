@@ -115,6 +115,7 @@ class Exchange:
         core = self.core
         if to < core.now:
             raise ValueError(f"time runs forward: {to} is before {core.now}")
+        core.compact()
         while True:
             self._search_market(to)
             self._drop_stale()
