@@ -16,6 +16,7 @@ from execbot.cli.views import orders_table, record_json, when
 from execbot.cli.when import read_date
 from execbot.journal.records import Execution
 from execbot.model.numbers import maybe_text, text
+from execbot.oms.recovery_counts import RecoveryCount, overall_rate, recovery_counts
 from execbot.report.daily import DailyReport, Day, PositionLine, daily_report
 
 
@@ -48,12 +49,39 @@ def report(
         doubtful = [r.client_order_id for r in desk.journal.unsettled_orders()]
         if doubtful:
             warnings.append(f"{len(doubtful)} in doubt: run execbot reconcile.")
+        recovery = recovery_counts(desk.journal, day.start, day.end)
         cli.show(
-            {**report_json(found), "in_doubt": doubtful},
+            {**report_json(found), "in_doubt": doubtful, "recovery": _recovery_json(recovery)},
             *_views(found),
+            _recovery_line(recovery),
             warnings=[*warnings, *price_warnings],
             exit_code=ExitCode.BREAKS if doubtful else ExitCode.DONE,
         )
+
+
+def _recovery_json(counts: list[RecoveryCount]) -> dict[str, Any]:
+    """Failures by category and how they ended; rates as fractions of what had ended."""
+    return {
+        "rate": overall_rate(counts),
+        "by_category": [
+            {
+                "category": count.category,
+                "failures": count.failures,
+                "recovered": count.recovered,
+                "lost": count.lost,
+                "open": count.open,
+                "rate": count.rate,
+            }
+            for count in counts
+        ],
+    }
+
+
+def _recovery_line(counts: list[RecoveryCount]) -> str:
+    if not counts:
+        return ""
+    parts = (f"{c.category} {c.recovered} of {c.failures}" for c in counts)
+    return f"Recovered from failures: {', '.join(parts)}."
 
 
 def _prices(desk: Context) -> tuple[dict[str, Any], list[str]]:
