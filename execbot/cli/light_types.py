@@ -16,7 +16,6 @@ from types import SimpleNamespace
 from typing import Any, get_args, get_origin
 
 import typer
-from msgspec import Struct
 
 Convert = Callable[[str], Any]
 
@@ -86,11 +85,12 @@ class _Wrong(Exception):
     """The value cannot be read."""
 
 
-class _LightParam(Struct, frozen=True):
+class _LightParam:
     """Stands in for Typer's runtime parameter: it is asked only to `coerce`."""
 
-    convert: Convert
-    is_list: bool
+    def __init__(self, convert: Convert, is_list: bool) -> None:
+        self.convert = convert
+        self.is_list = is_list
 
     def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
         try:

@@ -9,24 +9,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from importlib import import_module
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NamedTuple, NoReturn
 
 import typer
-from msgspec import Struct
 from typer.core import TyperCommand, TyperGroup
 
 import execbot
-from execbot.cli.errors import Failure, failure_of
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.light_types import HELP_FLAGS, lighten
-from execbot.cli.output import Style, print_failure
 
 PROGRAM = "execbot"
 
 
-class Entry(Struct, frozen=True):
+class Entry(NamedTuple):
     """Where a command lives. `writes` commands may change something at the broker."""
 
     module: str
@@ -103,6 +99,8 @@ class LazyGroup(TyperGroup):
         if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
             from difflib import get_close_matches
 
+            from execbot.cli.errors import Failure
+
             near = get_close_matches(name, COMMANDS, n=1)
             raise Failure(
                 "usage.unknown_command",
@@ -156,7 +154,6 @@ def root(
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command line and end the process with its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    debug = "--debug" in given
     try:
         # `standalone_mode=False` hands every error to us instead of printing it.
         group = typer.main.get_command(app)
@@ -166,28 +163,8 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
             raise KeyboardInterrupt
         sys.exit(code or 0)
     except (Exception, KeyboardInterrupt) as error:
-        if debug:
-            import traceback
+        from execbot.cli.ending import end_with
 
-            traceback.print_exception(error)
-        failure = _with_advice(_without_doubt(failure_of(error), given), given)
-        style = Style.of(json="--json" in given, no_color="--no-color" in given, debug=debug)
-        print_failure(failure, style)
-        sys.exit(int(failure.exit_code))
-
-
-def _with_advice(failure: Failure, given: Sequence[str]) -> Failure:
-    """A wrong argument has a next step always: the command's help."""
-    if failure.next_step or failure.exit_code is not ExitCode.USAGE:
-        return failure
-    command = f"{given[0]} " if given[0] in COMMANDS else ""
-    return replace(failure, next_step=f"{PROGRAM} {command}--help")
-
-
-def _without_doubt(failure: Failure, given: Sequence[str]) -> Failure:
-    """A bug or Ctrl-C in a command that only reads leaves nothing in doubt."""
-    vague = failure.kind in ("internal", "interrupted")
-    entry = COMMANDS.get(given[0])
-    if vague and (entry is None or not entry.writes):
-        return replace(failure, outcome="not_sent")
-    return failure
+        entry = COMMANDS.get(given[0])
+        help_of = f"{PROGRAM} {given[0]} --help" if entry is not None else f"{PROGRAM} --help"
+        sys.exit(end_with(error, given, help_of, writes=entry is not None and entry.writes))
