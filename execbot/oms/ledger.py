@@ -22,10 +22,11 @@ from execbot.model.enums import EventSource, OrderClass, OrderType, Side
 from execbot.model.numbers import ZERO, text
 from execbot.model.order import Order
 from execbot.model.times import iso
+from execbot.oms.applied import Applied, OrderState
 from execbot.oms.changes import Change, change_of
 from execbot.oms.events import OrderEvent, act_event, snapshot_event
 from execbot.oms.positions import add_execution, comes_after, position_of
-from execbot.oms.state import Applied, OrderState, apply_event
+from execbot.oms.state import apply_event
 from execbot.oms.table import ADJUST, EXECUTIONS, Act
 
 CHAIN_LENGTH_MAX = 1000

@@ -13,14 +13,12 @@ A process that dies at any point leaves `pending` or `in_doubt` behind; nothing 
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from execbot.broker.budget import Priority
@@ -35,7 +33,14 @@ from execbot.model.numbers import maybe_text
 from execbot.model.order import Order, OrderRequest
 from execbot.oms import recovery
 from execbot.oms.changes import Change
-from execbot.oms.errors import ClientIdReused, GateVerdict, InDoubt, Refused, StaleIntent
+from execbot.oms.errors import GateVerdict, InDoubt, Refused, StaleIntent
+from execbot.oms.intent import (
+    SubmitTimes,
+    check_same_order,
+    did_not_arrive,
+    new_client_order_id,
+    wording,
+)
 from execbot.oms.ledger import Ledger, recording
 from execbot.oms.table import Act
 
@@ -63,26 +68,6 @@ _PRIORITY: dict[str | None, Priority] = {
     Role.TARGET: Priority.PROTECT,
 }
 """For the rate limit; everything else is an entry."""
-
-
-class SubmitTimes(Struct, frozen=True):
-    """How long things may take. `fresh_seconds` bounds every send after the intent."""
-
-    attempts: int = 3
-    retry_delay_seconds: float = 5.0
-    total_seconds: float = 60.0
-    quiet_seconds: float = 10.0
-
-    @property
-    def first_send_seconds(self) -> float:
-        """Later than this after its intent, an order is not sent at all (a suspended laptop)."""
-        return self.quiet_seconds / 2
-
-
-def new_client_order_id(now: datetime) -> str:
-    """Sorts by time, unique without coordination: `execbot-` + 12 hex of ms + 16 random hex."""
-    milliseconds = int(now.timestamp() * 1000)
-    return f"execbot-{milliseconds:012x}{os.urandom(8).hex()}"
 
 
 def _random() -> float:
@@ -197,7 +182,7 @@ class SubmitPipeline:
         with recording(self._journal) as ledger:
             state = ledger.state(request.client_order_id)
             if state is not None and state.record.status not in REOPENABLE:
-                _same_order(state.record, request)
+                check_same_order(state.record, request)
                 return self._record(request.client_order_id)
             verdict = gate(self._journal) if gate is not None else None
             if verdict is not None and not verdict.passed:
@@ -323,7 +308,7 @@ class SubmitPipeline:
                 "the broker says the order exists, but does not show it",
                 record=self._record(request.client_order_id),
             ) from error
-        _same_order(found, request)
+        check_same_order(found, request)
         return replace(found, already=not resent)
 
     def _after_failure(
@@ -386,7 +371,7 @@ class SubmitPipeline:
             raise InDoubt(
                 f"whether the broker has the order is not known: {error.message}", record=record
             ) from error
-        act = Act.NEVER_SENT if _did_not_arrive(error) else Act.REFUSE
+        act = Act.NEVER_SENT if did_not_arrive(error) else Act.REFUSE
         self._act(act, client_order_id, note=error.message, error_kind=error.kind)
         error.client_order_id = client_order_id
         return None
@@ -400,33 +385,3 @@ class SubmitPipeline:
         record = self._journal.order_by_client_id(client_order_id)
         assert record is not None, client_order_id
         return record
-
-
-def wording(request: OrderRequest, facts: dict[str, Any]) -> dict[str, Any]:
-    wire = request.to_wire()
-    return {
-        **facts,
-        "request": wire,
-        "request_json": dumps(wire),
-        "strategy_id": request.strategy_id,
-        "reason": request.reason,
-    }
-
-
-def _same_order(record: OrderRecord, request: OrderRequest) -> None:
-    order = record.order
-    asked = (request.symbol, request.side, request.type)
-    if asked == (order.symbol, order.side, order.type) and (
-        request.qty is None or order.qty is None or request.qty == order.qty
-    ):
-        return
-    raise ClientIdReused(
-        f"client_order_id {record.client_order_id} was used for another order "
-        f"({order.side} {order.qty or order.notional} {order.symbol} {order.type})",
-        record=record,
-    )
-
-
-def _did_not_arrive(error: BrokerError) -> bool:
-    """Keys refused, rate limit, no connection: no order was ever looked at."""
-    return error.status in (None, 401, 429) or error.kind.startswith(("auth.", "network."))

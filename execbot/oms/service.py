@@ -26,8 +26,9 @@ from execbot.model.enums import EventSource
 from execbot.model.order import Order, OrderRequest
 from execbot.oms import intake, recovery
 from execbot.oms.changes import Change, Subscribers
+from execbot.oms.intent import SubmitTimes, new_client_order_id
 from execbot.oms.ledger import recording
-from execbot.oms.pipeline import Gate, SubmitPipeline, SubmitTimes, new_client_order_id
+from execbot.oms.pipeline import Gate, SubmitPipeline
 from execbot.oms.table import Act
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class OrderManagementSystem:
         **facts: Any,
     ) -> OrderRecord:
         """Keep an order for the open. `release` sends it, `cancel` takes it back."""
-        from execbot.oms.pipeline import wording
+        from execbot.oms.intent import wording
 
         if not request.client_order_id:
             request = replace(request, client_order_id=self.new_id(self.now()))

@@ -10,37 +10,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
-from msgspec import Struct, field
 from msgspec.structs import replace
 
 from execbot.journal.records import EventResult, Execution, OrderRecord, Progress
 from execbot.model.enums import (
     TERMINAL_STATUSES,
-    AssetClass,
     OrderStatus,
-    OrderType,
-    Side,
-    TimeInForce,
 )
-from execbot.model.numbers import ZERO, maybe_decimal, text
-from execbot.model.order import Fill, Order
+from execbot.model.numbers import ZERO
+from execbot.model.order import Fill
 from execbot.oms import executions as books
+from execbot.oms.acts import apply_act, empty_state
+from execbot.oms.applied import Applied, OrderState
 from execbot.oms.events import OrderEvent, detail_decimal
 from execbot.oms.table import (
-    ACTS,
     BUST,
     CORRECTION,
     ENDS,
     EXECUTIONS,
     RANK,
-    REMARKS,
     REPORTS,
     REVERSALS,
     SHOWS_FILLS,
-    Act,
     Verdict,
     verdict,
 )
@@ -48,48 +41,11 @@ from execbot.oms.table import (
 UNTIMED = datetime(1970, 1, 1, tzinfo=UTC)
 """`status_at` of a status whose report carried no time: any report with a time is younger."""
 
-ANNOTATIONS = ("plan_id", "role", "note", "alarm", "strategy_id", "reason", "arrival_price")
-"""What an `annotate` act may set; an empty text clears."""
-
-
-class OrderState(Struct, frozen=True):
-    """An order with its executions: all that the next event needs to know."""
-
-    record: OrderRecord
-    executions: Mapping[str, Execution] = field(default_factory=dict)
-
-
-class Applied(Struct, frozen=True):
-    """What an event did.
-
-    `fills` are the executions it booked, in the model's words; `filled_delta` is by how much the
-    net quantity changed (0 when a real execution took the place of an inferred one; negative after
-    a bust). `contradiction` is set when the event disagrees with what is known and was not
-    followed: it is a break for people to see. `alarm` is a slug for something that needs a look.
-    """
-
-    state: OrderState
-    result: EventResult
-    before: OrderRecord | None = None
-    fills: tuple[Fill, ...] = ()
-    filled_delta: Decimal = ZERO
-    note: str | None = None
-    contradiction: str | None = None
-    alarm: str | None = None
-
-    @property
-    def changed(self) -> bool:
-        return self.result is EventResult.APPLIED
-
-    @property
-    def status_changed(self) -> bool:
-        return self.before is None or self.before.status is not self.state.record.status
-
 
 def apply_event(state: OrderState | None, event: OrderEvent) -> Applied:
     """Apply one event to an order (None: an order not known so far). Never raises on bad data."""
     if event.is_act:
-        return _apply_act(state, event)
+        return apply_act(state, event)
     start = state if state is not None else _adopt(event)
     before = state.record if state is not None else None
     booking = _book(start, event)
@@ -147,107 +103,6 @@ class _Draft:
         return replace(self.record, order=order, progress=self.progress, **self.words)
 
 
-# --- acts ----------------------------------------------------------------------------------
-
-
-def _apply_act(state: OrderState | None, event: OrderEvent) -> Applied:
-    act = Act(event.kind)
-    before = state.record if state is not None else None
-    current = before.status if before is not None else None
-    if state is not None and act in REMARKS:
-        return _remark(state, act, event)
-    following = ACTS.get(current, {}).get(act)
-    if following is None:
-        words = f"{act.value} is not possible when the order is {current or 'unknown'}"
-        return Applied(
-            state=state if state is not None else _empty(event),
-            result=EventResult.ILLEGAL,
-            before=before,
-            note=words,
-            contradiction=words,
-        )
-    if act in (Act.INTENT, Act.QUEUE) or before is None:
-        record = _from_request(event, following)
-        executions: Mapping[str, Execution] = state.executions if state is not None else {}
-    else:
-        assert state is not None
-        record, executions = _by_act(before, act, event, following), state.executions
-    return Applied(OrderState(record, executions), EventResult.APPLIED, before)
-
-
-def _remark(state: OrderState, act: Act, event: OrderEvent) -> Applied:
-    record = state.record
-    if act is Act.ANNOTATE:
-        changes: dict[str, Any] = {
-            name: event.details[name] or None for name in ANNOTATIONS if name in event.details
-        }
-        if "arrival_price" in changes:
-            changes["arrival_price"] = maybe_decimal(changes["arrival_price"])
-        record = replace(record, **changes)
-    return Applied(OrderState(record, state.executions), EventResult.APPLIED, state.record)
-
-
-def _by_act(
-    record: OrderRecord, act: Act, event: OrderEvent, following: OrderStatus
-) -> OrderRecord:
-    """`status_at` of an end that we declared stays None: the broker's word may overturn it."""
-    order = replace(record.order, status=following)
-    note = event.details.get("note", record.note)
-    sent_at = event.recorded_at if act in (Act.SEND, Act.RELEASE) else record.sent_at
-    progress = replace(record.progress, status_at=None)
-    if act is Act.RELEASE and "request" in event.details:
-        fresh = _from_request(event, following)
-        order, note = fresh.order, fresh.note
-    return replace(record, order=order, note=note, sent_at=sent_at, progress=progress)
-
-
-def _from_request(event: OrderEvent, status: OrderStatus) -> OrderRecord:
-    """The record of an intent, from the facts in the event."""
-    details = event.details
-    wire: Mapping[str, Any] = details.get("request") or {}
-    order = Order.from_wire({**wire, "client_order_id": event.client_order_id})
-    order = replace(
-        order,
-        status=status,
-        asset_class=details.get("asset_class") or _asset_class(order.symbol),
-        replaces=details.get("replaces"),
-        raw={},
-    )
-    return OrderRecord(
-        order=order,
-        origin=details.get("origin") or "submit",
-        strategy_id=details.get("strategy_id"),
-        reason=details.get("reason"),
-        intent_at=event.recorded_at,
-        sent_at=event.recorded_at if status is OrderStatus.PENDING else None,
-        arrival_price=detail_decimal(event, "arrival_price"),
-        signal_id=details.get("signal_id"),
-        plan_id=details.get("plan_id"),
-        role=details.get("role"),
-        parent_id=details.get("parent_id"),
-        note=details.get("note"),
-        request_json=details.get("request_json"),
-    )
-
-
-def _asset_class(symbol: str) -> str:
-    """Until the broker says it: only crypto pairs have a slash in their symbol."""
-    return AssetClass.CRYPTO.value if "/" in symbol else AssetClass.US_EQUITY.value
-
-
-def _empty(event: OrderEvent) -> OrderState:
-    order = Order(
-        id="",
-        client_order_id=event.client_order_id,
-        symbol="",
-        side=Side.BUY,
-        type=OrderType.MARKET,
-        time_in_force=TimeInForce.DAY,
-        status=OrderStatus.UNKNOWN,
-    )
-    return OrderState(OrderRecord(order=order, intent_at=event.recorded_at))
-
-
 # --- reports -------------------------------------------------------------------------------
 
 
@@ -257,7 +112,7 @@ def _adopt(event: OrderEvent) -> OrderState:
     It starts as an intent that was surely sent, and the report in the event moves it from there.
     """
     if event.order is None:
-        return _empty(event)
+        return empty_state(event)
     details = event.details
     order = event.order
     start = replace(
@@ -473,10 +328,3 @@ def _result(
     if booking.result is EventResult.DUPLICATE:
         return EventResult.DUPLICATE
     return EventResult.LATE if said is Verdict.STAY else EventResult.NO_CHANGE
-
-
-def describe(record: OrderRecord) -> str:
-    """One line for messages: `buy 10 AAPL market`."""
-    order = record.order
-    size = text(order.qty) if order.qty is not None else f"${text(order.notional or ZERO)}"
-    return f"{order.side.value} {size} {order.symbol} {order.type.value}"

@@ -1,0 +1,71 @@
+"""An intent: the id it goes by, how long it may take, and what is written down of it."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+from execbot.broker.errors import BrokerError
+from execbot.journal.codec import dumps
+from execbot.journal.records import OrderRecord
+from execbot.model.order import OrderRequest
+from execbot.oms.errors import ClientIdReused
+
+
+class SubmitTimes(Struct, frozen=True):
+    """How long things may take.
+
+    `attempts` sends at most, `retry_delay_seconds` the first pause between them, all within
+    `total_seconds`; what is in doubt is sent again only within `quiet_seconds` of its intent.
+    """
+
+    attempts: int = 3
+    retry_delay_seconds: float = 5.0
+    total_seconds: float = 60.0
+    quiet_seconds: float = 10.0
+
+    @property
+    def first_send_seconds(self) -> float:
+        """Later than this after its intent, an order is not sent at all (a suspended laptop)."""
+        return self.quiet_seconds / 2
+
+
+def new_client_order_id(now: datetime) -> str:
+    """Sorts by time, unique without coordination: `execbot-` + 12 hex of ms + 16 random hex."""
+    milliseconds = int(now.timestamp() * 1000)
+    return f"execbot-{milliseconds:012x}{os.urandom(8).hex()}"
+
+
+def wording(request: OrderRequest, facts: dict[str, Any]) -> dict[str, Any]:
+    """What the event of an intent keeps: the exact request, and who wanted it and why."""
+    wire = request.to_wire()
+    return {
+        **facts,
+        "request": wire,
+        "request_json": dumps(wire),
+        "strategy_id": request.strategy_id,
+        "reason": request.reason,
+    }
+
+
+def check_same_order(record: OrderRecord, request: OrderRequest) -> None:
+    """Raises ClientIdReused when the id's order is not the one that is asked for."""
+    order = record.order
+    asked = (request.symbol, request.side, request.type)
+    if asked == (order.symbol, order.side, order.type) and (
+        request.qty is None or order.qty is None or request.qty == order.qty
+    ):
+        return
+    raise ClientIdReused(
+        f"client_order_id {record.client_order_id} was used for another order "
+        f"({order.side} {order.qty or order.notional} {order.symbol} {order.type})",
+        record=record,
+    )
+
+
+def did_not_arrive(error: BrokerError) -> bool:
+    """Keys refused, rate limit, no connection: no order was ever looked at."""
+    return error.status in (None, 401, 429) or error.kind.startswith(("auth.", "network."))
