@@ -287,7 +287,7 @@ def deposit(
 @command
 def halt(
     cli: Cli,
-    symbol: Annotated[str, typer.Argument(metavar="SYMBOL")],
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="Stock, ETF or crypto pair.")],
     reason: Annotated[str, typer.Option(metavar="CODE", help="Halt code of the tape.")] = "T1",
     url: UrlOption = None,
 ) -> None:
@@ -305,7 +305,7 @@ def halt(
 @command
 def resume(
     cli: Cli,
-    symbol: Annotated[str, typer.Argument(metavar="SYMBOL")],
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="Stock, ETF or crypto pair.")],
     url: UrlOption = None,
 ) -> None:
     """End a halt of the exchange.
@@ -322,8 +322,8 @@ def resume(
 @command
 def price(
     cli: Cli,
-    symbol: Annotated[str, typer.Argument(metavar="SYMBOL")],
-    value: Annotated[str | None, typer.Argument(metavar="VALUE")] = None,
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="Stock, ETF or crypto pair.")],
+    value: Annotated[str | None, typer.Argument(metavar="VALUE", help="Dollars.")] = None,
     bid: Annotated[str | None, typer.Option(help="Set the bid.", metavar="PRICE")] = None,
     ask: Annotated[str | None, typer.Option(help="Set the ask.", metavar="PRICE")] = None,
     jump: Annotated[

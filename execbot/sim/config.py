@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from execbot.sim.types import Ns
 
+SPEED_MAX = 1_000_000
 Frames = Literal["binary", "text"]
 
 
@@ -72,6 +73,8 @@ class SimConfig:
             raise ConfigError(f"calendar was {self.calendar!r}, not always or exchange")
         if self.frames not in ("binary", "text"):
             raise ConfigError(f"frames was {self.frames!r}, not binary or text")
+        if not 0 <= self.speed <= SPEED_MAX:
+            raise ConfigError(f"speed was {self.speed}, not within 0 and {SPEED_MAX}")
         if self.plan not in ("full", "basic"):
             raise ConfigError(f"plan was {self.plan!r}, not full or basic")
         return self

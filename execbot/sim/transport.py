@@ -19,7 +19,7 @@ from execbot.sim.config import SimConfig
 from execbot.sim.faults import Rule
 from execbot.sim.records import Delivery
 from execbot.sim.store import SqliteArchive, SqliteRecords, Store
-from execbot.sim.types import SECOND, Ns, Request, Response
+from execbot.sim.types import SECOND, Request, Response
 from execbot.sim.venue import Venue
 from execbot.sim.wire.http import make_request
 
@@ -158,10 +158,6 @@ class SharedVenue:
     def account_of(self, key: str, secret: str) -> str | None:
         with self.turn() as venue:
             return venue.account_of(key, secret)
-
-    def next_event_at(self) -> Ns | None:
-        with self.turn() as venue:
-            return venue.next_event_at()
 
     @contextmanager
     def turn(self) -> Iterator[Venue]:

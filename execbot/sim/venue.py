@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from execbot.sim.store import SqliteArchive
 
 _ANSWERS_KEPT = 100  # answers to delayed requests whose client may have gone away
-_LOOKAHEAD: Ns = 7 * 86_400 * SECOND
+_HORIZONS_SECONDS = (1, 60, 3600, 86_400, 7 * 86_400)
 _WRITES = ("POST", "PATCH", "DELETE", "PUT")
 
 _TRADING = Router.of(trading.ROUTES)
@@ -98,13 +98,20 @@ class Venue:
         self._advance_engine(now)
         return now
 
-    def next_event_at(self, until: Ns | None = None) -> Ns | None:
+    def next_event_at(self, until: Ns) -> Ns | None:
         """When something happens next by itself, not later than `until`."""
-        horizon = self.exchange.now + _LOOKAHEAD if until is None else until
-        times = [self.exchange.next_event_at(horizon), self.outbox.next_due()]
+        times = [self.exchange.next_event_at(until), self.outbox.next_due()]
         if self._waiting:
             times.append(self._waiting[0][0])
-        return min((at for at in times if at is not None and at <= horizon), default=None)
+        return min((at for at in times if at is not None and at <= until), default=None)
+
+    def next_event(self) -> Ns | None:
+        """The next event within a week. Looks near first: the market is searched tick by tick."""
+        for seconds in _HORIZONS_SECONDS:
+            found = self.next_event_at(self.exchange.now + seconds * SECOND)
+            if found is not None:
+                return found
+        return None
 
     def _advance_engine(self, now: Ns) -> None:
         self.exchange.advance(now)

@@ -113,13 +113,11 @@ def _summary(venue: Venue, account_id: str) -> dict[str, Any]:
 
 def _clock(venue: Venue, now: Ns) -> dict[str, Any]:
     clock = venue.clock
-    following = venue.next_event_at()
     return {
         "now": format_ns(now),
         "now_ns": now,
         "mode": "virtual" if clock.virtual else "wall",
         "speed": clock.speed,
-        "next_event": None if following is None else format_ns(following),
     }
 
 
@@ -143,7 +141,7 @@ def move_clock(ask: Ask) -> Any:
     except ValueError as error:
         raise _wrong(str(error)) from None
     if body.get("jump"):
-        following = venue.next_event_at()
+        following = venue.next_event()
         if following is not None:
             venue.clock.set(max(following, ask.now))
     return _clock(venue, venue.advance())
