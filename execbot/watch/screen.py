@@ -1,7 +1,9 @@
 """The live screen of a terminal: draws when something changed, and reads keys.
 
 It is drawn on the terminal's second page, at most a few times a second, and only when something
-on it changed; a quiet market costs next to nothing.
+on it changed; a quiet market costs next to nothing. The deciding thread only takes the picture;
+a thread of its own puts it on the terminal, so a terminal that stands still (Ctrl-S, a lost
+connection) never holds up a decision.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 EVENTS_KEPT = 200
 FRAME_SECONDS = 0.25
 IDLE_FRAME_SECONDS = 5.0
+CLOSE_SECONDS = 2.0
 
 Act = Callable[[str, str], None]
 """(`cancel` | `close` | `halt` | `quit`, what) -> starts it; the result comes back as a note."""
@@ -50,7 +53,7 @@ class ScreenSink:
         self._now = now
         self._act = act
         self._console = console or Console(no_color=not color, highlight=False)
-        self._live: Live | None = None
+        self._painter: Painter | None = None
         self._events: deque[Event] = deque(maxlen=EVENTS_KEPT)
         self._title = "execbot watch"
         self._drawn_at = 0.0
@@ -63,8 +66,7 @@ class ScreenSink:
 
     def begin(self, facts: dict[str, Any]) -> None:
         self._title = f"execbot watch  {facts['mode']} {facts['account']}"
-        self._live = Live(console=self._console, screen=True, auto_refresh=False, transient=False)
-        self._live.start()
+        self._painter = Painter(self._console)
         self._keys.start()
 
     def note(self, note: Note, at: datetime) -> None:
@@ -85,9 +87,8 @@ class ScreenSink:
 
     def end(self, facts: dict[str, Any]) -> None:
         self._keys.stop()
-        if self._live is not None:
-            self._live.stop()
-        print(facts["message"])
+        if self._painter is not None:
+            self._painter.close(str(facts["message"]))
 
     # --- drawing ---------------------------------------------------------------------------
 
@@ -101,11 +102,10 @@ class ScreenSink:
         )
 
     def _draw(self) -> None:
-        if self._live is None or self.loop is None:
+        if self._painter is None or self.loop is None:
             return
         self._drawn_at, self._changed = time.monotonic(), False
-        size = self._console.size
-        self._live.update(draw(self.picture(), size.width, size.height), refresh=True)
+        self._painter.show(self.picture())
 
     def picture(self) -> Picture:
         loop = self.loop
@@ -225,6 +225,44 @@ def _is_shown(state: SymbolState) -> bool:
         return True
     waiting = state.plan is not None and state.plan.status is PlanStatus.PENDING
     return waiting and any(is_entry(r) for r in state.living)
+
+
+class Painter:
+    """Puts the newest picture on the terminal, from a thread of its own."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._picture: Picture | None = None
+        self._wake = threading.Condition()
+        self._is_open = True
+        self._thread = threading.Thread(target=self._run, name="screen", daemon=True)
+        self._thread.start()
+
+    def show(self, picture: Picture) -> None:
+        """Replace what waits to be drawn."""
+        with self._wake:
+            self._picture = picture
+            self._wake.notify()
+
+    def close(self, message: str) -> None:
+        with self._wake:
+            self._is_open = False
+            self._wake.notify()
+        self._thread.join(timeout=CLOSE_SECONDS)
+        if not self._thread.is_alive():
+            print(message)
+
+    def _run(self) -> None:
+        with Live(console=self._console, screen=True, auto_refresh=False) as live:
+            while True:
+                with self._wake:
+                    while self._picture is None and self._is_open:
+                        self._wake.wait()
+                    picture, self._picture = self._picture, None
+                if picture is None:
+                    return
+                size = self._console.size
+                live.update(draw(picture, size.width, size.height), refresh=True)
 
 
 class Keys:

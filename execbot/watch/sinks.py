@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 from logging.handlers import RotatingFileHandler
@@ -16,6 +18,9 @@ from execbot.watch.jobs import Note
 
 LOG_NAME = "watch.log"
 LOG_BYTES_MAX = 5_000_000
+LINES_WAITING_MAX = 100_000
+CLOSE_SECONDS = 3.0
+
 LOG_FILES_KEPT = 5
 """At most 30 MB of logs for an account, however long it is watched."""
 
@@ -32,12 +37,55 @@ class Sink(Protocol):
     def end(self, facts: dict[str, Any]) -> None: ...
 
 
+class Writer:
+    """Writes lines from a thread of its own: a reader that stops reading stops nobody else.
+
+    Lines wait in memory up to `LINES_WAITING_MAX`; beyond it the oldest are dropped, which shows
+    as a gap in `seq`.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lines: deque[str] = deque(maxlen=LINES_WAITING_MAX)
+        self._wake = threading.Condition()
+        self._is_open = True
+        self._thread = threading.Thread(target=self._run, name="output", daemon=True)
+        self._thread.start()
+
+    def put(self, line: str) -> None:
+        with self._wake:
+            self._lines.append(line)
+            self._wake.notify()
+
+    def close(self) -> None:
+        """Write what waits, for as long as somebody reads."""
+        with self._wake:
+            self._is_open = False
+            self._wake.notify()
+        self._thread.join(timeout=CLOSE_SECONDS)
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                while not self._lines and self._is_open:
+                    self._wake.wait()
+                lines = list(self._lines)
+                self._lines.clear()
+                if not lines:
+                    return
+            try:
+                self._stream.write("".join(f"{line}\n" for line in lines))
+                self._stream.flush()
+            except (OSError, ValueError):
+                return  # nobody reads any more; the log has everything
+
+
 class PlainSink:
     """One line a note, with the time in Eastern."""
 
     def __init__(self, now: Callable[[], datetime], stream: TextIO | None = None) -> None:
         self._now = now
-        self._stream = stream or sys.stdout
+        self._writer = Writer(stream or sys.stdout)
 
     def begin(self, facts: dict[str, Any]) -> None:
         self._write(f"watching {facts['mode']} {facts['account']} (process {facts['pid']})")
@@ -51,13 +99,13 @@ class PlainSink:
 
     def end(self, facts: dict[str, Any]) -> None:
         self._write(str(facts["message"]))
+        self._writer.close()
 
     def _write(self, words: str) -> None:
         self._line(self._now(), "WATCH", words)
 
     def _line(self, at: datetime, word: str, words: str) -> None:
-        self._stream.write(f"{show_eastern(at)}\t{word}\t{words}\n")
-        self._stream.flush()
+        self._writer.put(f"{show_eastern(at)}\t{word}\t{words}")
 
 
 class JsonSink:
@@ -65,7 +113,7 @@ class JsonSink:
 
     def __init__(self, now: Callable[[], datetime], stream: TextIO | None = None) -> None:
         self._now = now
-        self._stream = stream or sys.stdout
+        self._writer = Writer(stream or sys.stdout)
         self._seq = 0
 
     def begin(self, facts: dict[str, Any]) -> None:
@@ -79,13 +127,12 @@ class JsonSink:
 
     def end(self, facts: dict[str, Any]) -> None:
         self._put("stopped", self._now(), facts)
+        self._writer.close()
 
     def _put(self, kind: str, at: datetime, facts: dict[str, Any]) -> None:
         self._seq += 1
         head = {"seq": self._seq, "type": kind, "at": iso(at)}
-        line = json.dumps({**head, **facts}, ensure_ascii=False, default=str)
-        self._stream.write(line + "\n")
-        self._stream.flush()
+        self._writer.put(json.dumps({**head, **facts}, ensure_ascii=False, default=str))
 
 
 def open_log(directory: Path) -> logging.Logger:

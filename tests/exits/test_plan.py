@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from support.exit_views import T0, D, later, plan
 
 from execbot.config.schema import StopMethod, TradingSettings
 from execbot.exits.allocate import split_whole
@@ -35,7 +36,6 @@ from execbot.exits.store import change_plan, lifted, plan_of, save_plan, suspend
 from execbot.journal import Journal
 from execbot.model.enums import OrderClass, PositionSide, Side, TimeInForce
 from execbot.model.order import OrderRequest
-from tests.exits.views import T0, D, later, plan
 
 
 def full_plan() -> object:

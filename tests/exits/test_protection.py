@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import pytest
 from msgspec.structs import replace
+from support.exit_views import T0, D, entry, later, order, pair, plan, stop_order, view
 
 from execbot.config.schema import EmergencyAction
 from execbot.exits.actions import Action, Alarm, Cancel, Refresh, Replace, SavePlan, Submit, WaitFor
@@ -18,7 +19,6 @@ from execbot.exits.protection import decide
 from execbot.exits.shape import Ladder
 from execbot.exits.view import Decision, Guarded, Limits, Market, Memory, View
 from execbot.model.enums import OrderClass, OrderStatus, OrderType, PositionSide, Side, TimeInForce
-from tests.exits.views import T0, D, entry, later, order, pair, plan, stop_order, view
 
 
 def submits(decision: Decision) -> list[Submit]:

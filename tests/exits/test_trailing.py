@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from support.exit_views import T0, D, later, plan
 
 from execbot.exits.levels import LevelFacts
 from execbot.exits.plan import AdjustRules, ExitPlan, Trail, TrailKind
 from execbot.exits.trailing import follow, next_stop, time_stop_due
 from execbot.model.enums import PositionSide
-from tests.exits.views import T0, D, later, plan
 
 
 def trailing(kind: TrailKind, value: str, *, from_start: bool = True, **fields: Any) -> ExitPlan:
@@ -115,9 +115,7 @@ steps = st.lists(st.decimals("-1.5", "1.5", places=2), min_size=1, max_size=40)
 
 
 @settings(max_examples=150, deadline=None)
-@given(
-    steps=steps, side=sides, value=st.decimals("0.3", "3", places=1)
-)
+@given(steps=steps, side=sides, value=st.decimals("0.3", "3", places=1))
 def test_on_any_walk_a_stop_only_ever_moves_in_favour(
     steps: list[Decimal], side: PositionSide, value: Decimal
 ) -> None:

@@ -13,8 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from tests.watch.session import play
+from support.watch_session import play
 
 SESSIONS_MAX = 120
 """How many of `--sessions` the plain suite runs; a number beyond the default runs in full."""

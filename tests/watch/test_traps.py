@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.watch.world import D, open_world, wishes
+from support.watch_world import D, open_world, wishes
 
 
 def test_a_filled_bracket_is_protected_by_its_own_legs(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ from execbot.watch import inputs
 from execbot.watch.hands import Hands
 from execbot.watch.jobs import AccountJob, Note
 from execbot.watch.watcher import HandJob, Watcher
-from tests.support.desk import KEY, Desk, VenueTransport, open_desk
+from support.desk import KEY, Desk, VenueTransport, open_desk
 
 D = Decimal
 REQUEST_SECONDS = 0.004

@@ -22,7 +22,7 @@ from execbot.journal.errors import JournalError
 from execbot.oms.errors import OmsError
 from execbot.sim.types import ApiError
 from execbot.watch import inputs
-from tests.watch.world import D, World, open_world, seeded, wishes
+from support.watch_world import D, World, open_world, seeded, wishes
 
 SECONDS = 40.0
 STEP = 0.1
