@@ -211,12 +211,13 @@ class Ledger:
 
     def _resolve(self, event: OrderEvent) -> str:
         """The broker's id decides; then the client id, unless it belongs to another order."""
+        state = self.state(event.client_order_id)
+        if state is not None and state.record.order_id == event.order_id:
+            return event.client_order_id
         key = self.key_of(event.order_id)
         if key is not None:
             return key
-        state = self.state(event.client_order_id)
-        taken = state is not None and state.record.order_id not in ("", event.order_id)
-        if taken and event.order_id:
+        if state is not None and state.record.order_id and event.order_id:
             return f"{event.client_order_id}~{event.order_id}"
         return event.client_order_id
 
