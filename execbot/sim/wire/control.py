@@ -324,7 +324,7 @@ def restart(ask: Ask) -> Any:
     return {"down_seconds": seconds}
 
 
-_ROUTES: dict[tuple[str, str], Handler] = {
+ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "status"): status,
     ("GET", ""): status,
     ("GET", "clock"): read_clock,
@@ -344,7 +344,7 @@ _ROUTES: dict[tuple[str, str], Handler] = {
     ("POST", "streams/cut"): cut_streams,
     ("POST", "restart"): restart,
 }
-_WITH_ARGUMENT: dict[tuple[str, str], Handler] = {
+ROUTES_WITH_ARGUMENT: dict[tuple[str, str], Handler] = {
     ("DELETE", "faults"): remove_fault,
     ("GET", "price"): show_price,
     ("DELETE", "price"): release_price,
@@ -354,11 +354,11 @@ _WITH_ARGUMENT: dict[tuple[str, str], Handler] = {
 def answer(venue: Venue, request: Request, now: Ns) -> Response:
     """Carries out one control request. Raises `ApiError` for a wrong one."""
     parts = segments(request.path)[1:]
-    handler = _ROUTES.get((request.method, "/".join(parts)))
+    handler = ROUTES.get((request.method, "/".join(parts)))
     args: tuple[str, ...] = ()
     if handler is None and len(parts) == 2:
-        handler, args = _WITH_ARGUMENT.get((request.method, parts[0])), (parts[1],)
+        handler, args = ROUTES_WITH_ARGUMENT.get((request.method, parts[0])), (parts[1],)
     if handler is None:
-        known = sorted({f"{method} /sim/{path}".rstrip("/") for method, path in _ROUTES})
+        known = sorted({f"{method} /sim/{path}".rstrip("/") for method, path in ROUTES})
         raise ApiError(404, None, f"unknown control request; known: {', '.join(known)}")
     return reply(handler(Ask(venue, request, now, args)))
