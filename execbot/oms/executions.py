@@ -139,7 +139,7 @@ def infer(executions: Executions, record: OrderRecord, fallback_at: datetime) ->
 
 def is_short(executions: Executions, progress: Progress) -> bool:
     """Has the broker counted more than is known here?"""
-    real = [item for item in executions.values() if is_real(item)]
+    real = filter(is_real, executions.values())
     return _shortfall(real, progress) > progress.chain_qty
 
 
@@ -259,14 +259,13 @@ def _shortfall(real: Iterable[Execution], progress: Progress) -> Decimal:
 
     Its highest total counts as it was; its youngest total excludes what was busted before it.
     """
-    items = list(real)
-    undone = ZERO
-    for item in items:
-        undone_at, latest_at = item.changed_at, progress.latest_at
-        if undone_at is not None and latest_at is not None and undone_at <= latest_at:
+    gross = undone = ZERO
+    latest_at = progress.latest_at
+    for item in real:
+        gross += item.qty
+        if item.changed_at is not None and latest_at is not None and item.changed_at <= latest_at:
             undone += item.qty - item.net_qty
-    counted = max(progress.reported_qty, progress.latest_qty + undone)
-    return counted - gross_qty(items)
+    return max(progress.reported_qty, progress.latest_qty + undone) - gross
 
 
 def _inferred(

@@ -170,7 +170,6 @@ def _take_report(draft: _Draft, event: OrderEvent) -> None:
         "filled_avg_price": old.filled_avg_price,
         "legs": (),
         "qty": shown.qty if shown.qty is not None else old.qty,
-        "raw": {},
     }
     for name in _LASTING:
         if getattr(shown, name) is None:
@@ -266,6 +265,8 @@ def _infer(
     draft: _Draft, executions: Mapping[str, Execution], fallback_at: datetime
 ) -> Mapping[str, Execution]:
     """Book the shortfall, or take back what was inferred; mostly there is neither."""
+    if not executions and not draft.progress.reported_qty:
+        return executions
     if not books.is_short(executions, draft.progress) and all(
         books.is_real(item) for item in executions.values()
     ):
