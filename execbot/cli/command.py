@@ -14,7 +14,7 @@ hands it a `Cli` as first argument. A command ends by returning, by `raise Failu
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
@@ -23,12 +23,15 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from msgspec import Struct
 
+from execbot.cli.errors import FATAL, Failure
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.output import (
     Style,
     Table,
     envelope,
     is_terminal,
+    muffle,
+    plain,
     print_json,
     print_line,
     print_note,
@@ -68,6 +71,7 @@ class Cli(Struct):
     mode: str | None = None
     account: str | None = None
     notices: tuple[str, ...] = ()
+    announced: bool = False
 
     @contextmanager
     def open(self, *, dry_run: bool = False) -> Iterator[Context]:
@@ -79,6 +83,11 @@ class Cli(Struct):
         self.notices = context.notices
         try:
             yield context
+        except typer.Exit:
+            raise
+        except Exception as error:
+            self._tell_where(error)
+            raise
         finally:
             context.close()
 
@@ -97,32 +106,40 @@ class Cli(Struct):
 
         A first line on stderr names mode and account. A code other than DONE ends the command.
         """
+        self.announce()
+        ok = exit_code is ExitCode.DONE
+        try:
+            if self.json:
+                where = {"mode": self.mode, "account": self.account}
+                print_json(envelope(self.name, data, ok=ok, warnings=warnings, **where))
+            else:
+                self._show_views(views)
+        except BrokenPipeError:
+            muffle(1)  # `| head` has read enough
+        except OSError as error:
+            muffle(1)
+            raise _unshown(error, data) from error
+        for warning in warnings:
+            self.note(f"Warning: {warning}")
+        if not ok:
+            self.end(exit_code)
+
+    def announce(self) -> None:
+        """Once: what to know of the mode, and which account this is about."""
         for notice in self.notices:
             print_note(notice)
         self.notices = ()
-        if self.json:
-            ok = exit_code is ExitCode.DONE
-            print_json(
-                envelope(
-                    self.name,
-                    data,
-                    ok=ok,
-                    mode=self.mode,
-                    account=self.account,
-                    warnings=warnings,
-                )
-            )
-        else:
-            self._show_views(views)
-            for warning in warnings:
-                self.note(f"Warning: {warning}")
-        if exit_code is not ExitCode.DONE:
-            self.end(exit_code)
+        if self.mode is not None and not self.announced:
+            self.note(f"[{self.mode} {self.account or ''}".rstrip() + "]")
+        self.announced = True
+
+    def _tell_where(self, error: Exception) -> None:
+        """A failure names mode and account too; under --json inside its one object."""
+        if not self.json:
+            self.announce()
+        error.where = {"mode": self.mode, "account": self.account}  # type: ignore[attr-defined]
 
     def _show_views(self, views: Sequence[Table | str]) -> None:
-        where = f"{self.mode} {self.account or ''}".rstrip()
-        if self.mode is not None:
-            self.note(f"[{where}]")
         for view in views:
             if isinstance(view, Table):
                 print_table(view, self.style)
@@ -151,6 +168,21 @@ class Cli(Struct):
 
     def end(self, code: ExitCode) -> NoReturn:
         raise typer.Exit(int(code))
+
+
+def _unshown(error: OSError, data: Any) -> Failure:
+    """The work is done and only its answer could not be written: `outcome` tells what was done."""
+    known = data if isinstance(data, Mapping) else {}
+    return Failure(
+        "output.unwritable",
+        f"The result could not be written: {error.strerror}",
+        ExitCode.INTERNAL,
+        FATAL,
+        str(plain(known.get("outcome") or "not_sent")),
+        "The command itself was carried out; only its answer on stdout is lost.",
+        "Look with `execbot orders`; do not repeat what was done.",
+        {name: known.get(name) for name in ("client_order_id", "id", "symbol", "status")},
+    )
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:

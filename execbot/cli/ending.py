@@ -18,6 +18,7 @@ def end_with(error: BaseException, given: Sequence[str], help_of: str, *, writes
 
         traceback.print_exception(error)
     failure = _without_doubt(failure_of(error), writes=writes)
+    failure = replace(failure, extra={**failure.extra, **getattr(error, "where", {})})
     if not failure.next_step and failure.exit_code is ExitCode.USAGE:
         failure = replace(failure, next_step=help_of)
     style = Style.of(json="--json" in given, no_color="--no-color" in given, debug=debug)

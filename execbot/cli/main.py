@@ -7,6 +7,7 @@ command names read only this table.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -151,9 +152,20 @@ def root(
     """
 
 
+def _ensure_streams() -> None:
+    """A process started with stdout or stderr closed (`>&-`) writes to nowhere instead.
+
+    The free descriptor is taken at once, or the next file to be opened would get it.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+
+
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command line and end the process with its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    _ensure_streams()
     try:
         # `standalone_mode=False` hands every error to us instead of printing it.
         group = typer.main.get_command(app)

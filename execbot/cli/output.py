@@ -127,14 +127,29 @@ def print_line(line: str) -> None:
 
 
 def print_note(line: str) -> None:
-    """A message for people: on stderr, so that data stays clean."""
-    _write(line, sys.stderr)
+    """A message for people: on stderr, so that data stays clean.
+
+    A message that cannot be written must not end a command that has just sent an order.
+    """
+    try:
+        _write(line, sys.stderr)
+    except OSError:
+        muffle(2)
+
+
+def muffle(descriptor: int) -> None:
+    """Nobody can be reached there any more; what is still buffered goes nowhere, in silence."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
 
 
 def print_failure(failure: Failure, style: Style) -> None:
     """One JSON object, or three short lines: what, why, what next."""
     if style.json:
-        print_json(failure.as_json(), sys.stderr)
+        import json
+
+        print_note(json.dumps(plain(failure.as_json()), ensure_ascii=False))
         return
     color = style.color and is_terminal(sys.stderr)
     head = "\x1b[1;31mError:\x1b[0m" if color else "Error:"

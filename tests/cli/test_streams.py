@@ -1,0 +1,81 @@
+"""Goal: an answer that cannot be written never hides what was done at the broker.
+
+Method: real processes in sim mode whose stdout or stderr is full, closed, or read by nobody; what
+they did is read back with `orders`.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from support.processes import EXECBOT, clean_environment, execbot
+
+FULL = Path("/dev/full")
+BUY = "submit AAPL --qty 1"
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    return clean_environment(tmp_path, EXECBOT_MODE="sim")
+
+
+def through_shell(line: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    command = f"set -o pipefail; {EXECBOT[0]} {' '.join(EXECBOT[1:])} {line}"
+    return subprocess.run(
+        ["bash", "-c", command],
+        env=dict(env),
+        cwd=env["HOME"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def sent(env: Mapping[str, str]) -> list[str]:
+    return [order["client_order_id"] for order in execbot(["orders", "--json"], env).data]
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
+def test_a_full_disk_behind_stdout_does_not_turn_a_sent_order_into_not_sent(
+    env: dict[str, str],
+) -> None:
+    done = through_shell(f"{BUY} --json > /dev/full", env)
+    assert done.returncode == 1, done.stderr
+    error = json.loads(done.stderr.splitlines()[-1])
+    assert (error["kind"], error["outcome"]) == ("output.unwritable", "accepted")
+    assert [error["client_order_id"]] == sent(env)
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
+def test_messages_that_cannot_be_written_change_nothing(env: dict[str, str]) -> None:
+    done = through_shell(f"{BUY} --json 2> /dev/full", env)
+    assert done.returncode == 0
+    assert [json.loads(done.stdout)["data"]["client_order_id"]] == sent(env)
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_are_no_bug_and_the_order_is_sent(env: dict[str, str], closed: str) -> None:
+    done = through_shell(f"{BUY} {closed}", env)
+    assert done.returncode == 0, done.stderr
+    assert "Error" not in done.stderr
+    assert len(sent(env)) == 1
+
+
+def test_a_reader_that_leaves_early_is_no_error(env: dict[str, str]) -> None:
+    done = through_shell(f"{BUY} | true", env)
+    assert done.returncode == 0, done.stderr
+    assert "Error" not in done.stderr
+    assert len(sent(env)) == 1
+
+
+def test_a_failure_names_mode_and_account(env: dict[str, str]) -> None:
+    account = execbot(["positions", "--json"], env).json["account"]
+    refused = execbot(["submit", "AAPL", "--qty", "1000", "--json"], env)
+    assert (refused.code, refused.out) == (5, "")
+    assert (refused.error["mode"], refused.error["account"]) == ("sim", account)
+    assert f"[sim {account}]" in execbot(["submit", "AAPL", "--qty", "1000"], env).err
