@@ -39,11 +39,12 @@ if TYPE_CHECKING:
     from execbot.model.signal import Signal
     from execbot.oms.changes import Change, EventName
     from execbot.oms.errors import InDoubt, OmsError, Refused
-    from execbot.oms.executor import Executor, SignalResult
+    from execbot.oms.executor import Executor
     from execbot.oms.positions import PositionTracker
     from execbot.oms.reconcile import Break, ReconcileResult
     from execbot.oms.risk_desk import RiskDesk
     from execbot.oms.service import OrderManagementSystem
+    from execbot.oms.signal_result import SignalResult
 
 __version__ = "0.1.0"
 
@@ -63,11 +64,12 @@ _HOME = {
     "model.signal": ("Signal",),
     "oms.changes": ("Change", "EventName"),
     "oms.errors": ("InDoubt", "OmsError", "Refused"),
-    "oms.executor": ("Executor", "SignalResult"),
+    "oms.executor": ("Executor",),
     "oms.positions": ("PositionTracker",),
     "oms.reconcile": ("Break", "ReconcileResult"),
     "oms.risk_desk": ("RiskDesk",),
     "oms.service": ("OrderManagementSystem",),
+    "oms.signal_result": ("SignalResult",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -17,13 +17,15 @@ from execbot.cli.context import Context
 from execbot.cli.errors import Failure, failure_of, usage
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.order_flags import read_number
-from execbot.cli.output import print_json, print_line, print_note
+from execbot.cli.output import Table, print_json, print_line, print_note
 from execbot.cli.submit import confirm_live
 from execbot.model.enums import Outcome
+from execbot.model.numbers import QTY_STEP, round_down, text
 from execbot.model.signal import Signal, SignalError, lines, read_line, read_signal
 
 if TYPE_CHECKING:
-    from execbot.oms.executor import Executor, SignalResult
+    from execbot.oms.executor import Executor
+    from execbot.oms.signal_result import Preview, SignalResult
 
 READ_AHEAD_MAX = 64
 """Lines read before they are acted on: enough for exits to overtake, few enough that a producer
@@ -63,6 +65,9 @@ def signal(
     file: Annotated[
         Path | None, typer.Option("--file", help="Newline JSON, one signal a line.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show size and checks of one signal, send nothing.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before live orders.")] = False,
 ) -> None:
     """Act on a signal: size it, check it, send, close, queue or skip it, and say which.
@@ -81,6 +86,8 @@ def signal(
     if file is not None or symbol == "-":
         if file is not None and symbol is not None:
             raise usage("--file and a symbol were both given", kind="usage.signal")
+        if dry_run:
+            raise usage("--dry-run takes one signal", kind="usage.signal")
         _run_lines(cli, file, yes)
         return
     given = {
@@ -103,13 +110,16 @@ def signal(
             next_step="execbot signal AAPL buy --strength 82",
             kind="usage.signal",
         )
-    with cli.open() as desk:
+    with cli.open(dry_run=dry_run) as desk:
         try:
             read = read_signal(
                 {"symbol": symbol, "side": side, **given}, now=desk.now(), new_id=_new_id(desk)
             )
         except SignalError as error:
             raise usage(str(error), hint=error.hint, kind="usage.signal") from None
+        if dry_run:
+            _show_preview(cli, read, executor_of(desk).preview(read))
+            return
         confirm_live(cli, desk, f"signal {read.side} {read.symbol}", yes)
         result = executor_of(desk).execute_signal(read)
         _show(cli, result)
@@ -150,6 +160,43 @@ def _show(cli: Cli, result: SignalResult) -> None:
             extra={"signal": data},
         )
     cli.show(data, _sentence(result))
+
+
+def _show_preview(cli: Cli, signal: Signal, preview: Preview) -> None:
+    """The request, each step of its size and every check; nothing was written or sent."""
+    verdict = preview.checked.verdict if preview.checked is not None else None
+    steps = preview.sized.steps if preview.sized is not None else ()
+    data = {
+        "dry_run": True,
+        "outcome": Outcome.NOT_SENT.value,
+        "signal": signal.to_dict(),
+        "reason": preview.skip.code if preview.skip else None,
+        "message": preview.skip.message if preview.skip else None,
+        "request": preview.request.to_wire() if preview.request else None,
+        "sizing": [{"rule": s.rule, "qty": s.qty, "value": s.value, "note": s.note} for s in steps],
+        "verdict": verdict.to_dict() if verdict else None,
+    }
+    what = f"{signal.side} {signal.symbol}"
+    if preview.skip is not None:
+        cli.show(data, f"Would not be sent: {what}: {preview.skip.message} ({preview.skip.code})")
+        return
+    if verdict is None or preview.request is None:
+        cli.show(data, f"Would cancel pending entries of {signal.symbol} and close what is held.")
+        return
+    sizes = [(s.rule, text(round_down(s.qty, QTY_STEP)), s.note) for s in steps]
+    rows = [
+        ("OK" if r.passed else "FAIL", r.code, r.limit, r.seen)
+        for r in verdict.results
+        if r.applies
+    ]
+    cli.show(
+        data,
+        Table(("size by", "units", "because"), sizes),
+        Table(("result", "check", "limit", "seen"), rows),
+        f"Dry run, nothing was sent: {what} "
+        + ("passes every check." if verdict.passed else "would be refused."),
+        exit_code=ExitCode.DONE if verdict.passed else ExitCode.RISK,
+    )
 
 
 def _sentence(result: SignalResult) -> str:

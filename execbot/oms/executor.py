@@ -18,31 +18,38 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from execbot.alerts import Alert, Alerter
 from execbot.broker.errors import BrokerError
-from execbot.config.schema import SizingMethod
 from execbot.exits.levels import LevelError
 from execbot.exits.plan import ExitPlan
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Origin, Role
-from execbot.market.sessions import Session
-from execbot.model.account import Asset
-from execbot.model.enums import OrderClass, OrderStatus, OrderType, Outcome, TimeInForce
-from execbot.model.numbers import CENT, QTY_STEP, maybe_text, round_down, text
+from execbot.model.enums import OrderStatus, Outcome
+from execbot.model.numbers import text
 from execbot.model.order import OrderRequest
-from execbot.model.signal import Signal, read_signal
-from execbot.oms.after_error import marketable_limit
+from execbot.model.signal import Signal
 from execbot.oms.errors import NotPossible, OmsError, Refused
 from execbot.oms.placing import Placed, Placer, Purposeful
 from execbot.oms.risk_desk import Checked, RiskDesk
 from execbot.oms.service import OrderManagementSystem
+from execbot.oms.signal_entry import SignalEntries
 from execbot.oms.signal_exits import SignalExits
+from execbot.oms.signal_result import (
+    CLOSED,
+    REPEATED,
+    Preview,
+    SignalResult,
+    failed,
+    sent,
+    size_code,
+    skipped,
+    unsized,
+)
 from execbot.oms.signal_rules import (
     Skip,
     client_order_id_of,
@@ -51,9 +58,8 @@ from execbot.oms.signal_rules import (
     skip_entry,
     skip_unread,
 )
-from execbot.risk.facts import Facts, market_price
-from execbot.risk.sizing import Sized, SizeRefused, SizeRequest, size
-from execbot.risk.sizing import Step as Sizing
+from execbot.risk.facts import Facts
+from execbot.risk.sizing import Sized, SizeRefused
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -64,42 +70,7 @@ UNFINISHED_SECONDS = 30
 """A claim this old without a result belongs to a process that died: it may be taken over."""
 CANCEL_WAIT_SECONDS = 10.0
 FAILURES_KEPT = 1000
-CLOSED = "closed"
 CLAIMED = "claimed"
-REPEATED = "signal.repeated"
-
-
-class SignalResult(Struct, frozen=True):
-    """What became of a signal. `code` is empty when an order was sent, queued or closed.
-
-    `is_failure`: it should have been acted on and could not be. A skip is no failure.
-    """
-
-    signal: Signal
-    outcome: Outcome
-    code: str = ""
-    message: str = ""
-    record: OrderRecord | None = None
-    is_failure: bool = False
-    category: str | None = None
-    error: BaseException | None = None
-    notes: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "signal_id": self.signal.id,
-            "symbol": self.signal.symbol,
-            "side": self.signal.side.value,
-            "outcome": self.outcome.value,
-            "reason": self.code or None,
-            "message": self.message or None,
-            "category": self.category,
-            "client_order_id": self.record.client_order_id if self.record else None,
-            "order_id": (self.record.order_id or None) if self.record else None,
-            "qty": maybe_text(self.record.order.qty) if self.record else None,
-            "notional": maybe_text(self.record.order.notional) if self.record else None,
-            "notes": list(self.notes),
-        }
 
 
 class SignalTaken(OmsError):
@@ -135,6 +106,7 @@ class Executor:
         self.failures: deque[SignalResult] = deque(maxlen=FAILURES_KEPT)
         self._alerter = alerter
         self._exits = SignalExits(oms.client, oms.journal, desk.settings)
+        self.entries = SignalEntries(oms, desk, self._exits)
         self._on_failure = on_failure
         self._lock = threading.RLock()
         self._worker: Worker[Signal, SignalResult] | None = None
@@ -154,6 +126,29 @@ class Executor:
             if self._on_failure is not None:
                 self._on_failure(result)
         return result
+
+    def preview(self, signal: Signal) -> Preview:
+        """What `execute_signal` would do now: nothing is written, nothing is sent.
+
+        Raises BrokerError when the facts cannot be read, LevelError where an exit makes no sense.
+        """
+        if self._is_taken(signal):
+            return Preview(Skip(REPEATED, self._repeated(signal).message))
+        skip = skip_unread(signal, self.oms.now(), self.desk.settings)
+        if skip is not None or not signal.side.opens:
+            return Preview(skip)
+        draft = self.entries.draft(signal)
+        read = self.desk.reader.read(draft)
+        facts = self.desk.reader.complete(draft, read)
+        skip = skip_entry(signal, facts, self.desk.settings)
+        if skip is not None:
+            return Preview(skip)
+        sized = self.entries.size_of(signal, facts)
+        if isinstance(sized, SizeRefused):
+            return Preview(Skip(size_code(sized), sized.message))
+        dressed = self.entries.dressed(draft, sized, facts)
+        request, _ = self._exits.attach(signal, dressed, facts, self.oms.now())
+        return Preview(None, request, sized, self.desk.judge(request, read, facts))
 
     def fire(self, signal: Signal) -> Future[SignalResult]:
         """Hand a signal to the worker thread and return at once; exits overtake entries."""
@@ -192,19 +187,19 @@ class Executor:
         except SignalTaken:
             return self._repeated(signal)
         except Refused as refused:
-            result = _failed(signal, refused, refused.kind, refused.record)
+            result = failed(signal, refused, refused.kind, refused.record)
         except OmsError as error:
-            result = _failed(signal, error, error.kind, error.record)
+            result = failed(signal, error, error.kind, error.record)
         except LevelError as error:
-            result = _failed(signal, error, error.kind, None)
+            result = failed(signal, error, error.kind, None)
         except BrokerError as error:
             record = journal.order_by_client_id(error.client_order_id or "")
-            result = _failed(signal, error, error.kind, record)
+            result = failed(signal, error, error.kind, record)
         except JournalError:
             raise
         except Exception as error:
             # A bug must not swallow a signal: it becomes a failure that is recorded and told.
-            result = _failed(signal, error, "internal", None)
+            result = failed(signal, error, "internal", None)
         if result.code != REPEATED:
             self._finish(result, entry)
         return result
@@ -236,7 +231,7 @@ class Executor:
         signal = entry.signal
         skip = skip_unread(signal, now, self.desk.settings)
         if skip is not None:
-            return _skipped(signal, skip)
+            return skipped(signal, skip)
         return self._enter(entry, now) if signal.side.opens else self._leave(signal)
 
     def _finish(self, result: SignalResult, entry: Entry) -> None:
@@ -254,7 +249,7 @@ class Executor:
                 client_order_id=name,
             )
             if entry.sized is not None and not entry.is_durable:
-                self._audit_size(name or signal.id, entry.sized)
+                self.entries.audit(name or signal.id, entry.sized)
             for subject in {signal.id, name} - {None}:
                 rule = result.code or "signal"
                 journal.audit("signal", str(subject), rule, facts, result.outcome.value, now)
@@ -263,36 +258,29 @@ class Executor:
 
     def _enter(self, entry: Entry, now: datetime) -> SignalResult:
         signal, reader = entry.signal, self.desk.reader
-        asset = reader.asset(signal.symbol)
-        draft = OrderRequest(
-            symbol=signal.symbol,
-            side=entry_side(signal),
-            time_in_force=_natural_tif(asset),
-            client_order_id=client_order_id_of(signal.id),
-            strategy_id=signal.strategy_id,
-            reason=f"signal {signal.id}, strength {text(signal.strength)}",
-        )
+        draft = self.entries.draft(signal)
         resumed = self.oms.journal.order_by_client_id(draft.client_order_id)
         if resumed is not None and resumed.status is not OrderStatus.DENIED:
-            return _sent(signal, Placed(replace(resumed, already=True), None))
-        read = reader.read(draft, asset=asset)
+            return sent(signal, Placed(replace(resumed, already=True), None))
+        read = reader.read(draft)
         facts = reader.complete(draft, read)
         skip = skip_entry(signal, facts, self.desk.settings)
         if skip is not None:
-            return _skipped(signal, skip)
-        sized = self._size(signal, facts)
+            return skipped(signal, skip)
+        sized = self.entries.size_of(signal, facts)
         if isinstance(sized, SizeRefused):
-            return self._unsized(signal, sized)
+            self.entries.audit_refusal(signal, sized)
+            return unsized(signal, sized)
         entry.sized = sized
         request, entry.plan = self._exits.attach(
-            signal, self._dressed(draft, sized, facts), facts, now
+            signal, self.entries.dressed(draft, sized, facts), facts, now
         )
         checked = self.desk.judge(request, read, facts)
         checked.on_pass = lambda journal: self._make_durable(entry, request, journal)
         placed = self._place(entry, request, checked)
         if placed.record.already:
             return self._repeated(signal)
-        return _sent(signal, placed)
+        return sent(signal, placed)
 
     def _place(self, entry: Entry, request: OrderRequest, checked: Checked) -> Placed:
         signal, plan_id = entry.signal, entry.plan.plan_id if entry.plan else None
@@ -317,105 +305,20 @@ class Executor:
         if not self._claim(entry.signal, journal):
             raise SignalTaken(f"signal {entry.signal.id} was handled before")
         if entry.sized is not None:
-            self._audit_size(request.client_order_id, entry.sized)
+            self.entries.audit(request.client_order_id, entry.sized)
         if entry.plan is not None:
             self._exits.save(entry.plan)
         entry.is_durable = True
 
-    def _size(self, signal: Signal, facts: Facts) -> Sized | SizeRefused:
-        settings = self.desk.settings
-        side = entry_side(signal)
-        price = market_price(facts, side)
-        if price is None:
-            return SizeRefused("size.no_price", f"no price for {signal.symbol}")
-        stop = signal.stop
-        if stop is None and settings.sizing.method is SizingMethod.RISK:
-            stop = self._exits.stop_for(signal, side, price, facts.market.at)
-        request = SizeRequest(
-            symbol=signal.symbol,
-            side=side,
-            price=price,
-            stop=stop,
-            qty=signal.qty,
-            notional=signal.notional,
-            tier=signal.tier,
-            confidence=signal.confidence,
-            whole_shares=settings.sizing.whole_shares,
-            as_notional=facts.market.session is Session.REGULAR,
-        )
-        return size(request, facts, settings)
-
     def _resized(self, entry: Entry, old: OrderRequest) -> OrderRequest | None:
         """Somebody else took part of the room: the same signal on facts read again."""
-        sized = self._size(entry.signal, self._facts(replace(old, qty=None, notional=None)))
+        sized = self.entries.size_of(
+            entry.signal, self.entries.facts(replace(old, qty=None, notional=None))
+        )
         if isinstance(sized, SizeRefused):
             return None
         entry.sized = sized
         return replace(old, qty=sized.qty, notional=sized.notional)
-
-    def _facts(self, request: OrderRequest) -> Facts:
-        reader = self.desk.reader
-        return reader.complete(request, reader.read(request))
-
-    def requeued_request(self, record: OrderRecord, request: OrderRequest) -> OrderRequest:
-        """The request of a queued order when its time has come: a signal's is sized afresh.
-
-        Raises NotPossible when nothing of it fits any more.
-        """
-        known = self.oms.journal.signal(record.signal_id) if record.signal_id else None
-        if known is None:
-            return request
-        signal = read_signal(
-            {name: _as_json(name, value) for name, value in known.body.items()},
-            now=self.oms.now(),
-            new_id=known.signal_id,
-        )
-        facts = self._facts(replace(request, qty=None, notional=None))
-        sized = self._size(signal, facts)
-        if isinstance(sized, SizeRefused):
-            raise NotPossible(sized.message, record=record)
-        tif = _natural_tif(facts.asset)
-        draft = replace(request, type=OrderType.MARKET, limit_price=None, time_in_force=tif)
-        dressed = self._dressed(draft, sized, facts)
-        again, plan = self._exits.attach(signal, dressed, facts, self.oms.now())
-        with self.oms.journal.transaction():
-            self._audit_size(record.client_order_id, sized)
-            if plan is not None:
-                self._exits.save(plan)
-        return again
-
-    def _dressed(self, draft: OrderRequest, sized: Sized, facts: Facts) -> OrderRequest:
-        """A market order; in an extended session a marketable limit, which is all it takes."""
-        request = replace(draft, qty=sized.qty, notional=sized.notional, type=OrderType.MARKET)
-        if facts.market.session in (Session.PRE, Session.AFTER, Session.OVERNIGHT):
-            percent = self.oms.settings.marketable_limit_pct
-            limited = marketable_limit(request, facts.quote, percent)
-            if limited is not None:
-                return replace(limited, extended_hours=True, order_class=OrderClass.NONE)
-        return request
-
-    def _unsized(self, signal: Signal, refused: SizeRefused) -> SignalResult:
-        facts = {"steps": _steps(refused.steps)}
-        self.oms.journal.audit("sizing", signal.id, refused.code, facts, "refused", self.oms.now())
-        return SignalResult(
-            signal,
-            Outcome.NOT_SENT,
-            f"risk.{refused.code.replace('.', '_')}",
-            refused.message,
-            is_failure=True,
-            category="adjustable",
-        )
-
-    def _audit_size(self, subject: str, sized: Sized) -> None:
-        facts = {
-            "method": sized.method,
-            "qty": sized.qty,
-            "notional": sized.notional,
-            "steps": _steps(sized.steps),
-        }
-        self.oms.journal.audit(
-            "sizing", subject, sized.binding_rule, facts, "sized", self.oms.now()
-        )
 
     # --- closing ---------------------------------------------------------------------------
 
@@ -434,7 +337,7 @@ class Executor:
         if held is None or held.qty == 0:
             if not canceled:
                 skip = Skip("signal.nothing_to_close", f"no {signal.symbol} is held")
-                return _skipped(signal, skip)
+                return skipped(signal, skip)
             notes = tuple(f"canceled {record.client_order_id}" for record in canceled)
             return SignalResult(
                 signal,
@@ -480,59 +383,3 @@ class Executor:
             record=closed.record,
             notes=tuple(notes),
         )
-
-
-def _natural_tif(asset: Asset | None) -> TimeInForce:
-    crypto = asset is not None and asset.is_crypto
-    return TimeInForce.GTC if crypto else TimeInForce.DAY
-
-
-def _as_json(name: str, value: object) -> object:
-    """The journal keeps decimals as text; a signal's own words ask for numbers."""
-    return Decimal(str(value)) if name in ("strength", "confidence", "ttl_seconds") else value
-
-
-def _steps(steps: tuple[Sizing, ...]) -> list[list[str]]:
-    """Readable: units to nine decimals, worth to the cent."""
-    return [
-        [s.rule, text(round_down(s.qty, QTY_STEP)), text(round_down(s.value, CENT)), s.note]
-        for s in steps
-    ]
-
-
-def _skipped(signal: Signal, skip: Skip) -> SignalResult:
-    return SignalResult(signal, Outcome.NOT_SENT, skip.code, skip.message)
-
-
-def _sent(signal: Signal, placed: Placed) -> SignalResult:
-    record = placed.record
-    return SignalResult(
-        signal,
-        record.outcome,
-        message=placed.queued_for and f"queued: {placed.queued_for}",
-        record=record,
-        notes=placed.adjusted,
-    )
-
-
-def _failed(
-    signal: Signal, error: Exception, kind: str, record: OrderRecord | None
-) -> SignalResult:
-    in_doubt = bool(getattr(error, "in_doubt", False))
-    refused = record is not None and record.status is OrderStatus.REJECTED
-    outcome = Outcome.NOT_SENT
-    if in_doubt:
-        outcome = Outcome.IN_DOUBT
-    elif refused:
-        outcome = Outcome.REJECTED
-    category = getattr(error, "category", None)
-    return SignalResult(
-        signal,
-        outcome,
-        kind,
-        str(getattr(error, "message", "") or error),
-        record,
-        is_failure=True,
-        category=str(category) if category else None,
-        error=error,
-    )

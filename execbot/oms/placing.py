@@ -103,7 +103,7 @@ class Placer:
             try:
                 record = self._submit(request, why, checked)
             except Refused as refused:
-                self._after_refusal(checked)
+                self.tell_if_tripped(checked)
                 smaller = self._smaller(refused, request, resize, history)
                 if smaller is None:
                     raise
@@ -209,7 +209,8 @@ class Placer:
             return None
         return replace(smaller, client_order_id=request.client_order_id)
 
-    def _after_refusal(self, checked: Checked) -> None:
+    def tell_if_tripped(self, checked: Checked) -> None:
+        """A refusal may have raised the kill switch: that is worth an alert."""
         if checked.tripped is not None:
             self._alert(Alert("halted", checked.tripped.describe(), "account"))
 

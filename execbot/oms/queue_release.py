@@ -14,6 +14,7 @@ from typing import Any
 from msgspec import Struct
 
 from execbot.broker.errors import BrokerError
+from execbot.exits.levels import LevelError
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Role
 from execbot.market import halts
@@ -146,11 +147,14 @@ def _carry_out(executor: Executor, record: OrderRecord, decision: QueueDecision)
     if decision.action is QueueAction.EXPIRE:
         lapsed = executor.oms.lapse(name, reason=decision.reason)
         return Released(lapsed, decision.action, lapsed.outcome, decision.reason)
+    checked = None
     try:
-        request = executor.requeued_request(record, request_of(record))
+        request = executor.entries.requeued_request(record, request_of(record))
         checked = executor.desk.check(request, allow_duplicate=True)
         sent = executor.oms.release(request, gate=checked.gate)
-    except (OmsError, BrokerError) as error:
+    except (OmsError, BrokerError, LevelError) as error:
+        if checked is not None:
+            executor.placer.tell_if_tripped(checked)
         after = executor.oms.record(name)
         return Released(after, decision.action, after.outcome, error.message, error.kind)
     reason = "already taken" if sent.already else "released"

@@ -20,9 +20,10 @@ from execbot.config.schema import Mode, SizingMethod
 from execbot.journal.journal import Journal
 from execbot.model.enums import OrderStatus, Outcome
 from execbot.oms.errors import Refused
-from execbot.oms.executor import Executor, SignalResult
+from execbot.oms.executor import Executor
 from execbot.oms.risk_desk import RiskDesk
 from execbot.oms.signal_queue import SignalQueue, Worker
+from execbot.oms.signal_result import SignalResult
 from execbot.oms.signal_rules import SKIP_CODES
 from execbot.risk import halting
 from execbot.risk.kill_switch import Level, Trip
@@ -364,3 +365,21 @@ def test_refusal_is_in_the_audit_with_limit_and_number(trader: Trader) -> None:
     failed = {item["code"] for item in row.facts["failed"]}
     assert failed == {"max_position_size", "max_exposure"}
     assert caught.value.kind == "risk.max_position_size"
+
+
+# --- preview -------------------------------------------------------------------------------
+
+
+def test_preview_tells_size_and_checks_and_writes_nothing(trader: Trader) -> None:
+    before = trader.desk.journal.last_seq()
+    preview = trader.executor.preview(trader.make())
+    assert preview.skip is None and preview.request is not None and preview.checked is not None
+    assert preview.checked.verdict.passed
+    assert preview.sized is not None and preview.sized.binding_rule == "equity_pct"
+    assert trader.executor.preview(trader.make(strength=D(1))).skip is not None
+    assert trader.executor.preview(trader.make(notional=D(50))).skip is not None
+    assert trader.executor.preview(trader.make(side="sell")) == type(preview)()
+    assert trader.desk.journal.last_seq() == before
+    assert trader.desk.journal.signals() == [] and trader.desk.orders_there() == {}
+    sent = trader.signal(id="s99")
+    assert sent.record is not None and sent.record.order.qty == preview.request.qty

@@ -243,3 +243,15 @@ def test_retry_and_abandon_by_hand(closed: dict[str, str]) -> None:
     assert again.code == 0 and again.data["client_order_id"] == "q1.h1"
     refused = execbot(["orders", "retry", "q1.h1", "--json"], closed)
     assert refused.code == 6 and refused.error["outcome"] == "not_sent"
+
+
+def test_dry_run_of_a_signal_shows_size_and_every_check(env: dict[str, str]) -> None:
+    shown = execbot(["signal", "AAPL", "buy", "--strength", "82", "--dry-run", "--json"], env)
+    assert shown.code == 0 and shown.data["outcome"] == "not_sent"
+    assert shown.data["request"]["symbol"] == "AAPL" and shown.data["verdict"]["passed"]
+    assert shown.data["sizing"][0]["rule"] == "equity_pct"
+    assert execbot(["orders", "--status", "all", "--json"], env).data == []
+    refused = execbot(["halt", "--reason", "x"], env)
+    assert refused.code == 0
+    stopped = execbot(["signal", "AAPL", "buy", "--strength", "82", "--dry-run", "--json"], env)
+    assert stopped.code == 5 and stopped.data["verdict"]["failures"] == ["kill_switch"]

@@ -1,0 +1,144 @@
+"""The entry that a signal asks for: its size on fresh facts, its shape, the trail of the sizing."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from execbot.config.schema import SizingMethod
+from execbot.journal.records import OrderRecord
+from execbot.market.sessions import Session
+from execbot.model.account import Asset
+from execbot.model.enums import OrderClass, OrderType, TimeInForce
+from execbot.model.numbers import CENT, QTY_STEP, round_down, text
+from execbot.model.order import OrderRequest
+from execbot.model.signal import Signal, read_signal
+from execbot.oms.after_error import marketable_limit
+from execbot.oms.errors import NotPossible
+from execbot.oms.risk_desk import RiskDesk
+from execbot.oms.service import OrderManagementSystem
+from execbot.oms.signal_exits import SignalExits
+from execbot.oms.signal_rules import client_order_id_of, entry_side
+from execbot.risk.facts import Facts, market_price
+from execbot.risk.sizing import Sized, SizeRefused, SizeRequest, size
+from execbot.risk.sizing import Step as Sizing
+
+
+class SignalEntries:
+    """Turns signals into requests for one account."""
+
+    def __init__(self, oms: OrderManagementSystem, desk: RiskDesk, exits: SignalExits) -> None:
+        self.oms = oms
+        self.desk = desk
+        self._exits = exits
+
+    def draft(self, signal: Signal) -> OrderRequest:
+        """The entry without its size."""
+        return OrderRequest(
+            symbol=signal.symbol,
+            side=entry_side(signal),
+            time_in_force=_natural_tif(self.desk.reader.asset(signal.symbol)),
+            client_order_id=client_order_id_of(signal.id),
+            strategy_id=signal.strategy_id,
+            reason=f"signal {signal.id}, strength {text(signal.strength)}",
+        )
+
+    def facts(self, request: OrderRequest) -> Facts:
+        reader = self.desk.reader
+        return reader.complete(request, reader.read(request))
+
+    def size_of(self, signal: Signal, facts: Facts) -> Sized | SizeRefused:
+        settings = self.desk.settings
+        side = entry_side(signal)
+        price = market_price(facts, side)
+        if price is None:
+            return SizeRefused("size.no_price", f"no price for {signal.symbol}")
+        stop = signal.stop
+        if stop is None and settings.sizing.method is SizingMethod.RISK:
+            stop = self._exits.stop_for(signal, side, price, facts.market.at)
+        request = SizeRequest(
+            symbol=signal.symbol,
+            side=side,
+            price=price,
+            stop=stop,
+            qty=signal.qty,
+            notional=signal.notional,
+            tier=signal.tier,
+            confidence=signal.confidence,
+            whole_shares=settings.sizing.whole_shares,
+            as_notional=facts.market.session is Session.REGULAR,
+        )
+        return size(request, facts, settings)
+
+    def dressed(self, draft: OrderRequest, sized: Sized, facts: Facts) -> OrderRequest:
+        """A market order; in an extended session a marketable limit, which is all it takes."""
+        request = replace(draft, qty=sized.qty, notional=sized.notional, type=OrderType.MARKET)
+        if facts.market.session in (Session.PRE, Session.AFTER, Session.OVERNIGHT):
+            percent = self.oms.settings.marketable_limit_pct
+            limited = marketable_limit(request, facts.quote, percent)
+            if limited is not None:
+                return replace(limited, extended_hours=True, order_class=OrderClass.NONE)
+        return request
+
+    def audit(self, subject: str, sized: Sized) -> None:
+        facts = {
+            "method": sized.method,
+            "qty": sized.qty,
+            "notional": sized.notional,
+            "steps": _steps(sized.steps),
+        }
+        self.oms.journal.audit(
+            "sizing", subject, sized.binding_rule, facts, "sized", self.oms.now()
+        )
+
+    def audit_refusal(self, signal: Signal, refused: SizeRefused) -> None:
+        """How far the sizing got."""
+        facts = {"steps": _steps(refused.steps)}
+        now = self.oms.now()
+        self.oms.journal.audit("sizing", signal.id, refused.code, facts, "refused", now)
+
+    def requeued_request(self, record: OrderRecord, request: OrderRequest) -> OrderRequest:
+        """The request of a queued order when its time has come: a signal's is sized afresh.
+
+        Raises NotPossible when nothing of it fits any more.
+        """
+        known = self.oms.journal.signal(record.signal_id) if record.signal_id else None
+        if known is None:
+            return request
+        signal = read_signal(
+            {name: _as_json(name, value) for name, value in known.body.items()},
+            now=self.oms.now(),
+            new_id=known.signal_id,
+        )
+        facts = self.facts(replace(request, qty=None, notional=None))
+        sized = self.size_of(signal, facts)
+        if isinstance(sized, SizeRefused):
+            raise NotPossible(sized.message, record=record)
+        tif = _natural_tif(facts.asset)
+        draft = replace(request, type=OrderType.MARKET, limit_price=None, time_in_force=tif)
+        dressed = self.dressed(draft, sized, facts)
+        again, plan = self._exits.attach(signal, dressed, facts, self.oms.now())
+        with self.oms.journal.transaction():
+            self.audit(record.client_order_id, sized)
+            if plan is not None:
+                self._exits.save(plan)
+        return again
+
+
+def _natural_tif(asset: Asset | None) -> TimeInForce:
+    crypto = asset is not None and asset.is_crypto
+    return TimeInForce.GTC if crypto else TimeInForce.DAY
+
+
+def _as_json(name: str, value: object) -> object:
+    """The journal keeps decimals as text; a signal's own words ask for numbers."""
+    return Decimal(str(value)) if name in ("strength", "confidence", "ttl_seconds") else value
+
+
+def _steps(steps: tuple[Sizing, ...]) -> list[list[str]]:
+    """Readable: units to nine decimals, worth to the cent."""
+    return [
+        [s.rule, text(round_down(s.qty, QTY_STEP)), text(round_down(s.value, CENT)), s.note]
+        for s in steps
+    ]

@@ -1,0 +1,116 @@
+"""What became of a signal, or would: values that commands print and programs look at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from execbot.journal.records import OrderRecord
+from execbot.model.enums import OrderStatus, Outcome
+from execbot.model.numbers import maybe_text
+from execbot.model.order import OrderRequest
+from execbot.model.signal import Signal
+from execbot.oms.placing import Placed
+from execbot.oms.risk_desk import Checked
+from execbot.oms.signal_rules import Skip
+from execbot.risk.sizing import Sized, SizeRefused
+
+CLOSED = "closed"
+REPEATED = "signal.repeated"
+
+
+class SignalResult(Struct, frozen=True):
+    """What became of a signal. `code` is empty when an order was sent, queued or closed.
+
+    `is_failure`: it should have been acted on and could not be. A skip is no failure.
+    """
+
+    signal: Signal
+    outcome: Outcome
+    code: str = ""
+    message: str = ""
+    record: OrderRecord | None = None
+    is_failure: bool = False
+    category: str | None = None
+    error: BaseException | None = None
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "signal_id": self.signal.id,
+            "symbol": self.signal.symbol,
+            "side": self.signal.side.value,
+            "outcome": self.outcome.value,
+            "reason": self.code or None,
+            "message": self.message or None,
+            "category": self.category,
+            "client_order_id": self.record.client_order_id if self.record else None,
+            "order_id": (self.record.order_id or None) if self.record else None,
+            "qty": maybe_text(self.record.order.qty) if self.record else None,
+            "notional": maybe_text(self.record.order.notional) if self.record else None,
+            "notes": list(self.notes),
+        }
+
+
+class Preview(Struct, frozen=True):
+    """What a signal would lead to: a skip, or the request with its size and verdict. A `sell`
+    that is not skipped has neither: it cancels and closes whatever it finds."""
+
+    skip: Skip | None = None
+    request: OrderRequest | None = None
+    sized: Sized | None = None
+    checked: Checked | None = None
+
+
+def skipped(signal: Signal, skip: Skip) -> SignalResult:
+    return SignalResult(signal, Outcome.NOT_SENT, skip.code, skip.message)
+
+
+def sent(signal: Signal, placed: Placed) -> SignalResult:
+    record = placed.record
+    return SignalResult(
+        signal,
+        record.outcome,
+        message=placed.queued_for and f"queued: {placed.queued_for}",
+        record=record,
+        notes=placed.adjusted,
+    )
+
+
+def failed(signal: Signal, error: Exception, kind: str, record: OrderRecord | None) -> SignalResult:
+    in_doubt = bool(getattr(error, "in_doubt", False))
+    refused = record is not None and record.status is OrderStatus.REJECTED
+    outcome = Outcome.NOT_SENT
+    if in_doubt:
+        outcome = Outcome.IN_DOUBT
+    elif refused:
+        outcome = Outcome.REJECTED
+    category = getattr(error, "category", None)
+    return SignalResult(
+        signal,
+        outcome,
+        kind,
+        str(getattr(error, "message", "") or error),
+        record,
+        is_failure=True,
+        category=str(category) if category else None,
+        error=error,
+    )
+
+
+def unsized(signal: Signal, refused: SizeRefused) -> SignalResult:
+    """No size fits: it should have been acted on and could not be."""
+    return SignalResult(
+        signal,
+        Outcome.NOT_SENT,
+        size_code(refused),
+        refused.message,
+        is_failure=True,
+        category="adjustable",
+    )
+
+
+def size_code(refused: SizeRefused) -> str:
+    """`size.below_minimum` -> `risk.size_below_minimum`: the slug that errors carry."""
+    return f"risk.{refused.code.replace('.', '_')}"
