@@ -160,7 +160,7 @@ class RiskSettings(Struct, frozen=True):
     """How far a limit may lie through the market: a buy above the ask, a sell below the bid."""
     limit_price_passive_band_pct: Decimal | None = None
     """How far a limit may rest away from the market; none by default, resting costs nothing."""
-    facts_max_age_seconds: Decimal = Decimal("1")
+    facts_max_age_seconds: Decimal = Decimal("5")
     """Account, positions and open orders read this recently serve the next order of one run."""
     max_daily_loss_pct: Decimal | None = Decimal("5")
     max_daily_orders: int | None = 200
