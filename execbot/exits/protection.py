@@ -38,12 +38,7 @@ from execbot.exits.guard import coverage_of, watch_over
 from execbot.exits.leave import POLL, leave, wants_out
 from execbot.exits.lifecycle import grown
 from execbot.exits.moves import price_moves, reshape
-from execbot.exits.orders import (
-    REPLACEABLE,
-    ExitGroup,
-    SymbolOrders,
-    read_orders,
-)
+from execbot.exits.orders import REPLACEABLE, ExitGroup, SymbolOrder, SymbolOrders, read_orders
 from execbot.exits.plan import ExitPlan, PlanStatus
 from execbot.exits.shape import (
     Ladder,
@@ -51,10 +46,11 @@ from execbot.exits.shape import (
 )
 from execbot.exits.trailing import time_stop_due
 from execbot.exits.view import Decision, Memory, View
-from execbot.model.enums import OrderType, PositionSide
+from execbot.model.enums import UNSETTLED_STATUSES, OrderStatus, OrderType, PositionSide
 from execbot.model.numbers import ZERO, text
 
 REFRESH_EVERY = timedelta(seconds=1)
+REFRESH_CLOSED_EVERY = timedelta(seconds=30)
 CROSSED_PATIENCE = timedelta(seconds=2)
 """How long a stop that the broker holds may stay untaken with the price beyond it."""
 
@@ -102,19 +98,37 @@ def _without_disproved(view: View, orders: SymbolOrders) -> SymbolOrders:
 
 
 def _settle(view: View, orders: SymbolOrders, memory: Memory) -> list[Action]:
-    """Ask about orders whose fate is unknown, and about legs that only the broker can vouch for."""
-    last = memory.refreshed_at
-    if last is not None and view.now - last < REFRESH_EVERY:
+    """Ask about orders whose fate is unknown, whose report is overdue, or that lost their pair.
+
+    An acknowledgement or a cancel takes milliseconds: after a second its report was lost. While
+    the market is closed both may take hours, and are asked about now and then.
+    """
+    every = REFRESH_EVERY if view.market.is_open else REFRESH_CLOSED_EVERY
+    if memory.refreshed_at is not None and view.now - memory.refreshed_at < every:
         return []
-    asked: list[Action] = []
-    for order in orders.unsettled:
-        if order.sent_at is None or view.now - order.sent_at >= REFRESH_EVERY:
-            asked.append(Refresh(view.symbol, None, order.name, "in doubt"))
-    for group in orders.groups:
-        if group.is_uncertain and group.stop is not None:
-            stop = group.stop
-            asked.append(Refresh(view.symbol, stop.order.id, stop.name, "leg without its pair"))
-    return asked
+    asked: dict[str, Action] = {}
+    uncertain = {g.stop.name for g in orders.groups if g.is_uncertain and g.stop is not None}
+    members = [m for g in orders.groups if g.armed for m in g.members]
+    for item in (*members, *orders.exits, *orders.entries):
+        if item.order.status in UNSETTLED_STATUSES and _is_overdue(item, view, every):
+            asked[item.name] = Refresh(view.symbol, None, item.name, "in doubt")
+        elif not item.order.id:
+            continue
+        elif item.name in uncertain:
+            asked[item.name] = Refresh(view.symbol, item.order.id, item.name, "without its pair")
+        elif item.order.status in IN_MOTION and _is_overdue(item, view, every):
+            asked[item.name] = Refresh(view.symbol, item.order.id, item.name, "overdue")
+    return list(asked.values())
+
+
+IN_MOTION = frozenset(
+    {OrderStatus.PENDING_NEW, OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE}
+)
+"""Statuses that an order passes through within milliseconds in an open market."""
+
+
+def _is_overdue(order: SymbolOrder, view: View, every: timedelta) -> bool:
+    return order.sent_at is None or view.now - order.sent_at >= every
 
 
 # --- no position -------------------------------------------------------------------------------

@@ -273,7 +273,7 @@ class Core:
     def _compare(self, state: SymbolState, asked_at: datetime, now: datetime) -> list[Job]:
         """The broker's quantity differs from the journal's although nothing is on its way."""
         if state.broker_qty == state.qty or state.broker_qty is None:
-            return []
+            return self._compare_held(state, now)
         if state.changed_at is not None and asked_at - state.changed_at < timedelta(seconds=2):
             return []
         split = split_ratio(state.qty, state.avg_entry_price, state.broker_qty, state.broker_avg)
@@ -285,6 +285,16 @@ class Core:
                 note = f"{state.symbol} was split: {plan.note}; levels rescaled"
                 return [Save(SavePlan(plan, "split")), alarm("split", state.symbol, note)]
         return self._account_job(JobName.GAP_FILL, f"{state.symbol} differs from the broker", now)
+
+    def _compare_held(self, state: SymbolState, now: datetime) -> list[Job]:
+        """Fewer shares are reserved at the broker than our orders would: one of them is gone."""
+        available = state.available()
+        if available is None or state.qty == 0:
+            return []
+        if abs(available) <= abs(state.qty) - state.held():
+            return []
+        reason = f"{state.symbol}: the broker holds fewer shares than our orders"
+        return self._account_job(JobName.GAP_FILL, reason, now)
 
     # --- prices and halts ------------------------------------------------------------------
 
@@ -536,6 +546,8 @@ class Core:
         notes: list[Job] = []
         for action, outcome in item.results:
             state.memory = learned(state.memory, action, outcome, now)
+            if isinstance(action, Cancel) and outcome.is_done:
+                state.asked_cancels[action.client_order_id] = now
             notes.extend(action_notes(action, outcome))
         if any(not outcome.is_done for _, outcome in item.results):
             notes += self._account_job(JobName.READ_POSITIONS, "an action failed", now)

@@ -21,6 +21,7 @@ from execbot.exits.tags import client_order_id
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord, Origin
 from execbot.model.enums import OrderStatus
+from execbot.oms.cancel import Canceler
 from execbot.oms.errors import OmsError
 from execbot.oms.service import OrderManagementSystem
 from execbot.watch.hours import MarketHours
@@ -82,14 +83,23 @@ class Hands:
         if isinstance(action, Submit):
             return _outcome_of(self._submit(action))
         if isinstance(action, Cancel):
-            self.oms.cancel(action.client_order_id)
-            return Outcome()
+            return self._cancel(action)
         if isinstance(action, Replace):
             name = client_order_id(action.tag, self.unique(self.now()))
             change = replace(action.change, client_order_id=name)
             self.oms.replace(action.client_order_id, change)
             return Outcome()
         return self._refresh(action)
+
+    def _cancel(self, action: Cancel) -> Outcome:
+        """Only ask: the stream tells the end, and reading it here would wait behind other reads."""
+        record = self.oms.record(action.client_order_id)
+        if record.order.is_terminal:
+            return Outcome()
+        error = Canceler(self.oms).request(record)
+        if error is not None:
+            return Outcome(error.kind, error.message, error.retry_after_seconds)
+        return Outcome()
 
     def _submit(self, action: Submit) -> OrderRecord:
         name = client_order_id(action.tag, self.unique(self.now()))

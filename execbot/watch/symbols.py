@@ -9,12 +9,12 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from execbot.exits.orders import SymbolOrder
+from execbot.exits.orders import SymbolOrder, read_orders
 from execbot.exits.plan import ExitPlan, PlanStatus
 from execbot.exits.view import Coverage, Limits, Market, Memory, View
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.market.sessions import MarketNow, Session
-from execbot.model.enums import OrderStatus, OrderType
+from execbot.model.enums import OrderStatus, OrderType, Side
 from execbot.model.numbers import ZERO
 
 CHAIN_KEPT = 50
@@ -60,7 +60,8 @@ class SymbolState:
     taken_away: int = 0
     """How often somebody else has canceled our protection since it was last left alone."""
     taken_at: datetime | None = None
-    saved_marks: tuple[Decimal | None, Decimal | None] = (None, None)
+    asked_cancels: dict[str, datetime] = field(default_factory=dict)
+    """Cancels that the broker has taken and whose end was not reported yet."""
 
     # --- taking in -------------------------------------------------------------------------
 
@@ -141,6 +142,21 @@ class SymbolState:
             return None
         return self.broker_available
 
+    def _seen(self, record: OrderRecord, at: datetime) -> SymbolOrder:
+        """The order as it is; one that was asked to be canceled is shown as being canceled."""
+        order = SymbolOrder.from_record(record)
+        asked = self.asked_cancels.get(record.client_order_id)
+        if asked is None or at - asked >= CANCEL_SHOWN or not record.order.is_working:
+            self.asked_cancels.pop(record.client_order_id, None)
+            return order
+        return replace(order, order=replace(record.order, status=OrderStatus.PENDING_CANCEL))
+
+    def held(self) -> Decimal:
+        """Shares that our orders hold by what we know."""
+        closing = Side.SELL if self.qty > 0 else Side.BUY
+        orders = [SymbolOrder.from_record(r) for r in self.orders.values()]
+        return read_orders(orders, closing).held
+
     def market(self, now: MarketNow, *, extended: frozenset[Session]) -> Market:
         if self.is_crypto or now.never_closes:
             return Market(self.bid, self.ask, self.last, is_halted=self.is_halted)
@@ -163,7 +179,7 @@ class SymbolState:
             now=at,
             qty=self.qty,
             plan=self.plan,
-            orders=tuple(SymbolOrder.from_record(r) for r in self.orders.values()),
+            orders=tuple(self._seen(r, at) for r in self.orders.values()),
             avg_entry_price=self.avg_entry_price,
             available=self.available(),
             is_confirmed=self.confirmed(at),
@@ -173,6 +189,10 @@ class SymbolState:
             limits=limits,
             memory=self.memory,
         )
+
+
+CANCEL_SHOWN = timedelta(seconds=3)
+"""How long an order counts as being canceled on our word alone."""
 
 
 def _is_alive(record: OrderRecord) -> bool:

@@ -157,7 +157,7 @@ def test_shares_held_by_a_cancel_on_its_way_are_not_sold_twice() -> None:
     leaving = stop_order("10", status=OrderStatus.PENDING_CANCEL)
     decision = decide(view("10", plan(), leaving))
     assert not submits(decision)
-    assert kinds(decision) == {WaitFor}
+    assert kinds(decision) == {WaitFor, Refresh}
 
 
 def test_an_order_in_doubt_holds_its_shares_until_the_broker_says_otherwise() -> None:

@@ -313,16 +313,33 @@ def _differences(world: World) -> list[str]:
         record = journal.order_by_client_id(name)
         if record is None:
             problems.append(f"order {name} is not in the journal")
-        elif str(record.order.filled_qty) != row["filled_qty"] and record.order.filled_qty != D(
-            row["filled_qty"]
-        ):
-            problems.append(f"order {name}: filled {record.order.filled_qty}, {row['filled_qty']}")
         elif record.order.is_terminal != (row["status"] in _ENDED):
             problems.append(f"order {name}: {record.status}, there {row['status']}")
+    booked = {r.order_id: r.client_order_id for r in journal.orders("all")}
+    for order_id, qty in _fills_there(world).items():
+        name = booked.get(order_id, "")
+        ours = sum((e.net_qty for e in journal.executions_of(name)), D(0))
+        if ours != qty:
+            problems.append(f"executions of {name or order_id}: {ours}, there {qty}")
     unsettled = journal.unsettled_orders()
     if unsettled:
         problems.append(f"in doubt: {[r.client_order_id for r in unsettled]}")
     return problems
+
+
+def _fills_there(world: World) -> dict[str, Decimal]:
+    """Executed quantity by order, from the exchange's activities."""
+    found: dict[str, Decimal] = {}
+    token = ""
+    while True:
+        page = world.desk.call(
+            "GET", f"/v2/account/activities/FILL?page_size=100&direction=asc{token}"
+        )
+        for row in page:
+            found[row["order_id"]] = found.get(row["order_id"], D(0)) + D(row["qty"])
+        if len(page) < 100:
+            return found
+        token = f"&page_token={page[-1]['id']}"
 
 
 _ENDED = ("filled", "canceled", "expired", "rejected", "replaced")

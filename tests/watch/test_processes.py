@@ -161,6 +161,7 @@ def test_the_screen_shows_position_stop_target_and_keys_at_its_size(
         assert sent.code == 0, sent.err
         terminal = Terminal(env, columns, rows)
         assert terminal.shows("protected")
+        assert terminal.shows("├")
         lines = [line.rstrip() for line in terminal.screen.display]
         [row] = [line for line in lines if "AAPL" in line and "├" in line]
         for fact in ("10", "190.00", "220.00", "●", "┤", "protected"):
