@@ -318,3 +318,24 @@ def test_the_catalogue_of_breaks_says_cause_and_hint() -> None:
     for kind, words in BREAKS.items():
         assert kind.count(".") == 1
         assert words.cause.endswith(".") and words.hint.endswith(".")
+
+
+def test_reconcile_only_reads_at_the_broker(desk: Desk) -> None:
+    desk.oms.submit(market())
+    desk.oms.submit(limit("1.00"))
+    desk.call("POST", "/v2/orders", buy("MSFT", "2"))
+    desk.sleep(1)
+    before = len(desk.sent)
+    desk.oms.reconcile(accept_positions=True, wait=True)
+    assert desk.sent[before:]
+    assert all(request.startswith("GET ") for request in desk.sent[before:])
+
+
+def test_reconcile_costs_few_requests_however_many_orders_there_are(desk: Desk) -> None:
+    for _ in range(30):
+        desk.oms.submit(limit("1.00", qty="1"))
+    desk.sleep(1)
+    desk.oms.reconcile()
+    before = len(desk.sent)
+    desk.oms.reconcile()
+    assert len(desk.sent) - before <= 5

@@ -37,6 +37,8 @@ class VenueTransport:
 
     def __init__(self, door: InProcess) -> None:
         self.door = door
+        self.sent: list[str] = []
+        """Method and path of every request, oldest first."""
 
     def send(
         self,
@@ -48,6 +50,7 @@ class VenueTransport:
         headers: Mapping[str, str] | None = None,
         timeout_seconds: float = 10.0,
     ) -> HttpReply:
+        self.sent.append(f"{method} {url_path}")
         try:
             status, reply_headers, reply = self.door.request(
                 method, with_query(url_path, query), dict(headers or {}), body, timeout_seconds
@@ -71,6 +74,8 @@ class Desk:
     client: AlpacaClient
     journal: Journal
     settings: OrderManagementSettings
+    sent: list[str]
+    """What the adapter has sent."""
     seen: int = 0
     slept: list[float] = field(default_factory=list)
 
@@ -133,17 +138,19 @@ def open_desk(path: Path, **settings: Any) -> Desk:
     venue = Venue(config)
     door = InProcess(venue)
     desk_clock: list[Desk] = []
+    transport = VenueTransport(door)
     client = AlpacaClient(
         KEY,
         KEY,
-        transport=VenueTransport(door),
+        transport=transport,
         requests_per_minute=None,
         now=lambda: desk_clock[0].now(),
         sleep=lambda seconds: desk_clock[0].sleep(seconds),
         timeout_seconds=2.0,
     )
     quick = OrderManagementSettings(retry_delay_seconds=Decimal("0.5"))
-    desk = Desk(path, venue, door, client, Journal.open(path / "journal.db"), quick)
+    journal = Journal.open(path / "journal.db")
+    desk = Desk(path, venue, door, client, journal, quick, transport.sent)
     desk_clock.append(desk)
     return desk
 
