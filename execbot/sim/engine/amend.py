@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from execbot.sim.engine import funds, lifecycle, matching, parse, rules
+from execbot.sim.engine import account_rules, executions, funds, lifecycle, matching, parse, rules
 from execbot.sim.engine.account import Account
 from execbot.sim.engine.config import FaultKind
 from execbot.sim.engine.order import (
@@ -254,7 +254,7 @@ def _check_resources(core: Core, account: Account, old: Order, new: Order) -> No
         more = new.qty - (old.qty or ZERO)
         available = funds.available_qty(core, account, new.symbol)
         if more > available:
-            raise rules.insufficient_qty(core, account, new.symbol, more, available)
+            raise account_rules.insufficient_qty(core, account, new.symbol, more, available)
         return
     cost = (new.qty - filled) * new.hold_price
     money = funds.money(core, account, leave_out=old)
@@ -360,4 +360,4 @@ def race(core: Core, old: Order) -> None:
     if price is None:
         return
     qty = old.leaves if old.qty is not None else old.leaves.quantize(NANO)
-    lifecycle.execute(core, account, old, price, qty)
+    executions.execute(core, account, old, price, qty)

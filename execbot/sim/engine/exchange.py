@@ -8,23 +8,22 @@ the archive are handed in.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from heapq import heappop, heappush
 from typing import Any
 
-from execbot.sim.engine import amend, groups, history, lifecycle, listing, matching, rules, views
+from execbot.sim.engine import amend, clockwork, history, listing, snapshot, views
 from execbot.sim.engine.account import FLAGS, LEGACY_CONFIGURATIONS, Account
 from execbot.sim.engine.archive import Archive, MemoryArchive
 from execbot.sim.engine.calendar_rows import calendar_rows
-from execbot.sim.engine.config import ExchangeConfig, FaultKind, OrderFault
-from execbot.sim.engine.core import RANK, Core
+from execbot.sim.engine.config import ExchangeConfig, OrderFault
+from execbot.sim.engine.core import Core
 from execbot.sim.engine.hours import Hours
 from execbot.sim.engine.ids import Ids, is_uuid
-from execbot.sim.engine.order import Order, OrderType
+from execbot.sim.engine.order import Order
 from execbot.sim.engine.parse import check_body, malformed, number
 from execbot.sim.engine.place import place
-from execbot.sim.engine.render import NANO, new_york, new_york_stamp, stamp_micro, text
+from execbot.sim.engine.render import NANO, new_york_stamp, stamp_micro, text
 from execbot.sim.types import (
     ApiError,
     Asset,
@@ -36,32 +35,6 @@ from execbot.sim.types import (
     Session,
     StreamEvent,
 )
-
-
-def _touch(core: Core, order: Order) -> None:
-    """The market has come to a resting order."""
-    if matching.ready(core, order, core.now):
-        lifecycle.meet(core, order)
-    else:
-        core.rest(order, core.now)
-
-
-HANDLERS: Mapping[str, Callable[[Core, Order], None]] = {
-    "ack": lifecycle.acknowledge,
-    "route": lifecycle.send,
-    "look": lifecycle.look,
-    "touch": _touch,
-    "auction": lifecycle.auction,
-    "wake": groups.wake,
-    "drop": lifecycle.drop,
-    "follow": lifecycle.cancel,
-    "swap": amend.swap,
-    "race": amend.race,
-    "reject": lifecycle.reject,
-    "cancel": lifecycle.cancel,
-    "expire": lifecycle.expire,
-}
-assert set(HANDLERS) == set(RANK)
 
 SWITCHES = {
     "blocked": "account_blocked",
@@ -112,83 +85,11 @@ class Exchange:
 
         Raises `ValueError` for a moment before `now`.
         """
-        core = self.core
-        if to < core.now:
-            raise ValueError(f"time runs forward: {to} is before {core.now}")
-        core.compact()
-        while True:
-            self._search_market(to)
-            self._drop_stale()
-            if not core.agenda or core.agenda[0][0] > to:
-                break
-            at, _, _, kind, order_id = heappop(core.agenda)
-            order = core.orders[order_id]
-            del order.due[kind]
-            core.now = max(core.now, at)
-            HANDLERS[kind](core, order)
-        core.now = to
-
-    def _search_market(self, to: Ns) -> None:
-        """Finds the next touch of every resting order that has not been searched up to `to`."""
-        core = self.core
-        horizon = to + core.config.lookahead
-        due: list[Order] = []
-        while core.watch and core.watch[0][0] < to:
-            seen, _, order_id = heappop(core.watch)
-            order = core.orders.get(order_id)
-            if order is None or not order.active or order.seen != seen or "touch" in order.due:
-                continue
-            due.append(order)
-        for group in _alike(core, due):
-            reachable = len(group) == 1 or _any_touch(core, group, horizon)
-            for order in group:
-                found = matching.next_touch(core, order, order.seen, horizon) if reachable else None
-                if found is None:
-                    order.seen = horizon
-                    heappush(core.watch, (horizon, order.seq, order.id))
-                else:
-                    core.schedule(order, "touch", found)
-        self._follow_trailing(to)
-
-    def _follow_trailing(self, to: Ns) -> None:
-        """Trailing stops ratchet only as far as nothing else happens before."""
-        core = self.core
-        if not core.trailing:
-            return
-        self._drop_stale()
-        bound = min(to, core.agenda[0][0]) if core.agenda else to
-        for order in list(core.trailing.values()):
-            if "touch" in order.due or order.seen >= bound:
-                continue
-            found = matching.next_touch(core, order, order.seen, bound)
-            order.seen = bound if found is None else found
-            if found is not None:
-                core.schedule(order, "touch", found)
-                bound = min(bound, found)
-
-    def _drop_stale(self) -> None:
-        """Removes agenda entries that no longer count from the top."""
-        core = self.core
-        while core.agenda and core.entry_order(core.agenda[0]) is None:
-            heappop(core.agenda)
+        clockwork.advance(self.core, to)
 
     def next_event_at(self, until: Ns) -> Ns | None:
         """When something happens next, not later than `until`. Changes nothing."""
-        core = self.core
-        self._drop_stale()
-        best = until + 1
-        if core.agenda:
-            best = min(best, core.agenda[0][0])
-        for order in core.orders.values():
-            if not order.active or "touch" in order.due:
-                continue
-            kept = order.hwm, order.stop_price
-            found = matching.next_touch(core, order, order.seen, min(best, until))
-            if order.type is OrderType.TRAILING_STOP:
-                order.hwm, order.stop_price = kept
-            if found is not None:
-                best = min(best, found)
-        return best if best <= until else None
+        return clockwork.next_event_at(self.core, until)
 
     def market_changed(self, symbol: str | None = None) -> None:
         """To be called after prices were forced: what was found ahead of time is forgotten.
@@ -479,17 +380,7 @@ class Exchange:
 
     def dump(self) -> dict[str, Any]:
         """The live state as JSON values; finished orders and activities are in the archive."""
-        core = self.core
-        return {
-            "now": core.now,
-            "counter": core.ids.counter,
-            "seqs": [core.event_seq, core.order_seq, core.activity_seq],
-            "accounts": [account.record() for account in core.accounts.values()],
-            "orders": [order.record() for order in core.orders.values()],
-            "halted": dict(core.halted),
-            "bands": {symbol: [str(v) for v in band] for symbol, band in core.bands.items()},
-            "faults": [_fault_record(fault) for fault in core.faults],
-        }
+        return snapshot.dump(self.core)
 
     @classmethod
     def load(
@@ -514,63 +405,8 @@ class Exchange:
             start=state["now"],
             archive=archive,
         )
-        core = found.core
-        core.ids.counter = state["counter"]
-        core.event_seq, core.order_seq, core.activity_seq = state["seqs"]
-        for record in state["accounts"]:
-            account = Account.from_record(record)
-            core.accounts[account.id] = account
-        for record in state["orders"]:
-            _restore(core, Order.from_record(record))
-        core.halted.update(state["halted"])
-        for symbol, (low, high) in state["bands"].items():
-            core.bands[symbol] = (Decimal(low), Decimal(high))
-        core.faults.extend(_fault(record) for record in state["faults"])
+        snapshot.restore(found.core, state)
         return found
-
-
-def _alike(core: Core, orders: list[Order]) -> list[list[Order]]:
-    """Resting orders that wait for the same side of the same symbol in the same sessions.
-
-    The first of each group is the one the market reaches first.
-    """
-    groups: dict[tuple[Any, ...], list[Order]] = {}
-    for order in orders:
-        condition = matching.condition_of(order)
-        if condition is None:
-            groups[order.id,] = [order]
-            continue
-        key = (order.symbol, core.window(order), condition.field, condition.op)
-        members = groups.setdefault(key, [])
-        members.append(order)
-        first = matching.condition_of(members[0])
-        assert first is not None
-        falling = condition.op == "<="
-        if condition.price > first.price if falling else condition.price < first.price:
-            members[0], members[-1] = members[-1], members[0]
-    return list(groups.values())
-
-
-def _any_touch(core: Core, group: list[Order], horizon: Ns) -> bool:
-    """Whether the market comes to the foremost order of a group, and so perhaps to others."""
-    seen = min(order.seen for order in group)
-    return matching.next_touch(core, group[0], seen, horizon) is not None
-
-
-def _restore(core: Core, order: Order) -> None:
-    core.orders[order.id] = order
-    account = core.accounts[order.account_id]
-    amount, order.reserved = order.reserved, Decimal(0)
-    account.add(order)
-    account.reserve(order, amount)
-    for kind, at in order.due.items():
-        heappush(core.agenda, (at, RANK[kind], order.seq, kind, order.id))
-    if not order.active:
-        return
-    if order.type is OrderType.TRAILING_STOP and not order.triggered:
-        core.trailing[order.id] = order
-    elif "touch" not in order.due and "look" not in order.due:
-        heappush(core.watch, (order.seen, order.seq, order.id))
 
 
 def _waits_on_live(core: Core, leg: Order) -> bool:
@@ -621,29 +457,3 @@ def _setting(name: str, value: Any) -> Any:
 
 def _body(error: ApiError) -> dict[str, Any]:
     return {"code": error.code, "message": error.message, **error.extra}
-
-
-def _fault_record(fault: OrderFault) -> dict[str, Any]:
-    return {
-        "kind": fault.kind.value,
-        "symbol": fault.symbol,
-        "account_id": fault.account_id,
-        "count": fault.count,
-        "factor": None if fault.factor is None else str(fault.factor),
-        "delay": fault.delay,
-    }
-
-
-def _fault(record: Mapping[str, Any]) -> OrderFault:
-    factor = record["factor"]
-    return OrderFault(
-        FaultKind(record["kind"]),
-        symbol=record["symbol"],
-        account_id=record["account_id"],
-        count=record["count"],
-        factor=None if factor is None else Decimal(factor),
-        delay=record["delay"],
-    )
-
-
-__all__ = ["Exchange", "new_york", "rules"]

@@ -29,7 +29,7 @@ def start_pair(core: Core, order: Order) -> None:
 
 def wake(core: Core, leg: Order) -> None:
     """The entry is filled: this leg starts, if the shares it is to sell are still there."""
-    from execbot.sim.engine import lifecycle
+    from execbot.sim.engine import endings
 
     account = core.accounts[leg.account_id]
     sibling = core.orders.get(leg.sibling_id or "")
@@ -38,7 +38,7 @@ def wake(core: Core, leg: Order) -> None:
         core.schedule(leg, "look", core.now)
         return
     if leg.leaves > funds.available_qty(core, account, leg.symbol):
-        lifecycle.reject(core, leg)
+        endings.reject(core, leg)
         return
     leg.status = Status.NEW
     leg.acked = True

@@ -228,18 +228,36 @@ def _search(core: Core, order: Order, after: Ns, until: Ns) -> Ns | None:
     return tick.at if tick is not None else None
 
 
+# Less than any step between two prices.
+TINY = Decimal("0.0000000001")
+
+
 def _search_trailing(core: Core, order: Order, after: Ns, until: Ns) -> Ns | None:
-    for tick in core.prices.ticks(order.symbol, after, until):
-        ratchet(order, tick.last.price)
-        assert order.stop_price is not None
-        fired = (
-            tick.last.price >= order.stop_price
-            if order.is_buy
-            else tick.last.price <= order.stop_price
+    """Leaps from one new high-water mark to the next until the stop is reached.
+
+    The same as looking at every tick, and many times faster: a mark moves far less often than
+    the market ticks.
+    """
+    prices, symbol = core.prices, order.symbol
+    fires, rises = (">=", "<=") if order.is_buy else ("<=", ">=")
+    while True:
+        if order.hwm is None or order.stop_price is None:
+            tick = prices.next_tick(symbol, after, until)
+            if tick is None:
+                return None
+            ratchet(order, tick.last.price)
+            after = tick.at
+            continue
+        fired = prices.first_crossing(
+            symbol, after, until, Crossing(Field.LAST, fires, order.stop_price)
         )
-        if fired:
-            return tick.at
-    return None
+        end = until if fired is None else fired.at
+        beyond = order.hwm - TINY if order.is_buy else order.hwm + TINY
+        mark = prices.first_crossing(symbol, after, end, Crossing(Field.LAST, rises, beyond))
+        if mark is None:
+            return None if fired is None else fired.at
+        ratchet(order, mark.last.price)
+        after = mark.at
 
 
 def follow_at(core: Core, order: Order, at: Ns) -> None:

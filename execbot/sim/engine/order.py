@@ -73,6 +73,9 @@ TERMINAL = frozenset(
 )
 
 
+KEEPS_STATUS = (Status.PENDING_CANCEL, Status.PENDING_REPLACE)  # a partial fill changes neither
+
+
 @dataclass(slots=True)
 class Order:
     """Quantities in shares or coins, times in nanoseconds since the epoch.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
-from execbot.sim.engine import funds, lifecycle, matching, parse, rules
+from execbot.sim.engine import account_rules, funds, lifecycle, matching, parse, rules
 from execbot.sim.engine.account import Account
 from execbot.sim.engine.order import Order, OrderClass, OrderType, Role, Side, Status
 from execbot.sim.engine.parse import Ticket
@@ -14,6 +14,23 @@ from execbot.sim.types import Asset, AssetClass
 
 if TYPE_CHECKING:
     from execbot.sim.engine.core import Core
+
+# In the order in which they are made.
+BEFORE_ORDER = (
+    rules.check_crypto,
+    rules.check_time_in_force,
+    rules.check_fraction,
+    rules.check_prices,
+    account_rules.check_restriction,
+    rules.check_class,
+    account_rules.check_intent,
+    account_rules.check_direction,
+    account_rules.check_short,
+    account_rules.check_open_orders,
+    account_rules.check_wash_trade,
+    rules.check_stop_side,
+    account_rules.check_day_trades,
+)
 
 
 def place(core: Core, account: Account, body: Mapping[str, Any]) -> Order:
@@ -26,11 +43,11 @@ def place(core: Core, account: Account, body: Mapping[str, Any]) -> Order:
     core.roll(account)
     intent = rules.infer_intent(ticket.side, account.qty(asset.symbol))
     case = rules.Case(core, account, asset, ticket, intent)
-    for check in rules.BEFORE_ORDER:
+    for check in BEFORE_ORDER:
         check(case)
     order = _order(core, account, asset, ticket, intent)
-    rules.check_available(case, _shares_wanted(order))
-    rules.check_cost(case, order)
+    account_rules.check_available(case, _shares_wanted(order))
+    account_rules.check_cost(case, order)
     legs = _legs(core, account, order, ticket)
     lifecycle.register(core, account, order)
     for leg in legs:

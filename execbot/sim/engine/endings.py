@@ -1,0 +1,57 @@
+"""The end of an order without (further) executions: canceled, expired, rejected."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from execbot.sim.engine import groups
+from execbot.sim.engine.account import Hold
+from execbot.sim.engine.order import Order, Status, TimeInForce
+
+if TYPE_CHECKING:
+    from execbot.sim.engine.core import Core
+
+
+def cancel(core: Core, order: Order) -> None:
+    """`canceled`, by request or by the venue."""
+    order.canceled_at = core.now
+    _end(core, order, Status.CANCELED, "canceled")
+
+
+def expire(core: Core, order: Order) -> None:
+    """`expired` at the end of its time; a GTC order of 90 days is canceled instead."""
+    if order.tif is TimeInForce.GTC:
+        order.cancel_requested_at = core.now
+        if order.status is not Status.HELD:
+            order.status = Status.PENDING_CANCEL
+        core.schedule(order, "cancel", core.now + core.config.cancel_latency)
+        return
+    order.expired_at = core.now
+    _end(core, order, Status.EXPIRED, "expired")
+
+
+def reject(core: Core, order: Order) -> None:
+    """`rejected` by the venue, after the POST was answered with 200."""
+    order.failed_at = core.now
+    _end(core, order, Status.REJECTED, "rejected")
+
+
+def drop(core: Core, order: Order) -> None:
+    """The leg whose sibling filled: canceled, with no event (as Alpaca's stream does)."""
+    order.canceled_at = core.now
+    _end(core, order, Status.CANCELED, "canceled" if core.config.sibling_cancel_event else None)
+
+
+def _end(core: Core, order: Order, status: Status, event: str | None) -> None:
+    """Takes an order out of the market; its shares come back a little later."""
+    was_held = order.status is Status.HELD
+    order.status = status
+    order.updated_at = core.now
+    account = core.accounts[order.account_id]
+    if order.is_closing and not was_held and order.leaves > 0:
+        until = core.now + core.config.release_latency
+        account.holds.append(Hold(order.origin_id or order.id, order.symbol, order.leaves, until))
+    core.retire(order)
+    if event is not None:
+        core.emit(order, event)
+    groups.after_end(core, order)

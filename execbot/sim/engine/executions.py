@@ -1,0 +1,164 @@
+"""Executions: booked everywhere at once, in the order, the account, the activities, the stream."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from execbot.sim.engine import endings, funds, groups, matching
+from execbot.sim.engine.account import Account
+from execbot.sim.engine.order import KEEPS_STATUS, Order, Status
+from execbot.sim.engine.render import NANO, ZERO, stamp_micro, text
+from execbot.sim.types import AssetClass
+
+if TYPE_CHECKING:
+    from execbot.sim.engine.core import Core
+
+
+def execute(core: Core, account: Account, order: Order, price: Decimal, qty: Decimal) -> None:
+    """Books one execution everywhere: order, position, cash, fees, activity, stream, group."""
+    core.roll(account)
+    if order.is_closing:
+        qty = min(qty, abs(account.qty(order.symbol)))
+        if qty <= 0:
+            endings.cancel(core, order)
+            return
+    position = account.position(order.symbol)
+    execution_id = core.ids.uuid()
+    order.filled_qty += qty
+    order.filled_value += price * qty
+    order.filled_at = order.updated_at = core.now
+    done = _is_complete(order, price)
+    if done:
+        order.status = Status.FILLED
+    elif order.status not in KEEPS_STATUS:
+        order.status = Status.PARTIALLY_FILLED
+    signed = qty if order.is_buy else -qty
+    position.trade(signed, price)
+    account.cash -= signed * price
+    _note_day_trade(account, order)
+    _charge_fees(core, account, order, price, qty)
+    if not position.qty:
+        del account.positions[order.symbol]
+    _record_fill(core, account, order, price, qty, done)
+    if done:
+        core.retire(order)
+    else:
+        funds.refresh(core, order)
+    _emit_fill(core, account, order, price, qty, execution_id)
+    if done and order.cancel_requested_at is not None and core.config.cancel_rejected_event:
+        core.emit(order, "order_cancel_rejected")
+    groups.after_fill(core, order)
+
+
+def _is_complete(order: Order, price: Decimal) -> bool:
+    if order.qty is not None:
+        return order.leaves <= 0
+    assert order.notional is not None
+    sized = matching.sized_qty(order)
+    if sized is not None:
+        return order.filled_qty >= sized
+    return (order.notional - order.filled_value) / price < NANO
+
+
+def _note_day_trade(account: Account, order: Order) -> None:
+    """Opening today and closing today makes one day trade per symbol and round trip."""
+    if order.asset_class is AssetClass.CRYPTO:
+        return
+    if not order.is_closing:
+        if order.symbol not in account.opened_today:
+            account.opened_today.append(order.symbol)
+    elif order.symbol in account.opened_today:
+        account.opened_today.remove(order.symbol)
+        account.day_trades.append(account.day)
+
+
+def _charge_fees(core: Core, account: Account, order: Order, price: Decimal, qty: Decimal) -> None:
+    """Crypto: a share of what is received. Equities: regulatory fees on sales, if set."""
+    config = core.config
+    if order.asset_class is AssetClass.CRYPTO:
+        rate = config.crypto_maker_fee if order.rested else config.crypto_taker_fee
+        if not rate:
+            return
+        in_kind = (qty * rate).quantize(NANO)
+        if order.is_buy:
+            account.position(order.symbol).shed(in_kind)
+        else:
+            account.cash -= in_kind * price
+        _record_fee(core, account, order, price, in_kind)
+        return
+    if order.is_buy or not (config.taf_per_share or config.sec_per_dollar):
+        return
+    fee = (qty * config.taf_per_share + qty * price * config.sec_per_dollar).quantize(
+        Decimal("0.01"), "ROUND_UP"
+    )
+    account.cash -= fee
+    core.record_activity(
+        account,
+        "FEE",
+        {
+            "date": account.day,
+            "created_at": stamp_micro(core.now),
+            "net_amount": text(-fee),
+            "description": f"TAF and SEC fee for sale of {text(qty)} {order.symbol}",
+            "status": "executed",
+            "currency": "USD",
+        },
+        order.id,
+    )
+
+
+def _record_fee(
+    core: Core, account: Account, order: Order, price: Decimal, in_kind: Decimal
+) -> None:
+    base = order.symbol.replace("/", "")
+    body: dict[str, Any] = {
+        "date": account.day,
+        "created_at": stamp_micro(core.now),
+        "symbol": base,
+        "price": text(price),
+        "description": f"{'Coin Pair' if order.is_buy else 'Crypto'} Transaction Fee",
+        "status": "executed",
+        "currency": "USD",
+    }
+    if order.is_buy:
+        body |= {"qty": text(-in_kind), "net_amount": "0"}
+    else:
+        body |= {"qty": "0", "net_amount": text(-in_kind * price)}
+    core.record_activity(account, "CFEE", body, order.id)
+
+
+def _record_fill(
+    core: Core, account: Account, order: Order, price: Decimal, qty: Decimal, done: bool
+) -> None:
+    core.record_activity(
+        account,
+        "FILL",
+        {
+            "transaction_time": stamp_micro(core.now),
+            "type": "fill" if done else "partial_fill",
+            "price": text(price),
+            "qty": text(qty),
+            "side": order.side.value,
+            "symbol": order.symbol,
+            "leaves_qty": "0" if done else text(max(ZERO, order.leaves.quantize(NANO))),
+            "order_id": order.id,
+            "cum_qty": text(order.filled_qty),
+            "order_status": "filled" if done else "partially_filled",
+        },
+        order.id,
+    )
+
+
+def _emit_fill(
+    core: Core, account: Account, order: Order, price: Decimal, qty: Decimal, execution_id: str
+) -> None:
+    extra: dict[str, Any] = {
+        "price": text(price),
+        "qty": text(qty),
+        "position_qty": text(account.qty(order.symbol)),
+        "execution_id": execution_id,
+    }
+    if order.asset_class is not AssetClass.CRYPTO:
+        extra["settle_date"] = core.settle_date(core.now)
+    core.emit(order, "fill" if order.status is Status.FILLED else "partial_fill", extra)

@@ -1,0 +1,81 @@
+"""The live state as JSON values, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from heapq import heappush
+from typing import Any
+
+from execbot.sim.engine.account import Account
+from execbot.sim.engine.config import FaultKind, OrderFault
+from execbot.sim.engine.core import RANK, Core
+from execbot.sim.engine.order import Order, OrderType
+
+
+def dump(core: Core) -> dict[str, Any]:
+    """The live state as JSON values; finished orders and activities are in the archive."""
+    return {
+        "now": core.now,
+        "counter": core.ids.counter,
+        "seqs": [core.event_seq, core.order_seq, core.activity_seq],
+        "accounts": [account.record() for account in core.accounts.values()],
+        "orders": [order.record() for order in core.orders.values()],
+        "halted": dict(core.halted),
+        "bands": {symbol: [str(v) for v in band] for symbol, band in core.bands.items()},
+        "faults": [_fault_record(fault) for fault in core.faults],
+    }
+
+
+def restore(core: Core, state: Mapping[str, Any]) -> None:
+    """Fills a fresh core with what `dump` returned. Events are not part of it."""
+    core.ids.counter = state["counter"]
+    core.event_seq, core.order_seq, core.activity_seq = state["seqs"]
+    for record in state["accounts"]:
+        account = Account.from_record(record)
+        core.accounts[account.id] = account
+    for record in state["orders"]:
+        _restore(core, Order.from_record(record))
+    core.halted.update(state["halted"])
+    for symbol, (low, high) in state["bands"].items():
+        core.bands[symbol] = (Decimal(low), Decimal(high))
+    core.faults.extend(_fault(record) for record in state["faults"])
+
+
+def _restore(core: Core, order: Order) -> None:
+    core.orders[order.id] = order
+    account = core.accounts[order.account_id]
+    amount, order.reserved = order.reserved, Decimal(0)
+    account.add(order)
+    account.reserve(order, amount)
+    for kind, at in order.due.items():
+        heappush(core.agenda, (at, RANK[kind], order.seq, kind, order.id))
+    if not order.active:
+        return
+    if order.type is OrderType.TRAILING_STOP and not order.triggered:
+        core.trailing[order.id] = order
+    elif "touch" not in order.due and "look" not in order.due:
+        heappush(core.watch, (order.seen, order.seq, order.id))
+
+
+def _fault_record(fault: OrderFault) -> dict[str, Any]:
+    return {
+        "kind": fault.kind.value,
+        "symbol": fault.symbol,
+        "account_id": fault.account_id,
+        "count": fault.count,
+        "factor": None if fault.factor is None else str(fault.factor),
+        "delay": fault.delay,
+    }
+
+
+def _fault(record: Mapping[str, Any]) -> OrderFault:
+    factor = record["factor"]
+    return OrderFault(
+        FaultKind(record["kind"]),
+        symbol=record["symbol"],
+        account_id=record["account_id"],
+        count=record["count"],
+        factor=None if factor is None else Decimal(factor),
+        delay=record["delay"],
+    )
