@@ -27,7 +27,7 @@ BUSY_TIMEOUT_SECONDS = 10.0
 CHECKPOINT_PAGES = 4000
 """Fold the write-ahead log back at 16 MB: fewer pauses than SQLite's 4 MB, and still small."""
 
-WAL_ATTEMPTS = 50
+WAL_ATTEMPTS = 500
 """Switching a fresh file to WAL needs it alone for a moment; the pause is 20 ms each."""
 
 
@@ -201,6 +201,7 @@ class Connection:
                 time.sleep(0.02)
 
     def _migrate(self) -> None:
+        # Imported before the lock is taken: other processes are waiting for it.
         from execbot.journal.migrations import migrate
 
         with self.transaction():

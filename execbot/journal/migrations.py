@@ -7,24 +7,18 @@ same time one builds the tables and the other finds them built.
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING
+
+from sqlite_utils import Database, Migrations
 
 from execbot.journal.schema import STEPS
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database, Migrations
 
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Apply the steps that are missing and set `user_version` to their number."""
-    from sqlite_utils import Database
-
     _migrations().apply(Database(connection))
 
 
 def _migrations() -> Migrations:
-    from sqlite_utils import Migrations
-
     migrations = Migrations("execbot")
     for number, (name, sql) in enumerate(STEPS, start=1):
         _register(migrations, name, sql, number)

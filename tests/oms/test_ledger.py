@@ -222,9 +222,14 @@ def test_a_late_fill_on_the_old_id_after_a_replace_counts_for_the_old_order(
     tmp_path: Path,
 ) -> None:
     with Journal.open(tmp_path / "j.db") as journal:
-        old = {"id": "old", "client_order_id": "old", "order_qty": "10"}
-        new = {"id": "new", "client_order_id": "new", "order_qty": "10", "replaces": "old"}
-        fill = {"execution_id": "x1", "qty": "3", "price": "100", "filled": "3"}
+        old: dict[str, Any] = {"id": "old", "client_order_id": "old", "order_qty": "10"}
+        new: dict[str, Any] = {
+            "id": "new",
+            "client_order_id": "new",
+            "order_qty": "10",
+            "replaces": "old",
+        }
+        fill: dict[str, Any] = {"execution_id": "x1", "qty": "3", "price": "100", "filled": "3"}
         frames = [
             update("new", "new", second=1, **old),
             update("replaced", "replaced", second=3, replaced_by="new", filled="3", **old),
