@@ -62,6 +62,9 @@ is closing or changing the position and needs the shares."""
 
 OUR_CANCELS_MAX = 5000
 
+REPORT_SETTLES = timedelta(milliseconds=500)
+"""How long after a fill the broker's position may differ from ours without a meaning."""
+
 UNCOVERED_LOOK = timedelta(seconds=1)
 """How often the broker's positions are read while shares have no stop."""
 
@@ -84,6 +87,7 @@ class Core:
     read_at: datetime | None = None
     session: Session | None = None
     closing_done: str = ""
+    looks_soon: bool = False
     seq: int = 0
 
     def __post_init__(self) -> None:
@@ -274,7 +278,8 @@ class Core:
         """The broker's quantity differs from the journal's although nothing is on its way."""
         if state.broker_qty == state.qty or state.broker_qty is None:
             return self._compare_held(state, now)
-        if state.changed_at is not None and asked_at - state.changed_at < timedelta(seconds=2):
+        if state.changed_at is not None and asked_at - state.changed_at < REPORT_SETTLES:
+            self.looks_soon = True  # a fill may be on its way; ask again before anything is done
             return []
         split = split_ratio(state.qty, state.avg_entry_price, state.broker_qty, state.broker_avg)
         if split is not None and state.plan is not None:
@@ -379,11 +384,12 @@ class Core:
         every = timedelta(seconds=float(self.settings.exits.guard_interval_seconds))
         jobs: list[Job] = []
         states = self.symbols.values()
-        if any(s.coverage.uncovered > 0 and s.plan is not None for s in states):
+        uncovered = any(s.coverage.uncovered > 0 and s.plan is not None for s in states)
+        if uncovered or self.looks_soon:
             every = min(every, UNCOVERED_LOOK)
         holds = any(not s.is_idle for s in states)
         if self.guarded_at is None or now - self.guarded_at >= every:
-            self.guarded_at = now
+            self.guarded_at, self.looks_soon = now, False
             if holds:
                 jobs += self._account_job(JobName.READ_POSITIONS, "guard", now)
             if any(r.status in UNSETTLED_STATUSES for s in states for r in s.living):
