@@ -239,7 +239,8 @@ def _search_trailing(core: Core, order: Order, after: Ns, until: Ns) -> Ns | Non
     the market ticks.
     """
     prices, symbol = core.prices, order.symbol
-    fires, rises = (">=", "<=") if order.is_buy else ("<=", ">=")
+    fires: Literal[">=", "<="] = ">=" if order.is_buy else "<="
+    rises: Literal[">=", "<="] = "<=" if order.is_buy else ">="
     while True:
         if order.hwm is None or order.stop_price is None:
             tick = prices.next_tick(symbol, after, until)
