@@ -278,17 +278,21 @@ class Store:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Holds the file alone. Commits on success, rolls back on any exception."""
+        """Holds the file alone. Commits on success, rolls back on any exception.
+
+        Raises `StoreError` when the file is locked for too long, full, or cannot be written.
+        """
         try:
             self.db.execute("begin immediate")
-        except sqlite3.DatabaseError as error:
+            try:
+                yield
+                self.db.execute("commit")
+            except BaseException:
+                if self.db.in_transaction:
+                    self.db.execute("rollback")
+                raise
+        except sqlite3.Error as error:
             raise StoreError(self.path, error) from error
-        try:
-            yield
-        except BaseException:
-            self.db.execute("rollback")
-            raise
-        self.db.execute("commit")
 
     def version(self) -> int:
         """Changes with every write of the live state; 0 before the first one."""

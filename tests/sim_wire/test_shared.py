@@ -157,6 +157,18 @@ def test_file_of_another_version_is_refused(tmp_path: Path) -> None:
         open_shared(tmp_path)
 
 
+def test_file_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
+    venue = standing(tmp_path)
+    call(venue, "GET", "/v2/account")
+    venue.store.db.execute("pragma query_only=1")
+    with pytest.raises(StoreError, match="exchange"):
+        buy(venue, "never")
+    venue.store.db.execute("pragma query_only=0")
+    buy(venue, "later")
+    names = [row["client_order_id"] for row in call(venue, "GET", "/v2/orders?status=all")]
+    assert names == ["later"]
+
+
 def test_reset_starts_over_with_new_settings(tmp_path: Path) -> None:
     venue = standing(tmp_path)
     buy(venue, "old")

@@ -100,7 +100,7 @@ ABSENT: tuple[tuple[str, str], ...] = (
     ("/v1beta1/crypto-perps/*", "no perpetual futures"),
     ("/v2/wallets*", "no wallets; money comes by `execbot sim deposit`"),
     ("/v2/tokenization/*", "no wallets"),
-    ("/v1/locates*", "hard-to-borrow shares cannot be located; such shorts are refused"),
+    ("/v1/locates*", "a hard-to-borrow short needs no locate here"),
     ("/v2beta1/events/*", "whether paper keys get server-sent events is unconfirmed"),
     ("/v2/corporate_actions/*", "no corporate actions"),
     ("/v1/corporate-actions", "no corporate actions"),
