@@ -23,7 +23,7 @@ trading_execution:
   max_position_size_pct: 100
   max_account_exposure_pct: 100
   order_management:
-    settle_quiet_seconds: 1
+    settle_quiet_seconds: 3
   risk:
     max_daily_orders: null
     max_daily_loss_pct: null
@@ -32,7 +32,7 @@ trading_execution:
     one_pending_per_symbol: false
     scale_in: {enabled: true, max_steps: 1000000, min_profit_pct: -100}
   broker:
-    timeout_seconds: 1
+    timeout_seconds: 2
 """
 
 FAULTS: tuple[dict[str, Any] | None, ...] = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import sqlite3
 import stat
 import subprocess
@@ -72,23 +71,29 @@ def test_stream_is_read_by_another_process_from_where_it_stands(tmp_path: Path) 
     assert reader.trade_updates_since("sim", rows[-1][0]) == []
 
 
-def _submit(arguments: tuple[str, int]) -> list[int]:
-    path, _ = arguments
-    venue = open_shared(Path(path))
-    statuses = []
-    for number in range(15):
-        order = {"symbol": "AAPL", "qty": "1", "side": "buy", "type": "market"}
-        order |= {"time_in_force": "day", "client_order_id": f"shared-{number}"}
-        body = json.dumps(order).encode()
-        statuses.append(venue.request("POST", "/v2/orders", dict(HEADERS), body)[0])
-    venue.close()
-    return statuses
+SUBMIT = """
+import json, sys
+from pathlib import Path
+from execbot.sim.transport import open_shared
+
+venue = open_shared(Path(sys.argv[1]))
+keys = {"APCA-API-KEY-ID": "sim", "APCA-API-SECRET-KEY": "sim"}
+statuses = []
+for number in range(15):
+    order = {"symbol": "AAPL", "qty": "1", "side": "buy", "type": "market"}
+    order |= {"time_in_force": "day", "client_order_id": f"shared-{number}"}
+    body = json.dumps(order).encode()
+    statuses.append(venue.request("POST", "/v2/orders", dict(keys), body)[0])
+venue.close()
+print(json.dumps(statuses))
+"""
 
 
 def test_processes_at_once_get_each_order_in_exactly_once(tmp_path: Path) -> None:
     standing(tmp_path).close()
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
-        results = pool.map(_submit, [(str(tmp_path), worker) for worker in range(4)])
+    command = [sys.executable, "-c", SUBMIT, str(tmp_path)]
+    workers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    results = [json.loads(worker.communicate(timeout=60)[0]) for worker in workers]
     for number in range(15):
         statuses = sorted(row[number] for row in results)
         assert statuses == [200, 422, 422, 422]
