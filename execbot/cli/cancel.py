@@ -10,8 +10,8 @@ from execbot.cli.command import Cli, command
 from execbot.cli.context import Context
 from execbot.cli.errors import Failure
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.identify import full_id
-from execbot.cli.order_flags import read_symbol
+from execbot.cli.identify import full_id, successor_of
+from execbot.cli.order_flags import read_symbol, read_wait
 from execbot.cli.output import Table
 from execbot.cli.views import describe, orders_table, record_json, sentence, short_id
 from execbot.exits.store import suspend_plans
@@ -37,6 +37,8 @@ def cancel(
 ) -> None:
     """Cancel one order. Never asks.
 
+    The id of an order that was replaced cancels the order that it became.
+
     An order that has ended otherwise meanwhile is shown as it ended; one that was filled before it
     could be canceled ends the command with 6.
 
@@ -45,10 +47,15 @@ def cancel(
       execbot cancel my-own-id
       execbot cancel 61e69015-8549-4bfd-b9c3-01e75843f47d --json
     """
+    read_wait(wait)
     with cli.open() as desk:
         identifier = full_id(desk, id_)
         warnings = _respect(desk, identifier)
         record = desk.oms.cancel(identifier, wait_seconds=wait)
+        while successor := successor_of(record):
+            warnings.append(f"{record.client_order_id} was replaced: canceling what it became.")
+            warnings.extend(_respect(desk, successor))
+            record = desk.oms.cancel(successor, wait_seconds=wait)
         if record.status is OrderStatus.FILLED:
             raise Failure(
                 "order.already_filled",
@@ -80,7 +87,8 @@ def cancel_all(
     """Cancel every open order of the account: the emergency brake.
 
     Lists the orders, asks on a terminal, cancels, waits until each has ended, and names every
-    position that is left without a stop. Ends with 12 when some could not be canceled.
+    position that is left without a stop. Ends with 12 when some could not be canceled. A damaged,
+    locked or read-only journal does not hold it up.
 
     \b
     Examples:
@@ -89,7 +97,9 @@ def cancel_all(
       execbot cancel-all --entries --mine
     """
     wanted = None if symbol is None else read_symbol(symbol)
-    with cli.open() as desk:
+    read_wait(wait)
+    # Which orders are ours only the journal knows.
+    with cli.open(brake=not mine) as desk:
         if cli.can_ask and not yes:
             _review(cli, desk)
         if not entries:
@@ -99,13 +109,11 @@ def cancel_all(
             symbol=wanted, entries_only=entries, mine_only=mine, wait_seconds=wait
         )
         failed = bool(result.failed or result.still_open or result.in_doubt)
+        trouble = [desk.journal_trouble] if desk.journal_trouble else []
         cli.show(
             _result_json(result),
             *_result_views(result),
-            warnings=[
-                f"{item.symbol}: {text(item.uncovered_qty)} of {text(item.qty)} have no stop"
-                for item in result.unprotected
-            ],
+            warnings=[*trouble, *_bare(result)],
             exit_code=ExitCode.PARTLY if failed else ExitCode.DONE,
         )
 
@@ -126,12 +134,19 @@ def _review(cli: Cli, desk: Context) -> None:
     from execbot.cli.output import print_table
 
     freshen(desk)
-    found = desk.journal.orders("open", legs=False)
+    found = desk.journal.orders("open")
     if not found:
         return
     print_table(orders_table(found), cli.style)
     if not cli.confirm(f"Cancel open orders of {desk.mode.value} account {desk.account}?"):
         raise Failure("confirm.declined", "Not confirmed: nothing was canceled", ExitCode.DECLINED)
+
+
+def _bare(result: CancelAllResult) -> list[str]:
+    return [
+        f"{item.symbol}: {text(item.uncovered_qty)} of {text(item.qty)} have no stop"
+        for item in result.unprotected
+    ]
 
 
 def _result_json(result: CancelAllResult) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from execbot.cli.command import Cli, command
 from execbot.cli.context import Context
 from execbot.cli.errors import Failure, failure_of, usage
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.order_flags import read_number, read_qty, read_symbol
+from execbot.cli.order_flags import read_number, read_qty, read_symbol, read_wait
 from execbot.cli.output import Table
 from execbot.cli.submit import confirm_live, follow, raise_if_rejected
 from execbot.cli.views import record_json, sentence
@@ -60,6 +60,7 @@ def close(
     if all_ and client_order_id is not None:
         raise usage("--client-order-id names one order, not those of --all", kind="usage.close")
     part = _part(qty, percent, all_)
+    read_wait(wait)
     with cli.open() as desk:
         if symbol is not None:
             wanted = read_symbol(symbol)

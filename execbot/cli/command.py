@@ -74,11 +74,11 @@ class Cli(Struct):
     announced: bool = False
 
     @contextmanager
-    def open(self, *, dry_run: bool = False) -> Iterator[Context]:
+    def open(self, *, dry_run: bool = False, brake: bool = False) -> Iterator[Context]:
         """Settings, journal and broker put together; closed at the end of the block."""
         from execbot.cli.context import open_context
 
-        context = open_context(self.mode_flag, self.config_path, dry_run=dry_run)
+        context = open_context(self.mode_flag, self.config_path, dry_run=dry_run, brake=brake)
         self.mode, self.account = context.mode.value, context.account
         self.notices = context.notices
         try:

@@ -84,6 +84,8 @@ class Context:
     client: BrokerClient
     notices: tuple[str, ...] = ()
     is_dry_run: bool = False
+    journal_trouble: str = ""
+    """Why a passing journal stands in for the account's own, which the brake does without."""
     now: Callable[[], datetime] = utc_now
     """The broker's time, which is ours unless a server of one's own replays another day."""
     _closers: list[Callable[[], None]] = field(default_factory=list, repr=False)
@@ -220,9 +222,14 @@ def open_context(
     config_path: Path | None = None,
     *,
     dry_run: bool = False,
+    brake: bool = False,
     env: Mapping[str, str] | None = None,
 ) -> Context:
-    """Put everything together. Raises ConfigError, BrokerError or JournalError."""
+    """Put everything together. Raises ConfigError, BrokerError or JournalError.
+
+    With `brake` a journal that cannot be used is done without: taking orders back is safe to
+    repeat, and must not wait for a repair.
+    """
     from execbot.journal.journal import Journal
 
     setup = read_setup(mode_flag, config_path, env)
@@ -234,7 +241,10 @@ def open_context(
     try:
         account = account_of(setup, client)
         directory = account_directory(setup.root, setup.mode.value, account)
-        journal = Journal.open(directory / JOURNAL_NAME)
+        path, trouble = directory / JOURNAL_NAME, ""
+        if brake and (trouble := _trouble_of(path)):
+            path = _passing_place(closers) / JOURNAL_NAME
+        journal = Journal.open(path)
     except BaseException:
         client.close()
         raise
@@ -253,9 +263,36 @@ def open_context(
         port,
         setup.choice.notices,
         dry_run,
+        trouble,
         clock,
         _closers=closers,
     )
+
+
+BRAKE_PATIENCE_SECONDS = 3.0
+"""How long the emergency brake waits for a journal that another process has locked."""
+
+
+def _trouble_of(path: Path) -> str:
+    """Why the journal cannot be used, after reading and writing a little; "" when it can."""
+    from execbot.journal.errors import JournalError
+    from execbot.journal.journal import Journal
+
+    try:
+        with Journal.open(path, busy_timeout_seconds=BRAKE_PATIENCE_SECONDS) as journal:
+            journal.orders("open")
+            journal.meta_set("brake_pulled", iso(utc_now()))
+    except JournalError as error:
+        return f"{error.message}: canceled without it. {error.next_step}"
+    return ""
+
+
+def _passing_place(closers: list[Callable[[], None]]) -> Path:
+    from tempfile import TemporaryDirectory
+
+    place = TemporaryDirectory(prefix="execbot-")
+    closers.append(place.cleanup)
+    return Path(place.name)
 
 
 def _ask_the_time(client: AlpacaClient) -> None:

@@ -251,6 +251,8 @@ def _journal(examined: Examination) -> Iterator[Finding]:
         return
     with Journal.open(path) as journal:
         problems = journal.check()
+        with journal.transaction():
+            pass  # raises when the file, or one that SQLite keeps beside it, is read-only
         unsettled = len(journal.unsettled_orders())
         open_orders = len(journal.orders("open"))
     if problems:

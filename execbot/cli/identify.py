@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from execbot.cli.context import Context
 from execbot.cli.errors import usage
+from execbot.journal.records import OrderRecord
+from execbot.model.enums import OrderStatus
 
 SHORT_LENGTH_MIN = 6
 RECENT = 1000
@@ -13,6 +15,8 @@ RECENT = 1000
 
 def full_id(desk: Context, word: str) -> str:
     """The id that a short form stands for; any other word as it is. Raises Failure (2)."""
+    if not word.strip():
+        raise usage("the ID is empty", kind="usage.value")
     short = word.removeprefix("..")
     if desk.journal.find_order(word) is not None or len(short) < SHORT_LENGTH_MIN:
         return word
@@ -29,3 +33,23 @@ def full_id(desk: Context, word: str) -> str:
             kind="usage.ambiguous_id",
         )
     return found[0].client_order_id if found else word
+
+
+def newest(desk: Context, identifier: str) -> str:
+    """The id of the order that stands now: a replaced one lives on in its successor."""
+    while successor := successor_of(_current(desk, identifier)):
+        identifier = successor
+    return identifier
+
+
+def _current(desk: Context, identifier: str) -> OrderRecord:
+    """A replace by somebody else, or one just asked for, is not in the journal yet."""
+    record = desk.journal.find_order(identifier)
+    if record is not None and (record.order.is_terminal or not record.order_id):
+        return record
+    return desk.oms.refresh(identifier)
+
+
+def successor_of(record: OrderRecord) -> str | None:
+    """The broker's id of the order that took the place of a replaced one."""
+    return record.order.replaced_by if record.status is OrderStatus.REPLACED else None

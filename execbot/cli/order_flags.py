@@ -131,6 +131,12 @@ def read_number(flag: str, value: str, *, above: Decimal = Decimal(0)) -> Decima
     return number
 
 
+def read_wait(seconds: float | None) -> None:
+    """Nobody waits for less than nothing."""
+    if seconds is not None and seconds < 0:
+        raise _bad("--wait", f"{seconds:g}", "it must be 0 or more")
+
+
 def read_qty(flag: str, value: str) -> Decimal:
     qty = read_number(flag, value)
     if qty > QTY_MAX:

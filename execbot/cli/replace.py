@@ -8,7 +8,7 @@ import typer
 
 from execbot.cli.command import Cli, command
 from execbot.cli.errors import usage
-from execbot.cli.identify import full_id
+from execbot.cli.identify import full_id, newest
 from execbot.cli.order_flags import read_number, read_price, read_qty
 from execbot.cli.views import record_json, sentence
 from execbot.model.enums import TimeInForce
@@ -30,8 +30,9 @@ def replace(
 ) -> None:
     """Change a working order.
 
-    The broker makes a new order with a new id; the old one ends as `replaced`. Should the old one
-    fill first, the change is refused and the old one stands.
+    The broker makes a new order with a new id; the old one ends as `replaced`, and its id still
+    finds the new one here and in `cancel`. Should the old one fill first, the change is refused
+    and the old one stands.
 
     \b
     Examples:
@@ -55,5 +56,5 @@ def replace(
             kind="usage.nothing_to_change",
         )
     with cli.open() as desk:
-        record = desk.oms.replace(full_id(desk, id_), request)
+        record = desk.oms.replace(newest(desk, full_id(desk, id_)), request)
         cli.show(record_json(record), sentence(record), f"client_order_id {record.client_order_id}")

@@ -15,7 +15,7 @@ from execbot.cli.context import Context
 from execbot.cli.errors import Failure
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.legs import read_specs, with_legs
-from execbot.cli.order_flags import OrderFlags, to_request
+from execbot.cli.order_flags import OrderFlags, read_wait, to_request
 from execbot.cli.output import Table
 from execbot.cli.plans import planned
 from execbot.cli.views import describe, record_json, request_json, sentence
@@ -110,6 +110,7 @@ def submit(
         strategy=strategy,
     )
     request = to_request(flags)
+    read_wait(wait)
     specs = read_specs(request, stop_loss, take_profit)
     with cli.open(dry_run=dry_run) as desk:
         asset = desk.client.get_asset(request.symbol)

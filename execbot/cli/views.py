@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from execbot.cli.output import Cell, Table
 from execbot.journal.records import OrderRecord
+from execbot.model.enums import OrderStatus
 from execbot.model.numbers import maybe_text, text
 from execbot.model.times import show_eastern
 
@@ -163,9 +164,26 @@ def describe(order: Order | OrderRequest) -> str:
     """`buy 10 AAPL at market, day` in one line."""
     size = text(order.qty) if order.qty is not None else f"${text(order.notional or Decimal(0))} of"
     price = prices_of(order)
-    kind = "at market" if price is None else f"{order.type.value.replace('_', ' ')} {price}"
+    kind = _kind(order.type.value.replace("_", " "), price)
     extra = ", extended hours" if order.extended_hours else ""
-    return f"{order.side.value} {size} {order.symbol} {kind}, {order.time_in_force.value}{extra}"
+    return (
+        f"{order.side.value} {size} {order.symbol} {kind}, {order.time_in_force.value}{extra}"
+        + _legs_of(order)
+    )
+
+
+def _kind(type_: str, price: str | None) -> str:
+    """`stop 180`, not `stop stop 180`."""
+    if price is None:
+        return "at market"
+    return price if price.startswith(type_) else f"{type_} {price}"
+
+
+def _legs_of(order: Order | OrderRequest) -> str:
+    """The exits that a request carries along."""
+    stop, target = getattr(order, "stop_loss", None), getattr(order, "take_profit", None)
+    said = f", stop {text(stop.stop_price)}" if stop is not None else ""
+    return said + (f", target {text(target.limit_price)}" if target is not None else "")
 
 
 _OUTCOME_SENTENCES = {
@@ -185,6 +203,8 @@ def sentence(record: OrderRecord) -> str:
     """What became of the order, in one line a person can act on."""
     order = record.order
     head = _OUTCOME_SENTENCES[order.outcome.value]
+    if order.status is OrderStatus.REPLACED and not order.filled_qty:
+        head = f"Replaced by {order.replaced_by or 'another order'}"
     done = ""
     if order.filled_qty:
         of = f" of {text(order.qty)}" if order.qty and order.qty != order.filled_qty else ""

@@ -131,6 +131,8 @@ class NotPossible(OmsError):
     kind = "order.not_possible"
     category = ErrorCategory.ADJUSTABLE
     outcome = "not_sent"
+    hint = "The state it is in does not allow that."
+    next_step = "Look at `execbot orders` and `execbot positions`."
 
 
 class CloseFailed(OmsError):

@@ -122,7 +122,8 @@ def _run(check: Check, intent: Intent, facts: Facts, limits: TradingSettings) ->
         finding = check.rule(intent, facts, limits)
     if finding is None:
         return CheckResult(check.code, True, "-", "-", check.title, check.category, applies=False)
-    message = finding.message or f"{check.title}: limit {finding.limit}, seen {finding.seen}"
+    rule = check.title if finding.passed else f"rule broken: {check.title}"
+    message = finding.message or f"{rule}: limit {finding.limit}, seen {finding.seen}"
     category = finding.category or check.category
     return CheckResult(check.code, finding.passed, finding.limit, finding.seen, message, category)
 
