@@ -41,6 +41,7 @@ class Lesson(StrEnum):
 LESSONS: dict[str, Lesson] = {
     "broker.insufficient_qty": Lesson.SOON,
     "broker.qty_held_for_orders": Lesson.SOON,
+    "broker.insufficient_balance": Lesson.SOON,
     "broker.wash_trade": Lesson.SOON,
     "broker.opposite_order_open": Lesson.SOON,
     "broker.position_intent_mismatch": Lesson.SOON,
@@ -135,7 +136,7 @@ def _after_refused_submit(
     memory: Memory, action: Submit, lesson: Lesson | None, now: datetime
 ) -> Memory:
     if lesson is Lesson.THROUGH:
-        return replace(memory, is_through=True)
+        return replace(memory, through_since=now)
     if lesson is Lesson.BACK_OFF:
         return memory
     patience = SOON_ATTEMPTS_MAX if lesson is Lesson.SOON else 2

@@ -15,7 +15,7 @@ plan says, are targets spread as the plan says.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -253,8 +253,10 @@ def _leave_if_due(
     if stop_is_crossed(plan, view.market.price):
         return _crossed(view, plan, orders, memory)
     memory = replace(memory, crossed_since=None)
-    if memory.is_through and view.is_confirmed:
-        return wants_out(plan, "stop_through_market", view.now), replace(memory, is_through=False)
+    through = memory.through_since
+    if through is not None and _confirmed_since(view, through):
+        memory = replace(memory, through_since=None)
+        return wants_out(plan, "stop_through_market", view.now), memory
     return _target_watched_by_us(view, plan, orders), memory
 
 
@@ -275,16 +277,21 @@ def _crossed(
         return plan, memory
     stop, price = plan.stop.price, view.market.price
     assert stop is not None and price is not None
-    if not view.is_confirmed and abs(price - stop) > stop * SPLIT_GAP:
+    since = memory.crossed_since or view.now
+    memory = replace(memory, crossed_since=since)
+    if abs(price - stop) > stop * SPLIT_GAP and not _confirmed_since(view, since):
         return plan, memory
     held_by_broker = orders.covered + orders.arriving >= view.size and view.market.is_open
     if held_by_broker and any(_trails(group) for group in orders.groups):
         return plan, memory  # the broker's own mark decides, and it may differ from ours
-    since = memory.crossed_since or view.now
-    memory = replace(memory, crossed_since=since)
     if held_by_broker and view.now - since < CROSSED_PATIENCE:
         return plan, memory
     return wants_out(plan, "stop", view.now), memory
+
+
+def _confirmed_since(view: View, moment: datetime) -> bool:
+    """The broker's position was read after `moment` and is what we think: it was no split."""
+    return view.is_confirmed and view.confirmed_at is not None and view.confirmed_at >= moment
 
 
 def _trails(group: ExitGroup) -> bool:

@@ -49,7 +49,10 @@ _RATIOS = (
 
 
 def rescaled(plan: ExitPlan, ratio: Decimal, now: datetime) -> ExitPlan:
-    """The plan with every price divided, and every quantity multiplied, by `ratio`."""
+    """The plan with every price divided, and every quantity multiplied, by `ratio`.
+
+    Marks begin anew: prices from before and after the split may be mixed in them.
+    """
 
     def price(value: Decimal | None) -> Decimal | None:
         return None if value is None else value / ratio
@@ -61,7 +64,7 @@ def rescaled(plan: ExitPlan, ratio: Decimal, now: datetime) -> ExitPlan:
         plan.stop,
         price=stop_at(plan.stop.price),
         initial=stop_at(plan.stop.initial),
-        high_water=price(plan.stop.high_water),
+        high_water=None,
     )
     targets = tuple(
         replace(
@@ -84,7 +87,7 @@ def rescaled(plan: ExitPlan, ratio: Decimal, now: datetime) -> ExitPlan:
         stop=stop,
         targets=targets,
         facts=facts,
-        best_price=price(plan.best_price),
-        worst_price=price(plan.worst_price),
+        best_price=None,
+        worst_price=None,
         note=f"split: {text(ratio)} shares for one",
     )

@@ -81,8 +81,8 @@ class Memory(Struct, frozen=True):
     ladder_until: datetime | None = None
     failures: int = 0
     retry_at: datetime | None = None
-    is_through: bool = False
-    """The broker refused a stop because the price is beyond it."""
+    through_since: datetime | None = None
+    """When the broker refused a stop because the price is beyond it."""
     crossed_since: datetime | None = None
     reshapes: int = 0
     moves_refused: int = 0
@@ -95,7 +95,7 @@ class View(Struct, frozen=True):
     """One symbol. `qty` is the signed position; `available` the broker's word on free shares.
 
     `available` is given only when the broker was asked after every order of ours was sent;
-    `is_confirmed`: the broker's own position was read lately and agrees with `qty`.
+    `is_confirmed`: the broker's own position was read lately (`confirmed_at`), agreeing with `qty`.
     """
 
     symbol: str
@@ -106,6 +106,7 @@ class View(Struct, frozen=True):
     avg_entry_price: Decimal | None = None
     available: Decimal | None = None
     is_confirmed: bool = True
+    confirmed_at: datetime | None = None
     is_crypto: bool = False
     tick: Decimal | None = None
     market: Market = Market()

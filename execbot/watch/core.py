@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from msgspec.structs import replace
@@ -59,6 +60,9 @@ TAKEN_AWAY_WINDOW = timedelta(minutes=5)
 HANDS_OFF = timedelta(seconds=3)
 """How long a symbol is left alone when another process has asked for a cancel of its exits: it
 is closing or changing the position and needs the shares."""
+
+CRYPTO_FEE_MAX = Decimal("0.01")
+"""A difference to the broker's quantity up to this share is a fee taken in coins."""
 
 OUR_CANCELS_MAX = 5000
 
@@ -167,10 +171,11 @@ class Core:
     def _position(self, position: PositionRecord, now: datetime) -> list[Job]:
         state = self._state(position.symbol)
         old = state.qty
+        known, state.journal_qty = state.journal_qty, position.qty
         state.avg_entry_price = position.avg_entry_price
         state.realized_pl, state.opened_at = position.realized_pl, position.opened_at
         state.is_crypto = state.is_crypto or position.asset_class == "crypto"
-        if old == position.qty:
+        if known == position.qty:
             return []
         state.qty, state.changed_at, state.is_dirty = position.qty, now, True
         if state.qty != 0:
@@ -271,8 +276,16 @@ class Core:
                 state.last = position.current_price
             if old[0] != state.broker_qty or state.coverage.uncovered > 0 or state.plan:
                 state.is_dirty = True
+            self._take_fee(state)
             jobs += self._compare(state, item.asked_at, now)
         return jobs
+
+    @staticmethod
+    def _take_fee(state: SymbolState) -> None:
+        """Crypto fees are taken in coins: what is left is what can be sold."""
+        theirs = state.broker_qty
+        if state.is_crypto and theirs and state.qty and 0 < 1 - theirs / state.qty < CRYPTO_FEE_MAX:
+            state.qty, state.is_dirty = theirs, True
 
     def _compare(self, state: SymbolState, asked_at: datetime, now: datetime) -> list[Job]:
         """The broker's quantity differs from the journal's although nothing is on its way."""
@@ -287,6 +300,7 @@ class Core:
             if state.plan.note != plan.note:
                 state.plan, state.qty, state.is_dirty = plan, state.broker_qty, True
                 state.avg_entry_price = state.broker_avg
+                without_memory(state)
                 note = f"{state.symbol} was split: {plan.note}; levels rescaled"
                 return [Save(SavePlan(plan, "split")), alarm("split", state.symbol, note)]
         return self._account_job(JobName.GAP_FILL, f"{state.symbol} differs from the broker", now)

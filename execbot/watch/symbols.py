@@ -33,6 +33,8 @@ class SymbolState:
 
     symbol: str
     qty: Decimal = ZERO
+    journal_qty: Decimal = ZERO
+    """The sum of the fills. `qty` is less where the broker took a fee in coins."""
     avg_entry_price: Decimal | None = None
     realized_pl: Decimal = ZERO
     opened_at: datetime | None = None
@@ -183,6 +185,7 @@ class SymbolState:
             avg_entry_price=self.avg_entry_price,
             available=self.available(),
             is_confirmed=self.confirmed(at),
+            confirmed_at=self.broker_asked_at,
             is_crypto=self.is_crypto,
             tick=self.tick,
             market=self.market(now, extended=extended),

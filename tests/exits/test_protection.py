@@ -358,10 +358,12 @@ def test_a_stop_at_the_broker_is_given_a_moment_before_we_take_it_ourselves() ->
 
 
 def test_a_price_far_beyond_the_stop_is_believed_only_after_the_broker_was_asked() -> None:
-    split = decide(view("10", plan(), price="50", is_confirmed=False))
+    split = decide(view("10", plan(), price="50", confirmed_at=later(-1)))
     assert split.plan is not None
     assert split.plan.exit is None
-    crash = decide(view("10", plan(), price="50", is_confirmed=True))
+    crash = decide(
+        view("10", plan(), price="50", confirmed_at=later(1), now=later(1.1), memory=split.memory)
+    )
     assert crash.plan is not None
     assert crash.plan.exit is not None
 

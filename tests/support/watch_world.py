@@ -209,11 +209,11 @@ class World:
         frames = self.desk.frames()
         if self.handle_frames is not None:
             frames = self.handle_frames(frames)
-        if frames and self.stream_is_up:
-            self._add(watcher.take_updates(frames))
         if self.trader_acted:
             self.trader_acted = False
             self._add(watcher.follow())
+        if frames and self.stream_is_up:
+            self._add(watcher.take_updates(frames))
         for symbol in self.symbols:
             shown = self.desk.venue.market.shown_quote(symbol, self.ns)
             if shown is not None:

@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from support.watch_world import D, open_world, wishes
+
+from execbot.broker.errors import BrokerError
+from execbot.exits.plan import Trail, TrailKind
+from execbot.model.enums import Side, TimeInForce
+from execbot.model.order import OrderRequest
+from execbot.oms.scale_in import add_to_position
+from execbot.watch import inputs
 
 
 def test_a_filled_bracket_is_protected_by_its_own_legs(tmp_path: Path) -> None:
@@ -184,3 +192,104 @@ def test_a_moved_plan_moves_the_legs_without_an_unprotected_moment(tmp_path: Pat
     stops = [r for r in world.desk.orders_there().values() if r["type"] == "stop"]
     assert [r["stop_price"] for r in stops if r["status"] == "held"] == ["99"]
     assert world.longest_uncovered.get("AAPL", 0) == 0
+
+
+def test_adding_to_a_position_lifts_its_stop_and_ends_with_one_for_the_whole(
+    tmp_path: Path,
+) -> None:
+    world = open_world(tmp_path)
+    world.buy("10", wishes("2"))
+    world.run(2)
+    request = OrderRequest("AAPL", Side.BUY, qty=D(5), client_order_id="more")
+    oms = world.desk.oms
+    refused = oms.submit
+    with pytest.raises(BrokerError) as caught:
+        refused(OrderRequest("AAPL", Side.BUY, qty=D(5), client_order_id="wash"))
+    assert caught.value.kind == "broker.wash_trade"
+    record = add_to_position(oms, request, lambda r: oms.submit(r, role="entry"))
+    assert record.order.filled_qty == 5
+    world.trader_acted = True
+    world.run(3)
+    assert world.qty() == 15
+    assert world.covered("AAPL") == 15
+    assert not world.alarms()
+
+
+def test_an_addition_that_is_refused_puts_the_stop_back(tmp_path: Path) -> None:
+    world = open_world(tmp_path)
+    world.buy("10", wishes("2"))
+    world.run(2)
+    request = OrderRequest("AAPL", Side.BUY, qty=D(10**6), client_order_id="too-much")
+    with pytest.raises(BrokerError):
+        add_to_position(world.desk.oms, request, world.desk.oms.submit)
+    world.trader_acted = True
+    world.run(3)
+    assert world.covered("AAPL") == 10
+
+
+def test_a_crypto_position_is_held_by_a_stop_limit_and_its_target_is_watched(
+    tmp_path: Path,
+) -> None:
+    world = open_world(tmp_path, symbols=("BTC/USD",))
+    world.price("BTC/USD", "50000", spread="10")
+    world.buy("0.1", wishes("5", ("4", "100")), symbol="BTC/USD", time_in_force=TimeInForce.GTC)
+    world.run(5)
+    rows = world.desk.orders_there().values()
+    assert [r["type"] for r in rows if r["status"] == "new"] == ["stop_limit"]
+    world.price("BTC/USD", "52500", spread="10")
+    world.run(10)
+    assert world.qty("BTC/USD") < D("0.0001")
+
+
+def test_nothing_is_sent_into_a_halt_and_the_stop_comes_after_it(tmp_path: Path) -> None:
+    world = open_world(tmp_path)
+    world.buy("10", wishes("2"))
+    world.run(2)
+    assert world.watcher is not None
+    world.watcher.feed(inputs.Halts(frozenset({"AAPL"})))
+    world.price("AAPL", "90")
+    before = set(world.desk.orders_there())
+    world.desk.venue.market.halt(world.desk.venue.exchange, "AAPL", "T1")
+    world.run(5)
+    assert set(world.desk.orders_there()) == before
+
+
+def test_a_split_rescales_the_plan_instead_of_selling(tmp_path: Path) -> None:
+    world = open_world(tmp_path)
+    world.buy("10", wishes("2"))
+    world.run(2)
+    account = world.desk.venue.exchange.core.accounts[world.account]
+    for order in list(account.live.values()):
+        world.desk.venue.exchange.cancel(world.account, order.id)
+    held = account.positions["AAPL"]
+    held.qty, held.lots = D(40), [(D(40), held.average / 4)]
+    world.price("AAPL", "25")
+    world.run(8)
+    plan = world.plan()
+    assert plan is not None
+    assert plan.exit is None
+    assert plan.stop.price == D("24.5")
+    assert world.qty() == 40
+    assert world.covered("AAPL") == 40
+
+
+def test_a_trailing_stop_of_ours_follows_the_price_by_replacing_the_legs(tmp_path: Path) -> None:
+    world = open_world(tmp_path)
+    trail = Trail(TrailKind.PERCENT, D(1), from_start=False)
+    world.buy("10", wishes("2", ("3", "50"), ("6", "50"), trail=trail))
+    world.run(2)
+    world.longest_uncovered.clear()
+    world.price("AAPL", "102.50")
+    world.run(3)
+    stops = {
+        r["stop_price"]
+        for r in world.desk.orders_there().values()
+        if r["type"] == "stop" and r["status"] == "held"
+    }
+    # The last trade was at the bid, 102.49: less 1 %, rounded up for a long.
+    assert stops == {"101.47"}
+    assert world.longest_uncovered.get("AAPL", 0) == 0
+    world.price("AAPL", "101")
+    world.run(5)
+    assert world.qty() == 0
+    assert not world.shorts
