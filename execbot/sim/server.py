@@ -130,7 +130,8 @@ class ExchangeServer:
     async def start(self) -> None:
         """Binds the port (0 takes a free one) and begins to serve."""
         server = web.Server(self._serve, access_log=None)
-        self._runner = web.ServerRunner(server, handle_signals=False)
+        # A reply that a fault holds back must not hold up the end.
+        self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=0.3)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.host, self.port, backlog=1024)
         await site.start()

@@ -7,10 +7,9 @@ Both doors, the server and the in-process transport, drive this class and nothin
 from __future__ import annotations
 
 import hashlib
-import heapq
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from execbot.sim import misbehave
@@ -19,6 +18,7 @@ from execbot.sim.config import SimConfig
 from execbot.sim.deliveries import Outbox
 from execbot.sim.faults import KINDS, Family, FaultBook, Kind, Rule, Subject
 from execbot.sim.market import Market, order_fault
+from execbot.sim.pending import Pending
 from execbot.sim.records import Delivery, MemoryRecords, Records
 from execbot.sim.types import SECOND, ApiError, Ns, Request, Response
 from execbot.sim.wire import trading
@@ -38,7 +38,6 @@ from execbot.sim.wire.router import Router
 if TYPE_CHECKING:
     from execbot.sim.store import SqliteArchive
 
-_ANSWERS_KEPT = 100  # answers to delayed requests whose client may have gone away
 _HORIZONS_SECONDS = (1, 60, 3600, 86_400, 7 * 86_400)
 _WRITES = ("POST", "PATCH", "DELETE", "PUT")
 
@@ -74,9 +73,7 @@ class Venue:
         self.changed = True
         self.stream_status: Callable[[], Sequence[Mapping[str, Any]]] = lambda: ()
         self._served = 0
-        self._waiting: list[tuple[Ns, int, dict[str, Any]]] = []
-        self._tickets = 0
-        self._answers: dict[int, Response] = {}
+        self._pending = Pending()
         self._keys: dict[str, str] = {}
         self._seen = 0
         if state is None:
@@ -91,18 +88,19 @@ class Venue:
     def advance(self, now: Ns | None = None) -> Ns:
         """Lets everything happen that is due by `now` (default: what the clock shows)."""
         now = max(self.clock.now() if now is None else now, self.exchange.now)
-        while self._waiting and self._waiting[0][0] <= now:
-            due, ticket, parts = heapq.heappop(self._waiting)
+        for due, ticket, request in self._pending.due(now):
             self._advance_engine(max(due, self.exchange.now))
-            self._run_delayed(ticket, parts)
+            self._run_delayed(ticket, request)
         self._advance_engine(now)
         return now
 
     def next_event_at(self, until: Ns) -> Ns | None:
         """When something happens next by itself, not later than `until`."""
-        times = [self.exchange.next_event_at(until), self.outbox.next_due()]
-        if self._waiting:
-            times.append(self._waiting[0][0])
+        times = (
+            self.exchange.next_event_at(until),
+            self.outbox.next_due(),
+            self._pending.next_due(),
+        )
         return min((at for at in times if at is not None and at <= until), default=None)
 
     def next_event(self) -> Ns | None:
@@ -162,7 +160,7 @@ class Venue:
     def redeem(self, ticket: int) -> Response | None:
         """The answer to a request that was put off; None while it has not been carried out."""
         self.advance()
-        return self._answers.pop(ticket, None)
+        return self._pending.redeem(ticket)
 
     def account_of(self, key: str, secret: str = "") -> str | None:
         """The account that a pair of keys opens; None when the key is refused."""
@@ -211,8 +209,7 @@ class Venue:
             self._archive.clear()
         self.exchange = self.market.open_exchange(self.clock.now(), self._archive)
         self._keys.clear()
-        self._waiting.clear()
-        self._answers.clear()
+        self._pending = Pending()
         self.limit = RateLimit(self.config.rate_limit)
         self._seen, self.down_until, self.changed = 0, 0, True
 
@@ -304,14 +301,10 @@ class Venue:
         return Response(0, fault={"do": "later", "seconds": seconds, "ticket": ticket})
 
     def _later(self, due: Ns, request: Request) -> int:
-        self._tickets += 1
-        parts = {**asdict(request), "body": request.body.decode("latin-1")}
-        heapq.heappush(self._waiting, (due, self._tickets, parts))
         self.changed = True
-        return self._tickets
+        return self._pending.put(due, request)
 
-    def _run_delayed(self, ticket: int, parts: dict[str, Any]) -> None:
-        request = Request(**{**parts, "body": parts["body"].encode("latin-1")})
+    def _run_delayed(self, ticket: int, request: Request) -> None:
         now = self.exchange.now
         if request.path.startswith("/sim/"):
             response = self._control(request, now)
@@ -321,9 +314,7 @@ class Venue:
             response = self._signed(self._answer(request, key, now), now)
             self.collect(now)
             self._note(request, key, response, (), now)
-        self._answers[ticket] = response
-        while len(self._answers) > _ANSWERS_KEPT:
-            self._answers.pop(next(iter(self._answers)))
+        self._pending.answer(ticket, response)
         self.changed = True
 
     def _schedule_actions(self) -> None:
@@ -381,12 +372,7 @@ class Venue:
             "faults": self.faults.dump(),
             "outbox": self.outbox.dump(),
             "keys": self._keys,
-            "waiting": self._waiting,
-            "tickets": self._tickets,
-            "answers": {
-                str(ticket): [answer.status, answer.body.decode("latin-1"), dict(answer.headers)]
-                for ticket, answer in self._answers.items()
-            },
+            "pending": self._pending.dump(),
             "served": self._served,
             "seen": self._seen,
             "down_until": self.down_until,
@@ -401,13 +387,7 @@ class Venue:
         self.outbox.load(state["outbox"])
         self.exchange = self.market.load_exchange(state["exchange"], self._archive)
         self._keys = dict(state["keys"])
-        self._waiting = [(due, ticket, parts) for due, ticket, parts in state["waiting"]]
-        heapq.heapify(self._waiting)
-        self._tickets = state["tickets"]
-        self._answers = {
-            int(ticket): Response(status, body.encode("latin-1"), headers)
-            for ticket, (status, body, headers) in state["answers"].items()
-        }
+        self._pending.load(state["pending"])
         self._served, self._seen = state["served"], state["seen"]
         self.down_until, self.generation = state["down_until"], state["generation"]
         self.changed = False
