@@ -121,6 +121,7 @@ class ExchangeServer:
         self._generation = door.venue().generation
         self._runner: web.ServerRunner | None = None
         self._heart: asyncio.Task[None] | None = None
+        self._stopping = False
         door.venue().stream_status = self._stream_status
 
     @property
@@ -140,9 +141,10 @@ class ExchangeServer:
 
     async def stop(self) -> None:
         if self._heart is not None:
-            self._heart.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._heart
+            # Told, not canceled: before Python 3.12 `wait_for` can swallow a cancellation.
+            self._stopping = True
+            self._nudge.set()
+            await self._heart
         for connection in [*self._trades, *self._datas]:
             await connection.close()
         if self._runner is not None:
@@ -167,7 +169,7 @@ class ExchangeServer:
 
     async def _beat(self) -> None:
         """Wakes the exchange when something is due and hands out what happened."""
-        while True:
+        while not self._stopping:
             self._nudge.clear()
             wait = self.door.seconds_to_next()
             if any(connection.stream.active for connection in self._datas):
