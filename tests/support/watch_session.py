@@ -26,6 +26,10 @@ from support.watch_world import D, World, open_world, seeded, wishes
 
 SECONDS = 40.0
 STEP = 0.1
+TURN_SECONDS = 0.5
+"""What the world's one thread may add to the alarm time: a job waits for the one before it, and
+for the trader's own actions."""
+
 START_PRICE = Decimal(100)
 
 
@@ -283,7 +287,7 @@ def judge(session: Session, longest: dict[str, float]) -> Verdict:
     )
     limit = float(world.settings.exits.unprotected_alarm_seconds)
     told = any(n.data.get("kind") in TOLD for n in alarms)
-    if verdict.longest_uncovered > limit + STEP * 2 and not told:
+    if verdict.longest_uncovered > limit + TURN_SECONDS and not told:
         verdict.problems.append(f"unprotected for {verdict.longest_uncovered:.2f} s, not told")
     verdict.problems += [f"short: {line}" for line in world.shorts[:3]]
     qty = world.qty()
