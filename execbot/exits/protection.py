@@ -64,10 +64,11 @@ def decide(view: View) -> Decision:
     plan, memory = view.plan, refreshed_ladder(view.memory, view.now)
     if plan is None or plan.status is PlanStatus.CLOSED:
         return Decision((), memory, plan, coverage_of(view, None, SymbolOrders()))
-    orders = _without_disproved(view, read_orders(view.orders, plan.exit_side))
+    everything = read_orders(view.orders, plan.exit_side)
+    orders = _without_disproved(view, everything)
     actions: list[Action] = []
     if view.qty == 0:
-        actions, plan, memory = _flat(view, plan, orders, memory)
+        actions, plan, memory = _flat(view, plan, everything, memory)
     elif view.side is not plan.side:
         actions, plan, memory = _flipped(view, plan, orders, memory)
     elif plan.status is not PlanStatus.SUSPENDED:
@@ -75,7 +76,7 @@ def decide(view: View) -> Decision:
         actions.extend(changes)
         more, plan, memory = _hold(view, plan, orders, memory)
         actions.extend(more)
-    actions.extend(_settle(view, orders, memory))
+    actions.extend(_settle(view, everything, memory))
     if any(isinstance(a, Refresh) for a in actions):
         memory = replace(memory, refreshed_at=view.now)
     coverage = coverage_of(view, plan, orders, memory)

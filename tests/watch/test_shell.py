@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from support.exit_views import T0, entry, later
 
 from execbot.config.schema import TradingSettings
