@@ -300,8 +300,10 @@ class Family(Struct, frozen=True):
 
 
 def _group(key: str, members: Sequence[SymbolOrder], family: Family) -> ExitGroup:
-    stop = next((m for m in members if m.is_stop), None)
-    target = next((m for m in members if not m.is_stop), None)
+    # While a replacement is in doubt both are there: the one that the broker knows counts.
+    known_first = sorted(members, key=lambda m: m.order.status in ARRIVING)
+    stop = next((m for m in known_first if m.is_stop), None)
+    target = next((m for m in known_first if not m.is_stop), None)
     parent = family.by_name.get(key)
     armed = True
     if parent is not None and parent.order.order_class in (OrderClass.BRACKET, OrderClass.OTO):
