@@ -11,19 +11,16 @@ comes to the same decisions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from msgspec.structs import replace
 
-from execbot.config.schema import TradingSettings
 from execbot.exits.actions import (
     Alarm,
     Cancel,
-    Priority,
     Refresh,
     SavePlan,
     WaitFor,
@@ -33,30 +30,24 @@ from execbot.exits.plan import ExitPlan, PlanStatus
 from execbot.exits.protection import decide
 from execbot.exits.splits import rescaled, split_ratio
 from execbot.exits.trailing import follow, marked
-from execbot.exits.view import Decision, Limits
+from execbot.exits.view import Decision
 from execbot.journal.records import OrderRecord, PositionRecord, Role
-from execbot.market.sessions import MarketNow, Session
-from execbot.model.enums import UNSETTLED_STATUSES, OrderStatus, TimeInForce
+from execbot.market.sessions import MarketNow
+from execbot.model.enums import OrderStatus
 from execbot.model.numbers import ZERO, text
 from execbot.watch import inputs
-from execbot.watch.entries import EntryClocks
-from execbot.watch.jobs import AccountJob, Job, JobName, Note, Save, SymbolJob
+from execbot.watch.jobs import Job, JobName, Note, Save
 from execbot.watch.notes import action_notes, alarm, guard_note, order_notes, rejected_text
-from execbot.watch.symbols import SymbolState, is_entry, without_memory
-
-Hours = Callable[[datetime], MarketNow]
-
-FULL_READ_SECONDS = 30
-"""How often everything open is read from REST although the stream is up: it may have gone mute."""
-
-CLOSE_LEAD_SECONDS = 10
-"""Day orders are canceled this long before the close, so that the cancels still get through."""
+from execbot.watch.symbols import SymbolState, without_memory
+from execbot.watch.timers import Timers
 
 TAKEN_AWAY_MAX = 2
 """Protection that somebody else cancels this often in a row is not put back: it is their will."""
 
 SAME_BURST = timedelta(seconds=1)
+
 TAKEN_AWAY_WINDOW = timedelta(minutes=5)
+
 HANDS_OFF = timedelta(seconds=3)
 """How long a symbol is left alone when another process has asked for a cancel of its exits: it
 is closing or changing the position and needs the shares."""
@@ -64,47 +55,12 @@ is closing or changing the position and needs the shares."""
 CRYPTO_FEE_MAX = Decimal("0.01")
 """A difference to the broker's quantity up to this share is a fee taken in coins."""
 
-OUR_CANCELS_MAX = 5000
-
 REPORT_SETTLES = timedelta(milliseconds=500)
 """How long after a fill the broker's position may differ from ours without a meaning."""
 
-UNCOVERED_LOOK = timedelta(seconds=1)
-"""How often the broker's positions are read while shares have no stop."""
 
-
-@dataclass
-class Core:
-    """See the module. `hours` answers for equities; crypto never closes."""
-
-    settings: TradingSettings
-    hours: Hours
-    symbols: dict[str, SymbolState] = field(default_factory=dict)
-    stream_up_at: datetime | None = None
-    stream_down_at: datetime | None = None
-    is_stream_alarmed: bool = False
-    busy: set[str] = field(default_factory=set)
-    our_cancels: dict[str, None] = field(default_factory=dict)
-    """Cancels that we asked for, the newest last; kept for a while, because reports come late."""
-    guarded_at: datetime | None = None
-    polled_at: datetime | None = None
-    read_at: datetime | None = None
-    session: Session | None = None
-    closing_done: str = ""
-    looks_soon: bool = False
-    seq: int = 0
-
-    def __post_init__(self) -> None:
-        self.limits = Limits.of(self.settings)
-        timeout = timedelta(seconds=float(self.settings.order_management.timeout_seconds))
-        self.clocks = EntryClocks(timeout)
-        hours = self.settings.market_hours
-        allowed = {
-            Session.PRE: hours.trade_premarket,
-            Session.AFTER: hours.trade_afterhours,
-            Session.OVERNIGHT: hours.trade_overnight,
-        }
-        self.extended = frozenset(session for session, yes in allowed.items() if yes)
+class Core(Timers):
+    """See the module. The fields are those of `CoreMemory`."""
 
     # --- the one door ----------------------------------------------------------------------
 
@@ -123,7 +79,7 @@ class Core:
             case inputs.Halts():
                 jobs += self._halts(item.symbols, now)
             case inputs.AssetKnown():
-                state = self._state(item.symbol)
+                state = self.state_of(item.symbol)
                 state.is_crypto, state.tick, state.is_dirty = item.is_crypto, item.tick, True
             case inputs.StreamUp():
                 jobs += self._stream_up(item)
@@ -136,20 +92,17 @@ class Core:
             case inputs.Said():
                 jobs.append(Note("queue", item.words, {"text": item.words}))
             case inputs.Tick():
-                jobs += self._tick(now)
+                jobs += self.tick(now)
         if isinstance(item, inputs.Orders) and item.more_follows:
             return jobs
         return jobs + self._decide_dirty(now)
-
-    def _state(self, symbol: str) -> SymbolState:
-        return self.symbols.setdefault(symbol, SymbolState(symbol))
 
     # --- orders, positions, plans ----------------------------------------------------------
 
     def _orders(self, item: inputs.Orders, now: datetime) -> list[Job]:
         notes: list[Job] = []
         for record in item.records:
-            state = self._state(record.symbol)
+            state = self.state_of(record.symbol)
             before = state.put(record)
             notes.extend(order_notes(before, record))
             if before is None or before.status is not record.status:
@@ -169,7 +122,7 @@ class Core:
         return None
 
     def _position(self, position: PositionRecord, now: datetime) -> list[Job]:
-        state = self._state(position.symbol)
+        state = self.state_of(position.symbol)
         old = state.qty
         known, state.journal_qty = state.journal_qty, position.qty
         state.avg_entry_price = position.avg_entry_price
@@ -235,13 +188,13 @@ class Core:
         """Another process has asked for a cancel of an exit: it needs the shares, do not race."""
         if record.client_order_id in self.our_cancels or record.role == Role.ENTRY:
             return
-        state = self._state(record.symbol)
+        state = self.state_of(record.symbol)
         state.hands_off_until = now + HANDS_OFF
         state.is_dirty = True
 
     def _plans(self, plans: Iterable[ExitPlan]) -> None:
         for plan in plans:
-            state = self._state(plan.symbol)
+            state = self.state_of(plan.symbol)
             known = state.plan
             if known is not None and known.plan_id == plan.plan_id:
                 if plan.version <= known.version:
@@ -266,7 +219,7 @@ class Core:
                     told[pair] = told.pop(key)
         for symbol in {*told, *self.symbols}:
             position = told.get(symbol)
-            state = self._state(symbol)
+            state = self.state_of(symbol)
             old = (state.broker_qty, state.broker_avg)
             state.broker_qty = position.qty if position is not None else ZERO
             state.broker_avg = position.avg_entry_price if position is not None else None
@@ -303,7 +256,7 @@ class Core:
                 without_memory(state)
                 note = f"{state.symbol} was split: {plan.note}; levels rescaled"
                 return [Save(SavePlan(plan, "split")), alarm("split", state.symbol, note)]
-        return self._account_job(JobName.GAP_FILL, f"{state.symbol} differs from the broker", now)
+        return self.account_job(JobName.GAP_FILL, f"{state.symbol} differs from the broker", now)
 
     def _compare_held(self, state: SymbolState, now: datetime) -> list[Job]:
         """Fewer shares are reserved at the broker than our orders would: one of them is gone."""
@@ -313,7 +266,7 @@ class Core:
         if abs(available) <= abs(state.qty) - state.held():
             return []
         reason = f"{state.symbol}: the broker holds fewer shares than our orders"
-        return self._account_job(JobName.GAP_FILL, reason, now)
+        return self.account_job(JobName.GAP_FILL, reason, now)
 
     # --- prices and halts ------------------------------------------------------------------
 
@@ -355,7 +308,7 @@ class Core:
                 state.is_halted, state.is_dirty = now_halted, True
                 word = "halted" if now_halted else "trades again"
                 if not now_halted:
-                    notes += self._account_job(JobName.RELEASE_QUEUE, f"{symbol} trades", now)
+                    notes += self.account_job(JobName.RELEASE_QUEUE, f"{symbol} trades", now)
                 notes.append(Note("halt", f"{symbol} {word}", {"symbol": symbol, "halted": word}))
         return notes
 
@@ -365,7 +318,7 @@ class Core:
         self.stream_up_at, self.stream_down_at, self.is_stream_alarmed = item.at, None, False
         self.busy.discard(JobName.GAP_FILL)
         note = Note("stream", "trade updates connected", {"state": "up"})
-        return [note, *self._account_job(JobName.GAP_FILL, "connected", item.at)]
+        return [note, *self.account_job(JobName.GAP_FILL, "connected", item.at)]
 
     def _stream_down(self, item: inputs.StreamDown) -> list[Job]:
         if self.stream_down_at is None:
@@ -373,141 +326,6 @@ class Core:
         self.stream_up_at = None
         text_ = f"trade updates lost: {item.reason}; reading from REST meanwhile"
         return [Note("stream", text_, {"state": "down", "reason": item.reason})]
-
-    # --- time ------------------------------------------------------------------------------
-
-    def _tick(self, now: datetime) -> list[Job]:
-        jobs: list[Job] = []
-        for state in self.symbols.values():
-            if state.wake_at is not None and now >= state.wake_at:
-                state.is_dirty = True
-            if state.hands_off_until is not None and now >= state.hands_off_until:
-                state.hands_off_until, state.is_dirty = None, True
-            if state.plan is not None and state.qty != 0 and _runs_by_clock(state.plan):
-                state.is_dirty = True
-            if state.coverage.uncovered > 0:
-                state.is_dirty = True
-        jobs += self._guard(now)
-        jobs += self._watch_stream(now)
-        jobs += self._watch_session(now)
-        jobs += self._watch_entries(now)
-        self._tidy()
-        return jobs
-
-    def _guard(self, now: datetime) -> list[Job]:
-        every = timedelta(seconds=float(self.settings.exits.guard_interval_seconds))
-        jobs: list[Job] = []
-        states = self.symbols.values()
-        uncovered = any(s.coverage.uncovered > 0 and s.plan is not None for s in states)
-        if uncovered or self.looks_soon:
-            every = min(every, UNCOVERED_LOOK)
-        holds = any(not s.is_idle for s in states)
-        if self.guarded_at is None or now - self.guarded_at >= every:
-            self.guarded_at, self.looks_soon = now, False
-            if holds:
-                jobs += self._account_job(JobName.READ_POSITIONS, "guard", now)
-            if any(r.status in UNSETTLED_STATUSES for s in states for r in s.living):
-                jobs += self._account_job(JobName.SETTLE, "orders in doubt", now)
-        full = timedelta(seconds=FULL_READ_SECONDS)
-        if self.read_at is None or now - self.read_at >= full:
-            self.read_at = now
-            jobs += self._account_job(JobName.GAP_FILL, "regular look", now)
-        return jobs
-
-    def _watch_stream(self, now: datetime) -> list[Job]:
-        """While the stream is down REST is asked instead, and the trader told when it lasts."""
-        if self.stream_down_at is None:
-            return []
-        stream = self.settings.stream
-        jobs: list[Job] = []
-        every = timedelta(seconds=float(stream.poll_seconds))
-        if self.polled_at is None or now - self.polled_at >= every:
-            self.polled_at = now
-            jobs += self._account_job(JobName.GAP_FILL, "stream is down", now)
-        lost = now - self.stream_down_at
-        if not self.is_stream_alarmed and lost >= timedelta(
-            seconds=float(stream.lost_alarm_seconds)
-        ):
-            self.is_stream_alarmed = True
-            seconds = int(lost.total_seconds())
-            jobs.append(
-                alarm("stream_lost", "", f"trade updates lost for {seconds} s", critical=True)
-            )
-        return jobs
-
-    def _watch_session(self, now: datetime) -> list[Job]:
-        market = self.hours(now)
-        before, self.session = self.session, market.session
-        jobs: list[Job] = []
-        if before is not market.session:
-            for state in self.symbols.values():
-                state.is_dirty = True
-            word = {"session": market.session.value}
-            jobs.append(Note("session", f"the market is now: {market.session.value}", word))
-            if market.is_open:
-                jobs += self._account_job(JobName.RELEASE_QUEUE, "the market is open", now)
-        if self.settings.market_hours.cancel_at_close:
-            jobs += self._cancel_at_close(market, now)
-        return jobs
-
-    def _cancel_at_close(self, market: MarketNow, now: datetime) -> list[Job]:
-        """Open day entries of ours end shortly before the close; protective exits stay."""
-        if market.day is None or market.never_closes or not market.is_open:
-            return []
-        day = market.day.date.isoformat()
-        lead = timedelta(seconds=CLOSE_LEAD_SECONDS)
-        if self.closing_done == day or now < market.day.close - lead:
-            return []
-        self.closing_done = day
-        jobs: list[Job] = []
-        for state in self.symbols.values():
-            if state.is_crypto:
-                continue
-            ending = [
-                r
-                for r in state.living
-                if is_entry(r) and r.order.time_in_force is TimeInForce.DAY and r.order_id
-            ]
-            jobs += self._cancel_entries(state, ending, "cancel_at_close")
-        return jobs
-
-    def _watch_entries(self, now: datetime) -> list[Job]:
-        market = self.hours(now)
-        running: dict[str, OrderRecord] = {}
-        for state in self.symbols.values():
-            trades = state.is_crypto or market.is_open or market.never_closes
-            if not trades or state.is_halted:
-                continue
-            for record in state.living:
-                if is_entry(record) and record.order_id:
-                    running[record.client_order_id] = record
-        open_since = market.day.open if market.day is not None and market.is_open else None
-        jobs: list[Job] = []
-        for name in self.clocks.advance(now, running, open_since):
-            record = running[name]
-            state = self.symbols[record.symbol]
-            jobs += self._cancel_entries(state, [record], "not filled in time")
-        self.clocks.forget(frozenset(running))
-        return jobs
-
-    def _cancel_entries(
-        self, state: SymbolState, records: list[OrderRecord], reason: str
-    ) -> list[Job]:
-        """Cancel entries; the filled part is kept and protected by the next decision."""
-        if state.is_busy or not records:
-            return []
-        actions = tuple(
-            Cancel(r.client_order_id, r.order_id, reason, Priority.CANCEL) for r in records
-        )
-        return self._hand_over(state, actions)
-
-    def _tidy(self) -> None:
-        for symbol, state in list(self.symbols.items()):
-            if state.is_idle and not state.is_dirty and state.broker_qty in (None, ZERO):
-                del self.symbols[symbol]
-                continue
-            if len(state.orders) > 20:
-                state.forget_ended()
 
     # --- deciding --------------------------------------------------------------------------
 
@@ -542,26 +360,17 @@ class Core:
                     wake = action.until
                     state.wake_at = wake if state.wake_at is None else min(state.wake_at, wake)
                 case Refresh(order_id=None, client_order_id=None):
-                    jobs += self._account_job(JobName.READ_POSITIONS, action.reason, now)
+                    jobs += self.account_job(JobName.READ_POSITIONS, action.reason, now)
                 case _:
                     hands.append(action)
         if before.state is not state.coverage.state:
             jobs.append(guard_note(state))
         if hands:
-            jobs += self._hand_over(state, tuple(hands))
+            jobs += self.hand_over(state, tuple(hands))
         return jobs
 
-    def _hand_over(self, state: SymbolState, actions: tuple[Any, ...]) -> list[Job]:
-        state.is_busy = True
-        for action in actions:
-            if isinstance(action, Cancel):
-                self.our_cancels[action.client_order_id] = None
-        while len(self.our_cancels) > OUR_CANCELS_MAX:
-            del self.our_cancels[next(iter(self.our_cancels))]
-        return [SymbolJob(state.symbol, actions)]
-
     def _done(self, item: inputs.Done, now: datetime) -> list[Job]:
-        state = self._state(item.symbol)
+        state = self.state_of(item.symbol)
         state.is_busy, state.is_dirty = False, True
         notes: list[Job] = []
         for action, outcome in item.results:
@@ -570,24 +379,8 @@ class Core:
                 state.asked_cancels[action.client_order_id] = now
             notes.extend(action_notes(action, outcome))
         if any(not outcome.is_done for _, outcome in item.results):
-            notes += self._account_job(JobName.READ_POSITIONS, "an action failed", now)
+            notes += self.account_job(JobName.READ_POSITIONS, "an action failed", now)
         return notes
-
-    def _account_job(self, name: JobName, reason: str, now: datetime) -> list[Job]:
-        if name in self.busy:
-            return []
-        self.busy.add(name)
-        return [AccountJob(name, reason)]
-
-
-def _runs_by_clock(plan: ExitPlan) -> bool:
-    rules = plan.rules
-    return (
-        plan.exit is not None
-        or plan.lift is not None
-        or rules.time_stop_minutes is not None
-        or rules.flatten_before_close_minutes is not None
-    )
 
 
 def _ended_by_its_pair(state: SymbolState, record: OrderRecord) -> bool:

@@ -21,8 +21,9 @@ from execbot.model.enums import EventSource
 from execbot.oms.changes import Change
 from execbot.oms.service import OrderManagementSystem
 from execbot.watch import inputs
-from execbot.watch.core import Core, Hours
+from execbot.watch.core import Core
 from execbot.watch.jobs import AccountJob, Job, Note, Save, SymbolJob
+from execbot.watch.memory import Hours
 
 log = logging.getLogger("execbot.watch")
 

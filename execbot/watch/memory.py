@@ -1,0 +1,74 @@
+"""What the decision core remembers, and the two ways in which it asks for something."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from execbot.config.schema import TradingSettings
+from execbot.exits.actions import (
+    Cancel,
+)
+from execbot.exits.view import Limits
+from execbot.market.sessions import MarketNow, Session
+from execbot.watch.entries import EntryClocks
+from execbot.watch.jobs import AccountJob, Job, JobName, SymbolJob
+from execbot.watch.symbols import SymbolState
+
+Hours = Callable[[datetime], MarketNow]
+
+OUR_CANCELS_MAX = 5000
+
+
+@dataclass
+class CoreMemory:
+    """All of it is in memory only. `hours` answers for equities; crypto never closes."""
+
+    settings: TradingSettings
+    hours: Hours
+    symbols: dict[str, SymbolState] = field(default_factory=dict)
+    stream_up_at: datetime | None = None
+    stream_down_at: datetime | None = None
+    is_stream_alarmed: bool = False
+    busy: set[str] = field(default_factory=set)
+    our_cancels: dict[str, None] = field(default_factory=dict)
+    """Cancels that we asked for, the newest last; kept for a while, because reports come late."""
+    guarded_at: datetime | None = None
+    polled_at: datetime | None = None
+    read_at: datetime | None = None
+    session: Session | None = None
+    closing_done: str = ""
+    looks_soon: bool = False
+    seq: int = 0
+
+    def __post_init__(self) -> None:
+        self.limits = Limits.of(self.settings)
+        timeout = timedelta(seconds=float(self.settings.order_management.timeout_seconds))
+        self.clocks = EntryClocks(timeout)
+        hours = self.settings.market_hours
+        allowed = {
+            Session.PRE: hours.trade_premarket,
+            Session.AFTER: hours.trade_afterhours,
+            Session.OVERNIGHT: hours.trade_overnight,
+        }
+        self.extended = frozenset(session for session, yes in allowed.items() if yes)
+
+    def state_of(self, symbol: str) -> SymbolState:
+        return self.symbols.setdefault(symbol, SymbolState(symbol))
+
+    def hand_over(self, state: SymbolState, actions: tuple[Any, ...]) -> list[Job]:
+        state.is_busy = True
+        for action in actions:
+            if isinstance(action, Cancel):
+                self.our_cancels[action.client_order_id] = None
+        while len(self.our_cancels) > OUR_CANCELS_MAX:
+            del self.our_cancels[next(iter(self.our_cancels))]
+        return [SymbolJob(state.symbol, actions)]
+
+    def account_job(self, name: JobName, reason: str, now: datetime) -> list[Job]:
+        if name in self.busy:
+            return []
+        self.busy.add(name)
+        return [AccountJob(name, reason)]

@@ -1,0 +1,175 @@
+"""What time brings: the guard, a lost stream, sessions, entries that wait too long."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from execbot.exits.actions import (
+    Cancel,
+    Priority,
+)
+from execbot.exits.plan import ExitPlan
+from execbot.journal.records import OrderRecord
+from execbot.market.sessions import MarketNow
+from execbot.model.enums import UNSETTLED_STATUSES, TimeInForce
+from execbot.model.numbers import ZERO
+from execbot.watch.jobs import Job, JobName, Note
+from execbot.watch.memory import CoreMemory
+from execbot.watch.notes import alarm
+from execbot.watch.symbols import SymbolState, is_entry
+
+FULL_READ_SECONDS = 30
+"""How often everything open is read from REST although the stream is up: it may have gone mute."""
+
+CLOSE_LEAD_SECONDS = 10
+"""Day orders are canceled this long before the close, so that the cancels still get through."""
+
+UNCOVERED_LOOK = timedelta(seconds=1)
+"""How often the broker's positions are read while shares have no stop."""
+
+
+class Timers(CoreMemory):
+    """Called a few times a second; every answer depends on the time given, never on a clock."""
+
+    def tick(self, now: datetime) -> list[Job]:
+        jobs: list[Job] = []
+        for state in self.symbols.values():
+            if state.wake_at is not None and now >= state.wake_at:
+                state.is_dirty = True
+            if state.hands_off_until is not None and now >= state.hands_off_until:
+                state.hands_off_until, state.is_dirty = None, True
+            if state.plan is not None and state.qty != 0 and _runs_by_clock(state.plan):
+                state.is_dirty = True
+            if state.coverage.uncovered > 0:
+                state.is_dirty = True
+        jobs += self._guard(now)
+        jobs += self._watch_stream(now)
+        jobs += self._watch_session(now)
+        jobs += self._watch_entries(now)
+        self._tidy()
+        return jobs
+
+    def _guard(self, now: datetime) -> list[Job]:
+        every = timedelta(seconds=float(self.settings.exits.guard_interval_seconds))
+        jobs: list[Job] = []
+        states = self.symbols.values()
+        uncovered = any(s.coverage.uncovered > 0 and s.plan is not None for s in states)
+        if uncovered or self.looks_soon:
+            every = min(every, UNCOVERED_LOOK)
+        holds = any(not s.is_idle for s in states)
+        if self.guarded_at is None or now - self.guarded_at >= every:
+            self.guarded_at, self.looks_soon = now, False
+            if holds:
+                jobs += self.account_job(JobName.READ_POSITIONS, "guard", now)
+            if any(r.status in UNSETTLED_STATUSES for s in states for r in s.living):
+                jobs += self.account_job(JobName.SETTLE, "orders in doubt", now)
+        full = timedelta(seconds=FULL_READ_SECONDS)
+        if self.read_at is None or now - self.read_at >= full:
+            self.read_at = now
+            jobs += self.account_job(JobName.GAP_FILL, "regular look", now)
+        return jobs
+
+    def _watch_stream(self, now: datetime) -> list[Job]:
+        """While the stream is down REST is asked instead, and the trader told when it lasts."""
+        if self.stream_down_at is None:
+            return []
+        stream = self.settings.stream
+        jobs: list[Job] = []
+        every = timedelta(seconds=float(stream.poll_seconds))
+        if self.polled_at is None or now - self.polled_at >= every:
+            self.polled_at = now
+            jobs += self.account_job(JobName.GAP_FILL, "stream is down", now)
+        lost = now - self.stream_down_at
+        if not self.is_stream_alarmed and lost >= timedelta(
+            seconds=float(stream.lost_alarm_seconds)
+        ):
+            self.is_stream_alarmed = True
+            seconds = int(lost.total_seconds())
+            jobs.append(
+                alarm("stream_lost", "", f"trade updates lost for {seconds} s", critical=True)
+            )
+        return jobs
+
+    def _watch_session(self, now: datetime) -> list[Job]:
+        market = self.hours(now)
+        before, self.session = self.session, market.session
+        jobs: list[Job] = []
+        if before is not market.session:
+            for state in self.symbols.values():
+                state.is_dirty = True
+            word = {"session": market.session.value}
+            jobs.append(Note("session", f"the market is now: {market.session.value}", word))
+            if market.is_open:
+                jobs += self.account_job(JobName.RELEASE_QUEUE, "the market is open", now)
+        if self.settings.market_hours.cancel_at_close:
+            jobs += self._cancel_at_close(market, now)
+        return jobs
+
+    def _cancel_at_close(self, market: MarketNow, now: datetime) -> list[Job]:
+        """Open day entries of ours end shortly before the close; protective exits stay."""
+        if market.day is None or market.never_closes or not market.is_open:
+            return []
+        day = market.day.date.isoformat()
+        lead = timedelta(seconds=CLOSE_LEAD_SECONDS)
+        if self.closing_done == day or now < market.day.close - lead:
+            return []
+        self.closing_done = day
+        jobs: list[Job] = []
+        for state in self.symbols.values():
+            if state.is_crypto:
+                continue
+            ending = [
+                r
+                for r in state.living
+                if is_entry(r) and r.order.time_in_force is TimeInForce.DAY and r.order_id
+            ]
+            jobs += self._cancel_entries(state, ending, "cancel_at_close")
+        return jobs
+
+    def _watch_entries(self, now: datetime) -> list[Job]:
+        market = self.hours(now)
+        running: dict[str, OrderRecord] = {}
+        for state in self.symbols.values():
+            trades = state.is_crypto or market.is_open or market.never_closes
+            if not trades or state.is_halted:
+                continue
+            for record in state.living:
+                if is_entry(record) and record.order_id:
+                    running[record.client_order_id] = record
+        open_since = market.day.open if market.day is not None and market.is_open else None
+        jobs: list[Job] = []
+        for name in self.clocks.advance(now, running, open_since):
+            record = running[name]
+            state = self.symbols[record.symbol]
+            jobs += self._cancel_entries(state, [record], "not filled in time")
+        self.clocks.forget(frozenset(running))
+        return jobs
+
+    def _cancel_entries(
+        self, state: SymbolState, records: list[OrderRecord], reason: str
+    ) -> list[Job]:
+        """Cancel entries; the filled part is kept and protected by the next decision."""
+        if state.is_busy or not records:
+            return []
+        actions = tuple(
+            Cancel(r.client_order_id, r.order_id, reason, Priority.CANCEL) for r in records
+        )
+        return self.hand_over(state, actions)
+
+    def _tidy(self) -> None:
+        for symbol, state in list(self.symbols.items()):
+            if state.is_idle and not state.is_dirty and state.broker_qty in (None, ZERO):
+                del self.symbols[symbol]
+                continue
+            if len(state.orders) > 20:
+                state.forget_ended()
+
+
+def _runs_by_clock(plan: ExitPlan) -> bool:
+    rules = plan.rules
+    return (
+        plan.exit is not None
+        or plan.lift is not None
+        or rules.time_stop_minutes is not None
+        or rules.flatten_before_close_minutes is not None
+    )
