@@ -139,10 +139,17 @@ def _outcome(desk: Context, result: CloseResult, wait: float | None) -> Closed:
     if wait is not None:
         record, warnings = follow(desk, record, wait)
     raise_if_rejected(record)
-    if result.unprotected_qty:
+    if result.unprotected_qty and not _protected_again(desk, result.symbol):
         uncovered = text(result.unprotected_qty)
         warnings.append(f"{result.symbol}: {uncovered} stay open without a stop")
     return Closed({**record_json(record), "lifted": lifted}, sentence(record), warnings)
+
+
+def _protected_again(desk: Context, symbol: str) -> bool:
+    """What stays open gets the stop of its plan back, from the running `watch` or from here."""
+    from execbot.cli.exits import protect_again
+
+    return protect_again(desk, symbol)
 
 
 def _close_all(cli: Cli, desk: Context, reason: str | None, wait: float | None) -> None:

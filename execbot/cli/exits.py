@@ -322,6 +322,19 @@ def _carry_out(cli: Cli, desk: Context, symbol: str) -> None:
     cli.show(rows[0] if rows else None, _table(rows), warnings=warnings, exit_code=code)
 
 
+def protect_again(desk: Context, symbol: str) -> bool:
+    """Have what is left of a position protected by its plan; whether every share then is."""
+    from execbot.exits.plan import PlanStatus
+    from execbot.exits.store import plan_of
+
+    plan = plan_of(desk.journal, symbol)
+    if plan is None or plan.status is not PlanStatus.ACTIVE:
+        return False
+    pid = watched_by(desk)
+    coverage = _wait_for_watch(desk, symbol) if pid else _do_it_here(desk, symbol)
+    return coverage is not None and coverage.uncovered == 0
+
+
 def _do_it_here(desk: Context, symbol: str) -> Coverage:
     import time
 
