@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from execbot.sim.types import Ns
     from execbot.sim.wire.data_stream import DataStream
 
-# Frames waiting for a reader; beyond this it is too slow and is cut, as at Alpaca.
-QUEUE_FRAMES = 10_000
+# What may wait for a reader; beyond this it is too slow and is cut, as at Alpaca.
+WAITING_BYTES_MAX = 8_000_000
+# How long a reader that is too slow has to take the message that says so.
+SLOW_READER_SECONDS = 1.0
 
 
 def abort(request: web.BaseRequest) -> None:
@@ -38,16 +40,18 @@ class Connection:
 
     def __init__(self, ws: web.WebSocketResponse, request: web.BaseRequest) -> None:
         self.ws, self._request = ws, request
-        self._queue: asyncio.Queue[str | bytes | None] = asyncio.Queue(QUEUE_FRAMES)
+        self._queue: asyncio.Queue[str | bytes | None] = asyncio.Queue()
+        self._waiting_bytes = 0
         self._writer = asyncio.ensure_future(self._write())
         self.alive = True
         self.sent = 0
 
     def put(self, frame: str | bytes) -> None:
-        try:
-            self._queue.put_nowait(frame)
-        except asyncio.QueueFull:
+        if self._waiting_bytes > WAITING_BYTES_MAX:
             self.too_slow()
+            return
+        self._waiting_bytes += len(frame)
+        self._queue.put_nowait(frame)
 
     def too_slow(self) -> None:
         self.kill()
@@ -55,11 +59,11 @@ class Connection:
     def drop_waiting(self) -> None:
         while not self._queue.empty():
             self._queue.get_nowait()
+        self._waiting_bytes = 0
 
     def finish(self) -> None:
         """Closes in an orderly way after what is waiting has been written."""
-        with contextlib.suppress(asyncio.QueueFull):
-            self._queue.put_nowait(None)
+        self._queue.put_nowait(None)
 
     def kill(self) -> None:
         """The connection dies without a word."""
@@ -69,6 +73,7 @@ class Connection:
     async def _write(self) -> None:
         with contextlib.suppress(ConnectionError, RuntimeError):
             while (frame := await self._queue.get()) is not None:
+                self._waiting_bytes = max(0, self._waiting_bytes - len(frame))
                 if isinstance(frame, str):
                     await self.ws.send_str(frame)
                 else:
@@ -120,8 +125,11 @@ class DataConnection(Connection):
 
     def too_slow(self) -> None:
         """A reader that does not keep up hears so, if it hears anything, and is cut."""
-        self.drop_waiting()
-        self.send(self.stream.fail(407))
+        if self.alive:
+            self.alive = False
+            self.drop_waiting()
+            self.send(self.stream.fail(407))
+            asyncio.get_running_loop().call_later(SLOW_READER_SECONDS, self.kill)
 
     async def read(self, now: Callable[[], Ns]) -> None:
         """Serves the client until it goes."""
