@@ -27,8 +27,7 @@ from websockets.asyncio.client import connect
 HERE = Path(__file__).parent
 CONNECTIONS = 8
 PACED_PER_SECOND = 200
-BUY = {"symbol": "AAPL", "qty": "1", "side": "buy", "type": "market", "time_in_force": "day"}
-SELL = {**BUY, "side": "sell"}
+BUY = {"symbol": "F", "qty": "1", "side": "buy", "type": "market", "time_in_force": "day"}
 
 
 class Client:
@@ -111,9 +110,9 @@ async def throughput(port: int, seconds: float) -> float:
     async def ask(number: int) -> None:
         nonlocal done
         client = await Client(port).open()
-        bodies = [json.dumps(BUY).encode(), json.dumps(SELL).encode()]
+        body = json.dumps(BUY).encode()
         while time.perf_counter() < end:
-            status = await client.post("/v2/orders", bodies[0], key=f"load-{number}")
+            status = await client.post("/v2/orders", body, key=f"load-{number}")
             assert status == 200, status
             done += 1
         client.close()
@@ -210,14 +209,25 @@ async def cancel_all(port: int) -> None:
     writer.close()
 
 
+async def close_position(client: Client) -> None:
+    """Everything is filled, sold again and settled: what is left is history."""
+    await asyncio.sleep(0.3)
+    sell = {**BUY, "side": "sell", "qty": "1000"}
+    assert await client.post("/v2/orders", json.dumps(sell).encode(), key="memory") == 200
+    await asyncio.sleep(0.3)
+
+
 async def many_orders(port: int, pid: int, total: int) -> list[tuple[int, float]]:
     """Memory after each tenth of so many orders."""
     client = await Client(port).open()
+    money = json.dumps({"amount": 100_000_000, "key": "memory"}).encode()
+    assert await client.post("/sim/deposit", money) == 200
     seen = [(0, memory_mb(pid))]
-    buy, sell = json.dumps(BUY).encode(), json.dumps(SELL).encode()
+    body = json.dumps(BUY).encode()
     for number in range(1, total + 1):
-        body = buy if number % 1000 <= 500 and number % 1000 else sell
-        await client.post("/v2/orders", body, key="memory")
+        assert await client.post("/v2/orders", body, key="memory") == 200
+        if number % 1000 == 0:
+            await close_position(client)
         if number % (total // 10) == 0:
             seen.append((number, memory_mb(pid)))
     client.close()

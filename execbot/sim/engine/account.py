@@ -42,6 +42,8 @@ class Position:
             self.qty += signed
             self.cost += signed * price
             self.today_cost += signed * price
+            if self.lots and self.lots[-1][1] == price:
+                signed += self.lots.pop()[0]  # one lot: many small fills stay few
             self.lots.append((signed, price))
             return ZERO
         assert abs(signed) <= abs(self.qty), "one execution never flips a position"
