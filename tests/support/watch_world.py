@@ -117,6 +117,11 @@ class World:
             if at >= until:
                 return
 
+    def wait_for_rate_limit(self, seconds: float) -> None:
+        """The broker takes no requests at all: nobody can learn or do anything meanwhile."""
+        self.pass_time(seconds)
+        self.hung += int(seconds * SECOND)
+
     def look(self) -> None:
         """The exchange's own truth: how many shares have no stop, and since when."""
         account = self.desk.venue.exchange.core.accounts[self.account]
@@ -345,7 +350,7 @@ def open_world(path: Path, *, watch: bool = True, **more: Any) -> World:
         transport=Slowed(VenueTransport(desk.door), world),
         requests_per_minute=None,
         now=world.now,
-        sleep=world.pass_time,
+        sleep=world.wait_for_rate_limit,
         timeout_seconds=1.0,
     )
     for symbol in symbols:
