@@ -22,11 +22,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 
 HERE = Path(__file__).parent
 CONNECTIONS = 8
 PACED_PER_SECOND = 200
+LISTENERS = 8
 BUY = {"symbol": "F", "qty": "1", "side": "buy", "type": "market", "time_in_force": "day"}
 
 
@@ -156,57 +157,35 @@ async def bare_events(port: int, count: int) -> float:
         return count / (time.perf_counter() - begin)
 
 
-async def exchange_events(port: int, orders: int) -> float:
-    """Events a second while orders are posted and fill: matching included."""
-    async with connect(f"ws://127.0.0.1:{port}/stream", compression=None) as ws:
-        await ws.send(json.dumps({"action": "auth", "key": "events", "secret": "s"}))
-        await ws.recv()
-        await ws.send(json.dumps({"action": "listen", "data": {"streams": ["trade_updates"]}}))
-        await ws.recv()
-
-        async def post() -> None:
-            client = await Client(port).open()
-            for _ in range(orders // CONNECTIONS):
-                await client.post("/v2/orders", json.dumps(BUY).encode(), key="events")
-            client.close()
-
-        begin = time.perf_counter()
-        posting = asyncio.gather(*(post() for _ in range(CONNECTIONS)))
-        wanted = orders // CONNECTIONS * CONNECTIONS * 3
-        for _ in range(wanted):
-            await ws.recv()
-        await posting
-        return wanted / (time.perf_counter() - begin)
+async def listen(port: int, key: str) -> ClientConnection:
+    ws = await connect(f"ws://127.0.0.1:{port}/stream", compression=None)
+    await ws.send(json.dumps({"action": "auth", "key": key, "secret": "s"}))
+    await ws.recv()
+    await ws.send(json.dumps({"action": "listen", "data": {"streams": ["trade_updates"]}}))
+    await ws.recv()
+    return ws
 
 
-async def exchange_burst(port: int, orders: int) -> float:
-    """Events a second when many orders that wait are canceled at once: mostly sending."""
-    async with connect(f"ws://127.0.0.1:{port}/stream", compression=None) as ws:
-        await ws.send(json.dumps({"action": "auth", "key": "burst", "secret": "s"}))
-        await ws.recv()
-        await ws.send(json.dumps({"action": "listen", "data": {"streams": ["trade_updates"]}}))
-        await ws.recv()
+async def exchange_events(port: int, orders: int, listeners: int) -> float:
+    """Events a second, all listeners together, while orders are posted and fill."""
+    key = f"events-{listeners}"
+    sockets = [await listen(port, key) for _ in range(listeners)]
+    each = orders // CONNECTIONS
+
+    async def post() -> None:
         client = await Client(port).open()
-        for _ in range(orders):
-            order = {**BUY, "type": "limit", "limit_price": "1"}
-            await client.post("/v2/orders", json.dumps(order).encode(), key="burst")
-        for _ in range(orders * 2):
-            await ws.recv()
-        begin = time.perf_counter()
-        await cancel_all(port)
-        for _ in range(orders):
-            await ws.recv()
-        return orders / (time.perf_counter() - begin)
+        for _ in range(each):
+            assert await client.post("/v2/orders", json.dumps(BUY).encode(), key=key) == 200
+        client.close()
 
+    async def read(ws: ClientConnection) -> None:
+        for _ in range(each * CONNECTIONS * 3):
+            await ws.recv()
+        await ws.close()
 
-async def cancel_all(port: int) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(
-        b"DELETE /v2/orders HTTP/1.1\r\nHost: localhost\r\nAPCA-API-KEY-ID: burst\r\n"
-        b"APCA-API-SECRET-KEY: s\r\nConnection: close\r\n\r\n"
-    )
-    await reader.read()
-    writer.close()
+    begin = time.perf_counter()
+    await asyncio.gather(*(post() for _ in range(CONNECTIONS)), *(read(ws) for ws in sockets))
+    return each * CONNECTIONS * 3 * listeners / (time.perf_counter() - begin)
 
 
 async def close_position(client: Client) -> None:
@@ -246,11 +225,10 @@ def main() -> None:
     with exchange() as (port, pid):
         rps = asyncio.run(throughput(port, given.seconds))
         ms = asyncio.run(paced(port, given.seconds))
-        eps = asyncio.run(exchange_events(port, 2_000))
-        burst = asyncio.run(exchange_burst(port, 400))
+        eps = {n: asyncio.run(exchange_events(port, 1_200, n)) for n in (1, LISTENERS)}
     print(f"POST /v2/orders a second   {rps:8.0f}   bare {bare_rps:8.0f}   {rps / bare_rps:.2f}")
-    print(f"events a second, filling   {eps:8.0f}   bare {bare_eps:8.0f}   {eps / bare_eps:.2f}")
-    print(f"events a second, burst     {burst:8.0f}   bare {bare_eps:8.0f}")
+    for count, each in eps.items():
+        print(f"events a second, {count} reading {each:8.0f}   bare {bare_eps:8.0f}   (sends only)")
     for name, row in (("exchange", ms), ("bare", bare_ms)):
         p99, half = row[int(len(row) * 0.99)], statistics.median(row)
         print(f"POST at {PACED_PER_SECOND}/s, {name:9} median {half:.2f} ms, p99 {p99:.2f} ms")
