@@ -127,7 +127,15 @@ def submit(
         warnings: list[str] = []
         if wait is not None:
             record, warnings = follow(desk, record, wait)
-        show_outcome(cli, record, warnings)
+        show_outcome(cli, record, [*warnings, *legs_lapse(request)])
+
+
+def legs_lapse(request: OrderRequest) -> list[str]:
+    """Legs inherit the entry's time in force: those of a day order vanish at the close."""
+    has_legs = request.stop_loss is not None or request.take_profit is not None
+    if not has_legs or request.time_in_force is not TimeInForce.DAY:
+        return []
+    return ["The stop and target of a day order lapse at the close: use --tif gtc, or run watch."]
 
 
 def follow(desk: Context, record: OrderRecord, seconds: float) -> tuple[OrderRecord, list[str]]:
