@@ -88,7 +88,7 @@ class Core(Timers):
             case inputs.Done():
                 jobs += self._done(item, now)
             case inputs.JobDone():
-                self.busy.discard(item.name)
+                self.job_ended(item, now)
             case inputs.Said():
                 jobs.append(Note("queue", item.words, {"text": item.words}))
             case inputs.Tick():

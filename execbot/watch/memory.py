@@ -41,6 +41,8 @@ class CoreMemory:
     session: Session | None = None
     closing_done: str = ""
     looks_soon: bool = False
+    failed_jobs: dict[str, tuple[int, datetime]] = field(default_factory=dict)
+    """Account-wide jobs that failed: how often in a row, and when to try again."""
     seq: int = 0
 
     def __post_init__(self) -> None:

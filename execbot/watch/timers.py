@@ -13,6 +13,7 @@ from execbot.journal.records import OrderRecord
 from execbot.market.sessions import MarketNow
 from execbot.model.enums import UNSETTLED_STATUSES, TimeInForce
 from execbot.model.numbers import ZERO
+from execbot.watch.inputs import JobDone
 from execbot.watch.jobs import Job, JobName, Note
 from execbot.watch.memory import CoreMemory
 from execbot.watch.notes import alarm
@@ -23,6 +24,10 @@ FULL_READ_SECONDS = 30
 
 CLOSE_LEAD_SECONDS = 10
 """Day orders are canceled this long before the close, so that the cancels still get through."""
+
+JOB_RETRY = timedelta(milliseconds=300)
+JOB_RETRY_MAX = timedelta(seconds=3)
+"""A failed look at the broker is repeated after the first, doubling up to the second."""
 
 UNCOVERED_LOOK = timedelta(seconds=1)
 """How often the broker's positions are read while shares have no stop."""
@@ -42,12 +47,25 @@ class Timers(CoreMemory):
                 state.is_dirty = True
             if state.coverage.uncovered > 0:
                 state.is_dirty = True
+        for name, (_, due) in self.failed_jobs.items():
+            if now >= due:
+                jobs += self.account_job(JobName(name), "it failed before", now)
         jobs += self._guard(now)
         jobs += self._watch_stream(now)
         jobs += self._watch_session(now)
         jobs += self._watch_entries(now)
         self._tidy()
         return jobs
+
+    def job_ended(self, item: JobDone, now: datetime) -> None:
+        """A look that failed is soon repeated: what it would have told may be a lost fill."""
+        self.busy.discard(item.name)
+        if not item.error:
+            self.failed_jobs.pop(item.name, None)
+            return
+        count = self.failed_jobs.get(item.name, (0, now))[0] + 1
+        pause = min(JOB_RETRY * 2 ** min(count - 1, 4), JOB_RETRY_MAX)
+        self.failed_jobs[item.name] = (count, now + pause)
 
     def _guard(self, now: datetime) -> list[Job]:
         every = timedelta(seconds=float(self.settings.exits.guard_interval_seconds))
