@@ -218,8 +218,7 @@ class ExchangeServer:
         body = await request.read() if request.body_exists else None
         wanted = make_request(request.method, request.raw_path, request.headers, body)
         response = self.door.handle(wanted)
-        self._hand_out()
-        self._nudge.set()
+        self._nudge.set()  # what it set off goes out after the reply
         if response.fault is not None:
             return await self._misbehave(request, response, response.fault)
         return _http(response)
@@ -243,7 +242,7 @@ class ExchangeServer:
             case "later":
                 await asyncio.sleep(seconds)
                 late = self.door.redeem(int(fault["ticket"]))
-                self._hand_out()
+                self._nudge.set()
                 if late is not None:
                     return _http(late)
                 abort(request)
