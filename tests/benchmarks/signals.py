@@ -3,7 +3,8 @@
     python tests/benchmarks/signals.py [signals]
 
 One `execbot signal --file` process in sim mode answers each line. Of four signals two become orders
-(a position is opened, then closed); the others are skipped (already held or pending, too weak). Prints lines a second of wall time, first line to last.
+(a position is opened, then closed); the others are skipped (already held or pending, too weak).
+Prints lines a second of wall time, first line to last.
 """
 
 from __future__ import annotations
