@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -96,7 +96,7 @@ def _has_legs(entry: SymbolOrder) -> bool:
 
 def _clear_entries(view: View, orders: SymbolOrders, memory: Memory) -> tuple[list[Action], Memory]:
     """Give the entry a moment to fill completely, then cancel its rest to protect what it got."""
-    since = memory.partial_since or view.now
+    since = memory.partial_since or _first_fill(view, orders)
     memory = replace(memory, partial_since=since)
     due = since + view.limits.partial_entry_grace
     if view.now < due:
@@ -110,6 +110,12 @@ def _clear_entries(view: View, orders: SymbolOrders, memory: Memory) -> tuple[li
         if cancelable(e)
     ]
     return [*cancels, WaitFor(view.now + POLL, "the entry's rest is being canceled")], memory
+
+
+def _first_fill(view: View, orders: SymbolOrders) -> datetime:
+    """When the shares came, by the broker's clock: what was learned late has had its grace."""
+    times = [e.order.filled_at for e in orders.entries if e.order.filled_at is not None]
+    return min([view.now, *times])
 
 
 def _foreign_entry_blocks(

@@ -109,13 +109,18 @@ def _settle(view: View, orders: SymbolOrders, memory: Memory) -> list[Action]:
         return []
     asked: dict[str, Action] = {}
     uncertain = {g.stop.name for g in orders.groups if g.is_uncertain and g.stop is not None}
-    members = [m for g in orders.groups if g.armed for m in g.members]
+    working = {entry.name for entry in orders.entries}
+    # The legs of an entry that has ended unfilled end with it, and nobody may have said so.
+    orphans = {
+        m.name for g in orders.groups if not g.armed and g.key not in working for m in g.members
+    }
+    members = [m for g in orders.groups for m in g.members if g.armed or m.name in orphans]
     for item in (*members, *orders.exits, *orders.entries):
         if item.order.status in UNSETTLED_STATUSES and _is_overdue(item, view, every):
             asked[item.name] = Refresh(view.symbol, None, item.name, "in doubt")
         elif not item.order.id:
             continue
-        elif item.name in uncertain:
+        elif item.name in uncertain or item.name in orphans:
             asked[item.name] = Refresh(view.symbol, item.order.id, item.name, "without its pair")
         elif item.order.status in IN_MOTION and _is_overdue(item, view, every):
             asked[item.name] = Refresh(view.symbol, item.order.id, item.name, "overdue")
@@ -140,7 +145,7 @@ def _flat(
 ) -> tuple[list[Action], ExitPlan, Memory]:
     """Nothing is held: take the exits away, and close the plan once nothing can come any more."""
     if plan.status is PlanStatus.PENDING:
-        if orders.entries or _entry_may_come(view, plan):
+        if orders.entries or orders.groups or _entry_may_come(view, plan):
             return [], plan, memory
         if not view.is_confirmed:
             return _ask_broker(view, memory), plan, memory
