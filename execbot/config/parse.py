@@ -232,9 +232,7 @@ def build(values: dict[str, Any], section: Any = None, prefix: str = "") -> Any:
         default = getattr(section, name)
         key = f"{prefix}{name}"
         nested = isinstance(default, Struct)
-        arguments[name] = (
-            build(values, default, f"{key}.") if nested else values.get(key, default)
-        )
+        arguments[name] = build(values, default, f"{key}.") if nested else values.get(key, default)
     return type(section)(**arguments)
 
 
