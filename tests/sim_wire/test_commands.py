@@ -116,7 +116,7 @@ def test_clock_of_sim_mode_is_moved(env: dict[str, str]) -> None:
 
 
 def test_replay_starts_over_on_recorded_prices(env: dict[str, str]) -> None:
-    folder = str(market_data())
+    folder = str(market_data().resolve())
     done = execbot(["sim", "replay", folder, "--at", "2013-10-08 09:45", "--json"], env)
     assert done.code == 0, done.err
     assert execbot(["sim", "status", "--json"], env).data["data"] == folder
