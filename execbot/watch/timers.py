@@ -8,8 +8,8 @@ from execbot.exits.actions import (
     Cancel,
     Priority,
 )
-from execbot.exits.plan import ExitPlan
-from execbot.journal.records import OrderRecord
+from execbot.exits.plan import ExitPlan, PlanStatus
+from execbot.journal.records import OrderRecord, Role
 from execbot.market.sessions import MarketNow
 from execbot.model.enums import UNSETTLED_STATUSES, TimeInForce
 from execbot.model.numbers import ZERO
@@ -79,6 +79,8 @@ class Timers(CoreMemory):
             self.guarded_at, self.looks_soon = now, False
             if holds:
                 jobs += self.account_job(JobName.READ_POSITIONS, "guard", now)
+            if any(_has_leftovers(state) for state in states):
+                jobs += self.account_job(JobName.GAP_FILL, "exits without a position", now)
             if any(r.status in UNSETTLED_STATUSES for s in states for r in s.living):
                 jobs += self.account_job(JobName.SETTLE, "orders in doubt", now)
         full = timedelta(seconds=FULL_READ_SECONDS)
@@ -191,3 +193,10 @@ def _runs_by_clock(plan: ExitPlan) -> bool:
         or rules.time_stop_minutes is not None
         or rules.flatten_before_close_minutes is not None
     )
+
+
+def _has_leftovers(state: SymbolState) -> bool:
+    """Exits of ours seem to live with nothing to close: the report of their end was lost."""
+    if state.qty != 0 or (state.plan is not None and state.plan.status is not PlanStatus.CLOSED):
+        return False
+    return any(r.is_ours and r.role in (Role.STOP, Role.TARGET) for r in state.living)
