@@ -31,14 +31,14 @@ trading_execution:
 
 
 def lines(count: int) -> list[str]:
-    """Rounds of four for a symbol: open, open again (held), close, too weak."""
-    steps = (("buy", 82), ("buy", 90), ("sell", 80), ("buy", 10))
+    """Rounds of twenty: open five positions, ask again (held), too weak, close the five."""
+    steps = (("buy", 82), ("buy", 90), ("buy", 10), ("sell", 80))
     made = []
     for number in range(count):
-        side, strength = steps[number % 4]
+        side, strength = steps[number // len(SYMBOLS) % len(steps)]
         signal = {
             "id": f"bench-{number}",
-            "symbol": SYMBOLS[number // 4 % len(SYMBOLS)],
+            "symbol": SYMBOLS[number % len(SYMBOLS)],
             "side": side,
             "strength": strength,
             "strategy_id": "bench",
