@@ -110,6 +110,8 @@ class ExitGroup(Struct, frozen=True):
     stop: SymbolOrder | None = None
     target: SymbolOrder | None = None
     armed: bool = True
+    spare: tuple[SymbolOrder, ...] = ()
+    """More of the same kind: replaced by a member, with the report of that lost or on its way."""
 
     @property
     def members(self) -> tuple[SymbolOrder, ...]:
@@ -309,4 +311,5 @@ def _group(key: str, members: Sequence[SymbolOrder], family: Family) -> ExitGrou
     if parent is not None and parent.order.order_class in (OrderClass.BRACKET, OrderClass.OTO):
         is_itself = any(m.name == key for m in members)
         armed = is_itself or parent.order.status is OrderStatus.FILLED
-    return ExitGroup(key, stop, target, armed)
+    spare = tuple(m for m in known_first if m is not stop and m is not target)
+    return ExitGroup(key, stop, target, armed, spare)

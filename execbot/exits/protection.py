@@ -115,12 +115,14 @@ def _settle(view: View, orders: SymbolOrders, memory: Memory) -> list[Action]:
         m.name for g in orders.groups if not g.armed and g.key not in working for m in g.members
     }
     members = [m for g in orders.groups for m in g.members if g.armed or m.name in orphans]
+    spare = {m.name: m for g in orders.groups for m in g.spare if _is_overdue(m, view, every)}
+    members.extend(spare.values())
     for item in (*members, *orders.exits, *orders.entries):
         if item.order.status in UNSETTLED_STATUSES and _is_overdue(item, view, every):
             asked[item.name] = Refresh(view.symbol, None, item.name, "in doubt")
         elif not item.order.id:
             continue
-        elif item.name in uncertain or item.name in orphans:
+        elif item.name in uncertain or item.name in orphans or item.name in spare:
             asked[item.name] = Refresh(view.symbol, item.order.id, item.name, "without its pair")
         elif item.order.status in IN_MOTION and _is_overdue(item, view, every):
             asked[item.name] = Refresh(view.symbol, item.order.id, item.name, "overdue")
