@@ -114,7 +114,10 @@ class Hands:
             return Outcome()
         record = self.oms.journal.order_by_broker_id(action.order_id)
         parent = self.oms.journal.order_by_client_id(record.parent_id or "") if record else None
-        self.oms.refresh(parent.order_id if parent is not None else action.order_id)
+        # The parent names its present legs; a leg that was replaced is not among them any more.
+        self.oms.refresh(action.order_id)
+        if parent is not None and parent.order_id:
+            self.oms.refresh(parent.order_id)
         return Outcome()
 
     # --- the account -----------------------------------------------------------------------
