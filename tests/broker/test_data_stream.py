@@ -135,6 +135,7 @@ def test_everything_wanted_is_subscribed_again_after_a_reconnect(serve: Serve) -
 
     def session(conn: Any) -> None:
         short(conn)
+        say(conn, [QUOTE])
         wait_for_goodbye(conn)
 
     server = serve(short, session)
@@ -145,6 +146,7 @@ def test_everything_wanted_is_subscribed_again_after_a_reconnect(serve: Serve) -
     assert isinstance(next(messages), Disconnected)
     source.subscribe(quotes=["MSFT"])
     assert isinstance(next(messages), Connected)
+    assert isinstance(next(messages), Quote)  # the server has heard the subscription by now
     source.close()
     list(messages)
     assert server.heard[-1] == {"action": "subscribe", "quotes": ["AAPL", "MSFT"]}
