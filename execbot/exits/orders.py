@@ -22,7 +22,7 @@ from msgspec import Struct
 
 from execbot.exits.tags import target_index
 from execbot.journal.records import OrderRecord, Origin, Role
-from execbot.model.enums import OrderClass, OrderStatus, OrderType, Side
+from execbot.model.enums import UNSETTLED_STATUSES, OrderClass, OrderStatus, OrderType, Side
 from execbot.model.numbers import ZERO
 from execbot.model.order import Order
 
@@ -230,8 +230,16 @@ class SymbolOrders(Struct, frozen=True):
     def unsettled(self) -> tuple[SymbolOrder, ...]:
         """Closing orders whose fate at the broker is unknown."""
         members = [m for g in self.groups for m in g.members] + list(self.exits)
-        doubt = (OrderStatus.IN_DOUBT, OrderStatus.PENDING)
-        return tuple(m for m in members if m.order.status in doubt)
+        return tuple(m for m in members if m.order.status in UNSETTLED_STATUSES)
+
+    def without_unsettled(self) -> SymbolOrders:
+        """The same without the groups and exits of `unsettled`."""
+        doubtful = {m.name for m in self.unsettled}
+        if not doubtful:
+            return self
+        groups = tuple(g for g in self.groups if not any(m.name in doubtful for m in g.members))
+        exits = tuple(e for e in self.exits if e.name not in doubtful)
+        return SymbolOrders(groups, exits, self.entries)
 
 
 def read_orders(orders: Sequence[SymbolOrder], closing: Side) -> SymbolOrders:

@@ -89,12 +89,9 @@ def _without_disproved(view: View, orders: SymbolOrders) -> SymbolOrders:
 
     Should one of them arrive later all the same, the broker refuses it: the shares are taken.
     """
-    doubtful = {o.name for o in orders.unsettled}
-    if not doubtful or view.available is None:
+    if view.available is None:
         return orders
-    groups = tuple(g for g in orders.groups if not any(m.name in doubtful for m in g.members))
-    exits = tuple(e for e in orders.exits if e.name not in doubtful)
-    known = SymbolOrders(groups, exits, orders.entries)
+    known = orders.without_unsettled()
     return known if view.available >= view.size - known.held else orders
 
 
@@ -336,7 +333,13 @@ def _target_watched_by_us(view: View, plan: ExitPlan, orders: SymbolOrders) -> E
 
 
 def _shed(view: View, orders: SymbolOrders) -> list[Action]:
-    """Reduce the exits to the position. The farthest target goes first, plain stops are shrunk."""
+    """Reduce the exits to the position. What may have ended already goes first, then the farthest
+    target; plain stops are shrunk.
+
+    An order in doubt is no reason to take a known one off: it is asked about, and should it be
+    at the broker it holds its shares there, so that nothing else can sell them.
+    """
+    orders = orders.without_unsettled()
     excess = orders.held - view.size
     if excess <= 0:
         return []
@@ -352,8 +355,9 @@ def _shed(view: View, orders: SymbolOrders) -> list[Action]:
     return actions or [WaitFor(view.now + POLL, "exits are being reduced")]
 
 
-def _shed_first(group: ExitGroup) -> tuple[bool, int]:
-    return (group.target is None, -(group.target_number or 0))
+def _shed_first(group: ExitGroup) -> tuple[bool, bool, int]:
+    ending = group.is_uncertain or group.is_leaving
+    return (not ending, group.target is None, -(group.target_number or 0))
 
 
 def _shed_group(group: ExitGroup, excess: Decimal) -> list[Action]:

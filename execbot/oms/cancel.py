@@ -169,6 +169,7 @@ class Canceler:
                     self._oms.sleep(POLL_FIRST_SECONDS)
                     continue
                 if caught.remedy is Remedy.ALREADY_DONE:
+                    self._reread(record)  # its end was not reported, or is on its way
                     return None
                 return caught
             self._remark([record])

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from execbot.exits.orders import SymbolOrder, read_orders
+from execbot.exits.orders import ARRIVING, SymbolOrder, read_orders
 from execbot.exits.plan import ExitPlan, PlanStatus
 from execbot.exits.view import Coverage, Limits, Market, Memory, View
 from execbot.journal.records import OrderRecord, Origin, Role
@@ -25,6 +25,9 @@ BROKER_FRESH = timedelta(seconds=10)
 
 ORDER_SETTLES = timedelta(seconds=1)
 """An order sent less than this before the broker was asked may not be in its answer."""
+
+ACKNOWLEDGED_SETTLES = timedelta(milliseconds=300)
+"""The same for an order that the broker has acknowledged: only the two requests may cross."""
 
 
 @dataclass
@@ -138,7 +141,8 @@ class SymbolState:
             return None
         for record in self.living:
             sent = record.sent_at or record.intent_at
-            if sent is not None and sent + ORDER_SETTLES > asked:
+            settles = ORDER_SETTLES if record.status in ARRIVING else ACKNOWLEDGED_SETTLES
+            if sent is not None and sent + settles > asked:
                 return None
         if self.changed_at is not None and asked < self.changed_at:
             return None
@@ -215,5 +219,13 @@ def is_entry(record: OrderRecord) -> bool:
 
 
 def without_memory(state: SymbolState) -> None:
-    """Forget what was learned, when the trader changes the plan."""
-    state.memory = replace(Memory(), refreshed_at=state.memory.refreshed_at)
+    """Forget what was learned, when the trader changes the plan.
+
+    How long shares have had no stop is no lesson but a fact, and goes on being counted.
+    """
+    old = state.memory
+    state.memory = Memory(
+        uncovered_since=old.uncovered_since,
+        is_alarmed=old.is_alarmed,
+        refreshed_at=old.refreshed_at,
+    )
