@@ -240,7 +240,7 @@ def test_subscribing_from_many_threads_while_reading(serve: Serve) -> None:
     def session(conn: Any) -> None:
         greet(server, conn)
         while told != set(names):
-            told.update(json.loads(conn.recv(timeout=5)).get("quotes", []))
+            told.update(json.loads(conn.recv(timeout=60)).get("quotes", []))
         say(conn, [QUOTE])
         wait_for_goodbye(conn)
 

@@ -93,7 +93,7 @@ def fault(server: Server, kind: str, **fields: Any) -> None:
         data=json.dumps({"kind": kind, **fields}).encode(),
         headers={"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=10) as reply:
+    with urllib.request.urlopen(request, timeout=60) as reply:
         assert reply.status == 200
 
 

@@ -124,7 +124,7 @@ def test_ctrl_c_while_waiting_shows_the_order_as_it_is(server: Server, env: dict
         time.sleep(0.05)
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert json.loads(out)["data"]["outcome"] == "accepted"
     assert server.orders()[0]["status"] == "new"

@@ -54,7 +54,7 @@ def typed(
         if not ready and process.poll() is not None:
             break
     os.close(controller)
-    return process.wait(timeout=20), shown
+    return process.wait(timeout=60), shown
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def test_the_main_job_on_recorded_prices(tmp_path: Path) -> None:
                 _wait_for(lambda: _last_position(tmp_path) == "0", "watch does not see the close")
             finally:
                 watch.send_signal(signal.SIGTERM)
-            _, errors = watch.communicate(timeout=20)
+            _, errors = watch.communicate(timeout=60)
         assert watch.returncode == 0, errors
         assert _lines(tmp_path)[-1]["type"] == "stopped"
         assert "working" in _lines(tmp_path)[-1]["message"]

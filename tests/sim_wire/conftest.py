@@ -111,7 +111,7 @@ class Running:
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
-        self.urls = self._started.result(timeout=20)
+        self.urls = self._started.result(timeout=60)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -131,7 +131,7 @@ class Running:
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(timeout=20)
+        self._thread.join(timeout=60)
 
     def __getitem__(self, name: str) -> str:
         return self.urls[name]

@@ -14,7 +14,7 @@ from typing import Any
 
 import alpaca_trade_api as old
 
-KEY, SECRET, WAIT_SECONDS = "old-sdk", "secret", 15
+KEY, SECRET, WAIT_SECONDS = "old-sdk", "secret", 60
 
 
 def main() -> None:

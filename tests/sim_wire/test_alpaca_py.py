@@ -39,7 +39,7 @@ from alpaca.trading.requests import (
 )
 from alpaca.trading.stream import TradingStream
 
-WAIT_SECONDS = 20
+WAIT_SECONDS = 60
 
 
 def client(exchange: Any, key: str | None = None) -> TradingClient:
@@ -69,7 +69,7 @@ def listening(stream: Any, subscribe: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         stream.stop()
-        thread.join(timeout=10)
+        thread.join(timeout=60)
 
 
 def filled(trading: TradingClient, order_id: Any) -> Any:
@@ -120,7 +120,7 @@ def test_trading_stream_delivers_the_life_of_an_order(exchange: Any) -> None:
 
 
 def _listening(url: str, key: str) -> bool:
-    with urllib.request.urlopen(url, timeout=10) as reply:
+    with urllib.request.urlopen(url, timeout=60) as reply:
         streams = json.load(reply)["streams"]
     return any(s["key"] == key and s["listening"] for s in streams)
 
@@ -303,11 +303,11 @@ def test_crypto_data_stream_delivers(exchange: Any) -> None:
 
 def _post(url: str, body: Any) -> Any:
     request = urllib.request.Request(url, data=json.dumps(body).encode(), method="POST")
-    with urllib.request.urlopen(request, timeout=10) as reply:
+    with urllib.request.urlopen(request, timeout=60) as reply:
         return json.load(reply)
 
 
 def _subscribed(exchange: Any, symbol: str) -> bool:
-    with urllib.request.urlopen(exchange["control"] + "/status", timeout=10) as reply:
+    with urllib.request.urlopen(exchange["control"] + "/status", timeout=60) as reply:
         streams = json.load(reply)["streams"]
     return any(symbol in s.get("subscribed", {}).get("statuses", []) for s in streams)

@@ -35,7 +35,7 @@ def test_served_urls_are_one_line_of_json_and_sigterm_ends_cleanly(tmp_path: Pat
     urls = json.loads(process.stdout.readline())
     assert {"rest", "stream", "data", "data_stream", "control"} <= set(urls)
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (0, "", "")
 
 
@@ -53,7 +53,7 @@ def test_without_json_people_are_told_how_to_point_their_clients_at_it(tmp_path:
         if "Ctrl-C" in line:
             break
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=60) == 0
     text = "".join(lines)
     assert "TradingClient(" in text and "APCA_API_BASE_URL=http://127.0.0.1:" in text
 

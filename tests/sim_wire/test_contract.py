@@ -28,7 +28,7 @@ class Trader:
     def __init__(self, server: Any, contract: Contract) -> None:
         self.contract = contract
         where = urlsplit(server["rest"])
-        self._connection = http.client.HTTPConnection(str(where.hostname), where.port, timeout=20)
+        self._connection = http.client.HTTPConnection(str(where.hostname), where.port, timeout=60)
 
     def ask(self, operation: str, body: Any = None, status: int = 200, **args: Any) -> Any:
         """One request; `args` fill the path, `query` is the query."""

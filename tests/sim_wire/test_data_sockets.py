@@ -14,7 +14,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-WAIT = 10.0
+WAIT = 60.0
 
 
 def control(server: Any, path: str, body: Any) -> Any:

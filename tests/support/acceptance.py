@@ -30,7 +30,7 @@ from execbot.model.order import Order, OrderRequest, StopLoss, TakeProfit
 
 STOCK = "SPY"
 PAIR = "BTC/USD"
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 """How long the broker may take for what it does at once in an ordinary hour."""
 
 

@@ -170,7 +170,7 @@ def exchange(home: Path, *arguments: str, **environment: str) -> Iterator[Server
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(timeout=10)
+            process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

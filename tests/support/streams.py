@@ -58,10 +58,10 @@ class StreamServer:
 
     def goodbyes(self, count: int) -> list[int | None]:
         """The close codes of the next `count` connections that end; None for one without."""
-        return [self._closed.get(timeout=10) for _ in range(count)]
+        return [self._closed.get(timeout=60) for _ in range(count)]
 
     def hear(self, conn: ServerConnection) -> Any:
-        message = json.loads(conn.recv(timeout=5))
+        message = json.loads(conn.recv(timeout=60))
         self.heard.append(message)
         return message
 

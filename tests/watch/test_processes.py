@@ -57,7 +57,7 @@ class Terminal:
             self.said += data
             self._stream.feed(data)
 
-    def shows(self, words: str, seconds: float = 30) -> bool:
+    def shows(self, words: str, seconds: float = 60) -> bool:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             self.read(0.2)
@@ -99,7 +99,7 @@ def uncovered(server: Server) -> dict[str, Decimal]:
     return found
 
 
-def eventually(true: Callable[[], bool], seconds: float = 30) -> bool:
+def eventually(true: Callable[[], bool], seconds: float = 60) -> bool:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if true():
@@ -191,9 +191,9 @@ def test_a_second_watch_of_the_account_ends_with_9_and_the_holders_pid(tmp_path:
         assert second.error["pid"] == first.pid
         assert second.error["kind"] == "watch.already_running"
         first.send_signal(signal.SIGTERM)
-        rest, _ = first.communicate(timeout=30)
+        rest, _ = first.communicate(timeout=60)
         assert first.returncode == 0
         assert '"type": "stopped"' in rest.splitlines()[-1]
         third = start_execbot(["watch", "--json", "--seconds", "1"], env)
-        out, _ = third.communicate(timeout=30)
+        out, _ = third.communicate(timeout=60)
         assert third.returncode == 0, out
