@@ -106,6 +106,7 @@ class AlpacaClient(BrokerClient):
             api_key,
             secret_key,
             open_transport=self._open_transport,
+            url_of=self._url_of,
             timeout_seconds=timeout_seconds,
             requests_per_minute=requests_per_minute,
             now=now,
@@ -350,10 +351,16 @@ class AlpacaClient(BrokerClient):
         given = self._given[host]
         if given is not None:
             return given
-        url = self.trading_url if host == "trading" else self.data_url
+        url = self._url_of(host)
         if self._sdk:
             return SdkTransport(url, *self._session.keys, timeout_seconds=self._timeout_seconds)
         return DirectTransport(url)
+
+    def _url_of(self, host: Host) -> str:
+        """Which server a request goes to; "" where a transport was given that needs none."""
+        if self._given[host] is not None:
+            return ""
+        return self.trading_url if host == "trading" else self.data_url
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

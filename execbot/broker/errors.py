@@ -43,8 +43,9 @@ class BrokerError(Exception):
     """`kind` is a stable slug for programs; message, hint and next_step are what, why, what next.
 
     `in_doubt` is True when a write may have happened: only a look-up can tell, never a guess.
-    `said` is the broker's own text. `extra` holds the other fields of its body, for instance
-    buying_power and cost_basis. `retry_after_seconds` is set on a rate limit where known.
+    `said` is the broker's own text, `url` the server that was asked. `extra` holds the other fields
+    of its body, for instance buying_power and cost_basis. `retry_after_seconds` is set on a rate
+    limit where known.
     """
 
     kind: str
@@ -60,6 +61,7 @@ class BrokerError(Exception):
     in_doubt: bool = False
     client_order_id: str | None = None
     retry_after_seconds: float | None = None
+    url: str = ""
 
     def __post_init__(self) -> None:
         super().__init__(self.message)
@@ -236,27 +238,34 @@ NETWORK_ROWS: tuple[NetworkRow, ...] = (
 
 
 def classify_transport(
-    exc: BaseException, *, method: str, sent: bool, client_order_id: str | None = None
+    exc: BaseException,
+    *,
+    method: str,
+    sent: bool,
+    client_order_id: str | None = None,
+    url: str = "",
 ) -> NetworkError:
     """Turn a failure without a reply into its error. Pure.
 
     `sent` says whether any byte of the request may have left this machine. A write that left is in
-    doubt; anything else did not happen, or changed nothing.
+    doubt; anything else did not happen, or changed nothing. `url` is the server that was asked.
     """
     in_doubt = sent and method.upper() in WRITE_METHODS
     row = _network_row(exc)
-    hint = row.hint
+    words = plain_line(str(getattr(exc, "strerror", None) or exc))
+    hint = f"{row.hint} ({words})" if words else row.hint
     if in_doubt:
         hint += " The request had left, so it may have been carried out."
     return NetworkError(
         kind=row.kind,
-        message=row.says,
+        message=f"{row.says}: {url}" if url else row.says,
         hint=hint,
         next_step=_DOUBT_NEXT if in_doubt else "check the network, then try again",
         remedy=Remedy.IN_DOUBT if in_doubt else Remedy.RETRY,
         said=plain_line(str(exc)),
         in_doubt=in_doubt,
         client_order_id=client_order_id,
+        url=url,
     )
 
 

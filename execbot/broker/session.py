@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
@@ -72,6 +73,7 @@ class Session:
         secret_key: str,
         *,
         open_transport: Callable[[Host], Transport],
+        url_of: Callable[[Host], str] = lambda host: "",
         timeout_seconds: float,
         requests_per_minute: int | None,
         now: Callable[[], datetime],
@@ -81,6 +83,7 @@ class Session:
     ) -> None:
         self._keys = SecretHeaders({"APCA-API-KEY-ID": api_key, "APCA-API-SECRET-KEY": secret_key})
         self._open_transport = open_transport
+        self._url_of = url_of
         self._transports: dict[Host, Transport] = {}
         self._timeout_seconds = timeout_seconds
         self._now = now
@@ -106,9 +109,10 @@ class Session:
     def get_object(self, call: Call) -> Mapping[str, Any]:
         """Send and read a JSON object. Raises BrokerError."""
         reply = self.send(call)
-        data = parse_json(reply, call)
-        if not isinstance(data, Mapping):
-            raise _unreadable(reply, call, "an object was expected")
+        with self._naming_server(call):
+            data = parse_json(reply, call)
+            if not isinstance(data, Mapping):
+                raise _unreadable(reply, call, "an object was expected")
         return data
 
     def get_list(self, call: Call) -> list[Mapping[str, Any]]:
@@ -116,9 +120,10 @@ class Session:
         reply = self.send(call)
         if call.method == "DELETE" and not reply.text.strip():
             return []
-        data = parse_json(reply, call)
-        if not isinstance(data, list):
-            raise _unreadable(reply, call, "a list was expected")
+        with self._naming_server(call):
+            data = parse_json(reply, call)
+            if not isinstance(data, list):
+                raise _unreadable(reply, call, "a list was expected")
         return [row for row in data if isinstance(row, Mapping)]
 
     def send(self, call: Call) -> HttpReply:
@@ -180,11 +185,15 @@ class Session:
         except OSError as exc:  # a transport of somebody else's: assume the worse
             cause, sent = exc, True
         raise classify_transport(
-            cause, method=call.method, sent=sent, client_order_id=call.client_order_id
+            cause,
+            method=call.method,
+            sent=sent,
+            client_order_id=call.client_order_id,
+            url=self._url_of(call.host),
         )
 
     def _classified(self, reply: HttpReply, call: Call) -> BrokerError:
-        return classify(
+        found = classify(
             reply.status,
             self._without_keys(reply.text),
             reply.headers,
@@ -193,6 +202,17 @@ class Session:
             now=self._now(),
             client_order_id=call.client_order_id,
         )
+        found.url = self._url_of(call.host)
+        return found
+
+    @contextmanager
+    def _naming_server(self, call: Call) -> Iterator[None]:
+        """An error that is raised inside says which server was asked."""
+        try:
+            yield
+        except BrokerError as error:
+            error.url = self._url_of(call.host)
+            raise
 
     def _transport(self, host: Host) -> Transport:
         found = self._transports.get(host)

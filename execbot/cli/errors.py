@@ -65,7 +65,7 @@ _EXIT_BY_KIND: tuple[tuple[str, ExitCode], ...] = (
 )
 """First match wins; a kind that is not listed is an answer of the broker (6)."""
 
-_CARRIED = ("code", "status", "request_id", "client_order_id", "line", "order_id")
+_CARRIED = ("code", "status", "request_id", "client_order_id", "line", "order_id", "url")
 """Facts of an error that are worth telling a program, where they exist."""
 
 
@@ -102,10 +102,20 @@ def _of_room(error: BaseException, kind: str) -> Failure:
         ExitCode.IN_DOUBT if in_doubt else _exit_code(kind, category),
         category,
         outcome,
-        str(getattr(error, "hint", "") or ""),
+        _hint(error, kind),
         str(getattr(error, "next_step", "") or ""),
         {name: _plain(getattr(error, name, None)) for name in _CARRIED} | _failed_checks(error),
     )
+
+
+_BLAMES_SERVER = ("broker.bad_reply", "broker.redirected", "auth.")
+"""Kinds that mean: perhaps this is the wrong server. So it is named."""
+
+
+def _hint(error: BaseException, kind: str) -> str:
+    hint = str(getattr(error, "hint", "") or "")
+    url = getattr(error, "url", "")
+    return f"{hint} Asked was {url}.".lstrip() if url and kind.startswith(_BLAMES_SERVER) else hint
 
 
 def _failed_checks(error: BaseException) -> dict[str, Any]:

@@ -297,7 +297,7 @@ class FactsReader:
         return tuple(
             RecentIntent(r.client_order_id, r.intent_at or now, intent_key(_as_request(r.order)))
             for r in found
-            if r.is_ours and r.status not in (OrderStatus.DENIED, OrderStatus.NEVER_SENT)
+            if r.is_ours and not _came_to_nothing(r)
         )
 
     def _scale_in_steps(self, request: OrderRequest, account: AccountFacts) -> int:
@@ -313,6 +313,23 @@ class FactsReader:
             and (record.order.filled_qty > 0 or record.status in OPEN_STATUSES)
         ]
         return max(len(entries) - 1, 0) if since is None else len(entries)
+
+
+_GONE = frozenset(
+    {
+        OrderStatus.DENIED,
+        OrderStatus.NEVER_SENT,
+        OrderStatus.CANCELED,
+        OrderStatus.REJECTED,
+        OrderStatus.EXPIRED,
+    }
+)
+"""How an order can end without anything left of it. A replaced one lives on in its successor."""
+
+
+def _came_to_nothing(record: OrderRecord) -> bool:
+    """Nothing was bought or sold and nothing will be: giving it again doubles nothing."""
+    return record.status in _GONE and not record.order.filled_qty
 
 
 def _pending_of(record: OrderRecord, held: Decimal) -> PendingOrder:

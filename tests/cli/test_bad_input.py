@@ -192,7 +192,21 @@ def at(env: Mapping[str, str], url: str, **more: str) -> dict[str, str]:
 
 
 def test_a_server_that_is_down_is_told_as_transient(env: dict[str, str]) -> None:
-    refused(at(env, f"http://127.0.0.1:{free_port()}"), 10, "network.refused", *BUY)
+    url = f"http://127.0.0.1:{free_port()}"
+    error = refused(at(env, url), 10, "network.refused", *BUY)
+    assert error["url"] == url
+    assert error["error"].endswith(url)
+    assert "Connection refused" in error["hint"]
+    told = execbot(BUY, at(env, url)).err
+    assert len(told.strip().splitlines()) == 3
+    assert url in told
+
+
+@pytest.mark.usefixtures("nothing_sent")
+def test_of_two_servers_the_one_that_is_down_is_named(env: dict[str, str]) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    error = refused({**env, "ALPACA_DATA_URL": url}, 10, "network.refused", *BUY)
+    assert error["url"] == url
 
 
 @contextlib.contextmanager
@@ -225,7 +239,8 @@ def strange_server(answer: Callable[[http.server.BaseHTTPRequestHandler], None])
 def test_a_server_that_hangs_is_told_as_transient(env: dict[str, str]) -> None:
     with strange_server(lambda request: time.sleep(30)) as (url, posted):
         moved = at(env, url, EXECBOT__BROKER__TIMEOUT_SECONDS="0.3")
-        refused(moved, 10, "network.timeout", *BUY)
+        error = refused(moved, 10, "network.timeout", *BUY)
+        assert url in error["error"]
         assert posted == []
 
 
@@ -245,7 +260,8 @@ def test_a_server_that_answers_something_else_is_told_plainly(
 
     with strange_server(answer) as (url, posted):
         error = refused(at(env, url), 10, "broker", *BUY)
-        assert error["status"] == status
+        assert (error["status"], error["url"]) == (status, url)
+        assert status != 200 or url in error["hint"]
         assert posted == []
 
 
