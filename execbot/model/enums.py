@@ -94,10 +94,10 @@ class OrderStatus(StrEnum):
     @classmethod
     def parse(cls, word: object) -> OrderStatus:
         """Read a status from the wire; an unknown word is UNKNOWN, never an error."""
-        try:
-            return cls(str(word))
-        except ValueError:
-            return cls.UNKNOWN
+        return _STATUS_WORDS.get(str(word), cls.UNKNOWN)
+
+
+_STATUS_WORDS = {status.value: status for status in OrderStatus}
 
 
 LOCAL_STATUSES = frozenset(
@@ -159,11 +159,11 @@ OUTCOME_OF: dict[OrderStatus, Outcome] = {
     OrderStatus.PARTIALLY_FILLED: Outcome.PARTIALLY_FILLED,
     OrderStatus.FILLED: Outcome.FILLED,
     OrderStatus.CANCELED: Outcome.CANCELED,
-    OrderStatus.REPLACED: Outcome.CANCELED,
     OrderStatus.REJECTED: Outcome.REJECTED,
     OrderStatus.EXPIRED: Outcome.EXPIRED,
 }
-"""Statuses not listed are working at the broker: `accepted`."""
+"""Statuses not listed are working at the broker: `accepted`. So is a replaced order, in the one that
+`replaced_by` names: nobody canceled it."""
 
 
 class ErrorCategory(StrEnum):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_UP, Decimal, InvalidOperation
+from functools import lru_cache
 
 ZERO = Decimal(0)
 CENT = Decimal("0.01")
@@ -32,18 +33,31 @@ def maybe_decimal(value: object) -> Decimal | None:
     """Like to_decimal, but None, empty and unreadable text are None (tolerant wire reading)."""
     if value is None or value == "":
         return None
+    if isinstance(value, str):
+        return _read(value)
     try:
         return to_decimal(value)
     except ValueError:
         return None
 
 
+@lru_cache(maxsize=4096)
+def _read(word: str) -> Decimal | None:
+    """Cached: an order carries the same numbers in each of its reports."""
+    try:
+        return to_decimal(word)
+    except ValueError:
+        return None
+
+
 def text(value: Decimal) -> str:
     """Plain decimal text without exponent or trailing zeros: `10`, `0.5`, `186.42`."""
-    plain = format(value, "f")
-    if "." in plain:
-        plain = plain.rstrip("0").rstrip(".")
-    return "0" if plain in ("-0", "") else plain
+    if not value:
+        return "0"
+    plain = str(value)
+    if "E" in plain:
+        plain = format(value, "f")
+    return plain.rstrip("0").rstrip(".") if "." in plain else plain
 
 
 def maybe_text(value: Decimal | None) -> str | None:

