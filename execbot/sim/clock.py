@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from execbot.sim.types import SECOND, Ns
@@ -21,7 +22,12 @@ def format_ns(at: Ns) -> str:
 
 def http_date(at: Ns) -> str:
     """The form of the HTTP `Date` header: `Tue, 08 Oct 2013 13:30:00 GMT`."""
-    return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(at // SECOND))
+    return _http_date(at // SECOND)
+
+
+@lru_cache(maxsize=8)
+def _http_date(seconds: int) -> str:
+    return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(seconds))
 
 
 def parse_time(text: str) -> Ns:

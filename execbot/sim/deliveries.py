@@ -31,11 +31,17 @@ class Outbox:
         self._muted_until: dict[str, Ns] = {}
         self._arrivals = 0
 
+    @property
+    def holds_back(self) -> bool:
+        """Whether anything is to go out later."""
+        return bool(self._late or self._swapped)
+
     def push(self, events: Iterable[StreamEvent], keys: Mapping[str, str]) -> list[Delivery]:
         """Takes new events; returns what goes out at once. `keys` maps account to key."""
         out: list[Delivery] = []
         for event in events:
-            out.extend(self.due(event.at))
+            if self.holds_back:
+                out.extend(self.due(event.at))
             out.extend(self._one(event, keys.get(event.account_id, "")))
         return out
 

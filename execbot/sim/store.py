@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from execbot.sim.engine.archive import Activity, OrderKey
 from execbot.sim.engine.order import Order
 from execbot.sim.records import Delivery
@@ -53,8 +55,11 @@ class StoreError(Exception):
         super().__init__(self.message)
 
 
+_encode = msgspec.json.Encoder().encode
+
+
 def _dumps(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"))
+    return _encode(value).decode()
 
 
 class SqliteArchive:
@@ -70,6 +75,8 @@ class SqliteArchive:
         connection.execute("pragma journal_mode=off")
         connection.execute("pragma synchronous=off")
         connection.executescript(_TABLES)
+        # Nobody else reads the file and nothing of it is kept: one transaction without an end.
+        connection.execute("begin")
         return cls(connection)
 
     def put_order(self, order: Order) -> None:
@@ -82,10 +89,10 @@ class SqliteArchive:
                 order.submitted_at,
                 order.seq,
                 order.symbol,
-                order.side.value,
-                order.asset_class.value,
+                str(order.side),
+                str(order.asset_class),
                 order.parent_id,
-                _dumps(order.record()),
+                _dumps(order),
             ),
         )
 

@@ -21,8 +21,9 @@ from execbot.sim.market import Market, order_fault
 from execbot.sim.pending import Pending
 from execbot.sim.records import Delivery, MemoryRecords, Records
 from execbot.sim.types import SECOND, ApiError, Ns, Request, Response
-from execbot.sim.wire import trading
+from execbot.sim.wire import data, trading
 from execbot.sim.wire.call import Call
+from execbot.sim.wire.data_query import Plan
 from execbot.sim.wire.http import (
     credentials,
     encode,
@@ -117,14 +118,15 @@ class Venue:
 
     def collect(self, now: Ns) -> None:
         """Turns the engine's new events into deliveries."""
-        events = self.exchange.events_since(self._seen)
         rows: list[Delivery] = []
-        if events:
-            self._seen = events[-1].seq
+        if self.exchange.last_seq != self._seen:
+            events = self.exchange.events_since(self._seen)
+            self._seen = self.exchange.last_seq
             self.exchange.events.clear()
             rows = self.outbox.push(events, {a: k for k, a in self._keys.items()})
             self.changed = True
-        rows += self.outbox.due(now)
+        if self.outbox.holds_back:
+            rows += self.outbox.due(now)
         if rows:
             self.records.deliver(rows)
             self.changed = True
@@ -222,9 +224,6 @@ class Venue:
             return error_reply(error)
 
     def _route(self, request: Request, key: str, now: Ns) -> Response:
-        from execbot.sim.wire import data
-        from execbot.sim.wire.data_query import Plan
-
         is_data = data.owns(request.path)
         open_to_all = is_data and request.path.startswith("/v1beta3/crypto/")
         if not key and not open_to_all:
@@ -331,7 +330,8 @@ class Venue:
         text = f"{self.config.seed}:{self._served}".encode()
         request_id = hashlib.blake2b(text, digest_size=16).hexdigest()
         headers = {"Date": http_date(now), **response.headers, "X-Request-ID": request_id}
-        return replace(response, headers=headers)
+        kind, fault = response.content_type, response.fault
+        return Response(response.status, response.body, headers, kind, fault)
 
     def _note(
         self,

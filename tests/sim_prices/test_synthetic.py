@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from execbot.sim.prices.path import BITS, CHUNK, Path
 from execbot.sim.prices.regimes import TRAITS, Regime
 from execbot.sim.prices.synthetic import SyntheticPrices
 from execbot.sim.types import SECOND, Crossing, Field
@@ -55,6 +56,16 @@ def test_a_moment_has_one_price_whatever_was_asked_before(seed, symbol, regime, 
     forward = [walked.quote(symbol, at * SECOND) for at in sorted(moments)]
     backward = [jumped.quote(symbol, at * SECOND) for at in sorted(moments, reverse=True)]
     assert forward == backward[::-1]
+
+
+@settings(deadline=None, max_examples=100)
+@given(seeds, seconds)
+def test_one_point_alone_is_the_point_of_its_chunk(seed, second):
+    key = seed.to_bytes(4, "little")
+    whole = Path(key, 0.001, 0.1).chunk(0, second >> BITS)
+    assert Path(key, 0.001, 0.1).value(second) == whole[second % CHUNK]
+    twice = Path(key, 0.001, 0.1)
+    assert [twice.value(second) for _ in range(3)] == [whole[second % CHUNK]] * 3
 
 
 def test_prices_of_a_seed_are_the_same_on_every_machine():

@@ -7,7 +7,16 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from execbot.sim.engine import account_rules, executions, funds, lifecycle, matching, parse, rules
+from execbot.sim.engine import (
+    account_rules,
+    executions,
+    funds,
+    lifecycle,
+    matching,
+    parse,
+    rules,
+    trailing,
+)
 from execbot.sim.engine.account import Account
 from execbot.sim.engine.config import FaultKind
 from execbot.sim.engine.order import (
@@ -218,7 +227,7 @@ def _successor(core: Core, old: Order, change: Change) -> Order:
         else:
             new.trail_percent = change.trail
         assert new.hwm is not None
-        new.stop_price = matching.trail_stop(new, new.hwm)
+        new.stop_price = trailing.trail_stop(new, new.hwm)
     opens_short = new.position_intent == "sell_to_open"
     new.hold_price = funds.unit_price(core, new, opens_short)
     return new
@@ -283,7 +292,7 @@ def swap(core: Core, new: Order) -> None:
     new.triggered = old.triggered and new.stop_price == old.stop_price
     new.collar, new.hwm = old.collar, old.hwm if old.hwm is not None else new.hwm
     if new.type is OrderType.TRAILING_STOP and new.hwm is not None:
-        new.stop_price = matching.trail_stop(new, new.hwm)
+        new.stop_price = trailing.trail_stop(new, new.hwm)
     new.acked = True
     new.submitted_at = new.updated_at = core.now
     was_active, was_waking = old.active, old.due.get("wake")

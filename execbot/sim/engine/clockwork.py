@@ -11,10 +11,13 @@ from collections.abc import Callable, Mapping
 from heapq import heappop, heappush
 from typing import Any
 
-from execbot.sim.engine import amend, endings, groups, lifecycle, matching
+from execbot.sim.engine import amend, endings, groups, lifecycle, matching, trailing
 from execbot.sim.engine.core import RANK, Core
 from execbot.sim.engine.order import Order, OrderType
-from execbot.sim.types import Ns
+from execbot.sim.types import SECOND, Ns
+
+# The longest stretch that is searched ahead of the clock, if the order has rested as long.
+LONGEST_LOOK: Ns = 6 * 3600 * SECOND
 
 
 def _touch(core: Core, order: Order) -> None:
@@ -50,6 +53,9 @@ def advance(core: Core, to: Ns) -> None:
     """
     if to < core.now:
         raise ValueError(f"time runs forward: {to} is before {core.now}")
+    if not _anything_due(core, to):
+        core.now = to
+        return
     core.compact()
     while True:
         _search_market(core, to)
@@ -64,9 +70,24 @@ def advance(core: Core, to: Ns) -> None:
     core.now = to
 
 
+def _anything_due(core: Core, to: Ns) -> bool:
+    """Whether something may happen by `to`, told without a search."""
+    if core.agenda and core.agenda[0][0] <= to:
+        return True
+    return bool(core.trailing) or bool(core.watch and core.watch[0][0] < to)
+
+
+def _horizon(core: Core, order: Order, to: Ns) -> Ns:
+    """How far an order is searched at once: as far again as it has already rested.
+
+    The market says the same however far one looks, and few long looks cost less than many short
+    ones; an order that is young may soon be canceled.
+    """
+    return to + max(core.config.lookahead, min(to - order.submitted_at, LONGEST_LOOK))
+
+
 def _search_market(core: Core, to: Ns) -> None:
     """Finds the next touch of every resting order that has not been searched up to `to`."""
-    horizon = to + core.config.lookahead
     due: list[Order] = []
     while core.watch and core.watch[0][0] < to:
         seen, _, order_id = heappop(core.watch)
@@ -75,6 +96,7 @@ def _search_market(core: Core, to: Ns) -> None:
             continue
         due.append(order)
     for group in _alike(core, due):
+        horizon = min(_horizon(core, order, to) for order in group)
         reachable = len(group) == 1 or _any_touch(core, group, horizon)
         for order in group:
             found = matching.next_touch(core, order, order.seen, horizon) if reachable else None
@@ -95,11 +117,18 @@ def _follow_trailing(core: Core, to: Ns) -> None:
     for order in list(core.trailing.values()):
         if "touch" in order.due or order.seen >= bound:
             continue
-        found = matching.next_touch(core, order, order.seen, bound)
+        quiet = core.quiet.get(order.id, 0)
+        if quiet >= bound:
+            order.seen = bound
+            continue
+        found = matching.next_touch(core, order, max(order.seen, quiet), bound)
         order.seen = bound if found is None else found
         if found is not None:
             core.schedule(order, "touch", found)
             bound = min(bound, found)
+        else:
+            horizon = _horizon(core, order, to)
+            core.quiet[order.id] = trailing.quiet_until(core, order, bound, horizon)
 
 
 def _drop_stale(core: Core) -> None:

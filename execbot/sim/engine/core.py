@@ -68,6 +68,8 @@ class Core:
     agenda: list[Entry] = field(default_factory=list)
     watch: list[tuple[Ns, int, str]] = field(default_factory=list)
     trailing: dict[str, Order] = field(default_factory=dict)
+    # Up to when no print moves a trailing stop's mark or fires it; found ahead of the clock.
+    quiet: dict[str, Ns] = field(default_factory=dict)
     events: deque[StreamEvent] = field(default_factory=deque)
     event_seq: int = 0
     order_seq: int = 0
@@ -106,6 +108,7 @@ class Core:
         order.seen = seen
         if order.type is OrderType.TRAILING_STOP and not order.triggered:
             self.trailing[order.id] = order
+            self.quiet.pop(order.id, None)
         else:
             heappush(self.watch, (seen, order.seq, order.id))
 
@@ -114,6 +117,7 @@ class Core:
         order.due.pop("touch", None)
         order.due.pop("look", None)
         self.trailing.pop(order.id, None)
+        self.quiet.pop(order.id, None)
 
     # --- lookups ---------------------------------------------------------------------------
 

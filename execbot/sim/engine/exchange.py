@@ -124,9 +124,12 @@ class Exchange:
         """`PATCH /v2/account/configurations`: partial, answers the whole object."""
         account = self._account(account_id)
         check_body(body)
+        nights = account.configurations["disable_overnight_trading"]
         for name, value in body.items():
             if name in account.configurations:
                 account.configurations[name] = _setting(name, value)
+        if account.configurations["disable_overnight_trading"] is not nights:
+            self.market_changed()  # resting orders have other hours now
         return dict(account.configurations)
 
     def deposit(self, account_id: str, amount: Decimal) -> None:

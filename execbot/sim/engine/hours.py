@@ -32,19 +32,21 @@ class Hours:
         self.calendar = calendar
         self._days: list[TradingDay] = []
         self._ends: list[Ns] = []
-        self._from = self._to = ""
+        self._from: Ns = 0
+        self._to: Ns = 0
 
     def day(self, at: Ns) -> TradingDay:
         """The first trading day whose after-hours session ends later than `at`."""
-        local = new_york_date(at)
-        if not self._from <= local or not self._to or local >= self._to:
-            base = date.fromisoformat(local)
-            self._from = (base - timedelta(days=10)).isoformat()
-            last = base + timedelta(days=CHUNK_DAYS)
-            self._to = (last - timedelta(days=30)).isoformat()
-            self._days = list(self.calendar.days(self._from, last.isoformat()))
-            self._ends = [day.after_close for day in self._days]
+        if not self._from <= at < self._to:
+            self._load(new_york(at).date())
         return self._days[bisect_right(self._ends, at)]
+
+    def _load(self, base: date) -> None:
+        first, last = base - timedelta(days=10), base + timedelta(days=CHUNK_DAYS)
+        self._from = at_new_york(first, 0)
+        self._to = at_new_york(last - timedelta(days=30), 0)
+        self._days = list(self.calendar.days(first.isoformat(), last.isoformat()))
+        self._ends = [day.after_close for day in self._days]
 
     def _span(self, window: Window, at: Ns) -> tuple[Ns, Ns]:
         """The first opening span of a window that ends later than `at`."""
@@ -126,7 +128,7 @@ class Hours:
             local = new_york(at).date()
             return at_new_york(local, 0)
         day = self.day(at)
-        index = self._days.index(day)
+        index = bisect_right(self._ends, at)
         return self._days[index - 1].close if index else day.pre_open
 
 

@@ -7,6 +7,8 @@ import hashlib
 from execbot.sim.types import Ns
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = [high + low for high in _CROCKFORD for low in _CROCKFORD]
+_SHIFTS = range(120, -1, -10)
 
 
 def named_uuid(seed: int, name: str) -> str:
@@ -15,11 +17,10 @@ def named_uuid(seed: int, name: str) -> str:
 
 
 def _shape(raw: bytes) -> str:
-    number = int.from_bytes(raw, "big")
-    number = (number & ~(0xF << 76)) | (4 << 76)
-    number = (number & ~(0x3 << 62)) | (2 << 62)
-    text = f"{number:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    """16 bytes as text, with the version (4) and the variant (8 to b) in their places."""
+    text = raw.hex()
+    variant = "89ab"[int(text[16], 16) & 3]
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"
 
 
 def is_uuid(text: str) -> bool:
@@ -50,4 +51,4 @@ class Ids:
         """26 characters: 48 bits of milliseconds, 80 bits that grow with the counter."""
         tail = int.from_bytes(self._next()[:4], "big")
         number = ((at // 1_000_000) << 80) | ((self.counter & 0xFFFFFFFFFFFF) << 32) | tail
-        return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
+        return "".join([_PAIRS[(number >> shift) & 1023] for shift in _SHIFTS])

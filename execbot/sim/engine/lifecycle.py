@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import TYPE_CHECKING
 
-from execbot.sim.engine import endings, executions, funds, groups, matching
+from execbot.sim.engine import endings, executions, funds, groups, matching, trailing
 from execbot.sim.engine.account import Account
 from execbot.sim.engine.config import FaultKind
 from execbot.sim.engine.hours import AGED_CANCEL_DELAY
@@ -122,7 +122,7 @@ def _is_absurd(core: Core, order: Order) -> bool:
 def look(core: Core, order: Order) -> None:
     """The order is in the market: it trades now, or rests."""
     order.active = True
-    matching.follow_at(core, order, core.now)
+    trailing.follow_at(core, order, core.now)
     is_open = core.hours.is_open(core.window(order), core.now)
     if is_open and matching.ready(core, order, core.now):
         meet(core, order)

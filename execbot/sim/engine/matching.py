@@ -6,10 +6,11 @@ gone for that account until the quote changes, and no other account notices.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import ROUND_DOWN, Decimal
 from typing import TYPE_CHECKING, Literal
 
+from execbot.sim.engine import trailing
 from execbot.sim.engine.account import Account
 from execbot.sim.engine.hours import Window
 from execbot.sim.engine.order import Order, OrderType
@@ -41,7 +42,7 @@ def takes(core: Core, account: Account, order: Order) -> list[Take]:
     used = _used(account, order.symbol, side, quote)
     found: list[Take] = []
     left, money = _wanted(order)
-    for level in core.prices.book(order.symbol, core.now, side):
+    for level in _levels(core, order.symbol, side, quote):
         if not acceptable(order, level.price) or not _inside_band(core, order, level.price):
             break
         free = _offered(core, order, level) - used.get(level.price, ZERO)
@@ -58,6 +59,14 @@ def takes(core: Core, account: Account, order: Order) -> list[Take]:
         else:
             money -= qty * level.price
     return found
+
+
+def _levels(core: Core, symbol: str, side: Literal["bid", "ask"], quote: Quote) -> Iterator[Level]:
+    """The book, best level first; what lies behind the quote is read only when it is wanted."""
+    price, size = (quote.ask, quote.ask_size) if side == "ask" else (quote.bid, quote.bid_size)
+    if size > 0:
+        yield Level(price, size)
+    yield from core.prices.book(symbol, core.now, side)[1 if size > 0 else 0 :]
 
 
 def _wanted(order: Order) -> tuple[Decimal | None, Decimal]:
@@ -204,7 +213,7 @@ def next_touch(core: Core, order: Order, after: Ns, until: Ns) -> Ns | None:
         start = core.hours.opens_at(window, after)
         if start > until:
             return None
-        follow_at(core, order, start)
+        trailing.follow_at(core, order, start)
         if ready(core, order, start):
             return start
         after = start
@@ -212,7 +221,7 @@ def next_touch(core: Core, order: Order, after: Ns, until: Ns) -> Ns | None:
 
 def _search(core: Core, order: Order, after: Ns, until: Ns) -> Ns | None:
     if order.type is OrderType.TRAILING_STOP and not order.triggered:
-        return _search_trailing(core, order, after, until)
+        return trailing.search(core, order, after, until)
     condition = condition_of(order)
     prices = core.prices
     if condition is None:
@@ -226,64 +235,6 @@ def _search(core: Core, order: Order, after: Ns, until: Ns) -> Ns | None:
         if other is not None and (tick is None or other.at < tick.at):
             tick = other
     return tick.at if tick is not None else None
-
-
-# Less than any step between two prices.
-TINY = Decimal("0.0000000001")
-
-
-def _search_trailing(core: Core, order: Order, after: Ns, until: Ns) -> Ns | None:
-    """Leaps from one new high-water mark to the next until the stop is reached.
-
-    The same as looking at every tick, and many times faster: a mark moves far less often than
-    the market ticks.
-    """
-    prices, symbol = core.prices, order.symbol
-    fires: Literal[">=", "<="] = ">=" if order.is_buy else "<="
-    rises: Literal[">=", "<="] = "<=" if order.is_buy else ">="
-    while True:
-        if order.hwm is None or order.stop_price is None:
-            tick = prices.next_tick(symbol, after, until)
-            if tick is None:
-                return None
-            ratchet(order, tick.last.price)
-            after = tick.at
-            continue
-        fired = prices.first_crossing(
-            symbol, after, until, Crossing(Field.LAST, fires, order.stop_price)
-        )
-        end = until if fired is None else fired.at
-        beyond = order.hwm - TINY if order.is_buy else order.hwm + TINY
-        mark = prices.first_crossing(symbol, after, end, Crossing(Field.LAST, rises, beyond))
-        if mark is None:
-            return None if fired is None else fired.at
-        ratchet(order, mark.last.price)
-        after = mark.at
-
-
-def follow_at(core: Core, order: Order, at: Ns) -> None:
-    """Lets a trailing stop see the print in force at `at`."""
-    if order.type is OrderType.TRAILING_STOP and not order.triggered:
-        last = core.prices.last_trade(order.symbol, at)
-        if last is not None:
-            ratchet(order, last.price)
-
-
-def ratchet(order: Order, price: Decimal) -> None:
-    """The high-water mark moves one way only (the low-water mark of a buy)."""
-    if order.hwm is not None and (price >= order.hwm if order.is_buy else price <= order.hwm):
-        return
-    order.hwm = price
-    order.stop_price = trail_stop(order, price)
-
-
-def trail_stop(order: Order, hwm: Decimal) -> Decimal:
-    """`hwm` less the trail (plus it for a buy), unrounded as Alpaca shows it."""
-    trail = order.trail_price
-    if trail is None:
-        assert order.trail_percent is not None
-        trail = hwm * order.trail_percent / 100
-    return (hwm + trail if order.is_buy else hwm - trail).normalize()
 
 
 def total(found: Sequence[Take]) -> Decimal:

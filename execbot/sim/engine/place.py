@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
-from execbot.sim.engine import account_rules, funds, lifecycle, matching, parse, rules
+from execbot.sim.engine import account_rules, funds, lifecycle, parse, rules, trailing
 from execbot.sim.engine.account import Account
 from execbot.sim.engine.order import Order, OrderClass, OrderType, Role, Side, Status
 from execbot.sim.engine.parse import Ticket
@@ -106,7 +106,7 @@ def _order(core: Core, account: Account, asset: Asset, ticket: Ticket, intent: s
     )
     if order.type is OrderType.TRAILING_STOP:
         order.hwm = core.price(order.symbol, core.now)
-        order.stop_price = matching.trail_stop(order, order.hwm)
+        order.stop_price = trailing.trail_stop(order, order.hwm)
     if order.type is OrderType.MARKET and order.asset_class is AssetClass.CRYPTO:
         order.collar = _crypto_collar(core, asset, order)
     order.hold_price = funds.unit_price(core, order, intent == "sell_to_open")

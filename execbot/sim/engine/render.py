@@ -36,10 +36,10 @@ def rounded(value: Decimal, step: Decimal) -> str:
 
 @lru_cache(maxsize=512)
 def _second(seconds: int) -> str:
-    moment = _EPOCH + timedelta(seconds=seconds)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S")
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
 
 
+@lru_cache(maxsize=4096)
 def stamp(at: Ns) -> str:
     """RFC 3339 in UTC, nanoseconds with trailing zeros cut: `2026-10-08T15:10:18.0952164Z`."""
     seconds, nanos = divmod(at, SECOND)
@@ -76,13 +76,23 @@ def new_york_stamp(at: Ns) -> str:
     return f"{local.strftime('%Y-%m-%dT%H:%M:%S')}{fraction}{offset[:3]}:{offset[3:]}"
 
 
+@lru_cache(maxsize=512)
+def _local_date(minutes: int) -> str:
+    return _local_second(minutes * 60).date().isoformat()
+
+
 def new_york_date(at: Ns) -> str:
-    return new_york(at).strftime("%Y-%m-%d")
+    return _local_date(at // (60 * SECOND))
 
 
 def activity_prefix(at: Ns) -> str:
     """`YYYYMMDDHHMMSSmmm` in New York local time, the first half of an activity id."""
-    return f"{new_york(at).strftime('%Y%m%d%H%M%S')}{at % SECOND // 1_000_000:03d}"
+    return f"{_local_digits(at // SECOND)}{at % SECOND // 1_000_000:03d}"
+
+
+@lru_cache(maxsize=64)
+def _local_digits(seconds: int) -> str:
+    return _local_second(seconds).strftime("%Y%m%d%H%M%S")
 
 
 def at_new_york(day: date, hour: int, minute: int = 0) -> Ns:

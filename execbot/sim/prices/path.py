@@ -38,7 +38,7 @@ Possible = Callable[[float, float, int, int], bool]
 class Path:
     """One path: `value(second)` is a number around 0 whose steps have deviation `sigma`."""
 
-    __slots__ = ("_amplitudes", "_kept", "_key", "_top", "slack")
+    __slots__ = ("_amplitudes", "_kept", "_key", "_looked_at", "_top", "slack")
 
     def __init__(self, key: bytes, sigma: float, top: float) -> None:
         """`sigma`: standard deviation per square root of a second; `top`: range of the far ends.
@@ -49,6 +49,7 @@ class Path:
         self._key = key
         self._top = top
         self._kept: tuple[dict[int, list[float]], ...] = tuple({} for _ in range(TOP + 1))
+        self._looked_at = -1  # the chunk of seconds that was asked for last
         self._amplitudes: list[list[float]] = []
         self.slack = [0.0]
         for level in range(TOP + 1):
@@ -60,7 +61,33 @@ class Path:
             self.slack.append(self.slack[-1] + sum(row))
 
     def value(self, second: int) -> float:
-        return self.chunk(0, second >> BITS)[second & (CHUNK - 1)]
+        index, position = second >> BITS, second & (CHUNK - 1)
+        points = self._kept[0].get(index)
+        if points is None and index == self._looked_at:
+            points = self.chunk(0, index)
+        self._looked_at = index
+        return self._point(index, position) if points is None else points[position]
+
+    def _point(self, index: int, position: int) -> float:
+        """One point of a chunk of seconds, the same as `chunk` gives, without the others: who
+        asks for one moment often asks for no other near it.
+        """
+        above = self.chunk(1, index >> BITS)
+        low, high = 0, CHUNK
+        first, last = above[index & (CHUNK - 1)], above[(index & (CHUNK - 1)) + 1]
+        if not position:
+            return first
+        noise = self.noise(0, index)
+        for amplitude in self._amplitudes[0]:
+            middle = (low + high) >> 1
+            value = (first + last) * 0.5 + (noise[middle] - 127.5) * (amplitude / 127.5)
+            if middle == position:
+                break
+            if position < middle:
+                high, last = middle, value
+            else:
+                low, first = middle, value
+        return value
 
     def chunk(self, level: int, index: int) -> list[float]:
         """The 65 points of a chunk, both ends included."""
@@ -87,9 +114,11 @@ class Path:
         for amplitude in self._amplitudes[level]:
             half = step >> 1
             scale = amplitude / 127.5
-            for i in range(half, CHUNK, step):
-                middle = (points[i - half] + points[i + half]) * 0.5
-                points[i] = middle + (noise[i] - 127.5) * scale
+            ends, between = points[::step], noise[half::step]
+            points[half::step] = [
+                (a + b) * 0.5 + (n - 127.5) * scale
+                for a, b, n in zip(ends, ends[1:], between, strict=False)
+            ]
             step = half
         return points
 

@@ -41,6 +41,8 @@ class SessionPrices:
             if asset.asset_class is AssetClass.US_EQUITY
         }
         self._window = lru_cache(maxsize=2048)(self._open_window)
+        # The window asked for last, for symbols that rest at night and for those that do not.
+        self._latest: dict[bool, tuple[Ns, Ns, Ns]] = {}
 
     def _begin(self, day: TradingDay, night: bool) -> Ns:
         if not night:
@@ -58,12 +60,20 @@ class SessionPrices:
         before = self._calendar.days(start, yesterday)[-1].after_close
         return self._begin(day, night), day.after_close, before
 
+    def _window_at(self, at: Ns, night: bool) -> tuple[Ns, Ns, Ns]:
+        """The window of the trading date that `at` belongs to."""
+        latest = self._latest.get(night)
+        if latest is None or not latest[2] <= at < latest[1]:
+            latest = self._window(self._calendar.trading_date(at), night)
+            self._latest[night] = latest
+        return latest
+
     def _in_force(self, symbol: str, at: Ns) -> Ns:
         """The instant whose prices are in force at `at`."""
         night = self._nights.get(symbol)
         if night is None:
             return at
-        begin, _, before = self._window(self._calendar.trading_date(at), night)
+        begin, _, before = self._window_at(at, night)
         return at if at >= begin else before - 1
 
     def _windows(self, symbol: str, after: Ns, until: Ns) -> Iterator[tuple[Ns, Ns]]:
@@ -74,7 +84,7 @@ class SessionPrices:
             return
         at = after + 1
         while at <= until:
-            begin, end, _ = self._window(self._calendar.trading_date(at), night)
+            begin, end, _ = self._window_at(at, night)
             if begin > until:
                 return
             yield max(after, begin - 1), min(until, end - 1)

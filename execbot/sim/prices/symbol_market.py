@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from hashlib import blake2b
 from heapq import heappop, heappush
 from math import ceil, sqrt
@@ -53,6 +54,10 @@ class Market:
         half = min(max(1.5e-4 * sqrt(1e8 / dollars), 2e-5), 1.5e-3)
         self.half_spread = min(half * traits.spread, 0.02)
         self._noise: dict[tuple[int, int], bytes] = {}
+        # The same few moments are asked again and again: now, and the last close.
+        self.at = lru_cache(maxsize=8)(self._at)
+        self.quote_at = lru_cache(maxsize=8)(self._quote_at)
+        self.trade_at = lru_cache(maxsize=8)(self._trade_at)
 
     def _set_grid(self, listing: Listing) -> None:
         increment = listing.asset.price_increment
@@ -104,7 +109,7 @@ class Market:
             return float("-inf")
         return price / self.base - 1.0 if price >= self.base else 1.0 - self.base / price
 
-    def at(self, second: int) -> tuple[int, int, int]:
+    def _at(self, second: int) -> tuple[int, int, int]:
         """Bid, ask and print of a tick."""
         return self.prices(second, self.path.value(second))
 
@@ -155,6 +160,13 @@ class Market:
 
     def size(self, units: int) -> Decimal:
         return Decimal(units).scaleb(-self.size_digits) if self.size_digits else Decimal(units)
+
+    def _quote_at(self, second: int) -> Quote:
+        bid, ask, _ = self.at(second)
+        return self.quote(second, bid, ask)
+
+    def _trade_at(self, second: int) -> Trade:
+        return self.trade(second, self.at(second)[2])
 
     def quote(self, second: int, bid: int, ask: int) -> Quote:
         bid_size, ask_size = self.shown_sizes(second)

@@ -49,16 +49,13 @@ class SyntheticPrices:
         market = self._market(symbol)
         if market is None:
             return None
-        second = market.tick_second(at // SECOND)
-        bid, ask, _ = market.at(second)
-        return market.quote(second, bid, ask)
+        return market.quote_at(market.tick_second(at // SECOND))
 
     def last_trade(self, symbol: str, at: Ns) -> Trade | None:
         market = self._market(symbol)
         if market is None:
             return None
-        second = market.tick_second(at // SECOND)
-        return market.trade(second, market.at(second)[2])
+        return market.trade_at(market.tick_second(at // SECOND))
 
     def book(self, symbol: str, at: Ns, side: Literal["bid", "ask"]) -> Sequence[Level]:
         market = self._market(symbol)

