@@ -12,9 +12,10 @@ from execbot.cli.command import Cli, command
 from execbot.cli.context import Context
 from execbot.cli.errors import Failure, failure_of, usage
 from execbot.cli.exit_codes import ExitCode
+from execbot.cli.following import follow
 from execbot.cli.order_flags import read_number, read_qty, read_symbol, read_wait
 from execbot.cli.output import Table
-from execbot.cli.submit import confirm_live, follow, raise_if_rejected
+from execbot.cli.submit import confirm_live, raise_if_rejected
 from execbot.cli.views import record_json, sentence
 from execbot.model.numbers import text
 

@@ -42,6 +42,9 @@ MEANING: dict[ExitCode, tuple[str, str]] = {
     ),
     ExitCode.DECLINED: ("confirmation declined, or needed with no terminal", "nothing sent"),
     ExitCode.PARTLY: ("partly done (some of `cancel-all` failed)", "see `data.failed`"),
-    ExitCode.INTERRUPTED: ("interrupted by Ctrl-C before it was done", "run `execbot reconcile`"),
+    ExitCode.INTERRUPTED: (
+        "interrupted by Ctrl-C or SIGTERM before it was done",
+        "see `outcome`",
+    ),
 }
 """What each code means, and what happened at the broker."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from execbot.broker.errors import BrokerError
 from execbot.cli.context import Context
+from execbot.cli.following import lowered
 
 
 def freshen(desk: Context) -> list[str]:
@@ -16,5 +17,5 @@ def freshen(desk: Context) -> list[str]:
     except BrokerError as error:
         if error.kind.startswith("auth."):
             raise
-        return [f"Shown as last recorded: {error.message.lower()}."]
+        return [f"Shown as last recorded: {lowered(error.message)}."]
     return []

@@ -8,6 +8,7 @@ command names read only this table.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -162,10 +163,20 @@ def _ensure_streams() -> None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
 
 
+def _interrupt_on_terminate() -> None:
+    """SIGTERM ends a command like Ctrl-C does: with a word on what is known of its order."""
+
+    def interrupt(number: int, frame: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command line and end the process with its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     _ensure_streams()
+    _interrupt_on_terminate()
     try:
         # `standalone_mode=False` hands every error to us instead of printing it.
         group = typer.main.get_command(app)

@@ -11,6 +11,7 @@ from execbot.broker.errors import BrokerError
 from execbot.cli.command import Cli, command
 from execbot.cli.context import Context
 from execbot.cli.errors import usage
+from execbot.cli.following import lowered
 from execbot.cli.freshen import freshen
 from execbot.cli.identify import full_id
 from execbot.cli.order_flags import read_symbol
@@ -20,6 +21,7 @@ from execbot.cli.views import (
     event_json,
     fill_json,
     history_table,
+    is_refused_change,
     orders_table,
     record_json,
     sentence,
@@ -53,6 +55,9 @@ def orders(
 ) -> None:
     """List orders, newest first; `orders show ID` for one with its whole history.
 
+    A replaced order has the status `replaced` and names its successor in `replaced_by`. Changes
+    that the broker refused are listed with --status all or closed only.
+
     \b
     Examples:
       execbot orders
@@ -70,6 +75,8 @@ def orders(
         if status is None and after is None:
             today = Day.at(desk.now())
             found = [r for r in found if r.order.is_open or _is_of(r, today)]
+            # What was refused changed nothing; the full lists and `show` tell of it.
+            found = [r for r in found if not is_refused_change(r.order)]
         found = found[:limit]
         cli.show([record_json(r) for r in found], orders_table(found), warnings=warnings)
 
@@ -126,7 +133,7 @@ def _current(desk: Context, identifier: str) -> tuple[OrderRecord, list[str]]:
     except BrokerError as error:
         if known is None or error.kind.startswith("auth."):
             raise
-        return known, [f"Shown as last recorded: {error.message.lower()}."]
+        return known, [f"Shown as last recorded: {lowered(error.message)}."]
 
 
 app.command()(retry)

@@ -10,6 +10,7 @@ from execbot.broker.errors import BrokerError
 from execbot.cli.command import Cli, command
 from execbot.cli.context import Context
 from execbot.cli.exit_codes import ExitCode
+from execbot.cli.following import lowered
 from execbot.cli.freshen import freshen
 from execbot.cli.output import Table
 from execbot.cli.views import orders_table, record_json, when
@@ -89,7 +90,7 @@ def _prices(desk: Context) -> tuple[dict[str, Any], list[str]]:
     try:
         held = desk.client.get_positions()
     except BrokerError as error:
-        return {}, [f"No current prices: {error.message.lower()}."]
+        return {}, [f"No current prices: {lowered(error.message)}."]
     records = {record.symbol.replace("/", ""): record.symbol for record in desk.journal.positions()}
     return {
         records.get(p.symbol, p.symbol): p.current_price

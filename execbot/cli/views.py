@@ -120,10 +120,20 @@ def _order_row(order: Order, at: datetime | None, mark: str = "") -> tuple[objec
         text(order.filled_qty),
         prices_of(order),
         maybe_text(order.filled_avg_price),
-        order.status.value,
+        status_words(order),
         short_id(order.id, order.client_order_id),
         order.client_order_id,
     )
+
+
+def status_words(order: Order) -> str:
+    """The status, told so that a refused change is not taken for a refused order."""
+    return "replace refused" if is_refused_change(order) else order.status.value
+
+
+def is_refused_change(order: Order) -> bool:
+    """A replacement that the broker did not take: the order it was meant to change stands."""
+    return order.status is OrderStatus.REJECTED and bool(order.replaces) and not order.filled_qty
 
 
 SHORT_ID_LENGTH = 8
@@ -205,6 +215,8 @@ def sentence(record: OrderRecord) -> str:
     head = _OUTCOME_SENTENCES[order.outcome.value]
     if order.status is OrderStatus.REPLACED and not order.filled_qty:
         head = f"Replaced by {order.replaced_by or 'another order'}"
+    if is_refused_change(order):
+        head = f"The change was refused, {order.replaces} stands as it was"
     done = ""
     if order.filled_qty:
         of = f" of {text(order.qty)}" if order.qty and order.qty != order.filled_qty else ""

@@ -162,8 +162,8 @@ OUTCOME_OF: dict[OrderStatus, Outcome] = {
     OrderStatus.REJECTED: Outcome.REJECTED,
     OrderStatus.EXPIRED: Outcome.EXPIRED,
 }
-"""Statuses not listed are working at the broker: `accepted`. So is a replaced order, in the one that
-`replaced_by` names: nobody canceled it."""
+"""Statuses not listed are working at the broker: `accepted`. A replaced order counts as such, since
+nobody canceled it: it works on as the order that `replaced_by` names."""
 
 
 class ErrorCategory(StrEnum):

@@ -15,7 +15,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from msgspec import Struct
 
 from execbot.journal.records import Execution, FillState, OrderRecord, PositionRecord
-from execbot.model.enums import Outcome, Side
+from execbot.model.enums import OrderStatus, Outcome, Side
 from execbot.model.numbers import CENT, ZERO
 from execbot.model.times import eastern, new_york
 from execbot.oms.positions import add_execution
@@ -109,7 +109,10 @@ def daily_report(
         orders=orders,
         fills=fills,
         positions=positions,
-        outcomes=Counter(line.record.outcome for line in orders),
+        # A replaced order goes on in its successor, which is counted.
+        outcomes=Counter(
+            line.record.outcome for line in orders if line.record.status is not OrderStatus.REPLACED
+        ),
         bought=_turnover(fills, Side.BUY),
         sold=_turnover(fills, Side.SELL),
         fees=sum(fees, ZERO) if fees else None,

@@ -1,0 +1,104 @@
+"""Goal: whoever is stopped while an order is under way says what is known of it, and how to go on.
+
+Method: real processes against a served exchange, stopped by SIGINT and SIGTERM at moments that the
+exchange's own record shows.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.processes import Server, exchange, execbot, start_execbot
+
+REST = ("submit", "AAPL", "--qty", "1", "--limit", "150", "--client-order-id", "mine")
+BOTH = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    with exchange(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def env(server: Server, tmp_path: Path) -> dict[str, str]:
+    return server.environment(tmp_path)
+
+
+def wait_for(fact: Callable[[], object]) -> None:
+    until = time.monotonic() + 60
+    while not fact():
+        assert time.monotonic() < until, "it did not happen"
+        time.sleep(0.05)
+
+
+def arm(server: Server, kind: str, **rule: Any) -> str:
+    return str(server.call("POST", "/sim/faults", {"kind": kind, **rule})["id"])
+
+
+def fired(server: Server, rule: str) -> bool:
+    found = [row for row in server.get("/sim/faults") if row["id"] == rule]
+    return bool(found) and found[0]["fired"] > 0
+
+
+def stopped(process: subprocess.Popen[str], number: int) -> tuple[int, str, str]:
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+@BOTH
+def test_whoever_stops_waiting_learns_that_the_order_lives_on(
+    server: Server, env: dict[str, str], number: int
+) -> None:
+    # Whoever waits looks at the order: the first look fails, and the exchange remembers it.
+    look = arm(server, "server_error", method="GET", path="/v2/orders/*", count=1)
+    process = start_execbot([*REST, "--wait", "60"], env)
+    wait_for(lambda: fired(server, look))
+    code, out, err = stopped(process, number)
+    assert code == 0
+    assert "Accepted, not yet filled" in out
+    assert "lives on at the broker" in err
+    assert "execbot orders show mine" in err
+    assert "execbot cancel mine" in err
+    assert server.orders()[0]["status"] == "new"
+    assert execbot(["cancel", "mine", "--json"], env).data["status"] == "canceled"
+
+
+@BOTH
+def test_whoever_is_stopped_while_sending_is_told_of_the_doubt(
+    server: Server, env: dict[str, str], number: int
+) -> None:
+    assert execbot(["reconcile", "--json"], env).code == 0
+    arm(server, "reply_delayed", method="POST", path="/v2/orders", params={"seconds": 30})
+    process = start_execbot([*REST, "--json"], env)
+    wait_for(lambda: server.get("/sim/log"))
+    code, out, err = stopped(process, number)
+    error = json.loads(err)
+    assert (code, out) == (7, "")
+    assert (error["outcome"], error["client_order_id"]) == ("in_doubt", "mine")
+    assert "reconcile" in error["next"]
+    settled = execbot(["reconcile", "--json"], env).data["settled"]
+    assert [row["client_order_id"] for row in settled] == ["mine"]
+    assert len(server.orders()) == 1
+
+
+@BOTH
+def test_whoever_is_stopped_before_sending_has_sent_nothing(
+    server: Server, env: dict[str, str], number: int
+) -> None:
+    assert execbot(["reconcile", "--json"], env).code == 0
+    rule = arm(server, "reply_delayed", method="GET", path="/v2/assets/*", params={"seconds": 30})
+    process = start_execbot([*REST, "--json"], env)
+    wait_for(lambda: fired(server, rule))
+    code, out, err = stopped(process, number)
+    error = json.loads(err)
+    assert (code, out, error["outcome"]) == (130, "", "not_sent")
+    assert server.orders() == []

@@ -1,0 +1,82 @@
+"""Goal: a replaced order is never told as canceled, and a refused change never as a refused order.
+
+Method: real processes in sim mode and against a served exchange that refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.processes import clean_environment, exchange, execbot
+
+REST = ("submit", "MSFT", "--qty", "1", "--limit", "300", "--client-order-id", "first")
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    return clean_environment(tmp_path, EXECBOT_MODE="sim")
+
+
+def done(env: Mapping[str, str], *arguments: str) -> Any:
+    outcome = execbot([*arguments, "--json"], env)
+    assert outcome.code == 0, outcome.err
+    return outcome.data
+
+
+def test_a_replaced_order_names_its_successor_and_is_not_canceled(env: dict[str, str]) -> None:
+    done(env, *REST)
+    new = done(env, "replace", "first", "--limit", "301")
+    old = done(env, "orders", "show", "first")
+    assert (old["status"], old["outcome"], old["replaced_by"]) == (
+        "replaced",
+        "accepted",
+        new["id"],
+    )
+    counted = done(env, "report", "--daily")["outcomes"]
+    assert counted == {"accepted": 1}
+    done(env, "cancel", "first")
+    listed = {row["client_order_id"]: row for row in done(env, "orders", "--status", "all")}
+    assert listed["first"]["status"] == "replaced"
+    assert listed[new["client_order_id"]]["outcome"] == "canceled"
+
+
+def test_waiting_for_an_order_follows_it_into_its_successor(tmp_path: Path) -> None:
+    from support.processes import start_execbot
+
+    with exchange(tmp_path) as server:
+        env = server.environment(tmp_path)
+        server.call("POST", "/sim/price", {"symbol": "MSFT", "bid": "399", "ask": "400"})
+        waiting = start_execbot([*REST, "--wait", "120", "--json"], env)
+        while not server.orders():
+            assert waiting.poll() is None
+        done(env, "reconcile")
+        new = done(env, "replace", "first", "--limit", "401")
+        out, err = waiting.communicate(timeout=120)
+        assert waiting.returncode == 0, err
+        assert new["id"] in out
+        assert '"outcome": "filled"' in out
+
+
+def test_a_refused_change_is_hidden_and_told_as_what_it_is(tmp_path: Path) -> None:
+    with exchange(tmp_path) as server:
+        env = server.environment(tmp_path)
+        old = done(env, *REST)
+        body = {"code": 42210000, "message": "order parameters are not changed"}
+        server.call(
+            "POST",
+            "/sim/faults",
+            {"kind": "canned_reply", "method": "PATCH", "params": {"status": 422, "body": body}},
+        )
+        refused = execbot(["replace", "first", "--limit", "301", "--json"], env)
+        assert (refused.code, refused.error["outcome"]) == (6, "rejected")
+        assert [row["id"] for row in done(env, "orders")] == [old["id"]]
+        everything = done(env, "orders", "--status", "all")
+        change = next(row for row in everything if row["id"] != old["id"])
+        assert (change["status"], change["replaces"]) == ("rejected", old["id"])
+        assert "replace refused" in execbot(["orders", "--status", "all"], env).out
+        shown = execbot(["orders", "show", change["client_order_id"]], env).out
+        assert f"The change was refused, {old['id']} stands" in shown
+        assert done(env, "orders", "show", "first")["status"] == "new"
