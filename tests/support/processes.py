@@ -81,12 +81,12 @@ def start_execbot(
     """Start a command and leave it running; the caller ends it."""
     options.setdefault("stdout", subprocess.PIPE)
     options.setdefault("stderr", subprocess.PIPE)
+    options.setdefault("stdin", subprocess.DEVNULL)
     return subprocess.Popen(
         [*EXECBOT, *arguments],
         env=dict(env),
         cwd=env["HOME"],
         text=True,
-        stdin=subprocess.DEVNULL,
         **options,
     )
 
