@@ -138,6 +138,10 @@ class Context:
 
         return Placer(self.oms, self.risk, alerter=self.alerter)
 
+    def on_close(self, closer: Callable[[], None]) -> None:
+        """Have something closed together with the rest, before it."""
+        self._closers.append(closer)
+
     def close(self) -> None:
         while self._closers:
             self._closers.pop()()

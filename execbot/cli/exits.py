@@ -328,7 +328,7 @@ def protect_again(desk: Context, symbol: str) -> bool:
     from execbot.exits.store import plan_of
 
     plan = plan_of(desk.journal, symbol)
-    if plan is None or plan.status is not PlanStatus.ACTIVE:
+    if plan is None or plan.status is PlanStatus.SUSPENDED:
         return False
     pid = watched_by(desk)
     coverage = _wait_for_watch(desk, symbol) if pid else _do_it_here(desk, symbol)

@@ -44,7 +44,7 @@ def _plan(
     desk: Context, request: OrderRequest, asset: Asset, *, has_legs: bool
 ) -> tuple[OrderRequest, str | None]:
     from execbot.exits.attach import attach, default_wishes, plan_of_legs
-    from execbot.exits.store import save_plan
+    from execbot.exits.store import plan_of, save_plan
     from execbot.model.enums import PositionSide, Side
 
     plan_id = f"plan-{request.client_order_id}"
@@ -56,6 +56,8 @@ def _plan(
     side = PositionSide.LONG if request.side is Side.BUY else PositionSide.SHORT
     if held is not None and held.side is not side:
         return request, None  # it closes or reduces
+    if held is not None and plan_of(desk.journal, request.symbol) is not None:
+        return request, None  # it adds: the position's own plan covers the whole
     price = request.limit_price
     if price is None:
         quote = desk.client.latest_quote(request.symbol)

@@ -12,6 +12,7 @@ import typer
 from msgspec import Struct
 
 from execbot.broker.errors import BrokerError
+from execbot.cli.additions import would_lift, would_lift_line
 from execbot.cli.command import Cli, command
 from execbot.cli.context import Context
 from execbot.cli.errors import Failure, failure_of, usage
@@ -127,9 +128,10 @@ def signal(
 
 def executor_of(desk: Context) -> Executor:
     """The executor of this account, exits attached as the settings ask."""
+    from execbot.cli.additions import Restorer
     from execbot.oms.executor import Executor
 
-    return Executor(desk.oms, desk.risk, alerter=desk.alerter)
+    return Executor(desk.oms, desk.risk, alerter=desk.alerter, protect=Restorer(desk))
 
 
 def _number(flag: str, value: str | None) -> object:
@@ -175,7 +177,9 @@ def _show_preview(cli: Cli, signal: Signal, preview: Preview) -> None:
         "request": preview.request.to_wire() if preview.request else None,
         "sizing": [{"rule": s.rule, "qty": s.qty, "value": s.value, "note": s.note} for s in steps],
         "verdict": verdict.to_dict() if verdict else None,
+        "addition": would_lift(preview.addition),
     }
+    lifting = would_lift_line(preview.addition)
     what = f"{signal.side} {signal.symbol}"
     if preview.skip is not None:
         cli.show(data, f"Would not be sent: {what}: {preview.skip.message} ({preview.skip.code})")
@@ -195,6 +199,7 @@ def _show_preview(cli: Cli, signal: Signal, preview: Preview) -> None:
         Table(("result", "check", "limit", "seen"), rows),
         f"Dry run, nothing was sent: {what} "
         + ("passes every check." if verdict.passed else "would be refused."),
+        *([lifting] if lifting is not None else []),
         exit_code=ExitCode.DONE if verdict.passed else ExitCode.RISK,
     )
 

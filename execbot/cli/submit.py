@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,10 +9,21 @@ import typer
 from msgspec.structs import replace
 
 from execbot.broker.errors import BrokerError
+from execbot.cli.additions import (
+    Restorer,
+    added,
+    added_line,
+    refuse_legs,
+    told,
+    warnings_of,
+    would_lift,
+    would_lift_line,
+)
 from execbot.cli.command import Cli, command
 from execbot.cli.context import Context
-from execbot.cli.errors import Failure
+from execbot.cli.errors import Failure, failure_of
 from execbot.cli.exit_codes import ExitCode
+from execbot.cli.following import follow, known_if_interrupted
 from execbot.cli.legs import read_specs, with_legs
 from execbot.cli.order_flags import OrderFlags, read_wait, to_request
 from execbot.cli.output import Table
@@ -21,17 +31,14 @@ from execbot.cli.plans import planned
 from execbot.cli.views import describe, record_json, request_json, sentence
 from execbot.config.schema import Mode
 from execbot.journal.records import OrderRecord
+from execbot.model.account import Asset
 from execbot.model.enums import OrderStatus, OrderType, Side, TimeInForce
 from execbot.model.order import OrderRequest
+from execbot.oms.errors import OmsError
 
 if TYPE_CHECKING:
+    from execbot.oms.scale_in import Addition
     from execbot.risk.verdict import Verdict
-
-POLL_SECONDS = 0.2
-"""First pause between two looks at an order that is waited for; later ones grow, so that a long
-wait leaves most of Alpaca's 200 requests a minute to others."""
-
-POLL_SECONDS_MAX = 2.0
 
 Text = str | None
 
@@ -112,22 +119,49 @@ def submit(
     request = to_request(flags)
     read_wait(wait)
     specs = read_specs(request, stop_loss, take_profit)
-    with cli.open(dry_run=dry_run) as desk:
+    with cli.open(dry_run=dry_run) as desk, known_if_interrupted(desk) as sending:
         asset = desk.client.get_asset(request.symbol)
         if asset.is_crypto and tif is None:
             request = replace(request, time_in_force=TimeInForce.GTC)
         request = with_legs(request, *specs, desk.client, desk.now())
+        refuse_legs(desk, request)
         if dry_run:
-            _show_dry_run(cli, desk.risk.check(request, asset=asset).verdict, request)
+            checked = desk.risk.check(request, asset=asset)
+            addition = desk.placer.addition(request, checked)
+            _show_dry_run(cli, checked.verdict, request, addition)
             return
         confirm_live(cli, desk, describe(request), yes)
+        if not request.client_order_id:
+            request = replace(request, client_order_id=desk.oms.new_id(desk.now()))
+        sending.client_order_id = request.client_order_id
+        _place(cli, desk, request, asset, allow_duplicate=allow_duplicate, wait=wait)
+
+
+def _place(
+    cli: Cli,
+    desk: Context,
+    request: OrderRequest,
+    asset: Asset,
+    *,
+    allow_duplicate: bool,
+    wait: float | None,
+) -> None:
+    """Send it, follow it if asked to, and show what became of it."""
+    desk.placer.protect = restorer = Restorer(desk)
+    try:
         with planned(desk, request, asset) as (request, why):
             placed = desk.placer.place(request, why, asset=asset, allow_duplicate=allow_duplicate)
-        record = placed.record
-        warnings: list[str] = []
-        if wait is not None:
-            record, warnings = follow(desk, record, wait)
-        show_outcome(cli, record, [*warnings, *legs_lapse(request)])
+    except (BrokerError, OmsError) as error:
+        raise told(failure_of(error), restorer) from error
+    record, warnings = placed.record, list[str]()
+    if wait is not None:
+        record, warnings = follow(desk, record, wait)
+    warnings = [*warnings, *legs_lapse(request)]
+    if placed.addition is None:
+        show_outcome(cli, record, warnings)
+        return
+    warnings += warnings_of(desk, placed.addition, record, restorer)
+    show_outcome(cli, record, warnings, added(desk, placed.addition, restorer))
 
 
 def legs_lapse(request: OrderRequest) -> list[str]:
@@ -136,30 +170,6 @@ def legs_lapse(request: OrderRequest) -> list[str]:
     if not has_legs or request.time_in_force is not TimeInForce.DAY:
         return []
     return ["The stop and target of a day order lapse at the close: use --tif gtc, or run watch."]
-
-
-def follow(desk: Context, record: OrderRecord, seconds: float) -> tuple[OrderRecord, list[str]]:
-    """Ask for the order until it has ended or the time is over; the order, and what to warn of.
-
-    The order was taken, so nothing that happens here is a failure of the command: a look that the
-    broker does not answer is repeated, and Ctrl-C only ends the waiting.
-    """
-    until = time.monotonic() + seconds
-    pause = POLL_SECONDS
-    trouble = ""
-    try:
-        while not record.order.is_terminal and (left := until - time.monotonic()) > 0:
-            time.sleep(min(pause, left))
-            pause = min(pause * 1.3, POLL_SECONDS_MAX)
-            try:
-                record, trouble = desk.oms.refresh(record.client_order_id), ""
-            except BrokerError as error:
-                trouble = f" Last look: {error.message.lower()}."
-    except KeyboardInterrupt:
-        return record, ["Stopped waiting; the order stays as it is at the broker."]
-    if record.order.is_terminal:
-        return record, []
-    return record, [f"Not ended within {seconds:g} seconds; it stays working.{trouble}"]
 
 
 def raise_if_rejected(record: OrderRecord) -> None:
@@ -177,7 +187,12 @@ def raise_if_rejected(record: OrderRecord) -> None:
     )
 
 
-def show_outcome(cli: Cli, record: OrderRecord, warnings: Sequence[str] = ()) -> None:
+def show_outcome(
+    cli: Cli,
+    record: OrderRecord,
+    warnings: Sequence[str] = (),
+    addition: dict[str, Any] | None = None,
+) -> None:
     """Print what became of the order. Raises Failure (6) when the broker rejected it."""
     raise_if_rejected(record)
     notes = list(warnings)
@@ -186,14 +201,17 @@ def show_outcome(cli: Cli, record: OrderRecord, warnings: Sequence[str] = ()) ->
     if record.alarm:
         notes.append(record.alarm)
     cli.show(
-        {**record_json(record), "already": record.already},
+        {**record_json(record), "already": record.already, "addition": addition},
         sentence(record),
+        *([added_line(addition, record.symbol)] if addition is not None else []),
         f"client_order_id {record.client_order_id}",
         warnings=notes,
     )
 
 
-def _show_dry_run(cli: Cli, verdict: Verdict, request: OrderRequest) -> None:
+def _show_dry_run(
+    cli: Cli, verdict: Verdict, request: OrderRequest, addition: Addition | None
+) -> None:
     """The exact request and every check with its limit and what it saw."""
     applied = [result for result in verdict.results if result.applies]
     rows = [
@@ -205,7 +223,10 @@ def _show_dry_run(cli: Cli, verdict: Verdict, request: OrderRequest) -> None:
         "outcome": "not_sent",
         "request": request_json(request),
         "verdict": verdict.to_dict(),
+        "addition": would_lift(addition),
     }
+    lifting = would_lift_line(addition)
+    passes = verdict.passed and (addition is None or not addition.refusal)
     cli.show(
         data,
         Table(
@@ -215,8 +236,9 @@ def _show_dry_run(cli: Cli, verdict: Verdict, request: OrderRequest) -> None:
             wrap=frozenset({"limit", "seen", "message"}),
         ),
         f"Dry run, nothing was sent: {describe(request)} "
-        + ("passes every check." if verdict.passed else "would be refused."),
-        exit_code=ExitCode.DONE if verdict.passed else ExitCode.RISK,
+        + ("passes every check." if passes else "would be refused."),
+        *([lifting] if lifting is not None else []),
+        exit_code=ExitCode.DONE if passes else ExitCode.RISK,
     )
 
 

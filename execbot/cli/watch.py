@@ -112,12 +112,18 @@ def build_watcher(desk: Context) -> tuple[Watcher, Hands]:
 
 def build_loop(desk: Context, sink: Sink) -> WatchLoop:
     """Put the loop together from what the context offers."""
+    from dataclasses import replace
+
+    from execbot.journal.journal import Journal
     from execbot.oms.executor import Executor
     from execbot.oms.queue_release import release_due
     from execbot.risk.halting import current
     from execbot.watch.loop import WatchLoop
 
-    watcher, hands = build_watcher(desk)
+    # A journal of its own: what keys and the queue write is then seen as from any other process.
+    journal = Journal.open(desk.journal.path)
+    desk.on_close(journal.close)
+    watcher, hands = build_watcher(replace(desk, journal=journal))
     executor = Executor(desk.oms, desk.risk, alerter=desk.alerter)
     hands.release_queue = lambda: [
         f"{done.record.symbol} {done.action}: {done.reason}" for done in release_due(executor)

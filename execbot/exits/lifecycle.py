@@ -15,7 +15,7 @@ from execbot.exits.tags import target_index
 from execbot.exits.view import View
 from execbot.journal.records import Role
 from execbot.model.enums import OrderClass
-from execbot.model.numbers import ZERO
+from execbot.model.numbers import ZERO, text
 
 
 def grown(view: View, plan: ExitPlan) -> tuple[ExitPlan, list[Action]]:
@@ -27,7 +27,7 @@ def grown(view: View, plan: ExitPlan) -> tuple[ExitPlan, list[Action]]:
             view.now, status=PlanStatus.ACTIVE, opened_at=view.now, note="first share filled"
         )
     if view.size > plan.base_qty:
-        plan = plan.changed(view.now, base_qty=view.size)
+        plan = _larger(view, plan)
     if view.avg_entry_price is not None and _needs_prices(plan):
         plan, alarms = _priced(view, plan, view.avg_entry_price)
     plan = _with_target_fills(view, plan)
@@ -37,6 +37,19 @@ def grown(view: View, plan: ExitPlan) -> tuple[ExitPlan, list[Action]]:
         return plan, alarms
     plan = replace(plan, version=before.version + 1)
     return plan, [SavePlan(plan, plan.note or "position changed"), *alarms]
+
+
+def _larger(view: View, plan: ExitPlan) -> ExitPlan:
+    """More was bought: break-even and R are measured from the average price of the whole.
+
+    Stop and targets stay where the trader has seen them.
+    """
+    entry = plan.entry_price
+    if entry is None or view.avg_entry_price is None:
+        return plan.changed(view.now, base_qty=view.size)
+    entry = view.avg_entry_price
+    note = f"grew to {text(view.size)}"
+    return plan.changed(view.now, base_qty=view.size, entry_price=entry, note=note)
 
 
 def _lift_is_over(view: View, plan: ExitPlan) -> bool:

@@ -1,22 +1,24 @@
 """Adding to a protected position: lift the stop, wait, buy, wait, one stop for the whole.
 
 Alpaca refuses a buy while a stop of ours rests on the other side (wash trade). The decision is
-pure: `next_step` looks at the position, the plan and the living orders and names the one thing to
-do now. Whoever drives it holds the plan lifted meanwhile (`execbot.exits.store.lifted`), so that
-the guard does not put the stop back; when the lift ends, for whatever reason, it does.
+pure: `next_step` looks at the plan and the living orders and names the one thing to do now. Whoever
+drives it holds the plan lifted meanwhile (`execbot.exits.store.lifted`), so that the guard does not
+put the stop back; when the lift ends, for whatever reason, it does.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
+from typing import Protocol
 
 from msgspec import Struct
 
 from execbot.exits.cancels import can_cancel
-from execbot.exits.orders import STOP_TYPES, SymbolOrder, SymbolOrders
+from execbot.exits.orders import SymbolOrder, SymbolOrders
 from execbot.exits.plan import ExitPlan
-from execbot.model.enums import OrderType
+from execbot.model.enums import OrderClass, OrderStatus, OrderType, Side
 from execbot.model.order import Order, OrderRequest
 
 
@@ -37,21 +39,48 @@ class Next(Struct, frozen=True):
     cancel: tuple[SymbolOrder, ...] = ()
 
 
-def conflicts(request: OrderRequest, exit_order: Order) -> bool:
+class Resting(Protocol):
+    """What `conflicts` must know of an order that works at the broker."""
+
+    @property
+    def side(self) -> Side: ...
+    @property
+    def type(self) -> OrderType: ...
+    @property
+    def order_class(self) -> OrderClass: ...
+    @property
+    def limit_price(self) -> Decimal | None: ...
+
+
+AT_ANY_PRICE = frozenset({OrderType.MARKET, OrderType.STOP})
+EXEMPT_CLASSES = frozenset({OrderClass.BRACKET, OrderClass.OCO})
+
+
+def conflicts(request: OrderRequest, resting: Resting) -> bool:
     """Whether the broker would refuse `request` while this exit rests.
 
-    Opposite market and stop orders are always refused; opposite limits only when they would
-    trade with each other.
+    Alpaca's rules: orders of brackets and OCO pairs and trailing stops are exempt; of the others
+    market and stop orders never stand beside an opposite order, limits only where they would not
+    trade with each other. A buy in dollars is refused beside any closing order.
     """
-    if exit_order.side is request.side:
+    if resting.side is request.side:
         return False
-    market_like = (OrderType.MARKET, OrderType.STOP, OrderType.TRAILING_STOP)
-    if request.type in market_like or exit_order.type in STOP_TYPES:
+    if request.notional is not None:
         return True
-    ours, theirs = request.limit_price, exit_order.limit_price
+    if _is_exempt(request.order_class, request.type) or _is_exempt(
+        resting.order_class, resting.type
+    ):
+        return False
+    if request.type in AT_ANY_PRICE or resting.type in AT_ANY_PRICE:
+        return True
+    ours, theirs = request.limit_price, resting.limit_price
     if ours is None or theirs is None:
         return True
     return ours >= theirs if request.side == "buy" else ours <= theirs
+
+
+def _is_exempt(order_class: OrderClass, order_type: OrderType) -> bool:
+    return order_class in EXEMPT_CLASSES or order_type is OrderType.TRAILING_STOP
 
 
 def next_step(
@@ -63,13 +92,14 @@ def next_step(
 ) -> Next:
     """`addition` is the order of the addition once it was sent; `plan.lift` bounds the time."""
     if addition is not None:
-        return Next(Step.DONE if addition.is_terminal else Step.WAIT_FILLED)
+        waits = addition.status is OrderStatus.QUEUED
+        return Next(Step.DONE if addition.is_terminal or waits else Step.WAIT_FILLED)
     if plan is not None and plan.lift is not None and now >= plan.lift.until:
         return Next(Step.GIVE_UP)
     in_the_way = [
         group
         for group in orders.groups
-        if any(m.is_alive and conflicts(request, m.order) for m in group.members)
+        if group.armed and any(m.is_alive and conflicts(request, m.order) for m in group.members)
     ]
     if not in_the_way:
         lifted = plan is not None and plan.lift is not None

@@ -18,6 +18,9 @@ CHANGE_ATTEMPTS = 5
 
 OPEN = (PlanStatus.PENDING, PlanStatus.ACTIVE, PlanStatus.SUSPENDED)
 
+KEPT = (PlanStatus.PENDING, PlanStatus.ACTIVE)
+"""Plans whose exits belong at the broker. A plan that nobody has watched yet is still pending."""
+
 
 def save_plan(journal: Journal, plan: ExitPlan) -> bool:
     """Write this version; False when another process has written it first."""
@@ -105,7 +108,7 @@ def lifted(
     symbol has none.
     """
     plan = plan_of(journal, symbol)
-    if plan is None or plan.status is not PlanStatus.ACTIVE:
+    if plan is None or plan.status not in KEPT:
         yield None
         return
     began = now()
@@ -115,6 +118,17 @@ def lifted(
         yield plan
     finally:
         change_plan(journal, plan.plan_id, lambda p: _unlifted(p, now(), reason))
+
+
+def keep_lifted(journal: Journal, plan_id: str, now: datetime, lift: Lift) -> None:
+    """Lengthen a lift, or take it up again where it ran out: for as long as its holder lives."""
+
+    def longer(plan: ExitPlan) -> ExitPlan:
+        if plan.status not in KEPT:
+            return plan
+        return plan.changed(now, lift=lift, note=f"{lift.reason} goes on")
+
+    change_plan(journal, plan_id, longer)
 
 
 def _unlifted(plan: ExitPlan, now: datetime, reason: str) -> ExitPlan:

@@ -7,6 +7,7 @@
     ├── ClientIdReused     the client_order_id belongs to a different order
     ├── UnknownOrder       neither the journal nor the broker knows it
     ├── NotPossible        the order or position is not in a state for that
+    ├── WouldRest          the addition would keep a position without its stop
     └── CloseFailed        exits were lifted, and then the close was refused
 
 A refusal or failure of the broker itself stays a `BrokerError` of execbot.broker.errors.
@@ -133,6 +134,15 @@ class NotPossible(OmsError):
     outcome = "not_sent"
     hint = "The state it is in does not allow that."
     next_step = "Look at `execbot orders` and `execbot positions`."
+
+
+class WouldRest(OmsError):
+    """An addition that would rest at the broker, where the stop of its position cannot be too."""
+
+    kind = "risk.addition_would_rest"
+    category = ErrorCategory.ADJUSTABLE
+    hint = "The broker takes no resting order beside an opposite stop; OCO pairs are exempt."
+    next_step = "Add at the market, or give the position a target: execbot exits move."
 
 
 class CloseFailed(OmsError):

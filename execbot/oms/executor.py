@@ -34,7 +34,7 @@ from execbot.model.numbers import text
 from execbot.model.order import OrderRequest
 from execbot.model.signal import Signal
 from execbot.oms.errors import NotPossible, OmsError, Refused
-from execbot.oms.placing import Placed, Placer, Purposeful
+from execbot.oms.placing import Placed, Placer, Protect, Purposeful
 from execbot.oms.risk_desk import Checked, RiskDesk
 from execbot.oms.service import OrderManagementSystem
 from execbot.oms.signal_entry import SignalEntries
@@ -99,10 +99,11 @@ class Executor:
         *,
         alerter: Alerter | None = None,
         on_failure: Callable[[SignalResult], None] | None = None,
+        protect: Protect = lambda symbol, record: None,
     ) -> None:
         self.oms = oms
         self.desk = desk
-        self.placer = Placer(oms, desk, alerter=alerter)
+        self.placer = Placer(oms, desk, alerter=alerter, protect=protect)
         self.failures: deque[SignalResult] = deque(maxlen=FAILURES_KEPT)
         self._alerter = alerter
         self._exits = SignalExits(oms.client, oms.journal, desk.settings)
@@ -148,7 +149,9 @@ class Executor:
             return Preview(Skip(size_code(sized), sized.message))
         dressed = self.entries.dressed(draft, sized, facts)
         request, _ = self._exits.attach(signal, dressed, facts, self.oms.now())
-        return Preview(None, request, sized, self.desk.judge(request, read, facts))
+        checked = self.desk.judge(request, read, facts)
+        addition = self.placer.addition(request, checked)
+        return Preview(None, request, sized, checked, addition)
 
     def fire(self, signal: Signal) -> Future[SignalResult]:
         """Hand a signal to the worker thread and return at once; exits overtake entries."""
@@ -284,6 +287,9 @@ class Executor:
 
     def _place(self, entry: Entry, request: OrderRequest, checked: Checked) -> Placed:
         signal, plan_id = entry.signal, entry.plan.plan_id if entry.plan else None
+        # An addition goes under the plan of its position, which outlives a refusal.
+        is_own = entry.plan and entry.plan.entry_client_order_id == request.client_order_id
+        own_plan_id = plan_id if is_own else None
         why = Purposeful(Origin.SIGNAL, signal.id, plan_id, Role.ENTRY, signal.expected_price)
         try:
             placed = self.placer.place(
@@ -295,9 +301,9 @@ class Executor:
             )
         except (Refused, BrokerError) as error:
             if not getattr(error, "in_doubt", False):
-                self._exits.drop(plan_id, self.oms.now(), f"not sent: {error.message}")
+                self._exits.drop(own_plan_id, self.oms.now(), f"not sent: {error.message}")
             raise
-        self._exits.belongs_to(plan_id, placed.record.client_order_id, self.oms.now())
+        self._exits.belongs_to(own_plan_id, placed.record.client_order_id, self.oms.now())
         return placed
 
     def _make_durable(self, entry: Entry, request: OrderRequest, journal: Journal) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -24,27 +24,38 @@ from execbot.model.account import Asset
 from execbot.model.enums import ErrorCategory
 from execbot.model.order import OrderRequest
 from execbot.oms.after_error import History, Next, Step, next_step
-from execbot.oms.errors import Refused
+from execbot.oms.errors import Refused, WouldRest
 from execbot.oms.pipeline import REOPENABLE
 from execbot.oms.risk_desk import Checked, RiskDesk, summary
 from execbot.oms.service import OrderManagementSystem
 from execbot.risk.facts import Purpose
 
+if TYPE_CHECKING:
+    from execbot.oms.scale_in import Addition
+
 ATTEMPTS_MAX = 12
 """Every path below ends by its own bound; this one is the belt to those braces."""
+
+Protect = Callable[[str, OrderRecord | None], None]
+"""Called with symbol and order (None: nothing was sent) after an addition to a position, so that
+somebody covers the whole. It must not raise."""
 
 Resize = Callable[[OrderRequest], OrderRequest | None]
 """Size again on fresh facts after a refusal that a smaller order may pass; None gives up."""
 
 
 class Placed(Struct, frozen=True):
-    """What became of it. `attempts` counts the orders given to the pipeline."""
+    """What became of it. `attempts` counts the orders given to the pipeline.
+
+    `addition` is set when it enlarged a position that has an exit plan.
+    """
 
     record: OrderRecord
     checked: Checked | None = None
     attempts: int = 1
     adjusted: tuple[str, ...] = ()
     queued_for: str = ""
+    addition: Addition | None = None
 
 
 class Purposeful(Struct, frozen=True):
@@ -67,9 +78,11 @@ class Placer:
         *,
         alerter: Alerter | None = None,
         jitter: Callable[[], float] = random.random,
+        protect: Protect = lambda symbol, record: None,
     ) -> None:
         self.oms = oms
         self.desk = desk
+        self.protect = protect
         self._alerter = alerter
         self._jitter = jitter
 
@@ -87,8 +100,10 @@ class Placer:
         """Check and send, or queue where only time is missing.
 
         `adjust` allows a smaller or different order after a refusal of the broker; without it
-        only the very same order is ever sent. Raises Refused (by the checks), BrokerError (by
-        the broker), InDoubt, StaleIntent, ClientIdReused or JournalError.
+        only the very same order is ever sent. An order that adds to a position is sent while the
+        exits in its way are lifted. Raises Refused (by the checks), BrokerError (by the broker),
+        InDoubt, StaleIntent, ClientIdReused, NotPossible (exits could not be lifted),
+        WouldRest or JournalError.
         """
         if not request.client_order_id:
             request = replace(request, client_order_id=self.oms.new_id(self.oms.now()))
@@ -96,6 +111,89 @@ class Placer:
         is_new = known is None or known.status in REOPENABLE
         if checked is None:
             checked = self.desk.check(request, asset=asset, allow_duplicate=allow_duplicate)
+        addition = self.addition(request, checked) if is_new else None
+        if addition is not None and why.plan_id is None:
+            why = replace(why, plan_id=addition.plan.plan_id, role=Role.ENTRY)
+
+        def attempts(request: OrderRequest) -> Placed:
+            return self._attempts(
+                request,
+                why,
+                checked=checked,
+                is_new=is_new,
+                adjust=adjust,
+                allow_duplicate=allow_duplicate,
+                resize=resize,
+            )
+
+        return self._adding(request, addition, checked, attempts)
+
+    def addition(self, request: OrderRequest, checked: Checked) -> Addition | None:
+        """What the request adds to; `checked` is judged anew without the exits in its way."""
+        held = checked.facts.position(request.symbol)
+        if held is None or held.qty * request.side.sign <= 0:
+            return None
+        from execbot.oms.scale_in import addition_of
+
+        found = addition_of(self.oms.journal, request, checked.facts)
+        if found is not None and found.lifts:
+            checked.lifting(found.lifts)
+        return found
+
+    def release(self, request: OrderRequest, checked: Checked) -> OrderRecord:
+        """Send a queued order as it is judged now; see `OrderManagementSystem.release`."""
+        addition = self.addition(request, checked)
+
+        def send(request: OrderRequest) -> Placed:
+            return Placed(self.oms.release(request, gate=checked.gate), checked)
+
+        return self._adding(request, addition, checked, send).record
+
+    def _adding(
+        self,
+        request: OrderRequest,
+        addition: Addition | None,
+        checked: Checked,
+        send: Callable[[OrderRequest], Placed],
+    ) -> Placed:
+        """Lift what stands in the way, but only for an order that passes every check."""
+        if addition is None:
+            return send(request)
+        placed: list[Placed] = []
+        if not addition.lifts or not checked.verdict.passed:
+            placed.append(send(request))
+            if placed[0].record.order.is_working or placed[0].record.order.filled_qty:
+                self.protect(request.symbol, placed[0].record)
+            return replace(placed[0], addition=addition)
+
+        if addition.refusal:
+            raise WouldRest(addition.refusal)
+        from execbot.oms.scale_in import add_to_position
+
+        def place(request: OrderRequest) -> OrderRecord:
+            placed.append(send(request))
+            return placed[0].record
+
+        record = add_to_position(
+            self.oms,
+            request,
+            place,
+            held=addition.held,
+            protect=lambda symbol: self.protect(symbol, placed[0].record if placed else None),
+        )
+        return replace(placed[0], record=record, addition=addition)
+
+    def _attempts(
+        self,
+        request: OrderRequest,
+        why: Purposeful,
+        *,
+        checked: Checked,
+        is_new: bool,
+        adjust: bool,
+        allow_duplicate: bool,
+        resize: Resize | None,
+    ) -> Placed:
         history, adjusted = History(), list[str]()
         for attempt in range(1, ATTEMPTS_MAX + 1):
             if is_new and checked.should_queue:
@@ -130,6 +228,7 @@ class Placer:
     def _again(self, request: OrderRequest, before: Checked, allow_duplicate: bool) -> Checked:
         """Check the next attempt; what was to be written with the intent still is."""
         checked = self.desk.check(request, allow_duplicate=allow_duplicate)
+        checked.lifting(before.lifts)
         checked.on_pass = None if before.did_pass else before.on_pass
         return checked
 

@@ -151,7 +151,7 @@ def _carry_out(executor: Executor, record: OrderRecord, decision: QueueDecision)
     try:
         request = executor.entries.requeued_request(record, request_of(record))
         checked = executor.desk.check(request, allow_duplicate=True)
-        sent = executor.oms.release(request, gate=checked.gate)
+        sent = executor.placer.release(request, checked)
     except (OmsError, BrokerError, LevelError) as error:
         if checked is not None:
             executor.placer.tell_if_tripped(checked)

@@ -18,6 +18,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from execbot.broker.port import BrokerClient
 from execbot.config.schema import Mode, TradingSettings
 from execbot.journal.journal import Journal
@@ -45,6 +47,7 @@ class Checked:
     `on_pass` runs in the transaction of the intent when every check has passed: what it writes is
     durable together with the intent, and what it raises leaves no intent behind. `tripped` is set
     by the gate when the refusal raised the kill switch, `did_pass` when it let the order go.
+    `lifts` are orders of ours that will be gone before this one is sent: no check counts them.
     """
 
     request: OrderRequest
@@ -53,6 +56,7 @@ class Checked:
     read: BrokerFacts
     desk: RiskDesk
     allow_duplicate: bool = False
+    lifts: frozenset[str] = frozenset()
     on_pass: OnPass | None = None
     tripped: KillSwitch | None = None
     did_pass: bool = False
@@ -66,6 +70,12 @@ class Checked:
         """Refused for nothing but the hour or a halt, and waiting is switched on."""
         return self.verdict.only_waiting and self.desk.settings.market_hours.queue_when_closed
 
+    def lifting(self, names: frozenset[str]) -> None:
+        """Judge again without the orders `names`, which are canceled before this one is sent."""
+        self.lifts = names
+        self.facts = without(self.facts, names)
+        self.verdict = self.desk.evaluate(self.request, self.facts, self.allow_duplicate)
+
     @property
     def arrival_price(self) -> Decimal | None:
         """The middle of the market when the decision was made."""
@@ -75,7 +85,7 @@ class Checked:
     def gate(self, journal: Journal) -> GateVerdict:
         """Check once more on the journal as it is inside the write transaction."""
         desk = self.desk
-        self.facts = desk.reader.complete(self.request, self.read)
+        self.facts = without(desk.reader.complete(self.request, self.read), self.lifts)
         self.verdict = desk.evaluate(self.request, self.facts, self.allow_duplicate)
         now = desk.now()
         if self.verdict.passed:
@@ -88,6 +98,13 @@ class Checked:
             return GateVerdict(True)
         self.tripped = halting.trip_if_due(journal, self.verdict, now)
         return gate_verdict(self.verdict)
+
+
+def without(facts: Facts, names: frozenset[str]) -> Facts:
+    """The facts as they are when the orders `names` (client_order_ids) are gone."""
+    if not names:
+        return facts
+    return replace(facts, pending=tuple(p for p in facts.pending if p.client_order_id not in names))
 
 
 def gate_verdict(verdict: Verdict) -> GateVerdict:

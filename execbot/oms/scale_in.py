@@ -2,23 +2,102 @@
 
 The stop that would make the broker refuse the buy is lifted for as long as the buying takes, and
 whatever fails on the way, the lift ends: a running `watch` then protects all that is held by one
-stop, and `protect` (a function of the caller's) does where none runs.
+stop, and `protect` (a function of the caller's) does where none runs. The lift is held on a short
+lease, so a process that dies with it in its hands leaves the position alone for seconds only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
+
+from msgspec import Struct
 
 from execbot.broker.errors import BrokerError
-from execbot.exits.orders import SymbolOrder, read_orders
-from execbot.exits.scale_in import Step, next_step
-from execbot.exits.store import lifted, plan_by_id
-from execbot.journal.records import OrderRecord
+from execbot.exits.orders import STOP_TYPES, SymbolOrder, SymbolOrders, read_orders
+from execbot.exits.plan import ExitPlan, Lift
+from execbot.exits.scale_in import Step, conflicts, next_step
+from execbot.exits.store import KEPT, keep_lifted, lifted, plan_by_id, plan_of
+from execbot.journal.journal import Journal
+from execbot.journal.records import OrderRecord, Role
+from execbot.model.enums import OrderType, TimeInForce
+from execbot.model.numbers import text
 from execbot.model.order import OrderRequest
-from execbot.oms.cancel import POLL_FIRST_SECONDS, Canceler
+from execbot.oms.cancel import POLL_FACTOR, POLL_FIRST_SECONDS, POLL_LAST_SECONDS, Canceler
 from execbot.oms.errors import NotPossible, OmsError
 from execbot.oms.service import OrderManagementSystem
+from execbot.risk.facts import Facts, PendingOrder, market_price, position_key
+
+WAIT_SECONDS = 15.0
+"""How long an addition may take while the stop is off; its rest is canceled then."""
+
+LEASE = timedelta(seconds=4)
+"""A lift that nobody lengthens ends after this: sooner than `exits.unprotected_alarm_seconds`."""
+
+REASON = "scale in"
+
+
+class Addition(Struct, frozen=True):
+    """What an order adds to. `lifts` are the client_order_ids of the exits in its way.
+
+    `refusal` says why it cannot be sent although every check passes: it would rest, and the
+    position would be without its stop for as long.
+    """
+
+    plan: ExitPlan
+    held: Decimal
+    """The signed position that the order was judged against."""
+    lifts: frozenset[str] = frozenset()
+    refusal: str = ""
+
+
+def addition_of(journal: Journal, request: OrderRequest, facts: Facts) -> Addition | None:
+    """How `request` enlarges a position that has an exit plan; None when it does not.
+
+    A position that is being left is not enlarged: its exits are no business of an addition.
+    """
+    held = facts.position(request.symbol)
+    if held is None or held.qty * request.side.sign <= 0:
+        return None
+    plan = plan_of(journal, request.symbol)
+    if plan is None or plan.exit_side is not request.side.opposite:
+        return None
+    if plan.exit is not None:
+        return None
+    # The broker's list leaves out legs whose parent has filled; the journal has them.
+    exits = {
+        record.client_order_id
+        for record in journal.orders("open", symbol=plan.symbol)
+        if record.role in (Role.STOP, Role.TARGET) and conflicts(request, record.order)
+    }
+    others = [p for p in facts.pending if _is_stranger(p, plan.symbol) and conflicts(request, p)]
+    if plan.status not in KEPT or others:
+        return Addition(plan, held.qty)
+    refusal = _refusal(request, facts) if exits else ""
+    return Addition(plan, held.qty, frozenset(exits), refusal)
+
+
+def _refusal(request: OrderRequest, facts: Facts) -> str:
+    """Only what fills at once may be bought with the stop off."""
+    what = ""
+    if request.type in STOP_TYPES:
+        what = f"a {request.type} order waits for its trigger"
+    elif request.time_in_force in (TimeInForce.OPG, TimeInForce.CLS):
+        what = f"{request.time_in_force} waits for the auction"
+    elif request.type is OrderType.LIMIT and request.limit_price is not None:
+        there = market_price(facts, request.side)
+        better = there is not None and (request.limit_price - there) * request.side.sign < 0
+        what = f"a limit of {text(request.limit_price)} would rest, the market is at "
+        what = what + text(there) if there is not None and better else ""
+    if not what:
+        return ""
+    return f"{request.symbol} would be without its stop meanwhile: {what}"
+
+
+def _is_stranger(order: PendingOrder, symbol: str) -> bool:
+    """On the symbol, and none of the exits that are ours to lift."""
+    return position_key(order.symbol) == position_key(symbol) and not order.protective
 
 
 def add_to_position(
@@ -26,89 +105,140 @@ def add_to_position(
     request: OrderRequest,
     place: Callable[[OrderRequest], OrderRecord],
     *,
-    wait_seconds: float = 15.0,
+    held: Decimal | None = None,
+    wait_seconds: float = WAIT_SECONDS,
     protect: Callable[[str], None] = lambda symbol: None,
 ) -> OrderRecord:
     """Send `request` by `place` once nothing of ours stands in its way; its record at the end.
 
     `request` must have its `client_order_id`. An addition that has not ended after `wait_seconds`
     is canceled: the position cannot stay without a stop for its sake. Raises what `place` raises,
-    and NotPossible when the exits did not end in time. `protect(symbol)` is called in every case.
+    and NotPossible when the exits did not end in time, or when less than `held` (signed) is left
+    because they were taken while they were being lifted. `protect(symbol)` is called in every case.
     """
-    adding = lifted(
+    holding = lifted(
         oms.journal,
         request.symbol,
         oms.now,
-        "scale in",
-        seconds=wait_seconds,
+        REASON,
+        seconds=LEASE.total_seconds(),
         entry_client_order_id=request.client_order_id,
     )
     try:
-        with adding as plan:
+        with holding as plan:
             plan_id = plan.plan_id if plan is not None else None
-            return _add(oms, request, place, plan_id, wait_seconds)
+            return _Steps(oms, request, place, plan_id, held, wait_seconds).run()
     finally:
         protect(request.symbol)
 
 
-def _add(
-    oms: OrderManagementSystem,
-    request: OrderRequest,
-    place: Callable[[OrderRequest], OrderRecord],
-    plan_id: str | None,
-    wait_seconds: float,
-) -> OrderRecord:
-    until = oms.now() + timedelta(seconds=wait_seconds)
-    record: OrderRecord | None = None
-    while True:
-        if oms.now() >= until:
-            return _too_late(oms, request, record)
-        records = oms.journal.orders("open", symbol=request.symbol)
-        parents = [oms.journal.order_by_client_id(r.parent_id) for r in records if r.parent_id]
-        family = [*records, *(p for p in parents if p is not None)]
-        orders = read_orders([SymbolOrder.from_record(r) for r in family], request.side.opposite)
-        plan = plan_by_id(oms.journal, plan_id) if plan_id is not None else None
-        order = record.order if record is not None else None
-        step = next_step(request, orders, plan, order, oms.now())
-        if step.step is Step.DONE:
-            assert record is not None
-            return record
-        if step.step is Step.GIVE_UP:
-            return _too_late(oms, request, record)
-        if step.step in (Step.BUY, Step.BUY_AT_ONCE):
-            record = place(request)
-            continue
-        _wait(oms, step.cancel, [r.order_id for r in records if r.order_id], record)
-        if record is not None:
-            record = oms.record(request.client_order_id)
+class _Steps:
+    """One addition on its way."""
 
+    def __init__(
+        self,
+        oms: OrderManagementSystem,
+        request: OrderRequest,
+        place: Callable[[OrderRequest], OrderRecord],
+        plan_id: str | None,
+        held: Decimal | None,
+        wait_seconds: float,
+    ) -> None:
+        self._oms = oms
+        self._request = request
+        self._place = place
+        self._plan_id = plan_id
+        self._until = oms.now() + timedelta(seconds=wait_seconds)
+        self._held = held
+        self._record: OrderRecord | None = None
 
-def _wait(
-    oms: OrderManagementSystem,
-    cancel: tuple[SymbolOrder, ...],
-    open_ids: list[str],
-    record: OrderRecord | None,
-) -> None:
-    """Ask for the cancels, give them a moment, and read how things stand."""
-    canceler = Canceler(oms)
-    for order in cancel:
-        error = canceler.request(oms.record(order.name))
-        if error is not None:
-            raise error
-    oms.sleep(POLL_FIRST_SECONDS)
-    for order_id in [record.order_id] if record is not None else open_ids:
-        try:
-            oms.refresh(order_id)
-        except (BrokerError, OmsError):
-            continue  # looked at again by the next round
+    def run(self) -> OrderRecord:
+        self._refresh(self._open_records())
+        pause = POLL_FIRST_SECONDS
+        while self._oms.now() < self._until:
+            records = self._open_records()
+            step = next_step(
+                self._request,
+                self._exits(records),
+                self._held_plan(),
+                self._record.order if self._record is not None else None,
+                self._oms.now(),
+            )
+            if step.step is Step.DONE:
+                assert self._record is not None
+                return self._record
+            if step.step is Step.GIVE_UP:
+                break
+            if step.step in (Step.BUY, Step.BUY_AT_ONCE):
+                self._refuse_if_taken()
+                self._record = self._place(self._request)
+                continue
+            self._lift(step.cancel)
+            self._oms.sleep(pause)
+            pause = min(pause * POLL_FACTOR, POLL_LAST_SECONDS)
+            self._refresh([self._record] if self._record is not None else records)
+        return self._too_late()
 
+    def _open_records(self) -> list[OrderRecord]:
+        return self._oms.journal.orders("open", symbol=self._request.symbol)
 
-def _too_late(
-    oms: OrderManagementSystem, request: OrderRequest, record: OrderRecord | None
-) -> OrderRecord:
-    if record is None:
-        raise NotPossible(
-            f"nothing was added to {request.symbol}: its exits did not end in time",
-            hint="They are put back.",
-        )
-    return oms.cancel(record.client_order_id, wait_seconds=5)
+    def _exits(self, records: list[OrderRecord]) -> SymbolOrders:
+        journal = self._oms.journal
+        parents = [journal.order_by_client_id(r.parent_id) for r in records if r.parent_id]
+        family = {r.client_order_id: r for r in (*records, *(p for p in parents if p is not None))}
+        seen = [SymbolOrder.from_record(r) for r in family.values()]
+        return read_orders(seen, self._request.side.opposite)
+
+    def _held_plan(self) -> ExitPlan | None:
+        """The plan, its lift made longer when that is due and the addition has not ended."""
+        if self._plan_id is None:
+            return None
+        oms, now = self._oms, self._oms.now()
+        plan = plan_by_id(oms.journal, self._plan_id)
+        ended = self._record is not None and self._record.order.is_terminal
+        if plan is None or ended:
+            return plan
+        if plan.lift is None or plan.lift.until - now < LEASE / 2:
+            name = (self._record or self._request).client_order_id
+            keep_lifted(oms.journal, plan.plan_id, now, Lift(REASON, now + LEASE, name))
+            plan = plan_by_id(oms.journal, self._plan_id)
+        return plan
+
+    def _lift(self, orders: tuple[SymbolOrder, ...]) -> None:
+        canceler = Canceler(self._oms)
+        for order in orders:
+            error = canceler.request(self._oms.record(order.name))
+            if error is not None:
+                raise error
+
+    def _refuse_if_taken(self) -> None:
+        """An exit filled instead of being canceled: this is not what was decided on."""
+        if self._held is None:
+            return
+        position = self._oms.client.get_position(self._request.symbol)
+        left = position.qty * self._held if position is not None else Decimal(0)
+        if left < self._held * self._held:
+            raise NotPossible(
+                f"nothing was added to {self._request.symbol}: its exit was taken while it was "
+                "being lifted",
+                hint="The position is smaller now, or closed.",
+            )
+
+    def _refresh(self, records: list[OrderRecord]) -> None:
+        for record in records:
+            if not record.order_id:
+                continue
+            try:
+                self._oms.refresh(record.order_id)
+            except (BrokerError, OmsError):
+                continue  # looked at again by the next round
+        if self._record is not None:
+            self._record = self._oms.record(self._record.client_order_id)
+
+    def _too_late(self) -> OrderRecord:
+        if self._record is None:
+            raise NotPossible(
+                f"nothing was added to {self._request.symbol}: its exits did not end in time",
+                hint="They are put back.",
+            )
+        return self._oms.cancel(self._record.client_order_id, wait_seconds=5)

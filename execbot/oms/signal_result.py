@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -15,6 +15,9 @@ from execbot.oms.placing import Placed
 from execbot.oms.risk_desk import Checked
 from execbot.oms.signal_rules import Skip
 from execbot.risk.sizing import Sized, SizeRefused
+
+if TYPE_CHECKING:
+    from execbot.oms.scale_in import Addition
 
 CLOSED = "closed"
 REPEATED = "signal.repeated"
@@ -61,6 +64,8 @@ class Preview(Struct, frozen=True):
     request: OrderRequest | None = None
     sized: Sized | None = None
     checked: Checked | None = None
+    addition: Addition | None = None
+    """What it adds to, and the exits that would be lifted for it."""
 
 
 def skipped(signal: Signal, skip: Skip) -> SignalResult:
@@ -69,12 +74,13 @@ def skipped(signal: Signal, skip: Skip) -> SignalResult:
 
 def sent(signal: Signal, placed: Placed) -> SignalResult:
     record = placed.record
+    lifts = sorted(placed.addition.lifts) if placed.addition is not None else ()
     return SignalResult(
         signal,
         record.outcome,
         message=placed.queued_for and f"queued: {placed.queued_for}",
         record=record,
-        notes=placed.adjusted,
+        notes=(*placed.adjusted, *(f"lifted {name} for it" for name in lifts)),
     )
 
 

@@ -1,0 +1,151 @@
+"""Orders that add to a position with an exit plan: the whole protected, and what is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from execbot.broker.errors import BrokerError
+from execbot.cli.context import Context
+from execbot.cli.errors import Failure, usage
+from execbot.journal.errors import JournalError
+from execbot.journal.records import OrderRecord
+from execbot.model.enums import OrderStatus
+from execbot.model.numbers import maybe_text, text
+from execbot.model.order import OrderRequest
+from execbot.oms.errors import OmsError
+
+if TYPE_CHECKING:
+    from execbot.exits.plan import ExitPlan
+    from execbot.oms.risk_desk import Checked
+    from execbot.oms.scale_in import Addition
+
+FOLLOW_SECONDS = 3.0
+"""How long an addition is followed before the whole is protected from here, without a `watch`."""
+
+
+@dataclass
+class Restorer:
+    """The `protect` of a placer: has the whole position covered, by `watch` or from here.
+
+    `symbol` is empty until an addition was under way; `is_protected` says how it ended.
+    """
+
+    desk: Context
+    symbol: str = ""
+    is_protected: bool = False
+
+    def __call__(self, symbol: str, record: OrderRecord | None) -> None:
+        from execbot.cli.exits import protect_again, watched_by
+        from execbot.cli.following import follow
+
+        self.symbol = symbol
+        try:
+            waits = record is not None and record.order.is_working
+            if record is not None and waits and watched_by(self.desk) is None:
+                follow(self.desk, record, FOLLOW_SECONDS)
+            self.is_protected = protect_again(self.desk, symbol)
+        except (BrokerError, OmsError, JournalError):
+            self.is_protected = False
+
+
+def refuse_legs(desk: Context, request: OrderRequest) -> Checked | None:
+    """Legs are for a new position: an addition comes under the plan that its position has.
+
+    Raises Failure (2). Returns what was checked, for the order that may go, where anything was.
+    """
+    if request.stop_loss is None and request.take_profit is None:
+        return None
+    from execbot.exits.store import plan_of
+
+    if plan_of(desk.journal, request.symbol) is None:
+        return None
+    checked = desk.risk.check(request)
+    addition = desk.placer.addition(request, checked)
+    if addition is None or not checked.verdict.passed:
+        return checked
+    raise usage(
+        f"{request.symbol} is held under an exit plan: its stop and targets cover the addition too",
+        hint="--stop-loss and --take-profit would be a second plan for one position.",
+        next_step=f"Leave them out; move the levels: execbot exits move {request.symbol}",
+        kind="usage.legs",
+    )
+
+
+def would_lift(addition: Addition | None) -> dict[str, Any] | None:
+    """What a dry run says of the exits in the way; `None` when the order adds to nothing."""
+    if addition is None:
+        return None
+    return {
+        "plan_id": addition.plan.plan_id,
+        "lifts": sorted(addition.lifts),
+        "stop": maybe_text(addition.plan.stop.price),
+        "refusal": addition.refusal or None,
+    }
+
+
+def would_lift_line(addition: Addition | None) -> str | None:
+    if addition is None:
+        return None
+    plan = addition.plan
+    if not addition.lifts:
+        return f"It adds to {plan.symbol}, whose exit plan then covers the whole."
+    if addition.refusal:
+        return f"It would be refused: {addition.refusal}."
+    names = ", ".join(sorted(addition.lifts))
+    return (
+        f"It adds to {plan.symbol}: {names} would be lifted for it, "
+        "and the whole protected again once it has filled."
+    )
+
+
+def added(desk: Context, addition: Addition, restorer: Restorer) -> dict[str, Any]:
+    """What became of the position that was added to."""
+    plan = _plan_now(desk, addition)
+    position = desk.journal.position(plan.symbol)
+    return {
+        "plan_id": plan.plan_id,
+        "lifted": sorted(addition.lifts),
+        "position_qty": text(position.qty) if position is not None else None,
+        "stop": maybe_text(plan.stop.price),
+        "protected": restorer.is_protected,
+    }
+
+
+def added_line(data: dict[str, Any], symbol: str) -> str:
+    stop = f" at {data['stop']}" if data["stop"] else ""
+    lifted = "was lifted for the order and " if data["lifted"] else ""
+    if not data["protected"]:
+        return f"Added to {symbol}, {data['position_qty']} held now."
+    return f"Added to {symbol}: its stop {lifted}covers all {data['position_qty']}{stop}."
+
+
+def warnings_of(
+    desk: Context, addition: Addition, record: OrderRecord, restorer: Restorer
+) -> list[str]:
+    symbol, found = record.symbol, []
+    if addition.lifts and record.status is OrderStatus.CANCELED:
+        found.append(
+            "Its rest was canceled: the position cannot stay without its stop while an addition "
+            "waits."
+        )
+    if _plan_now(desk, addition).status == "suspended":
+        found.append(f"The exit plan of {symbol} is suspended: `execbot protect {symbol}` resumes.")
+    elif record.status is not OrderStatus.QUEUED and not restorer.is_protected:
+        found.append(f"Shares of {symbol} have no stop yet: `execbot exits show {symbol}`.")
+    return found
+
+
+def told(error: Failure, restorer: Restorer) -> Failure:
+    """A refused addition, with what became of the exits that were lifted for it."""
+    if restorer.symbol:
+        error.extra = {**error.extra, "addition": {"protected": restorer.is_protected}}
+        if not restorer.is_protected:
+            error.next_step = f"execbot protect {restorer.symbol}"
+    return error
+
+
+def _plan_now(desk: Context, addition: Addition) -> ExitPlan:
+    from execbot.exits.store import plan_by_id
+
+    return plan_by_id(desk.journal, addition.plan.plan_id) or addition.plan

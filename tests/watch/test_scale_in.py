@@ -1,0 +1,337 @@
+"""Goal: a position that is added to has its stop back in every case, for all of its shares.
+
+Method: placer, executor and watcher on one exchange in virtual time. A process that dies with the
+stop lifted is played by never ending the lift; what is protected is read from the exchange.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from support.trader import settings_with
+from support.watch_world import D, World, open_world, wishes
+
+from execbot.broker.errors import BrokerError
+from execbot.config.schema import Mode, ScaleInSettings, TradingSettings
+from execbot.exits.store import lifted
+from execbot.journal.records import OrderRecord
+from execbot.model.enums import OrderType, Outcome, Side, TimeInForce
+from execbot.model.order import OrderRequest
+from execbot.model.signal import Signal, SignalSide
+from execbot.oms.cancel import Canceler
+from execbot.oms.errors import NotPossible, Refused, WouldRest
+from execbot.oms.executor import Executor
+from execbot.oms.placing import Placer
+from execbot.oms.risk_desk import RiskDesk
+from execbot.oms.scale_in import LEASE
+
+SCALE_IN = {
+    "scale_in": ScaleInSettings(enabled=True, max_steps=5, min_profit_pct=D(-100)),
+    "duplicate_window_seconds": D(0),
+}
+
+
+def settings(**more: Any) -> TradingSettings:
+    return settings_with(risk={**SCALE_IN, **more})
+
+
+def risk_desk(world: World) -> RiskDesk:
+    desk = world.desk
+    return RiskDesk(desk.client, desk.journal, world.settings, Mode.SIM, now=world.now)
+
+
+def placer(world: World) -> Placer:
+    return Placer(world.desk.oms, risk_desk(world))
+
+
+def more(qty: str = "5", **fields: Any) -> OrderRequest:
+    return OrderRequest("AAPL", Side.BUY, qty=D(qty), client_order_id="more", **fields)
+
+
+def stops(world: World) -> list[str]:
+    """Quantities of the living stops, by the exchange."""
+    rows = world.desk.orders_there().values()
+    living = ("new", "accepted", "held")
+    return [r["qty"] for r in rows if r["type"] == "stop" and r["status"] in living]
+
+
+def held_with_a_stop(path: Path, **risk: Any) -> World:
+    world = open_world(path, settings=settings(**risk))
+    world.buy("10", wishes("2"))
+    world.run(2)
+    assert stops(world) == ["10"]
+    return world
+
+
+def test_a_placed_addition_lifts_the_stop_by_itself(tmp_path: Path) -> None:
+    world = held_with_a_stop(tmp_path)
+    placed = placer(world).place(more())
+    assert placed.record.order.filled_qty == 5
+    assert placed.addition is not None
+    assert len(placed.addition.lifts) == 1
+    world.trader_acted = True
+    world.run(3)
+    assert stops(world) == ["15"]
+    assert not world.alarms()
+    plan = world.plan()
+    assert plan is not None
+    assert (plan.base_qty, plan.lift) == (15, None)
+    assert plan.entry_client_order_id == "entry-0", "it is still the plan of the first entry"
+    assert placed.record.plan_id == plan.plan_id
+
+
+def test_the_grown_plan_measures_from_the_average_price(tmp_path: Path) -> None:
+    world = held_with_a_stop(tmp_path)
+    world.price("AAPL", "106")
+    world.run(1)
+    placer(world).place(more("10"))
+    world.trader_acted = True
+    world.run(3)
+    plan = world.plan()
+    assert plan is not None
+    position = world.desk.journal.position("AAPL")
+    assert position is not None
+    assert plan.entry_price == position.avg_entry_price
+    assert D(102) < plan.entry_price < D(104)
+    assert plan.stop.initial == plan.stop.price, "the stop stays where it was"
+    assert stops(world) == ["20"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "error", "risk"),
+    [
+        (more("100000"), Refused, {}),
+        (more(), Refused, {"scale_in": ScaleInSettings()}),
+        (more(type=OrderType.LIMIT, limit_price=D(99)), WouldRest, {}),
+        (more(type=OrderType.STOP, stop_price=D(103)), WouldRest, {}),
+        (more(time_in_force=TimeInForce.CLS), WouldRest, {}),
+    ],
+)
+def test_what_may_not_be_sent_never_lifts_the_stop(
+    tmp_path: Path, request_: OrderRequest, error: type[Exception], risk: dict[str, Any]
+) -> None:
+    world = held_with_a_stop(tmp_path, **risk)
+    before = set(world.desk.orders_there())
+    with pytest.raises(error) as caught:
+        placer(world).place(request_)
+    assert "wash" not in str(caught.value)
+    assert stops(world) == ["10"]
+    assert set(world.desk.orders_there()) == before
+
+
+def test_an_addition_that_the_broker_refuses_puts_the_stop_back(tmp_path: Path) -> None:
+    world = held_with_a_stop(tmp_path)
+    body = {"code": 40310000, "message": "account is not authorized to trade"}
+    world.desk.fault("canned_reply", path="/v2/orders", method="POST", status=403, body=body)
+    asked: list[tuple[str, OrderRecord | None]] = []
+    hands = placer(world)
+    hands.protect = lambda symbol, record: asked.append((symbol, record))
+    with pytest.raises(BrokerError):
+        hands.place(more())
+    assert asked == [("AAPL", None)]
+    assert stops(world) == []
+    world.trader_acted = True
+    world.run(3)
+    assert stops(world) == ["10"]
+
+
+def test_a_stop_that_is_taken_while_it_is_lifted_ends_the_addition(tmp_path: Path) -> None:
+    world = held_with_a_stop(tmp_path)
+    asked = world.at_request
+
+    def crash(moment: str) -> None:
+        """The market falls through the stop just before its cancel arrives."""
+        if moment == "before" and world.desk.journal.orders("open", symbol="AAPL"):
+            plan = world.plan()
+            if plan is not None and plan.lift is not None:
+                world.at_request = asked
+                world.price("AAPL", "97")
+                world.pass_time(0.5)
+
+    world.at_request = crash
+    with pytest.raises(NotPossible, match="taken"):
+        placer(world).place(more())
+    world.trader_acted = True
+    world.run(5)
+    assert world.qty() == 0
+    assert "more" not in world.desk.orders_there()
+
+
+def test_pairs_are_exempt_and_a_second_pair_covers_the_addition(tmp_path: Path) -> None:
+    world = open_world(tmp_path, settings=settings())
+    world.buy("10", wishes("2", ("2", "50"), ("4", "50")))
+    world.run(2)
+    placed = placer(world).place(more())
+    assert placed.addition is not None
+    assert not placed.addition.lifts
+    world.trader_acted = True
+    world.run(3)
+    assert world.qty() == 15
+    assert world.covered("AAPL") == 15
+    assert not world.shorts
+
+
+def test_a_buy_in_dollars_lifts_pairs_too_and_they_come_back(tmp_path: Path) -> None:
+    world = open_world(tmp_path, settings=settings())
+    world.buy("10", wishes("2", ("4", "100")))
+    world.run(2)
+    request = OrderRequest("AAPL", Side.BUY, notional=D(500), client_order_id="more")
+    placed = placer(world).place(request)
+    assert placed.addition is not None
+    assert placed.addition.lifts
+    assert placed.record.status == "filled"
+    world.trader_acted = True
+    world.run(10)
+    assert D(14) < world.qty() < D(16)
+    assert world.covered("AAPL") == world.qty()
+    assert not world.shorts
+
+
+def dies_with_the_stop_lifted(world: World, *, buys: bool) -> None:
+    """A process that is killed between the lift and the buy, or after the buy was sent."""
+    holding = lifted(
+        world.desk.journal,
+        "AAPL",
+        world.now,
+        "scale in",
+        seconds=LEASE.total_seconds(),
+        entry_client_order_id="more",
+    )
+    holding.__enter__()
+    for record in world.desk.journal.orders("open", symbol="AAPL"):
+        assert Canceler(world.desk.oms).request(record) is None
+    world.pass_time(0.2)
+    if buys:
+        world.desk.call(
+            "POST",
+            "/v2/orders",
+            {
+                "symbol": "AAPL",
+                "qty": "5",
+                "side": "buy",
+                "type": "market",
+                "time_in_force": "day",
+                "client_order_id": "more",
+            },
+        )
+    world.trader_acted = True
+    world.holding = holding  # type: ignore[attr-defined]  # a dead process ends no block
+
+
+@pytest.mark.parametrize(("buys", "qty"), [(False, "10"), (True, "15")])
+def test_watch_leaves_a_lifted_position_alone_and_restores_it_when_the_lease_is_over(
+    tmp_path: Path, buys: bool, qty: str
+) -> None:
+    world = held_with_a_stop(tmp_path)
+    dies_with_the_stop_lifted(world, buys=buys)
+    began = world.now()
+    if not buys:
+        world.run(LEASE.total_seconds() - 1)
+        assert stops(world) == [], "it was put back into the hands of the addition"
+    while world.covered("AAPL") < world.qty():
+        world.run(0.5)
+        assert world.now() - began < LEASE + timedelta(seconds=3)
+    assert stops(world) == [qty]
+    assert not [n for n in world.notes if n.is_critical]
+    plan = world.plan()
+    assert plan is not None
+    assert plan.lift is None
+
+
+def test_a_watch_that_starts_after_the_crash_restores_the_stop(tmp_path: Path) -> None:
+    world = held_with_a_stop(tmp_path)
+    world.kill_watch()
+    dies_with_the_stop_lifted(world, buys=True)
+    world.pass_time(30)
+    world.start_watch()
+    world.run(3)
+    assert stops(world) == ["15"]
+
+
+# --- signals -----------------------------------------------------------------------------------
+
+
+def buy_signal(name: str, world: World, **fields: Any) -> Signal:
+    given: dict[str, Any] = {"strength": D(90), "qty": D(5), **fields}
+    return Signal(id=name, symbol="AAPL", side=SignalSide.BUY, created_at=world.now(), **given)
+
+
+def signaled(path: Path, **changes: Any) -> tuple[World, Executor]:
+    """A position of ten with a plain stop, opened by a signal."""
+    chosen = replace(
+        settings(),
+        take_profit=replace(TradingSettings().take_profit, partial_exits=()),
+        stop_loss=replace(TradingSettings().stop_loss, use_trailing=False),
+    )
+    world = open_world(path, settings=replace(chosen, **changes))
+    return world, Executor(world.desk.oms, risk_desk(world))
+
+
+def let(world: World, act: Callable[[], Any]) -> Any:
+    done = act()
+    world.trader_acted = True
+    world.run(3)
+    return done
+
+
+def test_a_signal_adds_under_the_plan_that_the_position_has(tmp_path: Path) -> None:
+    world, executor = signaled(tmp_path)
+    first = buy_signal("one", world, qty=D(10), stop=D(95))
+    let(world, lambda: executor.execute_signal(first))
+    assert world.covered("AAPL") == 10
+    added = let(world, lambda: executor.execute_signal(buy_signal("two", world)))
+    assert added.outcome in (Outcome.ACCEPTED, Outcome.FILLED), added.message
+    assert world.qty() == 15
+    assert world.covered("AAPL") == 15
+    assert added.record.plan_id == "plan-one"
+    assert len(world.desk.journal.plans(symbol="AAPL")) == 1
+    assert not world.alarms()
+
+
+def test_a_refused_addition_of_a_signal_leaves_the_plan_of_the_position(tmp_path: Path) -> None:
+    """Without a `watch` the plan is still pending, and must outlive the refusal."""
+    world = open_world(tmp_path, settings=settings(), watch=False)
+    world.buy("10", wishes("2"))
+    world.pass_time(1)
+    executor = Executor(world.desk.oms, risk_desk(world))
+    body = {"code": 40310000, "message": "account is not authorized to trade"}
+    world.desk.fault("canned_reply", path="/v2/orders", method="POST", status=403, body=body)
+    result = executor.execute_signal(buy_signal("two", world))
+    assert result.is_failure
+    plan = world.plan()
+    assert plan is not None
+    assert plan.entry_client_order_id == "entry-0"
+    world.start_watch()
+    world.run(3)
+    assert world.covered("AAPL") == 10
+
+
+def test_a_preview_names_what_would_be_lifted_and_lifts_nothing(tmp_path: Path) -> None:
+    world = held_with_a_stop(tmp_path)
+    executor = Executor(world.desk.oms, risk_desk(world))
+    preview = executor.preview(buy_signal("two", world))
+    assert preview.checked is not None
+    assert preview.checked.verdict.passed, preview.checked.verdict.message
+    assert preview.addition is not None
+    assert len(preview.addition.lifts) == 1
+    assert stops(world) == ["10"]
+    plan = world.plan()
+    assert plan is not None
+    assert plan.lift is None
+
+
+def test_a_queued_addition_lifts_the_stop_when_it_is_released(tmp_path: Path) -> None:
+    world = held_with_a_stop(tmp_path)
+    executor = Executor(world.desk.oms, risk_desk(world))
+    record = world.desk.oms.queue(more(), note="waits")
+    checked = executor.desk.check(replace(more(), client_order_id=record.client_order_id))
+    sent = executor.placer.release(more(), checked)
+    assert sent.order.filled_qty == 5
+    world.trader_acted = True
+    world.run(3)
+    assert stops(world) == ["15"]
