@@ -13,6 +13,7 @@ from execbot.journal.codec import (
     FILL_COLUMNS,
     ORDER_COLUMNS,
     POSITION_COLUMNS,
+    dumps,
     event_of,
     event_row,
     execution_of,
@@ -58,6 +59,14 @@ _STATUSES = {
     "closed": tuple(sorted(status.value for status in TERMINAL_STATUSES)),
 }
 _UNSETTLED = tuple(sorted(status.value for status in UNSETTLED_STATUSES))
+
+
+_AMONG = "IN (SELECT value FROM json_each(?))"
+"""Any number of values by one statement, which SQLite then prepares once."""
+
+
+def _listed(values: Iterable[str]) -> tuple[str]:
+    return (dumps(list(values)),)
 
 
 class Journal(Ledgers):
@@ -106,10 +115,11 @@ class Journal(Ledgers):
     def order_by_client_id(self, client_order_id: str) -> OrderRecord | None:
         return self._one("SELECT * FROM orders WHERE client_order_id = ?", client_order_id)
 
-    def order_alone(self, client_order_id: str) -> OrderRecord | None:
-        """Without its legs: what the state machine works on."""
-        rows = self._rows("SELECT * FROM orders WHERE client_order_id = ?", (client_order_id,))
-        return record_of(rows[0]) if rows else None
+    def orders_alone(self, client_order_ids: Iterable[str]) -> list[OrderRecord]:
+        """Those that exist, without their legs: what the state machine works on."""
+        sql = f"SELECT * FROM orders WHERE client_order_id {_AMONG}"
+        rows = self._rows(sql, _listed(client_order_ids))
+        return [record_of(row) for row in rows]
 
     def order_by_broker_id(self, order_id: str) -> OrderRecord | None:
         return self._one("SELECT * FROM orders WHERE order_id = ?", order_id) if order_id else None
@@ -153,10 +163,10 @@ class Journal(Ledgers):
         )
         return [record_of(row) for row in rows]
 
-    def client_id_of(self, order_id: str) -> str | None:
-        """The client_order_id under which a broker id is kept."""
-        rows = self._rows("SELECT client_order_id FROM orders WHERE order_id = ?", (order_id,))
-        return str(rows[0][0]) if rows else None
+    def client_ids_of(self, order_ids: Iterable[str]) -> dict[str, str]:
+        """The client_order_id under which each of these broker ids is kept, where it is."""
+        sql = f"SELECT order_id, client_order_id FROM orders WHERE order_id {_AMONG}"
+        return {row[0]: row[1] for row in reversed(self._rows(sql, _listed(order_ids)))}
 
     def chain_before(self, order_id: str) -> list[OrderRecord]:
         """The orders that the given broker id replaced, nearest first."""
@@ -258,6 +268,14 @@ class Journal(Ledgers):
         sql = f"SELECT * FROM fills WHERE {' AND '.join(where)} ORDER BY at, execution_id"
         return [execution_of(row) for row in self._rows(sql, values)]
 
+    def executions_of_orders(self, client_order_ids: Iterable[str]) -> dict[str, list[Execution]]:
+        """What is in the books of each of these orders, oldest first."""
+        found: dict[str, list[Execution]] = {}
+        sql = f"SELECT * FROM fills WHERE client_order_id {_AMONG} ORDER BY at, execution_id"
+        for row in self._rows(sql, _listed(client_order_ids)):
+            found.setdefault(row["client_order_id"], []).append(execution_of(row))
+        return found
+
     def executions_of(self, client_order_id: str) -> list[Execution]:
         rows = self._rows(
             "SELECT * FROM fills WHERE client_order_id = ? ORDER BY at, execution_id",
@@ -270,12 +288,10 @@ class Journal(Ledgers):
         rows = self._rows("SELECT * FROM fills WHERE state = 'inferred' ORDER BY at, execution_id")
         return [execution_of(row) for row in rows]
 
-    def execution_owner(self, execution_id: str) -> str | None:
-        """The client_order_id that has this execution in its books."""
-        rows = self._rows(
-            "SELECT client_order_id FROM fills WHERE execution_id = ?", (execution_id,)
-        )
-        return str(rows[0][0]) if rows else None
+    def execution_owners(self, execution_ids: Iterable[str]) -> dict[str, str]:
+        """The client_order_id that has each of these executions in its books, where one has."""
+        sql = f"SELECT execution_id, client_order_id FROM fills WHERE execution_id {_AMONG}"
+        return {row[0]: row[1] for row in self._rows(sql, _listed(execution_ids))}
 
     # --- positions -------------------------------------------------------------------------
 

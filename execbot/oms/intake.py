@@ -41,9 +41,11 @@ def apply_batch(
     source: EventSource = EventSource.STREAM,
 ) -> list[Change]:
     """Take in frames in one durable transaction, in the order in which they came."""
+    events = [update_event(update, now, source=source) for update in updates]
     with recording(journal) as ledger:
-        for update in updates:
-            ledger.apply(update_event(update, now, source=source))
+        ledger.expect(events)
+        for event in events:
+            ledger.apply(event)
     return ledger.changes
 
 

@@ -8,7 +8,7 @@ batch of events on one order reads and writes that order once, and writes at the
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
@@ -51,6 +51,7 @@ class Ledger:
         self._replaying = replaying
         self._states: dict[str, OrderState | None] = {}
         self._key_of: dict[str, str | None] = {}
+        self._owner_of: dict[str, str | None] = {}
         self._dirty: set[str] = set()
         self._events: list[EventRecord] = []
         self._put: dict[str, Execution] = {}
@@ -63,23 +64,41 @@ class Ledger:
     def state(self, client_order_id: str) -> OrderState | None:
         """The order as this transaction sees it."""
         if client_order_id not in self._states:
-            record = self.journal.order_alone(client_order_id)
-            if record is None:
-                self._states[client_order_id] = None
-            else:
-                executions = self.journal.executions_of(client_order_id)
-                self._states[client_order_id] = OrderState(
-                    record, {item.execution_id: item for item in executions}
-                )
+            self._read_states({client_order_id})
         return self._states[client_order_id]
 
     def key_of(self, order_id: str) -> str | None:
         """The client_order_id under which a broker id is kept."""
         if not order_id:
             return None
-        if self._key_of.get(order_id) is None:
-            self._key_of[order_id] = self.journal.client_id_of(order_id)
+        if order_id not in self._key_of:
+            self._read_keys({order_id})
         return self._key_of[order_id]
+
+    def expect(self, events: Sequence[OrderEvent]) -> None:
+        """Read at once what applying these events would otherwise ask for one by one."""
+        self._read_keys({event.order_id for event in events if event.order_id})
+        keys = {key for key in self._key_of.values() if key is not None}
+        self._read_states(keys | {event.client_order_id for event in events})
+        names = (e.execution_id for e in events if e.kind in EXECUTIONS)
+        self._read_owners({name for name in names if name})
+
+    def _read_states(self, keys: set[str]) -> None:
+        records = self.journal.orders_alone(keys)
+        found = [record.client_order_id for record in records]
+        executions = self.journal.executions_of_orders(found) if found else {}
+        self._states |= dict.fromkeys(keys)
+        for record in records:
+            items = executions.get(record.client_order_id, ())
+            known = {item.execution_id: item for item in items}
+            self._states[record.client_order_id] = OrderState(record, known)
+
+    def _read_keys(self, order_ids: set[str]) -> None:
+        self._key_of |= dict.fromkeys(order_ids) | self.journal.client_ids_of(order_ids)
+
+    def _read_owners(self, execution_ids: set[str]) -> None:
+        found = self.journal.execution_owners(execution_ids) if execution_ids else {}
+        self._owner_of |= dict.fromkeys(execution_ids) | found
 
     # --- applying --------------------------------------------------------------------------
 
@@ -246,7 +265,9 @@ class Ledger:
         known = self._put.get(execution_id)
         if known is not None:
             return known.client_order_id
-        return self.journal.execution_owner(execution_id)
+        if execution_id not in self._owner_of:
+            self._read_owners({execution_id})
+        return self._owner_of[execution_id]
 
     def _take_legs(self, event: OrderEvent, applied: Applied) -> None:
         """The legs of a bracket, OCO or OTO are orders of their own that know their parent."""

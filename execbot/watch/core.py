@@ -339,6 +339,7 @@ class Core(Timers):
             if state.hands_off_until is not None and now < state.hands_off_until:
                 continue
             market = market or self.hours(now)
+            state.tidy()
             decision = decide(state.view(now, market, self.limits, self.extended))
             jobs += self._carry_out(state, decision, now)
         return jobs

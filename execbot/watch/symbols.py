@@ -17,6 +17,9 @@ from execbot.market.sessions import MarketNow, Session
 from execbot.model.enums import OrderStatus, OrderType, Side
 from execbot.model.numbers import ZERO
 
+ORDERS_KEPT = 20
+"""More orders than this are looked through for those that say nothing any more."""
+
 CHAIN_KEPT = 50
 """How many replaced ancestors of a living order are kept: enough to find its family."""
 
@@ -77,6 +80,11 @@ class SymbolState:
         self.is_crypto = self.is_crypto or record.order.asset_class == "crypto"
         self.is_dirty = True
         return before
+
+    def tidy(self) -> None:
+        """Keep the orders few, so that a decision on a busy day is as cheap as on a quiet one."""
+        if len(self.orders) > ORDERS_KEPT:
+            self.forget_ended()
 
     def forget_ended(self) -> None:
         """Drop orders that say nothing any more, so that a week of trading stays small.

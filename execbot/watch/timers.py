@@ -181,8 +181,7 @@ class Timers(CoreMemory):
             if state.is_idle and not state.is_dirty and state.broker_qty in (None, ZERO):
                 del self.symbols[symbol]
                 continue
-            if len(state.orders) > 20:
-                state.forget_ended()
+            state.tidy()
 
 
 def _runs_by_clock(plan: ExitPlan) -> bool:

@@ -457,8 +457,7 @@ def test_an_execution_id_exists_once(path: Path) -> None:
         journal.put_executions([execution("x1")])
         journal.put_executions([execution("x1", qty=Decimal(2))])
         assert [item.qty for item in journal.executions()] == [Decimal(2)]
-        assert journal.execution_owner("x1") == "a"
-        assert journal.execution_owner("x2") is None
+        assert journal.execution_owners(["x1", "x2"]) == {"x1": "a"}
 
 
 def test_busted_executions_are_no_fills_but_stay_in_the_books(path: Path) -> None:

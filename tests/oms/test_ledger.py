@@ -215,7 +215,7 @@ def test_an_execution_reported_for_two_orders_is_booked_for_the_first(tmp_path: 
             order_qty="5",
         )
         apply_batch(journal, [*old, new[0], stolen], NOW)
-        assert journal.execution_owner("x0-0") == "c0"
+        assert journal.execution_owners(["x0-0"]) == {"x0-0": "c0"}
 
 
 def test_a_late_fill_on_the_old_id_after_a_replace_counts_for_the_old_order(
