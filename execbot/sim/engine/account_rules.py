@@ -111,11 +111,9 @@ def check_restriction(case: Case) -> None:
         return
     core, account = case.core, case.account
     if not account.liquidation_only and account.positions:
-        largest = max(
-            abs(position.qty) * core.price(position.symbol, core.now)
-            for position in account.positions.values()
-        )
-        equity = funds.money(core, account).equity
+        values = funds.position_values(core, account)
+        equity = account.cash + sum(values)
+        largest = max(abs(value) for value in values)
         account.liquidation_only = largest > equity * core.config.max_position_ratio
     if account.liquidation_only:
         raise forbidden("account is restricted to liquidation only")

@@ -24,6 +24,7 @@ from execbot.sim.engine.hours import Hours, Window, window_of
 from execbot.sim.engine.ids import Ids, named_uuid
 from execbot.sim.engine.order import Order, OrderType, Side, Status
 from execbot.sim.engine.render import ZERO, activity_prefix, stamp, stamp_micro, text
+from execbot.sim.engine.views import stream_order
 from execbot.sim.types import (
     ApiError,
     Asset,
@@ -167,8 +168,6 @@ class Core:
 
     def emit(self, order: Order, event: str, extra: Mapping[str, Any] | None = None) -> None:
         """Appends one `trade_updates` frame about the order as it is now."""
-        from execbot.sim.engine.views import stream_order
-
         at = self.now
         data: dict[str, Any] = {
             "at": stamp_micro(at),

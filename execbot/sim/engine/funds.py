@@ -86,6 +86,11 @@ def money(core: Core, account: Account, leave_out: Order | None = None) -> Money
     )
 
 
+def position_values(core: Core, account: Account) -> list[Decimal]:
+    """What each position is worth now; shorts are negative."""
+    return [held.qty * core.price(held.symbol, core.now) for held in account.positions.values()]
+
+
 def margin_multiplier(core: Core, account: Account, equity: Decimal) -> int:
     if equity < MARGIN_EQUITY_MIN:
         return 1

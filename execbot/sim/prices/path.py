@@ -137,9 +137,12 @@ class Path:
 
         Yields (first second, last second, values of those seconds), ascending.
         """
-        span = BITS * (TOP + 1)
+        level = 1  # the lowest whose chunks cover the seconds with one or two
+        while level < TOP and (last >> BITS * (level + 1)) - (first >> BITS * (level + 1)) > 1:
+            level += 1
+        span = BITS * (level + 1)
         for index in range(first >> span, (last >> span) + 1):
-            yield from self._descend(TOP, index, first, last, possible)
+            yield from self._descend(level, index, first, last, possible)
 
     def _descend(
         self, level: int, index: int, first: int, last: int, possible: Possible

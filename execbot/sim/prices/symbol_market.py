@@ -227,16 +227,19 @@ class Market:
         rising = condition.op == ">="
         edge = self.edge(float(wanted), 1 if rising else -1)
 
+        shaped = self.shape is not None
+
         def possible(low: float, high: float, begin: int, width: int) -> bool:
-            low, high = self.reach(low, high, begin, width)
+            if shaped:
+                low, high = self.reach(low, high, begin, width)
             return high >= edge if rising else low <= edge
 
         field = (Field.BID, Field.ASK, Field.LAST).index(condition.field)
         for begin, _, values in self.path.stretches(first, last, possible):
             for second, x in enumerate(values, begin):
-                if second % self.tick_seconds:
+                if not shaped and not (x >= edge if rising else x <= edge):
                     continue
-                if self.shape is None and not (x >= edge if rising else x <= edge):
+                if second % self.tick_seconds:
                     continue
                 found = self.prices(second, x)[field]
                 if found >= wanted if rising else found <= wanted:
