@@ -18,7 +18,7 @@ from execbot.oms.placing import Purposeful
 
 @contextmanager
 def planned(
-    desk: Context, request: OrderRequest, asset: Asset
+    desk: Context, request: OrderRequest, asset: Asset, *, tif_is_given: bool
 ) -> Iterator[tuple[OrderRequest, Purposeful]]:
     """The request with its id, and why it is placed; the plan is dropped if nothing was sent."""
     has_legs = request.stop_loss is not None or request.take_profit is not None
@@ -28,7 +28,7 @@ def planned(
         return
     if not request.client_order_id:
         request = replace(request, client_order_id=desk.oms.new_id(desk.now()))
-    request, plan_id = _plan(desk, request, asset, has_legs=has_legs)
+    request, plan_id = _plan(desk, request, asset, has_legs, tif_is_given)
     if plan_id is None:
         yield request, Purposeful()
         return
@@ -41,7 +41,7 @@ def planned(
 
 
 def _plan(
-    desk: Context, request: OrderRequest, asset: Asset, *, has_legs: bool
+    desk: Context, request: OrderRequest, asset: Asset, has_legs: bool, tif_is_given: bool
 ) -> tuple[OrderRequest, str | None]:
     from execbot.exits.attach import attach, default_wishes, plan_of_legs
     from execbot.exits.store import plan_of, save_plan
@@ -76,7 +76,7 @@ def _plan(
         facts=facts_for(desk, request.symbol, wishes),
         is_crypto=asset.is_crypto,
         holds_already=held is not None,
-        tif_is_given=True,
+        tif_is_given=tif_is_given,
     )
     save_plan(desk.journal, attached.plan)
     return attached.request, plan_id

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from msgspec import Struct
 from msgspec.structs import replace
 
 from execbot.broker.errors import BrokerError
@@ -58,7 +59,8 @@ def submit(
     trail_percent: Annotated[Text, typer.Option(help="Trail by percent.", metavar="PCT")] = None,
     trail_price: Annotated[Text, typer.Option(help="Trail by dollars.", metavar="USD")] = None,
     tif: Annotated[
-        TimeInForce | None, typer.Option(help="Time in force: day; gtc for crypto pairs.")
+        TimeInForce | None,
+        typer.Option(help="Time in force: day; gtc for pairs and with stop or target."),
     ] = None,
     stop_loss: Annotated[
         Text, typer.Option(help="Attach a stop: 182.50, 2%, 1.5ATR.", metavar="LEVEL")
@@ -121,7 +123,8 @@ def submit(
     specs = read_specs(request, stop_loss, take_profit)
     with cli.open(dry_run=dry_run) as desk, known_if_interrupted(desk) as sending:
         asset = desk.client.get_asset(request.symbol)
-        if asset.is_crypto and tif is None:
+        if tif is None and (asset.is_crypto or any(specs)):
+            # Legs live as long as the entry's time in force says, and the position stays.
             request = replace(request, time_in_force=TimeInForce.GTC)
         request = with_legs(request, *specs, desk.client, desk.now())
         refuse_legs(desk, request)
@@ -134,28 +137,31 @@ def submit(
         if not request.client_order_id:
             request = replace(request, client_order_id=desk.oms.new_id(desk.now()))
         sending.client_order_id = request.client_order_id
-        _place(cli, desk, request, asset, allow_duplicate=allow_duplicate, wait=wait)
+        terms = Terms(allow_duplicate, tif_is_given=tif is not None, wait=wait)
+        _place(cli, desk, request, asset, terms)
 
 
-def _place(
-    cli: Cli,
-    desk: Context,
-    request: OrderRequest,
-    asset: Asset,
-    *,
-    allow_duplicate: bool,
-    wait: float | None,
-) -> None:
+class Terms(Struct, frozen=True):
+    """What was said about sending, beside the order itself."""
+
+    allow_duplicate: bool
+    tif_is_given: bool
+    wait: float | None
+
+
+def _place(cli: Cli, desk: Context, request: OrderRequest, asset: Asset, terms: Terms) -> None:
     """Send it, follow it if asked to, and show what became of it."""
     desk.placer.protect = restorer = Restorer(desk)
     try:
-        with planned(desk, request, asset) as (request, why):
-            placed = desk.placer.place(request, why, asset=asset, allow_duplicate=allow_duplicate)
+        with planned(desk, request, asset, tif_is_given=terms.tif_is_given) as (request, why):
+            placed = desk.placer.place(
+                request, why, asset=asset, allow_duplicate=terms.allow_duplicate
+            )
     except (BrokerError, OmsError) as error:
         raise told(failure_of(error), restorer) from error
     record, warnings = placed.record, list[str]()
-    if wait is not None:
-        record, warnings = follow(desk, record, wait)
+    if terms.wait is not None:
+        record, warnings = follow(desk, record, terms.wait)
     warnings = [*warnings, *legs_lapse(request)]
     if placed.addition is None:
         show_outcome(cli, record, warnings)
@@ -165,11 +171,14 @@ def _place(
 
 
 def legs_lapse(request: OrderRequest) -> list[str]:
-    """Legs inherit the entry's time in force: those of a day order vanish at the close."""
-    has_legs = request.stop_loss is not None or request.take_profit is not None
-    if not has_legs or request.time_in_force is not TimeInForce.DAY:
+    """Entry and legs have one time in force: what that means for the order given."""
+    if request.stop_loss is None and request.take_profit is None:
         return []
-    return ["The stop and target of a day order lapse at the close: use --tif gtc, or run watch."]
+    if request.time_in_force is TimeInForce.DAY:
+        return ["Stop and target of a day order lapse at the close: leave --tif out, or run watch."]
+    if request.type is OrderType.LIMIT:
+        return ["The limit rests until it fills or is canceled (gtc): its stop outlives the day."]
+    return []
 
 
 def raise_if_rejected(record: OrderRecord) -> None:

@@ -11,8 +11,9 @@ from execbot.exits.actions import (
 from execbot.exits.plan import ExitPlan, PlanStatus
 from execbot.journal.records import OrderRecord, Role
 from execbot.market.sessions import MarketNow
-from execbot.model.enums import UNSETTLED_STATUSES, TimeInForce
+from execbot.model.enums import UNSETTLED_STATUSES
 from execbot.model.numbers import ZERO
+from execbot.watch.entries import has_timeout
 from execbot.watch.inputs import JobDone
 from execbot.watch.jobs import Job, JobName, Note
 from execbot.watch.memory import CoreMemory
@@ -126,7 +127,8 @@ class Timers(CoreMemory):
         return jobs
 
     def _cancel_at_close(self, market: MarketNow, now: datetime) -> list[Job]:
-        """Open day entries of ours end shortly before the close; protective exits stay."""
+        """Open entries of ours that were not meant to wait end shortly before the close; a
+        bracket is gtc for its legs only. Protective exits stay."""
         if market.day is None or market.never_closes or not market.is_open:
             return []
         day = market.day.date.isoformat()
@@ -138,11 +140,7 @@ class Timers(CoreMemory):
         for state in self.symbols.values():
             if state.is_crypto:
                 continue
-            ending = [
-                r
-                for r in state.living
-                if is_entry(r) and r.order.time_in_force is TimeInForce.DAY and r.order_id
-            ]
+            ending = [r for r in state.living if is_entry(r) and has_timeout(r) and r.order_id]
             jobs += self._cancel_entries(state, ending, "cancel_at_close")
         return jobs
 
