@@ -135,6 +135,25 @@ def test_the_quantity_of_a_leg_cannot_be_replaced_so_the_farthest_pair_goes() ->
     assert not submits(decision)
 
 
+@pytest.mark.parametrize("leg", [OrderStatus.HELD, OrderStatus.PENDING_CANCEL])
+def test_a_filled_targets_stop_goes_before_a_healthy_pair(leg: OrderStatus) -> None:
+    """The report of its end is late or lost; the shares of the second pair stay protected."""
+    two = plan("95", ("105", "50"), ("110", "50"))
+    filled, dying = pair(1, "5", "105", status=OrderStatus.FILLED, filled="5")
+    dying = replace(dying, order=replace(dying.order, status=leg))
+    decision = decide(view("5", two, filled, dying, *pair(2, "5", "110")))
+    assert cancels(decision) == ({"leg-1"} if leg is OrderStatus.HELD else set())
+    assert decision.coverage.covered == 5
+
+
+def test_an_order_in_doubt_takes_no_known_exit_off() -> None:
+    doubt = stop_order("5", name="execbot-x-s-2", status=OrderStatus.IN_DOUBT)
+    decision = decide(view("10", plan(), stop_order("10"), doubt))
+    assert not cancels(decision)
+    assert Replace not in kinds(decision)
+    assert decision.coverage.covered == 10
+
+
 def test_a_closed_position_takes_its_exits_along_and_ends_its_plan() -> None:
     decision = decide(view("0", plan(), stop_order("10")))
     assert cancels(decision) == {"execbot-x-s-1"}

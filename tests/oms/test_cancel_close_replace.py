@@ -15,7 +15,7 @@ from execbot.broker.port import ReplaceRequest
 from execbot.journal import Role
 from execbot.model.enums import OrderClass, OrderStatus, OrderType, Side, TimeInForce
 from execbot.model.order import OrderRequest, StopLoss, TakeProfit
-from execbot.oms.cancel import CancelAllResult
+from execbot.oms.cancel import CancelAllResult, Canceler
 from execbot.oms.close import CloseResult, closing_qty
 from execbot.oms.errors import CloseFailed, InDoubt, NotPossible, UnknownOrder
 
@@ -66,6 +66,15 @@ def test_cancel_of_a_filled_order_returns_it_as_filled(desk: Desk) -> None:
     assert after.status is OrderStatus.FILLED
     assert after.order.filled_qty == 10
     assert desk.oms.cancel(record.client_order_id).status is OrderStatus.FILLED
+
+
+def test_request_to_cancel_what_has_ended_unheard_reads_its_end(desk: Desk) -> None:
+    record = desk.oms.submit(limit("1.00"))
+    desk.call("DELETE", f"/v2/orders/{record.order_id}")
+    desk.sleep(1)
+    assert desk.oms.record(record.client_order_id).order.is_working
+    assert Canceler(desk.oms).request(record) is None
+    assert desk.oms.record(record.client_order_id).status is OrderStatus.CANCELED
 
 
 def test_cancel_of_an_order_from_elsewhere_adopts_it_first(desk: Desk) -> None:

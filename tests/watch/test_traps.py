@@ -9,14 +9,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from support.watch_world import D, open_world, wishes
 
 from execbot.broker.errors import BrokerError
 from execbot.exits.plan import Trail, TrailKind
+from execbot.exits.store import change_plan
 from execbot.model.enums import Side, TimeInForce
 from execbot.model.order import OrderRequest
 from execbot.oms.scale_in import add_to_position
 from execbot.watch import inputs
+
+SELL_10 = {"symbol": "AAPL", "side": "sell", "qty": "10", "type": "limit", "time_in_force": "gtc"}
+"""Another program's order: it holds all the shares, so that no stop can be placed."""
 
 
 def test_a_filled_bracket_is_protected_by_its_own_legs(tmp_path: Path) -> None:
@@ -64,6 +69,38 @@ def test_the_first_target_taken_leaves_the_second_pair_alone(tmp_path: Path) -> 
     assert world.plan() is None
     assert not world.shorts
     assert not world.alarms()
+
+
+def test_a_filled_target_whose_stops_end_is_not_told_costs_no_other_pair(tmp_path: Path) -> None:
+    world = open_world(tmp_path)
+    world.buy("10", wishes("2", ("2", "50"), ("4", "50")))
+    world.run(2)
+    assert world.covered("AAPL") == 10
+    world.longest_uncovered.clear()
+    world.handle_frames = lambda frames: [f for f in frames if f.event != "canceled"]
+    world.price("AAPL", "102.5")
+    world.run(5)
+    assert (world.qty(), world.covered("AAPL")) == (5, 5)
+    assert not world.longest_uncovered
+
+
+def test_a_moved_stop_does_not_restart_the_alarm_clock(tmp_path: Path) -> None:
+    world = open_world(tmp_path)
+    _, plan = world.buy("10", wishes("2", ("2", "50"), ("4", "50")))
+    world.pass_time(0.2)
+    world.desk.call("POST", "/v2/orders", {**SELL_10, "limit_price": "120"})
+    world.run(2)
+    assert (world.qty(), world.covered("AAPL"), world.alarms()) == (10, 0, [])
+    began = world.now()
+    change_plan(
+        world.desk.journal,
+        plan.plan_id,
+        lambda p: p.changed(world.now(), stop=replace(p.stop, price=D("97")), note="moved"),
+    )
+    world.trader_acted = True
+    while not world.alarms():
+        world.step()
+    assert (world.now() - began).total_seconds() < 5
 
 
 def test_a_bracket_that_fills_in_part_is_canceled_and_its_part_protected(tmp_path: Path) -> None:
