@@ -7,10 +7,32 @@ same time one builds the tables and the other finds them built.
 from __future__ import annotations
 
 import sqlite3
-
-from sqlite_utils import Database, Migrations
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from execbot.journal.schema import STEPS
+
+
+@contextmanager
+def _without_pandas() -> Iterator[None]:
+    """sqlite-utils imports pandas where it finds it, and does without where not: 0.4 s and 45 MB
+    for a thing that is not used here, kept for its whole life by a `watch` on a fresh journal.
+
+    None in `sys.modules` is Python's documented way to say that a module is not to be had.
+    """
+    if "pandas" in sys.modules:
+        yield
+        return
+    sys.modules["pandas"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules["pandas"]
+
+
+with _without_pandas():
+    from sqlite_utils import Database, Migrations
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -536,3 +536,15 @@ def test_meta_values_come_back_and_go(path: Path) -> None:
         assert journal.meta_get("halt") == {"on": True, "at": "2026-10-07T14:00:00.000000Z"}
         journal.meta_delete("halt")
         assert journal.meta_get("halt", "none") == "none"
+
+
+def test_making_a_journal_loads_no_pandas_and_leaves_it_to_be_had(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from execbot.journal.journal import Journal\n"
+        f"Journal.open(Path({str(tmp_path / 'journal.db')!r})).close()\n"
+        "print('sqlite_utils' in sys.modules, 'pandas' in sys.modules)\n"
+        "import pandas; print(pandas.__name__)"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout.split() == ["True", "False", "pandas"], done.stderr
