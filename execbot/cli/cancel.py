@@ -8,9 +8,11 @@ import typer
 
 from execbot.cli.command import Cli, command
 from execbot.cli.context import Context
+from execbot.cli.emergency import unrecorded
 from execbot.cli.errors import Failure
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.identify import full_id, successor_of
+from execbot.cli.need import Need
 from execbot.cli.order_flags import read_symbol, read_wait
 from execbot.cli.output import Table
 from execbot.cli.views import describe, orders_table, record_json, sentence, short_id
@@ -40,7 +42,8 @@ def cancel(
     The id of an order that was replaced cancels the order that it became.
 
     An order that has ended otherwise meanwhile is shown as it ended; one that was filled before it
-    could be canceled ends the command with 6.
+    could be canceled ends the command with 6. A damaged, locked or read-only journal does not hold
+    it up.
 
     \b
     Examples:
@@ -48,7 +51,7 @@ def cancel(
       execbot cancel 61e69015-8549-4bfd-b9c3-01e75843f47d --json
     """
     read_wait(wait)
-    with cli.open() as desk:
+    with cli.open(need=Need.BRAKE) as desk:
         identifier = full_id(desk, id_)
         warnings = _respect(desk, identifier)
         record = desk.oms.cancel(identifier, wait_seconds=wait)
@@ -68,6 +71,7 @@ def cancel(
             )
         if not record.order.is_terminal:
             warnings.append(f"The cancel is requested, not confirmed: {record.status.value}.")
+        warnings.extend(unrecorded(desk, [record]))
         cli.show(record_json(record), sentence(record), warnings=warnings)
 
 
@@ -98,8 +102,9 @@ def cancel_all(
     """
     wanted = None if symbol is None else read_symbol(symbol)
     read_wait(wait)
-    # Which orders are ours only the journal knows.
-    with cli.open(brake=not mine) as desk:
+    with cli.open(need=Need.BRAKE) as desk:
+        if mine and desk.journal_trouble is not None and not desk.journal_is_copy:
+            raise desk.journal_trouble  # which orders are ours only the journal knows
         if cli.can_ask and not yes:
             _review(cli, desk)
         if not entries:
@@ -109,11 +114,10 @@ def cancel_all(
             symbol=wanted, entries_only=entries, mine_only=mine, wait_seconds=wait
         )
         failed = bool(result.failed or result.still_open or result.in_doubt)
-        trouble = [desk.journal_trouble] if desk.journal_trouble else []
         cli.show(
-            _result_json(result),
+            {**_result_json(result), "recorded": desk.journal_trouble is None},
             *_result_views(result),
-            warnings=[*trouble, *_bare(result)],
+            warnings=[*unrecorded(desk, [*result.canceled, *result.still_open]), *_bare(result)],
             exit_code=ExitCode.PARTLY if failed else ExitCode.DONE,
         )
 

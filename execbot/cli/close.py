@@ -10,13 +10,17 @@ from msgspec import Struct
 
 from execbot.cli.command import Cli, command
 from execbot.cli.context import Context
+from execbot.cli.emergency import close_position, examine, offering, unrecorded
 from execbot.cli.errors import Failure, failure_of, usage
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.following import follow
+from execbot.cli.need import Need
 from execbot.cli.order_flags import read_number, read_qty, read_symbol, read_wait
 from execbot.cli.output import Table
 from execbot.cli.submit import confirm_live, raise_if_rejected
 from execbot.cli.views import record_json, sentence
+from execbot.journal.errors import JournalError
+from execbot.journal.records import OrderRecord
 from execbot.model.numbers import text
 
 if TYPE_CHECKING:
@@ -40,17 +44,25 @@ def close(
         float | None, typer.Option(help="Follow the closing order to its end.", metavar="SECONDS")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a live order.")] = False,
+    without_journal: Annotated[
+        bool, typer.Option("--without-journal", help="Even if the journal cannot be used.")
+    ] = False,
 ) -> None:
     """Close a position at market, or all of them.
 
     Stops and targets that hold its shares are canceled first. Closing is never held back by the
     limits for entries or by a halt.
 
+    When the journal is damaged, locked or cannot be written, --without-journal closes straight at
+    the broker, under ids that are counted there: given twice, it sells once. What it did is not
+    recorded; `execbot reconcile` takes it in after the repair.
+
     \b
     Examples:
       execbot close AAPL
       execbot close AAPL --percent 50 --wait 20
       execbot close --all --yes --json
+      execbot close --all --without-journal --yes
     """
     if (symbol is None) == (not all_):
         raise usage(
@@ -62,7 +74,11 @@ def close(
         raise usage("--client-order-id names one order, not those of --all", kind="usage.close")
     part = _part(qty, percent, all_)
     read_wait(wait)
-    with cli.open() as desk:
+    need = Need.BRAKE if without_journal else Need.JOURNAL
+    way_out = f"execbot close {symbol or '--all'} --without-journal"
+    with offering(way_out), cli.open(need=need) as desk:
+        if without_journal:
+            examine(desk)
         if symbol is not None:
             wanted = read_symbol(symbol)
             confirm_live(cli, desk, f"close {wanted}", yes)
@@ -109,7 +125,8 @@ def _close_one(
             f"{symbol}: there is no position, nothing to close",
         )
         return
-    result = desk.oms.close(
+    result = close_position(
+        desk,
         symbol,
         qty=part.qty,
         percentage=part.percentage,
@@ -118,7 +135,12 @@ def _close_one(
     )
     closed = _outcome(desk, result, wait)
     notes = [f"Canceled for it: {order.client_order_id}" for order in result.lifted]
-    cli.show(closed.data, closed.line, *notes, warnings=closed.warnings)
+    cli.show(
+        {**closed.data, "recorded": desk.journal_trouble is None},
+        closed.line,
+        *notes,
+        warnings=[*closed.warnings, *unrecorded(desk, closed.records)],
+    )
 
 
 class Closed(Struct, frozen=True):
@@ -127,6 +149,7 @@ class Closed(Struct, frozen=True):
     data: dict[str, Any]
     line: str
     warnings: list[str]
+    records: tuple[OrderRecord, ...] = ()
 
 
 def _outcome(desk: Context, result: CloseResult, wait: float | None) -> Closed:
@@ -135,15 +158,18 @@ def _outcome(desk: Context, result: CloseResult, wait: float | None) -> Closed:
     lifted = [record_json(order) for order in result.lifted]
     if record is None:
         data = {"symbol": result.symbol, "outcome": "not_sent", "id": None, "lifted": lifted}
-        return Closed(data, f"{result.symbol}: {result.note or 'nothing to close'}", [])
-    warnings: list[str] = []
+        line = f"{result.symbol}: {result.note or 'nothing to close'}"
+        return Closed(data, line, [], result.lifted)
+    warnings = [f"{result.symbol}: {result.note}"] if result.note else []
     if wait is not None:
-        record, warnings = follow(desk, record, wait)
+        record, said = follow(desk, record, wait)
+        warnings += said
     raise_if_rejected(record)
     if result.unprotected_qty and not _protected_again(desk, result.symbol):
         uncovered = text(result.unprotected_qty)
         warnings.append(f"{result.symbol}: {uncovered} stay open without a stop")
-    return Closed({**record_json(record), "lifted": lifted}, sentence(record), warnings)
+    data = {**record_json(record), "lifted": lifted}
+    return Closed(data, sentence(record), warnings, (record, *result.lifted))
 
 
 def _protected_again(desk: Context, symbol: str) -> bool:
@@ -157,15 +183,19 @@ def _close_all(cli: Cli, desk: Context, reason: str | None, wait: float | None) 
     """Each on its own: one that fails does not keep the others open."""
     closed: list[dict[str, Any]] = []
     failed: list[dict[str, Any]] = []
+    records: list[OrderRecord] = []
     lines: list[tuple[str, str]] = []
     warnings: list[str] = []
     for position in desk.client.get_positions():
         try:
-            result = desk.oms.close(position.symbol, reason=reason)
+            result = close_position(desk, position.symbol, reason=reason)
             done = _outcome(desk, result, wait)
             closed.append(done.data)
             warnings.extend(done.warnings)
+            records.extend(done.records)
             line = done.line
+        except JournalError:
+            raise  # the others would meet the same
         except Exception as error:
             failure = failure_of(error)
             if failure.exit_code is ExitCode.INTERNAL:
@@ -187,8 +217,8 @@ def _close_all(cli: Cli, desk: Context, reason: str | None, wait: float | None) 
         )
     bad = ExitCode.IN_DOUBT if in_doubt else ExitCode.PARTLY
     cli.show(
-        {"closed": closed, "failed": failed},
+        {"closed": closed, "failed": failed, "recorded": desk.journal_trouble is None},
         Table(("symbol", "result"), lines, empty="No open positions."),
-        warnings=warnings,
+        warnings=[*warnings, *unrecorded(desk, records)],
         exit_code=bad if failed else ExitCode.DONE,
     )

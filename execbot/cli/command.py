@@ -40,6 +40,7 @@ from execbot.cli.output import (
 
 if TYPE_CHECKING:
     from execbot.cli.context import Context
+    from execbot.cli.need import Need
 
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 _Mode = Annotated[str | None, typer.Option("--mode", metavar="MODE", help="sim, paper or live.")]
@@ -74,11 +75,13 @@ class Cli(Struct):
     announced: bool = False
 
     @contextmanager
-    def open(self, *, dry_run: bool = False, brake: bool = False) -> Iterator[Context]:
+    def open(self, *, dry_run: bool = False, need: Need | None = None) -> Iterator[Context]:
         """Settings, journal and broker put together; closed at the end of the block."""
         from execbot.cli.context import open_context
+        from execbot.cli.need import Need
 
-        context = open_context(self.mode_flag, self.config_path, dry_run=dry_run, brake=brake)
+        wanted = need or Need.JOURNAL
+        context = open_context(self.mode_flag, self.config_path, dry_run=dry_run, need=wanted)
         self.mode, self.account = context.mode.value, context.account
         self.notices = context.notices
         try:

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from execbot.broker.clock import BrokerClock, utc_now
+from execbot.cli.need import Need, open_journal
 from execbot.config.credentials import Credentials, find_credentials, no_credentials
+from execbot.config.errors import ConfigError
 from execbot.config.load import Settings, load_settings
 from execbot.config.mode import Endpoints, ModeChoice, choose_endpoints, choose_mode
 from execbot.config.paths import (
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from execbot.alerts import Alerter
     from execbot.broker.alpaca import AlpacaClient
     from execbot.broker.port import BrokerClient, TradeUpdateStream
+    from execbot.journal.errors import JournalError
     from execbot.journal.journal import Journal
     from execbot.oms.placing import Placer
     from execbot.oms.risk_desk import RiskDesk
@@ -84,8 +87,11 @@ class Context:
     client: BrokerClient
     notices: tuple[str, ...] = ()
     is_dry_run: bool = False
-    journal_trouble: str = ""
-    """Why a passing journal stands in for the account's own, which the brake does without."""
+    need: Need = Need.JOURNAL
+    journal_trouble: JournalError | None = None
+    """Why a journal in memory stands in for the account's own."""
+    journal_is_copy: bool = False
+    """Whether that one began as a copy of the account's own."""
     now: Callable[[], datetime] = utc_now
     """The broker's time, which is ours unless a server of one's own replays another day."""
     _closers: list[Callable[[], None]] = field(default_factory=list, repr=False)
@@ -141,6 +147,21 @@ class Context:
     def on_close(self, closer: Callable[[], None]) -> None:
         """Have something closed together with the rest, before it."""
         self._closers.append(closer)
+
+    def pass_over(self, trouble: JournalError) -> None:
+        """Go on with a journal in memory. Raises the trouble where the command needs the real one.
+
+        What was built on the old one is built anew.
+        """
+        from execbot.journal.passing import passing_journal
+
+        if self.need is Need.JOURNAL or self.journal_trouble is not None:
+            raise trouble
+        self.journal, self.journal_is_copy = passing_journal(self.journal.path)
+        self.journal_trouble = trouble
+        self._closers.append(self.journal.close)
+        for name in ("oms", "risk", "placer"):
+            self.__dict__.pop(name, None)
 
     def close(self) -> None:
         while self._closers:
@@ -226,16 +247,10 @@ def open_context(
     config_path: Path | None = None,
     *,
     dry_run: bool = False,
-    brake: bool = False,
+    need: Need = Need.JOURNAL,
     env: Mapping[str, str] | None = None,
 ) -> Context:
-    """Put everything together. Raises ConfigError, BrokerError or JournalError.
-
-    With `brake` a journal that cannot be used is done without: taking orders back is safe to
-    repeat, and must not wait for a repair.
-    """
-    from execbot.journal.journal import Journal
-
+    """Put everything together. Raises ConfigError, BrokerError or JournalError."""
     setup = read_setup(mode_flag, config_path, env)
     clock = BrokerClock()
     client = build_client(setup, clock)
@@ -243,16 +258,13 @@ def open_context(
         clock.probe = lambda: _ask_the_time(client)
     closers: list[Callable[[], None]] = [client.close]
     try:
-        account = account_of(setup, client)
-        directory = account_directory(setup.root, setup.mode.value, account)
-        path, trouble = directory / JOURNAL_NAME, ""
-        if brake and (trouble := _trouble_of(path)):
-            path = _passing_place(closers) / JOURNAL_NAME
-        journal = Journal.open(path)
+        account = account_of(setup, client, must_remember=need is Need.JOURNAL)
+        directory = _directory_of(setup, account, need)
+        opened = open_journal(directory / JOURNAL_NAME, need)
     except BaseException:
         client.close()
         raise
-    closers.append(journal.close)
+    closers.append(opened.journal.close)
     port: BrokerClient = client
     if dry_run:
         from execbot.cli.dry_run import ReadOnlyClient
@@ -263,40 +275,26 @@ def open_context(
         setup.mode,
         account,
         directory,
-        journal,
+        opened.journal,
         port,
         setup.choice.notices,
         dry_run,
-        trouble,
+        need,
+        opened.trouble,
+        opened.is_copy,
         clock,
         _closers=closers,
     )
 
 
-BRAKE_PATIENCE_SECONDS = 3.0
-"""How long the emergency brake waits for a journal that another process has locked."""
-
-
-def _trouble_of(path: Path) -> str:
-    """Why the journal cannot be used, after reading and writing a little; "" when it can."""
-    from execbot.journal.errors import JournalError
-    from execbot.journal.journal import Journal
-
+def _directory_of(setup: Setup, account: str, need: Need) -> Path:
+    """Made if it is not there; who can do without the journal needs no directory either."""
     try:
-        with Journal.open(path, busy_timeout_seconds=BRAKE_PATIENCE_SECONDS) as journal:
-            journal.orders("open")
-            journal.meta_set("brake_pulled", iso(utc_now()))
-    except JournalError as error:
-        return f"{error.message}: canceled without it. {error.next_step}"
-    return ""
-
-
-def _passing_place(closers: list[Callable[[], None]]) -> Path:
-    from tempfile import TemporaryDirectory
-
-    place = TemporaryDirectory(prefix="execbot-")
-    closers.append(place.cleanup)
-    return Path(place.name)
+        return account_directory(setup.root, setup.mode.value, account)
+    except ConfigError:
+        if need is Need.JOURNAL:
+            raise
+        return setup.root / f"{setup.mode.value}-{account}"
 
 
 def _ask_the_time(client: AlpacaClient) -> None:
@@ -307,16 +305,16 @@ def _ask_the_time(client: AlpacaClient) -> None:
         client.get_clock()
 
 
-def account_of(setup: Setup, client: AlpacaClient) -> str:
+def account_of(setup: Setup, client: AlpacaClient, *, must_remember: bool = True) -> str:
     """The account number behind the keys: asked of the broker once, then remembered.
 
     The journal's place depends on it, and a command must find its journal with the broker down.
-    Keys are remembered as a hash only.
+    Keys are remembered as a hash only. In an emergency it need not be remembered.
     """
     import json
     from hashlib import sha256
 
-    path = private_directory(setup.root) / ACCOUNTS_NAME
+    path = setup.root / ACCOUNTS_NAME
     place = "in-process" if setup.is_in_process else client.trading_url
     name = f"{setup.mode.value}|{place}|{setup.credentials.api_key}"
     digest = sha256(name.encode()).hexdigest()[:32]
@@ -328,7 +326,12 @@ def account_of(setup: Setup, client: AlpacaClient) -> str:
     found = client.get_account()
     account = found.account_number or found.id
     kept = list(known.items())[-(ACCOUNTS_MAX - 1) :]
-    write_private(path, json.dumps(dict([*kept, (digest, account)]), indent=0))
+    try:
+        private_directory(setup.root)
+        write_private(path, json.dumps(dict([*kept, (digest, account)]), indent=0))
+    except (OSError, ConfigError):
+        if must_remember:
+            raise
     return account
 
 

@@ -9,9 +9,12 @@ import typer
 from execbot.broker.errors import BrokerError
 from execbot.cli.command import Cli, command
 from execbot.cli.context import Context
+from execbot.cli.emergency import close_position, examine, offering, unrecorded
 from execbot.cli.errors import usage
 from execbot.cli.exit_codes import ExitCode
+from execbot.cli.need import Need
 from execbot.journal.errors import JournalError
+from execbot.journal.records import OrderRecord
 from execbot.model.numbers import text
 
 CANCEL_WAIT_SECONDS = 10.0
@@ -32,17 +35,26 @@ def halt(
         bool, typer.Option("--reduce-only", help="The milder form: queued orders keep waiting.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before closing.")] = False,
+    without_journal: Annotated[
+        bool,
+        typer.Option("--without-journal", help="Cancel and close even if it cannot be used."),
+    ] = False,
 ) -> None:
     """Stop new entries, in every process, from the next order on. Never asks.
 
     Exits and cancels always go. Nothing is canceled or closed unless asked for; what protects a
     position is never canceled by --cancel. `execbot resume` lifts it.
 
+    The switch is kept in the journal. When that is damaged, locked or cannot be written, --cancel
+    and --flatten with --without-journal still work, straight at the broker; ends with 12, because
+    other processes are not told of the halt.
+
     \b
     Examples:
       execbot halt --reason "news"
       execbot halt --reason "broken feed" --cancel --flatten --yes
       execbot halt --reduce-only --reason "end of month"
+      execbot halt --reason "disk broken" --cancel --flatten --without-journal --yes
     """
     from execbot.risk.halting import raise_switch
     from execbot.risk.kill_switch import Level
@@ -50,7 +62,13 @@ def halt(
     if not reason.strip() or len(reason) > REASON_LENGTH_MAX:
         raise usage(f"--reason must have 1 to {REASON_LENGTH_MAX} characters", kind="usage.value")
     level = Level.REDUCE_ONLY if reduce_only else Level.HALTED
-    with cli.open() as desk:
+    need = Need.BRAKE if without_journal else Need.JOURNAL
+    way_out = "execbot halt --reason WHY --cancel --flatten --without-journal"
+    with offering(way_out), cli.open(need=need) as desk:
+        if without_journal:
+            examine(desk)
+        if desk.journal_trouble is not None and not (cancel or flatten):
+            raise desk.journal_trouble  # the switch alone is nothing but a note in the journal
         switch, changed = raise_switch(desk.journal, level, reason.strip(), "trader", desk.now())
         data: dict[str, Any] = {
             **switch.to_json(),
@@ -58,16 +76,22 @@ def halt(
             "canceled": [],
             "closed": [],
             "failed": [],
+            "recorded": desk.journal_trouble is None,
         }
+        if desk.journal_trouble is not None:
+            said = "the halt is not recorded: who can write the journal may still enter"
+            data["failed"].append({"error": said})
         if cancel or flatten:
             _cancel(desk, data)
         if flatten and _may_flatten(cli, desk, yes):
             _flatten(desk, data)
         partly = bool(data["failed"])
+        stopped = f"Entries are stopped: {switch.describe()}"
         cli.show(
             data,
-            f"Entries are stopped: {switch.describe()}",
+            stopped if data["recorded"] else "Entries are NOT stopped",
             *_lines(data),
+            warnings=unrecorded(desk, _touched(desk, data)),
             exit_code=ExitCode.PARTLY if partly else ExitCode.DONE,
         )
 
@@ -118,7 +142,7 @@ def _flatten(desk: Context, data: dict[str, Any]) -> None:
 
     for position in desk.client.get_positions():
         try:
-            closed = desk.oms.close(position.symbol, reason="halt --flatten")
+            closed = close_position(desk, position.symbol, reason="halt --flatten")
         except (OmsError, BrokerError, JournalError) as error:
             data["failed"].append({"symbol": position.symbol, "error": str(error)})
             continue
@@ -133,8 +157,16 @@ def _flatten(desk: Context, data: dict[str, Any]) -> None:
         )
 
 
+def _touched(desk: Context, data: dict[str, Any]) -> list[OrderRecord]:
+    names = [*data["canceled"], *(item["client_order_id"] for item in data["closed"])]
+    found = (desk.journal.order_by_client_id(name) for name in names if name)
+    return [record for record in found if record is not None]
+
+
 def _lines(data: dict[str, Any]) -> list[str]:
     said = [f"canceled {name}" for name in data["canceled"]]
     said += [f"closing {item['qty']} {item['symbol']}" for item in data["closed"]]
-    said += [f"FAILED {item}" for item in data["failed"]]
+    for item in data["failed"]:
+        subject = item.get("symbol") or item.get("client_order_id") or ""
+        said.append(f"FAILED {subject}: {item['error']}" if subject else f"FAILED: {item['error']}")
     return said

@@ -12,8 +12,9 @@ from execbot.cli.command import Cli, command
 from execbot.cli.context import Context
 from execbot.cli.errors import usage
 from execbot.cli.following import lowered
-from execbot.cli.freshen import freshen
+from execbot.cli.freshen import freshen, journal_warnings
 from execbot.cli.identify import full_id
+from execbot.cli.need import Need
 from execbot.cli.order_flags import read_symbol
 from execbot.cli.orders_recovery import abandon, retry
 from execbot.cli.views import (
@@ -27,6 +28,7 @@ from execbot.cli.views import (
     sentence,
 )
 from execbot.cli.when import read_time
+from execbot.journal.errors import JournalError
 from execbot.journal.journal import Which
 from execbot.journal.records import OrderRecord
 from execbot.report.daily import Day
@@ -67,7 +69,7 @@ def orders(
     if limit is not None and limit < 1:
         raise usage(f"--limit was {limit}", hint="It must be at least 1.")
     wanted = None if symbol is None else read_symbol(symbol)
-    with cli.open() as desk:
+    with cli.open(need=Need.LOOK) as desk:
         after = None if since is None else read_time("--since", since, desk.now())
         warnings = freshen(desk)
         which: Which = status.value if status else "all"
@@ -102,7 +104,7 @@ def show(
       execbot orders show my-own-id
       execbot orders show 61e69015-8549-4bfd-b9c3-01e75843f47d --json
     """
-    with cli.open() as desk:
+    with cli.open(need=Need.LOOK) as desk:
         record, warnings = _current(desk, full_id(desk, id_))
         events = desk.journal.events_of(record.client_order_id)
         audit = desk.journal.audit_of(record.client_order_id)
@@ -119,7 +121,7 @@ def show(
             *([f"Note: {record.note}"] if record.note else []),
             *([f"ALARM: {record.alarm}"] if record.alarm else []),
             history_table(events, audit),
-            warnings=warnings,
+            warnings=[*warnings, *journal_warnings(desk)],
         )
 
 
@@ -129,7 +131,11 @@ def _current(desk: Context, identifier: str) -> tuple[OrderRecord, list[str]]:
     if known is not None and known.order.is_terminal:
         return known, []
     try:
-        return desk.oms.refresh(identifier), []
+        try:
+            return desk.oms.refresh(identifier), []
+        except JournalError as error:
+            desk.pass_over(error)
+            return desk.oms.refresh(identifier), []
     except BrokerError as error:
         if known is None or error.kind.startswith("auth."):
             raise

@@ -9,6 +9,7 @@ import typer
 from execbot.cli.command import Cli, command
 from execbot.cli.context import Context
 from execbot.cli.freshen import freshen
+from execbot.cli.need import Need
 from execbot.cli.order_flags import read_symbol
 from execbot.cli.output import Table
 from execbot.model.numbers import maybe_text, text
@@ -29,7 +30,7 @@ def positions(
       execbot positions --symbol AAPL --json
     """
     wanted = None if symbol is None else symbol_key(read_symbol(symbol))
-    with cli.open() as desk:
+    with cli.open(need=Need.LOOK) as desk:
         warnings = freshen(desk)
         held = [
             item

@@ -12,6 +12,7 @@ from execbot.cli.context import Context
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.following import lowered
 from execbot.cli.freshen import freshen
+from execbot.cli.need import Need
 from execbot.cli.output import Table
 from execbot.cli.views import orders_table, record_json, when
 from execbot.cli.when import read_date
@@ -40,8 +41,10 @@ def report(
       execbot report --daily --date 2026-11-20 --json
     """
     wanted = None if date is None else read_date("--date", date)
-    with cli.open() as desk:
+    with cli.open(need=Need.LOOK) as desk:
         warnings = freshen(desk)
+        if desk.journal_trouble is not None and not desk.journal_is_copy:
+            raise desk.journal_trouble  # what the broker remembers is not what was done here
         day = Day.at(desk.now()) if wanted is None else Day.of(wanted)
         prices, price_warnings = _prices(desk)
         found = daily_report(

@@ -38,7 +38,7 @@ def test_cancel_all_works_with_a_damaged_journal_and_says_so(env: dict[str, str]
     journal = journal_of(env)
     kept = journal.read_bytes()
     journal.write_bytes(b"not a journal" * 1000)
-    assert execbot(["positions"], env).code == 3
+    assert execbot(["submit", "MSFT", "--qty", "1"], env).code == 3
     answer = done(env, "cancel-all")
     assert [order["id"] for order in answer["data"]["canceled"]] == [mine]
     assert "damaged" in answer["warnings"][0]
