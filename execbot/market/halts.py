@@ -21,6 +21,9 @@ from execbot.model.times import iso, parse_time
 
 HALT_SECONDS_MAX = 8 * 3600
 """A halt whose end was missed (stream down) is dropped after a trading day's length."""
+BAND_SECONDS_MAX = 300
+"""Bands follow the market: the tapes send new ones every half minute while it moves. One that is
+older says nothing."""
 
 _CTA = frozenset({"A", "B"})
 _HALTED: dict[bool, frozenset[str]] = {
@@ -92,6 +95,13 @@ class HaltBook(Struct, frozen=True):
         if halt is None or now - halt.since > timedelta(seconds=HALT_SECONDS_MAX):
             return None
         return halt
+
+    def band(self, symbol: str, now: datetime) -> PriceBand | None:
+        """The band in force; None when none was heard of lately."""
+        band = self.bands.get(symbol)
+        if band is None or now - band.at > timedelta(seconds=BAND_SECONDS_MAX):
+            return None
+        return band
 
     def known(self, now: datetime) -> list[Halt]:
         """Halts in force, by symbol."""

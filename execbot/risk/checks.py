@@ -66,6 +66,8 @@ CHECKS: tuple[Check, ...] = (
     Check("session", "the order may trade in this session", market.session, _WAIT,
           setting="market_hours"),
     Check("halt", "the symbol is not halted", market.halt, _WAIT),
+    Check("luld_band", "the order can trade inside the limit-up limit-down band", market.luld_band,
+          _ADJUST),
     Check("entry_window", "not in the first or last minutes", market.entry_window, _WAIT,
           setting="market_hours.no_entry_first_minutes, .no_entry_last_minutes"),
     Check("quote_fresh", "the quote is fresh", market.quote_fresh,

@@ -16,7 +16,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from execbot.config.schema import Mode
-from execbot.market.halts import Halt
+from execbot.market.halts import Halt, PriceBand
 from execbot.market.sessions import MarketNow, Session
 from execbot.model.account import Account, Asset, Position
 from execbot.model.enums import (
@@ -106,6 +106,7 @@ class Facts(Struct, frozen=True):
     prices: Mapping[str, Decimal] = field(default_factory=dict)
     kill_switch: KillSwitch = OFF
     halt: Halt | None = None
+    band: PriceBand | None = None
     counters: Counters = Counters()
     live_allowed: bool = False
     atr: Decimal | None = None

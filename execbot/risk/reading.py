@@ -235,6 +235,7 @@ class FactsReader:
             prices=symbol.prices,
             kill_switch=kill_switch.read(self.journal.meta_get(kill_switch.META_KEY)),
             halt=book.halted(request.symbol, read.market_at),
+            band=book.band(request.symbol, read.market_at),
             counters=self._counters(request, account),
             live_allowed=self.live_allowed,
             atr=symbol.atr,

@@ -88,6 +88,38 @@ def halt(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | Non
     return Finding(False, "not halted", f"halted: {facts.halt.reason}")
 
 
+def luld_band(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    """Limit-up limit-down: nothing trades outside the band while the regular session runs.
+
+    A limit must not reach through its far edge. A market order needs an other side inside the
+    band, and a market that does not stand at its edge: there a pause follows within seconds.
+    """
+    request = intent.request
+    if not facts.market.is_open or request.type not in (OrderType.LIMIT, OrderType.MARKET):
+        return None
+    if facts.asset is not None and facts.asset.is_crypto:
+        return None
+    band = facts.band
+    if band is None:
+        return Finding(True, "inside the band", "no band known")
+    buys = request.side.sign > 0
+    if request.type is OrderType.LIMIT and request.limit_price is not None:
+        inside = request.limit_price <= band.high if buys else request.limit_price >= band.low
+        edge = f"at most {text(band.high)}" if buys else f"at least {text(band.low)}"
+        return Finding(inside, edge, f"limit {text(request.limit_price)}")
+    if facts.quote is None:
+        return None
+    bid, ask = facts.quote.bid, facts.quote.ask
+    limit = f"inside {text(band.low)} to {text(band.high)}"
+    if buys:
+        return Finding(0 < ask <= band.high and bid < band.high, limit, _sides(bid, ask))
+    return Finding(bid >= band.low and (ask > band.low or ask <= 0), limit, _sides(bid, ask))
+
+
+def _sides(bid: Decimal, ask: Decimal) -> str:
+    return f"bid {text(bid)}, ask {text(ask)}"
+
+
 def entry_window(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
     if facts.asset is not None and facts.asset.is_crypto:
         return None
@@ -126,7 +158,7 @@ def spread(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | N
     limit = percent(limits.risk.max_spread_pct)
     middle = quote.mid
     if middle is None:
-        return Finding(False, limit, f"bid {text(quote.bid)}, ask {text(quote.ask)}")
+        return Finding(False, limit, _sides(quote.bid, quote.ask))
     width = (quote.ask - quote.bid) / middle * HUNDRED
     return Finding(0 <= width <= limits.risk.max_spread_pct, limit, percent(width))
 

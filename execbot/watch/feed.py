@@ -157,7 +157,11 @@ class StreamedFeed:
             self._note_halt(message)
 
     def _note_halt(self, message: TradingStatus | LimitBand) -> None:
+        now = self._now()
         if isinstance(message, LimitBand):
+            raw = {"T": "l", "S": message.symbol, "u": message.up, "d": message.down}
+            self._book = apply_message(self._book, raw, message.at or now)
+            self._halts_changed = True
             return
         raw = {
             "T": "s",
@@ -168,7 +172,6 @@ class StreamedFeed:
             "sm": message.status_message,
             "rm": message.reason_message,
         }
-        now = self._now()
         self._book = apply_message(self._book, raw, message.at or now)
         halted = frozenset(halt.symbol for halt in self._book.known(now))
         if halted != self._halted:

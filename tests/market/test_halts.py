@@ -79,6 +79,15 @@ def test_book_survives_json() -> None:
     assert book_from_json(book_to_json(book)) == book
 
 
+def test_a_band_counts_for_five_minutes() -> None:
+    message = {"T": "l", "S": "AAPL", "u": 105.5, "d": 95.25, "t": "2026-11-20T16:00:00Z"}
+    book = apply_message(HaltBook(), message, NOW)
+    band = book.band("AAPL", NOW + timedelta(seconds=300))
+    assert band is not None and band.high == Decimal("105.5")
+    assert book.band("AAPL", NOW + timedelta(seconds=301)) is None
+    assert book.band("MSFT", NOW) is None
+
+
 @pytest.mark.parametrize("junk", [None, [], {"halts": 3}, {"halts": {"A": [1, 2]}}, {"bands": []}])
 def test_unreadable_book_is_empty(junk: object) -> None:
     assert book_from_json(junk) == HaltBook()

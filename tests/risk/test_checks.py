@@ -24,7 +24,7 @@ from execbot.config.schema import (
     ScaleInSettings,
     TradingSettings,
 )
-from execbot.market.halts import Halt
+from execbot.market.halts import Halt, PriceBand
 from execbot.model.enums import ErrorCategory, OrderClass, OrderStatus, OrderType, Side
 from execbot.risk.checks import BY_CODE, CHECKS, Applies, evaluate, table_markdown
 from execbot.risk.facts import Counters, Facts, Intent, Purpose, RecentIntent, intent_key
@@ -60,6 +60,8 @@ SHORT = {"side": Side.SELL}
 HALTED = KillSwitch(Level.HALTED, "test", "trader", b.NOW)
 RECENT = RecentIntent("old", b.NOW - timedelta(seconds=9), intent_key(b.request()))
 FIVE = [b.held(s, "1", "10") for s in ("A", "B", "C", "D", "E")]
+
+BAND = PriceBand("AAPL", D(190), D(210), b.NOW)
 
 Case = tuple[str, ErrorCategory, Intent, Facts, TradingSettings]
 FAILING: list[Case] = [
@@ -110,6 +112,16 @@ FAILING: list[Case] = [
     ("session", WAIT, b.intent(), b.facts(market=b.at("2026-11-20T08:00")), LIMITS),
     ("session", WAIT, b.intent(), b.facts(market=b.at("2026-11-27T13:30")), LIMITS),
     ("halt", WAIT, b.intent(), b.facts(halt=Halt("AAPL", b.NOW, "LUDP")), LIMITS),
+    ("luld_band", ADJUST, b.intent(limit_price=D("210.01")), b.facts(band=BAND), LIMITS),
+    ("luld_band", ADJUST, b.intent(**SHORT, limit_price=D("189.99")), b.facts(band=BAND), LIMITS),
+    ("luld_band", ADJUST, b.intent(),
+     b.facts(band=BAND, quote=b.quote("209.99", "210.01")), LIMITS),
+    ("luld_band", ADJUST, b.intent(),
+     b.facts(band=BAND, quote=b.quote("210", "210")), LIMITS),
+    ("luld_band", ADJUST, b.intent(**SHORT),
+     b.facts(band=BAND, quote=b.quote("189.99", "190.01")), LIMITS),
+    ("luld_band", ADJUST, b.intent(**SHORT),
+     b.facts(band=BAND, quote=b.quote("190", "190")), LIMITS),
     ("entry_window", WAIT, b.intent(), b.facts(market=b.at("2026-11-20T09:34")),
      hours(no_entry_first_minutes=5)),
     ("entry_window", FATAL, b.intent(), b.facts(market=b.at("2026-11-20T15:56")),
@@ -222,6 +234,20 @@ PASSING: list[tuple[str, Intent, Facts, TradingSettings]] = [
      b.facts(counters=Counters(recent=(RECENT,))), LIMITS),
     ("the same intent itself", b.intent(client_order_id="old"),
      b.facts(counters=Counters(recent=(RECENT,))), LIMITS),
+    ("a limit at the band", b.intent(limit_price=D(210)), b.facts(band=BAND), LIMITS),
+    ("a limit that waits below the band", b.intent(limit_price=D(180)), b.facts(band=BAND),
+     LIMITS),
+    ("a short that waits above the band", b.intent(**SHORT, limit_price=D(215)),
+     b.facts(band=BAND), LIMITS),
+    ("a market inside the band", b.intent(),
+     b.facts(band=BAND, quote=b.quote("209.98", "210")), LIMITS),
+    ("a short inside the band", b.intent(**SHORT),
+     b.facts(band=BAND, quote=b.quote("190", "190.02")), LIMITS),
+    ("a stop waits whatever the band", b.intent(type=OrderType.STOP, stop_price=D(220)),
+     b.facts(band=BAND), LIMITS),
+    ("bands rest outside the regular session",
+     b.intent(limit_price=D(211), extended_hours=True),
+     b.facts(band=BAND, market=b.at("2026-11-20T08:00")), hours(trade_premarket=True)),
     ("a winner is added to", b.intent(), b.facts(positions=[WINNER]), risk(scale_in=SCALE)),
     ("OCO exits do not stop scaling in", b.intent(), b.facts(positions=[WINNER], pending=(b.pending(
         side=Side.SELL, order_class=OrderClass.OCO, purpose=Purpose.EXIT, protective=True),)),
@@ -254,6 +280,17 @@ def test_near_miss_passes(case: tuple[str, Intent, Facts, TradingSettings]) -> N
     _, intent, facts, settings_ = case
     verdict = evaluate(intent, facts, settings_)
     assert verdict.passed, verdict.message
+
+
+def test_a_band_names_its_edge_and_the_price_seen() -> None:
+    verdict = evaluate(b.intent(limit_price=D("210.01")), b.facts(band=BAND), LIMITS)
+    (failed,) = verdict.failures
+    assert (failed.code, failed.limit, failed.seen) == (
+        "luld_band", "at most 210", "limit 210.01",
+    )  # fmt: skip
+    market = b.facts(band=BAND, quote=b.quote("189.99", "190.01"))
+    (failed,) = evaluate(b.intent(**SHORT), market, LIMITS).failures
+    assert (failed.limit, failed.seen) == ("inside 190 to 210", "bid 189.99, ask 190.01")
 
 
 def test_broker_ratio_stops_what_a_loose_configuration_would_allow() -> None:
