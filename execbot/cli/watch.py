@@ -12,7 +12,7 @@ import typer
 from execbot.cli.command import Cli, command
 from execbot.cli.errors import Failure
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.output import is_terminal
+from execbot.cli.output import is_terminal, muffle
 
 if TYPE_CHECKING:
     from execbot.cli.context import Context
@@ -39,7 +39,8 @@ def watch(
 
     Reconciles at the start, then follows the account's trade updates: fills are recorded, entries
     that do not fill in time are canceled, stops and targets are kept at the broker. One instance
-    an account; a second one ends with exit 9. The first Ctrl-C ends it; orders stay working.
+    an account; a second one ends with exit 9. The first Ctrl-C ends it, and so does the end of the
+    program that reads its output; orders stay working.
 
     \b
     Examples:
@@ -86,7 +87,12 @@ def _run(cli: Cli, desk: Context, *, plain: bool, seconds: float | None) -> None
         try:
             loop.run()
         finally:
-            loop.sink.end(_farewell(desk))
+            goodbye = _farewell(desk)
+            unread = getattr(sink, "is_unread", False)
+            loop.sink.end(goodbye)
+            if unread:
+                muffle(1)
+                cli.note(f"nobody reads the output any more: {goodbye['message']}")
 
 
 def build_watcher(desk: Context) -> tuple[Watcher, Hands]:

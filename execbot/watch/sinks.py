@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import select
 import sys
 import threading
 from collections import deque
@@ -11,10 +12,13 @@ from collections.abc import Callable
 from datetime import datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from execbot.model.times import iso, show_eastern
 from execbot.watch.jobs import Note
+
+if TYPE_CHECKING:
+    from execbot.watch.loop import WatchLoop
 
 LOG_NAME = "watch.log"
 LOG_BYTES_MAX = 5_000_000
@@ -23,6 +27,8 @@ CLOSE_SECONDS = 3.0
 
 LOG_FILES_KEPT = 5
 """At most 30 MB of logs for an account, however long it is watched."""
+
+_GONE = select.POLLERR | select.POLLHUP | select.POLLNVAL
 
 
 class Sink(Protocol):
@@ -49,6 +55,7 @@ class Writer:
         self._lines: deque[str] = deque(maxlen=LINES_WAITING_MAX)
         self._wake = threading.Condition()
         self._is_open = True
+        self._failed = False
         self._thread = threading.Thread(target=self._run, name="output", daemon=True)
         self._thread.start()
 
@@ -56,6 +63,17 @@ class Writer:
         with self._wake:
             self._lines.append(line)
             self._wake.notify()
+
+    def is_unread(self) -> bool:
+        """The other end of the pipe is closed; also known while there is nothing to write."""
+        if self._failed:
+            return True
+        try:
+            poll = select.poll()
+            poll.register(self._stream.fileno(), 0)
+            return any(events & _GONE for _, events in poll.poll(0))
+        except (OSError, ValueError):  # no descriptor to ask: an object in memory
+            return False
 
     def close(self) -> None:
         """Write what waits, for as long as somebody reads."""
@@ -77,15 +95,30 @@ class Writer:
                 self._stream.write("".join(f"{line}\n" for line in lines))
                 self._stream.flush()
             except (OSError, ValueError):
-                return  # nobody reads any more; the log has everything
+                self._failed = True  # nobody reads any more; the log has everything
+                return
 
 
-class PlainSink:
-    """One line a note, with the time in Eastern."""
+class _LineSink:
+    """Lines for a file, a pipe or a terminal. When the reader of a pipe goes, `loop` is stopped."""
 
     def __init__(self, now: Callable[[], datetime], stream: TextIO | None = None) -> None:
         self._now = now
         self._writer = Writer(stream or sys.stdout)
+        self.loop: WatchLoop | None = None
+
+    @property
+    def is_unread(self) -> bool:
+        return self._writer.is_unread()
+
+    def beat(self) -> None:
+        """Nothing changes by itself on paper, but `watch | head -1` ends when `head` does."""
+        if self.loop is not None and self.is_unread:
+            self.loop.stop()
+
+
+class PlainSink(_LineSink):
+    """One line a note, with the time in Eastern."""
 
     def begin(self, facts: dict[str, Any]) -> None:
         self._write(f"watching {facts['mode']} {facts['account']} (process {facts['pid']})")
@@ -93,9 +126,6 @@ class PlainSink:
     def note(self, note: Note, at: datetime) -> None:
         word = "ALARM" if note.is_alarm else note.type.upper()
         self._line(at, word, note.text)
-
-    def beat(self) -> None:
-        """Nothing changes by itself on paper."""
 
     def end(self, facts: dict[str, Any]) -> None:
         self._write(str(facts["message"]))
@@ -108,22 +138,16 @@ class PlainSink:
         self._writer.put(f"{show_eastern(at)}\t{word}\t{words}")
 
 
-class JsonSink:
+class JsonSink(_LineSink):
     """One JSON object a line, numbered by `seq` from 1 without gaps, with a stable `type`."""
 
-    def __init__(self, now: Callable[[], datetime], stream: TextIO | None = None) -> None:
-        self._now = now
-        self._writer = Writer(stream or sys.stdout)
-        self._seq = 0
+    _seq = 0
 
     def begin(self, facts: dict[str, Any]) -> None:
         self._put("started", self._now(), facts)
 
     def note(self, note: Note, at: datetime) -> None:
         self._put(note.type, at, {**note.data, "text": note.text})
-
-    def beat(self) -> None:
-        """Programs are told of changes, not of time."""
 
     def end(self, facts: dict[str, Any]) -> None:
         self._put("stopped", self._now(), facts)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from support.processes import EXECBOT, clean_environment, execbot
+from support.processes import EXECBOT, clean_environment, execbot, start_execbot
 
 FULL = Path("/dev/full")
 BUY = "submit AAPL --qty 1"
@@ -79,3 +79,18 @@ def test_a_failure_names_mode_and_account(env: dict[str, str]) -> None:
     assert (refused.code, refused.out) == (5, "")
     assert (refused.error["mode"], refused.error["account"]) == ("sim", account)
     assert f"[sim {account}]" in execbot(["submit", "AAPL", "--qty", "1000"], env).err
+
+
+@pytest.mark.parametrize(("flag", "said"), [("--json", ""), ("--plain", "nobody reads")])
+def test_watch_ends_when_its_reader_has_gone_although_nothing_happens(
+    env: dict[str, str], flag: str, said: str
+) -> None:
+    watching = start_execbot(["watch", flag], env)
+    assert watching.stdout is not None
+    assert watching.stdout.readline()
+    watching.stdout.close()
+    assert watching.stderr is not None
+    told = watching.stderr.read()  # up to its end: on a quiet account no line will ever follow
+    assert watching.wait(timeout=60) == 0
+    assert said in told
+    assert "Traceback" not in told and "Broken" not in told
