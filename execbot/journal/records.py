@@ -55,7 +55,7 @@ class EventResult(StrEnum):
     ILLEGAL = "illegal"  # contradicts the table; nothing changed
 
 
-class Progress(Struct, frozen=True):
+class Progress(Struct, frozen=True, gc=False):
     """What the state machine remembers of an order beside the order itself.
 
     `reported_*` is the report with the highest cumulative quantity, `latest_*` the youngest one:
@@ -73,7 +73,7 @@ class Progress(Struct, frozen=True):
     chain_qty: Decimal = ZERO
 
 
-class OrderRecord(Struct, frozen=True):
+class OrderRecord(Struct, frozen=True, gc=False):
     """One order of the account, ours or foreign, with why and when.
 
     `request_json` is the body that was (or would be) sent. `parent_id` is the client_order_id of
@@ -123,7 +123,7 @@ class OrderRecord(Struct, frozen=True):
         return self.origin != Origin.FOREIGN
 
 
-class Execution(Struct, frozen=True):
+class Execution(Struct, frozen=True, gc=False):
     """One execution with its history: `qty`/`price` as first reported, `net_*` as they stand.
 
     A busted execution has `net_qty` 0; a corrected one the corrected values. `cum_qty` is the
@@ -167,7 +167,7 @@ class Execution(Struct, frozen=True):
         )
 
 
-class EventRecord(Struct, frozen=True):
+class EventRecord(Struct, frozen=True, gc=False):
     """One row of the append-only history. `seq` is 0 until it is written.
 
     `details` are our own facts, `raw` is the broker's payload as it came.
@@ -192,7 +192,7 @@ class EventRecord(Struct, frozen=True):
     seq: int = 0
 
 
-class PositionRecord(Struct, frozen=True):
+class PositionRecord(Struct, frozen=True, gc=False):
     """A position as the sum of its fills. `qty` is signed; `cost` is the signed cost of it.
 
     `bought_qty` is all that was ever bought (crypto fees are a share of it). `realized_pl` is in

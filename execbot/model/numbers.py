@@ -57,7 +57,9 @@ def text(value: Decimal) -> str:
     plain = str(value)
     if "E" in plain:
         plain = format(value, "f")
-    return plain.rstrip("0").rstrip(".") if "." in plain else plain
+    if plain[-1] == "0" and "." in plain:
+        plain = plain.rstrip("0").rstrip(".")
+    return plain
 
 
 def maybe_text(value: Decimal | None) -> str | None:

@@ -233,7 +233,7 @@ def _member(words: Mapping[str, Any], word: object, default: Any) -> Any:
     return words.get(word, default) if isinstance(word, str) else default
 
 
-class Fill(Struct, frozen=True):
+class Fill(Struct, frozen=True, gc=False):
     """One execution. `qty` is positive; the side says what it does to the position.
 
     `inferred` marks a fill that was concluded from a shortfall, not reported: its

@@ -12,14 +12,14 @@ from execbot.model.numbers import ZERO
 from execbot.model.order import Fill
 
 
-class OrderState(Struct, frozen=True):
+class OrderState(Struct, frozen=True, gc=False):
     """An order with its executions: all that the next event needs to know."""
 
     record: OrderRecord
     executions: Mapping[str, Execution] = field(default_factory=dict)
 
 
-class Applied(Struct, frozen=True):
+class Applied(Struct, frozen=True, gc=False):
     """What an event did.
 
     `fills` are the executions it booked, in the model's words; `filled_delta` is by how much the

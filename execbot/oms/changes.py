@@ -28,9 +28,10 @@ class EventName(StrEnum):
 
 
 FAILURES = frozenset({OrderStatus.REJECTED, OrderStatus.DENIED, OrderStatus.NEVER_SENT})
+NOT_AT_BROKER = LOCAL_STATUSES | FAILURES
 
 
-class Change(Struct, frozen=True):
+class Change(Struct, frozen=True, gc=False):
     """One event that changed an order, or contradicts what is known of it.
 
     `fills` are the executions it brought; `filled_delta` is what it changed in quantity (0 when a
@@ -72,7 +73,7 @@ def _names(applied: Applied) -> tuple[EventName, ...]:
     if applied.status_changed:
         was_local = before is None or before.status in LOCAL_STATUSES
         status = record.status
-        if was_local and record.is_ours and status not in LOCAL_STATUSES | FAILURES:
+        if was_local and record.is_ours and status not in NOT_AT_BROKER:
             names.append(EventName.ORDER_SUBMITTED)
         if status in FAILURES:
             names.append(EventName.ORDER_FAILED)

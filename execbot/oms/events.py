@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from execbot.model.account import Activity
 
 
-class OrderEvent(Struct, frozen=True):
+class OrderEvent(Struct, frozen=True, gc=False):
     """`kind` is an Act, a stream event's name, `snapshot` or `activity_fill`.
 
     `order` is the broker's order in it, where there is one. `details` are facts of ours that the

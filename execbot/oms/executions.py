@@ -39,7 +39,7 @@ PRICE_STEP = Decimal("0.000000001")
 """Average prices are rounded to nine decimals; Alpaca shows six."""
 
 
-class Booking(Struct, frozen=True):
+class Booking(Struct, frozen=True, gc=False):
     """What an execution report did to the executions of its order."""
 
     executions: Executions
@@ -52,25 +52,20 @@ def is_real(execution: Execution) -> bool:
     return execution.state is not FillState.INFERRED
 
 
-def net_qty(executions: Iterable[Execution]) -> Decimal:
-    """What the order has filled as things stand."""
-    return sum((execution.net_qty for execution in executions), ZERO)
-
-
-def gross_qty(executions: Iterable[Execution]) -> Decimal:
-    """What was ever reported as executed, busts included."""
-    return sum((execution.qty for execution in executions if is_real(execution)), ZERO)
-
-
-def average_price(executions: Iterable[Execution]) -> Decimal | None:
-    """The quantity-weighted price of what stands, None when nothing does."""
+def net(executions: Iterable[Execution]) -> tuple[Decimal, Decimal | None]:
+    """What the order has filled as things stand, and at which quantity-weighted price."""
     qty = total = ZERO
     for execution in executions:
         qty += execution.net_qty
         total += execution.net_qty * execution.net_price
     if not qty:
-        return None
-    return (total / qty).quantize(PRICE_STEP, ROUND_HALF_EVEN)
+        return qty, None
+    return qty, (total / qty).quantize(PRICE_STEP, ROUND_HALF_EVEN)
+
+
+def gross_qty(executions: Iterable[Execution]) -> Decimal:
+    """What was ever reported as executed, busts included."""
+    return sum((execution.qty for execution in executions if is_real(execution)), ZERO)
 
 
 def book(executions: Executions, order: Order, event: OrderEvent, progress: Progress) -> Booking:
@@ -137,10 +132,12 @@ def infer(executions: Executions, record: OrderRecord, fallback_at: datetime) ->
     return {**real, name: inferred}
 
 
-def is_short(executions: Executions, progress: Progress) -> bool:
-    """Has the broker counted more than is known here?"""
-    real = filter(is_real, executions.values())
-    return _shortfall(real, progress) > progress.chain_qty
+def is_complete(executions: Executions, progress: Progress) -> bool:
+    """Is everything that the broker has counted reported, and nothing inferred?"""
+    for item in executions.values():
+        if not is_real(item):
+            return False
+    return _shortfall(executions.values(), progress) <= progress.chain_qty
 
 
 def inferred_name(order: Order) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 
 from msgspec.structs import replace
@@ -171,12 +172,13 @@ def _take_report(draft: _Draft, event: OrderEvent) -> None:
         "legs": (),
         "qty": shown.qty if shown.qty is not None else old.qty,
     }
-    for name in _LASTING:
-        if getattr(shown, name) is None:
-            draft.order[name] = getattr(old, name)
-    for name in _INHERITED:
-        if event.details.get(name):
-            draft.words[name] = event.details[name]
+    for name, before, now in zip(_LASTING, _lasting(old), _lasting(shown), strict=True):
+        if now is None and before is not None:
+            draft.order[name] = before
+    if event.details:
+        for name in _INHERITED:
+            if event.details.get(name):
+                draft.words[name] = event.details[name]
 
 
 _LASTING = (
@@ -184,6 +186,8 @@ _LASTING = (
     "expires_at",
 )
 """Once said, these stay: a later report that leaves them out has only less to say."""
+
+_lasting = attrgetter(*_LASTING)
 
 _INHERITED = ("parent_id", "role", "origin", "strategy_id", "plan_id")
 """What a leg or a replacement takes over when its parent or predecessor becomes known."""
@@ -267,9 +271,7 @@ def _infer(
     """Book the shortfall, or take back what was inferred; mostly there is neither."""
     if not executions and not draft.progress.reported_qty:
         return executions
-    if not books.is_short(executions, draft.progress) and all(
-        books.is_real(item) for item in executions.values()
-    ):
+    if books.is_complete(executions, draft.progress):
         return executions
     return books.infer(executions, draft.finished(), fallback_at)
 
@@ -277,11 +279,7 @@ def _infer(
 def _settle(draft: _Draft, executions: Mapping[str, Execution]) -> None:
     """Bring quantity, average price and the statuses that follow from them in line."""
     old = draft.record.order
-    if executions:
-        filled = books.net_qty(executions.values())
-        average = books.average_price(executions.values())
-    else:
-        filled, average = ZERO, None
+    filled, average = books.net(executions.values())
     if filled != old.filled_qty or average != old.filled_avg_price:
         draft.order["filled_qty"], draft.order["filled_avg_price"] = filled, average
     status = draft.status
@@ -309,7 +307,7 @@ def _fresh_fills(old: Mapping[str, Execution], new: Mapping[str, Execution]) -> 
     """Executions that were not in the books before, the inferred one included."""
     if old is new:
         return ()
-    return tuple(item.as_fill() for name, item in new.items() if name not in old)
+    return tuple([item.as_fill() for name, item in new.items() if name not in old])
 
 
 def _result(
