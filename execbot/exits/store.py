@@ -36,15 +36,13 @@ def save_plan(journal: Journal, plan: ExitPlan) -> bool:
 
 def open_plans(journal: Journal) -> list[ExitPlan]:
     """Every plan that is not closed, oldest first."""
-    found: list[ExitPlan] = []
-    for status in OPEN:
-        found.extend(from_data(record.body) for record in journal.plans(status=status.value))
+    found = [from_data(record.body) for record in journal.plans(statuses=OPEN)]
     return sorted(found, key=lambda plan: (plan.created_at, plan.plan_id))
 
 
 def plan_of(journal: Journal, symbol: str) -> ExitPlan | None:
     """The open plan of a symbol, the newest if there are several."""
-    plans = [from_data(r.body) for r in journal.plans(symbol=symbol) if r.status in OPEN]
+    plans = [from_data(r.body) for r in journal.plans(symbol=symbol, statuses=OPEN)]
     return max(plans, key=lambda plan: plan.created_at, default=None)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -138,11 +138,20 @@ class Ledgers(Connection):
         version: int,
     ) -> bool:
         """Write one version; False when another process has written that version first."""
-        changed = self._run(
-            "INSERT OR IGNORE INTO exit_plans (plan_id, version, symbol, status, body, at) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
-            (plan_id, version, symbol, status, dumps(body), iso(at)),
-        )
+        with self.transaction():
+            changed = self._run(
+                "INSERT OR IGNORE INTO exit_plans (plan_id, version, symbol, status, body, at) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (plan_id, version, symbol, status, dumps(body), iso(at)),
+            )
+            if changed == 1:
+                self._run(
+                    "INSERT INTO plans_in_force (plan_id, version, symbol, status) "
+                    "VALUES (?, ?, ?, ?) ON CONFLICT (plan_id) DO UPDATE SET "
+                    "version = excluded.version, symbol = excluded.symbol, "
+                    "status = excluded.status WHERE excluded.version > version",
+                    (plan_id, version, symbol, status),
+                )
         return changed == 1
 
     def plan(self, plan_id: str) -> PlanRecord | None:
@@ -156,14 +165,20 @@ class Ledgers(Connection):
         rows = self._rows("SELECT * FROM exit_plans WHERE plan_id = ? ORDER BY version", (plan_id,))
         return [_plan_of(row) for row in rows]
 
-    def plans(self, *, symbol: str | None = None, status: str | None = None) -> list[PlanRecord]:
+    def plans(
+        self, *, symbol: str | None = None, statuses: Sequence[str] | None = None
+    ) -> list[PlanRecord]:
         """The version in force of each plan, filtered by what that version says."""
+        wanted, values = ["TRUE"], list(statuses or ())
+        if statuses is not None:
+            wanted.append(f"f.status IN ({', '.join('?' * len(statuses))})")
+        if symbol is not None:
+            wanted.append("f.symbol = ?")
+            values.append(symbol)
         rows = self._rows(
-            "SELECT p.* FROM exit_plans p JOIN (SELECT plan_id, max(version) AS version "
-            "FROM exit_plans GROUP BY plan_id) last USING (plan_id, version) "
-            "WHERE (?1 IS NULL OR p.symbol = ?1) AND (?2 IS NULL OR p.status = ?2) "
-            "ORDER BY p.at, p.plan_id",
-            (symbol, status),
+            "SELECT p.* FROM plans_in_force f JOIN exit_plans p USING (plan_id, version) "
+            f"WHERE {' AND '.join(wanted)} ORDER BY p.at, p.plan_id",
+            values,
         )
         return [_plan_of(row) for row in rows]
 

@@ -43,11 +43,11 @@ def migrate(connection: sqlite3.Connection) -> None:
 def _migrations() -> Migrations:
     migrations = Migrations("execbot")
     for number, (name, sql) in enumerate(STEPS, start=1):
-        _register(migrations, name, sql, number)
+        register(migrations, name, sql, number)
     return migrations
 
 
-def _register(migrations: Migrations, name: str, sql: str, number: int) -> None:
+def register(migrations: Migrations, name: str, sql: str, number: int) -> None:
     def step(db: Database, /) -> None:
         for statement in split_statements(sql):
             db.execute(statement)

@@ -187,7 +187,27 @@ CREATE TABLE exit_plans (
 CREATE INDEX exit_plans_symbol ON exit_plans (symbol, status);
 """
 
-STEPS: tuple[tuple[str, str], ...] = (("0001_first_tables", _FIRST),)
+_PLANS_IN_FORCE = """
+CREATE TABLE plans_in_force (
+    plan_id TEXT PRIMARY KEY,
+    version INTEGER NOT NULL,
+    symbol TEXT NOT NULL,
+    status TEXT NOT NULL
+) WITHOUT ROWID;
+
+INSERT INTO plans_in_force (plan_id, version, symbol, status)
+SELECT plan_id, max(version), symbol, status FROM exit_plans GROUP BY plan_id;
+
+CREATE INDEX plans_in_force_status ON plans_in_force (status, symbol);
+
+DROP INDEX exit_plans_symbol;
+"""
+"""Which version of each plan counts: `watch` asks after every event, and old plans only pile up."""
+
+STEPS: tuple[tuple[str, str], ...] = (
+    ("0001_first_tables", _FIRST),
+    ("0002_plans_in_force", _PLANS_IN_FORCE),
+)
 """Name and SQL of each step. The version of a journal is the number of steps it has."""
 
 SCHEMA_VERSION = len(STEPS)
