@@ -40,12 +40,19 @@ def _state(view: View, plan: ExitPlan, coverage: Coverage, memory: Memory) -> Gu
     if plan.lift is not None and view.now < plan.lift.until:
         return Guarded.LIFTED
     if coverage.covered >= coverage.size:
-        return Guarded.PROTECTED
+        return _held_by_broker(view)
     if memory.ladder is Ladder.EMULATED:
         return Guarded.EMULATED
     if coverage.covered + coverage.arriving >= coverage.size:
         return Guarded.ARRIVING
     return Guarded.UNPROTECTED
+
+
+def _held_by_broker(view: View) -> Guarded:
+    """Stops elect in the regular session only: outside of it they are there and do nothing."""
+    if view.market.is_open:
+        return Guarded.PROTECTED
+    return Guarded.EMULATED if view.market.is_extended else Guarded.DORMANT
 
 
 WATCHED = frozenset({Guarded.UNPROTECTED, Guarded.ARRIVING, Guarded.LEAVING, Guarded.EMULATED})

@@ -306,8 +306,10 @@ def _trails(group: ExitGroup) -> bool:
 def _target_watched_by_us(view: View, plan: ExitPlan, orders: SymbolOrders) -> ExitPlan:
     """A target that no living order serves, of a kind the broker cannot hold, was reached."""
     price = view.market.price
-    served = {group.target_number for group in orders.groups}
-    watched = view.is_crypto or view.memory.ladder is not Ladder.FULL or view.size < 1
+    # Outside the regular session the broker holds pairs, and takes neither stop nor target.
+    asleep = view.market.is_extended and not view.market.is_open
+    served = set() if asleep else {group.target_number for group in orders.groups}
+    watched = asleep or view.is_crypto or view.memory.ladder is not Ladder.FULL or view.size < 1
     if price is None or not watched or view.market.is_halted:
         return plan
     if not view.market.is_open and not view.market.is_extended:
@@ -326,7 +328,17 @@ def _target_watched_by_us(view: View, plan: ExitPlan, orders: SymbolOrders) -> E
             parts = target_quantities(plan, whole_part(view.size))
             keep = view.size - parts.get(number, ZERO)
         return wants_out(plan, f"target_{number + 1}", view.now, keep_qty=keep, target=number)
+    if _is_remnant(view, plan):
+        return wants_out(plan, f"target_{len(plan.targets)}", view.now)
     return plan
+
+
+def _is_remnant(view: View, plan: ExitPlan) -> bool:
+    """Targets are whole shares at the broker: with all of them taken a fraction is left over."""
+    if view.is_crypto or view.size >= 1 or not plan.targets:
+        return False
+    whole = sum((target.weight for target in plan.targets), ZERO) >= 100
+    return whole and all(target.done for target in plan.targets)
 
 
 # --- too much being sold -----------------------------------------------------------------------

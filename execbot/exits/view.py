@@ -123,7 +123,11 @@ class View(Struct, frozen=True):
 
 
 class Guarded(StrEnum):
-    """How a position stands, as every screen shows it."""
+    """How a position stands, as every screen shows it.
+
+    `emulated`: somebody here watches a stop that the broker does not hold, or does not elect in
+    this session. `dormant`: the broker holds it until the regular session, and nobody acts before.
+    """
 
     FLAT = "flat"
     NO_PLAN = "no_plan"
@@ -131,6 +135,7 @@ class Guarded(StrEnum):
     ARRIVING = "arriving"
     UNPROTECTED = "unprotected"
     EMULATED = "emulated"
+    DORMANT = "dormant"
     SUSPENDED = "suspended"
     LIFTED = "lifted"
     LEAVING = "leaving"

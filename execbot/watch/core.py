@@ -33,7 +33,7 @@ from execbot.exits.trailing import follow, marked
 from execbot.exits.view import Decision
 from execbot.journal.records import OrderRecord, PositionRecord, Role
 from execbot.market.sessions import MarketNow
-from execbot.model.enums import OrderStatus
+from execbot.model.enums import OrderStatus, TimeInForce
 from execbot.model.numbers import ZERO, text
 from execbot.watch import inputs
 from execbot.watch.jobs import Job, JobName, Note, Save
@@ -149,6 +149,8 @@ class Core(Timers):
         if record.status is OrderStatus.REJECTED and before.status is not OrderStatus.PENDING:
             state.memory = stepped_down(state.memory, now)
             return [alarm("exit_rejected", state.symbol, rejected_text(record))]
+        if record.status is OrderStatus.EXPIRED and state.qty != 0:
+            return _expired(state, record)
         gone = record.status is OrderStatus.CANCELED
         if not gone or record.client_order_id in self.our_cancels or state.qty == 0:
             return []
@@ -382,6 +384,25 @@ class Core(Timers):
         if any(not outcome.is_done for _, outcome in item.results):
             notes += self.account_job(JobName.READ_POSITIONS, "an action failed", now)
         return notes
+
+
+def _expired(state: SymbolState, record: OrderRecord) -> list[Job]:
+    """A day exit ended with its day. That of a fraction is a day order by need, and renewed."""
+    order = record.order
+    fraction = order.qty is not None and order.qty != order.qty.to_integral_value()
+    if fraction or order.time_in_force is not TimeInForce.DAY or _has_stop_beside(state, record):
+        return []
+    told = f"the day {record.role} of {state.symbol} ended with the session"
+    if state.plan is not None and state.plan.status is PlanStatus.ACTIVE:
+        told += "; its plan puts a gtc one in its place"
+    return [alarm("exit_expired", state.symbol, told)]
+
+
+def _has_stop_beside(state: SymbolState, record: OrderRecord) -> bool:
+    """The target of a pair: what is told of its stop says it all."""
+    family = {record.parent_id, record.client_order_id} - {None}
+    stops = [o for o in state.orders.values() if o.role == Role.STOP]
+    return record.role == Role.TARGET and any(stop.parent_id in family for stop in stops)
 
 
 def _ended_by_its_pair(state: SymbolState, record: OrderRecord) -> bool:

@@ -21,6 +21,7 @@ QUIET = frozenset(
         Guarded.PROTECTED,
         Guarded.SUSPENDED,
         Guarded.EMULATED,
+        Guarded.DORMANT,
         Guarded.LIFTED,
         Guarded.NO_PLAN,
     }

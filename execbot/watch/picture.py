@@ -30,6 +30,7 @@ GUARD_WORDS: dict[Guarded, tuple[str, str]] = {
     Guarded.ARRIVING: ("arriving", "yellow"),
     Guarded.UNPROTECTED: ("NO STOP", "bold red"),
     Guarded.EMULATED: ("by watch", "yellow"),
+    Guarded.DORMANT: ("at the open", "yellow"),
     Guarded.SUSPENDED: ("SUSPENDED", "bold red"),
     Guarded.LIFTED: ("lifted", "yellow"),
     Guarded.LEAVING: ("leaving", "yellow"),
@@ -101,7 +102,8 @@ HELP = """
 
   Protection
     protected   every share has a stop at the broker
-    by watch    the broker cannot hold the stop: it ends with this program
+    by watch    the broker does not hold or elect the stop now: it ends with this program
+    at the open the broker's stop is there, and elects in the regular session only
     NO STOP     shares without a stop; it is being repaired, or see the alarm
     SUSPENDED   the exits were canceled by hand: `execbot protect SYMBOL` resumes
     no plan     opened without a stop: `execbot protect SYMBOL`
