@@ -143,10 +143,15 @@ class Cli(Struct):
         error.where = {"mode": self.mode, "account": self.account}  # type: ignore[attr-defined]
 
     def _show_views(self, views: Sequence[Table | str]) -> None:
-        for view in views:
+        """Off a terminal several tables have their titles and empty lines between them."""
+        shown = [view for view in views if view]
+        parted = not is_terminal() and sum(isinstance(view, Table) for view in shown) > 1
+        for number, view in enumerate(shown):
+            if parted and number:
+                print_line("")
             if isinstance(view, Table):
-                print_table(view, self.style)
-            elif view:
+                print_table(view, self.style, titled=parted)
+            else:
                 print_line(view)
 
     def note(self, line: str) -> None:

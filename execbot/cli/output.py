@@ -112,11 +112,16 @@ def print_json(value: Any, stream: TextIO | None = None) -> None:
     _write(json.dumps(plain(value), ensure_ascii=False), stream or sys.stdout)
 
 
-def print_table(table: Table, style: Style) -> None:
-    """Rich on a terminal; elsewhere a header and tab-separated rows, never cut."""
+def print_table(table: Table, style: Style, *, titled: bool = False) -> None:
+    """Rich on a terminal; elsewhere a header and tab-separated rows, never cut.
+
+    `titled` puts the title above these as `# Orders`, for an answer of several tables.
+    """
     if is_terminal():
         _print_rich(table, style)
         return
+    if titled and table.title:
+        _write(f"# {table.title}", sys.stdout)
     _write("\t".join(table.columns), sys.stdout)
     for row in table.rows:
         _write("\t".join(_cell(value) for value in row), sys.stdout)
@@ -177,10 +182,17 @@ def _print_rich(table: Table, style: Style) -> None:
         console.print(table.empty)
         return
     title = table.title or None
-    drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
-    shown = _columns_that_fit(table, console.width)
+    gap = GAP if _width(table, range(len(table.columns)), GAP) <= console.width else NARROW_GAP
+    shown = _columns_that_fit(table, console.width, gap)
+    drawn = RichTable(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, gap - 2, 0, 1),
+        title=title,
+        title_justify="left",
+    )
     # Better a line that the terminal breaks than a number without its last digit.
-    width = max(_width(table, shown), console.width)
+    width = max(_width(table, shown, gap), console.width)
     for number in shown:
         name = table.columns[number]
         drawn.add_column(
@@ -191,33 +203,35 @@ def _print_rich(table: Table, style: Style) -> None:
         )
     for row in table.rows:
         drawn.add_row(*(Text(_short(row[n]), _cell_style(row[n])) for n in shown))
-    console.print(drawn, width=width, crop=False)
+    console.width = width  # a width given to `print` is cut down to the terminal's
+    console.print(drawn, crop=False)
 
 
 WRAPPED_WIDTH_MIN = 16
 """A column that may break into lines is counted with this width at least."""
 
-BORDER_WIDTH = 3
+GAP, NARROW_GAP = 3, 2
+"""Blanks between columns, and those where not all of the columns have room."""
 
 
-def _columns_that_fit(table: Table, width: int) -> list[int]:
+def _columns_that_fit(table: Table, width: int, gap: int) -> list[int]:
     """Which columns are drawn: all, less those of `drop` that there is no room for."""
     shown = list(range(len(table.columns)))
     for name in table.drop:
-        if _width(table, shown) <= width:
+        if _width(table, shown, gap) <= width:
             break
         shown.remove(list(table.columns).index(name))
     return shown
 
 
-def _width(table: Table, shown: Iterable[int]) -> int:
+def _width(table: Table, shown: Iterable[int], gap: int) -> int:
     total = 0
     for number in shown:
         name = table.columns[number]
         widest = max((len(_short(row[number])) for row in table.rows), default=0)
         if name in table.wrap:
             widest = min(widest, WRAPPED_WIDTH_MIN)
-        total += max(widest, len(name)) + BORDER_WIDTH
+        total += max(widest, len(name)) + gap
     return total
 
 

@@ -6,13 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
+from execbot.cli.amounts import money, price, prices
 from execbot.cli.command import Cli, command
 from execbot.cli.context import Context
 from execbot.cli.freshen import freshen
 from execbot.cli.need import Need
 from execbot.cli.order_flags import read_symbol
 from execbot.cli.output import Table
-from execbot.model.numbers import maybe_text, text
+from execbot.model.numbers import text
 from execbot.oms.positions import symbol_key
 from execbot.report.holdings import Holding, holdings
 
@@ -78,13 +79,13 @@ def _table(held: list[Holding]) -> Table:
             item.position.symbol,
             item.position.side.value,
             text(item.position.qty),
-            maybe_text(item.position.avg_entry_price),
-            maybe_text(item.position.current_price),
-            maybe_text(item.position.market_value),
-            maybe_text(item.position.unrealized_pl),
+            price(item.position.avg_entry_price),
+            price(item.position.current_price),
+            money(item.position.market_value),
+            money(item.position.unrealized_pl),
             item.state.value,
-            maybe_text(item.stop),
-            " ".join(text(target) for target in item.targets),
+            price(item.stop),
+            prices(item.targets),
             _age(item.age_seconds),
         )
         for item in held
@@ -104,10 +105,13 @@ def _table(held: list[Holding]) -> Table:
             "age",
         ),
         rows,
-        numeric=frozenset({"qty", "avg price", "price", "value", "unrealized", "stop", "age"}),
+        numeric=_NUMERIC,
         empty="No open positions.",
-        drop=("value", "side", "age", "state"),
+        drop=("value", "side", "age", "state", "avg price", "targets"),
     )
+
+
+_NUMERIC = frozenset({"qty", "avg price", "price", "value", "unrealized", "stop", "targets", "age"})
 
 
 def _age(seconds: int | None) -> str | None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from execbot.broker.errors import BrokerError
+from execbot.cli.amounts import money, price
 from execbot.cli.command import Cli, command
 from execbot.cli.context import Context
 from execbot.cli.exit_codes import ExitCode
@@ -154,11 +155,11 @@ def _views(found: DailyReport) -> list[Table | str]:
         ("date", str(found.day.on)),
         ("orders", f"{len(found.orders)}" + (f" ({outcomes})" if outcomes else "")),
         ("fills", str(len(found.fills))),
-        ("bought", text(found.bought)),
-        ("sold", text(found.sold)),
-        ("fees", maybe_text(found.fees)),
-        ("realized P&L", text(found.realized_pl)),
-        ("unrealized P&L", maybe_text(found.unrealized_pl)),
+        ("bought", money(found.bought)),
+        ("sold", money(found.sold)),
+        ("fees", money(found.fees)),
+        ("realized P&L", money(found.realized_pl)),
+        ("unrealized P&L", money(found.unrealized_pl)),
         ("slippage (bps)", maybe_text(found.slippage_bps)),
         ("fill rate (%)", maybe_text(found.fill_rate_pct)),
     ]
@@ -168,8 +169,8 @@ def _views(found: DailyReport) -> list[Table | str]:
             fill.symbol,
             fill.side.value,
             text(fill.net_qty),
-            text(fill.net_price),
-            maybe_text(fill.fee),
+            price(fill.net_price),
+            money(fill.fee),
             fill.client_order_id,
         )
         for fill in found.fills
@@ -178,23 +179,24 @@ def _views(found: DailyReport) -> list[Table | str]:
         (
             line.symbol,
             text(line.qty),
-            maybe_text(line.avg_entry_price),
-            maybe_text(line.current_price),
-            text(line.realized_pl),
-            maybe_text(line.unrealized_pl),
+            price(line.avg_entry_price),
+            price(line.current_price),
+            money(line.realized_pl),
+            money(line.unrealized_pl),
         )
         for line in found.positions
     ]
-    money = frozenset({"qty", "price", "fee", "avg price", "realized", "unrealized"})
-    views: list[Table | str] = [Table(("what", "value"), summary)]
+    views: list[Table | str] = [Table(("what", "value"), summary, _NUMERIC, title="Summary")]
     if found.orders:
-        views.append(orders_table(line.record for line in found.orders))
+        views.append(orders_table((line.record for line in found.orders), title="Orders"))
     if fills:
-        views.append(Table(_FILL_COLUMNS, fills, money, drop=("client_order_id", "fee")))
+        drop = ("client_order_id", "fee")
+        views.append(Table(_FILL_COLUMNS, fills, _NUMERIC, title="Fills", drop=drop))
     if positions:
-        views.append(Table(_POSITION_COLUMNS, positions, money))
+        views.append(Table(_POSITION_COLUMNS, positions, _NUMERIC, title="Positions"))
     return views
 
 
 _FILL_COLUMNS = ("time (ET)", "symbol", "side", "qty", "price", "fee", "client_order_id")
+_NUMERIC = frozenset({"value", "qty", "price", "fee", "avg price", "realized", "unrealized"})
 _POSITION_COLUMNS = ("symbol", "qty", "avg price", "price", "realized", "unrealized")

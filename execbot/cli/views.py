@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from execbot.cli.amounts import even, price
 from execbot.cli.output import Cell, Table
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import OrderStatus
@@ -93,7 +94,9 @@ _ORDER_COLUMNS = (
 )
 
 
-def orders_table(records: Iterable[OrderRecord], *, empty: str = "No orders.") -> Table:
+def orders_table(
+    records: Iterable[OrderRecord], *, empty: str = "No orders.", title: str = ""
+) -> Table:
     """Legs stand below their parent."""
     rows: list[tuple[object, ...]] = []
     for record in records:
@@ -104,7 +107,8 @@ def orders_table(records: Iterable[OrderRecord], *, empty: str = "No orders.") -
         rows,
         numeric=frozenset({"qty", "filled", "price", "avg price"}),
         empty=empty,
-        drop=("client_order_id", "tif", "type", "filled", "side"),
+        title=title,
+        drop=("client_order_id", "tif", "type", "filled", "avg price", "time (ET)"),
     )
 
 
@@ -118,8 +122,8 @@ def _order_row(order: Order, at: datetime | None, mark: str = "") -> tuple[objec
         order.time_in_force.value,
         size,
         text(order.filled_qty),
-        prices_of(order),
-        maybe_text(order.filled_avg_price),
+        Cell(prices_of(order), prices_of(order, even) or "-"),
+        price(order.filled_avg_price),
         status_words(order),
         short_id(order.id, order.client_order_id),
         order.client_order_id,
@@ -156,25 +160,24 @@ def when(moment: datetime | None) -> Cell:
     return Cell(full, full[11:19] if full[:10] == today else full[5:16])
 
 
-def prices_of(order: Order | OrderRequest) -> str | None:
+def prices_of(order: Order | OrderRequest, shown: Callable[[Decimal], str] = text) -> str | None:
     """`187.50`, `stop 180`, `stop 180 limit 179`, `trail 2%`: what the order waits for."""
     parts = []
     if order.stop_price is not None:
-        parts.append(f"stop {text(order.stop_price)}")
+        parts.append(f"stop {shown(order.stop_price)}")
     if order.limit_price is not None:
-        parts.append(f"limit {text(order.limit_price)}" if parts else text(order.limit_price))
+        parts.append(f"limit {shown(order.limit_price)}" if parts else shown(order.limit_price))
     if order.trail_percent is not None:
         parts.append(f"trail {text(order.trail_percent)}%")
     if order.trail_price is not None:
-        parts.append(f"trail {text(order.trail_price)}")
+        parts.append(f"trail {shown(order.trail_price)}")
     return " ".join(parts) or None
 
 
 def describe(order: Order | OrderRequest) -> str:
     """`buy 10 AAPL at market, day` in one line."""
     size = text(order.qty) if order.qty is not None else f"${text(order.notional or Decimal(0))} of"
-    price = prices_of(order)
-    kind = _kind(order.type.value.replace("_", " "), price)
+    kind = _kind(order.type.value.replace("_", " "), prices_of(order))
     extra = ", extended hours" if order.extended_hours else ""
     return (
         f"{order.side.value} {size} {order.symbol} {kind}, {order.time_in_force.value}{extra}"
@@ -220,8 +223,8 @@ def sentence(record: OrderRecord) -> str:
     done = ""
     if order.filled_qty:
         of = f" of {text(order.qty)}" if order.qty and order.qty != order.filled_qty else ""
-        price = f" at {text(order.filled_avg_price)}" if order.filled_avg_price else ""
-        done = f" {text(order.filled_qty)}{of}{price}"
+        at = f" at {text(order.filled_avg_price)}" if order.filled_avg_price else ""
+        done = f" {text(order.filled_qty)}{of}{at}"
         if order.is_terminal and order.outcome.value == "partially_filled":
             done += f", the rest {order.status.value}"
     return f"{head}{done}: {describe(order)}"
@@ -308,7 +311,7 @@ def _event_row(event: EventRecord) -> tuple[object, ...]:
         event.kind,
         event.source.value,
         maybe_text(event.qty),
-        maybe_text(event.price),
+        price(event.price),
         event.status or None,
         note,
     )

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 from support.processes import EXECBOT, Server, clean_environment, exchange, execbot
 
+PRICES = ("101.50", "9.00", "0.0102")
 COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -133,8 +134,37 @@ def test_a_live_order_is_reviewed_and_needs_a_yes(tmp_path: Path, server: Server
     assert execbot([*order[:-1], "151", "--yes"], env).code in (0, 5)
 
 
-def test_a_narrow_terminal_loses_no_digit(env: dict[str, str]) -> None:
+@pytest.mark.parametrize("columns", [30, 60, 80])
+def test_a_narrow_terminal_loses_no_digit(env: dict[str, str], columns: int) -> None:
+    order = ["submit", "DOGE/USD", "--qty", "123456.5", "--limit", "0.0101", "--yes"]
+    assert execbot(order, env).code == 0
+    _, shown = typed(["orders"], env, columns=columns)
+    squeezed = re.sub(r"\s", "", COLOR.sub("", shown))
+    assert "DOGE/USDbuy123456.50.0101" in squeezed
+
+
+def test_money_has_even_decimals_on_a_terminal_and_all_digits_elsewhere(
+    env: dict[str, str],
+) -> None:
+    for symbol, limit in (("AAPL", "101.5"), ("MSFT", "9"), ("DOGE/USD", "0.01015")):
+        order = ["submit", symbol, "--qty", "50", "--limit", limit, "--tif", "gtc"]
+        assert execbot(order, env).code == 0
+    _, shown = typed(["orders"], env)
+    rows = [line for line in COLOR.sub("", shown).splitlines() if " buy " in line]
+    ends = {row.index(price) + len(price) for row in rows for price in PRICES if price in row}
+    assert len(rows) == 3 and len(ends) == 1  # all three end in one column
+    plain = execbot(["orders"], env).out
+    assert all(f"\t{price}\t" in plain for price in ("101.5", "9", "0.01015"))
+    listed = execbot(["orders", "--json"], env).data
+    assert {row["limit_price"] for row in listed} == {"101.5", "9", "0.01015"}
+
+
+def test_tables_of_a_report_are_told_apart_off_a_terminal(env: dict[str, str]) -> None:
     assert execbot(["submit", "AAPL", "--qty", "3", "--wait", "20"], env).code == 0
-    price = execbot(["positions", "--json"], env).data[0]["avg_entry_price"]
-    _, shown = typed(["positions"], env, columns=80)
-    assert price in re.sub(r"\s", "", COLOR.sub("", shown))
+    parts = execbot(["report"], env).out.strip().split("\n\n")
+    titles = [part.splitlines()[0] for part in parts]
+    assert titles[:4] == ["# Summary", "# Orders", "# Fills", "# Positions"]
+    for part in parts[:4]:
+        header, *rows = part.splitlines()[1:]
+        assert all(row.count("\t") == header.count("\t") for row in rows)
+    assert not execbot(["positions"], env).out.startswith("#")

@@ -1,0 +1,38 @@
+"""Money and prices for the eye: even decimals on a terminal, all digits everywhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from execbot.cli.output import Cell
+from execbot.model.numbers import CENT, SUB_DOLLAR_TICK, text
+
+FOUR_DECIMALS_MIN = Decimal("0.01")
+"""Below it (small coins) four decimals would leave one digit or none: all of them are shown."""
+
+
+def even(value: Decimal) -> str:
+    """Two decimals; four below a dollar, where prices move in hundredths of a cent."""
+    size = abs(value)
+    if size >= 1 or not value:
+        return f"{value.quantize(CENT, ROUND_HALF_EVEN):f}"
+    if size < FOUR_DECIMALS_MIN:
+        return text(value)
+    return f"{value.quantize(SUB_DOLLAR_TICK, ROUND_HALF_EVEN):f}"
+
+
+def price(value: Decimal | None) -> Cell | None:
+    return None if value is None else Cell(text(value), even(value))
+
+
+def money(value: Decimal | None) -> Cell | None:
+    """An amount of dollars, a profit say: always in cents."""
+    if value is None:
+        return None
+    return Cell(text(value), f"{value.quantize(CENT, ROUND_HALF_EVEN):f}")
+
+
+def prices(values: Iterable[Decimal]) -> Cell:
+    found = list(values)
+    return Cell(" ".join(text(value) for value in found), " ".join(even(v) for v in found) or "-")
