@@ -8,8 +8,9 @@ The broker holds, by kind of position (Alpaca, 2026):
 | equity, fraction    | stop, day             | by watch          | by watch      |
 | crypto              | stop_limit, gtc       | by watch          | by watch      |
 
-Extended hours hold no stops at all: stops elect in the regular session only. What says "by watch"
-is emulated there, which works only while `watch` runs; every screen says so.
+Outside the regular session the broker keeps all of these and takes none. What says "by watch" is
+emulated there, and so is everything in an extended session; that works only while `watch` runs, and
+every screen says so.
 """
 
 from __future__ import annotations
