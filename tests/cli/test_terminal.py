@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from support.processes import EXECBOT, Server, clean_environment, exchange, execbot
 
-PRICES = ("101.50", "9.00", "0.0102")
+PRICES = ("101.50", "9.00", "0.2500")
 COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -146,7 +146,7 @@ def test_a_narrow_terminal_loses_no_digit(env: dict[str, str], columns: int) -> 
 def test_money_has_even_decimals_on_a_terminal_and_all_digits_elsewhere(
     env: dict[str, str],
 ) -> None:
-    for symbol, limit in (("AAPL", "101.5"), ("MSFT", "9"), ("DOGE/USD", "0.01015")):
+    for symbol, limit in (("AAPL", "101.5"), ("MSFT", "9"), ("DOGE/USD", "0.25")):
         order = ["submit", symbol, "--qty", "50", "--limit", limit, "--tif", "gtc"]
         assert execbot(order, env).code == 0
     _, shown = typed(["orders"], env)
@@ -154,9 +154,9 @@ def test_money_has_even_decimals_on_a_terminal_and_all_digits_elsewhere(
     ends = {row.index(price) + len(price) for row in rows for price in PRICES if price in row}
     assert len(rows) == 3 and len(ends) == 1  # all three end in one column
     plain = execbot(["orders"], env).out
-    assert all(f"\t{price}\t" in plain for price in ("101.5", "9", "0.01015"))
+    assert all(f"\t{price}\t" in plain for price in ("101.5", "9", "0.25"))
     listed = execbot(["orders", "--json"], env).data
-    assert {row["limit_price"] for row in listed} == {"101.5", "9", "0.01015"}
+    assert {row["limit_price"] for row in listed} == {"101.5", "9", "0.25"}
 
 
 def test_tables_of_a_report_are_told_apart_off_a_terminal(env: dict[str, str]) -> None:
