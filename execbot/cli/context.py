@@ -36,6 +36,7 @@ from execbot.model.times import iso, parse_time
 if TYPE_CHECKING:
     from execbot.alerts import Alerter
     from execbot.broker.alpaca import AlpacaClient
+    from execbot.broker.market_stream import MarketDataStream
     from execbot.broker.port import BrokerClient, TradeUpdateStream
     from execbot.journal.errors import JournalError
     from execbot.journal.journal import Journal
@@ -238,6 +239,7 @@ def build_client(setup: Setup, clock: BrokerClock) -> AlpacaClient:
         *keys,
         transport=InProcessTransport(exchange),
         trade_stream=lambda: _in_process_stream(exchange),
+        market_stream=lambda kind: _in_process_data(exchange),
         **common,  # type: ignore[arg-type]
     )
 
@@ -340,3 +342,10 @@ def _in_process_stream(exchange: SharedVenue) -> TradeUpdateStream:
     from execbot.cli.in_process import InProcessTradeUpdates
 
     return InProcessTradeUpdates(exchange, parse_frame, utc_now)
+
+
+def _in_process_data(exchange: SharedVenue) -> MarketDataStream:
+    from execbot.broker.data_stream import parse_data_frame
+    from execbot.cli.in_process import InProcessMarketData
+
+    return InProcessMarketData(exchange, parse_data_frame)

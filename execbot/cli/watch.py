@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from execbot.watch.watcher import Watcher
 
 IN_PROCESS_POLL_SECONDS = 1.0
-REMOTE_POLL_SECONDS = 5.0
 
 
 @command
@@ -146,18 +145,19 @@ def build_loop(desk: Context, sink: Sink) -> WatchLoop:
 
 
 def _feed(desk: Context) -> Feed:
-    from execbot.config.schema import Mode
+    from execbot.cli.in_process import InProcessMarketData
     from execbot.watch.feed import ManyFeeds, PolledFeed, StreamedFeed
 
-    open_stream = getattr(desk.client, "market_data", None)
-    in_process = desk.mode is Mode.SIM and not getattr(desk.client, "has_data_stream", False)
-    if open_stream is None or in_process:
-        return PolledFeed(desk.client, IN_PROCESS_POLL_SECONDS)
-    return ManyFeeds(
-        (
-            (lambda symbol: "/" not in symbol, StreamedFeed(open_stream("stocks"), desk.now)),
-            (lambda symbol: "/" in symbol, StreamedFeed(open_stream("crypto"), desk.now)),
+    stocks = desk.client.market_data("stocks")
+    streamed = StreamedFeed(stocks, desk.now)
+    if isinstance(stocks, InProcessMarketData):
+        prices = PolledFeed(desk.client, IN_PROCESS_POLL_SECONDS)
+        return ManyFeeds(
+            ((lambda symbol: True, prices), (lambda symbol: "/" not in symbol, streamed))
         )
+    crypto = StreamedFeed(desk.client.market_data("crypto"), desk.now)
+    return ManyFeeds(
+        ((lambda symbol: "/" not in symbol, streamed), (lambda symbol: "/" in symbol, crypto))
     )
 
 

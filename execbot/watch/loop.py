@@ -132,7 +132,8 @@ class WatchLoop:
             self._ticked_at = time.monotonic()
             self._dispatch(self.watcher.feed(inputs.Tick()))
             symbols = self.watcher.core.symbols.values()
-            self.feed.want(frozenset(s.symbol for s in symbols if s.qty != 0))
+            # An entry that waits must learn of a halt too: its clock stops for it.
+            self.feed.want(frozenset(s.symbol for s in symbols if s.qty != 0 or s.living))
         self.health.waiting = self._symbol_jobs.qsize() + self._account_jobs.qsize()
 
     # --- the inbox -------------------------------------------------------------------------

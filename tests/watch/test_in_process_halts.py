@@ -1,0 +1,115 @@
+"""Goal: `watch` in sim mode learns of halts and price bands, like from a data stream.
+
+Method: the exchange shared in a directory, steered by its own control requests; then a real
+`watch` process beside `sim halt` and `sim resume`, read back from its NDJSON and the journal.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from support.processes import clean_environment, execbot, start_execbot
+
+from execbot.broker.data_stream import parse_data_frame
+from execbot.broker.market_stream import LimitBand, MarketDataMessage, TradingStatus
+from execbot.cli.in_process import InProcessMarketData
+from execbot.sim.transport import SharedVenue, open_shared
+
+PATIENCE_SECONDS = 90
+Told = TypeVar("Told", TradingStatus, LimitBand)
+
+
+@pytest.fixture
+def exchange(tmp_path: Path) -> Iterator[SharedVenue]:
+    venue = open_shared(tmp_path, speed=0)
+    yield venue
+    venue.close()
+
+
+def control(exchange: SharedVenue, path: str, **body: Any) -> None:
+    status, _, reply = exchange.request("POST", path, {}, json.dumps(body).encode())
+    assert status == 200, reply
+
+
+def follow(exchange: SharedVenue) -> tuple[InProcessMarketData, Iterator[MarketDataMessage]]:
+    stream = InProcessMarketData(exchange, parse_data_frame)
+    stream.subscribe(statuses=["AAPL"], lulds=["AAPL"])
+    return stream, stream.messages()
+
+
+def next_of(messages: Iterator[MarketDataMessage], kind: type[Told]) -> Told:
+    return next(m for m in messages if isinstance(m, kind))
+
+
+def test_a_halt_its_end_and_bands_are_told(exchange: SharedVenue) -> None:
+    stream, messages = follow(exchange)
+    assert next_of(messages, LimitBand).symbol == "AAPL"
+    control(exchange, "/sim/halt", symbol="AAPL", reason="LUDP")
+    halted = next_of(messages, TradingStatus)
+    assert (halted.symbol, halted.status_code, halted.reason_code) == ("AAPL", "H", "LUDP")
+    control(exchange, "/sim/resume", symbol="AAPL")
+    assert next_of(messages, TradingStatus).status_code == "T"
+    control(exchange, "/sim/band", symbol="AAPL", low="150", high="160")
+    band = next_of(messages, LimitBand)
+    assert (band.down, band.up) == (Decimal(150), Decimal(160))
+    stream.close()
+    assert list(messages) == []
+
+
+def test_a_halt_from_before_is_told_at_first_sight_and_other_symbols_never(
+    exchange: SharedVenue,
+) -> None:
+    control(exchange, "/sim/halt", symbol="AAPL")
+    control(exchange, "/sim/halt", symbol="MSFT")
+    stream, messages = follow(exchange)
+    first = next_of(messages, TradingStatus)
+    assert first.symbol == "AAPL"
+    stream.subscribe(statuses=["MSFT"])
+    assert next_of(messages, TradingStatus).symbol == "MSFT"
+    stream.close()
+
+
+def eventually(true: Callable[[], bool]) -> bool:
+    until = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < until:
+        if true():
+            return True
+        time.sleep(0.2)
+    return False
+
+
+@pytest.mark.timeout(240)
+def test_watch_in_sim_mode_sees_a_halt_and_its_end(tmp_path: Path) -> None:
+    env = clean_environment(tmp_path, EXECBOT_MODE="sim")
+    bought = execbot(["submit", "AAPL", "--qty", "5", "--stop-loss", "5%", "--wait", "30"], env)
+    assert bought.code == 0, bought.err
+    output = tmp_path / "watch.ndjson"
+    watch = start_execbot(["watch", "--json"], env, stdout=output.open("w"), stderr=None)
+
+    def says(type_: str, **facts: str) -> bool:
+        lines = [json.loads(x) for x in output.read_text().splitlines(True) if x.endswith("\n")]
+        return any(
+            line["type"] == type_ and all(line.get(k) == v for k, v in facts.items())
+            for line in lines
+        )
+
+    try:
+        assert eventually(lambda: says("guard", symbol="AAPL", state="protected"))
+        assert execbot(["sim", "halt", "AAPL"], env).code == 0
+        assert eventually(lambda: says("halt", symbol="AAPL", halted="halted"))
+        listed = execbot(["market", "--json"], env)
+        assert "AAPL" in json.dumps(listed.data["halts"]), "other processes learn of it"
+        refused = execbot(["submit", "AAPL", "--qty", "1", "--dry-run", "--json"], env)
+        assert "halt" in refused.data["verdict"]["failures"]
+        assert execbot(["sim", "resume", "AAPL"], env).code == 0
+        assert eventually(lambda: says("halt", symbol="AAPL", halted="trades again"))
+    finally:
+        watch.terminate()
+        watch.wait(timeout=PATIENCE_SECONDS)
+    assert watch.returncode == 0
