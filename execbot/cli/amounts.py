@@ -6,20 +6,8 @@ from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from execbot.cli.output import Cell
-from execbot.model.numbers import CENT, SUB_DOLLAR_TICK, text
-
-FOUR_DECIMALS_MIN = Decimal("0.01")
-"""Below it (small coins) four decimals would leave one digit or none: all of them are shown."""
-
-
-def even(value: Decimal) -> str:
-    """Two decimals; four below a dollar, where prices move in hundredths of a cent."""
-    size = abs(value)
-    if size >= 1 or not value:
-        return f"{value.quantize(CENT, ROUND_HALF_EVEN):f}"
-    if size < FOUR_DECIMALS_MIN:
-        return text(value)
-    return f"{value.quantize(SUB_DOLLAR_TICK, ROUND_HALF_EVEN):f}"
+from execbot.model.amounts import even
+from execbot.model.numbers import CENT, text
 
 
 def price(value: Decimal | None) -> Cell | None:

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from execbot.cli.amounts import even, price
+from execbot.cli.amounts import price
 from execbot.cli.output import Cell, Table
 from execbot.journal.records import OrderRecord
+from execbot.model.amounts import even
 from execbot.model.enums import OrderStatus
 from execbot.model.numbers import maybe_text, text
 from execbot.model.times import show_eastern

@@ -6,37 +6,24 @@ light. Every fact that has a colour also has a word or a sign.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from decimal import Decimal
+from typing import Any
 
 from msgspec import Struct
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from execbot.exits.position_state import PositionState, PositionView
-from execbot.exits.view import Guarded
-from execbot.model.enums import PositionSide
+from execbot.exits.position_state import PositionView
+from execbot.model.amounts import even
 from execbot.model.numbers import text
 from execbot.model.order import Order
 from execbot.model.times import eastern
+from execbot.watch.position_table import age_text, positions_table
 
 WIDE = 120
-"""From this many columns on there is room for entry, age and excursions."""
-
-GUARD_WORDS: dict[Guarded, tuple[str, str]] = {
-    Guarded.PROTECTED: ("protected", "green"),
-    Guarded.ARRIVING: ("arriving", "yellow"),
-    Guarded.UNPROTECTED: ("NO STOP", "bold red"),
-    Guarded.EMULATED: ("by watch", "yellow"),
-    Guarded.DORMANT: ("at the open", "yellow"),
-    Guarded.SUSPENDED: ("SUSPENDED", "bold red"),
-    Guarded.LIFTED: ("lifted", "yellow"),
-    Guarded.LEAVING: ("leaving", "yellow"),
-    Guarded.NO_PLAN: ("no plan", "red"),
-    Guarded.FLAT: ("-", ""),
-}
+"""From this many columns on there is room for the client_order_id of every order."""
 
 
 class HealthView(Struct, frozen=True):
@@ -76,7 +63,6 @@ def draw(picture: Picture, width: int, height: int) -> RenderableType:
     """Fit the picture into `width` x `height`: positions first, events take what is left."""
     if picture.shows_help:
         return Group(_header(picture, width), Text(HELP))
-    wide = width >= WIDE
     rows_left = height - 2  # header and keys
     positions_max = max(min(len(picture.positions), rows_left // 2 - 2), 1)
     rows_left -= max(min(len(picture.positions), positions_max), 1) + 1
@@ -84,8 +70,8 @@ def draw(picture: Picture, width: int, height: int) -> RenderableType:
     rows_left -= min(max(len(picture.orders), 1), orders_max) + 1
     parts: list[RenderableType] = [
         _header(picture, width),
-        _positions(picture.positions[:positions_max], wide, width),
-        _orders(picture.orders[:orders_max], wide),
+        *_cut(positions_table, picture.positions, positions_max, width),
+        *_cut(_orders, picture.orders, orders_max, width),
         *_events(picture.events, max(rows_left - 1, 1), width),
         _keys(picture, width),
     ]
@@ -112,14 +98,28 @@ HELP = """
 """
 
 
+def _cut(
+    table: Callable[[Sequence[Any], int], Table], rows: Sequence[Any], most: int, width: int
+) -> list[RenderableType]:
+    """At most so many lines below the head; the last one says how many rows are left out."""
+    if len(rows) <= most:
+        return [table(rows, width)]
+    shown = max(most - 1, 0)
+    more = Text(f" and {len(rows) - shown} more", style="dim")
+    return [table(rows[:shown], width), more] if shown else [more]
+
+
 def _header(picture: Picture, width: int) -> Text:
+    """Name and session at the left; at the right as much of the health as there is room for."""
     health = picture.health
-    left = Text(f" {picture.title}", style="bold")
-    left.append(f"  {picture.session}", style="cyan")
-    left.append(f"  {eastern(picture.now).strftime('%H:%M')} ET", style="")
-    if health.halted:
-        left.append(f"  {health.halted}", style="bold red")
-    right = _health(health)
+    left = _name(picture, picture.title)
+    right = Text("● stream" if health.stream_up else "○ STREAM DOWN")
+    right.stylize("green" if health.stream_up else "bold red")
+    if left.cell_len + right.cell_len >= width:
+        left = _name(picture, picture.title.removeprefix("execbot watch").strip())
+    for fact in _health(health):
+        if left.cell_len + right.cell_len + len(fact) + 2 <= width:
+            right.append(fact, style="dim")
     space = max(width - left.cell_len - right.cell_len - 1, 1)
     left.append(" " * space)
     left.append_text(right)
@@ -127,106 +127,30 @@ def _header(picture: Picture, width: int) -> Text:
     return left
 
 
-def _health(health: HealthView) -> Text:
-    age = health.frame_age_seconds
-    state = Text("● stream" if health.stream_up else "○ STREAM DOWN")
-    state.stylize("green" if health.stream_up else "bold red")
-    if age is not None and health.stream_up:
-        state.append(f" {_age(int(age))}", style="dim")
-    state.append(f"  lag {health.lag_ms:.0f} ms", style="dim")
+def _name(picture: Picture, title: str) -> Text:
+    left = Text(f" {title}", style="bold")
+    left.append(f"  {picture.session}", style="cyan")
+    left.append(f"  {eastern(picture.now).strftime('%H:%M')} ET", style="")
+    if picture.health.halted:
+        left.append(f"  {picture.health.halted}", style="bold red")
+    return left
+
+
+def _health(health: HealthView) -> list[str]:
+    """Numbers about the loop, the most telling one first."""
+    facts: list[str] = []
+    if health.guard_age_seconds is not None:
+        facts.append(f"  guard {health.guard_age_seconds:.0f} s")
     if health.requests_left is not None:
-        state.append(f"  rate {health.requests_left}/{health.requests_per_minute}", style="dim")
-    guard = health.guard_age_seconds
-    if guard is not None:
-        state.append(f"  guard {guard:.0f} s", style="dim")
-    return state
+        facts.append(f"  rate {health.requests_left}/{health.requests_per_minute}")
+    if health.frame_age_seconds is not None and health.stream_up:
+        facts.append(f"  frame {age_text(int(health.frame_age_seconds))}")
+    facts.append(f"  lag {health.lag_ms:.0f} ms")
+    return facts
 
 
-def _positions(rows: Sequence[PositionView], wide: bool, width: int) -> Table:
-    table = Table(box=None, padding=(0, 1, 0, 0), expand=True, show_edge=False)
-    table.add_column("#", justify="right", style="dim", no_wrap=True)
-    for name, justify in (("Symbol", "left"), ("Qty", "right")):
-        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    if wide:
-        table.add_column("Entry", justify="right", no_wrap=True)
-    table.add_column("Price", justify="right", no_wrap=True)
-    table.add_column("P&L", justify="right", no_wrap=True)
-    table.add_column("R", justify="right", no_wrap=True)
-    table.add_column("Stop", justify="right", no_wrap=True)
-    bar = 40 if wide else 16
-    table.add_column("", width=bar, no_wrap=True)
-    table.add_column("Target", justify="right", no_wrap=True)
-    if wide:
-        table.add_column("Best/worst R", justify="right", no_wrap=True)
-        table.add_column("Age", justify="right", no_wrap=True)
-    table.add_column("Guard", no_wrap=True)
-    for number, row in enumerate(rows, 1):
-        table.add_row(*_position_cells(number, row, wide, bar))
-    if not rows:
-        table.add_row("", Text("no positions", style="dim"))
-    return table
-
-
-def _position_cells(number: int, row: PositionView, wide: bool, bar: int) -> list[RenderableType]:
-    word, style = GUARD_WORDS[row.guarded]
-    if row.state is PositionState.PENDING_ENTRY:
-        word, style = "entering", "yellow"
-    cells: list[RenderableType] = [str(number), row.symbol, text(row.qty)]
-    if wide:
-        cells.append(_price(row.avg_entry_price))
-    cells += [
-        _price(row.current_price),
-        _money(row.unrealized_pl),
-        _signed(row.r),
-        _price(row.stop),
-        level_bar(row, bar),
-        _price(row.targets[-1] if row.targets else None),
-    ]
-    if wide:
-        best, worst = _signed(row.best_r), _signed(row.worst_r)
-        cells += [Text.assemble(best, "/", worst), _age(row.age_seconds)]
-    cells.append(Text(word, style=style))
-    return cells
-
-
-def level_bar(row: PositionView, width: int) -> Text:
-    """The price between its stop and its last target, drawn to scale.
-
-    A short is drawn the other way round: the stop is always at the left end.
-    """
-    price, stop = row.current_price, row.stop
-    if price is None or stop is None:
-        return Text("·" * width, style="dim")
-    end = row.targets[-1] if row.targets else _open_end(row, price, stop)
-    if end == stop:
-        return Text("·" * width, style="dim")
-
-    def cell(at: Decimal) -> int:
-        share = (at - stop) / (end - stop)
-        return max(0, min(width - 1, int(share * (width - 1))))
-
-    cells = ["─"] * width
-    cells[0], cells[-1] = "├", "┤" if row.targets else "→"
-    for target in row.targets[:-1]:
-        cells[cell(target)] = "○"
-    if row.avg_entry_price is not None:
-        cells[cell(row.avg_entry_price)] = "┊"
-    at = cell(price)
-    cells[at] = "●"
-    drawn = Text("".join(cells), style="dim")
-    gains = (row.unrealized_pl or 0) >= 0
-    drawn.stylize("bold green" if gains else "bold red", at, at + 1)
-    return drawn
-
-
-def _open_end(row: PositionView, price: Decimal, stop: Decimal) -> Decimal:
-    """Without a target the line reaches as far beyond the price as the stop is behind it."""
-    entry = row.avg_entry_price or price
-    reach = max(abs(price - stop), abs(entry - stop)) * 2
-    return stop + reach if row.side is PositionSide.LONG else stop - reach
-
-
-def _orders(orders: Sequence[Order], wide: bool) -> Table:
+def _orders(orders: Sequence[Order], width: int) -> Table:
+    wide = width >= WIDE
     table = Table(box=None, padding=(0, 1, 0, 0), expand=True, show_edge=False)
     table.add_column("#", justify="right", style="dim", no_wrap=True)
     table.add_column("Open orders", no_wrap=True)
@@ -236,16 +160,11 @@ def _orders(orders: Sequence[Order], wide: bool) -> Table:
     if wide:
         table.add_column("client_order_id", no_wrap=True, overflow="ellipsis")
     for number, order in enumerate(orders, 1):
-        price = order.limit_price or order.stop_price
-        if order.trail_percent is not None:
-            shown: RenderableType = f"trail {text(order.trail_percent)}%"
-        else:
-            shown = _price(price)
         size = text(order.qty) if order.qty is not None else "?"
         cells: list[RenderableType] = [
             str(number),
             f"{order.side.value} {size} {order.symbol} {order.type.value}",
-            shown,
+            _prices(order),
             f"{text(order.filled_qty)}/{size}",
             order.status.value,
         ]
@@ -255,6 +174,14 @@ def _orders(orders: Sequence[Order], wide: bool) -> Table:
     if not orders:
         table.add_row("", Text("none", style="dim"))
     return table
+
+
+def _prices(order: Order) -> str:
+    """`180.00`, `trail 2%`, for a stop-limit both: `180.00/179.50`."""
+    if order.trail_percent is not None:
+        return f"trail {text(order.trail_percent)}%"
+    found = [price for price in (order.stop_price, order.limit_price) if price is not None]
+    return "/".join(even(price) for price in found) or "-"
 
 
 def _events(events: Sequence[Event], room: int, width: int) -> list[Text]:
@@ -274,28 +201,3 @@ def _keys(picture: Picture, width: int) -> Text:
     line = Text(" ? help   c cancel   x close   h halt   q quit", style="dim")
     line.truncate(width)
     return line
-
-
-def _price(value: Decimal | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.2f}" if abs(value) >= 1 else text(value)
-
-
-def _money(value: Decimal | None) -> Text:
-    if value is None:
-        return Text("-")
-    return Text(f"{value:+.2f}", style="green" if value >= 0 else "red")
-
-
-def _signed(value: Decimal | None) -> Text:
-    return Text("-" if value is None else f"{value:+.1f}")
-
-
-def _age(seconds: int | None) -> str:
-    if seconds is None:
-        return "-"
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
-        if seconds >= size:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"

@@ -28,7 +28,7 @@ from execbot.market.sessions import MarketNow, agreed_now
 from execbot.model.enums import OrderClass, PositionSide, Side
 from execbot.model.order import OrderRequest, StopLoss, TakeProfit
 from execbot.model.times import new_york
-from execbot.watch.picture import GUARD_WORDS
+from execbot.watch.position_table import GUARD_WORDS
 
 TABLE = load_table()
 HOUR = 3600.0
