@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -25,7 +26,7 @@ from execbot.exits.shape import (
 )
 from execbot.exits.view import Memory, View
 from execbot.journal.records import Role
-from execbot.model.enums import OrderClass, TimeInForce
+from execbot.model.enums import UNSETTLED_STATUSES, OrderClass, TimeInForce
 from execbot.model.numbers import ZERO, text
 from execbot.model.order import OrderRequest
 
@@ -43,7 +44,8 @@ def cover(
     missing = missing_wants(wanted(plan, holding, memory.ladder), orders.groups)
     if not missing:
         return [], memory
-    sendable = [w for w in missing if not _is_blocked(w, orders)]
+    resting = [e for e in orders.entries if not _is_unheard_of(e, view)]
+    sendable = [w for w in missing if not _is_blocked(w, resting)]
     actions: list[Action] = []
     free = _free(view, orders)
     for want in sendable:
@@ -83,11 +85,22 @@ def _as_sendable(request: OrderRequest, view: View) -> OrderRequest:
     return request
 
 
-def _is_blocked(want: Want, orders: SymbolOrders) -> bool:
-    """An entry still rests: a plain stop is a wash trade, and its own legs want the shares."""
-    if not orders.entries:
+UNHEARD_AFTER = timedelta(seconds=1)
+
+
+def _is_unheard_of(entry: SymbolOrder, view: View) -> bool:
+    """Sent by a process that never learned what became of it. A stop is tried all the same: if
+    the broker has the entry it refuses the stop, if it has not the shares need one."""
+    if entry.order.status not in UNSETTLED_STATUSES or entry.sent_at is None:
         return False
-    return want.kind not in WASH_EXEMPT or any(_has_legs(entry) for entry in orders.entries)
+    return view.now - entry.sent_at >= UNHEARD_AFTER
+
+
+def _is_blocked(want: Want, resting: Sequence[SymbolOrder]) -> bool:
+    """An entry still rests: a plain stop is a wash trade, and its own legs want the shares."""
+    if not resting:
+        return False
+    return want.kind not in WASH_EXEMPT or any(_has_legs(entry) for entry in resting)
 
 
 def _has_legs(entry: SymbolOrder) -> bool:

@@ -18,8 +18,9 @@ from support.watch_world import D, World, open_world, wishes
 
 from execbot.broker.errors import BrokerError
 from execbot.config.schema import Mode, ScaleInSettings, TradingSettings
-from execbot.exits.store import lifted
-from execbot.journal.records import OrderRecord
+from execbot.exits.plan import Lift
+from execbot.exits.store import keep_lifted
+from execbot.journal.records import OrderRecord, Role
 from execbot.model.enums import OrderType, Outcome, Side, TimeInForce
 from execbot.model.order import OrderRequest
 from execbot.model.signal import Signal, SignalSide
@@ -192,50 +193,47 @@ def test_a_buy_in_dollars_lifts_pairs_too_and_they_come_back(tmp_path: Path) -> 
     assert not world.shorts
 
 
-def dies_with_the_stop_lifted(world: World, *, buys: bool) -> None:
-    """A process that is killed between the lift and the buy, or after the buy was sent."""
-    holding = lifted(
-        world.desk.journal,
-        "AAPL",
-        world.now,
-        "scale in",
-        seconds=LEASE.total_seconds(),
-        entry_client_order_id="more",
-    )
-    holding.__enter__()
+class Killed(BaseException):
+    """SIGKILL: no handler of the code under test may see it."""
+
+
+def dies_with_the_stop_lifted(world: World, at: str) -> None:
+    """A process is killed: with the stop `lifted`, or at that step of sending the buy."""
+    plan = world.plan()
+    assert plan is not None
+    lift = Lift("scale in", world.now() + LEASE, "more")
+    keep_lifted(world.desk.journal, plan.plan_id, world.now(), lift)
     for record in world.desk.journal.orders("open", symbol="AAPL"):
         assert Canceler(world.desk.oms).request(record) is None
     world.pass_time(0.2)
-    if buys:
-        world.desk.call(
-            "POST",
-            "/v2/orders",
-            {
-                "symbol": "AAPL",
-                "qty": "5",
-                "side": "buy",
-                "type": "market",
-                "time_in_force": "day",
-                "client_order_id": "more",
-            },
-        )
+
+    def die(step: str) -> None:
+        if step == at:
+            raise Killed
+
+    if at != "lifted":
+        oms = world.desk.open_oms(world.desk.journal, on_step=die)
+        with pytest.raises(Killed):
+            oms.submit(more(), plan_id=plan.plan_id, role=Role.ENTRY)
     world.trader_acted = True
-    world.holding = holding  # type: ignore[attr-defined]  # a dead process ends no block
 
 
-@pytest.mark.parametrize(("buys", "qty"), [(False, "10"), (True, "15")])
+@pytest.mark.parametrize(
+    ("at", "qty"),
+    [("lifted", "10"), ("intent_written", "10"), ("before_post", "10"), ("after_post", "15")],
+)
 def test_watch_leaves_a_lifted_position_alone_and_restores_it_when_the_lease_is_over(
-    tmp_path: Path, buys: bool, qty: str
+    tmp_path: Path, at: str, qty: str
 ) -> None:
     world = held_with_a_stop(tmp_path)
-    dies_with_the_stop_lifted(world, buys=buys)
+    dies_with_the_stop_lifted(world, at)
     began = world.now()
-    if not buys:
+    if qty == "10":
         world.run(LEASE.total_seconds() - 1)
         assert stops(world) == [], "it was put back into the hands of the addition"
     while world.covered("AAPL") < world.qty():
         world.run(0.5)
-        assert world.now() - began < LEASE + timedelta(seconds=3)
+        assert world.now() - began < LEASE + timedelta(seconds=2)
     assert stops(world) == [qty]
     assert not [n for n in world.notes if n.is_critical]
     plan = world.plan()
@@ -246,7 +244,7 @@ def test_watch_leaves_a_lifted_position_alone_and_restores_it_when_the_lease_is_
 def test_a_watch_that_starts_after_the_crash_restores_the_stop(tmp_path: Path) -> None:
     world = held_with_a_stop(tmp_path)
     world.kill_watch()
-    dies_with_the_stop_lifted(world, buys=True)
+    dies_with_the_stop_lifted(world, "after_post")
     world.pass_time(30)
     world.start_watch()
     world.run(3)
