@@ -13,9 +13,23 @@ from execbot.cli.errors import Failure, usage
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.output import Table
 
-app = typer.Typer(no_args_is_help=True, help="Show, check or write trading.yaml.")
+app = typer.Typer()
 
 TEMPLATE = Path(__file__).parent.parent / "config" / "template.yaml"
+
+
+@app.callback(invoke_without_command=True)
+@command
+def config(cli: Cli) -> None:
+    """Show (the default), check or write trading.yaml.
+
+    \b
+    Examples:
+      execbot config
+      execbot config check
+      execbot config init
+    """
+    _show(cli)
 
 
 @app.command()
@@ -33,6 +47,10 @@ def show(
       execbot config show
       execbot config show --changed --json
     """
+    _show(cli, changed=changed)
+
+
+def _show(cli: Cli, *, changed: bool = False) -> None:
     from execbot.config.load import load_settings, show_value
     from execbot.config.parse import leaves
 

@@ -157,7 +157,8 @@ def _usage_message(error: BaseException) -> Failure | None:
     message = str(show())
     if wrong is not None and context is not None and getattr(error, "possibilities", 0) != 0:
         message = f"No such option: {wrong}"
-        near = _near(str(wrong), [name for p in context.command.params for name in p.opts])
+        flags = [name for p in context.command.params for name in p.opts if name[0] == "-"]
+        near = _near(str(wrong), flags)
         hint = f"Did you mean {near}?" if near else ""
     return usage(message, hint=hint, next_step=f"{path} --help", kind="usage.arguments")
 

@@ -12,6 +12,8 @@ from execbot.cli.command import Cli, command
 from execbot.cli.context import Context
 from execbot.cli.errors import Failure, usage
 from execbot.cli.exit_codes import ExitCode
+from execbot.cli.freshen import journal_warnings
+from execbot.cli.need import Need
 from execbot.cli.order_flags import read_symbol
 from execbot.cli.output import Table
 
@@ -22,12 +24,26 @@ if TYPE_CHECKING:
     from execbot.exits.view import Coverage
     from execbot.model.account import Position
 
-app = typer.Typer(help="Stops and targets of positions.", no_args_is_help=True)
+app = typer.Typer()
 
 WAIT_SECONDS = 10.0
 """How long a command waits until the broker holds what was asked for."""
 
 BARS_DAYS_BACK = 60
+
+
+@app.callback(invoke_without_command=True)
+@command
+def exits(cli: Cli) -> None:
+    """Stops and targets of positions: show them (the default), or move them.
+
+    \b
+    Examples:
+      execbot exits
+      execbot exits show AAPL --history
+      execbot exits move AAPL --stop 182
+    """
+    _show(cli)
 
 
 @app.command("show")
@@ -45,14 +61,18 @@ def show(
       execbot exits show AAPL --history
       execbot exits show AAPL --json
     """
+    _show(cli, symbol, history=history)
+
+
+def _show(cli: Cli, symbol: str | None = None, *, history: bool = False) -> None:
     from execbot.exits.store import open_plans
 
     wanted = None if symbol is None else read_symbol(symbol)
-    with cli.open() as desk:
+    with cli.open(need=Need.LOOK) as desk:
         plans = [p for p in open_plans(desk.journal) if wanted in (None, p.symbol)]
         rows = [_plan_json(desk, plan, history=history) for plan in plans]
         warnings = [] if watched_by(desk) or not plans else [_NOBODY_WATCHES]
-        cli.show(rows, _table(rows), warnings=warnings)
+        cli.show(rows, _table(rows), warnings=[*warnings, *journal_warnings(desk)])
 
 
 @app.command("move")

@@ -33,7 +33,7 @@ from execbot.journal.journal import Which
 from execbot.journal.records import OrderRecord
 from execbot.report.daily import Day
 
-app = typer.Typer(help="List orders, or show one with its whole history.")
+app = typer.Typer()
 
 
 class Status(StrEnum):

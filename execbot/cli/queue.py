@@ -16,7 +16,7 @@ from execbot.journal.records import OrderRecord
 from execbot.model.numbers import maybe_text
 from execbot.model.times import show_eastern
 
-app = typer.Typer(help="Orders kept for the open.")
+app = typer.Typer()
 
 
 @app.callback(invoke_without_command=True)

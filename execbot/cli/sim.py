@@ -19,11 +19,7 @@ from execbot.cli.exit_codes import ExitCode
 from execbot.cli.output import Table
 from execbot.cli.sim_serve import SERVE_HELP, AtOption, SpeedOption, serve
 
-app = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="The built-in exchange: serve it, look at it, steer it.",
-)
+app = typer.Typer(rich_markup_mode=None)
 
 UrlOption = Annotated[
     str | None,
@@ -37,6 +33,20 @@ KeyOption = Annotated[
 app.command(help=SERVE_HELP)(serve)
 
 
+@app.callback(invoke_without_command=True)
+@command
+def sim(cli: Cli) -> None:
+    """The built-in exchange: show it (the default), serve it, steer it.
+
+    \b
+    Examples:
+      execbot sim
+      execbot sim serve --json
+      execbot sim price AAPL 187.50
+    """
+    _status(cli, None)
+
+
 @app.command()
 @command
 def status(cli: Cli, url: UrlOption = None) -> None:
@@ -47,6 +57,10 @@ def status(cli: Cli, url: UrlOption = None) -> None:
       execbot sim status
       execbot sim status --url http://127.0.0.1:8080 --json
     """
+    _status(cli, url)
+
+
+def _status(cli: Cli, url: str | None) -> None:
     found = _ask(cli, url, "GET", "status")
     clock = found["clock"]
     rows = [
