@@ -126,61 +126,49 @@ def order_wire(order: Order) -> dict[str, Any]:
 
 # --- orders --------------------------------------------------------------------------------
 
+_PROGRESS_TOTALS = ("reported_qty", "latest_qty", "chain_qty", "reported_avg_price")
+_PROGRESS_TIMES = ("status_at", "snapshot_at", "reported_at", "latest_at")
+
 ORDER_COLUMNS: tuple[str, ...] = (
     *("order_id", "client_order_id", "symbol", "asset_class", "position_intent"),
     *_ORDER_LINKS,
-    *_ORDER_DECIMALS,
+    *("filled_qty", *_ORDER_DECIMALS),
     *_ORDER_TIMES,
-    *("side", "type", "time_in_force", "status", "filled_qty"),
-    *("extended_hours", "order_class"),
+    *("side", "type", "time_in_force", "status", "extended_hours", "order_class"),
     *_RECORD_TEXT,
     *("intent_at", "sent_at", "arrival_price"),
-    *("status_at", "snapshot_at", "reported_qty", "reported_avg_price", "reported_at"),
-    *("latest_qty", "latest_at", "chain_qty"),
+    *_PROGRESS_TOTALS,
+    *_PROGRESS_TIMES,
 )
 
-
 _order_words = attrgetter(*_ORDER_TEXT, *_ORDER_LINKS)
-_order_decimals = attrgetter(*_ORDER_DECIMALS)
+_order_decimals = attrgetter("filled_qty", *_ORDER_DECIMALS)
 _order_times = attrgetter(*_ORDER_TIMES)
 _record_words = attrgetter(*_RECORD_TEXT)
+_progress_totals = attrgetter(*_PROGRESS_TOTALS)
+_progress_times = attrgetter(*_PROGRESS_TIMES)
 
 
 def order_row(record: OrderRecord) -> tuple[Any, ...]:
     """Values in the order of ORDER_COLUMNS."""
     order, progress = record.order, record.progress
     return (
-        *[NULL if value is None else value for value in _order_words(order)],
-        *[NULL if value is None else text(value) for value in _order_decimals(order)],
-        *[NULL if value is None else iso(value) for value in _order_times(order)],
-        order.side.value,
-        order.type.value,
-        order.time_in_force.value,
-        order.status.value,
-        text(order.filled_qty),
+        *[NULL if word is None else word for word in _order_words(order)],
+        *[NULL if number is None else text(number) for number in _order_decimals(order)],
+        *[NULL if moment is None else iso(moment) for moment in _order_times(order)],
+        str(order.side),
+        str(order.type),
+        str(order.time_in_force),
+        str(order.status),
         int(order.extended_hours),
-        order.order_class.value,
-        *[NULL if value is None else str(value) for value in _record_words(record)],
-        iso(record.intent_at) if record.intent_at else "",
-        _time_or_null(record.sent_at),
-        _decimal_or_null(record.arrival_price),
-        _time_or_null(progress.status_at),
-        _time_or_null(progress.snapshot_at),
-        text(progress.reported_qty),
-        _decimal_or_null(progress.reported_avg_price),
-        _time_or_null(progress.reported_at),
-        text(progress.latest_qty),
-        _time_or_null(progress.latest_at),
-        text(progress.chain_qty),
+        str(order.order_class),
+        *[NULL if word is None else str(word) for word in _record_words(record)],
+        "" if record.intent_at is None else iso(record.intent_at),
+        NULL if record.sent_at is None else iso(record.sent_at),
+        NULL if record.arrival_price is None else text(record.arrival_price),
+        *[NULL if number is None else text(number) for number in _progress_totals(progress)],
+        *[NULL if moment is None else iso(moment) for moment in _progress_times(progress)],
     )
-
-
-def _decimal_or_null(value: Decimal | None) -> str | float:
-    return NULL if value is None else text(value)
-
-
-def _time_or_null(value: datetime | None) -> str | float:
-    return NULL if value is None else iso(value)
 
 
 def record_of(row: sqlite3.Row) -> OrderRecord:
@@ -227,32 +215,31 @@ def record_of(row: sqlite3.Row) -> OrderRecord:
 
 # --- executions ----------------------------------------------------------------------------
 
+_FILL_DECIMALS = ("qty", "price", "net_qty", "net_price", "cum_qty", "position_qty", "fee")
+
 FILL_COLUMNS: tuple[str, ...] = (
     *("execution_id", "order_id", "client_order_id", "symbol", "side", "at", "source", "state"),
-    *("qty", "price", "net_qty", "net_price", "cum_qty", "position_qty", "fee", "activity_id"),
-    *("changed_at", "asset_class"),
+    *_FILL_DECIMALS,
+    *("activity_id", "changed_at", "asset_class"),
 )
+
+_fill_decimals = attrgetter(*_FILL_DECIMALS)
 
 
 def fill_row(execution: Execution) -> tuple[Any, ...]:
+    """Values in the order of FILL_COLUMNS."""
     return (
         execution.execution_id,
         execution.order_id,
         execution.client_order_id,
         execution.symbol,
-        execution.side.value,
+        str(execution.side),
         iso(execution.at),
-        execution.source.value,
-        execution.state.value,
-        text(execution.qty),
-        text(execution.price),
-        text(execution.net_qty),
-        text(execution.net_price),
-        _decimal_or_null(execution.cum_qty),
-        _decimal_or_null(execution.position_qty),
-        _decimal_or_null(execution.fee),
+        str(execution.source),
+        str(execution.state),
+        *[NULL if number is None else text(number) for number in _fill_decimals(execution)],
         NULL if execution.activity_id is None else execution.activity_id,
-        _time_or_null(execution.changed_at),
+        NULL if execution.changed_at is None else iso(execution.changed_at),
         execution.asset_class,
     )
 
@@ -284,28 +271,31 @@ def execution_of(row: sqlite3.Row) -> Execution:
 
 # --- events --------------------------------------------------------------------------------
 
+_EVENT_DECIMALS = ("qty", "price", "cum_qty", "position_qty")
+
 EVENT_COLUMNS: tuple[str, ...] = (
     *("recorded_at", "at", "client_order_id", "order_id", "kind", "source", "execution_id"),
-    *("qty", "price", "cum_qty", "position_qty", "details", "raw", "result", "status", "note"),
+    *_EVENT_DECIMALS,
+    *("details", "raw", "result", "status", "note"),
 )
+
+_event_decimals = attrgetter(*_EVENT_DECIMALS)
 
 
 def event_row(event: EventRecord) -> tuple[Any, ...]:
+    """Values in the order of EVENT_COLUMNS."""
     return (
         iso(event.recorded_at),
-        _time_or_null(event.at),
+        NULL if event.at is None else iso(event.at),
         event.client_order_id,
         event.order_id,
         event.kind,
-        event.source.value,
+        str(event.source),
         NULL if event.execution_id is None else event.execution_id,
-        _decimal_or_null(event.qty),
-        _decimal_or_null(event.price),
-        _decimal_or_null(event.cum_qty),
-        _decimal_or_null(event.position_qty),
+        *[NULL if number is None else text(number) for number in _event_decimals(event)],
         payload(event.details),
         payload(event.raw),
-        event.result.value,
+        str(event.result),
         event.status,
         NULL if event.note is None else event.note,
     )
@@ -344,16 +334,18 @@ POSITION_COLUMNS: tuple[str, ...] = (
 
 
 def position_row(position: PositionRecord) -> tuple[Any, ...]:
+    """Values in the order of POSITION_COLUMNS."""
+    average, opened_at = position.avg_entry_price, position.opened_at
     return (
         position.symbol,
         position.asset_class,
         text(position.qty),
-        _decimal_or_null(position.avg_entry_price),
+        NULL if average is None else text(average),
         text(position.cost),
         text(position.realized_pl),
         text(position.bought_qty),
-        _time_or_null(position.opened_at),
-        iso(position.updated_at) if position.updated_at else "",
+        NULL if opened_at is None else iso(opened_at),
+        "" if position.updated_at is None else iso(position.updated_at),
         position.last_execution_id,
     )
 

@@ -122,6 +122,12 @@ class Connection:
         """Changes whenever another connection has committed to the file."""
         return int(self._rows("PRAGMA data_version")[0][0])
 
+    def checkpoint(self) -> int:
+        """Copy the write-ahead log into the database as far as nobody is in the way; the number
+        of pages left over."""
+        _, pages, copied = self._rows("PRAGMA wal_checkpoint(PASSIVE)")[0]
+        return int(pages) - int(copied)
+
     def check(self) -> list[str]:
         """SQLite's own quick integrity check; an empty list means sound."""
         found = [str(row[0]) for row in self._rows("PRAGMA quick_check")]

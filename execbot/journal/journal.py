@@ -13,12 +13,12 @@ from execbot.journal.codec import (
     FILL_COLUMNS,
     ORDER_COLUMNS,
     POSITION_COLUMNS,
-    dumps,
     event_of,
     event_row,
     execution_of,
     fill_row,
     order_row,
+    payload,
     position_of,
     position_row,
     record_of,
@@ -66,7 +66,7 @@ _AMONG = "IN (SELECT value FROM json_each(?))"
 
 
 def _listed(values: Iterable[str]) -> tuple[str]:
-    return (dumps(list(values)),)
+    return (payload(list(values)),)
 
 
 class Journal(Ledgers):
@@ -304,6 +304,12 @@ class Journal(Ledgers):
     def position(self, symbol: str) -> PositionRecord | None:
         rows = self._rows("SELECT * FROM positions WHERE symbol = ?", (symbol,))
         return position_of(rows[0]) if rows else None
+
+    def positions_of(self, symbols: Iterable[str]) -> dict[str, PositionRecord]:
+        """The positions of these symbols that were ever held, flat ones included."""
+        sql = f"SELECT * FROM positions WHERE symbol {_AMONG} ORDER BY symbol"
+        rows = self._rows(sql, _listed(symbols))
+        return {row["symbol"]: position_of(row) for row in rows}
 
     # --- writing (the order ledger of execbot.oms only) ------------------------------------
 

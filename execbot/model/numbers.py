@@ -31,10 +31,10 @@ def to_decimal(value: object) -> Decimal:
 
 def maybe_decimal(value: object) -> Decimal | None:
     """Like to_decimal, but None, empty and unreadable text are None (tolerant wire reading)."""
-    if value is None or value == "":
-        return None
     if isinstance(value, str):
         return _read(value)
+    if value is None:
+        return None
     try:
         return to_decimal(value)
     except ValueError:

@@ -56,7 +56,7 @@ def change_of(event: OrderEvent, applied: Applied) -> Change:
         names=_names(applied),
         record=record,
         kind=event.kind,
-        source=event.source.value,
+        source=str(event.source),
         previous_status=applied.before.status if applied.before is not None else None,
         fills=applied.fills,
         filled_delta=applied.filled_delta,

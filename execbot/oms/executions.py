@@ -200,6 +200,8 @@ def _twin(
     cumulative quantity, or where booking it would be more than the broker has ever counted, the
     time decides.
     """
+    if not executions:
+        return None
     sure: list[Execution] = []
     loose: list[Execution] = []
     for item in executions.values():

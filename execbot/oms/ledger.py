@@ -188,31 +188,30 @@ class Ledger:
         key = event.client_order_id
         state = self.state(key)
         applied = apply_event(state, event)
-        if applied.result is EventResult.APPLIED:
+        if applied.changed:
             self._states[key] = applied.state
             self._dirty.add(key)
             if event.order_id:
                 self._key_of[event.order_id] = key
-            self._note_executions(state.executions if state else {}, applied.state.executions)
+            before = state.executions if state is not None else {}
+            if applied.state.executions is not before:
+                self._note_executions(before, applied.state.executions)
         if not self._replaying:
             self._record(event, applied)
         return applied
 
     def _record(self, event: OrderEvent, applied: Applied) -> None:
         """Keep the event, unless a REST look or activity told nothing new."""
-        self._note_change(event, applied)
+        if applied.changed or applied.contradiction:
+            self.changes.append(change_of(event, applied))
         if applied.result is not EventResult.APPLIED and not _worth_keeping(event):
             known = applied.result is not EventResult.ILLEGAL or self.journal.has_note(
                 event.client_order_id, applied.note or ""
             )
             if known:
                 return
-        status = applied.state.record.status.value
+        status = str(applied.state.record.status)
         self._events.append(event.to_record(applied.result, status, applied.note))
-
-    def _note_change(self, event: OrderEvent, applied: Applied) -> None:
-        if applied.changed or applied.contradiction:
-            self.changes.append(change_of(event, applied))
 
     def _complete(self, event: OrderEvent) -> OrderEvent:
         """Find out whose order it is, and add what the pure rules need to know of others."""
@@ -221,7 +220,7 @@ class Ledger:
             event = replace(event, client_order_id=key)
         details: dict[str, Any] = {}
         if event.order is not None and event.order.replaces:
-            details |= self._chain_facts(event)
+            details = self._chain_facts(event)
         if event.kind in EXECUTIONS and event.execution_id:
             owner = self._owner(event.execution_id)
             if owner is not None and owner != event.client_order_id:
@@ -292,8 +291,6 @@ class Ledger:
     # --- inside: executions and positions --------------------------------------------------
 
     def _note_executions(self, old: Mapping[str, Execution], new: Mapping[str, Execution]) -> None:
-        if old is new:
-            return
         for name, item in new.items():
             known = old.get(name)
             if known is item:
@@ -308,11 +305,10 @@ class Ledger:
                 item.at,
             ):
                 self._recompute.add(item.symbol)
-        for name, item in old.items():
-            if name not in new:
-                self._put.pop(name, None)
-                self._removed.add(name)
-                self._recompute.add(item.symbol)
+        for name in old.keys() - new.keys():
+            self._put.pop(name, None)
+            self._removed.add(name)
+            self._recompute.add(old[name].symbol)
 
     def _book_adjustment(self, event: OrderEvent) -> None:
         details = event.details
@@ -336,9 +332,11 @@ class Ledger:
 
     def _write_positions(self) -> None:
         """Extend a position by what came after all it has seen; else add it up again."""
+        symbols = sorted(self._added.keys() | self._recompute)
+        before = self.journal.positions_of(symbols) if symbols else {}
         positions = []
-        for symbol in sorted(self._added.keys() | self._recompute):
-            known = self.journal.position(symbol)
+        for symbol in symbols:
+            known = before.get(symbol)
             added = sorted(self._added[symbol], key=lambda item: (item.at, item.execution_id))
             in_order = known is None or (added and comes_after(added[0], known))
             if symbol in self._recompute or not in_order or known is None:

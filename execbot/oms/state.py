@@ -172,9 +172,11 @@ def _take_report(draft: _Draft, event: OrderEvent) -> None:
         "legs": (),
         "qty": shown.qty if shown.qty is not None else old.qty,
     }
-    for name, before, now in zip(_LASTING, _lasting(old), _lasting(shown), strict=True):
-        if now is None and before is not None:
-            draft.order[name] = before
+    said = _lasting(old)
+    if any(said):
+        for name, before in zip(_LASTING, said, strict=True):
+            if before is not None and getattr(shown, name) is None:
+                draft.order[name] = before
     if event.details:
         for name in _INHERITED:
             if event.details.get(name):

@@ -104,8 +104,8 @@ class Watcher:
                 symbols.add(change.record.symbol)
         if not records:
             return []
-        positions = [p for s in sorted(symbols) if (p := self.journal.position(s)) is not None]
-        return self.feed(inputs.Orders(tuple(records.values()), tuple(positions)))
+        positions = self.journal.positions_of(sorted(symbols)) if symbols else {}
+        return self.feed(inputs.Orders(tuple(records.values()), tuple(positions.values())))
 
     def follow(self) -> list[HandJob]:
         """What the journal has learned since the last look, whoever wrote it."""
