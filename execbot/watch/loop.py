@@ -7,6 +7,7 @@ threads carry out what was decided, most urgent first, and put what came of it i
 
 from __future__ import annotations
 
+import gc
 import itertools
 import logging
 import queue
@@ -26,6 +27,7 @@ from execbot.broker.port import (
     TradeUpdate,
     TradeUpdateStream,
 )
+from execbot.journal.checkpoint import Checkpointer
 from execbot.journal.errors import JournalError
 from execbot.risk.reading import HALTS_KEY
 from execbot.watch import inputs
@@ -42,6 +44,9 @@ LOOK_SECONDS = 0.1
 
 BATCH_MAX = 500
 """Frames made durable in one transaction."""
+
+AUDITED = frozenset({"alarm", "action", "guard", "stop_moved"})
+"""Types of notes that are kept in the journal."""
 
 SYMBOL_THREADS = 2
 JOURNAL_RETRY_SECONDS = 0.5
@@ -100,6 +105,8 @@ class WatchLoop:
         self._data_version = -1
         self._ticked_at = 0.0
         self._failure: BrokerError | None = None
+        self._checkpointer = Checkpointer(self.watcher.journal.path)
+        self._to_audit: list[tuple[Note, datetime]] = []
         self.watcher.emit = self._emit
 
     def stop(self) -> None:
@@ -111,6 +118,8 @@ class WatchLoop:
         self._start_threads()
         try:
             self._dispatch(self.watcher.load())
+            # What is there now stays: the collector need not look through it again and again.
+            gc.freeze()
             while not self._stopping.is_set():
                 self._turn()
                 self.sink.beat()
@@ -134,6 +143,7 @@ class WatchLoop:
             symbols = self.watcher.core.symbols.values()
             # An entry that waits must learn of a halt too: its clock stops for it.
             self.feed.want(frozenset(s.symbol for s in symbols if s.qty != 0 or s.living))
+        self._audit()
         self.health.waiting = self._symbol_jobs.qsize() + self._account_jobs.qsize()
 
     # --- the inbox -------------------------------------------------------------------------
@@ -176,6 +186,7 @@ class WatchLoop:
             self._emit(Note("alarm", f"journal: {error}", {"kind": "journal"}, True, True))
             self._stopping.wait(JOURNAL_RETRY_SECONDS)
             return []
+        self._checkpointer.wrote(len(self._pending))
         self.health.frames += len(self._pending)
         self.health.last_frame_at = self.now()
         self._pending.clear()
@@ -263,6 +274,7 @@ class WatchLoop:
         self._reader = threading.Thread(target=self._read, name="trade-updates", daemon=True)
         for thread in (*self._threads, self._reader):
             thread.start()
+        self._checkpointer.start()
         self.feed.start()
 
     def _shut_down(self) -> None:
@@ -280,6 +292,8 @@ class WatchLoop:
         while not self._inbox.empty():
             leftover.append(self._inbox.get_nowait())
         self._take([item for item in leftover if isinstance(item, TradeUpdate)])
+        self._audit()
+        self._checkpointer.close()
 
     # --- notes -----------------------------------------------------------------------------
 
@@ -287,12 +301,22 @@ class WatchLoop:
         at = self.now()
         level = logging.WARNING if note.is_alarm else logging.INFO
         log.log(level, "%s %s", note.type, note.text)
-        if note.type in ("alarm", "action", "guard", "stop_moved"):
-            subject = str(note.data.get("symbol") or note.data.get("subject") or "watch")
-            try:
-                self.watcher.journal.audit(note.type, subject, "watch", note.data, note.text, at)
-            except JournalError as error:
-                log.error("audit: %s", error)
+        if note.type in AUDITED:
+            self._to_audit.append((note, at))
         self.sink.note(note, at)
         if note.is_critical:
             self.on_critical(note)
+
+    def _audit(self) -> None:
+        """Keep what a turn has told, in one commit, after what it led to was handed over."""
+        if not self._to_audit:
+            return
+        journal = self.watcher.journal
+        try:
+            with journal.transaction():
+                for note, at in self._to_audit:
+                    subject = str(note.data.get("symbol") or note.data.get("subject") or "watch")
+                    journal.audit(note.type, subject, "watch", note.data, note.text, at)
+        except JournalError as error:
+            log.error("audit: %s", error)
+        self._to_audit.clear()

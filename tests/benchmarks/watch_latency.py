@@ -1,21 +1,29 @@
 """How long from a stream frame to durable state and a handed-over reaction, and how many a second.
 
-    python tests/benchmarks/watch_latency.py
+    python tests/benchmarks/watch_latency.py [rounds]
 
 In one process, on a journal in a temporary directory with durable commits. Frames are those of
 market orders that fill; `paced` hands them over at 1,000 a second one by one, `batched` as fast as
 they are taken, in the loop's own batches. alpaca-py's `TradingStream` handing out the same frames,
-parsed into its models and doing nothing else, is measured in the same run for comparison.
+parsed into its models and doing nothing else, is measured in the same round for comparison.
+
+A commit waits for the disk, so each round also measures the bare disk (as much written and synced
+as a small commit does, nothing else) and, where there is one, the same pace on a file system in
+memory: what is left there is Python and waiting for a processor. Processor time is printed beside
+the clock, because other work on the machine stretches the clock.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import os
 import statistics
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,11 +35,29 @@ from support.desk import open_desk
 from execbot.broker.port import TradeUpdate
 from execbot.broker.stream import parse_frame
 from execbot.config.schema import TradingSettings
+from execbot.journal.checkpoint import Checkpointer
 from execbot.market.sessions import crypto_now
 from execbot.watch.loop import BATCH_MAX
 from execbot.watch.watcher import Watcher
 
 START = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
+IN_MEMORY = Path("/dev/shm")
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Events a second by the clock; `work` is processor time an event, in microseconds."""
+
+    a_second: float
+    work: float
+
+    @classmethod
+    def since(cls, began: float, worked: float, events: int) -> Speed:
+        passed, work = time.perf_counter() - began, time.process_time() - worked
+        return cls(events / passed, work / events * 1e6)
+
+    def __str__(self) -> str:
+        return f"{self.a_second:8,.0f} events a second, {self.work:6.1f} us of processor time each"
 
 
 def frame(number: int, event: str) -> bytes:
@@ -88,10 +114,12 @@ def parsed(raw: bytes) -> TradeUpdate:
     return found
 
 
-def paced(raw: list[bytes], per_second: int) -> list[float]:
+def paced(raw: list[bytes], per_second: int, base: Path | None = None) -> list[float]:
     """Milliseconds from the moment a frame was due to its decision, one commit a wake-up."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=base) as folder:
         watcher = new_watcher(Path(folder))
+        checkpointer = Checkpointer(watcher.journal.path)  # as the loop has one
+        checkpointer.start()
         latencies: list[float] = []
         began = time.perf_counter()
         index = 0
@@ -102,52 +130,81 @@ def paced(raw: list[bytes], per_second: int) -> list[float]:
             ready = int((time.perf_counter() - began) * per_second) + 1
             batch = raw[index : min(ready, len(raw))]
             watcher.take_updates([parsed(item) for item in batch])
+            checkpointer.wrote(len(batch))
             done = time.perf_counter()
             latencies += [
                 (done - (began + (index + offset) / per_second)) * 1000
                 for offset in range(len(batch))
             ]
             index += len(batch)
+        checkpointer.close()
+        watcher.journal.close()
         return latencies
 
 
-def batched(raw: list[bytes]) -> float:
+def bare_disk(times: int = 300, size: int = 100_000) -> list[float]:
+    """Milliseconds that the disk needs to keep as much as a small commit writes."""
+    found: list[float] = []
+    with tempfile.TemporaryFile(buffering=0) as file:
+        for _ in range(times):
+            file.write(bytes(size))
+            began = time.perf_counter()
+            os.fdatasync(file.fileno())
+            found.append((time.perf_counter() - began) * 1000)
+    return found
+
+
+def batched(raw: list[bytes]) -> Speed:
     """Durable events a second."""
     with tempfile.TemporaryDirectory() as folder:
         watcher = new_watcher(Path(folder))
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         for start in range(0, len(raw), BATCH_MAX):
             watcher.take_updates([parsed(item) for item in raw[start : start + BATCH_MAX]])
-        return len(raw) / (time.perf_counter() - began)
+        speed = Speed.since(began, worked, len(raw))
+        watcher.journal.close()
+        return speed
 
 
-def bare_stream(raw: list[bytes]) -> float:
+def bare_stream(raw: list[bytes]) -> Speed:
     """What alpaca-py hands out: frames parsed into its models, nothing done with them."""
     from alpaca.trading.stream import TradingStream
 
     async def nothing(update: object) -> None:
         return None
 
-    async def run() -> float:
+    async def run() -> Speed:
         stream = TradingStream("key", "secret", paper=True)
         stream.subscribe_trade_updates(nothing)
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         for item in raw:
             await stream._dispatch(json.loads(item))
-        return len(raw) / (time.perf_counter() - began)
+        return Speed.since(began, worked, len(raw))
 
     return asyncio.run(run())
 
 
-def main() -> None:
-    latencies = sorted(paced(frames(4000), 1000))
-    p50 = statistics.median(latencies)
-    p99 = latencies[int(len(latencies) * 0.99)]
-    ours, bare = batched(frames(20_000)), bare_stream(frames(20_000))
-    print(f"at 1,000 events a second: p50 {p50:.2f} ms, p99 {p99:.2f} ms")
-    print(f"durable and decided: {ours:,.0f} events a second")
-    print(f"alpaca-py's bare stream: {bare:,.0f} events a second; ratio {ours / bare:.2f}")
+def show(name: str, milliseconds: list[float]) -> None:
+    ranked = sorted(milliseconds)
+    p99 = ranked[int(len(ranked) * 0.99)]
+    print(f"  {name:34} p50 {statistics.median(ranked):7.2f} ms   p99 {p99:7.2f} ms")
+
+
+def main(rounds: int = 3) -> None:
+    gc.freeze()  # as the loop does
+    some, many = frames(4000), frames(20_000)
+    for number in range(1, rounds + 1):
+        print(f"round {number}")
+        show("bare disk", bare_disk())
+        show("1,000 events a second", paced(some, 1000))
+        if IN_MEMORY.is_dir():
+            show("the same without a disk", paced(some, 1000, IN_MEMORY))
+        ours, bare = batched(many), bare_stream(many)
+        print(f"  durable and decided                {ours}")
+        print(f"  alpaca-py's bare stream            {bare}")
+        by_clock, by_work = ours.a_second / bare.a_second, bare.work / ours.work
+        print(f"  ratio {by_clock:33.2f} by the clock, {by_work:.2f} by processor time")
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 3)
