@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,13 +14,18 @@ from msgspec.structs import replace
 
 from execbot.broker.errors import BrokerError
 from execbot.broker.port import TradeUpdate
-from execbot.config.schema import TradingSettings
+from execbot.config.schema import Mode, RiskSettings, ScaleInSettings, TradingSettings
 from execbot.exits.attach import Wishes
 from execbot.exits.levels import LevelError
 from execbot.exits.plan import PlanStatus, Trail, TrailKind
 from execbot.exits.store import change_plan
 from execbot.journal.errors import JournalError
+from execbot.journal.journal import Journal
+from execbot.model.enums import Side
+from execbot.model.order import OrderRequest
 from execbot.oms.errors import OmsError
+from execbot.oms.placing import Placer
+from execbot.oms.risk_desk import RiskDesk
 from execbot.sim.types import ApiError
 from execbot.watch import inputs
 from execbot.watch.timers import FULL_READ_SECONDS
@@ -32,6 +38,19 @@ TURN_SECONDS = 0.5
 for the trader's own actions."""
 
 START_PRICE = Decimal(100)
+
+
+ADDING = replace(
+    TradingSettings(),
+    max_position_size_pct=D(100),
+    max_account_exposure_pct=D(100),
+    risk=replace(
+        RiskSettings(),
+        duplicate_window_seconds=D(0),
+        facts_max_age_seconds=D(0),
+        scale_in=ScaleInSettings(enabled=True, max_steps=100, min_profit_pct=D(-100)),
+    ),
+)
 
 
 class Killed(BaseException):
@@ -68,6 +87,9 @@ class Session:
     entries: int = 0
     late: list[tuple[int, TradeUpdate]] = field(default_factory=list)
     trouble: set[str] = field(default_factory=set)
+    adder: Journal | None = None
+    """The journal of an adding process that will be killed."""
+    adder_dies_at: int = 0
 
     # --- things that happen ----------------------------------------------------------------
 
@@ -97,6 +119,28 @@ class Session:
             self.world.buy(str(self.rng.randint(1, 25)), self._wishes(), limit=limit)
         except (BrokerError, OmsError, LevelError):
             self.trouble.add("entry failed")
+
+    def add(self) -> None:
+        """A trader's addition, from a process of its own that may be killed at any request."""
+        if self.world.qty() <= 0 or self.entries >= 6:
+            return
+        self.entries += 1
+        journal = Journal.open(self.world.desk.path / "journal.db")
+        oms = self.world.desk.open_oms(journal)
+        desk = RiskDesk(oms.client, journal, ADDING, Mode.SIM, now=self.world.now)
+        name = f"addition-{self.entries}"
+        request = OrderRequest("AAPL", Side.BUY, qty=D(self.rng.randint(1, 9)))
+        if self.rng.random() < 0.4:
+            self.adder, self.adder_dies_at = journal, self.world.requests + self.rng.randint(1, 12)
+        self.world.is_adding = True
+        try:
+            Placer(oms, desk).place(replace(request, client_order_id=name))
+        except (Killed, BrokerError, OmsError, JournalError, sqlite3.ProgrammingError):
+            self.trouble.add("addition failed")
+        finally:
+            self.adder = None
+            self.world.is_adding, self.world.trader_acted = False, True
+            journal.close()
 
     def _is_open(self) -> bool:
         return bool(self.world.desk.journal.orders("open", symbol="AAPL"))
@@ -199,6 +243,11 @@ class Session:
         return out
 
     def at_request(self, moment: str) -> None:
+        if self.adder is not None and self.world.requests >= self.adder_dies_at:
+            # A dead process writes nothing more, whatever its blocks would do on the way out.
+            self.adder.close()
+            self.adder = None
+            raise Killed
         if self.kill_at and self.world.requests >= self.kill_at and moment == self.kill_moment:
             raise Killed
 
@@ -266,6 +315,7 @@ class Session:
 
 CHANCES: tuple[tuple[float, Callable[[Session], None]], ...] = (
     (0.06, Session.enter),
+    (0.01, Session.add),
     (0.008, Session.kill),
     (0.004, Session.cut),
     (0.012, Session.request_fault),

@@ -94,6 +94,8 @@ class World:
     trader_acted: bool = False
     """Another process wrote to the journal; in threads `PRAGMA data_version` tells that."""
     promised: dict[str, bool] = field(default_factory=dict)
+    is_adding: bool = False
+    """Another process adds to the position; nobody has promised a stop until it is done."""
 
     # --- time ------------------------------------------------------------------------------
 
@@ -140,7 +142,7 @@ class World:
 
     def is_watched(self, symbol: str) -> bool:
         """Whether somebody is there who has promised a stop."""
-        return self.watcher is not None and self.promises(symbol)
+        return self.watcher is not None and not self.is_adding and self.promises(symbol)
 
     def promises(self, symbol: str) -> bool:
         """By the plan that the watcher holds; one it has not read yet counts from the fill on."""
