@@ -131,6 +131,26 @@ class Market:
         self.prices.thaw(self.check_symbol(symbol), exchange.now)
         exchange.resume(symbol)
 
+    def split(self, exchange: Exchange, symbol: str, new: Decimal, old: Decimal) -> None:
+        """`new` shares for `old` ones. Raises `ApiError` (404, 422)."""
+        if not (new > 0 and old > 0 and new != old):
+            raise ApiError(422, None, "new and old are numbers of shares above zero, not the same")
+        try:
+            self.prices.scale(self.check_symbol(symbol), exchange.now, old / new)
+        except ValueError as error:
+            raise ApiError(422, None, str(error)) from None
+        exchange.split(symbol, new, old)
+
+    def rename(self, exchange: Exchange, symbol: str, new_symbol: str) -> None:
+        """One stock becomes another one of the list, at its price. Raises `ApiError` (404, 422)."""
+        quote = self.prices.quote(self.check_symbol(symbol), exchange.now)
+        self.check_symbol(new_symbol)
+        exchange.rename(symbol, new_symbol)
+        if quote is not None and quote.bid and quote.ask:
+            price = (quote.bid + quote.ask) / 2
+            self.set_price(new_symbol, exchange.now, {"price": price}, hold=False)
+            exchange.market_changed(new_symbol)
+
     def check_symbol(self, symbol: str) -> str:
         """The symbol itself. Raises `ApiError` (404) for one that is not listed."""
         if self.assets.get(symbol) is None:

@@ -164,13 +164,17 @@ def _refusals(trader: Trader) -> None:
 
 def _account_and_market(trader: Trader) -> None:
     trader.control("deposit", {"amount": "500", "key": KEY})
+    trader.control("split", {"symbol": "MSFT", "new": 2})
+    trader.control("dividend", {"symbol": "MSFT", "amount": "0.75"})
+    trader.control("interest", {"amount": "-0.25", "key": KEY})
     trader.ask("getAccount")
     trader.ask("getAccountConfig")
     trader.ask("patchAccountConfig", {"no_shorting": False})
     trader.ask("getAccountActivities", query={"activity_types": "FILL", "page_size": "2"})
     trader.ask("getAccountActivities")
     trader.ask("getAccountActivitiesByActivityType", activity_type="FILL")
-    trader.ask("getAccountActivitiesByActivityType", activity_type="CSD")
+    for kind in ("CSD", "SPLIT", "DIV", "INT"):
+        trader.ask("getAccountActivitiesByActivityType", activity_type=kind)
     for query in ({}, {"period": "1D", "timeframe": "5Min"}, {"period": "1M", "timeframe": "1D"}):
         trader.ask("getAccountPortfolioHistory", query=query)
     trader.ask("get-v2-assets", query={"status": "active", "asset_class": "us_equity"})

@@ -6,6 +6,7 @@ Scenarios about connections are checked over sockets in `test_stream_faults.py`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 
 from execbot.sim.config import SimConfig
+from execbot.sim.records import ALL_DATA
 from execbot.sim.scenario import Scenario, ScenarioError
 
 FILES = sorted((Path(__file__).parents[1] / "scenarios").glob("*.yaml"))
@@ -306,6 +308,63 @@ def canceled_by_the_venue(bench: Any) -> None:
     done = found(bench).json
     assert done["status"] == "canceled" and 0 < float(done["filled_qty"]) < 10
     assert event_names(bench)[-1] == "canceled" and "partial_fill" in event_names(bench)
+
+
+@check
+def crypto_price_band(bench: Any) -> None:
+    bench.step(2)
+    order(bench, symbol="BTC/USD", qty="0.01", time_in_force="gtc")
+    bench.step(2)
+    done = found(bench).json
+    assert (done["status"], done["filled_qty"]) == ("canceled", "0")
+    last = bench.events()[-1]
+    assert last["event"] == "canceled"
+    assert last["reason"].startswith("canceled due to price band protection. Index price: 1050")
+
+
+@check
+def crypto_reference_price_stale(bench: Any) -> None:
+    bench.step(2)
+    order(bench, symbol="BTC/USD", qty="0.01", time_in_force="gtc")
+    bench.step(2)
+    assert found(bench).json["status"] == "canceled"
+    assert bench.events()[-1]["reason"] == "canceled due to reference price stale"
+
+
+@check
+def corporate_action_cancels_orders(bench: Any) -> None:
+    bench.buy(qty="10")
+    bench.step(5)
+    stop = bench.buy(
+        side="sell", qty="10", type="stop", stop_price="1", time_in_force="gtc",
+        client_order_id="mine",
+    ).json  # fmt: skip
+    bench.step(10)
+    assert bench.get(f"/v2/orders/{stop['id']}")["status"] == "canceled"
+    assert bench.events()[-1]["reason"] == "CORPORATE_ACTION"
+    assert bench.get("/v2/positions/AAPL")["qty"] == "40"
+    assert bench.get("/v2/orders") == []
+
+
+@check
+def broker_liquidates(bench: Any) -> None:
+    bench.buy(qty="10")
+    stop = bench.buy(
+        "MSFT", qty="1", type="limit", limit_price="1", client_order_id="mine"
+    ).json  # fmt: skip
+    bench.step(15)
+    assert bench.get("/v2/positions") == []
+    sold = [row for row in bench.get("/v2/orders?status=closed") if row["side"] == "sell"]
+    assert len(sold) == 1 and sold[0]["status"] == "filled"
+    assert bench.get(f"/v2/orders/{stop['id']}")["status"] == "new"
+
+
+@check
+def late_trade_updates_a_bar(bench: Any) -> None:
+    bench.step(125)
+    told = [json.loads(row.frame) for row in bench.venue.records.deliveries(ALL_DATA, 0)]
+    assert [message["T"] for message in told] == ["t", "u", "x"]
+    assert told[1]["h"] == 1000
 
 
 @check

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from execbot.sim.engine.order import Order, Side
-from execbot.sim.engine.render import ZERO
+from execbot.sim.engine.render import NANO, ZERO
 from execbot.sim.types import Ns
 
 Lot = tuple[Decimal, Decimal]
@@ -87,6 +87,19 @@ class Position:
         self.today_cost = min(self.today_cost, self.cost)
         self._pop_lots(amount)
 
+    def rescale(self, exact: Decimal, qty: Decimal) -> None:
+        """The same cost in another number of shares: a split. Of `exact` shares `qty` are left,
+        the rest was paid out.
+        """
+        factor = exact / self.qty
+        self.cost = self.cost * qty / exact
+        self.today_cost = self.today_cost * qty / exact
+        self.overnight_qty = (self.overnight_qty * factor).quantize(NANO)
+        lots = [((held * factor).quantize(NANO), price / factor) for held, price in self.lots]
+        rest = qty - sum((held for held, _ in lots[:-1]), ZERO)
+        self.lots = [*lots[:-1], (rest, lots[-1][1])]
+        self.qty = qty
+
     def start_day(self) -> None:
         """What is held becomes overnight holding, at the FIFO cost of the lots left."""
         self.cost = sum((qty * price for qty, price in self.lots), ZERO)
@@ -126,6 +139,15 @@ class Hold:
     symbol: str
     qty: Decimal
     until: Ns
+
+
+@dataclass(slots=True)
+class MarginCall:
+    """A deficit seen at a close: since which trading date, how many dollars, due when."""
+
+    since: str
+    amount: Decimal
+    due: str
 
 
 DEFAULT_CONFIGURATIONS: dict[str, Any] = {
@@ -173,6 +195,8 @@ class Account:
     opened_today: list[str] = field(default_factory=list)
     day_trades: list[str] = field(default_factory=list)
     taken: dict[str, list[Any]] = field(default_factory=dict)
+    margin_call: MarginCall | None = None
+    frozen_until: str = ""  # trading date up to which there is no margin, after an unmet call
 
     def add(self, order: Order) -> None:
         """A live order, found by id, by client id, and by symbol and side."""
@@ -231,6 +255,8 @@ class Account:
             "flags": [getattr(self, name) for name in FLAGS],
             "opened_today": list(self.opened_today),
             "day_trades": list(self.day_trades),
+            "margin_call": None if self.margin_call is None else _call_record(self.margin_call),
+            "frozen_until": self.frozen_until,
             "taken": {
                 place: [at, {str(price): str(qty) for price, qty in used.items()}]
                 for place, (at, used) in self.taken.items()
@@ -262,7 +288,15 @@ class Account:
         )
         for name, value in zip(FLAGS, record["flags"], strict=True):
             setattr(account, name, value)
+        account.frozen_until = record.get("frozen_until", "")
+        if record.get("margin_call"):
+            since, amount, due = record["margin_call"]
+            account.margin_call = MarginCall(since, Decimal(amount), due)
         return account
+
+
+def _call_record(call: MarginCall) -> list[str]:
+    return [call.since, str(call.amount), call.due]
 
 
 FLAGS = ("account_blocked", "trading_blocked", "transfers_blocked", "liquidation_only")

@@ -44,6 +44,7 @@ class ExchangeConfig:
     sibling_cancel_event: bool = False
     pending_cancel_event: bool = False  # "most cancels happen without"
     cancel_rejected_event: bool = False  # when a fill wins against a cancel
+    event_reasons: bool = False  # `reason` in events, as Alpaca sends it to brokers
     stop_replaces_target: bool = True
     replace_carries_filled_qty: bool = True
     held_listed_open: bool = False  # legs that wait are not in `status=open`

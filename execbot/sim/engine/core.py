@@ -10,20 +10,20 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from heapq import heapify, heappush
 from typing import Any
 
-from execbot.sim.engine import funds
+from execbot.sim.engine import margin
 from execbot.sim.engine.account import DEFAULT_CONFIGURATIONS, LEGACY_CONFIGURATIONS, Account
 from execbot.sim.engine.archive import Activity, Archive
 from execbot.sim.engine.config import ExchangeConfig, FaultKind, OrderFault
 from execbot.sim.engine.hours import Hours, Window, window_of
 from execbot.sim.engine.ids import Ids, named_uuid
 from execbot.sim.engine.order import Order, OrderType, Side, Status
-from execbot.sim.engine.render import ZERO, activity_prefix, stamp, stamp_micro, text
+from execbot.sim.engine.render import CENT, activity_prefix, stamp, stamp_micro, text
 from execbot.sim.engine.views import stream_order
 from execbot.sim.types import (
     ApiError,
@@ -77,6 +77,9 @@ class Core:
     activity_seq: int = 0
     halted: dict[str, str] = field(default_factory=dict)
     bands: dict[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
+    stale: set[str] = field(default_factory=set)  # crypto pairs whose reference price is stale
+    renamed: dict[str, str] = field(default_factory=dict)  # symbols that became another
+    splits: dict[str, list[tuple[Ns, Decimal]]] = field(default_factory=dict)
     faults: list[OrderFault] = field(default_factory=list)
     settle_dates: dict[str, str] = field(default_factory=dict)
 
@@ -154,6 +157,21 @@ class Core:
             return Decimal(0)
         return (quote.bid + quote.ask) / 2 if quote.bid and quote.ask else quote.bid + quote.ask
 
+    def adjusted_price(self, symbol: str, at: Ns) -> Decimal:
+        """The price of a past moment in the shares of today: splits since then taken out."""
+        price = self.price(symbol, at)
+        for since, ratio in self.splits.get(symbol, ()):
+            if at < since:
+                price = (price / ratio).quantize(CENT)
+        return price
+
+    def listed(self, symbol_or_id: str) -> Asset | None:
+        """An asset as it is now: one that was renamed is no longer active."""
+        asset = self.assets.get(symbol_or_id)
+        if asset is not None and asset.symbol in self.renamed:
+            return replace(asset, active=False, tradable=False)
+        return asset
+
     def strike(self, kind: FaultKind, order: Order) -> OrderFault | None:
         """Uses up one injected fault that matches the order."""
         for fault in self.faults:
@@ -182,6 +200,10 @@ class Core:
         self.events.append(StreamEvent(self.event_seq, order.account_id, at, data))
         while len(self.events) > self.config.event_buffer:
             self.events.popleft()
+
+    def reason(self, text: str) -> dict[str, str]:
+        """Why something happened to an order, where events say so."""
+        return {"reason": text} if text and self.config.event_reasons else {}
 
     def record_activity(
         self, account: Account, kind: str, data: dict[str, Any], order_id: str | None = None
@@ -229,21 +251,16 @@ class Core:
     def roll(self, account: Account) -> None:
         """Brings the account into the present trading day: last equity, overnight positions.
 
-        Nothing changed since the last roll, so one look at the last close is enough.
+        Nothing was traded since the last roll; the closes between are looked at for margin calls.
         """
         today = self.hours.trading_date(self.now)
         if account.day == today:
             return
+        margin.look_back(self, account, today)
         close = self.hours.previous_close(self.now)
-        equity, maintenance = account.cash, ZERO
+        account.last_equity, account.last_maintenance = margin.at_close(self, account, close)
         for position in account.positions.values():
-            price = self.price(position.symbol, close)
-            equity += position.qty * price
-            asset = self.assets.get(position.symbol)
-            assert asset is not None
-            maintenance += funds.maintenance_of(asset, position.qty, price)
             position.start_day()
-        account.last_equity, account.last_maintenance = equity, maintenance
         account.day = today
         account.opened_today.clear()
         oldest = (date.fromisoformat(today) - timedelta(days=7)).isoformat()

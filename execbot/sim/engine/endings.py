@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from execbot.sim.engine.core import Core
 
 
-def cancel(core: Core, order: Order) -> None:
-    """`canceled`, by request or by the venue."""
+def cancel(core: Core, order: Order, reason: str = "") -> None:
+    """`canceled`, by request or by the venue, which may have a `reason`."""
     order.canceled_at = core.now
-    _end(core, order, Status.CANCELED, "canceled")
+    _end(core, order, Status.CANCELED, "canceled", reason)
 
 
 def expire(core: Core, order: Order) -> None:
@@ -42,7 +42,7 @@ def drop(core: Core, order: Order) -> None:
     _end(core, order, Status.CANCELED, "canceled" if core.config.sibling_cancel_event else None)
 
 
-def _end(core: Core, order: Order, status: Status, event: str | None) -> None:
+def _end(core: Core, order: Order, status: Status, event: str | None, reason: str = "") -> None:
     """Takes an order out of the market; its shares come back a little later."""
     was_held = order.status is Status.HELD
     order.status = status
@@ -53,5 +53,5 @@ def _end(core: Core, order: Order, status: Status, event: str | None) -> None:
         account.holds.append(Hold(order.origin_id or order.id, order.symbol, order.leaves, until))
     core.retire(order)
     if event is not None:
-        core.emit(order, event)
+        core.emit(order, event, core.reason(reason))
     groups.after_end(core, order)

@@ -12,8 +12,18 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from execbot.sim.engine import amend, clockwork, history, listing, snapshot, views
-from execbot.sim.engine.account import FLAGS, LEGACY_CONFIGURATIONS, Account
+from execbot.sim.engine import (
+    amend,
+    bulk,
+    clockwork,
+    corporate,
+    history,
+    listing,
+    settings,
+    snapshot,
+    views,
+)
+from execbot.sim.engine.account import Account
 from execbot.sim.engine.archive import Archive, MemoryArchive
 from execbot.sim.engine.calendar_rows import calendar_rows
 from execbot.sim.engine.config import ExchangeConfig, OrderFault
@@ -21,9 +31,9 @@ from execbot.sim.engine.core import Core
 from execbot.sim.engine.hours import Hours
 from execbot.sim.engine.ids import Ids, is_uuid
 from execbot.sim.engine.order import Order
-from execbot.sim.engine.parse import check_body, malformed, number
+from execbot.sim.engine.parse import malformed
 from execbot.sim.engine.place import place
-from execbot.sim.engine.render import NANO, new_york_stamp, stamp_micro, text
+from execbot.sim.engine.render import new_york_stamp, stamp_micro, text
 from execbot.sim.types import (
     ApiError,
     Asset,
@@ -35,14 +45,6 @@ from execbot.sim.types import (
     Session,
     StreamEvent,
 )
-
-SWITCHES = {
-    "blocked": "account_blocked",
-    "account_blocked": "account_blocked",
-    "trading_blocked": "trading_blocked",
-    "transfers_blocked": "transfers_blocked",
-    "liquidation_only": "liquidation_only",
-}
 
 
 class Exchange:
@@ -123,11 +125,8 @@ class Exchange:
     def set_configurations(self, account_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """`PATCH /v2/account/configurations`: partial, answers the whole object."""
         account = self._account(account_id)
-        check_body(body)
         nights = account.configurations["disable_overnight_trading"]
-        for name, value in body.items():
-            if name in account.configurations:
-                account.configurations[name] = _setting(name, value)
+        settings.configure(account, body)
         if account.configurations["disable_overnight_trading"] is not nights:
             self.market_changed()  # resting orders have other hours now
         return dict(account.configurations)
@@ -154,15 +153,7 @@ class Exchange:
     def set_switches(self, account_id: str, **switches: bool) -> None:
         """`account_blocked`, `trading_blocked`, `transfers_blocked`, `liquidation_only`,
         `suspended` (the user's own `suspend_trade`). Raises `ApiError` 422 for others."""
-        account = self._account(account_id)
-        for name, value in switches.items():
-            if name == "suspended":
-                account.configurations["suspend_trade"] = bool(value)
-            elif name in SWITCHES:
-                setattr(account, SWITCHES[name], bool(value))
-            else:
-                known = ", ".join([*FLAGS, "suspended"])
-                raise ApiError(422, None, f"unknown switch {name}; known: {known}")
+        settings.switch(self._account(account_id), switches)
 
     def portfolio_history(self, account_id: str, query: Mapping[str, str]) -> dict[str, Any]:
         return history.portfolio_history(self.core, self._account(account_id), query)
@@ -194,20 +185,7 @@ class Exchange:
 
     def cancel_all(self, account_id: str) -> list[dict[str, Any]]:
         """`DELETE /v2/orders`: one item per open order; for a leg the body is its parent."""
-        account = self._account(account_id)
-        items = []
-        for order in list(account.live.values()):
-            if order.parent_id is not None and _waits_on_live(self.core, order):
-                continue
-            try:
-                amend.request_cancel(self.core, order)
-            except ApiError as error:
-                items.append({"id": order.id, "status": error.status, "body": _body(error)})
-                continue
-            shown = self.core.find(order.parent_id) or order
-            body = views.rest_order(self.core, shown, legs=True)
-            items.append({"id": order.id, "status": 200, "body": body})
-        return items
+        return bulk.cancel_all(self.core, self._account(account_id))
 
     def order(self, account_id: str, order_id: str, nested: bool = False) -> dict[str, Any]:
         self._account(account_id)
@@ -244,54 +222,24 @@ class Exchange:
 
     def position(self, account_id: str, symbol_or_asset_id: str) -> dict[str, Any]:
         account = self._account(account_id)
-        asset = self._held_asset(account, symbol_or_asset_id)
+        asset = bulk.held_asset(self.core, account, symbol_or_asset_id)
         return views.position_view(self.core, account, account.positions[asset.symbol])
-
-    def _held_asset(self, account: Account, symbol_or_asset_id: str) -> Asset:
-        asset = self.core.assets.get(symbol_or_asset_id)
-        if asset is None:
-            raise ApiError(404, 40410000, f"symbol not found: {symbol_or_asset_id}")
-        if asset.symbol not in account.positions:
-            raise ApiError(404, 40410000, "position does not exist")
-        return asset
 
     def close_position(
         self, account_id: str, symbol_or_asset_id: str, query: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
         """`DELETE /v2/positions/{symbol}`: a plain market order of the other side."""
         account = self._account(account_id)
-        asset = self._held_asset(account, symbol_or_asset_id)
-        held = account.qty(asset.symbol)
-        qty = _closing_qty(abs(held), query or {})
-        body = {
-            "symbol": asset.symbol,
-            "qty": text(qty),
-            "side": "sell" if held > 0 else "buy",
-            "type": "market",
-            "time_in_force": "gtc" if asset.asset_class is AssetClass.CRYPTO else "day",
-        }
-        return self.place(account_id, body)
+        return bulk.close_position(self.core, account, symbol_or_asset_id, query or {})
 
     def close_all(self, account_id: str, cancel_orders: bool = False) -> list[dict[str, Any]]:
         """`DELETE /v2/positions`: canceled orders first (their id as `symbol`), then positions."""
-        items = []
-        if cancel_orders:
-            for item in self.cancel_all(account_id):
-                items.append({"symbol": item["id"], **{k: item[k] for k in ("status", "body")}})
-        for symbol in sorted(self._account(account_id).positions):
-            try:
-                body = self.close_position(account_id, symbol)
-            except ApiError as error:
-                shown = {"symbol": symbol.replace("/", ""), "status": error.status}
-                items.append({**shown, "body": _body(error)})
-                continue
-            items.append({"symbol": symbol.replace("/", ""), "status": 200, "body": body})
-        return items
+        return bulk.close_all(self.core, self._account(account_id), cancel_orders)
 
     # --- the market's facts ----------------------------------------------------------------
 
     def asset(self, symbol_or_id: str) -> dict[str, Any]:
-        asset = self.core.assets.get(symbol_or_id)
+        asset = self.core.listed(symbol_or_id)
         if asset is None:
             raise ApiError(404, 40410000, f"asset not found for {symbol_or_id}")
         return views.asset_view(asset)
@@ -305,12 +253,15 @@ class Exchange:
         )
         return [
             views.asset_view(asset)
-            for asset in self.core.assets.all()
+            for asset in map(self._as_listed, self.core.assets.all())
             if asset.asset_class == kind
             and (status is None or (status == "active") == asset.active)
             and (venue is None or asset.exchange == venue)
             and (not wanted or wanted & set(asset.attributes))
         ]
+
+    def _as_listed(self, asset: Asset) -> Asset:
+        return self.core.listed(asset.symbol) or asset
 
     def clock(self) -> dict[str, Any]:
         calendar = self.core.calendar
@@ -349,6 +300,47 @@ class Exchange:
         else:
             self.core.bands[symbol] = (low, high)
         self.market_changed(symbol)
+
+    def set_stale(self, symbol: str, stale: bool) -> None:
+        """The reference price of a crypto pair is stale: what is about to trade is canceled."""
+        self.core.stale.discard(symbol)
+        if stale:
+            self.core.stale.add(symbol)
+        self.market_changed(symbol)
+
+    def split(self, symbol: str, new: Decimal, old: Decimal) -> None:
+        """`new` shares for `old` ones; the caller has moved the price. Raises `ApiError` 422."""
+        corporate.split(self.core, symbol, new, old)
+        self.market_changed(symbol)
+
+    def dividend(self, symbol: str, per_share: Decimal) -> None:
+        """Cash to those who hold the stock, from those who are short. Raises `ApiError` 422."""
+        corporate.dividend(self.core, symbol, per_share)
+
+    def rename(self, symbol: str, new_symbol: str) -> None:
+        """One stock becomes another one of the list. Raises `ApiError` 422."""
+        corporate.rename(self.core, symbol, new_symbol)
+        self.market_changed()
+
+    def interest(self, account_id: str, amount: Decimal) -> None:
+        """Charged when negative, paid when positive."""
+        corporate.interest(self.core, self._account(account_id), amount)
+
+    def liquidate(self, account_id: str, symbol: str | None = None) -> list[dict[str, Any]]:
+        """The broker closes positions by itself; the orders it sent. Raises `ApiError` 422."""
+        sent = corporate.liquidate(self.core, self._account(account_id), symbol)
+        return [views.rest_order(self.core, order, legs=False) for order in sent]
+
+    def margin(self, account_id: str) -> dict[str, Any]:
+        """The margin call in force and the end of a freeze; None where there is none."""
+        account = self._account(account_id)
+        call = account.margin_call
+        return {
+            "margin_call": None
+            if call is None
+            else {"since": call.since, "amount": text(call.amount), "due": call.due},
+            "frozen_until": account.frozen_until or None,
+        }
 
     def inject(self, fault: OrderFault) -> None:
         """Makes the next matching orders misbehave (see `FaultKind`)."""
@@ -410,53 +402,3 @@ class Exchange:
         )
         snapshot.restore(found.core, state)
         return found
-
-
-def _waits_on_live(core: Core, leg: Order) -> bool:
-    """A leg whose parent or sibling is canceled in its own right needs no item of its own."""
-    parent = core.orders.get(leg.parent_id or "")
-    return parent is not None or (leg.status.value == "held" and leg.sibling_id in core.orders)
-
-
-def _closing_qty(held: Decimal, query: Mapping[str, str]) -> Decimal:
-    """What `qty` or `percentage` asks for; whole shares of a whole position."""
-    qty, percentage = number(query, "qty"), number(query, "percentage")
-    if qty is not None and percentage is not None:
-        raise malformed("only one of qty or percentage is accepted")
-    if qty is not None:
-        if qty <= 0:
-            raise malformed("qty must be > 0")
-        return qty
-    if percentage is None:
-        return held
-    if not 0 < percentage <= 100:
-        raise malformed("percentage must be between 0 and 100")
-    step = Decimal(1) if held == held.to_integral_value() else NANO
-    part = (held * percentage / 100).quantize(step, "ROUND_DOWN")
-    if not part:
-        raise malformed("qty must be > 0")
-    return part
-
-
-def _setting(name: str, value: Any) -> Any:
-    """One account configuration, checked."""
-    allowed: Mapping[str, tuple[Any, ...]] = {
-        "max_margin_multiplier": ("1", "2", "4"),
-        "trade_confirm_email": ("all", "none"),
-        **dict.fromkeys(LEGACY_CONFIGURATIONS, ("both", "entry", "exit")),
-    }
-    if name in allowed:
-        if str(value) not in allowed[name]:
-            raise malformed(f"invalid {name}")
-        return str(value)
-    if name == "max_options_trading_level":
-        if value not in (0, 1, 2, 3):
-            raise malformed(f"invalid {name}")
-        return value
-    if not isinstance(value, bool):
-        raise malformed(f"invalid {name}")
-    return value
-
-
-def _body(error: ApiError) -> dict[str, Any]:
-    return {"code": error.code, "message": error.message, **error.extra}

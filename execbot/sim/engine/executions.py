@@ -47,7 +47,7 @@ def execute(core: Core, account: Account, order: Order, price: Decimal, qty: Dec
         funds.refresh(core, order)
     _emit_fill(core, account, order, price, qty, execution_id)
     if done and order.cancel_requested_at is not None and core.config.cancel_rejected_event:
-        core.emit(order, "order_cancel_rejected")
+        core.emit(order, "order_cancel_rejected", core.reason("TOO_LATE_TO_CANCEL"))
     groups.after_fill(core, order)
 
 

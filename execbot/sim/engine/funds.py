@@ -92,7 +92,7 @@ def position_values(core: Core, account: Account) -> list[Decimal]:
 
 
 def margin_multiplier(core: Core, account: Account, equity: Decimal) -> int:
-    if equity < MARGIN_EQUITY_MIN:
+    if equity < MARGIN_EQUITY_MIN or account.frozen_until:
         return 1
     wanted = int(account.configurations["max_margin_multiplier"])
     return min(int(core.config.multiplier), wanted)

@@ -58,6 +58,9 @@ class Ledger:
             symbol = str(data["symbol"])
             held = {**held, symbol: held.get(symbol, ZERO) + qty}
             return cash - qty * Decimal(data["price"]), held
+        if kind in ("SPLIT", "NC"):
+            symbol = str(data["symbol"])
+            held = {**held, symbol: held.get(symbol, ZERO) + Decimal(data["qty"])}
         if kind == "CFEE" and data["qty"] != "0":
             asset = self._core.assets.get(str(data["symbol"]))
             if asset is not None:

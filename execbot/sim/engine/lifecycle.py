@@ -142,6 +142,10 @@ def meet(core: Core, order: Order) -> None:
     if order.waits_for_trigger:
         trigger(core, order)
         return
+    reason = matching.protection(core, order)
+    if reason:
+        endings.cancel(core, order, reason)
+        return
     account = core.accounts[order.account_id]
     found = matching.takes(core, account, order)
     if order.tif is TimeInForce.FOK and not _fills_whole(order, found):

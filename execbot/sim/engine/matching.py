@@ -14,7 +14,7 @@ from execbot.sim.engine import trailing
 from execbot.sim.engine.account import Account
 from execbot.sim.engine.hours import Window
 from execbot.sim.engine.order import Order, OrderType
-from execbot.sim.engine.render import NANO, ZERO
+from execbot.sim.engine.render import NANO, ZERO, text
 from execbot.sim.types import AssetClass, Crossing, Field, Level, Ns, Quote, Trade
 
 if TYPE_CHECKING:
@@ -124,6 +124,33 @@ def _inside_band(core: Core, order: Order, price: Decimal) -> bool:
     """Limit-up / limit-down: nothing trades outside the bands."""
     band = core.bands.get(order.symbol)
     return band is None or band[0] <= price <= band[1]
+
+
+STALE = "canceled due to reference price stale"
+
+
+def protection(core: Core, order: Order) -> str:
+    """Why the venue cancels a crypto order that is about to trade; empty when it may.
+
+    An order that only rests is left alone.
+    """
+    if order.asset_class is not AssetClass.CRYPTO:
+        return ""
+    quote = core.prices.quote(order.symbol, core.now)
+    price = ZERO if quote is None else (quote.ask if order.is_buy else quote.bid)
+    if not price or not acceptable(order, price):
+        return ""
+    if order.symbol in core.stale:
+        return STALE
+    band = core.bands.get(order.symbol)
+    if band is None or band[0] <= price <= band[1]:
+        return ""
+    index = (band[0] + band[1]) / 2
+    share = ((band[1] - index) / index * 100).quantize(Decimal("0.01"))
+    return (
+        f"canceled due to price band protection. Index price: {text(index)}, "
+        f"Price band: {text(share)}%, Rejected price: {text(price)}"
+    )
 
 
 def auction_price(core: Core, order: Order) -> Decimal | None:

@@ -23,6 +23,11 @@ def dump(core: Core) -> dict[str, Any]:
         "orders": [order.record() for order in core.orders.values()],
         "halted": dict(core.halted),
         "bands": {symbol: [str(v) for v in band] for symbol, band in core.bands.items()},
+        "stale": sorted(core.stale),
+        "renamed": dict(core.renamed),
+        "splits": {
+            symbol: [[at, str(ratio)] for at, ratio in rows] for symbol, rows in core.splits.items()
+        },
         "faults": [_fault_record(fault) for fault in core.faults],
     }
 
@@ -39,6 +44,10 @@ def restore(core: Core, state: Mapping[str, Any]) -> None:
     core.halted.update(state["halted"])
     for symbol, (low, high) in state["bands"].items():
         core.bands[symbol] = (Decimal(low), Decimal(high))
+    core.stale.update(state.get("stale", ()))
+    core.renamed.update(state.get("renamed", {}))
+    for symbol, rows in state.get("splits", {}).items():
+        core.splits[symbol] = [(at, Decimal(ratio)) for at, ratio in rows]
     core.faults.extend(_fault(record) for record in state["faults"])
 
 

@@ -102,7 +102,8 @@ def position_view(core: Core, account: Account, position: Position) -> dict[str,
     asset = core.assets.get(position.symbol)
     assert asset is not None
     price = core.price(position.symbol, core.now)
-    close = core.price(position.symbol, core.hours.previous_close(core.now)) or price
+    before = core.hours.previous_close(core.now)
+    close = core.adjusted_price(position.symbol, before) or price
     qty, cost = position.qty, position.cost
     value = qty * price
     unrealized = value - cost

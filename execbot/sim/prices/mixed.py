@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
 from execbot.sim.assets import Directory, shipped_directory
 from execbot.sim.prices.overrides import (
     PINNED_SIZE,
+    ROUNDING,
     Rule,
     Segment,
     holds,
@@ -20,11 +20,14 @@ from execbot.sim.prices.overrides import (
     pinned_bar,
     pinned_range,
     pinned_tick,
+    scaled,
+    shifted_bar,
     shifted_quote,
     shifted_tick,
     shifted_trade,
 )
 from execbot.sim.prices.regimes import Regime
+from execbot.sim.prices.segments import Segments
 from execbot.sim.prices.sessions import SessionPrices
 from execbot.sim.prices.source import MarketPrices, merged_bar
 from execbot.sim.prices.synthetic import SyntheticPrices
@@ -38,11 +41,6 @@ from execbot.sim.types import (
     Tick,
     Trade,
 )
-
-SEGMENTS_KEPT = 1000
-"""Overrides remembered per symbol, so that a state that is saved stays small."""
-ROUNDING = {"bid": ROUND_FLOOR, "ask": ROUND_CEILING}
-"""Away from the other side, so that a moved price never crosses it."""
 
 
 def build_prices(
@@ -82,10 +80,10 @@ class MixedPrices:
         self._source: dict[str, MarketPrices] = {}
         for source in reversed(sources):
             self._source.update(dict.fromkeys(source.symbols(), source))
-        self._segments: dict[str, list[Segment]] = {}
+        self._segments = Segments()
 
     def symbols(self) -> Sequence[str]:
-        return tuple(sorted({*self._source, *self._segments}))
+        return tuple(sorted({*self._source, *self._segments.symbols()}))
 
     # --- the control plane -----------------------------------------------------------------
 
@@ -130,7 +128,7 @@ class MixedPrices:
             )
         else:
             segment = Segment(at, Rule.SHIFT, ratio=self._ratio(symbol, at, (low + high) / 2))
-        self._add(symbol, segment)
+        self._segments.add(symbol, segment)
 
     def _ratio(self, symbol: str, at: Ns, price: Decimal) -> Decimal:
         source = self._source.get(symbol)
@@ -142,27 +140,33 @@ class MixedPrices:
     def release(self, symbol: str, at: Ns) -> None:
         """From `at` on the symbol has its source's own prices again."""
         if symbol in self._segments:
-            self._add(symbol, Segment(at, Rule.LIVE))
+            self._segments.add(symbol, Segment(at, Rule.LIVE))
 
     def freeze(self, symbol: str, at: Ns) -> None:
         """From `at` on nothing moves (a trading halt)."""
-        self._add(symbol, Segment(at, Rule.FREEZE))
+        self._segments.add(symbol, Segment(at, Rule.FREEZE))
 
     def thaw(self, symbol: str, at: Ns) -> None:
         """Ends a freeze: what ruled before it rules again."""
-        segment = self._segment(symbol, at)
+        segment = self._segments.at(symbol, at)
         if segment is None or segment.rule is not Rule.FREEZE:
             return
-        before = self._segment(symbol, segment.at - 1)
+        before = self._segments.at(symbol, segment.at - 1)
         values = before.plain() if before is not None else {"rule": Rule.LIVE}
-        self._add(symbol, Segment.of({**values, "at": at}))
+        self._segments.add(symbol, Segment.of({**values, "at": at}))
 
-    def _add(self, symbol: str, segment: Segment) -> None:
-        """Later segments are dropped: what is set now rules from now on. Of very many, the oldest
-        are forgotten.
+    def scale(self, symbol: str, at: Ns, ratio: Decimal) -> None:
+        """From `at` on every price is `ratio` times what it would be: a split.
+
+        Raises `ValueError` for a symbol that is frozen.
         """
-        kept = [old for old in self._segments.get(symbol, ()) if old.at < segment.at]
-        self._segments[symbol] = [*kept, segment][-SEGMENTS_KEPT:]
+        segment = self._segments.at(symbol, at)
+        if segment is None or segment.rule is Rule.LIVE:
+            self._segments.add(symbol, Segment(at, Rule.SHIFT, ratio=ratio))
+        elif segment.rule is Rule.FREEZE:
+            raise ValueError(f"{symbol} is halted")
+        else:
+            self._segments.add(symbol, scaled(segment, at, ratio, self._increment(symbol)))
 
     def clear(self) -> None:
         """All symbols are as their sources have them."""
@@ -170,40 +174,11 @@ class MixedPrices:
 
     def dump(self) -> dict[str, Any]:
         """The overrides as JSON values."""
-        return {
-            symbol: [segment.plain() for segment in segments]
-            for symbol, segments in self._segments.items()
-        }
+        return self._segments.dump()
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Takes over what `dump` gave."""
-        self._segments = {
-            symbol: [Segment.of(values) for values in segments]
-            for symbol, segments in state.items()
-        }
-
-    # --- segments --------------------------------------------------------------------------
-
-    def _segment(self, symbol: str, at: Ns) -> Segment | None:
-        """The segment in force, or None where the source rules."""
-        segments = self._segments.get(symbol)
-        if not segments:
-            return None
-        i = bisect_right(segments, at, key=lambda segment: segment.at)
-        return segments[i - 1] if i else None
-
-    def _pieces(self, symbol: str, after: Ns, until: Ns) -> Iterator[tuple[Segment, Ns, Ns]]:
-        """The segments that rule in `(after, until]`, each with its own `(after, until]`."""
-        segments = self._segments.get(symbol, [])
-        first = bisect_right(segments, after + 1, key=lambda segment: segment.at)
-        ruling = segments[first - 1] if first else Segment(-1, Rule.LIVE)
-        for following in segments[first:]:
-            if following.at > until:
-                break
-            yield ruling, max(after, ruling.at - 1), following.at - 1
-            ruling = following
-        if max(after, ruling.at - 1) < until:
-            yield ruling, max(after, ruling.at - 1), until
+        self._segments.load(state)
 
     def _increment(self, symbol: str) -> Decimal | None:
         asset = self._directory.get(symbol)
@@ -212,7 +187,7 @@ class MixedPrices:
     # --- prices ----------------------------------------------------------------------------
 
     def quote(self, symbol: str, at: Ns) -> Quote | None:
-        segment = self._segment(symbol, at) if self._segments else None
+        segment = self._segments.at(symbol, at) if self._segments else None
         if segment is not None:
             if segment.rule is Rule.PIN:
                 return pinned_tick(segment, symbol, pinned_at(segment, at)).quote
@@ -225,7 +200,7 @@ class MixedPrices:
         return shifted_quote(quote, segment.ratio, self._increment(symbol))
 
     def last_trade(self, symbol: str, at: Ns) -> Trade | None:
-        segment = self._segment(symbol, at) if self._segments else None
+        segment = self._segments.at(symbol, at) if self._segments else None
         if segment is not None:
             if segment.rule is Rule.PIN:
                 return pinned_tick(segment, symbol, pinned_at(segment, at)).last
@@ -242,7 +217,7 @@ class MixedPrices:
         return shifted_trade(trade, quote, shifted, segment.ratio)
 
     def book(self, symbol: str, at: Ns, side: Literal["bid", "ask"]) -> Sequence[Level]:
-        segment = self._segment(symbol, at) if self._segments else None
+        segment = self._segments.at(symbol, at) if self._segments else None
         source = self._source.get(symbol)
         if segment is None or segment.rule is Rule.LIVE:
             return source.book(symbol, at, side) if source is not None else ()
@@ -284,7 +259,7 @@ class MixedPrices:
         if symbol not in self._segments:
             yield from source.ticks(symbol, after, until) if source is not None else ()
             return
-        for segment, begin, end in self._pieces(symbol, after, until):
+        for segment, begin, end in self._segments.pieces(symbol, after, until):
             opening = self._opening(symbol, segment, begin)
             if opening is not None:
                 yield opening
@@ -311,7 +286,7 @@ class MixedPrices:
             if source is None:
                 return None
             return source.first_crossing(symbol, after, until, condition)
-        for segment, begin, end in self._pieces(symbol, after, until):
+        for segment, begin, end in self._segments.pieces(symbol, after, until):
             opening = self._opening(symbol, segment, begin)
             if opening is not None:
                 if holds(condition, opening):
@@ -350,7 +325,7 @@ class MixedPrices:
         if symbol not in self._segments:
             yield from source.trades(symbol, start, end) if source is not None else ()
             return
-        for segment, begin, stop in self._pieces(symbol, start - 1, end):
+        for segment, begin, stop in self._segments.pieces(symbol, start - 1, end):
             if segment.rule is Rule.LIVE and source is not None:
                 yield from source.trades(symbol, begin + 1, stop)
             elif segment.rule is not Rule.FREEZE:
@@ -363,7 +338,7 @@ class MixedPrices:
         if symbol not in self._segments:
             yield from source.quotes(symbol, start, end) if source is not None else ()
             return
-        for segment, begin, stop in self._pieces(symbol, start - 1, end):
+        for segment, begin, stop in self._segments.pieces(symbol, start - 1, end):
             if segment.rule is Rule.LIVE and source is not None:
                 yield from source.quotes(symbol, begin + 1, stop)
             elif segment.rule is not Rule.FREEZE:
@@ -377,48 +352,29 @@ class MixedPrices:
         if symbol not in self._segments:
             return source.bar(symbol, start, end) if source is not None else None
         parts = []
-        for segment, begin, stop in self._pieces(symbol, start - 1, end - 1):
+        for segment, begin, stop in self._segments.pieces(symbol, start - 1, end - 1):
             part = None
             if segment.rule is Rule.PIN:
                 part = pinned_bar(segment, symbol, begin + 1, stop + 1)
             elif segment.rule is not Rule.FREEZE and source is not None:
                 part = source.bar(symbol, begin + 1, stop + 1)
                 if part is not None and segment.rule is Rule.SHIFT:
-                    part = _shifted_bar(part, segment.ratio, self._increment(symbol))
+                    part = shifted_bar(part, segment.ratio, self._increment(symbol))
             if part is not None:
                 parts.append(part)
         return merged_bar(start, parts)
 
     def bars(self, symbol: str, width: Ns, start: Ns, end: Ns) -> Iterator[Bar]:
         source = self._source.get(symbol)
-        segments = self._segments.get(symbol)
-        if not segments or segments[0].at >= end + width:
+        forced = self._segments.first(symbol)
+        if forced is None or forced >= end + width:
             yield from source.bars(symbol, width, start, end) if source is not None else ()
             return
         first = -(-start // width) * width
-        clean = segments[0].at // width * width
+        clean = forced // width * width
         if source is not None and first < clean:
             yield from source.bars(symbol, width, start, clean - 1)
         for at in range(max(first, clean), end + 1, width):
             found = self.bar(symbol, at, at + width)
             if found is not None:
                 yield found
-
-
-def _shifted_bar(bar: Bar, ratio: Decimal, increment: Decimal | None) -> Bar:
-    """A bar at another price level; its high and low may be a step wider than its prints."""
-
-    def moved(price: Decimal, side: Literal["bid", "ask"]) -> Decimal:
-        return on_grid(price * ratio, increment, ROUNDING[side])
-
-    return Bar(
-        symbol=bar.symbol,
-        at=bar.at,
-        open=moved(bar.open, "bid"),
-        high=moved(bar.high, "ask"),
-        low=moved(bar.low, "bid"),
-        close=moved(bar.close, "bid"),
-        volume=bar.volume,
-        trade_count=bar.trade_count,
-        vwap=(bar.vwap * ratio).quantize(bar.vwap),
-    )

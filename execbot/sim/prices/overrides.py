@@ -14,16 +14,18 @@ loaded, and every moment still has one price whatever was asked before.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from dataclasses import dataclass, replace
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from execbot.sim.types import SECOND, Bar, Crossing, Field, Ns, Quote, Tick, Trade
 
 CENT, SUB_CENT, ONE = Decimal("0.01"), Decimal("0.0001"), Decimal(1)
 PINNED_SIZE = Decimal(1_000_000)
 """Shown on both sides of a pinned market unless a size is given: nothing is left over."""
+ROUNDING = {"bid": ROUND_FLOOR, "ask": ROUND_CEILING}
+"""Away from the other side, so that a moved price never crosses it."""
 PINNED_TICK: Ns = SECOND
 PINNED_PRINT = Decimal(100)
 
@@ -159,3 +161,39 @@ def holds(condition: Crossing, tick: Tick) -> bool:
     if seen <= 0:
         return False
     return seen >= condition.price if condition.op == ">=" else seen <= condition.price
+
+
+def shifted_bar(bar: Bar, ratio: Decimal, increment: Decimal | None) -> Bar:
+    """A bar at another price level; its high and low may be a step wider than its prints."""
+
+    def moved(price: Decimal, side: Literal["bid", "ask"]) -> Decimal:
+        return on_grid(price * ratio, increment, ROUNDING[side])
+
+    return Bar(
+        symbol=bar.symbol,
+        at=bar.at,
+        open=moved(bar.open, "bid"),
+        high=moved(bar.high, "ask"),
+        low=moved(bar.low, "bid"),
+        close=moved(bar.close, "bid"),
+        volume=bar.volume,
+        trade_count=bar.trade_count,
+        vwap=(bar.vwap * ratio).quantize(bar.vwap),
+    )
+
+
+def scaled(segment: Segment, at: Ns, ratio: Decimal, increment: Decimal | None) -> Segment:
+    """A pin or a shift that goes on at another price level."""
+    if segment.rule is Rule.SHIFT:
+        return replace(segment, at=at, ratio=segment.ratio * ratio)
+
+    def moved(price: Decimal, rounding: str) -> Decimal:
+        return on_grid(price * ratio, increment, rounding) if price else price
+
+    return replace(
+        segment,
+        at=at,
+        bid=moved(segment.bid, ROUND_FLOOR),
+        ask=moved(segment.ask, ROUND_CEILING),
+        last=moved(segment.last, ROUND_HALF_UP),
+    )

@@ -8,8 +8,7 @@ and the request carries none, `key` in the body or query names it, else the only
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from execbot.sim.clock import format_ns, parse_time
@@ -17,68 +16,15 @@ from execbot.sim.config import ConfigError, SimConfig
 from execbot.sim.faults import KINDS, FaultError
 from execbot.sim.records import ALL_DATA
 from execbot.sim.types import SECOND, ApiError, Ns, Request, Response
-from execbot.sim.wire.http import credentials, reply, segments
+from execbot.sim.wire import control_market as market
+from execbot.sim.wire.ask import Ask, wrong
+from execbot.sim.wire.http import reply, segments
 
 if TYPE_CHECKING:
     from execbot.sim.venue import Venue
 
 
-class Ask:
-    """One control request: the venue, the body, the query and the moment."""
-
-    def __init__(self, venue: Venue, request: Request, now: Ns, args: tuple[str, ...]) -> None:
-        self.venue, self.request, self.now, self.args = venue, request, now, args
-        self.body = _object(request.body)
-
-    def need(self, name: str) -> Any:
-        if self.body.get(name) in (None, ""):
-            raise _wrong(f"{name} is missing")
-        return self.body[name]
-
-    def number(self, name: str) -> Decimal:
-        value = self.need(name)
-        try:
-            number = Decimal(str(value))
-        except InvalidOperation:
-            number = Decimal("NaN")
-        if not number.is_finite():
-            raise _wrong(f"{name} was {value!r}, not a number")
-        return number
-
-    def account(self) -> tuple[str, str]:
-        """Key and account id that the request means; opens the account of a new key."""
-        found = credentials(self.request.headers, self.request.query)
-        key = str(self.body.get("key") or self.request.query.get("key") or "")
-        key = key or (found[0] if found else "")
-        if not key:
-            keys = list(self.venue.keys())
-            if len(keys) != 1:
-                raise _wrong(f"key is missing: there are {len(keys)} accounts")
-            key = keys[0]
-        account_id = self.venue.account_of(key)
-        if account_id is None:
-            raise _wrong("this key is refused")
-        return key, account_id
-
-
 Handler = Callable[[Ask], Any]
-
-
-def _object(body: bytes) -> Mapping[str, Any]:
-    """The JSON object of a control request; an empty body is an empty one."""
-    if not body.strip():
-        return {}
-    try:
-        value = json.loads(body)
-    except ValueError:
-        raise ApiError(400, None, "the body is not JSON") from None
-    if not isinstance(value, dict):
-        raise ApiError(400, None, "the body is not a JSON object")
-    return value
-
-
-def _wrong(message: str) -> ApiError:
-    return ApiError(422, None, message)
 
 
 def status(ask: Ask) -> Any:
@@ -108,6 +54,7 @@ def _summary(venue: Venue, account_id: str) -> dict[str, Any]:
         "equity": account["equity"],
         "open_orders": len(venue.exchange.orders(account_id, {"limit": "500"})),
         "positions": len(venue.exchange.positions(account_id)),
+        **venue.exchange.margin(account_id),
     }
 
 
@@ -130,7 +77,7 @@ def move_clock(ask: Ask) -> Any:
     venue, body = ask.venue, ask.body
     unknown = set(body) - {"set", "step", "speed", "jump"}
     if unknown or not body:
-        raise _wrong("give set, step, speed or jump")
+        raise wrong("give set, step, speed or jump")
     try:
         if "speed" in body:
             venue.clock.set_speed(float(ask.number("speed")))
@@ -139,82 +86,12 @@ def move_clock(ask: Ask) -> Any:
         if "step" in body:
             venue.clock.step(int(ask.number("step") * SECOND))
     except ValueError as error:
-        raise _wrong(str(error)) from None
+        raise wrong(str(error)) from None
     if body.get("jump"):
         following = venue.next_event()
         if following is not None:
             venue.clock.set(max(following, ask.now))
     return _clock(venue, venue.advance())
-
-
-def set_price(ask: Ask) -> Any:
-    """From now on the symbol trades at `price` (and `bid`, `ask`, `size` where given).
-
-    With `"hold": false` the market jumps there and lives on around it.
-    """
-    symbol = str(ask.need("symbol")).upper()
-    names = ("price", "bid", "ask", "size")
-    prices = {name: ask.number(name) for name in names if name in ask.body}
-    ask.venue.market.set_price(symbol, ask.now, prices, hold=bool(ask.body.get("hold", True)))
-    ask.venue.exchange.market_changed(symbol)
-    ask.venue.advance()
-    return {"symbol": symbol, "quote": ask.venue.market.shown_quote(symbol, ask.now)}
-
-
-def release_price(ask: Ask) -> Any:
-    """The symbol has its own prices again."""
-    symbol = ask.args[0].upper()
-    ask.venue.market.release_price(symbol, ask.now)
-    ask.venue.exchange.market_changed(symbol)
-    ask.venue.advance()
-    return {"symbol": symbol, "quote": ask.venue.market.shown_quote(symbol, ask.now)}
-
-
-def show_price(ask: Ask) -> Any:
-    symbol = ask.args[0].upper()
-    return {"symbol": symbol, "quote": ask.venue.market.shown_quote(symbol, ask.now)}
-
-
-def halt(ask: Ask) -> Any:
-    """Trading in the symbol stops: the price stands still, orders wait."""
-    symbol = str(ask.need("symbol")).upper()
-    reason = str(ask.body.get("reason") or "T1")
-    ask.venue.market.halt(ask.venue.exchange, symbol, reason)
-    _announce_status(ask, symbol, halted=True, reason=reason)
-    return {"symbol": symbol, "halted": True}
-
-
-def resume(ask: Ask) -> Any:
-    symbol = str(ask.need("symbol")).upper()
-    ask.venue.market.resume(ask.venue.exchange, symbol)
-    _announce_status(ask, symbol, halted=False, reason="T3")
-    ask.venue.advance()
-    return {"symbol": symbol, "halted": False}
-
-
-def _announce_status(ask: Ask, symbol: str, *, halted: bool, reason: str) -> None:
-    from execbot.sim.wire.data_feed import status_message
-
-    asset = ask.venue.market.assets.get(symbol)
-    message = status_message(symbol, asset, ask.now, halted=halted, reason=reason)
-    ask.venue.announce(message, ask.now)
-
-
-def price_band(ask: Ask) -> Any:
-    """Limit-up and limit-down: nothing trades outside `low` and `high`; without both, no band."""
-    symbol = str(ask.need("symbol")).upper()
-    low = ask.number("low") if "low" in ask.body else None
-    high = ask.number("high") if "high" in ask.body else None
-    ask.venue.market.check_symbol(symbol)
-    ask.venue.exchange.set_band(symbol, low, high)
-    ask.venue.advance()
-    if low is None or high is None:
-        return {"symbol": symbol, "band": None}
-    from execbot.sim.wire.data_feed import luld_message
-
-    message = luld_message(symbol, ask.venue.market.assets.get(symbol), ask.now, high)
-    ask.venue.announce({**message, "u": float(high), "d": float(low)}, ask.now)
-    return {"symbol": symbol, "band": [str(low), str(high)]}
 
 
 def deposit(ask: Ask) -> Any:
@@ -241,7 +118,7 @@ def reset(ask: Ask) -> Any:
             config = SimConfig.of({**ask.venue.config.plain(), **settings})
             ask.venue.reset(config)
         except (ConfigError, ValueError) as error:
-            raise _wrong(str(error)) from None
+            raise wrong(str(error)) from None
     else:
         ask.venue.reset()
     if not keep_log:
@@ -255,7 +132,7 @@ def read_log(ask: Ask) -> Any:
     try:
         since, limit = int(query.get("since", 0)), int(query.get("limit", 10_000))
     except ValueError:
-        raise _wrong("since and limit are numbers") from None
+        raise wrong("since and limit are numbers") from None
     rows = []
     for entry in ask.venue.records.entries(since, limit):
         if any(query.get(n) not in (None, entry[n]) for n in ("method", "path", "key")):
@@ -284,7 +161,7 @@ def add_faults(ask: Ask) -> Any:
     try:
         rules = [ask.venue.faults.add(s) for s in (specs if specs is not None else [ask.body])]
     except (FaultError, TypeError, AttributeError) as error:
-        raise _wrong(str(error)) from None
+        raise wrong(str(error)) from None
     shown = [rule.describe() for rule in rules]
     return shown if specs is not None else shown[0]
 
@@ -324,16 +201,43 @@ def restart(ask: Ask) -> Any:
     return {"down_seconds": seconds}
 
 
+def interest(ask: Ask) -> Any:
+    """Margin interest that is charged (a negative `amount`), or credit interest that is paid."""
+    key, account_id = ask.account()
+    amount = ask.number("amount")
+    if not amount:
+        raise wrong("amount is not zero")
+    ask.venue.exchange.interest(account_id, amount)
+    return {"key": key, "cash": ask.venue.exchange.account(account_id)["cash"]}
+
+
+def liquidate(ask: Ask) -> Any:
+    """The broker closes positions by itself: of one `symbol`, or all."""
+    key, account_id = ask.account()
+    symbol = ask.symbol() if ask.body.get("symbol") else None
+    return {"key": key, "orders": ask.venue.exchange.liquidate(account_id, symbol)}
+
+
 ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "status"): status,
     ("GET", ""): status,
     ("GET", "clock"): read_clock,
     ("POST", "clock"): move_clock,
-    ("POST", "price"): set_price,
-    ("POST", "halt"): halt,
-    ("POST", "resume"): resume,
-    ("POST", "band"): price_band,
+    ("POST", "price"): market.set_price,
+    ("POST", "halt"): market.halt,
+    ("POST", "resume"): market.resume,
+    ("POST", "band"): market.price_band,
+    ("POST", "stale"): market.stale,
+    ("POST", "tape/late_trade"): market.late_trade,
+    ("POST", "tape/correction"): market.correction,
+    ("POST", "tape/cancel"): market.trade_cancel,
+    ("POST", "tape/imbalance"): market.imbalance,
+    ("POST", "split"): market.split,
+    ("POST", "dividend"): market.dividend,
+    ("POST", "rename"): market.rename,
     ("POST", "deposit"): deposit,
+    ("POST", "interest"): interest,
+    ("POST", "liquidate"): liquidate,
     ("POST", "account"): account_switches,
     ("POST", "reset"): reset,
     ("GET", "log"): read_log,
@@ -346,8 +250,8 @@ ROUTES: dict[tuple[str, str], Handler] = {
 }
 ROUTES_WITH_ARGUMENT: dict[tuple[str, str], Handler] = {
     ("DELETE", "faults"): remove_fault,
-    ("GET", "price"): show_price,
-    ("DELETE", "price"): release_price,
+    ("GET", "price"): market.show_price,
+    ("DELETE", "price"): market.release_price,
 }
 
 

@@ -2,7 +2,7 @@
 
 `Feed` says which streams there are and what can be subscribed to on each; `messages` reads the
 prices of the span. Bars come at the end of their minute, the day's bar with each of them. A trade
-is never late here, so a minute bar is never updated and `updatedBars` stays silent.
+is late only when the control plane says so (`tape`); nothing else updates what was told.
 """
 
 from __future__ import annotations
@@ -41,6 +41,16 @@ CRYPTO_CHANNELS = ("trades", "quotes", "orderbooks", "bars", "updatedBars", "dai
 FOLLOWS_TRADES = ("corrections", "cancelErrors")
 UNLISTED = ("imbalances",)
 """Channels that the acknowledgement names only when they are subscribed to."""
+CHANNEL_OF = {
+    "s": "statuses",
+    "l": "lulds",
+    "t": "trades",
+    "u": "updatedBars",
+    "c": "corrections",
+    "x": "cancelErrors",
+    "i": "imbalances",
+}
+"""The channel of a message that is told by the control plane."""
 TICK_CATCH_UP: Ns = 300 * SECOND
 """Ticks older than this are skipped when the clock has jumped: nothing is ever sent again."""
 BAR_CATCH_UP: Ns = 86_400 * SECOND

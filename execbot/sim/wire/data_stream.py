@@ -21,6 +21,7 @@ from execbot.sim.clock import parse_time
 from execbot.sim.types import SECOND, Ns
 from execbot.sim.wire.data import MarketView
 from execbot.sim.wire.data_feed import (
+    CHANNEL_OF,
     FOLLOWS_TRADES,
     UNLISTED,
     Feed,
@@ -135,8 +136,12 @@ class DataStream:
         return list(self._frames(self._tape.messages(self._wanted, after, until)))
 
     def publish(self, message: Message) -> list[Frame]:
-        """A status or band message from outside (a halt): sent when it is subscribed to."""
-        channel = {"s": "statuses", "l": "lulds"}.get(message["T"], "")
+        """A message from outside the market's course (a halt, a correction): sent when it is
+        subscribed to.
+        """
+        channel = CHANNEL_OF.get(message["T"], "")
+        if ("/" in message["S"]) != self.feed.crypto or self.feed.test:
+            return []
         wanted = self._wanted.get(channel, frozenset())
         if self.closed or self.key is None or not wanted & {"*", message["S"]}:
             return []

@@ -1,0 +1,180 @@
+"""Corporate actions, interest, liquidations: what happens to accounts without an order of theirs.
+
+All take effect at once, on every account that holds the symbol. The prices are moved by the
+caller (`Market`), before the engine is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import ROUND_DOWN, Decimal
+from typing import TYPE_CHECKING, Any
+
+from execbot.sim.engine import endings
+from execbot.sim.engine.account import Account, Position
+from execbot.sim.engine.order import Order
+from execbot.sim.engine.place import place
+from execbot.sim.engine.render import CENT, NANO, ZERO, stamp_micro, text
+from execbot.sim.engine.rules import unprocessable
+from execbot.sim.types import Asset, AssetClass
+
+if TYPE_CHECKING:
+    from execbot.sim.engine.core import Core
+
+REASON = "CORPORATE_ACTION"
+
+
+def split(core: Core, symbol: str, new: Decimal, old: Decimal) -> None:
+    """`new` shares for `old` ones: open orders are canceled, positions rescaled.
+
+    What does not make a whole share is paid out, unless the asset has fractions.
+    """
+    asset, ratio = _equity(core, symbol), new / old
+    for account in _touched(core, symbol):
+        position = account.positions.get(symbol)
+        if position is None:
+            continue
+        before, exact = position.qty, position.qty * ratio
+        step = NANO if asset.fractionable else Decimal(1)
+        after = exact.quantize(step, ROUND_DOWN)
+        paid = ZERO if asset.fractionable else (exact - after) * core.price(symbol, core.now)
+        group, sub_type = core.ids.uuid(), "FSPLIT" if new > old else "RSPLIT"
+        _record(core, account, "SPLIT", sub_type, symbol, qty=-before, group=group)
+        _record(core, account, "SPLIT", sub_type, symbol, qty=after, group=group, amount=paid)
+        account.cash += paid.quantize(CENT)
+        if after:
+            position.rescale(exact, after)
+        else:
+            del account.positions[symbol]
+    core.splits.setdefault(symbol, []).append((core.now, ratio))
+
+
+def dividend(core: Core, symbol: str, per_share: Decimal) -> None:
+    """Holders are paid, those who are short pay in lieu."""
+    _equity(core, symbol)
+    for account in _accounts(core):
+        position = account.positions.get(symbol)
+        if position is None:
+            continue
+        amount = (position.qty * per_share).quantize(CENT)
+        account.cash += amount
+        _record(
+            core, account, "DIV", "CDIV" if position.qty > 0 else "SPD", symbol,
+            qty=position.qty, amount=amount, per_share=per_share,
+        )  # fmt: skip
+
+
+def rename(core: Core, symbol: str, new_symbol: str) -> None:
+    """The symbol becomes another one: orders are canceled, positions go over.
+
+    Raises `ApiError` 422 when an account holds both.
+    """
+    _equity(core, symbol)
+    _equity(core, new_symbol)
+    if any({symbol, new_symbol} <= account.positions.keys() for account in _accounts(core)):
+        raise unprocessable(f"an account holds both {symbol} and {new_symbol}")
+    for account in _touched(core, symbol):
+        position = account.positions.pop(symbol, None)
+        if position is None:
+            continue
+        position.symbol = new_symbol
+        account.positions[new_symbol] = position
+        group = core.ids.uuid()
+        _record(core, account, "NC", "SNC", symbol, qty=-position.qty, group=group)
+        _record(core, account, "NC", "SNC", new_symbol, qty=position.qty, group=group)
+    core.renamed[symbol] = new_symbol
+    core.renamed.pop(new_symbol, None)
+
+
+def interest(core: Core, account: Account, amount: Decimal) -> None:
+    """Margin interest that is charged (negative), or credit interest that is paid."""
+    account.cash += amount
+    _record(core, account, "INT", "MGN" if amount < 0 else "CDT", None, amount=amount)
+
+
+def liquidate(core: Core, account: Account, symbol: str | None) -> list[Order]:
+    """The broker closes positions by itself: orders of the symbols are canceled, market orders
+    sent, whatever the account is allowed to do. Raises `ApiError` 422 where nothing is held.
+    """
+    held = [found for found in account.positions.values() if symbol in (None, found.symbol)]
+    if not held:
+        raise unprocessable(f"no position in {symbol}" if symbol else "no positions")
+    return [_close(core, account, position) for position in held]
+
+
+def _close(core: Core, account: Account, position: Position) -> Order:
+    _cancel_orders(core, account, position.symbol, "")
+    crypto = "/" in position.symbol
+    body = {
+        "symbol": position.symbol,
+        "qty": text(abs(position.qty)),
+        "side": "sell" if position.qty > 0 else "buy",
+        "type": "market",
+        "time_in_force": "gtc" if crypto else "day",
+    }
+    return place(core, account, body, by_broker=True)
+
+
+# --- inside ----------------------------------------------------------------------------------
+
+
+def _equity(core: Core, symbol: str) -> Asset:
+    asset = core.assets.get(symbol)
+    if asset is None or asset.asset_class is not AssetClass.US_EQUITY:
+        raise unprocessable(f"{symbol} is no stock")
+    return asset
+
+
+def _accounts(core: Core) -> Iterator[Account]:
+    """All accounts, in the present trading day."""
+    for account in core.accounts.values():
+        core.roll(account)
+        yield account
+
+
+def _touched(core: Core, symbol: str) -> Iterator[Account]:
+    """All accounts, with their orders of the symbol out of the way."""
+    for account in _accounts(core):
+        _cancel_orders(core, account, symbol, REASON)
+        account.taken.pop(f"{symbol} ask", None)
+        account.taken.pop(f"{symbol} bid", None)
+        yield account
+
+
+def _cancel_orders(core: Core, account: Account, symbol: str, reason: str) -> None:
+    for order in [order for order in account.live.values() if order.symbol == symbol]:
+        if order.id in core.orders:
+            endings.cancel(core, order, reason)
+    account.holds = [hold for hold in account.holds if hold.symbol != symbol]
+
+
+def _record(
+    core: Core,
+    account: Account,
+    kind: str,
+    sub_type: str,
+    symbol: str | None,
+    *,
+    qty: Decimal | None = None,
+    amount: Decimal = ZERO,
+    per_share: Decimal | None = None,
+    group: str | None = None,
+) -> None:
+    body: dict[str, Any] = {
+        "activity_sub_type": sub_type,
+        "date": account.day,
+        "created_at": stamp_micro(core.now),
+        "net_amount": text(amount.quantize(CENT)),
+        "description": "",
+        "status": "executed",
+        "currency": "USD",
+    }
+    if symbol is not None:
+        body["symbol"] = symbol
+    if qty is not None:
+        body["qty"] = text(qty)
+    if per_share is not None:
+        body["per_share_amount"] = text(per_share)
+    if group is not None:
+        body["group_id"] = group
+    core.record_activity(account, kind, body)
