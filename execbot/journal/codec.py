@@ -171,8 +171,10 @@ def order_row(record: OrderRecord) -> tuple[Any, ...]:
     )
 
 
-def record_of(row: sqlite3.Row) -> OrderRecord:
+def record_of(found: sqlite3.Row) -> OrderRecord:
     """Read an order back; legs are joined by the caller."""
+    # A Row looks through its names at each access; there are 53.
+    row = dict(zip(found.keys(), found, strict=True))
     numbers: dict[str, Any] = {name: _decimal(row[name]) for name in _ORDER_DECIMALS}
     times: dict[str, Any] = {name: _time(row[name]) for name in _ORDER_TIMES}
     order = Order(

@@ -58,7 +58,10 @@ class CoreMemory:
         self.extended = frozenset(session for session, yes in allowed.items() if yes)
 
     def state_of(self, symbol: str) -> SymbolState:
-        return self.symbols.setdefault(symbol, SymbolState(symbol))
+        state = self.symbols.get(symbol)
+        if state is None:
+            state = self.symbols[symbol] = SymbolState(symbol)
+        return state
 
     def hand_over(self, state: SymbolState, actions: tuple[Any, ...]) -> list[Job]:
         state.is_busy = True
