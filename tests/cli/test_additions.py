@@ -126,6 +126,17 @@ def test_an_addition_without_watch_ends_with_one_stop_for_the_whole(trader: Trad
     )
 
 
+def test_an_addition_beside_a_pair_without_watch_gets_a_pair_of_its_own(trader: Trader) -> None:
+    legs = ["--stop-loss", "180", "--take-profit", "220"]
+    trader.run("submit", "AAPL", "--qty", "10", *legs, "--wait", "30")
+    done = trader.run("submit", "AAPL", "--qty", "5").data
+    assert done["addition"]["lifted"] == []
+    assert done["addition"]["protected"] is True
+    assert sorted(trader.stops()) == ["10", "5"]
+    targets = [o for o in trader.sells() if o["type"] == "limit" and o["status"] == "new"]
+    assert sorted((o["qty"], o["limit_price"]) for o in targets) == [("10", "220"), ("5", "220")]
+
+
 def test_an_addition_with_watch_leaves_the_putting_back_to_it(trader: Trader) -> None:
     trader.buy_with_stop()
     with Watch(trader) as watch:

@@ -193,6 +193,43 @@ def test_a_buy_in_dollars_lifts_pairs_too_and_they_come_back(tmp_path: Path) -> 
     assert not world.shorts
 
 
+def test_a_short_position_is_enlarged_the_same_way(tmp_path: Path) -> None:
+    world = open_world(tmp_path, settings=settings(allow_short=True))
+    world.buy("10", wishes("2"), side=Side.SELL)
+    world.run(2)
+    assert (world.qty(), stops(world)) == (-10, ["10"])
+    request = OrderRequest("AAPL", Side.SELL, qty=D(5), client_order_id="more")
+    placed = placer(world).place(request)
+    assert placed.addition is not None
+    assert len(placed.addition.lifts) == 1
+    world.trader_acted = True
+    world.run(3)
+    assert (world.qty(), stops(world)) == (-15, ["15"])
+
+
+def test_a_crypto_position_is_enlarged_the_same_way(tmp_path: Path) -> None:
+    world = open_world(tmp_path, symbols=("BTC/USD",), settings=settings())
+    world.price("BTC/USD", "50000", spread="10")
+    world.buy("0.1", wishes("5"), symbol="BTC/USD", time_in_force=TimeInForce.GTC)
+    world.run(5)
+    request = OrderRequest(
+        "BTC/USD",
+        Side.BUY,
+        qty=D("0.05"),
+        time_in_force=TimeInForce.GTC,
+        client_order_id="more",
+    )
+    placed = placer(world).place(request)
+    assert placed.addition is not None
+    assert len(placed.addition.lifts) == 1
+    world.trader_acted = True
+    world.run(10)
+    [stop] = [r for r in world.desk.orders_there().values() if r["status"] == "new"]
+    assert (stop["type"], D(stop["qty"])) == ("stop_limit", world.qty("BTC/USD"))
+    assert world.qty("BTC/USD") > D("0.149")
+    assert not world.alarms()
+
+
 class Killed(BaseException):
     """SIGKILL: no handler of the code under test may see it."""
 
