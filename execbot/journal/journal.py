@@ -29,6 +29,7 @@ from execbot.model.enums import (
     OPEN_STATUSES,
     TERMINAL_STATUSES,
     UNSETTLED_STATUSES,
+    EventSource,
     OrderStatus,
 )
 from execbot.model.order import Fill
@@ -121,6 +122,11 @@ class Journal(Ledgers):
         rows = self._rows(sql, _listed(client_order_ids))
         return [record_of(row) for row in rows]
 
+    def orders_by_client_ids(self, client_order_ids: Sequence[str]) -> list[OrderRecord]:
+        """Those that exist, in the order in which they were asked for."""
+        found = {record.client_order_id: record for record in self.orders_alone(client_order_ids)}
+        return self._with_legs([found[name] for name in client_order_ids if name in found])
+
     def order_by_broker_id(self, order_id: str) -> OrderRecord | None:
         return self._one("SELECT * FROM orders WHERE order_id = ?", order_id) if order_id else None
 
@@ -197,6 +203,18 @@ class Journal(Ledgers):
             "SELECT * FROM order_events WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit)
         )
         return [event_of(row) for row in rows]
+
+    def touched_since(self, seq: int, *, limit: int = 1000) -> tuple[int, list[str]]:
+        """The orders with an event of a higher `seq`, as they came, and the last `seq` of these."""
+        sql = "SELECT seq, client_order_id FROM order_events WHERE seq > ? ORDER BY seq LIMIT ?"
+        rows = self._rows(sql, (seq, limit))
+        names = dict.fromkeys(row[1] for row in rows if row[1])
+        return (rows[-1][0] if rows else seq), list(names)
+
+    def acts_between(self, after: int, until: int) -> list[EventRecord]:
+        """What processes of ours did or concluded, `until` included."""
+        sql = "SELECT * FROM order_events WHERE seq > ? AND seq <= ? AND source = ? ORDER BY seq"
+        return [event_of(row) for row in self._rows(sql, (after, until, EventSource.LOCAL.value))]
 
     def has_note(self, client_order_id: str, note: str) -> bool:
         """Has this very remark been recorded for the order before?"""

@@ -17,7 +17,6 @@ from execbot.exits.plan import ExitPlan
 from execbot.exits.store import open_plans, plan_by_id, save_plan
 from execbot.journal.journal import Journal
 from execbot.journal.records import EventRecord, OrderRecord
-from execbot.model.enums import EventSource
 from execbot.oms.changes import Change
 from execbot.oms.service import OrderManagementSystem
 from execbot.watch import inputs
@@ -110,18 +109,19 @@ class Watcher:
     def follow(self) -> list[HandJob]:
         """What the journal has learned since the last look, whoever wrote it."""
         jobs: list[HandJob] = []
-        while events := self.journal.changes_since(self.last_seq):
-            self.last_seq = events[-1].seq
-            jobs += self._take_events(events)
-        return jobs + self.follow_plans()
+        while True:
+            last, names = self.journal.touched_since(self.last_seq)
+            if last == self.last_seq:
+                return jobs + self.follow_plans()
+            acts = self.journal.acts_between(self.last_seq, last)
+            self.last_seq = last
+            jobs += self._take_touched(names, acts)
 
-    def _take_events(self, events: Sequence[EventRecord]) -> list[HandJob]:
-        names = {e.client_order_id: None for e in events if e.client_order_id}
-        records = [r for n in names if (r := self.journal.order_by_client_id(n)) is not None]
-        symbols = sorted({r.symbol for r in records})
-        positions = [p for s in symbols if (p := self.journal.position(s)) is not None]
-        acts = tuple(e for e in events if e.source is EventSource.LOCAL)
-        return self.feed(inputs.Orders(tuple(records), tuple(positions), acts))
+    def _take_touched(self, names: Sequence[str], acts: Sequence[EventRecord]) -> list[HandJob]:
+        """Orders with news are read as they stand now; of their events only acts matter."""
+        records = self.journal.orders_by_client_ids(names)
+        positions = self.journal.positions_of({record.symbol for record in records})
+        return self.feed(inputs.Orders(records, tuple(positions.values()), acts))
 
     def follow_plans(self) -> list[HandJob]:
         plans = [p for p in open_plans(self.journal) if self._is_news(p.plan_id, p.version)]

@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from sqlite_utils import Database, Migrations
 
 from execbot.journal import (
@@ -46,7 +47,14 @@ from execbot.journal.codec import (
 from execbot.journal.migrations import register, split_statements
 from execbot.journal.records import EventRecord, Execution, FillState, OrderRecord, Progress
 from execbot.journal.schema import APPLICATION_ID, SCHEMA_VERSION, STEPS
-from execbot.model.enums import EventSource, OrderStatus, OrderType, Side, TimeInForce
+from execbot.model.enums import (
+    EventSource,
+    OrderClass,
+    OrderStatus,
+    OrderType,
+    Side,
+    TimeInForce,
+)
 from execbot.model.order import Order
 
 T0 = datetime(2026, 10, 7, 14, 0, tzinfo=UTC)
@@ -496,6 +504,28 @@ def test_another_process_follows_events_by_their_number(path: Path) -> None:
         assert reader.data_version() != version
         assert [item.client_order_id for item in reader.changes_since(first[-1].seq)] == ["c"]
         assert reader.last_seq() == 3
+
+
+def test_who_follows_learns_which_orders_were_touched_and_what_processes_did(path: Path) -> None:
+    act = replace(event("b"), kind="cancel_requested", source=EventSource.LOCAL)
+    with Journal.open(path) as journal:
+        journal.append_events([event("b"), event("a"), act, event(""), event("c")])
+        assert journal.touched_since(0) == (5, ["b", "a", "c"])
+        assert journal.touched_since(0, limit=2) == (2, ["b", "a"])
+        assert journal.touched_since(5) == (5, [])
+        (found,) = journal.acts_between(0, 5)
+        assert (found.seq, found.client_order_id, found.kind) == (3, "b", "cancel_requested")
+        assert journal.acts_between(0, 2) == journal.acts_between(3, 5) == []
+
+
+def test_several_orders_come_in_the_order_asked_for_and_with_their_legs(path: Path) -> None:
+    with Journal.open(path) as journal:
+        parent = record("a", order_class=OrderClass.BRACKET)
+        leg = replace(record("leg"), parent_id="a")
+        journal.put_orders([parent, leg, record("b")])
+        found = journal.orders_by_client_ids(["b", "unknown", "a"])
+        assert [item.client_order_id for item in found] == ["b", "a"]
+        assert [item.client_order_id for item in found[1].order.legs] == ["leg"]
 
 
 def test_a_signal_is_claimed_once_by_one_process(path: Path) -> None:
