@@ -160,11 +160,12 @@ class Cli(Struct):
             print_note(line)
 
     def confirm(self, question: str) -> bool:
-        """Ask on the terminal; only `y` or `yes` is a yes."""
+        """Ask on the terminal; only `y` or `yes` is a yes. Ctrl-C is a no."""
         print_note(question + " [y/N] ")
         try:
             answer = input()
-        except EOFError:
+        except (EOFError, KeyboardInterrupt):
+            print_note("")
             return False
         return answer.strip().lower() in ("y", "yes")
 

@@ -94,13 +94,13 @@ def reset(
     if not yes:
         if not cli.can_ask:
             raise Failure(
-                "confirmation.needed",
+                "confirm.needed",
                 "A reset needs a confirmation and there is no terminal",
                 ExitCode.DECLINED,
                 next_step="execbot sim reset --yes",
             )
         if not cli.confirm("Forget all accounts, orders and positions of the exchange?"):
-            raise Failure("confirmation.declined", "Nothing was reset", ExitCode.DECLINED)
+            raise Failure("confirm.declined", "Nothing was reset", ExitCode.DECLINED)
     found = _ask(cli, url, "POST", "reset", {})
     cli.show(found, f"The exchange is fresh. Its time is {found['time']}.")
 

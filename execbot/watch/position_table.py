@@ -74,6 +74,8 @@ COLUMNS: tuple[Column, ...] = (
 def positions_table(rows: Sequence[PositionView], width: int) -> Table:
     """Rows are numbered from 1: the keys ask for these numbers."""
     columns, bar = fitting(rows, width)
+    if not rows:
+        columns = [column for column in columns if column.lasts == ALWAYS]
     table = Table(box=None, padding=(0, 1, 0, 0), expand=True, show_edge=False)
     table.add_column("#", justify="right", style="dim", no_wrap=True)
     for column in columns:

@@ -207,17 +207,20 @@ class ScreenSink:
             if typed in ("y", "yes"):
                 self._act("halt", "")
             return
-        if not typed.isdigit():
-            return
-        number = int(typed) - 1
+        number = int(typed) - 1 if typed.isdecimal() else -1
         if prompt.startswith("cancel"):
             orders = self._orders()
             if 0 <= number < len(orders):
                 self._act("cancel", orders[number].client_order_id)
-            return
-        rows = self._positions()
-        if 0 <= number < len(rows):
-            self._act("close", rows[number].symbol)
+                return
+        else:
+            rows = self._positions()
+            if 0 <= number < len(rows):
+                self._act("close", rows[number].symbol)
+                return
+        if typed:
+            kind = "order" if prompt.startswith("cancel") else "position"
+            self._events.append(Event(self._now(), f"there is no {kind} number {typed}"))
 
 
 def _is_shown(state: SymbolState) -> bool:

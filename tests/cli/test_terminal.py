@@ -38,6 +38,7 @@ def typed(
         stdout=terminal,
         stderr=terminal,
         start_new_session=True,
+        preexec_fn=lambda: ioctl(0, termios.TIOCSCTTY, 0),  # so that Ctrl-C reaches it
     )
     os.close(terminal)
     shown = ""
@@ -105,6 +106,15 @@ def test_cancel_all_lists_and_asks_and_takes_no_for_an_answer(env: dict[str, str
     code, _ = typed(["cancel-all"], env, answer="y\n")
     assert code == 0
     assert execbot(["orders", "--status", "open", "--json"], env).data == []
+
+
+def test_ctrl_c_at_the_question_is_a_no(env: dict[str, str]) -> None:
+    order = ["submit", "MSFT", "--qty", "1", "--limit", "350", "--client-order-id", "keep"]
+    assert execbot(order, env).code == 0
+    code, shown = typed(["cancel-all"], env, answer="\x03")
+    assert code == 11
+    assert "nothing was canceled" in shown
+    assert execbot(["orders", "--status", "open", "--json"], env).data != []
 
 
 def test_nothing_open_needs_no_answer(env: dict[str, str]) -> None:

@@ -110,6 +110,12 @@ def test_a_wide_screen_shows_everything() -> None:
         assert fact in order
 
 
+def test_an_empty_account_has_a_whole_head() -> None:
+    head, row = drawn(80, positions=[], orders=[])[1:3]
+    assert head.split() == ["#", "Symbol", "Qty", "Price", "P&L", "Stop", "Guard"]
+    assert row.strip() == "no positions"
+
+
 def test_a_lost_stream_and_a_halt_are_always_said() -> None:
     health = replace(HEALTH, stream_up=False, halted="REDUCE_ONLY")
     head = drawn(80, health=health)[0]
