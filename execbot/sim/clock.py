@@ -7,9 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from execbot.sim.types import SECOND, Ns
+
+if TYPE_CHECKING:
+    from execbot.sim.config import SimConfig
 
 
 def format_ns(at: Ns) -> str:
@@ -76,6 +79,17 @@ class VenueClock:
     @classmethod
     def starting(cls, at: Ns, speed: float, wall: Callable[[], Ns] = time.time_ns) -> VenueClock:
         return cls(at, wall(), speed, True, wall)
+
+    @classmethod
+    def of(cls, config: SimConfig, wall: Callable[[], Ns] = time.time_ns) -> VenueClock:
+        """The clock that settings ask for: virtual from `at` on, else the wall's."""
+        start = config.start
+        if start is not None:
+            return cls.starting(start, config.speed, wall)
+        clock = cls.on_the_wall(wall, int(config.offset_seconds * SECOND))
+        if config.speed != 1.0:
+            clock.set_speed(config.speed)
+        return clock
 
     def now(self) -> Ns:
         if self.speed == 0:

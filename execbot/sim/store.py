@@ -10,14 +10,15 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from execbot.sim.engine.archive import Activity, OrderKey
+from execbot.sim.engine.archive import Activity, ActivityFilter, OrderFilter, Span
 from execbot.sim.engine.order import Order
 from execbot.sim.records import Delivery
 
@@ -108,37 +109,12 @@ class SqliteArchive:
         return Order.from_record(json.loads(row[0])) if row else None
 
     def find_orders(
-        self,
-        account_id: str,
-        *,
-        after: OrderKey | None,
-        until: OrderKey | None,
-        ascending: bool,
-        limit: int,
-        symbols: Collection[str] | None = None,
-        side: str | None = None,
-        asset_classes: Collection[str] | None = None,
-        top_only: bool = False,
+        self, account_id: str, span: Span, wanted: OrderFilter, limit: int
     ) -> list[Order]:
-        where, args = _between("submitted_at", after, until)
-        where.append("account_id=?")
-        args.append(account_id)
-        for column, values in (("symbol", symbols), ("asset_class", asset_classes)):
-            if values is not None:
-                where.append(f"{column} in ({','.join('?' * len(values))})")
-                args.extend(str(value) for value in values)
-        if side is not None:
-            where.append("side=?")
-            args.append(str(side))
-        if top_only:
-            where.append("parent_id is null")
-        way = "asc" if ascending else "desc"
-        sql = (
-            f"select body from orders where {' and '.join(where)} "
-            f"order by submitted_at {way}, seq {way} limit ?"
-        )
-        rows = self._db.execute(sql, (*args, limit))
-        return [Order.from_record(json.loads(body)) for (body,) in rows]
+        columns = "symbol, side, asset_class, parent_id, body"
+        rows = self._db.execute(*_selected("orders", columns, "submitted_at", account_id, span))
+        bodies = (body for *about, body in rows if wanted.wants(*about))
+        return [Order.from_record(json.loads(body)) for body in islice(bodies, limit)]
 
     def put_activity(self, activity: Activity) -> None:
         self._db.execute(
@@ -160,48 +136,33 @@ class SqliteArchive:
         return _activity(row) if row else None
 
     def find_activities(
-        self,
-        account_id: str,
-        *,
-        kinds: Collection[str] | None,
-        after: OrderKey | None,
-        until: OrderKey | None,
-        ascending: bool,
-        limit: int | None,
-        order_id: str | None = None,
+        self, account_id: str, span: Span, wanted: ActivityFilter, limit: int | None
     ) -> list[Activity]:
-        where, args = _between("at", after, until)
-        where.append("account_id=?")
-        args.append(account_id)
-        if kinds is not None:
-            where.append(f"kind in ({','.join('?' * len(kinds))})")
-            args.extend(kinds)
-        if order_id is not None:
-            where.append("order_id=?")
-            args.append(order_id)
-        way = "asc" if ascending else "desc"
-        sql = (
-            f"select * from activities where {' and '.join(where)} "
-            f"order by at {way}, seq {way} limit ?"
-        )
-        rows = self._db.execute(sql, (*args, -1 if limit is None else limit))
-        return [_activity(row) for row in rows]
+        rows = self._db.execute(*_selected("activities", "*", "at", account_id, span))
+        found = (row for row in rows if wanted.wants(row[_KIND], row[_ORDER_ID]))
+        return [_activity(row) for row in islice(found, limit)]
 
     def clear(self) -> None:
         self._db.execute("delete from orders")
         self._db.execute("delete from activities")
 
 
-def _between(
-    column: str, after: OrderKey | None, until: OrderKey | None
-) -> tuple[list[str], list[Any]]:
-    where: list[str] = []
-    args: list[Any] = []
-    for key, sign in ((after, ">"), (until, "<")):
+_KIND, _ORDER_ID = 4, 5  # columns of an activity
+
+
+def _selected(
+    table: str, columns: str, time: str, account_id: str, span: Span
+) -> tuple[str, list[Any]]:
+    """The rows of an account in a span as a statement, to be read as far as wanted."""
+    where: list[str] = ["account_id=?"]
+    args: list[Any] = [account_id]
+    for key, sign in ((span.after, ">"), (span.until, "<")):
         if key is not None:
-            where.append(f"({column}, seq) {sign} (?, ?)")
+            where.append(f"({time}, seq) {sign} (?, ?)")
             args.extend(key)
-    return where, args
+    way = "asc" if span.ascending else "desc"
+    order = f"order by {time} {way}, seq {way}"
+    return f"select {columns} from {table} where {' and '.join(where)} {order}", args
 
 
 def _activity(row: Sequence[Any]) -> Activity:

@@ -29,12 +29,11 @@ from execbot.sim.wire.http import (
     encode,
     error_reply,
     gateway_page,
-    json_body,
     make_request,
-    segments,
 )
 from execbot.sim.wire.limits import RateLimit
 from execbot.sim.wire.router import Router
+from execbot.sim.wire.subject import symbols_of
 
 if TYPE_CHECKING:
     from execbot.sim.store import SqliteArchive
@@ -66,7 +65,7 @@ class Venue:
         self.faults = FaultBook(self.config.seed)
         self.outbox = Outbox(self.faults)
         self.limit = RateLimit(self.config.rate_limit)
-        self.clock = _clock(self.config, wall)
+        self.clock = VenueClock.of(self.config, wall)
         self.market = Market(self.config)
         self._archive = archive
         self.down_until: Ns = 0
@@ -201,7 +200,7 @@ class Venue:
         """Back to a fresh exchange; the clock keeps its course unless a new config moves it."""
         if config is not None:
             self.config = config
-            self.clock = _clock(config, self.clock.wall)
+            self.clock = VenueClock.of(config, self.clock.wall)
             self.market = Market(config)
         else:
             self.market.reset()
@@ -267,22 +266,15 @@ class Venue:
         return rules
 
     def _symbols(self, request: Request, key: str) -> tuple[str, ...]:
-        """The symbols a request is about, for rules that name one."""
-        found = request.query.get("symbols", request.query.get("symbol", ""))
-        parts = segments(request.path)
-        if len(parts) > 2 and parts[1] in ("positions", "assets", "stocks"):
-            found = parts[2]
-        elif len(parts) == 3 and parts[1] == "orders":
-            try:
-                found = self.exchange.order(self.account_of(key) or "", parts[2], False)["symbol"]
-            except (ApiError, KeyError):
-                found = ""
-        elif request.body:
-            try:
-                found = str(json_body(request).get("symbol", found))
-            except ApiError:
-                return ()
-        return tuple(part for part in found.split(",") if part)
+        return symbols_of(request, lambda order_id: self._symbol_of(order_id, key))
+
+    def _symbol_of(self, order_id: str, key: str) -> str:
+        """The symbol of an order of this key; empty when there is none."""
+        try:
+            found = self.exchange.order(self.account_of(key) or "", order_id, False)
+        except ApiError:
+            return ""
+        return str(found["symbol"])
 
     def _inject(self, rules: Sequence[Rule], symbols: Sequence[str]) -> None:
         for rule in rules:
@@ -391,13 +383,3 @@ class Venue:
         self._served, self._seen = state["served"], state["seen"]
         self.down_until, self.generation = state["down_until"], state["generation"]
         self.changed = False
-
-
-def _clock(config: SimConfig, wall: Callable[[], Ns]) -> VenueClock:
-    start = config.start
-    if start is None:
-        clock = VenueClock.on_the_wall(wall, int(config.offset_seconds * SECOND))
-        if config.speed != 1.0:
-            clock.set_speed(config.speed)
-        return clock
-    return VenueClock.starting(start, config.speed, wall)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from itertools import islice
+from typing import Any, Protocol, TypeVar
 
 from execbot.sim.engine.order import Order
 from execbot.sim.types import Ns
+
+Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +31,60 @@ OrderKey = tuple[Ns, int]
 """`(submitted_at, seq)`: the order in which orders are listed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Keys strictly between `after` and `until`, in one direction."""
+
+    after: OrderKey | None = None
+    until: OrderKey | None = None
+    ascending: bool = True
+
+    def holds(self, key: OrderKey) -> bool:
+        if self.after is not None and key <= self.after:
+            return False
+        return self.until is None or key < self.until
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFilter:
+    """Which orders a listing wants; None wants all. `top_only` leaves out legs."""
+
+    symbols: Collection[str] | None = None
+    side: str | None = None
+    asset_classes: Collection[str] | None = None
+    top_only: bool = False
+
+    def wants(self, symbol: str, side: str, asset_class: str, parent_id: str | None) -> bool:
+        return (
+            (self.symbols is None or symbol in self.symbols)
+            and (self.side is None or side == self.side)
+            and (self.asset_classes is None or asset_class in self.asset_classes)
+            and not (self.top_only and parent_id is not None)
+        )
+
+    def wants_order(self, order: Order) -> bool:
+        return self.wants(order.symbol, order.side, order.asset_class, order.parent_id)
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityFilter:
+    """Which activities a listing wants; None wants all."""
+
+    kinds: Collection[str] | None = None
+    order_id: str | None = None
+
+    def wants(self, kind: str, order_id: str | None) -> bool:
+        if self.kinds is not None and kind not in self.kinds:
+            return False
+        return self.order_id is None or order_id == self.order_id
+
+
 class Archive(Protocol):
     """Storage of what is over. Keys: an order by id, and by account and client order id.
 
     `put_order` replaces an order already there (a parent's legs can change after it filled).
-    `find_orders` answers keys strictly between `after` and `until`, sorted by
-    `(submitted_at, seq)`, at most `limit`; `top_only` leaves out orders with a `parent_id`.
-    `find_activities` answers `(at, seq)` strictly between `after` and `until`.
+    Orders are sorted by `(submitted_at, seq)`, activities by `(at, seq)`; at most `limit` are
+    answered, all of them where it is None.
     """
 
     def put_order(self, order: Order) -> None: ...
@@ -44,17 +94,7 @@ class Archive(Protocol):
     def order_by_client_id(self, account_id: str, client_order_id: str) -> Order | None: ...
 
     def find_orders(
-        self,
-        account_id: str,
-        *,
-        after: OrderKey | None,
-        until: OrderKey | None,
-        ascending: bool,
-        limit: int,
-        symbols: Collection[str] | None = None,
-        side: str | None = None,
-        asset_classes: Collection[str] | None = None,
-        top_only: bool = False,
+        self, account_id: str, span: Span, wanted: OrderFilter, limit: int
     ) -> list[Order]: ...
 
     def put_activity(self, activity: Activity) -> None: ...
@@ -62,15 +102,7 @@ class Archive(Protocol):
     def get_activity(self, account_id: str, activity_id: str) -> Activity | None: ...
 
     def find_activities(
-        self,
-        account_id: str,
-        *,
-        kinds: Collection[str] | None,
-        after: OrderKey | None,
-        until: OrderKey | None,
-        ascending: bool,
-        limit: int | None,
-        order_id: str | None = None,
+        self, account_id: str, span: Span, wanted: ActivityFilter, limit: int | None
     ) -> list[Activity]: ...
 
 
@@ -99,37 +131,11 @@ class MemoryArchive:
         return self._orders.get(order_id) if order_id else None
 
     def find_orders(
-        self,
-        account_id: str,
-        *,
-        after: OrderKey | None,
-        until: OrderKey | None,
-        ascending: bool,
-        limit: int,
-        symbols: Collection[str] | None = None,
-        side: str | None = None,
-        asset_classes: Collection[str] | None = None,
-        top_only: bool = False,
+        self, account_id: str, span: Span, wanted: OrderFilter, limit: int
     ) -> list[Order]:
-        keys = self._order_keys.get(account_id, [])
-        low = bisect_right(keys, (*after, "~")) if after else 0
-        high = bisect_left(keys, (*until, "")) if until else len(keys)
-        walk = range(low, high) if ascending else range(high - 1, low - 1, -1)
-        found: list[Order] = []
-        for index in walk:
-            order = self._orders[keys[index][2]]
-            if symbols is not None and order.symbol not in symbols:
-                continue
-            if side is not None and order.side != side:
-                continue
-            if asset_classes is not None and order.asset_class not in asset_classes:
-                continue
-            if top_only and order.parent_id is not None:
-                continue
-            found.append(order)
-            if len(found) >= limit:
-                break
-        return found
+        rows = _within(self._order_keys.get(account_id, []), span)
+        found = (self._orders[order_id] for _, _, order_id in rows)
+        return list(islice(filter(wanted.wants_order, found), limit))
 
     def put_activity(self, activity: Activity) -> None:
         rows = self._activities.setdefault(activity.account_id, [])
@@ -140,32 +146,20 @@ class MemoryArchive:
         return self._activity_ids.get((account_id, activity_id))
 
     def find_activities(
-        self,
-        account_id: str,
-        *,
-        kinds: Collection[str] | None,
-        after: OrderKey | None,
-        until: OrderKey | None,
-        ascending: bool,
-        limit: int | None,
-        order_id: str | None = None,
+        self, account_id: str, span: Span, wanted: ActivityFilter, limit: int | None
     ) -> list[Activity]:
-        rows = self._activities.get(account_id, [])
-        low = bisect_right(rows, after, key=_key) if after else 0
-        high = bisect_left(rows, until, key=_key) if until else len(rows)
-        walk = range(low, high) if ascending else range(high - 1, low - 1, -1)
-        found: list[Activity] = []
-        for index in walk:
-            activity = rows[index][2]
-            if kinds is not None and activity.kind not in kinds:
-                continue
-            if order_id is not None and activity.order_id != order_id:
-                continue
-            found.append(activity)
-            if limit is not None and len(found) >= limit:
-                break
-        return found
+        rows = _within(self._activities.get(account_id, []), span)
+        found = (row for _, _, row in rows if wanted.wants(row.kind, row.order_id))
+        return list(islice(found, limit))
 
 
-def _key(row: tuple[Ns, int, Activity]) -> OrderKey:
+def _within(rows: Sequence[tuple[Ns, int, Kept]], span: Span) -> Iterator[tuple[Ns, int, Kept]]:
+    """The rows of a span, in its direction."""
+    low = bisect_right(rows, span.after, key=_key) if span.after else 0
+    high = bisect_left(rows, span.until, key=_key) if span.until else len(rows)
+    walk = range(low, high) if span.ascending else range(high - 1, low - 1, -1)
+    return (rows[index] for index in walk)
+
+
+def _key(row: tuple[Ns, int, Any]) -> OrderKey:
     return row[0], row[1]

@@ -33,16 +33,13 @@ from execbot.sim.engine.ids import Ids, is_uuid
 from execbot.sim.engine.order import Order
 from execbot.sim.engine.parse import malformed
 from execbot.sim.engine.place import place
-from execbot.sim.engine.render import new_york_stamp, stamp_micro, text
+from execbot.sim.engine.render import stamp_micro, text
 from execbot.sim.types import (
     ApiError,
-    Asset,
-    AssetClass,
     AssetDirectory,
     Calendar,
     Ns,
     PriceSource,
-    Session,
     StreamEvent,
 )
 
@@ -246,31 +243,10 @@ class Exchange:
 
     def assets(self, query: Mapping[str, str]) -> list[dict[str, Any]]:
         """Filters: status, asset_class, exchange, attributes (any of a comma list)."""
-        status, kind = query.get("status"), query.get("asset_class") or AssetClass.US_EQUITY
-        venue, wanted = (
-            query.get("exchange"),
-            set(filter(None, query.get("attributes", "").split(","))),
-        )
-        return [
-            views.asset_view(asset)
-            for asset in map(self._as_listed, self.core.assets.all())
-            if asset.asset_class == kind
-            and (status is None or (status == "active") == asset.active)
-            and (venue is None or asset.exchange == venue)
-            and (not wanted or wanted & set(asset.attributes))
-        ]
-
-    def _as_listed(self, asset: Asset) -> Asset:
-        return self.core.listed(asset.symbol) or asset
+        return listing.assets(self.core, query)
 
     def clock(self) -> dict[str, Any]:
-        calendar = self.core.calendar
-        return {
-            "timestamp": new_york_stamp(self.now),
-            "is_open": calendar.session(self.now) is Session.REGULAR,
-            "next_open": new_york_stamp(calendar.next_open(self.now)),
-            "next_close": new_york_stamp(calendar.next_close(self.now)),
-        }
+        return views.clock_view(self.core)
 
     def calendar_days(self, query: Mapping[str, str]) -> list[dict[str, Any]]:
         """Trading days of `start` to `end`, both inclusive; New York wall times."""

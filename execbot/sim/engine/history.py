@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from execbot.sim.engine.account import Account
+from execbot.sim.engine.archive import ActivityFilter, Span
 from execbot.sim.engine.listing import instant
 from execbot.sim.engine.parse import malformed
 from execbot.sim.engine.render import CENT, ZERO, at_new_york, new_york, new_york_date
@@ -36,9 +37,7 @@ class Ledger:
 
     def __init__(self, core: Core, account: Account) -> None:
         self._core = core
-        rows = core.archive.find_activities(
-            account.id, kinds=None, after=None, until=None, ascending=True, limit=None
-        )
+        rows = core.archive.find_activities(account.id, Span(), ActivityFilter(), None)
         self._times: list[Ns] = []
         self._states: list[tuple[Decimal, dict[str, Decimal]]] = []
         self.flows: list[tuple[Ns, str, Decimal]] = []

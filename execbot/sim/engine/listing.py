@@ -7,11 +7,11 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from execbot.sim.engine.account import Account
-from execbot.sim.engine.archive import OrderKey
+from execbot.sim.engine.archive import ActivityFilter, OrderFilter, OrderKey, Span
 from execbot.sim.engine.order import Order, Status
 from execbot.sim.engine.parse import malformed
 from execbot.sim.engine.render import at_new_york, parse_stamp
-from execbot.sim.engine.views import rest_order
+from execbot.sim.engine.views import asset_view, rest_order
 from execbot.sim.types import AssetClass, Ns
 
 if TYPE_CHECKING:
@@ -94,32 +94,17 @@ def orders(core: Core, account: Account, query: Mapping[str, str]) -> list[dict[
     limit = _limit(query)
     after, until = _bounds(core, account, query)
     nested = flag(query, "nested")
-    symbols = _symbols(core, query)
-    side = query.get("side") or None
-    classes = _classes(query)
+    span = Span(after, until, ascending)
+    wanted = OrderFilter(
+        _symbols(core, query), query.get("side") or None, _classes(query), top_only=nested
+    )
     found = [
         order
         for order in account.live.values()
-        if _is_listed(core, order, status)
-        and (after is None or _key(order) > after)
-        and (until is None or _key(order) < until)
-        and (symbols is None or order.symbol in symbols)
-        and (side is None or order.side == side)
-        and (classes is None or order.asset_class in classes)
-        and not (nested and order.parent_id is not None)
+        if _is_listed(core, order, status) and span.holds(_key(order)) and wanted.wants_order(order)
     ]
     if status != "open":
-        found += core.archive.find_orders(
-            account.id,
-            after=after,
-            until=until,
-            ascending=ascending,
-            limit=limit,
-            symbols=symbols,
-            side=side,
-            asset_classes=classes,
-            top_only=nested,
-        )
+        found += core.archive.find_orders(account.id, span, wanted, limit)
     found.sort(key=_key, reverse=not ascending)
     return [rest_order(core, order, legs=nested) for order in found[:limit]]
 
@@ -204,15 +189,8 @@ def activities(
             after = max(filter(None, (after, (last.at, last.seq))))
         else:
             until = min(filter(None, (until, (last.at, last.seq))))
-    found = core.archive.find_activities(
-        account.id,
-        kinds=_kinds(types, query),
-        after=after,
-        until=until,
-        ascending=ascending,
-        limit=size,
-        order_id=query.get("order_id") or None,
-    )
+    wanted = ActivityFilter(_kinds(types, query), query.get("order_id") or None)
+    found = core.archive.find_activities(account.id, Span(after, until, ascending), wanted, size)
     return [dict(activity.data) for activity in found]
 
 
@@ -267,3 +245,22 @@ def _activity_bounds(query: Mapping[str, str]) -> tuple[OrderKey | None, OrderKe
     low: OrderKey | None = None if after is None else (after, LAST_SEQ)
     high: OrderKey | None = None if until is None else (until, -1)
     return low, high
+
+
+# --- assets ----------------------------------------------------------------------------------
+
+
+def assets(core: Core, query: Mapping[str, str]) -> list[dict[str, Any]]:
+    """`GET /v2/assets`: stocks unless another class is asked for."""
+    status, kind = query.get("status"), query.get("asset_class") or AssetClass.US_EQUITY
+    venue = query.get("exchange")
+    wanted = set(filter(None, query.get("attributes", "").split(",")))
+    found = (core.listed(asset.symbol) or asset for asset in core.assets.all())
+    return [
+        asset_view(asset)
+        for asset in found
+        if asset.asset_class == kind
+        and (status is None or (status == "active") == asset.active)
+        and (venue is None or asset.exchange == venue)
+        and (not wanted or wanted & set(asset.attributes))
+    ]

@@ -15,12 +15,13 @@ from execbot.sim.engine.render import (
     ZERO,
     maybe,
     maybe_stamp,
+    new_york_stamp,
     rounded,
     stamp,
     stamp_micro,
     text,
 )
-from execbot.sim.types import Asset, AssetClass
+from execbot.sim.types import Asset, AssetClass, Session
 
 if TYPE_CHECKING:
     from execbot.sim.engine.core import Core
@@ -191,6 +192,17 @@ def account_view(core: Core, account: Account) -> dict[str, Any]:
     return body
 
 
+def clock_view(core: Core) -> dict[str, Any]:
+    """`GET /v2/clock`."""
+    calendar = core.calendar
+    return {
+        "timestamp": new_york_stamp(core.now),
+        "is_open": calendar.session(core.now) is Session.REGULAR,
+        "next_open": new_york_stamp(calendar.next_open(core.now)),
+        "next_close": new_york_stamp(calendar.next_close(core.now)),
+    }
+
+
 def asset_view(asset: Asset) -> dict[str, Any]:
     """`GET /v2/assets/{symbol}`."""
     margin = asset.maintenance_margin
@@ -224,6 +236,7 @@ __all__ = [
     "ZERO",
     "account_view",
     "asset_view",
+    "clock_view",
     "is_parent",
     "position_view",
     "rest_order",
