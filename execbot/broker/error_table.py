@@ -15,7 +15,8 @@ from execbot.broker.refusals_account import (
     MONEY_ROWS,
     SERVICE_ROWS,
 )
-from execbot.broker.refusals_order import CHANGE_ROWS, MISSING_ROWS, ORDER_RULE_ROWS, SYMBOL_ROWS
+from execbot.broker.refusals_change import CHANGE_ROWS, MISSING_ROWS
+from execbot.broker.refusals_order import ORDER_RULE_ROWS, SYMBOL_ROWS
 from execbot.broker.remedy import Row
 
 ROWS: tuple[Row, ...] = (
