@@ -392,7 +392,7 @@ def test_a_running_watch_crosses_a_weekend_with_day_legs(tmp_path: Path) -> None
             assert comes(lambda: stands("dormant")), lines()
             server.call("POST", "/sim/clock", {"set": "2026-10-12 09:30:05"})
             assert comes(lambda: stands("protected")), lines()
-            assert lines(type="session")[-1]["session"] == "regular"
+            assert comes(lambda: lines(type="session")[-1]["session"] == "regular"), lines()
         finally:
             watch.terminate()
             watch.wait(timeout=60)
