@@ -19,7 +19,13 @@ from msgspec.structs import replace
 from support.processes import exchange, execbot, start_execbot
 from support.watch_world import D, World, open_world, wishes
 
-from execbot.config.schema import MarketHoursSettings, TradingSettings
+from execbot.config.schema import (
+    MarketHoursSettings,
+    Mode,
+    RiskSettings,
+    ScaleInSettings,
+    TradingSettings,
+)
 from execbot.exits.attach import new_plan, plan_of_legs
 from execbot.exits.plan import PlanStatus
 from execbot.exits.store import save_plan
@@ -27,9 +33,11 @@ from execbot.exits.view import Guarded
 from execbot.journal.records import Role
 from execbot.market.calendar_cache import load_table
 from execbot.market.sessions import MarketNow, agreed_now
-from execbot.model.enums import OrderClass, PositionSide, Side
+from execbot.model.enums import OrderClass, OrderType, PositionSide, Side
 from execbot.model.order import OrderRequest, StopLoss, TakeProfit
 from execbot.model.times import new_york
+from execbot.oms.placing import Placer
+from execbot.oms.risk_desk import RiskDesk
 from execbot.watch.position_table import GUARD_WORDS
 
 TABLE = load_table()
@@ -255,6 +263,42 @@ def test_an_entry_filled_before_the_open_has_its_stop_waiting_and_watched(tmp_pa
     assert guard(world) is Guarded.EMULATED
     run_through(world, "2026-10-08 09:30")
     assert guard(world) is Guarded.PROTECTED
+    assert not world.alarms()
+
+
+def test_an_addition_after_hours_lifts_the_stop_and_has_it_back(tmp_path: Path) -> None:
+    world = at_the_exchange(tmp_path, "2026-10-07 15:50", trade_afterhours=True)
+    world.buy("10", wishes("2"))
+    world.run(3)
+    run_through(world, "2026-10-07 16:05")
+    risk = replace(
+        RiskSettings(),
+        duplicate_window_seconds=D(0),
+        scale_in=ScaleInSettings(enabled=True, min_profit_pct=D(-100)),
+    )
+    desk = RiskDesk(
+        world.desk.client,
+        world.desk.journal,
+        replace(world.settings, risk=risk),
+        Mode.SIM,
+        now=world.now,
+    )
+    request = OrderRequest(
+        "AAPL",
+        Side.BUY,
+        qty=D(5),
+        type=OrderType.LIMIT,
+        limit_price=D("100.05"),
+        extended_hours=True,
+        client_order_id="more",
+    )
+    placed = Placer(world.desk.oms, desk).place(request)
+    assert placed.addition is not None
+    assert len(placed.addition.lifts) == 1
+    world.trader_acted = True
+    world.run(5)
+    assert stops(world) == [("15", "gtc")]
+    assert guard(world) is Guarded.EMULATED
     assert not world.alarms()
 
 
