@@ -167,8 +167,13 @@ class ExchangeCalendar:
         return day.close if day is not None and at < day.close else self._next_day(today).close
 
     def days(self, start: str, end: str) -> Sequence[TradingDay]:
-        found = (_exchange_day(date) for date in _dates(start, end))
-        return tuple(day for day in found if day is not None)
+        return _exchange_days(start, end)
+
+
+@lru_cache(maxsize=1024)
+def _exchange_days(start: str, end: str) -> tuple[TradingDay, ...]:
+    found = (_exchange_day(date) for date in _dates(start, end))
+    return tuple(day for day in found if day is not None)
 
 
 def session_starts(calendar: Calendar, at: Ns) -> Ns:

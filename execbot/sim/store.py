@@ -24,6 +24,7 @@ from execbot.sim.records import Delivery
 
 VERSION = 1
 _BUSY_MS = 30_000  # how long a process waits for its turn
+_CACHE_KB = 16_000  # of a temporary file: the parts of its indexes that are in use
 _PRUNE_EVERY = 256  # rows between two looks at the size of a bounded table
 
 _TABLES = """
@@ -75,6 +76,7 @@ class SqliteArchive:
         connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         connection.execute("pragma journal_mode=off")
         connection.execute("pragma synchronous=off")
+        connection.execute(f"pragma cache_size=-{_CACHE_KB}")
         connection.executescript(_TABLES)
         # Nobody else reads the file and nothing of it is kept: one transaction without an end.
         connection.execute("begin")
