@@ -90,3 +90,19 @@ def show_ratio(name: str, run: Run, goal: str) -> str:
         f"{name:<34} wall {run.wall_seconds:7.3f}     cpu {run.cpu_seconds:7.3f}     "
         f"memory {run.memory_mb:7.3f}      goal: {goal}"
     )
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Events a second by the clock; `work` is processor time an event, in microseconds."""
+
+    a_second: float
+    work: float
+
+    @classmethod
+    def since(cls, began: float, worked: float, events: int) -> Speed:
+        passed, work = time.perf_counter() - began, time.process_time() - worked
+        return cls(events / passed, work / events * 1e6)
+
+    def __str__(self) -> str:
+        return f"{self.a_second:8,.0f} events a second, {self.work:6.1f} us of processor time each"

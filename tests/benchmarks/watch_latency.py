@@ -23,7 +23,6 @@ import statistics
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from support.desk import open_desk
 
+from benchmarks.measure import Speed
 from execbot.broker.port import TradeUpdate
 from execbot.broker.stream import parse_frame
 from execbot.config.schema import TradingSettings
@@ -42,22 +42,6 @@ from execbot.watch.watcher import Watcher
 
 START = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 IN_MEMORY = Path("/dev/shm")
-
-
-@dataclass(frozen=True)
-class Speed:
-    """Events a second by the clock; `work` is processor time an event, in microseconds."""
-
-    a_second: float
-    work: float
-
-    @classmethod
-    def since(cls, began: float, worked: float, events: int) -> Speed:
-        passed, work = time.perf_counter() - began, time.process_time() - worked
-        return cls(events / passed, work / events * 1e6)
-
-    def __str__(self) -> str:
-        return f"{self.a_second:8,.0f} events a second, {self.work:6.1f} us of processor time each"
 
 
 def frame(number: int, event: str) -> bytes:

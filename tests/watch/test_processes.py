@@ -141,6 +141,7 @@ def test_watch_killed_at_random_protects_everything_again(
         set_price(server, "AAPL", "150")
         assert eventually(lambda: len(server.get("/v2/positions")) == 1)
         assert eventually(lambda: not uncovered(server)), uncovered(server)
+        assert terminal.shows("q quit")
         assert terminal.end(signal.SIGTERM) == 0
         assert b"stopped watching" in terminal.said
         names = [row["client_order_id"] for row in server.orders()]
