@@ -232,7 +232,7 @@ NETWORK_ROWS: tuple[NetworkRow, ...] = (
         (Exception,),
         "network.failed",
         "The connection to the broker failed",
-        "The system's own words follow.",
+        "No route, a firewall, or no network.",
     ),
 )
 
@@ -253,7 +253,7 @@ def classify_transport(
     in_doubt = sent and method.upper() in WRITE_METHODS
     row = _network_row(exc)
     words = plain_line(str(getattr(exc, "strerror", None) or exc))
-    hint = f"{row.hint} ({words})" if words else row.hint
+    hint = f"{row.hint} The system says: {words}." if words else row.hint
     if in_doubt:
         hint += " The request had left, so it may have been carried out."
     return NetworkError(

@@ -162,7 +162,7 @@ class ReconnectingStream(ABC, Generic[Message]):
             raise StreamError("stream.bad_url", f"Not a usable stream URL: {exc}") from None
         except (OSError, InvalidHandshake, EOFError) as exc:
             said = plain_line(str(exc)) or type(exc).__name__
-            return Drop(f"no connection: {said}")
+            return Drop(f"no connection to {self.url}: {said}")
         finally:
             self._socket = None
 

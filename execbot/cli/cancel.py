@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from execbot.broker.errors import BrokerError
+from execbot.broker.port import OrderQuery
 from execbot.cli.command import Cli, command
 from execbot.cli.context import Context
 from execbot.cli.emergency import unrecorded
@@ -16,12 +18,13 @@ from execbot.cli.need import Need
 from execbot.cli.order_flags import read_symbol, read_wait
 from execbot.cli.output import Table
 from execbot.cli.views import describe, orders_table, record_json, sentence, short_id
-from execbot.exits.store import suspend_plans
+from execbot.exits.store import change_plan, plan_of, suspend_plans
 from execbot.journal.records import OrderRecord, Role
 from execbot.model.enums import OrderStatus
 from execbot.model.numbers import text
 
 if TYPE_CHECKING:
+    from execbot.exits.plan import ExitPlan
     from execbot.oms.cancel import CancelAllResult
 
 CANCEL_WAIT_SECONDS = 5.0
@@ -53,12 +56,11 @@ def cancel(
     read_wait(wait)
     with cli.open(need=Need.BRAKE) as desk:
         identifier = full_id(desk, id_)
-        warnings = _respect(desk, identifier)
-        record = desk.oms.cancel(identifier, wait_seconds=wait)
+        record, warnings = _cancel(desk, identifier, wait)
         while successor := successor_of(record):
             warnings.append(f"{record.client_order_id} was replaced: canceling what it became.")
-            warnings.extend(_respect(desk, successor))
-            record = desk.oms.cancel(successor, wait_seconds=wait)
+            record, more = _cancel(desk, successor, wait)
+            warnings.extend(more)
         if record.status is OrderStatus.FILLED:
             raise Failure(
                 "order.already_filled",
@@ -108,6 +110,8 @@ def cancel_all(
         if cli.can_ask and not yes:
             _review(cli, desk)
         if not entries:
+            # Nothing can be canceled at a broker out of reach: then the plans stay as they are.
+            desk.client.list_orders(OrderQuery("open", nested=False))
             # Before the cancels, or a running `watch` puts the stops back.
             suspend_plans(desk.journal, desk.now(), "cancel-all", wanted)
         result = desk.oms.cancel_all(
@@ -122,14 +126,33 @@ def cancel_all(
         )
 
 
-def _respect(desk: Context, identifier: str) -> list[str]:
-    """Who cancels a stop or target by hand means it: `watch` does not put it back."""
-    record = desk.journal.find_order(identifier)
-    if record is None or record.role not in (Role.STOP, Role.TARGET):
-        return []
-    if not suspend_plans(desk.journal, desk.now(), "an exit was canceled by hand", record.symbol):
-        return []
-    return [f"{record.symbol} is not protected any more: execbot protect {record.symbol} resumes."]
+def _cancel(desk: Context, identifier: str, wait: float) -> tuple[OrderRecord, list[str]]:
+    """Who cancels a stop or target by hand means it: `watch` does not put it back.
+
+    Where the broker did not take the cancel the plan stays as it was.
+    """
+    known = desk.journal.find_order(identifier)
+    plan = None
+    if known is not None and known.role in (Role.STOP, Role.TARGET):
+        plan = plan_of(desk.journal, known.symbol)
+    if plan is None:
+        return desk.oms.cancel(identifier, wait_seconds=wait), []
+    suspend_plans(desk.journal, desk.now(), "an exit was canceled by hand", plan.symbol)
+    try:
+        record = desk.oms.cancel(identifier, wait_seconds=wait)
+    except BrokerError as error:
+        if not error.in_doubt:
+            _as_before(desk, plan)
+        raise
+    said = f"{plan.symbol} is not protected any more: execbot protect {plan.symbol} resumes."
+    return record, [said]
+
+
+def _as_before(desk: Context, plan: ExitPlan) -> None:
+    def restored(current: ExitPlan) -> ExitPlan:
+        return current.changed(desk.now(), status=plan.status, note="the cancel was not taken")
+
+    change_plan(desk.journal, plan.plan_id, restored)
 
 
 def _review(cli: Cli, desk: Context) -> None:

@@ -113,9 +113,14 @@ _BLAMES_SERVER = ("broker.bad_reply", "broker.redirected", "auth.")
 
 
 def _hint(error: BaseException, kind: str) -> str:
-    hint = str(getattr(error, "hint", "") or "")
-    url = getattr(error, "url", "")
-    return f"{hint} Asked was {url}.".lstrip() if url and kind.startswith(_BLAMES_SERVER) else hint
+    """Why, with the server's name where it may be the wrong one, and the broker's own words."""
+    parts = [str(getattr(error, "hint", "") or "")]
+    url, said = getattr(error, "url", ""), getattr(error, "said", "")
+    if url and kind.startswith(_BLAMES_SERVER):
+        parts.append(f"Asked was {url}.")
+    if said and kind.startswith("broker.") and said not in str(getattr(error, "message", "")):
+        parts.append(f'The broker said: "{said}"')
+    return " ".join(part for part in parts if part)
 
 
 def _failed_checks(error: BaseException) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from cli.test_terminal import typed
-from support.processes import clean_environment, execbot
+from support.processes import clean_environment, exchange, execbot
 
 REST = ("submit", "MSFT", "--qty", "1", "--limit", "300")
 
@@ -91,6 +91,18 @@ def test_stops_and_targets_alone_are_not_canceled_without_a_question(env: dict[s
     assert "[y/N]" in screen
     assert code == 11
     assert len(stops(env)) == 1
+
+
+def test_a_brake_that_does_not_reach_the_broker_leaves_the_plans_alone(tmp_path: Path) -> None:
+    with exchange(tmp_path) as server:
+        env = server.environment(tmp_path)
+        done(env, "submit", "AAPL", "--qty", "2", "--stop-loss", "5%", "--wait", "20")
+        stop = next(o for o in done(env, "orders")["data"][0]["legs"] if o["type"] == "stop")
+    # The exchange is gone.
+    for command in (["cancel-all", "--yes"], ["cancel", stop["id"]]):
+        failed = execbot([*command, "--json"], env)
+        assert (failed.code, failed.error["kind"]) == (10, "network.refused")
+    assert done(env, "exits")["data"][0]["status"] in ("pending", "active")
 
 
 def stops(env: Mapping[str, str]) -> list[str]:
