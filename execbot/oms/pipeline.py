@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -26,6 +27,7 @@ from execbot.broker.errors import BrokerError, DuplicateClientOrderId, NotFound
 from execbot.broker.port import BrokerClient
 from execbot.broker.remedy import Remedy
 from execbot.journal.codec import dumps
+from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.model.enums import LOCAL_STATUSES, UNSETTLED_STATUSES, OrderStatus
@@ -234,6 +236,25 @@ class SubmitPipeline:
         client_order_id = request.client_order_id
         intent_at = self._record(client_order_id).sent_at or self._now()
         self._refuse_stale(client_order_id, intent_at)
+        try:
+            return self._post(request, role, intent_at)
+        except JournalError as error:
+            raise self._unrecorded(client_order_id, error) from error
+
+    def _unrecorded(self, client_order_id: str, error: JournalError) -> InDoubt:
+        """The journal failed after the request was made: the durable intent is all it knows."""
+        record = None
+        with suppress(JournalError):
+            record = self._record(client_order_id)
+        return InDoubt(
+            f"{client_order_id} was sent, and the answer could not be recorded: {error.message}",
+            record=record,
+            hint="The broker may have the order. " + error.next_step,
+        )
+
+    def _post(self, request: OrderRequest, role: str | None, intent_at: datetime) -> OrderRecord:
+        """Everything from the first byte on: a journal error in here is no proof of anything."""
+        client_order_id = request.client_order_id
         priority = _PRIORITY.get(role, Priority.ENTRY)
         doubtful = False
         for attempt in range(1, self._times.attempts + 1):

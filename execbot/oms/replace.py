@@ -7,6 +7,7 @@ one is rejected, and the reports say so.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -14,6 +15,7 @@ from msgspec.structs import replace
 from execbot.broker.errors import BrokerError, NotFound
 from execbot.broker.port import ReplaceRequest
 from execbot.journal.codec import dumps
+from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import OrderType
 from execbot.model.numbers import maybe_text
@@ -42,6 +44,21 @@ def replace_order(
     new_id = request.client_order_id or oms.new_id(oms.now())
     request = replace(request, client_order_id=new_id)
     _write_intent(oms, old, request)
+    try:
+        return _send(oms, old, request, new_id)
+    except JournalError as error:
+        record = None
+        with suppress(JournalError):
+            record = oms.record(new_id)
+        raise InDoubt(
+            f"the change was sent, and the answer could not be recorded: {error.message}",
+            record=record,
+        ) from error
+
+
+def _send(
+    oms: OrderManagementSystem, old: OrderRecord, request: ReplaceRequest, new_id: str
+) -> OrderRecord:
     try:
         order = oms.client.replace_order(old.order_id, request)
     except BrokerError as error:

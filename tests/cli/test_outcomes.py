@@ -5,8 +5,10 @@ Method: real processes against a served exchange with faults armed through its c
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,6 +71,35 @@ def test_a_lost_answer_is_in_doubt_and_reconcile_settles_it(
     again = execbot(order, env)
     assert (again.code, again.data["already"]) == (0, True)
     assert len(server.orders()) == 1
+
+
+@pytest.mark.parametrize("command", ["submit", "replace"])
+def test_an_answer_that_cannot_be_recorded_is_in_doubt_and_not_called_unsent(
+    server: Server, env: dict[str, str], tmp_path: Path, command: str
+) -> None:
+    rest = ["submit", "AAPL", "--qty", "1", "--limit", "150", "--client-order-id", "mine"]
+    asked, method = rest, "POST"
+    if command == "replace":
+        assert execbot(rest, env).code == 0
+        asked, method = ["replace", "mine", "--limit", "151"], "PATCH"
+    arm(server, "reply_delayed", method=method, path="/v2/orders*", params={"seconds": 8.0})
+    before = len(server.get("/sim/log"))
+    patient = {**env, "EXECBOT__BROKER__TIMEOUT_SECONDS": "60"}
+    process = start_execbot([*asked, "--json"], patient)
+    while len(server.get("/sim/log")) == before:
+        assert process.poll() is None
+    journal = next((tmp_path / "state").rglob("journal.db"))
+    with contextlib.closing(sqlite3.connect(journal, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        out, err = process.communicate(timeout=120)
+        other.execute("ROLLBACK")
+    error = json.loads(err)
+    assert (process.returncode, out, error["outcome"]) == (7, "", "in_doubt"), error
+    server.call("DELETE", "/sim/faults")
+    settled = execbot(["reconcile", "--json"], env)
+    assert (settled.code, settled.data["breaks"]) == (0, [])
+    (working,) = [order for order in server.orders() if order["status"] == "new"]
+    assert execbot(["orders", "show", working["id"], "--json"], env).data["status"] == "new"
 
 
 def test_a_refusal_by_the_broker_ends_with_6_and_its_words(
