@@ -263,7 +263,7 @@ def _journal(examined: Examination) -> Iterator[Finding]:
             "Move it away, then: execbot reconcile",
         )
     else:
-        yield Finding("journal", OK, f"{path} is sound, {open_orders} open orders")
+        yield Finding("journal", OK, f"{path} is sound, open orders: {open_orders}")
     if unsettled:
         yield Finding("orders in doubt", WARN, str(unsettled), "execbot reconcile")
 
