@@ -113,6 +113,11 @@ class PriceSource(Protocol):
     def first_crossing(self, symbol: str, after: Ns, until: Ns, condition: Crossing) -> Tick | None:
         """The first tick in `(after, until]` where the condition holds. Fast over idle days."""
 
+    def peak(self, symbol: str, after: Ns, until: Ns, *, highest: bool) -> Decimal | None:
+        """The highest (or lowest) print in `(after, until]`. None when there is none, and when
+        the source could only tell by walking over every tick.
+        """
+
     def trades(self, symbol: str, start: Ns, end: Ns) -> Iterator[Trade]:
         """Every print in `[start, end]`."""
 

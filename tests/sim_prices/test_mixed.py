@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from execbot.sim.assets import shipped_directory
-from execbot.sim.calendar import AlwaysOpen, ExchangeCalendar
+from execbot.sim.calendar import AlwaysOpen, ExchangeCalendar, new_york
 from execbot.sim.prices.mixed import MixedPrices, build_prices
 from execbot.sim.prices.overrides import holds
 from execbot.sim.prices.sessions import SessionPrices
@@ -278,3 +278,15 @@ def test_recorded_and_synthetic_symbols_live_side_by_side(tmp_path):
     always, _ = build_prices(calendar=AlwaysOpen())
     sunday = at("2024-07-07T12:00:00")
     assert always.quote("MSFT", sunday).at == sunday
+
+
+def test_a_peak_is_known_of_untouched_symbols_only_and_over_closed_hours():
+    calendar = ExchangeCalendar()
+    prices, _ = build_prices(calendar=calendar)
+    after, until = new_york("2026-10-08", 19 * 60), new_york("2026-10-09", 5 * 60)
+    walked = [tick.last.price for tick in prices.ticks("KO", after, until)]
+    assert prices.peak("KO", after, until, highest=True) == max(walked)
+    assert prices.peak("KO", after, until, highest=False) == min(walked)
+    assert prices.peak("NOSUCH", after, until, highest=True) is None
+    prices.set_price("KO", until - 1, price=D("1000"))
+    assert prices.peak("KO", after, until, highest=True) is None

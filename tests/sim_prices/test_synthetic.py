@@ -68,6 +68,18 @@ def test_one_point_alone_is_the_point_of_its_chunk(seed, second):
     assert [twice.value(second) for _ in range(3)] == [whole[second % CHUNK]] * 3
 
 
+@settings(deadline=None, max_examples=60)
+@given(seeds, symbols, regimes, seconds, st.integers(0, 400), st.booleans())
+def test_the_peak_is_the_highest_or_lowest_print_of_a_walk(
+    seed, symbol, regime, second, length, highest
+):
+    prices = source(seed, symbol, regime)
+    after, until = second * SECOND + 5, (second + length) * SECOND + 7
+    walked = [tick.last.price for tick in prices.ticks(symbol, after, until)]
+    expected = (max if highest else min)(walked, default=None)
+    assert prices.peak(symbol, after, until, highest=highest) == expected
+
+
 def test_prices_of_a_seed_are_the_same_on_every_machine():
     quote = SyntheticPrices(7).quote("AAPL", 1_790_000_000 * SECOND)
     assert (quote.bid, quote.ask) == (Decimal("225.88"), Decimal("225.90"))

@@ -160,6 +160,10 @@ class ScriptedPrices:
                 return tick
         return None
 
+    def peak(self, symbol: str, after: Ns, until: Ns, *, highest: bool) -> Decimal | None:
+        prices = [tick.last.price for tick in self.ticks(symbol, after, until)]
+        return (max if highest else min)(prices, default=None)
+
     def trades(self, symbol: str, start: Ns, end: Ns) -> Iterator[Trade]:
         return (tick.last for tick in self.ticks(symbol, start - 1, end))
 

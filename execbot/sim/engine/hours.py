@@ -122,6 +122,14 @@ class Hours:
             return new_york_date(at)
         return self.day(at).date
 
+    def date_before(self, at: Ns) -> str:
+        """The trading date of the last regular close before the present one began."""
+        if self.calendar.always_open:
+            return self.trading_date(self.previous_close(at))
+        self.day(at)
+        index = bisect_right(self._ends, at)
+        return self._days[max(index - 1, 0)].date
+
     def previous_close(self, at: Ns) -> Ns:
         """The last regular close before the trading date of `at` began."""
         if self.calendar.always_open:

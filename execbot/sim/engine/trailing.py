@@ -35,8 +35,14 @@ def search(core: Core, order: Order, after: Ns, until: Ns) -> Ns | None:
             ratchet(order, tick.last.price)
             after = tick.at
             continue
-        if calm is None or _beyond(order, calm[0]):
+        if calm is None or _beyond(order.stop_price, order, calm[0]):
             calm = _calm(core, order, after, until)
+            end = min(until, calm[1])
+            if end > after and _follow_peak(core, order, after, end, calm[0]):
+                after = end
+                continue
+        if after >= until:
+            return None
         fires, moves = _conditions(order)
         fired = None
         if calm[1] < until:
@@ -58,10 +64,20 @@ def _calm(core: Core, order: Order, after: Ns, until: Ns) -> tuple[Decimal, Ns]:
     return half, until if tick is None else tick.at - 1
 
 
-def _beyond(order: Order, stop: Decimal) -> bool:
-    """Whether the order's stop has been moved past `stop`."""
-    assert order.stop_price is not None
-    return order.stop_price < stop if order.is_buy else order.stop_price > stop
+def _follow_peak(core: Core, order: Order, after: Ns, until: Ns, highest_stop: Decimal) -> bool:
+    """Moves the mark to the peak of a calm stretch at once; False when that is not possible:
+    the peak is not known, or it would take the stop past what was looked at.
+    """
+    peak = core.prices.peak(order.symbol, after, until, highest=not order.is_buy)
+    if peak is None or _beyond(trail_stop(order, peak), order, highest_stop):
+        return False
+    ratchet(order, peak)
+    return True
+
+
+def _beyond(stop: Decimal, order: Order, limit: Decimal) -> bool:
+    """Whether a stop lies past another one on its way after the market."""
+    return stop < limit if order.is_buy else stop > limit
 
 
 def quiet_until(core: Core, order: Order, after: Ns, until: Ns) -> Ns:

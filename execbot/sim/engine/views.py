@@ -146,6 +146,8 @@ def account_view(core: Core, account: Account) -> dict[str, Any]:
         return rounded(value, CENT)
 
     restricted = account.trading_blocked
+    power, equity = cents(money.buying_power), cents(money.equity)
+    unmargined = cents(money.non_marginable)
     body: dict[str, Any] = {
         "id": account.id,
         "admin_configurations": {},
@@ -156,14 +158,14 @@ def account_view(core: Core, account: Account) -> dict[str, Any]:
         "options_approved_level": 0,
         "options_trading_level": 0,
         "currency": "USD",
-        "buying_power": cents(money.buying_power),
+        "buying_power": power,
         "regt_buying_power": cents(money.regt_buying_power),
-        "effective_buying_power": cents(money.buying_power),
-        "non_marginable_buying_power": cents(money.non_marginable),
-        "options_buying_power": cents(money.non_marginable),
+        "effective_buying_power": power,
+        "non_marginable_buying_power": unmargined,
+        "options_buying_power": unmargined,
         "cash": cents(account.cash),
         "accrued_fees": text(account.accrued_fees),
-        "portfolio_value": cents(money.equity),
+        "portfolio_value": equity,
         "trading_blocked": restricted,
         "transfers_blocked": account.transfers_blocked,
         "account_blocked": account.account_blocked,
@@ -171,7 +173,7 @@ def account_view(core: Core, account: Account) -> dict[str, Any]:
         "trade_suspended_by_user": account.configurations["suspend_trade"],
         "multiplier": str(money.multiplier),
         "shorting_enabled": funds.may_short(core, account, money.equity),
-        "equity": cents(money.equity),
+        "equity": equity,
         "last_equity": text(account.last_equity),
         "long_market_value": cents(money.long_value),
         "short_market_value": cents(money.short_value),
@@ -180,7 +182,7 @@ def account_view(core: Core, account: Account) -> dict[str, Any]:
         "maintenance_margin": cents(money.maintenance_margin),
         "last_maintenance_margin": cents(account.last_maintenance),
         "sma": cents(money.equity - money.initial_margin),
-        "balance_asof": core.hours.trading_date(core.hours.previous_close(core.now)),
+        "balance_asof": core.hours.date_before(core.now),
         "crypto_tier": 1,
         "intraday_adjustments": "0",
         "pending_reg_taf_fees": "0",
@@ -188,7 +190,7 @@ def account_view(core: Core, account: Account) -> dict[str, Any]:
     if core.config.day_trading_rule:
         body["pattern_day_trader"] = len(account.day_trades) > funds.DAY_TRADES_ALLOWED
         body["daytrade_count"] = len(account.day_trades)
-        body["daytrading_buying_power"] = cents(money.buying_power)
+        body["daytrading_buying_power"] = power
     return body
 
 

@@ -320,6 +320,12 @@ class MixedPrices:
             begin = tick.at
         return None
 
+    def peak(self, symbol: str, after: Ns, until: Ns, *, highest: bool) -> Decimal | None:
+        source = self._source.get(symbol)
+        if source is None or symbol in self._segments:
+            return None
+        return source.peak(symbol, after, until, highest=highest)
+
     def trades(self, symbol: str, start: Ns, end: Ns) -> Iterator[Trade]:
         source = self._source.get(symbol)
         if symbol not in self._segments:

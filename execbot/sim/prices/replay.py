@@ -112,6 +112,9 @@ class RecordedPrices:
                 return found
         return None
 
+    def peak(self, symbol: str, after: Ns, until: Ns, *, highest: bool) -> Decimal | None:
+        return None
+
     def trades(self, symbol: str, start: Ns, end: Ns) -> Iterator[Trade]:
         recording = self._recordings.get(symbol)
         if recording is None or end < start:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from typing import Literal
 
@@ -119,6 +120,14 @@ class SessionPrices:
             if found is not None:
                 return found
         return None
+
+    def peak(self, symbol: str, after: Ns, until: Ns, *, highest: bool) -> Decimal | None:
+        windows = self._windows(symbol, after, until)
+        found = [self._source.peak(symbol, *window, highest=highest) for window in windows]
+        known = [price for price in found if price is not None]
+        if not known or len(known) < len(found):
+            return None
+        return max(known) if highest else min(known)
 
     def trades(self, symbol: str, start: Ns, end: Ns) -> Iterator[Trade]:
         for begin, stop in self._windows(symbol, start - 1, end):

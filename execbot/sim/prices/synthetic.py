@@ -7,6 +7,7 @@ simulated forward, so any moment can be asked in any order and an idle month cos
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Literal
 
 from execbot.sim.assets import Listing, listings
@@ -84,6 +85,16 @@ class SyntheticPrices:
             return None
         second = market.first_crossing(first, last, condition)
         return None if second is None else market.tick(second)
+
+    def peak(self, symbol: str, after: Ns, until: Ns, *, highest: bool) -> Decimal | None:
+        market = self._market(symbol)
+        if market is None:
+            return None
+        step = market.tick_seconds
+        first, last = (after // SECOND // step + 1) * step, market.tick_second(until // SECOND)
+        if last < first:
+            return None
+        return market.price(market.extreme_print(first, last, 1 if highest else -1))
 
     def _seconds(self, market: Market, start: Ns, end: Ns) -> range:
         """The seconds of the ticks in `[start, end]`."""
