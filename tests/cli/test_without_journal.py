@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import resource
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -285,3 +286,20 @@ def test_a_running_watch_is_named(server: Server, env: dict[str, str], held: Pat
     finally:
         watching.terminate()
         watching.wait(timeout=60)
+
+
+def no_space() -> None:
+    """No file may grow beyond this, as on a full disk; SQLite reports it as an I/O error."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+
+def test_on_a_full_disk_one_sees_the_account_and_gets_flat(
+    server: Server, env: dict[str, str], held: Path
+) -> None:
+    seen = run(["positions", "--json"], env, prepare=no_space)
+    assert (seen.code, seen.data[0]["qty"]) == (0, "4"), seen
+    assert "nothing is recorded" in seen.json["warnings"][0]
+    done = run([*FLAT, "--json"], env, prepare=no_space)
+    assert (done.code, done.data["status"]) == (0, "filled"), done
+    assert server.get("/v2/positions") == []
+    assert execbot(["reconcile", "--json"], env).data["breaks"] == []
