@@ -78,12 +78,12 @@ def _run(cli: Cli, desk: Context, *, plain: bool, seconds: float | None) -> None
     _ACTIVE[:] = [loop]
     if hasattr(sink, "loop"):
         sink.loop = loop
-    loop.sink.begin(
-        {"mode": desk.mode.value, "account": desk.account, "pid": os.getpid(), "schema": 1}
-    )
-    _reconcile(loop, desk)
     with _signals(loop, seconds):
+        loop.sink.begin(
+            {"mode": desk.mode.value, "account": desk.account, "pid": os.getpid(), "schema": 1}
+        )
         try:
+            _reconcile(loop, desk)
             loop.run()
         finally:
             goodbye = _farewell(desk)

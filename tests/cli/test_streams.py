@@ -81,6 +81,17 @@ def test_a_failure_names_mode_and_account(env: dict[str, str]) -> None:
     assert f"[sim {account}]" in execbot(["submit", "AAPL", "--qty", "1000"], env).err
 
 
+def test_watch_ends_cleanly_however_soon_it_is_asked_to(env: dict[str, str]) -> None:
+    assert execbot(["positions"], env).code == 0
+    watching = start_execbot(["watch", "--json"], env)
+    assert watching.stdout is not None
+    first = json.loads(watching.stdout.readline())
+    watching.terminate()  # it still reconciles
+    lines = [json.loads(line) for line in watching.stdout]
+    assert (first["type"], lines[-1]["type"]) == ("started", "stopped")
+    assert watching.wait(timeout=60) == 0
+
+
 @pytest.mark.parametrize(("flag", "said"), [("--json", ""), ("--plain", "nobody reads")])
 def test_watch_ends_when_its_reader_has_gone_although_nothing_happens(
     env: dict[str, str], flag: str, said: str
