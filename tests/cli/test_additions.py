@@ -61,6 +61,10 @@ class Trader:
         living = ("new", "accepted", "held")
         return [o["qty"] for o in self.sells() if o["type"] == "stop" and o["status"] in living]
 
+    def covered(self) -> Decimal:
+        """Shares with a stop. What was bought is learned late after a crash: it may take two."""
+        return sum((D(qty) for qty in self.stops()), D(0))
+
     def qty(self) -> Decimal:
         return sum((D(p["qty"]) for p in self.server.get("/v2/positions", self.key)), D(0))
 
@@ -201,7 +205,7 @@ def test_watch_restores_the_stop_of_a_submit_that_was_killed(
         submit.kill()
         submit.wait()
         assert submit.returncode == -9
-        assert eventually(lambda: trader.stops() == [held]), trader.sells()
+        assert eventually(lambda: trader.covered() == D(held)), trader.sells()
         assert trader.qty() == D(held)
 
 
@@ -218,4 +222,4 @@ def test_without_watch_protect_restores_the_stop_of_a_killed_submit(trader: Trad
         lambda: trader.run("exits", "show", "AAPL").data[0]["guarded"] == "unprotected"
     )
     trader.run("protect", "AAPL")
-    assert trader.stops() == ["15"]
+    assert trader.covered() == 15
