@@ -285,7 +285,7 @@ def moved(
 
     Levels are measured from the entry price. The first stop keeps measuring R. Moved targets take
     the places of the open ones in order; more of them than there are share the position equally.
-    Raises LevelError where a level makes no sense.
+    A suspended plan is taken up again: who moves a stop wants one. Raises LevelError where a level makes no sense.
     """
     entry = plan.entry_price
     changed = plan
@@ -293,7 +293,10 @@ def moved(
         at = None
         if entry is not None:
             at = _stop_of_open_position(stop, plan, entry)
-        new_stop = replace(plan.stop, spec=stop, price=at, initial=plan.stop.initial or at)
+        # A given stop is a first stop: a trail beside it goes on from where it locks in the entry.
+        trail = plan.stop.trail and replace(plan.stop.trail, from_start=False)
+        initial = plan.stop.initial or at
+        new_stop = replace(plan.stop, spec=stop, price=at, initial=initial, trail=trail)
         changed = replace(changed, stop=new_stop)
     if targets:
         done = tuple(t for t in plan.targets if t.done)
@@ -311,6 +314,8 @@ def moved(
             filled = old[number].filled_qty if weights else Decimal(0)
             new.append(TargetPlan(spec, weight, price, filled))
         changed = replace(changed, targets=(*done, *new))
+    if plan.status is PlanStatus.SUSPENDED:
+        changed = replace(changed, status=PlanStatus.ACTIVE)
     if changed == plan:
         return plan
     return changed.changed(now, note="moved by the trader")

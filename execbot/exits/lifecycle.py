@@ -26,6 +26,8 @@ def grown(view: View, plan: ExitPlan) -> tuple[ExitPlan, list[Action]]:
         plan = plan.changed(
             view.now, status=PlanStatus.ACTIVE, opened_at=view.now, note="first share filled"
         )
+    if plan.opened_at is None:
+        plan = plan.changed(view.now, opened_at=view.now)
     if view.size > plan.base_qty:
         plan = _larger(view, plan)
     if view.avg_entry_price is not None and _needs_prices(plan):

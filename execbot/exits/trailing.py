@@ -81,6 +81,10 @@ def _beyond(stop: Decimal, price: Decimal, side: PositionSide) -> bool:
     return stop >= price if side is PositionSide.LONG else stop <= price
 
 
+def _stop_at(plan: ExitPlan, price: Decimal) -> Decimal:
+    return safe_stop(price, plan.side, plan.facts.tick)
+
+
 def trail_distance(trail: Trail, mark: Decimal, atr: Decimal | None) -> Decimal | None:
     if trail.kind is TrailKind.PERCENT:
         return mark * trail.value / 100
@@ -101,7 +105,7 @@ def _trail(plan: ExitPlan) -> StopMove | None:
     locks_in = raw >= plan.entry_price if long else raw <= plan.entry_price
     if not trail.from_start and not locks_in:
         return None
-    return StopMove(safe_stop(raw, plan.side), "trail")
+    return StopMove(_stop_at(plan, raw), "trail")
 
 
 def _breakeven(plan: ExitPlan) -> StopMove | None:
@@ -111,7 +115,7 @@ def _breakeven(plan: ExitPlan) -> StopMove | None:
     reached = r_multiple(plan.side, plan.entry_price, plan.stop.initial, mark)
     if reached is None or reached < level:
         return None
-    return StopMove(safe_stop(plan.entry_price, plan.side), "breakeven")
+    return StopMove(_stop_at(plan, plan.entry_price), "breakeven")
 
 
 def _tighten(plan: ExitPlan, price: Decimal) -> StopMove | None:
@@ -125,7 +129,7 @@ def _tighten(plan: ExitPlan, price: Decimal) -> StopMove | None:
     if abs(target - mark) > target * within / 100:
         return None
     distance = mark * plan.rules.tighten_to_pct / 100
-    return StopMove(safe_stop(mark - distance if long else mark + distance, plan.side), "tighten")
+    return StopMove(_stop_at(plan, mark - distance if long else mark + distance), "tighten")
 
 
 def _widen(plan: ExitPlan, price: Decimal) -> StopMove | None:
@@ -136,7 +140,7 @@ def _widen(plan: ExitPlan, price: Decimal) -> StopMove | None:
     long = plan.side is PositionSide.LONG
     wanted = price - multiple * atr if long else price + multiple * atr
     limited = max(wanted, initial) if long else min(wanted, initial)
-    stop = safe_stop(limited, plan.side)
+    stop = _stop_at(plan, limited)
     room = current - stop if long else stop - current
     if room < abs(price) * SMALLEST_MOVE_PCT / 100:
         return None

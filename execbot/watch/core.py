@@ -284,11 +284,12 @@ class Core(Timers):
         if plan is None or plan.status is not PlanStatus.ACTIVE or state.qty == 0:
             return []
         state.is_dirty = True
-        price = state.last if item.last is not None else None
-        if price is None and state.bid and state.ask:
-            price = (state.bid + state.ask) / 2
+        price = _traded_price(state, item)
         if price is None or plan.entry_price is None or state.is_halted:
             return []
+        market = state.market(self.hours(now), extended=self.extended)
+        if not market.is_open and not market.is_extended:
+            return []  # a print outside of the sessions that we trade moves no stop
         if state.broker_trails:
             # The broker keeps the stop and knows its own marks; ours are only shown.
             state.plan = marked(plan, price)
@@ -384,6 +385,16 @@ class Core(Timers):
         if any(not outcome.is_done for _, outcome in item.results):
             notes += self.account_job(JobName.READ_POSITIONS, "an action failed", now)
         return notes
+
+
+def _traded_price(state: SymbolState, item: inputs.Price) -> Decimal | None:
+    """What stops follow: trades. A quote alone may be as wide as it likes, so it says nothing;
+    crypto trades seldom enough that its near side counts, where the position could be left."""
+    if item.last is not None:
+        return item.last
+    if not state.is_crypto:
+        return None
+    return state.bid if state.qty > 0 else state.ask
 
 
 def _expired(state: SymbolState, record: OrderRecord) -> list[Job]:

@@ -118,6 +118,12 @@ def test_a_pure_trail_is_the_brokers() -> None:
     assert (action.request.type, action.request.trail_percent) == (OrderType.TRAILING_STOP, 2)
 
 
+def test_a_plan_that_was_made_active_without_a_position_opens_with_its_first_share() -> None:
+    decision = decide(view("10", plan(opened_at=None)))
+    assert decision.plan is not None
+    assert decision.plan.opened_at == T0
+
+
 # --- never oversell ----------------------------------------------------------------------------
 
 

@@ -55,6 +55,17 @@ def test_a_trail_that_waits_begins_when_it_locks_in_the_entry() -> None:
     assert walk(waiting, "101", "102", "102.5") == [D("98"), D("98"), D("100.45")]
 
 
+def test_a_coin_of_small_price_is_trailed_on_its_own_grid() -> None:
+    coin = trailing(
+        TrailKind.PERCENT,
+        "5",
+        stop="0.000012",
+        entry="0.000013",
+        facts=LevelFacts(tick=D("0.00000001")),
+    )
+    assert walk(coin, "0.000020") == [D("0.000019")]
+
+
 def test_an_atr_trail_uses_the_range_of_the_plan() -> None:
     by_range = trailing(TrailKind.ATR, "1.5", facts=LevelFacts(atr=D("2")))
     assert walk(by_range, "103") == [D("100")]

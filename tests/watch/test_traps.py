@@ -9,12 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
-from support.watch_world import D, open_world, wishes
+from support.watch_world import D, World, open_world, wishes
 
 from execbot.broker.errors import BrokerError
+from execbot.exits.attach import moved
+from execbot.exits.levels import parse_level
 from execbot.exits.plan import Trail, TrailKind
-from execbot.exits.store import change_plan
+from execbot.exits.store import change_plan, suspend_plans
 from execbot.model.enums import Side, TimeInForce
 from execbot.model.order import OrderRequest
 from execbot.oms.scale_in import add_to_position
@@ -92,12 +93,7 @@ def test_a_moved_stop_does_not_restart_the_alarm_clock(tmp_path: Path) -> None:
     world.run(2)
     assert (world.qty(), world.covered("AAPL"), world.alarms()) == (10, 0, [])
     began = world.now()
-    change_plan(
-        world.desk.journal,
-        plan.plan_id,
-        lambda p: p.changed(world.now(), stop=replace(p.stop, price=D("97")), note="moved"),
-    )
-    world.trader_acted = True
+    move(world, plan.plan_id, "97")
     while not world.alarms():
         world.step()
     assert (world.now() - began).total_seconds() < 5
@@ -330,3 +326,52 @@ def test_a_trailing_stop_of_ours_follows_the_price_by_replacing_the_legs(tmp_pat
     world.run(5)
     assert world.qty() == 0
     assert not world.shorts
+
+
+def test_a_wide_quote_without_a_trade_moves_no_stop(tmp_path: Path) -> None:
+    world = open_world(tmp_path)
+    world.buy("10", wishes("2", trail=Trail(TrailKind.PERCENT, D("1"), from_start=False)))
+    world.run(2)
+    assert world.watcher is not None
+    world.watcher.feed(inputs.Price("AAPL", bid=D("99.98"), ask=D("110")))
+    plan = world.watcher.core.symbols["AAPL"].plan
+    assert plan is not None
+    assert plan.stop.price == 98
+    world.watcher.feed(inputs.Price("AAPL", last=D("105")))
+    plan = world.watcher.core.symbols["AAPL"].plan
+    assert plan is not None
+    assert plan.stop.price == D("103.95")
+
+
+def test_a_given_stop_takes_the_place_of_the_brokers_trailing_one(tmp_path: Path) -> None:
+    world = open_world(tmp_path)
+    _, plan = world.buy("10", wishes(trail=Trail(TrailKind.PERCENT, D("10"))))
+    world.run(2)
+    world.price("AAPL", "120")
+    world.run(2)
+    move(world, plan.plan_id, "115")
+    world.run(5)
+    [stop] = [r.order for r in world.desk.journal.orders("open") if r.role == "stop"]
+    assert (stop.type, stop.stop_price) == ("stop", 115)
+    assert world.covered("AAPL") == 10
+
+
+def test_moving_the_stop_of_a_suspended_plan_takes_it_up_again(tmp_path: Path) -> None:
+    world = open_world(tmp_path)
+    _, plan = world.buy("10", wishes("2"))
+    world.run(2)
+    suspend_plans(world.desk.journal, world.now(), "cancel-all")
+    world.cancel_elsewhere()
+    world.trader_acted = True
+    world.run(3)
+    assert world.covered("AAPL") == 0
+    move(world, plan.plan_id, "97")
+    world.run(3)
+    assert world.covered("AAPL") == 10
+
+
+def move(world: World, plan_id: str, stop: str) -> None:
+    """The trader's `exits move`, in another process."""
+    spec = parse_level(stop)
+    change_plan(world.desk.journal, plan_id, lambda p: moved(p, world.now(), stop=spec))
+    world.trader_acted = True
