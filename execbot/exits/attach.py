@@ -285,7 +285,8 @@ def moved(
 
     Levels are measured from the entry price. The first stop keeps measuring R. Moved targets take
     the places of the open ones in order; more of them than there are share the position equally.
-    A suspended plan is taken up again: who moves a stop wants one. Raises LevelError where a level makes no sense.
+    A suspended plan is taken up again: who moves a stop wants one.
+    Raises LevelError where a level makes no sense.
     """
     entry = plan.entry_price
     changed = plan

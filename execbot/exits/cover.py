@@ -145,10 +145,13 @@ def _foreign_entry_blocks(
 
 
 def _free_shares(view: View, orders: SymbolOrders) -> list[Action]:
-    """No share is free for a stop: a pair of ours that lost its stop gives its shares back."""
+    """No share is free for a stop: a pair of the plan that lost its stop gives its shares back.
+
+    A limit that the trader placed is the trader's: the guard tells that it keeps the stop away.
+    """
     for group in orders.groups:
         bare = group.stop is None or not group.stop.is_alive
-        ours = group.target is not None and group.target.is_ours
-        if bare and ours and can_cancel(group):
+        planned = group.target is not None and group.target.is_planned
+        if bare and planned and can_cancel(group):
             return [cancel(group.lead, "its stop is gone")]
     return [WaitFor(view.now + POLL, "shares are held by other orders")]

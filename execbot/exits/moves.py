@@ -61,7 +61,7 @@ def _stop_move(view: View, plan: ExitPlan, group: ExitGroup, memory: Memory) -> 
 
 def _target_move(view: View, plan: ExitPlan, group: ExitGroup) -> list[Action]:
     target, number = group.target, group.target_number
-    if target is None or number is None or number >= len(plan.targets) or not target.is_ours:
+    if target is None or number is None or number >= len(plan.targets):
         return []
     price = plan.targets[number].price
     if price is None or target.order.limit_price == price:
@@ -90,7 +90,7 @@ def reshape(
         return [], memory
     if any(group.is_triggered for group in orders.groups):
         return [], memory  # a stop is being taken right now
-    armed = [group for group in orders.groups if group.armed]
+    armed = [g for g in orders.groups if g.armed and not g.is_traders_own]
     wrong = surplus_groups(wants, armed)
     cancels: list[Action] = [
         Cancel(g.lead.name, g.lead.order.id, "spreading the exits as planned")

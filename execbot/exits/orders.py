@@ -20,8 +20,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from execbot.exits.tags import target_index
-from execbot.journal.records import OrderRecord, Origin, Role
+from execbot.exits.tags import EXIT, tag_of, target_index
+from execbot.journal.records import OrderRecord, Origin
 from execbot.model.enums import UNSETTLED_STATUSES, OrderClass, OrderStatus, OrderType, Side
 from execbot.model.numbers import ZERO
 from execbot.model.order import Order
@@ -88,6 +88,11 @@ class SymbolOrder(Struct, frozen=True):
     @property
     def is_ours(self) -> bool:
         return self.origin != Origin.FOREIGN
+
+    @property
+    def is_planned(self) -> bool:
+        """Placed for an exit plan, not by the trader's own command."""
+        return self.is_ours and (self.parent is not None or tag_of(self.name) is not None)
 
     @property
     def leaves(self) -> Decimal:
@@ -190,10 +195,15 @@ class ExitGroup(Struct, frozen=True):
     @property
     def target_number(self) -> int | None:
         """Which target of the plan it serves, counted from 0; None for a stop alone."""
-        if self.target is None:
+        if self.target is None or not self.target.is_planned:
             return None
         known = [target_index(m.name) for m in self.members]
         return next((n for n in known if n is not None), 0)
+
+    @property
+    def is_traders_own(self) -> bool:
+        """A limit that the trader lets rest: it holds shares, and is no part of the plan."""
+        return self.stop is None and self.target is not None and not self.target.is_planned
 
     @property
     def lead(self) -> SymbolOrder:
@@ -207,7 +217,7 @@ class SymbolOrders(Struct, frozen=True):
 
     groups: tuple[ExitGroup, ...] = ()
     exits: tuple[SymbolOrder, ...] = ()
-    """Orders that leave the position now: market, or limit with the role of an exit."""
+    """Orders that leave the position now: market orders, and exits of ours on their way there."""
     entries: tuple[SymbolOrder, ...] = ()
 
     @property
@@ -267,11 +277,15 @@ def read_orders(orders: Sequence[SymbolOrder], closing: Side) -> SymbolOrders:
 
 
 def _leaves_now(item: SymbolOrder) -> bool:
+    """A market order, or an exit that the rules escalate until it is one.
+
+    A limit that the trader lets rest far away leaves nothing now: its shares need their stop.
+    """
     if item.order.order_class not in (OrderClass.NONE, OrderClass.SIMPLE):
         return False
     if item.parent is not None or item.order.type in STOP_TYPES:
         return False
-    return item.order.type is OrderType.MARKET or item.role == Role.EXIT
+    return item.order.type is OrderType.MARKET or tag_of(item.name) == EXIT
 
 
 class Family(Struct, frozen=True):

@@ -194,6 +194,20 @@ def test_an_order_in_doubt_holds_its_shares_until_the_broker_says_otherwise() ->
     assert submits(free)[0].request.qty == 10
 
 
+def test_a_limit_of_the_traders_own_leaves_nothing_and_is_let_alone() -> None:
+    own = order("mine", OrderType.LIMIT, "10", limit="140", role="exit", origin="submit")
+    decision = decide(view("10", plan(), own))
+    assert decision.coverage.state is Guarded.UNPROTECTED
+    assert not cancels(decision)
+    two = plan("95", ("105", "50"), ("110", "50"))
+    held = [*pair(1, "4", "105"), *pair(2, "4", "110")]
+    small = order("mine", OrderType.LIMIT, "2", limit="140", role="exit", origin="submit")
+    decision = decide(view("10", two, *held, small))
+    assert Replace not in kinds(decision)
+    assert not cancels(decision)
+    assert decision.coverage.uncovered == 2
+
+
 # --- entries that fill in part -----------------------------------------------------------------
 
 
