@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from execbot.broker import paging
 from execbot.broker.budget import Priority, RateBudget
 from execbot.broker.bulk import bulk_result
-from execbot.broker.errors import BrokerError
+from execbot.broker.errors import BrokerError, NotFound
 from execbot.broker.http import DirectTransport, SdkTransport, Transport, check_base_url
 from execbot.broker.port import (
     BrokerClient,
@@ -23,6 +23,7 @@ from execbot.broker.port import (
     ReplaceRequest,
     TradeUpdateStream,
 )
+from execbot.broker.remedy import Remedy
 from execbot.broker.session import Call, Exchanged, Host, Session
 from execbot.broker.symbols import in_path, is_pair, pair_symbol
 from execbot.model.account import Account, Activity, Asset, CalendarDay, Clock, Position
@@ -138,15 +139,15 @@ class AlpacaClient(BrokerClient):
             priority=priority,
             client_order_id=request.client_order_id or None,
         )
-        return Order.from_wire(self._session.get_object(call))
+        return self._order(call)
 
     def get_order(self, order_id: str, *, nested: bool = True) -> Order:
         query = {"nested": "true"} if nested else None
-        return Order.from_wire(self._read(f"/v2/orders/{in_path(order_id)}", query))
+        return self._order(Call("trading", "GET", _order_path(order_id), query))
 
     def get_order_by_client_id(self, client_order_id: str) -> Order:
         query = {"client_order_id": client_order_id}
-        return Order.from_wire(self._read("/v2/orders:by_client_order_id", query))
+        return self._order(Call("trading", "GET", "/v2/orders:by_client_order_id", query))
 
     def list_orders(self, query: OrderQuery) -> list[Order]:
         filters = {"status": query.status, "nested": "true" if query.nested else "false"}
@@ -172,15 +173,15 @@ class AlpacaClient(BrokerClient):
         call = Call(
             "trading",
             "PATCH",
-            f"/v2/orders/{in_path(order_id)}",
+            _order_path(order_id),
             body={name: value for name, value in body.items() if value is not None},
             priority=Priority.PROTECT,
             client_order_id=request.client_order_id,
         )
-        return Order.from_wire(self._session.get_object(call))
+        return self._order(call)
 
     def cancel_order(self, order_id: str) -> None:
-        path = f"/v2/orders/{in_path(order_id)}"
+        path = _order_path(order_id)
         self._session.send(Call("trading", "DELETE", path, priority=Priority.EXIT))
 
     def cancel_all_orders(self) -> list[BulkResult]:
@@ -194,7 +195,7 @@ class AlpacaClient(BrokerClient):
 
     def get_position(self, symbol: str) -> Position | None:
         try:
-            return _position(self._read(f"/v2/positions/{in_path(symbol)}"))
+            return _position(self._read(_position_path(symbol)))
         except BrokerError as error:
             if error.kind == "broker.position_not_found":
                 return None
@@ -208,9 +209,8 @@ class AlpacaClient(BrokerClient):
             query["qty"] = text(qty)
         if percentage is not None:
             query["percentage"] = text(percentage)
-        path = f"/v2/positions/{in_path(symbol)}"
-        call = Call("trading", "DELETE", path, query, priority=Priority.EXIT)
-        return Order.from_wire(self._session.get_object(call))
+        call = Call("trading", "DELETE", _position_path(symbol), query, priority=Priority.EXIT)
+        return self._order(call)
 
     def close_all_positions(self, *, cancel_orders: bool) -> list[BulkResult]:
         query = {"cancel_orders": "true" if cancel_orders else "false"}
@@ -327,6 +327,10 @@ class AlpacaClient(BrokerClient):
 
     # Requests
 
+    def _order(self, call: Call) -> Order:
+        """Send and read one order; an object without an id (a page of a proxy, say) is none."""
+        return Order.from_wire(self._session.get_object(call, key="id"))
+
     def _read(self, path: str, query: Mapping[str, str] | None = None) -> Mapping[str, Any]:
         return self._session.get_object(Call("trading", "GET", path, query))
 
@@ -364,6 +368,30 @@ class AlpacaClient(BrokerClient):
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _order_path(order_id: str) -> str:
+    """Raises NotFound for an empty id: the path without one means every order."""
+    if not order_id:
+        raise _nameless("broker.order_not_found", "An order without an id is not at the broker")
+    return f"/v2/orders/{in_path(order_id)}"
+
+
+def _position_path(symbol: str) -> str:
+    """Raises NotFound for an empty symbol: the path without one means every position."""
+    if not symbol:
+        raise _nameless("broker.position_not_found", "There is no position without a symbol")
+    return f"/v2/positions/{in_path(symbol)}"
+
+
+def _nameless(kind: str, message: str) -> NotFound:
+    return NotFound(
+        kind=kind,
+        message=message,
+        hint="Nothing was sent.",
+        next_step="check the id with `execbot orders --status all`",
+        remedy=Remedy.NOT_FOUND,
+    )
 
 
 def _check_keys(*keys: str) -> None:

@@ -106,13 +106,15 @@ class Session:
         for transport in transports.values():
             transport.close()
 
-    def get_object(self, call: Call) -> Mapping[str, Any]:
-        """Send and read a JSON object. Raises BrokerError."""
+    def get_object(self, call: Call, *, key: str = "") -> Mapping[str, Any]:
+        """Send and read a JSON object, which must have a value under `key`. Raises BrokerError."""
         reply = self.send(call)
         with self._naming_server(call):
             data = parse_json(reply, call)
             if not isinstance(data, Mapping):
                 raise _unreadable(reply, call, "an object was expected")
+            if key and not data.get(key):
+                raise _unreadable(reply, call, f"it has no {key}")
         return data
 
     def get_list(self, call: Call) -> list[Mapping[str, Any]]:

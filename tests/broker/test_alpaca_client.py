@@ -18,8 +18,8 @@ from execbot.broker.alpaca import DATA_STREAM_URL, AlpacaClient
 from execbot.broker.errors import BrokerError, NotFound
 from execbot.broker.port import OrderQuery, ReplaceRequest
 from execbot.broker.session import Exchanged
-from execbot.model.enums import OrderStatus, TimeInForce
-from execbot.model.order import Order
+from execbot.model.enums import OrderStatus, Side, TimeInForce
+from execbot.model.order import Order, OrderRequest
 
 Make = Callable[..., AlpacaClient]
 START = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
@@ -118,6 +118,37 @@ def test_cancel_takes_an_empty_answer(make_client: Make, wire: Any, kit: Any) ->
     client.cancel_order("one")
     client.cancel_order("two")
     assert [asked.target for asked in wire.asked] == ["/v2/orders/one", "/v2/orders/two"]
+
+
+def test_an_empty_id_or_symbol_is_never_sent_because_it_would_mean_all_of_them(
+    make_client: Make, wire: Any
+) -> None:
+    client = make_client(wire.url)
+    asked: list[Callable[[], object]] = [
+        lambda: client.cancel_order(""),
+        lambda: client.get_order(""),
+        lambda: client.replace_order("", ReplaceRequest(qty=Decimal(1))),
+        lambda: client.close_position(""),
+    ]
+    for ask in asked:
+        with pytest.raises(NotFound):
+            ask()
+    assert wire.asked == []
+
+
+def test_a_success_that_is_no_order_leaves_a_write_in_doubt(
+    make_client: Make, wire: Any, kit: Any
+) -> None:
+    wire.script(kit.reply(200, {"message": "scheduled maintenance"}))
+    client = make_client(wire.url)
+    request = OrderRequest("AAPL", Side.BUY, qty=Decimal(1), client_order_id="mine")
+    with pytest.raises(BrokerError) as caught:
+        client.place_order(request)
+    assert caught.value.kind == "broker.bad_reply"
+    assert caught.value.in_doubt
+    with pytest.raises(BrokerError) as caught:
+        client.get_order_by_client_id("mine")
+    assert not caught.value.in_doubt
 
 
 def test_cancel_all_reads_each_items_own_outcome(make_client: Make, wire: Any, kit: Any) -> None:
