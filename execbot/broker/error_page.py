@@ -25,10 +25,10 @@ shows as `kind`, `category`, `error`, `hint`, `next`, and where they exist `code
 | waiting | look at the state again before anything else: it changes, is reached, or is in doubt |
 | fatal | stop: wrong input, or something that a human must settle |
 
-**In doubt.** A write (POST, PATCH, DELETE) that left this machine and got no answer, a 5xx, or an
-answer that cannot be read, may have been carried out. It is marked `in_doubt`, never sent again
-blindly, and settled by looking the order up by its `client_order_id`. The same failure of a read
-changed nothing and is retryable. A 429 was not executed.
+**In doubt.** A write (POST, PATCH, DELETE) that left this machine and got no answer, a 5xx, a timeout
+(408), a conflict (409, 425) or an answer that cannot be read, may have been carried out. It is marked
+`in_doubt`, never sent again blindly, and settled by looking the order up by its `client_order_id`. The
+same failure of a read changed nothing and is retryable. A 429 was not executed.
 
 | what a program does (`remedy`) | category |
 |---|---|
@@ -36,7 +36,11 @@ changed nothing and is retryable. A 429 was not executed.
 
 MORE_ROWS: tuple[tuple[str, Remedy, str], ...] = (
     ("broker.rejected", Remedy.FATAL_REQUEST, "A refusal that the table does not know"),
-    ("broker.bad_reply", Remedy.IN_DOUBT, "An answer that is not Alpaca's: HTML, empty, broken"),
+    (
+        "broker.bad_reply",
+        Remedy.IN_DOUBT,
+        "An answer that is not Alpaca's: HTML, empty, broken, no order; 408, 409 or 425",
+    ),
     ("broker.redirected", Remedy.FATAL_REQUEST, "A redirect; it is not followed"),
     ("broker.paging_stuck", Remedy.RETRY, "A list that never ends; it is not used"),
     ("stream.bad_url", Remedy.FATAL_REQUEST, "A stream URL that cannot be used"),

@@ -416,7 +416,10 @@ def _unlisted(
             next_step="check the URL with `execbot doctor`",
             **base,
         )
-    if 400 <= status < 500 and reply.is_json:
+    # Timeouts and conflicts are said on the way as often as by the API, in either's form: they are
+    # no proof that the order was not taken.
+    in_doubt = method.upper() in WRITE_METHODS and status in (408, 409, 425)
+    if 400 <= status < 500 and reply.is_json and not in_doubt:
         said = reply.text or f"HTTP {status}"
         return RequestRefused(
             kind="broker.rejected",
@@ -425,8 +428,6 @@ def _unlisted(
             next_step="correct the request; Alpaca's support can look up the request id",
             **base,
         )
-    # A gateway answered, not the API: a 4xx is no proof that the API never saw the request.
-    in_doubt = method.upper() in WRITE_METHODS and status in (408, 409, 425)
     return BadReply(
         kind="broker.bad_reply",
         message=f"The answer to {method} {path.partition('?')[0]} was not Alpaca's (HTTP {status})",

@@ -21,6 +21,7 @@ from execbot.broker.errors import (
     classify_transport,
     plain_line,
 )
+from execbot.broker.remedy import Remedy
 
 NGINX = "<html>\r\n<head><title>{}</title></head>\r\n<body><h1>{}</h1></body></html>"
 
@@ -136,3 +137,14 @@ def test_a_line_for_people_has_no_markup_no_control_characters_and_an_end() -> N
     assert line.isprintable()
     assert len(line) <= 300
     assert plain_line("<p>not <b>here</b></p>") == "not here"
+
+
+@pytest.mark.parametrize("status", [408, 409, 425])
+@pytest.mark.parametrize("body", ['{"message": "Request Timeout"}', "<html>timeout</html>"])
+def test_a_timeout_or_conflict_said_to_a_write_leaves_it_in_doubt_in_either_form(
+    status: int, body: str
+) -> None:
+    error = classify(status, body, {}, method="POST", path="/v2/orders")
+    assert error.in_doubt
+    assert error.remedy is Remedy.IN_DOUBT
+    assert not classify(status, body, {}, method="GET", path="/v2/orders").in_doubt
