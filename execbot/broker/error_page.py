@@ -25,10 +25,11 @@ shows as `kind`, `category`, `error`, `hint`, `next`, and where they exist `code
 | waiting | look at the state again before anything else: it changes, is reached, or is in doubt |
 | fatal | stop: wrong input, or something that a human must settle |
 
-**In doubt.** A write (POST, PATCH, DELETE) that left this machine and got no answer, a 5xx, a timeout
-(408), a conflict (409, 425) or an answer that cannot be read, may have been carried out. It is marked
-`in_doubt`, never sent again blindly, and settled by looking the order up by its `client_order_id`. The
-same failure of a read changed nothing and is retryable. A 429 was not executed.
+**In doubt.** A write (POST, PATCH, DELETE) that left this machine and got no answer, a 5xx, a
+timeout (408), a conflict (409, 425) or an answer that cannot be read, may have been carried out. It
+is marked `in_doubt`, never sent again blindly, and settled by looking the order up by its
+`client_order_id`. The same failure of a read changed nothing and is retryable. A 429 was not
+executed.
 
 | what a program does (`remedy`) | category |
 |---|---|
