@@ -78,7 +78,11 @@ def execbot(
 def start_execbot(
     arguments: Sequence[str], env: Mapping[str, str], **options: Any
 ) -> subprocess.Popen[str]:
-    """Start a command and leave it running; the caller ends it."""
+    """Start a command and leave it running; the caller ends it.
+
+    It hears SIGINT also where the tests run in the background of a shell, which ignores it.
+    """
+    options.setdefault("preexec_fn", lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     options.setdefault("stdout", subprocess.PIPE)
     options.setdefault("stderr", subprocess.PIPE)
     options.setdefault("stdin", subprocess.DEVNULL)
