@@ -305,13 +305,8 @@ def moved(
         weights = [t.weight for t in old] if len(old) == len(targets) else None
         left = HUNDRED - sum((t.weight for t in done), Decimal(0))
         new = []
-        for number, spec in enumerate(targets):
+        for number, (spec, price) in enumerate(_nearest_first(targets, changed)):
             weight = weights[number] if weights else left / len(targets)
-            price = None
-            if entry is not None:
-                price = target_price(
-                    spec, plan.side, entry, stop=changed.stop.initial, facts=plan.facts
-                )
             filled = old[number].filled_qty if weights else Decimal(0)
             new.append(TargetPlan(spec, weight, price, filled))
         changed = replace(changed, targets=(*done, *new))
@@ -320,6 +315,19 @@ def moved(
     if changed == plan:
         return plan
     return changed.changed(now, note="moved by the trader")
+
+
+def _nearest_first(
+    specs: Sequence[LevelSpec], plan: ExitPlan
+) -> list[tuple[LevelSpec, Decimal | None]]:
+    """Levels with their prices, as the price reaches them; as given while the entry is unknown."""
+    entry = plan.entry_price
+    if entry is None:
+        return [(spec, None) for spec in specs]
+    initial, side = plan.stop.initial, plan.side
+    at = [target_price(spec, side, entry, stop=initial, facts=plan.facts) for spec in specs]
+    priced_specs = sorted(zip(specs, at, strict=True), key=lambda pair: pair[1])
+    return list(priced_specs if side is PositionSide.LONG else reversed(priced_specs))
 
 
 def _stop_of_open_position(spec: LevelSpec, plan: ExitPlan, entry: Decimal) -> Decimal:

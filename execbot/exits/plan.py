@@ -7,6 +7,7 @@ is at the broker is read from the orders, never from the plan.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -199,7 +200,15 @@ def priced(plan: ExitPlan, entry: Decimal, now: datetime) -> ExitPlan:
         )
         for target in plan.targets
     )
+    if all(target.price is None for target in plan.targets):
+        targets = nearest_first(targets, plan.side)
     return plan.changed(now, entry_price=entry, stop=stop, targets=targets)
+
+
+def nearest_first(targets: Iterable[TargetPlan], side: PositionSide) -> tuple[TargetPlan, ...]:
+    """In the order in which a price that runs the right way reaches them. All have prices."""
+    away = -1 if side is PositionSide.SHORT else 1
+    return tuple(sorted(targets, key=lambda t: away * (t.price or ZERO)))
 
 
 def trail_spec(trail: Trail) -> LevelSpec:

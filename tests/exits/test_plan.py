@@ -16,7 +16,7 @@ from support.exit_views import T0, D, later, plan
 
 from execbot.config.schema import StopMethod, TradingSettings
 from execbot.exits.allocate import split_whole
-from execbot.exits.attach import Wishes, attach, default_wishes, moved
+from execbot.exits.attach import Wishes, attach, default_wishes, moved, new_plan
 from execbot.exits.levels import LevelError, LevelKind, LevelSpec, parse_level
 from execbot.exits.plan import (
     AdjustRules,
@@ -27,6 +27,7 @@ from execbot.exits.plan import (
     TargetPlan,
     Trail,
     TrailKind,
+    priced,
 )
 from execbot.exits.plan_json import from_data, to_data
 from execbot.exits.position_state import PositionState, position_data, position_view
@@ -235,3 +236,15 @@ def test_a_position_row_tells_state_profit_and_r() -> None:
 def test_target_plans_without_a_price_are_not_open() -> None:
     bare = replace(plan(), targets=(TargetPlan(spec("2R")),))
     assert bare.open_targets == ()
+
+
+@pytest.mark.parametrize("side", [PositionSide.LONG, PositionSide.SHORT])
+def test_targets_stand_in_the_order_in_which_they_are_reached(side: PositionSide) -> None:
+    specs = tuple((parse_level(word), D(50)) for word in ("4%", "2%"))
+    made = new_plan("AAPL", side, Wishes(parse_level("2%"), targets=specs), plan_id="p", now=T0)
+    near, far = (D(102), D(104)) if side is PositionSide.LONG else (D(98), D(96))
+    ordered = priced(made, D(100), T0)
+    assert [t.price for t in ordered.targets] == [near, far]
+    again = moved(ordered, later(1), targets=[parse_level("6%"), parse_level("1%")])
+    reached = [t.price for t in again.targets]
+    assert reached == sorted(reached, reverse=side is PositionSide.SHORT)
