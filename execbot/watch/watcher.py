@@ -176,5 +176,7 @@ class Watcher:
         self.plan_marks.pop(plan.plan_id, None)
         state = self.core.symbols.get(plan.symbol)
         fresh = plan_by_id(self.journal, plan.plan_id)
-        if state is not None and fresh is not None:
+        if state is None or fresh is None or state.plan is None:
+            return
+        if state.plan.plan_id == fresh.plan_id:
             state.plan, state.is_dirty = fresh, True
