@@ -36,6 +36,9 @@ POLL_FACTOR = 1.6
 CANCEL_ATTEMPTS = 3
 """Asking for the same cancel twice is harmless, so a lost answer is simply asked for again."""
 
+RATE_LIMIT_SECONDS_MAX = 1.0
+"""Before a cancel that met a rate limit is asked for again: it stands before everything else."""
+
 EXIT_ROLES = frozenset({Role.STOP, Role.TARGET, Role.EXIT})
 STOP_TYPES = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP})
 
@@ -115,7 +118,7 @@ class Canceler:
         if error is not None:
             raise error
         if wait_seconds <= 0:
-            return self._oms.refresh(record.order_id)
+            return self._reread(record)
         return self.wait_ended([record], wait_seconds)[0]
 
     def cancel_all(
@@ -165,6 +168,11 @@ class Canceler:
                 self._client.cancel_order(record.order_id)
             except BrokerError as caught:
                 error = caught
+                if caught.remedy is Remedy.RETRY_AFTER:
+                    told = caught.retry_after_seconds
+                    most = RATE_LIMIT_SECONDS_MAX
+                    self._oms.sleep(most if told is None else min(told, most))
+                    continue
                 if caught.in_doubt or caught.remedy is Remedy.RETRY:
                     self._oms.sleep(POLL_FIRST_SECONDS)
                     continue
