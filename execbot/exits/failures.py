@@ -11,7 +11,7 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from execbot.exits.actions import BrokerAction, Cancel, Refresh, Replace, Submit
+from execbot.exits.actions import BrokerAction, Cancel, Priority, Refresh, Replace, Submit
 from execbot.exits.shape import Ladder
 from execbot.exits.view import Memory
 
@@ -95,6 +95,8 @@ def learned(memory: Memory, action: BrokerAction, outcome: Outcome, now: datetim
     lesson = lesson_of(outcome.kind)
     failures = memory.failures + 1
     memory = replace(memory, failures=failures, retry_at=now + _pause(lesson, failures, outcome))
+    if action.priority is Priority.EXIT:
+        memory = _exit_failed(memory, outcome.kind)
     if isinstance(action, Replace):
         return replace(memory, moves_refused=memory.moves_refused + 1)
     if isinstance(action, Cancel):
@@ -115,9 +117,7 @@ TRANSPORT_KINDS = (
 
 def lesson_of(kind: str) -> Lesson | None:
     """None: a refusal whose meaning is not listed."""
-    if kind.startswith(
-        ("in_doubt", "journal", "network.", "broker.unavailable", "broker.server", "broker.gateway")
-    ):
+    if kind.startswith(TRANSPORT_KINDS):
         return Lesson.BACK_OFF
     return LESSONS.get(kind)
 
@@ -130,6 +130,17 @@ def _pause(lesson: Lesson | None, failures: int, outcome: Outcome) -> timedelta:
     base = SOON if lesson is Lesson.SOON else BACK_OFF
     pause: timedelta = base * (2 ** min(failures - 1, 5))
     return min(pause, RETRY_MAX)
+
+
+def _exit_failed(memory: Memory, kind: str) -> Memory:
+    return replace(memory, exit_failures=memory.exit_failures + 1, exit_refusal=kind)
+
+
+def exit_rejected_late(memory: Memory, now: datetime) -> Memory:
+    """The memory after an exit that was accepted came to nothing: that is a refusal too."""
+    memory = _exit_failed(memory, "order.rejected")
+    pause = _pause(None, memory.exit_failures, Outcome())
+    return replace(memory, retry_at=now + pause)
 
 
 def _after_refused_submit(

@@ -80,7 +80,7 @@ def watch_over(
     message = f"{text(coverage.uncovered)} shares without a stop for {seconds} s"
     alarm = Alarm("unprotected", view.symbol, message, critical=True)
     acts = view.limits.emergency_action is EmergencyAction.MARKET_EXIT
-    if not acts or plan.exit is not None:
+    if not acts or plan.exit is not None or not memory.may_leave(view.now):
         return [alarm], plan, memory
     out = wants_out(plan, "emergency", view.now)
     return [alarm, SavePlan(out, "emergency exit")], out, memory

@@ -2,7 +2,8 @@
 
 The order goes limit -> marketable limit -> market, each for `exit_timeout`. Nothing is sent into
 a halt or a closed market, and until something can be sent the protective orders stay where they
-are. When the broker refuses three times the position is protected again and the trader is told.
+are. When the broker refuses three times the position is protected again and the trader is told;
+the next attempt then waits, longer each time, until the position changes.
 """
 
 from __future__ import annotations
@@ -14,18 +15,26 @@ from msgspec.structs import replace
 
 from execbot.exits.actions import Action, Alarm, Cancel, Priority, SavePlan, Submit, WaitFor
 from execbot.exits.cancels import can_cancel, cancelable
+from execbot.exits.failures import Lesson, lesson_of
 from execbot.exits.levels import on_grid
 from execbot.exits.orders import SymbolOrders
 from execbot.exits.plan import ExitIntent, ExitPlan, ExitStage
 from execbot.exits.shape import closing_intent
 from execbot.exits.tags import EXIT
-from execbot.exits.view import Memory, View
+from execbot.exits.view import EXIT_REFUSED, Memory, View
 from execbot.journal.records import Role
 from execbot.model.enums import OrderType, PositionSide, TimeInForce
 from execbot.model.numbers import ZERO, text
 from execbot.model.order import OrderRequest
 
 EXIT_ATTEMPTS = 3
+EXIT_PAUSE = timedelta(seconds=1)
+EXIT_PAUSE_MAX = timedelta(seconds=60)
+"""After an exit was given up the next one waits for the first, doubling up to the second."""
+
+OUTAGE_PAUSE_MAX = timedelta(seconds=5)
+"""The longest pause where the broker could not be reached: nothing was wrong with the exit."""
+
 POLL = timedelta(milliseconds=500)
 """How soon to look again while waiting for a cancel or for shares to be released."""
 
@@ -60,7 +69,7 @@ def leave(
     assert intent is not None
     if view.size <= intent.keep_qty:
         return _finished(view, plan, intent, memory)
-    if memory.failures >= EXIT_ATTEMPTS:
+    if memory.exit_failures >= EXIT_ATTEMPTS:
         return _given_up(view, plan, intent, memory)
     if view.market.is_halted:
         return [WaitFor(view.now + POLL, "halted")], plan, memory
@@ -86,16 +95,37 @@ def _finished(
         for number, target in enumerate(plan.targets)
     )
     done = plan.changed(view.now, exit=None, targets=targets, note=f"left: {intent.reason}")
-    return [SavePlan(done, "exit done")], done, replace(memory, failures=0, retry_at=None)
+    memory = replace(memory.without_exit_failures(), failures=0, retry_at=None)
+    return [SavePlan(done, "exit done")], done, memory
 
 
 def _given_up(
     view: View, plan: ExitPlan, intent: ExitIntent, memory: Memory
 ) -> tuple[list[Action], ExitPlan, Memory]:
     kept = plan.changed(view.now, exit=None, note=f"exit refused: {intent.reason}")
-    message = f"the exit ({intent.reason}) was refused {EXIT_ATTEMPTS} times; protecting again"
-    alarm = Alarm("exit_refused", view.symbol, message, critical=True)
-    return [SavePlan(kept, "exit refused"), alarm], kept, replace(memory, failures=0, retry_at=None)
+    pause = _pause_before_next(memory)
+    told = f"{EXIT_REFUSED} {intent.reason}"
+    is_new = told not in memory.told
+    memory = replace(
+        memory,
+        failures=0,
+        retry_at=None,
+        exit_failures=0,
+        exit_rounds=memory.exit_rounds + 1,
+        exit_not_before=view.now + pause,
+        told=memory.told | {told},
+    )
+    actions: list[Action] = [SavePlan(kept, "exit refused")]
+    if is_new:
+        message = f"the exit ({intent.reason}) was refused {EXIT_ATTEMPTS} times; protecting again"
+        actions.append(Alarm(EXIT_REFUSED, view.symbol, message, critical=True))
+    return [*actions, WaitFor(view.now + pause, "exit refused")], kept, memory
+
+
+def _pause_before_next(memory: Memory) -> timedelta:
+    is_outage = lesson_of(memory.exit_refusal) is Lesson.BACK_OFF
+    doubled: timedelta = EXIT_PAUSE * 2 ** min(memory.exit_rounds, 6)
+    return min(doubled, OUTAGE_PAUSE_MAX if is_outage else EXIT_PAUSE_MAX)
 
 
 def _press(

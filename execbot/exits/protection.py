@@ -252,6 +252,8 @@ def _leave_if_due(
     """The clock, a stop or target that we watch ourselves, a stop the broker did not take."""
     if plan.exit is not None:
         return plan, memory
+    if not memory.may_leave(view.now):
+        return plan, memory
     due = time_stop_due(plan, view.now, view.market.close_at)
     if due is not None:
         return wants_out(plan, due, view.now), memory

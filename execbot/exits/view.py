@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from execbot.config.schema import EmergencyAction, TradingSettings
 from execbot.exits.actions import Action
@@ -71,6 +72,10 @@ class Limits(Struct, frozen=True):
         )
 
 
+EXIT_REFUSED = "exit_refused"
+"""How the words in `Memory.told` begin that say which exits were told as refused."""
+
+
 class Memory(Struct, frozen=True):
     """What the rules remember of a symbol between looks. Not durable: it may start empty."""
 
@@ -89,6 +94,28 @@ class Memory(Struct, frozen=True):
     told: frozenset[str] = frozenset()
     """Alarms given once and not to be repeated."""
     refreshed_at: datetime | None = None
+    exit_failures: int = 0
+    """Refusals of the way out since the position last changed, late ones too."""
+    exit_refusal: str = ""
+    """The kind of the last of them."""
+    exit_rounds: int = 0
+    """How often in a row leaving was given up."""
+    exit_not_before: datetime | None = None
+    """When leaving may be tried again after it was given up."""
+
+    def may_leave(self, now: datetime) -> bool:
+        return self.exit_not_before is None or now >= self.exit_not_before
+
+    def without_exit_failures(self) -> Memory:
+        """What is remembered once the position has changed: the way out is open again."""
+        return replace(
+            self,
+            exit_failures=0,
+            exit_refusal="",
+            exit_rounds=0,
+            exit_not_before=None,
+            told=frozenset(word for word in self.told if not word.startswith(EXIT_REFUSED)),
+        )
 
 
 class View(Struct, frozen=True):

@@ -25,7 +25,7 @@ from execbot.exits.actions import (
     SavePlan,
     WaitFor,
 )
-from execbot.exits.failures import learned, stepped_down
+from execbot.exits.failures import exit_rejected_late, learned, stepped_down
 from execbot.exits.plan import ExitPlan, PlanStatus
 from execbot.exits.protection import decide
 from execbot.exits.splits import rescaled, split_ratio
@@ -133,6 +133,7 @@ class Core(Timers):
         state.qty, state.changed_at, state.is_dirty = position.qty, now, True
         if state.qty != 0:
             state.memory = replace(state.memory, reshapes=0)
+        state.memory = state.memory.without_exit_failures()
         data = {"symbol": state.symbol, "qty": text(state.qty), "was": text(old)}
         return [Note("position", f"{state.symbol} position {text(old)} -> {text(state.qty)}", data)]
 
@@ -144,6 +145,9 @@ class Core(Timers):
         now: datetime,
     ) -> list[Job]:
         """An exit of ours was refused late, or somebody else took it away."""
+        if _is_refused_way_out(state, before, record):
+            state.memory = exit_rejected_late(state.memory, now)
+            return []
         if record.role not in (Role.STOP, Role.TARGET) or before is None:
             return []
         if record.status is OrderStatus.REJECTED and before.status is not OrderStatus.PENDING:
@@ -395,6 +399,16 @@ def _traded_price(state: SymbolState, item: inputs.Price) -> Decimal | None:
     if not state.is_crypto:
         return None
     return state.bid if state.qty > 0 else state.ask
+
+
+def _is_refused_way_out(
+    state: SymbolState, before: OrderRecord | None, record: OrderRecord
+) -> bool:
+    """An exit that the broker took and then rejected. One it refused at once has no id there; one
+    first seen while nothing is under way is history, read at the start."""
+    if record.status is not OrderStatus.REJECTED or record.role != Role.EXIT:
+        return False
+    return bool(record.order_id) and (before is not None or state.is_busy)
 
 
 def _expired(state: SymbolState, record: OrderRecord) -> list[Job]:

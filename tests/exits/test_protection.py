@@ -14,7 +14,7 @@ from support.exit_views import T0, D, entry, later, order, pair, plan, stop_orde
 from execbot.config.schema import EmergencyAction
 from execbot.exits.actions import Action, Alarm, Cancel, Refresh, Replace, SavePlan, Submit, WaitFor
 from execbot.exits.failures import Outcome, learned
-from execbot.exits.plan import ExitStage, Lift, PlanStatus, Trail, TrailKind
+from execbot.exits.plan import ExitIntent, ExitStage, Lift, PlanStatus, Trail, TrailKind
 from execbot.exits.protection import decide
 from execbot.exits.shape import Ladder
 from execbot.exits.view import Decision, Guarded, Limits, Market, Memory, View
@@ -461,6 +461,53 @@ def test_a_refused_exit_ends_in_protection_again() -> None:
     assert any(isinstance(a, Alarm) for a in decision.actions)
     again = decide(view("10", decision.plan, memory=decision.memory))
     assert submits(again)[0].request.type is OrderType.STOP
+
+
+def refused(memory: Memory, kind: str, seconds: float) -> Memory:
+    """The memory after three refusals of the exit and the decision to give it up."""
+    for _ in range(3):
+        leaving = decide(view("10", plan(), price="94", now=later(seconds), memory=memory))
+        [exit_order] = submits(leaving)
+        assert exit_order.role == "exit"
+        memory = learned(leaving.memory, exit_order, Outcome(kind), later(seconds))
+        memory = replace(memory, retry_at=None)
+    return decide(view("10", leaving.plan, price="94", now=later(seconds), memory=memory)).memory
+
+
+@pytest.mark.parametrize(
+    ("kind", "longest"), [("broker.insufficient_qty", 60), ("network.timeout", 5)]
+)
+def test_an_exit_given_up_is_tried_again_after_ever_longer_pauses(kind: str, longest: int) -> None:
+    memory, seconds, pauses = Memory(), 0.0, []
+    for _ in range(9):
+        memory = refused(memory, kind, seconds)
+        assert memory.exit_not_before is not None
+        pauses.append((memory.exit_not_before - later(seconds)).total_seconds())
+        too_soon = decide(
+            view("10", plan(), price="94", now=later(seconds + pauses[-1] / 2), memory=memory)
+        )
+        assert too_soon.plan is not None
+        assert too_soon.plan.exit is None
+        seconds += pauses[-1]
+    assert pauses == [min(2**n, longest) for n in range(9)]
+
+
+def test_an_exit_given_up_again_and_again_is_told_once() -> None:
+    leaving = replace(plan(), exit=ExitIntent("stop", T0, ExitStage.MARKET, T0))
+    first = decide(view("10", leaving, memory=Memory(exit_failures=3)))
+    assert [a.kind for a in first.actions if isinstance(a, Alarm)] == ["exit_refused"]
+    memory = replace(first.memory, exit_failures=3)
+    second = decide(view("10", leaving, memory=memory, now=later(60)))
+    assert second.plan is not None
+    assert second.plan.exit is None
+    assert "exit_refused" not in [a.kind for a in second.actions if isinstance(a, Alarm)]
+
+
+def test_a_position_that_changes_may_be_left_at_once() -> None:
+    given_up = Memory(
+        exit_rounds=7, exit_not_before=later(60), told=frozenset({"exit_refused stop", "other"})
+    )
+    assert given_up.without_exit_failures() == Memory(told=frozenset({"other"}))
 
 
 # --- the guard ---------------------------------------------------------------------------------

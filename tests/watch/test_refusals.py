@@ -1,0 +1,39 @@
+"""Goal: what the broker refuses is tried again at a measured pace, and every share stays accounted.
+
+Method: the real watcher against the real exchange in virtual time; requests and notes are counted.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec.structs import replace
+from support.watch_world import World, open_world, wishes
+
+from execbot.exits.plan import AdjustRules
+
+EXITS_A_MINUTE_MAX = 25
+"""Rounds of three attempts, one, two, four ... seconds apart, and a few stops between them."""
+
+
+def alarm_kinds(world: World) -> list[str]:
+    return [str(note.data.get("kind")) for note in world.notes if note.is_alarm]
+
+
+def sent(world: World) -> int:
+    return sum(n.type == "action" and n.data.get("action") == "submit" for n in world.notes)
+
+
+def test_an_exit_that_is_accepted_and_then_rejected_is_not_sent_for_ever(tmp_path: Path) -> None:
+    world = open_world(tmp_path)
+    world.buy("10", replace(wishes("2"), rules=AdjustRules(time_stop_minutes=1)))
+    world.run(58)
+    world.desk.call("POST", "/sim/faults", {"kind": "accepted_then_rejected", "count": 500})
+    before = sent(world)
+    world.run(60)
+    assert world.qty() == 10
+    assert sent(world) - before < EXITS_A_MINUTE_MAX
+    assert alarm_kinds(world).count("exit_refused") == 1
+    world.desk.call("DELETE", "/sim/faults")
+    world.run(60)
+    assert world.qty() == 0
