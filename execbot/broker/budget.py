@@ -1,9 +1,9 @@
 """The account's requests a minute, shared out so that entries never stand before exits.
 
 Alpaca allows 200 requests a minute from an account. Part of that is kept back: entries and reads
-wait while only the reserve is left, cancels and exits do not wait at all. The decision is
-pure (`wait_seconds`); `RateBudget` only keeps the numbers, and what the broker itself says in its
-X-RateLimit headers overrules them.
+wait while only the reserve is left, cancels and exits do not wait at all, nor do the reads that
+they need (`reading_at`). The decision is pure (`wait_seconds`); `RateBudget` only keeps the
+numbers, and what the broker itself says in its X-RateLimit headers overrules them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from enum import IntEnum
 
 from msgspec import Struct
@@ -38,6 +40,26 @@ RESERVE_SHARE: Mapping[Priority, float] = {
 """The share of the minute's requests that each leaves untouched for those before it."""
 
 
+_reading: ContextVar[Priority] = ContextVar("reading", default=Priority.READ)
+
+
+@contextmanager
+def reading_at(priority: Priority) -> Iterator[None]:
+    """Reads inside go at least at `priority`: what an exit looks at is part of the exit.
+
+    Also a decorator. Holds for the calling thread; an outer block that is higher stays in force.
+    """
+    token = _reading.set(min(priority, _reading.get()))
+    try:
+        yield
+    finally:
+        _reading.reset(token)
+
+
+def priority_of_reads() -> Priority:
+    return _reading.get()
+
+
 class Level(Struct, frozen=True):
     """Tokens at a moment (`at`, monotonic seconds); `blocked_until` after a 429."""
 
@@ -55,7 +77,8 @@ def wait_seconds(level: Level, priority: Priority, now: float) -> float:
     """How long a request of this priority waits; 0 means it may go now. Pure.
 
     EXIT is 0 always: should the minute truly be used up, the broker says so with a 429 and
-    executes nothing, which costs less than an exit that never left.
+    executes nothing, which costs less than an exit that never left. For the same reason PROTECT
+    does not wait out a 429, only for its own reserve: seconds.
     """
     if priority is Priority.EXIT:
         return 0.0
@@ -63,7 +86,7 @@ def wait_seconds(level: Level, priority: Priority, now: float) -> float:
     floor = level.capacity * RESERVE_SHARE[priority]
     missing = floor + 1.0 - level.tokens
     wait = max(missing * WINDOW_SECONDS / level.capacity, 0.0)
-    return max(wait, level.blocked_until - now, 0.0)
+    return wait if priority is Priority.PROTECT else max(wait, level.blocked_until - now)
 
 
 def taken(level: Level, now: float) -> Level:

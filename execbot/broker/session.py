@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
-from execbot.broker.budget import Priority, RateBudget
+from execbot.broker.budget import Priority, RateBudget, priority_of_reads
 from execbot.broker.errors import (
     BrokerError,
     RateLimited,
@@ -146,7 +146,10 @@ class Session:
         transport = self._transport(call.host)
         budget = self.budgets.get(call.host)
         if budget is not None:
-            wait = budget.acquire(call.priority, patience_seconds=self._timeout_seconds)
+            priority = call.priority
+            if call.method == "GET":
+                priority = min(priority, priority_of_reads())
+            wait = budget.acquire(priority, patience_seconds=self._timeout_seconds)
             if wait > 0:
                 raise _held_back(call, wait)
         started = time.monotonic()

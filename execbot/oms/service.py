@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from execbot.broker.budget import Priority, reading_at
 from execbot.broker.port import BrokerClient
 from execbot.config.schema import OrderManagementSettings
 from execbot.journal.journal import Journal
@@ -154,6 +155,7 @@ class OrderManagementSystem:
         self.publish(changes)
         return record
 
+    @reading_at(Priority.EXIT)
     def cancel(self, identifier: str, *, wait_seconds: float = 0.0) -> OrderRecord:
         """Ask for a cancel; with `wait_seconds`, poll until the order has ended.
 
@@ -165,6 +167,7 @@ class OrderManagementSystem:
         canceler = Canceler(self)
         return canceler.cancel(identifier, wait_seconds=wait_seconds)
 
+    @reading_at(Priority.EXIT)
     def cancel_all(
         self,
         *,
@@ -183,12 +186,14 @@ class OrderManagementSystem:
             wait_seconds=wait_seconds,
         )
 
+    @reading_at(Priority.PROTECT)
     def replace(self, identifier: str, request: ReplaceRequest) -> OrderRecord:
         """Change price or quantity; returns the record of the new order that takes its place."""
         from execbot.oms.replace import replace_order
 
         return replace_order(self, identifier, request)
 
+    @reading_at(Priority.EXIT)
     def close(
         self,
         symbol: str,

@@ -14,6 +14,8 @@ from execbot.broker.budget import (
     Priority,
     RateBudget,
     observed,
+    priority_of_reads,
+    reading_at,
     taken,
     wait_seconds,
 )
@@ -103,6 +105,26 @@ def test_after_a_429_entries_wait_as_told_and_exits_do_not() -> None:
     assert clock.now == 0
     rates.acquire(Priority.ENTRY)
     assert clock.now >= 20
+
+
+def test_after_a_429_protection_waits_for_its_own_reserve_only() -> None:
+    rates, clock = budget(60)
+    rates.observe(429, {}, 45.0)
+    rates.acquire(Priority.PROTECT)
+    assert clock.now == pytest.approx(60 * RESERVE_SHARE[Priority.PROTECT] + 1)
+
+
+def test_reads_inside_an_exit_go_as_exits_and_only_there() -> None:
+    assert priority_of_reads() is Priority.READ
+    with reading_at(Priority.EXIT):
+        with reading_at(Priority.PROTECT):
+            assert priority_of_reads() is Priority.EXIT
+        elsewhere: list[Priority] = []
+        thread = threading.Thread(target=lambda: elsewhere.append(priority_of_reads()))
+        thread.start()
+        thread.join()
+        assert elsewhere == [Priority.READ]
+    assert priority_of_reads() is Priority.READ
 
 
 def test_a_lower_priority_lets_a_waiting_higher_one_go_first() -> None:

@@ -8,11 +8,41 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from support.desk import Desk, limit
+import pytest
+from support.desk import KEY, Desk, VenueTransport, limit, market
 
+from execbot.broker.alpaca import AlpacaClient
+from execbot.broker.budget import Level
+from execbot.broker.errors import RateLimited
 from execbot.model.enums import OrderStatus
+from execbot.oms.service import OrderManagementSystem
 
 D = Decimal
+
+
+def hold(desk: Desk) -> None:
+    desk.oms.submit(market())
+    desk.sleep(2)
+    desk.oms.apply_batch(desk.frames())
+
+
+def spent(desk: Desk, *, blocked: float = 0.0) -> OrderManagementSystem:
+    """An OMS whose minute is used up; `blocked`: the broker has said so, for so many seconds."""
+    started = desk.now()
+    client = AlpacaClient(
+        KEY,
+        KEY,
+        transport=VenueTransport(desk.door),
+        now=desk.now,
+        sleep=desk.sleep,
+        timeout_seconds=2.0,
+    )
+    budget = client.budgets["trading"]
+    budget._monotonic = lambda: (desk.now() - started).total_seconds()
+    budget._level = Level(200.0, 0.0, 0.0, blocked)
+    return OrderManagementSystem(
+        client, desk.journal, settings=desk.settings, now=desk.now, sleep=desk.sleep
+    )
 
 
 def test_cancel_that_meets_a_rate_limit_is_asked_for_again_within_seconds(desk: Desk) -> None:
@@ -30,3 +60,20 @@ def test_cancel_whose_look_afterwards_fails_says_that_it_was_asked_for(desk: Des
     assert after.client_order_id == record.client_order_id
     there = desk.orders_there()[record.client_order_id]
     assert there["status"] in ("pending_cancel", "canceled")
+
+
+@pytest.mark.parametrize("blocked", [0.0, 45.0])
+def test_close_and_cancels_do_not_wait_for_the_reads_they_need(desk: Desk, blocked: float) -> None:
+    hold(desk)
+    names = [desk.oms.submit(limit("1.00", "KO")).client_order_id for _ in range(2)]
+    desk.sleep(1)
+    oms = spent(desk, blocked=blocked)
+    with pytest.raises(RateLimited):
+        oms.refresh(names[0])
+    started = desk.now()
+    closed = oms.close("AAPL")
+    assert closed.record is not None and closed.record.order_id
+    assert oms.cancel(names[0], wait_seconds=1).status is OrderStatus.CANCELED
+    result = oms.cancel_all(symbol="KO")
+    assert [record.client_order_id for record in result.canceled] == [names[1]]
+    assert (desk.now() - started).total_seconds() < 3
