@@ -21,7 +21,7 @@ from execbot.broker.errors import BrokerError
 from execbot.broker.remedy import Remedy
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.model.account import Asset
-from execbot.model.enums import ErrorCategory
+from execbot.model.enums import AssetClass, ErrorCategory
 from execbot.model.order import OrderRequest
 from execbot.oms.after_error import History, Next, Step, next_step
 from execbot.oms.errors import Refused, WouldRest
@@ -111,6 +111,7 @@ class Placer:
         is_new = known is None or known.status in REOPENABLE
         if checked is None:
             checked = self.desk.check(request, asset=asset, allow_duplicate=allow_duplicate)
+        request = closing_only(request, checked)
         addition = self.addition(request, checked) if is_new else None
         if addition is not None and why.plan_id is None:
             why = replace(why, plan_id=addition.plan.plan_id, role=Role.ENTRY)
@@ -142,6 +143,7 @@ class Placer:
 
     def release(self, request: OrderRequest, checked: Checked) -> OrderRecord:
         """Send a queued order as it is judged now; see `OrderManagementSystem.release`."""
+        request = closing_only(request, checked)
         addition = self.addition(request, checked)
 
         def send(request: OrderRequest) -> Placed:
@@ -233,9 +235,6 @@ class Placer:
         return checked
 
     def _submit(self, request: OrderRequest, why: Purposeful, checked: Checked) -> OrderRecord:
-        role = why.role
-        if role is None and checked.purpose is Purpose.EXIT:
-            role = Role.EXIT
         return self.oms.submit(
             request,
             gate=checked.gate,
@@ -243,7 +242,7 @@ class Placer:
             arrival_price=why.arrival_price or checked.arrival_price,
             signal_id=why.signal_id,
             plan_id=why.plan_id,
-            role=role,
+            role=_role(why, checked),
         )
 
     def _queue(
@@ -264,7 +263,7 @@ class Placer:
                 note=reason,
                 signal_id=why.signal_id,
                 plan_id=why.plan_id,
-                role=why.role,
+                role=_role(why, checked),
             )
             facts = summary(checked.verdict)
             self._audit("queue", record.client_order_id, "session", facts, "queued")
@@ -287,7 +286,7 @@ class Placer:
             note=following.reason,
             signal_id=why.signal_id,
             plan_id=why.plan_id,
-            role=why.role,
+            role=_role(why, checked),
         )
         self._audit(
             "queue", record.client_order_id, "broker", {"reason": following.reason}, "queued"
@@ -376,3 +375,24 @@ class Placer:
     def _alert(self, alert: Alert) -> None:
         if self._alerter is not None:
             self._alerter.alert(alert)
+
+
+def closing_only(request: OrderRequest, checked: Checked) -> OrderRequest:
+    """An exit says so to the broker, which then refuses it should it open a position instead.
+
+    What was judged as an exit passed no limit on entries, and the position may be gone when the
+    order arrives. Crypto knows no intent and cannot be sold short; nor can dollar amounts.
+    """
+    held = checked.facts.position(request.symbol)
+    if checked.purpose is not Purpose.EXIT or held is None or request.qty is None:
+        return request
+    if held.asset_class == AssetClass.CRYPTO:
+        return request
+    return replace(request, position_intent=f"{request.side.value}_to_close")
+
+
+def _role(why: Purposeful, checked: Checked) -> str | None:
+    """An exit stays one while it waits, whatever becomes of the position."""
+    if why.role is None and checked.purpose is Purpose.EXIT:
+        return Role.EXIT
+    return why.role

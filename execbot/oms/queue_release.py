@@ -151,6 +151,9 @@ def _carry_out(executor: Executor, record: OrderRecord, decision: QueueDecision)
     try:
         request = executor.entries.requeued_request(record, request_of(record))
         checked = executor.desk.check(request, allow_duplicate=True)
+        if record.role == Role.EXIT and not checked.closes:
+            lapsed = executor.oms.lapse(name, reason=f"no position in {record.symbol} to close")
+            return Released(lapsed, QueueAction.EXPIRE, lapsed.outcome, lapsed.note or "")
         sent = executor.placer.release(request, checked)
     except (OmsError, BrokerError, LevelError) as error:
         if checked is not None:
@@ -194,6 +197,7 @@ def request_of(record: OrderRecord, *, client_order_id: str | None = None) -> Or
             if stop_price is None
             else StopLoss(stop_price, maybe_decimal(stop.get("limit_price")))
         ),
+        position_intent=wire.get("position_intent"),
         client_order_id=record.client_order_id if client_order_id is None else client_order_id,
         strategy_id=record.strategy_id,
         reason=record.reason,

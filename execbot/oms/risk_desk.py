@@ -28,11 +28,12 @@ from execbot.market.calendar_cache import load_table
 from execbot.market.sessions import SessionTable
 from execbot.model.account import Asset
 from execbot.model.enums import ErrorCategory
+from execbot.model.numbers import ZERO
 from execbot.model.order import OrderRequest
 from execbot.oms.errors import GateVerdict
 from execbot.risk import halting
 from execbot.risk.checks import evaluate
-from execbot.risk.facts import Facts, Intent, Purpose, purpose_of
+from execbot.risk.facts import Facts, Intent, Purpose, purpose_of_order
 from execbot.risk.kill_switch import KillSwitch
 from execbot.risk.reading import BrokerFacts, FactsReader
 from execbot.risk.verdict import Verdict
@@ -64,6 +65,12 @@ class Checked:
     @property
     def purpose(self) -> Purpose:
         return _purpose(self.request, self.facts)
+
+    @property
+    def closes(self) -> bool:
+        """Is there a position that the order makes smaller?"""
+        held = self.facts.position(self.request.symbol)
+        return held is not None and held.qty * self.request.side.sign < 0
 
     @property
     def should_queue(self) -> bool:
@@ -203,4 +210,4 @@ class RiskDesk:
 
 def _purpose(request: OrderRequest, facts: Facts) -> Purpose:
     held = facts.position(request.symbol)
-    return Purpose.ENTRY if held is None else purpose_of(request.side, held.qty)
+    return purpose_of_order(request, ZERO if held is None else held.qty)

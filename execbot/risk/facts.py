@@ -53,7 +53,7 @@ class PendingOrder(Struct, frozen=True):
     """An order that may still fill. `leaves_qty` None: a notional order, `notional` remains.
 
     `protective` marks stops and targets; `reserved` that the broker's buying power already
-    counts it.
+    counts it; `sent_since` that it was sent after the positions were read.
     """
 
     client_order_id: str
@@ -71,6 +71,7 @@ class PendingOrder(Struct, frozen=True):
     reserved: bool = False
     price_hint: Decimal | None = None
     id: str = ""
+    sent_since: bool = False
 
 
 class RecentIntent(Struct, frozen=True):
@@ -149,8 +150,8 @@ def purpose_of(side: Side, held_qty: Decimal) -> Purpose:
     return Purpose.EXIT if held_qty * side.sign < 0 else Purpose.ENTRY
 
 
-def purpose_of_order(order: Order, held_qty: Decimal) -> Purpose:
-    """The broker's `position_intent` where it is given, else by the position."""
+def purpose_of_order(order: Order | OrderRequest, held_qty: Decimal) -> Purpose:
+    """The `position_intent` where it is given, else by the position."""
     if order.position_intent:
         return Purpose.EXIT if order.position_intent.endswith("_to_close") else Purpose.ENTRY
     return purpose_of(order.side, held_qty)

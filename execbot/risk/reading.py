@@ -13,6 +13,7 @@ from datetime import datetime, time, timedelta
 from decimal import Decimal
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from execbot.broker.port import BrokerClient, OrderQuery
 from execbot.config.schema import Mode, SizingMethod, StopMethod, TradingSettings
@@ -39,7 +40,6 @@ from execbot.risk.facts import (
     merge_pending,
     pending_from_order,
     position_key,
-    purpose_of,
     purpose_of_order,
 )
 from execbot.risk.streaks import losses_in_a_row
@@ -122,7 +122,7 @@ class FactsReader:
             self._assets[request.symbol] = asset
         account = self.account_facts(fresh=self._moved(request))
         held = account.held(request.symbol)
-        if purpose_of(request.side, held) is Purpose.EXIT:
+        if purpose_of_order(request, held) is Purpose.EXIT:
             symbol = SymbolFacts(self._assets.get(request.symbol), None)
         else:
             symbol = self._symbol_facts(request.symbol, account)
@@ -259,6 +259,8 @@ class FactsReader:
             pending = _pending_of(record, held)
             if name in changed:
                 pending = counted_in_full(pending, record.order)
+                sent_since = record.sent_at is not None and record.sent_at >= account.read_at
+                pending = replace(pending, sent_since=sent_since)
             ours.append((pending, name in changed))
         theirs = [
             pending_from_order(order, held_qty=account.held(order.symbol))

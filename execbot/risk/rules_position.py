@@ -17,6 +17,7 @@ from execbot.risk.facts import (
     exposure_of,
     order_value,
     position_key,
+    purpose_of,
 )
 from execbot.risk.facts import buying_power as power_of
 from execbot.risk.finding import Finding, dollars, percent, unknown
@@ -154,14 +155,19 @@ def wash_trade(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding
 
 
 def shares_available(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
-    """An exit never asks for more than is held, nor for shares that other orders hold."""
+    """An exit never asks for more than is held, nor for shares that other orders hold.
+
+    The broker's word on what is free is older than the exits that were sent since it was asked.
+    """
     if intent.purpose is not Purpose.EXIT:
         return None
     held = facts.position(intent.request.symbol)
-    if held is None:
-        return None
+    if held is None or purpose_of(intent.request.side, held.qty) is not Purpose.EXIT:
+        message = f"there is no position in {intent.request.symbol} to close"
+        return Finding(False, "a position to close", "none", message, ErrorCategory.FATAL)
     total = abs(held.qty)
     free = total if held.qty_available is None else min(abs(held.qty_available), total)
+    free = max(free - _taken_since(intent, facts), ZERO)
     asked = intent.request.qty
     if asked is None:
         value, price = intent.request.notional, held.current_price
@@ -184,6 +190,18 @@ def _others(intent: Intent, facts: Facts) -> Iterator[PendingOrder]:
     for order in facts.pending:
         if position_key(order.symbol) == key and (not own_id or order.client_order_id != own_id):
             yield order
+
+
+def _taken_since(intent: Intent, facts: Facts) -> Decimal:
+    """What exits of ours took, or hold, that were sent after the position was read."""
+    return sum(
+        (
+            order.leaves_qty or ZERO
+            for order in _others(intent, facts)
+            if order.sent_since and not order.reserved and order.purpose is Purpose.EXIT
+        ),
+        ZERO,
+    )
 
 
 def _at_most(value: Decimal, most: Decimal) -> Finding:
