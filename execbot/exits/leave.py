@@ -131,11 +131,17 @@ def _pause_before_next(memory: Memory) -> timedelta:
 def _press(
     view: View, plan: ExitPlan, intent: ExitIntent, orders: SymbolOrders, memory: Memory
 ) -> tuple[list[Action], ExitPlan, Memory]:
-    """An exit order works: wait, and when its time is up cancel it for a more urgent one."""
+    """An exit order works: wait, and when its time is up cancel it for a more urgent one.
+
+    A market order is the last word in the regular session. A limit of the stage `market` was sent
+    outside of it, where nothing else is taken: once the market is open its time is up.
+    """
     due = intent.stage_since + view.limits.exit_timeout
-    if intent.stage is ExitStage.MARKET and not view.market.is_extended:
+    limited = any(order.order.type is not OrderType.MARKET for order in orders.exits)
+    if not limited and not view.market.is_extended:
         return [WaitFor(view.now + view.limits.exit_timeout, "market exit works")], plan, memory
-    if view.now < due:
+    outdated = limited and intent.stage is ExitStage.MARKET and view.market.is_open
+    if view.now < due and not outdated:
         return [WaitFor(due, f"{intent.stage} exit works")], plan, memory
     cancels = [
         Cancel(order.name, order.order.id, f"exit not filled as {intent.stage}", Priority.EXIT)

@@ -436,6 +436,18 @@ def test_leaving_waits_for_the_shares_and_escalates_until_it_is_market() -> None
 
 
 @pytest.mark.parametrize(
+    ("kind", "canceled"), [(OrderType.LIMIT, {"execbot-x-e-1"}), (OrderType.MARKET, set())]
+)
+def test_a_limit_left_over_from_before_the_open_gives_way_to_a_market_order(
+    kind: OrderType, canceled: set[str]
+) -> None:
+    leaving = replace(plan(), exit=ExitIntent("stop", T0, ExitStage.MARKET, T0))
+    working = order("execbot-x-e-1", kind, "6", role="exit", limit="96.5")
+    opened = decide(view("6", leaving, working, price="93", now=later(1)))
+    assert cancels(opened) == canceled
+
+
+@pytest.mark.parametrize(
     "market",
     [
         Market(D(94), D(94), D(94), is_halted=True),

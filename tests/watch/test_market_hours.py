@@ -222,6 +222,22 @@ def test_stop_and_target_reached_in_an_extended_session_are_taken_by_watch(
     assert world.plan() is None
 
 
+def test_a_stop_taken_in_part_before_the_open_is_finished_at_market_when_it_opens(
+    tmp_path: Path,
+) -> None:
+    world = at_the_exchange(tmp_path, "2026-10-07 15:50", trade_premarket=True)
+    world.buy("10", wishes("2", ("4", "100")))
+    world.run(3)
+    run_through(world, "2026-10-08 09:29:30")
+    world.price("AAPL", "97", size="4")
+    world.run(0.4)
+    assert world.qty() == 6
+    world.price("AAPL", "94", size="1000")
+    run_until(world, "2026-10-08T09:30:02", 0.5)
+    assert world.qty() == 0
+    assert not world.shorts
+
+
 def test_the_first_of_two_targets_taken_after_hours_leaves_the_rest_protected(
     tmp_path: Path,
 ) -> None:
