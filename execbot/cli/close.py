@@ -22,6 +22,8 @@ from execbot.cli.views import record_json, sentence
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord
 from execbot.model.numbers import text
+from execbot.oms.errors import CloseFailed
+from execbot.oms.pipeline import REOPENABLE
 
 if TYPE_CHECKING:
     from execbot.oms.close import CloseResult
@@ -119,7 +121,9 @@ def _close_one(
     client_order_id: str,
     wait: float | None,
 ) -> None:
-    if desk.client.get_position(symbol) is None:
+    given = desk.journal.order_by_client_id(client_order_id)
+    is_new = given is None or given.status in REOPENABLE
+    if is_new and desk.client.get_position(symbol) is None:
         cli.show(
             {"symbol": symbol, "outcome": "not_sent", "id": None, "lifted": []},
             f"{symbol}: there is no position, nothing to close",
@@ -161,6 +165,8 @@ def _outcome(desk: Context, result: CloseResult, wait: float | None) -> Closed:
         line = f"{result.symbol}: {result.note or 'nothing to close'}"
         return Closed(data, line, [], result.lifted)
     warnings = [f"{result.symbol}: {result.note}"] if result.note else []
+    if record.already:
+        warnings.append(f"{record.client_order_id} was given before: nothing was sent.")
     if wait is not None:
         record, said = follow(desk, record, wait)
         warnings += said
@@ -198,7 +204,8 @@ def _close_all(cli: Cli, desk: Context, reason: str | None, wait: float | None) 
             raise  # the others would meet the same
         except Exception as error:
             failure = failure_of(error)
-            if failure.exit_code is ExitCode.INTERNAL:
+            is_ours = isinstance(error, CloseFailed) and isinstance(error.cause, JournalError)
+            if is_ours or failure.exit_code is ExitCode.INTERNAL:
                 raise
             failed.append({"symbol": position.symbol, **failure.as_json()})
             line = failure.message

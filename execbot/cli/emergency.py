@@ -16,7 +16,7 @@ from execbot.cli.context import Context
 from execbot.journal.errors import JournalCorrupt, JournalError
 from execbot.journal.records import OrderRecord
 from execbot.oms.close import CloseResult
-from execbot.oms.errors import CloseFailed, InDoubt
+from execbot.oms.errors import CloseFailed, InDoubt, OmsError, UnknownOrder
 from execbot.oms.flat_ids import FlatIds
 from execbot.oms.service import OrderManagementSystem
 
@@ -28,6 +28,10 @@ def offering(way_out: str) -> Iterator[None]:
         yield
     except JournalError as error:
         error.next_step = f"At once, without it: {way_out}. To repair: {error.next_step}"
+        raise
+    except CloseFailed as error:
+        if isinstance(error.cause, JournalError):
+            error.next_step = f"At once, without it: {way_out}."
         raise
 
 
@@ -53,12 +57,18 @@ def close_position(
     client_order_id: str = "",
     reason: str | None = None,
 ) -> CloseResult:
-    """As `OrderManagementSystem.close`, and without the journal where it cannot be used."""
+    """As `OrderManagementSystem.close`, and without the journal where it cannot be used.
+
+    Exits that were lifted for a close that then failed are put back, where their plan says so.
+    """
     oms = desk.oms
     if desk.journal_trouble is not None:
         ids = FlatIds(desk.client, symbol, desk.now())
         with suppress(BrokerError):
             oms.gap_fill()
+        if client_order_id:
+            with suppress(UnknownOrder):
+                oms.refresh(client_order_id)  # given before: nothing is lifted for it again
         if ids.in_progress is not None and not client_order_id:
             record = oms.refresh(ids.in_progress.id)
             return CloseResult(symbol, record, note="it is being closed already")
@@ -74,7 +84,17 @@ def close_position(
     except (InDoubt, CloseFailed) as error:
         if error.in_doubt and desk.journal_trouble is not None:
             error.next_step = "Give the same command again: under the same id it sells once."
+        if isinstance(error, CloseFailed):
+            _cover(desk, error)
         raise
+
+
+def _cover(desk: Context, error: CloseFailed) -> None:
+    from execbot.cli.exits import protect_again
+
+    with suppress(BrokerError, OmsError, JournalError):
+        if error.result.unprotected_qty and protect_again(desk, error.result.symbol):
+            error.covered()
 
 
 def _with_ids(desk: Context, ids: FlatIds) -> OrderManagementSystem:

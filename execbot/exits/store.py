@@ -7,11 +7,12 @@ other one reads it and decides again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
 from execbot.exits.plan import ExitPlan, Lift, PlanStatus
 from execbot.exits.plan_json import from_data, to_data
+from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 
 CHANGE_ATTEMPTS = 5
@@ -115,7 +116,9 @@ def lifted(
     try:
         yield plan
     finally:
-        change_plan(journal, plan.plan_id, lambda p: _unlifted(p, now(), reason))
+        # A journal that fails here must not hide what the block did; the lift runs out by itself.
+        with suppress(JournalError):
+            change_plan(journal, plan.plan_id, lambda p: _unlifted(p, now(), reason))
 
 
 def keep_lifted(journal: Journal, plan_id: str, now: datetime, lift: Lift) -> None:

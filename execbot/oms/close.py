@@ -14,20 +14,22 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from execbot.broker.errors import BrokerError
 from execbot.broker.port import OrderQuery
 from execbot.broker.remedy import Remedy
 from execbot.broker.symbols import pair_symbol
+from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.model.account import Position
-from execbot.model.enums import AssetClass, Side, TimeInForce
+from execbot.model.enums import UNSETTLED_STATUSES, AssetClass, Side, TimeInForce
 from execbot.model.numbers import QTY_STEP, ZERO, round_down, text
 from execbot.model.order import OrderRequest
 from execbot.oms import intake
 from execbot.oms.cancel import POLL_FACTOR, POLL_FIRST_SECONDS, POLL_LAST_SECONDS, Canceler
-from execbot.oms.errors import CloseFailed, NotPossible, OmsError
-from execbot.oms.pipeline import Gate
+from execbot.oms.errors import ClientIdReused, CloseFailed, NotPossible, OmsError
+from execbot.oms.pipeline import REOPENABLE, Gate
 from execbot.oms.positions import symbol_key
 
 if TYPE_CHECKING:
@@ -72,52 +74,73 @@ class Closer:
         """See `OrderManagementSystem.close`."""
         from execbot.exits.store import lifted
 
+        known = self._given_before(symbol, qty, client_order_id)
+        if known is not None:
+            return CloseResult(symbol, replace(known, already=True))
         # A running `watch` must not put back the stops that are lifted here.
         until = self._wait_seconds * 2
         with lifted(self._oms.journal, symbol, self._oms.now, "close", seconds=until):
-            return self._close(symbol, qty, percentage, client_order_id, gate, reason)
+            position = self._client.get_position(symbol)
+            if position is None or not position.qty:
+                raise NotPossible(f"there is no position in {symbol}")
+            wanted = closing_qty(position, qty, percentage)
+            taken: list[OrderRecord] = []
+            try:
+                return self._close(position, wanted, taken, client_order_id, gate, reason)
+            except (BrokerError, OmsError, JournalError) as error:
+                if not taken:
+                    raise
+                raise _failed(symbol, position, taken, error) from error
+
+    def _given_before(
+        self, symbol: str, qty: Decimal | None, client_order_id: str
+    ) -> OrderRecord | None:
+        """The closing order that has this id; nothing must be lifted for it a second time.
+
+        Raises ClientIdReused when the id is that of another order, InDoubt as `submit` does.
+        """
+        known = self._oms.journal.order_by_client_id(client_order_id)
+        if known is not None and known.status in UNSETTLED_STATUSES:
+            self._oms.settle()
+            known = self._oms.journal.order_by_client_id(client_order_id)
+        if known is None or known.status in REOPENABLE:
+            return None
+        sold = known.order.qty
+        same_qty = qty is None or sold is None or sold <= qty
+        if symbol_key(known.symbol) != symbol_key(symbol) or not same_qty:
+            raise ClientIdReused(
+                f"client_order_id {client_order_id} was used for another order "
+                f"({known.order.side} {text(sold) if sold else ''} {known.symbol})",
+                record=known,
+            )
+        return known
 
     def _close(
         self,
-        symbol: str,
-        qty: Decimal | None,
-        percentage: Decimal | None,
+        position: Position,
+        wanted: Decimal,
+        taken: list[OrderRecord],
         client_order_id: str,
         gate: Gate | None,
         reason: str | None,
     ) -> CloseResult:
-        position = self._client.get_position(symbol)
-        if position is None or not position.qty:
-            raise NotPossible(f"there is no position in {symbol}")
-        wanted = closing_qty(position, qty, percentage)
-        lifted = self._lift(position, wanted)
-        current = self._client.get_position(symbol) if lifted else position
+        """Lift and sell. `taken` holds what is lifted, at every moment, also when this fails."""
+        symbol = position.symbol
+        self._lift(position, wanted, taken)
+        current = self._client.get_position(symbol) if taken else position
         if current is None or current.qty * position.qty <= 0:
-            return CloseResult(symbol, None, tuple(lifted), ZERO, "it was closed by its own exit")
+            return CloseResult(symbol, None, tuple(taken), ZERO, "it was closed by its own exit")
         wanted = min(wanted, abs(current.qty))
-        if lifted:
+        if taken:
             self._wait_available(symbol, wanted)
         rest = abs(current.qty) - wanted
-        naked = rest if any(_is_exit(item, position) for item in lifted) else ZERO
-        request = _request(current, wanted, client_order_id, reason)
-        try:
-            record = self._submit(request, gate)
-        except (BrokerError, OmsError) as error:
-            if not lifted:
-                raise
-            held = abs(current.qty)
-            result = CloseResult(symbol, None, tuple(lifted), held)
-            raise CloseFailed(
-                error,
-                result,
-                f"{symbol} was not closed: {error.message}. {len(lifted)} orders were lifted for "
-                f"it; {text(held)} are unprotected",
-            ) from error
-        return CloseResult(symbol, record, tuple(lifted), naked)
+        naked = rest if any(_is_exit(item, position) for item in taken) else ZERO
+        record = self._submit(_request(current, wanted, client_order_id, reason), gate)
+        return CloseResult(symbol, record, tuple(taken), naked)
 
     # --- inside ----------------------------------------------------------------------------
 
-    def _lift(self, position: Position, wanted: Decimal) -> list[OrderRecord]:
+    def _lift(self, position: Position, wanted: Decimal, taken: list[OrderRecord]) -> None:
         """Cancel entries on the symbol, and the exits if the shares are not free without."""
         key = symbol_key(position.symbol)
         listed = [
@@ -134,25 +157,27 @@ class Closer:
         free = position.qty_available
         held = free is not None and abs(free) < wanted
         targets = [item for item in working if held or not _is_exit(item, position)]
-        if not targets:
-            return []
         canceler = Canceler(self._oms)
         for record in targets:
+            taken.append(record)  # also when only the journal fails, after the request
             error = canceler.request(record)
             if error is not None:
+                if not error.in_doubt:
+                    taken.pop()
                 raise error
-        return self._ended(canceler.wait_ended(targets, self._wait_seconds), position)
+        if targets:
+            taken[:] = canceler.wait_ended(targets, self._wait_seconds)
+            self._refuse_pending(position.symbol, taken)
 
-    def _ended(self, records: Sequence[OrderRecord], position: Position) -> list[OrderRecord]:
+    def _refuse_pending(self, symbol: str, records: Sequence[OrderRecord]) -> None:
         open_still = [item for item in records if not item.order.is_terminal]
         if open_still:
             names = ", ".join(item.order_id for item in open_still)
             raise NotPossible(
-                f"{position.symbol} cannot be closed yet: the cancel of {names} is pending",
+                f"{symbol} cannot be closed yet: the cancel of {names} is pending",
                 record=open_still[0],
                 hint="Outside market hours the broker confirms a cancel only later.",
             )
-        return list(records)
 
     def _wait_available(self, symbol: str, wanted: Decimal) -> None:
         """Cancel confirmed at +15 ms, shares free at +78 ms was measured on paper."""
@@ -178,6 +203,25 @@ class Closer:
                     raise
                 self._oms.sleep(POLL_FIRST_SECONDS * 4**attempt)
         raise AssertionError("unreachable")
+
+
+def _failed(
+    symbol: str,
+    position: Position,
+    taken: Sequence[OrderRecord],
+    cause: BrokerError | OmsError | JournalError,
+) -> CloseFailed:
+    """What failed after orders had been lifted, with what stands without them now."""
+    held = abs(position.qty)
+    exits = [item.order.qty or held for item in taken if _is_exit(item, position)]
+    bare = min(held, sum(exits, ZERO))
+    message = (
+        f"{symbol} was not closed: {cause.message}. Orders lifted for it: "
+        f"{', '.join(item.client_order_id for item in taken)}"
+    )
+    if exits:
+        message += f"; {text(bare)} of {text(held)} are unprotected"
+    return CloseFailed(cause, CloseResult(symbol, None, tuple(taken), bare), message)
 
 
 def closing_qty(position: Position, qty: Decimal | None, percentage: Decimal | None) -> Decimal:

@@ -8,7 +8,7 @@
     ├── UnknownOrder       neither the journal nor the broker knows it
     ├── NotPossible        the order or position is not in a state for that
     ├── WouldRest          the addition would keep a position without its stop
-    └── CloseFailed        exits were lifted, and then the close was refused
+    └── CloseFailed        orders were lifted for a close, and then it failed
 
 A refusal or failure of the broker itself stays a `BrokerError` of execbot.broker.errors.
 """
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct, field
 
 from execbot.broker.errors import BrokerError
+from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import ErrorCategory
 
@@ -146,16 +147,28 @@ class WouldRest(OmsError):
 
 
 class CloseFailed(OmsError):
-    """The close was refused after the exits that held the shares were lifted."""
+    """The close failed after orders in its way were lifted. `result` says what is unprotected."""
 
     next_step = "Protect the position again (`execbot protect`), or close it once more."
 
-    def __init__(self, cause: BrokerError | OmsError, result: CloseResult, message: str) -> None:
+    def __init__(
+        self, cause: BrokerError | OmsError | JournalError, result: CloseResult, message: str
+    ) -> None:
         super().__init__(message)
         self.cause = cause
         self.result = result
         self.kind = cause.kind
         self.category = cause.category
-        self.in_doubt = cause.in_doubt
-        self.outcome = "in_doubt" if cause.in_doubt else "rejected"
         self.hint = cause.hint
+        if not isinstance(cause, JournalError):
+            self.in_doubt = cause.in_doubt
+        if isinstance(cause, OmsError):
+            self.outcome, self.record = cause.outcome, cause.record
+        elif isinstance(cause, BrokerError) and cause.client_order_id:
+            self.outcome = "in_doubt" if cause.in_doubt else "rejected"
+
+    def covered(self) -> None:
+        """Its exits stand again: say so."""
+        self.message += "; it is protected again"
+        self.args = (self.message,)
+        self.next_step = "Close it once more."

@@ -5,6 +5,8 @@ Method: the real adapter against the built-in exchange in process, with its faul
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -12,12 +14,12 @@ from support.desk import Desk, limit, market
 
 from execbot.broker.errors import BrokerError
 from execbot.broker.port import ReplaceRequest
-from execbot.journal import Role
+from execbot.journal import Journal, Role
 from execbot.model.enums import OrderClass, OrderStatus, OrderType, Side, TimeInForce
 from execbot.model.order import OrderRequest, StopLoss, TakeProfit
 from execbot.oms.cancel import CancelAllResult, Canceler
 from execbot.oms.close import CloseResult, closing_qty
-from execbot.oms.errors import CloseFailed, InDoubt, NotPossible, UnknownOrder
+from execbot.oms.errors import ClientIdReused, CloseFailed, InDoubt, NotPossible, UnknownOrder
 
 D = Decimal
 GTC = TimeInForce.GTC
@@ -266,6 +268,85 @@ def test_close_that_is_refused_after_lifting_says_what_is_unprotected(desk: Desk
     assert caught.value.result.unprotected_qty == 10
     assert len(caught.value.result.lifted) == 1
     assert "unprotected" in caught.value.message
+    assert caught.value.outcome == "rejected"
+
+
+def lose_the_second_cancel(desk: Desk) -> None:
+    desk.fault(
+        "rate_limited",
+        method="DELETE",
+        path="/v2/orders/*",
+        after=1,
+        count=9,
+        params={"retry_after": 20},
+    )
+
+
+def lose_the_position(desk: Desk) -> None:
+    desk.fault("server_error", method="GET", path="/v2/positions/*", after=1, count=9)
+
+
+@pytest.mark.parametrize(
+    ("lose", "unprotected"), [(lose_the_second_cancel, {60, 40}), (lose_the_position, {100})]
+)
+def test_close_that_fails_after_the_first_lift_says_what_is_unprotected(
+    desk: Desk, lose: Callable[[Desk], None], unprotected: set[int]
+) -> None:
+    hold(desk, "100")
+    for qty in ("60", "40"):
+        desk.oms.submit(stop(qty), role=Role.STOP)
+    desk.sleep(1)
+    lose(desk)
+    with pytest.raises(CloseFailed) as caught:
+        desk.oms.close("AAPL")
+    assert caught.value.result.unprotected_qty in unprotected
+    assert caught.value.outcome == "not_sent"
+    assert "of 100 are unprotected" in caught.value.message
+
+
+def test_close_whose_journal_fails_after_the_lift_says_so(desk: Desk) -> None:
+    hold(desk)
+    desk.oms.submit(stop(), role=Role.STOP)
+    desk.sleep(1)
+    desk.journal.close()
+    desk.journal = Journal.open(desk.path / "journal.db", busy_timeout_seconds=0.01)
+    blocker = sqlite3.connect(desk.path / "journal.db", isolation_level=None)
+    cancel = desk.client.cancel_order
+
+    def cancel_and_lock(order_id: str) -> None:
+        cancel(order_id)
+        blocker.execute("BEGIN IMMEDIATE")
+
+    desk.client.cancel_order = cancel_and_lock  # type: ignore[method-assign]
+    with pytest.raises(CloseFailed) as caught:
+        desk.oms.close("AAPL")
+    blocker.execute("ROLLBACK")
+    assert caught.value.kind == "journal.locked"
+    assert caught.value.result.unprotected_qty == 10
+
+
+def test_close_given_twice_under_one_id_leaves_the_stop_of_the_rest(desk: Desk) -> None:
+    hold(desk, "100")
+    desk.oms.close("AAPL", qty=D(50), client_order_id="X")
+    desk.sleep(1)
+    desk.oms.gap_fill()
+    kept = desk.oms.submit(stop("50"), role=Role.STOP)
+    desk.sleep(1)
+    again = desk.oms.close("AAPL", qty=D(50), client_order_id="X")
+    assert again.record is not None and again.record.already
+    assert again.lifted == () and again.unprotected_qty == 0
+    assert desk.oms.refresh(kept.order_id).order.is_working
+    assert desk.positions_there() == {"AAPL": "50"}
+
+
+def test_close_under_the_id_of_another_order_lifts_nothing(desk: Desk) -> None:
+    desk.oms.submit(market("KO", client_order_id="X"))
+    hold(desk)
+    kept = desk.oms.submit(stop(), role=Role.STOP)
+    desk.sleep(1)
+    with pytest.raises(ClientIdReused):
+        desk.oms.close("AAPL", client_order_id="X")
+    assert desk.oms.refresh(kept.order_id).order.is_working
 
 
 def test_close_whose_answer_is_lost_still_sells_once(desk: Desk) -> None:
