@@ -9,6 +9,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -36,6 +37,12 @@ def is_reading(pid: int) -> bool:
     return descriptor == "0x0" and number in ("0", "63")  # read on x86-64 and on arm64
 
 
+def hear_ctrl_c() -> None:
+    """In the new process: the terminal is its own, and SIGINT is not ignored as in a background."""
+    ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def typed(
     arguments: list[str], env: Mapping[str, str], answer: str = "", columns: int = 120
 ) -> tuple[int, str]:
@@ -50,7 +57,7 @@ def typed(
         stdout=terminal,
         stderr=terminal,
         start_new_session=True,
-        preexec_fn=lambda: ioctl(0, termios.TIOCSCTTY, 0),  # so that Ctrl-C reaches it
+        preexec_fn=hear_ctrl_c,
     )
     os.close(terminal)
     shown = ""
