@@ -59,12 +59,16 @@ class Step(StrEnum):
 
 
 class History(Struct, frozen=True):
-    """What was tried so far. `sent` are all requests refused yet, newest last."""
+    """What was tried so far. `sent` are all requests refused yet, newest last.
+
+    `retried_id` is the id that the ids of the retries (`.r1`, `.r2`) are made of.
+    """
 
     retries: int = 0
     adjustments: int = 0
     rejections: int = 0
     sent: tuple[OrderRequest, ...] = ()
+    retried_id: str = ""
 
 
 class Next(Struct, frozen=True):

@@ -279,7 +279,7 @@ class Placer:
         adjusted: list[str],
     ) -> Placed:
         """The broker said closed although we thought open: kept under a new id."""
-        again = replace(request, client_order_id=f"{request.client_order_id}.q")
+        again = replace(request, client_order_id=self._unused(f"{request.client_order_id}.q"))
         record = self.oms.queue(
             again,
             origin=why.origin,
@@ -347,14 +347,23 @@ class Placer:
         sent = (*history.sent, request)
         if following.step is Step.ADJUST:
             assert following.request is not None
-            return following.request, replace(
-                history, adjustments=history.adjustments + 1, sent=sent
-            )
+            changed = following.request
+            changed = replace(changed, client_order_id=self._unused(changed.client_order_id))
+            count = history.adjustments + 1
+            return changed, replace(history, adjustments=count, sent=sent, retried_id="")
         self.oms.sleep(following.wait_seconds)
-        number = history.retries + 1
-        base = request.client_order_id.partition(".r")[0]
-        again = replace(request, client_order_id=f"{base}.r{number}")
-        return again, replace(history, retries=number)
+        base = history.retried_id or request.client_order_id
+        name = self._unused(f"{base}.r{history.retries + 1}")
+        again = replace(request, client_order_id=name)
+        return again, replace(history, retries=history.retries + 1, retried_id=base)
+
+    def _unused(self, client_order_id: str) -> str:
+        """This id, or one like it: an order of somebody else's choice of words may have it."""
+        name, number = client_order_id, 1
+        while self.oms.journal.order_by_client_id(name) is not None:
+            number += 1
+            name = f"{client_order_id}.{number}"
+        return name
 
     def _note_recovered(self, record: OrderRecord, history: History, adjusted: list[str]) -> None:
         """One row when it took more than the first try, whoever did the retrying."""

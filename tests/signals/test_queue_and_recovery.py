@@ -17,7 +17,7 @@ from support.trader import Trader, open_trader
 from execbot.broker.errors import BrokerError
 from execbot.market.halts import HaltBook, apply_message, book_to_json
 from execbot.market.queue import QueueAction
-from execbot.model.enums import OrderStatus, Outcome
+from execbot.model.enums import OrderStatus, Outcome, Side
 from execbot.oms.by_hand import abandon, retry
 from execbot.oms.errors import NotPossible, OmsError, Refused
 from execbot.oms.placing import Purposeful
@@ -322,3 +322,34 @@ def test_working_filled_and_doubtful_orders_are_not_retried(tmp_path: Path) -> N
     assert record.order.is_terminal
     rows = trader.desk.journal.audit_of("doubt")
     assert [r.result for r in rows if r.kind == "by_hand"] == ["abandoned"]
+
+
+def shares_are_held(trader: Trader) -> None:
+    """The next order is refused once, as one whose shares are still reserved."""
+    body = {
+        "code": 40310000,
+        "message": "insufficient qty available for order (requested: 10, available: 0)",
+        "available": "0",
+        "existing_qty": "100",
+        "held_for_orders": "100",
+        "symbol": "AAPL",
+    }
+    params = {"status": 403, "body": body}
+    trader.desk.fault("canned_reply", method="POST", path="/v2/orders", params=params)
+
+
+def test_retries_of_orders_with_like_ids_are_orders_of_their_own(tmp_path: Path) -> None:
+    free = {"one_pending_per_symbol": False, "duplicate_window_seconds": D(0)}
+    trader = open_trader(tmp_path, max_position_size_pct=D(100), risk=free)
+    trader.placer.place(market(qty="100"))
+    trader.fill()
+    trader.placer.place(market(qty="10", side=Side.SELL, client_order_id="taken.r1"))
+    trader.fill()
+    sent = []
+    for name in ("mean.reversion-1", "mean.reversion-2", "taken"):
+        shares_are_held(trader)
+        order = market(qty="10", side=Side.SELL, client_order_id=name)
+        sent.append(trader.placer.place(order).record.client_order_id)
+        trader.fill()
+    assert sent == ["mean.reversion-1.r1", "mean.reversion-2.r1", "taken.r1.2"]
+    assert trader.desk.positions_there() == {"AAPL": "60"}
