@@ -62,25 +62,41 @@ WATCHED = frozenset({Guarded.UNPROTECTED, Guarded.ARRIVING, Guarded.LEAVING, Gua
 def watch_over(
     view: View, plan: ExitPlan, coverage: Coverage, memory: Memory
 ) -> tuple[list[Action], ExitPlan, Memory]:
-    """Count how long shares are without a stop; past the limit alarm and act as configured."""
+    """Count how long shares are without a stop; past the limit alarm and act as configured.
+
+    The alarm is given once. The emergency exit is decided again for as long as shares stay without
+    a stop: one that was refused has changed nothing.
+    """
     if coverage.uncovered <= 0 or coverage.state not in WATCHED:
         return [], plan, replace(memory, uncovered_since=None, is_alarmed=False)
     since = memory.uncovered_since or view.now
     memory = replace(memory, uncovered_since=since)
-    if memory.is_alarmed or view.now - since < view.limits.unprotected_alarm:
+    if view.now - since < view.limits.unprotected_alarm:
         return [], plan, memory
+    alarms: list[Action] = []
+    if not memory.is_alarmed:
+        alarms.append(_alarm(view, coverage, int((view.now - since).total_seconds())))
     memory = replace(memory, is_alarmed=True)
+    if not _is_emergency(view, plan, coverage, memory):
+        return alarms, plan, memory
+    out = wants_out(plan, "emergency", view.now)
+    memory = replace(memory, failures=0, retry_at=None)  # those of the stops that were refused
+    return [*alarms, SavePlan(out, "emergency exit")], out, memory
+
+
+def _alarm(view: View, coverage: Coverage, seconds: int) -> Alarm:
+    shares = text(coverage.uncovered)
     if coverage.state is Guarded.EMULATED:
         message = (
-            f"{text(coverage.uncovered)} shares have no stop at the broker, which refused it; "
+            f"{shares} shares have no stop at the broker, which refused it; "
             "the stop is watched here and ends with this program"
         )
-        return [Alarm("stop_emulated", view.symbol, message)], plan, memory
-    seconds = int((view.now - since).total_seconds())
-    message = f"{text(coverage.uncovered)} shares without a stop for {seconds} s"
-    alarm = Alarm("unprotected", view.symbol, message, critical=True)
+        return Alarm("stop_emulated", view.symbol, message)
+    message = f"{shares} shares without a stop for {seconds} s"
+    return Alarm("unprotected", view.symbol, message, critical=True)
+
+
+def _is_emergency(view: View, plan: ExitPlan, coverage: Coverage, memory: Memory) -> bool:
     acts = view.limits.emergency_action is EmergencyAction.MARKET_EXIT
-    if not acts or plan.exit is not None or not memory.may_leave(view.now):
-        return [alarm], plan, memory
-    out = wants_out(plan, "emergency", view.now)
-    return [alarm, SavePlan(out, "emergency exit")], out, memory
+    watched_by_us = coverage.state is Guarded.EMULATED
+    return acts and not watched_by_us and plan.exit is None and memory.may_leave(view.now)

@@ -207,8 +207,12 @@ def _flipped(
 def _hold(
     view: View, plan: ExitPlan, orders: SymbolOrders, memory: Memory
 ) -> tuple[list[Action], ExitPlan, Memory]:
+    stays = plan.exit is None
     plan, memory = _leave_if_due(view, plan, orders, memory)
     if plan.exit is not None:
+        if stays:
+            # Refusals of stops say nothing about the way out.
+            memory = replace(memory, failures=0, retry_at=None)
         actions, plan, memory = leave(view, plan, orders, memory)
         changed = view.plan is None or view.plan.exit != plan.exit
         if plan.exit is not None and changed and not _saves(actions, plan):

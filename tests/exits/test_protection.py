@@ -551,6 +551,32 @@ def test_the_emergency_action_leaves_the_position() -> None:
     assert second.plan.exit.reason == "emergency"
 
 
+def test_the_emergency_exit_is_decided_again_after_it_was_refused() -> None:
+    limits = Limits(emergency_action=EmergencyAction.MARKET_EXIT)
+    refused_before = Memory(uncovered_since=T0, is_alarmed=True, exit_not_before=later(8))
+    early = decide(blocked(7, refused_before, limits))
+    assert early.plan is not None
+    assert early.plan.exit is None
+    again = decide(blocked(8, early.memory, limits))
+    assert again.plan is not None
+    assert again.plan.exit is not None
+    assert again.plan.exit.reason == "emergency"
+    assert not any(isinstance(a, Alarm) for a in again.actions)
+
+
+def test_stops_that_were_refused_do_not_count_against_the_way_out() -> None:
+    limits = Limits(emergency_action=EmergencyAction.MARKET_EXIT)
+    stops_refused = Memory(uncovered_since=T0, failures=7, retry_at=later(7))
+    first = decide(blocked(5, stops_refused, limits))
+    assert first.plan is not None
+    assert first.plan.exit is not None
+    second = decide(
+        view("10", first.plan, now=later(5.1), memory=first.memory, available=D(10), limits=limits)
+    )
+    [action] = submits(second)
+    assert (action.role, action.request.type) == ("exit", OrderType.MARKET)
+
+
 def test_a_suspended_plan_is_not_fought_over() -> None:
     suspended = plan(status=PlanStatus.SUSPENDED)
     decision = decide(view("10", suspended, now=later(60)))
