@@ -20,17 +20,24 @@ class SubmitTimes(Struct, frozen=True):
 
     `attempts` sends at most, `retry_delay_seconds` the first pause between them, all within
     `total_seconds`; what is in doubt is sent again only within `quiet_seconds` of its intent.
+    Absent at the broker for `quiet_seconds` after it was last sent, an order was never sent; so a
+    request must not be able to leave that late (see `first_send_seconds`).
     """
 
     attempts: int = 3
     retry_delay_seconds: float = 5.0
     total_seconds: float = 60.0
-    quiet_seconds: float = 10.0
+    quiet_seconds: float = 15.0
 
     @property
     def first_send_seconds(self) -> float:
-        """Later than this after its intent, an order is not sent at all (a suspended laptop)."""
-        return self.quiet_seconds / 2
+        """Later than this after its intent, an order is not sent at all (a suspended laptop).
+
+        The request then takes at most 1.1 times `broker.timeout_seconds` (a tenth is its turn in
+        the rate budget), and that is less than three quarters of the quiet time: whatever leaves
+        has left before anybody concludes that nothing did.
+        """
+        return self.quiet_seconds / 4
 
 
 def new_client_order_id(now: datetime) -> str:

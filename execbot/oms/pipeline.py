@@ -13,6 +13,7 @@ A process that dies at any point leaves `pending` or `in_doubt` behind; nothing 
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,7 +23,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from execbot.broker.budget import Priority
+from execbot.broker.budget import Priority, reading_at
 from execbot.broker.errors import BrokerError, DuplicateClientOrderId, NotFound
 from execbot.broker.port import BrokerClient
 from execbot.broker.remedy import Remedy
@@ -60,6 +61,10 @@ OTHER_PROCESS_PAUSE_SECONDS = 0.1
 
 BACKOFF_FACTOR = 2.0
 JITTER_SHARE = 0.25
+
+URGENT_PAUSE_SECONDS = 2.0
+"""An order that closes or protects does not wait out a rate limit: it is sent again this often,
+whatever `Retry-After` says, until it is taken or too old. A 429 executes nothing."""
 
 REOPENABLE = frozenset({OrderStatus.DENIED, OrderStatus.NEVER_SENT})
 """Nothing is at the broker under this id: a new request may use it."""
@@ -236,8 +241,10 @@ class SubmitPipeline:
         client_order_id = request.client_order_id
         intent_at = self._record(client_order_id).sent_at or self._now()
         self._refuse_stale(client_order_id, intent_at)
+        priority = _PRIORITY.get(role, Priority.ENTRY)
         try:
-            return self._post(request, role, intent_at)
+            with reading_at(priority):
+                return self._post(request, priority, intent_at)
         except JournalError as error:
             raise self._unrecorded(client_order_id, error) from error
 
@@ -252,12 +259,11 @@ class SubmitPipeline:
             hint="The broker may have the order. " + error.next_step,
         )
 
-    def _post(self, request: OrderRequest, role: str | None, intent_at: datetime) -> OrderRecord:
+    def _post(self, request: OrderRequest, priority: Priority, intent_at: datetime) -> OrderRecord:
         """Everything from the first byte on: a journal error in here is no proof of anything."""
         client_order_id = request.client_order_id
-        priority = _PRIORITY.get(role, Priority.ENTRY)
         doubtful = False
-        for attempt in range(1, self._times.attempts + 1):
+        for attempt in itertools.count(1):
             if attempt > 1 and not self._claim(client_order_id):
                 break
             self._step("before_post")
@@ -272,7 +278,8 @@ class SubmitPipeline:
                 found = self._after_failure(client_order_id, error, doubtful)
                 if found is not None:
                     return found
-                if not self._may_repeat(error, attempt, intent_at, doubtful):
+                pause = self._pause(error, attempt, priority)
+                if not self._may_repeat(pause, intent_at, doubtful):
                     settled = self._give_up(client_order_id, error, doubtful)
                     if settled is not None:
                         return settled
@@ -354,25 +361,28 @@ class SubmitPipeline:
             return self._accept(client_order_id, order)
         return None
 
-    def _may_repeat(
-        self, error: BrokerError, attempt: int, intent_at: datetime, doubtful: bool
-    ) -> bool:
-        """Wait and say yes when the same request may be sent once more."""
+    def _pause(self, error: BrokerError, attempt: int, priority: Priority) -> float | None:
+        """Seconds until the same request may be sent once more; None: it may not."""
+        if error.remedy is Remedy.RETRY_AFTER and priority <= Priority.PROTECT:
+            return URGENT_PAUSE_SECONDS
         if attempt >= self._times.attempts:
-            return False
+            return None
         if error.in_doubt:
             # The look-ups have taken their time; one more pause would only age the price.
-            delay, limit = 0.0, self._times.quiet_seconds
-        elif error.remedy in (Remedy.RETRY, Remedy.RETRY_AFTER):
-            delay = self._delay(error, attempt)
-            limit = self._times.quiet_seconds if doubtful else self._times.total_seconds
-        else:
+            return 0.0
+        if error.remedy in (Remedy.RETRY, Remedy.RETRY_AFTER):
+            return self._delay(error, attempt)
+        return None
+
+    def _may_repeat(self, pause: float | None, intent_at: datetime, doubtful: bool) -> bool:
+        """Wait and say yes while the order is young enough to be sent once more."""
+        if pause is None:
             return False
-        age = (self._now() - intent_at).total_seconds()
-        if age + delay > limit:
+        young = self._times.quiet_seconds if doubtful else self._times.total_seconds
+        if (self._now() - intent_at).total_seconds() + pause > young:
             return False
-        if delay:
-            self._sleep(delay)
+        if pause:
+            self._sleep(pause)
         return True
 
     def _delay(self, error: BrokerError, attempt: int) -> float:

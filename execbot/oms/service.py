@@ -310,7 +310,7 @@ class OrderManagementSystem:
 
 def times_of(settings: OrderManagementSettings) -> SubmitTimes:
     return SubmitTimes(
-        attempts=settings.retry_attempts,
+        attempts=1 + settings.retry_attempts,
         retry_delay_seconds=float(settings.retry_delay_seconds),
         total_seconds=float(settings.timeout_seconds),
         quiet_seconds=float(settings.settle_quiet_seconds),

@@ -173,6 +173,21 @@ def test_rate_limit_without_end_is_given_up_and_nothing_was_sent(desk: Desk) -> 
     assert count_there(desk) == 0
 
 
+@pytest.mark.parametrize("retries", [0, 2])
+def test_an_order_is_sent_once_and_then_as_often_again_as_retries_are_allowed(
+    desk: Desk, retries: int
+) -> None:
+    desk.settings = OrderManagementSettings(
+        retry_attempts=retries, retry_delay_seconds=Decimal("0.5")
+    )
+    desk.fault("rate_limited", **POST, params={"retry_after": 1}, count=99)
+    with pytest.raises(BrokerError):
+        desk.oms.submit(market())
+    assert desk.sent.count("POST /v2/orders") == 1 + retries
+    desk.call("DELETE", "/sim/faults")
+    assert desk.oms.submit(market()).order_id
+
+
 def test_refused_keys_leave_a_record_of_an_order_that_was_not_sent(desk: Desk) -> None:
     desk.fault("unauthorized", **POST)
     with pytest.raises(AuthenticationError):

@@ -14,7 +14,9 @@ from support.desk import KEY, Desk, VenueTransport, limit, market
 from execbot.broker.alpaca import AlpacaClient
 from execbot.broker.budget import Level
 from execbot.broker.errors import RateLimited
-from execbot.model.enums import OrderStatus
+from execbot.journal import Role
+from execbot.model.enums import OrderStatus, OrderType, Side
+from execbot.model.order import OrderRequest
 from execbot.oms.service import OrderManagementSystem
 
 D = Decimal
@@ -77,3 +79,33 @@ def test_close_and_cancels_do_not_wait_for_the_reads_they_need(desk: Desk, block
     result = oms.cancel_all(symbol="KO")
     assert [record.client_order_id for record in result.canceled] == [names[1]]
     assert (desk.now() - started).total_seconds() < 3
+
+
+def stop() -> OrderRequest:
+    return OrderRequest("AAPL", Side.SELL, qty=D(10), type=OrderType.STOP, stop_price=D(100))
+
+
+@pytest.mark.parametrize("refused", [1, 8])
+def test_stop_that_meets_a_rate_limit_is_sent_again_every_other_second_until_it_is_taken(
+    desk: Desk, refused: int
+) -> None:
+    hold(desk)
+    desk.fault("rate_limited", method="POST", path="/v2/orders", retry_after=45, count=refused)
+    started = desk.now()
+    assert desk.oms.submit(stop(), role=Role.STOP).order_id
+    assert (desk.now() - started).total_seconds() < 2 * refused + 1
+
+
+def test_exit_that_meets_a_rate_limit_without_end_is_given_up_in_the_end(desk: Desk) -> None:
+    hold(desk)
+    desk.fault("rate_limited", method="POST", path="/v2/orders", count=999)
+    with pytest.raises(RateLimited):
+        desk.oms.submit(market(side=Side.SELL, client_order_id="out"), role=Role.EXIT)
+    assert desk.oms.record("out").status is OrderStatus.NEVER_SENT
+
+
+def test_exit_whose_answer_is_lost_is_found_although_the_minute_is_used_up(desk: Desk) -> None:
+    hold(desk)
+    desk.fault("reply_lost", method="POST", path="/v2/orders")
+    record = spent(desk, blocked=45).submit(market(side=Side.SELL), role=Role.EXIT)
+    assert record.order_id
