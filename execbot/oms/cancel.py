@@ -97,6 +97,12 @@ def _stranger(client: BrokerClient, identifier: str) -> Order:
     return client.get_order_by_client_id(identifier)
 
 
+def take_in_open_orders(oms: OrderManagementSystem) -> None:
+    """Read the account's open orders, whoever placed them, into the journal."""
+    listed = oms.client.list_orders(OrderQuery("open", nested=False))
+    oms.publish(intake.apply_snapshots(oms.journal, listed, oms.now()))
+
+
 class Canceler:
     """Cancels one order or all of them."""
 
@@ -131,8 +137,7 @@ class Canceler:
     ) -> CancelAllResult:
         """See `OrderManagementSystem.cancel_all`."""
         self._oms.settle()
-        listed = self._client.list_orders(OrderQuery("open", nested=False))
-        self._oms.publish(intake.apply_snapshots(self._journal, listed, self._oms.now()))
+        take_in_open_orders(self._oms)
         positions = self._client.get_positions()
         wanted = [
             record

@@ -17,30 +17,29 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from execbot.alerts import Alert, Alerter
+from execbot.alerts import Alerter
 from execbot.broker.errors import BrokerError
 from execbot.exits.levels import LevelError
 from execbot.exits.plan import ExitPlan
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Origin, Role
-from execbot.model.enums import OrderStatus, Outcome
-from execbot.model.numbers import text
+from execbot.model.enums import ErrorCategory, OrderStatus, Outcome
 from execbot.model.order import OrderRequest
 from execbot.model.signal import Signal
-from execbot.oms.errors import NotPossible, OmsError, Refused
+from execbot.oms.errors import OmsError, Refused
+from execbot.oms.pipeline import REOPENABLE
 from execbot.oms.placing import Placed, Placer, Protect, Purposeful
 from execbot.oms.risk_desk import Checked, RiskDesk
 from execbot.oms.service import OrderManagementSystem
+from execbot.oms.signal_close import SignalCloses
 from execbot.oms.signal_entry import SignalEntries
 from execbot.oms.signal_exits import SignalExits
 from execbot.oms.signal_result import (
-    CLOSED,
     REPEATED,
     Preview,
     SignalResult,
@@ -53,12 +52,9 @@ from execbot.oms.signal_result import (
 from execbot.oms.signal_rules import (
     Skip,
     client_order_id_of,
-    entry_side,
-    pending_entries,
     skip_entry,
     skip_unread,
 )
-from execbot.risk.facts import Facts
 from execbot.risk.sizing import Sized, SizeRefused
 
 if TYPE_CHECKING:
@@ -68,9 +64,10 @@ if TYPE_CHECKING:
 
 UNFINISHED_SECONDS = 30
 """A claim this old without a result belongs to a process that died: it may be taken over."""
-CANCEL_WAIT_SECONDS = 10.0
 FAILURES_KEPT = 1000
 CLAIMED = "claimed"
+OPEN = "open"
+"""A closing signal for which nothing was sent, for a reason that passes: it may be given again."""
 
 
 class SignalTaken(OmsError):
@@ -105,9 +102,9 @@ class Executor:
         self.desk = desk
         self.placer = Placer(oms, desk, alerter=alerter, protect=protect)
         self.failures: deque[SignalResult] = deque(maxlen=FAILURES_KEPT)
-        self._alerter = alerter
         self._exits = SignalExits(oms.client, oms.journal, desk.settings)
         self.entries = SignalEntries(oms, desk, self._exits)
+        self._closes = SignalCloses(self.placer, alerter)
         self._on_failure = on_failure
         self._lock = threading.RLock()
         self._worker: Worker[Signal, SignalResult] | None = None
@@ -213,13 +210,19 @@ class Executor:
         if known is None:
             return False
         age = self.oms.now() - known.updated_at
+        if known.outcome == OPEN:
+            return False
         return known.outcome != CLAIMED or age < timedelta(seconds=UNFINISHED_SECONDS)
 
     def _claim(self, signal: Signal, journal: Journal) -> bool:
         """Take it, in a transaction that is open; False when somebody else was faster."""
-        if journal.claim_signal(signal.id, signal.symbol, signal.to_dict(), self.oms.now()):
+        now = self.oms.now()
+        if journal.claim_signal(signal.id, signal.symbol, signal.to_dict(), now):
             return True
-        return not self._is_taken(signal)
+        if self._is_taken(signal):
+            return False
+        journal.finish_signal(signal.id, CLAIMED, now)  # taken over, by one process only
+        return True
 
     def _repeated(self, signal: Signal) -> SignalResult:
         known = self.oms.journal.signal(signal.id)
@@ -246,7 +249,7 @@ class Executor:
             journal.claim_signal(signal.id, signal.symbol, signal.to_dict(), now)
             journal.finish_signal(
                 signal.id,
-                result.outcome.value,
+                OPEN if self._may_come_again(result) else result.outcome.value,
                 now,
                 reason=result.message or None,
                 client_order_id=name,
@@ -262,8 +265,8 @@ class Executor:
     def _enter(self, entry: Entry, now: datetime) -> SignalResult:
         signal, reader = entry.signal, self.desk.reader
         draft = self.entries.draft(signal)
-        resumed = self.oms.journal.order_by_client_id(draft.client_order_id)
-        if resumed is not None and resumed.status is not OrderStatus.DENIED:
+        resumed = self._newest_order(signal)
+        if resumed is not None:
             return sent(signal, Placed(replace(resumed, already=True), None))
         read = reader.read(draft)
         facts = reader.complete(draft, read)
@@ -284,6 +287,18 @@ class Executor:
         if placed.record.already:
             return self._repeated(signal)
         return sent(signal, placed)
+
+    def _newest_order(self, signal: Signal) -> OrderRecord | None:
+        """The entry of a signal whose process died with it; a smaller attempt comes after the
+        one that was refused."""
+        journal, found = self.oms.journal, list[OrderRecord]()
+        if journal.signal(signal.id) is not None:
+            ours = journal.orders(symbol=signal.symbol, legs=False)
+            found = [r for r in ours if r.signal_id == signal.id and r.role == Role.ENTRY]
+        first = journal.order_by_client_id(client_order_id_of(signal.id))
+        if first is not None:
+            found.append(first)
+        return next((r for r in found if r.status is not OrderStatus.DENIED), None)
 
     def _place(self, entry: Entry, request: OrderRequest, checked: Checked) -> Placed:
         signal, plan_id = entry.signal, entry.plan.plan_id if entry.plan else None
@@ -329,63 +344,21 @@ class Executor:
     # --- closing ---------------------------------------------------------------------------
 
     def _leave(self, signal: Signal) -> SignalResult:
-        """Cancel entries that are still pending, then close what is held."""
-        journal, reader = self.oms.journal, self.desk.reader
+        """Close what is held; see `SignalCloses.carry_out`."""
         # The order's id follows from the signal's: it is what makes closing twice impossible.
-        with journal.transaction(recoverable=True):
+        with self.oms.journal.transaction(recoverable=True) as journal:
             if not self._claim(signal, journal):
                 return self._repeated(signal)
-        probe = OrderRequest(symbol=signal.symbol, side=entry_side(signal))
-        account = reader.account_facts(fresh=True)
-        facts = reader.complete_account(probe, account)
-        canceled = self._cancel_entries(signal, facts)
-        held = self.oms.client.get_position(signal.symbol)
-        if held is None or held.qty == 0:
-            if not canceled:
-                skip = Skip("signal.nothing_to_close", f"no {signal.symbol} is held")
-                return skipped(signal, skip)
-            notes = tuple(f"canceled {record.client_order_id}" for record in canceled)
-            return SignalResult(
-                signal,
-                Outcome.CANCELED,
-                message="the pending entry was canceled; nothing was held",
-                record=canceled[0],
-                notes=notes,
-            )
-        wanted = None if signal.qty is None else min(signal.qty, abs(held.qty))
-        return self._close(signal, wanted, canceled)
+        known = self._closes.known(signal)
+        if known is not None:
+            return sent(signal, Placed(replace(known, already=True), None))
+        return self._closes.carry_out(signal)
 
-    def _cancel_entries(self, signal: Signal, facts: Facts) -> list[OrderRecord]:
-        ended = []
-        for order in pending_entries(facts, signal.symbol):
-            identifier = order.client_order_id or order.id
-            try:
-                ended.append(self.oms.cancel(identifier, wait_seconds=CANCEL_WAIT_SECONDS))
-            except NotPossible:
-                continue
-        return [r for r in ended if r.status in (OrderStatus.CANCELED, OrderStatus.EXPIRED)]
-
-    def _close(
-        self, signal: Signal, qty: Decimal | None, canceled: list[OrderRecord]
-    ) -> SignalResult:
-        try:
-            closed = self.oms.close(
-                signal.symbol,
-                qty=qty,
-                reason=f"signal {signal.id}",
-                client_order_id=client_order_id_of(signal.id),
-            )
-        except OmsError as error:
-            if self._alerter is not None and error.kind != "order.not_possible":
-                self._alerter.alert(Alert(error.kind, error.message, signal.symbol))
-            raise
-        notes = [f"canceled {record.client_order_id}" for record in (*canceled, *closed.lifted)]
-        if closed.record is None:
-            return SignalResult(signal, Outcome.FILLED, CLOSED, closed.note, notes=tuple(notes))
-        return SignalResult(
-            signal,
-            closed.record.outcome,
-            message=f"closing {text(closed.record.order.qty or Decimal(0))} {signal.symbol}",
-            record=closed.record,
-            notes=tuple(notes),
-        )
+    def _may_come_again(self, result: SignalResult) -> bool:
+        """Nothing was sent for it, for a reason that passes: the signal is not used up."""
+        passes = result.category in (ErrorCategory.RETRYABLE, ErrorCategory.WAITING)
+        if result.signal.side.opens or not result.is_failure or not passes:
+            return False
+        name = client_order_id_of(result.signal.id)
+        found = self.oms.journal.order_by_client_id(name)
+        return found is None or found.status in REOPENABLE

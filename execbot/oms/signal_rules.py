@@ -14,7 +14,7 @@ from execbot.config.schema import TradingSettings
 from execbot.model.enums import Side
 from execbot.model.numbers import text
 from execbot.model.signal import Signal, SignalSide
-from execbot.risk.facts import Facts, PendingOrder, Purpose, position_key
+from execbot.risk.facts import Facts, PendingOrder, position_key
 
 
 class Skip(Struct, frozen=True):
@@ -82,11 +82,6 @@ def skip_entry(signal: Signal, facts: Facts, settings: TradingSettings) -> Skip 
 def on_symbol(facts: Facts, symbol: str) -> list[PendingOrder]:
     key = position_key(symbol)
     return [order for order in facts.pending if position_key(order.symbol) == key]
-
-
-def pending_entries(facts: Facts, symbol: str) -> list[PendingOrder]:
-    """What a closing signal cancels first."""
-    return [order for order in on_symbol(facts, symbol) if order.purpose is Purpose.ENTRY]
 
 
 def client_order_id_of(signal_id: str) -> str:

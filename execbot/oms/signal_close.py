@@ -1,0 +1,171 @@
+"""What a closing signal does: take pending entries back, then sell what is held, once.
+
+Closing asks for as little as it can: the open orders and the position. What cannot be taken back
+(an entry in doubt, a cancel that the broker does not answer) is told, and the position is closed
+all the same. What stays open is covered again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from execbot.alerts import Alert, Alerter
+from execbot.broker.errors import BrokerError
+from execbot.journal.records import OrderRecord
+from execbot.model.account import Position
+from execbot.model.enums import UNSETTLED_STATUSES, OrderStatus, Outcome
+from execbot.model.numbers import ZERO, text
+from execbot.model.signal import Signal
+from execbot.oms.cancel import is_exit, take_in_open_orders, unprotected
+from execbot.oms.close import CloseResult
+from execbot.oms.errors import CloseFailed, InDoubt, NotPossible, OmsError
+from execbot.oms.pipeline import REOPENABLE
+from execbot.oms.placing import Placer
+from execbot.oms.positions import symbol_key
+from execbot.oms.signal_result import CLOSED, SignalResult, skipped
+from execbot.oms.signal_rules import Skip, client_order_id_of
+
+CANCEL_WAIT_SECONDS = 10.0
+
+
+class TakenBack(Struct, frozen=True):
+    """Entries that were canceled, and why others could not be."""
+
+    canceled: tuple[OrderRecord, ...] = ()
+    errors: tuple[InDoubt | BrokerError, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        done = (f"canceled {record.client_order_id}" for record in self.canceled)
+        return (*done, *(f"an entry may still fill: {error.message}" for error in self.errors))
+
+
+class SignalCloses:
+    """Carries closing signals out for one account."""
+
+    def __init__(self, placer: Placer, alerter: Alerter | None) -> None:
+        self._placer = placer
+        self._alerter = alerter
+
+    def known(self, signal: Signal) -> OrderRecord | None:
+        """The closing order of a signal whose process died with it, unless it was never sent."""
+        oms = self._placer.oms
+        name = client_order_id_of(signal.id)
+        found = oms.journal.order_by_client_id(name)
+        if found is not None and found.status in UNSETTLED_STATUSES:
+            oms.settle()
+            found = oms.journal.order_by_client_id(name)
+        return None if found is None or found.status in REOPENABLE else found
+
+    def carry_out(self, signal: Signal) -> SignalResult:
+        """Cancel entries that are still pending, then close what is held.
+
+        Raises OmsError, BrokerError or JournalError.
+        """
+        client = self._placer.oms.client
+        held = client.get_position(signal.symbol)
+        entries = self._entries(signal.symbol, held)
+        taken = self._take_back(entries)
+        if entries:
+            held = client.get_position(signal.symbol)
+        if held is not None and held.qty:
+            return self._close(signal, held, taken)
+        if taken.errors:
+            raise taken.errors[0]
+        if not taken.canceled:
+            return skipped(signal, Skip("signal.nothing_to_close", f"no {signal.symbol} is held"))
+        return SignalResult(
+            signal,
+            Outcome.CANCELED,
+            message="the pending entry was canceled; nothing was held",
+            record=taken.canceled[0],
+            notes=taken.notes,
+        )
+
+    # --- inside ----------------------------------------------------------------------------
+
+    def _entries(self, symbol: str, held: Position | None) -> list[OrderRecord]:
+        """What is on its way into the position, ours and other programs'."""
+        oms, positions = self._placer.oms, [held] if held is not None else []
+        take_in_open_orders(oms)
+        return [
+            record
+            for record in oms.journal.orders("open")
+            if symbol_key(record.symbol) == symbol_key(symbol) and not is_exit(record, positions)
+        ]
+
+    def _take_back(self, entries: Iterable[OrderRecord]) -> TakenBack:
+        oms, ended, errors = self._placer.oms, [], list[InDoubt | BrokerError]()
+        for record in entries:
+            name = record.client_order_id
+            try:
+                ended.append(oms.cancel(name, wait_seconds=CANCEL_WAIT_SECONDS))
+            except NotPossible:
+                continue
+            except (InDoubt, BrokerError) as error:
+                errors.append(error)
+                self._tell(error.kind, f"{name} may still fill: {error.message}", record.symbol)
+        gone = (OrderStatus.CANCELED, OrderStatus.EXPIRED)
+        return TakenBack(tuple(r for r in ended if r.status in gone), tuple(errors))
+
+    def _close(self, signal: Signal, held: Position, taken: TakenBack) -> SignalResult:
+        symbol = signal.symbol
+        try:
+            closed = self._placer.oms.close(
+                symbol,
+                qty=None if signal.qty is None else min(signal.qty, abs(held.qty)),
+                reason=f"signal {signal.id}",
+                client_order_id=client_order_id_of(signal.id),
+            )
+        except CloseFailed as error:
+            if error.result.unprotected_qty:
+                self._placer.protect(symbol, None)
+                if not self._uncovered(held, abs(held.qty)):
+                    error.covered()
+            self._tell(error.kind, error.message, symbol)
+            raise
+        except OmsError as error:
+            if error.kind != NotPossible.kind:
+                self._tell(error.kind, error.message, symbol)
+            raise
+        lifted = (f"canceled {record.client_order_id}" for record in closed.lifted)
+        notes = (*taken.notes, *lifted, *self._covered_rest(held, closed))
+        if closed.record is None:
+            return SignalResult(signal, Outcome.FILLED, CLOSED, closed.note, notes=notes)
+        return SignalResult(
+            signal,
+            closed.record.outcome,
+            message=f"closing {text(closed.record.order.qty or ZERO)} {symbol}",
+            record=closed.record,
+            notes=notes,
+        )
+
+    def _covered_rest(self, held: Position, closed: CloseResult) -> tuple[str, ...]:
+        """Have what stays open covered; the words for it where its exits had been lifted."""
+        rest = closed.unprotected_qty
+        if not rest:
+            return ()
+        self._placer.protect(closed.symbol, closed.record)
+        bare = self._uncovered(held, rest)
+        if not bare:
+            return (f"{text(rest)} stay open, covered by a stop again",)
+        said = (
+            f"{text(bare)} of {text(rest)} stay open without a stop: "
+            f"`execbot protect {closed.symbol}`"
+        )
+        self._tell("unprotected", f"{closed.symbol}: {said}", closed.symbol)
+        return (said,)
+
+    def _uncovered(self, held: Position, rest: Decimal) -> Decimal:
+        """How much of `rest` (positive) no working stop covers."""
+        position = replace(held, qty=rest if held.qty > 0 else -rest)
+        open_orders = self._placer.oms.journal.orders("open")
+        return sum((item.uncovered_qty for item in unprotected([position], open_orders)), ZERO)
+
+    def _tell(self, kind: str, message: str, symbol: str) -> None:
+        if self._alerter is not None:
+            self._alerter.alert(Alert(kind, message, symbol))
