@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,13 +12,12 @@ from execbot.cli.context import Context
 from execbot.cli.errors import Failure, usage
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.freshen import journal_warnings
+from execbot.cli.held_plans import plan_of_position, refuse_if_taken
 from execbot.cli.need import Need
 from execbot.cli.order_flags import read_symbol
 from execbot.cli.output import Table
 
 if TYPE_CHECKING:
-    from execbot.exits.attach import Wishes
-    from execbot.exits.levels import LevelFacts
     from execbot.exits.plan import ExitPlan
     from execbot.exits.view import Coverage
     from execbot.model.account import Position
@@ -28,8 +26,6 @@ app = typer.Typer()
 
 WAIT_SECONDS = 10.0
 """How long a command waits until the broker holds what was asked for."""
-
-BARS_DAYS_BACK = 60
 
 
 @app.callback(invoke_without_command=True)
@@ -113,7 +109,8 @@ def move(
         if plan is None:
             raise _no_plan(name)
         now = desk.now()
-        _check_price(desk, name, plan, stop_spec)
+        if stop_spec is not None:
+            refuse_if_taken(desk, moved(plan, now, stop=stop_spec))
         changed = change_plan(
             desk.journal,
             plan.plan_id,
@@ -181,6 +178,7 @@ def _save_protection(
     now = desk.now()
     known = plan_of(desk.journal, symbol)
     if known is not None and stop is None and not targets and trail is None:
+        refuse_if_taken(desk, known)
         change_plan(
             desk.journal,
             known.plan_id,
@@ -191,118 +189,19 @@ def _save_protection(
             ),
         )
         return
-    plan = _new_plan(desk, symbol, position, stop, targets, trail)
+    plan = plan_of_position(desk, symbol, position, stop, targets, trail)
+    refuse_if_taken(desk, plan)
     if known is not None:
-        # The old plan's version goes on, so that a running `watch` takes the change over.
-        plan = replace(
-            plan,
-            plan_id=known.plan_id,
-            version=known.version + 1,
-            created_at=known.created_at,
-            entry_client_order_id=known.entry_client_order_id,
-            base_qty=abs(position.qty),
-            opened_at=known.opened_at,
+        entry = known.entry_client_order_id
+        plan = replace(plan, entry_client_order_id=entry, opened_at=known.opened_at)
+    save_plan(desk.journal, plan)
+    if known is not None:
+        # A plan of its own, so that what the old targets have filled is not counted for the new.
+        change_plan(
+            desk.journal,
+            known.plan_id,
+            lambda p: p.changed(now, status=PlanStatus.CLOSED, note="protected anew"),
         )
-    if not save_plan(desk.journal, plan):
-        raise Failure(
-            "journal.busy",
-            "Another process changed the plan just now",
-            ExitCode.TRANSIENT,
-            next_step="Run the command again.",
-        )
-
-
-def _new_plan(
-    desk: Context,
-    symbol: str,
-    position: Position,
-    stop: str | None,
-    targets: list[str],
-    trail: str | None,
-) -> ExitPlan:
-    from execbot.exits.attach import default_wishes, new_plan
-    from execbot.exits.plan import PlanStatus, priced
-
-    trading = desk.settings.trading
-    wishes = default_wishes(trading, position.side)
-    if stop is not None or targets or trail is not None:
-        wishes = _wishes(stop, targets, trail)
-    facts = facts_for(desk, symbol, wishes)
-    plan = new_plan(
-        symbol,
-        position.side,
-        wishes,
-        plan_id=new_plan_id(desk),
-        now=desk.now(),
-        facts=facts,
-        origin="protect",
-        status=PlanStatus.ACTIVE,
-    )
-    entry = position.avg_entry_price or position.current_price
-    if entry is None:
-        return plan
-    plan = replace(priced(plan, entry, desk.now()), version=1, base_qty=abs(position.qty))
-    return replace(plan, opened_at=desk.now(), note="protected by hand")
-
-
-def _wishes(stop: str | None, targets: list[str], trail: str | None) -> Wishes:
-    from decimal import Decimal
-
-    from execbot.exits.attach import HUNDRED, Wishes
-    from execbot.exits.levels import LevelKind, parse_level
-    from execbot.exits.plan import Trail, TrailKind
-
-    kinds = {
-        LevelKind.PERCENT: TrailKind.PERCENT,
-        LevelKind.OFFSET: TrailKind.PRICE,
-        LevelKind.ATR: TrailKind.ATR,
-    }
-    trailing = None
-    if trail is not None:
-        spec = parse_level(trail)
-        if spec.kind not in kinds:
-            raise usage(f"--trail was {trail}", hint="A trail is 1%, 2USD or 3ATR.")
-        trailing = Trail(kinds[spec.kind], spec.value, from_start=stop is None)
-    weight = HUNDRED / Decimal(len(targets)) if targets else HUNDRED
-    return Wishes(
-        stop=None if stop is None else parse_level(stop),
-        trail=trailing,
-        targets=tuple((parse_level(word), weight) for word in targets),
-    )
-
-
-def facts_for(desk: Context, symbol: str, wishes: Wishes) -> LevelFacts:
-    """What the market says, read only when a level is measured from daily bars."""
-    from datetime import timedelta
-
-    from execbot.exits.attach import facts_from_bars
-    from execbot.exits.levels import NO_FACTS
-
-    tick = None
-    if "/" in symbol:
-        tick = desk.client.get_asset(symbol).price_increment
-    if not wishes.needs_bars:
-        return replace(
-            NO_FACTS, tick=tick, offset_pct=desk.settings.trading.stop_loss.key_level_offset_pct
-        )
-    start = desk.now() - timedelta(days=BARS_DAYS_BACK)
-    bars = desk.client.get_bars(symbol, "1Day", start=start)
-    return facts_from_bars(desk.settings.trading, bars, tick)
-
-
-def new_plan_id(desk: Context) -> str:
-    return f"plan-{int(desk.now().timestamp() * 1000):012x}{os.urandom(4).hex()}"
-
-
-def _check_price(desk: Context, symbol: str, plan: ExitPlan, spec: Any) -> None:
-    """A stop at or through the market would be taken at once: that is `close`, not `move`."""
-    from execbot.exits.levels import LevelKind, check_stop
-
-    if spec is None or spec.kind is not LevelKind.PRICE:
-        return
-    trade = desk.client.latest_trade(symbol)
-    if trade is not None and trade.price > 0:
-        check_stop(spec.value, plan.side, trade.price)
 
 
 def _no_plan(symbol: str) -> Failure:

@@ -64,7 +64,7 @@ def _plan(
         price = None if quote is None else quote.ask if request.side is Side.BUY else quote.bid
     if not price:
         return request, None
-    from execbot.cli.exits import facts_for
+    from execbot.cli.held_plans import facts_for
 
     wishes = default_wishes(desk.settings.trading, side)
     attached = attach(

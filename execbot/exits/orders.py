@@ -162,9 +162,11 @@ class ExitGroup(Struct, frozen=True):
 
     @property
     def is_settled(self) -> bool:
-        """No member is on its way in or out."""
+        """No member is on its way in or out, or being replaced by another."""
         moving = ARRIVING | {OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE}
-        return all(m.order.status not in moving for m in self.members if m.is_alive)
+        return not self.spare and all(
+            m.order.status not in moving for m in self.members if m.is_alive
+        )
 
     @property
     def is_triggered(self) -> bool:

@@ -7,12 +7,14 @@ the result is the same; only the stream is replaced by asking.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from execbot.exits.protection import IN_MOTION
 from execbot.exits.view import Coverage, Guarded
 from execbot.watch.hands import Hands
 from execbot.watch.inputs import Done, Tick
 from execbot.watch.jobs import AccountJob, JobName
+from execbot.watch.symbols import SymbolState
 from execbot.watch.watcher import HandJob, Watcher
 
 QUIET = frozenset(
@@ -41,9 +43,11 @@ def protect_once(
     until = watcher.now() + timedelta(seconds=wait_seconds)
     jobs: list[HandJob] = watcher.load()
     jobs.append(AccountJob(JobName.GAP_FILL, "start"))
+    is_read = True  # whether the broker was read since the last thing that was done there
     while True:
         while jobs:
             job = jobs.pop(0)
+            is_read = isinstance(job, AccountJob) and (is_read or job.name is JobName.GAP_FILL)
             if isinstance(job, AccountJob) or job.symbol == symbol:
                 jobs += watcher.take_results(hands.perform(job))
             else:
@@ -54,9 +58,17 @@ def protect_once(
             continue
         state = watcher.core.symbols.get(symbol)
         coverage = state.coverage if state is not None else Coverage()
-        calm = state is None or (not state.is_busy and state.wake_at is None)
-        if (calm and coverage.state in QUIET) or watcher.now() >= until:
+        calm = state is None or _is_calm(state, watcher.now())
+        if (calm and is_read and coverage.state in QUIET) or watcher.now() >= until:
             return coverage
         sleep(PAUSE_SECONDS)
         jobs += watcher.feed(Tick())
         jobs.append(AccountJob(JobName.GAP_FILL, "looking again"))
+
+
+def _is_calm(state: SymbolState, now: datetime) -> bool:
+    """Nothing is under way: what is still being replaced may have to be spread anew after it."""
+    moving = any(record.status in IN_MOTION for record in state.living)
+    retry_at = state.memory.retry_at
+    waiting = state.wake_at is not None or (retry_at is not None and retry_at > now)
+    return not (state.is_busy or moving or waiting)
