@@ -39,7 +39,7 @@ from execbot.exits.leave import POLL, leave, wants_out
 from execbot.exits.lifecycle import grown
 from execbot.exits.moves import price_moves, reshape
 from execbot.exits.orders import REPLACEABLE, ExitGroup, SymbolOrder, SymbolOrders, read_orders
-from execbot.exits.plan import ExitPlan, PlanStatus
+from execbot.exits.plan import ExitPlan, PlanStatus, TargetPlan
 from execbot.exits.shape import (
     Ladder,
     target_quantities,
@@ -64,6 +64,10 @@ def decide(view: View) -> Decision:
     plan, memory = view.plan, refreshed_ladder(view.memory, view.now)
     if plan is None or plan.status is PlanStatus.CLOSED:
         return Decision((), memory, plan, coverage_of(view, None, SymbolOrders()))
+    if view.qty != 0 and _came_to_nothing(view, plan):
+        closed = plan.changed(view.now, status=PlanStatus.CLOSED, note="the entry never filled")
+        unplanned = coverage_of(view, None, SymbolOrders())
+        return Decision((SavePlan(closed, "entry ended"),), memory, closed, unplanned)
     everything = read_orders(view.orders, plan.exit_side)
     orders = _without_disproved(view, everything)
     actions: list[Action] = []
@@ -169,6 +173,15 @@ def _ask_broker(view: View, memory: Memory) -> list[Action]:
     if memory.refreshed_at is not None and view.now - memory.refreshed_at < REFRESH_EVERY:
         return [WaitFor(due, "the broker was asked for its position")]
     return [Refresh(view.symbol, reason="is the position gone?"), WaitFor(due, "asking")]
+
+
+def _came_to_nothing(view: View, plan: ExitPlan) -> bool:
+    """The plan waits for an entry that has ended unfilled: what is held came from elsewhere."""
+    entry = next((o for o in view.orders if o.name == plan.entry_client_order_id), None)
+    if plan.status is not PlanStatus.PENDING or entry is None:
+        return False
+    order = entry.order
+    return order.is_terminal and order.status is not OrderStatus.REPLACED and order.filled_qty == 0
 
 
 def _entry_may_come(view: View, plan: ExitPlan) -> bool:
@@ -327,7 +340,7 @@ def _target_watched_by_us(view: View, plan: ExitPlan, orders: SymbolOrders) -> E
         if price < target.price if long else price > target.price:
             continue
         if view.is_crypto or view.size < 1:
-            rest = plan.open_targets[-1] is target
+            rest = _takes_the_rest(plan, target)
             share = plan.base_qty * target.weight / 100
             keep = ZERO if rest else max(view.size - share, ZERO)
         else:
@@ -337,6 +350,12 @@ def _target_watched_by_us(view: View, plan: ExitPlan, orders: SymbolOrders) -> E
     if _is_remnant(view, plan):
         return wants_out(plan, f"target_{len(plan.targets)}", view.now)
     return plan
+
+
+def _takes_the_rest(plan: ExitPlan, target: TargetPlan) -> bool:
+    """The last target of a plan whose targets take everything; else a runner stays."""
+    whole = sum((t.weight for t in plan.targets), ZERO) >= 100
+    return whole and all(t is target for t in plan.open_targets)
 
 
 def _is_remnant(view: View, plan: ExitPlan) -> bool:

@@ -467,7 +467,7 @@ def test_a_refused_exit_ends_in_protection_again() -> None:
     from execbot.exits.leave import wants_out
 
     leaving = wants_out(plan(), "time_stop", T0)
-    decision = decide(view("10", leaving, memory=Memory(failures=3)))
+    decision = decide(view("10", leaving, memory=Memory(exit_failures=3)))
     assert decision.plan is not None
     assert decision.plan.exit is None
     assert any(isinstance(a, Alarm) for a in decision.actions)
@@ -618,3 +618,22 @@ def test_an_entry_price_beyond_the_given_stop_is_left_at_once() -> None:
 def test_decimal_quantities_never_become_floats() -> None:
     for action in submits(decide(view("0.123456789", plan(base="0")))):
         assert isinstance(action.request.qty, Decimal)
+
+
+def test_what_was_bought_elsewhere_is_not_taken_for_an_entry_that_ended_unfilled() -> None:
+    pending = plan(status=PlanStatus.PENDING, base="0", opened_at=None)
+    ended = entry("10", "0", OrderStatus.CANCELED)
+    decision = decide(view("20", pending, ended))
+    assert decision.plan is not None
+    assert decision.plan.status is PlanStatus.CLOSED
+    assert not submits(decision)
+    replaced = entry("10", "0", OrderStatus.REPLACED)
+    assert submits(decide(view("20", pending, replaced)))
+
+
+def test_a_coin_keeps_its_runner_when_its_only_target_is_reached() -> None:
+    half = plan("95", ("105", "50"))
+    decision = decide(view("10", half, stop_order("10"), price="106", is_crypto=True))
+    assert decision.plan is not None
+    assert decision.plan.exit is not None
+    assert decision.plan.exit.keep_qty == 5
