@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,14 @@ from execbot.cli.identify import full_id, newest
 from execbot.cli.order_flags import read_number, read_price, read_qty
 from execbot.cli.views import record_json, sentence
 from execbot.model.enums import TimeInForce
+
+if TYPE_CHECKING:
+    from execbot.broker.port import ReplaceRequest
+    from execbot.cli.context import Context
+    from execbot.journal.records import OrderRecord
+    from execbot.model.order import OrderRequest
+    from execbot.oms.pipeline import Gate
+    from execbot.oms.risk_desk import Checked
 
 
 @command
@@ -32,7 +40,8 @@ def replace(
 
     The broker makes a new order with a new id; the old one ends as `replaced`, and its id still
     finds the new one here and in `cancel`. Should the old one fill first, the change is refused
-    and the old one stands.
+    and the old one stands. A changed entry passes every check anew, in the place of the old one;
+    a changed exit is free.
 
     \b
     Examples:
@@ -56,5 +65,26 @@ def replace(
             kind="usage.nothing_to_change",
         )
     with cli.open() as desk:
-        record = desk.oms.replace(newest(desk, full_id(desk, id_)), request)
+        record = _changed(desk, newest(desk, full_id(desk, id_)), request)
         cli.show(record_json(record), sentence(record), f"client_order_id {record.client_order_id}")
+
+
+def _changed(desk: Context, identifier: str, change: ReplaceRequest) -> OrderRecord:
+    """An entry's change is judged like an order of its own; a switch that trips is told of."""
+    from execbot.oms.errors import Refused
+
+    judged: list[Checked] = []
+
+    def judge(old: OrderRecord, wanted: OrderRequest) -> Gate | None:
+        checked = desk.risk.check_replacement(old, wanted)
+        if checked is None:
+            return None
+        judged.append(checked)
+        return checked.gate
+
+    try:
+        return desk.oms.replace(identifier, change, judge=judge)
+    except Refused:
+        for checked in judged:
+            desk.placer.tell_if_tripped(checked)
+        raise

@@ -7,6 +7,7 @@ one is rejected, and the reports say so.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -14,36 +15,44 @@ from msgspec.structs import replace
 
 from execbot.broker.errors import BrokerError, NotFound
 from execbot.broker.port import ReplaceRequest
-from execbot.journal.codec import dumps
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord
-from execbot.model.enums import OrderType
 from execbot.model.numbers import maybe_text
-from execbot.model.order import Order
-from execbot.oms.errors import InDoubt, NotPossible
+from execbot.model.order import Order, OrderRequest
+from execbot.oms.errors import InDoubt, NotPossible, Refused
+from execbot.oms.intent import wording
 from execbot.oms.ledger import recording
-from execbot.oms.pipeline import LOOKUP_PAUSES_SECONDS
+from execbot.oms.pipeline import LOOKUP_PAUSES_SECONDS, Gate
 from execbot.oms.table import Act
 
 if TYPE_CHECKING:
     from execbot.oms.service import OrderManagementSystem
 
-_KEPT = ("qty", "limit_price", "stop_price", "trail_price", "trail_percent")
+Judge = Callable[[OrderRecord, OrderRequest], Gate | None]
+"""Shown the old record and the new order as a whole; gives what the intent's transaction asks."""
 
 
 def replace_order(
-    oms: OrderManagementSystem, identifier: str, request: ReplaceRequest
+    oms: OrderManagementSystem,
+    identifier: str,
+    request: ReplaceRequest,
+    *,
+    judge: Judge | None = None,
 ) -> OrderRecord:
     """Replace one order; returns the record of the new one.
 
-    Raises NotPossible, UnknownOrder, InDoubt, BrokerError (refused: the old order stands).
+    `judge` is shown the old record and the new order as a whole, and gives the gate that is asked
+    in the transaction of the intent, or None where there is nothing to ask.
+    Raises Refused, NotPossible, UnknownOrder, InDoubt, BrokerError (refused: the old order stands).
     """
     old = oms.journal.find_order(identifier) or oms.refresh(identifier)
     if not old.order_id or old.order.is_terminal:
         raise NotPossible(f"the order is {old.status.value}", record=old)
     new_id = request.client_order_id or oms.new_id(oms.now())
     request = replace(request, client_order_id=new_id)
-    _write_intent(oms, old, request)
+    wanted = _merged(old, request)
+    gate = judge(old, wanted) if judge is not None else None
+    _write_intent(oms, old, wanted, gate)
     try:
         return _send(oms, old, request, new_id)
     except JournalError as error:
@@ -81,53 +90,56 @@ def _send(
     return oms.record(new_id)
 
 
-def _write_intent(oms: OrderManagementSystem, old: OrderRecord, request: ReplaceRequest) -> None:
-    assert request.client_order_id is not None
-    wire = _merged(old.order, request)
-    with recording(oms.journal) as ledger:
-        ledger.act(
-            Act.REPLACE_REQUESTED,
-            old.client_order_id,
-            oms.now(),
-            new_client_order_id=request.client_order_id,
-        )
-        ledger.act(
-            Act.INTENT,
-            request.client_order_id,
-            oms.now(),
-            request=wire,
-            request_json=dumps(wire),
-            replaces=old.order_id,
-            origin=old.origin,
-            strategy_id=old.strategy_id,
-            reason=old.reason,
-            signal_id=old.signal_id,
-            plan_id=old.plan_id,
-            role=old.role,
-            parent_id=old.parent_id,
-            arrival_price=maybe_text(old.arrival_price),
-        )
-    oms.publish(ledger.changes)
-
-
-def _merged(order: Order, request: ReplaceRequest) -> dict[str, Any]:
-    """The new order as it is meant to be: the old one with the changes."""
-    wire: dict[str, Any] = {
-        "symbol": order.symbol,
-        "side": order.side.value,
-        "type": order.type.value,
-        "time_in_force": (request.time_in_force or order.time_in_force).value,
-        "order_class": order.order_class.value,
+def _write_intent(
+    oms: OrderManagementSystem, old: OrderRecord, wanted: OrderRequest, gate: Gate | None
+) -> None:
+    facts = {
+        "replaces": old.order_id,
+        "origin": old.origin,
+        "signal_id": old.signal_id,
+        "plan_id": old.plan_id,
+        "role": old.role,
+        "parent_id": old.parent_id,
+        "arrival_price": maybe_text(old.arrival_price),
     }
-    changed = {"qty": request.qty, "limit_price": request.limit_price}
-    changed |= {"stop_price": request.stop_price}
-    if order.type is OrderType.TRAILING_STOP:
-        trail = "trail_percent" if order.trail_percent is not None else "trail_price"
-        changed[trail] = request.trail
-    for name in _KEPT:
-        value = changed.get(name)
-        wire[name] = maybe_text(value if value is not None else getattr(order, name))
-    return {name: value for name, value in wire.items() if value}
+    new_id, now = wanted.client_order_id, oms.now()
+    with recording(oms.journal) as ledger:
+        verdict = gate(oms.journal) if gate is not None else None
+        denied = verdict is not None and not verdict.passed
+        if verdict is not None and denied:
+            note = {"note": verdict.message}
+            ledger.act(Act.DENY, new_id, now, **(wording(wanted, facts) | note))
+            oms.journal.audit("gate", new_id, verdict.code, verdict.facts, "denied", now)
+        else:
+            ledger.act(Act.REPLACE_REQUESTED, old.client_order_id, now, new_client_order_id=new_id)
+            ledger.act(Act.INTENT, new_id, now, **wording(wanted, facts))
+    oms.publish(ledger.changes)
+    if verdict is not None and denied:
+        raise Refused(verdict, oms.record(new_id))
+
+
+def _merged(old: OrderRecord, change: ReplaceRequest) -> OrderRequest:
+    """The new order as it is meant to be: the old one with the changes."""
+    order = old.order
+    percent = order.trail_percent is not None
+    return OrderRequest(
+        symbol=order.symbol,
+        side=order.side,
+        qty=change.qty or order.qty,
+        notional=None if change.qty or order.qty else order.notional,
+        type=order.type,
+        time_in_force=change.time_in_force or order.time_in_force,
+        limit_price=change.limit_price or order.limit_price,
+        stop_price=change.stop_price or order.stop_price,
+        trail_price=order.trail_price if percent else change.trail or order.trail_price,
+        trail_percent=change.trail or order.trail_percent if percent else None,
+        extended_hours=order.extended_hours,
+        order_class=order.order_class,
+        position_intent=order.position_intent,
+        client_order_id=change.client_order_id or "",
+        strategy_id=old.strategy_id,
+        reason=old.reason,
+    )
 
 
 def _look_up(oms: OrderManagementSystem, old: OrderRecord, new_id: str) -> Order | None:

@@ -23,20 +23,23 @@ from msgspec.structs import replace
 from execbot.broker.port import BrokerClient
 from execbot.config.schema import Mode, TradingSettings
 from execbot.journal.journal import Journal
+from execbot.journal.records import OrderRecord, Role
 from execbot.market.broker_calendar import known_differences, narrowed
 from execbot.market.calendar_cache import load_table
 from execbot.market.sessions import SessionTable
 from execbot.model.account import Asset
 from execbot.model.enums import ErrorCategory
 from execbot.model.numbers import ZERO
-from execbot.model.order import OrderRequest
+from execbot.model.order import Order, OrderRequest
 from execbot.oms.errors import GateVerdict
 from execbot.risk import halting
 from execbot.risk.checks import evaluate
-from execbot.risk.facts import Facts, Intent, Purpose, purpose_of_order
+from execbot.risk.facts import Facts, Intent, Purpose, purpose_of_order, taken_back
 from execbot.risk.kill_switch import KillSwitch
-from execbot.risk.reading import BrokerFacts, FactsReader
+from execbot.risk.reading import EXIT_ORIGINS, BrokerFacts, FactsReader
 from execbot.risk.verdict import Verdict
+
+_EXIT_ROLES = frozenset({Role.EXIT, Role.STOP, Role.TARGET})
 
 OnPass = Callable[[Journal], None]
 
@@ -49,6 +52,7 @@ class Checked:
     durable together with the intent, and what it raises leaves no intent behind. `tripped` is set
     by the gate when the refusal raised the kill switch, `did_pass` when it let the order go.
     `lifts` are orders of ours that will be gone before this one is sent: no check counts them.
+    `replaces` is the order at the broker whose place it takes.
     """
 
     request: OrderRequest
@@ -58,6 +62,7 @@ class Checked:
     desk: RiskDesk
     allow_duplicate: bool = False
     lifts: frozenset[str] = frozenset()
+    replaces: Order | None = None
     on_pass: OnPass | None = None
     tripped: KillSwitch | None = None
     did_pass: bool = False
@@ -80,8 +85,7 @@ class Checked:
     def lifting(self, names: frozenset[str]) -> None:
         """Judge again without the orders `names`, which are canceled before this one is sent."""
         self.lifts = names
-        self.facts = without(self.facts, names)
-        self.verdict = self.desk.evaluate(self.request, self.facts, self.allow_duplicate)
+        self._judge(self.facts)
 
     @property
     def arrival_price(self) -> Decimal | None:
@@ -89,11 +93,20 @@ class Checked:
         quote = self.facts.quote
         return (quote.mid if quote is not None else None) or self.facts.last_price
 
+    def _judge(self, facts: Facts) -> None:
+        if self.replaces is None:
+            facts = without(facts, self.lifts)
+        else:
+            facts = taken_back(facts, self.replaces, self.lifts)
+        self.facts = facts
+        self.verdict = self.desk.evaluate(
+            self.request, facts, self.allow_duplicate, replaces=self.replaces is not None
+        )
+
     def gate(self, journal: Journal) -> GateVerdict:
         """Check once more on the journal as it is inside the write transaction."""
         desk = self.desk
-        self.facts = without(desk.reader.complete(self.request, self.read), self.lifts)
-        self.verdict = desk.evaluate(self.request, self.facts, self.allow_duplicate)
+        self._judge(desk.reader.complete(self.request, self.read))
         now = desk.now()
         if self.verdict.passed:
             journal.audit(
@@ -201,10 +214,32 @@ class RiskDesk:
         verdict = self.evaluate(request, facts, allow_duplicate)
         return Checked(request, facts, verdict, read, self, allow_duplicate)
 
+    def check_replacement(self, old: OrderRecord, request: OrderRequest) -> Checked | None:
+        """Judge `request` in the place of `old`, whole; None for exits. Raises BrokerError.
+
+        Exits are free: the broker lets them close no more than there is.
+        """
+        if old.parent_id or old.role in _EXIT_ROLES or old.origin in EXIT_ORIGINS:
+            return None
+        checked = self.check(request, allow_duplicate=True)
+        if checked.purpose is Purpose.EXIT:
+            return None
+        orders = checked.read.account.orders
+        checked.replaces = next((o for o in orders if o.id == old.order_id), old.order)
+        legs = self.journal.legs_of(old.client_order_id)
+        names = (old.client_order_id, *(leg.client_order_id for leg in legs))
+        checked.lifting(frozenset(names))
+        return checked
+
     def evaluate(
-        self, request: OrderRequest, facts: Facts, allow_duplicate: bool = False
+        self,
+        request: OrderRequest,
+        facts: Facts,
+        allow_duplicate: bool = False,
+        *,
+        replaces: bool = False,
     ) -> Verdict:
-        intent = Intent(request, _purpose(request, facts), allow_duplicate)
+        intent = Intent(request, _purpose(request, facts), allow_duplicate, replaces)
         return evaluate(intent, facts, self.settings)
 
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from execbot.oms.close import CloseResult
     from execbot.oms.gaps import GapFill
     from execbot.oms.reconcile import ReconcileResult
+    from execbot.oms.replace import Judge
 
 
 class OrderManagementSystem:
@@ -187,11 +188,16 @@ class OrderManagementSystem:
         )
 
     @reading_at(Priority.PROTECT)
-    def replace(self, identifier: str, request: ReplaceRequest) -> OrderRecord:
-        """Change price or quantity; returns the record of the new order that takes its place."""
+    def replace(
+        self, identifier: str, request: ReplaceRequest, *, judge: Judge | None = None
+    ) -> OrderRecord:
+        """Change price or quantity; returns the record of the new order that takes its place.
+
+        `judge` gives the gate of a change; see `replace_order` for what is raised.
+        """
         from execbot.oms.replace import replace_order
 
-        return replace_order(self, identifier, request)
+        return replace_order(self, identifier, request, judge=judge)
 
     @reading_at(Priority.EXIT)
     def close(

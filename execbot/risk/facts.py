@@ -125,11 +125,15 @@ class Facts(Struct, frozen=True):
 
 
 class Intent(Struct, frozen=True):
-    """What is about to be sent, and why: the subject of every check."""
+    """What is about to be sent, and why: the subject of every check.
+
+    `replaces` says that it takes the place of an order that is at the broker already.
+    """
 
     request: OrderRequest
     purpose: Purpose
     allow_duplicate: bool = False
+    replaces: bool = False
 
     @property
     def opens_short(self) -> bool:
@@ -247,6 +251,44 @@ def merge_pending(
         elif changed_since or unsettled:
             merged[key] = replace(order, reserved=listed is not None)
     return tuple(order for order in merged.values() if order.leaves_qty != 0)
+
+
+def taken_back(facts: Facts, order: Order, names: frozenset[str]) -> Facts:
+    """The facts as if an entry of ours had never been given: its replacement is judged whole.
+
+    `names` are the client_order_ids of it and of its legs. They are pending no longer, what they
+    reserved is buying power again, and what filled is taken out of the position.
+    """
+    gone = [pending for pending in facts.pending if pending.client_order_id in names]
+    freed = sum((pending_value(p, facts) or ZERO for p in gone if p.reserved), ZERO)
+    freed += order.filled_qty * (order.filled_avg_price or ZERO)
+    positions = dict(facts.positions)
+    key = position_key(order.symbol)
+    held = positions.get(key)
+    if held is not None and order.filled_qty:
+        rest = max(abs(held.qty) - order.filled_qty, ZERO)
+        if not rest:
+            del positions[key]
+        else:
+            value = position_value(held, facts.prices) * rest / abs(held.qty)
+            positions[key] = replace(held, qty=rest * order.side.sign, market_value=value)
+    return replace(
+        facts,
+        account=_with_more_power(facts.account, freed),
+        positions=positions,
+        pending=tuple(p for p in facts.pending if p not in gone),
+    )
+
+
+def _with_more_power(account: Account | None, freed: Decimal) -> Account | None:
+    if account is None:
+        return None
+    power, plain = account.buying_power, account.non_marginable_buying_power
+    return replace(
+        account,
+        buying_power=None if power is None else power + freed,
+        non_marginable_buying_power=None if plain is None else plain + freed,
+    )
 
 
 # --- prices and values ---------------------------------------------------------------------

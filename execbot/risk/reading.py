@@ -49,7 +49,7 @@ RESUMED_KEY = "kill_switch_resumed_at"
 ATR_DAYS_BACK = 60
 """Calendar days that hold enough trading days for Wilder's average to settle."""
 _PROTECTIVE = frozenset({Role.STOP, Role.TARGET})
-_EXIT_ORIGINS = frozenset({Origin.CLOSE, Origin.EXIT})
+EXIT_ORIGINS = frozenset({Origin.CLOSE, Origin.EXIT})
 
 
 class AccountFacts(Struct, frozen=True):
@@ -337,7 +337,7 @@ def _came_to_nothing(record: OrderRecord) -> bool:
 
 def _pending_of(record: OrderRecord, held: Decimal) -> PendingOrder:
     protective = record.role in _PROTECTIVE
-    leaves = protective or record.role == Role.EXIT or record.origin in _EXIT_ORIGINS
+    leaves = protective or record.role == Role.EXIT or record.origin in EXIT_ORIGINS
     purpose = None
     if leaves:
         purpose = Purpose.EXIT

@@ -74,6 +74,9 @@ def shortable(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding 
 
 
 def session(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    """A replacement waits for its session where the order before it waits: at the broker."""
+    if intent.replaces:
+        return None
     answer = may_trade_now(intent.request, facts.asset, facts.market, limits.market_hours)
     seen = answer.seen
     if not answer.allowed and facts.market.disagreement:

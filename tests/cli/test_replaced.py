@@ -80,3 +80,12 @@ def test_a_refused_change_is_hidden_and_told_as_what_it_is(tmp_path: Path) -> No
         shown = execbot(["orders", "show", change["client_order_id"]], env).out
         assert f"The change was refused, {old['id']} stands" in shown
         assert done(env, "orders", "show", "first")["status"] == "new"
+
+
+def test_a_halted_account_changes_no_entry(env: dict[str, str]) -> None:
+    done(env, *REST)
+    done(env, "halt", "--reason", "enough")
+    refused = execbot(["replace", "first", "--qty", "5", "--json"], env)
+    assert refused.code == 5
+    assert (refused.error["kind"], refused.error["outcome"]) == ("risk.kill_switch", "not_sent")
+    assert done(env, "orders", "show", "first")["status"] == "new"
