@@ -18,7 +18,7 @@ from execbot.cli.need import Need
 from execbot.cli.order_flags import read_symbol, read_wait
 from execbot.cli.output import Table
 from execbot.cli.views import describe, orders_table, record_json, sentence, short_id
-from execbot.exits.store import change_plan, plan_of, suspend_plans
+from execbot.exits.store import change_plan, open_plans, plan_of, suspend_plans
 from execbot.journal.records import OrderRecord, Role
 from execbot.model.enums import OrderStatus
 from execbot.model.numbers import text
@@ -109,19 +109,25 @@ def cancel_all(
             raise desk.journal_trouble  # which orders are ours only the journal knows
         if cli.can_ask and not yes:
             _review(cli, desk)
-        if not entries:
-            # Nothing can be canceled at a broker out of reach: then the plans stay as they are.
-            desk.client.list_orders(OrderQuery("open", nested=False))
-            # Before the cancels, or a running `watch` puts the stops back.
-            suspend_plans(desk.journal, desk.now(), "cancel-all", wanted)
-        result = desk.oms.cancel_all(
-            symbol=wanted, entries_only=entries, mine_only=mine, wait_seconds=wait
-        )
-        failed = bool(result.failed or result.still_open or result.in_doubt)
+        plans = [] if entries else _suspended(desk, wanted)
+        try:
+            result = desk.oms.cancel_all(
+                symbol=wanted, entries_only=entries, mine_only=mine, wait_seconds=wait
+            )
+        except BrokerError as error:
+            if not error.in_doubt:
+                for plan in plans:
+                    _as_before(desk, plan)
+            raise
+        failed = bool(result.failed or result.still_open or result.in_doubt or result.unread)
         cli.show(
             {**_result_json(result), "recorded": desk.journal_trouble is None},
             *_result_views(result),
-            warnings=[*unrecorded(desk, [*result.canceled, *result.still_open]), *_bare(result)],
+            warnings=[
+                *unrecorded(desk, [*result.canceled, *result.still_open]),
+                *unread(result),
+                *_bare(result),
+            ],
             exit_code=ExitCode.PARTLY if failed else ExitCode.DONE,
         )
 
@@ -148,9 +154,31 @@ def _cancel(desk: Context, identifier: str, wait: float) -> tuple[OrderRecord, l
     return record, [said]
 
 
+def _suspended(desk: Context, symbol: str | None) -> list[ExitPlan]:
+    """Before the cancels, or a running `watch` puts the stops back: the plans as they were.
+
+    Nothing can be canceled at a broker out of reach: then the plans stay as they are. One that only
+    does not show its orders may still take cancels.
+    """
+    try:
+        desk.client.list_orders(OrderQuery("open", nested=False))
+    except BrokerError as error:
+        if error.kind.startswith("network."):
+            raise
+    plans = [plan for plan in open_plans(desk.journal) if symbol in (None, plan.symbol)]
+    suspend_plans(desk.journal, desk.now(), "cancel-all", symbol)
+    return plans
+
+
 def _as_before(desk: Context, plan: ExitPlan) -> None:
     def restored(current: ExitPlan) -> ExitPlan:
-        return current.changed(desk.now(), status=plan.status, note="the cancel was not taken")
+        return current.changed(
+            desk.now(),
+            status=plan.status,
+            exit=plan.exit,
+            lift=plan.lift,
+            note="the cancel was not taken",
+        )
 
     change_plan(desk.journal, plan.plan_id, restored)
 
@@ -167,6 +195,14 @@ def _review(cli: Cli, desk: Context) -> None:
     print_table(orders_table(found), cli.style)
     if not cli.confirm(f"Cancel open orders of {desk.mode.value} account {desk.account}?"):
         raise Failure("confirm.declined", "Not confirmed: nothing was canceled", ExitCode.DECLINED)
+
+
+def unread(result: CancelAllResult) -> list[str]:
+    """That the list of what was canceled may not be all."""
+    if not result.unread:
+        return []
+    said = f"The open orders could not be read ({result.unread}): others may still be open."
+    return [f"{said} Run `execbot orders --status open`."]
 
 
 def _bare(result: CancelAllResult) -> list[str]:

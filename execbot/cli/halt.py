@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from execbot.broker.errors import BrokerError
+from execbot.cli.cancel import unread
 from execbot.cli.command import Cli, command
 from execbot.cli.context import Context
 from execbot.cli.emergency import close_position, examine, offering, unrecorded
@@ -118,7 +119,13 @@ def resume(
 
 
 def _cancel(desk: Context, data: dict[str, Any]) -> None:
-    result = desk.oms.cancel_all(entries_only=True, wait_seconds=CANCEL_WAIT_SECONDS)
+    """What cannot be canceled is named, and never keeps positions from being closed."""
+    try:
+        result = desk.oms.cancel_all(entries_only=True, wait_seconds=CANCEL_WAIT_SECONDS)
+    except BrokerError as error:
+        data["failed"].append({"error": f"entries were not canceled: {error.message}"})
+        return
+    data["failed"] += [{"error": said} for said in unread(result)]
     data["canceled"] = [record.client_order_id for record in result.canceled]
     data["failed"] += [
         {"client_order_id": record.client_order_id, "error": why} for record, why in result.failed
@@ -133,14 +140,22 @@ def _may_flatten(cli: Cli, desk: Context, yes: bool) -> bool:
     """Asks on a terminal only: in an emergency a script must not be stopped by a question."""
     if yes or not cli.can_ask:
         return True
-    held = desk.client.get_positions()
-    return not held or cli.confirm(f"Close all {len(held)} positions at market?")
+    try:
+        count = f"all {len(desk.client.get_positions())}"
+    except BrokerError:
+        count = "all"
+    return count == "all 0" or cli.confirm(f"Close {count} positions at market?")
 
 
 def _flatten(desk: Context, data: dict[str, Any]) -> None:
     from execbot.oms.errors import OmsError
 
-    for position in desk.client.get_positions():
+    try:
+        positions = desk.client.get_positions()
+    except BrokerError as error:
+        data["failed"].append({"error": f"the positions could not be read: {error.message}"})
+        return
+    for position in positions:
         try:
             closed = close_position(desk, position.symbol, reason="halt --flatten")
         except (OmsError, BrokerError, JournalError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -55,7 +56,8 @@ class CancelAllResult(Struct, frozen=True):
     """What became of every order that was asked for.
 
     `failed` could not be asked for, `still_open` had not ended when the wait was over, `in_doubt`
-    cannot be canceled because the broker may not have them.
+    cannot be canceled because the broker may not have them. `unread` says why the broker's list of
+    open orders could not be read: then only what the journal knows is named.
     """
 
     canceled: tuple[OrderRecord, ...] = ()
@@ -64,6 +66,7 @@ class CancelAllResult(Struct, frozen=True):
     in_doubt: tuple[OrderRecord, ...] = ()
     failed: tuple[tuple[OrderRecord, str], ...] = ()
     unprotected: tuple[Unprotected, ...] = ()
+    unread: str = ""
 
 
 def refresh(
@@ -115,7 +118,7 @@ class Canceler:
         """See `OrderManagementSystem.cancel`."""
         record = self._journal.find_order(identifier) or self._oms.refresh(identifier)
         if record.status is OrderStatus.QUEUED:
-            return self._withdraw(record)
+            record = self._withdraw(record)
         if record.status in UNSETTLED_STATUSES:
             record = self._settled(record)
         if record.order.is_terminal:
@@ -123,8 +126,6 @@ class Canceler:
         error = self.request(record)
         if error is not None:
             raise error
-        if wait_seconds <= 0:
-            return self._reread(record)
         return self.wait_ended([record], wait_seconds)[0]
 
     def cancel_all(
@@ -136,33 +137,37 @@ class Canceler:
         wait_seconds: float,
     ) -> CancelAllResult:
         """See `OrderManagementSystem.cancel_all`."""
-        self._oms.settle()
-        take_in_open_orders(self._oms)
-        positions = self._client.get_positions()
+        unread = self._take_in()
+        positions = self._positions()
         wanted = [
-            record
+            self._withdraw(record) if record.status is OrderStatus.QUEUED else record
             for record in self._journal.orders("open")
             if _selected(record, positions, symbol, entries_only, mine_only)
         ]
-        queued = [record for record in wanted if record.status is OrderStatus.QUEUED]
+        withdrawn = [record for record in wanted if record.status is OrderStatus.CANCELED]
         in_doubt = [record for record in wanted if record.status in UNSETTLED_STATUSES]
         working = [record for record in wanted if record.order.is_working and record.order_id]
-        withdrawn = [self._withdraw(record) for record in queued]
         everything = symbol is None and not entries_only and not mine_only
-        failed = self._request_all(working) if everything else self._request_each(working)
+        if everything:
+            failed = self._request_all(working, unread)
+        else:
+            failed = self._request_each(working)
         asked = [item for item in working if item.client_order_id not in failed]
+        if unread is not None and not (everything or asked or withdrawn):
+            raise unread
         ended = self.wait_ended(asked, wait_seconds)
         return CancelAllResult(
             canceled=(*withdrawn, *_ended_without_fill(ended)),
             filled=tuple(item for item in ended if item.status is OrderStatus.FILLED),
-            still_open=tuple(item for item in ended if not item.order.is_terminal),
+            still_open=tuple(item for item in ended if not _has_ended(item)),
             in_doubt=tuple(in_doubt),
             failed=tuple(
                 (item, failed[item.client_order_id])
                 for item in working
                 if item.client_order_id in failed
             ),
-            unprotected=tuple(unprotected(self._client.get_positions(), self._open())),
+            unprotected=tuple(unprotected(self._positions(), self._open())),
+            unread="" if unread is None else unread.message,
         )
 
     def request(self, record: OrderRecord) -> BrokerError | None:
@@ -190,7 +195,11 @@ class Canceler:
         return error
 
     def wait_ended(self, records: Sequence[OrderRecord], seconds: float) -> list[OrderRecord]:
-        """Poll until every order has ended or the time is up; the records as they then are."""
+        """Poll until every order has ended or the time is up; the records as they then are.
+
+        One that was replaced meanwhile, by whomever, has not ended: what it became is canceled too
+        and stands in its place.
+        """
         until = self._oms.now() + timedelta(seconds=seconds)
         current = {record.order_id: record for record in records}
         pause = POLL_FIRST_SECONDS
@@ -198,7 +207,8 @@ class Canceler:
             for order_id, record in current.items():
                 if not record.order.is_terminal:
                     current[order_id] = self._reread(record)
-            open_still = [item for item in current.values() if not item.order.is_terminal]
+                current[order_id] = self._followed(current[order_id])
+            open_still = [item for item in current.values() if not _has_ended(item)]
             if not open_still or self._oms.now() >= until:
                 return list(current.values())
             self._oms.sleep(pause)
@@ -212,6 +222,35 @@ class Canceler:
         except BrokerError:
             # A look that fails is repeated at the next poll; the last known state stands.
             return self._journal.order_by_broker_id(record.order_id) or record
+
+    def _followed(self, record: OrderRecord) -> OrderRecord:
+        """The record, or the order that took its place, whose cancel is asked for at once."""
+        while record.status is OrderStatus.REPLACED and record.order.replaced_by:
+            try:
+                successor = self._oms.refresh(record.order.replaced_by)
+            except BrokerError:
+                return record  # looked for again at the next poll
+            if not successor.order.is_terminal and self.request(successor) is None:
+                successor = self._reread(successor)
+            record = successor
+        return record
+
+    def _take_in(self) -> BrokerError | None:
+        """The broker's open orders, as far as it shows them; a brake does not wait for a look."""
+        with suppress(BrokerError):
+            self._oms.settle()  # what stays unsettled is named as in doubt
+        try:
+            take_in_open_orders(self._oms)
+        except BrokerError as error:
+            return error
+        return None
+
+    def _positions(self) -> list[Position]:
+        """The broker's, or the journal's where it does not answer."""
+        try:
+            return self._client.get_positions()
+        except BrokerError:
+            return [Position(held.symbol, held.qty) for held in self._journal.positions()]
 
     def _settled(self, record: OrderRecord) -> OrderRecord:
         self._oms.settle()
@@ -239,11 +278,18 @@ class Canceler:
                 failed[record.client_order_id] = error.message
         return failed
 
-    def _request_all(self, records: Sequence[OrderRecord]) -> dict[str, str]:
-        """One request for everything; what its answer does not cover is asked for one by one."""
+    def _request_all(
+        self, records: Sequence[OrderRecord], unread: BrokerError | None
+    ) -> dict[str, str]:
+        """One request for everything; what its answer does not cover is asked for one by one.
+
+        Raises BrokerError when the broker neither shows its orders nor cancels them.
+        """
         try:
             results = self._client.cancel_all_orders()
         except BrokerError:
+            if unread is not None:
+                raise
             return self._request_each(records)
         taken = {item.id for item in results if item.ok}
         taken |= {leg.id for item in results if item.ok and item.order for leg in item.order.legs}
@@ -263,8 +309,13 @@ def _ended_without_fill(records: Iterable[OrderRecord]) -> list[OrderRecord]:
     return [
         record
         for record in records
-        if record.order.is_terminal and record.status is not OrderStatus.FILLED
+        if _has_ended(record) and record.status is not OrderStatus.FILLED
     ]
+
+
+def _has_ended(record: OrderRecord) -> bool:
+    """A replaced order lives on in the order that it became."""
+    return record.order.is_terminal and record.status is not OrderStatus.REPLACED
 
 
 def _selected(

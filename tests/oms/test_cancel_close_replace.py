@@ -13,8 +13,8 @@ import pytest
 from support.desk import Desk, limit, market
 
 from execbot.broker.errors import BrokerError
-from execbot.broker.port import ReplaceRequest
-from execbot.journal import Journal, Role
+from execbot.broker.port import BulkResult, ReplaceRequest
+from execbot.journal import Journal, OrderRecord, Role
 from execbot.model.enums import OrderClass, OrderStatus, OrderType, Side, TimeInForce
 from execbot.model.order import OrderRequest, StopLoss, TakeProfit
 from execbot.oms.cancel import CancelAllResult, Canceler
@@ -175,6 +175,80 @@ def test_cancel_all_reports_a_fill_that_won_the_race(desk: Desk) -> None:
     result = desk.oms.cancel_all()
     assert len(result.canceled) + len(result.filled) == 1
     assert not result.still_open
+
+
+@pytest.mark.parametrize("how", ["cancel", "all", "symbol"])
+def test_cancel_of_an_order_replaced_meanwhile_cancels_what_it_became(
+    desk: Desk, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = desk.oms.submit(limit("1.00", "KO"))
+    desk.sleep(1)
+    desk.oms.apply_batch(desk.frames())
+    one, everything = desk.client.cancel_order, desk.client.cancel_all_orders
+    other = desk.open_oms(Journal.open(desk.path / "journal.db"))
+
+    def replace_first() -> None:
+        monkeypatch.undo()
+        other.replace(old.client_order_id, ReplaceRequest(limit_price=D("1.10")))
+
+    def cancel_order(order_id: str) -> None:
+        replace_first()
+        one(order_id)
+
+    def cancel_all_orders() -> list[BulkResult]:
+        replace_first()
+        return everything()
+
+    monkeypatch.setattr(desk.client, "cancel_order", cancel_order)
+    monkeypatch.setattr(desk.client, "cancel_all_orders", cancel_all_orders)
+    if how == "cancel":
+        ended = [desk.oms.cancel(old.client_order_id, wait_seconds=5)]
+    else:
+        ended = list(desk.oms.cancel_all(symbol="KO" if how == "symbol" else None).canceled)
+    assert [(r.status, r.order.limit_price) for r in ended] == [(OrderStatus.CANCELED, D("1.1"))]
+    assert {o["status"] for o in desk.orders_there().values()} == {"replaced", "canceled"}
+
+
+def test_queued_order_released_by_another_process_meanwhile_is_canceled_at_the_broker(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.oms.queue(market(client_order_id="Q"))
+    withdraw = Canceler._withdraw
+    other = desk.open_oms(Journal.open(desk.path / "journal.db"))
+
+    def withdraw_late(self: Canceler, record: OrderRecord) -> OrderRecord:
+        other.release(market(client_order_id="Q"))
+        return withdraw(self, record)
+
+    monkeypatch.setattr(Canceler, "_withdraw", withdraw_late)
+    result = desk.oms.cancel_all()
+    told = {"canceled": result.canceled, "filled": result.filled}
+    there = desk.orders_there()["Q"]["status"]
+    assert [record.client_order_id for record in told[there]] == ["Q"]
+
+
+@pytest.mark.parametrize("path", ["/v2/orders", "/v2/positions"])
+@pytest.mark.parametrize("entries_only", [False, True])
+def test_cancel_all_cancels_although_the_broker_does_not_show_everything(
+    desk: Desk, path: str, entries_only: bool
+) -> None:
+    hold(desk)
+    desk.oms.submit(stop(), role=Role.STOP)
+    desk.oms.submit(limit("1.00", "KO"))
+    desk.sleep(1)
+    desk.fault("server_error", method="GET", path=path, count=9)
+    result = desk.oms.cancel_all(entries_only=entries_only)
+    canceled = {record.symbol for record in result.canceled}
+    assert canceled == ({"KO"} if entries_only else {"KO", "AAPL"})
+    assert bool(result.unread) is (path == "/v2/orders")
+    assert [item.symbol for item in result.unprotected] == ([] if entries_only else ["AAPL"])
+
+
+def test_cancel_all_that_can_neither_look_nor_cancel_is_an_error(desk: Desk) -> None:
+    desk.fault("server_error", path="/v2/orders", count=99)
+    for entries_only in (False, True):
+        with pytest.raises(BrokerError):
+            desk.oms.cancel_all(entries_only=entries_only)
 
 
 # --- close ---------------------------------------------------------------------------------
