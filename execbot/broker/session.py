@@ -36,6 +36,10 @@ READ_ATTEMPTS = 3
 READ_RETRY_SECONDS_MAX = 5.0
 """A read that would have to wait longer than this for the rate limit is reported instead."""
 
+WRITE_PATIENCE_SHARE = 0.1
+"""Of the timeout: how long a write may wait for its turn in the rate budget. Whoever sends it has
+written down when, and others may conclude that it did not arrive; a wait belongs before that."""
+
 KEY_LENGTH_MIN = 8
 """Alpaca's keys have 20 characters and more. The made-up ones of a local exchange may be words
 that also occur in its messages, and hide nothing."""
@@ -146,10 +150,12 @@ class Session:
         transport = self._transport(call.host)
         budget = self.budgets.get(call.host)
         if budget is not None:
-            priority = call.priority
+            priority, patience = call.priority, self._timeout_seconds
             if call.method == "GET":
                 priority = min(priority, priority_of_reads())
-            wait = budget.acquire(priority, patience_seconds=self._timeout_seconds)
+            else:
+                patience *= WRITE_PATIENCE_SHARE
+            wait = budget.acquire(priority, patience_seconds=patience)
             if wait > 0:
                 raise _held_back(call, wait)
         started = time.monotonic()

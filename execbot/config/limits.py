@@ -60,6 +60,7 @@ BOUNDS: dict[str, Bound] = {
     "order_management.retry_attempts": Bound(Decimal(0), Decimal(20)),
     "order_management.adjust_attempts": Bound(Decimal(0), Decimal(20)),
     "order_management.reject_attempts": Bound(Decimal(0), Decimal(20)),
+    "order_management.settle_quiet_seconds": POSITIVE,
     "order_management.slippage_alert_pct": PERCENT_OR_ZERO,
     "order_management.exit_timeout_seconds": POSITIVE,
     "order_management.marketable_limit_pct": PERCENT,

@@ -27,6 +27,10 @@ _NULL = {"", "null", "none", "~"}
 _TEXT_LENGTH_MAX = 200
 """Longest text quoted back in a message."""
 
+QUIET_TIMES_TIMEOUT = Decimal("1.5")
+"""An order is closed as never sent only when every request for it must have ended: see
+`SubmitTimes.first_send_seconds`."""
+
 
 class Leaf(Struct, frozen=True):
     """One key: its dotted name, what it holds (the annotation), and its default."""
@@ -249,6 +253,13 @@ def contradictions(settings: schema.TradingSettings) -> Iterator[ConfigError]:
         yield ConfigError("take_profit.partial_exits must rise: each level above the one before")
     if settings.stream.backoff_max_seconds < settings.stream.backoff_seconds:
         yield ConfigError("stream.backoff_max_seconds was below stream.backoff_seconds")
+    quiet, timeout = settings.order_management.settle_quiet_seconds, settings.broker.timeout_seconds
+    if quiet < QUIET_TIMES_TIMEOUT * timeout:
+        yield ConfigError(
+            f"order_management.settle_quiet_seconds was {quiet}, must be at least "
+            f"{QUIET_TIMES_TIMEOUT} times broker.timeout_seconds ({timeout})",
+            hint="A request that is still on its way would be taken for one that was never sent.",
+        )
     missing = {rule.stars for rule in settings.sizing.star_rules} - set(
         settings.sizing.star_notional
     )

@@ -95,7 +95,7 @@ class OrderManagementSettings(Struct, frozen=True):
     retry_attempts: int = 3
     retry_delay_seconds: Decimal = Decimal("5")
     slippage_alert_pct: Decimal = Decimal("0.5")
-    settle_quiet_seconds: Decimal = Decimal("10")
+    settle_quiet_seconds: Decimal = Decimal("15")
     """How long an order must stay missing at the broker before it is closed as never sent."""
     exit_timeout_seconds: Decimal = Decimal("30")
     marketable_limit_pct: Decimal = Decimal("0.5")

@@ -19,7 +19,7 @@ from support.processes import Outcome, Server, exchange, execbot, start_execbot
 
 CONFIG = """
 trading_execution:
-  order_management: {settle_quiet_seconds: 1, retry_attempts: 1, retry_delay_seconds: 0.1}
+  order_management: {settle_quiet_seconds: 2, retry_attempts: 1, retry_delay_seconds: 0.1}
   broker: {timeout_seconds: 1}
 """
 
@@ -84,7 +84,11 @@ def test_an_answer_that_cannot_be_recorded_is_in_doubt_and_not_called_unsent(
         asked, method = ["replace", "mine", "--limit", "151"], "PATCH"
     arm(server, "reply_delayed", method=method, path="/v2/orders*", params={"seconds": 8.0})
     before = len(server.get("/sim/log"))
-    patient = {**env, "EXECBOT__BROKER__TIMEOUT_SECONDS": "60"}
+    patient = {
+        **env,
+        "EXECBOT__BROKER__TIMEOUT_SECONDS": "60",
+        "EXECBOT__ORDER_MANAGEMENT__SETTLE_QUIET_SECONDS": "90",
+    }
     process = start_execbot([*asked, "--json"], patient)
     while len(server.get("/sim/log")) == before:
         assert process.poll() is None

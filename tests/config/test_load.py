@@ -216,6 +216,8 @@ def test_an_empty_section_means_its_defaults(tmp_path: Path) -> None:
         ("  sizing: {star_notional: {5: 100}}\n", "no size for 3, 4 stars"),
         ("  symbols: [AAPL]\n  denied_symbols: [AAPL]\n", "both name AAPL"),
         ("  stream: {backoff_seconds: 9, backoff_max_seconds: 2}\n", "backoff_max_seconds"),
+        ("  broker: {timeout_seconds: 30}\n", "settle_quiet_seconds was 15, must be at least 1.5"),
+        ("  order_management: {settle_quiet_seconds: 14}\n", "settle_quiet_seconds was 14"),
     ],
 )
 def test_values_that_contradict_each_other_are_refused(

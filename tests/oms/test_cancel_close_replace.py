@@ -507,7 +507,7 @@ def test_replace_that_never_arrived_is_in_doubt_and_then_never_sent(desk: Desk) 
     desk.fault("reset_before", method="PATCH", path="/v2/orders/*")
     with pytest.raises(InDoubt) as caught:
         desk.oms.replace(old.order_id, ReplaceRequest(limit_price=D("1.50")))
-    desk.sleep(12)
+    desk.sleep(17)
     assert not desk.oms.reconcile().has_breaks
     assert desk.oms.record(caught.value.client_order_id or "").status is OrderStatus.NEVER_SENT
     assert desk.oms.record(old.client_order_id).order.is_working

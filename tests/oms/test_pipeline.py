@@ -123,7 +123,7 @@ def test_order_that_never_arrived_is_closed_after_the_quiet_period_and_never_sen
     early = desk.oms.settle()
     assert [why for _, why in early.open] and not early.settled
     desk.call("DELETE", "/sim/faults")
-    desk.sleep(11)
+    desk.sleep(16)
     (closed,) = desk.oms.settle().settled
     assert closed.status is OrderStatus.NEVER_SENT
     assert closed.outcome is Outcome.NOT_SENT
@@ -144,12 +144,12 @@ def test_request_that_arrives_after_the_look_ups_still_makes_one_order(desk: Des
 def test_order_that_arrives_after_being_closed_as_never_sent_is_reopened_with_an_alarm(
     desk: Desk,
 ) -> None:
-    desk.fault("request_delayed", params={"seconds": 30}, count=9, **POST)
+    desk.fault("request_delayed", params={"seconds": 60}, count=9, **POST)
     with pytest.raises(InDoubt):
         desk.oms.submit(market())
-    desk.sleep(12)
+    desk.sleep(17)
     assert desk.oms.settle().settled[0].status is OrderStatus.NEVER_SENT
-    desk.sleep(30)
+    desk.sleep(60)
     desk.oms.reconcile()
     assert only(desk).status is OrderStatus.FILLED
     assert only(desk).alarm == "reopened_by_broker"
@@ -335,7 +335,7 @@ def test_killed_at_any_step_reconcile_finds_the_truth(
     if fault is not None:
         desk.fault(fault[0], **POST, **fault[1])
     crash(desk, step, nth, "mine")
-    desk.sleep(12)
+    desk.sleep(17)
     result = desk.oms.reconcile()
     assert not result.breaks
     assert_one_order_and_one_truth(desk, "mine")
@@ -365,7 +365,7 @@ def test_the_same_id_killed_again_and_again_makes_at_most_one_order(
                 desk.fault(fault[0], **POST, **fault[1])
             crash(desk, step, nth, "mine")
         desk.call("DELETE", "/sim/faults")
-        desk.sleep(12)
+        desk.sleep(17)
         desk.oms.reconcile()
         assert len(desk.orders_there()) <= 1
         assert_one_order_and_one_truth(desk, "mine")

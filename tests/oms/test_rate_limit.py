@@ -7,6 +7,7 @@ virtual clock, with the exchange's own faults.
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from support.desk import KEY, Desk, VenueTransport, limit, market
@@ -14,7 +15,8 @@ from support.desk import KEY, Desk, VenueTransport, limit, market
 from execbot.broker.alpaca import AlpacaClient
 from execbot.broker.budget import Level
 from execbot.broker.errors import RateLimited
-from execbot.journal import Role
+from execbot.broker.http import HttpReply, Transport
+from execbot.journal import Journal, Role
 from execbot.model.enums import OrderStatus, OrderType, Side
 from execbot.model.order import OrderRequest
 from execbot.oms.service import OrderManagementSystem
@@ -28,16 +30,18 @@ def hold(desk: Desk) -> None:
     desk.oms.apply_batch(desk.frames())
 
 
-def spent(desk: Desk, *, blocked: float = 0.0) -> OrderManagementSystem:
+def spent(
+    desk: Desk, *, blocked: float = 0.0, transport: Transport | None = None
+) -> OrderManagementSystem:
     """An OMS whose minute is used up; `blocked`: the broker has said so, for so many seconds."""
     started = desk.now()
     client = AlpacaClient(
         KEY,
         KEY,
-        transport=VenueTransport(desk.door),
+        transport=transport or VenueTransport(desk.door),
         now=desk.now,
         sleep=desk.sleep,
-        timeout_seconds=2.0,
+        timeout_seconds=10.0,
     )
     budget = client.budgets["trading"]
     budget._monotonic = lambda: (desk.now() - started).total_seconds()
@@ -109,3 +113,31 @@ def test_exit_whose_answer_is_lost_is_found_although_the_minute_is_used_up(desk:
     desk.fault("reply_lost", method="POST", path="/v2/orders")
     record = spent(desk, blocked=45).submit(market(side=Side.SELL), role=Role.EXIT)
     assert record.order_id
+
+
+class Slow(VenueTransport):
+    """A POST takes 1.5 seconds to the broker; meanwhile another process settles what is open."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk.door)
+        self.desk = desk
+        self.settled: list[OrderStatus] = []
+
+    def send(self, method: str, url_path: str, **options: Any) -> HttpReply:
+        if method == "POST":
+            self.desk.sleep(1.5)
+            with Journal.open(self.desk.path / "journal.db") as journal:
+                found = self.desk.open_oms(journal).settle()
+            self.settled += [record.status for record in found.settled]
+        return super().send(method, url_path, **options)
+
+
+@pytest.mark.parametrize("blocked", [0.0, 9.0, 14.0])
+def test_entry_that_waits_for_the_rate_limit_is_not_closed_as_never_sent_on_its_way(
+    desk: Desk, blocked: float
+) -> None:
+    slow = Slow(desk)
+    record = spent(desk, blocked=blocked, transport=slow).submit(market())
+    assert slow.settled == []
+    assert record.order_id
+    assert record.alarm is None

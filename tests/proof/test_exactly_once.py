@@ -23,7 +23,7 @@ trading_execution:
   max_position_size_pct: 100
   max_account_exposure_pct: 100
   order_management:
-    settle_quiet_seconds: 3
+    settle_quiet_seconds: 6
   risk:
     max_daily_orders: null
     max_daily_loss_pct: null
