@@ -48,6 +48,15 @@ _RATIOS = (
 )
 
 
+def is_rescaled(plan: ExitPlan, ratio: Decimal, average: Decimal | None) -> bool:
+    """Is the plan at prices from after the split already? By its entry price against the broker's
+    average: a plan that was rescaled just before the program ended must not be so again."""
+    if plan.entry_price is None or not average:
+        return False
+    factor = plan.entry_price / average
+    return abs(factor - 1) < abs(factor - ratio)
+
+
 def rescaled(plan: ExitPlan, ratio: Decimal, now: datetime) -> ExitPlan:
     """The plan with every price divided, and every quantity multiplied, by `ratio`.
 

@@ -163,8 +163,12 @@ def is_crypto_fee(position: PositionRecord, theirs: Decimal) -> bool:
     """Is the difference no more than the fees that crypto purchases cost in coins?"""
     if position.asset_class != AssetClass.CRYPTO:
         return False
-    missing = position.qty - theirs
-    return ZERO < missing <= position.bought_qty * CRYPTO_FEE_SHARE
+    return is_fee_in_coins(position.qty, theirs, position.bought_qty)
+
+
+def is_fee_in_coins(ours: Decimal, theirs: Decimal, bought: Decimal) -> bool:
+    """Does the broker hold less by no more than the fees of what was `bought`?"""
+    return ZERO < ours - theirs <= bought * CRYPTO_FEE_SHARE
 
 
 def compare(ours: Iterable[PositionRecord], theirs: Iterable[Position]) -> list[PositionDifference]:

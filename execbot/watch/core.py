@@ -28,7 +28,6 @@ from execbot.exits.actions import (
 from execbot.exits.failures import exit_rejected_late, learned, stepped_down
 from execbot.exits.plan import ExitPlan, PlanStatus
 from execbot.exits.protection import decide
-from execbot.exits.splits import rescaled, split_ratio
 from execbot.exits.trailing import follow, marked
 from execbot.exits.view import Decision
 from execbot.journal.records import OrderRecord, PositionRecord, Role
@@ -36,10 +35,10 @@ from execbot.market.sessions import MarketNow
 from execbot.model.enums import OrderStatus, TimeInForce
 from execbot.model.numbers import ZERO, text
 from execbot.watch import inputs
+from execbot.watch.comparison import Comparison
 from execbot.watch.jobs import Job, JobName, Note, Save
 from execbot.watch.notes import action_notes, alarm, guard_note, order_notes, rejected_text
 from execbot.watch.symbols import SymbolState, without_memory
-from execbot.watch.timers import Timers
 
 TAKEN_AWAY_MAX = 2
 """Protection that somebody else cancels this often in a row is not put back: it is their will."""
@@ -52,14 +51,8 @@ HANDS_OFF = timedelta(seconds=3)
 """How long a symbol is left alone when another process has asked for a cancel of its exits: it
 is closing or changing the position and needs the shares."""
 
-CRYPTO_FEE_MAX = Decimal("0.01")
-"""A difference to the broker's quantity up to this share is a fee taken in coins."""
 
-REPORT_SETTLES = timedelta(milliseconds=500)
-"""How long after a fill the broker's position may differ from ours without a meaning."""
-
-
-class Core(Timers):
+class Core(Comparison):
     """See the module. The fields are those of `CoreMemory`."""
 
     # --- the one door ----------------------------------------------------------------------
@@ -73,7 +66,7 @@ class Core(Timers):
             case inputs.Plans():
                 self._plans(item.plans)
             case inputs.BrokerPositions():
-                jobs += self._broker_positions(item, now)
+                jobs += self.broker_positions(item, now)
             case inputs.Price():
                 jobs += self._price(item, now)
             case inputs.Halts():
@@ -128,9 +121,13 @@ class Core(Timers):
         state.avg_entry_price = position.avg_entry_price
         state.realized_pl, state.opened_at = position.realized_pl, position.opened_at
         state.is_crypto = state.is_crypto or position.asset_class == "crypto"
+        state.bought_qty = position.bought_qty
         if known == position.qty:
             return []
-        state.qty, state.changed_at, state.is_dirty = position.qty, now, True
+        # A fill that was missing explains what differed; any other one leaves it as it was.
+        unexplained = state.unexplained if position.qty != state.broker_qty else ZERO
+        state.changed_at = now
+        state.guard_qty(unexplained)
         if state.qty != 0:
             state.memory = replace(state.memory, reshapes=0)
         state.memory = state.memory.without_exit_failures()
@@ -212,67 +209,6 @@ class Core(Timers):
                     continue
             state.plan, state.is_dirty = plan, True
             state.taken_away, state.hands_off_until = 0, None
-
-    # --- the broker's word -----------------------------------------------------------------
-
-    def _broker_positions(self, item: inputs.BrokerPositions, now: datetime) -> list[Job]:
-        jobs: list[Job] = []
-        told = {position.symbol: position for position in item.positions}
-        for key in list(told):
-            if "/" not in key and key not in self.symbols:
-                pair = next((s for s in self.symbols if s.replace("/", "") == key), None)
-                if pair is not None:
-                    told[pair] = told.pop(key)
-        for symbol in {*told, *self.symbols}:
-            position = told.get(symbol)
-            state = self.state_of(symbol)
-            old = (state.broker_qty, state.broker_avg)
-            state.broker_qty = position.qty if position is not None else ZERO
-            state.broker_avg = position.avg_entry_price if position is not None else None
-            state.broker_available = position.qty_available if position is not None else ZERO
-            state.broker_asked_at = item.asked_at
-            if position is not None and position.current_price and state.last is None:
-                state.last = position.current_price
-            if old[0] != state.broker_qty or state.coverage.uncovered > 0 or state.plan:
-                state.is_dirty = True
-            self._take_fee(state)
-            jobs += self._compare(state, item.asked_at, now)
-        return jobs
-
-    @staticmethod
-    def _take_fee(state: SymbolState) -> None:
-        """Crypto fees are taken in coins: what is left is what can be sold."""
-        theirs = state.broker_qty
-        if state.is_crypto and theirs and state.qty and 0 < 1 - theirs / state.qty < CRYPTO_FEE_MAX:
-            state.qty, state.is_dirty = theirs, True
-
-    def _compare(self, state: SymbolState, asked_at: datetime, now: datetime) -> list[Job]:
-        """The broker's quantity differs from the journal's although nothing is on its way."""
-        if state.broker_qty == state.qty or state.broker_qty is None:
-            return self._compare_held(state, now)
-        if state.changed_at is not None and asked_at - state.changed_at < REPORT_SETTLES:
-            self.looks_soon = True  # a fill may be on its way; ask again before anything is done
-            return []
-        split = split_ratio(state.qty, state.avg_entry_price, state.broker_qty, state.broker_avg)
-        if split is not None and state.plan is not None:
-            plan = rescaled(state.plan, split, now)
-            if state.plan.note != plan.note:
-                state.plan, state.qty, state.is_dirty = plan, state.broker_qty, True
-                state.avg_entry_price = state.broker_avg
-                without_memory(state)
-                note = f"{state.symbol} was split: {plan.note}; levels rescaled"
-                return [Save(SavePlan(plan, "split")), alarm("split", state.symbol, note)]
-        return self.account_job(JobName.GAP_FILL, f"{state.symbol} differs from the broker", now)
-
-    def _compare_held(self, state: SymbolState, now: datetime) -> list[Job]:
-        """Fewer shares are reserved at the broker than our orders would: one of them is gone."""
-        available = state.available()
-        if available is None or state.qty == 0:
-            return []
-        if abs(available) <= abs(state.qty) - state.held():
-            return []
-        reason = f"{state.symbol}: the broker holds fewer shares than our orders"
-        return self.account_job(JobName.GAP_FILL, reason, now)
 
     # --- prices and halts ------------------------------------------------------------------
 

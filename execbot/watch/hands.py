@@ -135,9 +135,10 @@ class Hands:
         if self.hours is not None:
             self.hours.refresh(self.oms.client, self.now())
         if job.name is JobName.GAP_FILL:
+            began = self.now()
             self.oms.gap_fill()
             self.oms.settle()
-            return [self._positions()]
+            return [replace(self._positions(), filled_from=began)]
         if job.name is JobName.READ_POSITIONS:
             return [self._positions(), *self._assets()]
         if job.name is JobName.SETTLE:

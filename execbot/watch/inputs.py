@@ -36,10 +36,14 @@ class Plans(Struct, frozen=True):
 
 
 class BrokerPositions(Struct, frozen=True):
-    """All positions by the broker's word. `asked_at` is when the question was sent."""
+    """All positions by the broker's word. `asked_at` is when the question was sent.
+
+    `filled_from` is when a look at all orders and fills began that has ended just before.
+    """
 
     positions: Sequence[Position]
     asked_at: datetime
+    filled_from: datetime | None = None
 
 
 class Price(Struct, frozen=True):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct, field
 
 from execbot.exits.actions import BrokerAction, Priority, SavePlan
+from execbot.oms.positions import PositionDifference
 
 
 class JobName(StrEnum):
@@ -42,6 +44,14 @@ class Save(Struct, frozen=True):
     save: SavePlan
 
 
+class Book(Struct, frozen=True):
+    """Book a quantity that came without a trade: `reason` is `crypto_fee` or `split`."""
+
+    difference: PositionDifference
+    reason: str
+    price: Decimal | None
+
+
 class Note(Struct, frozen=True):
     """Something to show, print and audit. `type` is a stable word of `watch --json`."""
 
@@ -52,4 +62,4 @@ class Note(Struct, frozen=True):
     is_critical: bool = False
 
 
-Job = SymbolJob | AccountJob | Save | Note
+Job = SymbolJob | AccountJob | Save | Book | Note

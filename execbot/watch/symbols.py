@@ -34,13 +34,27 @@ ACKNOWLEDGED_SETTLES = timedelta(milliseconds=300)
 
 
 @dataclass
+class Difference:
+    """The broker's quantity is not the sum of the fills, and has not been `since`."""
+
+    ours: Decimal
+    theirs: Decimal
+    since: datetime
+    is_told: bool = False
+
+
+@dataclass
 class SymbolState:
-    """Mutable memory of one symbol. `qty` is signed and follows the journal's fills."""
+    """Mutable memory of one symbol. `qty` is signed: what is held, and has to be guarded."""
 
     symbol: str
     qty: Decimal = ZERO
     journal_qty: Decimal = ZERO
-    """The sum of the fills. `qty` is less where the broker took a fee in coins."""
+    """The sum of the fills."""
+    unexplained: Decimal = ZERO
+    """What `qty` has beyond the fills because the broker says so: less after a fee in coins."""
+    difference: Difference | None = None
+    bought_qty: Decimal = ZERO
     avg_entry_price: Decimal | None = None
     realized_pl: Decimal = ZERO
     opened_at: datetime | None = None
@@ -80,6 +94,13 @@ class SymbolState:
         self.is_crypto = self.is_crypto or record.order.asset_class == "crypto"
         self.is_dirty = True
         return before
+
+    def guard_qty(self, unexplained: Decimal) -> None:
+        """Guard the sum of the fills and what the broker has beyond it (or less)."""
+        self.unexplained = unexplained
+        qty = self.journal_qty + unexplained
+        if qty != self.qty:
+            self.qty, self.is_dirty = qty, True
 
     def tidy(self) -> None:
         """Keep the orders few, so that a decision on a busy day is as cheap as on a quiet one."""

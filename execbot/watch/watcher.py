@@ -17,11 +17,12 @@ from execbot.exits.plan import ExitPlan
 from execbot.exits.store import open_plans, plan_by_id, save_plan
 from execbot.journal.journal import Journal
 from execbot.journal.records import EventRecord, OrderRecord
+from execbot.oms.adjustments import book_difference
 from execbot.oms.changes import Change
 from execbot.oms.service import OrderManagementSystem
 from execbot.watch import inputs
 from execbot.watch.core import Core
-from execbot.watch.jobs import AccountJob, Job, Note, Save, SymbolJob
+from execbot.watch.jobs import AccountJob, Book, Job, Note, Save, SymbolJob
 from execbot.watch.memory import Hours
 
 log = logging.getLogger("execbot.watch")
@@ -120,7 +121,9 @@ class Watcher:
     def _take_touched(self, names: Sequence[str], acts: Sequence[EventRecord]) -> list[HandJob]:
         """Orders with news are read as they stand now; of their events only acts matter."""
         records = self.journal.orders_by_client_ids(names)
-        positions = self.journal.positions_of({record.symbol for record in records})
+        # Of an adjustment no order tells: where one is to be expected the position is read.
+        differing = {s.symbol for s in self.core.symbols.values() if s.difference is not None}
+        positions = self.journal.positions_of({record.symbol for record in records} | differing)
         return self.feed(inputs.Orders(records, tuple(positions.values()), acts))
 
     def follow_plans(self) -> list[HandJob]:
@@ -161,11 +164,19 @@ class Watcher:
         for job in jobs:
             if isinstance(job, Save):
                 self._save(job)
+            elif isinstance(job, Book):
+                hands += self._book(job)
             elif isinstance(job, Note):
                 self.emit(job)
             else:
                 hands.append(job)
         return hands
+
+    def _book(self, job: Book) -> list[HandJob]:
+        symbol = job.difference.symbol
+        if not book_difference(self.journal, job.difference, job.reason, job.price, self.now()):
+            return []
+        return self.feed(inputs.Orders((), tuple(self.journal.positions_of([symbol]).values())))
 
     def _save(self, job: Save) -> None:
         plan = job.save.plan

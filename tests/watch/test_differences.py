@@ -1,0 +1,182 @@
+"""Goal: the guard counts what the broker holds, and a lasting difference to the fills is told.
+
+Method: the real watcher against the real exchange in virtual time; fees, splits, transfers and
+gifts change the exchange's position without a trade.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from support.watch_world import D, World, open_world, percent, wishes
+
+from execbot.exits.attach import moved
+from execbot.exits.store import change_plan
+from execbot.model.enums import TimeInForce
+
+COIN = "BTC/USD"
+
+
+def books(world: World, symbol: str = "AAPL") -> D:
+    """The journal's quantity."""
+    position = world.desk.journal.position(symbol)
+    return position.qty if position is not None else D(0)
+
+
+def alarm_kinds(world: World) -> list[str]:
+    return [str(note.data.get("kind")) for note in world.notes if note.is_alarm]
+
+
+def give(world: World, qty: str) -> None:
+    """The broker's position becomes `qty` with no order: a transfer, a dividend in shares."""
+    account = world.desk.venue.exchange.core.accounts[world.account]
+    held = account.positions["AAPL"]
+    held.qty, held.lots = D(qty), [(D(qty), D(100))]
+
+
+def take_all(world: World) -> None:
+    """The position leaves the account with no order, and with it the exits."""
+    account = world.desk.venue.exchange.core.accounts[world.account]
+    world.cancel_elsewhere()
+    del account.positions["AAPL"]
+
+
+def split(world: World, ratio: str, price: str) -> None:
+    account = world.desk.venue.exchange.core.accounts[world.account]
+    world.cancel_elsewhere()
+    held = account.positions["AAPL"]
+    qty = held.qty * D(ratio)
+    held.qty, held.lots = qty, [(qty, held.average / D(ratio))]
+    world.price("AAPL", price)
+
+
+def with_coins(path: Path, *targets: tuple[str, str]) -> World:
+    world = open_world(path, symbols=(COIN,))
+    world.price(COIN, "50000", spread="10")
+    world.buy("0.1", wishes("5", *targets), symbol=COIN, time_in_force=TimeInForce.GTC)
+    world.run(8)
+    return world
+
+
+# --- fees in coins -----------------------------------------------------------------------------
+
+
+def test_the_fee_of_a_purchase_is_booked_and_nothing_is_left_when_the_coins_are_sold(
+    tmp_path: Path,
+) -> None:
+    world = with_coins(tmp_path)
+    assert books(world, COIN) == world.qty(COIN) == D("0.09975")
+    world.price(COIN, "47000", spread="10")
+    world.run(5)
+    before = world.requests
+    world.run(60)
+    assert (world.qty(COIN), books(world, COIN), world.plan(COIN)) == (0, 0, None)
+    assert world.requests - before < 20
+    assert not world.alarms()
+
+
+def test_what_a_target_leaves_of_coins_is_protected_and_can_be_sold(tmp_path: Path) -> None:
+    world = with_coins(tmp_path, ("4", "90"), ("12", "10"))
+    world.price(COIN, "52500", spread="10")
+    world.run(15)
+    assert books(world, COIN) == world.qty(COIN) == world.covered(COIN) == D("0.00975")
+    world.price(COIN, "45000", spread="10")
+    world.run(40)
+    assert (world.qty(COIN), books(world, COIN), world.plan(COIN)) == (0, 0, None)
+
+
+# --- what no order tells of --------------------------------------------------------------------
+
+
+def test_shares_that_came_without_an_order_are_told_once_and_get_a_stop(tmp_path: Path) -> None:
+    world = open_world(tmp_path)
+    world.buy("10", wishes("2"))
+    world.run(5)
+    give(world, "13")
+    before = world.requests
+    world.run(120)
+    assert world.covered("AAPL") == 13
+    assert alarm_kinds(world) == ["position_differs"]
+    assert world.requests - before < 100
+    world.desk.oms.reconcile(accept_positions=True)
+    world.trader_acted = True
+    world.run(1)
+    world.price("AAPL", "97")
+    world.run(5)
+    assert (world.qty(), books(world), world.plan()) == (0, 0, None)
+    assert not world.shorts
+
+
+def test_no_more_is_sold_than_the_broker_has(tmp_path: Path) -> None:
+    world = open_world(tmp_path)
+    world.buy("10", wishes("2"))
+    world.run(5)
+    world.cancel_elsewhere()
+    give(world, "7")
+    world.run(30)
+    assert world.covered("AAPL") == 7
+    assert alarm_kinds(world).count("position_differs") == 1
+    world.price("AAPL", "97")
+    world.run(10)
+    assert world.qty() == 0
+    assert world.plan() is None
+    assert not world.shorts
+
+
+def test_a_position_that_left_the_account_is_told_and_its_plan_ends(tmp_path: Path) -> None:
+    world = open_world(tmp_path)
+    world.buy("10", wishes("2"))
+    world.run(5)
+    take_all(world)
+    world.price("AAPL", "97")
+    before = world.requests
+    world.run(60)
+    assert alarm_kinds(world).count("position_differs") == 1
+    assert world.plan() is None
+    assert world.requests - before < 250
+
+
+def test_fills_that_are_reported_late_are_no_difference(tmp_path: Path) -> None:
+    world = open_world(tmp_path)
+    world.buy("10", wishes("2", ("2", "50"), ("4", "50")))
+    world.run(3)
+    world.handle_frames = lambda frames: []
+    world.price("AAPL", "102.5")
+    world.run(20)
+    assert (world.qty(), books(world), world.covered("AAPL")) == (5, 5, 5)
+    assert not world.alarms()
+
+
+# --- splits ------------------------------------------------------------------------------------
+
+
+def test_a_split_is_booked_so_that_a_later_fill_leaves_no_share_unguarded(tmp_path: Path) -> None:
+    world = open_world(tmp_path)
+    world.buy("10", wishes("2", ("4", "50"), ("30", "50")))
+    world.run(3)
+    split(world, "4", "25")
+    world.run(8)
+    held = world.qty()
+    assert books(world) == held == world.covered("AAPL")
+    world.price("AAPL", "26.10")
+    world.run(10)
+    assert 0 < world.qty() < held
+    assert books(world) == world.qty() == world.covered("AAPL")
+
+
+def test_a_restart_after_a_split_does_not_rescale_again(tmp_path: Path) -> None:
+    world = open_world(tmp_path)
+    _, plan = world.buy("10", wishes("2"))
+    world.run(3)
+    split(world, "4", "25")
+    world.run(8)
+    change_plan(
+        world.desk.journal, plan.plan_id, lambda p: moved(p, world.now(), stop=percent("1.6"))
+    )
+    world.kill_watch()
+    world.start_watch()
+    world.run(10)
+    known = world.plan()
+    assert known is not None
+    assert (known.stop.price, known.base_qty) == (D("24.61"), 40)
+    assert world.covered("AAPL") == world.qty() == books(world) == 40
