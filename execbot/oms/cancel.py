@@ -100,10 +100,19 @@ def _stranger(client: BrokerClient, identifier: str) -> Order:
     return client.get_order_by_client_id(identifier)
 
 
-def take_in_open_orders(oms: OrderManagementSystem) -> None:
-    """Read the account's open orders, whoever placed them, into the journal."""
-    listed = oms.client.list_orders(OrderQuery("open", nested=False))
+def take_in_open_orders(oms: OrderManagementSystem) -> BrokerError | None:
+    """Read the account's open orders, whoever placed them, into the journal.
+
+    Returns why they could not be read: who takes risk away goes on with what the journal knows.
+    """
+    with suppress(BrokerError):
+        oms.settle()  # what stays unsettled is in doubt
+    try:
+        listed = oms.client.list_orders(OrderQuery("open", nested=False))
+    except BrokerError as error:
+        return error
     oms.publish(intake.apply_snapshots(oms.journal, listed, oms.now()))
+    return None
 
 
 class Canceler:
@@ -137,7 +146,7 @@ class Canceler:
         wait_seconds: float,
     ) -> CancelAllResult:
         """See `OrderManagementSystem.cancel_all`."""
-        unread = self._take_in()
+        unread = take_in_open_orders(self._oms)
         positions = self._positions()
         wanted = [
             self._withdraw(record) if record.status is OrderStatus.QUEUED else record
@@ -234,16 +243,6 @@ class Canceler:
                 successor = self._reread(successor)
             record = successor
         return record
-
-    def _take_in(self) -> BrokerError | None:
-        """The broker's open orders, as far as it shows them; a brake does not wait for a look."""
-        with suppress(BrokerError):
-            self._oms.settle()  # what stays unsettled is named as in doubt
-        try:
-            take_in_open_orders(self._oms)
-        except BrokerError as error:
-            return error
-        return None
 
     def _positions(self) -> list[Position]:
         """The broker's, or the journal's where it does not answer."""

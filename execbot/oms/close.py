@@ -17,7 +17,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from execbot.broker.errors import BrokerError
-from execbot.broker.port import OrderQuery
 from execbot.broker.remedy import Remedy
 from execbot.broker.symbols import pair_symbol
 from execbot.journal.errors import JournalError
@@ -26,14 +25,22 @@ from execbot.model.account import Position
 from execbot.model.enums import UNSETTLED_STATUSES, AssetClass, Side, TimeInForce
 from execbot.model.numbers import QTY_STEP, ZERO, round_down, text
 from execbot.model.order import OrderRequest
-from execbot.oms import intake
-from execbot.oms.cancel import POLL_FACTOR, POLL_FIRST_SECONDS, POLL_LAST_SECONDS, Canceler
+from execbot.oms.cancel import (
+    POLL_FACTOR,
+    POLL_FIRST_SECONDS,
+    POLL_LAST_SECONDS,
+    Canceler,
+    take_in_open_orders,
+)
 from execbot.oms.errors import ClientIdReused, CloseFailed, NotPossible, OmsError
 from execbot.oms.pipeline import REOPENABLE, Gate
 from execbot.oms.positions import symbol_key
 
 if TYPE_CHECKING:
     from execbot.oms.service import OrderManagementSystem
+
+REASON = "close"
+"""Why the stop is lifted, as the plan says it."""
 
 CLOSE_ATTEMPTS = 3
 """The reservation may outlive `qty_available` by a moment; a refusal for it is tried again."""
@@ -60,6 +67,7 @@ class Closer:
         self._oms = oms
         self._client = oms.client
         self._wait_seconds = wait_seconds
+        self._plan_id: str | None = None
 
     def close(
         self,
@@ -72,14 +80,16 @@ class Closer:
         reason: str | None,
     ) -> CloseResult:
         """See `OrderManagementSystem.close`."""
-        from execbot.exits.store import lifted
+        from execbot.exits.store import LIFT_LEASE, lifted
 
         known = self._given_before(symbol, qty, client_order_id)
         if known is not None:
             return CloseResult(symbol, replace(known, already=True))
-        # A running `watch` must not put back the stops that are lifted here.
-        until = self._wait_seconds * 2
-        with lifted(self._oms.journal, symbol, self._oms.now, "close", seconds=until):
+        # A running `watch` must not put back the stops that are lifted here; should this process
+        # be killed, the lift runs out and `watch` does.
+        lease = LIFT_LEASE.total_seconds()
+        with lifted(self._oms.journal, symbol, self._oms.now, REASON, seconds=lease) as plan:
+            self._plan_id = plan.plan_id if plan is not None else None
             position = self._client.get_position(symbol)
             if position is None or not position.qty:
                 raise NotPossible(f"there is no position in {symbol}")
@@ -143,12 +153,7 @@ class Closer:
     def _lift(self, position: Position, wanted: Decimal, taken: list[OrderRecord]) -> None:
         """Cancel entries on the symbol, and the exits if the shares are not free without."""
         key = symbol_key(position.symbol)
-        listed = [
-            order
-            for order in self._client.list_orders(OrderQuery("open", nested=False))
-            if symbol_key(order.symbol) == key
-        ]
-        self._oms.publish(intake.apply_snapshots(self._oms.journal, listed, self._oms.now()))
+        take_in_open_orders(self._oms)
         working = [
             record
             for record in self._oms.journal.orders("open")
@@ -166,8 +171,28 @@ class Closer:
                     taken.pop()
                 raise error
         if targets:
-            taken[:] = canceler.wait_ended(targets, self._wait_seconds)
+            self._wait_ended(canceler, targets, taken)
             self._refuse_pending(position.symbol, taken)
+
+    def _wait_ended(
+        self, canceler: Canceler, targets: Sequence[OrderRecord], taken: list[OrderRecord]
+    ) -> None:
+        """Poll in short spells, so that the lift is held on to meanwhile."""
+        until = self._oms.now() + timedelta(seconds=self._wait_seconds)
+        while True:
+            left = (until - self._oms.now()).total_seconds()
+            taken[:] = canceler.wait_ended(targets, min(left, 1.0))
+            self._hold_lift()
+            if self._oms.now() >= until or all(item.order.is_terminal for item in taken):
+                return
+
+    def _hold_lift(self) -> None:
+        from execbot.exits.plan import Lift
+        from execbot.exits.store import LIFT_LEASE, keep_lifted
+
+        if self._plan_id is not None:
+            now = self._oms.now()
+            keep_lifted(self._oms.journal, self._plan_id, now, Lift(REASON, now + LIFT_LEASE))
 
     def _refuse_pending(self, symbol: str, records: Sequence[OrderRecord]) -> None:
         open_still = [item for item in records if not item.order.is_terminal]
@@ -191,6 +216,7 @@ class Closer:
             if self._oms.now() >= until:
                 return
             self._oms.sleep(pause)
+            self._hold_lift()
             pause = min(pause * POLL_FACTOR, POLL_LAST_SECONDS)
 
     def _submit(self, request: OrderRequest, gate: Gate | None) -> OrderRecord:

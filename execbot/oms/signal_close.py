@@ -68,8 +68,9 @@ class SignalCloses:
         """
         client = self._placer.oms.client
         held = client.get_position(signal.symbol)
+        unread = take_in_open_orders(self._placer.oms)
         entries = self._entries(signal.symbol, held)
-        taken = self._take_back(entries)
+        taken = self._take_back(entries, unread)
         if entries:
             held = client.get_position(signal.symbol)
         if held is not None and held.qty:
@@ -90,16 +91,16 @@ class SignalCloses:
 
     def _entries(self, symbol: str, held: Position | None) -> list[OrderRecord]:
         """What is on its way into the position, ours and other programs'."""
-        oms, positions = self._placer.oms, [held] if held is not None else []
-        take_in_open_orders(oms)
+        positions = [held] if held is not None else []
         return [
             record
-            for record in oms.journal.orders("open")
+            for record in self._placer.oms.journal.orders("open")
             if symbol_key(record.symbol) == symbol_key(symbol) and not is_exit(record, positions)
         ]
 
-    def _take_back(self, entries: Iterable[OrderRecord]) -> TakenBack:
-        oms, ended, errors = self._placer.oms, [], list[InDoubt | BrokerError]()
+    def _take_back(self, entries: Iterable[OrderRecord], unread: BrokerError | None) -> TakenBack:
+        oms, ended = self._placer.oms, []
+        errors: list[InDoubt | BrokerError] = [] if unread is None else [unread]
         for record in entries:
             name = record.client_order_id
             try:

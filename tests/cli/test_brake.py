@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from cli.test_terminal import typed
-from support.processes import clean_environment, exchange, execbot
+from support.processes import Server, clean_environment, exchange, execbot
 
 REST = ("submit", "MSFT", "--qty", "1", "--limit", "300")
 
@@ -103,6 +103,50 @@ def test_a_brake_that_does_not_reach_the_broker_leaves_the_plans_alone(tmp_path:
         failed = execbot([*command, "--json"], env)
         assert (failed.code, failed.error["kind"]) == (10, "network.refused")
     assert done(env, "exits")["data"][0]["status"] in ("pending", "active")
+
+
+def arm(server: Server, kind: str, **rule: Any) -> None:
+    server.call("POST", "/sim/faults", {"kind": kind, **rule})
+
+
+def test_halt_closes_positions_although_the_open_orders_cannot_be_read(tmp_path: Path) -> None:
+    with exchange(tmp_path) as server:
+        env = server.environment(tmp_path)
+        done(env, "submit", "AAPL", "--qty", "2", "--wait", "20")
+        arm(server, "server_error", method="GET", path="/v2/orders", count=99)
+        command = ["halt", "--reason", "test", "--cancel", "--flatten", "--yes", "--json"]
+        outcome = execbot(command, env, timeout=60)
+        assert outcome.code == 12
+        assert [item["symbol"] for item in outcome.data["closed"]] == ["AAPL"]
+        (failed,) = outcome.data["failed"]
+        assert "not canceled" in failed["error"]
+        server.call("DELETE", "/sim/faults")
+        sides = [order["side"] for order in server.orders()]
+        assert sorted(sides) == ["buy", "sell"]
+
+
+def test_close_that_is_refused_puts_the_lifted_stop_back(tmp_path: Path) -> None:
+    with exchange(tmp_path) as server:
+        env = server.environment(tmp_path)
+        done(env, "submit", "AAPL", "--qty", "2", "--stop-loss", "5%", "--wait", "20")
+        body = {"code": 40310000, "message": "account is restricted to liquidation only"}
+        rule = {"method": "POST", "path": "/v2/orders", "params": {"status": 403, "body": body}}
+        arm(server, "canned_reply", count=1, **rule)
+        refused = execbot(["close", "AAPL", "--json"], env, timeout=60)
+        assert refused.code == 6
+        assert "protected again" in refused.error["error"]
+        assert refused.error["next"] == "Close it once more."
+        assert len(stops(env)) == 1
+
+
+def test_close_given_twice_under_one_id_sells_once_and_says_so(tmp_path: Path) -> None:
+    with exchange(tmp_path) as server:
+        env = server.environment(tmp_path)
+        done(env, "submit", "AAPL", "--qty", "2", "--wait", "20")
+        close = ("close", "AAPL", "--client-order-id", "X", "--wait", "20")
+        first, again = done(env, *close), done(env, *close)
+        assert first["data"]["id"] == again["data"]["id"]
+        assert "given before" in again["warnings"][0]
 
 
 def stops(env: Mapping[str, str]) -> list[str]:
