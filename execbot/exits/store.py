@@ -15,6 +15,9 @@ from execbot.exits.plan_json import from_data, to_data
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 
+LIFT_LEASE = timedelta(seconds=4)
+"""A lift that nobody lengthens ends after this: sooner than `exits.unprotected_alarm_seconds`."""
+
 CHANGE_ATTEMPTS = 5
 
 OPEN = (PlanStatus.PENDING, PlanStatus.ACTIVE, PlanStatus.SUSPENDED)
@@ -122,10 +125,11 @@ def lifted(
 
 
 def keep_lifted(journal: Journal, plan_id: str, now: datetime, lift: Lift) -> None:
-    """Lengthen a lift, or take it up again where it ran out: for as long as its holder lives."""
+    """Lengthen a lift that runs out soon, or take it up again: for as long as its holder lives."""
 
     def longer(plan: ExitPlan) -> ExitPlan:
-        if plan.status not in KEPT:
+        lasts = plan.lift is not None and plan.lift.until - now >= LIFT_LEASE / 2
+        if lasts or plan.status not in KEPT:
             return plan
         return plan.changed(now, lift=lift, note=f"{lift.reason} goes on")
 

@@ -18,7 +18,7 @@ from execbot.broker.errors import BrokerError
 from execbot.exits.orders import STOP_TYPES, SymbolOrder, SymbolOrders, read_orders
 from execbot.exits.plan import ExitPlan, Lift
 from execbot.exits.scale_in import Step, conflicts, next_step
-from execbot.exits.store import KEPT, keep_lifted, lifted, plan_by_id, plan_of
+from execbot.exits.store import KEPT, LIFT_LEASE, keep_lifted, lifted, plan_by_id, plan_of
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Role
 from execbot.model.enums import OrderType, TimeInForce
@@ -31,9 +31,6 @@ from execbot.risk.facts import Facts, PendingOrder, market_price, position_key
 
 WAIT_SECONDS = 15.0
 """How long an addition may take while the stop is off; its rest is canceled then."""
-
-LEASE = timedelta(seconds=4)
-"""A lift that nobody lengthens ends after this: sooner than `exits.unprotected_alarm_seconds`."""
 
 REASON = "scale in"
 
@@ -121,7 +118,7 @@ def add_to_position(
         request.symbol,
         oms.now,
         REASON,
-        seconds=LEASE.total_seconds(),
+        seconds=LIFT_LEASE.total_seconds(),
         entry_client_order_id=request.client_order_id,
     )
     try:
@@ -198,11 +195,9 @@ class _Steps:
         ended = self._record is not None and self._record.order.is_terminal
         if plan is None or ended:
             return plan
-        if plan.lift is None or plan.lift.until - now < LEASE / 2:
-            name = (self._record or self._request).client_order_id
-            keep_lifted(oms.journal, plan.plan_id, now, Lift(REASON, now + LEASE, name))
-            plan = plan_by_id(oms.journal, self._plan_id)
-        return plan
+        name = (self._record or self._request).client_order_id
+        keep_lifted(oms.journal, plan.plan_id, now, Lift(REASON, now + LIFT_LEASE, name))
+        return plan_by_id(oms.journal, self._plan_id)
 
     def _lift(self, orders: tuple[SymbolOrder, ...]) -> None:
         canceler = Canceler(self._oms)

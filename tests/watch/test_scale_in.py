@@ -19,7 +19,7 @@ from support.watch_world import D, World, open_world, wishes
 from execbot.broker.errors import BrokerError
 from execbot.config.schema import Mode, ScaleInSettings, TradingSettings
 from execbot.exits.plan import Lift
-from execbot.exits.store import keep_lifted
+from execbot.exits.store import LIFT_LEASE, keep_lifted
 from execbot.journal.records import OrderRecord, Role
 from execbot.model.enums import OrderType, Outcome, Side, TimeInForce
 from execbot.model.order import OrderRequest
@@ -29,7 +29,6 @@ from execbot.oms.errors import NotPossible, Refused, WouldRest
 from execbot.oms.executor import Executor
 from execbot.oms.placing import Placer
 from execbot.oms.risk_desk import RiskDesk
-from execbot.oms.scale_in import LEASE
 
 SCALE_IN = {
     "scale_in": ScaleInSettings(enabled=True, max_steps=5, min_profit_pct=D(-100)),
@@ -238,7 +237,7 @@ def dies_with_the_stop_lifted(world: World, at: str) -> None:
     """A process is killed: with the stop `lifted`, or at that step of sending the buy."""
     plan = world.plan()
     assert plan is not None
-    lift = Lift("scale in", world.now() + LEASE, "more")
+    lift = Lift("scale in", world.now() + LIFT_LEASE, "more")
     keep_lifted(world.desk.journal, plan.plan_id, world.now(), lift)
     for record in world.desk.journal.orders("open", symbol="AAPL"):
         assert Canceler(world.desk.oms).request(record) is None
@@ -266,11 +265,11 @@ def test_watch_leaves_a_lifted_position_alone_and_restores_it_when_the_lease_is_
     dies_with_the_stop_lifted(world, at)
     began = world.now()
     if qty == "10":
-        world.run(LEASE.total_seconds() - 1)
+        world.run(LIFT_LEASE.total_seconds() - 1)
         assert stops(world) == [], "it was put back into the hands of the addition"
     while world.covered("AAPL") < world.qty():
         world.run(0.5)
-        assert world.now() - began < LEASE + timedelta(seconds=2)
+        assert world.now() - began < LIFT_LEASE + timedelta(seconds=2)
     assert stops(world) == [qty]
     assert not [n for n in world.notes if n.is_critical]
     plan = world.plan()

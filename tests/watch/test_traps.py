@@ -375,3 +375,39 @@ def move(world: World, plan_id: str, stop: str) -> None:
     spec = parse_level(stop)
     change_plan(world.desk.journal, plan_id, lambda p: moved(p, world.now(), stop=spec))
     world.trader_acted = True
+
+
+def test_a_plan_that_a_newer_one_replaced_never_wakes_up(tmp_path: Path) -> None:
+    world = open_world(tmp_path)
+    resting, older = world.buy("10", wishes("2"), limit="95")
+    world.run(1)
+    world.desk.oms.cancel(resting.client_order_id)
+    world.buy("5", wishes("2"))
+    world.run(3)
+    current = world.desk.journal.plan(older.plan_id)
+    assert current is not None
+    assert current.status == "closed"
+    assert world.covered("AAPL") == 5
+
+
+def test_a_close_that_is_killed_leaves_its_position_alone_for_seconds_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = open_world(tmp_path)
+    world.buy("10", wishes("2"))
+    world.run(3)
+
+    class Killed(BaseException):
+        """SIGKILL: nothing of the closing process runs any more."""
+
+    def die(*_: object) -> None:
+        monkeypatch.setattr("execbot.exits.store._unlifted", lambda plan, *_: plan)
+        raise Killed
+
+    monkeypatch.setattr("execbot.oms.close.Closer._wait_available", die)
+    with pytest.raises(Killed):
+        world.desk.oms.close("AAPL")
+    assert world.covered("AAPL") == 0
+    world.trader_acted = True
+    world.run(5)
+    assert world.covered("AAPL") == 10
