@@ -151,7 +151,7 @@ class ScreenSink:
         return sorted(rows, key=lambda row: row.symbol)
 
     def _row(self, state: SymbolState) -> PositionView:
-        price = state.last
+        price = state.price
         if price is None and state.bid and state.ask:
             price = (state.bid + state.ask) / 2
         return position_view(

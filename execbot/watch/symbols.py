@@ -180,11 +180,15 @@ class SymbolState:
     def _seen(self, record: OrderRecord, at: datetime) -> SymbolOrder:
         """The order as it is; one that was asked to be canceled is shown as being canceled."""
         order = SymbolOrder.from_record(record)
-        asked = self.asked_cancels.get(record.client_order_id)
-        if asked is None or at - asked >= CANCEL_SHOWN or not record.order.is_working:
+        if not self.is_asked_to_end(record, at) or not record.order.is_working:
             self.asked_cancels.pop(record.client_order_id, None)
             return order
         return replace(order, order=replace(record.order, status=OrderStatus.PENDING_CANCEL))
+
+    def is_asked_to_end(self, record: OrderRecord, at: datetime) -> bool:
+        """The broker took a cancel of the order a moment ago; its end was not reported yet."""
+        asked = self.asked_cancels.get(record.client_order_id)
+        return asked is not None and at - asked < CANCEL_SHOWN
 
     def held(self) -> Decimal:
         """Shares that our orders hold by what we know."""
@@ -192,9 +196,18 @@ class SymbolState:
         orders = [SymbolOrder.from_record(r) for r in self.orders.values()]
         return read_orders(orders, closing).held
 
+    @property
+    def price(self) -> Decimal | None:
+        """The last trade. Crypto trades so seldom that one beyond the present quote is out of
+        date; of the quote then the side counts that is nearer to it."""
+        last, bid, ask = self.last, self.bid, self.ask
+        if not self.is_crypto or last is None or not bid or not ask or bid > ask:
+            return last
+        return min(max(last, bid), ask)
+
     def market(self, now: MarketNow, *, extended: frozenset[Session]) -> Market:
         if self.is_crypto or now.never_closes:
-            return Market(self.bid, self.ask, self.last, is_halted=self.is_halted)
+            return Market(self.bid, self.ask, self.price, is_halted=self.is_halted)
         return Market(
             bid=self.bid,
             ask=self.ask,
