@@ -15,7 +15,7 @@ A refusal or failure of the broker itself stays a `BrokerError` of execbot.broke
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
@@ -26,6 +26,7 @@ from execbot.journal.records import OrderRecord
 from execbot.model.enums import ErrorCategory
 
 if TYPE_CHECKING:
+    from execbot.journal.journal import Journal
     from execbot.oms.close import CloseResult
 
 
@@ -59,7 +60,9 @@ class GateVerdict(Struct, frozen=True):
     """What a gate says inside the transaction that writes the intent.
 
     `code` is a stable slug (`risk.max_positions`). `facts` go to the audit trail with the result.
-    `results` is for whoever wrote the gate; it travels with `Refused` untouched.
+    `results` is for whoever wrote the gate; it travels with `Refused` untouched. `before_resend` is
+    asked, in a transaction too, each time before an order that passed is sent once more: its
+    intent counts by then, and only what may have turned since is to be judged.
     """
 
     passed: bool
@@ -70,6 +73,7 @@ class GateVerdict(Struct, frozen=True):
     category: ErrorCategory = ErrorCategory.ADJUSTABLE
     hint: str = ""
     next_step: str = ""
+    before_resend: Callable[[Journal], GateVerdict] | None = None
 
 
 class Refused(OmsError):

@@ -26,7 +26,6 @@ from msgspec.structs import replace
 from execbot.broker.budget import Priority, reading_at
 from execbot.broker.errors import BrokerError, DuplicateClientOrderId, NotFound
 from execbot.broker.port import BrokerClient
-from execbot.broker.remedy import Remedy
 from execbot.journal.codec import dumps
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
@@ -45,6 +44,7 @@ from execbot.oms.intent import (
     wording,
 )
 from execbot.oms.ledger import Ledger, recording
+from execbot.oms.resend import pause_before_resend
 from execbot.oms.table import Act
 
 Gate = Callable[[Journal], GateVerdict]
@@ -58,13 +58,6 @@ gateways that time out have been slower."""
 OTHER_PROCESS_POLLS = 20
 OTHER_PROCESS_PAUSE_SECONDS = 0.1
 """How long to watch another process that is sending the same id right now."""
-
-BACKOFF_FACTOR = 2.0
-JITTER_SHARE = 0.25
-
-URGENT_PAUSE_SECONDS = 2.0
-"""An order that closes or protects does not wait out a rate limit: it is sent again this often,
-whatever `Retry-After` says, until it is taken or too old. A 429 executes nothing."""
 
 REOPENABLE = frozenset({OrderStatus.DENIED, OrderStatus.NEVER_SENT})
 """Nothing is at the broker under this id: a new request may use it."""
@@ -136,15 +129,14 @@ class SubmitPipeline:
             "plan_id": plan_id,
             "role": role,
         }
-        known = self._write_intent(request, gate, facts)
+        known, verdict = self._write_intent(request, gate, facts)
         if known is not None:
             known = self._follow_other(known)
-            if known.status not in REOPENABLE:
+            if known.status in REOPENABLE:
+                known, verdict = self._write_intent(request, gate, facts)
+            if known is not None:
                 return replace(known, already=True)
-            again = self._write_intent(request, gate, facts)
-            if again is not None:
-                return replace(again, already=True)
-        return self._send(request, role)
+        return self._send(request, role, verdict)
 
     def release(self, request: OrderRequest, *, gate: Gate | None = None) -> OrderRecord:
         """Send an order that was queued under this client_order_id, as `request` now says it."""
@@ -176,21 +168,21 @@ class SubmitPipeline:
         if denied:
             assert verdict is not None
             raise Refused(verdict, self._record(request.client_order_id))
-        return self._send(request, role)
+        return self._send(request, role, verdict)
 
     # --- the intent ------------------------------------------------------------------------
 
     def _write_intent(
         self, request: OrderRequest, gate: Gate | None, facts: dict[str, Any]
-    ) -> OrderRecord | None:
-        """Write the intent, or return the order that has this id already."""
+    ) -> tuple[OrderRecord | None, GateVerdict | None]:
+        """Write the intent, or return the order that has this id; and what the gate said."""
         self._step("before_intent")
         verdict = None
         with recording(self._journal) as ledger:
             state = ledger.state(request.client_order_id)
             if state is not None and state.record.status not in REOPENABLE:
                 check_same_order(state.record, request)
-                return self._record(request.client_order_id)
+                return self._record(request.client_order_id), None
             verdict = gate(self._journal) if gate is not None else None
             if verdict is not None and not verdict.passed:
                 self._deny(ledger, request, verdict, facts)
@@ -202,7 +194,7 @@ class SubmitPipeline:
         if verdict is not None and not verdict.passed:
             raise Refused(verdict, self._record(request.client_order_id))
         self._step("intent_written")
-        return None
+        return None, verdict
 
     def _deny(
         self, ledger: Ledger, request: OrderRequest, verdict: GateVerdict, facts: dict[str, Any]
@@ -214,8 +206,11 @@ class SubmitPipeline:
             now,
             **(wording(request, facts) | {"note": verdict.message}),
         )
+        self._audit_denial(request.client_order_id, verdict)
+
+    def _audit_denial(self, client_order_id: str, verdict: GateVerdict) -> None:
         self._journal.audit(
-            "gate", request.client_order_id, verdict.code, verdict.facts, "denied", now
+            "gate", client_order_id, verdict.code, verdict.facts, "denied", self._now()
         )
 
     def _follow_other(self, record: OrderRecord) -> OrderRecord:
@@ -237,14 +232,17 @@ class SubmitPipeline:
 
     # --- sending ---------------------------------------------------------------------------
 
-    def _send(self, request: OrderRequest, role: str | None) -> OrderRecord:
+    def _send(
+        self, request: OrderRequest, role: str | None, verdict: GateVerdict | None
+    ) -> OrderRecord:
         client_order_id = request.client_order_id
         intent_at = self._record(client_order_id).sent_at or self._now()
         self._refuse_stale(client_order_id, intent_at)
         priority = _PRIORITY.get(role, Priority.ENTRY)
+        again = verdict.before_resend if verdict is not None else None
         try:
             with reading_at(priority):
-                return self._post(request, priority, intent_at)
+                return self._post(request, priority, intent_at, again)
         except JournalError as error:
             raise self._unrecorded(client_order_id, error) from error
 
@@ -259,12 +257,14 @@ class SubmitPipeline:
             hint="The broker may have the order. " + error.next_step,
         )
 
-    def _post(self, request: OrderRequest, priority: Priority, intent_at: datetime) -> OrderRecord:
+    def _post(
+        self, request: OrderRequest, priority: Priority, intent_at: datetime, again: Gate | None
+    ) -> OrderRecord:
         """Everything from the first byte on: a journal error in here is no proof of anything."""
         client_order_id = request.client_order_id
         doubtful = False
         for attempt in itertools.count(1):
-            if attempt > 1 and not self._claim(client_order_id):
+            if attempt > 1 and not self._claim(client_order_id, again, doubtful):
                 break
             self._step("before_post")
             try:
@@ -278,7 +278,7 @@ class SubmitPipeline:
                 found = self._after_failure(client_order_id, error, doubtful)
                 if found is not None:
                     return found
-                pause = self._pause(error, attempt, priority)
+                pause = pause_before_resend(error, attempt, priority, self._times, self._jitter)
                 if not self._may_repeat(pause, intent_at, doubtful):
                     settled = self._give_up(client_order_id, error, doubtful)
                     if settled is not None:
@@ -309,14 +309,34 @@ class SubmitPipeline:
         if record.status in LOCAL_STATUSES:
             raise StaleIntent(f"the order was {note}", record=record)
 
-    def _claim(self, client_order_id: str) -> bool:
-        """Say that it is being sent again, unless its fate became known in the meantime."""
+    def _claim(self, client_order_id: str, again: Gate | None, doubtful: bool) -> bool:
+        """Say that it is being sent again, unless its fate became known in the meantime.
+
+        Raises Refused, or InDoubt where the first send may have arrived, when the gate does not
+        allow it any more.
+        """
         with recording(self._journal) as ledger:
             state = ledger.state(client_order_id)
             if state is None or state.record.status not in UNSETTLED_STATUSES:
                 return False
-            ledger.act(Act.SEND, client_order_id, self._now())
-        return True
+            verdict = again(self._journal) if again is not None else GateVerdict(True)
+            if verdict.passed:
+                ledger.act(Act.SEND, client_order_id, self._now())
+            elif not doubtful:
+                ledger.act(Act.NEVER_SENT, client_order_id, self._now(), note=verdict.message)
+            if not verdict.passed:
+                self._audit_denial(client_order_id, verdict)
+        self._publish(ledger.changes)
+        if verdict.passed:
+            return True
+        record = self._record(client_order_id)
+        if not doubtful:
+            raise Refused(verdict, record)
+        raise InDoubt(
+            f"whether the broker has the order is not known, and it is not sent again: "
+            f"{verdict.message}",
+            record=record,
+        )
 
     def _accept(self, client_order_id: str, order: Order) -> OrderRecord:
         # Lost in a power cut, the answer is found again by its id: no wait for the disk.
@@ -361,19 +381,6 @@ class SubmitPipeline:
             return self._accept(client_order_id, order)
         return None
 
-    def _pause(self, error: BrokerError, attempt: int, priority: Priority) -> float | None:
-        """Seconds until the same request may be sent once more; None: it may not."""
-        if error.remedy is Remedy.RETRY_AFTER and priority <= Priority.PROTECT:
-            return URGENT_PAUSE_SECONDS
-        if attempt >= self._times.attempts:
-            return None
-        if error.in_doubt:
-            # The look-ups have taken their time; one more pause would only age the price.
-            return 0.0
-        if error.remedy in (Remedy.RETRY, Remedy.RETRY_AFTER):
-            return self._delay(error, attempt)
-        return None
-
     def _may_repeat(self, pause: float | None, intent_at: datetime, doubtful: bool) -> bool:
         """Wait and say yes while the order is young enough to be sent once more."""
         if pause is None:
@@ -384,12 +391,6 @@ class SubmitPipeline:
         if pause:
             self._sleep(pause)
         return True
-
-    def _delay(self, error: BrokerError, attempt: int) -> float:
-        if error.retry_after_seconds is not None:
-            return error.retry_after_seconds + self._jitter()
-        base = self._times.retry_delay_seconds * BACKOFF_FACTOR ** (attempt - 1)
-        return base * (1 + JITTER_SHARE * (2 * self._jitter() - 1))
 
     def _give_up(
         self, client_order_id: str, error: BrokerError, doubtful: bool

@@ -41,6 +41,12 @@ from execbot.risk.verdict import Verdict
 
 _EXIT_ROLES = frozenset({Role.EXIT, Role.STOP, Role.TARGET})
 
+RESEND_CHECKS = frozenset(
+    {"kill_switch", "reduce_only", "mode_gate", "session", "halt", "entry_window"}
+)
+"""What may have turned while an order waited to be sent again. Its room under the limits is taken
+by its own intent."""
+
 OnPass = Callable[[Journal], None]
 
 
@@ -115,9 +121,19 @@ class Checked:
             if self.on_pass is not None:
                 self.on_pass(journal)
             self.did_pass = True
-            return GateVerdict(True)
+            return GateVerdict(True, before_resend=self.gate_again)
         self.tripped = halting.trip_if_due(journal, self.verdict, now)
         return gate_verdict(self.verdict)
+
+    def gate_again(self, journal: Journal) -> GateVerdict:
+        """Check the switch and the hour as they are now, in the transaction before a re-send."""
+        reader = self.desk.reader
+        read = replace(self.read, market_at=reader.market_time(self.read.account))
+        found = self.desk.evaluate(
+            self.request, reader.complete(self.request, read), self.allow_duplicate
+        )
+        results = tuple(result for result in found.results if result.code in RESEND_CHECKS)
+        return gate_verdict(Verdict(results))
 
 
 def without(facts: Facts, names: frozenset[str]) -> Facts:
