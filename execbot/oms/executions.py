@@ -35,6 +35,9 @@ Executions = Mapping[str, Execution]
 SAME_FILL_SECONDS = 2
 """A FILL row without a cumulative quantity is the known execution if it is this close in time."""
 
+SAME_INSTANT = timedelta(microseconds=100)
+"""Frames and FILL rows both carry the time of the execution itself; rows cut it to microseconds."""
+
 PRICE_STEP = Decimal("0.000000001")
 """Average prices are rounded to nine decimals; Alpaca shows six."""
 
@@ -196,9 +199,9 @@ def _twin(
     """The same execution reported by the other source, if it is in the books.
 
     The cumulative quantity after it tells equal executions apart. Where one side counts what a
-    replaced order had filled and the other does not, the two differ by just that. Without a
-    cumulative quantity, or where booking it would be more than the broker has ever counted, the
-    time decides.
+    replaced order had filled and the other does not, the two differ by just that; so may those of
+    two executions of that size, which only the time tells apart. Without a cumulative quantity, or
+    where booking it would be more than the broker has ever counted, the time decides.
     """
     if not executions:
         return None
@@ -220,8 +223,18 @@ def _twin(
 
 
 def _same_total(item: Execution, event: OrderEvent, chain_qty: Decimal) -> bool:
+    """Do the totals say that it is the same execution?
+
+    Of a replacement they may count differently, so that equal lots look alike: then equal totals
+    must agree in time as well, and totals apart by the chain to the instant.
+    """
     assert item.cum_qty is not None and event.cum_qty is not None
-    return abs(item.cum_qty - event.cum_qty) in (ZERO, chain_qty)
+    apart = abs(item.cum_qty - event.cum_qty)
+    if not chain_qty:
+        return not apart
+    if not apart:
+        return _near(item.at, event.at)
+    return apart == chain_qty and _apart(item.at, event.at) <= SAME_INSTANT
 
 
 def _is_too_much(executions: Executions, event: OrderEvent, progress: Progress) -> bool:

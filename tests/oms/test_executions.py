@@ -317,3 +317,39 @@ def test_activity_with_a_total_of_its_own_making_is_no_second_fill() -> None:
     state = run(intent(), fill(1, "10", "100", "10", second=2))
     after = step(state, row(1, "10", "100", "7", second=2))
     assert names(after.state) == {"x1"}
+
+
+def test_next_fill_of_a_replacement_in_lots_of_the_chains_size_is_booked_beside_the_first() -> None:
+    """The totals of two equal lots differ by just what the replaced order had filled."""
+    state = run(
+        look("new", second=4, replaces="old", order_qty="9").with_details(chain_qty="3"),
+        row(1, "3", "100", "3", second=10),
+    )
+    after = step(
+        state, fill(2, "3", "100", "6", second=60, total="6", replaces="old", order_qty="9")
+    )
+    assert names(after.state) == {"activity:a1", "x2"}
+    assert after.filled_delta == 3
+    known = step(after.state, row(2, "3", "100", "6", second=60))
+    assert names(known.state) == {"activity:a1", "x2"}, "the row of the second fill is known"
+    late = step(
+        known.state, fill(1, "3", "100", "3", second=10, total="6", replaces="old", order_qty="9")
+    )
+    assert names(late.state) == {"x1", "x2"} and late.filled_delta == 0
+
+
+def test_fill_of_a_replacement_is_no_older_fill_whose_total_happens_to_be_the_same() -> None:
+    """The rows count the chain's 3 and the stream does not: 6 is said of two different fills."""
+    frames = [
+        fill(number, "3", "100", total, second=second, total="9", replaces="old", order_qty="12")
+        for number, total, second in ((1, "3", 10), (2, "6", 70), (3, "9", 130))
+    ]
+    rows = [
+        row(number, "3", "100", total, second=second)
+        for number, total, second in ((1, "6", 10), (2, "9", 70), (3, "12", 130))
+    ]
+    first = look("new", second=4, replaces="old", order_qty="12").with_details(chain_qty="3")
+    for arrival in ([rows[0], frames[1], *rows, frames[2], frames[0]], [*rows, *frames], frames):
+        state = run(first, *arrival, *rows)
+        assert names(state) == {"x1", "x2", "x3"}
+        assert filled(state) == 9
