@@ -15,6 +15,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ from execbot.model.signal import Signal
 from execbot.oms.errors import OmsError, Refused
 from execbot.oms.pipeline import REOPENABLE
 from execbot.oms.placing import Placed, Placer, Protect, Purposeful
+from execbot.oms.positions import symbol_key
 from execbot.oms.risk_desk import Checked, RiskDesk
 from execbot.oms.service import OrderManagementSystem
 from execbot.oms.signal_close import SignalCloses
@@ -87,7 +89,11 @@ class Entry:
 
 
 class Executor:
-    """Acts on signals for one account. Safe to call from several threads: one at a time."""
+    """Acts on signals for one account. Safe to call from several threads.
+
+    Entries go one at a time, and so do the signals of one symbol; a closing signal waits for no
+    other symbol, so an entry that sleeps out a rate limit does not hold it up.
+    """
 
     def __init__(
         self,
@@ -106,7 +112,9 @@ class Executor:
         self.entries = SignalEntries(oms, desk, self._exits)
         self._closes = SignalCloses(self.placer, alerter)
         self._on_failure = on_failure
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
+        self._entry_turn = threading.RLock()
+        self._symbol_turns: dict[str, threading.RLock] = {}
         self._worker: Worker[Signal, SignalResult] | None = None
 
     # --- the three ways in -----------------------------------------------------------------
@@ -117,7 +125,8 @@ class Executor:
         Whatever the broker, the checks or the market do is in the result. Raises JournalError
         only: without the journal nothing can be decided safely.
         """
-        with self._lock:
+        # The symbol first: an entry that waits for its turn then holds nothing that others hold.
+        with self._turn_of(signal.symbol), self._entry_turn if signal.side.opens else nullcontext():
             result = self._execute(signal)
         if result.is_failure:
             self.failures.append(result)
@@ -151,7 +160,10 @@ class Executor:
         return Preview(None, request, sized, checked, addition)
 
     def fire(self, signal: Signal) -> Future[SignalResult]:
-        """Hand a signal to the worker thread and return at once; exits overtake entries."""
+        """Hand a signal to the worker threads and return at once; exits overtake entries.
+
+        Canceling the future takes back a signal that was not begun yet.
+        """
         from execbot.oms.signal_queue import Worker
 
         with self._lock:
@@ -170,10 +182,14 @@ class Executor:
         return await asyncio.shield(asyncio.wrap_future(self.fire(signal)))
 
     def close(self, timeout_seconds: float | None = None) -> None:
-        """Finish what was handed over, then stop the worker."""
+        """Finish what was handed over, then stop the worker threads."""
         worker, self._worker = self._worker, None
         if worker is not None:
             worker.close(timeout_seconds)
+
+    def _turn_of(self, symbol: str) -> threading.RLock:
+        with self._lock:
+            return self._symbol_turns.setdefault(symbol_key(symbol), threading.RLock())
 
     # --- one signal ------------------------------------------------------------------------
 

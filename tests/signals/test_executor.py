@@ -7,6 +7,7 @@ results are checked against the exchange's own list of orders and positions.
 from __future__ import annotations
 
 import asyncio
+import threading
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -318,6 +319,78 @@ def test_worker_refuses_items_after_close() -> None:
     worker.close(5)
     with pytest.raises(RuntimeError):
         worker.put("A", False, 1)
+
+
+def test_worker_runs_an_exit_beside_an_entry_but_not_of_the_same_symbol() -> None:
+    goes_on, entry_runs, begun = threading.Event(), threading.Event(), list[str]()
+
+    def act(name: str) -> str:
+        begun.append(name)
+        if name == "buy A":
+            entry_runs.set()
+            assert goes_on.wait(30)
+        return name
+
+    worker: Worker[str, str] = Worker(act)
+    worker.put("A", False, "buy A")
+    assert entry_runs.wait(30)
+    waits = worker.put("A", True, "sell A")
+    later = worker.put("C", False, "buy C")
+    assert worker.put("B", True, "sell B").result(30) == "sell B"
+    assert worker.put("D", True, "sell D").result(30) == "sell D"
+    assert begun == ["buy A", "sell B", "sell D"]
+    goes_on.set()
+    assert waits.result(30) == "sell A" and later.result(30) == "buy C"
+    worker.close(30)
+
+
+def test_canceled_future_takes_its_item_back_and_the_worker_lives_on() -> None:
+    goes_on, runs, done = threading.Event(), threading.Event(), list[str]()
+
+    def act(name: str) -> str:
+        runs.set()
+        assert goes_on.wait(30)
+        done.append(name)
+        return name
+
+    worker: Worker[str, str] = Worker(act)
+    first = worker.put("A", False, "first")
+    assert runs.wait(30)
+    second = worker.put("B", False, "second")
+    assert second.cancel() and not first.cancel()
+    goes_on.set()
+    assert worker.put("C", False, "third").result(30) == "third"
+    worker.close(30)
+    assert done == ["first", "third"]
+
+
+def test_sell_waits_for_no_entry_that_sleeps_out_a_rate_limit(tmp_path: Path) -> None:
+    trader = open_trader(tmp_path, max_position_size_pct=D(100), max_account_exposure_pct=D(300))
+    desk = trader.desk
+    for symbol in ("KO", "MSFT"):
+        trader.placer.place(market(symbol))
+        trader.fill()
+    meanwhile: list[SignalResult] = []
+    sleep = desk.sleep
+
+    def hook(seconds: float) -> None:
+        if seconds > 10 and not meanwhile:
+            meanwhile.append(executor.fire(trader.make("KO", "sell")).result(30))
+            sell = trader.make("MSFT", "sell")
+            thread = threading.Thread(
+                target=lambda: meanwhile.append(executor.execute_signal(sell)), daemon=True
+            )
+            thread.start()
+            thread.join(30)
+        sleep(seconds)
+
+    desk.sleep = hook  # type: ignore[method-assign]
+    executor = Executor(desk.oms, trader.executor.desk)
+    params = {"retry_after": 50}
+    desk.fault("rate_limited", method="POST", path="/v2/orders", params=params)
+    assert executor.fire(trader.make("AAPL")).result(60).outcome is Outcome.ACCEPTED
+    executor.close()
+    assert [result.outcome for result in meanwhile] == [Outcome.ACCEPTED] * 2
 
 
 def test_exits_overtake_other_symbols_but_never_their_own() -> None:
