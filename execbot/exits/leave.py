@@ -75,6 +75,8 @@ def leave(
         return [WaitFor(view.now + POLL, "halted")], plan, memory
     if not view.market.is_open and not view.market.is_extended:
         return [WaitFor(view.now + POLL * 10, "market closed")], plan, memory
+    if memory.retry_at is not None and view.now < memory.retry_at:
+        return [WaitFor(memory.retry_at, "retry")], plan, memory
     if orders.exits:
         return _press(view, plan, intent, orders, memory)
     cancels = [*_cancel_entries(orders, intent.reason), *_cancel_groups(orders, intent.reason)]
@@ -82,8 +84,6 @@ def leave(
         return list(cancels), plan, memory
     if _still_held(view, orders) > 0:
         return [WaitFor(view.now + POLL, "shares still held")], plan, memory
-    if memory.retry_at is not None and view.now < memory.retry_at:
-        return [WaitFor(memory.retry_at, "retry")], plan, memory
     return [_exit_order(view, plan, intent)], plan, memory
 
 

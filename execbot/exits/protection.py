@@ -154,17 +154,25 @@ def _flat(
             return _ask_broker(view, memory), plan, memory
         closed = plan.changed(view.now, status=PlanStatus.CLOSED, note="the entry never filled")
         return [SavePlan(closed, "entry ended")], closed, memory
-    actions = [cancel(g.lead, "the position is closed") for g in orders.groups if can_cancel(g)]
-    actions += [cancel(e, "the position was left") for e in orders.entries if cancelable(e)]
-    actions += [
-        cancel(e, "the position is closed", Priority.EXIT) for e in orders.exits if cancelable(e)
-    ]
+    actions = _cancel_all(orders) if memory.may_try(view.now) else []
     if orders.groups or orders.entries or orders.exits:
         return [*actions, WaitFor(view.now + POLL, "exits are ending")], plan, memory
     if not view.is_confirmed:
         return _ask_broker(view, memory), plan, memory
     closed = plan.changed(view.now, status=PlanStatus.CLOSED, exit=None, lift=None, note="closed")
     return [SavePlan(closed, "position closed")], closed, memory
+
+
+def _cancel_all(orders: SymbolOrders) -> list[Action]:
+    return [
+        *(cancel(g.lead, "the position is closed") for g in orders.groups if can_cancel(g)),
+        *(cancel(e, "the position was left") for e in orders.entries if cancelable(e)),
+        *(
+            cancel(e, "the position is closed", Priority.EXIT)
+            for e in orders.exits
+            if cancelable(e)
+        ),
+    ]
 
 
 def _ask_broker(view: View, memory: Memory) -> list[Action]:
@@ -197,7 +205,7 @@ def _flipped(
 ) -> tuple[list[Action], ExitPlan, Memory]:
     """The position is on the other side than its plan: both legs filled, or it was turned."""
     actions: list[Action] = []
-    if view.is_confirmed:
+    if view.is_confirmed and memory.may_try(view.now):
         actions += [
             cancel(g.lead, "the position has turned") for g in orders.groups if can_cancel(g)
         ]
@@ -235,6 +243,8 @@ def _hold(
         return [], plan, memory
     surplus = _shed(view, orders)
     if surplus:
+        if memory.retry_at is not None and view.now < memory.retry_at:
+            surplus = [WaitFor(memory.retry_at, "retry")]
         return surplus, plan, memory
     actions, memory = cover(view, plan, orders, memory)
     if actions or orders.covered < view.size:

@@ -103,6 +103,10 @@ class Memory(Struct, frozen=True):
     exit_not_before: datetime | None = None
     """When leaving may be tried again after it was given up."""
 
+    def may_try(self, now: datetime) -> bool:
+        """Whether the pause after the last refusal is over."""
+        return self.retry_at is None or now >= self.retry_at
+
     def may_leave(self, now: datetime) -> bool:
         return self.exit_not_before is None or now >= self.exit_not_before
 

@@ -135,13 +135,16 @@ class Timers(CoreMemory):
         lead = timedelta(seconds=CLOSE_LEAD_SECONDS)
         if self.closing_done == day or now < market.day.close - lead:
             return []
-        self.closing_done = day
         jobs: list[Job] = []
+        is_done = True
         for state in self.symbols.values():
             if state.is_crypto:
                 continue
             ending = [r for r in state.living if is_entry(r) and has_timeout(r) and r.order_id]
-            jobs += self._cancel_entries(state, ending, "cancel_at_close")
+            is_done = is_done and not ending
+            jobs += self._cancel_entries(state, ending, "cancel_at_close", now)
+        if is_done:
+            self.closing_done = day
         return jobs
 
     def _watch_entries(self, now: datetime) -> list[Job]:
@@ -159,15 +162,16 @@ class Timers(CoreMemory):
         for name in self.clocks.advance(now, running, open_since):
             record = running[name]
             state = self.symbols[record.symbol]
-            jobs += self._cancel_entries(state, [record], "not filled in time")
+            jobs += self._cancel_entries(state, [record], "not filled in time", now)
         self.clocks.forget(frozenset(running))
         return jobs
 
     def _cancel_entries(
-        self, state: SymbolState, records: list[OrderRecord], reason: str
+        self, state: SymbolState, records: list[OrderRecord], reason: str, now: datetime
     ) -> list[Job]:
         """Cancel entries; the filled part is kept and protected by the next decision."""
-        if state.is_busy or not records:
+        records = [r for r in records if not state.is_asked_to_end(r, now)]
+        if not records or state.is_busy or not state.memory.may_try(now):
             return []
         actions = tuple(
             Cancel(r.client_order_id, r.order_id, reason, Priority.CANCEL) for r in records

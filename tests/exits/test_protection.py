@@ -504,6 +504,24 @@ def test_an_exit_given_up_is_tried_again_after_ever_longer_pauses(kind: str, lon
     assert pauses == [min(2**n, longest) for n in range(9)]
 
 
+@pytest.mark.parametrize(
+    ("qty", "stop", "leaving"),
+    [("0", "10", False), ("4", "10", False), ("-10", "10", False), ("10", "10", True)],
+    ids=["flat", "smaller", "turned", "leaving"],
+)
+def test_a_refused_cancel_is_not_asked_for_again_before_its_pause_is_over(
+    qty: str, stop: str, leaving: bool
+) -> None:
+    intent = ExitIntent("time_stop", T0, ExitStage.MARKET, T0) if leaving else None
+    pairs = pair(1, stop, "110")
+    early = decide(view(qty, plan(exit=intent), *pairs, memory=Memory(retry_at=later(1))))
+    assert not cancels(early)
+    due = decide(
+        view(qty, plan(exit=intent), *pairs, memory=Memory(retry_at=later(1)), now=later(1))
+    )
+    assert cancels(due) == {"execbot-x-t1-1"}
+
+
 def test_an_exit_given_up_again_and_again_is_told_once() -> None:
     leaving = replace(plan(), exit=ExitIntent("stop", T0, ExitStage.MARKET, T0))
     first = decide(view("10", leaving, memory=Memory(exit_failures=3)))

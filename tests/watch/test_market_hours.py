@@ -238,6 +238,21 @@ def test_a_stop_taken_in_part_before_the_open_is_finished_at_market_when_it_open
     assert not world.shorts
 
 
+def test_an_entry_of_a_symbol_that_was_busy_is_canceled_before_the_close_all_the_same(
+    tmp_path: Path,
+) -> None:
+    world = at_the_exchange(tmp_path, "2026-10-07 15:59:20")
+    world.buy("10", wishes("2", ("4", "100")), limit="95")
+    run_until(world, "2026-10-07T15:59:49", 1.0)
+    assert world.watcher is not None
+    state = world.watcher.core.symbols["AAPL"]
+    state.is_busy = True  # an action is under way at the moment of the cancel
+    world.run(3)
+    state.is_busy = False
+    world.run(3)
+    assert world.desk.orders_there()["entry-0"]["status"] == "canceled"
+
+
 def test_the_first_of_two_targets_taken_after_hours_leaves_the_rest_protected(
     tmp_path: Path,
 ) -> None:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from support.watch_world import World, open_world, wishes
 
 from execbot.exits.plan import AdjustRules
+from execbot.exits.store import change_plan
 
 EXITS_A_MINUTE_MAX = 25
 """Rounds of three attempts, one, two, four ... seconds apart, and a few stops between them."""
@@ -37,3 +38,38 @@ def test_an_exit_that_is_accepted_and_then_rejected_is_not_sent_for_ever(tmp_pat
     world.desk.call("DELETE", "/sim/faults")
     world.run(60)
     assert world.qty() == 0
+
+
+NO_CANCELS = {"kind": "server_error", "method": "DELETE", "status": 503, "count": 100_000}
+
+
+def asked_cancels(world: World) -> int:
+    return sum(n.type == "action" and n.data.get("action") == "cancel" for n in world.notes)
+
+
+def test_cancels_that_the_broker_refuses_are_repeated_with_pauses(tmp_path: Path) -> None:
+    world = open_world(tmp_path)
+    _, plan = world.buy("10", wishes("2", ("4", "50"), ("8", "50")))
+    world.run(3)
+    world.desk.call("POST", "/sim/faults", NO_CANCELS)
+    now = AdjustRules(time_stop_minutes=0)
+    change_plan(world.desk.journal, plan.plan_id, lambda p: p.changed(world.now(), rules=now))
+    world.trader_acted = True
+    world.run(30)
+    assert asked_cancels(world) < 25
+    assert world.covered("AAPL") == 10
+    world.desk.call("DELETE", "/sim/faults")
+    world.run(15)
+    assert world.qty() == 0
+
+
+def test_an_overdue_entry_whose_cancel_is_refused_is_asked_for_with_pauses(tmp_path: Path) -> None:
+    world = open_world(tmp_path)
+    world.buy("10", wishes("2", ("4", "50")), limit="90")
+    world.run(3)
+    world.desk.call("POST", "/sim/faults", NO_CANCELS)
+    world.run(87)
+    assert 3 < asked_cancels(world) < 25
+    world.desk.call("DELETE", "/sim/faults")
+    world.run(5)
+    assert world.desk.orders_there()["entry-0"]["status"] == "canceled"
