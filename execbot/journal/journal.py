@@ -24,7 +24,7 @@ from execbot.journal.codec import (
     record_of,
 )
 from execbot.journal.ledgers import Ledgers
-from execbot.journal.records import EventRecord, Execution, OrderRecord, PositionRecord
+from execbot.journal.records import EventRecord, Execution, OrderRecord, PositionRecord, Role
 from execbot.model.enums import (
     OPEN_STATUSES,
     TERMINAL_STATUSES,
@@ -61,6 +61,8 @@ _STATUSES = {
 }
 _UNSETTLED = tuple(sorted(status.value for status in UNSETTLED_STATUSES))
 
+
+_EXIT_ROLES = (Role.EXIT.value, Role.STOP.value, Role.TARGET.value)
 
 _AMONG = "IN (SELECT value FROM json_each(?))"
 """Any number of values by one statement, which SQLite then prepares once."""
@@ -146,19 +148,23 @@ class Journal(Ledgers):
     def count_sent(self, *, since: datetime) -> int:
         """How many orders of ours were given to the broker since a moment; legs do not count."""
         rows = self._rows(
-            "SELECT count(*) FROM orders WHERE intent_at >= ? AND sent_at IS NOT NULL "
+            "SELECT count(*) FROM orders WHERE sent_at >= ? "
             "AND parent_id IS NULL AND origin != 'foreign'",
             (iso(since),),
         )
         return int(rows[0][0])
 
     def last_statuses(self, *, limit: int, since: datetime) -> list[OrderStatus]:
-        """Statuses of our newest orders that reached the broker, newest first."""
+        """Statuses of our last entries that were sent, newest first.
+
+        Exits are left out: a stop is refused and tried again while its shares are still held.
+        """
         rows = self._rows(
-            "SELECT status FROM orders WHERE intent_at >= ? AND sent_at IS NOT NULL "
+            "SELECT status FROM orders WHERE sent_at >= ? "
             "AND parent_id IS NULL AND origin != 'foreign' "
-            "ORDER BY intent_at DESC, client_order_id DESC LIMIT ?",
-            (iso(since), limit),
+            "AND coalesce(role, '') NOT IN (?, ?, ?) "
+            "ORDER BY sent_at DESC, client_order_id DESC LIMIT ?",
+            (iso(since), *_EXIT_ROLES, limit),
         )
         return [OrderStatus.parse(row[0]) for row in rows]
 

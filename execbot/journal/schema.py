@@ -204,9 +204,15 @@ DROP INDEX exit_plans_symbol;
 """
 """Which version of each plan counts: `watch` asks after every event, and old plans only pile up."""
 
+_ORDERS_BY_SENDING = """
+CREATE INDEX orders_sent_at ON orders (sent_at, client_order_id);
+"""
+"""Limits count the orders of a day by when they were sent: a queued one is from the day before."""
+
 STEPS: tuple[tuple[str, str], ...] = (
     ("0001_first_tables", _FIRST),
     ("0002_plans_in_force", _PLANS_IN_FORCE),
+    ("0003_orders_by_sending", _ORDERS_BY_SENDING),
 )
 """Name and SQL of each step. The version of a journal is the number of steps it has."""
 

@@ -113,7 +113,7 @@ def test_opening_a_current_journal_imports_nothing_heavy(path: Path) -> None:
 def test_every_statement_of_every_step_is_complete() -> None:
     for _, sql in STEPS:
         statements = split_statements(sql)
-        assert len(statements) > 3
+        assert statements
         assert "\n".join(statements).split() == sql.split()
         assert all(sqlite3.complete_statement(statement) for statement in statements)
 
