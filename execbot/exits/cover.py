@@ -41,7 +41,7 @@ def cover(
     gap = view.size - orders.covered - orders.arriving - orders.leaving
     if gap <= 0 or not _may_try(view, memory):
         return _wait_for_retry(view, memory) if gap > 0 else [], memory
-    missing = missing_wants(wanted(plan, holding, memory.ladder), orders.groups)
+    missing = missing_wants(plan, wanted(plan, holding, memory.ladder), orders.groups)
     if not missing:
         return [], memory
     resting = [e for e in orders.entries if not _is_unheard_of(e, view)]

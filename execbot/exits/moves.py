@@ -83,7 +83,7 @@ def reshape(
     """
     holding = Holding(view.symbol, plan.side, view.size, view.is_crypto, view.tick)
     wants = wanted(plan, holding, memory.ladder)
-    missing = missing_wants(wants, orders.groups)
+    missing = missing_wants(plan, wants, orders.groups)
     if not missing or memory.reshapes >= RESHAPES_MAX or not view.market.is_open:
         return [], memory
     if memory.retry_at is not None and view.now < memory.retry_at:
@@ -91,7 +91,7 @@ def reshape(
     if any(group.is_triggered for group in orders.groups):
         return [], memory  # a stop is being taken right now
     armed = [g for g in orders.groups if g.armed and not g.is_traders_own]
-    wrong = surplus_groups(wants, armed)
+    wrong = surplus_groups(plan, wants, armed)
     cancels: list[Action] = [
         Cancel(g.lead.name, g.lead.order.id, "spreading the exits as planned")
         for g in wrong

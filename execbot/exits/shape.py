@@ -87,7 +87,7 @@ def wanted(plan: ExitPlan, holding: Holding, ladder: Ladder = Ladder.FULL) -> tu
 
 
 def _wanted_whole(plan: ExitPlan, whole: Decimal, ladder: Ladder) -> list[Want]:
-    if ladder is Ladder.FULL and broker_can_trail(plan):
+    if ladder is Ladder.FULL and broker_can_trail(plan) and not has_trailed(plan):
         return [Want(WantKind.TRAILING, whole)]
     if ladder is not Ladder.FULL or not plan.open_targets:
         return [Want(WantKind.STOP, whole)]
@@ -99,45 +99,54 @@ def _wanted_whole(plan: ExitPlan, whole: Decimal, ladder: Ladder) -> list[Want]:
     return wants
 
 
-def missing_wants(wants: Sequence[Want], groups: Sequence[ExitGroup]) -> list[Want]:
+def missing_wants(
+    plan: ExitPlan, wants: Sequence[Want], groups: Sequence[ExitGroup]
+) -> list[Want]:
     """What of `wants` no armed group serves yet, by quantity. What is arriving counts as there."""
     pool: dict[tuple[bool, int | None], Decimal] = {}
     for group in groups:
         qty = group.covered + group.arriving
         if qty > 0:
-            pool[_purpose_of(group)] = pool.get(_purpose_of(group), ZERO) + qty
+            purpose = _purpose_of(group, plan)
+            pool[purpose] = pool.get(purpose, ZERO) + qty
     missing = []
     for want in wants:
-        there = min(pool.get(_purpose(want), ZERO), want.qty)
+        purpose = _purpose(want, plan)
+        there = min(pool.get(purpose, ZERO), want.qty)
         if there > 0:
-            pool[_purpose(want)] -= there
+            pool[purpose] -= there
         if want.qty > there:
             missing.append(replace(want, qty=want.qty - there))
     return missing
 
 
-def surplus_groups(wants: Sequence[Want], groups: Sequence[ExitGroup]) -> list[ExitGroup]:
+def surplus_groups(
+    plan: ExitPlan, wants: Sequence[Want], groups: Sequence[ExitGroup]
+) -> list[ExitGroup]:
     """Groups that hold more than their purpose is wanted for, or a purpose nobody wants."""
     left: dict[tuple[bool, int | None], Decimal] = {}
     for want in wants:
-        left[_purpose(want)] = left.get(_purpose(want), ZERO) + want.qty
+        purpose = _purpose(want, plan)
+        left[purpose] = left.get(purpose, ZERO) + want.qty
     surplus = []
     for group in groups:
-        room = left.get(_purpose_of(group), ZERO) - group.held
+        purpose = _purpose_of(group, plan)
+        room = left.get(purpose, ZERO) - group.held
         if room < 0:
             surplus.append(group)
         else:
-            left[_purpose_of(group)] = room
+            left[purpose] = room
     return surplus
 
 
-def _purpose(want: Want) -> tuple[bool, int | None]:
-    return (want.kind is WantKind.TRAILING, want.target)
+def _purpose(want: Want, plan: ExitPlan) -> tuple[bool, int | None]:
+    """A stop and a trailing stop serve alike while the plan trails from the start."""
+    return (want.kind is WantKind.TRAILING and not broker_can_trail(plan), want.target)
 
 
-def _purpose_of(group: ExitGroup) -> tuple[bool, int | None]:
+def _purpose_of(group: ExitGroup, plan: ExitPlan) -> tuple[bool, int | None]:
     trails = group.stop is not None and group.stop.order.type is OrderType.TRAILING_STOP
-    return (trails, group.target_number)
+    return (trails and not broker_can_trail(plan), group.target_number)
 
 
 def has_stop(plan: ExitPlan) -> bool:
@@ -153,6 +162,12 @@ def broker_can_trail(plan: ExitPlan) -> bool:
     if rules.breakeven_at_r is not None or rules.tighten_within_pct is not None:
         return False
     return trail.kind is not TrailKind.PERCENT or trail.value >= SMALLEST_BROKER_TRAIL_PCT
+
+
+def has_trailed(plan: ExitPlan) -> bool:
+    """The stop has moved since the entry. A new trailing stop of the broker's would begin again
+    from the market, and stand looser: what is placed from now on is a stop that we trail."""
+    return plan.stop.price != plan.stop.initial
 
 
 def target_quantities(plan: ExitPlan, whole: Decimal) -> dict[int | None, Decimal]:

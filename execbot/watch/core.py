@@ -28,7 +28,7 @@ from execbot.exits.actions import (
 from execbot.exits.failures import exit_rejected_late, learned, stepped_down
 from execbot.exits.plan import ExitPlan, PlanStatus
 from execbot.exits.protection import decide
-from execbot.exits.trailing import follow, marked
+from execbot.exits.trailing import follow
 from execbot.exits.view import Decision
 from execbot.journal.records import OrderRecord, PositionRecord, Role
 from execbot.market.sessions import MarketNow
@@ -64,7 +64,7 @@ class Core(Comparison):
             case inputs.Orders():
                 jobs += self._orders(item, now)
             case inputs.Plans():
-                self._plans(item.plans)
+                jobs += self._plans(item.plans, now)
             case inputs.BrokerPositions():
                 jobs += self.broker_positions(item, now)
             case inputs.Price():
@@ -195,7 +195,9 @@ class Core(Comparison):
         state.hands_off_until = now + HANDS_OFF
         state.is_dirty = True
 
-    def _plans(self, plans: Iterable[ExitPlan]) -> None:
+    def _plans(self, plans: Iterable[ExitPlan], now: datetime) -> list[Job]:
+        """Of several open plans of a symbol the newest counts."""
+        jobs: list[Job] = []
         for plan in plans:
             state = self.state_of(plan.symbol)
             known = state.plan
@@ -204,11 +206,15 @@ class Core(Comparison):
                     continue
                 without_memory(state)
             elif known is not None and known.status is not PlanStatus.CLOSED:
-                older = plan.created_at <= known.created_at
-                if older or plan.status is PlanStatus.CLOSED:
+                if plan.status is PlanStatus.CLOSED:
+                    continue
+                older, newer = sorted((plan, known), key=lambda p: p.created_at)
+                jobs += _superseded(older, now)
+                if newer is known:
                     continue
             state.plan, state.is_dirty = plan, True
             state.taken_away, state.hands_off_until = 0, None
+        return jobs
 
     # --- prices and halts ------------------------------------------------------------------
 
@@ -230,18 +236,17 @@ class Core(Comparison):
         market = state.market(self.hours(now), extended=self.extended)
         if not market.is_open and not market.is_extended:
             return []  # a print outside of the sessions that we trade moves no stop
-        if state.broker_trails:
-            # The broker keeps the stop and knows its own marks; ours are only shown.
-            state.plan = marked(plan, price)
-            return []
         followed = follow(plan, price, now)
         state.plan = followed
         if followed.version == plan.version:
             return []
+        saved = Save(SavePlan(followed, followed.note or "stop moved"))
+        if state.broker_trails:
+            return [saved]  # the broker moves it; kept for the day that its order is gone
         stop = followed.stop.price
         data = {"symbol": state.symbol, "stop": text(stop) if stop else None}
         note = Note("stop_moved", f"{state.symbol} {followed.note} to {data['stop']}", data)
-        return [Save(SavePlan(followed, followed.note or "stop moved")), note]
+        return [saved, note]
 
     def _halts(self, halted: frozenset[str], now: datetime) -> list[Job]:
         notes: list[Job] = []
@@ -325,6 +330,14 @@ class Core(Comparison):
         if any(not outcome.is_done for _, outcome in item.results):
             notes += self.account_job(JobName.READ_POSITIONS, "an action failed", now)
         return notes
+
+
+def _superseded(plan: ExitPlan, now: datetime) -> list[Job]:
+    """A plan that never had a position must not wake up for a later one."""
+    if plan.status is not PlanStatus.PENDING:
+        return []
+    closed = plan.changed(now, status=PlanStatus.CLOSED, note="a newer plan took its place")
+    return [Save(SavePlan(closed, "superseded"))]
 
 
 def _traded_price(state: SymbolState, item: inputs.Price) -> Decimal | None:

@@ -411,3 +411,21 @@ def test_a_close_that_is_killed_leaves_its_position_alone_for_seconds_only(
     world.trader_acted = True
     world.run(5)
     assert world.covered("AAPL") == 10
+
+
+def test_what_is_left_of_a_trailed_position_keeps_the_stop_it_had_reached(tmp_path: Path) -> None:
+    world = open_world(tmp_path)
+    world.buy("10", wishes(trail=Trail(TrailKind.PERCENT, D("5"))))
+    world.run(3)
+    world.price("AAPL", "120")
+    world.run(3)
+    world.price("AAPL", "115.5")
+    world.run(3)
+    assert [r.order.type for r in world.desk.journal.orders("open")] == ["trailing_stop"]
+    world.desk.oms.close("AAPL", percentage=D(50))
+    world.trader_acted = True
+    world.run(5)
+    [stop] = [r.order for r in world.desk.journal.orders("open") if r.role == "stop"]
+    assert (stop.type, stop.qty) == ("stop", 5)
+    assert stop.stop_price is not None
+    assert stop.stop_price >= D("113.99")
