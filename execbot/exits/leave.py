@@ -134,13 +134,16 @@ def _press(
     """An exit order works: wait, and when its time is up cancel it for a more urgent one.
 
     A market order is the last word in the regular session. A limit of the stage `market` was sent
-    outside of it, where nothing else is taken: once the market is open its time is up.
+    outside of it, where nothing else is taken: once the market is open its time is up, and so is
+    that of an order for less than has to go.
     """
     due = intent.stage_since + view.limits.exit_timeout
     limited = any(order.order.type is not OrderType.MARKET for order in orders.exits)
     if not limited and not view.market.is_extended:
         return [WaitFor(view.now + view.limits.exit_timeout, "market exit works")], plan, memory
+    to_leave = view.size - intent.keep_qty
     outdated = limited and intent.stage is ExitStage.MARKET and view.market.is_open
+    outdated = outdated or orders.leaving < to_leave
     if view.now < due and not outdated:
         return [WaitFor(due, f"{intent.stage} exit works")], plan, memory
     cancels = [

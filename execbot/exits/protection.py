@@ -39,7 +39,7 @@ from execbot.exits.leave import POLL, leave, wants_out
 from execbot.exits.lifecycle import grown
 from execbot.exits.moves import price_moves, reshape
 from execbot.exits.orders import REPLACEABLE, ExitGroup, SymbolOrder, SymbolOrders, read_orders
-from execbot.exits.plan import ExitPlan, PlanStatus, TargetPlan
+from execbot.exits.plan import ExitIntent, ExitPlan, PlanStatus, TargetPlan
 from execbot.exits.shape import (
     Ladder,
     target_quantities,
@@ -278,7 +278,7 @@ def _leave_if_due(
 ) -> tuple[ExitPlan, Memory]:
     """The clock, a stop or target that we watch ourselves, a stop the broker did not take."""
     if plan.exit is not None:
-        return plan, memory
+        return _stop_before_target(view, plan, plan.exit, orders, memory)
     if not memory.may_leave(view.now):
         return plan, memory
     due = time_stop_due(plan, view.now, view.market.close_at)
@@ -292,6 +292,20 @@ def _leave_if_due(
         memory = replace(memory, through_since=None)
         return wants_out(plan, "stop_through_market", view.now), memory
     return _target_watched_by_us(view, plan, orders), memory
+
+
+def _stop_before_target(
+    view: View, plan: ExitPlan, intent: ExitIntent, orders: SymbolOrders, memory: Memory
+) -> tuple[ExitPlan, Memory]:
+    """A target that leaves a part behind is being taken, and the price falls to the stop: all goes.
+
+    The order of the target is no reason to wait: `leave` replaces it by one for everything.
+    """
+    if intent.keep_qty == 0 or not stop_is_crossed(plan, view.market.price):
+        return plan, memory
+    rest = SymbolOrders(orders.groups, (), orders.entries)
+    stopped, memory = _crossed(view, replace(plan, exit=None), rest, memory)
+    return (plan if stopped.exit is None else stopped), memory
 
 
 def stop_is_crossed(plan: ExitPlan, price: Decimal | None) -> bool:

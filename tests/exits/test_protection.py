@@ -504,6 +504,21 @@ def test_an_exit_given_up_is_tried_again_after_ever_longer_pauses(kind: str, lon
     assert pauses == [min(2**n, longest) for n in range(9)]
 
 
+def test_a_stop_reached_while_a_target_is_being_taken_takes_everything() -> None:
+    taking = ExitIntent("target_1", T0, ExitStage.MARKET, T0, D(5), 0)
+    two = plan("95", ("105", "50"), ("110", "50"), exit=taking)
+    working = order("execbot-x-e-1", OrderType.LIMIT, "5", role="exit", limit="104")
+    evening = Market(D("93.9"), D("94.1"), D(94), is_open=False, is_extended=True)
+    first = decide(view("10", two, working, market=evening, now=later(1)))
+    assert cancels(first) == {"execbot-x-e-1"}
+    assert first.plan is not None
+    assert first.plan.exit is not None
+    assert (first.plan.exit.reason, first.plan.exit.keep_qty) == ("stop", 0)
+    assert any(isinstance(a, SavePlan) and a.plan == first.plan for a in first.actions)
+    [action] = submits(decide(view("10", first.plan, market=evening, memory=first.memory)))
+    assert action.request.qty == 10
+
+
 @pytest.mark.parametrize(
     ("qty", "stop", "leaving"),
     [("0", "10", False), ("4", "10", False), ("-10", "10", False), ("10", "10", True)],

@@ -253,6 +253,22 @@ def test_an_entry_of_a_symbol_that_was_busy_is_canceled_before_the_close_all_the
     assert world.desk.orders_there()["entry-0"]["status"] == "canceled"
 
 
+def test_a_stop_reached_after_hours_does_not_wait_for_a_target_that_fills_in_part(
+    tmp_path: Path,
+) -> None:
+    world = at_the_exchange(tmp_path, "2026-10-07 15:50", trade_afterhours=True)
+    world.buy("10", wishes("2", ("2", "50"), ("6", "50")))
+    world.run(3)
+    run_through(world, "2026-10-07 16:05")
+    world.price("AAPL", "102.5", size="1")
+    world.run(0.4)
+    assert 0 < world.qty() < 10
+    world.price("AAPL", "95", size="100")
+    world.run(5)
+    assert world.qty() == 0
+    assert not world.shorts
+
+
 def test_the_first_of_two_targets_taken_after_hours_leaves_the_rest_protected(
     tmp_path: Path,
 ) -> None:
