@@ -345,10 +345,11 @@ def test_a_wide_quote_without_a_trade_moves_no_stop(tmp_path: Path) -> None:
 
 def test_a_given_stop_takes_the_place_of_the_brokers_trailing_one(tmp_path: Path) -> None:
     world = open_world(tmp_path)
-    _, plan = world.buy("10", wishes(trail=Trail(TrailKind.PERCENT, D("10"))))
+    _, plan = world.buy("10", wishes(None, trail=Trail(TrailKind.PERCENT, D("10"))))
     world.run(2)
     world.price("AAPL", "120")
     world.run(2)
+    assert [r.order.type for r in world.desk.journal.orders("open")] == ["trailing_stop"]
     move(world, plan.plan_id, "115")
     world.run(5)
     [stop] = [r.order for r in world.desk.journal.orders("open") if r.role == "stop"]
@@ -415,7 +416,7 @@ def test_a_close_that_is_killed_leaves_its_position_alone_for_seconds_only(
 
 def test_what_is_left_of_a_trailed_position_keeps_the_stop_it_had_reached(tmp_path: Path) -> None:
     world = open_world(tmp_path)
-    world.buy("10", wishes(trail=Trail(TrailKind.PERCENT, D("5"))))
+    world.buy("10", wishes(None, trail=Trail(TrailKind.PERCENT, D("5"))))
     world.run(3)
     world.price("AAPL", "120")
     world.run(3)
