@@ -64,6 +64,8 @@ def _by_act(
     order = replace(record.order, status=following)
     note = event.details.get("note", record.note)
     sent_at = event.recorded_at if act in (Act.SEND, Act.RELEASE) else record.sent_at
+    if act is Act.REQUEUE:
+        sent_at = None
     progress = replace(record.progress, status_at=None)
     if act is Act.RELEASE and "request" in event.details:
         fresh = _from_request(event, following)

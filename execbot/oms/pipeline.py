@@ -21,6 +21,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from execbot.broker.budget import Priority, reading_at
@@ -75,6 +76,16 @@ def _random() -> float:
     import random
 
     return random.random()
+
+
+class _Sending(Struct, frozen=True):
+    """One order on its way; `unsent` is what it becomes when it certainly did not arrive."""
+
+    request: OrderRequest
+    priority: Priority
+    intent_at: datetime
+    again: Gate | None
+    unsent: Act
 
 
 class SubmitPipeline:
@@ -139,7 +150,10 @@ class SubmitPipeline:
         return self._send(request, role, verdict)
 
     def release(self, request: OrderRequest, *, gate: Gate | None = None) -> OrderRecord:
-        """Send an order that was queued under this client_order_id, as `request` now says it."""
+        """Send an order that was queued under this client_order_id, as `request` now says it.
+
+        Raises like `submit`. What certainly did not arrive is back in the queue by then.
+        """
         with recording(self._journal) as ledger:
             state = ledger.state(request.client_order_id)
             if state is None or state.record.status is not OrderStatus.QUEUED:
@@ -168,7 +182,7 @@ class SubmitPipeline:
         if denied:
             assert verdict is not None
             raise Refused(verdict, self._record(request.client_order_id))
-        return self._send(request, role, verdict)
+        return self._send(request, role, verdict, unsent=Act.REQUEUE)
 
     # --- the intent ------------------------------------------------------------------------
 
@@ -233,16 +247,24 @@ class SubmitPipeline:
     # --- sending ---------------------------------------------------------------------------
 
     def _send(
-        self, request: OrderRequest, role: str | None, verdict: GateVerdict | None
+        self,
+        request: OrderRequest,
+        role: str | None,
+        verdict: GateVerdict | None,
+        unsent: Act = Act.NEVER_SENT,
     ) -> OrderRecord:
         client_order_id = request.client_order_id
-        intent_at = self._record(client_order_id).sent_at or self._now()
-        self._refuse_stale(client_order_id, intent_at)
-        priority = _PRIORITY.get(role, Priority.ENTRY)
-        again = verdict.before_resend if verdict is not None else None
+        sending = _Sending(
+            request,
+            _PRIORITY.get(role, Priority.ENTRY),
+            self._record(client_order_id).sent_at or self._now(),
+            verdict.before_resend if verdict is not None else None,
+            unsent,
+        )
+        self._refuse_stale(sending)
         try:
-            with reading_at(priority):
-                return self._post(request, priority, intent_at, again)
+            with reading_at(sending.priority):
+                return self._post(sending)
         except JournalError as error:
             raise self._unrecorded(client_order_id, error) from error
 
@@ -257,18 +279,16 @@ class SubmitPipeline:
             hint="The broker may have the order. " + error.next_step,
         )
 
-    def _post(
-        self, request: OrderRequest, priority: Priority, intent_at: datetime, again: Gate | None
-    ) -> OrderRecord:
+    def _post(self, sending: _Sending) -> OrderRecord:
         """Everything from the first byte on: a journal error in here is no proof of anything."""
-        client_order_id = request.client_order_id
+        request, client_order_id = sending.request, sending.request.client_order_id
         doubtful = False
         for attempt in itertools.count(1):
-            if attempt > 1 and not self._claim(client_order_id, again, doubtful):
+            if attempt > 1 and not self._claim(sending, doubtful):
                 break
             self._step("before_post")
             try:
-                order = self._client.place_order(request, priority=priority)
+                order = self._client.place_order(request, priority=sending.priority)
             except DuplicateClientOrderId as error:
                 self._step("after_post")
                 return self._adopt(request, error, resent=attempt > 1)
@@ -278,43 +298,50 @@ class SubmitPipeline:
                 found = self._after_failure(client_order_id, error, doubtful)
                 if found is not None:
                     return found
-                pause = pause_before_resend(error, attempt, priority, self._times, self._jitter)
-                if not self._may_repeat(pause, intent_at, doubtful):
-                    settled = self._give_up(client_order_id, error, doubtful)
+                pause = pause_before_resend(
+                    error, attempt, sending.priority, self._times, self._jitter
+                )
+                if not self._may_repeat(pause, sending.intent_at, doubtful):
+                    settled = self._give_up(sending, error, doubtful)
                     if settled is not None:
                         return settled
                     raise
             else:
                 self._step("after_post")
                 return self._accept(client_order_id, order)
-        return self._settled_elsewhere(client_order_id)
+        return self._settled_elsewhere(sending, doubtful)
 
-    def _settled_elsewhere(self, client_order_id: str) -> OrderRecord:
-        """While we were in doubt, a report or another process's look-up has decided."""
+    def _settled_elsewhere(self, sending: _Sending, doubtful: bool) -> OrderRecord:
+        """While we waited or were in doubt, a report or another process's look-up has decided."""
+        client_order_id = sending.request.client_order_id
         record = self._record(client_order_id)
-        if record.status is OrderStatus.NEVER_SENT:
-            raise StaleIntent(
-                "the order was found absent at the broker and closed as never sent", record=record
-            )
-        return record
+        if record.status is not OrderStatus.NEVER_SENT:
+            return record
+        note = "found absent at the broker and closed as never sent"
+        if sending.unsent is Act.REQUEUE and not doubtful:
+            note = "held up before it was sent"
+            self._act(Act.REQUEUE, client_order_id, note=note)
+        raise StaleIntent(f"the order was {note}", record=self._record(client_order_id))
 
-    def _refuse_stale(self, client_order_id: str, intent_at: datetime) -> None:
+    def _refuse_stale(self, sending: _Sending) -> None:
         """Between the intent and the POST lie microseconds, unless the process was suspended."""
-        age = self._now() - intent_at
+        client_order_id = sending.request.client_order_id
+        age = self._now() - sending.intent_at
         if age <= timedelta(seconds=self._times.first_send_seconds):
             return
         note = f"held up for {age.total_seconds():.0f} s before sending: not sent"
-        self._act(Act.NEVER_SENT, client_order_id, note=note)
+        self._act(sending.unsent, client_order_id, note=note)
         record = self._record(client_order_id)
         if record.status in LOCAL_STATUSES:
             raise StaleIntent(f"the order was {note}", record=record)
 
-    def _claim(self, client_order_id: str, again: Gate | None, doubtful: bool) -> bool:
+    def _claim(self, sending: _Sending, doubtful: bool) -> bool:
         """Say that it is being sent again, unless its fate became known in the meantime.
 
         Raises Refused, or InDoubt where the first send may have arrived, when the gate does not
         allow it any more.
         """
+        client_order_id, again = sending.request.client_order_id, sending.again
         with recording(self._journal) as ledger:
             state = ledger.state(client_order_id)
             if state is None or state.record.status not in UNSETTLED_STATUSES:
@@ -323,7 +350,7 @@ class SubmitPipeline:
             if verdict.passed:
                 ledger.act(Act.SEND, client_order_id, self._now())
             elif not doubtful:
-                ledger.act(Act.NEVER_SENT, client_order_id, self._now(), note=verdict.message)
+                ledger.act(sending.unsent, client_order_id, self._now(), note=verdict.message)
             if not verdict.passed:
                 self._audit_denial(client_order_id, verdict)
         self._publish(ledger.changes)
@@ -392,18 +419,17 @@ class SubmitPipeline:
             self._sleep(pause)
         return True
 
-    def _give_up(
-        self, client_order_id: str, error: BrokerError, doubtful: bool
-    ) -> OrderRecord | None:
+    def _give_up(self, sending: _Sending, error: BrokerError, doubtful: bool) -> OrderRecord | None:
         """Close what is certain; raise InDoubt for what is not. A record means: settled by now."""
+        client_order_id = sending.request.client_order_id
         if doubtful:
             record = self._record(client_order_id)
             if record.status not in UNSETTLED_STATUSES:
-                return self._settled_elsewhere(client_order_id)
+                return self._settled_elsewhere(sending, doubtful)
             raise InDoubt(
                 f"whether the broker has the order is not known: {error.message}", record=record
             ) from error
-        act = Act.NEVER_SENT if did_not_arrive(error) else Act.REFUSE
+        act = sending.unsent if did_not_arrive(error) else Act.REFUSE
         self._act(act, client_order_id, note=error.message, error_kind=error.kind)
         error.client_order_id = client_order_id
         return None

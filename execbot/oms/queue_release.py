@@ -159,7 +159,9 @@ def _carry_out(executor: Executor, record: OrderRecord, decision: QueueDecision)
         if checked is not None:
             executor.placer.tell_if_tripped(checked)
         after = executor.oms.record(name)
-        return Released(after, decision.action, after.outcome, error.message, error.kind)
+        waits = after.status is OrderStatus.QUEUED
+        action = QueueAction.KEEP if waits else decision.action
+        return Released(after, action, after.outcome, error.message, error.kind)
     reason = "already taken" if sent.already else "released"
     return Released(sent, decision.action, sent.outcome, reason)
 

@@ -44,6 +44,7 @@ class Act(StrEnum):
     DOUBT = "doubt"  # sent, and the outcome is unknown
     REFUSE = "refuse"  # the broker refused the request itself
     NEVER_SENT = "never_sent"  # proven absent at the broker
+    REQUEUE = "requeue"  # released and not taken: it waits again
     WITHDRAW = "withdraw"  # taken back before it was sent
     LAPSE = "lapse"  # waited in the queue for too long
     ABANDON = "abandon"  # given up by hand
@@ -71,6 +72,7 @@ ACTS: dict[OrderStatus | None, dict[Act, OrderStatus]] = {
         Act.DOUBT: _S.IN_DOUBT,
         Act.REFUSE: _S.REJECTED,
         Act.NEVER_SENT: _S.NEVER_SENT,
+        Act.REQUEUE: _S.QUEUED,
         Act.ABANDON: _S.CANCELED,
     },
     _S.IN_DOUBT: {
@@ -82,7 +84,12 @@ ACTS: dict[OrderStatus | None, dict[Act, OrderStatus]] = {
     },
     # Nothing is at the broker, so a new request may use the id again: still at most one order.
     _S.DENIED: {Act.INTENT: _S.PENDING, Act.QUEUE: _S.QUEUED, Act.DENY: _S.DENIED},
-    _S.NEVER_SENT: {Act.INTENT: _S.PENDING, Act.QUEUE: _S.QUEUED, Act.DENY: _S.DENIED},
+    _S.NEVER_SENT: {
+        Act.INTENT: _S.PENDING,
+        Act.QUEUE: _S.QUEUED,
+        Act.REQUEUE: _S.QUEUED,
+        Act.DENY: _S.DENIED,
+    },
 } | {status: {Act.ABANDON: _S.CANCELED} for status in WORKING_STATUSES}
 
 ENDS = TERMINAL_STATUSES - LOCAL_STATUSES
