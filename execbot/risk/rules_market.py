@@ -132,7 +132,10 @@ def entry_window(intent: Intent, facts: Facts, limits: TradingSettings) -> Findi
 
 
 def quote_fresh(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
-    """A quote that is too old or missing cannot value the order. Nothing to judge when closed."""
+    """A quote that is too old or missing cannot value the order. Nothing to judge when closed.
+
+    Its age is measured by the exchange's clock, which gave it its time; ours may be wrong.
+    """
     if not facts.market.is_open and facts.quote is None and facts.last_price is not None:
         return None
     quote = facts.quote
@@ -144,7 +147,7 @@ def quote_fresh(intent: Intent, facts: Facts, limits: TradingSettings) -> Findin
         return Finding(False, limit, "a quote without a time")
     if not facts.market.is_open:
         return Finding(True, limit, "the market is not in its regular session")
-    age = Decimal(str((facts.now - quote.at).total_seconds()))
+    age = Decimal(str((facts.market.at - quote.at).total_seconds()))
     return Finding(age <= most, limit, f"{text(age.quantize(Decimal('0.1')))} s")
 
 

@@ -128,6 +128,9 @@ FAILING: list[Case] = [
      hours(no_entry_last_minutes=5)),
     ("quote_fresh", FATAL, b.intent(),
      b.facts(quote=b.quote(at=b.NOW - timedelta(seconds=901))), LIMITS),
+    ("quote_fresh", FATAL, b.intent(),
+     b.facts(now=b.NOW - timedelta(minutes=10), quote=b.quote(at=b.NOW - timedelta(seconds=901))),
+     LIMITS),
     ("quote_fresh", FATAL, b.intent(), b.facts(quote=b.quote(at=None)), LIMITS),
     ("quote_fresh", FATAL, b.intent(limit_price=D(200)), b.facts(quote=None), LIMITS),
     ("spread", FATAL, b.intent(), b.facts(quote=b.quote("180", "200")), LIMITS),
@@ -224,6 +227,8 @@ PASSING: list[tuple[str, Intent, Facts, TradingSettings]] = [
     ("the fifth position", b.intent(), b.facts(positions=FIVE[:4]), LIMITS),
     ("exactly at the band", b.intent(limit_price=D(240)), b.facts(), LIMITS),
     ("resting far below", b.intent(limit_price=D(1)), b.facts(), LIMITS),
+    ("a fresh quote and a clock of ours that is fast", b.intent(),
+     b.facts(now=b.NOW + timedelta(hours=1)), LIMITS),
     ("wide spread and a limit", b.intent(limit_price=D(190)),
      b.facts(quote=b.quote("150", "200")), LIMITS),
     ("window over", b.intent(), b.facts(counters=Counters(recent=(

@@ -77,13 +77,14 @@ def intent(purpose: Purpose = Purpose.ENTRY, **changes: Any) -> Intent:
 
 
 def facts(**changes: Any) -> Facts:
+    market: MarketNow = changes.get("market") or market_now(load_table(), NOW)
     given: dict[str, Any] = {
         "now": NOW,
         "mode": Mode.PAPER,
-        "market": market_now(load_table(), NOW),
+        "market": market,
         "account": account(),
         "asset": asset(),
-        "quote": quote(),
+        "quote": quote(at=market.at),
         **changes,
     }
     if "positions" in changes:
