@@ -304,15 +304,17 @@ class FactsReader:
         )
 
     def _scale_in_steps(self, request: OrderRequest, account: AccountFacts) -> int:
-        """Entries on the symbol since its position was opened, the first not counted."""
+        """Entries on the symbol since its position was opened, the first and this not counted."""
         if not self.settings.risk.scale_in.enabled or not account.held(request.symbol):
             return 0
+        own_id = request.client_order_id
         position = self.journal.position(request.symbol)
         since = position.opened_at if position is not None else None
         entries = [
             record
             for record in self.journal.orders(symbol=request.symbol, since=since, legs=False)
             if record.order.side is request.side
+            and not (own_id and record.client_order_id == own_id)
             and (record.order.filled_qty > 0 or record.status in OPEN_STATUSES)
         ]
         return max(len(entries) - 1, 0) if since is None else len(entries)

@@ -14,6 +14,7 @@ from support.desk import market
 from support.trader import Trader, open_trader
 
 from execbot.broker.errors import BrokerError
+from execbot.config.schema import ScaleInSettings
 from execbot.journal import Role
 from execbot.model.enums import OrderType, Outcome, Side
 from execbot.model.order import OrderRequest
@@ -24,6 +25,7 @@ from execbot.risk.halting import current
 from execbot.risk.kill_switch import Level
 
 D = Decimal
+AFTERNOON = {"calendar": "exchange", "at": "2026-10-06 15:00"}
 EVENING = {"calendar": "exchange", "at": "2026-10-06 18:00"}
 
 
@@ -87,3 +89,18 @@ def _refused_entry(trader: Trader, number: int) -> None:
 
 def _small_exit() -> dict[str, Any]:
     return {"symbol": "AAPL", "side": Side.SELL, "qty": D(1)}
+
+
+def test_queued_addition_is_no_step_before_itself(tmp_path: Path) -> None:
+    scale = ScaleInSettings(enabled=True, max_steps=1, min_profit_pct=D(1))
+    trader = open_trader(tmp_path, sim=AFTERNOON, risk={"scale_in": scale})
+    trader.placer.place(market(qty="10"))
+    trader.fill()
+    trader.desk.call("POST", "/sim/price", {"symbol": "AAPL", "price": "300"})
+    until(trader, "2026-10-06 18:00")
+    trader.placer.place(market(qty="5", client_order_id="more"))
+    assert counters(trader, market(qty="5", client_order_id="more")).scale_in_steps == 0
+    assert counters(trader, market(qty="5", client_order_id="again")).scale_in_steps == 1
+    until(trader, "2026-10-07 10:00")
+    (released,) = release_due(trader.executor)
+    assert released.outcome is Outcome.ACCEPTED, released.reason
