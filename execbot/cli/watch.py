@@ -119,6 +119,7 @@ def build_loop(desk: Context, sink: Sink) -> WatchLoop:
     """Put the loop together from what the context offers."""
     from dataclasses import replace
 
+    from execbot.journal.errors import JournalError
     from execbot.journal.journal import Journal
     from execbot.oms.executor import Executor
     from execbot.oms.queue_release import release_due
@@ -137,7 +138,10 @@ def build_loop(desk: Context, sink: Sink) -> WatchLoop:
     loop.on_critical = _on_critical(desk)
 
     def halted_words() -> str:
-        switch = current(desk.journal)
+        try:
+            switch = current(desk.journal)
+        except JournalError:
+            return "JOURNAL FAILS"
         return switch.level.value.upper() if switch.stops_entries else ""
 
     loop.halted_words = halted_words
@@ -228,9 +232,9 @@ def _on_critical(desk: Context) -> Callable[[Note], None]:
 
     def tell(note: Note) -> None:
         kind = str(note.data.get("kind") or note.type)
+        desk.alerter.alert(Alert(kind, note.text, str(note.data.get("symbol") or "")))
         if kind in trips:
             raise_switch(desk.journal, Level.HALTED, note.text, trips[kind], desk.now())
-        desk.alerter.alert(Alert(kind, note.text, str(note.data.get("symbol") or "")))
 
     return tell
 
@@ -282,7 +286,12 @@ class _signals:
 
 
 def _farewell(desk: Context) -> dict[str, Any]:
-    working = [r for r in desk.journal.orders("open") if r.order.is_working]
+    from execbot.journal.errors import JournalError
+
+    try:
+        working = [r for r in desk.journal.orders("open") if r.order.is_working]
+    except JournalError as error:
+        return {"message": f"stopped watching; journal: {error}", "working_orders": None}
     count = len(working)
     noun = "order stays" if count == 1 else "orders stay"
     message = (

@@ -182,8 +182,7 @@ class WatchLoop:
         try:
             jobs = self.watcher.take_updates(self._pending)
         except JournalError as error:
-            log.error("journal: %s", error)
-            self._emit(Note("alarm", f"journal: {error}", {"kind": "journal"}, True, True))
+            self.watcher.journal_failed(error)
             self._stopping.wait(JOURNAL_RETRY_SECONDS)
             return []
         self._checkpointer.wrote(len(self._pending))
@@ -216,16 +215,16 @@ class WatchLoop:
                 return self.watcher.feed(item)
 
     def _follow(self) -> list[HandJob]:
-        """Look into the journal when another process has written to it."""
+        """Look into the journal when another process has written to it, or a look has failed."""
         try:
             version = self.watcher.journal.data_version()
-            if version == self._data_version:
-                return []
-            self._data_version = version
-            return self.watcher.follow()
         except JournalError as error:
-            log.error("journal: %s", error)
+            self.watcher.journal_failed(error)
             return []
+        if version == self._data_version and self.watcher.journal_error is None:
+            return []
+        self._data_version = version
+        return self.watcher.follow()
 
     def _keep_halts(self, item: inputs.Halts) -> None:
         """Other processes learn of halts from the journal: there is no REST endpoint for them."""
@@ -305,7 +304,14 @@ class WatchLoop:
             self._to_audit.append((note, at))
         self.sink.note(note, at)
         if note.is_critical:
+            self._tell_critical(note)
+
+    def _tell_critical(self, note: Note) -> None:
+        """Whatever fails at telling: the watching goes on."""
+        try:
             self.on_critical(note)
+        except Exception:
+            log.exception("a critical alarm was not passed on: %s", note.text)
 
     def _audit(self) -> None:
         """Keep what a turn has told, in one commit, after what it led to was handed over."""

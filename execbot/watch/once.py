@@ -39,7 +39,10 @@ def protect_once(
     sleep: Callable[[float], None],
     wait_seconds: float = 10.0,
 ) -> Coverage:
-    """Bring one symbol to where its plan says; how it stands when that is done, or time is up."""
+    """Bring one symbol to where its plan says; how it stands when that is done, or time is up.
+
+    Raises JournalError.
+    """
     until = watcher.now() + timedelta(seconds=wait_seconds)
     jobs: list[HandJob] = watcher.load()
     jobs.append(AccountJob(JobName.GAP_FILL, "start"))
@@ -54,6 +57,8 @@ def protect_once(
                 jobs += watcher.feed(Done(job.symbol, ()))
                 watcher.core.symbols.pop(job.symbol, None)
         jobs += watcher.follow()
+        if watcher.journal_error is not None:
+            raise watcher.journal_error
         if jobs:
             continue
         state = watcher.core.symbols.get(symbol)

@@ -6,15 +6,15 @@ a virtual clock, and kills it between any two calls.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from execbot.broker.port import TradeUpdate
 from execbot.config.schema import TradingSettings
 from execbot.exits.plan import ExitPlan
 from execbot.exits.store import open_plans, plan_by_id, save_plan
+from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 from execbot.journal.records import EventRecord, OrderRecord
 from execbot.oms.adjustments import book_difference
@@ -24,15 +24,22 @@ from execbot.watch import inputs
 from execbot.watch.core import Core
 from execbot.watch.jobs import AccountJob, Book, Job, Note, Save, SymbolJob
 from execbot.watch.memory import Hours
+from execbot.watch.notes import alarm
 
-log = logging.getLogger("execbot.watch")
+JOURNAL_TOLD_EVERY = timedelta(minutes=1)
+"""How often the trader is told of a journal that goes on failing."""
 
 HandJob = SymbolJob | AccountJob
 
 
 @dataclass
 class Watcher:
-    """`emit` gets every note in order, after what it tells of is durable."""
+    """`emit` gets every note in order, after what it tells of is durable.
+
+    While the journal fails nothing is lost and nothing ends: what must be durable first waits with
+    all that it leads to, and what could not be read is read by the next look. `load` and
+    `take_updates` raise JournalError; the frames can be given again.
+    """
 
     oms: OrderManagementSystem
     settings: TradingSettings
@@ -41,6 +48,13 @@ class Watcher:
     emit: Callable[[Note], None] = lambda note: None
     last_seq: int = 0
     plan_marks: dict[str, int] = field(default_factory=dict)
+    journal_error: JournalError | None = None
+    """Why the journal could not be used last time; None once all is read and written again."""
+    waiting: list[Job] = field(default_factory=list)
+    """What the journal could not take yet, in order, and the jobs for the hands behind it."""
+    results: list[inputs.Input] = field(default_factory=list)
+    """What the hands have brought back and nobody was told: the journal could not be read."""
+    told_journal_at: datetime | None = None
 
     def __post_init__(self) -> None:
         self.core = Core(self.settings, self.hours)
@@ -110,13 +124,35 @@ class Watcher:
     def follow(self) -> list[HandJob]:
         """What the journal has learned since the last look, whoever wrote it."""
         jobs: list[HandJob] = []
+        try:
+            self._read_on(jobs)
+        except JournalError as error:
+            self.journal_failed(error)
+            return jobs
+        if not self.waiting:
+            self.journal_error = None
+        results, self.results = self.results, []
+        for item in results:
+            jobs += self.feed(item)
+        return jobs
+
+    def _read_on(self, jobs: list[HandJob]) -> None:
+        """Put what follows into `jobs`, so that it stays when a later read fails."""
         while True:
             last, names = self.journal.touched_since(self.last_seq)
             if last == self.last_seq:
-                return jobs + self.follow_plans()
+                return self._follow_plans(jobs)
             acts = self.journal.acts_between(self.last_seq, last)
-            self.last_seq = last
             jobs += self._take_touched(names, acts)
+            self.last_seq = last
+
+    def journal_failed(self, error: JournalError) -> None:
+        """Remember it, and tell the trader, though not with every attempt."""
+        self.journal_error = error
+        now = self.now()
+        if self.told_journal_at is None or now - self.told_journal_at >= JOURNAL_TOLD_EVERY:
+            self.told_journal_at = now
+            self.emit(alarm("journal", "", f"journal: {error}", critical=True))
 
     def _take_touched(self, names: Sequence[str], acts: Sequence[EventRecord]) -> list[HandJob]:
         """Orders with news are read as they stand now; of their events only acts matter."""
@@ -126,7 +162,7 @@ class Watcher:
         positions = self.journal.positions_of({record.symbol for record in records} | differing)
         return self.feed(inputs.Orders(records, tuple(positions.values()), acts))
 
-    def follow_plans(self) -> list[HandJob]:
+    def _follow_plans(self, jobs: list[HandJob]) -> None:
         plans = [p for p in open_plans(self.journal) if self._is_news(p.plan_id, p.version)]
         for state in self.core.symbols.values():
             known = state.plan
@@ -135,25 +171,21 @@ class Watcher:
                 if current is not None and self._is_news(current.plan_id, current.version):
                     fresh = plan_by_id(self.journal, known.plan_id)
                     plans += [fresh] if fresh is not None else []
-        jobs: list[HandJob] = []
         for plan in plans:
             if plan.symbol not in self.core.symbols:
                 jobs += self._load_symbol(plan)
-        return jobs + self.feed(inputs.Plans(tuple(plans))) if plans else []
+        if plans:
+            self.plan_marks.update((plan.plan_id, plan.version) for plan in plans)
+            jobs += self.feed(inputs.Plans(tuple(plans)))
 
     def _is_news(self, plan_id: str, version: int) -> bool:
-        if self.plan_marks.get(plan_id) == version:
-            return False
-        self.plan_marks[plan_id] = version
-        return True
+        return self.plan_marks.get(plan_id) != version
 
     def take_results(self, items: Sequence[inputs.Input]) -> list[HandJob]:
         """What the hands bring back. The journal is read first: a decision that did not see the
         orders just sent would send them again."""
-        jobs = self.follow()
-        for item in items:
-            jobs += self.feed(item)
-        return jobs
+        self.results.extend(items)
+        return self.follow()
 
     def feed(self, item: inputs.Input) -> list[HandJob]:
         """Tell the core; saves and notes are done here, the rest is for the hands."""
@@ -161,16 +193,25 @@ class Watcher:
 
     def _sort(self, jobs: Iterable[Job]) -> list[HandJob]:
         hands: list[HandJob] = []
-        for job in jobs:
-            if isinstance(job, Save):
-                self._save(job)
-            elif isinstance(job, Book):
-                hands += self._book(job)
-            elif isinstance(job, Note):
+        waiting, self.waiting = self.waiting, []
+        for job in (*waiting, *jobs):
+            if isinstance(job, Note):
                 self.emit(job)
+            elif self.waiting:
+                self.waiting.append(job)
             else:
-                hands.append(job)
+                try:
+                    hands += self._pass_on(job)
+                except JournalError as error:
+                    self.waiting.append(job)
+                    self.journal_failed(error)
         return hands
+
+    def _pass_on(self, job: SymbolJob | AccountJob | Save | Book) -> list[HandJob]:
+        if isinstance(job, Save):
+            self._save(job)
+            return []
+        return self._book(job) if isinstance(job, Book) else [job]
 
     def _book(self, job: Book) -> list[HandJob]:
         symbol = job.difference.symbol

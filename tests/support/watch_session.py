@@ -278,6 +278,8 @@ class Session:
             self.dead_until = self.world.ns + int(self.rng.uniform(0.1, 2) * 1e9)
         except JournalError as error:
             raise AssertionError(f"journal: {error}") from error
+        watcher = self.world.watcher
+        assert watcher is None or watcher.journal_error is None, f"{watcher.journal_error}"
 
     def _mend(self) -> None:
         """Restart what was killed, reconnect what was cut."""
