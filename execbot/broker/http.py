@@ -7,6 +7,7 @@ in-process door of the built-in exchange, lives outside of this room and has the
 
 from __future__ import annotations
 
+import io
 import socket
 import threading
 import time
@@ -18,6 +19,8 @@ from msgspec import Struct
 
 if TYPE_CHECKING:
     from http.client import HTTPConnection, HTTPResponse
+
+    from _typeshed import WriteableBuffer as Buffer
 
 IDLE_SECONDS_MAX = 15.0
 """A kept connection older than this is not used again: the other side may be about to close it,
@@ -191,12 +194,11 @@ class DirectTransport:
     def _read(self, connection: HTTPConnection, method: str, deadline: float) -> HttpReply:
         from http.client import HTTPException, HTTPResponse
 
-        sock = connection.sock
-        response = HTTPResponse(sock, method=method)
+        reading = cast(socket.socket, _UntilDeadline(connection.sock, deadline))
+        response = HTTPResponse(reading, method=method)
         try:
-            sock.settimeout(_left(deadline))
             response.begin()
-            chunks = _read_body(response, sock, deadline)
+            chunks = _read_body(response)
         except HTTPException as exc:
             response.close()
             raise TransportFailure(_as_builtin(exc), sent=True) from None
@@ -255,12 +257,30 @@ def _left(deadline: float) -> float:
     return left
 
 
-def _read_body(response: HTTPResponse, sock: socket.socket, deadline: float) -> list[bytes]:
-    """The whole body under one deadline, so that a dribbling server cannot hold us."""
+class _UntilDeadline(io.RawIOBase):
+    """What a socket receives, header and body alike, until one moment: a server that dribbles
+    cannot hold us. Reading later raises TimeoutError."""
+
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
+        self._sock = sock
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        self._sock.settimeout(_left(self._deadline))
+        return self._sock.recv_into(buffer)
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        """All that `http.client` asks of a socket. Closing the file leaves the socket open."""
+        return io.BufferedReader(self)
+
+
+def _read_body(response: HTTPResponse) -> list[bytes]:
     chunks: list[bytes] = []
     size = 0
     while not response.isclosed():
-        sock.settimeout(_left(deadline))
         chunk = response.read1(65536)
         if not chunk:
             break

@@ -194,8 +194,11 @@ def test_made_up_keys_of_a_local_exchange_do_not_garble_its_messages(wire: Any, 
     client.close()
 
 
-def test_dribbling_server_does_not_hold_us_beyond_the_timeout(wire: Any, kit: Any) -> None:
-    wire.script(kit.dribble)
+@pytest.mark.parametrize("part", ["dribble", "dribble_header"])
+def test_dribbling_server_does_not_hold_us_beyond_the_timeout(
+    wire: Any, kit: Any, part: str
+) -> None:
+    wire.script(getattr(kit, part))
     client = AlpacaClient("k", "s", trading_url=wire.url, timeout_seconds=0.3)
     error = failure_of_post(client)
     assert isinstance(error, NetworkError)
