@@ -94,18 +94,6 @@ def dribble(conn: socket.socket, asked: Asked) -> bool:
     return False
 
 
-def dribble_header(conn: socket.socket, asked: Asked) -> bool:
-    """The same with a header; after two seconds the reply is complete, too late."""
-    with suppress(OSError):
-        conn.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
-        gone = threading.Event()
-        for _ in range(100):
-            gone.wait(0.02)
-            conn.sendall(b"a")
-        conn.sendall(b"\r\nContent-Length: 0\r\n\r\n")
-    return False
-
-
 @dataclass
 class WireServer:
     """Answers each request with the next of `answers`; the last one is repeated."""
@@ -220,7 +208,6 @@ def kit() -> Any:
         hang_up=hang_up,
         raw=raw,
         dribble=dribble,
-        dribble_header=dribble_header,
         key=KEY,
         secret=SECRET,
     )
