@@ -195,8 +195,9 @@ class EventRecord(Struct, frozen=True, gc=False):
 class PositionRecord(Struct, frozen=True, gc=False):
     """A position as the sum of its fills. `qty` is signed; `cost` is the signed cost of it.
 
-    `bought_qty` is all that was ever bought (crypto fees are a share of it). `realized_pl` is in
-    USD before fees, over the whole life of the journal.
+    `bought_qty` is what was bought since the quantity was last the broker's own or nothing: crypto
+    fees that are not booked yet are a share of it. `realized_pl` is in USD before fees, over the
+    whole life of the journal.
     """
 
     symbol: str

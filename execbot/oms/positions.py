@@ -37,14 +37,24 @@ def add_execution(position: PositionRecord, execution: Execution) -> PositionRec
     seen = replace(position, updated_at=execution.at, last_execution_id=execution.execution_id)
     if not signed:
         return seen
-    bought = signed if signed > 0 and execution.state is not FillState.ADJUSTMENT else ZERO
-    seen = replace(seen, bought_qty=position.bought_qty + bought)
+    seen = replace(seen, bought_qty=_bought_since(position, signed, execution))
     if position.qty * signed >= 0:
         return _extend(seen, signed, execution)
     closing = min(abs(signed), abs(position.qty)) * (1 if signed > 0 else -1)
     reduced = _reduce(seen, closing, execution)
     rest = signed - closing
     return _extend(reduced, rest, execution) if rest else reduced
+
+
+def _bought_since(position: PositionRecord, signed: Decimal, execution: Execution) -> Decimal:
+    """Purchases whose fee may still be missing here.
+
+    An adjustment takes the broker's quantity over, and with it all fees until then. What was sold
+    to nothing was there to be sold: no fee of it is missing.
+    """
+    if execution.state is FillState.ADJUSTMENT or position.qty + signed == 0:
+        return ZERO
+    return position.bought_qty + max(signed, ZERO)
 
 
 def _extend(position: PositionRecord, signed: Decimal, execution: Execution) -> PositionRecord:
@@ -160,7 +170,7 @@ class PositionDifference(Struct, frozen=True):
 
 
 def is_crypto_fee(position: PositionRecord, theirs: Decimal) -> bool:
-    """Is the difference no more than the fees that crypto purchases cost in coins?"""
+    """Is the difference no more than the fees that the last crypto purchases cost in coins?"""
     if position.asset_class != AssetClass.CRYPTO:
         return False
     return is_fee_in_coins(position.qty, theirs, position.bought_qty)

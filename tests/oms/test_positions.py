@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import count
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -108,6 +109,36 @@ def test_a_fee_in_coins_is_no_loss_and_is_recognised() -> None:
     fee = executed(1, "-0.00025", "0", state=FillState.ADJUSTMENT)
     after = add_execution(position, replace(fee, asset_class="crypto"))
     assert after.qty == D("0.09975") and after.realized_pl == 0
+
+
+def test_fees_that_are_booked_hide_no_later_difference() -> None:
+    """A hundred round trips, each with its fee; then a quarter of a coin is missing."""
+    number = count()
+
+    def then(held: PositionRecord, qty: str, state: FillState = FillState.BOOKED) -> PositionRecord:
+        execution = executed(next(number), qty, "60000", state=state)
+        return add_execution(held, replace(execution, asset_class="crypto"))
+
+    position = then(PositionRecord("BTC/USD"), "1")
+    for _ in range(100):
+        position = then(then(position, "1"), "-0.9975")
+        assert is_crypto_fee(position, position.qty - D("0.0025"))
+        position = then(position, "-0.0025", FillState.ADJUSTMENT)
+        assert not is_crypto_fee(position, position.qty - D("0.0001"))
+    assert position.qty == 1
+    assert not is_crypto_fee(position, D("0.75"))
+    position = then(position, "2")
+    assert is_crypto_fee(position, position.qty - D("0.006"))
+    assert not is_crypto_fee(position, position.qty - D("0.0061")), "the first coin's is paid"
+
+
+def test_a_position_sold_to_nothing_owes_no_fee() -> None:
+    position = PositionRecord("BTC/USD")
+    for number, qty in enumerate(("1", "-1", "0.1")):
+        bought = replace(executed(number, qty, "60000"), asset_class="crypto")
+        position = add_execution(position, bought)
+    assert is_crypto_fee(position, D("0.0997"))
+    assert not is_crypto_fee(position, D("0.0996"))
 
 
 signed = st.integers(-20, 20).filter(bool)
