@@ -15,6 +15,7 @@ from execbot.cli.exit_codes import ExitCode
 from execbot.cli.output import is_terminal, muffle
 
 if TYPE_CHECKING:
+    from execbot.broker.market_stream import MarketDataStream
     from execbot.cli.context import Context
     from execbot.watch.feed import Feed
     from execbot.watch.hands import Hands
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from execbot.watch.watcher import Watcher
 
 IN_PROCESS_POLL_SECONDS = 1.0
+FALLBACK_POLL_SECONDS = 5.0
+"""How often prices are asked for while no stream brings them: two requests, of 200 a minute."""
 
 
 @command
@@ -149,19 +152,31 @@ def build_loop(desk: Context, sink: Sink) -> WatchLoop:
 
 
 def _feed(desk: Context) -> Feed:
+    from datetime import timedelta
+
     from execbot.cli.in_process import InProcessMarketData
     from execbot.watch.feed import ManyFeeds, PolledFeed, StreamedFeed
 
     stocks = desk.client.market_data("stocks")
-    streamed = StreamedFeed(stocks, desk.now)
     if isinstance(stocks, InProcessMarketData):
         prices = PolledFeed(desk.client, IN_PROCESS_POLL_SECONDS)
-        return ManyFeeds(
-            ((lambda symbol: True, prices), (lambda symbol: "/" not in symbol, streamed))
+        halts = StreamedFeed(stocks, desk.now)
+        return ManyFeeds(((lambda symbol: True, prices), (lambda symbol: "/" not in symbol, halts)))
+
+    def streamed(stream: MarketDataStream) -> StreamedFeed:
+        return StreamedFeed(
+            stream,
+            desk.now,
+            instead=PolledFeed(desk.client, FALLBACK_POLL_SECONDS),
+            lost_after=timedelta(seconds=float(desk.settings.trading.stream.lost_alarm_seconds)),
         )
-    crypto = StreamedFeed(desk.client.market_data("crypto"), desk.now)
+
+    crypto = desk.client.market_data("crypto")
     return ManyFeeds(
-        ((lambda symbol: "/" not in symbol, streamed), (lambda symbol: "/" in symbol, crypto))
+        (
+            (lambda symbol: "/" not in symbol, streamed(stocks)),
+            (lambda symbol: "/" in symbol, streamed(crypto)),
+        )
     )
 
 

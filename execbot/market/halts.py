@@ -21,6 +21,8 @@ from execbot.model.times import iso, parse_time
 
 HALT_SECONDS_MAX = 8 * 3600
 """A halt whose end was missed (stream down) is dropped after a trading day's length."""
+LATE_PRINT_SECONDS = 15
+"""Trades may be reported ten seconds late: one this soon after a halt is from before it."""
 BAND_SECONDS_MAX = 300
 """Bands follow the market: the tapes send new ones every half minute while it moves. One that is
 older says nothing."""
@@ -120,6 +122,15 @@ def apply_message(book: HaltBook, message: Mapping[str, Any], received_at: datet
         if low is not None and high is not None and 0 < low < high:
             return replace(book, bands={**book.bands, symbol: PriceBand(symbol, low, high, at)})
     return book
+
+
+def apply_trade(book: HaltBook, symbol: str, at: datetime | None) -> HaltBook:
+    """The book after a trade at `at`: a symbol that trades is not halted, though the message that
+    ended its halt was missed."""
+    halt = book.halts.get(symbol)
+    if halt is None or at is None or at - halt.since < timedelta(seconds=LATE_PRINT_SECONDS):
+        return book
+    return replace(book, halts={s: h for s, h in book.halts.items() if s != symbol})
 
 
 def _apply_status(

@@ -9,32 +9,38 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from msgspec.structs import replace
 
 from execbot.broker.errors import BrokerError
 from execbot.broker.market_stream import (
+    DataWarning,
     LimitBand,
     MarketDataMessage,
     MarketDataStream,
     TradingStatus,
 )
-from execbot.broker.port import BrokerClient
-from execbot.market.halts import HaltBook, apply_message, book_to_json
+from execbot.broker.port import BrokerClient, Connected, Disconnected
+from execbot.market.halts import HaltBook, apply_message, apply_trade, book_to_json
 from execbot.model.quote import Quote, Trade
 from execbot.watch.inputs import Halts, Input, Price
+from execbot.watch.jobs import Note
+from execbot.watch.notes import alarm
 
 log = logging.getLogger("execbot.watch")
 
+SYMBOL_LIMIT = 405
+"""The data stream's code for more symbols than the plan allows."""
+
 
 class Feed(Protocol):
-    """`want` names the symbols; `drain` gives what changed since it was last called."""
+    """`want` names the symbols; `drain` gives what changed and what to tell since the last call."""
 
     def want(self, symbols: frozenset[str]) -> None: ...
 
-    def drain(self) -> list[Input]: ...
+    def drain(self) -> list[Input | Note]: ...
 
     def start(self) -> None: ...
 
@@ -83,8 +89,8 @@ class PolledFeed:
     def want(self, symbols: frozenset[str]) -> None:
         self._symbols = symbols
 
-    def drain(self) -> list[Input]:
-        return self._latest.take()
+    def drain(self) -> list[Input | Note]:
+        return [*self._latest.take()]
 
     def close(self) -> None:
         self._closed.set()
@@ -106,21 +112,40 @@ class PolledFeed:
 
 
 class StreamedFeed:
-    """Follows one data stream; another thread reads it, `drain` takes the newest."""
+    """Follows one data stream; another thread reads it, `drain` takes the newest.
 
-    def __init__(self, stream: MarketDataStream, now: Callable[[], datetime]) -> None:
+    While the stream is down, has ended, or does not take all symbols, `instead` is asked. The
+    trader is told at once of what lasts, and of a lost connection after `lost_after`.
+    """
+
+    def __init__(
+        self,
+        stream: MarketDataStream,
+        now: Callable[[], datetime],
+        *,
+        instead: Feed | None = None,
+        lost_after: timedelta = timedelta(0),
+    ) -> None:
         self._stream = stream
         self._now = now
+        self._instead = instead
+        self._lost_after = lost_after
         self._latest = _Latest()
         self._symbols: frozenset[str] = frozenset()
         self._book = HaltBook()
+        self._book_changed = False
         self._halted: frozenset[str] = frozenset()
-        self._halts_changed = False
-        self.error = ""
+        self._ended = ""
+        self._down: Disconnected | None = None
+        self._refused = ""
+        self._told = ""
+        self._closed = False
         self._thread = threading.Thread(target=self._run, name="data-stream", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
+        if self._instead is not None:
+            self._instead.start()
 
     def want(self, symbols: frozenset[str]) -> None:
         new, gone = symbols - self._symbols, self._symbols - symbols
@@ -130,38 +155,85 @@ class StreamedFeed:
         if gone:
             self._stream.unsubscribe(quotes=gone, trades=gone, statuses=gone, lulds=gone)
 
-    def drain(self) -> list[Input]:
-        found = self._latest.take()
-        if self._halts_changed:
-            self._halts_changed = False
-            found.append(Halts(self._halted, book_to_json(self._book)))
-        return found
+    def drain(self) -> list[Input | Note]:
+        found: list[Input | Note] = [*self._latest.take()]
+        if self._instead is not None:
+            is_lost = self._ended or self._refused or self._down is not None
+            self._instead.want(self._symbols if is_lost else frozenset())
+            found += self._instead.drain()
+        changed, self._book_changed = self._book_changed, False
+        halted = frozenset(halt.symbol for halt in self._book.known(self._now()))
+        if changed or halted != self._halted:
+            self._halted = halted
+            found.append(Halts(halted, book_to_json(self._book)))
+        return found + self._news()
 
     def close(self) -> None:
+        self._closed = True
         self._stream.close()
+        if self._instead is not None:
+            self._instead.close()
+
+    def _news(self) -> list[Input | Note]:
+        """One alarm when streamed prices are lost, one line when they are back."""
+        reason = self._why_lost()
+        if not self._symbols or reason == self._told:
+            return []
+        self._told = reason
+        if not reason:
+            return [Note("prices", "prices are streamed again", {"state": "streamed"})]
+        instead = "; prices are asked for meanwhile" if self._instead is not None else ""
+        critical = reason != self._refused
+        return [alarm("prices_lost", "", f"{reason}{instead}", critical=critical)]
+
+    def _why_lost(self) -> str:
+        down = self._down
+        if self._ended:
+            return f"the data stream ended: {self._ended}"
+        if down is not None and self._now() - down.at >= self._lost_after:
+            return f"the data stream is down: {down.reason}"
+        return self._refused
 
     def _run(self) -> None:
+        ended = "it was closed"
         try:
             for message in self._stream.messages():
                 self._take(message)
         except BrokerError as error:
-            self.error = str(error)
-            log.warning("the data stream ended: %s", error)
+            ended = str(error)
+        except Exception as error:
+            log.exception("the data stream could not be read")
+            ended = f"{type(error).__name__}: {error}"
+        if not self._closed:
+            self._ended = ended
 
     def _take(self, message: MarketDataMessage) -> None:
-        if isinstance(message, Quote):
-            self._latest.put(price_of_quote(message))
-        elif isinstance(message, Trade):
-            self._latest.put(Price(message.symbol, last=message.price, at=message.at))
-        elif isinstance(message, TradingStatus | LimitBand):
-            self._note_halt(message)
+        match message:
+            case Quote():
+                self._latest.put(price_of_quote(message))
+            case Trade():
+                self._latest.put(Price(message.symbol, last=message.price, at=message.at))
+                self._keep(apply_trade(self._book, message.symbol, message.at))
+            case TradingStatus() | LimitBand():
+                self._note_halt(message)
+            case Connected():
+                self._down, self._refused = None, ""
+            case Disconnected():
+                self._down = self._down or message
+            case DataWarning(code=code):
+                log.warning("data stream: %s %s", code, message.message)
+                if code == SYMBOL_LIMIT:
+                    self._refused = message.message
+
+    def _keep(self, book: HaltBook) -> None:
+        if book is not self._book:
+            self._book, self._book_changed = book, True
 
     def _note_halt(self, message: TradingStatus | LimitBand) -> None:
         now = self._now()
         if isinstance(message, LimitBand):
             raw = {"T": "l", "S": message.symbol, "u": message.up, "d": message.down}
-            self._book = apply_message(self._book, raw, message.at or now)
-            self._halts_changed = True
+            self._keep(apply_message(self._book, raw, message.at or now))
             return
         raw = {
             "T": "s",
@@ -172,10 +244,7 @@ class StreamedFeed:
             "sm": message.status_message,
             "rm": message.reason_message,
         }
-        self._book = apply_message(self._book, raw, message.at or now)
-        halted = frozenset(halt.symbol for halt in self._book.known(now))
-        if halted != self._halted:
-            self._halted, self._halts_changed = halted, True
+        self._keep(apply_message(self._book, raw, message.at or now))
 
 
 class ManyFeeds:
@@ -192,7 +261,7 @@ class ManyFeeds:
         for chooses, feed in self._parts:
             feed.want(frozenset(s for s in symbols if chooses(s)))
 
-    def drain(self) -> list[Input]:
+    def drain(self) -> list[Input | Note]:
         return [item for _, feed in self._parts for item in feed.drain()]
 
     def close(self) -> None:

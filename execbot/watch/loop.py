@@ -134,6 +134,9 @@ class WatchLoop:
         self._dispatch(self._follow())
         self._dispatch(self._take(items))
         for item in self.feed.drain():
+            if isinstance(item, Note):
+                self._emit(item)
+                continue
             if isinstance(item, inputs.Halts):
                 self._keep_halts(item)
             self._dispatch(self.watcher.feed(item))
