@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
-from msgspec import Struct
 
 from execbot.broker.errors import BrokerError
 from execbot.cli.additions import would_lift, would_lift_line
@@ -19,18 +18,15 @@ from execbot.cli.errors import Failure, failure_of, usage
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.order_flags import read_number
 from execbot.cli.output import Table, print_json, print_line, print_note
+from execbot.cli.signal_lines import Line, Lines
 from execbot.cli.submit import confirm_live
 from execbot.model.enums import Outcome
 from execbot.model.numbers import QTY_STEP, round_down, text
-from execbot.model.signal import Signal, SignalError, lines, read_line, read_signal
+from execbot.model.signal import Signal, SignalError, read_line, read_signal
 
 if TYPE_CHECKING:
     from execbot.oms.executor import Executor
     from execbot.oms.signal_result import Preview, SignalResult
-
-READ_AHEAD_MAX = 64
-"""Lines read before they are acted on: enough for exits to overtake, few enough that a producer
-feels at once when we are slow (its pipe fills up)."""
 
 REFRESH_SECONDS = 5.0
 """How often a long run takes in what the broker reported, so that its journal stays current."""
@@ -216,43 +212,63 @@ def _sentence(result: SignalResult) -> str:
 # --- lines ---------------------------------------------------------------------------------
 
 
-class Line(Struct, frozen=True):
-    """One line of input: a signal, or why it is none."""
-
-    number: int
-    signal: Signal | None
-    error: SignalError | None = None
-
-
 def _run_lines(cli: Cli, file: Path | None, yes: bool) -> None:
     stream: IO[bytes] = sys.stdin.buffer if file is None else file.open("rb")
-    worst, count, failed = ExitCode.DONE, 0, 0
+    told = Told(cli)
     try:
         with cli.open() as desk:
             confirm_live(cli, desk, "signals from " + (str(file) if file else "stdin"), yes)
             executor = executor_of(desk)
             if not cli.json:
                 print_line("\t".join(_COLUMNS))
+            lines = Lines(stream, lambda number, content: _read(number, content, desk))
+            exits = threading.Thread(
+                target=_carry_out_exits, args=(lines, executor, told), name="exits", daemon=True
+            )
+            exits.start()
             refreshed = time.monotonic()
-            for line in _ahead(stream, desk):
-                count += 1
-                data, code = _act(executor, line)
-                failed += code is not ExitCode.DONE
-                worst = _worse(worst, code)
-                _print_result(cli, data)
+            while (line := lines.take()) is not None:
+                told(*_act(executor, line))
+                lines.done(line)
                 if time.monotonic() - refreshed > REFRESH_SECONDS:
                     _take_in(desk)
                     refreshed = time.monotonic()
     except BrokenPipeError:
         sys.stderr.close()  # nobody reads our results: end quietly, as a filter should
-        raise typer.Exit(int(worst)) from None
+        raise typer.Exit(int(told.worst)) from None
     finally:
         if file is not None:
             stream.close()
     if not cli.json:
-        print_note(f"{count} signals, {failed} failed.")
-    if worst is not ExitCode.DONE:
-        cli.end(worst)
+        print_note(f"{told.count} signals, {told.failed} failed.")
+    if told.worst is not ExitCode.DONE:
+        cli.end(told.worst)
+
+
+def _carry_out_exits(lines: Lines, executor: Executor, told: Told) -> None:
+    """Beside the main thread: an entry that sleeps out a rate limit holds up no exit."""
+    try:
+        while (line := lines.take(exits_only=True)) is not None:
+            told(*_act(executor, line))
+            lines.done(line)
+    except BaseException as error:
+        lines.fail(error)  # the main thread ends the command with it
+
+
+class Told:
+    """Prints results, one at a time, and keeps what they add up to."""
+
+    def __init__(self, cli: Cli) -> None:
+        self.worst, self.count, self.failed = ExitCode.DONE, 0, 0
+        self._cli = cli
+        self._lock = threading.Lock()
+
+    def __call__(self, data: dict[str, Any], code: ExitCode) -> None:
+        with self._lock:
+            self.count += 1
+            self.failed += code is not ExitCode.DONE
+            self.worst = _worse(self.worst, code)
+            _print_result(self._cli, data)
 
 
 def _act(executor: Executor, line: Line) -> tuple[dict[str, Any], ExitCode]:
@@ -301,52 +317,6 @@ def _print_result(cli: Cli, data: dict[str, Any]) -> None:
         return
     cells = (data.get(name) for name in _COLUMNS)
     print_line("\t".join(" ".join(str(cell).split()) if cell else "-" for cell in cells))
-
-
-def _ahead(stream: IO[bytes], desk: Context) -> Iterator[Line]:
-    """Lines in the order in which they should be carried out: exits overtake other symbols.
-
-    A thread reads a bounded number of lines ahead; when we are slow it stops reading and the
-    producer's pipe fills up.
-    """
-    import threading
-
-    from execbot.oms.signal_queue import SignalQueue
-
-    queue: SignalQueue[Line] = SignalQueue()
-    changed = threading.Condition()
-    ended: list[BaseException | None] = []
-
-    def read() -> None:
-        error: BaseException | None = None
-        try:
-            for number, content in lines(stream):
-                line = _read(number, content, desk)
-                with changed:
-                    while len(queue) >= READ_AHEAD_MAX:
-                        changed.wait()
-                    symbol = line.signal.symbol if line.signal else ""
-                    opens = line.signal is None or line.signal.side.opens
-                    queue.put(symbol, not opens, line)
-                    changed.notify_all()
-        except (OSError, ValueError) as caught:
-            error = caught
-        with changed:
-            ended.append(error)
-            changed.notify_all()
-
-    threading.Thread(target=read, name="signals", daemon=True).start()
-    while True:
-        with changed:
-            while not queue and not ended:
-                changed.wait()
-            if not queue:
-                if ended[0] is not None:
-                    raise usage(f"the input could not be read: {ended[0]}", kind="usage.signal")
-                return
-            line = queue.take()
-            changed.notify_all()
-        yield line
 
 
 def _read(number: int, content: bytes, desk: Context) -> Line:

@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from execbot.alerts import Alert, Alerter
+from execbot.broker.budget import Priority, reading_at
 from execbot.broker.errors import BrokerError
 from execbot.journal.records import OrderRecord
 from execbot.model.account import Position
@@ -51,6 +52,7 @@ class SignalCloses:
         self._placer = placer
         self._alerter = alerter
 
+    @reading_at(Priority.EXIT)
     def known(self, signal: Signal) -> OrderRecord | None:
         """The closing order of a signal whose process died with it, unless it was never sent."""
         oms = self._placer.oms
@@ -61,6 +63,7 @@ class SignalCloses:
             found = oms.journal.order_by_client_id(name)
         return None if found is None or found.status in REOPENABLE else found
 
+    @reading_at(Priority.EXIT)
     def carry_out(self, signal: Signal) -> SignalResult:
         """Cancel entries that are still pending, then close what is held.
 

@@ -8,12 +8,20 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.processes import EXECBOT, Outcome, clean_environment, exchange, execbot
+from support.processes import (
+    EXECBOT,
+    Outcome,
+    clean_environment,
+    exchange,
+    execbot,
+    start_execbot,
+)
 
 WEEKEND = ("--calendar", "exchange", "--at", "2026-10-10 12:00")
 
@@ -102,6 +110,31 @@ def test_every_line_of_a_pipe_gets_one_result_line(env: dict[str, str]) -> None:
     assert "line 4" in found[4]["message"] and found[6]["field"] == "color"
     held = execbot(["positions", "--json"], env)
     assert {p["symbol"] for p in held.data} == {"AAPL", "JPM"}
+
+
+def test_a_sell_in_a_pipe_waits_for_no_entry_that_sleeps_out_a_rate_limit(tmp_path: Path) -> None:
+    patient = "trading_execution: {order_management: {timeout_seconds: 300}}"
+    (tmp_path / "trading.yaml").write_text(patient)
+    with exchange(tmp_path) as server:
+        env = server.environment(tmp_path)
+        assert execbot(["submit", "KO", "--qty", "2", "--wait", "20", "--json"], env).code == 0
+        rule = {"method": "POST", "path": "/v2/orders", "count": 1, "params": {"retry_after": 250}}
+        server.call("POST", "/sim/faults", {"kind": "rate_limited", **rule})
+        running = start_execbot(["signal", "-", "--json"], env, stdin=subprocess.PIPE)
+        try:
+            assert running.stdin is not None and running.stdout is not None
+            running.stdin.write('{"symbol":"AAPL","side":"buy","strength":82}\n')
+            running.stdin.flush()
+            while not server.get("/sim/faults")[0]["fired"]:
+                assert running.poll() is None
+                time.sleep(0.05)
+            running.stdin.write('{"symbol":"KO","side":"sell","strength":82}\n')
+            running.stdin.flush()
+            first = json.loads(running.stdout.readline())
+        finally:
+            running.kill()
+            running.communicate()
+        assert (first["line"], first["outcome"]) == (2, "accepted")
 
 
 def test_file_is_read_like_a_pipe_and_may_be_read_again(
