@@ -163,7 +163,7 @@ def _orders(orders: Sequence[Order], width: int) -> Table:
         size = text(order.qty) if order.qty is not None else "?"
         cells: list[RenderableType] = [
             str(number),
-            f"{order.side.value} {size} {order.symbol} {order.type.value}",
+            order_words(order),
             _prices(order),
             f"{text(order.filled_qty)}/{size}",
             order.status.value,
@@ -174,6 +174,11 @@ def _orders(orders: Sequence[Order], width: int) -> Table:
     if not orders:
         table.add_row("", Text("none", style="dim"))
     return table
+
+
+def order_words(order: Order) -> str:
+    size = text(order.qty) if order.qty is not None else "?"
+    return f"{order.side.value} {size} {order.symbol} {order.type.value}"
 
 
 def _prices(order: Order) -> str:

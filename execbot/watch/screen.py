@@ -23,8 +23,9 @@ from execbot.exits.plan import PlanStatus
 from execbot.exits.position_state import PositionView, position_view
 from execbot.exits.view import Guarded
 from execbot.journal.records import OrderRecord
+from execbot.model.numbers import text
 from execbot.watch.jobs import Note
-from execbot.watch.picture import Event, HealthView, Picture, draw
+from execbot.watch.picture import Event, HealthView, Picture, draw, order_words
 from execbot.watch.symbols import SymbolState, is_entry
 
 if TYPE_CHECKING:
@@ -61,6 +62,10 @@ class ScreenSink:
         self._keys = Keys()
         self._prompt = ""
         self._typed = ""
+        self._numbered: list[tuple[str, str]] = []
+        """What the prompt's numbers mean: what to act on, and its words. As it was on the screen
+        when the key was pressed: rows may go and come while a number is typed."""
+        self._shown: Picture | None = None
         self._shows_help = False
         self.loop: WatchLoop | None = None
 
@@ -105,7 +110,8 @@ class ScreenSink:
         if self._painter is None or self.loop is None:
             return
         self._drawn_at, self._changed = time.monotonic(), False
-        self._painter.show(self.picture())
+        self._shown = self.picture()
+        self._painter.show(self._shown)
 
     def picture(self) -> Picture:
         loop = self.loop
@@ -119,7 +125,7 @@ class ScreenSink:
             orders=[record.order for record in self._orders()],
             events=list(self._events),
             health=self._health(loop, now),
-            prompt=f"{self._prompt}{self._typed}" if self._prompt else "",
+            prompt=self._asked() if self._prompt else "",
             shows_help=self._shows_help,
         )
 
@@ -185,8 +191,12 @@ class ScreenSink:
             self._shows_help = not self._shows_help
         elif key == "c":
             self._prompt = "cancel order number (Enter, Esc gives up): "
+            orders = self._shown.orders if self._shown else [r.order for r in self._orders()]
+            self._numbered = [(o.client_order_id, order_words(o)) for o in orders]
         elif key == "x":
             self._prompt = "close position number (Enter, Esc gives up): "
+            rows = self._shown.positions if self._shown else self._positions()
+            self._numbered = [(row.symbol, f"{row.symbol} {text(row.qty)}") for row in rows]
         elif key == "h":
             self._prompt = "halt new entries? y, Enter (Esc gives up): "
 
@@ -207,20 +217,21 @@ class ScreenSink:
             if typed in ("y", "yes"):
                 self._act("halt", "")
             return
-        number = int(typed) - 1 if typed.isdecimal() else -1
-        if prompt.startswith("cancel"):
-            orders = self._orders()
-            if 0 <= number < len(orders):
-                self._act("cancel", orders[number].client_order_id)
-                return
-        else:
-            rows = self._positions()
-            if 0 <= number < len(rows):
-                self._act("close", rows[number].symbol)
-                return
-        if typed:
-            kind = "order" if prompt.startswith("cancel") else "position"
+        act, kind = prompt.split()[:2]
+        chosen = self._chosen(typed)
+        if chosen is not None:
+            self._act(act, chosen[0])
+        elif typed:
             self._events.append(Event(self._now(), f"there is no {kind} number {typed}"))
+
+    def _chosen(self, typed: str) -> tuple[str, str] | None:
+        number = int(typed) - 1 if typed.isdecimal() else -1
+        return self._numbered[number] if 0 <= number < len(self._numbered) else None
+
+    def _asked(self) -> str:
+        """The prompt with what is typed, and what that would act on."""
+        chosen = None if self._prompt.startswith("halt") else self._chosen(self._typed.strip())
+        return f"{self._prompt}{self._typed}" + (f"  {chosen[1]}" if chosen else "")
 
 
 def _is_shown(state: SymbolState) -> bool:

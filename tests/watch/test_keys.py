@@ -1,0 +1,60 @@
+"""Goal: a key acts on what the trader saw when it was pressed, and on nothing else.
+
+Method: keys are pressed at the real screen over the real watcher while positions come and go.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+from support.watch_world import World, open_world, wishes
+
+from execbot.watch.screen import ScreenSink
+
+
+def two_positions(path: Path) -> tuple[World, ScreenSink, list[tuple[str, str]]]:
+    world = open_world(path, symbols=("AAPL", "MSFT"))
+    world.buy("10", wishes("2"), symbol="AAPL")
+    world.buy("5", wishes("2"), symbol="MSFT")
+    world.run(3)
+    did: list[tuple[str, str]] = []
+    screen = ScreenSink(world.now, lambda name, what: did.append((name, what)))
+    screen.loop = SimpleNamespace(watcher=world.watcher)  # type: ignore[assignment]
+    return world, screen, did
+
+
+def test_a_number_means_the_position_that_had_it_when_the_prompt_opened(tmp_path: Path) -> None:
+    world, screen, did = two_positions(tmp_path)
+    screen._press("x")
+    screen._press("1")
+    assert screen._asked().endswith("1  AAPL 10")
+    world.price("AAPL", "97")
+    world.run(5)
+    assert world.qty("AAPL") == 0
+    screen._press("\r")
+    assert did == [("close", "AAPL")]
+
+
+def test_a_number_means_the_order_that_had_it_when_the_prompt_opened(tmp_path: Path) -> None:
+    world, screen, did = two_positions(tmp_path)
+    stop = screen._orders()[0]
+    assert stop.symbol == "AAPL"
+    screen._press("c")
+    screen._press("1")
+    assert "AAPL stop" in screen._asked()
+    world.price("AAPL", "97")
+    world.run(5)
+    screen._press("\r")
+    assert did == [("cancel", stop.client_order_id)]
+
+
+def test_a_number_that_no_row_has_does_nothing(tmp_path: Path) -> None:
+    _, screen, did = two_positions(tmp_path)
+    for key in ("x", "3", "\r", "x", "0", "\r", "x", "1", "\x1b"):
+        screen._press(key)
+    assert did == []
+    assert [event.words for event in screen._events] == [
+        "there is no position number 3",
+        "there is no position number 0",
+    ]
