@@ -107,7 +107,8 @@ class Closer:
     ) -> OrderRecord | None:
         """The closing order that has this id; nothing must be lifted for it a second time.
 
-        Raises ClientIdReused when the id is that of another order, InDoubt as `submit` does.
+        Raises ClientIdReused when the id is that of another order, BrokerError when what became of
+        it cannot be looked up.
         """
         known = self._oms.journal.order_by_client_id(client_order_id)
         if known is not None and known.status in UNSETTLED_STATUSES:

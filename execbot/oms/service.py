@@ -213,8 +213,8 @@ class OrderManagementSystem:
     ) -> CloseResult:
         """Close a position or part of it at market, lifting the exits that hold its shares.
 
-        Raises NotPossible (no position), CloseFailed (exits were lifted, the close was refused:
-        its `result` says what is unprotected), Refused, InDoubt, BrokerError.
+        Raises NotPossible (no position), CloseFailed (orders were lifted, then it failed: its
+        `result` says what is unprotected), ClientIdReused, Refused, InDoubt, BrokerError.
         """
         from execbot.oms.close import Closer
 

@@ -241,11 +241,6 @@ class FactsReader:
             atr=symbol.atr,
         )
 
-    def complete_account(self, request: OrderRequest, account: AccountFacts) -> Facts:
-        """Facts about the account alone: enough to see what is held and pending."""
-        read = BrokerFacts(account, SymbolFacts(None, None), self.market_time(account))
-        return self.complete(request, read)
-
     def _pending(self, account: AccountFacts) -> tuple[PendingOrder, ...]:
         changed = self.journal.changed_since(account.seq)
         records = {r.client_order_id: r for r in self.journal.orders("open")}
