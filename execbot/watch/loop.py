@@ -294,6 +294,7 @@ class WatchLoop:
         while not self._inbox.empty():
             leftover.append(self._inbox.get_nowait())
         self._take([item for item in leftover if isinstance(item, TradeUpdate)])
+        self.watcher.save_marks()
         self._audit()
         self._checkpointer.close()
 

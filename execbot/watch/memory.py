@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from execbot.config.schema import TradingSettings
@@ -43,6 +44,9 @@ class CoreMemory:
     looks_soon: bool = False
     failed_jobs: dict[str, tuple[int, datetime]] = field(default_factory=dict)
     """Account-wide jobs that failed: how often in a row, and when to try again."""
+    marks_saved_at: datetime | None = None
+    saved_marks: dict[str, tuple[Decimal | None, ...]] = field(default_factory=dict)
+    """Best, worst and high-water price of each plan as they were saved last, by plan_id."""
     seq: int = 0
 
     def __post_init__(self) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from execbot.exits.actions import (
     Cancel,
     Priority,
+    SavePlan,
 )
 from execbot.exits.plan import ExitPlan, PlanStatus
 from execbot.journal.records import OrderRecord, Role
@@ -15,7 +17,7 @@ from execbot.model.enums import UNSETTLED_STATUSES
 from execbot.model.numbers import ZERO
 from execbot.watch.entries import has_timeout
 from execbot.watch.inputs import JobDone
-from execbot.watch.jobs import Job, JobName, Note
+from execbot.watch.jobs import Job, JobName, Note, Save
 from execbot.watch.memory import CoreMemory
 from execbot.watch.notes import alarm
 from execbot.watch.symbols import SymbolState, is_entry
@@ -29,6 +31,9 @@ CLOSE_LEAD_SECONDS = 10
 JOB_RETRY = timedelta(milliseconds=300)
 JOB_RETRY_MAX = timedelta(seconds=3)
 """A failed look at the broker is repeated after the first, doubling up to the second."""
+
+MARKS_EVERY = timedelta(minutes=1)
+"""How often the best and worst price of a position are saved, where they have changed."""
 
 UNCOVERED_LOOK = timedelta(seconds=1)
 """How often the broker's positions are read while shares have no stop."""
@@ -55,7 +60,26 @@ class Timers(CoreMemory):
         jobs += self._watch_stream(now)
         jobs += self._watch_session(now)
         jobs += self._watch_entries(now)
+        if self.marks_saved_at is None or now - self.marks_saved_at >= MARKS_EVERY:
+            jobs += self.save_marks(now)
         self._tidy()
+        return jobs
+
+    def save_marks(self, now: datetime) -> list[Job]:
+        """Marks move with every tick and make no version of the plan; a restart knows these."""
+        self.marks_saved_at = now
+        jobs: list[Job] = []
+        saved: dict[str, tuple[Decimal | None, ...]] = {}
+        for state in self.symbols.values():
+            plan = state.plan
+            if plan is None or plan.status is not PlanStatus.ACTIVE or state.qty == 0:
+                continue
+            marks = (plan.best_price, plan.worst_price, plan.stop.high_water)
+            saved[plan.plan_id] = marks
+            if marks != self.saved_marks.get(plan.plan_id, (None, None, None)):
+                state.plan = plan.changed(now)
+                jobs.append(Save(SavePlan(state.plan, "best and worst price")))
+        self.saved_marks = saved
         return jobs
 
     def job_ended(self, item: JobDone, now: datetime) -> None:

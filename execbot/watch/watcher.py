@@ -191,6 +191,10 @@ class Watcher:
         """Tell the core; saves and notes are done here, the rest is for the hands."""
         return self._sort(self.core.handle(item, self.now()))
 
+    def save_marks(self) -> list[HandJob]:
+        """At the end of a run: what the prices since the last minute were is known nowhere else."""
+        return self._sort(self.core.save_marks(self.now()))
+
     def _sort(self, jobs: Iterable[Job]) -> list[HandJob]:
         hands: list[HandJob] = []
         waiting, self.waiting = self.waiting, []

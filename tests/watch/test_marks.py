@@ -1,0 +1,65 @@
+"""Goal: a restart knows the best and the worst price that a position has seen.
+
+Method: the real watcher in virtual time, ended cleanly or killed, and started anew on its journal.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+from support.watch_world import D, World, open_world, wishes
+
+from execbot.exits.store import plan_by_id
+from execbot.watch.timers import MARKS_EVERY
+
+
+def after_a_good_and_a_bad_moment(path: Path) -> World:
+    world = open_world(path)
+    world.buy("10", wishes("5"))
+    world.run(2)
+    for price in ("104", "98", "101"):
+        world.price("AAPL", price)
+        world.run(1)
+    return world
+
+
+def marks(world: World) -> tuple[Decimal | None, Decimal | None]:
+    assert world.watcher is not None
+    plan = world.watcher.core.symbols["AAPL"].plan
+    assert plan is not None
+    return plan.best_price, plan.worst_price
+
+
+def restarted(world: World) -> World:
+    world.kill_watch()
+    world.start_watch()
+    return world
+
+
+def test_marks_are_saved_each_minute(tmp_path: Path) -> None:
+    world = after_a_good_and_a_bad_moment(tmp_path)
+    world.run(MARKS_EVERY.total_seconds() + 1, 0.25)
+    seen = marks(world)
+    assert seen[0] is not None and seen[0] > D(103) and seen[1] is not None and seen[1] < D(99)
+    assert marks(restarted(world)) == seen
+
+
+def test_marks_are_saved_at_the_end_of_a_run(tmp_path: Path) -> None:
+    world = after_a_good_and_a_bad_moment(tmp_path)
+    seen = marks(world)
+    assert world.watcher is not None
+    world.watcher.save_marks()
+    assert marks(restarted(world)) == seen
+
+
+def test_marks_that_stay_make_no_new_version_of_the_plan(tmp_path: Path) -> None:
+    world = after_a_good_and_a_bad_moment(tmp_path)
+    world.run(MARKS_EVERY.total_seconds() + 1, 0.25)
+    plan = world.plan()
+    assert plan is not None
+    world.run(2 * MARKS_EVERY.total_seconds(), 0.25)
+    assert world.watcher is not None
+    world.watcher.save_marks()
+    again = plan_by_id(world.desk.journal, plan.plan_id)
+    assert again is not None and again.version == plan.version
