@@ -105,8 +105,6 @@ def take_in_open_orders(oms: OrderManagementSystem) -> BrokerError | None:
 
     Returns why they could not be read: who takes risk away goes on with what the journal knows.
     """
-    with suppress(BrokerError):
-        oms.settle()  # what stays unsettled is in doubt
     try:
         listed = oms.client.list_orders(OrderQuery("open", nested=False))
     except BrokerError as error:
@@ -146,6 +144,8 @@ class Canceler:
         wait_seconds: float,
     ) -> CancelAllResult:
         """See `OrderManagementSystem.cancel_all`."""
+        with suppress(BrokerError):
+            self._oms.settle()  # what stays unsettled is named as in doubt
         unread = take_in_open_orders(self._oms)
         positions = self._positions()
         wanted = [
