@@ -44,6 +44,7 @@ from execbot.exits.shape import (
     Ladder,
     target_quantities,
 )
+from execbot.exits.splits import SPLIT_GAP
 from execbot.exits.trailing import time_stop_due
 from execbot.exits.view import Decision, Memory, View
 from execbot.model.enums import UNSETTLED_STATUSES, OrderStatus, OrderType, PositionSide
@@ -53,10 +54,6 @@ REFRESH_EVERY = timedelta(seconds=1)
 REFRESH_CLOSED_EVERY = timedelta(seconds=30)
 CROSSED_PATIENCE = timedelta(seconds=2)
 """How long a stop that the broker holds may stay untaken with the price beyond it."""
-
-SPLIT_GAP = Decimal("0.25")
-"""A price this far (as a share) beyond a stop is a split or a mistake until the broker's own
-position has been read again."""
 
 
 def decide(view: View) -> Decision:
@@ -241,6 +238,8 @@ def _hold(
         return actions, plan, memory
     if _is_lifted(view, plan):
         return [], plan, memory
+    if _is_of_before(view, plan, memory):
+        return _ask_broker(view, memory), plan, memory
     surplus = _shed(view, orders)
     if surplus:
         if memory.retry_at is not None and view.now < memory.retry_at:
@@ -327,7 +326,7 @@ def _crossed(
     assert stop is not None and price is not None
     since = memory.crossed_since or view.now
     memory = replace(memory, crossed_since=since)
-    if abs(price - stop) > stop * SPLIT_GAP and not _confirmed_since(view, since):
+    if _may_be_split(view, stop, price, since):
         return plan, memory
     held_by_broker = orders.covered + orders.arriving >= view.size and view.market.is_open
     if held_by_broker and any(_trails(group) for group in orders.groups):
@@ -335,6 +334,24 @@ def _crossed(
     if held_by_broker and view.now - since < CROSSED_PATIENCE:
         return plan, memory
     return wants_out(plan, "stop", view.now), memory
+
+
+def _may_be_split(view: View, stop: Decimal, price: Decimal, since: datetime | None) -> bool:
+    """The price is far beyond the stop, and the position was not read since it is."""
+    if view.is_price_doubtful:
+        return True
+    far = abs(price - stop) > stop * SPLIT_GAP
+    return far and since is not None and not _confirmed_since(view, since)
+
+
+def _is_of_before(view: View, plan: ExitPlan, memory: Memory) -> bool:
+    """The plan's prices may be those of before a split: what is sent now would sell at once."""
+    if view.reads_first:
+        return True
+    stop, price = plan.stop.price, view.market.price
+    if stop is None or price is None or not stop_is_crossed(plan, price):
+        return False
+    return _may_be_split(view, stop, price, memory.crossed_since)
 
 
 def _confirmed_since(view: View, moment: datetime) -> bool:
@@ -353,7 +370,7 @@ def _target_watched_by_us(view: View, plan: ExitPlan, orders: SymbolOrders) -> E
     asleep = view.market.is_extended and not view.market.is_open
     served = set() if asleep else {group.target_number for group in orders.groups}
     watched = asleep or view.is_crypto or view.memory.ladder is not Ladder.FULL or view.size < 1
-    if price is None or not watched or view.market.is_halted:
+    if price is None or not watched or view.market.is_halted or view.is_price_doubtful:
         return plan
     if not view.market.is_open and not view.market.is_extended:
         return plan

@@ -15,6 +15,10 @@ from execbot.exits.levels import safe_stop, safe_target
 from execbot.exits.plan import ExitPlan
 from execbot.model.numbers import text
 
+SPLIT_GAP = Decimal("0.15")
+"""A price that jumps this far, as a share, may be a split (5:4 is the smallest) until the broker's
+own position has been read again."""
+
 RATIO_TOLERANCE = Decimal("0.02")
 """How far quantity and price ratios may disagree: cash in lieu of fractions rounds them."""
 
@@ -60,7 +64,8 @@ def is_rescaled(plan: ExitPlan, ratio: Decimal, average: Decimal | None) -> bool
 def rescaled(plan: ExitPlan, ratio: Decimal, now: datetime) -> ExitPlan:
     """The plan with every price divided, and every quantity multiplied, by `ratio`.
 
-    Marks begin anew: prices from before and after the split may be mixed in them.
+    A decision to leave was taken on prices of before, and is taken again if it holds. Marks begin
+    anew: prices from before and after the split may be mixed in them.
     """
 
     def price(value: Decimal | None) -> Decimal | None:
@@ -98,5 +103,6 @@ def rescaled(plan: ExitPlan, ratio: Decimal, now: datetime) -> ExitPlan:
         facts=facts,
         best_price=None,
         worst_price=None,
+        exit=None,
         note=f"split: {text(ratio)} shares for one",
     )

@@ -138,6 +138,10 @@ class View(Struct, frozen=True):
     available: Decimal | None = None
     is_confirmed: bool = True
     confirmed_at: datetime | None = None
+    is_price_doubtful: bool = False
+    """The price has jumped so far that it may be a split, and the position was not read since."""
+    reads_first: bool = False
+    """The plan may be of before a split: the broker's position is about to be read."""
     is_crypto: bool = False
     tick: Decimal | None = None
     market: Market = Market()

@@ -155,6 +155,8 @@ class Core(Comparison):
         gone = record.status is OrderStatus.CANCELED
         if not gone or record.client_order_id in self.our_cancels or state.qty == 0:
             return []
+        if not _ended_by_its_pair(state, record, FILLED):
+            state.canceled_at = now
         return self._taken_away(state, record, now)
 
     def _taken_away(self, state: SymbolState, record: OrderRecord, now: datetime) -> list[Job]:
@@ -232,6 +234,10 @@ class Core(Comparison):
         state.is_dirty = True
         price = _traded_price(state, item)
         if price is None or plan.entry_price is None or state.is_halted:
+            return []
+        state.weigh(price, now)
+        if state.is_price_doubtful(now):
+            self.looks_soon = True  # at the broker's position: it may be a split
             return []
         market = state.market(self.hours(now), extended=self.extended)
         if not market.is_open and not market.is_extended:
@@ -379,10 +385,16 @@ def _has_stop_beside(state: SymbolState, record: OrderRecord) -> bool:
     return record.role == Role.TARGET and any(stop.parent_id in family for stop in stops)
 
 
-def _ended_by_its_pair(state: SymbolState, record: OrderRecord) -> bool:
+FILLED = frozenset({OrderStatus.FILLED, OrderStatus.PARTIALLY_FILLED})
+
+
+def _ended_by_its_pair(
+    state: SymbolState,
+    record: OrderRecord,
+    took: frozenset[OrderStatus] = FILLED | {OrderStatus.REPLACED},
+) -> bool:
     """The other exit of the pair was taken, and this one went with it."""
     pair = {record.parent_id, record.client_order_id} - {None}
-    took = (OrderStatus.FILLED, OrderStatus.PARTIALLY_FILLED, OrderStatus.REPLACED)
     for other in state.orders.values():
         if other.client_order_id == record.client_order_id or other.status not in took:
             continue

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from execbot.exits.orders import ARRIVING, SymbolOrder, read_orders
 from execbot.exits.plan import ExitPlan, PlanStatus
+from execbot.exits.splits import SPLIT_GAP
 from execbot.exits.view import Coverage, Limits, Market, Memory, View
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.market.sessions import MarketNow, Session
@@ -31,6 +32,13 @@ ORDER_SETTLES = timedelta(seconds=1)
 
 ACKNOWLEDGED_SETTLES = timedelta(milliseconds=300)
 """The same for an order that the broker has acknowledged: only the two requests may cross."""
+
+
+READ_FIRST_MAX = timedelta(seconds=2)
+"""How long shares wait for the broker's position before they get a stop all the same."""
+
+LONG_UNTOUCHED = timedelta(hours=1)
+"""A plan that nobody has touched for so long may be of before a split that nobody here has seen."""
 
 
 @dataclass
@@ -67,6 +75,9 @@ class SymbolState:
     ask: Decimal | None = None
     last: Decimal | None = None
     priced_at: datetime | None = None
+    believed_price: Decimal | None = None
+    """The last price that was no jump, or that the broker's position has borne out."""
+    jumped_at: datetime | None = None
     is_halted: bool = False
     is_crypto: bool = False
     tick: Decimal | None = None
@@ -82,6 +93,8 @@ class SymbolState:
     taken_away: int = 0
     """How often somebody else has canceled our protection since it was last left alone."""
     taken_at: datetime | None = None
+    canceled_at: datetime | None = None
+    """When an exit ended last that we had not asked to end."""
     asked_cancels: dict[str, datetime] = field(default_factory=dict)
     """Cancels that the broker has taken and whose end was not reported yet."""
 
@@ -163,6 +176,36 @@ class SymbolState:
             return False
         return self.broker_qty == self.qty
 
+    def is_read_since(self, moment: datetime) -> bool:
+        """The broker was asked for its position after `moment`."""
+        return self.broker_asked_at is not None and self.broker_asked_at >= moment
+
+    def is_price_doubtful(self, now: datetime) -> bool:
+        """The price has jumped, and the broker's position was not read (or differs) since."""
+        if self.jumped_at is None:
+            return False
+        return not self.is_read_since(self.jumped_at) or not self.confirmed(now)
+
+    def reads_first(self, now: datetime) -> bool:
+        """Exits were canceled elsewhere, as the broker does before a split, or the plan is an old
+        one and this program has just begun. The wait is bounded: reads may be held up."""
+        if self.canceled_at is not None and not self.is_read_since(self.canceled_at):
+            return now - self.canceled_at < READ_FIRST_MAX
+        if self.broker_asked_at is not None or self.plan is None or self.changed_at is None:
+            return False
+        untouched = now - self.plan.updated_at > LONG_UNTOUCHED
+        return untouched and now - self.changed_at < READ_FIRST_MAX
+
+    def weigh(self, price: Decimal, now: datetime) -> None:
+        """Look whether a price is a jump from the last one that was believed."""
+        known = self.believed_price or self.avg_entry_price or price
+        if abs(price - known) <= known * SPLIT_GAP:
+            self.believed_price, self.jumped_at = price, None
+        elif self.jumped_at is None:
+            self.jumped_at = now
+        elif not self.is_price_doubtful(now):
+            self.believed_price, self.jumped_at = price, None
+
     def available(self) -> Decimal | None:
         """The broker's free shares, when it was asked after everything of ours had settled."""
         asked = self.broker_asked_at
@@ -232,6 +275,8 @@ class SymbolState:
             available=self.available(),
             is_confirmed=self.confirmed(at),
             confirmed_at=self.broker_asked_at,
+            is_price_doubtful=self.is_price_doubtful(at),
+            reads_first=self.reads_first(at),
             is_crypto=self.is_crypto,
             tick=self.tick,
             market=self.market(now, extended=extended),

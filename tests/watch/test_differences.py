@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from support.watch_world import D, World, open_world, percent, wishes
 
 from execbot.exits.attach import moved
+from execbot.exits.plan import PlanStatus, Trail, TrailKind
 from execbot.exits.store import change_plan
-from execbot.model.enums import TimeInForce
+from execbot.model.enums import Side, TimeInForce
 
 COIN = "BTC/USD"
 
@@ -42,8 +44,10 @@ def take_all(world: World) -> None:
 
 
 def split(world: World, ratio: str, price: str) -> None:
+    """Overnight: the broker cancels the orders, and quantity and price change."""
     account = world.desk.venue.exchange.core.accounts[world.account]
     world.cancel_elsewhere()
+    world.pass_time(0.1)
     held = account.positions["AAPL"]
     qty = held.qty * D(ratio)
     held.qty, held.lots = qty, [(qty, held.average / D(ratio))]
@@ -180,3 +184,72 @@ def test_a_restart_after_a_split_does_not_rescale_again(tmp_path: Path) -> None:
     assert known is not None
     assert (known.stop.price, known.base_qty) == (D("24.61"), 40)
     assert world.covered("AAPL") == world.qty() == books(world) == 40
+
+
+@pytest.mark.parametrize(
+    ("ratio", "price", "stop"),
+    [
+        ("4", "25", "24.50"),
+        ("1.25", "80", "78.40"),
+        ("1.5", "66.67", "65.34"),
+        ("0.1", "1000", "980"),
+    ],
+    ids=["4:1", "5:4", "3:2", "1:10"],
+)
+@pytest.mark.parametrize("targets", [(), (("8", "100"),)], ids=["stop", "pair"])
+def test_no_share_is_sold_because_of_a_split(
+    tmp_path: Path, ratio: str, price: str, stop: str, targets: tuple[tuple[str, str], ...]
+) -> None:
+    world = open_world(tmp_path)
+    trail = Trail(TrailKind.PERCENT, D("1.9"), from_start=False)
+    world.buy("100", wishes("2", *targets, trail=trail))
+    world.run(3)
+    split(world, ratio, price)
+    world.run(10)
+    assert world.qty() == world.covered("AAPL") == books(world) == 100 * D(ratio)
+    plan = world.plan()
+    assert plan is not None
+    assert plan.exit is None
+    assert plan.stop.price is not None
+    assert abs(plan.stop.price / D(stop) - 1) < D("0.002")
+
+
+def test_a_short_is_not_covered_because_of_a_split(tmp_path: Path) -> None:
+    world = open_world(tmp_path)
+    trail = Trail(TrailKind.PERCENT, D("1.9"), from_start=False)
+    world.buy("100", wishes("2", trail=trail), side=Side.SELL)
+    world.run(3)
+    split(world, "2", "50")
+    world.run(10)
+    assert world.qty() == books(world) == -200
+    plan = world.plan()
+    assert plan is not None
+    assert (plan.exit, plan.status) == (None, PlanStatus.ACTIVE)
+    assert plan.stop.price is not None
+    assert D("50.90") < plan.stop.price < D("51.10")
+
+
+def test_a_price_that_jumps_without_a_split_is_believed_once_the_position_was_read(
+    tmp_path: Path,
+) -> None:
+    world = open_world(tmp_path)
+    world.buy("10", wishes("2", trail=Trail(TrailKind.PERCENT, D(5), from_start=False)))
+    world.run(3)
+    world.price("AAPL", "130")
+    world.run(3)
+    plan = world.plan()
+    assert plan is not None
+    assert plan.stop.price is not None
+    assert plan.stop.price > 123
+
+
+def test_an_old_plan_is_not_sent_before_the_position_was_read(tmp_path: Path) -> None:
+    world = open_world(tmp_path)
+    world.buy("10", wishes("2", ("4", "100")))
+    world.run(3)
+    world.kill_watch()
+    split(world, "4", "25")
+    world.pass_time(7200)
+    world.start_watch()
+    world.run(8)
+    assert world.qty() == world.covered("AAPL") == books(world) == 40
