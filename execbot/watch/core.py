@@ -148,6 +148,10 @@ class Core(Comparison):
         if record.role not in (Role.STOP, Role.TARGET) or before is None:
             return []
         if record.status is OrderStatus.REJECTED and before.status is not OrderStatus.PENDING:
+            if record.order.replaces:  # a move that came too late; the kind of exit was not refused
+                refused = state.memory.moves_refused + 1
+                state.memory = replace(state.memory, moves_refused=refused)
+                return []
             state.memory = stepped_down(state.memory, now)
             return [alarm("exit_rejected", state.symbol, rejected_text(record))]
         if record.status is OrderStatus.EXPIRED and state.qty != 0:
@@ -290,12 +294,13 @@ class Core(Comparison):
             if not state.is_dirty or state.is_busy:
                 continue
             state.is_dirty = False
-            if state.hands_off_until is not None and now < state.hands_off_until:
-                continue
             market = market or self.hours(now)
             state.tidy()
             decision = decide(state.view(now, market, self.limits, self.extended))
-            jobs += self._carry_out(state, decision, now)
+            if state.hands_off_until is not None and now < state.hands_off_until:
+                jobs += _only_watched(state, decision)
+            else:
+                jobs += self._carry_out(state, decision, now)
         return jobs
 
     def _carry_out(self, state: SymbolState, decision: Decision, now: datetime) -> list[Job]:
@@ -336,6 +341,19 @@ class Core(Comparison):
         if any(not outcome.is_done for _, outcome in item.results):
             notes += self.account_job(JobName.READ_POSITIONS, "an action failed", now)
         return notes
+
+
+def _only_watched(state: SymbolState, decision: Decision) -> list[Job]:
+    """While another process has its hands on a position nothing is done, but shares without a stop
+    are counted and told as ever."""
+    seen = decision.memory
+    state.memory = replace(
+        state.memory, uncovered_since=seen.uncovered_since, is_alarmed=seen.is_alarmed
+    )
+    told = [a for a in decision.actions if isinstance(a, Alarm) and a.kind == "unprotected"]
+    jobs: list[Job] = [alarm(a.kind, a.symbol, a.message, a.critical) for a in told]
+    before, state.coverage = state.coverage, decision.coverage
+    return [guard_note(state), *jobs] if before.state is not state.coverage.state else jobs
 
 
 def _superseded(plan: ExitPlan, now: datetime) -> list[Job]:

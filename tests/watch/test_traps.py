@@ -430,3 +430,18 @@ def test_what_is_left_of_a_trailed_position_keeps_the_stop_it_had_reached(tmp_pa
     assert (stop.type, stop.qty) == ("stop", 5)
     assert stop.stop_price is not None
     assert stop.stop_price >= D("113.99")
+
+
+def test_a_move_that_meets_a_cancel_of_somebody_else_costs_no_protection(tmp_path: Path) -> None:
+    world = open_world(tmp_path)
+    _, plan = world.buy("10", wishes("2", ("2", "50"), ("4", "50")))
+    world.run(3)
+    move(world, plan.plan_id, "97")
+    patched = world.requests
+    while world.requests < patched + 2:
+        world.step(0.001)
+    world.cancel_elsewhere()
+    world.run(3)
+    assert world.covered("AAPL") == 10
+    assert world.watcher is not None
+    assert world.watcher.core.symbols["AAPL"].memory.ladder == "full"
