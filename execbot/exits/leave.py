@@ -84,7 +84,10 @@ def leave(
         return list(cancels), plan, memory
     if _still_held(view, orders) > 0:
         return [WaitFor(view.now + POLL, "shares still held")], plan, memory
-    return [_exit_order(view, plan, intent)], plan, memory
+    order = _exit_order(view, plan, intent)
+    if order.request.type is OrderType.MARKET and not view.market.is_open:
+        return [WaitFor(view.now + POLL, "no price to set a limit by")], plan, memory
+    return [order], plan, memory
 
 
 def _finished(
@@ -206,14 +209,18 @@ def _exit_order(view: View, plan: ExitPlan, intent: ExitIntent) -> Submit:
 def exit_limit(view: View, side: PositionSide, stage: ExitStage) -> Decimal | None:
     """The limit of a stage: the middle of the quote, or through the far side of it.
 
-    None where there is no quote to price against: then only a market order is left.
+    Outside of the regular session, where nothing else is taken, a last trade has to do where that
+    side of the quote is missing. None where there is no price: then only a market order is left.
     """
     bid, ask = view.market.bid, view.market.ask
-    if not bid or not ask:
-        return None
     long = side is PositionSide.LONG
-    if stage is ExitStage.LIMIT:
+    if stage is ExitStage.LIMIT and bid and ask:
         return on_grid((bid + ask) / 2, up=long, tick=view.tick)
+    far = bid if long else ask
+    if not far and not view.market.is_open:
+        far = view.market.last
+    if not far:
+        return None
     through = view.limits.marketable_limit_pct / 100
-    raw = bid * (1 - through) if long else ask * (1 + through)
+    raw = far * (1 - through) if long else far * (1 + through)
     return on_grid(raw, up=not long, tick=view.tick)

@@ -520,6 +520,27 @@ def test_a_stop_reached_while_a_target_is_being_taken_takes_everything() -> None
 
 
 @pytest.mark.parametrize(
+    ("bid", "last", "limit"),
+    [("94.2", "94", "93.72"), (None, "94", "93.53"), (None, None, None)],
+    ids=["bid", "last", "nothing"],
+)
+def test_outside_of_the_session_an_exit_is_a_limit_or_waits_for_a_price(
+    bid: str | None, last: str | None, limit: str | None
+) -> None:
+    leaving = plan(exit=ExitIntent("stop", T0, ExitStage.MARKET, T0))
+    quote = Market(
+        bid=D(bid) if bid else None,
+        last=D(last) if last else None,
+        is_open=False,
+        is_extended=True,
+    )
+    sent = [a.request for a in submits(decide(view("10", leaving, market=quote)))]
+    assert [(r.type, r.limit_price, r.extended_hours) for r in sent] == (
+        [(OrderType.LIMIT, D(limit), True)] if limit else []
+    )
+
+
+@pytest.mark.parametrize(
     ("qty", "stop", "leaving"),
     [("0", "10", False), ("4", "10", False), ("-10", "10", False), ("10", "10", True)],
     ids=["flat", "smaller", "turned", "leaving"],
