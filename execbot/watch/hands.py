@@ -14,6 +14,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from execbot.broker.budget import Priority, reading_at
 from execbot.broker.errors import BrokerError
 from execbot.exits.actions import BrokerAction, Cancel, Refresh, Replace, Submit
 from execbot.exits.failures import Outcome
@@ -56,7 +57,9 @@ class Hands:
 
     # --- one symbol ------------------------------------------------------------------------
 
+    @reading_at(Priority.PROTECT)
     def _symbol_job(self, job: SymbolJob) -> Done:
+        """What it has to read goes with it, ahead of everybody else's reads."""
         results: list[tuple[BrokerAction, Outcome]] = []
         for action in job.actions:
             outcome = self._try(action)
