@@ -99,9 +99,7 @@ def _wanted_whole(plan: ExitPlan, whole: Decimal, ladder: Ladder) -> list[Want]:
     return wants
 
 
-def missing_wants(
-    plan: ExitPlan, wants: Sequence[Want], groups: Sequence[ExitGroup]
-) -> list[Want]:
+def missing_wants(plan: ExitPlan, wants: Sequence[Want], groups: Sequence[ExitGroup]) -> list[Want]:
     """What of `wants` no armed group serves yet, by quantity. What is arriving counts as there."""
     pool: dict[tuple[bool, int | None], Decimal] = {}
     for group in groups:
