@@ -136,6 +136,7 @@ def check(before: Snapshot, after: Snapshot, result: SignalResult) -> None:
             assert side == before.sides[symbol], "an exit turned the position around"
 
 
+@pytest.mark.timeout(0)
 def test_random_signals_never_exceed_a_limit(tmp_path: Path, pytestconfig: pytest.Config) -> None:
     count = int(pytestconfig.getoption("--signals"))
     seed = str(pytestconfig.getoption("--seed"))
