@@ -6,6 +6,7 @@ Each session is judged by the exchange's own record: how long shares had no stop
 sold than held, whether both sides agree in the end.
 
 A failing seed runs alone with `--sessions 1 --seed N`; the long proof with `--sessions 10000`.
+The seeds are dealt out to four tests, so that `-n auto` plays them on all cores.
 """
 
 from __future__ import annotations
@@ -15,15 +16,21 @@ from pathlib import Path
 import pytest
 from support.watch_session import play
 
+PARTS = 4
+
 
 @pytest.mark.timeout(0)
+@pytest.mark.parametrize("part", range(PARTS))
 def test_random_sessions_leave_no_share_unprotected_and_none_oversold(
-    request: pytest.FixtureRequest, tmp_path: Path
+    request: pytest.FixtureRequest, tmp_path: Path, part: int
 ) -> None:
     count = int(request.config.getoption("--sessions"))
     first = int(request.config.getoption("--seed"))
+    seeds = range(first + part, first + count, PARTS)
+    if not seeds:
+        pytest.skip(f"no session for part {part}: {count} in all")
     kills = faults = 0
-    for seed in range(first, first + count):
+    for seed in seeds:
         folder = tmp_path / str(seed)
         folder.mkdir()
         verdict = play(str(seed), folder)
@@ -33,6 +40,6 @@ def test_random_sessions_leave_no_share_unprotected_and_none_oversold(
         )
         for name in folder.iterdir():
             name.unlink()
-    if count > 20:
-        assert kills > count / 2
-        assert faults > count
+    if len(seeds) > 20:
+        assert kills > len(seeds) / 2
+        assert faults > len(seeds)
