@@ -69,6 +69,8 @@ class SymbolOrder(Struct, frozen=True):
     origin: str = ""
     sent_at: datetime | None = None
     plan_id: str | None = None
+    chain_qty: Decimal = ZERO
+    """What the orders that it replaced had filled: the broker counts it in the quantity."""
 
     @classmethod
     def from_record(cls, record: OrderRecord) -> SymbolOrder:
@@ -79,6 +81,7 @@ class SymbolOrder(Struct, frozen=True):
             origin=record.origin,
             sent_at=record.sent_at or record.intent_at,
             plan_id=record.plan_id,
+            chain_qty=record.progress.chain_qty,
         )
 
     @property
@@ -96,7 +99,7 @@ class SymbolOrder(Struct, frozen=True):
 
     @property
     def leaves(self) -> Decimal:
-        return self.order.leaves_qty or ZERO
+        return max((self.order.leaves_qty or ZERO) - self.chain_qty, ZERO)
 
     @property
     def is_stop(self) -> bool:

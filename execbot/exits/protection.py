@@ -311,7 +311,7 @@ def _shed_group(group: ExitGroup, excess: Decimal) -> list[Action]:
         and stop.order.status in REPLACEABLE
     )
     if shrinkable and stop is not None:
-        total = stop.order.filled_qty + keeps
+        total = stop.chain_qty + stop.order.filled_qty + keeps
         change = ReplaceRequest(qty=total)
         return [Replace(stop.name, stop.order.id, change, "the position is smaller")]
     return [cancel(group.lead, "the position is smaller")]

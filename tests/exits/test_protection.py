@@ -691,3 +691,14 @@ def test_a_coin_keeps_its_runner_when_its_only_target_is_reached() -> None:
     assert decision.plan is not None
     assert decision.plan.exit is not None
     assert decision.plan.exit.keep_qty == 5
+
+
+def test_a_replacement_of_a_partly_filled_stop_holds_only_what_its_chain_has_left() -> None:
+    """Its quantity counts what the replaced order had filled, so 11 with 4 filled holds 7."""
+    moved_stop = replace(stop_order("11"), chain_qty=D(4))
+    assert decide(view("7", plan(), moved_stop)).actions == ()
+    [action] = decide(view("5", plan(), moved_stop)).actions
+    assert isinstance(action, Replace)
+    assert action.change.qty == 9
+    short_of = decide(view("7", plan(), replace(stop_order("7"), chain_qty=D(4))))
+    assert (short_of.coverage.covered, submits(short_of)[0].request.qty) == (3, 4)
