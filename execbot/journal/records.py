@@ -107,6 +107,13 @@ class OrderRecord(Struct, frozen=True, gc=False):
         return self.order.id
 
     @property
+    def leaves_qty(self) -> Decimal | None:
+        """What may still fill; None for a notional order. The quantity of a replacement counts
+        what the orders before it had filled (Alpaca)."""
+        leaves = self.order.leaves_qty
+        return None if leaves is None else max(leaves - self.progress.chain_qty, ZERO)
+
+    @property
     def symbol(self) -> str:
         return self.order.symbol
 

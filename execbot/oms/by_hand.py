@@ -48,8 +48,8 @@ def retry(placer: Placer, identifier: str) -> Placed:
         )
     new_id = _next_id(oms.journal, record.client_order_id)
     request = request_of(record, client_order_id=new_id)
-    if record.order.filled_qty and record.order.leaves_qty is not None:
-        request = replace(request, qty=record.order.leaves_qty)
+    if record.leaves_qty is not None:
+        request = replace(request, qty=record.leaves_qty)
     now = oms.now()
     oms.journal.audit(
         "by_hand", record.client_order_id, "retry", {"new_id": new_id}, "retried", now

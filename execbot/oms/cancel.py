@@ -353,7 +353,7 @@ def unprotected(
         order = record.order
         if order.type in STOP_TYPES and order.is_working:
             key = (symbol_key(order.symbol), order.side.sign)
-            covered[key] = covered.get(key, ZERO) + (order.leaves_qty or ZERO)
+            covered[key] = covered.get(key, ZERO) + (record.leaves_qty or ZERO)
     found: list[Unprotected] = []
     for position in positions:
         closing = -1 if position.qty > 0 else 1
