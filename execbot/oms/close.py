@@ -22,7 +22,7 @@ from execbot.broker.symbols import pair_symbol
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.model.account import Position
-from execbot.model.enums import UNSETTLED_STATUSES, AssetClass, Side, TimeInForce
+from execbot.model.enums import AssetClass, Side, TimeInForce
 from execbot.model.numbers import QTY_STEP, ZERO, round_down, text
 from execbot.model.order import OrderRequest
 from execbot.oms.cancel import (
@@ -33,7 +33,7 @@ from execbot.oms.cancel import (
     take_in_open_orders,
 )
 from execbot.oms.errors import ClientIdReused, CloseFailed, NotPossible, OmsError
-from execbot.oms.pipeline import REOPENABLE, Gate
+from execbot.oms.pipeline import Gate
 from execbot.oms.positions import symbol_key
 
 if TYPE_CHECKING:
@@ -110,11 +110,8 @@ class Closer:
         Raises ClientIdReused when the id is that of another order, BrokerError when what became of
         it cannot be looked up.
         """
-        known = self._oms.journal.order_by_client_id(client_order_id)
-        if known is not None and known.status in UNSETTLED_STATUSES:
-            self._oms.settle()
-            known = self._oms.journal.order_by_client_id(client_order_id)
-        if known is None or known.status in REOPENABLE:
+        known = self._oms.sent_before(client_order_id)
+        if known is None:
             return None
         sold = known.order.qty
         same_qty = qty is None or sold is None or sold <= qty

@@ -23,7 +23,7 @@ from execbot.broker.port import BrokerClient
 from execbot.config.schema import OrderManagementSettings
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Origin
-from execbot.model.enums import EventSource
+from execbot.model.enums import UNSETTLED_STATUSES, EventSource
 from execbot.model.order import Order, OrderRequest
 from execbot.oms import intake, recovery
 from execbot.oms.changes import Change, Subscribers
@@ -144,6 +144,19 @@ class OrderManagementSystem:
         if found is None:
             raise UnknownOrder(f"there is no order {identifier}")
         return found
+
+    def sent_before(self, client_order_id: str) -> OrderRecord | None:
+        """The order that was sent under this id, its fate looked up where it is not known.
+
+        None where none was, or where the id may be used again. Raises BrokerError.
+        """
+        from execbot.oms.pipeline import REOPENABLE
+
+        found = self.journal.order_by_client_id(client_order_id)
+        if found is not None and found.status in UNSETTLED_STATUSES:
+            self.settle()
+            found = self.journal.order_by_client_id(client_order_id)
+        return None if found is None or found.status in REOPENABLE else found
 
     def refresh(self, identifier: str) -> OrderRecord:
         """Read the order from the broker, take it in, and return its record.

@@ -18,13 +18,12 @@ from execbot.broker.budget import Priority, reading_at
 from execbot.broker.errors import BrokerError
 from execbot.journal.records import OrderRecord
 from execbot.model.account import Position
-from execbot.model.enums import UNSETTLED_STATUSES, OrderStatus, Outcome
+from execbot.model.enums import OrderStatus, Outcome
 from execbot.model.numbers import ZERO, text
 from execbot.model.signal import Signal
 from execbot.oms.cancel import is_exit, take_in_open_orders, unprotected
 from execbot.oms.close import CloseResult
 from execbot.oms.errors import CloseFailed, InDoubt, NotPossible, OmsError
-from execbot.oms.pipeline import REOPENABLE
 from execbot.oms.placing import Placer
 from execbot.oms.positions import symbol_key
 from execbot.oms.signal_result import CLOSED, SignalResult, skipped
@@ -55,13 +54,7 @@ class SignalCloses:
     @reading_at(Priority.EXIT)
     def known(self, signal: Signal) -> OrderRecord | None:
         """The closing order of a signal whose process died with it, unless it was never sent."""
-        oms = self._placer.oms
-        name = client_order_id_of(signal.id)
-        found = oms.journal.order_by_client_id(name)
-        if found is not None and found.status in UNSETTLED_STATUSES:
-            oms.settle()
-            found = oms.journal.order_by_client_id(name)
-        return None if found is None or found.status in REOPENABLE else found
+        return self._placer.oms.sent_before(client_order_id_of(signal.id))
 
     @reading_at(Priority.EXIT)
     def carry_out(self, signal: Signal) -> SignalResult:
