@@ -9,6 +9,7 @@ from typing import Any, Literal
 from msgspec.structs import replace
 
 from execbot.journal.codec import (
+    AMONG,
     EVENT_COLUMNS,
     FILL_COLUMNS,
     ORDER_COLUMNS,
@@ -17,8 +18,8 @@ from execbot.journal.codec import (
     event_row,
     execution_of,
     fill_row,
+    listed,
     order_row,
-    payload,
     position_of,
     position_row,
     record_of,
@@ -63,13 +64,6 @@ _UNSETTLED = tuple(sorted(status.value for status in UNSETTLED_STATUSES))
 
 
 _EXIT_ROLES = (Role.EXIT.value, Role.STOP.value, Role.TARGET.value)
-
-_AMONG = "IN (SELECT value FROM json_each(?))"
-"""Any number of values by one statement, which SQLite then prepares once."""
-
-
-def _listed(values: Iterable[str]) -> tuple[str]:
-    return (payload(list(values)),)
 
 
 class Journal(Ledgers):
@@ -120,8 +114,8 @@ class Journal(Ledgers):
 
     def orders_alone(self, client_order_ids: Iterable[str]) -> list[OrderRecord]:
         """Those that exist, without their legs: what the state machine works on."""
-        sql = f"SELECT * FROM orders WHERE client_order_id {_AMONG}"
-        rows = self._rows(sql, _listed(client_order_ids))
+        sql = f"SELECT * FROM orders WHERE client_order_id {AMONG}"
+        rows = self._rows(sql, (listed(client_order_ids),))
         return [record_of(row) for row in rows]
 
     def orders_by_client_ids(self, client_order_ids: Sequence[str]) -> list[OrderRecord]:
@@ -177,8 +171,8 @@ class Journal(Ledgers):
 
     def client_ids_of(self, order_ids: Iterable[str]) -> dict[str, str]:
         """The client_order_id under which each of these broker ids is kept, where it is."""
-        sql = f"SELECT order_id, client_order_id FROM orders WHERE order_id {_AMONG}"
-        return {row[0]: row[1] for row in reversed(self._rows(sql, _listed(order_ids)))}
+        sql = f"SELECT order_id, client_order_id FROM orders WHERE order_id {AMONG}"
+        return {row[0]: row[1] for row in reversed(self._rows(sql, (listed(order_ids),)))}
 
     def chain_before(self, order_id: str) -> list[OrderRecord]:
         """The orders that the given broker id replaced, nearest first."""
@@ -295,8 +289,8 @@ class Journal(Ledgers):
     def executions_of_orders(self, client_order_ids: Iterable[str]) -> dict[str, list[Execution]]:
         """What is in the books of each of these orders, oldest first."""
         found: dict[str, list[Execution]] = {}
-        sql = f"SELECT * FROM fills WHERE client_order_id {_AMONG} ORDER BY at, execution_id"
-        for row in self._rows(sql, _listed(client_order_ids)):
+        sql = f"SELECT * FROM fills WHERE client_order_id {AMONG} ORDER BY at, execution_id"
+        for row in self._rows(sql, (listed(client_order_ids),)):
             found.setdefault(row["client_order_id"], []).append(execution_of(row))
         return found
 
@@ -314,8 +308,8 @@ class Journal(Ledgers):
 
     def execution_owners(self, execution_ids: Iterable[str]) -> dict[str, str]:
         """The client_order_id that has each of these executions in its books, where one has."""
-        sql = f"SELECT execution_id, client_order_id FROM fills WHERE execution_id {_AMONG}"
-        return {row[0]: row[1] for row in self._rows(sql, _listed(execution_ids))}
+        sql = f"SELECT execution_id, client_order_id FROM fills WHERE execution_id {AMONG}"
+        return {row[0]: row[1] for row in self._rows(sql, (listed(execution_ids),))}
 
     # --- positions -------------------------------------------------------------------------
 
@@ -331,8 +325,8 @@ class Journal(Ledgers):
 
     def positions_of(self, symbols: Iterable[str]) -> dict[str, PositionRecord]:
         """The positions of these symbols that were ever held, flat ones included."""
-        sql = f"SELECT * FROM positions WHERE symbol {_AMONG} ORDER BY symbol"
-        rows = self._rows(sql, _listed(symbols))
+        sql = f"SELECT * FROM positions WHERE symbol {AMONG} ORDER BY symbol"
+        rows = self._rows(sql, (listed(symbols),))
         return {row["symbol"]: position_of(row) for row in rows}
 
     # --- writing (the order ledger of execbot.oms only) ------------------------------------

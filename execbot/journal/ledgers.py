@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from execbot.journal.codec import dumps
+from execbot.journal.codec import AMONG, dumps, listed
 from execbot.journal.connection import Connection
 from execbot.journal.records import AuditRow, PlanRecord, SignalRecord
 from execbot.model.times import iso
@@ -169,9 +169,10 @@ class Ledgers(Connection):
         self, *, symbol: str | None = None, statuses: Sequence[str] | None = None
     ) -> list[PlanRecord]:
         """The version in force of each plan, filtered by what that version says."""
-        wanted, values = ["TRUE"], list(statuses or ())
+        wanted, values = ["TRUE"], []
         if statuses is not None:
-            wanted.append(f"f.status IN ({', '.join('?' * len(statuses))})")
+            wanted.append(f"f.status {AMONG}")
+            values.append(listed(statuses))
         if symbol is not None:
             wanted.append("f.symbol = ?")
             values.append(symbol)
