@@ -38,6 +38,7 @@ from execbot.exits.plan import (
     TargetPlan,
     Trail,
     TrailKind,
+    nearest_first,
     trail_spec,
 )
 from execbot.model.enums import OrderClass, OrderType, PositionSide, Side, TimeInForce
@@ -304,11 +305,12 @@ def moved(
         old = [t for t in plan.targets if not t.done]
         weights = [t.weight for t in old] if len(old) == len(targets) else None
         left = HUNDRED - sum((t.weight for t in done), Decimal(0))
-        new = []
-        for number, (spec, price) in enumerate(_nearest_first(targets, changed)):
-            weight = weights[number] if weights else left / len(targets)
-            filled = old[number].filled_qty if weights else Decimal(0)
-            new.append(TargetPlan(spec, weight, price, filled))
+        new = _targets_at(targets, left / len(targets), changed)
+        if weights:
+            new = [
+                replace(target, weight=weight, filled_qty=before.filled_qty)
+                for target, weight, before in zip(new, weights, old, strict=True)
+            ]
         changed = replace(changed, targets=(*done, *new))
     if plan.status is PlanStatus.SUSPENDED:
         changed = replace(changed, status=PlanStatus.ACTIVE)
@@ -317,17 +319,16 @@ def moved(
     return changed.changed(now, note="moved by the trader")
 
 
-def _nearest_first(
-    specs: Sequence[LevelSpec], plan: ExitPlan
-) -> list[tuple[LevelSpec, Decimal | None]]:
-    """Levels with their prices, as the price reaches them; as given while the entry is unknown."""
-    entry = plan.entry_price
+def _targets_at(
+    specs: Sequence[LevelSpec], weight: Decimal, plan: ExitPlan
+) -> Sequence[TargetPlan]:
+    """Targets in the order in which they are reached; as given while the entry is unknown."""
+    entry, initial = plan.entry_price, plan.stop.initial
     if entry is None:
-        return [(spec, None) for spec in specs]
-    initial, side = plan.stop.initial, plan.side
-    at = [target_price(spec, side, entry, stop=initial, facts=plan.facts) for spec in specs]
-    priced_specs = sorted(zip(specs, at, strict=True), key=lambda pair: pair[1])
-    return list(priced_specs if side is PositionSide.LONG else reversed(priced_specs))
+        return [TargetPlan(spec, weight) for spec in specs]
+    at = [target_price(spec, plan.side, entry, stop=initial, facts=plan.facts) for spec in specs]
+    priced = [TargetPlan(spec, weight, price) for spec, price in zip(specs, at, strict=True)]
+    return nearest_first(priced, plan.side)
 
 
 def _stop_of_open_position(spec: LevelSpec, plan: ExitPlan, entry: Decimal) -> Decimal:

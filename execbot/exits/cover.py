@@ -39,7 +39,7 @@ def cover(
 ) -> tuple[list[Action], Memory]:
     holding = Holding(view.symbol, plan.side, view.size, view.is_crypto, view.tick)
     gap = view.size - orders.covered - orders.arriving - orders.leaving
-    if gap <= 0 or not _may_try(view, memory):
+    if gap <= 0 or not memory.may_try(view.now):
         return _wait_for_retry(view, memory) if gap > 0 else [], memory
     missing = missing_wants(plan, wanted(plan, holding, memory.ladder), orders.groups)
     if not missing:
@@ -62,10 +62,6 @@ def cover(
     if not actions:
         return _free_shares(view, orders), memory
     return actions, memory
-
-
-def _may_try(view: View, memory: Memory) -> bool:
-    return memory.retry_at is None or view.now >= memory.retry_at
 
 
 def _wait_for_retry(view: View, memory: Memory) -> list[Action]:

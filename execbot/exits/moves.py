@@ -34,7 +34,7 @@ def price_moves(view: View, plan: ExitPlan, orders: SymbolOrders, memory: Memory
 
     PATCH keeps the order alive until the new price stands, so there is no unprotected moment.
     """
-    if memory.retry_at is not None and view.now < memory.retry_at:
+    if not memory.may_try(view.now):
         return []
     actions: list[Action] = []
     for group in orders.groups:
@@ -86,7 +86,7 @@ def reshape(
     missing = missing_wants(plan, wants, orders.groups)
     if not missing or memory.reshapes >= RESHAPES_MAX or not view.market.is_open:
         return [], memory
-    if memory.retry_at is not None and view.now < memory.retry_at:
+    if not memory.may_try(view.now):
         return [], memory
     if any(group.is_triggered for group in orders.groups):
         return [], memory  # a stop is being taken right now

@@ -165,6 +165,11 @@ class ExitPlan(Struct, frozen=True):
         return tuple(t for t in self.targets if not t.done and t.price is not None)
 
     @property
+    def targets_take_all(self) -> bool:
+        """No part of the position runs on without a target."""
+        return bool(self.targets) and sum((t.weight for t in self.targets), ZERO) >= 100
+
+    @property
     def time_stop_at(self) -> datetime | None:
         if self.rules.time_stop_minutes is None or self.opened_at is None:
             return None

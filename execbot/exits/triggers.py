@@ -148,13 +148,11 @@ def _target_watched_by_us(view: View, plan: ExitPlan, orders: SymbolOrders) -> E
 
 def _takes_the_rest(plan: ExitPlan, target: TargetPlan) -> bool:
     """The last target of a plan whose targets take everything; else a runner stays."""
-    whole = sum((t.weight for t in plan.targets), ZERO) >= 100
-    return whole and all(t is target for t in plan.open_targets)
+    return plan.targets_take_all and all(t is target for t in plan.open_targets)
 
 
 def _is_remnant(view: View, plan: ExitPlan) -> bool:
     """Targets are whole shares at the broker: with all of them taken a fraction is left over."""
-    if view.is_crypto or view.size >= 1 or not plan.targets:
+    if view.is_crypto or view.size >= 1:
         return False
-    whole = sum((target.weight for target in plan.targets), ZERO) >= 100
-    return whole and all(target.done for target in plan.targets)
+    return plan.targets_take_all and all(target.done for target in plan.targets)

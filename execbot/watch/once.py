@@ -75,6 +75,5 @@ def _is_calm(state: SymbolState, now: datetime) -> bool:
     """Nothing is under way: what is still being replaced may have to be spread anew after it."""
     alive = {record.order_id for record in state.living}
     moving = any(r.status in IN_MOTION or r.order.replaces in alive for r in state.living)
-    retry_at = state.memory.retry_at
-    waiting = state.wake_at is not None or (retry_at is not None and retry_at > now)
+    waiting = state.wake_at is not None or not state.memory.may_try(now)
     return not (state.is_busy or moving or waiting)
