@@ -7,14 +7,14 @@ holds the lift is killed with SIGKILL. What is protected is read from the exchan
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.processes import Outcome, Server, exchange, execbot, start_execbot
+from support.waiting import eventually
 
 D = Decimal
 CONFIG = """
@@ -72,15 +72,6 @@ class Trader:
 @pytest.fixture
 def trader(served: Server, tmp_path: Path) -> Trader:
     return Trader(served, tmp_path)
-
-
-def eventually(true: Callable[[], bool]) -> bool:
-    until = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < until:
-        if true():
-            return True
-        time.sleep(0.2)
-    return False
 
 
 class Watch:

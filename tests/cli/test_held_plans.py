@@ -5,17 +5,10 @@ Method: real commands against a served exchange whose price is set.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.processes import Server, exchange, execbot
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    with exchange(tmp_path) as running:
-        yield running
+from support.processes import Server, execbot
 
 
 @pytest.fixture

@@ -9,34 +9,14 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from support.processes import Server, exchange, execbot, start_execbot
+from support.processes import Server, execbot, start_execbot
+from support.waiting import eventually
 
 REST = ("submit", "AAPL", "--qty", "1", "--limit", "150", "--client-order-id", "mine")
 BOTH = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    with exchange(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def env(server: Server, tmp_path: Path) -> dict[str, str]:
-    return server.environment(tmp_path)
-
-
-def wait_for(fact: Callable[[], object]) -> None:
-    until = time.monotonic() + 60
-    while not fact():
-        assert time.monotonic() < until, "it did not happen"
-        time.sleep(0.05)
 
 
 def arm(server: Server, kind: str, **rule: Any) -> str:
@@ -61,7 +41,7 @@ def test_whoever_stops_waiting_learns_that_the_order_lives_on(
     # Whoever waits looks at the order: the first look fails, and the exchange remembers it.
     look = arm(server, "server_error", method="GET", path="/v2/orders/*", count=1)
     process = start_execbot([*REST, "--wait", "60"], env)
-    wait_for(lambda: fired(server, look))
+    assert eventually(lambda: fired(server, look))
     code, out, err = stopped(process, number)
     assert code == 0
     assert "Accepted, not yet filled" in out
@@ -79,7 +59,7 @@ def test_whoever_is_stopped_while_sending_is_told_of_the_doubt(
     assert execbot(["reconcile", "--json"], env).code == 0
     arm(server, "reply_delayed", method="POST", path="/v2/orders", params={"seconds": 30})
     process = start_execbot([*REST, "--json"], env)
-    wait_for(lambda: server.get("/sim/log"))
+    assert eventually(lambda: server.get("/sim/log"))
     code, out, err = stopped(process, number)
     error = json.loads(err)
     assert (code, out) == (7, "")
@@ -97,7 +77,7 @@ def test_whoever_is_stopped_before_sending_has_sent_nothing(
     assert execbot(["reconcile", "--json"], env).code == 0
     rule = arm(server, "reply_delayed", method="GET", path="/v2/assets/*", params={"seconds": 30})
     process = start_execbot([*REST, "--json"], env)
-    wait_for(lambda: fired(server, rule))
+    assert eventually(lambda: fired(server, rule))
     code, out, err = stopped(process, number)
     error = json.loads(err)
     assert (code, out, error["outcome"]) == (130, "", "not_sent")

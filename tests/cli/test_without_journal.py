@@ -25,17 +25,6 @@ FLAT = ("close", "AAPL", "--without-journal", "--wait", "60")
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    with exchange(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def env(server: Server, tmp_path: Path) -> dict[str, str]:
-    return server.environment(tmp_path)
-
-
-@pytest.fixture
 def held(env: dict[str, str]) -> Path:
     """Four AAPL with a stop at the broker; the path of the journal that knows of it."""
     bought = execbot([*STOP, "--json"], env)

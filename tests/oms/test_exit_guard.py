@@ -138,10 +138,10 @@ def test_queued_exit_stays_an_exit_and_closes_at_its_time(tmp_path: Path) -> Non
     trader = holding(tmp_path, sim=DAY)
     record = too_late_for_the_auction(trader)
     assert (record.status, record.role) == (OrderStatus.QUEUED, Role.EXIT)
-    until(trader, "2026-10-07 10:30")
+    trader.until("2026-10-07 10:30")
     (released,) = release_due(trader.executor)
     assert released.outcome is Outcome.ACCEPTED
-    until(trader, "2026-10-07 16:05")
+    trader.until("2026-10-07 16:05")
     assert trader.desk.positions_there() == {}
     assert trader.desk.orders_there()[record.client_order_id]["position_intent"] == "sell_to_close"
 
@@ -149,24 +149,18 @@ def test_queued_exit_stays_an_exit_and_closes_at_its_time(tmp_path: Path) -> Non
 def test_queued_exit_lapses_when_its_position_is_gone(tmp_path: Path) -> None:
     trader = holding(tmp_path, sim=DAY, risk={"allow_short": True})
     record = too_late_for_the_auction(trader)
-    until(trader, "2026-10-07 09:31")
+    trader.until("2026-10-07 09:31")
     elsewhere(trader)
-    until(trader, "2026-10-07 10:30")
+    trader.until("2026-10-07 10:30")
     (lapsed,) = release_due(trader.executor)
     assert (lapsed.action, lapsed.outcome) == (QueueAction.EXPIRE, Outcome.EXPIRED)
     assert lapsed.reason == "no position in AAPL to close"
-    until(trader, "2026-10-07 16:05")
+    trader.until("2026-10-07 16:05")
     assert trader.desk.positions_there() == {}
     assert record.client_order_id not in trader.desk.orders_there()
 
 
 def too_late_for_the_auction(trader: Trader) -> Any:
-    until(trader, "2026-10-06 15:57")
+    trader.until("2026-10-06 15:57")
     request = sell(client_order_id="LEAVE", time_in_force=TimeInForce.CLS)
     return trader.placer.place(request).record
-
-
-def until(trader: Trader, when: str) -> None:
-    """Step the exchange to a New York time."""
-    trader.desk.call("POST", "/sim/clock", {"set": when})
-    trader.desk.venue.advance()

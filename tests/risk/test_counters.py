@@ -33,18 +33,12 @@ def counters(trader: Trader, request: OrderRequest) -> Counters:
     return trader.executor.desk.check(request).facts.counters
 
 
-def until(trader: Trader, when: str) -> None:
-    """Step the exchange to a New York time."""
-    trader.desk.call("POST", "/sim/clock", {"set": when})
-    trader.desk.venue.advance()
-
-
 def test_queued_orders_count_on_the_day_on_which_they_are_sent(tmp_path: Path) -> None:
     trader = open_trader(tmp_path, sim=EVENING, risk={"max_daily_orders": 3})
     for symbol in ("KO", "PEP", "BAC"):
         trader.placer.place(market(symbol, "1"))
     assert counters(trader, market("WMT", "1")).orders_today == 0
-    until(trader, "2026-10-07 10:00")
+    trader.until("2026-10-07 10:00")
     assert [item.outcome for item in release_due(trader.executor)] == [Outcome.ACCEPTED] * 3
     with pytest.raises(Refused) as caught:
         trader.placer.place(market("WMT", "1"))
@@ -97,10 +91,10 @@ def test_queued_addition_is_no_step_before_itself(tmp_path: Path) -> None:
     trader.placer.place(market(qty="10"))
     trader.fill()
     trader.desk.call("POST", "/sim/price", {"symbol": "AAPL", "price": "300"})
-    until(trader, "2026-10-06 18:00")
+    trader.until("2026-10-06 18:00")
     trader.placer.place(market(qty="5", client_order_id="more"))
     assert counters(trader, market(qty="5", client_order_id="more")).scale_in_steps == 0
     assert counters(trader, market(qty="5", client_order_id="again")).scale_in_steps == 1
-    until(trader, "2026-10-07 10:00")
+    trader.until("2026-10-07 10:00")
     (released,) = release_due(trader.executor)
     assert released.outcome is Outcome.ACCEPTED, released.reason

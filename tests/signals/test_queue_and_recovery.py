@@ -15,6 +15,7 @@ from support.desk import limit, market
 from support.trader import Trader, open_trader
 
 from execbot.broker.errors import BrokerError
+from execbot.broker.port import ReplaceRequest
 from execbot.market.halts import HaltBook, apply_message, book_to_json
 from execbot.market.queue import QueueAction
 from execbot.model.enums import OrderStatus, Outcome, Side
@@ -35,12 +36,6 @@ def weekend(path: Path, **changes: Any) -> Trader:
     return open_trader(path, sim=SATURDAY, **changes)
 
 
-def until(trader: Trader, when: str) -> None:
-    """Step the exchange to a New York time."""
-    trader.desk.call("POST", "/sim/clock", {"set": when})
-    trader.desk.venue.advance()
-
-
 def test_signal_given_when_closed_is_queued_and_nothing_is_sent(tmp_path: Path) -> None:
     trader = weekend(tmp_path)
     result = trader.signal()
@@ -57,7 +52,7 @@ def test_queued_signal_is_sized_afresh_and_sent_at_the_open(tmp_path: Path) -> N
     assert result.record is not None
     old_qty = result.record.order.qty
     assert release_due(trader.executor)[0].action is QueueAction.KEEP
-    until(trader, "2026-10-12 09:31")
+    trader.until("2026-10-12 09:31")
     trader.desk.call("POST", "/sim/price", {"symbol": "AAPL", "price": "100"})
     (released,) = release_due(trader.executor)
     assert (released.action, released.outcome) == (QueueAction.RELEASE, Outcome.ACCEPTED)
@@ -75,7 +70,7 @@ def test_plain_order_keeps_its_quantity_and_is_checked_afresh(tmp_path: Path) ->
     second = trader.placer.place(market("MSFT", "5", client_order_id="later"))
     assert second.record.status is OrderStatus.QUEUED
     halting.raise_switch(trader.desk.journal, Level.HALTED, "x", "trader", trader.desk.now())
-    until(trader, "2026-10-12 09:31")
+    trader.until("2026-10-12 09:31")
     denied = release_due(trader.executor, only="later")
     assert [d.error_kind for d in denied] == ["risk.kill_switch"]
     assert trader.desk.oms.record("later").status is OrderStatus.DENIED
@@ -91,7 +86,7 @@ def test_queued_order_is_canceled_or_expires(tmp_path: Path) -> None:
     for name, symbol in (("drop", "AAPL"), ("old", "MSFT")):
         trader.placer.place(market(symbol, "1", client_order_id=name))
     assert trader.desk.oms.cancel("drop").status is OrderStatus.CANCELED
-    until(trader, "2026-10-12 09:31")
+    trader.until("2026-10-12 09:31")
     (lapsed,) = release_due(trader.executor)
     assert (lapsed.action, lapsed.outcome) == (QueueAction.EXPIRE, Outcome.EXPIRED)
     assert trader.desk.orders_there() == {}
@@ -100,7 +95,7 @@ def test_queued_order_is_canceled_or_expires(tmp_path: Path) -> None:
 def test_two_releases_at_once_send_once(tmp_path: Path) -> None:
     trader = weekend(tmp_path)
     trader.placer.place(market("AAPL", "10", client_order_id="mine"))
-    until(trader, "2026-10-12 09:31")
+    trader.until("2026-10-12 09:31")
     first = release_due(trader.executor)
     again = trader.desk.oms.release(market("AAPL", "10", client_order_id="mine"))
     assert first[0].outcome is Outcome.ACCEPTED and again.already
@@ -118,7 +113,7 @@ def test_without_the_switch_a_closed_market_is_a_refusal(tmp_path: Path) -> None
 def test_reduce_only_keeps_the_queue_waiting(tmp_path: Path) -> None:
     trader = weekend(tmp_path)
     trader.placer.place(market("AAPL", "10", client_order_id="mine"))
-    until(trader, "2026-10-12 09:31")
+    trader.until("2026-10-12 09:31")
     halting.raise_switch(trader.desk.journal, Level.REDUCE_ONLY, "x", "trader", trader.desk.now())
     (kept,) = release_due(trader.executor)
     assert kept.action is QueueAction.KEEP and "reduce_only" in kept.reason
@@ -294,6 +289,30 @@ def test_retry_sends_a_new_order_that_passes_the_checks_afresh(tmp_path: Path) -
     assert retry(trader.placer, "rest.h1").record.client_order_id == "rest.h2"
     for name in ("rest", "rest.h1"):
         assert "by_hand" in {row.kind for row in trader.desk.journal.audit_of(name)}
+
+
+def test_retry_of_a_changed_order_sells_only_what_all_of_it_has_left(tmp_path: Path) -> None:
+    """The broker counts in the quantity of a replacement what the replaced order had filled."""
+    trader = open_trader(tmp_path)
+    desk = trader.desk
+
+    def quote(bid: str) -> None:
+        prices = {"bid": D(bid), "ask": D("101"), "size": D(4)}
+        desk.venue.market.set_price("AAPL", desk.venue.clock.now(), prices)
+
+    trader.placer.place(market("AAPL", "10"))
+    desk.sleep(1)
+    quote("100")
+    trader.placer.place(limit("100", "AAPL", "10", side=Side.SELL, client_order_id="part"))
+    desk.sleep(0.3)
+    quote("90")
+    desk.oms.gap_fill()
+    assert desk.oms.record("part").order.filled_qty == 4
+    desk.oms.replace("part", ReplaceRequest(limit_price=D("100.5"), client_order_id="changed"))
+    desk.sleep(1)
+    assert desk.oms.cancel("changed", wait_seconds=5).leaves_qty == 6
+    desk.sleep(1)
+    assert retry(trader.placer, "changed").record.order.qty == 6
 
 
 def test_retry_of_a_refused_order_is_refused_again_while_the_reason_holds(tmp_path: Path) -> None:

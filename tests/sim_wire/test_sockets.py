@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 
 import msgpack
 import pytest
+from support.waiting import eventually
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
@@ -51,15 +51,6 @@ def call(server: Any, method: str, target: str, body: Any = None, key: str = "k"
 def buy(server: Any, key: str = "k", **fields: Any) -> Any:
     order = {"symbol": "AAPL", "qty": "1", "side": "buy", "type": "market"}
     return call(server, "POST", "/v2/orders", {**order, "time_in_force": "day", **fields}, key)
-
-
-def eventually(true: Callable[[], bool]) -> bool:
-    until = time.monotonic() + WAIT
-    while time.monotonic() < until:
-        if true():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def is_up(server: Any) -> bool:

@@ -30,6 +30,11 @@ class Trader:
     def placer(self) -> Placer:
         return self.executor.placer
 
+    def until(self, when: str) -> None:
+        """Step the exchange to a New York time."""
+        self.desk.call("POST", "/sim/clock", {"set": when})
+        self.desk.venue.advance()
+
     def signal(self, symbol: str = "AAPL", side: str = "buy", **more: Any) -> SignalResult:
         return self.executor.execute_signal(self.make(symbol, side, **more))
 

@@ -7,14 +7,14 @@ Method: the exchange shared in a directory, steered by its own control requests;
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 from support.processes import clean_environment, execbot, start_execbot
+from support.waiting import eventually
 
 from execbot.broker.data_stream import parse_data_frame
 from execbot.broker.market_stream import LimitBand, MarketDataMessage, TradingStatus
@@ -73,15 +73,6 @@ def test_a_halt_from_before_is_told_at_first_sight_and_other_symbols_never(
     stream.subscribe(statuses=["MSFT"])
     assert next_of(messages, TradingStatus).symbol == "MSFT"
     stream.close()
-
-
-def eventually(true: Callable[[], bool]) -> bool:
-    until = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < until:
-        if true():
-            return True
-        time.sleep(0.2)
-    return False
 
 
 @pytest.mark.timeout(240)

@@ -16,13 +16,14 @@ import signal
 import struct
 import termios
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 
 import pyte
 import pytest
 from support.processes import EXECBOT, Server, exchange, execbot, start_execbot
+from support.waiting import eventually
 
 D = Decimal
 STOPS = {"stop", "stop_limit", "trailing_stop"}
@@ -97,15 +98,6 @@ def uncovered(server: Server) -> dict[str, Decimal]:
         if missing > 0:
             found[symbol] = missing
     return found
-
-
-def eventually(true: Callable[[], bool], seconds: float = 60) -> bool:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if true():
-            return True
-        time.sleep(0.2)
-    return False
 
 
 def set_price(server: Server, symbol: str, price: str) -> None:
