@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Literal
 
 from msgspec.structs import replace
 
 from execbot.journal.codec import (
     AMONG,
-    EVENT_COLUMNS,
     FILL_COLUMNS,
     ORDER_COLUMNS,
     POSITION_COLUMNS,
@@ -26,6 +26,14 @@ from execbot.journal.codec import (
 )
 from execbot.journal.ledgers import Ledgers
 from execbot.journal.records import EventRecord, Execution, OrderRecord, PositionRecord, Role
+from execbot.journal.statements import (
+    ADD_EVENT,
+    FOUND_BY,
+    MOVE_ORDER,
+    PUT_FILL,
+    PUT_ORDER,
+    PUT_POSITION,
+)
 from execbot.model.enums import (
     OPEN_STATUSES,
     TERMINAL_STATUSES,
@@ -36,32 +44,15 @@ from execbot.model.enums import (
 from execbot.model.order import Fill
 from execbot.model.times import iso
 
+_found_by = attrgetter(*FOUND_BY)
+
 Which = Literal["open", "closed", "all"]
 
-
-def _upsert(table: str, key: str, columns: Sequence[str]) -> str:
-    """Insert, or update in place: only the indexes of columns that changed are touched."""
-    marks = ",".join("?" * len(columns))
-    changes = ",".join(f"{name}=excluded.{name}" for name in columns if name != key)
-    return (
-        f"INSERT INTO {table} ({','.join(columns)}) VALUES ({marks}) "
-        f"ON CONFLICT ({key}) DO UPDATE SET {changes}"
-    )
-
-
-_PUT_ORDER = _upsert("orders", "client_order_id", ORDER_COLUMNS)
-_PUT_FILL = _upsert("fills", "execution_id", FILL_COLUMNS)
-_PUT_POSITION = _upsert("positions", "symbol", POSITION_COLUMNS)
-_ADD_EVENT = (
-    f"INSERT INTO order_events ({','.join(EVENT_COLUMNS)}) "
-    f"VALUES ({','.join('?' * len(EVENT_COLUMNS))})"
-)
 _STATUSES = {
     "open": tuple(sorted(status.value for status in OPEN_STATUSES)),
     "closed": tuple(sorted(status.value for status in TERMINAL_STATUSES)),
 }
 _UNSETTLED = tuple(sorted(status.value for status in UNSETTLED_STATUSES))
-
 
 _EXIT_ROLES = (Role.EXIT.value, Role.STOP.value, Role.TARGET.value)
 
@@ -331,18 +322,28 @@ class Journal(Ledgers):
 
     # --- writing (the order ledger of execbot.oms only) ------------------------------------
 
-    def put_orders(self, records: Iterable[OrderRecord]) -> None:
-        self._run_many(_PUT_ORDER, [order_row(record) for record in records])
+    def put_orders(
+        self, records: Iterable[OrderRecord], kept: Mapping[str, OrderRecord] | None = None
+    ) -> None:
+        """`kept` has by client_order_id what was read of them in this very transaction."""
+        rows: dict[str, list[tuple[Any, ...]]] = {PUT_ORDER: [], MOVE_ORDER: []}
+        for record in records:
+            before = kept.get(record.client_order_id) if kept else None
+            same = before is not None and _found_by(before) == _found_by(record)
+            rows[MOVE_ORDER if same else PUT_ORDER].append(order_row(record))
+        for sql, some in rows.items():
+            if some:
+                self._run_many(sql, some)
 
     def put_executions(self, executions: Iterable[Execution], removed: Iterable[str] = ()) -> None:
         self._run_many("DELETE FROM fills WHERE execution_id = ?", [(name,) for name in removed])
-        self._run_many(_PUT_FILL, [fill_row(execution) for execution in executions])
+        self._run_many(PUT_FILL, [fill_row(execution) for execution in executions])
 
     def put_positions(self, positions: Iterable[PositionRecord]) -> None:
-        self._run_many(_PUT_POSITION, [position_row(position) for position in positions])
+        self._run_many(PUT_POSITION, [position_row(position) for position in positions])
 
     def append_events(self, events: Iterable[EventRecord]) -> None:
-        self._run_many(_ADD_EVENT, [event_row(event) for event in events])
+        self._run_many(ADD_EVENT, [event_row(event) for event in events])
 
     def clear_derived(self) -> None:
         """Empty what follows from the events, before it is derived again."""

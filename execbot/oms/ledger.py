@@ -17,7 +17,14 @@ from typing import Any
 from msgspec.structs import replace
 
 from execbot.journal.journal import Journal
-from execbot.journal.records import EventRecord, EventResult, Execution, FillState, Role
+from execbot.journal.records import (
+    EventRecord,
+    EventResult,
+    Execution,
+    FillState,
+    OrderRecord,
+    Role,
+)
 from execbot.model.enums import EventSource, OrderClass, OrderType, Side
 from execbot.model.numbers import ZERO, text
 from execbot.model.order import Order
@@ -50,6 +57,7 @@ class Ledger:
         self.changes: list[Change] = []
         self._replaying = replaying
         self._states: dict[str, OrderState | None] = {}
+        self._kept: dict[str, OrderRecord] = {}
         self._key_of: dict[str, str | None] = {}
         self._owner_of: dict[str, str | None] = {}
         self._dirty: set[str] = set()
@@ -92,6 +100,7 @@ class Ledger:
             items = executions.get(record.client_order_id, ())
             known = {item.execution_id: item for item in items}
             self._states[record.client_order_id] = OrderState(record, known)
+            self._kept[record.client_order_id] = record
 
     def _read_keys(self, order_ids: set[str]) -> None:
         self._key_of |= dict.fromkeys(order_ids) | self.journal.client_ids_of(order_ids)
@@ -173,7 +182,9 @@ class Ledger:
             journal.append_events(self._events)
         if self._dirty:
             states = (self._states[key] for key in sorted(self._dirty))
-            journal.put_orders([state.record for state in states if state is not None])
+            records = [state.record for state in states if state is not None]
+            journal.put_orders(records, self._kept)
+            self._kept |= {record.client_order_id: record for record in records}
         if self._put or self._removed:
             journal.put_executions(self._put.values(), self._removed)
         self._write_positions()

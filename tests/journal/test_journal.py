@@ -45,6 +45,7 @@ from execbot.journal.codec import (
     record_of,
 )
 from execbot.journal.migrations import register, split_statements
+from execbot.journal.passing import passing_journal
 from execbot.journal.records import EventRecord, Execution, FillState, OrderRecord, Progress
 from execbot.journal.schema import APPLICATION_ID, SCHEMA_VERSION, STEPS
 from execbot.model.enums import (
@@ -394,6 +395,28 @@ def through_sqlite(columns: Sequence[str], values: Sequence[Any]) -> sqlite3.Row
 @settings(max_examples=60, deadline=None)
 def test_an_order_comes_back_exactly_as_it_was_written(made: OrderRecord) -> None:
     assert record_of(through_sqlite(ORDER_COLUMNS, order_row(made))) == made
+
+
+@given(records(), records(), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_an_order_written_again_is_what_was_written_last(
+    first: OrderRecord, second: OrderRecord, found_as_before: bool
+) -> None:
+    """Whatever is said of what was there: the columns that it is found by are left alone only
+    where they are the same."""
+    order = replace(second.order, client_order_id="a")
+    again = replace(second, order=order)
+    if found_as_before:
+        order = replace(order, id=first.order.id, symbol=first.order.symbol)
+        again = replace(
+            second, order=order, intent_at=first.intent_at, sent_at=first.sent_at, parent_id=None
+        )
+    was = replace(first, order=replace(first.order, client_order_id="a"))
+    journal, _ = passing_journal(Path("no such folder") / "journal.db")
+    with journal:
+        journal.put_orders([was])
+        journal.put_orders([again], {"a": was})
+        assert journal.orders_alone(["a"]) == [again]
 
 
 @given(decimals, decimals, times, st.sampled_from(FillState), st.none() | texts)

@@ -1,0 +1,33 @@
+"""The SQL that writes orders, executions, positions and events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from execbot.journal.codec import EVENT_COLUMNS, FILL_COLUMNS, ORDER_COLUMNS, POSITION_COLUMNS
+
+
+def _upsert(table: str, key: str, columns: Sequence[str], *, same: Sequence[str] = ()) -> str:
+    """Insert, or update in place all but `same`.
+
+    An index is written anew when a column of it is set, even to what it was.
+    """
+    marks = ",".join("?" * len(columns))
+    changes = ",".join(f"{n}=excluded.{n}" for n in columns if n != key and n not in same)
+    return (
+        f"INSERT INTO {table} ({','.join(columns)}) VALUES ({marks}) "
+        f"ON CONFLICT ({key}) DO UPDATE SET {changes}"
+    )
+
+
+FOUND_BY = ("order_id", "symbol", "intent_at", "sent_at", "parent_id")
+"""Indexed columns of an order that seldom change; `status` is the one that does."""
+
+PUT_ORDER = _upsert("orders", "client_order_id", ORDER_COLUMNS)
+MOVE_ORDER = _upsert("orders", "client_order_id", ORDER_COLUMNS, same=FOUND_BY)
+PUT_FILL = _upsert("fills", "execution_id", FILL_COLUMNS)
+PUT_POSITION = _upsert("positions", "symbol", POSITION_COLUMNS)
+ADD_EVENT = (
+    f"INSERT INTO order_events ({','.join(EVENT_COLUMNS)}) "
+    f"VALUES ({','.join('?' * len(EVENT_COLUMNS))})"
+)
