@@ -12,7 +12,7 @@ comes to the same decisions.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -25,34 +25,22 @@ from execbot.exits.actions import (
     SavePlan,
     WaitFor,
 )
-from execbot.exits.failures import exit_rejected_late, learned, stepped_down
+from execbot.exits.failures import learned
 from execbot.exits.plan import ExitPlan, PlanStatus
 from execbot.exits.protection import decide
 from execbot.exits.trailing import follow
 from execbot.exits.view import Decision
-from execbot.journal.records import OrderRecord, PositionRecord, Role
+from execbot.journal.records import OrderRecord, PositionRecord
 from execbot.market.sessions import MarketNow
-from execbot.model.enums import OrderStatus, TimeInForce
 from execbot.model.numbers import ZERO, text
 from execbot.watch import inputs
-from execbot.watch.comparison import Comparison
+from execbot.watch.endings import Endings
 from execbot.watch.jobs import Job, JobName, Note, Save
-from execbot.watch.notes import action_notes, alarm, guard_note, order_notes, rejected_text
+from execbot.watch.notes import action_notes, alarm, guard_note, order_notes
 from execbot.watch.symbols import SymbolState, without_memory
 
-TAKEN_AWAY_MAX = 2
-"""Protection that somebody else cancels this often in a row is not put back: it is their will."""
 
-SAME_BURST = timedelta(seconds=1)
-
-TAKEN_AWAY_WINDOW = timedelta(minutes=5)
-
-HANDS_OFF = timedelta(seconds=3)
-"""How long a symbol is left alone when another process has asked for a cancel of its exits: it
-is closing or changing the position and needs the shares."""
-
-
-class Core(Comparison):
+class Core(Endings):
     """See the module. The fields are those of `CoreMemory`."""
 
     # --- the one door ----------------------------------------------------------------------
@@ -99,13 +87,13 @@ class Core(Comparison):
             before = state.put(record)
             notes.extend(order_notes(before, record))
             if before is None or before.status is not record.status:
-                notes.extend(self._status_changed(state, before, record, now))
+                notes.extend(self.status_changed(state, before, record, now))
         for position in item.positions:
             notes.extend(self._position(position, now))
         for act in item.acts:
             record_of = self._find(act.client_order_id)
             if act.kind == "cancel_requested" and record_of is not None:
-                self._cancel_by_others(record_of, now)
+                self.cancel_by_others(record_of, now)
         return notes
 
     def _find(self, client_order_id: str) -> OrderRecord | None:
@@ -133,73 +121,6 @@ class Core(Comparison):
         state.memory = state.memory.without_exit_failures()
         data = {"symbol": state.symbol, "qty": text(state.qty), "was": text(old)}
         return [Note("position", f"{state.symbol} position {text(old)} -> {text(state.qty)}", data)]
-
-    def _status_changed(
-        self,
-        state: SymbolState,
-        before: OrderRecord | None,
-        record: OrderRecord,
-        now: datetime,
-    ) -> list[Job]:
-        """An exit of ours was refused late, or somebody else took it away."""
-        if _is_refused_way_out(state, before, record):
-            state.memory = exit_rejected_late(state.memory, now)
-            return []
-        if record.role not in (Role.STOP, Role.TARGET) or before is None:
-            return []
-        if record.status is OrderStatus.REJECTED and before.status is not OrderStatus.PENDING:
-            if record.order.replaces:  # a move that came too late; the kind of exit was not refused
-                refused = state.memory.moves_refused + 1
-                state.memory = replace(state.memory, moves_refused=refused)
-                return []
-            state.memory = stepped_down(state.memory, now)
-            return [alarm("exit_rejected", state.symbol, rejected_text(record))]
-        if record.status is OrderStatus.EXPIRED and state.qty != 0:
-            return _expired(state, record)
-        gone = record.status is OrderStatus.CANCELED
-        if not gone or record.client_order_id in self.our_cancels or state.qty == 0:
-            return []
-        if not _ended_by_its_pair(state, record, FILLED):
-            state.canceled_at = now
-        return self._taken_away(state, record, now)
-
-    def _taken_away(self, state: SymbolState, record: OrderRecord, now: datetime) -> list[Job]:
-        """A stop was canceled, not by us. Put back once or twice, then taken as a wish."""
-        if _ended_by_its_pair(state, record) or record.parent_id in self.our_cancels:
-            return []
-        lifted = state.plan is not None and state.plan.lift is not None
-        if lifted or (state.hands_off_until is not None and now < state.hands_off_until):
-            return []  # a command of ours takes them off, and says so
-        if state.taken_at is not None and now - state.taken_at < SAME_BURST:
-            return []  # the other leg of the same pair
-        recent = state.taken_at is not None and now - state.taken_at < TAKEN_AWAY_WINDOW
-        state.taken_away = state.taken_away + 1 if recent else 1
-        state.taken_at = now
-        if state.taken_away < TAKEN_AWAY_MAX or state.plan is None:
-            return []
-        return self._suspend(state, "its exits were canceled again and again elsewhere", now)
-
-    def _suspend(self, state: SymbolState, why: str, now: datetime) -> list[Job]:
-        plan = state.plan
-        if plan is None or plan.status is not PlanStatus.ACTIVE:
-            return []
-        suspended = plan.changed(now, status=PlanStatus.SUSPENDED, exit=None, note=why)
-        state.plan, state.is_dirty = suspended, True
-        told = alarm(
-            "protection_suspended",
-            state.symbol,
-            f"{state.symbol} is not protected: {why}; `execbot protect {state.symbol}` resumes",
-            critical=True,
-        )
-        return [Save(SavePlan(suspended, why)), told]
-
-    def _cancel_by_others(self, record: OrderRecord, now: datetime) -> None:
-        """Another process has asked for a cancel of an exit: it needs the shares, do not race."""
-        if record.client_order_id in self.our_cancels or record.role == Role.ENTRY:
-            return
-        state = self.state_of(record.symbol)
-        state.hands_off_until = now + HANDS_OFF
-        state.is_dirty = True
 
     def _plans(self, plans: Iterable[ExitPlan], now: datetime) -> list[Job]:
         """Of several open plans of a symbol the newest counts."""
@@ -372,53 +293,3 @@ def _traded_price(state: SymbolState, item: inputs.Price) -> Decimal | None:
     if not state.is_crypto:
         return None
     return state.bid if state.qty > 0 else state.ask
-
-
-def _is_refused_way_out(
-    state: SymbolState, before: OrderRecord | None, record: OrderRecord
-) -> bool:
-    """An exit that the broker took and then rejected. One it refused at once has no id there; one
-    first seen while nothing is under way is history, read at the start."""
-    if record.status is not OrderStatus.REJECTED or record.role != Role.EXIT:
-        return False
-    return bool(record.order_id) and (before is not None or state.is_busy)
-
-
-def _expired(state: SymbolState, record: OrderRecord) -> list[Job]:
-    """A day exit ended with its day. That of a fraction is a day order by need, and renewed."""
-    order = record.order
-    fraction = order.qty is not None and order.qty != order.qty.to_integral_value()
-    if fraction or order.time_in_force is not TimeInForce.DAY or _has_stop_beside(state, record):
-        return []
-    told = f"the day {record.role} of {state.symbol} ended with the session"
-    if state.plan is not None and state.plan.status is PlanStatus.ACTIVE:
-        told += "; its plan puts a gtc one in its place"
-    return [alarm("exit_expired", state.symbol, told)]
-
-
-def _has_stop_beside(state: SymbolState, record: OrderRecord) -> bool:
-    """The target of a pair: what is told of its stop says it all."""
-    family = {record.parent_id, record.client_order_id} - {None}
-    stops = [o for o in state.orders.values() if o.role == Role.STOP]
-    return record.role == Role.TARGET and any(stop.parent_id in family for stop in stops)
-
-
-FILLED = frozenset({OrderStatus.FILLED, OrderStatus.PARTIALLY_FILLED})
-
-
-def _ended_by_its_pair(
-    state: SymbolState,
-    record: OrderRecord,
-    took: frozenset[OrderStatus] = FILLED | {OrderStatus.REPLACED},
-) -> bool:
-    """The other exit of the pair was taken, and this one went with it."""
-    pair = {record.parent_id, record.client_order_id} - {None}
-    for other in state.orders.values():
-        if other.client_order_id == record.client_order_id or other.status not in took:
-            continue
-        is_sibling = other.parent_id in pair
-        same_side = other.order.side is record.order.side
-        is_parent = other.client_order_id == record.parent_id and same_side
-        if is_sibling or is_parent:
-            return True
-    return False
