@@ -57,9 +57,7 @@ def plan_of_position(
 
 
 def _wishes(stop: str | None, targets: list[str], trail: str | None) -> Wishes:
-    from decimal import Decimal
-
-    from execbot.exits.attach import HUNDRED, Wishes
+    from execbot.exits.attach import Wishes, in_equal_parts
     from execbot.exits.levels import LevelKind, parse_level
     from execbot.exits.plan import Trail, TrailKind
 
@@ -74,11 +72,10 @@ def _wishes(stop: str | None, targets: list[str], trail: str | None) -> Wishes:
         if spec.kind not in kinds:
             raise usage(f"--trail was {trail}", hint="A trail is 1%, 2USD or 3ATR.")
         trailing = Trail(kinds[spec.kind], spec.value, from_start=stop is None)
-    weight = HUNDRED / Decimal(len(targets)) if targets else HUNDRED
     return Wishes(
         stop=None if stop is None else parse_level(stop),
         trail=trailing,
-        targets=tuple((parse_level(word), weight) for word in targets),
+        targets=in_equal_parts([parse_level(word) for word in targets]),
     )
 
 

@@ -25,10 +25,17 @@ from execbot.cli.context import Context
 from execbot.cli.errors import Failure, failure_of
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.following import follow, known_if_interrupted
-from execbot.cli.legs import read_specs, with_legs
+from execbot.cli.legs import Dressed, dressed, read_legs
 from execbot.cli.order_flags import OrderFlags, read_wait, to_request
 from execbot.cli.output import Table
-from execbot.cli.plans import planned
+from execbot.cli.plans import (
+    Spread,
+    plan_behind,
+    plan_of_dressed,
+    planned,
+    sent_as,
+    spread_of,
+)
 from execbot.cli.views import describe, record_json, request_json, sentence
 from execbot.config.schema import Mode
 from execbot.journal.records import OrderRecord
@@ -66,7 +73,10 @@ def submit(
         Text, typer.Option(help="Attach a stop: 182.50, 2%, 1.5ATR.", metavar="LEVEL")
     ] = None,
     take_profit: Annotated[
-        Text, typer.Option(help="Attach a target: 195, 4%, 2R, 3ATR.", metavar="LEVEL")
+        list[str] | None,
+        typer.Option(
+            help="Attach a target: 195, 4%, 2R, 3ATR. Repeat it for equal parts.", metavar="LEVEL"
+        ),
     ] = None,
     extended_hours: Annotated[
         bool, typer.Option("--extended-hours", help="Also before the open and after the close.")
@@ -94,11 +104,15 @@ def submit(
     Without --wait the answer says that it is accepted and not yet filled. When the outcome is in
     doubt (exit 7) run `execbot reconcile`; never submit again.
 
+    The stop and one target go along with the order. Of several targets none does: after the fill
+    `watch` spreads the shares over them, and the stop stands at the broker from the start.
+
     \b
     Examples:
       execbot submit AAPL --qty 10
       execbot submit AAPL --qty 10 --limit 187.50 --tif gtc
       execbot submit AAPL --qty 10 --stop-loss 2% --take-profit 2R --wait 30
+      execbot submit AAPL --qty 10 --stop-loss 2% --take-profit 1R --take-profit 2R
       execbot submit SPY --notional 500 --dry-run
       execbot submit TSLA --side sell --qty 5 --trail-percent 1.5
       execbot submit BTC/USD --notional 100 --json
@@ -120,25 +134,28 @@ def submit(
     )
     request = to_request(flags)
     read_wait(wait)
-    specs = read_specs(request, stop_loss, take_profit)
+    legs = read_legs(request, stop_loss, take_profit or ())
     with cli.open(dry_run=dry_run) as desk, known_if_interrupted(desk) as sending:
         asset = desk.client.get_asset(request.symbol)
-        if tif is None and (asset.is_crypto or any(specs)):
+        if tif is None and (asset.is_crypto or legs.are_given):
             # Legs live as long as the entry's time in force says, and the position stays.
             request = replace(request, time_in_force=TimeInForce.GTC)
-        request = with_legs(request, *specs, desk.client, desk.now())
+        entry = dressed(desk, request, legs)
+        request = entry.request
         refuse_legs(desk, request)
         if dry_run:
             checked = desk.risk.check(request, asset=asset)
             addition = desk.placer.addition(request, checked)
-            _show_dry_run(cli, checked.verdict, request, addition)
+            plan = plan_of_dressed(desk, entry) if legs.are_given else None
+            spread = spread_of(desk, plan, request, entry.entry)
+            _show_dry_run(cli, checked.verdict, request, addition, spread)
             return
         confirm_live(cli, desk, describe(request), yes)
         if not request.client_order_id:
             request = replace(request, client_order_id=desk.oms.new_id(desk.now()))
         sending.client_order_id = request.client_order_id
         terms = Terms(allow_duplicate, tif_is_given=tif is not None, wait=wait)
-        _place(cli, desk, request, asset, terms)
+        _place(cli, desk, replace(entry, request=request), asset, terms)
 
 
 class Terms(Struct, frozen=True):
@@ -149,14 +166,15 @@ class Terms(Struct, frozen=True):
     wait: float | None
 
 
-def _place(cli: Cli, desk: Context, request: OrderRequest, asset: Asset, terms: Terms) -> None:
+def _place(cli: Cli, desk: Context, entry: Dressed, asset: Asset, terms: Terms) -> None:
     """Send it, follow it if asked to, and show what became of it."""
     desk.placer.protect = restorer = Restorer(desk)
     try:
-        with planned(desk, request, asset, tif_is_given=terms.tif_is_given) as (request, why):
+        with planned(desk, entry, asset, tif_is_given=terms.tif_is_given) as (request, why):
             placed = desk.placer.place(
                 request, why, asset=asset, allow_duplicate=terms.allow_duplicate
             )
+            sent_as(desk, why, placed.record)
     except (BrokerError, OmsError) as error:
         raise told(failure_of(error), restorer) from error
     record, warnings = placed.record, list[str]()
@@ -164,7 +182,9 @@ def _place(cli: Cli, desk: Context, request: OrderRequest, asset: Asset, terms: 
         record, warnings = follow(desk, record, terms.wait)
     warnings = [*warnings, *legs_lapse(request)]
     if placed.addition is None:
-        show_outcome(cli, record, warnings)
+        price = record.order.filled_avg_price or entry.entry or record.arrival_price
+        spread = spread_of(desk, plan_behind(desk, why), request, price)
+        show_outcome(cli, record, warnings, spread=spread)
         return
     warnings += warnings_of(desk, placed.addition, record, restorer)
     show_outcome(cli, record, warnings, added(desk, placed.addition, restorer))
@@ -201,6 +221,7 @@ def show_outcome(
     record: OrderRecord,
     warnings: Sequence[str] = (),
     addition: dict[str, Any] | None = None,
+    spread: Spread | None = None,
 ) -> None:
     """Print what became of the order. Raises Failure (6) when the broker rejected it."""
     raise_if_rejected(record)
@@ -209,17 +230,29 @@ def show_outcome(
         notes.append(f"{record.client_order_id} was submitted before: nothing was sent now.")
     if record.alarm:
         notes.append(record.alarm)
+    if spread is not None:
+        notes += spread.warnings()
     cli.show(
-        {**record_json(record), "already": record.already, "addition": addition},
+        {
+            **record_json(record),
+            "already": record.already,
+            "addition": addition,
+            "spread": spread.to_dict() if spread is not None else None,
+        },
         sentence(record),
         *([added_line(addition, record.symbol)] if addition is not None else []),
+        *([spread.line()] if spread is not None else []),
         f"client_order_id {record.client_order_id}",
         warnings=notes,
     )
 
 
 def _show_dry_run(
-    cli: Cli, verdict: Verdict, request: OrderRequest, addition: Addition | None
+    cli: Cli,
+    verdict: Verdict,
+    request: OrderRequest,
+    addition: Addition | None,
+    spread: Spread | None,
 ) -> None:
     """The exact request and every check with its limit and what it saw."""
     applied = [result for result in verdict.results if result.applies]
@@ -233,6 +266,7 @@ def _show_dry_run(
         "request": request_json(request),
         "verdict": verdict.to_dict(),
         "addition": would_lift(addition),
+        "spread": spread.to_dict() if spread is not None else None,
     }
     lifting = would_lift_line(addition)
     passes = verdict.passed and (addition is None or not addition.refusal)
@@ -247,6 +281,8 @@ def _show_dry_run(
         f"Dry run, nothing was sent: {describe(request)} "
         + ("passes every check." if passes else "would be refused."),
         *([lifting] if lifting is not None else []),
+        *([spread.line()] if spread is not None else []),
+        warnings=spread.warnings() if spread is not None else (),
         exit_code=ExitCode.DONE if passes else ExitCode.RISK,
     )
 

@@ -12,6 +12,8 @@ from decimal import ROUND_FLOOR, Decimal
 from execbot.model.numbers import ZERO
 
 ONE = Decimal(1)
+DIGITS = 9
+"""As many as a quantity has; a difference of two shares' parts below that is none."""
 
 
 def split_whole(qty: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
@@ -28,11 +30,20 @@ def split_whole(qty: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
     total = sum(weights, ZERO)
     exact = [qty * weight / total for weight in weights]
     parts = [value.to_integral_value(ROUND_FLOOR) for value in exact]
-    order = sorted(range(len(parts)), key=lambda i: (parts[i] - exact[i], i))
+    # Thirds are never exact: what differs by less is a tie, and the nearer target's.
+    order = sorted(range(len(parts)), key=lambda i: (round(parts[i] - exact[i], DIGITS), i))
     missing = int(qty - sum(parts, ZERO))
     for i in order[:missing]:
         parts[i] += ONE
     return parts
+
+
+def equal_parts(count: int, whole: Decimal) -> list[Decimal]:
+    """`count` equal weights that sum to `whole` exactly; what does not divide goes to the first."""
+    if count < 1:
+        return []
+    part = whole / count
+    return [whole - part * (count - 1), *[part] * (count - 1)]
 
 
 def whole_part(qty: Decimal) -> Decimal:

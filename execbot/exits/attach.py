@@ -3,7 +3,9 @@
 Alpaca takes one stop and one target with an entry (bracket, or OTO with one of them) for whole
 shares in the regular session. Everything else (several targets, trailing, fractions, crypto,
 extended hours, adding to a position) is protected after the fill by whoever keeps the plan.
-Both ways there is a plan: legs die when an entry is canceled after a partial fill, and then the
+Of several targets the stop alone may go along: then no share is without a stop once the entry has
+filled, whether or not somebody keeps the plan; without it, parts get their pairs while it fills.
+Each way there is a plan: legs die when an entry is canceled after a partial fill, and then the
 plan is what says where the stop belongs.
 """
 
@@ -17,6 +19,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from execbot.config.schema import StopMethod, TargetMethod, TradingSettings
+from execbot.exits.allocate import equal_parts
 from execbot.exits.levels import (
     NO_FACTS,
     LevelFacts,
@@ -152,12 +155,14 @@ def attach(
     origin: str = "submit",
     strength: Decimal | None = None,
     tif_is_given: bool = False,
+    stop_goes_along: bool = False,
 ) -> Attached:
     """The entry with its exits. `entry_price` is where it would trade now.
 
     `request` must have its `client_order_id`. `holds_already`: the symbol has a position, so that
     the broker takes no bracket ("must be entry orders"). A bracket is sent `gtc` unless the time
     in force was given, because day legs vanish at the close and the position stays.
+    `stop_goes_along`: with several targets the stop is sent with the entry, for all of it.
     Raises LevelError where a level makes no sense.
     """
     side = PositionSide.LONG if request.side is Side.BUY else PositionSide.SHORT
@@ -175,20 +180,33 @@ def attach(
     )
     # Levels that would be refused after the fill are refused now, before anything is sent.
     stop_at, targets_at = _preview(wishes, side, entry_price, facts)
-    if not _fits_with_entry(request, wishes, is_crypto, holds_already):
+    if not _fits_with_entry(request, wishes, is_crypto, holds_already, stop_goes_along):
         return Attached(request, plan)
-    target_at = targets_at[0] if targets_at else None
-    both = stop_at is not None and target_at is not None
-    with_legs = replace(
+    dressed = with_legs(request, stop_at, _goes_along(wishes, targets_at))
+    if not tif_is_given:
+        dressed = replace(dressed, time_in_force=TimeInForce.GTC)
+    stop = replace(plan.stop, price=stop_at, initial=stop_at)
+    targets = plan.targets
+    if dressed.take_profit is not None:
+        targets = tuple(replace(t, price=dressed.take_profit.limit_price) for t in targets)
+    return Attached(dressed, replace(plan, stop=stop, targets=targets))
+
+
+def with_legs(request: OrderRequest, stop: Decimal | None, target: Decimal | None) -> OrderRequest:
+    """The entry with these prices as its legs, at least one of them given."""
+    both = stop is not None and target is not None
+    return replace(
         request,
         order_class=OrderClass.BRACKET if both else OrderClass.OTO,
-        stop_loss=None if stop_at is None else StopLoss(stop_at),
-        take_profit=None if target_at is None else TakeProfit(target_at),
-        time_in_force=request.time_in_force if tif_is_given else TimeInForce.GTC,
+        stop_loss=None if stop is None else StopLoss(stop),
+        take_profit=None if target is None else TakeProfit(target),
     )
-    stop = replace(plan.stop, price=stop_at, initial=stop_at)
-    targets = tuple(replace(t, price=target_at) for t in plan.targets)
-    return Attached(with_legs, replace(plan, stop=stop, targets=targets))
+
+
+def _goes_along(wishes: Wishes, prices: Sequence[Decimal]) -> Decimal | None:
+    """The price of the one target that takes the whole position; parts are spread later."""
+    whole = [weight for _, weight in wishes.targets] == [HUNDRED]
+    return prices[0] if whole else None
 
 
 def _preview(
@@ -204,17 +222,22 @@ def _preview(
 
 
 def _fits_with_entry(
-    request: OrderRequest, wishes: Wishes, is_crypto: bool, holds_already: bool
+    request: OrderRequest,
+    wishes: Wishes,
+    is_crypto: bool,
+    holds_already: bool,
+    stop_goes_along: bool,
 ) -> bool:
     whole = request.qty is not None and request.qty == request.qty.to_integral_value()
-    one = len(wishes.targets) <= 1 and all(weight == HUNDRED for _, weight in wishes.targets)
+    one = all(weight == HUNDRED for _, weight in wishes.targets) and len(wishes.targets) <= 1
     trails = wishes.stop is None and wishes.trail is not None
     something = wishes.stop is not None or bool(wishes.targets)
+    along = one or (stop_goes_along and wishes.stop is not None)
     entry = request.type in (OrderType.MARKET, OrderType.LIMIT)
     timed = request.time_in_force in (TimeInForce.DAY, TimeInForce.GTC)
     plain = request.order_class in (OrderClass.NONE, OrderClass.SIMPLE)
     refused = is_crypto or holds_already or trails or request.extended_hours
-    return whole and one and something and entry and timed and plain and not refused
+    return whole and along and something and entry and timed and plain and not refused
 
 
 def new_plan(
@@ -250,10 +273,25 @@ def new_plan(
     )
 
 
+def in_equal_parts(levels: Sequence[LevelSpec]) -> tuple[tuple[LevelSpec, Decimal], ...]:
+    """Several targets that share the position alike, as `Wishes` take them."""
+    return tuple(zip(levels, equal_parts(len(levels), HUNDRED), strict=True))
+
+
 def plan_of_legs(
-    request: OrderRequest, *, plan_id: str, now: datetime, origin: str = "submit"
+    request: OrderRequest,
+    *,
+    plan_id: str,
+    now: datetime,
+    origin: str = "submit",
+    spread: Sequence[tuple[LevelSpec, Decimal]] = (),
+    facts: LevelFacts = NO_FACTS,
 ) -> ExitPlan:
-    """The plan behind an entry whose legs were priced already (bracket or OTO)."""
+    """The plan behind an entry whose legs were priced already (bracket or OTO).
+
+    `spread` are targets (level, percent) that do not go along: they are measured by `facts` from
+    the entry price, and become pairs after the fill.
+    """
     side = PositionSide.LONG if request.side is Side.BUY else PositionSide.SHORT
     stop = request.stop_loss.stop_price if request.stop_loss is not None else None
     target = request.take_profit.limit_price if request.take_profit is not None else None
@@ -261,6 +299,8 @@ def plan_of_legs(
     targets: tuple[TargetPlan, ...] = ()
     if target is not None:
         targets = (TargetPlan(LevelSpec(LevelKind.PRICE, target), HUNDRED, target),)
+    elif spread:
+        targets = tuple(TargetPlan(level, weight) for level, weight in spread)
     return ExitPlan(
         plan_id=plan_id,
         symbol=request.symbol,
@@ -272,6 +312,7 @@ def plan_of_legs(
         entry_client_order_id=request.client_order_id,
         stop=StopPlan(spec, stop, stop),
         targets=targets,
+        facts=facts,
     )
 
 
@@ -305,7 +346,7 @@ def moved(
         old = [t for t in plan.targets if not t.done]
         weights = [t.weight for t in old] if len(old) == len(targets) else None
         left = HUNDRED - sum((t.weight for t in done), Decimal(0))
-        new = _targets_at(targets, left / len(targets), changed)
+        new = _targets_at(targets, equal_parts(len(targets), left), changed)
         if weights:
             new = [
                 replace(target, weight=weight, filled_qty=before.filled_qty)
@@ -320,15 +361,16 @@ def moved(
 
 
 def _targets_at(
-    specs: Sequence[LevelSpec], weight: Decimal, plan: ExitPlan
+    specs: Sequence[LevelSpec], weights: Sequence[Decimal], plan: ExitPlan
 ) -> Sequence[TargetPlan]:
     """Targets in the order in which they are reached; as given while the entry is unknown."""
     entry, initial = plan.entry_price, plan.stop.initial
-    if entry is None:
-        return [TargetPlan(spec, weight) for spec in specs]
-    at = [target_price(spec, plan.side, entry, stop=initial, facts=plan.facts) for spec in specs]
-    priced = [TargetPlan(spec, weight, price) for spec, price in zip(specs, at, strict=True)]
-    return nearest_first(priced, plan.side)
+    found = [TargetPlan(spec) for spec in specs]
+    if entry is not None:
+        at = [target_price(s, plan.side, entry, stop=initial, facts=plan.facts) for s in specs]
+        priced = [replace(target, price=price) for target, price in zip(found, at, strict=True)]
+        found = list(nearest_first(priced, plan.side))
+    return [replace(target, weight=w) for target, w in zip(found, weights, strict=True)]
 
 
 def _stop_of_open_position(spec: LevelSpec, plan: ExitPlan, entry: Decimal) -> Decimal:

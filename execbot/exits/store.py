@@ -14,6 +14,7 @@ from execbot.exits.plan import ExitPlan, Lift, PlanStatus
 from execbot.exits.plan_json import from_data, to_data
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
+from execbot.journal.records import OrderRecord
 
 LIFT_LEASE = timedelta(seconds=4)
 """A lift that nobody lengthens ends after this: sooner than `exits.unprotected_alarm_seconds`."""
@@ -72,6 +73,39 @@ def change_plan(
         if changed == plan or save_plan(journal, changed):
             return changed
     return plan
+
+
+def entry_is(journal: Journal, plan_id: str, entry: OrderRecord, now: datetime) -> None:
+    """The order that the plan waits for, which may have gone out under another id in the end: a
+    smaller attempt, or one for the open.
+
+    A plan that was closed meanwhile because the first attempt came to nothing waits again.
+    """
+    name = entry.client_order_id
+    if entry.order.is_terminal and not entry.order.filled_qty:
+        return
+
+    def follows(plan: ExitPlan) -> ExitPlan:
+        was_closed = plan.status is PlanStatus.CLOSED and plan.opened_at is None
+        waits = plan.status is PlanStatus.PENDING and plan.entry_client_order_id != name
+        if not (was_closed or waits):
+            return plan
+        return plan.changed(now, status=PlanStatus.PENDING, entry_client_order_id=name, note=None)
+
+    change_plan(journal, plan_id, follows)
+
+
+def drop_plan(journal: Journal, plan_id: str, now: datetime, reason: str) -> None:
+    """The entry never came to be: its plan is closed, unless it protects something by now."""
+    change_plan(
+        journal,
+        plan_id,
+        lambda plan: (
+            plan
+            if plan.status is not PlanStatus.PENDING
+            else plan.changed(now, status=PlanStatus.CLOSED, note=reason)
+        ),
+    )
 
 
 def suspend_plans(

@@ -334,7 +334,7 @@ class Executor:
             if not getattr(error, "in_doubt", False):
                 self._exits.drop(own_plan_id, self.oms.now(), f"not sent: {error.message}")
             raise
-        self._exits.belongs_to(own_plan_id, placed.record.client_order_id, self.oms.now())
+        self._exits.belongs_to(own_plan_id, placed.record, self.oms.now())
         return placed
 
     def _make_durable(self, entry: Entry, request: OrderRequest, journal: Journal) -> None:

@@ -15,9 +15,10 @@ from execbot.broker.port import BrokerClient
 from execbot.config.schema import TradingSettings
 from execbot.exits.attach import Wishes, attach, default_wishes, facts_from_bars
 from execbot.exits.levels import LevelError, LevelFacts, LevelKind, LevelSpec, stop_price
-from execbot.exits.plan import ExitPlan, PlanStatus
-from execbot.exits.store import change_plan, plan_by_id, plan_of, save_plan
+from execbot.exits.plan import ExitPlan
+from execbot.exits.store import drop_plan, entry_is, plan_by_id, plan_of, save_plan
 from execbot.journal.journal import Journal
+from execbot.journal.records import OrderRecord
 from execbot.model.enums import OrderClass, PositionSide, Side
 from execbot.model.order import OrderRequest
 from execbot.model.signal import Signal
@@ -108,32 +109,15 @@ class SignalExits:
         """Make it durable, in the transaction that writes the intent."""
         save_plan(self._journal, plan)
 
-    def belongs_to(self, plan_id: str | None, client_order_id: str, now: datetime) -> None:
-        """The entry went out under another id (a smaller attempt): tell the plan."""
-        known = plan_by_id(self._journal, plan_id) if plan_id is not None else None
-        if known is None or known.status is not PlanStatus.PENDING:
-            return
-        if known.entry_client_order_id == client_order_id:
-            return
-        change_plan(
-            self._journal,
-            known.plan_id,
-            lambda plan: plan.changed(now, entry_client_order_id=client_order_id),
-        )
+    def belongs_to(self, plan_id: str | None, entry: OrderRecord, now: datetime) -> None:
+        """The entry may have gone out under another id (a smaller attempt): tell the plan."""
+        if plan_id is not None:
+            entry_is(self._journal, plan_id, entry, now)
 
     def drop(self, plan_id: str | None, now: datetime, reason: str) -> None:
         """The entry never came to be: its plan is closed, unless it protects something by now."""
-        if plan_id is None:
-            return
-        change_plan(
-            self._journal,
-            plan_id,
-            lambda plan: (
-                plan
-                if plan.status is not PlanStatus.PENDING
-                else plan.changed(now, status=PlanStatus.CLOSED, note=reason)
-            ),
-        )
+        if plan_id is not None:
+            drop_plan(self._journal, plan_id, now, reason)
 
     def _level_facts(self, symbol: str, at: datetime) -> LevelFacts:
         bars = self._client.get_bars(symbol, "1Day", start=at - timedelta(days=BARS_DAYS_BACK))
