@@ -281,7 +281,11 @@ class World:
         limit: str | None = None,
         **more: Any,
     ) -> tuple[OrderRecord, ExitPlan]:
-        """An entry with exits, as `submit` sends it: the plan is durable before the order."""
+        """An entry with exits: the plan is durable before the order.
+
+        With `stop_goes_along` it is sent as `submit` does, else as a signal's.
+        """
+        along = more.pop("stop_goes_along", False)
         name = f"entry-{next(self.counter)}"
         request = OrderRequest(
             symbol,
@@ -293,7 +297,14 @@ class World:
             **more,
         )
         price = D(limit) if limit else D(self.held[symbol][0])
-        done = attach(request, wishes, entry_price=price, plan_id=f"plan-{name}", now=self.now())
+        done = attach(
+            request,
+            wishes,
+            entry_price=price,
+            plan_id=f"plan-{name}",
+            now=self.now(),
+            stop_goes_along=along,
+        )
         save_plan(self.desk.journal, done.plan)
         self.trader_acted, self.promised[symbol] = True, True
         record = self.desk.oms.submit(done.request, plan_id=done.plan.plan_id, role=Role.ENTRY)
