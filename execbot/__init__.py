@@ -37,11 +37,12 @@ if TYPE_CHECKING:
     from execbot.model.order import Fill, Order, OrderRequest, StopLoss, TakeProfit
     from execbot.model.quote import Bar, Quote, Trade
     from execbot.model.signal import Signal
+    from execbot.oms.breaks import Break
     from execbot.oms.changes import Change, EventName
     from execbot.oms.errors import InDoubt, OmsError, Refused
     from execbot.oms.executor import Executor
     from execbot.oms.positions import PositionTracker
-    from execbot.oms.reconcile import Break, ReconcileResult
+    from execbot.oms.reconcile import ReconcileResult
     from execbot.oms.risk_desk import RiskDesk
     from execbot.oms.service import OrderManagementSystem
     from execbot.oms.signal_result import SignalResult
@@ -62,11 +63,12 @@ _HOME = {
     "model.order": ("Fill", "Order", "OrderRequest", "StopLoss", "TakeProfit"),
     "model.quote": ("Bar", "Quote", "Trade"),
     "model.signal": ("Signal",),
+    "oms.breaks": ("Break",),
     "oms.changes": ("Change", "EventName"),
     "oms.errors": ("InDoubt", "OmsError", "Refused"),
     "oms.executor": ("Executor",),
     "oms.positions": ("PositionTracker",),
-    "oms.reconcile": ("Break", "ReconcileResult"),
+    "oms.reconcile": ("ReconcileResult",),
     "oms.risk_desk": ("RiskDesk",),
     "oms.service": ("OrderManagementSystem",),
     "oms.signal_result": ("SignalResult",),

@@ -8,48 +8,68 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
 
 from msgspec.structs import replace
 
 from execbot.exits.levels import safe_stop, safe_target
 from execbot.exits.plan import ExitPlan
-from execbot.model.numbers import text
+from execbot.model.numbers import QTY_STEP
 
 SPLIT_GAP = Decimal("0.15")
 """A price that jumps this far, as a share, may be a split (5:4 is the smallest) until the broker's
 own position has been read again."""
 
 RATIO_TOLERANCE = Decimal("0.02")
-"""How far quantity and price ratios may disagree: cash in lieu of fractions rounds them."""
+"""How far the average prices may be from a ratio that companies use: brokers round them."""
 
-SPLIT_TERMS = (2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50, 100)
+SPLIT_TERMS = (
+    *(2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 35, 40, 50, 60, 75, 80, 100),
+    *(125, 150, 200, 250, 500, 1000),
+)
+SPLIT_RATIOS = (
+    *[Decimal(n) for n in SPLIT_TERMS],
+    *[1 / Decimal(n) for n in SPLIT_TERMS],
+    *[Decimal(3) / 2, Decimal(5) / 4, Decimal(4) / 3, Decimal(5) / 2],
+)
+
+
+def used_ratio(value: Decimal) -> Decimal | None:
+    """The nearest ratio that companies use, None where none is as near as prices are rounded."""
+    nearest = min(SPLIT_RATIOS, key=lambda ratio: abs(value / ratio - 1))
+    return nearest if abs(value / nearest - 1) <= RATIO_TOLERANCE else None
+
+
+def ratio_words(ratio: Decimal) -> str:
+    """New shares for old ones: `4:1`, `1:10`, `3:2`."""
+    parts = Fraction(ratio).limit_denominator(1000)
+    return f"{parts.numerator}:{parts.denominator}"
 
 
 def split_ratio(
-    old_qty: Decimal, old_avg: Decimal | None, new_qty: Decimal, new_avg: Decimal | None
+    old_qty: Decimal,
+    old_avg: Decimal | None,
+    new_qty: Decimal,
+    new_avg: Decimal | None,
+    *,
+    in_lieu: bool = False,
 ) -> Decimal | None:
     """How many new shares there are for an old one, or None when this was no split.
 
-    Quantity and average price must have moved by inverse ratios, and the ratio must be one that
-    companies use (2:1 to 100:1 and the reverse, 3:2, 5:4).
+    The average price must have moved by the inverse of a ratio that companies use (2:1 to 1000:1
+    and the reverse, 3:2, 5:4, 4:3, 5:2), and the quantity by just that ratio. With `in_lieu` it may
+    lack what made no whole share and was paid out.
     """
     if not old_avg or not new_avg or old_qty == 0 or new_qty / old_qty <= 0:
         return None
-    by_qty, by_price = new_qty / old_qty, old_avg / new_avg
-    if abs(by_qty / by_price - 1) > RATIO_TOLERANCE or abs(by_qty - 1) < Decimal("0.1"):
+    ratio = used_ratio(old_avg / new_avg)
+    if ratio is None:
         return None
-    for ratio in _RATIOS:
-        if abs(by_price / ratio - 1) <= RATIO_TOLERANCE:
-            return ratio
-    return None
-
-
-_RATIOS = (
-    *[Decimal(n) for n in SPLIT_TERMS],
-    *[1 / Decimal(n) for n in SPLIT_TERMS],
-    Decimal(3) / 2,
-    Decimal(5) / 4,
-)
+    lost = abs(old_qty) * ratio - abs(new_qty)
+    if abs(lost) <= QTY_STEP * 2:
+        return ratio
+    paid_out = in_lieu and 0 < lost < 1 and new_qty == new_qty.to_integral_value()
+    return ratio if paid_out else None
 
 
 def is_rescaled(plan: ExitPlan, ratio: Decimal, average: Decimal | None) -> bool:
@@ -104,5 +124,5 @@ def rescaled(plan: ExitPlan, ratio: Decimal, now: datetime) -> ExitPlan:
         best_price=None,
         worst_price=None,
         exit=None,
-        note=f"split: {text(ratio)} shares for one",
+        note=f"split {ratio_words(ratio)}",
     )

@@ -9,17 +9,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from execbot.oms.breaks import Break
     from execbot.oms.changes import Change, EventName
     from execbot.oms.errors import GateVerdict, InDoubt, OmsError, Refused
     from execbot.oms.positions import PositionBook, PositionTracker
-    from execbot.oms.reconcile import Break, ReconcileResult
+    from execbot.oms.reconcile import ReconcileResult
     from execbot.oms.service import OrderManagementSystem
 
 _HOME = {
+    "breaks": ("Break",),
     "changes": ("Change", "EventName"),
     "errors": ("GateVerdict", "InDoubt", "OmsError", "Refused"),
     "positions": ("PositionBook", "PositionTracker"),
-    "reconcile": ("Break", "ReconcileResult"),
+    "reconcile": ("ReconcileResult",),
     "service": ("OrderManagementSystem",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from execbot.broker.errors import BrokerError
+from execbot.broker.port import BrokerClient
+from execbot.exits.splits import is_rescaled, rescaled
+from execbot.exits.store import plan_of, save_plan
 from execbot.journal.journal import Journal
+from execbot.journal.records import PositionRecord
+from execbot.model.account import Position
+from execbot.model.enums import AssetClass
+from execbot.oms import splits
 from execbot.oms.ledger import recording
-from execbot.oms.positions import PositionDifference
+from execbot.oms.positions import PositionDifference, compare, symbol_key
+from execbot.oms.splits import Evidence, Split
+
+log = logging.getLogger("execbot.oms")
 
 ONE_AFTER = timedelta(microseconds=1)
+
+ROWS_BEFORE = timedelta(days=2)
+"""Rows carry the day they take effect, in New York: the first look begins well before it."""
 
 
 def book_difference(
@@ -19,26 +35,111 @@ def book_difference(
     price: Decimal | None,
     at: datetime,
 ) -> bool:
-    """Book the broker's quantity; False when a fill has changed ours since it was seen.
-
-    `price` is the broker's average. After a split it is that of every share, so the old position is
-    booked out and the new one in; otherwise only the difference is booked. Raises JournalError.
-    """
+    """Book what the broker's quantity has beyond ours; False when a fill has changed ours since it
+    was seen. Raises JournalError."""
     with recording(journal) as ledger:
         ours = journal.position(difference.symbol)
         if ours is None or ours.qty != difference.ours:
             return False
-        steps = [difference.theirs - difference.ours]
-        if reason == "split":
-            steps = [-difference.ours, difference.theirs]
-        for number, qty in enumerate(steps):
-            ledger.adjust(
-                difference.symbol,
-                qty,
-                price or ours.avg_entry_price or Decimal(0),
-                reason=reason,
-                asset_class=ours.asset_class,
-                at=at + number * ONE_AFTER,
-                now=at,
-            )
+        ledger.adjust(
+            difference.symbol,
+            difference.theirs - difference.ours,
+            price or ours.avg_entry_price or Decimal(0),
+            reason=reason,
+            asset_class=ours.asset_class,
+            at=at,
+            now=at,
+        )
     return True
+
+
+def book_split(journal: Journal, split: Split, now: datetime) -> bool:
+    """Book the old shares out and the new ones in, at the same cost; nothing is realised.
+
+    False when a fill has changed our quantity since the split was seen. Raises JournalError.
+    """
+    with recording(journal) as ledger:
+        ours = journal.position(split.symbol)
+        if ours is None or ours.qty != split.ours:
+            return False
+        written, seen = now, ours.updated_at or now
+        for step in split.steps:
+            # What nobody has dated comes after all that is in the books, whatever the clocks say.
+            at = step.at if step.activity_id else max(step.at, seen + ONE_AFTER)
+            for number, qty in enumerate((-step.before, step.after)):
+                if not qty:
+                    continue
+                ledger.adjust(
+                    split.symbol,
+                    qty,
+                    step.price,
+                    reason="split",
+                    asset_class=ours.asset_class,
+                    at=at + number * ONE_AFTER,
+                    now=written,
+                    activity_id=step.activity_id,
+                )
+                written += ONE_AFTER  # two splits may take the same number of shares away
+    return True
+
+
+def take_split(
+    journal: Journal, split: Split, their_average: Decimal | None, now: datetime
+) -> bool:
+    """Book a split and rescale the exit plan of the position, in one transaction.
+
+    A plan that somebody has rescaled already stays. False as `book_split`. Raises JournalError.
+    """
+    with journal.transaction():
+        if not book_split(journal, split, now):
+            return False
+        plan = plan_of(journal, split.symbol)
+        if plan is not None and split.theirs and not is_rescaled(plan, split.ratio, their_average):
+            save_plan(journal, rescaled(plan, split.ratio, now))
+    return True
+
+
+def read_evidence(
+    journal: Journal, client: BrokerClient, positions: Sequence[Position]
+) -> Evidence:
+    """What the account's activities say of stocks whose quantity differs here and there.
+
+    One request, and none where nothing differs. A broker that does not answer proves nothing.
+    Raises JournalError.
+    """
+    mine = {item.symbol: item for item in journal.positions()}
+    theirs = {symbol_key(item.symbol): item for item in positions}
+    differing = [
+        (difference, mine[difference.symbol])
+        for difference in compare(mine.values(), positions)
+        if difference.symbol in mine and _is_stock(mine[difference.symbol])
+    ]
+    if not differing:
+        return Evidence()
+    opened = [item.opened_at for _, item in differing if item.opened_at is not None]
+    after = min(opened) - ROWS_BEFORE if opened else None
+    try:
+        rows = client.get_activities((*splits.SPLIT_ROWS, *splits.TRANSFER_ROWS), after=after)
+    except BrokerError as error:
+        log.warning("no activities to explain a difference: %s", error)
+        return Evidence()
+    found: list[Split] = []
+    moved: set[str] = set()
+    for difference, item in differing:
+        if splits.is_transferred(item.symbol, rows, item.opened_at):
+            moved.add(item.symbol)
+        position = theirs.get(symbol_key(item.symbol))
+        split = splits.by_record(
+            item.symbol,
+            journal.executions(symbol=item.symbol),
+            rows,
+            difference.theirs,
+            position.avg_entry_price if position is not None else None,
+        )
+        if split is not None:
+            found.append(split)
+    return Evidence(tuple(found), frozenset(moved))
+
+
+def _is_stock(item: PositionRecord) -> bool:
+    return item.asset_class == AssetClass.US_EQUITY

@@ -147,8 +147,12 @@ class Ledger:
         asset_class: str,
         at: datetime,
         now: datetime,
+        activity_id: str | None = None,
     ) -> None:
-        """Book a signed quantity that came without a trade, so that both sides agree again."""
+        """Book a signed quantity that came without a trade, so that both sides agree again.
+
+        `activity_id` is the broker's row that tells of it, where there is one.
+        """
         details = {
             "symbol": symbol,
             "qty": text(qty),
@@ -157,6 +161,8 @@ class Ledger:
             "asset_class": asset_class,
             "execution_id": f"adjust:{symbol}:{iso(now)}:{text(qty)}",
         }
+        if activity_id is not None:
+            details["activity_id"] = activity_id
         event = OrderEvent(
             kind=ADJUST,
             source=EventSource.RECONCILE,
@@ -337,6 +343,7 @@ class Ledger:
             price=price,
             net_qty=abs(qty),
             net_price=price,
+            activity_id=details.get("activity_id"),
             asset_class=details["asset_class"],
         )
         self._note_executions({}, {execution.execution_id: execution})

@@ -3,9 +3,9 @@
 It settles what is in doubt, closes gaps, adopts what it does not know as foreign, and compares
 orders, fills and positions. It only reads at the broker. A difference that is left is a *break*:
 kind, subject, both sides, likely cause, and what to do. Nothing is overwritten silently; a
-position is adjusted only when nothing of it was ever known here (adopted), for crypto fees, or
-when a person accepts the broker's quantity. Average prices are not compared: Alpaca changes them
-overnight without a trade.
+position is adjusted only when nothing of it was ever known here (adopted), for crypto fees, for
+splits (`execbot.oms.splits`), or when a person accepts the broker's quantity. Average prices are
+not compared: Alpaca changes them overnight without a trade.
 """
 
 from __future__ import annotations
@@ -21,14 +21,18 @@ from execbot.broker.port import BrokerClient
 from execbot.journal.journal import Journal
 from execbot.journal.records import FillState, OrderRecord
 from execbot.model.account import Position
-from execbot.model.enums import OrderStatus
+from execbot.model.enums import AssetClass, OrderStatus
 from execbot.model.numbers import ZERO, text
 from execbot.model.order import Order
 from execbot.oms import recovery
+from execbot.oms.adjustments import read_evidence, take_split
+from execbot.oms.breaks import BREAKS, Break
 from execbot.oms.changes import Change
 from execbot.oms.gaps import GapFill, fill_gap
 from execbot.oms.ledger import recording
 from execbot.oms.positions import PositionDifference, compare, is_crypto_fee, symbol_key
+from execbot.oms.splits import Evidence, by_quantity, looks_like
+from execbot.oms.told import forget_cured
 
 RECONCILED_KEY = "reconciled_at"
 """Meta: when the last reconcile ended. Absent: the account's positions were never taken over."""
@@ -37,56 +41,6 @@ LOOKS_MAX = 4
 LOOK_PAUSE_SECONDS = 0.25
 """Positions and orders are read one after the other; a fill between them shows as a difference
 that is gone at the next look."""
-
-
-class Break(Struct, frozen=True):
-    """One difference. `ours` and `theirs` are texts; `subject` an id or a symbol."""
-
-    kind: str
-    subject: str
-    ours: str
-    theirs: str
-    cause: str
-    hint: str
-
-
-class BreakKind(Struct, frozen=True):
-    """What a kind of break usually comes from, and what to do about it."""
-
-    cause: str
-    hint: str
-
-
-BREAKS: dict[str, BreakKind] = {
-    "order.in_doubt": BreakKind(
-        "It was being sent when the process or the connection ended, not long ago.",
-        "Run `execbot reconcile` again after the quiet period; do not resubmit.",
-    ),
-    "order.missing": BreakKind(
-        "The broker does not know an order that is open here: the account was reset, or the "
-        "journal belongs to another account.",
-        "Check the account. `execbot orders abandon ID` gives the order up.",
-    ),
-    "order.status": BreakKind(
-        "The order has ended here, and the broker reports it in another state.",
-        "Look at `execbot orders show ID` and at the broker's dashboard.",
-    ),
-    "order.filled_qty": BreakKind(
-        "Executions were reported that the broker does not count (a trade bust that was not "
-        "reported), or counted that it does not list.",
-        "Compare `execbot orders show ID` with the broker's activities.",
-    ),
-    "order.duplicate_id": BreakKind(
-        "Two orders at the broker carry one client_order_id.",
-        "Cancel the one that is not wanted; report it to the broker.",
-    ),
-    "position.qty": BreakKind(
-        "A transfer, split, exercise or other booking without an order, or a fill that the broker "
-        "does not list.",
-        "If the broker is right, `execbot reconcile --accept-positions` records an adjustment.",
-    ),
-}
-"""Every kind of break there is; docs/oms.md lists the same."""
 
 
 class ReconcileResult(Struct, frozen=True):
@@ -147,8 +101,11 @@ def reconcile(
     work.changes.extend(filled.changes)
     differences, positions, filled = _compare_positions(journal, client, now, sleep, filled, work)
     _order_breaks(journal, filled, settlement, work)
+    evidence = read_evidence(journal, client, list(positions.values()))
     for difference in differences:
-        _resolve(journal, client, difference, positions, now, work, accept=accept_positions)
+        if not _is_split(journal, client, difference, positions, evidence, now, work):
+            _resolve(journal, client, difference, positions, now, work, accept=accept_positions)
+    forget_cured(journal, {item.subject for item in work.breaks if item.kind == "position.qty"})
     inferred = journal.inferred_executions()
     journal.meta_set(RECONCILED_KEY, now())
     adopted = [
@@ -307,7 +264,49 @@ def _resolve(
         if _adjust(journal, client, difference, position, "accepted", now):
             work.adjusted.append(difference)
         return
-    work.add("position.qty", difference.symbol, text(difference.ours), text(difference.theirs))
+    cause = ""
+    ratio = looks_like(difference.ours, difference.theirs)
+    if ratio and (position is None or position.asset_class == AssetClass.US_EQUITY):
+        cause = f"It looks like a {ratio} split, which neither the broker's activities nor the "
+        cause += "average price bear out; or a transfer or other booking without an order."
+    ours_text, theirs_text = text(difference.ours), text(difference.theirs)
+    work.add("position.qty", difference.symbol, ours_text, theirs_text, cause)
+
+
+def _is_split(
+    journal: Journal,
+    client: BrokerClient,
+    difference: PositionDifference,
+    positions: dict[str, Position],
+    evidence: Evidence,
+    now: Callable[[], datetime],
+    work: _Work,
+) -> bool:
+    """Book a split with the plan of its position, on the same grounds as `watch` does."""
+    symbol, ours = difference.symbol, journal.position(difference.symbol)
+    if ours is None or ours.asset_class != AssetClass.US_EQUITY:
+        return False
+    if journal.meta_get(RECONCILED_KEY) is None:
+        return False  # shares may be older than the journal, and are adopted
+    position = positions.get(symbol_key(symbol))
+    average = position.avg_entry_price if position is not None else None
+    split = evidence.split_of(symbol, difference.ours, difference.theirs)
+    if split is None and symbol not in evidence.transferred:
+        split = by_quantity(
+            symbol,
+            difference.ours,
+            ours.avg_entry_price,
+            difference.theirs,
+            average,
+            _adjusted_at(journal, client, symbol, "split", now),
+            in_lieu=True,
+        )
+    if split is None:
+        return False
+    if take_split(journal, split, average, now()):
+        work.adjusted.append(difference)
+        work.notes.append(f"{split}; it is booked")
+    return True
 
 
 def _gap(difference: PositionDifference) -> str:

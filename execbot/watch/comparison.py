@@ -1,8 +1,9 @@
 """The broker's positions compared with the sum of the fills, and what a difference means.
 
 A report may be on its way, a crypto fee was taken in coins, shares were split, or something came or
-went that no order of ours tells of. Only what a fresh look at all fills leaves standing is one of
-the latter: then the broker's quantity is the one that is guarded.
+went that no order of ours tells of. Only what a fresh look at all fills, and at the broker's record
+of splits, leaves standing is one of the latter: then the broker's quantity is the one that is
+guarded, and the trader is told, once for each pair of quantities however often `watch` is started.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from decimal import Decimal
 
 from execbot.exits.actions import SavePlan
 from execbot.exits.plan import ExitPlan, PlanStatus
-from execbot.exits.splits import is_rescaled, rescaled, split_ratio
+from execbot.exits.splits import is_rescaled, rescaled
 from execbot.model.numbers import ZERO, text
 from execbot.oms.positions import PositionDifference, is_fee_in_coins
+from execbot.oms.splits import Split, by_quantity
 from execbot.watch import inputs
-from execbot.watch.jobs import Book, Job, JobName, Save
+from execbot.watch.jobs import Book, BookSplit, Job, JobName, Note, Remember, Save
 from execbot.watch.notes import alarm
 from execbot.watch.symbols import Difference, SymbolState, without_memory
 from execbot.watch.timers import Timers
@@ -61,33 +63,34 @@ class Comparison(Timers):
         if theirs == state.journal_qty:
             state.difference = None
             state.guard_qty(ZERO)
-            return self._compare_held(state, now)
+            return [*self._forget(state.symbol), *self._compare_held(state, now)]
         if _is_fee_of_holding(state, theirs):
             # Only what is left after the fee can be sold: a stop must not wait for the books.
             state.guard_qty(theirs - state.journal_qty)
         if state.changed_at is not None and item.asked_at - state.changed_at < REPORT_SETTLES:
             self.looks_soon = True  # a fill may be on its way; ask again before anything is done
             return []
-        split = split_ratio(state.journal_qty, state.avg_entry_price, theirs, state.broker_avg)
-        if split is not None and _is_open(state.plan):
+        split = item.evidence.split_of(state.symbol, state.journal_qty, theirs)
+        if split is None and _is_open(state.plan):
+            split = _seen_split(state, now)  # at once: a plan at old prices would sell everything
+        if split is not None:
             return self._split(state, split, now)
         return self._lasting(state, theirs, item, now)
 
-    def _split(self, state: SymbolState, ratio: Decimal, now: datetime) -> list[Job]:
+    def _split(self, state: SymbolState, split: Split, now: datetime) -> list[Job]:
         """The plan first, then the books: a plan at old prices would sell everything."""
-        plan = state.plan
-        assert plan is not None
-        theirs, average = state.broker_qty or ZERO, state.broker_avg
+        plan, average = state.plan, state.broker_avg
+        words = f"{split}; it is booked"
         jobs: list[Job] = []
-        if not is_rescaled(plan, ratio, average):
-            state.plan = rescaled(plan, ratio, now)
-            without_memory(state)
-            note = f"{state.symbol} was split: {state.plan.note}; levels rescaled"
-            jobs = [Save(SavePlan(state.plan, "split")), alarm("split", state.symbol, note)]
-        book = Book(_difference(state), "split", average)
-        state.avg_entry_price = average
-        state.guard_qty(theirs - state.journal_qty)
-        return [*jobs, book]
+        if plan is not None and _is_open(plan) and split.theirs:
+            words = f"{words}, the levels of its plan are rescaled"
+            if not is_rescaled(plan, split.ratio, average):
+                state.plan = rescaled(plan, split.ratio, now)
+                without_memory(state)
+                jobs = [Save(SavePlan(state.plan, "split"))]
+        state.avg_entry_price = average or state.avg_entry_price
+        state.guard_qty(split.theirs - state.journal_qty)
+        return [*jobs, BookSplit(split, alarm("split", state.symbol, words))]
 
     def _lasting(
         self, state: SymbolState, theirs: Decimal, item: inputs.BrokerPositions, now: datetime
@@ -96,6 +99,8 @@ class Comparison(Timers):
         seen = state.difference
         if seen is None or (seen.ours, seen.theirs) != (state.journal_qty, theirs):
             seen = state.difference = Difference(state.journal_qty, theirs, item.asked_at)
+            if self.told.get(state.symbol) == _difference(state):
+                return self._standing(state, seen)
         if seen.is_told:
             return []
         again = self.account_job(JobName.GAP_FILL, f"{state.symbol} differs from the broker", now)
@@ -104,15 +109,39 @@ class Comparison(Timers):
         if state.is_crypto and is_fee_in_coins(state.journal_qty, theirs, state.bought_qty):
             state.guard_qty(theirs - state.journal_qty)
             return [Book(_difference(state), "crypto_fee", state.avg_entry_price)]
+        split = _seen_split(state, now, in_lieu=True)
+        if split is not None and state.symbol not in item.evidence.transferred:
+            return self._split(state, split, now)
         if now - seen.since < self.limits.unprotected_alarm:
             return again
+        return self._tell(state, seen)
+
+    def _tell(self, state: SymbolState, seen: Difference) -> list[Job]:
+        """Nothing explains it: a person must know. Told first and remembered then, so that a
+        program that ends in between rather tells it twice than never."""
         seen.is_told = True
-        state.guard_qty(theirs - state.journal_qty)
+        state.guard_qty(seen.theirs - seen.ours)
+        self.told[state.symbol] = _difference(state)
         message = (
-            f"the broker holds {text(theirs)}, the fills add up to {text(state.journal_qty)}; "
-            "the broker's quantity is guarded, `execbot reconcile --accept-positions` books it"
+            f"{_both(seen)}; the broker's quantity is guarded, "
+            "`execbot reconcile --accept-positions` books it"
         )
-        return [alarm("position_differs", state.symbol, message, critical=_is_open(state.plan))]
+        critical = _is_open(state.plan)
+        return [
+            alarm("position_differs", state.symbol, message, critical=critical),
+            Remember(state.symbol, _difference(state)),
+        ]
+
+    def _standing(self, state: SymbolState, seen: Difference) -> list[Job]:
+        """An earlier run has told it, and nothing has changed: shown, and guarded at once."""
+        seen.is_told = True
+        state.guard_qty(seen.theirs - seen.ours)
+        words = f"{state.symbol} still differs: {_both(seen)}; the broker's quantity is guarded"
+        data = {"symbol": state.symbol, "ours": text(seen.ours), "theirs": text(seen.theirs)}
+        return [Note("difference", words, data)]
+
+    def _forget(self, symbol: str) -> list[Job]:
+        return [Remember(symbol)] if self.told.pop(symbol, None) is not None else []
 
     def _compare_held(self, state: SymbolState, now: datetime) -> list[Job]:
         """Fewer shares are reserved at the broker than our orders would: one of them is gone."""
@@ -128,6 +157,25 @@ class Comparison(Timers):
 def _is_fee_of_holding(state: SymbolState, theirs: Decimal) -> bool:
     ours = state.journal_qty
     return state.is_crypto and theirs > 0 and 0 < ours - theirs < ours * CRYPTO_FEE_MAX
+
+
+def _seen_split(state: SymbolState, now: datetime, *, in_lieu: bool = False) -> Split | None:
+    """Only stocks are split. By quantity and average price alone."""
+    if state.is_crypto:
+        return None
+    return by_quantity(
+        state.symbol,
+        state.journal_qty,
+        state.avg_entry_price,
+        state.broker_qty or ZERO,
+        state.broker_avg,
+        now,
+        in_lieu=in_lieu,
+    )
+
+
+def _both(seen: Difference) -> str:
+    return f"the broker holds {text(seen.theirs)}, the fills add up to {text(seen.ours)}"
 
 
 def _is_open(plan: ExitPlan | None) -> bool:

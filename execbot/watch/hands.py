@@ -22,6 +22,7 @@ from execbot.exits.tags import client_order_id
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord, Origin
 from execbot.model.enums import OrderStatus
+from execbot.oms.adjustments import read_evidence
 from execbot.oms.cancel import Canceler
 from execbot.oms.errors import OmsError
 from execbot.oms.service import OrderManagementSystem
@@ -141,7 +142,9 @@ class Hands:
             began = self.now()
             self.oms.gap_fill()
             self.oms.settle()
-            return [replace(self._positions(), filled_from=began)]
+            item = self._positions()
+            evidence = read_evidence(self.oms.journal, self.oms.client, item.positions)
+            return [replace(item, filled_from=began, evidence=evidence)]
         if job.name is JobName.READ_POSITIONS:
             return [self._positions(), *self._assets()]
         if job.name is JobName.SETTLE:

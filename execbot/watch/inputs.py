@@ -14,6 +14,7 @@ from execbot.exits.failures import Outcome
 from execbot.exits.plan import ExitPlan
 from execbot.journal.records import EventRecord, OrderRecord, PositionRecord
 from execbot.model.account import Position
+from execbot.oms.splits import Evidence
 
 
 class Orders(Struct, frozen=True):
@@ -38,12 +39,14 @@ class Plans(Struct, frozen=True):
 class BrokerPositions(Struct, frozen=True):
     """All positions by the broker's word. `asked_at` is when the question was sent.
 
-    `filled_from` is when a look at all orders and fills began that has ended just before.
+    `filled_from` is when a look at all orders and fills began that has ended just before;
+    `evidence` is what the account's activities said then of quantities that differ.
     """
 
     positions: Sequence[Position]
     asked_at: datetime
     filled_from: datetime | None = None
+    evidence: Evidence = Evidence()
 
 
 class Price(Struct, frozen=True):

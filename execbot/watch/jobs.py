@@ -10,6 +10,7 @@ from msgspec import Struct, field
 
 from execbot.exits.actions import BrokerAction, Priority, SavePlan
 from execbot.oms.positions import PositionDifference
+from execbot.oms.splits import Split
 
 
 class JobName(StrEnum):
@@ -45,11 +46,18 @@ class Save(Struct, frozen=True):
 
 
 class Book(Struct, frozen=True):
-    """Book a quantity that came without a trade: `reason` is `crypto_fee` or `split`."""
+    """Book a quantity that came or went without a trade, for `reason`."""
 
     difference: PositionDifference
     reason: str
     price: Decimal | None
+
+
+class Remember(Struct, frozen=True):
+    """Keep for later runs that a difference was told, or with None that there is none any more."""
+
+    symbol: str
+    difference: PositionDifference | None = None
 
 
 class Note(Struct, frozen=True):
@@ -62,4 +70,11 @@ class Note(Struct, frozen=True):
     is_critical: bool = False
 
 
-Job = SymbolJob | AccountJob | Save | Book | Note
+class BookSplit(Struct, frozen=True):
+    """Book a split; `note` is told once that is done."""
+
+    split: Split
+    note: Note
+
+
+Job = SymbolJob | AccountJob | Save | Book | BookSplit | Remember | Note

@@ -14,6 +14,7 @@ from execbot.exits.actions import (
 )
 from execbot.exits.view import Limits
 from execbot.market.sessions import MarketNow, Session
+from execbot.oms.positions import PositionDifference
 from execbot.watch.entries import EntryClocks
 from execbot.watch.jobs import AccountJob, Job, JobName, SymbolJob
 from execbot.watch.symbols import SymbolState
@@ -25,7 +26,8 @@ OUR_CANCELS_MAX = 5000
 
 @dataclass
 class CoreMemory:
-    """All of it is in memory only. `hours` answers for equities; crypto never closes."""
+    """In memory only, but for `told`, which the journal has too. `hours` answers for equities;
+    crypto never closes."""
 
     settings: TradingSettings
     hours: Hours
@@ -47,6 +49,8 @@ class CoreMemory:
     marks_saved_at: datetime | None = None
     saved_marks: dict[str, tuple[Decimal | None, ...]] = field(default_factory=dict)
     """Best, worst and high-water price of each plan as they were saved last, by plan_id."""
+    told: dict[str, PositionDifference] = field(default_factory=dict)
+    """Differences to the broker's quantity that the trader was told of, in this run or before."""
     seq: int = 0
 
     def __post_init__(self) -> None:

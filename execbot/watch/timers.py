@@ -14,7 +14,6 @@ from execbot.exits.plan import ExitPlan, PlanStatus
 from execbot.journal.records import OrderRecord, Role
 from execbot.market.sessions import MarketNow
 from execbot.model.enums import UNSETTLED_STATUSES
-from execbot.model.numbers import ZERO
 from execbot.watch.entries import has_timeout
 from execbot.watch.inputs import JobDone
 from execbot.watch.jobs import Job, JobName, Note, Save
@@ -204,7 +203,8 @@ class Timers(CoreMemory):
 
     def _tidy(self) -> None:
         for symbol, state in list(self.symbols.items()):
-            if state.is_idle and not state.is_dirty and state.broker_qty in (None, ZERO):
+            differs = state.difference is not None
+            if state.is_idle and not (state.is_dirty or differs) and not state.broker_qty:
                 del self.symbols[symbol]
                 continue
             state.tidy()

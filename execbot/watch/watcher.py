@@ -6,7 +6,7 @@ a virtual clock, and kills it between any two calls.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -17,12 +17,22 @@ from execbot.exits.store import open_plans, plan_by_id, save_plan
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 from execbot.journal.records import EventRecord, OrderRecord
-from execbot.oms.adjustments import book_difference
+from execbot.oms.adjustments import book_difference, book_split
 from execbot.oms.changes import Change
 from execbot.oms.service import OrderManagementSystem
+from execbot.oms.told import forget_told, remember_told, told_differences
 from execbot.watch import inputs
 from execbot.watch.core import Core
-from execbot.watch.jobs import AccountJob, Book, Job, Note, Save, SymbolJob
+from execbot.watch.jobs import (
+    AccountJob,
+    Book,
+    BookSplit,
+    Job,
+    Note,
+    Remember,
+    Save,
+    SymbolJob,
+)
 from execbot.watch.memory import Hours
 from execbot.watch.notes import alarm
 
@@ -30,6 +40,9 @@ JOURNAL_TOLD_EVERY = timedelta(minutes=1)
 """How often the trader is told of a journal that goes on failing."""
 
 HandJob = SymbolJob | AccountJob
+
+Kept = Save | Book | BookSplit | Remember
+"""What the watcher does itself, in the journal."""
 
 
 @dataclass
@@ -65,6 +78,7 @@ class Watcher:
     def load(self) -> list[HandJob]:
         """Read the journal: what works, what is held, what is planned."""
         self.last_seq = self.journal.last_seq()
+        self.core.told = told_differences(self.journal)
         plans = tuple(open_plans(self.journal))
         records = self._with_families(self.journal.orders("open"), plans)
         # Positions before plans: a plan without its position would look finished.
@@ -101,7 +115,21 @@ class Watcher:
             entry = self.journal.order_by_client_id(plan.entry_client_order_id or "")
             if entry is not None:
                 found.setdefault(entry.client_order_id, entry)
+        for record in list(found.values()):
+            for new in self._what_became_of(record):
+                found.setdefault(new.client_order_id, new)
         return tuple(found.values())
+
+    def _what_became_of(self, record: OrderRecord) -> Iterator[OrderRecord]:
+        """The orders that took its place, one after the other: moved exits are known by them."""
+        seen: set[str] = set()
+        new = record.order.replaced_by
+        while new and new not in seen:
+            seen.add(new)
+            found = self.journal.order_by_broker_id(new)
+            if found is not None:
+                yield found
+            new = found.order.replaced_by if found is not None else None
 
     # --- taking in -------------------------------------------------------------------------
 
@@ -211,16 +239,26 @@ class Watcher:
                     self.journal_failed(error)
         return hands
 
-    def _pass_on(self, job: SymbolJob | AccountJob | Save | Book) -> list[HandJob]:
-        if isinstance(job, Save):
-            self._save(job)
-            return []
-        return self._book(job) if isinstance(job, Book) else [job]
+    def _pass_on(self, job: SymbolJob | AccountJob | Kept) -> list[HandJob]:
+        match job:
+            case Save():
+                self._save(job)
+            case Remember(symbol, None):
+                forget_told(self.journal, symbol)
+            case Remember(_, difference) if difference is not None:
+                remember_told(self.journal, difference)
+            case Book(difference, reason, price):
+                if book_difference(self.journal, difference, reason, price, self.now()):
+                    return self._booked(difference.symbol)
+            case BookSplit(split, note):
+                if book_split(self.journal, split, self.now()):
+                    self.emit(note)
+                    return self._booked(split.symbol)
+            case SymbolJob() | AccountJob():
+                return [job]
+        return []
 
-    def _book(self, job: Book) -> list[HandJob]:
-        symbol = job.difference.symbol
-        if not book_difference(self.journal, job.difference, job.reason, job.price, self.now()):
-            return []
+    def _booked(self, symbol: str) -> list[HandJob]:
         return self.feed(inputs.Orders((), tuple(self.journal.positions_of([symbol]).values())))
 
     def _save(self, job: Save) -> None:

@@ -8,8 +8,8 @@ from itertools import permutations
 from pathlib import Path
 
 from execbot.model.enums import LOCAL_STATUSES, WORKING_STATUSES, OrderStatus
+from execbot.oms.breaks import BREAKS
 from execbot.oms.changes import EventName
-from execbot.oms.reconcile import BREAKS
 from execbot.oms.table import ACTS, ENDS, NOT_YET_ROUTED, REPORTS, Verdict, verdict
 
 PAGE = Path(__file__).parents[2] / "docs" / "oms.md"
