@@ -29,6 +29,9 @@ CRYPTO_FEE_MAX = Decimal("0.01")
 REPORT_SETTLES = timedelta(milliseconds=500)
 """How long after a fill the broker's position may differ from ours without a meaning."""
 
+PRICE_FRESH = timedelta(seconds=10)
+"""A price younger than this is of after the position that was just read, near enough."""
+
 
 class Comparison(Timers):
     """See the module. Called with what the broker says of all positions."""
@@ -71,7 +74,7 @@ class Comparison(Timers):
             self.looks_soon = True  # a fill may be on its way; ask again before anything is done
             return []
         split = item.evidence.split_of(state.symbol, state.journal_qty, theirs)
-        if split is None and _is_open(state.plan):
+        if split is None and _is_open(state.plan) and not _is_price_as_before(state, now):
             split = _seen_split(state, now)  # at once: a plan at old prices would sell everything
         if split is not None:
             return self._split(state, split, now)
@@ -109,8 +112,9 @@ class Comparison(Timers):
         if state.is_crypto and is_fee_in_coins(state.journal_qty, theirs, state.bought_qty):
             state.guard_qty(theirs - state.journal_qty)
             return [Book(_difference(state), "crypto_fee", state.avg_entry_price)]
-        split = _seen_split(state, now, in_lieu=True)
-        if split is not None and state.symbol not in item.evidence.transferred:
+        denied = _is_price_as_before(state, now) or state.symbol in item.evidence.transferred
+        split = None if denied else _seen_split(state, now, in_lieu=True)
+        if split is not None:
             return self._split(state, split, now)
         if now - seen.since < self.limits.unprotected_alarm:
             return again
@@ -172,6 +176,14 @@ def _seen_split(state: SymbolState, now: datetime, *, in_lieu: bool = False) -> 
         now,
         in_lieu=in_lieu,
     )
+
+
+def _is_price_as_before(state: SymbolState, now: datetime) -> bool:
+    """Trades go on where they were, so nothing was split: shares came that cost nothing. Known for
+    positions with a plan, whose prices are weighed."""
+    if state.believed_price is None or state.jumped_at is not None or state.priced_at is None:
+        return False
+    return now - state.priced_at < PRICE_FRESH
 
 
 def _both(seen: Difference) -> str:

@@ -37,6 +37,8 @@ class HealthView(Struct, frozen=True):
     requests_per_minute: int | None = None
     guard_age_seconds: float | None = None
     halted: str = ""
+    differing: Sequence[str] = ()
+    """Symbols of which the broker holds another quantity than the fills add up to, as was told."""
 
 
 class Event(Struct, frozen=True):
@@ -93,6 +95,7 @@ HELP = """
     NO STOP     shares without a stop; it is being repaired, or see the alarm
     SUSPENDED   the exits were canceled by hand: `execbot protect SYMBOL` resumes
     no plan     opened without a stop: `execbot protect SYMBOL`
+    DIFFERS     the broker holds another quantity: `execbot reconcile` says more
 
   The line between stop and target:  ├ stop   ┤ last target   ○ target   ┊ entry   ● price
 """
@@ -133,6 +136,10 @@ def _name(picture: Picture, title: str) -> Text:
     left.append(f"  {eastern(picture.now).strftime('%H:%M')} ET", style="")
     if picture.health.halted:
         left.append(f"  {picture.health.halted}", style="bold red")
+    differing = picture.health.differing
+    if differing:
+        words = f"{differing[0]} DIFFERS" if len(differing) == 1 else f"{len(differing)} DIFFER"
+        left.append(f"  {words}", style="bold red")
     return left
 
 

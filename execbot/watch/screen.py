@@ -148,6 +148,7 @@ class ScreenSink:
             if core.guarded_at is None
             else (now - core.guarded_at).total_seconds(),
             halted=loop.halted_words(),
+            differing=sorted(core.told),
         )
 
     def _positions(self) -> list[PositionView]:

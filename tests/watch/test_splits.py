@@ -1,0 +1,243 @@
+"""Goal: a split is booked with or without an exit plan, at the old cost, and told once.
+
+Method: the real watcher against the real exchange in virtual time. Splits come from the exchange's
+control, which writes activities as Alpaca does, or change the position with no record of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.desk import market
+from support.watch_world import D, World, open_world, wishes
+
+from execbot.journal.records import FillState, PositionRecord
+from execbot.model.account import Activity
+from execbot.model.enums import Side
+from execbot.oms.rebuild import rebuild
+
+WHOLE = "SNDL"
+"""Has no fractions: what makes no whole share is paid out."""
+
+
+def holding(path: Path, signed: str = "10", symbol: str = "AAPL") -> World:
+    """A position that has no exit plan, followed by `watch`."""
+    world = open_world(path, symbols=(symbol,))
+    side = Side.BUY if D(signed) > 0 else Side.SELL
+    world.desk.oms.submit(market(symbol, str(abs(D(signed))), side))
+    world.trader_acted = True
+    world.run(3)
+    assert books(world, symbol).qty == D(signed)
+    return world
+
+
+def books(world: World, symbol: str = "AAPL") -> PositionRecord:
+    position = world.desk.journal.position(symbol)
+    assert position is not None
+    return position
+
+
+def split(world: World, new: int, old: int = 1, symbol: str = "AAPL") -> None:
+    """At the exchange, with everything that belongs to it."""
+    told = world.desk.call("POST", "/sim/split", {"symbol": symbol, "new": new, "old": old})
+    assert told["symbol"] == symbol
+
+
+def without_record(world: World, qty: str, average: str, symbol: str = "AAPL") -> None:
+    """The position becomes this with no order and no activity."""
+    held = world.desk.venue.exchange.core.accounts[world.account].positions[symbol]
+    held.qty, held.cost = D(qty), D(qty) * D(average)
+    held.lots = [(held.qty, D(average))]
+
+
+def told(world: World, kind: str) -> list[str]:
+    return [note.text for note in world.notes if note.data.get("kind") == kind]
+
+
+@pytest.mark.parametrize(
+    ("held", "new", "old", "left"),
+    [
+        ("10", 4, 1, "40"),
+        ("10", 3, 2, "15"),
+        ("12", 5, 4, "15"),
+        ("4", 7, 4, "7"),
+        ("10", 1, 10, "1"),
+        ("7", 1, 3, "2.333333333"),
+        ("-10", 2, 1, "-20"),
+        ("-10", 1, 2, "-5"),
+    ],
+    ids=["4:1", "3:2", "5:4", "7:4", "1:10", "fraction", "short", "reverse short"],
+)
+def test_a_split_of_a_position_without_a_plan_is_booked_at_its_cost(
+    tmp_path: Path, held: str, new: int, old: int, left: str
+) -> None:
+    world = holding(tmp_path, held)
+    before = books(world)
+    split(world, new, old)
+    world.run(8)
+    after = books(world)
+    assert after.qty == world.qty() == D(left)
+    assert after.avg_entry_price is not None and before.avg_entry_price is not None
+    assert abs(after.qty * after.avg_entry_price - before.cost) < D("0.00001")
+    assert after.realized_pl == before.realized_pl == 0
+    (text,) = world.alarms()
+    assert text == told(world, "split")[0]
+    assert "by the broker's record" in text
+    adjusted = world.desk.journal.fills(adjustments=True)
+    kept = [e for e in world.desk.journal.executions() if e.state is FillState.ADJUSTMENT]
+    assert len(kept) == 2 and all(item.activity_id for item in kept)
+    assert len(adjusted) == 3
+
+
+def test_cash_in_lieu_of_a_fraction_is_told_and_realises_nothing(tmp_path: Path) -> None:
+    world = holding(tmp_path, "25", WHOLE)
+    cost = books(world, WHOLE).cost
+    split(world, 1, 10, WHOLE)
+    world.run(8)
+    after = books(world, WHOLE)
+    assert (after.qty, after.realized_pl) == (2, 0)
+    assert abs(after.cost - cost) < D("0.00001")
+    assert "25 shares are 2, 0.5 of one paid out" in told(world, "split")[0]
+    assert len(world.alarms()) == 1
+
+
+def test_a_position_that_a_split_leaves_nothing_of_is_booked_out(tmp_path: Path) -> None:
+    world = holding(tmp_path, "5", WHOLE)
+    split(world, 1, 10, WHOLE)
+    world.run(8)
+    assert (books(world, WHOLE).qty, books(world, WHOLE).realized_pl) == (0, 0)
+    assert "5 shares were paid out" in told(world, "split")[0]
+    assert len(world.alarms()) == 1
+
+
+def test_a_plan_is_rescaled_although_a_fraction_was_paid_out(tmp_path: Path) -> None:
+    world = open_world(tmp_path, symbols=(WHOLE,))
+    world.buy("25", wishes("2", ("8", "100")), symbol=WHOLE)
+    world.run(3)
+    split(world, 1, 10, WHOLE)
+    world.run(8)
+    plan = world.plan(WHOLE)
+    assert plan is not None and plan.stop.price is not None
+    assert abs(plan.stop.price / 980 - 1) < D("0.002")
+    assert books(world, WHOLE).qty == world.qty(WHOLE) == world.covered(WHOLE) == 2
+    assert len(told(world, "split")) == 1
+
+
+def test_trades_after_a_split_that_nobody_here_saw_are_booked_at_its_prices(
+    tmp_path: Path,
+) -> None:
+    world = holding(tmp_path)
+    world.kill_watch()
+    world.pass_time(3600)
+    split(world, 4)
+    world.pass_time(600)
+    order = {"symbol": "AAPL", "qty": "5", "side": "sell", "type": "market"}
+    world.desk.call("POST", "/v2/orders", {**order, "time_in_force": "day"})
+    world.pass_time(600)
+    world.start_watch()
+    world.run(8)
+    after = books(world)
+    assert after.qty == world.qty() == 35
+    assert after.avg_entry_price is not None and abs(after.avg_entry_price - 25) < D("0.01")
+    assert abs(after.realized_pl) < 1
+    assert not told(world, "position_differs")
+
+
+def test_without_a_record_quantity_and_average_price_tell_it(tmp_path: Path) -> None:
+    world = holding(tmp_path)
+    without_record(world, "40", "25.0025")
+    world.run(8)
+    after = books(world)
+    assert (after.qty, after.cost, after.realized_pl) == (40, D("1000.1"), 0)
+    assert told(world, "split") == world.alarms()
+    assert "by quantity and average price" in world.alarms()[0]
+
+
+DOUBTFUL = {
+    "average price as before": ("40", "100"),
+    "some shares too few": ("38", "25"),
+    "no ratio that companies use": ("13", "77.7"),
+    "turned": ("-40", "25"),
+}
+
+
+@pytest.mark.parametrize(("qty", "average"), DOUBTFUL.values(), ids=DOUBTFUL.keys())
+def test_what_may_be_no_split_stays_a_told_difference(
+    tmp_path: Path, qty: str, average: str
+) -> None:
+    world = holding(tmp_path)
+    without_record(world, qty, average)
+    world.run(40)
+    assert books(world).qty == 10
+    assert told(world, "position_differs") == world.alarms()
+    assert len(world.alarms()) == 1
+
+
+def test_the_record_that_comes_late_still_books_what_was_told(tmp_path: Path) -> None:
+    world = holding(tmp_path)
+    split(world, 4)
+    empty = {"status": 200, "body": []}
+    rule = world.desk.call(
+        "POST",
+        "/sim/faults",
+        {
+            "kind": "canned_reply",
+            "method": "GET",
+            "path": "/v2/account/activities*",
+            "params": empty,
+        },
+    )
+    without_record(world, "40", "90")  # the price does not tell it
+    world.run(10)
+    assert len(told(world, "position_differs")) == 1
+    world.desk.call("DELETE", f"/sim/faults/{rule['id']}")
+    world.run(40)
+    assert books(world).qty == 40
+    assert len(told(world, "split")) == 1
+    assert world.desk.journal.meta_all("position_differs:") == {}
+
+
+def test_shares_that_cost_nothing_do_not_move_the_levels_while_the_price_stays(
+    tmp_path: Path,
+) -> None:
+    world = open_world(tmp_path)
+    world.buy("10", wishes("2"))
+    world.run(3)
+    without_record(world, "20", "50.005")
+    world.run(20)
+    plan = world.plan()
+    assert plan is not None and plan.stop.price is not None
+    assert plan.stop.price > 97
+    assert world.covered("AAPL") == world.qty() == 20
+    assert told(world, "position_differs") == world.alarms()
+
+
+def test_a_journal_with_a_split_is_rebuilt_to_the_same_rows(tmp_path: Path) -> None:
+    world = holding(tmp_path)
+    split(world, 4)
+    world.run(8)
+    before = world.desk.journal.derived_tables()
+    rebuild(world.desk.journal)
+    assert world.desk.journal.derived_tables() == before
+
+
+def test_rows_of_splits_are_asked_for_only_where_something_differs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = holding(tmp_path)
+    asked: list[tuple[str, ...]] = []
+    read = world.desk.client.get_activities
+
+    def noted(types: Sequence[str], **more: Any) -> list[Activity]:
+        asked.append(tuple(types))
+        return read(types, **more)
+
+    monkeypatch.setattr(world.desk.client, "get_activities", noted)
+    world.run(65)
+    assert set(asked) == {("FILL",)}
+    split(world, 4)
+    world.run(8)
+    assert [kinds[0] for kinds in asked].count("SPLIT") == 1
