@@ -7,6 +7,7 @@ goes first, and what opens a position goes last, so that an entry never delays a
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from enum import IntEnum
 
 from msgspec import Struct
@@ -83,6 +84,19 @@ class Alarm(Struct, frozen=True):
     critical: bool = False
 
 
+class Moved(Struct, frozen=True):
+    """Tell that the trader moved an exit at the broker, and that the plan has it now.
+
+    `what` is `stop`, `trail` or `target 2`.
+    """
+
+    symbol: str
+    what: str
+    was: Decimal | None
+    price: Decimal | None
+    message: str
+
+
 class WaitFor(Struct, frozen=True):
     """Nothing to do before `until` unless something happens earlier."""
 
@@ -90,5 +104,5 @@ class WaitFor(Struct, frozen=True):
     reason: str
 
 
-Action = Submit | Cancel | Replace | Refresh | SavePlan | Alarm | WaitFor
+Action = Submit | Cancel | Replace | Refresh | SavePlan | Alarm | Moved | WaitFor
 BrokerAction = Submit | Cancel | Replace | Refresh

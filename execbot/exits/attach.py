@@ -340,7 +340,7 @@ def moved(
         trail = plan.stop.trail and replace(plan.stop.trail, from_start=False)
         initial = plan.stop.initial or at
         new_stop = replace(plan.stop, spec=stop, price=at, initial=initial, trail=trail)
-        changed = replace(changed, stop=new_stop)
+        changed = replace(changed, stop=replace(new_stop, moved_at=now))
     if targets:
         done = tuple(t for t in plan.targets if t.done)
         old = [t for t in plan.targets if not t.done]
@@ -352,7 +352,7 @@ def moved(
                 replace(target, weight=weight, filled_qty=before.filled_qty)
                 for target, weight, before in zip(new, weights, old, strict=True)
             ]
-        changed = replace(changed, targets=(*done, *new))
+        changed = replace(changed, targets=(*done, *(replace(t, moved_at=now) for t in new)))
     if plan.status is PlanStatus.SUSPENDED:
         changed = replace(changed, status=PlanStatus.ACTIVE)
     if changed == plan:

@@ -147,7 +147,6 @@ def _free_shares(view: View, orders: SymbolOrders) -> list[Action]:
     """
     for group in orders.groups:
         bare = group.stop is None or not group.stop.is_alive
-        planned = group.target is not None and group.target.is_planned
-        if bare and planned and can_cancel(group):
+        if bare and group.is_planned and can_cancel(group):
             return [cancel(group.lead, "its stop is gone")]
     return [WaitFor(view.now + POLL, "shares are held by other orders")]

@@ -10,8 +10,8 @@ from execbot.exits.actions import Action, Alarm, SavePlan
 from execbot.exits.allocate import split_whole, whole_part
 from execbot.exits.leave import wants_out
 from execbot.exits.levels import LevelError, LevelKind, LevelSpec
+from execbot.exits.orders import Family, SymbolOrder
 from execbot.exits.plan import ExitPlan, PlanStatus, priced
-from execbot.exits.tags import target_index
 from execbot.exits.view import View
 from execbot.journal.records import Role
 from execbot.model.enums import OrderClass
@@ -117,10 +117,11 @@ def _undone_first(plan: ExitPlan) -> ExitPlan:
 def _with_target_fills(view: View, plan: ExitPlan) -> ExitPlan:
     """What each target has filled, counted from the orders that served it."""
     filled = [ZERO] * len(plan.targets)
+    family = Family.of(view.orders)
     for order in view.orders:
         if order.plan_id != plan.plan_id:
             continue
-        number = _serves(order.name, order.role, order.order.order_class, plan)
+        number = _serves(order, family, plan)
         if number is not None and order.order.limit_price is not None:
             filled[number] += order.order.filled_qty
     if not plan.targets or all(
@@ -135,9 +136,10 @@ def _with_target_fills(view: View, plan: ExitPlan) -> ExitPlan:
     return plan.changed(view.now, targets=targets, note="a target filled")
 
 
-def _serves(name: str, role: str | None, order_class: OrderClass, plan: ExitPlan) -> int | None:
-    number = target_index(name)
-    if number is None and role == Role.TARGET and order_class is not OrderClass.OCO:
+def _serves(item: SymbolOrder, family: Family, plan: ExitPlan) -> int | None:
+    number = family.target_index(item)
+    is_leg = item.order.order_class is not OrderClass.OCO
+    if number is None and item.role == Role.TARGET and is_leg:
         number = 0
     return number if number is not None and number < len(plan.targets) else None
 

@@ -19,6 +19,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from execbot.exits.tags import EXIT, tag_of, target_index
 from execbot.journal.records import OrderRecord, Origin
@@ -96,6 +97,11 @@ class SymbolOrder(Struct, frozen=True):
     def is_planned(self) -> bool:
         """Placed for an exit plan, not by the trader's own command."""
         return self.is_ours and (self.parent is not None or tag_of(self.name) is not None)
+
+    @property
+    def successor(self) -> str | None:
+        """The broker's id of the order that took its place, while that is all we know of it."""
+        return self.order.replaced_by if self.order.status is OrderStatus.IN_DOUBT else None
 
     @property
     def leaves(self) -> Decimal:
@@ -200,15 +206,22 @@ class ExitGroup(Struct, frozen=True):
     @property
     def target_number(self) -> int | None:
         """Which target of the plan it serves, counted from 0; None for a stop alone."""
-        if self.target is None or not self.target.is_planned:
+        if self.target is None or not self.is_planned:
             return None
-        known = [target_index(m.name) for m in self.members]
+        # A target that the trader has moved has a name of the broker's; its group keeps its own.
+        names = (*(m.name for m in self.members), self.key)
+        known = [target_index(name) for name in names]
         return next((n for n in known if n is not None), 0)
+
+    @property
+    def is_planned(self) -> bool:
+        """Its target was placed for the plan, wherever it has been moved since."""
+        return self.target is not None and (self.target.is_planned or tag_of(self.key) is not None)
 
     @property
     def is_traders_own(self) -> bool:
         """A limit that the trader lets rest: it holds shares, and is no part of the plan."""
-        return self.stop is None and self.target is not None and not self.target.is_planned
+        return self.stop is None and self.target is not None and not self.is_planned
 
     @property
     def lead(self) -> SymbolOrder:
@@ -267,7 +280,7 @@ def read_orders(orders: Sequence[SymbolOrder], closing: Side) -> SymbolOrders:
     pairs: dict[str, list[SymbolOrder]] = {}
     exits: list[SymbolOrder] = []
     entries: list[SymbolOrder] = []
-    for item in orders:
+    for item in (*orders, *family.unheard_of()):
         if not item.is_alive:
             continue
         if item.order.side is not closing:
@@ -302,6 +315,23 @@ class Family(Struct, frozen=True):
     @classmethod
     def of(cls, orders: Sequence[SymbolOrder]) -> Family:
         return cls({o.order.id: o for o in orders if o.order.id}, {o.name: o for o in orders})
+
+    def unheard_of(self) -> Iterator[SymbolOrder]:
+        """Stand-ins for orders of which only their predecessor tells: it was replaced elsewhere.
+
+        They hold its shares, as orders in doubt do, until the broker was asked for them.
+        """
+        replaced = {item.order.replaces for item in self.by_name.values() if item.is_alive}
+        for item in self.by_name.values():
+            order = item.order
+            successor = order.replaced_by if order.status is OrderStatus.REPLACED else None
+            if successor and successor not in self.by_id and order.id not in replaced:
+                yield replace(item, order=replace(order, status=OrderStatus.IN_DOUBT))
+
+    def target_index(self, item: SymbolOrder) -> int | None:
+        """The target that the order serves by its own name, or by that of one it replaced."""
+        known = (target_index(link.name) for link in self.chain(item))
+        return next((number for number in known if number is not None), None)
 
     def root(self, item: SymbolOrder) -> str:
         """The client_order_id that the order's group is known by."""

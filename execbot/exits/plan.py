@@ -71,6 +71,8 @@ class StopPlan(Struct, frozen=True):
     trail: Trail | None = None
     high_water: Decimal | None = None
     """The best price since entry: highest for a long, lowest for a short."""
+    moved_at: datetime | None = None
+    """When the trader moved it last; a move at the broker counts when its order is younger."""
 
 
 class TargetPlan(Struct, frozen=True):
@@ -81,6 +83,7 @@ class TargetPlan(Struct, frozen=True):
     price: Decimal | None = None
     filled_qty: Decimal = ZERO
     done: bool = False
+    moved_at: datetime | None = None
 
 
 class AdjustRules(Struct, frozen=True):
@@ -113,11 +116,15 @@ class ExitIntent(Struct, frozen=True):
 
 
 class Lift(Struct, frozen=True):
-    """The stop is off on purpose while an addition to the position is bought (wash-trade rule)."""
+    """The stop is off on purpose while an addition to the position is bought (wash-trade rule).
+
+    `holder` is the process that has lifted it, and lengthens `until` for as long as it lives.
+    """
 
     reason: str
     until: datetime
     entry_client_order_id: str | None = None
+    holder: str | None = None
 
 
 class ExitPlan(Struct, frozen=True):

@@ -74,6 +74,7 @@ def _stop_data(stop: StopPlan) -> dict[str, Any]:
         "price": maybe_text(stop.price),
         "initial": maybe_text(stop.initial),
         "high_water": maybe_text(stop.high_water),
+        "moved_at": maybe_iso(stop.moved_at),
         "trail": None
         if trail is None
         else {
@@ -91,6 +92,7 @@ def _target_data(target: TargetPlan) -> dict[str, Any]:
         "price": maybe_text(target.price),
         "filled_qty": text(target.filled_qty),
         "done": target.done,
+        "moved_at": maybe_iso(target.moved_at),
     }
 
 
@@ -125,6 +127,7 @@ def _lift_data(lift: Lift | None) -> dict[str, Any] | None:
         "reason": lift.reason,
         "until": iso(lift.until),
         "entry_client_order_id": lift.entry_client_order_id,
+        "holder": lift.holder,
     }
 
 
@@ -181,6 +184,7 @@ def _read_stop(data: Mapping[str, Any]) -> StopPlan:
         price=maybe_decimal(data.get("price")),
         initial=maybe_decimal(data.get("initial")),
         high_water=maybe_decimal(data.get("high_water")),
+        moved_at=parse_time(data.get("moved_at")),
         trail=None
         if trail is None
         else Trail(
@@ -196,6 +200,7 @@ def _read_target(data: Mapping[str, Any]) -> TargetPlan:
         price=maybe_decimal(data.get("price")),
         filled_qty=maybe_decimal(data.get("filled_qty")) or ZERO,
         done=bool(data.get("done")),
+        moved_at=parse_time(data.get("moved_at")),
     )
 
 
@@ -230,6 +235,7 @@ def _read_lift(data: Mapping[str, Any] | None) -> Lift | None:
         reason=str(data.get("reason") or ""),
         until=_time(data, "until"),
         entry_client_order_id=data.get("entry_client_order_id"),
+        holder=data.get("holder"),
     )
 
 

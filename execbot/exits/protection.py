@@ -31,6 +31,7 @@ from execbot.exits.actions import (
     WaitFor,
 )
 from execbot.exits.allocate import whole_part
+from execbot.exits.by_hand import taken_over
 from execbot.exits.cancels import can_cancel, cancel, cancelable
 from execbot.exits.cover import cover
 from execbot.exits.failures import refreshed_ladder
@@ -68,7 +69,11 @@ def decide(view: View) -> Decision:
     elif plan.status is not PlanStatus.SUSPENDED:
         plan, changes = grown(view, plan)
         actions.extend(changes)
-        more, plan, memory = _hold(view, plan, orders, memory)
+        changes, by_hand = taken_over(view, plan, orders, memory)
+        actions.extend(changes)
+        more, plan, memory = _hold(
+            view, by_hand.plan, orders, by_hand.memory, moves=not by_hand.waits
+        )
         actions.extend(more)
     actions.extend(_settle(view, everything, memory))
     if any(isinstance(a, Refresh) for a in actions):
@@ -92,11 +97,18 @@ def _without_disproved(view: View, orders: SymbolOrders) -> SymbolOrders:
 def _settle(view: View, orders: SymbolOrders, memory: Memory) -> list[Action]:
     """Ask about orders whose fate is unknown, whose report is overdue, or that lost their pair.
 
+    What took the place of an exit without our doing comes first: its price is the trader's will.
+
     An acknowledgement or a cancel takes milliseconds: after a second its report was lost. While
     the market is closed both may take hours, and are asked about now and then.
     """
+    pause = timedelta.max if memory.refreshed_at is None else view.now - memory.refreshed_at
+    if pause >= REFRESH_EVERY:
+        unheard_of = [m for g in orders.groups for m in (*g.members, *g.spare) if m.successor]
+        if unheard_of:
+            return [Refresh(view.symbol, m.successor, m.name, "replaced") for m in unheard_of]
     every = REFRESH_EVERY if view.market.is_open else REFRESH_CLOSED_EVERY
-    if memory.refreshed_at is not None and view.now - memory.refreshed_at < every:
+    if pause < every:
         return []
     asked: dict[str, Action] = {}
     uncertain = {g.stop.name for g in orders.groups if g.is_uncertain and g.stop is not None}
@@ -216,7 +228,7 @@ def _flipped(
 
 
 def _hold(
-    view: View, plan: ExitPlan, orders: SymbolOrders, memory: Memory
+    view: View, plan: ExitPlan, orders: SymbolOrders, memory: Memory, *, moves: bool = True
 ) -> tuple[list[Action], ExitPlan, Memory]:
     stays = plan.exit is None
     plan, memory = leave_if_due(view, plan, orders, memory)
@@ -242,10 +254,12 @@ def _hold(
     if actions or orders.covered < view.size:
         return actions, plan, memory
     memory = replace(memory, partial_since=None)
-    moves = price_moves(view, plan, orders, memory)
+    if not moves:
+        return [], plan, memory
+    changes = price_moves(view, plan, orders, memory)
     crossed = stop_is_crossed(plan, view.market.price)
-    if moves or crossed or not _is_quiet(view, orders):
-        return moves, plan, memory
+    if changes or crossed or not _is_quiet(view, orders):
+        return changes, plan, memory
     again, memory = reshape(view, plan, orders, memory)
     return again, plan, memory
 

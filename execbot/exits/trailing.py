@@ -76,6 +76,28 @@ def next_stop(plan: ExitPlan, price: Decimal) -> StopMove | None:
     return best or _widen(plan, price)
 
 
+def overruled(plan: ExitPlan, at: Decimal) -> ExitPlan:
+    """The plan with rules that let a stop stand which the trader has put at `at`.
+
+    A rule that would move it back at the next price gives way: a trail goes on at the distance that
+    was given, break-even and tightening are over. Widening is: nobody has asked for more.
+    """
+    away = 1 if plan.side is PositionSide.LONG else -1
+    mark, trail = plan.stop.high_water, plan.stop.trail
+    rules = replace(plan.rules, widen_atr=None)
+
+    def undoes(move: StopMove | None) -> bool:
+        return move is not None and (move.price - at) * away > 0
+
+    if trail is not None and mark is not None and undoes(_trail(plan)):
+        trail = Trail(TrailKind.PRICE, abs(mark - at), trail.from_start)
+    if undoes(_breakeven(plan)):
+        rules = replace(rules, breakeven_at_r=None)
+    if mark is not None and undoes(_tighten(plan, mark)):
+        rules = replace(rules, tighten_within_pct=None)
+    return replace(plan, stop=replace(plan.stop, trail=trail), rules=rules)
+
+
 def _beyond(stop: Decimal, price: Decimal, side: PositionSide) -> bool:
     """A stop at or through the price would be refused: the price has turned already."""
     return stop >= price if side is PositionSide.LONG else stop <= price

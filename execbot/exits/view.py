@@ -89,6 +89,8 @@ class Memory(Struct, frozen=True):
     through_since: datetime | None = None
     """When the broker refused a stop because the price is beyond it."""
     crossed_since: datetime | None = None
+    unclear_since: datetime | None = None
+    """Since when a stop that was moved by hand makes no sense as far as is known."""
     reshapes: int = 0
     moves_refused: int = 0
     told: frozenset[str] = frozenset()

@@ -77,7 +77,7 @@ def _send(
             oms.refresh(old.order_id)
             raise
         _act(oms, Act.DOUBT, new_id, note=error.message)
-        found = _look_up(oms, old, new_id)
+        found = _look_up(oms, old, request)
         if found is None:
             record = oms.record(new_id)
             raise InDoubt(
@@ -142,8 +142,12 @@ def _merged(old: OrderRecord, change: ReplaceRequest) -> OrderRequest:
     )
 
 
-def _look_up(oms: OrderManagementSystem, old: OrderRecord, new_id: str) -> Order | None:
-    """Find the new order by its client id, or through the old one that names its successor."""
+def _look_up(oms: OrderManagementSystem, old: OrderRecord, request: ReplaceRequest) -> Order | None:
+    """Find the new order by its client id, or through the old one that names its successor.
+
+    Somebody else may have been faster: a successor that is not what was asked for is not ours.
+    """
+    new_id = request.client_order_id or ""
     for pause in LOOKUP_PAUSES_SECONDS:
         oms.sleep(pause)
         try:
@@ -153,11 +157,24 @@ def _look_up(oms: OrderManagementSystem, old: OrderRecord, new_id: str) -> Order
                 continue
         try:
             successor = oms.client.get_order(old.order_id).replaced_by
-            if successor:
-                return oms.client.get_order(successor)
+            found = oms.client.get_order(successor) if successor else None
+            if found is not None and _is_as_asked(found, request):
+                return found
         except BrokerError:
             continue
     return None
+
+
+def _is_as_asked(found: Order, request: ReplaceRequest) -> bool:
+    trail = found.trail_price if found.trail_percent is None else found.trail_percent
+    pairs = (
+        (request.qty, found.qty),
+        (request.limit_price, found.limit_price),
+        (request.stop_price, found.stop_price),
+        (request.trail, trail),
+        (request.time_in_force, found.time_in_force),
+    )
+    return all(asked is None or asked == there for asked, there in pairs)
 
 
 def _act(oms: OrderManagementSystem, act: Act, client_order_id: str, **details: Any) -> None:

@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from execbot.exits.actions import (
     Alarm,
     Cancel,
+    Moved,
     Refresh,
     SavePlan,
     WaitFor,
@@ -36,7 +37,7 @@ from execbot.model.numbers import ZERO, text
 from execbot.watch import inputs
 from execbot.watch.endings import Endings
 from execbot.watch.jobs import Job, JobName, Note, Save
-from execbot.watch.notes import action_notes, alarm, guard_note, order_notes
+from execbot.watch.notes import action_notes, alarm, guard_note, moved_note, order_notes
 from execbot.watch.symbols import SymbolState, without_memory
 
 
@@ -237,6 +238,8 @@ class Core(Endings):
                     jobs.append(Save(action))
                 case Alarm():
                     jobs.append(alarm(action.kind, action.symbol, action.message, action.critical))
+                case Moved():
+                    jobs.append(moved_note(action))
                 case WaitFor():
                     wake = action.until
                     state.wake_at = wake if state.wake_at is None else min(state.wake_at, wake)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from execbot.exits.actions import Cancel, Refresh, Replace, Submit
+from execbot.exits.actions import Cancel, Moved, Refresh, Replace, Submit
 from execbot.exits.failures import Outcome
 from execbot.journal.records import OrderRecord
-from execbot.model.numbers import text
+from execbot.model.numbers import maybe_text, text
 from execbot.watch.jobs import Job, Note
 from execbot.watch.symbols import SymbolState
 
@@ -35,6 +35,16 @@ def guard_note(state: SymbolState) -> Note:
     }
     words = f"{state.symbol} {coverage.state.value} ({text(coverage.covered)} of "
     return Note("guard", f"{words}{text(coverage.size)} covered)", data)
+
+
+def moved_note(move: Moved) -> Note:
+    data = {
+        "symbol": move.symbol,
+        "what": move.what,
+        "was": maybe_text(move.was),
+        "price": maybe_text(move.price),
+    }
+    return Note("moved_at_broker", f"{move.symbol} {move.message}", data)
 
 
 def order_notes(before: OrderRecord | None, record: OrderRecord) -> list[Job]:

@@ -132,7 +132,23 @@ class SymbolState:
             entry = self.plan is not None and name == self.plan.entry_client_order_id
             if plan_id is not None and (entry or (served and record.order.filled_qty > 0)):
                 keep.add(name)
+        keep |= set(self._what_became_of(keep))
         self.orders = {name: r for name, r in self.orders.items() if name in keep}
+
+    def _what_became_of(self, kept: Iterable[str]) -> Iterable[str]:
+        """An order whose successor is forgotten would look as if it had just been replaced."""
+        by_id = {r.order_id: r for r in self.orders.values() if r.order_id}
+        for name, record in self.orders.items():
+            new = record.order.replaced_by
+            if new and new not in by_id:
+                yield name  # nobody has heard of the new one: it is asked for
+        for name in kept:
+            new = self.orders[name].order.replaced_by
+            for _ in range(CHAIN_KEPT):
+                if not new or new not in by_id:
+                    break
+                yield by_id[new].client_order_id
+                new = by_id[new].order.replaced_by
 
     def _family(self, living: Iterable[OrderRecord]) -> Iterable[str]:
         by_id = {r.order_id: r for r in self.orders.values() if r.order_id}

@@ -12,7 +12,7 @@ from support.watch_world import World, open_world, wishes
 
 from execbot.exits.failures import Outcome
 from execbot.journal.records import OrderRecord
-from execbot.watch.core import HANDS_OFF
+from execbot.watch.endings import HANDS_OFF
 from execbot.watch.hands import Hands
 from execbot.watch.jobs import SymbolJob
 
