@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from execbot.broker.errors import BrokerError
 from execbot.cli.context import Context
 from execbot.cli.errors import Failure, usage
+from execbot.cli.plans import given_before
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import OrderStatus
@@ -58,7 +59,7 @@ def refuse_legs(desk: Context, request: OrderRequest) -> Checked | None:
         return None
     from execbot.exits.store import plan_of
 
-    if plan_of(desk.journal, request.symbol) is None:
+    if plan_of(desk.journal, request.symbol) is None or given_before(desk, request) is not None:
         return None
     checked = desk.risk.check(request)
     addition = desk.placer.addition(request, checked)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from execbot.cli.command import Cli, command
+from execbot.cli.plans import spread_behind
 from execbot.cli.submit import confirm_live, show_outcome
 from execbot.cli.views import describe, record_json, sentence
 
@@ -32,7 +33,8 @@ def retry(
     with cli.open() as desk:
         record = desk.oms.record(id_)
         confirm_live(cli, desk, f"retry {describe(record.order)}", yes)
-        show_outcome(cli, send_again(desk.placer, id_).record)
+        again = send_again(desk.placer, id_).record
+        show_outcome(cli, again, spread=spread_behind(desk, again))
 
 
 @command

@@ -36,8 +36,8 @@ def planned(
         return
     if not request.client_order_id:
         request = replace(request, client_order_id=desk.oms.new_id(desk.now()))
-    known = desk.journal.order_by_client_id(request.client_order_id)
-    if known is not None and known.status not in REOPENABLE:
+    known = given_before(desk, request)
+    if known is not None:
         # Under this id nothing is sent a second time, and its plan stays what it is.
         yield request, Purposeful(plan_id=known.plan_id, role=known.role)
         return
@@ -56,6 +56,14 @@ def planned(
         raise
 
 
+def given_before(desk: Context, request: OrderRequest) -> OrderRecord | None:
+    """The order that was given under this id, so that nothing is sent under it again."""
+    if not request.client_order_id:
+        return None
+    known = desk.journal.order_by_client_id(request.client_order_id)
+    return None if known is None or known.status in REOPENABLE else known
+
+
 def sent_as(desk: Context, why: Purposeful, entry: OrderRecord) -> None:
     """Tell the plan under which id its entry went out in the end."""
     if why.plan_id is None or entry.already:
@@ -63,14 +71,6 @@ def sent_as(desk: Context, why: Purposeful, entry: OrderRecord) -> None:
     from execbot.exits.store import entry_is
 
     entry_is(desk.journal, why.plan_id, entry, desk.now())
-
-
-def plan_behind(desk: Context, why: Purposeful) -> ExitPlan | None:
-    if why.plan_id is None:
-        return None
-    from execbot.exits.store import plan_by_id
-
-    return plan_by_id(desk.journal, why.plan_id)
 
 
 def _has_legs(request: OrderRequest) -> bool:
@@ -191,24 +191,40 @@ class Spread(Struct, frozen=True):
         ]
 
 
+def spread_behind(
+    desk: Context, record: OrderRecord, quoted: Decimal | None = None
+) -> Spread | None:
+    """What of the plan of an entry did not go along with it. `quoted` is where it would trade."""
+    if record.plan_id is None or record.role != Role.ENTRY:
+        return None
+    from execbot.exits.store import plan_by_id
+
+    plan = plan_by_id(desk.journal, record.plan_id)
+    if plan is None or plan.entry_client_order_id != record.client_order_id:
+        return None  # it added to a position: the plan is that of the whole
+    from execbot.oms.queue_release import request_of
+
+    price = record.order.filled_avg_price or quoted or record.arrival_price
+    return spread_of(desk, plan, request_of(record), price)
+
+
 def spread_of(
-    desk: Context, plan: ExitPlan | None, request: OrderRequest, entry: Decimal | None
+    desk: Context, plan: ExitPlan, request: OrderRequest, entry: Decimal | None
 ) -> Spread | None:
     """What of the plan does not go along with `request`; None where nothing is left out.
 
     `entry` is what the levels are measured from as long as the real price is not known.
     """
+    if not plan.targets or request.take_profit is not None:
+        return None
     from execbot.exits.allocate import whole_part
     from execbot.exits.levels import LevelError
     from execbot.exits.plan import PlanStatus, priced
     from execbot.exits.shape import target_quantities
     from execbot.watch.lock import holder_of
 
-    is_over = plan is None or plan.status is PlanStatus.CLOSED
-    if plan is None or is_over or not plan.targets or request.take_profit is not None:
-        return None
     qty = whole_part(request.qty or ZERO)
-    if not qty:
+    if not qty or plan.status is PlanStatus.CLOSED:
         return None
     shown = plan
     if plan.entry_price is None and entry:

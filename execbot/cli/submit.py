@@ -30,10 +30,10 @@ from execbot.cli.order_flags import OrderFlags, read_wait, to_request
 from execbot.cli.output import Table
 from execbot.cli.plans import (
     Spread,
-    plan_behind,
     plan_of_dressed,
     planned,
     sent_as,
+    spread_behind,
     spread_of,
 )
 from execbot.cli.views import describe, record_json, request_json, sentence
@@ -146,8 +146,7 @@ def submit(
         if dry_run:
             checked = desk.risk.check(request, asset=asset)
             addition = desk.placer.addition(request, checked)
-            plan = plan_of_dressed(desk, entry) if legs.are_given else None
-            spread = spread_of(desk, plan, request, entry.entry)
+            spread = spread_of(desk, plan_of_dressed(desk, entry), request, entry.entry)
             _show_dry_run(cli, checked.verdict, request, addition, spread)
             return
         confirm_live(cli, desk, describe(request), yes)
@@ -182,9 +181,7 @@ def _place(cli: Cli, desk: Context, entry: Dressed, asset: Asset, terms: Terms) 
         record, warnings = follow(desk, record, terms.wait)
     warnings = [*warnings, *legs_lapse(request)]
     if placed.addition is None:
-        price = record.order.filled_avg_price or entry.entry or record.arrival_price
-        spread = spread_of(desk, plan_behind(desk, why), request, price)
-        show_outcome(cli, record, warnings, spread=spread)
+        show_outcome(cli, record, warnings, spread=spread_behind(desk, record, entry.entry))
         return
     warnings += warnings_of(desk, placed.addition, record, restorer)
     show_outcome(cli, record, warnings, added(desk, placed.addition, restorer))

@@ -16,9 +16,15 @@ from support.trader import Trader, open_trader
 
 from execbot.broker.errors import BrokerError
 from execbot.broker.port import ReplaceRequest
+from execbot.config.schema import ScaleInSettings
+from execbot.exits.attach import in_equal_parts, plan_of_legs
+from execbot.exits.levels import parse_level
+from execbot.exits.store import open_plans, save_plan
+from execbot.journal.records import OrderRecord, Role
 from execbot.market.halts import HaltBook, apply_message, book_to_json
 from execbot.market.queue import QueueAction
-from execbot.model.enums import OrderStatus, Outcome, Side
+from execbot.model.enums import OrderClass, OrderStatus, Outcome, Side
+from execbot.model.order import StopLoss
 from execbot.oms.by_hand import abandon, retry
 from execbot.oms.errors import NotPossible, OmsError, Refused
 from execbot.oms.placing import Purposeful
@@ -313,6 +319,73 @@ def test_retry_of_a_changed_order_sells_only_what_all_of_it_has_left(tmp_path: P
     assert desk.oms.cancel("changed", wait_seconds=5).leaves_qty == 6
     desk.sleep(1)
     assert retry(trader.placer, "changed").record.order.qty == 6
+
+
+def planned_entry(trader: Trader, name: str, bid: str) -> OrderRecord:
+    """A limit entry with its stop, whose two targets are spread after the fill."""
+    request = limit(
+        bid,
+        "AAPL",
+        "10",
+        client_order_id=name,
+        order_class=OrderClass.OTO,
+        stop_loss=StopLoss(D(90)),
+    )
+    levels = in_equal_parts([parse_level("1R"), parse_level("2R")])
+    plan = plan_of_legs(request, plan_id=f"plan-{name}", now=trader.desk.now(), spread=levels)
+    save_plan(trader.desk.journal, plan)
+    return trader.placer.place(request, Purposeful(plan_id=plan.plan_id, role=Role.ENTRY)).record
+
+
+def test_retry_of_an_entry_that_never_filled_comes_with_a_plan_of_its_own(tmp_path: Path) -> None:
+    trader = open_trader(tmp_path)
+    journal = trader.desk.journal
+    planned_entry(trader, "far", "95")
+    trader.desk.oms.cancel("far", wait_seconds=1)
+    again = retry(trader.placer, "far").record
+    assert again.plan_id == "plan-far.h1"
+    (plan,) = open_plans(journal)
+    assert (plan.plan_id, plan.entry_client_order_id) == ("plan-far.h1", "far.h1")
+    assert (plan.stop.price, [str(t.spec) for t in plan.targets]) == (D(90), ["1R", "2R"])
+    assert trader.desk.orders_there()["far.h1"]["order_class"] == "oto"
+
+
+def test_retry_of_what_an_entry_has_left_comes_under_the_plan_of_what_it_got(
+    tmp_path: Path,
+) -> None:
+    trader = open_trader(
+        tmp_path, risk={"scale_in": ScaleInSettings(enabled=True, min_profit_pct=D(-100))}
+    )
+    desk = trader.desk
+
+    def quote(price: str) -> None:
+        prices = {"bid": D(price) - 1, "ask": D(price), "size": D(4)}
+        desk.venue.market.set_price("AAPL", desk.venue.clock.now(), prices)
+
+    quote("100")
+    planned_entry(trader, "part", "100")
+    desk.sleep(0.3)
+    quote("101")
+    desk.oms.gap_fill()
+    assert desk.oms.record("part").order.filled_qty == 4
+    assert desk.oms.cancel("part", wait_seconds=5).leaves_qty == 6
+    quote("100")
+    desk.sleep(1)
+    desk.oms.gap_fill()
+    again = retry(trader.placer, "part").record
+    assert (again.order.qty, again.order.order_class, again.plan_id) == (6, "", "plan-part")
+    (plan,) = open_plans(desk.journal)
+    assert (plan.plan_id, plan.entry_client_order_id) == ("plan-part", "part")
+
+
+def test_retry_that_is_refused_leaves_no_plan_behind(tmp_path: Path) -> None:
+    trader = open_trader(tmp_path)
+    planned_entry(trader, "far", "95")
+    trader.desk.oms.cancel("far", wait_seconds=1)
+    halting.raise_switch(trader.desk.journal, Level.HALTED, "x", "trader", trader.desk.now())
+    with pytest.raises(Refused):
+        retry(trader.placer, "far")
+    assert open_plans(trader.desk.journal) == []
 
 
 def test_retry_of_a_refused_order_is_refused_again_while_the_reason_holds(tmp_path: Path) -> None:

@@ -116,7 +116,8 @@ class Session:
         if self.rng.random() < 0.6:
             limit = str(self.price + D(self.rng.choice(("-0.20", "0.01", "0.05"))))
         try:
-            self.world.buy(str(self.rng.randint(1, 25)), self._wishes(), limit=limit)
+            qty, along = str(self.rng.randint(1, 25)), limit is None
+            self.world.buy(qty, self._wishes(), limit=limit, stop_goes_along=along)
         except (BrokerError, OmsError, LevelError):
             self.trouble.add("entry failed")
 
