@@ -8,7 +8,7 @@ from execbot.config.schema import EmergencyAction
 from execbot.exits.actions import Action, Alarm, SavePlan
 from execbot.exits.leave import wants_out
 from execbot.exits.orders import ARRIVING, SymbolOrders
-from execbot.exits.plan import ExitPlan, PlanStatus
+from execbot.exits.plan import ExitPlan, Lift, PlanStatus
 from execbot.exits.shape import Ladder
 from execbot.exits.view import Coverage, Guarded, Memory, View
 from execbot.model.numbers import ZERO, text
@@ -55,7 +55,15 @@ def _held_by_broker(view: View) -> Guarded:
     return Guarded.EMULATED if view.market.is_extended else Guarded.DORMANT
 
 
-WATCHED = frozenset({Guarded.UNPROTECTED, Guarded.ARRIVING, Guarded.LEAVING, Guarded.EMULATED})
+WATCHED = frozenset(
+    {
+        Guarded.UNPROTECTED,
+        Guarded.ARRIVING,
+        Guarded.LEAVING,
+        Guarded.EMULATED,
+        Guarded.LIFTED,
+    }
+)
 """States whose uncovered shares run against the alarm time."""
 
 
@@ -64,18 +72,20 @@ def watch_over(
 ) -> tuple[list[Action], ExitPlan, Memory]:
     """Count how long shares are without a stop; past the limit alarm and act as configured.
 
-    The alarm is given once. The emergency exit is decided again for as long as shares stay without
-    a stop: one that was refused has changed nothing.
+    The alarm is given once, and once more when it was told of an addition that has ended since.
+    The emergency exit is decided again for as long as shares stay without a stop: one that was
+    refused has changed nothing.
     """
     if coverage.uncovered <= 0 or coverage.state not in WATCHED:
-        return [], plan, replace(memory, uncovered_since=None, is_alarmed=False)
-    since = memory.uncovered_since or view.now
-    memory = replace(memory, uncovered_since=since)
+        return [], plan, _covered(memory)
+    memory = _counted(view, coverage, memory)
+    assert memory.uncovered_since is not None
+    since = memory.uncovered_since
     if view.now - since < view.limits.unprotected_alarm:
         return [], plan, memory
     alarms: list[Action] = []
     if not memory.is_alarmed:
-        alarms.append(_alarm(view, coverage, int((view.now - since).total_seconds())))
+        alarms.append(_alarm(view, plan, coverage, int((view.now - since).total_seconds())))
     memory = replace(memory, is_alarmed=True)
     if not _is_emergency(view, plan, coverage, memory):
         return alarms, plan, memory
@@ -84,7 +94,27 @@ def watch_over(
     return [*alarms, SavePlan(out, "emergency exit")], out, memory
 
 
-def _alarm(view: View, coverage: Coverage, seconds: int) -> Alarm:
+def _covered(memory: Memory) -> Memory:
+    return replace(memory, uncovered_since=None, exposed_since=None, is_alarmed=False)
+
+
+def _counted(view: View, coverage: Coverage, memory: Memory) -> Memory:
+    """Two counts: without a stop, and without one while nobody else has the position in hand.
+
+    The first one alarms. The second one lets us act: whoever adds to the position puts the stop
+    back, and when its lease has run out we do, before anything is sold.
+    """
+    since = memory.uncovered_since or view.now
+    if coverage.state is Guarded.LIFTED:
+        return replace(memory, uncovered_since=since, exposed_since=None)
+    if memory.exposed_since is not None:
+        return memory
+    if memory.is_alarmed:  # of an addition: what comes after it is told anew
+        return replace(memory, uncovered_since=view.now, exposed_since=view.now, is_alarmed=False)
+    return replace(memory, uncovered_since=since, exposed_since=view.now)
+
+
+def _alarm(view: View, plan: ExitPlan, coverage: Coverage, seconds: int) -> Alarm:
     shares = text(coverage.uncovered)
     if coverage.state is Guarded.EMULATED:
         message = (
@@ -93,10 +123,27 @@ def _alarm(view: View, coverage: Coverage, seconds: int) -> Alarm:
         )
         return Alarm("stop_emulated", view.symbol, message)
     message = f"{shares} shares without a stop for {seconds} s"
+    if coverage.state is Guarded.LIFTED and plan.lift is not None:
+        message += f": {_whose(plan.lift)}"
     return Alarm("unprotected", view.symbol, message, critical=True)
+
+
+def _whose(lift: Lift) -> str:
+    """Who has taken the stop off, and when it comes back."""
+    what = "an addition" if lift.entry_client_order_id is not None else lift.reason
+    by = f" by order {lift.entry_client_order_id}" if lift.entry_client_order_id else ""
+    holder = f" of {lift.holder}" if lift.holder else ""
+    until = f"{lift.until:%H:%M:%S} UTC"
+    return (
+        f"{what} is under way{by}{holder}; the stop comes back with its end, "
+        f"or at {until} unless that is put off"
+    )
 
 
 def _is_emergency(view: View, plan: ExitPlan, coverage: Coverage, memory: Memory) -> bool:
     acts = view.limits.emergency_action is EmergencyAction.MARKET_EXIT
+    exposed = memory.exposed_since
+    if exposed is None or view.now - exposed < view.limits.unprotected_alarm:
+        return False
     watched_by_us = coverage.state is Guarded.EMULATED
     return acts and not watched_by_us and plan.exit is None and memory.may_leave(view.now)

@@ -6,9 +6,12 @@ other one reads it and decides again.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from execbot.exits.plan import ExitPlan, Lift, PlanStatus
 from execbot.exits.plan_json import from_data, to_data
@@ -148,7 +151,8 @@ def lifted(
         yield None
         return
     began = now()
-    lift = Lift(reason, began + timedelta(seconds=seconds), entry_client_order_id)
+    until = began + timedelta(seconds=seconds)
+    lift = Lift(reason, until, entry_client_order_id, _this_process())
     change_plan(journal, plan.plan_id, lambda p: p.changed(began, lift=lift, note=reason))
     try:
         yield plan
@@ -165,9 +169,14 @@ def keep_lifted(journal: Journal, plan_id: str, now: datetime, lift: Lift) -> No
         lasts = plan.lift is not None and plan.lift.until - now >= LIFT_LEASE / 2
         if lasts or plan.status not in KEPT:
             return plan
-        return plan.changed(now, lift=lift, note=f"{lift.reason} goes on")
+        held = replace(lift, holder=lift.holder or _this_process())
+        return plan.changed(now, lift=held, note=f"{lift.reason} goes on")
 
     change_plan(journal, plan_id, longer)
+
+
+def _this_process() -> str:
+    return f"process {os.getpid()}"
 
 
 def _unlifted(plan: ExitPlan, now: datetime, reason: str) -> ExitPlan:

@@ -80,6 +80,8 @@ class Memory(Struct, frozen=True):
     """What the rules remember of a symbol between looks. Not durable: it may start empty."""
 
     uncovered_since: datetime | None = None
+    exposed_since: datetime | None = None
+    """The same, not counting the time in which an addition has lifted the stop."""
     is_alarmed: bool = False
     partial_since: datetime | None = None
     ladder: Ladder = Ladder.FULL

@@ -272,7 +272,10 @@ def _only_watched(state: SymbolState, decision: Decision) -> list[Job]:
     are counted and told as ever."""
     seen = decision.memory
     state.memory = replace(
-        state.memory, uncovered_since=seen.uncovered_since, is_alarmed=seen.is_alarmed
+        state.memory,
+        uncovered_since=seen.uncovered_since,
+        exposed_since=seen.exposed_since,
+        is_alarmed=seen.is_alarmed,
     )
     told = [a for a in decision.actions if isinstance(a, Alarm) and a.kind == "unprotected"]
     jobs: list[Job] = [alarm(a.kind, a.symbol, a.message, a.critical) for a in told]

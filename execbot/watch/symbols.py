@@ -329,6 +329,7 @@ def without_memory(state: SymbolState) -> None:
     old = state.memory
     state.memory = Memory(
         uncovered_since=old.uncovered_since,
+        exposed_since=old.exposed_since,
         is_alarmed=old.is_alarmed,
         refreshed_at=old.refreshed_at,
     )

@@ -607,7 +607,9 @@ def test_the_emergency_action_leaves_the_position() -> None:
 
 def test_the_emergency_exit_is_decided_again_after_it_was_refused() -> None:
     limits = Limits(emergency_action=EmergencyAction.MARKET_EXIT)
-    refused_before = Memory(uncovered_since=T0, is_alarmed=True, exit_not_before=later(8))
+    refused_before = Memory(
+        uncovered_since=T0, exposed_since=T0, is_alarmed=True, exit_not_before=later(8)
+    )
     early = decide(blocked(7, refused_before, limits))
     assert early.plan is not None
     assert early.plan.exit is None
@@ -618,9 +620,71 @@ def test_the_emergency_exit_is_decided_again_after_it_was_refused() -> None:
     assert not any(isinstance(a, Alarm) for a in again.actions)
 
 
+def lifted_for(seconds: float) -> Lift:
+    return Lift("scale in", later(seconds), "more", "process 77")
+
+
+def alarms(decision: Decision) -> list[Alarm]:
+    return [a for a in decision.actions if isinstance(a, Alarm)]
+
+
+def test_shares_whose_stop_is_lifted_alarm_and_the_alarm_names_the_addition() -> None:
+    limits = Limits(emergency_action=EmergencyAction.MARKET_EXIT)
+    lifted = plan(lift=lifted_for(20))
+    first = decide(view("10", lifted, limits=limits))
+    assert first.coverage.state is Guarded.LIFTED
+    assert not first.actions
+    second = decide(view("10", lifted, now=later(5), memory=first.memory, limits=limits))
+    [alarm] = alarms(second)
+    assert (alarm.kind, alarm.critical) == ("unprotected", True)
+    assert "10 shares without a stop for 5 s" in alarm.message
+    assert "addition is under way by order more of process 77" in alarm.message
+    third = decide(view("10", lifted, now=later(19), memory=second.memory, limits=limits))
+    assert third.actions == (), "told once, and nothing is sold into the hands of the addition"
+
+
+def test_a_lease_that_has_run_out_ends_in_the_stop_and_not_in_an_emergency_exit() -> None:
+    limits = Limits(emergency_action=EmergencyAction.MARKET_EXIT)
+    lifted = plan(lift=lifted_for(8))
+    first = decide(view("10", lifted, limits=limits))
+    told = decide(view("10", lifted, now=later(7.9), memory=first.memory, limits=limits))
+    back = decide(view("10", lifted, now=later(8), memory=told.memory, limits=limits))
+    [action] = submits(back)
+    assert (action.role, action.request.qty) == ("stop", 10)
+    assert back.plan is not None
+    assert back.plan.exit is None
+
+
+def test_a_stop_that_does_not_come_back_after_an_addition_is_told_anew_and_left_in_time() -> None:
+    limits = Limits(emergency_action=EmergencyAction.MARKET_EXIT)
+    memory, the_plan = Memory(), plan(lift=lifted_for(8))
+    heard: list[tuple[float, str]] = []
+    left_at = None
+    for second in range(20):
+        seen = replace(blocked(second, memory, limits), plan=the_plan)
+        decision = decide(seen)
+        memory, changed = decision.memory, decision.plan
+        assert changed is not None
+        the_plan = changed
+        heard += [(second, a.message) for a in alarms(decision) if a.kind == "unprotected"]
+        if left_at is None and the_plan.exit is not None:
+            left_at = second
+    assert [at for at, _ in heard] == [5, 13]
+    assert ["addition" in words for _, words in heard] == [True, False]
+    assert left_at == 13
+
+
+def test_an_addition_after_a_spell_without_a_stop_starts_no_new_count() -> None:
+    first = decide(blocked(0, Memory(), Limits()))
+    lifted = replace(blocked(3, first.memory, Limits()), plan=plan(lift=lifted_for(9)))
+    second = decide(lifted)
+    third = decide(replace(lifted, now=later(5), memory=second.memory))
+    assert [a.kind for a in alarms(third)] == ["unprotected"]
+
+
 def test_stops_that_were_refused_do_not_count_against_the_way_out() -> None:
     limits = Limits(emergency_action=EmergencyAction.MARKET_EXIT)
-    stops_refused = Memory(uncovered_since=T0, failures=7, retry_at=later(7))
+    stops_refused = Memory(uncovered_since=T0, exposed_since=T0, failures=7, retry_at=later(7))
     first = decide(blocked(5, stops_refused, limits))
     assert first.plan is not None
     assert first.plan.exit is not None

@@ -6,6 +6,7 @@ stop lifted is played by never ending the lift; what is protected is read from t
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +18,7 @@ from support.trader import settings_with
 from support.watch_world import D, World, open_world, wishes
 
 from execbot.broker.errors import BrokerError
-from execbot.config.schema import Mode, ScaleInSettings, TradingSettings
+from execbot.config.schema import EmergencyAction, Mode, ScaleInSettings, TradingSettings
 from execbot.exits.plan import Lift
 from execbot.exits.store import LIFT_LEASE, keep_lifted
 from execbot.journal.records import OrderRecord, Role
@@ -285,6 +286,49 @@ def test_a_watch_that_starts_after_the_crash_restores_the_stop(tmp_path: Path) -
     world.start_watch()
     world.run(3)
     assert stops(world) == ["15"]
+
+
+def test_an_addition_that_takes_long_alarms_and_sells_nothing_into_its_hands(
+    tmp_path: Path,
+) -> None:
+    """The addition goes on beside `watch`: its lift is lengthened, as its process does."""
+    chosen = settings()
+    chosen = replace(
+        chosen, exits=replace(chosen.exits, emergency_action=EmergencyAction.MARKET_EXIT)
+    )
+    world = open_world(tmp_path, settings=chosen)
+    world.buy("10", wishes("2"))
+    world.run(2)
+    dies_with_the_stop_lifted(world, "lifted")
+    plan = world.plan()
+    assert plan is not None
+    for _ in range(8):
+        world.run(1)
+        lift = Lift("scale in", world.now() + LIFT_LEASE, "more", "process 77")
+        keep_lifted(world.desk.journal, plan.plan_id, world.now(), lift)
+        world.trader_acted = True
+    [told] = [n for n in world.notes if n.is_critical]
+    assert told.data["kind"] == "unprotected"
+    assert "addition is under way by order more of process 77" in told.text
+    assert (world.qty(), stops(world)) == (10, [])
+    world.run(LIFT_LEASE.total_seconds() + 1)
+    assert (world.qty(), stops(world)) == (10, ["10"]), "its lease is over: restored, not sold"
+    assert len([n for n in world.notes if n.is_critical]) == 1
+
+
+def test_an_addition_names_its_process_in_the_lift(tmp_path: Path) -> None:
+    world = held_with_a_stop(tmp_path)
+    seen: list[Lift] = []
+
+    def look(moment: str) -> None:
+        plan = world.plan()
+        if plan is not None and plan.lift is not None:
+            seen.append(plan.lift)
+
+    world.at_request = look
+    placer(world).place(more())
+    assert {lift.holder for lift in seen} == {f"process {os.getpid()}"}
+    assert {lift.entry_client_order_id for lift in seen} == {"more"}
 
 
 # --- signals -----------------------------------------------------------------------------------
