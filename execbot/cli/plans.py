@@ -178,16 +178,16 @@ class Spread(Struct, frozen=True):
         )
         until = "nothing stands at the broker"
         if self.stop is not None:
-            until = f"the stop at {text(self.stop)} protects all {text(self.qty)}"
+            until = f"the stop at {text(self.stop)} is for all {text(self.qty)}"
         return f"Targets after the fill: {listed}; until then {until}."
 
     def warnings(self) -> list[str]:
         if self.watch_pid is not None:
             return []
-        stop = "the stop protects" if self.stop is not None else "nothing protects"
+        stop = "the stop works from the complete fill on" if self.stop else "there is no stop"
         return [
-            f"No `execbot watch` is running: {stop} the position, and no target becomes an order "
-            f"before `watch` runs, or `execbot protect {self.symbol}` after the fill."
+            f"No `execbot watch` is running: {stop}, and no target becomes an order before `watch` "
+            f"runs, or `execbot protect {self.symbol}` after the fill."
         ]
 
 

@@ -12,6 +12,9 @@ from decimal import ROUND_FLOOR, Decimal
 from execbot.model.numbers import ZERO
 
 ONE = Decimal(1)
+PART_STEP = Decimal("1e-20")
+"""Coarser than what 28 digits hold, so that parts add up without a rounding of their own."""
+
 DIGITS = 9
 """As many as a quantity has; a difference of two shares' parts below that is none."""
 
@@ -42,7 +45,7 @@ def equal_parts(count: int, whole: Decimal) -> list[Decimal]:
     """`count` equal weights that sum to `whole` exactly; what does not divide goes to the first."""
     if count < 1:
         return []
-    part = whole / count
+    part = (whole / count).quantize(PART_STEP, ROUND_FLOOR)
     return [whole - part * (count - 1), *[part] * (count - 1)]
 
 
