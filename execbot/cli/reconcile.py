@@ -28,9 +28,9 @@ def reconcile(
 ) -> None:
     """Bring the journal and the broker together: orders, fills, positions.
 
-    Settles what is in doubt, adopts what was placed elsewhere, and explains every difference that
-    stays (a break). Only reads at the broker; safe every minute from cron beside a running watch.
-    Ends with 8 while breaks remain.
+    Settles what is in doubt, adopts what was placed elsewhere, books splits, and explains every
+    difference that stays (a break). Only reads at the broker; safe every minute from cron beside a
+    running watch. Ends with 8 while breaks remain.
 
     \b
     Examples:

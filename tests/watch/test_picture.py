@@ -123,6 +123,12 @@ def test_a_lost_stream_and_a_halt_are_always_said() -> None:
     assert "STREAM DOWN" in head
 
 
+def test_quantities_that_differ_are_named_while_they_do() -> None:
+    assert "AAPL DIFFERS" in drawn(80, health=replace(HEALTH, differing=("AAPL",)))[0]
+    assert "2 DIFFER" in drawn(80, health=replace(HEALTH, differing=("AAPL", "MSFT")))[0]
+    assert "DIFFER" not in drawn(80, health=HEALTH)[0]
+
+
 def test_columns_go_in_their_order_and_the_rest_fits() -> None:
     before = {column.name for column in COLUMNS}
     for width in range(200, 60, -1):

@@ -14,6 +14,8 @@ import pytest
 from support.desk import market
 from support.watch_world import D, World, open_world, wishes
 
+from execbot.exits.splits import rescaled
+from execbot.exits.store import change_plan
 from execbot.journal.records import FillState, PositionRecord
 from execbot.model.account import Activity
 from execbot.model.enums import Side
@@ -241,3 +243,40 @@ def test_rows_of_splits_are_asked_for_only_where_something_differs(
     split(world, 4)
     world.run(8)
     assert [kinds[0] for kinds in asked].count("SPLIT") == 1
+
+
+@pytest.mark.parametrize("rescaled_before", [False, True], ids=["fresh", "plan rescaled already"])
+def test_reconcile_rescales_the_plan_with_the_books_so_that_nothing_is_sold_later(
+    tmp_path: Path, rescaled_before: bool
+) -> None:
+    world = open_world(tmp_path)
+    _, plan = world.buy("10", wishes("2", ("8", "100")))
+    world.run(3)
+    world.kill_watch()
+    split(world, 4)
+    if rescaled_before:  # a watch that was killed between plan and books
+        change_plan(world.desk.journal, plan.plan_id, lambda p: rescaled(p, D(4), world.now()))
+    result = world.desk.oms.reconcile()
+    assert not result.has_breaks and "4:1" in result.notes[0]
+    known = world.plan()
+    assert known is not None and known.stop.price is not None
+    assert abs(known.stop.price / D("24.50") - 1) < D("0.002")
+    world.pass_time(7200)
+    world.start_watch()
+    world.run(8)
+    assert books(world).qty == world.qty() == world.covered("AAPL") == 40
+    assert not world.alarms()
+
+
+def test_reconcile_beside_a_watch_books_a_split_once(tmp_path: Path) -> None:
+    world = open_world(tmp_path)
+    world.buy("10", wishes("2"))
+    world.run(3)
+    split(world, 4)
+    world.desk.oms.reconcile()
+    world.trader_acted = True
+    world.run(8)
+    plan = world.plan()
+    assert plan is not None and plan.stop.price is not None and plan.base_qty == 40
+    assert D("24.4") < plan.stop.price < D("24.6")
+    assert books(world).qty == world.qty() == world.covered("AAPL") == 40

@@ -1,14 +1,19 @@
 """Goal: a quantity that differs from the broker is told once, however often `watch` is started.
 
 Method: the real watcher against the real exchange in virtual time; shares come and go without an
-order, `watch` is killed and started anew on its journal.
+order, `watch` is killed and started anew on its journal. Once as real processes, too.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import pytest
 from support.desk import market
+from support.processes import exchange, execbot, start_execbot
 from support.watch_world import D, World, open_world, wishes
 
 from execbot.model.enums import Side
@@ -132,3 +137,35 @@ def test_a_strange_value_in_the_journal_is_told_rather_than_believed(tmp_path: P
     world.start_watch()
     world.run(15)
     assert alarms(world) == 2
+
+
+def first_word(env: Mapping[str, str]) -> dict[str, Any]:
+    """What a fresh `watch --json` says first of the difference."""
+    process = start_execbot(["watch", "--json"], env)
+    assert process.stdout is not None
+    try:
+        for line in process.stdout:
+            said: dict[str, Any] = json.loads(line)
+            if said.get("kind") == "position_differs" or said["type"] == "difference":
+                return said
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+    raise AssertionError("watch has ended without a word of it")
+
+
+@pytest.mark.timeout(240)
+def test_the_second_watch_says_that_the_difference_stands(tmp_path: Path) -> None:
+    with exchange(tmp_path) as server:
+        env = server.environment(tmp_path)
+        bought = execbot(["submit", "AAPL", "--qty", "3", "--wait", "10"], env)
+        assert bought.code == 0, bought.err
+        server.call("POST", "/sim/rename", {"symbol": "AAPL", "new_symbol": "INTC"})
+        first, second = first_word(env), first_word(env)
+        assert (first["type"], first["symbol"], first["seq"] > 1) == ("alarm", "AAPL", True)
+        assert {name: second[name] for name in ("type", "symbol", "ours", "theirs")} == {
+            "type": "difference",
+            "symbol": "AAPL",
+            "ours": "3",
+            "theirs": "0",
+        }
