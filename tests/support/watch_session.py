@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -29,14 +30,11 @@ from execbot.oms.risk_desk import RiskDesk
 from execbot.sim.types import ApiError
 from execbot.watch import inputs
 from execbot.watch.timers import FULL_READ_SECONDS
+from support.watch_judge import Verdict, judge
 from support.watch_world import D, World, open_world, seeded, wishes
 
 SECONDS = 40.0
 STEP = 0.1
-TURN_SECONDS = 0.5
-"""What the world's one thread may add to the alarm time: a job waits for the one before it, and
-for the trader's own actions."""
-
 START_PRICE = Decimal(100)
 
 
@@ -55,19 +53,6 @@ ADDING = replace(
 
 class Killed(BaseException):
     """SIGKILL: no handler of the code under test may see it."""
-
-
-@dataclass
-class Verdict:
-    """What the exchange's record says against the session; empty is good."""
-
-    seed: str
-    problems: list[str] = field(default_factory=list)
-    alarms: list[str] = field(default_factory=list)
-    longest_uncovered: float = 0.0
-    kills: int = 0
-    faults: int = 0
-    fills: int = 0
 
 
 @dataclass
@@ -90,6 +75,10 @@ class Session:
     adder: Journal | None = None
     """The journal of an adding process that will be killed."""
     adder_dies_at: int = 0
+    words: list[datetime] = field(default_factory=list)
+    """When the trader has said where a stop belongs, here or in another program."""
+    moved: dict[str, datetime] = field(default_factory=dict)
+    """The orders that moving a stop in another program has made, and when."""
 
     # --- things that happen ----------------------------------------------------------------
 
@@ -208,9 +197,26 @@ class Session:
         change_plan(
             self.world.desk.journal,
             plan.plan_id,
-            lambda p: p.changed(now, stop=replace(p.stop, price=at), note="moved"),
+            lambda p: p.changed(now, stop=replace(p.stop, price=at, moved_at=now), note="moved"),
         )
         self.world.trader_acted = True
+        self.words.append(now)
+
+    def move_elsewhere(self) -> None:
+        """The trader moves a stop in another program, nearer or further away."""
+        exchange, account = self.world.desk.venue.exchange, self.world.account
+        live = exchange.core.accounts[account].live.values()
+        stops = [o for o in live if o.type == "stop" and not o.is_buy]
+        if not stops or self.world.qty() <= 0:
+            return
+        order = self.rng.choice(stops)
+        at = order.stop_price + D(self.rng.choice(("0.15", "0.07", "-0.12", "-0.40")))
+        if at >= self.price - D("0.10"):
+            return
+        with suppress(ApiError):
+            new = exchange.replace(account, order.id, {"stop_price": str(at)})
+            self.words.append(self.world.now())
+            self.moved[new["client_order_id"]] = self.world.now()
 
     def cancel_entry(self) -> None:
         """The trader takes an entry back in another program."""
@@ -324,83 +330,9 @@ CHANCES: tuple[tuple[float, Callable[[Session], None]], ...] = (
     (0.012, Session.request_fault),
     (0.002, Session.close_elsewhere),
     (0.01, Session.move_stop),
+    (0.012, Session.move_elsewhere),
     (0.002, Session.cancel_entry),
 )
-
-
-def judge(session: Session, longest: dict[str, float]) -> Verdict:
-    """Compare with the exchange's own record."""
-    world = session.world
-    alarms = [n for n in world.notes if n.is_alarm]
-    verdict = Verdict(
-        session.seed,
-        alarms=[n.text for n in alarms],
-        longest_uncovered=max(longest.values(), default=0.0),
-        kills=session.kills,
-        faults=session.faults,
-    )
-    limit = float(world.settings.exits.unprotected_alarm_seconds)
-    told = any(n.data.get("kind") in TOLD for n in alarms)
-    if verdict.longest_uncovered > limit + TURN_SECONDS and not told:
-        verdict.problems.append(f"unprotected for {verdict.longest_uncovered:.2f} s, not told")
-    verdict.problems += [f"short: {line}" for line in world.shorts[:3]]
-    qty = world.qty()
-    plan = world.plan()
-    if qty > 0 and plan is not None and plan.status is PlanStatus.ACTIVE:
-        covered = world.covered("AAPL")
-        if covered != qty:
-            verdict.problems.append(f"at rest {covered} of {qty} covered")
-    if qty > 0 and plan is None:
-        verdict.problems.append(f"{qty} shares and no plan")
-    verdict.problems += _differences(world)
-    return verdict
-
-
-TOLD = frozenset({"unprotected", "stop_emulated", "protection_suspended", "stop_blocked"})
-
-
-def _differences(world: World) -> list[str]:
-    """Journal against exchange: positions, orders, executions."""
-    problems = []
-    journal = world.desk.journal
-    theirs = {s: D(q) for s, q in world.desk.positions_there().items()}
-    ours = {p.symbol: p.qty for p in journal.positions()}
-    if ours != theirs:
-        problems.append(f"positions: ours {ours}, theirs {theirs}")
-    for name, row in world.desk.orders_there().items():
-        record = journal.order_by_client_id(name)
-        if record is None:
-            problems.append(f"order {name} is not in the journal")
-        elif record.order.is_terminal != (row["status"] in _ENDED):
-            problems.append(f"order {name}: {record.status}, there {row['status']}")
-    booked = {r.order_id: r.client_order_id for r in journal.orders("all")}
-    for order_id, qty in _fills_there(world).items():
-        name = booked.get(order_id, "")
-        ours = sum((e.net_qty for e in journal.executions_of(name)), D(0))
-        if ours != qty:
-            problems.append(f"executions of {name or order_id}: {ours}, there {qty}")
-    unsettled = journal.unsettled_orders()
-    if unsettled:
-        problems.append(f"in doubt: {[r.client_order_id for r in unsettled]}")
-    return problems
-
-
-def _fills_there(world: World) -> dict[str, Decimal]:
-    """Executed quantity by order, from the exchange's activities."""
-    found: dict[str, Decimal] = {}
-    token = ""
-    while True:
-        page = world.desk.call(
-            "GET", f"/v2/account/activities/FILL?page_size=100&direction=asc{token}"
-        )
-        for row in page:
-            found[row["order_id"]] = found.get(row["order_id"], D(0)) + D(row["qty"])
-        if len(page) < 100:
-            return found
-        token = f"&page_token={page[-1]['id']}"
-
-
-_ENDED = ("filled", "canceled", "expired", "rejected", "replaced")
 
 
 def play(seed: str, path: Path, settings: TradingSettings | None = None) -> Verdict:
