@@ -17,12 +17,10 @@ from execbot.model.account import Position
 from execbot.model.enums import AssetClass
 from execbot.oms import splits
 from execbot.oms.ledger import recording
-from execbot.oms.positions import PositionDifference, compare, symbol_key
+from execbot.oms.positions import ONE_AFTER, PositionDifference, compare, symbol_key
 from execbot.oms.splits import Evidence, Split
 
 log = logging.getLogger("execbot.oms")
-
-ONE_AFTER = timedelta(microseconds=1)
 
 ROWS_BEFORE = timedelta(days=2)
 """Rows carry the day they take effect, in New York: the first look begins well before it."""
@@ -126,12 +124,14 @@ def read_evidence(
     found: list[Split] = []
     moved: set[str] = set()
     for difference, item in differing:
-        if splits.is_transferred(item.symbol, rows, item.opened_at):
+        executions = journal.executions(symbol=item.symbol)
+        since = splits.last_adjustment(executions) or item.opened_at
+        if splits.is_transferred(item.symbol, rows, since):
             moved.add(item.symbol)
         position = theirs.get(symbol_key(item.symbol))
         split = splits.by_record(
             item.symbol,
-            journal.executions(symbol=item.symbol),
+            executions,
             rows,
             difference.theirs,
             position.avg_entry_price if position is not None else None,

@@ -11,6 +11,7 @@ that comes late gives the same position as one that came in time.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from execbot.broker.port import BrokerClient
 
 PRICE_STEP = Decimal("0.000000001")
+ONE_AFTER = timedelta(microseconds=1)
+"""Between the two adjustments of a split."""
+
 COST_STEP = Decimal("0.000000000001")
 """Cost keeps three digits more than prices, so that dust of nine decimals leaves no residue."""
 
@@ -37,13 +41,22 @@ def add_execution(position: PositionRecord, execution: Execution) -> PositionRec
     seen = replace(position, updated_at=execution.at, last_execution_id=execution.execution_id)
     if not signed:
         return seen
+    if not position.qty and not _is_exchange(position, execution):
+        seen = replace(seen, opened_at=None)
     seen = replace(seen, bought_qty=_bought_since(position, signed, execution))
     if position.qty * signed >= 0:
         return _extend(seen, signed, execution)
     closing = min(abs(signed), abs(position.qty)) * (1 if signed > 0 else -1)
     reduced = _reduce(seen, closing, execution)
     rest = signed - closing
-    return _extend(reduced, rest, execution) if rest else reduced
+    return _extend(replace(reduced, opened_at=None), rest, execution) if rest else reduced
+
+
+def _is_exchange(position: PositionRecord, execution: Execution) -> bool:
+    """New shares for old ones that were booked out just before: a split, no new position."""
+    if execution.state is not FillState.ADJUSTMENT or position.updated_at is None:
+        return False
+    return execution.at - position.updated_at <= ONE_AFTER
 
 
 def _bought_since(position: PositionRecord, signed: Decimal, execution: Execution) -> Decimal:
@@ -66,7 +79,7 @@ def _extend(position: PositionRecord, signed: Decimal, execution: Execution) -> 
         qty=qty,
         cost=cost,
         avg_entry_price=(cost / qty).quantize(PRICE_STEP, ROUND_HALF_EVEN),
-        opened_at=execution.at if not position.qty else position.opened_at,
+        opened_at=position.opened_at or execution.at,
     )
 
 
@@ -74,8 +87,8 @@ def _reduce(position: PositionRecord, signed: Decimal, execution: Execution) -> 
     """Give up part of the position; a fee taken in coins (price 0) realises no profit."""
     qty = position.qty + signed
     cost_out = position.cost if not qty else _share(position.cost, signed, position.qty)
-    fee = execution.state is FillState.ADJUSTMENT
-    proceeds = cost_out if fee else -signed * execution.net_price
+    adjusts = execution.state is FillState.ADJUSTMENT
+    proceeds = cost_out if adjusts else -signed * execution.net_price
     cost = position.cost - cost_out
     return replace(
         position,
@@ -83,7 +96,7 @@ def _reduce(position: PositionRecord, signed: Decimal, execution: Execution) -> 
         cost=cost,
         realized_pl=position.realized_pl + proceeds - cost_out,
         avg_entry_price=position.avg_entry_price if qty else None,
-        opened_at=position.opened_at if qty else None,
+        opened_at=position.opened_at if qty or adjusts else None,
     )
 
 

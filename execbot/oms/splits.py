@@ -147,8 +147,7 @@ def by_record(
     last adjustment (which took the broker's quantity over), explains nothing any more.
     """
     booked = {item.activity_id for item in executions if item.activity_id}
-    taken_over = [item.at for item in executions if item.state is FillState.ADJUSTMENT]
-    since = max(taken_over, default=None)
+    since = last_adjustment(executions)
     pairs = [pair for pair in _pairs(symbol, rows) if pair.high.id not in booked]
     for first in range(len(pairs)):
         for which in (0, -1):
@@ -158,6 +157,12 @@ def by_record(
             if split is not None:
                 return split
     return None
+
+
+def last_adjustment(executions: Sequence[Execution]) -> datetime | None:
+    """When the broker's quantity was taken over last."""
+    found = (item.at for item in executions if item.state is FillState.ADJUSTMENT)
+    return max(found, default=None)
 
 
 def is_transferred(symbol: str, rows: Sequence[Activity], since: datetime | None) -> bool:

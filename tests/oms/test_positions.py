@@ -89,6 +89,21 @@ def test_a_flip_through_zero_realises_the_old_side_and_opens_the_new_one() -> No
     assert position.opened_at == T0 + timedelta(seconds=1)
 
 
+def test_new_shares_for_old_ones_are_the_same_position_and_others_are_not() -> None:
+    soon = timedelta(microseconds=1)
+    bought = executed(0, "10", "100")
+    out = executed(5, "-10", "25", state=FillState.ADJUSTMENT)
+    come = executed(6, "40", "25", state=FillState.ADJUSTMENT)
+    swapped = position_of("AAPL", [bought, out, replace(come, at=out.at + soon)])
+    assert (swapped.qty, swapped.cost, swapped.opened_at) == (40, 1000, T0)
+    later = position_of("AAPL", [bought, out, come])
+    assert later.opened_at == come.at
+    traded = position_of("AAPL", [bought, out, executed(5, "40", "25", at=out.at + soon)])
+    assert traded.opened_at == out.at + soon
+    turned = position_of("AAPL", [bought, executed(5, "-15", "90", state=FillState.ADJUSTMENT)])
+    assert (turned.qty, turned.opened_at) == (-5, T0 + timedelta(seconds=5))
+
+
 def test_dust_of_nine_decimals_closes_exactly() -> None:
     position = fold(("0.057436865", "86.878"), ("0.000000001", "86.9"), ("-0.057436866", "87.001"))
     assert position.qty == 0 and position.cost == 0

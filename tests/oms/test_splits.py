@@ -6,6 +6,7 @@ quantities and fills on both sides of the split.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
@@ -13,13 +14,22 @@ from decimal import ROUND_DOWN, Decimal
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from support.paths import alpaca_facts
 
 from execbot.exits.splits import ratio_words, split_ratio
 from execbot.journal.records import Execution, FillState
 from execbot.model.account import Activity
 from execbot.model.enums import EventSource, Side
 from execbot.oms.positions import position_of
-from execbot.oms.splits import Split, by_quantity, by_record, is_transferred, looks_like
+from execbot.oms.splits import (
+    SPLIT_ROWS,
+    TRANSFER_ROWS,
+    Split,
+    by_quantity,
+    by_record,
+    is_transferred,
+    looks_like,
+)
 
 D = Decimal
 T0 = datetime(2026, 10, 7, 14, 0, tzinfo=UTC)
@@ -250,6 +260,12 @@ def test_a_row_explains_one_difference_only() -> None:
     first = proven([HELD], listed, "40")
     assert first is not None
     assert proven(booked([HELD], first), listed, "70") is None
+
+
+def test_the_broker_knows_the_kinds_of_rows_that_are_asked_for() -> None:
+    spec = json.loads((alpaca_facts() / "openapi" / "trading-api.json").read_text())
+    known = spec["components"]["schemas"]["ActivityType"]["enum"]
+    assert {*SPLIT_ROWS, *TRANSFER_ROWS} <= set(known)
 
 
 def test_a_transfer_is_known_by_its_symbol_and_day() -> None:

@@ -85,6 +85,7 @@ def test_a_split_of_a_position_without_a_plan_is_booked_at_its_cost(
     assert after.avg_entry_price is not None and before.avg_entry_price is not None
     assert abs(after.qty * after.avg_entry_price - before.cost) < D("0.00001")
     assert after.realized_pl == before.realized_pl == 0
+    assert after.opened_at == before.opened_at
     (text,) = world.alarms()
     assert text == told(world, "split")[0]
     assert "by the broker's record" in text
