@@ -145,9 +145,18 @@ def _ended_by_its_pair(
     for other in state.orders.values():
         if other.client_order_id == record.client_order_id or other.status not in took:
             continue
+        if other.status is OrderStatus.REPLACED and not _gave_way(state, other):
+            continue
         is_sibling = other.parent_id in pair
         same_side = other.order.side is record.order.side
         is_parent = other.client_order_id == record.parent_id and same_side
         if is_sibling or is_parent:
             return True
     return False
+
+
+def _gave_way(state: SymbolState, replaced: OrderRecord) -> bool:
+    """A target that its stop took the place of; an exit that was only moved was not taken."""
+    new = replaced.order.replaced_by
+    after = next((o for o in state.orders.values() if o.order_id == new), None)
+    return after is not None and after.order.type is not replaced.order.type

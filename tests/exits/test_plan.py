@@ -41,12 +41,14 @@ from execbot.model.order import OrderRequest
 
 def full_plan() -> object:
     base = plan("95", ("105", "50"), ("110", "50"))
+    trail = Trail(TrailKind.PERCENT, D("1.5"), False)
     return replace(
         base,
-        stop=replace(base.stop, trail=Trail(TrailKind.PERCENT, D("1.5"), False), high_water=D(104)),
+        stop=replace(base.stop, trail=trail, high_water=D(104), moved_at=later(4)),
+        targets=tuple(replace(target, moved_at=later(5)) for target in base.targets),
         rules=AdjustRules(D(1), D(2), D("0.4"), D(3), 30, 5),
         exit=ExitIntent("stop", T0, ExitStage.LIMIT, later(3), D(2), 1),
-        lift=Lift("scale in", later(9), "entry-2"),
+        lift=Lift("scale in", later(9), "entry-2", "process 77"),
         strategy_id="momentum",
         strength=D(82),
         best_price=D(104),

@@ -386,3 +386,18 @@ def test_watch_without_a_stream_takes_the_move_over_as_well(tmp_path: Path) -> N
     assert stop_prices(world) == {"99"}
     assert the_plan(world).stop.price == 99
     no_harm(world)
+
+
+def test_exits_that_were_moved_and_then_canceled_twice_are_taken_as_the_traders_will(
+    tmp_path: Path,
+) -> None:
+    world = held(tmp_path)
+    patch(world, exits(world, "stop")[0], stop_price="99")
+    world.run(3)
+    world.cancel_elsewhere()
+    world.run(3)
+    assert stop_prices(world) == {"99"}, "put back once, where the trader had it"
+    world.cancel_elsewhere()
+    world.run(3)
+    assert the_plan(world).status == "suspended"
+    assert stop_prices(world) == set()
