@@ -179,6 +179,18 @@ class Journal(Ledgers):
                 chain.append(record)
         return chain
 
+    def successors(self, records: Sequence[OrderRecord]) -> list[OrderRecord]:
+        """The orders that took the place of these, as far as they are not among them."""
+        known = {record.order_id for record in records}
+        found: list[OrderRecord] = []
+        for new in [record.order.replaced_by for record in records]:
+            while new and new not in known:
+                known.add(new)
+                after = self.order_by_broker_id(new)
+                found += [after] if after is not None else []
+                new = after.order.replaced_by if after is not None else None
+        return found
+
     # --- events ----------------------------------------------------------------------------
 
     def events_of(self, client_order_id: str) -> list[EventRecord]:

@@ -183,6 +183,7 @@ class _Steps:
         journal = self._oms.journal
         parents = [journal.order_by_client_id(r.parent_id) for r in records if r.parent_id]
         family = {r.client_order_id: r for r in (*records, *(p for p in parents if p is not None))}
+        family |= {r.client_order_id: r for r in journal.successors(tuple(family.values()))}
         seen = [SymbolOrder.from_record(r) for r in family.values()]
         return read_orders(seen, self._request.side.opposite)
 

@@ -6,7 +6,7 @@ a virtual clock, and kills it between any two calls.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -115,21 +115,10 @@ class Watcher:
             entry = self.journal.order_by_client_id(plan.entry_client_order_id or "")
             if entry is not None:
                 found.setdefault(entry.client_order_id, entry)
-        for record in list(found.values()):
-            for new in self._what_became_of(record):
-                found.setdefault(new.client_order_id, new)
+        # An order whose successor is missing would look as if it had just been replaced elsewhere.
+        for new in self.journal.successors(tuple(found.values())):
+            found[new.client_order_id] = new
         return tuple(found.values())
-
-    def _what_became_of(self, record: OrderRecord) -> Iterator[OrderRecord]:
-        """The orders that took its place, one after the other: moved exits are known by them."""
-        seen: set[str] = set()
-        new = record.order.replaced_by
-        while new and new not in seen:
-            seen.add(new)
-            found = self.journal.order_by_broker_id(new)
-            if found is not None:
-                yield found
-            new = found.order.replaced_by if found is not None else None
 
     # --- taking in -------------------------------------------------------------------------
 

@@ -151,7 +151,7 @@ class World:
         if state is None or state.plan is None:
             return self.promised.get(symbol, False)
         plan = state.plan
-        return plan.status != "suspended" and plan.lift is None
+        return plan.status != "suspended"
 
     def covered(self, symbol: str) -> Decimal:
         """Shares with an armed stop or a market exit, by the exchange's own live orders."""

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from support.trader import settings_with
 from support.watch_world import D, World, open_world, wishes
 
+from execbot.config.schema import Mode, ScaleInSettings
 from execbot.exits.attach import moved
 from execbot.exits.levels import parse_level
 from execbot.exits.plan import ExitPlan, Trail, TrailKind
@@ -21,7 +23,11 @@ from execbot.exits.store import change_plan
 from execbot.exits.tags import tag_of
 from execbot.market.calendar_cache import load_table
 from execbot.market.sessions import agreed_now
+from execbot.model.enums import Side
+from execbot.model.order import OrderRequest
 from execbot.model.times import new_york
+from execbot.oms.placing import Placer
+from execbot.oms.risk_desk import RiskDesk
 from execbot.watch import inputs
 
 TABLE = load_table()
@@ -401,3 +407,25 @@ def test_exits_that_were_moved_and_then_canceled_twice_are_taken_as_the_traders_
     world.run(3)
     assert the_plan(world).status == "suspended"
     assert stop_prices(world) == set()
+
+
+def test_a_buy_in_dollars_finds_and_lifts_a_target_that_was_moved_twice(tmp_path: Path) -> None:
+    scale_in = {
+        "scale_in": ScaleInSettings(enabled=True, max_steps=5, min_profit_pct=D(-100)),
+        "duplicate_window_seconds": D(0),
+    }
+    world = held(tmp_path, TWO_TARGETS, settings=settings_with(risk=scale_in))
+    for price in ("107", "108"):
+        patch(world, exits(world, "limit")[1], limit_price=price)
+        world.run(2)
+    desk = world.desk
+    request = OrderRequest("AAPL", Side.BUY, notional=D(500), client_order_id="more")
+    hands = RiskDesk(desk.client, desk.journal, world.settings, Mode.SIM, now=world.now)
+    placed = Placer(desk.oms, hands).place(request)
+    assert placed.record.status == "filled"
+    world.trader_acted = True
+    world.run(10)
+    assert D(14) < world.qty() < D(16)
+    assert world.covered("AAPL") == world.qty()
+    assert max(D(r["limit_price"]) for r in exits(world, "limit")) == 108
+    assert not world.shorts
