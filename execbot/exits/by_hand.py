@@ -185,7 +185,7 @@ def _waiting(
     does; `began` is None until then."""
     memory = replace(done.memory, unclear_since=began)
     told: list[Action] = []
-    missing, asked = _unknown_before(item, family), memory.refreshed_at
+    missing, asked = _unknown_before(done.plan, item, family), memory.refreshed_at
     if missing is not None and (asked is None or view.now - asked >= ASK_EVERY):
         told.append(Refresh(view.symbol, missing, item.name, "what stood before it"))
     if began is not None:
@@ -201,7 +201,7 @@ def _waiting(
 def _unclear(view: View, done: ByHand, item: SymbolOrder, family: Family) -> str:
     """Why the move makes no sense as far as is known; empty when it does."""
     plan, at = done.plan, item.order.stop_price
-    known = _unknown_before(item, family) is None
+    known = _unknown_before(plan, item, family) is None
     if item.order.type is OrderType.TRAILING_STOP or at is None:
         return "" if known else "where the trail stood before is not known"
     if view.market.price is not None:
@@ -214,8 +214,10 @@ def _unclear(view: View, done: ByHand, item: SymbolOrder, family: Family) -> str
     return "looser than the plan's, and where it stood before is not known"
 
 
-def _unknown_before(item: SymbolOrder, family: Family) -> str | None:
-    """The broker's id of an order before it that nobody here has seen."""
+def _unknown_before(plan: ExitPlan, item: SymbolOrder, family: Family) -> str | None:
+    """The broker's id of the order that it was moved away from, while nobody here has seen that."""
+    if _before(item, family, _since(plan, plan.stop.moved_at)) is not None:
+        return None
     return list(family.chain(item))[-1].order.replaces
 
 

@@ -104,7 +104,8 @@ def _settle(view: View, orders: SymbolOrders, memory: Memory) -> list[Action]:
     """
     pause = timedelta.max if memory.refreshed_at is None else view.now - memory.refreshed_at
     if pause >= REFRESH_EVERY:
-        unheard_of = [m for g in orders.groups for m in (*g.members, *g.spare) if m.successor]
+        held = [m for g in orders.groups for m in (*g.members, *g.spare)]
+        unheard_of = [m for m in (*held, *orders.exits, *orders.entries) if m.successor]
         if unheard_of:
             return [Refresh(view.symbol, m.successor, m.name, "replaced") for m in unheard_of]
     every = REFRESH_EVERY if view.market.is_open else REFRESH_CLOSED_EVERY

@@ -85,6 +85,10 @@ class SymbolState:
     broker_avg: Decimal | None = None
     broker_available: Decimal | None = None
     broker_asked_at: datetime | None = None
+    last_execution: str = ""
+    """The id of the youngest execution in the books."""
+    agreed: tuple[datetime, str] | None = None
+    """When the broker last answered what the fills add up to, and the youngest of them then."""
     is_busy: bool = False
     """Actions of this symbol are being carried out: the next decision waits for their result."""
     is_dirty: bool = True
@@ -125,7 +129,14 @@ class SymbolState:
 
         Kept: the living, their families, and what served a target of the plan.
         """
-        keep = set(self._family(r for r in self.orders.values() if _is_alive(r)))
+        by_id = {r.order_id for r in self.orders.values() if r.order_id}
+        # An order whose successor nobody has heard of lives on in that one, which is asked for.
+        going_on = [
+            record
+            for record in self.orders.values()
+            if _is_alive(record) or (record.order.replaced_by or "") not in by_id | {""}
+        ]
+        keep = set(self._family(going_on))
         plan_id = self.plan.plan_id if self.plan is not None else None
         for name, record in self.orders.items():
             served = record.plan_id == plan_id and record.role == Role.TARGET
@@ -138,10 +149,6 @@ class SymbolState:
     def _what_became_of(self, kept: Iterable[str]) -> Iterable[str]:
         """An order whose successor is forgotten would look as if it had just been replaced."""
         by_id = {r.order_id: r for r in self.orders.values() if r.order_id}
-        for name, record in self.orders.items():
-            new = record.order.replaced_by
-            if new and new not in by_id:
-                yield name  # nobody has heard of the new one: it is asked for
         for name in kept:
             new = self.orders[name].order.replaced_by
             for _ in range(CHAIN_KEPT):

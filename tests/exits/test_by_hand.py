@@ -11,13 +11,22 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from support.exit_views import D, later, order, pair, plan, stop_order, view
+from support.exit_views import D, entry, later, order, pair, plan, stop_order, view
 
 from execbot.exits.actions import Alarm, Cancel, Moved, Refresh, Replace, SavePlan, Submit
 from execbot.exits.by_hand import PATIENCE
 from execbot.exits.levels import LevelFacts
 from execbot.exits.orders import SymbolOrder
-from execbot.exits.plan import AdjustRules, ExitIntent, ExitPlan, ExitStage, Lift, Trail, TrailKind
+from execbot.exits.plan import (
+    AdjustRules,
+    ExitIntent,
+    ExitPlan,
+    ExitStage,
+    Lift,
+    PlanStatus,
+    Trail,
+    TrailKind,
+)
 from execbot.exits.protection import decide
 from execbot.exits.trailing import follow, overruled
 from execbot.exits.view import Decision, Guarded, Market, Memory
@@ -139,6 +148,14 @@ def test_an_order_known_by_its_predecessor_alone_is_asked_for_and_nothing_is_sen
     assert not of(Refresh, again), "not more than once a second"
 
 
+def test_an_entry_known_by_its_predecessor_alone_is_asked_for_too() -> None:
+    """The trader moved a resting entry; its plan waits for what it became."""
+    waits = plan(status=PlanStatus.PENDING)
+    decision = decide(view("0", waits, replaced(entry("10"), "id-new"), now=AT))
+    assert [a.order_id for a in of(Refresh, decision)] == ["id-new"]
+    assert taken(decision).status is PlanStatus.PENDING
+
+
 def test_our_own_change_in_doubt_is_no_stranger() -> None:
     old = replaced(stop_order("10"), "id-new")
     ours = stop_order(
@@ -219,6 +236,13 @@ def test_where_the_order_before_is_not_known_the_safe_stop_stands() -> None:
     assert [a.kind for a in of(Alarm, second)] == ["move_undone"]
     [_, tighter] = moved(stop_order("10"), stop_price=D(97))
     assert taken(decide(view("10", plan(), tighter, now=AT))).stop.price == 97
+
+
+def test_the_order_before_is_enough_where_those_before_it_are_forgotten() -> None:
+    trailed = stop_order("10", name="execbot-x-s-7", replaces="id-long-gone")
+    decision = decide(view("10", plan(), *moved(trailed, stop_price=D(93)), now=AT))
+    assert taken(decision).stop.price == 93
+    assert [a.kind for a in of(Alarm, decision)] == ["stop_loosened"]
 
 
 def test_a_moved_target_changes_only_itself_and_serves_the_same_number() -> None:
