@@ -110,7 +110,7 @@ class Core(Endings):
         state.avg_entry_price = position.avg_entry_price
         state.realized_pl, state.opened_at = position.realized_pl, position.opened_at
         state.is_crypto = state.is_crypto or position.asset_class == "crypto"
-        state.bought_qty = position.bought_qty
+        state.bought_qty, state.last_execution = position.bought_qty, position.last_execution_id
         if known == position.qty:
             return []
         # A fill that was missing explains what differed; any other one leaves it as it was.
