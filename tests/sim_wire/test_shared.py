@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from execbot.sim.store import StoreError
+from execbot.sim.store import VERSION, StoreError
 from execbot.sim.transport import FILE_NAME, SharedVenue, open_shared
 
 HEADERS = {"APCA-API-KEY-ID": "sim", "APCA-API-SECRET-KEY": "sim"}
@@ -160,6 +160,18 @@ def test_file_of_another_version_is_refused(tmp_path: Path) -> None:
     database.close()
     with pytest.raises(StoreError, match="version"):
         open_shared(tmp_path)
+
+
+def test_file_without_a_part_of_the_state_is_of_another_version(tmp_path: Path) -> None:
+    """Who adds a part to the state counts VERSION up: old files are refused, not misread."""
+    venue = standing(tmp_path)
+    call(venue, "GET", "/v2/account")
+    state = json.loads(venue.store.db.execute("select state from live").fetchone()[0])
+    assert (VERSION, " ".join(sorted(state)), " ".join(sorted(state["exchange"]))) == (
+        2,
+        "clock down_until exchange faults generation keys market outbox pending seen served",
+        "accounts bands counter faults halted now orders renamed seqs splits stale",
+    )
 
 
 def test_file_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
