@@ -70,8 +70,9 @@ def taken_over(
     view: View, plan: ExitPlan, orders: SymbolOrders, memory: Memory
 ) -> tuple[list[Action], ByHand]:
     """Take the prices of exits that were moved by hand into the plan."""
-    if plan.exit is not None or plan.lift is not None:
-        return [], ByHand(plan, memory)
+    in_other_hands = plan.exit is not None or plan.lift is not None
+    if in_other_hands or not any(_has_another_name(item) for item in view.orders):
+        return [], ByHand(plan, _clear(memory))
     family = Family.of(view.orders)
     done = _with_stop(view, ByHand(plan, memory), orders, family)
     for group in orders.groups:
@@ -95,10 +96,14 @@ def _moved_at(item: SymbolOrder) -> datetime | None:
     return item.order.submitted_at or item.order.created_at
 
 
+def _has_another_name(item: SymbolOrder) -> bool:
+    """It took the place of an order, and not by a change of ours."""
+    return item.order.replaces is not None and tag_of(item.name) is None
+
+
 def _is_by_hand(item: SymbolOrder, since: datetime) -> bool:
     at = _moved_at(item)
-    replaced = item.order.replaces is not None and tag_of(item.name) is None
-    return replaced and at is not None and at > since
+    return _has_another_name(item) and at is not None and at > since
 
 
 def _stands(item: SymbolOrder, family: Family) -> bool:
@@ -152,7 +157,7 @@ def _with_stop(view: View, done: ByHand, orders: SymbolOrders, family: Family) -
     since = _since(done.plan, done.plan.stop.moved_at)
     item = _last_moved(orders, family, since)
     if item is None:
-        return replace(done, memory=replace(done.memory, unclear_since=None))
+        return replace(done, memory=_clear(done.memory))
     if view.is_price_doubtful or view.reads_first:
         return replace(done, waits=True)  # it may be a split, and no price says anything
     unclear = _unclear(view, done, item, family)
@@ -160,7 +165,7 @@ def _with_stop(view: View, done: ByHand, orders: SymbolOrders, family: Family) -
     sleeps = not view.market.is_open or view.market.is_halted
     if unclear and (sleeps or view.now - began < PATIENCE):
         return _waiting(view, done, item, family, None if sleeps else began, unclear)
-    done = replace(done, memory=replace(done.memory, unclear_since=None))
+    done = replace(done, memory=_clear(done.memory))
     if item.order.type is OrderType.TRAILING_STOP:
         return _with_trail(view, done, item)
     at, was, plan = item.order.stop_price, done.plan.stop.price, done.plan
@@ -171,6 +176,10 @@ def _with_stop(view: View, done: ByHand, orders: SymbolOrders, family: Family) -
     stop = overruled(plan, at)
     given = replace(stop.stop, spec=LevelSpec(LevelKind.PRICE, at), price=at)
     return _moved(view, done, _heard(replace(stop, stop=given), item), was)
+
+
+def _clear(memory: Memory) -> Memory:
+    return memory if memory.unclear_since is None else replace(memory, unclear_since=None)
 
 
 def _waiting(

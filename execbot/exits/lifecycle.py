@@ -116,6 +116,8 @@ def _undone_first(plan: ExitPlan) -> ExitPlan:
 
 def _with_target_fills(view: View, plan: ExitPlan) -> ExitPlan:
     """What each target has filled, counted from the orders that served it."""
+    if not plan.targets:
+        return plan
     filled = [ZERO] * len(plan.targets)
     family = Family.of(view.orders)
     for order in view.orders:
@@ -124,9 +126,7 @@ def _with_target_fills(view: View, plan: ExitPlan) -> ExitPlan:
         number = _serves(order, family, plan)
         if number is not None and order.order.limit_price is not None:
             filled[number] += order.order.filled_qty
-    if not plan.targets or all(
-        qty <= t.filled_qty for qty, t in zip(filled, plan.targets, strict=True)
-    ):
+    if all(qty <= t.filled_qty for qty, t in zip(filled, plan.targets, strict=True)):
         return plan
     goals = _goals(plan)
     targets = tuple(
