@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from support.trader import settings_with
 from support.watch_world import D, World, open_world, wishes
 
+from execbot.broker.port import ReplaceRequest
 from execbot.config.schema import Mode, ScaleInSettings
 from execbot.exits.attach import moved
 from execbot.exits.levels import parse_level
@@ -29,6 +30,9 @@ from execbot.model.times import new_york
 from execbot.oms.placing import Placer
 from execbot.oms.risk_desk import RiskDesk
 from execbot.watch import inputs
+from execbot.watch.hands import Hands
+from execbot.watch.once import protect_once
+from execbot.watch.watcher import Watcher
 
 TABLE = load_table()
 LIVE = ("new", "accepted", "held", "partially_filled")
@@ -429,3 +433,29 @@ def test_a_buy_in_dollars_finds_and_lifts_a_target_that_was_moved_twice(tmp_path
     assert world.covered("AAPL") == world.qty()
     assert max(D(r["limit_price"]) for r in exits(world, "limit")) == 108
     assert not world.shorts
+
+
+def test_a_leg_changed_by_our_own_replace_command_is_the_traders_move_too(tmp_path: Path) -> None:
+    world = held(tmp_path)
+    leg = exits(world, "stop")[0]["client_order_id"]
+    world.desk.oms.replace(leg, ReplaceRequest(stop_price=D(97)))
+    world.trader_acted = True
+    world.run(5)
+    assert stop_prices(world) == {"97"}
+    assert the_plan(world).stop.price == 97
+    assert len(notes(world, "stop_loosened")) == 1
+    no_harm(world)
+
+
+def test_without_watch_protect_takes_a_move_over(tmp_path: Path) -> None:
+    world = held(tmp_path)
+    world.kill_watch()
+    patch(world, exits(world, "stop")[0], stop_price="97")
+    world.pass_time(1)
+    watcher = Watcher(world.desk.oms, world.settings, world.hours, world.now, world.notes.append)
+    hands = Hands(world.desk.oms, world.now)
+    coverage = protect_once(watcher, hands, "AAPL", sleep=world.pass_time)
+    assert coverage.state == "protected"
+    assert stop_prices(world) == {"97"}
+    assert the_plan(world).stop.price == 97
+    assert len(notes(world, "stop_loosened")) == 1
