@@ -114,6 +114,10 @@ def _counted(view: View, coverage: Coverage, memory: Memory) -> Memory:
     return replace(memory, uncovered_since=since, exposed_since=view.now)
 
 
+WITHOUT_STOP = frozenset({"unprotected", "stop_lifted"})
+"""Kinds of alarms that tell of shares without a stop."""
+
+
 def _alarm(view: View, plan: ExitPlan, coverage: Coverage, seconds: int) -> Alarm:
     shares = text(coverage.uncovered)
     if coverage.state is Guarded.EMULATED:
@@ -124,7 +128,8 @@ def _alarm(view: View, plan: ExitPlan, coverage: Coverage, seconds: int) -> Alar
         return Alarm("stop_emulated", view.symbol, message)
     message = f"{shares} shares without a stop for {seconds} s"
     if coverage.state is Guarded.LIFTED and plan.lift is not None:
-        message += f": {_whose(plan.lift)}"
+        told = f"{message}: {_whose(plan.lift)}"
+        return Alarm("stop_lifted", view.symbol, told, critical=True)
     return Alarm("unprotected", view.symbol, message, critical=True)
 
 

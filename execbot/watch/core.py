@@ -27,6 +27,7 @@ from execbot.exits.actions import (
     WaitFor,
 )
 from execbot.exits.failures import learned
+from execbot.exits.guard import WITHOUT_STOP
 from execbot.exits.plan import ExitPlan, PlanStatus
 from execbot.exits.protection import decide
 from execbot.exits.trailing import follow
@@ -277,7 +278,7 @@ def _only_watched(state: SymbolState, decision: Decision) -> list[Job]:
         exposed_since=seen.exposed_since,
         is_alarmed=seen.is_alarmed,
     )
-    told = [a for a in decision.actions if isinstance(a, Alarm) and a.kind == "unprotected"]
+    told = [a for a in decision.actions if isinstance(a, Alarm) and a.kind in WITHOUT_STOP]
     jobs: list[Job] = [alarm(a.kind, a.symbol, a.message, a.critical) for a in told]
     before, state.coverage = state.coverage, decision.coverage
     return [guard_note(state), *jobs] if before.state is not state.coverage.state else jobs

@@ -97,7 +97,9 @@ def _fought(session: Session) -> list[str]:
     return problems
 
 
-TOLD = frozenset({"unprotected", "stop_emulated", "protection_suspended", "stop_blocked"})
+TOLD = frozenset(
+    {"unprotected", "stop_lifted", "stop_emulated", "protection_suspended", "stop_blocked"}
+)
 
 
 def _differences(world: World) -> list[str]:

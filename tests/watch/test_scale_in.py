@@ -308,7 +308,7 @@ def test_an_addition_that_takes_long_alarms_and_sells_nothing_into_its_hands(
         keep_lifted(world.desk.journal, plan.plan_id, world.now(), lift)
         world.trader_acted = True
     [told] = [n for n in world.notes if n.is_critical]
-    assert told.data["kind"] == "unprotected"
+    assert told.data["kind"] == "stop_lifted"
     assert "addition is under way by order more of process 77" in told.text
     assert (world.qty(), stops(world)) == (10, [])
     world.run(LIFT_LEASE.total_seconds() + 1)
