@@ -6,6 +6,7 @@ placed anew. A stop at the old price must never be taken for one that the market
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -23,6 +24,12 @@ own position has been read again."""
 RATIO_TOLERANCE = Decimal("0.02")
 """How far the average prices may be from a ratio that companies use: brokers round them."""
 
+MIXED_TOLERANCE = Decimal("0.06")
+"""The same for an entry price that fills from before and after a split are mixed in."""
+
+COST_SPREAD = Decimal("1.5")
+"""How far trades after a split may have moved the cost of a position: the split itself does not."""
+
 SPLIT_TERMS = (
     *(2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 35, 40, 50, 60, 75, 80, 100),
     *(125, 150, 200, 250, 500, 1000),
@@ -34,10 +41,10 @@ SPLIT_RATIOS = (
 )
 
 
-def used_ratio(value: Decimal) -> Decimal | None:
-    """The nearest ratio that companies use, None where none is as near as prices are rounded."""
+def used_ratio(value: Decimal, tolerance: Decimal = RATIO_TOLERANCE) -> Decimal | None:
+    """The nearest ratio that companies use, None where none is as near as `tolerance`."""
     nearest = min(SPLIT_RATIOS, key=lambda ratio: abs(value / ratio - 1))
-    return nearest if abs(value / nearest - 1) <= RATIO_TOLERANCE else None
+    return nearest if abs(value / nearest - 1) <= tolerance else None
 
 
 def ratio_words(ratio: Decimal) -> str:
@@ -72,13 +79,55 @@ def split_ratio(
     return ratio if paid_out else None
 
 
-def is_rescaled(plan: ExitPlan, ratio: Decimal, average: Decimal | None) -> bool:
-    """Is the plan at prices from after the split already? By its entry price against the broker's
-    average: a plan that was rescaled just before the program ended must not be so again."""
+def price_ratio(
+    plan: ExitPlan,
+    our_cost: Decimal,
+    their_cost: Decimal,
+    average: Decimal | None,
+    old_price: Decimal | None,
+    price: Decimal | None,
+) -> Decimal | None:
+    """The ratio of a split that prices tell and the quantity does not gainsay, where it is not just
+    that of a split: trades may have followed. None where anything speaks against it.
+
+    The broker's average has moved from the plan's entry price by the inverse of the ratio, the cost
+    of the position (signed, here and there) is about what it was, and the market is nearer to where
+    the split would put `old_price` (the plan's own best or entry price if None) and the stop than
+    to where they are. Enough to move levels, not to book shares.
+    """
+    old_price = old_price or plan.best_price or plan.entry_price
+    if not (plan.entry_price and average and old_price and price and our_cost and their_cost):
+        return None
+    ratio = used_ratio(plan.entry_price / average, MIXED_TOLERANCE)
+    if ratio is None or not 1 / COST_SPREAD <= their_cost / our_cost <= COST_SPREAD:
+        return None
+    for before in (old_price, plan.stop.price or old_price):
+        up = price * price * ratio > before * before
+        if up is (ratio > 1):
+            return None
+    return ratio
+
+
+def rescaled_by_price(
+    plan: ExitPlan, ratio: Decimal, now: datetime, quantities: Sequence[Decimal]
+) -> ExitPlan:
+    """As `rescaled`, for a position whose size is in doubt: it is one of `quantities`, and must not
+    look as if it had grown, which would measure the plan from an average of mixed prices."""
+    new = rescaled(plan, ratio, now)
+    return replace(new, base_qty=max(new.base_qty, *(abs(qty) for qty in quantities)))
+
+
+def plan_ratio(plan: ExitPlan, ratios: Sequence[Decimal], average: Decimal | None) -> Decimal:
+    """By which of the ratios the plan is behind the broker's average; 1 where it is not any more.
+
+    By its entry price: a plan that was rescaled just before the program ended must not be so again,
+    and one that knows the first of two splits lacks the second only. The first of `ratios` is the
+    answer where nothing tells.
+    """
     if plan.entry_price is None or not average:
-        return False
-    factor = plan.entry_price / average
-    return abs(factor - 1) < abs(factor - ratio)
+        return ratios[0]
+    behind = plan.entry_price / average
+    return min((*ratios, Decimal(1)), key=lambda ratio: max(behind / ratio, ratio / behind))
 
 
 def rescaled(plan: ExitPlan, ratio: Decimal, now: datetime) -> ExitPlan:

@@ -9,7 +9,12 @@ from decimal import Decimal
 
 from execbot.broker.errors import BrokerError
 from execbot.broker.port import BrokerClient
-from execbot.exits.splits import is_rescaled, rescaled
+from execbot.exits.splits import (
+    price_ratio,
+    ratio_words,
+    rescaled,
+    rescaled_by_price,
+)
 from execbot.exits.store import plan_of, save_plan
 from execbot.journal.journal import Journal
 from execbot.journal.records import PositionRecord
@@ -86,15 +91,38 @@ def take_split(
 ) -> bool:
     """Book a split and rescale the exit plan of the position, in one transaction.
 
-    A plan that somebody has rescaled already stays. False as `book_split`. Raises JournalError.
+    A plan that was rescaled already stays. False as `book_split`. Raises JournalError.
     """
     with journal.transaction():
         if not book_split(journal, split, now):
             return False
         plan = plan_of(journal, split.symbol)
-        if plan is not None and split.theirs and not is_rescaled(plan, split.ratio, their_average):
-            save_plan(journal, rescaled(plan, split.ratio, now))
+        if plan is not None and split.theirs:
+            ratio = split.ratio_for(plan, their_average)
+            if ratio != 1:
+                save_plan(journal, rescaled(plan, ratio, now))
     return True
+
+
+def rescale_by_price(
+    journal: Journal, difference: PositionDifference, position: Position | None, now: datetime
+) -> list[str]:
+    """Rescale the plan of a position whose prices have moved as in a split, though its quantity has
+    not: call it before that is accepted. What was done, in words. Raises JournalError."""
+    symbol = difference.symbol
+    ours, plan = journal.position(symbol), plan_of(journal, symbol)
+    if position is None or ours is None or plan is None or not _is_stock(ours):
+        return []
+    average = position.avg_entry_price or Decimal(0)
+    their_cost = difference.theirs * average
+    ratio = price_ratio(plan, ours.cost, their_cost, average, None, position.current_price)
+    if ratio is None:
+        return []
+    sizes = (difference.ours, difference.theirs)
+    save_plan(journal, rescaled_by_price(plan, ratio, now, sizes))
+    return [
+        f"{symbol}: the levels of its exit plan are rescaled as for a {ratio_words(ratio)} split"
+    ]
 
 
 def read_evidence(

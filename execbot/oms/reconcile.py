@@ -25,7 +25,7 @@ from execbot.model.enums import AssetClass, OrderStatus
 from execbot.model.numbers import ZERO, text
 from execbot.model.order import Order
 from execbot.oms import recovery
-from execbot.oms.adjustments import read_evidence, take_split
+from execbot.oms.adjustments import read_evidence, rescale_by_price, take_split
 from execbot.oms.breaks import BREAKS, Break
 from execbot.oms.changes import Change
 from execbot.oms.gaps import GapFill, fill_gap
@@ -260,6 +260,7 @@ def _resolve(
         if _adjust(journal, client, difference, position, "adopted", now):
             work.adopted.append(difference)
         return
+    work.notes.extend(rescale_by_price(journal, difference, position, now()))
     if accept:
         if _adjust(journal, client, difference, position, "accepted", now):
             work.adjusted.append(difference)

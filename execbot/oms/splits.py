@@ -23,7 +23,8 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from execbot.exits.splits import ratio_words, split_ratio, used_ratio
+from execbot.exits.plan import ExitPlan
+from execbot.exits.splits import plan_ratio, ratio_words, split_ratio, used_ratio
 from execbot.journal.records import Execution, FillState, PositionRecord
 from execbot.model.account import Activity
 from execbot.model.numbers import ZERO, text
@@ -58,12 +59,23 @@ class Split(Struct, frozen=True):
     steps: tuple[Step, ...]
 
     @property
-    def ratio(self) -> Decimal:
-        """New shares for one old share, over all steps."""
-        ratio = Decimal(1)
-        for step in self.steps:
-            ratio *= step.ratio
-        return ratio
+    def ratios(self) -> tuple[Decimal, ...]:
+        """New shares for one old share: over all steps, over all but the first, and so on."""
+        found = [Decimal(1)]
+        for step in reversed(self.steps):
+            found.append(found[-1] * step.ratio)
+        return tuple(reversed(found[1:]))
+
+    def ratio_for(self, plan: ExitPlan, average: Decimal | None) -> Decimal:
+        """By what the levels of a plan have to be divided; 1 where they stand right.
+
+        Where prices alone have told a split, they may have told an earlier one to the plan only.
+        """
+        ratios = self.ratios
+        if not self.is_proven and plan.entry_price and average:
+            by_price = used_ratio(plan.entry_price / average)
+            ratios = (*ratios, by_price) if by_price is not None else ratios
+        return plan_ratio(plan, ratios, average)
 
     @property
     def is_proven(self) -> bool:

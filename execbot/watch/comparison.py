@@ -13,7 +13,12 @@ from decimal import Decimal
 
 from execbot.exits.actions import SavePlan
 from execbot.exits.plan import ExitPlan, PlanStatus
-from execbot.exits.splits import is_rescaled, rescaled
+from execbot.exits.splits import (
+    price_ratio,
+    ratio_words,
+    rescaled,
+    rescaled_by_price,
+)
 from execbot.model.numbers import ZERO, text
 from execbot.oms.positions import PositionDifference, is_fee_in_coins
 from execbot.oms.splits import Split, by_quantity
@@ -64,7 +69,7 @@ class Comparison(Timers):
     ) -> list[Job]:
         theirs = state.broker_qty or ZERO
         if theirs == state.journal_qty:
-            state.difference = None
+            state.difference, state.agreed = None, (item.asked_at, state.last_execution)
             state.guard_qty(ZERO)
             return [*self._forget(state.symbol), *self._compare_held(state, now)]
         if _is_fee_of_holding(state, theirs):
@@ -87,8 +92,9 @@ class Comparison(Timers):
         jobs: list[Job] = []
         if plan is not None and _is_open(plan) and split.theirs:
             words = f"{words}, the levels of its plan are rescaled"
-            if not is_rescaled(plan, split.ratio, average):
-                state.plan = rescaled(plan, split.ratio, now)
+            ratio = split.ratio_for(plan, average)
+            if ratio != 1:
+                state.plan = rescaled(plan, ratio, now)
                 without_memory(state)
                 jobs = [Save(SavePlan(state.plan, "split"))]
         state.avg_entry_price = average or state.avg_entry_price
@@ -103,7 +109,13 @@ class Comparison(Timers):
         if seen is None or (seen.ours, seen.theirs) != (state.journal_qty, theirs):
             seen = state.difference = Difference(state.journal_qty, theirs, item.asked_at)
             if self.told.get(state.symbol) == _difference(state):
-                return self._standing(state, seen)
+                return [*self._levels(state, seen, item, now), *self._standing(state, seen)]
+        return [*self._levels(state, seen, item, now), *self._unexplained(state, seen, item, now)]
+
+    def _unexplained(
+        self, state: SymbolState, seen: Difference, item: inputs.BrokerPositions, now: datetime
+    ) -> list[Job]:
+        theirs = seen.theirs
         if seen.is_told:
             return []
         again = self.account_job(JobName.GAP_FILL, f"{state.symbol} differs from the broker", now)
@@ -119,6 +131,33 @@ class Comparison(Timers):
         if now - seen.since < self.limits.unprotected_alarm:
             return again
         return self._tell(state, seen)
+
+    def _levels(
+        self, state: SymbolState, seen: Difference, item: inputs.BrokerPositions, now: datetime
+    ) -> list[Job]:
+        """Prices have moved as in a split, and the quantity not just so, since trades may have
+        followed. A plan at old prices would sell everything, so its levels follow; no share is
+        booked. Sales alone may raise an average (first in, first out): up only once all fills were
+        read."""
+        plan, average = state.plan, state.broker_avg or ZERO
+        if plan is None or not _is_open(plan) or state.is_crypto:
+            return []
+        cost = state.journal_qty * (state.avg_entry_price or ZERO)
+        their_cost = seen.theirs * average
+        ratio = price_ratio(plan, cost, their_cost, average, state.believed_price, state.last)
+        if ratio is None:
+            return []
+        is_read = item.filled_from is not None and item.filled_from >= seen.since
+        if ratio < 1 and not (is_read or seen.is_told):
+            return []
+        state.plan = rescaled_by_price(plan, ratio, now, (seen.ours, seen.theirs))
+        without_memory(state)
+        saved = Save(SavePlan(state.plan, "split"))
+        if not seen.is_told:
+            return [saved]  # what comes of it is told soon
+        words = f"{state.symbol} may have been split {ratio_words(ratio)}, by its prices"
+        told = f"{words}: the levels of its plan are rescaled, its quantity is not booked"
+        return [saved, alarm("split", state.symbol, told)]
 
     def _tell(self, state: SymbolState, seen: Difference) -> list[Job]:
         """Nothing explains it: a person must know. Told first and remembered then, so that a
@@ -164,8 +203,10 @@ def _is_fee_of_holding(state: SymbolState, theirs: Decimal) -> bool:
 
 
 def _seen_split(state: SymbolState, now: datetime, *, in_lieu: bool = False) -> Split | None:
-    """Only stocks are split. By quantity and average price alone."""
-    if state.is_crypto:
+    """By quantity and average price alone. Only stocks are split. Whether a fill since both sides
+    agreed was before the split or after it is told by the broker's record only."""
+    agreed_at, youngest = state.agreed or (now, state.last_execution)
+    if state.is_crypto or youngest != state.last_execution:
         return None
     return by_quantity(
         state.symbol,
@@ -173,7 +214,7 @@ def _seen_split(state: SymbolState, now: datetime, *, in_lieu: bool = False) -> 
         state.avg_entry_price,
         state.broker_qty or ZERO,
         state.broker_avg,
-        now,
+        agreed_at,
         in_lieu=in_lieu,
     )
 

@@ -294,7 +294,7 @@ class SymbolState:
             qty=self.qty,
             plan=self.plan,
             orders=tuple(self._seen(r, at) for r in self.orders.values()),
-            avg_entry_price=self.avg_entry_price,
+            avg_entry_price=self.broker_avg if self.unexplained else self.avg_entry_price,
             available=self.available(),
             is_confirmed=self.confirmed(at),
             confirmed_at=self.broker_asked_at,

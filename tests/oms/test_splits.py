@@ -171,7 +171,7 @@ def test_quantities_alone_are_a_hint_only() -> None:
 def test_rows_that_fit_are_proof_whatever_the_average_says() -> None:
     split = proven([fill(0, "10", "100")], rows(1, "-10", "40"), "40", "33.10")
     assert split is not None and split.is_proven
-    assert (split.ours, split.theirs, split.ratio) == (10, 40, 4)
+    assert (split.ours, split.theirs, split.ratios) == (10, 40, (4,))
     assert split.steps[0].price == 25
     assert str(split) == "AAPL was split 4:1: 10 shares are 40 (by the broker's record)"
 
@@ -196,12 +196,12 @@ def test_two_splits_that_nobody_saw_are_two_steps() -> None:
     listed = [*rows(2, "-20", "60"), *rows(1, "-10", "20")]
     split = proven([fill(0, "10", "90")], listed, "60")
     assert split is not None
-    assert ([step.price for step in split.steps], split.ratio) == ([45, 15], 6)
+    assert ([step.price for step in split.steps], split.ratios) == ([45, 15], (6, 3))
 
 
 def test_a_short_owes_more_shares() -> None:
     split = proven([fill(0, "-10", "100")], rows(1, "10", "-20"), "-20")
-    assert split is not None and (split.ratio, split.steps[0].price) == (2, 50)
+    assert split is not None and (split.ratios, split.steps[0].price) == ((2,), 50)
     assert position_of("AAPL", booked([fill(0, "-10", "100")], split)).cost == -1000
 
 
@@ -220,7 +220,7 @@ def test_the_ratio_is_the_one_before_a_fraction_was_paid_out(
     before: str, after: str, average: str, ratio: str
 ) -> None:
     split = proven([fill(0, before, "100")], rows(1, f"-{before}", after), after, average)
-    assert split is not None and ratio_words(split.ratio) == ratio
+    assert split is not None and ratio_words(split.ratios[0]) == ratio
 
 
 def test_a_split_that_leaves_no_share_is_paid_out_whole() -> None:

@@ -7,12 +7,13 @@ control, which writes activities as Alpaca does, or change the position with no 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import ROUND_DOWN
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.desk import market
-from support.watch_world import D, World, open_world, wishes
+from support.watch_world import D, World, open_world, seeded, wishes
 
 from execbot.exits.splits import rescaled
 from execbot.exits.store import change_plan
@@ -281,3 +282,111 @@ def test_reconcile_beside_a_watch_books_a_split_once(tmp_path: Path) -> None:
     assert plan is not None and plan.stop.price is not None and plan.base_qty == 40
     assert D("24.4") < plan.stop.price < D("24.6")
     assert books(world).qty == world.qty() == world.covered("AAPL") == 40
+
+
+def test_trades_beside_a_split_without_a_record_move_the_levels_and_are_told(
+    tmp_path: Path,
+) -> None:
+    world = open_world(tmp_path)
+    world.buy("100", wishes("2", ("8", "100")))
+    world.run(3)
+    world.kill_watch()
+    hide_record(world)
+    split(world, 4)
+    trade_elsewhere(world, "sell", "20")
+    world.start_watch()
+    world.run(60)
+    plan = world.plan()
+    assert plan is not None and plan.stop.price is not None
+    assert abs(plan.stop.price / D("24.50") - 1) < D("0.01")
+    assert world.qty() == world.covered("AAPL") == 380
+    assert told(world, "position_differs") == world.alarms()
+    assert len(world.alarms()) == 1
+    world.desk.oms.reconcile(accept_positions=True)
+    world.trader_acted = True
+    world.run(20)
+    assert books(world).qty == world.qty() == world.covered("AAPL") == 380
+
+
+def test_accepted_while_nobody_watches_the_levels_move_too(tmp_path: Path) -> None:
+    world = open_world(tmp_path)
+    world.buy("100", wishes("2"))
+    world.run(3)
+    world.kill_watch()
+    hide_record(world)
+    split(world, 4)
+    trade_elsewhere(world, "sell", "20")
+    result = world.desk.oms.reconcile(accept_positions=True)
+    assert "rescaled as for a 4:1 split" in result.notes[0]
+    assert len(result.adjusted_positions) == 1 and not result.has_breaks
+    world.start_watch()
+    world.run(20)
+    assert books(world).qty == world.qty() == world.covered("AAPL") == 380
+
+
+TOLD_BY_PRICES = ((2, 1), (4, 1), (3, 2), (5, 4), (1, 2))
+"""Also where a share or two are traded at the new price: of 1:10 those would mix the averages."""
+
+RATIOS = ((2, 1), (4, 1), (3, 2), (5, 4), (7, 4), (1, 2), (1, 10))
+
+
+@pytest.mark.parametrize("has_record", [True, False], ids=["record", "no record"])
+@pytest.mark.parametrize("seed", range(16))
+def test_whenever_a_split_comes_and_watch_is_killed_no_share_is_sold_for_it(
+    tmp_path: Path, seed: int, has_record: bool
+) -> None:
+    rng = seeded(f"split-{seed}")
+    world = open_world(tmp_path)
+    if rng.random() < 0.5:
+        world.buy("60", wishes("2", ("9", "100")))
+    else:
+        world.desk.oms.submit(market("AAPL", "60"))
+        world.trader_acted = True
+    world.run(4)
+    if not has_record:
+        hide_record(world)
+    price, held, splits = D(100), D(60), rng.randint(1, 2)
+    for _ in range(splits):
+        new, old = rng.choice(RATIOS if has_record else TOLD_BY_PRICES)
+        if rng.random() < 0.6:
+            world.kill_watch()
+        split(world, new, old)
+        price = price * old / new
+        assert world.qty() == (held * new / old).quantize(D("1e-9"), ROUND_DOWN)
+        for _ in range(rng.randint(0, 2)):
+            trade_elsewhere(world, rng.choice(("buy", "sell")), str(rng.randint(1, 2)))
+        held = world.qty()
+        world.run(rng.choice((0, 0.1, 0.4, 9)))
+        if rng.random() < 0.3:
+            world.kill_watch()
+        if rng.random() < 0.3:
+            world.desk.oms.reconcile()
+        world.pass_time(rng.choice((1, 3600)))
+        world.start_watch()
+        world.run(12)
+    assert world.qty() == held
+    assert len(told(world, "split")) <= splits
+    if world.plan() is not None:
+        assert world.covered("AAPL") == held
+    if told(world, "position_differs"):
+        assert not has_record
+        return
+    after = books(world)
+    assert after.qty == held
+    assert after.avg_entry_price is not None
+    assert abs(after.avg_entry_price / price - 1) < D("0.02")
+    if has_record:
+        assert abs(after.realized_pl) < 5, "only the spread of trades is lost"
+
+
+def hide_record(world: World) -> None:
+    """The broker lists no activities from now on."""
+    rule = {"kind": "canned_reply", "method": "GET", "path": "/v2/account/activities*"}
+    world.desk.call("POST", "/sim/faults", {**rule, "params": {"status": 200, "body": []}})
+
+
+def trade_elsewhere(world: World, side: str, qty: str) -> None:
+    """Another program trades on the account, at once."""
+    order = {"symbol": "AAPL", "qty": qty, "side": side, "type": "market", "time_in_force": "day"}
+    world.desk.call("POST", "/v2/orders", order)  # more than is held is refused
+    world.pass_time(0.2)
