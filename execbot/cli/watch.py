@@ -269,6 +269,8 @@ def _reconcile(loop: WatchLoop, desk: Context) -> None:
         data = {"kind": found.kind, "subject": found.subject, "cause": found.cause}
         words = f"break {found.kind} {found.subject}: ours {found.ours}, theirs {found.theirs}"
         loop.sink.note(Note("break", f"{words}; {found.cause}", data), desk.now())
+    for words in result.notes:
+        loop.sink.note(Note("booked", words), desk.now())
     words = f"reconciled: {len(result.breaks)} breaks"
     loop.sink.note(Note("reconciled", words, {"breaks": len(result.breaks)}), desk.now())
 

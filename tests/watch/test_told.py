@@ -169,3 +169,26 @@ def test_the_second_watch_says_that_the_difference_stands(tmp_path: Path) -> Non
             "ours": "3",
             "theirs": "0",
         }
+
+
+@pytest.mark.timeout(240)
+def test_a_watch_that_begins_after_a_split_says_that_it_is_booked(tmp_path: Path) -> None:
+    with exchange(tmp_path) as server:
+        env = server.environment(tmp_path)
+        bought = execbot(["submit", "AAPL", "--qty", "3", "--wait", "10"], env)
+        assert bought.code == 0, bought.err
+        first = execbot(["reconcile", "--json"], env)
+        assert first.data["breaks"] == [], first.out
+        server.call("POST", "/sim/split", {"symbol": "AAPL", "new": 4})
+        process = start_execbot(["watch", "--json", "--seconds", "30"], env)
+        assert process.stdout is not None
+        try:
+            said = next(
+                line for line in map(json.loads, process.stdout) if line["type"] == "booked"
+            )
+        finally:
+            process.terminate()
+            process.communicate(timeout=30)
+        assert "AAPL was split 4:1: 3 shares are 12" in said["text"]
+        again = execbot(["reconcile", "--json"], env)
+        assert (again.code, again.data["notes"]) == (0, [])
