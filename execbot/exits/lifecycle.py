@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -9,9 +10,16 @@ from msgspec.structs import replace
 from execbot.exits.actions import Action, Alarm, SavePlan
 from execbot.exits.allocate import split_whole, whole_part
 from execbot.exits.leave import wants_out
-from execbot.exits.levels import LevelError, LevelKind, LevelSpec
+from execbot.exits.levels import (
+    LevelError,
+    LevelKind,
+    LevelSpec,
+    check_stop,
+    check_target,
+    target_price,
+)
 from execbot.exits.orders import Family, SymbolOrder
-from execbot.exits.plan import ExitPlan, PlanStatus, priced
+from execbot.exits.plan import ExitPlan, PlanStatus, TargetPlan, nearest_first, priced
 from execbot.exits.view import View
 from execbot.journal.records import Role
 from execbot.model.enums import OrderClass
@@ -86,32 +94,62 @@ def _repaired(
 ) -> tuple[ExitPlan, list[Action]]:
     """A position is never left without a stop because its level was unusable."""
     alarm = Alarm("level_unusable", view.symbol, f"{error.message}; {error.hint}", critical=True)
-    spec = plan.stop.spec
-    if plan.stop.price is None and spec is not None and spec.kind is LevelKind.PRICE:
-        # The entry filled beyond its own stop: the stop is taken, not moved.
-        stop = replace(plan.stop, price=spec.value, initial=spec.value)
+    at = _stop_passed(plan, entry)
+    if at is not None:  # the stop is taken, not moved
+        stop = replace(plan.stop, price=at, initial=at)
         stopped = plan.changed(view.now, entry_price=entry, stop=stop)
         return wants_out(stopped, "stop_through_market", view.now), [alarm]
-    default = LevelSpec(LevelKind.PERCENT, view.limits.default_stop_pct)
-    with_stop = plan
-    if plan.stop.price is None and plan.stop.spec is not None:
-        with_stop = replace(plan, stop=replace(plan.stop, spec=default, trail=None))
-    without_targets = replace(
-        with_stop,
-        targets=tuple(t if t.price is not None else replace(t, done=True) for t in plan.targets),
-    )
-    for attempt in (with_stop, without_targets):
-        try:
-            return priced(_undone_first(attempt), entry, view.now), [alarm]
-        except LevelError:
-            continue
-    bare = replace(without_targets, targets=())
-    return priced(bare, entry, view.now), [alarm]
+    done = _with_usable_stop(view, plan, entry)
+    found = [_usable(target, done, entry) for target in plan.targets]
+    targets = tuple(target for target in found if target is not None)
+    if all(target.price is None for target in plan.targets):
+        targets = nearest_first(targets, plan.side)
+    return replace(done, targets=targets), [alarm]
 
 
-def _undone_first(plan: ExitPlan) -> ExitPlan:
-    """Targets given up are left out of the pricing: `priced` fixes every one that has no price."""
-    return replace(plan, targets=tuple(t for t in plan.targets if not t.done or t.price))
+def _stop_passed(plan: ExitPlan, entry: Decimal) -> Decimal | None:
+    """The stop that was given as a price, where the entry filled beyond it."""
+    spec = plan.stop.spec
+    if plan.stop.price is not None or spec is None or spec.kind is not LevelKind.PRICE:
+        return None
+    with suppress(LevelError):
+        check_stop(spec.value, plan.side, entry)
+        return None
+    return spec.value
+
+
+def _with_usable_stop(view: View, plan: ExitPlan, entry: Decimal) -> ExitPlan:
+    """The plan priced without the targets that have no price yet; at the default distance where its
+    own stop makes no sense."""
+    bare = replace(plan, targets=tuple(t for t in plan.targets if t.price is not None))
+    try:
+        return priced(bare, entry, view.now)
+    except LevelError:
+        default = LevelSpec(LevelKind.PERCENT, view.limits.default_stop_pct)
+        stop = replace(plan.stop, spec=default, trail=None)
+        return priced(replace(bare, stop=stop), entry, view.now)
+
+
+def _usable(target: TargetPlan, plan: ExitPlan, entry: Decimal) -> TargetPlan | None:
+    """The target with its price; None where it makes no sense.
+
+    One given as a price stays there when the entry has passed it: it is taken at once, as that of
+    a bracket is by the broker. Beyond the stop nobody takes profit.
+    """
+    if target.price is not None:
+        return target
+    stop, side = plan.stop, plan.side
+    try:
+        at = target_price(target.spec, side, entry, stop=stop.initial, facts=plan.facts)
+    except LevelError:
+        if target.spec.kind is not LevelKind.PRICE:
+            return None
+        at = target.spec.value
+    with suppress(LevelError):
+        if stop.price is not None:
+            check_target(at, side, stop.price)
+        return replace(target, price=at)
+    return None
 
 
 def _with_target_fills(view: View, plan: ExitPlan) -> ExitPlan:

@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 from support.watch_world import World, open_world, wishes
 
+from execbot.exits.attach import Wishes, in_equal_parts
+from execbot.exits.levels import parse_level
+
 D = Decimal
 TWO = (("2", "50"), ("4", "50"))
 THREE = (("2", "34"), ("3", "33"), ("4", "33"))
@@ -155,3 +158,25 @@ def test_a_pair_that_is_refused_leaves_no_share_without_its_stop(tmp_path: Path)
     world.desk.call("DELETE", "/sim/faults")
     world.run(90)
     assert exits(world) == pairs(("5", "102.01"), ("5", "104.01"))
+
+
+@pytest.mark.parametrize(
+    ("stop", "target", "kept"),
+    [("2%", "101", "5"), ("96", "101", "5"), ("96", "97", "5"), ("2%", "97", "10")],
+)
+def test_a_target_given_as_a_price_that_the_fill_has_passed_is_taken_at_once(
+    tmp_path: Path, stop: str, target: str, kept: str
+) -> None:
+    """With 2% the 97 is beyond the stop as well: nobody takes profit there, it is left out."""
+    world = open_world(tmp_path, watch=False)
+    world.price("AAPL", "102")
+    world.held["AAPL"] = ("96.5", "1000")  # what the targets were measured from
+    levels = in_equal_parts([parse_level(word) for word in (target, "105")])
+    world.buy("10", Wishes(parse_level(stop), None, levels))
+    world.held["AAPL"] = ("102", "1000")
+    world.start_watch()
+    world.run(4)
+    assert [n.data["kind"] for n in world.notes if n.is_critical] == ["level_unusable"]
+    assert world.qty() == world.covered("AAPL") == D(kept)
+    assert [at for _, kind, _, at in exits(world) if kind == "limit"] == ["105"]
+    assert world.longest_uncovered["AAPL"] < 1
