@@ -10,7 +10,8 @@ trader sees is the stop that stands. Pure.
 - Of several stops the one moved last counts, and the others follow it: a plan has one stop.
 - A move counts when its order is younger than the last word of the trader's on that level.
 - What makes no sense is put back and told: a stop beyond the price that the open market does not
-  take, a target that `exits move` would refuse, a looser stop of which nobody knows where it stood.
+  take, a target beyond the stop, a looser stop of which nobody knows where it stood. A target on the
+  losing side of the entry makes sense: the trader wants to get out.
 """
 
 from __future__ import annotations
@@ -307,9 +308,8 @@ def _with_target(view: View, done: ByHand, group: ExitGroup, family: Family) -> 
     was, what = target.price, f"target {number + 1}"
     heard = replace(target, moved_at=_moved_at(item))
     try:
-        for beyond in (plan.entry_price, plan.stop.price):
-            if beyond is not None:
-                check_target(at, plan.side, beyond)
+        if plan.stop.price is not None:
+            check_target(at, plan.side, plan.stop.price)
     except LevelError as error:
         return _undone(view, done, _with(plan, number, heard), what, (at, was), error.message)
     if at == was:

@@ -258,8 +258,8 @@ def test_a_moved_target_changes_only_itself_and_serves_the_same_number() -> None
     assert decide(view("10", taken(decision), *orders, now=later(31))).actions == ()
 
 
-@pytest.mark.parametrize("to", ["99", "94"])
-def test_a_target_on_the_losing_side_is_put_back(to: str) -> None:
+@pytest.mark.parametrize("to", ["95", "94"])
+def test_a_target_beyond_the_stop_is_put_back(to: str) -> None:
     target, leg = pair(1, "10", "110")
     orders = [*moved(target, limit_price=D(to)), leg]
     decision = decide(view("10", plan("95", ("110", "100")), *orders, now=AT, price="98"))

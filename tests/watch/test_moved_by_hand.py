@@ -252,13 +252,18 @@ def test_a_stop_beyond_the_price_is_told_at_night_and_taken_at_the_open(tmp_path
     assert not world.shorts
 
 
-def test_a_target_that_exits_move_refuses_is_put_back_and_told(tmp_path: Path) -> None:
+def test_a_target_on_the_losing_side_of_the_entry_stays_where_the_trader_put_it(
+    tmp_path: Path,
+) -> None:
     world = held(tmp_path)
     world.price("AAPL", "98.50")
     patch(world, exits(world, "limit")[0], limit_price="99.50")
     world.run(5)
-    assert [r["limit_price"] for r in exits(world, "limit")] == ["104"]
-    assert len(notes(world, "move_undone")) == 1
+    assert [r["limit_price"] for r in exits(world, "limit")] == ["99.5"]
+    assert not notes(world, "move_undone")
+    world.price("AAPL", "99.60")
+    world.run(5)
+    assert world.qty() == 0
     no_harm(world)
 
 
