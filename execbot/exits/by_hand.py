@@ -10,8 +10,8 @@ trader sees is the stop that stands. Pure.
 - Of several stops the one moved last counts, and the others follow it: a plan has one stop.
 - A move counts when its order is younger than the last word of the trader's on that level.
 - What makes no sense is put back and told: a stop beyond the price that the open market does not
-  take, a target beyond the stop, a looser stop of which nobody knows where it stood. A target on the
-  losing side of the entry makes sense: the trader wants to get out.
+  take, a target beyond the stop, a looser stop of which nobody knows where it stood. A target on
+  the losing side of the entry makes sense: the trader wants to get out.
 """
 
 from __future__ import annotations
