@@ -220,8 +220,10 @@ def _seen_split(state: SymbolState, now: datetime, *, in_lieu: bool = False) -> 
 
 
 def _is_price_as_before(state: SymbolState, now: datetime) -> bool:
-    """Trades go on where they were, so nothing was split: shares came that cost nothing. Known for
-    positions with a plan, whose prices are weighed."""
+    """Trades go on where they were, so nothing was split: shares came that cost nothing. Known
+    while a plan is active: only then prices are weighed."""
+    if state.plan is None or state.plan.status is not PlanStatus.ACTIVE:
+        return False
     if state.believed_price is None or state.jumped_at is not None or state.priced_at is None:
         return False
     return now - state.priced_at < PRICE_FRESH

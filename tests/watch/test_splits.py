@@ -16,7 +16,7 @@ from support.desk import market
 from support.watch_world import D, World, open_world, seeded, wishes
 
 from execbot.exits.splits import rescaled
-from execbot.exits.store import change_plan
+from execbot.exits.store import change_plan, suspend_plans
 from execbot.journal.records import FillState, PositionRecord
 from execbot.model.account import Activity
 from execbot.model.enums import Side
@@ -217,6 +217,24 @@ def test_shares_that_cost_nothing_do_not_move_the_levels_while_the_price_stays(
     assert plan.stop.price > 97
     assert world.covered("AAPL") == world.qty() == 20
     assert told(world, "position_differs") == world.alarms()
+
+
+def test_prices_of_a_plan_that_is_no_longer_kept_deny_no_split(tmp_path: Path) -> None:
+    world = open_world(tmp_path)
+    world.buy("10", wishes("2"))
+    world.run(3)
+    suspend_plans(world.desk.journal, world.now(), "by hand")
+    world.trader_acted = True
+    world.run(3)
+    world.cancel_elsewhere()
+    hide_record(world)
+    split(world, 4)
+    world.run(12)
+    assert books(world).qty == world.qty() == 40
+    assert len(told(world, "split")) == 1
+    plan = world.plan()
+    assert plan is not None and plan.stop.price is not None
+    assert abs(plan.stop.price / D("24.50") - 1) < D("0.002")
 
 
 def test_a_journal_with_a_split_is_rebuilt_to_the_same_rows(tmp_path: Path) -> None:
