@@ -328,6 +328,10 @@ class Family(Struct, frozen=True):
             if successor and successor not in self.by_id and order.id not in replaced:
                 yield replace(item, order=replace(order, status=OrderStatus.IN_DOUBT))
 
+    def is_without_past(self, item: SymbolOrder) -> bool:
+        """It took the place of an order that nobody here has seen."""
+        return bool(item.order.replaces) and item.order.replaces not in self.by_id
+
     def target_index(self, item: SymbolOrder) -> int | None:
         """The target that the order serves by its own name, or by that of one it replaced."""
         known = (target_index(link.name) for link in self.chain(item))

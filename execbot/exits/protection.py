@@ -39,7 +39,14 @@ from execbot.exits.guard import coverage_of, watch_over
 from execbot.exits.leave import POLL, leave
 from execbot.exits.lifecycle import grown
 from execbot.exits.moves import price_moves, reshape
-from execbot.exits.orders import REPLACEABLE, ExitGroup, SymbolOrder, SymbolOrders, read_orders
+from execbot.exits.orders import (
+    REPLACEABLE,
+    ExitGroup,
+    Family,
+    SymbolOrder,
+    SymbolOrders,
+    read_orders,
+)
 from execbot.exits.plan import ExitPlan, PlanStatus
 from execbot.exits.triggers import is_of_before, leave_if_due, stop_is_crossed
 from execbot.exits.view import Decision, Memory, View
@@ -48,6 +55,9 @@ from execbot.model.numbers import text
 
 REFRESH_EVERY = timedelta(seconds=1)
 REFRESH_CLOSED_EVERY = timedelta(seconds=30)
+
+PAST_UNKNOWN = timedelta(seconds=2)
+"""How long nothing is sent for the sake of an order whose predecessor is being asked for."""
 
 
 def decide(view: View) -> Decision:
@@ -108,6 +118,12 @@ def _settle(view: View, orders: SymbolOrders, memory: Memory) -> list[Action]:
         unheard_of = [m for m in (*held, *orders.exits, *orders.entries) if m.successor]
         if unheard_of:
             return [Refresh(view.symbol, m.successor, m.name, "replaced") for m in unheard_of]
+        unplaced = _without_past(view)
+        if unplaced:
+            return [
+                Refresh(view.symbol, m.order.id, m.name, "what it replaced is not known")
+                for m in unplaced
+            ]
     every = REFRESH_EVERY if view.market.is_open else REFRESH_CLOSED_EVERY
     if pause < every:
         return []
@@ -137,6 +153,19 @@ IN_MOTION = frozenset(
     {OrderStatus.PENDING_NEW, OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE}
 )
 """Statuses that an order passes through within milliseconds in an open market."""
+
+
+def _without_past(view: View) -> list[SymbolOrder]:
+    """Young orders that took the place of one nobody here has seen: whose shares they hold, and
+    with whom, is not known before it was asked for."""
+    young = [
+        item
+        for item in view.orders
+        if item.order.replaces and item.order.id and item.is_alive
+        if item.sent_at is not None and view.now - item.sent_at < PAST_UNKNOWN
+    ]
+    family = Family.of(view.orders if young else ())
+    return [item for item in young if family.is_without_past(item)]
 
 
 def _is_overdue(order: SymbolOrder, view: View, every: timedelta) -> bool:
@@ -246,6 +275,10 @@ def _hold(
         return [], plan, memory
     if is_of_before(view, plan, memory):
         return _ask_broker(view, memory), plan, memory
+    unplaced = _without_past(view)
+    if unplaced:
+        known_by = min((m.sent_at for m in unplaced if m.sent_at), default=view.now) + PAST_UNKNOWN
+        return [WaitFor(known_by, "what an order replaced is not known")], plan, memory
     surplus = _shed(view, orders)
     if surplus:
         if memory.retry_at is not None and view.now < memory.retry_at:

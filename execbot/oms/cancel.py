@@ -22,6 +22,7 @@ from execbot.model.order import Order
 from execbot.oms import intake
 from execbot.oms.changes import Change
 from execbot.oms.errors import InDoubt, UnknownOrder
+from execbot.oms.gaps import with_predecessors
 from execbot.oms.ledger import recording
 from execbot.oms.positions import symbol_key
 from execbot.oms.table import Act
@@ -83,7 +84,7 @@ def refresh(
             order = _stranger(client, identifier)
     except NotFound as error:
         raise UnknownOrder(f"the broker has no order {identifier}", record=record) from error
-    changes = intake.apply_snapshot(journal, order, now())
+    changes = intake.apply_snapshots(journal, with_predecessors(journal, client, [order]), now())
     found = journal.order_by_broker_id(order.id)
     assert found is not None
     return found, changes

@@ -127,7 +127,8 @@ def _read_orders(
         if record.order_id and record.order_id not in listed
     ]
     more, missing = _read_unlisted(client, unlisted)
-    return [*found.values(), *more], missing
+    # Known here before they were replaced elsewhere: what they filled counts in those that follow.
+    return with_predecessors(journal, client, [*more, *found.values()]), missing
 
 
 def _read_unlisted(
@@ -150,6 +151,36 @@ def _read_unlisted(
         except NotFound:
             missing.append(record)
     return found, missing
+
+
+def with_predecessors(
+    journal: Journal, client: BrokerClient, orders: Sequence[Order]
+) -> list[Order]:
+    """The orders, and before each those that it replaced and nobody here knows.
+
+    The broker counts in an order's quantities what the ones before it had filled, and lists no leg
+    that was replaced: without them such fills would be booked twice. Raises BrokerError.
+    """
+    done: list[Order] = []
+    listed = _ids(orders)
+    looks = 0
+    for order in orders:
+        for item in (order, *order.legs):
+            older: list[Order] = []
+            before = item.replaces
+            while before and before not in listed and looks < SINGLE_LOOKS_MAX:
+                listed.add(before)
+                if journal.order_by_broker_id(before) is not None:
+                    break
+                looks += 1
+                try:
+                    older.append(client.get_order(before))
+                except NotFound:
+                    break
+                before = older[-1].replaces
+            done.extend(reversed(older))
+        done.append(order)
+    return done
 
 
 def _read_strangers(

@@ -261,16 +261,20 @@ class Ledger:
         assert event.order is not None
         filled, nearest = ZERO, None
         replaces, seen = event.order.replaces, set[str]()
+        facts: dict[str, Any] = {}
         while replaces and replaces not in seen and len(seen) < CHAIN_LENGTH_MAX:
             seen.add(replaces)
             state = self.state(self.key_of(replaces) or "")
             if state is None:
+                # Its totals may count what an order had filled that nobody here has seen.
+                facts["infer"] = False
                 break
             nearest = nearest or state
             filled += state.record.order.filled_qty
             replaces = state.record.order.replaces
-        facts: dict[str, Any] = {"chain_qty": text(filled)}
-        if nearest is not None and self.state(event.client_order_id) is None:
+        facts["chain_qty"] = text(filled)
+        known = self.state(event.client_order_id)
+        if nearest is not None and (known is None or _is_nobodys(known.record)):
             record = nearest.record
             for name in ("origin", "strategy_id", "plan_id", "signal_id", "role", "parent_id"):
                 if getattr(record, name) is not None:
@@ -378,3 +382,8 @@ def _leg_role(leg: Order) -> str | None:
         return None
     stops = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP)
     return Role.STOP.value if leg.type in stops else Role.TARGET.value
+
+
+def _is_nobodys(record: OrderRecord) -> bool:
+    """Taken for a stranger's: it came before the order that it replaced was known."""
+    return not record.is_ours and record.plan_id is None and record.role is None
