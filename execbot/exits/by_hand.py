@@ -16,6 +16,7 @@ trader sees is the stop that stands. Pure.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -31,7 +32,14 @@ from execbot.exits.levels import (
     check_target,
     safe_stop,
 )
-from execbot.exits.orders import ACKNOWLEDGED, ExitGroup, Family, SymbolOrder, SymbolOrders
+from execbot.exits.orders import (
+    ACKNOWLEDGED,
+    ExitGroup,
+    Family,
+    SymbolOrder,
+    SymbolOrders,
+    read_orders,
+)
 from execbot.exits.plan import ExitPlan, TargetPlan, Trail, TrailKind
 from execbot.exits.tags import tag_of
 from execbot.exits.trailing import overruled, trail_distance
@@ -83,6 +91,16 @@ def taken_over(
     note = "; ".join(done.words) or plan.note
     changed = replace(done.plan, version=plan.version + 1, updated_at=view.now, note=note)
     return [SavePlan(changed, note or NOTE), *done.told], replace(done, plan=changed)
+
+
+def with_moves(
+    plan: ExitPlan, orders: Sequence[SymbolOrder], qty: Decimal, now: datetime
+) -> ExitPlan:
+    """The plan as the exits stand, for who is about to lift them: they are put back from it."""
+    bare = replace(plan, lift=None)
+    view = View(plan.symbol, now, qty, bare, tuple(orders))
+    _, done = taken_over(view, bare, read_orders(orders, plan.exit_side), Memory())
+    return plan if done.plan == bare else replace(done.plan, lift=plan.lift)
 
 
 # --- which orders were moved by hand -----------------------------------------------------------

@@ -18,6 +18,7 @@ from execbot.exits.plan_json import from_data, to_data
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord
+from execbot.model.numbers import ZERO
 
 LIFT_LEASE = timedelta(seconds=4)
 """A lift that nobody lengthens ends after this: sooner than `exits.unprotected_alarm_seconds`."""
@@ -173,6 +174,26 @@ def keep_lifted(journal: Journal, plan_id: str, now: datetime, lift: Lift) -> No
         return plan.changed(now, lift=held, note=f"{lift.reason} goes on")
 
     change_plan(journal, plan_id, longer)
+
+
+def keep_moves(journal: Journal, plan_id: str, now: datetime) -> None:
+    """Take what the trader has moved at the broker into the plan, before its exits are lifted.
+
+    A running `watch` has done that long ago. Without one the exits would be put back where they
+    stood before. The orders are those of the journal: read them from the broker first.
+    """
+    from execbot.exits.by_hand import with_moves
+    from execbot.exits.orders import SymbolOrder
+
+    def follows(plan: ExitPlan) -> ExitPlan:
+        if plan.status not in KEPT:
+            return plan
+        records = journal.families(journal.orders("open", symbol=plan.symbol))
+        held = journal.position(plan.symbol)
+        seen = [SymbolOrder.from_record(record) for record in records]
+        return with_moves(plan, seen, held.qty if held is not None else ZERO, now)
+
+    change_plan(journal, plan_id, follows)
 
 
 def _this_process() -> str:

@@ -191,6 +191,22 @@ class Journal(Ledgers):
                 new = after.order.replaced_by if after is not None else None
         return found
 
+    def families(self, records: Iterable[OrderRecord]) -> list[OrderRecord]:
+        """The orders with their parents, legs, and the orders that they replaced."""
+        found: dict[str, OrderRecord] = {}
+        for record in records:
+            found[record.client_order_id] = record
+            parent = record
+            if record.parent_id is not None:
+                parent = self.order_by_client_id(record.parent_id) or record
+                found[parent.client_order_id] = parent
+            for leg in self.legs_of(parent.client_order_id):
+                found[leg.client_order_id] = leg
+            if record.order.replaces and record.order_id:
+                for old in self.chain_before(record.order_id):
+                    found[old.client_order_id] = old
+        return list(found.values())
+
     # --- events ----------------------------------------------------------------------------
 
     def events_of(self, client_order_id: str) -> list[EventRecord]:

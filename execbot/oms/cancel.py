@@ -21,7 +21,7 @@ from execbot.model.numbers import ZERO
 from execbot.model.order import Order
 from execbot.oms import intake
 from execbot.oms.changes import Change
-from execbot.oms.errors import InDoubt, UnknownOrder
+from execbot.oms.errors import InDoubt, OmsError, UnknownOrder
 from execbot.oms.gaps import with_predecessors
 from execbot.oms.ledger import recording
 from execbot.oms.positions import symbol_key
@@ -34,6 +34,9 @@ POLL_FIRST_SECONDS = 0.05
 POLL_LAST_SECONDS = 1.0
 POLL_FACTOR = 1.6
 """Pauses while waiting for an order to end: Alpaca needs milliseconds, or the market is closed."""
+
+MOVES_READ_MAX = 50
+"""How far orders are followed that took each other's place."""
 
 CANCEL_ATTEMPTS = 3
 """Asking for the same cancel twice is harmless, so a lost answer is simply asked for again."""
@@ -112,6 +115,19 @@ def take_in_open_orders(oms: OrderManagementSystem) -> BrokerError | None:
         return error
     oms.publish(intake.apply_snapshots(oms.journal, listed, oms.now()))
     return None
+
+
+def take_in_moved(oms: OrderManagementSystem, records: Iterable[OrderRecord]) -> None:
+    """Read these orders from the broker, and those that have taken their place there."""
+    for record in records:
+        new: str | None = record.order_id
+        for _ in range(MOVES_READ_MAX):
+            if not new:
+                break
+            try:
+                new = oms.refresh(new).order.replaced_by
+            except (BrokerError, OmsError):
+                break  # what is not known holds its shares, and the broker says so
 
 
 class Canceler:

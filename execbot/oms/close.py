@@ -30,6 +30,7 @@ from execbot.oms.cancel import (
     POLL_FIRST_SECONDS,
     POLL_LAST_SECONDS,
     Canceler,
+    take_in_moved,
     take_in_open_orders,
 )
 from execbot.oms.errors import ClientIdReused, CloseFailed, NotPossible, OmsError
@@ -152,6 +153,8 @@ class Closer:
         """Cancel entries on the symbol, and the exits if the shares are not free without."""
         key = symbol_key(position.symbol)
         take_in_open_orders(self._oms)
+        if wanted < abs(position.qty):
+            self._keep_moves(position.symbol)
         working = [
             record
             for record in self._oms.journal.orders("open")
@@ -191,6 +194,14 @@ class Closer:
         if self._plan_id is not None:
             now = self._oms.now()
             keep_lifted(self._oms.journal, self._plan_id, now, Lift(REASON, now + LIFT_LEASE))
+
+    def _keep_moves(self, symbol: str) -> None:
+        """The rest is protected again by the plan: it must know where the exits stood."""
+        from execbot.exits.store import keep_moves
+
+        if self._plan_id is not None:
+            take_in_moved(self._oms, self._oms.journal.orders("open", symbol=symbol))
+            keep_moves(self._oms.journal, self._plan_id, self._oms.now())
 
     def _refuse_pending(self, symbol: str, records: Sequence[OrderRecord]) -> None:
         open_still = [item for item in records if not item.order.is_terminal]

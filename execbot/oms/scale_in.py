@@ -18,13 +18,27 @@ from execbot.broker.errors import BrokerError
 from execbot.exits.orders import STOP_TYPES, SymbolOrder, SymbolOrders, read_orders
 from execbot.exits.plan import ExitPlan, Lift
 from execbot.exits.scale_in import Step, conflicts, next_step
-from execbot.exits.store import KEPT, LIFT_LEASE, keep_lifted, lifted, plan_by_id, plan_of
+from execbot.exits.store import (
+    KEPT,
+    LIFT_LEASE,
+    keep_lifted,
+    keep_moves,
+    lifted,
+    plan_by_id,
+    plan_of,
+)
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Role
 from execbot.model.enums import OrderType, TimeInForce
 from execbot.model.numbers import text
 from execbot.model.order import OrderRequest
-from execbot.oms.cancel import POLL_FACTOR, POLL_FIRST_SECONDS, POLL_LAST_SECONDS, Canceler
+from execbot.oms.cancel import (
+    POLL_FACTOR,
+    POLL_FIRST_SECONDS,
+    POLL_LAST_SECONDS,
+    Canceler,
+    take_in_moved,
+)
 from execbot.oms.errors import NotPossible, OmsError
 from execbot.oms.service import OrderManagementSystem
 from execbot.risk.facts import Facts, PendingOrder, market_price, position_key
@@ -150,7 +164,7 @@ class _Steps:
         self._record: OrderRecord | None = None
 
     def run(self) -> OrderRecord:
-        self._refresh(self._open_records())
+        self._read_exits()
         pause = POLL_FIRST_SECONDS
         while self._oms.now() < self._until:
             records = self._open_records()
@@ -175,6 +189,12 @@ class _Steps:
             pause = min(pause * POLL_FACTOR, POLL_LAST_SECONDS)
             self._refresh([self._record] if self._record is not None else records)
         return self._too_late()
+
+    def _read_exits(self) -> None:
+        """As they stand at the broker, with what has been moved there since the last look."""
+        take_in_moved(self._oms, self._open_records())
+        if self._plan_id is not None:
+            keep_moves(self._oms.journal, self._plan_id, self._oms.now())
 
     def _open_records(self) -> list[OrderRecord]:
         return self._oms.journal.orders("open", symbol=self._request.symbol)

@@ -97,18 +97,7 @@ class Watcher:
         self, records: Sequence[OrderRecord], plans: Sequence[ExitPlan]
     ) -> tuple[OrderRecord, ...]:
         """Living orders with their legs, parents and the orders that they replaced."""
-        found: dict[str, OrderRecord] = {}
-        for record in records:
-            found[record.client_order_id] = record
-            parent = record
-            if record.parent_id is not None:
-                parent = self.journal.order_by_client_id(record.parent_id) or record
-                found[parent.client_order_id] = parent
-            for leg in self.journal.legs_of(parent.client_order_id):
-                found[leg.client_order_id] = leg
-            if record.order.replaces and record.order_id:
-                for old in self.journal.chain_before(record.order_id):
-                    found[old.client_order_id] = old
+        found = {r.client_order_id: r for r in self.journal.families(records)}
         for plan in plans:
             for served in self.journal.orders("all", symbol=plan.symbol, since=plan.created_at):
                 found.setdefault(served.client_order_id, served)
