@@ -98,7 +98,9 @@ def learned(memory: Memory, action: BrokerAction, outcome: Outcome, now: datetim
     if action.priority is Priority.EXIT:
         memory = _exit_failed(memory, outcome.kind)
     if isinstance(action, Replace):
-        return replace(memory, moves_refused=memory.moves_refused + 1)
+        # A lost reply is no refusal: the stop stands, and must not be taken off in a bad network.
+        refused = 0 if lesson is Lesson.BACK_OFF else 1
+        return replace(memory, moves_refused=memory.moves_refused + refused)
     if isinstance(action, Cancel):
         return memory
     return _after_refused_submit(memory, action, lesson, now)

@@ -354,6 +354,18 @@ def test_a_stop_the_broker_will_not_move_is_placed_anew() -> None:
     assert cancels(decide(view("10", moved, stop_order("10", "95"), memory=memory, now=later(60))))
 
 
+@pytest.mark.parametrize("kind", ["in_doubt", "network.reset", "broker.rate_limited"])
+def test_a_move_that_got_lost_on_the_way_takes_no_stop_off(kind: str) -> None:
+    memory = Memory()
+    for _ in range(5):
+        decision = decide(
+            view("10", plan("97"), stop_order("10", "95"), memory=memory, now=later(60))
+        )
+        [action] = decision.actions
+        assert isinstance(action, Replace)
+        memory = learned(decision.memory, action, Outcome(kind), T0)
+
+
 def test_a_closed_market_takes_no_replace_and_the_stop_stays() -> None:
     resting = stop_order("10", "95", status=OrderStatus.ACCEPTED)
     closed = Market(D(101), D(101), D(101), is_open=False)
