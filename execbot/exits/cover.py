@@ -60,7 +60,7 @@ def cover(
         more, memory = _clear_entries(view, orders, memory)
         return [*actions, *more], memory
     if not actions:
-        return _free_shares(view, orders), memory
+        return _free_shares(view, orders, memory), memory
     return actions, memory
 
 
@@ -140,8 +140,14 @@ def _foreign_entry_blocks(
     return [alarm], replace(memory, told=memory.told | {"foreign_entry"})
 
 
-def _free_shares(view: View, orders: SymbolOrders) -> list[Action]:
-    """No share is free for a stop: a pair of the plan that lost its stop gives its shares back.
+ORPHAN_AFTER = timedelta(seconds=3)
+"""How long a stop leg without its pair may keep the shares: it was asked for each second, and is
+never armed. Below the alarm time."""
+
+
+def _free_shares(view: View, orders: SymbolOrders, memory: Memory) -> list[Action]:
+    """No share is free for a stop: a pair of the plan that lost its stop gives its shares back, and
+    so does a stop that lost its pair and is not reported to have gone with it.
 
     A limit that the trader placed is the trader's: the guard tells that it keeps the stop away.
     """
@@ -149,4 +155,9 @@ def _free_shares(view: View, orders: SymbolOrders) -> list[Action]:
         bare = group.stop is None or not group.stop.is_alive
         if bare and group.is_planned and can_cancel(group):
             return [cancel(group.lead, "its stop is gone")]
+    since = memory.uncovered_since
+    if since is not None and view.now - since >= ORPHAN_AFTER:
+        orphans = [g.lead for g in orders.groups if g.is_uncertain and can_cancel(g)]
+        if any(stop.is_ours for stop in orphans):
+            return [cancel(stop, "its pair is gone") for stop in orphans if stop.is_ours]
     return [WaitFor(view.now + POLL, "shares are held by other orders")]

@@ -69,6 +69,9 @@ LESSONS: dict[str, Lesson] = {
 }
 """Kinds not listed: a transport failure backs off, any other refusal steps down after two."""
 
+GONE = "order.not_possible"
+"""The order has ended or was replaced by the time that it was to be changed."""
+
 SOON = timedelta(milliseconds=100)
 BACK_OFF = timedelta(milliseconds=500)
 RETRY_MAX = timedelta(seconds=2)
@@ -90,7 +93,8 @@ def learned(memory: Memory, action: BrokerAction, outcome: Outcome, now: datetim
     if isinstance(action, Refresh):
         return memory
     if outcome.is_done:
-        moves = 0 if isinstance(action, Replace) else memory.moves_refused
+        # A stop that was placed anew can be moved again.
+        moves = memory.moves_refused if isinstance(action, Cancel) else 0
         return replace(memory, failures=0, retry_at=None, moves_refused=moves)
     lesson = lesson_of(outcome.kind)
     failures = memory.failures + 1
@@ -98,8 +102,9 @@ def learned(memory: Memory, action: BrokerAction, outcome: Outcome, now: datetim
     if action.priority is Priority.EXIT:
         memory = _exit_failed(memory, outcome.kind)
     if isinstance(action, Replace):
-        # A lost reply is no refusal: the stop stands, and must not be taken off in a bad network.
-        refused = 0 if lesson is Lesson.BACK_OFF else 1
+        # A lost reply is no refusal, nor is an order that somebody else has moved meanwhile: a stop
+        # stands, and must not be taken off for it.
+        refused = 0 if lesson is Lesson.BACK_OFF or outcome.kind == GONE else 1
         return replace(memory, moves_refused=memory.moves_refused + refused)
     if isinstance(action, Cancel):
         return memory

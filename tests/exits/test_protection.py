@@ -309,6 +309,18 @@ def test_a_held_stop_leg_whose_pair_is_gone_is_no_protection_until_asked() -> No
     assert Refresh in kinds(decision)
 
 
+def test_a_held_stop_leg_that_stays_without_its_pair_gives_its_shares_back() -> None:
+    """The broker goes on showing it: it will never be armed, and keeps a new stop away."""
+    one = plan("95", ("105", "100"))
+    gone, orphan = pair(1, "10", "105", status=OrderStatus.CANCELED)
+    memory = Memory()
+    for seconds, canceled in ((60, set()), (62, set()), (63, {"leg-1"})):
+        decision = decide(view("10", one, gone, orphan, memory=memory, now=later(seconds)))
+        assert cancels(decision) == canceled
+        assert not submits(decision)
+        memory = decision.memory
+
+
 def test_a_replaced_stop_leg_still_belongs_to_its_pair() -> None:
     target, leg = pair(1, "10", "105")
     old = replace(leg, order=replace(leg.order, status=OrderStatus.REPLACED))
@@ -354,7 +366,18 @@ def test_a_stop_the_broker_will_not_move_is_placed_anew() -> None:
     assert cancels(decide(view("10", moved, stop_order("10", "95"), memory=memory, now=later(60))))
 
 
-@pytest.mark.parametrize("kind", ["in_doubt", "network.reset", "broker.rate_limited"])
+def test_a_stop_that_was_placed_anew_is_moved_in_place_again() -> None:
+    stuck = Memory(moves_refused=2)
+    bare = decide(view("10", plan("97"), memory=stuck, now=later(60)))
+    [placed] = submits(bare)
+    memory = learned(bare.memory, placed, Outcome(), later(60))
+    decision = decide(view("10", plan("98"), stop_order("10", "97"), memory=memory, now=later(61)))
+    assert kinds(decision) == {Replace}
+
+
+@pytest.mark.parametrize(
+    "kind", ["in_doubt", "network.reset", "broker.rate_limited", "order.not_possible"]
+)
 def test_a_move_that_got_lost_on_the_way_takes_no_stop_off(kind: str) -> None:
     memory = Memory()
     for _ in range(5):
