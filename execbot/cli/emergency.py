@@ -15,7 +15,7 @@ from execbot.broker.errors import BrokerError
 from execbot.cli.context import Context
 from execbot.journal.errors import JournalCorrupt, JournalError
 from execbot.journal.records import OrderRecord
-from execbot.oms.close import CloseResult
+from execbot.oms.close import CLOSING, CloseResult
 from execbot.oms.errors import CloseFailed, InDoubt, OmsError, UnknownOrder
 from execbot.oms.flat_ids import FlatIds
 from execbot.oms.service import OrderManagementSystem
@@ -71,7 +71,7 @@ def close_position(
                 oms.refresh(client_order_id)  # given before: nothing is lifted for it again
         if ids.in_progress is not None and not client_order_id:
             record = oms.refresh(ids.in_progress.id)
-            return CloseResult(symbol, record, note="it is being closed already")
+            return CloseResult(symbol, record, note=CLOSING)
         oms = _with_ids(desk, ids)
     try:
         return oms.close(

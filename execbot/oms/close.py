@@ -34,6 +34,7 @@ from execbot.oms.cancel import (
     take_in_open_orders,
 )
 from execbot.oms.errors import ClientIdReused, CloseFailed, NotPossible, OmsError
+from execbot.oms.flat_ids import is_flat_id
 from execbot.oms.pipeline import Gate
 from execbot.oms.positions import symbol_key
 
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 
 REASON = "close"
 """Why the stop is lifted, as the plan says it."""
+
+CLOSING = "it is being closed already"
 
 CLOSE_ATTEMPTS = 3
 """The reservation may outlive `qty_available` by a moment; a refusal for it is tried again."""
@@ -135,7 +138,13 @@ class Closer:
     ) -> CloseResult:
         """Lift and sell. `taken` holds what is lifted, at every moment, also when this fails."""
         symbol = position.symbol
-        self._lift(position, wanted, taken)
+        working = self._working(position, wanted)
+        closing = next((r for r in working if is_flat_id(r.client_order_id)), None)
+        if closing is not None and not client_order_id:
+            # Of a command without the journal: it has the id that this one would have as well, so
+            # to cancel it would leave nothing that sells.
+            return CloseResult(symbol, closing, note=CLOSING)
+        self._lift(position, wanted, working, taken)
         current = self._client.get_position(symbol) if taken else position
         if current is None or current.qty * position.qty <= 0:
             return CloseResult(symbol, None, tuple(taken), ZERO, "it was closed by its own exit")
@@ -149,17 +158,26 @@ class Closer:
 
     # --- inside ----------------------------------------------------------------------------
 
-    def _lift(self, position: Position, wanted: Decimal, taken: list[OrderRecord]) -> None:
-        """Cancel entries on the symbol, and the exits if the shares are not free without."""
+    def _working(self, position: Position, wanted: Decimal) -> list[OrderRecord]:
+        """What works on the symbol at the broker."""
         key = symbol_key(position.symbol)
         take_in_open_orders(self._oms)
         if wanted < abs(position.qty):
             self._keep_moves(position.symbol)
-        working = [
+        return [
             record
             for record in self._oms.journal.orders("open")
             if symbol_key(record.symbol) == key and record.order_id and record.order.is_working
         ]
+
+    def _lift(
+        self,
+        position: Position,
+        wanted: Decimal,
+        working: Sequence[OrderRecord],
+        taken: list[OrderRecord],
+    ) -> None:
+        """Cancel entries on the symbol, and the exits if the shares are not free without."""
         free = position.qty_available
         held = free is not None and abs(free) < wanted
         targets = [item for item in working if held or not _is_exit(item, position)]

@@ -8,6 +8,7 @@ same id, which the broker takes once.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from execbot.broker.errors import NotFound
@@ -17,6 +18,13 @@ from execbot.model.times import eastern
 
 ATTEMPTS_MAX = 1000
 """Nobody closes one position that often in a day: a broker that knows all of them is confused."""
+
+
+_FLAT_ID = re.compile(r"flat-[A-Z0-9]+-[0-9]{8}-[0-9]+")
+
+
+def is_flat_id(client_order_id: str) -> bool:
+    return _FLAT_ID.fullmatch(client_order_id) is not None
 
 
 class FlatIds:
