@@ -10,6 +10,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 from support.desk import Desk, limit, market
 
 from execbot.broker.errors import BrokerError
@@ -18,7 +19,7 @@ from execbot.journal import Journal, OrderRecord, Role
 from execbot.model.enums import OrderClass, OrderStatus, OrderType, Side, TimeInForce
 from execbot.model.order import OrderRequest, StopLoss, TakeProfit
 from execbot.oms.cancel import CancelAllResult, Canceler
-from execbot.oms.close import CloseResult, closing_qty
+from execbot.oms.close import CLOSING, CloseResult, closing_qty
 from execbot.oms.errors import ClientIdReused, CloseFailed, InDoubt, NotPossible, UnknownOrder
 
 D = Decimal
@@ -319,6 +320,23 @@ def test_close_takes_back_an_entry_that_still_works(desk: Desk) -> None:
     assert [record.client_order_id for record in result.lifted] == [entry.client_order_id]
     desk.sleep(1)
     assert desk.positions_there() == {}
+
+
+@pytest.mark.parametrize("own_id", ["", "mine"])
+def test_close_leaves_the_order_of_a_close_without_a_journal(desk: Desk, own_id: str) -> None:
+    """It has the id that another such close would take, which the broker takes once. Under an id of
+    its own a close takes its place."""
+    hold(desk)
+    desk.call("POST", "/sim/halt", {"symbol": "AAPL"})
+    flat = replace(market(qty="10"), side=Side.SELL, client_order_id="flat-AAPL-20261007-1")
+    desk.call("POST", "/v2/orders", flat.to_wire())
+    result = desk.oms.close("AAPL", client_order_id=own_id)
+    there = desk.orders_there()["flat-AAPL-20261007-1"]
+    assert result.record is not None
+    if own_id:
+        assert (there["status"], result.record.client_order_id) == ("canceled", "mine")
+    else:
+        assert (there["canceled_at"], result.lifted, result.note) == (None, (), CLOSING)
 
 
 def test_close_of_nothing_is_refused(desk: Desk) -> None:
