@@ -179,9 +179,12 @@ class ExitGroup(Struct, frozen=True):
 
     @property
     def is_triggered(self) -> bool:
-        """The stop of a pair works and its target has gone: it was elected and is selling."""
+        """The stop was elected and is selling: it has filled in part, or the target that it was
+        paired with has gone and it works."""
         if self.stop is None or self.target is not None:
             return False
+        if self.stop.order.filled_qty > 0:
+            return True
         paired = self.stop.order.order_class in (OrderClass.OCO, OrderClass.BRACKET)
         return paired and self.stop.order.status in (
             OrderStatus.NEW,

@@ -186,7 +186,7 @@ def _flat(
             return _ask_broker(view, memory), plan, memory
         closed = plan.changed(view.now, status=PlanStatus.CLOSED, note="the entry never filled")
         return [SavePlan(closed, "entry ended")], closed, memory
-    actions = _cancel_all(orders) if memory.may_try(view.now) else []
+    actions = _cancel_all(orders, plan) if memory.may_try(view.now) else []
     if orders.groups or orders.entries or orders.exits:
         return [*actions, WaitFor(view.now + POLL, "exits are ending")], plan, memory
     if not view.is_confirmed:
@@ -195,15 +195,18 @@ def _flat(
     return [SavePlan(closed, "position closed")], closed, memory
 
 
-def _cancel_all(orders: SymbolOrders) -> list[Action]:
+def _cancel_all(orders: SymbolOrders, plan: ExitPlan) -> list[Action]:
+    """What works for the plan or for none. A new entry may have come already, with legs and a plan
+    of its own that was not read yet."""
+
+    def ends(item: SymbolOrder) -> bool:
+        return item.plan_id in (None, plan.plan_id) and cancelable(item)
+
+    leads = [g.lead for g in orders.groups if can_cancel(g)]
     return [
-        *(cancel(g.lead, "the position is closed") for g in orders.groups if can_cancel(g)),
-        *(cancel(e, "the position was left") for e in orders.entries if cancelable(e)),
-        *(
-            cancel(e, "the position is closed", Priority.EXIT)
-            for e in orders.exits
-            if cancelable(e)
-        ),
+        *(cancel(lead, "the position is closed") for lead in leads if ends(lead)),
+        *(cancel(e, "the position was left") for e in orders.entries if ends(e)),
+        *(cancel(e, "the position is closed", Priority.EXIT) for e in orders.exits if ends(e)),
     ]
 
 

@@ -125,11 +125,16 @@ class Core(Endings):
         return [Note("position", f"{state.symbol} position {text(old)} -> {text(state.qty)}", data)]
 
     def _plans(self, plans: Iterable[ExitPlan], now: datetime) -> list[Job]:
-        """Of several open plans of a symbol the newest counts."""
+        """Of several open plans of a symbol the newest counts; one whose entry has not filled waits
+        for the end of what is held."""
         jobs: list[Job] = []
         for plan in plans:
             state = self.state_of(plan.symbol)
             known = state.plan
+            if state.next_plan is not None and state.next_plan.plan_id == plan.plan_id:
+                is_over = plan.status is PlanStatus.CLOSED
+                state.next_plan, state.is_dirty = None if is_over else plan, True
+                continue
             if known is not None and known.plan_id == plan.plan_id:
                 if plan.version <= known.version:
                     continue
@@ -138,12 +143,31 @@ class Core(Endings):
                 if plan.status is PlanStatus.CLOSED:
                     continue
                 older, newer = sorted((plan, known), key=lambda p: p.created_at)
-                jobs += _superseded(older, now)
+                if older.status is PlanStatus.PENDING:
+                    jobs.append(_superseded(older, now))
+                elif newer.status is PlanStatus.PENDING:
+                    state.plan, state.next_plan, state.is_dirty = older, newer, True
+                    continue
                 if newer is known:
                     continue
-            state.plan, state.is_dirty = plan, True
-            state.taken_away, state.hands_off_until = 0, None
+            _begin(state, plan)
         return jobs
+
+    def _next_plan(self, state: SymbolState, now: datetime) -> list[Job]:
+        """Who enters again at once has a new plan before the old one has ended: it begins with the
+        first share of its own entry."""
+        new, old = state.next_plan, state.plan
+        if new is None:
+            return []
+        entry = state.orders.get(new.entry_client_order_id or "")
+        is_over = old is None or old.status is PlanStatus.CLOSED
+        has_begun = new.status is not PlanStatus.PENDING
+        if not (is_over or has_begun or (entry is not None and entry.order.filled_qty > 0)):
+            return []
+        state.next_plan = None
+        without_memory(state)
+        _begin(state, new)
+        return [_superseded(old, now)] if old is not None and not is_over else []
 
     # --- prices and halts ------------------------------------------------------------------
 
@@ -216,6 +240,7 @@ class Core(Endings):
         for state in list(self.symbols.values()):
             if not state.is_dirty or state.is_busy:
                 continue
+            jobs += self._next_plan(state, now)
             state.is_dirty = False
             market = market or self.hours(now)
             state.tidy()
@@ -232,6 +257,8 @@ class Core(Endings):
         state.memory, state.coverage = decision.memory, decision.coverage
         state.plan = decision.plan
         state.wake_at = None
+        if state.next_plan is not None and state.plan is not None:
+            state.is_dirty = state.plan.status is PlanStatus.CLOSED
         hands: list[Any] = []
         for action in decision.actions:
             match action:
@@ -284,12 +311,15 @@ def _only_watched(state: SymbolState, decision: Decision) -> list[Job]:
     return [guard_note(state), *jobs] if before.state is not state.coverage.state else jobs
 
 
-def _superseded(plan: ExitPlan, now: datetime) -> list[Job]:
-    """A plan that never had a position must not wake up for a later one."""
-    if plan.status is not PlanStatus.PENDING:
-        return []
+def _begin(state: SymbolState, plan: ExitPlan) -> None:
+    state.plan, state.is_dirty = plan, True
+    state.taken_away, state.hands_off_until = 0, None
+
+
+def _superseded(plan: ExitPlan, now: datetime) -> Job:
+    """A plan without a position must not wake up for a later one."""
     closed = plan.changed(now, status=PlanStatus.CLOSED, note="a newer plan took its place")
-    return [Save(SavePlan(closed, "superseded"))]
+    return Save(SavePlan(closed, "superseded"))
 
 
 def _traded_price(state: SymbolState, item: inputs.Price) -> Decimal | None:

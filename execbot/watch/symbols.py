@@ -69,6 +69,8 @@ class SymbolState:
     changed_at: datetime | None = None
     orders: dict[str, OrderRecord] = field(default_factory=dict)
     plan: ExitPlan | None = None
+    next_plan: ExitPlan | None = None
+    """Of an entry that was given before the plan of what is held has ended."""
     memory: Memory = field(default_factory=Memory)
     coverage: Coverage = field(default_factory=Coverage)
     bid: Decimal | None = None
@@ -191,7 +193,8 @@ class SymbolState:
     def is_idle(self) -> bool:
         """Nothing is held, nothing works and no plan waits."""
         open_plan = self.plan is not None and self.plan.status is not PlanStatus.CLOSED
-        return self.qty == 0 and not self.living and not open_plan and not self.is_busy
+        has_plan = open_plan or self.next_plan is not None
+        return self.qty == 0 and not self.living and not has_plan and not self.is_busy
 
     def confirmed(self, now: datetime) -> bool:
         asked = self.broker_asked_at

@@ -6,6 +6,7 @@ a virtual clock, and kills it between any two calls.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -170,8 +171,8 @@ class Watcher:
 
     def _follow_plans(self, jobs: list[HandJob]) -> None:
         plans = [p for p in open_plans(self.journal) if self._is_news(p.plan_id, p.version)]
-        for state in self.core.symbols.values():
-            known = state.plan
+        both = [(s.plan, s.next_plan) for s in self.core.symbols.values()]
+        for known in itertools.chain.from_iterable(both):
             if known is not None and not any(p.plan_id == known.plan_id for p in plans):
                 current = self.journal.plan(known.plan_id)
                 if current is not None and self._is_news(current.plan_id, current.version):

@@ -18,6 +18,7 @@ from execbot.exits.plan import ExitIntent, ExitStage, Lift, PlanStatus, Trail, T
 from execbot.exits.protection import decide
 from execbot.exits.shape import Ladder
 from execbot.exits.view import Decision, Guarded, Limits, Market, Memory, View
+from execbot.journal.records import Origin
 from execbot.model.enums import OrderClass, OrderStatus, OrderType, PositionSide, Side, TimeInForce
 
 
@@ -166,6 +167,15 @@ def test_a_closed_position_takes_its_exits_along_and_ends_its_plan() -> None:
     ended = decide(view("0", plan(), stop_order("10", status=OrderStatus.CANCELED)))
     assert ended.plan is not None
     assert ended.plan.status is PlanStatus.CLOSED
+
+
+def test_a_new_entry_and_its_leg_are_not_taken_for_those_of_the_closed_position() -> None:
+    """The trader enters again before the old plan has ended, and its own plan was not read yet."""
+    bought = order("entry-2", OrderType.MARKET, "10", side=Side.BUY, origin=Origin.SUBMIT)
+    leg = stop_order("10", name="leg", parent="entry-2", status=OrderStatus.HELD)
+    new = [replace(item, plan_id="p2") for item in (bought, leg)]
+    decision = decide(view("0", plan(), replace(stop_order("10"), plan_id="p1"), *new))
+    assert cancels(decision) == {"execbot-x-s-1"}
 
 
 def test_a_position_on_the_other_side_of_its_plan_alarms_and_sells_nothing_more() -> None:
