@@ -269,6 +269,8 @@ class Ledger:
                 # Its totals may count what an order had filled that nobody here has seen.
                 facts["infer"] = False
                 break
+            if not state.record.order.is_terminal:
+                facts["infer"] = False  # what it had filled in the end is not known yet
             nearest = nearest or state
             filled += state.record.order.filled_qty
             replaces = state.record.order.replaces

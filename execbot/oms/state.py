@@ -202,7 +202,7 @@ def _progress(progress: Progress, event: OrderEvent, snapshot_at: datetime | Non
     if snapshot_at != progress.snapshot_at:
         changes["snapshot_at"] = snapshot_at
     chain_qty = detail_decimal(event, "chain_qty") if "chain_qty" in event.details else None
-    if chain_qty is not None and chain_qty > progress.chain_qty:
+    if chain_qty is not None and chain_qty != progress.chain_qty:
         changes["chain_qty"] = chain_qty
     total = order.filled_qty if order is not None else event.cum_qty
     average = order.filled_avg_price if order is not None else None

@@ -257,6 +257,44 @@ def test_a_late_fill_on_the_old_id_after_a_replace_counts_for_the_old_order(
         assert {fill.execution_id for fill in journal.fills()} == {"x1", "x2"}
 
 
+def test_what_a_replacement_counts_is_not_booked_before_the_replaced_order_has_ended(
+    tmp_path: Path,
+) -> None:
+    """Its total has what the old order filled last, whose report comes later."""
+    with Journal.open(tmp_path / "j.db") as journal:
+        old: dict[str, Any] = {"id": "old", "client_order_id": "old", "order_qty": "14"}
+        new: dict[str, Any] = {"id": "new", "client_order_id": "new", "order_qty": "14"}
+        first = {"execution_id": "x1", "qty": "2", "price": "100", "filled": "2"}
+        second = {"execution_id": "x2", "qty": "2", "price": "101", "filled": "4"}
+        shown = {"filled": "4", "avg": "100.5", "replaces": "old"}
+
+        def filled() -> list[Decimal]:
+            records = [journal.order_by_broker_id(name) for name in ("old", "new")]
+            return [record.order.filled_qty for record in records if record is not None]
+
+        apply_batch(
+            journal,
+            [
+                update("new", "new", second=1, **old),
+                update("partial_fill", "partially_filled", second=2, **first, **old),
+                update("new", "partially_filled", second=4, **shown, **new),
+            ],
+            NOW,
+        )
+        assert filled() == [2, 0]
+        late = [
+            update("replaced", "replaced", second=4, replaced_by="new", filled="4", **old),
+            update("partial_fill", "partially_filled", second=3, **second, **old),
+        ]
+        apply_batch(journal, late, NOW)
+        assert filled() == [4, 0]
+        apply_batch(journal, [update("new", "partially_filled", second=5, **shown, **new)], NOW)
+        after = journal.order_by_broker_id("new")
+        position = journal.position("AAPL")
+        assert after is not None and position is not None
+        assert (after.leaves_qty, position.qty) == (D(10), D(4))
+
+
 def test_a_contradiction_is_recorded_and_changes_nothing(tmp_path: Path) -> None:
     with Journal.open(tmp_path / "j.db") as journal:
         apply_batch(journal, life(1, (5,)), NOW)
