@@ -245,6 +245,29 @@ def test_a_stop_that_fires_beats_the_replacement_of_its_target() -> None:
     assert desk.exchange.positions(desk.id) == []
 
 
+@pytest.mark.parametrize("elected_on_the_way", [False, True])
+def test_a_stop_that_was_elected_is_not_taken_back(elected_on_the_way: bool) -> None:
+    """It is a market order then, here in a market that has not enough for it."""
+    desk = Desk()
+    desk.place()
+    desk.run()
+    stop = desk.place(side="sell", type="stop", stop_price="95")
+    desk.run()
+    new = desk.replace(stop, stop_price="90") if elected_on_the_way else None
+    desk.market("ABC", "94.00", "94.02", last="94.00", size="4")
+    if new is None:
+        desk.run(0.1)
+        assert desk.order(stop)["filled_qty"] == "4"
+        assert refused(lambda: desk.replace(stop, stop_price="90")) == (
+            422, 40010001, "market orders require no stop or limit price",
+        )  # fmt: skip
+    desk.run()
+    assert new is None or desk.status(new) == "rejected"
+    desk.market("ABC", "94.00", "94.02", last="94.00")
+    desk.run()
+    assert desk.status(stop) == "filled"
+
+
 def test_the_injected_race_fills_the_old_order_first() -> None:
     desk = Desk()
     old = working(desk)

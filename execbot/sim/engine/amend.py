@@ -120,6 +120,7 @@ def request_replace(core: Core, account: Account, old: Order, body: Mapping[str,
     """
     change = read_change(body)
     _check_state(core, old)
+    _check_elected(old, change)
     _check_fields(old, change)
     new = _successor(core, old, change)
     _check_grid_and_side(core, old, new, change)
@@ -149,6 +150,16 @@ def _check_state(core: Core, old: Order) -> None:
 
 HAS_LIMIT = (OrderType.LIMIT, OrderType.STOP_LIMIT)
 HAS_STOP = (OrderType.STOP, OrderType.STOP_LIMIT)
+
+
+def _check_elected(old: Order, change: Change) -> None:
+    """A stop that was elected is a market order (a stop-limit: a limit order), and is refused as
+    one. No document says what Alpaca does; to take such an order back is what no venue does."""
+    if not old.triggered or (change.stop_price is None and change.trail is None):
+        return
+    if old.type is OrderType.STOP_LIMIT:
+        raise parse.malformed("limit orders must not have stop_price")
+    raise parse.malformed("market orders require no stop or limit price")
 
 
 def _check_fields(old: Order, change: Change) -> None:
@@ -289,7 +300,7 @@ def swap(core: Core, new: Order) -> None:
         new.carried_qty, new.filled_at = old.carried_qty, old.filled_at
     else:
         new.carried_qty = filled
-    new.triggered = old.triggered and new.stop_price == old.stop_price
+    new.triggered = old.triggered
     new.collar, new.hwm = old.collar, old.hwm if old.hwm is not None else new.hwm
     if new.type is OrderType.TRAILING_STOP and new.hwm is not None:
         new.stop_price = trailing.trail_stop(new, new.hwm)
@@ -318,6 +329,8 @@ def swap(core: Core, new: Order) -> None:
 def _may_swap(new: Order, old: Order, filled: Decimal) -> bool:
     if old.status not in (Status.PENDING_REPLACE, Status.HELD):
         return False  # a stop leg that fired meanwhile
+    if old.triggered and new.stop_price != old.stop_price:
+        return False
     return new.qty is None or new.qty > filled
 
 
