@@ -20,8 +20,9 @@ from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord
 from execbot.model.numbers import ZERO
 
-LIFT_LEASE = timedelta(seconds=4)
-"""A lift that nobody lengthens ends after this: sooner than `exits.unprotected_alarm_seconds`."""
+LIFT_LEASE = timedelta(seconds=3)
+"""A lift that nobody lengthens ends after this: so much sooner than the alarm (5 s) that the stop is
+back before it, even when the first request for it gets lost."""
 
 CHANGE_ATTEMPTS = 5
 
