@@ -21,8 +21,8 @@ from execbot.journal.records import OrderRecord
 from execbot.model.numbers import ZERO
 
 LIFT_LEASE = timedelta(seconds=3)
-"""A lift that nobody lengthens ends after this: so much sooner than the alarm (5 s) that the stop is
-back before it, even when the first request for it gets lost."""
+"""A lift that nobody lengthens ends after this: so much sooner than the alarm (5 s) that the stop
+is back before it, even when the first request for it gets lost."""
 
 CHANGE_ATTEMPTS = 5
 
