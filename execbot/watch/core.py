@@ -84,6 +84,10 @@ class Core(Endings):
 
     def _orders(self, item: inputs.Orders, now: datetime) -> list[Job]:
         notes: list[Job] = []
+        for act in item.acts:  # first: who asked for a cancel matters when its end is seen
+            asked = self._find(act.client_order_id)
+            if act.kind == "cancel_requested" and asked is not None:
+                self.cancel_by_others(asked, now)
         for record in item.records:
             state = self.state_of(record.symbol)
             before = state.put(record)
@@ -92,10 +96,6 @@ class Core(Endings):
                 notes.extend(self.status_changed(state, before, record, now))
         for position in item.positions:
             notes.extend(self._position(position, now))
-        for act in item.acts:
-            record_of = self._find(act.client_order_id)
-            if act.kind == "cancel_requested" and record_of is not None:
-                self.cancel_by_others(record_of, now)
         return notes
 
     def _find(self, client_order_id: str) -> OrderRecord | None:

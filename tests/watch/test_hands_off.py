@@ -11,6 +11,7 @@ from pathlib import Path
 from support.watch_world import World, open_world, wishes
 
 from execbot.exits.failures import Outcome
+from execbot.exits.plan import PlanStatus
 from execbot.journal.records import OrderRecord
 from execbot.watch.endings import HANDS_OFF
 from execbot.watch.hands import Hands
@@ -66,3 +67,21 @@ def test_they_are_told_while_the_other_process_goes_on(tmp_path: Path) -> None:
     assert alarmed_after(world, LIMIT_SECONDS + 0.5)
     assert not [job for job in world.jobs if isinstance(job, SymbolJob)]
     assert state.hands_off_until is not None
+
+
+def test_stops_that_our_own_commands_cancel_are_not_counted_as_the_traders_will(
+    tmp_path: Path,
+) -> None:
+    """A command lifts the stop, and is done before anybody looks: twice, and it is put back."""
+    world = open_world(tmp_path)
+    world.buy("10", wishes("2"))
+    for _ in range(2):
+        world.run(5)
+        stop = next(r for r in world.desk.journal.orders("open") if r.role == "stop")
+        world.desk.oms.cancel(stop.client_order_id, wait_seconds=5)
+        world.trader_acted = True
+    world.run(5)
+    plan = world.plan()
+    assert plan is not None
+    assert plan.status is PlanStatus.ACTIVE
+    assert world.covered("AAPL") == 10
