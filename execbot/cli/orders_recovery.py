@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from execbot.cli.command import Cli, command
-from execbot.cli.plans import spread_behind
+from execbot.cli.spread import spread_behind
 from execbot.cli.submit import confirm_live, show_outcome
 from execbot.cli.views import describe, record_json, sentence
 

@@ -29,13 +29,11 @@ from execbot.cli.legs import Dressed, dressed, read_legs
 from execbot.cli.order_flags import OrderFlags, read_wait, to_request
 from execbot.cli.output import Table
 from execbot.cli.plans import (
-    Spread,
     plan_of_dressed,
     planned,
     sent_as,
-    spread_behind,
-    spread_of,
 )
+from execbot.cli.spread import Spread, spread_behind, spread_of
 from execbot.cli.views import describe, record_json, request_json, sentence
 from execbot.config.schema import Mode
 from execbot.journal.records import OrderRecord
