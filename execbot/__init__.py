@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from execbot.broker.alpaca import AlpacaClient
     from execbot.broker.errors import BrokerError
     from execbot.broker.port import BrokerClient, OrderQuery, ReplaceRequest, TradeUpdate
-    from execbot.cli.context import Context, open_context
     from execbot.config.load import Settings, load_settings
+    from execbot.desk.context import Context, open_context
     from execbot.journal.errors import JournalError
     from execbot.journal.journal import Journal
     from execbot.journal.records import OrderRecord, PositionRecord
@@ -37,15 +37,15 @@ if TYPE_CHECKING:
     from execbot.model.order import Fill, Order, OrderRequest, StopLoss, TakeProfit
     from execbot.model.quote import Bar, Quote, Trade
     from execbot.model.signal import Signal
-    from execbot.oms.breaks import Break
-    from execbot.oms.changes import Change, EventName
     from execbot.oms.errors import InDoubt, OmsError, Refused
-    from execbot.oms.executor import Executor
-    from execbot.oms.positions import PositionTracker
-    from execbot.oms.reconcile import ReconcileResult
-    from execbot.oms.risk_desk import RiskDesk
+    from execbot.oms.machine.changes import Change, EventName
+    from execbot.oms.machine.positions import PositionTracker
+    from execbot.oms.place.risk_desk import RiskDesk
     from execbot.oms.service import OrderManagementSystem
-    from execbot.oms.signal_result import SignalResult
+    from execbot.oms.signals.executor import Executor
+    from execbot.oms.signals.result import SignalResult
+    from execbot.oms.sync.breaks import Break
+    from execbot.oms.sync.reconcile import ReconcileResult
 
 __version__ = "0.1.0"
 
@@ -53,7 +53,7 @@ _HOME = {
     "broker.alpaca": ("AlpacaClient",),
     "broker.errors": ("BrokerError",),
     "broker.port": ("BrokerClient", "OrderQuery", "ReplaceRequest", "TradeUpdate"),
-    "cli.context": ("Context", "open_context"),
+    "desk.context": ("Context", "open_context"),
     "config.load": ("Settings", "load_settings"),
     "journal.errors": ("JournalError",),
     "journal.journal": ("Journal",),
@@ -63,15 +63,15 @@ _HOME = {
     "model.order": ("Fill", "Order", "OrderRequest", "StopLoss", "TakeProfit"),
     "model.quote": ("Bar", "Quote", "Trade"),
     "model.signal": ("Signal",),
-    "oms.breaks": ("Break",),
-    "oms.changes": ("Change", "EventName"),
+    "oms.sync.breaks": ("Break",),
+    "oms.machine.changes": ("Change", "EventName"),
     "oms.errors": ("InDoubt", "OmsError", "Refused"),
-    "oms.executor": ("Executor",),
-    "oms.positions": ("PositionTracker",),
-    "oms.reconcile": ("ReconcileResult",),
-    "oms.risk_desk": ("RiskDesk",),
+    "oms.signals.executor": ("Executor",),
+    "oms.machine.positions": ("PositionTracker",),
+    "oms.sync.reconcile": ("ReconcileResult",),
+    "oms.place.risk_desk": ("RiskDesk",),
     "oms.service": ("OrderManagementSystem",),
-    "oms.signal_result": ("SignalResult",),
+    "oms.signals.result": ("SignalResult",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

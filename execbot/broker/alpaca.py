@@ -25,11 +25,11 @@ from execbot.broker.port import (
 )
 from execbot.broker.remedy import Remedy
 from execbot.broker.session import Call, Exchanged, Host, Session
-from execbot.broker.symbols import in_path, is_pair, pair_symbol
 from execbot.model.account import Account, Activity, Asset, CalendarDay, Clock, Position
 from execbot.model.numbers import maybe_text, text
 from execbot.model.order import Order, OrderRequest
 from execbot.model.quote import Bar, Quote, Trade
+from execbot.model.symbols import in_path, is_pair, pair_symbol
 from execbot.model.times import iso
 
 if TYPE_CHECKING:

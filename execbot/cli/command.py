@@ -25,7 +25,7 @@ from msgspec import Struct
 
 from execbot.cli.errors import FATAL, Failure
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.output import (
+from execbot.cli.show.output import (
     Style,
     Table,
     envelope,
@@ -39,8 +39,8 @@ from execbot.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from execbot.cli.context import Context
-    from execbot.cli.need import Need
+    from execbot.desk.context import Context
+    from execbot.desk.journal_need import Need
 
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 _Mode = Annotated[str | None, typer.Option("--mode", metavar="MODE", help="sim, paper or live.")]
@@ -77,8 +77,8 @@ class Cli(Struct):
     @contextmanager
     def open(self, *, dry_run: bool = False, need: Need | None = None) -> Iterator[Context]:
         """Settings, journal and broker put together; closed at the end of the block."""
-        from execbot.cli.context import open_context
-        from execbot.cli.need import Need
+        from execbot.desk.context import open_context
+        from execbot.desk.journal_need import Need
 
         wanted = need or Need.JOURNAL
         context = open_context(self.mode_flag, self.config_path, dry_run=dry_run, need=wanted)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from execbot.cli.errors import Failure, failure_of
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.output import Style, print_failure
+from execbot.cli.show.output import Style, print_failure
 
 
 def end_with(error: BaseException, given: Sequence[str], help_of: str, *, writes: bool) -> int:

@@ -59,7 +59,7 @@ COMMANDS: dict[str, Entry] = {
 
 def load_command(name: str) -> TyperCommand | TyperGroup:
     """Import the module of one command and build it."""
-    module = import_module(f"execbot.cli.{COMMANDS[name].module}")
+    module = import_module(f"execbot.cli.commands.{COMMANDS[name].module}")
     host = typer.Typer(rich_markup_mode=None)
     if COMMANDS[name].module == name and hasattr(module, "app"):
         host.add_typer(module.app, name=name)

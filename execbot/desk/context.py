@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from execbot.broker.clock import BrokerClock, utc_now
-from execbot.cli.need import Need, open_journal
 from execbot.config.credentials import Credentials, find_credentials, no_credentials
 from execbot.config.errors import ConfigError
 from execbot.config.load import Settings, load_settings
@@ -31,6 +30,7 @@ from execbot.config.paths import (
     write_private,
 )
 from execbot.config.schema import Mode, Transport
+from execbot.desk.journal_need import Need, open_journal
 from execbot.model.times import iso, parse_time
 
 if TYPE_CHECKING:
@@ -40,10 +40,10 @@ if TYPE_CHECKING:
     from execbot.broker.port import BrokerClient, TradeUpdateStream
     from execbot.journal.errors import JournalError
     from execbot.journal.journal import Journal
-    from execbot.oms.placing import Placer
-    from execbot.oms.risk_desk import RiskDesk
+    from execbot.oms.place.placer import Placer
+    from execbot.oms.place.risk_desk import RiskDesk
     from execbot.oms.service import OrderManagementSystem
-    from execbot.sim.transport import SharedVenue
+    from execbot.sim.doors.transport import SharedVenue
 
 JOURNAL_NAME = "journal.db"
 ACCOUNTS_NAME = "accounts.json"
@@ -112,7 +112,7 @@ class Context:
     @cached_property
     def risk(self) -> RiskDesk:
         """Facts and checks. A live context exists only where both switches of the gate are set."""
-        from execbot.oms.risk_desk import RiskDesk
+        from execbot.oms.place.risk_desk import RiskDesk
 
         return RiskDesk(
             self.client,
@@ -141,7 +141,7 @@ class Context:
     @cached_property
     def placer(self) -> Placer:
         """The one way from a request to the broker: check, queue or send."""
-        from execbot.oms.placing import Placer
+        from execbot.oms.place.placer import Placer
 
         return Placer(self.oms, self.risk, alerter=self.alerter)
 
@@ -190,7 +190,7 @@ def read_setup(
 
 def _credentials(mode: Mode, endpoints: Endpoints, env: Mapping[str, str]) -> Credentials:
     """Sim mode needs none: against a served exchange a pair only chooses the account."""
-    from execbot.cli.in_process import KEY
+    from execbot.desk.in_process import KEY
 
     if mode is Mode.SIM and endpoints.trading is None:
         return Credentials(KEY, KEY, "sim")
@@ -232,7 +232,7 @@ def build_client(setup: Setup, clock: BrokerClock) -> AlpacaClient:
             clock=clock if setup.is_own_server else None,
             **common,  # type: ignore[arg-type]
         )
-    from execbot.cli.in_process import InProcessTransport, open_exchange
+    from execbot.desk.in_process import InProcessTransport, open_exchange
 
     exchange = open_exchange(exchange_directory(setup.root), setup.settings.trading.sim)
     return AlpacaClient(
@@ -269,7 +269,7 @@ def open_context(
     closers.append(opened.journal.close)
     port: BrokerClient = client
     if dry_run:
-        from execbot.cli.dry_run import ReadOnlyClient
+        from execbot.desk.read_only import ReadOnlyClient
 
         port = ReadOnlyClient(client)
     return Context(
@@ -339,13 +339,13 @@ def account_of(setup: Setup, client: AlpacaClient, *, must_remember: bool = True
 
 def _in_process_stream(exchange: SharedVenue) -> TradeUpdateStream:
     from execbot.broker.stream import parse_frame
-    from execbot.cli.in_process import InProcessTradeUpdates
+    from execbot.desk.in_process import InProcessTradeUpdates
 
     return InProcessTradeUpdates(exchange, parse_frame, utc_now)
 
 
 def _in_process_data(exchange: SharedVenue) -> MarketDataStream:
     from execbot.broker.data_stream import parse_data_frame
-    from execbot.cli.in_process import InProcessMarketData
+    from execbot.desk.in_process import InProcessMarketData
 
     return InProcessMarketData(exchange, parse_data_frame)

@@ -12,12 +12,12 @@ from contextlib import contextmanager, suppress
 from decimal import Decimal
 
 from execbot.broker.errors import BrokerError
-from execbot.cli.context import Context
+from execbot.desk.context import Context
 from execbot.journal.errors import JournalCorrupt, JournalError
 from execbot.journal.records import OrderRecord
-from execbot.oms.close import CLOSING, CloseResult
 from execbot.oms.errors import CloseFailed, InDoubt, OmsError, UnknownOrder
-from execbot.oms.flat_ids import FlatIds
+from execbot.oms.send.close import CLOSING, CloseResult
+from execbot.oms.send.emergency_ids import FlatIds
 from execbot.oms.service import OrderManagementSystem
 
 
@@ -90,7 +90,7 @@ def close_position(
 
 
 def _cover(desk: Context, error: CloseFailed) -> None:
-    from execbot.cli.exits import protect_again
+    from execbot.cli.commands.exits import protect_again
 
     with suppress(BrokerError, OmsError, JournalError):
         if error.result.unprotected_qty and protect_again(desk, error.result.symbol):

@@ -27,7 +27,7 @@ from execbot.broker.port import Connected, StreamState, TradeUpdate, TradeUpdate
 
 if TYPE_CHECKING:
     from execbot.config.schema import SimSettings
-    from execbot.sim.transport import SharedVenue
+    from execbot.sim.doors.transport import SharedVenue
     from execbot.sim.venue import Venue
 
 KEY = "sim"
@@ -45,7 +45,7 @@ BAND_SECONDS = 30
 
 def open_exchange(directory: Path, settings: SimSettings) -> SharedVenue:
     """The exchange of sim mode, shared by all processes that use the same state directory."""
-    from execbot.sim.transport import open_shared
+    from execbot.sim.doors.transport import open_shared
 
     return open_shared(
         directory,

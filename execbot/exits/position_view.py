@@ -9,8 +9,8 @@ from enum import StrEnum
 from msgspec import Struct
 
 from execbot.exits.levels import r_multiple
-from execbot.exits.plan import ExitPlan, PlanStatus
-from execbot.exits.view import Guarded
+from execbot.exits.plan.plan import ExitPlan, PlanStatus
+from execbot.exits.rules.view import Guarded
 from execbot.model.enums import PositionSide
 from execbot.model.numbers import ZERO, maybe_text, text
 

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from execbot.exits.plan import ExitPlan, Lift, PlanStatus
-from execbot.exits.plan_json import from_data, to_data
+from execbot.exits.plan.plan import ExitPlan, Lift, PlanStatus
+from execbot.exits.plan.plan_json import from_data, to_data
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord
@@ -183,8 +183,8 @@ def keep_moves(journal: Journal, plan_id: str, now: datetime) -> None:
     A running `watch` has done that long ago. Without one the exits would be put back where they
     stood before. The orders are those of the journal: read them from the broker first.
     """
-    from execbot.exits.by_hand import with_moves
-    from execbot.exits.orders import SymbolOrder
+    from execbot.exits.living_orders import SymbolOrder
+    from execbot.exits.rules.moved_by_trader import with_moves
 
     def follows(plan: ExitPlan) -> ExitPlan:
         if plan.status not in KEPT:

@@ -9,19 +9,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from execbot.oms.breaks import Break
-    from execbot.oms.changes import Change, EventName
     from execbot.oms.errors import GateVerdict, InDoubt, OmsError, Refused
-    from execbot.oms.positions import PositionBook, PositionTracker
-    from execbot.oms.reconcile import ReconcileResult
+    from execbot.oms.machine.changes import Change, EventName
+    from execbot.oms.machine.positions import PositionBook, PositionTracker
     from execbot.oms.service import OrderManagementSystem
+    from execbot.oms.sync.breaks import Break
+    from execbot.oms.sync.reconcile import ReconcileResult
 
 _HOME = {
-    "breaks": ("Break",),
-    "changes": ("Change", "EventName"),
+    "sync.breaks": ("Break",),
+    "machine.changes": ("Change", "EventName"),
     "errors": ("GateVerdict", "InDoubt", "OmsError", "Refused"),
-    "positions": ("PositionBook", "PositionTracker"),
-    "reconcile": ("ReconcileResult",),
+    "machine.positions": ("PositionBook", "PositionTracker"),
+    "sync.reconcile": ("ReconcileResult",),
     "service": ("OrderManagementSystem",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

@@ -27,7 +27,7 @@ from execbot.model.enums import ErrorCategory
 
 if TYPE_CHECKING:
     from execbot.journal.journal import Journal
-    from execbot.oms.close import CloseResult
+    from execbot.oms.send.close import CloseResult
 
 
 class OmsError(Exception):

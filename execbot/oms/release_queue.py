@@ -32,7 +32,7 @@ from execbot.model.enums import (
 from execbot.model.numbers import maybe_decimal
 from execbot.model.order import OrderRequest, StopLoss, TakeProfit
 from execbot.oms.errors import OmsError
-from execbot.oms.executor import Executor
+from execbot.oms.signals.executor import Executor
 from execbot.risk.facts import Purpose, purpose_of
 from execbot.risk.halting import current
 from execbot.risk.kill_switch import Level

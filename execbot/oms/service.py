@@ -25,20 +25,20 @@ from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Origin
 from execbot.model.enums import UNSETTLED_STATUSES, EventSource
 from execbot.model.order import Order, OrderRequest
-from execbot.oms import intake, recovery
-from execbot.oms.changes import Change, Subscribers
-from execbot.oms.intent import SubmitTimes, new_client_order_id
 from execbot.oms.ledger import recording
-from execbot.oms.pipeline import Gate, SubmitPipeline
-from execbot.oms.table import Act
+from execbot.oms.machine.changes import Change, Subscribers
+from execbot.oms.machine.table import Act
+from execbot.oms.send.intent import SubmitTimes, new_client_order_id
+from execbot.oms.send.pipeline import Gate, SubmitPipeline
+from execbot.oms.sync import intake, settle
 
 if TYPE_CHECKING:
     from execbot.broker.port import ReplaceRequest, TradeUpdate
-    from execbot.oms.cancel import CancelAllResult
-    from execbot.oms.close import CloseResult
-    from execbot.oms.gaps import GapFill
-    from execbot.oms.reconcile import ReconcileResult
-    from execbot.oms.replace import Judge
+    from execbot.oms.send.cancel import CancelAllResult
+    from execbot.oms.send.close import CloseResult
+    from execbot.oms.send.replace import Judge
+    from execbot.oms.sync.gaps import GapFill
+    from execbot.oms.sync.reconcile import ReconcileResult
 
 
 class OrderManagementSystem:
@@ -110,7 +110,7 @@ class OrderManagementSystem:
         **facts: Any,
     ) -> OrderRecord:
         """Keep an order for the open. `release` sends it, `cancel` takes it back."""
-        from execbot.oms.intent import wording
+        from execbot.oms.send.intent import wording
 
         if not request.client_order_id:
             request = replace(request, client_order_id=self.new_id(self.now()))
@@ -150,7 +150,7 @@ class OrderManagementSystem:
 
         None where none was, or where the id may be used again. Raises BrokerError.
         """
-        from execbot.oms.pipeline import REOPENABLE
+        from execbot.oms.send.pipeline import REOPENABLE
 
         found = self.journal.order_by_client_id(client_order_id)
         if found is not None and found.status in UNSETTLED_STATUSES:
@@ -163,7 +163,7 @@ class OrderManagementSystem:
 
         An order that the journal does not know is adopted. Raises UnknownOrder, BrokerError.
         """
-        from execbot.oms.cancel import refresh
+        from execbot.oms.send.cancel import refresh
 
         record, changes = refresh(self.journal, self.client, identifier, self.now)
         self.publish(changes)
@@ -176,7 +176,7 @@ class OrderManagementSystem:
         Returns the record as it then is: an order that ended in another way (filled) is returned,
         not raised. A queued order is taken back. Raises UnknownOrder, InDoubt, BrokerError.
         """
-        from execbot.oms.cancel import Canceler
+        from execbot.oms.send.cancel import Canceler
 
         canceler = Canceler(self)
         return canceler.cancel(identifier, wait_seconds=wait_seconds)
@@ -191,7 +191,7 @@ class OrderManagementSystem:
         wait_seconds: float = 10.0,
     ) -> CancelAllResult:
         """Cancel every open order of the account, wait for each to end, say what is unprotected."""
-        from execbot.oms.cancel import Canceler
+        from execbot.oms.send.cancel import Canceler
 
         return Canceler(self).cancel_all(
             symbol=symbol,
@@ -208,7 +208,7 @@ class OrderManagementSystem:
 
         `judge` gives the gate of a change; see `replace_order` for what is raised.
         """
-        from execbot.oms.replace import replace_order
+        from execbot.oms.send.replace import replace_order
 
         return replace_order(self, identifier, request, judge=judge)
 
@@ -229,7 +229,7 @@ class OrderManagementSystem:
         Raises NotPossible (no position), CloseFailed (orders were lifted, then it failed: its
         `result` says what is unprotected), ClientIdReused, Refused, InDoubt, BrokerError.
         """
-        from execbot.oms.close import Closer
+        from execbot.oms.send.close import Closer
 
         return Closer(self, wait_seconds).close(
             symbol,
@@ -266,15 +266,15 @@ class OrderManagementSystem:
 
     def gap_fill(self) -> GapFill:
         """Read from REST what happened since the last look: after every (re)connect."""
-        from execbot.oms.gaps import fill_gap
+        from execbot.oms.sync.gaps import fill_gap
 
         filled = fill_gap(self.journal, self.client, self.now)
         self.publish(filled.changes)
         return filled
 
-    def settle(self) -> recovery.Settlement:
+    def settle(self) -> settle.Settlement:
         """Look up every intent whose fate is unknown; no request when there is none."""
-        found = recovery.settle(
+        found = settle.settle(
             self.journal,
             self.client,
             self.now,
@@ -289,7 +289,7 @@ class OrderManagementSystem:
         `wait` waits out the quiet period of intents in doubt. `accept_positions` takes the
         broker's quantities where they differ, as recorded adjustments.
         """
-        from execbot.oms.reconcile import reconcile
+        from execbot.oms.sync.reconcile import reconcile
 
         result = reconcile(
             self.journal,

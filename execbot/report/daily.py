@@ -18,7 +18,7 @@ from execbot.journal.records import Execution, FillState, OrderRecord, PositionR
 from execbot.model.enums import OrderStatus, Outcome, Side
 from execbot.model.numbers import CENT, ZERO
 from execbot.model.times import eastern, new_york
-from execbot.oms.positions import add_execution
+from execbot.oms.machine.positions import add_execution
 from execbot.report.slippage import slippage_bps, weighted_mean
 
 

@@ -17,8 +17,8 @@ from execbot.journal.records import PositionRecord
 from execbot.model.account import Position
 from execbot.model.enums import OrderType, PositionSide, Side
 from execbot.model.order import Order
-from execbot.oms.cancel import STOP_TYPES
-from execbot.oms.positions import symbol_key
+from execbot.oms.machine.positions import symbol_key
+from execbot.oms.send.cancel import STOP_TYPES
 
 
 class PositionState(StrEnum):

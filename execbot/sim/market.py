@@ -11,13 +11,13 @@ from execbot.sim.calendar import AlwaysOpen, ExchangeCalendar
 from execbot.sim.clock import format_ns
 from execbot.sim.config import ConfigError, SimConfig
 from execbot.sim.engine import Exchange, ExchangeConfig, FaultKind, OrderFault
-from execbot.sim.faults import Rule
+from execbot.sim.faults.faults import Rule
 from execbot.sim.prices.mixed import build_prices
 from execbot.sim.prices.regimes import Regime
 from execbot.sim.types import SECOND, ApiError, Calendar, Ns
 
 if TYPE_CHECKING:
-    from execbot.sim.engine.archive import Archive
+    from execbot.sim.engine.accounts.archive import Archive
 
 
 def exchange_config(config: SimConfig) -> ExchangeConfig:

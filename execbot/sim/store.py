@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from execbot.sim.engine.archive import Activity, ActivityFilter, OrderFilter, Span
+from execbot.sim.engine.accounts.archive import Activity, ActivityFilter, OrderFilter, Span
 from execbot.sim.engine.order import Order
 from execbot.sim.records import Delivery
 

@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from execbot.sim import misbehave
 from execbot.sim.clock import VenueClock, http_date
 from execbot.sim.config import SimConfig
-from execbot.sim.deliveries import Outbox
-from execbot.sim.faults import KINDS, Family, FaultBook, Kind, Rule, Subject
+from execbot.sim.faults import replies
+from execbot.sim.faults.deliveries import Outbox
+from execbot.sim.faults.faults import KINDS, Family, FaultBook, Kind, Rule, Subject
+from execbot.sim.faults.pending import Pending
 from execbot.sim.market import Market, order_fault
-from execbot.sim.pending import Pending
 from execbot.sim.records import Delivery, MemoryRecords, Records
 from execbot.sim.types import SECOND, ApiError, Ns, Request, Response
 from execbot.sim.wire import data, trading
@@ -138,11 +138,11 @@ class Venue:
         if request.path == "/sim" or request.path.startswith("/sim/"):
             return self._control(request, now)
         if now < self.down_until:
-            return misbehave.aborted()
+            return replies.aborted()
         found = credentials(request.headers, request.query)
         key = found[0] if found else ""
         rules = self._struck(request, key)
-        early = misbehave.before(rules, now)
+        early = replies.before(rules, now)
         if early is None:
             late = next((r for r in rules if r.kind is Kind.REQUEST_DELAYED), None)
             if late is not None:
@@ -151,7 +151,7 @@ class Venue:
             response = early
         else:
             self._inject(rules, self._symbols(request, key) if rules else ())
-            response = misbehave.after(rules, self._answer(request, key, now), now)
+            response = replies.after(rules, self._answer(request, key, now), now)
             self.collect(now)
         self._restart_if_told(rules, now)
         response = self._signed(response, now)
@@ -229,10 +229,10 @@ class Venue:
             return gateway_page(401)
         account_id = self.account_of(key) if key else ""
         if account_id is None:
-            return misbehave.unauthorized()
+            return replies.unauthorized()
         passes, headers = self.limit.take(key, "data" if is_data else "trading", now)
         if not passes:
-            return misbehave.too_many_requests(headers)
+            return replies.too_many_requests(headers)
         if is_data:
             response = data.respond(self.market, request, now, Plan(self.config.plan))
         else:

@@ -25,9 +25,9 @@ from execbot.broker.market_stream import (
 from execbot.broker.port import BrokerClient, Connected, Disconnected
 from execbot.market.halts import HaltBook, apply_message, apply_trade, book_to_json
 from execbot.model.quote import Quote, Trade
-from execbot.watch.inputs import Halts, Input, Price
-from execbot.watch.jobs import Note
-from execbot.watch.notes import alarm
+from execbot.watch.core.inputs import Halts, Input, Price
+from execbot.watch.core.jobs import Note
+from execbot.watch.core.notes import alarm
 
 log = logging.getLogger("execbot.watch")
 

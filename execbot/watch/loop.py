@@ -30,11 +30,11 @@ from execbot.broker.port import (
 from execbot.journal.checkpoint import Checkpointer
 from execbot.journal.errors import JournalError
 from execbot.risk.reading import HALTS_KEY
-from execbot.watch import inputs
+from execbot.watch.core import inputs
+from execbot.watch.core.jobs import Note, SymbolJob
 from execbot.watch.feed import Feed
-from execbot.watch.hands import Hands
-from execbot.watch.jobs import Note, SymbolJob
-from execbot.watch.sinks import Sink
+from execbot.watch.perform import Hands
+from execbot.watch.show.sinks import Sink
 from execbot.watch.watcher import HandJob, Watcher
 
 log = logging.getLogger("execbot.watch")

@@ -16,19 +16,19 @@ from msgspec.structs import replace
 
 from execbot.broker.budget import Priority, reading_at
 from execbot.broker.errors import BrokerError
-from execbot.exits.actions import BrokerAction, Cancel, Refresh, Replace, Submit
-from execbot.exits.failures import Outcome
+from execbot.exits.rules.actions import BrokerAction, Cancel, Refresh, Replace, Submit
+from execbot.exits.rules.failures import Outcome
 from execbot.exits.tags import client_order_id
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord, Origin
 from execbot.model.enums import OrderStatus
-from execbot.oms.adjustments import read_evidence
-from execbot.oms.cancel import Canceler
 from execbot.oms.errors import OmsError
+from execbot.oms.send.cancel import Canceler
 from execbot.oms.service import OrderManagementSystem
-from execbot.watch.hours import MarketHours
-from execbot.watch.inputs import AssetKnown, BrokerPositions, Done, Input, JobDone, Said
-from execbot.watch.jobs import AccountJob, JobName, SymbolJob
+from execbot.oms.sync.adjustments import read_evidence
+from execbot.watch.core.inputs import AssetKnown, BrokerPositions, Done, Input, JobDone, Said
+from execbot.watch.core.jobs import AccountJob, JobName, SymbolJob
+from execbot.watch.market_hours import MarketHours
 
 log = logging.getLogger("execbot.watch")
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from execbot.exits.protection import IN_MOTION
-from execbot.exits.view import Coverage, Guarded
-from execbot.watch.hands import Hands
-from execbot.watch.inputs import Done, Tick
-from execbot.watch.jobs import AccountJob, JobName
-from execbot.watch.symbols import SymbolState
+from execbot.exits.rules.decide import IN_MOTION
+from execbot.exits.rules.view import Coverage, Guarded
+from execbot.watch.core.inputs import Done, Tick
+from execbot.watch.core.jobs import AccountJob, JobName
+from execbot.watch.core.symbol_state import SymbolState
+from execbot.watch.perform import Hands
 from execbot.watch.watcher import HandJob, Watcher
 
 QUIET = frozenset(

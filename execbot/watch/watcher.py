@@ -13,18 +13,18 @@ from datetime import datetime, timedelta
 
 from execbot.broker.port import TradeUpdate
 from execbot.config.schema import TradingSettings
-from execbot.exits.plan import ExitPlan
+from execbot.exits.plan.plan import ExitPlan
 from execbot.exits.store import open_plans, plan_by_id, save_plan
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 from execbot.journal.records import EventRecord, OrderRecord
-from execbot.oms.adjustments import book_difference, book_split
-from execbot.oms.changes import Change
+from execbot.oms.machine.changes import Change
 from execbot.oms.service import OrderManagementSystem
-from execbot.oms.told import forget_told, remember_told, told_differences
-from execbot.watch import inputs
-from execbot.watch.core import Core
-from execbot.watch.jobs import (
+from execbot.oms.sync.adjustments import book_difference, book_split
+from execbot.oms.sync.differences import forget_told, remember_told, told_differences
+from execbot.watch.core import inputs
+from execbot.watch.core.core import Core
+from execbot.watch.core.jobs import (
     AccountJob,
     Book,
     BookSplit,
@@ -34,8 +34,8 @@ from execbot.watch.jobs import (
     Save,
     SymbolJob,
 )
-from execbot.watch.memory import Hours
-from execbot.watch.notes import alarm
+from execbot.watch.core.memory import Hours
+from execbot.watch.core.notes import alarm
 
 JOURNAL_TOLD_EVERY = timedelta(minutes=1)
 """How often the trader is told of a journal that goes on failing."""

@@ -25,7 +25,7 @@ from benchmarks.measure import Speed
 from execbot.broker.port import TradeUpdate
 from execbot.broker.stream import parse_frame
 from execbot.journal.journal import Journal
-from execbot.oms.intake import apply_batch
+from execbot.oms.sync.intake import apply_batch
 
 BATCH = 200
 """What queues up while one transaction is being committed, at these rates."""

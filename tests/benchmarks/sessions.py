@@ -20,7 +20,7 @@ import time
 from typing import Any
 
 from execbot.sim.config import SimConfig
-from execbot.sim.transport import InProcess
+from execbot.sim.doors.transport import InProcess
 from execbot.sim.venue import Venue
 
 HEADERS = {"APCA-API-KEY-ID": "k", "APCA-API-SECRET-KEY": "s"}

@@ -15,11 +15,11 @@ import pytest
 from support.processes import clean_environment, start_execbot
 
 from execbot.broker.port import BrokerClient, Connected, ReplaceRequest, TradeUpdate
-from execbot.cli.context import Context, open_context
-from execbot.cli.dry_run import ReadOnlyClient, WriteRefused
 from execbot.cli.errors import Failure
-from execbot.cli.identify import full_id
+from execbot.cli.flags.order_ids import full_id
 from execbot.config.errors import ConfigError
+from execbot.desk.context import Context, open_context
+from execbot.desk.read_only import ReadOnlyClient, WriteRefused
 from execbot.model.enums import Side
 from execbot.model.order import OrderRequest
 

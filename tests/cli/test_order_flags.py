@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from execbot.cli.errors import Failure
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.legs import read_legs
-from execbot.cli.order_flags import OrderFlags, to_request
+from execbot.cli.flags.exit_flags import read_legs
+from execbot.cli.flags.order_flags import OrderFlags, to_request
 from execbot.exits.levels import LevelError
 from execbot.model.enums import OrderType, Side, TimeInForce
 from execbot.model.order import OrderRequest

@@ -13,11 +13,9 @@ import pytest
 from msgspec.structs import replace
 from support.exit_views import D, entry, later, order, pair, plan, stop_order, view
 
-from execbot.exits.actions import Alarm, Cancel, Moved, Refresh, Replace, SavePlan, Submit
-from execbot.exits.by_hand import PATIENCE
 from execbot.exits.levels import LevelFacts
-from execbot.exits.orders import SymbolOrder
-from execbot.exits.plan import (
+from execbot.exits.living_orders import SymbolOrder
+from execbot.exits.plan.plan import (
     AdjustRules,
     ExitIntent,
     ExitPlan,
@@ -27,9 +25,11 @@ from execbot.exits.plan import (
     Trail,
     TrailKind,
 )
-from execbot.exits.protection import decide
-from execbot.exits.trailing import follow, overruled
-from execbot.exits.view import Decision, Guarded, Market, Memory
+from execbot.exits.plan.trailing import follow, overruled
+from execbot.exits.rules.actions import Alarm, Cancel, Moved, Refresh, Replace, SavePlan, Submit
+from execbot.exits.rules.decide import decide
+from execbot.exits.rules.moved_by_trader import PATIENCE
+from execbot.exits.rules.view import Decision, Guarded, Market, Memory
 from execbot.model.enums import OrderStatus, OrderType, PositionSide, Side
 
 AT = later(30)

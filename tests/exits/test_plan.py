@@ -15,10 +15,9 @@ from msgspec.structs import replace
 from support.exit_views import T0, D, later, plan
 
 from execbot.config.schema import StopMethod, TradingSettings
-from execbot.exits.allocate import split_whole
-from execbot.exits.attach import Wishes, attach, default_wishes, moved, new_plan
 from execbot.exits.levels import LevelError, LevelKind, LevelSpec, parse_level
-from execbot.exits.plan import (
+from execbot.exits.plan.attach import Wishes, attach, default_wishes, moved, new_plan
+from execbot.exits.plan.plan import (
     AdjustRules,
     ExitIntent,
     ExitStage,
@@ -29,10 +28,11 @@ from execbot.exits.plan import (
     TrailKind,
     priced,
 )
-from execbot.exits.plan_json import from_data, to_data
-from execbot.exits.position_state import PositionState, position_data, position_view
-from execbot.exits.shape import Holding, target_quantities, wanted
-from execbot.exits.splits import rescaled, split_ratio
+from execbot.exits.plan.plan_json import from_data, to_data
+from execbot.exits.plan.rescale import rescaled, split_ratio
+from execbot.exits.plan.target_shares import split_whole
+from execbot.exits.position_view import PositionState, position_data, position_view
+from execbot.exits.rules.shape import Holding, target_quantities, wanted
 from execbot.exits.store import change_plan, lifted, plan_of, save_plan, suspend_plans
 from execbot.journal import Journal
 from execbot.model.enums import OrderClass, PositionSide, Side, TimeInForce

@@ -12,12 +12,21 @@ from msgspec.structs import replace
 from support.exit_views import T0, D, entry, later, order, pair, plan, stop_order, view
 
 from execbot.config.schema import EmergencyAction
-from execbot.exits.actions import Action, Alarm, Cancel, Refresh, Replace, SavePlan, Submit, WaitFor
-from execbot.exits.failures import Outcome, learned
-from execbot.exits.plan import ExitIntent, ExitStage, Lift, PlanStatus, Trail, TrailKind
-from execbot.exits.protection import decide
-from execbot.exits.shape import Ladder
-from execbot.exits.view import Decision, Guarded, Limits, Market, Memory, View
+from execbot.exits.plan.plan import ExitIntent, ExitStage, Lift, PlanStatus, Trail, TrailKind
+from execbot.exits.rules.actions import (
+    Action,
+    Alarm,
+    Cancel,
+    Refresh,
+    Replace,
+    SavePlan,
+    Submit,
+    WaitFor,
+)
+from execbot.exits.rules.decide import decide
+from execbot.exits.rules.failures import Outcome, learned
+from execbot.exits.rules.shape import Ladder
+from execbot.exits.rules.view import Decision, Guarded, Limits, Market, Memory, View
 from execbot.journal.records import Origin
 from execbot.model.enums import OrderClass, OrderStatus, OrderType, PositionSide, Side, TimeInForce
 
@@ -453,7 +462,7 @@ def test_a_price_far_beyond_the_stop_is_believed_only_after_the_broker_was_asked
 
 
 def test_leaving_waits_for_the_shares_and_escalates_until_it_is_market() -> None:
-    from execbot.exits.leave import wants_out
+    from execbot.exits.rules.leave import wants_out
 
     leaving = wants_out(plan(), "time_stop", T0, stage=ExitStage.LIMIT)
     first = decide(view("10", leaving, stop_order("10")))
@@ -500,7 +509,7 @@ def test_a_limit_left_over_from_before_the_open_gives_way_to_a_market_order(
     ],
 )
 def test_nothing_is_sent_into_a_halt_or_a_closed_market(market: Market) -> None:
-    from execbot.exits.leave import wants_out
+    from execbot.exits.rules.leave import wants_out
 
     leaving = wants_out(plan(), "stop", T0)
     decision = decide(view("10", leaving, stop_order("10"), market=market))
@@ -509,7 +518,7 @@ def test_nothing_is_sent_into_a_halt_or_a_closed_market(market: Market) -> None:
 
 
 def test_a_refused_exit_ends_in_protection_again() -> None:
-    from execbot.exits.leave import wants_out
+    from execbot.exits.rules.leave import wants_out
 
     leaving = wants_out(plan(), "time_stop", T0)
     decision = decide(view("10", leaving, memory=Memory(exit_failures=3)))

@@ -13,7 +13,7 @@ from support.desk import Desk, open_desk
 
 from execbot.broker.errors import BrokerError
 from execbot.broker.port import OrderQuery
-from execbot.exits.scale_in import conflicts
+from execbot.exits.rules.make_room import conflicts
 from execbot.model.enums import OrderClass, OrderType, Side
 from execbot.model.order import OrderRequest, StopLoss, TakeProfit
 

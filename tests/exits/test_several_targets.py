@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from support.exit_views import T0, D
 
-from execbot.exits.allocate import equal_parts, split_whole
-from execbot.exits.attach import Wishes, attach, in_equal_parts, moved, new_plan, plan_of_legs
 from execbot.exits.levels import parse_level
-from execbot.exits.plan import ExitPlan, Trail, TrailKind, priced
-from execbot.exits.shape import Holding, WantKind, target_quantities, wanted
+from execbot.exits.plan.attach import Wishes, attach, in_equal_parts, moved, new_plan, plan_of_legs
+from execbot.exits.plan.plan import ExitPlan, Trail, TrailKind, priced
+from execbot.exits.plan.target_shares import equal_parts, split_whole
+from execbot.exits.rules.shape import Holding, WantKind, target_quantities, wanted
 from execbot.model.enums import OrderClass, OrderType, PositionSide, Side, TimeInForce
 from execbot.model.order import OrderRequest, StopLoss
 

@@ -10,8 +10,8 @@ from decimal import Decimal
 
 import pytest
 
-from execbot.exits.plan import ExitPlan, PlanStatus, StopPlan
-from execbot.exits.splits import plan_ratio, price_ratio, ratio_words, rescaled_by_price
+from execbot.exits.plan.plan import ExitPlan, PlanStatus, StopPlan
+from execbot.exits.plan.rescale import plan_ratio, price_ratio, ratio_words, rescaled_by_price
 from execbot.model.enums import PositionSide
 
 D = Decimal

@@ -16,8 +16,8 @@ from msgspec.structs import replace
 from support.exit_views import T0, D, later, plan
 
 from execbot.exits.levels import LevelFacts
-from execbot.exits.plan import AdjustRules, ExitPlan, Trail, TrailKind
-from execbot.exits.trailing import follow, next_stop, time_stop_due
+from execbot.exits.plan.plan import AdjustRules, ExitPlan, Trail, TrailKind
+from execbot.exits.plan.trailing import follow, next_stop, time_stop_due
 from execbot.model.enums import PositionSide
 
 

@@ -8,9 +8,9 @@ from itertools import permutations
 from pathlib import Path
 
 from execbot.model.enums import LOCAL_STATUSES, WORKING_STATUSES, OrderStatus
-from execbot.oms.breaks import BREAKS
-from execbot.oms.changes import EventName
-from execbot.oms.table import ACTS, ENDS, NOT_YET_ROUTED, REPORTS, Verdict, verdict
+from execbot.oms.machine.changes import EventName
+from execbot.oms.machine.table import ACTS, ENDS, NOT_YET_ROUTED, REPORTS, Verdict, verdict
+from execbot.oms.sync.breaks import BREAKS
 
 PAGE = Path(__file__).parents[2] / "docs" / "oms.md"
 _PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -14,7 +14,7 @@ from oms.oms_docs import PAGE, PARTS, rendered
 from support.desk import Desk
 
 from execbot.journal import errors
-from execbot.oms.table import STATUS_OF_EVENT
+from execbot.oms.machine.table import STATUS_OF_EVENT
 
 
 def test_the_generated_parts_are_current() -> None:

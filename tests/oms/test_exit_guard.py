@@ -21,8 +21,8 @@ from execbot.journal import Role
 from execbot.market.queue import QueueAction
 from execbot.model.enums import OrderStatus, Outcome, Side, TimeInForce
 from execbot.oms.errors import Refused
-from execbot.oms.queue_release import release_due
-from execbot.oms.risk_desk import RiskDesk
+from execbot.oms.place.risk_desk import RiskDesk
+from execbot.oms.release_queue import release_due
 
 D = Decimal
 DAY = {"calendar": "exchange", "at": "2026-10-06 15:00"}

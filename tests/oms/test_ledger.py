@@ -21,10 +21,10 @@ from support.oms_making import at, update
 from execbot.broker.port import TradeUpdate
 from execbot.journal import Journal
 from execbot.model.enums import EventSource, OrderStatus
-from execbot.oms.events import OrderEvent
-from execbot.oms.intake import apply_batch, apply_update
 from execbot.oms.ledger import Ledger, recording
-from execbot.oms.rebuild import rebuild
+from execbot.oms.machine.events import OrderEvent
+from execbot.oms.sync.intake import apply_batch, apply_update
+from execbot.oms.sync.rebuild import rebuild
 
 NOW = datetime(2026, 10, 7, 15, 0, tzinfo=UTC)
 D = Decimal
@@ -330,7 +330,7 @@ def _without_seq(record: Any) -> Any:
 
 
 def test_a_ledger_in_a_callers_transaction_commits_with_it(tmp_path: Path) -> None:
-    from execbot.oms.events import update_event
+    from execbot.oms.machine.events import update_event
 
     with Journal.open(tmp_path / "j.db") as journal:
         with pytest.raises(ValueError), journal.transaction():

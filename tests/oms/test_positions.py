@@ -18,7 +18,7 @@ from execbot.journal.records import Execution, FillState, PositionRecord
 from execbot.model.account import Position
 from execbot.model.enums import EventSource, Side
 from execbot.model.order import Fill
-from execbot.oms.positions import (
+from execbot.oms.machine.positions import (
     PositionBook,
     PositionTracker,
     add_execution,

@@ -15,8 +15,8 @@ from support.desk import Desk, limit, market, open_desk
 
 from execbot.journal import FillState, Journal, OrderRecord
 from execbot.model.enums import OrderStatus, Side, TimeInForce
-from execbot.oms.breaks import BREAKS
-from execbot.oms.rebuild import rebuild
+from execbot.oms.sync.breaks import BREAKS
+from execbot.oms.sync.rebuild import rebuild
 
 
 def buy(symbol: str = "AAPL", qty: str = "10", **more: Any) -> dict[str, Any]:

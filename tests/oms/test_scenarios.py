@@ -19,7 +19,7 @@ from execbot.journal import Role
 from execbot.model.enums import OrderType, Side, TimeInForce
 from execbot.model.order import OrderRequest
 from execbot.oms.errors import OmsError
-from execbot.sim.scenario import Scenario
+from execbot.sim.faults.scenario import Scenario
 
 SCENARIOS = sorted((Path(__file__).parents[1] / "scenarios").glob("*.yaml"))
 

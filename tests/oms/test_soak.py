@@ -21,7 +21,7 @@ from execbot.broker.port import ReplaceRequest
 from execbot.model.enums import OrderClass, OrderStatus, OrderType, Side, TimeInForce
 from execbot.model.order import OrderRequest, StopLoss, TakeProfit
 from execbot.oms.errors import OmsError
-from execbot.oms.rebuild import rebuild
+from execbot.oms.sync.rebuild import rebuild
 
 SYMBOLS = ("AAPL", "MSFT", "KO")
 FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (

@@ -16,12 +16,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from support.paths import alpaca_facts
 
-from execbot.exits.splits import ratio_words, split_ratio
+from execbot.exits.plan.rescale import ratio_words, split_ratio
 from execbot.journal.records import Execution, FillState
 from execbot.model.account import Activity
 from execbot.model.enums import EventSource, Side
-from execbot.oms.positions import position_of
-from execbot.oms.splits import (
+from execbot.oms.machine.positions import position_of
+from execbot.oms.sync.split_evidence import (
     SPLIT_ROWS,
     TRANSFER_ROWS,
     Split,

@@ -18,7 +18,7 @@ from execbot.model.enums import (
     WORKING_STATUSES,
     OrderStatus,
 )
-from execbot.oms.table import (
+from execbot.oms.machine.table import (
     ACTS,
     ENDS,
     MOVES,

@@ -21,7 +21,7 @@ from execbot.broker.errors import BrokerError, classify, classify_transport
 from execbot.config.schema import OrderManagementSettings
 from execbot.model.enums import ErrorCategory, OrderType, Side, TimeInForce
 from execbot.model.order import OrderRequest
-from execbot.oms.after_error import (
+from execbot.oms.place.after_error import (
     History,
     Next,
     Step,

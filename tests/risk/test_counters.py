@@ -19,7 +19,7 @@ from execbot.journal import Role
 from execbot.model.enums import OrderType, Outcome, Side
 from execbot.model.order import OrderRequest
 from execbot.oms.errors import Refused
-from execbot.oms.queue_release import release_due
+from execbot.oms.release_queue import release_due
 from execbot.risk.facts import Counters
 from execbot.risk.halting import current
 from execbot.risk.kill_switch import Level

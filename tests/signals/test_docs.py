@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from execbot.model.signal import FIELDS
-from execbot.oms.signal_rules import SKIP_CODES
+from execbot.oms.signals.rules import SKIP_CODES
 
 PAGE = Path(__file__).parents[2] / "docs" / "signals.md"
 

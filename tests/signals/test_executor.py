@@ -24,11 +24,11 @@ from execbot.model.enums import OrderStatus, OrderType, Outcome, Side
 from execbot.model.order import OrderRequest
 from execbot.model.signal import Signal
 from execbot.oms.errors import Refused
-from execbot.oms.executor import Executor
-from execbot.oms.risk_desk import RiskDesk
-from execbot.oms.signal_queue import SignalQueue, Worker
-from execbot.oms.signal_result import SignalResult
-from execbot.oms.signal_rules import SKIP_CODES
+from execbot.oms.place.risk_desk import RiskDesk
+from execbot.oms.signals.executor import Executor
+from execbot.oms.signals.result import SignalResult
+from execbot.oms.signals.rules import SKIP_CODES
+from execbot.oms.signals.turns import SignalQueue, Worker
 from execbot.risk import halting
 from execbot.risk.kill_switch import Level, Trip
 

@@ -17,18 +17,18 @@ from support.trader import Trader, open_trader
 from execbot.broker.errors import BrokerError
 from execbot.broker.port import ReplaceRequest
 from execbot.config.schema import ScaleInSettings
-from execbot.exits.attach import in_equal_parts, plan_of_legs
 from execbot.exits.levels import parse_level
+from execbot.exits.plan.attach import in_equal_parts, plan_of_legs
 from execbot.exits.store import open_plans, save_plan
 from execbot.journal.records import OrderRecord, Role
 from execbot.market.halts import HaltBook, apply_message, book_to_json
 from execbot.market.queue import QueueAction
 from execbot.model.enums import OrderClass, OrderStatus, Outcome, Side
 from execbot.model.order import StopLoss
-from execbot.oms.by_hand import abandon, retry
 from execbot.oms.errors import NotPossible, OmsError, Refused
-from execbot.oms.placing import Purposeful
-from execbot.oms.queue_release import queue_decisions, release_due
+from execbot.oms.place.placer import Purposeful
+from execbot.oms.place.retry_by_hand import abandon, retry
+from execbot.oms.release_queue import queue_decisions, release_due
 from execbot.risk import halting
 from execbot.risk.kill_switch import Level
 from execbot.risk.reading import HALTS_KEY

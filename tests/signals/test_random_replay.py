@@ -19,9 +19,9 @@ from support.trader import Trader, open_trader, settings_with
 
 from execbot.config.schema import Mode, SizingMethod, TradingSettings
 from execbot.journal.journal import Journal
-from execbot.oms.executor import Executor
-from execbot.oms.risk_desk import RiskDesk
-from execbot.oms.signal_result import SignalResult
+from execbot.oms.place.risk_desk import RiskDesk
+from execbot.oms.signals.executor import Executor
+from execbot.oms.signals.result import SignalResult
 
 D = Decimal
 SYMBOLS = ("AAPL", "MSFT", "NVDA", "KO", "JPM", "TSLA", "SPY", "XOM", "AMD", "BTC/USD", "ETH/USD")

@@ -15,7 +15,7 @@ from support.trader import open_trader
 
 from execbot.journal.records import AuditRow
 from execbot.model.enums import ErrorCategory
-from execbot.oms.recovery_counts import count_recoveries, overall_rate, recovery_counts
+from execbot.report.recoveries import count_recoveries, overall_rate, recovery_counts
 
 D = Decimal
 T0 = datetime(2026, 11, 20, 15, tzinfo=UTC)

@@ -8,10 +8,10 @@ from pathlib import Path
 from support.trader import Trader, open_trader
 
 from execbot.config.schema import SizingMethod
-from execbot.exits.plan import ExitPlan, PlanStatus
+from execbot.exits.plan.plan import ExitPlan, PlanStatus
 from execbot.exits.store import plan_by_id
 from execbot.model.enums import Outcome
-from execbot.oms.queue_release import release_due
+from execbot.oms.release_queue import release_due
 
 D = Decimal
 ONE_TARGET = {"partial_exits": ()}

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from execbot.sim.config import SimConfig
-from execbot.sim.server import ExchangeServer, memory_door
-from execbot.sim.transport import InProcess
+from execbot.sim.doors.server import ExchangeServer, memory_door
+from execbot.sim.doors.transport import InProcess
 from execbot.sim.venue import Venue
 
 KEY, SECRET = "test-key", "test-secret"

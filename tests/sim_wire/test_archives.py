@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execbot.sim.engine.archive import (
+from execbot.sim.engine.accounts.archive import (
     Activity,
     ActivityFilter,
     MemoryArchive,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from execbot.sim.deliveries import Outbox
-from execbot.sim.faults import Family, FaultBook, FaultError, Kind, Rule, Subject, parse_rule
+from execbot.sim.faults.deliveries import Outbox
+from execbot.sim.faults.faults import Family, FaultBook, FaultError, Kind, Rule, Subject, parse_rule
 from execbot.sim.types import SECOND, StreamEvent
 
 POST = Subject("POST", "/v2/orders", ("AAPL",), "", "k1")
@@ -178,7 +178,7 @@ def test_held_back_events_survive_dump_and_load() -> None:
 
 
 def test_every_kind_is_described() -> None:
-    from execbot.sim.faults import KINDS
+    from execbot.sim.faults.faults import KINDS
 
     assert set(KINDS) == set(Kind)
     assert all(isinstance(parse_rule({"kind": kind.value}, "1"), Rule) for kind in Kind)

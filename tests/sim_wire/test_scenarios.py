@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from execbot.sim.config import SimConfig
+from execbot.sim.faults.scenario import Scenario, ScenarioError
 from execbot.sim.records import ALL_DATA
-from execbot.sim.scenario import Scenario, ScenarioError
 
 FILES = sorted((Path(__file__).parents[1] / "scenarios").glob("*.yaml"))
 OVER_SOCKETS = {"second-stream-refused", "dropped-stream-holds-its-slot"}

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from execbot.sim.doors.transport import FILE_NAME, SharedVenue, open_shared
 from execbot.sim.store import VERSION, StoreError
-from execbot.sim.transport import FILE_NAME, SharedVenue, open_shared
 
 HEADERS = {"APCA-API-KEY-ID": "sim", "APCA-API-SECRET-KEY": "sim"}
 

@@ -24,7 +24,7 @@ from execbot.model.enums import OrderType, Side
 from execbot.model.order import OrderRequest
 from execbot.oms.service import OrderManagementSystem
 from execbot.sim.config import SimConfig
-from execbot.sim.transport import InProcess
+from execbot.sim.doors.transport import InProcess
 from execbot.sim.types import SECOND
 from execbot.sim.venue import Venue
 

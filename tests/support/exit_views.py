@@ -9,9 +9,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from execbot.exits.levels import parse_level
-from execbot.exits.orders import SymbolOrder
-from execbot.exits.plan import ExitPlan, PlanStatus, StopPlan, TargetPlan
-from execbot.exits.view import Market, View
+from execbot.exits.living_orders import SymbolOrder
+from execbot.exits.plan.plan import ExitPlan, PlanStatus, StopPlan, TargetPlan
+from execbot.exits.rules.view import Market, View
 from execbot.journal.records import Origin
 from execbot.model.enums import OrderClass, OrderStatus, OrderType, PositionSide, Side, TimeInForce
 from execbot.model.numbers import ZERO

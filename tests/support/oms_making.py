@@ -11,10 +11,16 @@ from execbot.model.account import Activity
 from execbot.model.enums import OrderStatus
 from execbot.model.order import Order
 from execbot.model.times import iso
-from execbot.oms.applied import Applied, OrderState
-from execbot.oms.events import OrderEvent, act_event, activity_event, snapshot_event, update_event
-from execbot.oms.state import apply_event
-from execbot.oms.table import Act
+from execbot.oms.machine.applied import Applied, OrderState
+from execbot.oms.machine.events import (
+    OrderEvent,
+    act_event,
+    activity_event,
+    snapshot_event,
+    update_event,
+)
+from execbot.oms.machine.state import apply_event
+from execbot.oms.machine.table import Act
 
 T0 = datetime(2026, 10, 7, 14, 0, tzinfo=UTC)
 COID = "mine-1"

@@ -11,10 +11,10 @@ from msgspec.structs import replace
 
 from execbot.config.schema import Mode, RiskSettings, TradingSettings
 from execbot.model.signal import Signal, SignalSide
-from execbot.oms.executor import Executor
-from execbot.oms.placing import Placer
-from execbot.oms.risk_desk import RiskDesk
-from execbot.oms.signal_result import SignalResult
+from execbot.oms.place.placer import Placer
+from execbot.oms.place.risk_desk import RiskDesk
+from execbot.oms.signals.executor import Executor
+from execbot.oms.signals.result import SignalResult
 from support.desk import Desk, open_desk
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from execbot.exits.plan import ExitPlan, PlanStatus
-from execbot.exits.plan_json import from_data
+from execbot.exits.plan.plan import ExitPlan, PlanStatus
+from execbot.exits.plan.plan_json import from_data
 from execbot.exits.tags import tag_of
 from support.watch_world import D, World
 

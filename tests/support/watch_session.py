@@ -16,20 +16,20 @@ from msgspec.structs import replace
 from execbot.broker.errors import BrokerError
 from execbot.broker.port import TradeUpdate
 from execbot.config.schema import Mode, RiskSettings, ScaleInSettings, TradingSettings
-from execbot.exits.attach import Wishes
 from execbot.exits.levels import LevelError
-from execbot.exits.plan import PlanStatus, Trail, TrailKind
+from execbot.exits.plan.attach import Wishes
+from execbot.exits.plan.plan import PlanStatus, Trail, TrailKind
 from execbot.exits.store import change_plan
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 from execbot.model.enums import Side
 from execbot.model.order import OrderRequest
 from execbot.oms.errors import OmsError
-from execbot.oms.placing import Placer
-from execbot.oms.risk_desk import RiskDesk
+from execbot.oms.place.placer import Placer
+from execbot.oms.place.risk_desk import RiskDesk
 from execbot.sim.types import ApiError
-from execbot.watch import inputs
-from execbot.watch.timers import FULL_READ_SECONDS
+from execbot.watch.core import inputs
+from execbot.watch.core.timers import FULL_READ_SECONDS
 from support.watch_judge import Verdict, judge
 from support.watch_world import D, World, open_world, seeded, wishes
 

@@ -23,18 +23,18 @@ from msgspec.structs import replace
 from execbot.broker.alpaca import AlpacaClient
 from execbot.broker.port import TradeUpdate
 from execbot.config.schema import TradingSettings
-from execbot.exits.attach import Wishes, attach
 from execbot.exits.levels import LevelKind, LevelSpec
-from execbot.exits.plan import ExitPlan, Trail
+from execbot.exits.plan.attach import Wishes, attach
+from execbot.exits.plan.plan import ExitPlan, Trail
 from execbot.exits.store import plan_of, save_plan
 from execbot.journal.records import OrderRecord, Role
 from execbot.market.sessions import MarketNow, crypto_now
 from execbot.model.enums import OrderType, Side
 from execbot.model.order import OrderRequest
 from execbot.sim.types import SECOND, ApiError
-from execbot.watch import inputs
-from execbot.watch.hands import Hands
-from execbot.watch.jobs import AccountJob, Note
+from execbot.watch.core import inputs
+from execbot.watch.core.jobs import AccountJob, Note
+from execbot.watch.perform import Hands
 from execbot.watch.watcher import HandJob, Watcher
 from support.desk import KEY, Desk, VenueTransport, open_desk
 

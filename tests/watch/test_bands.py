@@ -14,8 +14,8 @@ from support.streams import StreamServer, say, wait_for_goodbye
 
 from execbot.broker.data_stream import DataStream
 from execbot.market.halts import book_from_json
+from execbot.watch.core.inputs import Halts
 from execbot.watch.feed import StreamedFeed
-from execbot.watch.inputs import Halts
 
 NOW = datetime(2026, 11, 20, 16, 0, tzinfo=UTC)
 BAND = {"T": "l", "S": "AAPL", "u": 210.5, "d": 190.5, "i": "B", "t": "2026-11-20T16:00:00Z"}

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from support.watch_world import D, World, open_world, percent, wishes
 
-from execbot.exits.attach import moved
-from execbot.exits.plan import PlanStatus, Trail, TrailKind
+from execbot.exits.plan.attach import moved
+from execbot.exits.plan.plan import PlanStatus, Trail, TrailKind
 from execbot.exits.store import change_plan
 from execbot.model.enums import Side, TimeInForce
 

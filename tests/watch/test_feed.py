@@ -22,9 +22,9 @@ from execbot.broker.market_stream import (
 )
 from execbot.broker.port import Connected, Disconnected
 from execbot.model.quote import Trade
+from execbot.watch.core.inputs import Halts, Price
+from execbot.watch.core.jobs import Note
 from execbot.watch.feed import PolledFeed, StreamedFeed
-from execbot.watch.inputs import Halts, Price
-from execbot.watch.jobs import Note
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 HALTED = TradingStatus("AAPL", NOW, "H", "halted", "LUDP", "pause", "C")

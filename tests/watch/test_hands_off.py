@@ -10,12 +10,12 @@ from pathlib import Path
 
 from support.watch_world import World, open_world, wishes
 
-from execbot.exits.failures import Outcome
-from execbot.exits.plan import PlanStatus
+from execbot.exits.plan.plan import PlanStatus
+from execbot.exits.rules.failures import Outcome
 from execbot.journal.records import OrderRecord
-from execbot.watch.endings import HANDS_OFF
-from execbot.watch.hands import Hands
-from execbot.watch.jobs import SymbolJob
+from execbot.watch.core.exit_endings import HANDS_OFF
+from execbot.watch.core.jobs import SymbolJob
+from execbot.watch.perform import Hands
 
 LIMIT_SECONDS = 5.0
 """`exits.unprotected_alarm_seconds` unless it is set."""

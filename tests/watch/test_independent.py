@@ -15,7 +15,7 @@ import pytest
 from support.paths import market_data
 from support.watch_world import D, World, open_world, wishes
 
-from execbot.exits.plan import Trail, TrailKind
+from execbot.exits.plan.plan import Trail, TrailKind
 from execbot.model.times import parse_time
 from execbot.sim.types import SECOND
 

@@ -16,9 +16,9 @@ from typing import Any
 
 from support.watch_world import D, World, open_world, wishes
 
-from execbot.exits.plan import Trail, TrailKind
-from execbot.watch import inputs
-from execbot.watch.jobs import Note, SymbolJob
+from execbot.exits.plan.plan import Trail, TrailKind
+from execbot.watch.core import inputs
+from execbot.watch.core.jobs import Note, SymbolJob
 from execbot.watch.loop import WatchLoop
 
 TRAIL = Trail(TrailKind.PERCENT, D("1.5"), from_start=False)

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 from support.watch_world import World, open_world, wishes
 
-from execbot.watch.screen import ScreenSink
+from execbot.watch.show.screen import ScreenSink
 
 
 def two_positions(path: Path) -> tuple[World, ScreenSink, list[tuple[str, str]]]:

@@ -26,19 +26,19 @@ from execbot.config.schema import (
     ScaleInSettings,
     TradingSettings,
 )
-from execbot.exits.attach import new_plan, plan_of_legs
-from execbot.exits.plan import PlanStatus
+from execbot.exits.plan.attach import new_plan, plan_of_legs
+from execbot.exits.plan.plan import PlanStatus
+from execbot.exits.rules.view import Guarded
 from execbot.exits.store import save_plan
-from execbot.exits.view import Guarded
 from execbot.journal.records import Role
 from execbot.market.calendar_cache import load_table
 from execbot.market.sessions import MarketNow, agreed_now
 from execbot.model.enums import OrderClass, OrderType, PositionSide, Side
 from execbot.model.order import OrderRequest, StopLoss, TakeProfit
 from execbot.model.times import new_york
-from execbot.oms.placing import Placer
-from execbot.oms.risk_desk import RiskDesk
-from execbot.watch.position_table import GUARD_WORDS
+from execbot.oms.place.placer import Placer
+from execbot.oms.place.risk_desk import RiskDesk
+from execbot.watch.show.position_table import GUARD_WORDS
 
 TABLE = load_table()
 HOUR = 3600.0

@@ -11,7 +11,7 @@ from pathlib import Path
 from support.watch_world import D, World, open_world, wishes
 
 from execbot.exits.store import plan_by_id
-from execbot.watch.timers import MARKS_EVERY
+from execbot.watch.core.timers import MARKS_EVERY
 
 
 def after_a_good_and_a_bad_moment(path: Path) -> World:

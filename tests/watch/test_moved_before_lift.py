@@ -15,13 +15,13 @@ from support.trader import settings_with
 from support.watch_world import D, World, open_world, wishes
 
 from execbot.config.schema import Mode, ScaleInSettings
-from execbot.exits.plan import ExitPlan
+from execbot.exits.plan.plan import ExitPlan
 from execbot.model.enums import Side
 from execbot.model.order import OrderRequest
-from execbot.oms.placing import Placer
-from execbot.oms.risk_desk import RiskDesk
-from execbot.watch.hands import Hands
-from execbot.watch.once import protect_once
+from execbot.oms.place.placer import Placer
+from execbot.oms.place.risk_desk import RiskDesk
+from execbot.watch.perform import Hands
+from execbot.watch.protect_once import protect_once
 from execbot.watch.watcher import Watcher
 
 LIVE = ("new", "accepted", "held")

@@ -17,9 +17,9 @@ from support.watch_world import D, World, open_world, wishes
 
 from execbot.broker.port import ReplaceRequest
 from execbot.config.schema import Mode, ScaleInSettings
-from execbot.exits.attach import moved
 from execbot.exits.levels import parse_level
-from execbot.exits.plan import ExitPlan, Trail, TrailKind
+from execbot.exits.plan.attach import moved
+from execbot.exits.plan.plan import ExitPlan, Trail, TrailKind
 from execbot.exits.store import change_plan
 from execbot.exits.tags import tag_of
 from execbot.market.calendar_cache import load_table
@@ -27,11 +27,11 @@ from execbot.market.sessions import agreed_now
 from execbot.model.enums import Side
 from execbot.model.order import OrderRequest
 from execbot.model.times import new_york
-from execbot.oms.placing import Placer
-from execbot.oms.risk_desk import RiskDesk
-from execbot.watch import inputs
-from execbot.watch.hands import Hands
-from execbot.watch.once import protect_once
+from execbot.oms.place.placer import Placer
+from execbot.oms.place.risk_desk import RiskDesk
+from execbot.watch.core import inputs
+from execbot.watch.perform import Hands
+from execbot.watch.protect_once import protect_once
 from execbot.watch.watcher import Watcher
 
 TABLE = load_table()

@@ -13,12 +13,12 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
-from execbot.exits.position_state import PositionState, PositionView
-from execbot.exits.view import Guarded
+from execbot.exits.position_view import PositionState, PositionView
+from execbot.exits.rules.view import Guarded
 from execbot.model.enums import OrderStatus, OrderType, PositionSide, Side, TimeInForce
 from execbot.model.order import Order
-from execbot.watch.picture import HealthView, Picture, draw
-from execbot.watch.position_table import COLUMNS, fitting
+from execbot.watch.show.picture import HealthView, Picture, draw
+from execbot.watch.show.position_table import COLUMNS, fitting
 
 AT = datetime(2026, 11, 20, 15, 4, tzinfo=UTC)
 BTC = PositionView(

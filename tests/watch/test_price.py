@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.watch_world import D
 
-from execbot.watch.symbols import SymbolState
+from execbot.watch.core.symbol_state import SymbolState
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec.structs import replace
 from support.watch_world import World, open_world, wishes
 
-from execbot.exits.plan import AdjustRules
+from execbot.exits.plan.plan import AdjustRules
 from execbot.exits.store import change_plan
 
 EXITS_A_MINUTE_MAX = 25

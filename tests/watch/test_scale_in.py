@@ -19,17 +19,17 @@ from support.watch_world import D, World, open_world, wishes
 
 from execbot.broker.errors import BrokerError
 from execbot.config.schema import EmergencyAction, Mode, ScaleInSettings, TradingSettings
-from execbot.exits.plan import Lift
+from execbot.exits.plan.plan import Lift
 from execbot.exits.store import LIFT_LEASE, keep_lifted
 from execbot.journal.records import OrderRecord, Role
 from execbot.model.enums import OrderType, Outcome, Side, TimeInForce
 from execbot.model.order import OrderRequest
 from execbot.model.signal import Signal, SignalSide
-from execbot.oms.cancel import Canceler
 from execbot.oms.errors import NotPossible, Refused, WouldRest
-from execbot.oms.executor import Executor
-from execbot.oms.placing import Placer
-from execbot.oms.risk_desk import RiskDesk
+from execbot.oms.place.placer import Placer
+from execbot.oms.place.risk_desk import RiskDesk
+from execbot.oms.send.cancel import Canceler
+from execbot.oms.signals.executor import Executor
 
 SCALE_IN = {
     "scale_in": ScaleInSettings(enabled=True, max_steps=5, min_profit_pct=D(-100)),

@@ -20,12 +20,12 @@ from execbot.config.schema import TradingSettings
 from execbot.journal.records import OrderRecord
 from execbot.market.sessions import MarketNow, Session, crypto_now
 from execbot.model.enums import OrderClass, OrderStatus, TimeInForce
-from execbot.watch import inputs
-from execbot.watch.core import Core
-from execbot.watch.entries import EntryClocks, has_timeout
-from execbot.watch.jobs import AccountJob, JobName, Note
+from execbot.watch.core import inputs
+from execbot.watch.core.core import Core
+from execbot.watch.core.entry_timeouts import EntryClocks, has_timeout
+from execbot.watch.core.jobs import AccountJob, JobName, Note
 from execbot.watch.lock import AlreadyWatching, WatchLock, holder_of
-from execbot.watch.sinks import LOG_BYTES_MAX, LOG_FILES_KEPT, JsonSink, PlainSink, open_log
+from execbot.watch.show.sinks import LOG_BYTES_MAX, LOG_FILES_KEPT, JsonSink, PlainSink, open_log
 
 
 def test_the_lock_names_its_holder_and_ends_with_it(tmp_path: Path) -> None:

@@ -15,12 +15,12 @@ import pytest
 from support.desk import market
 from support.watch_world import D, World, open_world, seeded, wishes
 
-from execbot.exits.splits import rescaled
+from execbot.exits.plan.rescale import rescaled
 from execbot.exits.store import change_plan, suspend_plans
 from execbot.journal.records import FillState, PositionRecord
 from execbot.model.account import Activity
 from execbot.model.enums import Side
-from execbot.oms.rebuild import rebuild
+from execbot.oms.sync.rebuild import rebuild
 
 WHOLE = "SNDL"
 """Has no fractions: what makes no whole share is paid out."""

@@ -12,14 +12,14 @@ import pytest
 from support.watch_world import D, World, open_world, wishes
 
 from execbot.broker.errors import BrokerError
-from execbot.exits.attach import moved
 from execbot.exits.levels import parse_level
-from execbot.exits.plan import Trail, TrailKind
+from execbot.exits.plan.attach import moved
+from execbot.exits.plan.plan import Trail, TrailKind
 from execbot.exits.store import change_plan, suspend_plans
 from execbot.model.enums import Side, TimeInForce
 from execbot.model.order import OrderRequest
-from execbot.oms.scale_in import add_to_position
-from execbot.watch import inputs
+from execbot.oms.place.add_to_position import add_to_position
+from execbot.watch.core import inputs
 
 SELL_10 = {"symbol": "AAPL", "side": "sell", "qty": "10", "type": "limit", "time_in_force": "gtc"}
 """Another program's order: it holds all the shares, so that no stop can be placed."""
@@ -206,8 +206,8 @@ def test_a_watch_that_starts_late_protects_what_it_finds(tmp_path: Path) -> None
 
 
 def test_a_moved_plan_moves_the_legs_without_an_unprotected_moment(tmp_path: Path) -> None:
-    from execbot.exits.attach import moved
     from execbot.exits.levels import LevelKind, LevelSpec
+    from execbot.exits.plan.attach import moved
     from execbot.exits.store import save_plan
 
     world = open_world(tmp_path)

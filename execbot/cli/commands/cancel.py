@@ -9,23 +9,23 @@ import typer
 from execbot.broker.errors import BrokerError
 from execbot.broker.port import OrderQuery
 from execbot.cli.command import Cli, command
-from execbot.cli.context import Context
-from execbot.cli.emergency import unrecorded
 from execbot.cli.errors import Failure
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.identify import full_id, successor_of
-from execbot.cli.need import Need
-from execbot.cli.order_flags import read_symbol, read_wait
-from execbot.cli.output import Table
-from execbot.cli.views import describe, orders_table, record_json, sentence, short_id
+from execbot.cli.flags.order_flags import read_symbol, read_wait
+from execbot.cli.flags.order_ids import full_id, successor_of
+from execbot.cli.show.order_views import describe, orders_table, record_json, sentence, short_id
+from execbot.cli.show.output import Table
+from execbot.desk.context import Context
+from execbot.desk.emergency import unrecorded
+from execbot.desk.journal_need import Need
 from execbot.exits.store import change_plan, open_plans, plan_of, suspend_plans
 from execbot.journal.records import OrderRecord, Role
 from execbot.model.enums import OrderStatus
 from execbot.model.numbers import text
 
 if TYPE_CHECKING:
-    from execbot.exits.plan import ExitPlan
-    from execbot.oms.cancel import CancelAllResult
+    from execbot.exits.plan.plan import ExitPlan
+    from execbot.oms.send.cancel import CancelAllResult
 
 CANCEL_WAIT_SECONDS = 5.0
 """A cancel is confirmed within milliseconds when the market is open; when it is closed, Alpaca
@@ -185,8 +185,8 @@ def _as_before(desk: Context, plan: ExitPlan) -> None:
 
 def _review(cli: Cli, desk: Context) -> None:
     """On a terminal: what is open, and a question. Nothing open needs no answer."""
-    from execbot.cli.freshen import freshen
-    from execbot.cli.output import print_table
+    from execbot.cli.show.freshen import freshen
+    from execbot.cli.show.output import print_table
 
     freshen(desk)
     found = desk.journal.orders("open")

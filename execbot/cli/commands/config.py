@@ -11,11 +11,11 @@ import typer
 from execbot.cli.command import Cli, command
 from execbot.cli.errors import Failure, usage
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.output import Table
+from execbot.cli.show.output import Table
 
 app = typer.Typer()
 
-TEMPLATE = Path(__file__).parent.parent / "config" / "template.yaml"
+TEMPLATE = Path(__file__).parents[2] / "config" / "template.yaml"
 
 
 @app.callback(invoke_without_command=True)
@@ -80,8 +80,8 @@ def _show(cli: Cli, *, changed: bool = False) -> None:
 
 def _where(cli: Cli) -> dict[str, Any]:
     """Mode and keys as they stand; a gate that is shut is shown, not raised."""
-    from execbot.cli.context import read_setup
     from execbot.config.errors import ConfigError
+    from execbot.desk.context import read_setup
 
     try:
         setup = read_setup(cli.mode_flag, cli.config_path)
@@ -104,8 +104,8 @@ def check(cli: Cli) -> None:
       execbot config check
       execbot config check --config other.yaml --json
     """
-    from execbot.cli.context import read_setup
     from execbot.config.errors import ConfigError
+    from execbot.desk.context import read_setup
 
     try:
         setup = read_setup(cli.mode_flag, cli.config_path)

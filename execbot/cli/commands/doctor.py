@@ -17,11 +17,11 @@ from msgspec import Struct
 from execbot.cli.command import Cli, command
 from execbot.cli.errors import Failure, failure_of
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.output import Table
+from execbot.cli.show.output import Table
 
 if TYPE_CHECKING:
     from execbot.broker.alpaca import AlpacaClient
-    from execbot.cli.context import Setup
+    from execbot.desk.context import Setup
 
 SKEW_WARN = timedelta(seconds=2)
 SKEW_FAIL = timedelta(seconds=30)
@@ -135,7 +135,7 @@ def _configuration(examined: Examination) -> Iterator[Finding]:
 
 
 def _mode_and_keys(examined: Examination) -> Iterator[Finding]:
-    from execbot.cli.context import read_setup
+    from execbot.desk.context import read_setup
 
     examined.setup = setup = read_setup(examined.mode_flag, examined.config_path)
     yield Finding("mode", OK, f"{setup.mode.value}, by {setup.choice.source}")
@@ -183,8 +183,8 @@ def _state_directory(examined: Examination) -> Iterator[Finding]:
 
 def _connection(examined: Examination) -> Iterator[Finding]:
     from execbot.broker.clock import BrokerClock
-    from execbot.cli.context import account_of, build_client
     from execbot.config.paths import account_directory
+    from execbot.desk.context import account_of, build_client
 
     setup = _setup(examined)
     client = build_client(setup, BrokerClock())
@@ -240,7 +240,7 @@ def _clock(examined: Examination) -> Iterator[Finding]:
 
 
 def _journal(examined: Examination) -> Iterator[Finding]:
-    from execbot.cli.context import JOURNAL_NAME
+    from execbot.desk.context import JOURNAL_NAME
     from execbot.journal.journal import Journal
 
     if examined.directory is None:

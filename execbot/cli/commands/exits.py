@@ -8,18 +8,18 @@ import typer
 from msgspec.structs import replace
 
 from execbot.cli.command import Cli, command
-from execbot.cli.context import Context
 from execbot.cli.errors import Failure, usage
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.freshen import journal_warnings
-from execbot.cli.held_plans import plan_of_position, refuse_if_taken
-from execbot.cli.need import Need
-from execbot.cli.order_flags import read_symbol
-from execbot.cli.output import Table
+from execbot.cli.flags.order_flags import read_symbol
+from execbot.cli.show.freshen import journal_warnings
+from execbot.cli.show.output import Table
+from execbot.desk.context import Context
+from execbot.desk.journal_need import Need
+from execbot.oms.place.held_plans import plan_of_position, refuse_if_taken
 
 if TYPE_CHECKING:
-    from execbot.exits.plan import ExitPlan
-    from execbot.exits.view import Coverage
+    from execbot.exits.plan.plan import ExitPlan
+    from execbot.exits.rules.view import Coverage
     from execbot.model.account import Position
 
 app = typer.Typer()
@@ -95,8 +95,8 @@ def move(
       execbot exits move AAPL --stop 182 --target 190
       execbot exits move AAPL --target 1R --target 3R
     """
-    from execbot.exits.attach import moved
     from execbot.exits.levels import parse_level
+    from execbot.exits.plan.attach import moved
     from execbot.exits.store import change_plan, plan_of
 
     if stop is None and not target:
@@ -172,7 +172,7 @@ def _save_protection(
     targets: list[str],
     trail: str | None,
 ) -> None:
-    from execbot.exits.plan import PlanStatus
+    from execbot.exits.plan.plan import PlanStatus
     from execbot.exits.store import change_plan, plan_of, save_plan
 
     now = desk.now()
@@ -243,7 +243,7 @@ def _carry_out(cli: Cli, desk: Context, symbol: str) -> None:
 
 def protect_again(desk: Context, symbol: str) -> bool:
     """Have what is left of a position protected by its plan; whether every share then is."""
-    from execbot.exits.plan import PlanStatus
+    from execbot.exits.plan.plan import PlanStatus
     from execbot.exits.store import plan_of
 
     plan = plan_of(desk.journal, symbol)
@@ -257,8 +257,8 @@ def protect_again(desk: Context, symbol: str) -> bool:
 def _do_it_here(desk: Context, symbol: str) -> Coverage:
     import time
 
-    from execbot.cli.watch import build_watcher
-    from execbot.watch.once import protect_once
+    from execbot.cli.commands.watch import build_watcher
+    from execbot.watch.protect_once import protect_once
 
     watcher, hands = build_watcher(desk)
     return protect_once(watcher, hands, symbol, sleep=time.sleep, wait_seconds=WAIT_SECONDS)
@@ -278,16 +278,16 @@ def _wait_for_watch(desk: Context, symbol: str) -> Coverage | None:
 
 def _stands(desk: Context, symbol: str) -> tuple[Coverage, bool]:
     """How the symbol stands by the journal, and whether nothing is left to be done."""
-    from execbot.cli.watch import build_watcher
-    from execbot.exits.actions import Cancel, Replace, Submit
-    from execbot.exits.protection import decide
+    from execbot.cli.commands.watch import build_watcher
+    from execbot.exits.rules.actions import Cancel, Replace, Submit
+    from execbot.exits.rules.decide import decide
 
     watcher, _ = build_watcher(desk)
     watcher.load()
     core = watcher.core
     state = core.symbols.get(symbol)
     if state is None:
-        from execbot.exits.view import Coverage
+        from execbot.exits.rules.view import Coverage
 
         return Coverage(), True
     view = state.view(desk.now(), core.hours(desk.now()), core.limits, core.extended)
@@ -300,7 +300,7 @@ def _stands(desk: Context, symbol: str) -> tuple[Coverage, bool]:
 
 
 def _plan_json(desk: Context, plan: ExitPlan, *, history: bool = False) -> dict[str, Any]:
-    from execbot.exits.plan_json import to_data
+    from execbot.exits.plan.plan_json import to_data
 
     coverage, _ = _stands(desk, plan.symbol)
     data = {

@@ -7,13 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from execbot.broker.errors import BrokerError
-from execbot.cli.cancel import unread
 from execbot.cli.command import Cli, command
-from execbot.cli.context import Context
-from execbot.cli.emergency import close_position, examine, offering, unrecorded
+from execbot.cli.commands.cancel import unread
 from execbot.cli.errors import usage
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.need import Need
+from execbot.desk.context import Context
+from execbot.desk.emergency import close_position, examine, offering, unrecorded
+from execbot.desk.journal_need import Need
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord
 from execbot.model.numbers import text

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from execbot.cli.command import Cli, command
-from execbot.cli.context import Context
 from execbot.cli.errors import Failure
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.output import Table
+from execbot.cli.show.output import Table
+from execbot.desk.context import Context
 from execbot.model.times import eastern, show_eastern
 
 if TYPE_CHECKING:

@@ -9,15 +9,14 @@ import typer
 
 from execbot.broker.errors import BrokerError
 from execbot.cli.command import Cli, command
-from execbot.cli.context import Context
+from execbot.cli.commands.orders_recovery import abandon, retry
 from execbot.cli.errors import usage
-from execbot.cli.following import lowered
-from execbot.cli.freshen import freshen, journal_warnings
-from execbot.cli.identify import full_id
-from execbot.cli.need import Need
-from execbot.cli.order_flags import read_symbol
-from execbot.cli.orders_recovery import abandon, retry
-from execbot.cli.views import (
+from execbot.cli.flags.order_flags import read_symbol
+from execbot.cli.flags.order_ids import full_id
+from execbot.cli.flags.times import read_time
+from execbot.cli.show.follow import lowered
+from execbot.cli.show.freshen import freshen, journal_warnings
+from execbot.cli.show.order_views import (
     audit_json,
     event_json,
     fill_json,
@@ -27,7 +26,8 @@ from execbot.cli.views import (
     record_json,
     sentence,
 )
-from execbot.cli.when import read_time
+from execbot.desk.context import Context
+from execbot.desk.journal_need import Need
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Which
 from execbot.journal.records import OrderRecord

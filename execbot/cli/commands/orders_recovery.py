@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from execbot.cli.command import Cli, command
-from execbot.cli.spread import spread_behind
-from execbot.cli.submit import confirm_live, show_outcome
-from execbot.cli.views import describe, record_json, sentence
+from execbot.cli.commands.submit import confirm_live, show_outcome
+from execbot.cli.show.later_targets import spread_behind
+from execbot.cli.show.order_views import describe, record_json, sentence
 
 
 @command
@@ -28,7 +28,7 @@ def retry(
       execbot orders retry my-order
       execbot orders retry my-order --json
     """
-    from execbot.oms.by_hand import retry as send_again
+    from execbot.oms.place.retry_by_hand import retry as send_again
 
     with cli.open() as desk:
         record = desk.oms.record(id_)
@@ -51,7 +51,7 @@ def abandon(
     Examples:
       execbot orders abandon my-order --reason "too late now"
     """
-    from execbot.oms.by_hand import abandon as give_up
+    from execbot.oms.place.retry_by_hand import abandon as give_up
 
     with cli.open() as desk:
         record = give_up(desk.placer, id_, reason)

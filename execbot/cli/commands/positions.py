@@ -6,15 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from execbot.cli.amounts import money, price, prices
 from execbot.cli.command import Cli, command
-from execbot.cli.context import Context
-from execbot.cli.freshen import freshen
-from execbot.cli.need import Need
-from execbot.cli.order_flags import read_symbol
-from execbot.cli.output import Table
+from execbot.cli.flags.order_flags import read_symbol
+from execbot.cli.show.amounts import money, price, prices
+from execbot.cli.show.freshen import freshen
+from execbot.cli.show.output import Table
+from execbot.desk.context import Context
+from execbot.desk.journal_need import Need
 from execbot.model.numbers import text
-from execbot.oms.positions import symbol_key
+from execbot.oms.machine.positions import symbol_key
 from execbot.report.holdings import Holding, holdings
 
 

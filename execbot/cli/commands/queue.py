@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from execbot.cli.command import Cli, command
-from execbot.cli.context import Context
 from execbot.cli.errors import usage
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.output import Table
-from execbot.cli.views import record_json
+from execbot.cli.show.order_views import record_json
+from execbot.cli.show.output import Table
+from execbot.desk.context import Context
 from execbot.journal.records import OrderRecord
 from execbot.model.numbers import maybe_text
 from execbot.model.times import show_eastern
@@ -64,9 +64,9 @@ def release(
       execbot queue release
       execbot queue release my-order --json
     """
-    from execbot.cli.signal import executor_of
+    from execbot.cli.commands.signal import executor_of
     from execbot.market.queue import QueueAction
-    from execbot.oms.queue_release import release_due
+    from execbot.oms.release_queue import release_due
 
     with cli.open() as desk:
         if id_ is not None:
@@ -113,7 +113,7 @@ def cancel(
       execbot queue cancel my-order
       execbot queue cancel --all
     """
-    from execbot.oms.queue_release import queued_orders
+    from execbot.oms.release_queue import queued_orders
 
     if (id_ is None) == (not all_):
         raise usage("give one ID, or --all", kind="usage.queue")
@@ -138,7 +138,7 @@ def _queued(desk: Context, identifier: str) -> OrderRecord:
 
 
 def _list(cli: Cli) -> None:
-    from execbot.oms.queue_release import queue_decisions
+    from execbot.oms.release_queue import queue_decisions
 
     with cli.open() as desk:
         decided = queue_decisions(desk.risk.reader)
@@ -163,7 +163,7 @@ def _list(cli: Cli) -> None:
 
 
 def _data(record: OrderRecord, action: str, reason: str, hours: Any) -> dict[str, Any]:
-    from execbot.oms.queue_release import expiry_of
+    from execbot.oms.release_queue import expiry_of
 
     return {
         **record_json(record),

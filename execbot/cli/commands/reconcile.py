@@ -8,11 +8,11 @@ import typer
 
 from execbot.cli.command import Cli, command
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.output import Table
-from execbot.cli.views import record_json, sentence
+from execbot.cli.show.order_views import record_json, sentence
+from execbot.cli.show.output import Table
 
 if TYPE_CHECKING:
-    from execbot.oms.reconcile import ReconcileResult
+    from execbot.oms.sync.reconcile import ReconcileResult
 
 
 @command

@@ -8,18 +8,18 @@ import typer
 
 from execbot.cli.command import Cli, command
 from execbot.cli.errors import usage
-from execbot.cli.identify import full_id, newest
-from execbot.cli.order_flags import read_number, read_price, read_qty
-from execbot.cli.views import record_json, sentence
+from execbot.cli.flags.order_flags import read_number, read_price, read_qty
+from execbot.cli.flags.order_ids import full_id, newest
+from execbot.cli.show.order_views import record_json, sentence
 from execbot.model.enums import TimeInForce
 
 if TYPE_CHECKING:
     from execbot.broker.port import ReplaceRequest
-    from execbot.cli.context import Context
+    from execbot.desk.context import Context
     from execbot.journal.records import OrderRecord
     from execbot.model.order import OrderRequest
-    from execbot.oms.pipeline import Gate
-    from execbot.oms.risk_desk import Checked
+    from execbot.oms.place.risk_desk import Checked
+    from execbot.oms.send.pipeline import Gate
 
 
 @command

@@ -7,20 +7,20 @@ from typing import Annotated, Any
 import typer
 
 from execbot.broker.errors import BrokerError
-from execbot.cli.amounts import money, price
 from execbot.cli.command import Cli, command
-from execbot.cli.context import Context
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.following import lowered
-from execbot.cli.freshen import freshen
-from execbot.cli.need import Need
-from execbot.cli.output import Table
-from execbot.cli.views import orders_table, record_json, when
-from execbot.cli.when import read_date
+from execbot.cli.flags.times import read_date
+from execbot.cli.show.amounts import money, price
+from execbot.cli.show.follow import lowered
+from execbot.cli.show.freshen import freshen
+from execbot.cli.show.order_views import orders_table, record_json, when
+from execbot.cli.show.output import Table
+from execbot.desk.context import Context
+from execbot.desk.journal_need import Need
 from execbot.journal.records import Execution
 from execbot.model.numbers import maybe_text, text
-from execbot.oms.recovery_counts import RecoveryCount, overall_rate, recovery_counts
 from execbot.report.daily import DailyReport, Day, PositionLine, daily_report
+from execbot.report.recoveries import RecoveryCount, overall_rate, recovery_counts
 
 
 @command

@@ -11,22 +11,22 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 
 from execbot.broker.errors import BrokerError
-from execbot.cli.additions import would_lift, would_lift_line
 from execbot.cli.command import Cli, command
-from execbot.cli.context import Context
+from execbot.cli.commands.submit import confirm_live
 from execbot.cli.errors import Failure, failure_of, usage
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.order_flags import read_number
-from execbot.cli.output import Table, print_json, print_line, print_note
-from execbot.cli.signal_lines import Line, Lines
-from execbot.cli.submit import confirm_live
+from execbot.cli.flags.order_flags import read_number
+from execbot.cli.flags.signal_lines import Line, Lines
+from execbot.cli.show.additions import would_lift, would_lift_line
+from execbot.cli.show.output import Table, print_json, print_line, print_note
+from execbot.desk.context import Context
 from execbot.model.enums import Outcome
 from execbot.model.numbers import QTY_STEP, round_down, text
 from execbot.model.signal import Signal, SignalError, read_line, read_signal
 
 if TYPE_CHECKING:
-    from execbot.oms.executor import Executor
-    from execbot.oms.signal_result import Preview, SignalResult
+    from execbot.oms.signals.executor import Executor
+    from execbot.oms.signals.result import Preview, SignalResult
 
 REFRESH_SECONDS = 5.0
 """How often a long run takes in what the broker reported, so that its journal stays current."""
@@ -124,8 +124,8 @@ def signal(
 
 def executor_of(desk: Context) -> Executor:
     """The executor of this account, exits attached as the settings ask."""
-    from execbot.cli.additions import Restorer
-    from execbot.oms.executor import Executor
+    from execbot.cli.show.additions import Restorer
+    from execbot.oms.signals.executor import Executor
 
     return Executor(desk.oms, desk.risk, alerter=desk.alerter, protect=Restorer(desk))
 

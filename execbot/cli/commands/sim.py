@@ -14,10 +14,10 @@ from typing import Annotated, Any
 import typer
 
 from execbot.cli.command import Cli, command
+from execbot.cli.commands.sim_serve import SERVE_HELP, AtOption, SpeedOption, serve
 from execbot.cli.errors import Failure, usage
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.output import Table
-from execbot.cli.sim_serve import SERVE_HELP, AtOption, SpeedOption, serve
+from execbot.cli.show.output import Table
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -279,10 +279,10 @@ def _over_http(url: str, method: str, path: str, body: bytes | None) -> tuple[in
 
 
 def _in_process(cli: Cli, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
-    from execbot.cli.in_process import KEY as OWN_KEY
-    from execbot.cli.in_process import open_exchange
     from execbot.config.load import load_settings
     from execbot.config.paths import exchange_directory, state_root
+    from execbot.desk.in_process import KEY as OWN_KEY
+    from execbot.desk.in_process import open_exchange
 
     cli.mode, cli.account = "sim", None
     settings = load_settings(cli.config_path, os.environ)

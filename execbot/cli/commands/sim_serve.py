@@ -103,7 +103,7 @@ def serve(
     }
     config = _config(settings, scenario, set_ or [])
     try:
-        from execbot.sim.serve import serve as run
+        from execbot.sim.doors.serve import serve as run
     except ModuleNotFoundError as error:
         raise Failure(
             "config.missing_package",
@@ -134,7 +134,7 @@ def _config(given: Mapping[str, Any], scenario: Path | None, pairs: list[str]) -
     chosen = {n: v for n, v in given.items() if v != defaults[n] and v != []}
     try:
         if scenario is not None:
-            from execbot.sim.scenario import Scenario
+            from execbot.sim.faults.scenario import Scenario
 
             chosen = {**Scenario.read(scenario).settings, **chosen}
         for pair in pairs:

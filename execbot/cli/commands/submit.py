@@ -10,7 +10,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from execbot.broker.errors import BrokerError
-from execbot.cli.additions import (
+from execbot.cli.command import Cli, command
+from execbot.cli.errors import Failure, failure_of
+from execbot.cli.exit_codes import ExitCode
+from execbot.cli.flags.exit_flags import Dressed, dressed, read_legs
+from execbot.cli.flags.order_flags import OrderFlags, read_wait, to_request
+from execbot.cli.show.additions import (
     Restorer,
     added,
     added_line,
@@ -20,30 +25,21 @@ from execbot.cli.additions import (
     would_lift,
     would_lift_line,
 )
-from execbot.cli.command import Cli, command
-from execbot.cli.context import Context
-from execbot.cli.errors import Failure, failure_of
-from execbot.cli.exit_codes import ExitCode
-from execbot.cli.following import follow, known_if_interrupted
-from execbot.cli.legs import Dressed, dressed, read_legs
-from execbot.cli.order_flags import OrderFlags, read_wait, to_request
-from execbot.cli.output import Table
-from execbot.cli.plans import (
-    plan_of_dressed,
-    planned,
-    sent_as,
-)
-from execbot.cli.spread import Spread, spread_behind, spread_of
-from execbot.cli.views import describe, record_json, request_json, sentence
+from execbot.cli.show.follow import follow, known_if_interrupted
+from execbot.cli.show.later_targets import Spread, spread_behind, spread_of
+from execbot.cli.show.order_views import describe, record_json, request_json, sentence
+from execbot.cli.show.output import Table
 from execbot.config.schema import Mode
+from execbot.desk.context import Context
 from execbot.journal.records import OrderRecord
 from execbot.model.account import Asset
 from execbot.model.enums import OrderStatus, OrderType, Side, TimeInForce
 from execbot.model.order import OrderRequest
 from execbot.oms.errors import OmsError
+from execbot.oms.place.entry_plans import plan_of_dressed, planned, sent_as
 
 if TYPE_CHECKING:
-    from execbot.oms.scale_in import Addition
+    from execbot.oms.place.add_to_position import Addition
     from execbot.risk.verdict import Verdict
 
 Text = str | None

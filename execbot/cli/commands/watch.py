@@ -12,16 +12,16 @@ import typer
 from execbot.cli.command import Cli, command
 from execbot.cli.errors import Failure
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.output import is_terminal, muffle
+from execbot.cli.show.output import is_terminal, muffle
 
 if TYPE_CHECKING:
     from execbot.broker.market_stream import MarketDataStream
-    from execbot.cli.context import Context
+    from execbot.desk.context import Context
+    from execbot.watch.core.jobs import Note
     from execbot.watch.feed import Feed
-    from execbot.watch.hands import Hands
-    from execbot.watch.jobs import Note
     from execbot.watch.loop import WatchLoop
-    from execbot.watch.sinks import Sink
+    from execbot.watch.perform import Hands
+    from execbot.watch.show.sinks import Sink
     from execbot.watch.watcher import Watcher
 
 IN_PROCESS_POLL_SECONDS = 1.0
@@ -73,7 +73,7 @@ def watch(
 
 
 def _run(cli: Cli, desk: Context, *, plain: bool, seconds: float | None) -> None:
-    from execbot.watch.sinks import open_log
+    from execbot.watch.show.sinks import open_log
 
     open_log(desk.directory)
     sink = _sink(cli, desk, plain=plain)
@@ -105,8 +105,8 @@ def build_watcher(desk: Context) -> tuple[Watcher, Hands]:
 
     from execbot.market.calendar_cache import load_table
     from execbot.oms.service import OrderManagementSystem
-    from execbot.watch.hands import Hands
-    from execbot.watch.hours import MarketHours
+    from execbot.watch.market_hours import MarketHours
+    from execbot.watch.perform import Hands
     from execbot.watch.watcher import Watcher
 
     trading = desk.settings.trading
@@ -124,8 +124,8 @@ def build_loop(desk: Context, sink: Sink) -> WatchLoop:
 
     from execbot.journal.errors import JournalError
     from execbot.journal.journal import Journal
-    from execbot.oms.executor import Executor
-    from execbot.oms.queue_release import release_due
+    from execbot.oms.release_queue import release_due
+    from execbot.oms.signals.executor import Executor
     from execbot.risk.halting import current
     from execbot.watch.loop import WatchLoop
 
@@ -154,7 +154,7 @@ def build_loop(desk: Context, sink: Sink) -> WatchLoop:
 def _feed(desk: Context) -> Feed:
     from datetime import timedelta
 
-    from execbot.cli.in_process import InProcessMarketData
+    from execbot.desk.in_process import InProcessMarketData
     from execbot.watch.feed import ManyFeeds, PolledFeed, StreamedFeed
 
     stocks = desk.client.market_data("stocks")
@@ -181,13 +181,13 @@ def _feed(desk: Context) -> Feed:
 
 
 def _sink(cli: Cli, desk: Context, *, plain: bool) -> Sink:
-    from execbot.watch.sinks import JsonSink, PlainSink
+    from execbot.watch.show.sinks import JsonSink, PlainSink
 
     if cli.json:
         return JsonSink(desk.now)
     if plain or not is_terminal():
         return PlainSink(desk.now)
-    from execbot.watch.screen import ScreenSink
+    from execbot.watch.show.screen import ScreenSink
 
     return ScreenSink(desk.now, _actions(desk), color=cli.style.color)
 
@@ -199,7 +199,7 @@ def _actions(desk: Context) -> Callable[[str, str], None]:
     from execbot.exits.store import suspend_plans
     from execbot.risk.halting import raise_switch
     from execbot.risk.kill_switch import Level
-    from execbot.watch.jobs import Note
+    from execbot.watch.core.jobs import Note
 
     def cancel(what: str) -> str:
         record = desk.journal.order_by_client_id(what)
@@ -257,7 +257,7 @@ def _on_critical(desk: Context) -> Callable[[Note], None]:
 def _reconcile(loop: WatchLoop, desk: Context) -> None:
     """Start from the truth: every break is shown, and following begins all the same."""
     from execbot.broker.errors import BrokerError
-    from execbot.watch.jobs import Note
+    from execbot.watch.core.jobs import Note
 
     try:
         result = loop.watcher.oms.reconcile()

@@ -12,10 +12,10 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from execbot.cli.context import Context
 from execbot.cli.errors import Failure, usage
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.order_flags import is_crypto_pair, read_price
+from execbot.cli.flags.order_flags import is_crypto_pair, read_price
+from execbot.desk.context import Context
 from execbot.exits.levels import (
     NO_FACTS,
     LevelError,
@@ -147,8 +147,8 @@ def dressed(desk: Context, request: OrderRequest, legs: Legs) -> Dressed:
     BrokerError."""
     if not legs.are_given:
         return Dressed(request)
-    from execbot.cli.held_plans import facts_for
-    from execbot.exits.attach import Wishes, in_equal_parts, with_legs
+    from execbot.exits.plan.attach import Wishes, in_equal_parts, with_legs
+    from execbot.oms.place.held_plans import facts_for
 
     facts = facts_for(desk, request.symbol, Wishes(legs.stop, None, in_equal_parts(legs.targets)))
     entry = _entry_price(desk, request)

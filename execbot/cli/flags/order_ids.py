@@ -3,8 +3,8 @@ show on a terminal: the head of the one or the tail of the other."""
 
 from __future__ import annotations
 
-from execbot.cli.context import Context
 from execbot.cli.errors import usage
+from execbot.desk.context import Context
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import OrderStatus
 

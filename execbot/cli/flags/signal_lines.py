@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from execbot.cli.errors import usage
 from execbot.model.signal import Signal, SignalError, lines
-from execbot.oms.signal_queue import SignalQueue
+from execbot.oms.signals.turns import SignalQueue
 
 READ_AHEAD_MAX = 64
 """Lines read before they are acted on: enough for exits to overtake, few enough that a producer

@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from execbot.broker.errors import BrokerError
-from execbot.cli.context import Context
 from execbot.cli.errors import Failure, usage
-from execbot.cli.plans import given_before
+from execbot.desk.context import Context
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import OrderStatus
 from execbot.model.numbers import maybe_text, text
 from execbot.model.order import OrderRequest
 from execbot.oms.errors import OmsError
+from execbot.oms.place.entry_plans import given_before
 
 if TYPE_CHECKING:
-    from execbot.exits.plan import ExitPlan
-    from execbot.oms.risk_desk import Checked
-    from execbot.oms.scale_in import Addition
+    from execbot.exits.plan.plan import ExitPlan
+    from execbot.oms.place.add_to_position import Addition
+    from execbot.oms.place.risk_desk import Checked
 
 FOLLOW_SECONDS = 3.0
 """How long an addition is followed before the whole is protected from here, without a `watch`."""
@@ -37,8 +37,8 @@ class Restorer:
     is_protected: bool = False
 
     def __call__(self, symbol: str, record: OrderRecord | None) -> None:
-        from execbot.cli.exits import protect_again, watched_by
-        from execbot.cli.following import follow
+        from execbot.cli.commands.exits import protect_again, watched_by
+        from execbot.cli.show.follow import follow
 
         self.symbol = symbol
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from execbot.cli.output import Cell
+from execbot.cli.show.output import Cell
 from execbot.model.amounts import even
 from execbot.model.numbers import CENT, text
 

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 from execbot.broker.errors import BrokerError
 from execbot.cli.errors import RETRYABLE, WAITING, Failure
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.identify import successor_of
+from execbot.cli.flags.order_ids import successor_of
 from execbot.model.enums import Outcome
 
 if TYPE_CHECKING:
-    from execbot.cli.context import Context
+    from execbot.desk.context import Context
     from execbot.journal.records import OrderRecord
 
 POLL_SECONDS = 0.2

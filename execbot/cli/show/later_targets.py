@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from execbot.cli.context import Context
+from execbot.desk.context import Context
 from execbot.journal.records import OrderRecord, Role
 from execbot.model.numbers import ZERO, maybe_text, text
 from execbot.model.order import OrderRequest
 
 if TYPE_CHECKING:
-    from execbot.exits.plan import ExitPlan, TargetPlan
+    from execbot.exits.plan.plan import ExitPlan, TargetPlan
 
 
 class Spread(Struct, frozen=True):
@@ -74,7 +74,7 @@ def spread_behind(
     plan = plan_by_id(desk.journal, record.plan_id)
     if plan is None or plan.entry_client_order_id != record.client_order_id:
         return None  # it added to a position: the plan is that of the whole
-    from execbot.oms.queue_release import request_of
+    from execbot.oms.release_queue import request_of
 
     price = record.order.filled_avg_price or quoted or record.arrival_price
     return spread_of(desk, plan, request_of(record), price)
@@ -89,10 +89,10 @@ def spread_of(
     """
     if not plan.targets or request.take_profit is not None:
         return None
-    from execbot.exits.allocate import whole_part
     from execbot.exits.levels import LevelError
-    from execbot.exits.plan import PlanStatus, priced
-    from execbot.exits.shape import target_quantities
+    from execbot.exits.plan.plan import PlanStatus, priced
+    from execbot.exits.plan.target_shares import whole_part
+    from execbot.exits.rules.shape import target_quantities
     from execbot.watch.lock import holder_of
 
     qty = whole_part(request.qty or ZERO)

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from execbot.cli.amounts import price
-from execbot.cli.output import Cell, Table
+from execbot.cli.show.amounts import price
+from execbot.cli.show.output import Cell, Table
 from execbot.journal.records import OrderRecord
 from execbot.model.amounts import even
 from execbot.model.enums import OrderStatus

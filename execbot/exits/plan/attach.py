@@ -19,7 +19,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from execbot.config.schema import StopMethod, TargetMethod, TradingSettings
-from execbot.exits.allocate import equal_parts
 from execbot.exits.levels import (
     NO_FACTS,
     LevelFacts,
@@ -32,7 +31,7 @@ from execbot.exits.levels import (
     target_price,
     wilder_atr,
 )
-from execbot.exits.plan import (
+from execbot.exits.plan.plan import (
     NO_RULES,
     AdjustRules,
     ExitPlan,
@@ -44,6 +43,7 @@ from execbot.exits.plan import (
     nearest_first,
     trail_spec,
 )
+from execbot.exits.plan.target_shares import equal_parts
 from execbot.model.enums import OrderClass, OrderType, PositionSide, Side, TimeInForce
 from execbot.model.order import OrderRequest, StopLoss, TakeProfit
 from execbot.model.quote import Bar

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from execbot.exits.levels import NO_FACTS, LevelFacts, parse_level
-from execbot.exits.plan import (
+from execbot.exits.plan.plan import (
     AdjustRules,
     ExitIntent,
     ExitPlan,

@@ -14,7 +14,7 @@ from fractions import Fraction
 from msgspec.structs import replace
 
 from execbot.exits.levels import safe_stop, safe_target
-from execbot.exits.plan import ExitPlan
+from execbot.exits.plan.plan import ExitPlan
 from execbot.model.numbers import QTY_STEP
 
 SPLIT_GAP = Decimal("0.15")

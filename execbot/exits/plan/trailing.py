@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from execbot.exits.levels import r_multiple, safe_stop
-from execbot.exits.plan import ExitPlan, Trail, TrailKind
+from execbot.exits.plan.plan import ExitPlan, Trail, TrailKind
 from execbot.model.enums import PositionSide
 
 SMALLEST_MOVE_PCT = Decimal("0.05")

@@ -13,7 +13,7 @@ from enum import IntEnum
 from msgspec import Struct
 
 from execbot.broker.port import ReplaceRequest
-from execbot.exits.plan import ExitPlan
+from execbot.exits.plan.plan import ExitPlan
 from execbot.model.order import OrderRequest
 
 

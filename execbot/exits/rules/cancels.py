@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from execbot.exits.actions import Cancel, Priority
-from execbot.exits.orders import ARRIVING, ExitGroup, SymbolOrder
+from execbot.exits.living_orders import ARRIVING, ExitGroup, SymbolOrder
+from execbot.exits.rules.actions import Cancel, Priority
 from execbot.model.enums import OrderStatus
 
 _STUCK = ARRIVING | {OrderStatus.PENDING_CANCEL}

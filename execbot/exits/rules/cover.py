@@ -8,13 +8,13 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from execbot.exits.actions import Action, Alarm, Cancel, Priority, Submit, WaitFor
-from execbot.exits.allocate import whole_part
-from execbot.exits.cancels import can_cancel, cancel, cancelable
-from execbot.exits.leave import POLL
-from execbot.exits.orders import SymbolOrder, SymbolOrders
-from execbot.exits.plan import ExitPlan
-from execbot.exits.shape import (
+from execbot.exits.living_orders import SymbolOrder, SymbolOrders
+from execbot.exits.plan.plan import ExitPlan
+from execbot.exits.plan.target_shares import whole_part
+from execbot.exits.rules.actions import Action, Alarm, Cancel, Priority, Submit, WaitFor
+from execbot.exits.rules.cancels import can_cancel, cancel, cancelable
+from execbot.exits.rules.leave import POLL
+from execbot.exits.rules.shape import (
     Holding,
     Ladder,
     Want,
@@ -24,7 +24,7 @@ from execbot.exits.shape import (
     want_tag,
     wanted,
 )
-from execbot.exits.view import Memory, View
+from execbot.exits.rules.view import Memory, View
 from execbot.journal.records import Role
 from execbot.model.enums import UNSETTLED_STATUSES, OrderClass, TimeInForce
 from execbot.model.numbers import ZERO, text

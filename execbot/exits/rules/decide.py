@@ -21,25 +21,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from execbot.broker.port import ReplaceRequest
-from execbot.exits.actions import (
-    Action,
-    Alarm,
-    Priority,
-    Refresh,
-    Replace,
-    SavePlan,
-    WaitFor,
-)
-from execbot.exits.allocate import whole_part
-from execbot.exits.by_hand import taken_over
-from execbot.exits.cancels import can_cancel, cancel, cancelable
-from execbot.exits.cover import cover
-from execbot.exits.failures import refreshed_ladder
-from execbot.exits.guard import coverage_of, watch_over
-from execbot.exits.leave import POLL, leave
-from execbot.exits.lifecycle import grown
-from execbot.exits.moves import price_moves, reshape
-from execbot.exits.orders import (
+from execbot.exits.living_orders import (
     REPLACEABLE,
     ExitGroup,
     Family,
@@ -47,9 +29,19 @@ from execbot.exits.orders import (
     SymbolOrders,
     read_orders,
 )
-from execbot.exits.plan import ExitPlan, PlanStatus
-from execbot.exits.triggers import is_of_before, leave_if_due, stop_is_crossed
-from execbot.exits.view import Decision, Memory, View
+from execbot.exits.plan.plan import ExitPlan, PlanStatus
+from execbot.exits.plan.target_shares import whole_part
+from execbot.exits.rules.actions import Action, Alarm, Priority, Refresh, Replace, SavePlan, WaitFor
+from execbot.exits.rules.cancels import can_cancel, cancel, cancelable
+from execbot.exits.rules.cover import cover
+from execbot.exits.rules.failures import refreshed_ladder
+from execbot.exits.rules.guard import coverage_of, watch_over
+from execbot.exits.rules.leave import POLL, leave
+from execbot.exits.rules.lifecycle import grown
+from execbot.exits.rules.moved_by_trader import taken_over
+from execbot.exits.rules.moves import price_moves, reshape
+from execbot.exits.rules.triggers import is_of_before, leave_if_due, stop_is_crossed
+from execbot.exits.rules.view import Decision, Memory, View
 from execbot.model.enums import UNSETTLED_STATUSES, OrderStatus
 from execbot.model.numbers import text
 

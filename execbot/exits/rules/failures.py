@@ -11,9 +11,9 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from execbot.exits.actions import BrokerAction, Cancel, Priority, Refresh, Replace, Submit
-from execbot.exits.shape import Ladder
-from execbot.exits.view import Memory
+from execbot.exits.rules.actions import BrokerAction, Cancel, Priority, Refresh, Replace, Submit
+from execbot.exits.rules.shape import Ladder
+from execbot.exits.rules.view import Memory
 
 
 class Outcome(Struct, frozen=True):

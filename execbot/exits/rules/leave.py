@@ -13,15 +13,15 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from execbot.exits.actions import Action, Alarm, Cancel, Priority, SavePlan, Submit, WaitFor
-from execbot.exits.cancels import can_cancel, cancelable
-from execbot.exits.failures import Lesson, lesson_of
 from execbot.exits.levels import on_grid
-from execbot.exits.orders import SymbolOrders
-from execbot.exits.plan import ExitIntent, ExitPlan, ExitStage
-from execbot.exits.shape import closing_intent
+from execbot.exits.living_orders import SymbolOrders
+from execbot.exits.plan.plan import ExitIntent, ExitPlan, ExitStage
+from execbot.exits.rules.actions import Action, Alarm, Cancel, Priority, SavePlan, Submit, WaitFor
+from execbot.exits.rules.cancels import can_cancel, cancelable
+from execbot.exits.rules.failures import Lesson, lesson_of
+from execbot.exits.rules.shape import closing_intent
+from execbot.exits.rules.view import EXIT_REFUSED, Memory, View
 from execbot.exits.tags import EXIT
-from execbot.exits.view import EXIT_REFUSED, Memory, View
 from execbot.journal.records import Role
 from execbot.model.enums import OrderType, PositionSide, TimeInForce
 from execbot.model.numbers import ZERO, text

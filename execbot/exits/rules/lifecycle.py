@@ -7,9 +7,6 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from execbot.exits.actions import Action, Alarm, SavePlan
-from execbot.exits.allocate import split_whole, whole_part
-from execbot.exits.leave import wants_out
 from execbot.exits.levels import (
     LevelError,
     LevelKind,
@@ -18,9 +15,12 @@ from execbot.exits.levels import (
     check_target,
     target_price,
 )
-from execbot.exits.orders import Family, SymbolOrder
-from execbot.exits.plan import ExitPlan, PlanStatus, TargetPlan, nearest_first, priced
-from execbot.exits.view import View
+from execbot.exits.living_orders import Family, SymbolOrder
+from execbot.exits.plan.plan import ExitPlan, PlanStatus, TargetPlan, nearest_first, priced
+from execbot.exits.plan.target_shares import split_whole, whole_part
+from execbot.exits.rules.actions import Action, Alarm, SavePlan
+from execbot.exits.rules.leave import wants_out
+from execbot.exits.rules.view import View
 from execbot.journal.records import Role
 from execbot.model.enums import OrderClass
 from execbot.model.numbers import ZERO, text

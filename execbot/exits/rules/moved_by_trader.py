@@ -23,7 +23,6 @@ from decimal import Decimal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from execbot.exits.actions import Action, Alarm, Moved, Refresh, SavePlan, WaitFor
 from execbot.exits.levels import (
     LevelError,
     LevelKind,
@@ -32,7 +31,7 @@ from execbot.exits.levels import (
     check_target,
     safe_stop,
 )
-from execbot.exits.orders import (
+from execbot.exits.living_orders import (
     ACKNOWLEDGED,
     ExitGroup,
     Family,
@@ -40,10 +39,11 @@ from execbot.exits.orders import (
     SymbolOrders,
     read_orders,
 )
-from execbot.exits.plan import ExitPlan, TargetPlan, Trail, TrailKind
+from execbot.exits.plan.plan import ExitPlan, TargetPlan, Trail, TrailKind
+from execbot.exits.plan.trailing import overruled, trail_distance
+from execbot.exits.rules.actions import Action, Alarm, Moved, Refresh, SavePlan, WaitFor
+from execbot.exits.rules.view import Memory, View
 from execbot.exits.tags import tag_of
-from execbot.exits.trailing import overruled, trail_distance
-from execbot.exits.view import Memory, View
 from execbot.model.enums import OrderStatus, OrderType, PositionSide
 from execbot.model.numbers import ZERO, text
 from execbot.model.order import Order

@@ -7,17 +7,17 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from execbot.broker.port import ReplaceRequest
-from execbot.exits.actions import Action, Cancel, Replace
-from execbot.exits.orders import REPLACEABLE, ExitGroup, SymbolOrders
-from execbot.exits.plan import ExitPlan
-from execbot.exits.shape import (
+from execbot.exits.living_orders import REPLACEABLE, ExitGroup, SymbolOrders
+from execbot.exits.plan.plan import ExitPlan
+from execbot.exits.rules.actions import Action, Cancel, Replace
+from execbot.exits.rules.shape import (
     Holding,
     missing_wants,
     stop_limit_price,
     surplus_groups,
     wanted,
 )
-from execbot.exits.view import Memory, View
+from execbot.exits.rules.view import Memory, View
 from execbot.model.enums import OrderType
 
 MOVES_REFUSED_MAX = 2

@@ -22,10 +22,10 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from execbot.exits.allocate import fraction_part, split_whole, whole_part
 from execbot.exits.levels import on_grid
-from execbot.exits.orders import ExitGroup
-from execbot.exits.plan import ExitPlan, TrailKind
+from execbot.exits.living_orders import ExitGroup
+from execbot.exits.plan.plan import ExitPlan, TrailKind
+from execbot.exits.plan.target_shares import fraction_part, split_whole, whole_part
 from execbot.exits.tags import STOP, target_tag
 from execbot.model.enums import OrderClass, OrderType, PositionSide, TimeInForce
 from execbot.model.numbers import ZERO

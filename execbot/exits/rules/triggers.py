@@ -10,14 +10,14 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from execbot.exits.allocate import whole_part
-from execbot.exits.leave import wants_out
-from execbot.exits.orders import ExitGroup, SymbolOrders
-from execbot.exits.plan import ExitIntent, ExitPlan, TargetPlan
-from execbot.exits.shape import Ladder, target_quantities
-from execbot.exits.splits import SPLIT_GAP
-from execbot.exits.trailing import time_stop_due
-from execbot.exits.view import Memory, View
+from execbot.exits.living_orders import ExitGroup, SymbolOrders
+from execbot.exits.plan.plan import ExitIntent, ExitPlan, TargetPlan
+from execbot.exits.plan.rescale import SPLIT_GAP
+from execbot.exits.plan.target_shares import whole_part
+from execbot.exits.plan.trailing import time_stop_due
+from execbot.exits.rules.leave import wants_out
+from execbot.exits.rules.shape import Ladder, target_quantities
+from execbot.exits.rules.view import Memory, View
 from execbot.model.enums import OrderType, PositionSide
 from execbot.model.numbers import ZERO
 

@@ -15,10 +15,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from execbot.config.schema import EmergencyAction, TradingSettings
-from execbot.exits.actions import Action
-from execbot.exits.orders import SymbolOrder
-from execbot.exits.plan import ExitPlan
-from execbot.exits.shape import Ladder
+from execbot.exits.living_orders import SymbolOrder
+from execbot.exits.plan.plan import ExitPlan
+from execbot.exits.rules.actions import Action
+from execbot.exits.rules.shape import Ladder
 from execbot.model.enums import PositionSide
 from execbot.model.numbers import ZERO
 

@@ -11,9 +11,9 @@ from execbot.journal.records import EventResult, Execution, OrderRecord
 from execbot.model.enums import AssetClass, OrderStatus, OrderType, Side, TimeInForce
 from execbot.model.numbers import maybe_decimal
 from execbot.model.order import Order
-from execbot.oms.applied import Applied, OrderState
-from execbot.oms.events import OrderEvent, detail_decimal
-from execbot.oms.table import ACTS, REMARKS, Act
+from execbot.oms.machine.applied import Applied, OrderState
+from execbot.oms.machine.events import OrderEvent, detail_decimal
+from execbot.oms.machine.table import ACTS, REMARKS, Act
 
 ANNOTATIONS = ("plan_id", "role", "note", "alarm", "strategy_id", "reason", "arrival_price")
 """What an `annotate` act may set; an empty text clears."""

@@ -13,8 +13,8 @@ from execbot.journal.records import OrderRecord
 from execbot.model.enums import LOCAL_STATUSES, OrderStatus
 from execbot.model.numbers import ZERO
 from execbot.model.order import Fill
-from execbot.oms.applied import Applied
-from execbot.oms.events import OrderEvent
+from execbot.oms.machine.applied import Applied
+from execbot.oms.machine.events import OrderEvent
 
 
 class EventName(StrEnum):

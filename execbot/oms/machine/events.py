@@ -15,7 +15,7 @@ from execbot.journal.records import EventRecord, EventResult
 from execbot.model.enums import EventSource, OrderStatus
 from execbot.model.numbers import maybe_decimal
 from execbot.model.order import Order
-from execbot.oms.table import ACTIVITY, SNAPSHOT, STATUS_OF_EVENT, UNDER_WAY, Act
+from execbot.oms.machine.table import ACTIVITY, SNAPSHOT, STATUS_OF_EVENT, UNDER_WAY, Act
 
 if TYPE_CHECKING:
     from execbot.broker.port import TradeUpdate

@@ -28,7 +28,7 @@ from execbot.journal.records import EventResult, Execution, FillState, OrderReco
 from execbot.model.enums import EventSource
 from execbot.model.numbers import QTY_STEP, ZERO
 from execbot.model.order import Order
-from execbot.oms.events import OrderEvent
+from execbot.oms.machine.events import OrderEvent
 
 Executions = Mapping[str, Execution]
 

@@ -22,11 +22,11 @@ from execbot.model.enums import (
 )
 from execbot.model.numbers import ZERO
 from execbot.model.order import Fill
-from execbot.oms import executions as books
-from execbot.oms.acts import apply_act, empty_state
-from execbot.oms.applied import Applied, OrderState
-from execbot.oms.events import OrderEvent, detail_decimal
-from execbot.oms.table import (
+from execbot.oms.machine import executions as books
+from execbot.oms.machine.acts import apply_act, empty_state
+from execbot.oms.machine.applied import Applied, OrderState
+from execbot.oms.machine.events import OrderEvent, detail_decimal
+from execbot.oms.machine.table import (
     BUST,
     CORRECTION,
     ENDS,

@@ -15,9 +15,9 @@ from decimal import Decimal
 from msgspec import Struct
 
 from execbot.broker.errors import BrokerError
-from execbot.exits.orders import STOP_TYPES, SymbolOrder, SymbolOrders, read_orders
-from execbot.exits.plan import ExitPlan, Lift
-from execbot.exits.scale_in import Step, conflicts, next_step
+from execbot.exits.living_orders import STOP_TYPES, SymbolOrder, SymbolOrders, read_orders
+from execbot.exits.plan.plan import ExitPlan, Lift
+from execbot.exits.rules.make_room import Step, conflicts, next_step
 from execbot.exits.store import (
     KEPT,
     LIFT_LEASE,
@@ -32,14 +32,14 @@ from execbot.journal.records import OrderRecord, Role
 from execbot.model.enums import OrderType, TimeInForce
 from execbot.model.numbers import text
 from execbot.model.order import OrderRequest
-from execbot.oms.cancel import (
+from execbot.oms.errors import NotPossible, OmsError
+from execbot.oms.send.cancel import (
     POLL_FACTOR,
     POLL_FIRST_SECONDS,
     POLL_LAST_SECONDS,
     Canceler,
     take_in_moved,
 )
-from execbot.oms.errors import NotPossible, OmsError
 from execbot.oms.service import OrderManagementSystem
 from execbot.risk.facts import Facts, PendingOrder, market_price, position_key
 

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from execbot.broker.errors import BrokerError
-from execbot.cli.context import Context
-from execbot.cli.legs import Dressed
+from execbot.cli.flags.exit_flags import Dressed
+from execbot.desk.context import Context
 from execbot.journal.records import OrderRecord, Role
 from execbot.model.account import Asset
 from execbot.model.order import OrderRequest
 from execbot.oms.errors import OmsError
-from execbot.oms.pipeline import REOPENABLE
-from execbot.oms.placing import Purposeful
+from execbot.oms.place.placer import Purposeful
+from execbot.oms.send.pipeline import REOPENABLE
 
 if TYPE_CHECKING:
-    from execbot.exits.plan import ExitPlan
+    from execbot.exits.plan.plan import ExitPlan
 
 
 @contextmanager
@@ -85,7 +85,7 @@ def _save(desk: Context, plan: ExitPlan) -> None:
 def _plan(
     desk: Context, dressed: Dressed, asset: Asset, tif_is_given: bool
 ) -> tuple[OrderRequest, ExitPlan | None]:
-    from execbot.exits.attach import attach, default_wishes
+    from execbot.exits.plan.attach import attach, default_wishes
     from execbot.exits.store import plan_of
     from execbot.model.enums import PositionSide, Side
 
@@ -104,7 +104,7 @@ def _plan(
         price = None if quote is None else quote.ask if request.side is Side.BUY else quote.bid
     if not price:
         return request, None
-    from execbot.cli.held_plans import facts_for
+    from execbot.oms.place.held_plans import facts_for
 
     wishes = default_wishes(desk.settings.trading, side)
     attached = attach(
@@ -128,7 +128,7 @@ def _plan_id(request: OrderRequest) -> str:
 
 def plan_of_dressed(desk: Context, dressed: Dressed) -> ExitPlan:
     """The plan behind legs that were asked for, not saved."""
-    from execbot.exits.attach import in_equal_parts, plan_of_legs
+    from execbot.exits.plan.attach import in_equal_parts, plan_of_legs
 
     return plan_of_legs(
         dressed.request,

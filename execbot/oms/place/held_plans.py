@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from execbot.cli.context import Context
 from execbot.cli.errors import usage
+from execbot.desk.context import Context
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from execbot.exits.attach import Wishes
     from execbot.exits.levels import LevelFacts
-    from execbot.exits.plan import ExitPlan, StopPlan, Trail
+    from execbot.exits.plan.attach import Wishes
+    from execbot.exits.plan.plan import ExitPlan, StopPlan, Trail
     from execbot.model.account import Position
 
 BARS_DAYS_BACK = 60
@@ -29,8 +29,8 @@ def plan_of_position(
     targets: list[str],
     trail: str | None,
 ) -> ExitPlan:
-    from execbot.exits.attach import default_wishes, new_plan
-    from execbot.exits.plan import PlanStatus, priced
+    from execbot.exits.plan.attach import default_wishes, new_plan
+    from execbot.exits.plan.plan import PlanStatus, priced
 
     trading = desk.settings.trading
     wishes = default_wishes(trading, position.side)
@@ -57,9 +57,9 @@ def plan_of_position(
 
 
 def _wishes(stop: str | None, targets: list[str], trail: str | None) -> Wishes:
-    from execbot.exits.attach import Wishes, in_equal_parts
     from execbot.exits.levels import LevelKind, parse_level
-    from execbot.exits.plan import Trail, TrailKind
+    from execbot.exits.plan.attach import Wishes, in_equal_parts
+    from execbot.exits.plan.plan import Trail, TrailKind
 
     kinds = {
         LevelKind.PERCENT: TrailKind.PERCENT,
@@ -83,8 +83,8 @@ def facts_for(desk: Context, symbol: str, wishes: Wishes) -> LevelFacts:
     """What the market says, read only when a level is measured from daily bars."""
     from datetime import timedelta
 
-    from execbot.exits.attach import facts_from_bars
     from execbot.exits.levels import NO_FACTS
+    from execbot.exits.plan.attach import facts_from_bars
 
     tick = None
     if "/" in symbol:
@@ -105,7 +105,7 @@ def new_plan_id(desk: Context) -> str:
 def _trail_from_now(desk: Context, plan: ExitPlan, trail: Trail, entry: Decimal) -> StopPlan:
     """The first stop of a trail alone: behind the market where that is worse than the entry."""
     from execbot.exits.levels import stop_price
-    from execbot.exits.plan import trail_spec
+    from execbot.exits.plan.plan import trail_spec
     from execbot.model.enums import PositionSide
 
     price = _market_price(desk, plan.symbol) or entry

@@ -23,15 +23,15 @@ from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.model.account import Asset
 from execbot.model.enums import AssetClass, ErrorCategory
 from execbot.model.order import OrderRequest
-from execbot.oms.after_error import History, Next, Step, next_step
 from execbot.oms.errors import Refused, WouldRest
-from execbot.oms.pipeline import REOPENABLE
-from execbot.oms.risk_desk import Checked, RiskDesk, summary
+from execbot.oms.place.after_error import History, Next, Step, next_step
+from execbot.oms.place.risk_desk import Checked, RiskDesk, summary
+from execbot.oms.send.pipeline import REOPENABLE
 from execbot.oms.service import OrderManagementSystem
 from execbot.risk.facts import Purpose
 
 if TYPE_CHECKING:
-    from execbot.oms.scale_in import Addition
+    from execbot.oms.place.add_to_position import Addition
 
 ATTEMPTS_MAX = 12
 """Every path below ends by its own bound; this one is the belt to those braces."""
@@ -134,7 +134,7 @@ class Placer:
         held = checked.facts.position(request.symbol)
         if held is None or held.qty * request.side.sign <= 0:
             return None
-        from execbot.oms.scale_in import addition_of
+        from execbot.oms.place.add_to_position import addition_of
 
         found = addition_of(self.oms.journal, request, checked.facts)
         if found is not None and found.lifts:
@@ -170,7 +170,7 @@ class Placer:
 
         if addition.refusal:
             raise WouldRest(addition.refusal)
-        from execbot.oms.scale_in import add_to_position
+        from execbot.oms.place.add_to_position import add_to_position
 
         def place(request: OrderRequest) -> OrderRecord:
             placed.append(send(request))

@@ -7,15 +7,15 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from execbot.broker.errors import BrokerError
-from execbot.exits.plan import ExitPlan, StopPlan, TargetPlan
+from execbot.exits.plan.plan import ExitPlan, StopPlan, TargetPlan
 from execbot.exits.store import OPEN, drop_plan, entry_is, plan_by_id, save_plan
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Role
 from execbot.model.enums import OrderClass, OrderStatus
 from execbot.model.order import OrderRequest
 from execbot.oms.errors import NotPossible, OmsError
-from execbot.oms.placing import Placed, Placer, Purposeful
-from execbot.oms.queue_release import request_of
+from execbot.oms.place.placer import Placed, Placer, Purposeful
+from execbot.oms.release_queue import request_of
 
 RETRYABLE_BY_HAND = frozenset(
     {

@@ -19,13 +19,13 @@ from execbot.model.account import Position
 from execbot.model.enums import UNSETTLED_STATUSES, OrderStatus, OrderType
 from execbot.model.numbers import ZERO
 from execbot.model.order import Order
-from execbot.oms import intake
-from execbot.oms.changes import Change
 from execbot.oms.errors import InDoubt, OmsError, UnknownOrder
-from execbot.oms.gaps import with_predecessors
 from execbot.oms.ledger import recording
-from execbot.oms.positions import symbol_key
-from execbot.oms.table import Act
+from execbot.oms.machine.changes import Change
+from execbot.oms.machine.positions import symbol_key
+from execbot.oms.machine.table import Act
+from execbot.oms.sync import intake
+from execbot.oms.sync.gaps import with_predecessors
 
 if TYPE_CHECKING:
     from execbot.oms.service import OrderManagementSystem

@@ -18,14 +18,16 @@ from msgspec.structs import replace
 
 from execbot.broker.errors import BrokerError
 from execbot.broker.remedy import Remedy
-from execbot.broker.symbols import pair_symbol
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.model.account import Position
 from execbot.model.enums import AssetClass, Side, TimeInForce
 from execbot.model.numbers import QTY_STEP, ZERO, round_down, text
 from execbot.model.order import OrderRequest
-from execbot.oms.cancel import (
+from execbot.model.symbols import pair_symbol
+from execbot.oms.errors import ClientIdReused, CloseFailed, NotPossible, OmsError
+from execbot.oms.machine.positions import symbol_key
+from execbot.oms.send.cancel import (
     POLL_FACTOR,
     POLL_FIRST_SECONDS,
     POLL_LAST_SECONDS,
@@ -33,10 +35,8 @@ from execbot.oms.cancel import (
     take_in_moved,
     take_in_open_orders,
 )
-from execbot.oms.errors import ClientIdReused, CloseFailed, NotPossible, OmsError
-from execbot.oms.flat_ids import is_flat_id
-from execbot.oms.pipeline import Gate
-from execbot.oms.positions import symbol_key
+from execbot.oms.send.emergency_ids import is_flat_id
+from execbot.oms.send.pipeline import Gate
 
 if TYPE_CHECKING:
     from execbot.oms.service import OrderManagementSystem
@@ -206,7 +206,7 @@ class Closer:
                 return
 
     def _hold_lift(self) -> None:
-        from execbot.exits.plan import Lift
+        from execbot.exits.plan.plan import Lift
         from execbot.exits.store import LIFT_LEASE, keep_lifted
 
         if self._plan_id is not None:

@@ -6,7 +6,7 @@
    by client_order_id a few times. Found, it is adopted. Absent, it is sent again under the very
    same id, as long as the intent is fresh: the broker accepts an id once, so two arrivals of it
    still make one order ("client_order_id must be unique" means: it is there).
-4. What stays in doubt is left to `recovery`, which looks but never sends.
+4. What stays in doubt is left to `settle`, which looks but never sends.
 
 A process that dies at any point leaves `pending` or `in_doubt` behind; nothing else is needed.
 """
@@ -34,19 +34,19 @@ from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.model.enums import LOCAL_STATUSES, UNSETTLED_STATUSES, OrderStatus
 from execbot.model.numbers import maybe_text
 from execbot.model.order import Order, OrderRequest
-from execbot.oms import recovery
-from execbot.oms.changes import Change
 from execbot.oms.errors import GateVerdict, InDoubt, Refused, StaleIntent
-from execbot.oms.intent import (
+from execbot.oms.ledger import Ledger, recording
+from execbot.oms.machine.changes import Change
+from execbot.oms.machine.table import Act
+from execbot.oms.send.intent import (
     SubmitTimes,
     check_same_order,
     did_not_arrive,
     new_client_order_id,
     wording,
 )
-from execbot.oms.ledger import Ledger, recording
-from execbot.oms.resend import pause_before_resend
-from execbot.oms.table import Act
+from execbot.oms.send.resend import pause_before_resend
+from execbot.oms.sync import settle
 
 Gate = Callable[[Journal], GateVerdict]
 """Asked inside the write transaction of the intent: what it reads of the journal and what it
@@ -234,7 +234,7 @@ class SubmitPipeline:
                 return record
             self._sleep(OTHER_PROCESS_PAUSE_SECONDS)
             record = self._record(record.client_order_id)
-        record, _, changes = recovery.settle_one(
+        record, _, changes = settle.settle_one(
             self._journal,
             self._client,
             record,

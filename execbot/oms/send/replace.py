@@ -20,10 +20,10 @@ from execbot.journal.records import OrderRecord
 from execbot.model.numbers import maybe_text
 from execbot.model.order import Order, OrderRequest
 from execbot.oms.errors import InDoubt, NotPossible, Refused
-from execbot.oms.intent import wording
 from execbot.oms.ledger import recording
-from execbot.oms.pipeline import LOOKUP_PAUSES_SECONDS, Gate
-from execbot.oms.table import Act
+from execbot.oms.machine.table import Act
+from execbot.oms.send.intent import wording
+from execbot.oms.send.pipeline import LOOKUP_PAUSES_SECONDS, Gate
 
 if TYPE_CHECKING:
     from execbot.oms.service import OrderManagementSystem

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from execbot.broker.budget import Priority
 from execbot.broker.errors import BrokerError
 from execbot.broker.remedy import Remedy
-from execbot.oms.intent import SubmitTimes
+from execbot.oms.send.intent import SubmitTimes
 
 BACKOFF_FACTOR = 2.0
 JITTER_SHARE = 0.25

@@ -21,13 +21,13 @@ from execbot.model.account import Position
 from execbot.model.enums import OrderStatus, Outcome
 from execbot.model.numbers import ZERO, text
 from execbot.model.signal import Signal
-from execbot.oms.cancel import is_exit, take_in_open_orders, unprotected
-from execbot.oms.close import CloseResult
 from execbot.oms.errors import CloseFailed, InDoubt, NotPossible, OmsError
-from execbot.oms.placing import Placer
-from execbot.oms.positions import symbol_key
-from execbot.oms.signal_result import CLOSED, SignalResult, skipped
-from execbot.oms.signal_rules import Skip, client_order_id_of
+from execbot.oms.machine.positions import symbol_key
+from execbot.oms.place.placer import Placer
+from execbot.oms.send.cancel import is_exit, take_in_open_orders, unprotected
+from execbot.oms.send.close import CloseResult
+from execbot.oms.signals.result import CLOSED, SignalResult, skipped
+from execbot.oms.signals.rules import Skip, client_order_id_of
 
 CANCEL_WAIT_SECONDS = 10.0
 

@@ -14,12 +14,12 @@ from execbot.model.enums import OrderClass, OrderType, TimeInForce
 from execbot.model.numbers import CENT, QTY_STEP, round_down, text
 from execbot.model.order import OrderRequest
 from execbot.model.signal import Signal, read_signal
-from execbot.oms.after_error import marketable_limit
 from execbot.oms.errors import NotPossible
-from execbot.oms.risk_desk import RiskDesk
+from execbot.oms.place.after_error import marketable_limit
+from execbot.oms.place.risk_desk import RiskDesk
 from execbot.oms.service import OrderManagementSystem
-from execbot.oms.signal_exits import SignalExits
-from execbot.oms.signal_rules import client_order_id_of, entry_side
+from execbot.oms.signals.exits import SignalExits
+from execbot.oms.signals.rules import client_order_id_of, entry_side
 from execbot.risk.facts import Facts, market_price
 from execbot.risk.sizing import Sized, SizeRefused, SizeRequest, size
 from execbot.risk.sizing import Step as Sizing

@@ -25,7 +25,7 @@ from msgspec.structs import replace
 from execbot.alerts import Alerter
 from execbot.broker.errors import BrokerError
 from execbot.exits.levels import LevelError
-from execbot.exits.plan import ExitPlan
+from execbot.exits.plan.plan import ExitPlan
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Origin, Role
@@ -33,15 +33,15 @@ from execbot.model.enums import ErrorCategory, OrderStatus, Outcome
 from execbot.model.order import OrderRequest
 from execbot.model.signal import Signal
 from execbot.oms.errors import OmsError, Refused
-from execbot.oms.pipeline import REOPENABLE
-from execbot.oms.placing import Placed, Placer, Protect, Purposeful
-from execbot.oms.positions import symbol_key
-from execbot.oms.risk_desk import Checked, RiskDesk
+from execbot.oms.machine.positions import symbol_key
+from execbot.oms.place.placer import Placed, Placer, Protect, Purposeful
+from execbot.oms.place.risk_desk import Checked, RiskDesk
+from execbot.oms.send.pipeline import REOPENABLE
 from execbot.oms.service import OrderManagementSystem
-from execbot.oms.signal_close import SignalCloses
-from execbot.oms.signal_entry import SignalEntries
-from execbot.oms.signal_exits import SignalExits
-from execbot.oms.signal_result import (
+from execbot.oms.signals.close import SignalCloses
+from execbot.oms.signals.entry import SignalEntries
+from execbot.oms.signals.exits import SignalExits
+from execbot.oms.signals.result import (
     REPEATED,
     Preview,
     SignalResult,
@@ -51,18 +51,13 @@ from execbot.oms.signal_result import (
     skipped,
     unsized,
 )
-from execbot.oms.signal_rules import (
-    Skip,
-    client_order_id_of,
-    skip_entry,
-    skip_unread,
-)
+from execbot.oms.signals.rules import Skip, client_order_id_of, skip_entry, skip_unread
 from execbot.risk.sizing import Sized, SizeRefused
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from execbot.oms.signal_queue import Worker
+    from execbot.oms.signals.turns import Worker
 
 UNFINISHED_SECONDS = 30
 """A claim this old without a result belongs to a process that died: it may be taken over."""
@@ -164,7 +159,7 @@ class Executor:
 
         Canceling the future takes back a signal that was not begun yet.
         """
-        from execbot.oms.signal_queue import Worker
+        from execbot.oms.signals.turns import Worker
 
         with self._lock:
             if self._worker is None:

@@ -13,9 +13,9 @@ from msgspec.structs import replace
 
 from execbot.broker.port import BrokerClient
 from execbot.config.schema import TradingSettings
-from execbot.exits.attach import Wishes, attach, default_wishes, facts_from_bars
 from execbot.exits.levels import LevelError, LevelFacts, LevelKind, LevelSpec, stop_price
-from execbot.exits.plan import ExitPlan
+from execbot.exits.plan.attach import Wishes, attach, default_wishes, facts_from_bars
+from execbot.exits.plan.plan import ExitPlan
 from execbot.exits.store import drop_plan, entry_is, plan_by_id, plan_of, save_plan
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord

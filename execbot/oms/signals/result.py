@@ -11,13 +11,13 @@ from execbot.model.enums import OrderStatus, Outcome
 from execbot.model.numbers import maybe_text
 from execbot.model.order import OrderRequest
 from execbot.model.signal import Signal
-from execbot.oms.placing import Placed
-from execbot.oms.risk_desk import Checked
-from execbot.oms.signal_rules import Skip
+from execbot.oms.place.placer import Placed
+from execbot.oms.place.risk_desk import Checked
+from execbot.oms.signals.rules import Skip
 from execbot.risk.sizing import Sized, SizeRefused
 
 if TYPE_CHECKING:
-    from execbot.oms.scale_in import Addition
+    from execbot.oms.place.add_to_position import Addition
 
 CLOSED = "closed"
 REPEATED = "signal.repeated"

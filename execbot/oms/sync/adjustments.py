@@ -9,21 +9,16 @@ from decimal import Decimal
 
 from execbot.broker.errors import BrokerError
 from execbot.broker.port import BrokerClient
-from execbot.exits.splits import (
-    price_ratio,
-    ratio_words,
-    rescaled,
-    rescaled_by_price,
-)
+from execbot.exits.plan.rescale import price_ratio, ratio_words, rescaled, rescaled_by_price
 from execbot.exits.store import plan_of, save_plan
 from execbot.journal.journal import Journal
 from execbot.journal.records import PositionRecord
 from execbot.model.account import Position
 from execbot.model.enums import AssetClass
-from execbot.oms import splits
 from execbot.oms.ledger import recording
-from execbot.oms.positions import ONE_AFTER, PositionDifference, compare, symbol_key
-from execbot.oms.splits import Evidence, Split
+from execbot.oms.machine.positions import ONE_AFTER, PositionDifference, compare, symbol_key
+from execbot.oms.sync import split_evidence
+from execbot.oms.sync.split_evidence import Evidence, Split
 
 log = logging.getLogger("execbot.oms")
 
@@ -145,7 +140,9 @@ def read_evidence(
     opened = [item.opened_at for _, item in differing if item.opened_at is not None]
     after = min(opened) - ROWS_BEFORE if opened else None
     try:
-        rows = client.get_activities((*splits.SPLIT_ROWS, *splits.TRANSFER_ROWS), after=after)
+        rows = client.get_activities(
+            (*split_evidence.SPLIT_ROWS, *split_evidence.TRANSFER_ROWS), after=after
+        )
     except BrokerError as error:
         log.warning("no activities to explain a difference: %s", error)
         return Evidence()
@@ -153,11 +150,11 @@ def read_evidence(
     moved: set[str] = set()
     for difference, item in differing:
         executions = journal.executions(symbol=item.symbol)
-        since = splits.last_adjustment(executions) or item.opened_at
-        if splits.is_transferred(item.symbol, rows, since):
+        since = split_evidence.last_adjustment(executions) or item.opened_at
+        if split_evidence.is_transferred(item.symbol, rows, since):
             moved.add(item.symbol)
         position = theirs.get(symbol_key(item.symbol))
-        split = splits.by_record(
+        split = split_evidence.by_record(
             item.symbol,
             executions,
             rows,

@@ -11,7 +11,7 @@ from collections.abc import Collection
 
 from execbot.journal.journal import Journal
 from execbot.model.numbers import maybe_decimal, text
-from execbot.oms.positions import PositionDifference
+from execbot.oms.machine.positions import PositionDifference
 
 TOLD_PREFIX = "position_differs:"
 """Meta: `[ours, theirs]` as text for each symbol."""

@@ -23,9 +23,9 @@ from execbot.journal.records import OrderRecord
 from execbot.model.account import Activity
 from execbot.model.order import Order
 from execbot.model.times import iso, parse_time
-from execbot.oms.changes import Change
-from execbot.oms.events import activity_event
 from execbot.oms.ledger import Ledger, recording
+from execbot.oms.machine.changes import Change
+from execbot.oms.machine.events import activity_event
 
 SYNC_KEY = "sync"
 """Meta: up to where orders and activities have been read, in the broker's time."""

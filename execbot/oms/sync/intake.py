@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from execbot.journal.journal import Journal
 from execbot.model.enums import EventSource
 from execbot.model.order import Order
-from execbot.oms.changes import Change
-from execbot.oms.events import activity_event, update_event
 from execbot.oms.ledger import recording
+from execbot.oms.machine.changes import Change
+from execbot.oms.machine.events import activity_event, update_event
 
 if TYPE_CHECKING:
     from execbot.broker.port import TradeUpdate

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from execbot.journal.journal import Journal
-from execbot.oms.events import OrderEvent
 from execbot.oms.ledger import Ledger
+from execbot.oms.machine.events import OrderEvent
 
 
 def rebuild(journal: Journal) -> int:

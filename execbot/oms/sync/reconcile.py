@@ -24,15 +24,15 @@ from execbot.model.account import Position
 from execbot.model.enums import AssetClass, OrderStatus
 from execbot.model.numbers import ZERO, text
 from execbot.model.order import Order
-from execbot.oms import recovery
-from execbot.oms.adjustments import read_evidence, rescale_by_price, take_split
-from execbot.oms.breaks import BREAKS, Break
-from execbot.oms.changes import Change
-from execbot.oms.gaps import GapFill, fill_gap
 from execbot.oms.ledger import recording
-from execbot.oms.positions import PositionDifference, compare, is_crypto_fee, symbol_key
-from execbot.oms.splits import Evidence, by_quantity, looks_like
-from execbot.oms.told import forget_cured
+from execbot.oms.machine.changes import Change
+from execbot.oms.machine.positions import PositionDifference, compare, is_crypto_fee, symbol_key
+from execbot.oms.sync import settle
+from execbot.oms.sync.adjustments import read_evidence, rescale_by_price, take_split
+from execbot.oms.sync.breaks import BREAKS, Break
+from execbot.oms.sync.differences import forget_cured
+from execbot.oms.sync.gaps import GapFill, fill_gap
+from execbot.oms.sync.split_evidence import Evidence, by_quantity, looks_like
 
 RECONCILED_KEY = "reconciled_at"
 """Meta: when the last reconcile ended. Absent: the account's positions were never taken over."""
@@ -141,19 +141,19 @@ def _settle(
     work: _Work,
     *,
     wait: bool,
-) -> recovery.Settlement:
-    settlement = recovery.settle(journal, client, now, quiet_seconds=quiet_seconds)
+) -> settle.Settlement:
+    settlement = settle.settle(journal, client, now, quiet_seconds=quiet_seconds)
     work.changes.extend(settlement.changes)
     if not (wait and settlement.open):
         return settlement
     sleep(quiet_seconds + 0.1)
-    second = recovery.settle(journal, client, now, quiet_seconds=quiet_seconds)
+    second = settle.settle(journal, client, now, quiet_seconds=quiet_seconds)
     work.changes.extend(second.changes)
-    return recovery.Settlement((*settlement.settled, *second.settled), second.open)
+    return settle.Settlement((*settlement.settled, *second.settled), second.open)
 
 
 def _order_breaks(
-    journal: Journal, filled: GapFill, settlement: recovery.Settlement, work: _Work
+    journal: Journal, filled: GapFill, settlement: settle.Settlement, work: _Work
 ) -> None:
     for record, why in settlement.open:
         current = journal.order_by_client_id(record.client_order_id) or record

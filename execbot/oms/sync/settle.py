@@ -19,9 +19,9 @@ from execbot.broker.port import BrokerClient
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import UNSETTLED_STATUSES
-from execbot.oms.changes import Change
 from execbot.oms.ledger import recording
-from execbot.oms.table import Act
+from execbot.oms.machine.changes import Change
+from execbot.oms.machine.table import Act
 
 
 class Settlement(Struct, frozen=True):

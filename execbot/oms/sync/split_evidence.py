@@ -23,13 +23,13 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from execbot.exits.plan import ExitPlan
-from execbot.exits.splits import plan_ratio, ratio_words, split_ratio, used_ratio
+from execbot.exits.plan.plan import ExitPlan
+from execbot.exits.plan.rescale import plan_ratio, ratio_words, split_ratio, used_ratio
 from execbot.journal.records import Execution, FillState, PositionRecord
 from execbot.model.account import Activity
 from execbot.model.numbers import ZERO, text
 from execbot.model.times import new_york, parse_time
-from execbot.oms.positions import PRICE_STEP, add_execution
+from execbot.oms.machine.positions import PRICE_STEP, add_execution
 
 SPLIT_ROWS = ("SPLIT",)
 TRANSFER_ROWS = ("ACATS", "JNLS", "FOPT")

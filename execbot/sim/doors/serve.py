@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from execbot.sim.config import SimConfig
-from execbot.sim.server import Door, ExchangeServer, SharedDoor, memory_door
-from execbot.sim.transport import FILE_NAME, SharedVenue
+from execbot.sim.doors.server import Door, ExchangeServer, SharedDoor, memory_door
+from execbot.sim.doors.transport import FILE_NAME, SharedVenue
 
 
 def open_door(config: SimConfig, state_dir: Path | None) -> Door:

@@ -16,11 +16,11 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from execbot.sim.config import SimConfig
-from execbot.sim.faults import Kind, Rule
+from execbot.sim.doors.sockets import DataConnection, TradeConnection, abort, trade_encoding
+from execbot.sim.doors.transport import SharedVenue
+from execbot.sim.faults.faults import Kind, Rule
 from execbot.sim.records import ALL_DATA, Delivery
-from execbot.sim.sockets import DataConnection, TradeConnection, abort, trade_encoding
 from execbot.sim.store import SqliteArchive
-from execbot.sim.transport import SharedVenue
 from execbot.sim.types import SECOND, Request, Response
 from execbot.sim.venue import Venue
 from execbot.sim.wire.data_feed import Feed, feed_of

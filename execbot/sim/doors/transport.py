@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from execbot.sim.config import SimConfig
-from execbot.sim.faults import Rule
+from execbot.sim.faults.faults import Rule
 from execbot.sim.records import Delivery
 from execbot.sim.store import SqliteArchive, SqliteRecords, Store
 from execbot.sim.types import SECOND, Request, Response

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from execbot.sim.engine.archive import Activity, Archive, MemoryArchive
+from execbot.sim.engine.accounts.archive import Activity, Archive, MemoryArchive
 from execbot.sim.engine.config import ExchangeConfig, FaultKind, OrderFault
 from execbot.sim.engine.exchange import Exchange
 from execbot.sim.engine.order import Order

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from heapq import heappop, heappush
 from typing import Any
 
-from execbot.sim.engine import amend, endings, groups, lifecycle, matching, trailing
 from execbot.sim.engine.core import RANK, Core
 from execbot.sim.engine.order import Order, OrderType
+from execbot.sim.engine.orders import amend, endings, groups, lifecycle, matching, trailing
 from execbot.sim.types import SECOND, Ns
 
 # The longest stretch that is searched ahead of the clock, if the order has rested as long.

@@ -16,15 +16,19 @@ from decimal import Decimal
 from heapq import heapify, heappush
 from typing import Any
 
-from execbot.sim.engine import margin
-from execbot.sim.engine.account import DEFAULT_CONFIGURATIONS, LEGACY_CONFIGURATIONS, Account
-from execbot.sim.engine.archive import Activity, Archive
+from execbot.sim.engine.accounts import margin
+from execbot.sim.engine.accounts.account import (
+    DEFAULT_CONFIGURATIONS,
+    LEGACY_CONFIGURATIONS,
+    Account,
+)
+from execbot.sim.engine.accounts.archive import Activity, Archive
+from execbot.sim.engine.answers.views import stream_order
 from execbot.sim.engine.config import ExchangeConfig, FaultKind, OrderFault
-from execbot.sim.engine.hours import Hours, Window, window_of
 from execbot.sim.engine.ids import Ids, named_uuid
 from execbot.sim.engine.order import Order, OrderType, Side, Status
+from execbot.sim.engine.orders.hours import Hours, Window, window_of
 from execbot.sim.engine.render import CENT, activity_prefix, stamp, stamp_micro, text
-from execbot.sim.engine.views import stream_order
 from execbot.sim.types import (
     ApiError,
     Asset,

@@ -12,27 +12,20 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from execbot.sim.engine import (
-    amend,
-    bulk,
-    clockwork,
-    corporate,
-    history,
-    listing,
-    settings,
-    snapshot,
-    views,
-)
-from execbot.sim.engine.account import Account
-from execbot.sim.engine.archive import Archive, MemoryArchive
-from execbot.sim.engine.calendar_rows import calendar_rows
+from execbot.sim.engine import clockwork, snapshot
+from execbot.sim.engine.accounts import corporate, settings
+from execbot.sim.engine.accounts.account import Account
+from execbot.sim.engine.accounts.archive import Archive, MemoryArchive
+from execbot.sim.engine.answers import history, listing, views
+from execbot.sim.engine.answers.calendar_rows import calendar_rows
 from execbot.sim.engine.config import ExchangeConfig, OrderFault
 from execbot.sim.engine.core import Core
-from execbot.sim.engine.hours import Hours
 from execbot.sim.engine.ids import Ids, is_uuid
 from execbot.sim.engine.order import Order
+from execbot.sim.engine.orders import amend, bulk
+from execbot.sim.engine.orders.hours import Hours
+from execbot.sim.engine.orders.place import place
 from execbot.sim.engine.parse import malformed
-from execbot.sim.engine.place import place
 from execbot.sim.engine.render import stamp_micro, text
 from execbot.sim.types import (
     ApiError,

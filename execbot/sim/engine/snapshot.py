@@ -7,7 +7,7 @@ from decimal import Decimal
 from heapq import heappush
 from typing import Any
 
-from execbot.sim.engine.account import Account
+from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.config import FaultKind, OrderFault
 from execbot.sim.engine.core import RANK, Core
 from execbot.sim.engine.order import Order, OrderType

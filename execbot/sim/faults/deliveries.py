@@ -11,7 +11,7 @@ import heapq
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from execbot.sim.faults import Family, FaultBook, Kind, Rule, Subject
+from execbot.sim.faults.faults import Family, FaultBook, Kind, Rule, Subject
 from execbot.sim.records import ALL_DATA, Delivery
 from execbot.sim.types import SECOND, Ns, StreamEvent
 from execbot.sim.wire.http import encode

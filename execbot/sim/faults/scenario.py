@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from execbot.sim.config import ConfigError
-from execbot.sim.faults import FaultError, parse_rule
+from execbot.sim.faults.faults import FaultError, parse_rule
 
 _KEYS = ("name", "about", "source", "settings", "faults", "actions")
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from execbot.sim.clock import format_ns, parse_time
 from execbot.sim.config import ConfigError, SimConfig
-from execbot.sim.faults import KINDS, FaultError
+from execbot.sim.faults.faults import KINDS, FaultError
 from execbot.sim.records import ALL_DATA
 from execbot.sim.types import SECOND, ApiError, Ns, Request, Response
 from execbot.sim.wire import control_market as market

@@ -18,28 +18,21 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from execbot.exits.actions import (
-    Alarm,
-    Cancel,
-    Moved,
-    Refresh,
-    SavePlan,
-    WaitFor,
-)
-from execbot.exits.failures import learned
-from execbot.exits.guard import WITHOUT_STOP
-from execbot.exits.plan import ExitPlan, PlanStatus
-from execbot.exits.protection import decide
-from execbot.exits.trailing import follow
-from execbot.exits.view import Decision
+from execbot.exits.plan.plan import ExitPlan, PlanStatus
+from execbot.exits.plan.trailing import follow
+from execbot.exits.rules.actions import Alarm, Cancel, Moved, Refresh, SavePlan, WaitFor
+from execbot.exits.rules.decide import decide
+from execbot.exits.rules.failures import learned
+from execbot.exits.rules.guard import WITHOUT_STOP
+from execbot.exits.rules.view import Decision
 from execbot.journal.records import OrderRecord, PositionRecord
 from execbot.market.sessions import MarketNow
 from execbot.model.numbers import ZERO, text
-from execbot.watch import inputs
-from execbot.watch.endings import Endings
-from execbot.watch.jobs import Job, JobName, Note, Save
-from execbot.watch.notes import action_notes, alarm, guard_note, moved_note, order_notes
-from execbot.watch.symbols import SymbolState, without_memory
+from execbot.watch.core import inputs
+from execbot.watch.core.exit_endings import Endings
+from execbot.watch.core.jobs import Job, JobName, Note, Save
+from execbot.watch.core.notes import action_notes, alarm, guard_note, moved_note, order_notes
+from execbot.watch.core.symbol_state import SymbolState, without_memory
 
 
 class Core(Endings):

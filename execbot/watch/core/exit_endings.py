@@ -10,15 +10,15 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from execbot.exits.actions import SavePlan
-from execbot.exits.failures import exit_rejected_late, stepped_down
-from execbot.exits.plan import PlanStatus
+from execbot.exits.plan.plan import PlanStatus
+from execbot.exits.rules.actions import SavePlan
+from execbot.exits.rules.failures import exit_rejected_late, stepped_down
 from execbot.journal.records import OrderRecord, Role
 from execbot.model.enums import OrderStatus, TimeInForce
-from execbot.watch.comparison import Comparison
-from execbot.watch.jobs import Job, Save
-from execbot.watch.notes import alarm, rejected_text
-from execbot.watch.symbols import SymbolState
+from execbot.watch.core.jobs import Job, Save
+from execbot.watch.core.notes import alarm, rejected_text
+from execbot.watch.core.position_check import Comparison
+from execbot.watch.core.symbol_state import SymbolState
 
 TAKEN_AWAY_MAX = 2
 """Protection that somebody else cancels this often in a row is not put back: it is their will."""

@@ -9,12 +9,12 @@ from typing import Any
 
 from msgspec import Struct
 
-from execbot.exits.actions import BrokerAction
-from execbot.exits.failures import Outcome
-from execbot.exits.plan import ExitPlan
+from execbot.exits.plan.plan import ExitPlan
+from execbot.exits.rules.actions import BrokerAction
+from execbot.exits.rules.failures import Outcome
 from execbot.journal.records import EventRecord, OrderRecord, PositionRecord
 from execbot.model.account import Position
-from execbot.oms.splits import Evidence
+from execbot.oms.sync.split_evidence import Evidence
 
 
 class Orders(Struct, frozen=True):

@@ -8,9 +8,9 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from execbot.exits.actions import BrokerAction, Priority, SavePlan
-from execbot.oms.positions import PositionDifference
-from execbot.oms.splits import Split
+from execbot.exits.rules.actions import BrokerAction, Priority, SavePlan
+from execbot.oms.machine.positions import PositionDifference
+from execbot.oms.sync.split_evidence import Split
 
 
 class JobName(StrEnum):

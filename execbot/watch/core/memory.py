@@ -9,15 +9,13 @@ from decimal import Decimal
 from typing import Any
 
 from execbot.config.schema import TradingSettings
-from execbot.exits.actions import (
-    Cancel,
-)
-from execbot.exits.view import Limits
+from execbot.exits.rules.actions import Cancel
+from execbot.exits.rules.view import Limits
 from execbot.market.sessions import MarketNow, Session
-from execbot.oms.positions import PositionDifference
-from execbot.watch.entries import EntryClocks
-from execbot.watch.jobs import AccountJob, Job, JobName, SymbolJob
-from execbot.watch.symbols import SymbolState
+from execbot.oms.machine.positions import PositionDifference
+from execbot.watch.core.entry_timeouts import EntryClocks
+from execbot.watch.core.jobs import AccountJob, Job, JobName, SymbolJob
+from execbot.watch.core.symbol_state import SymbolState
 
 Hours = Callable[[datetime], MarketNow]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from execbot.exits.actions import Cancel, Moved, Refresh, Replace, Submit
-from execbot.exits.failures import Outcome
+from execbot.exits.rules.actions import Cancel, Moved, Refresh, Replace, Submit
+from execbot.exits.rules.failures import Outcome
 from execbot.journal.records import OrderRecord
 from execbot.model.numbers import maybe_text, text
-from execbot.watch.jobs import Job, Note
-from execbot.watch.symbols import SymbolState
+from execbot.watch.core.jobs import Job, Note
+from execbot.watch.core.symbol_state import SymbolState
 
 _ACTION_NAMES: dict[type[Any], str] = {Submit: "submit", Cancel: "cancel", Replace: "replace"}
 

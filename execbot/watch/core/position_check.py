@@ -11,22 +11,17 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from execbot.exits.actions import SavePlan
-from execbot.exits.plan import ExitPlan, PlanStatus
-from execbot.exits.splits import (
-    price_ratio,
-    ratio_words,
-    rescaled,
-    rescaled_by_price,
-)
+from execbot.exits.plan.plan import ExitPlan, PlanStatus
+from execbot.exits.plan.rescale import price_ratio, ratio_words, rescaled, rescaled_by_price
+from execbot.exits.rules.actions import SavePlan
 from execbot.model.numbers import ZERO, text
-from execbot.oms.positions import PositionDifference, is_fee_in_coins
-from execbot.oms.splits import Split, by_quantity
-from execbot.watch import inputs
-from execbot.watch.jobs import Book, BookSplit, Job, JobName, Note, Remember, Save
-from execbot.watch.notes import alarm
-from execbot.watch.symbols import Difference, SymbolState, without_memory
-from execbot.watch.timers import Timers
+from execbot.oms.machine.positions import PositionDifference, is_fee_in_coins
+from execbot.oms.sync.split_evidence import Split, by_quantity
+from execbot.watch.core import inputs
+from execbot.watch.core.jobs import Book, BookSplit, Job, JobName, Note, Remember, Save
+from execbot.watch.core.notes import alarm
+from execbot.watch.core.symbol_state import Difference, SymbolState, without_memory
+from execbot.watch.core.timers import Timers
 
 CRYPTO_FEE_MAX = Decimal("0.01")
 """A difference to the broker's quantity up to this share is a fee taken in coins."""

@@ -9,10 +9,10 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from execbot.exits.orders import ARRIVING, SymbolOrder, read_orders
-from execbot.exits.plan import ExitPlan, PlanStatus
-from execbot.exits.splits import SPLIT_GAP
-from execbot.exits.view import Coverage, Limits, Market, Memory, View
+from execbot.exits.living_orders import ARRIVING, SymbolOrder, read_orders
+from execbot.exits.plan.plan import ExitPlan, PlanStatus
+from execbot.exits.plan.rescale import SPLIT_GAP
+from execbot.exits.rules.view import Coverage, Limits, Market, Memory, View
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.market.sessions import MarketNow, Session
 from execbot.model.enums import OrderStatus, OrderType, Side

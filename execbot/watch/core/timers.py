@@ -5,21 +5,17 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from execbot.exits.actions import (
-    Cancel,
-    Priority,
-    SavePlan,
-)
-from execbot.exits.plan import ExitPlan, PlanStatus
+from execbot.exits.plan.plan import ExitPlan, PlanStatus
+from execbot.exits.rules.actions import Cancel, Priority, SavePlan
 from execbot.journal.records import OrderRecord, Role
 from execbot.market.sessions import MarketNow
 from execbot.model.enums import UNSETTLED_STATUSES
-from execbot.watch.entries import has_timeout
-from execbot.watch.inputs import JobDone
-from execbot.watch.jobs import Job, JobName, Note, Save
-from execbot.watch.memory import CoreMemory
-from execbot.watch.notes import alarm
-from execbot.watch.symbols import SymbolState, is_entry
+from execbot.watch.core.entry_timeouts import has_timeout
+from execbot.watch.core.inputs import JobDone
+from execbot.watch.core.jobs import Job, JobName, Note, Save
+from execbot.watch.core.memory import CoreMemory
+from execbot.watch.core.notes import alarm
+from execbot.watch.core.symbol_state import SymbolState, is_entry
 
 FULL_READ_SECONDS = 30
 """How often everything open is read from REST although the stream is up: it may have gone mute."""

@@ -15,12 +15,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from execbot.exits.position_state import PositionView
+from execbot.exits.position_view import PositionView
 from execbot.model.amounts import even
 from execbot.model.numbers import text
 from execbot.model.order import Order
 from execbot.model.times import eastern
-from execbot.watch.position_table import age_text, positions_table
+from execbot.watch.show.position_table import age_text, positions_table
 
 WIDE = 120
 """From this many columns on there is room for the client_order_id of every order."""

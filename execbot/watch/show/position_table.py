@@ -13,8 +13,8 @@ from msgspec import Struct
 from rich.table import Table
 from rich.text import Text
 
-from execbot.exits.position_state import PositionState, PositionView
-from execbot.exits.view import Guarded
+from execbot.exits.position_view import PositionState, PositionView
+from execbot.exits.rules.view import Guarded
 from execbot.model.amounts import even
 from execbot.model.enums import PositionSide
 from execbot.model.numbers import text

@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.live import Live
 
-from execbot.exits.plan import PlanStatus
-from execbot.exits.position_state import PositionView, position_view
-from execbot.exits.view import Guarded
+from execbot.exits.plan.plan import PlanStatus
+from execbot.exits.position_view import PositionView, position_view
+from execbot.exits.rules.view import Guarded
 from execbot.journal.records import OrderRecord
 from execbot.model.numbers import text
-from execbot.watch.jobs import Note
-from execbot.watch.picture import Event, HealthView, Picture, draw, order_words
-from execbot.watch.symbols import SymbolState, is_entry
+from execbot.watch.core.jobs import Note
+from execbot.watch.core.symbol_state import SymbolState, is_entry
+from execbot.watch.show.picture import Event, HealthView, Picture, draw, order_words
 
 if TYPE_CHECKING:
     from execbot.watch.loop import WatchLoop

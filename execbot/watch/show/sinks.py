@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from execbot.model.times import iso, show_eastern
-from execbot.watch.jobs import Note
+from execbot.watch.core.jobs import Note
 
 if TYPE_CHECKING:
     from execbot.watch.loop import WatchLoop

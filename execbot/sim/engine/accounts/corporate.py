@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from decimal import ROUND_DOWN, Decimal
 from typing import TYPE_CHECKING, Any
 
-from execbot.sim.engine import endings
-from execbot.sim.engine.account import Account, Position
+from execbot.sim.engine.accounts.account import Account, Position
 from execbot.sim.engine.order import Order
-from execbot.sim.engine.place import place
+from execbot.sim.engine.orders import endings
+from execbot.sim.engine.orders.place import place
+from execbot.sim.engine.orders.rules import unprocessable
 from execbot.sim.engine.render import CENT, NANO, ZERO, stamp_micro, text
-from execbot.sim.engine.rules import unprocessable
 from execbot.sim.types import Asset, AssetClass
 
 if TYPE_CHECKING:

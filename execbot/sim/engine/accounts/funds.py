@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from execbot.sim.engine.account import Account
+from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.order import Order, Role, Side, Status
 from execbot.sim.engine.render import ZERO
 from execbot.sim.types import Asset, AssetClass

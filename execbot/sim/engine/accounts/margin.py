@@ -11,8 +11,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from execbot.sim.engine import funds
-from execbot.sim.engine.account import Account, MarginCall
+from execbot.sim.engine.accounts import funds
+from execbot.sim.engine.accounts.account import Account, MarginCall
 from execbot.sim.engine.render import ZERO
 from execbot.sim.types import Ns
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from execbot.sim.engine.account import FLAGS, LEGACY_CONFIGURATIONS, Account
+from execbot.sim.engine.accounts.account import FLAGS, LEGACY_CONFIGURATIONS, Account
 from execbot.sim.engine.parse import check_body, malformed
 from execbot.sim.types import ApiError
 

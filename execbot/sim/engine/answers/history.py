@@ -8,9 +8,9 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from execbot.sim.engine.account import Account
-from execbot.sim.engine.archive import ActivityFilter, Span
-from execbot.sim.engine.listing import instant
+from execbot.sim.engine.accounts.account import Account
+from execbot.sim.engine.accounts.archive import ActivityFilter, Span
+from execbot.sim.engine.answers.listing import instant
 from execbot.sim.engine.parse import malformed
 from execbot.sim.engine.render import CENT, ZERO, at_new_york, new_york, new_york_date
 from execbot.sim.types import SECOND, Ns

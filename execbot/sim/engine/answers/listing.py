@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from execbot.sim.engine.account import Account
-from execbot.sim.engine.archive import ActivityFilter, OrderFilter, OrderKey, Span
+from execbot.sim.engine.accounts.account import Account
+from execbot.sim.engine.accounts.archive import ActivityFilter, OrderFilter, OrderKey, Span
+from execbot.sim.engine.answers.views import asset_view, rest_order
 from execbot.sim.engine.order import Order, Status
 from execbot.sim.engine.parse import malformed
 from execbot.sim.engine.render import at_new_york, parse_stamp
-from execbot.sim.engine.views import asset_view, rest_order
 from execbot.sim.types import AssetClass, Ns
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from execbot.sim.engine import funds
-from execbot.sim.engine.account import Account, Position
+from execbot.sim.engine.accounts import funds
+from execbot.sim.engine.accounts.account import Account, Position
 from execbot.sim.engine.order import Order, OrderClass
 from execbot.sim.engine.render import (
     CENT,

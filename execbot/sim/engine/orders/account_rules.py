@@ -5,12 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from execbot.sim.engine import funds
-from execbot.sim.engine.account import Account
+from execbot.sim.engine.accounts import funds
+from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.order import Order, OrderClass, Side
+from execbot.sim.engine.orders.rules import NOTIONAL_MIN, Case, F, T, forbidden, unprocessable
 from execbot.sim.engine.parse import Ticket
 from execbot.sim.engine.render import CENT, ZERO, text
-from execbot.sim.engine.rules import NOTIONAL_MIN, Case, F, T, forbidden, unprocessable
 from execbot.sim.types import ApiError
 
 if TYPE_CHECKING:

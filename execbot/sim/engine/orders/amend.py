@@ -7,17 +7,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from execbot.sim.engine import (
-    account_rules,
-    executions,
-    funds,
-    lifecycle,
-    matching,
-    parse,
-    rules,
-    trailing,
-)
-from execbot.sim.engine.account import Account
+from execbot.sim.engine import parse
+from execbot.sim.engine.accounts import funds
+from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.config import FaultKind
 from execbot.sim.engine.order import (
     Order,
@@ -27,6 +19,14 @@ from execbot.sim.engine.order import (
     Side,
     Status,
     TimeInForce,
+)
+from execbot.sim.engine.orders import (
+    account_rules,
+    executions,
+    lifecycle,
+    matching,
+    rules,
+    trailing,
 )
 from execbot.sim.engine.render import CENT, NANO, ZERO, text
 from execbot.sim.types import AssetClass

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from execbot.sim.engine import amend, views
-from execbot.sim.engine.account import Account
+from execbot.sim.engine.accounts.account import Account
+from execbot.sim.engine.answers import views
 from execbot.sim.engine.order import Order, Status
+from execbot.sim.engine.orders import amend
+from execbot.sim.engine.orders.place import place
 from execbot.sim.engine.parse import malformed, number
-from execbot.sim.engine.place import place
 from execbot.sim.engine.render import NANO, text
 from execbot.sim.types import ApiError, Asset, AssetClass
 

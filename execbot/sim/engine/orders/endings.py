@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from execbot.sim.engine import groups
-from execbot.sim.engine.account import Hold
+from execbot.sim.engine.accounts.account import Hold
 from execbot.sim.engine.order import Order, Status, TimeInForce
+from execbot.sim.engine.orders import groups
 
 if TYPE_CHECKING:
     from execbot.sim.engine.core import Core

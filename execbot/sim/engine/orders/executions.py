@@ -5,9 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from execbot.sim.engine import endings, funds, groups, matching
-from execbot.sim.engine.account import Account
+from execbot.sim.engine.accounts import funds
+from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.order import KEEPS_STATUS, Order, Status
+from execbot.sim.engine.orders import endings, groups, matching
 from execbot.sim.engine.render import NANO, ZERO, stamp_micro, text
 from execbot.sim.types import AssetClass
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from execbot.sim.engine import funds
+from execbot.sim.engine.accounts import funds
 from execbot.sim.engine.order import Order, OrderClass, Role, Status
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def start_pair(core: Core, order: Order) -> None:
 
 def wake(core: Core, leg: Order) -> None:
     """The entry is filled: this leg starts, if the shares it is to sell are still there."""
-    from execbot.sim.engine import endings
+    from execbot.sim.engine.orders import endings
 
     account = core.accounts[leg.account_id]
     sibling = core.orders.get(leg.sibling_id or "")

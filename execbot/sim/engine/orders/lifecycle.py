@@ -9,11 +9,12 @@ from __future__ import annotations
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import TYPE_CHECKING
 
-from execbot.sim.engine import endings, executions, funds, groups, matching, trailing
-from execbot.sim.engine.account import Account
+from execbot.sim.engine.accounts import funds
+from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.config import FaultKind
-from execbot.sim.engine.hours import AGED_CANCEL_DELAY
 from execbot.sim.engine.order import KEEPS_STATUS, Order, OrderType, Status, TimeInForce
+from execbot.sim.engine.orders import endings, executions, groups, matching, trailing
+from execbot.sim.engine.orders.hours import AGED_CANCEL_DELAY
 from execbot.sim.engine.render import NANO, ZERO
 from execbot.sim.types import SECOND, AssetClass, Ns, Session
 

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from decimal import ROUND_DOWN, Decimal
 from typing import TYPE_CHECKING, Literal
 
-from execbot.sim.engine import trailing
-from execbot.sim.engine.account import Account
-from execbot.sim.engine.hours import Window
+from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.order import Order, OrderType
+from execbot.sim.engine.orders import trailing
+from execbot.sim.engine.orders.hours import Window
 from execbot.sim.engine.render import NANO, ZERO, text
 from execbot.sim.types import AssetClass, Crossing, Field, Level, Ns, Quote, Trade
 

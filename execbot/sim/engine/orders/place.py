@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
-from execbot.sim.engine import account_rules, funds, lifecycle, parse, rules, trailing
-from execbot.sim.engine.account import Account
+from execbot.sim.engine import parse
+from execbot.sim.engine.accounts import funds
+from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.order import Order, OrderClass, OrderType, Role, Side, Status
+from execbot.sim.engine.orders import account_rules, lifecycle, rules, trailing
 from execbot.sim.engine.parse import Ticket
 from execbot.sim.types import Asset, AssetClass
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from execbot.sim.engine.account import Account
+from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.order import Order, OrderClass, OrderType, Side, TimeInForce
 from execbot.sim.engine.parse import Ticket
 from execbot.sim.engine.render import CENT, new_york, text

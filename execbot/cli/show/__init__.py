@@ -1,0 +1,1 @@
+"""What a trader sees: tables, lines, JSON, and following an order while it works."""

@@ -1,0 +1,1 @@
+"""Check, send, react: an order from wish to broker, with its plan of exits."""

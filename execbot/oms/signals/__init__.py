@@ -1,0 +1,1 @@
+"""A strategy's signals, decided and carried out."""

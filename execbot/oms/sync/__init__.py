@@ -1,0 +1,1 @@
+"""Journal and broker brought together: reports taken in, doubts settled, breaks explained."""

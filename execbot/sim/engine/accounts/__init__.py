@@ -1,0 +1,1 @@
+"""Accounts at the exchange: cash, positions, margin, corporate actions, the archive."""

@@ -1,0 +1,1 @@
+"""Answers in Alpaca's shape: orders, positions, lists, history, calendar."""

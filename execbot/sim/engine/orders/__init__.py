@@ -1,0 +1,1 @@
+"""An order's life at the exchange: checks, matching, executions, cancel and replace."""

@@ -1,0 +1,1 @@
+"""Failures on demand: named faults, strange replies, late and lost deliveries, scenarios."""

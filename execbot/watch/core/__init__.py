@@ -1,0 +1,1 @@
+"""What the watch decides, without I/O: events in, actions out."""

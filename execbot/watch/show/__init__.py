@@ -1,0 +1,1 @@
+"""What the watch tells: the screen, the tables, lines and JSON."""
