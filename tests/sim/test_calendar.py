@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.paths import ROOT
 
 from execbot.sim.calendar import (
     AlwaysOpen,
@@ -26,10 +27,7 @@ from execbot.sim.calendar import (
 )
 from execbot.sim.types import SECOND, Session
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-MARKET_DATA = Path(
-    os.environ.get("EXECBOT_MARKET_DATA", REPOSITORY.parent / "shared" / "market-data")
-)
+MARKET_DATA = Path(os.environ.get("EXECBOT_MARKET_DATA", ROOT.parent / "shared" / "market-data"))
 calendar = ExchangeCalendar()
 
 
