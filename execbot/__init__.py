@@ -46,8 +46,7 @@ if TYPE_CHECKING:
     from execbot.oms.sync.breaks import Break
     from execbot.oms.sync.reconcile import ReconcileResult
     from execbot.oms.sync.tracker import PositionTracker
-
-__version__ = "0.1.0"
+    from execbot.version import __version__ as __version__
 
 _HOME = {
     "broker.alpaca": ("AlpacaClient",),
@@ -72,6 +71,7 @@ _HOME = {
     "oms.sync.breaks": ("Break",),
     "oms.sync.reconcile": ("ReconcileResult",),
     "oms.sync.tracker": ("PositionTracker",),
+    "version": ("__version__",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
