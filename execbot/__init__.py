@@ -71,7 +71,6 @@ _HOME = {
     "oms.sync.breaks": ("Break",),
     "oms.sync.reconcile": ("ReconcileResult",),
     "oms.sync.tracker": ("PositionTracker",),
-    "version": ("__version__",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -125,7 +124,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    module = _MODULE_OF.get(name)
+    module = "version" if name == "__version__" else _MODULE_OF.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{module}"), name)
