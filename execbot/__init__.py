@@ -39,13 +39,13 @@ if TYPE_CHECKING:
     from execbot.model.signal import Signal
     from execbot.oms.errors import InDoubt, OmsError, Refused
     from execbot.oms.machine.changes import Change, EventName
-    from execbot.oms.machine.positions import PositionTracker
     from execbot.oms.place.risk_desk import RiskDesk
     from execbot.oms.service import OrderManagementSystem
     from execbot.oms.signals.executor import Executor
     from execbot.oms.signals.result import SignalResult
     from execbot.oms.sync.breaks import Break
     from execbot.oms.sync.reconcile import ReconcileResult
+    from execbot.oms.sync.tracker import PositionTracker
 
 __version__ = "0.1.0"
 
@@ -53,8 +53,8 @@ _HOME = {
     "broker.alpaca": ("AlpacaClient",),
     "broker.errors": ("BrokerError",),
     "broker.port": ("BrokerClient", "OrderQuery", "ReplaceRequest", "TradeUpdate"),
-    "desk.context": ("Context", "open_context"),
     "config.load": ("Settings", "load_settings"),
+    "desk.context": ("Context", "open_context"),
     "journal.errors": ("JournalError",),
     "journal.journal": ("Journal",),
     "journal.records": ("OrderRecord", "PositionRecord"),
@@ -63,15 +63,15 @@ _HOME = {
     "model.order": ("Fill", "Order", "OrderRequest", "StopLoss", "TakeProfit"),
     "model.quote": ("Bar", "Quote", "Trade"),
     "model.signal": ("Signal",),
-    "oms.sync.breaks": ("Break",),
-    "oms.machine.changes": ("Change", "EventName"),
     "oms.errors": ("InDoubt", "OmsError", "Refused"),
-    "oms.signals.executor": ("Executor",),
-    "oms.machine.positions": ("PositionTracker",),
-    "oms.sync.reconcile": ("ReconcileResult",),
+    "oms.machine.changes": ("Change", "EventName"),
     "oms.place.risk_desk": ("RiskDesk",),
     "oms.service": ("OrderManagementSystem",),
+    "oms.signals.executor": ("Executor",),
     "oms.signals.result": ("SignalResult",),
+    "oms.sync.breaks": ("Break",),
+    "oms.sync.reconcile": ("ReconcileResult",),
+    "oms.sync.tracker": ("PositionTracker",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -78,11 +78,11 @@ _HOME = {
         "TradeUpdate",
         "TradeUpdateStream",
     ),
-    "stream_times": ("StreamTimes",),
     "remedy": ("Remedy",),
     "session": ("Exchanged",),
     "stream": ("TradeStream",),
     "stream_states": ("Connected", "Disconnected", "Gap", "StreamState"),
+    "stream_times": ("StreamTimes",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -16,7 +16,8 @@ from execbot.desk.context import Context
 from execbot.journal.errors import JournalCorrupt, JournalError
 from execbot.journal.records import OrderRecord
 from execbot.oms.errors import CloseFailed, InDoubt, OmsError, UnknownOrder
-from execbot.oms.send.close import CLOSING, CloseResult
+from execbot.oms.results import CloseResult
+from execbot.oms.send.close import CLOSING
 from execbot.oms.send.emergency_ids import FlatIds
 from execbot.oms.service import OrderManagementSystem
 

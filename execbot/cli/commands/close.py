@@ -23,10 +23,10 @@ from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord
 from execbot.model.numbers import text
 from execbot.oms.errors import CloseFailed
-from execbot.oms.send.pipeline import REOPENABLE
+from execbot.oms.machine.table import REOPENABLE
 
 if TYPE_CHECKING:
-    from execbot.oms.send.close import CloseResult
+    from execbot.oms.results import CloseResult
 
 
 @command

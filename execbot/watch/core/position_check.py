@@ -15,7 +15,7 @@ from execbot.exits.plan.plan import ExitPlan, PlanStatus
 from execbot.exits.plan.rescale import price_ratio, ratio_words, rescaled, rescaled_by_price
 from execbot.exits.rules.actions import SavePlan
 from execbot.model.numbers import ZERO, text
-from execbot.oms.machine.positions import PositionDifference, is_fee_in_coins
+from execbot.oms.sync.differences import PositionDifference, is_fee_in_coins
 from execbot.oms.sync.split_evidence import Split, by_quantity
 from execbot.watch.core import inputs
 from execbot.watch.core.jobs import Book, BookSplit, Job, JobName, Note, Remember, Save

@@ -41,7 +41,7 @@ Act = Callable[[str, str], None]
 
 
 class ScreenSink:
-    """See `execbot.watch.sinks.Sink`. Everything but the reading of keys is the loop's thread."""
+    """See `sinks.Sink`. Everything but the reading of keys is the loop's thread."""
 
     def __init__(
         self,
