@@ -19,14 +19,8 @@ from datetime import datetime
 from typing import Any
 
 from execbot.broker.errors import BrokerError
-from execbot.broker.port import (
-    BrokerClient,
-    Connected,
-    Disconnected,
-    StreamState,
-    TradeUpdate,
-    TradeUpdateStream,
-)
+from execbot.broker.port import BrokerClient, TradeUpdate, TradeUpdateStream
+from execbot.broker.stream_states import Connected, Disconnected, StreamState
 from execbot.journal.checkpoint import Checkpointer
 from execbot.journal.errors import JournalError
 from execbot.risk.reading import HALTS_KEY
