@@ -69,7 +69,7 @@ def test_what_submit_needs_loads_nothing_heavy() -> None:
         "from execbot.cli.main import run\n"
         "try: run(['submit', 'AAPL', '--qty', '0'])\n"
         "except SystemExit as end: assert end.code == 2, end.code\n"
-        "import execbot.broker.alpaca, execbot.journal.journal, execbot.oms.placing"
+        "import execbot.broker.alpaca, execbot.journal.journal, execbot.oms.place.placer"
     )
     found = loaded(code)
     assert not [name for name in HEAVY if name in found]

@@ -16,8 +16,7 @@ from support.oms_making import at, frame, intent, look, row, run
 
 from execbot.journal.records import FillState
 from execbot.model.enums import OrderStatus
-from execbot.oms.machine.applied import OrderState
-from execbot.oms.machine.events import OrderEvent
+from execbot.oms.machine.events import OrderEvent, OrderState
 
 TOTAL = Decimal(10)
 

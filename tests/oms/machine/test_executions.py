@@ -11,7 +11,7 @@ from support.oms_making import COID, OID, act, fill, frame, intent, look, row, r
 
 from execbot.journal.records import EventResult, FillState
 from execbot.model.enums import OrderStatus
-from execbot.oms.machine.applied import OrderState
+from execbot.oms.machine.events import OrderState
 from execbot.oms.machine.table import Act
 
 D = Decimal

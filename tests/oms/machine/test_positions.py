@@ -18,14 +18,9 @@ from execbot.journal.records import Execution, FillState, PositionRecord
 from execbot.model.account import Position
 from execbot.model.enums import EventSource, Side
 from execbot.model.order import Fill
-from execbot.oms.machine.positions import (
-    PositionBook,
-    PositionTracker,
-    add_execution,
-    compare,
-    is_crypto_fee,
-    position_of,
-)
+from execbot.oms.machine.positions import add_execution, position_of
+from execbot.oms.sync.differences import compare, is_crypto_fee
+from execbot.oms.sync.tracker import PositionBook, PositionTracker
 
 T0 = datetime(2026, 10, 7, 14, 0, tzinfo=UTC)
 D = Decimal

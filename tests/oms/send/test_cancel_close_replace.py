@@ -19,8 +19,9 @@ from execbot.journal import Journal, OrderRecord, Role
 from execbot.model.enums import OrderClass, OrderStatus, OrderType, Side, TimeInForce
 from execbot.model.order import OrderRequest, StopLoss, TakeProfit
 from execbot.oms.errors import ClientIdReused, CloseFailed, InDoubt, NotPossible, UnknownOrder
+from execbot.oms.results import CloseResult
 from execbot.oms.send.cancel import CancelAllResult, Canceler
-from execbot.oms.send.close import CLOSING, CloseResult, closing_qty
+from execbot.oms.send.close import CLOSING, closing_qty
 
 D = Decimal
 GTC = TimeInForce.GTC

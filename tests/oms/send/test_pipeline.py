@@ -21,7 +21,8 @@ from execbot.broker.errors import AuthenticationError, BrokerError, RequestRefus
 from execbot.config.schema import OrderManagementSettings
 from execbot.journal import Journal, OrderRecord
 from execbot.model.enums import OrderStatus, Outcome, Side
-from execbot.oms.errors import ClientIdReused, GateVerdict, InDoubt, Refused, StaleIntent
+from execbot.oms.errors import ClientIdReused, InDoubt, Refused, StaleIntent
+from execbot.oms.results import GateVerdict
 
 POST = {"method": "POST", "path": "/v2/orders"}
 

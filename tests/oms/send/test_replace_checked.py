@@ -20,7 +20,7 @@ from execbot.journal.records import OrderRecord
 from execbot.model.enums import OrderStatus, OrderType, Side, TimeInForce
 from execbot.model.order import OrderRequest
 from execbot.oms.errors import Refused
-from execbot.oms.send.pipeline import Gate
+from execbot.oms.results import Gate
 from execbot.risk import halting
 from execbot.risk.kill_switch import Level
 

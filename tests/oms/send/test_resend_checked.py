@@ -14,7 +14,8 @@ from support.desk import Desk, market
 from support.trader import Trader, open_trader
 
 from execbot.model.enums import OrderStatus, Side
-from execbot.oms.errors import GateVerdict, InDoubt, Refused
+from execbot.oms.errors import InDoubt, Refused
+from execbot.oms.results import GateVerdict
 from execbot.risk.halting import raise_switch
 from execbot.risk.kill_switch import Level
 

@@ -74,7 +74,7 @@ def test_stream_is_read_by_another_process_from_where_it_stands(tmp_path: Path) 
 SUBMIT = """
 import json, sys
 from pathlib import Path
-from execbot.sim.transport import open_shared
+from execbot.sim.doors.transport import open_shared
 
 venue = open_shared(Path(sys.argv[1]))
 keys = {"APCA-API-KEY-ID": "sim", "APCA-API-SECRET-KEY": "sim"}
@@ -205,7 +205,8 @@ def test_log_and_faults_are_shared(tmp_path: Path) -> None:
 
 def test_opening_and_one_request_need_no_heavy_import(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from execbot.sim.transport import open_shared\n"
+        "import sys; from pathlib import Path\n"
+        "from execbot.sim.doors.transport import open_shared\n"
         f"v = open_shared(Path({str(tmp_path)!r}))\n"
         "v.request('GET', '/v2/account', {'APCA-API-KEY-ID': 'k'}, None)\n"
         "heavy = {'aiohttp', 'asyncio', 'yaml', 'pandas', 'requests', 'pydantic', 'msgpack'}\n"

@@ -17,8 +17,7 @@ from support.processes import exchange, execbot, start_execbot
 from support.watch_world import D, World, open_world, wishes
 
 from execbot.model.enums import Side
-from execbot.oms.machine.positions import PositionDifference
-from execbot.oms.sync.differences import TOLD_PREFIX, told_differences
+from execbot.oms.sync.differences import TOLD_PREFIX, PositionDifference, told_differences
 
 
 def give(world: World, qty: str) -> None:

@@ -405,7 +405,7 @@ def test_a_close_that_is_killed_leaves_its_position_alone_for_seconds_only(
         monkeypatch.setattr("execbot.exits.store._unlifted", lambda plan, *_: plan)
         raise Killed
 
-    monkeypatch.setattr("execbot.oms.close.Closer._wait_available", die)
+    monkeypatch.setattr("execbot.oms.send.close.Closer._wait_available", die)
     with pytest.raises(Killed):
         world.desk.oms.close("AAPL")
     assert world.covered("AAPL") == 0
