@@ -1,8 +1,15 @@
-"""A whole trading day in one thread: exchange, journal, `watch` and a trader, in virtual time.
+"""A trading day in one thread: exchange, journal, `watch`, a trader and a witness, in virtual time.
 
 The watcher under test is the real one; only the threads are replaced by this loop, so it can be
-stopped between any two steps. Each REST request costs a few milliseconds of virtual time. What is
-checked is read from the exchange, not from the journal.
+stopped between any two steps. Each REST request costs a few milliseconds of virtual time.
+
+    world = open_world(tmp_path)
+    world.trader.buy("10", stop_at("2%"), target("4%", shares=100))
+    world.run(3)
+    assert world.witness.covered() == 10
+
+`world.trader` acts beside `watch` (support/trader.py); `world.witness` reads the exchange's own
+books (support/witness.py); the exits are put into words by support/wishes.py.
 """
 
 from __future__ import annotations
@@ -10,8 +17,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -22,21 +28,22 @@ from msgspec.structs import replace
 
 from execbot.broker.alpaca import AlpacaClient
 from execbot.broker.port import TradeUpdate
-from execbot.config.schema import TradingSettings
-from execbot.exits.levels import LevelKind, LevelSpec
-from execbot.exits.plan.attach import Wishes, attach
-from execbot.exits.plan.plan import ExitPlan, Trail
-from execbot.exits.store import plan_of, save_plan
-from execbot.journal.records import OrderRecord, Role
-from execbot.market.sessions import MarketNow, crypto_now
-from execbot.model.enums import OrderType, Side
-from execbot.model.order import OrderRequest
-from execbot.sim.types import SECOND, ApiError
+from execbot.config.schema import MarketHoursSettings, TradingSettings
+from execbot.exits.plan.plan import ExitPlan
+from execbot.exits.rules.view import Guarded
+from execbot.exits.store import plan_of
+from execbot.market.calendar_cache import load_table
+from execbot.market.sessions import MarketNow, agreed_now, crypto_now
+from execbot.model.times import new_york
+from execbot.sim.types import SECOND
 from execbot.watch.core import inputs
 from execbot.watch.core.jobs import AccountJob, Note
+from execbot.watch.core.symbol_state import SymbolState
 from execbot.watch.perform import Hands
 from execbot.watch.watcher import HandJob, Watcher
 from support.desk import KEY, Desk, VenueTransport, open_desk
+from support.trader import Trader
+from support.witness import Witness
 
 D = Decimal
 REQUEST_SECONDS = 0.004
@@ -68,34 +75,47 @@ class Slowed:
         return None
 
 
+def nothing_happens(moment: str) -> None:
+    """At a request, `before` it is sent or `after` it was answered."""
+
+
+def heard_as_sent(frames: list[TradeUpdate]) -> list[TradeUpdate]:
+    return frames
+
+
 @dataclass
 class World:
-    """`faulty` decides what happens to each stream frame and request; None is a good day."""
+    """One account, followed by `watch` until it is killed.
+
+    A test may put its own function at `at_request`, called `before` and `after` each request of
+    anybody, and at `hear`, which turns the frames of the stream into those that `watch` hears.
+    """
 
     desk: Desk
     settings: TradingSettings
     hours: Callable[[datetime], MarketNow] = crypto_now
+    symbols: tuple[str, ...] = ("AAPL",)
+    at_request: Callable[[str], None] = nothing_happens
+    hear: Callable[[list[TradeUpdate]], list[TradeUpdate]] = heard_as_sent
+
     watcher: Watcher | None = None
     hands: Hands | None = None
     jobs: deque[HandJob] = field(default_factory=deque)
     notes: list[Note] = field(default_factory=list)
-    late: list[tuple[int, TradeUpdate]] = field(default_factory=list)
+    """Everything that `watch` has said."""
     stream_is_up: bool = True
+    journal_changed: bool = False
+    """Another process wrote to the journal; in threads `PRAGMA data_version` tells that."""
     requests: int = 0
     hung: int = 0
-    uncovered_since: dict[str, int] = field(default_factory=dict)
-    longest_uncovered: dict[str, float] = field(default_factory=dict)
-    shorts: list[str] = field(default_factory=list)
-    symbols: tuple[str, ...] = ("AAPL",)
-    at_request: Callable[[str], None] = lambda moment: None
-    handle_frames: Callable[[list[TradeUpdate]], list[TradeUpdate]] | None = None
-    counter: Any = field(default_factory=itertools.count)
-    held: dict[str, tuple[str, str]] = field(default_factory=dict)
-    trader_acted: bool = False
-    """Another process wrote to the journal; in threads `PRAGMA data_version` tells that."""
-    promised: dict[str, bool] = field(default_factory=dict)
-    is_adding: bool = False
-    """Another process adds to the position; nobody has promised a stop until it is done."""
+    """Nanoseconds that requests have kept everything standing."""
+    quoted: dict[str, str] = field(default_factory=dict)
+    """The price around which each symbol is quoted."""
+    _names: Iterator[int] = field(default_factory=itertools.count)
+
+    def __post_init__(self) -> None:
+        self.witness = Witness(self)
+        self.trader = Trader(self)
 
     # --- time ------------------------------------------------------------------------------
 
@@ -107,7 +127,7 @@ class World:
         return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=self.ns // 1000)
 
     def pass_time(self, seconds: float) -> None:
-        """Let virtual time pass, looking at the exchange after each thing that happens in it."""
+        """Virtual time passes; the witness looks after each thing that happens in it."""
         until = self.ns + int(seconds * SECOND)
         venue = self.desk.venue
         while True:
@@ -115,7 +135,7 @@ class World:
             at = until if due is None else min(max(due, self.ns), until)
             venue.clock.step(max(at - self.ns, 0))
             venue.advance()
-            self.look()
+            self.witness.look()
             if at >= until:
                 return
 
@@ -124,56 +144,20 @@ class World:
         self.pass_time(seconds)
         self.hung += int(seconds * SECOND)
 
-    def look(self) -> None:
-        """The exchange's own truth: how many shares have no stop, and since when."""
-        account = self.desk.venue.exchange.core.accounts[self.account]
-        for symbol in self.symbols:
-            held = account.positions.get(symbol)
-            qty = held.qty if held is not None else D(0)
-            if qty < 0:
-                self.shorts.append(f"{symbol} {qty} at {self.now()}")
-            if qty > 0 and self.is_watched(symbol) and qty > self.covered(symbol):
-                since = self.uncovered_since.setdefault(symbol, self.ns - self.hung)
-                lasted = (self.ns - self.hung - since) / SECOND
-                known = self.longest_uncovered.get(symbol, 0.0)
-                self.longest_uncovered[symbol] = max(known, lasted)
-            else:
-                self.uncovered_since.pop(symbol, None)
+    # --- the market ------------------------------------------------------------------------
 
-    def is_watched(self, symbol: str) -> bool:
-        """Whether somebody is there who has promised a stop."""
-        return self.watcher is not None and not self.is_adding and self.promises(symbol)
-
-    def promises(self, symbol: str) -> bool:
-        """By the plan that the watcher holds; one it has not read yet counts from the fill on."""
-        assert self.watcher is not None
-        state = self.watcher.core.symbols.get(symbol)
-        if state is None or state.plan is None:
-            return self.promised.get(symbol, False)
-        plan = state.plan
-        return plan.status != "suspended"
-
-    def covered(self, symbol: str) -> Decimal:
-        """Shares with an armed stop or a market exit, by the exchange's own live orders."""
-        account = self.desk.venue.exchange.core.accounts[self.account]
-        total = D(0)
-        for order in account.live.values():
-            if order.symbol != symbol or order.is_buy or order.status == "pending_cancel":
-                continue
-            if order.type == "market" or (order.is_stop and self._is_armed(account, order)):
-                total += order.leaves
-        return total
-
-    @staticmethod
-    def _is_armed(account: Any, order: Any) -> bool:
-        """A stop of its own, or the held leg of a pair whose target works."""
-        if order.status != "held":
-            return True
-        sibling = account.live.get(order.sibling_id)
-        return sibling is not None and sibling.status != "held"
+    def price(self, symbol: str, at: str, *, size: str = "1000", spread: str = "0.02") -> None:
+        """From now on the symbol is quoted around `at`, with `size` on both sides."""
+        half = D(spread) / 2
+        prices = {"bid": D(at) - half, "ask": D(at) + half, "size": D(size)}
+        self.quoted[symbol] = at
+        self.desk.venue.market.set_price(symbol, self.ns, prices)
+        self.desk.venue.exchange.market_changed(symbol)
+        self.desk.venue.advance()
 
     @property
     def account(self) -> str:
+        """The exchange's name of the account."""
         account = self.desk.venue.account_of(KEY)
         assert account is not None
         return account
@@ -186,26 +170,55 @@ class World:
         self.desk.settings = quick
         oms = self.desk.open_oms(self.desk.journal)
         self.watcher = Watcher(oms, self.settings, self.hours, self.now, self.notes.append)
-        self.hands = Hands(oms, self.now, unique=lambda at: f"{next(self.counter):08d}")
+        self.hands = Hands(oms, self.now, unique=lambda at: f"{next(self._names):08d}")
         self.jobs.clear()
-        self.uncovered_since.clear()
+        self.witness.watch_ended()
         try:
             oms.reconcile()
         except Exception as error:  # a broker that does not answer now is asked again later
             self.notes.append(Note("alarm", f"reconcile: {error}"))
-        self._add(self.watcher.load())
-        self._add(self.watcher.feed(inputs.StreamUp(self.now())))
+        self.jobs.extend(self.watcher.load())
+        self.tell(inputs.StreamUp(self.now()))
 
     def kill_watch(self) -> None:
         """SIGKILL: everything in memory is gone, whatever was under way."""
         self.watcher, self.hands = None, None
         self.jobs.clear()
-        self.late.clear()
-        self.uncovered_since.clear()
+        self.witness.watch_ended()
         self.desk.frames()
 
-    def _add(self, jobs: list[HandJob]) -> None:
-        self.jobs.extend(jobs)
+    def restart_watch(self) -> None:
+        self.kill_watch()
+        self.start_watch()
+
+    @property
+    def running(self) -> Watcher:
+        """The watcher, which must be there."""
+        assert self.watcher is not None, "watch does not run"
+        return self.watcher
+
+    def state(self, symbol: str = "AAPL") -> SymbolState:
+        """What `watch` has in memory of a symbol."""
+        return self.running.core.symbols[symbol]
+
+    def guarded(self, symbol: str = "AAPL") -> Guarded:
+        """How `watch` says that the position is protected."""
+        return self.state(symbol).coverage.state
+
+    def tell(self, *happened: inputs.Input) -> None:
+        """`watch` learns of something."""
+        for one in happened:
+            self.jobs.extend(self.running.feed(one))
+
+    def cut_stream(self) -> None:
+        self.stream_is_up = False
+        if self.watcher is not None:
+            self.tell(inputs.StreamDown(self.now(), "cut"))
+
+    def join_stream(self) -> None:
+        self.stream_is_up = True
+        if self.watcher is not None:
+            self.tell(inputs.StreamUp(self.now()))
 
     def step(self, seconds: float = 0.05) -> None:
         """One turn of the loop: time, frames, timers, prices, and one job of the hands."""
@@ -213,24 +226,22 @@ class World:
         if self.watcher is None:
             return
         watcher = self.watcher
-        frames = self.desk.frames()
-        if self.handle_frames is not None:
-            frames = self.handle_frames(frames)
-        if self.trader_acted:
-            self.trader_acted = False
-            self._add(watcher.follow())
+        frames = self.hear(self.desk.frames())
+        if self.journal_changed:
+            self.journal_changed = False
+            self.jobs.extend(watcher.follow())
         if frames and self.stream_is_up:
-            self._add(watcher.take_updates(frames))
+            self.jobs.extend(watcher.take_updates(frames))
+        self.tell(*self._prices(), inputs.Tick())
+        for job in self._next_jobs():
+            self._perform(job)
+
+    def _prices(self) -> Iterable[inputs.Price]:
         for symbol in self.symbols:
             shown = self.desk.venue.market.shown_quote(symbol, self.ns)
             if shown is not None:
-                price = inputs.Price(
-                    symbol, D(shown["bid"]), D(shown["ask"]), D(shown["last"] or shown["bid"])
-                )
-                self._add(watcher.feed(price))
-        self._add(watcher.feed(inputs.Tick()))
-        for job in self._next_jobs():
-            self._perform(job)
+                last = D(shown["last"] or shown["bid"])
+                yield inputs.Price(symbol, D(shown["bid"]), D(shown["ask"]), last)
 
     def _next_jobs(self) -> list[HandJob]:
         """The most urgent symbol job and one account job, as two threads would take them."""
@@ -244,119 +255,69 @@ class World:
         return chosen
 
     def _perform(self, job: HandJob) -> None:
-        if self.hands is None or self.watcher is None:
+        if self.hands is None:
             return
-        items = self.hands.perform(job)
-        if self.watcher is not None:
-            self._add(self.watcher.take_results(items))
+        results = self.hands.perform(job)
+        if self.watcher is not None:  # else it was killed at one of the requests
+            self.jobs.extend(self.watcher.take_results(results))
 
     def run(self, seconds: float, step: float = 0.05) -> None:
         until = self.ns + int(seconds * SECOND)
         while self.ns < until:
             self.step(step)
 
-    def settle(self, seconds: float = 60.0) -> None:
-        """Let everything come to rest: no jobs, no timers, nothing uncovered."""
-        until = self.ns + int(seconds * SECOND)
-        while self.ns < until:
-            self.step(0.25)
+    def run_until(self, wall: str, step: float = 1800.0) -> None:
+        """In long steps up to a wall time of New York, so that a night costs little."""
+        until = datetime.fromisoformat(wall).replace(tzinfo=new_york())
+        while self.now() < until:
+            left = (until - self.now()).total_seconds()
+            self.run(min(step, left), min(step, left))
 
-    # --- the trader ------------------------------------------------------------------------
+    def run_through(self, wall: str, step: float = 1800.0) -> None:
+        """Past a wall time of New York, in short steps around it: what happens there is quick."""
+        self.run_until((datetime.fromisoformat(wall) - timedelta(seconds=5)).isoformat(), step)
+        self.run(20)
 
-    def price(self, symbol: str, at: str, *, size: str = "1000", spread: str = "0.02") -> None:
-        """From now on the symbol is quoted around `at`, with `size` on both sides."""
-        half = D(spread) / 2
-        prices = {"bid": D(at) - half, "ask": D(at) + half, "size": D(size)}
-        self.held[symbol] = (at, size)
-        self.desk.venue.market.set_price(symbol, self.ns, prices)
-        self.desk.venue.exchange.market_changed(symbol)
-        self.desk.venue.advance()
-
-    def buy(
-        self,
-        qty: str,
-        wishes: Wishes,
-        *,
-        symbol: str = "AAPL",
-        limit: str | None = None,
-        **more: Any,
-    ) -> tuple[OrderRecord, ExitPlan]:
-        """An entry with exits: the plan is durable before the order.
-
-        With `stop_goes_along` it is sent as `submit` does, else as a signal's.
-        """
-        along = more.pop("stop_goes_along", False)
-        name = f"entry-{next(self.counter)}"
-        request = OrderRequest(
-            symbol,
-            more.pop("side", Side.BUY),
-            qty=D(qty),
-            type=OrderType.LIMIT if limit else OrderType.MARKET,
-            limit_price=D(limit) if limit else None,
-            client_order_id=name,
-            **more,
-        )
-        price = D(limit) if limit else D(self.held[symbol][0])
-        done = attach(
-            request,
-            wishes,
-            entry_price=price,
-            plan_id=f"plan-{name}",
-            now=self.now(),
-            stop_goes_along=along,
-        )
-        save_plan(self.desk.journal, done.plan)
-        self.trader_acted, self.promised[symbol] = True, True
-        record = self.desk.oms.submit(done.request, plan_id=done.plan.plan_id, role=Role.ENTRY)
-        return record, done.plan
+    # --- what execbot says -------------------------------------------------------------------
 
     def plan(self, symbol: str = "AAPL") -> ExitPlan | None:
+        """The open exit plan in the journal."""
         return plan_of(self.desk.journal, symbol)
 
-    def qty(self, symbol: str = "AAPL") -> Decimal:
-        """By the exchange's books."""
-        held = self.desk.venue.exchange.core.accounts[self.account].positions.get(symbol)
-        return held.qty if held is not None else D(0)
+    def the_plan(self, symbol: str = "AAPL") -> ExitPlan:
+        plan = self.plan(symbol)
+        assert plan is not None, f"{symbol} has no open plan"
+        return plan
 
-    def cancel_elsewhere(self, symbol: str = "AAPL", *, entries: bool = True) -> None:
-        """Somebody cancels open orders by hand, in another program."""
-        exchange, account = self.desk.venue.exchange, self.account
-        for order in list(exchange.core.accounts[account].live.values()):
-            if order.symbol == symbol and (entries or not order.is_buy):
-                with suppress(ApiError):
-                    exchange.cancel(account, order.id)
+    def booked(self, symbol: str = "AAPL") -> Decimal:
+        """The journal's quantity."""
+        position = self.desk.journal.position(symbol)
+        return position.qty if position is not None else D(0)
 
-    def close_elsewhere(self, symbol: str = "AAPL", percentage: str = "100") -> None:
-        """Somebody sells by hand, in another program."""
-        with suppress(ApiError):
-            self.desk.venue.exchange.close_position(
-                self.account, symbol, {"percentage": percentage}
-            )
+    def notes_of(self, kind: str) -> list[Note]:
+        """Notes of a type (`action`, `guard` ...) or of a kind of alarm (`unprotected` ...)."""
+        return [note for note in self.notes if kind in (note.type, note.data.get("kind"))]
 
     def alarms(self) -> list[str]:
-        return [n.text for n in self.notes if n.is_alarm]
+        return [note.text for note in self.notes if note.is_alarm]
 
+    def alarm_kinds(self) -> list[str]:
+        return [str(note.data.get("kind")) for note in self.notes if note.is_alarm]
 
-def percent(value: str) -> LevelSpec:
-    return LevelSpec(LevelKind.PERCENT, D(value))
-
-
-def wishes(stop: str | None = "2", *targets: tuple[str, str], trail: Trail | None = None) -> Wishes:
-    """A stop and targets in percent from the entry; targets are (percent, share)."""
-    return Wishes(
-        stop=percent(stop) if stop else None,
-        trail=trail,
-        targets=tuple((percent(at), D(share)) for at, share in targets),
-    )
+    def criticals(self) -> list[Note]:
+        return [note for note in self.notes if note.is_critical]
 
 
 def open_world(path: Path, *, watch: bool = True, **more: Any) -> World:
-    """A day at the exchange that never closes, AAPL quoted at 100."""
+    """A day at the exchange that never closes, AAPL quoted at 100.
+
+    `settings`, `hours` and `symbols` are the world's; every other name is one of SimConfig.
+    """
     settings = more.pop("settings", TradingSettings())
     hours = more.pop("hours", crypto_now)
     symbols = more.pop("symbols", ("AAPL",))
     desk = open_desk(path, **more)
-    world = World(desk, settings, hours, symbols=symbols)
+    world = World(desk, settings, hours, symbols)
     desk.client = AlpacaClient(
         KEY,
         KEY,
@@ -372,6 +333,20 @@ def open_world(path: Path, *, watch: bool = True, **more: Any) -> World:
     if watch:
         world.start_watch()
     return world
+
+
+def open_market_day(path: Path, at: str, **market_hours: bool) -> World:
+    """A day of the market's own calendar, from a wall time of New York on.
+
+    `market_hours` are switches of that section: `trade_afterhours=True`.
+    """
+    table = load_table()
+
+    def hours(moment: datetime) -> MarketNow:
+        return agreed_now(table, moment, None)
+
+    settings = TradingSettings(market_hours=replace(MarketHoursSettings(), **market_hours))
+    return open_world(path, hours=hours, settings=settings, calendar="exchange", at=at)
 
 
 def seeded(seed: str) -> random.Random:

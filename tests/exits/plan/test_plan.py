@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from support.exit_views import T0, D, later, plan
+from support.wishes import target
 
 from execbot.config.schema import StopMethod, TradingSettings
 from execbot.exits.levels import LevelError, LevelKind, LevelSpec, parse_level
@@ -40,7 +41,7 @@ from execbot.model.order import OrderRequest
 
 
 def full_plan() -> object:
-    base = plan("95", ("105", "50"), ("110", "50"))
+    base = plan("95", target("105", shares=50), target("110", shares=50))
     trail = Trail(TrailKind.PERCENT, D("1.5"), False)
     return replace(
         base,
@@ -118,7 +119,12 @@ def test_parts_are_whole_and_sum_to_the_position(qty: int, weights: list[int]) -
     first=st.integers(1, 99),
 )
 def test_wants_always_sum_to_the_position(size: int, base: int, filled: int, first: int) -> None:
-    two = plan("95", ("105", str(first)), ("110", str(100 - first)), base=str(base))
+    two = plan(
+        "95",
+        target("105", shares=str(first)),
+        target("110", shares=str(100 - first)),
+        base=str(base),
+    )
     targets = (replace(two.targets[0], filled_qty=D(filled)), two.targets[1])
     two = replace(two, targets=targets)
     wants = wanted(two, Holding("AAPL", PositionSide.LONG, D(size)))
@@ -127,7 +133,7 @@ def test_wants_always_sum_to_the_position(size: int, base: int, filled: int, fir
 
 
 def test_a_target_that_was_taken_gives_the_rest_to_the_others() -> None:
-    two = plan("95", ("105", "50"), ("110", "50"), base="10")
+    two = plan("95", target("105", shares=50), target("110", shares=50), base="10")
     taken = replace(two.targets[0], filled_qty=D(5), done=True)
     two = replace(two, targets=(taken, two.targets[1]))
     assert target_quantities(two, D(5)) == {1: D(5)}
@@ -185,7 +191,7 @@ def test_the_defaults_are_those_of_the_configuration() -> None:
 
 
 def test_moving_keeps_the_first_risk_and_the_weights() -> None:
-    two = plan("95", ("105", "30"), ("110", "70"))
+    two = plan("95", target("105", shares=30), target("110", shares=70))
     new = moved(two, T0, stop=spec("98"), targets=[spec("106"), spec("3R")])
     assert (new.stop.price, new.stop.initial) == (D(98), D(95))
     assert [(t.price, t.weight) for t in new.targets] == [(D(106), 30), (D(115), 70)]
@@ -211,7 +217,7 @@ def test_a_split_is_told_from_a_trade(
 
 
 def test_a_split_rescales_the_levels() -> None:
-    four = rescaled(plan("95", ("105", "100")), D(4), T0)
+    four = rescaled(plan("95", target("105", shares=100)), D(4), T0)
     assert (four.stop.price, four.targets[0].price, four.base_qty) == (D("23.75"), D("26.25"), 40)
 
 
@@ -220,7 +226,7 @@ def test_a_position_row_tells_state_profit_and_r() -> None:
         "AAPL",
         D(10),
         now=later(90),
-        plan=plan("95", ("110", "100")),
+        plan=plan("95", target("110", shares=100)),
         avg_entry_price=D(100),
         price=D("107.5"),
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from support.desk import limit, market
-from support.trader import Trader, open_trader
+from support.signal_trader import SignalTrader, open_trader
 
 from execbot.broker.errors import BrokerError
 from execbot.broker.port import ReplaceRequest
@@ -38,7 +38,7 @@ SATURDAY = {"calendar": "exchange", "at": "2026-10-10 12:00"}
 FRIDAY = {"calendar": "exchange", "at": "2026-10-09 10:00"}
 
 
-def weekend(path: Path, **changes: Any) -> Trader:
+def weekend(path: Path, **changes: Any) -> SignalTrader:
     return open_trader(path, sim=SATURDAY, **changes)
 
 
@@ -321,7 +321,7 @@ def test_retry_of_a_changed_order_sells_only_what_all_of_it_has_left(tmp_path: P
     assert retry(trader.placer, "changed").record.order.qty == 6
 
 
-def planned_entry(trader: Trader, name: str, bid: str) -> OrderRecord:
+def planned_entry(trader: SignalTrader, name: str, bid: str) -> OrderRecord:
     """A limit entry with its stop, whose two targets are spread after the fill."""
     request = limit(
         bid,
@@ -416,7 +416,7 @@ def test_working_filled_and_doubtful_orders_are_not_retried(tmp_path: Path) -> N
     assert [r.result for r in rows if r.kind == "by_hand"] == ["abandoned"]
 
 
-def shares_are_held(trader: Trader) -> None:
+def shares_are_held(trader: SignalTrader) -> None:
     """The next order is refused once, as one whose shares are still reserved."""
     body = {
         "code": 40310000,

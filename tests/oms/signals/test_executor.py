@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from support.desk import limit, market
-from support.trader import Trader, open_trader
+from support.signal_trader import SignalTrader, open_trader
 
 from execbot.config.schema import Mode, SizingMethod
 from execbot.journal.journal import Journal
@@ -36,11 +36,11 @@ D = Decimal
 
 
 @pytest.fixture
-def trader(tmp_path: Path) -> Trader:
+def trader(tmp_path: Path) -> SignalTrader:
     return open_trader(tmp_path)
 
 
-def test_buy_opens_at_market_sized_by_the_settings(trader: Trader) -> None:
+def test_buy_opens_at_market_sized_by_the_settings(trader: SignalTrader) -> None:
     result = trader.signal()
     assert result.outcome is Outcome.ACCEPTED and result.record is not None
     trader.fill()
@@ -51,7 +51,7 @@ def test_buy_opens_at_market_sized_by_the_settings(trader: Trader) -> None:
     assert 4500 < spent <= 5000, "5 % of 100,000, rounded down to whole shares"
 
 
-def test_sell_closes_the_whole_position(trader: Trader) -> None:
+def test_sell_closes_the_whole_position(trader: SignalTrader) -> None:
     trader.signal()
     trader.fill()
     result = trader.signal(side="sell")
@@ -60,7 +60,7 @@ def test_sell_closes_the_whole_position(trader: Trader) -> None:
     assert trader.desk.positions_there() == {}
 
 
-def test_sell_of_a_part_closes_that_part(trader: Trader) -> None:
+def test_sell_of_a_part_closes_that_part(trader: SignalTrader) -> None:
     trader.signal(qty=D(10))
     trader.fill()
     trader.signal(side="sell", qty=D(4))
@@ -68,7 +68,7 @@ def test_sell_of_a_part_closes_that_part(trader: Trader) -> None:
     assert trader.desk.positions_there() == {"AAPL": "6"}
 
 
-def test_sell_first_cancels_an_entry_still_pending(trader: Trader) -> None:
+def test_sell_first_cancels_an_entry_still_pending(trader: SignalTrader) -> None:
     resting = trader.desk.oms.submit(limit("1.00"))
     result = trader.signal(side="sell")
     assert result.outcome is Outcome.CANCELED
@@ -76,7 +76,7 @@ def test_sell_first_cancels_an_entry_still_pending(trader: Trader) -> None:
     assert {o["status"] for o in trader.desk.orders_there().values()} == {"canceled"}
 
 
-def test_sell_cancels_the_pending_rest_and_closes_what_filled(trader: Trader) -> None:
+def test_sell_cancels_the_pending_rest_and_closes_what_filled(trader: SignalTrader) -> None:
     trader.signal(qty=D(10))
     trader.fill()
     resting = trader.desk.oms.submit(limit("1.00"))
@@ -87,7 +87,7 @@ def test_sell_cancels_the_pending_rest_and_closes_what_filled(trader: Trader) ->
     assert result.record is not None
 
 
-def test_sell_short_opens_a_short_and_sell_closes_it(trader: Trader) -> None:
+def test_sell_short_opens_a_short_and_sell_closes_it(trader: SignalTrader) -> None:
     trader.signal("KO", "sell_short")
     trader.fill()
     (qty,) = trader.desk.positions_there().values()
@@ -97,7 +97,7 @@ def test_sell_short_opens_a_short_and_sell_closes_it(trader: Trader) -> None:
     assert trader.desk.positions_there() == {}
 
 
-def test_crypto_buy_is_gtc_in_the_pairs_increments(trader: Trader) -> None:
+def test_crypto_buy_is_gtc_in_the_pairs_increments(trader: SignalTrader) -> None:
     trader.signal("BTC/USD")
     trader.fill()
     (order,) = trader.desk.orders_there().values()
@@ -138,7 +138,7 @@ def test_signal_is_skipped_with_its_reason(
     assert known is not None and known.reason == result.message
 
 
-def test_pending_entry_of_ours_or_foreign_is_a_duplicate(trader: Trader) -> None:
+def test_pending_entry_of_ours_or_foreign_is_a_duplicate(trader: SignalTrader) -> None:
     trader.desk.call(
         "POST", "/v2/orders",
         {"symbol": "AAPL", "qty": "1", "side": "buy", "type": "limit", "limit_price": "1",
@@ -148,7 +148,7 @@ def test_pending_entry_of_ours_or_foreign_is_a_duplicate(trader: Trader) -> None
     assert trader.signal("MSFT").outcome is Outcome.ACCEPTED
 
 
-def test_signal_that_waited_too_long_is_stale(trader: Trader) -> None:
+def test_signal_that_waited_too_long_is_stale(trader: SignalTrader) -> None:
     old = trader.make(ttl_seconds=D(60))
     trader.desk.sleep(61)
     assert trader.executor.execute_signal(old).code == "signal.stale"
@@ -162,7 +162,7 @@ def test_every_skip_code_is_covered() -> None:
 # --- once, ever ----------------------------------------------------------------------------
 
 
-def test_same_id_acts_once_even_after_the_position_is_closed(trader: Trader) -> None:
+def test_same_id_acts_once_even_after_the_position_is_closed(trader: SignalTrader) -> None:
     signal = trader.make()
     first = trader.executor.execute_signal(signal)
     trader.fill()
@@ -176,7 +176,7 @@ def test_same_id_acts_once_even_after_the_position_is_closed(trader: Trader) -> 
     assert trader.desk.positions_there() == {}
 
 
-def test_same_id_from_another_process_acts_once(trader: Trader) -> None:
+def test_same_id_from_another_process_acts_once(trader: SignalTrader) -> None:
     signal = trader.make()
     trader.executor.execute_signal(signal)
     other = Journal.open(trader.desk.path / "journal.db")
@@ -186,7 +186,7 @@ def test_same_id_from_another_process_acts_once(trader: Trader) -> None:
     assert len(trader.desk.orders_there()) == 1
 
 
-def open_like(trader: Trader, journal: Journal) -> Executor:
+def open_like(trader: SignalTrader, journal: Journal) -> Executor:
     desk = trader.desk
     risk = RiskDesk(desk.client, journal, trader.settings, Mode.SIM, now=desk.now)
     return Executor(desk.open_oms(journal), risk)
@@ -194,7 +194,7 @@ def open_like(trader: Trader, journal: Journal) -> Executor:
 
 @pytest.mark.parametrize("step", ["before_intent", "intent_written", "after_post"])
 def test_process_that_died_with_a_signal_is_followed_without_a_second_order(
-    trader: Trader, step: str
+    trader: SignalTrader, step: str
 ) -> None:
     class Killed(BaseException):
         pass
@@ -227,7 +227,7 @@ def test_process_that_died_with_a_signal_is_followed_without_a_second_order(
 # --- refusals and failures -----------------------------------------------------------------
 
 
-def test_halt_refuses_entries_and_lets_exits_go(trader: Trader) -> None:
+def test_halt_refuses_entries_and_lets_exits_go(trader: SignalTrader) -> None:
     trader.signal()
     trader.fill()
     halting.raise_switch(trader.desk.journal, Level.HALTED, "test", "trader", trader.desk.now())
@@ -267,19 +267,19 @@ def test_rejections_in_a_row_trip_the_switch_and_resume_counts_anew(tmp_path: Pa
     assert trader.signal("KO").outcome is Outcome.ACCEPTED
 
 
-def test_size_below_the_minimum_is_a_failure_with_numbers(trader: Trader) -> None:
+def test_size_below_the_minimum_is_a_failure_with_numbers(trader: SignalTrader) -> None:
     result = trader.signal(notional=D(50))
     assert result.code == "risk.size_below_minimum" and result.is_failure
     assert "below the minimum" in result.message
 
 
-def test_unknown_symbol_is_a_failure_and_nothing_is_sent(trader: Trader) -> None:
+def test_unknown_symbol_is_a_failure_and_nothing_is_sent(trader: SignalTrader) -> None:
     result = trader.signal("NOPE")
     assert result.code == "broker.unknown_symbol" and result.is_failure
     assert trader.desk.orders_there() == {}
 
 
-def test_exchange_down_is_a_failure_that_is_recorded(trader: Trader) -> None:
+def test_exchange_down_is_a_failure_that_is_recorded(trader: SignalTrader) -> None:
     trader.desk.fault("reset_before", path="/v2/*", count=1000)
     result = trader.signal()
     assert result.is_failure and result.category == "retryable"
@@ -290,7 +290,7 @@ def test_exchange_down_is_a_failure_that_is_recorded(trader: Trader) -> None:
 # --- fire and forget -----------------------------------------------------------------------
 
 
-def test_async_signals_come_back_in_any_order_with_their_own_result(trader: Trader) -> None:
+def test_async_signals_come_back_in_any_order_with_their_own_result(trader: SignalTrader) -> None:
     async def run() -> list[SignalResult]:
         signals = [trader.make(s) for s in ("AAPL", "MSFT", "KO", "NOPE")]
         return await asyncio.gather(*map(trader.executor.execute_signal_async, signals))
@@ -302,7 +302,7 @@ def test_async_signals_come_back_in_any_order_with_their_own_result(trader: Trad
     assert len(trader.executor.failures) == 1
 
 
-def test_fired_signals_are_all_done_at_close_and_no_failure_is_lost(trader: Trader) -> None:
+def test_fired_signals_are_all_done_at_close_and_no_failure_is_lost(trader: SignalTrader) -> None:
     told: list[str] = []
     executor = Executor(
         trader.desk.oms, trader.executor.desk, on_failure=lambda result: told.append(result.code)
@@ -405,7 +405,7 @@ def test_exits_overtake_other_symbols_but_never_their_own() -> None:
     ]  # fmt: skip
 
 
-def test_canceled_await_does_not_lose_the_signal(trader: Trader) -> None:
+def test_canceled_await_does_not_lose_the_signal(trader: SignalTrader) -> None:
     async def run() -> None:
         task = asyncio.create_task(trader.executor.execute_signal_async(trader.make()))
         await asyncio.sleep(0)
@@ -424,14 +424,14 @@ class Killed(BaseException):
     """The process dies."""
 
 
-def holding(path: Path, qty: str = "100") -> Trader:
+def holding(path: Path, qty: str = "100") -> SignalTrader:
     trader = open_trader(path, max_position_size_pct=D(100))
     trader.placer.place(market(qty=qty))
     trader.fill()
     return trader
 
 
-def stop_of(trader: Trader, qty: str) -> str:
+def stop_of(trader: SignalTrader, qty: str) -> str:
     """A stop on AAPL at the broker; its client_order_id."""
     request = OrderRequest("AAPL", Side.SELL, qty=D(qty), type=OrderType.STOP, stop_price=D(100))
     record = trader.desk.oms.submit(request, role=Role.STOP)
@@ -440,7 +440,7 @@ def stop_of(trader: Trader, qty: str) -> str:
 
 
 def dies_before_its_result_is_kept(
-    trader: Trader, signal: Signal, monkeypatch: pytest.MonkeyPatch
+    trader: SignalTrader, signal: Signal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(*_: object) -> None:
         raise Killed
@@ -544,7 +544,7 @@ def test_sell_for_which_nothing_was_sent_may_be_given_again_once(tmp_path: Path)
 
 
 def test_buy_made_smaller_whose_process_died_is_found_by_its_newest_order(
-    trader: Trader, monkeypatch: pytest.MonkeyPatch
+    trader: SignalTrader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     body = {"code": 40310000, "message": "insufficient buying power"}
     body |= {"buying_power": "2000", "cost_basis": "5000"}
@@ -561,7 +561,7 @@ def test_buy_made_smaller_whose_process_died_is_found_by_its_newest_order(
 # --- orders show explains ------------------------------------------------------------------
 
 
-def test_every_decision_of_a_signal_is_in_the_audit_of_its_order(trader: Trader) -> None:
+def test_every_decision_of_a_signal_is_in_the_audit_of_its_order(trader: SignalTrader) -> None:
     result = trader.signal(strategy_id="mean")
     assert result.record is not None
     rows = trader.desk.journal.audit_of(result.record.client_order_id)
@@ -573,7 +573,7 @@ def test_every_decision_of_a_signal_is_in_the_audit_of_its_order(trader: Trader)
     assert result.record.strategy_id == "mean" and result.record.signal_id == "s1"
 
 
-def test_refusal_is_in_the_audit_with_limit_and_number(trader: Trader) -> None:
+def test_refusal_is_in_the_audit_with_limit_and_number(trader: SignalTrader) -> None:
     with pytest.raises(Refused) as caught:
         trader.placer.place(market("AAPL", "1000"))
     record = caught.value.record
@@ -587,7 +587,7 @@ def test_refusal_is_in_the_audit_with_limit_and_number(trader: Trader) -> None:
 # --- preview -------------------------------------------------------------------------------
 
 
-def test_preview_tells_size_and_checks_and_writes_nothing(trader: Trader) -> None:
+def test_preview_tells_size_and_checks_and_writes_nothing(trader: SignalTrader) -> None:
     before = trader.desk.journal.last_seq()
     preview = trader.executor.preview(trader.make())
     assert preview.skip is None and preview.request is not None and preview.checked is not None

@@ -1,4 +1,4 @@
-"""A desk with everything a signal needs: risk desk, placer and executor under the virtual clock."""
+"""A trader who trades by signals: a desk with risk desk, placer and executor, in virtual time."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from msgspec.structs import replace
-
-from execbot.config.schema import Mode, RiskSettings, TradingSettings
+from execbot.config.schema import Mode, TradingSettings
 from execbot.model.signal import Signal, SignalSide
 from execbot.oms.place.placer import Placer
 from execbot.oms.place.risk_desk import RiskDesk
 from execbot.oms.signals.executor import Executor
 from execbot.oms.signals.result import SignalResult
 from support.desk import Desk, open_desk
+from support.settings import settings_with
 
 
 @dataclass
-class Trader:
+class SignalTrader:
     desk: Desk
     settings: TradingSettings
     executor: Executor
@@ -49,18 +48,8 @@ class Trader:
         self.desk.oms.apply_batch(self.desk.frames())
 
 
-def settings_with(**changes: Any) -> TradingSettings:
-    """Settings with `risk`, `sizing` and so on given as dicts of what differs."""
-    settings = TradingSettings(risk=replace(RiskSettings(), facts_max_age_seconds=Decimal(0)))
-    for name, value in changes.items():
-        if isinstance(value, dict):
-            value = replace(getattr(settings, name), **value)
-        settings = replace(settings, **{name: value})
-    return settings
-
-
-def open_trader(path: Path, *, sim: dict[str, Any] | None = None, **changes: Any) -> Trader:
+def open_trader(path: Path, *, sim: dict[str, Any] | None = None, **changes: Any) -> SignalTrader:
     desk = open_desk(path, **(sim or {}))
     settings = settings_with(**changes)
     risk_desk = RiskDesk(desk.client, desk.journal, settings, Mode.SIM, now=desk.now)
-    return Trader(desk, settings, Executor(desk.oms, risk_desk))
+    return SignalTrader(desk, settings, Executor(desk.oms, risk_desk))
