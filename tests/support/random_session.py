@@ -27,6 +27,7 @@ from execbot.oms.place.placer import Placer
 from execbot.oms.place.risk_desk import RiskDesk
 from execbot.sim.types import ApiError
 from execbot.watch.core.timers import FULL_READ_SECONDS
+from support.killed import Killed
 from support.verdict import Verdict, judge
 from support.wishes import Exit, stop_at, target, trail
 from support.world import D, World, heard_as_sent, open_world, seeded
@@ -47,10 +48,6 @@ ADDING = replace(
         scale_in=ScaleInSettings(enabled=True, max_steps=100, min_profit_pct=D(-100)),
     ),
 )
-
-
-class Killed(BaseException):
-    """SIGKILL: no handler of the code under test may see it."""
 
 
 @dataclass

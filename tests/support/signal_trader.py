@@ -7,6 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from execbot.config.schema import Mode, TradingSettings
 from execbot.model.signal import Signal, SignalSide
 from execbot.oms.place.placer import Placer
@@ -14,6 +16,7 @@ from execbot.oms.place.risk_desk import RiskDesk
 from execbot.oms.signals.executor import Executor
 from execbot.oms.signals.result import SignalResult
 from support.desk import Desk, open_desk
+from support.killed import Killed
 from support.settings import settings_with
 
 
@@ -53,3 +56,18 @@ def open_trader(path: Path, *, sim: dict[str, Any] | None = None, **changes: Any
     settings = settings_with(**changes)
     risk_desk = RiskDesk(desk.client, desk.journal, settings, Mode.SIM, now=desk.now)
     return SignalTrader(desk, settings, Executor(desk.oms, risk_desk))
+
+
+def dies_before_its_result_is_kept(
+    trader: SignalTrader, signal: Signal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process has done what the signal asks for, and is killed before it writes so."""
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trader.executor, "_finish", die)
+        with pytest.raises(Killed):
+            trader.executor.execute_signal(signal)
+    trader.fill()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support.killed import Killed
 from support.wishes import stop_at
 from support.world import World, open_world
 
@@ -118,9 +119,6 @@ def test_a_close_that_is_killed_leaves_its_position_alone_for_seconds_only(
     world = open_world(tmp_path)
     world.trader.buy("10", stop_at("2%"))
     world.run(3)
-
-    class Killed(BaseException):
-        """SIGKILL: nothing of the closing process runs any more."""
 
     def die(*_: object) -> None:
         monkeypatch.setattr("execbot.exits.store._unlifted", lambda plan, *_: plan)

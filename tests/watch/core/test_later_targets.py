@@ -12,16 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.killed import Killed
 from support.wishes import Exit, stop_at, target
 from support.world import World, nothing_happens, open_world
 
 D = Decimal
 TWO = [target("2%", shares=50), target("4%", shares=50)]
 THREE = [target("2%", shares=34), target("3%", shares=33), target("4%", shares=33)]
-
-
-class Killed(BaseException):
-    """SIGKILL: no handler of the code under test may see it."""
 
 
 def buy(world: World, qty: str, targets: Sequence[Exit] = TWO, **more: Any) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from support.killed import Killed
 from support.settings import additions_allowed
 from support.wishes import stop_at, target
 from support.world import D, World, open_world
@@ -198,10 +199,6 @@ def test_a_crypto_position_is_enlarged_the_same_way(tmp_path: Path) -> None:
     assert (stop["type"], D(stop["qty"])) == ("stop_limit", world.witness.qty("BTC/USD"))
     assert world.witness.qty("BTC/USD") > D("0.149")
     assert not world.alarms()
-
-
-class Killed(BaseException):
-    """SIGKILL: no handler of the code under test may see it."""
 
 
 def dies_with_the_stop_lifted(world: World, at: str) -> None:
