@@ -18,7 +18,8 @@ from aiohttp import web
 from execbot.sim.config import SimConfig
 from execbot.sim.doors.sockets import DataConnection, TradeConnection, abort, trade_encoding
 from execbot.sim.doors.transport import SharedVenue
-from execbot.sim.faults.faults import Kind, Rule
+from execbot.sim.faults.faults import Rule
+from execbot.sim.faults.kinds import Kind
 from execbot.sim.records import ALL_DATA, Delivery
 from execbot.sim.requests import Requests
 from execbot.sim.store import SqliteArchive

@@ -26,6 +26,7 @@ from execbot.sim.engine.config import ExchangeConfig, FaultKind, OrderFault
 from execbot.sim.engine.ids import Ids, named_uuid
 from execbot.sim.engine.order import Order, OrderType, Side, Status
 from execbot.sim.engine.orders.hours import Hours, Window, window_of
+from execbot.sim.engine.past import Past
 from execbot.sim.engine.render import CENT, activity_prefix, stamp_micro, text
 from execbot.sim.types import (
     ApiError,
@@ -83,6 +84,7 @@ class ExchangeCore:
     renamed: dict[str, str] = field(default_factory=dict)  # symbols that became another
     splits: dict[str, list[tuple[Ns, Decimal]]] = field(default_factory=dict)
     faults: list[OrderFault] = field(default_factory=list)
+    past: Past = field(default_factory=Past)
     settle_dates: dict[str, str] = field(default_factory=dict)
 
     # --- time ------------------------------------------------------------------------------

@@ -195,6 +195,30 @@ class Exchange:
     def orders(self, account_id: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
         return listing.orders(self.core, self._account(account_id), query)
 
+    def order_at(self, order_id: str, at: Ns) -> Mapping[str, Any] | None:
+        """An order as it was answered at `at`, without its legs; None where that is not known.
+
+        Only as far back as `remember` was told.
+        """
+        return self.core.past.order_at(order_id, at)
+
+    def taken_at(self, order_id: str) -> Ns:
+        """When an order was taken, its legs with their parent. 0 for one that is not known."""
+        order = self.core.find(order_id)
+        return 0 if order is None else order.created_at
+
+    def remember(self, for_: Ns) -> None:
+        """Keeps what orders and positions look like from now on for so long; 0 forgets."""
+        past = self.core.past
+        starts = for_ and not past.keep
+        past.keep = for_
+        if not for_:
+            past.forget()
+        if starts:
+            for order in self.core.orders.values():
+                body = views.rest_order(self.core, order, legs=False)
+                past.note_order(order.id, body, self.now)
+
     def _order(self, account_id: str, order_id: str) -> Order:
         if not is_uuid(order_id):
             raise malformed("order_id is missing")
@@ -209,6 +233,20 @@ class Exchange:
         account = self._account(account_id)
         held = sorted(account.positions.values(), key=lambda position: position.symbol)
         return [views.position_view(self.core, account, position) for position in held]
+
+    def positions_at(
+        self, account_id: str, at: Ns, symbol: str | None = None
+    ) -> list[dict[str, Any]]:
+        """What `positions` would answer had nothing been traded since `at`: of one symbol, or of
+        all. Only as far back as `remember` was told.
+        """
+        account = self._account(account_id)
+        held = dict(account.positions)
+        for earlier in self.core.past.positions_at(account_id, at):
+            if symbol in (None, earlier.symbol):
+                held[earlier.symbol] = earlier
+        rows = sorted((found for found in held.values() if found.qty), key=lambda p: p.symbol)
+        return [views.position_view(self.core, account, position) for position in rows]
 
     def position(self, account_id: str, symbol_or_asset_id: str) -> dict[str, Any]:
         account = self._account(account_id)

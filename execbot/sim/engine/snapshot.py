@@ -29,6 +29,7 @@ def dump(core: ExchangeCore) -> dict[str, Any]:
             symbol: [[at, str(ratio)] for at, ratio in rows] for symbol, rows in core.splits.items()
         },
         "faults": [_fault_record(fault) for fault in core.faults],
+        "past": core.past.dump(),
     }
 
 
@@ -49,6 +50,8 @@ def restore(core: ExchangeCore, state: Mapping[str, Any]) -> None:
     for symbol, rows in state.get("splits", {}).items():
         core.splits[symbol] = [(at, Decimal(ratio)) for at, ratio in rows]
     core.faults.extend(_fault(record) for record in state["faults"])
+    if "past" in state:
+        core.past.load(state["past"])
 
 
 def _restore(core: ExchangeCore, order: Order) -> None:

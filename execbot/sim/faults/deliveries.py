@@ -11,7 +11,8 @@ import heapq
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from execbot.sim.faults.faults import Family, FaultBook, Kind, Rule, Subject
+from execbot.sim.faults.faults import FaultBook, Rule, Subject
+from execbot.sim.faults.kinds import Family, Kind
 from execbot.sim.records import ALL_DATA, Delivery
 from execbot.sim.types import SECOND, Ns, StreamEvent
 from execbot.sim.wire.http import encode
@@ -84,7 +85,7 @@ class Outbox:
                 event=str(event.data.get("event", "")),
                 key=key,
             )
-            rules = self._faults.strike((Family.STREAM,), subject)
+            rules = self._faults.strike((Family.STREAM,), subject, now)
         else:
             rules = []
         if self._muted_until.get(account, 0) > now:

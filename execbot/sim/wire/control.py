@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from execbot.sim.config import ConfigError, SimConfig
-from execbot.sim.faults.faults import KINDS, FaultError
+from execbot.sim.faults.faults import FaultError
+from execbot.sim.faults.kinds import KINDS
 from execbot.sim.records import ALL_DATA
 from execbot.sim.times import format_ns, parse_time
 from execbot.sim.types import SECOND, ApiError, Ns, Request, Response
@@ -156,9 +157,8 @@ def add_faults(fields: Fields) -> Any:
     """One rule, or several under `faults`."""
     specs = fields.body.get("faults")
     try:
-        rules = [
-            fields.venue.faults.add(s) for s in (specs if specs is not None else [fields.body])
-        ]
+        wanted = specs if specs is not None else [fields.body]
+        rules = fields.venue.add_faults(wanted)
     except (FaultError, TypeError, AttributeError) as error:
         raise wrong(str(error)) from None
     shown = [rule.describe() for rule in rules]
@@ -166,12 +166,12 @@ def add_faults(fields: Fields) -> Any:
 
 
 def clear_faults(fields: Fields) -> Any:
-    fields.venue.faults.clear()
+    fields.venue.drop_faults()
     return {"cleared": True}
 
 
 def remove_fault(fields: Fields) -> Any:
-    if not fields.venue.faults.remove(fields.args[0]):
+    if not fields.venue.drop_faults(fields.args[0]):
         raise ApiError(404, None, f"no fault {fields.args[0]}")
     return {"removed": fields.args[0]}
 

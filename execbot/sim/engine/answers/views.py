@@ -108,7 +108,7 @@ def position_view(core: ExchangeCore, account: Account, position: Position) -> d
     unrealized = value - cost
     day_cost = position.overnight_qty * close + position.today_cost
     intraday = value - day_cost
-    available = funds.available_qty(core, account, position.symbol)
+    available = max(ZERO, abs(qty) - funds.held_qty(core, account, position.symbol))
     crypto = asset.asset_class is AssetClass.CRYPTO
     return {
         "asset_id": asset.id,

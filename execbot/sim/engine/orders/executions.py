@@ -26,6 +26,8 @@ def execute(
             endings.cancel(core, order)
             return
     position = account.position(order.symbol)
+    if core.past.keep:
+        core.past.note_position(account.id, position, core.now)
     execution_id = core.ids.uuid()
     order.filled_qty += qty
     order.filled_value += price * qty
