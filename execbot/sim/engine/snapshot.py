@@ -45,13 +45,12 @@ def restore(core: ExchangeCore, state: Mapping[str, Any]) -> None:
     core.halted.update(state["halted"])
     for symbol, (low, high) in state["bands"].items():
         core.bands[symbol] = (Decimal(low), Decimal(high))
-    core.stale.update(state.get("stale", ()))
-    core.renamed.update(state.get("renamed", {}))
-    for symbol, rows in state.get("splits", {}).items():
+    core.stale.update(state["stale"])
+    core.renamed.update(state["renamed"])
+    for symbol, rows in state["splits"].items():
         core.splits[symbol] = [(at, Decimal(ratio)) for at, ratio in rows]
     core.faults.extend(_fault(record) for record in state["faults"])
-    if "past" in state:
-        core.past.load(state["past"])
+    core.past.load(state["past"])
 
 
 def _restore(core: ExchangeCore, order: Order) -> None:
