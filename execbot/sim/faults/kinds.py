@@ -61,6 +61,8 @@ class Kind(StrEnum):
     REPLACE_RACE = "replace_race"
     STUCK_PENDING_CANCEL = "stuck_pending_cancel"
     ACCEPTED_THEN_REJECTED = "accepted_then_rejected"
+    FILLED_WITHOUT_QTY = "filled_without_qty"
+    QTY_REDUCED = "qty_reduced"
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,5 +194,15 @@ KINDS: dict[Kind, KindSpec] = {
     ),
     Kind.ACCEPTED_THEN_REJECTED: KindSpec(
         _O, {"delay_seconds": 0}, "accepted, then rejected by the venue", "POST", _ORDERS
+    ),
+    Kind.FILLED_WITHOUT_QTY: KindSpec(
+        _O, {}, "the order is `filled`, with no quantity and no execution ever", "POST", _ORDERS
+    ),
+    Kind.QTY_REDUCED: KindSpec(
+        _O,
+        {"factor": 0.5},
+        "the broker reduces the order to a share of what it has filled",
+        "POST",
+        _ORDERS,
     ),
 }

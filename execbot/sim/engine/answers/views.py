@@ -37,7 +37,7 @@ def rest_order(core: ExchangeCore, order: Order, *, legs: bool) -> dict[str, Any
 
 def stream_order(core: ExchangeCore, order: Order) -> dict[str, Any]:
     """An order as the stream carries it: with `cancel_requested_at`, without `source`."""
-    body = _order(core, order, bool(order.legs))
+    body = _order(core, order, True)
     body["cancel_requested_at"] = maybe_stamp(order.cancel_requested_at)
     return body
 
@@ -75,7 +75,7 @@ def _order(core: ExchangeCore, order: Order, legs: bool) -> dict[str, Any]:
         "stop_price": maybe(order.stop_price),
         "status": str(order.status),
         "extended_hours": order.extended_hours,
-        "legs": _legs(core, order) if legs and order.legs else None,
+        "legs": _legs(core, order) if legs and order.legs and not order.hides_legs else None,
         "trail_percent": maybe(order.trail_percent),
         "trail_price": maybe(order.trail_price),
         "hwm": maybe(order.hwm),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 from execbot.sim.engine.accounts import funds, margin
@@ -32,6 +32,8 @@ def execute(
     order.filled_qty += qty
     order.filled_value += price * qty
     order.filled_at = order.updated_at = core.now
+    if order.cut_to is not None and order.qty is not None:
+        order.qty = (order.filled_qty * order.cut_to).to_integral_value(ROUND_DOWN)
     done = _is_complete(order, price)
     if done:
         order.status = Status.FILLED
