@@ -58,3 +58,14 @@ def legs_stay_with_the_replaced_entry(bench: Any) -> None:
     bench.step(1)
     old = bench.get(f"/v2/orders/{entry['id']}?nested=true")
     assert [row["id"] for row in old["legs"]] == [raised["id"]]
+
+
+@check
+def fill_corrected_and_busted(bench: Any) -> None:
+    order(bench, qty="10")
+    bench.step(11)
+    assert (found(bench).json["filled_qty"], bench.get("/v2/positions")[0]["qty"]) == ("12", "12")
+    bench.step(10)
+    assert found(bench).json["filled_qty"] == "0"
+    assert bench.get("/v2/positions") == []
+    assert event_names(bench) == ["pending_new", "new", "fill", "trade_correct", "trade_bust"]

@@ -22,7 +22,7 @@ from execbot.sim.engine.config import ExchangeConfig, OrderFault
 from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.ids import Ids, is_uuid
 from execbot.sim.engine.order import Order
-from execbot.sim.engine.orders import amend, bulk
+from execbot.sim.engine.orders import amend, bulk, corrections
 from execbot.sim.engine.orders.hours import Hours
 from execbot.sim.engine.orders.place import place
 from execbot.sim.engine.parse import malformed
@@ -337,6 +337,21 @@ class Exchange:
         """The broker closes positions by itself; the orders it sent. Raises `ApiError` 422."""
         sent = corporate.liquidate(self.core, self._account(account_id), symbol)
         return [views.rest_order(self.core, order, legs=False) for order in sent]
+
+    def correct_execution(
+        self,
+        account_id: str,
+        order_id: str | None = None,
+        *,
+        symbol: str | None = None,
+        qty: Decimal | None = None,
+        price: Decimal | None = None,
+    ) -> dict[str, Any]:
+        """Corrects the last execution of an order, a symbol or the account; `qty` 0 busts it."""
+        account = self._account(account_id)
+        return corrections.correct(
+            self.core, account, order_id, symbol=symbol, qty=qty, price=price
+        )
 
     def margin(self, account_id: str) -> dict[str, Any]:
         """The margin call in force and the end of a freeze; None where there is none."""

@@ -112,6 +112,7 @@ class Order:
     filled_value: Decimal = ZERO
     carried_qty: Decimal = ZERO  # filled before this order replaced another
     reported_factor: Decimal | None = None  # the fault that misreports prices
+    fills: list[list[str]] = field(default_factory=list)  # see `corrections.Fill`
     filled_at: Ns | None = None
     expires_at: Ns | None = None
     expired_at: Ns | None = None
@@ -213,6 +214,7 @@ class Order:
         for name, kind in _ENUMS.items():
             values[name] = kind(values[name])
         values["legs"] = list(values.get("legs", ()))
+        values["fills"] = [list(fill) for fill in values.get("fills", ())]
         values["due"] = dict(values.get("due", {}))
         return cls(**values)
 

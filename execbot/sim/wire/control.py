@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from execbot.sim.config import ConfigError, SimConfig
@@ -210,6 +211,33 @@ def interest(fields: Fields) -> Any:
     return {"key": key, "cash": fields.venue.exchange.account(account_id)["cash"]}
 
 
+def correct_execution(fields: Fields) -> Any:
+    """The last execution (of `order_id`, or of `symbol`) was of another `qty` or `price`."""
+    if "qty" not in fields.body and "price" not in fields.body:
+        raise wrong("give qty, price or both")
+    return _restate(
+        fields,
+        qty=fields.number("qty") if "qty" in fields.body else None,
+        price=fields.number("price") if "price" in fields.body else None,
+    )
+
+
+def bust_execution(fields: Fields) -> Any:
+    """The last execution (of `order_id`, or of `symbol`) is taken back."""
+    return _restate(fields, qty=Decimal(0), price=None)
+
+
+def _restate(fields: Fields, *, qty: Decimal | None, price: Decimal | None) -> Any:
+    key, account_id = fields.account()
+    order_id = str(fields.body.get("order_id") or "") or None
+    symbol = fields.symbol() if fields.body.get("symbol") else None
+    told = fields.venue.exchange.correct_execution(
+        account_id, order_id, symbol=symbol, qty=qty, price=price
+    )
+    fields.venue.advance()
+    return {"key": key, **told}
+
+
 def liquidate(fields: Fields) -> Any:
     """The broker closes positions by itself: of one `symbol`, or all."""
     key, account_id = fields.account()
@@ -237,6 +265,8 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("POST", "deposit"): deposit,
     ("POST", "interest"): interest,
     ("POST", "liquidate"): liquidate,
+    ("POST", "executions/correct"): correct_execution,
+    ("POST", "executions/bust"): bust_execution,
     ("POST", "account"): account_switches,
     ("POST", "reset"): reset,
     ("GET", "log"): read_log,

@@ -100,6 +100,25 @@ class Position:
         self.lots = [*lots[:-1], (rest, lots[-1][1])]
         self.qty = qty
 
+    def restate(self, qty: Decimal, price: Decimal, dearer: Decimal = ZERO) -> None:
+        """A trade is changed afterwards: `qty` more (or less) at `price`, and what is held cost
+        `dearer` more in all. It may turn the position round.
+        """
+        before = self.qty
+        self.qty += qty
+        if not self.qty:
+            self.cost = self.today_cost = self.overnight_qty = ZERO
+            self.lots.clear()
+            return
+        if not before or (before > 0) != (self.qty > 0):
+            self.cost, self.overnight_qty = self.qty * price, ZERO
+            self.today_cost = self.cost
+        else:
+            change = qty * price + dearer
+            self.cost += change
+            self.today_cost += change
+        self.lots = [(self.qty, self.average)]
+
     def start_day(self) -> None:
         """What is held becomes overnight holding, at the FIFO cost of the lots left."""
         self.cost = sum((qty * price for qty, price in self.lots), ZERO)

@@ -225,6 +225,7 @@ def _successor(core: ExchangeCore, old: Order, change: Change) -> Order:
         filled_qty=ZERO,
         filled_value=ZERO,
         carried_qty=ZERO,
+        fills=[],
         filled_at=None,
         acked=False,
         active=False,

@@ -31,6 +31,7 @@ def execute(
     execution_id = core.ids.uuid()
     order.filled_qty += qty
     order.filled_value += price * qty
+    order.fills.append([execution_id, text(qty), text(price), str(position.average)])
     order.filled_at = order.updated_at = core.now
     if order.cut_to is not None and order.qty is not None:
         order.qty = (order.filled_qty * order.cut_to).to_integral_value(ROUND_DOWN)
