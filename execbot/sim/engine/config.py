@@ -59,8 +59,10 @@ class ExchangeConfig:
     crypto_collar: Decimal = Decimal("0.02")
     crypto_taker_fee: Decimal = Decimal("0.0025")
     crypto_maker_fee: Decimal = Decimal("0.0015")
-    taf_per_share: Decimal = Decimal(0)  # paper charges no regulatory fees
-    sec_per_dollar: Decimal = Decimal(0)
+    crypto_fees_daily: bool = False  # CFEE rows by pair at the end of the day
+    taf_per_share: Decimal = Decimal(0)  # of sales; paper charges no regulatory fees
+    sec_per_dollar: Decimal = Decimal(0)  # of sales
+    cat_per_share: Decimal = Decimal(0)
 
     event_buffer: int = 10_000  # frames kept for `events_since`, some 4 kB each
 

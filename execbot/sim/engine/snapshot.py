@@ -30,6 +30,7 @@ def dump(core: ExchangeCore) -> dict[str, Any]:
         },
         "faults": [_fault_record(fault) for fault in core.faults],
         "past": core.past.dump(),
+        "late_rows": [list(row) for row in core.late_rows],
     }
 
 
@@ -51,6 +52,7 @@ def restore(core: ExchangeCore, state: Mapping[str, Any]) -> None:
         core.splits[symbol] = [(at, Decimal(ratio)) for at, ratio in rows]
     core.faults.extend(_fault(record) for record in state["faults"])
     core.past.load(state["past"])
+    core.late_rows.extend((at, who, kind, row) for at, who, kind, row in state["late_rows"])
 
 
 def _restore(core: ExchangeCore, order: Order) -> None:

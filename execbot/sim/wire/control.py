@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 from execbot.sim.config import ConfigError, SimConfig
@@ -19,6 +18,7 @@ from execbot.sim.records import ALL_DATA
 from execbot.sim.times import format_ns, parse_time
 from execbot.sim.types import SECOND, ApiError, Ns, Request, Response
 from execbot.sim.venue import Venue
+from execbot.sim.wire import control_accounts as accounts
 from execbot.sim.wire import control_market as market
 from execbot.sim.wire.fields import Fields, wrong
 from execbot.sim.wire.http import reply, segments
@@ -91,20 +91,6 @@ def move_clock(fields: Fields) -> Any:
         if following is not None:
             venue.clock.set(max(following, fields.now))
     return _clock(venue, venue.advance())
-
-
-def deposit(fields: Fields) -> Any:
-    key, account_id = fields.account()
-    fields.venue.exchange.deposit(account_id, fields.number("amount"))
-    return {"key": key, "cash": fields.venue.exchange.account(account_id)["cash"]}
-
-
-def account_switches(fields: Fields) -> Any:
-    """`blocked`, `trading_blocked`, `liquidation_only`, `suspended`, … of one account."""
-    key, account_id = fields.account()
-    switches = {name: bool(value) for name, value in fields.body.items() if name != "key"}
-    fields.venue.exchange.set_switches(account_id, **switches)
-    return {"key": key, "account": fields.venue.exchange.account(account_id)}
 
 
 def reset(fields: Fields) -> Any:
@@ -201,50 +187,6 @@ def restart(fields: Fields) -> Any:
     return {"down_seconds": seconds}
 
 
-def interest(fields: Fields) -> Any:
-    """Margin interest that is charged (a negative `amount`), or credit interest that is paid."""
-    key, account_id = fields.account()
-    amount = fields.number("amount")
-    if not amount:
-        raise wrong("amount is not zero")
-    fields.venue.exchange.interest(account_id, amount)
-    return {"key": key, "cash": fields.venue.exchange.account(account_id)["cash"]}
-
-
-def correct_execution(fields: Fields) -> Any:
-    """The last execution (of `order_id`, or of `symbol`) was of another `qty` or `price`."""
-    if "qty" not in fields.body and "price" not in fields.body:
-        raise wrong("give qty, price or both")
-    return _restate(
-        fields,
-        qty=fields.number("qty") if "qty" in fields.body else None,
-        price=fields.number("price") if "price" in fields.body else None,
-    )
-
-
-def bust_execution(fields: Fields) -> Any:
-    """The last execution (of `order_id`, or of `symbol`) is taken back."""
-    return _restate(fields, qty=Decimal(0), price=None)
-
-
-def _restate(fields: Fields, *, qty: Decimal | None, price: Decimal | None) -> Any:
-    key, account_id = fields.account()
-    order_id = str(fields.body.get("order_id") or "") or None
-    symbol = fields.symbol() if fields.body.get("symbol") else None
-    told = fields.venue.exchange.correct_execution(
-        account_id, order_id, symbol=symbol, qty=qty, price=price
-    )
-    fields.venue.advance()
-    return {"key": key, **told}
-
-
-def liquidate(fields: Fields) -> Any:
-    """The broker closes positions by itself: of one `symbol`, or all."""
-    key, account_id = fields.account()
-    symbol = fields.symbol() if fields.body.get("symbol") else None
-    return {"key": key, "orders": fields.venue.exchange.liquidate(account_id, symbol)}
-
-
 ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "status"): status,
     ("GET", ""): status,
@@ -262,12 +204,16 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("POST", "split"): market.split,
     ("POST", "dividend"): market.dividend,
     ("POST", "rename"): market.rename,
-    ("POST", "deposit"): deposit,
-    ("POST", "interest"): interest,
-    ("POST", "liquidate"): liquidate,
-    ("POST", "executions/correct"): correct_execution,
-    ("POST", "executions/bust"): bust_execution,
-    ("POST", "account"): account_switches,
+    ("POST", "merger"): market.merger,
+    ("POST", "spinoff"): market.spin_off,
+    ("POST", "deposit"): accounts.deposit,
+    ("POST", "interest"): accounts.interest,
+    ("POST", "liquidate"): accounts.liquidate,
+    ("POST", "flow"): accounts.flow,
+    ("POST", "fee"): accounts.fee,
+    ("POST", "executions/correct"): accounts.correct_execution,
+    ("POST", "executions/bust"): accounts.bust_execution,
+    ("POST", "account"): accounts.account_switches,
     ("POST", "reset"): reset,
     ("GET", "log"): read_log,
     ("GET", "faults"): list_faults,

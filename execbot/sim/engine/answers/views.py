@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from execbot.sim.engine.accounts import funds
+from execbot.sim.engine.accounts import fees, funds
 from execbot.sim.engine.accounts.account import Account, Position
 from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.order import Order, OrderClass
@@ -162,7 +162,7 @@ def account_view(core: ExchangeCore, account: Account) -> dict[str, Any]:
         "non_marginable_buying_power": unmargined,
         "options_buying_power": unmargined,
         "cash": cents(account.cash),
-        "accrued_fees": text(account.accrued_fees),
+        "accrued_fees": text(fees.accrued(account)),
         "portfolio_value": equity,
         "trading_blocked": restricted,
         "transfers_blocked": account.transfers_blocked,
