@@ -134,6 +134,7 @@ class PriceSource(Protocol):
 class AssetClass(StrEnum):
     US_EQUITY = "us_equity"
     CRYPTO = "crypto"
+    US_OPTION = "us_option"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,7 @@ class Asset:
     min_order_size: Decimal | None = None
     min_trade_increment: Decimal | None = None
     price_increment: Decimal | None = None
+    multiplier: Decimal = Decimal(1)  # dollars for each dollar of the price
 
 
 class AssetDirectory(Protocol):

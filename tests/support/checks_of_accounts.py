@@ -78,3 +78,31 @@ def held_symbol_spins_off(bench: Any) -> None:
     _held_intc(bench)
     assert held(bench) == {"CSCO": "10", "INTC": "50"}
     assert [(row["symbol"], row["qty"]) for row in rows(bench, "SPIN")] == [("CSCO", "10")]
+
+
+@check
+def option_expires_worthless(bench: Any) -> None:
+    bench.step(6)
+    (row,) = bench.get("/v2/positions")
+    assert (row["asset_class"], row["qty"], row["market_value"]) == ("us_option", "2", "1210")
+    bench.step(60)
+    assert held(bench) == {} and rows(bench, "OPEXP") == []
+    bench.step(86_400)
+    assert [row["qty"] for row in rows(bench, "OPEXP")] == ["-2"]
+
+
+@check
+def option_assigned(bench: Any) -> None:
+    bench.step(66)
+    assert held(bench) == {"AAPL": "100"}
+    assert [row["qty"] for row in rows(bench, "OPASN")] == ["1"]
+    assert [row["net_amount"] for row in rows(bench, "OPTRD")] == ["-17000"]
+
+
+@check
+def option_spread_without_a_symbol(bench: Any) -> None:
+    bench.step(6)
+    (parent,) = bench.get("/v2/orders?nested=true")
+    assert (parent["symbol"], parent["order_class"], len(parent["legs"])) == ("", "mleg", 2)
+    symbols = {row["symbol"] for row in bench.get("/v2/orders")}
+    assert symbols == {"", "AAPL261218C00190000", "AAPL261218C00200000"}

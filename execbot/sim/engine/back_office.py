@@ -1,13 +1,16 @@
-"""What a broker's back office does to accounts: corrections, transfers, charges, mergers."""
+"""What a broker's back office does to accounts: corrections, transfers, mergers, contracts."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from execbot.sim.engine.accounts import flows, margin, mergers
 from execbot.sim.engine.accounts.account import Account
+from execbot.sim.engine.answers import views
 from execbot.sim.engine.core import ExchangeCore
+from execbot.sim.engine.options import elsewhere, ends
 from execbot.sim.engine.orders import corrections
 from execbot.sim.engine.render import ZERO
 from execbot.sim.types import ApiError, Ns
@@ -87,3 +90,40 @@ class BackOffice:
     ) -> None:
         """Holders of `symbol` get `rate` shares of `new_symbol` for each."""
         mergers.spin_off(self._core, symbol, new_symbol, rate, cost_share)
+
+    # --- options placed elsewhere ----------------------------------------------------------
+
+    def mark_option(self, symbol: str, price: Decimal) -> None:
+        """Makes a contract known, or moves its price."""
+        elsewhere.set_mark(self._core, symbol, price)
+
+    def hold_option(self, account_id: str, symbol: str, qty: Decimal, price: Decimal) -> str:
+        """A position that another program has opened; the id of its order."""
+        account = self._account(account_id)
+        return elsewhere.hold(self._core, account, symbol, qty, price).id
+
+    def order_option(self, account_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """An order that another program has placed, in one contract or in several (mleg)."""
+        order = elsewhere.order(self._core, self._account(account_id), body)
+        return views.rest_order(self._core, order, legs=True)
+
+    def fill_option(self, account_id: str, order_id: str, price: Decimal | None) -> dict[str, Any]:
+        """An open order in contracts is filled now."""
+        order = elsewhere.fill(self._core, self._account(account_id), order_id, price)
+        return views.rest_order(self._core, order, legs=True)
+
+    def expire_option(self, account_id: str, symbol: str, row_after: Ns = 0) -> None:
+        """The contracts held are worthless and gone."""
+        ends.expire(self._core, self._account(account_id), symbol, row_after)
+
+    def exercise_option(
+        self, account_id: str, symbol: str, qty: Decimal | None = None, row_after: Ns = 0
+    ) -> None:
+        """Bought contracts become shares at the strike."""
+        ends.exercise(self._core, self._account(account_id), symbol, qty, row_after)
+
+    def assign_option(
+        self, account_id: str, symbol: str, qty: Decimal | None = None, row_after: Ns = 0
+    ) -> None:
+        """Sold contracts become shares at the strike."""
+        ends.assign(self._core, self._account(account_id), symbol, qty, row_after)

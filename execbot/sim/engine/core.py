@@ -24,6 +24,7 @@ from execbot.sim.engine.accounts.account import (
 from execbot.sim.engine.accounts.archive import Activity, Archive
 from execbot.sim.engine.config import ExchangeConfig, FaultKind, OrderFault
 from execbot.sim.engine.ids import Ids, named_uuid
+from execbot.sim.engine.options.contracts import OptionBook
 from execbot.sim.engine.order import Order, OrderType, Side, Status
 from execbot.sim.engine.orders.hours import Hours, Window, window_of
 from execbot.sim.engine.past import Past
@@ -54,6 +55,7 @@ RANK = {
     "expire": 5,
 }
 AGENDA_SLACK = 256
+ONE = Decimal(1)
 Entry = tuple[Ns, int, int, str, str]
 
 
@@ -85,6 +87,7 @@ class ExchangeCore:
     splits: dict[str, list[tuple[Ns, Decimal]]] = field(default_factory=dict)
     faults: list[OrderFault] = field(default_factory=list)
     past: Past = field(default_factory=Past)
+    options: OptionBook = field(default_factory=lambda: OptionBook(0))
     # Activities that are told later than they happen: when, account, kind, row.
     late_rows: list[tuple[Ns, str, str, dict[str, Any]]] = field(default_factory=list)
     settle_dates: dict[str, str] = field(default_factory=dict)
@@ -121,6 +124,12 @@ class ExchangeCore:
             self.quiet.pop(order.id, None)
         else:
             heappush(self.watch, (seen, order.seq, order.id))
+
+    def look_again(self, symbol: str | None = None) -> None:
+        """Resting orders look at the market anew from this very instant on."""
+        for order in self.orders.values():
+            if order.active and symbol in (None, order.symbol):
+                self.rest(order, self.now - 1)
 
     def stop_watching(self, order: Order) -> None:
         order.active = False
@@ -162,6 +171,11 @@ class ExchangeCore:
         if quote is None:
             return Decimal(0)
         return (quote.bid + quote.ask) / 2 if quote.bid and quote.ask else quote.bid + quote.ask
+
+    def multiplier(self, symbol: str) -> Decimal:
+        """Dollars that a position is worth for each dollar of its price: 100 for contracts."""
+        asset = self.options.assets.get(symbol)
+        return ONE if asset is None else asset.multiplier
 
     def adjusted_price(self, symbol: str, at: Ns) -> Decimal:
         """The price of a past moment in the shares of today: splits since then taken out."""

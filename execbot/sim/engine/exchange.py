@@ -22,6 +22,7 @@ from execbot.sim.engine.back_office import BackOffice
 from execbot.sim.engine.config import ExchangeConfig, OrderFault
 from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.ids import Ids, is_uuid
+from execbot.sim.engine.options.contracts import OptionBook
 from execbot.sim.engine.order import Order
 from execbot.sim.engine.orders import amend, bulk
 from execbot.sim.engine.orders.hours import Hours
@@ -65,6 +66,7 @@ class Exchange:
             now=start,
             hours=Hours(calendar),
             ids=Ids(config.seed),
+            options=OptionBook(config.seed),
         )
         self.back_office = BackOffice(self.core)
 
@@ -93,10 +95,7 @@ class Exchange:
 
         Resting orders look at the market again from this very instant on.
         """
-        core = self.core
-        for order in core.orders.values():
-            if order.active and symbol in (None, order.symbol):
-                core.rest(order, core.now - 1)
+        self.core.look_again(symbol)
 
     # --- accounts --------------------------------------------------------------------------
 

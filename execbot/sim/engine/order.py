@@ -42,6 +42,7 @@ class OrderClass(StrEnum):
     BRACKET = "bracket"
     OCO = "oco"
     OTO = "oto"
+    MLEG = "mleg"
 
 
 class Status(StrEnum):
@@ -128,6 +129,7 @@ class Order:
     sibling_id: str | None = None
     origin_id: str | None = None  # the first id of a replaced leg; `related_orders` names it
     legs: list[str] = field(default_factory=list)
+    ratio_qty: Decimal | None = None  # of a leg of an order in several contracts
     hides_legs: bool = False  # the order that it replaced shows them
 
     hold_price: Decimal = ZERO  # what one unit reserves of buying power

@@ -10,6 +10,7 @@ from typing import Any
 from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.config import FaultKind, OrderFault
 from execbot.sim.engine.core import RANK, ExchangeCore
+from execbot.sim.engine.options import elsewhere
 from execbot.sim.engine.order import Order, OrderType
 
 
@@ -29,6 +30,7 @@ def dump(core: ExchangeCore) -> dict[str, Any]:
             symbol: [[at, str(ratio)] for at, ratio in rows] for symbol, rows in core.splits.items()
         },
         "faults": [_fault_record(fault) for fault in core.faults],
+        "options": core.options.dump(),
         "past": core.past.dump(),
         "late_rows": [list(row) for row in core.late_rows],
     }
@@ -37,6 +39,7 @@ def dump(core: ExchangeCore) -> dict[str, Any]:
 def restore(core: ExchangeCore, state: Mapping[str, Any]) -> None:
     """Fills a fresh core with what `dump` returned. Events are not part of it."""
     core.ids.counter = state["counter"]
+    elsewhere.load(core, state["options"])
     core.event_seq, core.order_seq, core.activity_seq = state["seqs"]
     for record in state["accounts"]:
         account = Account.from_record(record)

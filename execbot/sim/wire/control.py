@@ -20,6 +20,7 @@ from execbot.sim.types import SECOND, ApiError, Ns, Request, Response
 from execbot.sim.venue import Venue
 from execbot.sim.wire import control_accounts as accounts
 from execbot.sim.wire import control_market as market
+from execbot.sim.wire import control_options as options
 from execbot.sim.wire.fields import Fields, wrong
 from execbot.sim.wire.http import reply, segments
 
@@ -211,6 +212,13 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("POST", "liquidate"): accounts.liquidate,
     ("POST", "flow"): accounts.flow,
     ("POST", "fee"): accounts.fee,
+    ("POST", "options/position"): options.position,
+    ("POST", "options/order"): options.order,
+    ("POST", "options/fill"): options.fill,
+    ("POST", "options/mark"): options.mark,
+    ("POST", "options/expire"): options.expire,
+    ("POST", "options/exercise"): options.exercise,
+    ("POST", "options/assign"): options.assign,
     ("POST", "executions/correct"): accounts.correct_execution,
     ("POST", "executions/bust"): accounts.bust_execution,
     ("POST", "account"): accounts.account_switches,

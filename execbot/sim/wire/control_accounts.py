@@ -77,7 +77,7 @@ def flow(fields: Fields) -> Any:
     key, account_id = fields.account()
     kind, office = str(fields.need("type")).upper(), fields.venue.exchange.back_office
     if kind in CASH_KINDS:
-        office.move_cash(account_id, kind, fields.number("amount"), _row_after(fields))
+        office.move_cash(account_id, kind, fields.number("amount"), row_after(fields))
     elif kind in SHARE_KINDS:
         office.move_shares(
             account_id,
@@ -85,7 +85,7 @@ def flow(fields: Fields) -> Any:
             fields.symbol(),
             fields.number("qty"),
             price=fields.number("price") if "price" in fields.body else None,
-            row_after=_row_after(fields),
+            row_after=row_after(fields),
         )
     else:
         raise wrong(f"type was {kind!r}, not {', '.join((*CASH_KINDS, *SHARE_KINDS))}")
@@ -104,12 +104,13 @@ def fee(fields: Fields) -> Any:
         fields.number("amount"),
         sub_type=str(fields.body.get("sub_type") or ""),
         symbol=fields.symbol() if fields.body.get("symbol") else None,
-        row_after=_row_after(fields),
+        row_after=row_after(fields),
     )
     return {"key": key, "cash": fields.venue.exchange.account(account_id)["cash"]}
 
 
-def _row_after(fields: Fields) -> Ns:
+def row_after(fields: Fields) -> Ns:
+    """How long after the change its activity comes, in nanoseconds."""
     if "row_after" not in fields.body:
         return 0
     seconds = fields.number("row_after")

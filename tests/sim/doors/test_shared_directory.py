@@ -170,7 +170,8 @@ def test_file_without_a_part_of_the_state_is_of_another_version(tmp_path: Path) 
     assert (VERSION, " ".join(sorted(state)), " ".join(sorted(state["exchange"]))) == (
         3,
         "clock down_until exchange faults generation keys market outbox pending seen served",
-        "accounts bands counter faults halted late_rows now orders past renamed seqs splits stale",
+        "accounts bands counter faults halted late_rows now options orders past renamed seqs "
+        "splits stale",
     )
 
 

@@ -30,6 +30,8 @@ def charge(
     if order.asset_class is AssetClass.CRYPTO:
         _charge_coins(core, account, order, price, qty)
         return
+    if order.asset_class is not AssetClass.US_EQUITY:
+        return
     config = core.config
     sold = ZERO if order.is_buy else qty
     for kind, amount in (

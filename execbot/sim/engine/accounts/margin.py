@@ -28,7 +28,7 @@ def at_close(core: ExchangeCore, account: Account, close: Ns) -> tuple[Decimal, 
     equity, maintenance = account.cash, ZERO
     for position in account.positions.values():
         price = core.price(position.symbol, close)
-        equity += position.qty * price
+        equity += position.qty * price * core.multiplier(position.symbol)
         asset = core.assets.get(position.symbol)
         assert asset is not None
         maintenance += funds.maintenance_of(asset, position.qty, price)

@@ -44,7 +44,7 @@ def stream_order(core: ExchangeCore, order: Order) -> dict[str, Any]:
 
 def _order(core: ExchangeCore, order: Order, legs: bool) -> dict[str, Any]:
     average = order.filled_avg_price
-    return {
+    body: dict[str, Any] = {
         "id": order.id,
         "client_order_id": order.client_order_id,
         "created_at": stamp(order.created_at),
@@ -80,6 +80,16 @@ def _order(core: ExchangeCore, order: Order, legs: bool) -> dict[str, Any]:
         "trail_price": maybe(order.trail_price),
         "hwm": maybe(order.hwm),
     }
+    if order.order_class is OrderClass.MLEG:
+        body |= _of_several(order)
+    return body
+
+
+def _of_several(order: Order) -> dict[str, Any]:
+    """The parent of an order in several contracts names none; its legs have no type."""
+    if order.parent_id is None:
+        return dict.fromkeys(("symbol", "asset_class", "asset_id", "side", "position_intent"), "")
+    return {"type": "", "order_type": "", "ratio_qty": maybe(order.ratio_qty)}
 
 
 def _average(order: Order, average: Decimal) -> str:
@@ -103,10 +113,10 @@ def position_view(core: ExchangeCore, account: Account, position: Position) -> d
     price = core.price(position.symbol, core.now)
     before = core.hours.previous_close(core.now)
     close = core.adjusted_price(position.symbol, before) or price
-    qty, cost = position.qty, position.cost
-    value = qty * price
+    qty, cost = position.qty, position.cost * asset.multiplier
+    value = qty * price * asset.multiplier
     unrealized = value - cost
-    day_cost = position.overnight_qty * close + position.today_cost
+    day_cost = (position.overnight_qty * close + position.today_cost) * asset.multiplier
     intraday = value - day_cost
     available = max(ZERO, abs(qty) - funds.held_qty(core, account, position.symbol))
     crypto = asset.asset_class is AssetClass.CRYPTO

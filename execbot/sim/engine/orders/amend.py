@@ -53,6 +53,8 @@ def request_cancel(core: ExchangeCore, order: Order) -> None:
     """`DELETE`. Raises `ApiError` 422 when the state refuses it; 204 is only a promise."""
     if not order.is_open:
         raise rules.unprocessable(f'order is already in "{order.status}" state')
+    if order.order_class is OrderClass.MLEG and order.parent_id is not None:
+        raise rules.unprocessable(f"leg order is already in {order.status} state")
     if order.status is Status.PENDING_CANCEL:
         raise rules.unprocessable("order pending cancel")
     if order.status is Status.PENDING_REPLACE or is_shadow(core, order):
@@ -120,6 +122,8 @@ def request_replace(
     rejected.
     """
     change = read_change(body)
+    if old.order_class is OrderClass.MLEG:
+        raise rules.unprocessable("replace mleg order is disabled")
     _check_state(core, old)
     _check_elected(old, change)
     _check_fields(old, change)

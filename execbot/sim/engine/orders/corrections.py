@@ -54,7 +54,7 @@ def correct(
     changed_qty, changed_value = new_qty - old_qty, new_qty * new_price - old_qty * old_price
     _change_order(core, order, changed_qty, changed_value)
     sign = 1 if order.is_buy else -1
-    account.cash -= sign * changed_value
+    account.cash -= sign * changed_value * core.multiplier(order.symbol)
     position = account.position(order.symbol)
     if order.is_closing:
         position.restate(sign * changed_qty, average)

@@ -16,9 +16,18 @@ from execbot.sim.types import AssetClass
 
 
 def execute(
-    core: ExchangeCore, account: Account, order: Order, price: Decimal, qty: Decimal
+    core: ExchangeCore,
+    account: Account,
+    order: Order,
+    price: Decimal,
+    qty: Decimal,
+    *,
+    quiet: bool = False,
 ) -> None:
-    """Books one execution everywhere: order, position, cash, fees, activity, stream, group."""
+    """Books one execution everywhere: order, position, cash, fees, activity, stream, group.
+
+    `quiet` leaves out the frame: the parent's tells it.
+    """
     margin.roll(core, account)
     if order.is_closing:
         qty = min(qty, abs(account.qty(order.symbol)))
@@ -42,7 +51,7 @@ def execute(
         order.status = Status.PARTIALLY_FILLED
     signed = qty if order.is_buy else -qty
     position.trade(signed, price)
-    account.cash -= signed * price
+    account.cash -= signed * price * core.multiplier(order.symbol)
     _note_day_trade(account, order)
     fees.charge(core, account, order, price, qty)
     if not position.qty:
@@ -52,7 +61,8 @@ def execute(
         core.retire(order)
     else:
         funds.refresh(core, order)
-    _emit_fill(core, account, order, price, qty, execution_id)
+    if not quiet:
+        _emit_fill(core, account, order, price, qty, execution_id)
     if done and order.cancel_requested_at is not None and core.config.cancel_rejected_event:
         emit(core, order, "order_cancel_rejected", core.reason("TOO_LATE_TO_CANCEL"))
     groups.after_fill(core, order)
