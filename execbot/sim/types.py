@@ -101,6 +101,9 @@ class PriceSource(Protocol):
     def last_trade(self, symbol: str, at: Ns) -> Trade | None:
         """The last print at or before `at`."""
 
+    def official(self, symbol: str, at: Ns) -> Decimal | None:
+        """The price of the auction at `at`, an open or a close, where the source has it."""
+
     def book(self, symbol: str, at: Ns, side: Literal["bid", "ask"]) -> Sequence[Level]:
         """What can be taken on one side, best level first. The first level equals the quote."""
 

@@ -136,6 +136,9 @@ class OptionPrices:
         tick = self._at(symbol, at)
         return None if tick is None else tick.last
 
+    def official(self, symbol: str, at: Ns) -> Decimal | None:
+        return None if symbol in self._book.marks else self._base.official(symbol, at)
+
     def book(self, symbol: str, at: Ns, side: Literal["bid", "ask"]) -> Sequence[Level]:
         if symbol not in self._book.marks:
             return self._base.book(symbol, at, side)

@@ -71,6 +71,14 @@ class Hours:
             return None
         return self._span(window, at)[1]
 
+    def open_since(self, window: Window, at: Ns) -> Ns | None:
+        """The beginning of the span that `at` lies in or comes before; None when it is always
+        open.
+        """
+        if window is Window.ALWAYS or self.calendar.always_open:
+            return None
+        return self._span(window, at)[0]
+
     def opens_at(self, window: Window, at: Ns) -> Ns:
         """The first instant from `at` on at which the window is open."""
         if window is Window.ALWAYS or self.calendar.always_open:
