@@ -5,7 +5,6 @@ Nothing here decides what to trade and nothing is written twice (see `session`).
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -30,6 +29,7 @@ from execbot.model.numbers import maybe_text, text
 from execbot.model.order import Order, OrderRequest
 from execbot.model.quote import Bar, Quote, Trade
 from execbot.model.symbols import in_path, is_pair, pair_symbol
+from execbot.model.timer import Timer
 from execbot.model.times import iso
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class AlpacaClient(BrokerClient):
         feed: str | None = None,
         requests_per_minute: int | None = 200,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        sleep: Callable[[float], None] = time.sleep,
+        timer: Timer = Timer(),
         trade_stream: Callable[[], TradeUpdateStream] | None = None,
         market_stream: Callable[[StreamKind], MarketDataStream] | None = None,
         stream_times: StreamTimes | None = None,
@@ -111,7 +111,7 @@ class AlpacaClient(BrokerClient):
             timeout_seconds=timeout_seconds,
             requests_per_minute=requests_per_minute,
             now=now,
-            sleep=sleep,
+            timer=timer,
             observer=observer,
             clock=clock,
         )

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import math
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import IntEnum
 
 from msgspec import Struct
 from msgspec.structs import replace
+
+from execbot.model.retrying import polled, result_of
+from execbot.model.timer import Timer
 
 WINDOW_SECONDS = 60.0
 
@@ -123,22 +125,20 @@ class RateBudget:
         self,
         requests_per_minute: int = 200,
         *,
-        monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        timer: Timer = Timer(),
     ) -> None:
         if requests_per_minute < 1:
             raise ValueError(f"requests_per_minute was {requests_per_minute}")
-        self._monotonic = monotonic
-        self._sleep = sleep
+        self._timer = timer
         self._lock = threading.Lock()
         self._waiting = dict.fromkeys(Priority, 0)
         rate = float(requests_per_minute)
-        self._level = Level(capacity=rate, tokens=rate, at=monotonic())
+        self._level = Level(capacity=rate, tokens=rate, at=timer.monotonic())
 
     @property
     def level(self) -> Level:
         with self._lock:
-            return self._level.refilled(self._monotonic())
+            return self._level.refilled(self._timer.monotonic())
 
     def acquire(self, priority: Priority, *, patience_seconds: float = math.inf) -> float:
         """Wait for this priority's turn and return 0.
@@ -146,32 +146,36 @@ class RateBudget:
         When the turn is further away than `patience_seconds`, do not wait and return the seconds
         until it comes.
         """
-        waited = 0.0
+        timer = self._timer
+        began = timer.monotonic()
         with self._lock:
             self._waiting[priority] += 1
         try:
-            while (wait := self._try(priority)) > 0:
-                if waited + wait > patience_seconds:
-                    return wait
-                self._sleep(wait)
-                waited += wait
+            return polled(
+                lambda: self._try(priority),
+                lambda wait: wait <= 0,
+                wait=result_of,
+                stop=lambda tries: (
+                    timer.monotonic() - began + tries.upcoming_sleep > patience_seconds
+                ),
+                timer=timer,
+            )
         finally:
             with self._lock:
                 self._waiting[priority] -= 1
-        return 0.0
 
     def observe(
         self, status: int, headers: Mapping[str, str], retry_after: float | None = None
     ) -> None:
         """Learn from a reply. `headers` has lower-case names."""
         with self._lock:
-            now = self._monotonic()
+            now = self._timer.monotonic()
             self._level = observed(self._level, status, headers, now, retry_after)
 
     def _try(self, priority: Priority) -> float:
         """Take a token and return 0, or return how long to wait before asking again."""
         with self._lock:
-            now = self._monotonic()
+            now = self._timer.monotonic()
             wait = wait_seconds(self._level, priority, now)
             if wait <= 0 and any(self._waiting[first] for first in Priority if first < priority):
                 wait = WINDOW_SECONDS / self._level.capacity

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 class OrderManagementSystem(Orders):
     """Orders of one account: submit, follow, change, cancel, close, reconcile.
 
-    `now` and `sleep` are injected for tests and simulations. Methods raise BrokerError,
+    `now` and `timer` are injected for tests and simulations. Methods raise BrokerError,
     OmsError and JournalError as documented on each.
     """
 
@@ -196,7 +196,7 @@ class OrderManagementSystem(Orders):
             self.client,
             self.now,
             quiet_seconds=float(self.settings.settle_quiet_seconds),
-            sleep=self.sleep,
+            timer=self.timer,
             accept_positions=accept_positions,
             wait=wait,
         )

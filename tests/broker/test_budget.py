@@ -19,6 +19,7 @@ from execbot.broker.budget import (
     taken,
     wait_seconds,
 )
+from execbot.model.timer import Timer
 
 
 class Clock:
@@ -34,7 +35,7 @@ class Clock:
 
 def budget(rate: int = 60) -> tuple[RateBudget, Clock]:
     clock = Clock()
-    return RateBudget(rate, monotonic=clock, sleep=clock.sleep), clock
+    return RateBudget(rate, timer=Timer(clock, clock.sleep)), clock
 
 
 @settings(deadline=None)
@@ -137,7 +138,7 @@ def test_a_lower_priority_lets_a_waiting_higher_one_go_first() -> None:
         clock.now += seconds
 
     clock = Clock()
-    rates = RateBudget(60, monotonic=clock, sleep=slow_sleep)
+    rates = RateBudget(60, timer=Timer(clock, slow_sleep))
     rates.observe(200, {"x-ratelimit-remaining": "0"})
 
     def protect() -> None:
