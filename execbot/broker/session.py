@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
-from execbot.broker.budget import Priority, RateBudget, priority_of_reads
+from execbot.broker.budget import RateBudget, RequestPriority, priority_of_reads
 from execbot.broker.errors import (
     BrokerError,
     RateLimited,
@@ -57,7 +57,7 @@ class Call(Struct, frozen=True):
     path: str
     query: Mapping[str, str] | None = None
     body: Mapping[str, Any] | None = None
-    priority: Priority = Priority.READ
+    priority: RequestPriority = RequestPriority.READ
     client_order_id: str | None = None
 
 
@@ -72,7 +72,7 @@ class Exchanged(Struct, frozen=True):
     error: str | None = None
 
 
-class Session:
+class RestSession:
     """Sends calls. `open_transport` makes the transport of a host at its first use."""
 
     def __init__(

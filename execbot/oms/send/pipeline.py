@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from execbot.broker.budget import Priority, reading_at
+from execbot.broker.budget import RequestPriority, reading_at
 from execbot.broker.errors import BrokerError, DuplicateClientOrderId
 from execbot.broker.port import BrokerClient
 from execbot.journal.codec import dumps
@@ -59,10 +59,10 @@ from execbot.oms.sync import settle
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
-_PRIORITY: dict[str | None, Priority] = {
-    Role.EXIT: Priority.EXIT,
-    Role.STOP: Priority.PROTECT,
-    Role.TARGET: Priority.PROTECT,
+_PRIORITY: dict[str | None, RequestPriority] = {
+    Role.EXIT: RequestPriority.EXIT,
+    Role.STOP: RequestPriority.PROTECT,
+    Role.TARGET: RequestPriority.PROTECT,
 }
 """For the rate limit; everything else is an entry."""
 
@@ -75,7 +75,7 @@ class _Sending(Struct):
     """
 
     request: OrderRequest
-    priority: Priority
+    priority: RequestPriority
     began: float
     again: Gate | None
     unsent: Act
@@ -263,7 +263,7 @@ class SubmitPipeline:
         client_order_id, verdict = request.client_order_id, written.verdict
         sending = _Sending(
             request,
-            _PRIORITY.get(role, Priority.ENTRY),
+            _PRIORITY.get(role, RequestPriority.ENTRY),
             written.began,
             verdict.before_resend if verdict is not None else None,
             unsent,

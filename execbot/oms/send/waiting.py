@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from execbot.broker.budget import Priority
+from execbot.broker.budget import RequestPriority
 from execbot.broker.errors import BrokerError
 from execbot.broker.remedy import Remedy
 from execbot.model.order import Order
@@ -51,19 +51,19 @@ def may_resend(error: Exception) -> bool:
     )
 
 
-def is_urgent(error: BaseException | None, priority: Priority) -> bool:
+def is_urgent(error: BaseException | None, priority: RequestPriority) -> bool:
     """Whether a rate limit stands in the way of an order that closes or protects. Pure."""
     return (
         isinstance(error, BrokerError)
         and error.remedy is Remedy.RETRY_AFTER
-        and priority <= Priority.PROTECT
+        and priority <= RequestPriority.PROTECT
     )
 
 
 class ResendWait(Struct, frozen=True):
     """Seconds before the next send; `first_seconds` bounds the first back-off."""
 
-    priority: Priority
+    priority: RequestPriority
     first_seconds: float
 
     def __call__(self, tries: RetryCallState) -> float:

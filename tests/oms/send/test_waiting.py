@@ -16,7 +16,7 @@ from support.desk import Desk, limit, market
 from support.trader import open_trader
 from support.tries import failed
 
-from execbot.broker.budget import Priority
+from execbot.broker.budget import RequestPriority
 from execbot.broker.errors import BrokerError, RateLimited, classify, classify_transport
 from execbot.journal.records import Role
 from execbot.model.enums import OrderStatus, OrderType, Side
@@ -52,22 +52,22 @@ def refused() -> BrokerError:
     return classify(403, body, {}, method="POST", path="/v2/orders", client_order_id="c")
 
 
-CASES: list[tuple[str, BrokerError, Priority, bool, tuple[float, float]]] = [
-    ("rate limit, entry", limited("7"), Priority.ENTRY, True, (7.0, 8.0)),
-    ("rate limit unsaid, entry", limited(), Priority.ENTRY, True, (2.5, 5.0)),
-    ("rate limit, exit", limited("45"), Priority.EXIT, True, (2.0, 2.0)),
-    ("rate limit, protection", limited("45"), Priority.PROTECT, True, (2.0, 2.0)),
-    ("answer lost", lost(), Priority.ENTRY, True, (0.0, 0.0)),
-    ("answer lost, exit", lost(), Priority.EXIT, True, (0.0, 0.0)),
-    ("not reached", unreached(), Priority.ENTRY, True, (2.5, 5.0)),
-    ("not reached, exit", unreached(), Priority.EXIT, True, (2.5, 5.0)),
-    ("refused", refused(), Priority.ENTRY, False, (0.0, 0.0)),
+CASES: list[tuple[str, BrokerError, RequestPriority, bool, tuple[float, float]]] = [
+    ("rate limit, entry", limited("7"), RequestPriority.ENTRY, True, (7.0, 8.0)),
+    ("rate limit unsaid, entry", limited(), RequestPriority.ENTRY, True, (2.5, 5.0)),
+    ("rate limit, exit", limited("45"), RequestPriority.EXIT, True, (2.0, 2.0)),
+    ("rate limit, protection", limited("45"), RequestPriority.PROTECT, True, (2.0, 2.0)),
+    ("answer lost", lost(), RequestPriority.ENTRY, True, (0.0, 0.0)),
+    ("answer lost, exit", lost(), RequestPriority.EXIT, True, (0.0, 0.0)),
+    ("not reached", unreached(), RequestPriority.ENTRY, True, (2.5, 5.0)),
+    ("not reached, exit", unreached(), RequestPriority.EXIT, True, (2.5, 5.0)),
+    ("refused", refused(), RequestPriority.ENTRY, False, (0.0, 0.0)),
 ]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case[0])
 def test_request_is_sent_again_after_a_wait_that_its_error_and_priority_decide(
-    case: tuple[str, BrokerError, Priority, bool, tuple[float, float]],
+    case: tuple[str, BrokerError, RequestPriority, bool, tuple[float, float]],
 ) -> None:
     _, error, priority, again, (least, longest) = case
     assert may_resend(error) is again
@@ -77,9 +77,9 @@ def test_request_is_sent_again_after_a_wait_that_its_error_and_priority_decide(
 
 
 def test_only_a_rate_limit_is_urgent_and_only_to_what_closes_or_protects() -> None:
-    urgent = {p for p in Priority if is_urgent(limited("45"), p)}
-    assert urgent == {Priority.EXIT, Priority.PROTECT}
-    assert not any(is_urgent(error, Priority.EXIT) for error in (lost(), unreached(), None))
+    urgent = {p for p in RequestPriority if is_urgent(limited("45"), p)}
+    assert urgent == {RequestPriority.EXIT, RequestPriority.PROTECT}
+    assert not any(is_urgent(error, RequestPriority.EXIT) for error in (lost(), unreached(), None))
 
 
 def test_nothing_but_the_brokers_errors_is_sent_again() -> None:
