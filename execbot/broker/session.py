@@ -167,7 +167,7 @@ class RestSession:
             self._report(call, None, started, error)
             raise
         if self._clock is not None:
-            self._clock.observe(reply.headers.get("date"))
+            self._clock.observe(reply.headers.get("date"), reply.headers.get("x-clock-speed"))
         refused = None if 200 <= reply.status < 300 else self._classified(reply, call)
         if budget is not None:
             after = refused.retry_after_seconds if refused is not None else None

@@ -185,12 +185,11 @@ def _state_directory(examined: Examination) -> Iterator[Finding]:
 
 
 def _connection(examined: Examination) -> Iterator[Finding]:
-    from execbot.broker.clock import BrokerClock
     from execbot.config.paths import account_directory
-    from execbot.desk.context import account_of, build_client
+    from execbot.desk.context import account_of, build_client, clock_of
 
     setup = _setup(examined)
-    client = build_client(setup, BrokerClock())
+    client = build_client(setup, clock_of(setup))
     started = time.perf_counter()
     account = client.get_account()
     milliseconds = (time.perf_counter() - started) * 1000
