@@ -101,7 +101,7 @@ class Desk:
 
     @property
     def timer(self) -> Timer:
-        return Timer(self.monotonic, self.sleep)
+        return Timer(self.monotonic, self.sleep, lambda: "desk")
 
     def monotonic(self) -> float:
         return self.venue.clock.now() / SECOND

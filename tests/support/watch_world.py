@@ -109,7 +109,7 @@ class World:
 
     @property
     def timer(self) -> Timer:
-        return Timer(self.desk.monotonic, self.pass_time)
+        return Timer(self.desk.monotonic, self.pass_time, lambda: "desk")
 
     def pass_time(self, seconds: float) -> None:
         """Let virtual time pass, looking at the exchange after each thing that happens in it."""

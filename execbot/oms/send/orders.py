@@ -118,6 +118,7 @@ class Orders:
             self.client,
             self.now,
             quiet_seconds=float(self.settings.settle_quiet_seconds),
+            timer=self.timer,
         )
         self.publish(found.changes)
         return found

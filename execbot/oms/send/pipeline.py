@@ -28,7 +28,7 @@ from execbot.broker.port import BrokerClient
 from execbot.journal.codec import dumps
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
-from execbot.journal.records import OrderRecord, Origin, Role
+from execbot.journal.records import MARK, OrderRecord, Origin, Role
 from execbot.model.enums import LOCAL_STATUSES, UNSETTLED_STATUSES, OrderStatus
 from execbot.model.numbers import maybe_text
 from execbot.model.order import Order, OrderRequest
@@ -179,6 +179,7 @@ class SubmitPipeline:
                     "role": kept.role,
                     "arrival_price": maybe_text(kept.arrival_price),
                 }
+                details[MARK] = self._timer.mark().to_json()
                 ledger.act(Act.RELEASE, request.client_order_id, self._now(), **details)
         self._publish(ledger.changes)
         if denied:
@@ -204,7 +205,11 @@ class SubmitPipeline:
             else:
                 began = self._timer.monotonic()
                 ledger.act(
-                    Act.INTENT, request.client_order_id, self._now(), **wording(request, facts)
+                    Act.INTENT,
+                    request.client_order_id,
+                    self._now(),
+                    mark=self._timer.mark().to_json(),
+                    **wording(request, facts),
                 )
         self._publish(ledger.changes)
         if verdict is not None and not verdict.passed:
@@ -247,6 +252,7 @@ class SubmitPipeline:
             record,
             self._now,
             quiet_seconds=self._times.quiet_seconds,
+            timer=self._timer,
         )
         self._publish(changes)
         return record
@@ -370,7 +376,8 @@ class SubmitPipeline:
                 return False
             verdict = again(self._journal) if again is not None else GateVerdict(True)
             if verdict.passed:
-                ledger.act(Act.SEND, client_order_id, self._now())
+                mark = self._timer.mark().to_json()
+                ledger.act(Act.SEND, client_order_id, self._now(), mark=mark)
             elif not sending.doubtful:
                 ledger.act(sending.unsent, client_order_id, self._now(), note=verdict.message)
             if not verdict.passed:
@@ -443,7 +450,8 @@ class SubmitPipeline:
 
     def _act(self, act: Act, client_order_id: str, **details: Any) -> None:
         with recording(self._journal) as ledger:
-            ledger.act(act, client_order_id, self._now(), **details)
+            mark = self._timer.mark().to_json() if act is Act.DOUBT else None
+            ledger.act(act, client_order_id, self._now(), mark=mark, **details)
         self._publish(ledger.changes)
 
     def _record(self, client_order_id: str) -> OrderRecord:

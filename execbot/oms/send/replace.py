@@ -107,7 +107,8 @@ def _write_intent(oms: Orders, old: OrderRecord, wanted: OrderRequest, gate: Gat
             oms.journal.audit("gate", new_id, verdict.code, verdict.facts, "denied", now)
         else:
             ledger.act(Act.REPLACE_REQUESTED, old.client_order_id, now, new_client_order_id=new_id)
-            ledger.act(Act.INTENT, new_id, now, **wording(wanted, facts))
+            mark = oms.timer.mark().to_json()
+            ledger.act(Act.INTENT, new_id, now, mark=mark, **wording(wanted, facts))
     oms.publish(ledger.changes)
     if verdict is not None and denied:
         raise Refused(verdict, oms.record(new_id))

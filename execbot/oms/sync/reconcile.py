@@ -143,12 +143,12 @@ def _settle(
     *,
     wait: bool,
 ) -> settle.Settlement:
-    settlement = settle.settle(journal, client, now, quiet_seconds=quiet_seconds)
+    settlement = settle.settle(journal, client, now, quiet_seconds=quiet_seconds, timer=timer)
     work.changes.extend(settlement.changes)
     if not (wait and settlement.open):
         return settlement
     timer.sleep(quiet_seconds + 0.1)
-    second = settle.settle(journal, client, now, quiet_seconds=quiet_seconds)
+    second = settle.settle(journal, client, now, quiet_seconds=quiet_seconds, timer=timer)
     work.changes.extend(second.changes)
     return settle.Settlement((*settlement.settled, *second.settled), second.open)
 
