@@ -7,6 +7,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, Literal
 
+import msgspec
 from msgspec.structs import replace
 
 from execbot.journal.codec import (
@@ -25,7 +26,15 @@ from execbot.journal.codec import (
     record_of,
 )
 from execbot.journal.ledgers import Ledgers
-from execbot.journal.records import EventRecord, Execution, OrderRecord, PositionRecord, Role
+from execbot.journal.records import (
+    MARK,
+    EventRecord,
+    Execution,
+    LastAct,
+    OrderRecord,
+    PositionRecord,
+    Role,
+)
 from execbot.journal.statements import (
     ADD_EVENT,
     FOUND_BY,
@@ -42,6 +51,7 @@ from execbot.model.enums import (
     OrderStatus,
 )
 from execbot.model.order import Fill
+from execbot.model.timer import Mark
 from execbot.model.times import iso
 
 _found_by = attrgetter(*FOUND_BY)
@@ -240,14 +250,18 @@ class Journal(Ledgers):
         sql = "SELECT 1 FROM order_events WHERE client_order_id = ? AND note = ? LIMIT 1"
         return bool(self._rows(sql, (client_order_id, note)))
 
-    def last_act_at(self, client_order_id: str) -> datetime | None:
-        """When a process last did something about an order that may reach the broker."""
+    def last_act(self, client_order_id: str) -> LastAct | None:
+        """The last thing that a process did about an order that may reach the broker."""
         rows = self._rows(
-            "SELECT max(recorded_at) FROM order_events WHERE client_order_id = ? "
-            "AND kind IN ('intent', 'release', 'send', 'doubt')",
+            "SELECT seq, recorded_at, details FROM order_events WHERE client_order_id = ? "
+            "AND kind IN ('intent', 'release', 'send', 'doubt') ORDER BY seq DESC LIMIT 1",
             (client_order_id,),
         )
-        return datetime.fromisoformat(rows[0][0]) if rows[0][0] else None
+        if not rows:
+            return None
+        seq, recorded_at, details = rows[0]
+        mark = Mark.from_json(msgspec.json.decode(details).get(MARK))
+        return LastAct(seq, datetime.fromisoformat(recorded_at), mark)
 
     def changed_since(self, seq: int) -> set[str]:
         """The client_order_ids of all orders with an event of a higher `seq`."""

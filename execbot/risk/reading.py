@@ -9,7 +9,7 @@ limit holds across processes although the broker's answer is a moment old.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
 from msgspec import Struct, field
@@ -20,6 +20,8 @@ from execbot.config.schema import Mode, SizingMethod, StopMethod, TradingSetting
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.market import halts
+from execbot.market.broker_calendar import known_differences, narrowed
+from execbot.market.calendar_cache import Tables
 from execbot.market.sessions import SessionTable, agreed_now, crypto_now
 from execbot.model.account import Account, Asset, Clock, Position
 from execbot.model.enums import OPEN_STATUSES, OrderStatus, Side
@@ -97,7 +99,7 @@ class FactsReader:
         journal: Journal,
         settings: TradingSettings,
         mode: Mode,
-        table: SessionTable,
+        tables: Tables,
         *,
         now: Callable[[], datetime],
         live_allowed: bool = False,
@@ -106,11 +108,19 @@ class FactsReader:
         self.journal = journal
         self.settings = settings
         self.mode = mode
-        self.table = table
+        self._tables = tables
+        self._table_of: tuple[date, SessionTable] | None = None
         self.now = now
         self.live_allowed = live_allowed
         self._account: AccountFacts | None = None
         self._assets: dict[str, Asset] = {}
+
+    def table_at(self, at: datetime) -> SessionTable:
+        """The session table for an instant, with what the broker is known to see differently."""
+        day = eastern(at).date()
+        if self._table_of is None or self._table_of[0] != day:
+            self._table_of = day, narrowed(self._tables(day), known_differences(self.journal))
+        return self._table_of[1]
 
     def read(self, request: OrderRequest, *, asset: Asset | None = None) -> BrokerFacts:
         """Ask for everything one order needs. Raises BrokerError.
@@ -126,7 +136,9 @@ class FactsReader:
             symbol = SymbolFacts(self._assets.get(request.symbol), None)
         else:
             symbol = self._symbol_facts(request.symbol, account)
-        return BrokerFacts(account, symbol, self.market_time(account))
+        market_at = self.market_time(account)
+        self.table_at(market_at)  # now, not in the transaction that the other processes wait for
+        return BrokerFacts(account, symbol, market_at)
 
     def _moved(self, request: OrderRequest) -> bool:
         """Whether the position may differ from what is kept: it decides entry or exit."""
@@ -215,7 +227,7 @@ class FactsReader:
         market = (
             crypto_now(read.market_at)
             if crypto
-            else agreed_now(self.table, read.market_at, account.clock)
+            else agreed_now(self.table_at(read.market_at), read.market_at, account.clock)
         )
         book = halts.book_from_json(self.journal.meta_get(HALTS_KEY))
         return Facts(

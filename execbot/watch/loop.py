@@ -26,7 +26,7 @@ from execbot.journal.errors import JournalError
 from execbot.risk.reading import HALTS_KEY
 from execbot.watch.core import inputs
 from execbot.watch.core.jobs import Note, SymbolJob
-from execbot.watch.feed import Feed
+from execbot.watch.feed import PriceFeed
 from execbot.watch.health import Health
 from execbot.watch.perform import Hands
 from execbot.watch.show.sinks import Sink
@@ -68,7 +68,7 @@ class WatchLoop:
     watcher: Watcher
     hands: Hands
     client: BrokerClient
-    feed: Feed
+    feed: PriceFeed
     sink: Sink
     now: Callable[[], datetime]
     on_critical: Callable[[Note], None] = lambda note: None

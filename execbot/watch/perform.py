@@ -14,7 +14,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from execbot.broker.budget import Priority, reading_at
+from execbot.broker.budget import RequestPriority, reading_at
 from execbot.broker.errors import BrokerError
 from execbot.exits.rules.actions import BrokerAction, Cancel, Refresh, Replace, Submit
 from execbot.exits.rules.failures import Outcome
@@ -58,7 +58,7 @@ class Hands:
 
     # --- one symbol ------------------------------------------------------------------------
 
-    @reading_at(Priority.PROTECT)
+    @reading_at(RequestPriority.PROTECT)
     def _symbol_job(self, job: SymbolJob) -> Done:
         """What it has to read goes with it, ahead of everybody else's reads."""
         results: list[tuple[BrokerAction, Outcome]] = []

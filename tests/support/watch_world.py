@@ -31,6 +31,7 @@ from execbot.journal.records import OrderRecord, Role
 from execbot.market.sessions import MarketNow, crypto_now
 from execbot.model.enums import OrderType, Side
 from execbot.model.order import OrderRequest
+from execbot.model.timer import Timer
 from execbot.sim.types import SECOND, ApiError
 from execbot.watch.core import inputs
 from execbot.watch.core.jobs import AccountJob, Note
@@ -105,6 +106,10 @@ class World:
 
     def now(self) -> datetime:
         return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=self.ns // 1000)
+
+    @property
+    def timer(self) -> Timer:
+        return Timer(self.desk.monotonic, self.pass_time, lambda: "desk")
 
     def pass_time(self, seconds: float) -> None:
         """Let virtual time pass, looking at the exchange after each thing that happens in it."""
@@ -363,7 +368,7 @@ def open_world(path: Path, *, watch: bool = True, **more: Any) -> World:
         transport=Slowed(VenueTransport(desk.door), world),
         requests_per_minute=None,
         now=world.now,
-        sleep=world.wait_for_rate_limit,
+        timer=Timer(desk.monotonic, world.wait_for_rate_limit),
         timeout_seconds=1.0,
     )
     for symbol in symbols:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from execbot.broker.market_stream import MarketDataStream
     from execbot.desk.context import Context
     from execbot.watch.core.jobs import Note
-    from execbot.watch.feed import Feed
+    from execbot.watch.feed import PriceFeed
     from execbot.watch.loop import WatchLoop
     from execbot.watch.show.sinks import Sink
 
@@ -129,7 +129,7 @@ def build_loop(desk: Context, sink: Sink) -> WatchLoop:
     return loop
 
 
-def _feed(desk: Context) -> Feed:
+def _feed(desk: Context) -> PriceFeed:
     from datetime import timedelta
 
     from execbot.desk.in_process import InProcessMarketData

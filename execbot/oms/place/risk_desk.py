@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,7 @@ from execbot.broker.port import BrokerClient
 from execbot.config.schema import Mode, TradingSettings
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Role
-from execbot.market.broker_calendar import known_differences, narrowed
-from execbot.market.calendar_cache import load_table
+from execbot.market.calendar_cache import table_for
 from execbot.market.sessions import SessionTable
 from execbot.model.account import Asset
 from execbot.model.enums import ErrorCategory
@@ -203,7 +203,7 @@ class RiskDesk:
             journal,
             settings,
             mode,
-            narrowed(table or load_table(calendar_dir), known_differences(journal)),
+            (lambda day: table) if table is not None else partial(table_for, calendar_dir),
             now=now,
             live_allowed=live_allowed,
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from datetime import timedelta
 
 from msgspec import Struct
 
@@ -13,19 +12,19 @@ from execbot.broker.remedy import Remedy
 from execbot.journal.records import OrderRecord
 from execbot.model.account import Position
 from execbot.model.enums import UNSETTLED_STATUSES, OrderStatus
+from execbot.model.retrying import polled, retried
 from execbot.model.symbols import symbol_key
 from execbot.oms.errors import InDoubt
 from execbot.oms.ledger import recording
 from execbot.oms.machine.table import Act
 from execbot.oms.send.exits_of import Unprotected, is_exit, unprotected
 from execbot.oms.send.orders import Orders, take_in_open_orders
-from execbot.oms.send.waiting import POLL_FACTOR, POLL_FIRST_SECONDS, POLL_LAST_SECONDS
-
-CANCEL_ATTEMPTS = 3
-"""Asking for the same cancel twice is harmless, so a lost answer is simply asked for again."""
-
-RATE_LIMIT_SECONDS_MAX = 1.0
-"""Before a cancel that met a rate limit is asked for again: it stands before everything else."""
+from execbot.oms.send.waiting import (
+    CANCEL_ATTEMPTS,
+    UNTIL_ENDED,
+    before_cancel,
+    may_cancel_again,
+)
 
 
 class CancelAllResult(Struct, frozen=True):
@@ -113,27 +112,21 @@ class Canceler:
 
     def request(self, record: OrderRecord) -> BrokerError | None:
         """Ask for one cancel; None when it was taken, or the order has ended anyway."""
-        error: BrokerError | None = None
-        for _ in range(CANCEL_ATTEMPTS):
-            try:
-                self._client.cancel_order(record.order_id)
-            except BrokerError as caught:
-                error = caught
-                if caught.remedy is Remedy.RETRY_AFTER:
-                    told = caught.retry_after_seconds
-                    most = RATE_LIMIT_SECONDS_MAX
-                    self._oms.sleep(most if told is None else min(told, most))
-                    continue
-                if caught.in_doubt or caught.remedy is Remedy.RETRY:
-                    self._oms.sleep(POLL_FIRST_SECONDS)
-                    continue
-                if caught.remedy is Remedy.ALREADY_DONE:
-                    self._reread(record)  # its end was not reported, or is on its way
-                    return None
-                return caught
-            self._remark([record])
+        try:
+            retried(
+                lambda: self._client.cancel_order(record.order_id),
+                may_retry=may_cancel_again,
+                wait=before_cancel,
+                stop=CANCEL_ATTEMPTS,
+                sleep=self._oms.timer.sleep,
+            )
+        except BrokerError as error:
+            if error.remedy is not Remedy.ALREADY_DONE:
+                return error
+            self._reread(record)  # its end was not reported, or is on its way
             return None
-        return error
+        self._remark([record])
+        return None
 
     def wait_ended(self, records: Sequence[OrderRecord], seconds: float) -> list[OrderRecord]:
         """Poll until every order has ended or the time is up; the records as they then are.
@@ -141,19 +134,22 @@ class Canceler:
         One that was replaced meanwhile, by whomever, has not ended: what it became is canceled too
         and stands in its place.
         """
-        until = self._oms.now() + timedelta(seconds=seconds)
         current = {record.order_id: record for record in records}
-        pause = POLL_FIRST_SECONDS
-        while True:
+
+        def look() -> list[OrderRecord]:
             for order_id, record in current.items():
                 if not record.order.is_terminal:
                     current[order_id] = self._reread(record)
                 current[order_id] = self._followed(current[order_id])
-            open_still = [item for item in current.values() if not _has_ended(item)]
-            if not open_still or self._oms.now() >= until:
-                return list(current.values())
-            self._oms.sleep(pause)
-            pause = min(pause * POLL_FACTOR, POLL_LAST_SECONDS)
+            return list(current.values())
+
+        return polled(
+            look,
+            lambda seen: all(map(_has_ended, seen)),
+            wait=UNTIL_ENDED,
+            seconds=seconds,
+            timer=self._oms.timer,
+        )
 
     # --- inside ----------------------------------------------------------------------------
 

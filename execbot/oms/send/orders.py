@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,6 +13,7 @@ from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Origin
 from execbot.model.enums import UNSETTLED_STATUSES
 from execbot.model.order import OrderRequest
+from execbot.model.timer import Timer
 from execbot.oms.errors import OmsError
 from execbot.oms.machine.changes import Change, Subscribers
 from execbot.oms.machine.table import REOPENABLE
@@ -26,7 +26,7 @@ from execbot.oms.sync import intake, settle
 class Orders:
     """Orders of one account: one is read, looked up, sent, and every change is published.
 
-    `now` and `sleep` are injected for tests and simulations.
+    `now` and `timer` are injected for tests and simulations.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Orders:
         *,
         settings: OrderManagementSettings | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        sleep: Callable[[float], None] = time.sleep,
+        timer: Timer = Timer(),
         new_id: Callable[[datetime], str] = new_client_order_id,
         on_step: Callable[[str], None] = lambda step: None,
     ) -> None:
@@ -44,7 +44,7 @@ class Orders:
         self.journal = journal
         self.settings = settings or OrderManagementSettings()
         self.now = now
-        self.sleep = sleep
+        self.timer = timer
         self.new_id = new_id
         self._subscribers = Subscribers()
         self._pipeline = SubmitPipeline(
@@ -52,7 +52,7 @@ class Orders:
             journal,
             times=times_of(self.settings),
             now=now,
-            sleep=sleep,
+            timer=timer,
             new_id=new_id,
             on_step=on_step,
             publish=self.publish,
@@ -118,6 +118,7 @@ class Orders:
             self.client,
             self.now,
             quiet_seconds=float(self.settings.settle_quiet_seconds),
+            timer=self.timer,
         )
         self.publish(found.changes)
         return found

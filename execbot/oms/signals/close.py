@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from execbot.alerts import Alert, Alerter
-from execbot.broker.budget import Priority, reading_at
+from execbot.broker.budget import RequestPriority, reading_at
 from execbot.broker.errors import BrokerError
 from execbot.journal.records import OrderRecord
 from execbot.model.account import Position
@@ -52,12 +52,12 @@ class SignalCloses:
         self._placer = placer
         self._alerter = alerter
 
-    @reading_at(Priority.EXIT)
+    @reading_at(RequestPriority.EXIT)
     def known(self, signal: Signal) -> OrderRecord | None:
         """The closing order of a signal whose process died with it, unless it was never sent."""
         return self._placer.oms.sent_before(client_order_id_of(signal.id))
 
-    @reading_at(Priority.EXIT)
+    @reading_at(RequestPriority.EXIT)
     def carry_out(self, signal: Signal) -> SignalResult:
         """Cancel entries that are still pending, then close what is held.
 
