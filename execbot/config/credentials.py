@@ -154,7 +154,7 @@ def _check_pair(pair: Mapping[str, str]) -> None:
         bad = next((c for c in value if not "!" <= c <= "~"), None)
         if bad is not None:
             raise CredentialsError(
-                f"{name} has a character that no HTTP header takes: {ascii(bad)}",
+                f"{name} has a character that no HTTP header takes: {bad!a}",
                 kind="config.bad_key",
                 hint="Keys are printable ASCII without blanks; perhaps it was copied with a quote "
                 "or a dash of a word processor.",

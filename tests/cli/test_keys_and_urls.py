@@ -58,7 +58,8 @@ def test_a_url_with_a_character_that_no_request_line_takes_is_refused(
 
 
 @pytest.mark.parametrize(
-    "bad", ["PK\u2019x", "PK x", "PK\nX-Other: y", "PK\x7fx", "PK\x01x", "Schl\u00fcssel", "PK\udcff"]
+    "bad",
+    ["PK\u2019x", "PK x", "PK\nX-Other: y", "PK\x7fx", "PK\x01x", "Schl\u00fcssel", "PK\udcff"],
 )
 @pytest.mark.parametrize("half", list(KEYS))
 def test_a_key_that_no_header_takes_is_refused_and_not_shown(
