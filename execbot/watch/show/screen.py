@@ -24,6 +24,7 @@ from execbot.exits.position_view import PositionView, position_view
 from execbot.exits.rules.view import Guarded
 from execbot.journal.records import OrderRecord
 from execbot.model.numbers import text
+from execbot.model.printable import harmless_line
 from execbot.watch.core.jobs import Note
 from execbot.watch.core.symbol_state import SymbolState, is_entry
 from execbot.watch.show.picture import Event, HealthView, Picture, draw, order_words
@@ -70,7 +71,7 @@ class ScreenSink:
         self.loop: WatchLoop | None = None
 
     def begin(self, facts: dict[str, Any]) -> None:
-        self._title = f"execbot watch  {facts['mode']} {facts['account']}"
+        self._title = harmless_line(f"execbot watch  {facts['mode']} {facts['account']}")
         self._painter = Painter(self._console)
         self._keys.start()
 
@@ -78,7 +79,7 @@ class ScreenSink:
         if note.type in ("position", "guard") and not note.is_alarm:
             self._changed = True
             return
-        self._events.append(Event(at, note.text, note.is_alarm))
+        self._events.append(Event(at, harmless_line(note.text), note.is_alarm))
         self._changed = True
 
     def beat(self) -> None:
@@ -93,7 +94,7 @@ class ScreenSink:
     def end(self, facts: dict[str, Any]) -> None:
         self._keys.stop()
         if self._painter is not None:
-            self._painter.close(str(facts["message"]))
+            self._painter.close(harmless_line(str(facts["message"])))
 
     # --- drawing ---------------------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import select
 import sys
@@ -14,6 +13,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
+from execbot.model.printable import harmless, harmless_line, json_text
 from execbot.model.times import iso, show_eastern
 from execbot.watch.core.jobs import Note
 
@@ -135,7 +135,7 @@ class PlainSink(_LineSink):
         self._line(self._now(), "WATCH", words)
 
     def _line(self, at: datetime, word: str, words: str) -> None:
-        self._writer.put(f"{show_eastern(at)}\t{word}\t{words}")
+        self._writer.put(f"{show_eastern(at)}\t{word}\t{harmless_line(words)}")
 
 
 class JsonSink(_LineSink):
@@ -156,7 +156,14 @@ class JsonSink(_LineSink):
     def _put(self, kind: str, at: datetime, facts: dict[str, Any]) -> None:
         self._seq += 1
         head = {"seq": self._seq, "type": kind, "at": iso(at)}
-        self._writer.put(json.dumps({**head, **facts}, ensure_ascii=False, default=str))
+        self._writer.put(json_text({**head, **facts}))
+
+
+class _HarmlessFormatter(logging.Formatter):
+    """The log is read on terminals too."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return harmless(super().format(record))
 
 
 def open_log(directory: Path) -> logging.Logger:
@@ -172,7 +179,7 @@ def open_log(directory: Path) -> logging.Logger:
         )
     except OSError:
         handler = logging.NullHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_HarmlessFormatter("%(asctime)s %(levelname)s %(message)s"))
     logger.handlers = [handler]
     logging.raiseExceptions = False
     return logger
