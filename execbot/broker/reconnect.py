@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from execbot.broker.errors import AuthenticationError, BrokerError, StreamError, plain_line
-from execbot.broker.port import Connected, Disconnected, StreamState
 from execbot.broker.remedy import Remedy
+from execbot.broker.stream_states import Connected, Disconnected, StreamState
 from execbot.broker.stream_times import StreamTimes, backoff_seconds
 from execbot.model.hosts import is_loopback
 
