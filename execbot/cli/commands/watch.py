@@ -75,6 +75,7 @@ def _run(cli: Cli, desk: Context, *, plain: bool, seconds: float | None) -> None
     from execbot.watch.show.sinks import open_log
 
     open_log(desk.directory)
+    desk.alerter.keep_sending()
     sink = _sink(cli, desk, plain=plain)
     loop = build_loop(desk, sink)
     _ACTIVE[:] = [loop]
