@@ -1,7 +1,7 @@
 """Goal: an alert reaches a receiver of every kind whole, whatever characters are in it.
 
-Method: apprise itself with one URL of each kind of receiver; only the sending is faked. The text has
-`<`, `&`, `_` and 5,000 characters; what would have gone out is put together again and compared.
+Method: apprise itself with one URL of each kind of receiver; only the sending is faked. The text
+has `<`, `&`, `_` and 5,000 characters; what would have gone out is put together again and compared.
 """
 
 from __future__ import annotations
@@ -107,17 +107,18 @@ KINDS = [
 ]  # fmt: skip
 
 
+LOGIN = {"ok": True, "id": "1", "access_token": "x", "user_id": "@u:localhost",
+         "room_id": "!a:localhost", "home_server": "localhost"}  # fmt: skip
+
+
 class Reply:
     """Whatever a service says when it has taken something."""
 
-    status_code = 200
-    headers: dict[str, str] = {}  # noqa: RUF012 - read by apprise, never written
-    encoding, reason = "utf-8", "OK"
-    known = {"ok": True, "id": "1", "access_token": "x", "user_id": "@u:localhost",
-             "room_id": "!a:localhost", "home_server": "localhost"}  # fmt: skip
-
-    def __init__(self, url: str) -> None:
-        self.text = "ok" if "slack.com" in url else json.dumps(self.known)
+    def __init__(self, url: str, status: int) -> None:
+        self.status_code = status
+        self.headers: dict[str, str] = {}
+        self.encoding, self.reason = "utf-8", "OK"
+        self.text = "ok" if "slack.com" in url else json.dumps(LOGIN)
         self.content = self.text.encode()
 
     def json(self) -> Any:
@@ -137,9 +138,7 @@ class Wires:
             raise RuntimeError("a receiver that breaks")
         data = given[0] if given else options.get("data", options.get("json"))
         self.payloads.append(data)
-        reply = Reply(url)
-        reply.status_code = 400 if self.refuse else 200
-        return reply
+        return Reply(url, 400 if self.refuse else 200)
 
     def smtp(self, *given: Any, **options: Any) -> Any:
         """A mail server: it takes what it is asked to send, and says yes to everything else."""
