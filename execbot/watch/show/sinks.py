@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import select
 import sys
 import threading
@@ -137,12 +138,18 @@ class PlainSink(_LineSink):
 
 
 class JsonSink(_LineSink):
-    """One JSON object a line, numbered by `seq` from 1 without gaps, with a stable `type`."""
+    """One JSON object a line, numbered by `seq` from 1 without gaps, with a stable `type`.
+
+    `event_id` is the same whenever the same fact is told. What has no id of its own happened in
+    this run only, whose id (`run`) and line number it has.
+    """
 
     _seq = 0
+    _run = ""
 
     def begin(self, facts: dict[str, Any]) -> None:
-        self._put("started", self._now(), facts)
+        self._run = secrets.token_hex(4)
+        self._put("started", self._now(), {**facts, "run": self._run})
 
     def note(self, note: Note, at: datetime) -> None:
         self._put(note.type, at, {**note.data, "text": note.text})
@@ -153,7 +160,8 @@ class JsonSink(_LineSink):
 
     def _put(self, kind: str, at: datetime, facts: dict[str, Any]) -> None:
         self._seq += 1
-        head = {"seq": self._seq, "type": kind, "at": iso(at)}
+        own_id = f"{self._run}:{self._seq}"
+        head = {"seq": self._seq, "type": kind, "at": iso(at), "event_id": own_id}
         self._writer.put(json_text({**head, **facts}))
 
 
