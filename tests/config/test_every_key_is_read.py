@@ -2,8 +2,8 @@
 
 Method: the program's own source. An attribute with the key's name counts as reading it where it is
 taken from a value that is known to be the key's section: by the section's name in the chain
-(`settings.risk.max_daily_orders`), or by a name that is annotated or assigned as the section's type.
-The room of the configuration itself does not count: it reads every key in order to check it.
+(`settings.risk.max_daily_orders`), or by a name annotated or assigned as the section's type. The
+room of the configuration itself does not count: it reads every key in order to check it.
 """
 
 from __future__ import annotations
