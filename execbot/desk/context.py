@@ -126,14 +126,16 @@ class Context:
 
     @cached_property
     def alerter(self) -> Alerter:
-        """Alerts of all processes of the account share their last times through the journal."""
-        from execbot.alerts import Alerter
+        """Alerts of all processes of the account share their last times, and what nobody took,
+        through the journal."""
+        from execbot.alerts import Alerter, JournalWaiting
 
         alerter = Alerter.from_environment(
             min_interval_seconds=float(self.settings.trading.alerts.min_interval_seconds),
             now=self.now,
             recall=lambda key: parse_time(self.journal.meta_get(f"alert:{key}")),
             remember=lambda key, at: self.journal.meta_set(f"alert:{key}", iso(at)),
+            waiting=JournalWaiting(lambda: self.journal),
         )
         self._closers.append(alerter.close)
         return alerter
