@@ -240,11 +240,16 @@ class Journal(Ledgers):
         sql = "SELECT 1 FROM order_events WHERE client_order_id = ? AND note = ? LIMIT 1"
         return bool(self._rows(sql, (client_order_id, note)))
 
+    def has_act(self, client_order_id: str, kind: str) -> bool:
+        """Was this act ever recorded for the order?"""
+        sql = "SELECT 1 FROM order_events WHERE client_order_id = ? AND kind = ? LIMIT 1"
+        return bool(self._rows(sql, (client_order_id, kind)))
+
     def last_act_at(self, client_order_id: str) -> datetime | None:
         """When a process last did something about an order that may reach the broker."""
         rows = self._rows(
             "SELECT max(recorded_at) FROM order_events WHERE client_order_id = ? "
-            "AND kind IN ('intent', 'release', 'send', 'doubt')",
+            "AND kind IN ('intent', 'release', 'send', 'doubt', 'exists')",
             (client_order_id,),
         )
         return datetime.fromisoformat(rows[0][0]) if rows[0][0] else None

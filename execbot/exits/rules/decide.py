@@ -52,6 +52,7 @@ from execbot.exits.rules.moved_by_trader import taken_over
 from execbot.exits.rules.moves import price_moves, reshape
 from execbot.exits.rules.triggers import is_of_before, leave_if_due, stop_is_crossed
 from execbot.exits.rules.view import Decision, Memory, View
+from execbot.exits.tags import tag_of
 from execbot.model.enums import UNSETTLED_STATUSES, OrderStatus
 from execbot.model.numbers import text
 
@@ -198,11 +199,12 @@ def _flat(
 
 
 def _cancel_all(orders: SymbolOrders, plan: ExitPlan) -> list[Action]:
-    """What works for the plan or for none. A new entry may have come already, with legs and a plan
-    of its own that was not read yet."""
+    """Only the orders of the plan: its entry, its exits, and what took their place. Another order
+    of the symbol may be the trader's own, or a new entry whose plan was not read yet."""
 
     def ends(item: SymbolOrder) -> bool:
-        return item.plan_id in (None, plan.plan_id) and cancelable(item)
+        is_lost = item.plan_id is None and tag_of(item.name) is not None
+        return (item.plan_id == plan.plan_id or is_lost) and cancelable(item)
 
     leads = [g.lead for g in orders.groups if can_cancel(g)]
     return [

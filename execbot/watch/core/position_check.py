@@ -2,8 +2,9 @@
 
 A report may be on its way, a crypto fee was taken in coins, shares were split, or something came or
 went that no order of ours tells of. Only what a fresh look at all fills, and at the broker's record
-of splits, leaves standing is one of the latter: then the broker's quantity is the one that is
-guarded, and the trader is told, once for each pair of quantities however often `watch` is started.
+of splits, leaves standing is one of the latter: then what is guarded is never less than
+what stands at the broker (docs/evidence.md, E-POS-6), and the trader is told, once for each pair of
+quantities however often `watch` is started.
 """
 
 from __future__ import annotations
@@ -166,13 +167,13 @@ class PositionCheck:
         """Nothing explains it: a person must know. Told first and remembered then, so that a
         program that ends in between rather tells it twice than never."""
         seen.is_told = True
-        state.guard_qty(seen.theirs - seen.ours)
+        state.guard_qty(_guarded(state, seen) - seen.ours)
         self.memory.told[state.symbol] = _difference(state)
         message = (
-            f"{_both(seen)}; the broker's quantity is guarded, "
-            "`execbot reconcile --accept-positions` books it"
+            f"{_both(seen)}; {_guards(state)}, "
+            "`execbot reconcile --accept-positions` books the broker's quantity"
         )
-        critical = _is_open(state.plan)
+        critical = _is_open(state.plan) or seen.ours != 0
         return [
             alarm("position_differs", state.symbol, message, critical=critical),
             Remember(state.symbol, _difference(state)),
@@ -181,8 +182,8 @@ class PositionCheck:
     def _standing(self, state: SymbolState, seen: Difference) -> list[Job]:
         """An earlier run has told it, and nothing has changed: shown, and guarded at once."""
         seen.is_told = True
-        state.guard_qty(seen.theirs - seen.ours)
-        words = f"{state.symbol} still differs: {_both(seen)}; the broker's quantity is guarded"
+        state.guard_qty(_guarded(state, seen) - seen.ours)
+        words = f"{state.symbol} still differs: {_both(seen)}; {_guards(state)}"
         data = {"symbol": state.symbol, "ours": text(seen.ours), "theirs": text(seen.theirs)}
         return [Note("difference", words, data)]
 
@@ -198,6 +199,24 @@ class PositionCheck:
             return []
         reason = f"{state.symbol}: the broker holds fewer shares than our orders"
         return self.memory.account_job(JobName.GAP_FILL, reason, now)
+
+
+def _guarded(state: SymbolState, seen: Difference) -> Decimal:
+    """What exits guard while both sides differ, signed (docs/evidence.md, E-POS-6).
+
+    An absence is no proof: what the broker does not show is guarded by the fills. Where it shows
+    less, new exits are no larger than that, since it takes no others; exits that stand are neither
+    canceled nor reduced.
+    """
+    ours, theirs = seen.ours, seen.theirs
+    if ours == 0 or ours * theirs > 0:
+        stands = min(abs(ours), state.held())
+        return max(abs(theirs), stands) * (1 if theirs > 0 else -1)
+    return ours
+
+
+def _guards(state: SymbolState) -> str:
+    return f"{text(abs(state.qty))} stay guarded"
 
 
 def _is_fee_of_holding(state: SymbolState, theirs: Decimal) -> bool:

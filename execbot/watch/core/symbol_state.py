@@ -202,6 +202,14 @@ class SymbolState:
             return False
         return self.broker_qty == self.qty
 
+    @property
+    def is_absent(self) -> bool:
+        """The broker has shown none of what the fills make for so long that it was reported. That
+        proves no sale, and no split either: prices are believed, and exits that are watched here
+        still fire (docs/evidence.md, E-POS-4)."""
+        known = self.difference
+        return self.qty != 0 and not self.broker_qty and known is not None and known.is_told
+
     def is_read_since(self, moment: datetime) -> bool:
         """The broker was asked for its position after `moment`."""
         return self.broker_asked_at is not None and self.broker_asked_at >= moment
@@ -210,7 +218,9 @@ class SymbolState:
         """The price has jumped, and the broker's position was not read (or differs) since."""
         if self.jumped_at is None:
             return False
-        return not self.is_read_since(self.jumped_at) or not self.confirmed(now)
+        if not self.is_read_since(self.jumped_at):
+            return True
+        return not self.confirmed(now) and not self.is_absent
 
     def reads_first(self, now: datetime) -> bool:
         """Exits were canceled elsewhere, as the broker does before a split, or the plan is an old
@@ -299,7 +309,7 @@ class SymbolState:
             orders=tuple(self._seen(r, at) for r in self.orders.values()),
             avg_entry_price=self.broker_avg if self.unexplained else self.avg_entry_price,
             available=self.available(),
-            is_confirmed=self.confirmed(at),
+            is_confirmed=self.confirmed(at) or self.is_absent,
             confirmed_at=self.broker_asked_at,
             is_price_doubtful=self.is_price_doubtful(at),
             reads_first=self.reads_first(at),
