@@ -6,6 +6,7 @@ requests; here time passes, and what happened goes out as deliveries for the str
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,9 @@ from execbot.sim.config import SimConfig
 from execbot.sim.faults.deliveries import Outbox
 from execbot.sim.faults.false_answers import remembered
 from execbot.sim.faults.faults import FaultBook, Rule, Subject
-from execbot.sim.faults.kinds import Family
+from execbot.sim.faults.kinds import KINDS, Family, Kind
 from execbot.sim.faults.pending import Pending
+from execbot.sim.faults.spoilt import spoil
 from execbot.sim.market import VenueMarket
 from execbot.sim.records import Delivery, MemoryRecords, Records
 from execbot.sim.types import SECOND, Ns, Request, Response
@@ -180,6 +182,23 @@ class Venue:
         self.changed = self.changed or bool(hits)
         return hits[0] if hits else None
 
+    def data_frames(self, feed: str, key: str, frames: Sequence[str | bytes]) -> list[str | bytes]:
+        """What really goes out of these frames on one connection of a data stream."""
+        if not any(KINDS[rule.kind].family is Family.DATA for rule in self.faults.rules):
+            return list(frames)
+        out: list[str | bytes] = []
+        for frame in frames:
+            subject = Subject(path=feed, symbols=_symbols_in(frame), key=key)
+            rules = self.faults.strike((Family.DATA,), subject, self.clock.now())
+            self.changed = self.changed or bool(rules)
+            if any(rule.kind is Kind.DATA_MUTED for rule in rules):
+                continue
+            for rule in rules:
+                text = frame if isinstance(frame, bytes) else frame.encode()
+                frame = spoil(text, rule.params).decode("utf-8", "replace")
+            out.append(frame)
+        return out
+
     def announce(self, message: Mapping[str, Any], now: Ns) -> None:
         """Puts a message on the data streams: a halt, a price band."""
         self.records.deliver([self.outbox.notice(message, now)])
@@ -241,3 +260,10 @@ class Venue:
         self.served, self._seen = state["served"], state["seen"]
         self.down_until, self.generation = state["down_until"], state["generation"]
         self.changed = False
+
+
+def _symbols_in(frame: str | bytes) -> tuple[str, ...]:
+    """The symbols that a frame of market data is about; none can be told of packed ones."""
+    if isinstance(frame, bytes):
+        return ()
+    return tuple(message["S"] for message in json.loads(frame) if "S" in message)

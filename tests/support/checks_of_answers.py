@@ -118,3 +118,41 @@ def fill_row_with_a_rounded_price(bench: Any) -> None:
     told = [event["price"] for event in bench.events() if event["event"] == "fill"]
     rows = bench.get("/v2/account/activities/FILL")
     assert told == ["61234.5678"] and [row["price"] for row in rows] == ["61234.57"]
+
+
+@check
+def frame_that_cannot_be_read(bench: Any) -> None:
+    held(bench, "AAPL", "MSFT")
+    legs = [event["order"]["legs"] for event in bench.events() if event["event"] == "fill"]
+    assert legs == [7, None]
+
+
+@check
+def position_beyond_reason(bench: Any) -> None:
+    held(bench, "AAPL")
+    assert positions(bench) == {"AAPL": float("inf")}
+    assert positions(bench) == {"AAPL": "1"}
+
+
+@check
+def lone_surrogate_in_a_position(bench: Any) -> None:
+    held(bench, "AAPL")
+    assert positions(bench) == {"\ud800": "1"}
+    assert positions(bench) == {"AAPL": "1"}
+
+
+@check
+def data_stream_open_and_silent(bench: Any) -> None:
+    frame = '[{"T":"q","S":"AAPL","bp":1}]'
+    assert bench.venue.data_frames("iex", "k", [frame]) == []
+    bench.step(60)
+    assert bench.venue.data_frames("iex", "k", [frame]) == [frame]
+
+
+@check
+def blind_for_half_a_minute(bench: Any) -> None:
+    held(bench, "AAPL")
+    assert bench.call("GET", "/v2/positions").status == 500
+    assert bench.events() == []
+    bench.step(30)
+    assert positions(bench) == {"AAPL": "1"}

@@ -9,7 +9,7 @@ the order's `due[kind]` says the same instant; rescheduling needs no search.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -85,6 +85,8 @@ class ExchangeCore:
     splits: dict[str, list[tuple[Ns, Decimal]]] = field(default_factory=dict)
     faults: list[OrderFault] = field(default_factory=list)
     past: Past = field(default_factory=Past)
+    # Activities that are told later than they happen: when, account, kind, row.
+    late_rows: list[tuple[Ns, str, str, dict[str, Any]]] = field(default_factory=list)
     settle_dates: dict[str, str] = field(default_factory=dict)
 
     # --- time ------------------------------------------------------------------------------
@@ -193,15 +195,42 @@ class ExchangeCore:
         return {"reason": text} if text and self.config.event_reasons else {}
 
     def record_activity(
-        self, account: Account, kind: str, data: dict[str, Any], order_id: str | None = None
+        self,
+        account: Account,
+        kind: str,
+        data: dict[str, Any],
+        order_id: str | None = None,
+        *,
+        at: Ns | None = None,
     ) -> None:
-        activity_id = f"{activity_prefix(self.now)}::{self.ids.uuid()}"
+        """Adds a row to the account's activities, of `at` where that is not now."""
+        at = self.now if at is None else at
+        activity_id = f"{activity_prefix(at)}::{self.ids.uuid()}"
         self.activity_seq += 1
-        at = self.now - self.now % 1000
+        at -= at % 1000
         body = {"id": activity_id, "activity_type": kind, **data}
         self.archive.put_activity(
             Activity(account.id, self.activity_seq, activity_id, kind, at, order_id, body)
         )
+
+    def record_flow(
+        self, account: Account, kind: str, body: Mapping[str, Any], *, row_after: Ns = 0
+    ) -> None:
+        """Adds the row of something that is no trade, or puts it by until later."""
+        row = {"date": account.day, "description": "", "status": "executed", "currency": "USD"}
+        at = self.now + row_after
+        if row_after > 0:
+            self.late_rows.append((at, account.id, kind, {**row, **body}))
+            return
+        self.record_activity(account, kind, {**row, "created_at": stamp_micro(at), **body})
+
+    def write_late_rows(self) -> None:
+        """Adds the rows whose time has come."""
+        for late in [row for row in self.late_rows if row[0] <= self.now]:
+            self.late_rows.remove(late)
+            at, account_id, kind, body = late
+            written = {**body, "created_at": stamp_micro(at)}
+            self.record_activity(self.accounts[account_id], kind, written, at=at)
 
     def retire(self, order: Order) -> None:
         """A finished order leaves the live state."""
@@ -255,16 +284,5 @@ class ExchangeCore:
             configurations=configurations,
         )
         self.accounts[account_id] = account
-        self.record_activity(
-            account,
-            "JNLC",
-            {
-                "date": account.day,
-                "created_at": stamp_micro(self.now),
-                "net_amount": text(account.cash),
-                "description": "",
-                "status": "executed",
-                "currency": "USD",
-            },
-        )
+        self.record_flow(account, "JNLC", {"net_amount": text(account.cash)})
         return account

@@ -18,6 +18,7 @@ from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.accounts.archive import Archive, MemoryArchive
 from execbot.sim.engine.answers import history, listing, views
 from execbot.sim.engine.answers.calendar_rows import calendar_rows
+from execbot.sim.engine.back_office import BackOffice
 from execbot.sim.engine.config import ExchangeConfig, OrderFault
 from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.ids import Ids, is_uuid
@@ -26,7 +27,7 @@ from execbot.sim.engine.orders import amend, bulk
 from execbot.sim.engine.orders.hours import Hours
 from execbot.sim.engine.orders.place import place
 from execbot.sim.engine.parse import malformed
-from execbot.sim.engine.render import stamp_micro, text
+from execbot.sim.engine.render import text
 from execbot.sim.types import (
     ApiError,
     AssetDirectory,
@@ -65,6 +66,7 @@ class Exchange:
             hours=Hours(calendar),
             ids=Ids(config.seed),
         )
+        self.back_office = BackOffice(self.core)
 
     # --- time ------------------------------------------------------------------------------
 
@@ -78,10 +80,13 @@ class Exchange:
         Raises `ValueError` for a moment before `now`.
         """
         clockwork.advance(self.core, to)
+        self.core.write_late_rows()
 
     def next_event_at(self, until: Ns) -> Ns | None:
         """When something happens next, not later than `until`. Changes nothing."""
-        return clockwork.next_event_at(self.core, until)
+        found = clockwork.next_event_at(self.core, until)
+        times = [at for at, *_ in self.core.late_rows if at <= until]
+        return min(times if found is None else [found, *times], default=None)
 
     def market_changed(self, symbol: str | None = None) -> None:
         """To be called after prices were forced: what was found ahead of time is forgotten.
@@ -123,22 +128,7 @@ class Exchange:
 
     def deposit(self, account_id: str, amount: Decimal) -> None:
         """Puts money in (or takes it out): a CSD or CSW activity. Raises `ApiError` 422."""
-        account = self._account(account_id)
-        if not amount or (amount < 0 and account.cash + amount < 0):
-            raise ApiError(422, 42210000, f"invalid amount {text(amount)}")
-        account.cash += amount
-        self.core.record_activity(
-            account,
-            "CSD" if amount > 0 else "CSW",
-            {
-                "date": account.day,
-                "created_at": stamp_micro(self.now),
-                "net_amount": text(amount),
-                "description": "",
-                "status": "executed",
-                "currency": "USD",
-            },
-        )
+        self.back_office.move_cash(account_id, "CSD" if amount > 0 else "CSW", amount)
 
     def set_switches(self, account_id: str, **switches: bool) -> None:
         """`account_blocked`, `trading_blocked`, `transfers_blocked`, `liquidation_only`,

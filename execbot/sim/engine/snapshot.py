@@ -30,6 +30,7 @@ def dump(core: ExchangeCore) -> dict[str, Any]:
         },
         "faults": [_fault_record(fault) for fault in core.faults],
         "past": core.past.dump(),
+        "late_rows": [list(row) for row in core.late_rows],
     }
 
 
@@ -45,13 +46,13 @@ def restore(core: ExchangeCore, state: Mapping[str, Any]) -> None:
     core.halted.update(state["halted"])
     for symbol, (low, high) in state["bands"].items():
         core.bands[symbol] = (Decimal(low), Decimal(high))
-    core.stale.update(state.get("stale", ()))
-    core.renamed.update(state.get("renamed", {}))
-    for symbol, rows in state.get("splits", {}).items():
+    core.stale.update(state["stale"])
+    core.renamed.update(state["renamed"])
+    for symbol, rows in state["splits"].items():
         core.splits[symbol] = [(at, Decimal(ratio)) for at, ratio in rows]
     core.faults.extend(_fault(record) for record in state["faults"])
-    if "past" in state:
-        core.past.load(state["past"])
+    core.past.load(state["past"])
+    core.late_rows.extend((at, who, kind, row) for at, who, kind, row in state["late_rows"])
 
 
 def _restore(core: ExchangeCore, order: Order) -> None:

@@ -17,6 +17,7 @@ from execbot.sim.engine import Exchange
 from execbot.sim.engine.order import TERMINAL, Status
 from execbot.sim.faults.faults import Rule
 from execbot.sim.faults.kinds import Kind
+from execbot.sim.faults.spoilt import spoil
 from execbot.sim.types import SECOND, ApiError, Ns, Request, Response
 from execbot.sim.wire.http import encode, error_reply
 
@@ -56,6 +57,9 @@ class Asked:
 def falsify(rules: Iterable[Rule], response: Response, asked: Asked) -> Response:
     """The answer as the rules that have struck want it; errors stay as they are."""
     for rule in rules:
+        if rule.kind is Kind.VALUE_SPOILT:
+            response = replace(response, body=spoil(response.body, rule.params))
+            continue
         change = _CHANGES.get(rule.kind)
         if change is None or response.status != 200:
             continue

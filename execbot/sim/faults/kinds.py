@@ -14,6 +14,7 @@ class Family(StrEnum):
     REQUEST = "request"
     STREAM = "stream"
     CONNECT = "connect"
+    DATA = "data"
     ORDER = "order"
 
 
@@ -43,6 +44,7 @@ class Kind(StrEnum):
     ORDER_UNKNOWN = "order_unknown"
     ORDERS_LATE = "orders_late"
     FILL_ROW_ROUNDED = "fill_row_rounded"
+    VALUE_SPOILT = "value_spoilt"
     # Events of the trade-updates stream.
     EVENT_DUPLICATED = "event_duplicated"
     EVENT_MISSING = "event_missing"
@@ -51,6 +53,10 @@ class Kind(StrEnum):
     STREAM_CUT = "stream_cut"
     STREAM_MUTED = "stream_muted"
     STREAM_ERROR = "stream_error"
+    FRAME_SPOILT = "frame_spoilt"
+    # Frames of the data streams.
+    DATA_MUTED = "data_muted"
+    DATA_FRAME_SPOILT = "data_frame_spoilt"
     # New stream connections.
     STREAM_REFUSED = "stream_refused"
     STREAM_UNAUTHORIZED = "stream_unauthorized"
@@ -61,6 +67,8 @@ class Kind(StrEnum):
     REPLACE_RACE = "replace_race"
     STUCK_PENDING_CANCEL = "stuck_pending_cancel"
     ACCEPTED_THEN_REJECTED = "accepted_then_rejected"
+    FILLED_WITHOUT_QTY = "filled_without_qty"
+    QTY_REDUCED = "qty_reduced"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +85,10 @@ class KindSpec:
 
 
 _R, _S, _C, _O = Family.REQUEST, Family.STREAM, Family.CONNECT, Family.ORDER
+_D = Family.DATA
 _ORDERS, _ORDER, _STREAM = "/v2/orders", "/v2/orders/*", "/stream"
 _POSITIONS = "/v2/positions*"
+_SPOILT: Mapping[str, Any] = {"field": "", "json": None, "text": None}
 
 KINDS: dict[Kind, KindSpec] = {
     Kind.REPLY_LOST: KindSpec(
@@ -158,6 +168,11 @@ KINDS: dict[Kind, KindSpec] = {
         "/v2/account/activities*",
         rows=True,
     ),
+    Kind.VALUE_SPOILT: KindSpec(
+        _R,
+        _SPOILT,
+        "a value that cannot be: raw `json` at `field`, or `text` for the whole answer",
+    ),
     Kind.EVENT_DUPLICATED: KindSpec(_S, {"times": 2}, "the event comes more than once"),
     Kind.EVENT_MISSING: KindSpec(_S, {}, "the event never comes"),
     Kind.EVENT_LATE: KindSpec(_S, {"seconds": 5.0}, "the event comes late"),
@@ -171,6 +186,13 @@ KINDS: dict[Kind, KindSpec] = {
         _S, {"seconds": 3600.0}, "open but silent: events are lost for `seconds`"
     ),
     Kind.STREAM_ERROR: KindSpec(_S, {}, "an error frame, then the connection is closed"),
+    Kind.FRAME_SPOILT: KindSpec(
+        _S,
+        {**_SPOILT, "extra": False},
+        "a frame that cannot be, as above (extra: besides the true one)",
+    ),
+    Kind.DATA_MUTED: KindSpec(_D, {}, "data streams are open and silent: frames are lost"),
+    Kind.DATA_FRAME_SPOILT: KindSpec(_D, _SPOILT, "a frame of a data stream that cannot be"),
     Kind.STREAM_REFUSED: KindSpec(
         _C, {"status": 429}, "a new connection is refused", None, _STREAM
     ),
@@ -192,5 +214,15 @@ KINDS: dict[Kind, KindSpec] = {
     ),
     Kind.ACCEPTED_THEN_REJECTED: KindSpec(
         _O, {"delay_seconds": 0}, "accepted, then rejected by the venue", "POST", _ORDERS
+    ),
+    Kind.FILLED_WITHOUT_QTY: KindSpec(
+        _O, {}, "the order is `filled`, with no quantity and no execution ever", "POST", _ORDERS
+    ),
+    Kind.QTY_REDUCED: KindSpec(
+        _O,
+        {"factor": 0.5},
+        "the broker reduces the order to a share of what it has filled",
+        "POST",
+        _ORDERS,
     ),
 }

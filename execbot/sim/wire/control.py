@@ -18,6 +18,7 @@ from execbot.sim.records import ALL_DATA
 from execbot.sim.times import format_ns, parse_time
 from execbot.sim.types import SECOND, ApiError, Ns, Request, Response
 from execbot.sim.venue import Venue
+from execbot.sim.wire import control_accounts as accounts
 from execbot.sim.wire import control_market as market
 from execbot.sim.wire.fields import Fields, wrong
 from execbot.sim.wire.http import reply, segments
@@ -90,20 +91,6 @@ def move_clock(fields: Fields) -> Any:
         if following is not None:
             venue.clock.set(max(following, fields.now))
     return _clock(venue, venue.advance())
-
-
-def deposit(fields: Fields) -> Any:
-    key, account_id = fields.account()
-    fields.venue.exchange.deposit(account_id, fields.number("amount"))
-    return {"key": key, "cash": fields.venue.exchange.account(account_id)["cash"]}
-
-
-def account_switches(fields: Fields) -> Any:
-    """`blocked`, `trading_blocked`, `liquidation_only`, `suspended`, … of one account."""
-    key, account_id = fields.account()
-    switches = {name: bool(value) for name, value in fields.body.items() if name != "key"}
-    fields.venue.exchange.set_switches(account_id, **switches)
-    return {"key": key, "account": fields.venue.exchange.account(account_id)}
 
 
 def reset(fields: Fields) -> Any:
@@ -200,23 +187,6 @@ def restart(fields: Fields) -> Any:
     return {"down_seconds": seconds}
 
 
-def interest(fields: Fields) -> Any:
-    """Margin interest that is charged (a negative `amount`), or credit interest that is paid."""
-    key, account_id = fields.account()
-    amount = fields.number("amount")
-    if not amount:
-        raise wrong("amount is not zero")
-    fields.venue.exchange.interest(account_id, amount)
-    return {"key": key, "cash": fields.venue.exchange.account(account_id)["cash"]}
-
-
-def liquidate(fields: Fields) -> Any:
-    """The broker closes positions by itself: of one `symbol`, or all."""
-    key, account_id = fields.account()
-    symbol = fields.symbol() if fields.body.get("symbol") else None
-    return {"key": key, "orders": fields.venue.exchange.liquidate(account_id, symbol)}
-
-
 ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "status"): status,
     ("GET", ""): status,
@@ -234,10 +204,16 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("POST", "split"): market.split,
     ("POST", "dividend"): market.dividend,
     ("POST", "rename"): market.rename,
-    ("POST", "deposit"): deposit,
-    ("POST", "interest"): interest,
-    ("POST", "liquidate"): liquidate,
-    ("POST", "account"): account_switches,
+    ("POST", "merger"): market.merger,
+    ("POST", "spinoff"): market.spin_off,
+    ("POST", "deposit"): accounts.deposit,
+    ("POST", "interest"): accounts.interest,
+    ("POST", "liquidate"): accounts.liquidate,
+    ("POST", "flow"): accounts.flow,
+    ("POST", "fee"): accounts.fee,
+    ("POST", "executions/correct"): accounts.correct_execution,
+    ("POST", "executions/bust"): accounts.bust_execution,
+    ("POST", "account"): accounts.account_switches,
     ("POST", "reset"): reset,
     ("GET", "log"): read_log,
     ("GET", "faults"): list_faults,

@@ -28,6 +28,7 @@ WIDTHS: dict[str, Ns] = {
 UNIT_DAYS = {"D": 1, "W": 7, "M": 30, "A": 365}
 INTRADAY_DAYS_MAX = 30
 POINTS_MAX = 50_000
+MOVES_SHARES = ("SPLIT", "NC", "MA", "SPIN", "JNLS", "ACATS", "FOPT")
 
 
 class Ledger:
@@ -55,7 +56,7 @@ class Ledger:
             symbol = str(data["symbol"])
             held = {**held, symbol: held.get(symbol, ZERO) + qty}
             return cash - qty * Decimal(data["price"]), held
-        if kind in ("SPLIT", "NC"):
+        if kind in MOVES_SHARES:
             symbol = str(data["symbol"])
             held = {**held, symbol: held.get(symbol, ZERO) + Decimal(data["qty"])}
         if kind == "CFEE" and data["qty"] != "0":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from execbot.sim.engine.accounts import funds
+from execbot.sim.engine.accounts import fees, funds
 from execbot.sim.engine.accounts.account import Account, Position
 from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.order import Order, OrderClass
@@ -37,7 +37,7 @@ def rest_order(core: ExchangeCore, order: Order, *, legs: bool) -> dict[str, Any
 
 def stream_order(core: ExchangeCore, order: Order) -> dict[str, Any]:
     """An order as the stream carries it: with `cancel_requested_at`, without `source`."""
-    body = _order(core, order, bool(order.legs))
+    body = _order(core, order, True)
     body["cancel_requested_at"] = maybe_stamp(order.cancel_requested_at)
     return body
 
@@ -75,7 +75,7 @@ def _order(core: ExchangeCore, order: Order, legs: bool) -> dict[str, Any]:
         "stop_price": maybe(order.stop_price),
         "status": str(order.status),
         "extended_hours": order.extended_hours,
-        "legs": _legs(core, order) if legs and order.legs else None,
+        "legs": _legs(core, order) if legs and order.legs and not order.hides_legs else None,
         "trail_percent": maybe(order.trail_percent),
         "trail_price": maybe(order.trail_price),
         "hwm": maybe(order.hwm),
@@ -162,7 +162,7 @@ def account_view(core: ExchangeCore, account: Account) -> dict[str, Any]:
         "non_marginable_buying_power": unmargined,
         "options_buying_power": unmargined,
         "cash": cents(account.cash),
-        "accrued_fees": text(account.accrued_fees),
+        "accrued_fees": text(fees.accrued(account)),
         "portfolio_value": equity,
         "trading_blocked": restricted,
         "transfers_blocked": account.transfers_blocked,

@@ -225,6 +225,7 @@ def _successor(core: ExchangeCore, old: Order, change: Change) -> Order:
         filled_qty=ZERO,
         filled_value=ZERO,
         carried_qty=ZERO,
+        fills=[],
         filled_at=None,
         acked=False,
         active=False,
@@ -356,10 +357,12 @@ def _take_place(core: ExchangeCore, old: Order, new: Order) -> None:
     if sibling is not None:
         sibling.sibling_id = new.id
         _keep(core, sibling)
+    new.hides_legs = bool(old.legs) and not core.config.replacement_takes_legs
     parent = core.find(old.parent_id)
-    if parent is not None:
+    while parent is not None:
         parent.legs = [new.id if leg_id == old.id else leg_id for leg_id in parent.legs]
         _keep(core, parent)
+        parent = core.find(parent.replaces) if parent.hides_legs else None
     for leg_id in old.legs:
         leg = core.find(leg_id)
         if leg is not None:

@@ -122,6 +122,13 @@ class Hours:
             return new_york_date(at)
         return self.day(at).date
 
+    def end_of(self, date_: str) -> Ns:
+        """When a trading date is over: the end of its last session."""
+        day = self.calendar.day(date_)
+        if self.calendar.always_open or day is None:
+            return at_new_york(date.fromisoformat(date_) + timedelta(days=1), 0)
+        return day.after_close
+
     def date_before(self, at: Ns) -> str:
         """The trading date of the last regular close before the present one began."""
         if self.calendar.always_open:
