@@ -43,6 +43,7 @@ from execbot.exits.rules.actions import (
     cancel,
     cancelable,
 )
+from execbot.exits.rules.asleep import fallen_asleep, overslept, was_sold, woken
 from execbot.exits.rules.cover import cover
 from execbot.exits.rules.failures import refreshed_ladder
 from execbot.exits.rules.guard import coverage_of, watch_over
@@ -80,6 +81,9 @@ def decide(view: View) -> Decision:
     elif view.side is not plan.side:
         actions, plan, memory = _flipped(view, plan, orders, memory)
     elif plan.status is not PlanStatus.SUSPENDED:
+        if plan.status is PlanStatus.SLEEPING:
+            changes, plan = woken(view, plan)
+            actions.extend(changes)
         plan, changes = grown(view, plan)
         actions.extend(changes)
         changes, by_hand = taken_over(view, plan, orders, memory)
@@ -182,6 +186,9 @@ def _flat(
     view: View, plan: ExitPlan, orders: SymbolOrders, memory: Memory
 ) -> tuple[list[Action], ExitPlan, Memory]:
     """Nothing is held: take the exits away, and close the plan once nothing can come any more."""
+    if plan.status is PlanStatus.SLEEPING:
+        waiting, plan = overslept(view, plan)
+        return waiting, plan, memory
     if plan.status is PlanStatus.PENDING:
         if orders.entries or orders.groups or _entry_may_come(view, plan):
             return [], plan, memory
@@ -194,6 +201,9 @@ def _flat(
         return [*actions, WaitFor(view.now + POLL, "exits are ending")], plan, memory
     if not view.is_confirmed:
         return _ask_broker(view, memory), plan, memory
+    if plan.status is PlanStatus.ACTIVE and not was_sold(view, plan):
+        sleeps = fallen_asleep(view, plan)
+        return [SavePlan(sleeps, sleeps.note or "")], sleeps, memory
     closed = plan.changed(view.now, status=PlanStatus.CLOSED, exit=None, lift=None, note="closed")
     return [SavePlan(closed, "position closed")], closed, memory
 

@@ -20,7 +20,17 @@ from execbot.model.numbers import ZERO, text
 from execbot.oms.sync.differences import PositionDifference, is_fee_in_coins
 from execbot.oms.sync.split_evidence import Split, by_quantity
 from execbot.watch.core import inputs
-from execbot.watch.core.jobs import Book, BookSplit, Job, JobName, Note, Remember, Save
+from execbot.watch.core.jobs import (
+    Book,
+    BookRows,
+    BookSplit,
+    BookSuccession,
+    Job,
+    JobName,
+    Note,
+    Remember,
+    Save,
+)
 from execbot.watch.core.memory import CoreMemory
 from execbot.watch.core.notes import alarm
 from execbot.watch.core.symbol_state import Difference, SymbolState, without_memory
@@ -49,6 +59,9 @@ class PositionCheck:
                 pair = next((s for s in self.memory.symbols if s.replace("/", "") == key), None)
                 if pair is not None:
                     told[pair] = told.pop(key)
+        succeeded = self._successions(item)
+        jobs += succeeded
+        changing = {s for job in succeeded for s in (job.pair.old, job.pair.new)}
         for symbol in {*told, *self.memory.symbols}:
             position = told.get(symbol)
             state = self.memory.state_of(symbol)
@@ -61,8 +74,25 @@ class PositionCheck:
                 state.last = position.current_price
             if old != state.broker_qty or state.coverage.uncovered > 0 or state.plan:
                 state.is_dirty = True
-            jobs += self._compare(state, item, now)
+            if symbol not in changing:
+                jobs += self._compare(state, item, now)
         return jobs
+
+    def _successions(self, item: inputs.BrokerPositions) -> list[BookSuccession]:
+        """Symbols that became others: one alarm that names both, and books, plan and exits follow
+        a new name. What became something else keeps no levels (docs/evidence.md, E-CORP-3)."""
+        found = []
+        for pair in item.evidence.successions:
+            if self.memory.state_of(pair.old).journal_qty != -pair.gone:
+                continue
+            if pair.is_rename:
+                note = alarm("renamed", pair.old, f"{pair}; books, plan and exits follow")
+            else:
+                words = f"{pair}; it is booked, its stop and targets are not known"
+                next_step = f"`execbot protect {pair.new}`"
+                note = alarm("merged", pair.old, f"{words}: {next_step}", critical=True)
+            found.append(BookSuccession(pair, note))
+        return found
 
     def _compare(
         self, state: SymbolState, item: inputs.BrokerPositions, now: datetime
@@ -85,6 +115,10 @@ class PositionCheck:
             split = _seen_split(state, now)  # at once: a plan at old prices would sell everything
         if split is not None:
             return self._split(state, split, now)
+        moved = item.evidence.moved_of(state.symbol, state.journal_qty, theirs)
+        if moved is not None:
+            note = alarm("shares_moved", state.symbol, f"{moved}; it is booked")
+            return [BookRows(moved, state.broker_avg, note)]
         return self._lasting(state, theirs, item, now)
 
     def _split(self, state: SymbolState, split: Split, now: datetime) -> list[Job]:

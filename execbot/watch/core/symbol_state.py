@@ -129,7 +129,7 @@ class SymbolState:
     def forget_ended(self) -> None:
         """Drop orders that say nothing any more, so that a week of trading stays small.
 
-        Kept: the living, their families, and what served a target of the plan.
+        Kept: the living, their families, and what sold under the plan.
         """
         by_id = {r.order_id for r in self.orders.values() if r.order_id}
         # An order whose successor nobody has heard of lives on in that one, which is asked for.
@@ -141,12 +141,20 @@ class SymbolState:
         keep = set(self._family(going_on))
         plan_id = self.plan.plan_id if self.plan is not None else None
         for name, record in self.orders.items():
-            served = record.plan_id == plan_id and record.role == Role.TARGET
             entry = self.plan is not None and name == self.plan.entry_client_order_id
-            if plan_id is not None and (entry or (served and record.order.filled_qty > 0)):
+            if plan_id is not None and (entry or self._has_sold(record)):
                 keep.add(name)
         keep |= set(self._what_became_of(keep))
         self.orders = {name: r for name, r in self.orders.items() if name in keep}
+
+    def _has_sold(self, record: OrderRecord) -> bool:
+        """It filled on the closing side while the plan was in force: it served a target, or tells
+        that the position was left."""
+        plan, order = self.plan, record.order
+        if plan is None or order.side is not plan.exit_side or not order.filled_qty:
+            return False
+        since = record.sent_at or record.intent_at
+        return record.plan_id == plan.plan_id or since is None or since >= plan.created_at
 
     def _what_became_of(self, kept: Iterable[str]) -> Iterable[str]:
         """An order whose successor is forgotten would look as if it had just been replaced."""

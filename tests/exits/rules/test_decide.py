@@ -175,6 +175,11 @@ def test_a_closed_position_takes_its_exits_along_and_ends_its_plan() -> None:
     assert cancels(decision) == {"execbot-x-s-1"}
     ended = decide(view("0", plan(), stop_order("10", status=OrderStatus.CANCELED)))
     assert ended.plan is not None
+    assert ended.plan.status is PlanStatus.SLEEPING
+    sold = stop_order("10", status=OrderStatus.FILLED)
+    sold = replace(sold, order=replace(sold.order, filled_qty=D(10)))
+    ended = decide(view("0", plan(), sold))
+    assert ended.plan is not None
     assert ended.plan.status is PlanStatus.CLOSED
 
 
