@@ -94,7 +94,7 @@ def decide(view: View) -> Decision:
         actions.extend(more)
     actions.extend(_settle(view, everything, memory))
     if any(isinstance(a, Refresh) for a in actions):
-        memory = replace(memory, refreshed_at=view.now)
+        memory = replace(memory, refreshed_at=view.now, named=())
     coverage = coverage_of(view, plan, orders, memory)
     more, plan, memory = watch_over(view, plan, coverage, memory)
     return Decision((*actions, *more), memory, plan, coverage)
@@ -119,6 +119,9 @@ def _settle(view: View, orders: SymbolOrders, memory: Memory) -> list[Action]:
     An acknowledgement or a cancel takes milliseconds: after a second its report was lost. While
     the market is closed both may take hours, and are asked about now and then.
     """
+    named = [order_id for order_id in memory.named if not _is_known(view, order_id)]
+    if named:
+        return [Refresh(view.symbol, order_id, None, "it holds the shares") for order_id in named]
     pause = timedelta.max if memory.refreshed_at is None else view.now - memory.refreshed_at
     if pause >= REFRESH_EVERY:
         held = [m for g in orders.groups for m in (*g.members, *g.spare)]
@@ -154,6 +157,11 @@ def _settle(view: View, orders: SymbolOrders, memory: Memory) -> list[Action]:
         elif item.order.status in IN_MOTION and _is_overdue(item, view, every):
             asked[item.name] = Refresh(view.symbol, item.order.id, item.name, "overdue")
     return list(asked.values())
+
+
+def _is_known(view: View, order_id: str) -> bool:
+    """It is in the view, and alive there: then its shares are counted already."""
+    return any(item.order.id == order_id and item.is_alive for item in view.orders)
 
 
 IN_MOTION = frozenset(
@@ -196,8 +204,9 @@ def _flat(
             return _ask_broker(view, memory), plan, memory
         closed = plan.changed(view.now, status=PlanStatus.CLOSED, note="the entry never filled")
         return [SavePlan(closed, "entry ended")], closed, memory
-    actions = _cancel_all(orders, plan) if memory.may_try(view.now) else []
-    if orders.groups or orders.entries or orders.exits:
+    own = _of_plan(orders, plan)
+    actions = _cancel_all(own) if memory.may_try(view.now) else []
+    if own.groups or own.entries or own.exits:
         return [*actions, WaitFor(view.now + POLL, "exits are ending")], plan, memory
     if not view.is_confirmed:
         return _ask_broker(view, memory), plan, memory
@@ -208,19 +217,31 @@ def _flat(
     return [SavePlan(closed, "position closed")], closed, memory
 
 
-def _cancel_all(orders: SymbolOrders, plan: ExitPlan) -> list[Action]:
+def _of_plan(orders: SymbolOrders, plan: ExitPlan) -> SymbolOrders:
     """Only the orders of the plan: its entry, its exits, and what took their place. Another order
     of the symbol may be the trader's own, or a new entry whose plan was not read yet."""
 
-    def ends(item: SymbolOrder) -> bool:
+    def serves(item: SymbolOrder) -> bool:
         is_lost = item.plan_id is None and tag_of(item.name) is not None
-        return (item.plan_id == plan.plan_id or is_lost) and cancelable(item)
+        return item.plan_id == plan.plan_id or is_lost
 
+    return SymbolOrders(
+        tuple(group for group in orders.groups if serves(group.lead)),
+        tuple(item for item in orders.exits if serves(item)),
+        tuple(item for item in orders.entries if serves(item)),
+    )
+
+
+def _cancel_all(orders: SymbolOrders) -> list[Action]:
     leads = [g.lead for g in orders.groups if can_cancel(g)]
     return [
-        *(cancel(lead, "the position is closed") for lead in leads if ends(lead)),
-        *(cancel(e, "the position was left") for e in orders.entries if ends(e)),
-        *(cancel(e, "the position is closed", Priority.EXIT) for e in orders.exits if ends(e)),
+        *(cancel(lead, "the position is closed") for lead in leads),
+        *(cancel(e, "the position was left") for e in orders.entries if cancelable(e)),
+        *(
+            cancel(e, "the position is closed", Priority.EXIT)
+            for e in orders.exits
+            if cancelable(e)
+        ),
     ]
 
 
