@@ -122,6 +122,7 @@ class Context:
             now=self.now,
             calendar_dir=self.directory.parent,
             live_allowed=self.mode is Mode.LIVE,
+            look_again=lambda: self.oms.gap_fill(),
         )
 
     @cached_property

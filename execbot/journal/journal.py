@@ -268,11 +268,17 @@ class Journal(Ledgers):
         sql = "SELECT 1 FROM order_events WHERE client_order_id = ? AND note = ? LIMIT 1"
         return bool(self._rows(sql, (client_order_id, note)))
 
+    def has_act(self, client_order_id: str, kind: str) -> bool:
+        """Was this act ever recorded for the order?"""
+        sql = "SELECT 1 FROM order_events WHERE client_order_id = ? AND kind = ? LIMIT 1"
+        return bool(self._rows(sql, (client_order_id, kind)))
+
     def last_act(self, client_order_id: str) -> LastAct | None:
         """The last thing that a process did about an order that may reach the broker."""
         rows = self._rows(
             "SELECT seq, recorded_at, details FROM order_events WHERE client_order_id = ? "
-            "AND kind IN ('intent', 'release', 'send', 'doubt') ORDER BY seq DESC LIMIT 1",
+            "AND kind IN ('intent', 'release', 'send', 'doubt', 'exists') "
+            "ORDER BY seq DESC LIMIT 1",
             (client_order_id,),
         )
         if not rows:
