@@ -21,8 +21,7 @@ from execbot.journal.records import OrderRecord
 from execbot.model.enums import EventSource
 from execbot.model.numbers import ZERO, text
 from execbot.model.order import Order
-from execbot.oms.machine.applied import OrderState
-from execbot.oms.machine.events import OrderEvent
+from execbot.oms.machine.events import OrderEvent, OrderState
 from execbot.oms.machine.table import CHAIN
 
 CHAIN_LENGTH_MAX = 1000

@@ -27,8 +27,7 @@ from execbot.oms.machine import executions as books
 from execbot.oms.machine import totals
 from execbot.oms.machine.acts import apply_act, empty_state
 from execbot.oms.machine.alarms import STANDING, standing
-from execbot.oms.machine.applied import Applied, OrderState
-from execbot.oms.machine.events import OrderEvent, detail_decimal
+from execbot.oms.machine.events import Applied, OrderEvent, OrderState, detail_decimal
 from execbot.oms.machine.table import (
     BUST,
     CORRECTION,

@@ -15,8 +15,8 @@ from execbot.journal.records import OrderRecord, Role
 from execbot.model.account import Asset
 from execbot.model.order import OrderRequest
 from execbot.oms.errors import OmsError
+from execbot.oms.machine.table import REOPENABLE
 from execbot.oms.place.placer import Purposeful
-from execbot.oms.send.pipeline import REOPENABLE
 
 if TYPE_CHECKING:
     from execbot.exits.plan.plan import ExitPlan

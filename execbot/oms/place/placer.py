@@ -24,9 +24,9 @@ from execbot.model.account import Asset
 from execbot.model.enums import AssetClass, ErrorCategory
 from execbot.model.order import OrderRequest
 from execbot.oms.errors import Refused, WouldRest
+from execbot.oms.machine.table import REOPENABLE
 from execbot.oms.place.after_error import History, Next, Step, next_step
 from execbot.oms.place.risk_desk import Checked, RiskDesk, summary
-from execbot.oms.send.pipeline import REOPENABLE
 from execbot.oms.service import OrderManagementSystem
 from execbot.risk.facts import Purpose
 

@@ -15,7 +15,7 @@ from execbot.model.enums import OrderClass, OrderStatus
 from execbot.model.order import OrderRequest
 from execbot.oms.errors import NotPossible, OmsError
 from execbot.oms.place.placer import Placed, Placer, Purposeful
-from execbot.oms.release_queue import request_of
+from execbot.oms.send.intent import request_of
 
 RETRYABLE_BY_HAND = frozenset(
     {
