@@ -153,7 +153,7 @@ ORDER_COLUMNS: tuple[str, ...] = (
     *("intent_at", "sent_at", "arrival_price"),
     *_PROGRESS_TOTALS,
     *_PROGRESS_TIMES,
-    "chain_open",
+    *("chain_open", "ended_as"),
 )
 
 _order_words = attrgetter(*_ORDER_TEXT, *_ORDER_LINKS)
@@ -184,6 +184,7 @@ def order_row(record: OrderRecord) -> tuple[Any, ...]:
         *[NULL if number is None else text(number) for number in _progress_totals(progress)],
         *[NULL if moment is None else iso(moment) for moment in _progress_times(progress)],
         int(progress.chain_open),
+        NULL if progress.ended_as is None else progress.ended_as,
     )
 
 
@@ -224,6 +225,7 @@ def record_of(found: sqlite3.Row) -> OrderRecord:
         chain_qty=Decimal(row["chain_qty"]),
         chain_value=Decimal(row["chain_value"]),
         chain_open=bool(row["chain_open"]),
+        ended_as=row["ended_as"],
     )
     return OrderRecord(
         order=order,
@@ -273,20 +275,20 @@ class _Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
 
     is_heard: bool = True
     row: RowReport | None = None
-    amendment: Amendment | None = None
+    amendments: tuple[Amendment, ...] = ()
 
 
 def _evidence_of(execution: Execution) -> str | None:
     """None where `source` says all: heard on the stream, or known from its FILL row."""
     from_row = execution.source is EventSource.ACTIVITY
-    if execution.row is None and execution.amendment is None:
+    if execution.row is None and not execution.amendments:
         return None if execution.is_heard is not from_row else _encode(execution)
     return _encode(execution)
 
 
 def _encode(execution: Execution) -> str:
-    found = _Evidence(execution.is_heard, execution.row, execution.amendment)
-    return _PAYLOAD.encode(found).decode()
+    found = _Evidence(execution.is_heard, execution.row, execution.amendments)
+    return dumps(msgspec.to_builtins(found, builtin_types=(Decimal, datetime)))
 
 
 def execution_of(row: sqlite3.Row) -> Execution:
@@ -318,7 +320,7 @@ def execution_of(row: sqlite3.Row) -> Execution:
         asset_class=row["asset_class"],
         is_heard=known.is_heard,
         row=known.row,
-        amendment=known.amendment,
+        amendments=known.amendments,
     )
 
 

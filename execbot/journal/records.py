@@ -62,7 +62,8 @@ class Progress(Struct, frozen=True, gc=False):
     the two differ after a bust. `lowest_qty` is the lowest positive one. `status_at` is the time of
     the report that set the status, None while only we have said it. `chain_qty` and `chain_value`
     are what the orders that it replaced had filled, and for how much; `chain_open` says that this
-    is not known to its end.
+    is not known to its end. `ended_as` is the end that the broker reported of an order that is
+    `filled` because its executions make up its quantity.
     """
 
     status_at: datetime | None = None
@@ -77,6 +78,7 @@ class Progress(Struct, frozen=True, gc=False):
     chain_qty: Decimal = ZERO
     chain_value: Decimal = ZERO
     chain_open: bool = False
+    ended_as: str | None = None
 
 
 class OrderRecord(Struct, frozen=True, gc=False):
@@ -145,20 +147,20 @@ class RowReport(Struct, frozen=True, gc=False):
 
 
 class Amendment(Struct, frozen=True, gc=False):
-    """The correction or bust that rules an execution: a bust, else the youngest correction.
+    """One correction or bust of an execution.
 
     `qty` and `price` are the corrected values; of a bust those that it takes back, where it says
-    them. `total` and `average` are what the order had filled after it. `ids` are further ids under
-    which later ones may name the same execution.
+    them. `total` and `average` are what the order had filled after it. `id` is its own, under which
+    a later one may name the execution; it may be the execution's.
     """
 
+    id: str
     is_bust: bool
     at: datetime
     qty: Decimal | None = None
     price: Decimal | None = None
     total: Decimal | None = None
     average: Decimal | None = None
-    ids: tuple[str, ...] = ()
 
 
 class Execution(Struct, frozen=True, gc=False):
@@ -190,7 +192,7 @@ class Execution(Struct, frozen=True, gc=False):
     asset_class: str = "us_equity"
     is_heard: bool = True
     row: RowReport | None = None
-    amendment: Amendment | None = None
+    amendments: tuple[Amendment, ...] = ()
 
     def as_fill(self) -> Fill:
         """The execution as it stands now, in the model's words."""

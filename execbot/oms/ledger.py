@@ -276,11 +276,14 @@ class Ledger:
         return facts
 
     def _tell_successors(self, event: OrderEvent, applied: Applied) -> None:
-        """A replaced order has ended, or filled after all: those after it count that."""
+        """An order has ended, or filled: those that took its place count that."""
         record = applied.state.record
-        if not record.order.is_terminal or not record.order_id:
-            return
-        if not (applied.status_changed or applied.filled_delta or applied.fills):
+        has_ended = applied.status_changed and record.order.is_terminal
+        if (
+            not has_ended
+            and applied.before is not None
+            and _filled(applied.before) == _filled(record)
+        ):
             return
         waiting = self._successors(record.order_id)
         for _ in range(CHAIN_LENGTH_MAX):
@@ -388,6 +391,10 @@ class Ledger:
         self.journal.put_positions(positions)
         self._added.clear()
         self._recompute.clear()
+
+
+def _filled(record: OrderRecord) -> tuple[Decimal, Decimal | None]:
+    return record.order.filled_qty, record.order.filled_avg_price
 
 
 def _worth_keeping(event: OrderEvent) -> bool:

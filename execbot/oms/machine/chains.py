@@ -61,6 +61,7 @@ def chain_of(order: Order, state_of: Callable[[str], OrderState | None]) -> Chai
     Of an order that nobody here has seen, or that has not ended, what it filled is not known.
     """
     qty = value = ZERO
+    is_open = False
     nearest: OrderRecord | None = None
     younger, seen = order, set[str]()
     while younger.replaces and younger.replaces not in seen and len(seen) < CHAIN_LENGTH_MAX:
@@ -72,12 +73,11 @@ def chain_of(order: Order, state_of: Callable[[str], OrderState | None]) -> Chai
         nearest = nearest or record
         if record.order.type is not younger.type:
             break  # an elected stop in place of its target
-        if not record.order.is_terminal:
-            return Chain(qty, value, True, nearest)
+        is_open = is_open or not record.order.is_terminal
         qty += record.order.filled_qty
         value += record.order.filled_qty * (record.order.filled_avg_price or ZERO)
         younger = record.order
-    return Chain(qty, value, False, nearest)
+    return Chain(qty, value, is_open, nearest)
 
 
 def chain_event(record: OrderRecord, chain: Chain, now: datetime) -> OrderEvent:

@@ -112,13 +112,13 @@ def undo(
     if not name:
         return Booking(executions, EventResult.ILLEGAL, "it names no execution", "bust_unmatched")
     reports = Reports.of(executions.values())
-    reports.amend(str(name), own_id or str(name), amendment_of(event, is_bust=bust))
+    reports.amend(str(name), amendment_of(event, own_id or str(name), is_bust=bust))
     return _booked(executions, reports, order, progress)
 
 
 def identified(executions: Executions, order: Order, progress: Progress) -> Executions:
     """The same reports, told apart anew: more of the totals or of the chain has become known."""
-    if all(item.activity_id is None and item.amendment is None for item in executions.values()):
+    if all(item.activity_id is None and not item.amendments for item in executions.values()):
         return executions
     found = _books(Reports.of(executions.values()), order, progress, executions)
     return executions if found == executions else found

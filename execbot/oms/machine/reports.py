@@ -9,7 +9,7 @@ books follow from the set of the reports, not from the order in which they came.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -53,7 +53,7 @@ class Reports(Struct):
 
     frames: dict[str, Frame] = field(default_factory=dict)
     rows: dict[str, Row] = field(default_factory=dict)
-    amendments: dict[str, Amendment] = field(default_factory=dict)
+    amendments: dict[str, tuple[Amendment, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, executions: Iterable[Execution]) -> Reports:
@@ -67,56 +67,55 @@ class Reports(Struct):
                 found.frames[name] = _frame(item)
             if item.activity_id is not None:
                 found.rows[item.activity_id] = _row(item, item.activity_id)
-            amendment = item.amendment or _older_amendment(item)
-            if amendment is not None:
-                found.amendments[name] = amendment
+            amendments = item.amendments or _older_amendments(item)
+            if amendments:
+                found.amendments[name] = amendments
         return found
 
-    def amend(self, name: str, own_id: str, amendment: Amendment) -> str:
-        """Take an amendment of the execution `name` in; `own_id` is the id it gives it from now on.
+    def amend(self, name: str, amendment: Amendment) -> None:
+        """Take an amendment of the execution `name` in; from now on it goes by the id of that too.
 
-        Returns the id under which the books keep the execution.
+        A later amendment may have come before it, under that id: both belong to one execution.
         """
-        keys = [key for key in (self._key(name), self._key(own_id)) if key is not None]
-        key = keys[0] if keys and keys[0] != own_id else name
-        ids = {name, own_id, *amendment.ids}
-        ruling = amendment
-        for known in dict.fromkeys(keys):
-            held = self.amendments.pop(known, None)
-            if held is not None:
-                ids |= {*held.ids, known}
-                ruling = max(ruling, held, key=_precedence)
-            frame = self.frames.pop(known, None) if known != key else None
-            if frame is not None:
-                self.frames.setdefault(key, replace(frame, execution_id=key))
-        self.amendments[key] = replace(ruling, ids=tuple(sorted(ids - {key})))
-        return key
-
-    def _key(self, name: str) -> str | None:
-        """Where an execution is kept that goes by this id."""
-        if name in self.frames or name in self.amendments:
-            return name
-        for key, item in self.amendments.items():
-            if name in item.ids:
-                return key
-        return None
+        key = self.known_as(name)
+        if key == amendment.id:
+            key = name
+        merged = {amendment}
+        for known in {key, self.known_as(amendment.id)}:
+            merged |= set(self.amendments.pop(known, ()))
+            if known != key and known in self.frames:
+                frame = replace(self.frames.pop(known), execution_id=key)
+                self.frames.setdefault(key, frame)
+        self.amendments[key] = tuple(sorted(merged, key=_precedence))
 
     def known_as(self, name: str) -> str:
-        """The id under which the books keep what this id names."""
-        return self._key(name) or name
+        """The id under which the books keep the execution that goes by this one."""
+        if name in self.frames or name in self.amendments:
+            return name
+        for key, items in self.amendments.items():
+            if any(item.id == name for item in items):
+                return key
+        return name
 
 
-def _precedence(item: Amendment) -> tuple[bool, datetime, str]:
-    """A bust is final; of corrections the youngest counts, and of two at once always the same."""
-    return item.is_bust, item.at, f"{item.qty}@{item.price}"
+def ruling(amendments: Sequence[Amendment], at: datetime | None = None) -> Amendment | None:
+    """The amendment that counted at a time: a bust is final, of corrections the youngest counts."""
+    found = [item for item in amendments if at is None or item.at <= at]
+    return found[-1] if found else None
 
 
-def _older_amendment(item: Execution) -> Amendment | None:
+def _precedence(item: Amendment) -> tuple[bool, datetime, str, str]:
+    """The one that counts last; of two at once it is always the same."""
+    return item.is_bust, item.at, f"{item.qty}@{item.price}", item.id
+
+
+def _older_amendments(item: Execution) -> tuple[Amendment, ...]:
     """Written before amendments were kept as such: only what they led to is known."""
     if item.changed_at is None or item.state not in (FillState.BUSTED, FillState.CORRECTED):
-        return None
+        return ()
     is_bust = item.state is FillState.BUSTED
-    return Amendment(is_bust, item.changed_at, None if is_bust else item.net_qty, item.net_price)
+    qty = None if is_bust else item.net_qty
+    return (Amendment(item.execution_id, is_bust, item.changed_at, qty, item.net_price),)
 
 
 def _frame(item: Execution) -> Frame:
@@ -159,12 +158,13 @@ def row_of(event: OrderEvent, activity_id: str) -> Row:
     return Row(activity_id, event.qty, event.price, _time_of(event), event.cum_qty)
 
 
-def amendment_of(event: OrderEvent, *, is_bust: bool) -> Amendment:
+def amendment_of(event: OrderEvent, own_id: str, *, is_bust: bool) -> Amendment:
     """Its time is never after that of the order shown in it: that total counts it already."""
     order, at = event.order, _time_of(event)
     if order is not None and order.updated_at is not None:
         at = min(at, order.updated_at)
     return Amendment(
+        id=own_id,
         is_bust=is_bust,
         at=at,
         qty=event.qty,
@@ -190,10 +190,13 @@ def assembled(reports: Reports, owners: Mapping[str, str], order: Order) -> dict
     row_for = {name: reports.rows[activity_id] for activity_id, name in owners.items()}
     found: list[Execution] = []
     for name, frame in reports.frames.items():
-        found.append(_heard(frame, row_for.get(name), reports.amendments.get(name), order))
-    for name, amendment in reports.amendments.items():
+        item = _heard(frame, row_for.get(name), order)
+        found.append(with_amendments(item, reports.amendments.get(name, ())))
+    for name, amendments in reports.amendments.items():
         if name not in reports.frames:
-            found.append(_amended(name, row_for.get(name), amendment, order))
+            row = row_for.get(name)
+            item = _named(name, amendments, order) if row is None else _from_row(name, row, order)
+            found.append(with_amendments(item, amendments))
     for activity_id, row in reports.rows.items():
         if activity_id not in owners:
             found.append(_from_row(f"{ROW_PREFIX}{activity_id}", row, order))
@@ -201,7 +204,7 @@ def assembled(reports: Reports, owners: Mapping[str, str], order: Order) -> dict
     return {item.execution_id: item for item in found}
 
 
-def _heard(frame: Frame, row: Row | None, amendment: Amendment | None, order: Order) -> Execution:
+def _heard(frame: Frame, row: Row | None, order: Order) -> Execution:
     item = Execution(
         execution_id=frame.execution_id,
         order_id=order.id,
@@ -219,11 +222,11 @@ def _heard(frame: Frame, row: Row | None, amendment: Amendment | None, order: Or
         position_qty=frame.position_qty,
         asset_class=order.asset_class,
     )
-    if row is not None:
-        same = (row.price, row.at, row.cum_qty) == (frame.price, frame.at, frame.cum_qty)
-        said = None if same else RowReport(row.price, row.at, row.cum_qty)
-        item = replace(item, activity_id=row.activity_id, row=said)
-    return item if amendment is None else with_amendment(item, amendment)
+    if row is None:
+        return item
+    same = (row.price, row.at, row.cum_qty) == (frame.price, frame.at, frame.cum_qty)
+    said = None if same else RowReport(row.price, row.at, row.cum_qty)
+    return replace(item, activity_id=row.activity_id, row=said)
 
 
 def _from_row(name: str, row: Row, order: Order) -> Execution:
@@ -247,41 +250,48 @@ def _from_row(name: str, row: Row, order: Order) -> Execution:
     )
 
 
-def _amended(name: str, row: Row | None, amendment: Amendment, order: Order) -> Execution:
-    """Known from its row and its amendment; without a row `totals` says how much of it counts."""
-    if row is not None:
-        return with_amendment(_from_row(name, row, order), amendment)
+def _named(name: str, amendments: Sequence[Amendment], order: Order) -> Execution:
+    """Only amendments have named it: `totals` says how much of it counts."""
+    first = min(item.at for item in amendments)
     return Execution(
         execution_id=name,
         order_id=order.id,
         client_order_id=order.client_order_id,
         symbol=order.symbol,
         side=order.side,
-        at=amendment.at,
+        at=first,
         source=EventSource.STREAM,
-        state=FillState.BUSTED if amendment.is_bust else FillState.CORRECTED,
+        state=FillState.BOOKED,
         qty=ZERO,
-        price=amendment.price or ZERO,
+        price=ZERO,
         net_qty=ZERO,
-        net_price=amendment.price or ZERO,
-        changed_at=amendment.at,
+        net_price=ZERO,
         asset_class=order.asset_class,
         is_heard=False,
-        amendment=amendment,
     )
 
 
-def with_amendment(item: Execution, amendment: Amendment) -> Execution:
-    """The execution as its correction or bust left it."""
-    qty = item.qty if amendment.qty is None else amendment.qty
-    price = item.price if amendment.price is None else amendment.price
-    if amendment.is_bust:
-        qty, price = ZERO, item.price
+def with_amendments(item: Execution, amendments: tuple[Amendment, ...]) -> Execution:
+    """The execution as its corrections or its bust left it."""
+    counts = ruling(amendments)
+    if counts is None:
+        return item
+    qty, price = amended(item.qty, item.price, counts)
     return replace(
         item,
-        state=FillState.BUSTED if amendment.is_bust else FillState.CORRECTED,
+        state=FillState.BUSTED if counts.is_bust else FillState.CORRECTED,
         net_qty=qty,
         net_price=price,
-        changed_at=amendment.at,
-        amendment=amendment,
+        changed_at=counts.at,
+        amendments=amendments,
+    )
+
+
+def amended(qty: Decimal, price: Decimal, amendment: Amendment) -> tuple[Decimal, Decimal]:
+    """Quantity and price as the amendment leaves them."""
+    if amendment.is_bust:
+        return ZERO, price
+    return (
+        qty if amendment.qty is None else amendment.qty,
+        price if amendment.price is None else amendment.price,
     )

@@ -154,9 +154,13 @@ def _book(state: OrderState, draft: _Draft, event: OrderEvent) -> books.Booking:
         return books.undo(state.executions, order, event, progress, bust=bust)
     known = state.record.progress
     executions = state.executions
-    if (progress.chain_qty, progress.reported_qty) != (known.chain_qty, known.reported_qty):
+    if _totals_of(progress) != _totals_of(known):
         executions = books.identified(executions, order, progress)
     return books.Booking(executions, EventResult.NO_CHANGE)
+
+
+_totals_of = attrgetter("chain_qty", "reported_qty", "latest_qty", "latest_avg_price")
+"""By what reports are told apart, beside themselves."""
 
 
 def _take_report(draft: _Draft, event: OrderEvent) -> None:
@@ -204,23 +208,28 @@ _INHERITED = ("parent_id", "role", "origin", "strategy_id", "plan_id")
 
 
 def _progress(progress: Progress, event: OrderEvent, snapshot_at: datetime | None) -> Progress:
-    """Remember the highest, the youngest and the lowest cumulative quantity reported."""
+    """Remember the highest, the youngest and the lowest cumulative quantity reported.
+
+    That of a FILL row is not among them: it may count the chain of a replacement where the order
+    does not, and what it counts before itself has rows of its own.
+    """
     order, stamp = event.order, event.stamp
     changes = _chain_changes(progress, event)
     if snapshot_at != progress.snapshot_at:
         changes["snapshot_at"] = snapshot_at
-    total = order.filled_qty if order is not None else event.cum_qty
-    average = order.filled_avg_price if order is not None else None
-    if total is None or (order is None and (progress.chain_qty or "chain_qty" in changes)):
-        # A row of a replacement may count its chain where the order itself does not.
+    if order is None:
         return replace(progress, **changes) if changes else progress
+    total, average = order.filled_qty, order.filled_avg_price
     if total > progress.reported_qty:
         changes["reported_qty"], changes["reported_avg_price"] = total, average
         changes["reported_at"] = stamp or event.recorded_at
-    elif total == progress.reported_qty and progress.reported_avg_price is None and average:
-        changes["reported_avg_price"] = average
+    elif total == progress.reported_qty and total:
+        if progress.reported_avg_price is None and average:
+            changes["reported_avg_price"] = average
+        if stamp is not None and progress.reported_at is not None:
+            changes["reported_at"] = min(stamp, progress.reported_at)
     lowest = progress.lowest_qty
-    if order is not None and total > 0 and (lowest is None or total < lowest):
+    if total > 0 and (lowest is None or total < lowest):
         changes["lowest_qty"] = total
     changes |= _youngest(progress, total, average, stamp)
     return replace(progress, **changes) if changes else progress
@@ -338,16 +347,20 @@ def _settle(draft: _Draft, executions: Mapping[str, Execution]) -> None:
     filled, average = books.net(executions.values())
     if filled != old.filled_qty or average != old.filled_avg_price:
         draft.order["filled_qty"], draft.order["filled_avg_price"] = filled, average
-    status = draft.status
+    status, ended_as = draft.status, draft.progress.ended_as
+    # A replacement's quantity counts what the orders before it had filled.
+    qty = draft.order.get("qty", old.qty)
+    is_whole = bool(qty is not None and filled and filled + draft.progress.chain_qty >= qty)
     if status in SHOWS_FILLS and filled > 0:
         status = OrderStatus.PARTIALLY_FILLED
-    elif status in ENDS and status is not OrderStatus.FILLED:
-        qty = draft.order.get("qty", old.qty)
-        # A replacement's quantity counts what the orders before it had filled.
-        if qty is not None and filled and filled + draft.progress.chain_qty >= qty:
-            status = OrderStatus.FILLED
+    elif is_whole and status in ENDS and status is not OrderStatus.FILLED:
+        status, ended_as = OrderStatus.FILLED, status.value
+    elif not is_whole and status is OrderStatus.FILLED and ended_as is not None:
+        status, ended_as = OrderStatus(ended_as), None  # what had made it whole was taken back
     if status is not draft.status:
         draft.status = draft.order["status"] = status
+    if ended_as != draft.progress.ended_as:
+        draft.progress = replace(draft.progress, ended_as=ended_as)
 
 
 def _fresh_fills(old: Mapping[str, Execution], new: Mapping[str, Execution]) -> tuple[Fill, ...]:

@@ -22,6 +22,7 @@ from execbot.journal.records import Execution, FillState, OrderRecord, Progress
 from execbot.model.enums import EventSource
 from execbot.model.numbers import CENT, QTY_STEP, ZERO
 from execbot.model.order import Order
+from execbot.oms.machine.reports import ruling
 
 Executions = Mapping[str, Execution]
 
@@ -79,8 +80,7 @@ def inferred_name(order: Order) -> str:
 
 def is_only_corrected(item: Execution) -> bool:
     """Only a correction has named it, so that its totals say how much of it there is."""
-    amendment = item.amendment
-    if amendment is None or amendment.is_bust:
+    if item.state is not FillState.CORRECTED:
         return False
     return not item.is_heard and item.activity_id is None
 
@@ -139,14 +139,20 @@ def carried_qty(real: Iterable[Execution], progress: Progress) -> Decimal:
     """What of the totals of a replacement the orders before it may have filled.
 
     Whether Alpaca counts it in the `filled_qty` of a replacement is documented nowhere. A total
-    below it proves that it does not; until then a shortfall of up to that much is not concluded
-    from, and the account activities decide it.
+    too low for that proves that it does not; until then a shortfall of up to that much is not
+    concluded from, and the account activities decide it.
     """
     chain = progress.chain_qty
     if not chain or (progress.lowest_qty is not None and progress.lowest_qty < chain):
         return ZERO
-    for item in real:
+    items = list(real)
+    for item in items:
         if item.is_heard and item.cum_qty is not None and item.cum_qty - item.qty < chain:
+            return ZERO
+    times = [item.at for item in items]
+    if times and progress.latest_at is not None and max(times) <= progress.latest_at:
+        net = sum((item.net_qty for item in items if _gross(item)), ZERO)
+        if progress.latest_qty < net + chain:
             return ZERO
     return chain
 
@@ -156,9 +162,9 @@ def carried_qty(real: Iterable[Execution], progress: Progress) -> Decimal:
 
 def _filled(item: Execution, room: Decimal) -> Execution:
     """A correction that came first, as far as the totals count its execution."""
-    amendment = item.amendment
-    assert amendment is not None
-    return replace(item, net_qty=min(amendment.qty or ZERO, room))
+    counts = ruling(item.amendments)
+    assert counts is not None
+    return replace(item, net_qty=min(counts.qty or ZERO, room))
 
 
 def _unfilled(item: Execution) -> Execution:
@@ -220,7 +226,7 @@ def _with_exact_prices(
 
 
 def _may_be_rounded(item: Execution) -> bool:
-    if item.is_heard or item.amendment is not None or not item.qty:
+    if item.is_heard or item.amendments or not item.qty:
         return False
     return item.price == item.price.quantize(CENT)
 
