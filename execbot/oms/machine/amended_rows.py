@@ -78,11 +78,12 @@ def _choices(options: Sequence[list[Row | None]], scale: _Scale) -> Iterator[Cho
     chosen: list[Row | None] = [None] * len(options)
     for number, rows in enumerate(options):
         taken = {row.activity_id for row in chosen if row is not None}
-        tries = []
+        tries: list[Choice] = []
         for row in rows:
             if row is None or row.activity_id not in taken:
                 tries.append((*chosen[:number], row, *chosen[number + 1 :]))
-        chosen = list(min(tries, key=scale.weigh))
+        best: Choice = min(tries, key=scale.weigh)
+        chosen = list(best)
     yield tuple(chosen)
 
 
