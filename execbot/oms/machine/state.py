@@ -147,16 +147,18 @@ def _book(state: OrderState, draft: _Draft, event: OrderEvent) -> books.Booking:
     order, progress = state.record.order, draft.progress
     if not order.id and event.order_id:
         order = replace(order, id=event.order_id)
+    booking = books.Booking(state.executions, EventResult.NO_CHANGE)
     if event.kind in EXECUTIONS:
-        return books.book(state.executions, order, event, progress)
-    if event.kind in (BUST, CORRECTION):
+        booking = books.book(state.executions, order, event, progress)
+    elif event.kind in (BUST, CORRECTION):
         bust = event.kind == BUST
-        return books.undo(state.executions, order, event, progress, bust=bust)
-    known = state.record.progress
-    executions = state.executions
-    if _totals_of(progress) != _totals_of(known):
-        executions = books.identified(executions, order, progress)
-    return books.Booking(executions, EventResult.NO_CHANGE)
+        booking = books.undo(state.executions, order, event, progress, bust=bust)
+    if booking.executions is state.executions and _totals_of(progress) != _totals_of(
+        state.record.progress
+    ):
+        anew = books.identified(state.executions, order, progress)
+        return replace(booking, executions=anew)
+    return booking
 
 
 _totals_of = attrgetter("chain_qty", "reported_qty", "latest_qty", "latest_avg_price")
