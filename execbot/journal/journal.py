@@ -202,6 +202,11 @@ class Journal(Ledgers):
                 new = after.order.replaced_by if after is not None else None
         return found
 
+    def successors_of(self, order_id: str) -> list[str]:
+        """The client_order_ids of the orders that say they replace this one (the broker's id)."""
+        sql = "SELECT client_order_id FROM orders WHERE replaces = ?"
+        return [row[0] for row in self._rows(sql, (order_id,))]
+
     def families(self, records: Iterable[OrderRecord]) -> list[OrderRecord]:
         """The orders with their parents, legs, and the orders that they replaced."""
         found: dict[str, OrderRecord] = {}
