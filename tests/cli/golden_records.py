@@ -23,7 +23,7 @@ from support.waiting import eventually
 
 AT = "2026-10-07 10:30"
 """A Wednesday morning in New York, in regular hours."""
-PASSING = {"unprotected", "arriving", "pending_new", "new"}
+PASSING_STATES = {"unprotected", "arriving", "pending_new", "new"}
 QUOTES = {"AAPL": "200", "MSFT": "400", "KO": "70", "TSLA": "250", "BTC/USD": "50000"}
 
 _MASKS = (
@@ -43,8 +43,8 @@ _ID = re.compile(
     r"|\b\d{17}::[0-9a-f-]{36}"  # of an activity
     r"|\bPA[0-9A-Z]{10}\b"  # of an account
 )
-_NUMBERS = ("age_seconds", "pid")
-"""Keys whose number is another one in every run."""
+_PASSING_VALUES = ("age_seconds", "pid", "event_id", "run", "mark")
+"""Keys whose value is another one in every run."""
 
 
 @dataclass
@@ -100,7 +100,7 @@ class Recorder:
         said = [
             {**line, "seq": "<seq>"}
             for line in lines.said
-            if not PASSING & {line.get("state"), line.get("status")}
+            if not PASSING_STATES & {line.get("state"), line.get("status")}
         ]
         once = {json.dumps(self.masked(line)) for line in said}
         kept = sorted((json.loads(text) for text in once), key=lambda x: (x["type"], str(x)))
@@ -122,12 +122,12 @@ class Recorder:
         self.server.call("POST", "/sim/price", {"symbol": symbol, "price": at})
 
     def masked(self, value: Any, key: str = "") -> Any:
+        if key in _PASSING_VALUES and value is not None:
+            return f"<{key}>"
         if isinstance(value, dict):
             return {self.masked(name): self.masked(item, name) for name, item in value.items()}
         if isinstance(value, list):
             return [self.masked(item) for item in value]
-        if key in _NUMBERS and value is not None:
-            return f"<{key}>"
         if not isinstance(value, str):
             return value
         text = value.replace(self.env["HOME"], "<home>")

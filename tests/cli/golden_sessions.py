@@ -165,6 +165,9 @@ def reconcile(x: Recorder) -> None:
     x.server.call("POST", "/sim/rename", {"symbol": "KO", "new_symbol": "INTC"})
     x.run("reconcile")
     x.run("reconcile --accept-positions")
+    nothing = {"kind": "canned_reply", "method": "GET", "path": "/v2/positions"}
+    x.server.call("POST", "/sim/faults", {**nothing, "params": {"status": 200, "body": []}})
+    x.run("reconcile")
 
 
 @session()

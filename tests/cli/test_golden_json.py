@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,11 @@ RENEW = "if the change is meant: PYTHONPATH=tests python -m cli.golden_sessions"
 def test_every_command_of_a_session_prints_what_it_printed_before(
     name: str, tmp_path: Path
 ) -> None:
-    kept = json.loads((GOLDEN / f"{name}.json").read_text())
-    taken = json.loads(text_of(record(name, tmp_path)))
-    for before, now in zip(kept, taken, strict=True):
-        assert now == before, f"{RENEW} {name}"
+    kept = (GOLDEN / f"{name}.json").read_text()
+    taken = text_of(record(name, tmp_path))
+    lines = unified_diff(kept.splitlines(), taken.splitlines(), "kept", "now", lineterm="")
+    difference = "\n".join(lines)
+    assert not difference, f"{RENEW} {name}\n{difference}"
 
 
 def test_no_file_is_left_of_a_session_that_is_gone() -> None:

@@ -162,7 +162,7 @@ class Trader:
         world = self.world
         oms = world.desk.oms
         watcher = Watcher(oms, world.settings, world.hours, world.now, world.notes.append)
-        coverage = protect_once(watcher, Hands(oms, world.now), symbol, sleep=world.pass_time)
+        coverage = protect_once(watcher, Hands(oms, world.now), symbol, timer=world.timer)
         return str(coverage.state)
 
     # --- in another program ------------------------------------------------------------------

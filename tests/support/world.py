@@ -34,11 +34,13 @@ from execbot.exits.rules.view import Guarded
 from execbot.exits.store import plan_of
 from execbot.market.calendar_cache import load_table
 from execbot.market.sessions import MarketNow, agreed_now, crypto_now
+from execbot.model.timer import Timer
 from execbot.model.times import new_york
 from execbot.sim.types import SECOND
 from execbot.watch.core import inputs
 from execbot.watch.core.jobs import AccountJob, Note
 from execbot.watch.core.symbol_state import SymbolState
+from execbot.watch.order_news import OrderNews
 from execbot.watch.perform import Hands
 from execbot.watch.watcher import HandJob, Watcher
 from support.desk import KEY, Desk, VenueTransport, open_desk
@@ -103,6 +105,8 @@ class World:
     jobs: deque[HandJob] = field(default_factory=deque)
     notes: list[Note] = field(default_factory=list)
     """Everything that `watch` has said."""
+    starts: list[int] = field(default_factory=list)
+    """How many notes there were when each `watch` began."""
     stream_is_up: bool = True
     journal_changed: bool = False
     """Another process wrote to the journal; in threads `PRAGMA data_version` tells that."""
@@ -125,6 +129,11 @@ class World:
 
     def now(self) -> datetime:
         return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=self.ns // 1000)
+
+    @property
+    def timer(self) -> Timer:
+        """Waits of the code under test pass virtual time."""
+        return Timer(self.desk.monotonic, self.pass_time, lambda: "desk")
 
     def pass_time(self, seconds: float) -> None:
         """Virtual time passes; the witness looks after each thing that happens in it."""
@@ -170,6 +179,8 @@ class World:
         self.desk.settings = quick
         oms = self.desk.open_oms(self.desk.journal)
         self.watcher = Watcher(oms, self.settings, self.hours, self.now, self.notes.append)
+        self.watcher.news = OrderNews(self.desk.journal)
+        self.starts.append(len(self.notes))
         self.hands = Hands(oms, self.now, unique=lambda at: f"{next(self._names):08d}")
         self.jobs.clear()
         self.witness.watch_ended()
@@ -235,6 +246,8 @@ class World:
         self.tell(*self._prices(), inputs.Tick())
         for job in self._next_jobs():
             self._perform(job)
+        if self.watcher is not None and self.watcher.news is not None:
+            self.watcher.news.saved(self.watcher.news.save())
 
     def _prices(self) -> Iterable[inputs.Price]:
         for symbol in self.symbols:
@@ -324,7 +337,7 @@ def open_world(path: Path, *, watch: bool = True, **more: Any) -> World:
         transport=Slowed(VenueTransport(desk.door), world),
         requests_per_minute=None,
         now=world.now,
-        sleep=world.wait_for_rate_limit,
+        timer=Timer(desk.monotonic, world.wait_for_rate_limit),
         timeout_seconds=1.0,
     )
     for symbol in symbols:

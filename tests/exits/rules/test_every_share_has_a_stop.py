@@ -15,7 +15,7 @@ from execbot.exits.plan.plan import Trail, TrailKind
 from execbot.exits.rules.decide import decide
 from execbot.exits.rules.failures import Outcome, learned
 from execbot.exits.rules.shape import Ladder
-from execbot.exits.rules.view import Guarded
+from execbot.exits.rules.view import Guarded, Memory
 from execbot.model.enums import OrderClass, OrderStatus, OrderType, PositionSide, Side, TimeInForce
 
 
@@ -129,3 +129,15 @@ def test_a_refused_shape_steps_down_to_a_plain_stop_and_then_to_watching() -> No
 def test_decimal_quantities_never_become_floats() -> None:
     for action in submits(decide(view("0.123456789", plan(base="0")))):
         assert isinstance(action.request.qty, Decimal)
+
+
+def test_the_pauses_of_a_refused_stop_grow_to_a_minute_and_no_further() -> None:
+    (wanted,) = submits(decide(view("10", plan())))
+    memory, pauses = Memory(), []
+    for _ in range(40):
+        memory = learned(memory, wanted, Outcome("broker.rejected", "no"), T0)
+        assert memory.retry_at is not None
+        pauses.append((memory.retry_at - T0).total_seconds())
+    assert max(pauses[:12]) <= 2
+    assert pauses[-1] == 60
+    assert learned(memory, wanted, Outcome(), T0).refusals == 0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
-from support.exit_views import D, cancels, kinds, order, pair, plan, stop_order, submits, view
+from support.exit_views import T0, D, cancels, kinds, order, pair, plan, stop_order, submits, view
 from support.wishes import target
 
 from execbot.exits.plan.plan import PlanStatus
@@ -15,9 +15,11 @@ from execbot.exits.rules.actions import (
     Alarm,
     Refresh,
     Replace,
+    Submit,
     WaitFor,
 )
 from execbot.exits.rules.decide import decide
+from execbot.exits.rules.failures import Outcome, learned
 from execbot.exits.rules.view import Guarded
 from execbot.journal.records import Origin
 from execbot.model.enums import OrderStatus, OrderType, Side
@@ -60,6 +62,11 @@ def test_a_closed_position_takes_its_exits_along_and_ends_its_plan() -> None:
     decision = decide(view("0", plan(), stop_order("10")))
     assert cancels(decision) == {"execbot-x-s-1"}
     ended = decide(view("0", plan(), stop_order("10", status=OrderStatus.CANCELED)))
+    assert ended.plan is not None
+    assert ended.plan.status is PlanStatus.SLEEPING
+    sold = stop_order("10", status=OrderStatus.FILLED)
+    sold = replace(sold, order=replace(sold.order, filled_qty=D(10)))
+    ended = decide(view("0", plan(), sold))
     assert ended.plan is not None
     assert ended.plan.status is PlanStatus.CLOSED
 
@@ -122,3 +129,18 @@ def test_a_replacement_of_a_partly_filled_stop_holds_only_what_its_chain_has_lef
     assert action.change.qty == 9
     short_of = decide(view("7", plan(), replace(stop_order("7"), chain_qty=D(4))))
     assert (short_of.coverage.covered, submits(short_of)[0].request.qty) == (3, 4)
+
+
+def test_an_order_that_a_refusal_names_is_read_before_anything_else_is_sent() -> None:
+    """E-PROT-4: what the broker says it holds for another exit is read, not fought."""
+    refused = decide(view("10", plan()))
+    (wanted,) = submits(refused)
+    outcome = Outcome("broker.qty_held_for_orders", "held", named=("unheard-of",))
+    memory = learned(refused.memory, wanted, outcome, T0)
+    asking = decide(view("10", plan(), memory=memory))
+    asked = [a for a in asking.actions if isinstance(a, Refresh)]
+    assert [a.order_id for a in asked] == ["unheard-of"]
+    assert asking.memory.named == ()
+    stop = stop_order("10", name="theirs")
+    known = replace(stop, order=replace(stop.order, id="unheard-of"))
+    assert not {Refresh, Submit} & kinds(decide(view("10", plan(), known, memory=memory)))

@@ -1,4 +1,7 @@
-"""The registry of what each scenario must produce, and the words that the checks share."""
+"""What each scenario of `tests/scenarios/` must bring about: one check for each, by its name.
+
+A check is given an exchange that was opened with the scenario's settings.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Goal: each named scenario produces what it says. Method: its file, a venue, one check each.
 
-The files are in `tests/scenarios/`; a file without a check here, or a check without a file, fails.
+The files are in `tests/scenarios/`; a file without a check, or a check without a file, fails.
 Scenarios about connections are checked over sockets in `sim/doors/test_sockets.py`.
 """
 
@@ -13,9 +13,12 @@ from typing import Any
 
 import pytest
 from sim.faults import (  # noqa: F401 - each registers its checks
-    order_scenarios,
-    request_scenarios,
-    rule_scenarios,
+    checks_of_accounts,
+    checks_of_answers,
+    checks_of_events,
+    checks_of_orders,
+    checks_of_requests,
+    checks_of_rules,
 )
 from sim.faults.scenario_checks import CHECKS
 from support.paths import SCENARIOS

@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 from support.killed import Killed
 from support.wishes import stop_at
-from support.world import World, open_world
+from support.world import D, World, open_world
 
 from execbot.exits.plan.plan import PlanStatus
 from execbot.exits.rules.failures import Outcome
 from execbot.journal.records import OrderRecord
+from execbot.model.enums import OrderType, Side, TimeInForce
+from execbot.model.order import OrderRequest
 from execbot.watch.core.exit_endings import HANDS_OFF
 from execbot.watch.core.jobs import SymbolJob
 from execbot.watch.perform import Hands
@@ -130,3 +132,29 @@ def test_a_close_that_is_killed_leaves_its_position_alone_for_seconds_only(
     assert world.witness.covered() == 0
     world.run(5)
     assert world.witness.covered() == 10
+
+
+def test_only_orders_of_the_plan_end_with_it(tmp_path: Path) -> None:
+    """A new order that the trader has typed by hand stays when an old plan is closed."""
+    world = open_world(tmp_path)
+    world.trader.buy("10", stop_at("2%"))
+    world.run(3)
+    world.kill_watch()
+    world.trader.cancel_elsewhere()
+    world.pass_time(1)
+    world.trader.close_elsewhere()
+    world.pass_time(2)
+    typed = OrderRequest(
+        "AAPL",
+        Side.BUY,
+        qty=D(5),
+        type=OrderType.LIMIT,
+        limit_price=D(50),
+        time_in_force=TimeInForce.GTC,
+        client_order_id="typed-by-hand",
+    )
+    world.desk.oms.submit(typed)
+    world.start_watch()
+    world.run(20)
+    assert world.plan() is None
+    assert world.witness.orders()["typed-by-hand"]["status"] == "new"

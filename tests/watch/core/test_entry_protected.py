@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from support.wishes import stop_at, target
 from support.world import D, open_world
 
+from execbot.broker.port import ReplaceRequest
 from execbot.model.enums import TimeInForce
 from execbot.watch.core import inputs
 
@@ -190,3 +192,25 @@ def test_a_plan_that_a_newer_one_replaced_never_wakes_up(tmp_path: Path) -> None
     assert current is not None
     assert current.status == "closed"
     assert world.witness.covered() == 5
+
+
+@pytest.mark.parametrize("by", ["execbot replace", "the broker's own app"])
+def test_the_leg_of_an_entry_whose_limit_was_moved_protects_what_fills(
+    tmp_path: Path, by: str
+) -> None:
+    """E-FAM-2: the leg is held under the order that was replaced; nothing is to be sent for it."""
+    world = open_world(tmp_path)
+    record, _ = world.trader.buy("10", stop_at("2%"), limit="95", stop_goes_along=True)
+    world.run(2)
+    if by == "execbot replace":
+        world.desk.oms.replace(record.client_order_id, ReplaceRequest(limit_price=D("99.50")))
+    else:
+        account = world.desk.venue.exchange
+        account.replace(world.account, record.order_id, {"limit_price": "99.50"})
+    world.run(3)
+    sent = len(world.desk.sent)
+    world.price("AAPL", "99.40")
+    world.run(20)
+    assert (world.witness.qty(), world.witness.covered()) == (10, 10)
+    assert not [line for line in world.desk.sent[sent:] if line.startswith("POST /v2/orders")]
+    assert not world.alarms()
