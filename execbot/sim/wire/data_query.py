@@ -139,12 +139,13 @@ def descending(query: Mapping[str, str]) -> bool:
     return text == "desc"
 
 
-def check_adjustment(query: Mapping[str, str]) -> None:
-    """Adjustments are accepted; prices here are always as traded."""
-    text = query.get("adjustment", "raw")
-    for name in text.split(","):
+def adjustment(query: Mapping[str, str]) -> frozenset[str]:
+    """The kinds of adjustment asked for; none for prices as they were traded."""
+    names = (query.get("adjustment") or "raw").split(",")
+    for name in names:
         if name not in ADJUSTMENTS:
             raise bad(f"invalid adjustment: {name}")
+    return frozenset(names) - {"raw"}
 
 
 def check_location(location: str) -> None:
