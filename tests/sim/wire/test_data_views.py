@@ -381,7 +381,7 @@ def test_timeframes_are_read(text, expected):
     assert timeframe(text) == expected
 
 
-@pytest.mark.parametrize("text", ["0Min", "60T", "24H", "2Day", "2W", "5M", "1min", "Min", "1"])
+@pytest.mark.parametrize("text", ["0Min", "60T", "24H", "2Day", "2W", "5M", "1m", "Min", "1"])
 def test_other_timeframes_are_refused(text):
     with pytest.raises(Exception, match="invalid timeframe"):
         timeframe(text)
