@@ -13,6 +13,7 @@ from msgspec import Struct, field
 from execbot.model.enums import EventSource, OrderStatus, Outcome, Side
 from execbot.model.numbers import ZERO
 from execbot.model.order import Fill, Order
+from execbot.model.timer import Mark
 
 
 class Origin(StrEnum):
@@ -235,6 +236,18 @@ class EventRecord(Struct, frozen=True, gc=False):
     status: str = ""
     note: str | None = None
     seq: int = 0
+
+
+MARK = "mark"
+"""In the details of what may send an order: the machine's own seconds at that moment."""
+
+
+class LastAct(Struct, frozen=True):
+    """When a process last did something about an order that may reach the broker."""
+
+    seq: int
+    at: datetime
+    mark: Mark | None
 
 
 class PositionRecord(Struct, frozen=True, gc=False):

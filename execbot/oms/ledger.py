@@ -14,7 +14,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from msgspec.structs import replace
+from msgspec.structs import force_setattr, replace
 
 from execbot.journal.journal import Journal
 from execbot.journal.records import (
@@ -60,6 +60,8 @@ class Ledger:
         self._successors_of: dict[str, set[str]] = {}
         self._dirty: set[str] = set()
         self._events: list[EventRecord] = []
+        self._events_of_changes: list[tuple[Change, int]] = []
+        """Changes not numbered yet, each with the place of its event among those to be written."""
         self._put: dict[str, Execution] = {}
         self._removed: set[str] = set()
         self._added: defaultdict[str, list[Execution]] = defaultdict(list)
@@ -192,7 +194,9 @@ class Ledger:
         """Write everything; the transaction around it commits."""
         journal = self.journal
         if self._events and not self._replaying:
-            journal.append_events(self._events)
+            first = journal.append_events(self._events)
+            for change, place in self._events_of_changes:
+                force_setattr(change, "seq", first + place)
         if self._dirty:
             states = (self._states[key] for key in sorted(self._dirty))
             records = [state.record for state in states if state is not None]
@@ -202,6 +206,7 @@ class Ledger:
             journal.put_executions(self._put.values(), self._removed)
         self._write_positions()
         self._events.clear()
+        self._events_of_changes.clear()
         self._dirty.clear()
         self._put.clear()
         self._removed.clear()
@@ -235,6 +240,8 @@ class Ledger:
             if known:
                 return
         status = str(applied.state.record.status)
+        if applied.changed or applied.contradiction:
+            self._events_of_changes.append((self.changes[-1], len(self._events)))
         self._events.append(event.to_record(applied.result, status, applied.note))
 
     def _complete(self, event: OrderEvent) -> OrderEvent:

@@ -45,6 +45,7 @@ class Act(StrEnum):
     RELEASE = "release"  # taken from the queue, about to be sent
     SEND = "send"  # sent again under the same id
     DOUBT = "doubt"  # sent, and the outcome is unknown
+    EXISTS = "exists"  # the broker says that it has it, and does not show it
     REFUSE = "refuse"  # the broker refused the request itself
     NEVER_SENT = "never_sent"  # proven absent at the broker
     REQUEUE = "requeue"  # released and not taken: it waits again
@@ -73,6 +74,7 @@ ACTS: dict[OrderStatus | None, dict[Act, OrderStatus]] = {
     _S.PENDING: {
         Act.SEND: _S.PENDING,
         Act.DOUBT: _S.IN_DOUBT,
+        Act.EXISTS: _S.IN_DOUBT,
         Act.REFUSE: _S.REJECTED,
         Act.NEVER_SENT: _S.NEVER_SENT,
         Act.REQUEUE: _S.QUEUED,
@@ -81,6 +83,7 @@ ACTS: dict[OrderStatus | None, dict[Act, OrderStatus]] = {
     _S.IN_DOUBT: {
         Act.SEND: _S.IN_DOUBT,
         Act.DOUBT: _S.IN_DOUBT,
+        Act.EXISTS: _S.IN_DOUBT,
         Act.REFUSE: _S.REJECTED,
         Act.NEVER_SENT: _S.NEVER_SENT,
         Act.ABANDON: _S.CANCELED,
