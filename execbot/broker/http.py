@@ -17,6 +17,7 @@ from urllib.parse import urlencode, urlsplit
 from msgspec import Struct
 
 from execbot.broker.errors import HeldUp
+from execbot.model.hosts import is_loopback
 from execbot.model.timer import boot_seconds
 
 if TYPE_CHECKING:
@@ -111,10 +112,6 @@ def check_base_url(base_url: str) -> str:
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ValueError(f"http without TLS is only for this machine, not for {parts.hostname}")
     return base_url.rstrip("/")
-
-
-def is_loopback(host: str) -> bool:
-    return host == "localhost" or host == "::1" or host.startswith("127.")
 
 
 class DirectTransport:

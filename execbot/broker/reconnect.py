@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from execbot.broker.errors import AuthenticationError, BrokerError, StreamError, plain_line
-from execbot.broker.http import is_loopback
 from execbot.broker.remedy import Remedy
 from execbot.broker.stream_states import Connected, Disconnected, StreamState
 from execbot.broker.stream_times import StreamTimes
+from execbot.model.hosts import is_loopback
 from execbot.model.retrying import Pauses, error_of
 from execbot.model.timer import boot_seconds
 

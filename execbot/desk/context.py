@@ -122,18 +122,21 @@ class Context:
             now=self.now,
             calendar_dir=self.directory.parent,
             live_allowed=self.mode is Mode.LIVE,
+            look_again=lambda: self.oms.gap_fill(),
         )
 
     @cached_property
     def alerter(self) -> Alerter:
-        """Alerts of all processes of the account share their last times through the journal."""
-        from execbot.alerts import Alerter
+        """Alerts of all processes of the account share their last times, and what nobody took,
+        through the journal."""
+        from execbot.alerts import Alerter, JournalWaiting
 
         alerter = Alerter.from_environment(
             min_interval_seconds=float(self.settings.trading.alerts.min_interval_seconds),
             now=self.now,
             recall=lambda key: parse_time(self.journal.meta_get(f"alert:{key}")),
             remember=lambda key, at: self.journal.meta_set(f"alert:{key}", iso(at)),
+            waiting=JournalWaiting(lambda: self.journal),
         )
         self._closers.append(alerter.close)
         return alerter

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from execbot.oms.results import CloseResult
     from execbot.oms.send.cancel import CancelAllResult
     from execbot.oms.send.replace import Judge
-    from execbot.oms.sync.gaps import GapFill
     from execbot.oms.sync.reconcile import ReconcileResult
 
 
@@ -174,14 +173,6 @@ class OrderManagementSystem(Orders):
         changes = intake.apply_snapshot(self.journal, order, self.now(), source=source)
         self.publish(changes)
         return changes
-
-    def gap_fill(self) -> GapFill:
-        """Read from REST what happened since the last look: after every (re)connect."""
-        from execbot.oms.sync.gaps import fill_gap
-
-        filled = fill_gap(self.journal, self.client, self.now)
-        self.publish(filled.changes)
-        return filled
 
     def reconcile(self, *, accept_positions: bool = False, wait: bool = False) -> ReconcileResult:
         """Bring journal and broker together and explain every difference. Writes nothing there.

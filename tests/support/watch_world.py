@@ -35,6 +35,7 @@ from execbot.model.timer import Timer
 from execbot.sim.types import SECOND, ApiError
 from execbot.watch.core import inputs
 from execbot.watch.core.jobs import AccountJob, Note
+from execbot.watch.order_news import OrderNews
 from execbot.watch.perform import Hands
 from execbot.watch.watcher import HandJob, Watcher
 from support.desk import KEY, Desk, VenueTransport, open_desk
@@ -80,6 +81,8 @@ class World:
     hands: Hands | None = None
     jobs: deque[HandJob] = field(default_factory=deque)
     notes: list[Note] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+    """How many notes there were when each `watch` began."""
     late: list[tuple[int, TradeUpdate]] = field(default_factory=list)
     stream_is_up: bool = True
     requests: int = 0
@@ -191,6 +194,8 @@ class World:
         self.desk.settings = quick
         oms = self.desk.open_oms(self.desk.journal)
         self.watcher = Watcher(oms, self.settings, self.hours, self.now, self.notes.append)
+        self.watcher.news = OrderNews(self.desk.journal)
+        self.starts.append(len(self.notes))
         self.hands = Hands(oms, self.now, unique=lambda at: f"{next(self.counter):08d}")
         self.jobs.clear()
         self.uncovered_since.clear()
@@ -236,6 +241,8 @@ class World:
         self._add(watcher.feed(inputs.Tick()))
         for job in self._next_jobs():
             self._perform(job)
+        if self.watcher is not None and self.watcher.news is not None:
+            self.watcher.news.saved(self.watcher.news.save())
 
     def _next_jobs(self) -> list[HandJob]:
         """The most urgent symbol job and one account job, as two threads would take them."""

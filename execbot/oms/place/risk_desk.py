@@ -32,6 +32,7 @@ from execbot.model.enums import ErrorCategory
 from execbot.model.numbers import ZERO
 from execbot.model.order import Order, OrderRequest
 from execbot.oms.results import GateVerdict
+from execbot.oms.sync.gaps import fill_gap
 from execbot.risk import halting
 from execbot.risk.checks import evaluate
 from execbot.risk.facts import Facts, Intent, Purpose, purpose_of_order, taken_back
@@ -193,8 +194,12 @@ class RiskDesk:
         table: SessionTable | None = None,
         calendar_dir: Path | None = None,
         live_allowed: bool = False,
+        look_again: Callable[[], object] | None = None,
     ) -> None:
-        """`calendar_dir` may hold a refreshed session table; `live_allowed`: both switches set."""
+        """`calendar_dir` may hold a refreshed session table; `live_allowed`: both switches set.
+
+        `look_again` reads into the journal what happened at the broker (default: `fill_gap`).
+        """
         self.settings = settings
         self.now = now
         self.journal = journal
@@ -206,6 +211,7 @@ class RiskDesk:
             (lambda day: table) if table is not None else partial(table_for, calendar_dir),
             now=now,
             live_allowed=live_allowed,
+            look_again=look_again or (lambda: fill_gap(journal, client, now)),
         )
 
     def check(

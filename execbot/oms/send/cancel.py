@@ -6,19 +6,21 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from execbot.broker.errors import BrokerError
 from execbot.broker.remedy import Remedy
 from execbot.journal.records import OrderRecord
 from execbot.model.account import Position
-from execbot.model.enums import UNSETTLED_STATUSES, OrderStatus
+from execbot.model.enums import UNSETTLED_STATUSES, WORKING_STATUSES, OrderStatus
+from execbot.model.order import Order
 from execbot.model.retrying import polled, retried
 from execbot.model.symbols import symbol_key
 from execbot.oms.errors import InDoubt
 from execbot.oms.ledger import recording
 from execbot.oms.machine.table import Act
 from execbot.oms.send.exits_of import Unprotected, is_exit, unprotected
-from execbot.oms.send.orders import Orders, take_in_open_orders
+from execbot.oms.send.orders import Orders, held_positions, take_in_open_orders
 from execbot.oms.send.waiting import (
     CANCEL_ATTEMPTS,
     UNTIL_ENDED,
@@ -51,6 +53,8 @@ class Canceler:
         self._oms = oms
         self._client = oms.client
         self._journal = oms.journal
+        self._contradicted: set[str] = set()
+        """Broker ids of orders that have ended here and work there."""
 
     def cancel(self, identifier: str, *, wait_seconds: float = 0.0) -> OrderRecord:
         """See `OrderManagementSystem.cancel`."""
@@ -60,7 +64,10 @@ class Canceler:
         if record.status in UNSETTLED_STATUSES:
             record = self._settled(record)
         if record.order.is_terminal:
-            return record
+            there = self._status_there(record.order_id)
+            if there is None:
+                return record
+            record = _as_there(record, there)
         error = self.request(record)
         if error is not None:
             raise error
@@ -77,11 +84,12 @@ class Canceler:
         """See `OrderManagementSystem.cancel_all`."""
         with suppress(BrokerError):
             self._oms.settle()  # what stays unsettled is named as in doubt
-        unread = take_in_open_orders(self._oms)
-        positions = self._positions()
+        listed = take_in_open_orders(self._oms)
+        unread = listed.unread
+        positions = held_positions(self._oms)
         wanted = [
             self._withdraw(record) if record.status is OrderStatus.QUEUED else record
-            for record in self._journal.orders("open")
+            for record in (*self._journal.orders("open"), *self._reopened(listed.orders))
             if _selected(record, positions, symbol, entries_only, mine_only)
         ]
         withdrawn = [record for record in wanted if record.status is OrderStatus.CANCELED]
@@ -106,7 +114,7 @@ class Canceler:
                 for item in working
                 if item.client_order_id in failed
             ),
-            unprotected=tuple(unprotected(self._positions(), self._open())),
+            unprotected=tuple(unprotected(held_positions(self._oms), self._open())),
             unread="" if unread is None else unread.message,
         )
 
@@ -155,6 +163,10 @@ class Canceler:
 
     def _reread(self, record: OrderRecord) -> OrderRecord:
         try:
+            if record.order_id in self._contradicted:
+                status = self._client.get_order(record.order_id).status
+                if status in WORKING_STATUSES:
+                    return _as_there(record, status)
             return self._oms.refresh(record.order_id)
         except BrokerError:
             # A look that fails is repeated at the next poll; the last known state stands.
@@ -172,12 +184,29 @@ class Canceler:
             record = successor
         return record
 
-    def _positions(self) -> list[Position]:
-        """The broker's, or the journal's where it does not answer."""
+    def _status_there(self, order_id: str) -> OrderStatus | None:
+        """It has ended here. Only the broker knows whether it has there: a report of its end may
+        have been wrong, and a cancel must never be left out for one (docs/evidence.md, E-ORD-5)."""
+        if not order_id:
+            return None
         try:
-            return self._client.get_positions()
+            status = self._client.get_order(order_id).status
         except BrokerError:
-            return [Position(held.symbol, held.qty) for held in self._journal.positions()]
+            return None  # its end was reported, and nothing speaks against it
+        if status not in WORKING_STATUSES:
+            return None
+        self._contradicted.add(order_id)
+        return status
+
+    def _reopened(self, listed: Iterable[Order]) -> list[OrderRecord]:
+        """Orders that the broker lists as working although they have ended here."""
+        found = []
+        for order in listed:
+            record = self._journal.order_by_broker_id(order.id)
+            if record is not None and record.order.is_terminal and order.is_working:
+                self._contradicted.add(order.id)
+                found.append(_as_there(record, order.status))
+        return found
 
     def _settled(self, record: OrderRecord) -> OrderRecord:
         self._oms.settle()
@@ -230,6 +259,11 @@ class Canceler:
 
     def _open(self) -> list[OrderRecord]:
         return self._journal.orders("open")
+
+
+def _as_there(record: OrderRecord, status: OrderStatus) -> OrderRecord:
+    """The record as the broker has the order: here it has ended."""
+    return replace(record, order=replace(record.order, status=status))
 
 
 def _ended_without_fill(records: Iterable[OrderRecord]) -> list[OrderRecord]:

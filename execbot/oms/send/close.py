@@ -27,7 +27,7 @@ from execbot.oms.errors import ClientIdReused, CloseFailed, NotPossible, OmsErro
 from execbot.oms.results import CloseResult, Gate
 from execbot.oms.send.cancel import Canceler
 from execbot.oms.send.emergency_ids import is_flat_id
-from execbot.oms.send.orders import Orders, take_in_moved, take_in_open_orders
+from execbot.oms.send.orders import Orders, held_position, take_in_moved, take_in_open_orders
 from execbot.oms.send.waiting import UNTIL_ENDED, UNTIL_TAKEN
 
 REASON = "close"
@@ -72,8 +72,8 @@ class Closer:
         lease = LIFT_LEASE.total_seconds()
         with lifted(self._oms.journal, symbol, self._oms.now, REASON, seconds=lease) as plan:
             self._plan_id = plan.plan_id if plan is not None else None
-            position = self._client.get_position(symbol)
-            if position is None or not position.qty:
+            position = held_position(self._oms, symbol)
+            if position is None:
                 raise NotPossible(f"there is no position in {symbol}")
             wanted = closing_qty(position, qty, percentage)
             taken: list[OrderRecord] = []
@@ -123,7 +123,7 @@ class Closer:
             # to cancel it would leave nothing that sells.
             return CloseResult(symbol, closing, note=CLOSING)
         self._lift(position, wanted, working, taken)
-        current = self._client.get_position(symbol) if taken else position
+        current = held_position(self._oms, symbol) if taken else position
         if current is None or current.qty * position.qty <= 0:
             return CloseResult(symbol, None, tuple(taken), ZERO, "it was closed by its own exit")
         wanted = min(wanted, abs(current.qty))

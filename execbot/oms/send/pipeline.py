@@ -425,7 +425,7 @@ class SubmitPipeline:
         that this journal has not heard of."""
         found = self._look_up(request.client_order_id)
         if found is None:
-            self._act(Act.DOUBT, request.client_order_id, note=error.message)
+            self._act(Act.EXISTS, request.client_order_id, note=error.message)
             raise InDoubt(
                 "the broker says the order exists, but does not show it",
                 record=self._record(request.client_order_id),

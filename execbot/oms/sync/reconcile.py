@@ -33,6 +33,7 @@ from execbot.oms.sync.adjustments import read_evidence, rescale_by_price, take_s
 from execbot.oms.sync.breaks import BREAKS, Break
 from execbot.oms.sync.differences import PositionDifference, compare, forget_cured, is_crypto_fee
 from execbot.oms.sync.gaps import GapFill, fill_gap
+from execbot.oms.sync.row_bookings import book_moved, book_succession
 from execbot.oms.sync.split_evidence import Evidence, by_quantity, looks_like
 
 RECONCILED_KEY = "reconciled_at"
@@ -103,7 +104,9 @@ def reconcile(
     differences, positions, filled = _compare_positions(journal, client, now, timer, filled, work)
     _order_breaks(journal, filled, settlement, work)
     evidence = read_evidence(journal, client, list(positions.values()))
-    for difference in differences:
+    for difference in _without_successions(journal, evidence, differences, now, work):
+        if _is_moved(journal, difference, positions, evidence, now, work):
+            continue
         if not _is_split(journal, client, difference, positions, evidence, now, work):
             _resolve(journal, client, difference, positions, now, work, accept=accept_positions)
     forget_cured(journal, {item.subject for item in work.breaks if item.kind == "position.qty"})
@@ -285,6 +288,47 @@ def _resolve(
         cause += "average price bear out; or a transfer or other booking without an order."
     ours_text, theirs_text = text(difference.ours), text(difference.theirs)
     work.add("position.qty", difference.symbol, ours_text, theirs_text, cause)
+
+
+def _without_successions(
+    journal: Journal,
+    evidence: Evidence,
+    differences: list[PositionDifference],
+    now: Callable[[], datetime],
+    work: _Work,
+) -> list[PositionDifference]:
+    """Book symbols that became others; the differences that this leaves."""
+    done: set[str] = set()
+    for pair in evidence.successions:
+        if not book_succession(journal, pair, now()):
+            continue
+        done |= {pair.old, pair.new}
+        work.notes.append(f"{pair}; it is booked")
+    left = [item for item in differences if item.symbol not in done]
+    work.adjusted.extend(item for item in differences if item.symbol in done)
+    return left
+
+
+def _is_moved(
+    journal: Journal,
+    difference: PositionDifference,
+    positions: dict[str, Position],
+    evidence: Evidence,
+    now: Callable[[], datetime],
+    work: _Work,
+) -> bool:
+    """Book what rows of the account explain."""
+    if journal.meta_get(RECONCILED_KEY) is None:
+        return False  # what was there before the journal is adopted
+    moved = evidence.moved_of(difference.symbol, difference.ours, difference.theirs)
+    if moved is None:
+        return False
+    position = positions.get(symbol_key(difference.symbol))
+    average = position.avg_entry_price if position is not None else None
+    if book_moved(journal, moved, average, now()):
+        work.adjusted.append(difference)
+        work.notes.append(f"{moved}; it is booked")
+    return True
 
 
 def _is_split(

@@ -2,7 +2,8 @@
 
 A process may have died anywhere between writing an intent and recording the broker's answer. Only
 a look-up by client_order_id can tell: found, the order is adopted; absent after a quiet period, it
-is closed as never sent. It is never sent by anybody but the process that was asked to, because the
+is closed as never sent, unless the broker has refused its id as taken: that proves that it exists
+(docs/evidence.md, E-ORD-1). It is never sent by anybody but the process that was asked to: the
 price has moved by then. The quiet period is there because a request can still be on its way when
 the first look-up is made.
 """
@@ -23,6 +24,11 @@ from execbot.model.timer import Timer, age_seconds
 from execbot.oms.ledger import recording
 from execbot.oms.machine.changes import Change
 from execbot.oms.machine.table import Act
+
+EXISTS_UNSEEN = (
+    "the broker refused its id as taken, so it exists there, and does not show it: "
+    "it is looked for until it is found, or until `execbot orders abandon`"
+)
 
 
 class Settlement(Struct, frozen=True):
@@ -76,6 +82,8 @@ def settle_one(
     try:
         order = client.get_order_by_client_id(client_order_id)
     except NotFound:
+        if journal.has_act(client_order_id, Act.EXISTS):
+            return record, EXISTS_UNSEEN, []
         at, mark = (last_act.at, last_act.mark) if last_act else (record.intent_at, None)
         age = age_seconds(at or now(), mark, now(), timer.mark())
         if age < quiet_seconds:
