@@ -60,6 +60,8 @@ HALTS_KEY = "halts"
 RESUMED_KEY = "kill_switch_resumed_at"
 ATR_DAYS_BACK = 60
 """Calendar days that hold enough trading days for Wilder's average to settle."""
+READS_TAKE = timedelta(seconds=30)
+"""Longer than reading the account takes; an order counted once too often is the safe side."""
 _PROTECTIVE = frozenset({Role.STOP, Role.TARGET})
 EXIT_ORIGINS = frozenset({Origin.CLOSE, Origin.EXIT})
 
@@ -73,6 +75,9 @@ class AccountFacts(Struct, frozen=True):
     clock: Clock | None
     seq: int
     read_at: datetime
+    """Before the first of them was asked for: what was sent later may be missing."""
+    clock_at: datetime
+    """When the clock was read, the last of them."""
 
     def held(self, symbol: str) -> Decimal:
         """The signed quantity of a symbol; 0 when there is none."""
@@ -174,15 +179,20 @@ class FactsReader:
         """Orders first, then positions: an order that fills in between is seen in both."""
         kept = self._account
         most = float(self.settings.risk.facts_max_age_seconds)
-        if kept is not None and not fresh and (self.now() - kept.read_at).total_seconds() < most:
-            return kept
+        if kept is not None and not fresh:
+            age = (self.now() - kept.read_at).total_seconds()
+            if 0 <= age < most:
+                return kept
         seq = self.journal.last_seq()
         read_at = self.now()
         orders = tuple(self.client.list_orders(OrderQuery(status="open")))
         positions = index_positions(self.client.get_positions())
         account = self.client.get_account()
         clock = self.client.get_clock()
-        self._account = AccountFacts(account, orders, positions, clock, seq, read_at)
+        clock_at = self.now()
+        if clock_at < read_at:  # our clock was wrong, and these very replies have set it back
+            read_at = clock_at - READS_TAKE
+        self._account = AccountFacts(account, orders, positions, clock, seq, read_at, clock_at)
         return self._account
 
     def asset(self, symbol: str) -> Asset:
@@ -238,7 +248,7 @@ class FactsReader:
         """The exchange's time: its own clock, moved on by what passed here since."""
         if account.clock is None or account.clock.timestamp is None:
             return self.now()
-        return account.clock.timestamp + (self.now() - account.read_at)
+        return account.clock.timestamp + (self.now() - account.clock_at)
 
     # --- inside the transaction ------------------------------------------------------------
 
