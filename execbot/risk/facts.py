@@ -113,6 +113,8 @@ class Facts(Struct, frozen=True):
     counters: Counters = Counters()
     live_allowed: bool = False
     atr: Decimal | None = None
+    flows: Decimal = ZERO
+    """Cash and securities that came today (plus) or went (minus), in USD."""
     holding: Holding | None = None
     """The symbol by both witnesses; None where the journal knows nothing of it."""
 

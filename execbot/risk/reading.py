@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from execbot.broker.errors import BrokerError
 from execbot.broker.port import BrokerClient, OrderQuery
 from execbot.config.schema import Mode, SizingMethod, StopMethod, TradingSettings
+from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.market import halts
@@ -27,10 +28,10 @@ from execbot.market.calendar_cache import Tables
 from execbot.market.sessions import SessionTable, agreed_now, crypto_now
 from execbot.model.account import Account, Asset, Clock, Position
 from execbot.model.enums import OPEN_STATUSES, OrderStatus, Side
-from execbot.model.numbers import ZERO
+from execbot.model.numbers import ZERO, maybe_decimal, text
 from execbot.model.order import Order, OrderRequest
 from execbot.model.quote import Quote
-from execbot.model.times import eastern, new_york, parse_time
+from execbot.model.times import eastern, iso, new_york, parse_time
 from execbot.risk import kill_switch
 from execbot.risk.facts import (
     Counters,
@@ -46,6 +47,7 @@ from execbot.risk.facts import (
     position_key,
     purpose_of_order,
 )
+from execbot.risk.flows import FLOW_ROWS, flows_of
 from execbot.risk.holding_evidence import (
     NOTHING,
     Holdings,
@@ -57,6 +59,9 @@ from execbot.risk.holding_evidence import (
 from execbot.risk.streaks import losses_in_a_row
 
 HALTS_KEY = "halts"
+FLOWS_KEY = "flows"
+FLOWS_AGE_MAX = timedelta(minutes=1)
+DAY = timedelta(days=1)
 RESUMED_KEY = "kill_switch_resumed_at"
 ATR_DAYS_BACK = 60
 """Calendar days that hold enough trading days for Wilder's average to settle."""
@@ -78,6 +83,8 @@ class AccountFacts(Struct, frozen=True):
     """Before the first of them was asked for: what was sent later may be missing."""
     clock_at: datetime
     """When the clock was read, the last of them."""
+    flows: Decimal = ZERO
+    """Cash and securities that came today (plus) or went (minus), in USD."""
 
     def held(self, symbol: str) -> Decimal:
         """The signed quantity of a symbol; 0 when there is none."""
@@ -189,11 +196,40 @@ class FactsReader:
         positions = index_positions(self.client.get_positions())
         account = self.client.get_account()
         clock = self.client.get_clock()
+        flows = self._flows(positions)
         clock_at = self.now()
         if clock_at < read_at:  # our clock was wrong, and these very replies have set it back
             read_at = clock_at - READS_TAKE
-        self._account = AccountFacts(account, orders, positions, clock, seq, read_at, clock_at)
+        self._account = AccountFacts(
+            account, orders, positions, clock, seq, read_at, clock_at, flows
+        )
         return self._account
+
+    def _flows(self, positions: Mapping[str, Position]) -> Decimal:
+        """Of today, read anew once a minute for all processes; a row that comes later corrects it.
+
+        A read that fails leaves what is known of the day standing.
+        """
+        if self.settings.risk.max_daily_loss_pct is None:
+            return ZERO
+        now, day = self.now(), eastern(self.now()).date()
+        kept = self.journal.meta_get(FLOWS_KEY)
+        known, read_at = ZERO, None
+        if isinstance(kept, Mapping) and kept.get("day") == day.isoformat():
+            known = maybe_decimal(kept.get("amount")) or ZERO
+            read_at = parse_time(kept.get("at"))
+        if read_at is not None and timedelta(0) <= now - read_at < FLOWS_AGE_MAX:
+            return known
+        try:
+            rows = self.client.get_activities(FLOW_ROWS, after=day_start(now) - DAY)
+        except BrokerError:
+            return known
+        prices = {key: p.current_price for key, p in positions.items() if p.current_price}
+        found = flows_of(rows, day, prices)
+        value = {"day": day.isoformat(), "amount": text(found.amount), "at": iso(now)}
+        with suppress(JournalError):  # it is only kept for the next minute
+            self.journal.meta_set(FLOWS_KEY, value)
+        return found.amount
 
     def asset(self, symbol: str) -> Asset:
         """The asset; remembered for the life of this reader. Raises BrokerError if unknown."""
@@ -274,6 +310,7 @@ class FactsReader:
             quote=symbol.quote,
             last_price=symbol.last_price,
             positions=holdings.positions,
+            flows=read.account.flows,
             holding=holdings.of(request.symbol),
             pending=tuple(
                 order
