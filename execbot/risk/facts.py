@@ -21,7 +21,7 @@ from execbot.market.sessions import MarketNow, Session
 from execbot.model.account import Account, Asset, Position
 from execbot.model.enums import (
     TERMINAL_STATUSES,
-    UNSETTLED_STATUSES,
+    UNCONFIRMED,
     OrderClass,
     OrderStatus,
     OrderType,
@@ -240,7 +240,7 @@ def merge_pending(
         key = order.client_order_id
         listed = merged.get(key)
         ended_since = changed_since and order.status in TERMINAL_STATUSES
-        unsettled = order.status in UNSETTLED_STATUSES or order.status is OrderStatus.QUEUED
+        unconfirmed = order.status in UNCONFIRMED
         if listed is not None and not ended_since:
             merged[key] = replace(
                 listed,
@@ -248,7 +248,7 @@ def merge_pending(
                 protective=order.protective,
                 price_hint=order.price_hint or listed.price_hint,
             )
-        elif changed_since or unsettled:
+        elif changed_since or unconfirmed:
             merged[key] = replace(order, reserved=listed is not None)
     return tuple(order for order in merged.values() if order.leaves_qty != 0)
 

@@ -22,7 +22,7 @@ from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.market import halts
 from execbot.market.sessions import SessionTable, agreed_now, crypto_now
 from execbot.model.account import Account, Asset, Clock, Position
-from execbot.model.enums import OPEN_STATUSES, OrderStatus, Side
+from execbot.model.enums import CUT_SHORT, OPEN_STATUSES, OrderStatus, Side
 from execbot.model.numbers import ZERO
 from execbot.model.order import Order, OrderRequest
 from execbot.model.quote import Quote
@@ -315,21 +315,9 @@ class FactsReader:
         return max(len(entries) - 1, 0) if since is None else len(entries)
 
 
-_GONE = frozenset(
-    {
-        OrderStatus.DENIED,
-        OrderStatus.NEVER_SENT,
-        OrderStatus.CANCELED,
-        OrderStatus.REJECTED,
-        OrderStatus.EXPIRED,
-    }
-)
-"""How an order can end without anything left of it. A replaced one lives on in its successor."""
-
-
 def _came_to_nothing(record: OrderRecord) -> bool:
     """Nothing was bought or sold and nothing will be: giving it again doubles nothing."""
-    return record.status in _GONE and not record.order.filled_qty
+    return record.status in CUT_SHORT and not record.order.filled_qty
 
 
 def _pending_of(record: OrderRecord, held: Decimal) -> PendingOrder:

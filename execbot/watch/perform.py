@@ -21,7 +21,7 @@ from execbot.exits.rules.failures import Outcome
 from execbot.exits.tags import client_order_id
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord, Origin
-from execbot.model.enums import OrderStatus
+from execbot.model.enums import FAILED
 from execbot.oms.errors import OmsError
 from execbot.oms.send.cancel import Canceler
 from execbot.oms.service import OrderManagementSystem
@@ -31,8 +31,6 @@ from execbot.watch.core.jobs import AccountJob, JobName, SymbolJob
 from execbot.watch.market_hours import MarketHours
 
 log = logging.getLogger("execbot.watch")
-
-REFUSED = frozenset({OrderStatus.REJECTED, OrderStatus.DENIED, OrderStatus.NEVER_SENT})
 
 
 def unique_part(now: datetime) -> str:
@@ -170,6 +168,6 @@ class Hands:
 
 
 def _outcome_of(record: OrderRecord) -> Outcome:
-    if record.status in REFUSED:
+    if record.status in FAILED:
         return Outcome(f"order.{record.status}", record.note or "the order was refused")
     return Outcome()

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from execbot.exits.rules.decide import IN_MOTION
 from execbot.exits.rules.view import Coverage, Guarded
+from execbot.model.enums import IN_MOTION
 from execbot.watch.core.inputs import Done, Tick
 from execbot.watch.core.jobs import AccountJob, JobName
 from execbot.watch.core.symbol_state import SymbolState

@@ -21,9 +21,9 @@ from execbot.desk.emergency import close_position, examine, offering, unrecorded
 from execbot.desk.journal_need import Need
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord
+from execbot.model.enums import REOPENABLE
 from execbot.model.numbers import text
 from execbot.oms.errors import CloseFailed
-from execbot.oms.machine.table import REOPENABLE
 
 if TYPE_CHECKING:
     from execbot.oms.results import CloseResult

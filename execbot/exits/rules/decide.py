@@ -22,7 +22,6 @@ from msgspec.structs import replace
 
 from execbot.broker.port import ReplaceRequest
 from execbot.exits.living_orders import (
-    REPLACEABLE,
     ExitGroup,
     Family,
     SymbolOrder,
@@ -52,7 +51,7 @@ from execbot.exits.rules.moved_by_trader import taken_over
 from execbot.exits.rules.moves import price_moves, reshape
 from execbot.exits.rules.triggers import is_of_before, leave_if_due, stop_is_crossed
 from execbot.exits.rules.view import Decision, Memory, View
-from execbot.model.enums import UNSETTLED_STATUSES, OrderStatus
+from execbot.model.enums import IN_MOTION, OVER, REPLACEABLE, UNSETTLED_STATUSES
 from execbot.model.numbers import text
 
 REFRESH_EVERY = timedelta(seconds=1)
@@ -151,12 +150,6 @@ def _settle(view: View, orders: SymbolOrders, memory: Memory) -> list[Action]:
     return list(asked.values())
 
 
-IN_MOTION = frozenset(
-    {OrderStatus.PENDING_NEW, OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE}
-)
-"""Statuses that an order passes through within milliseconds in an open market."""
-
-
 def _without_past(view: View) -> list[SymbolOrder]:
     """Young orders that took the place of one nobody here has seen: whose shares they hold, and
     with whom, is not known before it was asked for."""
@@ -226,7 +219,7 @@ def _came_to_nothing(view: View, plan: ExitPlan) -> bool:
     if plan.status is not PlanStatus.PENDING or entry is None:
         return False
     order = entry.order
-    return order.is_terminal and order.status is not OrderStatus.REPLACED and order.filled_qty == 0
+    return order.status in OVER and order.filled_qty == 0
 
 
 def _entry_may_come(view: View, plan: ExitPlan) -> bool:

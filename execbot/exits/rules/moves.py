@@ -7,7 +7,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from execbot.broker.port import ReplaceRequest
-from execbot.exits.living_orders import REPLACEABLE, ExitGroup, SymbolOrders
+from execbot.exits.living_orders import ExitGroup, SymbolOrders
 from execbot.exits.plan.plan import ExitPlan
 from execbot.exits.rules.actions import Action, Cancel, Replace
 from execbot.exits.rules.shape import (
@@ -18,7 +18,7 @@ from execbot.exits.rules.shape import (
     wanted,
 )
 from execbot.exits.rules.view import Memory, View
-from execbot.model.enums import OrderType
+from execbot.model.enums import REPLACEABLE, OrderType
 
 MOVES_REFUSED_MAX = 2
 """After so many refused replaces a stop is canceled and placed anew instead."""

@@ -15,7 +15,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from execbot.broker.errors import BrokerError
-from execbot.exits.living_orders import STOP_TYPES, SymbolOrder, SymbolOrders, read_orders
+from execbot.exits.living_orders import SymbolOrder, SymbolOrders, read_orders
 from execbot.exits.plan.plan import ExitPlan, Lift
 from execbot.exits.rules.make_room import Step, conflicts, next_step
 from execbot.exits.store import (
@@ -29,7 +29,7 @@ from execbot.exits.store import (
 )
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Role
-from execbot.model.enums import OrderType, TimeInForce
+from execbot.model.enums import STOP_TYPES, OrderType, TimeInForce
 from execbot.model.numbers import text
 from execbot.model.order import OrderRequest
 from execbot.oms.errors import NotPossible, OmsError

@@ -21,10 +21,9 @@ from execbot.broker.errors import BrokerError
 from execbot.broker.remedy import Remedy
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.model.account import Asset
-from execbot.model.enums import AssetClass, ErrorCategory
+from execbot.model.enums import REOPENABLE, AssetClass, ErrorCategory
 from execbot.model.order import OrderRequest
 from execbot.oms.errors import Refused, WouldRest
-from execbot.oms.machine.table import REOPENABLE
 from execbot.oms.place.after_error import History, Next, Step, next_step
 from execbot.oms.place.risk_desk import Checked, RiskDesk, summary
 from execbot.oms.service import OrderManagementSystem

@@ -12,7 +12,7 @@ from execbot.broker.errors import BrokerError
 from execbot.broker.remedy import Remedy
 from execbot.journal.records import OrderRecord
 from execbot.model.account import Position
-from execbot.model.enums import UNSETTLED_STATUSES, OrderStatus
+from execbot.model.enums import OVER, UNSETTLED_STATUSES, OrderStatus
 from execbot.model.symbols import symbol_key
 from execbot.oms.errors import InDoubt
 from execbot.oms.ledger import recording
@@ -246,7 +246,7 @@ def _ended_without_fill(records: Iterable[OrderRecord]) -> list[OrderRecord]:
 
 def _has_ended(record: OrderRecord) -> bool:
     """A replaced order lives on in the order that it became."""
-    return record.order.is_terminal and record.status is not OrderStatus.REPLACED
+    return record.status in OVER
 
 
 def _selected(

@@ -18,7 +18,7 @@ from execbot.broker.budget import Priority, reading_at
 from execbot.broker.errors import BrokerError
 from execbot.journal.records import OrderRecord
 from execbot.model.account import Position
-from execbot.model.enums import OrderStatus, Outcome
+from execbot.model.enums import LAPSED, Outcome
 from execbot.model.numbers import ZERO, text
 from execbot.model.signal import Signal
 from execbot.model.symbols import symbol_key
@@ -107,8 +107,7 @@ class SignalCloses:
             except (InDoubt, BrokerError) as error:
                 errors.append(error)
                 self._tell(error.kind, f"{name} may still fill: {error.message}", record.symbol)
-        gone = (OrderStatus.CANCELED, OrderStatus.EXPIRED)
-        return TakenBack(tuple(r for r in ended if r.status in gone), tuple(errors))
+        return TakenBack(tuple(r for r in ended if r.status in LAPSED), tuple(errors))
 
     def _close(self, signal: Signal, held: Position, taken: TakenBack) -> SignalResult:
         symbol = signal.symbol

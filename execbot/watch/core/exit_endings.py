@@ -14,7 +14,7 @@ from execbot.exits.plan.plan import PlanStatus
 from execbot.exits.rules.actions import SavePlan
 from execbot.exits.rules.failures import exit_rejected_late, stepped_down
 from execbot.journal.records import OrderRecord, Role
-from execbot.model.enums import OrderStatus, TimeInForce
+from execbot.model.enums import TRADED, OrderStatus, TimeInForce
 from execbot.watch.core.jobs import Job, Save
 from execbot.watch.core.notes import alarm, rejected_text
 from execbot.watch.core.position_check import Comparison
@@ -60,7 +60,7 @@ class Endings(Comparison):
         gone = record.status is OrderStatus.CANCELED
         if not gone or record.client_order_id in self.our_cancels or state.qty == 0:
             return []
-        if not _ended_by_its_pair(state, record, FILLED):
+        if not _ended_by_its_pair(state, record, TRADED):
             state.canceled_at = now
         return self._taken_away(state, record, now)
 
@@ -132,13 +132,10 @@ def _has_stop_beside(state: SymbolState, record: OrderRecord) -> bool:
     return record.role == Role.TARGET and any(stop.parent_id in family for stop in stops)
 
 
-FILLED = frozenset({OrderStatus.FILLED, OrderStatus.PARTIALLY_FILLED})
-
-
 def _ended_by_its_pair(
     state: SymbolState,
     record: OrderRecord,
-    took: frozenset[OrderStatus] = FILLED | {OrderStatus.REPLACED},
+    took: frozenset[OrderStatus] = TRADED | {OrderStatus.REPLACED},
 ) -> bool:
     """The other exit of the pair was taken, and this one went with it."""
     pair = {record.parent_id, record.client_order_id} - {None}

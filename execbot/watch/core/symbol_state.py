@@ -9,13 +9,13 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from execbot.exits.living_orders import ARRIVING, SymbolOrder, read_orders
+from execbot.exits.living_orders import SymbolOrder, read_orders
 from execbot.exits.plan.plan import ExitPlan, PlanStatus
 from execbot.exits.plan.rescale import SPLIT_GAP
 from execbot.exits.rules.view import Coverage, Limits, Market, Memory, View
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.market.sessions import MarketNow, Session
-from execbot.model.enums import OrderStatus, OrderType, Side
+from execbot.model.enums import ARRIVING, STANDING, OrderStatus, OrderType, Side
 from execbot.model.numbers import ZERO
 
 ORDERS_KEPT = 20
@@ -328,7 +328,7 @@ def is_entry(record: OrderRecord) -> bool:
         Origin.EXIT,
     ):
         return False
-    return record.order.is_working and record.status is not OrderStatus.PENDING_CANCEL
+    return record.status in STANDING
 
 
 def without_memory(state: SymbolState) -> None:
