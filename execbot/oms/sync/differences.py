@@ -54,7 +54,8 @@ def forget_cured(journal: Journal, differing: Collection[str]) -> None:
 
 
 CRYPTO_FEE_SHARE = Decimal("0.003")
-"""Alpaca takes crypto fees in the coin received: 0.25 % for takers, less for makers."""
+"""Alpaca takes the fee of a purchase in the coin that was bought: 0.25 % for takers, less for
+makers, on paper too. So it is a share of what was bought, however little of that is still held."""
 
 
 class PositionDifference(Struct, frozen=True):

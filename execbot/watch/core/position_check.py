@@ -23,9 +23,6 @@ from execbot.watch.core.notes import alarm
 from execbot.watch.core.symbol_state import Difference, SymbolState, without_memory
 from execbot.watch.core.timers import Timers
 
-CRYPTO_FEE_MAX = Decimal("0.01")
-"""A difference to the broker's quantity up to this share is a fee taken in coins."""
-
 REPORT_SETTLES = timedelta(milliseconds=500)
 """How long after a fill the broker's position may differ from ours without a meaning."""
 
@@ -67,7 +64,7 @@ class Comparison(Timers):
             state.difference, state.agreed = None, (item.asked_at, state.last_execution)
             state.guard_qty(ZERO)
             return [*self._forget(state.symbol), *self._compare_held(state, now)]
-        if _is_fee_of_holding(state, theirs):
+        if theirs and _is_coin_fee(state, theirs):
             # Only what is left after the fee can be sold: a stop must not wait for the books.
             state.guard_qty(theirs - state.journal_qty)
         if state.changed_at is not None and item.asked_at - state.changed_at < REPORT_SETTLES:
@@ -116,7 +113,7 @@ class Comparison(Timers):
         again = self.account_job(JobName.GAP_FILL, f"{state.symbol} differs from the broker", now)
         if item.filled_from is None or item.filled_from < seen.since:
             return again
-        if state.is_crypto and is_fee_in_coins(state.journal_qty, theirs, state.bought_qty):
+        if _is_coin_fee(state, theirs):
             state.guard_qty(theirs - state.journal_qty)
             return [Book(_difference(state), "crypto_fee", state.avg_entry_price)]
         denied = _is_price_as_before(state, now) or state.symbol in item.evidence.transferred
@@ -192,9 +189,8 @@ class Comparison(Timers):
         return self.account_job(JobName.GAP_FILL, reason, now)
 
 
-def _is_fee_of_holding(state: SymbolState, theirs: Decimal) -> bool:
-    ours = state.journal_qty
-    return state.is_crypto and theirs > 0 and 0 < ours - theirs < ours * CRYPTO_FEE_MAX
+def _is_coin_fee(state: SymbolState, theirs: Decimal) -> bool:
+    return state.is_crypto and is_fee_in_coins(state.journal_qty, theirs, state.bought_qty)
 
 
 def _seen_split(state: SymbolState, now: datetime, *, in_lieu: bool = False) -> Split | None:
