@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from execbot.config.schema import TradingSettings
-from execbot.model.enums import ErrorCategory, OrderClass, OrderType, Side
+from execbot.market.wash_trade import is_wash_trade
+from execbot.model.enums import ErrorCategory
 from execbot.model.numbers import ZERO, text
 from execbot.risk.facts import (
     Facts,
@@ -25,9 +26,6 @@ from execbot.risk.finding import Finding, dollars, percent, unknown
 HUNDRED = Decimal(100)
 BROKER_POSITION_PCT = Decimal(600)
 """Alpaca restricts an account to closing when one position exceeds six times its equity."""
-
-_LIMITED = (OrderType.LIMIT, OrderType.STOP_LIMIT)
-_WASH_EXEMPT = (OrderClass.BRACKET, OrderClass.OCO)
 
 
 def max_order_notional(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
@@ -138,17 +136,12 @@ def opposite_order(intent: Intent, facts: Facts, limits: TradingSettings) -> Fin
 
 
 def wash_trade(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
-    """Alpaca's table: market or stop against anything, limits only where they would cross.
+    """No order that could trade with one of ours (`market/wash_trade.py`).
 
-    Bracket, OCO and trailing orders are exempt on both sides. A symbol's protective OCO exits
-    therefore never stand in the way of scaling in; a plain stop does.
+    A symbol's protective OCO exits never stand in the way of scaling in; a plain stop does.
     """
-    if _is_exempt(intent.request.order_class, intent.request.type):
-        return None
     for order in _others(intent, facts):
-        if order.side is intent.request.side or _is_exempt(order.order_class, order.type):
-            continue
-        if _would_cross(intent, order):
+        if is_wash_trade(intent.request, order):
             seen = f"{order.side} {order.type} {order.client_order_id or order.id}"
             return Finding(False, "no order of ours on the other side", seen)
     return Finding(True, "no order of ours on the other side", "none")
@@ -223,18 +216,3 @@ def _profit_pct(facts: Facts, symbol: str) -> Decimal | None:
         return None
     direction = 1 if held.qty > 0 else -1
     return (price - held.avg_entry_price) / held.avg_entry_price * HUNDRED * direction
-
-
-def _is_exempt(order_class: OrderClass, order_type: OrderType) -> bool:
-    return order_class in _WASH_EXEMPT or order_type is OrderType.TRAILING_STOP
-
-
-def _would_cross(intent: Intent, order: PendingOrder) -> bool:
-    request = intent.request
-    if request.type not in _LIMITED or order.type not in _LIMITED:
-        return True
-    if request.limit_price is None or order.limit_price is None:
-        return True
-    if request.side is Side.BUY:
-        return request.limit_price >= order.limit_price
-    return order.limit_price >= request.limit_price
