@@ -25,7 +25,13 @@ from execbot.journal.codec import (
     record_of,
 )
 from execbot.journal.ledgers import Ledgers
-from execbot.journal.records import EventRecord, Execution, OrderRecord, PositionRecord, Role
+from execbot.journal.records import (
+    EXIT_ROLES,
+    EventRecord,
+    Execution,
+    OrderRecord,
+    PositionRecord,
+)
 from execbot.journal.statements import (
     ADD_EVENT,
     FOUND_BY,
@@ -54,7 +60,7 @@ _STATUSES = {
 }
 _UNSETTLED = tuple(sorted(status.value for status in UNSETTLED_STATUSES))
 
-_EXIT_ROLES = (Role.EXIT.value, Role.STOP.value, Role.TARGET.value)
+_EXIT_ROLES = tuple(sorted(role.value for role in EXIT_ROLES))
 
 
 class Journal(Ledgers):

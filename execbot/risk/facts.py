@@ -16,6 +16,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from execbot.config.schema import Mode
+from execbot.exits.exit_orders import closes
 from execbot.market.halts import Halt, PriceBand
 from execbot.market.sessions import MarketNow, Session
 from execbot.model.account import Account, Asset, Position
@@ -156,9 +157,7 @@ def purpose_of(side: Side, held_qty: Decimal) -> Purpose:
 
 def purpose_of_order(order: Order | OrderRequest, held_qty: Decimal) -> Purpose:
     """The `position_intent` where it is given, else by the position."""
-    if order.position_intent:
-        return Purpose.EXIT if order.position_intent.endswith("_to_close") else Purpose.ENTRY
-    return purpose_of(order.side, held_qty)
+    return Purpose.EXIT if closes(order, held_qty) else Purpose.ENTRY
 
 
 def intent_key(request: OrderRequest) -> tuple[str, ...]:

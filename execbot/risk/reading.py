@@ -17,8 +17,9 @@ from msgspec.structs import replace
 
 from execbot.broker.port import BrokerClient, OrderQuery
 from execbot.config.schema import Mode, SizingMethod, StopMethod, TradingSettings
+from execbot.exits.exit_orders import is_exit
 from execbot.journal.journal import Journal
-from execbot.journal.records import OrderRecord, Origin, Role
+from execbot.journal.records import PROTECTIVE_ROLES, OrderRecord
 from execbot.market import halts
 from execbot.market.sessions import SessionTable, agreed_now, crypto_now
 from execbot.model.account import Account, Asset, Clock, Position
@@ -48,8 +49,6 @@ HALTS_KEY = "halts"
 RESUMED_KEY = "kill_switch_resumed_at"
 ATR_DAYS_BACK = 60
 """Calendar days that hold enough trading days for Wilder's average to settle."""
-_PROTECTIVE = frozenset({Role.STOP, Role.TARGET})
-EXIT_ORIGINS = frozenset({Origin.CLOSE, Origin.EXIT})
 
 
 class AccountFacts(Struct, frozen=True):
@@ -321,18 +320,11 @@ def _came_to_nothing(record: OrderRecord) -> bool:
 
 
 def _pending_of(record: OrderRecord, held: Decimal) -> PendingOrder:
-    protective = record.role in _PROTECTIVE
-    leaves = protective or record.role == Role.EXIT or record.origin in EXIT_ORIGINS
-    purpose = None
-    if leaves:
-        purpose = Purpose.EXIT
-    elif record.role == Role.ENTRY:
-        purpose = Purpose.ENTRY
     return pending_from_order(
         record.order,
         held_qty=held,
-        protective=protective,
-        purpose=purpose or purpose_of_order(record.order, held),
+        protective=record.role in PROTECTIVE_ROLES,
+        purpose=Purpose.EXIT if is_exit(record, held) else Purpose.ENTRY,
         price_hint=record.arrival_price,
     )
 

@@ -28,7 +28,7 @@ from execbot.exits.store import (
     plan_of,
 )
 from execbot.journal.journal import Journal
-from execbot.journal.records import OrderRecord, Role
+from execbot.journal.records import PROTECTIVE_ROLES, OrderRecord
 from execbot.model.enums import STOP_TYPES, OrderType, TimeInForce
 from execbot.model.numbers import text
 from execbot.model.order import OrderRequest
@@ -76,7 +76,7 @@ def addition_of(journal: Journal, request: OrderRequest, facts: Facts) -> Additi
     exits = {
         record.client_order_id
         for record in journal.orders("open", symbol=plan.symbol)
-        if record.role in (Role.STOP, Role.TARGET) and conflicts(request, record.order)
+        if record.role in PROTECTIVE_ROLES and conflicts(request, record.order)
     }
     others = [p for p in facts.pending if _is_stranger(p, plan.symbol) and conflicts(request, p)]
     if plan.status not in KEPT or others:

@@ -17,7 +17,7 @@ from execbot.model.symbols import symbol_key
 from execbot.oms.errors import InDoubt
 from execbot.oms.ledger import recording
 from execbot.oms.machine.table import Act
-from execbot.oms.send.exits_of import Unprotected, is_exit, unprotected
+from execbot.oms.send.exits_of import Unprotected, is_exit_of, unprotected
 from execbot.oms.send.orders import Orders, take_in_open_orders
 from execbot.oms.send.waiting import POLL_FACTOR, POLL_FIRST_SECONDS, POLL_LAST_SECONDS
 
@@ -260,4 +260,4 @@ def _selected(
         return False
     if mine_only and not record.is_ours:
         return False
-    return not (entries_only and is_exit(record, positions))
+    return not (entries_only and is_exit_of(record, positions))

@@ -25,7 +25,7 @@ from execbot.model.symbols import symbol_key
 from execbot.oms.errors import CloseFailed, InDoubt, NotPossible, OmsError
 from execbot.oms.place.placer import Placer
 from execbot.oms.results import CloseResult
-from execbot.oms.send.exits_of import is_exit, unprotected
+from execbot.oms.send.exits_of import is_exit_of, unprotected
 from execbot.oms.send.orders import take_in_open_orders
 from execbot.oms.signals.result import CLOSED, SignalResult, skipped
 from execbot.oms.signals.rules import Skip, client_order_id_of
@@ -92,7 +92,7 @@ class SignalCloses:
         return [
             record
             for record in self._placer.oms.journal.orders("open")
-            if symbol_key(record.symbol) == symbol_key(symbol) and not is_exit(record, positions)
+            if symbol_key(record.symbol) == symbol_key(symbol) and not is_exit_of(record, positions)
         ]
 
     def _take_back(self, entries: Iterable[OrderRecord], unread: BrokerError | None) -> TakenBack:

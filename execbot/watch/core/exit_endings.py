@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from execbot.exits.plan.plan import PlanStatus
 from execbot.exits.rules.actions import SavePlan
 from execbot.exits.rules.failures import exit_rejected_late, stepped_down
-from execbot.journal.records import OrderRecord, Role
+from execbot.journal.records import PROTECTIVE_ROLES, OrderRecord, Role
 from execbot.model.enums import TRADED, OrderStatus, TimeInForce
 from execbot.watch.core.jobs import Job, Save
 from execbot.watch.core.notes import alarm, rejected_text
@@ -46,7 +46,7 @@ class Endings(Comparison):
         if _is_refused_way_out(state, before, record):
             state.memory = exit_rejected_late(state.memory, now)
             return []
-        if record.role not in (Role.STOP, Role.TARGET) or before is None:
+        if record.role not in PROTECTIVE_ROLES or before is None:
             return []
         if record.status is OrderStatus.REJECTED and before.status is not OrderStatus.PENDING:
             if record.order.replaces:  # a move that came too late; the kind of exit was not refused

@@ -9,11 +9,12 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
+from execbot.exits.exit_orders import is_meant_to_close
 from execbot.exits.living_orders import SymbolOrder, read_orders
 from execbot.exits.plan.plan import ExitPlan, PlanStatus
 from execbot.exits.plan.rescale import SPLIT_GAP
 from execbot.exits.rules.view import Coverage, Limits, Market, Memory, View
-from execbot.journal.records import OrderRecord, Origin, Role
+from execbot.journal.records import OrderRecord, Role
 from execbot.market.sessions import MarketNow, Session
 from execbot.model.enums import ARRIVING, STANDING, OrderStatus, OrderType, Side
 from execbot.model.numbers import ZERO
@@ -321,14 +322,7 @@ def _is_alive(record: OrderRecord) -> bool:
 
 def is_entry(record: OrderRecord) -> bool:
     """An order of ours that opens or adds, at the broker and not ended."""
-    if record.parent_id is not None or not record.is_ours:
-        return False
-    if record.role in (Role.STOP, Role.TARGET, Role.EXIT) or record.origin in (
-        Origin.CLOSE,
-        Origin.EXIT,
-    ):
-        return False
-    return record.status in STANDING
+    return record.is_ours and record.status in STANDING and not is_meant_to_close(record)
 
 
 def without_memory(state: SymbolState) -> None:
