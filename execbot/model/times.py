@@ -51,6 +51,18 @@ def eastern(moment: datetime) -> datetime:
     return moment.astimezone(new_york())
 
 
+def show_age(seconds: int | None) -> str:
+    """How long something has lasted, for people: `45s`, `12m`, `3h05m`, `2d04h`; `-` unknown."""
+    if seconds is None:
+        return "-"
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86_400
+    if days:
+        return f"{days}d{hours % 24:02d}h"
+    if hours:
+        return f"{hours}h{minutes % 60:02d}m"
+    return f"{minutes}m" if minutes else f"{seconds}s"
+
+
 def show_eastern(moment: datetime | None, *, seconds: bool = True) -> str:
     """How a time is printed for people: `2026-11-20 15:59:58 ET`."""
     if moment is None:

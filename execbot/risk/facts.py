@@ -31,6 +31,7 @@ from execbot.model.enums import (
 from execbot.model.numbers import ZERO
 from execbot.model.order import Order, OrderRequest
 from execbot.model.quote import Quote
+from execbot.model.symbols import symbol_key
 from execbot.risk.kill_switch import OFF, KillSwitch
 
 SHORT_COLLAR = Decimal("1.03")
@@ -114,7 +115,7 @@ class Facts(Struct, frozen=True):
     atr: Decimal | None = None
 
     def position(self, symbol: str) -> Position | None:
-        return self.positions.get(position_key(symbol))
+        return self.positions.get(symbol_key(symbol))
 
     @property
     def equity(self) -> Decimal:
@@ -141,13 +142,8 @@ class Intent(Struct, frozen=True):
         return self.purpose is Purpose.ENTRY and self.request.side is Side.SELL
 
 
-def position_key(symbol: str) -> str:
-    """Alpaca says `BTC/USD` in orders and `BTCUSD` in positions."""
-    return symbol.replace("/", "").upper()
-
-
 def index_positions(positions: Iterable[Position]) -> dict[str, Position]:
-    return {position_key(p.symbol): p for p in positions if p.qty != 0}
+    return {symbol_key(p.symbol): p for p in positions if p.qty != 0}
 
 
 def purpose_of(side: Side, held_qty: Decimal) -> Purpose:
@@ -262,7 +258,7 @@ def taken_back(facts: Facts, order: Order, names: frozenset[str]) -> Facts:
     freed = sum((pending_value(p, facts) or ZERO for p in gone if p.reserved), ZERO)
     freed += order.filled_qty * (order.filled_avg_price or ZERO)
     positions = dict(facts.positions)
-    key = position_key(order.symbol)
+    key = symbol_key(order.symbol)
     held = positions.get(key)
     if held is not None and order.filled_qty:
         rest = max(abs(held.qty) - order.filled_qty, ZERO)
@@ -419,7 +415,7 @@ def exposure_of(facts: Facts) -> Exposure:
         if value is None:
             unvalued.append(order.client_order_id)
             value = ZERO
-        key = position_key(order.symbol)
+        key = symbol_key(order.symbol)
         by_symbol[key] = by_symbol.get(key, ZERO) + value
         if not order.reserved:
             unreserved += value

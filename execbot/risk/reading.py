@@ -27,6 +27,7 @@ from execbot.model.enums import CUT_SHORT, OPEN_STATUSES, OrderStatus, Side
 from execbot.model.numbers import ZERO
 from execbot.model.order import Order, OrderRequest
 from execbot.model.quote import Quote
+from execbot.model.symbols import symbol_key
 from execbot.model.times import eastern, new_york, parse_time
 from execbot.risk import kill_switch
 from execbot.risk.facts import (
@@ -40,7 +41,6 @@ from execbot.risk.facts import (
     intent_key,
     merge_pending,
     pending_from_order,
-    position_key,
     purpose_of_order,
 )
 from execbot.risk.streaks import losses_in_a_row
@@ -63,7 +63,7 @@ class AccountFacts(Struct, frozen=True):
 
     def held(self, symbol: str) -> Decimal:
         """The signed quantity of a symbol; 0 when there is none."""
-        position = self.positions.get(position_key(symbol))
+        position = self.positions.get(symbol_key(symbol))
         return position.qty if position is not None else ZERO
 
 
@@ -179,7 +179,7 @@ class FactsReader:
                 if order.symbol != symbol
                 and order.limit_price is None
                 and order.notional is None
-                and position_key(order.symbol) not in account.positions
+                and symbol_key(order.symbol) not in account.positions
             }
         )
 

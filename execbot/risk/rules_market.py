@@ -8,7 +8,8 @@ from execbot.config.schema import TradingSettings
 from execbot.market.order_hours import in_entry_window, may_trade_now
 from execbot.model.enums import ErrorCategory, OrderType
 from execbot.model.numbers import text
-from execbot.risk.facts import Facts, Intent, position_key
+from execbot.model.symbols import symbol_key
+from execbot.risk.facts import Facts, Intent
 from execbot.risk.finding import Finding, dollars, percent, unknown
 
 HUNDRED = Decimal(100)
@@ -27,15 +28,15 @@ def asset_tradable(intent: Intent, facts: Facts, limits: TradingSettings) -> Fin
 def symbol_allowed(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
     if not limits.symbols:
         return None
-    allowed = {position_key(symbol) for symbol in limits.symbols}
+    allowed = {symbol_key(symbol) for symbol in limits.symbols}
     symbol = intent.request.symbol
-    return Finding(position_key(symbol) in allowed, f"one of {len(allowed)} symbols", symbol)
+    return Finding(symbol_key(symbol) in allowed, f"one of {len(allowed)} symbols", symbol)
 
 
 def symbol_not_denied(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
-    denied = {position_key(symbol) for symbol in limits.denied_symbols}
+    denied = {symbol_key(symbol) for symbol in limits.denied_symbols}
     symbol = intent.request.symbol
-    is_denied = position_key(symbol) in denied
+    is_denied = symbol_key(symbol) in denied
     return Finding(not is_denied, "not denied", f"{symbol} is denied" if is_denied else symbol)
 
 

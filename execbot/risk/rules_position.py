@@ -9,6 +9,7 @@ from execbot.config.schema import TradingSettings
 from execbot.market.wash_trade import is_wash_trade
 from execbot.model.enums import ErrorCategory
 from execbot.model.numbers import ZERO, text
+from execbot.model.symbols import symbol_key
 from execbot.risk.facts import (
     Facts,
     Intent,
@@ -17,7 +18,6 @@ from execbot.risk.facts import (
     broker_cost,
     exposure_of,
     order_value,
-    position_key,
     purpose_of,
 )
 from execbot.risk.facts import buying_power as power_of
@@ -65,13 +65,13 @@ def max_position_size(intent: Intent, facts: Facts, limits: TradingSettings) -> 
         return unknown("price")
     if facts.equity <= 0:
         return unknown("equity")
-    held = exposure_of(facts).by_symbol.get(position_key(intent.request.symbol), ZERO)
+    held = exposure_of(facts).by_symbol.get(symbol_key(intent.request.symbol), ZERO)
     return _share(held + value, limits.max_position_size_pct, facts)
 
 
 def max_positions(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
     """Counts symbols held, symbols with an entry pending, and this one."""
-    symbols = exposure_of(facts).symbols | {position_key(intent.request.symbol)}
+    symbols = exposure_of(facts).symbols | {symbol_key(intent.request.symbol)}
     return Finding(
         len(symbols) <= limits.max_positions, str(limits.max_positions), f"{len(symbols)} with this"
     )
@@ -94,7 +94,7 @@ def broker_position_ratio(intent: Intent, facts: Facts, limits: TradingSettings)
     value = order_value(intent.request, facts)
     if value is None or facts.equity <= 0:
         return None
-    held = exposure_of(facts).by_symbol.get(position_key(intent.request.symbol), ZERO)
+    held = exposure_of(facts).by_symbol.get(symbol_key(intent.request.symbol), ZERO)
     return _share(held + value, BROKER_POSITION_PCT, facts)
 
 
@@ -178,10 +178,10 @@ def shares_available(intent: Intent, facts: Facts, limits: TradingSettings) -> F
 
 def _others(intent: Intent, facts: Facts) -> Iterator[PendingOrder]:
     """Pending orders on the same symbol, this one itself left out."""
-    key = position_key(intent.request.symbol)
+    key = symbol_key(intent.request.symbol)
     own_id = intent.request.client_order_id
     for order in facts.pending:
-        if position_key(order.symbol) == key and (not own_id or order.client_order_id != own_id):
+        if symbol_key(order.symbol) == key and (not own_id or order.client_order_id != own_id):
             yield order
 
 

@@ -101,7 +101,7 @@ def test_a_wide_screen_shows_everything() -> None:
     head = next(line for line in lines if "Symbol" in line)
     assert all(column.name in head for column in COLUMNS if column.name != "bar")
     shown = " ".join(row_of(lines, "BTC/USD"))
-    for fact in ("104250.50", "-1.2", "●", "110505.50", "+0.4/-1.3", "2h"):
+    for fact in ("104250.50", "-1.2", "●", "110505.50", "+0.4/-1.3", "2h01m"):
         assert fact in shown
     for fact in ("guard 1 s", "rate 198/200", "frame 3s", "lag 12 ms"):
         assert fact in lines[0]

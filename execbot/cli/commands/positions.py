@@ -15,6 +15,7 @@ from execbot.desk.context import Context
 from execbot.desk.journal_need import Need
 from execbot.model.numbers import text
 from execbot.model.symbols import symbol_key
+from execbot.model.times import show_age
 from execbot.report.holdings import Holding, holdings
 
 
@@ -86,7 +87,7 @@ def _table(held: list[Holding]) -> Table:
             item.state.value,
             price(item.stop),
             prices(item.targets),
-            _age(item.age_seconds),
+            show_age(item.age_seconds),
         )
         for item in held
     ]
@@ -112,17 +113,3 @@ def _table(held: list[Holding]) -> Table:
 
 
 _NUMERIC = frozenset({"qty", "avg price", "price", "value", "unrealized", "stop", "targets", "age"})
-
-
-def _age(seconds: int | None) -> str | None:
-    """`45s`, `12m`, `3h05m`, `2d04h`."""
-    if seconds is None:
-        return None
-    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
-    if seconds < 60:
-        return f"{seconds}s"
-    if hours < 1:
-        return f"{minutes}m"
-    if days < 1:
-        return f"{hours}h{minutes % 60:02d}m"
-    return f"{days}d{hours % 24:02d}h"

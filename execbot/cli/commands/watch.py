@@ -13,6 +13,7 @@ from execbot.cli.command import Cli, command
 from execbot.cli.errors import Failure
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.show.output import is_terminal, muffle
+from execbot.model.symbols import is_pair
 
 if TYPE_CHECKING:
     from execbot.broker.market_stream import MarketDataStream
@@ -161,7 +162,9 @@ def _feed(desk: Context) -> Feed:
     if isinstance(stocks, InProcessMarketData):
         prices = PolledFeed(desk.client, IN_PROCESS_POLL_SECONDS)
         halts = StreamedFeed(stocks, desk.now)
-        return ManyFeeds(((lambda symbol: True, prices), (lambda symbol: "/" not in symbol, halts)))
+        return ManyFeeds(
+            ((lambda symbol: True, prices), (lambda symbol: not is_pair(symbol), halts))
+        )
 
     def streamed(stream: MarketDataStream) -> StreamedFeed:
         return StreamedFeed(
@@ -172,12 +175,11 @@ def _feed(desk: Context) -> Feed:
         )
 
     crypto = desk.client.market_data("crypto")
-    return ManyFeeds(
-        (
-            (lambda symbol: "/" not in symbol, streamed(stocks)),
-            (lambda symbol: "/" in symbol, streamed(crypto)),
-        )
-    )
+    return ManyFeeds(((_is_stock, streamed(stocks)), (is_pair, streamed(crypto))))
+
+
+def _is_stock(symbol: str) -> bool:
+    return not is_pair(symbol)
 
 
 def _sink(cli: Cli, desk: Context, *, plain: bool) -> Sink:

@@ -17,6 +17,7 @@ from execbot.cli.errors import Failure, usage
 from execbot.model.enums import OrderType, Side, TimeInForce
 from execbot.model.numbers import CENT, QTY_STEP, text, tick_size, to_decimal
 from execbot.model.order import OrderRequest
+from execbot.model.symbols import is_pair
 
 NOTIONAL_MIN = Decimal("1")
 """Alpaca takes no order for less than a dollar."""
@@ -68,14 +69,10 @@ _CRYPTO_TIFS = (TimeInForce.GTC, TimeInForce.IOC)
 _AUCTION_TIFS = (TimeInForce.OPG, TimeInForce.CLS)
 
 
-def is_crypto_pair(symbol: str) -> bool:
-    return "/" in symbol
-
-
 def to_request(flags: OrderFlags) -> OrderRequest:
     """The order that was asked for. Raises Failure (exit 2) with what is wrong with it."""
     symbol = read_symbol(flags.symbol)
-    crypto = is_crypto_pair(symbol)
+    crypto = is_pair(symbol)
     qty, notional = _read_size(flags)
     limit = read_price("--limit", flags.limit, crypto)
     stop = read_price("--stop", flags.stop, crypto)
@@ -166,7 +163,7 @@ def read_price(flag: str, value: str | None, crypto: bool) -> Decimal | None:
 
 def check_request(request: OrderRequest) -> None:
     """Alpaca's rules that tie type, time in force, hours and size together."""
-    crypto = is_crypto_pair(request.symbol)
+    crypto = is_pair(request.symbol)
     for broken, message, hint in _rules(request, crypto):
         if broken:
             raise usage(message, hint=hint, kind="usage.order")

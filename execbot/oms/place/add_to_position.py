@@ -32,12 +32,13 @@ from execbot.journal.records import PROTECTIVE_ROLES, OrderRecord
 from execbot.model.enums import STOP_TYPES, OrderType, TimeInForce
 from execbot.model.numbers import text
 from execbot.model.order import OrderRequest
+from execbot.model.symbols import symbol_key
 from execbot.oms.errors import NotPossible, OmsError
 from execbot.oms.send.cancel import Canceler
 from execbot.oms.send.orders import take_in_moved
 from execbot.oms.send.waiting import POLL_FACTOR, POLL_FIRST_SECONDS, POLL_LAST_SECONDS
 from execbot.oms.service import OrderManagementSystem
-from execbot.risk.facts import Facts, PendingOrder, market_price, position_key
+from execbot.risk.facts import Facts, PendingOrder, market_price
 
 WAIT_SECONDS = 15.0
 """How long an addition may take while the stop is off; its rest is canceled then."""
@@ -104,7 +105,7 @@ def _refusal(request: OrderRequest, facts: Facts) -> str:
 
 def _is_stranger(order: PendingOrder, symbol: str) -> bool:
     """On the symbol, and none of the exits that are ours to lift."""
-    return position_key(order.symbol) == position_key(symbol) and not order.protective
+    return symbol_key(order.symbol) == symbol_key(symbol) and not order.protective
 
 
 def add_to_position(

@@ -14,7 +14,8 @@ from execbot.config.schema import TradingSettings
 from execbot.model.enums import Side
 from execbot.model.numbers import text
 from execbot.model.signal import Signal, SignalSide
-from execbot.risk.facts import Facts, PendingOrder, position_key
+from execbot.model.symbols import symbol_key
+from execbot.risk.facts import Facts, PendingOrder
 
 
 class Skip(Struct, frozen=True):
@@ -51,10 +52,10 @@ def skip_unread(signal: Signal, now: datetime, settings: TradingSettings) -> Ski
         return Skip("signal.stale", f"its time to live ended {late:.0f} s ago")
     if not signal.side.opens:
         return None
-    key = position_key(signal.symbol)
-    if settings.symbols and key not in {position_key(s) for s in settings.symbols}:
+    key = symbol_key(signal.symbol)
+    if settings.symbols and key not in {symbol_key(s) for s in settings.symbols}:
         return Skip("signal.symbol_not_allowed", f"{signal.symbol} is not one of the symbols")
-    if key in {position_key(s) for s in settings.denied_symbols}:
+    if key in {symbol_key(s) for s in settings.denied_symbols}:
         return Skip("signal.symbol_denied", f"{signal.symbol} is denied")
     return None
 
@@ -80,8 +81,8 @@ def skip_entry(signal: Signal, facts: Facts, settings: TradingSettings) -> Skip 
 
 
 def on_symbol(facts: Facts, symbol: str) -> list[PendingOrder]:
-    key = position_key(symbol)
-    return [order for order in facts.pending if position_key(order.symbol) == key]
+    key = symbol_key(symbol)
+    return [order for order in facts.pending if symbol_key(order.symbol) == key]
 
 
 def client_order_id_of(signal_id: str) -> str:

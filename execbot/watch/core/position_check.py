@@ -15,6 +15,7 @@ from execbot.exits.plan.plan import ExitPlan, PlanStatus
 from execbot.exits.plan.rescale import price_ratio, ratio_words, rescaled, rescaled_by_price
 from execbot.exits.rules.actions import SavePlan
 from execbot.model.numbers import ZERO, text
+from execbot.model.symbols import is_pair, symbol_key
 from execbot.oms.sync.differences import PositionDifference, is_fee_in_coins
 from execbot.oms.sync.split_evidence import Split, by_quantity
 from execbot.watch.core import inputs
@@ -37,8 +38,8 @@ class Comparison(Timers):
         jobs: list[Job] = []
         told = {position.symbol: position for position in item.positions}
         for key in list(told):
-            if "/" not in key and key not in self.symbols:
-                pair = next((s for s in self.symbols if s.replace("/", "") == key), None)
+            if not is_pair(key) and key not in self.symbols:
+                pair = next((s for s in self.symbols if symbol_key(s) == key), None)
                 if pair is not None:
                     told[pair] = told.pop(key)
         for symbol in {*told, *self.symbols}:
