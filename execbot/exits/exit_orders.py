@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from execbot.exits.tags import EXIT, tag_of
 from execbot.journal.records import EXIT_ORIGINS, EXIT_ROLES, OrderRecord, Role
-from execbot.model.enums import OrderClass
+from execbot.model.enums import STOP_TYPES, OrderClass, OrderType
 from execbot.model.order import Order, OrderRequest
 
 
@@ -38,3 +39,15 @@ def closes(order: Order | OrderRequest, held: Decimal) -> bool:
     """Its intent, or else its side: against the position it closes. `held` is signed."""
     meant = meant_by_intent(order)
     return held * order.side.sign < 0 if meant is None else meant
+
+
+def leaves_now(order: Order) -> bool:
+    """A market order, or an exit that the rules escalate until it is one.
+
+    A limit that the trader lets rest far away leaves nothing now: its shares need their stop.
+    """
+    if order.order_class not in (OrderClass.NONE, OrderClass.SIMPLE):
+        return False
+    if order.type in STOP_TYPES:
+        return False
+    return order.type is OrderType.MARKET or tag_of(order.client_order_id) == EXIT

@@ -21,7 +21,8 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from execbot.exits.tags import EXIT, tag_of, target_index
+from execbot.exits.exit_orders import leaves_now
+from execbot.exits.tags import tag_of, target_index
 from execbot.journal.records import OrderRecord, Origin
 from execbot.model.enums import (
     ACKNOWLEDGED,
@@ -32,7 +33,6 @@ from execbot.model.enums import (
     UNSTEADY,
     OrderClass,
     OrderStatus,
-    OrderType,
     Side,
 )
 from execbot.model.numbers import ZERO
@@ -274,24 +274,12 @@ def read_orders(orders: Sequence[SymbolOrder], closing: Side) -> SymbolOrders:
         if item.order.side is not closing:
             if item.parent is None:
                 entries.append(item)
-        elif _leaves_now(item):
+        elif item.parent is None and leaves_now(item.order):
             exits.append(item)
         else:
             pairs.setdefault(family.root(item), []).append(item)
     groups = [_group(key, members, family) for key, members in sorted(pairs.items())]
     return SymbolOrders(tuple(groups), tuple(exits), tuple(entries))
-
-
-def _leaves_now(item: SymbolOrder) -> bool:
-    """A market order, or an exit that the rules escalate until it is one.
-
-    A limit that the trader lets rest far away leaves nothing now: its shares need their stop.
-    """
-    if item.order.order_class not in (OrderClass.NONE, OrderClass.SIMPLE):
-        return False
-    if item.parent is not None or item.order.type in STOP_TYPES:
-        return False
-    return item.order.type is OrderType.MARKET or tag_of(item.name) == EXIT
 
 
 class Family(Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Goal: how long something has lasted reads the same in `positions` and on the screen of `watch`."""
+"""Goal: how long something has lasted reads the same in `positions` and on the screen."""
 
 from __future__ import annotations
 

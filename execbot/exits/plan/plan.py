@@ -168,6 +168,10 @@ class ExitPlan(Struct, frozen=True):
         return risk_per_share(self.entry_price, self.stop.initial)
 
     @property
+    def is_open(self) -> bool:
+        return self.status is not PlanStatus.CLOSED
+
+    @property
     def open_targets(self) -> tuple[TargetPlan, ...]:
         return tuple(t for t in self.targets if not t.done and t.price is not None)
 

@@ -50,7 +50,7 @@ ALWAYS = 9
 
 
 def _guard(row: PositionView) -> Text:
-    word, style = GUARD_WORDS[row.guarded]
+    word, style = GUARD_WORDS[row.guarded or Guarded.NO_PLAN]
     if row.state is PositionState.PENDING_ENTRY:
         word, style = "entering", "yellow"
     return Text(word, style=style)
