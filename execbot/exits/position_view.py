@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from execbot.exits.exit_orders import leaves_now
 from execbot.model.account import Position
-from execbot.model.enums import STOP_TYPES, OrderType, PositionSide, Side
+from execbot.model.enums import STOP_TYPES, OrderType, PositionSide
 from execbot.model.numbers import ZERO
 from execbot.model.order import Order
 
@@ -83,7 +83,7 @@ def position_view(
     orders: Iterable[Order] = (),
 ) -> PositionView:
     """Put a row together. `orders` are the open ones of the symbol, with their legs or without."""
-    side = PositionSide.SHORT if qty < 0 else PositionSide.LONG
+    side = PositionSide.of(qty)
     if qty == 0 and plan is not None:
         side = plan.side
     price, entry, broker = known.price, known.avg_entry_price, known.broker
@@ -131,9 +131,8 @@ class _Resting(Struct, frozen=True):
 
 def _closing(orders: Iterable[Order], side: PositionSide) -> list[Order]:
     """The living orders, legs included, that would close a position of `side`; each once."""
-    closing_side = Side.SELL if side is PositionSide.LONG else Side.BUY
     each = {order.id or order.client_order_id: order for order in _flat(orders)}
-    return [o for o in each.values() if o.side is closing_side and not o.is_terminal]
+    return [o for o in each.values() if o.side is side.closing and not o.is_terminal]
 
 
 def _flat(orders: Iterable[Order]) -> Iterator[Order]:

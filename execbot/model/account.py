@@ -110,7 +110,7 @@ class Position(Reported, frozen=True):
 
     @property
     def side(self) -> PositionSide:
-        return PositionSide.SHORT if self.qty < 0 else PositionSide.LONG
+        return PositionSide.of(self.qty)
 
 
 _POSITION_DECIMALS = (

@@ -6,6 +6,7 @@ Statuses are open-ended on the wire: `OrderStatus.parse` maps a word it does not
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import StrEnum
 
 
@@ -21,6 +22,11 @@ class Side(StrEnum):
     def sign(self) -> int:
         """+1 for buy, -1 for sell: what a fill does to a signed position."""
         return 1 if self is Side.BUY else -1
+
+    @property
+    def to_close(self) -> str:
+        """Alpaca's `position_intent` of an order that may only close."""
+        return f"{self.value}_to_close"
 
 
 class OrderType(StrEnum):
@@ -60,6 +66,20 @@ class AssetClass(StrEnum):
 class PositionSide(StrEnum):
     LONG = "long"
     SHORT = "short"
+
+    @classmethod
+    def of(cls, qty: Decimal) -> PositionSide:
+        """Of a signed quantity; nothing at all counts as long."""
+        return cls.SHORT if qty < 0 else cls.LONG
+
+    @classmethod
+    def opened_by(cls, side: Side) -> PositionSide:
+        return cls.LONG if side is Side.BUY else cls.SHORT
+
+    @property
+    def closing(self) -> Side:
+        """The side of the orders that close it."""
+        return Side.SELL if self is PositionSide.LONG else Side.BUY
 
 
 class OrderStatus(StrEnum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_UP, Decimal, InvalidOperation
+from decimal import ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_UP, Decimal, InvalidOperation
 from functools import lru_cache
 
 ZERO = Decimal(0)
@@ -81,3 +81,17 @@ def round_up(value: Decimal, step: Decimal) -> Decimal:
 
 def round_nearest(value: Decimal, step: Decimal) -> Decimal:
     return (value / step).to_integral_value(ROUND_HALF_EVEN) * step
+
+
+def is_whole(qty: Decimal) -> bool:
+    """Whole shares or coins. Alpaca takes a fraction of a share in simple day orders only."""
+    return qty == qty.to_integral_value()
+
+
+def whole_part(qty: Decimal) -> Decimal:
+    """The whole shares in `qty`, rounded towards zero."""
+    return qty.to_integral_value(ROUND_FLOOR) if qty >= 0 else -whole_part(-qty)
+
+
+def fraction_part(qty: Decimal) -> Decimal:
+    return qty - whole_part(qty)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from execbot.config.schema import TradingSettings
 from execbot.market.order_hours import in_entry_window, may_trade_now
 from execbot.model.enums import ErrorCategory, OrderType
-from execbot.model.numbers import text
+from execbot.model.numbers import is_whole, text
 from execbot.model.symbols import symbol_key
 from execbot.risk.facts import Facts, Intent
 from execbot.risk.finding import Finding, dollars, percent, unknown
@@ -44,7 +44,7 @@ def fractionable(intent: Intent, facts: Facts, limits: TradingSettings) -> Findi
     request, asset = intent.request, facts.asset
     if asset is None or asset.is_crypto:
         return None
-    whole = request.qty is not None and request.qty == request.qty.to_integral_value()
+    whole = request.qty is not None and is_whole(request.qty)
     if whole:
         return None
     seen = f"{text(request.qty)} shares" if request.qty is not None else "a notional order"

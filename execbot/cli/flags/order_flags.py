@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from execbot.cli.errors import Failure, usage
 from execbot.model.enums import OrderType, Side, TimeInForce
-from execbot.model.numbers import CENT, QTY_STEP, text, tick_size, to_decimal
+from execbot.model.numbers import CENT, QTY_STEP, is_whole, text, tick_size, to_decimal
 from execbot.model.order import OrderRequest
 from execbot.model.symbols import is_pair
 
@@ -173,7 +173,7 @@ def _rules(request: OrderRequest, crypto: bool) -> list[tuple[bool, str, str]]:
     """(is it broken, what, why)."""
     kind, tif = request.type, request.time_in_force
     fraction = request.notional is not None or (
-        request.qty is not None and request.qty != request.qty.to_integral_value()
+        request.qty is not None and not is_whole(request.qty)
     )
     return [
         (

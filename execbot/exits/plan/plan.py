@@ -158,7 +158,7 @@ class ExitPlan(Struct, frozen=True):
 
     @property
     def exit_side(self) -> Side:
-        return Side.SELL if self.side is PositionSide.LONG else Side.BUY
+        return self.side.closing
 
     @property
     def risk(self) -> Decimal | None:

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from execbot.exits.living_orders import SymbolOrder, SymbolOrders
 from execbot.exits.plan.plan import ExitPlan
-from execbot.exits.plan.target_shares import whole_part
 from execbot.exits.rules.actions import (
     Action,
     Alarm,
@@ -36,7 +35,7 @@ from execbot.exits.rules.view import Memory, View
 from execbot.journal.records import Role
 from execbot.market.wash_trade import is_wash_trade
 from execbot.model.enums import UNSETTLED_STATUSES, OrderClass, TimeInForce
-from execbot.model.numbers import ZERO, text
+from execbot.model.numbers import ZERO, is_whole, text
 from execbot.model.order import OrderRequest
 
 
@@ -82,7 +81,7 @@ def _as_sendable(request: OrderRequest, view: View) -> OrderRequest:
     """Fractional quantities are only taken for the day, and crypto knows no position intent."""
     if view.is_crypto:
         return replace(request, position_intent=None)
-    if request.qty is not None and request.qty != whole_part(request.qty):
+    if request.qty is not None and not is_whole(request.qty):
         return replace(request, time_in_force=TimeInForce.DAY)
     return request
 

@@ -29,7 +29,6 @@ from execbot.exits.living_orders import (
     read_orders,
 )
 from execbot.exits.plan.plan import ExitPlan, PlanStatus
-from execbot.exits.plan.target_shares import whole_part
 from execbot.exits.rules.actions import (
     Action,
     Alarm,
@@ -52,7 +51,7 @@ from execbot.exits.rules.moves import price_moves, reshape
 from execbot.exits.rules.triggers import is_of_before, leave_if_due, stop_is_crossed
 from execbot.exits.rules.view import Decision, Memory, View
 from execbot.model.enums import IN_MOTION, OVER, REPLACEABLE, UNSETTLED_STATUSES
-from execbot.model.numbers import text
+from execbot.model.numbers import is_whole, text
 
 REFRESH_EVERY = timedelta(seconds=1)
 REFRESH_CLOSED_EVERY = timedelta(seconds=30)
@@ -352,8 +351,8 @@ def _shed_group(group: ExitGroup, excess: Decimal) -> list[Action]:
         and group.target is None
         and not group.is_advanced
         and keeps > 0
-        and keeps == whole_part(keeps)
-        and stop.leaves == whole_part(stop.leaves)
+        and is_whole(keeps)
+        and is_whole(stop.leaves)
         and stop.order.status in REPLACEABLE
     )
     if shrinkable and stop is not None:

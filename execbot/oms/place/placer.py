@@ -396,7 +396,7 @@ def closing_only(request: OrderRequest, checked: Checked) -> OrderRequest:
         return request
     if held.asset_class == AssetClass.CRYPTO:
         return request
-    return replace(request, position_intent=f"{request.side.value}_to_close")
+    return replace(request, position_intent=request.side.to_close)
 
 
 def _role(why: Purposeful, checked: Checked) -> str | None:

@@ -15,6 +15,7 @@ from execbot.exits.rules.actions import SavePlan
 from execbot.exits.rules.failures import exit_rejected_late, stepped_down
 from execbot.journal.records import PROTECTIVE_ROLES, OrderRecord, Role
 from execbot.model.enums import TRADED, OrderStatus, TimeInForce
+from execbot.model.numbers import is_whole
 from execbot.watch.core.jobs import Job, Save
 from execbot.watch.core.notes import alarm, rejected_text
 from execbot.watch.core.position_check import Comparison
@@ -116,7 +117,7 @@ def _is_refused_way_out(
 def _expired(state: SymbolState, record: OrderRecord) -> list[Job]:
     """A day exit ended with its day. That of a fraction is a day order by need, and renewed."""
     order = record.order
-    fraction = order.qty is not None and order.qty != order.qty.to_integral_value()
+    fraction = order.qty is not None and not is_whole(order.qty)
     if fraction or order.time_in_force is not TimeInForce.DAY or _has_stop_beside(state, record):
         return []
     told = f"the day {record.role} of {state.symbol} ended with the session"

@@ -16,7 +16,7 @@ from execbot.exits.plan.rescale import SPLIT_GAP
 from execbot.exits.rules.view import Coverage, Limits, Market, Memory, View
 from execbot.journal.records import OrderRecord, Role
 from execbot.market.sessions import MarketNow, Session
-from execbot.model.enums import ARRIVING, STANDING, OrderStatus, OrderType, Side
+from execbot.model.enums import ARRIVING, STANDING, OrderStatus, OrderType, PositionSide
 from execbot.model.numbers import ZERO
 
 ORDERS_KEPT = 20
@@ -262,9 +262,8 @@ class SymbolState:
 
     def held(self) -> Decimal:
         """Shares that our orders hold by what we know."""
-        closing = Side.SELL if self.qty > 0 else Side.BUY
         orders = [SymbolOrder.from_record(r) for r in self.orders.values()]
-        return read_orders(orders, closing).held
+        return read_orders(orders, PositionSide.of(self.qty).closing).held
 
     @property
     def price(self) -> Decimal | None:
