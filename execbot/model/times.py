@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
@@ -49,6 +49,11 @@ def maybe_iso(moment: datetime | None) -> str | None:
 
 def eastern(moment: datetime) -> datetime:
     return moment.astimezone(new_york())
+
+
+def day_begins(day: date) -> datetime:
+    """Midnight in New York, in UTC: the day that trading, limits and reports count by."""
+    return datetime.combine(day, time.min, tzinfo=new_york()).astimezone(UTC)
 
 
 def show_age(seconds: int | None) -> str:

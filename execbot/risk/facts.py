@@ -118,6 +118,12 @@ class Facts(Struct, frozen=True):
         return self.positions.get(symbol_key(symbol))
 
     @property
+    def fair_price(self) -> Decimal | None:
+        """The middle of the quote, else the last trade."""
+        middle = self.quote.mid if self.quote is not None else None
+        return middle if middle is not None else self.last_price
+
+    @property
     def equity(self) -> Decimal:
         """Equity in USD; cash where the broker sends no equity; 0 when unknown."""
         if self.account is None:

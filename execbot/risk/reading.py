@@ -9,7 +9,7 @@ limit holds across processes although the broker's answer is a moment old.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from msgspec import Struct, field
@@ -28,7 +28,7 @@ from execbot.model.numbers import ZERO
 from execbot.model.order import Order, OrderRequest
 from execbot.model.quote import Quote
 from execbot.model.symbols import symbol_key
-from execbot.model.times import eastern, new_york, parse_time
+from execbot.model.times import day_begins, eastern, parse_time
 from execbot.risk import kill_switch
 from execbot.risk.facts import (
     Counters,
@@ -355,4 +355,4 @@ def rejections_in_a_row(statuses: Sequence[OrderStatus]) -> int:
 
 def day_start(now: datetime) -> datetime:
     """Midnight of New York's day."""
-    return datetime.combine(eastern(now).date(), time(0), tzinfo=new_york())
+    return day_begins(eastern(now).date())

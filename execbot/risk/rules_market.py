@@ -187,10 +187,8 @@ def limit_price_band(intent: Intent, facts: Facts, limits: TradingSettings) -> F
 
 
 def _reference(facts: Facts) -> Decimal | None:
-    if facts.quote is not None and facts.quote.mid is not None:
-        return facts.quote.mid
-    if facts.last_price is not None:
-        return facts.last_price
+    if facts.fair_price is not None:
+        return facts.fair_price
     if facts.quote is None:
         return None
     return max(facts.quote.bid, facts.quote.ask) or None

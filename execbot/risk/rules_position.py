@@ -211,7 +211,7 @@ def _profit_pct(facts: Facts, symbol: str) -> Decimal | None:
     held = facts.position(symbol)
     if held is None or not held.avg_entry_price:
         return None
-    price = held.current_price or (facts.quote.mid if facts.quote else None) or facts.last_price
+    price = held.current_price or facts.fair_price
     if price is None:
         return None
     direction = 1 if held.qty > 0 else -1

@@ -95,8 +95,7 @@ class Checked:
     @property
     def arrival_price(self) -> Decimal | None:
         """The middle of the market when the decision was made."""
-        quote = self.facts.quote
-        return (quote.mid if quote is not None else None) or self.facts.last_price
+        return self.facts.fair_price
 
     def _judge(self, facts: Facts) -> None:
         if self.replaces is None:

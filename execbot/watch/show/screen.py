@@ -21,6 +21,7 @@ from rich.live import Live
 
 from execbot.exits.plan.plan import PlanStatus
 from execbot.exits.position_view import Known, PositionView, position_view
+from execbot.exits.rules.view import Market
 from execbot.journal.records import OrderRecord
 from execbot.model.numbers import text
 from execbot.watch.core.jobs import Note
@@ -157,12 +158,9 @@ class ScreenSink:
         return sorted(rows, key=lambda row: row.symbol)
 
     def _row(self, state: SymbolState) -> PositionView:
-        price = state.price
-        if price is None and state.bid and state.ask:
-            price = (state.bid + state.ask) / 2
         known = Known(
             avg_entry_price=state.avg_entry_price,
-            price=price,
+            price=Market(state.bid, state.ask, state.price).price,
             realized_pl=state.realized_pl,
             opened_at=state.opened_at,
             has_entry=any(is_entry(r) for r in state.living),
