@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_UP, Decimal, InvalidOperation
+from decimal import ROUND_DOWN, ROUND_FLOOR, ROUND_UP, Decimal, InvalidOperation
 from functools import lru_cache
 
 ZERO = Decimal(0)
@@ -77,10 +77,6 @@ def round_down(value: Decimal, step: Decimal) -> Decimal:
 
 def round_up(value: Decimal, step: Decimal) -> Decimal:
     return (value / step).to_integral_value(ROUND_UP) * step
-
-
-def round_nearest(value: Decimal, step: Decimal) -> Decimal:
-    return (value / step).to_integral_value(ROUND_HALF_EVEN) * step
 
 
 def is_whole(qty: Decimal) -> bool:

@@ -110,8 +110,6 @@ CHECKS: tuple[Check, ...] = (
 )  # fmt: skip
 """In the order in which people read the table: may anybody trade, may this trade, how much."""
 
-BY_CODE = {check.code: check for check in CHECKS}
-
 
 def evaluate(intent: Intent, facts: Facts, limits: TradingSettings) -> Verdict:
     """Run every check. Nothing stops at the first failure."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from msgspec.structs import replace
 
 from execbot.broker.port import ReplaceRequest
@@ -25,8 +23,6 @@ MOVES_REFUSED_MAX = 2
 
 RESHAPES_MAX = 3
 """Re-spreading leaves shares without a stop for a moment: it must not go on for ever."""
-
-MOVE_RETRY = timedelta(seconds=1)
 
 
 def price_moves(view: View, plan: ExitPlan, orders: SymbolOrders, memory: Memory) -> list[Action]:
