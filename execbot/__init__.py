@@ -46,8 +46,7 @@ if TYPE_CHECKING:
     from execbot.oms.sync.breaks import Break
     from execbot.oms.sync.reconcile import ReconcileResult
     from execbot.oms.sync.tracker import PositionTracker
-
-__version__ = "0.1.0"
+    from execbot.version import __version__ as __version__
 
 _HOME = {
     "broker.alpaca": ("AlpacaClient",),
@@ -125,7 +124,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    module = _MODULE_OF.get(name)
+    module = "version" if name == "__version__" else _MODULE_OF.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{module}"), name)

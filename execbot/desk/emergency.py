@@ -91,7 +91,7 @@ def close_position(
 
 
 def _cover(desk: Context, error: CloseFailed) -> None:
-    from execbot.cli.commands.exits import protect_again
+    from execbot.desk.protect import protect_again
 
     with suppress(BrokerError, OmsError, JournalError):
         if error.result.unprotected_qty and protect_again(desk, error.result.symbol):
