@@ -7,13 +7,13 @@ prices that were given; an explicit --type must agree with them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from decimal import Decimal
 
 from msgspec import Struct
 
 from execbot.cli.errors import Failure, usage
+from execbot.model import symbols
 from execbot.model.enums import OrderType, Side, TimeInForce
 from execbot.model.numbers import CENT, QTY_STEP, is_whole, text, tick_size, to_decimal
 from execbot.model.order import OrderRequest
@@ -27,7 +27,6 @@ PRICE_MAX = Decimal("10000000")
 """Above these it is a slip of the fingers: no share and no account is that large."""
 
 CLIENT_ORDER_ID_LENGTH_MAX = 128
-_SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9.\-]{0,15}(/[A-Z0-9]{2,10})?")
 
 
 class OrderFlags(Struct, frozen=True):
@@ -107,11 +106,11 @@ def to_request(flags: OrderFlags) -> OrderRequest:
 
 
 def read_symbol(word: str) -> str:
-    symbol = word.strip().upper()
-    if not _SYMBOL.fullmatch(symbol):
+    symbol = symbols.read_symbol(word)
+    if symbol is None:
         raise usage(
             f"symbol was {word[:40]!r}",
-            hint="A symbol looks like AAPL, BRK.B or BTC/USD.",
+            hint="A symbol looks like AAPL, BRK.B, BTC/USD or AAPL261218C00190000.",
             kind="usage.symbol",
         )
     return symbol
