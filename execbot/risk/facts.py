@@ -31,7 +31,7 @@ from execbot.model.enums import (
 from execbot.model.numbers import ZERO
 from execbot.model.order import Order, OrderRequest
 from execbot.model.quote import Quote
-from execbot.model.symbols import symbol_key
+from execbot.model.symbols import is_in_dollars, multiplier_of, option_contract, symbol_key
 from execbot.risk.kill_switch import OFF, KillSwitch
 
 SHORT_COLLAR = Decimal("1.03")
@@ -107,6 +107,8 @@ class Facts(Struct, frozen=True):
     positions: Mapping[str, Position] = field(default_factory=dict)
     pending: tuple[PendingOrder, ...] = ()
     prices: Mapping[str, Decimal] = field(default_factory=dict)
+    smallest: Mapping[str, Decimal] = field(default_factory=dict)
+    """The smallest order that the broker takes, by symbol key, where one is known."""
     kill_switch: KillSwitch = OFF
     halt: Halt | None = None
     band: PriceBand | None = None
@@ -116,6 +118,14 @@ class Facts(Struct, frozen=True):
 
     def position(self, symbol: str) -> Position | None:
         return self.positions.get(symbol_key(symbol))
+
+    def counted(self, symbol: str) -> Position | None:
+        """The position, unless it is dust: that is shown, and counts for no limit."""
+        held = self.position(symbol)
+        return None if held is None or self.is_dust(held) else held
+
+    def is_dust(self, held: Position) -> bool:
+        return held.is_dust(self.smallest.get(symbol_key(held.symbol)))
 
     @property
     def fair_price(self) -> Decimal | None:
@@ -336,7 +346,7 @@ def order_value(request: OrderRequest, facts: Facts) -> Decimal | None:
     price = unit_price(request, facts)
     if price is None or request.qty is None:
         return None
-    return price * request.qty
+    return price * request.qty * multiplier_of(request.symbol)
 
 
 def broker_cost(intent: Intent, facts: Facts) -> Decimal | None:
@@ -364,17 +374,27 @@ def position_value(position: Position, prices: Mapping[str, Decimal]) -> Decimal
     if position.market_value is not None:
         return abs(position.market_value)
     price = position.current_price or prices.get(position.symbol) or position.avg_entry_price
-    return abs(position.qty * (price or ZERO))
+    return abs(position.qty * (price or ZERO)) * multiplier_of(position.symbol)
 
 
 def pending_value(order: PendingOrder, facts: Facts) -> Decimal | None:
-    """What a pending entry may still add; None when no price is known at all."""
+    """What a pending entry may still add; None when no price in dollars is known at all.
+
+    A contract that is sold risks what its holder may put or call: its strike. So does one that is
+    bought at an unknown price. Each leg of a spread counts alone, so that none lowers another.
+    """
     if order.purpose is Purpose.EXIT:
         return ZERO
     if order.leaves_qty is None:
         return order.notional
+    if not is_in_dollars(order.symbol):
+        return None
+    qty = order.leaves_qty * multiplier_of(order.symbol)
+    contract = option_contract(order.symbol)
+    if contract is not None and order.side is Side.SELL:
+        return qty * contract.strike
     if order.side is Side.BUY and order.limit_price is not None:
-        return order.leaves_qty * order.limit_price
+        return qty * order.limit_price
     held = facts.position(order.symbol)
     known = [
         order.limit_price,
@@ -384,7 +404,9 @@ def pending_value(order: PendingOrder, facts: Facts) -> Decimal | None:
         held.current_price if held else None,
     ]
     price = max((p for p in known if p is not None), default=None)
-    return None if price is None else order.leaves_qty * price
+    if price is None and contract is not None:
+        price = contract.strike
+    return None if price is None else qty * price
 
 
 class Exposure(Struct, frozen=True):
@@ -410,7 +432,9 @@ class Exposure(Struct, frozen=True):
 def exposure_of(facts: Facts) -> Exposure:
     """Positions plus everything pending that could become one."""
     by_symbol: dict[str, Decimal] = {
-        key: position_value(position, facts.prices) for key, position in facts.positions.items()
+        key: position_value(position, facts.prices)
+        for key, position in facts.positions.items()
+        if not facts.is_dust(position)
     }
     unreserved = ZERO
     unvalued = []

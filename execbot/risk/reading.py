@@ -8,13 +8,15 @@ limit holds across processes although the broker's answer is a moment old.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from execbot.broker.errors import BrokerError
 from execbot.broker.port import BrokerClient, OrderQuery
 from execbot.config.schema import Mode, SizingMethod, StopMethod, TradingSettings
 from execbot.exits.exit_orders import is_exit
@@ -22,12 +24,12 @@ from execbot.journal.journal import Journal
 from execbot.journal.records import PROTECTIVE_ROLES, OrderRecord
 from execbot.market import halts
 from execbot.market.sessions import SessionTable, agreed_now, crypto_now
-from execbot.model.account import Account, Asset, Clock, Position
-from execbot.model.enums import CUT_SHORT, OPEN_STATUSES, OrderStatus, Side
+from execbot.model.account import Account, Asset, Clock, Position, contract_asset
+from execbot.model.enums import CUT_SHORT, OPEN_STATUSES, AssetClass, OrderStatus, Side
 from execbot.model.numbers import ZERO
 from execbot.model.order import Order, OrderRequest
 from execbot.model.quote import Quote
-from execbot.model.symbols import symbol_key
+from execbot.model.symbols import is_option, pair_symbol, symbol_key
 from execbot.model.times import day_begins, eastern, parse_time
 from execbot.risk import kill_switch
 from execbot.risk.facts import (
@@ -49,6 +51,10 @@ HALTS_KEY = "halts"
 RESUMED_KEY = "kill_switch_resumed_at"
 ATR_DAYS_BACK = 60
 """Calendar days that hold enough trading days for Wilder's average to settle."""
+
+
+SMALL_USD = Decimal(25)
+"""No smallest order of a coin is worth more: what is, is no dust."""
 
 
 class AccountFacts(Struct, frozen=True):
@@ -144,6 +150,7 @@ class FactsReader:
         read_at = self.now()
         orders = tuple(self.client.list_orders(OrderQuery(status="open")))
         positions = index_positions(self.client.get_positions())
+        self._learn_smallest(positions.values())
         account = self.client.get_account()
         clock = self.client.get_clock()
         self._account = AccountFacts(account, orders, positions, clock, seq, read_at)
@@ -152,8 +159,18 @@ class FactsReader:
     def asset(self, symbol: str) -> Asset:
         """The asset; remembered for the life of this reader. Raises BrokerError if unknown."""
         if symbol not in self._assets:
-            self._assets[symbol] = self.client.get_asset(symbol)
+            read = contract_asset if is_option(symbol) else self.client.get_asset
+            self._assets[symbol] = read(symbol)
         return self._assets[symbol]
+
+    def _learn_smallest(self, positions: Iterable[Position]) -> None:
+        """The smallest order of the coins of which little is held. What the broker does not tell
+        is judged by its worth alone."""
+        for held in positions:
+            is_small = held.market_value is not None and abs(held.market_value) < SMALL_USD
+            if held.asset_class == AssetClass.CRYPTO and is_small:
+                with suppress(BrokerError):
+                    self.asset(pair_symbol(held.symbol))
 
     def _symbol_facts(self, symbol: str, account: AccountFacts) -> SymbolFacts:
         asset = self.asset(symbol)
@@ -232,6 +249,11 @@ class FactsReader:
                 if not own_id or order.client_order_id != own_id
             ),
             prices=symbol.prices,
+            smallest={
+                symbol_key(name): asset.min_order_size
+                for name, asset in self._assets.items()
+                if asset.min_order_size is not None
+            },
             kill_switch=kill_switch.read(self.journal.meta_get(kill_switch.META_KEY)),
             halt=book.halted(request.symbol, read.market_at),
             band=book.band(request.symbol, read.market_at),
@@ -249,6 +271,8 @@ class FactsReader:
                 records[name] = record
         ours = []
         for name, record in records.items():
+            if record.order.is_spread:
+                continue  # its legs are orders of their own
             held = account.held(record.symbol)
             pending = _pending_of(record, held)
             if name in changed:
@@ -258,7 +282,8 @@ class FactsReader:
             ours.append((pending, name in changed))
         theirs = [
             pending_from_order(order, held_qty=account.held(order.symbol))
-            for order in account.orders
+            for listed in account.orders
+            for order in listed.parts
         ]
         return merge_pending(ours, theirs)
 

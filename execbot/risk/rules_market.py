@@ -8,13 +8,22 @@ from execbot.config.schema import TradingSettings
 from execbot.market.order_hours import in_entry_window, may_trade_now
 from execbot.model.enums import ErrorCategory, OrderType
 from execbot.model.numbers import is_whole, text
-from execbot.model.symbols import symbol_key
+from execbot.model.symbols import asset_class_of, symbol_key
 from execbot.risk.facts import Facts, Intent
 from execbot.risk.finding import Finding, dollars, percent, unknown
+from execbot.risk.instruments import why_not_opened
 
 HUNDRED = Decimal(100)
 SHORT_EQUITY_MIN = Decimal(2000)
 """Alpaca allows shorts from this equity on."""
+
+
+def instrument(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    """Options and pairs that are not quoted in dollars are not opened (`risk/instruments.py`)."""
+    symbol = intent.request.symbol
+    why = why_not_opened(symbol)
+    seen = asset_class_of(symbol).value
+    return Finding(not why, "a stock, or a pair in dollars", seen, why and f"{why} (instrument)")
 
 
 def asset_tradable(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:

@@ -109,7 +109,7 @@ def one_pending(intent: Intent, facts: Facts, limits: TradingSettings) -> Findin
 
 def duplicate_position(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
     """Adding is for winners, in a limited number of steps, and only where switched on."""
-    held = facts.position(intent.request.symbol)
+    held = facts.counted(intent.request.symbol)
     if held is None:
         return Finding(True, "no position", "none")
     scale = limits.risk.scale_in

@@ -197,6 +197,8 @@ FAILING: list[Case] = [
      risk(max_consecutive_losses=3)),
     ("consecutive_rejections", FATAL, b.intent(),
      b.facts(counters=Counters(consecutive_rejections=10)), LIMITS),
+    ("instrument", FATAL, b.intent(symbol="F261218C00012000"), b.facts(), LIMITS),
+    ("instrument", FATAL, b.intent(symbol="ETH/BTC"), b.facts(), LIMITS),
     ("duplicate_intent", FATAL, b.intent(), b.facts(counters=Counters(recent=(RECENT,))), LIMITS),
 ]  # fmt: skip
 
