@@ -28,7 +28,7 @@ from execbot.model.account import Account, Activity, Asset, CalendarDay, Clock, 
 from execbot.model.numbers import maybe_text, text
 from execbot.model.order import Order, OrderRequest
 from execbot.model.quote import Bar, Quote, Trade
-from execbot.model.symbols import in_path, is_pair, pair_symbol
+from execbot.model.symbols import in_path, is_option, is_pair, is_stock, pair_symbol
 from execbot.model.timer import Timer
 from execbot.model.times import iso
 
@@ -286,6 +286,8 @@ class AlpacaClient(BrokerClient):
         end: datetime | None = None,
         limit: int | None = None,
     ) -> list[Bar]:
+        if is_option(symbol):
+            return []
         query = {"symbols": symbol, "timeframe": timeframe, "start": iso(start)}
         if end is not None:
             query["end"] = iso(end)
@@ -299,7 +301,8 @@ class AlpacaClient(BrokerClient):
     def _latest(self, what: str, symbols: Sequence[str]) -> dict[str, Mapping[str, Any]]:
         found: dict[str, Mapping[str, Any]] = {}
         pairs = [symbol for symbol in symbols if is_pair(symbol)]
-        stocks = [symbol for symbol in symbols if not is_pair(symbol)]
+        # Options have feeds of their own, which execbot does not read.
+        stocks = [symbol for symbol in symbols if symbol and is_stock(symbol)]
         for path, group in (
             (f"/v2/stocks/{what}/latest", stocks),
             (f"/v1beta3/crypto/us/latest/{what}", pairs),

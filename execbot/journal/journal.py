@@ -27,6 +27,7 @@ from execbot.journal.codec import (
 )
 from execbot.journal.ledgers import Ledgers
 from execbot.journal.records import (
+    EXIT_ROLES,
     MARK,
     EventRecord,
     EventResult,
@@ -34,7 +35,6 @@ from execbot.journal.records import (
     LastAct,
     OrderRecord,
     PositionRecord,
-    Role,
 )
 from execbot.journal.statements import (
     ADD_EVENT,
@@ -65,7 +65,7 @@ _STATUSES = {
 }
 _UNSETTLED = tuple(sorted(status.value for status in UNSETTLED_STATUSES))
 
-_EXIT_ROLES = (Role.EXIT.value, Role.STOP.value, Role.TARGET.value)
+_EXIT_ROLES = tuple(sorted(role.value for role in EXIT_ROLES))
 
 
 class Journal(Ledgers):

@@ -25,7 +25,7 @@ from execbot.journal.records import (
     OrderRecord,
     Role,
 )
-from execbot.model.enums import EventSource, OrderClass, OrderType, Side
+from execbot.model.enums import STOP_TYPES, EventSource, OrderClass, Side
 from execbot.model.numbers import text
 from execbot.model.order import Order
 from execbot.model.times import iso
@@ -423,8 +423,7 @@ def _worth_keeping(event: OrderEvent) -> bool:
 def _leg_role(leg: Order) -> str | None:
     if leg.order_class is OrderClass.MLEG:
         return None
-    stops = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP)
-    return Role.STOP.value if leg.type in stops else Role.TARGET.value
+    return Role.STOP.value if leg.type in STOP_TYPES else Role.TARGET.value
 
 
 def _is_nobodys(record: OrderRecord) -> bool:

@@ -8,9 +8,9 @@ limit holds across processes although the broker's answer is a moment old.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from msgspec import Struct, field
@@ -19,19 +19,21 @@ from msgspec.structs import replace
 from execbot.broker.errors import BrokerError
 from execbot.broker.port import BrokerClient, OrderQuery
 from execbot.config.schema import Mode, SizingMethod, StopMethod, TradingSettings
+from execbot.exits.exit_orders import is_exit
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
-from execbot.journal.records import OrderRecord, Origin, Role
+from execbot.journal.records import PROTECTIVE_ROLES, OrderRecord
 from execbot.market import halts
 from execbot.market.broker_calendar import known_differences, narrowed
 from execbot.market.calendar_cache import Tables
 from execbot.market.sessions import SessionTable, agreed_now, crypto_now
-from execbot.model.account import Account, Asset, Clock, Position
-from execbot.model.enums import OPEN_STATUSES, OrderStatus, Side
+from execbot.model.account import Account, Asset, Clock, Position, contract_asset
+from execbot.model.enums import CUT_SHORT, OPEN_STATUSES, AssetClass, OrderStatus, Side
 from execbot.model.numbers import ZERO, maybe_decimal, text
 from execbot.model.order import Order, OrderRequest
 from execbot.model.quote import Quote
-from execbot.model.times import eastern, iso, new_york, parse_time
+from execbot.model.symbols import is_option, pair_symbol, symbol_key
+from execbot.model.times import day_begins, eastern, iso, parse_time
 from execbot.risk import kill_switch
 from execbot.risk.facts import (
     Counters,
@@ -44,7 +46,6 @@ from execbot.risk.facts import (
     intent_key,
     merge_pending,
     pending_from_order,
-    position_key,
     purpose_of_order,
 )
 from execbot.risk.flows import FLOW_ROWS, flows_of
@@ -67,8 +68,10 @@ ATR_DAYS_BACK = 60
 """Calendar days that hold enough trading days for Wilder's average to settle."""
 READS_TAKE = timedelta(seconds=30)
 """Longer than reading the account takes; an order counted once too often is the safe side."""
-_PROTECTIVE = frozenset({Role.STOP, Role.TARGET})
-EXIT_ORIGINS = frozenset({Origin.CLOSE, Origin.EXIT})
+
+
+SMALL_USD = Decimal(25)
+"""No smallest order of a coin is worth more: what is, is no dust."""
 
 
 class AccountFacts(Struct, frozen=True):
@@ -88,7 +91,7 @@ class AccountFacts(Struct, frozen=True):
 
     def held(self, symbol: str) -> Decimal:
         """The signed quantity of a symbol; 0 when there is none."""
-        position = self.positions.get(position_key(symbol))
+        position = self.positions.get(symbol_key(symbol))
         return position.qty if position is not None else ZERO
 
 
@@ -194,6 +197,7 @@ class FactsReader:
         read_at = self.now()
         orders = tuple(self.client.list_orders(OrderQuery(status="open")))
         positions = index_positions(self.client.get_positions())
+        self._learn_smallest(positions.values())
         account = self.client.get_account()
         clock = self.client.get_clock()
         flows = self._flows(positions)
@@ -234,8 +238,18 @@ class FactsReader:
     def asset(self, symbol: str) -> Asset:
         """The asset; remembered for the life of this reader. Raises BrokerError if unknown."""
         if symbol not in self._assets:
-            self._assets[symbol] = self.client.get_asset(symbol)
+            read = contract_asset if is_option(symbol) else self.client.get_asset
+            self._assets[symbol] = read(symbol)
         return self._assets[symbol]
+
+    def _learn_smallest(self, positions: Iterable[Position]) -> None:
+        """The smallest order of the coins of which little is held. What the broker does not tell
+        is judged by its worth alone."""
+        for held in positions:
+            is_small = held.market_value is not None and abs(held.market_value) < SMALL_USD
+            if held.asset_class == AssetClass.CRYPTO and is_small:
+                with suppress(BrokerError):
+                    self.asset(pair_symbol(held.symbol))
 
     def _symbol_facts(self, symbol: str, account: AccountFacts) -> SymbolFacts:
         asset = self.asset(symbol)
@@ -261,7 +275,7 @@ class FactsReader:
                 if order.symbol != symbol
                 and order.limit_price is None
                 and order.notional is None
-                and position_key(order.symbol) not in account.positions
+                and symbol_key(order.symbol) not in account.positions
             }
         )
 
@@ -318,6 +332,11 @@ class FactsReader:
                 if not own_id or order.client_order_id != own_id
             ),
             prices=symbol.prices,
+            smallest={
+                symbol_key(name): asset.min_order_size
+                for name, asset in self._assets.items()
+                if asset.min_order_size is not None
+            },
             kill_switch=kill_switch.read(self.journal.meta_get(kill_switch.META_KEY)),
             halt=book.halted(request.symbol, read.market_at),
             band=book.band(request.symbol, read.market_at),
@@ -334,7 +353,12 @@ class FactsReader:
             record = self.journal.order_by_client_id(name)
             if record is not None:
                 records[name] = record
-        return [_Known(record, name in changed) for name, record in records.items()]
+        # The legs of a spread are orders of their own.
+        return [
+            _Known(record, name in changed)
+            for name, record in records.items()
+            if not record.order.is_spread
+        ]
 
     def _holdings(self, account: AccountFacts) -> Holdings:
         return _holdings_of(self._known(account), account, self.journal)
@@ -405,13 +429,13 @@ def _holdings_of(known: Sequence[_Known], account: AccountFacts, journal: Journa
     """Every symbol by both witnesses, and what of our entries neither of them shows."""
     under_way: dict[str, MayFill] = {}
     for item in known:
-        key = position_key(item.record.symbol)
+        key = symbol_key(item.record.symbol)
         under_way[key] = under_way.get(key, NOTHING).with_order(
             item.record,
             is_entry=item.pending(account).purpose is Purpose.ENTRY,
             changed=item.changed,
         )
-    ours = {position_key(record.symbol): record for record in journal.positions(flat=True)}
+    ours = {symbol_key(record.symbol): record for record in journal.positions(flat=True)}
     held = {
         key: holding(record, account.positions.get(key), under_way.get(key, NOTHING))
         for key, record in ours.items()
@@ -450,41 +474,24 @@ def _pending(
             pending = replace(pending, leaves_qty=unseen)
         ours.append((pending, item.changed or unseen is not None))
     theirs = [
-        pending_from_order(order, held_qty=account.held(order.symbol)) for order in account.orders
+        pending_from_order(order, held_qty=account.held(order.symbol))
+        for listed in account.orders
+        for order in listed.parts
     ]
     return merge_pending(ours, theirs)
 
 
-_GONE = frozenset(
-    {
-        OrderStatus.DENIED,
-        OrderStatus.NEVER_SENT,
-        OrderStatus.CANCELED,
-        OrderStatus.REJECTED,
-        OrderStatus.EXPIRED,
-    }
-)
-"""How an order can end without anything left of it. A replaced one lives on in its successor."""
-
-
 def _came_to_nothing(record: OrderRecord) -> bool:
     """Nothing was bought or sold and nothing will be: giving it again doubles nothing."""
-    return record.status in _GONE and not record.order.filled_qty
+    return record.status in CUT_SHORT and not record.order.filled_qty
 
 
 def _pending_of(record: OrderRecord, held: Decimal) -> PendingOrder:
-    protective = record.role in _PROTECTIVE
-    leaves = protective or record.role == Role.EXIT or record.origin in EXIT_ORIGINS
-    purpose = None
-    if leaves:
-        purpose = Purpose.EXIT
-    elif record.role == Role.ENTRY:
-        purpose = Purpose.ENTRY
     return pending_from_order(
         record.order,
         held_qty=held,
-        protective=protective,
-        purpose=purpose or purpose_of_order(record.order, held),
+        protective=record.role in PROTECTIVE_ROLES,
+        purpose=Purpose.EXIT if is_exit(record, held) else Purpose.ENTRY,
         price_hint=record.arrival_price,
     )
 
@@ -515,4 +522,4 @@ def rejections_in_a_row(statuses: Sequence[OrderStatus]) -> int:
 
 def day_start(now: datetime) -> datetime:
     """Midnight of New York's day."""
-    return datetime.combine(eastern(now).date(), time(0), tzinfo=new_york())
+    return day_begins(eastern(now).date())

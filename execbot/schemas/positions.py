@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from execbot.exits.plan.plan import ExitStage, PlanStatus, TrailKind
+from execbot.exits.position_view import PositionState
 from execbot.exits.rules.view import Guarded
 from execbot.journal.records import Role
 from execbot.model.enums import OrderStatus, OrderType, PositionSide
-from execbot.report.holdings import PositionState
 from execbot.schemas.base import Number, Output, Time
 from execbot.schemas.orders import OrderRecord
 

@@ -21,7 +21,7 @@ from execbot.exits.rules.failures import Outcome
 from execbot.exits.tags import client_order_id
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord, Origin
-from execbot.model.enums import OrderStatus
+from execbot.model.enums import FAILED
 from execbot.oms.errors import OmsError
 from execbot.oms.send.cancel import Canceler
 from execbot.oms.service import OrderManagementSystem
@@ -34,8 +34,6 @@ log = logging.getLogger("execbot.watch")
 
 NAMED_MAX = 10
 """Of the orders that a refusal names so many are read."""
-
-REFUSED = frozenset({OrderStatus.REJECTED, OrderStatus.DENIED, OrderStatus.NEVER_SENT})
 
 
 def unique_part(now: datetime) -> str:
@@ -182,6 +180,6 @@ def _named(error: BrokerError) -> tuple[str, ...]:
 
 
 def _outcome_of(record: OrderRecord) -> Outcome:
-    if record.status in REFUSED:
+    if record.status in FAILED:
         return Outcome(f"order.{record.status}", record.note or "the order was refused")
     return Outcome()

@@ -26,7 +26,7 @@ from execbot.config.schema import (
 )
 from execbot.market.halts import Halt, PriceBand
 from execbot.model.enums import ErrorCategory, OrderClass, OrderStatus, OrderType, Side
-from execbot.risk.checks import BY_CODE, CHECKS, Applies, evaluate, table_markdown
+from execbot.risk.checks import CHECKS, Applies, evaluate, table_markdown
 from execbot.risk.facts import Counters, Facts, Intent, Purpose, RecentIntent, intent_key
 from execbot.risk.holding_evidence import Holding
 from execbot.risk.kill_switch import KillSwitch, Level
@@ -207,6 +207,8 @@ FAILING: list[Case] = [
      risk(max_consecutive_losses=3)),
     ("consecutive_rejections", FATAL, b.intent(),
      b.facts(counters=Counters(consecutive_rejections=10)), LIMITS),
+    ("instrument", FATAL, b.intent(symbol="F261218C00012000"), b.facts(), LIMITS),
+    ("instrument", FATAL, b.intent(symbol="ETH/BTC"), b.facts(), LIMITS),
     ("duplicate_intent", FATAL, b.intent(), b.facts(counters=Counters(recent=(RECENT,))), LIMITS),
 ]  # fmt: skip
 
@@ -225,7 +227,7 @@ def test_spoiled_fact_fails_exactly_that_check(case: Case) -> None:
 
 def test_every_check_has_a_failing_case() -> None:
     covered = {case[0] for case in FAILING} | {"max_exposure", "broker_position_ratio"}
-    assert covered == set(BY_CODE)
+    assert covered == {check.code for check in CHECKS}
 
 
 PASSING: list[tuple[str, Intent, Facts, TradingSettings]] = [
@@ -396,8 +398,9 @@ def test_what_passes_never_exceeds_a_limit(
 
 
 def test_codes_are_unique_and_slug_like() -> None:
-    assert len(BY_CODE) == len(CHECKS)
-    assert all(code.replace("_", "").isalpha() and code.islower() for code in BY_CODE)
+    codes = {check.code for check in CHECKS}
+    assert len(codes) == len(CHECKS)
+    assert all(code.replace("_", "").isalpha() and code.islower() for code in codes)
 
 
 def test_documented_table_equals_the_code() -> None:

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from execbot.cli.errors import Failure, usage
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.flags.order_flags import is_crypto_pair, read_price
+from execbot.cli.flags.order_flags import read_price
 from execbot.desk.context import Context
 from execbot.exits.levels import (
     NO_FACTS,
@@ -29,6 +29,7 @@ from execbot.exits.levels import (
 from execbot.model.enums import OrderType, PositionSide, Side, TimeInForce
 from execbot.model.numbers import text
 from execbot.model.order import OrderRequest
+from execbot.model.symbols import is_pair
 
 STOP, TARGET = "--stop-loss", "--take-profit"
 
@@ -86,7 +87,7 @@ def read_legs(request: OrderRequest, stop_loss: str | None, take_profit: Sequenc
 def _read_level(flag: str, word: str, symbol: str) -> LevelSpec:
     spec = parse_level(word)
     if spec.kind is LevelKind.PRICE:
-        read_price(flag, word, is_crypto_pair(symbol))
+        read_price(flag, word, is_pair(symbol))
     return spec
 
 
@@ -112,7 +113,7 @@ def _check_parent(request: OrderRequest) -> None:
     fraction = request.qty is None or request.qty != request.qty.to_integral_value()
     for broken, message, hint in (
         (
-            is_crypto_pair(request.symbol),
+            is_pair(request.symbol),
             f"{request.symbol} takes no {STOP} or {TARGET} with the order",
             "Alpaca holds no legs for crypto pairs.",
         ),

@@ -13,9 +13,9 @@ from execbot.cli.flags.exit_flags import Dressed
 from execbot.desk.context import Context
 from execbot.journal.records import OrderRecord, Role
 from execbot.model.account import Asset
+from execbot.model.enums import REOPENABLE
 from execbot.model.order import OrderRequest
 from execbot.oms.errors import OmsError
-from execbot.oms.machine.table import REOPENABLE
 from execbot.oms.place.placer import Purposeful
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from execbot.cli.errors import usage
 from execbot.desk.context import Context
+from execbot.model.symbols import is_pair
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -87,7 +88,7 @@ def facts_for(desk: Context, symbol: str, wishes: Wishes) -> LevelFacts:
     from execbot.exits.plan.attach import facts_from_bars
 
     tick = None
-    if "/" in symbol:
+    if is_pair(symbol):
         tick = desk.client.get_asset(symbol).price_increment
     if not wishes.needs_bars:
         return replace(

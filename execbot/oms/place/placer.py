@@ -19,11 +19,10 @@ from execbot.alerts import Alert, Alerter
 from execbot.broker.errors import BrokerError
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.model.account import Asset
-from execbot.model.enums import AssetClass, ErrorCategory
+from execbot.model.enums import REOPENABLE, AssetClass, ErrorCategory
 from execbot.model.order import OrderRequest
 from execbot.model.retrying import Backoff, Pauses, Schedule
 from execbot.oms.errors import Refused, WouldRest
-from execbot.oms.machine.table import REOPENABLE
 from execbot.oms.place.after_error import History, Next, Step, next_step
 from execbot.oms.place.risk_desk import Checked, RiskDesk, summary
 from execbot.oms.service import OrderManagementSystem
@@ -395,7 +394,7 @@ def closing_only(request: OrderRequest, checked: Checked) -> OrderRequest:
         return request
     if held.asset_class == AssetClass.CRYPTO:
         return request
-    return replace(request, position_intent=f"{request.side.value}_to_close")
+    return replace(request, position_intent=request.side.to_close)
 
 
 def _role(why: Purposeful, checked: Checked) -> str | None:

@@ -11,25 +11,11 @@ from execbot.exits.plan.plan import ExitPlan, StopPlan, TargetPlan
 from execbot.exits.store import OPEN, drop_plan, entry_is, plan_by_id, save_plan
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Role
-from execbot.model.enums import OrderClass, OrderStatus
+from execbot.model.enums import CUT_SHORT, UNCONFIRMED, UNSETTLED_STATUSES, OrderClass
 from execbot.model.order import OrderRequest
 from execbot.oms.errors import NotPossible, OmsError
 from execbot.oms.place.placer import Placed, Placer, Purposeful
 from execbot.oms.send.intent import request_of
-
-RETRYABLE_BY_HAND = frozenset(
-    {
-        OrderStatus.DENIED,
-        OrderStatus.NEVER_SENT,
-        OrderStatus.REJECTED,
-        OrderStatus.CANCELED,
-        OrderStatus.EXPIRED,
-    }
-)
-"""Ended without (all of) a fill. An order in doubt is settled first, never sent again."""
-
-ABANDONABLE = frozenset({OrderStatus.QUEUED, OrderStatus.PENDING, OrderStatus.IN_DOUBT})
-"""Not (known to be) at the broker. What works there is canceled, not abandoned."""
 
 
 def retry(placer: Placer, identifier: str) -> Placed:
@@ -41,13 +27,13 @@ def retry(placer: Placer, identifier: str) -> Placed:
     """
     oms = placer.oms
     record = oms.record(identifier)
-    if record.status is OrderStatus.IN_DOUBT or record.status is OrderStatus.PENDING:
+    if record.status in UNSETTLED_STATUSES:
         raise NotPossible(
             f"{record.client_order_id} is in doubt: the broker may have it",
             record=record,
             hint="Run `execbot reconcile` first; it finds out.",
         )
-    if record.status not in RETRYABLE_BY_HAND:
+    if record.status not in CUT_SHORT:
         raise NotPossible(f"{record.client_order_id} is {record.status}", record=record)
     if not record.request_json:
         raise NotPossible(
@@ -127,7 +113,7 @@ def abandon(placer: Placer, identifier: str, reason: str) -> OrderRecord:
     """Give up an order that the broker is not known to have. Raises NotPossible."""
     oms = placer.oms
     record = oms.record(identifier)
-    if record.status not in ABANDONABLE:
+    if record.status not in UNCONFIRMED:
         raise NotPossible(
             f"{record.client_order_id} is {record.status}",
             record=record,

@@ -23,8 +23,9 @@ from msgspec.structs import replace
 
 from execbot.broker.port import BrokerClient
 from execbot.config.schema import Mode, TradingSettings
+from execbot.exits.exit_orders import is_meant_to_close
 from execbot.journal.journal import Journal
-from execbot.journal.records import OrderRecord, Role
+from execbot.journal.records import OrderRecord
 from execbot.market.calendar_cache import table_for
 from execbot.market.sessions import SessionTable
 from execbot.model.account import Asset
@@ -37,10 +38,8 @@ from execbot.risk import halting
 from execbot.risk.checks import evaluate
 from execbot.risk.facts import Facts, Intent, Purpose, purpose_of_order, taken_back
 from execbot.risk.kill_switch import KillSwitch
-from execbot.risk.reading import EXIT_ORIGINS, BrokerFacts, FactsReader
+from execbot.risk.reading import BrokerFacts, FactsReader
 from execbot.risk.verdict import Verdict
-
-_EXIT_ROLES = frozenset({Role.EXIT, Role.STOP, Role.TARGET})
 
 RESEND_CHECKS = frozenset(
     {"kill_switch", "reduce_only", "mode_gate", "session", "halt", "entry_window"}
@@ -97,8 +96,7 @@ class Checked:
     @property
     def arrival_price(self) -> Decimal | None:
         """The middle of the market when the decision was made."""
-        quote = self.facts.quote
-        return (quote.mid if quote is not None else None) or self.facts.last_price
+        return self.facts.fair_price
 
     def _judge(self, facts: Facts) -> None:
         if self.replaces is None:
@@ -241,7 +239,7 @@ class RiskDesk:
 
         Exits are free: the broker lets them close no more than there is.
         """
-        if old.parent_id or old.role in _EXIT_ROLES or old.origin in EXIT_ORIGINS:
+        if is_meant_to_close(old):
             return None
         checked = self.check(request, allow_duplicate=True)
         if checked.purpose is Purpose.EXIT:
