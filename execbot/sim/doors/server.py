@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from execbot.sim.config import SimConfig
+from execbot.sim.doors.guard import Guard
 from execbot.sim.doors.sockets import DataConnection, TradeConnection, abort, trade_encoding
 from execbot.sim.doors.transport import SharedVenue
 from execbot.sim.faults.faults import Rule
@@ -27,7 +28,7 @@ from execbot.sim.types import SECOND, Request, Response
 from execbot.sim.venue import Venue
 from execbot.sim.wire.data_feed import DataFeed, feed_of
 from execbot.sim.wire.data_stream import DataStream
-from execbot.sim.wire.http import credentials, encode, make_request, parse_query, tidy
+from execbot.sim.wire.http import credentials, encode, make_request, parse_query, reply, tidy
 from execbot.sim.wire.trade_stream import TradeStream
 
 # Longest sleep between two looks at the exchange. Another process can act on a shared one.
@@ -118,8 +119,12 @@ def _seconds_to_next(venue: Venue, idle: float) -> float:
 class ExchangeServer:
     """One listening socket in front of one exchange."""
 
-    def __init__(self, door: Door, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self, door: Door, host: str = "127.0.0.1", port: int = 0, *, public: bool = False
+    ) -> None:
+        """`public`: other machines may call it (see `Guard`)."""
         self.door, self.host, self.port = door, host, port
+        self._guard = Guard(public, (host.lower(), *door.venue().config.allowed_hosts))
         self._trades: set[TradeConnection] = set()
         self._datas: set[DataConnection] = set()
         self._lingering: list[tuple[float, str]] = []
@@ -226,9 +231,19 @@ class ExchangeServer:
     # --- HTTP ------------------------------------------------------------------------------
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        if request.headers.get("Upgrade", "").lower() == "websocket":
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        refusal = self._guard.refusal(tidy(request.path), headers)
+        if refusal is not None:
+            return _http(reply({"message": refusal}, 403))
+        if headers.get("upgrade", "").lower() == "websocket":
             return await self._socket(request)
-        body = await request.read() if request.body_exists else None
+        try:
+            body = await request.read() if request.body_exists else None
+        except (web.HTTPException, web.RequestPayloadError) as error:
+            status = error.status if isinstance(error, web.HTTPException) else 400
+            refused = _http(reply({"message": "the body could not be read"}, status))
+            refused.force_close()
+            return refused
         wanted = make_request(request.method, request.raw_path, request.headers, body)
         response = self.door.handle(wanted)
         self._nudge.set()  # what it set off goes out after the reply
