@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from execbot.sim.config import SimConfig
-from execbot.sim.doors.server import Door, ExchangeServer, SharedDoor, memory_door
+from execbot.sim.doors.exchanges import Door, SharedDoor
+from execbot.sim.doors.server import ExchangeServer, memory_door
 from execbot.sim.doors.transport import FILE_NAME, SharedVenue
 
 HANDLES = 65_536
