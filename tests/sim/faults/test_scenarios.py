@@ -18,11 +18,14 @@ import pytest
 from support.paths import SCENARIOS
 from support.scenario_checks import (
     CHECKS,
+    accounts,
+    answers,
     bracket,
     check,
     event_names,
     found,
     order,
+    orders,
     refused,
     resting,
 )
