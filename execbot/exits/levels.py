@@ -10,14 +10,15 @@ risk is never larger than asked; a target too, so that it is never harder to rea
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import StrEnum
 from itertools import pairwise
 
 from msgspec import Struct
 
-from execbot.model.enums import PositionSide
+from execbot.model.enums import ErrorCategory, PositionSide
 from execbot.model.numbers import ZERO, text, tick_size, to_decimal
 from execbot.model.quote import Bar
 
@@ -25,11 +26,28 @@ from execbot.model.quote import Bar
 class LevelError(ValueError):
     """A level that makes no sense. `kind` is a stable slug, `hint` says what would."""
 
-    def __init__(self, kind: str, message: str, hint: str) -> None:
+    category = ErrorCategory.ADJUSTABLE
+
+    def __init__(self, kind: str, message: str, hint: str, next_step: str = "") -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
         self.hint = hint
+        self.next_step = next_step
+
+
+@contextmanager
+def naming(what: str, spec: LevelSpec) -> Iterator[None]:
+    """Errors of the block say which level they are about: `stop 2%: ...`."""
+    try:
+        yield
+    except LevelError as error:
+        raise LevelError(
+            error.kind,
+            f"{what} {spec}: {error.message}",
+            error.hint,
+            f"Give the {what} as a distance (2%), or as a price on the right side.",
+        ) from None
 
 
 class LevelKind(StrEnum):

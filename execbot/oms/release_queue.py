@@ -149,12 +149,13 @@ def _carry_out(executor: Executor, record: OrderRecord, decision: QueueDecision)
         return Released(lapsed, decision.action, lapsed.outcome, decision.reason)
     checked = None
     try:
-        request = executor.entries.requeued_request(record, request_of(record))
-        checked = executor.desk.check(request, allow_duplicate=True)
+        entry, on_pass = executor.entries.requeued(record, request_of(record))
+        checked = executor.desk.check(entry.request, allow_duplicate=True)
+        checked.on_pass = on_pass
         if record.role == Role.EXIT and not checked.closes:
             lapsed = executor.oms.lapse(name, reason=f"no position in {record.symbol} to close")
             return Released(lapsed, QueueAction.EXPIRE, lapsed.outcome, lapsed.note or "")
-        sent = executor.placer.release(request, checked)
+        sent = executor.placer.release(entry, checked)
     except (OmsError, BrokerError, LevelError) as error:
         if checked is not None:
             executor.placer.tell_if_tripped(checked)

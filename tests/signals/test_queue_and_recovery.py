@@ -18,14 +18,14 @@ from execbot.broker.errors import BrokerError
 from execbot.broker.port import ReplaceRequest
 from execbot.config.schema import ScaleInSettings
 from execbot.exits.levels import parse_level
-from execbot.exits.plan.attach import in_equal_parts, plan_of_legs
-from execbot.exits.store import open_plans, save_plan
-from execbot.journal.records import OrderRecord, Role
+from execbot.exits.plan.wishes import Wishes, in_equal_parts
+from execbot.exits.store import open_plans
+from execbot.journal.records import OrderRecord
 from execbot.market.halts import HaltBook, apply_message, book_to_json
 from execbot.market.queue import QueueAction
-from execbot.model.enums import OrderClass, OrderStatus, Outcome, Side
-from execbot.model.order import StopLoss
+from execbot.model.enums import OrderStatus, Outcome, Side
 from execbot.oms.errors import NotPossible, OmsError, Refused
+from execbot.oms.place.entry_plans import ExitsAsked
 from execbot.oms.place.placer import Purposeful
 from execbot.oms.place.retry_by_hand import abandon, retry
 from execbot.oms.release_queue import queue_decisions, release_due
@@ -323,18 +323,10 @@ def test_retry_of_a_changed_order_sells_only_what_all_of_it_has_left(tmp_path: P
 
 def planned_entry(trader: Trader, name: str, bid: str) -> OrderRecord:
     """A limit entry with its stop, whose two targets are spread after the fill."""
-    request = limit(
-        bid,
-        "AAPL",
-        "10",
-        client_order_id=name,
-        order_class=OrderClass.OTO,
-        stop_loss=StopLoss(D(90)),
-    )
     levels = in_equal_parts([parse_level("1R"), parse_level("2R")])
-    plan = plan_of_legs(request, plan_id=f"plan-{name}", now=trader.desk.now(), spread=levels)
-    save_plan(trader.desk.journal, plan)
-    return trader.placer.place(request, Purposeful(plan_id=plan.plan_id, role=Role.ENTRY)).record
+    asked = ExitsAsked(Wishes(parse_level("90"), None, levels), must_go_along=True)
+    prepared = trader.placer.prepare(limit(bid, "AAPL", "10", client_order_id=name), asked)
+    return trader.placer.place(prepared.entry, checked=prepared.checked).record
 
 
 def test_retry_of_an_entry_that_never_filled_comes_with_a_plan_of_its_own(tmp_path: Path) -> None:

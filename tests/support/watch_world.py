@@ -24,8 +24,9 @@ from execbot.broker.alpaca import AlpacaClient
 from execbot.broker.port import TradeUpdate
 from execbot.config.schema import TradingSettings
 from execbot.exits.levels import LevelKind, LevelSpec
-from execbot.exits.plan.attach import Wishes, attach
+from execbot.exits.plan.attach import attach
 from execbot.exits.plan.plan import ExitPlan, Trail
+from execbot.exits.plan.wishes import Wishes
 from execbot.exits.store import plan_of, save_plan
 from execbot.journal.records import OrderRecord, Role
 from execbot.market.sessions import MarketNow, crypto_now

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from msgspec.structs import replace
 
 from execbot.cli.command import Cli, command
 from execbot.cli.errors import Failure, usage
@@ -15,12 +14,11 @@ from execbot.cli.show.freshen import journal_warnings
 from execbot.cli.show.output import Table
 from execbot.desk.context import Context
 from execbot.desk.journal_need import Need
-from execbot.oms.place.held_plans import plan_of_position, refuse_if_taken
 
 if TYPE_CHECKING:
     from execbot.exits.plan.plan import ExitPlan
     from execbot.exits.rules.view import Coverage
-    from execbot.model.account import Position
+    from execbot.oms.place.held_plans import HeldPlanner
 
 app = typer.Typer()
 
@@ -110,7 +108,7 @@ def move(
             raise _no_plan(name)
         now = desk.now()
         if stop_spec is not None:
-            refuse_if_taken(desk, moved(plan, now, stop=stop_spec))
+            held_planner(desk).refuse_if_taken(moved(plan, now, stop=stop_spec))
         changed = change_plan(
             desk.journal,
             plan.plan_id,
@@ -147,6 +145,9 @@ def protect(
       execbot protect AAPL --stop 182 --target 190 --target 195
       execbot protect AAPL --trail 1.5%
     """
+    from execbot.cli.flags.exit_flags import read_protection
+
+    wishes = read_protection(stop, target or [], trail)
     with cli.open() as desk:
         name = read_symbol(symbol)
         position = desk.client.get_position(name)
@@ -157,51 +158,14 @@ def protect(
                 ExitCode.USAGE,
                 next_step="execbot positions",
             )
-        _save_protection(desk, name, position, stop, target or [], trail)
+        held_planner(desk).protect(name, position, wishes)
         _carry_out(cli, desk, name)
 
 
-# --- plans -------------------------------------------------------------------------------------
+def held_planner(desk: Context) -> HeldPlanner:
+    from execbot.oms.place.held_plans import HeldPlanner
 
-
-def _save_protection(
-    desk: Context,
-    symbol: str,
-    position: Position,
-    stop: str | None,
-    targets: list[str],
-    trail: str | None,
-) -> None:
-    from execbot.exits.plan.plan import PlanStatus
-    from execbot.exits.store import change_plan, plan_of, save_plan
-
-    now = desk.now()
-    known = plan_of(desk.journal, symbol)
-    if known is not None and stop is None and not targets and trail is None:
-        refuse_if_taken(desk, known)
-        change_plan(
-            desk.journal,
-            known.plan_id,
-            lambda p: (
-                p
-                if p.status is PlanStatus.ACTIVE
-                else p.changed(now, status=PlanStatus.ACTIVE, note="protected again")
-            ),
-        )
-        return
-    plan = plan_of_position(desk, symbol, position, stop, targets, trail)
-    refuse_if_taken(desk, plan)
-    if known is not None:
-        entry = known.entry_client_order_id
-        plan = replace(plan, entry_client_order_id=entry, opened_at=known.opened_at)
-    save_plan(desk.journal, plan)
-    if known is not None:
-        # A plan of its own, so that what the old targets have filled is not counted for the new.
-        change_plan(
-            desk.journal,
-            known.plan_id,
-            lambda p: p.changed(now, status=PlanStatus.CLOSED, note="protected anew"),
-        )
+    return HeldPlanner(desk.client, desk.journal, desk.settings.trading, desk.now)
 
 
 def _no_plan(symbol: str) -> Failure:
@@ -305,6 +269,11 @@ def _plan_json(desk: Context, plan: ExitPlan, *, history: bool = False) -> dict[
     coverage, _ = _stands(desk, plan.symbol)
     data = {
         **to_data(plan),
+        "asked": {
+            "stop": None if plan.stop.spec is None else str(plan.stop.spec),
+            "trail": None if plan.stop.trail is None else str(plan.stop.trail),
+            "targets": [str(target.spec) for target in plan.targets],
+        },
         "guarded": coverage.state.value,
         "qty": coverage.size,
         "covered_qty": coverage.covered,
@@ -343,9 +312,21 @@ def _orders(desk: Context, plan: ExitPlan) -> list[dict[str, Any]]:
     ]
 
 
+def _asked(asked: dict[str, Any]) -> str:
+    """What was asked for, in the words in which it was: `stop 2%, trail 1%, targets 1R 2R`."""
+    parts = [f"{name} {asked[name]}" for name in ("stop", "trail") if asked[name]]
+    if asked["targets"]:
+        noun = "target" if len(asked["targets"]) == 1 else "targets"
+        parts.append(f"{noun} {' '.join(asked['targets'])}")
+    return ", ".join(parts)
+
+
 def _table(rows: list[dict[str, Any]]) -> Table:
     return Table(
-        columns=("symbol", "side", "qty", "entry", "stop", "targets", "covered", "state", "plan"),
+        columns=(
+            *("symbol", "side", "qty", "entry", "stop", "targets", "asked", "covered", "state"),
+            "plan",
+        ),
         rows=[
             (
                 row["symbol"],
@@ -354,6 +335,7 @@ def _table(rows: list[dict[str, Any]]) -> Table:
                 row["entry_price"],
                 row["stop"]["price"] or row["stop"]["spec"],
                 " ".join(t["price"] or t["spec"] for t in row["targets"] if not t["done"]),
+                _asked(row["asked"]),
                 row["covered_qty"],
                 row["guarded"],
                 row["status"],

@@ -8,7 +8,7 @@ import typer
 
 from execbot.cli.command import Cli, command
 from execbot.cli.commands.submit import confirm_live, show_outcome
-from execbot.cli.show.later_targets import spread_behind
+from execbot.cli.show.later_targets import later_targets_behind
 from execbot.cli.show.order_views import describe, record_json, sentence
 
 
@@ -34,7 +34,7 @@ def retry(
         record = desk.oms.record(id_)
         confirm_live(cli, desk, f"retry {describe(record.order)}", yes)
         again = send_again(desk.placer, id_).record
-        show_outcome(cli, again, spread=spread_behind(desk, again))
+        show_outcome(cli, again, later=later_targets_behind(desk, again))
 
 
 @command

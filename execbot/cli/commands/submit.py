@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from msgspec import Struct
@@ -13,20 +13,23 @@ from execbot.broker.errors import BrokerError
 from execbot.cli.command import Cli, command
 from execbot.cli.errors import Failure, failure_of
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.flags.exit_flags import Dressed, dressed, read_legs
+from execbot.cli.flags.exit_flags import read_exits
 from execbot.cli.flags.order_flags import OrderFlags, read_wait, to_request
 from execbot.cli.show.additions import (
     Restorer,
     added,
     added_line,
-    refuse_legs,
     told,
     warnings_of,
     would_lift,
     would_lift_line,
 )
 from execbot.cli.show.follow import follow, known_if_interrupted
-from execbot.cli.show.later_targets import Spread, spread_behind, spread_of
+from execbot.cli.show.later_targets import (
+    LaterTargets,
+    later_targets_behind,
+    later_targets_of,
+)
 from execbot.cli.show.order_views import describe, record_json, request_json, sentence
 from execbot.cli.show.output import Table
 from execbot.config.schema import Mode
@@ -36,11 +39,8 @@ from execbot.model.account import Asset
 from execbot.model.enums import OrderStatus, OrderType, Side, TimeInForce
 from execbot.model.order import OrderRequest
 from execbot.oms.errors import OmsError
-from execbot.oms.place.entry_plans import plan_of_dressed, planned, sent_as
-
-if TYPE_CHECKING:
-    from execbot.oms.place.add_to_position import Addition
-    from execbot.risk.verdict import Verdict
+from execbot.oms.place.entry_plans import asked_by_submit
+from execbot.oms.place.placer import Prepared, refuse_conflict
 
 Text = str | None
 
@@ -128,54 +128,48 @@ def submit(
     )
     request = to_request(flags)
     read_wait(wait)
-    legs = read_legs(request, stop_loss, take_profit or ())
+    wishes = read_exits(request, stop_loss, take_profit or ())
     with cli.open(dry_run=dry_run) as desk, known_if_interrupted(desk) as sending:
         asset = desk.client.get_asset(request.symbol)
-        if tif is None and (asset.is_crypto or legs.are_given):
-            # Legs live as long as the entry's time in force says, and the position stays.
+        if tif is None and asset.is_crypto:
             request = replace(request, time_in_force=TimeInForce.GTC)
-        entry = dressed(desk, request, legs)
-        request = entry.request
-        refuse_legs(desk, request)
+        asked = asked_by_submit(
+            desk.settings.trading, request, wishes, tif_is_given=tif is not None
+        )
+        prepared = desk.placer.prepare(request, asked, asset=asset, allow_duplicate=allow_duplicate)
         if dry_run:
-            checked = desk.risk.check(request, asset=asset)
-            addition = desk.placer.addition(request, checked)
-            spread = spread_of(desk, plan_of_dressed(desk, entry), request, entry.entry)
-            _show_dry_run(cli, checked.verdict, request, addition, spread)
+            _show_dry_run(cli, desk, prepared)
             return
-        confirm_live(cli, desk, describe(request), yes)
-        if not request.client_order_id:
-            request = replace(request, client_order_id=desk.oms.new_id(desk.now()))
-        sending.client_order_id = request.client_order_id
-        terms = Terms(allow_duplicate, tif_is_given=tif is not None, wait=wait)
-        _place(cli, desk, replace(entry, request=request), asset, terms)
+        what = describe(prepared.entry.request)
+        if confirm_live(cli, desk, what, yes):
+            prepared = replace(prepared, checked=None)  # it took its time: the facts are old
+        sending.client_order_id = prepared.entry.request.client_order_id
+        _place(cli, desk, prepared, asset, Terms(allow_duplicate, wait))
 
 
 class Terms(Struct, frozen=True):
     """What was said about sending, beside the order itself."""
 
     allow_duplicate: bool
-    tif_is_given: bool
     wait: float | None
 
 
-def _place(cli: Cli, desk: Context, entry: Dressed, asset: Asset, terms: Terms) -> None:
+def _place(cli: Cli, desk: Context, prepared: Prepared, asset: Asset, terms: Terms) -> None:
     """Send it, follow it if asked to, and show what became of it."""
+    entry = prepared.entry
     desk.placer.protect = restorer = Restorer(desk)
     try:
-        with planned(desk, entry, asset, tif_is_given=terms.tif_is_given) as (request, why):
-            placed = desk.placer.place(
-                request, why, asset=asset, allow_duplicate=terms.allow_duplicate
-            )
-            sent_as(desk, why, placed.record)
+        placed = desk.placer.place(
+            entry, asset=asset, checked=prepared.checked, allow_duplicate=terms.allow_duplicate
+        )
     except (BrokerError, OmsError) as error:
         raise told(failure_of(error), restorer) from error
     record, warnings = placed.record, list[str]()
     if terms.wait is not None:
         record, warnings = follow(desk, record, terms.wait)
-    warnings = [*warnings, *legs_lapse(request)]
+    warnings = [*warnings, *legs_lapse(entry.request)]
     if placed.addition is None:
-        show_outcome(cli, record, warnings, spread=spread_behind(desk, record, entry.entry))
+        show_outcome(cli, record, warnings, later=later_targets_behind(desk, record, entry.price))
         return
     warnings += warnings_of(desk, placed.addition, record, restorer)
     show_outcome(cli, record, warnings, added(desk, placed.addition, restorer))
@@ -212,7 +206,7 @@ def show_outcome(
     record: OrderRecord,
     warnings: Sequence[str] = (),
     addition: dict[str, Any] | None = None,
-    spread: Spread | None = None,
+    later: LaterTargets | None = None,
 ) -> None:
     """Print what became of the order. Raises Failure (6) when the broker rejected it."""
     raise_if_rejected(record)
@@ -221,31 +215,34 @@ def show_outcome(
         notes.append(f"{record.client_order_id} was submitted before: nothing was sent now.")
     if record.alarm:
         notes.append(record.alarm)
-    if spread is not None:
-        notes += spread.warnings()
+    if later is not None:
+        notes += later.warnings()
     cli.show(
         {
             **record_json(record),
             "already": record.already,
             "addition": addition,
-            "spread": spread.to_dict() if spread is not None else None,
+            "spread": later.to_dict() if later is not None else None,
         },
         sentence(record),
         *([added_line(addition, record.symbol)] if addition is not None else []),
-        *([spread.line()] if spread is not None else []),
+        *([later.line()] if later is not None else []),
         f"client_order_id {record.client_order_id}",
         warnings=notes,
     )
 
 
-def _show_dry_run(
-    cli: Cli,
-    verdict: Verdict,
-    request: OrderRequest,
-    addition: Addition | None,
-    spread: Spread | None,
-) -> None:
+def _show_dry_run(cli: Cli, desk: Context, prepared: Prepared) -> None:
     """The exact request and every check with its limit and what it saw."""
+    entry, checked = prepared.entry, prepared.checked
+    assert checked is not None
+    request = entry.request
+    addition = desk.placer.addition(request, checked)
+    refuse_conflict(entry, checked)
+    verdict = checked.verdict
+    later = None
+    if entry.plan is not None:
+        later = later_targets_of(desk, entry.plan, request, entry.price)
     applied = [result for result in verdict.results if result.applies]
     rows = [
         ("OK" if result.passed else "FAIL", result.code, result.limit, result.seen, result.message)
@@ -257,7 +254,7 @@ def _show_dry_run(
         "request": request_json(request),
         "verdict": verdict.to_dict(),
         "addition": would_lift(addition),
-        "spread": spread.to_dict() if spread is not None else None,
+        "spread": later.to_dict() if later is not None else None,
     }
     lifting = would_lift_line(addition)
     passes = verdict.passed and (addition is None or not addition.refusal)
@@ -272,16 +269,19 @@ def _show_dry_run(
         f"Dry run, nothing was sent: {describe(request)} "
         + ("passes every check." if passes else "would be refused."),
         *([lifting] if lifting is not None else []),
-        *([spread.line()] if spread is not None else []),
-        warnings=spread.warnings() if spread is not None else (),
+        *([later.line()] if later is not None else []),
+        warnings=later.warnings() if later is not None else (),
         exit_code=ExitCode.DONE if passes else ExitCode.RISK,
     )
 
 
-def confirm_live(cli: Cli, desk: Context, what: str, yes: bool) -> None:
-    """A live order is reviewed by a person, or --yes stands for one. Raises Failure (11)."""
+def confirm_live(cli: Cli, desk: Context, what: str, yes: bool) -> bool:
+    """A live order is reviewed by a person, or --yes stands for one; whether a person was asked.
+
+    Raises Failure (11).
+    """
     if desk.mode is not Mode.LIVE or yes:
-        return
+        return False
     if not cli.can_ask:
         raise Failure(
             "confirm.needed",
@@ -291,3 +291,4 @@ def confirm_live(cli: Cli, desk: Context, what: str, yes: bool) -> None:
         )
     if not cli.confirm(f"LIVE account {desk.account}: {what}. Send it?"):
         raise Failure("confirm.declined", "Not confirmed: nothing was sent", ExitCode.DECLINED)
+    return True

@@ -61,6 +61,10 @@ class Trail(Struct, frozen=True):
     value: Decimal
     from_start: bool = True
 
+    def __str__(self) -> str:
+        """As it is asked for: `1%`, `2USD`, `3ATR`."""
+        return str(trail_spec(self))
+
 
 class StopPlan(Struct, frozen=True):
     """`initial` is the stop first taken, which measures R; `price` is where it stands now."""
@@ -233,15 +237,3 @@ _TRAIL_LEVEL = {
     TrailKind.PRICE: LevelKind.OFFSET,
     TrailKind.ATR: LevelKind.ATR,
 }
-
-
-def needs_facts(plan: ExitPlan) -> frozenset[LevelKind]:
-    """Which levels still to be priced need daily bars: ATR, SUPPORT, RESISTANCE."""
-    specs = [t.spec for t in plan.targets if t.price is None]
-    if plan.stop.price is None:
-        if plan.stop.spec is not None:
-            specs.append(plan.stop.spec)
-        elif plan.stop.trail is not None:
-            specs.append(trail_spec(plan.stop.trail))
-    bars = {LevelKind.ATR, LevelKind.SUPPORT, LevelKind.RESISTANCE}
-    return frozenset(spec.kind for spec in specs) & bars

@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -23,15 +24,24 @@ from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.model.account import Asset
 from execbot.model.enums import AssetClass, ErrorCategory
 from execbot.model.order import OrderRequest
-from execbot.oms.errors import Refused, WouldRest
+from execbot.oms.errors import OmsError, Refused, WouldRest
 from execbot.oms.place.after_error import History, Next, Step, next_step
-from execbot.oms.place.risk_desk import Checked, RiskDesk, summary
+from execbot.oms.place.entry_plans import (
+    PricedEntry,
+    entry_failed,
+    entry_went_out,
+    save_entry_plan,
+)
+from execbot.oms.place.risk_desk import Checked, OnPass, RiskDesk, summary
 from execbot.oms.send.pipeline import REOPENABLE
 from execbot.oms.service import OrderManagementSystem
 from execbot.risk.facts import Purpose
 
 if TYPE_CHECKING:
+    from execbot.exits.plan.plan import ExitPlan
+    from execbot.journal.journal import Journal
     from execbot.oms.place.add_to_position import Addition
+    from execbot.oms.place.entry_plans import EntryPlanner, ExitsAsked
 
 ATTEMPTS_MAX = 12
 """Every path below ends by its own bound; this one is the belt to those braces."""
@@ -56,6 +66,13 @@ class Placed(Struct, frozen=True):
     adjusted: tuple[str, ...] = ()
     queued_for: str = ""
     addition: Addition | None = None
+
+
+class Prepared(Struct, frozen=True):
+    """An order as it would be sent, and what the checks say of it; None once they are stale."""
+
+    entry: PricedEntry
+    checked: Checked | None
 
 
 class Purposeful(Struct, frozen=True):
@@ -86,9 +103,38 @@ class Placer:
         self._alerter = alerter
         self._jitter = jitter
 
-    def place(
+    @cached_property
+    def planner(self) -> EntryPlanner:
+        from execbot.oms.place.entry_plans import EntryPlanner
+
+        return EntryPlanner(self.oms.journal, self.desk.reader.levels, self.oms.now)
+
+    def prepare(
         self,
         request: OrderRequest,
+        asked: ExitsAsked | None = None,
+        *,
+        asset: Asset | None = None,
+        allow_duplicate: bool = False,
+    ) -> Prepared:
+        """Plan the exits of an order and judge it as it would be sent, on one reading of the facts.
+
+        Nothing is written. An id that was given before is not planned again. Raises what
+        `EntryPlanner.priced` raises, and BrokerError.
+        """
+        if not request.client_order_id:
+            request = replace(request, client_order_id=self.oms.new_id(self.oms.now()))
+        read = self.desk.reader.read(request, asset=asset)
+        facts = self.desk.reader.complete(request, read)
+        entry = PricedEntry(request)
+        if asked is not None and asked.wishes.has_levels and self._is_new(request):
+            entry = self.planner.priced(request, asked, facts)
+        checked = self.desk.judge(entry.request, read, facts, allow_duplicate)
+        return Prepared(entry, checked)
+
+    def place(
+        self,
+        what: OrderRequest | PricedEntry,
         why: Purposeful = Purposeful(),
         *,
         asset: Asset | None = None,
@@ -99,22 +145,30 @@ class Placer:
     ) -> Placed:
         """Check and send, or queue where only time is missing.
 
-        `adjust` allows a smaller or different order after a refusal of the broker; without it
-        only the very same order is ever sent. An order that adds to a position is sent while the
-        exits in its way are lifted. Raises Refused (by the checks), BrokerError (by the broker),
+        The plan of a `PricedEntry` is durable with the intent, or not at all. `adjust` allows a
+        smaller or different order after a refusal of the broker; without it only the very same
+        order is ever sent. An order that adds to a position is sent while the exits in its way are
+        lifted. Raises Refused (by the checks), BrokerError (by the broker),
         InDoubt, StaleIntent, ClientIdReused, NotPossible (exits could not be lifted),
-        WouldRest or JournalError.
+        LegsRefused, WouldRest or JournalError.
         """
+        entry = what if isinstance(what, PricedEntry) else PricedEntry(what)
+        request, plan = entry.request, entry.plan
         if not request.client_order_id:
             request = replace(request, client_order_id=self.oms.new_id(self.oms.now()))
-        known = self.oms.journal.order_by_client_id(request.client_order_id)
-        is_new = known is None or known.status in REOPENABLE
+        is_new = self._is_new(request)
         if checked is None:
             checked = self.desk.check(request, asset=asset, allow_duplicate=allow_duplicate)
         request = closing_only(request, checked)
         addition = self.addition(request, checked) if is_new else None
-        if addition is not None and why.plan_id is None:
-            why = replace(why, plan_id=addition.plan.plan_id, role=Role.ENTRY)
+        if is_new:
+            refuse_conflict(entry, checked)
+        joined = addition.plan.plan_id if addition is not None else entry.joins
+        if plan is not None:
+            why = replace(why, plan_id=plan.plan_id, role=Role.ENTRY)
+            checked.on_pass = _saving(checked.on_pass, plan)
+        elif joined is not None and why.plan_id is None:
+            why = replace(why, plan_id=joined, role=Role.ENTRY)
 
         def attempts(request: OrderRequest) -> Placed:
             return self._attempts(
@@ -127,7 +181,22 @@ class Placer:
                 resize=resize,
             )
 
-        return self._adding(request, addition, checked, attempts)
+        if plan is None:
+            return self._adding(request, addition, checked, attempts)
+        try:
+            placed = self._adding(request, addition, checked, attempts)
+        except (BrokerError, OmsError) as error:
+            if not error.in_doubt:
+                entry_failed(self.oms.journal, plan, self.oms.now(), f"not sent: {error.message}")
+            raise
+        if not placed.record.already:
+            entry_went_out(self.oms.journal, plan, placed.record, self.oms.now())
+        return placed
+
+    def _is_new(self, request: OrderRequest) -> bool:
+        """Whether anything may be sent under the id of the request."""
+        known = self.oms.journal.order_by_client_id(request.client_order_id)
+        return known is None or known.status in REOPENABLE
 
     def addition(self, request: OrderRequest, checked: Checked) -> Addition | None:
         """What the request adds to; `checked` is judged anew without the exits in its way."""
@@ -141,9 +210,14 @@ class Placer:
             checked.lifting(found.lifts)
         return found
 
-    def release(self, request: OrderRequest, checked: Checked) -> OrderRecord:
-        """Send a queued order as it is judged now; see `OrderManagementSystem.release`."""
-        request = closing_only(request, checked)
+    def release(self, entry: PricedEntry, checked: Checked) -> OrderRecord:
+        """Send a queued order as it is judged now; see `OrderManagementSystem.release`.
+
+        Its plan, priced anew, is durable with the release.
+        """
+        request = closing_only(entry.request, checked)
+        if entry.plan is not None:
+            checked.on_pass = _saving(checked.on_pass, entry.plan)
         addition = self.addition(request, checked)
 
         def send(request: OrderRequest) -> Placed:
@@ -384,6 +458,23 @@ class Placer:
     def _alert(self, alert: Alert) -> None:
         if self._alerter is not None:
             self._alerter.alert(alert)
+
+
+def refuse_conflict(entry: PricedEntry, checked: Checked) -> None:
+    """Raise what stands against the exits that were asked for; every other refusal comes first."""
+    if entry.conflict is not None and checked.verdict.passed:
+        raise entry.conflict
+
+
+def _saving(before: OnPass | None, plan: ExitPlan) -> OnPass:
+    """What is written with the intent, and the plan of the entry besides."""
+
+    def on_pass(journal: Journal) -> None:
+        if before is not None:
+            before(journal)
+        save_entry_plan(journal, plan)
+
+    return on_pass
 
 
 def closing_only(request: OrderRequest, checked: Checked) -> OrderRequest:

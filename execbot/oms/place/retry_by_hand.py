@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from msgspec.structs import replace
 
-from execbot.broker.errors import BrokerError
-from execbot.exits.plan.plan import ExitPlan, StopPlan, TargetPlan
-from execbot.exits.store import OPEN, drop_plan, entry_is, plan_by_id, save_plan
+from execbot.exits.plan.legs import without_legs
+from execbot.exits.store import OPEN, drop_plan, plan_by_id
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Role
-from execbot.model.enums import OrderClass, OrderStatus
-from execbot.model.order import OrderRequest
-from execbot.oms.errors import NotPossible, OmsError
+from execbot.model.enums import OrderStatus
+from execbot.oms.errors import NotPossible
+from execbot.oms.place.entry_plans import PricedEntry, asked_again
 from execbot.oms.place.placer import Placed, Placer, Purposeful
 from execbot.oms.release_queue import request_of
 
@@ -35,9 +32,9 @@ ABANDONABLE = frozenset({OrderStatus.QUEUED, OrderStatus.PENDING, OrderStatus.IN
 def retry(placer: Placer, identifier: str) -> Placed:
     """Send what was asked for once more, as a new order that passes every check afresh.
 
-    A partly filled order asks for the rest. An entry with an exit plan comes with its wishes again:
-    under a new plan, or as an addition where the old one holds what had filled. Raises NotPossible,
-    and whatever `place` raises.
+    A partly filled order asks for the rest. An entry with an exit plan comes with its wishes again,
+    measured from the market of now: under a new plan, or as an addition where the old one holds
+    what had filled. Raises NotPossible, and whatever `prepare` and `place` raise.
     """
     oms = placer.oms
     record = oms.record(identifier)
@@ -64,63 +61,19 @@ def retry(placer: Placer, identifier: str) -> Placed:
     )
     facts = {"of": record.client_order_id, "was": record.status}
     oms.journal.audit("by_hand", new_id, "retry", facts, "retried", now)
-    request, plan_id = _planned(placer, record, request)
-    why = Purposeful(record.origin, record.signal_id, plan_id, record.role)
-    if plan_id is None or plan_id == record.plan_id:
-        return placer.place(request, why, allow_duplicate=True)
-    try:
-        placed = placer.place(request, why, allow_duplicate=True)
-    except (BrokerError, OmsError) as error:
-        if not error.in_doubt:
-            drop_plan(oms.journal, plan_id, oms.now(), "the entry was not sent")
-        raise
-    entry_is(oms.journal, plan_id, placed.record, oms.now())
-    return placed
-
-
-def _planned(
-    placer: Placer, record: OrderRecord, request: OrderRequest
-) -> tuple[OrderRequest, str | None]:
-    """The request and the plan that it goes under, durable before it is sent."""
-    journal, now = placer.oms.journal, placer.oms.now()
-    plan = plan_by_id(journal, record.plan_id) if record.plan_id is not None else None
+    why = Purposeful(record.origin, record.signal_id, role=record.role)
+    plan = plan_by_id(oms.journal, record.plan_id) if record.plan_id is not None else None
     if plan is None or record.role != Role.ENTRY:
-        return request, record.plan_id
-    position = journal.position(plan.symbol)
+        why = replace(why, plan_id=record.plan_id)
+        return placer.place(request, why, allow_duplicate=True)
+    position = oms.journal.position(plan.symbol)
     if plan.status in OPEN and position is not None and position.qty * request.side.sign > 0:
         # What is held is under it, and legs of its own would be a second plan.
-        bare = replace(request, order_class=OrderClass.NONE, stop_loss=None, take_profit=None)
-        return bare, plan.plan_id
-    again = _renewed(plan, request, now)
-    with journal.transaction():
-        save_plan(journal, again)
-        drop_plan(journal, plan.plan_id, now, f"tried again as {request.client_order_id}")
-    return request, again.plan_id
-
-
-def _renewed(plan: ExitPlan, request: OrderRequest, now: datetime) -> ExitPlan:
-    """The same wishes for another try at the entry, as if nothing had been held under them.
-
-    What goes along has its price; the other levels are priced at the first fill.
-    """
-    stop = request.stop_loss.stop_price if request.stop_loss is not None else None
-    target = request.take_profit.limit_price if request.take_profit is not None else None
-    return ExitPlan(
-        plan_id=f"plan-{request.client_order_id}",
-        symbol=plan.symbol,
-        side=plan.side,
-        created_at=now,
-        updated_at=now,
-        origin=plan.origin,
-        strategy_id=plan.strategy_id,
-        strength=plan.strength,
-        entry_client_order_id=request.client_order_id,
-        stop=StopPlan(plan.stop.spec, stop, stop, plan.stop.trail),
-        targets=tuple(TargetPlan(t.spec, t.weight, target) for t in plan.targets),
-        rules=plan.rules,
-        facts=plan.facts,
-        note=f"another try of {plan.plan_id}",
-    )
+        entry = PricedEntry(without_legs(request), joins=plan.plan_id)
+        return placer.place(entry, why, allow_duplicate=True)
+    drop_plan(oms.journal, plan.plan_id, now, f"tried again as {new_id}")
+    prepared = placer.prepare(request, asked_again(plan), allow_duplicate=True)
+    return placer.place(prepared.entry, why, checked=prepared.checked, allow_duplicate=True)
 
 
 def abandon(placer: Placer, identifier: str, reason: str) -> OrderRecord:

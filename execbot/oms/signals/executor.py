@@ -25,7 +25,6 @@ from msgspec.structs import replace
 from execbot.alerts import Alerter
 from execbot.broker.errors import BrokerError
 from execbot.exits.levels import LevelError
-from execbot.exits.plan.plan import ExitPlan
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Origin, Role
@@ -35,12 +34,11 @@ from execbot.model.signal import Signal
 from execbot.oms.errors import OmsError, Refused
 from execbot.oms.machine.positions import symbol_key
 from execbot.oms.place.placer import Placed, Placer, Protect, Purposeful
-from execbot.oms.place.risk_desk import Checked, RiskDesk
+from execbot.oms.place.risk_desk import RiskDesk
 from execbot.oms.send.pipeline import REOPENABLE
 from execbot.oms.service import OrderManagementSystem
 from execbot.oms.signals.close import SignalCloses
 from execbot.oms.signals.entry import SignalEntries
-from execbot.oms.signals.exits import SignalExits
 from execbot.oms.signals.result import (
     REPEATED,
     Preview,
@@ -79,7 +77,6 @@ class Entry:
 
     signal: Signal
     sized: Sized | None = None
-    plan: ExitPlan | None = None
     is_durable: bool = False
 
 
@@ -103,8 +100,7 @@ class Executor:
         self.desk = desk
         self.placer = Placer(oms, desk, alerter=alerter, protect=protect)
         self.failures: deque[SignalResult] = deque(maxlen=FAILURES_KEPT)
-        self._exits = SignalExits(oms.client, oms.journal, desk.settings)
-        self.entries = SignalEntries(oms, desk, self._exits)
+        self.entries = SignalEntries(self.placer)
         self._closes = SignalCloses(self.placer, alerter)
         self._on_failure = on_failure
         self._lock = threading.Lock()
@@ -148,11 +144,10 @@ class Executor:
         sized = self.entries.size_of(signal, facts)
         if isinstance(sized, SizeRefused):
             return Preview(Skip(size_code(sized), sized.message))
-        dressed = self.entries.dressed(draft, sized, facts)
-        request, _ = self._exits.attach(signal, dressed, facts, self.oms.now())
-        checked = self.desk.judge(request, read, facts)
-        addition = self.placer.addition(request, checked)
-        return Preview(None, request, sized, checked, addition)
+        priced = self.entries.priced(signal, draft, sized, facts)
+        checked = self.desk.judge(priced.request, read, facts)
+        addition = self.placer.addition(priced.request, checked)
+        return Preview(None, priced.request, sized, checked, addition)
 
     def fire(self, signal: Signal) -> Future[SignalResult]:
         """Hand a signal to the worker threads and return at once; exits overtake entries.
@@ -249,7 +244,7 @@ class Executor:
         skip = skip_unread(signal, now, self.desk.settings)
         if skip is not None:
             return skipped(signal, skip)
-        return self._enter(entry, now) if signal.side.opens else self._leave(signal)
+        return self._enter(entry) if signal.side.opens else self._leave(signal)
 
     def _finish(self, result: SignalResult, entry: Entry) -> None:
         """The result, its reason and what led to it, durable in one transaction."""
@@ -273,7 +268,7 @@ class Executor:
 
     # --- opening ---------------------------------------------------------------------------
 
-    def _enter(self, entry: Entry, now: datetime) -> SignalResult:
+    def _enter(self, entry: Entry) -> SignalResult:
         signal, reader = entry.signal, self.desk.reader
         draft = self.entries.draft(signal)
         resumed = self._newest_order(signal)
@@ -289,12 +284,16 @@ class Executor:
             self.entries.audit_refusal(signal, sized)
             return unsized(signal, sized)
         entry.sized = sized
-        request, entry.plan = self._exits.attach(
-            signal, self.entries.dressed(draft, sized, facts), facts, now
+        priced = self.entries.priced(signal, draft, sized, facts)
+        checked = self.desk.judge(priced.request, read, facts)
+        checked.on_pass = lambda journal: self._make_durable(entry, draft, journal)
+        placed = self.placer.place(
+            priced,
+            Purposeful(Origin.SIGNAL, signal.id, None, Role.ENTRY, signal.expected_price),
+            checked=checked,
+            adjust=True,
+            resize=lambda old: self._resized(entry, old),
         )
-        checked = self.desk.judge(request, read, facts)
-        checked.on_pass = lambda journal: self._make_durable(entry, request, journal)
-        placed = self._place(entry, request, checked)
         if placed.record.already:
             return self._repeated(signal)
         return sent(signal, placed)
@@ -311,35 +310,12 @@ class Executor:
             found.append(first)
         return next((r for r in found if r.status is not OrderStatus.DENIED), None)
 
-    def _place(self, entry: Entry, request: OrderRequest, checked: Checked) -> Placed:
-        signal, plan_id = entry.signal, entry.plan.plan_id if entry.plan else None
-        # An addition goes under the plan of its position, which outlives a refusal.
-        is_own = entry.plan and entry.plan.entry_client_order_id == request.client_order_id
-        own_plan_id = plan_id if is_own else None
-        why = Purposeful(Origin.SIGNAL, signal.id, plan_id, Role.ENTRY, signal.expected_price)
-        try:
-            placed = self.placer.place(
-                request,
-                why,
-                checked=checked,
-                adjust=True,
-                resize=lambda old: self._resized(entry, old),
-            )
-        except (Refused, BrokerError) as error:
-            if not getattr(error, "in_doubt", False):
-                self._exits.drop(own_plan_id, self.oms.now(), f"not sent: {error.message}")
-            raise
-        self._exits.belongs_to(own_plan_id, placed.record, self.oms.now())
-        return placed
-
     def _make_durable(self, entry: Entry, request: OrderRequest, journal: Journal) -> None:
-        """Claim, size and exit plan, written with the intent: all of it or nothing."""
+        """Claim and size, written with the intent as its plan is: all of it or nothing."""
         if not self._claim(entry.signal, journal):
             raise SignalTaken(f"signal {entry.signal.id} was handled before")
         if entry.sized is not None:
             self.entries.audit(request.client_order_id, entry.sized)
-        if entry.plan is not None:
-            self._exits.save(entry.plan)
         entry.is_durable = True
 
     def _resized(self, entry: Entry, old: OrderRequest) -> OrderRequest | None:
