@@ -39,22 +39,21 @@ if TYPE_CHECKING:
     from execbot.model.signal import Signal
     from execbot.oms.errors import InDoubt, OmsError, Refused
     from execbot.oms.machine.changes import Change, EventName
-    from execbot.oms.machine.positions import PositionTracker
     from execbot.oms.place.risk_desk import RiskDesk
     from execbot.oms.service import OrderManagementSystem
     from execbot.oms.signals.executor import Executor
     from execbot.oms.signals.result import SignalResult
     from execbot.oms.sync.breaks import Break
     from execbot.oms.sync.reconcile import ReconcileResult
-
-__version__ = "0.1.0"
+    from execbot.oms.sync.tracker import PositionTracker
+    from execbot.version import __version__ as __version__
 
 _HOME = {
     "broker.alpaca": ("AlpacaClient",),
     "broker.errors": ("BrokerError",),
     "broker.port": ("BrokerClient", "OrderQuery", "ReplaceRequest", "TradeUpdate"),
-    "desk.context": ("Context", "open_context"),
     "config.load": ("Settings", "load_settings"),
+    "desk.context": ("Context", "open_context"),
     "journal.errors": ("JournalError",),
     "journal.journal": ("Journal",),
     "journal.records": ("OrderRecord", "PositionRecord"),
@@ -63,15 +62,15 @@ _HOME = {
     "model.order": ("Fill", "Order", "OrderRequest", "StopLoss", "TakeProfit"),
     "model.quote": ("Bar", "Quote", "Trade"),
     "model.signal": ("Signal",),
-    "oms.sync.breaks": ("Break",),
-    "oms.machine.changes": ("Change", "EventName"),
     "oms.errors": ("InDoubt", "OmsError", "Refused"),
-    "oms.signals.executor": ("Executor",),
-    "oms.machine.positions": ("PositionTracker",),
-    "oms.sync.reconcile": ("ReconcileResult",),
+    "oms.machine.changes": ("Change", "EventName"),
     "oms.place.risk_desk": ("RiskDesk",),
     "oms.service": ("OrderManagementSystem",),
+    "oms.signals.executor": ("Executor",),
     "oms.signals.result": ("SignalResult",),
+    "oms.sync.breaks": ("Break",),
+    "oms.sync.reconcile": ("ReconcileResult",),
+    "oms.sync.tracker": ("PositionTracker",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -125,7 +124,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    module = _MODULE_OF.get(name)
+    module = "version" if name == "__version__" else _MODULE_OF.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{module}"), name)

@@ -18,9 +18,9 @@ from typing import Annotated, Any, NamedTuple, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-import execbot
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.light_types import HELP_FLAGS, lighten
+from execbot.version import __version__
 
 PROGRAM = "execbot"
 
@@ -124,7 +124,7 @@ class LazyGroup(TyperGroup):
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        print(f"{PROGRAM} {execbot.__version__}")
+        print(f"{PROGRAM} {__version__}")
         raise typer.Exit
 
 

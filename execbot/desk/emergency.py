@@ -16,7 +16,8 @@ from execbot.desk.context import Context
 from execbot.journal.errors import JournalCorrupt, JournalError
 from execbot.journal.records import OrderRecord
 from execbot.oms.errors import CloseFailed, InDoubt, OmsError, UnknownOrder
-from execbot.oms.send.close import CLOSING, CloseResult
+from execbot.oms.results import CloseResult
+from execbot.oms.send.close import CLOSING
 from execbot.oms.send.emergency_ids import FlatIds
 from execbot.oms.service import OrderManagementSystem
 
@@ -90,7 +91,7 @@ def close_position(
 
 
 def _cover(desk: Context, error: CloseFailed) -> None:
-    from execbot.cli.commands.exits import protect_again
+    from execbot.desk.protect import protect_again
 
     with suppress(BrokerError, OmsError, JournalError):
         if error.result.unprotected_qty and protect_again(desk, error.result.symbol):

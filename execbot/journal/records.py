@@ -253,3 +253,6 @@ class PlanRecord(Struct, frozen=True):
     status: str
     body: Mapping[str, Any]
     at: datetime
+
+
+EXIT_ROLES = frozenset({Role.STOP, Role.TARGET, Role.EXIT})

@@ -1,7 +1,7 @@
 """The journal's tables, as the steps that build them.
 
 `order_events` is the truth and is only ever appended to; `orders`, `fills` and `positions` are
-what follows from it and can be rebuilt at any time (see `execbot.oms.rebuild`). `meta`, `audit`,
+what follows from it and can be rebuilt at any time (`execbot.oms.sync.rebuild`). `meta`, `audit`,
 `signals` and `exit_plans` are records of their own. Every quantity, price and amount is decimal
 text, every time is UTC ISO text with microseconds (sorts as text), every list of facts is JSON.
 

@@ -181,3 +181,6 @@ class EventSource(StrEnum):
     STREAM = "stream"  # a trade_updates frame
     ACTIVITY = "activity"  # an account activity (FILL row)
     RECONCILE = "reconcile"  # inferred while comparing both sides
+
+
+STOP_TYPES = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP})

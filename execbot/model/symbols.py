@@ -27,3 +27,8 @@ def pair_symbol(symbol: str) -> str:
 def in_path(segment: str) -> str:
     """One path segment: `BTC/USD` becomes `BTC%2FUSD`."""
     return quote(segment, safe="")
+
+
+def symbol_key(symbol: str) -> str:
+    """Orders say `BTC/USD`, positions `BTCUSD`: one key for both."""
+    return symbol.replace("/", "").upper()

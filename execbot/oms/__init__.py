@@ -9,20 +9,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from execbot.oms.errors import GateVerdict, InDoubt, OmsError, Refused
+    from execbot.oms.errors import InDoubt, OmsError, Refused
     from execbot.oms.machine.changes import Change, EventName
-    from execbot.oms.machine.positions import PositionBook, PositionTracker
+    from execbot.oms.results import GateVerdict
     from execbot.oms.service import OrderManagementSystem
     from execbot.oms.sync.breaks import Break
     from execbot.oms.sync.reconcile import ReconcileResult
+    from execbot.oms.sync.tracker import PositionBook, PositionTracker
 
 _HOME = {
-    "sync.breaks": ("Break",),
+    "errors": ("InDoubt", "OmsError", "Refused"),
     "machine.changes": ("Change", "EventName"),
-    "errors": ("GateVerdict", "InDoubt", "OmsError", "Refused"),
-    "machine.positions": ("PositionBook", "PositionTracker"),
-    "sync.reconcile": ("ReconcileResult",),
+    "results": ("GateVerdict",),
     "service": ("OrderManagementSystem",),
+    "sync.breaks": ("Break",),
+    "sync.reconcile": ("ReconcileResult",),
+    "sync.tracker": (
+        "PositionBook",
+        "PositionTracker",
+    ),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -15,19 +15,16 @@ A refusal or failure of the broker itself stays a `BrokerError` of execbot.broke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
-
-from msgspec import Struct, field
+from typing import TYPE_CHECKING
 
 from execbot.broker.errors import BrokerError
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import ErrorCategory
+from execbot.oms.results import GateVerdict
 
 if TYPE_CHECKING:
-    from execbot.journal.journal import Journal
-    from execbot.oms.send.close import CloseResult
+    from execbot.oms.results import CloseResult
 
 
 class OmsError(Exception):
@@ -54,26 +51,6 @@ class OmsError(Exception):
     @property
     def order_id(self) -> str | None:
         return (self.record.order_id or None) if self.record is not None else None
-
-
-class GateVerdict(Struct, frozen=True):
-    """What a gate says inside the transaction that writes the intent.
-
-    `code` is a stable slug (`risk.max_positions`). `facts` go to the audit trail with the result.
-    `results` is for whoever wrote the gate; it travels with `Refused` untouched. `before_resend` is
-    asked, in a transaction too, each time before an order that passed is sent once more: its
-    intent counts by then, and only what may have turned since is to be judged.
-    """
-
-    passed: bool
-    code: str = ""
-    message: str = ""
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    results: tuple[Any, ...] = ()
-    category: ErrorCategory = ErrorCategory.ADJUSTABLE
-    hint: str = ""
-    next_step: str = ""
-    before_resend: Callable[[Journal], GateVerdict] | None = None
 
 
 class Refused(OmsError):

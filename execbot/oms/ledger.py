@@ -29,9 +29,8 @@ from execbot.model.enums import EventSource, OrderClass, OrderType, Side
 from execbot.model.numbers import ZERO, text
 from execbot.model.order import Order
 from execbot.model.times import iso
-from execbot.oms.machine.applied import Applied, OrderState
 from execbot.oms.machine.changes import Change, change_of
-from execbot.oms.machine.events import OrderEvent, act_event, snapshot_event
+from execbot.oms.machine.events import Applied, OrderEvent, OrderState, act_event, snapshot_event
 from execbot.oms.machine.positions import add_execution, comes_after, position_of
 from execbot.oms.machine.state import apply_event
 from execbot.oms.machine.table import ADJUST, EXECUTIONS, Act

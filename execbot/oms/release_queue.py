@@ -7,7 +7,6 @@ from a signal is also sized afresh: prices and the account have moved since.
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
 from typing import Any
 
@@ -22,16 +21,11 @@ from execbot.market.order_hours import in_entry_window, may_trade_now
 from execbot.market.queue import QueueAction, Queued, QueueDecision, decide, expires_at
 from execbot.market.sessions import agreed_now, crypto_now
 from execbot.model.enums import (
-    OrderClass,
     OrderStatus,
-    OrderType,
     Outcome,
-    Side,
-    TimeInForce,
 )
-from execbot.model.numbers import maybe_decimal
-from execbot.model.order import OrderRequest, StopLoss, TakeProfit
 from execbot.oms.errors import OmsError
+from execbot.oms.send.intent import request_of
 from execbot.oms.signals.executor import Executor
 from execbot.risk.facts import Purpose, purpose_of
 from execbot.risk.halting import current
@@ -172,36 +166,3 @@ def _is_exit(record: OrderRecord, account: AccountFacts) -> bool:
         return True
     held = account.held(record.symbol)
     return purpose_of(record.order.side, held) is Purpose.EXIT
-
-
-def request_of(record: OrderRecord, *, client_order_id: str | None = None) -> OrderRequest:
-    """The request as it was recorded, to be sent (again) as it stands."""
-    wire = json.loads(record.request_json or "{}")
-    order = record.order
-    stop, target = wire.get("stop_loss") or {}, wire.get("take_profit") or {}
-    stop_price = maybe_decimal(stop.get("stop_price"))
-    target_price = maybe_decimal(target.get("limit_price"))
-    return OrderRequest(
-        symbol=order.symbol,
-        side=Side(order.side),
-        qty=order.qty,
-        notional=order.notional,
-        type=OrderType(order.type),
-        time_in_force=TimeInForce(order.time_in_force),
-        limit_price=order.limit_price,
-        stop_price=order.stop_price,
-        trail_price=order.trail_price,
-        trail_percent=order.trail_percent,
-        extended_hours=order.extended_hours,
-        order_class=OrderClass(wire.get("order_class") or ""),
-        take_profit=None if target_price is None else TakeProfit(target_price),
-        stop_loss=(
-            None
-            if stop_price is None
-            else StopLoss(stop_price, maybe_decimal(stop.get("limit_price")))
-        ),
-        position_intent=wire.get("position_intent"),
-        client_order_id=record.client_order_id if client_order_id is None else client_order_id,
-        strategy_id=record.strategy_id,
-        reason=record.reason,
-    )

@@ -10,96 +10,40 @@ any number of processes may work on one account.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from execbot.broker.budget import Priority, reading_at
-from execbot.broker.port import BrokerClient
-from execbot.config.schema import OrderManagementSettings
-from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Origin
-from execbot.model.enums import UNSETTLED_STATUSES, EventSource
+from execbot.model.enums import EventSource
 from execbot.model.order import Order, OrderRequest
 from execbot.oms.ledger import recording
-from execbot.oms.machine.changes import Change, Subscribers
+from execbot.oms.machine.changes import Change
 from execbot.oms.machine.table import Act
-from execbot.oms.send.intent import SubmitTimes, new_client_order_id
-from execbot.oms.send.pipeline import Gate, SubmitPipeline
-from execbot.oms.sync import intake, settle
+from execbot.oms.results import Gate
+from execbot.oms.send.orders import Orders
+from execbot.oms.sync import intake
 
 if TYPE_CHECKING:
     from execbot.broker.port import ReplaceRequest, TradeUpdate
+    from execbot.oms.results import CloseResult
     from execbot.oms.send.cancel import CancelAllResult
-    from execbot.oms.send.close import CloseResult
     from execbot.oms.send.replace import Judge
     from execbot.oms.sync.gaps import GapFill
     from execbot.oms.sync.reconcile import ReconcileResult
 
 
-class OrderManagementSystem:
+class OrderManagementSystem(Orders):
     """Orders of one account: submit, follow, change, cancel, close, reconcile.
 
     `now` and `sleep` are injected for tests and simulations. Methods raise BrokerError,
     OmsError and JournalError as documented on each.
     """
 
-    def __init__(
-        self,
-        client: BrokerClient,
-        journal: Journal,
-        *,
-        settings: OrderManagementSettings | None = None,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        sleep: Callable[[float], None] = time.sleep,
-        new_id: Callable[[datetime], str] = new_client_order_id,
-        on_step: Callable[[str], None] = lambda step: None,
-    ) -> None:
-        self.client = client
-        self.journal = journal
-        self.settings = settings or OrderManagementSettings()
-        self.now = now
-        self.sleep = sleep
-        self.new_id = new_id
-        self._subscribers = Subscribers()
-        self._pipeline = SubmitPipeline(
-            client,
-            journal,
-            times=times_of(self.settings),
-            now=now,
-            sleep=sleep,
-            new_id=new_id,
-            on_step=on_step,
-            publish=self.publish,
-        )
-
     # --- orders ----------------------------------------------------------------------------
-
-    def submit(
-        self,
-        request: OrderRequest,
-        *,
-        gate: Gate | None = None,
-        origin: str = Origin.SUBMIT,
-        arrival_price: Decimal | None = None,
-        signal_id: str | None = None,
-        plan_id: str | None = None,
-        role: str | None = None,
-    ) -> OrderRecord:
-        """Send one order exactly once; see `SubmitPipeline.submit` for what it raises."""
-        return self._pipeline.submit(
-            request,
-            gate=gate,
-            origin=origin,
-            arrival_price=arrival_price,
-            signal_id=signal_id,
-            plan_id=plan_id,
-            role=role,
-        )
 
     def queue(
         self,
@@ -135,39 +79,6 @@ class OrderManagementSystem:
     def annotate(self, client_order_id: str, **facts: Any) -> OrderRecord:
         """Set plan_id, role, note, alarm, strategy_id, reason or arrival_price; "" clears."""
         return self._act(Act.ANNOTATE, client_order_id, **facts)
-
-    def record(self, identifier: str) -> OrderRecord:
-        """The order by client or broker id. Raises UnknownOrder."""
-        from execbot.oms.errors import UnknownOrder
-
-        found = self.journal.find_order(identifier)
-        if found is None:
-            raise UnknownOrder(f"there is no order {identifier}")
-        return found
-
-    def sent_before(self, client_order_id: str) -> OrderRecord | None:
-        """The order that was sent under this id, its fate looked up where it is not known.
-
-        None where none was, or where the id may be used again. Raises BrokerError.
-        """
-        from execbot.oms.send.pipeline import REOPENABLE
-
-        found = self.journal.order_by_client_id(client_order_id)
-        if found is not None and found.status in UNSETTLED_STATUSES:
-            self.settle()
-            found = self.journal.order_by_client_id(client_order_id)
-        return None if found is None or found.status in REOPENABLE else found
-
-    def refresh(self, identifier: str) -> OrderRecord:
-        """Read the order from the broker, take it in, and return its record.
-
-        An order that the journal does not know is adopted. Raises UnknownOrder, BrokerError.
-        """
-        from execbot.oms.send.cancel import refresh
-
-        record, changes = refresh(self.journal, self.client, identifier, self.now)
-        self.publish(changes)
-        return record
 
     @reading_at(Priority.EXIT)
     def cancel(self, identifier: str, *, wait_seconds: float = 0.0) -> OrderRecord:
@@ -272,17 +183,6 @@ class OrderManagementSystem:
         self.publish(filled.changes)
         return filled
 
-    def settle(self) -> settle.Settlement:
-        """Look up every intent whose fate is unknown; no request when there is none."""
-        found = settle.settle(
-            self.journal,
-            self.client,
-            self.now,
-            quiet_seconds=float(self.settings.settle_quiet_seconds),
-        )
-        self.publish(found.changes)
-        return found
-
     def reconcile(self, *, accept_positions: bool = False, wait: bool = False) -> ReconcileResult:
         """Bring journal and broker together and explain every difference. Writes nothing there.
 
@@ -305,15 +205,6 @@ class OrderManagementSystem:
 
     # --- events ----------------------------------------------------------------------------
 
-    def subscribe(self, name: str, callback: Callable[[Change], None]) -> Callable[[], None]:
-        """Call back on `order_submitted`, `order_failed`, `order_canceled`,
-        `order_status_updated` or `order_filled`; returns a function that unsubscribes."""
-        return self._subscribers.subscribe(name, callback)
-
-    def publish(self, changes: Iterable[Change]) -> None:
-        """Tell subscribers of changes that are committed."""
-        self._subscribers.publish(changes)
-
     def _act(self, act: Act, identifier: str, **details: Any) -> OrderRecord:
         """Record an act that must be possible now. Raises NotPossible."""
         from execbot.oms.errors import NotPossible
@@ -325,12 +216,3 @@ class OrderManagementSystem:
         if applied.contradiction:
             raise NotPossible(applied.contradiction, record=known)
         return self.record(known.client_order_id)
-
-
-def times_of(settings: OrderManagementSettings) -> SubmitTimes:
-    return SubmitTimes(
-        attempts=1 + settings.retry_attempts,
-        retry_delay_seconds=float(settings.retry_delay_seconds),
-        total_seconds=float(settings.timeout_seconds),
-        quiet_seconds=float(settings.settle_quiet_seconds),
-    )

@@ -15,10 +15,9 @@ from msgspec import Struct
 
 from execbot.journal.records import PositionRecord
 from execbot.model.account import Position
-from execbot.model.enums import OrderType, PositionSide, Side
+from execbot.model.enums import STOP_TYPES, OrderType, PositionSide, Side
 from execbot.model.order import Order
-from execbot.oms.machine.positions import symbol_key
-from execbot.oms.send.cancel import STOP_TYPES
+from execbot.model.symbols import symbol_key
 
 
 class PositionState(StrEnum):

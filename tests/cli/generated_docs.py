@@ -36,7 +36,7 @@ def rendered(path: Path) -> str:
 
 def available() -> list[str]:
     """Commands whose module is there."""
-    return [n for n, entry in COMMANDS.items() if find_spec(f"execbot.cli.{entry.module}")]
+    return [n for n, entry in COMMANDS.items() if find_spec(f"execbot.cli.commands.{entry.module}")]
 
 
 def commands() -> str:

@@ -15,8 +15,9 @@ from support.trader import Trader, open_trader
 
 from execbot.market.queue import QueueAction
 from execbot.model.enums import OrderStatus, Outcome
-from execbot.oms.errors import GateVerdict, Refused
+from execbot.oms.errors import Refused
 from execbot.oms.release_queue import release_due
+from execbot.oms.results import GateVerdict
 
 EVENING, MORNING = "2026-10-06 18:00", datetime.fromisoformat("2026-10-07T09:31:00-04:00")
 POST = {"method": "POST", "path": "/v2/orders"}

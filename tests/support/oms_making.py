@@ -11,9 +11,10 @@ from execbot.model.account import Activity
 from execbot.model.enums import OrderStatus
 from execbot.model.order import Order
 from execbot.model.times import iso
-from execbot.oms.machine.applied import Applied, OrderState
 from execbot.oms.machine.events import (
+    Applied,
     OrderEvent,
+    OrderState,
     act_event,
     activity_event,
     snapshot_event,

@@ -12,11 +12,12 @@ from execbot.cli.command import Cli, command
 from execbot.cli.errors import Failure
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.flags.order_flags import read_symbol, read_wait
-from execbot.cli.flags.order_ids import full_id, successor_of
+from execbot.cli.flags.order_ids import full_id
 from execbot.cli.show.order_views import describe, orders_table, record_json, sentence, short_id
 from execbot.cli.show.output import Table
 from execbot.desk.context import Context
 from execbot.desk.emergency import unrecorded
+from execbot.desk.following import successor_of
 from execbot.desk.journal_need import Need
 from execbot.exits.store import change_plan, open_plans, plan_of, suspend_plans
 from execbot.journal.records import OrderRecord, Role

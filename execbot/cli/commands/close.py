@@ -9,24 +9,24 @@ import typer
 from msgspec import Struct
 
 from execbot.cli.command import Cli, command
-from execbot.cli.commands.submit import confirm_live, raise_if_rejected
 from execbot.cli.errors import Failure, failure_of, usage
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.flags.order_flags import read_number, read_qty, read_symbol, read_wait
-from execbot.cli.show.follow import follow
+from execbot.cli.outcome import confirm_live, raise_if_rejected
 from execbot.cli.show.order_views import record_json, sentence
 from execbot.cli.show.output import Table
 from execbot.desk.context import Context
 from execbot.desk.emergency import close_position, examine, offering, unrecorded
+from execbot.desk.following import follow
 from execbot.desk.journal_need import Need
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord
 from execbot.model.numbers import text
 from execbot.oms.errors import CloseFailed
-from execbot.oms.send.pipeline import REOPENABLE
+from execbot.oms.machine.table import REOPENABLE
 
 if TYPE_CHECKING:
-    from execbot.oms.send.close import CloseResult
+    from execbot.oms.results import CloseResult
 
 
 @command
@@ -180,7 +180,7 @@ def _outcome(desk: Context, result: CloseResult, wait: float | None) -> Closed:
 
 def _protected_again(desk: Context, symbol: str) -> bool:
     """What stays open gets the stop of its plan back, from the running `watch` or from here."""
-    from execbot.cli.commands.exits import protect_again
+    from execbot.desk.protect import protect_again
 
     return protect_again(desk, symbol)
 

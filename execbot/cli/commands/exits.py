@@ -14,16 +14,13 @@ from execbot.cli.show.freshen import journal_warnings
 from execbot.cli.show.output import Table
 from execbot.desk.context import Context
 from execbot.desk.journal_need import Need
+from execbot.desk.protect import _do_it_here, _stands, _wait_for_watch, watched_by
 
 if TYPE_CHECKING:
     from execbot.exits.plan.plan import ExitPlan
-    from execbot.exits.rules.view import Coverage
     from execbot.oms.place.held_plans import HeldPlanner
 
 app = typer.Typer()
-
-WAIT_SECONDS = 10.0
-"""How long a command waits until the broker holds what was asked for."""
 
 
 @app.callback(invoke_without_command=True)
@@ -183,12 +180,6 @@ def _no_plan(symbol: str) -> Failure:
 _NOBODY_WATCHES = "No `execbot watch` is running: only what the broker holds protects positions."
 
 
-def watched_by(desk: Context) -> int | None:
-    from execbot.watch.lock import holder_of
-
-    return holder_of(desk.directory)
-
-
 def _carry_out(cli: Cli, desk: Context, symbol: str) -> None:
     """Let the running `watch` do it and wait, or do it here."""
     pid = watched_by(desk)
@@ -203,61 +194,6 @@ def _carry_out(cli: Cli, desk: Context, symbol: str) -> None:
         warnings.append(f"{coverage.uncovered} shares have no stop at the broker yet.")
         code = ExitCode.PARTLY
     cli.show(rows[0] if rows else None, _table(rows), warnings=warnings, exit_code=code)
-
-
-def protect_again(desk: Context, symbol: str) -> bool:
-    """Have what is left of a position protected by its plan; whether every share then is."""
-    from execbot.exits.plan.plan import PlanStatus
-    from execbot.exits.store import plan_of
-
-    plan = plan_of(desk.journal, symbol)
-    if plan is None or plan.status is PlanStatus.SUSPENDED:
-        return False
-    pid = watched_by(desk)
-    coverage = _wait_for_watch(desk, symbol) if pid else _do_it_here(desk, symbol)
-    return coverage is not None and coverage.uncovered == 0
-
-
-def _do_it_here(desk: Context, symbol: str) -> Coverage:
-    import time
-
-    from execbot.cli.commands.watch import build_watcher
-    from execbot.watch.protect_once import protect_once
-
-    watcher, hands = build_watcher(desk)
-    return protect_once(watcher, hands, symbol, sleep=time.sleep, wait_seconds=WAIT_SECONDS)
-
-
-def _wait_for_watch(desk: Context, symbol: str) -> Coverage | None:
-    """Look until the orders stand as planned, or the time is up."""
-    import time
-
-    until = time.monotonic() + WAIT_SECONDS
-    while True:
-        coverage, settled = _stands(desk, symbol)
-        if settled or time.monotonic() >= until:
-            return coverage
-        time.sleep(0.2)
-
-
-def _stands(desk: Context, symbol: str) -> tuple[Coverage, bool]:
-    """How the symbol stands by the journal, and whether nothing is left to be done."""
-    from execbot.cli.commands.watch import build_watcher
-    from execbot.exits.rules.actions import Cancel, Replace, Submit
-    from execbot.exits.rules.decide import decide
-
-    watcher, _ = build_watcher(desk)
-    watcher.load()
-    core = watcher.core
-    state = core.symbols.get(symbol)
-    if state is None:
-        from execbot.exits.rules.view import Coverage
-
-        return Coverage(), True
-    view = state.view(desk.now(), core.hours(desk.now()), core.limits, core.extended)
-    decision = decide(view)
-    todo = any(isinstance(a, Submit | Cancel | Replace) for a in decision.actions)
-    return decision.coverage, not todo and decision.coverage.uncovered == 0
 
 
 # --- showing -----------------------------------------------------------------------------------

@@ -9,15 +9,16 @@ import typer
 
 from execbot.broker.errors import BrokerError
 from execbot.cli.command import Cli, command
-from execbot.cli.commands.orders_recovery import abandon, retry
 from execbot.cli.errors import usage
 from execbot.cli.flags.order_flags import read_symbol
 from execbot.cli.flags.order_ids import full_id
 from execbot.cli.flags.times import read_time
-from execbot.cli.show.follow import lowered
+from execbot.cli.outcome import confirm_live, show_outcome
 from execbot.cli.show.freshen import freshen, journal_warnings
+from execbot.cli.show.later_targets import later_targets_behind
 from execbot.cli.show.order_views import (
     audit_json,
+    describe,
     event_json,
     fill_json,
     history_table,
@@ -27,6 +28,7 @@ from execbot.cli.show.order_views import (
     sentence,
 )
 from execbot.desk.context import Context
+from execbot.desk.following import lowered
 from execbot.desk.journal_need import Need
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Which
@@ -142,5 +144,49 @@ def _current(desk: Context, identifier: str) -> tuple[OrderRecord, list[str]]:
         return known, [f"Shown as last recorded: {lowered(error.message)}."]
 
 
-app.command()(retry)
-app.command()(abandon)
+@app.command()
+@command
+def retry(
+    cli: Cli,
+    id_: Annotated[str, typer.Argument(metavar="ID", help="The broker's id or your own.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a live order.")] = False,
+) -> None:
+    """Send a failed order once more, as a new order that passes every check afresh.
+
+    For orders that were refused, rejected, canceled, expired or never sent; of a partly filled one
+    the rest is asked for. An order in doubt is settled with `execbot reconcile` first.
+
+    \b
+    Examples:
+      execbot orders retry my-order
+      execbot orders retry my-order --json
+    """
+    from execbot.oms.place.retry_by_hand import retry as send_again
+
+    with cli.open() as desk:
+        record = desk.oms.record(id_)
+        confirm_live(cli, desk, f"retry {describe(record.order)}", yes)
+        again = send_again(desk.placer, id_).record
+        show_outcome(cli, again, later=later_targets_behind(desk, again))
+
+
+@app.command()
+@command
+def abandon(
+    cli: Cli,
+    id_: Annotated[str, typer.Argument(metavar="ID", help="The broker's id or your own.")],
+    reason: Annotated[str, typer.Option(help="Why; kept in the journal.")] = "given up by hand",
+) -> None:
+    """Give up an order that is queued, or whose fate is unknown. Nothing is sent.
+
+    Should the broker report it after all, it is taken in again and shown as a break.
+
+    \b
+    Examples:
+      execbot orders abandon my-order --reason "too late now"
+    """
+    from execbot.oms.place.retry_by_hand import abandon as give_up
+
+    with cli.open() as desk:
+        record = give_up(desk.placer, id_, reason)
+        cli.show(record_json(record), sentence(record))

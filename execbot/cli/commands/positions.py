@@ -14,7 +14,7 @@ from execbot.cli.show.output import Table
 from execbot.desk.context import Context
 from execbot.desk.journal_need import Need
 from execbot.model.numbers import text
-from execbot.oms.machine.positions import symbol_key
+from execbot.model.symbols import symbol_key
 from execbot.report.holdings import Holding, holdings
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from execbot.journal.records import OrderRecord
     from execbot.model.order import OrderRequest
     from execbot.oms.place.risk_desk import Checked
-    from execbot.oms.send.pipeline import Gate
+    from execbot.oms.results import Gate
 
 
 @command

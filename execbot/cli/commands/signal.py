@@ -12,11 +12,11 @@ import typer
 
 from execbot.broker.errors import BrokerError
 from execbot.cli.command import Cli, command
-from execbot.cli.commands.submit import confirm_live
 from execbot.cli.errors import Failure, failure_of, usage
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.flags.order_flags import read_number
 from execbot.cli.flags.signal_lines import Line, Lines
+from execbot.cli.outcome import confirm_live
 from execbot.cli.show.additions import would_lift, would_lift_line
 from execbot.cli.show.output import Table, print_json, print_line, print_note
 from execbot.desk.context import Context
@@ -124,7 +124,7 @@ def signal(
 
 def executor_of(desk: Context) -> Executor:
     """The executor of this account, exits attached as the settings ask."""
-    from execbot.cli.show.additions import Restorer
+    from execbot.desk.protect import Restorer
     from execbot.oms.signals.executor import Executor
 
     return Executor(desk.oms, desk.risk, alerter=desk.alerter, protect=Restorer(desk))

@@ -13,6 +13,7 @@ from execbot.cli.command import Cli, command
 from execbot.cli.errors import Failure
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.show.output import is_terminal, muffle
+from execbot.desk.protect import build_watcher
 
 if TYPE_CHECKING:
     from execbot.broker.market_stream import MarketDataStream
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
     from execbot.watch.core.jobs import Note
     from execbot.watch.feed import Feed
     from execbot.watch.loop import WatchLoop
-    from execbot.watch.perform import Hands
     from execbot.watch.show.sinks import Sink
-    from execbot.watch.watcher import Watcher
 
 IN_PROCESS_POLL_SECONDS = 1.0
 FALLBACK_POLL_SECONDS = 5.0
@@ -95,27 +94,6 @@ def _run(cli: Cli, desk: Context, *, plain: bool, seconds: float | None) -> None
             if unread:
                 muffle(1)
                 cli.note(f"nobody reads the output any more: {goodbye['message']}")
-
-
-def build_watcher(desk: Context) -> tuple[Watcher, Hands]:
-    """The deciding and the doing part, without threads."""
-    from decimal import Decimal
-
-    from msgspec.structs import replace
-
-    from execbot.market.calendar_cache import load_table
-    from execbot.oms.service import OrderManagementSystem
-    from execbot.watch.market_hours import MarketHours
-    from execbot.watch.perform import Hands
-    from execbot.watch.watcher import Watcher
-
-    trading = desk.settings.trading
-    # A protective order is tried again at once, not after the pause that suits an entry.
-    quick = replace(trading.order_management, retry_delay_seconds=Decimal("0.2"))
-    oms = OrderManagementSystem(desk.client, desk.journal, settings=quick, now=desk.now)
-    hours = MarketHours(load_table(desk.directory))
-    hours.refresh(desk.client, desk.now())
-    return Watcher(oms, trading, hours, desk.now), Hands(oms, desk.now, hours=hours)
 
 
 def build_loop(desk: Context, sink: Sink) -> WatchLoop:

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from execbot.cli.errors import usage
 from execbot.desk.context import Context
+from execbot.desk.following import successor_of
 from execbot.journal.records import OrderRecord
-from execbot.model.enums import OrderStatus
 
 SHORT_LENGTH_MIN = 6
 RECENT = 1000
@@ -48,8 +48,3 @@ def _current(desk: Context, identifier: str) -> OrderRecord:
     if record is not None and (record.order.is_terminal or not record.order_id):
         return record
     return desk.oms.refresh(identifier)
-
-
-def successor_of(record: OrderRecord) -> str | None:
-    """The broker's id of the order that took the place of a replaced one."""
-    return record.order.replaced_by if record.status is OrderStatus.REPLACED else None

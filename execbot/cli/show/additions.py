@@ -2,49 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from execbot.broker.errors import BrokerError
 from execbot.cli.errors import Failure
 from execbot.desk.context import Context
-from execbot.journal.errors import JournalError
+from execbot.desk.protect import Restorer
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import OrderStatus
 from execbot.model.numbers import maybe_text, text
-from execbot.oms.errors import OmsError
 
 if TYPE_CHECKING:
     from execbot.exits.plan.plan import ExitPlan
     from execbot.oms.place.add_to_position import Addition
-
-FOLLOW_SECONDS = 3.0
-"""How long an addition is followed before the whole is protected from here, without a `watch`."""
-
-
-@dataclass
-class Restorer:
-    """The `protect` of a placer: has the whole position covered, by `watch` or from here.
-
-    `symbol` is empty until an addition was under way; `is_protected` says how it ended.
-    """
-
-    desk: Context
-    symbol: str = ""
-    is_protected: bool = False
-
-    def __call__(self, symbol: str, record: OrderRecord | None) -> None:
-        from execbot.cli.commands.exits import protect_again, watched_by
-        from execbot.cli.show.follow import follow
-
-        self.symbol = symbol
-        try:
-            waits = record is not None and record.order.is_working
-            if record is not None and waits and watched_by(self.desk) is None:
-                follow(self.desk, record, FOLLOW_SECONDS)
-            self.is_protected = protect_again(self.desk, symbol)
-        except (BrokerError, OmsError, JournalError):
-            self.is_protected = False
 
 
 def would_lift(addition: Addition | None) -> dict[str, Any] | None:

@@ -7,8 +7,8 @@ must work without the journal too: then it says so and shows the broker's word.
 from __future__ import annotations
 
 from execbot.broker.errors import BrokerError
-from execbot.cli.show.follow import lowered
 from execbot.desk.context import Context
+from execbot.desk.following import lowered
 from execbot.journal.errors import JournalError
 
 

@@ -74,7 +74,7 @@ def later_targets_behind(
     plan = plan_by_id(desk.journal, record.plan_id)
     if plan is None or plan.entry_client_order_id != record.client_order_id:
         return None  # it added to a position: the plan is that of the whole
-    from execbot.oms.release_queue import request_of
+    from execbot.oms.send.intent import request_of
 
     price = record.order.filled_avg_price or quoted or record.arrival_price
     return later_targets_of(desk, plan, request_of(record), price)

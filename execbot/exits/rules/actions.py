@@ -13,7 +13,9 @@ from enum import IntEnum
 from msgspec import Struct
 
 from execbot.broker.port import ReplaceRequest
+from execbot.exits.living_orders import ARRIVING, ExitGroup, SymbolOrder
 from execbot.exits.plan.plan import ExitPlan
+from execbot.model.enums import OrderStatus
 from execbot.model.order import OrderRequest
 
 
@@ -106,3 +108,19 @@ class WaitFor(Struct, frozen=True):
 
 Action = Submit | Cancel | Replace | Refresh | SavePlan | Alarm | Moved | WaitFor
 BrokerAction = Submit | Cancel | Replace | Refresh
+
+
+_STUCK = ARRIVING | {OrderStatus.PENDING_CANCEL}
+"""Not at the broker yet, or being canceled already: the broker refuses a second cancel."""
+
+
+def cancelable(order: SymbolOrder) -> bool:
+    return bool(order.order.id) and order.order.status not in _STUCK
+
+
+def can_cancel(group: ExitGroup) -> bool:
+    return not group.is_leaving and cancelable(group.lead)
+
+
+def cancel(order: SymbolOrder, reason: str, priority: Priority = Priority.CANCEL) -> Cancel:
+    return Cancel(order.name, order.order.id, reason, priority)

@@ -11,8 +11,17 @@ from msgspec.structs import replace
 from execbot.exits.living_orders import SymbolOrder, SymbolOrders
 from execbot.exits.plan.plan import ExitPlan
 from execbot.exits.plan.target_shares import whole_part
-from execbot.exits.rules.actions import Action, Alarm, Cancel, Priority, Submit, WaitFor
-from execbot.exits.rules.cancels import can_cancel, cancel, cancelable
+from execbot.exits.rules.actions import (
+    Action,
+    Alarm,
+    Cancel,
+    Priority,
+    Submit,
+    WaitFor,
+    can_cancel,
+    cancel,
+    cancelable,
+)
 from execbot.exits.rules.leave import POLL
 from execbot.exits.rules.shape import (
     Holding,

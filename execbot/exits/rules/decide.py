@@ -31,8 +31,18 @@ from execbot.exits.living_orders import (
 )
 from execbot.exits.plan.plan import ExitPlan, PlanStatus
 from execbot.exits.plan.target_shares import whole_part
-from execbot.exits.rules.actions import Action, Alarm, Priority, Refresh, Replace, SavePlan, WaitFor
-from execbot.exits.rules.cancels import can_cancel, cancel, cancelable
+from execbot.exits.rules.actions import (
+    Action,
+    Alarm,
+    Priority,
+    Refresh,
+    Replace,
+    SavePlan,
+    WaitFor,
+    can_cancel,
+    cancel,
+    cancelable,
+)
 from execbot.exits.rules.cover import cover
 from execbot.exits.rules.failures import refreshed_ladder
 from execbot.exits.rules.guard import coverage_of, watch_over

@@ -16,8 +16,17 @@ from msgspec.structs import replace
 from execbot.exits.levels import on_grid
 from execbot.exits.living_orders import SymbolOrders
 from execbot.exits.plan.plan import ExitIntent, ExitPlan, ExitStage
-from execbot.exits.rules.actions import Action, Alarm, Cancel, Priority, SavePlan, Submit, WaitFor
-from execbot.exits.rules.cancels import can_cancel, cancelable
+from execbot.exits.rules.actions import (
+    Action,
+    Alarm,
+    Cancel,
+    Priority,
+    SavePlan,
+    Submit,
+    WaitFor,
+    can_cancel,
+    cancelable,
+)
 from execbot.exits.rules.failures import Lesson, lesson_of
 from execbot.exits.rules.shape import closing_intent
 from execbot.exits.rules.view import EXIT_REFUSED, Memory, View

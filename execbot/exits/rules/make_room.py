@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from execbot.exits.living_orders import SymbolOrder, SymbolOrders
 from execbot.exits.plan.plan import ExitPlan
-from execbot.exits.rules.cancels import can_cancel
+from execbot.exits.rules.actions import can_cancel
 from execbot.model.enums import OrderClass, OrderStatus, OrderType, Side
 from execbot.model.order import Order, OrderRequest
 

@@ -11,8 +11,7 @@ from execbot.journal.records import EventResult, Execution, OrderRecord
 from execbot.model.enums import AssetClass, OrderStatus, OrderType, Side, TimeInForce
 from execbot.model.numbers import maybe_decimal
 from execbot.model.order import Order
-from execbot.oms.machine.applied import Applied, OrderState
-from execbot.oms.machine.events import OrderEvent, detail_decimal
+from execbot.oms.machine.events import Applied, OrderEvent, OrderState, detail_decimal
 from execbot.oms.machine.table import ACTS, REMARKS, Act
 
 ANNOTATIONS = ("plan_id", "role", "note", "alarm", "strategy_id", "reason", "arrival_price")

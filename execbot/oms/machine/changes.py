@@ -13,8 +13,7 @@ from execbot.journal.records import OrderRecord
 from execbot.model.enums import LOCAL_STATUSES, OrderStatus
 from execbot.model.numbers import ZERO
 from execbot.model.order import Fill
-from execbot.oms.machine.applied import Applied
-from execbot.oms.machine.events import OrderEvent
+from execbot.oms.machine.events import Applied, OrderEvent
 
 
 class EventName(StrEnum):

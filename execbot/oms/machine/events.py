@@ -11,10 +11,10 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from execbot.journal.codec import order_wire
-from execbot.journal.records import EventRecord, EventResult
+from execbot.journal.records import EventRecord, EventResult, Execution, OrderRecord
 from execbot.model.enums import EventSource, OrderStatus
-from execbot.model.numbers import maybe_decimal
-from execbot.model.order import Order
+from execbot.model.numbers import ZERO, maybe_decimal
+from execbot.model.order import Fill, Order
 from execbot.oms.machine.table import ACTIVITY, SNAPSHOT, STATUS_OF_EVENT, UNDER_WAY, Act
 
 if TYPE_CHECKING:
@@ -204,3 +204,37 @@ def activity_event(activity: Activity, client_order_id: str, now: datetime) -> O
 
 def detail_decimal(event: OrderEvent, name: str) -> Decimal | None:
     return maybe_decimal(event.details.get(name))
+
+
+class OrderState(Struct, frozen=True, gc=False):
+    """An order with its executions: all that the next event needs to know."""
+
+    record: OrderRecord
+    executions: Mapping[str, Execution] = field(default_factory=dict)
+
+
+class Applied(Struct, frozen=True, gc=False):
+    """What an event did.
+
+    `fills` are the executions it booked, in the model's words; `filled_delta` is by how much the
+    net quantity changed (0 when a real execution took the place of an inferred one; negative after
+    a bust). `contradiction` is set when the event disagrees with what is known and was not
+    followed: it is a break for people to see. `alarm` is a slug for something that needs a look.
+    """
+
+    state: OrderState
+    result: EventResult
+    before: OrderRecord | None = None
+    fills: tuple[Fill, ...] = ()
+    filled_delta: Decimal = ZERO
+    note: str | None = None
+    contradiction: str | None = None
+    alarm: str | None = None
+
+    @property
+    def changed(self) -> bool:
+        return self.result is EventResult.APPLIED
+
+    @property
+    def status_changed(self) -> bool:
+        return self.before is None or self.before.status is not self.state.record.status

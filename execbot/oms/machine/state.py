@@ -1,7 +1,7 @@
 """The order state machine: one order and one event in, what became of it out. Pure.
 
-`apply_event` looks the event up in the table (`execbot.oms.table`), books its execution if it has
-one (`execbot.oms.executions`), and settles the consequences. It reads no clock and writes nothing:
+`apply_event` looks the event up in the table (`table`), books its execution if it has
+one (`executions`), and settles the consequences. It reads no clock and writes nothing:
 the same events give the same order, whoever applies them, and reports that arrive twice, late or
 out of order end in the same state.
 """
@@ -24,8 +24,7 @@ from execbot.model.numbers import ZERO
 from execbot.model.order import Fill
 from execbot.oms.machine import executions as books
 from execbot.oms.machine.acts import apply_act, empty_state
-from execbot.oms.machine.applied import Applied, OrderState
-from execbot.oms.machine.events import OrderEvent, detail_decimal
+from execbot.oms.machine.events import Applied, OrderEvent, OrderState, detail_decimal
 from execbot.oms.machine.table import (
     BUST,
     CORRECTION,

@@ -194,3 +194,7 @@ def verdict(current: OrderStatus, reported: OrderStatus) -> Verdict:
     if reported in MOVES[current]:
         return Verdict.MOVE
     return Verdict.STAY if reported in STAYS[current] else Verdict.ILLEGAL
+
+
+REOPENABLE = frozenset({OrderStatus.DENIED, OrderStatus.NEVER_SENT})
+"""Nothing is at the broker under this id: a new request may use it."""

@@ -33,13 +33,9 @@ from execbot.model.enums import OrderType, TimeInForce
 from execbot.model.numbers import text
 from execbot.model.order import OrderRequest
 from execbot.oms.errors import NotPossible, OmsError
-from execbot.oms.send.cancel import (
-    POLL_FACTOR,
-    POLL_FIRST_SECONDS,
-    POLL_LAST_SECONDS,
-    Canceler,
-    take_in_moved,
-)
+from execbot.oms.send.cancel import Canceler
+from execbot.oms.send.orders import take_in_moved
+from execbot.oms.send.waiting import POLL_FACTOR, POLL_FIRST_SECONDS, POLL_LAST_SECONDS
 from execbot.oms.service import OrderManagementSystem
 from execbot.risk.facts import Facts, PendingOrder, market_price, position_key
 

@@ -25,6 +25,7 @@ from execbot.model.account import Asset
 from execbot.model.enums import AssetClass, ErrorCategory
 from execbot.model.order import OrderRequest
 from execbot.oms.errors import OmsError, Refused, WouldRest
+from execbot.oms.machine.table import REOPENABLE
 from execbot.oms.place.after_error import History, Next, Step, next_step
 from execbot.oms.place.entry_plans import (
     PricedEntry,
@@ -33,7 +34,6 @@ from execbot.oms.place.entry_plans import (
     save_entry_plan,
 )
 from execbot.oms.place.risk_desk import Checked, OnPass, RiskDesk, summary
-from execbot.oms.send.pipeline import REOPENABLE
 from execbot.oms.service import OrderManagementSystem
 from execbot.risk.facts import Purpose
 

@@ -12,7 +12,7 @@ from execbot.model.enums import OrderStatus
 from execbot.oms.errors import NotPossible
 from execbot.oms.place.entry_plans import PricedEntry, asked_again
 from execbot.oms.place.placer import Placed, Placer, Purposeful
-from execbot.oms.release_queue import request_of
+from execbot.oms.send.intent import request_of
 
 RETRYABLE_BY_HAND = frozenset(
     {

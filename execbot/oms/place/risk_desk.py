@@ -31,7 +31,7 @@ from execbot.model.account import Asset
 from execbot.model.enums import ErrorCategory
 from execbot.model.numbers import ZERO
 from execbot.model.order import Order, OrderRequest
-from execbot.oms.errors import GateVerdict
+from execbot.oms.results import GateVerdict
 from execbot.risk import halting
 from execbot.risk.checks import evaluate
 from execbot.risk.facts import Facts, Intent, Purpose, purpose_of_order, taken_back

@@ -2,58 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
-from decimal import Decimal
-from typing import TYPE_CHECKING
+from datetime import timedelta
 
 from msgspec import Struct
 
-from execbot.broker.errors import BrokerError, NotFound
-from execbot.broker.port import BrokerClient, OrderQuery
+from execbot.broker.errors import BrokerError
 from execbot.broker.remedy import Remedy
-from execbot.journal.journal import Journal
-from execbot.journal.records import OrderRecord, Role
+from execbot.journal.records import OrderRecord
 from execbot.model.account import Position
-from execbot.model.enums import UNSETTLED_STATUSES, OrderStatus, OrderType
-from execbot.model.numbers import ZERO
-from execbot.model.order import Order
-from execbot.oms.errors import InDoubt, OmsError, UnknownOrder
+from execbot.model.enums import UNSETTLED_STATUSES, OrderStatus
+from execbot.model.symbols import symbol_key
+from execbot.oms.errors import InDoubt
 from execbot.oms.ledger import recording
-from execbot.oms.machine.changes import Change
-from execbot.oms.machine.positions import symbol_key
 from execbot.oms.machine.table import Act
-from execbot.oms.sync import intake
-from execbot.oms.sync.gaps import with_predecessors
-
-if TYPE_CHECKING:
-    from execbot.oms.service import OrderManagementSystem
-
-POLL_FIRST_SECONDS = 0.05
-POLL_LAST_SECONDS = 1.0
-POLL_FACTOR = 1.6
-"""Pauses while waiting for an order to end: Alpaca needs milliseconds, or the market is closed."""
-
-MOVES_READ_MAX = 50
-"""How far orders are followed that took each other's place."""
+from execbot.oms.send.exits_of import Unprotected, is_exit, unprotected
+from execbot.oms.send.orders import Orders, take_in_open_orders
+from execbot.oms.send.waiting import POLL_FACTOR, POLL_FIRST_SECONDS, POLL_LAST_SECONDS
 
 CANCEL_ATTEMPTS = 3
 """Asking for the same cancel twice is harmless, so a lost answer is simply asked for again."""
 
 RATE_LIMIT_SECONDS_MAX = 1.0
 """Before a cancel that met a rate limit is asked for again: it stands before everything else."""
-
-EXIT_ROLES = frozenset({Role.STOP, Role.TARGET, Role.EXIT})
-STOP_TYPES = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP})
-
-
-class Unprotected(Struct, frozen=True):
-    """Shares of a position that no working stop covers. Quantities are positive."""
-
-    symbol: str
-    qty: Decimal
-    uncovered_qty: Decimal
 
 
 class CancelAllResult(Struct, frozen=True):
@@ -73,67 +45,10 @@ class CancelAllResult(Struct, frozen=True):
     unread: str = ""
 
 
-def refresh(
-    journal: Journal, client: BrokerClient, identifier: str, now: Callable[[], datetime]
-) -> tuple[OrderRecord, list[Change]]:
-    """Read one order from the broker by whichever id is known, and take it in."""
-    record = journal.find_order(identifier)
-    try:
-        if record is not None and record.order_id:
-            order = client.get_order(record.order_id)
-        elif record is not None:
-            order = client.get_order_by_client_id(record.client_order_id)
-        else:
-            order = _stranger(client, identifier)
-    except NotFound as error:
-        raise UnknownOrder(f"the broker has no order {identifier}", record=record) from error
-    changes = intake.apply_snapshots(journal, with_predecessors(journal, client, [order]), now())
-    found = journal.order_by_broker_id(order.id)
-    assert found is not None
-    return found, changes
-
-
-def _stranger(client: BrokerClient, identifier: str) -> Order:
-    """Broker ids are UUIDs; anything else can only be a client id."""
-    is_uuid = len(identifier) == 36 and identifier.count("-") == 4
-    if is_uuid:
-        try:
-            return client.get_order(identifier)
-        except NotFound:
-            pass
-    return client.get_order_by_client_id(identifier)
-
-
-def take_in_open_orders(oms: OrderManagementSystem) -> BrokerError | None:
-    """Read the account's open orders, whoever placed them, into the journal.
-
-    Returns why they could not be read: who takes risk away goes on with what the journal knows.
-    """
-    try:
-        listed = oms.client.list_orders(OrderQuery("open", nested=False))
-    except BrokerError as error:
-        return error
-    oms.publish(intake.apply_snapshots(oms.journal, listed, oms.now()))
-    return None
-
-
-def take_in_moved(oms: OrderManagementSystem, records: Iterable[OrderRecord]) -> None:
-    """Read these orders from the broker, and those that have taken their place there."""
-    for record in records:
-        new: str | None = record.order_id
-        for _ in range(MOVES_READ_MAX):
-            if not new:
-                break
-            try:
-                new = oms.refresh(new).order.replaced_by
-            except (BrokerError, OmsError):
-                break  # what is not known holds its shares, and the broker says so
-
-
 class Canceler:
     """Cancels one order or all of them."""
 
-    def __init__(self, oms: OrderManagementSystem) -> None:
+    def __init__(self, oms: Orders) -> None:
         self._oms = oms
         self._client = oms.client
         self._journal = oms.journal
@@ -346,37 +261,3 @@ def _selected(
     if mine_only and not record.is_ours:
         return False
     return not (entries_only and is_exit(record, positions))
-
-
-def is_exit(record: OrderRecord, positions: Iterable[Position]) -> bool:
-    """Is the order there to close: by its role, as a leg, or by its side against the position?"""
-    if record.role in EXIT_ROLES or record.parent_id is not None:
-        return True
-    if record.role == Role.ENTRY:
-        return False
-    key = symbol_key(record.symbol)
-    for position in positions:
-        if symbol_key(position.symbol) == key and position.qty:
-            return position.qty * record.order.side.sign < 0
-    return False
-
-
-def unprotected(
-    positions: Iterable[Position], open_orders: Iterable[OrderRecord]
-) -> list[Unprotected]:
-    """Positions whose quantity is not covered by working stops on the closing side."""
-    covered: dict[tuple[str, int], Decimal] = {}
-    for record in open_orders:
-        order = record.order
-        if order.type in STOP_TYPES and order.is_working:
-            key = (symbol_key(order.symbol), order.side.sign)
-            covered[key] = covered.get(key, ZERO) + (record.leaves_qty or ZERO)
-    found: list[Unprotected] = []
-    for position in positions:
-        closing = -1 if position.qty > 0 else 1
-        stop_qty = covered.get((symbol_key(position.symbol), closing), ZERO)
-        if stop_qty < abs(position.qty):
-            found.append(
-                Unprotected(position.symbol, abs(position.qty), abs(position.qty) - stop_qty)
-            )
-    return found

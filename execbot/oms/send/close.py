@@ -11,9 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from execbot.broker.errors import BrokerError
@@ -24,22 +22,13 @@ from execbot.model.account import Position
 from execbot.model.enums import AssetClass, Side, TimeInForce
 from execbot.model.numbers import QTY_STEP, ZERO, round_down, text
 from execbot.model.order import OrderRequest
-from execbot.model.symbols import pair_symbol
+from execbot.model.symbols import pair_symbol, symbol_key
 from execbot.oms.errors import ClientIdReused, CloseFailed, NotPossible, OmsError
-from execbot.oms.machine.positions import symbol_key
-from execbot.oms.send.cancel import (
-    POLL_FACTOR,
-    POLL_FIRST_SECONDS,
-    POLL_LAST_SECONDS,
-    Canceler,
-    take_in_moved,
-    take_in_open_orders,
-)
+from execbot.oms.results import CloseResult, Gate
+from execbot.oms.send.cancel import Canceler
 from execbot.oms.send.emergency_ids import is_flat_id
-from execbot.oms.send.pipeline import Gate
-
-if TYPE_CHECKING:
-    from execbot.oms.service import OrderManagementSystem
+from execbot.oms.send.orders import Orders, take_in_moved, take_in_open_orders
+from execbot.oms.send.waiting import POLL_FACTOR, POLL_FIRST_SECONDS, POLL_LAST_SECONDS
 
 REASON = "close"
 """Why the stop is lifted, as the plan says it."""
@@ -50,24 +39,10 @@ CLOSE_ATTEMPTS = 3
 """The reservation may outlive `qty_available` by a moment; a refusal for it is tried again."""
 
 
-class CloseResult(Struct, frozen=True):
-    """`record` is the closing order, None when the position closed by itself meanwhile.
-
-    `lifted` are the orders that were canceled for it. `unprotected_qty` is what stays open without
-    the exits that were lifted: 0 when everything is being closed.
-    """
-
-    symbol: str
-    record: OrderRecord | None
-    lifted: tuple[OrderRecord, ...] = ()
-    unprotected_qty: Decimal = ZERO
-    note: str = ""
-
-
 class Closer:
     """Closes one position."""
 
-    def __init__(self, oms: OrderManagementSystem, wait_seconds: float) -> None:
+    def __init__(self, oms: Orders, wait_seconds: float) -> None:
         self._oms = oms
         self._client = oms.client
         self._wait_seconds = wait_seconds

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
 
+from execbot.broker.budget import Priority
 from execbot.broker.errors import BrokerError
+from execbot.broker.remedy import Remedy
 from execbot.journal.codec import dumps
 from execbot.journal.records import OrderRecord
-from execbot.model.order import OrderRequest
+from execbot.model.enums import OrderClass, OrderType, Side, TimeInForce
+from execbot.model.numbers import maybe_decimal
+from execbot.model.order import OrderRequest, StopLoss, TakeProfit
 from execbot.oms.errors import ClientIdReused
 
 
@@ -76,3 +82,73 @@ def check_same_order(record: OrderRecord, request: OrderRequest) -> None:
 def did_not_arrive(error: BrokerError) -> bool:
     """Keys refused, rate limit, no connection: no order was ever looked at."""
     return error.status in (None, 401, 429) or error.kind.startswith(("auth.", "network."))
+
+
+def request_of(record: OrderRecord, *, client_order_id: str | None = None) -> OrderRequest:
+    """The request as it was recorded, to be sent (again) as it stands."""
+    wire = json.loads(record.request_json or "{}")
+    order = record.order
+    stop, target = wire.get("stop_loss") or {}, wire.get("take_profit") or {}
+    stop_price = maybe_decimal(stop.get("stop_price"))
+    target_price = maybe_decimal(target.get("limit_price"))
+    return OrderRequest(
+        symbol=order.symbol,
+        side=Side(order.side),
+        qty=order.qty,
+        notional=order.notional,
+        type=OrderType(order.type),
+        time_in_force=TimeInForce(order.time_in_force),
+        limit_price=order.limit_price,
+        stop_price=order.stop_price,
+        trail_price=order.trail_price,
+        trail_percent=order.trail_percent,
+        extended_hours=order.extended_hours,
+        order_class=OrderClass(wire.get("order_class") or ""),
+        take_profit=None if target_price is None else TakeProfit(target_price),
+        stop_loss=(
+            None
+            if stop_price is None
+            else StopLoss(stop_price, maybe_decimal(stop.get("limit_price")))
+        ),
+        position_intent=wire.get("position_intent"),
+        client_order_id=record.client_order_id if client_order_id is None else client_order_id,
+        strategy_id=record.strategy_id,
+        reason=record.reason,
+    )
+
+
+BACKOFF_FACTOR = 2.0
+
+
+JITTER_SHARE = 0.25
+
+
+URGENT_PAUSE_SECONDS = 2.0
+"""An order that closes or protects does not wait out a rate limit: it is sent again this often,
+whatever `Retry-After` says, until it is taken or too old. A 429 executes nothing."""
+
+
+def pause_before_resend(
+    error: BrokerError,
+    attempt: int,
+    priority: Priority,
+    times: SubmitTimes,
+    jitter: Callable[[], float],
+) -> float | None:
+    """Seconds until the next send after `attempt` sends; None: there is none.
+
+    `jitter` gives a number from 0 to 1; it spreads processes that failed at the same moment.
+    """
+    if error.remedy is Remedy.RETRY_AFTER and priority <= Priority.PROTECT:
+        return URGENT_PAUSE_SECONDS
+    if attempt >= times.attempts:
+        return None
+    if error.in_doubt:
+        # The look-ups have taken their time; one more pause would only age the price.
+        return 0.0
+    if error.remedy not in (Remedy.RETRY, Remedy.RETRY_AFTER):
+        return None
+    if error.retry_after_seconds is not None:
+        return error.retry_after_seconds + jitter()
+    base = times.retry_delay_seconds * BACKOFF_FACTOR ** (attempt - 1)
+    return base * (1 + JITTER_SHARE * (2 * jitter() - 1))

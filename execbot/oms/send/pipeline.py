@@ -34,23 +34,20 @@ from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.model.enums import LOCAL_STATUSES, UNSETTLED_STATUSES, OrderStatus
 from execbot.model.numbers import maybe_text
 from execbot.model.order import Order, OrderRequest
-from execbot.oms.errors import GateVerdict, InDoubt, Refused, StaleIntent
+from execbot.oms.errors import InDoubt, Refused, StaleIntent
 from execbot.oms.ledger import Ledger, recording
 from execbot.oms.machine.changes import Change
-from execbot.oms.machine.table import Act
+from execbot.oms.machine.table import REOPENABLE, Act
+from execbot.oms.results import Gate, GateVerdict
 from execbot.oms.send.intent import (
     SubmitTimes,
     check_same_order,
     did_not_arrive,
     new_client_order_id,
+    pause_before_resend,
     wording,
 )
-from execbot.oms.send.resend import pause_before_resend
 from execbot.oms.sync import settle
-
-Gate = Callable[[Journal], GateVerdict]
-"""Asked inside the write transaction of the intent: what it reads of the journal and what it
-allows are one step for all processes."""
 
 LOOKUP_PAUSES_SECONDS = (0.05, 0.2, 0.5, 1.0)
 """Before each look-up of an order in doubt. A new order was seen on REST within milliseconds;
@@ -60,8 +57,6 @@ OTHER_PROCESS_POLLS = 20
 OTHER_PROCESS_PAUSE_SECONDS = 0.1
 """How long to watch another process that is sending the same id right now."""
 
-REOPENABLE = frozenset({OrderStatus.DENIED, OrderStatus.NEVER_SENT})
-"""Nothing is at the broker under this id: a new request may use it."""
 
 _PRIORITY: dict[str | None, Priority] = {
     Role.EXIT: Priority.EXIT,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -22,18 +22,17 @@ from execbot.model.order import Order, OrderRequest
 from execbot.oms.errors import InDoubt, NotPossible, Refused
 from execbot.oms.ledger import recording
 from execbot.oms.machine.table import Act
+from execbot.oms.results import Gate
 from execbot.oms.send.intent import wording
-from execbot.oms.send.pipeline import LOOKUP_PAUSES_SECONDS, Gate
-
-if TYPE_CHECKING:
-    from execbot.oms.service import OrderManagementSystem
+from execbot.oms.send.orders import Orders
+from execbot.oms.send.pipeline import LOOKUP_PAUSES_SECONDS
 
 Judge = Callable[[OrderRecord, OrderRequest], Gate | None]
 """Shown the old record and the new order as a whole; gives what the intent's transaction asks."""
 
 
 def replace_order(
-    oms: OrderManagementSystem,
+    oms: Orders,
     identifier: str,
     request: ReplaceRequest,
     *,
@@ -65,9 +64,7 @@ def replace_order(
         ) from error
 
 
-def _send(
-    oms: OrderManagementSystem, old: OrderRecord, request: ReplaceRequest, new_id: str
-) -> OrderRecord:
+def _send(oms: Orders, old: OrderRecord, request: ReplaceRequest, new_id: str) -> OrderRecord:
     try:
         order = oms.client.replace_order(old.order_id, request)
     except BrokerError as error:
@@ -90,9 +87,7 @@ def _send(
     return oms.record(new_id)
 
 
-def _write_intent(
-    oms: OrderManagementSystem, old: OrderRecord, wanted: OrderRequest, gate: Gate | None
-) -> None:
+def _write_intent(oms: Orders, old: OrderRecord, wanted: OrderRequest, gate: Gate | None) -> None:
     facts = {
         "replaces": old.order_id,
         "origin": old.origin,
@@ -142,7 +137,7 @@ def _merged(old: OrderRecord, change: ReplaceRequest) -> OrderRequest:
     )
 
 
-def _look_up(oms: OrderManagementSystem, old: OrderRecord, request: ReplaceRequest) -> Order | None:
+def _look_up(oms: Orders, old: OrderRecord, request: ReplaceRequest) -> Order | None:
     """Find the new order by its client id, or through the old one that names its successor.
 
     Somebody else may have been faster: a successor that is not what was asked for is not ours.
@@ -177,7 +172,7 @@ def _is_as_asked(found: Order, request: ReplaceRequest) -> bool:
     return all(asked is None or asked == there for asked, there in pairs)
 
 
-def _act(oms: OrderManagementSystem, act: Act, client_order_id: str, **details: Any) -> None:
+def _act(oms: Orders, act: Act, client_order_id: str, **details: Any) -> None:
     with recording(oms.journal) as ledger:
         ledger.act(act, client_order_id, oms.now(), **details)
     oms.publish(ledger.changes)

@@ -21,11 +21,12 @@ from execbot.model.account import Position
 from execbot.model.enums import OrderStatus, Outcome
 from execbot.model.numbers import ZERO, text
 from execbot.model.signal import Signal
+from execbot.model.symbols import symbol_key
 from execbot.oms.errors import CloseFailed, InDoubt, NotPossible, OmsError
-from execbot.oms.machine.positions import symbol_key
 from execbot.oms.place.placer import Placer
-from execbot.oms.send.cancel import is_exit, take_in_open_orders, unprotected
-from execbot.oms.send.close import CloseResult
+from execbot.oms.results import CloseResult
+from execbot.oms.send.exits_of import is_exit, unprotected
+from execbot.oms.send.orders import take_in_open_orders
 from execbot.oms.signals.result import CLOSED, SignalResult, skipped
 from execbot.oms.signals.rules import Skip, client_order_id_of
 

@@ -31,11 +31,11 @@ from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.model.enums import ErrorCategory, OrderStatus, Outcome
 from execbot.model.order import OrderRequest
 from execbot.model.signal import Signal
+from execbot.model.symbols import symbol_key
 from execbot.oms.errors import OmsError, Refused
-from execbot.oms.machine.positions import symbol_key
+from execbot.oms.machine.table import REOPENABLE
 from execbot.oms.place.placer import Placed, Placer, Protect, Purposeful
 from execbot.oms.place.risk_desk import RiskDesk
-from execbot.oms.send.pipeline import REOPENABLE
 from execbot.oms.service import OrderManagementSystem
 from execbot.oms.signals.close import SignalCloses
 from execbot.oms.signals.entry import SignalEntries

@@ -15,9 +15,11 @@ from execbot.journal.journal import Journal
 from execbot.journal.records import PositionRecord
 from execbot.model.account import Position
 from execbot.model.enums import AssetClass
+from execbot.model.symbols import symbol_key
 from execbot.oms.ledger import recording
-from execbot.oms.machine.positions import ONE_AFTER, PositionDifference, compare, symbol_key
+from execbot.oms.machine.positions import ONE_AFTER
 from execbot.oms.sync import split_evidence
+from execbot.oms.sync.differences import PositionDifference, compare
 from execbot.oms.sync.split_evidence import Evidence, Split
 
 log = logging.getLogger("execbot.oms")

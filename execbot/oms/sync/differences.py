@@ -7,11 +7,17 @@ it come back.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from decimal import Decimal
+
+from msgspec import Struct
 
 from execbot.journal.journal import Journal
-from execbot.model.numbers import maybe_decimal, text
-from execbot.oms.machine.positions import PositionDifference
+from execbot.journal.records import PositionRecord
+from execbot.model.account import Position
+from execbot.model.enums import AssetClass
+from execbot.model.numbers import ZERO, maybe_decimal, text
+from execbot.model.symbols import symbol_key
 
 TOLD_PREFIX = "position_differs:"
 """Meta: `[ours, theirs]` as text for each symbol."""
@@ -45,3 +51,45 @@ def forget_cured(journal: Journal, differing: Collection[str]) -> None:
     for symbol in told_differences(journal):
         if symbol not in differing:
             forget_told(journal, symbol)
+
+
+CRYPTO_FEE_SHARE = Decimal("0.003")
+"""Alpaca takes crypto fees in the coin received: 0.25 % for takers, less for makers."""
+
+
+class PositionDifference(Struct, frozen=True):
+    """Two quantities that should be one. `ours` is the journal or tracker, `theirs` the broker."""
+
+    symbol: str
+    ours: Decimal
+    theirs: Decimal
+
+    def __str__(self) -> str:
+        return f"{self.symbol}: {text(self.ours)} here, {text(self.theirs)} at the broker"
+
+
+def is_crypto_fee(position: PositionRecord, theirs: Decimal) -> bool:
+    """Is the difference no more than the fees that the last crypto purchases cost in coins?"""
+    if position.asset_class != AssetClass.CRYPTO:
+        return False
+    return is_fee_in_coins(position.qty, theirs, position.bought_qty)
+
+
+def is_fee_in_coins(ours: Decimal, theirs: Decimal, bought: Decimal) -> bool:
+    """Does the broker hold less by no more than the fees of what was `bought`?"""
+    return ZERO < ours - theirs <= bought * CRYPTO_FEE_SHARE
+
+
+def compare(ours: Iterable[PositionRecord], theirs: Iterable[Position]) -> list[PositionDifference]:
+    """Differences in quantity by symbol; average prices are not compared."""
+    mine = {symbol_key(item.symbol): item for item in ours}
+    broker = {symbol_key(item.symbol): item for item in theirs}
+    found: list[PositionDifference] = []
+    for key in sorted(mine.keys() | broker.keys()):
+        own, other = mine.get(key), broker.get(key)
+        left = own.qty if own is not None else ZERO
+        right = other.qty if other is not None else ZERO
+        if left != right:
+            symbol = own.symbol if own is not None else other.symbol if other is not None else key
+            found.append(PositionDifference(symbol, left, right))
+    return found

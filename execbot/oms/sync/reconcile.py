@@ -4,7 +4,7 @@ It settles what is in doubt, closes gaps, adopts what it does not know as foreig
 orders, fills and positions. It only reads at the broker. A difference that is left is a *break*:
 kind, subject, both sides, likely cause, and what to do. Nothing is overwritten silently; a
 position is adjusted only when nothing of it was ever known here (adopted), for crypto fees, for
-splits (`execbot.oms.splits`), or when a person accepts the broker's quantity. Average prices are
+splits (`split_evidence`), or when a person accepts the broker's quantity. Average prices are
 not compared: Alpaca changes them overnight without a trade.
 """
 
@@ -24,13 +24,13 @@ from execbot.model.account import Position
 from execbot.model.enums import AssetClass, OrderStatus
 from execbot.model.numbers import ZERO, text
 from execbot.model.order import Order
+from execbot.model.symbols import symbol_key
 from execbot.oms.ledger import recording
 from execbot.oms.machine.changes import Change
-from execbot.oms.machine.positions import PositionDifference, compare, is_crypto_fee, symbol_key
 from execbot.oms.sync import settle
 from execbot.oms.sync.adjustments import read_evidence, rescale_by_price, take_split
 from execbot.oms.sync.breaks import BREAKS, Break
-from execbot.oms.sync.differences import forget_cured
+from execbot.oms.sync.differences import PositionDifference, compare, forget_cured, is_crypto_fee
 from execbot.oms.sync.gaps import GapFill, fill_gap
 from execbot.oms.sync.split_evidence import Evidence, by_quantity, looks_like
 

@@ -85,7 +85,7 @@ class Done(Struct, frozen=True):
 
 
 class JobDone(Struct, frozen=True):
-    """An account-wide job ended (see `execbot.watch.jobs`)."""
+    """An account-wide job ended (see `execbot.watch.core.jobs`)."""
 
     name: str
     error: str = ""

@@ -1,4 +1,4 @@
-"""What the core asks its shell to do. Values only; `execbot.watch.hands` carries them out."""
+"""What the core asks its shell to do. Values only; `execbot.watch.perform` carries them out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from execbot.exits.rules.actions import BrokerAction, Priority, SavePlan
-from execbot.oms.machine.positions import PositionDifference
+from execbot.oms.sync.differences import PositionDifference
 from execbot.oms.sync.split_evidence import Split
 
 

@@ -12,7 +12,7 @@ from execbot.config.schema import TradingSettings
 from execbot.exits.rules.actions import Cancel
 from execbot.exits.rules.view import Limits
 from execbot.market.sessions import MarketNow, Session
-from execbot.oms.machine.positions import PositionDifference
+from execbot.oms.sync.differences import PositionDifference
 from execbot.watch.core.entry_timeouts import EntryClocks
 from execbot.watch.core.jobs import AccountJob, Job, JobName, SymbolJob
 from execbot.watch.core.symbol_state import SymbolState

@@ -1,0 +1,56 @@
+"""What the order room answers with: a gate's verdict, and what became of a close."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
+
+from execbot.journal.journal import Journal
+from execbot.journal.records import OrderRecord
+from execbot.model.enums import ErrorCategory
+from execbot.model.numbers import ZERO
+
+if TYPE_CHECKING:
+    from execbot.journal.journal import Journal
+
+
+class GateVerdict(Struct, frozen=True):
+    """What a gate says inside the transaction that writes the intent.
+
+    `code` is a stable slug (`risk.max_positions`). `facts` go to the audit trail with the result.
+    `results` is for whoever wrote the gate; it travels with `Refused` untouched. `before_resend` is
+    asked, in a transaction too, each time before an order that passed is sent once more: its
+    intent counts by then, and only what may have turned since is to be judged.
+    """
+
+    passed: bool
+    code: str = ""
+    message: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    results: tuple[Any, ...] = ()
+    category: ErrorCategory = ErrorCategory.ADJUSTABLE
+    hint: str = ""
+    next_step: str = ""
+    before_resend: Callable[[Journal], GateVerdict] | None = None
+
+
+class CloseResult(Struct, frozen=True):
+    """`record` is the closing order, None when the position closed by itself meanwhile.
+
+    `lifted` are the orders that were canceled for it. `unprotected_qty` is what stays open without
+    the exits that were lifted: 0 when everything is being closed.
+    """
+
+    symbol: str
+    record: OrderRecord | None
+    lifted: tuple[OrderRecord, ...] = ()
+    unprotected_qty: Decimal = ZERO
+    note: str = ""
+
+
+Gate = Callable[[Journal], GateVerdict]
+"""Asked inside the write transaction of the intent: what it reads of the journal and what it
+allows are one step for all processes."""

@@ -1,0 +1,152 @@
+"""Goal: `execbot sim …` does what its help says. Method: real processes."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.paths import SCENARIOS, market_data
+from support.processes import EXECBOT, clean_environment, exchange, execbot
+
+from execbot.cli.main import load_command
+
+SCENARIO = SCENARIOS / "rate-limit-exceeded.yaml"
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> Iterator[dict[str, str]]:
+    yield clean_environment(tmp_path, EXECBOT_MODE="sim")
+
+
+def test_served_urls_are_one_line_of_json_and_sigterm_ends_cleanly(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*EXECBOT, "sim", "serve", "--port", "0", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=clean_environment(tmp_path),
+    )
+    assert process.stdout is not None
+    urls = json.loads(process.stdout.readline())
+    assert {"rest", "stream", "data", "data_stream", "control"} <= set(urls)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (0, "", "")
+
+
+def test_without_json_people_are_told_how_to_point_their_clients_at_it(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*EXECBOT, "sim", "serve"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=clean_environment(tmp_path),
+    )
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if "Ctrl-C" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 0
+    text = "".join(lines)
+    assert "TradingClient(" in text and "APCA_API_BASE_URL=http://127.0.0.1:" in text
+
+
+def test_port_in_use_is_a_clear_error(tmp_path: Path) -> None:
+    with exchange(tmp_path) as server:
+        port = server.rest.rpartition(":")[2]
+        done = execbot(["sim", "serve", "--port", port, "--json"], clean_environment(tmp_path))
+    assert done.code == 3
+    assert done.error["kind"] == "config.address" and port in done.error["error"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--at", "soon"], "soon"),
+        (["--calendar", "moon"], "moon"),
+        (["--frames", "pigeon"], "pigeon"),
+        (["--data", "/no/such/place"], "/no/such/place"),
+        (["--scenario", "/no/such/file.yaml"], "file.yaml"),
+        (["--set", "nonsense"], "nonsense"),
+        (["--set", "nonsense=1"], "nonsense"),
+        (["--set", "exchange.nonsense=1"], "nonsense"),
+        (["--speed", "-1", "--at", "2013-10-08"], "speed"),
+    ],
+)
+def test_wrong_arguments_end_with_2_and_the_reason(
+    env: dict[str, str], arguments: list[str], reason: str
+) -> None:
+    done = execbot(["sim", "serve", "--json", *arguments], env)
+    assert done.code == 2, done.err
+    assert reason in done.error["error"]
+
+
+def test_scenario_and_settings_reach_the_exchange(tmp_path: Path) -> None:
+    arguments = ["--scenario", str(SCENARIO), "--set", "exchange.starting_cash=5000"]
+    with exchange(tmp_path, *arguments) as server:
+        assert server.get("/v2/account")["cash"] == "5000"
+        assert server.get("/sim/status")["scenario"] == "rate-limit-exceeded"
+
+
+def test_commands_steer_the_exchange_of_sim_mode(env: dict[str, str]) -> None:
+    assert execbot(["sim", "price", "AAPL", "100", "--json"], env).data["quote"]["ask"] == "100"
+    assert execbot(["sim", "deposit", "500", "--json"], env).data["cash"] == "100500"
+    assert execbot(["sim", "halt", "AAPL"], env).code == 0
+    assert execbot(["sim", "resume", "AAPL"], env).code == 0
+    assert execbot(["sim", "price", "AAPL", "--release"], env).code == 0
+    status = execbot(["sim", "status", "--json"], env).data
+    assert status["accounts"][0]["cash"] == "100500"
+    assert execbot(["sim", "reset"], env).code == 11
+    assert execbot(["sim", "reset", "--yes"], env).code == 0
+    assert execbot(["sim", "status", "--json"], env).data["accounts"] == []
+
+
+def test_clock_of_sim_mode_is_moved(env: dict[str, str]) -> None:
+    execbot(["sim", "clock", "--speed", "0"], env)
+    before = execbot(["sim", "clock", "--json"], env).data["now_ns"]
+    after = execbot(["sim", "clock", "--step", "60", "--json"], env).data["now_ns"]
+    assert after - before == 60 * 10**9
+
+
+def test_replay_starts_over_on_recorded_prices(env: dict[str, str]) -> None:
+    folder = str(market_data().resolve())
+    done = execbot(["sim", "replay", folder, "--at", "2013-10-08 09:45", "--json"], env)
+    assert done.code == 0, done.err
+    assert execbot(["sim", "status", "--json"], env).data["data"] == folder
+    assert execbot(["sim", "replay", "/no/such/place"], env).code == 2
+
+
+def test_commands_steer_a_running_server(tmp_path: Path, env: dict[str, str]) -> None:
+    with exchange(tmp_path) as server:
+        server.get("/v2/account")
+        url = ["--url", server.rest]
+        assert execbot(["sim", "deposit", "1", *url, "--json"], env).data["cash"] == "100001"
+        assert execbot(["sim", "price", "NOSUCH", "1", *url], env).code == 2
+        shown = execbot(["sim", "status", *url], env)
+        assert shown.code == 0 and "100001" in shown.out
+    gone = execbot(["sim", "status", "--url", server.rest, "--json"], env)
+    assert gone.code == 10 and gone.error["kind"] == "network.sim"
+
+
+def test_served_state_is_kept_in_a_folder_and_shared(tmp_path: Path) -> None:
+    place = tmp_path / "kept"
+    order = {"symbol": "AAPL", "qty": "1", "side": "buy", "type": "limit", "limit_price": "1"}
+    with exchange(tmp_path, "--state-dir", str(place)) as server:
+        server.call("POST", "/v2/orders", {**order, "time_in_force": "gtc"})
+    with exchange(tmp_path, "--state-dir", str(place)) as server:
+        assert [row["qty"] for row in server.orders()] == ["1"]
+
+
+def test_every_command_has_help_with_an_example() -> None:
+    group = load_command("sim")
+    for name, command in group.commands.items():  # type: ignore[union-attr]
+        assert command.help and re.search(rf"execbot sim {name}\b", command.help), name
+        for option in command.params:
+            assert getattr(option, "help", None) or option.name == "help", (name, option.name)
