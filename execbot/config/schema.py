@@ -88,6 +88,8 @@ class TakeProfitSettings(Struct, frozen=True):
     method: TargetMethod = TargetMethod.RISK_REWARD
     pct: Decimal = Decimal("4.0")
     resistance_days: int = 20
+    remeasure: bool = False
+    """Unfilled targets in R or ATR follow the true range once it has changed by half."""
 
 
 class OrderManagementSettings(Struct, frozen=True):

@@ -86,6 +86,7 @@ def build_watcher(desk: Context) -> tuple[Watcher, Hands]:
 
     from msgspec.structs import replace
 
+    from execbot.exits.level_facts import LevelReader
     from execbot.market.calendar_cache import load_table
     from execbot.oms.service import OrderManagementSystem
     from execbot.watch.market_hours import MarketHours
@@ -98,7 +99,8 @@ def build_watcher(desk: Context) -> tuple[Watcher, Hands]:
     oms = OrderManagementSystem(desk.client, desk.journal, settings=quick, now=desk.now)
     hours = MarketHours(load_table(desk.directory))
     hours.refresh(desk.client, desk.now())
-    return Watcher(oms, trading, hours, desk.now), Hands(oms, desk.now, hours=hours)
+    hands = Hands(oms, desk.now, hours=hours, levels=LevelReader(desk.client, trading))
+    return Watcher(oms, trading, hours, desk.now), hands
 
 
 FOLLOW_SECONDS = 3.0

@@ -12,7 +12,7 @@ from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from execbot.config.schema import TradingSettings
+from execbot.config.schema import SizingMethod, StopMethod, TargetMethod, TradingSettings
 from execbot.exits.levels import LevelFacts, highest_high, lowest_low, wilder_atr
 from execbot.model.account import Asset
 from execbot.model.quote import Bar
@@ -40,6 +40,21 @@ def bars_needed(settings: TradingSettings) -> int:
     """How many there must be at least, or one of the levels is not known."""
     stop, profit = settings.stop_loss, settings.take_profit
     return max(stop.atr_period + 1, stop.support_days, profit.resistance_days)
+
+
+def days_asked(settings: TradingSettings) -> dict[str, int]:
+    """How many complete days each level that the configuration uses cannot do without, by key."""
+    stop, profit, sizing = settings.stop_loss, settings.take_profit, settings.sizing.method
+    in_ranges = stop.method is StopMethod.ATR or stop.widen_in_volatility or profit.remeasure
+    asked = {
+        "stop_loss.atr_period": (in_ranges or sizing is SizingMethod.ATR, stop.atr_period + 1),
+        "stop_loss.support_days": (stop.method is StopMethod.SUPPORT, stop.support_days),
+        "take_profit.resistance_days": (
+            profit.method is TargetMethod.RESISTANCE,
+            profit.resistance_days,
+        ),
+    }
+    return {key: days for key, (is_used, days) in asked.items() if is_used}
 
 
 def _atr_bars(settings: TradingSettings) -> int:
@@ -122,8 +137,14 @@ class LevelReader:
         kept = self._days.get(symbol)
         if kept is None or kept[0] != hour:
             is_crypto = is_pair(symbol)
-            start = start_of(bars_wanted(self._settings), at, is_crypto=is_crypto)
-            bars = self._client.get_bars(symbol, "1Day", start=start)
+            wanted = bars_wanted(self._settings)
+            bars = self._client.get_bars(
+                symbol,
+                "1Day",
+                start=start_of(wanted, at, is_crypto=is_crypto),
+                limit=wanted + 1,  # the running day is among them
+                newest=True,
+            )
             kept = (hour, complete_days(bars, at, is_crypto=is_crypto))
             self._days[symbol] = kept
         return kept[1]

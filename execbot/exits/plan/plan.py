@@ -100,6 +100,8 @@ class AdjustRules(Struct, frozen=True):
     """Widen to this many ATR from the price when volatility grows, within the first risk."""
     time_stop_minutes: int | None = None
     flatten_before_close_minutes: int | None = None
+    remeasure: bool = False
+    """Targets in R or ATR follow the true range; see `execbot.exits.plan.remeasure`."""
 
 
 NO_RULES = AdjustRules()

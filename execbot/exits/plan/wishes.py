@@ -45,6 +45,8 @@ class Wishes(Struct, frozen=True):
         if self.trail is not None:
             kinds.add(trail_spec(self.trail).kind)
         wanted = {LevelKind.ATR, LevelKind.SUPPORT, LevelKind.RESISTANCE}
+        if self.rules.remeasure:
+            wanted.add(LevelKind.R_MULTIPLE)
         return bool(kinds & wanted) or self.rules.widen_atr is not None
 
 
@@ -73,14 +75,21 @@ def default_wishes(settings: TradingSettings, side: PositionSide) -> Wishes:
         stop=None if trails else _stop_spec(settings, side),
         trail=trail,
         targets=_target_specs(settings, side),
-        rules=AdjustRules(
-            breakeven_at_r=stop.breakeven_at_r,
-            tighten_within_pct=stop.tighten_within_pct,
-            tighten_to_pct=stop.tighten_to_pct,
-            widen_atr=stop.atr_multiplier if stop.widen_in_volatility else None,
-            time_stop_minutes=settings.exits.time_stop_minutes,
-            flatten_before_close_minutes=settings.exits.flatten_before_close_minutes,
-        ),
+        rules=default_rules(settings),
+    )
+
+
+def default_rules(settings: TradingSettings) -> AdjustRules:
+    """How trading.yaml lets a plan change by itself."""
+    stop = settings.stop_loss
+    return AdjustRules(
+        breakeven_at_r=stop.breakeven_at_r,
+        tighten_within_pct=stop.tighten_within_pct,
+        tighten_to_pct=stop.tighten_to_pct,
+        widen_atr=stop.atr_multiplier if stop.widen_in_volatility else None,
+        time_stop_minutes=settings.exits.time_stop_minutes,
+        flatten_before_close_minutes=settings.exits.flatten_before_close_minutes,
+        remeasure=settings.take_profit.remeasure,
     )
 
 

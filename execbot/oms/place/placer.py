@@ -152,7 +152,7 @@ class Placer:
         InDoubt, StaleIntent, ClientIdReused, NotPossible (exits could not be lifted),
         LegsRefused, WouldRest or JournalError.
         """
-        entry = what if isinstance(what, PricedEntry) else PricedEntry(what)
+        entry = _entry_of(what)
         request, plan = entry.request, entry.plan
         if not request.client_order_id:
             request = replace(request, client_order_id=self.oms.new_id(self.oms.now()))
@@ -210,11 +210,12 @@ class Placer:
             checked.lifting(found.lifts)
         return found
 
-    def release(self, entry: PricedEntry, checked: Checked) -> OrderRecord:
+    def release(self, what: OrderRequest | PricedEntry, checked: Checked) -> OrderRecord:
         """Send a queued order as it is judged now; see `OrderManagementSystem.release`.
 
         Its plan, priced anew, is durable with the release.
         """
+        entry = _entry_of(what)
         request = closing_only(entry.request, checked)
         if entry.plan is not None:
             checked.on_pass = _saving(checked.on_pass, entry.plan)
@@ -458,6 +459,10 @@ class Placer:
     def _alert(self, alert: Alert) -> None:
         if self._alerter is not None:
             self._alerter.alert(alert)
+
+
+def _entry_of(what: OrderRequest | PricedEntry) -> PricedEntry:
+    return what if isinstance(what, PricedEntry) else PricedEntry(what)
 
 
 def refuse_conflict(entry: PricedEntry, checked: Checked) -> None:
