@@ -9,6 +9,7 @@ from execbot.cli.command import Cli
 from execbot.cli.errors import Failure
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.show.additions import added_line
+from execbot.cli.show.exit_distances import ShownExits
 from execbot.cli.show.later_targets import LaterTargets
 from execbot.cli.show.order_views import describe, record_json, sentence
 from execbot.config.schema import Mode
@@ -50,6 +51,8 @@ def show_outcome(
     warnings: Sequence[str] = (),
     addition: dict[str, Any] | None = None,
     later: LaterTargets | None = None,
+    exits: ShownExits = ShownExits(),
+    opens_short: str = "",
 ) -> None:
     """Print what became of the order. Raises Failure (6) when the broker rejected it."""
     raise_if_rejected(record)
@@ -66,8 +69,11 @@ def show_outcome(
             "already": record.already,
             "addition": addition,
             "spread": later.to_dict() if later is not None else None,
+            "exits": exits.to_list(),
+            "opens_short": bool(opens_short),
         },
-        sentence(record),
+        f"{sentence(record)} ({opens_short})" if opens_short else sentence(record),
+        *exits.lines(),
         *([added_line(addition, record.symbol)] if addition is not None else []),
         *([later.line()] if later is not None else []),
         f"client_order_id {record.client_order_id}",

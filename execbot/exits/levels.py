@@ -278,6 +278,26 @@ def check_stop(stop: Decimal, side: PositionSide, price: Decimal) -> None:
         )
 
 
+FAR = Decimal("0.5")
+"""A stop or target further away than this share of the price is most often a slip: `2` for `2%`."""
+
+
+def check_near(name: str, level: Decimal, *prices: Decimal | None) -> None:
+    """Raise LevelError when a level is far from every one of the known prices."""
+    known = [price for price in prices if price]
+    if not known or any(abs(level - price) <= price * FAR for price in known):
+        return
+    price = min(known, key=lambda one: abs(level - one))
+    away = abs(level - price) / price * 100
+    raise LevelError(
+        "exits.far",
+        f"{name} at {text(level)} is {text(away.quantize(Decimal('0.1')))} % away from "
+        f"{text(price)}",
+        f"A {name} further than half the price away is most often a slip (2 for 2%).",
+        "Give it as a distance (2%), or add --far if it is meant.",
+    )
+
+
 # --- targets -----------------------------------------------------------------------------------
 
 

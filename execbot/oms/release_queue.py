@@ -24,7 +24,9 @@ from execbot.model.enums import (
     OrderStatus,
     Outcome,
 )
+from execbot.model.flags import Flag
 from execbot.oms.errors import OmsError
+from execbot.oms.place.risk_desk import flags_given
 from execbot.oms.send.intent import request_of
 from execbot.oms.signals.executor import Executor
 from execbot.risk.facts import Purpose, purpose_of
@@ -144,7 +146,9 @@ def _carry_out(executor: Executor, record: OrderRecord, decision: QueueDecision)
     checked = None
     try:
         entry, on_pass = executor.entries.requeued(record, request_of(record))
-        checked = executor.desk.check(entry.request, allow_duplicate=True)
+        said = flags_given(executor.oms.journal, name) - {Flag.ALLOW_DUPLICATE}
+        executor.placer.refuse_flags(said)
+        checked = executor.desk.check(entry.request, flags=said | {Flag.ALLOW_DUPLICATE})
         checked.on_pass = on_pass
         if record.role == Role.EXIT and not checked.closes:
             lapsed = executor.oms.lapse(name, reason=f"no position in {record.symbol} to close")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
+from msgspec.structs import replace
 
 from execbot.broker.errors import BrokerError
 from execbot.cli.command import Cli, command
@@ -20,13 +21,20 @@ from execbot.cli.outcome import confirm_live
 from execbot.cli.show.additions import would_lift, would_lift_line
 from execbot.cli.show.output import Table, print_json, print_line, print_note
 from execbot.desk.context import Context
+from execbot.desk.following import follow
+from execbot.desk.protect import watched_by
 from execbot.model.enums import Outcome
+from execbot.model.flags import flags_of
 from execbot.model.numbers import QTY_STEP, round_down, text
 from execbot.model.signal import Signal, SignalError, read_line, read_signal
 
 if TYPE_CHECKING:
     from execbot.oms.signals.executor import Executor
     from execbot.oms.signals.result import Preview, SignalResult
+
+WAIT_SECONDS = 10.0
+LINE_WAIT_SECONDS = 3.0
+"""How long an entry is followed where no `watch` runs; one of many lines holds up the others."""
 
 REFRESH_SECONDS = 5.0
 """How often a long run takes in what the broker reported, so that its journal stays current."""
@@ -65,6 +73,9 @@ def signal(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show size and checks of one signal, send nothing.")
     ] = False,
+    naked: Annotated[
+        bool, typer.Option("--naked", help="Without watch: even if nobody would place the stop.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before live orders.")] = False,
 ) -> None:
     """Act on a signal: size it, check it, send, close, queue or skip it, and say which.
@@ -72,6 +83,9 @@ def signal(
     A signal that is skipped (weak, stale, a duplicate) is no error: exit 0, outcome `not_sent`.
     From a file or a pipe every line gets one result line, bad ones too; the exit code is 12 when
     some lines failed.
+
+    A running `watch` gives the position its exits. Where none runs, the stop goes along with the
+    order and the answer waits for the fill; a signal whose stop cannot is refused.
 
     \b
     Examples:
@@ -85,7 +99,7 @@ def signal(
             raise usage("--file and a symbol were both given", kind="usage.signal")
         if dry_run:
             raise usage("--dry-run takes one signal", kind="usage.signal")
-        _run_lines(cli, file, yes)
+        _run_lines(cli, file, yes, naked)
         return
     given = {
         "id": id_,
@@ -115,19 +129,46 @@ def signal(
         except SignalError as error:
             raise usage(str(error), hint=error.hint, kind="usage.signal") from None
         if dry_run:
-            _show_preview(cli, read, executor_of(desk).preview(read))
+            _show_preview(cli, read, executor_of(desk, naked=naked).preview(read))
             return
         confirm_live(cli, desk, f"signal {read.side} {read.symbol}", yes)
-        result = executor_of(desk).execute_signal(read)
-        _show(cli, result)
+        result = executor_of(desk, naked=naked).execute_signal(read)
+        result, warnings = _unwatched(desk, result, WAIT_SECONDS)
+        _show(cli, result, warnings)
 
 
-def executor_of(desk: Context) -> Executor:
-    """The executor of this account, exits attached as the settings ask."""
+def _unwatched(
+    desk: Context, result: SignalResult, seconds: float
+) -> tuple[SignalResult, list[str]]:
+    """Without a `watch`: follow the entry to its fill, and say what nobody does."""
+    record = result.record
+    is_entry = record is not None and result.signal.side.opens and not result.code
+    if record is None or not is_entry or watched_by(desk) is not None:
+        return result, []
+    from execbot.exits.plan.left_to_watch import without_watch
+
+    warnings = [without_watch(record.symbol, result.left)] if result.left else []
+    if record.order.is_working:
+        record, more = follow(desk, record, seconds)
+        result = replace(result, record=record, outcome=record.outcome)
+        warnings += more
+    return result, warnings
+
+
+def executor_of(desk: Context, *, naked: bool = False) -> Executor:
+    """The executor of this account, exits attached as the settings ask. Raises FlagNotAllowed."""
     from execbot.desk.protect import Restorer
     from execbot.oms.signals.executor import Executor
 
-    return Executor(desk.oms, desk.risk, alerter=desk.alerter, protect=Restorer(desk))
+    desk.placer.refuse_flags(flags_of(naked=naked))
+    return Executor(
+        desk.oms,
+        desk.risk,
+        alerter=desk.alerter,
+        protect=Restorer(desk),
+        is_watched=lambda: watched_by(desk) is not None,
+        naked=naked,
+    )
 
 
 def _number(flag: str, value: str | None) -> object:
@@ -138,7 +179,7 @@ def _new_id(desk: Context) -> str:
     return f"cli-{desk.oms.new_id(desk.now()).removeprefix('execbot-')}"
 
 
-def _show(cli: Cli, result: SignalResult) -> None:
+def _show(cli: Cli, result: SignalResult, warnings: list[str]) -> None:
     """One signal's result; a failure ends the command with the code of its kind."""
     data = result.to_dict()
     if result.is_failure:
@@ -157,7 +198,8 @@ def _show(cli: Cli, result: SignalResult) -> None:
             next_step="execbot config show",
             extra={"signal": data},
         )
-    cli.show(data, _sentence(result))
+    lines = [one.words() for one in result.exits]
+    cli.show(data, _sentence(result), *lines, warnings=warnings)
 
 
 def _show_preview(cli: Cli, signal: Signal, preview: Preview) -> None:
@@ -174,6 +216,7 @@ def _show_preview(cli: Cli, signal: Signal, preview: Preview) -> None:
         "sizing": [{"rule": s.rule, "qty": s.qty, "value": s.value, "note": s.note} for s in steps],
         "verdict": verdict.to_dict() if verdict else None,
         "addition": would_lift(preview.addition),
+        "exits": [one.to_dict() for one in preview.exits],
     }
     lifting = would_lift_line(preview.addition)
     what = f"{signal.side} {signal.symbol}"
@@ -195,6 +238,7 @@ def _show_preview(cli: Cli, signal: Signal, preview: Preview) -> None:
         Table(("result", "check", "limit", "seen"), rows),
         f"Dry run, nothing was sent: {what} "
         + ("passes every check." if verdict.passed else "would be refused."),
+        *(one.words() for one in preview.exits),
         *([lifting] if lifting is not None else []),
         exit_code=ExitCode.DONE if verdict.passed else ExitCode.RISK,
     )
@@ -212,23 +256,26 @@ def _sentence(result: SignalResult) -> str:
 # --- lines ---------------------------------------------------------------------------------
 
 
-def _run_lines(cli: Cli, file: Path | None, yes: bool) -> None:
+def _run_lines(cli: Cli, file: Path | None, yes: bool, naked: bool) -> None:
     stream: IO[bytes] = sys.stdin.buffer if file is None else file.open("rb")
     told = Told(cli)
     try:
         with cli.open() as desk:
             confirm_live(cli, desk, "signals from " + (str(file) if file else "stdin"), yes)
-            executor = executor_of(desk)
+            executor = executor_of(desk, naked=naked)
             if not cli.json:
                 print_line("\t".join(_COLUMNS))
             lines = Lines(stream, lambda number, content: _read(number, content, desk))
             exits = threading.Thread(
-                target=_carry_out_exits, args=(lines, executor, told), name="exits", daemon=True
+                target=_carry_out_exits,
+                args=(desk, lines, executor, told),
+                name="exits",
+                daemon=True,
             )
             exits.start()
             refreshed = time.monotonic()
             while (line := lines.take()) is not None:
-                told(*_act(executor, line))
+                told(*_act(desk, executor, line))
                 lines.done(line)
                 if time.monotonic() - refreshed > REFRESH_SECONDS:
                     _take_in(desk)
@@ -245,11 +292,11 @@ def _run_lines(cli: Cli, file: Path | None, yes: bool) -> None:
         cli.end(told.worst)
 
 
-def _carry_out_exits(lines: Lines, executor: Executor, told: Told) -> None:
+def _carry_out_exits(desk: Context, lines: Lines, executor: Executor, told: Told) -> None:
     """Beside the main thread: an entry that sleeps out a rate limit holds up no exit."""
     try:
         while (line := lines.take(exits_only=True)) is not None:
-            told(*_act(executor, line))
+            told(*_act(desk, executor, line))
             lines.done(line)
     except BaseException as error:
         lines.fail(error)  # the main thread ends the command with it
@@ -271,7 +318,7 @@ class Told:
             _print_result(self._cli, data)
 
 
-def _act(executor: Executor, line: Line) -> tuple[dict[str, Any], ExitCode]:
+def _act(desk: Context, executor: Executor, line: Line) -> tuple[dict[str, Any], ExitCode]:
     """Carry out one line; its result and what that means for the exit code."""
     if line.signal is None:
         assert line.error is not None
@@ -286,12 +333,14 @@ def _act(executor: Executor, line: Line) -> tuple[dict[str, Any], ExitCode]:
         }
         return data, ExitCode.PARTLY
     result = executor.execute_signal(line.signal)
+    result, warnings = _unwatched(desk, result, LINE_WAIT_SECONDS)
     code = ExitCode.DONE
     if result.outcome is Outcome.IN_DOUBT:
         code = ExitCode.IN_DOUBT
     elif result.is_failure:
         code = ExitCode.PARTLY
-    return {"line": line.number, **result.to_dict()}, code
+    found = result.to_dict()
+    return {"line": line.number, **found, "notes": [*found["notes"], *warnings]}, code
 
 
 def _worse(one: ExitCode, other: ExitCode) -> ExitCode:

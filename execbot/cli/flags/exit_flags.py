@@ -17,6 +17,9 @@ from execbot.exits.plan.wishes import NO_WISHES, Wishes, in_equal_parts
 from execbot.model.numbers import text
 from execbot.model.order import OrderRequest
 
+FAR_HELP = "A level further than half the price away is meant."
+NO_RULES_HELP = "Leave the plan alone: no break-even, time stop or flattening."
+
 STOP, TARGET = "--stop-loss", "--take-profit"
 
 

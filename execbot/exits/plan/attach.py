@@ -23,6 +23,7 @@ from execbot.exits.levels import (
     LevelFacts,
     LevelKind,
     LevelSpec,
+    check_near,
     naming,
     safe_stop,
     stop_price,
@@ -64,18 +65,22 @@ def attach(
     strength: Decimal | None = None,
     tif_is_given: bool = False,
     stop_goes_along: bool = False,
+    far: bool = False,
 ) -> Attached:
     """The entry with its exits. `entry_price` is where it would trade now.
 
     `request` must have its `client_order_id`. `holds_already`: the symbol has a position, so that
     the broker takes no bracket ("must be entry orders"). A bracket is sent `gtc` unless the time
     in force was given, because day legs vanish at the close and the position stays.
-    `stop_goes_along`: with several targets the stop is sent with the entry, for all of it.
+    `stop_goes_along`: with several targets the stop is sent with the entry, for all of it. `far`:
+    levels further than half the price away are meant.
     Raises LevelError where a level makes no sense.
     """
     side = PositionSide.LONG if request.side is Side.BUY else PositionSide.SHORT
     # Levels that would be refused after the fill are refused now, before anything is sent.
     stop_at, targets_at = _preview(wishes, side, entry_price, facts)
+    if not far:
+        _check_near(entry_price, stop_at, targets_at)
     wishes, targets_at = _nearest_first(wishes, side, targets_at)
     plan = new_plan(
         request.symbol,
@@ -135,6 +140,13 @@ def _preview(
         with naming("target", level):
             found.append(target_price(level, side, entry, stop=stop, facts=facts))
     return stop, found
+
+
+def _check_near(entry: Decimal, stop: Decimal | None, targets: Sequence[Decimal]) -> None:
+    if stop is not None:
+        check_near("stop", stop, entry)
+    for target in targets:
+        check_near("target", target, entry)
 
 
 def _nearest_first(
@@ -197,9 +209,7 @@ def moved(
     entry = plan.entry_price
     changed = plan
     if stop is not None:
-        at = None
-        if entry is not None:
-            at = _stop_of_open_position(stop, plan, entry)
+        at = _moved_stop(stop, plan, entry)
         # A given stop is a first stop: a trail beside it goes on from where it locks in the entry.
         trail = plan.stop.trail and replace(plan.stop.trail, from_start=False)
         initial = plan.stop.initial or at
@@ -237,8 +247,9 @@ def _targets_at(
     return [replace(target, weight=w) for target, w in zip(found, weights, strict=True)]
 
 
-def _stop_of_open_position(spec: LevelSpec, plan: ExitPlan, entry: Decimal) -> Decimal:
-    """A given price may lie beyond the entry (locking in a gain); a distance is from the entry."""
+def _moved_stop(spec: LevelSpec, plan: ExitPlan, entry: Decimal | None) -> Decimal | None:
+    """A given price may lie beyond the entry (locking in a gain), also where nobody has told the
+    plan yet what was paid; a distance waits for that."""
     if spec.kind is LevelKind.PRICE:
         return safe_stop(spec.value, plan.side, plan.facts.tick)
-    return stop_price(spec, plan.side, entry, plan.facts)
+    return None if entry is None else stop_price(spec, plan.side, entry, plan.facts)

@@ -14,13 +14,21 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from execbot.exits.plan.legs import NoLegs, has_legs, why_no_legs, without_legs
-from execbot.exits.plan.wishes import NO_WISHES, Wishes, default_wishes, wishes_of
+from execbot.exits.plan.plan import NO_RULES
+from execbot.exits.plan.plan_json import from_data
+from execbot.exits.plan.wishes import (
+    NO_WISHES,
+    Wishes,
+    default_rules,
+    default_wishes,
+    wishes_of,
+)
 from execbot.exits.store import drop_plan, entry_is, plan_by_id, plan_of, save_plan
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Origin
 from execbot.model.enums import ErrorCategory, PositionSide, Side
 from execbot.model.order import OrderRequest
-from execbot.oms.errors import OmsError
+from execbot.oms.errors import ClientIdReused, OmsError
 from execbot.risk.facts import Facts, market_price
 
 if TYPE_CHECKING:
@@ -58,13 +66,15 @@ class ExitsAsked(Struct, frozen=True):
 
     `must_go_along`: asked for by hand with this very order, which is refused where the broker takes
     no legs with it; without it they may come after the fill. `stop_goes_along`: with several
-    targets the stop is sent with the entry. `plan_id` is made from the client_order_id if empty.
+    targets the stop is sent with the entry. `far`: levels further than half the price away are
+    meant. `plan_id` is made from the client_order_id if empty.
     """
 
     wishes: Wishes = NO_WISHES
     must_go_along: bool = False
     stop_goes_along: bool = True
     tif_is_given: bool = False
+    far: bool = False
     origin: str = Origin.SUBMIT
     strength: Decimal | None = None
     plan_id: str = ""
@@ -89,14 +99,30 @@ class PricedEntry(Struct, frozen=True):
 
 
 def asked_by_submit(
-    settings: TradingSettings, request: OrderRequest, given: Wishes, *, tif_is_given: bool
+    settings: TradingSettings,
+    request: OrderRequest,
+    given: Wishes,
+    *,
+    tif_is_given: bool = False,
+    far: bool = False,
+    keeps_rules: bool = True,
 ) -> ExitsAsked:
-    """Levels given with the order; else those of trading.yaml where `protect_submitted` is on."""
-    if given.has_levels:
-        return ExitsAsked(given, must_go_along=True, tif_is_given=tif_is_given)
-    if not settings.exits.protect_submitted:
+    """Levels given with the order; else those of trading.yaml where `protect_submitted` is on.
+
+    The plan changes by the rules of trading.yaml unless `keeps_rules` is False.
+    """
+    wishes = given
+    if not given.has_levels and settings.exits.protect_submitted:
+        wishes = default_wishes(settings, side_of(request))
+    if not wishes.has_levels:
         return NO_EXITS
-    return ExitsAsked(default_wishes(settings, side_of(request)), tif_is_given=tif_is_given)
+    rules = default_rules(settings) if keeps_rules else NO_RULES
+    return ExitsAsked(
+        replace(wishes, rules=rules),
+        must_go_along=given.has_levels,
+        tif_is_given=tif_is_given,
+        far=far,
+    )
 
 
 def asked_again(plan: ExitPlan, *, plan_id: str = "") -> ExitsAsked:
@@ -104,6 +130,7 @@ def asked_again(plan: ExitPlan, *, plan_id: str = "") -> ExitsAsked:
     return ExitsAsked(
         wishes_of(plan),
         tif_is_given=True,
+        far=True,
         origin=plan.origin,
         strength=plan.strength,
         plan_id=plan_id,
@@ -174,6 +201,7 @@ class EntryPlanner:
             strength=asked.strength,
             tif_is_given=asked.tif_is_given,
             stop_goes_along=asked.stop_goes_along,
+            far=asked.far,
         )
         entry = PricedEntry(attached.request, attached.plan, price=price)
         if not asked.must_go_along or has_legs(entry.request):
@@ -210,6 +238,30 @@ def _closes(request: OrderRequest) -> LegsRefused:
         ),
         "Leave them out.",
     )
+
+
+def check_same_exits(journal: Journal, known: OrderRecord, asked: ExitsAsked) -> None:
+    """Raises ClientIdReused when an id is given again with another stop or other targets.
+
+    What was asked for first counts: the trader may have moved the levels since.
+    """
+    history = journal.plan_history(known.plan_id) if known.plan_id else ()
+    first = from_data(history[0].body) if history else None
+    if first is not None and first.entry_client_order_id != known.client_order_id:
+        first = None
+    before = NO_WISHES if first is None else wishes_of(first)
+    if _levels(before) == _levels(asked.wishes):
+        return
+    raise ClientIdReused(
+        f"client_order_id {known.client_order_id} was used with other exits "
+        f"({', '.join(_levels(before)) or 'none'})",
+        record=known,
+    )
+
+
+def _levels(wishes: Wishes) -> list[str]:
+    targets = sorted(f"target {level}" for level, _ in wishes.targets)
+    return [*([f"stop {wishes.stop}"] if wishes.stop is not None else []), *targets]
 
 
 # --- in the journal ----------------------------------------------------------------------------

@@ -8,15 +8,22 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from execbot.exits.level_facts import LevelReader
-from execbot.exits.levels import LevelError, check_stop, stop_price
-from execbot.exits.plan.attach import new_plan
-from execbot.exits.plan.plan import PlanStatus, priced, trail_spec
-from execbot.exits.plan.wishes import Wishes, default_wishes
+from execbot.exits.levels import (
+    LevelError,
+    LevelKind,
+    LevelSpec,
+    check_near,
+    check_stop,
+    stop_price,
+)
+from execbot.exits.plan.attach import moved, new_plan
+from execbot.exits.plan.plan import NO_RULES, PlanStatus, priced, trail_spec
+from execbot.exits.plan.wishes import Wishes, default_rules, default_wishes
 from execbot.exits.store import change_plan, plan_of, save_plan
 from execbot.model.enums import PositionSide
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
     from decimal import Decimal
 
@@ -43,17 +50,26 @@ class HeldPlanner:
         self._now = now
         self._levels = LevelReader(client, settings)
 
-    def protect(self, symbol: str, position: Position, wishes: Wishes) -> None:
+    def protect(
+        self,
+        symbol: str,
+        position: Position,
+        wishes: Wishes,
+        *,
+        far: bool = False,
+        keeps_rules: bool = True,
+    ) -> None:
         """Make the plan durable that gives the position these exits; without levels those of
         trading.yaml, or a suspended plan again.
 
-        Raises LevelError where a level makes no sense or the stop would be taken at once, and
-        BrokerError.
+        `far`: levels further than half the price away are meant. The plan changes by the rules of
+        trading.yaml unless `keeps_rules` is False. Raises LevelError where a level makes no sense
+        or the stop would be taken at once, and BrokerError.
         """
         now = self._now()
         known = plan_of(self._journal, symbol)
         if known is not None and not wishes.has_levels:
-            self.refuse_if_taken(known)
+            self._refuse(known, None, [], far=True)
             change_plan(
                 self._journal,
                 known.plan_id,
@@ -64,8 +80,11 @@ class HeldPlanner:
                 ),
             )
             return
-        plan = self._plan(symbol, position, wishes)
-        self.refuse_if_taken(plan)
+        if not wishes.has_levels:
+            wishes = default_wishes(self._settings, position.side)
+        rules = default_rules(self._settings) if keeps_rules else NO_RULES
+        plan = self._plan(symbol, position, replace(wishes, rules=rules))
+        self._refuse(plan, plan.stop.price, [t.price for t in plan.targets], far=far)
         if known is not None:
             entry = known.entry_client_order_id
             plan = replace(plan, entry_client_order_id=entry, opened_at=known.opened_at)
@@ -79,23 +98,47 @@ class HeldPlanner:
                     lambda p: p.changed(now, status=PlanStatus.CLOSED, note="protected anew"),
                 )
 
-    def refuse_if_taken(self, plan: ExitPlan) -> None:
-        """A stop at or through the market would be taken at once: that is `close`, not this.
+    def move(
+        self,
+        plan: ExitPlan,
+        stop: LevelSpec | None,
+        targets: Sequence[LevelSpec],
+        *,
+        far: bool = False,
+    ) -> None:
+        """Move the stop or the open targets of a plan. Raises LevelError, and BrokerError."""
+        now = self._now()
+        changed = moved(plan, now, stop=stop, targets=targets)
+        new = [_asked_at(t.price, t.spec) for t in changed.targets if t not in plan.targets]
+        stop_at = None if stop is None else _asked_at(changed.stop.price, stop)
+        self._refuse(changed, stop_at, new, far=far, is_moved=stop is not None)
+        change_plan(
+            self._journal, plan.plan_id, lambda p: moved(p, now, stop=stop, targets=targets)
+        )
 
-        Raises LevelError.
-        """
+    def _refuse(
+        self,
+        plan: ExitPlan,
+        stop: Decimal | None,
+        targets: Sequence[Decimal | None],
+        *,
+        far: bool,
+        is_moved: bool = True,
+    ) -> None:
+        """Raise LevelError for a stop that would be taken at once, and for levels that are far from
+        entry and market alike."""
         price = self._market_price(plan.symbol)
-        if plan.stop.price is None or price is None:
+        if is_moved:
+            _refuse_if_taken(plan, price)
+        if far:
             return
-        try:
-            check_stop(plan.stop.price, plan.side, price)
-        except LevelError as error:
-            hint = f"{error.hint}; to leave the position now: execbot close {plan.symbol}"
-            raise LevelError(error.kind, error.message, hint) from None
+        if stop is not None:
+            check_near("stop", stop, price, plan.entry_price)
+        for target in targets:
+            if target is not None:
+                check_near("target", target, price, plan.entry_price)
 
     def _plan(self, symbol: str, position: Position, wishes: Wishes) -> ExitPlan:
-        if not wishes.has_levels:
-            wishes = default_wishes(self._settings, position.side)
         now = self._now()
         plan = new_plan(
             symbol,
@@ -129,3 +172,19 @@ class HeldPlanner:
 
 def _new_plan_id(now: datetime) -> str:
     return f"plan-{int(now.timestamp() * 1000):012x}{os.urandom(4).hex()}"
+
+
+def _asked_at(price: Decimal | None, spec: LevelSpec) -> Decimal | None:
+    """Where a level would stand; of an entry that has not filled only prices are known."""
+    return spec.value if price is None and spec.kind is LevelKind.PRICE else price
+
+
+def _refuse_if_taken(plan: ExitPlan, price: Decimal | None) -> None:
+    """A stop at or through the market would be taken at once: that is `close`, not this."""
+    if plan.stop.price is None or price is None:
+        return
+    try:
+        check_stop(plan.stop.price, plan.side, price)
+    except LevelError as error:
+        hint = f"{error.hint}; to leave the position now: execbot close {plan.symbol}"
+        raise LevelError(error.kind, error.message, hint) from None

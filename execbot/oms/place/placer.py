@@ -23,17 +23,19 @@ from execbot.broker.remedy import Remedy
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.model.account import Asset
 from execbot.model.enums import AssetClass, ErrorCategory
+from execbot.model.flags import NO_FLAGS, Flag, Flags
 from execbot.model.order import OrderRequest
-from execbot.oms.errors import OmsError, Refused, WouldRest
+from execbot.oms.errors import FlagNotAllowed, OmsError, Refused, WouldRest
 from execbot.oms.machine.table import REOPENABLE
 from execbot.oms.place.after_error import History, Next, Step, next_step
 from execbot.oms.place.entry_plans import (
     PricedEntry,
+    check_same_exits,
     entry_failed,
     entry_went_out,
     save_entry_plan,
 )
-from execbot.oms.place.risk_desk import Checked, OnPass, RiskDesk, summary
+from execbot.oms.place.risk_desk import Checked, OnPass, RiskDesk
 from execbot.oms.service import OrderManagementSystem
 from execbot.risk.facts import Purpose
 
@@ -57,7 +59,8 @@ Resize = Callable[[OrderRequest], OrderRequest | None]
 class Placed(Struct, frozen=True):
     """What became of it. `attempts` counts the orders given to the pipeline.
 
-    `addition` is set when it enlarged a position that has an exit plan.
+    `addition` is set when it enlarged a position that has an exit plan; `entry` is what was
+    planned.
     """
 
     record: OrderRecord
@@ -66,6 +69,12 @@ class Placed(Struct, frozen=True):
     adjusted: tuple[str, ...] = ()
     queued_for: str = ""
     addition: Addition | None = None
+    entry: PricedEntry | None = None
+
+    @property
+    def opens_short(self) -> str:
+        """In words, where it sells what is not held; else empty."""
+        return _opens_short(self.checked)
 
 
 class Prepared(Struct, frozen=True):
@@ -73,6 +82,19 @@ class Prepared(Struct, frozen=True):
 
     entry: PricedEntry
     checked: Checked | None
+    flags: Flags = NO_FLAGS
+
+    @property
+    def opens_short(self) -> str:
+        """In words, where it sells what is not held; else empty."""
+        return _opens_short(self.checked)
+
+
+def _opens_short(checked: Checked | None) -> str:
+    if checked is None or not checked.opens_short:
+        return ""
+    held = checked.facts.position(checked.request.symbol)
+    return "opens a SHORT" if held is None else "adds to a SHORT"
 
 
 class Purposeful(Struct, frozen=True):
@@ -115,22 +137,34 @@ class Placer:
         asked: ExitsAsked | None = None,
         *,
         asset: Asset | None = None,
-        allow_duplicate: bool = False,
+        flags: Flags = NO_FLAGS,
+        implied: Flags = NO_FLAGS,
     ) -> Prepared:
         """Plan the exits of an order and judge it as it would be sent, on one reading of the facts.
 
-        Nothing is written. An id that was given before is not planned again. Raises what
+        `flags` were given, `implied` follow from what is done. Nothing is written. An id that was
+        given before is not planned again. Raises FlagNotAllowed, ClientIdReused (other exits), what
         `EntryPlanner.priced` raises, and BrokerError.
         """
+        self.refuse_flags(flags)
         if not request.client_order_id:
             request = replace(request, client_order_id=self.oms.new_id(self.oms.now()))
         read = self.desk.reader.read(request, asset=asset)
         facts = self.desk.reader.complete(request, read)
         entry = PricedEntry(request)
-        if asked is not None and asked.wishes.has_levels and self._is_new(request):
-            entry = self.planner.priced(request, asked, facts)
-        checked = self.desk.judge(entry.request, read, facts, allow_duplicate)
-        return Prepared(entry, checked)
+        if asked is not None and asked.wishes.has_levels:
+            known = self._known(request)
+            if known is None:
+                entry = self.planner.priced(request, asked, facts)
+            elif asked.must_go_along:
+                check_same_exits(self.oms.journal, known, asked)
+        checked = self.desk.judge(entry.request, read, facts, flags | implied)
+        return Prepared(entry, checked, flags | implied)
+
+    def refuse_flags(self, flags: Flags) -> None:
+        """Raise FlagNotAllowed for a flag that the configuration forbids."""
+        for flag in sorted(flags - set(self.desk.settings.risk.allow_flags)):
+            raise FlagNotAllowed(f"{flag.option} is not allowed here")
 
     def place(
         self,
@@ -140,7 +174,7 @@ class Placer:
         asset: Asset | None = None,
         checked: Checked | None = None,
         adjust: bool = False,
-        allow_duplicate: bool = False,
+        flags: Flags = NO_FLAGS,
         resize: Resize | None = None,
     ) -> Placed:
         """Check and send, or queue where only time is missing.
@@ -156,9 +190,9 @@ class Placer:
         request, plan = entry.request, entry.plan
         if not request.client_order_id:
             request = replace(request, client_order_id=self.oms.new_id(self.oms.now()))
-        is_new = self._is_new(request)
+        is_new = self._known(request) is None
         if checked is None:
-            checked = self.desk.check(request, asset=asset, allow_duplicate=allow_duplicate)
+            checked = self.desk.check(request, asset=asset, flags=flags)
         request = closing_only(request, checked)
         addition = self.addition(request, checked) if is_new else None
         if is_new:
@@ -177,12 +211,12 @@ class Placer:
                 checked=checked,
                 is_new=is_new,
                 adjust=adjust,
-                allow_duplicate=allow_duplicate,
+                flags=flags,
                 resize=resize,
             )
 
         if plan is None:
-            return self._adding(request, addition, checked, attempts)
+            return replace(self._adding(request, addition, checked, attempts), entry=entry)
         try:
             placed = self._adding(request, addition, checked, attempts)
         except (BrokerError, OmsError) as error:
@@ -191,12 +225,12 @@ class Placer:
             raise
         if not placed.record.already:
             entry_went_out(self.oms.journal, plan, placed.record, self.oms.now())
-        return placed
+        return replace(placed, entry=entry)
 
-    def _is_new(self, request: OrderRequest) -> bool:
-        """Whether anything may be sent under the id of the request."""
+    def _known(self, request: OrderRequest) -> OrderRecord | None:
+        """The order that was given under the id; None where something may be sent under it."""
         known = self.oms.journal.order_by_client_id(request.client_order_id)
-        return known is None or known.status in REOPENABLE
+        return None if known is None or known.status in REOPENABLE else known
 
     def addition(self, request: OrderRequest, checked: Checked) -> Addition | None:
         """What the request adds to; `checked` is judged anew without the exits in its way."""
@@ -268,7 +302,7 @@ class Placer:
         checked: Checked,
         is_new: bool,
         adjust: bool,
-        allow_duplicate: bool,
+        flags: Flags,
         resize: Resize | None,
     ) -> Placed:
         history, adjusted = History(), list[str]()
@@ -284,7 +318,7 @@ class Placer:
                     raise
                 adjusted.append("sized again for the limits as they are now")
                 history = replace(history, adjustments=history.adjustments + 1)
-                request, checked = smaller, self._again(smaller, checked, allow_duplicate)
+                request, checked = smaller, self._again(smaller, checked, flags)
                 continue
             except BrokerError as error:
                 following = self._decide(error, request, history, checked, adjust)
@@ -294,7 +328,7 @@ class Placer:
                     raise
                 request, history = self._next_request(following, request, history)
                 adjusted.append(following.reason)
-                checked = self._again(request, checked, allow_duplicate=True)
+                checked = self._again(request, checked, flags | {Flag.ALLOW_DUPLICATE})
                 continue
             self._note_recovered(record, history, adjusted)
             return Placed(record, checked, attempt, tuple(adjusted))
@@ -302,9 +336,9 @@ class Placer:
 
     # --- steps -----------------------------------------------------------------------------
 
-    def _again(self, request: OrderRequest, before: Checked, allow_duplicate: bool) -> Checked:
+    def _again(self, request: OrderRequest, before: Checked, flags: Flags) -> Checked:
         """Check the next attempt; what was to be written with the intent still is."""
-        checked = self.desk.check(request, allow_duplicate=allow_duplicate)
+        checked = self.desk.check(request, flags=flags)
         checked.lifting(before.lifts)
         checked.on_pass = None if before.did_pass else before.on_pass
         return checked
@@ -340,8 +374,8 @@ class Placer:
                 plan_id=why.plan_id,
                 role=_role(why, checked),
             )
-            facts = summary(checked.verdict)
-            self._audit("queue", record.client_order_id, "session", facts, "queued")
+            name = record.client_order_id
+            self._audit("queue", name, "session", checked.audited(), "queued")
         return Placed(record, checked, attempt, tuple(adjusted), queued_for=reason)
 
     def _requeue(
@@ -363,9 +397,8 @@ class Placer:
             plan_id=why.plan_id,
             role=_role(why, checked),
         )
-        self._audit(
-            "queue", record.client_order_id, "broker", {"reason": following.reason}, "queued"
-        )
+        facts = {**checked.audited(), "reason": following.reason}
+        self._audit("queue", record.client_order_id, "broker", facts, "queued")
         return Placed(record, checked, attempt, tuple(adjusted), queued_for=following.reason)
 
     def _smaller(

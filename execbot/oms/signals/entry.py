@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -14,14 +15,15 @@ from execbot.journal.records import OrderRecord
 from execbot.market.sessions import Session
 from execbot.model.account import Asset
 from execbot.model.enums import OrderClass, OrderType, TimeInForce
+from execbot.model.flags import Flag
 from execbot.model.numbers import CENT, QTY_STEP, round_down, text
 from execbot.model.order import OrderRequest
-from execbot.model.signal import Signal, read_signal
-from execbot.oms.errors import NotPossible
+from execbot.model.signal import Signal, SignalSide, read_signal
+from execbot.oms.errors import NeedsWatch, NotPossible
 from execbot.oms.place.after_error import marketable_limit
 from execbot.oms.place.entry_plans import PricedEntry, asked_again
 from execbot.oms.place.placer import Placer
-from execbot.oms.place.risk_desk import OnPass
+from execbot.oms.place.risk_desk import OnPass, flags_given
 from execbot.oms.signals.exits import asked_by_signal, stop_for_size
 from execbot.oms.signals.rules import client_order_id_of, entry_side
 from execbot.risk.facts import Facts, market_price
@@ -32,7 +34,9 @@ from execbot.risk.sizing import Step as Sizing
 class SignalEntries:
     """Turns signals into requests for one account."""
 
-    def __init__(self, placer: Placer) -> None:
+    def __init__(self, placer: Placer, is_watched: Callable[[], bool] = lambda: True) -> None:
+        """`is_watched`: whether a `watch` runs that places what cannot go along."""
+        self.is_watched = is_watched
         self.oms = placer.oms
         self.desk = placer.desk
         self._planner = placer.planner
@@ -44,6 +48,7 @@ class SignalEntries:
             side=entry_side(signal),
             time_in_force=_natural_tif(self.desk.reader.asset(signal.symbol)),
             client_order_id=client_order_id_of(signal.id),
+            position_intent="sell_to_open" if signal.side is SignalSide.SELL_SHORT else None,
             strategy_id=signal.strategy_id,
             reason=f"signal {signal.id}, strength {text(signal.strength)}",
         )
@@ -80,8 +85,16 @@ class SignalEntries:
         self, signal: Signal, draft: OrderRequest, sized: Sized, facts: Facts
     ) -> PricedEntry:
         """The entry in its size with its exits. Raises what `EntryPlanner.priced` raises."""
-        asked = asked_by_signal(self.desk.settings, signal)
+        asked = asked_by_signal(self.desk.settings, signal, is_watched=self.is_watched())
         return self._planner.priced(self._shaped(draft, sized, facts), asked, facts)
+
+    def refuse_without_stop(self, entry: PricedEntry) -> None:
+        """Raise NeedsWatch for an entry whose stop is planned and would be placed by nobody."""
+        plan = entry.plan
+        if plan is None or entry.request.stop_loss is not None or self.is_watched():
+            return
+        if plan.stop.spec is not None or plan.stop.trail is not None:
+            raise NeedsWatch(f"no `execbot watch` is running to place the stop of {plan.symbol}")
 
     def _shaped(self, draft: OrderRequest, sized: Sized, facts: Facts) -> OrderRequest:
         """A market order; in an extended session a marketable limit, which is all it takes."""
@@ -133,6 +146,8 @@ class SignalEntries:
             without_legs(request), type=OrderType.MARKET, limit_price=None, time_in_force=tif
         )
         entry = self.priced(signal, draft, sized, facts)
+        if Flag.NAKED not in flags_given(self.oms.journal, record.client_order_id):
+            self.refuse_without_stop(entry)
         return entry, lambda journal: self.audit(record.client_order_id, sized)
 
     def _priced_again(self, record: OrderRecord, request: OrderRequest) -> PricedEntry:

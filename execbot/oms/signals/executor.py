@@ -29,13 +29,15 @@ from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.model.enums import ErrorCategory, OrderStatus, Outcome
+from execbot.model.flags import Flag, flags_of
 from execbot.model.order import OrderRequest
 from execbot.model.signal import Signal
 from execbot.model.symbols import symbol_key
-from execbot.oms.errors import OmsError, Refused
+from execbot.oms.errors import NeedsWatch, OmsError, Refused
 from execbot.oms.machine.table import REOPENABLE
+from execbot.oms.place.entry_plans import PricedEntry
 from execbot.oms.place.placer import Placed, Placer, Protect, Purposeful
-from execbot.oms.place.risk_desk import RiskDesk
+from execbot.oms.place.risk_desk import Checked, RiskDesk
 from execbot.oms.service import OrderManagementSystem
 from execbot.oms.signals.close import SignalCloses
 from execbot.oms.signals.entry import SignalEntries
@@ -43,6 +45,7 @@ from execbot.oms.signals.result import (
     REPEATED,
     Preview,
     SignalResult,
+    exits_of,
     failed,
     sent,
     size_code,
@@ -62,7 +65,7 @@ UNFINISHED_SECONDS = 30
 FAILURES_KEPT = 1000
 CLAIMED = "claimed"
 OPEN = "open"
-"""A closing signal for which nothing was sent, for a reason that passes: it may be given again."""
+"""A signal for which nothing was sent, for a reason that passes: it may be given again."""
 
 
 class SignalTaken(OmsError):
@@ -95,12 +98,17 @@ class Executor:
         alerter: Alerter | None = None,
         on_failure: Callable[[SignalResult], None] | None = None,
         protect: Protect = lambda symbol, record: None,
+        is_watched: Callable[[], bool] = lambda: True,
+        naked: bool = False,
     ) -> None:
+        """`is_watched`: whether a `watch` runs, which places the stops that cannot go along with an
+        entry; without one such an entry is refused unless `naked`."""
         self.oms = oms
         self.desk = desk
         self.placer = Placer(oms, desk, alerter=alerter, protect=protect)
         self.failures: deque[SignalResult] = deque(maxlen=FAILURES_KEPT)
-        self.entries = SignalEntries(self.placer)
+        self.entries = SignalEntries(self.placer, is_watched)
+        self._flags = flags_of(naked=naked)
         self._closes = SignalCloses(self.placer, alerter)
         self._on_failure = on_failure
         self._lock = threading.Lock()
@@ -145,9 +153,11 @@ class Executor:
         if isinstance(sized, SizeRefused):
             return Preview(Skip(size_code(sized), sized.message))
         priced = self.entries.priced(signal, draft, sized, facts)
-        checked = self.desk.judge(priced.request, read, facts)
+        checked = self.desk.judge(priced.request, read, facts, self._flags)
+        self._refuse_without_stop(priced, checked)
         addition = self.placer.addition(priced.request, checked)
-        return Preview(None, priced.request, sized, checked, addition)
+        exits = exits_of(priced, priced.request, self.oms.now())
+        return Preview(None, priced.request, sized, checked, addition, exits)
 
     def fire(self, signal: Signal) -> Future[SignalResult]:
         """Hand a signal to the worker threads and return at once; exits overtake entries.
@@ -269,11 +279,11 @@ class Executor:
     # --- opening ---------------------------------------------------------------------------
 
     def _enter(self, entry: Entry) -> SignalResult:
-        signal, reader = entry.signal, self.desk.reader
+        signal, reader, now = entry.signal, self.desk.reader, self.oms.now()
         draft = self.entries.draft(signal)
         resumed = self._newest_order(signal)
         if resumed is not None:
-            return sent(signal, Placed(replace(resumed, already=True), None))
+            return sent(signal, Placed(replace(resumed, already=True), None), now)
         read = reader.read(draft)
         facts = reader.complete(draft, read)
         skip = skip_entry(signal, facts, self.desk.settings)
@@ -285,18 +295,25 @@ class Executor:
             return unsized(signal, sized)
         entry.sized = sized
         priced = self.entries.priced(signal, draft, sized, facts)
-        checked = self.desk.judge(priced.request, read, facts)
+        checked = self.desk.judge(priced.request, read, facts, self._flags)
+        self._refuse_without_stop(priced, checked)
         checked.on_pass = lambda journal: self._make_durable(entry, draft, journal)
         placed = self.placer.place(
             priced,
             Purposeful(Origin.SIGNAL, signal.id, None, Role.ENTRY, signal.expected_price),
             checked=checked,
+            flags=self._flags,
             adjust=True,
             resize=lambda old: self._resized(entry, old),
         )
         if placed.record.already:
             return self._repeated(signal)
-        return sent(signal, placed)
+        return sent(signal, placed, now)
+
+    def _refuse_without_stop(self, priced: PricedEntry, checked: Checked) -> None:
+        """A refusal of the checks is said first; who waits for the open is asked then."""
+        if checked.verdict.passed and Flag.NAKED not in self._flags:
+            self.entries.refuse_without_stop(priced)
 
     def _newest_order(self, signal: Signal) -> OrderRecord | None:
         """The entry of a signal whose process died with it; a smaller attempt comes after the
@@ -338,11 +355,13 @@ class Executor:
                 return self._repeated(signal)
         known = self._closes.known(signal)
         if known is not None:
-            return sent(signal, Placed(replace(known, already=True), None))
+            return sent(signal, Placed(replace(known, already=True), None), self.oms.now())
         return self._closes.carry_out(signal)
 
     def _may_come_again(self, result: SignalResult) -> bool:
         """Nothing was sent for it, for a reason that passes: the signal is not used up."""
+        if result.code == NeedsWatch.kind:
+            return True
         passes = result.category in (ErrorCategory.RETRYABLE, ErrorCategory.WAITING)
         if result.signal.side.opens or not result.is_failure or not passes:
             return False

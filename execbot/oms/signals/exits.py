@@ -24,8 +24,14 @@ if TYPE_CHECKING:
     from execbot.exits.level_facts import LevelReader
 
 
-def asked_by_signal(settings: TradingSettings, signal: Signal) -> ExitsAsked:
-    """What the signal says, and what the settings say where it is silent."""
+def asked_by_signal(
+    settings: TradingSettings, signal: Signal, *, is_watched: bool = True
+) -> ExitsAsked:
+    """What the signal says, and what the settings say where it is silent.
+
+    With a `watch` running the parts of the position get their pairs while it fills; where none is,
+    the stop goes along with the entry.
+    """
     side = PositionSide.LONG if signal.side == "buy" else PositionSide.SHORT
     given = Wishes()
     if settings.exits.protect_signals:
@@ -41,7 +47,7 @@ def asked_by_signal(settings: TradingSettings, signal: Signal) -> ExitsAsked:
         given = replace(given, targets=kept)
     return ExitsAsked(
         given,
-        stop_goes_along=False,
+        stop_goes_along=not is_watched,
         origin=Origin.SIGNAL,
         strength=signal.strength,
         plan_id=f"plan-{signal.id}",
