@@ -99,11 +99,13 @@ def test_a_held_position_keeps_its_stop_when_a_slip_would_loosen_it(
 
 
 def test_a_stop_near_the_market_may_be_far_from_the_entry(served: Server, tmp_path: Path) -> None:
+    """It locks in a gain, and sells nothing although no `watch` has seen the entry fill."""
     trader = Trader(served, tmp_path)
     served.call("POST", "/sim/price", {"symbol": "MSFT", "price": "100"})
     trader.run("submit", "MSFT", "--qty", "5", "--stop-loss", "2%", "--wait", "30")
     served.call("POST", "/sim/price", {"symbol": "MSFT", "price": "300"})
-    trader.run("exits", "move", "MSFT", "--stop", "290")
+    moved = trader.run("exits", "move", "MSFT", "--stop", "290").data
+    assert (moved["stop"]["price"], moved["guarded"], trader.qty()) == ("290", "protected", 5)
     trader.run("exits", "move", "MSFT", "--stop", "100")
 
 
