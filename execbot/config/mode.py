@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from execbot.config.errors import ConfigError
 from execbot.config.schema import Mode
+from execbot.model.hosts import is_loopback
 
 LIVE_GATE = "ALPACA_LIVE_TRADE"
 _MODE_VARIABLES = ("EXECBOT_MODE", "TRADING_MODE")
@@ -20,7 +21,6 @@ _MODE_VARIABLES = ("EXECBOT_MODE", "TRADING_MODE")
 TRADING_HOST = {Mode.PAPER: "paper-api.alpaca.markets", Mode.LIVE: "api.alpaca.markets"}
 DATA_HOST = "data.alpaca.markets"
 STREAM_DATA_HOST = "stream.data.alpaca.markets"
-_LOOPBACK = ("127.", "localhost", "::1")
 
 _TRADING_URLS = ("ALPACA_TRADING_URL", "ALPACA_BASE_URL", "APCA_API_BASE_URL")
 _STREAM_URL = "ALPACA_TRADING_WS_URL"
@@ -55,16 +55,23 @@ def choose_mode(
     env: Mapping[str, str],
     configured: Mode | None,
     has_credentials: Callable[[], bool],
+    *,
+    on_terminal: bool = True,
 ) -> ModeChoice:
-    """The mode, by the order of the contract. Raises ConfigError where the live gate is shut.
+    """The mode, by the order of the contract.
 
-    `has_credentials` is asked only when nothing else decides.
+    `has_credentials` is asked only when nothing else decides. Where it does not either, a person on
+    a terminal gets the built-in exchange and is told; cron never does, since it would trade and
+    reconcile an account that nobody means. Raises ConfigError there, and where the live gate is
+    shut.
     """
     mode, source = _asked_mode(flag, env, configured)
     notices: list[str] = []
     if mode is None:
         if has_credentials():
             mode, source = Mode.PAPER, "credentials"
+        elif not on_terminal:
+            raise _not_said()
         else:
             mode, source = Mode.SIM, "default"
             notices.append(
@@ -82,6 +89,15 @@ def choose_mode(
     if is_open and mode is not Mode.LIVE:
         notices.append(f"{LIVE_GATE}=true is set but the mode is {mode.value}: staying {mode}.")
     return ModeChoice(mode, source, tuple(notices))
+
+
+def _not_said() -> ConfigError:
+    return ConfigError(
+        "No mode was said, there are no Alpaca keys, and no terminal is there: nothing was done",
+        kind="mode.not_said",
+        hint="cron and services start with an empty environment: your keys are not in it.",
+        next_step="Say --mode paper (or sim), and give the keys: execbot doctor names the places.",
+    )
 
 
 def _asked_mode(
@@ -122,7 +138,7 @@ def choose_endpoints(mode: Mode, env: Mapping[str, str]) -> Endpoints:
     stream = _optional(env, _STREAM_URL, mode, ("wss", "ws"), TRADING_HOST.get(mode))
     data = _optional(env, _DATA_URL, mode, ("https", "http"), data_host)
     data_stream = _optional(env, _DATA_STREAM_URL, mode, ("wss", "ws"), stream_data_host)
-    on_loopback = trading is not None and _is_loopback(urlsplit(trading))
+    on_loopback = trading is not None and is_loopback(urlsplit(trading).hostname or "")
     if not on_loopback:
         return Endpoints(None, stream, data, data_stream)
     return Endpoints(trading, stream, data or trading, data_stream)
@@ -149,8 +165,22 @@ def _checked(
             f"{variable} was {_without_secrets(value)!r}, must be a URL such as {schemes[0]}://...",
             kind="config.bad_url",
         )
+    if parts.username is not None or parts.password is not None:
+        raise ConfigError(
+            f"{variable} carries a user name, which is not sent to {parts.hostname}",
+            kind="config.bad_url",
+            hint="Alpaca's keys go in headers, never in the URL.",
+            next_step=f"Set {variable} without what stands before the @.",
+        )
+    if not _is_plain(parts.netloc + parts.path):
+        raise ConfigError(
+            f"{variable} has a character that no URL takes: {ascii(value)[:80]}",
+            kind="config.bad_url",
+            hint="A URL is printable ASCII without blanks.",
+            next_step=f"Correct {variable}, or unset it.",
+        )
     secure = parts.scheme == schemes[0]
-    if not _is_loopback(parts) and not (parts.hostname == host and secure):
+    if not is_loopback(parts.hostname) and not (parts.hostname == host and secure):
         allowed = f"{host} or a server on loopback" if host else "a server on loopback"
         raise ConfigError(
             f"{variable} names {parts.hostname}, which contradicts mode {mode.value}",
@@ -162,14 +192,8 @@ def _checked(
     return plain.removesuffix("/v2")
 
 
-def _is_loopback(parts: SplitResult) -> bool:
-    host = parts.hostname or ""
-    return host in _LOOPBACK[1:] or (host.startswith(_LOOPBACK[0]) and _is_numeric(host))
-
-
-def _is_numeric(host: str) -> bool:
-    """127.evil.example is not loopback."""
-    return all(part.isdigit() for part in host.split("."))
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable() and " " not in text
 
 
 def _without_secrets(value: str) -> str:

@@ -7,6 +7,7 @@ and mode and account decide where the journal is.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -122,18 +123,21 @@ class Context:
             now=self.now,
             calendar_dir=self.directory.parent,
             live_allowed=self.mode is Mode.LIVE,
+            look_again=lambda: self.oms.gap_fill(),
         )
 
     @cached_property
     def alerter(self) -> Alerter:
-        """Alerts of all processes of the account share their last times through the journal."""
-        from execbot.alerts import Alerter
+        """Alerts of all processes of the account share their last times, and what nobody took,
+        through the journal."""
+        from execbot.alerts import Alerter, JournalWaiting
 
         alerter = Alerter.from_environment(
             min_interval_seconds=float(self.settings.trading.alerts.min_interval_seconds),
             now=self.now,
             recall=lambda key: parse_time(self.journal.meta_get(f"alert:{key}")),
             remember=lambda key, at: self.journal.meta_set(f"alert:{key}", iso(at)),
+            waiting=JournalWaiting(lambda: self.journal),
         )
         self._closers.append(alerter.close)
         return alerter
@@ -182,10 +186,19 @@ def read_setup(
         env,
         settings.trading.mode,
         lambda: find_credentials(Mode.PAPER.value, env) is not None,
+        on_terminal=_on_terminal(),
     )
     endpoints = choose_endpoints(choice.mode, env)
     credentials = _credentials(choice.mode, endpoints, env)
     return Setup(settings, choice, credentials, endpoints, state_root(env))
+
+
+def _on_terminal() -> bool:
+    """Is a person there: is any of the three standard streams a terminal?"""
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    with suppress(ValueError):  # a stream that was closed
+        return any(stream is not None and stream.isatty() for stream in streams)
+    return False
 
 
 def _credentials(mode: Mode, endpoints: Endpoints, env: Mapping[str, str]) -> Credentials:
@@ -214,6 +227,7 @@ def build_client(setup: Setup, clock: BrokerClock) -> AlpacaClient:
         "feed": broker.feed,
         "requests_per_minute": broker.requests_per_minute,
         "now": clock,
+        "clock": clock,
         "stream_times": StreamTimes(
             backoff=float(stream.backoff_seconds),
             backoff_max=float(stream.backoff_max_seconds),
@@ -229,7 +243,6 @@ def build_client(setup: Setup, clock: BrokerClock) -> AlpacaClient:
             data_url=setup.endpoints.data,
             data_stream_url=setup.endpoints.data_stream,
             sdk=broker.transport is Transport.SDK,
-            clock=clock if setup.is_own_server else None,
             **common,  # type: ignore[arg-type]
         )
     from execbot.desk.in_process import InProcessTransport, open_exchange
@@ -238,10 +251,15 @@ def build_client(setup: Setup, clock: BrokerClock) -> AlpacaClient:
     return AlpacaClient(
         *keys,
         transport=InProcessTransport(exchange),
-        trade_stream=lambda: _in_process_stream(exchange),
+        trade_stream=lambda: _in_process_stream(exchange, clock),
         market_stream=lambda kind: _in_process_data(exchange),
         **common,  # type: ignore[arg-type]
     )
+
+
+def clock_of(setup: Setup) -> BrokerClock:
+    """The broker's clock: an exchange of one's own may live in another day, or faster."""
+    return BrokerClock(at_once=setup.is_own_server or setup.is_in_process)
 
 
 def open_context(
@@ -254,7 +272,7 @@ def open_context(
 ) -> Context:
     """Put everything together. Raises ConfigError, BrokerError or JournalError."""
     setup = read_setup(mode_flag, config_path, env)
-    clock = BrokerClock()
+    clock = clock_of(setup)
     client = build_client(setup, clock)
     if setup.is_own_server:
         clock.probe = lambda: _ask_the_time(client)
@@ -337,11 +355,11 @@ def account_of(setup: Setup, client: AlpacaClient, *, must_remember: bool = True
     return account
 
 
-def _in_process_stream(exchange: SharedVenue) -> TradeUpdateStream:
+def _in_process_stream(exchange: SharedVenue, now: Callable[[], datetime]) -> TradeUpdateStream:
     from execbot.broker.stream import parse_frame
     from execbot.desk.in_process import InProcessTradeUpdates
 
-    return InProcessTradeUpdates(exchange, parse_frame, utc_now)
+    return InProcessTradeUpdates(exchange, parse_frame, now)
 
 
 def _in_process_data(exchange: SharedVenue) -> MarketDataStream:

@@ -44,6 +44,8 @@ class Check(Struct, frozen=True):
     setting: str = ""
 
 
+INSTRUMENT = "instrument"
+
 _FATAL, _ADJUST, _WAIT = ErrorCategory.FATAL, ErrorCategory.ADJUSTABLE, ErrorCategory.WAITING
 
 CHECKS: tuple[Check, ...] = (
@@ -54,9 +56,12 @@ CHECKS: tuple[Check, ...] = (
     Check("account_active", "the account is active", account.account_active),
     Check("account_not_blocked", "trading is not blocked", account.account_not_blocked),
     Check("account_not_suspended", "the owner has not suspended trading", account.not_suspended),
+    Check("equity_known", "the account's equity fits what it holds", account.equity_known,
+          ErrorCategory.RETRYABLE),
     Check("intraday_margin", "equity covers the maintenance margin", account.intraday_margin,
           _ADJUST),
     Check("day_trading", "no pattern-day-trading restriction", account.day_trading),
+    Check(INSTRUMENT, "a stock, or a pair quoted in dollars", market.instrument),
     Check("asset_tradable", "the asset is active and tradable", market.asset_tradable),
     Check("symbol_allowed", "the symbol is one of ours", market.symbol_allowed, setting="symbols"),
     Check("symbol_not_denied", "the symbol is not denied", market.symbol_not_denied,
@@ -83,6 +88,8 @@ CHECKS: tuple[Check, ...] = (
           setting="risk.max_order_qty"),
     Check("buying_power", "buying power suffices, pending orders included", position.buying_power,
           _ADJUST),
+    Check("position_known", "fills and the broker's position fit together",
+          position.position_known, ErrorCategory.RETRYABLE),
     Check("max_position_size", "the position stays within its share of equity",
           position.max_position_size, _ADJUST, setting="max_position_size_pct"),
     Check("max_positions", "not too many positions at once", position.max_positions,
@@ -112,12 +119,18 @@ CHECKS: tuple[Check, ...] = (
 )  # fmt: skip
 """In the order in which people read the table: may anybody trade, may this trade, how much."""
 
-BY_CODE = {check.code: check for check in CHECKS}
-
 
 def evaluate(intent: Intent, facts: Facts, limits: TradingSettings) -> Verdict:
-    """Run every check. Nothing stops at the first failure."""
-    return Verdict(tuple(_run(check, intent, facts, limits) for check in CHECKS))
+    """Run every check. Nothing stops at the first failure, but for an instrument that is not
+    opened at all: what else might be wrong with it says nothing."""
+    results = tuple(_run(check, intent, facts, limits) for check in CHECKS)
+    if all(result.passed for result in results if result.code == INSTRUMENT):
+        return Verdict(results)
+    return Verdict(tuple(r if r.code == INSTRUMENT else _not_applied(r) for r in results))
+
+
+def _not_applied(result: CheckResult) -> CheckResult:
+    return CheckResult(result.code, True, "-", "-", result.message, result.category, applies=False)
 
 
 def _run(check: Check, intent: Intent, facts: Facts, limits: TradingSettings) -> CheckResult:

@@ -14,7 +14,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from execbot.broker.budget import Priority, reading_at
+from execbot.broker.budget import RequestPriority, reading_at
 from execbot.broker.errors import BrokerError
 from execbot.exits.level_facts import LevelReader
 from execbot.exits.plan.remeasure import follows_range
@@ -24,7 +24,7 @@ from execbot.exits.store import open_plans
 from execbot.exits.tags import client_order_id
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord, Origin
-from execbot.model.enums import ErrorCategory, OrderStatus
+from execbot.model.enums import FAILED, ErrorCategory
 from execbot.oms.errors import OmsError
 from execbot.oms.send.cancel import Canceler
 from execbot.oms.service import OrderManagementSystem
@@ -43,7 +43,8 @@ from execbot.watch.market_hours import MarketHours
 
 log = logging.getLogger("execbot.watch")
 
-REFUSED = frozenset({OrderStatus.REJECTED, OrderStatus.DENIED, OrderStatus.NEVER_SENT})
+NAMED_MAX = 10
+"""Of the orders that a refusal names so many are read."""
 
 
 def unique_part(now: datetime) -> str:
@@ -71,7 +72,7 @@ class Hands:
 
     # --- one symbol ------------------------------------------------------------------------
 
-    @reading_at(Priority.PROTECT)
+    @reading_at(RequestPriority.PROTECT)
     def _symbol_job(self, job: SymbolJob) -> Done:
         """What it has to read goes with it, ahead of everybody else's reads."""
         results: list[tuple[BrokerAction, Outcome]] = []
@@ -86,7 +87,7 @@ class Hands:
         try:
             return self._do(action)
         except BrokerError as error:
-            return Outcome(error.kind, error.message, error.retry_after_seconds)
+            return Outcome(error.kind, error.message, error.retry_after_seconds, _named(error))
         except OmsError as error:
             kind = "in_doubt" if error.in_doubt else error.kind
             return Outcome(kind, error.message)
@@ -201,7 +202,16 @@ class Hands:
         return known
 
 
+def _named(error: BrokerError) -> tuple[str, ...]:
+    """The orders that a refusal says are in the way."""
+    listed = error.extra.get("related_orders")
+    found = list(listed) if isinstance(listed, list | tuple) else []
+    if error.extra.get("existing_order_id"):
+        found.append(error.extra["existing_order_id"])
+    return tuple(str(item) for item in found if isinstance(item, str))[:NAMED_MAX]
+
+
 def _outcome_of(record: OrderRecord) -> Outcome:
-    if record.status in REFUSED:
+    if record.status in FAILED:
         return Outcome(f"order.{record.status}", record.note or "the order was refused")
     return Outcome()

@@ -27,12 +27,14 @@ from execbot.config.schema import (
 from execbot.market.halts import Halt, PriceBand
 from execbot.model.enums import ErrorCategory, OrderClass, OrderStatus, OrderType, Side
 from execbot.model.flags import Flag, flags_of
-from execbot.risk.checks import BY_CODE, CHECKS, Applies, evaluate, table_markdown
+from execbot.risk.checks import CHECKS, Applies, evaluate, table_markdown
 from execbot.risk.facts import Counters, Facts, Intent, Purpose, RecentIntent, intent_key
+from execbot.risk.holding_evidence import Holding
 from execbot.risk.kill_switch import KillSwitch, Level
 
 D = Decimal
 FATAL, ADJUST, WAIT = ErrorCategory.FATAL, ErrorCategory.ADJUSTABLE, ErrorCategory.WAITING
+RETRY = ErrorCategory.RETRYABLE
 LIMITS: TradingSettings = b.LIMITS
 
 
@@ -63,6 +65,7 @@ HALTED = KillSwitch(Level.HALTED, "test", "trader", b.NOW)
 RECENT = RecentIntent("old", b.NOW - timedelta(seconds=9), intent_key(b.request()))
 FIVE = [b.held(s, "1", "10") for s in ("A", "B", "C", "D", "E")]
 
+UNSEEN = Holding("AAPL", by_fills=D(10), by_broker=D(0), low=D(10), high=D(10))
 BAND = PriceBand("AAPL", D(190), D(210), b.NOW)
 
 Case = tuple[str, ErrorCategory, Intent, Facts, TradingSettings]
@@ -80,6 +83,13 @@ FAILING: list[Case] = [
      b.facts(account=b.account(account_blocked=True)), LIMITS),
     ("account_not_suspended", FATAL, b.intent(),
      b.facts(account=b.account(trade_suspended_by_user=True)), LIMITS),
+    ("equity_known", RETRY, b.intent(),
+     b.facts(account=b.account(equity="0", long_market_value="0", short_market_value="0")),
+     LIMITS),
+    ("equity_known", RETRY, b.intent(),
+     b.facts(account=b.account(equity="79999", long_market_value="0", short_market_value="0")),
+     LIMITS),
+    ("position_known", RETRY, b.intent(), b.facts(holding=UNSEEN), LIMITS),
     ("intraday_margin", ADJUST, b.intent(),
      b.facts(account=b.account(maintenance_margin="99800")), LIMITS),
     ("day_trading", FATAL, b.intent(qty=D(5)),
@@ -200,6 +210,8 @@ FAILING: list[Case] = [
      risk(max_consecutive_losses=3)),
     ("consecutive_rejections", FATAL, b.intent(),
      b.facts(counters=Counters(consecutive_rejections=10)), LIMITS),
+    ("instrument", FATAL, b.intent(symbol="F261218C00012000"), b.facts(), LIMITS),
+    ("instrument", FATAL, b.intent(symbol="ETH/BTC"), b.facts(), LIMITS),
     ("duplicate_intent", FATAL, b.intent(), b.facts(counters=Counters(recent=(RECENT,))), LIMITS),
 ]  # fmt: skip
 
@@ -244,7 +256,7 @@ def test_size_limits_hold_with_every_flag() -> None:
 
 def test_every_check_has_a_failing_case() -> None:
     covered = {case[0] for case in FAILING} | {"max_exposure", "broker_position_ratio"}
-    assert covered == set(BY_CODE)
+    assert covered == {check.code for check in CHECKS}
 
 
 PASSING: list[tuple[str, Intent, Facts, TradingSettings]] = [
@@ -420,8 +432,9 @@ def test_what_passes_never_exceeds_a_limit(
 
 
 def test_codes_are_unique_and_slug_like() -> None:
-    assert len(BY_CODE) == len(CHECKS)
-    assert all(code.replace("_", "").isalpha() and code.islower() for code in BY_CODE)
+    codes = {check.code for check in CHECKS}
+    assert len(codes) == len(CHECKS)
+    assert all(code.replace("_", "").isalpha() and code.islower() for code in codes)
 
 
 def test_documented_table_equals_the_code() -> None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from execbot.cli.errors import usage
-from execbot.cli.flags.order_flags import is_crypto_pair, read_price
+from execbot.cli.flags.order_flags import read_price
 from execbot.exits.levels import LevelKind, LevelSpec, parse_level
 from execbot.exits.plan.legs import why_no_legs
 from execbot.exits.plan.plan import Trail, TrailKind
 from execbot.exits.plan.wishes import NO_WISHES, Wishes, in_equal_parts
 from execbot.model.numbers import text
 from execbot.model.order import OrderRequest
+from execbot.model.symbols import is_pair
 
 FAR_HELP = "A level further than half the price away is meant."
 NO_RULES_HELP = "Leave the plan alone: no break-even, time stop or flattening."
@@ -73,7 +74,7 @@ def _read_trail(word: str, *, from_start: bool) -> Trail:
 def _read_level(flag: str, word: str, symbol: str) -> LevelSpec:
     spec = parse_level(word)
     if spec.kind is LevelKind.PRICE:
-        read_price(flag, word, is_crypto_pair(symbol))
+        read_price(flag, word, is_pair(symbol))
     return spec
 
 
@@ -96,7 +97,7 @@ def _check_without_stop(targets: Sequence[LevelSpec]) -> None:
 
 def _check_parent(request: OrderRequest) -> None:
     """Said before the broker is asked for anything where the order alone shows it."""
-    why = why_no_legs(request, is_crypto=is_crypto_pair(request.symbol))
+    why = why_no_legs(request, is_crypto=is_pair(request.symbol))
     if why is None:
         return
     raise usage(

@@ -91,8 +91,8 @@ def later_targets_of(
         return None
     from execbot.exits.levels import LevelError
     from execbot.exits.plan.plan import PlanStatus, priced
-    from execbot.exits.plan.target_shares import whole_part
     from execbot.exits.rules.shape import target_quantities
+    from execbot.model.numbers import whole_part
     from execbot.watch.lock import holder_of
 
     qty = whole_part(request.qty or ZERO)

@@ -33,6 +33,7 @@ class PlanStatus(StrEnum):
     PENDING = "pending"  # the entry has not filled a share yet
     ACTIVE = "active"
     SUSPENDED = "suspended"  # the trader took the exits away; kept until told
+    SLEEPING = "sleeping"  # its shares went without a sale; kept for a while, they may come back
     CLOSED = "closed"
 
 
@@ -164,7 +165,7 @@ class ExitPlan(Struct, frozen=True):
 
     @property
     def exit_side(self) -> Side:
-        return Side.SELL if self.side is PositionSide.LONG else Side.BUY
+        return self.side.closing
 
     @property
     def risk(self) -> Decimal | None:
@@ -172,6 +173,10 @@ class ExitPlan(Struct, frozen=True):
         if self.entry_price is None or self.stop.initial is None:
             return None
         return risk_per_share(self.entry_price, self.stop.initial)
+
+    @property
+    def is_open(self) -> bool:
+        return self.status is not PlanStatus.CLOSED
 
     @property
     def open_targets(self) -> tuple[TargetPlan, ...]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from msgspec import Struct
 
 from execbot.journal.records import OrderRecord
-from execbot.model.enums import LOCAL_STATUSES, OrderStatus
+from execbot.model.enums import FAILED, LOCAL_STATUSES, NOT_AT_BROKER, OrderStatus
 from execbot.model.numbers import ZERO
 from execbot.model.order import Fill
 from execbot.oms.machine.events import Applied, OrderEvent
@@ -26,16 +27,14 @@ class EventName(StrEnum):
     ORDER_FILLED = "order_filled"  # in part or whole: look at the status
 
 
-FAILURES = frozenset({OrderStatus.REJECTED, OrderStatus.DENIED, OrderStatus.NEVER_SENT})
-NOT_AT_BROKER = LOCAL_STATUSES | FAILURES
-
-
 class Change(Struct, frozen=True, gc=False):
     """One event that changed an order, or contradicts what is known of it.
 
     `fills` are the executions it brought; `filled_delta` is what it changed in quantity (0 when a
     real execution took the place of an inferred one, negative after a bust). `names` are the
-    events that subscribers get.
+    events that subscribers get. `seq` is the journal's number of the event, the same for ever; 0
+    for a contradiction that was recorded before. `at` is when it happened by the broker's word,
+    else when it was recorded.
     """
 
     names: tuple[EventName, ...]
@@ -47,9 +46,16 @@ class Change(Struct, frozen=True, gc=False):
     filled_delta: Decimal = ZERO
     alarm: str | None = None
     contradiction: str | None = None
+    seq: int = 0
+    at: datetime | None = None
+
+    @property
+    def is_news(self) -> bool:
+        """Something that is told: a change of status or of the quantity filled."""
+        return bool(self.names) or self.filled_delta != ZERO
 
 
-def change_of(event: OrderEvent, applied: Applied) -> Change:
+def change_of(event: OrderEvent, applied: Applied, seq: int = 0) -> Change:
     record = applied.state.record
     return Change(
         names=_names(applied),
@@ -61,6 +67,8 @@ def change_of(event: OrderEvent, applied: Applied) -> Change:
         filled_delta=applied.filled_delta,
         alarm=applied.alarm,
         contradiction=applied.contradiction,
+        seq=seq,
+        at=event.stamp or event.recorded_at,
     )
 
 
@@ -74,7 +82,7 @@ def _names(applied: Applied) -> tuple[EventName, ...]:
         status = record.status
         if was_local and record.is_ours and status not in NOT_AT_BROKER:
             names.append(EventName.ORDER_SUBMITTED)
-        if status in FAILURES:
+        if status in FAILED:
             names.append(EventName.ORDER_FAILED)
         if status is OrderStatus.CANCELED:
             names.append(EventName.ORDER_CANCELED)

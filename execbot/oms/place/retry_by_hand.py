@@ -11,7 +11,7 @@ from execbot.exits.plan.legs import without_legs
 from execbot.exits.store import OPEN, drop_plan, plan_by_id
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Role
-from execbot.model.enums import OrderStatus
+from execbot.model.enums import CUT_SHORT, UNCONFIRMED, UNSETTLED_STATUSES, OrderStatus
 from execbot.model.flags import Flag, flags_of
 from execbot.model.numbers import CENT, ZERO, round_down, text
 from execbot.model.order import Order, OrderRequest
@@ -21,20 +21,6 @@ from execbot.oms.place.entry_plans import PricedEntry, asked_again
 from execbot.oms.place.placer import Placed, Placer, Purposeful
 from execbot.oms.place.risk_desk import flags_given
 from execbot.oms.send.intent import request_of
-
-RETRYABLE_BY_HAND = frozenset(
-    {
-        OrderStatus.DENIED,
-        OrderStatus.NEVER_SENT,
-        OrderStatus.REJECTED,
-        OrderStatus.CANCELED,
-        OrderStatus.EXPIRED,
-    }
-)
-"""Ended without (all of) a fill. An order in doubt is settled first, never sent again."""
-
-ABANDONABLE = frozenset({OrderStatus.QUEUED, OrderStatus.PENDING, OrderStatus.IN_DOUBT})
-"""Not (known to be) at the broker. What works there is canceled, not abandoned."""
 
 
 def retry(placer: Placer, identifier: str) -> Placed:
@@ -47,13 +33,13 @@ def retry(placer: Placer, identifier: str) -> Placed:
     """
     oms = placer.oms
     record = oms.record(identifier)
-    if record.status is OrderStatus.IN_DOUBT or record.status is OrderStatus.PENDING:
+    if record.status in UNSETTLED_STATUSES:
         raise NotPossible(
             f"{record.client_order_id} is in doubt: the broker may have it",
             record=record,
             hint="Run `execbot reconcile` first; it finds out.",
         )
-    if record.status not in RETRYABLE_BY_HAND:
+    if record.status not in CUT_SHORT:
         raise NotPossible(f"{record.client_order_id} is {record.status}", record=record)
     if not record.request_json:
         raise NotPossible(
@@ -94,7 +80,7 @@ def _rest(journal: Journal, record: OrderRecord, request: OrderRequest) -> Order
     base = journal.order_by_client_id(name) or record
     tries = _retries_of(journal, name)
     for other in tries:
-        if other.status not in RETRYABLE_BY_HAND and other.status is not OrderStatus.FILLED:
+        if other.status not in CUT_SHORT and other.status is not OrderStatus.FILLED:
             raise NotPossible(
                 f"{base.client_order_id} was retried: {other.client_order_id} is {other.status}",
                 record=record,
@@ -130,7 +116,7 @@ def abandon(placer: Placer, identifier: str, reason: str) -> OrderRecord:
     """Give up an order that the broker is not known to have. Raises NotPossible."""
     oms = placer.oms
     record = oms.record(identifier)
-    if record.status not in ABANDONABLE:
+    if record.status not in UNCONFIRMED:
         raise NotPossible(
             f"{record.client_order_id} is {record.status}",
             record=record,

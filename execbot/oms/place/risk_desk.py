@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,10 @@ from msgspec.structs import replace
 
 from execbot.broker.port import BrokerClient
 from execbot.config.schema import Mode, TradingSettings
+from execbot.exits.exit_orders import is_meant_to_close
 from execbot.journal.journal import Journal
-from execbot.journal.records import OrderRecord, Role
-from execbot.market.broker_calendar import known_differences, narrowed
-from execbot.market.calendar_cache import load_table
+from execbot.journal.records import OrderRecord
+from execbot.market.calendar_cache import table_for
 from execbot.market.sessions import SessionTable
 from execbot.model.account import Asset
 from execbot.model.enums import ErrorCategory, Side
@@ -33,14 +34,13 @@ from execbot.model.flags import NO_FLAGS, Flag, Flags
 from execbot.model.numbers import ZERO
 from execbot.model.order import Order, OrderRequest
 from execbot.oms.results import GateVerdict
+from execbot.oms.sync.gaps import fill_gap
 from execbot.risk import halting
 from execbot.risk.checks import evaluate
 from execbot.risk.facts import Facts, Intent, Purpose, purpose_of_order, taken_back
 from execbot.risk.kill_switch import KillSwitch
-from execbot.risk.reading import EXIT_ORIGINS, BrokerFacts, FactsReader
+from execbot.risk.reading import BrokerFacts, FactsReader
 from execbot.risk.verdict import Verdict
-
-_EXIT_ROLES = frozenset({Role.EXIT, Role.STOP, Role.TARGET})
 
 RESEND_CHECKS = frozenset(
     {"kill_switch", "reduce_only", "mode_gate", "session", "halt", "entry_window"}
@@ -102,8 +102,7 @@ class Checked:
     @property
     def arrival_price(self) -> Decimal | None:
         """The middle of the market when the decision was made."""
-        quote = self.facts.quote
-        return (quote.mid if quote is not None else None) or self.facts.last_price
+        return self.facts.fair_price
 
     def _judge(self, facts: Facts) -> None:
         if self.replaces is None:
@@ -210,8 +209,12 @@ class RiskDesk:
         table: SessionTable | None = None,
         calendar_dir: Path | None = None,
         live_allowed: bool = False,
+        look_again: Callable[[], object] | None = None,
     ) -> None:
-        """`calendar_dir` may hold a refreshed session table; `live_allowed`: both switches set."""
+        """`calendar_dir` may hold a refreshed session table; `live_allowed`: both switches set.
+
+        `look_again` reads into the journal what happened at the broker (default: `fill_gap`).
+        """
         self.settings = settings
         self.now = now
         self.journal = journal
@@ -220,9 +223,10 @@ class RiskDesk:
             journal,
             settings,
             mode,
-            narrowed(table or load_table(calendar_dir), known_differences(journal)),
+            (lambda day: table) if table is not None else partial(table_for, calendar_dir),
             now=now,
             live_allowed=live_allowed,
+            look_again=look_again or (lambda: fill_gap(journal, client, now)),
         )
 
     def check(
@@ -252,7 +256,7 @@ class RiskDesk:
 
         Exits are free: the broker lets them close no more than there is.
         """
-        if old.parent_id or old.role in _EXIT_ROLES or old.origin in EXIT_ORIGINS:
+        if is_meant_to_close(old):
             return None
         checked = self.check(request, flags=frozenset({Flag.ALLOW_DUPLICATE}))
         if checked.purpose is Purpose.EXIT:

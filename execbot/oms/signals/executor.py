@@ -28,13 +28,12 @@ from execbot.exits.levels import LevelError
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Origin, Role
-from execbot.model.enums import ErrorCategory, OrderStatus, Outcome
+from execbot.model.enums import REOPENABLE, ErrorCategory, OrderStatus, Outcome
 from execbot.model.flags import Flag, flags_of
 from execbot.model.order import OrderRequest
 from execbot.model.signal import Signal
 from execbot.model.symbols import symbol_key
 from execbot.oms.errors import NeedsWatch, OmsError, Refused
-from execbot.oms.machine.table import REOPENABLE
 from execbot.oms.place.entry_plans import PricedEntry
 from execbot.oms.place.placer import Placed, Placer, Protect, Purposeful
 from execbot.oms.place.risk_desk import Checked, RiskDesk

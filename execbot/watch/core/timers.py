@@ -9,7 +9,7 @@ from decimal import Decimal
 from execbot.exits.plan.plan import ExitPlan, PlanStatus
 from execbot.exits.plan.remeasure import follows_range
 from execbot.exits.rules.actions import Cancel, Priority, SavePlan
-from execbot.journal.records import OrderRecord, Role
+from execbot.journal.records import PROTECTIVE_ROLES, OrderRecord
 from execbot.market.sessions import MarketNow
 from execbot.model.enums import UNSETTLED_STATUSES
 from execbot.watch.core.entry_timeouts import has_timeout
@@ -237,4 +237,4 @@ def _has_leftovers(state: SymbolState) -> bool:
     """Exits of ours seem to live with nothing to close: the report of their end was lost."""
     if state.qty != 0 or (state.plan is not None and state.plan.status is not PlanStatus.CLOSED):
         return False
-    return any(r.is_ours and r.role in (Role.STOP, Role.TARGET) for r in state.living)
+    return any(r.is_ours and r.role in PROTECTIVE_ROLES for r in state.living)

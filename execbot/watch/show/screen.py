@@ -20,10 +20,11 @@ from rich.console import Console
 from rich.live import Live
 
 from execbot.exits.plan.plan import PlanStatus
-from execbot.exits.position_view import PositionView, position_view
-from execbot.exits.rules.view import Guarded
+from execbot.exits.position_view import Known, PositionView, position_view
+from execbot.exits.rules.view import Market
 from execbot.journal.records import OrderRecord
 from execbot.model.numbers import text
+from execbot.model.printable import harmless_line
 from execbot.watch.core.jobs import Note
 from execbot.watch.core.symbol_state import SymbolState, is_entry
 from execbot.watch.health import Watched
@@ -68,7 +69,7 @@ class ScreenSink:
         self.loop: Watched | None = None
 
     def begin(self, facts: dict[str, Any]) -> None:
-        self._title = f"execbot watch  {facts['mode']} {facts['account']}"
+        self._title = harmless_line(f"execbot watch  {facts['mode']} {facts['account']}")
         self._painter = Painter(self._console)
         self._keys.start()
 
@@ -76,7 +77,7 @@ class ScreenSink:
         if note.type in ("position", "guard") and not note.is_alarm:
             self._changed = True
             return
-        self._events.append(Event(at, note.text, note.is_alarm))
+        self._events.append(Event(at, harmless_line(note.text), note.is_alarm))
         self._changed = True
 
     def beat(self) -> None:
@@ -91,7 +92,7 @@ class ScreenSink:
     def end(self, facts: dict[str, Any]) -> None:
         self._keys.stop()
         if self._painter is not None:
-            self._painter.close(str(facts["message"]))
+            self._painter.close(harmless_line(str(facts["message"])))
 
     # --- drawing ---------------------------------------------------------------------------
 
@@ -156,21 +157,21 @@ class ScreenSink:
         return sorted(rows, key=lambda row: row.symbol)
 
     def _row(self, state: SymbolState) -> PositionView:
-        price = state.price
-        if price is None and state.bid and state.ask:
-            price = (state.bid + state.ask) / 2
+        known = Known(
+            avg_entry_price=state.avg_entry_price,
+            price=Market(state.bid, state.ask, state.price).price,
+            realized_pl=state.realized_pl,
+            opened_at=state.opened_at,
+            has_entry=any(is_entry(r) for r in state.living),
+            guarded=state.coverage.state,
+        )
         return position_view(
             state.symbol,
             state.qty,
+            known,
             now=self._now(),
             plan=state.plan,
-            avg_entry_price=state.avg_entry_price,
-            price=price,
-            realized_pl=state.realized_pl,
-            has_entry=any(is_entry(r) for r in state.living),
-            is_leaving=state.coverage.state is Guarded.LEAVING,
-            guarded=state.coverage.state,
-            opened_at=state.opened_at,
+            orders=[record.order for record in state.living],
         )
 
     def _orders(self) -> list[OrderRecord]:

@@ -92,3 +92,14 @@ def test_what_was_asked_for_is_shown_beside_its_price(server: Server, env: dict[
     [plan] = execbot(["exits", "show", "MSFT", "--json"], env).data
     assert plan["asked"] == {"stop": "1.5ATR", "trail": None, "targets": ["4%"]}
     assert plan["stop"]["price"] is not None
+
+
+def test_protect_ends_although_the_clock_of_the_exchange_stands_still(
+    server: Server, env: dict[str, str]
+) -> None:
+    """Goal: its time is over by our own clock; what stands by then is told."""
+    server.call("POST", "/sim/clock", {"speed": 0})
+    done = execbot(["protect", "AAPL", "--stop", "190", "--json"], env, timeout=40)
+    assert done.code == 12, done.err
+    assert "10 shares have no stop at the broker yet." in done.json["warnings"]
+    assert exits_at_the_broker(server) == [("stop", "190", None)]
