@@ -10,8 +10,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from execbot.exits.levels import LevelKind, LevelSpec, parse_level
-from execbot.exits.plan.attach import Wishes
 from execbot.exits.plan.plan import Trail, TrailKind
+from execbot.exits.plan.wishes import Wishes
 
 _TRAIL_KINDS = {
     LevelKind.PERCENT: TrailKind.PERCENT,

@@ -29,6 +29,7 @@ from msgspec.structs import replace
 from execbot.broker.alpaca import AlpacaClient
 from execbot.broker.port import TradeUpdate
 from execbot.config.schema import MarketHoursSettings, TradingSettings
+from execbot.exits.level_facts import LevelReader
 from execbot.exits.plan.plan import ExitPlan
 from execbot.exits.rules.view import Guarded
 from execbot.exits.store import plan_of
@@ -181,7 +182,12 @@ class World:
         self.watcher = Watcher(oms, self.settings, self.hours, self.now, self.notes.append)
         self.watcher.news = OrderNews(self.desk.journal)
         self.starts.append(len(self.notes))
-        self.hands = Hands(oms, self.now, unique=lambda at: f"{next(self._names):08d}")
+        self.hands = Hands(
+            oms,
+            self.now,
+            unique=lambda at: f"{next(self._names):08d}",
+            levels=LevelReader(oms.client, self.settings),
+        )
         self.jobs.clear()
         self.witness.watch_ended()
         try:

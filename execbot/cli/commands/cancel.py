@@ -20,7 +20,7 @@ from execbot.desk.emergency import unrecorded
 from execbot.desk.following import successor_of
 from execbot.desk.journal_need import Need
 from execbot.exits.store import change_plan, open_plans, plan_of, suspend_plans
-from execbot.journal.records import OrderRecord, Role
+from execbot.journal.records import PROTECTIVE_ROLES, OrderRecord
 from execbot.model.enums import OrderStatus
 from execbot.model.numbers import text
 
@@ -140,7 +140,7 @@ def _cancel(desk: Context, identifier: str, wait: float) -> tuple[OrderRecord, l
     """
     known = desk.journal.find_order(identifier)
     plan = None
-    if known is not None and known.role in (Role.STOP, Role.TARGET):
+    if known is not None and known.role in PROTECTIVE_ROLES:
         plan = plan_of(desk.journal, known.symbol)
     if plan is None:
         return desk.oms.cancel(identifier, wait_seconds=wait), []

@@ -21,9 +21,9 @@ from execbot.desk.following import follow
 from execbot.desk.journal_need import Need
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord
+from execbot.model.enums import REOPENABLE
 from execbot.model.numbers import text
 from execbot.oms.errors import CloseFailed
-from execbot.oms.machine.table import REOPENABLE
 from execbot.oms.send.orders import held_position, held_positions
 
 if TYPE_CHECKING:

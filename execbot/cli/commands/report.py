@@ -19,6 +19,7 @@ from execbot.desk.following import lowered
 from execbot.desk.journal_need import Need
 from execbot.journal.records import Execution
 from execbot.model.numbers import maybe_text, text
+from execbot.model.symbols import symbol_key
 from execbot.report.daily import DailyReport, Day, PositionLine, daily_report
 from execbot.report.recoveries import RecoveryCount, overall_rate, recovery_counts
 
@@ -95,9 +96,9 @@ def _prices(desk: Context) -> tuple[dict[str, Any], list[str]]:
         held = desk.client.get_positions()
     except BrokerError as error:
         return {}, [f"No current prices: {lowered(error.message)}."]
-    records = {record.symbol.replace("/", ""): record.symbol for record in desk.journal.positions()}
+    records = {symbol_key(record.symbol): record.symbol for record in desk.journal.positions()}
     return {
-        records.get(p.symbol, p.symbol): p.current_price
+        records.get(symbol_key(p.symbol), p.symbol): p.current_price
         for p in held
         if p.current_price is not None
     }, []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -58,6 +58,10 @@ def serve(
     cli: Cli,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 0,
+    public: Annotated[
+        bool,
+        typer.Option("--public", help="Other machines may use it: any key is good, all may steer."),
+    ] = False,
     data: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Recorded CSV files to replay.")
     ] = None,
@@ -103,6 +107,7 @@ def serve(
     }
     config = _config(settings, scenario, set_ or [])
     try:
+        from execbot.sim.doors.guard import is_loopback
         from execbot.sim.doors.serve import serve as run
     except ModuleNotFoundError as error:
         raise Failure(
@@ -112,9 +117,25 @@ def serve(
             hint="The exchange of sim mode works without it.",
             next_step="pip install 'execbot[sim]'",
         ) from None
-    ready = _print_json if cli.json else _print_block
+    warnings: list[str] = []
+    if not is_loopback(host):
+        if not public:
+            raise usage(
+                f"{host} can be reached from other machines",
+                hint="Whoever reaches it may trade on it and steer it; no key protects it.",
+                next_step=f"execbot sim serve --host {host} --public",
+            )
+        warnings.append(f"{host} can be reached from other machines; no key protects it")
+        cli.note(f"Warning: {warnings[0]}.")
     try:
-        run(config, host=host, port=port, state_dir=state_dir, ready=ready)
+        run(
+            config,
+            host=host,
+            port=port,
+            state_dir=state_dir,
+            ready=_print_json(warnings) if cli.json else _print_block(config),
+            public=public,
+        )
     except OSError as error:
         raise Failure(
             "config.address",
@@ -161,15 +182,38 @@ def _with_setting(chosen: dict[str, Any], pair: str) -> dict[str, Any]:
     return {**chosen, room: {**chosen.get(room, {}), inner: value}}
 
 
-def _print_json(urls: dict[str, str]) -> None:
-    line = {**urls, "key": KEY, "secret": SECRET, "pid": os.getpid()}
-    print(json.dumps(line), flush=True)
+def _print_json(warnings: list[str]) -> Callable[[dict[str, str]], None]:
+    """One line with the URLs, once it serves."""
+
+    def show(urls: dict[str, str]) -> None:
+        line: dict[str, Any] = {**urls, "key": KEY, "secret": SECRET, "pid": os.getpid()}
+        if warnings:
+            line["warnings"] = warnings
+        print(json.dumps(line), flush=True)
+
+    return show
 
 
-def _print_block(urls: dict[str, str]) -> None:
+def _print_block(config: SimConfig) -> Callable[[dict[str, str]], None]:
+    """What people are shown once it serves."""
+    return lambda urls: print(_block(urls) + _about_recordings(config) + END, flush=True)
+
+
+def _about_recordings(config: SimConfig) -> str:
+    if config.data is None or config.exchange.get("trade_through") is False:
+        return ""
+    return (
+        "\nRecorded prices: a print beyond a resting limit fills it at its price\n"
+        "(--set exchange.trade_through=false: only a quote does).\n"
+    )
+
+
+END = "\nCtrl-C ends it."
+
+
+def _block(urls: dict[str, str]) -> str:
     rest, data = urls["rest"], urls["data"]
-    print(
-        f"""The exchange is open. Any key pair is good; each key is an account of its own.
+    return f"""The exchange is open. Any key pair is good; each key is an account of its own.
 
   REST         {rest}
   stream       {urls["stream"]}
@@ -185,7 +229,4 @@ alpaca-py:   TradingClient("{KEY}", "{SECRET}", url_override="{rest}")
              StockDataStream("{KEY}", "{SECRET}", url_override="{urls["data_stream"]}")
 others:      export APCA_API_BASE_URL={rest} APCA_API_DATA_URL={data} \\
                     APCA_API_KEY_ID={KEY} APCA_API_SECRET_KEY={SECRET}
-
-Ctrl-C ends it.""",
-        flush=True,
-    )
+"""

@@ -14,6 +14,7 @@ from execbot.cli.errors import Failure
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.show.output import is_terminal, muffle
 from execbot.desk.protect import build_watcher
+from execbot.model.symbols import is_pair
 
 if TYPE_CHECKING:
     from execbot.broker.market_stream import MarketDataStream
@@ -140,7 +141,9 @@ def _feed(desk: Context) -> PriceFeed:
     if isinstance(stocks, InProcessMarketData):
         prices = PolledFeed(desk.client, IN_PROCESS_POLL_SECONDS)
         halts = StreamedFeed(stocks, desk.now)
-        return ManyFeeds(((lambda symbol: True, prices), (lambda symbol: "/" not in symbol, halts)))
+        return ManyFeeds(
+            ((lambda symbol: True, prices), (lambda symbol: not is_pair(symbol), halts))
+        )
 
     def streamed(stream: MarketDataStream) -> StreamedFeed:
         return StreamedFeed(
@@ -151,12 +154,11 @@ def _feed(desk: Context) -> PriceFeed:
         )
 
     crypto = desk.client.market_data("crypto")
-    return ManyFeeds(
-        (
-            (lambda symbol: "/" not in symbol, streamed(stocks)),
-            (lambda symbol: "/" in symbol, streamed(crypto)),
-        )
-    )
+    return ManyFeeds(((_is_stock, streamed(stocks)), (is_pair, streamed(crypto))))
+
+
+def _is_stock(symbol: str) -> bool:
+    return not is_pair(symbol)
 
 
 def _sink(cli: Cli, desk: Context, *, plain: bool) -> Sink:
@@ -237,13 +239,14 @@ def _reconcile(loop: WatchLoop, desk: Context) -> None:
     """Start from the truth: every break is shown, and following begins all the same."""
     from execbot.broker.errors import BrokerError
     from execbot.watch.core.jobs import Note
+    from execbot.watch.core.notes import alarm
     from execbot.watch.told_breaks import break_id, told_before
 
     try:
         result = loop.watcher.oms.reconcile()
     except BrokerError as error:
         words = f"could not reconcile at the start: {error}"
-        loop.sink.note(Note("alarm", words, {"kind": "reconcile"}, True), desk.now())
+        loop.sink.note(alarm("reconcile", "", words), desk.now())
         return
     told = told_before(loop.watcher.journal, result.breaks)
     for found in result.breaks:

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from execbot.journal.records import Execution, OrderRecord
-from execbot.model.enums import OrderStatus
+from execbot.model.enums import UNDER_WAY, OrderStatus
 from execbot.model.numbers import text
-from execbot.oms.machine.table import UNDER_WAY, UNTIMED
+from execbot.oms.machine.table import UNTIMED
 
 FILLED_LESS_AFTER = timedelta(seconds=2)
 """A total this much younger than the last execution counts it, or says that it was undone."""

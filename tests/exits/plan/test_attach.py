@@ -12,12 +12,13 @@ from support.wishes import target
 
 from execbot.config.schema import StopMethod, TradingSettings
 from execbot.exits.levels import LevelError, LevelKind, LevelSpec, parse_level
-from execbot.exits.plan.attach import Wishes, attach, default_wishes, moved
+from execbot.exits.plan.attach import attach, moved
 from execbot.exits.plan.plan import (
     PlanStatus,
     Trail,
     TrailKind,
 )
+from execbot.exits.plan.wishes import Wishes, default_wishes
 from execbot.model.enums import OrderClass, PositionSide, Side, TimeInForce
 from execbot.model.order import OrderRequest
 

@@ -13,12 +13,13 @@ from support.exit_views import T0, D, later, plan
 from support.wishes import target
 
 from execbot.exits.levels import parse_level
-from execbot.exits.plan.attach import Wishes, moved, new_plan
+from execbot.exits.plan.attach import moved, new_plan
 from execbot.exits.plan.plan import (
     TargetPlan,
     priced,
 )
 from execbot.exits.plan.target_shares import split_whole
+from execbot.exits.plan.wishes import Wishes
 from execbot.exits.rules.shape import Holding, target_quantities, wanted
 from execbot.model.enums import PositionSide
 

@@ -94,6 +94,8 @@ SKIPS: list[tuple[str, Prepare, str, str, dict[str, Any]]] = [
     ("signal.stale", [], "AAPL", "buy", {"ttl_seconds": D(0)}),
     ("signal.symbol_not_allowed", [], "TSLA", "buy", {}),
     ("signal.symbol_denied", [], "GME", "buy", {}),
+    ("signal.instrument", [], "F261218C00012000", "buy", {}),
+    ("signal.instrument", [], "ETH/BTC", "buy", {}),
     ("signal.position_held", [("AAPL", "buy")], "AAPL", "buy", {}),
     ("signal.opposite_position", [("AAPL", "buy")], "AAPL", "sell_short", {}),
     ("signal.opposite_position", [("KO", "sell_short")], "KO", "buy", {}),

@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sim.faults import (  # noqa: F401 - each registers its checks
-    checks_of_accounts,
-    checks_of_answers,
-    checks_of_events,
-    checks_of_orders,
-    checks_of_requests,
-    checks_of_rules,
-)
-from sim.faults.scenario_checks import CHECKS
 from support.paths import SCENARIOS
+from support.scenario_checks import (  # noqa: F401 - being imported, they register their checks
+    CHECKS,
+    accounts,
+    answers,
+    events,
+    orders,
+    requests,
+    rules,
+)
 
 from execbot.sim.config import SimConfig
 from execbot.sim.faults.scenario import Scenario, ScenarioError

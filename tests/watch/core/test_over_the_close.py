@@ -9,28 +9,27 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.wishes import stop_at, target
+from support.wishes import stop_at, target, wishes
 from support.world import D, World, open_market_day
 
-from execbot.exits.plan.attach import plan_of_legs
+from execbot.exits.plan.attach import attach
 from execbot.exits.rules.view import Guarded
-from execbot.model.enums import OrderClass, Side
-from execbot.model.order import OrderRequest, StopLoss, TakeProfit
+from execbot.model.enums import Side
+from execbot.model.order import OrderRequest
 from execbot.watch.show.position_table import GUARD_WORDS
 
 
 def bracket_of_the_day(world: World) -> None:
     """`submit --stop-loss 98 --take-profit 104 --tif day`."""
-    request = OrderRequest(
-        "AAPL",
-        Side.BUY,
-        qty=D(10),
-        order_class=OrderClass.BRACKET,
-        stop_loss=StopLoss(D(98)),
-        take_profit=TakeProfit(D(104)),
-        client_order_id="entry",
+    done = attach(
+        OrderRequest("AAPL", Side.BUY, qty=D(10), client_order_id="entry"),
+        wishes(stop_at("98"), target("104", shares=100)),
+        entry_price=D(100),
+        plan_id="plan",
+        now=world.now(),
+        tif_is_given=True,
     )
-    world.trader.send_with(plan_of_legs(request, plan_id="plan", now=world.now()), request)
+    world.trader.send_with(done.plan, done.request)
     world.run(3)
     assert world.witness.qty() == 10
 

@@ -6,7 +6,8 @@ import json
 from itertools import pairwise
 from typing import Any
 
-from sim.faults.scenario_checks import (
+from execbot.sim.records import ALL_DATA
+from support.scenario_checks import (
     bracket,
     check,
     event_names,
@@ -15,8 +16,6 @@ from sim.faults.scenario_checks import (
     order,
     resting,
 )
-
-from execbot.sim.records import ALL_DATA
 
 
 @check

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.faults.scenario_checks import check, event_names, found, order, refused, resting
+from support.scenario_checks import check, event_names, found, order, refused, resting
 
 
 def positions(bench: Any) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.faults.scenario_checks import (
+from support.scenario_checks import (
     bracket,
     check,
     found,

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from sim.faults.scenario_checks import (
+
+from support.scenario_checks import (
     check,
     found,
     order,
