@@ -60,7 +60,9 @@ def show_outcome(
     if record.already:
         notes.append(f"{record.client_order_id} was submitted before: nothing was sent now.")
     if record.alarm:
-        notes.append(record.alarm)
+        from execbot.oms.machine.alarms import alarm_words
+
+        notes.append(alarm_words(record))
     if later is not None:
         notes += later.warnings()
     cli.show(

@@ -106,6 +106,8 @@ def show(
       execbot orders show my-own-id
       execbot orders show 61e69015-8549-4bfd-b9c3-01e75843f47d --json
     """
+    from execbot.oms.machine.alarms import alarm_words
+
     with cli.open(need=Need.LOOK) as desk:
         record, warnings = _current(desk, full_id(desk, id_))
         events = desk.journal.events_of(record.client_order_id)
@@ -121,7 +123,7 @@ def show(
             data,
             sentence(record),
             *([f"Note: {record.note}"] if record.note else []),
-            *([f"ALARM: {record.alarm}"] if record.alarm else []),
+            *([f"ALARM: {alarm_words(record)}"] if record.alarm else []),
             history_table(events, audit),
             warnings=[*warnings, *journal_warnings(desk)],
         )
