@@ -1,11 +1,15 @@
-"""Options shared by the whole suite: how much of the random proofs to run, and from which seed."""
+"""What the whole suite shares: its options, an exchange with its trader, and a desk in process."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from support.desk import Desk, open_desk
+from support.processes import Server, exchange
 
 # In CI a property is searched along the same path each time; `CI=` runs search on.
 settings.register_profile("ci", derandomize=True, deadline=None)
@@ -20,3 +24,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--fills", default="1000", help="fills of the cut stream (default 1000)")
     group.addoption("--sessions", default="300", help="random sessions of `watch` (default 300)")
     group.addoption("--signals", default="500", help="random signals replayed (default 500)")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """The exchange, served to processes for one test."""
+    with exchange(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def env(server: Server, tmp_path: Path) -> dict[str, str]:
+    """The environment of a paper trader whose Alpaca is `server`."""
+    return server.environment(tmp_path)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """The OMS, its journal and the exchange in this process, under a virtual clock."""
+    opened = open_desk(tmp_path)
+    yield opened
+    opened.journal.close()

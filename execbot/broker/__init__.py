@@ -41,18 +41,15 @@ if TYPE_CHECKING:
     from execbot.broker.port import (
         BrokerClient,
         BulkResult,
-        Connected,
-        Disconnected,
-        Gap,
         OrderQuery,
         ReplaceRequest,
-        StreamState,
         TradeUpdate,
         TradeUpdateStream,
     )
     from execbot.broker.remedy import Remedy
     from execbot.broker.session import Exchanged
     from execbot.broker.stream import TradeStream
+    from execbot.broker.stream_states import Connected, Disconnected, Gap, StreamState
     from execbot.broker.stream_times import StreamTimes
 
 _HOME = {
@@ -76,18 +73,15 @@ _HOME = {
     "port": (
         "BrokerClient",
         "BulkResult",
-        "Connected",
-        "Disconnected",
-        "Gap",
         "OrderQuery",
         "ReplaceRequest",
-        "StreamState",
         "TradeUpdate",
         "TradeUpdateStream",
     ),
     "remedy": ("Remedy",),
     "session": ("Exchanged",),
     "stream": ("TradeStream",),
+    "stream_states": ("Connected", "Disconnected", "Gap", "StreamState"),
     "stream_times": ("StreamTimes",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

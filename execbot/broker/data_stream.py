@@ -22,10 +22,10 @@ from execbot.broker.market_stream import (
     MarketDataStream,
     TradingStatus,
 )
-from execbot.broker.port import Gap, StreamState
 from execbot.broker.reconnect import Drop, ReconnectingStream
 from execbot.broker.remedy import Remedy
 from execbot.broker.stream_errors import DATA_STREAM_ROWS, StreamAfter
+from execbot.broker.stream_states import Gap, StreamState
 from execbot.model.numbers import ZERO, maybe_decimal
 from execbot.model.quote import Quote, Trade
 from execbot.model.times import parse_time

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from execbot.broker.port import StreamState
+from execbot.broker.stream_states import StreamState
 from execbot.model.quote import Quote, Trade
 
 

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from execbot.broker.budget import Priority
 from execbot.broker.errors import BrokerError
+from execbot.broker.stream_states import StreamState
 from execbot.model.account import Account, Activity, Asset, CalendarDay, Clock, Position
 from execbot.model.enums import TimeInForce
 from execbot.model.order import Order, OrderRequest
@@ -190,29 +191,6 @@ class BrokerClient(ABC):
 
     def latest_trade(self, symbol: str) -> Trade | None:
         return self.latest_trades([symbol]).get(symbol)
-
-
-class StreamState(Struct, frozen=True):
-    """What a stream yields besides updates."""
-
-
-class Connected(StreamState, frozen=True):
-    """Authorized and listening. Everything before this moment must be gap-filled from REST."""
-
-    at: datetime
-
-
-class Disconnected(StreamState, frozen=True):
-    at: datetime
-    reason: str
-    retry_in_seconds: float
-
-
-class Gap(StreamState, frozen=True):
-    """Something came that could not be read: it may have been a fill, so ask REST."""
-
-    at: datetime
-    reason: str
 
 
 class TradeUpdateStream(ABC):

@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 
 from execbot.broker.errors import AuthenticationError, BrokerError, StreamError, plain_line
 from execbot.broker.http import is_loopback
-from execbot.broker.port import Connected, Disconnected, StreamState
 from execbot.broker.remedy import Remedy
+from execbot.broker.stream_states import Connected, Disconnected, StreamState
 from execbot.broker.stream_times import StreamTimes, backoff_seconds
 
 if TYPE_CHECKING:

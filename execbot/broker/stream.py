@@ -15,8 +15,9 @@ import msgspec
 from msgspec import Struct
 
 from execbot.broker.errors import plain_line
-from execbot.broker.port import Gap, StreamState, TradeUpdate, TradeUpdateStream
+from execbot.broker.port import TradeUpdate, TradeUpdateStream
 from execbot.broker.reconnect import Drop, ReconnectingStream
+from execbot.broker.stream_states import Gap, StreamState
 from execbot.model.numbers import maybe_decimal
 from execbot.model.order import Order
 from execbot.model.times import parse_time

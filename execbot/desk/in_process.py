@@ -23,7 +23,8 @@ from execbot.broker.market_stream import (
     MarketDataStream,
     TradingStatus,
 )
-from execbot.broker.port import Connected, StreamState, TradeUpdate, TradeUpdateStream
+from execbot.broker.port import TradeUpdate, TradeUpdateStream
+from execbot.broker.stream_states import Connected, StreamState
 
 if TYPE_CHECKING:
     from execbot.config.schema import SimSettings

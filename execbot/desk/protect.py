@@ -74,7 +74,7 @@ def _stands(desk: Context, symbol: str) -> tuple[Coverage, bool]:
         from execbot.exits.rules.view import Coverage
 
         return Coverage(), True
-    view = state.view(desk.now(), core.hours(desk.now()), core.limits, core.extended)
+    view = core.view(state, desk.now())
     decision = decide(view)
     todo = any(isinstance(a, Submit | Cancel | Replace) for a in decision.actions)
     return decision.coverage, not todo and decision.coverage.uncovered == 0

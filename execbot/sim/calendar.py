@@ -16,10 +16,9 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from execbot.sim.types import SECOND, Calendar, Ns, Session, TradingDay
+from execbot.sim.types import SECOND, Calendar, Ns, TradingDay, TradingSession
 
 NEW_YORK = ZoneInfo("America/New_York")
 MINUTES_PER_DAY = 1440
@@ -62,8 +61,8 @@ class AlwaysOpen:
 
     always_open = True
 
-    def session(self, at: Ns) -> Session:
-        return Session.REGULAR
+    def session(self, at: Ns) -> TradingSession:
+        return TradingSession.REGULAR
 
     def day(self, date: str) -> TradingDay | None:
         begin, end = new_york(date), new_york(date, MINUTES_PER_DAY)
@@ -118,22 +117,22 @@ class ExchangeCalendar:
 
     always_open = False
 
-    def session(self, at: Ns) -> Session:
+    def session(self, at: Ns) -> TradingSession:
         today = new_york_date(at)
         day = _exchange_day(today)
         if day is not None:
             if at < day.pre_open:
-                return Session.OVERNIGHT
+                return TradingSession.OVERNIGHT
             if at < day.open:
-                return Session.PRE
+                return TradingSession.PRE
             if at < day.close:
-                return Session.REGULAR
+                return TradingSession.REGULAR
             if at < day.after_close:
-                return Session.AFTER
+                return TradingSession.AFTER
         evening = new_york(today, AFTER_CLOSE)
         if at >= evening and _exchange_day(_plus_days(today, 1)) is not None:
-            return Session.OVERNIGHT
-        return Session.CLOSED
+            return TradingSession.OVERNIGHT
+        return TradingSession.CLOSED
 
     def day(self, date: str) -> TradingDay | None:
         return _exchange_day(date)
@@ -176,61 +175,8 @@ def _exchange_days(start: str, end: str) -> tuple[TradingDay, ...]:
     return tuple(day for day in found if day is not None)
 
 
-def session_starts(calendar: Calendar, at: Ns) -> Ns:
-    """The next instant after `at` at which trading of any session begins or goes on.
-
-    `at` itself when some session is running.
-    """
-    if calendar.session(at) is not Session.CLOSED:
-        return at
-    today = new_york_date(at)
-    for count in range(LONGEST_CLOSURE_DAYS):
-        evening = new_york(_plus_days(today, count), AFTER_CLOSE)
-        if evening > at and calendar.session(evening) is not Session.CLOSED:
-            return evening
-    raise AssertionError(f"no session within {LONGEST_CLOSURE_DAYS} days of {today}")
-
-
 def settlement_date(calendar: Calendar, day: str) -> str:
     """When a trade of a trading day settles: one day later since May 2024, two or three before."""
     count = 1 if day >= T_PLUS_ONE_SINCE else 2 if day >= T_PLUS_TWO_SINCE else 3
     following = calendar.days(_plus_days(day, 1), _plus_days(day, LONGEST_CLOSURE_DAYS + 3))
     return following[count - 1].date
-
-
-def _wall_minute(at: Ns, day: str) -> str:
-    """HH:MM on New York clocks; midnight at the end of `day` is written 23:59."""
-    moment = datetime.fromtimestamp(at // SECOND, NEW_YORK)
-    return "23:59" if moment.date().isoformat() > day else moment.strftime("%H:%M")
-
-
-def calendar_row(calendar: Calendar, day: TradingDay) -> dict[str, str]:
-    """One row of `GET /v2/calendar`; all times are New York wall time."""
-    return {
-        "date": day.date,
-        "open": _wall_minute(day.open, day.date),
-        "close": _wall_minute(day.close, day.date),
-        "session_open": _wall_minute(day.pre_open, day.date).replace(":", ""),
-        "session_close": _wall_minute(day.after_close, day.date).replace(":", ""),
-        "settlement_date": settlement_date(calendar, day.date),
-    }
-
-
-def new_york_time(at: Ns) -> str:
-    """RFC 3339 with New York's offset and up to nine decimals, as the clock shows it."""
-    text = datetime.fromtimestamp(at // SECOND, NEW_YORK).isoformat()
-    fraction = at % SECOND
-    if fraction:
-        digits = f"{fraction:09d}".rstrip("0")
-        text = f"{text[:19]}.{digits}{text[19:]}"
-    return text
-
-
-def clock_body(calendar: Calendar, at: Ns) -> dict[str, Any]:
-    """The body of `GET /v2/clock`."""
-    return {
-        "timestamp": new_york_time(at),
-        "is_open": calendar.session(at) is Session.REGULAR,
-        "next_open": new_york_time(calendar.next_open(at)),
-        "next_close": new_york_time(calendar.next_close(at)),
-    }

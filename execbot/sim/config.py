@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
+from execbot.sim.times import parse_time
 from execbot.sim.types import Ns
 
 SPEED_MAX = 1_000_000
@@ -88,8 +89,6 @@ class SimConfig:
         """Where the virtual clock starts. Raises `ConfigError` when `at` is no time."""
         if self.at is None:
             return None
-        from execbot.sim.clock import parse_time
-
         try:
             return parse_time(self.at)
         except ValueError as error:

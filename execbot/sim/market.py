@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from execbot.sim.calendar import AlwaysOpen, ExchangeCalendar
-from execbot.sim.clock import format_ns
 from execbot.sim.config import ConfigError, SimConfig
 from execbot.sim.engine import Exchange, ExchangeConfig, FaultKind, OrderFault
+from execbot.sim.engine.accounts.archive import Archive
 from execbot.sim.faults.faults import Rule
 from execbot.sim.prices.mixed import build_prices
 from execbot.sim.prices.regimes import Regime
+from execbot.sim.times import format_ns
 from execbot.sim.types import SECOND, ApiError, Calendar, Ns
-
-if TYPE_CHECKING:
-    from execbot.sim.engine.accounts.archive import Archive
 
 
 def exchange_config(config: SimConfig) -> ExchangeConfig:
@@ -51,7 +49,7 @@ def regimes(config: SimConfig) -> dict[str, Regime]:
         raise ConfigError(f"{error}; known: {', '.join(Regime)}") from None
 
 
-class Market:
+class VenueMarket:
     """Prices, assets and calendar of one exchange, and the engine opened on them."""
 
     def __init__(self, config: SimConfig) -> None:

@@ -167,7 +167,7 @@ class AssetDirectory(Protocol):
 # --- sessions ------------------------------------------------------------------------------
 
 
-class Session(StrEnum):
+class TradingSession(StrEnum):
     """Where in the trading day an instant lies (equities). Crypto is always REGULAR."""
 
     OVERNIGHT = "overnight"
@@ -194,7 +194,7 @@ class Calendar(Protocol):
 
     always_open: bool
 
-    def session(self, at: Ns) -> Session: ...
+    def session(self, at: Ns) -> TradingSession: ...
 
     def day(self, date: str) -> TradingDay | None:
         """The trading day of a New York date, or None on a weekend or holiday."""

@@ -22,7 +22,8 @@ from execbot.broker.market_stream import (
     MarketDataStream,
     TradingStatus,
 )
-from execbot.broker.port import BrokerClient, Connected, Disconnected
+from execbot.broker.port import BrokerClient
+from execbot.broker.stream_states import Connected, Disconnected
 from execbot.market.halts import HaltBook, apply_message, apply_trade, book_to_json
 from execbot.model.quote import Quote, Trade
 from execbot.watch.core.inputs import Halts, Input, Price

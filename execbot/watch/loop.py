@@ -19,20 +19,15 @@ from datetime import datetime
 from typing import Any
 
 from execbot.broker.errors import BrokerError
-from execbot.broker.port import (
-    BrokerClient,
-    Connected,
-    Disconnected,
-    StreamState,
-    TradeUpdate,
-    TradeUpdateStream,
-)
+from execbot.broker.port import BrokerClient, TradeUpdate, TradeUpdateStream
+from execbot.broker.stream_states import Connected, Disconnected, StreamState
 from execbot.journal.checkpoint import Checkpointer
 from execbot.journal.errors import JournalError
 from execbot.risk.reading import HALTS_KEY
 from execbot.watch.core import inputs
 from execbot.watch.core.jobs import Note, SymbolJob
 from execbot.watch.feed import Feed
+from execbot.watch.health import Health
 from execbot.watch.perform import Hands
 from execbot.watch.show.sinks import Sink
 from execbot.watch.watcher import HandJob, Watcher
@@ -50,18 +45,6 @@ AUDITED = frozenset({"alarm", "action", "guard", "stop_moved", "moved_at_broker"
 
 SYMBOL_THREADS = 2
 JOURNAL_RETRY_SECONDS = 0.5
-
-
-@dataclass
-class Health:
-    """What the screen shows of the loop itself."""
-
-    stream_up: bool = False
-    last_frame_at: datetime | None = None
-    frames: int = 0
-    lag_ms: float = 0.0
-    waiting: int = 0
-    requests_left: int | None = None
 
 
 @dataclass

@@ -79,7 +79,7 @@ class Watcher:
     def load(self) -> list[HandJob]:
         """Read the journal: what works, what is held, what is planned."""
         self.last_seq = self.journal.last_seq()
-        self.core.told = told_differences(self.journal)
+        self.core.memory.told = told_differences(self.journal)
         plans = tuple(open_plans(self.journal))
         records = self._with_families(self.journal.orders("open"), plans)
         # Positions before plans: a plan without its position would look finished.

@@ -17,8 +17,8 @@ from support.streams import StreamServer, say, wait_for_goodbye
 from execbot.broker.data_stream import CRYPTO_CHANNELS, DataStream, parse_data_frame
 from execbot.broker.errors import AuthenticationError, StreamError
 from execbot.broker.market_stream import DataWarning, LimitBand, TradingStatus
-from execbot.broker.port import Connected, Disconnected, Gap
 from execbot.broker.stream_errors import DATA_STREAM_ROWS, StreamAfter
+from execbot.broker.stream_states import Connected, Disconnected, Gap
 from execbot.broker.stream_times import StreamTimes
 from execbot.model.quote import Quote, Trade
 

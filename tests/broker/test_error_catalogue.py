@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.paths import ROOT
 
 from execbot.broker.error_page import MORE_ROWS, markdown
 from execbot.broker.error_table import ROWS
@@ -19,8 +20,6 @@ from execbot.broker.errors import NETWORK_ROWS, TLS_ROW, classify
 from execbot.broker.remedy import CATEGORY_OF, Remedy
 from execbot.broker.stream_errors import DATA_STREAM_ROWS
 from execbot.model.enums import ErrorCategory
-
-ROOT = Path(__file__).resolve().parents[2]
 
 FILL_IN = {
     "<q>": "10",

@@ -22,7 +22,8 @@ from support.processes import Server, exchange
 
 from execbot.broker.alpaca import AlpacaClient
 from execbot.broker.errors import BrokerError, RateLimited
-from execbot.broker.port import Connected, Disconnected, OrderQuery, TradeUpdate
+from execbot.broker.port import OrderQuery, TradeUpdate
+from execbot.broker.stream_states import Connected, Disconnected
 from execbot.broker.stream_times import StreamTimes
 from execbot.model.enums import OrderType, Side
 from execbot.model.order import OrderRequest

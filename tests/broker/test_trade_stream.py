@@ -24,8 +24,9 @@ from support.streams import (
 )
 
 from execbot.broker.errors import AuthenticationError, StreamError
-from execbot.broker.port import Connected, Disconnected, Gap, TradeUpdate
+from execbot.broker.port import TradeUpdate
 from execbot.broker.stream import TradeStream, Unreadable, parse_frame
+from execbot.broker.stream_states import Connected, Disconnected, Gap
 from execbot.broker.stream_times import StreamTimes, backoff_seconds
 
 FAST = StreamTimes(

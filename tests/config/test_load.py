@@ -9,14 +9,13 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from support.paths import ROOT
 
 from execbot.config.errors import ConfigError
 from execbot.config.limits import BOUNDS, TIGHTER
 from execbot.config.load import load_settings, show_value
 from execbot.config.parse import leaves
 from execbot.config.schema import Mode, PartialExit, SizingMethod, TradingSettings
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)

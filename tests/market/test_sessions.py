@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.paths import ROOT
 
 from execbot.market.broker_calendar import narrowed
 from execbot.market.calendar_cache import (
@@ -41,7 +42,6 @@ from execbot.model.account import CalendarDay, Clock
 from execbot.model.times import new_york
 
 TABLE = load_table()
-ROOT = Path(__file__).parents[2]
 MARKET_DATA = Path(os.environ.get("EXECBOT_MARKET_DATA", ROOT.parent / "shared" / "market-data"))
 
 

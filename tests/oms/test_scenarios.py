@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.desk import Desk, limit, market, open_desk
+from support.paths import SCENARIOS
 
 from execbot.broker.errors import BrokerError
 from execbot.broker.port import ReplaceRequest
@@ -21,7 +22,7 @@ from execbot.model.order import OrderRequest
 from execbot.oms.errors import OmsError
 from execbot.sim.faults.scenario import Scenario
 
-SCENARIOS = sorted((Path(__file__).parents[1] / "scenarios").glob("*.yaml"))
+FILES = sorted(SCENARIOS.glob("*.yaml"))
 
 
 def trade(desk: Desk) -> None:
@@ -59,7 +60,7 @@ def listen(desk: Desk) -> None:
     desk.oms.apply_batch(desk.frames())
 
 
-@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_journal_is_right_after(path: Path, tmp_path: Path) -> None:
     desk = open_desk(tmp_path, **Scenario.read(path).settings)
     trade(desk)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from support import risk_facts as b
+from support.paths import DOCS
 
 from execbot.config.schema import (
     MarketHoursSettings,
@@ -391,7 +391,7 @@ def test_codes_are_unique_and_slug_like() -> None:
 
 
 def test_documented_table_equals_the_code() -> None:
-    page = Path(__file__).parents[2] / "docs" / "risk.md"
+    page = DOCS / "risk.md"
     assert table_markdown() in page.read_text(encoding="utf-8")
 
 

@@ -22,8 +22,9 @@ import pytest
 
 from execbot.broker.alpaca import AlpacaClient
 from execbot.broker.errors import AuthenticationError, BrokerError, DuplicateClientOrderId
-from execbot.broker.port import Connected, OrderQuery, ReplaceRequest, TradeUpdate
+from execbot.broker.port import OrderQuery, ReplaceRequest, TradeUpdate
 from execbot.broker.remedy import Remedy
+from execbot.broker.stream_states import Connected
 from execbot.model.enums import OrderClass, OrderStatus, OrderType, Side, TimeInForce
 from execbot.model.numbers import CENT, round_down
 from execbot.model.order import Order, OrderRequest, StopLoss, TakeProfit

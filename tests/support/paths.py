@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+EXAMPLES = ROOT / "examples"
+SCENARIOS = ROOT / "tests" / "scenarios"
 
 
 def market_data() -> Path:

@@ -20,7 +20,7 @@ from execbot.broker.market_stream import (
     MarketDataStream,
     TradingStatus,
 )
-from execbot.broker.port import Connected, Disconnected
+from execbot.broker.stream_states import Connected, Disconnected
 from execbot.model.quote import Trade
 from execbot.watch.core.inputs import Halts, Price
 from execbot.watch.core.jobs import Note

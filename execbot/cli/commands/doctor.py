@@ -269,7 +269,7 @@ def _journal(examined: Examination) -> Iterator[Finding]:
 
 
 def _stream(examined: Examination) -> Iterator[Finding]:
-    from execbot.broker.port import Connected
+    from execbot.broker.stream_states import Connected
 
     if examined.client is None:
         raise _Missing("needs a connection")

@@ -20,10 +20,11 @@ from execbot.sim.doors.sockets import DataConnection, TradeConnection, abort, tr
 from execbot.sim.doors.transport import SharedVenue
 from execbot.sim.faults.faults import Kind, Rule
 from execbot.sim.records import ALL_DATA, Delivery
+from execbot.sim.requests import Requests
 from execbot.sim.store import SqliteArchive
 from execbot.sim.types import SECOND, Request, Response
 from execbot.sim.venue import Venue
-from execbot.sim.wire.data_feed import Feed, feed_of
+from execbot.sim.wire.data_feed import DataFeed, feed_of
 from execbot.sim.wire.data_stream import DataStream
 from execbot.sim.wire.http import credentials, encode, make_request, parse_query
 from execbot.sim.wire.trade_stream import TradeStream
@@ -58,7 +59,7 @@ class MemoryDoor:
 
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
-        self.handle = venue.handle
+        self.handle = Requests(venue).handle
         self.redeem = venue.redeem
         self.connect = venue.connect
         self.account_of = venue.account_of
@@ -289,7 +290,7 @@ class ExchangeServer:
         return ws
 
     async def _data_socket(
-        self, request: web.BaseRequest, feed: Feed, headers: Mapping[str, str], refused: bool
+        self, request: web.BaseRequest, feed: DataFeed, headers: Mapping[str, str], refused: bool
     ) -> web.StreamResponse:
         ws = web.WebSocketResponse(max_msg_size=_MAX_WS_MESSAGE)
         await ws.prepare(request)
@@ -321,7 +322,7 @@ class ExchangeServer:
             await connection.close()
         return ws
 
-    def _feed_taken(self, feed: Feed, key: str) -> bool:
+    def _feed_taken(self, feed: DataFeed, key: str) -> bool:
         return any(c.alive and c.stream.feed == feed and c.stream.key == key for c in self._datas)
 
     def _occupied(self, key: str) -> bool:
@@ -350,7 +351,7 @@ class ExchangeServer:
         return trades + datas
 
 
-def _feed(path: str) -> Feed | None:
+def _feed(path: str) -> DataFeed | None:
     """The feed of a path; a client that adds the path to a URL that has it already is forgiven."""
     parts = path.split("/")
     tails = ("/".join(parts[-count:]) for count in (len(parts), 3, 2))

@@ -7,15 +7,12 @@ import contextlib
 import socket
 import struct
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
 
 from aiohttp import WSMsgType, web
 
+from execbot.sim.types import Ns
+from execbot.sim.wire.data_stream import DataStream
 from execbot.sim.wire.trade_stream import Encoding, TradeStream
-
-if TYPE_CHECKING:
-    from execbot.sim.types import Ns
-    from execbot.sim.wire.data_stream import DataStream
 
 # What may wait for a reader; beyond this it is too slow and is cut, as at Alpaca.
 WAITING_BYTES_MAX = 8_000_000

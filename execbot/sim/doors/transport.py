@@ -18,6 +18,7 @@ from typing import Any
 from execbot.sim.config import SimConfig
 from execbot.sim.faults.faults import Rule
 from execbot.sim.records import Delivery
+from execbot.sim.requests import Requests
 from execbot.sim.store import SqliteArchive, SqliteRecords, Store
 from execbot.sim.types import SECOND, Request, Response
 from execbot.sim.venue import Venue
@@ -60,6 +61,7 @@ class InProcess:
 
     def __init__(self, venue: Venue) -> None:
         self.venue = venue
+        self._requests = Requests(venue)
 
     def request(
         self,
@@ -70,7 +72,7 @@ class InProcess:
         timeout: float | None = None,
     ) -> Answer:
         """Answers one request. Raises `ConnectionResetError` or `TimeoutError` as told."""
-        response = self.venue.handle(make_request(method, path_with_query, headers, body))
+        response = self._requests.handle(make_request(method, path_with_query, headers, body))
         limit = DEFAULT_TIMEOUT_SECONDS if timeout is None else timeout
         return _delivered(response, limit, self._wait, self.venue.redeem)
 
@@ -103,7 +105,7 @@ class SharedVenue:
         self.store = Store(path)
         self._lock = threading.RLock()
         self._wanted = config
-        self._venue: Venue | None = None
+        self._requests: Requests | None = None
         self._version = -1
 
     def request(
@@ -138,8 +140,8 @@ class SharedVenue:
     # --- what the server's door needs -----------------------------------------------------
 
     def handle(self, request: Request) -> Response:
-        with self.turn() as venue:
-            return venue.handle(request)
+        with self._open() as requests:
+            return requests.handle(request)
 
     def redeem(self, ticket: int) -> Response | None:
         with self.turn() as venue:
@@ -162,35 +164,44 @@ class SharedVenue:
     @contextmanager
     def turn(self) -> Iterator[Venue]:
         """The venue, up to date and locked against other processes; saved if it changed."""
+        with self._open() as requests:
+            yield requests.venue
+
+    @contextmanager
+    def _open(self) -> Iterator[Requests]:
         with self._lock, self.store.turn():
             try:
-                venue = self._fresh()
-                yield venue
+                requests = self._fresh()
+                yield requests
+                venue = requests.venue
                 if venue.changed:
                     self._version = self.store.write(venue.config.plain(), venue.dump())
                     venue.changed = False
             except BaseException:
                 # What is in memory may be ahead of the file that is rolled back.
-                self._venue, self._version = None, -1
+                self._requests, self._version = None, -1
                 raise
 
-    def _fresh(self) -> Venue:
+    def _fresh(self) -> Requests:
+        """Reads what another process wrote since this one's last turn."""
         version = self.store.version()
-        if self._venue is not None and version == self._version:
-            return self._venue
+        known = self._requests
+        if known is not None and version == self._version:
+            return known
         found = self.store.read()
         config = SimConfig.of(found[0]) if found else self._wanted
-        if self._venue is not None and found and self._venue.config == config:
-            self._venue.load(found[1])
+        if known is not None and found and known.venue.config == config:
+            known.venue.load(found[1])
         else:
-            self._venue = Venue(
+            venue = Venue(
                 config,
                 archive=SqliteArchive(self.store.db),
                 records=SqliteRecords(self.store.db, config.log_size),
                 state=found[1] if found else None,
             )
+            known = self._requests = Requests(venue)
         self._version = version
-        return self._venue
+        return known
 
     def close(self) -> None:
         self.store.close()

@@ -11,16 +11,16 @@ from collections.abc import Callable, Mapping
 from heapq import heappop, heappush
 from typing import Any
 
-from execbot.sim.engine.core import RANK, Core
+from execbot.sim.engine.core import RANK, ExchangeCore
 from execbot.sim.engine.order import Order, OrderType
-from execbot.sim.engine.orders import amend, endings, groups, lifecycle, matching, trailing
+from execbot.sim.engine.orders import amend, endings, lifecycle, matching, trailing
 from execbot.sim.types import SECOND, Ns
 
 # The longest stretch that is searched ahead of the clock, if the order has rested as long.
 LONGEST_LOOK: Ns = 6 * 3600 * SECOND
 
 
-def _touch(core: Core, order: Order) -> None:
+def _touch(core: ExchangeCore, order: Order) -> None:
     """The market has come to a resting order."""
     if matching.ready(core, order, core.now):
         lifecycle.meet(core, order)
@@ -28,13 +28,13 @@ def _touch(core: Core, order: Order) -> None:
         core.rest(order, core.now)
 
 
-HANDLERS: Mapping[str, Callable[[Core, Order], None]] = {
+HANDLERS: Mapping[str, Callable[[ExchangeCore, Order], None]] = {
     "ack": lifecycle.acknowledge,
     "route": lifecycle.send,
     "look": lifecycle.look,
     "touch": _touch,
     "auction": lifecycle.auction,
-    "wake": groups.wake,
+    "wake": lifecycle.wake,
     "drop": endings.drop,
     "follow": endings.cancel,
     "swap": amend.swap,
@@ -46,7 +46,7 @@ HANDLERS: Mapping[str, Callable[[Core, Order], None]] = {
 assert set(HANDLERS) == set(RANK)
 
 
-def advance(core: Core, to: Ns) -> None:
+def advance(core: ExchangeCore, to: Ns) -> None:
     """Lets everything happen that is due up to and including `to`, in time order.
 
     Raises `ValueError` for a moment before `now`.
@@ -70,14 +70,14 @@ def advance(core: Core, to: Ns) -> None:
     core.now = to
 
 
-def _anything_due(core: Core, to: Ns) -> bool:
+def _anything_due(core: ExchangeCore, to: Ns) -> bool:
     """Whether something may happen by `to`, told without a search."""
     if core.agenda and core.agenda[0][0] <= to:
         return True
     return bool(core.trailing) or bool(core.watch and core.watch[0][0] < to)
 
 
-def _horizon(core: Core, order: Order, to: Ns) -> Ns:
+def _horizon(core: ExchangeCore, order: Order, to: Ns) -> Ns:
     """How far an order is searched at once: as far again as it has already rested.
 
     The market says the same however far one looks, and few long looks cost less than many short
@@ -86,7 +86,7 @@ def _horizon(core: Core, order: Order, to: Ns) -> Ns:
     return to + max(core.config.lookahead, min(to - order.submitted_at, LONGEST_LOOK))
 
 
-def _search_market(core: Core, to: Ns) -> None:
+def _search_market(core: ExchangeCore, to: Ns) -> None:
     """Finds the next touch of every resting order that has not been searched up to `to`."""
     due: list[Order] = []
     while core.watch and core.watch[0][0] < to:
@@ -108,7 +108,7 @@ def _search_market(core: Core, to: Ns) -> None:
     _follow_trailing(core, to)
 
 
-def _follow_trailing(core: Core, to: Ns) -> None:
+def _follow_trailing(core: ExchangeCore, to: Ns) -> None:
     """Trailing stops ratchet only as far as nothing else happens before."""
     if not core.trailing:
         return
@@ -131,13 +131,13 @@ def _follow_trailing(core: Core, to: Ns) -> None:
             core.quiet[order.id] = trailing.quiet_until(core, order, bound, horizon)
 
 
-def _drop_stale(core: Core) -> None:
+def _drop_stale(core: ExchangeCore) -> None:
     """Removes agenda entries that no longer count from the top."""
     while core.agenda and core.entry_order(core.agenda[0]) is None:
         heappop(core.agenda)
 
 
-def next_event_at(core: Core, until: Ns) -> Ns | None:
+def next_event_at(core: ExchangeCore, until: Ns) -> Ns | None:
     """When something happens next, not later than `until`. Changes nothing."""
     _drop_stale(core)
     best = until + 1
@@ -155,7 +155,7 @@ def next_event_at(core: Core, until: Ns) -> Ns | None:
     return best if best <= until else None
 
 
-def _alike(core: Core, orders: list[Order]) -> list[list[Order]]:
+def _alike(core: ExchangeCore, orders: list[Order]) -> list[list[Order]]:
     """Resting orders that wait for the same side of the same symbol in the same sessions.
 
     The first of each group is the one the market reaches first.
@@ -177,7 +177,7 @@ def _alike(core: Core, orders: list[Order]) -> list[list[Order]]:
     return list(groups.values())
 
 
-def _any_touch(core: Core, group: list[Order], horizon: Ns) -> bool:
+def _any_touch(core: ExchangeCore, group: list[Order], horizon: Ns) -> bool:
     """Whether the market comes to the foremost order of a group, and so perhaps to others."""
     seen = min(order.seen for order in group)
     return matching.next_touch(core, group[0], seen, horizon) is not None

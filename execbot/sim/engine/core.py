@@ -9,26 +9,24 @@ the order's `due[kind]` says the same instant; rescheduling needs no search.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from heapq import heapify, heappush
 from typing import Any
 
-from execbot.sim.engine.accounts import margin
 from execbot.sim.engine.accounts.account import (
     DEFAULT_CONFIGURATIONS,
     LEGACY_CONFIGURATIONS,
     Account,
 )
 from execbot.sim.engine.accounts.archive import Activity, Archive
-from execbot.sim.engine.answers.views import stream_order
 from execbot.sim.engine.config import ExchangeConfig, FaultKind, OrderFault
 from execbot.sim.engine.ids import Ids, named_uuid
 from execbot.sim.engine.order import Order, OrderType, Side, Status
 from execbot.sim.engine.orders.hours import Hours, Window, window_of
-from execbot.sim.engine.render import CENT, activity_prefix, stamp, stamp_micro, text
+from execbot.sim.engine.render import CENT, activity_prefix, stamp_micro, text
 from execbot.sim.types import (
     ApiError,
     Asset,
@@ -59,7 +57,7 @@ Entry = tuple[Ns, int, int, str, str]
 
 
 @dataclass(slots=True)
-class Core:
+class ExchangeCore:
     prices: PriceSource
     assets: AssetDirectory
     calendar: Calendar
@@ -188,23 +186,6 @@ class Core:
 
     # --- results ---------------------------------------------------------------------------
 
-    def emit(self, order: Order, event: str, extra: Mapping[str, Any] | None = None) -> None:
-        """Appends one `trade_updates` frame about the order as it is now."""
-        at = self.now
-        data: dict[str, Any] = {
-            "at": stamp_micro(at),
-            "event_id": self.ids.ulid(at),
-            "event": event,
-            "timestamp": stamp(at),
-            "order": stream_order(self, order),
-        }
-        if extra:
-            data.update(extra)
-        self.event_seq += 1
-        self.events.append(StreamEvent(self.event_seq, order.account_id, at, data))
-        while len(self.events) > self.config.event_buffer:
-            self.events.popleft()
-
     def reason(self, text: str) -> dict[str, str]:
         """Why something happened to an order, where events say so."""
         return {"reason": text} if text and self.config.event_reasons else {}
@@ -251,25 +232,6 @@ class Core:
         return self.settle_dates[day]
 
     # --- accounts --------------------------------------------------------------------------
-
-    def roll(self, account: Account) -> None:
-        """Brings the account into the present trading day: last equity, overnight positions.
-
-        Nothing was traded since the last roll; the closes between are looked at for margin calls.
-        """
-        today = self.hours.trading_date(self.now)
-        if account.day == today:
-            return
-        margin.look_back(self, account, today)
-        close = self.hours.previous_close(self.now)
-        account.last_equity, account.last_maintenance = margin.at_close(self, account, close)
-        for position in account.positions.values():
-            position.start_day()
-        account.day = today
-        account.opened_today.clear()
-        oldest = (date.fromisoformat(today) - timedelta(days=7)).isoformat()
-        account.day_trades = [day for day in account.day_trades if day > oldest]
-        account.taken.clear()
 
     def open_account(self, key: str) -> Account:
         """The account of a key; a new one starts with the configured cash."""

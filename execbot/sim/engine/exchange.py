@@ -13,13 +13,13 @@ from decimal import Decimal
 from typing import Any
 
 from execbot.sim.engine import clockwork, snapshot
-from execbot.sim.engine.accounts import corporate, settings
+from execbot.sim.engine.accounts import corporate, margin, settings
 from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.accounts.archive import Archive, MemoryArchive
 from execbot.sim.engine.answers import history, listing, views
 from execbot.sim.engine.answers.calendar_rows import calendar_rows
 from execbot.sim.engine.config import ExchangeConfig, OrderFault
-from execbot.sim.engine.core import Core
+from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.ids import Ids, is_uuid
 from execbot.sim.engine.order import Order
 from execbot.sim.engine.orders import amend, bulk
@@ -55,7 +55,7 @@ class Exchange:
         archive: Archive | None = None,
     ) -> None:
         config = config or ExchangeConfig()
-        self.core = Core(
+        self.core = ExchangeCore(
             prices=prices,
             assets=assets,
             calendar=calendar,
@@ -103,7 +103,7 @@ class Exchange:
         account = self.core.accounts.get(account_id)
         if account is None:
             raise ApiError(404, 40410000, f"account not found for {account_id}")
-        self.core.roll(account)
+        margin.roll(self.core, account)
         return account
 
     def account(self, account_id: str) -> dict[str, Any]:

@@ -9,11 +9,11 @@ from typing import Any
 
 from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.config import FaultKind, OrderFault
-from execbot.sim.engine.core import RANK, Core
+from execbot.sim.engine.core import RANK, ExchangeCore
 from execbot.sim.engine.order import Order, OrderType
 
 
-def dump(core: Core) -> dict[str, Any]:
+def dump(core: ExchangeCore) -> dict[str, Any]:
     """The live state as JSON values; finished orders and activities are in the archive."""
     return {
         "now": core.now,
@@ -32,7 +32,7 @@ def dump(core: Core) -> dict[str, Any]:
     }
 
 
-def restore(core: Core, state: Mapping[str, Any]) -> None:
+def restore(core: ExchangeCore, state: Mapping[str, Any]) -> None:
     """Fills a fresh core with what `dump` returned. Events are not part of it."""
     core.ids.counter = state["counter"]
     core.event_seq, core.order_seq, core.activity_seq = state["seqs"]
@@ -51,7 +51,7 @@ def restore(core: Core, state: Mapping[str, Any]) -> None:
     core.faults.extend(_fault(record) for record in state["faults"])
 
 
-def _restore(core: Core, order: Order) -> None:
+def _restore(core: ExchangeCore, order: Order) -> None:
     core.orders[order.id] = order
     account = core.accounts[order.account_id]
     amount, order.reserved = order.reserved, Decimal(0)

@@ -16,8 +16,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from execbot.sim.clock import format_ns, http_date, parse_time
 from execbot.sim.faults.faults import Kind, Rule
+from execbot.sim.times import format_ns, http_date, parse_time
 from execbot.sim.types import SECOND, Ns, Response
 from execbot.sim.wire.http import encode, gateway_page, reply
 

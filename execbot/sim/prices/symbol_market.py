@@ -36,7 +36,7 @@ def round_lot(price: Decimal) -> int:
     return 100 if price <= 250 else 40 if price <= 1000 else 10 if price <= 10_000 else 1
 
 
-class Market:
+class SymbolMarket:
     """One symbol. Prices inside are whole numbers of `10 ** -digits` dollars."""
 
     def __init__(self, listing: Listing, seed: int, regime: Regime) -> None:

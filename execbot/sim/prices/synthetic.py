@@ -12,7 +12,7 @@ from typing import Literal
 
 from execbot.sim.assets import Listing, listings
 from execbot.sim.prices.regimes import Regime
-from execbot.sim.prices.symbol_market import Market
+from execbot.sim.prices.symbol_market import SymbolMarket
 from execbot.sim.types import SECOND, Bar, Crossing, Level, Ns, Quote, Tick, Trade
 
 
@@ -33,16 +33,16 @@ class SyntheticPrices:
             for listing in (listings() if listed is None else listed)
             if listing.asset.active
         }
-        self._markets: dict[str, Market] = {}
+        self._markets: dict[str, SymbolMarket] = {}
 
     def symbols(self) -> Sequence[str]:
         return tuple(self._listings)
 
-    def _market(self, symbol: str) -> Market | None:
+    def _market(self, symbol: str) -> SymbolMarket | None:
         market = self._markets.get(symbol)
         if market is None and symbol in self._listings:
             regime = self._regimes.get(symbol, Regime.NORMAL)
-            market = Market(self._listings[symbol], self.seed, regime)
+            market = SymbolMarket(self._listings[symbol], self.seed, regime)
             self._markets[symbol] = market
         return market
 
@@ -96,7 +96,7 @@ class SyntheticPrices:
             return None
         return market.price(market.extreme_print(first, last, 1 if highest else -1))
 
-    def _seconds(self, market: Market, start: Ns, end: Ns) -> range:
+    def _seconds(self, market: SymbolMarket, start: Ns, end: Ns) -> range:
         """The seconds of the ticks in `[start, end]`."""
         step = market.tick_seconds
         return range(-(-start // (step * SECOND)) * step, end // SECOND + 1, step)

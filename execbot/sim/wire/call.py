@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from execbot.sim.engine.exchange import Exchange
 from execbot.sim.types import ApiError, Ns, Request
+from execbot.sim.venue import Venue
 from execbot.sim.wire.http import json_body
-
-if TYPE_CHECKING:
-    from execbot.sim.engine.exchange import Exchange
-    from execbot.sim.venue import Venue
 
 _TRUE, _FALSE = ("true", "1", "t"), ("false", "0", "f", "")
 

@@ -9,29 +9,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from execbot.sim.clock import format_ns, parse_time
 from execbot.sim.config import ConfigError, SimConfig
 from execbot.sim.faults.faults import KINDS, FaultError
 from execbot.sim.records import ALL_DATA
+from execbot.sim.times import format_ns, parse_time
 from execbot.sim.types import SECOND, ApiError, Ns, Request, Response
+from execbot.sim.venue import Venue
 from execbot.sim.wire import control_market as market
-from execbot.sim.wire.ask import Ask, wrong
+from execbot.sim.wire.fields import Fields, wrong
 from execbot.sim.wire.http import reply, segments
 
-if TYPE_CHECKING:
-    from execbot.sim.venue import Venue
+Handler = Callable[[Fields], Any]
 
 
-Handler = Callable[[Ask], Any]
-
-
-def status(ask: Ask) -> Any:
-    venue = ask.venue
+def status(fields: Fields) -> Any:
+    venue = fields.venue
     return {
-        "time": format_ns(ask.now),
-        "clock": _clock(venue, ask.now),
+        "time": format_ns(fields.now),
+        "clock": _clock(venue, fields.now),
         "seed": venue.config.seed,
         "calendar": venue.config.calendar,
         "data": venue.config.data,
@@ -43,7 +40,7 @@ def status(ask: Ask) -> Any:
         "faults": len(venue.faults.rules),
         "streams": list(venue.stream_status()),
         "last_seq": venue.outbox.seq,
-        "down": ask.now < venue.down_until,
+        "down": fields.now < venue.down_until,
     }
 
 
@@ -68,73 +65,73 @@ def _clock(venue: Venue, now: Ns) -> dict[str, Any]:
     }
 
 
-def read_clock(ask: Ask) -> Any:
-    return _clock(ask.venue, ask.now)
+def read_clock(fields: Fields) -> Any:
+    return _clock(fields.venue, fields.now)
 
 
-def move_clock(ask: Ask) -> Any:
+def move_clock(fields: Fields) -> Any:
     """`set` a time, `step` seconds, change `speed`, or `jump` to the next event."""
-    venue, body = ask.venue, ask.body
+    venue, body = fields.venue, fields.body
     unknown = set(body) - {"set", "step", "speed", "jump"}
     if unknown or not body:
         raise wrong("give set, step, speed or jump")
     try:
         if "speed" in body:
-            venue.clock.set_speed(float(ask.number("speed")))
+            venue.clock.set_speed(float(fields.number("speed")))
         if "set" in body:
             venue.clock.set(parse_time(str(body["set"])))
         if "step" in body:
-            venue.clock.step(int(ask.number("step") * SECOND))
+            venue.clock.step(int(fields.number("step") * SECOND))
     except ValueError as error:
         raise wrong(str(error)) from None
     if body.get("jump"):
         following = venue.next_event()
         if following is not None:
-            venue.clock.set(max(following, ask.now))
+            venue.clock.set(max(following, fields.now))
     return _clock(venue, venue.advance())
 
 
-def deposit(ask: Ask) -> Any:
-    key, account_id = ask.account()
-    ask.venue.exchange.deposit(account_id, ask.number("amount"))
-    return {"key": key, "cash": ask.venue.exchange.account(account_id)["cash"]}
+def deposit(fields: Fields) -> Any:
+    key, account_id = fields.account()
+    fields.venue.exchange.deposit(account_id, fields.number("amount"))
+    return {"key": key, "cash": fields.venue.exchange.account(account_id)["cash"]}
 
 
-def account_switches(ask: Ask) -> Any:
+def account_switches(fields: Fields) -> Any:
     """`blocked`, `trading_blocked`, `liquidation_only`, `suspended`, … of one account."""
-    key, account_id = ask.account()
-    switches = {name: bool(value) for name, value in ask.body.items() if name != "key"}
-    ask.venue.exchange.set_switches(account_id, **switches)
-    return {"key": key, "account": ask.venue.exchange.account(account_id)}
+    key, account_id = fields.account()
+    switches = {name: bool(value) for name, value in fields.body.items() if name != "key"}
+    fields.venue.exchange.set_switches(account_id, **switches)
+    return {"key": key, "account": fields.venue.exchange.account(account_id)}
 
 
-def reset(ask: Ask) -> Any:
+def reset(fields: Fields) -> Any:
     """A fresh exchange, with other settings where the body gives some."""
-    settings = dict(ask.body)
+    settings = dict(fields.body)
     keep_log = bool(settings.pop("keep_log", False))
     config = None
     if settings:
         try:
-            config = SimConfig.of({**ask.venue.config.plain(), **settings})
-            ask.venue.reset(config)
+            config = SimConfig.of({**fields.venue.config.plain(), **settings})
+            fields.venue.reset(config)
         except (ConfigError, ValueError) as error:
             raise wrong(str(error)) from None
     else:
-        ask.venue.reset()
+        fields.venue.reset()
     if not keep_log:
-        ask.venue.records.clear()
-    return {"reset": True, "time": format_ns(ask.venue.clock.now())}
+        fields.venue.records.clear()
+    return {"reset": True, "time": format_ns(fields.venue.clock.now())}
 
 
-def read_log(ask: Ask) -> Any:
+def read_log(fields: Fields) -> Any:
     """Requests that write, as they came, with what was answered. Filters: since, limit, …"""
-    query = ask.request.query
+    query = fields.request.query
     try:
         since, limit = int(query.get("since", 0)), int(query.get("limit", 10_000))
     except ValueError:
         raise wrong("since and limit are numbers") from None
     rows = []
-    for entry in ask.venue.records.entries(since, limit):
+    for entry in fields.venue.records.entries(since, limit):
         if any(query.get(n) not in (None, entry[n]) for n in ("method", "path", "key")):
             continue
         shown = {**entry, "at": format_ns(entry["at"])}
@@ -151,71 +148,73 @@ def _json_or_text(text: str) -> Any:
         return text
 
 
-def list_faults(ask: Ask) -> Any:
-    return [rule.describe() for rule in ask.venue.faults.rules]
+def list_faults(fields: Fields) -> Any:
+    return [rule.describe() for rule in fields.venue.faults.rules]
 
 
-def add_faults(ask: Ask) -> Any:
+def add_faults(fields: Fields) -> Any:
     """One rule, or several under `faults`."""
-    specs = ask.body.get("faults")
+    specs = fields.body.get("faults")
     try:
-        rules = [ask.venue.faults.add(s) for s in (specs if specs is not None else [ask.body])]
+        rules = [
+            fields.venue.faults.add(s) for s in (specs if specs is not None else [fields.body])
+        ]
     except (FaultError, TypeError, AttributeError) as error:
         raise wrong(str(error)) from None
     shown = [rule.describe() for rule in rules]
     return shown if specs is not None else shown[0]
 
 
-def clear_faults(ask: Ask) -> Any:
-    ask.venue.faults.clear()
+def clear_faults(fields: Fields) -> Any:
+    fields.venue.faults.clear()
     return {"cleared": True}
 
 
-def remove_fault(ask: Ask) -> Any:
-    if not ask.venue.faults.remove(ask.args[0]):
-        raise ApiError(404, None, f"no fault {ask.args[0]}")
-    return {"removed": ask.args[0]}
+def remove_fault(fields: Fields) -> Any:
+    if not fields.venue.faults.remove(fields.args[0]):
+        raise ApiError(404, None, f"no fault {fields.args[0]}")
+    return {"removed": fields.args[0]}
 
 
-def fault_kinds(ask: Ask) -> Any:
+def fault_kinds(fields: Fields) -> Any:
     return {
         kind.value: {"family": spec.family, "params": spec.params, "about": spec.about}
         for kind, spec in KINDS.items()
     }
 
 
-def cut_streams(ask: Ask) -> Any:
+def cut_streams(fields: Fields) -> Any:
     """Kills the trade-update connections of one account or of all; `"data": true` the others."""
-    venue, keys = ask.venue, ask.venue.keys()
-    key = str(ask.body.get("key") or "")
+    venue, keys = fields.venue, fields.venue.keys()
+    key = str(fields.body.get("key") or "")
     accounts = [keys[key]] if key in keys else list(keys.values())
-    if ask.body.get("data"):
+    if fields.body.get("data"):
         accounts = [ALL_DATA]
-    venue.records.deliver(venue.outbox.cut(accounts, ask.now))
+    venue.records.deliver(venue.outbox.cut(accounts, fields.now))
     return {"cut": len(accounts)}
 
 
-def restart(ask: Ask) -> Any:
-    seconds = float(ask.number("seconds")) if "seconds" in ask.body else 0.0
-    ask.venue.restart(seconds, ask.now)
+def restart(fields: Fields) -> Any:
+    seconds = float(fields.number("seconds")) if "seconds" in fields.body else 0.0
+    fields.venue.restart(seconds, fields.now)
     return {"down_seconds": seconds}
 
 
-def interest(ask: Ask) -> Any:
+def interest(fields: Fields) -> Any:
     """Margin interest that is charged (a negative `amount`), or credit interest that is paid."""
-    key, account_id = ask.account()
-    amount = ask.number("amount")
+    key, account_id = fields.account()
+    amount = fields.number("amount")
     if not amount:
         raise wrong("amount is not zero")
-    ask.venue.exchange.interest(account_id, amount)
-    return {"key": key, "cash": ask.venue.exchange.account(account_id)["cash"]}
+    fields.venue.exchange.interest(account_id, amount)
+    return {"key": key, "cash": fields.venue.exchange.account(account_id)["cash"]}
 
 
-def liquidate(ask: Ask) -> Any:
+def liquidate(fields: Fields) -> Any:
     """The broker closes positions by itself: of one `symbol`, or all."""
-    key, account_id = ask.account()
-    symbol = ask.symbol() if ask.body.get("symbol") else None
-    return {"key": key, "orders": ask.venue.exchange.liquidate(account_id, symbol)}
+    key, account_id = fields.account()
+    symbol = fields.symbol() if fields.body.get("symbol") else None
+    return {"key": key, "orders": fields.venue.exchange.liquidate(account_id, symbol)}
 
 
 ROUTES: dict[tuple[str, str], Handler] = {
@@ -265,4 +264,4 @@ def answer(venue: Venue, request: Request, now: Ns) -> Response:
     if handler is None:
         known = sorted({f"{method} /sim/{path}".rstrip("/") for method, path in ROUTES})
         raise ApiError(404, None, f"unknown control request; known: {', '.join(known)}")
-    return reply(handler(Ask(venue, request, now, args)))
+    return reply(handler(Fields(venue, request, now, args)))

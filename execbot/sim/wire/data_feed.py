@@ -14,10 +14,19 @@ from functools import cache
 from typing import Any
 
 from execbot.sim.assets import Listing, asset_id
-from execbot.sim.clock import format_ns
 from execbot.sim.prices.source import MarketPrices, merged_bar
 from execbot.sim.prices.synthetic import SyntheticPrices
-from execbot.sim.types import SECOND, Asset, AssetClass, AssetDirectory, Bar, Calendar, Ns, Session
+from execbot.sim.times import format_ns
+from execbot.sim.types import (
+    SECOND,
+    Asset,
+    AssetClass,
+    AssetDirectory,
+    Bar,
+    Calendar,
+    Ns,
+    TradingSession,
+)
 from execbot.sim.wire import data_rows as rows
 from execbot.sim.wire.data_history import Source, day_bar, day_of
 from execbot.sim.wire.data_query import LOCATIONS, MINUTE, SIP_DELAY
@@ -59,7 +68,7 @@ TEST_SYMBOL = "FAKEPACA"
 
 
 @dataclass(frozen=True, slots=True)
-class Feed:
+class DataFeed:
     """One data stream. `delay` is how far its prices lie behind."""
 
     name: str
@@ -72,19 +81,19 @@ class Feed:
 STOCK_FEEDS = ("iex", "sip", "delayed_sip", "otc", "boats", "overnight")
 
 
-def feed_of(path: str) -> Feed | None:
+def feed_of(path: str) -> DataFeed | None:
     """The stream behind a path: `/v2/{feed}`, `/v2/test`, `/v1beta1/{boats|overnight}`,
     `/v1beta3/crypto/{location}`; None when there is no such stream.
     """
     match path.strip("/").split("/"):
         case ["v2", "test"]:
-            return Feed("test", test=True)
+            return DataFeed("test", test=True)
         case ["v2", name] if name in STOCK_FEEDS:
-            return Feed(name, delay=SIP_DELAY if name == "delayed_sip" else 0)
+            return DataFeed(name, delay=SIP_DELAY if name == "delayed_sip" else 0)
         case ["v1beta1", ("boats" | "overnight") as name]:
-            return Feed(name)
+            return DataFeed(name)
         case ["v1beta3", "crypto", location] if location in LOCATIONS:
-            return Feed(location, channels=CRYPTO_CHANNELS, crypto=True)
+            return DataFeed(location, channels=CRYPTO_CHANNELS, crypto=True)
     return None
 
 
@@ -99,7 +108,7 @@ class Tape:
     """Reads prices as stream messages. One per connection: it keeps the running day's bars."""
 
     def __init__(
-        self, feed: Feed, prices: MarketPrices, assets: AssetDirectory, calendar: Calendar
+        self, feed: DataFeed, prices: MarketPrices, assets: AssetDirectory, calendar: Calendar
     ) -> None:
         self.feed = feed
         self._prices = test_prices() if feed.test else prices
@@ -176,7 +185,7 @@ class Tape:
                 yield end, {"T": "d", "S": symbol, **rows.bar_row(day)}
 
     def _in_session(self, at: Ns) -> bool:
-        return self.feed.test or self._calendar.session(at) is Session.REGULAR
+        return self.feed.test or self._calendar.session(at) is TradingSession.REGULAR
 
     def _running_day(self, symbol: str, bar: Bar, end: Ns) -> Bar | None:
         """The day's bar so far: read once, then each minute is added to it."""

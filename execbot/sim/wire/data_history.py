@@ -12,8 +12,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from execbot.sim.calendar import ExchangeCalendar, new_york, new_york_date
-from execbot.sim.clock import format_ns
 from execbot.sim.prices.source import MarketPrices, merged_bar
+from execbot.sim.times import format_ns
 from execbot.sim.types import SECOND, AssetDirectory, Bar, Calendar, Ns
 from execbot.sim.wire import data_query as ask
 from execbot.sim.wire import data_rows as rows

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from execbot.sim.calendar import new_york, new_york_date
-from execbot.sim.clock import parse_time
+from execbot.sim.times import parse_time
 from execbot.sim.types import SECOND, ApiError, Ns
 
 MINUTE: Ns = 60 * SECOND

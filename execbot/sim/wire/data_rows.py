@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from execbot.sim.clock import format_ns
+from execbot.sim.times import format_ns
 from execbot.sim.types import SECOND, Asset, AssetClass, Bar, Level, Ns, Quote, Trade
 
 DAY: Ns = 86_400 * SECOND

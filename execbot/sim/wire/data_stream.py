@@ -17,14 +17,14 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from execbot.sim.clock import parse_time
+from execbot.sim.times import parse_time
 from execbot.sim.types import SECOND, Ns
 from execbot.sim.wire.data import MarketView
 from execbot.sim.wire.data_feed import (
     CHANNEL_OF,
     FOLLOWS_TRADES,
     UNLISTED,
-    Feed,
+    DataFeed,
     Message,
     Tape,
 )
@@ -62,7 +62,7 @@ class DataStream:
 
     def __init__(
         self,
-        feed: Feed,
+        feed: DataFeed,
         market: MarketView,
         now: Ns,
         *,

@@ -7,8 +7,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from execbot.sim.calendar import NEW_YORK, new_york_date, settlement_date
-from execbot.sim.clock import parse_time
-from execbot.sim.types import SECOND, ApiError, Calendar, Ns, Session, TradingDay
+from execbot.sim.times import parse_time
+from execbot.sim.types import SECOND, ApiError, Calendar, Ns, TradingDay, TradingSession
 
 # Acronym, MIC and name; found by acronym or MIC.
 _NYSE = ("NYSE", "XNYS", "New York Stock Exchange")
@@ -17,11 +17,11 @@ _IEX = ("IEX", "IEXG", "Investors Exchange")
 MARKETS = {name: market for market in (_NYSE, _NASDAQ, _IEX) for name in market[:2]}
 
 _PHASES = {
-    Session.PRE: "pre",
-    Session.REGULAR: "core",
-    Session.AFTER: "post",
-    Session.OVERNIGHT: "closed",
-    Session.CLOSED: "closed",
+    TradingSession.PRE: "pre",
+    TradingSession.REGULAR: "core",
+    TradingSession.AFTER: "post",
+    TradingSession.OVERNIGHT: "closed",
+    TradingSession.CLOSED: "closed",
 }
 _WEEK = timedelta(days=7)
 
@@ -88,7 +88,7 @@ def calendar_of(calendar: Calendar, name: str, query: Mapping[str, str], now: Ns
 
 
 def _day(calendar: Calendar, day: TradingDay, utc: bool) -> dict[str, Any]:
-    from execbot.sim.clock import format_ns
+    from execbot.sim.times import format_ns
 
     stamp = format_ns if utc else _stamp
     return {

@@ -9,8 +9,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from execbot.sim.clock import format_ns
 from execbot.sim.prices.source import merged_bar
+from execbot.sim.times import format_ns
 from execbot.sim.types import Bar, Ns, Trade
 from execbot.sim.wire import data_rows as rows
 from execbot.sim.wire.data import MarketView

@@ -18,25 +18,47 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from execbot.config.schema import TradingSettings
 from execbot.exits.plan.plan import ExitPlan, PlanStatus
 from execbot.exits.plan.trailing import follow
 from execbot.exits.rules.actions import Alarm, Cancel, Moved, Refresh, SavePlan, WaitFor
 from execbot.exits.rules.decide import decide
 from execbot.exits.rules.failures import learned
 from execbot.exits.rules.guard import WITHOUT_STOP
-from execbot.exits.rules.view import Decision
+from execbot.exits.rules.view import Decision, View
 from execbot.journal.records import OrderRecord, PositionRecord
 from execbot.market.sessions import MarketNow
 from execbot.model.numbers import ZERO, text
 from execbot.watch.core import inputs
-from execbot.watch.core.exit_endings import Endings
+from execbot.watch.core.exit_endings import ExitEndings
 from execbot.watch.core.jobs import Job, JobName, Note, Save
+from execbot.watch.core.memory import CoreMemory, Hours
 from execbot.watch.core.notes import action_notes, alarm, guard_note, moved_note, order_notes
+from execbot.watch.core.position_check import PositionCheck
 from execbot.watch.core.symbol_state import SymbolState, without_memory
+from execbot.watch.core.timers import Timers
 
 
-class Core(Endings):
-    """See the module. The fields are those of `CoreMemory`."""
+class Core:
+    """See the module. Its parts share one memory and know nothing of each other."""
+
+    def __init__(self, settings: TradingSettings, hours: Hours) -> None:
+        self.memory = CoreMemory(settings, hours)
+        self._timers = Timers(self.memory)
+        self._positions = PositionCheck(self.memory)
+        self._endings = ExitEndings(self.memory)
+
+    @property
+    def symbols(self) -> dict[str, SymbolState]:
+        return self.memory.symbols
+
+    def save_marks(self, now: datetime) -> list[Job]:
+        """See `Timers.save_marks`."""
+        return self._timers.save_marks(now)
+
+    def view(self, state: SymbolState, now: datetime) -> View:
+        """What the exit rules look at when they decide on this symbol now."""
+        return state.view(now, self.memory.hours(now), self.memory.limits, self.memory.extended)
 
     # --- the one door ----------------------------------------------------------------------
 
@@ -49,13 +71,13 @@ class Core(Endings):
             case inputs.Plans():
                 jobs += self._plans(item.plans, now)
             case inputs.BrokerPositions():
-                jobs += self.broker_positions(item, now)
+                jobs += self._positions.broker_positions(item, now)
             case inputs.Price():
                 jobs += self._price(item, now)
             case inputs.Halts():
                 jobs += self._halts(item.symbols, now)
             case inputs.AssetKnown():
-                state = self.state_of(item.symbol)
+                state = self.memory.state_of(item.symbol)
                 state.is_crypto, state.tick, state.is_dirty = item.is_crypto, item.tick, True
             case inputs.StreamUp():
                 jobs += self._stream_up(item)
@@ -64,11 +86,11 @@ class Core(Endings):
             case inputs.Done():
                 jobs += self._done(item, now)
             case inputs.JobDone():
-                self.job_ended(item, now)
+                self._timers.job_ended(item, now)
             case inputs.Said():
                 jobs.append(Note("queue", item.words, {"text": item.words}))
             case inputs.Tick():
-                jobs += self.tick(now)
+                jobs += self._timers.tick(now)
         if isinstance(item, inputs.Orders) and item.more_follows:
             return jobs
         return jobs + self._decide_dirty(now)
@@ -80,25 +102,25 @@ class Core(Endings):
         for act in item.acts:  # first: who asked for a cancel matters when its end is seen
             asked = self._find(act.client_order_id)
             if act.kind == "cancel_requested" and asked is not None:
-                self.cancel_by_others(asked, now)
+                self._endings.cancel_by_others(asked, now)
         for record in item.records:
-            state = self.state_of(record.symbol)
+            state = self.memory.state_of(record.symbol)
             before = state.put(record)
             notes.extend(order_notes(before, record))
             if before is None or before.status is not record.status:
-                notes.extend(self.status_changed(state, before, record, now))
+                notes.extend(self._endings.status_changed(state, before, record, now))
         for position in item.positions:
             notes.extend(self._position(position, now))
         return notes
 
     def _find(self, client_order_id: str) -> OrderRecord | None:
-        for state in self.symbols.values():
+        for state in self.memory.symbols.values():
             if client_order_id in state.orders:
                 return state.orders[client_order_id]
         return None
 
     def _position(self, position: PositionRecord, now: datetime) -> list[Job]:
-        state = self.state_of(position.symbol)
+        state = self.memory.state_of(position.symbol)
         old = state.qty
         known, state.journal_qty = state.journal_qty, position.qty
         state.avg_entry_price = position.avg_entry_price
@@ -122,7 +144,7 @@ class Core(Endings):
         for the end of what is held."""
         jobs: list[Job] = []
         for plan in plans:
-            state = self.state_of(plan.symbol)
+            state = self.memory.state_of(plan.symbol)
             known = state.plan
             if state.next_plan is not None and state.next_plan.plan_id == plan.plan_id:
                 is_over = plan.status is PlanStatus.CLOSED
@@ -165,7 +187,7 @@ class Core(Endings):
     # --- prices and halts ------------------------------------------------------------------
 
     def _price(self, item: inputs.Price, now: datetime) -> list[Job]:
-        state = self.symbols.get(item.symbol)
+        state = self.memory.symbols.get(item.symbol)
         if state is None:
             return []
         state.bid = item.bid if item.bid is not None else state.bid
@@ -181,9 +203,9 @@ class Core(Endings):
             return []
         state.weigh(price, now)
         if state.is_price_doubtful(now):
-            self.looks_soon = True  # at the broker's position: it may be a split
+            self.memory.looks_soon = True  # at the broker's position: it may be a split
             return []
-        market = state.market(self.hours(now), extended=self.extended)
+        market = state.market(self.memory.hours(now), extended=self.memory.extended)
         if not market.is_open and not market.is_extended:
             return []  # a print outside of the sessions that we trade moves no stop
         followed = follow(plan, price, now)
@@ -200,28 +222,32 @@ class Core(Endings):
 
     def _halts(self, halted: frozenset[str], now: datetime) -> list[Job]:
         notes: list[Job] = []
-        for symbol, state in self.symbols.items():
+        for symbol, state in self.memory.symbols.items():
             now_halted = symbol in halted
             if now_halted != state.is_halted:
                 state.is_halted, state.is_dirty = now_halted, True
                 word = "halted" if now_halted else "trades again"
                 if not now_halted:
-                    notes += self.account_job(JobName.RELEASE_QUEUE, f"{symbol} trades", now)
+                    notes += self.memory.account_job(JobName.RELEASE_QUEUE, f"{symbol} trades", now)
                 notes.append(Note("halt", f"{symbol} {word}", {"symbol": symbol, "halted": word}))
         return notes
 
     # --- the stream ------------------------------------------------------------------------
 
     def _stream_up(self, item: inputs.StreamUp) -> list[Job]:
-        self.stream_up_at, self.stream_down_at, self.is_stream_alarmed = item.at, None, False
-        self.busy.discard(JobName.GAP_FILL)
+        self.memory.stream_up_at, self.memory.stream_down_at, self.memory.is_stream_alarmed = (
+            item.at,
+            None,
+            False,
+        )
+        self.memory.busy.discard(JobName.GAP_FILL)
         note = Note("stream", "trade updates connected", {"state": "up"})
-        return [note, *self.account_job(JobName.GAP_FILL, "connected", item.at)]
+        return [note, *self.memory.account_job(JobName.GAP_FILL, "connected", item.at)]
 
     def _stream_down(self, item: inputs.StreamDown) -> list[Job]:
-        if self.stream_down_at is None:
-            self.stream_down_at = item.at
-        self.stream_up_at = None
+        if self.memory.stream_down_at is None:
+            self.memory.stream_down_at = item.at
+        self.memory.stream_up_at = None
         text_ = f"trade updates lost: {item.reason}; reading from REST meanwhile"
         return [Note("stream", text_, {"state": "down", "reason": item.reason})]
 
@@ -230,14 +256,14 @@ class Core(Endings):
     def _decide_dirty(self, now: datetime) -> list[Job]:
         jobs: list[Job] = []
         market: MarketNow | None = None
-        for state in list(self.symbols.values()):
+        for state in list(self.memory.symbols.values()):
             if not state.is_dirty or state.is_busy:
                 continue
             jobs += self._next_plan(state, now)
             state.is_dirty = False
-            market = market or self.hours(now)
+            market = market or self.memory.hours(now)
             state.tidy()
-            decision = decide(state.view(now, market, self.limits, self.extended))
+            decision = decide(state.view(now, market, self.memory.limits, self.memory.extended))
             if state.hands_off_until is not None and now < state.hands_off_until:
                 jobs += _only_watched(state, decision)
             else:
@@ -265,17 +291,17 @@ class Core(Endings):
                     wake = action.until
                     state.wake_at = wake if state.wake_at is None else min(state.wake_at, wake)
                 case Refresh(order_id=None, client_order_id=None):
-                    jobs += self.account_job(JobName.READ_POSITIONS, action.reason, now)
+                    jobs += self.memory.account_job(JobName.READ_POSITIONS, action.reason, now)
                 case _:
                     hands.append(action)
         if before.state is not state.coverage.state:
             jobs.append(guard_note(state))
         if hands:
-            jobs += self.hand_over(state, tuple(hands))
+            jobs += self.memory.hand_over(state, tuple(hands))
         return jobs
 
     def _done(self, item: inputs.Done, now: datetime) -> list[Job]:
-        state = self.state_of(item.symbol)
+        state = self.memory.state_of(item.symbol)
         state.is_busy, state.is_dirty = False, True
         notes: list[Job] = []
         for action, outcome in item.results:
@@ -284,7 +310,7 @@ class Core(Endings):
                 state.asked_cancels[action.client_order_id] = now
             notes.extend(action_notes(action, outcome))
         if any(not outcome.is_done for _, outcome in item.results):
-            notes += self.account_job(JobName.READ_POSITIONS, "an action failed", now)
+            notes += self.memory.account_job(JobName.READ_POSITIONS, "an action failed", now)
         return notes
 
 

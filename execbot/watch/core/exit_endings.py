@@ -6,6 +6,7 @@ trader's will, and the plan rests until told.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
@@ -16,8 +17,8 @@ from execbot.exits.rules.failures import exit_rejected_late, stepped_down
 from execbot.journal.records import OrderRecord, Role
 from execbot.model.enums import OrderStatus, TimeInForce
 from execbot.watch.core.jobs import Job, Save
+from execbot.watch.core.memory import CoreMemory
 from execbot.watch.core.notes import alarm, rejected_text
-from execbot.watch.core.position_check import Comparison
 from execbot.watch.core.symbol_state import SymbolState
 
 TAKEN_AWAY_MAX = 2
@@ -32,8 +33,11 @@ HANDS_OFF = timedelta(seconds=3)
 is closing or changing the position and needs the shares."""
 
 
-class Endings(Comparison):
+@dataclass
+class ExitEndings:
     """See the module. Called with every order whose status has changed."""
+
+    memory: CoreMemory
 
     def status_changed(
         self,
@@ -58,7 +62,7 @@ class Endings(Comparison):
         if record.status is OrderStatus.EXPIRED and state.qty != 0:
             return _expired(state, record)
         gone = record.status is OrderStatus.CANCELED
-        if not gone or record.client_order_id in self.our_cancels or state.qty == 0:
+        if not gone or record.client_order_id in self.memory.our_cancels or state.qty == 0:
             return []
         if not _ended_by_its_pair(state, record, FILLED):
             state.canceled_at = now
@@ -66,7 +70,7 @@ class Endings(Comparison):
 
     def _taken_away(self, state: SymbolState, record: OrderRecord, now: datetime) -> list[Job]:
         """A stop was canceled, not by us. Put back once or twice, then taken as a wish."""
-        if _ended_by_its_pair(state, record) or record.parent_id in self.our_cancels:
+        if _ended_by_its_pair(state, record) or record.parent_id in self.memory.our_cancels:
             return []
         lifted = state.plan is not None and state.plan.lift is not None
         if lifted or (state.hands_off_until is not None and now < state.hands_off_until):
@@ -96,9 +100,9 @@ class Endings(Comparison):
 
     def cancel_by_others(self, record: OrderRecord, now: datetime) -> None:
         """Another process has asked for a cancel of an exit: it needs the shares, do not race."""
-        if record.client_order_id in self.our_cancels or record.role == Role.ENTRY:
+        if record.client_order_id in self.memory.our_cancels or record.role == Role.ENTRY:
             return
-        state = self.state_of(record.symbol)
+        state = self.memory.state_of(record.symbol)
         state.hands_off_until = now + HANDS_OFF
         state.is_dirty = True
 

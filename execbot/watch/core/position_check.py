@@ -8,6 +8,7 @@ guarded, and the trader is told, once for each pair of quantities however often 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -19,9 +20,9 @@ from execbot.oms.sync.differences import PositionDifference, is_fee_in_coins
 from execbot.oms.sync.split_evidence import Split, by_quantity
 from execbot.watch.core import inputs
 from execbot.watch.core.jobs import Book, BookSplit, Job, JobName, Note, Remember, Save
+from execbot.watch.core.memory import CoreMemory
 from execbot.watch.core.notes import alarm
 from execbot.watch.core.symbol_state import Difference, SymbolState, without_memory
-from execbot.watch.core.timers import Timers
 
 CRYPTO_FEE_MAX = Decimal("0.01")
 """A difference to the broker's quantity up to this share is a fee taken in coins."""
@@ -33,20 +34,23 @@ PRICE_FRESH = timedelta(seconds=10)
 """A price younger than this is of after the position that was just read, near enough."""
 
 
-class Comparison(Timers):
+@dataclass
+class PositionCheck:
     """See the module. Called with what the broker says of all positions."""
+
+    memory: CoreMemory
 
     def broker_positions(self, item: inputs.BrokerPositions, now: datetime) -> list[Job]:
         jobs: list[Job] = []
         told = {position.symbol: position for position in item.positions}
         for key in list(told):
-            if "/" not in key and key not in self.symbols:
-                pair = next((s for s in self.symbols if s.replace("/", "") == key), None)
+            if "/" not in key and key not in self.memory.symbols:
+                pair = next((s for s in self.memory.symbols if s.replace("/", "") == key), None)
                 if pair is not None:
                     told[pair] = told.pop(key)
-        for symbol in {*told, *self.symbols}:
+        for symbol in {*told, *self.memory.symbols}:
             position = told.get(symbol)
-            state = self.state_of(symbol)
+            state = self.memory.state_of(symbol)
             old = state.broker_qty
             state.broker_qty = position.qty if position is not None else ZERO
             state.broker_avg = position.avg_entry_price if position is not None else None
@@ -71,7 +75,9 @@ class Comparison(Timers):
             # Only what is left after the fee can be sold: a stop must not wait for the books.
             state.guard_qty(theirs - state.journal_qty)
         if state.changed_at is not None and item.asked_at - state.changed_at < REPORT_SETTLES:
-            self.looks_soon = True  # a fill may be on its way; ask again before anything is done
+            self.memory.looks_soon = (
+                True  # a fill may be on its way; ask again before anything is done
+            )
             return []
         split = item.evidence.split_of(state.symbol, state.journal_qty, theirs)
         if split is None and _is_open(state.plan) and not _is_price_as_before(state, now):
@@ -103,7 +109,7 @@ class Comparison(Timers):
         seen = state.difference
         if seen is None or (seen.ours, seen.theirs) != (state.journal_qty, theirs):
             seen = state.difference = Difference(state.journal_qty, theirs, item.asked_at)
-            if self.told.get(state.symbol) == _difference(state):
+            if self.memory.told.get(state.symbol) == _difference(state):
                 return [*self._levels(state, seen, item, now), *self._standing(state, seen)]
         return [*self._levels(state, seen, item, now), *self._unexplained(state, seen, item, now)]
 
@@ -113,7 +119,9 @@ class Comparison(Timers):
         theirs = seen.theirs
         if seen.is_told:
             return []
-        again = self.account_job(JobName.GAP_FILL, f"{state.symbol} differs from the broker", now)
+        again = self.memory.account_job(
+            JobName.GAP_FILL, f"{state.symbol} differs from the broker", now
+        )
         if item.filled_from is None or item.filled_from < seen.since:
             return again
         if state.is_crypto and is_fee_in_coins(state.journal_qty, theirs, state.bought_qty):
@@ -123,7 +131,7 @@ class Comparison(Timers):
         split = None if denied else _seen_split(state, now, in_lieu=True)
         if split is not None:
             return self._split(state, split, now)
-        if now - seen.since < self.limits.unprotected_alarm:
+        if now - seen.since < self.memory.limits.unprotected_alarm:
             return again
         return self._tell(state, seen)
 
@@ -159,7 +167,7 @@ class Comparison(Timers):
         program that ends in between rather tells it twice than never."""
         seen.is_told = True
         state.guard_qty(seen.theirs - seen.ours)
-        self.told[state.symbol] = _difference(state)
+        self.memory.told[state.symbol] = _difference(state)
         message = (
             f"{_both(seen)}; the broker's quantity is guarded, "
             "`execbot reconcile --accept-positions` books it"
@@ -179,7 +187,7 @@ class Comparison(Timers):
         return [Note("difference", words, data)]
 
     def _forget(self, symbol: str) -> list[Job]:
-        return [Remember(symbol)] if self.told.pop(symbol, None) is not None else []
+        return [Remember(symbol)] if self.memory.told.pop(symbol, None) is not None else []
 
     def _compare_held(self, state: SymbolState, now: datetime) -> list[Job]:
         """Fewer shares are reserved at the broker than our orders would: one of them is gone."""
@@ -189,7 +197,7 @@ class Comparison(Timers):
         if abs(available) <= abs(state.qty) - state.held():
             return []
         reason = f"{state.symbol}: the broker holds fewer shares than our orders"
-        return self.account_job(JobName.GAP_FILL, reason, now)
+        return self.memory.account_job(JobName.GAP_FILL, reason, now)
 
 
 def _is_fee_of_holding(state: SymbolState, theirs: Decimal) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -34,12 +35,15 @@ UNCOVERED_LOOK = timedelta(seconds=1)
 """How often the broker's positions are read while shares have no stop."""
 
 
-class Timers(CoreMemory):
+@dataclass
+class Timers:
     """Called a few times a second; every answer depends on the time given, never on a clock."""
+
+    memory: CoreMemory
 
     def tick(self, now: datetime) -> list[Job]:
         jobs: list[Job] = []
-        for state in self.symbols.values():
+        for state in self.memory.symbols.values():
             if state.wake_at is not None and now >= state.wake_at:
                 state.is_dirty = True
             if state.hands_off_until is not None and now >= state.hands_off_until:
@@ -48,82 +52,82 @@ class Timers(CoreMemory):
                 state.is_dirty = True
             if state.coverage.uncovered > 0:
                 state.is_dirty = True
-        for name, (_, due) in self.failed_jobs.items():
+        for name, (_, due) in self.memory.failed_jobs.items():
             if now >= due:
-                jobs += self.account_job(JobName(name), "it failed before", now)
+                jobs += self.memory.account_job(JobName(name), "it failed before", now)
         jobs += self._guard(now)
         jobs += self._watch_stream(now)
         jobs += self._watch_session(now)
         jobs += self._watch_entries(now)
-        if self.marks_saved_at is None or now - self.marks_saved_at >= MARKS_EVERY:
+        if self.memory.marks_saved_at is None or now - self.memory.marks_saved_at >= MARKS_EVERY:
             jobs += self.save_marks(now)
         self._tidy()
         return jobs
 
     def save_marks(self, now: datetime) -> list[Job]:
         """Marks move with every tick and make no version of the plan; a restart knows these."""
-        self.marks_saved_at = now
+        self.memory.marks_saved_at = now
         jobs: list[Job] = []
         saved: dict[str, tuple[Decimal | None, ...]] = {}
-        for state in self.symbols.values():
+        for state in self.memory.symbols.values():
             plan = state.plan
             if plan is None or plan.status is not PlanStatus.ACTIVE or state.qty == 0:
                 continue
             marks = (plan.best_price, plan.worst_price, plan.stop.high_water)
             saved[plan.plan_id] = marks
-            if marks != self.saved_marks.get(plan.plan_id, (None, None, None)):
+            if marks != self.memory.saved_marks.get(plan.plan_id, (None, None, None)):
                 state.plan = plan.changed(now)
                 jobs.append(Save(SavePlan(state.plan, "best and worst price")))
-        self.saved_marks = saved
+        self.memory.saved_marks = saved
         return jobs
 
     def job_ended(self, item: JobDone, now: datetime) -> None:
         """A look that failed is soon repeated: what it would have told may be a lost fill."""
-        self.busy.discard(item.name)
+        self.memory.busy.discard(item.name)
         if not item.error:
-            self.failed_jobs.pop(item.name, None)
+            self.memory.failed_jobs.pop(item.name, None)
             return
-        count = self.failed_jobs.get(item.name, (0, now))[0] + 1
+        count = self.memory.failed_jobs.get(item.name, (0, now))[0] + 1
         pause = min(JOB_RETRY * 2 ** min(count - 1, 4), JOB_RETRY_MAX)
-        self.failed_jobs[item.name] = (count, now + pause)
+        self.memory.failed_jobs[item.name] = (count, now + pause)
 
     def _guard(self, now: datetime) -> list[Job]:
-        every = timedelta(seconds=float(self.settings.exits.guard_interval_seconds))
+        every = timedelta(seconds=float(self.memory.settings.exits.guard_interval_seconds))
         jobs: list[Job] = []
-        states = self.symbols.values()
+        states = self.memory.symbols.values()
         uncovered = any(s.coverage.uncovered > 0 and s.plan is not None for s in states)
-        if uncovered or self.looks_soon:
+        if uncovered or self.memory.looks_soon:
             every = min(every, UNCOVERED_LOOK)
         holds = any(not s.is_idle for s in states)
-        if self.guarded_at is None or now - self.guarded_at >= every:
-            self.guarded_at, self.looks_soon = now, False
+        if self.memory.guarded_at is None or now - self.memory.guarded_at >= every:
+            self.memory.guarded_at, self.memory.looks_soon = now, False
             if holds:
-                jobs += self.account_job(JobName.READ_POSITIONS, "guard", now)
+                jobs += self.memory.account_job(JobName.READ_POSITIONS, "guard", now)
             if any(_has_leftovers(state) for state in states):
-                jobs += self.account_job(JobName.GAP_FILL, "exits without a position", now)
+                jobs += self.memory.account_job(JobName.GAP_FILL, "exits without a position", now)
             if any(r.status in UNSETTLED_STATUSES for s in states for r in s.living):
-                jobs += self.account_job(JobName.SETTLE, "orders in doubt", now)
+                jobs += self.memory.account_job(JobName.SETTLE, "orders in doubt", now)
         full = timedelta(seconds=FULL_READ_SECONDS)
-        if self.read_at is None or now - self.read_at >= full:
-            self.read_at = now
-            jobs += self.account_job(JobName.GAP_FILL, "regular look", now)
+        if self.memory.read_at is None or now - self.memory.read_at >= full:
+            self.memory.read_at = now
+            jobs += self.memory.account_job(JobName.GAP_FILL, "regular look", now)
         return jobs
 
     def _watch_stream(self, now: datetime) -> list[Job]:
         """While the stream is down REST is asked instead, and the trader told when it lasts."""
-        if self.stream_down_at is None:
+        if self.memory.stream_down_at is None:
             return []
-        stream = self.settings.stream
+        stream = self.memory.settings.stream
         jobs: list[Job] = []
         every = timedelta(seconds=float(stream.poll_seconds))
-        if self.polled_at is None or now - self.polled_at >= every:
-            self.polled_at = now
-            jobs += self.account_job(JobName.GAP_FILL, "stream is down", now)
-        lost = now - self.stream_down_at
-        if not self.is_stream_alarmed and lost >= timedelta(
+        if self.memory.polled_at is None or now - self.memory.polled_at >= every:
+            self.memory.polled_at = now
+            jobs += self.memory.account_job(JobName.GAP_FILL, "stream is down", now)
+        lost = now - self.memory.stream_down_at
+        if not self.memory.is_stream_alarmed and lost >= timedelta(
             seconds=float(stream.lost_alarm_seconds)
         ):
-            self.is_stream_alarmed = True
+            self.memory.is_stream_alarmed = True
             seconds = int(lost.total_seconds())
             jobs.append(
                 alarm("stream_lost", "", f"trade updates lost for {seconds} s", critical=True)
@@ -131,17 +135,17 @@ class Timers(CoreMemory):
         return jobs
 
     def _watch_session(self, now: datetime) -> list[Job]:
-        market = self.hours(now)
-        before, self.session = self.session, market.session
+        market = self.memory.hours(now)
+        before, self.memory.session = self.memory.session, market.session
         jobs: list[Job] = []
         if before is not market.session:
-            for state in self.symbols.values():
+            for state in self.memory.symbols.values():
                 state.is_dirty = True
             word = {"session": market.session.value}
             jobs.append(Note("session", f"the market is now: {market.session.value}", word))
             if market.is_open:
-                jobs += self.account_job(JobName.RELEASE_QUEUE, "the market is open", now)
-        if self.settings.market_hours.cancel_at_close:
+                jobs += self.memory.account_job(JobName.RELEASE_QUEUE, "the market is open", now)
+        if self.memory.settings.market_hours.cancel_at_close:
             jobs += self._cancel_at_close(market, now)
         return jobs
 
@@ -152,24 +156,24 @@ class Timers(CoreMemory):
             return []
         day = market.day.date.isoformat()
         lead = timedelta(seconds=CLOSE_LEAD_SECONDS)
-        if self.closing_done == day or now < market.day.close - lead:
+        if self.memory.closing_done == day or now < market.day.close - lead:
             return []
         jobs: list[Job] = []
         is_done = True
-        for state in self.symbols.values():
+        for state in self.memory.symbols.values():
             if state.is_crypto:
                 continue
             ending = [r for r in state.living if is_entry(r) and has_timeout(r) and r.order_id]
             is_done = is_done and not ending
             jobs += self._cancel_entries(state, ending, "cancel_at_close", now)
         if is_done:
-            self.closing_done = day
+            self.memory.closing_done = day
         return jobs
 
     def _watch_entries(self, now: datetime) -> list[Job]:
-        market = self.hours(now)
+        market = self.memory.hours(now)
         running: dict[str, OrderRecord] = {}
-        for state in self.symbols.values():
+        for state in self.memory.symbols.values():
             trades = state.is_crypto or market.is_open or market.never_closes
             if not trades or state.is_halted:
                 continue
@@ -178,11 +182,11 @@ class Timers(CoreMemory):
                     running[record.client_order_id] = record
         open_since = market.day.open if market.day is not None and market.is_open else None
         jobs: list[Job] = []
-        for name in self.clocks.advance(now, running, open_since):
+        for name in self.memory.clocks.advance(now, running, open_since):
             record = running[name]
-            state = self.symbols[record.symbol]
+            state = self.memory.symbols[record.symbol]
             jobs += self._cancel_entries(state, [record], "not filled in time", now)
-        self.clocks.forget(frozenset(running))
+        self.memory.clocks.forget(frozenset(running))
         return jobs
 
     def _cancel_entries(
@@ -195,13 +199,13 @@ class Timers(CoreMemory):
         actions = tuple(
             Cancel(r.client_order_id, r.order_id, reason, Priority.CANCEL) for r in records
         )
-        return self.hand_over(state, actions)
+        return self.memory.hand_over(state, actions)
 
     def _tidy(self) -> None:
-        for symbol, state in list(self.symbols.items()):
+        for symbol, state in list(self.memory.symbols.items()):
             differs = state.difference is not None
             if state.is_idle and not (state.is_dirty or differs) and not state.broker_qty:
-                del self.symbols[symbol]
+                del self.memory.symbols[symbol]
                 continue
             state.tidy()
 

@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -26,10 +26,8 @@ from execbot.journal.records import OrderRecord
 from execbot.model.numbers import text
 from execbot.watch.core.jobs import Note
 from execbot.watch.core.symbol_state import SymbolState, is_entry
+from execbot.watch.health import Watched
 from execbot.watch.show.picture import Event, HealthView, Picture, draw, order_words
-
-if TYPE_CHECKING:
-    from execbot.watch.loop import WatchLoop
 
 EVENTS_KEPT = 200
 FRAME_SECONDS = 0.25
@@ -67,7 +65,7 @@ class ScreenSink:
         when the key was pressed: rows may go and come while a number is typed."""
         self._shown: Picture | None = None
         self._shows_help = False
-        self.loop: WatchLoop | None = None
+        self.loop: Watched | None = None
 
     def begin(self, facts: dict[str, Any]) -> None:
         self._title = f"execbot watch  {facts['mode']} {facts['account']}"
@@ -120,7 +118,7 @@ class ScreenSink:
         return Picture(
             title=self._title,
             now=now,
-            session=core.session.value if core.session is not None else "",
+            session=core.memory.session.value if core.memory.session is not None else "",
             positions=self._positions(),
             orders=[record.order for record in self._orders()],
             events=list(self._events),
@@ -129,7 +127,7 @@ class ScreenSink:
             shows_help=self._shows_help,
         )
 
-    def _health(self, loop: WatchLoop, now: datetime) -> HealthView:
+    def _health(self, loop: Watched, now: datetime) -> HealthView:
         health, core = loop.health, loop.watcher.core
         frame = health.last_frame_at
         budgets = getattr(loop.client, "budgets", None)
@@ -145,10 +143,10 @@ class ScreenSink:
             requests_left=left,
             requests_per_minute=limit,
             guard_age_seconds=None
-            if core.guarded_at is None
-            else (now - core.guarded_at).total_seconds(),
+            if core.memory.guarded_at is None
+            else (now - core.memory.guarded_at).total_seconds(),
             halted=loop.halted_words(),
-            differing=sorted(core.told),
+            differing=sorted(core.memory.told),
         )
 
     def _positions(self) -> list[PositionView]:

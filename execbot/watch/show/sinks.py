@@ -12,13 +12,11 @@ from collections.abc import Callable
 from datetime import datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from typing import Any, Protocol, TextIO
 
 from execbot.model.times import iso, show_eastern
 from execbot.watch.core.jobs import Note
-
-if TYPE_CHECKING:
-    from execbot.watch.loop import WatchLoop
+from execbot.watch.health import Watched
 
 LOG_NAME = "watch.log"
 LOG_BYTES_MAX = 5_000_000
@@ -105,7 +103,7 @@ class _LineSink:
     def __init__(self, now: Callable[[], datetime], stream: TextIO | None = None) -> None:
         self._now = now
         self._writer = Writer(stream or sys.stdout)
-        self.loop: WatchLoop | None = None
+        self.loop: Watched | None = None
 
     @property
     def is_unread(self) -> bool:

@@ -1,16 +1,18 @@
 """Corporate actions, interest, liquidations: what happens to accounts without an order of theirs.
 
 All take effect at once, on every account that holds the symbol. The prices are moved by the
-caller (`Market`), before the engine is told.
+caller (`VenueMarket`), before the engine is told.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import ROUND_DOWN, Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from execbot.sim.engine.accounts import margin
 from execbot.sim.engine.accounts.account import Account, Position
+from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.order import Order
 from execbot.sim.engine.orders import endings
 from execbot.sim.engine.orders.place import place
@@ -18,13 +20,10 @@ from execbot.sim.engine.orders.rules import unprocessable
 from execbot.sim.engine.render import CENT, NANO, ZERO, stamp_micro, text
 from execbot.sim.types import Asset, AssetClass
 
-if TYPE_CHECKING:
-    from execbot.sim.engine.core import Core
-
 REASON = "CORPORATE_ACTION"
 
 
-def split(core: Core, symbol: str, new: Decimal, old: Decimal) -> None:
+def split(core: ExchangeCore, symbol: str, new: Decimal, old: Decimal) -> None:
     """`new` shares for `old` ones: open orders are canceled, positions rescaled.
 
     What does not make a whole share is paid out, unless the asset has fractions.
@@ -49,7 +48,7 @@ def split(core: Core, symbol: str, new: Decimal, old: Decimal) -> None:
     core.splits.setdefault(symbol, []).append((core.now, ratio))
 
 
-def dividend(core: Core, symbol: str, per_share: Decimal) -> None:
+def dividend(core: ExchangeCore, symbol: str, per_share: Decimal) -> None:
     """Holders are paid, those who are short pay in lieu."""
     _equity(core, symbol)
     for account in _accounts(core):
@@ -64,7 +63,7 @@ def dividend(core: Core, symbol: str, per_share: Decimal) -> None:
         )  # fmt: skip
 
 
-def rename(core: Core, symbol: str, new_symbol: str) -> None:
+def rename(core: ExchangeCore, symbol: str, new_symbol: str) -> None:
     """The symbol becomes another one: orders are canceled, positions go over.
 
     Raises `ApiError` 422 when an account holds both.
@@ -86,13 +85,13 @@ def rename(core: Core, symbol: str, new_symbol: str) -> None:
     core.renamed.pop(new_symbol, None)
 
 
-def interest(core: Core, account: Account, amount: Decimal) -> None:
+def interest(core: ExchangeCore, account: Account, amount: Decimal) -> None:
     """Margin interest that is charged (negative), or credit interest that is paid."""
     account.cash += amount
     _record(core, account, "INT", "MGN" if amount < 0 else "CDT", None, amount=amount)
 
 
-def liquidate(core: Core, account: Account, symbol: str | None) -> list[Order]:
+def liquidate(core: ExchangeCore, account: Account, symbol: str | None) -> list[Order]:
     """The broker closes positions by itself: orders of the symbols are canceled, market orders
     sent, whatever the account is allowed to do. Raises `ApiError` 422 where nothing is held.
     """
@@ -102,7 +101,7 @@ def liquidate(core: Core, account: Account, symbol: str | None) -> list[Order]:
     return [_close(core, account, position) for position in held]
 
 
-def _close(core: Core, account: Account, position: Position) -> Order:
+def _close(core: ExchangeCore, account: Account, position: Position) -> Order:
     _cancel_orders(core, account, position.symbol, "")
     crypto = "/" in position.symbol
     body = {
@@ -118,21 +117,21 @@ def _close(core: Core, account: Account, position: Position) -> Order:
 # --- inside ----------------------------------------------------------------------------------
 
 
-def _equity(core: Core, symbol: str) -> Asset:
+def _equity(core: ExchangeCore, symbol: str) -> Asset:
     asset = core.assets.get(symbol)
     if asset is None or asset.asset_class is not AssetClass.US_EQUITY:
         raise unprocessable(f"{symbol} is no stock")
     return asset
 
 
-def _accounts(core: Core) -> Iterator[Account]:
+def _accounts(core: ExchangeCore) -> Iterator[Account]:
     """All accounts, in the present trading day."""
     for account in core.accounts.values():
-        core.roll(account)
+        margin.roll(core, account)
         yield account
 
 
-def _touched(core: Core, symbol: str) -> Iterator[Account]:
+def _touched(core: ExchangeCore, symbol: str) -> Iterator[Account]:
     """All accounts, with their orders of the symbol out of the way."""
     for account in _accounts(core):
         _cancel_orders(core, account, symbol, REASON)
@@ -141,7 +140,7 @@ def _touched(core: Core, symbol: str) -> Iterator[Account]:
         yield account
 
 
-def _cancel_orders(core: Core, account: Account, symbol: str, reason: str) -> None:
+def _cancel_orders(core: ExchangeCore, account: Account, symbol: str, reason: str) -> None:
     for order in [order for order in account.live.values() if order.symbol == symbol]:
         if order.id in core.orders:
             endings.cancel(core, order, reason)
@@ -149,7 +148,7 @@ def _cancel_orders(core: Core, account: Account, symbol: str, reason: str) -> No
 
 
 def _record(
-    core: Core,
+    core: ExchangeCore,
     account: Account,
     kind: str,
     sub_type: str,

@@ -10,15 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from execbot.sim.engine.accounts.account import Account
+from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.order import Order, Role, Side, Status
 from execbot.sim.engine.render import ZERO
 from execbot.sim.types import Asset, AssetClass
-
-if TYPE_CHECKING:
-    from execbot.sim.engine.core import Core
 
 MARGIN_EQUITY_MIN = Decimal(2000)  # below it an account trades with its cash only
 INITIAL_MARGIN = Decimal("0.5")
@@ -43,7 +40,7 @@ class Money:
     non_marginable: Decimal
 
 
-def money(core: Core, account: Account, leave_out: Order | None = None) -> Money:
+def money(core: ExchangeCore, account: Account, leave_out: Order | None = None) -> Money:
     """All figures, with the reservations of open orders (except `leave_out`) taken off."""
     long_value = short_value = initial = maintenance = ZERO
     used: list[tuple[Decimal, Asset]] = []
@@ -86,12 +83,12 @@ def money(core: Core, account: Account, leave_out: Order | None = None) -> Money
     )
 
 
-def position_values(core: Core, account: Account) -> list[Decimal]:
+def position_values(core: ExchangeCore, account: Account) -> list[Decimal]:
     """What each position is worth now; shorts are negative."""
     return [held.qty * core.price(held.symbol, core.now) for held in account.positions.values()]
 
 
-def margin_multiplier(core: Core, account: Account, equity: Decimal) -> int:
+def margin_multiplier(core: ExchangeCore, account: Account, equity: Decimal) -> int:
     if equity < MARGIN_EQUITY_MIN or account.frozen_until:
         return 1
     wanted = int(account.configurations["max_margin_multiplier"])
@@ -117,7 +114,7 @@ def maintenance_of(asset: Asset, qty: Decimal, price: Decimal) -> Decimal:
     return -qty * max(Decimal("2.5"), price)
 
 
-def refresh(core: Core, order: Order) -> None:
+def refresh(core: ExchangeCore, order: Order) -> None:
     """Brings up to date what an opening order holds back.
 
     While a replacement is on its way the larger of the two is held.
@@ -131,7 +128,7 @@ def refresh(core: Core, order: Order) -> None:
     core.accounts[order.account_id].reserve(order, cost)
 
 
-def may_short(core: Core, account: Account, equity: Decimal) -> bool:
+def may_short(core: ExchangeCore, account: Account, equity: Decimal) -> bool:
     return (
         equity >= MARGIN_EQUITY_MIN
         and not account.configurations["no_shorting"]
@@ -142,7 +139,7 @@ def may_short(core: Core, account: Account, equity: Decimal) -> bool:
 # --- shares ----------------------------------------------------------------------------------
 
 
-def holders(core: Core, account: Account, symbol: str) -> list[tuple[str, Decimal]]:
+def holders(core: ExchangeCore, account: Account, symbol: str) -> list[tuple[str, Decimal]]:
     """Who keeps shares of a position back: order id (the first of its chain) and quantity.
 
     Two exits of one group count once: the stop leg is `held` while the target works.
@@ -166,17 +163,17 @@ def _holds_shares(order: Order) -> bool:
     return "wake" in order.due and (order.role is Role.TARGET or order.sibling_id is None)
 
 
-def _held_by(core: Core, order: Order) -> Decimal:
+def _held_by(core: ExchangeCore, order: Order) -> Decimal:
     """A replacement that has not taken over yet holds only what it asks beyond the old order."""
     old = core.orders.get(order.replaces or "")
     return order.leaves if old is None else order.leaves - old.leaves
 
 
-def held_qty(core: Core, account: Account, symbol: str) -> Decimal:
+def held_qty(core: ExchangeCore, account: Account, symbol: str) -> Decimal:
     return sum((qty for _, qty in holders(core, account, symbol)), ZERO)
 
 
-def available_qty(core: Core, account: Account, symbol: str) -> Decimal:
+def available_qty(core: ExchangeCore, account: Account, symbol: str) -> Decimal:
     """Shares of the position (as a positive number) that a new closing order could use."""
     return max(ZERO, abs(account.qty(symbol)) - held_qty(core, account, symbol))
 
@@ -196,7 +193,7 @@ def stop_collar(stop_price: Decimal) -> Decimal:
     return (stop_price * markup).quantize(step)
 
 
-def unit_price(core: Core, order: Order, opens_short: bool) -> Decimal:
+def unit_price(core: ExchangeCore, order: Order, opens_short: bool) -> Decimal:
     """What one share or coin of an order is valued at against buying power."""
     quote = core.prices.quote(order.symbol, core.now)
     last = core.price(order.symbol, core.now)

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from execbot.sim.engine.accounts import funds
 from execbot.sim.engine.accounts.account import Account, MarginCall
+from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.render import ZERO
 from execbot.sim.types import Ns
-
-if TYPE_CHECKING:
-    from execbot.sim.engine.core import Core
 
 DE_MINIMIS = Decimal(1000)
 DE_MINIMIS_SHARE = Decimal("0.05")
@@ -26,7 +23,7 @@ FREEZE_DAYS = 90
 CLOSES_LOOKED_AT = 60  # of an account that nobody asked about for longer
 
 
-def at_close(core: Core, account: Account, close: Ns) -> tuple[Decimal, Decimal]:
+def at_close(core: ExchangeCore, account: Account, close: Ns) -> tuple[Decimal, Decimal]:
     """Equity and maintenance margin at the prices of a close."""
     equity, maintenance = account.cash, ZERO
     for position in account.positions.values():
@@ -38,7 +35,27 @@ def at_close(core: Core, account: Account, close: Ns) -> tuple[Decimal, Decimal]
     return equity, maintenance
 
 
-def look_back(core: Core, account: Account, today: str) -> None:
+def roll(core: ExchangeCore, account: Account) -> None:
+    """Brings the account into the present trading day: last equity, overnight positions.
+
+    Nothing was traded since the last roll; the closes between are looked at for margin calls.
+    """
+    today = core.hours.trading_date(core.now)
+    if account.day == today:
+        return
+    look_back(core, account, today)
+    close = core.hours.previous_close(core.now)
+    account.last_equity, account.last_maintenance = at_close(core, account, close)
+    for position in account.positions.values():
+        position.start_day()
+    account.day = today
+    account.opened_today.clear()
+    oldest = (date.fromisoformat(today) - timedelta(days=7)).isoformat()
+    account.day_trades = [day for day in account.day_trades if day > oldest]
+    account.taken.clear()
+
+
+def look_back(core: ExchangeCore, account: Account, today: str) -> None:
     """Looks at every close from the account's day up to the one before `today`."""
     if account.frozen_until and account.frozen_until <= today:
         account.frozen_until = ""
@@ -51,7 +68,9 @@ def look_back(core: Core, account: Account, today: str) -> None:
         _judge(core, account, day.date, equity, maintenance - equity)
 
 
-def _judge(core: Core, account: Account, day: str, equity: Decimal, deficit: Decimal) -> None:
+def _judge(
+    core: ExchangeCore, account: Account, day: str, equity: Decimal, deficit: Decimal
+) -> None:
     call = account.margin_call
     if deficit <= 0:
         account.margin_call = None
@@ -65,7 +84,7 @@ def _judge(core: Core, account: Account, day: str, equity: Decimal, deficit: Dec
             account.frozen_until = until.isoformat()
 
 
-def _due(core: Core, day: str) -> str:
+def _due(core: ExchangeCore, day: str) -> str:
     first = date.fromisoformat(day) + timedelta(days=1)
     last = first + timedelta(days=14)
     following = core.calendar.days(first.isoformat(), last.isoformat())

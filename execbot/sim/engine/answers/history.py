@@ -6,17 +6,15 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.accounts.archive import ActivityFilter, Span
 from execbot.sim.engine.answers.listing import instant
+from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.parse import malformed
 from execbot.sim.engine.render import CENT, ZERO, at_new_york, new_york, new_york_date
 from execbot.sim.types import SECOND, Ns
-
-if TYPE_CHECKING:
-    from execbot.sim.engine.core import Core
 
 MINUTE: Ns = 60 * SECOND
 DAY: Ns = 86_400 * SECOND
@@ -35,7 +33,7 @@ POINTS_MAX = 50_000
 class Ledger:
     """Cash and positions at any past instant, from the activities in time order."""
 
-    def __init__(self, core: Core, account: Account) -> None:
+    def __init__(self, core: ExchangeCore, account: Account) -> None:
         self._core = core
         rows = core.archive.find_activities(account.id, Span(), ActivityFilter(), None)
         self._times: list[Ns] = []
@@ -76,7 +74,9 @@ class Ledger:
         return cash + sum((price * qty for price, qty in prices), ZERO)
 
 
-def portfolio_history(core: Core, account: Account, query: Mapping[str, str]) -> dict[str, Any]:
+def portfolio_history(
+    core: ExchangeCore, account: Account, query: Mapping[str, str]
+) -> dict[str, Any]:
     """`GET /v2/account/portfolio/history`. Raises `ApiError` 422 for a bad period or frame."""
     start, end = _span(core, query)
     frame = _frame(query, start, end)
@@ -119,7 +119,7 @@ def _float(value: Decimal) -> float:
     return float(value.quantize(CENT))
 
 
-def _valued_at(core: Core, frame: str, at: Ns) -> Ns:
+def _valued_at(core: ExchangeCore, frame: str, at: Ns) -> Ns:
     """A point is stamped with the start of its window and valued at the end of it."""
     end = at + WIDTHS[frame]
     if frame == "1D" and not core.calendar.always_open:
@@ -127,7 +127,7 @@ def _valued_at(core: Core, frame: str, at: Ns) -> Ns:
     return min(end, core.now)
 
 
-def _span(core: Core, query: Mapping[str, str]) -> tuple[Ns, Ns]:
+def _span(core: ExchangeCore, query: Mapping[str, str]) -> tuple[Ns, Ns]:
     start, end = instant(query, "start"), instant(query, "end")
     period = query.get("period")
     if start is not None and end is not None and period:
@@ -160,7 +160,9 @@ def _frame(query: Mapping[str, str], start: Ns, end: Ns) -> str:
     return frame
 
 
-def _points(core: Core, query: Mapping[str, str], frame: str, start: Ns, end: Ns) -> list[Ns]:
+def _points(
+    core: ExchangeCore, query: Mapping[str, str], frame: str, start: Ns, end: Ns
+) -> list[Ns]:
     """The start of each window, New York days or steps within the sessions reported."""
     first = new_york(start).date()
     last = new_york(end).date()
@@ -194,7 +196,7 @@ def _points(core: Core, query: Mapping[str, str], frame: str, start: Ns, end: Ns
 
 
 def _cashflow(
-    core: Core, query: Mapping[str, str], ledger: Ledger, frame: str, points: list[Ns]
+    core: ExchangeCore, query: Mapping[str, str], ledger: Ledger, frame: str, points: list[Ns]
 ) -> dict[str, list[float]] | None:
     wanted = query.get("cashflow_types") or ""
     if not wanted or wanted == "NONE":

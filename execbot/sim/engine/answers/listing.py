@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.accounts.archive import ActivityFilter, OrderFilter, OrderKey, Span
 from execbot.sim.engine.answers.views import asset_view, rest_order
+from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.order import Order, Status
 from execbot.sim.engine.parse import malformed
 from execbot.sim.engine.render import at_new_york, parse_stamp
 from execbot.sim.types import AssetClass, Ns
-
-if TYPE_CHECKING:
-    from execbot.sim.engine.core import Core
 
 ORDERS_DEFAULT = 50
 ORDERS_MAX = 500
@@ -82,7 +80,7 @@ def instant(query: Mapping[str, str], name: str) -> Ns | None:
         raise malformed(f"invalid {name}") from None
 
 
-def orders(core: Core, account: Account, query: Mapping[str, str]) -> list[dict[str, Any]]:
+def orders(core: ExchangeCore, account: Account, query: Mapping[str, str]) -> list[dict[str, Any]]:
     """`GET /v2/orders`."""
     status = query.get("status") or "open"
     if status not in ("open", "closed", "all"):
@@ -109,7 +107,7 @@ def orders(core: Core, account: Account, query: Mapping[str, str]) -> list[dict[
     return [rest_order(core, order, legs=nested) for order in found[:limit]]
 
 
-def _is_listed(core: Core, order: Order, status: str) -> bool:
+def _is_listed(core: ExchangeCore, order: Order, status: str) -> bool:
     """Legs that wait are listed as closed, which surprises clients of the real exchange too."""
     if status == "all":
         return True
@@ -131,7 +129,7 @@ def _limit(query: Mapping[str, str]) -> int:
 
 
 def _bounds(
-    core: Core, account: Account, query: Mapping[str, str]
+    core: ExchangeCore, account: Account, query: Mapping[str, str]
 ) -> tuple[OrderKey | None, OrderKey | None]:
     after, until = instant(query, "after"), instant(query, "until")
     low: OrderKey | None = None if after is None else (after, LAST_SEQ)
@@ -152,7 +150,7 @@ def _bounds(
     return low, high
 
 
-def _symbols(core: Core, query: Mapping[str, str]) -> frozenset[str] | None:
+def _symbols(core: ExchangeCore, query: Mapping[str, str]) -> frozenset[str] | None:
     text = query.get("symbols")
     if not text:
         return None
@@ -174,7 +172,7 @@ def _classes(query: Mapping[str, str]) -> frozenset[str] | None:
 
 
 def activities(
-    core: Core, account: Account, types: Sequence[str] | None, query: Mapping[str, str]
+    core: ExchangeCore, account: Account, types: Sequence[str] | None, query: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     """`GET /v2/account/activities[/{type}]`: newest first, paged by the last id seen."""
     ascending = _direction(query) == "asc"
@@ -250,7 +248,7 @@ def _activity_bounds(query: Mapping[str, str]) -> tuple[OrderKey | None, OrderKe
 # --- assets ----------------------------------------------------------------------------------
 
 
-def assets(core: Core, query: Mapping[str, str]) -> list[dict[str, Any]]:
+def assets(core: ExchangeCore, query: Mapping[str, str]) -> list[dict[str, Any]]:
     """`GET /v2/assets`: stocks unless another class is asked for."""
     status, kind = query.get("status"), query.get("asset_class") or AssetClass.US_EQUITY
     venue = query.get("exchange")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from execbot.sim.engine.accounts import funds
 from execbot.sim.engine.accounts.account import Account, Position
+from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.order import Order, OrderClass
 from execbot.sim.engine.render import (
     CENT,
@@ -21,15 +22,12 @@ from execbot.sim.engine.render import (
     stamp_micro,
     text,
 )
-from execbot.sim.types import Asset, AssetClass, Session
-
-if TYPE_CHECKING:
-    from execbot.sim.engine.core import Core
+from execbot.sim.types import Asset, AssetClass, TradingSession
 
 NANO_PRICE = Decimal("0.000000001")
 
 
-def rest_order(core: Core, order: Order, *, legs: bool) -> dict[str, Any]:
+def rest_order(core: ExchangeCore, order: Order, *, legs: bool) -> dict[str, Any]:
     """An order as REST answers it; `legs` rolls the legs up under their parent."""
     body = _order(core, order, legs)
     body["subtag"] = None
@@ -37,14 +35,14 @@ def rest_order(core: Core, order: Order, *, legs: bool) -> dict[str, Any]:
     return body
 
 
-def stream_order(core: Core, order: Order) -> dict[str, Any]:
+def stream_order(core: ExchangeCore, order: Order) -> dict[str, Any]:
     """An order as the stream carries it: with `cancel_requested_at`, without `source`."""
     body = _order(core, order, bool(order.legs))
     body["cancel_requested_at"] = maybe_stamp(order.cancel_requested_at)
     return body
 
 
-def _order(core: Core, order: Order, legs: bool) -> dict[str, Any]:
+def _order(core: ExchangeCore, order: Order, legs: bool) -> dict[str, Any]:
     average = order.filled_avg_price
     return {
         "id": order.id,
@@ -89,7 +87,7 @@ def _average(order: Order, average: Decimal) -> str:
     return rounded(average, step)
 
 
-def _legs(core: Core, order: Order) -> list[dict[str, Any]]:
+def _legs(core: ExchangeCore, order: Order) -> list[dict[str, Any]]:
     found = (core.find(leg_id) for leg_id in order.legs)
     return [rest_order(core, leg, legs=False) for leg in found if leg is not None]
 
@@ -98,7 +96,7 @@ def is_parent(order: Order) -> bool:
     return order.order_class is not OrderClass.SIMPLE and order.parent_id is None
 
 
-def position_view(core: Core, account: Account, position: Position) -> dict[str, Any]:
+def position_view(core: ExchangeCore, account: Account, position: Position) -> dict[str, Any]:
     """One position with its unrealised and intraday figures at the present price."""
     asset = core.assets.get(position.symbol)
     assert asset is not None
@@ -138,7 +136,7 @@ def _ratio(part: Decimal, whole: Decimal) -> str:
     return rounded(part / abs(whole), RATIO) if whole else "0"
 
 
-def account_view(core: Core, account: Account) -> dict[str, Any]:
+def account_view(core: ExchangeCore, account: Account) -> dict[str, Any]:
     """`GET /v2/account` as paper answers it since July 2026 (and before, with the old rule)."""
     money = funds.money(core, account)
 
@@ -194,12 +192,12 @@ def account_view(core: Core, account: Account) -> dict[str, Any]:
     return body
 
 
-def clock_view(core: Core) -> dict[str, Any]:
+def clock_view(core: ExchangeCore) -> dict[str, Any]:
     """`GET /v2/clock`."""
     calendar = core.calendar
     return {
         "timestamp": new_york_stamp(core.now),
-        "is_open": calendar.session(core.now) is Session.REGULAR,
+        "is_open": calendar.session(core.now) is TradingSession.REGULAR,
         "next_open": new_york_stamp(calendar.next_open(core.now)),
         "next_close": new_york_stamp(calendar.next_close(core.now)),
     }

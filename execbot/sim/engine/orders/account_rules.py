@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from execbot.sim.engine.accounts import funds
 from execbot.sim.engine.accounts.account import Account
+from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.order import Order, OrderClass, Side
 from execbot.sim.engine.orders.rules import NOTIONAL_MIN, Case, F, T, forbidden, unprocessable
 from execbot.sim.engine.parse import Ticket
 from execbot.sim.engine.render import CENT, ZERO, text
 from execbot.sim.types import ApiError
-
-if TYPE_CHECKING:
-    from execbot.sim.engine.core import Core
 
 
 def check_intent(case: Case) -> None:
@@ -55,7 +52,7 @@ def check_available(case: Case, wanted: Decimal) -> None:
 
 
 def insufficient_qty(
-    core: Core, account: Account, symbol: str, wanted: Decimal, available: Decimal
+    core: ExchangeCore, account: Account, symbol: str, wanted: Decimal, available: Decimal
 ) -> ApiError:
     """The refusal of a closing order, naming the orders that hold the shares."""
     holders = funds.holders(core, account, symbol)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from execbot.sim.engine import parse
 from execbot.sim.engine.accounts import funds
 from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.config import FaultKind
+from execbot.sim.engine.core import ExchangeCore
+from execbot.sim.engine.events import emit
 from execbot.sim.engine.order import (
     Order,
     OrderClass,
@@ -31,9 +33,6 @@ from execbot.sim.engine.orders import (
 from execbot.sim.engine.render import CENT, NANO, ZERO, text
 from execbot.sim.types import AssetClass
 
-if TYPE_CHECKING:
-    from execbot.sim.engine.core import Core
-
 NOT_REPLACEABLE = (
     Status.ACCEPTED,
     Status.PENDING_NEW,
@@ -45,12 +44,12 @@ NOT_REPLACEABLE = (
 # --- cancel ----------------------------------------------------------------------------------
 
 
-def is_shadow(core: Core, order: Order) -> bool:
+def is_shadow(core: ExchangeCore, order: Order) -> bool:
     """A replacement that has not taken over from the order it replaces."""
     return "swap" in order.due
 
 
-def request_cancel(core: Core, order: Order) -> None:
+def request_cancel(core: ExchangeCore, order: Order) -> None:
     """`DELETE`. Raises `ApiError` 422 when the state refuses it; 204 is only a promise."""
     if not order.is_open:
         raise rules.unprocessable(f'order is already in "{order.status}" state')
@@ -63,7 +62,7 @@ def request_cancel(core: Core, order: Order) -> None:
     order.cancel_requested_at = order.updated_at = core.now
     order.status = Status.PENDING_CANCEL
     if core.config.pending_cancel_event:
-        core.emit(order, "pending_cancel")
+        emit(core, order, "pending_cancel")
     stuck = core.strike(FaultKind.STUCK_PENDING_CANCEL, order)
     if stuck is not None:
         if stuck.delay:
@@ -112,7 +111,9 @@ def read_change(body: Mapping[str, Any]) -> Change:
     return change
 
 
-def request_replace(core: Core, account: Account, old: Order, body: Mapping[str, Any]) -> Order:
+def request_replace(
+    core: ExchangeCore, account: Account, old: Order, body: Mapping[str, Any]
+) -> Order:
     """`PATCH`. Returns the new order, which takes over when the venue agrees.
 
     Raises `ApiError` 403 or 422. The old order may still fill first; the new one is then
@@ -131,13 +132,13 @@ def request_replace(core: Core, account: Account, old: Order, body: Mapping[str,
         old.status = Status.PENDING_REPLACE
         old.updated_at = core.now
         if core.config.pending_cancel_event:
-            core.emit(old, "pending_replace")
+            emit(core, old, "pending_replace")
     lifecycle.register(core, account, new)
     core.schedule(new, "swap", core.now + core.config.replace_latency)
     return new
 
 
-def _check_state(core: Core, old: Order) -> None:
+def _check_state(core: ExchangeCore, old: Order) -> None:
     if not old.is_open:
         if old.status is Status.REPLACED:
             raise rules.unprocessable("order already replaced")
@@ -200,7 +201,7 @@ def _words(order: Order) -> str:
     return order.type.value.replace("_", " ")
 
 
-def _successor(core: Core, old: Order, change: Change) -> Order:
+def _successor(core: ExchangeCore, old: Order, change: Change) -> Order:
     """The new order: a new id and client id, the old one's place in its group."""
     client_id = change.client_order_id
     if client_id is not None:
@@ -244,7 +245,7 @@ def _successor(core: Core, old: Order, change: Change) -> Order:
     return new
 
 
-def _check_grid_and_side(core: Core, old: Order, new: Order, change: Change) -> None:
+def _check_grid_and_side(core: ExchangeCore, old: Order, new: Order, change: Change) -> None:
     if new.asset_class is AssetClass.CRYPTO:
         return
     rules.check_grid("limit_price", change.limit_price)
@@ -265,7 +266,7 @@ def _check_grid_and_side(core: Core, old: Order, new: Order, change: Change) -> 
         )
 
 
-def _check_resources(core: Core, account: Account, old: Order, new: Order) -> None:
+def _check_resources(core: ExchangeCore, account: Account, old: Order, new: Order) -> None:
     """More shares or more money than the old order held must be there."""
     if new.qty is None or new.status is Status.HELD:
         return
@@ -288,7 +289,7 @@ def _check_resources(core: Core, account: Account, old: Order, new: Order) -> No
         )
 
 
-def swap(core: Core, new: Order) -> None:
+def swap(core: ExchangeCore, new: Order) -> None:
     """The venue carries out a replace, or finds the old order gone."""
     old = core.orders.get(new.replaces or "")
     filled = ZERO if old is None else old.filled_qty + old.carried_qty
@@ -317,9 +318,9 @@ def swap(core: Core, new: Order) -> None:
     old.replaced_by = new.id
     core.retire(old)
     funds.refresh(core, new)
-    core.emit(old, "replaced")
+    emit(core, old, "replaced")
     if not held:
-        core.emit(new, "new", {"execution_id": core.ids.uuid()})
+        emit(core, new, "new", {"execution_id": core.ids.uuid()})
     if was_waking is not None:
         core.schedule(new, "wake", was_waking)
     elif was_active or not held:
@@ -334,7 +335,7 @@ def _may_swap(new: Order, old: Order, filled: Decimal) -> bool:
     return new.qty is None or new.qty > filled
 
 
-def _refuse_swap(core: Core, new: Order, old: Order | None) -> None:
+def _refuse_swap(core: ExchangeCore, new: Order, old: Order | None) -> None:
     """The old order was faster: the new one is rejected."""
     new.failed_at = new.updated_at = core.now
     new.status = Status.REJECTED
@@ -344,11 +345,11 @@ def _refuse_swap(core: Core, new: Order, old: Order | None) -> None:
         old.updated_at = core.now
     shown = old or core.archive.get_order(new.replaces or "")
     if shown is not None:
-        core.emit(shown, "order_replace_rejected")
-    core.emit(new, "rejected")
+        emit(core, shown, "order_replace_rejected")
+    emit(core, new, "rejected")
 
 
-def _take_place(core: Core, old: Order, new: Order) -> None:
+def _take_place(core: ExchangeCore, old: Order, new: Order) -> None:
     """The new order stands where the old one stood; who knew the old id knows the new one."""
     new.parent_id, new.sibling_id, new.legs = old.parent_id, old.sibling_id, list(old.legs)
     sibling = core.find(old.sibling_id)
@@ -368,12 +369,12 @@ def _take_place(core: Core, old: Order, new: Order) -> None:
         new.qty = old.qty
 
 
-def _keep(core: Core, order: Order) -> None:
+def _keep(core: ExchangeCore, order: Order) -> None:
     if order.id not in core.orders:
         core.archive.put_order(order)
 
 
-def race(core: Core, old: Order) -> None:
+def race(core: ExchangeCore, old: Order) -> None:
     """The injected race: the old order fills whole before its replacement arrives."""
     account = core.accounts[old.account_id]
     quote = core.prices.quote(old.symbol, core.now)

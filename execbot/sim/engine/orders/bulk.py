@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.answers import views
+from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.order import Order, Status
 from execbot.sim.engine.orders import amend
 from execbot.sim.engine.orders.place import place
@@ -15,11 +16,8 @@ from execbot.sim.engine.parse import malformed, number
 from execbot.sim.engine.render import NANO, text
 from execbot.sim.types import ApiError, Asset, AssetClass
 
-if TYPE_CHECKING:
-    from execbot.sim.engine.core import Core
 
-
-def cancel_all(core: Core, account: Account) -> list[dict[str, Any]]:
+def cancel_all(core: ExchangeCore, account: Account) -> list[dict[str, Any]]:
     """One item per open order; for a leg the body is its parent."""
     items = []
     for order in list(account.live.values()):
@@ -36,7 +34,7 @@ def cancel_all(core: Core, account: Account) -> list[dict[str, Any]]:
     return items
 
 
-def held_asset(core: Core, account: Account, symbol_or_asset_id: str) -> Asset:
+def held_asset(core: ExchangeCore, account: Account, symbol_or_asset_id: str) -> Asset:
     """The asset of a position. Raises `ApiError` 404."""
     asset = core.assets.get(symbol_or_asset_id)
     if asset is None:
@@ -47,7 +45,7 @@ def held_asset(core: Core, account: Account, symbol_or_asset_id: str) -> Asset:
 
 
 def close_position(
-    core: Core, account: Account, symbol_or_asset_id: str, query: Mapping[str, str]
+    core: ExchangeCore, account: Account, symbol_or_asset_id: str, query: Mapping[str, str]
 ) -> dict[str, Any]:
     """A plain market order of the other side."""
     asset = held_asset(core, account, symbol_or_asset_id)
@@ -62,7 +60,7 @@ def close_position(
     return views.rest_order(core, place(core, account, body), legs=True)
 
 
-def close_all(core: Core, account: Account, cancel_orders: bool) -> list[dict[str, Any]]:
+def close_all(core: ExchangeCore, account: Account, cancel_orders: bool) -> list[dict[str, Any]]:
     """Canceled orders first (their id as `symbol`), then one item per position."""
     items = []
     if cancel_orders:
@@ -79,7 +77,7 @@ def close_all(core: Core, account: Account, cancel_orders: bool) -> list[dict[st
     return items
 
 
-def _waits_on_live(core: Core, leg: Order) -> bool:
+def _waits_on_live(core: ExchangeCore, leg: Order) -> bool:
     """A leg whose parent or sibling is canceled in its own right needs no item of its own."""
     parent = core.orders.get(leg.parent_id or "")
     return parent is not None or (leg.status is Status.HELD and leg.sibling_id in core.orders)

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from execbot.sim.engine.accounts.account import Hold
+from execbot.sim.engine.core import ExchangeCore
+from execbot.sim.engine.events import emit
 from execbot.sim.engine.order import Order, Status, TimeInForce
 from execbot.sim.engine.orders import groups
 
-if TYPE_CHECKING:
-    from execbot.sim.engine.core import Core
 
-
-def cancel(core: Core, order: Order, reason: str = "") -> None:
+def cancel(core: ExchangeCore, order: Order, reason: str = "") -> None:
     """`canceled`, by request or by the venue, which may have a `reason`."""
     order.canceled_at = core.now
     _end(core, order, Status.CANCELED, "canceled", reason)
 
 
-def expire(core: Core, order: Order) -> None:
+def expire(core: ExchangeCore, order: Order) -> None:
     """`expired` at the end of its time; a GTC order of 90 days is canceled instead."""
     if order.tif is TimeInForce.GTC:
         order.cancel_requested_at = core.now
@@ -30,19 +27,21 @@ def expire(core: Core, order: Order) -> None:
     _end(core, order, Status.EXPIRED, "expired")
 
 
-def reject(core: Core, order: Order) -> None:
+def reject(core: ExchangeCore, order: Order) -> None:
     """`rejected` by the venue, after the POST was answered with 200."""
     order.failed_at = core.now
     _end(core, order, Status.REJECTED, "rejected")
 
 
-def drop(core: Core, order: Order) -> None:
+def drop(core: ExchangeCore, order: Order) -> None:
     """The leg whose sibling filled: canceled, with no event (as Alpaca's stream does)."""
     order.canceled_at = core.now
     _end(core, order, Status.CANCELED, "canceled" if core.config.sibling_cancel_event else None)
 
 
-def _end(core: Core, order: Order, status: Status, event: str | None, reason: str = "") -> None:
+def _end(
+    core: ExchangeCore, order: Order, status: Status, event: str | None, reason: str = ""
+) -> None:
     """Takes an order out of the market; its shares come back a little later."""
     was_held = order.status is Status.HELD
     order.status = status
@@ -53,5 +52,5 @@ def _end(core: Core, order: Order, status: Status, event: str | None, reason: st
         account.holds.append(Hold(order.origin_id or order.id, order.symbol, order.leaves, until))
     core.retire(order)
     if event is not None:
-        core.emit(order, event, core.reason(reason))
+        emit(core, order, event, core.reason(reason))
     groups.after_end(core, order)

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from execbot.sim.engine.accounts import funds
+from execbot.sim.engine.accounts import funds, margin
 from execbot.sim.engine.accounts.account import Account
+from execbot.sim.engine.core import ExchangeCore
+from execbot.sim.engine.events import emit
 from execbot.sim.engine.order import KEEPS_STATUS, Order, Status
 from execbot.sim.engine.orders import endings, groups, matching
 from execbot.sim.engine.render import NANO, ZERO, stamp_micro, text
 from execbot.sim.types import AssetClass
 
-if TYPE_CHECKING:
-    from execbot.sim.engine.core import Core
 
-
-def execute(core: Core, account: Account, order: Order, price: Decimal, qty: Decimal) -> None:
+def execute(
+    core: ExchangeCore, account: Account, order: Order, price: Decimal, qty: Decimal
+) -> None:
     """Books one execution everywhere: order, position, cash, fees, activity, stream, group."""
-    core.roll(account)
+    margin.roll(core, account)
     if order.is_closing:
         qty = min(qty, abs(account.qty(order.symbol)))
         if qty <= 0:
@@ -48,7 +49,7 @@ def execute(core: Core, account: Account, order: Order, price: Decimal, qty: Dec
         funds.refresh(core, order)
     _emit_fill(core, account, order, price, qty, execution_id)
     if done and order.cancel_requested_at is not None and core.config.cancel_rejected_event:
-        core.emit(order, "order_cancel_rejected", core.reason("TOO_LATE_TO_CANCEL"))
+        emit(core, order, "order_cancel_rejected", core.reason("TOO_LATE_TO_CANCEL"))
     groups.after_fill(core, order)
 
 
@@ -74,7 +75,9 @@ def _note_day_trade(account: Account, order: Order) -> None:
         account.day_trades.append(account.day)
 
 
-def _charge_fees(core: Core, account: Account, order: Order, price: Decimal, qty: Decimal) -> None:
+def _charge_fees(
+    core: ExchangeCore, account: Account, order: Order, price: Decimal, qty: Decimal
+) -> None:
     """Crypto: a share of what is received. Equities: regulatory fees on sales, if set."""
     config = core.config
     if order.asset_class is AssetClass.CRYPTO:
@@ -110,7 +113,7 @@ def _charge_fees(core: Core, account: Account, order: Order, price: Decimal, qty
 
 
 def _record_fee(
-    core: Core, account: Account, order: Order, price: Decimal, in_kind: Decimal
+    core: ExchangeCore, account: Account, order: Order, price: Decimal, in_kind: Decimal
 ) -> None:
     base = order.symbol.replace("/", "")
     body: dict[str, Any] = {
@@ -130,7 +133,7 @@ def _record_fee(
 
 
 def _record_fill(
-    core: Core, account: Account, order: Order, price: Decimal, qty: Decimal, done: bool
+    core: ExchangeCore, account: Account, order: Order, price: Decimal, qty: Decimal, done: bool
 ) -> None:
     core.record_activity(
         account,
@@ -152,7 +155,12 @@ def _record_fill(
 
 
 def _emit_fill(
-    core: Core, account: Account, order: Order, price: Decimal, qty: Decimal, execution_id: str
+    core: ExchangeCore,
+    account: Account,
+    order: Order,
+    price: Decimal,
+    qty: Decimal,
+    execution_id: str,
 ) -> None:
     extra: dict[str, Any] = {
         "price": text(price),
@@ -162,4 +170,4 @@ def _emit_fill(
     }
     if order.asset_class is not AssetClass.CRYPTO:
         extra["settle_date"] = core.settle_date(core.now)
-    core.emit(order, "fill" if order.status is Status.FILLED else "partial_fill", extra)
+    emit(core, order, "fill" if order.status is Status.FILLED else "partial_fill", extra)

@@ -7,47 +7,23 @@ other out of the market in the same instant, its status follows a moment later.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from execbot.sim.engine.accounts import funds
+from execbot.sim.engine.core import ExchangeCore
+from execbot.sim.engine.events import emit
 from execbot.sim.engine.order import Order, OrderClass, Role, Status
 
-if TYPE_CHECKING:
-    from execbot.sim.engine.core import Core
 
-
-def live_legs(core: Core, parent: Order) -> list[Order]:
+def live_legs(core: ExchangeCore, parent: Order) -> list[Order]:
     return [core.orders[leg_id] for leg_id in parent.legs if leg_id in core.orders]
 
 
-def start_pair(core: Core, order: Order) -> None:
+def start_pair(core: ExchangeCore, order: Order) -> None:
     """An acknowledged OCO sets its stop leg to watch."""
     if order.order_class is OrderClass.OCO and order.role is Role.TARGET:
         for leg in live_legs(core, order):
             core.schedule(leg, "look", core.now)
 
 
-def wake(core: Core, leg: Order) -> None:
-    """The entry is filled: this leg starts, if the shares it is to sell are still there."""
-    from execbot.sim.engine.orders import endings
-
-    account = core.accounts[leg.account_id]
-    sibling = core.orders.get(leg.sibling_id or "")
-    leg.updated_at = core.now
-    if leg.role is Role.STOP and sibling is not None:
-        core.schedule(leg, "look", core.now)
-        return
-    if leg.leaves > funds.available_qty(core, account, leg.symbol):
-        endings.reject(core, leg)
-        return
-    leg.status = Status.NEW
-    leg.acked = True
-    leg.submitted_at = core.now
-    core.emit(leg, "new", {"execution_id": core.ids.uuid()})
-    core.schedule(leg, "look", core.now)
-
-
-def after_fill(core: Core, order: Order) -> None:
+def after_fill(core: ExchangeCore, order: Order) -> None:
     """An entry that is complete wakes its legs; an exit that trades shrinks or ends the other."""
     if order.role is Role.ENTRY:
         if order.status is Status.FILLED:
@@ -64,7 +40,7 @@ def after_fill(core: Core, order: Order) -> None:
         sibling.updated_at = core.now
 
 
-def stop_fired(core: Core, order: Order) -> None:
+def stop_fired(core: ExchangeCore, order: Order) -> None:
     """The stop leg goes to work; the target leaves the market at the same instant."""
     if order.role is not Role.STOP:
         return
@@ -75,10 +51,10 @@ def stop_fired(core: Core, order: Order) -> None:
         order.status = Status.NEW
         order.acked = True
         order.submitted_at = core.now
-        core.emit(order, "new", {"execution_id": core.ids.uuid()})
+        emit(core, order, "new", {"execution_id": core.ids.uuid()})
 
 
-def _retire_target(core: Core, target: Order, stop: Order) -> None:
+def _retire_target(core: ExchangeCore, target: Order, stop: Order) -> None:
     target.updated_at = core.now
     if core.config.stop_replaces_target:
         target.status = Status.REPLACED
@@ -89,10 +65,10 @@ def _retire_target(core: Core, target: Order, stop: Order) -> None:
         target.status = Status.CANCELED
         target.canceled_at = core.now
     core.retire(target)
-    core.emit(target, target.status.value)
+    emit(core, target, target.status.value)
 
 
-def after_end(core: Core, order: Order) -> None:
+def after_end(core: ExchangeCore, order: Order) -> None:
     """A member ended without filling: the rest of its group ends with it.
 
     Expiry comes to each member by itself; so does a fill's `drop`.
@@ -107,7 +83,7 @@ def after_end(core: Core, order: Order) -> None:
         _take_out(core, other, "follow")
 
 
-def _take_out(core: Core, order: Order, kind: str) -> None:
+def _take_out(core: ExchangeCore, order: Order, kind: str) -> None:
     """Out of the market now, `canceled` a moment later."""
     core.stop_watching(order)
     order.due.pop("wake", None)

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from execbot.sim.engine.order import Order, OrderType, TimeInForce
 from execbot.sim.engine.render import at_new_york, new_york, new_york_date
-from execbot.sim.types import SECOND, Asset, AssetClass, Calendar, Ns, Session, TradingDay
+from execbot.sim.types import SECOND, Asset, AssetClass, Calendar, Ns, TradingDay, TradingSession
 
 OVERNIGHT_LENGTH: Ns = 8 * 3600 * SECOND  # 20:00 to 04:00, before each trading day
 GTC_DAYS = 90
@@ -79,7 +79,7 @@ class Hours:
 
     # --- orders ----------------------------------------------------------------------------
 
-    def session(self, at: Ns) -> Session:
+    def session(self, at: Ns) -> TradingSession:
         return self.calendar.session(at)
 
     def routed_at(self, window: Window, at: Ns) -> Ns:

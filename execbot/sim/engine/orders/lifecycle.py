@@ -7,19 +7,17 @@ instant at which it happens.
 from __future__ import annotations
 
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
-from typing import TYPE_CHECKING
 
 from execbot.sim.engine.accounts import funds
 from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.config import FaultKind
-from execbot.sim.engine.order import KEEPS_STATUS, Order, OrderType, Status, TimeInForce
+from execbot.sim.engine.core import ExchangeCore
+from execbot.sim.engine.events import emit
+from execbot.sim.engine.order import KEEPS_STATUS, Order, OrderType, Role, Status, TimeInForce
 from execbot.sim.engine.orders import endings, executions, groups, matching, trailing
 from execbot.sim.engine.orders.hours import AGED_CANCEL_DELAY
 from execbot.sim.engine.render import NANO, ZERO
-from execbot.sim.types import SECOND, AssetClass, Ns, Session
-
-if TYPE_CHECKING:
-    from execbot.sim.engine.core import Core
+from execbot.sim.types import SECOND, AssetClass, Ns, TradingSession
 
 AUCTION_END_DELAY: Ns = 2 * 60 * SECOND  # what an auction left over is gone two minutes later
 AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
@@ -29,7 +27,7 @@ AUCTIONS = (TimeInForce.OPG, TimeInForce.CLS)
 # --- the beginning ---------------------------------------------------------------------------
 
 
-def register(core: Core, account: Account, order: Order) -> None:
+def register(core: ExchangeCore, account: Account, order: Order) -> None:
     """Puts a new order into the live state and schedules its end."""
     core.orders[order.id] = order
     account.add(order)
@@ -37,7 +35,7 @@ def register(core: Core, account: Account, order: Order) -> None:
     schedule_end(core, order)
 
 
-def schedule_end(core: Core, order: Order) -> None:
+def schedule_end(core: ExchangeCore, order: Order) -> None:
     """Day orders end with their session, GTC orders after 90 days, auctions by themselves."""
     if order.tif is TimeInForce.GTC:
         order.expires_at = core.hours.gtc_end(core.now)
@@ -54,7 +52,7 @@ def schedule_end(core: Core, order: Order) -> None:
     core.schedule(order, "expire", order.expires_at)
 
 
-def send(core: Core, order: Order) -> None:
+def send(core: ExchangeCore, order: Order) -> None:
     """The order goes to the venue now, or waits for the session (`accepted`)."""
     window = core.window(order)
     if order.tif in AT_ONCE:
@@ -63,15 +61,15 @@ def send(core: Core, order: Order) -> None:
         route = core.hours.routed_at(window, core.now)
     if route == core.now:
         order.status = Status.PENDING_NEW
-        core.emit(order, "pending_new")
+        emit(core, order, "pending_new")
         core.schedule(order, "ack", core.now + core.config.ack_latency)
     else:
         order.status = Status.ACCEPTED
-        core.emit(order, "accepted")
+        emit(core, order, "accepted")
         core.schedule(order, "route", route)
 
 
-def acknowledge(core: Core, order: Order) -> None:
+def acknowledge(core: ExchangeCore, order: Order) -> None:
     """The venue has the order: `new`."""
     fault = core.strike(FaultKind.ACCEPTED_THEN_REJECTED, order)
     if (fault is not None and not fault.delay) or _is_absurd(core, order):
@@ -83,14 +81,14 @@ def acknowledge(core: Core, order: Order) -> None:
     order.submitted_at = order.updated_at = core.now
     if order.status not in KEEPS_STATUS:
         order.status = Status.NEW
-    core.emit(order, "new", {"execution_id": core.ids.uuid()})
+    emit(core, order, "new", {"execution_id": core.ids.uuid()})
     _arm_fault(core, order)
     if order.tif not in AUCTIONS:
         core.schedule(order, "look", core.now + look_latency(core, order))
     groups.start_pair(core, order)
 
 
-def _arm_fault(core: Core, order: Order) -> None:
+def _arm_fault(core: ExchangeCore, order: Order) -> None:
     fault = core.strike(FaultKind.PARTIAL_THEN_CANCEL, order)
     if fault is not None and order.qty is not None:
         step = NANO if order.is_fractional else Decimal(1)
@@ -101,12 +99,30 @@ def _arm_fault(core: Core, order: Order) -> None:
         order.reported_factor = fault.factor or Decimal("1.01")
 
 
-def look_latency(core: Core, order: Order) -> Ns:
+def wake(core: ExchangeCore, leg: Order) -> None:
+    """The entry is filled: this leg starts, if the shares it is to sell are still there."""
+    account = core.accounts[leg.account_id]
+    sibling = core.orders.get(leg.sibling_id or "")
+    leg.updated_at = core.now
+    if leg.role is Role.STOP and sibling is not None:
+        core.schedule(leg, "look", core.now)
+        return
+    if leg.leaves > funds.available_qty(core, account, leg.symbol):
+        endings.reject(core, leg)
+        return
+    leg.status = Status.NEW
+    leg.acked = True
+    leg.submitted_at = core.now
+    emit(core, leg, "new", {"execution_id": core.ids.uuid()})
+    core.schedule(leg, "look", core.now)
+
+
+def look_latency(core: ExchangeCore, order: Order) -> Ns:
     fractional = order.is_fractional and order.asset_class is not AssetClass.CRYPTO
     return core.config.fraction_latency if fractional else core.config.fill_latency
 
 
-def _is_absurd(core: Core, order: Order) -> bool:
+def _is_absurd(core: ExchangeCore, order: Order) -> bool:
     """The limit-price-away sanity check: a limit many times through the market."""
     factor = core.config.limit_away_factor
     market = core.price(order.symbol, core.now)
@@ -120,7 +136,7 @@ def _is_absurd(core: Core, order: Order) -> bool:
 # --- meeting the market ----------------------------------------------------------------------
 
 
-def look(core: Core, order: Order) -> None:
+def look(core: ExchangeCore, order: Order) -> None:
     """The order is in the market: it trades now, or rests."""
     order.active = True
     trailing.follow_at(core, order, core.now)
@@ -133,12 +149,12 @@ def look(core: Core, order: Order) -> None:
         _rest(core, order)
 
 
-def _rest(core: Core, order: Order) -> None:
+def _rest(core: ExchangeCore, order: Order) -> None:
     order.rested = True
     core.rest(order, core.now)
 
 
-def meet(core: Core, order: Order) -> None:
+def meet(core: ExchangeCore, order: Order) -> None:
     """The market is where the order waited for it, and its session is open."""
     if order.waits_for_trigger:
         trigger(core, order)
@@ -173,7 +189,7 @@ def meet(core: Core, order: Order) -> None:
         _rest(core, order)
 
 
-def _is_halved(core: Core, order: Order) -> bool:
+def _is_halved(core: ExchangeCore, order: Order) -> bool:
     """Paper's random partial fill, drawn from the order's id: the first look gives half."""
     share = core.config.partial_fill_share
     if not share or order.filled_qty or order.is_fractional or order.qty == 1:
@@ -188,7 +204,7 @@ def _fills_whole(order: Order, found: list[matching.Take]) -> bool:
     return bool(found) and order.notional is not None and order.notional - spent < found[-1][0]
 
 
-def _fill_at_limit(core: Core, account: Account, order: Order) -> None:
+def _fill_at_limit(core: ExchangeCore, account: Account, order: Order) -> None:
     """With `trade_through`: a print beyond the limit takes the order at its limit."""
     trade = matching.traded_through(core, order)
     limit = order.watched_limit
@@ -196,7 +212,7 @@ def _fill_at_limit(core: Core, account: Account, order: Order) -> None:
         executions.execute(core, account, order, limit, min(order.leaves, trade.size))
 
 
-def trigger(core: Core, order: Order) -> None:
+def trigger(core: ExchangeCore, order: Order) -> None:
     """A stop fires and becomes a market or limit order."""
     core.stop_watching(order)
     order.triggered = True
@@ -208,7 +224,7 @@ def trigger(core: Core, order: Order) -> None:
     core.schedule(order, "look", core.now + core.config.fill_latency)
 
 
-def auction(core: Core, order: Order) -> None:
+def auction(core: ExchangeCore, order: Order) -> None:
     """The opening or closing auction: all or nothing at one price."""
     price = matching.auction_price(core, order) if order.acked else None
     if price is None:
@@ -222,5 +238,5 @@ def auction(core: Core, order: Order) -> None:
     executions.execute(core, account, order, price, qty)
 
 
-def market_is_regular(core: Core) -> bool:
-    return core.hours.session(core.now) is Session.REGULAR
+def market_is_regular(core: ExchangeCore) -> bool:
+    return core.hours.session(core.now) is TradingSession.REGULAR

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import ROUND_DOWN, Decimal
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from execbot.sim.engine.accounts.account import Account
+from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.order import Order, OrderType
 from execbot.sim.engine.orders import trailing
 from execbot.sim.engine.orders.hours import Window
 from execbot.sim.engine.render import NANO, ZERO, text
 from execbot.sim.types import AssetClass, Crossing, Field, Level, Ns, Quote, Trade
-
-if TYPE_CHECKING:
-    from execbot.sim.engine.core import Core
 
 Take = tuple[Decimal, Decimal]
 """Price and quantity of one execution."""
@@ -31,7 +29,7 @@ def acceptable(order: Order, price: Decimal) -> bool:
     return price <= limit if order.is_buy else price >= limit
 
 
-def takes(core: Core, account: Account, order: Order) -> list[Take]:
+def takes(core: ExchangeCore, account: Account, order: Order) -> list[Take]:
     """What the order would execute now, best level first. Books nothing."""
     if order.symbol in core.halted:
         return []
@@ -61,7 +59,9 @@ def takes(core: Core, account: Account, order: Order) -> list[Take]:
     return found
 
 
-def _levels(core: Core, symbol: str, side: Literal["bid", "ask"], quote: Quote) -> Iterator[Level]:
+def _levels(
+    core: ExchangeCore, symbol: str, side: Literal["bid", "ask"], quote: Quote
+) -> Iterator[Level]:
     """The book, best level first; what lies behind the quote is read only when it is wanted."""
     price, size = (quote.ask, quote.ask_size) if side == "ask" else (quote.bid, quote.bid_size)
     if size > 0:
@@ -97,7 +97,7 @@ def _affordable(money: Decimal, price: Decimal) -> Decimal:
     return (money / price).quantize(NANO, ROUND_DOWN)
 
 
-def _offered(core: Core, order: Order, level: Level) -> Decimal:
+def _offered(core: ExchangeCore, order: Order, level: Level) -> Decimal:
     share = core.config.participation
     if share is None:
         return level.size
@@ -111,7 +111,9 @@ def _used(account: Account, symbol: str, side: str, quote: Quote) -> dict[Decima
     return entry[1] if entry is not None and entry[0] == quote.at else {}
 
 
-def note_taken(core: Core, account: Account, order: Order, price: Decimal, qty: Decimal) -> None:
+def note_taken(
+    core: ExchangeCore, account: Account, order: Order, price: Decimal, qty: Decimal
+) -> None:
     quote = core.prices.quote(order.symbol, core.now)
     assert quote is not None
     place = f"{order.symbol} {'ask' if order.is_buy else 'bid'}"
@@ -120,7 +122,7 @@ def note_taken(core: Core, account: Account, order: Order, price: Decimal, qty: 
     account.taken[place] = [quote.at, used]
 
 
-def _inside_band(core: Core, order: Order, price: Decimal) -> bool:
+def _inside_band(core: ExchangeCore, order: Order, price: Decimal) -> bool:
     """Limit-up / limit-down: nothing trades outside the bands."""
     band = core.bands.get(order.symbol)
     return band is None or band[0] <= price <= band[1]
@@ -129,7 +131,7 @@ def _inside_band(core: Core, order: Order, price: Decimal) -> bool:
 STALE = "canceled due to reference price stale"
 
 
-def protection(core: Core, order: Order) -> str:
+def protection(core: ExchangeCore, order: Order) -> str:
     """Why the venue cancels a crypto order that is about to trade; empty when it may.
 
     An order that only rests is left alone.
@@ -153,7 +155,7 @@ def protection(core: Core, order: Order) -> str:
     )
 
 
-def auction_price(core: Core, order: Order) -> Decimal | None:
+def auction_price(core: ExchangeCore, order: Order) -> Decimal | None:
     """The single price of an auction: the last print, held inside the quote."""
     quote = core.prices.quote(order.symbol, core.now)
     if order.symbol in core.halted or quote is None or not (quote.bid > 0 and quote.ask > 0):
@@ -191,7 +193,7 @@ def holds(condition: Crossing, quote: Quote | None, last: Trade | None) -> bool:
     return value >= condition.price if condition.op == ">=" else value <= condition.price
 
 
-def ready(core: Core, order: Order, at: Ns) -> bool:
+def ready(core: ExchangeCore, order: Order, at: Ns) -> bool:
     """Whether what the order waits for is so at `at`."""
     condition = condition_of(order)
     quote = core.prices.quote(order.symbol, at)
@@ -203,7 +205,7 @@ def ready(core: Core, order: Order, at: Ns) -> bool:
     return beyond is not None and holds(beyond, None, core.prices.last_trade(order.symbol, at))
 
 
-def _print_condition(core: Core, order: Order) -> Crossing | None:
+def _print_condition(core: ExchangeCore, order: Order) -> Crossing | None:
     """With `trade_through`, a print beyond a resting limit counts as well."""
     if not core.config.trade_through or order.waits_for_trigger or order.watched_limit is None:
         return None
@@ -214,7 +216,7 @@ def _print_condition(core: Core, order: Order) -> Crossing | None:
     return Crossing(Field.LAST, ">=", limit + step)
 
 
-def traded_through(core: Core, order: Order) -> Trade | None:
+def traded_through(core: ExchangeCore, order: Order) -> Trade | None:
     beyond = _print_condition(core, order)
     last = core.prices.last_trade(order.symbol, core.now)
     if beyond is None or last is None or last.at <= order.submitted_at:
@@ -222,7 +224,7 @@ def traded_through(core: Core, order: Order) -> Trade | None:
     return last if holds(beyond, None, last) else None
 
 
-def next_touch(core: Core, order: Order, after: Ns, until: Ns) -> Ns | None:
+def next_touch(core: ExchangeCore, order: Order, after: Ns, until: Ns) -> Ns | None:
     """The first instant in `(after, until]` at which the order's turn has come.
 
     Only the order's own sessions are looked at; a session's first instant counts when the
@@ -246,7 +248,7 @@ def next_touch(core: Core, order: Order, after: Ns, until: Ns) -> Ns | None:
         after = start
 
 
-def _search(core: Core, order: Order, after: Ns, until: Ns) -> Ns | None:
+def _search(core: ExchangeCore, order: Order, after: Ns, until: Ns) -> Ns | None:
     if order.type is OrderType.TRAILING_STOP and not order.triggered:
         return trailing.search(core, order, after, until)
     condition = condition_of(order)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from execbot.sim.engine import parse
-from execbot.sim.engine.accounts import funds
+from execbot.sim.engine.accounts import funds, margin
 from execbot.sim.engine.accounts.account import Account
+from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.order import Order, OrderClass, OrderType, Role, Side, Status
 from execbot.sim.engine.orders import account_rules, lifecycle, rules, trailing
 from execbot.sim.engine.parse import Ticket
 from execbot.sim.types import Asset, AssetClass
-
-if TYPE_CHECKING:
-    from execbot.sim.engine.core import Core
 
 # In the order in which they are made.
 BEFORE_ORDER = (
@@ -36,7 +34,7 @@ BEFORE_ORDER = (
 
 
 def place(
-    core: Core, account: Account, body: Mapping[str, Any], *, by_broker: bool = False
+    core: ExchangeCore, account: Account, body: Mapping[str, Any], *, by_broker: bool = False
 ) -> Order:
     """`POST /v2/orders`. Raises `ApiError`; otherwise the order is live and on its way.
 
@@ -48,7 +46,7 @@ def place(
     if ticket.client_order_id is not None:
         core.check_client_id(account.id, ticket.client_order_id)
     asset = rules.check_asset(ticket.symbol, core.listed(ticket.symbol))
-    core.roll(account)
+    margin.roll(core, account)
     intent = rules.infer_intent(ticket.side, account.qty(asset.symbol))
     case = rules.Case(core, account, asset, ticket, intent)
     for check in BEFORE_ORDER:
@@ -70,7 +68,9 @@ def _shares_wanted(order: Order) -> Decimal:
     return order.leaves.quantize(Decimal("0.000000001"), ROUND_DOWN)
 
 
-def _blank(core: Core, account: Account, asset: Asset, ticket: Ticket, **fields: Any) -> Order:
+def _blank(
+    core: ExchangeCore, account: Account, asset: Asset, ticket: Ticket, **fields: Any
+) -> Order:
     core.order_seq += 1
     return Order(
         id=core.ids.uuid(),
@@ -88,7 +88,9 @@ def _blank(core: Core, account: Account, asset: Asset, ticket: Ticket, **fields:
     )
 
 
-def _order(core: Core, account: Account, asset: Asset, ticket: Ticket, intent: str) -> Order:
+def _order(
+    core: ExchangeCore, account: Account, asset: Asset, ticket: Ticket, intent: str
+) -> Order:
     role = Role.ALONE
     if ticket.order_class is OrderClass.OCO:
         role = Role.TARGET
@@ -121,7 +123,7 @@ def _order(core: Core, account: Account, asset: Asset, ticket: Ticket, intent: s
     return order
 
 
-def _crypto_collar(core: Core, asset: Asset, order: Order) -> Decimal | None:
+def _crypto_collar(core: ExchangeCore, asset: Asset, order: Order) -> Decimal | None:
     """A crypto market order is a limit order two percent through the market."""
     quote = core.prices.quote(order.symbol, core.now)
     side = None if quote is None else (quote.ask if order.is_buy else quote.bid)
@@ -134,7 +136,7 @@ def _crypto_collar(core: Core, asset: Asset, order: Order) -> Decimal | None:
     return (price / step).to_integral_value(rounding) * step
 
 
-def _legs(core: Core, account: Account, parent: Order, ticket: Ticket) -> list[Order]:
+def _legs(core: ExchangeCore, account: Account, parent: Order, ticket: Ticket) -> list[Order]:
     """The exits of a group, all `held` until their time comes. An OCO is its own target."""
     if ticket.order_class is OrderClass.SIMPLE:
         return []

@@ -11,16 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from execbot.sim.engine.accounts.account import Account
+from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.order import Order, OrderClass, OrderType, Side, TimeInForce
 from execbot.sim.engine.parse import Ticket
 from execbot.sim.engine.render import CENT, new_york, text
-from execbot.sim.types import ApiError, Asset, AssetClass, Ns, Session
-
-if TYPE_CHECKING:
-    from execbot.sim.engine.core import Core
+from execbot.sim.types import ApiError, Asset, AssetClass, Ns, TradingSession
 
 T, F = OrderType, TimeInForce
 
@@ -53,7 +50,7 @@ def unprocessable(message: str, **extra: str) -> ApiError:
 class Case:
     """All that the checks look at."""
 
-    core: Core
+    core: ExchangeCore
     account: Account
     asset: Asset
     ticket: Ticket
@@ -209,7 +206,7 @@ def check_prices(case: Case) -> None:
 def check_stop_side(case: Case) -> None:
     """A stop that would fire at once is refused, while the market is open to compare with."""
     ticket, core = case.ticket, case.core
-    if ticket.stop_price is None or core.hours.session(core.now) is not Session.REGULAR:
+    if ticket.stop_price is None or core.hours.session(core.now) is not TradingSession.REGULAR:
         return
     market = core.price(case.asset.symbol, core.now)
     if not market:

@@ -7,19 +7,16 @@ that moves it or fires the stop, in long strokes, and never read tick by tick.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
+from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.order import Order, OrderType
 from execbot.sim.types import Crossing, Field, Ns
-
-if TYPE_CHECKING:
-    from execbot.sim.engine.core import Core
 
 # Less than any step between two prices.
 TINY = Decimal("0.0000000001")
 
 
-def search(core: Core, order: Order, after: Ns, until: Ns) -> Ns | None:
+def search(core: ExchangeCore, order: Order, after: Ns, until: Ns) -> Ns | None:
     """Leaps from one new high-water mark to the next until the stop is reached.
 
     The same as looking at every tick, and many times faster: a mark moves far less often than
@@ -55,7 +52,7 @@ def search(core: Core, order: Order, after: Ns, until: Ns) -> Ns | None:
         after = mark.at
 
 
-def _calm(core: Core, order: Order, after: Ns, until: Ns) -> tuple[Decimal, Ns]:
+def _calm(core: ExchangeCore, order: Order, after: Ns, until: Ns) -> tuple[Decimal, Ns]:
     """A stop price half way up to the mark, and up to when not even that one would fire."""
     assert order.hwm is not None and order.stop_price is not None
     half = (order.hwm + order.stop_price) / 2
@@ -64,7 +61,9 @@ def _calm(core: Core, order: Order, after: Ns, until: Ns) -> tuple[Decimal, Ns]:
     return half, until if tick is None else tick.at - 1
 
 
-def _follow_peak(core: Core, order: Order, after: Ns, until: Ns, highest_stop: Decimal) -> bool:
+def _follow_peak(
+    core: ExchangeCore, order: Order, after: Ns, until: Ns, highest_stop: Decimal
+) -> bool:
     """Moves the mark to the peak of a calm stretch at once; False when that is not possible:
     the peak is not known, or it would take the stop past what was looked at.
     """
@@ -80,7 +79,7 @@ def _beyond(stop: Decimal, order: Order, limit: Decimal) -> bool:
     return stop < limit if order.is_buy else stop > limit
 
 
-def quiet_until(core: Core, order: Order, after: Ns, until: Ns) -> Ns:
+def quiet_until(core: ExchangeCore, order: Order, after: Ns, until: Ns) -> Ns:
     """Up to when, from `after` on, no print moves the mark of a trailing stop or fires it.
 
     Changes nothing. Looks no further than the session in which `after` lies.
@@ -112,7 +111,7 @@ def _conditions(order: Order) -> tuple[Crossing, Crossing]:
     )
 
 
-def follow_at(core: Core, order: Order, at: Ns) -> None:
+def follow_at(core: ExchangeCore, order: Order, at: Ns) -> None:
     """Lets a trailing stop see the print in force at `at`."""
     if order.type is OrderType.TRAILING_STOP and not order.triggered:
         last = core.prices.last_trade(order.symbol, at)

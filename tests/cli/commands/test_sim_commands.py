@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.paths import market_data
+from support.paths import SCENARIOS, market_data
 from support.processes import EXECBOT, clean_environment, exchange, execbot
 
 from execbot.cli.main import load_command
 
-SCENARIO = Path(__file__).parents[1] / "scenarios" / "rate-limit-exceeded.yaml"
+SCENARIO = SCENARIOS / "rate-limit-exceeded.yaml"
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from execbot.sim.clock import VenueClock, format_ns, parse_time
+from execbot.sim.clock import VenueClock
+from execbot.sim.times import format_ns, parse_time
 from execbot.sim.types import SECOND
 
 T0 = 1_381_239_000 * SECOND  # 2013-10-08 09:30 in New York

@@ -5,9 +5,8 @@ Method: build the rooms' own errors and translate them; compare the docs' table 
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+from support.paths import ROOT
 
 from execbot.broker.errors import classify, classify_transport
 from execbot.cli.errors import Failure, failure_of, usage
@@ -17,7 +16,6 @@ from execbot.exits.levels import LevelError
 from execbot.journal.errors import JournalCorrupt, JournalFull, JournalLocked
 from execbot.oms.errors import ClientIdReused, InDoubt, StaleIntent, UnknownOrder
 
-ROOT = Path(__file__).resolve().parents[2]
 REFUSED = '{"code": 40310000, "message": "insufficient buying power"}'
 
 

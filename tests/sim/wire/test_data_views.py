@@ -16,6 +16,7 @@ from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
 import pytest
+from support.paths import ROOT
 
 from execbot.sim.calendar import AlwaysOpen, ExchangeCalendar
 from execbot.sim.prices.mixed import build_prices
@@ -24,8 +25,7 @@ from execbot.sim.wire import data
 from execbot.sim.wire.data_query import Plan, Timeframe, Unit, timeframe
 from execbot.sim.wire.http import make_request
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-SPECS = Path(os.environ.get("EXECBOT_ALPACA_SPECS", REPOSITORY.parent / "shared" / "alpaca"))
+SPECS = Path(os.environ.get("EXECBOT_ALPACA_SPECS", ROOT.parent / "shared" / "alpaca"))
 SPEC = SPECS / "openapi" / "market-data-api.json"
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from support.paths import DOCS
 
 from execbot.model.signal import FIELDS
 from execbot.oms.signals.rules import SKIP_CODES
 
-PAGE = Path(__file__).parents[2] / "docs" / "signals.md"
+PAGE = DOCS / "signals.md"
 
 
 def test_reasons_for_skipping_are_all_documented() -> None:

@@ -19,7 +19,7 @@ from execbot.sim.prices.mixed import MixedPrices, build_prices
 from execbot.sim.prices.overrides import holds
 from execbot.sim.prices.sessions import SessionPrices
 from execbot.sim.prices.synthetic import SyntheticPrices
-from execbot.sim.types import SECOND, Crossing, Field, Session
+from execbot.sim.types import SECOND, Crossing, Field, TradingSession
 
 START = 1_790_035_200 * SECOND
 D = Decimal
@@ -235,9 +235,9 @@ def test_ticks_lie_inside_sessions_and_searches_agree(offset, length, symbol):
     after = at("2024-07-02T00:00:00") + offset * SECOND
     until = after + length * SECOND
     ticks = list(prices.ticks(symbol, after, until))
-    allowed = {Session.PRE, Session.REGULAR, Session.AFTER}
+    allowed = {TradingSession.PRE, TradingSession.REGULAR, TradingSession.AFTER}
     if symbol == "AAPL":
-        allowed.add(Session.OVERNIGHT)
+        allowed.add(TradingSession.OVERNIGHT)
     for tick in ticks[:: max(len(ticks) // 50, 1)]:
         assert calendar.session(tick.at) in allowed
     expected = [

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from support.processes import clean_environment, start_execbot
 
-from execbot.broker.port import BrokerClient, Connected, ReplaceRequest, TradeUpdate
+from execbot.broker.port import BrokerClient, ReplaceRequest, TradeUpdate
+from execbot.broker.stream_states import Connected
 from execbot.cli.errors import Failure
 from execbot.cli.flags.order_ids import full_id
 from execbot.config.errors import ConfigError

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli.test_terminal import typed
+from cli.show.test_terminal import typed
 from support.processes import Server, clean_environment, exchange, execbot
 
 REST = ("submit", "MSFT", "--qty", "1", "--limit", "300")

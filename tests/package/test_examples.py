@@ -9,9 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from support.paths import EXAMPLES
 from support.processes import clean_environment
-
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
 def test_the_tour_of_the_python_api(tmp_path: Path) -> None:

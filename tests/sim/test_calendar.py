@@ -8,29 +8,34 @@ import json
 import os
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.paths import ROOT
 
 from execbot.sim.calendar import (
     AlwaysOpen,
     ExchangeCalendar,
-    calendar_row,
-    clock_body,
     new_york,
     new_york_date,
-    session_starts,
     settlement_date,
 )
-from execbot.sim.types import SECOND, Session
+from execbot.sim.engine import Exchange
+from execbot.sim.engine.answers.calendar_rows import calendar_rows
+from execbot.sim.prices.mixed import build_prices
+from execbot.sim.types import SECOND, Calendar, TradingSession
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-MARKET_DATA = Path(
-    os.environ.get("EXECBOT_MARKET_DATA", REPOSITORY.parent / "shared" / "market-data")
-)
+MARKET_DATA = Path(os.environ.get("EXECBOT_MARKET_DATA", ROOT.parent / "shared" / "market-data"))
 calendar = ExchangeCalendar()
+
+
+def clock_of(hours: Calendar, moment: int) -> dict[str, Any]:
+    """What `GET /v2/clock` answers at a moment."""
+    prices, assets = build_prices(seed=0, regimes={}, data=None, calendar=hours)
+    return Exchange(prices=prices, assets=assets, calendar=hours, start=moment).clock()
 
 
 def at(text: str) -> int:
@@ -74,32 +79,32 @@ def test_opens_and_closes_equal_those_of_pandas_market_calendars():
 @pytest.mark.parametrize(
     ("moment", "session", "trading_date"),
     [
-        ("2024-07-01T03:59:59", Session.OVERNIGHT, "2024-07-01"),
-        ("2024-07-01T04:00:00", Session.PRE, "2024-07-01"),
-        ("2024-07-01T09:29:59", Session.PRE, "2024-07-01"),
-        ("2024-07-01T09:30:00", Session.REGULAR, "2024-07-01"),
-        ("2024-07-01T15:59:59", Session.REGULAR, "2024-07-01"),
-        ("2024-07-01T16:00:00", Session.AFTER, "2024-07-01"),
-        ("2024-07-01T19:59:59", Session.AFTER, "2024-07-01"),
-        ("2024-07-01T20:00:00", Session.OVERNIGHT, "2024-07-02"),
+        ("2024-07-01T03:59:59", TradingSession.OVERNIGHT, "2024-07-01"),
+        ("2024-07-01T04:00:00", TradingSession.PRE, "2024-07-01"),
+        ("2024-07-01T09:29:59", TradingSession.PRE, "2024-07-01"),
+        ("2024-07-01T09:30:00", TradingSession.REGULAR, "2024-07-01"),
+        ("2024-07-01T15:59:59", TradingSession.REGULAR, "2024-07-01"),
+        ("2024-07-01T16:00:00", TradingSession.AFTER, "2024-07-01"),
+        ("2024-07-01T19:59:59", TradingSession.AFTER, "2024-07-01"),
+        ("2024-07-01T20:00:00", TradingSession.OVERNIGHT, "2024-07-02"),
         # The day before Independence Day closes early, and no night session follows.
-        ("2024-07-03T12:59:59", Session.REGULAR, "2024-07-03"),
-        ("2024-07-03T13:00:00", Session.AFTER, "2024-07-03"),
-        ("2024-07-03T17:00:00", Session.CLOSED, "2024-07-05"),
-        ("2024-07-03T20:00:00", Session.CLOSED, "2024-07-05"),
-        ("2024-07-04T12:00:00", Session.CLOSED, "2024-07-05"),
-        ("2024-07-04T20:00:00", Session.OVERNIGHT, "2024-07-05"),
+        ("2024-07-03T12:59:59", TradingSession.REGULAR, "2024-07-03"),
+        ("2024-07-03T13:00:00", TradingSession.AFTER, "2024-07-03"),
+        ("2024-07-03T17:00:00", TradingSession.CLOSED, "2024-07-05"),
+        ("2024-07-03T20:00:00", TradingSession.CLOSED, "2024-07-05"),
+        ("2024-07-04T12:00:00", TradingSession.CLOSED, "2024-07-05"),
+        ("2024-07-04T20:00:00", TradingSession.OVERNIGHT, "2024-07-05"),
         # Friday evening to Sunday evening.
-        ("2024-07-05T20:00:00", Session.CLOSED, "2024-07-08"),
-        ("2024-07-06T12:00:00", Session.CLOSED, "2024-07-08"),
-        ("2024-07-07T19:59:59", Session.CLOSED, "2024-07-08"),
-        ("2024-07-07T20:00:00", Session.OVERNIGHT, "2024-07-08"),
+        ("2024-07-05T20:00:00", TradingSession.CLOSED, "2024-07-08"),
+        ("2024-07-06T12:00:00", TradingSession.CLOSED, "2024-07-08"),
+        ("2024-07-07T19:59:59", TradingSession.CLOSED, "2024-07-08"),
+        ("2024-07-07T20:00:00", TradingSession.OVERNIGHT, "2024-07-08"),
         # A Monday holiday: closed on Sunday evening, open again on Monday evening.
-        ("2024-09-01T21:00:00", Session.CLOSED, "2024-09-03"),
-        ("2024-09-02T19:00:00", Session.CLOSED, "2024-09-03"),
-        ("2024-09-02T20:00:00", Session.OVERNIGHT, "2024-09-03"),
+        ("2024-09-01T21:00:00", TradingSession.CLOSED, "2024-09-03"),
+        ("2024-09-02T19:00:00", TradingSession.CLOSED, "2024-09-03"),
+        ("2024-09-02T20:00:00", TradingSession.OVERNIGHT, "2024-09-03"),
         # An unscheduled closure.
-        ("2025-01-09T12:00:00", Session.CLOSED, "2025-01-10"),
+        ("2025-01-09T12:00:00", TradingSession.CLOSED, "2025-01-10"),
     ],
 )
 def test_session_at_named_moments(moment, session, trading_date):
@@ -111,8 +116,8 @@ def test_the_session_follows_new_york_through_the_clock_changes():
     for date, opening_utc in (("2024-03-08", 14), ("2024-03-11", 13), ("2024-11-04", 14)):
         opening = calendar.day(date).open
         assert datetime.fromtimestamp(opening // SECOND, ZoneInfo("UTC")).hour == opening_utc
-        assert calendar.session(opening) is Session.REGULAR
-        assert calendar.session(opening - 1) is Session.PRE
+        assert calendar.session(opening) is TradingSession.REGULAR
+        assert calendar.session(opening - 1) is TradingSession.PRE
 
 
 def test_next_open_and_close_skip_weekends_and_holidays():
@@ -131,30 +136,23 @@ def test_sessions_agree_with_next_open_and_close_everywhere(second):
     session = calendar.session(moment)
     opens, closes = calendar.next_open(moment), calendar.next_close(moment)
     assert opens > moment and closes > moment
-    assert (closes < opens) == (session is Session.REGULAR)
-    assert calendar.session(opens) is Session.REGULAR
-    assert calendar.session(closes) is not Session.REGULAR
-    resumed = session_starts(calendar, moment)
-    assert calendar.session(resumed) is not Session.CLOSED
-    if session is Session.CLOSED:
-        assert resumed > moment
-        assert calendar.session(resumed - 1) is Session.CLOSED
-    else:
-        assert resumed == moment
+    assert (closes < opens) == (session is TradingSession.REGULAR)
+    assert calendar.session(opens) is TradingSession.REGULAR
+    assert calendar.session(closes) is not TradingSession.REGULAR
 
 
 def test_always_open_is_open_on_sunday_night_and_still_has_a_next_close():
     always = AlwaysOpen()
     sunday = at("2024-07-07T22:00:00")
-    assert always.session(sunday) is Session.REGULAR
-    body = clock_body(always, sunday)
+    assert always.session(sunday) is TradingSession.REGULAR
+    body = clock_of(always, sunday)
     assert body["is_open"] is True
     assert body["timestamp"] == "2024-07-07T22:00:00-04:00"
     assert body["next_close"] == body["next_open"] == "2024-07-08T00:00:00-04:00"
     day = always.day(always.trading_date(sunday))
     assert day.open <= sunday < day.close
     assert len(always.days("2024-07-01", "2024-07-07")) == 7
-    assert calendar_row(always, day) == {
+    assert calendar_rows(always, day.date, day.date)[0] == {
         "date": "2024-07-07",
         "open": "00:00",
         "close": "23:59",
@@ -165,7 +163,7 @@ def test_always_open_is_open_on_sunday_night_and_still_has_a_next_close():
 
 
 def test_calendar_rows_and_clock_have_alpacas_form():
-    rows = [calendar_row(calendar, day) for day in calendar.days("2024-07-01", "2024-07-05")]
+    rows = calendar_rows(calendar, "2024-07-01", "2024-07-05")
     assert [row["date"] for row in rows] == ["2024-07-01", "2024-07-02", "2024-07-03", "2024-07-05"]
     assert rows[2] == {
         "date": "2024-07-03",
@@ -175,7 +173,7 @@ def test_calendar_rows_and_clock_have_alpacas_form():
         "session_close": "1700",
         "settlement_date": "2024-07-05",
     }
-    assert clock_body(calendar, at("2026-07-24T10:42:48") + 601374373) == {
+    assert clock_of(calendar, at("2026-07-24T10:42:48") + 601374373) == {
         "timestamp": "2026-07-24T10:42:48.601374373-04:00",
         "is_open": True,
         "next_open": "2026-07-27T09:30:00-04:00",
@@ -186,6 +184,8 @@ def test_calendar_rows_and_clock_have_alpacas_form():
 def test_settlement_took_two_days_before_may_2024():
     assert settlement_date(calendar, "2024-05-24") == "2024-05-29"
     assert settlement_date(calendar, "2024-05-28") == "2024-05-29"
+    rows = calendar_rows(calendar, "2024-05-24", "2024-05-28")
+    assert [row["settlement_date"] for row in rows] == ["2024-05-29", "2024-05-29"]
 
 
 def test_new_york_midnight_round_trips():

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.paths import ROOT
 
 from execbot.sim.calendar import new_york
 from execbot.sim.prices.files import DataError, Kind, discover, instant
@@ -23,10 +24,7 @@ from execbot.sim.prices.overrides import holds
 from execbot.sim.prices.replay import RecordedPrices
 from execbot.sim.types import SECOND, Crossing, Field
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-MARKET_DATA = Path(
-    os.environ.get("EXECBOT_MARKET_DATA", REPOSITORY.parent / "shared" / "market-data")
-)
+MARKET_DATA = Path(os.environ.get("EXECBOT_MARKET_DATA", ROOT.parent / "shared" / "market-data"))
 MINUTE = 60 * SECOND
 needs_data = pytest.mark.skipif(
     not (MARKET_DATA / "quotes-tick").exists(), reason=f"no recorded market data at {MARKET_DATA}"

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli.test_bad_input import obey_permissions, run
+from cli.commands.test_bad_input import obey_permissions, run
 from support.processes import Outcome, Server, exchange, execbot, start_execbot
 
 STOP = ("submit", "AAPL", "--qty", "4", "--stop-loss", "10%", "--wait", "60")

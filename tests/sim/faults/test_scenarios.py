@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.paths import SCENARIOS
 
 from execbot.sim.config import SimConfig
 from execbot.sim.faults.scenario import Scenario, ScenarioError
 from execbot.sim.records import ALL_DATA
 
-FILES = sorted((Path(__file__).parents[1] / "scenarios").glob("*.yaml"))
+FILES = sorted(SCENARIOS.glob("*.yaml"))
 OVER_SOCKETS = {"second-stream-refused", "dropped-stream-holds-its-slot"}
 AT = "2026-10-08 10:30"
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from execbot.sim.types import ApiError, Ns, Request
+from execbot.sim.venue import Venue
 from execbot.sim.wire.http import credentials
 
-if TYPE_CHECKING:
-    from execbot.sim.venue import Venue
 
-
-class Ask:
+class Fields:
     """One control request: the venue, the body, the query and the moment."""
 
     def __init__(self, venue: Venue, request: Request, now: Ns, args: tuple[str, ...]) -> None:

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.paths import ROOT
 from support.scripted_market import Desk, refusal_of
 
-ROOT = Path(__file__).resolve().parents[2]
 HOME = Path(os.environ.get("EXECBOT_ALPACA_SPECS", ROOT.parent / "shared" / "alpaca"))
 PAYLOADS = HOME / "payloads"
 
