@@ -18,6 +18,9 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from execbot.model.enums import ErrorCategory
+from execbot.model.errors import ExecbotError
+
 URLS_VARIABLE = "EXECBOT_ALERT_URLS"
 QUEUE_LENGTH_MAX = 100
 CLOSE_SECONDS = 5.0
@@ -44,8 +47,12 @@ class Alert(Struct, frozen=True):
         return f"execbot: {self.kind}" + (f" {self.subject}" if self.subject else "")
 
 
-class AlertsUnavailable(RuntimeError):
+class AlertsUnavailable(ExecbotError):
     """No URL is set, or apprise is not installed."""
+
+    kind = "config.alerts"
+    category = ErrorCategory.ADJUSTABLE
+    next_step = "Set EXECBOT_ALERT_URLS to apprise URLs."
 
 
 def urls_of(env: Mapping[str, str]) -> list[str]:

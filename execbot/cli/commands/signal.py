@@ -20,7 +20,7 @@ from execbot.cli.outcome import confirm_live
 from execbot.cli.show.additions import would_lift, would_lift_line
 from execbot.cli.show.output import Table, print_json, print_line, print_note
 from execbot.desk.context import Context
-from execbot.model.enums import Outcome
+from execbot.model.enums import ErrorCategory, Outcome
 from execbot.model.numbers import QTY_STEP, round_down, text
 from execbot.model.signal import Signal, SignalError, read_line, read_signal
 
@@ -152,7 +152,7 @@ def _show(cli: Cli, result: SignalResult) -> None:
             result.code,
             result.message,
             ExitCode.RISK,
-            category=result.category or "adjustable",
+            category=ErrorCategory(result.category or ErrorCategory.ADJUSTABLE),
             hint="The size does not fit into what is allowed.",
             next_step="execbot config show",
             extra={"signal": data},

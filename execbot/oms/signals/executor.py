@@ -326,7 +326,7 @@ class Executor:
                 resize=lambda old: self._resized(entry, old),
             )
         except (Refused, BrokerError) as error:
-            if not getattr(error, "in_doubt", False):
+            if not error.in_doubt:
                 self._exits.drop(own_plan_id, self.oms.now(), f"not sent: {error.message}")
             raise
         self._exits.belongs_to(own_plan_id, placed.record, self.oms.now())
