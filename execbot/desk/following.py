@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from execbot.broker.errors import BrokerError
+from execbot.desk.errors import OrderRejected
 from execbot.model.enums import OrderStatus
 
 if TYPE_CHECKING:
@@ -67,6 +68,12 @@ def _left_alone(record: OrderRecord, why: str) -> list[str]:
         f"Follow it with `execbot orders show {name}` or `execbot watch`; "
         f"take it back with `execbot cancel {name}`.",
     ]
+
+
+def raise_if_rejected(record: OrderRecord) -> None:
+    """Accepted first and rejected later is a rejection all the same. Raises OrderRejected."""
+    if record.status is OrderStatus.REJECTED and not record.order.filled_qty:
+        raise OrderRejected(record)
 
 
 def lowered(message: str) -> str:

@@ -33,6 +33,12 @@
     │   ├── WouldRest                  the addition would keep a position without its stop
     │   ├── CloseFailed                exits were lifted for a close, and then it failed
     │   └── SignalTaken                another process was faster with this signal
+    ├── DeskError                      the opened account refuses, or cannot finish
+    │   ├── EmptyId                    an id without a character
+    │   ├── AmbiguousId                a short id that names several orders
+    │   ├── AlreadyFilled              too late to cancel
+    │   ├── OrderRejected              accepted first, rejected later
+    │   └── NothingClosed              not one of several positions was closed
     ├── AlreadyWatching                another `execbot watch` runs
     └── Failure                        what the command line itself cannot do
 

@@ -187,6 +187,11 @@ class Order(Reported, frozen=True):
         return self.status in OPEN_STATUSES
 
     @property
+    def is_refused_change(self) -> bool:
+        """A replacement that the broker did not take: the order it was meant to change stands."""
+        return self.status is OrderStatus.REJECTED and bool(self.replaces) and not self.filled_qty
+
+    @property
     def outcome(self) -> Outcome:
         """`partially_filled` also covers a partly filled order that then ended."""
         outcome = OUTCOME_OF.get(self.status, Outcome.ACCEPTED)

@@ -9,9 +9,9 @@ import typer
 from execbot.cli.command import Cli, command
 from execbot.cli.flags.order_flags import read_symbol
 from execbot.cli.show.amounts import money, price, prices
-from execbot.cli.show.freshen import freshen
 from execbot.cli.show.output import Table
 from execbot.desk.context import Context
+from execbot.desk.freshen import freshen
 from execbot.desk.journal_need import Need
 from execbot.model.numbers import text
 from execbot.model.symbols import symbol_key

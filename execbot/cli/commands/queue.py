@@ -9,9 +9,9 @@ import typer
 from execbot.cli.command import Cli, command
 from execbot.cli.errors import usage
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.show.order_views import record_json
 from execbot.cli.show.output import Table
 from execbot.desk.context import Context
+from execbot.desk.order_json import record_json
 from execbot.journal.records import OrderRecord
 from execbot.model.numbers import maybe_text
 from execbot.model.times import show_eastern

@@ -8,8 +8,9 @@ import typer
 
 from execbot.cli.command import Cli, command
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.show.order_views import record_json, sentence
+from execbot.cli.show.order_views import sentence
 from execbot.cli.show.output import Table
+from execbot.desk.order_json import record_json
 
 if TYPE_CHECKING:
     from execbot.oms.sync.reconcile import ReconcileResult

@@ -11,12 +11,13 @@ from execbot.cli.command import Cli, command
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.flags.times import read_date
 from execbot.cli.show.amounts import money, price
-from execbot.cli.show.freshen import freshen
-from execbot.cli.show.order_views import orders_table, record_json, when
+from execbot.cli.show.order_views import orders_table, when
 from execbot.cli.show.output import Table
 from execbot.desk.context import Context
 from execbot.desk.following import lowered
+from execbot.desk.freshen import freshen
 from execbot.desk.journal_need import Need
+from execbot.desk.order_json import record_json
 from execbot.journal.records import Execution
 from execbot.model.numbers import maybe_text, text
 from execbot.report.daily import DailyReport, Day, PositionLine, daily_report

@@ -25,14 +25,15 @@ from execbot.cli.show.additions import (
 )
 from execbot.cli.show.follow import known_if_interrupted
 from execbot.cli.show.later_targets import Spread, spread_behind, spread_of
-from execbot.cli.show.order_views import describe, request_json
 from execbot.cli.show.output import Table
 from execbot.desk.context import Context
 from execbot.desk.following import follow
+from execbot.desk.order_json import request_json
 from execbot.desk.protect import Restorer
 from execbot.model.account import Asset
 from execbot.model.enums import OrderType, Side, TimeInForce
 from execbot.model.order import OrderRequest
+from execbot.model.order_words import describe
 from execbot.oms.errors import OmsError
 from execbot.oms.place.entry_plans import plan_of_dressed, planned, sent_as
 
