@@ -26,7 +26,15 @@ from execbot.model.enums import OrderStatus
 from execbot.model.numbers import text
 from execbot.oms.send.cancel import CancelAllResult
 
-__all__ = ["CancelAllResult", "Canceled", "CanceledAll", "cancel", "cancel_all", "unread"]
+__all__ = [
+    "CancelAllResult",
+    "Canceled",
+    "CanceledAll",
+    "cancel",
+    "cancel_all",
+    "cancel_one",
+    "unread",
+]
 
 
 class Canceled(Struct, frozen=True):
@@ -55,10 +63,10 @@ def cancel(desk: Context, word: str, *, wait_seconds: float) -> Canceled:
 
     Raises AlreadyFilled, AmbiguousId, UnknownOrder, InDoubt, BrokerError.
     """
-    record, warnings = _cancel_one(desk, full_id(desk, word), wait_seconds)
+    record, warnings = cancel_one(desk, full_id(desk, word), wait_seconds)
     while successor := successor_of(record):
         warnings.append(f"{record.client_order_id} was replaced: canceling what it became.")
-        record, more = _cancel_one(desk, successor, wait_seconds)
+        record, more = cancel_one(desk, successor, wait_seconds)
         warnings.extend(more)
     if record.status is OrderStatus.FILLED:
         raise AlreadyFilled(record)
@@ -67,7 +75,8 @@ def cancel(desk: Context, word: str, *, wait_seconds: float) -> Canceled:
     return Canceled(record, [*warnings, *unrecorded(desk, [record])])
 
 
-def _cancel_one(desk: Context, identifier: str, wait: float) -> tuple[OrderRecord, list[str]]:
+def cancel_one(desk: Context, identifier: str, wait: float) -> tuple[OrderRecord, list[str]]:
+    """Cancel this very order, by a full id; what it was replaced by stands."""
     known = desk.journal.find_order(identifier)
     plan = None
     if known is not None and known.role in (Role.STOP, Role.TARGET):

@@ -5,6 +5,8 @@ DeskError
 ├── AmbiguousId        a short id that names several orders
 ├── AlreadyFilled      too late to cancel
 ├── OrderRejected      accepted first, rejected later
+├── NotQueued          the order does not wait for the open
+├── ExtraMissing       a package that is not installed
 └── NothingClosed      not one of several positions was closed
 """
 
@@ -82,6 +84,18 @@ class OrderRejected(DeskError):
         self.record = record
         self.hint = record.note or "It was accepted first and rejected later."
         self.next_step = f"execbot orders show {record.client_order_id}"
+
+
+class NotQueued(DeskError):
+    """The order does not wait for the open (any more)."""
+
+    kind = "usage.queue"
+
+
+class ExtraMissing(DeskError):
+    """What was asked for needs a package of an extra that is not installed."""
+
+    kind = "config.extra_missing"
 
 
 class NothingClosed(DeskError):

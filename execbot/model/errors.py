@@ -38,6 +38,8 @@
     │   ├── AmbiguousId                a short id that names several orders
     │   ├── AlreadyFilled              too late to cancel
     │   ├── OrderRejected              accepted first, rejected later
+    │   ├── NotQueued                  the order does not wait for the open
+    │   ├── ExtraMissing               a package of an extra is not installed
     │   └── NothingClosed              not one of several positions was closed
     ├── AlreadyWatching                another `execbot watch` runs
     └── Failure                        what the command line itself cannot do

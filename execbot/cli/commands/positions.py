@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -10,12 +11,10 @@ from execbot.cli.command import Cli, command
 from execbot.cli.flags.order_flags import read_symbol
 from execbot.cli.show.amounts import money, price, prices
 from execbot.cli.show.output import Table
-from execbot.desk.context import Context
-from execbot.desk.freshen import freshen
 from execbot.desk.journal_need import Need
+from execbot.desk.positions import Holding
+from execbot.desk.positions import positions as read_positions
 from execbot.model.numbers import text
-from execbot.model.symbols import symbol_key
-from execbot.report.holdings import Holding, holdings
 
 
 @command
@@ -30,24 +29,11 @@ def positions(
       execbot positions
       execbot positions --symbol AAPL --json
     """
-    wanted = None if symbol is None else symbol_key(read_symbol(symbol))
+    wanted = None if symbol is None else read_symbol(symbol)
     with cli.open(need=Need.LOOK) as desk:
-        warnings = freshen(desk)
-        held = [
-            item
-            for item in read_holdings(desk)
-            if wanted is None or symbol_key(item.position.symbol) == wanted
-        ]
-        cli.show([holding_json(item) for item in held], _table(held), warnings=warnings)
-
-
-def read_holdings(desk: Context) -> list[Holding]:
-    """Positions of the account, whoever opened them; `freshen` first. Raises BrokerError."""
-    held = desk.client.get_positions()
-    # The journal, not the broker's list of open orders: that one hides the held leg of a pair.
-    open_orders = [record.order for record in desk.journal.orders("open")]
-    records = {symbol_key(record.symbol): record for record in desk.journal.positions()}
-    return holdings(held, open_orders, records, desk.now())
+        found = read_positions(desk, wanted)
+        held = found.holdings
+        cli.show([holding_json(item) for item in held], _table(held), warnings=found.warnings)
 
 
 def holding_json(item: Holding) -> dict[str, Any]:
@@ -73,7 +59,7 @@ def holding_json(item: Holding) -> dict[str, Any]:
     }
 
 
-def _table(held: list[Holding]) -> Table:
+def _table(held: Sequence[Holding]) -> Table:
     rows = [
         (
             item.position.symbol,

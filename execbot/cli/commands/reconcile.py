@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -10,10 +10,9 @@ from execbot.cli.command import Cli, command
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.show.order_views import sentence
 from execbot.cli.show.output import Table
+from execbot.desk import reconciling
 from execbot.desk.order_json import record_json
-
-if TYPE_CHECKING:
-    from execbot.oms.sync.reconcile import ReconcileResult
+from execbot.desk.reconciling import ReconcileResult
 
 
 @command
@@ -40,7 +39,7 @@ def reconcile(
       * * * * * execbot reconcile --json >> reconcile.log 2>&1
     """
     with cli.open() as desk:
-        result = desk.oms.reconcile(accept_positions=accept_positions, wait=wait)
+        result = reconciling.reconcile(desk, accept_positions=accept_positions, wait=wait)
         cli.show(
             _result_json(result),
             *_views(result),

@@ -20,6 +20,7 @@ from execbot.cli.outcome import confirm_live
 from execbot.cli.show.additions import would_lift, would_lift_line
 from execbot.cli.show.output import Table, print_json, print_line, print_note
 from execbot.desk.context import Context
+from execbot.desk.signals import executor_of
 from execbot.model.enums import ErrorCategory, Outcome
 from execbot.model.numbers import QTY_STEP, round_down, text
 from execbot.model.signal import Signal, SignalError, read_line, read_signal
@@ -120,14 +121,6 @@ def signal(
         confirm_live(cli, desk, f"signal {read.side} {read.symbol}", yes)
         result = executor_of(desk).execute_signal(read)
         _show(cli, result)
-
-
-def executor_of(desk: Context) -> Executor:
-    """The executor of this account, exits attached as the settings ask."""
-    from execbot.desk.protect import Restorer
-    from execbot.oms.signals.executor import Executor
-
-    return Executor(desk.oms, desk.risk, alerter=desk.alerter, protect=Restorer(desk))
 
 
 def _number(flag: str, value: str | None) -> object:
