@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -26,10 +25,10 @@ from execbot.desk.emergency import close_position
 from execbot.desk.halting import halt
 from execbot.desk.in_process import InProcessMarketData
 from execbot.desk.protect import build_watcher
-from execbot.desk.signals import executor_of
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 from execbot.oms.release_queue import release_due
+from execbot.oms.signals.executor import Executor
 from execbot.risk.halting import current, raise_switch
 from execbot.risk.kill_switch import Level, Trip
 from execbot.watch.core.jobs import Note
@@ -40,6 +39,8 @@ from execbot.watch.show.sinks import Sink, open_log
 
 if TYPE_CHECKING:
     from execbot.broker.market_stream import MarketDataStream
+
+__all__ = ["Act", "Farewell", "WatchLoop", "WatchSession", "build_loop"]
 
 IN_PROCESS_POLL_SECONDS = 1.0
 FALLBACK_POLL_SECONDS = 5.0
@@ -89,12 +90,7 @@ class WatchSession:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._lock.release()
 
     def run(self) -> None:
@@ -170,7 +166,8 @@ def build_loop(desk: Context, sink: Sink) -> WatchLoop:
     journal = Journal.open(desk.journal.path)
     desk.on_close(journal.close)
     watcher, hands = build_watcher(replace(desk, journal=journal))
-    executor = executor_of(desk)
+    # Without a `protect` of its own: the watch itself protects what an addition leaves.
+    executor = Executor(desk.oms, desk.risk, alerter=desk.alerter)
     hands.release_queue = lambda: [
         f"{done.record.symbol} {done.action}: {done.reason}" for done in release_due(executor)
     ]
