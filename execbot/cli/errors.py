@@ -94,7 +94,7 @@ def _of_room(error: ExecbotError) -> Failure:
     return Failure(
         error.kind,
         error.message,
-        ExitCode.IN_DOUBT if error.in_doubt else _exit_code(error.kind, error.category),
+        ExitCode.IN_DOUBT if error.in_doubt else exit_code_of(error.kind, error.category),
         error.category,
         "in_doubt" if error.in_doubt else error.outcome,
         _hint(error),
@@ -118,7 +118,8 @@ def _hint(error: ExecbotError) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _exit_code(kind: str, category: ErrorCategory) -> ExitCode:
+def exit_code_of(kind: str, category: ErrorCategory = FATAL) -> ExitCode:
+    """By the kind's first word, else by whether it passes."""
     for prefix, code in _EXIT_BY_KIND:
         if kind.startswith(prefix):
             return code

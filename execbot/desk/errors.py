@@ -7,6 +7,9 @@ DeskError
 ├── OrderRejected      accepted first, rejected later
 ├── NotQueued          the order does not wait for the open
 ├── ExtraMissing       a package that is not installed
+├── CannotServe        the built-in exchange cannot be served there
+├── BadRequest         the built-in exchange does not take that
+├── NoExchange         no built-in exchange answers
 └── NothingClosed      not one of several positions was closed
 """
 
@@ -30,8 +33,11 @@ class DeskError(ExecbotError):
     outcome: str = "not_sent"
     record: OrderRecord | None = None
 
-    def __init__(self, message: str, *, hint: str = "", next_step: str = "") -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", next_step: str = "", kind: str = ""
+    ) -> None:
         super().__init__(message)
+        self.kind = kind or self.kind
         self.hint = hint or self.hint
         self.next_step = next_step or self.next_step
 
@@ -96,6 +102,26 @@ class ExtraMissing(DeskError):
     """What was asked for needs a package of an extra that is not installed."""
 
     kind = "config.extra_missing"
+
+
+class CannotServe(DeskError):
+    """The built-in exchange cannot be served there."""
+
+    kind = "config.address"
+    next_step = "execbot sim serve --port 0"
+
+
+class BadRequest(DeskError):
+    """The built-in exchange does not take what was asked of it."""
+
+    kind = "usage"
+
+
+class NoExchange(DeskError):
+    """No built-in exchange is served at the URL."""
+
+    kind = "network.sim"
+    next_step = "execbot sim serve"
 
 
 class NothingClosed(DeskError):

@@ -40,6 +40,9 @@
     │   ├── OrderRejected              accepted first, rejected later
     │   ├── NotQueued                  the order does not wait for the open
     │   ├── ExtraMissing               a package of an extra is not installed
+    │   ├── CannotServe                the built-in exchange cannot be served there
+    │   ├── BadRequest                 the built-in exchange does not take that
+    │   ├── NoExchange                 no built-in exchange answers
     │   └── NothingClosed              not one of several positions was closed
     ├── AlreadyWatching                another `execbot watch` runs
     └── Failure                        what the command line itself cannot do
