@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from execbot.config.errors import ConfigError
     from execbot.config.load import Settings, load_settings
     from execbot.desk.context import Context, open_context
+    from execbot.desk.standalone import OrderManagementSystem
     from execbot.exits.levels import LevelError
     from execbot.journal.errors import JournalError
     from execbot.journal.journal import Journal
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from execbot.oms.errors import InDoubt, OmsError, Refused
     from execbot.oms.machine.changes import Change, EventName
     from execbot.oms.place.risk_desk import RiskDesk
-    from execbot.oms.service import OrderManagementSystem
     from execbot.oms.signals.executor import Executor
     from execbot.oms.signals.result import SignalResult
     from execbot.oms.sync.breaks import Break
@@ -58,6 +58,7 @@ _HOME = {
     "config.errors": ("ConfigError",),
     "config.load": ("Settings", "load_settings"),
     "desk.context": ("Context", "open_context"),
+    "desk.standalone": ("OrderManagementSystem",),
     "exits.levels": ("LevelError",),
     "journal.errors": ("JournalError",),
     "journal.journal": ("Journal",),
@@ -71,7 +72,6 @@ _HOME = {
     "oms.errors": ("InDoubt", "OmsError", "Refused"),
     "oms.machine.changes": ("Change", "EventName"),
     "oms.place.risk_desk": ("RiskDesk",),
-    "oms.service": ("OrderManagementSystem",),
     "oms.signals.executor": ("Executor",),
     "oms.signals.result": ("SignalResult",),
     "oms.sync.breaks": ("Break",),

@@ -1,0 +1,76 @@
+"""An order management system that needs nothing: it opens its account itself, when first used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Self
+
+from execbot.oms import service
+
+if TYPE_CHECKING:
+    from execbot.broker.port import BrokerClient
+    from execbot.desk.context import Context
+    from execbot.journal.journal import Journal
+
+
+class OrderManagementSystem(service.OrderManagementSystem):
+    """Orders of one account; everything it does is documented on its base.
+
+    `OrderManagementSystem(client, journal)` works on what it is given. Without arguments it opens
+    the account that trading.yaml and the environment name, as every command does, at the first
+    call that needs it; `mode` and `config_path` choose as --mode and --config do. That call may
+    raise ConfigError, BrokerError or JournalError. `shut_down`, or the end of a `with` block, gives
+    up what it opened itself.
+    """
+
+    def __init__(
+        self,
+        client: BrokerClient | None = None,
+        journal: Journal | None = None,
+        *,
+        mode: str | None = None,
+        config_path: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> None:
+        if (client is None) != (journal is None):
+            raise TypeError("a client and a journal belong together: give both, or neither")
+        self._opening = Lock()
+        self._desk: Context | None = None
+        self._where = (mode, config_path, env)
+        self._options = options
+        if client is not None and journal is not None:
+            super().__init__(client, journal, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        """Reached for what is not there yet: the account is opened, and asked again."""
+        if name.startswith("__") or "_opening" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        with self._opening:
+            if "client" not in self.__dict__:
+                self._open()
+            elif name not in self.__dict__:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(self, name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shut_down()
+
+    def shut_down(self) -> None:
+        """Close journal and connections, where this object has opened them itself."""
+        if self._desk is not None:
+            self._desk.close()
+
+    def _open(self) -> None:
+        from execbot.desk.context import open_context
+
+        mode, config_path, env = self._where
+        self._desk = desk = open_context(mode, config_path, env=env)
+        settings = desk.settings.trading.order_management
+        defaults = {"settings": settings, "now": desk.now}
+        super().__init__(desk.client, desk.journal, **{**defaults, **self._options})
