@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from execbot.config.errors import ConfigError
     from execbot.config.load import Settings, load_settings
     from execbot.desk.context import Context, open_context
-    from execbot.desk.standalone import OrderManagementSystem
+    from execbot.desk.library import OrderManagementSystem
     from execbot.exits.levels import LevelError
     from execbot.journal.errors import JournalError
     from execbot.journal.journal import Journal
@@ -58,7 +58,7 @@ _HOME = {
     "config.errors": ("ConfigError",),
     "config.load": ("Settings", "load_settings"),
     "desk.context": ("Context", "open_context"),
-    "desk.standalone": ("OrderManagementSystem",),
+    "desk.library": ("OrderManagementSystem",),
     "exits.levels": ("LevelError",),
     "journal.errors": ("JournalError",),
     "journal.journal": ("Journal",),

@@ -1,18 +1,35 @@
-"""An order management system that needs nothing: it opens its account itself, when first used."""
+"""An order management system that may be given nothing: it then opens its account itself.
+
+Who opens it is told by `desk.library`, from which programs take the class: an opened account has an
+OMS of this class, so this file cannot know how one is opened.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from execbot.oms import service
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from execbot.broker.port import BrokerClient
-    from execbot.desk.context import Context
+    from execbot.config.load import Settings
     from execbot.journal.journal import Journal
+
+
+class Account(Protocol):
+    """What it needs of an opened account."""
+
+    settings: Settings
+    client: BrokerClient
+    journal: Journal
+    now: Callable[[], datetime]
+
+    def close(self) -> None: ...
 
 
 class OrderManagementSystem(service.OrderManagementSystem):
@@ -24,6 +41,8 @@ class OrderManagementSystem(service.OrderManagementSystem):
     raise ConfigError, BrokerError or JournalError. `shut_down`, or the end of a `with` block, gives
     up what it opened itself.
     """
+
+    opener: ClassVar[Callable[..., Account]]
 
     def __init__(
         self,
@@ -38,7 +57,7 @@ class OrderManagementSystem(service.OrderManagementSystem):
         if (client is None) != (journal is None):
             raise TypeError("a client and a journal belong together: give both, or neither")
         self._opening = Lock()
-        self._desk: Context | None = None
+        self._account: Account | None = None
         self._where = (mode, config_path, env)
         self._options = options
         if client is not None and journal is not None:
@@ -63,14 +82,12 @@ class OrderManagementSystem(service.OrderManagementSystem):
 
     def shut_down(self) -> None:
         """Close journal and connections, where this object has opened them itself."""
-        if self._desk is not None:
-            self._desk.close()
+        if self._account is not None:
+            self._account.close()
 
     def _open(self) -> None:
-        from execbot.desk.context import open_context
-
         mode, config_path, env = self._where
-        self._desk = desk = open_context(mode, config_path, env=env)
-        settings = desk.settings.trading.order_management
-        defaults = {"settings": settings, "now": desk.now}
-        super().__init__(desk.client, desk.journal, **{**defaults, **self._options})
+        self._account = opened = self.opener(mode, config_path, env=env)
+        settings = opened.settings.trading.order_management
+        defaults = {"settings": settings, "now": opened.now}
+        super().__init__(opened.client, opened.journal, **{**defaults, **self._options})
