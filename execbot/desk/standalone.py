@@ -24,10 +24,17 @@ if TYPE_CHECKING:
 class Account(Protocol):
     """What it needs of an opened account."""
 
-    settings: Settings
-    client: BrokerClient
-    journal: Journal
-    now: Callable[[], datetime]
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def client(self) -> BrokerClient: ...
+
+    @property
+    def journal(self) -> Journal: ...
+
+    @property
+    def now(self) -> Callable[[], datetime]: ...
 
     def close(self) -> None: ...
 
