@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 
 from execbot.model.enums import ErrorCategory
 from execbot.model.errors import ExecbotError
-from execbot.model.order_words import describe
 
 if TYPE_CHECKING:
     from execbot.journal.records import OrderRecord
@@ -73,6 +72,8 @@ class AlreadyFilled(DeskError):
     hint = "A fill may win against a cancel."
 
     def __init__(self, record: OrderRecord) -> None:
+        from execbot.model.order_words import describe
+
         super().__init__(f"Too late to cancel, it is filled: {describe(record.order)}")
         self.record = record
         self.outcome = record.outcome.value
@@ -86,6 +87,8 @@ class OrderRejected(DeskError):
     outcome = "rejected"
 
     def __init__(self, record: OrderRecord) -> None:
+        from execbot.model.order_words import describe
+
         super().__init__(f"The broker rejected the order: {describe(record.order)}")
         self.record = record
         self.hint = record.note or "It was accepted first and rejected later."

@@ -9,7 +9,6 @@ import time
 from typing import TYPE_CHECKING
 
 from execbot.broker.errors import BrokerError
-from execbot.desk.errors import OrderRejected
 from execbot.model.enums import OrderStatus
 
 if TYPE_CHECKING:
@@ -73,6 +72,8 @@ def _left_alone(record: OrderRecord, why: str) -> list[str]:
 def raise_if_rejected(record: OrderRecord) -> None:
     """Accepted first and rejected later is a rejection all the same. Raises OrderRejected."""
     if record.status is OrderStatus.REJECTED and not record.order.filled_qty:
+        from execbot.desk.errors import OrderRejected
+
         raise OrderRejected(record)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 from msgspec import Struct
 
 from execbot.broker.errors import BrokerError
-from execbot.desk.cancelling import unread
 from execbot.desk.context import Context
 from execbot.desk.emergency import close_position, unrecorded
 from execbot.journal.errors import JournalError
@@ -108,6 +107,8 @@ def resume(desk: Context, reason: str) -> KillSwitch:
 
 def _cancel_entries(desk: Context, failed: list[NotDone]) -> list[str]:
     """The client_order_ids; what cannot be canceled is named."""
+    from execbot.desk.cancelling import unread
+
     try:
         result = desk.oms.cancel_all(entries_only=True, wait_seconds=CANCEL_WAIT_SECONDS)
     except BrokerError as error:

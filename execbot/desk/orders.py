@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -20,7 +21,9 @@ from execbot.journal.errors import JournalError
 from execbot.journal.journal import Which
 from execbot.journal.records import AuditRow, EventRecord, OrderRecord
 from execbot.model.order import Fill
-from execbot.report.daily import Day
+
+if TYPE_CHECKING:
+    from execbot.report.daily import Day
 
 __all__ = [
     "History",
@@ -113,6 +116,8 @@ def list_orders(
     warnings = freshen(desk)
     found = desk.journal.orders(which or "all", symbol=symbol, since=since, legs=False)
     if which is None and since is None:
+        from execbot.report.daily import Day
+
         today = Day.at(desk.now())
         # What was refused changed nothing; the full lists and `show` tell of it.
         found = [r for r in found if not r.order.is_refused_change and _is_of(r, today)]
