@@ -32,6 +32,7 @@ def control(
     *,
     url: str | None = None,
     config_path: Path | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> Any:
     """One control request; the decoded answer. `url` names a server, else sim mode's own is asked.
 
@@ -41,7 +42,7 @@ def control(
     if url is not None:
         status, text = _over_http(url, method, path, raw)
     else:
-        status, text = _in_process(config_path, method, path, raw)
+        status, text = _in_process(config_path, env or os.environ, method, path, raw)
     found = json.loads(text)
     if status >= 400:
         kind = f"usage.sim_{path.partition('/')[0]}"
@@ -67,10 +68,14 @@ def _over_http(url: str, method: str, path: str, body: bytes | None) -> tuple[in
 
 
 def _in_process(
-    config_path: Path | None, method: str, path: str, body: bytes | None
+    config_path: Path | None,
+    env: Mapping[str, str],
+    method: str,
+    path: str,
+    body: bytes | None,
 ) -> tuple[int, bytes]:
-    settings = load_settings(config_path, os.environ)
-    exchange = open_exchange(exchange_directory(state_root(os.environ)), settings.trading.sim)
+    settings = load_settings(config_path, env)
+    exchange = open_exchange(exchange_directory(state_root(env)), settings.trading.sim)
     headers = {"APCA-API-KEY-ID": KEY, "APCA-API-SECRET-KEY": KEY}
     try:
         status, _, answer = exchange.request(method, f"/sim/{path}", headers, body)
