@@ -19,6 +19,7 @@ from execbot.model.numbers import text
 from execbot.oms.errors import CloseFailed
 from execbot.oms.machine.table import REOPENABLE
 from execbot.oms.results import CloseResult
+from execbot.oms.send.orders import held_position, held_positions
 
 
 class Part(Struct, frozen=True):
@@ -90,7 +91,7 @@ def close(
     """
     given = desk.journal.order_by_client_id(client_order_id)
     is_new = given is None or given.status in REOPENABLE
-    if is_new and desk.client.get_position(symbol) is None:
+    if is_new and held_position(desk.oms, symbol) is None:
         return Closed(symbol, note="there is no position, nothing to close")
     result = close_position(
         desk,
@@ -112,7 +113,7 @@ def close_all(
     Raises NothingClosed when not one could be closed, and JournalError: the others would meet it.
     """
     done: list[Closed | Failed] = []
-    for position in desk.client.get_positions():
+    for position in held_positions(desk.oms):
         symbol = position.symbol
         try:
             result = close_position(desk, symbol, reason=reason)

@@ -43,7 +43,13 @@ def control(
         status, text = _over_http(url, method, path, raw)
     else:
         status, text = _in_process(config_path, env or os.environ, method, path, raw)
-    found = json.loads(text)
+    where = url or "the state directory"
+    try:
+        found = json.loads(text)
+    except ValueError:
+        raise _no_exchange(where, "Its answer is not JSON.") from None
+    if not isinstance(found, dict):
+        raise _no_exchange(where, "Its answer is no JSON object.")
     if status >= 400:
         kind = f"usage.sim_{path.partition('/')[0]}"
         raise BadRequest(str(found.get("message", text)), kind=kind)
@@ -51,20 +57,23 @@ def control(
 
 
 def _over_http(url: str, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
-    from urllib.error import HTTPError, URLError
+    from http.client import HTTPException
+    from urllib.error import HTTPError
     from urllib.request import Request, urlopen
 
     target = f"{url.rstrip('/').removesuffix('/sim')}/sim/{path}"
-    request = Request(target, data=body, method=method)
     try:
+        request = Request(target, data=body, method=method)
         with urlopen(request, timeout=HTTP_TIMEOUT_SECONDS) as reply:
             return reply.status, reply.read()
     except HTTPError as error:
         return error.code, error.read()
-    except (URLError, OSError, ValueError) as error:
-        raise NoExchange(
-            f"No exchange answers at {url}", hint=str(getattr(error, "reason", error))
-        ) from None
+    except (OSError, ValueError, HTTPException) as error:
+        raise _no_exchange(url, str(getattr(error, "reason", error))) from None
+
+
+def _no_exchange(where: str, why: str) -> NoExchange:
+    return NoExchange(f"No exchange answers at {where}", hint=why)
 
 
 def _in_process(

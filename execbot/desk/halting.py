@@ -13,6 +13,7 @@ from execbot.desk.emergency import close_position, unrecorded
 from execbot.journal.errors import JournalError
 from execbot.model.numbers import text
 from execbot.oms.errors import OmsError
+from execbot.oms.send.orders import held_positions
 from execbot.risk.halting import raise_switch
 from execbot.risk.halting import resume as lift
 from execbot.risk.kill_switch import KillSwitch, Level
@@ -128,7 +129,7 @@ def _may_flatten(desk: Context, approve: Approve | None) -> bool:
     if approve is None:
         return True
     try:
-        count: int | None = len(desk.client.get_positions())
+        count: int | None = len(held_positions(desk.oms))
     except BrokerError:
         count = None
     return count == 0 or approve(count)
@@ -137,7 +138,7 @@ def _may_flatten(desk: Context, approve: Approve | None) -> bool:
 def _flatten(desk: Context, failed: list[NotDone]) -> list[Closing]:
     closed: list[Closing] = []
     try:
-        positions = desk.client.get_positions()
+        positions = held_positions(desk.oms)
     except BrokerError as error:
         failed.append(NotDone(f"the positions could not be read: {error.message}"))
         return []

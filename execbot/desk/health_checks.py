@@ -1,4 +1,4 @@
-"""Is everything in place to trade: configuration, keys, connection, clock, journal, stream.
+"""Is everything in place to trade: configuration, keys, connection, calendar, journal, stream.
 
 Changes nothing at the broker. Each check builds on what those before it have found; one whose
 ground is missing is skipped.
@@ -19,21 +19,33 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from execbot.alerts import Alerter
-from execbot.broker.clock import BrokerClock
 from execbot.broker.stream_states import Connected
 from execbot.config.load import load_settings
 from execbot.config.paths import DIRECTORY_MODE, FILE_MODE, account_directory, private_directory
-from execbot.desk.context import JOURNAL_NAME, Setup, account_of, build_client, read_setup
+from execbot.desk.context import (
+    JOURNAL_NAME,
+    Setup,
+    account_of,
+    build_client,
+    clock_of,
+    read_setup,
+)
 from execbot.journal.journal import Journal
+from execbot.market.calendar_cache import table_for
+from execbot.market.calendar_check import check_calendar
+from execbot.model.times import eastern
 
 if TYPE_CHECKING:
     from execbot.broker.alpaca import AlpacaClient
+    from execbot.market.sessions import CalendarDifference
 
 SKEW_WARN = timedelta(seconds=2)
 SKEW_FAIL = timedelta(seconds=30)
 """Orders carry no time of ours, but quotes are judged by age and tokens by date."""
 
 DISK_FREE_MIN_BYTES = 50 * 1024 * 1024
+DAYS_SHOWN = 3
+REINSTALL = "pip install --force-reinstall pandas-market-calendars"
 
 
 class Status(StrEnum):
@@ -183,7 +195,7 @@ def _state_directory(examined: _Examination) -> Iterator[Finding]:
 
 def _connection(examined: _Examination) -> Iterator[Finding]:
     setup = _setup(examined)
-    client = build_client(setup, BrokerClock())
+    client = build_client(setup, clock_of(setup))
     started = time.perf_counter()
     account = client.get_account()
     milliseconds = (time.perf_counter() - started) * 1000
@@ -235,6 +247,42 @@ def _clock(examined: _Examination) -> Iterator[Finding]:
         yield Finding(
             "clock", Status.FAIL if bad else Status.WARN, f"{words}", "Set the clock by NTP."
         )
+
+
+def _calendar(examined: _Examination) -> Iterator[Finding]:
+    if examined.client is None or examined.setup is None:
+        raise _Missing("needs a connection")
+    now = examined.client.get_clock().timestamp or datetime.now(UTC)
+    today = eastern(now).date()
+    found = check_calendar(table_for(examined.setup.root, today), examined.client, today)
+    reach = f"our table ({found.table.source}) reaches {found.table.last}"
+    if found.library is None:
+        yield Finding("calendar", Status.WARN, f"{reach}; {found.library_name}", REINSTALL)
+    elif found.library:
+        yield Finding(
+            "calendar",
+            Status.WARN,
+            f"{reach}; {found.library_name} differs on {_days(found.library)}",
+            "execbot market --refresh",
+        )
+    if found.broker:
+        yield Finding(
+            "calendar",
+            Status.WARN,
+            f"{reach}; the broker differs on {_days(found.broker)}; the stricter holds",
+            "execbot market",
+        )
+    if found.agrees:
+        others = "" if found.broker is None else " and of the broker"
+        until = f"until {found.end} that of {found.library_name}{others}"
+        yield Finding("calendar", Status.OK, f"{reach}; {until}")
+
+
+def _days(differences: Sequence[CalendarDifference]) -> str:
+    """The first of them in words: `2027-01-18 (ours closed, theirs 09:30-16:00)`."""
+    shown = [f"{d.date} (ours {d.ours}, theirs {d.theirs})" for d in differences[:DAYS_SHOWN]]
+    rest = len(differences) - len(shown)
+    return ", ".join(shown) + (f" and {rest} more days" if rest else "")
 
 
 def _journal(examined: _Examination) -> Iterator[Finding]:
@@ -310,6 +358,7 @@ _CHECKS: tuple[tuple[str, _Check], ...] = (
     ("state directory", _state_directory),
     ("connection", _connection),
     ("clock", _clock),
+    ("calendar", _calendar),
     ("journal", _journal),
     ("stream", _stream),
 )

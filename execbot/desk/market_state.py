@@ -8,11 +8,10 @@ from datetime import date, datetime, time, timedelta
 from msgspec import Struct
 
 from execbot.desk.context import Context
-from execbot.desk.errors import ExtraMissing
 from execbot.market.broker_calendar import compare_with_broker
-from execbot.market.calendar_cache import load_table, refresh_table
+from execbot.market.calendar_cache import refresh_table, table_for
 from execbot.market.halts import Halt, book_from_json
-from execbot.market.sessions import MarketNow, SessionTable, agreed_now, crypto_now, holidays_ahead
+from execbot.market.sessions import MarketNow, agreed_now, crypto_now, holidays_ahead
 from execbot.model.times import eastern
 from execbot.risk.reading import HALTS_KEY
 
@@ -39,13 +38,13 @@ class MarketState(Struct, frozen=True):
 def market_state(desk: Context, *, holidays: int, refresh: bool = False) -> MarketState:
     """The market by our table and the broker's word; the stricter holds where they differ.
 
-    `refresh` builds the table anew first. Raises BrokerError, ExtraMissing.
+    `refresh` builds the table anew first. Raises BrokerError.
     """
-    table = _refreshed(desk) if refresh else load_table(desk.directory.parent)
     reader = desk.risk.reader
     account = reader.account_facts()
     at = reader.market_time(account)
     today = eastern(at).date()
+    table = (refresh_table if refresh else table_for)(desk.directory.parent, today)
     warnings = []
     stocks = agreed_now(table, at, account.clock)
     if not stocks.never_closes:
@@ -55,7 +54,7 @@ def market_state(desk: Context, *, holidays: int, refresh: bool = False) -> Mark
             f"{d.date}: our calendar says {d.ours}, the broker's {d.theirs}; the stricter holds"
             for d in differences
         ]
-        stocks = agreed_now(reader.table, at, account.clock)
+        stocks = agreed_now(reader.table_at(at), at, account.clock)
     if stocks.disagreement:
         warnings.append(stocks.disagreement)
     ahead = holidays_ahead(table, today, holidays)
@@ -63,14 +62,3 @@ def market_state(desk: Context, *, holidays: int, refresh: bool = False) -> Mark
     return MarketState(
         at, stocks, crypto_now(at), ahead, list(book.known(at)), table.source, warnings
     )
-
-
-def _refreshed(desk: Context) -> SessionTable:
-    try:
-        return refresh_table(desk.directory.parent, eastern(desk.now()).date())
-    except ImportError:
-        raise ExtraMissing(
-            "pandas-market-calendars is not installed",
-            hint="The shipped table is in use; refreshing it needs the `calendar` extra.",
-            next_step="pip install 'execbot[calendar]'",
-        ) from None

@@ -11,5 +11,10 @@ __all__ = ["ReconcileResult", "reconcile"]
 def reconcile(
     desk: Context, *, accept_positions: bool = False, wait: bool = False
 ) -> ReconcileResult:
-    """As `OrderManagementSystem.reconcile`. Writes nothing at the broker. Raises BrokerError."""
-    return desk.oms.reconcile(accept_positions=accept_positions, wait=wait)
+    """As `OrderManagementSystem.reconcile`; alerts that nobody took before are sent again.
+
+    Writes nothing at the broker. Raises BrokerError.
+    """
+    result = desk.oms.reconcile(accept_positions=accept_positions, wait=wait)
+    desk.alerter.resend()
+    return result

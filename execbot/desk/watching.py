@@ -32,10 +32,11 @@ from execbot.oms.signals.executor import Executor
 from execbot.risk.halting import current, raise_switch
 from execbot.risk.kill_switch import Level, Trip
 from execbot.watch.core.jobs import Note
-from execbot.watch.feed import Feed, ManyFeeds, PolledFeed, StreamedFeed
+from execbot.watch.feed import ManyFeeds, PolledFeed, PriceFeed, StreamedFeed
 from execbot.watch.lock import WatchLock
 from execbot.watch.loop import WatchLoop
 from execbot.watch.show.sinks import Sink, open_log
+from execbot.watch.told_breaks import break_id, told_before
 
 if TYPE_CHECKING:
     from execbot.broker.market_stream import MarketDataStream
@@ -81,6 +82,7 @@ class WatchSession:
         self._lock.acquire()
         try:
             open_log(self._desk.directory)
+            self._desk.alerter.keep_sending()
             sink = self._make_sink(self._act)
             self.loop = build_loop(self._desk, sink)
             if hasattr(sink, "loop"):
@@ -185,7 +187,7 @@ def _halted_words(desk: Context) -> str:
     return switch.level.value.upper() if switch.stops_entries else ""
 
 
-def _feed(desk: Context) -> Feed:
+def _feed(desk: Context) -> PriceFeed:
     """Prices and halts: by stream where there is one, asked for in process and meanwhile."""
     stocks = desk.client.market_data("stocks")
     if isinstance(stocks, InProcessMarketData):
@@ -226,8 +228,17 @@ def reconcile_first(desk: Context, loop: WatchLoop) -> None:
         words = f"could not reconcile at the start: {error}"
         loop.sink.note(Note("alarm", words, {"kind": "reconcile"}, True), desk.now())
         return
+    told = told_before(loop.watcher.journal, result.breaks)
     for found in result.breaks:
-        data = {"kind": found.kind, "subject": found.subject, "cause": found.cause}
+        data = {
+            "event_id": break_id(found),
+            "replayed": break_id(found) in told,
+            "kind": found.kind,
+            "subject": found.subject,
+            "ours": found.ours,
+            "theirs": found.theirs,
+            "cause": found.cause,
+        }
         words = f"break {found.kind} {found.subject}: ours {found.ours}, theirs {found.theirs}"
         loop.sink.note(Note("break", f"{words}; {found.cause}", data), desk.now())
     for words in result.notes:

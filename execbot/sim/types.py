@@ -101,6 +101,9 @@ class PriceSource(Protocol):
     def last_trade(self, symbol: str, at: Ns) -> Trade | None:
         """The last print at or before `at`."""
 
+    def official(self, symbol: str, at: Ns) -> Decimal | None:
+        """The price of the auction at `at`, an open or a close, where the source has it."""
+
     def book(self, symbol: str, at: Ns, side: Literal["bid", "ask"]) -> Sequence[Level]:
         """What can be taken on one side, best level first. The first level equals the quote."""
 
@@ -134,6 +137,7 @@ class PriceSource(Protocol):
 class AssetClass(StrEnum):
     US_EQUITY = "us_equity"
     CRYPTO = "crypto"
+    US_OPTION = "us_option"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +160,7 @@ class Asset:
     min_order_size: Decimal | None = None
     min_trade_increment: Decimal | None = None
     price_increment: Decimal | None = None
+    multiplier: Decimal = Decimal(1)  # dollars for each dollar of the price
 
 
 class AssetDirectory(Protocol):

@@ -23,7 +23,7 @@ def doctor(
         bool, typer.Option("--test-alert", help="Send a test alert to EXECBOT_ALERT_URLS.")
     ] = False,
 ) -> None:
-    """Check configuration, keys, connection, clock, journal, permissions and stream.
+    """Check configuration, keys, connection, clock, calendar, journal, permissions and stream.
 
     Changes nothing at the broker. Ends with 0 when nothing has failed, else with the code that the
     first failure would have given a command.

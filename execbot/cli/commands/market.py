@@ -17,7 +17,7 @@ def market(
     cli: Cli,
     holidays: Annotated[int, typer.Option(help="How many to list.", min=0, max=50)] = 5,
     refresh: Annotated[
-        bool, typer.Option("--refresh", help="Build the session table anew (needs the extra).")
+        bool, typer.Option("--refresh", help="Build the session table anew.")
     ] = False,
 ) -> None:
     """Open or closed, the session, the next open and close, holidays and halts. Times are Eastern.

@@ -18,7 +18,8 @@ from aiohttp import web
 from execbot.sim.config import SimConfig
 from execbot.sim.doors.sockets import DataConnection, TradeConnection, abort, trade_encoding
 from execbot.sim.doors.transport import SharedVenue
-from execbot.sim.faults.faults import Kind, Rule
+from execbot.sim.faults.faults import Rule
+from execbot.sim.faults.kinds import Kind
 from execbot.sim.records import ALL_DATA, Delivery
 from execbot.sim.requests import Requests
 from execbot.sim.store import SqliteArchive
@@ -48,6 +49,9 @@ class Door(Protocol):
     def pump(self, since: int) -> Sequence[Delivery]: ...
     def seconds_to_next(self) -> float: ...
     def connect(self, path: str, key: str) -> Rule | None: ...
+    def data_frames(
+        self, feed: str, key: str, frames: Sequence[str | bytes]
+    ) -> list[str | bytes]: ...
     def account_of(self, key: str, secret: str) -> str | None: ...
     def venue(self) -> Venue: ...
 
@@ -62,6 +66,7 @@ class MemoryDoor:
         self.handle = Requests(venue).handle
         self.redeem = venue.redeem
         self.connect = venue.connect
+        self.data_frames = venue.data_frames
         self.account_of = venue.account_of
 
     def venue(self) -> Venue:
@@ -87,6 +92,7 @@ class SharedDoor:
         self.handle = shared.handle
         self.redeem = shared.redeem
         self.connect = shared.connect
+        self.data_frames = shared.data_frames
         self.account_of = shared.account_of
 
     def venue(self) -> Venue:
@@ -200,7 +206,7 @@ class ExchangeServer:
             if row.what == "cut":
                 connection.kill()
             elif connection.alive:
-                connection.send(connection.stream.publish(json.loads(row.frame)))
+                self._send(connection, connection.stream.publish(json.loads(row.frame)))
 
     def _feed(self) -> None:
         """Market data up to now, to every data stream."""
@@ -209,7 +215,13 @@ class ExchangeServer:
         now = self.door.venue().clock.now()
         for connection in self._datas:
             if connection.alive:
-                connection.send(connection.stream.advance(now))
+                self._send(connection, connection.stream.advance(now))
+
+    def _send(self, connection: DataConnection, frames: Sequence[str | bytes]) -> None:
+        stream = connection.stream
+        if frames and stream.key is not None:
+            frames = self.door.data_frames(stream.feed.name, stream.key, frames)
+        connection.send(frames)
 
     # --- HTTP ------------------------------------------------------------------------------
 

@@ -216,6 +216,14 @@ class MixedPrices:
         shifted = shifted_quote(quote, segment.ratio, self._increment(symbol))
         return shifted_trade(trade, quote, shifted, segment.ratio)
 
+    def official(self, symbol: str, at: Ns) -> Decimal | None:
+        """None where the symbol is forced: what was recorded is not what happens."""
+        segment = self._segments.at(symbol, at) if self._segments else None
+        source = self._source.get(symbol)
+        if source is None or (segment is not None and segment.rule is not Rule.LIVE):
+            return None
+        return source.official(symbol, at)
+
     def book(self, symbol: str, at: Ns, side: Literal["bid", "ask"]) -> Sequence[Level]:
         segment = self._segments.at(symbol, at) if self._segments else None
         source = self._source.get(symbol)

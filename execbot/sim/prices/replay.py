@@ -73,6 +73,19 @@ class RecordedPrices:
         recording = self._recordings.get(symbol)
         return None if recording is None else _trade_at(recording, at)
 
+    def official(self, symbol: str, at: Ns) -> Decimal | None:
+        """Open and close of the daily bar, at the moments of the day's auctions."""
+        recording = self._recordings.get(symbol)
+        if recording is None or recording.crypto:
+            return None
+        session = CALENDAR.day(recording.day_of(at))
+        if session is None or at not in (session.open, session.close):
+            return None
+        daily = recording.file_bars(session.date, DAY)
+        if not daily:
+            return None
+        return daily[0].open if at == session.open else daily[0].close
+
     def book(self, symbol: str, at: Ns, side: Literal["bid", "ask"]) -> Sequence[Level]:
         """The quoted level: more was not recorded."""
         quote = self.quote(symbol, at)

@@ -218,7 +218,9 @@ def _auction_prints(
     if before is None or (bar is None and at - before.at > MINUTE):
         return []
     # The first print at or after the opening, the last one before the close.
-    price = bar.open if codes[0] == "O" and bar is not None else before.price
+    price = source.prices.official(symbol, at)
+    if price is None:
+        price = bar.open if codes[0] == "O" and bar is not None else before.price
     stamp = format_ns(at)
     return [
         {"t": stamp, "x": where, "p": rows.number(price), "s": 100, "c": code} for code in codes

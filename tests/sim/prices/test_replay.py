@@ -284,3 +284,32 @@ def test_missing_or_broken_data_is_named(tmp_path):
     cut.write_bytes(gzip.compress(BARS.encode())[:20])
     with pytest.raises(DataError, match=r"cut\.csv\.gz"):
         discover(cut)
+
+
+# --- auctions ----------------------------------------------------------------------------------
+
+
+def test_open_and_close_of_the_daily_bar_are_the_official_prices(tmp_path: Path) -> None:
+    (tmp_path / "bars-1d").mkdir()
+    (tmp_path / "bars-1d" / "XYZ.csv").write_text(
+        "symbol,date,open,high,low,close,volume\nXYZ,2013-10-08,10.5,12,10,11.25,1000\n"
+    )
+    (tmp_path / "bars-1m").mkdir()
+    (tmp_path / "bars-1m" / "XYZ.csv").write_text(
+        "symbol,timestamp,open,high,low,close,volume\n"
+        "XYZ,2013-10-08T13:30:00Z,10.6,10.7,10.6,10.7,100\n"
+        "XYZ,2013-10-09T13:30:00Z,11,11,11,11,100\n"
+    )
+    prices = RecordedPrices(tmp_path)
+    assert prices.official("XYZ", new_york("2013-10-08", 570)) == Decimal("10.5")
+    assert prices.official("XYZ", new_york("2013-10-08", 960)) == Decimal("11.25")
+    assert prices.official("XYZ", new_york("2013-10-08", 959)) is None
+    assert prices.official("XYZ", new_york("2013-10-09", 570)) is None
+    assert prices.official("ABC", new_york("2013-10-08", 570)) is None
+
+
+@needs_data
+def test_official_prices_of_a_day_that_has_every_trade_are_those_of_the_daily_file(recorded):
+    (row,) = [row for row in rows_of("bars-1d/AIG.csv.gz") if row["date"] == "2013-10-08"]
+    assert recorded.official("AIG", ns("2013-10-08T13:30:00Z")) == Decimal(row["open"])
+    assert recorded.official("AIG", ns("2013-10-08T20:00:00Z")) == Decimal(row["close"])
