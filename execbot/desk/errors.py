@@ -6,6 +6,7 @@ DeskError
 ├── AlreadyFilled      too late to cancel
 ├── OrderRejected      accepted first, rejected later
 ├── NotQueued          the order does not wait for the open
+├── BadInput           a stream of signals that cannot be read
 ├── ExtraMissing       a package that is not installed
 ├── CannotServe        the built-in exchange cannot be served there
 ├── BadRequest         the built-in exchange does not take that
@@ -99,6 +100,12 @@ class NotQueued(DeskError):
     """The order does not wait for the open (any more)."""
 
     kind = "usage.queue"
+
+
+class BadInput(DeskError):
+    """A stream of signals that cannot be read."""
+
+    kind = "usage.signal"
 
 
 class ExtraMissing(DeskError):

@@ -39,6 +39,7 @@
     │   ├── AlreadyFilled              too late to cancel
     │   ├── OrderRejected              accepted first, rejected later
     │   ├── NotQueued                  the order does not wait for the open
+    │   ├── BadInput                   a stream of signals that cannot be read
     │   ├── ExtraMissing               a package of an extra is not installed
     │   ├── CannotServe                the built-in exchange cannot be served there
     │   ├── BadRequest                 the built-in exchange does not take that

@@ -15,13 +15,13 @@ from execbot.cli.flags.order_flags import read_number, read_wait
 from execbot.cli.outcome import confirm_live
 from execbot.cli.show.additions import would_lift, would_lift_line
 from execbot.cli.show.output import Table
-from execbot.desk.signals import executor_of, new_signal_id
+from execbot.desk.signals import act_on_signal, preview_signal, signal_of
 from execbot.model.enums import ErrorCategory, Outcome
 from execbot.model.numbers import QTY_STEP, round_down, text
-from execbot.model.signal import Signal, SignalError, read_signal
 
 if TYPE_CHECKING:
-    from execbot.oms.signals.result import Preview, SignalResult
+    from execbot.desk.signals import Preview, SignalResult
+    from execbot.model.signal import Signal
 
 
 @command
@@ -117,20 +117,12 @@ def signal(
             kind="usage.signal",
         )
     with cli.open(dry_run=dry_run) as desk:
-        try:
-            read = read_signal(
-                {"symbol": symbol, "side": side, **given},
-                now=desk.now(),
-                new_id=new_signal_id(desk),
-            )
-        except SignalError as error:
-            raise usage(str(error), hint=error.hint, kind="usage.signal") from None
+        read = signal_of(desk, {"symbol": symbol, "side": side, **given})
         if dry_run:
-            _show_preview(cli, read, executor_of(desk).preview(read))
+            _show_preview(cli, read, preview_signal(desk, read))
             return
         confirm_live(cli, desk, f"signal {read.side} {read.symbol}", yes)
-        result = executor_of(desk).execute_signal(read)
-        _show(cli, result)
+        _show(cli, act_on_signal(desk, read))
 
 
 def _number(flag: str, value: str | None) -> object:
