@@ -101,7 +101,7 @@ class Context:
     @cached_property
     def oms(self) -> OrderManagementSystem:
         """Built when first used: a command that only reads need not import it."""
-        from execbot.oms.service import OrderManagementSystem
+        from execbot.desk.standalone import OrderManagementSystem
 
         return OrderManagementSystem(
             self.client,
