@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from execbot.cli.command import Cli, command
-from execbot.cli.errors import Failure, usage
-from execbot.cli.exit_codes import ExitCode
-
-if TYPE_CHECKING:
-    from execbot.sim.config import SimConfig
+from execbot.desk import exchange
+from execbot.desk.exchange import Opened
 
 KEY = SECRET = "demo"
 """Any pair is good; this is the one that the hints print."""
@@ -105,113 +102,43 @@ def serve(
         "single_stream": single_stream,
         "bad_keys": list(bad_key or ()),
     }
-    config = _config(settings, scenario, set_ or [])
-    try:
-        from execbot.sim.doors.guard import is_loopback
-        from execbot.sim.doors.serve import serve as run
-    except ModuleNotFoundError as error:
-        raise Failure(
-            "config.missing_package",
-            f"The server needs {error.name}, which is not installed",
-            ExitCode.CONFIG,
-            hint="The exchange of sim mode works without it.",
-            next_step="pip install 'execbot[sim]'",
-        ) from None
-    warnings: list[str] = []
-    if not is_loopback(host):
-        if not public:
-            raise usage(
-                f"{host} can be reached from other machines",
-                hint="Whoever reaches it may trade on it and steer it; no key protects it.",
-                next_step=f"execbot sim serve --host {host} --public",
-            )
-        warnings.append(f"{host} can be reached from other machines; no key protects it")
-        cli.note(f"Warning: {warnings[0]}.")
-    try:
-        run(
-            config,
-            host=host,
-            port=port,
-            state_dir=state_dir,
-            ready=_print_json(warnings) if cli.json else _print_block(config),
-            public=public,
-        )
-    except OSError as error:
-        raise Failure(
-            "config.address",
-            f"{host}:{port} could not be served: {error.strerror or error}",
-            ExitCode.CONFIG,
-            next_step="execbot sim serve --port 0",
-        ) from error
-    except ValueError as error:
-        raise usage(str(error), next_step="execbot sim serve --help") from error
-
-
-def _config(given: Mapping[str, Any], scenario: Path | None, pairs: list[str]) -> SimConfig:
-    """The command line's settings over those of the scenario."""
-    from execbot.sim.config import ConfigError, SimConfig
-
-    defaults = SimConfig().plain()
-    chosen = {n: v for n, v in given.items() if v != defaults[n] and v != []}
-    try:
-        if scenario is not None:
-            from execbot.sim.faults.scenario import Scenario
-
-            chosen = {**Scenario.read(scenario).settings, **chosen}
-        for pair in pairs:
-            chosen = _with_setting(chosen, pair)
-        config = SimConfig.of(chosen)
-        _ = config.start  # a wrong time is told before the server starts
-    except (ConfigError, TypeError) as error:
-        raise usage(str(error), next_step="execbot sim serve --help") from None
-    return config
-
-
-def _with_setting(chosen: dict[str, Any], pair: str) -> dict[str, Any]:
-    """`name=value` or `exchange.name=value`; the value is read as JSON where it is JSON."""
-    name, equals, text = pair.partition("=")
-    if not equals:
-        raise usage(f"--set was {pair!r}, must be NAME=VALUE")
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = text
-    room, dot, inner = name.partition(".")
-    if not dot:
-        return {**chosen, name: value}
-    return {**chosen, room: {**chosen.get(room, {}), inner: value}}
-
-
-def _print_json(warnings: list[str]) -> Callable[[dict[str, str]], None]:
-    """One line with the URLs, once it serves."""
-
-    def show(urls: dict[str, str]) -> None:
-        line: dict[str, Any] = {**urls, "key": KEY, "secret": SECRET, "pid": os.getpid()}
-        if warnings:
-            line["warnings"] = warnings
-        print(json.dumps(line), flush=True)
-
-    return show
-
-
-def _print_block(config: SimConfig) -> Callable[[dict[str, str]], None]:
-    """What people are shown once it serves."""
-    return lambda urls: print(_block(urls) + _about_recordings(config) + END, flush=True)
-
-
-def _about_recordings(config: SimConfig) -> str:
-    if config.data is None or config.exchange.get("trade_through") is False:
-        return ""
-    return (
-        "\nRecorded prices: a print beyond a resting limit fills it at its price\n"
-        "(--set exchange.trade_through=false: only a quote does).\n"
+    exchange.serve(
+        settings,
+        scenario=scenario,
+        pairs=set_ or (),
+        host=host,
+        port=port,
+        state_dir=state_dir,
+        ready=_print_json if cli.json else _print_block,
+        public=public,
+        warn=lambda said: cli.note(f"Warning: {said}."),
     )
+
+
+def _print_json(opened: Opened) -> None:
+    """One line with the URLs, once it serves."""
+    line: dict[str, Any] = {**opened.urls, "key": KEY, "secret": SECRET, "pid": os.getpid()}
+    if opened.warnings:
+        line["warnings"] = list(opened.warnings)
+    print(json.dumps(line), flush=True)
+
+
+def _print_block(opened: Opened) -> None:
+    """What people are shown once it serves."""
+    about = _RECORDED if opened.fills_on_prints else ""
+    print(_block(opened.urls) + about + END, flush=True)
+
+
+_RECORDED = """
+Recorded prices: a print beyond a resting limit fills it at its price
+(--set exchange.trade_through=false: only a quote does).
+"""
 
 
 END = "\nCtrl-C ends it."
 
 
-def _block(urls: dict[str, str]) -> str:
+def _block(urls: Mapping[str, str]) -> str:
     rest, data = urls["rest"], urls["data"]
     return f"""The exchange is open. Any key pair is good; each key is an account of its own.
 
