@@ -93,7 +93,7 @@ def failure_of(error: BaseException) -> Failure:
 def _of_room(error: ExecbotError) -> Failure:
     return Failure(
         error.kind,
-        error.message,
+        _message(error),
         ExitCode.IN_DOUBT if error.in_doubt else exit_code_of(error.kind, error.category),
         error.category,
         "in_doubt" if error.in_doubt else error.outcome,
@@ -101,6 +101,12 @@ def _of_room(error: ExecbotError) -> Failure:
         error.next_step,
         error.facts,
     )
+
+
+def _message(error: ExecbotError) -> str:
+    """A refusal of our own checks says first that nothing was sent."""
+    is_refusal = error.kind.startswith("risk.") and "failures" in error.facts
+    return f"Not sent: {error.message}" if is_refusal else error.message
 
 
 _BLAMES_SERVER = ("broker.bad_reply", "broker.redirected", "auth.")

@@ -21,7 +21,7 @@ from execbot.desk.freshen import freshen
 from execbot.desk.orders import full_id
 from execbot.exits.plan.plan import ExitPlan
 from execbot.exits.store import change_plan, open_plans, plan_of, suspend_plans
-from execbot.journal.records import OrderRecord, Role
+from execbot.journal.records import PROTECTIVE_ROLES, OrderRecord
 from execbot.model.enums import OrderStatus
 from execbot.model.numbers import text
 from execbot.oms.send.cancel import CancelAllResult
@@ -79,7 +79,7 @@ def cancel_one(desk: Context, identifier: str, wait: float) -> tuple[OrderRecord
     """Cancel this very order, by a full id; what it was replaced by stands."""
     known = desk.journal.find_order(identifier)
     plan = None
-    if known is not None and known.role in (Role.STOP, Role.TARGET):
+    if known is not None and known.role in PROTECTIVE_ROLES:
         plan = plan_of(desk.journal, known.symbol)
     if plan is None:
         return desk.oms.cancel(identifier, wait_seconds=wait), []

@@ -14,10 +14,10 @@ from execbot.desk.following import follow, raise_if_rejected
 from execbot.desk.protect import protect_again
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord
+from execbot.model.enums import REOPENABLE
 from execbot.model.errors import ExecbotError
 from execbot.model.numbers import text
 from execbot.oms.errors import CloseFailed
-from execbot.oms.machine.table import REOPENABLE
 from execbot.oms.results import CloseResult
 from execbot.oms.send.orders import held_position, held_positions
 

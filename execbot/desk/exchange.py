@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from execbot.config.load import load_settings
 from execbot.config.paths import exchange_directory, state_root
 from execbot.desk.errors import BadRequest, CannotServe, ExtraMissing, NoExchange
@@ -95,6 +97,18 @@ def _in_process(
 
 # --- serving -----------------------------------------------------------------------------------
 
+
+class Served(Struct, frozen=True):
+    """Where it listens: `rest`, `stream`, `data`, `data_stream`, `crypto_stream`, `control`.
+
+    `prints_fill`: prices are recorded, and a print beyond a resting limit fills it.
+    """
+
+    urls: Mapping[str, str]
+    prints_fill: bool = False
+    warnings: Sequence[str] = ()
+
+
 SERVE_NEXT = "execbot sim serve --help"
 
 
@@ -105,10 +119,14 @@ def serve(
     pairs: Sequence[str] = (),
     host: str,
     port: int,
+    public: bool = False,
     state_dir: Path | None = None,
-    ready: Callable[[dict[str, str]], None],
+    warn: Callable[[str], None],
+    ready: Callable[[Served], None],
 ) -> None:
     """Serve the exchange until it is interrupted; `ready` is told its URLs once it listens.
+
+    A host that other machines reach needs `public`, and `warn` is told of it.
 
     `settings` at other than their defaults win over the scenario's, `pairs` (`name=value`,
     `exchange.name=value`) over both. Raises BadRequest for a setting that makes no sense,
@@ -116,6 +134,7 @@ def serve(
     """
     config = _config(settings, scenario, pairs)
     try:
+        from execbot.sim.doors.guard import is_loopback
         from execbot.sim.doors.serve import serve as run
     except ModuleNotFoundError as error:
         raise ExtraMissing(
@@ -124,8 +143,26 @@ def serve(
             hint="The exchange of sim mode works without it.",
             next_step="pip install 'execbot[sim]'",
         ) from None
+    warnings: list[str] = []
+    if not is_loopback(host):
+        if not public:
+            raise BadRequest(
+                f"{host} can be reached from other machines",
+                hint="Whoever reaches it may trade on it and steer it; no key protects it.",
+                next_step=f"execbot sim serve --host {host} --public",
+            )
+        warnings.append(f"{host} can be reached from other machines; no key protects it")
+        warn(warnings[0])
+    recorded = config.data is not None and config.exchange.get("trade_through") is not False
     try:
-        run(config, host=host, port=port, state_dir=state_dir, ready=ready)
+        run(
+            config,
+            host=host,
+            port=port,
+            state_dir=state_dir,
+            ready=lambda urls: ready(Served(urls, recorded, warnings)),
+            public=public,
+        )
     except OSError as error:
         raise CannotServe(
             f"{host}:{port} could not be served: {error.strerror or error}"

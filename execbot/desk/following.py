@@ -94,6 +94,13 @@ def raise_if_rejected(record: OrderRecord) -> None:
         raise OrderRejected(record)
 
 
+def alarm_of(record: OrderRecord) -> str:
+    """What is wrong with the order, in words; empty where nothing is."""
+    from execbot.oms.machine.alarms import alarm_words
+
+    return alarm_words(record) if record.alarm else ""
+
+
 def lowered(message: str) -> str:
     """A message as the second half of a sentence; an URL in it stays as it is."""
     return message[:1].lower() + message[1:]

@@ -8,16 +8,19 @@ from msgspec import Struct
 
 from execbot.desk.context import Context
 from execbot.desk.freshen import freshen
+from execbot.exits.position_view import Known, PositionView, position_view
+from execbot.journal.records import PositionRecord
+from execbot.model.account import Position
+from execbot.model.order import Order
 from execbot.model.symbols import symbol_key
-from execbot.report.holdings import Holding, holdings
 
-__all__ = ["Holding", "Positions", "positions", "read_holdings"]
+__all__ = ["PositionView", "Positions", "positions", "read_positions"]
 
 
 class Positions(Struct, frozen=True):
-    """By symbol. `warnings` say what may be old or missing."""
+    """By symbol; each view carries the broker's own row. `warnings` say what may be old."""
 
-    holdings: Sequence[Holding]
+    views: Sequence[PositionView]
     warnings: Sequence[str] = ()
 
 
@@ -25,15 +28,32 @@ def positions(desk: Context, symbol: str | None = None) -> Positions:
     """Open positions, or the one in `symbol`, after a look at the broker. Raises BrokerError."""
     warnings = freshen(desk)
     wanted = None if symbol is None else symbol_key(symbol)
-    found = read_holdings(desk)
-    held = [item for item in found if wanted in (None, symbol_key(item.position.symbol))]
-    return Positions(held, warnings)
+    found = read_positions(desk)
+    return Positions([v for v in found if wanted in (None, symbol_key(v.symbol))], warnings)
 
 
-def read_holdings(desk: Context) -> list[Holding]:
+def read_positions(desk: Context) -> list[PositionView]:
     """Positions of the account, whoever opened them; `freshen` first. Raises BrokerError."""
-    held = desk.client.get_positions()
     # The journal, not the broker's list of open orders: that one hides the held leg of a pair.
-    open_orders = [record.order for record in desk.journal.orders("open")]
+    open_orders: dict[str, list[Order]] = {}
+    for record in desk.journal.orders("open"):
+        open_orders.setdefault(symbol_key(record.symbol), []).append(record.order)
     records = {symbol_key(record.symbol): record for record in desk.journal.positions()}
-    return holdings(held, open_orders, records, desk.now())
+    now = desk.now()
+    found = []
+    for held in sorted(desk.client.get_positions(), key=lambda item: item.symbol):
+        key = symbol_key(held.symbol)
+        known = _known(held, records.get(key))
+        orders = open_orders.get(key, [])
+        found.append(position_view(held.symbol, held.qty, known, now=now, orders=orders))
+    return found
+
+
+def _known(held: Position, record: PositionRecord | None) -> Known:
+    return Known(
+        avg_entry_price=held.avg_entry_price,
+        price=held.current_price,
+        realized_pl=record.realized_pl if record is not None else None,
+        opened_at=record.opened_at if record is not None and record.qty else None,
+        broker=held,
+    )

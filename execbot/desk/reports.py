@@ -13,6 +13,7 @@ from execbot.desk.context import Context
 from execbot.desk.following import lowered
 from execbot.desk.freshen import freshen
 from execbot.journal.records import Execution
+from execbot.model.symbols import symbol_key
 from execbot.report.daily import DailyReport, Day, PositionLine, daily_report
 from execbot.report.recoveries import RecoveryCount, overall_rate, recovery_counts
 
@@ -58,6 +59,6 @@ def _prices(desk: Context) -> tuple[Mapping[str, Decimal], list[str]]:
         held = desk.client.get_positions()
     except BrokerError as error:
         return {}, [f"No current prices: {lowered(error.message)}."]
-    records = {record.symbol.replace("/", ""): record.symbol for record in desk.journal.positions()}
-    found = {records.get(p.symbol, p.symbol): p.current_price for p in held}
+    records = {symbol_key(record.symbol): record.symbol for record in desk.journal.positions()}
+    found = {records.get(symbol_key(p.symbol), p.symbol): p.current_price for p in held}
     return {symbol: price for symbol, price in found.items() if price is not None}, []

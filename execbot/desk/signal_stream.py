@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
@@ -17,9 +17,9 @@ from msgspec import Struct
 from execbot.broker.errors import BrokerError
 from execbot.desk.signal_following import Became, SignalFollowing
 from execbot.desk.signal_lines import Line, Lines
-from execbot.desk.signals import executor_of, new_signal_id
+from execbot.desk.signals import LINE_WAIT_SECONDS, executor_of, new_signal_id, unwatched
 from execbot.model.enums import Outcome
-from execbot.model.signal import SignalError, read_line
+from execbot.model.signal import Signal, SignalError, read_line
 from execbot.oms.signals.executor import Executor
 from execbot.oms.signals.result import SignalResult
 
@@ -44,6 +44,7 @@ class LineResult(Struct, frozen=True):
     number: int
     result: SignalResult | None
     error: SignalError | None = None
+    warnings: Sequence[str] = ()
 
     @property
     def outcome(self) -> Outcome:
@@ -56,7 +57,8 @@ class LineResult(Struct, frozen=True):
 
     def to_dict(self) -> dict[str, Any]:
         if self.result is not None:
-            return {"line": self.number, **self.result.to_dict()}
+            found = self.result.to_dict()
+            return {"line": self.number, **found, "notes": [*found["notes"], *self.warnings]}
         assert self.error is not None
         return {
             "line": self.number,
@@ -87,20 +89,22 @@ def run_lines(
     *,
     follow: bool = False,
     wait_seconds: float | None = None,
+    naked: bool = False,
 ) -> int:
     """Act on every line until the input ends; how many orders had not ended when it was over.
 
     With `follow` the orders are followed for `wait_seconds` more, or until all have ended; Ctrl-C
-    then ends only the following. Raises what the listener raises, and BadInput when the input
-    cannot be read.
+    then ends only the following. `naked`: entries go although nobody would place their stops.
+    Raises what the listener raises, BadInput when the input cannot be read, and FlagNotAllowed.
     """
+    executor = executor_of(desk, naked=naked)
     lines = Lines(stream, lambda number, content: _read(number, content, desk))
     if not follow:
-        _Run(desk, lines, listener, None).act()
+        _Run(desk, executor, lines, listener, None).act()
         return 0
     following = SignalFollowing(desk)
     with _follower(following, listener, lines) as follower:
-        _Run(desk, lines, listener, following).act()
+        _Run(desk, executor, lines, listener, following).act()
         return follower.wait(wait_seconds)
 
 
@@ -115,13 +119,18 @@ class _Run:
     """The two threads that act."""
 
     def __init__(
-        self, desk: Context, lines: Lines, listener: Listener, following: SignalFollowing | None
+        self,
+        desk: Context,
+        executor: Executor,
+        lines: Lines,
+        listener: Listener,
+        following: SignalFollowing | None,
     ) -> None:
         self._desk = desk
+        self._executor = executor
         self._lines = lines
         self._listener = listener
         self._following = following
-        self._executor: Executor = executor_of(desk)
 
     def act(self) -> None:
         threading.Thread(target=self._exits, name="exits", daemon=True).start()
@@ -140,14 +149,20 @@ class _Run:
             self._lines.fail(error)  # the main thread ends the run with it
 
     def _carry_out(self, line: Line) -> None:
-        signal = line.signal
-        result = None if signal is None else self._executor.execute_signal(signal)
-        self._listener.result(LineResult(line.number, result, line.error))
-        record = None if result is None else result.record
-        if self._following is not None and record is not None and not record.order.is_terminal:
-            assert signal is not None
-            self._following.add(signal.id, line.number, record)
+        if line.signal is None:
+            self._listener.result(LineResult(line.number, None, line.error))
+        else:
+            self._act_on(line.number, line.signal)
         self._lines.done(line)
+
+    def _act_on(self, number: int, signal: Signal) -> None:
+        result = self._executor.execute_signal(signal)
+        seconds = LINE_WAIT_SECONDS if self._following is None else 0.0  # the follower tells it
+        result, warnings = unwatched(self._desk, result, seconds)
+        self._listener.result(LineResult(number, result, warnings=warnings))
+        record = result.record
+        if self._following is not None and record is not None and not record.order.is_terminal:
+            self._following.add(signal.id, number, record)
 
     def _take_in(self) -> None:
         try:

@@ -27,11 +27,13 @@ from execbot.desk.in_process import InProcessMarketData
 from execbot.desk.protect import build_watcher
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
+from execbot.model.symbols import is_pair
 from execbot.oms.release_queue import release_due
 from execbot.oms.signals.executor import Executor
 from execbot.risk.halting import current, raise_switch
 from execbot.risk.kill_switch import Level, Trip
 from execbot.watch.core.jobs import Note
+from execbot.watch.core.notes import alarm
 from execbot.watch.feed import ManyFeeds, PolledFeed, PriceFeed, StreamedFeed
 from execbot.watch.lock import WatchLock
 from execbot.watch.loop import WatchLoop
@@ -193,7 +195,7 @@ def _feed(desk: Context) -> PriceFeed:
     if isinstance(stocks, InProcessMarketData):
         prices = PolledFeed(desk.client, IN_PROCESS_POLL_SECONDS)
         halts = StreamedFeed(stocks, desk.now)
-        return ManyFeeds(((lambda symbol: True, prices), (lambda symbol: "/" not in symbol, halts)))
+        return ManyFeeds(((lambda symbol: True, prices), (_is_stock, halts)))
 
     def streamed(stream: MarketDataStream) -> StreamedFeed:
         return StreamedFeed(
@@ -204,12 +206,11 @@ def _feed(desk: Context) -> PriceFeed:
         )
 
     crypto = desk.client.market_data("crypto")
-    return ManyFeeds(
-        (
-            (lambda symbol: "/" not in symbol, streamed(stocks)),
-            (lambda symbol: "/" in symbol, streamed(crypto)),
-        )
-    )
+    return ManyFeeds(((_is_stock, streamed(stocks)), (is_pair, streamed(crypto))))
+
+
+def _is_stock(symbol: str) -> bool:
+    return not is_pair(symbol)
 
 
 def stop_entries(desk: Context, note: Note) -> None:
@@ -226,7 +227,7 @@ def reconcile_first(desk: Context, loop: WatchLoop) -> None:
         result = loop.watcher.oms.reconcile()
     except BrokerError as error:
         words = f"could not reconcile at the start: {error}"
-        loop.sink.note(Note("alarm", words, {"kind": "reconcile"}, True), desk.now())
+        loop.sink.note(alarm("reconcile", "", words), desk.now())
         return
     told = told_before(loop.watcher.journal, result.breaks)
     for found in result.breaks:

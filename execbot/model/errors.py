@@ -30,6 +30,10 @@
     │   ├── ClientIdReused             the id belongs to another order
     │   ├── UnknownOrder               neither the journal nor the broker knows it
     │   ├── NotPossible                the state of the order or position forbids it
+    │   ├── FlagNotAllowed             trading.yaml forbids the flag
+    │   ├── LegsRefused                the stop or target asked for cannot go with the order
+    │   ├── NoEntryPrice               nothing says where the entry would trade
+    │   ├── NeedsWatch                 nobody would place the stop after the fill
     │   ├── WouldRest                  the addition would keep a position without its stop
     │   ├── CloseFailed                exits were lifted for a close, and then it failed
     │   └── SignalTaken                another process was faster with this signal

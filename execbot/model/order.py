@@ -198,6 +198,16 @@ class Order(Reported, frozen=True):
         )
 
     @property
+    def is_spread(self) -> bool:
+        """The parent of a multi-leg option order: it has no symbol, its legs are what trades."""
+        return self.order_class is OrderClass.MLEG and not self.symbol
+
+    @property
+    def parts(self) -> tuple[Order, ...]:
+        """What trades: the legs of a multi-leg option order, else the order itself."""
+        return self.legs if self.is_spread else (self,)
+
+    @property
     def leaves_qty(self) -> Decimal | None:
         """What may still fill; None for a notional order, whose size the broker decides."""
         return None if self.qty is None else max(self.qty - self.filled_qty, ZERO)

@@ -12,7 +12,7 @@ from execbot.cli.errors import usage
 from execbot.cli.flags.order_flags import read_symbol
 from execbot.cli.flags.times import read_time
 from execbot.cli.outcome import confirm_live, show_outcome
-from execbot.cli.show.later_targets import spread_behind
+from execbot.cli.show.later_targets import later_targets_behind
 from execbot.cli.show.order_views import history_table, orders_table, sentence
 from execbot.desk.changing import abandon as give_up
 from execbot.desk.changing import retry as send_again
@@ -94,7 +94,7 @@ def show(
             data,
             sentence(record),
             *([f"Note: {record.note}"] if record.note else []),
-            *([f"ALARM: {record.alarm}"] if record.alarm else []),
+            *([f"ALARM: {found.alarm}"] if found.alarm else []),
             history_table(found.events, found.audit),
             warnings=found.warnings,
         )
@@ -121,7 +121,7 @@ def retry(
         record = record_of(desk, id_)
         confirm_live(cli, desk, f"retry {describe(record.order)}", yes)
         again = send_again(desk, id_)
-        show_outcome(cli, again, spread=spread_behind(desk, again))
+        show_outcome(cli, again, later=later_targets_behind(desk, again))
 
 
 @app.command()

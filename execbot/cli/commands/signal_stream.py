@@ -18,7 +18,9 @@ from execbot.desk.signal_stream import Became, LineResult
 from execbot.model.enums import Outcome
 
 
-def run_lines(cli: Cli, file: Path | None, *, yes: bool, follow: bool, wait: float | None) -> None:
+def run_lines(
+    cli: Cli, file: Path | None, *, yes: bool, follow: bool, wait: float | None, naked: bool
+) -> None:
     """Act on every line, then follow what was sent for `wait` seconds, or until all has ended."""
     stream: IO[bytes] = sys.stdin.buffer if file is None else file.open("rb")
     told = Told(cli)
@@ -27,7 +29,9 @@ def run_lines(cli: Cli, file: Path | None, *, yes: bool, follow: bool, wait: flo
             confirm_live(cli, desk, "signals from " + (str(file) if file else "stdin"), yes)
             if not cli.json:
                 print_line("\t".join(_COLUMNS))
-            left = signal_stream.run_lines(desk, stream, told, follow=follow, wait_seconds=wait)
+            left = signal_stream.run_lines(
+                desk, stream, told, follow=follow, wait_seconds=wait, naked=naked
+            )
             if left:
                 noun = "order has" if left == 1 else "orders have"
                 cli.note(f"{left} {noun} not ended: execbot orders --status open")

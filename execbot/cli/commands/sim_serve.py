@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ import typer
 
 from execbot.cli.command import Cli, command
 from execbot.desk import exchange
+from execbot.desk.exchange import Served
 
 KEY = SECRET = "demo"
 """Any pair is good; this is the one that the hints print."""
@@ -53,6 +55,10 @@ def serve(
     cli: Cli,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 0,
+    public: Annotated[
+        bool,
+        typer.Option("--public", help="Other machines may use it: any key is good, all may steer."),
+    ] = False,
     data: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Recorded CSV files to replay.")
     ] = None,
@@ -102,20 +108,36 @@ def serve(
         pairs=set_ or (),
         host=host,
         port=port,
+        public=public,
         state_dir=state_dir,
+        warn=lambda words: cli.note(f"Warning: {words}."),
         ready=_print_json if cli.json else _print_block,
     )
 
 
-def _print_json(urls: dict[str, str]) -> None:
-    line = {**urls, "key": KEY, "secret": SECRET, "pid": os.getpid()}
+def _print_json(served: Served) -> None:
+    """One line with the URLs, once it serves."""
+    line: dict[str, Any] = {**served.urls, "key": KEY, "secret": SECRET, "pid": os.getpid()}
+    if served.warnings:
+        line["warnings"] = served.warnings
     print(json.dumps(line), flush=True)
 
 
-def _print_block(urls: dict[str, str]) -> None:
+def _print_block(served: Served) -> None:
+    """What people are shown once it serves."""
+    print(_block(served.urls) + (RECORDED if served.prints_fill else "") + END, flush=True)
+
+
+RECORDED = """
+Recorded prices: a print beyond a resting limit fills it at its price
+(--set exchange.trade_through=false: only a quote does).
+"""
+END = "\nCtrl-C ends it."
+
+
+def _block(urls: Mapping[str, str]) -> str:
     rest, data = urls["rest"], urls["data"]
-    print(
-        f"""The exchange is open. Any key pair is good; each key is an account of its own.
+    return f"""The exchange is open. Any key pair is good; each key is an account of its own.
 
   REST         {rest}
   stream       {urls["stream"]}
@@ -131,7 +153,4 @@ alpaca-py:   TradingClient("{KEY}", "{SECRET}", url_override="{rest}")
              StockDataStream("{KEY}", "{SECRET}", url_override="{urls["data_stream"]}")
 others:      export APCA_API_BASE_URL={rest} APCA_API_DATA_URL={data} \\
                     APCA_API_KEY_ID={KEY} APCA_API_SECRET_KEY={SECRET}
-
-Ctrl-C ends it.""",
-        flush=True,
-    )
+"""

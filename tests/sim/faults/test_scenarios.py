@@ -15,15 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import checks_of_accounts, checks_of_answers, checks_of_orders
 from support.paths import SCENARIOS
 from support.scenario_checks import (
     CHECKS,
+    accounts,
+    answers,
     bracket,
     check,
     event_names,
     found,
     order,
+    orders,
     refused,
     resting,
 )
@@ -34,11 +36,7 @@ from execbot.sim.records import ALL_DATA
 
 FILES = sorted(SCENARIOS.glob("*.yaml"))
 OVER_SOCKETS = {"second-stream-refused", "dropped-stream-holds-its-slot"}
-MORE_CHECKS = (
-    checks_of_accounts,
-    checks_of_answers,
-    checks_of_orders,
-)  # what registers checks by being imported
+MORE_CHECKS = (accounts, answers, orders)  # being imported, they register their checks
 
 
 @check
