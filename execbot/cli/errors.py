@@ -99,7 +99,7 @@ def _of_room(error: ExecbotError) -> Failure:
         "in_doubt" if error.in_doubt else error.outcome,
         _hint(error),
         error.next_step,
-        error.facts,
+        {**error.facts, **error.noted},
     )
 
 

@@ -42,6 +42,9 @@
     │   ├── AmbiguousId                a short id that names several orders
     │   ├── AlreadyFilled              too late to cancel
     │   ├── OrderRejected              accepted first, rejected later
+    │   ├── BadExits                   exits that cannot be asked for
+    │   ├── NoPosition                 nothing is held of the symbol
+    │   ├── NoPlan                     the position has no exit plan
     │   ├── NotQueued                  the order does not wait for the open
     │   ├── BadInput                   a stream of signals that cannot be read
     │   ├── ExtraMissing               a package of an extra is not installed
@@ -79,6 +82,8 @@ class ExecbotError(Exception):
     hint: str = ""
     next_step: str = ""
     in_doubt: bool = False
+    noted: Mapping[str, Any] = {}
+    """Facts that whoever passed the error on has added."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)

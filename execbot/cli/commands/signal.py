@@ -13,8 +13,8 @@ from execbot.cli.errors import Failure, failure_of, usage
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.flags.order_flags import read_number, read_wait
 from execbot.cli.outcome import confirm_live
-from execbot.cli.show.additions import would_lift, would_lift_line
 from execbot.cli.show.output import Table
+from execbot.desk.additions import would_lift, would_lift_line
 from execbot.desk.signals import act_on_signal, preview_signal, signal_of
 from execbot.model.enums import ErrorCategory, Outcome
 from execbot.model.numbers import QTY_STEP, round_down, text
