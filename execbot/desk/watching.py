@@ -206,12 +206,11 @@ def _feed(desk: Context) -> PriceFeed:
         )
 
     crypto = desk.client.market_data("crypto")
-    return ManyFeeds(
-        (
-            (_is_stock, streamed(stocks)),
-            (is_pair, streamed(crypto)),
-        )
-    )
+    return ManyFeeds(((_is_stock, streamed(stocks)), (is_pair, streamed(crypto))))
+
+
+def _is_stock(symbol: str) -> bool:
+    return not is_pair(symbol)
 
 
 def stop_entries(desk: Context, note: Note) -> None:
@@ -259,7 +258,3 @@ def farewell(desk: Context) -> Farewell:
         return Farewell("stopped watching; no order is working", 0)
     noun = "order stays" if count == 1 else "orders stay"
     return Farewell(f"stopped watching; {count} {noun} working at the broker", count)
-
-
-def _is_stock(symbol: str) -> bool:
-    return not is_pair(symbol)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from execbot.cli.errors import Failure
+from msgspec import Struct
+
 from execbot.desk.context import Context
 from execbot.desk.protect import Restorer
 from execbot.journal.records import OrderRecord
@@ -13,7 +14,7 @@ from execbot.model.numbers import maybe_text, text
 
 if TYPE_CHECKING:
     from execbot.exits.plan.plan import ExitPlan
-    from execbot.oms.place.add_to_position import Addition
+    from execbot.oms.place.add_to_position import Addition as Addition
 
 
 def would_lift(addition: Addition | None) -> dict[str, Any] | None:
@@ -43,30 +44,51 @@ def would_lift_line(addition: Addition | None) -> str | None:
     )
 
 
-def added(desk: Context, addition: Addition, restorer: Restorer) -> dict[str, Any]:
-    """What became of the position that was added to."""
+class Added(Struct, frozen=True):
+    """What became of the position that was added to. Numbers are decimal text."""
+
+    symbol: str
+    plan_id: str
+    lifted: tuple[str, ...]
+    position_qty: str | None
+    stop: str | None
+    protected: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "plan_id": self.plan_id,
+            "lifted": list(self.lifted),
+            "position_qty": self.position_qty,
+            "stop": self.stop,
+            "protected": self.protected,
+        }
+
+    def line(self) -> str:
+        stop = f" at {self.stop}" if self.stop else ""
+        lifted = "was lifted for the order and " if self.lifted else ""
+        if not self.protected:
+            return f"Added to {self.symbol}, {self.position_qty} held now."
+        return f"Added to {self.symbol}: its stop {lifted}covers all {self.position_qty}{stop}."
+
+
+def added(desk: Context, addition: Addition, restorer: Restorer) -> Added:
+    """Read after the order was placed and the whole protected."""
     plan = _plan_now(desk, addition)
     position = desk.journal.position(plan.symbol)
-    return {
-        "plan_id": plan.plan_id,
-        "lifted": sorted(addition.lifts),
-        "position_qty": text(position.qty) if position is not None else None,
-        "stop": maybe_text(plan.stop.price),
-        "protected": restorer.is_protected,
-    }
+    return Added(
+        plan.symbol,
+        plan.plan_id,
+        tuple(sorted(addition.lifts)),
+        text(position.qty) if position is not None else None,
+        maybe_text(plan.stop.price),
+        restorer.is_protected,
+    )
 
 
-def added_line(data: dict[str, Any], symbol: str) -> str:
-    stop = f" at {data['stop']}" if data["stop"] else ""
-    lifted = "was lifted for the order and " if data["lifted"] else ""
-    if not data["protected"]:
-        return f"Added to {symbol}, {data['position_qty']} held now."
-    return f"Added to {symbol}: its stop {lifted}covers all {data['position_qty']}{stop}."
-
-
-def warnings_of(
+def addition_warnings(
     desk: Context, addition: Addition, record: OrderRecord, restorer: Restorer
 ) -> list[str]:
+    """What the trader must know of the position after it was added to."""
     symbol, found = record.symbol, []
     if addition.lifts and record.status is OrderStatus.CANCELED:
         found.append(
@@ -78,15 +100,6 @@ def warnings_of(
     elif record.status is not OrderStatus.QUEUED and not restorer.is_protected:
         found.append(f"Shares of {symbol} have no stop yet: `execbot exits show {symbol}`.")
     return found
-
-
-def told(error: Failure, restorer: Restorer) -> Failure:
-    """A refused addition, with what became of the exits that were lifted for it."""
-    if restorer.symbol:
-        error.extra = {**error.extra, "addition": {"protected": restorer.is_protected}}
-        if not restorer.is_protected:
-            error.next_step = f"execbot protect {restorer.symbol}"
-    return error
 
 
 def _plan_now(desk: Context, addition: Addition) -> ExitPlan:

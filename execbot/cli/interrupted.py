@@ -1,9 +1,4 @@
-"""Following an order that was taken, until it has ended, the time is over, or somebody says stop.
-
-The order lives at the broker whatever happens here, so nothing in this module is a failure of the
-command: it says what is known, and how to go on. `known_if_interrupted` does the same for the
-moment in which the order is being sent.
-"""
+"""Ctrl-C or SIGTERM while an order is being sent: what is known of it, and how to go on."""
 
 from __future__ import annotations
 
@@ -14,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from execbot.cli.errors import RETRYABLE, WAITING, Failure
 from execbot.cli.exit_codes import ExitCode
+from execbot.desk.following import known_order
 from execbot.model.enums import Outcome
 
 if TYPE_CHECKING:
     from execbot.desk.context import Context
-    from execbot.journal.records import OrderRecord
+    from execbot.desk.order_json import OrderRecord
 
 
 @dataclass
@@ -36,7 +32,7 @@ def known_if_interrupted(desk: Context) -> Iterator[Sending]:
         yield sending
     except KeyboardInterrupt:
         name = sending.client_order_id
-        raise _interrupted(desk.journal.order_by_client_id(name) if name else None) from None
+        raise _interrupted(known_order(desk, name)) from None
 
 
 def _interrupted(record: OrderRecord | None) -> Failure:
