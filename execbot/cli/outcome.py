@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from execbot.cli.command import Cli
 from execbot.cli.errors import Failure
@@ -11,12 +11,16 @@ from execbot.cli.exit_codes import ExitCode
 from execbot.cli.show.additions import added_line
 from execbot.cli.show.exit_distances import ShownExits
 from execbot.cli.show.later_targets import LaterTargets
-from execbot.cli.show.order_views import describe, record_json, sentence
+from execbot.cli.show.order_views import sentence
 from execbot.config.schema import Mode
 from execbot.desk.context import Context
-from execbot.journal.records import OrderRecord
-from execbot.model.enums import OrderStatus, OrderType, TimeInForce
+from execbot.desk.following import raise_if_rejected
+from execbot.desk.order_json import record_json
+from execbot.model.enums import OrderType, TimeInForce
 from execbot.model.order import OrderRequest
+
+if TYPE_CHECKING:
+    from execbot.desk.order_json import OrderRecord
 
 
 def legs_lapse(request: OrderRequest) -> list[str]:
@@ -30,21 +34,6 @@ def legs_lapse(request: OrderRequest) -> list[str]:
     return []
 
 
-def raise_if_rejected(record: OrderRecord) -> None:
-    """Accepted first and rejected later is a rejection all the same: exit 6."""
-    if record.status is not OrderStatus.REJECTED or record.order.filled_qty:
-        return
-    raise Failure(
-        "broker.order_rejected",
-        f"The broker rejected the order: {describe(record.order)}",
-        ExitCode.REJECTED,
-        outcome="rejected",
-        hint=record.note or "It was accepted first and rejected later.",
-        next_step=f"execbot orders show {record.client_order_id}",
-        extra={"client_order_id": record.client_order_id, "order": record_json(record)},
-    )
-
-
 def show_outcome(
     cli: Cli,
     record: OrderRecord,
@@ -54,13 +43,15 @@ def show_outcome(
     exits: ShownExits = ShownExits(),
     opens_short: str = "",
 ) -> None:
-    """Print what became of the order. Raises Failure (6) when the broker rejected it."""
+    """Print what became of the order. Raises OrderRejected."""
     raise_if_rejected(record)
     notes = list(warnings)
     if record.already:
         notes.append(f"{record.client_order_id} was submitted before: nothing was sent now.")
     if record.alarm:
-        notes.append(record.alarm)
+        from execbot.oms.machine.alarms import alarm_words
+
+        notes.append(alarm_words(record))
     if later is not None:
         notes += later.warnings()
     cli.show(

@@ -86,6 +86,14 @@ def _left_alone(record: OrderRecord, why: str) -> list[str]:
     ]
 
 
+def raise_if_rejected(record: OrderRecord) -> None:
+    """Accepted first and rejected later is a rejection all the same. Raises OrderRejected."""
+    if record.status is OrderStatus.REJECTED and not record.order.filled_qty:
+        from execbot.desk.errors import OrderRejected
+
+        raise OrderRejected(record)
+
+
 def lowered(message: str) -> str:
     """A message as the second half of a sentence; an URL in it stays as it is."""
     return message[:1].lower() + message[1:]

@@ -11,9 +11,9 @@ from execbot.cli.errors import Failure, usage
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.flags.exit_flags import FAR_HELP, NO_RULES_HELP
 from execbot.cli.flags.order_flags import read_symbol
-from execbot.cli.show.freshen import journal_warnings
 from execbot.cli.show.output import Table
 from execbot.desk.context import Context
+from execbot.desk.freshen import journal_warnings
 from execbot.desk.journal_need import Need
 from execbot.desk.protect import _do_it_here, _stands, _wait_for_watch, watched_by
 from execbot.model.flags import flags_of

@@ -23,15 +23,19 @@ from execbot.cli.show.additions import (
 )
 from execbot.cli.show.exit_distances import exits_of
 from execbot.cli.show.follow import known_if_interrupted
-from execbot.cli.show.later_targets import later_targets_behind, later_targets_of
-from execbot.cli.show.order_views import describe, request_json
+from execbot.cli.show.later_targets import (
+    later_targets_behind,
+    later_targets_of,
+)
 from execbot.cli.show.output import Table
 from execbot.desk.context import Context
 from execbot.desk.following import follow
+from execbot.desk.order_json import request_json
 from execbot.desk.protect import Restorer, watched_by
 from execbot.model.account import Asset
 from execbot.model.enums import OrderType, Side, TimeInForce
 from execbot.model.flags import flags_of
+from execbot.model.order_words import describe
 from execbot.oms.errors import OmsError
 from execbot.oms.place.entry_plans import PricedEntry, asked_by_submit
 from execbot.oms.place.placer import Prepared, refuse_conflict
