@@ -10,12 +10,14 @@ from __future__ import annotations
 import io
 import socket
 import threading
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urlencode, urlsplit
 
 from msgspec import Struct
+
+from execbot.model.hosts import is_loopback
+from execbot.model.timer import boot_seconds
 
 if TYPE_CHECKING:
     from http.client import HTTPConnection, HTTPResponse
@@ -96,10 +98,6 @@ def check_base_url(base_url: str) -> str:
     return base_url.rstrip("/")
 
 
-def is_loopback(host: str) -> bool:
-    return host == "localhost" or host == "::1" or host.startswith("127.")
-
-
 class DirectTransport:
     """`http.client` with connections kept alive. Safe to use from several threads."""
 
@@ -125,7 +123,7 @@ class DirectTransport:
         headers: Mapping[str, str] | None = None,
         timeout_seconds: float = 10.0,
     ) -> HttpReply:
-        deadline = time.monotonic() + timeout_seconds
+        deadline = boot_seconds() + timeout_seconds
         connection = self._connected(timeout_seconds)
         try:
             self._write(connection, method, with_query(url_path, query), body, headers, deadline)
@@ -161,7 +159,7 @@ class DirectTransport:
                 if not self._idle:
                     return None
                 connection, since = self._idle.pop()
-            fresh = time.monotonic() - since < IDLE_SECONDS_MAX
+            fresh = boot_seconds() - since < IDLE_SECONDS_MAX
             if fresh and _is_quiet(connection.sock):
                 return connection
             connection.close()
@@ -219,7 +217,7 @@ class DirectTransport:
     def _keep(self, connection: HTTPConnection) -> None:
         with self._lock:
             if len(self._idle) < IDLE_CONNECTIONS_MAX:
-                self._idle.append((connection, time.monotonic()))
+                self._idle.append((connection, boot_seconds()))
                 return
         connection.close()
 
@@ -251,7 +249,7 @@ def _is_quiet(sock: socket.socket | None) -> bool:
 
 
 def _left(deadline: float) -> float:
-    left = deadline - time.monotonic()
+    left = deadline - boot_seconds()
     if left <= 0:
         raise TimeoutError("timed out")
     return left

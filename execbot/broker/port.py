@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
-from execbot.broker.budget import Priority
+from execbot.broker.budget import RequestPriority
 from execbot.broker.errors import BrokerError
 from execbot.broker.stream_states import StreamState
 from execbot.model.account import Account, Activity, Asset, CalendarDay, Clock, Position
@@ -94,7 +94,9 @@ class BrokerClient(ABC):
     """A broker account."""
 
     @abstractmethod
-    def place_order(self, request: OrderRequest, *, priority: Priority = Priority.ENTRY) -> Order:
+    def place_order(
+        self, request: OrderRequest, *, priority: RequestPriority = RequestPriority.ENTRY
+    ) -> Order:
         """Send one order. Never retried inside: the submit pipeline owns that.
 
         `priority` is for the rate limit only: an order that closes says EXIT, a protective one

@@ -37,6 +37,7 @@ from execbot.cli.show.output import (
     print_note,
     print_table,
 )
+from execbot.model.printable import harmless_line
 
 if TYPE_CHECKING:
     from execbot.desk.context import Context
@@ -123,7 +124,7 @@ class Cli(Struct):
             muffle(1)
             raise _unshown(error, data) from error
         for warning in warnings:
-            self.note(f"Warning: {warning}")
+            self.note(f"Warning: {harmless_line(warning)}")
         if not ok:
             self.end(exit_code)
 

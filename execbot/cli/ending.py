@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from execbot.cli.errors import Failure, failure_of
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.show.output import Style, print_failure
+from execbot.cli.show.output import Style, print_failure, print_note
 
 
 def end_with(error: BaseException, given: Sequence[str], help_of: str, *, writes: bool) -> int:
@@ -16,7 +16,7 @@ def end_with(error: BaseException, given: Sequence[str], help_of: str, *, writes
     if debug:
         import traceback
 
-        traceback.print_exception(error)
+        print_note("".join(traceback.format_exception(error)).rstrip())
     failure = _without_doubt(failure_of(error), writes=writes)
     failure = replace(failure, extra={**failure.extra, **getattr(error, "where", {})})
     if not failure.next_step and failure.exit_code is ExitCode.USAGE:

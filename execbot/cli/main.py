@@ -160,13 +160,18 @@ own thresholds a command spends a twelfth of its time on searching them."""
 
 
 def _ensure_streams() -> None:
-    """A process started with stdout or stderr closed (`>&-`) writes to nowhere instead.
+    """Writing never fails for the sake of the stream: an order may have been sent before.
 
-    The free descriptor is taken at once, or the next file to be opened would get it.
+    A process started with stdout or stderr closed (`>&-`) writes to nowhere instead. The free
+    descriptor is taken at once, or the next file to be opened would get it. A character that the
+    stream's encoding does not have is written by its number.
     """
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
+        stream = getattr(sys, name)
+        if stream is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _interrupt_on_terminate() -> None:

@@ -59,7 +59,9 @@ def find_credentials(mode: str, env: Mapping[str, str]) -> Credentials | None:
         key = env.get(key_name, "").strip()
         given = [name for name in secret_names if env.get(name, "").strip()]
         if key and given:
-            return Credentials(key, env[given[0]].strip(), f"{key_name} + {given[0]}")
+            secret = env[given[0]].strip()
+            _check_pair({key_name: key, given[0]: secret})
+            return Credentials(key, secret, f"{key_name} + {given[0]}")
         if key:
             halves.append(_half(f"{key_name} is set", f"{' or '.join(secret_names)} is missing"))
         elif given:
@@ -98,9 +100,11 @@ def _from_file(path: Path, mode: str) -> Credentials | CredentialsError | None:
             hint="It must be readable by you alone (0600).",
             next_step=f"chmod 600 {path}",
         )
-    section = {**_sections(path).get("", {}), **_sections(path).get(mode, {})}
+    sections = _sections(path)
+    section = {**sections.get("", {}), **sections.get(mode, {})}
     key, secret = section.get("api_key", ""), section.get("secret_key", "")
     if key and secret:
+        _check_pair({f"api_key in {path}": key, f"secret_key in {path}": secret})
         return Credentials(key, secret, str(path))
     if key or secret:
         missing = "secret_key" if key else "api_key"
@@ -112,7 +116,7 @@ def _sections(path: Path) -> dict[str, dict[str, str]]:
     """`name = value` lines under `[section]` heads; the lines before a head are section ``."""
     sections: dict[str, dict[str, str]] = {"": {}}
     current = ""
-    for number, raw in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, raw in enumerate(_text(path).splitlines(), 1):
         line = raw.strip()
         if not line or line.startswith(("#", ";")):
             continue
@@ -129,6 +133,33 @@ def _sections(path: Path) -> dict[str, dict[str, str]]:
             )
         sections[current][name.strip().lower()] = value.strip().strip("\"'")
     return sections
+
+
+def _text(path: Path) -> str:
+    """The file as text; a byte order mark of an editor is no part of it."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"Credentials file {path} is not UTF-8 text",
+            kind="config.unreadable",
+            hint=f"Byte {error.start} is not. Some editors save another encoding.",
+            next_step=f"Save {path} as UTF-8.",
+        ) from None
+
+
+def _check_pair(pair: Mapping[str, str]) -> None:
+    """Keys travel in HTTP headers: printable ASCII without blanks. Their values are never shown."""
+    for name, value in pair.items():
+        bad = next((c for c in value if not "!" <= c <= "~"), None)
+        if bad is not None:
+            raise CredentialsError(
+                f"{name} has a character that no HTTP header takes: {bad!a}",
+                kind="config.bad_key",
+                hint="Keys are printable ASCII without blanks; perhaps it was copied with a quote "
+                "or a dash of a word processor.",
+                next_step="Copy it again from Alpaca's dashboard.",
+            )
 
 
 def _half(present: str, missing: str) -> CredentialsError:

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from execbot.config.errors import ConfigError
 from execbot.config.schema import Mode
+from execbot.model.hosts import is_loopback
 
 LIVE_GATE = "ALPACA_LIVE_TRADE"
 _MODE_VARIABLES = ("EXECBOT_MODE", "TRADING_MODE")
@@ -20,7 +21,6 @@ _MODE_VARIABLES = ("EXECBOT_MODE", "TRADING_MODE")
 TRADING_HOST = {Mode.PAPER: "paper-api.alpaca.markets", Mode.LIVE: "api.alpaca.markets"}
 DATA_HOST = "data.alpaca.markets"
 STREAM_DATA_HOST = "stream.data.alpaca.markets"
-_LOOPBACK = ("127.", "localhost", "::1")
 
 _TRADING_URLS = ("ALPACA_TRADING_URL", "ALPACA_BASE_URL", "APCA_API_BASE_URL")
 _STREAM_URL = "ALPACA_TRADING_WS_URL"
@@ -122,7 +122,7 @@ def choose_endpoints(mode: Mode, env: Mapping[str, str]) -> Endpoints:
     stream = _optional(env, _STREAM_URL, mode, ("wss", "ws"), TRADING_HOST.get(mode))
     data = _optional(env, _DATA_URL, mode, ("https", "http"), data_host)
     data_stream = _optional(env, _DATA_STREAM_URL, mode, ("wss", "ws"), stream_data_host)
-    on_loopback = trading is not None and _is_loopback(urlsplit(trading))
+    on_loopback = trading is not None and is_loopback(urlsplit(trading).hostname or "")
     if not on_loopback:
         return Endpoints(None, stream, data, data_stream)
     return Endpoints(trading, stream, data or trading, data_stream)
@@ -149,8 +149,22 @@ def _checked(
             f"{variable} was {_without_secrets(value)!r}, must be a URL such as {schemes[0]}://...",
             kind="config.bad_url",
         )
+    if parts.username is not None or parts.password is not None:
+        raise ConfigError(
+            f"{variable} carries a user name, which is not sent to {parts.hostname}",
+            kind="config.bad_url",
+            hint="Alpaca's keys go in headers, never in the URL.",
+            next_step=f"Set {variable} without what stands before the @.",
+        )
+    if not _is_plain(parts.netloc + parts.path):
+        raise ConfigError(
+            f"{variable} has a character that no URL takes: {ascii(value)[:80]}",
+            kind="config.bad_url",
+            hint="A URL is printable ASCII without blanks.",
+            next_step=f"Correct {variable}, or unset it.",
+        )
     secure = parts.scheme == schemes[0]
-    if not _is_loopback(parts) and not (parts.hostname == host and secure):
+    if not is_loopback(parts.hostname) and not (parts.hostname == host and secure):
         allowed = f"{host} or a server on loopback" if host else "a server on loopback"
         raise ConfigError(
             f"{variable} names {parts.hostname}, which contradicts mode {mode.value}",
@@ -162,14 +176,8 @@ def _checked(
     return plain.removesuffix("/v2")
 
 
-def _is_loopback(parts: SplitResult) -> bool:
-    host = parts.hostname or ""
-    return host in _LOOPBACK[1:] or (host.startswith(_LOOPBACK[0]) and _is_numeric(host))
-
-
-def _is_numeric(host: str) -> bool:
-    """127.evil.example is not loopback."""
-    return all(part.isdigit() for part in host.split("."))
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable() and " " not in text
 
 
 def _without_secrets(value: str) -> str:

@@ -122,18 +122,21 @@ class Context:
             now=self.now,
             calendar_dir=self.directory.parent,
             live_allowed=self.mode is Mode.LIVE,
+            look_again=lambda: self.oms.gap_fill(),
         )
 
     @cached_property
     def alerter(self) -> Alerter:
-        """Alerts of all processes of the account share their last times through the journal."""
-        from execbot.alerts import Alerter
+        """Alerts of all processes of the account share their last times, and what nobody took,
+        through the journal."""
+        from execbot.alerts import Alerter, JournalWaiting
 
         alerter = Alerter.from_environment(
             min_interval_seconds=float(self.settings.trading.alerts.min_interval_seconds),
             now=self.now,
             recall=lambda key: parse_time(self.journal.meta_get(f"alert:{key}")),
             remember=lambda key, at: self.journal.meta_set(f"alert:{key}", iso(at)),
+            waiting=JournalWaiting(lambda: self.journal),
         )
         self._closers.append(alerter.close)
         return alerter
@@ -214,6 +217,7 @@ def build_client(setup: Setup, clock: BrokerClock) -> AlpacaClient:
         "feed": broker.feed,
         "requests_per_minute": broker.requests_per_minute,
         "now": clock,
+        "clock": clock,
         "stream_times": StreamTimes(
             backoff=float(stream.backoff_seconds),
             backoff_max=float(stream.backoff_max_seconds),
@@ -229,7 +233,6 @@ def build_client(setup: Setup, clock: BrokerClock) -> AlpacaClient:
             data_url=setup.endpoints.data,
             data_stream_url=setup.endpoints.data_stream,
             sdk=broker.transport is Transport.SDK,
-            clock=clock if setup.is_own_server else None,
             **common,  # type: ignore[arg-type]
         )
     from execbot.desk.in_process import InProcessTransport, open_exchange
@@ -238,10 +241,15 @@ def build_client(setup: Setup, clock: BrokerClock) -> AlpacaClient:
     return AlpacaClient(
         *keys,
         transport=InProcessTransport(exchange),
-        trade_stream=lambda: _in_process_stream(exchange),
+        trade_stream=lambda: _in_process_stream(exchange, clock),
         market_stream=lambda kind: _in_process_data(exchange),
         **common,  # type: ignore[arg-type]
     )
+
+
+def clock_of(setup: Setup) -> BrokerClock:
+    """The broker's clock: an exchange of one's own may live in another day, or faster."""
+    return BrokerClock(at_once=setup.is_own_server or setup.is_in_process)
 
 
 def open_context(
@@ -254,7 +262,7 @@ def open_context(
 ) -> Context:
     """Put everything together. Raises ConfigError, BrokerError or JournalError."""
     setup = read_setup(mode_flag, config_path, env)
-    clock = BrokerClock()
+    clock = clock_of(setup)
     client = build_client(setup, clock)
     if setup.is_own_server:
         clock.probe = lambda: _ask_the_time(client)
@@ -337,11 +345,11 @@ def account_of(setup: Setup, client: AlpacaClient, *, must_remember: bool = True
     return account
 
 
-def _in_process_stream(exchange: SharedVenue) -> TradeUpdateStream:
+def _in_process_stream(exchange: SharedVenue, now: Callable[[], datetime]) -> TradeUpdateStream:
     from execbot.broker.stream import parse_frame
     from execbot.desk.in_process import InProcessTradeUpdates
 
-    return InProcessTradeUpdates(exchange, parse_frame, utc_now)
+    return InProcessTradeUpdates(exchange, parse_frame, now)
 
 
 def _in_process_data(exchange: SharedVenue) -> MarketDataStream:

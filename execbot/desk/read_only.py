@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal, NoReturn
 
-from execbot.broker.budget import Priority
+from execbot.broker.budget import RequestPriority
 from execbot.broker.market_stream import MarketDataStream
 from execbot.broker.port import (
     BrokerClient,
@@ -31,7 +31,9 @@ class ReadOnlyClient(BrokerClient):
     def __init__(self, client: BrokerClient) -> None:
         self._client = client
 
-    def place_order(self, request: OrderRequest, *, priority: Priority = Priority.ENTRY) -> Order:
+    def place_order(
+        self, request: OrderRequest, *, priority: RequestPriority = RequestPriority.ENTRY
+    ) -> Order:
         _refuse("place_order")
 
     def replace_order(self, order_id: str, request: ReplaceRequest) -> Order:

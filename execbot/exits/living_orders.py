@@ -328,6 +328,14 @@ class Family(Struct, frozen=True):
             return name
         return list(self.chain(parent))[-1].name
 
+    def latest(self, item: SymbolOrder) -> SymbolOrder:
+        """What the order has become: the last of those that took its place, as far as known."""
+        seen = {item.name}
+        while (later := self.by_id.get(item.order.replaced_by or "")) and later.name not in seen:
+            seen.add(later.name)
+            item = later
+        return item
+
     def chain(self, item: SymbolOrder) -> Iterator[SymbolOrder]:
         """The order and the ones it replaced, newest first."""
         seen: set[str] = set()
@@ -347,6 +355,6 @@ def _group(key: str, members: Sequence[SymbolOrder], family: Family) -> ExitGrou
     armed = True
     if parent is not None and parent.order.order_class in (OrderClass.BRACKET, OrderClass.OTO):
         is_itself = any(m.name == key for m in members)
-        armed = is_itself or parent.order.status is OrderStatus.FILLED
+        armed = is_itself or family.latest(parent).order.status is OrderStatus.FILLED
     spare = tuple(m for m in known_first if m is not stop and m is not target)
     return ExitGroup(key, stop, target, armed, spare)

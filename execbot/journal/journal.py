@@ -7,6 +7,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, Literal
 
+import msgspec
 from msgspec.structs import replace
 
 from execbot.journal.codec import (
@@ -27,8 +28,11 @@ from execbot.journal.codec import (
 from execbot.journal.ledgers import Ledgers
 from execbot.journal.records import (
     EXIT_ROLES,
+    MARK,
     EventRecord,
+    EventResult,
     Execution,
+    LastAct,
     OrderRecord,
     PositionRecord,
 )
@@ -48,6 +52,7 @@ from execbot.model.enums import (
     OrderStatus,
 )
 from execbot.model.order import Fill
+from execbot.model.timer import Mark
 from execbot.model.times import iso
 
 _found_by = attrgetter(*FOUND_BY)
@@ -197,6 +202,11 @@ class Journal(Ledgers):
                 new = after.order.replaced_by if after is not None else None
         return found
 
+    def successors_of(self, order_id: str) -> list[str]:
+        """The client_order_ids of the orders that say they replace this one (the broker's id)."""
+        sql = "SELECT client_order_id FROM orders WHERE replaces = ?"
+        return [row[0] for row in self._rows(sql, (order_id,))]
+
     def families(self, records: Iterable[OrderRecord]) -> list[OrderRecord]:
         """The orders with their parents, legs, and the orders that they replaced."""
         found: dict[str, OrderRecord] = {}
@@ -236,6 +246,23 @@ class Journal(Ledgers):
         names = dict.fromkeys(row[1] for row in rows if row[1])
         return (rows[-1][0] if rows else seq), list(names)
 
+    def applied_since(self, seq: int, *, limit: int = 1000) -> list[tuple[int, str]]:
+        """`seq` and client_order_id of the events after `seq` that changed an order, as they came;
+        those of no order (adjustments) have an empty id."""
+        sql = (
+            "SELECT seq, client_order_id FROM order_events WHERE seq > ? AND result = ? "
+            "ORDER BY seq LIMIT ?"
+        )
+        return [(row[0], row[1]) for row in self._rows(sql, (seq, EventResult.APPLIED, limit))]
+
+    def adjusted_since(self, seq: int) -> set[str]:
+        """Symbols whose position was adjusted without a trade after `seq`."""
+        sql = (
+            "SELECT json_extract(details, '$.symbol') FROM order_events "
+            "WHERE seq > ? AND client_order_id = ''"
+        )
+        return {str(row[0]) for row in self._rows(sql, (seq,)) if row[0]}
+
     def acts_between(self, after: int, until: int) -> list[EventRecord]:
         """What processes of ours did or concluded, `until` included."""
         sql = "SELECT * FROM order_events WHERE seq > ? AND seq <= ? AND source = ? ORDER BY seq"
@@ -246,14 +273,24 @@ class Journal(Ledgers):
         sql = "SELECT 1 FROM order_events WHERE client_order_id = ? AND note = ? LIMIT 1"
         return bool(self._rows(sql, (client_order_id, note)))
 
-    def last_act_at(self, client_order_id: str) -> datetime | None:
-        """When a process last did something about an order that may reach the broker."""
+    def has_act(self, client_order_id: str, kind: str) -> bool:
+        """Was this act ever recorded for the order?"""
+        sql = "SELECT 1 FROM order_events WHERE client_order_id = ? AND kind = ? LIMIT 1"
+        return bool(self._rows(sql, (client_order_id, kind)))
+
+    def last_act(self, client_order_id: str) -> LastAct | None:
+        """The last thing that a process did about an order that may reach the broker."""
         rows = self._rows(
-            "SELECT max(recorded_at) FROM order_events WHERE client_order_id = ? "
-            "AND kind IN ('intent', 'release', 'send', 'doubt')",
+            "SELECT seq, recorded_at, details FROM order_events WHERE client_order_id = ? "
+            "AND kind IN ('intent', 'release', 'send', 'doubt', 'exists') "
+            "ORDER BY seq DESC LIMIT 1",
             (client_order_id,),
         )
-        return datetime.fromisoformat(rows[0][0]) if rows[0][0] else None
+        if not rows:
+            return None
+        seq, recorded_at, details = rows[0]
+        mark = Mark.from_json(msgspec.json.decode(details).get(MARK))
+        return LastAct(seq, datetime.fromisoformat(recorded_at), mark)
 
     def changed_since(self, seq: int) -> set[str]:
         """The client_order_ids of all orders with an event of a higher `seq`."""
@@ -376,8 +413,11 @@ class Journal(Ledgers):
     def put_positions(self, positions: Iterable[PositionRecord]) -> None:
         self._run_many(PUT_POSITION, [position_row(position) for position in positions])
 
-    def append_events(self, events: Iterable[EventRecord]) -> None:
-        self._run_many(ADD_EVENT, [event_row(event) for event in events])
+    def append_events(self, events: Iterable[EventRecord]) -> int:
+        """Append within the caller's transaction; the `seq` of the first, the others follow it."""
+        rows = [event_row(event) for event in events]
+        self._run_many(ADD_EVENT, rows)
+        return int(self._rows("SELECT last_insert_rowid()")[0][0]) - len(rows) + 1
 
     def clear_derived(self) -> None:
         """Empty what follows from the events, before it is derived again."""

@@ -12,6 +12,10 @@ QTY_STEP = Decimal("0.000000001")
 """Alpaca keeps quantities to nine decimals."""
 
 
+COIN_FEE_SHARE = Decimal("0.003")
+"""Alpaca takes crypto fees in the coin received: 0.25 % for takers, less for makers."""
+
+
 def to_decimal(value: object) -> Decimal:
     """Read a number from text, int, Decimal or a JSON float (through its shortest text).
 

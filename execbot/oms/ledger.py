@@ -14,7 +14,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from msgspec.structs import replace
+from msgspec.structs import force_setattr, replace
 
 from execbot.journal.journal import Journal
 from execbot.journal.records import (
@@ -26,17 +26,15 @@ from execbot.journal.records import (
     Role,
 )
 from execbot.model.enums import STOP_TYPES, EventSource, OrderClass, Side
-from execbot.model.numbers import ZERO, text
+from execbot.model.numbers import text
 from execbot.model.order import Order
 from execbot.model.times import iso
+from execbot.oms.machine.chains import CHAIN_LENGTH_MAX, chain_event, chain_of
 from execbot.oms.machine.changes import Change, change_of
 from execbot.oms.machine.events import Applied, OrderEvent, OrderState, act_event, snapshot_event
 from execbot.oms.machine.positions import add_execution, comes_after, position_of
 from execbot.oms.machine.state import apply_event
 from execbot.oms.machine.table import ADJUST, EXECUTIONS, Act
-
-CHAIN_LENGTH_MAX = 1000
-"""A replace chain longer than this is a loop in what the broker says."""
 
 
 @contextmanager
@@ -59,8 +57,11 @@ class Ledger:
         self._kept: dict[str, OrderRecord] = {}
         self._key_of: dict[str, str | None] = {}
         self._owner_of: dict[str, str | None] = {}
+        self._successors_of: defaultdict[str, set[str]] = defaultdict(set)
         self._dirty: set[str] = set()
         self._events: list[EventRecord] = []
+        self._events_of_changes: list[tuple[Change, int]] = []
+        """Changes not numbered yet, each with the place of its event among those to be written."""
         self._put: dict[str, Execution] = {}
         self._removed: set[str] = set()
         self._added: defaultdict[str, list[Execution]] = defaultdict(list)
@@ -134,6 +135,8 @@ class Ledger:
         applied = self._take(self._complete(event))
         if event.order is not None and event.order.legs:
             self._take_legs(event, applied)
+        if applied.changed:
+            self._tell_successors(event, applied)
         return applied
 
     def adjust(
@@ -184,7 +187,9 @@ class Ledger:
         """Write everything; the transaction around it commits."""
         journal = self.journal
         if self._events and not self._replaying:
-            journal.append_events(self._events)
+            first = journal.append_events(self._events)
+            for change, place in self._events_of_changes:
+                force_setattr(change, "seq", first + place)
         if self._dirty:
             states = (self._states[key] for key in sorted(self._dirty))
             records = [state.record for state in states if state is not None]
@@ -194,6 +199,7 @@ class Ledger:
             journal.put_executions(self._put.values(), self._removed)
         self._write_positions()
         self._events.clear()
+        self._events_of_changes.clear()
         self._dirty.clear()
         self._put.clear()
         self._removed.clear()
@@ -227,6 +233,8 @@ class Ledger:
             if known:
                 return
         status = str(applied.state.record.status)
+        if applied.changed or applied.contradiction:
+            self._events_of_changes.append((self.changes[-1], len(self._events)))
         self._events.append(event.to_record(applied.result, status, applied.note))
 
     def _complete(self, event: OrderEvent) -> OrderEvent:
@@ -255,32 +263,51 @@ class Ledger:
             return f"{event.client_order_id}~{event.order_id}"
         return event.client_order_id
 
+    def _state_at(self, order_id: str) -> OrderState | None:
+        """The order that the broker knows under this id."""
+        key = self.key_of(order_id)
+        return None if key is None else self.state(key)
+
     def _chain_facts(self, event: OrderEvent) -> dict[str, Any]:
         """What the replaced orders had filled, and for a new order whose idea they were."""
-        assert event.order is not None
-        filled, nearest = ZERO, None
-        replaces, seen = event.order.replaces, set[str]()
-        facts: dict[str, Any] = {}
-        while replaces and replaces not in seen and len(seen) < CHAIN_LENGTH_MAX:
-            seen.add(replaces)
-            state = self.state(self.key_of(replaces) or "")
-            if state is None:
-                # Its totals may count what an order had filled that nobody here has seen.
-                facts["infer"] = False
-                break
-            if not state.record.order.is_terminal:
-                facts["infer"] = False  # what it had filled in the end is not known yet
-            nearest = nearest or state
-            filled += state.record.order.filled_qty
-            replaces = state.record.order.replaces
-        facts["chain_qty"] = text(filled)
+        assert event.order is not None and event.order.replaces
+        self._successors_of[event.order.replaces].add(event.client_order_id)
+        chain = chain_of(event.order, self._state_at)
+        facts = chain.facts()
         known = self.state(event.client_order_id)
-        if nearest is not None and (known is None or _is_nobodys(known.record)):
-            record = nearest.record
+        if chain.nearest is not None and (known is None or _is_nobodys(known.record)):
+            record = chain.nearest
             for name in ("origin", "strategy_id", "plan_id", "signal_id", "role", "parent_id"):
                 if getattr(record, name) is not None:
                     facts[name] = getattr(record, name)
         return facts
+
+    def _tell_successors(self, event: OrderEvent, applied: Applied) -> None:
+        """An order has ended, or filled: those that took its place count that."""
+        record = applied.state.record
+        has_ended = applied.status_changed and record.order.is_terminal
+        if (
+            not has_ended
+            and applied.before is not None
+            and _filled(applied.before) == _filled(record)
+        ):
+            return
+        waiting = self._successors(record.order_id)
+        for _ in range(CHAIN_LENGTH_MAX):
+            if not waiting:
+                return
+            younger = waiting.pop()
+            chain = chain_of(younger.order, self._state_at)
+            if not chain.is_known_to(younger):
+                self._take(chain_event(younger, chain, event.recorded_at))
+            waiting += self._successors(younger.order_id)
+
+    def _successors(self, order_id: str) -> list[OrderRecord]:
+        """The orders that say they replaced this one: more than one where a replace was refused."""
+        keys = self._successors_of.get(order_id, set())
+        keys = keys | set(self.journal.successors_of(order_id)) if order_id else keys
+        states = [self.state(key) for key in sorted(keys)]
+        return [state.record for state in states if state is not None]
 
     def _owner(self, execution_id: str) -> str | None:
         known = self._put.get(execution_id)
@@ -371,6 +398,10 @@ class Ledger:
         self.journal.put_positions(positions)
         self._added.clear()
         self._recompute.clear()
+
+
+def _filled(record: OrderRecord) -> tuple[Decimal, Decimal | None]:
+    return record.order.filled_qty, record.order.filled_avg_price
 
 
 def _worth_keeping(event: OrderEvent) -> bool:

@@ -124,7 +124,7 @@ class _Reasons:
         now = (
             crypto_now(self._at)
             if asset.is_crypto
-            else agreed_now(self._reader.table, self._at, self._account.clock)
+            else agreed_now(self._reader.table_at(self._at), self._at, self._account.clock)
         )
         hours = self._reader.settings.market_hours
         request = request_of(self._records[item.client_order_id])

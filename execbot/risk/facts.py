@@ -32,6 +32,8 @@ from execbot.model.numbers import ZERO
 from execbot.model.order import Order, OrderRequest
 from execbot.model.quote import Quote
 from execbot.model.symbols import is_in_dollars, multiplier_of, option_contract, symbol_key
+from execbot.risk.equity import equity_of
+from execbot.risk.holding_evidence import Holding
 from execbot.risk.kill_switch import OFF, KillSwitch
 
 SHORT_COLLAR = Decimal("1.03")
@@ -115,6 +117,8 @@ class Facts(Struct, frozen=True):
     counters: Counters = Counters()
     live_allowed: bool = False
     atr: Decimal | None = None
+    holding: Holding | None = None
+    """The symbol by both witnesses; None where the journal knows nothing of it."""
 
     def position(self, symbol: str) -> Position | None:
         return self.positions.get(symbol_key(symbol))
@@ -135,11 +139,8 @@ class Facts(Struct, frozen=True):
 
     @property
     def equity(self) -> Decimal:
-        """Equity in USD; cash where the broker sends no equity; 0 when unknown."""
-        if self.account is None:
-            return ZERO
-        equity = self.account.equity
-        return equity if equity is not None else self.account.cash or ZERO
+        """Equity in USD as limits are measured by it (see `execbot.risk.equity`); 0: none known."""
+        return equity_of(self.account).safe
 
 
 class Intent(Struct, frozen=True):

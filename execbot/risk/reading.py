@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from msgspec import Struct, field
@@ -23,6 +23,8 @@ from execbot.exits.exit_orders import is_exit
 from execbot.journal.journal import Journal
 from execbot.journal.records import PROTECTIVE_ROLES, OrderRecord
 from execbot.market import halts
+from execbot.market.broker_calendar import known_differences, narrowed
+from execbot.market.calendar_cache import Tables
 from execbot.market.sessions import SessionTable, agreed_now, crypto_now
 from execbot.model.account import Account, Asset, Clock, Position, contract_asset
 from execbot.model.enums import CUT_SHORT, OPEN_STATUSES, AssetClass, OrderStatus, Side
@@ -44,6 +46,14 @@ from execbot.risk.facts import (
     merge_pending,
     pending_from_order,
     purpose_of_order,
+)
+from execbot.risk.holding_evidence import (
+    NOTHING,
+    Holdings,
+    MayFill,
+    counted_positions,
+    holding,
+    unseen_leaves,
 )
 from execbot.risk.streaks import losses_in_a_row
 
@@ -102,20 +112,32 @@ class FactsReader:
         journal: Journal,
         settings: TradingSettings,
         mode: Mode,
-        table: SessionTable,
+        tables: Tables,
         *,
         now: Callable[[], datetime],
         live_allowed: bool = False,
+        look_again: Callable[[], object] = lambda: None,
     ) -> None:
+        """`look_again` reads what happened at the broker into the journal: once, when the journal
+        and the broker's lists do not fit together."""
         self.client = client
         self.journal = journal
         self.settings = settings
         self.mode = mode
-        self.table = table
+        self._tables = tables
+        self._table_of: tuple[date, SessionTable] | None = None
         self.now = now
         self.live_allowed = live_allowed
+        self.look_again = look_again
         self._account: AccountFacts | None = None
         self._assets: dict[str, Asset] = {}
+
+    def table_at(self, at: datetime) -> SessionTable:
+        """The session table for an instant, with what the broker is known to see differently."""
+        day = eastern(at).date()
+        if self._table_of is None or self._table_of[0] != day:
+            self._table_of = day, narrowed(self._tables(day), known_differences(self.journal))
+        return self._table_of[1]
 
     def read(self, request: OrderRequest, *, asset: Asset | None = None) -> BrokerFacts:
         """Ask for everything one order needs. Raises BrokerError.
@@ -126,12 +148,23 @@ class FactsReader:
         if asset is not None:
             self._assets[request.symbol] = asset
         account = self.account_facts(fresh=self._moved(request))
-        held = account.held(request.symbol)
-        if purpose_of_order(request, held) is Purpose.EXIT:
+        holdings = self._holdings(account)
+        purpose = purpose_of_order(request, holdings.qty(request.symbol))
+        if purpose is Purpose.ENTRY and not holdings.fit(request.symbol):
+            self.look_again()
+            account = self.account_facts(fresh=True)
+        elif purpose is Purpose.EXIT and not account.held(request.symbol):
+            # Sold elsewhere, or left out of the list: the fills tell. An exit waits for no answer.
+            with suppress(BrokerError):
+                self.look_again()
+        holdings = self._holdings(account)
+        if purpose_of_order(request, holdings.qty(request.symbol)) is Purpose.EXIT:
             symbol = SymbolFacts(self._assets.get(request.symbol), None)
         else:
             symbol = self._symbol_facts(request.symbol, account)
-        return BrokerFacts(account, symbol, self.market_time(account))
+        market_at = self.market_time(account)
+        self.table_at(market_at)  # now, not in the transaction that the other processes wait for
+        return BrokerFacts(account, symbol, market_at)
 
     def _moved(self, request: OrderRequest) -> bool:
         """Whether the position may differ from what is kept: it decides entry or exit."""
@@ -231,9 +264,11 @@ class FactsReader:
         market = (
             crypto_now(read.market_at)
             if crypto
-            else agreed_now(self.table, read.market_at, account.clock)
+            else agreed_now(self.table_at(read.market_at), read.market_at, account.clock)
         )
         book = halts.book_from_json(self.journal.meta_get(HALTS_KEY))
+        known = self._known(account)
+        holdings = _holdings_of(known, account, self.journal)
         return Facts(
             now=self.now(),
             mode=self.mode,
@@ -242,10 +277,11 @@ class FactsReader:
             asset=symbol.asset,
             quote=symbol.quote,
             last_price=symbol.last_price,
-            positions=account.positions,
+            positions=holdings.positions,
+            holding=holdings.of(request.symbol),
             pending=tuple(
                 order
-                for order in self._pending(account)
+                for order in _pending(known, account, holdings)
                 if not own_id or order.client_order_id != own_id
             ),
             prices=symbol.prices,
@@ -262,30 +298,23 @@ class FactsReader:
             atr=symbol.atr,
         )
 
-    def _pending(self, account: AccountFacts) -> tuple[PendingOrder, ...]:
+    def _known(self, account: AccountFacts) -> list[_Known]:
+        """What the journal holds open, and what has changed since the broker was asked."""
         changed = self.journal.changed_since(account.seq)
         records = {r.client_order_id: r for r in self.journal.orders("open")}
         for name in changed - records.keys():
             record = self.journal.order_by_client_id(name)
             if record is not None:
                 records[name] = record
-        ours = []
-        for name, record in records.items():
-            if record.order.is_spread:
-                continue  # its legs are orders of their own
-            held = account.held(record.symbol)
-            pending = _pending_of(record, held)
-            if name in changed:
-                pending = counted_in_full(pending, record.order)
-                sent_since = record.sent_at is not None and record.sent_at >= account.read_at
-                pending = replace(pending, sent_since=sent_since)
-            ours.append((pending, name in changed))
-        theirs = [
-            pending_from_order(order, held_qty=account.held(order.symbol))
-            for listed in account.orders
-            for order in listed.parts
+        # A multi-leg option order has no symbol: its legs are orders of their own.
+        return [
+            _Known(record, name in changed)
+            for name, record in records.items()
+            if not record.order.is_spread
         ]
-        return merge_pending(ours, theirs)
+
+    def _holdings(self, account: AccountFacts) -> Holdings:
+        return _holdings_of(self._known(account), account, self.journal)
 
     def _counters(self, request: OrderRequest, account: AccountFacts) -> Counters:
         risk, journal = self.settings.risk, self.journal
@@ -337,6 +366,72 @@ class FactsReader:
             and (record.order.filled_qty > 0 or record.status in OPEN_STATUSES)
         ]
         return max(len(entries) - 1, 0) if since is None else len(entries)
+
+
+class _Known(Struct, frozen=True):
+    """An order of the journal; `changed` after the broker was asked."""
+
+    record: OrderRecord
+    changed: bool
+
+    def pending(self, account: AccountFacts) -> PendingOrder:
+        return _pending_of(self.record, account.held(self.record.symbol))
+
+
+def _holdings_of(known: Sequence[_Known], account: AccountFacts, journal: Journal) -> Holdings:
+    """Every symbol by both witnesses, and what of our entries neither of them shows."""
+    under_way: dict[str, MayFill] = {}
+    for item in known:
+        key = symbol_key(item.record.symbol)
+        under_way[key] = under_way.get(key, NOTHING).with_order(
+            item.record,
+            is_entry=item.pending(account).purpose is Purpose.ENTRY,
+            changed=item.changed,
+        )
+    ours = {symbol_key(record.symbol): record for record in journal.positions(flat=True)}
+    held = {
+        key: holding(record, account.positions.get(key), under_way.get(key, NOTHING))
+        for key, record in ours.items()
+        if record.qty or key in account.positions or key in under_way
+    }
+    listed = {order.client_order_id for order in account.orders}
+    unlisted = [
+        item.record
+        for item in known
+        if not item.changed
+        and item.record.order.is_working
+        and item.record.client_order_id not in listed
+        and item.pending(account).purpose is Purpose.ENTRY
+    ]
+    return Holdings(
+        counted_positions(held.values(), account.positions, ours),
+        held,
+        unseen_leaves(unlisted, held, account.positions),
+    )
+
+
+def _pending(
+    known: Sequence[_Known], account: AccountFacts, holdings: Holdings
+) -> tuple[PendingOrder, ...]:
+    """What may still fill, by both witnesses. What neither the broker's orders nor its positions
+    show counts as unfilled: an order's shares never count zero times."""
+    ours = []
+    for item in known:
+        pending, record = item.pending(account), item.record
+        unseen = holdings.unseen.get(record.client_order_id)
+        if item.changed:
+            pending = counted_in_full(pending, record.order)
+            sent_since = record.sent_at is not None and record.sent_at >= account.read_at
+            pending = replace(pending, sent_since=sent_since)
+        elif unseen is not None:
+            pending = replace(pending, leaves_qty=unseen)
+        ours.append((pending, item.changed or unseen is not None))
+    theirs = [
+        pending_from_order(order, held_qty=account.held(order.symbol))
+        for listed in account.orders
+        for order in listed.parts
+    ]
+    return merge_pending(ours, theirs)
 
 
 def _came_to_nothing(record: OrderRecord) -> bool:

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from execbot.config.schema import TradingSettings
 from execbot.model.numbers import text
+from execbot.risk.equity import equity_of
 from execbot.risk.facts import Facts, Intent, intent_key
 from execbot.risk.finding import Finding, percent, unknown
 
@@ -17,6 +18,8 @@ def day_loss_pct(facts: Facts) -> Decimal | None:
     account = facts.account
     if account is None or account.equity is None or not account.last_equity:
         return None
+    if not equity_of(account).is_known:
+        return None  # no loss is measured, and nothing latched, by a figure that cannot be
     lost = (account.last_equity - account.equity) / account.last_equity * HUNDRED
     return max(lost, Decimal(0))
 
@@ -29,7 +32,7 @@ def daily_loss(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding
         return unknown("account")
     lost = day_loss_pct(facts)
     if lost is None:
-        return Finding(True, f"below {percent(most)}", "no equity of yesterday yet")
+        return Finding(True, f"below {percent(most)}", "not known")
     return Finding(lost < most, f"below {percent(most)}", percent(lost))
 
 

@@ -69,6 +69,18 @@ def max_position_size(intent: Intent, facts: Facts, limits: TradingSettings) -> 
     return _share(held + value, limits.max_position_size_pct, facts)
 
 
+def position_known(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    """Fills and the broker's list fit together (docs/evidence.md, E-POS-3)."""
+    held = facts.holding
+    if held is None:
+        return None
+    limit = f"{text(held.low)} to {text(held.high)} at the broker"
+    if held.is_known:
+        return Finding(True, limit, text(held.by_broker))
+    message = f"how much {held.symbol} is held is not known: {held.describe()}"
+    return Finding(False, limit, text(held.by_broker), message)
+
+
 def max_positions(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
     """Counts symbols held, symbols with an entry pending, and this one."""
     symbols = exposure_of(facts).symbols | {symbol_key(intent.request.symbol)}

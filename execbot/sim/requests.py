@@ -167,6 +167,8 @@ class Requests:
         text = f"{venue.config.seed}:{venue.served}".encode()
         request_id = hashlib.blake2b(text, digest_size=16).hexdigest()
         headers = {"Date": http_date(now), **response.headers, "X-Request-ID": request_id}
+        if venue.clock.speed != 1:
+            headers["X-Clock-Speed"] = f"{venue.clock.speed:g}"
         return replace(response, headers=headers)
 
     def _note(

@@ -26,8 +26,9 @@ from execbot.journal.errors import JournalError
 from execbot.risk.reading import HALTS_KEY
 from execbot.watch.core import inputs
 from execbot.watch.core.jobs import Note, SymbolJob
-from execbot.watch.feed import Feed
+from execbot.watch.feed import PriceFeed
 from execbot.watch.health import Health
+from execbot.watch.order_news import OrderNews
 from execbot.watch.perform import Hands
 from execbot.watch.show.sinks import Sink
 from execbot.watch.watcher import HandJob, Watcher
@@ -68,7 +69,7 @@ class WatchLoop:
     watcher: Watcher
     hands: Hands
     client: BrokerClient
-    feed: Feed
+    feed: PriceFeed
     sink: Sink
     now: Callable[[], datetime]
     on_critical: Callable[[Note], None] = lambda note: None
@@ -91,6 +92,7 @@ class WatchLoop:
         self._checkpointer = Checkpointer(self.watcher.journal.path)
         self._to_audit: list[tuple[Note, datetime]] = []
         self.watcher.emit = self._emit
+        self._news = self.watcher.news = OrderNews(self.watcher.journal)
 
     def stop(self) -> None:
         """From any thread or a signal handler. Orders stay as they are."""
@@ -301,15 +303,21 @@ class WatchLoop:
             log.exception("a critical alarm was not passed on: %s", note.text)
 
     def _audit(self) -> None:
-        """Keep what a turn has told, in one commit, after what it led to was handed over."""
-        if not self._to_audit:
+        """Keep what a turn has told, in one commit, after what it led to was handed over.
+
+        The mark of what was told of orders alone need not be on the disk: a power cut may have it
+        told again.
+        """
+        if not self._to_audit and not self._news.is_unsaved:
             return
         journal = self.watcher.journal
         try:
-            with journal.transaction():
+            with journal.transaction(recoverable=not self._to_audit):
+                mark = self._news.save()
                 for note, at in self._to_audit:
                     subject = str(note.data.get("symbol") or note.data.get("subject") or "watch")
                     journal.audit(note.type, subject, "watch", note.data, note.text, at)
+            self._news.saved(mark)
         except JournalError as error:
             log.error("audit: %s", error)
         self._to_audit.clear()

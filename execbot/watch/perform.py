@@ -14,7 +14,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from execbot.broker.budget import Priority, reading_at
+from execbot.broker.budget import RequestPriority, reading_at
 from execbot.broker.errors import BrokerError
 from execbot.exits.rules.actions import BrokerAction, Cancel, Refresh, Replace, Submit
 from execbot.exits.rules.failures import Outcome
@@ -31,6 +31,9 @@ from execbot.watch.core.jobs import AccountJob, JobName, SymbolJob
 from execbot.watch.market_hours import MarketHours
 
 log = logging.getLogger("execbot.watch")
+
+NAMED_MAX = 10
+"""Of the orders that a refusal names so many are read."""
 
 
 def unique_part(now: datetime) -> str:
@@ -56,7 +59,7 @@ class Hands:
 
     # --- one symbol ------------------------------------------------------------------------
 
-    @reading_at(Priority.PROTECT)
+    @reading_at(RequestPriority.PROTECT)
     def _symbol_job(self, job: SymbolJob) -> Done:
         """What it has to read goes with it, ahead of everybody else's reads."""
         results: list[tuple[BrokerAction, Outcome]] = []
@@ -71,7 +74,7 @@ class Hands:
         try:
             return self._do(action)
         except BrokerError as error:
-            return Outcome(error.kind, error.message, error.retry_after_seconds)
+            return Outcome(error.kind, error.message, error.retry_after_seconds, _named(error))
         except OmsError as error:
             kind = "in_doubt" if error.in_doubt else error.kind
             return Outcome(kind, error.message)
@@ -165,6 +168,15 @@ class Hands:
             self.known_assets.add(position.symbol)
             known.append(AssetKnown(position.symbol, True, asset.price_increment))
         return known
+
+
+def _named(error: BrokerError) -> tuple[str, ...]:
+    """The orders that a refusal says are in the way."""
+    listed = error.extra.get("related_orders")
+    found = list(listed) if isinstance(listed, list | tuple) else []
+    if error.extra.get("existing_order_id"):
+        found.append(error.extra["existing_order_id"])
+    return tuple(str(item) for item in found if isinstance(item, str))[:NAMED_MAX]
 
 
 def _outcome_of(record: OrderRecord) -> Outcome:

@@ -7,9 +7,11 @@ a virtual clock, and kills it between any two calls.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from execbot.broker.port import TradeUpdate
 from execbot.config.schema import TradingSettings
@@ -22,12 +24,15 @@ from execbot.oms.machine.changes import Change
 from execbot.oms.service import OrderManagementSystem
 from execbot.oms.sync.adjustments import book_difference, book_split
 from execbot.oms.sync.differences import forget_told, remember_told, told_differences
+from execbot.oms.sync.row_bookings import book_moved, book_succession
 from execbot.watch.core import inputs
 from execbot.watch.core.core import Core
 from execbot.watch.core.jobs import (
     AccountJob,
     Book,
+    BookRows,
     BookSplit,
+    BookSuccession,
     Job,
     Note,
     Remember,
@@ -36,13 +41,14 @@ from execbot.watch.core.jobs import (
 )
 from execbot.watch.core.memory import Hours
 from execbot.watch.core.notes import alarm
+from execbot.watch.order_news import OrderNews
 
 JOURNAL_TOLD_EVERY = timedelta(minutes=1)
 """How often the trader is told of a journal that goes on failing."""
 
 HandJob = SymbolJob | AccountJob
 
-Kept = Save | Book | BookSplit | Remember
+Kept = Save | Book | BookRows | BookSplit | BookSuccession | Remember
 """What the watcher does itself, in the journal."""
 
 
@@ -69,6 +75,8 @@ class Watcher:
     results: list[inputs.Input] = field(default_factory=list)
     """What the hands have brought back and nobody was told: the journal could not be read."""
     told_journal_at: datetime | None = None
+    news: OrderNews | None = None
+    """What is to be told of orders; None where nobody listens."""
 
     def __post_init__(self) -> None:
         self.core = Core(self.settings, self.hours)
@@ -82,10 +90,22 @@ class Watcher:
         self.core.memory.told = told_differences(self.journal)
         plans = tuple(open_plans(self.journal))
         records = self._with_families(self.journal.orders("open"), plans)
+        if self.news is not None:
+            self._tell(self.news.begin(records, self.now()))
         # Positions before plans: a plan without its position would look finished.
-        jobs = self.feed(inputs.Orders(records, tuple(self.journal.positions()), more_follows=True))
+        known = inputs.Orders(records, tuple(self.journal.positions()), more_follows=True)
+        jobs = self._sort(self._replayed(self.core.handle(known, self.now())))
         self.plan_marks.update((plan.plan_id, plan.version) for plan in plans)
         return jobs + self.feed(inputs.Plans(plans))
+
+    def _replayed(self, jobs: Iterable[Job]) -> Iterator[Job]:
+        """A position that stands as an earlier run has told it says so."""
+        for job in jobs:
+            if isinstance(job, Note) and job.type == "position" and self.news is not None:
+                is_old = self.news.was_told(job.data["symbol"])
+                yield replace(job, data={**job.data, "replayed": is_old})
+            else:
+                yield job
 
     def _load_symbol(self, plan: ExitPlan) -> list[HandJob]:
         """A plan for a symbol that was of no interest before: read what belongs to it first."""
@@ -114,7 +134,14 @@ class Watcher:
 
     def take_updates(self, updates: Sequence[TradeUpdate]) -> list[HandJob]:
         """Frames of the stream, in order: durable first, then looked at."""
-        return self._take_changes(self.oms.apply_batch(updates))
+        changes = self.oms.apply_batch(updates)
+        if self.news is not None:
+            self._tell(self.news.of_changes(changes, self.now()))
+        return self._take_changes(changes)
+
+    def _tell(self, notes: Iterable[Note]) -> None:
+        for note in notes:
+            self.emit(note)
 
     def _take_changes(self, changes: Iterable[Change]) -> list[HandJob]:
         records: dict[str, OrderRecord] = {}
@@ -150,6 +177,8 @@ class Watcher:
             if last == self.last_seq:
                 return self._follow_plans(jobs)
             acts = self.journal.acts_between(self.last_seq, last)
+            if self.news is not None:
+                self._tell(self.news.read_on(self.now()))
             jobs += self._take_touched(names, acts)
             self.last_seq = last
 
@@ -233,6 +262,16 @@ class Watcher:
                 if book_split(self.journal, split, self.now()):
                     self.emit(note)
                     return self._booked(split.symbol)
+            case BookRows(moved, price, note):
+                if book_moved(self.journal, moved, price, self.now()):
+                    self.emit(note)
+                    return self._booked(moved.symbol)
+            case BookSuccession(pair, note):
+                if book_succession(self.journal, pair, self.now()):
+                    self.emit(note)
+                    jobs = [*self._booked(pair.old), *self._booked(pair.new)]
+                    self._follow_plans(jobs)
+                    return jobs
             case SymbolJob() | AccountJob():
                 return [job]
         return []

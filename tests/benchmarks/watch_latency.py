@@ -38,6 +38,7 @@ from execbot.config.schema import TradingSettings
 from execbot.journal.checkpoint import Checkpointer
 from execbot.market.sessions import crypto_now
 from execbot.watch.loop import BATCH_MAX
+from execbot.watch.order_news import OrderNews
 from execbot.watch.watcher import Watcher
 
 START = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
@@ -89,7 +90,9 @@ def frames(count: int) -> list[bytes]:
 
 def new_watcher(folder: Path) -> Watcher:
     desk = open_desk(folder)
-    return Watcher(desk.oms, TradingSettings(), crypto_now, lambda: datetime.now(UTC))
+    watcher = Watcher(desk.oms, TradingSettings(), crypto_now, lambda: datetime.now(UTC))
+    watcher.news = OrderNews(watcher.journal)
+    return watcher
 
 
 def parsed(raw: bytes) -> TradeUpdate:

@@ -28,10 +28,12 @@ from execbot.market.halts import Halt, PriceBand
 from execbot.model.enums import ErrorCategory, OrderClass, OrderStatus, OrderType, Side
 from execbot.risk.checks import CHECKS, Applies, evaluate, table_markdown
 from execbot.risk.facts import Counters, Facts, Intent, Purpose, RecentIntent, intent_key
+from execbot.risk.holding_evidence import Holding
 from execbot.risk.kill_switch import KillSwitch, Level
 
 D = Decimal
 FATAL, ADJUST, WAIT = ErrorCategory.FATAL, ErrorCategory.ADJUSTABLE, ErrorCategory.WAITING
+RETRY = ErrorCategory.RETRYABLE
 LIMITS: TradingSettings = b.LIMITS
 
 
@@ -61,6 +63,7 @@ HALTED = KillSwitch(Level.HALTED, "test", "trader", b.NOW)
 RECENT = RecentIntent("old", b.NOW - timedelta(seconds=9), intent_key(b.request()))
 FIVE = [b.held(s, "1", "10") for s in ("A", "B", "C", "D", "E")]
 
+UNSEEN = Holding("AAPL", by_fills=D(10), by_broker=D(0), low=D(10), high=D(10))
 BAND = PriceBand("AAPL", D(190), D(210), b.NOW)
 
 Case = tuple[str, ErrorCategory, Intent, Facts, TradingSettings]
@@ -78,6 +81,13 @@ FAILING: list[Case] = [
      b.facts(account=b.account(account_blocked=True)), LIMITS),
     ("account_not_suspended", FATAL, b.intent(),
      b.facts(account=b.account(trade_suspended_by_user=True)), LIMITS),
+    ("equity_known", RETRY, b.intent(),
+     b.facts(account=b.account(equity="0", long_market_value="0", short_market_value="0")),
+     LIMITS),
+    ("equity_known", RETRY, b.intent(),
+     b.facts(account=b.account(equity="79999", long_market_value="0", short_market_value="0")),
+     LIMITS),
+    ("position_known", RETRY, b.intent(), b.facts(holding=UNSEEN), LIMITS),
     ("intraday_margin", ADJUST, b.intent(),
      b.facts(account=b.account(maintenance_margin="99800")), LIMITS),
     ("day_trading", FATAL, b.intent(qty=D(5)),

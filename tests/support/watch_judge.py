@@ -61,7 +61,30 @@ def judge(session: Session, longest: dict[str, float]) -> Verdict:
         verdict.problems.append(f"{qty} shares and no plan")
     verdict.problems += _fought(session)
     verdict.problems += _differences(world)
+    verdict.problems += _told(world)
     return verdict
+
+
+def _told(world: World) -> list[str]:
+    """Each change of an order is told once by a run, and the last one of every order by some run.
+
+    Nobody has told what another process wrote and the watch has not looked at yet.
+    """
+    problems = []
+    ends = [*world.starts[1:], len(world.notes)]
+    for start, end in zip(world.starts, ends, strict=True):
+        orders = [n.data for n in world.notes[start:end] if n.type == "order"]
+        ids = [data["event_id"] for data in orders]
+        fills = [fill["execution_id"] for data in orders for fill in data["fills"]]
+        twice = {name for many in (ids, fills) for name in many if many.count(name) > 1}
+        problems += [f"told twice in one run: {name}" for name in sorted(twice)]
+    last = {n.data["client_order_id"]: n.data for n in world.notes if n.type == "order"}
+    for record in world.desk.journal.orders("all"):
+        data = last.get(record.client_order_id)
+        stands = (record.status.value, record.order.filled_qty)
+        if data is None or (data["status"], D(data["filled_qty"])) != stands:
+            problems.append(f"{record.client_order_id} is {stands}, told was {data}")
+    return problems[:5]
 
 
 def _stops_elsewhere(session: Session, plan: ExitPlan) -> list[str]:

@@ -31,9 +31,11 @@ from execbot.journal.records import OrderRecord, Role
 from execbot.market.sessions import MarketNow, crypto_now
 from execbot.model.enums import OrderType, Side
 from execbot.model.order import OrderRequest
+from execbot.model.timer import Timer
 from execbot.sim.types import SECOND, ApiError
 from execbot.watch.core import inputs
 from execbot.watch.core.jobs import AccountJob, Note
+from execbot.watch.order_news import OrderNews
 from execbot.watch.perform import Hands
 from execbot.watch.watcher import HandJob, Watcher
 from support.desk import KEY, Desk, VenueTransport, open_desk
@@ -79,6 +81,8 @@ class World:
     hands: Hands | None = None
     jobs: deque[HandJob] = field(default_factory=deque)
     notes: list[Note] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+    """How many notes there were when each `watch` began."""
     late: list[tuple[int, TradeUpdate]] = field(default_factory=list)
     stream_is_up: bool = True
     requests: int = 0
@@ -105,6 +109,10 @@ class World:
 
     def now(self) -> datetime:
         return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=self.ns // 1000)
+
+    @property
+    def timer(self) -> Timer:
+        return Timer(self.desk.monotonic, self.pass_time, lambda: "desk")
 
     def pass_time(self, seconds: float) -> None:
         """Let virtual time pass, looking at the exchange after each thing that happens in it."""
@@ -186,6 +194,8 @@ class World:
         self.desk.settings = quick
         oms = self.desk.open_oms(self.desk.journal)
         self.watcher = Watcher(oms, self.settings, self.hours, self.now, self.notes.append)
+        self.watcher.news = OrderNews(self.desk.journal)
+        self.starts.append(len(self.notes))
         self.hands = Hands(oms, self.now, unique=lambda at: f"{next(self.counter):08d}")
         self.jobs.clear()
         self.uncovered_since.clear()
@@ -231,6 +241,8 @@ class World:
         self._add(watcher.feed(inputs.Tick()))
         for job in self._next_jobs():
             self._perform(job)
+        if self.watcher is not None and self.watcher.news is not None:
+            self.watcher.news.saved(self.watcher.news.save())
 
     def _next_jobs(self) -> list[HandJob]:
         """The most urgent symbol job and one account job, as two threads would take them."""
@@ -363,7 +375,7 @@ def open_world(path: Path, *, watch: bool = True, **more: Any) -> World:
         transport=Slowed(VenueTransport(desk.door), world),
         requests_per_minute=None,
         now=world.now,
-        sleep=world.wait_for_rate_limit,
+        timer=Timer(desk.monotonic, world.wait_for_rate_limit),
         timeout_seconds=1.0,
     )
     for symbol in symbols:

@@ -24,6 +24,7 @@ from execbot.journal.records import OrderRecord
 from execbot.model.enums import REOPENABLE
 from execbot.model.numbers import text
 from execbot.oms.errors import CloseFailed
+from execbot.oms.send.orders import held_position, held_positions
 
 if TYPE_CHECKING:
     from execbot.oms.results import CloseResult
@@ -123,7 +124,7 @@ def _close_one(
 ) -> None:
     given = desk.journal.order_by_client_id(client_order_id)
     is_new = given is None or given.status in REOPENABLE
-    if is_new and desk.client.get_position(symbol) is None:
+    if is_new and held_position(desk.oms, symbol) is None:
         cli.show(
             {"symbol": symbol, "outcome": "not_sent", "id": None, "lifted": []},
             f"{symbol}: there is no position, nothing to close",
@@ -192,7 +193,7 @@ def _close_all(cli: Cli, desk: Context, reason: str | None, wait: float | None) 
     records: list[OrderRecord] = []
     lines: list[tuple[str, str]] = []
     warnings: list[str] = []
-    for position in desk.client.get_positions():
+    for position in held_positions(desk.oms):
         try:
             result = close_position(desk, position.symbol, reason=reason)
             done = _outcome(desk, result, wait)

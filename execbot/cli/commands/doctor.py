@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,12 +22,15 @@ from execbot.cli.show.output import Table
 if TYPE_CHECKING:
     from execbot.broker.alpaca import AlpacaClient
     from execbot.desk.context import Setup
+    from execbot.market.sessions import CalendarDifference
 
 SKEW_WARN = timedelta(seconds=2)
 SKEW_FAIL = timedelta(seconds=30)
 """Orders carry no time of ours, but quotes are judged by age and tokens by date."""
 
 DISK_FREE_MIN_BYTES = 50 * 1024 * 1024
+DAYS_SHOWN = 3
+REINSTALL = "pip install --force-reinstall pandas-market-calendars"
 OK, WARN, FAIL, SKIP = "OK", "WARN", "FAIL", "SKIP"
 
 
@@ -65,7 +68,7 @@ def doctor(
         bool, typer.Option("--test-alert", help="Send a test alert to EXECBOT_ALERT_URLS.")
     ] = False,
 ) -> None:
-    """Check configuration, keys, connection, clock, journal, permissions and stream.
+    """Check configuration, keys, connection, clock, calendar, journal, permissions and stream.
 
     Changes nothing at the broker. Ends with 0 when nothing has failed, else with the code that the
     first failure would have given a command.
@@ -182,12 +185,11 @@ def _state_directory(examined: Examination) -> Iterator[Finding]:
 
 
 def _connection(examined: Examination) -> Iterator[Finding]:
-    from execbot.broker.clock import BrokerClock
     from execbot.config.paths import account_directory
-    from execbot.desk.context import account_of, build_client
+    from execbot.desk.context import account_of, build_client, clock_of
 
     setup = _setup(examined)
-    client = build_client(setup, BrokerClock())
+    client = build_client(setup, clock_of(setup))
     started = time.perf_counter()
     account = client.get_account()
     milliseconds = (time.perf_counter() - started) * 1000
@@ -237,6 +239,47 @@ def _clock(examined: Examination) -> Iterator[Finding]:
     else:
         bad = abs(skew) > SKEW_FAIL
         yield Finding("clock", FAIL if bad else WARN, f"{words}", "Set the clock by NTP.")
+
+
+def _calendar(examined: Examination) -> Iterator[Finding]:
+    from execbot.market.calendar_cache import table_for
+    from execbot.market.calendar_check import check_calendar
+    from execbot.model.times import eastern
+
+    if examined.client is None or examined.setup is None:
+        raise _Missing("needs a connection")
+    now = examined.client.get_clock().timestamp or datetime.now(UTC)
+    today = eastern(now).date()
+    found = check_calendar(table_for(examined.setup.root, today), examined.client, today)
+    reach = f"our table ({found.table.source}) reaches {found.table.last}"
+    if found.library is None:
+        yield Finding("calendar", WARN, f"{reach}; {found.library_name}", REINSTALL)
+    elif found.library:
+        yield Finding(
+            "calendar",
+            WARN,
+            f"{reach}; {found.library_name} differs on {_days(found.library)}",
+            "execbot market --refresh",
+        )
+    if found.broker:
+        yield Finding(
+            "calendar",
+            WARN,
+            f"{reach}; the broker differs on {_days(found.broker)}; the stricter holds",
+            "execbot market",
+        )
+    if found.agrees:
+        others = "" if found.broker is None else " and of the broker"
+        yield Finding(
+            "calendar", OK, f"{reach}; until {found.end} that of {found.library_name}{others}"
+        )
+
+
+def _days(differences: Sequence[CalendarDifference]) -> str:
+    """The first of them in words: `2027-01-18 (ours closed, theirs 09:30-16:00)`."""
+    shown = [f"{d.date} (ours {d.ours}, theirs {d.theirs})" for d in differences[:DAYS_SHOWN]]
+    rest = len(differences) - len(shown)
+    return ", ".join(shown) + (f" and {rest} more days" if rest else "")
 
 
 def _journal(examined: Examination) -> Iterator[Finding]:
@@ -322,6 +365,7 @@ CHECKS: tuple[tuple[str, Callable[[Examination], Iterator[Finding]]], ...] = (
     ("state directory", _state_directory),
     ("connection", _connection),
     ("clock", _clock),
+    ("calendar", _calendar),
     ("journal", _journal),
     ("stream", _stream),
 )

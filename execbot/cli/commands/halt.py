@@ -17,6 +17,7 @@ from execbot.desk.journal_need import Need
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord
 from execbot.model.numbers import text
+from execbot.oms.send.orders import held_positions
 
 CANCEL_WAIT_SECONDS = 10.0
 REASON_LENGTH_MAX = 500
@@ -141,7 +142,7 @@ def _may_flatten(cli: Cli, desk: Context, yes: bool) -> bool:
     if yes or not cli.can_ask:
         return True
     try:
-        count = f"all {len(desk.client.get_positions())}"
+        count = f"all {len(held_positions(desk.oms))}"
     except BrokerError:
         count = "all"
     return count == "all 0" or cli.confirm(f"Close {count} positions at market?")
@@ -151,7 +152,7 @@ def _flatten(desk: Context, data: dict[str, Any]) -> None:
     from execbot.oms.errors import OmsError
 
     try:
-        positions = desk.client.get_positions()
+        positions = held_positions(desk.oms)
     except BrokerError as error:
         data["failed"].append({"error": f"the positions could not be read: {error.message}"})
         return

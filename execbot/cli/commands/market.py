@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from execbot.cli.command import Cli, command
-from execbot.cli.errors import Failure
-from execbot.cli.exit_codes import ExitCode
 from execbot.cli.show.output import Table
 from execbot.desk.context import Context
 from execbot.model.times import eastern, show_eastern
@@ -26,7 +24,7 @@ def market(
     cli: Cli,
     holidays: Annotated[int, typer.Option(help="How many to list.", min=0, max=50)] = 5,
     refresh: Annotated[
-        bool, typer.Option("--refresh", help="Build the session table anew (needs the extra).")
+        bool, typer.Option("--refresh", help="Build the session table anew.")
     ] = False,
 ) -> None:
     """Open or closed, the session, the next open and close, holidays and halts. Times are Eastern.
@@ -38,15 +36,14 @@ def market(
       execbot market --refresh
     """
     from execbot.market.broker_calendar import compare_with_broker
-    from execbot.market.calendar_cache import load_table
+    from execbot.market.calendar_cache import refresh_table, table_for
     from execbot.market.sessions import agreed_now, crypto_now
 
     with cli.open() as desk:
-        root = desk.directory.parent
-        table = _refreshed(desk) if refresh else load_table(root)
         account = desk.risk.reader.account_facts()
         at = desk.risk.reader.market_time(account)
         today = eastern(at).date()
+        table = (refresh_table if refresh else table_for)(desk.directory.parent, today)
         warnings = []
         stocks = agreed_now(table, at, account.clock)
         if not stocks.never_closes:
@@ -56,7 +53,7 @@ def market(
                 f"{d.date}: our calendar says {d.ours}, the broker's {d.theirs}; the stricter holds"
                 for d in differences
             ]
-            stocks = agreed_now(desk.risk.reader.table, at, account.clock)
+            stocks = agreed_now(desk.risk.reader.table_at(at), at, account.clock)
         if stocks.disagreement:
             warnings.append(stocks.disagreement)
         ahead = _holidays(table, today, holidays)
@@ -71,21 +68,6 @@ def market(
             "calendar": table.source,
         }
         cli.show(data, *_views(data, stocks), warnings=warnings)
-
-
-def _refreshed(desk: Context) -> SessionTable:
-    from execbot.market.calendar_cache import refresh_table
-
-    try:
-        return refresh_table(desk.directory.parent, eastern(desk.now()).date())
-    except ImportError:
-        raise Failure(
-            "config.extra_missing",
-            "pandas-market-calendars is not installed",
-            ExitCode.CONFIG,
-            hint="The shipped table is in use; refreshing it needs the `calendar` extra.",
-            next_step="pip install 'execbot[calendar]'",
-        ) from None
 
 
 def _now_json(now: MarketNow) -> dict[str, Any]:

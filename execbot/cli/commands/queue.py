@@ -64,7 +64,7 @@ def release(
       execbot queue release
       execbot queue release my-order --json
     """
-    from execbot.cli.commands.signal import executor_of
+    from execbot.desk.signals import executor_of
     from execbot.market.queue import QueueAction
     from execbot.oms.release_queue import release_due
 

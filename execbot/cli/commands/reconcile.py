@@ -40,6 +40,7 @@ def reconcile(
     """
     with cli.open() as desk:
         result = desk.oms.reconcile(accept_positions=accept_positions, wait=wait)
+        desk.alerter.resend()
         cli.show(
             _result_json(result),
             *_views(result),

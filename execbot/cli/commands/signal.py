@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import sys
-import threading
-import time
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from execbot.broker.errors import BrokerError
 from execbot.cli.command import Cli, command
+from execbot.cli.commands.signal_stream import run_lines
 from execbot.cli.errors import Failure, failure_of, usage
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.flags.order_flags import read_number
-from execbot.cli.flags.signal_lines import Line, Lines
+from execbot.cli.flags.order_flags import read_number, read_wait
 from execbot.cli.outcome import confirm_live
 from execbot.cli.show.additions import would_lift, would_lift_line
-from execbot.cli.show.output import Table, print_json, print_line, print_note
-from execbot.desk.context import Context
+from execbot.cli.show.output import Table
+from execbot.desk.signals import executor_of, new_signal_id
 from execbot.model.enums import Outcome
 from execbot.model.numbers import QTY_STEP, round_down, text
-from execbot.model.signal import Signal, SignalError, read_line, read_signal
+from execbot.model.signal import Signal, SignalError, read_signal
 
 if TYPE_CHECKING:
-    from execbot.oms.signals.executor import Executor
     from execbot.oms.signals.result import Preview, SignalResult
-
-REFRESH_SECONDS = 5.0
-"""How often a long run takes in what the broker reported, so that its journal stays current."""
 
 
 @command
@@ -62,6 +54,13 @@ def signal(
     file: Annotated[
         Path | None, typer.Option("--file", help="Newline JSON, one signal a line.")
     ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Tell later what became of each line's order.")
+    ] = False,
+    wait: Annotated[
+        float | None,
+        typer.Option(help="With --follow: at most this long after the input.", metavar="SECONDS"),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show size and checks of one signal, send nothing.")
     ] = False,
@@ -71,22 +70,32 @@ def signal(
 
     A signal that is skipped (weak, stale, a duplicate) is no error: exit 0, outcome `not_sent`.
     From a file or a pipe every line gets one result line, bad ones too; the exit code is 12 when
-    some lines failed.
+    some lines failed. With --follow a line comes later for each change of an order until all have
+    ended; Ctrl-C ends the following, not the orders.
 
     \b
     Examples:
       execbot signal AAPL buy --strength 82
       execbot signal AAPL sell --strength 90 --json
       execbot signal --file signals.jsonl
-      my-strategy | execbot signal - --json
+      my-strategy | execbot signal - --json --follow
     """
+    read_wait(wait)
     if file is not None or symbol == "-":
         if file is not None and symbol is not None:
             raise usage("--file and a symbol were both given", kind="usage.signal")
         if dry_run:
             raise usage("--dry-run takes one signal", kind="usage.signal")
-        _run_lines(cli, file, yes)
+        if wait is not None and not follow:
+            raise usage("--wait needs --follow", kind="usage.signal")
+        run_lines(cli, file, yes=yes, follow=follow, wait=wait)
         return
+    if follow or wait is not None:
+        raise usage(
+            "--follow and --wait are for the lines of - or --file",
+            next_step="execbot orders show ID, or execbot watch",
+            kind="usage.signal",
+        )
     given = {
         "id": id_,
         "strategy_id": strategy,
@@ -110,7 +119,9 @@ def signal(
     with cli.open(dry_run=dry_run) as desk:
         try:
             read = read_signal(
-                {"symbol": symbol, "side": side, **given}, now=desk.now(), new_id=_new_id(desk)
+                {"symbol": symbol, "side": side, **given},
+                now=desk.now(),
+                new_id=new_signal_id(desk),
             )
         except SignalError as error:
             raise usage(str(error), hint=error.hint, kind="usage.signal") from None
@@ -122,20 +133,8 @@ def signal(
         _show(cli, result)
 
 
-def executor_of(desk: Context) -> Executor:
-    """The executor of this account, exits attached as the settings ask."""
-    from execbot.desk.protect import Restorer
-    from execbot.oms.signals.executor import Executor
-
-    return Executor(desk.oms, desk.risk, alerter=desk.alerter, protect=Restorer(desk))
-
-
 def _number(flag: str, value: str | None) -> object:
     return None if value is None else read_number(flag, value)
-
-
-def _new_id(desk: Context) -> str:
-    return f"cli-{desk.oms.new_id(desk.now()).removeprefix('execbot-')}"
 
 
 def _show(cli: Cli, result: SignalResult) -> None:
@@ -207,120 +206,3 @@ def _sentence(result: SignalResult) -> str:
     name = f", client_order_id {result.record.client_order_id}" if result.record else ""
     notes = f" ({'; '.join(result.notes)})" if result.notes else ""
     return f"{what}: {result.outcome}{': ' + result.message if result.message else ''}{notes}{name}"
-
-
-# --- lines ---------------------------------------------------------------------------------
-
-
-def _run_lines(cli: Cli, file: Path | None, yes: bool) -> None:
-    stream: IO[bytes] = sys.stdin.buffer if file is None else file.open("rb")
-    told = Told(cli)
-    try:
-        with cli.open() as desk:
-            confirm_live(cli, desk, "signals from " + (str(file) if file else "stdin"), yes)
-            executor = executor_of(desk)
-            if not cli.json:
-                print_line("\t".join(_COLUMNS))
-            lines = Lines(stream, lambda number, content: _read(number, content, desk))
-            exits = threading.Thread(
-                target=_carry_out_exits, args=(lines, executor, told), name="exits", daemon=True
-            )
-            exits.start()
-            refreshed = time.monotonic()
-            while (line := lines.take()) is not None:
-                told(*_act(executor, line))
-                lines.done(line)
-                if time.monotonic() - refreshed > REFRESH_SECONDS:
-                    _take_in(desk)
-                    refreshed = time.monotonic()
-    except BrokenPipeError:
-        sys.stderr.close()  # nobody reads our results: end quietly, as a filter should
-        raise typer.Exit(int(told.worst)) from None
-    finally:
-        if file is not None:
-            stream.close()
-    if not cli.json:
-        print_note(f"{told.count} signals, {told.failed} failed.")
-    if told.worst is not ExitCode.DONE:
-        cli.end(told.worst)
-
-
-def _carry_out_exits(lines: Lines, executor: Executor, told: Told) -> None:
-    """Beside the main thread: an entry that sleeps out a rate limit holds up no exit."""
-    try:
-        while (line := lines.take(exits_only=True)) is not None:
-            told(*_act(executor, line))
-            lines.done(line)
-    except BaseException as error:
-        lines.fail(error)  # the main thread ends the command with it
-
-
-class Told:
-    """Prints results, one at a time, and keeps what they add up to."""
-
-    def __init__(self, cli: Cli) -> None:
-        self.worst, self.count, self.failed = ExitCode.DONE, 0, 0
-        self._cli = cli
-        self._lock = threading.Lock()
-
-    def __call__(self, data: dict[str, Any], code: ExitCode) -> None:
-        with self._lock:
-            self.count += 1
-            self.failed += code is not ExitCode.DONE
-            self.worst = _worse(self.worst, code)
-            _print_result(self._cli, data)
-
-
-def _act(executor: Executor, line: Line) -> tuple[dict[str, Any], ExitCode]:
-    """Carry out one line; its result and what that means for the exit code."""
-    if line.signal is None:
-        assert line.error is not None
-        data = {
-            "line": line.number,
-            "signal_id": None,
-            "outcome": Outcome.NOT_SENT.value,
-            "reason": "signal.bad_line",
-            "field": line.error.field or None,
-            "message": f"line {line.number}: {line.error}",
-            "hint": line.error.hint or None,
-        }
-        return data, ExitCode.PARTLY
-    result = executor.execute_signal(line.signal)
-    code = ExitCode.DONE
-    if result.outcome is Outcome.IN_DOUBT:
-        code = ExitCode.IN_DOUBT
-    elif result.is_failure:
-        code = ExitCode.PARTLY
-    return {"line": line.number, **result.to_dict()}, code
-
-
-def _worse(one: ExitCode, other: ExitCode) -> ExitCode:
-    """In doubt beats everything: somebody must run reconcile."""
-    order = (ExitCode.DONE, ExitCode.PARTLY, ExitCode.IN_DOUBT)
-    return max(one, other, key=order.index)
-
-
-def _take_in(desk: Context) -> None:
-    try:
-        desk.oms.gap_fill()
-    except BrokerError as error:
-        print_note(f"Warning: could not read what happened at the broker: {error.message}")
-
-
-_COLUMNS = ("line", "signal_id", "symbol", "side", "outcome", "client_order_id", "reason",
-            "message")  # fmt: skip
-
-
-def _print_result(cli: Cli, data: dict[str, Any]) -> None:
-    if cli.json:
-        print_json({"type": "signal_result", "mode": cli.mode, "account": cli.account, **data})
-        return
-    cells = (data.get(name) for name in _COLUMNS)
-    print_line("\t".join(" ".join(str(cell).split()) if cell else "-" for cell in cells))
-
-
-def _read(number: int, content: bytes, desk: Context) -> Line:
-    try:
-        return Line(number, read_line(content, now=desk.now(), new_id=_new_id(desk)))
-    except SignalError as error:
-        return Line(number, None, error)

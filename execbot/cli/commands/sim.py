@@ -251,31 +251,41 @@ def _ask(cli: Cli, url: str | None, method: str, path: str, body: Any = None) ->
     status, text = (
         _over_http(url, method, path, raw) if url else _in_process(cli, method, path, raw)
     )
-    found = json.loads(text)
+    try:
+        found = json.loads(text)
+    except ValueError:
+        raise _no_exchange(url or "the state directory", "Its answer is not JSON.") from None
+    if not isinstance(found, dict):
+        raise _no_exchange(url or "the state directory", "Its answer is no JSON object.")
     if status >= 400:
         raise usage(str(found.get("message", text)), kind=f"usage.sim_{path.partition('/')[0]}")
     return found
 
 
 def _over_http(url: str, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
-    from urllib.error import HTTPError, URLError
+    from http.client import HTTPException
+    from urllib.error import HTTPError
     from urllib.request import Request, urlopen
 
     target = f"{url.rstrip('/').removesuffix('/sim')}/sim/{path}"
-    request = Request(target, data=body, method=method)
     try:
+        request = Request(target, data=body, method=method)
         with urlopen(request, timeout=30) as reply:
             return reply.status, reply.read()
     except HTTPError as error:
         return error.code, error.read()
-    except (URLError, OSError, ValueError) as error:
-        raise Failure(
-            "network.sim",
-            f"No exchange answers at {url}",
-            ExitCode.TRANSIENT,
-            hint=str(getattr(error, "reason", error)),
-            next_step="execbot sim serve",
-        ) from None
+    except (OSError, ValueError, HTTPException) as error:
+        raise _no_exchange(url, str(getattr(error, "reason", error))) from None
+
+
+def _no_exchange(url: str, why: str) -> Failure:
+    return Failure(
+        "network.sim",
+        f"No exchange answers at {url}",
+        ExitCode.TRANSIENT,
+        hint=why,
+        next_step="execbot sim serve",
+    )
 
 
 def _in_process(cli: Cli, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from execbot.broker.market_stream import MarketDataStream
     from execbot.desk.context import Context
     from execbot.watch.core.jobs import Note
-    from execbot.watch.feed import Feed
+    from execbot.watch.feed import PriceFeed
     from execbot.watch.loop import WatchLoop
     from execbot.watch.show.sinks import Sink
 
@@ -76,6 +76,7 @@ def _run(cli: Cli, desk: Context, *, plain: bool, seconds: float | None) -> None
     from execbot.watch.show.sinks import open_log
 
     open_log(desk.directory)
+    desk.alerter.keep_sending()
     sink = _sink(cli, desk, plain=plain)
     loop = build_loop(desk, sink)
     _ACTIVE[:] = [loop]
@@ -130,7 +131,7 @@ def build_loop(desk: Context, sink: Sink) -> WatchLoop:
     return loop
 
 
-def _feed(desk: Context) -> Feed:
+def _feed(desk: Context) -> PriceFeed:
     from datetime import timedelta
 
     from execbot.desk.in_process import InProcessMarketData
@@ -238,6 +239,7 @@ def _reconcile(loop: WatchLoop, desk: Context) -> None:
     """Start from the truth: every break is shown, and following begins all the same."""
     from execbot.broker.errors import BrokerError
     from execbot.watch.core.jobs import Note
+    from execbot.watch.told_breaks import break_id, told_before
 
     try:
         result = loop.watcher.oms.reconcile()
@@ -245,8 +247,17 @@ def _reconcile(loop: WatchLoop, desk: Context) -> None:
         words = f"could not reconcile at the start: {error}"
         loop.sink.note(Note("alarm", words, {"kind": "reconcile"}, True), desk.now())
         return
+    told = told_before(loop.watcher.journal, result.breaks)
     for found in result.breaks:
-        data = {"kind": found.kind, "subject": found.subject, "cause": found.cause}
+        data = {
+            "event_id": break_id(found),
+            "replayed": break_id(found) in told,
+            "kind": found.kind,
+            "subject": found.subject,
+            "ours": found.ours,
+            "theirs": found.theirs,
+            "cause": found.cause,
+        }
         words = f"break {found.kind} {found.subject}: ours {found.ours}, theirs {found.theirs}"
         loop.sink.note(Note("break", f"{words}; {found.cause}", data), desk.now())
     for words in result.notes:

@@ -1,5 +1,7 @@
 """How results and failures are shown: Rich on a terminal, tab-separated elsewhere, or one JSON
 object. Data goes to stdout, messages to stderr. Rich is imported only to draw on a terminal.
+
+Everything passes `execbot.model.printable` on its way out: lines in `_write`, cells in `_cell`.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Any, TextIO
 from msgspec import Struct
 
 from execbot.cli.errors import Failure
+from execbot.model.printable import harmless, harmless_line, json_text
 
 SCHEMA = "execbot/v1"
 
@@ -107,9 +110,7 @@ def envelope(
 
 
 def print_json(value: Any, stream: TextIO | None = None) -> None:
-    import json
-
-    _write(json.dumps(plain(value), ensure_ascii=False), stream or sys.stdout)
+    _write(json_text(plain(value)), stream or sys.stdout)
 
 
 def print_table(table: Table, style: Style, *, titled: bool = False) -> None:
@@ -131,13 +132,13 @@ def print_line(line: str) -> None:
     _write(line, sys.stdout)
 
 
-def print_note(line: str) -> None:
-    """A message for people: on stderr, so that data stays clean.
+def print_note(line: str, *, mark: str = "") -> None:
+    """A message for people: on stderr, so that data stays clean. `mark` is a head of our own.
 
     A message that cannot be written must not end a command that has just sent an order.
     """
     try:
-        _write(line, sys.stderr)
+        _write(line, sys.stderr, mark)
     except OSError:
         muffle(2)
 
@@ -152,21 +153,19 @@ def muffle(descriptor: int) -> None:
 def print_failure(failure: Failure, style: Style) -> None:
     """One JSON object, or three short lines: what, why, what next."""
     if style.json:
-        import json
-
-        print_note(json.dumps(plain(failure.as_json()), ensure_ascii=False))
+        print_note(json_text(plain(failure.as_json())))
         return
     color = style.color and is_terminal(sys.stderr)
-    head = "\x1b[1;31mError:\x1b[0m" if color else "Error:"
+    head = "\x1b[1;31mError:\x1b[0m " if color else "Error: "
     checks = failure.extra.get("failures") or ()
     if checks:
-        print_note(f"{head} refused by {len(checks)} check{'s' if len(checks) > 1 else ''}")
+        print_note(f"refused by {len(checks)} check{'s' if len(checks) > 1 else ''}", mark=head)
         for check in checks:
-            print_note(f"  - {check['message']}")
+            print_note(f"  - {harmless_line(check['message'])}")
     else:
-        print_note(f"{head} {failure.message}")
+        print_note(harmless_line(failure.message), mark=head)
     if failure.hint:
-        print_note(f"  why:  {failure.hint}")
+        print_note(f"  why:  {harmless_line(failure.hint)}")
     if failure.next_step:
         print_note(f"  next: {failure.next_step}")
 
@@ -256,7 +255,7 @@ def _cell_style(value: object) -> str:
 
 
 def _short(value: object) -> str:
-    return value.short if isinstance(value, Cell) else _cell(value)
+    return harmless_line(value.short) if isinstance(value, Cell) else _cell(value)
 
 
 def _cell(value: object) -> str:
@@ -266,10 +265,10 @@ def _cell(value: object) -> str:
     if value is None or value == "":
         return "-"
     shown = plain(value)
-    word = shown if isinstance(shown, str) else str(shown)
-    return " ".join(word.split()) if any(c in word for c in "\t\r\n") else word
+    return harmless_line(shown if isinstance(shown, str) else str(shown))
 
 
-def _write(line: str, stream: TextIO) -> None:
-    stream.write(line + "\n")
+def _write(line: str, stream: TextIO, mark: str = "") -> None:
+    """`mark` is written as it is, the line made harmless."""
+    stream.write(f"{mark}{harmless(line)}\n")
     stream.flush()

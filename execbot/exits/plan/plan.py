@@ -33,6 +33,7 @@ class PlanStatus(StrEnum):
     PENDING = "pending"  # the entry has not filled a share yet
     ACTIVE = "active"
     SUSPENDED = "suspended"  # the trader took the exits away; kept until told
+    SLEEPING = "sleeping"  # its shares went without a sale; kept for a while, they may come back
     CLOSED = "closed"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
@@ -31,7 +32,9 @@ class Change(Struct, frozen=True, gc=False):
 
     `fills` are the executions it brought; `filled_delta` is what it changed in quantity (0 when a
     real execution took the place of an inferred one, negative after a bust). `names` are the
-    events that subscribers get.
+    events that subscribers get. `seq` is the journal's number of the event, the same for ever; 0
+    for a contradiction that was recorded before. `at` is when it happened by the broker's word,
+    else when it was recorded.
     """
 
     names: tuple[EventName, ...]
@@ -43,9 +46,16 @@ class Change(Struct, frozen=True, gc=False):
     filled_delta: Decimal = ZERO
     alarm: str | None = None
     contradiction: str | None = None
+    seq: int = 0
+    at: datetime | None = None
+
+    @property
+    def is_news(self) -> bool:
+        """Something that is told: a change of status or of the quantity filled."""
+        return bool(self.names) or self.filled_delta != ZERO
 
 
-def change_of(event: OrderEvent, applied: Applied) -> Change:
+def change_of(event: OrderEvent, applied: Applied, seq: int = 0) -> Change:
     record = applied.state.record
     return Change(
         names=_names(applied),
@@ -57,6 +67,8 @@ def change_of(event: OrderEvent, applied: Applied) -> Change:
         filled_delta=applied.filled_delta,
         alarm=applied.alarm,
         contradiction=applied.contradiction,
+        seq=seq,
+        at=event.stamp or event.recorded_at,
     )
 
 

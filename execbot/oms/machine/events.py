@@ -197,7 +197,11 @@ def activity_event(activity: Activity, client_order_id: str, now: datetime) -> O
         qty=activity.qty,
         price=activity.price,
         cum_qty=activity.cum_qty,
-        details={"activity_id": activity.id, "order_status": activity.order_status},
+        details={
+            "activity_id": activity.id,
+            "order_status": activity.order_status,
+            "row_type": raw.get("type"),
+        },
         raw={"activity": dict(raw)} if raw else {},
     )
 

@@ -7,7 +7,7 @@ or a snapshot that says "the order has this status". `ACTS` says what an act doe
 are legal there and change nothing (they are old news). Whatever stands in none of the three is
 illegal: it changes nothing and is recorded.
 
-Five rules stand behind the entries.
+Six rules stand behind the entries.
 
 1. The broker's word beats our conclusions. While an order is only known to us (queued, pending, in
    doubt) and also after we closed it ourselves (never sent, denied, withdrawn), any report of the
@@ -20,12 +20,15 @@ Five rules stand behind the entries.
    to `pending_new` or `accepted`.
 4. A status never changes a quantity and a quantity never waits for a status: executions are booked
    whatever the state (see `executions`).
-5. A word that is not known here is kept as `unknown`, which counts as working: assuming less would
+5. What a bust takes back from a filled order makes it no longer filled, if the broker says so in
+   the bust or later; a `filled` from before the bust is old news then.
+6. A word that is not known here is kept as `unknown`, which counts as working: assuming less would
    be unsafe.
 """
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from execbot.model.enums import (
@@ -49,6 +52,7 @@ class Act(StrEnum):
     RELEASE = "release"  # taken from the queue, about to be sent
     SEND = "send"  # sent again under the same id
     DOUBT = "doubt"  # sent, and the outcome is unknown
+    EXISTS = "exists"  # the broker says that it has it, and does not show it
     REFUSE = "refuse"  # the broker refused the request itself
     NEVER_SENT = "never_sent"  # proven absent at the broker
     REQUEUE = "requeue"  # released and not taken: it waits again
@@ -77,6 +81,7 @@ ACTS: dict[OrderStatus | None, dict[Act, OrderStatus]] = {
     _S.PENDING: {
         Act.SEND: _S.PENDING,
         Act.DOUBT: _S.IN_DOUBT,
+        Act.EXISTS: _S.IN_DOUBT,
         Act.REFUSE: _S.REJECTED,
         Act.NEVER_SENT: _S.NEVER_SENT,
         Act.REQUEUE: _S.QUEUED,
@@ -85,6 +90,7 @@ ACTS: dict[OrderStatus | None, dict[Act, OrderStatus]] = {
     _S.IN_DOUBT: {
         Act.SEND: _S.IN_DOUBT,
         Act.DOUBT: _S.IN_DOUBT,
+        Act.EXISTS: _S.IN_DOUBT,
         Act.REFUSE: _S.REJECTED,
         Act.NEVER_SENT: _S.NEVER_SENT,
         Act.ABANDON: _S.CANCELED,
@@ -171,6 +177,13 @@ CORRECTION = "trade_correct"
 EXECUTIONS = frozenset({"fill", "partial_fill", ACTIVITY})
 ADJUST = "position_adjusted"
 """A booking that is no trade: an adopted position, a fee in coins. It belongs to no order."""
+
+
+CHAIN = "chain"
+"""What the orders before a replacement have filled has changed: an event of ours, see `chains`."""
+
+UNTIMED = datetime(1970, 1, 1, tzinfo=UTC)
+"""`status_at` of a status whose report carried no time: any report with a time is younger."""
 
 
 class Verdict(StrEnum):

@@ -8,7 +8,6 @@ can tell the whole story, and `recovery` rows are what the report counts.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -18,11 +17,11 @@ from msgspec.structs import replace
 
 from execbot.alerts import Alert, Alerter
 from execbot.broker.errors import BrokerError
-from execbot.broker.remedy import Remedy
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.model.account import Asset
 from execbot.model.enums import REOPENABLE, AssetClass, ErrorCategory
 from execbot.model.order import OrderRequest
+from execbot.model.retrying import Backoff, Pauses, Schedule
 from execbot.oms.errors import Refused, WouldRest
 from execbot.oms.place.after_error import History, Next, Step, next_step
 from execbot.oms.place.risk_desk import Checked, RiskDesk, summary
@@ -34,6 +33,10 @@ if TYPE_CHECKING:
 
 ATTEMPTS_MAX = 12
 """Every path below ends by its own bound; this one is the belt to those braces."""
+
+HELD_WAIT = Schedule((0.1, 0.2, 0.4, 0.8), spread=Backoff(first=0.1, most=0.8))
+"""Before an order is given again whose shares are still held by orders that end: they were seen
+free 60 ms after their cancel."""
 
 Protect = Callable[[str, OrderRecord | None], None]
 """Called with symbol and order (None: nothing was sent) after an addition to a position, so that
@@ -76,14 +79,12 @@ class Placer:
         desk: RiskDesk,
         *,
         alerter: Alerter | None = None,
-        jitter: Callable[[], float] = random.random,
         protect: Protect = lambda symbol, record: None,
     ) -> None:
         self.oms = oms
         self.desk = desk
         self.protect = protect
         self._alerter = alerter
-        self._jitter = jitter
 
     def place(
         self,
@@ -195,7 +196,7 @@ class Placer:
         allow_duplicate: bool,
         resize: Resize | None,
     ) -> Placed:
-        history, adjusted = History(), list[str]()
+        history, adjusted, pauses = History(), list[str](), Pauses(HELD_WAIT)
         for attempt in range(1, ATTEMPTS_MAX + 1):
             if is_new and checked.should_queue:
                 return self._queue(request, why, checked, attempt, adjusted)
@@ -216,6 +217,8 @@ class Placer:
                     return self._requeue(request, why, checked, following, attempt, adjusted)
                 if following.step not in (Step.RETRY, Step.ADJUST):
                     raise
+                if following.step is Step.RETRY:
+                    self.oms.timer.sleep(pauses.after(error))
                 request, history = self._next_request(following, request, history)
                 adjusted.append(following.reason)
                 checked = self._again(request, checked, allow_duplicate=True)
@@ -319,16 +322,12 @@ class Placer:
         checked: Checked,
         adjust: bool,
     ) -> Next:
-        if error.remedy in (Remedy.RETRY, Remedy.RETRY_AFTER):
-            # The pipeline has retried these under the same id already.
-            history = replace(history, retries=self.oms.settings.retry_attempts)
         following = next_step(
             error,
             request,
             history,
             self.oms.settings,
             quote=checked.facts.quote,
-            jitter=self._jitter(),
         )
         if following.step is Step.ADJUST and not adjust:
             following = Next(Step.STOP, error.message)
@@ -350,7 +349,6 @@ class Placer:
             changed = replace(changed, client_order_id=self._unused(changed.client_order_id))
             count = history.adjustments + 1
             return changed, replace(history, adjustments=count, sent=sent, retried_id="")
-        self.oms.sleep(following.wait_seconds)
         base = history.retried_id or request.client_order_id
         name = self._unused(f"{base}.r{history.retries + 1}")
         again = replace(request, client_order_id=name)

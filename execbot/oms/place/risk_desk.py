@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +26,14 @@ from execbot.config.schema import Mode, TradingSettings
 from execbot.exits.exit_orders import is_meant_to_close
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord
-from execbot.market.broker_calendar import known_differences, narrowed
-from execbot.market.calendar_cache import load_table
+from execbot.market.calendar_cache import table_for
 from execbot.market.sessions import SessionTable
 from execbot.model.account import Asset
 from execbot.model.enums import ErrorCategory
 from execbot.model.numbers import ZERO
 from execbot.model.order import Order, OrderRequest
 from execbot.oms.results import GateVerdict
+from execbot.oms.sync.gaps import fill_gap
 from execbot.risk import halting
 from execbot.risk.checks import evaluate
 from execbot.risk.facts import Facts, Intent, Purpose, purpose_of_order, taken_back
@@ -191,8 +192,12 @@ class RiskDesk:
         table: SessionTable | None = None,
         calendar_dir: Path | None = None,
         live_allowed: bool = False,
+        look_again: Callable[[], object] | None = None,
     ) -> None:
-        """`calendar_dir` may hold a refreshed session table; `live_allowed`: both switches set."""
+        """`calendar_dir` may hold a refreshed session table; `live_allowed`: both switches set.
+
+        `look_again` reads into the journal what happened at the broker (default: `fill_gap`).
+        """
         self.settings = settings
         self.now = now
         self.journal = journal
@@ -201,9 +206,10 @@ class RiskDesk:
             journal,
             settings,
             mode,
-            narrowed(table or load_table(calendar_dir), known_differences(journal)),
+            (lambda day: table) if table is not None else partial(table_for, calendar_dir),
             now=now,
             live_allowed=live_allowed,
+            look_again=look_again or (lambda: fill_gap(journal, client, now)),
         )
 
     def check(

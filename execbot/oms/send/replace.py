@@ -25,7 +25,7 @@ from execbot.oms.machine.table import Act
 from execbot.oms.results import Gate
 from execbot.oms.send.intent import wording
 from execbot.oms.send.orders import Orders
-from execbot.oms.send.pipeline import LOOKUP_PAUSES_SECONDS
+from execbot.oms.send.waiting import looked_up
 
 Judge = Callable[[OrderRecord, OrderRequest], Gate | None]
 """Shown the old record and the new order as a whole; gives what the intent's transaction asks."""
@@ -107,7 +107,8 @@ def _write_intent(oms: Orders, old: OrderRecord, wanted: OrderRequest, gate: Gat
             oms.journal.audit("gate", new_id, verdict.code, verdict.facts, "denied", now)
         else:
             ledger.act(Act.REPLACE_REQUESTED, old.client_order_id, now, new_client_order_id=new_id)
-            ledger.act(Act.INTENT, new_id, now, **wording(wanted, facts))
+            mark = oms.timer.mark().to_json()
+            ledger.act(Act.INTENT, new_id, now, mark=mark, **wording(wanted, facts))
     oms.publish(ledger.changes)
     if verdict is not None and denied:
         raise Refused(verdict, oms.record(new_id))
@@ -142,22 +143,18 @@ def _look_up(oms: Orders, old: OrderRecord, request: ReplaceRequest) -> Order | 
 
     Somebody else may have been faster: a successor that is not what was asked for is not ours.
     """
-    new_id = request.client_order_id or ""
-    for pause in LOOKUP_PAUSES_SECONDS:
-        oms.sleep(pause)
-        try:
-            return oms.client.get_order_by_client_id(new_id)
-        except BrokerError as error:
-            if not isinstance(error, NotFound):
-                continue
-        try:
+
+    def look() -> Order | None:
+        with suppress(BrokerError):  # no answer: asked again
+            with suppress(NotFound):
+                return oms.client.get_order_by_client_id(request.client_order_id or "")
             successor = oms.client.get_order(old.order_id).replaced_by
             found = oms.client.get_order(successor) if successor else None
             if found is not None and _is_as_asked(found, request):
                 return found
-        except BrokerError:
-            continue
-    return None
+        return None
+
+    return looked_up(look, oms.timer)
 
 
 def _is_as_asked(found: Order, request: ReplaceRequest) -> bool:

@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from execbot.alerts import Alert, Alerter
-from execbot.broker.budget import Priority, reading_at
+from execbot.broker.budget import RequestPriority, reading_at
 from execbot.broker.errors import BrokerError
 from execbot.journal.records import OrderRecord
 from execbot.model.account import Position
@@ -26,7 +26,7 @@ from execbot.oms.errors import CloseFailed, InDoubt, NotPossible, OmsError
 from execbot.oms.place.placer import Placer
 from execbot.oms.results import CloseResult
 from execbot.oms.send.exits_of import is_exit_of, unprotected
-from execbot.oms.send.orders import take_in_open_orders
+from execbot.oms.send.orders import held_position, take_in_open_orders
 from execbot.oms.signals.result import CLOSED, SignalResult, skipped
 from execbot.oms.signals.rules import Skip, client_order_id_of
 
@@ -52,24 +52,24 @@ class SignalCloses:
         self._placer = placer
         self._alerter = alerter
 
-    @reading_at(Priority.EXIT)
+    @reading_at(RequestPriority.EXIT)
     def known(self, signal: Signal) -> OrderRecord | None:
         """The closing order of a signal whose process died with it, unless it was never sent."""
         return self._placer.oms.sent_before(client_order_id_of(signal.id))
 
-    @reading_at(Priority.EXIT)
+    @reading_at(RequestPriority.EXIT)
     def carry_out(self, signal: Signal) -> SignalResult:
         """Cancel entries that are still pending, then close what is held.
 
         Raises OmsError, BrokerError or JournalError.
         """
-        client = self._placer.oms.client
-        held = client.get_position(signal.symbol)
-        unread = take_in_open_orders(self._placer.oms)
+        oms = self._placer.oms
+        held = held_position(oms, signal.symbol)
+        unread = take_in_open_orders(self._placer.oms).unread
         entries = self._entries(signal.symbol, held)
         taken = self._take_back(entries, unread)
         if entries:
-            held = client.get_position(signal.symbol)
+            held = held_position(oms, signal.symbol)
         if held is not None and held.qty:
             return self._close(signal, held, taken)
         if taken.errors:

@@ -30,6 +30,7 @@ from execbot.model.account import Activity
 from execbot.model.numbers import ZERO, text
 from execbot.model.times import day_begins, parse_time
 from execbot.oms.machine.positions import PRICE_STEP, add_execution
+from execbot.oms.sync.row_evidence import MovedShares, Succession
 
 SPLIT_ROWS = ("SPLIT",)
 TRANSFER_ROWS = ("ACATS", "JNLS", "FOPT")
@@ -91,17 +92,27 @@ class Split(Struct, frozen=True):
 class Evidence(Struct, frozen=True):
     """What the account's activities say of the positions that differ.
 
-    `splits` are proven; of `transferred` symbols shares came or went by a transfer.
+    `splits` are proven; of `transferred` symbols shares came or went by a transfer; `moved` and
+    `successions` explain differences by rows of other kinds (see `row_evidence`).
     """
 
     splits: tuple[Split, ...] = ()
     transferred: frozenset[str] = frozenset()
+    moved: tuple[MovedShares, ...] = ()
+    successions: tuple[Succession, ...] = ()
 
     def split_of(self, symbol: str, ours: Decimal, theirs: Decimal) -> Split | None:
         """The proof for just this difference."""
         for split in self.splits:
             if (split.symbol, split.ours, split.theirs) == (symbol, ours, theirs):
                 return split
+        return None
+
+    def moved_of(self, symbol: str, ours: Decimal, theirs: Decimal) -> MovedShares | None:
+        """The rows that explain just this difference."""
+        for found in self.moved:
+            if (found.symbol, found.qty) == (symbol, theirs - ours):
+                return found
         return None
 
 

@@ -33,7 +33,7 @@ from execbot.watch.core import inputs
 from execbot.watch.core.exit_endings import ExitEndings
 from execbot.watch.core.jobs import Job, JobName, Note, Save
 from execbot.watch.core.memory import CoreMemory, Hours
-from execbot.watch.core.notes import action_notes, alarm, guard_note, moved_note, order_notes
+from execbot.watch.core.notes import action_notes, alarm, guard_note, moved_note
 from execbot.watch.core.position_check import PositionCheck
 from execbot.watch.core.symbol_state import SymbolState, without_memory
 from execbot.watch.core.timers import Timers
@@ -106,7 +106,6 @@ class Core:
         for record in item.records:
             state = self.memory.state_of(record.symbol)
             before = state.put(record)
-            notes.extend(order_notes(before, record))
             if before is None or before.status is not record.status:
                 notes.extend(self._endings.status_changed(state, before, record, now))
         for position in item.positions:
@@ -136,7 +135,13 @@ class Core:
         if state.qty != 0:
             state.memory = replace(state.memory, reshapes=0)
         state.memory = state.memory.without_exit_failures()
-        data = {"symbol": state.symbol, "qty": text(state.qty), "was": text(old)}
+        data = {
+            "event_id": f"position:{state.symbol}:{position.last_execution_id}:{text(state.qty)}",
+            "symbol": state.symbol,
+            "qty": text(state.qty),
+            "was": text(old),
+            "replayed": False,
+        }
         return [Note("position", f"{state.symbol} position {text(old)} -> {text(state.qty)}", data)]
 
     def _plans(self, plans: Iterable[ExitPlan], now: datetime) -> list[Job]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from execbot.exits.rules.actions import Cancel, Moved, Refresh, Replace, Submit
 from execbot.exits.rules.failures import Outcome
 from execbot.journal.records import OrderRecord
 from execbot.model.numbers import maybe_text, text
+from execbot.model.order import Fill
+from execbot.model.times import iso, maybe_iso, show_eastern
+from execbot.oms.machine.changes import Change
 from execbot.watch.core.jobs import Job, Note
 from execbot.watch.core.symbol_state import SymbolState
 
@@ -47,13 +51,14 @@ def moved_note(move: Moved) -> Note:
     return Note("moved_at_broker", f"{move.symbol} {move.message}", data)
 
 
-def order_notes(before: OrderRecord | None, record: OrderRecord) -> list[Job]:
-    """One line for every change of an order that a person would want to see."""
-    order = record.order
-    same_fill = before is not None and before.order.filled_qty == order.filled_qty
-    if before is not None and before.status is record.status and same_fill:
-        return []
+def order_note(change: Change, now: datetime, *, replayed: bool = False) -> Note:
+    """One change of an order. `replayed`: an earlier run has told it."""
+    order, record = change.record.order, change.record
     data = {
+        "event_id": f"order:{change.seq}",
+        "events": [name.value for name in change.names],
+        "replayed": replayed,
+        "happened_at": maybe_iso(change.at),
         "id": order.id,
         "client_order_id": order.client_order_id,
         "symbol": order.symbol,
@@ -67,11 +72,32 @@ def order_notes(before: OrderRecord | None, record: OrderRecord) -> list[Job]:
         "stop_price": text(order.stop_price) if order.stop_price else None,
         "role": record.role,
         "origin": str(record.origin),
+        "fills": [_fill_data(fill) for fill in change.fills],
     }
     price = f" at {data['filled_avg_price']}" if data["filled_avg_price"] else ""
     words = f"{order.symbol} {order.side} {data['qty'] or '?'} {order.type}: {order.status}"
     filled = f", filled {data['filled_qty']}{price}" if order.filled_qty else ""
-    return [Note("order", words + filled, data)]
+    late = " (told before)" if replayed else _when(change.at, now)
+    return Note("order", words + filled + late, data)
+
+
+def _fill_data(fill: Fill) -> dict[str, Any]:
+    """An execution that the change brought; its id is the broker's unless it is inferred."""
+    return {
+        "execution_id": fill.execution_id,
+        "qty": text(fill.qty),
+        "price": text(fill.price),
+        "at": iso(fill.at),
+        "inferred": fill.inferred,
+    }
+
+
+TOLD_LATE = timedelta(minutes=1)
+
+
+def _when(at: datetime | None, now: datetime) -> str:
+    """What is told long after it happened says when that was."""
+    return "" if at is None or now - at < TOLD_LATE else f" ({show_eastern(at)})"
 
 
 def action_notes(action: Any, outcome: Outcome) -> list[Job]:

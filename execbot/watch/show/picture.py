@@ -19,6 +19,7 @@ from execbot.exits.position_view import PositionView
 from execbot.model.amounts import even
 from execbot.model.numbers import text
 from execbot.model.order import Order
+from execbot.model.printable import harmless_line
 from execbot.model.times import eastern, show_age
 from execbot.watch.show.position_table import positions_table
 
@@ -138,7 +139,11 @@ def _name(picture: Picture, title: str) -> Text:
         left.append(f"  {picture.health.halted}", style="bold red")
     differing = picture.health.differing
     if differing:
-        words = f"{differing[0]} DIFFERS" if len(differing) == 1 else f"{len(differing)} DIFFER"
+        words = (
+            f"{harmless_line(differing[0])} DIFFERS"
+            if len(differing) == 1
+            else f"{len(differing)} DIFFER"
+        )
         left.append(f"  {words}", style="bold red")
     return left
 
@@ -170,13 +175,13 @@ def _orders(orders: Sequence[Order], width: int) -> Table:
         size = text(order.qty) if order.qty is not None else "?"
         cells: list[RenderableType] = [
             str(number),
-            order_words(order),
+            Text(order_words(order)),
             _prices(order),
             f"{text(order.filled_qty)}/{size}",
             order.status.value,
         ]
         if wide:
-            cells.append(Text(order.client_order_id, style="dim"))
+            cells.append(Text(harmless_line(order.client_order_id), style="dim"))
         table.add_row(*cells)
     if not orders:
         table.add_row("", Text("none", style="dim"))
@@ -185,7 +190,7 @@ def _orders(orders: Sequence[Order], width: int) -> Table:
 
 def order_words(order: Order) -> str:
     size = text(order.qty) if order.qty is not None else "?"
-    return f"{order.side.value} {size} {order.symbol} {order.type.value}"
+    return f"{order.side.value} {size} {harmless_line(order.symbol)} {order.type.value}"
 
 
 def _prices(order: Order) -> str:

@@ -18,6 +18,7 @@ from execbot.exits.rules.view import Guarded
 from execbot.model.amounts import even
 from execbot.model.enums import PositionSide
 from execbot.model.numbers import text
+from execbot.model.printable import harmless_line
 from execbot.model.times import show_age
 
 BAR = "bar"
@@ -57,7 +58,7 @@ def _guard(row: PositionView) -> Text:
 
 
 COLUMNS: tuple[Column, ...] = (
-    Column("Symbol", lambda row: Text(row.symbol), ALWAYS, is_text=True),
+    Column("Symbol", lambda row: Text(harmless_line(row.symbol)), ALWAYS, is_text=True),
     Column("Qty", lambda row: Text(text(row.qty)), ALWAYS),
     Column("Entry", lambda row: _price(row.avg_entry_price), 3),
     Column("Price", lambda row: _price(row.current_price), ALWAYS),

@@ -24,6 +24,7 @@ from execbot.exits.position_view import Known, PositionView, position_view
 from execbot.exits.rules.view import Market
 from execbot.journal.records import OrderRecord
 from execbot.model.numbers import text
+from execbot.model.printable import harmless_line
 from execbot.watch.core.jobs import Note
 from execbot.watch.core.symbol_state import SymbolState, is_entry
 from execbot.watch.health import Watched
@@ -68,7 +69,7 @@ class ScreenSink:
         self.loop: Watched | None = None
 
     def begin(self, facts: dict[str, Any]) -> None:
-        self._title = f"execbot watch  {facts['mode']} {facts['account']}"
+        self._title = harmless_line(f"execbot watch  {facts['mode']} {facts['account']}")
         self._painter = Painter(self._console)
         self._keys.start()
 
@@ -76,7 +77,7 @@ class ScreenSink:
         if note.type in ("position", "guard") and not note.is_alarm:
             self._changed = True
             return
-        self._events.append(Event(at, note.text, note.is_alarm))
+        self._events.append(Event(at, harmless_line(note.text), note.is_alarm))
         self._changed = True
 
     def beat(self) -> None:
@@ -91,7 +92,7 @@ class ScreenSink:
     def end(self, facts: dict[str, Any]) -> None:
         self._keys.stop()
         if self._painter is not None:
-            self._painter.close(str(facts["message"]))
+            self._painter.close(harmless_line(str(facts["message"])))
 
     # --- drawing ---------------------------------------------------------------------------
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
+import secrets
 import select
 import sys
 import threading
@@ -14,6 +14,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
+from execbot.model.printable import harmless, harmless_line, json_text
 from execbot.model.times import iso, show_eastern
 from execbot.watch.core.jobs import Note
 from execbot.watch.health import Watched
@@ -133,16 +134,22 @@ class PlainSink(_LineSink):
         self._line(self._now(), "WATCH", words)
 
     def _line(self, at: datetime, word: str, words: str) -> None:
-        self._writer.put(f"{show_eastern(at)}\t{word}\t{words}")
+        self._writer.put(f"{show_eastern(at)}\t{word}\t{harmless_line(words)}")
 
 
 class JsonSink(_LineSink):
-    """One JSON object a line, numbered by `seq` from 1 without gaps, with a stable `type`."""
+    """One JSON object a line, numbered by `seq` from 1 without gaps, with a stable `type`.
+
+    `event_id` is the same whenever the same fact is told. What has no id of its own happened in
+    this run only, whose id (`run`) and line number it has.
+    """
 
     _seq = 0
+    _run = ""
 
     def begin(self, facts: dict[str, Any]) -> None:
-        self._put("started", self._now(), facts)
+        self._run = secrets.token_hex(4)
+        self._put("started", self._now(), {**facts, "run": self._run})
 
     def note(self, note: Note, at: datetime) -> None:
         self._put(note.type, at, {**note.data, "text": note.text})
@@ -153,8 +160,16 @@ class JsonSink(_LineSink):
 
     def _put(self, kind: str, at: datetime, facts: dict[str, Any]) -> None:
         self._seq += 1
-        head = {"seq": self._seq, "type": kind, "at": iso(at)}
-        self._writer.put(json.dumps({**head, **facts}, ensure_ascii=False, default=str))
+        own_id = f"{self._run}:{self._seq}"
+        head = {"seq": self._seq, "type": kind, "at": iso(at), "event_id": own_id}
+        self._writer.put(json_text({**head, **facts}))
+
+
+class _HarmlessFormatter(logging.Formatter):
+    """The log is read on terminals too."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return harmless(super().format(record))
 
 
 def open_log(directory: Path) -> logging.Logger:
@@ -170,7 +185,7 @@ def open_log(directory: Path) -> logging.Logger:
         )
     except OSError:
         handler = logging.NullHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_HarmlessFormatter("%(asctime)s %(levelname)s %(message)s"))
     logger.handlers = [handler]
     logging.raiseExceptions = False
     return logger

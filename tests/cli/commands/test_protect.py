@@ -78,3 +78,14 @@ def test_given_stop_takes_the_place_of_a_trailing_one(server: Server, env: dict[
     assert execbot(["protect", "AAPL", "--trail", "10%"], env).code == 0
     assert execbot(["exits", "move", "AAPL", "--stop", "195"], env).code == 0
     assert exits_at_the_broker(server) == [("stop", "195", None)]
+
+
+def test_protect_ends_although_the_clock_of_the_exchange_stands_still(
+    server: Server, env: dict[str, str]
+) -> None:
+    """Goal: its time is over by our own clock; what stands by then is told."""
+    server.call("POST", "/sim/clock", {"speed": 0})
+    done = execbot(["protect", "AAPL", "--stop", "190", "--json"], env, timeout=40)
+    assert done.code == 12, done.err
+    assert "10 shares have no stop at the broker yet." in done.json["warnings"]
+    assert exits_at_the_broker(server) == [("stop", "190", None)]

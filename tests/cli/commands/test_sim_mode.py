@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.processes import clean_environment, execbot
+
+from execbot.market.calendar_cache import CACHE_NAME, PACKAGED
 
 ENVELOPE = ["schema", "ok", "command", "mode", "account", "as_of", "data", "warnings"]
 ORDER = {
@@ -222,6 +225,25 @@ def test_the_doctor_finds_a_healthy_house(env: dict[str, str]) -> None:
     checks = {row["check"]: row["status"] for row in data["checks"]}
     assert set(checks) >= {"configuration", "mode", "connection", "clock", "journal", "stream"}
     assert set(checks.values()) <= {"OK", "WARN"}
+
+
+def test_the_doctor_names_days_on_which_the_calendars_differ(env: dict[str, str]) -> None:
+    env |= {"EXECBOT__SIM__CALENDAR": "exchange"}
+    (row,) = [row for row in done(env, "doctor")["checks"] if row["check"] == "calendar"]
+    assert row["status"] == "OK"
+    assert "reaches 20" in row["detail"] and "and of the broker" in row["detail"]
+    path = Path(env["XDG_STATE_HOME"]) / "execbot" / CACHE_NAME
+    table = json.loads(PACKAGED.read_text())
+    holiday = next(day for day in table["holidays"] if day > str(date.today()))
+    table["holidays"].remove(holiday)
+    path.write_text(json.dumps(table))
+    rows = [row for row in done(env, "doctor")["checks"] if row["check"] == "calendar"]
+    assert [row["status"] for row in rows] == ["WARN", "WARN"]
+    assert all(f"{holiday} (ours 09:30-16:00, theirs closed)" in row["detail"] for row in rows)
+    assert rows[0]["next"] == "execbot market --refresh"
+    done(env, "market", "--refresh")
+    (row,) = [row for row in done(env, "doctor")["checks"] if row["check"] == "calendar"]
+    assert row["status"] == "OK"
 
 
 def test_unknown_orders_symbols_and_times_are_told_plainly(env: dict[str, str]) -> None:

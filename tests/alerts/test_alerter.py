@@ -19,11 +19,13 @@ from execbot.alerts import (
     Alert,
     Alerter,
     AlertsUnavailable,
+    Delivery,
     apprise_sender,
     urls_of,
 )
 
 T0 = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
+TAKEN = Delivery(1)
 
 
 class Clock:
@@ -40,7 +42,7 @@ class Clock:
 def test_repeated_alert_is_held_back_and_counted() -> None:
     got: list[tuple[str, str]] = []
     clock = Clock()
-    alerter = Alerter(lambda t, m: bool(got.append((t, m))) or True,
+    alerter = Alerter(lambda t, m: got.append((t, m)) or TAKEN,
                       min_interval_seconds=60, now=clock)  # fmt: skip
     assert alerter.alert(Alert("halted", "first", "account"))
     for _ in range(3):
@@ -62,7 +64,7 @@ def test_last_times_are_shared_between_processes() -> None:
     clock = Clock()
 
     def make() -> Alerter:
-        return Alerter(lambda t, m: True, min_interval_seconds=60, now=clock,
+        return Alerter(lambda t, m: TAKEN, min_interval_seconds=60, now=clock,
                        recall=shared.get, remember=shared.__setitem__)  # fmt: skip
 
     first, second = make(), make()
@@ -77,7 +79,7 @@ def test_last_times_are_shared_between_processes() -> None:
 def test_receiver_that_hangs_or_raises_never_delays_or_breaks_the_caller() -> None:
     release = threading.Event()
 
-    def hang(title: str, body: str) -> bool:
+    def hang(title: str, body: str) -> Delivery:
         release.wait(10)
         raise RuntimeError("receiver is broken")
 

@@ -1,0 +1,142 @@
+"""What is told of orders: each change once in a run, under an id that stays the same.
+
+A fact is an event of the journal that changed an order's status or the quantity filled, whoever
+wrote it: the stream, a look at REST, another process. Its id is the journal's number of that event,
+so the next run tells it under the same id, and the mark kept in the journal says whether an earlier
+run has told it (`replayed`). Of facts from before the mark only the last one of each order that is
+still of interest is told, so that a reader knows where things stand.
+
+The mark is written after the telling: a run that is killed between the two tells its last facts
+again, without `replayed` and with the ids that they had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+
+from execbot.journal.journal import Journal
+from execbot.journal.records import EventResult, OrderRecord
+from execbot.oms.machine.changes import Change, change_of
+from execbot.oms.machine.events import OrderEvent, OrderState
+from execbot.oms.machine.state import apply_event
+from execbot.watch.core.jobs import Note
+from execbot.watch.core.notes import order_note
+
+TOLD_KEY = "watch:told_seq"
+
+MISSED_MAX = 1000
+"""How many events of the time without a `watch` are looked through; older ones are history."""
+
+MISSED_FOR = timedelta(hours=24)
+
+
+class OrderNews:
+    """The facts that are to be told next. Reads of the journal may raise JournalError."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._mark = 0
+        """Every fact up to this event has been told."""
+        self._told: set[int] = set()
+        """Events after the mark that are done with."""
+        self._saved = 0
+        self._missed_symbols: frozenset[str] = frozenset()
+        """Symbols in which something happened that no earlier run has told."""
+        self._is_first_run = True
+
+    def begin(self, records: Iterable[OrderRecord], now: datetime) -> list[Note]:
+        """At the start of a run: where each of these orders stands, then what was missed."""
+        last = self._journal.last_seq()
+        mark = self._journal.meta_get(TOLD_KEY)
+        self._is_first_run = not isinstance(mark, int)
+        self._mark = min(mark, last) if isinstance(mark, int) else last
+        notes = [
+            order_note(fact, now, replayed=not self._is_first_run)
+            for record in records
+            if (fact := self._last_fact(record.client_order_id)) is not None
+        ]
+        missed = self._missed(max(self._mark, last - MISSED_MAX), last)
+        self._missed_symbols = frozenset(fact.record.symbol for fact in missed)
+        self._missed_symbols |= self._journal.adjusted_since(self._mark)
+        self._mark, self._saved = last, 0 if self._is_first_run else self._mark
+        fresh = (fact for fact in missed if fact.at is None or now - fact.at <= MISSED_FOR)
+        return notes + [order_note(fact, now) for fact in fresh]
+
+    def was_told(self, symbol: str) -> bool:
+        """An earlier run has told the position of this symbol as it stands."""
+        return not self._is_first_run and symbol not in self._missed_symbols
+
+    def of_changes(self, changes: Sequence[Change], now: datetime) -> list[Note]:
+        """Facts that this process has just written itself."""
+        notes: list[Note] = []
+        for change in changes:
+            if change.seq <= self._mark or change.seq in self._told:
+                continue
+            self._told.add(change.seq)
+            if change.is_news:
+                notes.append(order_note(change, now))
+        return notes
+
+    def read_on(self, now: datetime) -> Iterator[Note]:
+        """Facts that anybody has written since the last look."""
+        while rows := self._journal.applied_since(self._mark):
+            fresh = [(seq, name) for seq, name in rows if seq not in self._told]
+            notes = [order_note(fact, now) for fact in self._facts(fresh)]
+            self._mark = rows[-1][0]
+            self._told = {seq for seq in self._told if seq > self._mark}
+            yield from notes
+
+    @property
+    def is_unsaved(self) -> bool:
+        return bool(self._told) or self._mark > self._saved
+
+    def save(self) -> int:
+        """Keep for later runs what has been told, in the caller's transaction; see `saved`."""
+        if self._told:
+            self._advance()
+        if self._mark > self._saved:
+            self._journal.meta_set(TOLD_KEY, self._mark)
+        return self._mark
+
+    def saved(self, mark: int) -> None:
+        """The transaction with this mark is committed."""
+        self._saved = mark
+
+    def _advance(self) -> None:
+        """Move the mark over what was told, up to the first event that was not."""
+        for seq, _ in self._journal.applied_since(self._mark):
+            if seq not in self._told:
+                break
+            self._told.discard(seq)
+            self._mark = seq
+
+    def _missed(self, after: int, until: int) -> list[Change]:
+        rows = self._journal.applied_since(after, limit=MISSED_MAX)
+        return list(self._facts([(seq, name) for seq, name in rows if seq <= until]))
+
+    def _last_fact(self, client_order_id: str) -> Change | None:
+        """The youngest one up to the mark."""
+        facts = (fact for fact in self._history(client_order_id) if fact.seq <= self._mark)
+        return max(facts, key=lambda fact: fact.seq, default=None)
+
+    def _facts(self, rows: Sequence[tuple[int, str]]) -> Iterator[Change]:
+        """The facts among these events, as they came."""
+        wanted = {seq for seq, _ in rows}
+        found: list[Change] = []
+        for name in dict.fromkeys(name for _, name in rows if name):
+            found += (fact for fact in self._history(name) if fact.seq in wanted)
+        return iter(sorted(found, key=lambda fact: fact.seq))
+
+    def _history(self, client_order_id: str) -> Iterator[Change]:
+        """An order's events applied again: what each of them changed."""
+        state: OrderState | None = None
+        for record in self._journal.events_of(client_order_id):
+            if record.result is not EventResult.APPLIED:
+                continue
+            event = OrderEvent.from_record(record)
+            applied = apply_event(state, event)
+            state = applied.state
+            change = change_of(event, applied, record.seq)
+            if change.is_news:
+                yield change

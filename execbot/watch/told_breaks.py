@@ -1,0 +1,32 @@
+"""Which breaks an earlier run has told: one that stands is told by every start, as what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from execbot.journal.errors import JournalError
+from execbot.journal.journal import Journal
+from execbot.oms.sync.breaks import Break
+
+TOLD_KEY = "watch:told_breaks"
+
+
+def break_id(found: Break) -> str:
+    """The same for as long as both sides say the same."""
+    return f"break:{found.kind}:{found.subject}:{found.ours}:{found.theirs}"
+
+
+def told_before(journal: Journal, breaks: Sequence[Break]) -> frozenset[str]:
+    """The ids among these that the run before has told; these are what the next one compares with.
+
+    Where the journal cannot be used all of them are news.
+    """
+    ids = [break_id(found) for found in breaks]
+    try:
+        with journal.transaction():
+            known = journal.meta_get(TOLD_KEY)
+            if known != ids:
+                journal.meta_set(TOLD_KEY, ids)
+    except JournalError:
+        return frozenset()
+    return frozenset(ids) & frozenset(known if isinstance(known, list) else ())
