@@ -131,7 +131,11 @@ class AlpacaClient(BrokerClient):
     # Orders
 
     def place_order(
-        self, request: OrderRequest, *, priority: RequestPriority = RequestPriority.ENTRY
+        self,
+        request: OrderRequest,
+        *,
+        priority: RequestPriority = RequestPriority.ENTRY,
+        send_before: float | None = None,
     ) -> Order:
         call = Call(
             "trading",
@@ -140,6 +144,7 @@ class AlpacaClient(BrokerClient):
             body=request.to_wire(),
             priority=priority,
             client_order_id=request.client_order_id or None,
+            send_before=send_before,
         )
         return self._order(call)
 
@@ -164,7 +169,9 @@ class AlpacaClient(BrokerClient):
         )
         return [Order.from_wire(row) for row in reversed(rows)]
 
-    def replace_order(self, order_id: str, request: ReplaceRequest) -> Order:
+    def replace_order(
+        self, order_id: str, request: ReplaceRequest, *, send_before: float | None = None
+    ) -> Order:
         body = {
             name: maybe_text(getattr(request, name))
             for name in ("qty", "limit_price", "stop_price", "trail")
@@ -179,6 +186,7 @@ class AlpacaClient(BrokerClient):
             body={name: value for name, value in body.items() if value is not None},
             priority=RequestPriority.PROTECT,
             client_order_id=request.client_order_id,
+            send_before=send_before,
         )
         return self._order(call)
 

@@ -103,16 +103,23 @@ class BrokerClock:
         return False
 
 
-def _read_date(header: str | None) -> datetime | None:
-    if not header:
-        return None
-    from email.utils import parsedate_to_datetime  # loaded by http.client anyway, where used
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
+
+def _read_date(header: str | None) -> datetime | None:
+    """`Tue, 08 Oct 2013 13:30:00 GMT`, the one form that a server may send (RFC 9110, 5.6.7).
+
+    The standard library's reader takes many more, and ten modules to do it.
+    """
     try:
-        read = parsedate_to_datetime(header).astimezone(UTC)
-    except (TypeError, ValueError, OverflowError):
+        _, day, month, year, clock, zone = (header or "").split(" ")
+        hour, minute, second = map(int, clock.split(":"))
+        read = datetime(
+            int(year), _MONTHS.index(month) + 1, int(day), hour, minute, second, tzinfo=UTC
+        )
+    except ValueError:
         return None
-    return read if read.year in YEARS else None
+    return read if zone == "GMT" and read.year in YEARS else None
 
 
 def _read_speed(header: str | None) -> float:

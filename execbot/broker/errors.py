@@ -188,6 +188,10 @@ def bad_reply(
 _DOUBT_NEXT = "run `execbot reconcile`; never send it again by hand"
 
 
+class HeldUp(TimeoutError):
+    """The moment after which a request must not leave any more had passed before it left."""
+
+
 class NetworkRow(NamedTuple):
     """`errors` are matched by class."""
 
@@ -204,6 +208,12 @@ TLS_ROW = NetworkRow(
     "A wrong clock, a proxy that replaces certificates, or a wrong host.",
 )
 NETWORK_ROWS: tuple[NetworkRow, ...] = (
+    NetworkRow(
+        (HeldUp,),
+        "network.held_up",
+        "Not sent: the request was held up on this machine for too long",
+        "The machine was suspended, or has far too much to do.",
+    ),
     NetworkRow(
         (socket.gaierror,),
         "network.dns",

@@ -95,12 +95,17 @@ class BrokerClient(ABC):
 
     @abstractmethod
     def place_order(
-        self, request: OrderRequest, *, priority: RequestPriority = RequestPriority.ENTRY
+        self,
+        request: OrderRequest,
+        *,
+        priority: RequestPriority = RequestPriority.ENTRY,
+        send_before: float | None = None,
     ) -> Order:
         """Send one order. Never retried inside: the submit pipeline owns that.
 
         `priority` is for the rate limit only: an order that closes says EXIT, a protective one
-        PROTECT, so that it never queues behind entries.
+        PROTECT, so that it never queues behind entries. Later than `send_before`, in seconds of
+        the client's timer, nothing of it may leave: then raise NetworkError `network.held_up`.
         """
 
     @abstractmethod
@@ -115,7 +120,10 @@ class BrokerClient(ABC):
         """All matching orders, oldest first, however many pages that takes."""
 
     @abstractmethod
-    def replace_order(self, order_id: str, request: ReplaceRequest) -> Order: ...
+    def replace_order(
+        self, order_id: str, request: ReplaceRequest, *, send_before: float | None = None
+    ) -> Order:
+        """Change an order; see `place_order` for `send_before`."""
 
     @abstractmethod
     def cancel_order(self, order_id: str) -> None:

@@ -23,7 +23,7 @@ from execbot.broker.errors import (
     classify,
     classify_transport,
 )
-from execbot.broker.http import HttpReply, SecretHeaders, Transport, TransportFailure
+from execbot.broker.http import HttpReply, IsLate, SecretHeaders, Transport, TransportFailure
 from execbot.broker.remedy import Remedy
 from execbot.model.retrying import Attempts, Backoff, RetryAfter, error_of, retried
 from execbot.model.timer import Timer
@@ -59,6 +59,8 @@ class Call(Struct, frozen=True):
     body: Mapping[str, Any] | None = None
     priority: RequestPriority = RequestPriority.READ
     client_order_id: str | None = None
+    send_before: float | None = None
+    """By the timer's seconds: later than this, nothing of it may leave."""
 
 
 class Exchanged(Struct, frozen=True):
@@ -184,6 +186,7 @@ class RestSession:
         if call.body is not None:
             payload = json.dumps(call.body, separators=(",", ":")).encode()
             headers["Content-Type"] = "application/json"
+        deadline = {} if call.send_before is None else {"is_late": self._lateness(call.send_before)}
         try:
             return transport.send(
                 call.method,
@@ -192,6 +195,7 @@ class RestSession:
                 body=payload,
                 headers=headers,
                 timeout_seconds=self._timeout_seconds,
+                **deadline,
             )
         except TransportFailure as failure:
             cause, sent = failure.cause, failure.sent
@@ -204,6 +208,9 @@ class RestSession:
             client_order_id=call.client_order_id,
             url=self._url_of(call.host),
         )
+
+    def _lateness(self, send_before: float) -> IsLate:
+        return lambda: self._timer.monotonic() > send_before
 
     def _classified(self, reply: HttpReply, call: Call) -> BrokerError:
         found = classify(

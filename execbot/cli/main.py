@@ -53,6 +53,7 @@ COMMANDS: dict[str, Entry] = {
     "protect": Entry("exits", "Give a position a stop and targets.", writes=True),
     "doctor": Entry("doctor", "Check configuration, keys, connection, journal and stream."),
     "config": Entry("config", "Show, check or write trading.yaml."),
+    "schema": Entry("schema", "The JSON Schema of what programs read and write."),
     "sim": Entry("sim", "The built-in exchange: serve it, look at it, steer it."),
 }
 

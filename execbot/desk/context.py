@@ -7,6 +7,7 @@ and mode and account decide where the journal is.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -185,10 +186,19 @@ def read_setup(
         env,
         settings.trading.mode,
         lambda: find_credentials(Mode.PAPER.value, env) is not None,
+        on_terminal=_on_terminal(),
     )
     endpoints = choose_endpoints(choice.mode, env)
     credentials = _credentials(choice.mode, endpoints, env)
     return Setup(settings, choice, credentials, endpoints, state_root(env))
+
+
+def _on_terminal() -> bool:
+    """Is a person there: is any of the three standard streams a terminal?"""
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    with suppress(ValueError):  # a stream that was closed
+        return any(stream is not None and stream.isatty() for stream in streams)
+    return False
 
 
 def _credentials(mode: Mode, endpoints: Endpoints, env: Mapping[str, str]) -> Credentials:

@@ -32,11 +32,17 @@ class ReadOnlyClient(BrokerClient):
         self._client = client
 
     def place_order(
-        self, request: OrderRequest, *, priority: RequestPriority = RequestPriority.ENTRY
+        self,
+        request: OrderRequest,
+        *,
+        priority: RequestPriority = RequestPriority.ENTRY,
+        send_before: float | None = None,
     ) -> Order:
         _refuse("place_order")
 
-    def replace_order(self, order_id: str, request: ReplaceRequest) -> Order:
+    def replace_order(
+        self, order_id: str, request: ReplaceRequest, *, send_before: float | None = None
+    ) -> Order:
         _refuse("replace_order")
 
     def cancel_order(self, order_id: str) -> None:

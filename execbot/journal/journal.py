@@ -202,10 +202,13 @@ class Journal(Ledgers):
                 new = after.order.replaced_by if after is not None else None
         return found
 
-    def successors_of(self, order_id: str) -> list[str]:
-        """The client_order_ids of the orders that say they replace this one (the broker's id)."""
-        sql = "SELECT client_order_id FROM orders WHERE replaces = ?"
-        return [row[0] for row in self._rows(sql, (order_id,))]
+    def successors_of(self, order_ids: Iterable[str]) -> dict[str, set[str]]:
+        """Who says to replace these orders (the broker's ids): client_order_ids by replaced id."""
+        sql = f"SELECT replaces, client_order_id FROM orders WHERE replaces {AMONG}"
+        found: dict[str, set[str]] = {}
+        for row in self._rows(sql, (listed(order_ids),)):
+            found.setdefault(row[0], set()).add(row[1])
+        return found
 
     def families(self, records: Iterable[OrderRecord]) -> list[OrderRecord]:
         """The orders with their parents, legs, and the orders that they replaced."""

@@ -9,7 +9,6 @@ keeps the shipped table equal to pandas-market-calendars, and `execbot doctor` c
 from __future__ import annotations
 
 import json
-import logging
 import os
 import re
 from collections.abc import Callable
@@ -30,8 +29,6 @@ DAYS_AHEAD = timedelta(days=366)
 announced in time for the next release."""
 YEARS_KNOWN = range(1950, 2200)
 """A clock that says any other year is wrong; no table is built for it."""
-
-log = logging.getLogger("execbot.market")
 
 Tables = Callable[[date], SessionTable]
 """Gives the table that holds on a date."""
@@ -122,7 +119,7 @@ def table_for(state_dir: Path | None, day: date) -> SessionTable:
     try:
         return refresh_table(state_dir, day)
     except Exception as error:  # a broken library must not stop what can do without it
-        log.warning("the session table could not be made anew for %s: %s", day, error)
+        _warn(f"the session table could not be made anew for {day}: {error}")
         return known
 
 
@@ -143,10 +140,16 @@ def refresh_table(state_dir: Path | None, today: date) -> SessionTable:
         try:
             _keep(table, state_dir)
         except OSError as error:
-            log.warning("the session table could not be kept in %s: %s", state_dir, error)
+            _warn(f"the session table could not be kept in {state_dir}: {error}")
     load_table.cache_clear()
     table_for.cache_clear()
     return table
+
+
+def _warn(words: str) -> None:
+    import logging
+
+    logging.getLogger("execbot.market").warning(words)
 
 
 def _keep(table: SessionTable, state_dir: Path) -> None:

@@ -13,7 +13,8 @@ QTY_STEP = Decimal("0.000000001")
 
 
 COIN_FEE_SHARE = Decimal("0.003")
-"""Alpaca takes crypto fees in the coin received: 0.25 % for takers, less for makers."""
+"""Alpaca takes the fee of a purchase in the coin that was bought: 0.25 % for takers, less for
+makers, on paper too. So it is a share of what was bought, however little of that is still held."""
 
 
 def to_decimal(value: object) -> Decimal:

@@ -45,7 +45,7 @@ else:
 def boot_id() -> str:
     """Tells one run of the machine from the next; "" where the system has no name for it."""
     with suppress(OSError):
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
     return ""
 
 

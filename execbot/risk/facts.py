@@ -28,7 +28,7 @@ from execbot.model.enums import (
     OrderType,
     Side,
 )
-from execbot.model.numbers import ZERO
+from execbot.model.numbers import ZERO, text
 from execbot.model.order import Order, OrderRequest
 from execbot.model.quote import Quote
 from execbot.model.symbols import is_in_dollars, multiplier_of, option_contract, symbol_key
@@ -117,6 +117,8 @@ class Facts(Struct, frozen=True):
     counters: Counters = Counters()
     live_allowed: bool = False
     atr: Decimal | None = None
+    flows: Decimal = ZERO
+    """Cash and securities that came today (plus) or went (minus), in USD."""
     holding: Holding | None = None
     """The symbol by both witnesses; None where the journal knows nothing of it."""
 
@@ -174,7 +176,7 @@ def purpose_of_order(order: Order | OrderRequest, held_qty: Decimal) -> Purpose:
 
 
 def intent_key(request: OrderRequest) -> tuple[str, ...]:
-    """Two intents with the same key ask for the same thing."""
+    """Two intents with the same key ask for the same thing: 150.10 and 150.1 are one price."""
     parts = (
         request.symbol,
         request.side,
@@ -186,7 +188,10 @@ def intent_key(request: OrderRequest) -> tuple[str, ...]:
         request.trail_price,
         request.trail_percent,
     )
-    return tuple("" if part is None else str(part) for part in parts)
+    return tuple(
+        "" if part is None else text(part) if isinstance(part, Decimal) else str(part)
+        for part in parts
+    )
 
 
 def pending_from_order(

@@ -20,6 +20,7 @@ from execbot.broker.errors import BrokerError
 from execbot.broker.port import BrokerClient, OrderQuery
 from execbot.config.schema import Mode, SizingMethod, StopMethod, TradingSettings
 from execbot.exits.exit_orders import is_exit
+from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 from execbot.journal.records import PROTECTIVE_ROLES, OrderRecord
 from execbot.market import halts
@@ -28,11 +29,11 @@ from execbot.market.calendar_cache import Tables
 from execbot.market.sessions import SessionTable, agreed_now, crypto_now
 from execbot.model.account import Account, Asset, Clock, Position, contract_asset
 from execbot.model.enums import CUT_SHORT, OPEN_STATUSES, AssetClass, OrderStatus, Side
-from execbot.model.numbers import ZERO
+from execbot.model.numbers import ZERO, maybe_decimal, text
 from execbot.model.order import Order, OrderRequest
 from execbot.model.quote import Quote
 from execbot.model.symbols import is_option, pair_symbol, symbol_key
-from execbot.model.times import day_begins, eastern, parse_time
+from execbot.model.times import day_begins, eastern, iso, parse_time
 from execbot.risk import kill_switch
 from execbot.risk.facts import (
     Counters,
@@ -47,6 +48,7 @@ from execbot.risk.facts import (
     pending_from_order,
     purpose_of_order,
 )
+from execbot.risk.flows import FLOW_ROWS, flows_of
 from execbot.risk.holding_evidence import (
     NOTHING,
     Holdings,
@@ -58,9 +60,14 @@ from execbot.risk.holding_evidence import (
 from execbot.risk.streaks import losses_in_a_row
 
 HALTS_KEY = "halts"
+FLOWS_KEY = "flows"
+FLOWS_AGE_MAX = timedelta(minutes=1)
+DAY = timedelta(days=1)
 RESUMED_KEY = "kill_switch_resumed_at"
 ATR_DAYS_BACK = 60
 """Calendar days that hold enough trading days for Wilder's average to settle."""
+READS_TAKE = timedelta(seconds=30)
+"""Longer than reading the account takes; an order counted once too often is the safe side."""
 
 
 SMALL_USD = Decimal(25)
@@ -76,6 +83,11 @@ class AccountFacts(Struct, frozen=True):
     clock: Clock | None
     seq: int
     read_at: datetime
+    """Before the first of them was asked for: what was sent later may be missing."""
+    clock_at: datetime
+    """When the clock was read, the last of them."""
+    flows: Decimal = ZERO
+    """Cash and securities that came today (plus) or went (minus), in USD."""
 
     def held(self, symbol: str) -> Decimal:
         """The signed quantity of a symbol; 0 when there is none."""
@@ -177,8 +189,10 @@ class FactsReader:
         """Orders first, then positions: an order that fills in between is seen in both."""
         kept = self._account
         most = float(self.settings.risk.facts_max_age_seconds)
-        if kept is not None and not fresh and (self.now() - kept.read_at).total_seconds() < most:
-            return kept
+        if kept is not None and not fresh:
+            age = (self.now() - kept.read_at).total_seconds()
+            if 0 <= age < most:
+                return kept
         seq = self.journal.last_seq()
         read_at = self.now()
         orders = tuple(self.client.list_orders(OrderQuery(status="open")))
@@ -186,8 +200,40 @@ class FactsReader:
         self._learn_smallest(positions.values())
         account = self.client.get_account()
         clock = self.client.get_clock()
-        self._account = AccountFacts(account, orders, positions, clock, seq, read_at)
+        flows = self._flows(positions)
+        clock_at = self.now()
+        if clock_at < read_at:  # our clock was wrong, and these very replies have set it back
+            read_at = clock_at - READS_TAKE
+        self._account = AccountFacts(
+            account, orders, positions, clock, seq, read_at, clock_at, flows
+        )
         return self._account
+
+    def _flows(self, positions: Mapping[str, Position]) -> Decimal:
+        """Of today, read anew once a minute for all processes; a row that comes later corrects it.
+
+        A read that fails leaves what is known of the day standing.
+        """
+        if self.settings.risk.max_daily_loss_pct is None:
+            return ZERO
+        now, day = self.now(), eastern(self.now()).date()
+        kept = self.journal.meta_get(FLOWS_KEY)
+        known, read_at = ZERO, None
+        if isinstance(kept, Mapping) and kept.get("day") == day.isoformat():
+            known = maybe_decimal(kept.get("amount")) or ZERO
+            read_at = parse_time(kept.get("at"))
+        if read_at is not None and timedelta(0) <= now - read_at < FLOWS_AGE_MAX:
+            return known
+        try:
+            rows = self.client.get_activities(FLOW_ROWS, after=day_start(now) - DAY)
+        except BrokerError:
+            return known
+        prices = {key: p.current_price for key, p in positions.items() if p.current_price}
+        found = flows_of(rows, day, prices)
+        value = {"day": day.isoformat(), "amount": text(found.amount), "at": iso(now)}
+        with suppress(JournalError):  # it is only kept for the next minute
+            self.journal.meta_set(FLOWS_KEY, value)
+        return found.amount
 
     def asset(self, symbol: str) -> Asset:
         """The asset; remembered for the life of this reader. Raises BrokerError if unknown."""
@@ -252,7 +298,7 @@ class FactsReader:
         """The exchange's time: its own clock, moved on by what passed here since."""
         if account.clock is None or account.clock.timestamp is None:
             return self.now()
-        return account.clock.timestamp + (self.now() - account.read_at)
+        return account.clock.timestamp + (self.now() - account.clock_at)
 
     # --- inside the transaction ------------------------------------------------------------
 
@@ -278,6 +324,7 @@ class FactsReader:
             quote=symbol.quote,
             last_price=symbol.last_price,
             positions=holdings.positions,
+            flows=read.account.flows,
             holding=holdings.of(request.symbol),
             pending=tuple(
                 order

@@ -9,19 +9,21 @@ from execbot.model.numbers import text
 from execbot.risk.equity import equity_of
 from execbot.risk.facts import Facts, Intent, intent_key
 from execbot.risk.finding import Finding, percent, unknown
+from execbot.risk.flows import day_change
 
 HUNDRED = Decimal(100)
 
 
 def day_loss_pct(facts: Facts) -> Decimal | None:
-    """How far equity lies below yesterday's, in percent; 0 when it does not; None if unknown."""
+    """What was lost since yesterday's close, in percent of that equity; 0 when nothing was, None if
+    unknown. What came to the account or left it is neither."""
     account = facts.account
     if account is None or account.equity is None or not account.last_equity:
         return None
     if not equity_of(account).is_known:
         return None  # no loss is measured, and nothing latched, by a figure that cannot be
-    lost = (account.last_equity - account.equity) / account.last_equity * HUNDRED
-    return max(lost, Decimal(0))
+    change = day_change(account, facts.flows) or Decimal(0)
+    return max(-change / account.last_equity * HUNDRED, Decimal(0))
 
 
 def daily_loss(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:

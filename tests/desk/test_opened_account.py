@@ -35,7 +35,7 @@ WRITES: dict[str, tuple[Any, ...]] = {
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
-    return clean_environment(tmp_path)
+    return clean_environment(tmp_path, EXECBOT_MODE="sim")
 
 
 def opened(env: dict[str, str], **options: Any) -> Context:

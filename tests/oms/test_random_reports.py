@@ -16,15 +16,13 @@ from typing import Any
 
 import pytest
 from support.oms_making import at, wire
-from support.report_days import NOW, Day, Report
+from support.report_days import NOW, Day, Report, take_row
 
 from execbot.broker.port import TradeUpdate
 from execbot.journal import Journal
 from execbot.model.account import Activity
 from execbot.model.enums import OrderStatus
 from execbot.model.order import Order
-from execbot.oms.ledger import recording
-from execbot.oms.machine.events import activity_event
 from execbot.oms.sync.intake import apply_snapshot, apply_update
 from execbot.oms.sync.rebuild import rebuild
 
@@ -119,7 +117,7 @@ def told(
 
 
 def listed(
-    order_id: str, number: int, qty: str, price: str, cum: str, *, second: float
+    order_id: str, number: int, qty: str, price: str, cum: str | None, *, second: float
 ) -> Activity:
     return Activity(
         id=f"a{number}",
@@ -130,7 +128,7 @@ def listed(
         side="buy",
         qty=D(qty),
         price=D(price),
-        cum_qty=D(cum),
+        cum_qty=D(cum) if cum is not None else None,
     )
 
 
@@ -143,14 +141,6 @@ def take(journal: Journal, *reports: Order | TradeUpdate | Activity) -> None:
                 take_row(journal, report)
             case _:
                 apply_update(journal, report, NOW)
-
-
-def take_row(journal: Journal, row: Activity) -> None:
-    """As a gap fill does; a row whose order is not known yet comes again with the next one."""
-    with recording(journal) as ledger:
-        key = ledger.key_of(row.order_id or "")
-        if key is not None:
-            ledger.apply(activity_event(row, key, NOW))
 
 
 def held(journal: Journal) -> Decimal:
@@ -194,9 +184,13 @@ def test_equal_lots_before_and_after_a_replace_are_two_in_any_order(tmp_path: Pa
     assert len(found) == 1
 
 
-def test_equal_lots_in_one_instant_are_rebuilt_with_their_ids(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rows_count", [True, False], ids=["totals", "no-totals"])
+def test_equal_lots_in_one_instant_are_rebuilt_with_their_ids(
+    tmp_path: Path, rows_count: bool
+) -> None:
     """E-EXE-11: rows first, then frames, and the other way round; each keeps its own."""
-    rows = [listed(A, n, "5", "100", str(5 * n), second=2) for n in (1, 2, 3)]
+    totals = {n: str(5 * n) if rows_count else None for n in (1, 2, 3)}
+    rows = [listed(A, n, "5", "100", totals[n], second=2) for n in (1, 2, 3)]
     frames = [
         told(
             A, "partial_fill", "partially_filled", second=2, execution_id=f"x{n}", qty="5",

@@ -48,7 +48,7 @@ def imports_of(arguments: list[str], env: Mapping[str, str]) -> set[str]:
 def test_command_on_the_exchange_in_process_imports_nothing_heavy(
     tmp_path: Path, arguments: list[str]
 ) -> None:
-    env = clean_environment(tmp_path)
+    env = clean_environment(tmp_path, EXECBOT_MODE="sim")
     assert (
         execbot(["submit", "KO", "--qty", "1", "--mode", "sim"], env).code == 0
     )  # makes the journal

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from execbot.broker.alpaca import AlpacaClient
-from execbot.broker.http import HttpReply, TransportFailure, with_query
+from execbot.broker.http import HttpReply, IsLate, TransportFailure, refuse_late, with_query
 from execbot.broker.port import TradeUpdate
 from execbot.broker.stream import parse_frame
 from execbot.config.schema import OrderManagementSettings
@@ -50,7 +50,9 @@ class VenueTransport:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         timeout_seconds: float = 10.0,
+        is_late: IsLate | None = None,
     ) -> HttpReply:
+        refuse_late(is_late)
         self.sent.append(f"{method} {url_path}")
         try:
             status, reply_headers, reply = self.door.request(

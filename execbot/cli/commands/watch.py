@@ -239,13 +239,14 @@ def _reconcile(loop: WatchLoop, desk: Context) -> None:
     """Start from the truth: every break is shown, and following begins all the same."""
     from execbot.broker.errors import BrokerError
     from execbot.watch.core.jobs import Note
+    from execbot.watch.core.notes import alarm
     from execbot.watch.told_breaks import break_id, told_before
 
     try:
         result = loop.watcher.oms.reconcile()
     except BrokerError as error:
         words = f"could not reconcile at the start: {error}"
-        loop.sink.note(Note("alarm", words, {"kind": "reconcile"}, True), desk.now())
+        loop.sink.note(alarm("reconcile", "", words), desk.now())
         return
     told = told_before(loop.watcher.journal, result.breaks)
     for found in result.breaks:

@@ -59,6 +59,8 @@ from execbot.oms.sync import settle
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
+HELD_UP = "network.held_up"
+
 _PRIORITY: dict[str | None, RequestPriority] = {
     Role.EXIT: RequestPriority.EXIT,
     Role.STOP: RequestPriority.PROTECT,
@@ -70,13 +72,15 @@ _PRIORITY: dict[str | None, RequestPriority] = {
 class _Sending(Struct):
     """One order on its way.
 
-    `began` is when its intent was written, in the timer's seconds; `unsent` is what it becomes
-    when it certainly did not arrive, which is ruled out once it is `doubtful`.
+    `began` is when its intent was written, in the timer's seconds, `acted` when the last word of
+    it was written that others go by; `unsent` is what it becomes when it certainly did not arrive,
+    which is ruled out once it is `doubtful`.
     """
 
     request: OrderRequest
     priority: RequestPriority
     began: float
+    acted: float
     again: Gate | None
     unsent: Act
     sends: int = 0
@@ -271,6 +275,7 @@ class SubmitPipeline:
             request,
             _PRIORITY.get(role, RequestPriority.ENTRY),
             written.began,
+            written.began,
             verdict.before_resend if verdict is not None else None,
             unsent,
         )
@@ -317,12 +322,16 @@ class SubmitPipeline:
             return self._settled_elsewhere(sending)
         self._step("before_post")
         try:
-            order = self._client.place_order(request, priority=sending.priority)
+            order = self._client.place_order(
+                request, priority=sending.priority, send_before=self._send_before(sending)
+            )
         except DuplicateClientOrderId as error:
             self._step("after_post")
             return self._adopt(request, error, resent=sending.sends > 1)
         except BrokerError as error:
             self._step("after_post")
+            if error.kind == HELD_UP and not sending.doubtful:
+                raise self._stale(sending) from error
             sending.doubtful = sending.doubtful or error.in_doubt
             found = self._after_failure(sending, error)
             if found is None:
@@ -353,15 +362,23 @@ class SubmitPipeline:
 
     def _refuse_stale(self, sending: _Sending) -> None:
         """Between the intent and the POST lie microseconds, unless the process was suspended."""
-        client_order_id = sending.request.client_order_id
-        age = self._timer.monotonic() - sending.began
-        if age <= self._times.first_send_seconds:
+        if self._timer.monotonic() <= self._send_before(sending):
             return
+        stale = self._stale(sending)
+        if stale.record is not None and stale.record.status in LOCAL_STATUSES:
+            raise stale
+
+    def _send_before(self, sending: _Sending) -> float:
+        """Others conclude that it was never sent when the quiet time after its last word is over;
+        a request must have left long before, whatever held this process up."""
+        return sending.acted + self._times.first_send_seconds
+
+    def _stale(self, sending: _Sending) -> StaleIntent:
+        client_order_id = sending.request.client_order_id
+        age = self._timer.monotonic() - sending.acted
         note = f"held up for {age:.0f} s before sending: not sent"
         self._act(sending.unsent, client_order_id, note=note)
-        record = self._record(client_order_id)
-        if record.status in LOCAL_STATUSES:
-            raise StaleIntent(f"the order was {note}", record=record)
+        return StaleIntent(f"the order was {note}", record=self._record(client_order_id))
 
     def _claim(self, sending: _Sending) -> bool:
         """Say that it is being sent again, unless its fate became known in the meantime.
@@ -376,8 +393,9 @@ class SubmitPipeline:
                 return False
             verdict = again(self._journal) if again is not None else GateVerdict(True)
             if verdict.passed:
-                mark = self._timer.mark().to_json()
-                ledger.act(Act.SEND, client_order_id, self._now(), mark=mark)
+                mark = self._timer.mark()
+                sending.acted = mark.seconds
+                ledger.act(Act.SEND, client_order_id, self._now(), mark=mark.to_json())
             elif not sending.doubtful:
                 ledger.act(sending.unsent, client_order_id, self._now(), note=verdict.message)
             if not verdict.passed:

@@ -27,7 +27,7 @@ from execbot.sim.types import SECOND, Request, Response
 from execbot.sim.venue import Venue
 from execbot.sim.wire.data_feed import DataFeed, feed_of
 from execbot.sim.wire.data_stream import DataStream
-from execbot.sim.wire.http import credentials, encode, make_request, parse_query
+from execbot.sim.wire.http import credentials, encode, make_request, parse_query, tidy
 from execbot.sim.wire.trade_stream import TradeStream
 
 # Longest sleep between two looks at the exchange. Another process can act on a shared one.
@@ -264,7 +264,7 @@ class ExchangeServer:
     # --- WebSockets ------------------------------------------------------------------------
 
     async def _socket(self, request: web.BaseRequest) -> web.StreamResponse:
-        path = request.path.rstrip("/")
+        path = tidy(request.path).rstrip("/")
         headers = {name.lower(): value for name, value in request.headers.items()}
         found = credentials(headers, parse_query(request.query_string))
         fault = self.door.connect(path, found[0] if found else "")

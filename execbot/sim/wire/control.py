@@ -35,6 +35,7 @@ def status(fields: Fields) -> Any:
         "seed": venue.config.seed,
         "calendar": venue.config.calendar,
         "data": venue.config.data,
+        "trade_through": venue.market.engine_config.trade_through,
         "scenario": venue.config.scenario,
         "accounts": [
             {"key": key, "account_id": account_id, **_summary(venue, account_id)}

@@ -233,10 +233,6 @@ class PositionCheck:
         return self.memory.account_job(JobName.GAP_FILL, reason, now)
 
 
-def _is_coin_fee(state: SymbolState, theirs: Decimal) -> bool:
-    return state.is_crypto and is_fee_in_coins(state.journal_qty, theirs, state.bought_qty)
-
-
 def _guarded(state: SymbolState, seen: Difference) -> Decimal:
     """What exits guard while both sides differ, signed (docs/evidence.md, E-POS-6).
 
@@ -253,6 +249,10 @@ def _guarded(state: SymbolState, seen: Difference) -> Decimal:
 
 def _guards(state: SymbolState) -> str:
     return f"{text(abs(state.qty))} stay guarded"
+
+
+def _is_coin_fee(state: SymbolState, theirs: Decimal) -> bool:
+    return state.is_crypto and is_fee_in_coins(state.journal_qty, theirs, state.bought_qty)
 
 
 def _seen_split(state: SymbolState, now: datetime, *, in_lieu: bool = False) -> Split | None:

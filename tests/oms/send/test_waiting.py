@@ -10,18 +10,30 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
-from support.desk import Desk, limit, market
+from support.desk import KEY, Desk, VenueTransport, limit, market
 from support.trader import open_trader
 from support.tries import failed
 
+from execbot.broker.alpaca import AlpacaClient
 from execbot.broker.budget import RequestPriority
-from execbot.broker.errors import BrokerError, RateLimited, classify, classify_transport
+from execbot.broker.errors import (
+    BrokerError,
+    NetworkError,
+    RateLimited,
+    classify,
+    classify_transport,
+)
+from execbot.broker.http import HttpReply
+from execbot.broker.port import ReplaceRequest
+from execbot.journal import Journal
 from execbot.journal.records import Role
 from execbot.model.enums import OrderStatus, OrderType, Side
 from execbot.model.order import Order, OrderRequest
-from execbot.oms.errors import CloseFailed
+from execbot.model.timer import Timer
+from execbot.oms.errors import CloseFailed, InDoubt, StaleIntent
 from execbot.oms.send.waiting import (
     ResendWait,
     before_cancel,
@@ -193,3 +205,124 @@ def test_wait_lasts_as_long_as_it_was_given_though_the_wall_clock_steps(
     wait(stepping(desk, hours))
     assert 4.5 <= desk.monotonic() - began <= 6.5
     assert len(desk.sent) - asked < 60
+
+
+# --- held up between the last word and the wire ------------------------------------------------
+
+
+class Suspended(VenueTransport):
+    """The machine sleeps for so long with the request in its hands; another process goes on."""
+
+    def __init__(self, desk: Desk, seconds: float, method: str = "POST", after: int = 0) -> None:
+        super().__init__(desk.door)
+        self.desk, self.seconds, self.method, self.left = desk, seconds, method, after
+        self.settled: list[OrderStatus] = []
+
+    def send(self, method: str, url_path: str, **options: Any) -> HttpReply:
+        if method == self.method:
+            self.left -= 1
+            if self.left < 0:
+                self.desk.sleep(self.seconds)
+                with Journal.open(self.desk.path / "journal.db") as journal:
+                    found = self.desk.open_oms(journal).settle()
+                self.settled += [record.status for record in found.settled]
+        return super().send(method, url_path, **options)
+
+
+def oms_over(desk: Desk, transport: VenueTransport) -> OrderManagementSystem:
+    client = AlpacaClient(
+        KEY, KEY, transport=transport, requests_per_minute=None, now=desk.now, timer=desk.timer
+    )
+    return OrderManagementSystem(
+        client, desk.journal, settings=desk.settings, now=desk.now, timer=desk.timer
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "leaves", "closed_by_others"),
+    [(2, True, False), (5, False, False), (20, False, True)],
+)
+def test_order_that_is_held_up_on_its_way_leaves_in_time_or_not_at_all(
+    desk: Desk, seconds: float, leaves: bool, closed_by_others: bool
+) -> None:
+    """Suspended for 20 s between the check of its age and the wire, it left after another process
+    had closed it as never sent."""
+    transport = Suspended(desk, seconds)
+    oms = oms_over(desk, transport)
+    if leaves:
+        assert oms.submit(market(client_order_id="mine")).order_id
+    else:
+        with pytest.raises(StaleIntent, match=f"held up for {seconds} s"):
+            oms.submit(market(client_order_id="mine"))
+        assert oms.record("mine").status is OrderStatus.NEVER_SENT
+    assert list(desk.orders_there()) == (["mine"] if leaves else [])
+    assert bool(transport.settled) is closed_by_others
+    assert oms.record("mine").alarm is None
+
+
+def test_second_send_has_a_deadline_of_its_own(desk: Desk) -> None:
+    desk.fault("rate_limited", **POST, retry_after=1)
+    oms = oms_over(desk, Suspended(desk, 20, after=1))
+    with pytest.raises(StaleIntent):
+        oms.submit(market(client_order_id="mine"))
+    assert desk.orders_there() == {}
+
+
+def test_order_in_doubt_that_is_held_up_on_its_second_way_stays_in_doubt(desk: Desk) -> None:
+    desk.fault("reset_before", **POST)
+    oms = oms_over(desk, Suspended(desk, 5, after=1))
+    with pytest.raises(InDoubt):
+        oms.submit(market(client_order_id="mine"))
+    assert oms.record("mine").status is OrderStatus.IN_DOUBT
+    assert desk.orders_there() == {}
+
+
+def test_change_that_is_held_up_leaves_the_old_order_as_it_stands(desk: Desk) -> None:
+    oms = oms_over(desk, Suspended(desk, 20, method="PATCH"))
+    record = oms.submit(limit("1.00"))
+    desk.sleep(1)
+    with pytest.raises(NetworkError) as caught:
+        oms.replace(record.client_order_id, ReplaceRequest(limit_price=Decimal("1.10")))
+    assert caught.value.kind == "network.held_up"
+    (there,) = desk.orders_there().values()
+    assert (there["status"], there["limit_price"]) == ("new", "1")
+
+
+# --- what others conclude, by the machine's own seconds ----------------------------------------
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_quiet_period_of_an_intent_is_the_same_whatever_was_done_to_the_wall_clock(
+    desk: Desk, hours: int
+) -> None:
+    """Set forward, the wall would close at once what is on its way; set back, it lasted an hour."""
+    desk.fault("reset_before", count=99, **POST)
+    with pytest.raises(InDoubt):
+        desk.oms.submit(market(client_order_id="mine"))
+    later = OrderManagementSystem(
+        desk.client,
+        desk.journal,
+        settings=desk.settings,
+        now=lambda: desk.now() + timedelta(hours=hours),
+        timer=desk.timer,
+    )
+    assert [why for _, why in later.settle().open] and not later.settle().settled
+    desk.sleep(16)
+    assert [record.status for record in later.settle().settled] == [OrderStatus.NEVER_SENT]
+
+
+def test_after_a_restart_the_time_of_day_must_do_and_ahead_of_it_is_now(desk: Desk) -> None:
+    desk.fault("reset_before", count=99, **POST)
+    with pytest.raises(InDoubt):
+        desk.oms.submit(market(client_order_id="mine"))
+
+    def restarted(shift: timedelta) -> OrderManagementSystem:
+        timer = Timer(lambda: 5.0, desk.sleep, lambda: "the next boot")
+        now = lambda: desk.now() + shift  # noqa: E731
+        return OrderManagementSystem(
+            desk.client, desk.journal, settings=desk.settings, now=now, timer=timer
+        )
+
+    assert not restarted(timedelta(hours=-1)).settle().settled
+    assert not restarted(timedelta(0)).settle().settled
+    assert restarted(timedelta(seconds=16)).settle().settled

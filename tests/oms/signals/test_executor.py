@@ -250,6 +250,9 @@ def test_daily_loss_trips_the_switch_for_everybody(tmp_path: Path) -> None:
     trader.fill(5)
     result = trader.signal("MSFT")
     assert result.code == "risk.daily_loss"
+    assert not halting.current(trader.desk.journal).stops_entries  # a row may still come
+    trader.fill(130)
+    assert trader.signal("MSFT").code == "risk.daily_loss"
     switch = halting.current(trader.desk.journal)
     assert (switch.level, switch.by) == (Level.HALTED, Trip.DAILY_LOSS)
     assert "loss" in switch.reason
