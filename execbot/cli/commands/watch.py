@@ -14,7 +14,7 @@ from execbot.cli.errors import Failure
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.show.output import is_terminal, muffle
 from execbot.desk.protect import build_watcher
-from execbot.model.symbols import is_pair
+from execbot.model.symbols import is_pair, is_stock
 
 if TYPE_CHECKING:
     from execbot.broker.market_stream import MarketDataStream
@@ -154,11 +154,7 @@ def _feed(desk: Context) -> PriceFeed:
         )
 
     crypto = desk.client.market_data("crypto")
-    return ManyFeeds(((_is_stock, streamed(stocks)), (is_pair, streamed(crypto))))
-
-
-def _is_stock(symbol: str) -> bool:
-    return not is_pair(symbol)
+    return ManyFeeds(((is_stock, streamed(stocks)), (is_pair, streamed(crypto))))
 
 
 def _sink(cli: Cli, desk: Context, *, plain: bool) -> Sink:
