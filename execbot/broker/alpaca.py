@@ -285,10 +285,13 @@ class AlpacaClient(BrokerClient):
         start: datetime,
         end: datetime | None = None,
         limit: int | None = None,
+        newest: bool = False,
     ) -> list[Bar]:
         if is_option(symbol):
             return []
         query = {"symbols": symbol, "timeframe": timeframe, "start": iso(start)}
+        if newest:
+            query["sort"] = "desc"
         if end is not None:
             query["end"] = iso(end)
         path = "/v1beta3/crypto/us/bars"
@@ -296,7 +299,7 @@ class AlpacaClient(BrokerClient):
             path = "/v2/stocks/bars"
             query["adjustment"] = "split"  # a 4:1 split is no crash
         rows = paging.all_bars(lambda page: self._read_data(path, page), symbol, query, limit=limit)
-        return [Bar.from_wire(symbol, row) for row in rows]
+        return [Bar.from_wire(symbol, row) for row in (reversed(rows) if newest else rows)]
 
     def _latest(self, what: str, symbols: Sequence[str]) -> dict[str, Mapping[str, Any]]:
         found: dict[str, Mapping[str, Any]] = {}

@@ -98,7 +98,7 @@ def _of_room(error: BaseException, kind: str) -> Failure:
     outcome = "in_doubt" if in_doubt else _outcome(error)
     return Failure(
         kind,
-        str(getattr(error, "message", "") or error),
+        _message(error, kind),
         ExitCode.IN_DOUBT if in_doubt else _exit_code(kind, category),
         category,
         outcome,
@@ -106,6 +106,14 @@ def _of_room(error: BaseException, kind: str) -> Failure:
         str(getattr(error, "next_step", "") or ""),
         {name: _plain(getattr(error, name, None)) for name in _CARRIED} | _failed_checks(error),
     )
+
+
+def _message(error: BaseException, kind: str) -> str:
+    """A refusal of our own checks says first that nothing was sent."""
+    message = str(getattr(error, "message", "") or error)
+    if kind.startswith("risk.") and getattr(error, "verdict", None) is not None:
+        return f"Not sent: {message}"
+    return message
 
 
 _BLAMES_SERVER = ("broker.bad_reply", "broker.redirected", "auth.")

@@ -9,7 +9,8 @@ from execbot.cli.command import Cli
 from execbot.cli.errors import Failure
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.show.additions import added_line
-from execbot.cli.show.later_targets import Spread
+from execbot.cli.show.exit_distances import ShownExits
+from execbot.cli.show.later_targets import LaterTargets
 from execbot.cli.show.order_views import describe, record_json, sentence
 from execbot.config.schema import Mode
 from execbot.desk.context import Context
@@ -49,7 +50,9 @@ def show_outcome(
     record: OrderRecord,
     warnings: Sequence[str] = (),
     addition: dict[str, Any] | None = None,
-    spread: Spread | None = None,
+    later: LaterTargets | None = None,
+    exits: ShownExits = ShownExits(),
+    opens_short: str = "",
 ) -> None:
     """Print what became of the order. Raises Failure (6) when the broker rejected it."""
     raise_if_rejected(record)
@@ -58,27 +61,33 @@ def show_outcome(
         notes.append(f"{record.client_order_id} was submitted before: nothing was sent now.")
     if record.alarm:
         notes.append(record.alarm)
-    if spread is not None:
-        notes += spread.warnings()
+    if later is not None:
+        notes += later.warnings()
     cli.show(
         {
             **record_json(record),
             "already": record.already,
             "addition": addition,
-            "spread": spread.to_dict() if spread is not None else None,
+            "spread": later.to_dict() if later is not None else None,
+            "exits": exits.to_list(),
+            "opens_short": bool(opens_short),
         },
-        sentence(record),
+        f"{sentence(record)} ({opens_short})" if opens_short else sentence(record),
+        *exits.lines(),
         *([added_line(addition, record.symbol)] if addition is not None else []),
-        *([spread.line()] if spread is not None else []),
+        *([later.line()] if later is not None else []),
         f"client_order_id {record.client_order_id}",
         warnings=notes,
     )
 
 
-def confirm_live(cli: Cli, desk: Context, what: str, yes: bool) -> None:
-    """A live order is reviewed by a person, or --yes stands for one. Raises Failure (11)."""
+def confirm_live(cli: Cli, desk: Context, what: str, yes: bool) -> bool:
+    """A live order is reviewed by a person, or --yes stands for one; whether a person was asked.
+
+    Raises Failure (11).
+    """
     if desk.mode is not Mode.LIVE or yes:
-        return
+        return False
     if not cli.can_ask:
         raise Failure(
             "confirm.needed",
@@ -88,3 +97,4 @@ def confirm_live(cli: Cli, desk: Context, what: str, yes: bool) -> None:
         )
     if not cli.confirm(f"LIVE account {desk.account}: {what}. Send it?"):
         raise Failure("confirm.declined", "Not confirmed: nothing was sent", ExitCode.DECLINED)
+    return True

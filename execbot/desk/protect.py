@@ -89,6 +89,7 @@ def build_watcher(desk: Context) -> tuple[Watcher, Hands]:
 
     from msgspec.structs import replace
 
+    from execbot.exits.level_facts import LevelReader
     from execbot.market.calendar_cache import table_for
     from execbot.oms.service import OrderManagementSystem
     from execbot.watch.market_hours import MarketHours
@@ -101,7 +102,8 @@ def build_watcher(desk: Context) -> tuple[Watcher, Hands]:
     oms = OrderManagementSystem(desk.client, desk.journal, settings=quick, now=desk.now)
     hours = MarketHours(partial(table_for, desk.directory.parent))
     hours.refresh(desk.client, desk.now())
-    return Watcher(oms, trading, hours, desk.now), Hands(oms, desk.now, hours=hours)
+    hands = Hands(oms, desk.now, hours=hours, levels=LevelReader(desk.client, trading))
+    return Watcher(oms, trading, hours, desk.now), hands
 
 
 FOLLOW_SECONDS = 3.0

@@ -48,6 +48,10 @@ class SignalSide(StrEnum):
         return self is not SignalSide.SELL
 
 
+SHORT_WORD = "short"
+"""Another way to say `sell_short`."""
+
+
 class SignalError(ValueError):
     """A signal that cannot be read. `field` is empty when the whole line is at fault."""
 
@@ -278,10 +282,11 @@ def _symbol(value: object) -> str:
 
 
 def _side(value: object) -> SignalSide:
+    word = value.lower() if isinstance(value, str) else ""
     try:
-        return SignalSide(str(value).lower() if isinstance(value, str) else "")
+        return SignalSide.SELL_SHORT if word == SHORT_WORD else SignalSide(word)
     except ValueError:
-        allowed = ", ".join(side.value for side in SignalSide)
+        allowed = ", ".join((*(side.value for side in SignalSide), SHORT_WORD))
         raise SignalError(f"{_shown(value)} is none of {allowed}", field="side") from None
 
 

@@ -7,6 +7,8 @@
     ├── ClientIdReused     the client_order_id belongs to a different order
     ├── UnknownOrder       neither the journal nor the broker knows it
     ├── NotPossible        the order or position is not in a state for that
+    ├── FlagNotAllowed     trading.yaml forbids the flag
+    ├── NeedsWatch         nobody would place the stop after the fill
     ├── WouldRest          the addition would keep a position without its stop
     └── CloseFailed        orders were lifted for a close, and then it failed
 
@@ -116,6 +118,24 @@ class NotPossible(OmsError):
     outcome = "not_sent"
     hint = "The state it is in does not allow that."
     next_step = "Look at `execbot orders` and `execbot positions`."
+
+
+class FlagNotAllowed(OmsError):
+    """A flag that lifts a guard, and that trading.yaml does not let anybody use."""
+
+    kind = "risk.flag_not_allowed"
+    category = ErrorCategory.FATAL
+    hint = "risk.allow_flags in trading.yaml says which flags may lift a guard."
+    next_step = "Leave it out."
+
+
+class NeedsWatch(OmsError):
+    """The stop of an entry could only be placed after the fill, and no `watch` runs to do it."""
+
+    kind = "exits.needs_watch"
+    category = ErrorCategory.ADJUSTABLE
+    hint = "Its stop cannot go along with the order, and nobody would place it after the fill."
+    next_step = "Start `execbot watch`, or add --naked if a position without a stop is meant."
 
 
 class WouldRest(OmsError):

@@ -25,7 +25,9 @@ from execbot.model.enums import (
     OrderStatus,
     Outcome,
 )
+from execbot.model.flags import Flag
 from execbot.oms.errors import OmsError
+from execbot.oms.place.risk_desk import flags_given
 from execbot.oms.send.intent import request_of
 from execbot.oms.signals.executor import Executor
 from execbot.risk.halting import current
@@ -143,12 +145,15 @@ def _carry_out(executor: Executor, record: OrderRecord, decision: QueueDecision)
         return Released(lapsed, decision.action, lapsed.outcome, decision.reason)
     checked = None
     try:
-        request = executor.entries.requeued_request(record, request_of(record))
-        checked = executor.desk.check(request, allow_duplicate=True)
+        entry, on_pass = executor.entries.requeued(record, request_of(record))
+        said = flags_given(executor.oms.journal, name) - {Flag.ALLOW_DUPLICATE}
+        executor.placer.refuse_flags(said)
+        checked = executor.desk.check(entry.request, flags=said | {Flag.ALLOW_DUPLICATE})
+        checked.on_pass = on_pass
         if record.role == Role.EXIT and not checked.closes:
             lapsed = executor.oms.lapse(name, reason=f"no position in {record.symbol} to close")
             return Released(lapsed, QueueAction.EXPIRE, lapsed.outcome, lapsed.note or "")
-        sent = executor.placer.release(request, checked)
+        sent = executor.placer.release(entry, checked)
     except (OmsError, BrokerError, LevelError) as error:
         if checked is not None:
             executor.placer.tell_if_tripped(checked)

@@ -68,6 +68,8 @@ CHECKS: tuple[Check, ...] = (
           setting="denied_symbols"),
     Check("fractionable", "a fraction is possible", market.fractionable, _ADJUST),
     Check("shortable", "the asset can be sold short", market.shortable, setting="risk.allow_short"),
+    Check("short_is_meant", "nothing is sold that is not held, or a short was asked for",
+          market.short_is_meant),
     Check("session", "the order may trade in this session", market.session, _WAIT,
           setting="market_hours"),
     Check("halt", "the symbol is not halted", market.halt, _WAIT),

@@ -28,6 +28,7 @@ from execbot.model.enums import (
     OrderType,
     Side,
 )
+from execbot.model.flags import NO_FLAGS, Flags
 from execbot.model.numbers import ZERO, text
 from execbot.model.order import Order, OrderRequest
 from execbot.model.quote import Quote
@@ -148,12 +149,13 @@ class Facts(Struct, frozen=True):
 class Intent(Struct, frozen=True):
     """What is about to be sent, and why: the subject of every check.
 
-    `replaces` says that it takes the place of an order that is at the broker already.
+    `flags` are what the trader said against guards of slips. `replaces` says that it takes the
+    place of an order that is at the broker already.
     """
 
     request: OrderRequest
     purpose: Purpose
-    allow_duplicate: bool = False
+    flags: Flags = NO_FLAGS
     replaces: bool = False
 
     @property

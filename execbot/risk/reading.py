@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -59,13 +61,14 @@ from execbot.risk.holding_evidence import (
 )
 from execbot.risk.streaks import losses_in_a_row
 
+if TYPE_CHECKING:
+    from execbot.exits.level_facts import LevelReader
+
 HALTS_KEY = "halts"
 FLOWS_KEY = "flows"
 FLOWS_AGE_MAX = timedelta(minutes=1)
 DAY = timedelta(days=1)
 RESUMED_KEY = "kill_switch_resumed_at"
-ATR_DAYS_BACK = 60
-"""Calendar days that hold enough trading days for Wilder's average to settle."""
 READS_TAKE = timedelta(seconds=30)
 """Longer than reading the account takes; an order counted once too often is the safe side."""
 
@@ -285,14 +288,14 @@ class FactsReader:
         return self.settings.sizing.method is SizingMethod.ATR or (by_risk and stops_by_atr)
 
     def _atr(self, symbol: str, account: AccountFacts) -> Decimal | None:
-        from execbot.exits.levels import LevelError, wilder_atr
+        return self.levels.atr(symbol, self.market_time(account))
 
-        start = self.market_time(account) - timedelta(days=ATR_DAYS_BACK)
-        bars = self.client.get_bars(symbol, "1Day", start=start)
-        try:
-            return wilder_atr(bars, self.settings.stop_loss.atr_period)
-        except LevelError:
-            return None
+    @cached_property
+    def levels(self) -> LevelReader:
+        """Daily bars, for sizes and for stops alike."""
+        from execbot.exits.level_facts import LevelReader
+
+        return LevelReader(self.client, self.settings)
 
     def market_time(self, account: AccountFacts) -> datetime:
         """The exchange's time: its own clock, moved on by what passed here since."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 
 from execbot.config.schema import TradingSettings
+from execbot.model.flags import Flag
 from execbot.model.numbers import text
 from execbot.risk.equity import equity_of
 from execbot.risk.facts import Facts, Intent, intent_key
-from execbot.risk.finding import Finding, percent, unknown
+from execbot.risk.finding import Finding, percent, unknown, unless
 from execbot.risk.flows import day_change
 
 HUNDRED = Decimal(100)
@@ -65,7 +66,7 @@ def consecutive_rejections(intent: Intent, facts: Facts, limits: TradingSettings
 def duplicate_intent(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
     """The same order given again within the window is taken for a slip of the finger."""
     window = limits.risk.duplicate_window_seconds
-    if window <= 0 or intent.allow_duplicate:
+    if window <= 0 or Flag.ALLOW_DUPLICATE in intent.flags:
         return None
     limit = f"not twice within {text(window)} s"
     key = intent_key(intent.request)
@@ -76,6 +77,7 @@ def duplicate_intent(intent: Intent, facts: Facts, limits: TradingSettings) -> F
         age = Decimal(str((facts.now - past.at).total_seconds()))
         if age < window:
             seen = f"{past.client_order_id}, {text(age.quantize(Decimal('0.1')))} s ago"
-            message = f"the same order was given {seen}; --allow-duplicate sends it anyway"
+            message = f"the same order was given {seen} (duplicate_intent)."
+            message += unless(Flag.ALLOW_DUPLICATE, "If it is meant", limits)
             return Finding(False, limit, seen, message)
     return Finding(True, limit, "not given")

@@ -7,10 +7,11 @@ from decimal import Decimal
 from execbot.config.schema import TradingSettings
 from execbot.market.order_hours import in_entry_window, may_trade_now
 from execbot.model.enums import ErrorCategory, OrderType
+from execbot.model.flags import Flag
 from execbot.model.numbers import is_whole, text
 from execbot.model.symbols import asset_class_of, symbol_key
 from execbot.risk.facts import Facts, Intent
-from execbot.risk.finding import Finding, dollars, percent, unknown
+from execbot.risk.finding import Finding, dollars, percent, unknown, unless
 from execbot.risk.instruments import why_not_opened
 
 HUNDRED = Decimal(100)
@@ -81,6 +82,21 @@ def shortable(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding 
         if is_wrong
     ]
     return Finding(not problems, "shortable, easy to borrow", ", ".join(problems) or "shortable")
+
+
+def short_is_meant(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    """A sale of what is not held is a slip unless it was said: by the flag, the signal's own word,
+    or the order's `position_intent`."""
+    request = intent.request
+    if not intent.opens_short or intent.replaces:
+        return None
+    held = facts.position(request.symbol)
+    said = Flag.SHORT in intent.flags or request.position_intent == "sell_to_open"
+    if said or held is not None:  # a short that is held was meant when it was opened
+        return Finding(True, "--short", "a short that was asked for")
+    message = f"you hold no {request.symbol}: selling it opens a SHORT (short_is_meant)."
+    message += unless(Flag.SHORT, "If that is meant", limits)
+    return Finding(False, "a position, or --short", "none held", message)
 
 
 def session(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:

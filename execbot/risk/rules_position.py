@@ -7,7 +7,9 @@ from decimal import Decimal
 
 from execbot.config.schema import TradingSettings
 from execbot.market.wash_trade import is_wash_trade
+from execbot.model.account import Position
 from execbot.model.enums import ErrorCategory
+from execbot.model.flags import Flag
 from execbot.model.numbers import ZERO, text
 from execbot.model.symbols import symbol_key
 from execbot.risk.facts import (
@@ -21,7 +23,7 @@ from execbot.risk.facts import (
     purpose_of,
 )
 from execbot.risk.facts import buying_power as power_of
-from execbot.risk.finding import Finding, dollars, percent, unknown
+from execbot.risk.finding import Finding, dollars, percent, unknown, unless
 
 HUNDRED = Decimal(100)
 BROKER_POSITION_PCT = Decimal(600)
@@ -112,29 +114,46 @@ def broker_position_ratio(intent: Intent, facts: Facts, limits: TradingSettings)
 
 def one_pending(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
     """Stops and targets of a held position do not count as pending: they only wait."""
-    if not limits.risk.one_pending_per_symbol:
+    if not limits.risk.one_pending_per_symbol or Flag.ALSO in intent.flags:
         return None
     others = [o.client_order_id or o.id for o in _others(intent, facts) if not o.protective]
     seen = ", ".join(others) if others else "none"
-    return Finding(not others, "no pending order", seen)
+    symbol = intent.request.symbol
+    message = f"an order of {symbol} is working: {seen} (one_pending)."
+    message += unless(Flag.ALSO, "To send a second", limits)
+    return Finding(not others, "no pending order", seen, message if others else "")
 
 
 def duplicate_position(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
-    """Adding is for winners, in a limited number of steps, and only where switched on."""
+    """Adding is for winners, in a limited number of steps, and only where switched on; by hand it
+    is for who says so."""
     held = facts.counted(intent.request.symbol)
     if held is None:
         return Finding(True, "no position", "none")
     scale = limits.risk.scale_in
     shown = f"{text(held.qty)} held"
+    if Flag.ADD in intent.flags:
+        return Finding(True, "a position, with --add", shown)
     if not scale.enabled:
-        return Finding(False, "no position, or risk.scale_in.enabled", shown)
+        message = f"{_held_words(held)} (duplicate_position)."
+        message += unless(Flag.ADD, "To add to it", limits)
+        return Finding(False, "no position, or --add", shown, message)
     profit = _profit_pct(facts, intent.request.symbol)
     if profit is None:
         return unknown("profit of the position")
     steps = facts.counters.scale_in_steps
     limit = f"profit of {percent(scale.min_profit_pct)}, at most {scale.max_steps} steps"
     passed = profit >= scale.min_profit_pct and steps < scale.max_steps
-    return Finding(passed, limit, f"{shown}, profit {percent(profit)}, {steps} steps taken")
+    seen = f"{shown}, profit {percent(profit)}, {steps} steps taken"
+    message = f"{_held_words(held)} (duplicate_position): limit {limit}, seen {seen}."
+    message += unless(Flag.ADD, "To add to it all the same", limits)
+    return Finding(passed, limit, seen, "" if passed else message)
+
+
+def _held_words(held: Position) -> str:
+    if held.qty < 0:
+        return f"you are short {text(-held.qty)} {held.symbol} already"
+    return f"you already hold {text(held.qty)} {held.symbol}"
 
 
 def opposite_order(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:

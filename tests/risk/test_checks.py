@@ -26,6 +26,7 @@ from execbot.config.schema import (
 )
 from execbot.market.halts import Halt, PriceBand
 from execbot.model.enums import ErrorCategory, OrderClass, OrderStatus, OrderType, Side
+from execbot.model.flags import Flag, flags_of
 from execbot.risk.checks import CHECKS, Applies, evaluate, table_markdown
 from execbot.risk.facts import Counters, Facts, Intent, Purpose, RecentIntent, intent_key
 from execbot.risk.holding_evidence import Holding
@@ -57,6 +58,7 @@ def test_default_order_on_a_fresh_account_passes_everything() -> None:
 
 
 SCALE = ScaleInSettings(enabled=True, max_steps=2, min_profit_pct=D(1))
+LOSER = b.held(avg_entry_price="250")
 WINNER = b.held(avg_entry_price="190")
 SHORT = {"side": Side.SELL}
 HALTED = KillSwitch(Level.HALTED, "test", "trader", b.NOW)
@@ -109,6 +111,7 @@ FAILING: list[Case] = [
     ("fractionable", ADJUST, b.intent(notional=D(500)),
      b.facts(asset=b.asset(fractionable=False)), LIMITS),
     ("fractionable", ADJUST, b.intent(**SHORT, qty=D("1.5")), b.facts(), LIMITS),
+    ("short_is_meant", FATAL, b.intent(**SHORT, flags=flags_of(add=True)), b.facts(), LIMITS),
     ("shortable", FATAL, b.intent(**SHORT), b.facts(asset=b.asset(shortable=False)), LIMITS),
     ("shortable", FATAL, b.intent(**SHORT),
      b.facts(asset=b.asset(borrow_status="hard_to_borrow")), LIMITS),
@@ -225,6 +228,32 @@ def test_spoiled_fact_fails_exactly_that_check(case: Case) -> None:
     assert verdict.kind == f"risk.{code}"
 
 
+@pytest.mark.parametrize(
+    ("code", "intent", "facts", "words"),
+    [
+        ("duplicate_position", b.intent(), b.facts(positions=[b.held()]),
+         "you already hold 10 AAPL (duplicate_position). To add to it: --add."),
+        ("one_pending", b.intent(), b.facts(pending=(b.pending(leaves_qty=D(1)),)),
+         "(one_pending). To send a second: --also."),
+        ("duplicate_intent", b.intent(), b.facts(counters=Counters(recent=(RECENT,))),
+         "(duplicate_intent). If it is meant: --allow-duplicate."),
+        ("short_is_meant", b.intent(**SHORT, flags=flags_of(add=True)), b.facts(),
+         "you hold no AAPL: selling it opens a SHORT (short_is_meant). If that is meant: --short."),
+    ],
+)  # fmt: skip
+def test_a_guard_names_the_flag_that_lifts_it_where_that_may_be_used(
+    code: str, intent: Intent, facts: Facts, words: str
+) -> None:
+    assert words in evaluate(intent, facts, LIMITS).message
+    assert "--" not in evaluate(intent, facts, risk(allow_flags=())).message
+
+
+def test_size_limits_hold_with_every_flag() -> None:
+    every = b.intent(qty=D(60), flags=frozenset(Flag))
+    found = {f.code for f in evaluate(every, b.facts(positions=[b.held()]), LIMITS).failures}
+    assert found == {"max_position_size"}
+
+
 def test_every_check_has_a_failing_case() -> None:
     covered = {case[0] for case in FAILING} | {"max_exposure", "broker_position_ratio"}
     assert covered == {check.code for check in CHECKS}
@@ -247,8 +276,13 @@ PASSING: list[tuple[str, Intent, Facts, TradingSettings]] = [
         replace(RECENT, at=b.NOW - timedelta(seconds=10)),))), LIMITS),
     ("another order in the window", b.intent(qty=D(11)),
      b.facts(counters=Counters(recent=(RECENT,))), LIMITS),
-    ("duplicate allowed", b.intent(allow_duplicate=True),
+    ("duplicate allowed", b.intent(flags=flags_of(allow_duplicate=True)),
      b.facts(counters=Counters(recent=(RECENT,))), LIMITS),
+    ("added to by hand", b.intent(flags=flags_of(add=True)), b.facts(positions=[LOSER]), LIMITS),
+    ("a second order by hand", b.intent(flags=flags_of(also=True)),
+     b.facts(pending=(b.pending(leaves_qty=D(1)),)), LIMITS),
+    ("a short in the order's own words", b.intent(**SHORT, position_intent="sell_to_open",
+     flags=flags_of(add=True)), b.facts(), LIMITS),
     ("the same intent itself", b.intent(client_order_id="old"),
      b.facts(counters=Counters(recent=(RECENT,))), LIMITS),
     ("a limit at the band", b.intent(limit_price=D(210)), b.facts(band=BAND), LIMITS),

@@ -23,9 +23,11 @@ from msgspec.structs import replace
 from execbot.broker.alpaca import AlpacaClient
 from execbot.broker.port import TradeUpdate
 from execbot.config.schema import TradingSettings
+from execbot.exits.level_facts import LevelReader
 from execbot.exits.levels import LevelKind, LevelSpec
-from execbot.exits.plan.attach import Wishes, attach
+from execbot.exits.plan.attach import attach
 from execbot.exits.plan.plan import ExitPlan, Trail
+from execbot.exits.plan.wishes import Wishes
 from execbot.exits.store import plan_of, save_plan
 from execbot.journal.records import OrderRecord, Role
 from execbot.market.sessions import MarketNow, crypto_now
@@ -194,9 +196,14 @@ class World:
         self.desk.settings = quick
         oms = self.desk.open_oms(self.desk.journal)
         self.watcher = Watcher(oms, self.settings, self.hours, self.now, self.notes.append)
+        self.hands = Hands(
+            oms,
+            self.now,
+            unique=lambda at: f"{next(self.counter):08d}",
+            levels=LevelReader(oms.client, self.settings),
+        )
         self.watcher.news = OrderNews(self.desk.journal)
         self.starts.append(len(self.notes))
-        self.hands = Hands(oms, self.now, unique=lambda at: f"{next(self.counter):08d}")
         self.jobs.clear()
         self.uncovered_since.clear()
         try:

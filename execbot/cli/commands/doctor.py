@@ -29,6 +29,10 @@ SKEW_FAIL = timedelta(seconds=30)
 """Orders carry no time of ours, but quotes are judged by age and tokens by date."""
 
 DISK_FREE_MIN_BYTES = 50 * 1024 * 1024
+LEVEL_SYMBOL = "SPY"
+LEVEL_SYMBOLS_MAX = 5
+"""Whose daily bars are counted: these many of `symbols`, or one that every feed has."""
+
 DAYS_SHOWN = 3
 REINSTALL = "pip install --force-reinstall pandas-market-calendars"
 OK, WARN, FAIL, SKIP = "OK", "WARN", "FAIL", "SKIP"
@@ -311,6 +315,34 @@ def _journal(examined: Examination) -> Iterator[Finding]:
         yield Finding("orders in doubt", WARN, str(unsettled), "execbot reconcile")
 
 
+def _levels(examined: Examination) -> Iterator[Finding]:
+    """Whether the feed has the daily bars that the configuration's levels are measured from."""
+    from execbot.exits.level_facts import LevelReader, days_asked
+
+    if examined.client is None:
+        raise _Missing("needs a connection")
+    trading = _setup(examined).settings.trading
+    asked = days_asked(trading)
+    if not asked:
+        yield Finding("levels", OK, "none is measured from daily bars")
+        return
+    at = examined.client.get_clock().timestamp or datetime.now(UTC)
+    reader = LevelReader(examined.client, trading)
+    for symbol in trading.symbols[:LEVEL_SYMBOLS_MAX] or (LEVEL_SYMBOL,):
+        count = len(reader.days(symbol, at))
+        short = [f"{key} needs {days}" for key, days in asked.items() if days > count]
+        if not short:
+            yield Finding("levels", OK, f"{symbol}: {count} complete daily bars are enough")
+            continue
+        yield Finding(
+            "levels",
+            WARN,
+            f"{symbol}: the feed has {count} complete daily bars; {', '.join(short)}: "
+            "such a level is unknown, and an order that asks for it is refused",
+            "Ask for fewer days, or choose another feed (broker.feed).",
+        )
+
+
 def _stream(examined: Examination) -> Iterator[Finding]:
     from execbot.broker.stream_states import Connected
 
@@ -367,6 +399,7 @@ CHECKS: tuple[tuple[str, Callable[[Examination], Iterator[Finding]]], ...] = (
     ("clock", _clock),
     ("calendar", _calendar),
     ("journal", _journal),
+    ("levels", _levels),
     ("stream", _stream),
 )
 ALERT_CHECKS = (("alerts", _alerts),)

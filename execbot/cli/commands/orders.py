@@ -15,7 +15,7 @@ from execbot.cli.flags.order_ids import full_id
 from execbot.cli.flags.times import read_time
 from execbot.cli.outcome import confirm_live, show_outcome
 from execbot.cli.show.freshen import freshen, journal_warnings
-from execbot.cli.show.later_targets import spread_behind
+from execbot.cli.show.later_targets import later_targets_behind
 from execbot.cli.show.order_views import (
     audit_json,
     describe,
@@ -167,7 +167,7 @@ def retry(
         record = desk.oms.record(id_)
         confirm_live(cli, desk, f"retry {describe(record.order)}", yes)
         again = send_again(desk.placer, id_).record
-        show_outcome(cli, again, spread=spread_behind(desk, again))
+        show_outcome(cli, again, later=later_targets_behind(desk, again))
 
 
 @app.command()

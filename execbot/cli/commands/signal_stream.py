@@ -20,7 +20,7 @@ from execbot.cli.outcome import confirm_live
 from execbot.cli.show.output import print_json, print_line, print_note
 from execbot.desk.context import Context
 from execbot.desk.signal_following import Became, SignalFollowing
-from execbot.desk.signals import executor_of, new_signal_id
+from execbot.desk.signals import LINE_WAIT_SECONDS, executor_of, new_signal_id, unwatched
 from execbot.model.enums import Outcome
 from execbot.model.numbers import maybe_text, text
 from execbot.model.signal import SignalError, read_line
@@ -33,7 +33,9 @@ REFRESH_SECONDS = 5.0
 """How often a long run takes in what the broker reported, so that its journal stays current."""
 
 
-def run_lines(cli: Cli, file: Path | None, *, yes: bool, follow: bool, wait: float | None) -> None:
+def run_lines(
+    cli: Cli, file: Path | None, *, yes: bool, follow: bool, wait: float | None, naked: bool
+) -> None:
     """Act on every line, then follow what was sent for `wait` seconds, or until all has ended."""
     stream: IO[bytes] = sys.stdin.buffer if file is None else file.open("rb")
     told = Told(cli)
@@ -46,10 +48,10 @@ def run_lines(cli: Cli, file: Path | None, *, yes: bool, follow: bool, wait: flo
             if follow:
                 told.following = SignalFollowing(desk)
                 with _follower(cli, told.following, told, lines) as follower:
-                    _act_on(lines, executor_of(desk), told, desk)
+                    _act_on(lines, executor_of(desk, naked=naked), told, desk)
                     follower.wait(wait)
             else:
-                _act_on(lines, executor_of(desk), told, desk)
+                _act_on(lines, executor_of(desk, naked=naked), told, desk)
     except BrokenPipeError:
         sys.stderr.close()  # nobody reads our results: end quietly, as a filter should
         raise typer.Exit(int(told.worst)) from None
@@ -64,23 +66,23 @@ def run_lines(cli: Cli, file: Path | None, *, yes: bool, follow: bool, wait: flo
 
 def _act_on(lines: Lines, executor: Executor, told: Told, desk: Context) -> None:
     exits = threading.Thread(
-        target=_carry_out_exits, args=(lines, executor, told), name="exits", daemon=True
+        target=_carry_out_exits, args=(lines, executor, told, desk), name="exits", daemon=True
     )
     exits.start()
     refreshed = time.monotonic()
     while (line := lines.take()) is not None:
-        _act(executor, line, told)
+        _act(executor, line, told, desk)
         lines.done(line)
         if told.following is None and time.monotonic() - refreshed > REFRESH_SECONDS:
             _take_in(desk)
             refreshed = time.monotonic()
 
 
-def _carry_out_exits(lines: Lines, executor: Executor, told: Told) -> None:
+def _carry_out_exits(lines: Lines, executor: Executor, told: Told, desk: Context) -> None:
     """Beside the main thread: an entry that sleeps out a rate limit holds up no exit."""
     try:
         while (line := lines.take(exits_only=True)) is not None:
-            _act(executor, line, told)
+            _act(executor, line, told, desk)
             lines.done(line)
     except BaseException as error:
         lines.fail(error)  # the main thread ends the command with it
@@ -131,7 +133,7 @@ def _code_of(outcome: Outcome) -> ExitCode:
     return ExitCode.PARTLY if failed else ExitCode.DONE
 
 
-def _act(executor: Executor, line: Line, told: Told) -> None:
+def _act(executor: Executor, line: Line, told: Told, desk: Context) -> None:
     """Carry out one line and tell its result."""
     if line.signal is None:
         assert line.error is not None
@@ -147,12 +149,16 @@ def _act(executor: Executor, line: Line, told: Told) -> None:
         told.result(line.number, data, ExitCode.PARTLY)
         return
     result = executor.execute_signal(line.signal)
+    seconds = LINE_WAIT_SECONDS if told.following is None else 0.0  # the follower tells the rest
+    result, warnings = unwatched(desk, result, seconds)
     code = ExitCode.DONE
     if result.outcome is Outcome.IN_DOUBT:
         code = ExitCode.IN_DOUBT
     elif result.is_failure:
         code = ExitCode.PARTLY
-    told.result(line.number, {"line": line.number, **result.to_dict()}, code)
+    found = result.to_dict()
+    found["notes"] += warnings
+    told.result(line.number, {"line": line.number, **found}, code)
     if told.following is not None and result.record is not None and _may_change(result.record):
         told.following.add(result.signal.id, line.number, result.record)
 

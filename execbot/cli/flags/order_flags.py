@@ -105,6 +105,20 @@ def to_request(flags: OrderFlags) -> OrderRequest:
     return request
 
 
+def read_side(side: Side | None, *, short: bool) -> Side:
+    """`buy` unless it is said; `--short` says `sell`. Raises Failure (2) where they contradict."""
+    if not short:
+        return side or Side.BUY
+    if side is Side.BUY:
+        raise usage(
+            "--short and --side buy contradict each other",
+            hint="A short is opened by selling; buying closes it.",
+            next_step="Leave one of them out.",
+            kind="usage.side",
+        )
+    return Side.SELL
+
+
 def read_symbol(word: str) -> str:
     symbol = symbols.read_symbol(word)
     if symbol is None:

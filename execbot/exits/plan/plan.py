@@ -62,6 +62,10 @@ class Trail(Struct, frozen=True):
     value: Decimal
     from_start: bool = True
 
+    def __str__(self) -> str:
+        """As it is asked for: `1%`, `2USD`, `3ATR`."""
+        return str(trail_spec(self))
+
 
 class StopPlan(Struct, frozen=True):
     """`initial` is the stop first taken, which measures R; `price` is where it stands now."""
@@ -97,6 +101,8 @@ class AdjustRules(Struct, frozen=True):
     """Widen to this many ATR from the price when volatility grows, within the first risk."""
     time_stop_minutes: int | None = None
     flatten_before_close_minutes: int | None = None
+    remeasure: bool = False
+    """Targets in R or ATR follow the true range; see `execbot.exits.plan.remeasure`."""
 
 
 NO_RULES = AdjustRules()

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from execbot.exits.plan.plan import ExitPlan, PlanStatus
+from execbot.exits.plan.remeasure import follows_range
 from execbot.exits.rules.actions import Cancel, Priority, SavePlan
 from execbot.journal.records import PROTECTIVE_ROLES, OrderRecord
 from execbot.market.sessions import MarketNow
@@ -59,10 +60,22 @@ class Timers:
         jobs += self._watch_stream(now)
         jobs += self._watch_session(now)
         jobs += self._watch_entries(now)
+        jobs += self._watch_levels(now)
         if self.memory.marks_saved_at is None or now - self.memory.marks_saved_at >= MARKS_EVERY:
             jobs += self.save_marks(now)
         self._tidy()
         return jobs
+
+    def _watch_levels(self, now: datetime) -> list[Job]:
+        """Daily bars are read once an hour while a plan follows the true range."""
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        if self.memory.levels_asked == hour:
+            return []
+        states = self.memory.symbols.values()
+        if not any(s.plan is not None and s.qty != 0 and follows_range(s.plan) for s in states):
+            return []
+        self.memory.levels_asked = hour
+        return self.memory.account_job(JobName.READ_LEVELS, "true ranges", now)
 
     def save_marks(self, now: datetime) -> list[Job]:
         """Marks move with every tick and make no version of the plan; a restart knows these."""

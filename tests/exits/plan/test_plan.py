@@ -16,7 +16,7 @@ from support.exit_views import T0, D, later, plan
 
 from execbot.config.schema import StopMethod, TradingSettings
 from execbot.exits.levels import LevelError, LevelKind, LevelSpec, parse_level
-from execbot.exits.plan.attach import Wishes, attach, default_wishes, moved, new_plan
+from execbot.exits.plan.attach import attach, moved, new_plan
 from execbot.exits.plan.plan import (
     AdjustRules,
     ExitIntent,
@@ -31,6 +31,7 @@ from execbot.exits.plan.plan import (
 from execbot.exits.plan.plan_json import from_data, to_data
 from execbot.exits.plan.rescale import rescaled, split_ratio
 from execbot.exits.plan.target_shares import split_whole
+from execbot.exits.plan.wishes import Wishes, default_wishes
 from execbot.exits.rules.shape import Holding, target_quantities, wanted
 from execbot.exits.store import change_plan, lifted, plan_of, save_plan, suspend_plans
 from execbot.journal import Journal
