@@ -68,6 +68,10 @@ _UNSETTLED = tuple(sorted(status.value for status in UNSETTLED_STATUSES))
 _EXIT_ROLES = tuple(sorted(role.value for role in EXIT_ROLES))
 
 
+DERIVED_TABLES = {"orders": "client_order_id", "fills": "execution_id", "positions": "symbol"}
+"""What follows from the events, and by which column its rows are told apart."""
+
+
 class Journal(Ledgers):
     """The durable memory of one account in one mode.
 
@@ -425,7 +429,7 @@ class Journal(Ledgers):
 
     def clear_derived(self) -> None:
         """Empty what follows from the events, before it is derived again."""
-        for table in ("orders", "fills", "positions"):
+        for table in DERIVED_TABLES:
             self._run(f"DELETE FROM {table}")
 
     def derived_tables(self) -> dict[str, list[tuple[Any, ...]]]:
