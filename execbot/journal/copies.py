@@ -76,7 +76,7 @@ def readable_events(journal: Journal) -> Iterator[EventRecord | Unreadable]:
 def leave_out(copy: Journal, seqs: Iterable[int]) -> None:
     """Take events out of the history of a copy: of a journal in use nothing is ever taken."""
     with copy.transaction():
-        copy._run("DROP TRIGGER order_events_are_never_deleted")
+        copy._run("DROP TRIGGER IF EXISTS order_events_are_never_deleted")
         copy._run_many("DELETE FROM order_events WHERE seq = ?", [(seq,) for seq in seqs])
         copy._run(NEVER_DELETED)
 
