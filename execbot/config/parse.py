@@ -163,6 +163,8 @@ def _read_number(key: str, base: str, value: str, node: Any) -> Decimal | int:
 
 def _read_list(key: str, base: str, node: Any) -> tuple[Any, ...]:
     if node.id == "scalar" and base == "str":
+        if not getattr(node, "style", None) and str(node.value).strip().lower() in _NULL:
+            return ()  # null is no symbol of this name
         mark = getattr(node, "start_mark", None)
         words = [Text(w, start_mark=mark) for w in str(node.value).split(",") if w.strip()]
         return tuple(_read_symbol(key, word) for word in words)

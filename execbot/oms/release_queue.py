@@ -24,6 +24,7 @@ from execbot.model.enums import (
     OrderStatus,
     Outcome,
 )
+from execbot.model.times import iso
 from execbot.oms.errors import OmsError
 from execbot.oms.send.intent import request_of
 from execbot.oms.signals.executor import Executor
@@ -95,7 +96,7 @@ def release_due(executor: Executor, *, only: str | None = None) -> list[Released
 
 def expiry_of(record: OrderRecord, hours: Decimal) -> str | None:
     """When a queued order lapses, as text."""
-    return None if record.intent_at is None else expires_at(record.intent_at, hours).isoformat()
+    return None if record.intent_at is None else iso(expires_at(record.intent_at, hours))
 
 
 class _Reasons:

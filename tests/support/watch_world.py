@@ -34,6 +34,7 @@ from execbot.model.order import OrderRequest
 from execbot.sim.types import SECOND, ApiError
 from execbot.watch.core import inputs
 from execbot.watch.core.jobs import AccountJob, Note
+from execbot.watch.core.notes import alarm
 from execbot.watch.order_news import OrderNews
 from execbot.watch.perform import Hands
 from execbot.watch.watcher import HandJob, Watcher
@@ -197,7 +198,7 @@ class World:
         try:
             oms.reconcile()
         except Exception as error:  # a broker that does not answer now is asked again later
-            self.notes.append(Note("alarm", f"reconcile: {error}"))
+            self.notes.append(alarm("reconcile", "", f"could not reconcile: {error}"))
         self._add(self.watcher.load())
         self._add(self.watcher.feed(inputs.StreamUp(self.now())))
 
