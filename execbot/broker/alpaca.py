@@ -28,7 +28,7 @@ from execbot.model.account import Account, Activity, Asset, CalendarDay, Clock, 
 from execbot.model.numbers import maybe_text, text
 from execbot.model.order import Order, OrderRequest
 from execbot.model.quote import Bar, Quote, Trade
-from execbot.model.symbols import in_path, is_pair, pair_symbol
+from execbot.model.symbols import in_path, is_option, is_pair, is_stock, pair_symbol
 from execbot.model.timer import Timer
 from execbot.model.times import iso
 
@@ -285,8 +285,13 @@ class AlpacaClient(BrokerClient):
         start: datetime,
         end: datetime | None = None,
         limit: int | None = None,
+        newest: bool = False,
     ) -> list[Bar]:
+        if is_option(symbol):
+            return []
         query = {"symbols": symbol, "timeframe": timeframe, "start": iso(start)}
+        if newest:
+            query["sort"] = "desc"
         if end is not None:
             query["end"] = iso(end)
         path = "/v1beta3/crypto/us/bars"
@@ -294,12 +299,13 @@ class AlpacaClient(BrokerClient):
             path = "/v2/stocks/bars"
             query["adjustment"] = "split"  # a 4:1 split is no crash
         rows = paging.all_bars(lambda page: self._read_data(path, page), symbol, query, limit=limit)
-        return [Bar.from_wire(symbol, row) for row in rows]
+        return [Bar.from_wire(symbol, row) for row in (reversed(rows) if newest else rows)]
 
     def _latest(self, what: str, symbols: Sequence[str]) -> dict[str, Mapping[str, Any]]:
         found: dict[str, Mapping[str, Any]] = {}
         pairs = [symbol for symbol in symbols if is_pair(symbol)]
-        stocks = [symbol for symbol in symbols if not is_pair(symbol)]
+        # Options have feeds of their own, which execbot does not read.
+        stocks = [symbol for symbol in symbols if symbol and is_stock(symbol)]
         for path, group in (
             (f"/v2/stocks/{what}/latest", stocks),
             (f"/v1beta3/crypto/us/latest/{what}", pairs),

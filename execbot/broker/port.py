@@ -177,8 +177,12 @@ class BrokerClient(ABC):
         start: datetime,
         end: datetime | None = None,
         limit: int | None = None,
+        newest: bool = False,
     ) -> list[Bar]:
-        """Bars ascending; `timeframe` in Alpaca's words (`1Min`, `1Hour`, `1Day`)."""
+        """Bars ascending; `timeframe` in Alpaca's words (`1Min`, `1Hour`, `1Day`).
+
+        Of more than `limit` the oldest from `start` on, or the `newest`. Adjusted for splits.
+        """
 
     @abstractmethod
     def get_activities(

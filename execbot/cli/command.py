@@ -191,7 +191,7 @@ def _unshown(error: OSError, data: Any) -> Failure:
         str(plain(known.get("outcome") or "not_sent")),
         "The command itself was carried out; only its answer on stdout is lost.",
         "Look with `execbot orders`; do not repeat what was done.",
-        {name: known.get(name) for name in ("client_order_id", "id", "symbol", "status")},
+        {name: known.get(name) for name in ("client_order_id", "id", "symbol")},
     )
 
 

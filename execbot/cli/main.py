@@ -20,7 +20,6 @@ from typer.core import TyperCommand, TyperGroup
 
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.light_types import HELP_FLAGS, lighten
-from execbot.version import __version__
 
 PROGRAM = "execbot"
 
@@ -53,6 +52,7 @@ COMMANDS: dict[str, Entry] = {
     "protect": Entry("exits", "Give a position a stop and targets.", writes=True),
     "doctor": Entry("doctor", "Check configuration, keys, connection, journal and stream."),
     "config": Entry("config", "Show, check or write trading.yaml."),
+    "schema": Entry("schema", "The JSON Schema of what programs read and write."),
     "sim": Entry("sim", "The built-in exchange: serve it, look at it, steer it."),
 }
 
@@ -124,6 +124,8 @@ class LazyGroup(TyperGroup):
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from execbot.version import __version__
+
         print(f"{PROGRAM} {__version__}")
         raise typer.Exit
 

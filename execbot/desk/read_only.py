@@ -101,8 +101,11 @@ class ReadOnlyClient(BrokerClient):
         start: datetime,
         end: datetime | None = None,
         limit: int | None = None,
+        newest: bool = False,
     ) -> list[Bar]:
-        return self._client.get_bars(symbol, timeframe, start=start, end=end, limit=limit)
+        return self._client.get_bars(
+            symbol, timeframe, start=start, end=end, limit=limit, newest=newest
+        )
 
     def get_activities(
         self,

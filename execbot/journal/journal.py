@@ -27,6 +27,7 @@ from execbot.journal.codec import (
 )
 from execbot.journal.ledgers import Ledgers
 from execbot.journal.records import (
+    EXIT_ROLES,
     MARK,
     EventRecord,
     EventResult,
@@ -34,7 +35,6 @@ from execbot.journal.records import (
     LastAct,
     OrderRecord,
     PositionRecord,
-    Role,
 )
 from execbot.journal.statements import (
     ADD_EVENT,
@@ -65,7 +65,7 @@ _STATUSES = {
 }
 _UNSETTLED = tuple(sorted(status.value for status in UNSETTLED_STATUSES))
 
-_EXIT_ROLES = (Role.EXIT.value, Role.STOP.value, Role.TARGET.value)
+_EXIT_ROLES = tuple(sorted(role.value for role in EXIT_ROLES))
 
 
 class Journal(Ledgers):
@@ -202,10 +202,13 @@ class Journal(Ledgers):
                 new = after.order.replaced_by if after is not None else None
         return found
 
-    def successors_of(self, order_id: str) -> list[str]:
-        """The client_order_ids of the orders that say they replace this one (the broker's id)."""
-        sql = "SELECT client_order_id FROM orders WHERE replaces = ?"
-        return [row[0] for row in self._rows(sql, (order_id,))]
+    def successors_of(self, order_ids: Iterable[str]) -> dict[str, set[str]]:
+        """Who says to replace these orders (the broker's ids): client_order_ids by replaced id."""
+        sql = f"SELECT replaces, client_order_id FROM orders WHERE replaces {AMONG}"
+        found: dict[str, set[str]] = {}
+        for row in self._rows(sql, (listed(order_ids),)):
+            found.setdefault(row[0], set()).add(row[1])
+        return found
 
     def families(self, records: Iterable[OrderRecord]) -> list[OrderRecord]:
         """The orders with their parents, legs, and the orders that they replaced."""
@@ -246,14 +249,15 @@ class Journal(Ledgers):
         names = dict.fromkeys(row[1] for row in rows if row[1])
         return (rows[-1][0] if rows else seq), list(names)
 
-    def applied_since(self, seq: int, *, limit: int = 1000) -> list[tuple[int, str]]:
-        """`seq` and client_order_id of the events after `seq` that changed an order, as they came;
-        those of no order (adjustments) have an empty id."""
+    def facts_since(self, seq: int, *, limit: int = 1000) -> list[tuple[int, str]]:
+        """`seq` and client_order_id of the events after `seq` that changed an order or contradict
+        it, as they came; those of no order (adjustments) have an empty id."""
         sql = (
-            "SELECT seq, client_order_id FROM order_events WHERE seq > ? AND result = ? "
+            "SELECT seq, client_order_id FROM order_events WHERE seq > ? AND result IN (?, ?) "
             "ORDER BY seq LIMIT ?"
         )
-        return [(row[0], row[1]) for row in self._rows(sql, (seq, EventResult.APPLIED, limit))]
+        values = (seq, EventResult.APPLIED, EventResult.ILLEGAL, limit)
+        return [(row[0], row[1]) for row in self._rows(sql, values)]
 
     def adjusted_since(self, seq: int) -> set[str]:
         """Symbols whose position was adjusted without a trade after `seq`."""

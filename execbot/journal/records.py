@@ -306,4 +306,10 @@ class PlanRecord(Struct, frozen=True):
     at: datetime
 
 
-EXIT_ROLES = frozenset({Role.STOP, Role.TARGET, Role.EXIT})
+PROTECTIVE_ROLES = frozenset({Role.STOP, Role.TARGET})
+"""They rest at the broker until their price comes."""
+
+EXIT_ROLES = PROTECTIVE_ROLES | {Role.EXIT}
+
+EXIT_ORIGINS = frozenset({Origin.CLOSE, Origin.EXIT})
+"""Whoever gives these orders only ever closes."""

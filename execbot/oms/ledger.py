@@ -25,7 +25,7 @@ from execbot.journal.records import (
     OrderRecord,
     Role,
 )
-from execbot.model.enums import EventSource, OrderClass, OrderType, Side
+from execbot.model.enums import STOP_TYPES, EventSource, OrderClass, Side
 from execbot.model.numbers import text
 from execbot.model.order import Order
 from execbot.model.times import iso
@@ -57,7 +57,7 @@ class Ledger:
         self._kept: dict[str, OrderRecord] = {}
         self._key_of: dict[str, str | None] = {}
         self._owner_of: dict[str, str | None] = {}
-        self._successors_of: defaultdict[str, set[str]] = defaultdict(set)
+        self._successors_of: dict[str, set[str]] = {}
         self._dirty: set[str] = set()
         self._events: list[EventRecord] = []
         self._events_of_changes: list[tuple[Change, int]] = []
@@ -88,8 +88,9 @@ class Ledger:
         self._read_keys({event.order_id for event in events if event.order_id})
         keys = {key for key in self._key_of.values() if key is not None}
         self._read_states(keys | {event.client_order_id for event in events})
-        names = (e.execution_id for e in events if e.kind in EXECUTIONS)
-        self._read_owners({name for name in names if name})
+        fills = [event for event in events if event.kind in EXECUTIONS]
+        self._read_owners({event.execution_id for event in fills if event.execution_id})
+        self._read_successors({event.order_id for event in fills if event.order_id})
 
     def _read_states(self, keys: set[str]) -> None:
         records = self.journal.orders_alone(keys)
@@ -108,6 +109,12 @@ class Ledger:
     def _read_owners(self, execution_ids: set[str]) -> None:
         found = self.journal.execution_owners(execution_ids) if execution_ids else {}
         self._owner_of |= dict.fromkeys(execution_ids) | found
+
+    def _read_successors(self, order_ids: set[str]) -> None:
+        for order_id in order_ids:
+            self._successors_of.setdefault(order_id, set())
+        for order_id, keys in self.journal.successors_of(order_ids).items():
+            self._successors_of[order_id] |= keys
 
     # --- applying --------------------------------------------------------------------------
 
@@ -271,7 +278,10 @@ class Ledger:
     def _chain_facts(self, event: OrderEvent) -> dict[str, Any]:
         """What the replaced orders had filled, and for a new order whose idea they were."""
         assert event.order is not None and event.order.replaces
-        self._successors_of[event.order.replaces].add(event.client_order_id)
+        older = event.order.replaces
+        if older not in self._successors_of:
+            self._read_successors({older})
+        self._successors_of[older].add(event.client_order_id)
         chain = chain_of(event.order, self._state_at)
         facts = chain.facts()
         known = self.state(event.client_order_id)
@@ -304,8 +314,9 @@ class Ledger:
 
     def _successors(self, order_id: str) -> list[OrderRecord]:
         """The orders that say they replaced this one: more than one where a replace was refused."""
+        if order_id and order_id not in self._successors_of:
+            self._read_successors({order_id})
         keys = self._successors_of.get(order_id, set())
-        keys = keys | set(self.journal.successors_of(order_id)) if order_id else keys
         states = [self.state(key) for key in sorted(keys)]
         return [state.record for state in states if state is not None]
 
@@ -412,8 +423,7 @@ def _worth_keeping(event: OrderEvent) -> bool:
 def _leg_role(leg: Order) -> str | None:
     if leg.order_class is OrderClass.MLEG:
         return None
-    stops = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP)
-    return Role.STOP.value if leg.type in stops else Role.TARGET.value
+    return Role.STOP.value if leg.type in STOP_TYPES else Role.TARGET.value
 
 
 def _is_nobodys(record: OrderRecord) -> bool:

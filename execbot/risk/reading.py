@@ -8,10 +8,12 @@ limit holds across processes although the broker's answer is a moment old.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -19,18 +21,21 @@ from msgspec.structs import replace
 from execbot.broker.errors import BrokerError
 from execbot.broker.port import BrokerClient, OrderQuery
 from execbot.config.schema import Mode, SizingMethod, StopMethod, TradingSettings
+from execbot.exits.exit_orders import is_exit
+from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
-from execbot.journal.records import OrderRecord, Origin, Role
+from execbot.journal.records import PROTECTIVE_ROLES, OrderRecord
 from execbot.market import halts
 from execbot.market.broker_calendar import known_differences, narrowed
 from execbot.market.calendar_cache import Tables
 from execbot.market.sessions import SessionTable, agreed_now, crypto_now
-from execbot.model.account import Account, Asset, Clock, Position
-from execbot.model.enums import OPEN_STATUSES, OrderStatus, Side
-from execbot.model.numbers import ZERO
+from execbot.model.account import Account, Asset, Clock, Position, contract_asset
+from execbot.model.enums import CUT_SHORT, OPEN_STATUSES, AssetClass, OrderStatus, Side
+from execbot.model.numbers import ZERO, maybe_decimal, text
 from execbot.model.order import Order, OrderRequest
 from execbot.model.quote import Quote
-from execbot.model.times import eastern, new_york, parse_time
+from execbot.model.symbols import is_option, pair_symbol, symbol_key
+from execbot.model.times import day_begins, eastern, iso, parse_time
 from execbot.risk import kill_switch
 from execbot.risk.facts import (
     Counters,
@@ -43,9 +48,9 @@ from execbot.risk.facts import (
     intent_key,
     merge_pending,
     pending_from_order,
-    position_key,
     purpose_of_order,
 )
+from execbot.risk.flows import FLOW_ROWS, flows_of
 from execbot.risk.holding_evidence import (
     NOTHING,
     Holdings,
@@ -54,16 +59,23 @@ from execbot.risk.holding_evidence import (
     holding,
     unseen_leaves,
 )
+from execbot.risk.limits_in_force import LIMITS_KEY, loosened
 from execbot.risk.streaks import losses_in_a_row
 
+if TYPE_CHECKING:
+    from execbot.exits.level_facts import LevelReader
+
 HALTS_KEY = "halts"
+FLOWS_KEY = "flows"
+FLOWS_AGE_MAX = timedelta(minutes=1)
+DAY = timedelta(days=1)
 RESUMED_KEY = "kill_switch_resumed_at"
-ATR_DAYS_BACK = 60
-"""Calendar days that hold enough trading days for Wilder's average to settle."""
 READS_TAKE = timedelta(seconds=30)
 """Longer than reading the account takes; an order counted once too often is the safe side."""
-_PROTECTIVE = frozenset({Role.STOP, Role.TARGET})
-EXIT_ORIGINS = frozenset({Origin.CLOSE, Origin.EXIT})
+
+
+SMALL_USD = Decimal(25)
+"""No smallest order of a coin is worth more: what is, is no dust."""
 
 
 class AccountFacts(Struct, frozen=True):
@@ -78,10 +90,12 @@ class AccountFacts(Struct, frozen=True):
     """Before the first of them was asked for: what was sent later may be missing."""
     clock_at: datetime
     """When the clock was read, the last of them."""
+    flows: Decimal = ZERO
+    """Cash and securities that came today (plus) or went (minus), in USD."""
 
     def held(self, symbol: str) -> Decimal:
         """The signed quantity of a symbol; 0 when there is none."""
-        position = self.positions.get(position_key(symbol))
+        position = self.positions.get(symbol_key(symbol))
         return position.qty if position is not None else ZERO
 
 
@@ -187,19 +201,59 @@ class FactsReader:
         read_at = self.now()
         orders = tuple(self.client.list_orders(OrderQuery(status="open")))
         positions = index_positions(self.client.get_positions())
+        self._learn_smallest(positions.values())
         account = self.client.get_account()
         clock = self.client.get_clock()
+        flows = self._flows(positions)
         clock_at = self.now()
         if clock_at < read_at:  # our clock was wrong, and these very replies have set it back
             read_at = clock_at - READS_TAKE
-        self._account = AccountFacts(account, orders, positions, clock, seq, read_at, clock_at)
+        self._account = AccountFacts(
+            account, orders, positions, clock, seq, read_at, clock_at, flows
+        )
         return self._account
+
+    def _flows(self, positions: Mapping[str, Position]) -> Decimal:
+        """Of today, read anew once a minute for all processes; a row that comes later corrects it.
+
+        A read that fails leaves what is known of the day standing.
+        """
+        if self.settings.risk.max_daily_loss_pct is None:
+            return ZERO
+        now, day = self.now(), eastern(self.now()).date()
+        kept = self.journal.meta_get(FLOWS_KEY)
+        known, read_at = ZERO, None
+        if isinstance(kept, Mapping) and kept.get("day") == day.isoformat():
+            known = maybe_decimal(kept.get("amount")) or ZERO
+            read_at = parse_time(kept.get("at"))
+        if read_at is not None and timedelta(0) <= now - read_at < FLOWS_AGE_MAX:
+            return known
+        try:
+            rows = self.client.get_activities(FLOW_ROWS, after=day_start(now) - DAY)
+        except BrokerError:
+            return known
+        prices = {key: p.current_price for key, p in positions.items() if p.current_price}
+        found = flows_of(rows, day, prices)
+        value = {"day": day.isoformat(), "amount": text(found.amount), "at": iso(now)}
+        with suppress(JournalError):  # it is only kept for the next minute
+            self.journal.meta_set(FLOWS_KEY, value)
+        return found.amount
 
     def asset(self, symbol: str) -> Asset:
         """The asset; remembered for the life of this reader. Raises BrokerError if unknown."""
         if symbol not in self._assets:
-            self._assets[symbol] = self.client.get_asset(symbol)
+            read = contract_asset if is_option(symbol) else self.client.get_asset
+            self._assets[symbol] = read(symbol)
         return self._assets[symbol]
+
+    def _learn_smallest(self, positions: Iterable[Position]) -> None:
+        """The smallest order of the coins of which little is held. What the broker does not tell
+        is judged by its worth alone."""
+        for held in positions:
+            is_small = held.market_value is not None and abs(held.market_value) < SMALL_USD
+            if held.asset_class == AssetClass.CRYPTO and is_small:
+                with suppress(BrokerError):
+                    self.asset(pair_symbol(held.symbol))
 
     def _symbol_facts(self, symbol: str, account: AccountFacts) -> SymbolFacts:
         asset = self.asset(symbol)
@@ -225,7 +279,7 @@ class FactsReader:
                 if order.symbol != symbol
                 and order.limit_price is None
                 and order.notional is None
-                and position_key(order.symbol) not in account.positions
+                and symbol_key(order.symbol) not in account.positions
             }
         )
 
@@ -235,14 +289,14 @@ class FactsReader:
         return self.settings.sizing.method is SizingMethod.ATR or (by_risk and stops_by_atr)
 
     def _atr(self, symbol: str, account: AccountFacts) -> Decimal | None:
-        from execbot.exits.levels import LevelError, wilder_atr
+        return self.levels.atr(symbol, self.market_time(account))
 
-        start = self.market_time(account) - timedelta(days=ATR_DAYS_BACK)
-        bars = self.client.get_bars(symbol, "1Day", start=start)
-        try:
-            return wilder_atr(bars, self.settings.stop_loss.atr_period)
-        except LevelError:
-            return None
+    @cached_property
+    def levels(self) -> LevelReader:
+        """Daily bars, for sizes and for stops alike."""
+        from execbot.exits.level_facts import LevelReader
+
+        return LevelReader(self.client, self.settings)
 
     def market_time(self, account: AccountFacts) -> datetime:
         """The exchange's time: its own clock, moved on by what passed here since."""
@@ -274,6 +328,10 @@ class FactsReader:
             quote=symbol.quote,
             last_price=symbol.last_price,
             positions=holdings.positions,
+            loosened=tuple(
+                str(item) for item in loosened(self.journal.meta_get(LIMITS_KEY), self.settings)
+            ),
+            flows=read.account.flows,
             holding=holdings.of(request.symbol),
             pending=tuple(
                 order
@@ -281,6 +339,11 @@ class FactsReader:
                 if not own_id or order.client_order_id != own_id
             ),
             prices=symbol.prices,
+            smallest={
+                symbol_key(name): asset.min_order_size
+                for name, asset in self._assets.items()
+                if asset.min_order_size is not None
+            },
             kill_switch=kill_switch.read(self.journal.meta_get(kill_switch.META_KEY)),
             halt=book.halted(request.symbol, read.market_at),
             band=book.band(request.symbol, read.market_at),
@@ -297,7 +360,12 @@ class FactsReader:
             record = self.journal.order_by_client_id(name)
             if record is not None:
                 records[name] = record
-        return [_Known(record, name in changed) for name, record in records.items()]
+        # The legs of a spread are orders of their own.
+        return [
+            _Known(record, name in changed)
+            for name, record in records.items()
+            if not record.order.is_spread
+        ]
 
     def _holdings(self, account: AccountFacts) -> Holdings:
         return _holdings_of(self._known(account), account, self.journal)
@@ -368,13 +436,13 @@ def _holdings_of(known: Sequence[_Known], account: AccountFacts, journal: Journa
     """Every symbol by both witnesses, and what of our entries neither of them shows."""
     under_way: dict[str, MayFill] = {}
     for item in known:
-        key = position_key(item.record.symbol)
+        key = symbol_key(item.record.symbol)
         under_way[key] = under_way.get(key, NOTHING).with_order(
             item.record,
             is_entry=item.pending(account).purpose is Purpose.ENTRY,
             changed=item.changed,
         )
-    ours = {position_key(record.symbol): record for record in journal.positions(flat=True)}
+    ours = {symbol_key(record.symbol): record for record in journal.positions(flat=True)}
     held = {
         key: holding(record, account.positions.get(key), under_way.get(key, NOTHING))
         for key, record in ours.items()
@@ -413,41 +481,24 @@ def _pending(
             pending = replace(pending, leaves_qty=unseen)
         ours.append((pending, item.changed or unseen is not None))
     theirs = [
-        pending_from_order(order, held_qty=account.held(order.symbol)) for order in account.orders
+        pending_from_order(order, held_qty=account.held(order.symbol))
+        for listed in account.orders
+        for order in listed.parts
     ]
     return merge_pending(ours, theirs)
 
 
-_GONE = frozenset(
-    {
-        OrderStatus.DENIED,
-        OrderStatus.NEVER_SENT,
-        OrderStatus.CANCELED,
-        OrderStatus.REJECTED,
-        OrderStatus.EXPIRED,
-    }
-)
-"""How an order can end without anything left of it. A replaced one lives on in its successor."""
-
-
 def _came_to_nothing(record: OrderRecord) -> bool:
     """Nothing was bought or sold and nothing will be: giving it again doubles nothing."""
-    return record.status in _GONE and not record.order.filled_qty
+    return record.status in CUT_SHORT and not record.order.filled_qty
 
 
 def _pending_of(record: OrderRecord, held: Decimal) -> PendingOrder:
-    protective = record.role in _PROTECTIVE
-    leaves = protective or record.role == Role.EXIT or record.origin in EXIT_ORIGINS
-    purpose = None
-    if leaves:
-        purpose = Purpose.EXIT
-    elif record.role == Role.ENTRY:
-        purpose = Purpose.ENTRY
     return pending_from_order(
         record.order,
         held_qty=held,
-        protective=protective,
-        purpose=purpose or purpose_of_order(record.order, held),
+        protective=record.role in PROTECTIVE_ROLES,
+        purpose=Purpose.EXIT if is_exit(record, held) else Purpose.ENTRY,
         price_hint=record.arrival_price,
     )
 
@@ -478,4 +529,4 @@ def rejections_in_a_row(statuses: Sequence[OrderStatus]) -> int:
 
 def day_start(now: datetime) -> datetime:
     """Midnight of New York's day."""
-    return datetime.combine(eastern(now).date(), time(0), tzinfo=new_york())
+    return day_begins(eastern(now).date())

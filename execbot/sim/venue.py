@@ -108,8 +108,10 @@ class Venue:
 
     def next_event_at(self, until: Ns) -> Ns | None:
         """When something happens next by itself, not later than `until`."""
+        splits = self.market.recorded_splits(self.exchange.now, until)
         times = (
             self.exchange.next_event_at(until),
+            splits[0][0] if splits else None,
             self.outbox.next_due(),
             self._pending.next_due(),
         )
@@ -124,6 +126,10 @@ class Venue:
         return None
 
     def _advance_engine(self, now: Ns) -> None:
+        for at, symbol, ratio in self.market.recorded_splits(self.exchange.now, now):
+            self.exchange.advance(at)
+            self.market.tell_split(self.exchange, symbol, ratio)
+            self.changed = True
         self.exchange.advance(now)
         self.collect(now)
 

@@ -41,7 +41,7 @@ LOOK_SECONDS = 0.1
 BATCH_MAX = 500
 """Frames made durable in one transaction."""
 
-AUDITED = frozenset({"alarm", "action", "guard", "stop_moved", "moved_at_broker"})
+AUDITED = frozenset({"alarm", "action", "guard", "stop_moved", "target_moved", "moved_at_broker"})
 """Types of notes that are kept in the journal."""
 
 SYMBOL_THREADS = 2

@@ -10,8 +10,8 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from execbot.exits.rules.decide import IN_MOTION
 from execbot.exits.rules.view import Coverage, Guarded
+from execbot.model.enums import IN_MOTION
 from execbot.model.retrying import Schedule, polled
 from execbot.model.timer import Timer
 from execbot.watch.core.inputs import Done, Tick

@@ -117,7 +117,7 @@ def told(
 
 
 def listed(
-    order_id: str, number: int, qty: str, price: str, cum: str, *, second: float
+    order_id: str, number: int, qty: str, price: str, cum: str | None, *, second: float
 ) -> Activity:
     return Activity(
         id=f"a{number}",
@@ -128,7 +128,7 @@ def listed(
         side="buy",
         qty=D(qty),
         price=D(price),
-        cum_qty=D(cum),
+        cum_qty=D(cum) if cum is not None else None,
     )
 
 
@@ -184,9 +184,13 @@ def test_equal_lots_before_and_after_a_replace_are_two_in_any_order(tmp_path: Pa
     assert len(found) == 1
 
 
-def test_equal_lots_in_one_instant_are_rebuilt_with_their_ids(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rows_count", [True, False], ids=["totals", "no-totals"])
+def test_equal_lots_in_one_instant_are_rebuilt_with_their_ids(
+    tmp_path: Path, rows_count: bool
+) -> None:
     """E-EXE-11: rows first, then frames, and the other way round; each keeps its own."""
-    rows = [listed(A, n, "5", "100", str(5 * n), second=2) for n in (1, 2, 3)]
+    totals = {n: str(5 * n) if rows_count else None for n in (1, 2, 3)}
+    rows = [listed(A, n, "5", "100", totals[n], second=2) for n in (1, 2, 3)]
     frames = [
         told(
             A, "partial_fill", "partially_filled", second=2, execution_id=f"x{n}", qty="5",

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-from msgspec.structs import replace
 
 from execbot.cli.command import Cli, command
-from execbot.cli.errors import Failure, usage
+from execbot.cli.errors import usage
 from execbot.cli.exit_codes import ExitCode
+from execbot.cli.flags.exit_flags import FAR_HELP, NO_RULES_HELP
 from execbot.cli.flags.order_flags import read_symbol
-from execbot.cli.show.freshen import journal_warnings
 from execbot.cli.show.output import Table
-from execbot.desk.context import Context
+from execbot.desk import exit_plans
+from execbot.desk.exit_plans import Protected
+from execbot.desk.exit_words import levels_asked, wishes_for_position
 from execbot.desk.journal_need import Need
-from execbot.desk.protect import _do_it_here, _stands, _wait_for_watch, watched_by
-from execbot.oms.place.held_plans import plan_of_position, refuse_if_taken
-
-if TYPE_CHECKING:
-    from execbot.exits.plan.plan import ExitPlan
-    from execbot.model.account import Position
 
 app = typer.Typer()
 
@@ -58,14 +53,12 @@ def show(
 
 
 def _show(cli: Cli, symbol: str | None = None, *, history: bool = False) -> None:
-    from execbot.exits.store import open_plans
-
     wanted = None if symbol is None else read_symbol(symbol)
     with cli.open(need=Need.LOOK) as desk:
-        plans = [p for p in open_plans(desk.journal) if wanted in (None, p.symbol)]
-        rows = [_plan_json(desk, plan, history=history) for plan in plans]
-        warnings = [] if watched_by(desk) or not plans else [_NOBODY_WATCHES]
-        cli.show(rows, _table(rows), warnings=[*warnings, *journal_warnings(desk)])
+        found = exit_plans.plans(desk, wanted, history=history)
+        rows = [view.to_dict() for view in found.views]
+        lines = [line for view in found.views for line in view.lines()]
+        cli.show(rows, _table(rows), *lines, warnings=found.warnings)
 
 
 @app.command("move")
@@ -80,6 +73,7 @@ def move(
         list[str] | None,
         typer.Option(help="New target: 190, 2R. Repeat it for several.", metavar="LEVEL"),
     ] = None,
+    far: Annotated[bool, typer.Option("--far", help=FAR_HELP)] = False,
 ) -> None:
     """Move the stop or the targets of a position.
 
@@ -92,29 +86,11 @@ def move(
       execbot exits move AAPL --stop 182 --target 190
       execbot exits move AAPL --target 1R --target 3R
     """
-    from execbot.exits.levels import parse_level
-    from execbot.exits.plan.attach import moved
-    from execbot.exits.store import change_plan, plan_of
-
     if stop is None and not target:
         raise usage("Neither --stop nor --target was given", next_step="execbot exits move --help")
-    stop_spec = None if stop is None else parse_level(stop)
-    target_specs = [parse_level(word) for word in target or ()]
+    levels = levels_asked(stop, target or ())
     with cli.open() as desk:
-        name = read_symbol(symbol)
-        plan = plan_of(desk.journal, name)
-        if plan is None:
-            raise _no_plan(name)
-        now = desk.now()
-        if stop_spec is not None:
-            refuse_if_taken(desk, moved(plan, now, stop=stop_spec))
-        changed = change_plan(
-            desk.journal,
-            plan.plan_id,
-            lambda p: moved(p, now, stop=stop_spec, targets=target_specs),
-        )
-        assert changed is not None
-        _carry_out(cli, desk, name)
+        _show_protected(cli, exit_plans.move(desk, read_symbol(symbol), levels, far=far))
 
 
 @command
@@ -131,6 +107,8 @@ def protect(
     trail: Annotated[
         str | None, typer.Option(help="Trail by 1% or 2USD or 3ATR.", metavar="LEVEL")
     ] = None,
+    far: Annotated[bool, typer.Option("--far", help=FAR_HELP)] = False,
+    no_rules: Annotated[bool, typer.Option("--no-rules", help=NO_RULES_HELP)] = False,
 ) -> None:
     """Give a position a stop and targets, and put them at the broker now.
 
@@ -144,144 +122,41 @@ def protect(
       execbot protect AAPL --stop 182 --target 190 --target 195
       execbot protect AAPL --trail 1.5%
     """
+    wishes = wishes_for_position(stop, target or (), trail)
     with cli.open() as desk:
-        name = read_symbol(symbol)
-        position = desk.client.get_position(name)
-        if position is None or position.qty == 0:
-            raise Failure(
-                "exits.no_position",
-                f"There is no position in {name}",
-                ExitCode.USAGE,
-                next_step="execbot positions",
-            )
-        _save_protection(desk, name, position, stop, target or [], trail)
-        _carry_out(cli, desk, name)
-
-
-# --- plans -------------------------------------------------------------------------------------
-
-
-def _save_protection(
-    desk: Context,
-    symbol: str,
-    position: Position,
-    stop: str | None,
-    targets: list[str],
-    trail: str | None,
-) -> None:
-    from execbot.exits.plan.plan import PlanStatus
-    from execbot.exits.store import change_plan, plan_of, save_plan
-
-    now = desk.now()
-    known = plan_of(desk.journal, symbol)
-    if known is not None and stop is None and not targets and trail is None:
-        refuse_if_taken(desk, known)
-        change_plan(
-            desk.journal,
-            known.plan_id,
-            lambda p: (
-                p
-                if p.status is PlanStatus.ACTIVE
-                else p.changed(now, status=PlanStatus.ACTIVE, note="protected again")
-            ),
+        done = exit_plans.protect(
+            desk, read_symbol(symbol), wishes, far=far, keeps_rules=not no_rules
         )
-        return
-    plan = plan_of_position(desk, symbol, position, stop, targets, trail)
-    refuse_if_taken(desk, plan)
-    if known is not None:
-        entry = known.entry_client_order_id
-        plan = replace(plan, entry_client_order_id=entry, opened_at=known.opened_at)
-    save_plan(desk.journal, plan)
-    if known is not None:
-        # A plan of its own, so that what the old targets have filled is not counted for the new.
-        change_plan(
-            desk.journal,
-            known.plan_id,
-            lambda p: p.changed(now, status=PlanStatus.CLOSED, note="protected anew"),
-        )
+        _show_protected(cli, done)
 
 
-def _no_plan(symbol: str) -> Failure:
-    return Failure(
-        "exits.no_plan",
-        f"{symbol} has no exit plan",
-        ExitCode.USAGE,
-        hint="Positions opened without a stop have none.",
-        next_step=f"execbot protect {symbol}",
+def _show_protected(cli: Cli, done: Protected) -> None:
+    """Ends with 12 while shares have no stop at the broker."""
+    row = None if done.view is None else done.view.to_dict()
+    cli.show(
+        row,
+        _table([] if row is None else [row]),
+        *([] if done.view is None else done.view.lines()),
+        warnings=done.warnings,
+        exit_code=ExitCode.PARTLY if done.uncovered > 0 else ExitCode.DONE,
     )
 
 
-# --- carrying out ------------------------------------------------------------------------------
-
-_NOBODY_WATCHES = "No `execbot watch` is running: only what the broker holds protects positions."
-
-
-def _carry_out(cli: Cli, desk: Context, symbol: str) -> None:
-    """Let the running `watch` do it and wait, or do it here."""
-    pid = watched_by(desk)
-    coverage = _wait_for_watch(desk, symbol) if pid else _do_it_here(desk, symbol)
-    from execbot.exits.store import plan_of
-
-    plan = plan_of(desk.journal, symbol)
-    rows = [_plan_json(desk, plan)] if plan is not None else []
-    warnings = [] if pid else [_NOBODY_WATCHES]
-    code = ExitCode.DONE
-    if coverage is not None and coverage.uncovered > 0:
-        warnings.append(f"{coverage.uncovered} shares have no stop at the broker yet.")
-        code = ExitCode.PARTLY
-    cli.show(rows[0] if rows else None, _table(rows), warnings=warnings, exit_code=code)
-
-
-# --- showing -----------------------------------------------------------------------------------
-
-
-def _plan_json(desk: Context, plan: ExitPlan, *, history: bool = False) -> dict[str, Any]:
-    from execbot.exits.plan.plan_json import to_data
-
-    coverage, _ = _stands(desk, plan.symbol)
-    data = {
-        **to_data(plan),
-        "guarded": coverage.state.value,
-        "qty": coverage.size,
-        "covered_qty": coverage.covered,
-        "uncovered_qty": coverage.uncovered,
-        "risk_per_share": plan.risk,
-        "orders": _orders(desk, plan),
-    }
-    if history:
-        data["versions"] = [
-            {
-                "version": r.version,
-                "at": r.at,
-                "status": r.status,
-                "note": r.body.get("note"),
-                "stop": r.body["stop"]["price"],
-            }
-            for r in desk.journal.plan_history(plan.plan_id)
-        ]
-    return data
-
-
-def _orders(desk: Context, plan: ExitPlan) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": record.order_id,
-            "client_order_id": record.client_order_id,
-            "role": record.role,
-            "type": record.order.type,
-            "status": record.status,
-            "qty": record.order.qty,
-            "stop_price": record.order.stop_price,
-            "limit_price": record.order.limit_price,
-        }
-        for record in desk.journal.orders("open", symbol=plan.symbol)
-        if record.order.side is plan.exit_side
-    ]
+def _asked(asked: dict[str, Any]) -> str:
+    """What was asked for, in the words in which it was: `stop 2%, trail 1%, targets 1R 2R`."""
+    parts = [f"{name} {asked[name]}" for name in ("stop", "trail") if asked[name]]
+    if asked["targets"]:
+        noun = "target" if len(asked["targets"]) == 1 else "targets"
+        parts.append(f"{noun} {' '.join(asked['targets'])}")
+    return ", ".join(parts)
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
     return Table(
-        columns=("symbol", "side", "qty", "entry", "stop", "targets", "covered", "state", "plan"),
+        columns=(
+            *("symbol", "side", "qty", "entry", "stop", "targets", "asked", "covered", "state"),
+            "plan",
+        ),
         rows=[
             (
                 row["symbol"],
@@ -290,6 +165,7 @@ def _table(rows: list[dict[str, Any]]) -> Table:
                 row["entry_price"],
                 row["stop"]["price"] or row["stop"]["spec"],
                 " ".join(t["price"] or t["spec"] for t in row["targets"] if not t["done"]),
+                _asked(row["asked"]),
                 row["covered_qty"],
                 row["guarded"],
                 row["status"],

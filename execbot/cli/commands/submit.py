@@ -2,43 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-from msgspec import Struct
-from msgspec.structs import replace
 
-from execbot.broker.errors import BrokerError
 from execbot.cli.command import Cli, command
-from execbot.cli.errors import failure_of
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.flags.exit_flags import Dressed, dressed, read_legs
-from execbot.cli.flags.order_flags import OrderFlags, read_wait, to_request
-from execbot.cli.outcome import confirm_live, legs_lapse, show_outcome
-from execbot.cli.show.additions import (
-    added,
-    refuse_legs,
-    told,
-    warnings_of,
-    would_lift,
-    would_lift_line,
-)
-from execbot.cli.show.follow import known_if_interrupted
-from execbot.cli.show.later_targets import Spread, spread_behind, spread_of
-from execbot.cli.show.order_views import describe, request_json
+from execbot.cli.flags.exit_flags import FAR_HELP, NO_RULES_HELP, read_exits
+from execbot.cli.flags.order_flags import OrderFlags, read_side, read_wait, to_request
+from execbot.cli.interrupted import known_if_interrupted
+from execbot.cli.outcome import confirm_live, show_outcome
 from execbot.cli.show.output import Table
-from execbot.desk.context import Context
-from execbot.desk.following import follow
-from execbot.desk.protect import Restorer
-from execbot.model.account import Asset
+from execbot.desk import placing
+from execbot.desk.additions import would_lift, would_lift_line
+from execbot.desk.order_json import request_json
+from execbot.desk.placing import DryRun
 from execbot.model.enums import OrderType, Side, TimeInForce
-from execbot.model.order import OrderRequest
-from execbot.oms.errors import OmsError
-from execbot.oms.place.entry_plans import plan_of_dressed, planned, sent_as
-
-if TYPE_CHECKING:
-    from execbot.oms.place.add_to_position import Addition
-    from execbot.risk.verdict import Verdict
+from execbot.model.flags import flags_of
 
 Text = str | None
 
@@ -49,7 +29,9 @@ def submit(
     symbol: Annotated[str, typer.Argument(help="AAPL, BRK.B, BTC/USD.", show_default=False)],
     qty: Annotated[Text, typer.Option(help="Shares or coins.", metavar="N")] = None,
     notional: Annotated[Text, typer.Option(help="Dollars instead.", metavar="USD")] = None,
-    side: Annotated[Side, typer.Option(help="buy, or sell.")] = Side.BUY,
+    side: Annotated[
+        Side | None, typer.Option(help="buy (the default), or sell.", show_default=False)
+    ] = None,
     type_: Annotated[
         OrderType | None, typer.Option("--type", help="Follows from the prices given.")
     ] = None,
@@ -82,6 +64,13 @@ def submit(
     allow_duplicate: Annotated[
         bool, typer.Option("--allow-duplicate", help="Even if the same was just ordered.")
     ] = False,
+    add: Annotated[bool, typer.Option("--add", help="To a position that is held.")] = False,
+    also: Annotated[
+        bool, typer.Option("--also", help="A second working order of the symbol.")
+    ] = False,
+    short: Annotated[bool, typer.Option("--short", help="Sell what is not held.")] = False,
+    far: Annotated[bool, typer.Option("--far", help=FAR_HELP)] = False,
+    no_rules: Annotated[bool, typer.Option("--no-rules", help=NO_RULES_HELP)] = False,
     wait: Annotated[
         float | None,
         typer.Option(help="Follow the order to its end, at most this long.", metavar="SECONDS"),
@@ -109,9 +98,9 @@ def submit(
       execbot submit TSLA --side sell --qty 5 --trail-percent 1.5
       execbot submit BTC/USD --notional 100 --json
     """
-    flags = OrderFlags(
+    typed = OrderFlags(
         symbol=symbol,
-        side=side,
+        side=read_side(side, short=short),
         qty=qty,
         notional=notional,
         type=type_,
@@ -124,69 +113,31 @@ def submit(
         client_order_id=client_order_id,
         strategy=strategy,
     )
-    request = to_request(flags)
+    request = to_request(typed)
     read_wait(wait)
-    legs = read_legs(request, stop_loss, take_profit or ())
+    flags = flags_of(add=add, also=also, short=short, far=far, allow_duplicate=allow_duplicate)
+    wishes = read_exits(request, stop_loss, take_profit or ())
     with cli.open(dry_run=dry_run) as desk, known_if_interrupted(desk) as sending:
-        asset = desk.client.get_asset(request.symbol)
-        if tif is None and (asset.is_crypto or legs.are_given):
-            # Legs live as long as the entry's time in force says, and the position stays.
-            request = replace(request, time_in_force=TimeInForce.GTC)
-        entry = dressed(desk, request, legs)
-        request = entry.request
-        refuse_legs(desk, request)
+        draft = placing.prepare(
+            desk,
+            request,
+            wishes,
+            flags=flags,
+            tif_is_given=tif is not None,
+            keeps_rules=not no_rules,
+        )
         if dry_run:
-            checked = desk.risk.check(request, asset=asset)
-            addition = desk.placer.addition(request, checked)
-            spread = spread_of(desk, plan_of_dressed(desk, entry), request, entry.entry)
-            _show_dry_run(cli, checked.verdict, request, addition, spread)
+            _show_dry_run(cli, placing.dry_run(desk, draft))
             return
-        confirm_live(cli, desk, describe(request), yes)
-        if not request.client_order_id:
-            request = replace(request, client_order_id=desk.oms.new_id(desk.now()))
-        sending.client_order_id = request.client_order_id
-        terms = Terms(allow_duplicate, tif_is_given=tif is not None, wait=wait)
-        _place(cli, desk, replace(entry, request=request), asset, terms)
+        draft = placing.with_exits(desk, draft)
+        asked = confirm_live(cli, desk, "; ".join((draft.words, *draft.exits.lines())), yes)
+        sending.client_order_id = draft.request.client_order_id
+        show_outcome(cli, placing.place(desk, draft, wait_seconds=wait, check_again=asked))
 
 
-class Terms(Struct, frozen=True):
-    """What was said about sending, beside the order itself."""
-
-    allow_duplicate: bool
-    tif_is_given: bool
-    wait: float | None
-
-
-def _place(cli: Cli, desk: Context, entry: Dressed, asset: Asset, terms: Terms) -> None:
-    """Send it, follow it if asked to, and show what became of it."""
-    desk.placer.protect = restorer = Restorer(desk)
-    try:
-        with planned(desk, entry, asset, tif_is_given=terms.tif_is_given) as (request, why):
-            placed = desk.placer.place(
-                request, why, asset=asset, allow_duplicate=terms.allow_duplicate
-            )
-            sent_as(desk, why, placed.record)
-    except (BrokerError, OmsError) as error:
-        raise told(failure_of(error), restorer) from error
-    record, warnings = placed.record, list[str]()
-    if terms.wait is not None:
-        record, warnings = follow(desk, record, terms.wait)
-    warnings = [*warnings, *legs_lapse(request)]
-    if placed.addition is None:
-        show_outcome(cli, record, warnings, spread=spread_behind(desk, record, entry.entry))
-        return
-    warnings += warnings_of(desk, placed.addition, record, restorer)
-    show_outcome(cli, record, warnings, added(desk, placed.addition, restorer))
-
-
-def _show_dry_run(
-    cli: Cli,
-    verdict: Verdict,
-    request: OrderRequest,
-    addition: Addition | None,
-    spread: Spread | None,
-) -> None:
+def _show_dry_run(cli: Cli, found: DryRun) -> None:
     """The exact request and every check with its limit and what it saw."""
+    draft, verdict, later, exits = found.draft, found.verdict, found.later, found.draft.exits
     applied = [result for result in verdict.results if result.applies]
     rows = [
         ("OK" if result.passed else "FAIL", result.code, result.limit, result.seen, result.message)
@@ -195,13 +146,14 @@ def _show_dry_run(
     data: dict[str, Any] = {
         "dry_run": True,
         "outcome": "not_sent",
-        "request": request_json(request),
+        "request": request_json(draft.request),
         "verdict": verdict.to_dict(),
-        "addition": would_lift(addition),
-        "spread": spread.to_dict() if spread is not None else None,
+        "addition": would_lift(found.addition),
+        "spread": later.to_dict() if later is not None else None,
+        "exits": exits.to_list(),
+        "opens_short": bool(draft.prepared.opens_short),
     }
-    lifting = would_lift_line(addition)
-    passes = verdict.passed and (addition is None or not addition.refusal)
+    lifting = would_lift_line(found.addition)
     cli.show(
         data,
         Table(
@@ -210,10 +162,11 @@ def _show_dry_run(
             drop=("message",),
             wrap=frozenset({"limit", "seen", "message"}),
         ),
-        f"Dry run, nothing was sent: {describe(request)} "
-        + ("passes every check." if passes else "would be refused."),
+        f"Dry run, nothing was sent: {draft.words} "
+        + ("passes every check." if found.passes else "would be refused."),
         *([lifting] if lifting is not None else []),
-        *([spread.line()] if spread is not None else []),
-        warnings=spread.warnings() if spread is not None else (),
-        exit_code=ExitCode.DONE if passes else ExitCode.RISK,
+        *exits.lines(),
+        *([later.line()] if later is not None else []),
+        warnings=later.warnings() if later is not None else (),
+        exit_code=ExitCode.DONE if found.passes else ExitCode.RISK,
     )

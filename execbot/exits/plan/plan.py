@@ -62,6 +62,10 @@ class Trail(Struct, frozen=True):
     value: Decimal
     from_start: bool = True
 
+    def __str__(self) -> str:
+        """As it is asked for: `1%`, `2USD`, `3ATR`."""
+        return str(trail_spec(self))
+
 
 class StopPlan(Struct, frozen=True):
     """`initial` is the stop first taken, which measures R; `price` is where it stands now."""
@@ -97,6 +101,8 @@ class AdjustRules(Struct, frozen=True):
     """Widen to this many ATR from the price when volatility grows, within the first risk."""
     time_stop_minutes: int | None = None
     flatten_before_close_minutes: int | None = None
+    remeasure: bool = False
+    """Targets in R or ATR follow the true range; see `execbot.exits.plan.remeasure`."""
 
 
 NO_RULES = AdjustRules()
@@ -159,7 +165,7 @@ class ExitPlan(Struct, frozen=True):
 
     @property
     def exit_side(self) -> Side:
-        return Side.SELL if self.side is PositionSide.LONG else Side.BUY
+        return self.side.closing
 
     @property
     def risk(self) -> Decimal | None:
@@ -167,6 +173,10 @@ class ExitPlan(Struct, frozen=True):
         if self.entry_price is None or self.stop.initial is None:
             return None
         return risk_per_share(self.entry_price, self.stop.initial)
+
+    @property
+    def is_open(self) -> bool:
+        return self.status is not PlanStatus.CLOSED
 
     @property
     def open_targets(self) -> tuple[TargetPlan, ...]:
@@ -234,15 +244,3 @@ _TRAIL_LEVEL = {
     TrailKind.PRICE: LevelKind.OFFSET,
     TrailKind.ATR: LevelKind.ATR,
 }
-
-
-def needs_facts(plan: ExitPlan) -> frozenset[LevelKind]:
-    """Which levels still to be priced need daily bars: ATR, SUPPORT, RESISTANCE."""
-    specs = [t.spec for t in plan.targets if t.price is None]
-    if plan.stop.price is None:
-        if plan.stop.spec is not None:
-            specs.append(plan.stop.spec)
-        elif plan.stop.trail is not None:
-            specs.append(trail_spec(plan.stop.trail))
-    bars = {LevelKind.ATR, LevelKind.SUPPORT, LevelKind.RESISTANCE}
-    return frozenset(spec.kind for spec in specs) & bars

@@ -22,7 +22,6 @@ from msgspec.structs import replace
 
 from execbot.broker.port import ReplaceRequest
 from execbot.exits.living_orders import (
-    REPLACEABLE,
     ExitGroup,
     Family,
     SymbolOrder,
@@ -30,7 +29,6 @@ from execbot.exits.living_orders import (
     read_orders,
 )
 from execbot.exits.plan.plan import ExitPlan, PlanStatus
-from execbot.exits.plan.target_shares import whole_part
 from execbot.exits.rules.actions import (
     Action,
     Alarm,
@@ -54,8 +52,8 @@ from execbot.exits.rules.moves import price_moves, reshape
 from execbot.exits.rules.triggers import is_of_before, leave_if_due, stop_is_crossed
 from execbot.exits.rules.view import Decision, Memory, View
 from execbot.exits.tags import tag_of
-from execbot.model.enums import UNSETTLED_STATUSES, OrderStatus
-from execbot.model.numbers import text
+from execbot.model.enums import IN_MOTION, OVER, REPLACEABLE, UNSETTLED_STATUSES
+from execbot.model.numbers import is_whole, text
 
 REFRESH_EVERY = timedelta(seconds=1)
 REFRESH_CLOSED_EVERY = timedelta(seconds=30)
@@ -164,12 +162,6 @@ def _is_known(view: View, order_id: str) -> bool:
     return any(item.order.id == order_id and item.is_alive for item in view.orders)
 
 
-IN_MOTION = frozenset(
-    {OrderStatus.PENDING_NEW, OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE}
-)
-"""Statuses that an order passes through within milliseconds in an open market."""
-
-
 def _without_past(view: View) -> list[SymbolOrder]:
     """Young orders that took the place of one nobody here has seen: whose shares they hold, and
     with whom, is not known before it was asked for."""
@@ -259,7 +251,7 @@ def _came_to_nothing(view: View, plan: ExitPlan) -> bool:
     if plan.status is not PlanStatus.PENDING or entry is None:
         return False
     order = entry.order
-    return order.is_terminal and order.status is not OrderStatus.REPLACED and order.filled_qty == 0
+    return order.status in OVER and order.filled_qty == 0
 
 
 def _entry_may_come(view: View, plan: ExitPlan) -> bool:
@@ -392,8 +384,8 @@ def _shed_group(group: ExitGroup, excess: Decimal) -> list[Action]:
         and group.target is None
         and not group.is_advanced
         and keeps > 0
-        and keeps == whole_part(keeps)
-        and stop.leaves == whole_part(stop.leaves)
+        and is_whole(keeps)
+        and is_whole(stop.leaves)
         and stop.order.status in REPLACEABLE
     )
     if shrinkable and stop is not None:

@@ -40,7 +40,6 @@ class Lesson(StrEnum):
     BACK_OFF = "back_off"  # nothing was wrong with the request
     STEP_DOWN = "step_down"  # this shape of exit is not taken: a simpler one
     THROUGH = "through"  # the price is already beyond the stop
-    REPLACE_FAILED = "replace_failed"
 
 
 LESSONS: dict[str, Lesson] = {

@@ -7,12 +7,13 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from execbot.config.schema import EmergencyAction
-from execbot.exits.living_orders import ARRIVING, SymbolOrders
+from execbot.exits.living_orders import SymbolOrders
 from execbot.exits.plan.plan import ExitPlan, Lift, PlanStatus
 from execbot.exits.rules.actions import Action, Alarm, SavePlan
 from execbot.exits.rules.leave import wants_out
 from execbot.exits.rules.shape import Ladder
 from execbot.exits.rules.view import Coverage, Guarded, Memory, View
+from execbot.model.enums import ARRIVING
 from execbot.model.numbers import ZERO, text
 
 _NO_ORDERS = SymbolOrders()

@@ -28,7 +28,6 @@ from execbot.exits.rules.actions import (
     cancelable,
 )
 from execbot.exits.rules.failures import Lesson, lesson_of
-from execbot.exits.rules.shape import closing_intent
 from execbot.exits.rules.view import EXIT_REFUSED, Memory, View
 from execbot.exits.tags import EXIT
 from execbot.journal.records import Role
@@ -211,7 +210,7 @@ def _exit_order(view: View, plan: ExitPlan, intent: ExitIntent) -> Submit:
         time_in_force=TimeInForce.GTC if view.is_crypto else TimeInForce.DAY,
         limit_price=limit,
         extended_hours=view.market.is_extended and not view.market.is_open,
-        position_intent=None if view.is_crypto else closing_intent(plan.side),
+        position_intent=None if view.is_crypto else plan.exit_side.to_close,
         strategy_id=plan.strategy_id,
     )
     reason = f"{intent.reason}: {stage} exit of {text(qty)}"

@@ -167,7 +167,7 @@ class View(Struct, frozen=True):
 
     @property
     def side(self) -> PositionSide:
-        return PositionSide.SHORT if self.qty < 0 else PositionSide.LONG
+        return PositionSide.of(self.qty)
 
 
 class Guarded(StrEnum):

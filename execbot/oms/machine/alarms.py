@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from execbot.journal.records import Execution, OrderRecord
-from execbot.model.enums import OrderStatus
+from execbot.model.enums import UNDER_WAY, OrderStatus
 from execbot.model.numbers import text
-from execbot.oms.machine.table import UNDER_WAY, UNTIMED
+from execbot.oms.machine.table import UNTIMED
 
 FILLED_LESS_AFTER = timedelta(seconds=2)
 """A total this much younger than the last execution counts it, or says that it was undone."""
@@ -49,7 +49,7 @@ STANDING = frozenset(
 
 _WORDS: dict[OrderAlarm, str] = {
     OrderAlarm.REOPENED: "the broker reports it, though it was closed here; its word counts",
-    OrderAlarm.CONTRADICTION: "the broker reports another state than the one it ended in",
+    OrderAlarm.CONTRADICTION: "the broker reports another state than {status}, in which it ended",
     OrderAlarm.EXECUTION_CONFLICT: "one execution was reported twice, with different numbers",
     OrderAlarm.BUST_UNMATCHED: "a correction or bust names no execution: nothing was undone",
     OrderAlarm.ROW_UNREAD: "a FILL row of the broker tells of no fill: it is not booked",

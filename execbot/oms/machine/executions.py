@@ -73,6 +73,12 @@ def book(executions: Executions, order: Order, event: OrderEvent, progress: Prog
 def _book_frame(
     executions: Executions, order: Order, event: OrderEvent, progress: Progress
 ) -> Booking:
+    if all(_is_plain(item) for item in executions.values()):
+        name = execution_name(event)
+        if name not in executions:  # nothing that is known could be the same
+            frames = Reports(frames={name: frame_of(event, name)})
+            added = assembled(frames, {}, order)
+            return Booking({**executions, **added}, EventResult.APPLIED)
     reports = Reports.of(executions.values())
     name = reports.known_as(execution_name(event))
     known = reports.frames.get(name)
@@ -83,6 +89,11 @@ def _book_frame(
         return Booking(executions, EventResult.ILLEGAL, note, "execution_conflict")
     reports.frames[name] = frame_of(event, name)
     return _booked(executions, reports, order, progress)
+
+
+def _is_plain(item: Execution) -> bool:
+    """Told by a frame, or inferred, and nothing else is known of it."""
+    return item.is_heard and item.activity_id is None and not item.amendments
 
 
 def _book_row(

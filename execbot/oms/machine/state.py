@@ -18,6 +18,9 @@ from msgspec.structs import replace
 
 from execbot.journal.records import EventResult, Execution, OrderRecord, Progress
 from execbot.model.enums import (
+    ENDS,
+    REPORTS,
+    SHOWS_FILLS,
     TERMINAL_STATUSES,
     OrderStatus,
 )
@@ -31,12 +34,9 @@ from execbot.oms.machine.events import Applied, OrderEvent, OrderState, detail_d
 from execbot.oms.machine.table import (
     BUST,
     CORRECTION,
-    ENDS,
     EXECUTIONS,
     RANK,
-    REPORTS,
     REVERSALS,
-    SHOWS_FILLS,
     UNTIMED,
     Verdict,
     verdict,

@@ -31,7 +31,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from execbot.model.enums import LOCAL_STATUSES, TERMINAL_STATUSES, WORKING_STATUSES, OrderStatus
+from execbot.model.enums import (
+    ENDS,
+    LOCAL_STATUSES,
+    NOT_YET_ROUTED,
+    REPORTS,
+    WORKING_STATUSES,
+    OrderStatus,
+)
 
 _S = OrderStatus
 
@@ -98,15 +105,6 @@ ACTS: dict[OrderStatus | None, dict[Act, OrderStatus]] = {
     },
 } | {status: {Act.ABANDON: _S.CANCELED} for status in WORKING_STATUSES}
 
-ENDS = TERMINAL_STATUSES - LOCAL_STATUSES
-"""How the broker ends an order."""
-
-REPORTS = WORKING_STATUSES | ENDS
-"""Everything a broker can say of an order's status."""
-
-NOT_YET_ROUTED = frozenset({_S.PENDING_NEW, _S.ACCEPTED})
-"""At Alpaca, not yet at the venue: an order passes through them once."""
-
 _ROUTED = REPORTS - NOT_YET_ROUTED
 
 MOVES: dict[OrderStatus, frozenset[OrderStatus]] = (
@@ -125,7 +123,7 @@ STAYS: dict[OrderStatus, frozenset[OrderStatus]] = (
 """From a state, the reported statuses that are legal old news. A younger working report on an
 ended order is a contradiction, though, and is treated as illegal."""
 
-for _ended in (_S.CANCELED, _S.EXPIRED, _S.REJECTED, _S.REPLACED):
+for _ended in ENDS - {_S.FILLED}:
     STAYS[_ended] |= {_S.FILLED}
     # `filled` after another end is decided by the quantities, see rule 2.
 
@@ -145,9 +143,6 @@ RANK: dict[OrderStatus, int] = {
     _S.PENDING_CANCEL: 8,
 }
 """Decides between working reports of the same instant, or without a time: the higher one."""
-
-SHOWS_FILLS = frozenset({_S.PENDING_NEW, _S.ACCEPTED, _S.ACCEPTED_FOR_BIDDING, _S.NEW})
-"""An order in one of these with a fill in the books is `partially_filled`."""
 
 STATUS_OF_EVENT: dict[str, OrderStatus] = {
     "new": _S.NEW,
@@ -169,9 +164,6 @@ STATUS_OF_EVENT: dict[str, OrderStatus] = {
 }
 """Stream events that name a status. Every other event, known or not (`order_cancel_rejected`,
 `order_replace_rejected`, `restated`, `trade_bust`, `trade_correct`), reports its order's status."""
-
-UNDER_WAY = frozenset({_S.PENDING_CANCEL, _S.PENDING_REPLACE})
-"""A request of ours is on its way through the venue."""
 
 REVERSALS = frozenset({"order_cancel_rejected", "order_replace_rejected"})
 """They take back a pending_cancel or pending_replace, with or without a time stamp."""
@@ -207,7 +199,3 @@ def verdict(current: OrderStatus, reported: OrderStatus) -> Verdict:
     if reported in MOVES[current]:
         return Verdict.MOVE
     return Verdict.STAY if reported in STAYS[current] else Verdict.ILLEGAL
-
-
-REOPENABLE = frozenset({OrderStatus.DENIED, OrderStatus.NEVER_SENT})
-"""Nothing is at the broker under this id: a new request may use it."""

@@ -14,7 +14,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from execbot.broker.errors import BrokerError
-from execbot.exits.living_orders import STOP_TYPES, SymbolOrder, SymbolOrders, read_orders
+from execbot.exits.living_orders import SymbolOrder, SymbolOrders, read_orders
 from execbot.exits.plan.plan import ExitPlan, Lift
 from execbot.exits.rules.make_room import Next, Step, conflicts, next_step
 from execbot.exits.store import (
@@ -27,17 +27,18 @@ from execbot.exits.store import (
     plan_of,
 )
 from execbot.journal.journal import Journal
-from execbot.journal.records import OrderRecord, Role
-from execbot.model.enums import OrderType, TimeInForce
+from execbot.journal.records import PROTECTIVE_ROLES, OrderRecord
+from execbot.model.enums import STOP_TYPES, OrderType, TimeInForce
 from execbot.model.numbers import text
 from execbot.model.order import OrderRequest
 from execbot.model.retrying import polled
+from execbot.model.symbols import symbol_key
 from execbot.oms.errors import NotPossible, OmsError
 from execbot.oms.send.cancel import Canceler
 from execbot.oms.send.orders import take_in_moved
 from execbot.oms.send.waiting import UNTIL_ENDED
 from execbot.oms.service import OrderManagementSystem
-from execbot.risk.facts import Facts, PendingOrder, market_price, position_key
+from execbot.risk.facts import Facts, PendingOrder, market_price
 
 WAIT_SECONDS = 15.0
 """How long an addition may take while the stop is off; its rest is canceled then."""
@@ -76,7 +77,7 @@ def addition_of(journal: Journal, request: OrderRequest, facts: Facts) -> Additi
     exits = {
         record.client_order_id
         for record in journal.orders("open", symbol=plan.symbol)
-        if record.role in (Role.STOP, Role.TARGET) and conflicts(request, record.order)
+        if record.role in PROTECTIVE_ROLES and conflicts(request, record.order)
     }
     others = [p for p in facts.pending if _is_stranger(p, plan.symbol) and conflicts(request, p)]
     if plan.status not in KEPT or others:
@@ -104,7 +105,7 @@ def _refusal(request: OrderRequest, facts: Facts) -> str:
 
 def _is_stranger(order: PendingOrder, symbol: str) -> bool:
     """On the symbol, and none of the exits that are ours to lift."""
-    return position_key(order.symbol) == position_key(symbol) and not order.protective
+    return symbol_key(order.symbol) == symbol_key(symbol) and not order.protective
 
 
 def add_to_position(

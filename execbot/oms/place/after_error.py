@@ -34,6 +34,7 @@ from execbot.model.numbers import (
     CENT,
     QTY_STEP,
     ZERO,
+    is_whole,
     maybe_decimal,
     round_down,
     round_up,
@@ -302,7 +303,7 @@ def _on_grid(request: OrderRequest) -> OrderRequest:
 
 def _like(old: Decimal, new: Decimal) -> Decimal:
     """As many decimals as the old quantity used: whole shares stay whole."""
-    step = Decimal(1) if old == old.to_integral_value() else QTY_STEP
+    step = Decimal(1) if is_whole(old) else QTY_STEP
     return round_down(new, step)
 
 

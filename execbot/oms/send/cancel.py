@@ -12,14 +12,14 @@ from execbot.broker.errors import BrokerError
 from execbot.broker.remedy import Remedy
 from execbot.journal.records import OrderRecord
 from execbot.model.account import Position
-from execbot.model.enums import UNSETTLED_STATUSES, WORKING_STATUSES, OrderStatus
+from execbot.model.enums import OVER, UNSETTLED_STATUSES, WORKING_STATUSES, OrderStatus
 from execbot.model.order import Order
 from execbot.model.retrying import polled, retried
 from execbot.model.symbols import symbol_key
 from execbot.oms.errors import InDoubt
 from execbot.oms.ledger import recording
 from execbot.oms.machine.table import Act
-from execbot.oms.send.exits_of import Unprotected, is_exit, unprotected
+from execbot.oms.send.exits_of import Unprotected, is_exit_of, unprotected
 from execbot.oms.send.orders import Orders, held_positions, take_in_open_orders
 from execbot.oms.send.waiting import (
     CANCEL_ATTEMPTS,
@@ -276,7 +276,7 @@ def _ended_without_fill(records: Iterable[OrderRecord]) -> list[OrderRecord]:
 
 def _has_ended(record: OrderRecord) -> bool:
     """A replaced order lives on in the order that it became."""
-    return record.order.is_terminal and record.status is not OrderStatus.REPLACED
+    return record.status in OVER
 
 
 def _selected(
@@ -290,4 +290,4 @@ def _selected(
         return False
     if mine_only and not record.is_ours:
         return False
-    return not (entries_only and is_exit(record, positions))
+    return not (entries_only and is_exit_of(record, positions))

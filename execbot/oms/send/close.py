@@ -18,8 +18,8 @@ from execbot.broker.remedy import Remedy
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.model.account import Position
-from execbot.model.enums import AssetClass, Side, TimeInForce
-from execbot.model.numbers import QTY_STEP, ZERO, round_down, text
+from execbot.model.enums import AssetClass, TimeInForce
+from execbot.model.numbers import QTY_STEP, ZERO, is_whole, round_down, text
 from execbot.model.order import OrderRequest
 from execbot.model.retrying import Attempts, polled, retried
 from execbot.model.symbols import pair_symbol, symbol_key
@@ -279,8 +279,7 @@ def closing_qty(position: Position, qty: Decimal | None, percentage: Decimal | N
     assert percentage is not None
     if not 0 < percentage <= 100:
         raise NotPossible(f"percentage was {text(percentage)}, it must be above 0 and at most 100")
-    is_whole = held == held.to_integral_value()
-    step = Decimal(1) if is_whole and position.asset_class != AssetClass.CRYPTO else QTY_STEP
+    step = Decimal(1) if is_whole(held) and position.asset_class != AssetClass.CRYPTO else QTY_STEP
     wanted = round_down(held * percentage / 100, step)
     if wanted <= 0:
         raise NotPossible(f"{text(percentage)} % of {text(held)} shares is less than one share")
@@ -291,13 +290,12 @@ def _request(
     position: Position, qty: Decimal, client_order_id: str, reason: str | None
 ) -> OrderRequest:
     is_crypto = position.asset_class == AssetClass.CRYPTO
-    is_long = position.qty > 0
     return OrderRequest(
         symbol=pair_symbol(position.symbol) if is_crypto else position.symbol,
-        side=Side.SELL if is_long else Side.BUY,
+        side=position.side.closing,
         qty=qty,
         time_in_force=TimeInForce.GTC if is_crypto else TimeInForce.DAY,
-        position_intent=None if is_crypto else "sell_to_close" if is_long else "buy_to_close",
+        position_intent=None if is_crypto else position.side.closing.to_close,
         client_order_id=client_order_id,
         reason=reason,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
@@ -13,8 +14,9 @@ from execbot.broker.errors import BrokerError
 from execbot.journal.codec import dumps
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import OrderClass, OrderType, Side, TimeInForce
-from execbot.model.numbers import maybe_decimal
-from execbot.model.order import OrderRequest, StopLoss, TakeProfit
+from execbot.model.numbers import maybe_decimal, text
+from execbot.model.order import Order, OrderRequest, StopLoss, TakeProfit
+from execbot.model.symbols import symbol_key
 from execbot.oms.errors import ClientIdReused
 
 
@@ -62,18 +64,44 @@ def wording(request: OrderRequest, facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_same_order(record: OrderRecord, request: OrderRequest) -> None:
-    """Raises ClientIdReused when the id's order is not the one that is asked for."""
+    """Raises ClientIdReused when the id's order is not the one that is asked for: another symbol,
+    side, type, size, or another price of its own. Prices of legs move with the market."""
     order = record.order
-    asked = (request.symbol, request.side, request.type)
-    if asked == (order.symbol, order.side, order.type) and (
+    asked = (symbol_key(request.symbol), request.side, request.type)
+    if asked == (symbol_key(order.symbol), order.side, order.type) and (
         request.qty is None or order.qty is None or request.qty == order.qty
     ):
-        return
+        recorded = _recorded(record)
+        if all(getattr(request, name) == recorded[name] for name in recorded):
+            return
     raise ClientIdReused(
-        f"client_order_id {record.client_order_id} was used for another order "
-        f"({order.side} {order.qty or order.notional} {order.symbol} {order.type})",
+        f"client_order_id {record.client_order_id} was used for another order ({_words(order)})",
         record=record,
     )
+
+
+_OWN_NUMBERS = ("notional", "limit_price", "stop_price", "trail_price", "trail_percent")
+
+
+def _recorded(record: OrderRecord) -> dict[str, Decimal | None]:
+    """What was asked for under the id: as we sent it, else as the broker shows it."""
+    if record.request_json:
+        wire = json.loads(record.request_json)
+        return {name: maybe_decimal(wire.get(name)) for name in _OWN_NUMBERS}
+    found = {name: getattr(record.order, name) for name in _OWN_NUMBERS}
+    if record.order.type is OrderType.TRAILING_STOP:
+        del found["stop_price"]  # the broker's, which follows the market
+    return found
+
+
+def _words(order: Order) -> str:
+    prices = (
+        f"{name.removesuffix('_price')} {text(value)}"
+        for name in _OWN_NUMBERS[1:]
+        if (value := getattr(order, name)) is not None
+    )
+    size = order.qty or order.notional
+    return " ".join((order.side, str(size), order.symbol, order.type, *prices))
 
 
 def did_not_arrive(error: BrokerError) -> bool:

@@ -14,13 +14,12 @@ from execbot.config.schema import OrderManagementSettings
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Origin
 from execbot.model.account import Position
-from execbot.model.enums import UNSETTLED_STATUSES
+from execbot.model.enums import REOPENABLE, UNSETTLED_STATUSES
 from execbot.model.order import Order, OrderRequest
 from execbot.model.symbols import symbol_key
 from execbot.model.timer import Timer
 from execbot.oms.errors import OmsError
 from execbot.oms.machine.changes import Change, Subscribers
-from execbot.oms.machine.table import REOPENABLE
 from execbot.oms.results import Gate
 from execbot.oms.send.intent import SubmitTimes, new_client_order_id
 from execbot.oms.send.pipeline import SubmitPipeline

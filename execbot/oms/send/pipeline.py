@@ -29,7 +29,7 @@ from execbot.journal.codec import dumps
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 from execbot.journal.records import MARK, OrderRecord, Origin, Role
-from execbot.model.enums import LOCAL_STATUSES, UNSETTLED_STATUSES, OrderStatus
+from execbot.model.enums import LOCAL_STATUSES, REOPENABLE, UNSETTLED_STATUSES, OrderStatus
 from execbot.model.numbers import maybe_text
 from execbot.model.order import Order, OrderRequest
 from execbot.model.retrying import error_of, polled, retried
@@ -37,7 +37,7 @@ from execbot.model.timer import Timer
 from execbot.oms.errors import InDoubt, Refused, StaleIntent
 from execbot.oms.ledger import Ledger, recording
 from execbot.oms.machine.changes import Change
-from execbot.oms.machine.table import REOPENABLE, Act
+from execbot.oms.machine.table import Act
 from execbot.oms.results import Gate, GateVerdict
 from execbot.oms.send.intent import (
     SubmitTimes,

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime, time
+from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from msgspec import Struct
@@ -28,7 +28,7 @@ from execbot.exits.plan.rescale import plan_ratio, ratio_words, split_ratio, use
 from execbot.journal.records import Execution, FillState, PositionRecord
 from execbot.model.account import Activity
 from execbot.model.numbers import ZERO, text
-from execbot.model.times import new_york, parse_time
+from execbot.model.times import day_begins, parse_time
 from execbot.oms.machine.positions import PRICE_STEP, add_execution
 from execbot.oms.sync.row_evidence import MovedShares, Succession
 
@@ -224,8 +224,7 @@ def _times(row: Activity) -> tuple[datetime, ...]:
     if written is not None:
         found.append(written)
     if row.at is not None:
-        day = row.at.date()
-        found.append(datetime.combine(day, time(0), tzinfo=new_york()).astimezone(row.at.tzinfo))
+        found.append(day_begins(row.at.date()))
     return tuple(found)
 
 

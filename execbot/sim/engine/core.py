@@ -298,5 +298,8 @@ class ExchangeCore:
             configurations=configurations,
         )
         self.accounts[account_id] = account
-        self.record_flow(account, "JNLC", {"net_amount": text(account.cash)})
+        # `last_equity` has it already: it came before the day on which trading begins.
+        before = date.fromisoformat(account.day) - timedelta(days=1)
+        came = {"net_amount": text(account.cash), "date": before.isoformat()}
+        self.record_flow(account, "JNLC", came)
         return account

@@ -22,8 +22,9 @@ from execbot.sim.wire import control_accounts as accounts
 from execbot.sim.wire import control_market as market
 from execbot.sim.wire import control_options as options
 from execbot.sim.wire.fields import Fields, wrong
-from execbot.sim.wire.http import reply, segments
+from execbot.sim.wire.http import decode, reply, segments
 
+_PLAIN = json.JSONDecoder()
 Handler = Callable[[Fields], Any]
 
 
@@ -35,6 +36,7 @@ def status(fields: Fields) -> Any:
         "seed": venue.config.seed,
         "calendar": venue.config.calendar,
         "data": venue.config.data,
+        "trade_through": venue.market.engine_config.trade_through,
         "scenario": venue.config.scenario,
         "accounts": [
             {"key": key, "account_id": account_id, **_summary(venue, account_id)}
@@ -132,7 +134,7 @@ def read_log(fields: Fields) -> Any:
 
 def _json_or_text(text: str) -> Any:
     try:
-        return json.loads(text) if text else None
+        return decode(text.encode(), _PLAIN) if text else None
     except ValueError:
         return text
 

@@ -21,6 +21,7 @@ class JobName(StrEnum):
     READ_POSITIONS = "read_positions"
     SETTLE = "settle"
     RELEASE_QUEUE = "release_queue"
+    READ_LEVELS = "read_levels"
 
 
 class SymbolJob(Struct, frozen=True):

@@ -17,6 +17,7 @@ from execbot.exits.plan.plan import ExitPlan, PlanStatus
 from execbot.exits.plan.rescale import price_ratio, ratio_words, rescaled, rescaled_by_price
 from execbot.exits.rules.actions import SavePlan
 from execbot.model.numbers import ZERO, text
+from execbot.model.symbols import is_pair, symbol_key
 from execbot.oms.sync.differences import PositionDifference, is_fee_in_coins
 from execbot.oms.sync.split_evidence import Split, by_quantity
 from execbot.watch.core import inputs
@@ -35,9 +36,6 @@ from execbot.watch.core.memory import CoreMemory
 from execbot.watch.core.notes import alarm
 from execbot.watch.core.symbol_state import Difference, SymbolState, without_memory
 
-CRYPTO_FEE_MAX = Decimal("0.01")
-"""A difference to the broker's quantity up to this share is a fee taken in coins."""
-
 REPORT_SETTLES = timedelta(milliseconds=500)
 """How long after a fill the broker's position may differ from ours without a meaning."""
 
@@ -55,8 +53,8 @@ class PositionCheck:
         jobs: list[Job] = []
         told = {position.symbol: position for position in item.positions}
         for key in list(told):
-            if "/" not in key and key not in self.memory.symbols:
-                pair = next((s for s in self.memory.symbols if s.replace("/", "") == key), None)
+            if not is_pair(key) and key not in self.memory.symbols:
+                pair = next((s for s in self.memory.symbols if symbol_key(s) == key), None)
                 if pair is not None:
                     told[pair] = told.pop(key)
         succeeded = self._successions(item)
@@ -102,7 +100,7 @@ class PositionCheck:
             state.difference, state.agreed = None, (item.asked_at, state.last_execution)
             state.guard_qty(ZERO)
             return [*self._forget(state.symbol), *self._compare_held(state, now)]
-        if _is_fee_of_holding(state, theirs):
+        if theirs and _is_coin_fee(state, theirs):
             # Only what is left after the fee can be sold: a stop must not wait for the books.
             state.guard_qty(theirs - state.journal_qty)
         if state.changed_at is not None and item.asked_at - state.changed_at < REPORT_SETTLES:
@@ -159,7 +157,7 @@ class PositionCheck:
         )
         if item.filled_from is None or item.filled_from < seen.since:
             return again
-        if state.is_crypto and is_fee_in_coins(state.journal_qty, theirs, state.bought_qty):
+        if _is_coin_fee(state, theirs):
             state.guard_qty(theirs - state.journal_qty)
             return [Book(_difference(state), "crypto_fee", state.avg_entry_price)]
         denied = _is_price_as_before(state, now) or state.symbol in item.evidence.transferred
@@ -253,9 +251,8 @@ def _guards(state: SymbolState) -> str:
     return f"{text(abs(state.qty))} stay guarded"
 
 
-def _is_fee_of_holding(state: SymbolState, theirs: Decimal) -> bool:
-    ours = state.journal_qty
-    return state.is_crypto and theirs > 0 and 0 < ours - theirs < ours * CRYPTO_FEE_MAX
+def _is_coin_fee(state: SymbolState, theirs: Decimal) -> bool:
+    return state.is_crypto and is_fee_in_coins(state.journal_qty, theirs, state.bought_qty)
 
 
 def _seen_split(state: SymbolState, now: datetime, *, in_lieu: bool = False) -> Split | None:

@@ -9,13 +9,14 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from execbot.exits.living_orders import ARRIVING, SymbolOrder, read_orders
+from execbot.exits.exit_orders import is_meant_to_close
+from execbot.exits.living_orders import SymbolOrder, read_orders
 from execbot.exits.plan.plan import ExitPlan, PlanStatus
 from execbot.exits.plan.rescale import SPLIT_GAP
 from execbot.exits.rules.view import Coverage, Limits, Market, Memory, View
-from execbot.journal.records import OrderRecord, Origin, Role
+from execbot.journal.records import OrderRecord
 from execbot.market.sessions import MarketNow, Session
-from execbot.model.enums import OrderStatus, OrderType, Side
+from execbot.model.enums import ARRIVING, STANDING, OrderStatus, OrderType, PositionSide
 from execbot.model.numbers import ZERO
 
 ORDERS_KEPT = 20
@@ -279,9 +280,8 @@ class SymbolState:
 
     def held(self) -> Decimal:
         """Shares that our orders hold by what we know."""
-        closing = Side.SELL if self.qty > 0 else Side.BUY
         orders = [SymbolOrder.from_record(r) for r in self.orders.values()]
-        return read_orders(orders, closing).held
+        return read_orders(orders, PositionSide.of(self.qty).closing).held
 
     @property
     def price(self) -> Decimal | None:
@@ -339,14 +339,7 @@ def _is_alive(record: OrderRecord) -> bool:
 
 def is_entry(record: OrderRecord) -> bool:
     """An order of ours that opens or adds, at the broker and not ended."""
-    if record.parent_id is not None or not record.is_ours:
-        return False
-    if record.role in (Role.STOP, Role.TARGET, Role.EXIT) or record.origin in (
-        Origin.CLOSE,
-        Origin.EXIT,
-    ):
-        return False
-    return record.order.is_working and record.status is not OrderStatus.PENDING_CANCEL
+    return record.is_ours and record.status in STANDING and not is_meant_to_close(record)
 
 
 def without_memory(state: SymbolState) -> None:

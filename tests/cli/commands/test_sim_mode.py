@@ -7,14 +7,17 @@ Method: real processes in an empty home; the JSON's keys are compared with the c
 from __future__ import annotations
 
 import json
+import os
+import pty
 import stat
+import subprocess
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.processes import clean_environment, execbot
+from support.processes import EXECBOT, clean_environment, execbot
 
 from execbot.market.calendar_cache import CACHE_NAME, PACKAGED
 
@@ -52,7 +55,7 @@ NUMBERS = ("qty", "notional", "filled_qty", "filled_avg_price", "limit_price", "
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
-    return clean_environment(tmp_path)
+    return clean_environment(tmp_path, EXECBOT_MODE="sim")
 
 
 def done(env: Mapping[str, str], *arguments: str) -> Any:
@@ -188,10 +191,18 @@ def test_a_refusal_by_the_checks_ends_with_5_and_names_all_that_failed(
 
 
 def test_without_keys_sim_mode_says_so_in_one_line_on_stderr(env: dict[str, str]) -> None:
-    outcome = execbot(["positions", "--json"], env)
-    assert outcome.json["mode"] == "sim"
-    assert len(outcome.err.splitlines()) == 1
-    assert "sim" in outcome.err
+    """On a terminal: the three streams are one here, only stdin is a terminal."""
+    del env["EXECBOT_MODE"]
+    controller, terminal = pty.openpty()
+    done = subprocess.run(
+        [*EXECBOT, "positions", "--json"], env=env, stdin=terminal, capture_output=True, text=True
+    )
+    os.close(terminal)
+    os.close(controller)
+    assert json.loads(done.stdout)["mode"] == "sim"
+    assert len(done.stderr.splitlines()) == 1
+    assert "sim" in done.stderr
+    env["EXECBOT_MODE"] = "sim"
     asked = execbot(["positions", "--json", "--mode", "sim"], env)
     assert asked.err == ""
 

@@ -27,6 +27,7 @@ def merge(
     new = None if new_symbol is None else equity(core, new_symbol)
     if rate < 0 or cash < 0 or (rate > 0) != (new is not None) or not (rate or cash):
         raise unprocessable("a merger pays new_symbol at a rate, cash, or both")
+    _check_sides(core, symbol, new_symbol)
     kind = "CMA" if new is None else "SCMA" if cash else "SMA"
     for account in touched(core, symbol):
         position = account.positions.pop(symbol, None)
@@ -56,6 +57,7 @@ def spin_off(
     new = equity(core, new_symbol)
     if rate <= 0 or not 0 <= cost_share < 1 or symbol == new_symbol:
         raise unprocessable("a spin-off has a rate above zero and another symbol")
+    _check_sides(core, symbol, new_symbol)
     for account in accounts(core):
         position = account.positions.get(symbol)
         if position is None:
@@ -81,9 +83,13 @@ def _whole(core: ExchangeCore, asset: Asset, exact: Decimal) -> tuple[Decimal, D
 
 
 def _add(account: Account, symbol: str, qty: Decimal, cost: Decimal) -> None:
-    if not qty:
-        return
-    held = account.qty(symbol)
-    if held and (held > 0) != (qty > 0):
-        raise unprocessable(f"the account is on the other side of {symbol}")
-    account.position(symbol).trade(qty, cost / qty)
+    if qty:
+        account.position(symbol).trade(qty, cost / qty)
+
+
+def _check_sides(core: ExchangeCore, symbol: str, new_symbol: str | None) -> None:
+    """Raises `ApiError` 422 where new shares would meet a position of the other side."""
+    for account in core.accounts.values():
+        held, other = account.qty(symbol), account.qty(new_symbol or "")
+        if held * other < 0:
+            raise unprocessable(f"an account is long and short of {symbol} and {new_symbol}")

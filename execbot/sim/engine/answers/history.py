@@ -101,7 +101,7 @@ def portfolio_history(
     }
     if has_base:
         body["base_value_asof"] = new_york_date(base_at)
-    per_day = frame != "1D" and query.get("pnl_reset", "per_day") == "per_day"
+    per_day = frame != "1D" and (query.get("pnl_reset") or "per_day") == "per_day"
     reference, day = base_value, ""
     for at in points:
         value = ledger.equity(_valued_at(core, frame, at))

@@ -1,0 +1,71 @@
+"""Checks before an order, and what a dry run says."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from execbot.model.enums import ErrorCategory
+from execbot.schemas.base import Number, Output
+from execbot.schemas.orders import Spread
+
+
+class Check(Output):
+    """One rule's answer, with the limit it holds to and the number it saw."""
+
+    code: str
+    """The rule, as in docs/risk.md."""
+    passed: bool
+    """The order keeps to the rule."""
+    applies: bool
+    """False: the rule has nothing to say about this order, and passes."""
+    limit: str
+    """In words for people."""
+    seen: str
+    """In words for people."""
+    message: str
+    """The whole in one sentence, for people."""
+    category: ErrorCategory
+    """What kind of refusal it is when it fails."""
+
+
+class Verdict(Output):
+    """What all checks together say."""
+
+    passed: bool
+    """Every check passed."""
+    category: ErrorCategory | None
+    """The worst among the failures; null when everything passed."""
+    failures: list[str]
+    """Codes of the checks that failed."""
+    checks: list[Check]
+    """Every check, in order."""
+
+
+class WouldLift(Output):
+    """What adding to a position would do to the exits in its way."""
+
+    plan_id: str
+    """The exit plan that would cover the whole."""
+    lifts: list[str]
+    """client_order_ids of the exits that would make way."""
+    stop: Number | None
+    """Where the stop stands, USD a share."""
+    refusal: str | None
+    """Why the addition would be refused, if it would be."""
+
+
+class DryRun(Output):
+    """What `submit --dry-run` says: the exact request and every check; nothing was sent."""
+
+    dry_run: Literal[True]
+    """Nothing was sent."""
+    outcome: Literal["not_sent"]
+    """Nothing was sent."""
+    request: dict[str, Any]
+    """The body that would be sent to Alpaca."""
+    verdict: Verdict
+    """Every check of this order."""
+    addition: WouldLift | None
+    """Null unless it would add to a position that has an exit plan."""
+    spread: Spread | None
+    """Null unless targets would come after the fill."""

@@ -1,0 +1,166 @@
+"""Answers of the built-in exchange to those who look at it and steer it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from execbot.schemas.base import Day, Number, Output
+
+ExchangeTime = Annotated[
+    str,
+    Field(
+        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$",
+        examples=["2026-11-20T15:04:05.123456789Z"],
+        title="UTC time, up to nanoseconds",
+    ),
+]
+
+
+class SimClock(Output):
+    """The exchange's clock."""
+
+    now: ExchangeTime
+    """Its time."""
+    now_ns: int
+    """Nanoseconds since 1970."""
+    mode: Literal["wall", "virtual"]
+    """`wall` goes by itself, `virtual` stands until it is moved."""
+    speed: Number
+    """Times real time; 0 stands still."""
+
+
+class MarginCall(Output):
+    """Money that an account owes to its margin."""
+
+    since: str
+    """Since when."""
+    amount: Number
+    """USD."""
+    due: str
+    """When it must be met."""
+
+
+class SimAccount(Output):
+    """One account of the exchange: each key pair has one."""
+
+    key: str
+    """The API key."""
+    account_id: str
+    """The account's id."""
+    cash: Number
+    """USD."""
+    equity: Number
+    """USD."""
+    open_orders: int
+    """How many orders work."""
+    positions: int
+    """How many positions are held."""
+    margin_call: MarginCall | None
+    """The one that is open; null where none is."""
+    frozen_until: Day | None
+    """Until then nothing is bought on margin, after a call that was not met; else null."""
+
+
+class SimStatus(Output):
+    """The exchange: its clock, accounts, faults and streams."""
+
+    time: ExchangeTime
+    """Its time."""
+    clock: SimClock
+    """How its time goes."""
+    seed: int
+    """The same seed and the same requests give the same bytes."""
+    calendar: Literal["always", "exchange"]
+    """Open round the clock, or the real hours."""
+    data: str | None
+    """Folder or file of recorded prices; null for synthetic ones."""
+    scenario: str | None
+    """The file of settings and faults that it began with; null without one."""
+    accounts: list[SimAccount]
+    """One for each key that was used."""
+    faults: int
+    """How many rules of faults are in force."""
+    streams: list[Any]
+    """Who listens."""
+    last_seq: int
+    """Number of the last event that was told."""
+    down: bool
+    """It answers no requests at the moment."""
+
+
+class SimReset(Output):
+    """The exchange began anew."""
+
+    reset: bool
+    """It did."""
+    time: ExchangeTime
+    """Its time now."""
+
+
+class SimCash(Output):
+    """An account after money came or went."""
+
+    key: str
+    """The API key."""
+    cash: Number
+    """USD."""
+
+
+class SimHalt(Output):
+    """Whether a symbol trades at the exchange."""
+
+    symbol: str
+    """`AAPL`, `BRK.B`, `BTC/USD`."""
+    halted: bool
+    """It does not trade."""
+
+
+class SimQuote(Output):
+    """What the exchange shows of a symbol."""
+
+    bid: Number
+    """USD."""
+    ask: Number
+    """USD."""
+    bid_size: Number
+    """Shares or coins."""
+    ask_size: Number
+    """Shares or coins."""
+    last: Number | None
+    """USD; null before the first trade."""
+    at: ExchangeTime
+    """When it was quoted."""
+
+
+class SimPrice(Output):
+    """The price of a symbol at the exchange."""
+
+    symbol: str
+    """`AAPL`, `BRK.B`, `BTC/USD`."""
+    quote: SimQuote | None
+    """Null while it has no price."""
+
+
+class SimServed(Output):
+    """The one line of `sim serve --json`, printed when the exchange is open. No envelope."""
+
+    rest: str
+    """URL of the trading API."""
+    stream: str
+    """URL of the trade updates."""
+    data: str
+    """URL of the market data API."""
+    data_stream: str
+    """URL of the market data stream for stocks."""
+    crypto_stream: str
+    """URL of the market data stream for crypto."""
+    control: str
+    """URL of the control plane."""
+    key: str
+    """A key that is good; any pair is."""
+    secret: str
+    """The secret of that key."""
+    pid: int
+    """The process that serves."""
