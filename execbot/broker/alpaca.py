@@ -305,7 +305,7 @@ class AlpacaClient(BrokerClient):
         found: dict[str, Mapping[str, Any]] = {}
         pairs = [symbol for symbol in symbols if is_pair(symbol)]
         # Options have feeds of their own, which execbot does not read.
-        stocks = [symbol for symbol in symbols if symbol and is_stock(symbol)]
+        stocks = [symbol for symbol in symbols if is_stock(symbol)]
         for path, group in (
             (f"/v2/stocks/{what}/latest", stocks),
             (f"/v1beta3/crypto/us/latest/{what}", pairs),

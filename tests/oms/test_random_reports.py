@@ -16,14 +16,14 @@ from typing import Any
 
 import pytest
 from support.oms_making import at, wire
-from support.report_days import NOW, Day, Report
+from support.report_days import NOW, Day, Report, take_row
 
 from execbot.broker.port import TradeUpdate
 from execbot.journal import Journal
 from execbot.model.account import Activity
 from execbot.model.enums import OrderStatus
 from execbot.model.order import Order
-from execbot.oms.sync.intake import apply_activities, apply_snapshot, apply_update
+from execbot.oms.sync.intake import apply_snapshot, apply_update
 from execbot.oms.sync.rebuild import rebuild
 
 D = Decimal
@@ -138,7 +138,7 @@ def take(journal: Journal, *reports: Order | TradeUpdate | Activity) -> None:
             case Order():
                 apply_snapshot(journal, report, NOW)
             case Activity():
-                apply_activities(journal, [report], NOW)
+                take_row(journal, report)
             case _:
                 apply_update(journal, report, NOW)
 

@@ -20,13 +20,23 @@ from execbot.journal.records import Execution
 from execbot.model.account import Activity
 from execbot.model.order import Order
 from execbot.model.times import iso
-from execbot.oms.sync.intake import apply_activities, apply_snapshot, apply_update
+from execbot.oms.ledger import recording
+from execbot.oms.machine.events import activity_event
+from execbot.oms.sync.intake import apply_snapshot, apply_update
 
 D = Decimal
 T0 = datetime(2026, 10, 7, 14, 0, tzinfo=UTC)
 NOW = datetime(2026, 10, 7, 21, 0, tzinfo=UTC)
 CENT = D("0.01")
 AVERAGE = D("0.000001")
+
+
+def take_row(journal: Journal, row: Activity) -> None:
+    """As a gap fill does; a row whose order is not known yet comes again with the next one."""
+    with recording(journal) as ledger:
+        key = ledger.key_of(row.order_id or "")
+        if key is not None:
+            ledger.apply(activity_event(row, key, NOW))
 
 
 @dataclass
@@ -279,7 +289,7 @@ class Day:
         self.reports.append(
             Report(
                 f"row {lot.activity_id} {lot.qty}@{price} total {total}",
-                lambda journal: apply_activities(journal, [activity], NOW),
+                lambda journal: take_row(journal, activity),
                 must_come=self.chain,
                 row=lot.activity_id,
             )
