@@ -1,6 +1,6 @@
 """The tables of docs/exchange.md that come from code: faults, scenarios, deviations.
 
-PYTHONPATH=tests python -m support.exchange_tables      writes them into the page
+PYTHONPATH=tests python -m sim.exchange_tables      writes them into the page
 """
 
 from __future__ import annotations
@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 
+from sim.deviations import ABSENT, DATA_DEVIATIONS, TRADING_DEVIATIONS
+from support.paths import ROOT
+
 from execbot.sim.faults.kinds import KINDS
 from execbot.sim.faults.scenario import Scenario
-from support.deviations import ABSENT, DATA_DEVIATIONS, TRADING_DEVIATIONS
-from support.paths import ROOT
 
 PAGE = ROOT / "docs" / "exchange.md"
 SCENARIOS = sorted((ROOT / "tests" / "scenarios").glob("*.yaml"))
