@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from support.contract import Deviation
+from sim.openapi import Deviation
 
 _RECORDED = "recorded from Alpaca in 2026, not in the description"
 _REMOVED = "removed by Alpaca on 2026-07-06; the description still shows it"

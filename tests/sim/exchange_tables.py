@@ -1,6 +1,6 @@
 """The tables of docs/exchange.md that come from code: faults, scenarios, deviations.
 
-PYTHONPATH=tests python -m support.exchange_tables      writes them into the page
+PYTHONPATH=tests python -m sim.exchange_tables      writes them into the page
 """
 
 from __future__ import annotations
@@ -10,6 +10,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 from support.deviations import ABSENT, DATA_DEVIATIONS, TRADING_DEVIATIONS
 from support.paths import ROOT
+from sim.deviations import ABSENT, DATA_DEVIATIONS, TRADING_DEVIATIONS
+
+from execbot.sim.faults.kinds import KINDS
+from execbot.sim.faults.scenario import Scenario
 
 from execbot.sim.faults.kinds import KINDS
 from execbot.sim.faults.scenario import Scenario
