@@ -11,7 +11,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from execbot.model.signal import NUMBER_MAX, TTL_SECONDS_MAX, SignalSide
+from execbot.model.signal import NUMBER_MAX, SHORT_WORD, TTL_SECONDS_MAX, SignalSide
 from execbot.schemas.base import Input
 
 SYMBOL = r"^\s*[A-Za-z][A-Za-z0-9]{0,9}([.-][A-Za-z]{1,3})?(/[A-Za-z]{3,5})?\s*$"
@@ -86,12 +86,14 @@ Amount = Annotated[
 Name = Annotated[str, Field(pattern=NAME)]
 Side = Annotated[
     str,
-    Field(pattern=r"^([Bb][Uu][Yy]|[Ss][Ee][Ll][Ll](_[Ss][Hh][Oo][Rr][Tt])?)$"),
+    Field(pattern=r"^([Bb][Uu][Yy]|[Ss][Ee][Ll][Ll]|([Ss][Ee][Ll][Ll]_)?[Ss][Hh][Oo][Rr][Tt])$"),
     WithJsonSchema(
         {
             "anyOf": [
-                {"enum": [side.value for side in SignalSide]},
-                {"pattern": r"^([Bb][Uu][Yy]|[Ss][Ee][Ll][Ll](_[Ss][Hh][Oo][Rr][Tt])?)$"},
+                {"enum": [*(side.value for side in SignalSide), SHORT_WORD]},
+                {
+                    "pattern": r"^([Bb][Uu][Yy]|[Ss][Ee][Ll][Ll]|([Ss][Ee][Ll][Ll]_)?[Ss][Hh][Oo][Rr][Tt])$"
+                },
             ],
             "type": "string",
         }
@@ -117,7 +119,7 @@ class SignalLine(Input):
     symbol: Annotated[str, Field(pattern=SYMBOL)]
     """`AAPL`, `BRK.B`, `BTC/USD`."""
     side: Side
-    """`buy` opens, `sell` closes what is held, `sell_short` opens a short."""
+    """`buy` opens, `sell` closes what is held, `sell_short` (or `short`) opens a short."""
     strength: Strength
     """0 to 100; it must exceed `min_signal_strength`."""
     id: Name | None = None
