@@ -84,16 +84,17 @@ Amount = Annotated[
 """A price, a quantity or dollars: a JSON number, or text as execbot prints it."""
 
 Name = Annotated[str, Field(pattern=NAME)]
+SIDE = r"^([Bb][Uu][Yy]|[Ss][Ee][Ll][Ll]|([Ss][Ee][Ll][Ll]_)?[Ss][Hh][Oo][Rr][Tt])$"
+"""As the reader takes it, in any case of letters."""
+
 Side = Annotated[
     str,
-    Field(pattern=r"^([Bb][Uu][Yy]|[Ss][Ee][Ll][Ll]|([Ss][Ee][Ll][Ll]_)?[Ss][Hh][Oo][Rr][Tt])$"),
+    Field(pattern=SIDE),
     WithJsonSchema(
         {
             "anyOf": [
                 {"enum": [*(side.value for side in SignalSide), SHORT_WORD]},
-                {
-                    "pattern": r"^([Bb][Uu][Yy]|[Ss][Ee][Ll][Ll]|([Ss][Ee][Ll][Ll]_)?[Ss][Hh][Oo][Rr][Tt])$"
-                },
+                {"pattern": SIDE},
             ],
             "type": "string",
         }
