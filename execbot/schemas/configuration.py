@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -157,6 +158,10 @@ def _list(key: str, item: str) -> Any:
         symbol = Annotated[str, Field(pattern=SYMBOL)]
         return list[symbol] | Annotated[str, Field(pattern=SYMBOLS)] | None
     row = getattr(schema, item)
+    if issubclass(row, StrEnum):
+        words = "|".join(word.value for word in row)
+        several = Annotated[str, Field(pattern=f"^\\s*(({words})\\s*(,\\s*({words})\\s*)*)?$")]
+        return list[_kind(key, item)] | several  # type: ignore[misc]
     needed = required(row)
     fields: dict[str, Any] = {}
     for name, holds in field_types(row).items():

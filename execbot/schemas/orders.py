@@ -142,6 +142,23 @@ class Spread(Output):
     """A `watch` runs that will place them."""
 
 
+class LevelDistance(Output):
+    """How far a stop or target is from the entry. What would be lost is negative."""
+
+    level: str
+    """`stop`, `target`, `target 2`."""
+    asked: str
+    """As it was asked for: `2%`, `2R`, `195`."""
+    price: Number
+    """Where it stands, USD a share."""
+    pct: Number
+    """Percent of the entry price."""
+    r: Number | None
+    """Multiples of the risk first taken; null without a stop."""
+    usd: Number | None
+    """For the shares that it takes; null while their number is not known."""
+
+
 class SentOrder(OrderRecord):
     """What became of an order that a command sent, queued, or found sent before."""
 
@@ -151,6 +168,10 @@ class SentOrder(OrderRecord):
     """Null unless it adds to a position that has an exit plan."""
     spread: Spread | None
     """Null unless targets come after the fill."""
+    exits: list[LevelDistance]
+    """Stop and targets of its own, the stop first."""
+    opens_short: bool
+    """It sells what is not held."""
 
 
 class Event(Output):

@@ -13,7 +13,7 @@ from execbot.journal.records import Role
 from execbot.model.enums import OrderStatus, OrderType, PositionSide
 from execbot.schemas.base import Number, Output, Time
 from execbot.schemas.errors import Error
-from execbot.schemas.orders import OrderRecord
+from execbot.schemas.orders import LevelDistance, OrderRecord
 
 
 class Position(Output):
@@ -115,6 +115,8 @@ class ExitRules(Output):
     """The position is left after this many minutes."""
     flatten_before_close_minutes: int | None
     """The position is left so many minutes before the close."""
+    remeasure: bool
+    """Targets in R or ATR follow the true range."""
 
 
 class LevelFacts(Output):
@@ -198,6 +200,17 @@ class PlanVersion(Output):
     """Where its stop stood, USD a share."""
 
 
+class Asked(Output):
+    """What was asked for, in the words in which it was."""
+
+    stop: str | None
+    """`2%`, `support`; null where none was."""
+    trail: str | None
+    """`1%`, `3ATR`; null for a stop that stays."""
+    targets: list[str]
+    """`2R`, `4%`, in the order of `targets`."""
+
+
 class ExitPlan(Output):
     """What protects a position, and what stands at the broker for it."""
 
@@ -249,6 +262,10 @@ class ExitPlan(Output):
     """When it was made."""
     updated_at: Time
     """When it changed last."""
+    asked: Asked
+    """What was asked for."""
+    distances: list[LevelDistance]
+    """How far stop and targets are from the entry, the stop first."""
     guarded: Guarded
     """How the position is protected now."""
     qty: Number

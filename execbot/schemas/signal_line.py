@@ -12,7 +12,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from execbot.model.signal import NUMBER_MAX, TTL_SECONDS_MAX, SignalSide
+from execbot.model.signal import NUMBER_MAX, SHORT_WORD, TTL_SECONDS_MAX, SignalSide
 from execbot.schemas.base import Input
 
 SYMBOL = r"^\s*[A-Za-z][A-Za-z0-9]{0,9}([.-][A-Za-z]{1,3})?(/[A-Za-z]{3,5})?\s*$"
@@ -92,13 +92,13 @@ Amount = Annotated[
 """A price, a quantity or dollars: a JSON number, or text as execbot prints it."""
 
 Name = Annotated[str, Field(pattern=NAME)]
-SIDE = r"^([Bb][Uu][Yy]|[Ss][Ee][Ll][Ll](_[Ss][Hh][Oo][Rr][Tt])?)$"
+SIDE = r"^([Bb][Uu][Yy]|[Ss][Ee][Ll][Ll]|([Ss][Ee][Ll][Ll]_)?[Ss][Hh][Oo][Rr][Tt])$"
 Side = Annotated[
     str,
     Field(
         pattern=SIDE,
-        title=", ".join(f"`{side.value}`" for side in SignalSide),
-        examples=[side.value for side in SignalSide],
+        title=", ".join(f"`{side.value}`" for side in SignalSide) + f", `{SHORT_WORD}`",
+        examples=[*(side.value for side in SignalSide), SHORT_WORD],
     ),
 ]
 """In any case."""
@@ -122,7 +122,7 @@ class SignalLine(Input):
     symbol: Annotated[str, Field(pattern=SYMBOL)]
     """`AAPL`, `BRK.B`, `BTC/USD`."""
     side: Side
-    """`buy` opens, `sell` closes what is held, `sell_short` opens a short."""
+    """`buy` opens, `sell` closes what is held, `sell_short` (or `short`) opens a short."""
     strength: Strength
     """0 to 100; it must exceed `min_signal_strength`."""
     id: Name | None = None

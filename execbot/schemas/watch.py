@@ -187,6 +187,20 @@ class StopMovedLine(Said):
     """Where it stands now, USD a share."""
 
 
+class TargetMovedLine(Said):
+    """A target was measured anew by the true range."""
+
+    type: Literal["target_moved"]
+    symbol: str
+    """`AAPL`, `BRK.B`, `BTC/USD`."""
+    was: Number | None
+    """USD a share."""
+    target: Number | None
+    """Where it stands now, USD a share."""
+    reason: str | None
+    """How the true range has changed."""
+
+
 class MovedAtBrokerLine(Said):
     """The trader moved a stop or target in another program, and the plan has it."""
 
@@ -295,6 +309,7 @@ WatchLine = Annotated[
     | PositionLine
     | GuardLine
     | StopMovedLine
+    | TargetMovedLine
     | MovedAtBrokerLine
     | ActionLine
     | DifferenceLine

@@ -8,12 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 
+from sim.deviations import ABSENT, DATA_DEVIATIONS, TRADING_DEVIATIONS
 from support.deviations import ABSENT, DATA_DEVIATIONS, TRADING_DEVIATIONS
 from support.paths import ROOT
-from sim.deviations import ABSENT, DATA_DEVIATIONS, TRADING_DEVIATIONS
-
-from execbot.sim.faults.kinds import KINDS
-from execbot.sim.faults.scenario import Scenario
 
 from execbot.sim.faults.kinds import KINDS
 from execbot.sim.faults.scenario import Scenario
