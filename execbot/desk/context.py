@@ -101,7 +101,7 @@ class Context:
     @cached_property
     def oms(self) -> OrderManagementSystem:
         """Built when first used: a command that only reads need not import it."""
-        from execbot.oms.service import OrderManagementSystem
+        from execbot.desk.standalone import OrderManagementSystem
 
         return OrderManagementSystem(
             self.client,
@@ -297,7 +297,7 @@ def open_context(
         directory,
         opened.journal,
         port,
-        setup.choice.notices,
+        (*setup.choice.notices, *_looser(setup, opened.journal)),
         dry_run,
         need,
         opened.trouble,
@@ -305,6 +305,24 @@ def open_context(
         clock,
         _closers=closers,
     )
+
+
+def _looser(setup: Setup, journal: Journal) -> tuple[str, ...]:
+    """One line of limits that hold back less than those that ruled the account's last entry."""
+    if setup.mode is Mode.SIM:
+        return ()
+    from execbot.journal.errors import JournalError
+    from execbot.risk.limits_in_force import LIMITS_KEY, loosened
+
+    try:
+        found = loosened(journal.meta_get(LIMITS_KEY), setup.settings.trading)
+    except JournalError:
+        return ()  # told by whoever needs the journal
+    if not found:
+        return ()
+    said = "; ".join(str(item) for item in found)
+    needs = " Entries need `execbot config adopt`." if setup.mode is Mode.LIVE else ""
+    return (f"Limits became looser than they were: {said}.{needs}",)
 
 
 def _directory_of(setup: Setup, account: str, need: Need) -> Path:

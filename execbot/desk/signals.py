@@ -1,8 +1,9 @@
-"""Acting on signals in an opened account."""
+"""Acting on a strategy's signals for the opened account."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -10,10 +11,12 @@ from execbot.desk.context import Context
 from execbot.desk.following import follow
 from execbot.desk.protect import Restorer, watched_by
 from execbot.model.flags import flags_of
+from execbot.model.signal import Signal, read_signal
 
 if TYPE_CHECKING:
-    from execbot.oms.signals.executor import Executor
-    from execbot.oms.signals.result import SignalResult
+    from execbot.oms.signals.executor import Executor as Executor
+    from execbot.oms.signals.result import Preview as Preview
+    from execbot.oms.signals.result import SignalResult as SignalResult
 
 WAIT_SECONDS = 10.0
 """How long the entry of a signal is followed where no `watch` runs."""
@@ -51,13 +54,40 @@ def unwatched(
     from execbot.exits.plan.left_to_watch import without_watch
 
     warnings = [without_watch(record.symbol, result.left)] if result.left else []
-    if record.order.is_working and seconds:
-        record, more = follow(desk, record, seconds)
-        result = replace(result, record=record, outcome=record.outcome)
-        warnings += more
-    return result, warnings
+    if not record.order.is_working or not seconds:
+        return result, warnings
+    record, more = follow(desk, record, seconds)
+    warnings += more
+    return replace(result, record=record, outcome=record.outcome), warnings
 
 
 def new_signal_id(desk: Context) -> str:
     """For a signal that came without one: then only this very signal acts once."""
     return f"cli-{desk.oms.new_id(desk.now()).removeprefix('execbot-')}"
+
+
+def signal_of(desk: Context, fields: Mapping[str, Any]) -> Signal:
+    """The signal that the fields of its JSON say, made now unless they say when.
+
+    Raises SignalError.
+    """
+    return read_signal(fields, now=desk.now(), new_id=new_signal_id(desk))
+
+
+def preview_signal(desk: Context, signal: Signal, *, naked: bool = False) -> Preview:
+    """What would be done with it: its size, its request and every check. Writes nothing.
+
+    Raises FlagNotAllowed, BrokerError.
+    """
+    return executor_of(desk, naked=naked).preview(signal)
+
+
+def act_on_signal(
+    desk: Context, signal: Signal, *, naked: bool = False
+) -> tuple[SignalResult, list[str]]:
+    """Size it, check it, send, close, queue or skip it; the result, and what to warn of.
+
+    Where no `watch` runs its entry is followed to the fill. Never raises for what a signal causes;
+    raises FlagNotAllowed.
+    """
+    return unwatched(desk, executor_of(desk, naked=naked).execute_signal(signal))

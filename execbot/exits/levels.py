@@ -19,11 +19,12 @@ from itertools import pairwise
 from msgspec import Struct
 
 from execbot.model.enums import ErrorCategory, PositionSide
+from execbot.model.errors import ExecbotError
 from execbot.model.numbers import ZERO, text, tick_size, to_decimal
 from execbot.model.quote import Bar
 
 
-class LevelError(ValueError):
+class LevelError(ExecbotError, ValueError):
     """A level that makes no sense. `kind` is a stable slug, `hint` says what would."""
 
     category = ErrorCategory.ADJUSTABLE
@@ -31,7 +32,6 @@ class LevelError(ValueError):
     def __init__(self, kind: str, message: str, hint: str, next_step: str = "") -> None:
         super().__init__(message)
         self.kind = kind
-        self.message = message
         self.hint = hint
         self.next_step = next_step
 

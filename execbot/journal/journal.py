@@ -249,14 +249,15 @@ class Journal(Ledgers):
         names = dict.fromkeys(row[1] for row in rows if row[1])
         return (rows[-1][0] if rows else seq), list(names)
 
-    def applied_since(self, seq: int, *, limit: int = 1000) -> list[tuple[int, str]]:
-        """`seq` and client_order_id of the events after `seq` that changed an order, as they came;
-        those of no order (adjustments) have an empty id."""
+    def facts_since(self, seq: int, *, limit: int = 1000) -> list[tuple[int, str]]:
+        """`seq` and client_order_id of the events after `seq` that changed an order or contradict
+        it, as they came; those of no order (adjustments) have an empty id."""
         sql = (
-            "SELECT seq, client_order_id FROM order_events WHERE seq > ? AND result = ? "
+            "SELECT seq, client_order_id FROM order_events WHERE seq > ? AND result IN (?, ?) "
             "ORDER BY seq LIMIT ?"
         )
-        return [(row[0], row[1]) for row in self._rows(sql, (seq, EventResult.APPLIED, limit))]
+        values = (seq, EventResult.APPLIED, EventResult.ILLEGAL, limit)
+        return [(row[0], row[1]) for row in self._rows(sql, values)]
 
     def adjusted_since(self, seq: int) -> set[str]:
         """Symbols whose position was adjusted without a trade after `seq`."""

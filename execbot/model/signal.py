@@ -18,6 +18,8 @@ from typing import IO, Any
 
 from msgspec import Struct
 
+from execbot.model.enums import ErrorCategory
+from execbot.model.errors import ExecbotError
 from execbot.model.numbers import ZERO, maybe_text
 from execbot.model.symbols import read_symbol
 from execbot.model.times import maybe_iso, parse_time
@@ -52,13 +54,15 @@ SHORT_WORD = "short"
 """Another way to say `sell_short`."""
 
 
-class SignalError(ValueError):
+class SignalError(ExecbotError, ValueError):
     """A signal that cannot be read. `field` is empty when the whole line is at fault."""
+
+    kind = "usage.signal"
+    category = ErrorCategory.ADJUSTABLE
 
     def __init__(self, message: str, *, field: str = "", hint: str = "") -> None:
         super().__init__(f"{field}: {message}" if field else message)
         self.field = field
-        self.message = message
         self.hint = hint
 
 

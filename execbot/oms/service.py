@@ -174,6 +174,14 @@ class OrderManagementSystem(Orders):
         self.publish(changes)
         return changes
 
+    def add_order(self, order: Order) -> OrderRecord:
+        """Take in an order that was placed without us; from then on it is followed like any other.
+
+        An order that is known already is brought up to date.
+        """
+        self.apply_snapshot(order)
+        return self.record(order.id or order.client_order_id)
+
     def reconcile(self, *, accept_positions: bool = False, wait: bool = False) -> ReconcileResult:
         """Bring journal and broker together and explain every difference. Writes nothing there.
 

@@ -53,6 +53,8 @@ CHECKS: tuple[Check, ...] = (
     Check("reduce_only", "reduce-only is not in force", account.reduce_only),
     Check("mode_gate", "live needs both of its switches", account.mode_gate,
           applies_to=Applies.ALL),
+    Check("limits_adopted", "in live, no limit is looser than before without `config adopt`",
+          account.limits_adopted),
     Check("account_active", "the account is active", account.account_active),
     Check("account_not_blocked", "trading is not blocked", account.account_not_blocked),
     Check("account_not_suspended", "the owner has not suspended trading", account.not_suspended),

@@ -118,6 +118,8 @@ class Facts(Struct, frozen=True):
     counters: Counters = Counters()
     live_allowed: bool = False
     atr: Decimal | None = None
+    loosened: tuple[str, ...] = ()
+    """Limits that hold back less than those that ruled the account's last entry, in words."""
     flows: Decimal = ZERO
     """Cash and securities that came today (plus) or went (minus), in USD."""
     holding: Holding | None = None

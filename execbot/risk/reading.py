@@ -59,6 +59,7 @@ from execbot.risk.holding_evidence import (
     holding,
     unseen_leaves,
 )
+from execbot.risk.limits_in_force import LIMITS_KEY, loosened
 from execbot.risk.streaks import losses_in_a_row
 
 if TYPE_CHECKING:
@@ -327,6 +328,9 @@ class FactsReader:
             quote=symbol.quote,
             last_price=symbol.last_price,
             positions=holdings.positions,
+            loosened=tuple(
+                str(item) for item in loosened(self.journal.meta_get(LIMITS_KEY), self.settings)
+            ),
             flows=read.account.flows,
             holding=holdings.of(request.symbol),
             pending=tuple(

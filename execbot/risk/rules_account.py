@@ -38,6 +38,16 @@ def mode_gate(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding 
     return Finding(passed, "mode: live and ALPACA_LIVE_TRADE=true", str(facts.mode))
 
 
+def limits_adopted(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    """In live no file is looser than what ruled the last entry, unless the trader adopted it."""
+    if facts.mode is not Mode.LIVE:
+        return None
+    said = "; ".join(facts.loosened)
+    message = f"limits became looser: {said}; if that is meant: execbot config adopt"
+    return Finding(not said, "as they ruled last, or adopted", said or "as before",
+                   message if said else "")  # fmt: skip
+
+
 def account_active(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
     account = facts.account
     if account is None:

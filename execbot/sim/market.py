@@ -18,6 +18,8 @@ from execbot.sim.prices.regimes import Regime
 from execbot.sim.times import format_ns
 from execbot.sim.types import SECOND, ApiError, AssetClass, Calendar, Ns
 
+MULTIPLIERS = ("1", "2", "4")
+
 
 def exchange_config(config: SimConfig) -> ExchangeConfig:
     """The engine's settings from plain values. Raises `ConfigError` for an unknown one.
@@ -33,20 +35,45 @@ def exchange_config(config: SimConfig) -> ExchangeConfig:
         target = name.removesuffix("_seconds") if name not in known else name
         if target not in known:
             raise ConfigError(f"unknown exchange setting {name}; known: {', '.join(known)}")
-        if target != name:
-            value = int(Decimal(str(value)) * SECOND)
-        elif "Decimal" in str(known[name].type) and value is not None:
-            try:
-                value = Decimal(str(value))
-            except InvalidOperation:
-                raise ConfigError(f"{name} was {value!r}, not a number") from None
-        given[target] = value
+        given[target] = _setting(name, value, str(known[target].type), seconds=target != name)
     return ExchangeConfig(**given)
+
+
+def _setting(name: str, value: Any, kind: str, *, seconds: bool) -> Any:
+    """One setting in the type of its field. Raises `ConfigError`."""
+    if value is None and "None" in kind:
+        return None
+    if kind == "bool":
+        fits = isinstance(value, bool)
+    elif kind == "str":
+        value = str(value)
+        fits = value in MULTIPLIERS
+    else:
+        value, fits = _number(value)
+        if fits and seconds:
+            value = value * SECOND
+        if fits and "Decimal" not in kind:
+            value = int(value)
+    if not fits:
+        raise ConfigError(f"{name} was {str(value)[:40]!r}")
+    return value
+
+
+def _number(value: Any) -> tuple[Decimal, bool]:
+    """The number, and whether it is one."""
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return Decimal(0), False
+    fits = not isinstance(value, bool) and number.is_finite() and number.adjusted() <= 15
+    return number, fits and number >= 0
 
 
 def regimes(config: SimConfig) -> dict[str, Regime]:
     """Symbol to regime, from the `market` settings. Raises `ConfigError`."""
     chosen = config.market.get("regimes", {})
+    if not isinstance(chosen, Mapping):
+        raise ConfigError(f"regimes was {str(chosen)[:40]!r}, not a mapping of symbols")
     try:
         return {str(symbol).upper(): Regime(name) for symbol, name in chosen.items()}
     except ValueError as error:

@@ -14,6 +14,13 @@ from typing import Any, Literal, Protocol
 
 Ns = int
 SECOND: Ns = 1_000_000_000
+LATEST: Ns = 4_133_980_799 * SECOND
+"""The end of 2100, UTC: no clock goes further, and nothing before 1970 is asked for."""
+
+
+def within_time(at: Ns) -> Ns:
+    """The instant, or the nearest one that there is."""
+    return min(max(at, 0), LATEST)
 
 
 # --- market data ---------------------------------------------------------------------------

@@ -74,6 +74,8 @@ FAILING: list[Case] = [
     ("reduce_only", FATAL, b.intent(),
      b.facts(kill_switch=KillSwitch(Level.REDUCE_ONLY, "x", "trader", b.NOW)), LIMITS),
     ("mode_gate", FATAL, b.intent(), b.facts(mode=Mode.LIVE), LIMITS),
+    ("limits_adopted", FATAL, b.intent(),
+     b.facts(mode=Mode.LIVE, live_allowed=True, loosened=("max_positions 5 -> 6",)), LIMITS),
     ("account_active", FATAL, b.intent(), b.facts(account=b.account(status="INACTIVE")), LIMITS),
     ("account_active", FATAL, b.intent(symbol="BTC/USD", qty=D("0.1")),
      b.crypto_facts(account=b.account(crypto_status="INACTIVE")), LIMITS),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -9,16 +10,11 @@ import typer
 from execbot.cli.command import Cli, command
 from execbot.cli.flags.order_flags import read_symbol
 from execbot.cli.show.amounts import money, price, prices
-from execbot.cli.show.freshen import freshen
 from execbot.cli.show.output import Table
-from execbot.desk.context import Context
 from execbot.desk.journal_need import Need
-from execbot.exits.position_view import Known, PositionView, position_view
-from execbot.journal.records import PositionRecord
-from execbot.model.account import Position
+from execbot.desk.positions import PositionView
+from execbot.desk.positions import positions as read_positions
 from execbot.model.numbers import text
-from execbot.model.order import Order
-from execbot.model.symbols import symbol_key
 from execbot.model.times import show_age
 
 
@@ -34,42 +30,11 @@ def positions(
       execbot positions
       execbot positions --symbol AAPL --json
     """
-    wanted = None if symbol is None else symbol_key(read_symbol(symbol))
+    wanted = None if symbol is None else read_symbol(symbol)
     with cli.open(need=Need.LOOK) as desk:
-        warnings = freshen(desk)
-        held = [
-            item
-            for item in read_holdings(desk)
-            if wanted is None or symbol_key(item.symbol) == wanted
-        ]
-        cli.show([holding_json(item) for item in held], _table(held), warnings=warnings)
-
-
-def read_holdings(desk: Context) -> list[PositionView]:
-    """Positions of the account, whoever opened them; `freshen` first. Raises BrokerError."""
-    # The journal, not the broker's list of open orders: that one hides the held leg of a pair.
-    open_orders: dict[str, list[Order]] = {}
-    for record in desk.journal.orders("open"):
-        open_orders.setdefault(symbol_key(record.symbol), []).append(record.order)
-    records = {symbol_key(record.symbol): record for record in desk.journal.positions()}
-    now = desk.now()
-    rows = []
-    for held in sorted(desk.client.get_positions(), key=lambda item: item.symbol):
-        key = symbol_key(held.symbol)
-        known = _known(held, records.get(key))
-        view = position_view(held.symbol, held.qty, known, now=now, orders=open_orders.get(key, []))
-        rows.append(view)
-    return rows
-
-
-def _known(held: Position, record: PositionRecord | None) -> Known:
-    return Known(
-        avg_entry_price=held.avg_entry_price,
-        price=held.current_price,
-        realized_pl=record.realized_pl if record is not None else None,
-        opened_at=record.opened_at if record is not None and record.qty else None,
-        broker=held,
-    )
+        found = read_positions(desk, wanted)
+        held = found.views
+        cli.show([holding_json(item) for item in held], _table(held), warnings=found.warnings)
 
 
 def holding_json(item: PositionView) -> dict[str, Any]:
@@ -96,7 +61,7 @@ def holding_json(item: PositionView) -> dict[str, Any]:
     }
 
 
-def _table(held: list[PositionView]) -> Table:
+def _table(held: Sequence[PositionView]) -> Table:
     rows = [
         (
             item.symbol,

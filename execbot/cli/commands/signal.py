@@ -13,15 +13,15 @@ from execbot.cli.errors import Failure, failure_of, usage
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.flags.order_flags import read_number, read_wait
 from execbot.cli.outcome import confirm_live
-from execbot.cli.show.additions import would_lift, would_lift_line
 from execbot.cli.show.output import Table
-from execbot.desk.signals import executor_of, new_signal_id, unwatched
-from execbot.model.enums import Outcome
+from execbot.desk.additions import would_lift, would_lift_line
+from execbot.desk.signals import act_on_signal, preview_signal, signal_of
+from execbot.model.enums import ErrorCategory, Outcome
 from execbot.model.numbers import QTY_STEP, round_down, text
-from execbot.model.signal import Signal, SignalError, read_signal
 
 if TYPE_CHECKING:
-    from execbot.oms.signals.result import Preview, SignalResult
+    from execbot.desk.signals import Preview, SignalResult
+    from execbot.model.signal import Signal
 
 
 @command
@@ -123,21 +123,12 @@ def signal(
             kind="usage.signal",
         )
     with cli.open(dry_run=dry_run) as desk:
-        try:
-            read = read_signal(
-                {"symbol": symbol, "side": side, **given},
-                now=desk.now(),
-                new_id=new_signal_id(desk),
-            )
-        except SignalError as error:
-            raise usage(str(error), hint=error.hint, kind="usage.signal") from None
+        read = signal_of(desk, {"symbol": symbol, "side": side, **given})
         if dry_run:
-            _show_preview(cli, read, executor_of(desk, naked=naked).preview(read))
+            _show_preview(cli, read, preview_signal(desk, read, naked=naked))
             return
         confirm_live(cli, desk, f"signal {read.side} {read.symbol}", yes)
-        result = executor_of(desk, naked=naked).execute_signal(read)
-        result, warnings = unwatched(desk, result)
-        _show(cli, result, warnings)
+        _show(cli, *act_on_signal(desk, read, naked=naked))
 
 
 def _number(flag: str, value: str | None) -> object:
@@ -158,7 +149,7 @@ def _show(cli: Cli, result: SignalResult, warnings: list[str]) -> None:
             result.code,
             result.message,
             ExitCode.RISK,
-            category=result.category or "adjustable",
+            category=ErrorCategory(result.category or ErrorCategory.ADJUSTABLE),
             hint="The size does not fit into what is allowed.",
             next_step="execbot config show",
             extra={"signal": data},

@@ -49,7 +49,7 @@ STANDING = frozenset(
 
 _WORDS: dict[OrderAlarm, str] = {
     OrderAlarm.REOPENED: "the broker reports it, though it was closed here; its word counts",
-    OrderAlarm.CONTRADICTION: "the broker reports another state than the one it ended in",
+    OrderAlarm.CONTRADICTION: "the broker reports another state than {status}, in which it ended",
     OrderAlarm.EXECUTION_CONFLICT: "one execution was reported twice, with different numbers",
     OrderAlarm.BUST_UNMATCHED: "a correction or bust names no execution: nothing was undone",
     OrderAlarm.ROW_UNREAD: "a FILL row of the broker tells of no fill: it is not booked",

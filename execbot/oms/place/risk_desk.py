@@ -39,6 +39,7 @@ from execbot.risk import halting
 from execbot.risk.checks import evaluate
 from execbot.risk.facts import Facts, Intent, Purpose, purpose_of_order, taken_back
 from execbot.risk.kill_switch import KillSwitch
+from execbot.risk.limits_in_force import LIMITS_KEY, limits_of
 from execbot.risk.reading import BrokerFacts, FactsReader
 from execbot.risk.verdict import Verdict
 
@@ -130,6 +131,8 @@ class Checked:
             )
             if self.on_pass is not None:
                 self.on_pass(journal)
+            if self.purpose is Purpose.ENTRY:
+                _keep_limits(journal, desk.settings)
             self.did_pass = True
             return GateVerdict(True, before_resend=self.gate_again)
         self.tripped = halting.trip_if_due(journal, self.verdict, now)
@@ -142,6 +145,13 @@ class Checked:
         found = self.desk.evaluate(self.request, reader.complete(self.request, read), self.flags)
         results = tuple(result for result in found.results if result.code in RESEND_CHECKS)
         return gate_verdict(Verdict(results))
+
+
+def _keep_limits(journal: Journal, settings: TradingSettings) -> None:
+    """Remember which limits ruled this entry."""
+    ruling = limits_of(settings)
+    if journal.meta_get(LIMITS_KEY) != ruling:
+        journal.meta_set(LIMITS_KEY, ruling)
 
 
 def without(facts: Facts, names: frozenset[str]) -> Facts:

@@ -11,6 +11,7 @@ from execbot.exits.distances import Distance, distances_of
 from execbot.exits.plan.left_to_watch import left_to_watch
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import OrderStatus, Outcome
+from execbot.model.errors import ExecbotError
 from execbot.model.numbers import maybe_text
 from execbot.model.order import Order, OrderRequest
 from execbot.model.signal import Signal
@@ -112,22 +113,21 @@ def exits_of(
 
 
 def failed(signal: Signal, error: Exception, kind: str, record: OrderRecord | None) -> SignalResult:
-    in_doubt = bool(getattr(error, "in_doubt", False))
+    known = error if isinstance(error, ExecbotError) else None
     refused = record is not None and record.status is OrderStatus.REJECTED
     outcome = Outcome.NOT_SENT
-    if in_doubt:
+    if known is not None and known.in_doubt:
         outcome = Outcome.IN_DOUBT
     elif refused:
         outcome = Outcome.REJECTED
-    category = getattr(error, "category", None)
     return SignalResult(
         signal,
         outcome,
         kind,
-        str(getattr(error, "message", "") or error),
+        str(error) if known is None else known.message,
         record,
         is_failure=True,
-        category=str(category) if category else None,
+        category=None if known is None else str(known.category),
         error=error,
     )
 

@@ -10,7 +10,7 @@ not compared: Alpaca changes them overnight without a trade.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -27,6 +27,7 @@ from execbot.model.retrying import Attempts, Schedule, polled
 from execbot.model.symbols import symbol_key
 from execbot.model.timer import Timer
 from execbot.oms.ledger import recording
+from execbot.oms.machine.alarms import OrderAlarm, alarm_words, is_stuck
 from execbot.oms.machine.changes import Change
 from execbot.oms.sync import settle
 from execbot.oms.sync.adjustments import read_evidence, rescale_by_price, take_split
@@ -114,6 +115,7 @@ def reconcile(
         if not _is_split(journal, client, difference, positions, evidence, now, work):
             _resolve(journal, client, difference, positions, now, work, accept=accept_positions)
     forget_cured(journal, {item.subject for item in work.breaks if item.kind == "position.qty"})
+    work.notes += _alarms(journal, work.changes, now())
     inferred = journal.inferred_executions()
     journal.meta_set(RECONCILED_KEY, now())
     adopted = [
@@ -172,6 +174,19 @@ def _order_breaks(
     for order in filled.orders:
         for each in (order, *order.legs):
             _compare_order(journal, each, work)
+
+
+def _alarms(journal: Journal, changes: Iterable[Change], now: datetime) -> list[str]:
+    """What about these orders a person must look at, and which requests got stuck."""
+    told = {
+        f"{change.record.client_order_id}: {alarm_words(change.record, change.alarm)}": None
+        for change in changes
+        if change.alarm and change.seq
+    }
+    for record in journal.orders("open"):
+        if is_stuck(record, now):
+            told[f"{record.client_order_id}: {alarm_words(record, OrderAlarm.STUCK)}"] = None
+    return list(told)
 
 
 def _compare_order(journal: Journal, order: Order, work: _Work) -> None:

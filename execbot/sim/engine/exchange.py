@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -272,7 +273,9 @@ class Exchange:
         """Trading days of `start` to `end`, both inclusive; New York wall times."""
         start, end = query.get("start") or "1970-01-01", query.get("end") or "2029-12-31"
         try:
-            return calendar_rows(self.core.calendar, start[:10], end[:10])
+            first, last = (date.fromisoformat(day[:10]) for day in (start, end))
+            rows = max(first, date(1970, 1, 1)), min(last, date(2100, 12, 31))
+            return calendar_rows(self.core.calendar, *(day.isoformat() for day in rows))
         except ValueError:
             raise malformed("invalid start or end") from None
 

@@ -9,8 +9,10 @@ run can be repeated exactly.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -18,6 +20,9 @@ from execbot.sim.faults.kinds import KINDS, Family, Kind
 from execbot.sim.types import SECOND, Ns
 
 _MATCHERS = ("method", "path", "symbol", "event", "key")
+
+
+LONGEST_SECONDS = 1e9
 
 
 class FaultError(ValueError):
@@ -118,8 +123,10 @@ def parse_rule(spec: Mapping[str, Any], rule_id: str) -> Rule:
         rule.after = int(given.pop("after", 0))
         seconds = given.pop("for_seconds", None)
         rule.for_seconds = None if seconds is None else float(seconds)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise FaultError(f"{kind}: {error}") from None
+    if rule.for_seconds is not None and not 0 <= rule.for_seconds <= LONGEST_SECONDS:
+        raise FaultError(f"{kind}: for_seconds was {rule.for_seconds}, not seconds")
     if not 0 <= rule.probability <= 1:
         raise FaultError(f"{kind}: probability was {rule.probability}, not within 0 and 1")
     unknown = sorted(set(given) - set(known.params))
@@ -127,8 +134,37 @@ def parse_rule(spec: Mapping[str, Any], rule_id: str) -> Rule:
         raise FaultError(
             f"{kind}: unknown {', '.join(unknown)}; takes {', '.join(known.params) or 'none'}"
         )
+    for name, value in given.items():
+        _check_param(kind, name, value, known.params[name])
     rule.params = {**known.params, **given}
     return rule
+
+
+def _check_param(kind: Kind, name: str, value: object, default: object) -> None:
+    """A parameter has the type of its default; what has none takes anything (or a check below)."""
+    if isinstance(default, bool):
+        fits = isinstance(value, bool)
+    elif isinstance(default, int | float):
+        fits = _is_number(value) and 0 <= float(str(value)) <= LONGEST_SECONDS
+    elif isinstance(default, str):
+        fits = isinstance(value, str)
+    elif name == "fields":
+        fits = value is None or (isinstance(value, list) and all(isinstance(n, str) for n in value))
+    else:
+        fits = True
+    if name == "status":
+        fits = fits and 200 <= int(float(str(value))) <= 599
+    if not fits:
+        raise FaultError(f"{kind}: {name} was {str(value)[:40]!r}")
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        return False
+    try:
+        return math.isfinite(float(value))
+    except (ValueError, OverflowError):
+        return False
 
 
 class FaultBook:

@@ -22,8 +22,9 @@ from execbot.sim.wire import control_accounts as accounts
 from execbot.sim.wire import control_market as market
 from execbot.sim.wire import control_options as options
 from execbot.sim.wire.fields import Fields, wrong
-from execbot.sim.wire.http import reply, segments
+from execbot.sim.wire.http import decode, reply, segments
 
+_PLAIN = json.JSONDecoder()
 Handler = Callable[[Fields], Any]
 
 
@@ -133,7 +134,7 @@ def read_log(fields: Fields) -> Any:
 
 def _json_or_text(text: str) -> Any:
     try:
-        return json.loads(text) if text else None
+        return decode(text.encode(), _PLAIN) if text else None
     except ValueError:
         return text
 

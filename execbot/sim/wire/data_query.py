@@ -16,7 +16,7 @@ from enum import StrEnum
 
 from execbot.sim.calendar import new_york, new_york_date
 from execbot.sim.times import parse_time
-from execbot.sim.types import SECOND, ApiError, Ns
+from execbot.sim.types import SECOND, ApiError, Ns, within_time
 
 MINUTE: Ns = 60 * SECOND
 HOUR: Ns = 60 * MINUTE
@@ -173,11 +173,16 @@ def moment(name: str, text: str) -> Ns:
     """RFC 3339, or a date: New York's midnight. Epoch numbers are not taken."""
     try:
         if len(text) == 10:
-            return new_york(text)
+            return within_time(new_york(_plausible(text)))
         # A plus sign that was not encoded arrives as a space.
         return parse_time(re.sub(r" (\d\d:?\d\d)$", r"+\1", text))
     except ValueError:
         raise bad(f"invalid {name}: {text}") from None
+
+
+def _plausible(day: str) -> str:
+    """A date that no calendar overflows at."""
+    return min(max(day, "1970-01-02"), "2100-12-31")
 
 
 def span(query: Mapping[str, str], now: Ns, plan: Plan, chosen: str) -> tuple[Ns, Ns]:

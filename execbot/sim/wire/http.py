@@ -83,8 +83,13 @@ def make_request(
     """A request from its parts; `target` is the path with its query, still percent-encoded."""
     target, _, query = target.partition("?")
     path = tidy(target)
-    lowered = {name.lower(): value for name, value in headers.items()}
+    lowered = {name.lower(): readable(value) for name, value in headers.items()}
     return Request(method.upper(), path, parse_query(query), lowered, body or b"")
+
+
+def readable(text: str) -> str:
+    """The text with a question mark for what no encoding can write."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def tidy(path: str) -> str:
@@ -120,11 +125,18 @@ def segments(path: str) -> list[str]:
     return [unquote(part) for part in path.strip("/").split("/")]
 
 
-def _decode(body: bytes) -> Any:
+def decode(body: bytes, decoder: json.JSONDecoder | None = None) -> Any:
     """As `json.loads`, with one decoder for all requests; a byte order mark is no part of it.
     Raises ValueError.
     """
-    return _decoder.decode(body.decode("utf-8-sig"))
+    try:
+        value = (decoder or _decoder).decode(body.decode("utf-8-sig"))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if b"\\u" in body:
+        # Half of a surrogate pair is no text: nothing could write it down again.
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    return value
 
 
 _decoder = json.JSONDecoder(parse_float=Decimal)
@@ -138,7 +150,7 @@ def json_body(request: Request) -> dict[str, Any]:
     if not request.body.strip():
         return {}
     try:
-        value = _decode(request.body)
+        value = decode(request.body)
     except ValueError:
         raise ApiError(400, 40010000, "request body format is invalid") from None
     if not isinstance(value, dict):

@@ -51,6 +51,8 @@ class CoreMemory:
     """Best, worst and high-water price of each plan as they were saved last, by plan_id."""
     told: dict[str, PositionDifference] = field(default_factory=dict)
     """Differences to the broker's quantity that the trader was told of, in this run or before."""
+    stuck: set[tuple[str, datetime | None]] = field(default_factory=set)
+    """Cancels and replaces that do not end and were told: client_order_id, and since when."""
     seq: int = 0
 
     def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ from execbot.exits.rules.actions import Cancel, Priority, SavePlan
 from execbot.journal.records import PROTECTIVE_ROLES, OrderRecord
 from execbot.market.sessions import MarketNow
 from execbot.model.enums import UNSETTLED_STATUSES
+from execbot.oms.machine.alarms import STUCK_AFTER, OrderAlarm, alarm_words, is_stuck
 from execbot.watch.core.entry_timeouts import has_timeout
 from execbot.watch.core.inputs import JobDone
 from execbot.watch.core.jobs import Job, JobName, Note, Save
@@ -61,6 +62,7 @@ class Timers:
         jobs += self._watch_session(now)
         jobs += self._watch_entries(now)
         jobs += self._watch_levels(now)
+        jobs += self._watch_requests(now)
         if self.memory.marks_saved_at is None or now - self.memory.marks_saved_at >= MARKS_EVERY:
             jobs += self.save_marks(now)
         self._tidy()
@@ -201,6 +203,28 @@ class Timers:
             jobs += self._cancel_entries(state, [record], "not filled in time", now)
         self.memory.clocks.forget(frozenset(running))
         return jobs
+
+    def _watch_requests(self, now: datetime) -> list[Job]:
+        """A cancel or replace that does not end is told once; outside of trading it may wait."""
+        jobs: list[Job] = []
+        trading: bool | None = None
+        for state in self.memory.symbols.values():
+            for record in state.living:
+                key = (record.client_order_id, record.progress.status_at)
+                if key in self.memory.stuck or not is_stuck(record, now):
+                    continue
+                if trading is None:
+                    trading = all(self._trades(at) for at in (now, now - STUCK_AFTER))
+                if trading or state.is_crypto:
+                    self.memory.stuck.add(key)
+                    words = f"order {record.client_order_id}: "
+                    words += alarm_words(record, OrderAlarm.STUCK)
+                    jobs.append(alarm(OrderAlarm.STUCK, record.symbol, words))
+        return jobs
+
+    def _trades(self, at: datetime) -> bool:
+        market = self.memory.hours(at)
+        return market.is_open or market.never_closes
 
     def _cancel_entries(
         self, state: SymbolState, records: list[OrderRecord], reason: str, now: datetime

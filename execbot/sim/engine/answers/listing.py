@@ -236,9 +236,9 @@ def _activity_bounds(query: Mapping[str, str]) -> tuple[OrderKey | None, OrderKe
     if day:
         try:
             start = date.fromisoformat(day[:10])
-        except ValueError:
+            end = at_new_york(start + timedelta(days=1), 0)
+        except (ValueError, OverflowError):
             raise malformed("invalid date") from None
-        end = at_new_york(start + timedelta(days=1), 0)
         return (at_new_york(start, 0), -1), (end, -1)
     low: OrderKey | None = None if after is None else (after, LAST_SEQ)
     high: OrderKey | None = None if until is None else (until, -1)
