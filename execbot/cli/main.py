@@ -51,6 +51,7 @@ COMMANDS: dict[str, Entry] = {
     "exits": Entry("exits", "Stops and targets of positions.", writes=True),
     "protect": Entry("exits", "Give a position a stop and targets.", writes=True),
     "doctor": Entry("doctor", "Check configuration, keys, connection, journal and stream."),
+    "journal": Entry("journal", "The journal as a file: where it is; derive it anew in a copy."),
     "config": Entry("config", "Show, check or write trading.yaml."),
     "schema": Entry("schema", "The JSON Schema of what programs read and write."),
     "sim": Entry("sim", "The built-in exchange: serve it, look at it, steer it."),

@@ -308,7 +308,7 @@ def _journal(examined: _Examination) -> Iterator[Finding]:
             "journal",
             Status.FAIL,
             f"{path} is damaged: {problems[0]}",
-            "Move it away, then: execbot reconcile",
+            "execbot journal rebuild",
         )
     else:
         yield Finding("journal", Status.OK, f"{path} is sound, open orders: {open_orders}")

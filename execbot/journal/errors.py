@@ -46,8 +46,9 @@ class JournalCorrupt(JournalError):
     kind = "journal.corrupt"
     hint = "The file is damaged or was overwritten by something else."
     next_step = (
-        "Move it away (keep it), then run `execbot reconcile`: orders, fills and positions are "
-        "read back from the broker."
+        "Run `execbot journal rebuild`: a copy without the damage. Where that fails too, move it "
+        "away (keep it) and run `execbot reconcile`: orders, fills and positions are read back "
+        "from the broker."
     )
 
 

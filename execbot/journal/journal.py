@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Any, Literal
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from execbot.journal.codec import (
@@ -66,6 +67,18 @@ _STATUSES = {
 _UNSETTLED = tuple(sorted(status.value for status in UNSETTLED_STATUSES))
 
 _EXIT_ROLES = tuple(sorted(role.value for role in EXIT_ROLES))
+
+
+DERIVED_TABLES = {"orders": "client_order_id", "fills": "execution_id", "positions": "symbol"}
+"""What follows from the events, and by which column its rows are told apart."""
+
+
+class Counts(Struct, frozen=True):
+    """How many rows a journal has."""
+
+    events: int
+    orders: int
+    fills: int
 
 
 class Journal(Ledgers):
@@ -425,8 +438,16 @@ class Journal(Ledgers):
 
     def clear_derived(self) -> None:
         """Empty what follows from the events, before it is derived again."""
-        for table in ("orders", "fills", "positions"):
+        for table in DERIVED_TABLES:
             self._run(f"DELETE FROM {table}")
+
+    def counts(self) -> Counts:
+        """How much there is of each."""
+        counts = [
+            int(self._rows(f"SELECT count(*) FROM {table}")[0][0])
+            for table in ("order_events", "orders", "fills")
+        ]
+        return Counts(*counts)
 
     def derived_tables(self) -> dict[str, list[tuple[Any, ...]]]:
         """The derived tables whole and sorted, to compare two derivations."""

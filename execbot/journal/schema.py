@@ -187,6 +187,12 @@ CREATE TABLE exit_plans (
 CREATE INDEX exit_plans_symbol ON exit_plans (symbol, status);
 """
 
+NEVER_DELETED = """
+CREATE TRIGGER order_events_are_never_deleted BEFORE DELETE ON order_events
+BEGIN SELECT RAISE(ABORT, 'order_events is append-only'); END
+"""
+"""As in the first step, for a copy that is being repaired."""
+
 _PLANS_IN_FORCE = """
 CREATE TABLE plans_in_force (
     plan_id TEXT PRIMARY KEY,

@@ -29,7 +29,7 @@ from execbot.model.enums import STOP_TYPES, EventSource, OrderClass, Side
 from execbot.model.numbers import text
 from execbot.model.order import Order
 from execbot.model.times import iso
-from execbot.oms.machine.chains import CHAIN_LENGTH_MAX, chain_event, chain_of
+from execbot.oms.machine.chains import CHAIN_LENGTH_MAX, Chain, chain_event, chain_of
 from execbot.oms.machine.changes import Change, change_of
 from execbot.oms.machine.events import Applied, OrderEvent, OrderState, act_event, snapshot_event
 from execbot.oms.machine.positions import add_execution, comes_after, position_of
@@ -187,12 +187,19 @@ class Ledger:
         self.replay(event)
 
     def replay(self, event: OrderEvent) -> None:
-        """Apply an event exactly as it stands."""
+        """Apply an event of the history as it stands.
+
+        What a chain has filled is looked up again: older histories do not tell it to its end.
+        """
         if event.kind == ADJUST:
             self._events.append(event.to_record(EventResult.APPLIED, "", None))
             self._book_adjustment(event)
-        else:
-            self._take(event)
+            return
+        if event.order is not None and event.order.replaces:
+            event = event.with_details(**self._chain(event).facts())
+        applied = self._take(event)
+        if applied.changed:
+            self._tell_successors(event, applied)
 
     def flush(self) -> None:
         """Write everything; the transaction around it commits."""
@@ -279,14 +286,18 @@ class Ledger:
         key = self.key_of(order_id)
         return None if key is None else self.state(key)
 
-    def _chain_facts(self, event: OrderEvent) -> dict[str, Any]:
-        """What the replaced orders had filled, and for a new order whose idea they were."""
+    def _chain(self, event: OrderEvent) -> Chain:
+        """The orders before the one in this event, which is remembered as their successor."""
         assert event.order is not None and event.order.replaces
         older = event.order.replaces
         if older not in self._successors_of:
             self._read_successors({older})
         self._successors_of[older].add(event.client_order_id)
-        chain = chain_of(event.order, self._state_at)
+        return chain_of(event.order, self._state_at)
+
+    def _chain_facts(self, event: OrderEvent) -> dict[str, Any]:
+        """What the replaced orders had filled, and for a new order whose idea they were."""
+        chain = self._chain(event)
         facts = chain.facts()
         known = self.state(event.client_order_id)
         if chain.nearest is not None and (known is None or _is_nobodys(known.record)):

@@ -59,6 +59,8 @@ ANSWERS: dict[str, Any] = {
     "exits move": ExitPlan | None,
     "protect": ExitPlan | None,
     "doctor": op.Health,
+    "journal": op.JournalFile,
+    "journal rebuild": op.JournalRebuilt,
     "config": op.Config,
     "config show": op.Config,
     "config check": op.ConfigChecked,

@@ -189,6 +189,70 @@ class Reconciled(Output):
     """What was booked, for people."""
 
 
+class JournalFile(Output):
+    """The account's journal as a file."""
+
+    path: str
+    """Where it is."""
+    bytes: int
+    """Its size, without the log beside it."""
+    events: int
+    """Rows of its history."""
+    orders: int
+    """Orders that follow from them."""
+    fills: int
+    """Executions that follow from them."""
+    problems: list[str]
+    """The words of SQLite's own check; empty is sound."""
+
+
+class LeftOutEvent(Output):
+    """An event of the journal that is not in the rebuilt one."""
+
+    seq: int
+    """Its number in the history."""
+    kind: str
+    """What it reports; `?` where it cannot be read back."""
+    client_order_id: str
+    """The order it is about; empty for an adjustment of a position."""
+    why: str
+    """What about it cannot be, for people."""
+
+
+class RowDifference(Output):
+    """One value that came out differently."""
+
+    table: str
+    """`orders`, `fills` or `positions`."""
+    key: str
+    """Which row: a client_order_id, an execution id or a symbol."""
+    column: str
+    """Which value of it; empty where the whole row is on one side only."""
+    was: str | None
+    """In the journal; null where it has no such row or value."""
+    now: str | None
+    """Rebuilt; null where there is no such row or value."""
+
+
+class JournalRebuilt(Output):
+    """The journal derived anew from its history, in a copy."""
+
+    journal: str
+    """The account's journal, which is unchanged."""
+    rebuilt: str
+    """The new file."""
+    events: int
+    """How many events were replayed."""
+    same: bool
+    """Nothing was left out and nothing differs."""
+    left_out: list[LeftOutEvent]
+    """Reports that cannot be, and rows that cannot be read back."""
+    differences: list[RowDifference]
+    """What came out differently."""
+    steps: list[str]
+    """How to use the copy in place of the journal; empty where nothing differs."""
+
+
 class ReportOrder(OrderRecord):
     """An order of the day."""
 

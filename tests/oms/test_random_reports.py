@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from support.oms_making import at, wire
-from support.report_days import NOW, Day, Report, take_row
+from support.report_days import NOW, Day, Report, apply_row
 
 from execbot.broker.port import TradeUpdate
 from execbot.journal import Journal
@@ -138,7 +138,7 @@ def take(journal: Journal, *reports: Order | TradeUpdate | Activity) -> None:
             case Order():
                 apply_snapshot(journal, report, NOW)
             case Activity():
-                take_row(journal, report)
+                apply_row(journal, report)
             case _:
                 apply_update(journal, report, NOW)
 

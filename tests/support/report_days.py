@@ -31,8 +31,8 @@ CENT = D("0.01")
 AVERAGE = D("0.000001")
 
 
-def take_row(journal: Journal, row: Activity) -> None:
-    """As a gap fill does; a row whose order is not known yet comes again with the next one."""
+def apply_row(journal: Journal, row: Activity) -> None:
+    """Take in one FILL row, as a gap fill does; nothing while nobody knows its order."""
     with recording(journal) as ledger:
         key = ledger.key_of(row.order_id or "")
         if key is not None:
@@ -289,7 +289,7 @@ class Day:
         self.reports.append(
             Report(
                 f"row {lot.activity_id} {lot.qty}@{price} total {total}",
-                lambda journal: take_row(journal, activity),
+                lambda journal: apply_row(journal, activity),
                 must_come=self.chain,
                 row=lot.activity_id,
             )

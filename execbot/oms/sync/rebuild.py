@@ -1,10 +1,78 @@
-"""Derives orders, fills and positions again from the append-only events."""
+"""Derives orders, fills and positions again from the append-only events.
+
+`rebuild` does it within one journal, `rebuilt_into` in a copy, compared with the journal: what
+differs was damaged there, or decided by rules that have changed since. A report that cannot be (a
+quantity beyond reason, an id that leads out of its path; docs/evidence.md, rows E-VAL) is left out
+of the copy and named, and so is a row that cannot be read back. The journal itself is only read.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from execbot.journal.copies import (
+    Unreadable,
+    copied_to,
+    default_target,
+    derived_rows,
+    leave_out,
+    readable_events,
+)
 from execbot.journal.journal import Journal
+from execbot.journal.records import EventRecord
+from execbot.model.enums import EventSource
+from execbot.model.numbers import maybe_decimal
+from execbot.model.plausible import id_trouble, number_trouble, qty_trouble, time_trouble
 from execbot.oms.ledger import Ledger
 from execbot.oms.machine.events import OrderEvent
+
+INTERNAL = frozenset(
+    {
+        *("status_at", "snapshot_at", "reported_qty", "reported_avg_price", "reported_at"),
+        *("latest_qty", "latest_avg_price", "latest_at", "lowest_qty"),
+        *("chain_qty", "chain_value", "chain_open", "ended_as", "evidence"),
+    }
+)
+"""Columns that only the state machine reads: they are derived, and differ with its version."""
+
+
+class LeftOut(Struct, frozen=True):
+    """An event of the journal that is not in the rebuilt one."""
+
+    seq: int
+    kind: str
+    client_order_id: str
+    why: str
+
+
+class RowDifference(Struct, frozen=True):
+    """One value that came out differently; None where there is no such row (or no value)."""
+
+    table: str
+    key: str
+    column: str
+    was: str | None
+    now: str | None
+
+
+class Rebuilt(Struct, frozen=True):
+    """A journal derived anew in a file of its own."""
+
+    source: Path
+    path: Path
+    events: int
+    left_out: tuple[LeftOut, ...] = ()
+    differences: tuple[RowDifference, ...] = ()
+
+    @property
+    def is_same(self) -> bool:
+        return not self.left_out and not self.differences
 
 
 def rebuild(journal: Journal) -> int:
@@ -22,3 +90,125 @@ def rebuild(journal: Journal) -> int:
             count += 1
         ledger.flush()
     return count
+
+
+def rebuilt_into(source: Path, now: datetime, target: Path | None = None) -> Rebuilt:
+    """Derive the journal at `source` anew in `target`, a new file, and compare the two.
+
+    Raises JournalError; then there is no target.
+    """
+    path = target or default_target(source, now)
+    copy = copied_to(source, path)
+    try:
+        before = derived_rows(copy)
+        left_out = list(_not_believed(copy))
+        leave_out(copy, [item.seq for item in left_out])
+        events = rebuild(copy)
+        after = derived_rows(copy)
+    except BaseException:
+        copy.close()
+        path.unlink(missing_ok=True)
+        raise
+    copy.close()
+    return Rebuilt(source, path, events, tuple(left_out), tuple(_differences(before, after)))
+
+
+# --- what cannot be ------------------------------------------------------------------------
+
+
+def _not_believed(journal: Journal) -> Iterator[LeftOut]:
+    for item in readable_events(journal):
+        if isinstance(item, Unreadable):
+            yield LeftOut(item.seq, "?", "", item.why)
+            continue
+        why = trouble_of(item)
+        if why:
+            yield LeftOut(item.seq, item.kind, item.client_order_id, why)
+
+
+def trouble_of(record: EventRecord) -> str:
+    """Why a report cannot be believed; empty for one that can, and for what we did ourselves."""
+    if record.source is EventSource.LOCAL:
+        return ""
+    for name, trouble in _checks(record):
+        if trouble:
+            return f"{name}: {trouble}"
+    return ""
+
+
+def _checks(record: EventRecord) -> Iterator[tuple[str, str]]:
+    yield "order id", id_trouble(record.order_id, is_brokers=True) if record.order_id else ""
+    yield "client_order_id", id_trouble(record.client_order_id) if record.client_order_id else ""
+    if record.at is not None:
+        yield "at", time_trouble(record.at, record.recorded_at)
+    for name in ("qty", "cum_qty", "position_qty"):
+        value: Decimal | None = getattr(record, name)
+        yield name, qty_trouble(value) if value is not None else ""
+    yield "price", number_trouble(record.price) if record.price is not None else ""
+    if not record.client_order_id:  # an adjustment
+        yield "qty", _said_trouble(record.details.get("qty"), is_qty=True)
+        yield "price", _said_trouble(record.details.get("price"))
+    order = record.raw.get("order")
+    if isinstance(order, Mapping):
+        yield from _order_checks(order)
+
+
+def _order_checks(order: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The broker's order in the report, and the legs in that."""
+    for name in ("id", "replaces", "replaced_by"):
+        value = order.get(name)
+        yield name, id_trouble(str(value), is_brokers=True) if value else ""
+    for name in ("qty", "filled_qty"):
+        yield name, _said_trouble(order.get(name), is_qty=True)
+    for name in ("notional", "filled_avg_price", "limit_price", "stop_price"):
+        yield name, _said_trouble(order.get(name))
+    legs = order.get("legs")
+    for leg in legs if isinstance(legs, list) else ():
+        if isinstance(leg, Mapping):
+            yield from _order_checks(leg)
+
+
+def _said_trouble(value: object, *, is_qty: bool = False) -> str:
+    if value is None or value == "":
+        return ""
+    number = maybe_decimal(value)
+    if number is None:
+        return "not a number"
+    return qty_trouble(number) if is_qty else number_trouble(number)
+
+
+# --- what differs --------------------------------------------------------------------------
+
+Tables = Mapping[str, Mapping[str, Mapping[str, object]]]
+
+
+def _differences(before: Tables, after: Tables) -> Iterator[RowDifference]:
+    for table in before:
+        old, new = before[table], after[table]
+        for key in sorted(old.keys() | new.keys()):
+            yield from _row_differences(table, key, old.get(key), new.get(key))
+
+
+def _row_differences(
+    table: str, key: str, old: Mapping[str, object] | None, new: Mapping[str, object] | None
+) -> Iterator[RowDifference]:
+    if old is None or new is None:
+        found = old or new or {}
+        words = ", ".join(str(found[name]) for name in _TELLING[table] if found.get(name))
+        yield RowDifference(table, key, "", words if old else None, words if new else None)
+        return
+    for column in old:
+        if column not in INTERNAL and old[column] != new[column]:
+            yield RowDifference(table, key, column, _text(old[column]), _text(new[column]))
+
+
+_TELLING = {
+    "orders": ("symbol", "side", "status", "qty", "filled_qty"),
+    "fills": ("symbol", "side", "state", "net_qty", "net_price"),
+    "positions": ("symbol", "qty", "avg_entry_price"),
+}
+"""What is shown of a row that is only on one side."""
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

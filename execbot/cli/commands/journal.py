@@ -1,0 +1,125 @@
+"""`execbot journal`: the account's journal as a file: where it is, and deriving it anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from execbot.cli.command import Cli, command
+from execbot.cli.exit_codes import ExitCode
+from execbot.cli.show.output import Table
+from execbot.desk import journal_file
+from execbot.desk.journal_file import Rebuilt
+from execbot.desk.journal_need import Need
+
+app = typer.Typer()
+
+
+@app.callback(invoke_without_command=True)
+@command
+def journal(cli: Cli) -> None:
+    """The account's journal: where it is and what is in it (the default), or derive it anew.
+
+    \b
+    Examples:
+      execbot journal
+      execbot journal --json
+      execbot journal rebuild
+    """
+    with cli.open(need=Need.LOOK) as desk:
+        facts = journal_file.describe(desk)
+        data = {
+            "path": str(facts.path),
+            "bytes": facts.size,
+            "events": facts.events,
+            "orders": facts.orders,
+            "fills": facts.fills,
+            "problems": list(facts.problems),
+        }
+        rows = [(name, "; ".join(value) if isinstance(value, list) else value)
+                for name, value in data.items()]  # fmt: skip
+        cli.show(
+            data,
+            Table(("what", "value"), rows, wrap=frozenset({"value"})),
+            exit_code=ExitCode.BREAKS if facts.problems else ExitCode.DONE,
+        )
+
+
+@app.command()
+@command
+def rebuild(
+    cli: Cli,
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", metavar="FILE", help="Where the copy goes; it must not exist yet."),
+    ] = None,
+) -> None:
+    """Derive orders, fills and positions anew from the history, in a copy, and compare.
+
+    The journal itself is never changed. Reports that cannot be (a quantity beyond reason, an id
+    that leads out of its path) and rows that cannot be read back are left out of the copy and
+    named. Ends with 8 where something differs, and says how to use the copy instead.
+
+    \b
+    Examples:
+      execbot journal rebuild
+      execbot journal rebuild --to /tmp/rebuilt.db --json
+    """
+    with cli.open(need=Need.LOOK) as desk:
+        rebuilt = journal_file.rebuild(desk, to)
+        steps = () if rebuilt.is_same else journal_file.steps_of(rebuilt)
+        cli.show(
+            _rebuilt_json(rebuilt, steps),
+            *_views(rebuilt, steps),
+            exit_code=ExitCode.DONE if rebuilt.is_same else ExitCode.BREAKS,
+        )
+
+
+def _rebuilt_json(rebuilt: Rebuilt, steps: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "journal": str(rebuilt.source),
+        "rebuilt": str(rebuilt.path),
+        "events": rebuilt.events,
+        "same": rebuilt.is_same,
+        "left_out": [
+            {
+                "seq": item.seq,
+                "kind": item.kind,
+                "client_order_id": item.client_order_id,
+                "why": item.why,
+            }
+            for item in rebuilt.left_out
+        ],
+        "differences": [
+            {
+                "table": item.table,
+                "key": item.key,
+                "column": item.column,
+                "was": item.was,
+                "now": item.now,
+            }
+            for item in rebuilt.differences
+        ],
+        "steps": list(steps),
+    }
+
+
+def _views(rebuilt: Rebuilt, steps: tuple[str, ...]) -> list[Table | str]:
+    views: list[Table | str] = [f"Replayed {rebuilt.events} events into {rebuilt.path}."]
+    if rebuilt.is_same:
+        return [*views, "Nothing differs: the journal says what its history says."]
+    if rebuilt.left_out:
+        left = [(item.seq, item.kind, item.client_order_id, item.why) for item in rebuilt.left_out]
+        columns = ("event", "kind", "client_order_id", "left out because")
+        views.append(Table(columns, left, wrap=frozenset(columns[2:])))
+    if rebuilt.differences:
+        differing = [
+            (item.table, item.key, item.column or "(row)", item.was or "-", item.now or "-")
+            for item in rebuilt.differences
+        ]
+        names = ("table", "which", "what", "in the journal", "rebuilt")
+        views.append(Table(names, differing, wrap=frozenset(names[1:])))
+    numbered = [f"  {number}. {step}" for number, step in enumerate(steps, start=1)]
+    return [*views, "The journal is unchanged. To use the copy in its place:", *numbered]
