@@ -198,7 +198,9 @@ class Hands:
                 continue
             asset = self.oms.client.get_asset(position.symbol)
             self.known_assets.add(position.symbol)
-            known.append(AssetKnown(position.symbol, True, asset.price_increment))
+            known.append(
+                AssetKnown(position.symbol, True, asset.price_increment, asset.min_order_size)
+            )
         return known
 
 

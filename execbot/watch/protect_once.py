@@ -23,6 +23,7 @@ from execbot.watch.watcher import HandJob, Watcher
 QUIET = frozenset(
     {
         Guarded.FLAT,
+        Guarded.DUST,
         Guarded.PROTECTED,
         Guarded.SUSPENDED,
         Guarded.EMULATED,

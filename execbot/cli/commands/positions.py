@@ -10,7 +10,7 @@ import typer
 from execbot.cli.command import Cli, command
 from execbot.cli.flags.order_flags import read_symbol
 from execbot.cli.show.amounts import money, price, prices
-from execbot.cli.show.output import Table
+from execbot.cli.show.output import Cell, Table
 from execbot.desk.journal_need import Need
 from execbot.desk.positions import PositionView
 from execbot.desk.positions import positions as read_positions
@@ -61,6 +61,11 @@ def holding_json(item: PositionView) -> dict[str, Any]:
     }
 
 
+def _state(item: PositionView) -> Cell:
+    is_dust = item.broker is not None and item.broker.is_dust()
+    return Cell(item.state.value, "dust" if is_dust else item.state.value)
+
+
 def _table(held: Sequence[PositionView]) -> Table:
     rows = [
         (
@@ -71,7 +76,7 @@ def _table(held: Sequence[PositionView]) -> Table:
             price(item.current_price),
             money(item.market_value),
             money(item.unrealized_pl),
-            item.state.value,
+            _state(item),
             price(item.stop),
             prices(item.targets),
             show_age(item.age_seconds),

@@ -57,7 +57,7 @@ def _order_row(order: Order, at: datetime | None, mark: str = "") -> tuple[objec
     size = maybe_text(order.qty) or (f"${text(order.notional)}" if order.notional else None)
     return (
         when(order.submitted_at or at),
-        Cell(order.symbol, mark + order.symbol),
+        Cell(order.symbol, mark + (order.symbol or "spread")),
         order.side.value,
         order.type.value,
         order.time_in_force.value,

@@ -76,6 +76,8 @@ def decide(view: View) -> Decision:
     actions: list[Action] = []
     if view.qty == 0:
         actions, plan, memory = _flat(view, plan, everything, memory)
+    elif _is_only_dust(view, plan, everything):
+        actions, plan, memory = _left_as_dust(view, plan, everything, memory)
     elif view.side is not plan.side:
         actions, plan, memory = _flipped(view, plan, orders, memory)
     elif plan.status is not PlanStatus.SUSPENDED:
@@ -207,6 +209,27 @@ def _flat(
         return [SavePlan(sleeps, sleeps.note or "")], sleeps, memory
     closed = plan.changed(view.now, status=PlanStatus.CLOSED, exit=None, lift=None, note="closed")
     return [SavePlan(closed, "position closed")], closed, memory
+
+
+def _is_only_dust(view: View, plan: ExitPlan, orders: SymbolOrders) -> bool:
+    """What a position has left, that is: an entry begins small, too."""
+    had_begun = plan.status in (PlanStatus.ACTIVE, PlanStatus.SUSPENDED)
+    return view.is_dust and had_begun and not orders.entries
+
+
+def _left_as_dust(
+    view: View, plan: ExitPlan, orders: SymbolOrders, memory: Memory
+) -> tuple[list[Action], ExitPlan, Memory]:
+    """No broker takes a stop for it: what works for the plan ends, and the plan with it."""
+    own = _of_plan(orders, plan)
+    actions = _cancel_all(own) if memory.may_try(view.now) else []
+    if own.groups or own.exits:
+        return [*actions, WaitFor(view.now + POLL, "exits are ending")], plan, memory
+    if not view.is_confirmed:
+        return _ask_broker(view, memory), plan, memory
+    note = "only dust is left"
+    closed = plan.changed(view.now, status=PlanStatus.CLOSED, exit=None, lift=None, note=note)
+    return [SavePlan(closed, note)], closed, memory
 
 
 def _of_plan(orders: SymbolOrders, plan: ExitPlan) -> SymbolOrders:

@@ -26,6 +26,8 @@ def coverage_of(
     """How the position stands by its living orders."""
     if view.qty == 0:
         return Coverage(Guarded.FLAT)
+    if view.is_dust and not orders.entries:
+        return Coverage(Guarded.DUST)
     if plan is None or plan.status is PlanStatus.CLOSED:
         return Coverage(Guarded.NO_PLAN, view.size)
     leaving = sum((e.leaves for e in orders.exits if e.order.status not in ARRIVING), ZERO)

@@ -19,8 +19,10 @@ from execbot.exits.living_orders import SymbolOrder
 from execbot.exits.plan.plan import ExitPlan
 from execbot.exits.rules.actions import Action
 from execbot.exits.rules.shape import Ladder
+from execbot.model.account import DUST_USD
 from execbot.model.enums import PositionSide
 from execbot.model.numbers import ZERO
+from execbot.model.symbols import multiplier_of
 
 
 class Market(Struct, frozen=True):
@@ -157,6 +159,8 @@ class View(Struct, frozen=True):
     """The plan may be of before a split: the broker's position is about to be read."""
     is_crypto: bool = False
     tick: Decimal | None = None
+    smallest: Decimal | None = None
+    """The smallest order that the broker takes, where one is known."""
     market: Market = Market()
     limits: Limits = Limits()
     memory: Memory = Memory()
@@ -164,6 +168,19 @@ class View(Struct, frozen=True):
     @property
     def size(self) -> Decimal:
         return abs(self.qty)
+
+    @property
+    def is_dust(self) -> bool:
+        """Worth less than a dollar, or less than the smallest order (docs/evidence.md, E-POS-9).
+
+        At what was paid as well as at the market: a bad price makes no dust of a position.
+        """
+        if self.smallest is not None and 0 < self.size < self.smallest:
+            return True
+        price, paid = self.market.price, self.avg_entry_price
+        if self.qty == 0 or price is None or paid is None:
+            return False
+        return self.size * max(price, paid) * multiplier_of(self.symbol) < DUST_USD
 
     @property
     def side(self) -> PositionSide:
@@ -175,9 +192,11 @@ class Guarded(StrEnum):
 
     `emulated`: somebody here watches a stop that the broker does not hold, or does not elect in
     this session. `dormant`: the broker holds it until the regular session, and nobody acts before.
+    `dust` is worth too little to be sold, and wants no stop.
     """
 
     FLAT = "flat"
+    DUST = "dust"
     NO_PLAN = "no_plan"
     PROTECTED = "protected"
     ARRIVING = "arriving"

@@ -65,7 +65,7 @@ def addition_of(journal: Journal, request: OrderRequest, facts: Facts) -> Additi
 
     A position that is being left is not enlarged: its exits are no business of an addition.
     """
-    held = facts.position(request.symbol)
+    held = facts.counted(request.symbol)
     if held is None or held.qty * request.side.sign <= 0:
         return None
     plan = plan_of(journal, request.symbol)

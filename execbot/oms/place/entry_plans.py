@@ -165,6 +165,7 @@ class EntryPlanner:
         if held is not None and held.qty * request.side.sign < 0:
             refused = _closes(request) if asked.must_go_along else None
             return PricedEntry(request, conflict=refused)
+        held = facts.counted(request.symbol)
         existing = plan_of(self._journal, request.symbol) if held is not None else None
         if existing is not None:
             # It adds: the position's own plan covers the whole.

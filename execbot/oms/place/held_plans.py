@@ -21,6 +21,7 @@ from execbot.exits.plan.plan import NO_RULES, PlanStatus, priced, trail_spec
 from execbot.exits.plan.wishes import Wishes, default_rules, default_wishes
 from execbot.exits.store import change_plan, plan_of, save_plan
 from execbot.model.enums import PositionSide
+from execbot.model.symbols import is_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -66,6 +67,13 @@ class HeldPlanner:
         trading.yaml unless `keeps_rules` is False. Raises LevelError where a level makes no sense
         or the stop would be taken at once, and BrokerError.
         """
+        if is_option(symbol):
+            raise LevelError(
+                "exits.option",
+                f"{symbol} is an option contract: execbot keeps no stop for it",
+                "It shows, counts and closes contracts that were opened elsewhere.",
+                f"execbot close {symbol}",
+            )
         now = self._now()
         known = plan_of(self._journal, symbol)
         if known is not None and not wishes.has_levels:

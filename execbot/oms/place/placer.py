@@ -234,7 +234,7 @@ class Placer:
 
     def addition(self, request: OrderRequest, checked: Checked) -> Addition | None:
         """What the request adds to; `checked` is judged anew without the exits in its way."""
-        held = checked.facts.position(request.symbol)
+        held = checked.facts.counted(request.symbol)
         if held is None or held.qty * request.side.sign <= 0:
             return None
         from execbot.oms.place.add_to_position import addition_of

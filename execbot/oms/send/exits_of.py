@@ -41,6 +41,8 @@ def unprotected(
             covered[key] = covered.get(key, ZERO) + (record.leaves_qty or ZERO)
     found: list[Unprotected] = []
     for position in positions:
+        if position.is_dust():
+            continue
         closing = -1 if position.qty > 0 else 1
         stop_qty = covered.get((symbol_key(position.symbol), closing), ZERO)
         if stop_qty < abs(position.qty):

@@ -80,6 +80,7 @@ class Core:
             case inputs.AssetKnown():
                 state = self.memory.state_of(item.symbol)
                 state.is_crypto, state.tick, state.is_dirty = item.is_crypto, item.tick, True
+                state.smallest = item.smallest
             case inputs.LevelsKnown():
                 jobs += self._levels(item, now)
             case inputs.StreamUp():

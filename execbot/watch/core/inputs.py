@@ -108,6 +108,7 @@ class AssetKnown(Struct, frozen=True):
     symbol: str
     is_crypto: bool
     tick: Decimal | None = None
+    smallest: Decimal | None = None
 
 
 class LevelsKnown(Struct, frozen=True):

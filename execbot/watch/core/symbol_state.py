@@ -86,6 +86,7 @@ class SymbolState:
     is_halted: bool = False
     is_crypto: bool = False
     tick: Decimal | None = None
+    smallest: Decimal | None = None
     broker_qty: Decimal | None = None
     broker_avg: Decimal | None = None
     broker_available: Decimal | None = None
@@ -325,6 +326,7 @@ class SymbolState:
             reads_first=self.reads_first(at),
             is_crypto=self.is_crypto,
             tick=self.tick,
+            smallest=self.smallest,
             market=self.market(now, extended=extended),
             limits=limits,
             memory=self.memory,

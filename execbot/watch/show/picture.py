@@ -96,6 +96,7 @@ HELP = """
     NO STOP     shares without a stop; it is being repaired, or see the alarm
     SUSPENDED   the exits were canceled by hand: `execbot protect SYMBOL` resumes
     no plan     opened without a stop: `execbot protect SYMBOL`
+    dust        worth too little to be sold: it counts for nothing and needs no stop
     DIFFERS     the broker holds another quantity: `execbot reconcile` says more
 
   The line between stop and target:  ├ stop   ┤ last target   ○ target   ┊ entry   ● price

@@ -34,6 +34,7 @@ GUARD_WORDS: dict[Guarded, tuple[str, str]] = {
     Guarded.LIFTED: ("lifted", "yellow"),
     Guarded.LEAVING: ("leaving", "yellow"),
     Guarded.NO_PLAN: ("no plan", "red"),
+    Guarded.DUST: ("dust", "dim"),
     Guarded.FLAT: ("-", ""),
 }
 

@@ -1,0 +1,112 @@
+"""Goal: every symbol that `positions` prints is read by every command, and what cannot be done is
+refused by name.
+
+Method: real processes against a server on which another program holds contracts and coins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.processes import Outcome, Server, exchange, execbot
+
+CALL, ONE_LETTER = "AAPL261218C00190000", "F261218C00012000"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with exchange(tmp_path_factory.mktemp("exchange")) as running:
+        yield running
+
+
+@pytest.fixture
+def env(server: Server, tmp_path: Path, request: pytest.FixtureRequest) -> dict[str, str]:
+    """An account of its own for each test."""
+    env = server.environment(tmp_path, key=request.node.name)
+    assert execbot(["reconcile"], env).code == 0
+    return env
+
+
+def hold(server: Server, env: dict[str, str], symbol: str, qty: int, price: str) -> None:
+    body = {"key": env["ALPACA_API_KEY"], "symbol": symbol, "qty": qty, "price": price}
+    server.call("POST", "/sim/options/position", body)
+    assert execbot(["reconcile"], env).code == 0
+
+
+def said(outcome: Outcome) -> dict[str, Any]:
+    error: dict[str, Any] = outcome.error
+    return error
+
+
+def test_a_contract_is_shown_closed_and_reported_with_its_multiplier(
+    server: Server, env: dict[str, str]
+) -> None:
+    hold(server, env, ONE_LETTER, 2, "1.50")
+    (row,) = execbot(["positions", "--symbol", ONE_LETTER, "--json"], env).data
+    assert (row["symbol"], row["qty"], row["market_value"]) == (ONE_LETTER, "2", "300")
+    server.call("POST", "/sim/options/mark", {"symbol": ONE_LETTER, "price": 2})
+    closed = execbot(["close", ONE_LETTER, "--wait", "5", "--json"], env)
+    assert closed.code == 0, closed.err
+    listed = execbot(["orders", "--status", "all", "--symbol", ONE_LETTER, "--json"], env).data
+    assert {order["side"] for order in listed} == {"buy", "sell"}
+    day = execbot(["report", "--daily", "--json"], env).data
+    assert (day["realized_pl"], day["bought"], day["sold"]) == ("100", "300", "400")
+
+
+def test_a_contract_is_not_opened(env: dict[str, str]) -> None:
+    outcome = execbot(["submit", ONE_LETTER, "--qty", "1", "--limit", "1", "--json"], env)
+    assert (outcome.code, said(outcome)["kind"]) == (5, "risk.instrument")
+    assert said(outcome)["error"].startswith("Not sent")
+    assert ONE_LETTER in said(outcome)["error"] and "option" in said(outcome)["error"]
+
+
+def test_a_contract_is_not_protected(server: Server, env: dict[str, str]) -> None:
+    hold(server, env, CALL, 1, "6")
+    outcome = execbot(["protect", CALL, "--stop", "5", "--json"], env)
+    assert (outcome.code, said(outcome)["kind"]) == (2, "exits.option")
+    assert said(outcome)["next"] == f"execbot close {CALL}"
+
+
+def test_a_signal_of_a_contract_is_skipped_by_name(env: dict[str, str]) -> None:
+    outcome = execbot(["signal", ONE_LETTER, "buy", "--strength", "90", "--json"], env)
+    assert outcome.data["reason"] == "signal.instrument", outcome.data
+
+
+@pytest.mark.parametrize("symbol", ["ETHBTC", "BTC/USDT"])
+def test_a_pair_in_another_currency_is_not_opened(env: dict[str, str], symbol: str) -> None:
+    outcome = execbot(["submit", symbol, "--qty", "1", "--json"], env)
+    assert outcome.code in (2, 5), outcome.err
+    assert "dollars" in said(outcome)["error"]
+
+
+def test_a_pair_is_bought_and_closed_under_the_name_that_positions_prints(
+    env: dict[str, str],
+) -> None:
+    bought = execbot(["submit", "BTCUSD", "--qty", "0.01", "--wait", "5", "--json"], env)
+    assert bought.code == 0, bought.err
+    assert (bought.data["symbol"], bought.data["time_in_force"]) == ("BTC/USD", "gtc")
+    (row,) = execbot(["positions", "--json"], env).data
+    assert execbot(["close", row["symbol"], "--wait", "5"], env).code == 0
+    assert execbot(["positions", "--json"], env).data == []
+
+
+def test_an_open_spread_is_listed_by_its_legs(server: Server, env: dict[str, str]) -> None:
+    legs = [
+        {"symbol": CALL, "ratio_qty": 1, "position_intent": "sell_to_open", "mark": 6},
+        {
+            "symbol": "AAPL261218C00200000", "ratio_qty": 1,
+            "position_intent": "buy_to_open", "mark": 4.5,
+        },
+    ]  # fmt: skip
+    body = {
+        "key": env["ALPACA_API_KEY"], "order_class": "mleg", "qty": 1, "limit_price": "-1.20",
+        "legs": legs,
+    }  # fmt: skip
+    server.call("POST", "/sim/options/order", body)
+    assert execbot(["reconcile"], env).code == 0
+    (shown,) = execbot(["orders", "--json"], env).data
+    assert [leg["symbol"] for leg in shown["legs"]] == [CALL, "AAPL261218C00200000"]
+    assert execbot(["cancel-all", "--json"], env).code == 0
