@@ -31,7 +31,7 @@ HEAVY = {
 COMMANDS = (
     ["submit", "AAPL", "--qty", "1"],
     ["submit", "MSFT", "--qty", "1", "--stop-loss", "2%", "--dry-run"],
-    ["signal", "JPM", "buy", "--strength", "90"],
+    ["signal", "JPM", "buy", "--strength", "90", "--dry-run"],
     ["orders"],
     ["positions"],
     ["cancel-all"],
