@@ -17,9 +17,7 @@ from execbot.broker.errors import BrokerError
 from execbot.broker.port import TradeUpdate
 from execbot.config.schema import Mode, RiskSettings, ScaleInSettings, TradingSettings
 from execbot.exits.levels import LevelError
-from execbot.exits.plan.attach import Wishes
-from execbot.exits.plan.plan import PlanStatus, Trail, TrailKind
-from execbot.exits.store import change_plan
+from execbot.exits.plan.plan import PlanStatus
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 from execbot.model.enums import Side
@@ -28,10 +26,11 @@ from execbot.oms.errors import OmsError
 from execbot.oms.place.placer import Placer
 from execbot.oms.place.risk_desk import RiskDesk
 from execbot.sim.types import ApiError
-from execbot.watch.core import inputs
 from execbot.watch.core.timers import FULL_READ_SECONDS
-from support.watch_judge import Verdict, judge
-from support.watch_world import D, World, open_world, seeded, wishes
+from support.killed import Killed
+from support.verdict import Verdict, judge
+from support.wishes import Exit, stop_at, target, trail
+from support.world import D, World, heard_as_sent, open_world, seeded
 
 SECONDS = 40.0
 STEP = 0.1
@@ -49,10 +48,6 @@ ADDING = replace(
         scale_in=ScaleInSettings(enabled=True, max_steps=100, min_profit_pct=D(-100)),
     ),
 )
-
-
-class Killed(BaseException):
-    """SIGKILL: no handler of the code under test may see it."""
 
 
 @dataclass
@@ -98,7 +93,7 @@ class Session:
 
     def enter(self) -> None:
         """A trader's entry, from another process."""
-        if self.world.qty() != 0 or self.entries >= 4 or self._is_open():
+        if self.world.witness.qty() != 0 or self.entries >= 4 or self._is_open():
             return
         self.entries += 1
         limit = None
@@ -106,45 +101,45 @@ class Session:
             limit = str(self.price + D(self.rng.choice(("-0.20", "0.01", "0.05"))))
         try:
             qty, along = str(self.rng.randint(1, 25)), limit is None
-            self.world.buy(qty, self._wishes(), limit=limit, stop_goes_along=along)
+            self.world.trader.buy(qty, *self._exits(), limit=limit, stop_goes_along=along)
         except (BrokerError, OmsError, LevelError):
             self.trouble.add("entry failed")
 
     def add(self) -> None:
         """A trader's addition, from a process of its own that may be killed at any request."""
-        if self.world.qty() <= 0 or self.entries >= 6:
+        if self.world.witness.qty() <= 0 or self.entries >= 6:
             return
         self.entries += 1
         journal = Journal.open(self.world.desk.path / "journal.db")
         oms = self.world.desk.open_oms(journal)
-        desk = RiskDesk(oms.client, journal, ADDING, Mode.SIM, now=self.world.now)
+        risk_desk = RiskDesk(oms.client, journal, ADDING, Mode.SIM, now=self.world.now)
         name = f"addition-{self.entries}"
         request = OrderRequest("AAPL", Side.BUY, qty=D(self.rng.randint(1, 9)))
         if self.rng.random() < 0.4:
             self.adder, self.adder_dies_at = journal, self.world.requests + self.rng.randint(1, 12)
-        self.world.is_adding = True
+        self.world.trader.is_adding = True
         try:
-            Placer(oms, desk).place(replace(request, client_order_id=name))
+            Placer(oms, risk_desk).place(replace(request, client_order_id=name))
         except (Killed, BrokerError, OmsError, JournalError, sqlite3.ProgrammingError):
             self.trouble.add("addition failed")
         finally:
             self.adder = None
-            self.world.is_adding, self.world.trader_acted = False, True
+            self.world.trader.is_adding, self.world.journal_changed = False, True
             journal.close()
 
     def _is_open(self) -> bool:
         return bool(self.world.desk.journal.orders("open", symbol="AAPL"))
 
-    def _wishes(self) -> Wishes:
-        stop = self.rng.choice(("0.5", "1", "2"))
+    def _exits(self) -> list[Exit]:
+        stop = stop_at(self.rng.choice(("0.5%", "1%", "2%")))
         shape = self.rng.randint(0, 3)
         if shape == 0:
-            return wishes(stop)
+            return [stop]
         if shape == 1:
-            return wishes(stop, ("1", "100"))
+            return [stop, target("1%", shares=100)]
         if shape == 2:
-            return wishes(stop, ("0.8", "50"), ("1.5", "50"))
-        return wishes(None, trail=Trail(TrailKind.PERCENT, D("0.7")))
+            return [stop, target("0.8%", shares=50), target("1.5%", shares=50)]
+        return [trail("0.7%")]
 
     def kill(self) -> None:
         """`watch` dies at one of its next requests, or right now."""
@@ -155,10 +150,8 @@ class Session:
     def cut(self) -> None:
         if self.world.watcher is not None and self.world.stream_is_up:
             self.faults += 1
-            self.world.stream_is_up = False
             self.cut_until = self.world.ns + int(self.rng.uniform(0.5, 4) * 1e9)
-            down = inputs.StreamDown(self.world.now(), "cut")
-            self.world.jobs.extend(self.world.watcher.feed(down))
+            self.world.cut_stream()
 
     def request_fault(self) -> None:
         self.faults += 1
@@ -178,11 +171,11 @@ class Session:
 
     def close_elsewhere(self) -> None:
         """Somebody cancels the exits by hand and closes part or all of the position."""
-        if self.world.qty() <= 0:
+        if self.world.witness.qty() <= 0:
             return
-        self.world.cancel_elsewhere()
+        self.world.trader.cancel_elsewhere()
         self.world.pass_time(0.1)
-        self.world.close_elsewhere(percentage=self.rng.choice(("50", "100")))
+        self.world.trader.close_elsewhere(percentage=self.rng.choice(("50", "100")))
         self.trouble.add("closed elsewhere")
 
     def move_stop(self) -> None:
@@ -193,21 +186,15 @@ class Session:
         at = (plan.stop.price + nudge).quantize(D("0.01"))
         if at >= self.price - D("0.05"):
             return
-        now = self.world.now()
-        change_plan(
-            self.world.desk.journal,
-            plan.plan_id,
-            lambda p: p.changed(now, stop=replace(p.stop, price=at, moved_at=now), note="moved"),
-        )
-        self.world.trader_acted = True
-        self.words.append(now)
+        self.world.trader.move_stop_to(at, plan.plan_id)
+        self.words.append(self.world.now())
 
     def move_elsewhere(self) -> None:
         """The trader moves a stop in another program, nearer or further away."""
         exchange, account = self.world.desk.venue.exchange, self.world.account
-        live = exchange.core.accounts[account].live.values()
+        live = self.world.witness.account.live.values()
         stops = [o for o in live if o.type == "stop" and not o.is_buy]
-        if not stops or self.world.qty() <= 0:
+        if not stops or self.world.witness.qty() <= 0:
             return
         order = self.rng.choice(stops)
         at = order.stop_price + D(self.rng.choice(("0.15", "0.07", "-0.12", "-0.40")))
@@ -221,7 +208,7 @@ class Session:
     def cancel_entry(self) -> None:
         """The trader takes an entry back in another program."""
         exchange, account = self.world.desk.venue.exchange, self.world.account
-        for order in list(exchange.core.accounts[account].live.values()):
+        for order in list(self.world.witness.account.live.values()):
             if order.is_buy:
                 with suppress(ApiError):
                     exchange.cancel(account, order.id)
@@ -295,9 +282,8 @@ class Session:
             world.stream_is_up, self.cut_until = True, 0
             self._guarded(world.start_watch)
         if not world.stream_is_up and self.cut_until and world.ns >= self.cut_until:
-            world.stream_is_up, self.cut_until = True, 0
-            if world.watcher is not None:
-                world.jobs.extend(world.watcher.feed(inputs.StreamUp(world.now())))
+            self.cut_until = 0
+            world.join_stream()
 
     def _guarded(self, act: Callable[[], None]) -> None:
         try:
@@ -312,13 +298,13 @@ class Session:
         """Faults stop; everything must come to rest, and both sides must agree."""
         world = self.world
         world.desk.call("DELETE", "/sim/faults")
-        self.kill_at, world.handle_frames = 0, None
+        self.kill_at, world.hear = 0, heard_as_sent
         self.dead_until = self.cut_until = world.ns
         self._mend()
         if world.watcher is None:
             world.start_watch()
-        longest = dict(world.longest_uncovered)
-        world.settle(FULL_READ_SECONDS + 5)  # a lost frame is made good by the regular look
+        longest = world.witness.longest_of_all()
+        world.run(FULL_READ_SECONDS + 5, 0.25)  # a lost frame is made good by the regular look
         return judge(self, longest)
 
 
@@ -341,7 +327,7 @@ def play(seed: str, path: Path, settings: TradingSettings | None = None) -> Verd
     world = open_world(path, seed=rng.randint(0, 10**6), settings=settings or TradingSettings())
     session = Session(seed, world, rng)
     world.at_request = session.at_request
-    world.handle_frames = session.frames
+    world.hear = session.frames
     try:
         return session.run()
     finally:

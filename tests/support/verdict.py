@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from execbot.exits.plan.plan import ExitPlan, PlanStatus
 from execbot.exits.plan.plan_json import from_data
 from execbot.exits.tags import tag_of
-from support.watch_world import D, World
+from support.world import D, World
 
 if TYPE_CHECKING:
-    from support.watch_session import Session
+    from support.random_session import Session
 
 TURN_SECONDS = 0.5
 """What the world's one thread may add to the alarm time: a job waits for the one before it, and
@@ -33,27 +33,27 @@ class Verdict:
     moves: int = 0
 
 
-def judge(session: Session, longest: dict[str, float]) -> Verdict:
+def judge(session: Session, longest: float) -> Verdict:
     """Compare with the exchange's own record."""
     world = session.world
     alarms = [n for n in world.notes if n.is_alarm]
     verdict = Verdict(
         session.seed,
         alarms=[n.text for n in alarms],
-        longest_uncovered=max(longest.values(), default=0.0),
+        longest_uncovered=longest,
         kills=session.kills,
         faults=session.faults,
         moves=len(session.moved),
     )
     limit = float(world.settings.exits.unprotected_alarm_seconds)
-    told = any(n.data.get("kind") in TOLD for n in alarms)
-    if verdict.longest_uncovered > limit + TURN_SECONDS and not told:
-        verdict.problems.append(f"unprotected for {verdict.longest_uncovered:.2f} s, not told")
-    verdict.problems += [f"short: {line}" for line in world.shorts[:3]]
-    qty = world.qty()
+    reported = any(n.data.get("kind") in REPORTED for n in alarms)
+    if verdict.longest_uncovered > limit + TURN_SECONDS and not reported:
+        verdict.problems.append(f"unprotected for {verdict.longest_uncovered:.2f} s, not reported")
+    verdict.problems += [f"short: {line}" for line in world.witness.shorts[:3]]
+    qty = world.witness.qty()
     plan = world.plan()
     if qty > 0 and plan is not None and plan.status is PlanStatus.ACTIVE:
-        covered = world.covered("AAPL")
+        covered = world.witness.covered()
         if covered != qty:
             verdict.problems.append(f"at rest {covered} of {qty} covered")
         verdict.problems += _stops_elsewhere(session, plan)
@@ -61,11 +61,11 @@ def judge(session: Session, longest: dict[str, float]) -> Verdict:
         verdict.problems.append(f"{qty} shares and no plan")
     verdict.problems += _fought(session)
     verdict.problems += _differences(world)
-    verdict.problems += _told(world)
+    verdict.problems += _told_once(world)
     return verdict
 
 
-def _told(world: World) -> list[str]:
+def _told_once(world: World) -> list[str]:
     """Each change of an order is told once by a run, and the last one of every order by some run.
 
     Nobody has told what another process wrote and the watch has not looked at yet.
@@ -89,8 +89,8 @@ def _told(world: World) -> list[str]:
 
 def _stops_elsewhere(session: Session, plan: ExitPlan) -> list[str]:
     """At rest each stop stands where the plan says."""
-    account = session.world.desk.venue.exchange.core.accounts[session.world.account]
-    stops = {o.stop_price for o in account.live.values() if o.type == "stop" and not o.is_buy}
+    live = session.world.witness.account.live.values()
+    stops = {o.stop_price for o in live if o.type == "stop" and not o.is_buy}
     if stops - {plan.stop.price}:
         return [f"stops at {stops}, the plan says {plan.stop.price}"]
     return []
@@ -120,7 +120,7 @@ def _fought(session: Session) -> list[str]:
     return problems
 
 
-TOLD = frozenset(
+REPORTED = frozenset(
     {"unprotected", "stop_lifted", "stop_emulated", "protection_suspended", "stop_blocked"}
 )
 
@@ -133,7 +133,7 @@ def _differences(world: World) -> list[str]:
     ours = {p.symbol: p.qty for p in journal.positions()}
     if ours != theirs:
         problems.append(f"positions: ours {ours}, theirs {theirs}")
-    for name, row in world.desk.orders_there().items():
+    for name, row in world.witness.orders().items():
         record = journal.order_by_client_id(name)
         if record is None and row["status"] == "rejected" and row["replaces"]:
             continue  # a move that was refused to the trader elsewhere: it has changed nothing

@@ -1,18 +1,12 @@
-"""Goal: the parts around the core: one lock an account, lines that never block, small memory.
+"""Goal: clocks of entries, queue and stream run as the market's hours say, and memory stays small.
 
-Method: the real files and threads of one process; the core is fed by hand.
+Method: the core is fed by hand.
 """
 
 from __future__ import annotations
 
-import io
-import json
-import os
-import threading
 from datetime import timedelta
-from pathlib import Path
 
-import pytest
 from msgspec.structs import replace
 from support.exit_views import T0, entry, later
 
@@ -24,67 +18,6 @@ from execbot.watch.core import inputs
 from execbot.watch.core.core import Core
 from execbot.watch.core.entry_timeouts import EntryClocks, has_timeout
 from execbot.watch.core.jobs import AccountJob, JobName, Note
-from execbot.watch.lock import AlreadyWatching, WatchLock, holder_of
-from execbot.watch.show.sinks import LOG_BYTES_MAX, LOG_FILES_KEPT, JsonSink, PlainSink, open_log
-
-
-def test_the_lock_names_its_holder_and_ends_with_it(tmp_path: Path) -> None:
-    first = WatchLock(tmp_path)
-    first.acquire()
-    with pytest.raises(AlreadyWatching) as caught:
-        WatchLock(tmp_path).acquire()
-    assert caught.value.pid == os.getpid()
-    assert holder_of(tmp_path) == os.getpid()
-    first.release()
-    assert holder_of(tmp_path) is None
-
-
-def test_json_lines_are_numbered_without_gaps() -> None:
-    out = io.StringIO()
-    sink = JsonSink(lambda: T0, out)
-    sink.begin({"mode": "sim", "account": "A", "pid": 1})
-    for number in range(100):
-        sink.note(Note("order", f"line {number}", {"symbol": "AAPL"}), T0)
-    sink.end({"message": "bye", "working_orders": 0})
-    lines = [json.loads(line) for line in out.getvalue().splitlines()]
-    assert [line["seq"] for line in lines] == list(range(1, 103))
-    assert (lines[0]["type"], lines[1]["type"], lines[-1]["type"]) == (
-        "started",
-        "order",
-        "stopped",
-    )
-
-
-class Stuck(io.StringIO):
-    """A reader that has stopped reading."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.gate = threading.Event()
-
-    def write(self, text: str) -> int:
-        self.gate.wait()
-        return super().write(text)
-
-
-def test_a_reader_that_stops_reading_holds_nobody_up() -> None:
-    out = Stuck()
-    sink = PlainSink(lambda: T0, out)
-    for number in range(1000):
-        sink.note(Note("order", f"line {number}"), T0)
-    out.gate.set()
-    sink.end({"message": "bye"})
-    assert len(out.getvalue().splitlines()) == 1001
-
-
-def test_the_log_rotates_and_stays_small(tmp_path: Path) -> None:
-    logger = open_log(tmp_path)
-    line = "x" * 10_000
-    for _ in range(LOG_BYTES_MAX * 2 // 10_000):
-        logger.info(line)
-    files = list(tmp_path.glob("watch.log*"))
-    assert 2 <= len(files) <= LOG_FILES_KEPT + 1
-    assert all(file.stat().st_size <= LOG_BYTES_MAX for file in files)
 
 
 def record(name: str, **fields: object) -> OrderRecord:
