@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from execbot.desk.context import Context
-from execbot.desk.emergency import close_position, unrecorded
+from execbot.desk.emergency import close_position, held_now, unrecorded
 from execbot.desk.errors import NothingClosed
 from execbot.desk.following import follow, raise_if_rejected
 from execbot.desk.protect import protect_again
@@ -19,7 +19,7 @@ from execbot.model.errors import ExecbotError
 from execbot.model.numbers import text
 from execbot.oms.errors import CloseFailed
 from execbot.oms.results import CloseResult
-from execbot.oms.send.orders import held_position, held_positions
+from execbot.oms.send.orders import held_position
 
 
 class Part(Struct, frozen=True):
@@ -113,7 +113,7 @@ def close_all(
     Raises NothingClosed when not one could be closed, and JournalError: the others would meet it.
     """
     done: list[Closed | Failed] = []
-    for position in held_positions(desk.oms):
+    for position in held_now(desk):
         symbol = position.symbol
         try:
             result = close_position(desk, symbol, reason=reason)

@@ -2,7 +2,7 @@
 
 Nothing that happens this way is recorded here; the broker remembers it, and the next `reconcile`
 with a sound journal takes it in. Closing orders get ids that are counted at the broker
-(`oms.flat_ids`), so the same command given twice, or by two people at once, sells once.
+(`oms.send.emergency_ids`), so the same command given twice, or by two people at once, sells once.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from execbot.broker.errors import BrokerError
 from execbot.desk.context import Context
 from execbot.journal.errors import JournalCorrupt, JournalError
 from execbot.journal.records import OrderRecord
+from execbot.model.account import Position
 from execbot.oms.errors import CloseFailed, InDoubt, OmsError, UnknownOrder
 from execbot.oms.results import CloseResult
 from execbot.oms.send.close import CLOSING
 from execbot.oms.send.emergency_ids import FlatIds
+from execbot.oms.send.orders import held_positions
 from execbot.oms.service import OrderManagementSystem
 
 
@@ -47,6 +49,16 @@ def examine(desk: Context) -> None:
             raise JournalCorrupt(f"the journal is damaged: {path} ({damage[0]})", path=path)
     except JournalError as error:
         desk.pass_over(error)
+
+
+def held_now(desk: Context) -> list[Position]:
+    """What may be held. A journal that stands in has not heard of what was done without it: the
+    fills are read first, or what is closed already would count as held.
+    """
+    if desk.journal_trouble is not None:
+        with suppress(BrokerError):
+            desk.oms.gap_fill()
+    return held_positions(desk.oms)
 
 
 def close_position(

@@ -9,11 +9,10 @@ from msgspec import Struct
 
 from execbot.broker.errors import BrokerError
 from execbot.desk.context import Context
-from execbot.desk.emergency import close_position, unrecorded
+from execbot.desk.emergency import close_position, held_now, unrecorded
 from execbot.journal.errors import JournalError
 from execbot.model.numbers import text
 from execbot.oms.errors import OmsError
-from execbot.oms.send.orders import held_positions
 from execbot.risk.halting import raise_switch
 from execbot.risk.halting import resume as lift
 from execbot.risk.kill_switch import KillSwitch, Level
@@ -129,7 +128,7 @@ def _may_flatten(desk: Context, approve: Approve | None) -> bool:
     if approve is None:
         return True
     try:
-        count: int | None = len(held_positions(desk.oms))
+        count: int | None = len(held_now(desk))
     except BrokerError:
         count = None
     return count == 0 or approve(count)
@@ -138,7 +137,7 @@ def _may_flatten(desk: Context, approve: Approve | None) -> bool:
 def _flatten(desk: Context, failed: list[NotDone]) -> list[Closing]:
     closed: list[Closing] = []
     try:
-        positions = held_positions(desk.oms)
+        positions = held_now(desk)
     except BrokerError as error:
         failed.append(NotDone(f"the positions could not be read: {error.message}"))
         return []

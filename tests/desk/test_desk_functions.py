@@ -6,6 +6,7 @@ of `execbot.desk` are called as a program would, and the exchange is asked what 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -74,7 +75,8 @@ def test_a_resting_order_is_listed_changed_shown_and_canceled_by_any_of_its_name
         desk, resting.order_id[:8], changing.ReplaceRequest(limit_price=Decimal("151"))
     )
     assert changed.order.limit_price == Decimal("151")
-    assert [event.kind for event in history_of(desk, changed.order_id).events] != []
+    while history_of(desk, "resting").record.status is not OrderStatus.REPLACED:
+        time.sleep(0.1)
     done = cancelling.cancel(desk, "resting", wait_seconds=5)
     assert (done.record.client_order_id, done.record.status) == (
         changed.client_order_id,
