@@ -54,11 +54,11 @@ def unwatched(
     from execbot.exits.plan.left_to_watch import without_watch
 
     warnings = [without_watch(record.symbol, result.left)] if result.left else []
-    if record.order.is_working and seconds:
-        record, more = follow(desk, record, seconds)
-        result = replace(result, record=record, outcome=record.outcome)
-        warnings += more
-    return result, warnings
+    if not record.order.is_working or not seconds:
+        return result, warnings
+    record, more = follow(desk, record, seconds)
+    warnings += more
+    return replace(result, record=record, outcome=record.outcome), warnings
 
 
 def new_signal_id(desk: Context) -> str:
