@@ -41,7 +41,7 @@ from execbot.model.printable import harmless_line
 
 if TYPE_CHECKING:
     from execbot.desk.context import Context
-    from execbot.desk.journal_need import Need
+    from execbot.desk.opening.journal_need import Need
 
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 _Mode = Annotated[str | None, typer.Option("--mode", metavar="MODE", help="sim, paper or live.")]
@@ -79,7 +79,7 @@ class Cli(Struct):
     def open(self, *, dry_run: bool = False, need: Need | None = None) -> Iterator[Context]:
         """Settings, journal and broker put together; closed at the end of the block."""
         from execbot.desk.context import open_context
-        from execbot.desk.journal_need import Need
+        from execbot.desk.opening.journal_need import Need
 
         wanted = need or Need.JOURNAL
         context = open_context(self.mode_flag, self.config_path, dry_run=dry_run, need=wanted)

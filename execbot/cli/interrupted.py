@@ -14,7 +14,7 @@ from execbot.model.enums import Outcome
 
 if TYPE_CHECKING:
     from execbot.desk.context import Context
-    from execbot.desk.order_json import OrderRecord
+    from execbot.desk.look.order_json import OrderRecord
 
 
 @dataclass

@@ -10,7 +10,7 @@ from execbot.cli.exit_codes import ExitCode
 from execbot.cli.show.order_views import sentence
 from execbot.config.schema import Mode
 from execbot.desk.following import alarm_of, raise_if_rejected
-from execbot.desk.order_json import record_json
+from execbot.desk.look.order_json import record_json
 
 if TYPE_CHECKING:
     from execbot.desk.context import Context

@@ -17,8 +17,8 @@ from execbot.desk.context import Context
 from execbot.desk.emergency import unrecorded
 from execbot.desk.errors import AlreadyFilled
 from execbot.desk.following import successor_of
-from execbot.desk.freshen import freshen
-from execbot.desk.orders import full_id
+from execbot.desk.look.freshen import freshen
+from execbot.desk.look.orders import full_id
 from execbot.exits.plan.plan import ExitPlan
 from execbot.exits.store import change_plan, open_plans, plan_of, suspend_plans
 from execbot.journal.records import PROTECTIVE_ROLES, OrderRecord

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from execbot.broker.port import ReplaceRequest
 from execbot.desk.context import Context
-from execbot.desk.orders import full_id, newest
+from execbot.desk.look.orders import full_id, newest
 from execbot.oms.errors import Refused
 
 if TYPE_CHECKING:
     from execbot.desk.placing import Sent
     from execbot.journal.records import OrderRecord
     from execbot.model.order import OrderRequest
-    from execbot.oms.place.risk_desk import Checked
+    from execbot.oms.place.risk_gate import Checked
     from execbot.oms.results import Gate
 
 __all__ = ["ReplaceRequest", "abandon", "replace", "retry"]

@@ -31,7 +31,7 @@ from execbot.config.paths import (
     write_private,
 )
 from execbot.config.schema import Mode, Transport
-from execbot.desk.journal_need import Need, open_journal
+from execbot.desk.opening.journal_need import Need, open_journal
 from execbot.model.times import iso, parse_time
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from execbot.journal.errors import JournalError
     from execbot.journal.journal import Journal
     from execbot.oms.place.placer import Placer
-    from execbot.oms.place.risk_desk import RiskDesk
+    from execbot.oms.place.risk_gate import RiskDesk
     from execbot.oms.service import OrderManagementSystem
     from execbot.sim.doors.transport import SharedVenue
 
@@ -101,7 +101,7 @@ class Context:
     @cached_property
     def oms(self) -> OrderManagementSystem:
         """Built when first used: a command that only reads need not import it."""
-        from execbot.desk.standalone import OrderManagementSystem
+        from execbot.desk.opening.standalone import OrderManagementSystem
 
         return OrderManagementSystem(
             self.client,
@@ -113,7 +113,7 @@ class Context:
     @cached_property
     def risk(self) -> RiskDesk:
         """Facts and checks. A live context exists only where both switches of the gate are set."""
-        from execbot.oms.place.risk_desk import RiskDesk
+        from execbot.oms.place.risk_gate import RiskDesk
 
         return RiskDesk(
             self.client,
@@ -203,7 +203,7 @@ def _on_terminal() -> bool:
 
 def _credentials(mode: Mode, endpoints: Endpoints, env: Mapping[str, str]) -> Credentials:
     """Sim mode needs none: against a served exchange a pair only chooses the account."""
-    from execbot.desk.in_process import KEY
+    from execbot.desk.opening.in_process import KEY
 
     if mode is Mode.SIM and endpoints.trading is None:
         return Credentials(KEY, KEY, "sim")
@@ -245,7 +245,7 @@ def build_client(setup: Setup, clock: BrokerClock) -> AlpacaClient:
             sdk=broker.transport is Transport.SDK,
             **common,  # type: ignore[arg-type]
         )
-    from execbot.desk.in_process import InProcessTransport, open_exchange
+    from execbot.desk.opening.in_process import InProcessTransport, open_exchange
 
     exchange = open_exchange(exchange_directory(setup.root), setup.settings.trading.sim)
     return AlpacaClient(
@@ -287,7 +287,7 @@ def open_context(
     closers.append(opened.journal.close)
     port: BrokerClient = client
     if dry_run:
-        from execbot.desk.read_only import ReadOnlyClient
+        from execbot.desk.opening.read_only import ReadOnlyClient
 
         port = ReadOnlyClient(client)
     return Context(
@@ -375,13 +375,13 @@ def account_of(setup: Setup, client: AlpacaClient, *, must_remember: bool = True
 
 def _in_process_stream(exchange: SharedVenue, now: Callable[[], datetime]) -> TradeUpdateStream:
     from execbot.broker.stream import parse_frame
-    from execbot.desk.in_process import InProcessTradeUpdates
+    from execbot.desk.opening.in_process import InProcessTradeUpdates
 
     return InProcessTradeUpdates(exchange, parse_frame, now)
 
 
 def _in_process_data(exchange: SharedVenue) -> MarketDataStream:
     from execbot.broker.data_stream import parse_data_frame
-    from execbot.desk.in_process import InProcessMarketData
+    from execbot.desk.opening.in_process import InProcessMarketData
 
     return InProcessMarketData(exchange, parse_data_frame)

@@ -12,7 +12,7 @@ from msgspec import Struct
 from execbot.desk.context import Context
 from execbot.desk.errors import NoPlan, NoPosition
 from execbot.desk.exit_words import Levels
-from execbot.desk.freshen import journal_warnings
+from execbot.desk.look.freshen import journal_warnings
 from execbot.desk.protect import carry_out, stands, watched_by
 from execbot.exits.distances import Distance, distances_of
 from execbot.exits.plan.left_to_watch import left_to_watch, without_watch

@@ -60,7 +60,7 @@ def release(desk: Context, only: str | None = None) -> Release:
 
     `only` looks at one order. Raises NotQueued, UnknownOrder, BrokerError.
     """
-    from execbot.desk.signals import executor_of
+    from execbot.desk.signals.acting import executor_of
 
     if only is not None:
         _queued(desk, only)

@@ -23,7 +23,7 @@ from execbot.desk.cancelling import cancel_one
 from execbot.desk.context import Context
 from execbot.desk.emergency import close_position
 from execbot.desk.halting import halt
-from execbot.desk.in_process import InProcessMarketData
+from execbot.desk.opening.in_process import InProcessMarketData
 from execbot.desk.protect import build_watcher
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal

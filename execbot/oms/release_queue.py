@@ -27,7 +27,7 @@ from execbot.model.enums import (
 )
 from execbot.model.flags import Flag
 from execbot.oms.errors import OmsError
-from execbot.oms.place.risk_desk import flags_given
+from execbot.oms.place.risk_gate import flags_given
 from execbot.oms.send.intent import request_of
 from execbot.oms.signals.executor import Executor
 from execbot.risk.halting import current

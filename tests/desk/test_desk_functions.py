@@ -18,14 +18,14 @@ from support.processes import clean_environment
 from execbot.desk import cancelling, changing, closing, halting, queueing
 from execbot.desk.context import Context, open_context
 from execbot.desk.errors import AlreadyFilled, EmptyId, NotQueued
-from execbot.desk.exchange import control
 from execbot.desk.following import follow
-from execbot.desk.health_checks import Status, check_health
-from execbot.desk.market_state import market_state
-from execbot.desk.orders import history_of, list_orders
-from execbot.desk.positions import positions
+from execbot.desk.look.health_checks import Status, check_health
+from execbot.desk.look.market_state import market_state
+from execbot.desk.look.orders import history_of, list_orders
+from execbot.desk.look.positions import positions
+from execbot.desk.look.reports import day_report
+from execbot.desk.opening.exchange import control
 from execbot.desk.reconciling import reconcile
-from execbot.desk.reports import day_report
 from execbot.model.enums import OrderStatus, OrderType, Side
 from execbot.model.errors import ExecbotError
 from execbot.model.order import OrderRequest

@@ -19,8 +19,8 @@ from execbot.broker.stream_states import Connected
 from execbot.config.errors import ConfigError
 from execbot.desk.context import Context, open_context
 from execbot.desk.errors import AmbiguousId
-from execbot.desk.orders import full_id
-from execbot.desk.read_only import ReadOnlyClient, WriteRefused
+from execbot.desk.look.orders import full_id
+from execbot.desk.opening.read_only import ReadOnlyClient, WriteRefused
 from execbot.model.enums import Side
 from execbot.model.order import OrderRequest
 

@@ -24,7 +24,7 @@ from execbot.model.enums import Side
 from execbot.model.order import OrderRequest
 from execbot.oms.errors import OmsError
 from execbot.oms.place.placer import Placer
-from execbot.oms.place.risk_desk import RiskDesk
+from execbot.oms.place.risk_gate import RiskDesk
 from execbot.sim.types import ApiError
 from execbot.watch.core.timers import FULL_READ_SECONDS
 from support.killed import Killed

@@ -12,7 +12,7 @@ import pytest
 from execbot.config.schema import Mode, TradingSettings
 from execbot.model.signal import Signal, SignalSide
 from execbot.oms.place.placer import Placer
-from execbot.oms.place.risk_desk import RiskDesk
+from execbot.oms.place.risk_gate import RiskDesk
 from execbot.oms.signals.executor import Executor
 from execbot.oms.signals.result import SignalResult
 from support.desk import Desk, open_desk

@@ -24,7 +24,7 @@ from execbot.journal.records import OrderRecord, Role
 from execbot.model.enums import OrderType, Side
 from execbot.model.order import OrderRequest
 from execbot.oms.place.placer import Placed, Placer
-from execbot.oms.place.risk_desk import RiskDesk
+from execbot.oms.place.risk_gate import RiskDesk
 from execbot.oms.sync.reconcile import ReconcileResult
 from execbot.sim.types import ApiError
 from execbot.watch.perform import Hands

@@ -16,7 +16,7 @@ from execbot.broker.errors import BrokerError
 from execbot.desk.context import Context
 from execbot.desk.errors import AmbiguousId, EmptyId
 from execbot.desk.following import alarm_of, successor_of
-from execbot.desk.freshen import as_recorded, freshen, journal_warnings
+from execbot.desk.look.freshen import as_recorded, freshen, journal_warnings
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Which
 from execbot.journal.records import AuditRow, EventRecord, OrderRecord

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from execbot.desk.context import Context
-from execbot.desk.freshen import freshen
+from execbot.desk.look.freshen import freshen
 from execbot.exits.position_view import Known, PositionView, position_view
 from execbot.journal.records import PositionRecord
 from execbot.model.account import Position

@@ -11,7 +11,7 @@ from msgspec import Struct
 from execbot.broker.errors import BrokerError
 from execbot.desk.context import Context
 from execbot.desk.following import lowered
-from execbot.desk.freshen import freshen
+from execbot.desk.look.freshen import freshen
 from execbot.journal.records import Execution
 from execbot.model.symbols import symbol_key
 from execbot.report.daily import DailyReport, Day, PositionLine, daily_report

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from execbot.desk.context import open_context
-from execbot.desk.standalone import OrderManagementSystem
+from execbot.desk.opening.standalone import OrderManagementSystem
 
 __all__ = ["OrderManagementSystem"]
 

@@ -15,9 +15,9 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 from msgspec import Struct
 
 from execbot.broker.errors import BrokerError
-from execbot.desk.signal_following import Became, SignalFollowing
-from execbot.desk.signal_lines import Line, Lines
-from execbot.desk.signals import LINE_WAIT_SECONDS, executor_of, new_signal_id, unwatched
+from execbot.desk.signals.acting import LINE_WAIT_SECONDS, executor_of, new_signal_id, unwatched
+from execbot.desk.signals.following import Became, SignalFollowing
+from execbot.desk.signals.lines import Line, Lines
 from execbot.model.enums import Outcome
 from execbot.model.signal import Signal, SignalError, read_line
 from execbot.oms.signals.executor import Executor

@@ -33,7 +33,7 @@ from execbot.oms.place.entry_plans import (
     entry_went_out,
     save_entry_plan,
 )
-from execbot.oms.place.risk_desk import Checked, OnPass, RiskDesk
+from execbot.oms.place.risk_gate import Checked, OnPass, RiskDesk
 from execbot.oms.service import OrderManagementSystem
 from execbot.risk.facts import Purpose
 

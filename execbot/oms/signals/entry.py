@@ -23,7 +23,7 @@ from execbot.oms.errors import NeedsWatch, NotPossible
 from execbot.oms.place.after_error import marketable_limit
 from execbot.oms.place.entry_plans import PricedEntry, asked_again
 from execbot.oms.place.placer import Placer
-from execbot.oms.place.risk_desk import OnPass, flags_given
+from execbot.oms.place.risk_gate import OnPass, flags_given
 from execbot.oms.signals.exits import asked_by_signal, stop_for_size
 from execbot.oms.signals.rules import client_order_id_of, entry_side
 from execbot.risk.facts import Facts, market_price

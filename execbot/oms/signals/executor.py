@@ -36,7 +36,7 @@ from execbot.model.symbols import symbol_key
 from execbot.oms.errors import NeedsWatch, OmsError, Refused
 from execbot.oms.place.entry_plans import PricedEntry
 from execbot.oms.place.placer import Placed, Placer, Protect, Purposeful
-from execbot.oms.place.risk_desk import Checked, RiskDesk
+from execbot.oms.place.risk_gate import Checked, RiskDesk
 from execbot.oms.service import OrderManagementSystem
 from execbot.oms.signals.close import SignalCloses
 from execbot.oms.signals.entry import SignalEntries

@@ -21,7 +21,7 @@ from execbot.journal import Role
 from execbot.market.queue import QueueAction
 from execbot.model.enums import OrderStatus, Outcome, Side, TimeInForce
 from execbot.oms.errors import Refused
-from execbot.oms.place.risk_desk import RiskDesk
+from execbot.oms.place.risk_gate import RiskDesk
 from execbot.oms.release_queue import release_due
 
 D = Decimal

@@ -16,7 +16,7 @@ from support.signal_trader import SignalTrader, dies_before_its_result_is_kept
 from execbot.config.schema import Mode
 from execbot.journal.journal import Journal
 from execbot.model.enums import Outcome
-from execbot.oms.place.risk_desk import RiskDesk
+from execbot.oms.place.risk_gate import RiskDesk
 from execbot.oms.signals.executor import Executor
 
 D = Decimal

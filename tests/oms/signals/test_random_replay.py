@@ -20,7 +20,7 @@ from support.signal_trader import SignalTrader, open_trader
 
 from execbot.config.schema import Mode, SizingMethod, TradingSettings
 from execbot.journal.journal import Journal
-from execbot.oms.place.risk_desk import RiskDesk
+from execbot.oms.place.risk_gate import RiskDesk
 from execbot.oms.signals.executor import Executor
 from execbot.oms.signals.result import SignalResult
 

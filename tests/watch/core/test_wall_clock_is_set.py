@@ -19,7 +19,7 @@ from support.world import World, open_world
 from execbot.broker.alpaca import AlpacaClient
 from execbot.broker.clock import BrokerClock
 from execbot.config.schema import EmergencyAction, Mode, TradingSettings
-from execbot.oms.place.risk_desk import RiskDesk
+from execbot.oms.place.risk_gate import RiskDesk
 
 SELL_10 = {"symbol": "AAPL", "side": "sell", "qty": "10", "type": "limit", "time_in_force": "gtc"}
 """Another program's order: it holds all the shares, so that no stop can be placed."""
