@@ -13,7 +13,7 @@ from execbot.desk.following import known_order
 from execbot.model.enums import Outcome
 
 if TYPE_CHECKING:
-    from execbot.desk.context import Context
+    from execbot.desk.context import Desk
     from execbot.desk.look.order_json import OrderRecord
 
 
@@ -25,7 +25,7 @@ class Sending:
 
 
 @contextmanager
-def known_if_interrupted(desk: Context) -> Iterator[Sending]:
+def known_if_interrupted(desk: Desk) -> Iterator[Sending]:
     """Ctrl-C or SIGTERM inside: raises Failure with what the journal knows of the order."""
     sending = Sending()
     try:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from execbot.desk.context import Context
+from execbot.desk.context import Desk
 from execbot.desk.emergency import close_position, held_now, unrecorded
 from execbot.desk.errors import NothingClosed
 from execbot.desk.following import follow, raise_if_rejected
@@ -76,7 +76,7 @@ class ClosedAll(Struct, frozen=True):
 
 
 def close(
-    desk: Context,
+    desk: Desk,
     symbol: str,
     part: Part = WHOLE,
     *,
@@ -106,7 +106,7 @@ def close(
 
 
 def close_all(
-    desk: Context, *, reason: str | None = None, wait_seconds: float | None = None
+    desk: Desk, *, reason: str | None = None, wait_seconds: float | None = None
 ) -> ClosedAll:
     """Close every position, each on its own: one that fails does not keep the others open.
 
@@ -137,7 +137,7 @@ def close_all(
     )
 
 
-def _followed(desk: Context, result: CloseResult, wait_seconds: float | None) -> Closed:
+def _followed(desk: Desk, result: CloseResult, wait_seconds: float | None) -> Closed:
     """The closing order's outcome; what stays open gets the stop of its plan back."""
     record, symbol, recorded = result.record, result.symbol, desk.journal_trouble is None
     if record is None:

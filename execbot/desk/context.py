@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from execbot.journal.errors import JournalError
     from execbot.journal.journal import Journal
     from execbot.oms.place.placer import Placer
-    from execbot.oms.place.risk_gate import RiskDesk
+    from execbot.oms.place.risk_gate import RiskGate
     from execbot.oms.service import OrderManagementSystem
     from execbot.sim.doors.transport import SharedVenue
 
@@ -77,7 +77,7 @@ class Setup(Struct, frozen=True):
 
 
 @dataclass
-class Context:
+class Desk:
     """Everything a command works with. Close it when done."""
 
     settings: Settings
@@ -111,11 +111,11 @@ class Context:
         )
 
     @cached_property
-    def risk(self) -> RiskDesk:
+    def risk(self) -> RiskGate:
         """Facts and checks. A live context exists only where both switches of the gate are set."""
-        from execbot.oms.place.risk_gate import RiskDesk
+        from execbot.oms.place.risk_gate import RiskGate
 
-        return RiskDesk(
+        return RiskGate(
             self.client,
             self.journal,
             self.settings.trading,
@@ -262,14 +262,14 @@ def clock_of(setup: Setup) -> BrokerClock:
     return BrokerClock(at_once=setup.is_own_server or setup.is_in_process)
 
 
-def open_context(
+def open_desk(
     mode_flag: str | None = None,
     config_path: Path | None = None,
     *,
     dry_run: bool = False,
     need: Need = Need.JOURNAL,
     env: Mapping[str, str] | None = None,
-) -> Context:
+) -> Desk:
     """Put everything together. Raises ConfigError, BrokerError or JournalError."""
     setup = read_setup(mode_flag, config_path, env)
     clock = clock_of(setup)
@@ -290,7 +290,7 @@ def open_context(
         from execbot.desk.opening.read_only import ReadOnlyClient
 
         port = ReadOnlyClient(client)
-    return Context(
+    return Desk(
         setup.settings,
         setup.mode,
         account,

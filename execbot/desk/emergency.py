@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from decimal import Decimal
 
 from execbot.broker.errors import BrokerError
-from execbot.desk.context import Context
+from execbot.desk.context import Desk
 from execbot.journal.errors import JournalCorrupt, JournalError
 from execbot.journal.records import OrderRecord
 from execbot.model.account import Position
@@ -38,7 +38,7 @@ def offering(way_out: str) -> Iterator[None]:
         raise
 
 
-def examine(desk: Context) -> None:
+def examine(desk: Desk) -> None:
     """Before anything is lifted: damage that a first look does not meet. Slow for a large file."""
     if desk.journal_trouble is not None:
         return
@@ -51,7 +51,7 @@ def examine(desk: Context) -> None:
         desk.pass_over(error)
 
 
-def held_now(desk: Context) -> list[Position]:
+def held_now(desk: Desk) -> list[Position]:
     """What may be held. A journal that stands in has not heard of what was done without it: the
     fills are read first, or what is closed already would count as held.
     """
@@ -62,7 +62,7 @@ def held_now(desk: Context) -> list[Position]:
 
 
 def close_position(
-    desk: Context,
+    desk: Desk,
     symbol: str,
     *,
     qty: Decimal | None = None,
@@ -102,7 +102,7 @@ def close_position(
         raise
 
 
-def _cover(desk: Context, error: CloseFailed) -> None:
+def _cover(desk: Desk, error: CloseFailed) -> None:
     from execbot.desk.protect import protect_again
 
     with suppress(BrokerError, OmsError, JournalError):
@@ -110,7 +110,7 @@ def _cover(desk: Context, error: CloseFailed) -> None:
             error.covered()
 
 
-def _with_ids(desk: Context, ids: FlatIds) -> OrderManagementSystem:
+def _with_ids(desk: Desk, ids: FlatIds) -> OrderManagementSystem:
     return OrderManagementSystem(
         desk.client,
         desk.journal,
@@ -120,7 +120,7 @@ def _with_ids(desk: Context, ids: FlatIds) -> OrderManagementSystem:
     )
 
 
-def unrecorded(desk: Context, records: Sequence[OrderRecord]) -> list[str]:
+def unrecorded(desk: Desk, records: Sequence[OrderRecord]) -> list[str]:
     """What is not in the account's journal, and how to repair it; nothing when it is in use."""
     trouble = desk.journal_trouble
     if trouble is None:
@@ -138,7 +138,7 @@ def unrecorded(desk: Context, records: Sequence[OrderRecord]) -> list[str]:
     return [line for line in said if line]
 
 
-def _watching(desk: Context) -> str:
+def _watching(desk: Desk) -> str:
     """A `watch` that still reads and writes the journal cannot be told that this is meant."""
     from execbot.watch.lock import holder_of
 

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from execbot.broker.errors import BrokerError
-from execbot.desk.context import Context
+from execbot.desk.context import Desk
 from execbot.desk.emergency import close_position, held_now, unrecorded
 from execbot.journal.errors import JournalError
 from execbot.model.numbers import text
@@ -62,7 +62,7 @@ class Halted(Struct, frozen=True):
 
 
 def halt(
-    desk: Context,
+    desk: Desk,
     reason: str,
     *,
     reduce_only: bool = False,
@@ -100,12 +100,12 @@ def halt(
     )
 
 
-def resume(desk: Context, reason: str) -> KillSwitch:
+def resume(desk: Desk, reason: str) -> KillSwitch:
     """Allow entries again; what was in force. Losses and rejections in a row count anew."""
     return lift(desk.journal, reason, desk.now())
 
 
-def _cancel_entries(desk: Context, failed: list[NotDone]) -> list[str]:
+def _cancel_entries(desk: Desk, failed: list[NotDone]) -> list[str]:
     """The client_order_ids; what cannot be canceled is named."""
     from execbot.desk.cancelling import unread
 
@@ -123,7 +123,7 @@ def _cancel_entries(desk: Context, failed: list[NotDone]) -> list[str]:
     return [record.client_order_id for record in result.canceled]
 
 
-def _may_flatten(desk: Context, approve: Approve | None) -> bool:
+def _may_flatten(desk: Desk, approve: Approve | None) -> bool:
     """Nobody is asked about nothing."""
     if approve is None:
         return True
@@ -134,7 +134,7 @@ def _may_flatten(desk: Context, approve: Approve | None) -> bool:
     return count == 0 or approve(count)
 
 
-def _flatten(desk: Context, failed: list[NotDone]) -> list[Closing]:
+def _flatten(desk: Desk, failed: list[NotDone]) -> list[Closing]:
     closed: list[Closing] = []
     try:
         positions = held_now(desk)

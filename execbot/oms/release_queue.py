@@ -88,7 +88,7 @@ def release_due(executor: Executor, *, only: str | None = None) -> list[Released
     Raises BrokerError when the broker cannot be asked; nothing is released then.
     """
     done = []
-    for record, decision in queue_decisions(executor.desk.reader):
+    for record, decision in queue_decisions(executor.risk.reader):
         if only is not None and record.client_order_id != only:
             continue
         done.append(_carry_out(executor, record, decision))
@@ -148,7 +148,7 @@ def _carry_out(executor: Executor, record: OrderRecord, decision: QueueDecision)
         entry, on_pass = executor.entries.requeued(record, request_of(record))
         said = flags_given(executor.oms.journal, name) - {Flag.ALLOW_DUPLICATE}
         executor.placer.refuse_flags(said)
-        checked = executor.desk.check(entry.request, flags=said | {Flag.ALLOW_DUPLICATE})
+        checked = executor.risk.check(entry.request, flags=said | {Flag.ALLOW_DUPLICATE})
         checked.on_pass = on_pass
         if record.role == Role.EXIT and not checked.closes:
             lapsed = executor.oms.lapse(name, reason=f"no position in {record.symbol} to close")

@@ -16,7 +16,7 @@ import pytest
 from support.processes import clean_environment
 
 from execbot.desk import cancelling, changing, closing, halting, queueing
-from execbot.desk.context import Context, open_context
+from execbot.desk.context import Desk, open_desk
 from execbot.desk.errors import AlreadyFilled, EmptyId, NotQueued
 from execbot.desk.following import follow
 from execbot.desk.look.health_checks import Status, check_health
@@ -40,14 +40,14 @@ def env(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def desk(env: dict[str, str]) -> Iterator[Context]:
+def desk(env: dict[str, str]) -> Iterator[Desk]:
     control("POST", "price", {"symbol": "AAPL", "price": str(PRICE), "hold": True}, env=env)
-    opened = open_context(env=env)
+    opened = open_desk(env=env)
     yield opened
     opened.close()
 
 
-def buy(desk: Context, name: str, qty: int = 10, limit: str | None = None) -> Any:
+def buy(desk: Desk, name: str, qty: int = 10, limit: str | None = None) -> Any:
     kind = OrderType.LIMIT if limit else OrderType.MARKET
     request = OrderRequest(
         "AAPL",
@@ -61,13 +61,13 @@ def buy(desk: Context, name: str, qty: int = 10, limit: str | None = None) -> An
     return record if limit else follow(desk, record, 20)[0]
 
 
-def held(desk: Context) -> Decimal:
+def held(desk: Desk) -> Decimal:
     position = desk.client.get_position("AAPL")
     return Decimal(0) if position is None else position.qty
 
 
 def test_a_resting_order_is_listed_changed_shown_and_canceled_by_any_of_its_names(
-    desk: Context,
+    desk: Desk,
 ) -> None:
     resting = buy(desk, "resting", limit="150")
     assert [r.client_order_id for r in list_orders(desk).orders] == ["resting"]
@@ -87,7 +87,7 @@ def test_a_resting_order_is_listed_changed_shown_and_canceled_by_any_of_its_name
 
 
 def test_a_cancel_that_comes_too_late_is_an_error_that_carries_the_filled_order(
-    desk: Context,
+    desk: Desk,
 ) -> None:
     buy(desk, "quick")
     with pytest.raises(AlreadyFilled) as caught:
@@ -100,13 +100,13 @@ def test_a_cancel_that_comes_too_late_is_an_error_that_carries_the_filled_order(
 
 @pytest.mark.parametrize(("word", "kind"), [("", EmptyId), ("nobody", UnknownOrder)])
 def test_an_order_that_is_not_there_is_an_error_of_the_desk_or_below(
-    desk: Context, word: str, kind: type[ExecbotError]
+    desk: Desk, word: str, kind: type[ExecbotError]
 ) -> None:
     with pytest.raises(kind):
         cancelling.cancel(desk, word, wait_seconds=0)
 
 
-def test_everything_open_is_reviewed_before_the_first_cancel_leaves(desk: Context) -> None:
+def test_everything_open_is_reviewed_before_the_first_cancel_leaves(desk: Desk) -> None:
     buy(desk, "resting", limit="150")
 
     class Declined(Exception):
@@ -124,7 +124,7 @@ def test_everything_open_is_reviewed_before_the_first_cancel_leaves(desk: Contex
     assert (done.is_partly, done.recorded) == (False, True)
 
 
-def test_a_position_is_closed_in_part_and_whole_and_once(desk: Context) -> None:
+def test_a_position_is_closed_in_part_and_whole_and_once(desk: Desk) -> None:
     buy(desk, "entry")
     half = closing.close(desk, "AAPL", closing.Part(percentage=Decimal(50)), wait_seconds=5)
     assert half.record is not None
@@ -137,7 +137,7 @@ def test_a_position_is_closed_in_part_and_whole_and_once(desk: Context) -> None:
     assert closing.close_all(desk).positions == ()
 
 
-def test_a_halt_takes_back_entries_closes_what_is_approved_and_is_lifted(desk: Context) -> None:
+def test_a_halt_takes_back_entries_closes_what_is_approved_and_is_lifted(desk: Desk) -> None:
     buy(desk, "entry")
     asked: list[int | None] = []
 
@@ -157,7 +157,7 @@ def test_a_halt_takes_back_entries_closes_what_is_approved_and_is_lifted(desk: C
     assert not halting.resume(desk, "over").stops_entries
 
 
-def test_what_is_held_and_what_the_day_amounted_to(desk: Context) -> None:
+def test_what_is_held_and_what_the_day_amounted_to(desk: Desk) -> None:
     buy(desk, "entry")
     found = positions(desk, "aapl")
     assert [(item.qty, item.avg_entry_price) for item in found.views] == [(10, PRICE)]
@@ -168,7 +168,7 @@ def test_what_is_held_and_what_the_day_amounted_to(desk: Context) -> None:
     assert not reconcile(desk).has_breaks
 
 
-def test_the_market_of_an_exchange_that_never_closes(desk: Context) -> None:
+def test_the_market_of_an_exchange_that_never_closes(desk: Desk) -> None:
     state = market_state(desk, holidays=2)
     assert (state.stocks.is_open, state.stocks.never_closes) == (True, True)
     assert len(state.holidays) == 2
@@ -176,7 +176,7 @@ def test_the_market_of_an_exchange_that_never_closes(desk: Context) -> None:
 
 
 def test_an_order_that_does_not_wait_can_be_neither_released_nor_taken_back(
-    desk: Context,
+    desk: Desk,
 ) -> None:
     buy(desk, "entry")
     assert queueing.queue(desk) == []

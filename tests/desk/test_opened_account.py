@@ -17,7 +17,7 @@ from support.processes import clean_environment, start_execbot
 from execbot.broker.port import BrokerClient, ReplaceRequest, TradeUpdate
 from execbot.broker.stream_states import Connected
 from execbot.config.errors import ConfigError
-from execbot.desk.context import Context, open_context
+from execbot.desk.context import Desk, open_desk
 from execbot.desk.errors import AmbiguousId
 from execbot.desk.look.orders import full_id
 from execbot.desk.opening.read_only import ReadOnlyClient, WriteRefused
@@ -38,8 +38,8 @@ def env(tmp_path: Path) -> dict[str, str]:
     return clean_environment(tmp_path, EXECBOT_MODE="sim")
 
 
-def opened(env: dict[str, str], **options: Any) -> Context:
-    return open_context(env=env, **options)
+def opened(env: dict[str, str], **options: Any) -> Desk:
+    return open_desk(env=env, **options)
 
 
 def test_a_dry_run_reads_and_cannot_write(env: dict[str, str]) -> None:

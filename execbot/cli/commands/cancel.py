@@ -20,7 +20,7 @@ from execbot.model.order_words import describe
 
 if TYPE_CHECKING:
     from execbot.desk.cancelling import CancelAllResult
-    from execbot.desk.context import Context
+    from execbot.desk.context import Desk
     from execbot.desk.look.order_json import OrderRecord
 
 CANCEL_WAIT_SECONDS = 5.0
@@ -99,7 +99,7 @@ def cancel_all(
         )
 
 
-def _review(cli: Cli, desk: Context) -> Callable[[Sequence[OrderRecord]], None]:
+def _review(cli: Cli, desk: Desk) -> Callable[[Sequence[OrderRecord]], None]:
     """On a terminal: what is open, and a question. Nothing open needs no answer."""
 
     def review(found: Sequence[OrderRecord]) -> None:

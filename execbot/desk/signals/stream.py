@@ -24,7 +24,7 @@ from execbot.oms.signals.executor import Executor
 from execbot.oms.signals.result import SignalResult
 
 if TYPE_CHECKING:
-    from execbot.desk.context import Context
+    from execbot.desk.context import Desk
 
 __all__ = ["Became", "LineResult", "Listener", "run_lines"]
 
@@ -83,7 +83,7 @@ class Listener(Protocol):
 
 
 def run_lines(
-    desk: Context,
+    desk: Desk,
     stream: IO[bytes],
     listener: Listener,
     *,
@@ -108,7 +108,7 @@ def run_lines(
         return follower.wait(wait_seconds)
 
 
-def _read(number: int, content: bytes, desk: Context) -> Line:
+def _read(number: int, content: bytes, desk: Desk) -> Line:
     try:
         return Line(number, read_line(content, now=desk.now(), new_id=new_signal_id(desk)))
     except SignalError as error:
@@ -120,7 +120,7 @@ class _Run:
 
     def __init__(
         self,
-        desk: Context,
+        desk: Desk,
         executor: Executor,
         lines: Lines,
         listener: Listener,
