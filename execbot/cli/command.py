@@ -40,7 +40,7 @@ from execbot.cli.show.output import (
 from execbot.model.printable import harmless_line
 
 if TYPE_CHECKING:
-    from execbot.desk.context import Desk
+    from execbot.desk.account import Desk
     from execbot.desk.opening.journal_need import Need
 
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -78,7 +78,7 @@ class Cli(Struct):
     @contextmanager
     def open(self, *, dry_run: bool = False, need: Need | None = None) -> Iterator[Desk]:
         """Settings, journal and broker put together; closed at the end of the block."""
-        from execbot.desk.context import open_desk
+        from execbot.desk.account import open_desk
         from execbot.desk.opening.journal_need import Need
 
         wanted = need or Need.JOURNAL

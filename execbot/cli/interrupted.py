@@ -13,7 +13,7 @@ from execbot.desk.following import known_order
 from execbot.model.enums import Outcome
 
 if TYPE_CHECKING:
-    from execbot.desk.context import Desk
+    from execbot.desk.account import Desk
     from execbot.desk.look.order_json import OrderRecord
 
 

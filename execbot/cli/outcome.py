@@ -13,7 +13,7 @@ from execbot.desk.following import alarm_of, raise_if_rejected
 from execbot.desk.look.order_json import record_json
 
 if TYPE_CHECKING:
-    from execbot.desk.context import Desk
+    from execbot.desk.account import Desk
     from execbot.desk.placing import Sent
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from execbot.desk.context import Desk
+from execbot.desk.account import Desk
 from execbot.desk.protect import Restorer
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import OrderStatus

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from execbot.desk.context import Desk
+from execbot.desk.account import Desk
 from execbot.risk.limits_in_force import LIMITS_KEY, Loosened, limits_of, loosened
 
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from execbot.broker.errors import BrokerError
 from execbot.broker.port import OrderQuery
-from execbot.desk.context import Desk
+from execbot.desk.account import Desk
 from execbot.desk.emergency import unrecorded
 from execbot.desk.errors import AlreadyFilled
 from execbot.desk.following import successor_of

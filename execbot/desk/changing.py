@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from execbot.broker.port import ReplaceRequest
-from execbot.desk.context import Desk
+from execbot.desk.account import Desk
 from execbot.desk.look.orders import full_id, newest
 from execbot.oms.errors import Refused
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from execbot.desk.context import Desk
+from execbot.desk.account import Desk
 from execbot.desk.emergency import close_position, held_now, unrecorded
 from execbot.desk.errors import NothingClosed
 from execbot.desk.following import follow, raise_if_rejected

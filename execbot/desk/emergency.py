@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from decimal import Decimal
 
 from execbot.broker.errors import BrokerError
-from execbot.desk.context import Desk
+from execbot.desk.account import Desk
 from execbot.journal.errors import JournalCorrupt, JournalError
 from execbot.journal.records import OrderRecord
 from execbot.model.account import Position

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from execbot.desk.context import Desk
+from execbot.desk.account import Desk
 from execbot.desk.errors import NoPlan, NoPosition
 from execbot.desk.exit_words import Levels
 from execbot.desk.look.freshen import journal_warnings

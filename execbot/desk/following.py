@@ -13,7 +13,7 @@ from execbot.model.retrying import Growing, polled
 from execbot.model.timer import Timer
 
 if TYPE_CHECKING:
-    from execbot.desk.context import Desk
+    from execbot.desk.account import Desk
     from execbot.journal.records import OrderRecord
 
 PAUSE = Growing(first=0.2, most=2.0, factor=1.3)

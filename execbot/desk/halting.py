@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from execbot.broker.errors import BrokerError
-from execbot.desk.context import Desk
+from execbot.desk.account import Desk
 from execbot.desk.emergency import close_position, held_now, unrecorded
 from execbot.journal.errors import JournalError
 from execbot.model.numbers import text

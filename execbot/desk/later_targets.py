@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from execbot.desk.context import Desk
+from execbot.desk.account import Desk
 from execbot.journal.records import OrderRecord, Role
 from execbot.model.numbers import ZERO, maybe_text, text
 from execbot.model.order import OrderRequest

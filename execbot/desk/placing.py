@@ -15,8 +15,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from execbot.broker.errors import BrokerError
+from execbot.desk.account import Desk
 from execbot.desk.additions import Added, added, addition_warnings
-from execbot.desk.context import Desk
 from execbot.desk.following import follow
 from execbot.desk.later_targets import LaterTargets, later_targets_behind, later_targets_of
 from execbot.desk.protect import Restorer, watched_by

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from execbot.broker.errors import BrokerError
-from execbot.desk.context import Desk
+from execbot.desk.account import Desk
 from execbot.desk.following import follow
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from execbot.desk.context import Desk
+from execbot.desk.account import Desk
 from execbot.desk.errors import NotQueued
 from execbot.journal.records import OrderRecord
 from execbot.market.queue import QueueAction

@@ -19,8 +19,8 @@ from msgspec import Struct
 
 from execbot.alerts import Alert
 from execbot.broker.errors import BrokerError
+from execbot.desk.account import Desk
 from execbot.desk.cancelling import cancel_one
-from execbot.desk.context import Desk
 from execbot.desk.emergency import close_position
 from execbot.desk.halting import halt
 from execbot.desk.opening.in_process import InProcessMarketData

@@ -16,7 +16,7 @@ import pytest
 from support.processes import clean_environment
 
 from execbot.desk import cancelling, changing, closing, halting, queueing
-from execbot.desk.context import Desk, open_desk
+from execbot.desk.account import Desk, open_desk
 from execbot.desk.errors import AlreadyFilled, EmptyId, NotQueued
 from execbot.desk.following import follow
 from execbot.desk.look.health_checks import Status, check_health

@@ -17,7 +17,7 @@ from support.processes import clean_environment, start_execbot
 from execbot.broker.port import BrokerClient, ReplaceRequest, TradeUpdate
 from execbot.broker.stream_states import Connected
 from execbot.config.errors import ConfigError
-from execbot.desk.context import Desk, open_desk
+from execbot.desk.account import Desk, open_desk
 from execbot.desk.errors import AmbiguousId
 from execbot.desk.look.orders import full_id
 from execbot.desk.opening.read_only import ReadOnlyClient, WriteRefused

@@ -19,8 +19,8 @@ from execbot.desk.opening.journal_need import Need
 from execbot.model.order_words import describe
 
 if TYPE_CHECKING:
+    from execbot.desk.account import Desk
     from execbot.desk.cancelling import CancelAllResult
-    from execbot.desk.context import Desk
     from execbot.desk.look.order_json import OrderRecord
 
 CANCEL_WAIT_SECONDS = 5.0

@@ -12,7 +12,7 @@ from execbot.cli.command import Cli, command
 from execbot.cli.show.output import is_terminal, muffle
 
 if TYPE_CHECKING:
-    from execbot.desk.context import Desk
+    from execbot.desk.account import Desk
     from execbot.desk.watching import Act, WatchLoop
     from execbot.watch.show.sinks import Sink
 

@@ -7,7 +7,7 @@ without the journal too: then it says so and shows the broker's word.
 from __future__ import annotations
 
 from execbot.broker.errors import BrokerError
-from execbot.desk.context import Desk
+from execbot.desk.account import Desk
 from execbot.desk.following import lowered
 from execbot.journal.errors import JournalError
 

@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta
 
 from msgspec import Struct
 
-from execbot.desk.context import Desk
+from execbot.desk.account import Desk
 from execbot.market.broker_calendar import compare_with_broker
 from execbot.market.calendar_cache import refresh_table, table_for
 from execbot.market.halts import Halt, book_from_json

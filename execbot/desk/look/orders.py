@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from execbot.broker.errors import BrokerError
-from execbot.desk.context import Desk
+from execbot.desk.account import Desk
 from execbot.desk.errors import AmbiguousId, EmptyId
 from execbot.desk.following import alarm_of, successor_of
 from execbot.desk.look.freshen import as_recorded, freshen, journal_warnings

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from execbot.desk.context import Desk
+from execbot.desk.account import Desk
 from execbot.desk.look.freshen import freshen
 from execbot.exits.position_view import Known, PositionView, position_view
 from execbot.journal.records import PositionRecord

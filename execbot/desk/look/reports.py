@@ -9,7 +9,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from execbot.broker.errors import BrokerError
-from execbot.desk.context import Desk
+from execbot.desk.account import Desk
 from execbot.desk.following import lowered
 from execbot.desk.look.freshen import freshen
 from execbot.journal.records import Execution

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from execbot.desk.context import open_desk
+from execbot.desk.account import open_desk
 from execbot.desk.opening.standalone import OrderManagementSystem
 
 __all__ = ["OrderManagementSystem"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from execbot.desk.context import Desk
+from execbot.desk.account import Desk
 from execbot.desk.following import follow
 from execbot.desk.protect import Restorer, watched_by
 from execbot.model.flags import flags_of

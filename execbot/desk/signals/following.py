@@ -20,7 +20,7 @@ from execbot.journal.errors import JournalError
 from execbot.model.numbers import maybe_text, text
 
 if TYPE_CHECKING:
-    from execbot.desk.context import Desk
+    from execbot.desk.account import Desk
     from execbot.journal.records import OrderRecord
 
 LOOK_SECONDS = 1.0

@@ -24,7 +24,7 @@ from execbot.oms.signals.executor import Executor
 from execbot.oms.signals.result import SignalResult
 
 if TYPE_CHECKING:
-    from execbot.desk.context import Desk
+    from execbot.desk.account import Desk
 
 __all__ = ["Became", "LineResult", "Listener", "run_lines"]
 
