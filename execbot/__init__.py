@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from execbot.broker.port import BrokerClient, OrderQuery, ReplaceRequest, TradeUpdate
     from execbot.config.errors import ConfigError
     from execbot.config.load import Settings, load_settings
-    from execbot.desk.context import Context, open_context
-    from execbot.desk.library import OrderManagementSystem
+    from execbot.desk.account import Context, Desk, open_context, open_desk
+    from execbot.desk.opening.library import OrderManagementSystem
     from execbot.exits.levels import LevelError
     from execbot.journal.errors import JournalError
     from execbot.journal.journal import Journal
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from execbot.model.signal import Signal, SignalError
     from execbot.oms.errors import InDoubt, OmsError, Refused
     from execbot.oms.machine.changes import Change, EventName
-    from execbot.oms.place.risk_desk import RiskDesk
+    from execbot.oms.place.risk_gate import RiskDesk, RiskGate
     from execbot.oms.signals.executor import Executor
     from execbot.oms.signals.result import SignalResult
     from execbot.oms.sync.breaks import Break
@@ -57,8 +57,8 @@ _HOME = {
     "broker.port": ("BrokerClient", "OrderQuery", "ReplaceRequest", "TradeUpdate"),
     "config.errors": ("ConfigError",),
     "config.load": ("Settings", "load_settings"),
-    "desk.context": ("Context", "open_context"),
-    "desk.library": ("OrderManagementSystem",),
+    "desk.account": ("Context", "Desk", "open_context", "open_desk"),
+    "desk.opening.library": ("OrderManagementSystem",),
     "exits.levels": ("LevelError",),
     "journal.errors": ("JournalError",),
     "journal.journal": ("Journal",),
@@ -71,7 +71,7 @@ _HOME = {
     "model.signal": ("Signal", "SignalError"),
     "oms.errors": ("InDoubt", "OmsError", "Refused"),
     "oms.machine.changes": ("Change", "EventName"),
-    "oms.place.risk_desk": ("RiskDesk",),
+    "oms.place.risk_gate": ("RiskDesk", "RiskGate"),
     "oms.signals.executor": ("Executor",),
     "oms.signals.result": ("SignalResult",),
     "oms.sync.breaks": ("Break",),
@@ -92,6 +92,7 @@ __all__ = [
     "Clock",
     "ConfigError",
     "Context",
+    "Desk",
     "EventName",
     "ExecbotError",
     "Executor",
@@ -118,6 +119,7 @@ __all__ = [
     "Refused",
     "ReplaceRequest",
     "RiskDesk",
+    "RiskGate",
     "Settings",
     "Side",
     "Signal",
@@ -130,6 +132,7 @@ __all__ = [
     "TradeUpdate",
     "load_settings",
     "open_context",
+    "open_desk",
 ]
 
 

@@ -20,7 +20,7 @@ from execbot.broker import alpaca
 from execbot.broker.port import BrokerClient
 from execbot.config.mode import choose_endpoints
 from execbot.config.schema import Mode
-from execbot.desk.library import OrderManagementSystem
+from execbot.desk.opening.library import OrderManagementSystem
 from execbot.model.order import OrderRequest
 from execbot.oms.sync import tracker
 from execbot.oms.sync.differences import compare

@@ -40,8 +40,8 @@ from execbot.cli.show.output import (
 from execbot.model.printable import harmless_line
 
 if TYPE_CHECKING:
-    from execbot.desk.context import Context
-    from execbot.desk.journal_need import Need
+    from execbot.desk.account import Desk
+    from execbot.desk.opening.journal_need import Need
 
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 _Mode = Annotated[str | None, typer.Option("--mode", metavar="MODE", help="sim, paper or live.")]
@@ -76,13 +76,13 @@ class Cli(Struct):
     announced: bool = False
 
     @contextmanager
-    def open(self, *, dry_run: bool = False, need: Need | None = None) -> Iterator[Context]:
+    def open(self, *, dry_run: bool = False, need: Need | None = None) -> Iterator[Desk]:
         """Settings, journal and broker put together; closed at the end of the block."""
-        from execbot.desk.context import open_context
-        from execbot.desk.journal_need import Need
+        from execbot.desk.account import open_desk
+        from execbot.desk.opening.journal_need import Need
 
         wanted = need or Need.JOURNAL
-        context = open_context(self.mode_flag, self.config_path, dry_run=dry_run, need=wanted)
+        context = open_desk(self.mode_flag, self.config_path, dry_run=dry_run, need=wanted)
         self.mode, self.account = context.mode.value, context.account
         self.notices = context.notices
         try:

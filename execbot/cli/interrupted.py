@@ -13,8 +13,8 @@ from execbot.desk.following import known_order
 from execbot.model.enums import Outcome
 
 if TYPE_CHECKING:
-    from execbot.desk.context import Context
-    from execbot.desk.order_json import OrderRecord
+    from execbot.desk.account import Desk
+    from execbot.desk.look.order_json import OrderRecord
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Sending:
 
 
 @contextmanager
-def known_if_interrupted(desk: Context) -> Iterator[Sending]:
+def known_if_interrupted(desk: Desk) -> Iterator[Sending]:
     """Ctrl-C or SIGTERM inside: raises Failure with what the journal knows of the order."""
     sending = Sending()
     try:

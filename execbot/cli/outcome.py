@@ -10,10 +10,10 @@ from execbot.cli.exit_codes import ExitCode
 from execbot.cli.show.order_views import sentence
 from execbot.config.schema import Mode
 from execbot.desk.following import alarm_of, raise_if_rejected
-from execbot.desk.order_json import record_json
+from execbot.desk.look.order_json import record_json
 
 if TYPE_CHECKING:
-    from execbot.desk.context import Context
+    from execbot.desk.account import Desk
     from execbot.desk.placing import Sent
 
 
@@ -47,7 +47,7 @@ def show_outcome(cli: Cli, sent: Sent) -> None:
     )
 
 
-def confirm_live(cli: Cli, desk: Context, what: str, yes: bool) -> bool:
+def confirm_live(cli: Cli, desk: Desk, what: str, yes: bool) -> bool:
     """A live order is reviewed by a person, or --yes stands for one; whether a person was asked.
 
     Raises Failure (11).

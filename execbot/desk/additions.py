@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from execbot.desk.context import Context
+from execbot.desk.account import Desk
 from execbot.desk.protect import Restorer
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import OrderStatus
@@ -71,7 +71,7 @@ class Added(Struct, frozen=True):
         return f"Added to {self.symbol}: its stop {lifted}covers all {self.position_qty}{stop}."
 
 
-def added(desk: Context, addition: Addition, restorer: Restorer) -> Added:
+def added(desk: Desk, addition: Addition, restorer: Restorer) -> Added:
     """Read after the order was placed and the whole protected."""
     plan = _plan_now(desk, addition)
     position = desk.journal.position(plan.symbol)
@@ -86,7 +86,7 @@ def added(desk: Context, addition: Addition, restorer: Restorer) -> Added:
 
 
 def addition_warnings(
-    desk: Context, addition: Addition, record: OrderRecord, restorer: Restorer
+    desk: Desk, addition: Addition, record: OrderRecord, restorer: Restorer
 ) -> list[str]:
     """What the trader must know of the position after it was added to."""
     symbol, found = record.symbol, []
@@ -102,7 +102,7 @@ def addition_warnings(
     return found
 
 
-def _plan_now(desk: Context, addition: Addition) -> ExitPlan:
+def _plan_now(desk: Desk, addition: Addition) -> ExitPlan:
     from execbot.exits.store import plan_by_id
 
     return plan_by_id(desk.journal, addition.plan.plan_id) or addition.plan

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from execbot.desk.context import Context
+from execbot.desk.account import Desk
 from execbot.risk.limits_in_force import LIMITS_KEY, Loosened, limits_of, loosened
 
 
-def adopt_limits(desk: Context) -> list[Loosened]:
+def adopt_limits(desk: Desk) -> list[Loosened]:
     """Let the limits of this configuration rule from now on; what is looser than before.
 
     Raises JournalError.

@@ -13,12 +13,12 @@ from msgspec import Struct
 
 from execbot.broker.errors import BrokerError
 from execbot.broker.port import OrderQuery
-from execbot.desk.context import Context
+from execbot.desk.account import Desk
 from execbot.desk.emergency import unrecorded
 from execbot.desk.errors import AlreadyFilled
 from execbot.desk.following import successor_of
-from execbot.desk.freshen import freshen
-from execbot.desk.orders import full_id
+from execbot.desk.look.freshen import freshen
+from execbot.desk.look.orders import full_id
 from execbot.exits.plan.plan import ExitPlan
 from execbot.exits.store import change_plan, open_plans, plan_of, suspend_plans
 from execbot.journal.records import PROTECTIVE_ROLES, OrderRecord
@@ -58,7 +58,7 @@ class CanceledAll(Struct, frozen=True):
         return bool(found.failed or found.still_open or found.in_doubt or found.unread)
 
 
-def cancel(desk: Context, word: str, *, wait_seconds: float) -> Canceled:
+def cancel(desk: Desk, word: str, *, wait_seconds: float) -> Canceled:
     """Cancel one order, and what it was replaced by; wait for its end.
 
     Raises AlreadyFilled, AmbiguousId, UnknownOrder, InDoubt, BrokerError.
@@ -75,7 +75,7 @@ def cancel(desk: Context, word: str, *, wait_seconds: float) -> Canceled:
     return Canceled(record, [*warnings, *unrecorded(desk, [record])])
 
 
-def cancel_one(desk: Context, identifier: str, wait: float) -> tuple[OrderRecord, list[str]]:
+def cancel_one(desk: Desk, identifier: str, wait: float) -> tuple[OrderRecord, list[str]]:
     """Cancel this very order, by a full id; what it was replaced by stands."""
     known = desk.journal.find_order(identifier)
     plan = None
@@ -95,7 +95,7 @@ def cancel_one(desk: Context, identifier: str, wait: float) -> tuple[OrderRecord
 
 
 def cancel_all(
-    desk: Context,
+    desk: Desk,
     *,
     symbol: str | None = None,
     entries_only: bool = False,
@@ -147,7 +147,7 @@ def unread(result: CancelAllResult) -> list[str]:
     return [f"{said} Run `execbot orders --status open`."]
 
 
-def _suspended(desk: Context, symbol: str | None) -> list[ExitPlan]:
+def _suspended(desk: Desk, symbol: str | None) -> list[ExitPlan]:
     """Before the cancels, or a running `watch` puts the stops back: the plans as they were.
 
     Nothing can be canceled at a broker out of reach: then the plans stay as they are. One that only
@@ -163,7 +163,7 @@ def _suspended(desk: Context, symbol: str | None) -> list[ExitPlan]:
     return plans
 
 
-def _put_back(desk: Context, plan: ExitPlan) -> None:
+def _put_back(desk: Desk, plan: ExitPlan) -> None:
     def restored(current: ExitPlan) -> ExitPlan:
         return current.changed(
             desk.now(),

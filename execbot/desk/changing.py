@@ -5,21 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from execbot.broker.port import ReplaceRequest
-from execbot.desk.context import Context
-from execbot.desk.orders import full_id, newest
+from execbot.desk.account import Desk
+from execbot.desk.look.orders import full_id, newest
 from execbot.oms.errors import Refused
 
 if TYPE_CHECKING:
     from execbot.desk.placing import Sent
     from execbot.journal.records import OrderRecord
     from execbot.model.order import OrderRequest
-    from execbot.oms.place.risk_desk import Checked
+    from execbot.oms.place.risk_gate import Checked
     from execbot.oms.results import Gate
 
 __all__ = ["ReplaceRequest", "abandon", "replace", "retry"]
 
 
-def replace(desk: Context, word: str, change: ReplaceRequest) -> OrderRecord:
+def replace(desk: Desk, word: str, change: ReplaceRequest) -> OrderRecord:
     """Change a working order, or what it was replaced by; the record of the new one.
 
     A changed entry passes every check like an order of its own, in the place of the old one; who
@@ -43,7 +43,7 @@ def replace(desk: Context, word: str, change: ReplaceRequest) -> OrderRecord:
         raise
 
 
-def retry(desk: Context, word: str) -> Sent:
+def retry(desk: Desk, word: str) -> Sent:
     """Send a failed order once more, as a new order that passes every check afresh.
 
     Raises NotPossible, UnknownOrder, Refused, InDoubt, BrokerError.
@@ -56,7 +56,7 @@ def retry(desk: Context, word: str) -> Sent:
     return Sent(record, later=later_targets_behind(desk, record))
 
 
-def abandon(desk: Context, word: str, reason: str) -> OrderRecord:
+def abandon(desk: Desk, word: str, reason: str) -> OrderRecord:
     """Give up an order that the broker is not known to have. Raises NotPossible, UnknownOrder."""
     from execbot.oms.place.retry_by_hand import abandon
 

@@ -7,8 +7,8 @@ from decimal import Decimal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from execbot.desk.context import Context
-from execbot.desk.emergency import close_position, unrecorded
+from execbot.desk.account import Desk
+from execbot.desk.emergency import close_position, held_now, unrecorded
 from execbot.desk.errors import NothingClosed
 from execbot.desk.following import follow, raise_if_rejected
 from execbot.desk.protect import protect_again
@@ -19,7 +19,7 @@ from execbot.model.errors import ExecbotError
 from execbot.model.numbers import text
 from execbot.oms.errors import CloseFailed
 from execbot.oms.results import CloseResult
-from execbot.oms.send.orders import held_position, held_positions
+from execbot.oms.send.orders import held_position
 
 
 class Part(Struct, frozen=True):
@@ -76,7 +76,7 @@ class ClosedAll(Struct, frozen=True):
 
 
 def close(
-    desk: Context,
+    desk: Desk,
     symbol: str,
     part: Part = WHOLE,
     *,
@@ -106,14 +106,14 @@ def close(
 
 
 def close_all(
-    desk: Context, *, reason: str | None = None, wait_seconds: float | None = None
+    desk: Desk, *, reason: str | None = None, wait_seconds: float | None = None
 ) -> ClosedAll:
     """Close every position, each on its own: one that fails does not keep the others open.
 
     Raises NothingClosed when not one could be closed, and JournalError: the others would meet it.
     """
     done: list[Closed | Failed] = []
-    for position in held_positions(desk.oms):
+    for position in held_now(desk):
         symbol = position.symbol
         try:
             result = close_position(desk, symbol, reason=reason)
@@ -137,7 +137,7 @@ def close_all(
     )
 
 
-def _followed(desk: Context, result: CloseResult, wait_seconds: float | None) -> Closed:
+def _followed(desk: Desk, result: CloseResult, wait_seconds: float | None) -> Closed:
     """The closing order's outcome; what stays open gets the stop of its plan back."""
     record, symbol, recorded = result.record, result.symbol, desk.journal_trouble is None
     if record is None:

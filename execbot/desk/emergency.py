@@ -2,7 +2,7 @@
 
 Nothing that happens this way is recorded here; the broker remembers it, and the next `reconcile`
 with a sound journal takes it in. Closing orders get ids that are counted at the broker
-(`oms.flat_ids`), so the same command given twice, or by two people at once, sells once.
+(`oms.send.emergency_ids`), so the same command given twice, or by two people at once, sells once.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from contextlib import contextmanager, suppress
 from decimal import Decimal
 
 from execbot.broker.errors import BrokerError
-from execbot.desk.context import Context
+from execbot.desk.account import Desk
 from execbot.journal.errors import JournalCorrupt, JournalError
 from execbot.journal.records import OrderRecord
+from execbot.model.account import Position
 from execbot.oms.errors import CloseFailed, InDoubt, OmsError, UnknownOrder
 from execbot.oms.results import CloseResult
 from execbot.oms.send.close import CLOSING
 from execbot.oms.send.emergency_ids import FlatIds
+from execbot.oms.send.orders import held_positions
 from execbot.oms.service import OrderManagementSystem
 
 
@@ -36,7 +38,7 @@ def offering(way_out: str) -> Iterator[None]:
         raise
 
 
-def examine(desk: Context) -> None:
+def examine(desk: Desk) -> None:
     """Before anything is lifted: damage that a first look does not meet. Slow for a large file."""
     if desk.journal_trouble is not None:
         return
@@ -49,8 +51,18 @@ def examine(desk: Context) -> None:
         desk.pass_over(error)
 
 
+def held_now(desk: Desk) -> list[Position]:
+    """What may be held. A journal that stands in has not heard of what was done without it: the
+    fills are read first, or what is closed already would count as held.
+    """
+    if desk.journal_trouble is not None:
+        with suppress(BrokerError):
+            desk.oms.gap_fill()
+    return held_positions(desk.oms)
+
+
 def close_position(
-    desk: Context,
+    desk: Desk,
     symbol: str,
     *,
     qty: Decimal | None = None,
@@ -90,7 +102,7 @@ def close_position(
         raise
 
 
-def _cover(desk: Context, error: CloseFailed) -> None:
+def _cover(desk: Desk, error: CloseFailed) -> None:
     from execbot.desk.protect import protect_again
 
     with suppress(BrokerError, OmsError, JournalError):
@@ -98,7 +110,7 @@ def _cover(desk: Context, error: CloseFailed) -> None:
             error.covered()
 
 
-def _with_ids(desk: Context, ids: FlatIds) -> OrderManagementSystem:
+def _with_ids(desk: Desk, ids: FlatIds) -> OrderManagementSystem:
     return OrderManagementSystem(
         desk.client,
         desk.journal,
@@ -108,7 +120,7 @@ def _with_ids(desk: Context, ids: FlatIds) -> OrderManagementSystem:
     )
 
 
-def unrecorded(desk: Context, records: Sequence[OrderRecord]) -> list[str]:
+def unrecorded(desk: Desk, records: Sequence[OrderRecord]) -> list[str]:
     """What is not in the account's journal, and how to repair it; nothing when it is in use."""
     trouble = desk.journal_trouble
     if trouble is None:
@@ -126,7 +138,7 @@ def unrecorded(desk: Context, records: Sequence[OrderRecord]) -> list[str]:
     return [line for line in said if line]
 
 
-def _watching(desk: Context) -> str:
+def _watching(desk: Desk) -> str:
     """A `watch` that still reads and writes the journal cannot be told that this is meant."""
     from execbot.watch.lock import holder_of
 

@@ -49,7 +49,7 @@ class DeskError(ExecbotError):
         """The order as it now is."""
         if self.record is None:
             return {}
-        from execbot.desk.order_json import record_json
+        from execbot.desk.look.order_json import record_json
 
         name = self.record.client_order_id
         return {"client_order_id": name, "order": record_json(self.record)}

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from execbot.desk.context import Context
+from execbot.desk.account import Desk
 from execbot.desk.errors import NoPlan, NoPosition
 from execbot.desk.exit_words import Levels
-from execbot.desk.freshen import journal_warnings
+from execbot.desk.look.freshen import journal_warnings
 from execbot.desk.protect import carry_out, stands, watched_by
 from execbot.exits.distances import Distance, distances_of
 from execbot.exits.plan.left_to_watch import left_to_watch, without_watch
@@ -113,7 +113,7 @@ class Protected(Struct, frozen=True):
     warnings: Sequence[str] = ()
 
 
-def plans(desk: Context, symbol: str | None = None, *, history: bool = False) -> Plans:
+def plans(desk: Desk, symbol: str | None = None, *, history: bool = False) -> Plans:
     """The plans in force, or the one of `symbol`; `history` adds every version."""
     found = [plan for plan in open_plans(desk.journal) if symbol in (None, plan.symbol)]
     views = [_view(desk, plan, history=history) for plan in found]
@@ -121,7 +121,7 @@ def plans(desk: Context, symbol: str | None = None, *, history: bool = False) ->
     return Plans(views, [*warnings, *journal_warnings(desk)])
 
 
-def move(desk: Context, symbol: str, levels: Levels, *, far: bool = False) -> Protected:
+def move(desk: Desk, symbol: str, levels: Levels, *, far: bool = False) -> Protected:
     """Move the stop or the targets of a position, and have the broker hold them.
 
     `far`: levels further than half the price away are meant. Raises NoPlan, LevelError,
@@ -136,7 +136,7 @@ def move(desk: Context, symbol: str, levels: Levels, *, far: bool = False) -> Pr
 
 
 def protect(
-    desk: Context,
+    desk: Desk,
     symbol: str,
     wishes: Wishes = NO_WISHES,
     *,
@@ -156,13 +156,13 @@ def protect(
     return _carried_out(desk, symbol)
 
 
-def _planner(desk: Context) -> HeldPlanner:
+def _planner(desk: Desk) -> HeldPlanner:
     from execbot.oms.place.held_plans import HeldPlanner
 
     return HeldPlanner(desk.client, desk.journal, desk.settings.trading, desk.now)
 
 
-def _carried_out(desk: Context, symbol: str) -> Protected:
+def _carried_out(desk: Desk, symbol: str) -> Protected:
     is_watched, coverage = carry_out(desk, symbol)
     plan = plan_of(desk.journal, symbol)
     warnings = [] if is_watched else [NOBODY_WATCHES, *_left(plan)]
@@ -178,7 +178,7 @@ def _left(plan: ExitPlan | None) -> list[str]:
     return [without_watch(plan.symbol, left)] if plan is not None and left else []
 
 
-def _view(desk: Context, plan: ExitPlan, *, history: bool = False) -> PlanView:
+def _view(desk: Desk, plan: ExitPlan, *, history: bool = False) -> PlanView:
     coverage, _ = stands(desk, plan.symbol)
     held = desk.journal.position(plan.symbol)
     entry = held.avg_entry_price if held is not None and held.qty else None
@@ -192,7 +192,7 @@ def _view(desk: Context, plan: ExitPlan, *, history: bool = False) -> PlanView:
     )
 
 
-def _versions(desk: Context, plan: ExitPlan) -> list[Version]:
+def _versions(desk: Desk, plan: ExitPlan) -> list[Version]:
     return [
         Version(r.version, r.at, r.status, r.body.get("note"), r.body["stop"]["price"])
         for r in desk.journal.plan_history(plan.plan_id)

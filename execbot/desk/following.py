@@ -13,7 +13,7 @@ from execbot.model.retrying import Growing, polled
 from execbot.model.timer import Timer
 
 if TYPE_CHECKING:
-    from execbot.desk.context import Context
+    from execbot.desk.account import Desk
     from execbot.journal.records import OrderRecord
 
 PAUSE = Growing(first=0.2, most=2.0, factor=1.3)
@@ -22,7 +22,7 @@ Alpaca's 200 requests a minute to others."""
 
 
 def follow(
-    desk: Context, record: OrderRecord, seconds: float, *, timer: Timer = Timer()
+    desk: Desk, record: OrderRecord, seconds: float, *, timer: Timer = Timer()
 ) -> tuple[OrderRecord, list[str]]:
     """Ask for the order until it has ended or the time is over; the order, and what to warn of.
 
@@ -44,7 +44,7 @@ def follow(
 class _Followed:
     """The order as it was last seen, and what its follower has to say."""
 
-    def __init__(self, desk: Context, record: OrderRecord) -> None:
+    def __init__(self, desk: Desk, record: OrderRecord) -> None:
         self.record = record
         self.warnings: list[str] = []
         self.trouble = ""
@@ -94,7 +94,7 @@ def raise_if_rejected(record: OrderRecord) -> None:
         raise OrderRejected(record)
 
 
-def known_order(desk: Context, client_order_id: str) -> OrderRecord | None:
+def known_order(desk: Desk, client_order_id: str) -> OrderRecord | None:
     """The order as the journal knows it, if it does."""
     return desk.journal.order_by_client_id(client_order_id) if client_order_id else None
 

@@ -8,12 +8,11 @@ from typing import Any
 from msgspec import Struct
 
 from execbot.broker.errors import BrokerError
-from execbot.desk.context import Context
-from execbot.desk.emergency import close_position, unrecorded
+from execbot.desk.account import Desk
+from execbot.desk.emergency import close_position, held_now, unrecorded
 from execbot.journal.errors import JournalError
 from execbot.model.numbers import text
 from execbot.oms.errors import OmsError
-from execbot.oms.send.orders import held_positions
 from execbot.risk.halting import raise_switch
 from execbot.risk.halting import resume as lift
 from execbot.risk.kill_switch import KillSwitch, Level
@@ -63,7 +62,7 @@ class Halted(Struct, frozen=True):
 
 
 def halt(
-    desk: Context,
+    desk: Desk,
     reason: str,
     *,
     reduce_only: bool = False,
@@ -101,12 +100,12 @@ def halt(
     )
 
 
-def resume(desk: Context, reason: str) -> KillSwitch:
+def resume(desk: Desk, reason: str) -> KillSwitch:
     """Allow entries again; what was in force. Losses and rejections in a row count anew."""
     return lift(desk.journal, reason, desk.now())
 
 
-def _cancel_entries(desk: Context, failed: list[NotDone]) -> list[str]:
+def _cancel_entries(desk: Desk, failed: list[NotDone]) -> list[str]:
     """The client_order_ids; what cannot be canceled is named."""
     from execbot.desk.cancelling import unread
 
@@ -124,21 +123,21 @@ def _cancel_entries(desk: Context, failed: list[NotDone]) -> list[str]:
     return [record.client_order_id for record in result.canceled]
 
 
-def _may_flatten(desk: Context, approve: Approve | None) -> bool:
+def _may_flatten(desk: Desk, approve: Approve | None) -> bool:
     """Nobody is asked about nothing."""
     if approve is None:
         return True
     try:
-        count: int | None = len(held_positions(desk.oms))
+        count: int | None = len(held_now(desk))
     except BrokerError:
         count = None
     return count == 0 or approve(count)
 
 
-def _flatten(desk: Context, failed: list[NotDone]) -> list[Closing]:
+def _flatten(desk: Desk, failed: list[NotDone]) -> list[Closing]:
     closed: list[Closing] = []
     try:
-        positions = held_positions(desk.oms)
+        positions = held_now(desk)
     except BrokerError as error:
         failed.append(NotDone(f"the positions could not be read: {error.message}"))
         return []

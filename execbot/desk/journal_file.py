@@ -6,7 +6,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from execbot.desk.context import JOURNAL_NAME, Context
+from execbot.desk.account import JOURNAL_NAME, Desk
 from execbot.oms.sync.rebuild import LeftOut, Rebuilt, RowDifference, rebuilt_into
 
 __all__ = ["JournalFacts", "LeftOut", "Rebuilt", "RowDifference", "describe", "rebuild", "steps_of"]
@@ -23,7 +23,7 @@ class JournalFacts(Struct, frozen=True):
     problems: tuple[str, ...] = ()
 
 
-def describe(desk: Context) -> JournalFacts:
+def describe(desk: Desk) -> JournalFacts:
     """Raises JournalError where the file cannot be used at all."""
     if desk.journal_trouble is not None:
         raise desk.journal_trouble
@@ -34,7 +34,7 @@ def describe(desk: Context) -> JournalFacts:
     )
 
 
-def rebuild(desk: Context, target: Path | None = None) -> Rebuilt:
+def rebuild(desk: Desk, target: Path | None = None) -> Rebuilt:
     """Derive orders, fills and positions anew in a copy of the journal, and compare the two.
 
     `target` must not exist; without it the copy stands beside the journal. The journal is only
@@ -56,5 +56,5 @@ def steps_of(rebuilt: Rebuilt) -> tuple[str, ...]:
     )
 
 
-def path_of(desk: Context) -> Path:
+def path_of(desk: Desk) -> Path:
     return desk.directory / JOURNAL_NAME

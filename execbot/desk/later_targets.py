@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from execbot.desk.context import Context
+from execbot.desk.account import Desk
 from execbot.journal.records import OrderRecord, Role
 from execbot.model.numbers import ZERO, maybe_text, text
 from execbot.model.order import OrderRequest
@@ -64,7 +64,7 @@ class LaterTargets(Struct, frozen=True):
 
 
 def later_targets_behind(
-    desk: Context, record: OrderRecord, quoted: Decimal | None = None
+    desk: Desk, record: OrderRecord, quoted: Decimal | None = None
 ) -> LaterTargets | None:
     """What of the plan of an entry did not go along with it. `quoted` is where it would trade."""
     if record.plan_id is None or record.role != Role.ENTRY:
@@ -81,7 +81,7 @@ def later_targets_behind(
 
 
 def later_targets_of(
-    desk: Context, plan: ExitPlan, request: OrderRequest, entry: Decimal | None
+    desk: Desk, plan: ExitPlan, request: OrderRequest, entry: Decimal | None
 ) -> LaterTargets | None:
     """What of the plan does not go along with `request`; None where nothing is left out.
 

@@ -15,8 +15,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from execbot.broker.errors import BrokerError
+from execbot.desk.account import Desk
 from execbot.desk.additions import Added, added, addition_warnings
-from execbot.desk.context import Context
 from execbot.desk.following import follow
 from execbot.desk.later_targets import LaterTargets, later_targets_behind, later_targets_of
 from execbot.desk.protect import Restorer, watched_by
@@ -94,7 +94,7 @@ class Sent(Struct, frozen=True):
 
 
 def prepare(
-    desk: Context,
+    desk: Desk,
     request: OrderRequest,
     wishes: Wishes = NO_WISHES,
     *,
@@ -122,12 +122,12 @@ def prepare(
     return Draft(prepared, asset)
 
 
-def with_exits(desk: Context, draft: Draft) -> Draft:
+def with_exits(desk: Desk, draft: Draft) -> Draft:
     """The draft with its exits measured. Raises LevelError."""
     return replace(draft, exits=_exits_of(desk, draft.prepared.entry))
 
 
-def dry_run(desk: Context, draft: Draft) -> DryRun:
+def dry_run(desk: Desk, draft: Draft) -> DryRun:
     """What would happen if it were placed. Raises WouldRest and the like, and BrokerError."""
     entry, checked = draft.prepared.entry, draft.prepared.checked
     assert checked is not None
@@ -141,7 +141,7 @@ def dry_run(desk: Context, draft: Draft) -> DryRun:
 
 
 def place(
-    desk: Context, draft: Draft, *, wait_seconds: float | None = None, check_again: bool = False
+    desk: Desk, draft: Draft, *, wait_seconds: float | None = None, check_again: bool = False
 ) -> Sent:
     """Send it, exactly once; with `wait_seconds` follow it to its end.
 
@@ -183,7 +183,7 @@ def legs_lapse(request: OrderRequest) -> list[str]:
     return []
 
 
-def _unwatched(desk: Context, entry: PricedEntry, *, tells_targets: bool) -> list[str]:
+def _unwatched(desk: Desk, entry: PricedEntry, *, tells_targets: bool) -> list[str]:
     """What of the plan nobody does while no `watch` runs."""
     if entry.plan is None or watched_by(desk) is not None:
         return []
@@ -193,7 +193,7 @@ def _unwatched(desk: Context, entry: PricedEntry, *, tells_targets: bool) -> lis
     return [without_watch(entry.plan.symbol, left)] if left else []
 
 
-def _exits_of(desk: Context, entry: PricedEntry, record: OrderRecord | None = None) -> ShownExits:
+def _exits_of(desk: Desk, entry: PricedEntry, record: OrderRecord | None = None) -> ShownExits:
     """Measured from what was paid, where something was, else from where the order would trade."""
     if entry.plan is None:
         return ShownExits()

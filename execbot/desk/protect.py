@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from execbot.broker.errors import BrokerError
-from execbot.desk.context import Context
+from execbot.desk.account import Desk
 from execbot.desk.following import follow
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord
@@ -26,13 +26,13 @@ WAIT_SECONDS = 10.0
 PAUSE = Schedule((0.2,))
 
 
-def watched_by(desk: Context) -> int | None:
+def watched_by(desk: Desk) -> int | None:
     from execbot.watch.lock import holder_of
 
     return holder_of(desk.directory)
 
 
-def protect_again(desk: Context, symbol: str) -> bool:
+def protect_again(desk: Desk, symbol: str) -> bool:
     """Have what is left of a position protected by its plan; whether every share then is."""
     from execbot.exits.plan.plan import PlanStatus
     from execbot.exits.store import plan_of
@@ -43,7 +43,7 @@ def protect_again(desk: Context, symbol: str) -> bool:
     return carry_out(desk, symbol)[1].uncovered == 0
 
 
-def carry_out(desk: Context, symbol: str) -> tuple[bool, Coverage]:
+def carry_out(desk: Desk, symbol: str) -> tuple[bool, Coverage]:
     """Have the plan of a symbol carried out: by the `watch` that runs, whose end is waited for, or
     here. Whether one runs, and how the symbol stands then.
     """
@@ -52,14 +52,14 @@ def carry_out(desk: Context, symbol: str) -> tuple[bool, Coverage]:
     return is_watched, act(desk, symbol)
 
 
-def _do_it_here(desk: Context, symbol: str) -> Coverage:
+def _do_it_here(desk: Desk, symbol: str) -> Coverage:
     from execbot.watch.protect_once import protect_once
 
     watcher, hands = build_watcher(desk)
     return protect_once(watcher, hands, symbol, wait_seconds=WAIT_SECONDS)
 
 
-def _wait_for_watch(desk: Context, symbol: str) -> Coverage:
+def _wait_for_watch(desk: Desk, symbol: str) -> Coverage:
     """Look until the orders stand as planned, or the time is up."""
     coverage, _ = polled(
         lambda: stands(desk, symbol),
@@ -71,7 +71,7 @@ def _wait_for_watch(desk: Context, symbol: str) -> Coverage:
     return coverage
 
 
-def stands(desk: Context, symbol: str) -> tuple[Coverage, bool]:
+def stands(desk: Desk, symbol: str) -> tuple[Coverage, bool]:
     """How the symbol stands by the journal, and whether nothing is left to be done."""
     from execbot.exits.rules.actions import Cancel, Replace, Submit
     from execbot.exits.rules.decide import decide
@@ -90,7 +90,7 @@ def stands(desk: Context, symbol: str) -> tuple[Coverage, bool]:
     return decision.coverage, not todo and decision.coverage.uncovered == 0
 
 
-def build_watcher(desk: Context) -> tuple[Watcher, Hands]:
+def build_watcher(desk: Desk) -> tuple[Watcher, Hands]:
     """The deciding and the doing part, without threads."""
     from decimal import Decimal
     from functools import partial
@@ -125,7 +125,7 @@ class Restorer:
     `symbol` is empty until an addition was under way; `is_protected` says how it ended.
     """
 
-    desk: Context
+    desk: Desk
     symbol: str = ""
     is_protected: bool = False
 

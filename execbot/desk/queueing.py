@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from execbot.desk.context import Context
+from execbot.desk.account import Desk
 from execbot.desk.errors import NotQueued
 from execbot.journal.records import OrderRecord
 from execbot.market.queue import QueueAction
@@ -46,7 +46,7 @@ class Release(Struct, frozen=True):
         return sum(item.action is not QueueAction.KEEP for item in self.done)
 
 
-def queue(desk: Context) -> list[Waiting]:
+def queue(desk: Desk) -> list[Waiting]:
     """What waits, oldest first. Raises BrokerError."""
     hours = desk.settings.trading.market_hours.queue_expires_hours
     return [
@@ -55,25 +55,25 @@ def queue(desk: Context) -> list[Waiting]:
     ]
 
 
-def release(desk: Context, only: str | None = None) -> Release:
+def release(desk: Desk, only: str | None = None) -> Release:
     """Send what may trade now, sized and checked afresh; expire what waited too long.
 
     `only` looks at one order. Raises NotQueued, UnknownOrder, BrokerError.
     """
-    from execbot.desk.signals import executor_of
+    from execbot.desk.signals.acting import executor_of
 
     if only is not None:
         _queued(desk, only)
     return Release(release_due(executor_of(desk), only=only))
 
 
-def take_back(desk: Context, only: str | None = None) -> list[OrderRecord]:
+def take_back(desk: Desk, only: str | None = None) -> list[OrderRecord]:
     """Cancel queued orders, all of them without `only`. Raises NotQueued, UnknownOrder."""
     wanted = queued_orders(desk.journal) if only is None else [_queued(desk, only)]
     return [desk.oms.cancel(record.client_order_id) for record in wanted]
 
 
-def _queued(desk: Context, identifier: str) -> OrderRecord:
+def _queued(desk: Desk, identifier: str) -> OrderRecord:
     record = desk.oms.record(identifier)
     if record.status is not OrderStatus.QUEUED:
         name = record.client_order_id

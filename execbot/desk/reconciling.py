@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from execbot.desk.context import Context
+from execbot.desk.account import Desk
 from execbot.oms.sync.reconcile import ReconcileResult
 
 __all__ = ["ReconcileResult", "reconcile"]
 
 
-def reconcile(
-    desk: Context, *, accept_positions: bool = False, wait: bool = False
-) -> ReconcileResult:
+def reconcile(desk: Desk, *, accept_positions: bool = False, wait: bool = False) -> ReconcileResult:
     """As `OrderManagementSystem.reconcile`; alerts that nobody took before are sent again.
 
     Writes nothing at the broker. Raises BrokerError.

@@ -19,11 +19,11 @@ from msgspec import Struct
 
 from execbot.alerts import Alert
 from execbot.broker.errors import BrokerError
+from execbot.desk.account import Desk
 from execbot.desk.cancelling import cancel_one
-from execbot.desk.context import Context
 from execbot.desk.emergency import close_position
 from execbot.desk.halting import halt
-from execbot.desk.in_process import InProcessMarketData
+from execbot.desk.opening.in_process import InProcessMarketData
 from execbot.desk.protect import build_watcher
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
@@ -70,7 +70,7 @@ class Farewell(Struct, frozen=True):
 class WatchSession:
     """One run of the watch. Enter it to hold the lock; raises AlreadyWatching."""
 
-    def __init__(self, desk: Context, make_sink: Callable[[Act], Sink]) -> None:
+    def __init__(self, desk: Desk, make_sink: Callable[[Act], Sink]) -> None:
         """`make_sink` is handed what the keys of a screen do."""
         self._desk = desk
         self._make_sink = make_sink
@@ -138,22 +138,22 @@ class WatchSession:
 # --- the keys ----------------------------------------------------------------------------------
 
 
-def _cancel(desk: Context, what: str) -> str:
+def _cancel(desk: Desk, what: str) -> str:
     record, _ = cancel_one(desk, what, CANCEL_WAIT_SECONDS)
     return f"cancel {what}: {record.status}"
 
 
-def _close(desk: Context, symbol: str) -> str:
+def _close(desk: Desk, symbol: str) -> str:
     record = close_position(desk, symbol, reason="closed on the screen").record
     return f"close {symbol}: {record.status if record is not None else 'nothing to close'}"
 
 
-def _halt(desk: Context, _: str) -> str:
+def _halt(desk: Desk, _: str) -> str:
     halt(desk, "halted on the screen")
     return "entries are halted: `execbot resume` lifts it"
 
 
-KEYS: Mapping[str, Callable[[Context, str], str]] = {
+KEYS: Mapping[str, Callable[[Desk, str], str]] = {
     "cancel": _cancel,
     "close": _close,
     "halt": _halt,
@@ -164,7 +164,7 @@ KEYS: Mapping[str, Callable[[Context, str], str]] = {
 # --- the loop ----------------------------------------------------------------------------------
 
 
-def build_loop(desk: Context, sink: Sink) -> WatchLoop:
+def build_loop(desk: Desk, sink: Sink) -> WatchLoop:
     """The loop of this account, put together and not yet running."""
     # A journal of its own: what keys and the queue write is then seen as from any other process.
     journal = Journal.open(desk.journal.path)
@@ -181,7 +181,7 @@ def build_loop(desk: Context, sink: Sink) -> WatchLoop:
     return loop
 
 
-def _halted_words(desk: Context) -> str:
+def _halted_words(desk: Desk) -> str:
     try:
         switch = current(desk.journal)
     except JournalError:
@@ -189,7 +189,7 @@ def _halted_words(desk: Context) -> str:
     return switch.level.value.upper() if switch.stops_entries else ""
 
 
-def _feed(desk: Context) -> PriceFeed:
+def _feed(desk: Desk) -> PriceFeed:
     """Prices and halts: by stream where there is one, asked for in process and meanwhile."""
     stocks = desk.client.market_data("stocks")
     if isinstance(stocks, InProcessMarketData):
@@ -209,7 +209,7 @@ def _feed(desk: Context) -> PriceFeed:
     return ManyFeeds(((is_stock, streamed(stocks)), (is_pair, streamed(crypto))))
 
 
-def stop_entries(desk: Context, note: Note) -> None:
+def stop_entries(desk: Desk, note: Note) -> None:
     """Alert the trader; an unprotected position or a lost stream stops new entries too."""
     kind = str(note.data.get("kind") or note.type)
     desk.alerter.alert(Alert(kind, note.text, str(note.data.get("symbol") or "")))
@@ -217,7 +217,7 @@ def stop_entries(desk: Context, note: Note) -> None:
         raise_switch(desk.journal, Level.HALTED, note.text, TRIPS[kind], desk.now())
 
 
-def reconcile_first(desk: Context, loop: WatchLoop) -> None:
+def reconcile_first(desk: Desk, loop: WatchLoop) -> None:
     """Start from the truth: every break is shown, and following begins all the same."""
     try:
         result = loop.watcher.oms.reconcile()
@@ -244,7 +244,7 @@ def reconcile_first(desk: Context, loop: WatchLoop) -> None:
     loop.sink.note(Note("reconciled", words, {"breaks": len(result.breaks)}), desk.now())
 
 
-def farewell(desk: Context) -> Farewell:
+def farewell(desk: Desk) -> Farewell:
     """What stays at the broker when nobody watches any more."""
     try:
         count = sum(record.order.is_working for record in desk.journal.orders("open"))

@@ -28,7 +28,7 @@ from execbot.model.enums import (
 from execbot.model.flags import Flag
 from execbot.model.times import iso
 from execbot.oms.errors import OmsError
-from execbot.oms.place.risk_desk import flags_given
+from execbot.oms.place.risk_gate import flags_given
 from execbot.oms.send.intent import request_of
 from execbot.oms.signals.executor import Executor
 from execbot.risk.halting import current
@@ -89,7 +89,7 @@ def release_due(executor: Executor, *, only: str | None = None) -> list[Released
     Raises BrokerError when the broker cannot be asked; nothing is released then.
     """
     done = []
-    for record, decision in queue_decisions(executor.desk.reader):
+    for record, decision in queue_decisions(executor.risk.reader):
         if only is not None and record.client_order_id != only:
             continue
         done.append(_carry_out(executor, record, decision))
@@ -149,7 +149,7 @@ def _carry_out(executor: Executor, record: OrderRecord, decision: QueueDecision)
         entry, on_pass = executor.entries.requeued(record, request_of(record))
         said = flags_given(executor.oms.journal, name) - {Flag.ALLOW_DUPLICATE}
         executor.placer.refuse_flags(said)
-        checked = executor.desk.check(entry.request, flags=said | {Flag.ALLOW_DUPLICATE})
+        checked = executor.risk.check(entry.request, flags=said | {Flag.ALLOW_DUPLICATE})
         checked.on_pass = on_pass
         if record.role == Role.EXIT and not checked.closes:
             lapsed = executor.oms.lapse(name, reason=f"no position in {record.symbol} to close")

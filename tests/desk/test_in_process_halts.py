@@ -18,7 +18,7 @@ from support.waiting import eventually
 
 from execbot.broker.data_stream import parse_data_frame
 from execbot.broker.market_stream import LimitBand, MarketDataMessage, TradingStatus
-from execbot.desk.in_process import InProcessMarketData
+from execbot.desk.opening.in_process import InProcessMarketData
 from execbot.sim.doors.transport import SharedVenue, open_shared
 
 PATIENCE_SECONDS = 90

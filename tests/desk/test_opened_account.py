@@ -17,10 +17,10 @@ from support.processes import start_execbot
 from execbot.broker.port import BrokerClient, ReplaceRequest, TradeUpdate
 from execbot.broker.stream_states import Connected
 from execbot.config.errors import ConfigError
-from execbot.desk.context import Context, open_context
+from execbot.desk.account import Desk, open_desk
 from execbot.desk.errors import AmbiguousId
-from execbot.desk.orders import full_id
-from execbot.desk.read_only import ReadOnlyClient, WriteRefused
+from execbot.desk.look.orders import full_id
+from execbot.desk.opening.read_only import ReadOnlyClient, WriteRefused
 from execbot.model.enums import Side
 from execbot.model.order import OrderRequest
 
@@ -33,8 +33,8 @@ WRITES: dict[str, tuple[Any, ...]] = {
 }
 
 
-def opened(env: dict[str, str], **options: Any) -> Context:
-    return open_context(env=env, **options)
+def opened(env: dict[str, str], **options: Any) -> Desk:
+    return open_desk(env=env, **options)
 
 
 def test_a_dry_run_reads_and_cannot_write(sim_env: dict[str, str]) -> None:

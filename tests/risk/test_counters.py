@@ -30,7 +30,7 @@ EVENING = {"calendar": "exchange", "at": "2026-10-06 18:00"}
 
 
 def counters(trader: SignalTrader, request: OrderRequest) -> Counters:
-    return trader.executor.desk.check(request).facts.counters
+    return trader.executor.risk.check(request).facts.counters
 
 
 def test_queued_orders_count_on_the_day_on_which_they_are_sent(tmp_path: Path) -> None:

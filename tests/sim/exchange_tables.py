@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from sim.deviations import ABSENT, DATA_DEVIATIONS, TRADING_DEVIATIONS
-from support.deviations import ABSENT, DATA_DEVIATIONS, TRADING_DEVIATIONS
 from support.paths import ROOT
 
 from execbot.sim.faults.kinds import KINDS

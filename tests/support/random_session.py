@@ -24,7 +24,7 @@ from execbot.model.enums import Side
 from execbot.model.order import OrderRequest
 from execbot.oms.errors import OmsError
 from execbot.oms.place.placer import Placer
-from execbot.oms.place.risk_desk import RiskDesk
+from execbot.oms.place.risk_gate import RiskGate
 from execbot.sim.types import ApiError
 from execbot.watch.core.timers import FULL_READ_SECONDS
 from support.killed import Killed
@@ -112,14 +112,14 @@ class Session:
         self.entries += 1
         journal = Journal.open(self.world.desk.path / "journal.db")
         oms = self.world.desk.open_oms(journal)
-        risk_desk = RiskDesk(oms.client, journal, ADDING, Mode.SIM, now=self.world.now)
+        risk_gate = RiskGate(oms.client, journal, ADDING, Mode.SIM, now=self.world.now)
         name = f"addition-{self.entries}"
         request = OrderRequest("AAPL", Side.BUY, qty=D(self.rng.randint(1, 9)))
         if self.rng.random() < 0.4:
             self.adder, self.adder_dies_at = journal, self.world.requests + self.rng.randint(1, 12)
         self.world.trader.is_adding = True
         try:
-            Placer(oms, risk_desk).place(replace(request, client_order_id=name))
+            Placer(oms, risk_gate).place(replace(request, client_order_id=name))
         except (Killed, BrokerError, OmsError, JournalError, sqlite3.ProgrammingError):
             self.trouble.add("addition failed")
         finally:

@@ -12,7 +12,7 @@ import pytest
 from execbot.config.schema import Mode, TradingSettings
 from execbot.model.signal import Signal, SignalSide
 from execbot.oms.place.placer import Placer
-from execbot.oms.place.risk_desk import RiskDesk
+from execbot.oms.place.risk_gate import RiskGate
 from execbot.oms.signals.executor import Executor
 from execbot.oms.signals.result import SignalResult
 from support.desk import Desk, open_desk
@@ -54,8 +54,8 @@ class SignalTrader:
 def open_trader(path: Path, *, sim: dict[str, Any] | None = None, **changes: Any) -> SignalTrader:
     desk = open_desk(path, **(sim or {}))
     settings = settings_with(**changes)
-    risk_desk = RiskDesk(desk.client, desk.journal, settings, Mode.SIM, now=desk.now)
-    return SignalTrader(desk, settings, Executor(desk.oms, risk_desk))
+    risk_gate = RiskGate(desk.client, desk.journal, settings, Mode.SIM, now=desk.now)
+    return SignalTrader(desk, settings, Executor(desk.oms, risk_gate))
 
 
 def dies_before_its_result_is_kept(

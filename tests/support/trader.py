@@ -24,7 +24,7 @@ from execbot.journal.records import OrderRecord, Role
 from execbot.model.enums import OrderType, Side
 from execbot.model.order import OrderRequest
 from execbot.oms.place.placer import Placed, Placer
-from execbot.oms.place.risk_desk import RiskDesk
+from execbot.oms.place.risk_gate import RiskGate
 from execbot.oms.sync.reconcile import ReconcileResult
 from execbot.sim.types import ApiError
 from execbot.watch.perform import Hands
@@ -106,13 +106,13 @@ class Trader:
             save_plan(self.world.desk.journal, plan)
         self.world.witness.promised.add(plan.symbol)
 
-    def risk_desk(self, settings: TradingSettings | None = None) -> RiskDesk:
+    def risk_gate(self, settings: TradingSettings | None = None) -> RiskGate:
         desk, chosen = self.world.desk, settings or self.world.settings
-        return RiskDesk(desk.client, desk.journal, chosen, Mode.SIM, now=self.world.now)
+        return RiskGate(desk.client, desk.journal, chosen, Mode.SIM, now=self.world.now)
 
     def placer(self, settings: TradingSettings | None = None) -> Placer:
         """Checks and sends orders, as `submit` does."""
-        return Placer(self.world.desk.oms, self.risk_desk(settings))
+        return Placer(self.world.desk.oms, self.risk_gate(settings))
 
     def place(self, request: OrderRequest, settings: TradingSettings | None = None) -> Placed:
         """`execbot submit --add`: checked, sent, and its position protected again."""

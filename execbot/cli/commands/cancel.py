@@ -14,14 +14,14 @@ from execbot.cli.flags.order_flags import read_symbol, read_wait
 from execbot.cli.show.order_views import orders_table, sentence, short_id
 from execbot.cli.show.output import Table
 from execbot.desk import cancelling
-from execbot.desk.journal_need import Need
-from execbot.desk.order_json import record_json
+from execbot.desk.look.order_json import record_json
+from execbot.desk.opening.journal_need import Need
 from execbot.model.order_words import describe
 
 if TYPE_CHECKING:
+    from execbot.desk.account import Desk
     from execbot.desk.cancelling import CancelAllResult
-    from execbot.desk.context import Context
-    from execbot.desk.order_json import OrderRecord
+    from execbot.desk.look.order_json import OrderRecord
 
 CANCEL_WAIT_SECONDS = 5.0
 """A cancel is confirmed within milliseconds when the market is open; when it is closed, Alpaca
@@ -99,7 +99,7 @@ def cancel_all(
         )
 
 
-def _review(cli: Cli, desk: Context) -> Callable[[Sequence[OrderRecord]], None]:
+def _review(cli: Cli, desk: Desk) -> Callable[[Sequence[OrderRecord]], None]:
     """On a terminal: what is open, and a question. Nothing open needs no answer."""
 
     def review(found: Sequence[OrderRecord]) -> None:

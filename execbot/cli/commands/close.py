@@ -18,8 +18,8 @@ from execbot.desk import closing
 from execbot.desk.closing import WHOLE, Closed, ClosedAll, Part
 from execbot.desk.emergency import examine, offering
 from execbot.desk.errors import NothingClosed
-from execbot.desk.journal_need import Need
-from execbot.desk.order_json import record_json
+from execbot.desk.look.order_json import record_json
+from execbot.desk.opening.journal_need import Need
 
 
 @command

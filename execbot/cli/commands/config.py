@@ -81,7 +81,7 @@ def _show(cli: Cli, *, changed: bool = False) -> None:
 def _where(cli: Cli) -> dict[str, Any]:
     """Mode and keys as they stand; a gate that is shut is shown, not raised."""
     from execbot.config.errors import ConfigError
-    from execbot.desk.context import read_setup
+    from execbot.desk.opening.setup import read_setup
 
     try:
         setup = read_setup(cli.mode_flag, cli.config_path)
@@ -105,7 +105,7 @@ def check(cli: Cli) -> None:
       execbot config check --config other.yaml --json
     """
     from execbot.config.errors import ConfigError
-    from execbot.desk.context import read_setup
+    from execbot.desk.opening.setup import read_setup
 
     try:
         setup = read_setup(cli.mode_flag, cli.config_path)

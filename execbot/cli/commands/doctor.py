@@ -10,7 +10,7 @@ from execbot.cli.command import Cli, command
 from execbot.cli.errors import exit_code_of, failure_of
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.show.output import Table
-from execbot.desk.health_checks import Finding, check_health
+from execbot.desk.look.health_checks import Finding, check_health
 
 
 @command

@@ -15,7 +15,7 @@ from execbot.cli.show.output import Table
 from execbot.desk import exit_plans
 from execbot.desk.exit_plans import Protected
 from execbot.desk.exit_words import levels_asked, wishes_for_position
-from execbot.desk.journal_need import Need
+from execbot.desk.opening.journal_need import Need
 
 app = typer.Typer()
 

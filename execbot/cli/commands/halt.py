@@ -14,7 +14,7 @@ from execbot.cli.exit_codes import ExitCode
 from execbot.desk import halting
 from execbot.desk.emergency import examine, offering
 from execbot.desk.halting import Halted
-from execbot.desk.journal_need import Need
+from execbot.desk.opening.journal_need import Need
 
 REASON_LENGTH_MAX = 500
 

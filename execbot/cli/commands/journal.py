@@ -12,7 +12,7 @@ from execbot.cli.exit_codes import ExitCode
 from execbot.cli.show.output import Table
 from execbot.desk import journal_file
 from execbot.desk.journal_file import Rebuilt
-from execbot.desk.journal_need import Need
+from execbot.desk.opening.journal_need import Need
 
 app = typer.Typer()
 

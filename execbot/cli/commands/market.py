@@ -8,7 +8,7 @@ import typer
 
 from execbot.cli.command import Cli, command
 from execbot.cli.show.output import Table
-from execbot.desk.market_state import MarketNow, market_state
+from execbot.desk.look.market_state import MarketNow, market_state
 from execbot.model.times import show_eastern
 
 

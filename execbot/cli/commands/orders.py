@@ -15,9 +15,9 @@ from execbot.cli.outcome import confirm_live, show_outcome
 from execbot.cli.show.order_views import history_table, orders_table, sentence
 from execbot.desk.changing import abandon as give_up
 from execbot.desk.changing import retry as send_again
-from execbot.desk.journal_need import Need
-from execbot.desk.order_json import audit_json, event_json, fill_json, record_json
-from execbot.desk.orders import Which, history_of, list_orders, record_of
+from execbot.desk.look.order_json import audit_json, event_json, fill_json, record_json
+from execbot.desk.look.orders import Which, history_of, list_orders, record_of
+from execbot.desk.opening.journal_need import Need
 from execbot.model.order_words import describe
 
 app = typer.Typer()

@@ -11,9 +11,9 @@ from execbot.cli.command import Cli, command
 from execbot.cli.flags.order_flags import read_symbol
 from execbot.cli.show.amounts import money, price, prices
 from execbot.cli.show.output import Cell, Table
-from execbot.desk.journal_need import Need
-from execbot.desk.positions import PositionView
-from execbot.desk.positions import positions as read_positions
+from execbot.desk.look.positions import PositionView
+from execbot.desk.look.positions import positions as read_positions
+from execbot.desk.opening.journal_need import Need
 from execbot.model.numbers import text
 from execbot.model.times import show_age
 

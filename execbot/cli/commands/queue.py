@@ -11,7 +11,7 @@ from execbot.cli.errors import usage
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.show.output import Table
 from execbot.desk import queueing
-from execbot.desk.order_json import record_json
+from execbot.desk.look.order_json import record_json
 from execbot.desk.queueing import Waiting
 from execbot.model.numbers import maybe_text
 from execbot.model.times import show_eastern

@@ -11,7 +11,7 @@ from execbot.cli.exit_codes import ExitCode
 from execbot.cli.show.order_views import sentence
 from execbot.cli.show.output import Table
 from execbot.desk import reconciling
-from execbot.desk.order_json import record_json
+from execbot.desk.look.order_json import record_json
 from execbot.desk.reconciling import ReconcileResult
 
 

@@ -12,7 +12,7 @@ from execbot.cli.flags.order_flags import read_number, read_price, read_qty
 from execbot.cli.show.order_views import sentence
 from execbot.desk import changing
 from execbot.desk.changing import ReplaceRequest
-from execbot.desk.order_json import record_json
+from execbot.desk.look.order_json import record_json
 from execbot.model.enums import TimeInForce
 
 

@@ -13,9 +13,8 @@ from execbot.cli.flags.times import read_date
 from execbot.cli.show.amounts import money, price
 from execbot.cli.show.order_views import orders_table, when
 from execbot.cli.show.output import Table
-from execbot.desk.journal_need import Need
-from execbot.desk.order_json import record_json
-from execbot.desk.reports import (
+from execbot.desk.look.order_json import record_json
+from execbot.desk.look.reports import (
     DailyReport,
     DayReport,
     Execution,
@@ -23,6 +22,7 @@ from execbot.desk.reports import (
     RecoveryCount,
     day_report,
 )
+from execbot.desk.opening.journal_need import Need
 from execbot.model.numbers import maybe_text, text
 
 

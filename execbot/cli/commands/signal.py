@@ -15,12 +15,12 @@ from execbot.cli.flags.order_flags import read_number, read_wait
 from execbot.cli.outcome import confirm_live
 from execbot.cli.show.output import Table
 from execbot.desk.additions import would_lift, would_lift_line
-from execbot.desk.signals import act_on_signal, preview_signal, signal_of
+from execbot.desk.signals.acting import act_on_signal, preview_signal, signal_of
 from execbot.model.enums import ErrorCategory, Outcome
 from execbot.model.numbers import QTY_STEP, round_down, text
 
 if TYPE_CHECKING:
-    from execbot.desk.signals import Preview, SignalResult
+    from execbot.desk.signals.acting import Preview, SignalResult
     from execbot.model.signal import Signal
 
 

@@ -13,8 +13,8 @@ from execbot.cli.command import Cli
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.outcome import confirm_live
 from execbot.cli.show.output import print_json, print_line, print_note
-from execbot.desk import signal_stream
-from execbot.desk.signal_stream import Became, LineResult
+from execbot.desk.signals import stream as signal_stream
+from execbot.desk.signals.stream import Became, LineResult
 from execbot.model.enums import Outcome
 
 

@@ -16,7 +16,7 @@ from execbot.cli.commands.sim_serve import SERVE_HELP, AtOption, SpeedOption, se
 from execbot.cli.errors import Failure, usage
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.show.output import Table
-from execbot.desk import exchange
+from execbot.desk.opening import exchange
 
 app = typer.Typer(rich_markup_mode=None)
 

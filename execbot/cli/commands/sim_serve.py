@@ -11,8 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from execbot.cli.command import Cli, command
-from execbot.desk import exchange
-from execbot.desk.exchange import Served
+from execbot.desk.opening import exchange
+from execbot.desk.opening.exchange import Served
 
 KEY = SECRET = "demo"
 """Any pair is good; this is the one that the hints print."""

@@ -15,7 +15,7 @@ from execbot.cli.outcome import confirm_live, show_outcome
 from execbot.cli.show.output import Table
 from execbot.desk import placing
 from execbot.desk.additions import would_lift, would_lift_line
-from execbot.desk.order_json import request_json
+from execbot.desk.look.order_json import request_json
 from execbot.desk.placing import DryRun
 from execbot.model.enums import OrderType, Side, TimeInForce
 from execbot.model.flags import flags_of

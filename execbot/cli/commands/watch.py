@@ -12,7 +12,7 @@ from execbot.cli.command import Cli, command
 from execbot.cli.show.output import is_terminal, muffle
 
 if TYPE_CHECKING:
-    from execbot.desk.context import Context
+    from execbot.desk.account import Desk
     from execbot.desk.watching import Act, WatchLoop
     from execbot.watch.show.sinks import Sink
 
@@ -52,7 +52,7 @@ def watch(
                     cli.note(f"nobody reads the output any more: {said}")
 
 
-def _sink(cli: Cli, desk: Context, act: Act, *, plain: bool) -> Sink:
+def _sink(cli: Cli, desk: Desk, act: Act, *, plain: bool) -> Sink:
     from execbot.watch.show.sinks import JsonSink, PlainSink
 
     if cli.json:

@@ -15,7 +15,7 @@ from execbot.model.order_words import describe, prices_of
 from execbot.model.times import show_eastern
 
 if TYPE_CHECKING:
-    from execbot.desk.order_json import AuditRow, EventRecord, OrderRecord
+    from execbot.desk.look.order_json import AuditRow, EventRecord, OrderRecord
     from execbot.model.order import Order
 
 

@@ -33,7 +33,7 @@ from execbot.oms.place.entry_plans import (
     entry_went_out,
     save_entry_plan,
 )
-from execbot.oms.place.risk_desk import Checked, OnPass, RiskDesk
+from execbot.oms.place.risk_gate import Checked, OnPass, RiskGate
 from execbot.oms.service import OrderManagementSystem
 from execbot.risk.facts import Purpose
 
@@ -115,13 +115,13 @@ class Placer:
     def __init__(
         self,
         oms: OrderManagementSystem,
-        desk: RiskDesk,
+        risk: RiskGate,
         *,
         alerter: Alerter | None = None,
         protect: Protect = lambda symbol, record: None,
     ) -> None:
         self.oms = oms
-        self.desk = desk
+        self.risk = risk
         self.protect = protect
         self._alerter = alerter
 
@@ -129,7 +129,7 @@ class Placer:
     def planner(self) -> EntryPlanner:
         from execbot.oms.place.entry_plans import EntryPlanner
 
-        return EntryPlanner(self.oms.journal, self.desk.reader.levels, self.oms.now)
+        return EntryPlanner(self.oms.journal, self.risk.reader.levels, self.oms.now)
 
     def prepare(
         self,
@@ -149,8 +149,8 @@ class Placer:
         self.refuse_flags(flags)
         if not request.client_order_id:
             request = replace(request, client_order_id=self.oms.new_id(self.oms.now()))
-        read = self.desk.reader.read(request, asset=asset)
-        facts = self.desk.reader.complete(request, read)
+        read = self.risk.reader.read(request, asset=asset)
+        facts = self.risk.reader.complete(request, read)
         entry = PricedEntry(request)
         if asked is not None and asked.wishes.has_levels:
             known = self._known(request)
@@ -158,12 +158,12 @@ class Placer:
                 entry = self.planner.priced(request, asked, facts)
             elif asked.must_go_along:
                 check_same_exits(self.oms.journal, known, asked)
-        checked = self.desk.judge(entry.request, read, facts, flags | implied)
+        checked = self.risk.judge(entry.request, read, facts, flags | implied)
         return Prepared(entry, checked, flags | implied)
 
     def refuse_flags(self, flags: Flags) -> None:
         """Raise FlagNotAllowed for a flag that the configuration forbids."""
-        for flag in sorted(flags - set(self.desk.settings.risk.allow_flags)):
+        for flag in sorted(flags - set(self.risk.settings.risk.allow_flags)):
             raise FlagNotAllowed(f"{flag.option} is not allowed here")
 
     def place(
@@ -192,7 +192,7 @@ class Placer:
             request = replace(request, client_order_id=self.oms.new_id(self.oms.now()))
         is_new = self._known(request) is None
         if checked is None:
-            checked = self.desk.check(request, asset=asset, flags=flags)
+            checked = self.risk.check(request, asset=asset, flags=flags)
         request = closing_only(request, checked)
         addition = self.addition(request, checked) if is_new else None
         if is_new:
@@ -340,7 +340,7 @@ class Placer:
 
     def _again(self, request: OrderRequest, before: Checked, flags: Flags) -> Checked:
         """Check the next attempt; what was to be written with the intent still is."""
-        checked = self.desk.check(request, flags=flags)
+        checked = self.risk.check(request, flags=flags)
         checked.lifting(before.lifts)
         checked.on_pass = None if before.did_pass else before.on_pass
         return checked
@@ -439,7 +439,7 @@ class Placer:
         )
         if following.step is Step.ADJUST and not adjust:
             following = Next(Step.STOP, error.message)
-        if following.step is Step.QUEUE and not self.desk.settings.market_hours.queue_when_closed:
+        if following.step is Step.QUEUE and not self.risk.settings.market_hours.queue_when_closed:
             following = Next(Step.STOP, error.message)
         facts = {"kind": error.kind, "category": error.category, "reason": following.reason}
         self._audit("recovery", request.client_order_id, error.kind, facts, following.step)

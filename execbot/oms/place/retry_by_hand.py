@@ -19,7 +19,7 @@ from execbot.oms.errors import NotPossible
 from execbot.oms.place.after_error import MIN_NOTIONAL
 from execbot.oms.place.entry_plans import PricedEntry, asked_again
 from execbot.oms.place.placer import Placed, Placer, Purposeful
-from execbot.oms.place.risk_desk import flags_given
+from execbot.oms.place.risk_gate import flags_given
 from execbot.oms.send.intent import request_of
 
 

@@ -23,7 +23,7 @@ from execbot.oms.errors import NeedsWatch, NotPossible
 from execbot.oms.place.after_error import marketable_limit
 from execbot.oms.place.entry_plans import PricedEntry, asked_again
 from execbot.oms.place.placer import Placer
-from execbot.oms.place.risk_desk import OnPass, flags_given
+from execbot.oms.place.risk_gate import OnPass, flags_given
 from execbot.oms.signals.exits import asked_by_signal, stop_for_size
 from execbot.oms.signals.rules import client_order_id_of, entry_side
 from execbot.risk.facts import Facts, market_price
@@ -38,7 +38,7 @@ class SignalEntries:
         """`is_watched`: whether a `watch` runs that places what cannot go along."""
         self.is_watched = is_watched
         self.oms = placer.oms
-        self.desk = placer.desk
+        self.risk = placer.risk
         self._planner = placer.planner
 
     def draft(self, signal: Signal) -> OrderRequest:
@@ -46,7 +46,7 @@ class SignalEntries:
         return OrderRequest(
             symbol=signal.symbol,
             side=entry_side(signal),
-            time_in_force=_natural_tif(self.desk.reader.asset(signal.symbol)),
+            time_in_force=_natural_tif(self.risk.reader.asset(signal.symbol)),
             client_order_id=client_order_id_of(signal.id),
             position_intent="sell_to_open" if signal.side is SignalSide.SELL_SHORT else None,
             strategy_id=signal.strategy_id,
@@ -54,11 +54,11 @@ class SignalEntries:
         )
 
     def facts(self, request: OrderRequest) -> Facts:
-        reader = self.desk.reader
+        reader = self.risk.reader
         return reader.complete(request, reader.read(request))
 
     def size_of(self, signal: Signal, facts: Facts) -> Sized | SizeRefused:
-        settings = self.desk.settings
+        settings = self.risk.settings
         side = entry_side(signal)
         price = market_price(facts, side)
         if price is None:
@@ -66,7 +66,7 @@ class SignalEntries:
         stop = signal.stop
         if stop is None and settings.sizing.method is SizingMethod.RISK:
             at = facts.market.at
-            stop = stop_for_size(settings, self.desk.reader.levels, signal, side, price, at)
+            stop = stop_for_size(settings, self.risk.reader.levels, signal, side, price, at)
         request = SizeRequest(
             symbol=signal.symbol,
             side=side,
@@ -85,7 +85,7 @@ class SignalEntries:
         self, signal: Signal, draft: OrderRequest, sized: Sized, facts: Facts
     ) -> PricedEntry:
         """The entry in its size with its exits. Raises what `EntryPlanner.priced` raises."""
-        asked = asked_by_signal(self.desk.settings, signal, is_watched=self.is_watched())
+        asked = asked_by_signal(self.risk.settings, signal, is_watched=self.is_watched())
         return self._planner.priced(self._shaped(draft, sized, facts), asked, facts)
 
     def refuse_without_stop(self, entry: PricedEntry) -> None:

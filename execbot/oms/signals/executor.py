@@ -1,6 +1,6 @@
 """From a signal to a safe order.
 
-    executor = Executor(oms, desk)
+    executor = Executor(oms, risk)
     result = executor.execute_signal(signal)            # never raises for what a signal can cause
     result = await executor.execute_signal_async(signal)
 
@@ -36,7 +36,7 @@ from execbot.model.symbols import symbol_key
 from execbot.oms.errors import NeedsWatch, OmsError, Refused
 from execbot.oms.place.entry_plans import PricedEntry
 from execbot.oms.place.placer import Placed, Placer, Protect, Purposeful
-from execbot.oms.place.risk_desk import Checked, RiskDesk
+from execbot.oms.place.risk_gate import Checked, RiskGate
 from execbot.oms.service import OrderManagementSystem
 from execbot.oms.signals.close import SignalCloses
 from execbot.oms.signals.entry import SignalEntries
@@ -92,7 +92,7 @@ class Executor:
     def __init__(
         self,
         oms: OrderManagementSystem,
-        desk: RiskDesk,
+        risk: RiskGate,
         *,
         alerter: Alerter | None = None,
         on_failure: Callable[[SignalResult], None] | None = None,
@@ -103,8 +103,8 @@ class Executor:
         """`is_watched`: whether a `watch` runs, which places the stops that cannot go along with an
         entry; without one such an entry is refused unless `naked`."""
         self.oms = oms
-        self.desk = desk
-        self.placer = Placer(oms, desk, alerter=alerter, protect=protect)
+        self.risk = risk
+        self.placer = Placer(oms, risk, alerter=alerter, protect=protect)
         self.failures: deque[SignalResult] = deque(maxlen=FAILURES_KEPT)
         self.entries = SignalEntries(self.placer, is_watched)
         self._flags = flags_of(naked=naked)
@@ -139,20 +139,20 @@ class Executor:
         """
         if self._is_taken(signal):
             return Preview(Skip(REPEATED, self._repeated(signal).message))
-        skip = skip_unread(signal, self.oms.now(), self.desk.settings)
+        skip = skip_unread(signal, self.oms.now(), self.risk.settings)
         if skip is not None or not signal.side.opens:
             return Preview(skip)
         draft = self.entries.draft(signal)
-        read = self.desk.reader.read(draft)
-        facts = self.desk.reader.complete(draft, read)
-        skip = skip_entry(signal, facts, self.desk.settings)
+        read = self.risk.reader.read(draft)
+        facts = self.risk.reader.complete(draft, read)
+        skip = skip_entry(signal, facts, self.risk.settings)
         if skip is not None:
             return Preview(skip)
         sized = self.entries.size_of(signal, facts)
         if isinstance(sized, SizeRefused):
             return Preview(Skip(size_code(sized), sized.message))
         priced = self.entries.priced(signal, draft, sized, facts)
-        checked = self.desk.judge(priced.request, read, facts, self._flags)
+        checked = self.risk.judge(priced.request, read, facts, self._flags)
         self._refuse_without_stop(priced, checked)
         addition = self.placer.addition(priced.request, checked)
         exits = exits_of(priced, priced.request, self.oms.now())
@@ -250,7 +250,7 @@ class Executor:
 
     def _decide(self, entry: Entry, now: datetime) -> SignalResult:
         signal = entry.signal
-        skip = skip_unread(signal, now, self.desk.settings)
+        skip = skip_unread(signal, now, self.risk.settings)
         if skip is not None:
             return skipped(signal, skip)
         return self._enter(entry) if signal.side.opens else self._leave(signal)
@@ -278,14 +278,14 @@ class Executor:
     # --- opening ---------------------------------------------------------------------------
 
     def _enter(self, entry: Entry) -> SignalResult:
-        signal, reader, now = entry.signal, self.desk.reader, self.oms.now()
+        signal, reader, now = entry.signal, self.risk.reader, self.oms.now()
         draft = self.entries.draft(signal)
         resumed = self._newest_order(signal)
         if resumed is not None:
             return sent(signal, Placed(replace(resumed, already=True), None), now)
         read = reader.read(draft)
         facts = reader.complete(draft, read)
-        skip = skip_entry(signal, facts, self.desk.settings)
+        skip = skip_entry(signal, facts, self.risk.settings)
         if skip is not None:
             return skipped(signal, skip)
         sized = self.entries.size_of(signal, facts)
@@ -294,7 +294,7 @@ class Executor:
             return unsized(signal, sized)
         entry.sized = sized
         priced = self.entries.priced(signal, draft, sized, facts)
-        checked = self.desk.judge(priced.request, read, facts, self._flags)
+        checked = self.risk.judge(priced.request, read, facts, self._flags)
         self._refuse_without_stop(priced, checked)
         checked.on_pass = lambda journal: self._make_durable(entry, draft, journal)
         placed = self.placer.place(

@@ -17,7 +17,7 @@ from execbot.model.order import Order, OrderRequest
 from execbot.model.signal import Signal
 from execbot.oms.place.entry_plans import PricedEntry
 from execbot.oms.place.placer import Placed
-from execbot.oms.place.risk_desk import Checked
+from execbot.oms.place.risk_gate import Checked
 from execbot.oms.signals.rules import Skip
 from execbot.risk.sizing import Sized, SizeRefused
 

@@ -61,19 +61,19 @@ def flow(opened: SignalTrader, **body: Any) -> None:
 
 def lose(opened: SignalTrader, amount: str = "8900") -> None:
     """Cash goes, and no row tells where."""
-    opened.executor.desk.reader.account_facts(fresh=True)
+    opened.executor.risk.reader.account_facts(fresh=True)
     (account,) = opened.desk.venue.exchange.core.accounts.values()
     account.cash -= D(amount)
 
 
 def failed(opened: SignalTrader) -> set[str]:
-    verdict = opened.executor.desk.check(market("MSFT", "1")).verdict
+    verdict = opened.executor.risk.check(market("MSFT", "1")).verdict
     return {failure.code for failure in verdict.failures}
 
 
 def test_a_withdrawal_is_no_loss(tmp_path: Path) -> None:
     opened = trader(tmp_path)
-    opened.executor.desk.reader.account_facts(fresh=True)
+    opened.executor.risk.reader.account_facts(fresh=True)
     flow(opened, type="CSW", amount=-6000)
     opened.desk.sleep(61)
     assert "daily_loss" not in failed(opened)

@@ -134,7 +134,7 @@ def test_killed_around_its_intent_an_entry_has_both_intent_and_plan_or_neither(
         if name == step:
             raise Died
 
-    dying = Placer(trader.desk.open_oms(trader.desk.journal, on_step=die), trader.placer.desk)
+    dying = Placer(trader.desk.open_oms(trader.desk.journal, on_step=die), trader.placer.risk)
     with pytest.raises(Died):
         act(trader, dying)
     records = trader.desk.journal.orders()
@@ -224,7 +224,7 @@ def test_killed_before_its_release_a_queued_order_has_its_old_plan(tmp_path: Pat
     entry, on_pass = trader.executor.entries.requeued(
         trader.desk.oms.record("e"), market("AAPL", "10", client_order_id="e")
     )
-    checked = trader.placer.desk.check(entry.request)
+    checked = trader.placer.risk.check(entry.request)
     assert on_pass is not None
 
     def die(journal: object) -> None:
@@ -268,7 +268,7 @@ def test_exits_that_cannot_go_along_are_refused_once_every_check_has_passed(
 
 def test_without_a_price_nothing_is_measured(tmp_path: Path) -> None:
     trader = open_trader(tmp_path)
-    facts = trader.placer.desk.check(market("AAPL", "10")).facts
+    facts = trader.placer.risk.check(market("AAPL", "10")).facts
     blind = replace(facts, quote=None, last_price=None)
     with pytest.raises(NoEntryPrice):
         trader.placer.planner.priced(market("AAPL", "10", client_order_id="e"), asked(), blind)

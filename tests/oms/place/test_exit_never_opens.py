@@ -21,7 +21,7 @@ from execbot.journal import Role
 from execbot.market.queue import QueueAction
 from execbot.model.enums import OrderStatus, Outcome, Side, TimeInForce
 from execbot.oms.errors import Refused
-from execbot.oms.place.risk_desk import RiskDesk
+from execbot.oms.place.risk_gate import RiskGate
 from execbot.oms.release_queue import release_due
 
 D = Decimal
@@ -43,10 +43,10 @@ def _gtc(symbol: str) -> dict[str, Any]:
     return {"time_in_force": TimeInForce.GTC} if "/" in symbol else {}
 
 
-def other_desk(trader: SignalTrader) -> RiskDesk:
+def other_desk(trader: SignalTrader) -> RiskGate:
     """A process of its own, which reads for itself."""
     desk = trader.desk
-    return RiskDesk(desk.client, desk.journal, trader.settings, Mode.SIM, now=desk.now)
+    return RiskGate(desk.client, desk.journal, trader.settings, Mode.SIM, now=desk.now)
 
 
 def elsewhere(trader: SignalTrader, qty: str = "100") -> None:

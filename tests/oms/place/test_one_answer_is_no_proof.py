@@ -85,7 +85,7 @@ def test_what_a_batch_has_just_sent_is_part_of_the_range(tmp_path: Path) -> None
     trader = trader_with(tmp_path, facts_max_age_seconds=D(60), scale_in=_scaling())
     trader.placer.place(market("AAPL", "3"))
     trader.fill()
-    checked = trader.executor.desk.check(market("AAPL", "3"))
+    checked = trader.executor.risk.check(market("AAPL", "3"))
     assert "position_known" not in {f.code for f in checked.verdict.failures}
 
 

@@ -41,7 +41,7 @@ def test_signal_given_when_closed_is_queued_and_nothing_is_sent(tmp_path: Path) 
     result = trader.signal()
     assert result.outcome is Outcome.QUEUED and "closed" in result.message
     assert trader.desk.orders_there() == {}
-    ((record, decision),) = queue_decisions(trader.executor.desk.reader)
+    ((record, decision),) = queue_decisions(trader.executor.risk.reader)
     assert record.signal_id == result.signal.id
     assert decision.action is QueueAction.KEEP and "closed" in decision.reason
 

@@ -28,7 +28,7 @@ D = Decimal
 
 
 def change(trader: SignalTrader, name: str, **wanted: Any) -> OrderRecord:
-    desk = trader.executor.desk
+    desk = trader.executor.risk
 
     def judge(old: OrderRecord, request: OrderRequest) -> Gate | None:
         checked = desk.check_replacement(old, request)

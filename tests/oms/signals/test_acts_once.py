@@ -16,7 +16,7 @@ from support.signal_trader import SignalTrader, dies_before_its_result_is_kept
 from execbot.config.schema import Mode
 from execbot.journal.journal import Journal
 from execbot.model.enums import Outcome
-from execbot.oms.place.risk_desk import RiskDesk
+from execbot.oms.place.risk_gate import RiskGate
 from execbot.oms.signals.executor import Executor
 
 D = Decimal
@@ -48,7 +48,7 @@ def test_same_id_from_another_process_acts_once(trader: SignalTrader) -> None:
 
 def open_like(trader: SignalTrader, journal: Journal) -> Executor:
     desk = trader.desk
-    risk = RiskDesk(desk.client, journal, trader.settings, Mode.SIM, now=desk.now)
+    risk = RiskGate(desk.client, journal, trader.settings, Mode.SIM, now=desk.now)
     return Executor(desk.open_oms(journal), risk)
 
 

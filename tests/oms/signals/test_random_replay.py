@@ -20,7 +20,7 @@ from support.signal_trader import SignalTrader, open_trader
 
 from execbot.config.schema import Mode, SizingMethod, TradingSettings
 from execbot.journal.journal import Journal
-from execbot.oms.place.risk_desk import RiskDesk
+from execbot.oms.place.risk_gate import RiskGate
 from execbot.oms.signals.executor import Executor
 from execbot.oms.signals.result import SignalResult
 
@@ -84,7 +84,7 @@ def executors(trader: SignalTrader, rng: random.Random) -> list[tuple[Executor, 
 
 def executor_of(trader: SignalTrader, journal: Journal, settings: TradingSettings) -> Executor:
     desk = trader.desk
-    risk = RiskDesk(desk.client, journal, settings, Mode.SIM, now=desk.now)
+    risk = RiskGate(desk.client, journal, settings, Mode.SIM, now=desk.now)
     return Executor(desk.open_oms(journal), risk)
 
 

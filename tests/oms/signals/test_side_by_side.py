@@ -38,7 +38,7 @@ def test_async_signals_come_back_in_any_order_with_their_own_result(trader: Sign
 def test_fired_signals_are_all_done_at_close_and_no_failure_is_lost(trader: SignalTrader) -> None:
     told: list[str] = []
     executor = Executor(
-        trader.desk.oms, trader.executor.desk, on_failure=lambda result: told.append(result.code)
+        trader.desk.oms, trader.executor.risk, on_failure=lambda result: told.append(result.code)
     )
     futures = [executor.fire(trader.make(symbol)) for symbol in ("NOPE", "AAPL", "NOPE2")]
     executor.close()
@@ -118,7 +118,7 @@ def test_sell_waits_for_no_entry_that_sleeps_out_a_rate_limit(tmp_path: Path) ->
         sleep(seconds)
 
     desk.sleep = hook  # type: ignore[method-assign]
-    executor = Executor(desk.oms, trader.executor.desk)
+    executor = Executor(desk.oms, trader.executor.risk)
     params = {"retry_after": 50}
     desk.fault("rate_limited", method="POST", path="/v2/orders", params=params)
     assert executor.fire(trader.make("AAPL")).result(60).outcome is Outcome.ACCEPTED

@@ -47,7 +47,7 @@ def test_sell_of_a_part_has_the_rest_covered_again(tmp_path: Path) -> None:
         trader.fill()
         covered.append((symbol, stop_of(trader, "50")))
 
-    executor = Executor(trader.desk.oms, trader.executor.desk, protect=cover)
+    executor = Executor(trader.desk.oms, trader.executor.risk, protect=cover)
     result = executor.execute_signal(trader.make(side="sell", qty=D(50)))
     ((symbol, name),) = covered
     assert symbol == "AAPL" and trader.desk.orders_there()[name]["status"] == "new"
@@ -70,7 +70,7 @@ def test_sell_that_fails_after_lifting_has_the_whole_covered_again(tmp_path: Pat
         assert (symbol, record) == ("AAPL", None)
         stop_of(trader, "100")
 
-    executor = Executor(trader.desk.oms, trader.executor.desk, protect=cover)
+    executor = Executor(trader.desk.oms, trader.executor.risk, protect=cover)
     result = executor.execute_signal(trader.make(side="sell"))
     assert result.is_failure and "protected again" in result.message
     working = [o for o in trader.desk.orders_there().values() if o["status"] == "new"]

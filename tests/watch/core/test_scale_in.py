@@ -313,7 +313,7 @@ def signaled(path: Path, **changes: Any) -> tuple[World, Executor]:
         stop_loss=replace(TradingSettings().stop_loss, use_trailing=False),
     )
     world = open_world(path, settings=replace(chosen, **changes))
-    return world, Executor(world.desk.oms, world.trader.risk_desk())
+    return world, Executor(world.desk.oms, world.trader.risk_gate())
 
 
 def let(world: World, act: Callable[[], Any]) -> Any:
@@ -342,7 +342,7 @@ def test_a_refused_addition_of_a_signal_leaves_the_plan_of_the_position(tmp_path
     world = open_world(tmp_path, settings=additions_allowed(), watch=False)
     world.trader.buy("10", stop_at("2%"))
     world.pass_time(1)
-    executor = Executor(world.desk.oms, world.trader.risk_desk())
+    executor = Executor(world.desk.oms, world.trader.risk_gate())
     body = {"code": 40310000, "message": "account is not authorized to trade"}
     world.desk.fault("canned_reply", path="/v2/orders", method="POST", status=403, body=body)
     result = executor.execute_signal(buy_signal("two", world))
@@ -356,7 +356,7 @@ def test_a_refused_addition_of_a_signal_leaves_the_plan_of_the_position(tmp_path
 
 def test_a_preview_names_what_would_be_lifted_and_lifts_nothing(tmp_path: Path) -> None:
     world = held_with_a_stop(tmp_path)
-    executor = Executor(world.desk.oms, world.trader.risk_desk())
+    executor = Executor(world.desk.oms, world.trader.risk_gate())
     preview = executor.preview(buy_signal("two", world))
     assert preview.checked is not None
     assert preview.checked.verdict.passed, preview.checked.verdict.message
@@ -369,9 +369,9 @@ def test_a_preview_names_what_would_be_lifted_and_lifts_nothing(tmp_path: Path) 
 
 def test_a_queued_addition_lifts_the_stop_when_it_is_released(tmp_path: Path) -> None:
     world = held_with_a_stop(tmp_path)
-    executor = Executor(world.desk.oms, world.trader.risk_desk())
+    executor = Executor(world.desk.oms, world.trader.risk_gate())
     record = world.desk.oms.queue(more(), note="waits")
-    checked = executor.desk.check(replace(more(), client_order_id=record.client_order_id))
+    checked = executor.risk.check(replace(more(), client_order_id=record.client_order_id))
     with world.trader.acts():
         sent = executor.placer.release(more(), checked)
     assert sent.order.filled_qty == 5

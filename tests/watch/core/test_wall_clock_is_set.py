@@ -19,7 +19,7 @@ from support.world import World, open_world
 from execbot.broker.alpaca import AlpacaClient
 from execbot.broker.clock import BrokerClock
 from execbot.config.schema import EmergencyAction, Mode, TradingSettings
-from execbot.oms.place.risk_desk import RiskDesk
+from execbot.oms.place.risk_gate import RiskGate
 
 SELL_10 = {"symbol": "AAPL", "side": "sell", "qty": "10", "type": "limit", "time_in_force": "gtc"}
 """Another program's order: it holds all the shares, so that no stop can be placed."""
@@ -93,7 +93,7 @@ def test_guard_against_duplicates_lasts_its_window_in_the_next_command(
         client = AlpacaClient(
             KEY, KEY, transport=VenueTransport(desk.door), now=clock, clock=clock, timer=desk.timer
         )
-        risk = RiskDesk(client, desk.journal, trader.settings, Mode.SIM, now=clock)
+        risk = RiskGate(client, desk.journal, trader.settings, Mode.SIM, now=clock)
         return risk.check(limit("1.00")).verdict.kind
 
     desk.sleep(window - 2)

@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta
 
 from msgspec import Struct
 
-from execbot.desk.context import Context
+from execbot.desk.account import Desk
 from execbot.market.broker_calendar import compare_with_broker
 from execbot.market.calendar_cache import refresh_table, table_for
 from execbot.market.halts import Halt, book_from_json
@@ -35,7 +35,7 @@ class MarketState(Struct, frozen=True):
     warnings: Sequence[str] = ()
 
 
-def market_state(desk: Context, *, holidays: int, refresh: bool = False) -> MarketState:
+def market_state(desk: Desk, *, holidays: int, refresh: bool = False) -> MarketState:
     """The market by our table and the broker's word; the stricter holds where they differ.
 
     `refresh` builds the table anew first. Raises BrokerError.

@@ -7,17 +7,17 @@ without the journal too: then it says so and shows the broker's word.
 from __future__ import annotations
 
 from execbot.broker.errors import BrokerError
-from execbot.desk.context import Context
+from execbot.desk.account import Desk
 from execbot.desk.following import lowered
 from execbot.journal.errors import JournalError
 
 
-def freshen(desk: Context) -> list[str]:
+def freshen(desk: Desk) -> list[str]:
     """Fill the gap from REST; returns warnings instead of failing on a broker out of reach."""
     return [*_filled(desk), *journal_warnings(desk)]
 
 
-def journal_warnings(desk: Context) -> list[str]:
+def journal_warnings(desk: Desk) -> list[str]:
     """What to know when a journal in memory stands in."""
     if desk.journal_trouble is None:
         return []
@@ -30,7 +30,7 @@ def as_recorded(error: BrokerError) -> str:
     return f"Shown as last recorded: {lowered(error.message)}."
 
 
-def _filled(desk: Context) -> list[str]:
+def _filled(desk: Desk) -> list[str]:
     try:
         try:
             desk.oms.gap_fill()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from execbot.desk.context import open_context
-from execbot.desk.standalone import OrderManagementSystem
+from execbot.desk.account import open_desk
+from execbot.desk.opening.standalone import OrderManagementSystem
 
 __all__ = ["OrderManagementSystem"]
 
-OrderManagementSystem.opener = staticmethod(open_context)
+OrderManagementSystem.opener = staticmethod(open_desk)

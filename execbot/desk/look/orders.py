@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from execbot.broker.errors import BrokerError
-from execbot.desk.context import Context
+from execbot.desk.account import Desk
 from execbot.desk.errors import AmbiguousId, EmptyId
 from execbot.desk.following import alarm_of, successor_of
-from execbot.desk.freshen import as_recorded, freshen, journal_warnings
+from execbot.desk.look.freshen import as_recorded, freshen, journal_warnings
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Which
 from execbot.journal.records import AuditRow, EventRecord, OrderRecord
@@ -62,7 +62,7 @@ class History(Struct, frozen=True):
 # --- finding -----------------------------------------------------------------------------------
 
 
-def full_id(desk: Context, word: str) -> str:
+def full_id(desk: Desk, word: str) -> str:
     """The id that a short form stands for; any other word as it is. Raises EmptyId, AmbiguousId."""
     if not word.strip():
         raise EmptyId("the ID is empty")
@@ -79,19 +79,19 @@ def full_id(desk: Context, word: str) -> str:
     return found[0].client_order_id if found else word
 
 
-def record_of(desk: Context, word: str) -> OrderRecord:
+def record_of(desk: Desk, word: str) -> OrderRecord:
     """The order as the journal has it. Raises UnknownOrder."""
     return desk.oms.record(word)
 
 
-def newest(desk: Context, identifier: str) -> str:
+def newest(desk: Desk, identifier: str) -> str:
     """The id of the order that stands now: a replaced one lives on in its successor."""
     while successor := successor_of(_present(desk, identifier)):
         identifier = successor
     return identifier
 
 
-def _present(desk: Context, identifier: str) -> OrderRecord:
+def _present(desk: Desk, identifier: str) -> OrderRecord:
     """A replace by somebody else, or one just asked for, is not in the journal yet."""
     record = desk.journal.find_order(identifier)
     if record is not None and (record.order.is_terminal or not record.order_id):
@@ -103,7 +103,7 @@ def _present(desk: Context, identifier: str) -> OrderRecord:
 
 
 def list_orders(
-    desk: Context,
+    desk: Desk,
     which: Which | None = None,
     *,
     symbol: str | None = None,
@@ -131,7 +131,7 @@ def _is_of(record: OrderRecord, day: Day) -> bool:
     return order.is_open or any(day.holds(moment) for moment in moments)
 
 
-def history_of(desk: Context, word: str) -> History:
+def history_of(desk: Desk, word: str) -> History:
     """One order by any of its names. Raises UnknownOrder, AmbiguousId, BrokerError."""
     record, warnings = _now_or_last_known(desk, full_id(desk, word))
     name = record.client_order_id
@@ -145,7 +145,7 @@ def history_of(desk: Context, word: str) -> History:
     )
 
 
-def _now_or_last_known(desk: Context, identifier: str) -> tuple[OrderRecord, list[str]]:
+def _now_or_last_known(desk: Desk, identifier: str) -> tuple[OrderRecord, list[str]]:
     """The order as the broker has it now; as last recorded where the broker is away."""
     known = desk.journal.find_order(identifier)
     if known is not None and known.order.is_terminal:

@@ -20,7 +20,7 @@ from execbot.journal.errors import JournalError
 from execbot.model.numbers import maybe_text, text
 
 if TYPE_CHECKING:
-    from execbot.desk.context import Context
+    from execbot.desk.account import Desk
     from execbot.journal.records import OrderRecord
 
 LOOK_SECONDS = 1.0
@@ -78,7 +78,7 @@ class _Followed:
 class SignalFollowing:
     """Add orders from any thread; `look` from one."""
 
-    def __init__(self, desk: Context) -> None:
+    def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._open: list[_Followed] = []
         self._lock = threading.Lock()

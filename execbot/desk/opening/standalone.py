@@ -1,7 +1,7 @@
 """An order management system that may be given nothing: it then opens its account itself.
 
-Who opens it is told by `desk.library`, from which programs take the class: an opened account has an
-OMS of this class, so this file cannot know how one is opened.
+Who opens it is told by `desk.opening.library`, from which programs take the class: an opened
+account has an OMS of this class, so this file cannot know how one is opened.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from execbot.desk.context import Context
+from execbot.desk.account import Desk
 from execbot.desk.following import follow
 from execbot.desk.protect import Restorer, watched_by
 from execbot.model.flags import flags_of
@@ -25,7 +25,7 @@ LINE_WAIT_SECONDS = 3.0
 """The same for one of many lines, which holds up the others."""
 
 
-def executor_of(desk: Context, *, naked: bool = False) -> Executor:
+def executor_of(desk: Desk, *, naked: bool = False) -> Executor:
     """The executor of this account, exits attached as the settings ask.
 
     `naked`: an entry goes although nobody would place its stop. Raises FlagNotAllowed.
@@ -44,7 +44,7 @@ def executor_of(desk: Context, *, naked: bool = False) -> Executor:
 
 
 def unwatched(
-    desk: Context, result: SignalResult, seconds: float = WAIT_SECONDS
+    desk: Desk, result: SignalResult, seconds: float = WAIT_SECONDS
 ) -> tuple[SignalResult, list[str]]:
     """Where no `watch` runs: follow the entry to its fill, and say what nobody does."""
     record = result.record
@@ -61,12 +61,12 @@ def unwatched(
     return replace(result, record=record, outcome=record.outcome), warnings
 
 
-def new_signal_id(desk: Context) -> str:
+def new_signal_id(desk: Desk) -> str:
     """For a signal that came without one: then only this very signal acts once."""
     return f"cli-{desk.oms.new_id(desk.now()).removeprefix('execbot-')}"
 
 
-def signal_of(desk: Context, fields: Mapping[str, Any]) -> Signal:
+def signal_of(desk: Desk, fields: Mapping[str, Any]) -> Signal:
     """The signal that the fields of its JSON say, made now unless they say when.
 
     Raises SignalError.
@@ -74,7 +74,7 @@ def signal_of(desk: Context, fields: Mapping[str, Any]) -> Signal:
     return read_signal(fields, now=desk.now(), new_id=new_signal_id(desk))
 
 
-def preview_signal(desk: Context, signal: Signal, *, naked: bool = False) -> Preview:
+def preview_signal(desk: Desk, signal: Signal, *, naked: bool = False) -> Preview:
     """What would be done with it: its size, its request and every check. Writes nothing.
 
     Raises FlagNotAllowed, BrokerError.
@@ -83,7 +83,7 @@ def preview_signal(desk: Context, signal: Signal, *, naked: bool = False) -> Pre
 
 
 def act_on_signal(
-    desk: Context, signal: Signal, *, naked: bool = False
+    desk: Desk, signal: Signal, *, naked: bool = False
 ) -> tuple[SignalResult, list[str]]:
     """Size it, check it, send, close, queue or skip it; the result, and what to warn of.
 

@@ -22,14 +22,8 @@ from execbot.alerts import Alerter
 from execbot.broker.stream_states import Connected
 from execbot.config.load import load_settings
 from execbot.config.paths import DIRECTORY_MODE, FILE_MODE, account_directory, private_directory
-from execbot.desk.context import (
-    JOURNAL_NAME,
-    Setup,
-    account_of,
-    build_client,
-    clock_of,
-    read_setup,
-)
+from execbot.desk.account import JOURNAL_NAME
+from execbot.desk.opening.setup import Setup, account_of, build_client, clock_of, read_setup
 from execbot.exits.level_facts import LevelReader, days_asked
 from execbot.journal.journal import Journal
 from execbot.market.calendar_cache import table_for

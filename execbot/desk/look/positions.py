@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from execbot.desk.context import Context
-from execbot.desk.freshen import freshen
+from execbot.desk.account import Desk
+from execbot.desk.look.freshen import freshen
 from execbot.exits.position_view import Known, PositionView, position_view
 from execbot.journal.records import PositionRecord
 from execbot.model.account import Position
@@ -24,7 +24,7 @@ class Positions(Struct, frozen=True):
     warnings: Sequence[str] = ()
 
 
-def positions(desk: Context, symbol: str | None = None) -> Positions:
+def positions(desk: Desk, symbol: str | None = None) -> Positions:
     """Open positions, or the one in `symbol`, after a look at the broker. Raises BrokerError."""
     warnings = freshen(desk)
     wanted = None if symbol is None else symbol_key(symbol)
@@ -32,7 +32,7 @@ def positions(desk: Context, symbol: str | None = None) -> Positions:
     return Positions([v for v in found if wanted in (None, symbol_key(v.symbol))], warnings)
 
 
-def read_positions(desk: Context) -> list[PositionView]:
+def read_positions(desk: Desk) -> list[PositionView]:
     """Positions of the account, whoever opened them; `freshen` first. Raises BrokerError."""
     # The journal, not the broker's list of open orders: that one hides the held leg of a pair.
     open_orders: dict[str, list[Order]] = {}

@@ -15,16 +15,16 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 from msgspec import Struct
 
 from execbot.broker.errors import BrokerError
-from execbot.desk.signal_following import Became, SignalFollowing
-from execbot.desk.signal_lines import Line, Lines
-from execbot.desk.signals import LINE_WAIT_SECONDS, executor_of, new_signal_id, unwatched
+from execbot.desk.signals.acting import LINE_WAIT_SECONDS, executor_of, new_signal_id, unwatched
+from execbot.desk.signals.following import Became, SignalFollowing
+from execbot.desk.signals.lines import Line, Lines
 from execbot.model.enums import Outcome
 from execbot.model.signal import Signal, SignalError, read_line
 from execbot.oms.signals.executor import Executor
 from execbot.oms.signals.result import SignalResult
 
 if TYPE_CHECKING:
-    from execbot.desk.context import Context
+    from execbot.desk.account import Desk
 
 __all__ = ["Became", "LineResult", "Listener", "run_lines"]
 
@@ -83,7 +83,7 @@ class Listener(Protocol):
 
 
 def run_lines(
-    desk: Context,
+    desk: Desk,
     stream: IO[bytes],
     listener: Listener,
     *,
@@ -108,7 +108,7 @@ def run_lines(
         return follower.wait(wait_seconds)
 
 
-def _read(number: int, content: bytes, desk: Context) -> Line:
+def _read(number: int, content: bytes, desk: Desk) -> Line:
     try:
         return Line(number, read_line(content, now=desk.now(), new_id=new_signal_id(desk)))
     except SignalError as error:
@@ -120,7 +120,7 @@ class _Run:
 
     def __init__(
         self,
-        desk: Context,
+        desk: Desk,
         executor: Executor,
         lines: Lines,
         listener: Listener,

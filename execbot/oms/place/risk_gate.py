@@ -1,7 +1,7 @@
 """Where an order meets the rules: facts are read, checks run, and the gate is built.
 
-    desk = RiskDesk(client, journal, settings, mode, now=now)
-    checked = desk.check(request)
+    risk = RiskGate(client, journal, settings, mode, now=now)
+    checked = risk.check(request)
     checked.verdict            # every check, for --dry-run
     oms.submit(request, gate=checked.gate)
 
@@ -67,7 +67,7 @@ class Checked:
     facts: Facts
     verdict: Verdict
     read: BrokerFacts
-    desk: RiskDesk
+    risk: RiskGate
     flags: Flags = NO_FLAGS
     lifts: frozenset[str] = frozenset()
     replaces: Order | None = None
@@ -93,7 +93,7 @@ class Checked:
     @property
     def should_queue(self) -> bool:
         """Refused for nothing but the hour or a halt, and waiting is switched on."""
-        return self.verdict.only_waiting and self.desk.settings.market_hours.queue_when_closed
+        return self.verdict.only_waiting and self.risk.settings.market_hours.queue_when_closed
 
     def lifting(self, names: frozenset[str]) -> None:
         """Judge again without the orders `names`, which are canceled before this one is sent."""
@@ -111,7 +111,7 @@ class Checked:
         else:
             facts = taken_back(facts, self.replaces, self.lifts)
         self.facts = facts
-        self.verdict = self.desk.evaluate(
+        self.verdict = self.risk.evaluate(
             self.request, facts, self.flags, replaces=self.replaces is not None
         )
 
@@ -122,9 +122,9 @@ class Checked:
 
     def gate(self, journal: Journal) -> GateVerdict:
         """Check once more on the journal as it is inside the write transaction."""
-        desk = self.desk
-        self._judge(desk.reader.complete(self.request, self.read))
-        now = desk.now()
+        risk = self.risk
+        self._judge(risk.reader.complete(self.request, self.read))
+        now = risk.now()
         if self.verdict.passed:
             journal.audit(
                 "risk", self.request.client_order_id, "checks", self.audited(), "passed", now
@@ -132,7 +132,7 @@ class Checked:
             if self.on_pass is not None:
                 self.on_pass(journal)
             if self.purpose is Purpose.ENTRY:
-                _keep_limits(journal, desk.settings)
+                _keep_limits(journal, risk.settings)
             self.did_pass = True
             return GateVerdict(True, before_resend=self.gate_again)
         self.tripped = halting.trip_if_due(journal, self.verdict, now)
@@ -140,9 +140,9 @@ class Checked:
 
     def gate_again(self, journal: Journal) -> GateVerdict:
         """Check the switch and the hour as they are now, in the transaction before a re-send."""
-        reader = self.desk.reader
+        reader = self.risk.reader
         read = replace(self.read, market_at=reader.market_time(self.read.account))
-        found = self.desk.evaluate(self.request, reader.complete(self.request, read), self.flags)
+        found = self.risk.evaluate(self.request, reader.complete(self.request, read), self.flags)
         results = tuple(result for result in found.results if result.code in RESEND_CHECKS)
         return gate_verdict(Verdict(results))
 
@@ -205,7 +205,7 @@ def flags_given(journal: Journal, client_order_id: str) -> Flags:
     return NO_FLAGS
 
 
-class RiskDesk:
+class RiskGate:
     """Reads facts and judges requests for one account."""
 
     def __init__(
@@ -293,3 +293,7 @@ class RiskDesk:
 def _purpose(request: OrderRequest, facts: Facts) -> Purpose:
     held = facts.position(request.symbol)
     return purpose_of_order(request, ZERO if held is None else held.qty)
+
+
+RiskDesk = RiskGate
+"""What programs called it before."""

@@ -16,7 +16,7 @@ from msgspec import Struct
 from execbot.config.load import load_settings
 from execbot.config.paths import exchange_directory, state_root
 from execbot.desk.errors import BadRequest, CannotServe, ExtraMissing, NoExchange
-from execbot.desk.in_process import KEY, open_exchange
+from execbot.desk.opening.in_process import KEY, open_exchange
 
 if TYPE_CHECKING:
     from execbot.sim.config import SimConfig

@@ -9,9 +9,9 @@ from decimal import Decimal
 from msgspec import Struct
 
 from execbot.broker.errors import BrokerError
-from execbot.desk.context import Context
+from execbot.desk.account import Desk
 from execbot.desk.following import lowered
-from execbot.desk.freshen import freshen
+from execbot.desk.look.freshen import freshen
 from execbot.journal.records import Execution
 from execbot.model.symbols import symbol_key
 from execbot.report.daily import DailyReport, Day, PositionLine, daily_report
@@ -37,7 +37,7 @@ class DayReport(Struct, frozen=True):
     warnings: Sequence[str] = ()
 
 
-def day_report(desk: Context, on: date | None = None) -> DayReport:
+def day_report(desk: Desk, on: date | None = None) -> DayReport:
     """The report of one New York date, today's without one. Raises JournalError, BrokerError."""
     warnings = freshen(desk)
     if desk.journal_trouble is not None and not desk.journal_is_copy:
@@ -53,7 +53,7 @@ def day_report(desk: Context, on: date | None = None) -> DayReport:
     return DayReport(report, counts, overall_rate(counts), in_doubt, [*warnings, *price_warnings])
 
 
-def _prices(desk: Context) -> tuple[Mapping[str, Decimal], list[str]]:
+def _prices(desk: Desk) -> tuple[Mapping[str, Decimal], list[str]]:
     """Current prices of what is held; the report stands without them."""
     try:
         held = desk.client.get_positions()

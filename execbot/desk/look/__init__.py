@@ -1,0 +1,1 @@
+"""What is shown of the account: orders, positions, reports, the market, its health."""

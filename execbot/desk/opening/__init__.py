@@ -1,0 +1,1 @@
+"""How an account is opened: keys and URLs, the journal, the exchange in this process."""

@@ -1,0 +1,191 @@
+"""What configuration and environment decide before an account is opened: mode, keys, URLs, account.
+
+Configuration decides the mode, the mode decides keys and URLs, keys and URLs decide the account.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from execbot.broker.clock import BrokerClock
+from execbot.config.credentials import Credentials, find_credentials, no_credentials
+from execbot.config.errors import ConfigError
+from execbot.config.load import Settings, load_settings
+from execbot.config.mode import Endpoints, ModeChoice, choose_endpoints, choose_mode
+from execbot.config.paths import exchange_directory, private_directory, state_root, write_private
+from execbot.config.schema import Mode, Transport
+
+if TYPE_CHECKING:
+    from execbot.broker.alpaca import AlpacaClient
+    from execbot.broker.market_stream import MarketDataStream
+    from execbot.broker.port import TradeUpdateStream
+    from execbot.sim.doors.transport import SharedVenue
+
+ACCOUNTS_NAME = "accounts.json"
+ACCOUNTS_MAX = 200
+"""Remembered accounts; a test server on a new port each time must not grow the file for ever."""
+
+
+class Setup(Struct, frozen=True):
+    """What configuration and environment alone decide: nothing was contacted yet."""
+
+    settings: Settings
+    choice: ModeChoice
+    credentials: Credentials
+    endpoints: Endpoints
+    root: Path
+
+    @property
+    def mode(self) -> Mode:
+        return self.choice.mode
+
+    @property
+    def is_own_server(self) -> bool:
+        """An Alpaca-compatible server was named: it may live in a time of its own."""
+        return self.endpoints.trading is not None
+
+    @property
+    def is_in_process(self) -> bool:
+        """The exchange runs in this very process: sim mode with no server to talk to."""
+        return self.mode is Mode.SIM and self.endpoints.trading is None
+
+
+def read_setup(
+    mode_flag: str | None,
+    config_path: Path | None,
+    env: Mapping[str, str] | None = None,
+) -> Setup:
+    """Configuration, mode, keys and URLs. Raises ConfigError; contacts nobody."""
+    env = os.environ if env is None else env
+    settings = load_settings(config_path, env)
+    choice = choose_mode(
+        mode_flag,
+        env,
+        settings.trading.mode,
+        lambda: find_credentials(Mode.PAPER.value, env) is not None,
+        on_terminal=_on_terminal(),
+    )
+    endpoints = choose_endpoints(choice.mode, env)
+    credentials = _credentials(choice.mode, endpoints, env)
+    return Setup(settings, choice, credentials, endpoints, state_root(env))
+
+
+def _on_terminal() -> bool:
+    """Is a person there: is any of the three standard streams a terminal?"""
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    with suppress(ValueError):  # a stream that was closed
+        return any(stream is not None and stream.isatty() for stream in streams)
+    return False
+
+
+def _credentials(mode: Mode, endpoints: Endpoints, env: Mapping[str, str]) -> Credentials:
+    """Sim mode needs none: against a served exchange a pair only chooses the account."""
+    from execbot.desk.opening.in_process import KEY
+
+    if mode is Mode.SIM and endpoints.trading is None:
+        return Credentials(KEY, KEY, "sim")
+    found = find_credentials(mode.value, env)
+    if found is not None:
+        return found
+    if mode is Mode.SIM:
+        return Credentials(KEY, KEY, "sim")
+    raise no_credentials(mode.value)
+
+
+def build_client(setup: Setup, clock: BrokerClock) -> AlpacaClient:
+    """The broker adapter for this mode, over the wire or to the exchange in this process."""
+    from execbot.broker.alpaca import AlpacaClient
+    from execbot.broker.stream_times import StreamTimes
+
+    broker, stream = setup.settings.trading.broker, setup.settings.trading.stream
+    common = {
+        "paper": setup.mode is not Mode.LIVE,
+        "timeout_seconds": float(broker.timeout_seconds),
+        "feed": broker.feed,
+        "requests_per_minute": broker.requests_per_minute,
+        "now": clock,
+        "clock": clock,
+        "stream_times": StreamTimes(
+            backoff=float(stream.backoff_seconds),
+            backoff_max=float(stream.backoff_max_seconds),
+            silence=float(stream.silence_probe_seconds),
+        ),
+    }
+    keys = (setup.credentials.api_key, setup.credentials.secret_key)
+    if not setup.is_in_process:
+        return AlpacaClient(
+            *keys,
+            trading_url=setup.endpoints.trading,
+            stream_url=setup.endpoints.stream,
+            data_url=setup.endpoints.data,
+            data_stream_url=setup.endpoints.data_stream,
+            sdk=broker.transport is Transport.SDK,
+            **common,  # type: ignore[arg-type]
+        )
+    from execbot.desk.opening.in_process import InProcessTransport, open_exchange
+
+    exchange = open_exchange(exchange_directory(setup.root), setup.settings.trading.sim)
+    return AlpacaClient(
+        *keys,
+        transport=InProcessTransport(exchange),
+        trade_stream=lambda: _in_process_stream(exchange, clock),
+        market_stream=lambda kind: _in_process_data(exchange),
+        **common,  # type: ignore[arg-type]
+    )
+
+
+def clock_of(setup: Setup) -> BrokerClock:
+    """The broker's clock: an exchange of one's own may live in another day, or faster."""
+    return BrokerClock(at_once=setup.is_own_server or setup.is_in_process)
+
+
+def account_of(setup: Setup, client: AlpacaClient, *, must_remember: bool = True) -> str:
+    """The account number behind the keys: asked of the broker once, then remembered.
+
+    The journal's place depends on it, and a command must find its journal with the broker down.
+    Keys are remembered as a hash only. In an emergency it need not be remembered.
+    """
+    import json
+    from hashlib import sha256
+
+    path = setup.root / ACCOUNTS_NAME
+    place = "in-process" if setup.is_in_process else client.trading_url
+    name = f"{setup.mode.value}|{place}|{setup.credentials.api_key}"
+    digest = sha256(name.encode()).hexdigest()[:32]
+    known: dict[str, str] = {}
+    with suppress(OSError, ValueError):  # not there yet, or damaged: it is only a memory
+        known = dict(json.loads(path.read_text(encoding="utf-8")))
+    if digest in known:
+        return known[digest]
+    found = client.get_account()
+    account = found.account_number or found.id
+    kept = list(known.items())[-(ACCOUNTS_MAX - 1) :]
+    try:
+        private_directory(setup.root)
+        write_private(path, json.dumps(dict([*kept, (digest, account)]), indent=0))
+    except (OSError, ConfigError):
+        if must_remember:
+            raise
+    return account
+
+
+def _in_process_stream(exchange: SharedVenue, now: Callable[[], datetime]) -> TradeUpdateStream:
+    from execbot.broker.stream import parse_frame
+    from execbot.desk.opening.in_process import InProcessTradeUpdates
+
+    return InProcessTradeUpdates(exchange, parse_frame, now)
+
+
+def _in_process_data(exchange: SharedVenue) -> MarketDataStream:
+    from execbot.broker.data_stream import parse_data_frame
+    from execbot.desk.opening.in_process import InProcessMarketData
+
+    return InProcessMarketData(exchange, parse_data_frame)
