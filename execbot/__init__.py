@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from execbot.broker.alpaca import AlpacaClient
     from execbot.broker.errors import BrokerError
     from execbot.broker.port import BrokerClient, OrderQuery, ReplaceRequest, TradeUpdate
+    from execbot.config.errors import ConfigError
     from execbot.config.load import Settings, load_settings
     from execbot.desk.context import Context, open_context
+    from execbot.desk.library import OrderManagementSystem
+    from execbot.exits.levels import LevelError
     from execbot.journal.errors import JournalError
     from execbot.journal.journal import Journal
     from execbot.journal.records import OrderRecord, PositionRecord
@@ -34,13 +37,13 @@ if TYPE_CHECKING:
         Side,
         TimeInForce,
     )
+    from execbot.model.errors import ExecbotError
     from execbot.model.order import Fill, Order, OrderRequest, StopLoss, TakeProfit
     from execbot.model.quote import Bar, Quote, Trade
-    from execbot.model.signal import Signal
+    from execbot.model.signal import Signal, SignalError
     from execbot.oms.errors import InDoubt, OmsError, Refused
     from execbot.oms.machine.changes import Change, EventName
     from execbot.oms.place.risk_desk import RiskDesk
-    from execbot.oms.service import OrderManagementSystem
     from execbot.oms.signals.executor import Executor
     from execbot.oms.signals.result import SignalResult
     from execbot.oms.sync.breaks import Break
@@ -52,20 +55,23 @@ _HOME = {
     "broker.alpaca": ("AlpacaClient",),
     "broker.errors": ("BrokerError",),
     "broker.port": ("BrokerClient", "OrderQuery", "ReplaceRequest", "TradeUpdate"),
+    "config.errors": ("ConfigError",),
     "config.load": ("Settings", "load_settings"),
     "desk.context": ("Context", "open_context"),
+    "desk.library": ("OrderManagementSystem",),
+    "exits.levels": ("LevelError",),
     "journal.errors": ("JournalError",),
     "journal.journal": ("Journal",),
     "journal.records": ("OrderRecord", "PositionRecord"),
     "model.account": ("Account", "Asset", "Clock", "Position"),
     "model.enums": ("OrderClass", "OrderStatus", "OrderType", "Outcome", "Side", "TimeInForce"),
+    "model.errors": ("ExecbotError",),
     "model.order": ("Fill", "Order", "OrderRequest", "StopLoss", "TakeProfit"),
     "model.quote": ("Bar", "Quote", "Trade"),
-    "model.signal": ("Signal",),
+    "model.signal": ("Signal", "SignalError"),
     "oms.errors": ("InDoubt", "OmsError", "Refused"),
     "oms.machine.changes": ("Change", "EventName"),
     "oms.place.risk_desk": ("RiskDesk",),
-    "oms.service": ("OrderManagementSystem",),
     "oms.signals.executor": ("Executor",),
     "oms.signals.result": ("SignalResult",),
     "oms.sync.breaks": ("Break",),
@@ -84,13 +90,16 @@ __all__ = [
     "BrokerError",
     "Change",
     "Clock",
+    "ConfigError",
     "Context",
     "EventName",
+    "ExecbotError",
     "Executor",
     "Fill",
     "InDoubt",
     "Journal",
     "JournalError",
+    "LevelError",
     "OmsError",
     "Order",
     "OrderClass",
@@ -112,6 +121,7 @@ __all__ = [
     "Settings",
     "Side",
     "Signal",
+    "SignalError",
     "SignalResult",
     "StopLoss",
     "TakeProfit",

@@ -14,6 +14,9 @@ from urllib.parse import parse_qs
 
 from msgspec import Struct
 
+from execbot.model.enums import ErrorCategory
+from execbot.model.errors import ExecbotError
+
 URLS_VARIABLE = "EXECBOT_ALERT_URLS"
 
 
@@ -33,8 +36,12 @@ Send = Callable[[str, str], Delivery]
 """(title, body), both plain text."""
 
 
-class AlertsUnavailable(RuntimeError):
+class AlertsUnavailable(ExecbotError):
     """No URL is set, or apprise is not installed."""
+
+    kind = "config.alerts"
+    category = ErrorCategory.ADJUSTABLE
+    next_step = "Set EXECBOT_ALERT_URLS to apprise URLs."
 
 
 def urls_of(env: Mapping[str, str]) -> list[str]:

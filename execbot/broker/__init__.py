@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from execbot.broker.alpaca import AlpacaClient
-    from execbot.broker.budget import Priority, RateBudget
+    from execbot.broker.budget import RateBudget, RequestPriority
     from execbot.broker.data_stream import DataStream
     from execbot.broker.errors import (
         AuthenticationError,
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "alpaca": ("AlpacaClient",),
-    "budget": ("Priority", "RateBudget"),
+    "budget": ("RateBudget", "RequestPriority"),
     "data_stream": ("DataStream",),
     "errors": (
         "AuthenticationError",
@@ -108,11 +108,11 @@ __all__ = [
     "NetworkError",
     "NotFound",
     "OrderQuery",
-    "Priority",
     "RateBudget",
     "RateLimited",
     "Remedy",
     "ReplaceRequest",
+    "RequestPriority",
     "RequestRefused",
     "SdkTransport",
     "StreamError",

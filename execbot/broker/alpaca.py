@@ -5,14 +5,13 @@ Nothing here decides what to trade and nothing is written twice (see `session`).
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from execbot.broker import paging
-from execbot.broker.budget import Priority, RateBudget
+from execbot.broker.budget import RateBudget, RequestPriority
 from execbot.broker.bulk import bulk_result
 from execbot.broker.errors import BrokerError, NotFound
 from execbot.broker.http import DirectTransport, SdkTransport, Transport, check_base_url
@@ -24,12 +23,13 @@ from execbot.broker.port import (
     TradeUpdateStream,
 )
 from execbot.broker.remedy import Remedy
-from execbot.broker.session import Call, Exchanged, Host, Session
+from execbot.broker.session import Call, Exchanged, Host, RestSession
 from execbot.model.account import Account, Activity, Asset, CalendarDay, Clock, Position
 from execbot.model.numbers import maybe_text, text
 from execbot.model.order import Order, OrderRequest
 from execbot.model.quote import Bar, Quote, Trade
-from execbot.model.symbols import in_path, is_pair, pair_symbol
+from execbot.model.symbols import in_path, is_option, is_pair, is_stock, pair_symbol
+from execbot.model.timer import Timer
 from execbot.model.times import iso
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class AlpacaClient(BrokerClient):
         feed: str | None = None,
         requests_per_minute: int | None = 200,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        sleep: Callable[[float], None] = time.sleep,
+        timer: Timer = Timer(),
         trade_stream: Callable[[], TradeUpdateStream] | None = None,
         market_stream: Callable[[StreamKind], MarketDataStream] | None = None,
         stream_times: StreamTimes | None = None,
@@ -103,7 +103,7 @@ class AlpacaClient(BrokerClient):
         self._trade_stream = trade_stream
         self._market_stream = market_stream
         self._stream_times = stream_times
-        self._session = Session(
+        self._session = RestSession(
             api_key,
             secret_key,
             open_transport=self._open_transport,
@@ -111,7 +111,7 @@ class AlpacaClient(BrokerClient):
             timeout_seconds=timeout_seconds,
             requests_per_minute=requests_per_minute,
             now=now,
-            sleep=sleep,
+            timer=timer,
             observer=observer,
             clock=clock,
         )
@@ -130,7 +130,13 @@ class AlpacaClient(BrokerClient):
 
     # Orders
 
-    def place_order(self, request: OrderRequest, *, priority: Priority = Priority.ENTRY) -> Order:
+    def place_order(
+        self,
+        request: OrderRequest,
+        *,
+        priority: RequestPriority = RequestPriority.ENTRY,
+        send_before: float | None = None,
+    ) -> Order:
         call = Call(
             "trading",
             "POST",
@@ -138,6 +144,7 @@ class AlpacaClient(BrokerClient):
             body=request.to_wire(),
             priority=priority,
             client_order_id=request.client_order_id or None,
+            send_before=send_before,
         )
         return self._order(call)
 
@@ -162,7 +169,9 @@ class AlpacaClient(BrokerClient):
         )
         return [Order.from_wire(row) for row in reversed(rows)]
 
-    def replace_order(self, order_id: str, request: ReplaceRequest) -> Order:
+    def replace_order(
+        self, order_id: str, request: ReplaceRequest, *, send_before: float | None = None
+    ) -> Order:
         body = {
             name: maybe_text(getattr(request, name))
             for name in ("qty", "limit_price", "stop_price", "trail")
@@ -175,17 +184,18 @@ class AlpacaClient(BrokerClient):
             "PATCH",
             _order_path(order_id),
             body={name: value for name, value in body.items() if value is not None},
-            priority=Priority.PROTECT,
+            priority=RequestPriority.PROTECT,
             client_order_id=request.client_order_id,
+            send_before=send_before,
         )
         return self._order(call)
 
     def cancel_order(self, order_id: str) -> None:
         path = _order_path(order_id)
-        self._session.send(Call("trading", "DELETE", path, priority=Priority.EXIT))
+        self._session.send(Call("trading", "DELETE", path, priority=RequestPriority.EXIT))
 
     def cancel_all_orders(self) -> list[BulkResult]:
-        call = Call("trading", "DELETE", "/v2/orders", priority=Priority.EXIT)
+        call = Call("trading", "DELETE", "/v2/orders", priority=RequestPriority.EXIT)
         return [bulk_result(item) for item in self._session.get_list(call)]
 
     # Positions
@@ -209,12 +219,14 @@ class AlpacaClient(BrokerClient):
             query["qty"] = text(qty)
         if percentage is not None:
             query["percentage"] = text(percentage)
-        call = Call("trading", "DELETE", _position_path(symbol), query, priority=Priority.EXIT)
+        call = Call(
+            "trading", "DELETE", _position_path(symbol), query, priority=RequestPriority.EXIT
+        )
         return self._order(call)
 
     def close_all_positions(self, *, cancel_orders: bool) -> list[BulkResult]:
         query = {"cancel_orders": "true" if cancel_orders else "false"}
-        call = Call("trading", "DELETE", "/v2/positions", query, priority=Priority.EXIT)
+        call = Call("trading", "DELETE", "/v2/positions", query, priority=RequestPriority.EXIT)
         return [bulk_result(item) for item in self._session.get_list(call)]
 
     # Account and reference data
@@ -273,8 +285,13 @@ class AlpacaClient(BrokerClient):
         start: datetime,
         end: datetime | None = None,
         limit: int | None = None,
+        newest: bool = False,
     ) -> list[Bar]:
+        if is_option(symbol):
+            return []
         query = {"symbols": symbol, "timeframe": timeframe, "start": iso(start)}
+        if newest:
+            query["sort"] = "desc"
         if end is not None:
             query["end"] = iso(end)
         path = "/v1beta3/crypto/us/bars"
@@ -282,12 +299,13 @@ class AlpacaClient(BrokerClient):
             path = "/v2/stocks/bars"
             query["adjustment"] = "split"  # a 4:1 split is no crash
         rows = paging.all_bars(lambda page: self._read_data(path, page), symbol, query, limit=limit)
-        return [Bar.from_wire(symbol, row) for row in rows]
+        return [Bar.from_wire(symbol, row) for row in (reversed(rows) if newest else rows)]
 
     def _latest(self, what: str, symbols: Sequence[str]) -> dict[str, Mapping[str, Any]]:
         found: dict[str, Mapping[str, Any]] = {}
         pairs = [symbol for symbol in symbols if is_pair(symbol)]
-        stocks = [symbol for symbol in symbols if not is_pair(symbol)]
+        # Options have feeds of their own, which execbot does not read.
+        stocks = [symbol for symbol in symbols if symbol and is_stock(symbol)]
         for path, group in (
             (f"/v2/stocks/{what}/latest", stocks),
             (f"/v1beta3/crypto/us/latest/{what}", pairs),

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import math
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import IntEnum
@@ -19,11 +18,18 @@ from enum import IntEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
+from execbot.model.retrying import polled, result_of
+from execbot.model.timer import Timer
+
 WINDOW_SECONDS = 60.0
 
 
-class Priority(IntEnum):
-    """Who goes first. A smaller number never waits for a larger one."""
+class RequestPriority(IntEnum):
+    """Whose request goes first. A smaller number never waits for a larger one.
+
+    This is about the account's rate limit alone; in which order `watch` does what it has decided
+    is `exits.rules.actions.Priority`, where a stop comes before a sale.
+    """
 
     EXIT = 0  # cancels and orders that close: never held back
     PROTECT = 1  # stops and targets, replacing them
@@ -31,20 +37,20 @@ class Priority(IntEnum):
     READ = 3  # looking
 
 
-RESERVE_SHARE: Mapping[Priority, float] = {
-    Priority.EXIT: 0.0,
-    Priority.PROTECT: 0.05,
-    Priority.ENTRY: 0.15,
-    Priority.READ: 0.20,
+RESERVE_SHARE: Mapping[RequestPriority, float] = {
+    RequestPriority.EXIT: 0.0,
+    RequestPriority.PROTECT: 0.05,
+    RequestPriority.ENTRY: 0.15,
+    RequestPriority.READ: 0.20,
 }
 """The share of the minute's requests that each leaves untouched for those before it."""
 
 
-_reading: ContextVar[Priority] = ContextVar("reading", default=Priority.READ)
+_reading: ContextVar[RequestPriority] = ContextVar("reading", default=RequestPriority.READ)
 
 
 @contextmanager
-def reading_at(priority: Priority) -> Iterator[None]:
+def reading_at(priority: RequestPriority) -> Iterator[None]:
     """Reads inside go at least at `priority`: what an exit looks at is part of the exit.
 
     Also a decorator. Holds for the calling thread; an outer block that is higher stays in force.
@@ -56,7 +62,7 @@ def reading_at(priority: Priority) -> Iterator[None]:
         _reading.reset(token)
 
 
-def priority_of_reads() -> Priority:
+def priority_of_reads() -> RequestPriority:
     return _reading.get()
 
 
@@ -73,20 +79,20 @@ class Level(Struct, frozen=True):
         return replace(self, tokens=min(self.capacity, self.tokens + gained), at=now)
 
 
-def wait_seconds(level: Level, priority: Priority, now: float) -> float:
+def wait_seconds(level: Level, priority: RequestPriority, now: float) -> float:
     """How long a request of this priority waits; 0 means it may go now. Pure.
 
     EXIT is 0 always: should the minute truly be used up, the broker says so with a 429 and
     executes nothing, which costs less than an exit that never left. For the same reason PROTECT
     does not wait out a 429, only for its own reserve: seconds.
     """
-    if priority is Priority.EXIT:
+    if priority is RequestPriority.EXIT:
         return 0.0
     level = level.refilled(now)
     floor = level.capacity * RESERVE_SHARE[priority]
     missing = floor + 1.0 - level.tokens
     wait = max(missing * WINDOW_SECONDS / level.capacity, 0.0)
-    return wait if priority is Priority.PROTECT else max(wait, level.blocked_until - now)
+    return wait if priority is RequestPriority.PROTECT else max(wait, level.blocked_until - now)
 
 
 def taken(level: Level, now: float) -> Level:
@@ -123,57 +129,61 @@ class RateBudget:
         self,
         requests_per_minute: int = 200,
         *,
-        monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        timer: Timer = Timer(),
     ) -> None:
         if requests_per_minute < 1:
             raise ValueError(f"requests_per_minute was {requests_per_minute}")
-        self._monotonic = monotonic
-        self._sleep = sleep
+        self._timer = timer
         self._lock = threading.Lock()
-        self._waiting = dict.fromkeys(Priority, 0)
+        self._waiting = dict.fromkeys(RequestPriority, 0)
         rate = float(requests_per_minute)
-        self._level = Level(capacity=rate, tokens=rate, at=monotonic())
+        self._level = Level(capacity=rate, tokens=rate, at=timer.monotonic())
 
     @property
     def level(self) -> Level:
         with self._lock:
-            return self._level.refilled(self._monotonic())
+            return self._level.refilled(self._timer.monotonic())
 
-    def acquire(self, priority: Priority, *, patience_seconds: float = math.inf) -> float:
+    def acquire(self, priority: RequestPriority, *, patience_seconds: float = math.inf) -> float:
         """Wait for this priority's turn and return 0.
 
         When the turn is further away than `patience_seconds`, do not wait and return the seconds
         until it comes.
         """
-        waited = 0.0
+        timer = self._timer
+        began = timer.monotonic()
         with self._lock:
             self._waiting[priority] += 1
         try:
-            while (wait := self._try(priority)) > 0:
-                if waited + wait > patience_seconds:
-                    return wait
-                self._sleep(wait)
-                waited += wait
+            return polled(
+                lambda: self._try(priority),
+                lambda wait: wait <= 0,
+                wait=result_of,
+                stop=lambda tries: (
+                    timer.monotonic() - began + tries.upcoming_sleep > patience_seconds
+                ),
+                timer=timer,
+            )
         finally:
             with self._lock:
                 self._waiting[priority] -= 1
-        return 0.0
 
     def observe(
         self, status: int, headers: Mapping[str, str], retry_after: float | None = None
     ) -> None:
         """Learn from a reply. `headers` has lower-case names."""
         with self._lock:
-            now = self._monotonic()
+            now = self._timer.monotonic()
             self._level = observed(self._level, status, headers, now, retry_after)
 
-    def _try(self, priority: Priority) -> float:
+    def _try(self, priority: RequestPriority) -> float:
         """Take a token and return 0, or return how long to wait before asking again."""
         with self._lock:
-            now = self._monotonic()
+            now = self._timer.monotonic()
             wait = wait_seconds(self._level, priority, now)
-            if wait <= 0 and any(self._waiting[first] for first in Priority if first < priority):
+            if wait <= 0 and any(
+                self._waiting[first] for first in RequestPriority if first < priority
+            ):
                 wait = WINDOW_SECONDS / self._level.capacity
             if wait <= 0:
                 self._level = taken(self._level, now)

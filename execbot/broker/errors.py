@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 from execbot.broker.error_table import ROWS
 from execbot.broker.remedy import CATEGORY_OF, READ_AGAIN_NEXT, Remedy, Row
 from execbot.model.enums import ErrorCategory
+from execbot.model.errors import ExecbotError
 
 TEXT_LIMIT = 300
 """How much of a broker's text is kept for people; a gateway may answer with a whole page."""
@@ -39,7 +40,7 @@ WRITE_METHODS = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 
 
 @dataclass(eq=False)
-class BrokerError(Exception):
+class BrokerError(ExecbotError):
     """`kind` is a stable slug for programs; message, hint and next_step are what, why, what next.
 
     `in_doubt` is True when a write may have happened: only a look-up can tell, never a guess.
@@ -69,6 +70,18 @@ class BrokerError(Exception):
     @property
     def category(self) -> ErrorCategory:
         return CATEGORY_OF[self.remedy]
+
+    @property
+    def outcome(self) -> str:
+        """`rejected` only for an order that the broker saw and refused."""
+        if self.in_doubt:
+            return "in_doubt"
+        return "rejected" if self.client_order_id else "not_sent"
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        names = ("code", "status", "request_id", "client_order_id", "url")
+        return {name: getattr(self, name) for name in names}
 
     def __str__(self) -> str:
         facts = [str(part) for part in (self.status, self.code) if part is not None]
@@ -188,6 +201,10 @@ def bad_reply(
 _DOUBT_NEXT = "run `execbot reconcile`; never send it again by hand"
 
 
+class HeldUp(TimeoutError):
+    """The moment after which a request must not leave any more had passed before it left."""
+
+
 class NetworkRow(NamedTuple):
     """`errors` are matched by class."""
 
@@ -204,6 +221,12 @@ TLS_ROW = NetworkRow(
     "A wrong clock, a proxy that replaces certificates, or a wrong host.",
 )
 NETWORK_ROWS: tuple[NetworkRow, ...] = (
+    NetworkRow(
+        (HeldUp,),
+        "network.held_up",
+        "Not sent: the request was held up on this machine for too long",
+        "The machine was suspended, or has far too much to do.",
+    ),
     NetworkRow(
         (socket.gaierror,),
         "network.dns",

@@ -10,14 +10,15 @@ from __future__ import annotations
 import io
 import socket
 import threading
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urlencode, urlsplit
 
 from msgspec import Struct
 
+from execbot.broker.errors import HeldUp
 from execbot.model.hosts import is_loopback
+from execbot.model.timer import boot_seconds
 
 if TYPE_CHECKING:
     from http.client import HTTPConnection, HTTPResponse
@@ -52,8 +53,16 @@ class TransportFailure(Exception):
         self.sent = sent
 
 
+IsLate = Callable[[], bool]
+"""Asked right before the first byte of a request: True when it must not leave any more."""
+
+
 class Transport(Protocol):
-    """One HTTP exchange with one base URL. Raises TransportFailure when there is no reply."""
+    """One HTTP exchange with one base URL. Raises TransportFailure when there is no reply.
+
+    `is_late` is given for what changes something under a deadline: a transport asks it as late as
+    it can, and sends nothing (`TransportFailure(HeldUp(), sent=False)`) when it says so.
+    """
 
     def send(
         self,
@@ -64,9 +73,16 @@ class Transport(Protocol):
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         timeout_seconds: float = 10.0,
+        is_late: IsLate | None = None,
     ) -> HttpReply: ...
 
     def close(self) -> None: ...
+
+
+def refuse_late(is_late: IsLate | None) -> None:
+    """Raises TransportFailure when it is too late to send anything."""
+    if is_late is not None and is_late():
+        raise TransportFailure(HeldUp("held up before it was sent"), sent=False)
 
 
 class SecretHeaders(dict[str, str]):
@@ -122,11 +138,14 @@ class DirectTransport:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         timeout_seconds: float = 10.0,
+        is_late: IsLate | None = None,
     ) -> HttpReply:
-        deadline = time.monotonic() + timeout_seconds
+        deadline = boot_seconds() + timeout_seconds
         connection = self._connected(timeout_seconds)
         try:
-            self._write(connection, method, with_query(url_path, query), body, headers, deadline)
+            data = self._request(method, with_query(url_path, query), body, headers)
+            refuse_late(is_late)
+            self._write(connection, data, deadline)
             return self._read(connection, method, deadline)
         except BaseException:
             connection.close()
@@ -159,27 +178,23 @@ class DirectTransport:
                 if not self._idle:
                     return None
                 connection, since = self._idle.pop()
-            fresh = time.monotonic() - since < IDLE_SECONDS_MAX
+            fresh = boot_seconds() - since < IDLE_SECONDS_MAX
             if fresh and _is_quiet(connection.sock):
                 return connection
             connection.close()
 
-    def _write(
-        self,
-        connection: HTTPConnection,
-        method: str,
-        target: str,
-        body: bytes | None,
-        headers: Mapping[str, str] | None,
-        deadline: float,
-    ) -> None:
+    def _request(
+        self, method: str, target: str, body: bytes | None, headers: Mapping[str, str] | None
+    ) -> bytes:
         head = [f"{method} {self._prefix}{target} HTTP/1.1", f"Host: {self._host_header()}"]
         head += [f"{name}: {value}" for name, value in (headers or {}).items()]
         if body is not None or method in ("POST", "PATCH", "PUT"):
             head.append(f"Content-Length: {len(body or b'')}")
         if any("\r" in line or "\n" in line for line in head):
             raise ValueError("a line break in a request line or header")
-        data = ("\r\n".join(head) + "\r\n\r\n").encode("latin-1") + (body or b"")
+        return ("\r\n".join(head) + "\r\n\r\n").encode("latin-1") + (body or b"")
+
+    def _write(self, connection: HTTPConnection, data: bytes, deadline: float) -> None:
         view = memoryview(data)
         sock = connection.sock
         try:
@@ -217,7 +232,7 @@ class DirectTransport:
     def _keep(self, connection: HTTPConnection) -> None:
         with self._lock:
             if len(self._idle) < IDLE_CONNECTIONS_MAX:
-                self._idle.append((connection, time.monotonic()))
+                self._idle.append((connection, boot_seconds()))
                 return
         connection.close()
 
@@ -249,7 +264,7 @@ def _is_quiet(sock: socket.socket | None) -> bool:
 
 
 def _left(deadline: float) -> float:
-    left = deadline - time.monotonic()
+    left = deadline - boot_seconds()
     if left <= 0:
         raise TimeoutError("timed out")
     return left
@@ -333,10 +348,12 @@ class SdkTransport:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         timeout_seconds: float = 10.0,
+        is_late: IsLate | None = None,
     ) -> HttpReply:
         import requests
         import urllib3
 
+        refuse_late(is_late)  # it connects after this: as near as the library lets us come
         try:
             response = self._session.request(
                 method,

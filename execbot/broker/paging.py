@@ -104,7 +104,7 @@ def all_bars(
     *,
     limit: int | None,
 ) -> list[Row]:
-    """Every bar of one symbol, oldest first (the first `limit` of them when given)."""
+    """Every bar of one symbol in the order of the query (the first `limit` when given)."""
     rows: list[Row] = []
     window = dict(query)
     for _ in range(PAGES_MAX):

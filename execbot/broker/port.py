@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
-from execbot.broker.budget import Priority
+from execbot.broker.budget import RequestPriority
 from execbot.broker.errors import BrokerError
 from execbot.broker.stream_states import StreamState
 from execbot.model.account import Account, Activity, Asset, CalendarDay, Clock, Position
@@ -94,11 +94,18 @@ class BrokerClient(ABC):
     """A broker account."""
 
     @abstractmethod
-    def place_order(self, request: OrderRequest, *, priority: Priority = Priority.ENTRY) -> Order:
+    def place_order(
+        self,
+        request: OrderRequest,
+        *,
+        priority: RequestPriority = RequestPriority.ENTRY,
+        send_before: float | None = None,
+    ) -> Order:
         """Send one order. Never retried inside: the submit pipeline owns that.
 
         `priority` is for the rate limit only: an order that closes says EXIT, a protective one
-        PROTECT, so that it never queues behind entries.
+        PROTECT, so that it never queues behind entries. Later than `send_before`, in seconds of
+        the client's timer, nothing of it may leave: then raise NetworkError `network.held_up`.
         """
 
     @abstractmethod
@@ -113,7 +120,10 @@ class BrokerClient(ABC):
         """All matching orders, oldest first, however many pages that takes."""
 
     @abstractmethod
-    def replace_order(self, order_id: str, request: ReplaceRequest) -> Order: ...
+    def replace_order(
+        self, order_id: str, request: ReplaceRequest, *, send_before: float | None = None
+    ) -> Order:
+        """Change an order; see `place_order` for `send_before`."""
 
     @abstractmethod
     def cancel_order(self, order_id: str) -> None:
@@ -165,8 +175,12 @@ class BrokerClient(ABC):
         start: datetime,
         end: datetime | None = None,
         limit: int | None = None,
+        newest: bool = False,
     ) -> list[Bar]:
-        """Bars ascending; `timeframe` in Alpaca's words (`1Min`, `1Hour`, `1Day`)."""
+        """Bars ascending; `timeframe` in Alpaca's words (`1Min`, `1Hour`, `1Day`).
+
+        Of more than `limit` the oldest from `start` on, or the `newest`. Adjusted for splits.
+        """
 
     @abstractmethod
     def get_activities(

@@ -7,9 +7,7 @@ goodbye properly: after an unclean end the broker keeps the place taken for a mi
 
 from __future__ import annotations
 
-import random
 import threading
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator
 from datetime import datetime
@@ -19,10 +17,13 @@ from urllib.parse import urlsplit
 from execbot.broker.errors import AuthenticationError, BrokerError, StreamError, plain_line
 from execbot.broker.remedy import Remedy
 from execbot.broker.stream_states import Connected, Disconnected, StreamState
-from execbot.broker.stream_times import StreamTimes, backoff_seconds
+from execbot.broker.stream_times import StreamTimes
 from execbot.model.hosts import is_loopback
+from execbot.model.retrying import Pauses, error_of
+from execbot.model.timer import boot_seconds
 
 if TYPE_CHECKING:
+    from tenacity import RetryCallState
     from websockets.exceptions import InvalidStatus
     from websockets.sync.client import ClientConnection
 
@@ -62,8 +63,7 @@ class ReconnectingStream(ABC, Generic[Message]):
         now: Callable[[], datetime],
         times: StreamTimes | None = None,
         probe: Callable[[], bool] | None = None,
-        monotonic: Callable[[], float] = time.monotonic,
-        draw: Callable[[], float] = random.random,
+        monotonic: Callable[[], float] = boot_seconds,
     ) -> None:
         self.url = _check_stream_url(url)
         self._api_key = api_key
@@ -72,7 +72,6 @@ class ReconnectingStream(ABC, Generic[Message]):
         self._times = times or StreamTimes()
         self.probe = probe
         self._monotonic = monotonic
-        self._draw = draw
         self._closing = False
         self._wake = threading.Event()
         self._socket: ClientConnection | None = None
@@ -94,16 +93,16 @@ class ReconnectingStream(ABC, Generic[Message]):
     def messages(self) -> Iterator[Message | StreamState]:
         """Yield until `close`. Raises BrokerError when reconnecting cannot help."""
         self._reader = threading.get_ident()
-        failures = 0
+        pauses = Pauses(self._wait)
         while not self._closing:
             connected_at: list[float] = []
             drop = yield from self._one_connection(connected_at)
             if self._closing:
                 return
             lived = self._monotonic() - connected_at[0] if connected_at else 0.0
-            failures = 1 if lived >= self._times.stable else failures + 1
-            wait = backoff_seconds(self._times, failures, self._draw())
-            wait = max(wait, drop.wait_at_least)
+            if lived >= self._times.stable:
+                pauses = Pauses(self._wait)
+            wait = pauses.after(drop)
             yield Disconnected(self._now(), str(drop), wait)
             self._rest(wait)
 
@@ -218,6 +217,11 @@ class ReconnectingStream(ABC, Generic[Message]):
             Remedy.FATAL_ACCOUNT,
             status=status,
         )
+
+    def _wait(self, tries: RetryCallState) -> float:
+        drop = error_of(tries)
+        least = drop.wait_at_least if isinstance(drop, Drop) else 0.0
+        return least + self._times.before_reconnect(tries)
 
     def _rest(self, seconds: float) -> None:
         deadline = self._monotonic() + seconds

@@ -7,7 +7,6 @@ only where nothing can have happened.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
-from execbot.broker.budget import Priority, RateBudget, priority_of_reads
+from execbot.broker.budget import RateBudget, RequestPriority, priority_of_reads
 from execbot.broker.errors import (
     BrokerError,
     RateLimited,
@@ -24,15 +23,20 @@ from execbot.broker.errors import (
     classify,
     classify_transport,
 )
-from execbot.broker.http import HttpReply, SecretHeaders, Transport, TransportFailure
+from execbot.broker.http import HttpReply, IsLate, SecretHeaders, Transport, TransportFailure
 from execbot.broker.remedy import Remedy
+from execbot.model.retrying import Attempts, Backoff, RetryAfter, error_of, retried
+from execbot.model.timer import Timer
 
 if TYPE_CHECKING:
+    from tenacity import RetryCallState
+
     from execbot.broker.clock import BrokerClock
 
 Host = Literal["trading", "data"]
 
-READ_ATTEMPTS = 3
+READ_ATTEMPTS = Attempts(3)
+READ_WAIT = RetryAfter(Backoff(first=0.5, most=2.0, least=0.25), spread=0.25)
 READ_RETRY_SECONDS_MAX = 5.0
 """A read that would have to wait longer than this for the rate limit is reported instead."""
 
@@ -53,8 +57,10 @@ class Call(Struct, frozen=True):
     path: str
     query: Mapping[str, str] | None = None
     body: Mapping[str, Any] | None = None
-    priority: Priority = Priority.READ
+    priority: RequestPriority = RequestPriority.READ
     client_order_id: str | None = None
+    send_before: float | None = None
+    """By the timer's seconds: later than this, nothing of it may leave."""
 
 
 class Exchanged(Struct, frozen=True):
@@ -68,7 +74,7 @@ class Exchanged(Struct, frozen=True):
     error: str | None = None
 
 
-class Session:
+class RestSession:
     """Sends calls. `open_transport` makes the transport of a host at its first use."""
 
     def __init__(
@@ -81,7 +87,7 @@ class Session:
         timeout_seconds: float,
         requests_per_minute: int | None,
         now: Callable[[], datetime],
-        sleep: Callable[[float], None],
+        timer: Timer = Timer(),
         observer: Callable[[Exchanged], None] | None = None,
         clock: BrokerClock | None = None,
     ) -> None:
@@ -91,14 +97,14 @@ class Session:
         self._transports: dict[Host, Transport] = {}
         self._timeout_seconds = timeout_seconds
         self._now = now
-        self._sleep = sleep
+        self._timer = timer
         self._observer = observer
         self._clock = clock
         self.budgets: dict[Host, RateBudget] = {}
         if requests_per_minute is not None:
             self.budgets = {
-                "trading": RateBudget(requests_per_minute, sleep=sleep),
-                "data": RateBudget(requests_per_minute, sleep=sleep),
+                "trading": RateBudget(requests_per_minute, timer=timer),
+                "data": RateBudget(requests_per_minute, timer=timer),
             }
 
     @property
@@ -134,17 +140,15 @@ class Session:
 
     def send(self, call: Call) -> HttpReply:
         """Send once; a read that failed harmlessly is tried again a few times."""
-        attempt = 1
-        while True:
-            try:
-                return self._send_once(call)
-            except BrokerError as error:
-                wait = wait_before_read(error, attempt) if call.method == "GET" else None
-                if wait is None or attempt >= READ_ATTEMPTS:
-                    raise
-            if wait > 0:
-                self._sleep(wait)
-            attempt += 1
+        if call.method != "GET":
+            return self._send_once(call)
+        return retried(
+            lambda: self._send_once(call),
+            may_retry=may_read_again,
+            wait=wait_before_read,
+            stop=READ_ATTEMPTS,
+            sleep=self._timer.sleep,
+        )
 
     def _send_once(self, call: Call) -> HttpReply:
         transport = self._transport(call.host)
@@ -158,14 +162,14 @@ class Session:
             wait = budget.acquire(priority, patience_seconds=patience)
             if wait > 0:
                 raise _held_back(call, wait)
-        started = time.monotonic()
+        started = self._timer.monotonic()
         try:
             reply = self._exchange(transport, call)
         except BrokerError as error:
             self._report(call, None, started, error)
             raise
         if self._clock is not None:
-            self._clock.observe(reply.headers.get("date"))
+            self._clock.observe(reply.headers.get("date"), reply.headers.get("x-clock-speed"))
         refused = None if 200 <= reply.status < 300 else self._classified(reply, call)
         if budget is not None:
             after = refused.retry_after_seconds if refused is not None else None
@@ -182,6 +186,7 @@ class Session:
         if call.body is not None:
             payload = json.dumps(call.body, separators=(",", ":")).encode()
             headers["Content-Type"] = "application/json"
+        deadline = {} if call.send_before is None else {"is_late": self._lateness(call.send_before)}
         try:
             return transport.send(
                 call.method,
@@ -190,6 +195,7 @@ class Session:
                 body=payload,
                 headers=headers,
                 timeout_seconds=self._timeout_seconds,
+                **deadline,
             )
         except TransportFailure as failure:
             cause, sent = failure.cause, failure.sent
@@ -202,6 +208,9 @@ class Session:
             client_order_id=call.client_order_id,
             url=self._url_of(call.host),
         )
+
+    def _lateness(self, send_before: float) -> IsLate:
+        return lambda: self._timer.monotonic() > send_before
 
     def _classified(self, reply: HttpReply, call: Call) -> BrokerError:
         found = classify(
@@ -242,7 +251,7 @@ class Session:
                 call.path,
                 reply.status if reply else None,
                 reply.headers.get("x-request-id") if reply else None,
-                time.monotonic() - started,
+                self._timer.monotonic() - started,
                 error.kind if error else None,
             )
         )
@@ -268,19 +277,27 @@ def _held_back(call: Call, wait: float) -> RateLimited:
     )
 
 
-def wait_before_read(error: BrokerError, attempt: int) -> float | None:
-    """Seconds until a failed read is tried again; None when it is not worth it. Pure.
+def may_read_again(error: Exception) -> bool:
+    """Whether a failed read is worth another try. Pure.
 
     Refused, unknown and silent servers are reported at once: a person waits for the answer.
     """
+    if not isinstance(error, BrokerError):
+        return False
     if error.kind == "broker.rate_limited":
-        wait = 1.0 if error.retry_after_seconds is None else error.retry_after_seconds
-        return wait if wait <= READ_RETRY_SECONDS_MAX else None
+        return (error.retry_after_seconds or 0.0) <= READ_RETRY_SECONDS_MAX
     if error.kind == "network.reset":
-        return 0.0 if attempt == 1 else 0.25
-    if error.status is not None and error.status >= 500:
-        return 0.25 * 2.0 ** (attempt - 1)
-    return None
+        return True
+    return error.status is not None and error.status >= 500
+
+
+def wait_before_read(tries: RetryCallState) -> float:
+    """Seconds until a failed read is tried again."""
+    error = error_of(tries)
+    is_first = tries.attempt_number == 1
+    if is_first and isinstance(error, BrokerError) and error.kind == "network.reset":
+        return 0.0  # most likely only the kept connection was old
+    return READ_WAIT(tries)
 
 
 def parse_json(reply: HttpReply, call: Call) -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from execbot.model.retrying import Backoff
+
 
 class StreamTimes(Struct, frozen=True):
     """Seconds. A stream silent for `silence` is pinged; no pong within `pong` ends it."""
@@ -19,8 +21,7 @@ class StreamTimes(Struct, frozen=True):
     taken: float = 5.0
     """The least wait when another connection holds the place (HTTP 429, code 406)."""
 
-
-def backoff_seconds(times: StreamTimes, failures: int, draw: float) -> float:
-    """The wait after so many failures in a row; `draw` in [0, 1) spreads clients apart. Pure."""
-    doubled = times.backoff * 2.0 ** min(failures - 1, 30)
-    return min(times.backoff_max, doubled) * (0.5 + draw / 2)
+    @property
+    def before_reconnect(self) -> Backoff:
+        """The wait after each failure in a row."""
+        return Backoff(first=self.backoff, most=self.backoff_max, least=self.backoff / 2)

@@ -1,8 +1,7 @@
 """Every failure as one `Failure`: three lines for people, one object for programs.
 
-Rooms raise their own typed errors with `kind`, `message`, `hint` and `next_step`; this is the one
-place that turns them into an exit code and an outcome. The exit code follows the kind's first
-word, so a new kind needs nothing here.
+Rooms raise an `ExecbotError`; this is the one place that turns its kind into an exit code. The exit
+code follows the kind's first word, so a new kind needs nothing here.
 """
 
 from __future__ import annotations
@@ -12,18 +11,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from execbot.cli.exit_codes import ExitCode
+from execbot.model.enums import ErrorCategory
+from execbot.model.errors import ExecbotError
 
-FATAL, ADJUSTABLE, RETRYABLE, WAITING = "fatal", "adjustable", "retryable", "waiting"
+FATAL, ADJUSTABLE = ErrorCategory.FATAL, ErrorCategory.ADJUSTABLE
+RETRYABLE, WAITING = ErrorCategory.RETRYABLE, ErrorCategory.WAITING
 
 
 @dataclass(eq=False)
-class Failure(Exception):
+class Failure(ExecbotError):
     """Why a command could not do what was asked. `extra` is added to the JSON object."""
 
     kind: str
     message: str
     exit_code: ExitCode = ExitCode.USAGE
-    category: str = ADJUSTABLE
+    category: ErrorCategory = ADJUSTABLE
     outcome: str = "not_sent"
     hint: str = ""
     next_step: str = ""
@@ -61,12 +63,9 @@ _EXIT_BY_KIND: tuple[tuple[str, ExitCode], ...] = (
     ("auth.", ExitCode.AUTH),
     ("risk.", ExitCode.RISK),
     ("network.", ExitCode.TRANSIENT),
-    ("lock.", ExitCode.LOCKED),
+    ("watch.already_running", ExitCode.LOCKED),
 )
 """First match wins; a kind that is not listed is an answer of the broker (6)."""
-
-_CARRIED = ("code", "status", "request_id", "client_order_id", "line", "order_id", "url")
-"""Facts of an error that are worth telling a program, where they exist."""
 
 
 def failure_of(error: BaseException) -> Failure:
@@ -86,66 +85,53 @@ def failure_of(error: BaseException) -> Failure:
     usage_message = _usage_message(error)
     if usage_message is not None:
         return usage_message
-    kind = getattr(error, "kind", None)
-    if isinstance(kind, str):
-        return _of_room(error, kind)
+    if isinstance(error, ExecbotError):
+        return _of_room(error)
     return _unexpected(error)
 
 
-def _of_room(error: BaseException, kind: str) -> Failure:
-    in_doubt = bool(getattr(error, "in_doubt", False))
-    category = str(getattr(error, "category", FATAL) or FATAL)
-    outcome = "in_doubt" if in_doubt else _outcome(error)
+def _of_room(error: ExecbotError) -> Failure:
     return Failure(
-        kind,
-        str(getattr(error, "message", "") or error),
-        ExitCode.IN_DOUBT if in_doubt else _exit_code(kind, category),
-        category,
-        outcome,
-        _hint(error, kind),
-        str(getattr(error, "next_step", "") or ""),
-        {name: _plain(getattr(error, name, None)) for name in _CARRIED} | _failed_checks(error),
+        error.kind,
+        error.message,
+        ExitCode.IN_DOUBT if error.in_doubt else exit_code_of(error.kind, error.category),
+        error.category,
+        "in_doubt" if error.in_doubt else error.outcome,
+        _hint(error),
+        error.next_step,
+        error.facts,
     )
+
+
+def _message(error: BaseException, kind: str) -> str:
+    """A refusal of our own checks says first that nothing was sent."""
+    message = str(getattr(error, "message", "") or error)
+    if kind.startswith("risk.") and getattr(error, "verdict", None) is not None:
+        return f"Not sent: {message}"
+    return message
 
 
 _BLAMES_SERVER = ("broker.bad_reply", "broker.redirected", "auth.")
 """Kinds that mean: perhaps this is the wrong server. So it is named."""
 
 
-def _hint(error: BaseException, kind: str) -> str:
+def _hint(error: ExecbotError) -> str:
     """Why, with the server's name where it may be the wrong one, and the broker's own words."""
-    parts = [str(getattr(error, "hint", "") or "")]
+    parts = [error.hint]
     url, said = getattr(error, "url", ""), getattr(error, "said", "")
-    if url and kind.startswith(_BLAMES_SERVER):
+    if url and error.kind.startswith(_BLAMES_SERVER):
         parts.append(f"Asked was {url}.")
-    if said and kind.startswith("broker.") and said not in str(getattr(error, "message", "")):
+    if said and error.kind.startswith("broker.") and said not in error.message:
         parts.append(f'The broker said: "{said}"')
     return " ".join(part for part in parts if part)
 
 
-def _failed_checks(error: BaseException) -> dict[str, Any]:
-    """A refusal by the risk checks names every one that failed, with its limit and number."""
-    results = getattr(getattr(error, "verdict", None), "results", ())
-    return {"failures": [result.to_dict() for result in results]}
-
-
-def _exit_code(kind: str, category: str) -> ExitCode:
+def exit_code_of(kind: str, category: ErrorCategory = FATAL) -> ExitCode:
+    """By the kind's first word, else by whether it passes."""
     for prefix, code in _EXIT_BY_KIND:
         if kind.startswith(prefix):
             return code
     return ExitCode.TRANSIENT if category == RETRYABLE else ExitCode.REJECTED
-
-
-def _outcome(error: BaseException) -> str:
-    """`rejected` only for an order that the broker saw and refused."""
-    named = getattr(error, "outcome", None)
-    if named is not None:
-        return str(named)
-    return "rejected" if getattr(error, "client_order_id", None) else "not_sent"
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
 
 
 def _usage_message(error: BaseException) -> Failure | None:

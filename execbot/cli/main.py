@@ -20,7 +20,6 @@ from typer.core import TyperCommand, TyperGroup
 
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.light_types import HELP_FLAGS, lighten
-from execbot.version import __version__
 
 PROGRAM = "execbot"
 
@@ -125,6 +124,8 @@ class LazyGroup(TyperGroup):
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from execbot.version import __version__
+
         print(f"{PROGRAM} {__version__}")
         raise typer.Exit
 

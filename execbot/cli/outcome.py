@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from execbot.cli.command import Cli
 from execbot.cli.errors import Failure
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.show.additions import added_line
-from execbot.cli.show.later_targets import Spread
-from execbot.cli.show.order_views import describe, record_json, sentence
+from execbot.cli.show.exit_distances import ShownExits
+from execbot.cli.show.later_targets import LaterTargets
+from execbot.cli.show.order_views import sentence
 from execbot.config.schema import Mode
 from execbot.desk.context import Context
-from execbot.journal.records import OrderRecord
-from execbot.model.enums import OrderStatus, OrderType, TimeInForce
+from execbot.desk.following import raise_if_rejected
+from execbot.desk.order_json import record_json
+from execbot.model.enums import OrderType, TimeInForce
 from execbot.model.order import OrderRequest
+
+if TYPE_CHECKING:
+    from execbot.desk.order_json import OrderRecord
 
 
 def legs_lapse(request: OrderRequest) -> list[str]:
@@ -29,56 +34,51 @@ def legs_lapse(request: OrderRequest) -> list[str]:
     return []
 
 
-def raise_if_rejected(record: OrderRecord) -> None:
-    """Accepted first and rejected later is a rejection all the same: exit 6."""
-    if record.status is not OrderStatus.REJECTED or record.order.filled_qty:
-        return
-    raise Failure(
-        "broker.order_rejected",
-        f"The broker rejected the order: {describe(record.order)}",
-        ExitCode.REJECTED,
-        outcome="rejected",
-        hint=record.note or "It was accepted first and rejected later.",
-        next_step=f"execbot orders show {record.client_order_id}",
-        extra={"client_order_id": record.client_order_id, "order": record_json(record)},
-    )
-
-
 def show_outcome(
     cli: Cli,
     record: OrderRecord,
     warnings: Sequence[str] = (),
     addition: dict[str, Any] | None = None,
-    spread: Spread | None = None,
+    later: LaterTargets | None = None,
+    exits: ShownExits = ShownExits(),
+    opens_short: str = "",
 ) -> None:
-    """Print what became of the order. Raises Failure (6) when the broker rejected it."""
+    """Print what became of the order. Raises OrderRejected."""
     raise_if_rejected(record)
     notes = list(warnings)
     if record.already:
         notes.append(f"{record.client_order_id} was submitted before: nothing was sent now.")
     if record.alarm:
-        notes.append(record.alarm)
-    if spread is not None:
-        notes += spread.warnings()
+        from execbot.oms.machine.alarms import alarm_words
+
+        notes.append(alarm_words(record))
+    if later is not None:
+        notes += later.warnings()
     cli.show(
         {
             **record_json(record),
             "already": record.already,
             "addition": addition,
-            "spread": spread.to_dict() if spread is not None else None,
+            "spread": later.to_dict() if later is not None else None,
+            "exits": exits.to_list(),
+            "opens_short": bool(opens_short),
         },
-        sentence(record),
+        f"{sentence(record)} ({opens_short})" if opens_short else sentence(record),
+        *exits.lines(),
         *([added_line(addition, record.symbol)] if addition is not None else []),
-        *([spread.line()] if spread is not None else []),
+        *([later.line()] if later is not None else []),
         f"client_order_id {record.client_order_id}",
         warnings=notes,
     )
 
 
-def confirm_live(cli: Cli, desk: Context, what: str, yes: bool) -> None:
-    """A live order is reviewed by a person, or --yes stands for one. Raises Failure (11)."""
+def confirm_live(cli: Cli, desk: Context, what: str, yes: bool) -> bool:
+    """A live order is reviewed by a person, or --yes stands for one; whether a person was asked.
+
+    Raises Failure (11).
+    """
     if desk.mode is not Mode.LIVE or yes:
-        return
+        return False
     if not cli.can_ask:
         raise Failure(
             "confirm.needed",
@@ -88,3 +88,4 @@ def confirm_live(cli: Cli, desk: Context, what: str, yes: bool) -> None:
         )
     if not cli.confirm(f"LIVE account {desk.account}: {what}. Send it?"):
         raise Failure("confirm.declined", "Not confirmed: nothing was sent", ExitCode.DECLINED)
+    return True

@@ -6,8 +6,13 @@ ConfigError
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
 
-class ConfigError(Exception):
+from execbot.model.errors import ExecbotError
+
+
+class ConfigError(ExecbotError):
     """The configuration cannot be used. Nothing was sent.
 
     `kind` is a stable slug (`config.unknown_key`, `mode.live_gate`); `line` is 1-based in the
@@ -25,12 +30,15 @@ class ConfigError(Exception):
         problems: tuple[ConfigError, ...] = (),
     ) -> None:
         super().__init__(message)
-        self.message = message
         self.hint = hint
         self.next_step = next_step
         self.kind = kind
         self.line = line
         self.problems = problems or (self,)
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return {"line": self.line}
 
 
 class CredentialsError(ConfigError):

@@ -136,6 +136,11 @@ def _subset(limit: Any, wanted: Any) -> bool:
     return not limit or (bool(wanted) and set(wanted) <= set(limit))
 
 
+def _fewer(limit: Any, wanted: Any) -> bool:
+    """An empty list of flags allows none."""
+    return set(wanted) <= set(limit)
+
+
 def _superset(limit: Any, wanted: Any) -> bool:
     return set(wanted) >= set(limit)
 
@@ -164,6 +169,7 @@ TIGHTER: dict[str, Tighter] = {
     "risk.duplicate_window_seconds": _higher,
     "risk.one_pending_per_symbol": _on,
     "risk.allow_short": _off,
+    "risk.allow_flags": _fewer,
     "risk.scale_in.enabled": _off,
     "risk.scale_in.max_steps": _lower,
     "risk.scale_in.min_profit_pct": _higher,

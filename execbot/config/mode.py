@@ -55,16 +55,23 @@ def choose_mode(
     env: Mapping[str, str],
     configured: Mode | None,
     has_credentials: Callable[[], bool],
+    *,
+    on_terminal: bool = True,
 ) -> ModeChoice:
-    """The mode, by the order of the contract. Raises ConfigError where the live gate is shut.
+    """The mode, by the order of the contract.
 
-    `has_credentials` is asked only when nothing else decides.
+    `has_credentials` is asked only when nothing else decides. Where it does not either, a person on
+    a terminal gets the built-in exchange and is told; cron never does, since it would trade and
+    reconcile an account that nobody means. Raises ConfigError there, and where the live gate is
+    shut.
     """
     mode, source = _asked_mode(flag, env, configured)
     notices: list[str] = []
     if mode is None:
         if has_credentials():
             mode, source = Mode.PAPER, "credentials"
+        elif not on_terminal:
+            raise _not_said()
         else:
             mode, source = Mode.SIM, "default"
             notices.append(
@@ -82,6 +89,15 @@ def choose_mode(
     if is_open and mode is not Mode.LIVE:
         notices.append(f"{LIVE_GATE}=true is set but the mode is {mode.value}: staying {mode}.")
     return ModeChoice(mode, source, tuple(notices))
+
+
+def _not_said() -> ConfigError:
+    return ConfigError(
+        "No mode was said, there are no Alpaca keys, and no terminal is there: nothing was done",
+        kind="mode.not_said",
+        hint="cron and services start with an empty environment: your keys are not in it.",
+        next_step="Say --mode paper (or sim), and give the keys: execbot doctor names the places.",
+    )
 
 
 def _asked_mode(

@@ -162,16 +162,19 @@ def _read_number(key: str, base: str, value: str, node: Any) -> Decimal | int:
 
 
 def _read_list(key: str, base: str, node: Any) -> tuple[Any, ...]:
-    if node.id == "scalar" and base == "str":
+    of_words = base == "str" or issubclass(getattr(schema, base), StrEnum)
+    items = node.value
+    if node.id == "scalar" and of_words:
         if not getattr(node, "style", None) and str(node.value).strip().lower() in _NULL:
             return ()  # null is no symbol of this name
         mark = getattr(node, "start_mark", None)
-        words = [Text(w, start_mark=mark) for w in str(node.value).split(",") if w.strip()]
-        return tuple(_read_symbol(key, word) for word in words)
-    if node.id != "sequence":
+        items = [Text(w, start_mark=mark) for w in str(node.value).split(",") if w.strip()]
+    elif node.id != "sequence":
         raise BadValue(key, f"was a {node.id}, must be a list", node)
     if base == "str":
-        return tuple(_read_symbol(key, item) for item in node.value)
+        return tuple(_read_symbol(key, item) for item in items)
+    if of_words:
+        return tuple(_read_scalar(key, base, item) for item in items)
     return tuple(_read_row(key, getattr(schema, base), item) for item in node.value)
 
 

@@ -11,6 +11,8 @@ from enum import StrEnum
 
 from msgspec import Struct, field
 
+from execbot.model.flags import Flag
+
 
 class Mode(StrEnum):
     SIM = "sim"
@@ -88,6 +90,8 @@ class TakeProfitSettings(Struct, frozen=True):
     method: TargetMethod = TargetMethod.RISK_REWARD
     pct: Decimal = Decimal("4.0")
     resistance_days: int = 20
+    remeasure: bool = False
+    """Unfilled targets in R or ATR follow the true range once it has changed by half."""
 
 
 class OrderManagementSettings(Struct, frozen=True):
@@ -169,6 +173,8 @@ class RiskSettings(Struct, frozen=True):
     duplicate_window_seconds: Decimal = Decimal("10")
     one_pending_per_symbol: bool = True
     allow_short: bool = True
+    allow_flags: tuple[Flag, ...] = tuple(Flag)
+    """Flags that may lift a guard against slips."""
     scale_in: ScaleInSettings = ScaleInSettings()
 
 

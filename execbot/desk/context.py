@@ -7,6 +7,7 @@ and mode and account decide where the journal is.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -100,7 +101,7 @@ class Context:
     @cached_property
     def oms(self) -> OrderManagementSystem:
         """Built when first used: a command that only reads need not import it."""
-        from execbot.oms.service import OrderManagementSystem
+        from execbot.desk.standalone import OrderManagementSystem
 
         return OrderManagementSystem(
             self.client,
@@ -122,6 +123,7 @@ class Context:
             now=self.now,
             calendar_dir=self.directory.parent,
             live_allowed=self.mode is Mode.LIVE,
+            look_again=lambda: self.oms.gap_fill(),
         )
 
     @cached_property
@@ -184,10 +186,19 @@ def read_setup(
         env,
         settings.trading.mode,
         lambda: find_credentials(Mode.PAPER.value, env) is not None,
+        on_terminal=_on_terminal(),
     )
     endpoints = choose_endpoints(choice.mode, env)
     credentials = _credentials(choice.mode, endpoints, env)
     return Setup(settings, choice, credentials, endpoints, state_root(env))
+
+
+def _on_terminal() -> bool:
+    """Is a person there: is any of the three standard streams a terminal?"""
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    with suppress(ValueError):  # a stream that was closed
+        return any(stream is not None and stream.isatty() for stream in streams)
+    return False
 
 
 def _credentials(mode: Mode, endpoints: Endpoints, env: Mapping[str, str]) -> Credentials:
@@ -216,6 +227,7 @@ def build_client(setup: Setup, clock: BrokerClock) -> AlpacaClient:
         "feed": broker.feed,
         "requests_per_minute": broker.requests_per_minute,
         "now": clock,
+        "clock": clock,
         "stream_times": StreamTimes(
             backoff=float(stream.backoff_seconds),
             backoff_max=float(stream.backoff_max_seconds),
@@ -231,7 +243,6 @@ def build_client(setup: Setup, clock: BrokerClock) -> AlpacaClient:
             data_url=setup.endpoints.data,
             data_stream_url=setup.endpoints.data_stream,
             sdk=broker.transport is Transport.SDK,
-            clock=clock if setup.is_own_server else None,
             **common,  # type: ignore[arg-type]
         )
     from execbot.desk.in_process import InProcessTransport, open_exchange
@@ -240,10 +251,15 @@ def build_client(setup: Setup, clock: BrokerClock) -> AlpacaClient:
     return AlpacaClient(
         *keys,
         transport=InProcessTransport(exchange),
-        trade_stream=lambda: _in_process_stream(exchange),
+        trade_stream=lambda: _in_process_stream(exchange, clock),
         market_stream=lambda kind: _in_process_data(exchange),
         **common,  # type: ignore[arg-type]
     )
+
+
+def clock_of(setup: Setup) -> BrokerClock:
+    """The broker's clock: an exchange of one's own may live in another day, or faster."""
+    return BrokerClock(at_once=setup.is_own_server or setup.is_in_process)
 
 
 def open_context(
@@ -256,7 +272,7 @@ def open_context(
 ) -> Context:
     """Put everything together. Raises ConfigError, BrokerError or JournalError."""
     setup = read_setup(mode_flag, config_path, env)
-    clock = BrokerClock()
+    clock = clock_of(setup)
     client = build_client(setup, clock)
     if setup.is_own_server:
         clock.probe = lambda: _ask_the_time(client)
@@ -281,7 +297,7 @@ def open_context(
         directory,
         opened.journal,
         port,
-        setup.choice.notices,
+        (*setup.choice.notices, *_looser(setup, opened.journal)),
         dry_run,
         need,
         opened.trouble,
@@ -289,6 +305,24 @@ def open_context(
         clock,
         _closers=closers,
     )
+
+
+def _looser(setup: Setup, journal: Journal) -> tuple[str, ...]:
+    """One line of limits that hold back less than those that ruled the account's last entry."""
+    if setup.mode is Mode.SIM:
+        return ()
+    from execbot.journal.errors import JournalError
+    from execbot.risk.limits_in_force import LIMITS_KEY, loosened
+
+    try:
+        found = loosened(journal.meta_get(LIMITS_KEY), setup.settings.trading)
+    except JournalError:
+        return ()  # told by whoever needs the journal
+    if not found:
+        return ()
+    said = "; ".join(str(item) for item in found)
+    needs = " Entries need `execbot config adopt`." if setup.mode is Mode.LIVE else ""
+    return (f"Limits became looser than they were: {said}.{needs}",)
 
 
 def _directory_of(setup: Setup, account: str, need: Need) -> Path:
@@ -339,11 +373,11 @@ def account_of(setup: Setup, client: AlpacaClient, *, must_remember: bool = True
     return account
 
 
-def _in_process_stream(exchange: SharedVenue) -> TradeUpdateStream:
+def _in_process_stream(exchange: SharedVenue, now: Callable[[], datetime]) -> TradeUpdateStream:
     from execbot.broker.stream import parse_frame
     from execbot.desk.in_process import InProcessTradeUpdates
 
-    return InProcessTradeUpdates(exchange, parse_frame, utc_now)
+    return InProcessTradeUpdates(exchange, parse_frame, now)
 
 
 def _in_process_data(exchange: SharedVenue) -> MarketDataStream:

@@ -5,56 +5,73 @@ The order lives at the broker whatever happens here: following ends, the order d
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from execbot.broker.errors import BrokerError
 from execbot.model.enums import OrderStatus
+from execbot.model.retrying import Growing, polled
+from execbot.model.timer import Timer
 
 if TYPE_CHECKING:
     from execbot.desk.context import Context
     from execbot.journal.records import OrderRecord
 
-POLL_SECONDS = 0.2
-"""First pause between two looks at an order that is waited for; later ones grow, so that a long
-wait leaves most of Alpaca's 200 requests a minute to others."""
-
-POLL_SECONDS_MAX = 2.0
-POLL_FACTOR = 1.3
+PAUSE = Growing(first=0.2, most=2.0, factor=1.3)
+"""Between two looks at an order that is waited for: it grows, so that a long wait leaves most of
+Alpaca's 200 requests a minute to others."""
 
 
-def follow(desk: Context, record: OrderRecord, seconds: float) -> tuple[OrderRecord, list[str]]:
+def follow(
+    desk: Context, record: OrderRecord, seconds: float, *, timer: Timer = Timer()
+) -> tuple[OrderRecord, list[str]]:
     """Ask for the order until it has ended or the time is over; the order, and what to warn of.
 
     A replaced order is followed into the one that took its place. A look that the broker does not
     answer is repeated. Ctrl-C and SIGTERM end only the waiting.
     """
-    until = time.monotonic() + seconds
-    pause = POLL_SECONDS
-    warnings: list[str] = []
-    trouble = ""
+    followed = _Followed(desk, record)
     try:
-        while (left := until - time.monotonic()) > 0:
-            successor = successor_of(record)
-            if record.order.is_terminal and successor is None:
-                return record, warnings
-            if successor is None or trouble:
-                time.sleep(min(pause, left))
-                pause = min(pause * POLL_FACTOR, POLL_SECONDS_MAX)
-            try:
-                newer, trouble = desk.oms.refresh(successor or record.client_order_id), ""
-            except BrokerError as error:
-                trouble = f" Last look: {lowered(error.message)}."
-                continue
-            if successor is not None:
-                warnings.append(f"{record.client_order_id} was replaced: shown is what it became.")
-            record = newer
+        ended = polled(followed.look, lambda ended: ended, wait=PAUSE, seconds=seconds, timer=timer)
     except KeyboardInterrupt:
-        return record, [*warnings, *_left_alone(record, "Stopped waiting.")]
-    if record.order.is_terminal:
-        return record, warnings
-    said = f"Not ended within {seconds:g} seconds; it stays working.{trouble}"
-    return record, [*warnings, said]
+        record = followed.record
+        return record, [*followed.warnings, *_left_alone(record, "Stopped waiting.")]
+    if ended or followed.record.order.is_terminal:
+        return followed.record, followed.warnings
+    said = f"Not ended within {seconds:g} seconds; it stays working.{followed.trouble}"
+    return followed.record, [*followed.warnings, said]
+
+
+class _Followed:
+    """The order as it was last seen, and what its follower has to say."""
+
+    def __init__(self, desk: Context, record: OrderRecord) -> None:
+        self.record = record
+        self.warnings: list[str] = []
+        self.trouble = ""
+        self._oms = desk.oms
+        self._is_fresh = True  # the broker has just answered with it
+
+    def look(self) -> bool:
+        """Read it, and whatever took its place; whether it has ended."""
+        is_due, self._is_fresh = not self._is_fresh, False
+        while is_due or successor_of(self.record) is not None:
+            if not self._read():
+                return False
+            is_due = False
+        return self.record.order.is_terminal
+
+    def _read(self) -> bool:
+        """Read it, or what took its place; whether the broker answered."""
+        name, successor = self.record.client_order_id, successor_of(self.record)
+        try:
+            self.record = self._oms.refresh(successor or name)
+        except BrokerError as error:
+            self.trouble = f" Last look: {lowered(error.message)}."
+            return False
+        if successor is not None:
+            self.warnings.append(f"{name} was replaced: shown is what it became.")
+        self.trouble = ""
+        return True
 
 
 def _left_alone(record: OrderRecord, why: str) -> list[str]:
@@ -67,6 +84,14 @@ def _left_alone(record: OrderRecord, why: str) -> list[str]:
         f"Follow it with `execbot orders show {name}` or `execbot watch`; "
         f"take it back with `execbot cancel {name}`.",
     ]
+
+
+def raise_if_rejected(record: OrderRecord) -> None:
+    """Accepted first and rejected later is a rejection all the same. Raises OrderRejected."""
+    if record.status is OrderStatus.REJECTED and not record.order.filled_qty:
+        from execbot.desk.errors import OrderRejected
+
+        raise OrderRejected(record)
 
 
 def lowered(message: str) -> str:

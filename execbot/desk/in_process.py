@@ -16,7 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from execbot.broker.http import HttpReply, TransportFailure, with_query
+from execbot.broker.http import HttpReply, IsLate, TransportFailure, refuse_late, with_query
 from execbot.broker.market_stream import (
     LimitBand,
     MarketDataMessage,
@@ -71,8 +71,10 @@ class InProcessTransport:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         timeout_seconds: float = 10.0,
+        is_late: IsLate | None = None,
     ) -> HttpReply:
         """One request. A lost or late answer is a TransportFailure after the request was sent."""
+        refuse_late(is_late)
         try:
             status, reply_headers, reply = self._exchange.request(
                 method, with_query(url_path, query), dict(headers or {}), body, timeout_seconds

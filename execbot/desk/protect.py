@@ -10,6 +10,8 @@ from execbot.desk.context import Context
 from execbot.desk.following import follow
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord
+from execbot.model.retrying import Schedule, polled
+from execbot.model.timer import Timer
 from execbot.oms.errors import OmsError
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS = 10.0
 """How long a command waits until the broker holds what was asked for."""
+
+PAUSE = Schedule((0.2,))
 
 
 def watched_by(desk: Context) -> int | None:
@@ -41,24 +45,22 @@ def protect_again(desk: Context, symbol: str) -> bool:
 
 
 def _do_it_here(desk: Context, symbol: str) -> Coverage:
-    import time
-
     from execbot.watch.protect_once import protect_once
 
     watcher, hands = build_watcher(desk)
-    return protect_once(watcher, hands, symbol, sleep=time.sleep, wait_seconds=WAIT_SECONDS)
+    return protect_once(watcher, hands, symbol, wait_seconds=WAIT_SECONDS)
 
 
 def _wait_for_watch(desk: Context, symbol: str) -> Coverage | None:
     """Look until the orders stand as planned, or the time is up."""
-    import time
-
-    until = time.monotonic() + WAIT_SECONDS
-    while True:
-        coverage, settled = _stands(desk, symbol)
-        if settled or time.monotonic() >= until:
-            return coverage
-        time.sleep(0.2)
+    coverage, _ = polled(
+        lambda: _stands(desk, symbol),
+        lambda seen: seen[1],
+        wait=PAUSE,
+        seconds=WAIT_SECONDS,
+        timer=Timer(),
+    )
+    return coverage
 
 
 def _stands(desk: Context, symbol: str) -> tuple[Coverage, bool]:
@@ -83,10 +85,12 @@ def _stands(desk: Context, symbol: str) -> tuple[Coverage, bool]:
 def build_watcher(desk: Context) -> tuple[Watcher, Hands]:
     """The deciding and the doing part, without threads."""
     from decimal import Decimal
+    from functools import partial
 
     from msgspec.structs import replace
 
-    from execbot.market.calendar_cache import load_table
+    from execbot.exits.level_facts import LevelReader
+    from execbot.market.calendar_cache import table_for
     from execbot.oms.service import OrderManagementSystem
     from execbot.watch.market_hours import MarketHours
     from execbot.watch.perform import Hands
@@ -96,9 +100,10 @@ def build_watcher(desk: Context) -> tuple[Watcher, Hands]:
     # A protective order is tried again at once, not after the pause that suits an entry.
     quick = replace(trading.order_management, retry_delay_seconds=Decimal("0.2"))
     oms = OrderManagementSystem(desk.client, desk.journal, settings=quick, now=desk.now)
-    hours = MarketHours(load_table(desk.directory))
+    hours = MarketHours(partial(table_for, desk.directory.parent))
     hours.refresh(desk.client, desk.now())
-    return Watcher(oms, trading, hours, desk.now), Hands(oms, desk.now, hours=hours)
+    hands = Hands(oms, desk.now, hours=hours, levels=LevelReader(desk.client, trading))
+    return Watcher(oms, trading, hours, desk.now), hands
 
 
 FOLLOW_SECONDS = 3.0

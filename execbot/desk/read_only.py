@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal, NoReturn
 
-from execbot.broker.budget import Priority
+from execbot.broker.budget import RequestPriority
 from execbot.broker.market_stream import MarketDataStream
 from execbot.broker.port import (
     BrokerClient,
@@ -31,10 +31,18 @@ class ReadOnlyClient(BrokerClient):
     def __init__(self, client: BrokerClient) -> None:
         self._client = client
 
-    def place_order(self, request: OrderRequest, *, priority: Priority = Priority.ENTRY) -> Order:
+    def place_order(
+        self,
+        request: OrderRequest,
+        *,
+        priority: RequestPriority = RequestPriority.ENTRY,
+        send_before: float | None = None,
+    ) -> Order:
         _refuse("place_order")
 
-    def replace_order(self, order_id: str, request: ReplaceRequest) -> Order:
+    def replace_order(
+        self, order_id: str, request: ReplaceRequest, *, send_before: float | None = None
+    ) -> Order:
         _refuse("replace_order")
 
     def cancel_order(self, order_id: str) -> None:
@@ -92,8 +100,11 @@ class ReadOnlyClient(BrokerClient):
         start: datetime,
         end: datetime | None = None,
         limit: int | None = None,
+        newest: bool = False,
     ) -> list[Bar]:
-        return self._client.get_bars(symbol, timeframe, start=start, end=end, limit=limit)
+        return self._client.get_bars(
+            symbol, timeframe, start=start, end=end, limit=limit, newest=newest
+        )
 
     def get_activities(
         self,

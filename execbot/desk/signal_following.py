@@ -10,13 +10,14 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from execbot.broker.errors import BrokerError
 from execbot.desk.following import successor_of
 from execbot.journal.errors import JournalError
+from execbot.model.numbers import maybe_text, text
 
 if TYPE_CHECKING:
     from execbot.desk.context import Context
@@ -38,6 +39,33 @@ class Became(Struct, frozen=True):
     line: int
     record: OrderRecord
     is_final: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        record, order = self.record, self.record.order
+        return {
+            "line": self.line,
+            "signal_id": self.signal_id,
+            "symbol": order.symbol,
+            "side": order.side.value,
+            "outcome": record.outcome.value,
+            "status": order.status.value,
+            "final": self.is_final,
+            "message": _words(record),
+            "client_order_id": record.client_order_id,
+            "order_id": order.id or None,
+            "qty": maybe_text(order.qty),
+            "notional": maybe_text(order.notional),
+            "filled_qty": text(order.filled_qty),
+            "filled_avg_price": maybe_text(order.filled_avg_price),
+        }
+
+
+def _words(record: OrderRecord) -> str | None:
+    order = record.order
+    if not order.filled_qty:
+        return record.note
+    price = f" at {text(order.filled_avg_price)}" if order.filled_avg_price else ""
+    return f"filled {text(order.filled_qty)}{price}"
 
 
 @dataclass

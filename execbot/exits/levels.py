@@ -10,26 +10,44 @@ risk is never larger than asked; a target too, so that it is never harder to rea
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import StrEnum
 from itertools import pairwise
 
 from msgspec import Struct
 
-from execbot.model.enums import PositionSide
+from execbot.model.enums import ErrorCategory, PositionSide
+from execbot.model.errors import ExecbotError
 from execbot.model.numbers import ZERO, text, tick_size, to_decimal
 from execbot.model.quote import Bar
 
 
-class LevelError(ValueError):
+class LevelError(ExecbotError, ValueError):
     """A level that makes no sense. `kind` is a stable slug, `hint` says what would."""
 
-    def __init__(self, kind: str, message: str, hint: str) -> None:
+    category = ErrorCategory.ADJUSTABLE
+
+    def __init__(self, kind: str, message: str, hint: str, next_step: str = "") -> None:
         super().__init__(message)
         self.kind = kind
-        self.message = message
         self.hint = hint
+        self.next_step = next_step
+
+
+@contextmanager
+def naming(what: str, spec: LevelSpec) -> Iterator[None]:
+    """Errors of the block say which level they are about: `stop 2%: ...`."""
+    try:
+        yield
+    except LevelError as error:
+        raise LevelError(
+            error.kind,
+            f"{what} {spec}: {error.message}",
+            error.hint,
+            f"Give the {what} as a distance (2%), or as a price on the right side.",
+        ) from None
 
 
 class LevelKind(StrEnum):
@@ -258,6 +276,26 @@ def check_stop(stop: Decimal, side: PositionSide, price: Decimal) -> None:
             f"stop was {text(stop)} with the price at {text(price)}",
             f"the stop of a {side} position must be {word} the price",
         )
+
+
+FAR = Decimal("0.5")
+"""A stop or target further away than this share of the price is most often a slip: `2` for `2%`."""
+
+
+def check_near(name: str, level: Decimal, *prices: Decimal | None) -> None:
+    """Raise LevelError when a level is far from every one of the known prices."""
+    known = [price for price in prices if price]
+    if not known or any(abs(level - price) <= price * FAR for price in known):
+        return
+    price = min(known, key=lambda one: abs(level - one))
+    away = abs(level - price) / price * 100
+    raise LevelError(
+        "exits.far",
+        f"{name} at {text(level)} is {text(away.quantize(Decimal('0.1')))} % away from "
+        f"{text(price)}",
+        f"A {name} further than half the price away is most often a slip (2 for 2%).",
+        "Give it as a distance (2%), or add --far if it is meant.",
+    )
 
 
 # --- targets -----------------------------------------------------------------------------------

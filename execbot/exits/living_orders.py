@@ -21,32 +21,22 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from execbot.exits.tags import EXIT, tag_of, target_index
+from execbot.exits.exit_orders import leaves_now
+from execbot.exits.tags import tag_of, target_index
 from execbot.journal.records import OrderRecord, Origin
-from execbot.model.enums import UNSETTLED_STATUSES, OrderClass, OrderStatus, OrderType, Side
+from execbot.model.enums import (
+    ACKNOWLEDGED,
+    ACTIVATED,
+    ARRIVING,
+    STOP_TYPES,
+    UNSETTLED_STATUSES,
+    UNSTEADY,
+    OrderClass,
+    OrderStatus,
+    Side,
+)
 from execbot.model.numbers import ZERO
 from execbot.model.order import Order
-
-STOP_TYPES = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP})
-
-ACKNOWLEDGED = frozenset(
-    {
-        OrderStatus.NEW,
-        OrderStatus.ACCEPTED,
-        OrderStatus.ACCEPTED_FOR_BIDDING,
-        OrderStatus.PARTIALLY_FILLED,
-        OrderStatus.HELD,
-        OrderStatus.PENDING_REPLACE,
-        OrderStatus.STOPPED,
-    }
-)
-"""The broker has the order and it can trigger. `pending_replace` still stands as it was."""
-
-ARRIVING = frozenset({OrderStatus.PENDING, OrderStatus.IN_DOUBT, OrderStatus.PENDING_NEW})
-"""Sent or about to be; not acknowledged."""
-
-REPLACEABLE = frozenset({OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED, OrderStatus.HELD})
-"""PATCH is refused in every other status (accepted: the market is closed)."""
 
 
 class Standing(StrEnum):
@@ -172,9 +162,8 @@ class ExitGroup(Struct, frozen=True):
     @property
     def is_settled(self) -> bool:
         """No member is on its way in or out, or being replaced by another."""
-        moving = ARRIVING | {OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE}
         return not self.spare and all(
-            m.order.status not in moving for m in self.members if m.is_alive
+            m.order.status not in UNSTEADY for m in self.members if m.is_alive
         )
 
     @property
@@ -186,11 +175,7 @@ class ExitGroup(Struct, frozen=True):
         if self.stop.order.filled_qty > 0:
             return True
         paired = self.stop.order.order_class in (OrderClass.OCO, OrderClass.BRACKET)
-        return paired and self.stop.order.status in (
-            OrderStatus.NEW,
-            OrderStatus.ACCEPTED,
-            OrderStatus.PARTIALLY_FILLED,
-        )
+        return paired and self.stop.order.status in ACTIVATED
 
     @property
     def is_leaving(self) -> bool:
@@ -289,24 +274,12 @@ def read_orders(orders: Sequence[SymbolOrder], closing: Side) -> SymbolOrders:
         if item.order.side is not closing:
             if item.parent is None:
                 entries.append(item)
-        elif _leaves_now(item):
+        elif item.parent is None and leaves_now(item.order):
             exits.append(item)
         else:
             pairs.setdefault(family.root(item), []).append(item)
     groups = [_group(key, members, family) for key, members in sorted(pairs.items())]
     return SymbolOrders(tuple(groups), tuple(exits), tuple(entries))
-
-
-def _leaves_now(item: SymbolOrder) -> bool:
-    """A market order, or an exit that the rules escalate until it is one.
-
-    A limit that the trader lets rest far away leaves nothing now: its shares need their stop.
-    """
-    if item.order.order_class not in (OrderClass.NONE, OrderClass.SIMPLE):
-        return False
-    if item.parent is not None or item.order.type in STOP_TYPES:
-        return False
-    return item.order.type is OrderType.MARKET or tag_of(item.name) == EXIT
 
 
 class Family(Struct, frozen=True):
@@ -355,6 +328,14 @@ class Family(Struct, frozen=True):
             return name
         return list(self.chain(parent))[-1].name
 
+    def latest(self, item: SymbolOrder) -> SymbolOrder:
+        """What the order has become: the last of those that took its place, as far as known."""
+        seen = {item.name}
+        while (later := self.by_id.get(item.order.replaced_by or "")) and later.name not in seen:
+            seen.add(later.name)
+            item = later
+        return item
+
     def chain(self, item: SymbolOrder) -> Iterator[SymbolOrder]:
         """The order and the ones it replaced, newest first."""
         seen: set[str] = set()
@@ -374,6 +355,6 @@ def _group(key: str, members: Sequence[SymbolOrder], family: Family) -> ExitGrou
     armed = True
     if parent is not None and parent.order.order_class in (OrderClass.BRACKET, OrderClass.OTO):
         is_itself = any(m.name == key for m in members)
-        armed = is_itself or parent.order.status is OrderStatus.FILLED
+        armed = is_itself or family.latest(parent).order.status is OrderStatus.FILLED
     spare = tuple(m for m in known_first if m is not stop and m is not target)
     return ExitGroup(key, stop, target, armed, spare)

@@ -1,18 +1,29 @@
-"""How a position stands: its state, P&L, R, age and excursions. Pure."""
+"""How a position stands, as `positions` and the screen of `watch` show it. Pure.
+
+Quantity, prices and profit are the broker's where it was asked, else counted from what is known
+here. Stop and targets are the plan's while one is in force, else those of the orders that would
+close the position.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from execbot.exits.levels import r_multiple
-from execbot.exits.plan.plan import ExitPlan, PlanStatus
-from execbot.exits.rules.view import Guarded
-from execbot.model.enums import PositionSide
-from execbot.model.numbers import ZERO, maybe_text, text
+from execbot.exits.exit_orders import leaves_now
+from execbot.model.account import Position
+from execbot.model.enums import STOP_TYPES, OrderType, PositionSide
+from execbot.model.numbers import ZERO
+from execbot.model.order import Order
+
+if TYPE_CHECKING:  # `positions` starts without the plans and rules
+    from execbot.exits.plan.plan import ExitPlan
+    from execbot.exits.rules.view import Guarded
 
 
 class PositionState(StrEnum):
@@ -22,6 +33,89 @@ class PositionState(StrEnum):
     CLOSED = "CLOSED"
 
 
+class PositionView(Struct, frozen=True):
+    """One row of the positions table. `qty` is signed; what is not known is None.
+
+    `stop` is the one nearest to the market, `protected_qty` what all stops at the broker cover.
+    `guarded` is what `watch` sees, `broker` the broker's own row where it was asked.
+    """
+
+    symbol: str
+    state: PositionState
+    side: PositionSide
+    qty: Decimal
+    avg_entry_price: Decimal | None = None
+    current_price: Decimal | None = None
+    market_value: Decimal | None = None
+    unrealized_pl: Decimal | None = None
+    realized_pl: Decimal | None = None
+    r: Decimal | None = None
+    stop: Decimal | None = None
+    targets: tuple[Decimal, ...] = ()
+    age_seconds: int | None = None
+    best_r: Decimal | None = None
+    worst_r: Decimal | None = None
+    guarded: Guarded | None = None
+    protected_qty: Decimal = ZERO
+    broker: Position | None = None
+
+
+class Known(Struct, frozen=True):
+    """What is known of a position beside its plan and orders."""
+
+    avg_entry_price: Decimal | None = None
+    price: Decimal | None = None
+    realized_pl: Decimal | None = None
+    opened_at: datetime | None = None
+    has_entry: bool = False
+    """An opening order works."""
+    guarded: Guarded | None = None
+    broker: Position | None = None
+
+
+def position_view(
+    symbol: str,
+    qty: Decimal,
+    known: Known,
+    *,
+    now: datetime,
+    plan: ExitPlan | None = None,
+    orders: Iterable[Order] = (),
+) -> PositionView:
+    """Put a row together. `orders` are the open ones of the symbol, with their legs or without."""
+    side = PositionSide.of(qty)
+    if qty == 0 and plan is not None:
+        side = plan.side
+    price, entry, broker = known.price, known.avg_entry_price, known.broker
+    value = None if price is None else qty * price
+    gain = None if price is None or entry is None else (price - entry) * qty
+    since = (plan.opened_at if plan else None) or known.opened_at
+    exits = _closing(orders, side)
+    resting = _resting(exits, side)
+    is_leaving = (plan is not None and plan.exit is not None) or any(map(leaves_now, exits))
+    best, worst = (plan.best_price, plan.worst_price) if plan else (None, None)
+    return PositionView(
+        symbol=symbol,
+        state=state_of(qty, has_entry=known.has_entry, is_leaving=is_leaving),
+        side=side,
+        qty=qty,
+        avg_entry_price=entry,
+        current_price=price,
+        market_value=value if broker is None else broker.market_value,
+        unrealized_pl=gain if broker is None else broker.unrealized_pl,
+        realized_pl=known.realized_pl,
+        r=_in_r(plan, side, price),
+        stop=plan.stop.price if plan is not None and plan.is_open else resting.stop,
+        targets=_targets(plan) if plan is not None and plan.is_open else resting.targets,
+        age_seconds=None if since is None or qty == 0 else _seconds(since, now),
+        best_r=_in_r(plan, side, best),
+        worst_r=_in_r(plan, side, worst),
+        guarded=known.guarded,
+        protected_qty=resting.protected_qty,
+        broker=broker,
+    )
+
+
 def state_of(qty: Decimal, *, has_entry: bool, is_leaving: bool) -> PositionState:
     """`has_entry`: an opening order works; `is_leaving`: an exit was decided or works."""
     if qty != 0:
@@ -29,108 +123,48 @@ def state_of(qty: Decimal, *, has_entry: bool, is_leaving: bool) -> PositionStat
     return PositionState.PENDING_ENTRY if has_entry else PositionState.CLOSED
 
 
-class PositionView(Struct, frozen=True):
-    """One row of the positions table. Prices and P&L are None where no price is known."""
-
-    symbol: str
-    state: PositionState
-    side: PositionSide
-    qty: Decimal
-    avg_entry_price: Decimal | None
-    current_price: Decimal | None
-    market_value: Decimal | None
-    unrealized_pl: Decimal | None
-    realized_pl: Decimal
-    r: Decimal | None
+class _Resting(Struct, frozen=True):
     stop: Decimal | None
-    initial_stop: Decimal | None
     targets: tuple[Decimal, ...]
-    opened_at: datetime | None
-    age_seconds: int | None
-    strategy_id: str | None
-    strength: Decimal | None
-    best_r: Decimal | None
-    worst_r: Decimal | None
-    guarded: Guarded
-    plan_id: str | None
+    protected_qty: Decimal
 
 
-def position_view(
-    symbol: str,
-    qty: Decimal,
-    *,
-    now: datetime,
-    plan: ExitPlan | None,
-    avg_entry_price: Decimal | None,
-    price: Decimal | None,
-    realized_pl: Decimal = ZERO,
-    has_entry: bool = False,
-    is_leaving: bool = False,
-    guarded: Guarded = Guarded.NO_PLAN,
-    opened_at: datetime | None = None,
-) -> PositionView:
-    """Put a row together from what is known."""
-    side = PositionSide.SHORT if qty < 0 else PositionSide.LONG
-    if qty == 0 and plan is not None:
-        side = plan.side
-    entry = avg_entry_price
-    value = None if price is None else qty * price
-    gain = None if price is None or entry is None else (price - entry) * qty
-    since = (plan.opened_at if plan else None) or opened_at
-    plan_entry = plan.entry_price if plan else None
-    initial = plan.stop.initial if plan else None
+def _closing(orders: Iterable[Order], side: PositionSide) -> list[Order]:
+    """The living orders, legs included, that would close a position of `side`; each once."""
+    each = {order.id or order.client_order_id: order for order in _flat(orders)}
+    return [o for o in each.values() if o.side is side.closing and not o.is_terminal]
 
-    def in_r(at: Decimal | None) -> Decimal | None:
-        if at is None or plan_entry is None:
-            return None
-        return r_multiple(side, plan_entry, initial, at)
 
-    return PositionView(
-        symbol=symbol,
-        state=state_of(qty, has_entry=has_entry, is_leaving=is_leaving),
-        side=side,
-        qty=qty,
-        avg_entry_price=entry,
-        current_price=price,
-        market_value=value,
-        unrealized_pl=gain,
-        realized_pl=realized_pl,
-        r=in_r(price),
-        stop=plan.stop.price if plan and plan.status is not PlanStatus.CLOSED else None,
-        initial_stop=initial,
-        targets=tuple(t.price for t in plan.open_targets if t.price) if plan else (),
-        opened_at=since,
-        age_seconds=None if since is None or qty == 0 else int((now - since).total_seconds()),
-        strategy_id=plan.strategy_id if plan else None,
-        strength=plan.strength if plan else None,
-        best_r=in_r(plan.best_price) if plan else None,
-        worst_r=in_r(plan.worst_price) if plan else None,
-        guarded=guarded,
-        plan_id=plan.plan_id if plan else None,
+def _flat(orders: Iterable[Order]) -> Iterator[Order]:
+    for order in orders:
+        yield order
+        yield from _flat(order.legs)
+
+
+def _resting(exits: Iterable[Order], side: PositionSide) -> _Resting:
+    is_long = side is PositionSide.LONG
+    exits = list(exits)
+    stops = [o for o in exits if o.type in STOP_TYPES]
+    prices = [o.stop_price for o in stops if o.stop_price is not None]
+    targets = {o.limit_price for o in exits if o.type is OrderType.LIMIT and not leaves_now(o)}
+    return _Resting(
+        stop=(max if is_long else min)(prices, default=None),
+        targets=tuple(sorted((t for t in targets if t), reverse=not is_long)),
+        protected_qty=sum((o.leaves_qty or ZERO for o in stops), ZERO),
     )
 
 
-def position_data(row: PositionView) -> dict[str, object]:
-    """The row as JSON data, with the keys of the command line's contract."""
-    places = Decimal("0.01")
-    return {
-        "symbol": row.symbol,
-        "side": row.side.value,
-        "qty": text(row.qty),
-        "avg_entry_price": maybe_text(row.avg_entry_price),
-        "current_price": maybe_text(row.current_price),
-        "market_value": maybe_text(row.market_value),
-        "unrealized_pl": maybe_text(row.unrealized_pl),
-        "realized_pl": text(row.realized_pl),
-        "state": row.state.value,
-        "stop": maybe_text(row.stop),
-        "targets": [text(price) for price in row.targets],
-        "age_seconds": row.age_seconds,
-        "r": maybe_text(None if row.r is None else row.r.quantize(places)),
-        "best_r": maybe_text(None if row.best_r is None else row.best_r.quantize(places)),
-        "worst_r": maybe_text(None if row.worst_r is None else row.worst_r.quantize(places)),
-        "guarded": row.guarded.value,
-        "strategy_id": row.strategy_id,
-        "strength": maybe_text(row.strength),
-        "plan_id": row.plan_id,
-    }
+def _targets(plan: ExitPlan) -> tuple[Decimal, ...]:
+    return tuple(target.price for target in plan.open_targets if target.price)
+
+
+def _in_r(plan: ExitPlan | None, side: PositionSide, at: Decimal | None) -> Decimal | None:
+    if plan is None or at is None or plan.entry_price is None:
+        return None
+    from execbot.exits.levels import r_multiple
+
+    return r_multiple(side, plan.entry_price, plan.stop.initial, at)
+
+
+def _seconds(since: datetime, now: datetime) -> int:
+    return max(int((now - since).total_seconds()), 0)

@@ -26,7 +26,7 @@ is back before it, even when the first request for it gets lost."""
 
 CHANGE_ATTEMPTS = 5
 
-OPEN = (PlanStatus.PENDING, PlanStatus.ACTIVE, PlanStatus.SUSPENDED)
+OPEN = (PlanStatus.PENDING, PlanStatus.ACTIVE, PlanStatus.SUSPENDED, PlanStatus.SLEEPING)
 
 KEPT = (PlanStatus.PENDING, PlanStatus.ACTIVE)
 """Plans whose exits belong at the broker. A plan that nobody has watched yet is still pending."""

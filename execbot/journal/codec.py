@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from execbot.journal.records import (
+    Amendment,
     EventRecord,
     EventResult,
     Execution,
@@ -20,6 +21,7 @@ from execbot.journal.records import (
     OrderRecord,
     PositionRecord,
     Progress,
+    RowReport,
 )
 from execbot.model.enums import (
     EventSource,
@@ -135,7 +137,10 @@ def order_wire(order: Order) -> dict[str, Any]:
 
 # --- orders --------------------------------------------------------------------------------
 
-_PROGRESS_TOTALS = ("reported_qty", "latest_qty", "chain_qty", "reported_avg_price")
+_PROGRESS_TOTALS = (
+    *("reported_qty", "latest_qty", "chain_qty", "chain_value"),
+    *("reported_avg_price", "latest_avg_price", "lowest_qty"),
+)
 _PROGRESS_TIMES = ("status_at", "snapshot_at", "reported_at", "latest_at")
 
 ORDER_COLUMNS: tuple[str, ...] = (
@@ -148,6 +153,7 @@ ORDER_COLUMNS: tuple[str, ...] = (
     *("intent_at", "sent_at", "arrival_price"),
     *_PROGRESS_TOTALS,
     *_PROGRESS_TIMES,
+    *("chain_open", "ended_as"),
 )
 
 _order_words = attrgetter(*_ORDER_TEXT, *_ORDER_LINKS)
@@ -177,6 +183,8 @@ def order_row(record: OrderRecord) -> tuple[Any, ...]:
         NULL if record.arrival_price is None else text(record.arrival_price),
         *[NULL if number is None else text(number) for number in _progress_totals(progress)],
         *[NULL if moment is None else iso(moment) for moment in _progress_times(progress)],
+        int(progress.chain_open),
+        NULL if progress.ended_as is None else progress.ended_as,
     )
 
 
@@ -211,8 +219,13 @@ def record_of(found: sqlite3.Row) -> OrderRecord:
         reported_avg_price=_decimal(row["reported_avg_price"]),
         reported_at=_time(row["reported_at"]),
         latest_qty=Decimal(row["latest_qty"]),
+        latest_avg_price=_decimal(row["latest_avg_price"]),
         latest_at=_time(row["latest_at"]),
+        lowest_qty=_decimal(row["lowest_qty"]),
         chain_qty=Decimal(row["chain_qty"]),
+        chain_value=Decimal(row["chain_value"]),
+        chain_open=bool(row["chain_open"]),
+        ended_as=row["ended_as"],
     )
     return OrderRecord(
         order=order,
@@ -231,7 +244,7 @@ _FILL_DECIMALS = ("qty", "price", "net_qty", "net_price", "cum_qty", "position_q
 FILL_COLUMNS: tuple[str, ...] = (
     *("execution_id", "order_id", "client_order_id", "symbol", "side", "at", "source", "state"),
     *_FILL_DECIMALS,
-    *("activity_id", "changed_at", "asset_class"),
+    *("activity_id", "changed_at", "asset_class", "evidence"),
 )
 
 _fill_decimals = attrgetter(*_FILL_DECIMALS)
@@ -239,6 +252,7 @@ _fill_decimals = attrgetter(*_FILL_DECIMALS)
 
 def fill_row(execution: Execution) -> tuple[Any, ...]:
     """Values in the order of FILL_COLUMNS."""
+    evidence = _evidence_of(execution)
     return (
         execution.execution_id,
         execution.order_id,
@@ -252,12 +266,39 @@ def fill_row(execution: Execution) -> tuple[Any, ...]:
         NULL if execution.activity_id is None else execution.activity_id,
         NULL if execution.changed_at is None else iso(execution.changed_at),
         execution.asset_class,
+        NULL if evidence is None else evidence,
     )
 
 
+class _Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The column of the same name: empty for what a frame or a row alone has told."""
+
+    is_heard: bool = True
+    row: RowReport | None = None
+    amendments: tuple[Amendment, ...] = ()
+
+
+def _evidence_of(execution: Execution) -> str | None:
+    """None where `source` says all: heard on the stream, or known from its FILL row."""
+    from_row = execution.source is EventSource.ACTIVITY
+    if execution.row is None and not execution.amendments:
+        return None if execution.is_heard is not from_row else _encode(execution)
+    return _encode(execution)
+
+
+def _encode(execution: Execution) -> str:
+    found = _Evidence(execution.is_heard, execution.row, execution.amendments)
+    return dumps(msgspec.to_builtins(found, builtin_types=(Decimal, datetime)))
+
+
 def execution_of(row: sqlite3.Row) -> Execution:
-    at = _time(row["at"])
+    at, source, said = _time(row["at"]), EventSource(row["source"]), row["evidence"]
     assert at is not None
+    known = (
+        _Evidence(is_heard=source is not EventSource.ACTIVITY)
+        if said is None
+        else msgspec.json.decode(said, type=_Evidence)
+    )
     return Execution(
         execution_id=row["execution_id"],
         order_id=row["order_id"],
@@ -265,7 +306,7 @@ def execution_of(row: sqlite3.Row) -> Execution:
         symbol=row["symbol"],
         side=Side(row["side"]),
         at=at,
-        source=EventSource(row["source"]),
+        source=source,
         state=FillState(row["state"]),
         qty=Decimal(row["qty"]),
         price=Decimal(row["price"]),
@@ -277,6 +318,9 @@ def execution_of(row: sqlite3.Row) -> Execution:
         activity_id=row["activity_id"],
         changed_at=_time(row["changed_at"]),
         asset_class=row["asset_class"],
+        is_heard=known.is_heard,
+        row=known.row,
+        amendments=known.amendments,
     )
 
 

@@ -20,6 +20,7 @@ from execbot.journal.errors import (
     classify,
 )
 from execbot.journal.schema import APPLICATION_ID, SCHEMA_VERSION
+from execbot.model.retrying import Attempts, Backoff, retried
 
 BUSY_TIMEOUT_SECONDS = 10.0
 """Longest wait for another writer. Write transactions here take a few milliseconds."""
@@ -27,8 +28,9 @@ BUSY_TIMEOUT_SECONDS = 10.0
 CHECKPOINT_PAGES = 4000
 """Fold the write-ahead log back at 16 MB: fewer pauses than SQLite's 4 MB, and still small."""
 
-WAL_ATTEMPTS = 500
-"""Switching a fresh file to WAL needs it alone for a moment; the pause is 20 ms each."""
+WAL_ATTEMPTS = Attempts(500)
+WAL_WAIT = Backoff(first=0.02, most=0.03, least=0.01)
+"""Switching a fresh file to WAL needs it alone for a moment: some 20 ms each."""
 
 
 class Connection:
@@ -196,15 +198,14 @@ class Connection:
             )
 
     def _use_wal(self) -> None:
-        for attempt in range(WAL_ATTEMPTS):
-            try:
-                self._connection.execute("PRAGMA journal_mode = WAL")
-                return
-            except sqlite3.OperationalError as error:
-                busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-                if not busy or attempt == WAL_ATTEMPTS - 1:
-                    raise
-                time.sleep(0.02)
+        """Processes that make a new journal together stand in each other's way for a moment."""
+        retried(
+            lambda: self._connection.execute("PRAGMA journal_mode = WAL"),
+            may_retry=_is_busy,
+            wait=WAL_WAIT,
+            stop=WAL_ATTEMPTS,
+            sleep=time.sleep,
+        )
 
     def _migrate(self) -> None:
         # Imported before the lock is taken: other processes are waiting for it.
@@ -215,6 +216,12 @@ class Connection:
             if version < SCHEMA_VERSION:
                 self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 migrate(self._connection)
+
+
+def _is_busy(error: Exception) -> bool:
+    if not isinstance(error, sqlite3.OperationalError):
+        return False
+    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _create(path: Path) -> None:

@@ -19,9 +19,10 @@ import sqlite3
 from pathlib import Path
 
 from execbot.model.enums import ErrorCategory
+from execbot.model.errors import ExecbotError
 
 
-class JournalError(Exception):
+class JournalError(ExecbotError):
     """The journal could not do what was asked. `kind` is a stable slug for scripts."""
 
     kind = "journal.error"
@@ -31,7 +32,6 @@ class JournalError(Exception):
 
     def __init__(self, message: str, *, path: Path | None = None) -> None:
         super().__init__(message)
-        self.message = message
         self.path = path
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, Literal
 
+import msgspec
 from msgspec.structs import replace
 
 from execbot.journal.codec import (
@@ -26,12 +27,14 @@ from execbot.journal.codec import (
 )
 from execbot.journal.ledgers import Ledgers
 from execbot.journal.records import (
+    EXIT_ROLES,
+    MARK,
     EventRecord,
     EventResult,
     Execution,
+    LastAct,
     OrderRecord,
     PositionRecord,
-    Role,
 )
 from execbot.journal.statements import (
     ADD_EVENT,
@@ -49,6 +52,7 @@ from execbot.model.enums import (
     OrderStatus,
 )
 from execbot.model.order import Fill
+from execbot.model.timer import Mark
 from execbot.model.times import iso
 
 _found_by = attrgetter(*FOUND_BY)
@@ -61,7 +65,7 @@ _STATUSES = {
 }
 _UNSETTLED = tuple(sorted(status.value for status in UNSETTLED_STATUSES))
 
-_EXIT_ROLES = (Role.EXIT.value, Role.STOP.value, Role.TARGET.value)
+_EXIT_ROLES = tuple(sorted(role.value for role in EXIT_ROLES))
 
 
 class Journal(Ledgers):
@@ -198,6 +202,14 @@ class Journal(Ledgers):
                 new = after.order.replaced_by if after is not None else None
         return found
 
+    def successors_of(self, order_ids: Iterable[str]) -> dict[str, set[str]]:
+        """Who says to replace these orders (the broker's ids): client_order_ids by replaced id."""
+        sql = f"SELECT replaces, client_order_id FROM orders WHERE replaces {AMONG}"
+        found: dict[str, set[str]] = {}
+        for row in self._rows(sql, (listed(order_ids),)):
+            found.setdefault(row[0], set()).add(row[1])
+        return found
+
     def families(self, records: Iterable[OrderRecord]) -> list[OrderRecord]:
         """The orders with their parents, legs, and the orders that they replaced."""
         found: dict[str, OrderRecord] = {}
@@ -237,14 +249,15 @@ class Journal(Ledgers):
         names = dict.fromkeys(row[1] for row in rows if row[1])
         return (rows[-1][0] if rows else seq), list(names)
 
-    def applied_since(self, seq: int, *, limit: int = 1000) -> list[tuple[int, str]]:
-        """`seq` and client_order_id of the events after `seq` that changed an order, as they came;
-        those of no order (adjustments) have an empty id."""
+    def facts_since(self, seq: int, *, limit: int = 1000) -> list[tuple[int, str]]:
+        """`seq` and client_order_id of the events after `seq` that changed an order or contradict
+        it, as they came; those of no order (adjustments) have an empty id."""
         sql = (
-            "SELECT seq, client_order_id FROM order_events WHERE seq > ? AND result = ? "
+            "SELECT seq, client_order_id FROM order_events WHERE seq > ? AND result IN (?, ?) "
             "ORDER BY seq LIMIT ?"
         )
-        return [(row[0], row[1]) for row in self._rows(sql, (seq, EventResult.APPLIED, limit))]
+        values = (seq, EventResult.APPLIED, EventResult.ILLEGAL, limit)
+        return [(row[0], row[1]) for row in self._rows(sql, values)]
 
     def adjusted_since(self, seq: int) -> set[str]:
         """Symbols whose position was adjusted without a trade after `seq`."""
@@ -264,14 +277,24 @@ class Journal(Ledgers):
         sql = "SELECT 1 FROM order_events WHERE client_order_id = ? AND note = ? LIMIT 1"
         return bool(self._rows(sql, (client_order_id, note)))
 
-    def last_act_at(self, client_order_id: str) -> datetime | None:
-        """When a process last did something about an order that may reach the broker."""
+    def has_act(self, client_order_id: str, kind: str) -> bool:
+        """Was this act ever recorded for the order?"""
+        sql = "SELECT 1 FROM order_events WHERE client_order_id = ? AND kind = ? LIMIT 1"
+        return bool(self._rows(sql, (client_order_id, kind)))
+
+    def last_act(self, client_order_id: str) -> LastAct | None:
+        """The last thing that a process did about an order that may reach the broker."""
         rows = self._rows(
-            "SELECT max(recorded_at) FROM order_events WHERE client_order_id = ? "
-            "AND kind IN ('intent', 'release', 'send', 'doubt')",
+            "SELECT seq, recorded_at, details FROM order_events WHERE client_order_id = ? "
+            "AND kind IN ('intent', 'release', 'send', 'doubt', 'exists') "
+            "ORDER BY seq DESC LIMIT 1",
             (client_order_id,),
         )
-        return datetime.fromisoformat(rows[0][0]) if rows[0][0] else None
+        if not rows:
+            return None
+        seq, recorded_at, details = rows[0]
+        mark = Mark.from_json(msgspec.json.decode(details).get(MARK))
+        return LastAct(seq, datetime.fromisoformat(recorded_at), mark)
 
     def changed_since(self, seq: int) -> set[str]:
         """The client_order_ids of all orders with an event of a higher `seq`."""

@@ -13,6 +13,7 @@ from msgspec import Struct, field
 from execbot.model.enums import EventSource, OrderStatus, Outcome, Side
 from execbot.model.numbers import ZERO
 from execbot.model.order import Fill, Order
+from execbot.model.timer import Mark
 
 
 class Origin(StrEnum):
@@ -59,8 +60,11 @@ class Progress(Struct, frozen=True, gc=False):
     """What the state machine remembers of an order beside the order itself.
 
     `reported_*` is the report with the highest cumulative quantity, `latest_*` the youngest one:
-    the two differ after a bust. `status_at` is the time of the report that set the status, None
-    while only we have said it. `chain_qty` is what the orders that it replaced had filled.
+    the two differ after a bust. `lowest_qty` is the lowest positive one. `status_at` is the time of
+    the report that set the status, None while only we have said it. `chain_qty` and `chain_value`
+    are what the orders that it replaced had filled, and for how much; `chain_open` says that this
+    is not known to its end. `ended_as` is the end that the broker reported of an order that is
+    `filled` because its executions make up its quantity.
     """
 
     status_at: datetime | None = None
@@ -69,8 +73,13 @@ class Progress(Struct, frozen=True, gc=False):
     reported_avg_price: Decimal | None = None
     reported_at: datetime | None = None
     latest_qty: Decimal = ZERO
+    latest_avg_price: Decimal | None = None
     latest_at: datetime | None = None
+    lowest_qty: Decimal | None = None
     chain_qty: Decimal = ZERO
+    chain_value: Decimal = ZERO
+    chain_open: bool = False
+    ended_as: str | None = None
 
 
 class OrderRecord(Struct, frozen=True, gc=False):
@@ -130,11 +139,38 @@ class OrderRecord(Struct, frozen=True, gc=False):
         return self.origin != Origin.FOREIGN
 
 
+class RowReport(Struct, frozen=True, gc=False):
+    """What the FILL row of an execution says where the frame of it says it differently."""
+
+    price: Decimal
+    at: datetime
+    cum_qty: Decimal | None = None
+
+
+class Amendment(Struct, frozen=True, gc=False):
+    """One correction or bust of an execution.
+
+    `qty` and `price` are the corrected values; of a bust those that it takes back, where it says
+    them. `total` and `average` are what the order had filled after it. `id` is its own, under which
+    a later one may name the execution; it may be the execution's.
+    """
+
+    id: str
+    is_bust: bool
+    at: datetime
+    qty: Decimal | None = None
+    price: Decimal | None = None
+    total: Decimal | None = None
+    average: Decimal | None = None
+
+
 class Execution(Struct, frozen=True, gc=False):
     """One execution with its history: `qty`/`price` as first reported, `net_*` as they stand.
 
     A busted execution has `net_qty` 0; a corrected one the corrected values. `cum_qty` is the
-    order's cumulative quantity right after it, where the report said so.
+    order's cumulative quantity right after it, where the report said so. `is_heard`: a fill was
+    reported under its id; otherwise it is known from its FILL row, or only named by an amendment
+    (then `qty` is 0).
     """
 
     execution_id: str
@@ -155,6 +191,9 @@ class Execution(Struct, frozen=True, gc=False):
     activity_id: str | None = None
     changed_at: datetime | None = None
     asset_class: str = "us_equity"
+    is_heard: bool = True
+    row: RowReport | None = None
+    amendments: tuple[Amendment, ...] = ()
 
     def as_fill(self) -> Fill:
         """The execution as it stands now, in the model's words."""
@@ -197,6 +236,18 @@ class EventRecord(Struct, frozen=True, gc=False):
     status: str = ""
     note: str | None = None
     seq: int = 0
+
+
+MARK = "mark"
+"""In the details of what may send an order: the machine's own seconds at that moment."""
+
+
+class LastAct(Struct, frozen=True):
+    """When a process last did something about an order that may reach the broker."""
+
+    seq: int
+    at: datetime
+    mark: Mark | None
 
 
 class PositionRecord(Struct, frozen=True, gc=False):
@@ -255,4 +306,10 @@ class PlanRecord(Struct, frozen=True):
     at: datetime
 
 
-EXIT_ROLES = frozenset({Role.STOP, Role.TARGET, Role.EXIT})
+PROTECTIVE_ROLES = frozenset({Role.STOP, Role.TARGET})
+"""They rest at the broker until their price comes."""
+
+EXIT_ROLES = PROTECTIVE_ROLES | {Role.EXIT}
+
+EXIT_ORIGINS = frozenset({Origin.CLOSE, Origin.EXIT})
+"""Whoever gives these orders only ever closes."""

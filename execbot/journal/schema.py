@@ -209,10 +209,22 @@ CREATE INDEX orders_sent_at ON orders (sent_at, client_order_id);
 """
 """Limits count the orders of a day by when they were sent: a queued one is from the day before."""
 
+_EVIDENCE = """
+ALTER TABLE fills ADD COLUMN evidence TEXT;
+ALTER TABLE orders ADD COLUMN latest_avg_price TEXT;
+ALTER TABLE orders ADD COLUMN lowest_qty TEXT;
+ALTER TABLE orders ADD COLUMN chain_value TEXT NOT NULL DEFAULT '0';
+ALTER TABLE orders ADD COLUMN chain_open INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE orders ADD COLUMN ended_as TEXT;
+CREATE INDEX orders_replaces ON orders (replaces) WHERE replaces IS NOT NULL;
+"""
+"""What each execution is known from, where that is more than one report; what a chain filled."""
+
 STEPS: tuple[tuple[str, str], ...] = (
     ("0001_first_tables", _FIRST),
     ("0002_plans_in_force", _PLANS_IN_FORCE),
     ("0003_orders_by_sending", _ORDERS_BY_SENDING),
+    ("0004_evidence", _EVIDENCE),
 )
 """Name and SQL of each step. The version of a journal is the number of steps it has."""
 

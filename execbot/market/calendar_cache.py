@@ -1,15 +1,18 @@
 """Where the session table comes from: pandas-market-calendars, once, then a small JSON file.
 
 Importing pandas costs a third of a second, so no command does it to know the hour. The package
-ships a table written by `build_table` + `table_to_json`; `execbot market --refresh` writes a newer
-one into the state directory, and `load_table` prefers whichever reaches further into the future.
-A test keeps the shipped table equal to pandas-market-calendars.
+ships a table written by `build_table` + `table_to_json`. When that covers too little of what is
+needed, or for `execbot market --refresh`, a newer one is written into the state directory. A test
+keeps the shipped table equal to pandas-market-calendars, and `execbot doctor` compares both.
 """
 
 from __future__ import annotations
 
 import json
-from datetime import date, time
+import os
+import re
+from collections.abc import Callable
+from datetime import date, time, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,13 +24,18 @@ CACHE_NAME = "us_equity_sessions.json"
 FIRST_YEAR = 2010
 """Recorded data is replayed from 2013 on; older odd hours have no use here."""
 YEARS_AHEAD = 10
+DAYS_AHEAD = timedelta(days=366)
+"""A table covers a day when it reaches this much further: orders live for months, and holidays are
+announced in time for the next release."""
+YEARS_KNOWN = range(1950, 2200)
+"""A clock that says any other year is wrong; no table is built for it."""
+
+Tables = Callable[[date], SessionTable]
+"""Gives the table that holds on a date."""
 
 
 def build_table(first_year: int, last_year: int) -> SessionTable:
-    """Ask pandas-market-calendars for NYSE's regular hours of whole years.
-
-    Raises ImportError when the `calendar` extra is not installed.
-    """
+    """Ask pandas-market-calendars for NYSE's regular hours of whole years."""
     import pandas_market_calendars
 
     first, last = date(first_year, 1, 1), date(last_year, 12, 31)
@@ -84,7 +92,7 @@ def table_from_json(content: str) -> SessionTable:
 
 @cache
 def load_table(state_dir: Path | None = None) -> SessionTable:
-    """The shipped table, or the refreshed one where that reaches further.
+    """The shipped table, or the refreshed one where that is better.
 
     An unreadable refreshed file is ignored: the shipped one is always there.
     """
@@ -95,20 +103,75 @@ def load_table(state_dir: Path | None = None) -> SessionTable:
         refreshed = table_from_json((state_dir / CACHE_NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return shipped
-    return refreshed if refreshed.last > shipped.last else shipped
+    return refreshed if _is_better(refreshed, shipped) else shipped
 
 
-def refresh_table(state_dir: Path, today: date) -> SessionTable:
-    """Write a table that reaches `YEARS_AHEAD` years beyond today into the state directory."""
-    table = build_table(FIRST_YEAR, today.year + YEARS_AHEAD)
+@cache
+def table_for(state_dir: Path | None, day: date) -> SessionTable:
+    """The table that covers `day` and the year after it, made anew where none does.
+
+    Where that fails, or for a year that cannot be, what there is must do: outside its range the
+    market counts as closed.
+    """
+    known = load_table(state_dir)
+    if covers_enough(known, day) or day.year not in YEARS_KNOWN:
+        return known
+    try:
+        return refresh_table(state_dir, day)
+    except Exception as error:  # a broken library must not stop what can do without it
+        _warn(f"the session table could not be made anew for {day}: {error}")
+        return known
+
+
+def covers_enough(table: SessionTable, day: date) -> bool:
+    return table.covers(day) and table.covers(day + DAYS_AHEAD)
+
+
+def refresh_table(state_dir: Path | None, today: date) -> SessionTable:
+    """A table that reaches `YEARS_AHEAD` years beyond today, kept in the state directory.
+
+    It is of use all the same where it cannot be kept.
+    """
+    shipped = load_table(None)
+    first = min(FIRST_YEAR, today.year - 1)
+    last = max(shipped.last.year, today.year + YEARS_AHEAD)
+    table = build_table(first, last)
+    if state_dir is not None:
+        try:
+            _keep(table, state_dir)
+        except OSError as error:
+            _warn(f"the session table could not be kept in {state_dir}: {error}")
+    load_table.cache_clear()
+    table_for.cache_clear()
+    return table
+
+
+def _warn(words: str) -> None:
+    import logging
+
+    logging.getLogger("execbot.market").warning(words)
+
+
+def _keep(table: SessionTable, state_dir: Path) -> None:
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     target = state_dir / CACHE_NAME
-    partial = target.with_suffix(".partial")
+    partial = target.with_suffix(f".{os.getpid()}.partial")
     partial.write_text(table_to_json(table), encoding="utf-8")
     partial.chmod(0o600)
     partial.replace(target)
-    load_table.cache_clear()
-    return table
+
+
+def _is_better(refreshed: SessionTable, shipped: SessionTable) -> bool:
+    """It covers all that the shipped one does, and more, or the same by a library not older."""
+    if refreshed.first > shipped.first or refreshed.last < shipped.last:
+        return False
+    is_wider = (refreshed.first, refreshed.last) != (shipped.first, shipped.last)
+    return is_wider or _version(refreshed) >= _version(shipped)
+
+
+def _version(table: SessionTable) -> tuple[int, ...]:
+    """`pandas-market-calendars 5.5.0` is (5, 5, 0)."""
+    return tuple(int(part) for part in re.findall(r"\d+", table.source.partition(" ")[2]))
 
 
 def _hours(words: str) -> tuple[time, time]:

@@ -13,7 +13,7 @@ Crypto trades round the clock and has no table: `CRYPTO_NOW` is its only answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 
@@ -153,11 +153,6 @@ def trading_days(table: SessionTable, start: date, end: date) -> Iterator[Tradin
         day += _ONE_DAY
 
 
-def next_trading_day(table: SessionTable, after: date) -> TradingDay | None:
-    """The first trading day strictly after a date; None beyond the table."""
-    return next(trading_days(table, after + _ONE_DAY, table.last), None)
-
-
 def session_day(table: SessionTable, at: datetime) -> TradingDay | None:
     """The trading day whose overnight, pre, regular or after-hours session `at` lies in."""
     today = eastern(at).date()
@@ -233,7 +228,7 @@ def holidays_ahead(table: SessionTable, after: date, count: int) -> list[tuple[d
 
 
 class CalendarDifference(Struct, frozen=True):
-    """One date on which our table and the broker's calendar say different things."""
+    """One date on which our table and another calendar say different things."""
 
     date: date
     ours: str
@@ -245,15 +240,22 @@ def compare_calendars(
 ) -> list[CalendarDifference]:
     """Every date of a range where our regular hours differ from the broker's calendar."""
     theirs = {day.date: f"{day.open}-{day.close}" for day in broker_days}
-    found = []
-    day = start
-    while day <= end:
-        ours = _hours_text(table, day)
-        told = theirs.get(day.isoformat(), "closed")
-        if ours != told:
-            found.append(CalendarDifference(day, ours, told))
-        day += _ONE_DAY
-    return found
+    return _differences(table, lambda day: theirs.get(day.isoformat(), "closed"), start, end)
+
+
+def compare_tables(
+    table: SessionTable, other: SessionTable, start: date, end: date
+) -> list[CalendarDifference]:
+    """Every date of a range where our regular hours differ from another table's."""
+    return _differences(table, lambda day: _hours_text(other, day), start, end)
+
+
+def _differences(
+    table: SessionTable, theirs: Callable[[date], str], start: date, end: date
+) -> list[CalendarDifference]:
+    days = (date.fromordinal(n) for n in range(start.toordinal(), end.toordinal() + 1))
+    pairs = ((day, _hours_text(table, day), theirs(day)) for day in days)
+    return [CalendarDifference(*pair) for pair in pairs if pair[1] != pair[2]]
 
 
 def _hours_text(table: SessionTable, day: date) -> str:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from execbot.model.enums import AssetClass, PositionSide
 from execbot.model.numbers import ZERO, maybe_decimal
 from execbot.model.struct import Reported
+from execbot.model.symbols import multiplier_of
 from execbot.model.times import parse_time
 
 
@@ -80,6 +81,10 @@ _ACCOUNT_DECIMALS = (
 )
 
 
+DUST_USD = Decimal(1)
+"""What is worth less cannot be bought or sold alone: Alpaca takes no order below a dollar."""
+
+
 class Position(Reported, frozen=True):
     """One open position. `qty` is SIGNED: negative for a short."""
 
@@ -110,7 +115,17 @@ class Position(Reported, frozen=True):
 
     @property
     def side(self) -> PositionSide:
-        return PositionSide.SHORT if self.qty < 0 else PositionSide.LONG
+        return PositionSide.of(self.qty)
+
+    def is_dust(self, smallest: Decimal | None = None) -> bool:
+        """Worth less than a dollar at the broker's price, or less than `smallest`, the smallest
+        order of the asset: it is shown, and counts for nothing. With no price it is no dust."""
+        if smallest is not None and ZERO < abs(self.qty) < smallest:
+            return True
+        value = self.market_value
+        if value is None and self.current_price is not None:
+            value = self.qty * self.current_price * multiplier_of(self.symbol)
+        return value is not None and self.qty != 0 and abs(value) < DUST_USD
 
 
 _POSITION_DECIMALS = (
@@ -245,3 +260,21 @@ class Activity(Reported, frozen=True):
                 for name in ("qty", "price", "cum_qty", "leaves_qty", "net_amount")
             },
         )
+
+
+def contract_asset(symbol: str) -> Asset:
+    """An option contract as an asset: Alpaca lists contracts elsewhere, and its symbol says what
+    has to be known of one that is held."""
+    return Asset(
+        id="",
+        symbol=symbol,
+        name=symbol,
+        asset_class=AssetClass.US_OPTION,
+        exchange="",
+        status="active",
+        tradable=True,
+        marginable=False,
+        shortable=False,
+        easy_to_borrow=False,
+        fractionable=False,
+    )

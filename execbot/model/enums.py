@@ -6,6 +6,7 @@ Statuses are open-ended on the wire: `OrderStatus.parse` maps a word it does not
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import StrEnum
 
 
@@ -21,6 +22,11 @@ class Side(StrEnum):
     def sign(self) -> int:
         """+1 for buy, -1 for sell: what a fill does to a signed position."""
         return 1 if self is Side.BUY else -1
+
+    @property
+    def to_close(self) -> str:
+        """Alpaca's `position_intent` of an order that may only close."""
+        return f"{self.value}_to_close"
 
 
 class OrderType(StrEnum):
@@ -60,6 +66,20 @@ class AssetClass(StrEnum):
 class PositionSide(StrEnum):
     LONG = "long"
     SHORT = "short"
+
+    @classmethod
+    def of(cls, qty: Decimal) -> PositionSide:
+        """Of a signed quantity; nothing at all counts as long."""
+        return cls.SHORT if qty < 0 else cls.LONG
+
+    @classmethod
+    def opened_by(cls, side: Side) -> PositionSide:
+        return cls.LONG if side is Side.BUY else cls.SHORT
+
+    @property
+    def closing(self) -> Side:
+        """The side of the orders that close it."""
+        return Side.SELL if self is PositionSide.LONG else Side.BUY
 
 
 class OrderStatus(StrEnum):
@@ -134,6 +154,85 @@ WORKING_STATUSES = frozenset(
 
 OPEN_STATUSES = WORKING_STATUSES | UNSETTLED_STATUSES | {OrderStatus.QUEUED}
 """Everything that may still become a position: what limits must count."""
+
+# The sets below say what may be done with an order, or believed of it. A status that Alpaca adds
+# is decided here, set by set: tests/model/test_status_sets.py asks for each of them.
+
+UNCONFIRMED = UNSETTLED_STATUSES | {OrderStatus.QUEUED}
+"""Open here and not known at the broker: its list cannot show them, and the trader may abandon
+them. What works at the broker is canceled instead."""
+
+REOPENABLE = frozenset({OrderStatus.DENIED, OrderStatus.NEVER_SENT})
+"""Nothing is at the broker under this id: a new request may use it."""
+
+ENDS = TERMINAL_STATUSES - LOCAL_STATUSES
+"""How the broker ends an order."""
+
+REPORTS = WORKING_STATUSES | ENDS
+"""Everything a broker can say of an order's status."""
+
+OVER = TERMINAL_STATUSES - {OrderStatus.REPLACED}
+"""Ended for good. A replaced order lives on in the order that took its place."""
+
+CUT_SHORT = OVER - {OrderStatus.FILLED}
+"""Ended before it was complete: what had not filled never will, and may be asked for again."""
+
+FAILED = frozenset({OrderStatus.REJECTED, OrderStatus.DENIED, OrderStatus.NEVER_SENT})
+"""It never worked: refused by the broker or by us, or not sent. Told as a failure, unlike an order
+that was canceled or whose time was over."""
+
+NOT_AT_BROKER = LOCAL_STATUSES | FAILED
+"""The broker has taken no such order: it is known here alone, or was refused."""
+
+LAPSED = frozenset({OrderStatus.CANCELED, OrderStatus.EXPIRED})
+"""Taken back, or its time was over."""
+
+TRADED = frozenset({OrderStatus.FILLED, OrderStatus.PARTIALLY_FILLED})
+"""The broker's word that shares changed hands; after another end only the quantity tells."""
+
+NOT_YET_ROUTED = frozenset({OrderStatus.PENDING_NEW, OrderStatus.ACCEPTED})
+"""At Alpaca, not yet at the venue: an order passes through them once."""
+
+SHOWS_FILLS = NOT_YET_ROUTED | {OrderStatus.ACCEPTED_FOR_BIDDING, OrderStatus.NEW}
+"""An order in one of these with a fill in the books is `partially_filled`."""
+
+ARRIVING = UNSETTLED_STATUSES | {OrderStatus.PENDING_NEW}
+"""Sent or about to be, and not acknowledged: it protects nothing yet."""
+
+ACKNOWLEDGED = frozenset(
+    {
+        OrderStatus.NEW,
+        OrderStatus.ACCEPTED,
+        OrderStatus.ACCEPTED_FOR_BIDDING,
+        OrderStatus.PARTIALLY_FILLED,
+        OrderStatus.HELD,
+        OrderStatus.PENDING_REPLACE,
+        OrderStatus.STOPPED,
+    }
+)
+"""The broker has the order and it can trigger. `pending_replace` still stands as it was."""
+
+ACTIVATED = frozenset({OrderStatus.NEW, OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED})
+"""A leg in one of these is `held` no longer: its trigger has come."""
+
+REPLACEABLE = frozenset({OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED, OrderStatus.HELD})
+"""PATCH is refused in every other status (`accepted`: the market is closed)."""
+
+UNDER_WAY = frozenset({OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE})
+"""A request of ours is on its way through the venue."""
+
+IN_MOTION = UNDER_WAY | {OrderStatus.PENDING_NEW}
+"""At the broker, and left again within milliseconds in an open market: a longer stay means that a
+report was lost."""
+
+UNSTEADY = ARRIVING | UNDER_WAY
+"""On its way in, out or into another order: nothing is rearranged around it before it stands."""
+
+UNCANCELABLE = ARRIVING | {OrderStatus.PENDING_CANCEL}
+"""Asking for a cancel is useless: not at the broker yet, or being canceled already."""
+
+STANDING = WORKING_STATUSES - {OrderStatus.PENDING_CANCEL}
+"""At the broker, and nobody has asked for its end."""
 
 
 class Outcome(StrEnum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_UP, Decimal, InvalidOperation
+from decimal import ROUND_DOWN, ROUND_FLOOR, ROUND_UP, Decimal, InvalidOperation
 from functools import lru_cache
 
 ZERO = Decimal(0)
@@ -10,6 +10,11 @@ CENT = Decimal("0.01")
 SUB_DOLLAR_TICK = Decimal("0.0001")
 QTY_STEP = Decimal("0.000000001")
 """Alpaca keeps quantities to nine decimals."""
+
+
+COIN_FEE_SHARE = Decimal("0.003")
+"""Alpaca takes the fee of a purchase in the coin that was bought: 0.25 % for takers, less for
+makers, on paper too. So it is a share of what was bought, however little of that is still held."""
 
 
 def to_decimal(value: object) -> Decimal:
@@ -79,5 +84,15 @@ def round_up(value: Decimal, step: Decimal) -> Decimal:
     return (value / step).to_integral_value(ROUND_UP) * step
 
 
-def round_nearest(value: Decimal, step: Decimal) -> Decimal:
-    return (value / step).to_integral_value(ROUND_HALF_EVEN) * step
+def is_whole(qty: Decimal) -> bool:
+    """Whole shares or coins. Alpaca takes a fraction of a share in simple day orders only."""
+    return qty == qty.to_integral_value()
+
+
+def whole_part(qty: Decimal) -> Decimal:
+    """The whole shares in `qty`, rounded towards zero."""
+    return qty.to_integral_value(ROUND_FLOOR) if qty >= 0 else -whole_part(-qty)
+
+
+def fraction_part(qty: Decimal) -> Decimal:
+    return qty - whole_part(qty)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, StructMeta
+from msgspec.structs import force_setattr
 
 from execbot.model.enums import (
     OPEN_STATUSES,
@@ -22,7 +24,7 @@ from execbot.model.enums import (
     Side,
     TimeInForce,
 )
-from execbot.model.numbers import ZERO, maybe_decimal, maybe_text
+from execbot.model.numbers import ZERO, maybe_decimal, maybe_text, to_decimal
 from execbot.model.struct import Reported
 from execbot.model.times import parse_time
 
@@ -36,9 +38,23 @@ class StopLoss(Struct, frozen=True):
     limit_price: Decimal | None = None
 
 
-class OrderRequest(Struct, frozen=True):
+class _Lenient(StructMeta):
+    """Takes what other systems call them, too: `quantity` for `qty`, `order_type` for `type`."""
+
+    def __call__(cls, *values: Any, **fields: Any) -> Any:
+        for alias, name in (("quantity", "qty"), ("order_type", "type")):
+            if alias in fields:
+                if name in fields:
+                    raise TypeError(f"{name} and {alias} mean the same: give one of them")
+                fields[name] = fields.pop(alias)
+        return super().__call__(*values, **fields)
+
+
+class OrderRequest(Struct, frozen=True, metaclass=_Lenient):
     """One order as it will be sent: exactly one of `qty` (shares, coins) and `notional` (USD).
 
+    Words may come in any case and numbers as int, text or float: `side="BUY"`, `qty=10`,
+    `order_type="MARKET"`. Raises ValueError for a word or number that is none.
     `client_order_id` is chosen by the submit pipeline when empty. `strategy_id` and `reason` never
     leave the machine; they are kept in the journal.
     """
@@ -63,6 +79,16 @@ class OrderRequest(Struct, frozen=True):
     strategy_id: str | None = None
     reason: str | None = None
 
+    def __post_init__(self) -> None:
+        for name, kind in _WORDS.items():
+            value = getattr(self, name)
+            if type(value) is not kind:
+                force_setattr(self, name, kind(str(value).lower()))
+        for name in _NUMBERS:
+            value = getattr(self, name)
+            if value is not None and type(value) is not Decimal:
+                force_setattr(self, name, to_decimal(value))
+
     def to_wire(self) -> dict[str, Any]:
         """The JSON body of POST /v2/orders: decimals as text, absent fields left out."""
         body: dict[str, Any] = {
@@ -71,14 +97,7 @@ class OrderRequest(Struct, frozen=True):
             "type": self.type.value,
             "time_in_force": self.time_in_force.value,
         }
-        for name in (
-            "qty",
-            "notional",
-            "limit_price",
-            "stop_price",
-            "trail_price",
-            "trail_percent",
-        ):
+        for name in _NUMBERS:
             value = maybe_text(getattr(self, name))
             if value is not None:
                 body[name] = value
@@ -97,6 +116,15 @@ class OrderRequest(Struct, frozen=True):
         if self.client_order_id:
             body["client_order_id"] = self.client_order_id
         return body
+
+
+_WORDS: dict[str, type[StrEnum]] = {
+    "side": Side,
+    "type": OrderType,
+    "time_in_force": TimeInForce,
+    "order_class": OrderClass,
+}
+_NUMBERS = ("qty", "notional", "limit_price", "stop_price", "trail_price", "trail_percent")
 
 
 class Order(Reported, frozen=True):
@@ -170,6 +198,16 @@ class Order(Reported, frozen=True):
         )
 
     @property
+    def is_spread(self) -> bool:
+        """The parent of a multi-leg option order: it has no symbol, its legs are what trades."""
+        return self.order_class is OrderClass.MLEG and not self.symbol
+
+    @property
+    def parts(self) -> tuple[Order, ...]:
+        """What trades: the legs of a multi-leg option order, else the order itself."""
+        return self.legs if self.is_spread else (self,)
+
+    @property
     def leaves_qty(self) -> Decimal | None:
         """What may still fill; None for a notional order, whose size the broker decides."""
         return None if self.qty is None else max(self.qty - self.filled_qty, ZERO)
@@ -185,6 +223,11 @@ class Order(Reported, frozen=True):
     @property
     def is_open(self) -> bool:
         return self.status in OPEN_STATUSES
+
+    @property
+    def is_refused_change(self) -> bool:
+        """A replacement that the broker did not take: the order it was meant to change stands."""
+        return self.status is OrderStatus.REJECTED and bool(self.replaces) and not self.filled_qty
 
     @property
     def outcome(self) -> Outcome:

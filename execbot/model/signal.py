@@ -18,7 +18,10 @@ from typing import IO, Any
 
 from msgspec import Struct
 
+from execbot.model.enums import ErrorCategory
+from execbot.model.errors import ExecbotError
 from execbot.model.numbers import ZERO, maybe_text
+from execbot.model.symbols import read_symbol
 from execbot.model.times import maybe_iso, parse_time
 
 LINE_BYTES_MAX = 65_536
@@ -31,7 +34,6 @@ TTL_SECONDS_MAX = 7 * 24 * 3600
 CLOCK_SKEW_SECONDS_MAX = 60
 """A signal this far in the future has a wrong clock: its age could not be judged."""
 
-_SYMBOL = re.compile(r"[A-Z][A-Z0-9]{0,9}([.-][A-Z]{1,3})?(/[A-Z]{3,5})?", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,95}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 
@@ -48,13 +50,19 @@ class SignalSide(StrEnum):
         return self is not SignalSide.SELL
 
 
-class SignalError(ValueError):
+SHORT_WORD = "short"
+"""Another way to say `sell_short`."""
+
+
+class SignalError(ExecbotError, ValueError):
     """A signal that cannot be read. `field` is empty when the whole line is at fault."""
+
+    kind = "usage.signal"
+    category = ErrorCategory.ADJUSTABLE
 
     def __init__(self, message: str, *, field: str = "", hint: str = "") -> None:
         super().__init__(f"{field}: {message}" if field else message)
         self.field = field
-        self.message = message
         self.hint = hint
 
 
@@ -271,17 +279,18 @@ def _as_decimal(name: str, value: object) -> Decimal:
 def _symbol(value: object) -> str:
     if not isinstance(value, str):
         raise SignalError(f"must be text, was {_kind(value)}", field="symbol")
-    symbol = value.strip().upper() if value.isascii() else value
-    if not _SYMBOL.fullmatch(symbol):
+    symbol = read_symbol(value)
+    if symbol is None:
         raise SignalError(f"{_shown(value)} is not a symbol", field="symbol")
     return symbol
 
 
 def _side(value: object) -> SignalSide:
+    word = value.lower() if isinstance(value, str) else ""
     try:
-        return SignalSide(str(value).lower() if isinstance(value, str) else "")
+        return SignalSide.SELL_SHORT if word == SHORT_WORD else SignalSide(word)
     except ValueError:
-        allowed = ", ".join(side.value for side in SignalSide)
+        allowed = ", ".join((*(side.value for side in SignalSide), SHORT_WORD))
         raise SignalError(f"{_shown(value)} is none of {allowed}", field="side") from None
 
 

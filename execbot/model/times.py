@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
@@ -49,6 +49,23 @@ def maybe_iso(moment: datetime | None) -> str | None:
 
 def eastern(moment: datetime) -> datetime:
     return moment.astimezone(new_york())
+
+
+def day_begins(day: date) -> datetime:
+    """Midnight in New York, in UTC: the day that trading, limits and reports count by."""
+    return datetime.combine(day, time.min, tzinfo=new_york()).astimezone(UTC)
+
+
+def show_age(seconds: int | None) -> str:
+    """How long something has lasted, for people: `45s`, `12m`, `3h05m`, `2d04h`; `-` unknown."""
+    if seconds is None:
+        return "-"
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86_400
+    if days:
+        return f"{days}d{hours % 24:02d}h"
+    if hours:
+        return f"{hours}h{minutes % 60:02d}m"
+    return f"{minutes}m" if minutes else f"{seconds}s"
 
 
 def show_eastern(moment: datetime | None, *, seconds: bool = True) -> str:

@@ -7,6 +7,8 @@
     ├── ClientIdReused     the client_order_id belongs to a different order
     ├── UnknownOrder       neither the journal nor the broker knows it
     ├── NotPossible        the order or position is not in a state for that
+    ├── FlagNotAllowed     trading.yaml forbids the flag
+    ├── NeedsWatch         nobody would place the stop after the fill
     ├── WouldRest          the addition would keep a position without its stop
     └── CloseFailed        orders were lifted for a close, and then it failed
 
@@ -15,31 +17,29 @@ A refusal or failure of the broker itself stays a `BrokerError` of execbot.broke
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from execbot.broker.errors import BrokerError
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import ErrorCategory
+from execbot.model.errors import ExecbotError
 from execbot.oms.results import GateVerdict
 
 if TYPE_CHECKING:
     from execbot.oms.results import CloseResult
 
 
-class OmsError(Exception):
+class OmsError(ExecbotError):
     """`kind` is a stable slug; `outcome` and `in_doubt` say what is known of the order."""
 
     kind = "order.error"
     category = ErrorCategory.FATAL
     outcome = "not_sent"
-    in_doubt = False
-    hint = ""
-    next_step = ""
 
     def __init__(self, message: str, *, record: OrderRecord | None = None, hint: str = "") -> None:
         super().__init__(message)
-        self.message = message
         self.record = record
         if hint:
             self.hint = hint
@@ -51,6 +51,10 @@ class OmsError(Exception):
     @property
     def order_id(self) -> str | None:
         return (self.record.order_id or None) if self.record is not None else None
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return {"client_order_id": self.client_order_id, "order_id": self.order_id}
 
 
 class Refused(OmsError):
@@ -68,6 +72,11 @@ class Refused(OmsError):
         self.category = verdict.category
         self.hint = verdict.hint or self.hint
         self.next_step = verdict.next_step or self.next_step
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Every check that failed, with its limit and what it saw."""
+        return {**super().facts, "failures": [r.to_dict() for r in self.verdict.results]}
 
 
 class InDoubt(OmsError):
@@ -116,6 +125,24 @@ class NotPossible(OmsError):
     outcome = "not_sent"
     hint = "The state it is in does not allow that."
     next_step = "Look at `execbot orders` and `execbot positions`."
+
+
+class FlagNotAllowed(OmsError):
+    """A flag that lifts a guard, and that trading.yaml does not let anybody use."""
+
+    kind = "risk.flag_not_allowed"
+    category = ErrorCategory.FATAL
+    hint = "risk.allow_flags in trading.yaml says which flags may lift a guard."
+    next_step = "Leave it out."
+
+
+class NeedsWatch(OmsError):
+    """The stop of an entry could only be placed after the fill, and no `watch` runs to do it."""
+
+    kind = "exits.needs_watch"
+    category = ErrorCategory.ADJUSTABLE
+    hint = "Its stop cannot go along with the order, and nobody would place it after the fill."
+    next_step = "Start `execbot watch`, or add --naked if a position without a stop is meant."
 
 
 class WouldRest(OmsError):

@@ -25,18 +25,16 @@ from execbot.journal.records import (
     OrderRecord,
     Role,
 )
-from execbot.model.enums import EventSource, OrderClass, OrderType, Side
-from execbot.model.numbers import ZERO, text
+from execbot.model.enums import STOP_TYPES, EventSource, OrderClass, Side
+from execbot.model.numbers import text
 from execbot.model.order import Order
 from execbot.model.times import iso
+from execbot.oms.machine.chains import CHAIN_LENGTH_MAX, chain_event, chain_of
 from execbot.oms.machine.changes import Change, change_of
 from execbot.oms.machine.events import Applied, OrderEvent, OrderState, act_event, snapshot_event
 from execbot.oms.machine.positions import add_execution, comes_after, position_of
 from execbot.oms.machine.state import apply_event
 from execbot.oms.machine.table import ADJUST, EXECUTIONS, Act
-
-CHAIN_LENGTH_MAX = 1000
-"""A replace chain longer than this is a loop in what the broker says."""
 
 
 @contextmanager
@@ -59,6 +57,7 @@ class Ledger:
         self._kept: dict[str, OrderRecord] = {}
         self._key_of: dict[str, str | None] = {}
         self._owner_of: dict[str, str | None] = {}
+        self._successors_of: dict[str, set[str]] = {}
         self._dirty: set[str] = set()
         self._events: list[EventRecord] = []
         self._events_of_changes: list[tuple[Change, int]] = []
@@ -89,8 +88,9 @@ class Ledger:
         self._read_keys({event.order_id for event in events if event.order_id})
         keys = {key for key in self._key_of.values() if key is not None}
         self._read_states(keys | {event.client_order_id for event in events})
-        names = (e.execution_id for e in events if e.kind in EXECUTIONS)
-        self._read_owners({name for name in names if name})
+        fills = [event for event in events if event.kind in EXECUTIONS]
+        self._read_owners({event.execution_id for event in fills if event.execution_id})
+        self._read_successors({event.order_id for event in fills if event.order_id})
 
     def _read_states(self, keys: set[str]) -> None:
         records = self.journal.orders_alone(keys)
@@ -109,6 +109,12 @@ class Ledger:
     def _read_owners(self, execution_ids: set[str]) -> None:
         found = self.journal.execution_owners(execution_ids) if execution_ids else {}
         self._owner_of |= dict.fromkeys(execution_ids) | found
+
+    def _read_successors(self, order_ids: set[str]) -> None:
+        for order_id in order_ids:
+            self._successors_of.setdefault(order_id, set())
+        for order_id, keys in self.journal.successors_of(order_ids).items():
+            self._successors_of[order_id] |= keys
 
     # --- applying --------------------------------------------------------------------------
 
@@ -136,6 +142,8 @@ class Ledger:
         applied = self._take(self._complete(event))
         if event.order is not None and event.order.legs:
             self._take_legs(event, applied)
+        if applied.changed:
+            self._tell_successors(event, applied)
         return applied
 
     def adjust(
@@ -262,32 +270,55 @@ class Ledger:
             return f"{event.client_order_id}~{event.order_id}"
         return event.client_order_id
 
+    def _state_at(self, order_id: str) -> OrderState | None:
+        """The order that the broker knows under this id."""
+        key = self.key_of(order_id)
+        return None if key is None else self.state(key)
+
     def _chain_facts(self, event: OrderEvent) -> dict[str, Any]:
         """What the replaced orders had filled, and for a new order whose idea they were."""
-        assert event.order is not None
-        filled, nearest = ZERO, None
-        replaces, seen = event.order.replaces, set[str]()
-        facts: dict[str, Any] = {}
-        while replaces and replaces not in seen and len(seen) < CHAIN_LENGTH_MAX:
-            seen.add(replaces)
-            state = self.state(self.key_of(replaces) or "")
-            if state is None:
-                # Its totals may count what an order had filled that nobody here has seen.
-                facts["infer"] = False
-                break
-            if not state.record.order.is_terminal:
-                facts["infer"] = False  # what it had filled in the end is not known yet
-            nearest = nearest or state
-            filled += state.record.order.filled_qty
-            replaces = state.record.order.replaces
-        facts["chain_qty"] = text(filled)
+        assert event.order is not None and event.order.replaces
+        older = event.order.replaces
+        if older not in self._successors_of:
+            self._read_successors({older})
+        self._successors_of[older].add(event.client_order_id)
+        chain = chain_of(event.order, self._state_at)
+        facts = chain.facts()
         known = self.state(event.client_order_id)
-        if nearest is not None and (known is None or _is_nobodys(known.record)):
-            record = nearest.record
+        if chain.nearest is not None and (known is None or _is_nobodys(known.record)):
+            record = chain.nearest
             for name in ("origin", "strategy_id", "plan_id", "signal_id", "role", "parent_id"):
                 if getattr(record, name) is not None:
                     facts[name] = getattr(record, name)
         return facts
+
+    def _tell_successors(self, event: OrderEvent, applied: Applied) -> None:
+        """An order has ended, or filled: those that took its place count that."""
+        record = applied.state.record
+        has_ended = applied.status_changed and record.order.is_terminal
+        if (
+            not has_ended
+            and applied.before is not None
+            and _filled(applied.before) == _filled(record)
+        ):
+            return
+        waiting = self._successors(record.order_id)
+        for _ in range(CHAIN_LENGTH_MAX):
+            if not waiting:
+                return
+            younger = waiting.pop()
+            chain = chain_of(younger.order, self._state_at)
+            if not chain.is_known_to(younger):
+                self._take(chain_event(younger, chain, event.recorded_at))
+            waiting += self._successors(younger.order_id)
+
+    def _successors(self, order_id: str) -> list[OrderRecord]:
+        """The orders that say they replaced this one: more than one where a replace was refused."""
+        if order_id and order_id not in self._successors_of:
+            self._read_successors({order_id})
+        keys = self._successors_of.get(order_id, set())
+        states = [self.state(key) for key in sorted(keys)]
+        return [state.record for state in states if state is not None]
 
     def _owner(self, execution_id: str) -> str | None:
         known = self._put.get(execution_id)
@@ -380,6 +411,10 @@ class Ledger:
         self._recompute.clear()
 
 
+def _filled(record: OrderRecord) -> tuple[Decimal, Decimal | None]:
+    return record.order.filled_qty, record.order.filled_avg_price
+
+
 def _worth_keeping(event: OrderEvent) -> bool:
     """Stream frames and our own acts are history whatever they did."""
     return event.source in (EventSource.STREAM, EventSource.LOCAL)
@@ -388,8 +423,7 @@ def _worth_keeping(event: OrderEvent) -> bool:
 def _leg_role(leg: Order) -> str | None:
     if leg.order_class is OrderClass.MLEG:
         return None
-    stops = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP)
-    return Role.STOP.value if leg.type in stops else Role.TARGET.value
+    return Role.STOP.value if leg.type in STOP_TYPES else Role.TARGET.value
 
 
 def _is_nobodys(record: OrderRecord) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from execbot.broker.errors import BrokerError
+from execbot.exits.exit_orders import is_exit
 from execbot.exits.levels import LevelError
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Role
@@ -24,11 +25,12 @@ from execbot.model.enums import (
     OrderStatus,
     Outcome,
 )
+from execbot.model.flags import Flag
 from execbot.model.times import iso
 from execbot.oms.errors import OmsError
+from execbot.oms.place.risk_desk import flags_given
 from execbot.oms.send.intent import request_of
 from execbot.oms.signals.executor import Executor
-from execbot.risk.facts import Purpose, purpose_of
 from execbot.risk.halting import current
 from execbot.risk.kill_switch import Level
 from execbot.risk.reading import HALTS_KEY, AccountFacts, FactsReader
@@ -71,7 +73,7 @@ def queue_decisions(reader: FactsReader) -> list[tuple[OrderRecord, QueueDecisio
             record.client_order_id,
             record.symbol,
             record.intent_at or reader.now(),
-            _is_exit(record, account),
+            is_exit(record, account.held(record.symbol)),
         )
         for record in records.values()
     ]
@@ -125,7 +127,7 @@ class _Reasons:
         now = (
             crypto_now(self._at)
             if asset.is_crypto
-            else agreed_now(self._reader.table, self._at, self._account.clock)
+            else agreed_now(self._reader.table_at(self._at), self._at, self._account.clock)
         )
         hours = self._reader.settings.market_hours
         request = request_of(self._records[item.client_order_id])
@@ -144,12 +146,15 @@ def _carry_out(executor: Executor, record: OrderRecord, decision: QueueDecision)
         return Released(lapsed, decision.action, lapsed.outcome, decision.reason)
     checked = None
     try:
-        request = executor.entries.requeued_request(record, request_of(record))
-        checked = executor.desk.check(request, allow_duplicate=True)
+        entry, on_pass = executor.entries.requeued(record, request_of(record))
+        said = flags_given(executor.oms.journal, name) - {Flag.ALLOW_DUPLICATE}
+        executor.placer.refuse_flags(said)
+        checked = executor.desk.check(entry.request, flags=said | {Flag.ALLOW_DUPLICATE})
+        checked.on_pass = on_pass
         if record.role == Role.EXIT and not checked.closes:
             lapsed = executor.oms.lapse(name, reason=f"no position in {record.symbol} to close")
             return Released(lapsed, QueueAction.EXPIRE, lapsed.outcome, lapsed.note or "")
-        sent = executor.placer.release(request, checked)
+        sent = executor.placer.release(entry, checked)
     except (OmsError, BrokerError, LevelError) as error:
         if checked is not None:
             executor.placer.tell_if_tripped(checked)
@@ -159,10 +164,3 @@ def _carry_out(executor: Executor, record: OrderRecord, decision: QueueDecision)
         return Released(after, action, after.outcome, error.message, error.kind)
     reason = "already taken" if sent.already else "released"
     return Released(sent, decision.action, sent.outcome, reason)
-
-
-def _is_exit(record: OrderRecord, account: AccountFacts) -> bool:
-    if record.role in (Role.EXIT, Role.STOP, Role.TARGET):
-        return True
-    held = account.held(record.symbol)
-    return purpose_of(record.order.side, held) is Purpose.EXIT

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from execbot.broker.budget import Priority, reading_at
+from execbot.broker.budget import RequestPriority, reading_at
 from execbot.journal.records import OrderRecord, Origin
 from execbot.model.enums import EventSource
 from execbot.model.order import Order, OrderRequest
@@ -32,14 +32,13 @@ if TYPE_CHECKING:
     from execbot.oms.results import CloseResult
     from execbot.oms.send.cancel import CancelAllResult
     from execbot.oms.send.replace import Judge
-    from execbot.oms.sync.gaps import GapFill
     from execbot.oms.sync.reconcile import ReconcileResult
 
 
 class OrderManagementSystem(Orders):
     """Orders of one account: submit, follow, change, cancel, close, reconcile.
 
-    `now` and `sleep` are injected for tests and simulations. Methods raise BrokerError,
+    `now` and `timer` are injected for tests and simulations. Methods raise BrokerError,
     OmsError and JournalError as documented on each.
     """
 
@@ -80,7 +79,7 @@ class OrderManagementSystem(Orders):
         """Set plan_id, role, note, alarm, strategy_id, reason or arrival_price; "" clears."""
         return self._act(Act.ANNOTATE, client_order_id, **facts)
 
-    @reading_at(Priority.EXIT)
+    @reading_at(RequestPriority.EXIT)
     def cancel(self, identifier: str, *, wait_seconds: float = 0.0) -> OrderRecord:
         """Ask for a cancel; with `wait_seconds`, poll until the order has ended.
 
@@ -92,7 +91,7 @@ class OrderManagementSystem(Orders):
         canceler = Canceler(self)
         return canceler.cancel(identifier, wait_seconds=wait_seconds)
 
-    @reading_at(Priority.EXIT)
+    @reading_at(RequestPriority.EXIT)
     def cancel_all(
         self,
         *,
@@ -111,7 +110,7 @@ class OrderManagementSystem(Orders):
             wait_seconds=wait_seconds,
         )
 
-    @reading_at(Priority.PROTECT)
+    @reading_at(RequestPriority.PROTECT)
     def replace(
         self, identifier: str, request: ReplaceRequest, *, judge: Judge | None = None
     ) -> OrderRecord:
@@ -123,7 +122,7 @@ class OrderManagementSystem(Orders):
 
         return replace_order(self, identifier, request, judge=judge)
 
-    @reading_at(Priority.EXIT)
+    @reading_at(RequestPriority.EXIT)
     def close(
         self,
         symbol: str,
@@ -175,13 +174,13 @@ class OrderManagementSystem(Orders):
         self.publish(changes)
         return changes
 
-    def gap_fill(self) -> GapFill:
-        """Read from REST what happened since the last look: after every (re)connect."""
-        from execbot.oms.sync.gaps import fill_gap
+    def add_order(self, order: Order) -> OrderRecord:
+        """Take in an order that was placed without us; from then on it is followed like any other.
 
-        filled = fill_gap(self.journal, self.client, self.now)
-        self.publish(filled.changes)
-        return filled
+        An order that is known already is brought up to date.
+        """
+        self.apply_snapshot(order)
+        return self.record(order.id or order.client_order_id)
 
     def reconcile(self, *, accept_positions: bool = False, wait: bool = False) -> ReconcileResult:
         """Bring journal and broker together and explain every difference. Writes nothing there.
@@ -196,7 +195,7 @@ class OrderManagementSystem(Orders):
             self.client,
             self.now,
             quiet_seconds=float(self.settings.settle_quiet_seconds),
-            sleep=self.sleep,
+            timer=self.timer,
             accept_positions=accept_positions,
             wait=wait,
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from msgspec import Struct
@@ -17,7 +17,7 @@ from msgspec import Struct
 from execbot.journal.records import Execution, FillState, OrderRecord, PositionRecord
 from execbot.model.enums import OrderStatus, Outcome, Side
 from execbot.model.numbers import CENT, ZERO
-from execbot.model.times import eastern, new_york
+from execbot.model.times import day_begins, eastern
 from execbot.oms.machine.positions import add_execution
 from execbot.report.slippage import slippage_bps, weighted_mean
 
@@ -31,10 +31,7 @@ class Day(Struct, frozen=True):
 
     @classmethod
     def of(cls, day: date) -> Day:
-        zone = new_york()
-        start = datetime.combine(day, time.min, zone)
-        end = datetime.combine(day + timedelta(days=1), time.min, zone)
-        return cls(day, start.astimezone(UTC), end.astimezone(UTC))
+        return cls(day, day_begins(day), day_begins(day + timedelta(days=1)))
 
     @classmethod
     def at(cls, moment: datetime) -> Day:

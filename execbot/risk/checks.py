@@ -44,6 +44,8 @@ class Check(Struct, frozen=True):
     setting: str = ""
 
 
+INSTRUMENT = "instrument"
+
 _FATAL, _ADJUST, _WAIT = ErrorCategory.FATAL, ErrorCategory.ADJUSTABLE, ErrorCategory.WAITING
 
 CHECKS: tuple[Check, ...] = (
@@ -51,18 +53,25 @@ CHECKS: tuple[Check, ...] = (
     Check("reduce_only", "reduce-only is not in force", account.reduce_only),
     Check("mode_gate", "live needs both of its switches", account.mode_gate,
           applies_to=Applies.ALL),
+    Check("limits_adopted", "in live, no limit is looser than before without `config adopt`",
+          account.limits_adopted),
     Check("account_active", "the account is active", account.account_active),
     Check("account_not_blocked", "trading is not blocked", account.account_not_blocked),
     Check("account_not_suspended", "the owner has not suspended trading", account.not_suspended),
+    Check("equity_known", "the account's equity fits what it holds", account.equity_known,
+          ErrorCategory.RETRYABLE),
     Check("intraday_margin", "equity covers the maintenance margin", account.intraday_margin,
           _ADJUST),
     Check("day_trading", "no pattern-day-trading restriction", account.day_trading),
+    Check(INSTRUMENT, "a stock, or a pair quoted in dollars", market.instrument),
     Check("asset_tradable", "the asset is active and tradable", market.asset_tradable),
     Check("symbol_allowed", "the symbol is one of ours", market.symbol_allowed, setting="symbols"),
     Check("symbol_not_denied", "the symbol is not denied", market.symbol_not_denied,
           setting="denied_symbols"),
     Check("fractionable", "a fraction is possible", market.fractionable, _ADJUST),
     Check("shortable", "the asset can be sold short", market.shortable, setting="risk.allow_short"),
+    Check("short_is_meant", "nothing is sold that is not held, or a short was asked for",
+          market.short_is_meant),
     Check("session", "the order may trade in this session", market.session, _WAIT,
           setting="market_hours"),
     Check("halt", "the symbol is not halted", market.halt, _WAIT),
@@ -81,6 +90,8 @@ CHECKS: tuple[Check, ...] = (
           setting="risk.max_order_qty"),
     Check("buying_power", "buying power suffices, pending orders included", position.buying_power,
           _ADJUST),
+    Check("position_known", "fills and the broker's position fit together",
+          position.position_known, ErrorCategory.RETRYABLE),
     Check("max_position_size", "the position stays within its share of equity",
           position.max_position_size, _ADJUST, setting="max_position_size_pct"),
     Check("max_positions", "not too many positions at once", position.max_positions,
@@ -110,12 +121,18 @@ CHECKS: tuple[Check, ...] = (
 )  # fmt: skip
 """In the order in which people read the table: may anybody trade, may this trade, how much."""
 
-BY_CODE = {check.code: check for check in CHECKS}
-
 
 def evaluate(intent: Intent, facts: Facts, limits: TradingSettings) -> Verdict:
-    """Run every check. Nothing stops at the first failure."""
-    return Verdict(tuple(_run(check, intent, facts, limits) for check in CHECKS))
+    """Run every check. Nothing stops at the first failure, but for an instrument that is not
+    opened at all: what else might be wrong with it says nothing."""
+    results = tuple(_run(check, intent, facts, limits) for check in CHECKS)
+    if all(result.passed for result in results if result.code == INSTRUMENT):
+        return Verdict(results)
+    return Verdict(tuple(r if r.code == INSTRUMENT else _not_applied(r) for r in results))
+
+
+def _not_applied(result: CheckResult) -> CheckResult:
+    return CheckResult(result.code, True, "-", "-", result.message, result.category, applies=False)
 
 
 def _run(check: Check, intent: Intent, facts: Facts, limits: TradingSettings) -> CheckResult:

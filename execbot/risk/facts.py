@@ -16,20 +16,25 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from execbot.config.schema import Mode
+from execbot.exits.exit_orders import closes
 from execbot.market.halts import Halt, PriceBand
 from execbot.market.sessions import MarketNow, Session
 from execbot.model.account import Account, Asset, Position
 from execbot.model.enums import (
     TERMINAL_STATUSES,
-    UNSETTLED_STATUSES,
+    UNCONFIRMED,
     OrderClass,
     OrderStatus,
     OrderType,
     Side,
 )
-from execbot.model.numbers import ZERO
+from execbot.model.flags import NO_FLAGS, Flags
+from execbot.model.numbers import ZERO, text
 from execbot.model.order import Order, OrderRequest
 from execbot.model.quote import Quote
+from execbot.model.symbols import is_in_dollars, multiplier_of, option_contract, symbol_key
+from execbot.risk.equity import equity_of
+from execbot.risk.holding_evidence import Holding
 from execbot.risk.kill_switch import OFF, KillSwitch
 
 SHORT_COLLAR = Decimal("1.03")
@@ -105,34 +110,54 @@ class Facts(Struct, frozen=True):
     positions: Mapping[str, Position] = field(default_factory=dict)
     pending: tuple[PendingOrder, ...] = ()
     prices: Mapping[str, Decimal] = field(default_factory=dict)
+    smallest: Mapping[str, Decimal] = field(default_factory=dict)
+    """The smallest order that the broker takes, by symbol key, where one is known."""
     kill_switch: KillSwitch = OFF
     halt: Halt | None = None
     band: PriceBand | None = None
     counters: Counters = Counters()
     live_allowed: bool = False
     atr: Decimal | None = None
+    loosened: tuple[str, ...] = ()
+    """Limits that hold back less than those that ruled the account's last entry, in words."""
+    flows: Decimal = ZERO
+    """Cash and securities that came today (plus) or went (minus), in USD."""
+    holding: Holding | None = None
+    """The symbol by both witnesses; None where the journal knows nothing of it."""
 
     def position(self, symbol: str) -> Position | None:
-        return self.positions.get(position_key(symbol))
+        return self.positions.get(symbol_key(symbol))
+
+    def counted(self, symbol: str) -> Position | None:
+        """The position, unless it is dust: that is shown, and counts for no limit."""
+        held = self.position(symbol)
+        return None if held is None or self.is_dust(held) else held
+
+    def is_dust(self, held: Position) -> bool:
+        return held.is_dust(self.smallest.get(symbol_key(held.symbol)))
+
+    @property
+    def fair_price(self) -> Decimal | None:
+        """The middle of the quote, else the last trade."""
+        middle = self.quote.mid if self.quote is not None else None
+        return middle if middle is not None else self.last_price
 
     @property
     def equity(self) -> Decimal:
-        """Equity in USD; cash where the broker sends no equity; 0 when unknown."""
-        if self.account is None:
-            return ZERO
-        equity = self.account.equity
-        return equity if equity is not None else self.account.cash or ZERO
+        """Equity in USD as limits are measured by it (see `execbot.risk.equity`); 0: none known."""
+        return equity_of(self.account).safe
 
 
 class Intent(Struct, frozen=True):
     """What is about to be sent, and why: the subject of every check.
 
-    `replaces` says that it takes the place of an order that is at the broker already.
+    `flags` are what the trader said against guards of slips. `replaces` says that it takes the
+    place of an order that is at the broker already.
     """
 
     request: OrderRequest
     purpose: Purpose
-    allow_duplicate: bool = False
+    flags: Flags = NO_FLAGS
     replaces: bool = False
 
     @property
@@ -140,13 +165,8 @@ class Intent(Struct, frozen=True):
         return self.purpose is Purpose.ENTRY and self.request.side is Side.SELL
 
 
-def position_key(symbol: str) -> str:
-    """Alpaca says `BTC/USD` in orders and `BTCUSD` in positions."""
-    return symbol.replace("/", "").upper()
-
-
 def index_positions(positions: Iterable[Position]) -> dict[str, Position]:
-    return {position_key(p.symbol): p for p in positions if p.qty != 0}
+    return {symbol_key(p.symbol): p for p in positions if p.qty != 0}
 
 
 def purpose_of(side: Side, held_qty: Decimal) -> Purpose:
@@ -156,13 +176,11 @@ def purpose_of(side: Side, held_qty: Decimal) -> Purpose:
 
 def purpose_of_order(order: Order | OrderRequest, held_qty: Decimal) -> Purpose:
     """The `position_intent` where it is given, else by the position."""
-    if order.position_intent:
-        return Purpose.EXIT if order.position_intent.endswith("_to_close") else Purpose.ENTRY
-    return purpose_of(order.side, held_qty)
+    return Purpose.EXIT if closes(order, held_qty) else Purpose.ENTRY
 
 
 def intent_key(request: OrderRequest) -> tuple[str, ...]:
-    """Two intents with the same key ask for the same thing."""
+    """Two intents with the same key ask for the same thing: 150.10 and 150.1 are one price."""
     parts = (
         request.symbol,
         request.side,
@@ -174,7 +192,10 @@ def intent_key(request: OrderRequest) -> tuple[str, ...]:
         request.trail_price,
         request.trail_percent,
     )
-    return tuple("" if part is None else str(part) for part in parts)
+    return tuple(
+        "" if part is None else text(part) if isinstance(part, Decimal) else str(part)
+        for part in parts
+    )
 
 
 def pending_from_order(
@@ -240,7 +261,7 @@ def merge_pending(
         key = order.client_order_id
         listed = merged.get(key)
         ended_since = changed_since and order.status in TERMINAL_STATUSES
-        unsettled = order.status in UNSETTLED_STATUSES or order.status is OrderStatus.QUEUED
+        unconfirmed = order.status in UNCONFIRMED
         if listed is not None and not ended_since:
             merged[key] = replace(
                 listed,
@@ -248,7 +269,7 @@ def merge_pending(
                 protective=order.protective,
                 price_hint=order.price_hint or listed.price_hint,
             )
-        elif changed_since or unsettled:
+        elif changed_since or unconfirmed:
             merged[key] = replace(order, reserved=listed is not None)
     return tuple(order for order in merged.values() if order.leaves_qty != 0)
 
@@ -263,7 +284,7 @@ def taken_back(facts: Facts, order: Order, names: frozenset[str]) -> Facts:
     freed = sum((pending_value(p, facts) or ZERO for p in gone if p.reserved), ZERO)
     freed += order.filled_qty * (order.filled_avg_price or ZERO)
     positions = dict(facts.positions)
-    key = position_key(order.symbol)
+    key = symbol_key(order.symbol)
     held = positions.get(key)
     if held is not None and order.filled_qty:
         rest = max(abs(held.qty) - order.filled_qty, ZERO)
@@ -335,7 +356,7 @@ def order_value(request: OrderRequest, facts: Facts) -> Decimal | None:
     price = unit_price(request, facts)
     if price is None or request.qty is None:
         return None
-    return price * request.qty
+    return price * request.qty * multiplier_of(request.symbol)
 
 
 def broker_cost(intent: Intent, facts: Facts) -> Decimal | None:
@@ -363,17 +384,27 @@ def position_value(position: Position, prices: Mapping[str, Decimal]) -> Decimal
     if position.market_value is not None:
         return abs(position.market_value)
     price = position.current_price or prices.get(position.symbol) or position.avg_entry_price
-    return abs(position.qty * (price or ZERO))
+    return abs(position.qty * (price or ZERO)) * multiplier_of(position.symbol)
 
 
 def pending_value(order: PendingOrder, facts: Facts) -> Decimal | None:
-    """What a pending entry may still add; None when no price is known at all."""
+    """What a pending entry may still add; None when no price in dollars is known at all.
+
+    A contract that is sold risks what its holder may put or call: its strike. So does one that is
+    bought at an unknown price. Each leg of a spread counts alone, so that none lowers another.
+    """
     if order.purpose is Purpose.EXIT:
         return ZERO
     if order.leaves_qty is None:
         return order.notional
+    if not is_in_dollars(order.symbol):
+        return None
+    qty = order.leaves_qty * multiplier_of(order.symbol)
+    contract = option_contract(order.symbol)
+    if contract is not None and order.side is Side.SELL:
+        return qty * contract.strike
     if order.side is Side.BUY and order.limit_price is not None:
-        return order.leaves_qty * order.limit_price
+        return qty * order.limit_price
     held = facts.position(order.symbol)
     known = [
         order.limit_price,
@@ -383,7 +414,9 @@ def pending_value(order: PendingOrder, facts: Facts) -> Decimal | None:
         held.current_price if held else None,
     ]
     price = max((p for p in known if p is not None), default=None)
-    return None if price is None else order.leaves_qty * price
+    if price is None and contract is not None:
+        price = contract.strike
+    return None if price is None else qty * price
 
 
 class Exposure(Struct, frozen=True):
@@ -409,7 +442,9 @@ class Exposure(Struct, frozen=True):
 def exposure_of(facts: Facts) -> Exposure:
     """Positions plus everything pending that could become one."""
     by_symbol: dict[str, Decimal] = {
-        key: position_value(position, facts.prices) for key, position in facts.positions.items()
+        key: position_value(position, facts.prices)
+        for key, position in facts.positions.items()
+        if not facts.is_dust(position)
     }
     unreserved = ZERO
     unvalued = []
@@ -420,7 +455,7 @@ def exposure_of(facts: Facts) -> Exposure:
         if value is None:
             unvalued.append(order.client_order_id)
             value = ZERO
-        key = position_key(order.symbol)
+        key = symbol_key(order.symbol)
         by_symbol[key] = by_symbol.get(key, ZERO) + value
         if not order.reserved:
             unreserved += value

@@ -6,7 +6,9 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from msgspec import Struct
 
+from execbot.config.schema import TradingSettings
 from execbot.model.enums import ErrorCategory
+from execbot.model.flags import Flag
 from execbot.model.numbers import CENT, text
 
 
@@ -18,6 +20,11 @@ class Finding(Struct, frozen=True):
     seen: str
     message: str = ""
     category: ErrorCategory | None = None
+
+
+def unless(flag: Flag, what: str, limits: TradingSettings) -> str:
+    """The way out of a guard for who means it, where trading.yaml lets the flag be used."""
+    return f" {what}: {flag.option}." if flag in limits.risk.allow_flags else ""
 
 
 def dollars(value: Decimal) -> str:

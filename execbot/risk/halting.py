@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from execbot.journal.journal import Journal
-from execbot.model.times import iso
+from execbot.model.times import eastern, iso, parse_time
 from execbot.risk import kill_switch
 from execbot.risk.kill_switch import OFF, KillSwitch, Level, Trip
 from execbot.risk.reading import RESUMED_KEY
 from execbot.risk.verdict import Verdict
+
+LOSS_SEEN_KEY = "daily_loss_seen_at"
+ROWS_LATE = timedelta(minutes=2)
+"""The row of a withdrawal may come after the cash is gone: until then it looks like a loss."""
 
 SUBJECT = "kill_switch"
 
@@ -51,6 +55,18 @@ def resume(journal: Journal, reason: str, now: datetime) -> KillSwitch:
     return before
 
 
+def _lasts(journal: Journal, now: datetime) -> bool:
+    """Was a loss of today first seen so long ago that rows of cash flows must have come?
+
+    Entries are refused from the first sight on; only the switch, which a person has to lift, waits.
+    """
+    seen = parse_time(journal.meta_get(LOSS_SEEN_KEY))
+    if seen is None or eastern(seen).date() != eastern(now).date():
+        journal.meta_set(LOSS_SEEN_KEY, iso(now))
+        return False
+    return now - seen >= ROWS_LATE
+
+
 def trip_if_due(journal: Journal, verdict: Verdict, now: datetime) -> KillSwitch | None:
     """Raise the switch when a verdict shows an account-wide limit broken; None if nothing changed.
 
@@ -58,7 +74,7 @@ def trip_if_due(journal: Journal, verdict: Verdict, now: datetime) -> KillSwitch
     """
     for failure in verdict.failures:
         trip = _TRIPS.get(failure.code)
-        if trip is None:
+        if trip is None or (trip is Trip.DAILY_LOSS and not _lasts(journal, now)):
             continue
         switch, changed = raise_switch(journal, Level.HALTED, failure.message, trip, now)
         return switch if changed else None

@@ -6,8 +6,9 @@ from decimal import Decimal
 
 from execbot.config.schema import Mode, TradingSettings
 from execbot.model.numbers import ZERO
+from execbot.risk.equity import EQUITY_TOLERANCE, equity_of
 from execbot.risk.facts import Facts, Intent, broker_cost
-from execbot.risk.finding import Finding, dollars, unknown
+from execbot.risk.finding import Finding, dollars, percent, unknown
 from execbot.risk.kill_switch import Level
 
 HUNDRED = Decimal(100)
@@ -37,6 +38,16 @@ def mode_gate(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding 
     return Finding(passed, "mode: live and ALPACA_LIVE_TRADE=true", str(facts.mode))
 
 
+def limits_adopted(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    """In live no file is looser than what ruled the last entry, unless the trader adopted it."""
+    if facts.mode is not Mode.LIVE:
+        return None
+    said = "; ".join(facts.loosened)
+    message = f"limits became looser: {said}; if that is meant: execbot config adopt"
+    return Finding(not said, "as they ruled last, or adopted", said or "as before",
+                   message if said else "")  # fmt: skip
+
+
 def account_active(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
     account = facts.account
     if account is None:
@@ -64,6 +75,18 @@ def not_suspended(intent: Intent, facts: Facts, limits: TradingSettings) -> Find
         return unknown("account")
     suspended = account.trade_suspended_by_user
     return Finding(not suspended, "not suspended", "suspended" if suspended else "not suspended")
+
+
+def equity_known(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    """The account's equity fits what it holds (docs/evidence.md, E-EQ-1)."""
+    if facts.account is None:
+        return unknown("account")
+    equity = equity_of(facts.account)
+    limit = f"above 0, within {percent(EQUITY_TOLERANCE * HUNDRED)} of cash and positions"
+    told = "none" if equity.told is None else dollars(equity.told)
+    seen = told if equity.summed is None else f"{told}, cash and positions {dollars(equity.summed)}"
+    message = "" if equity.is_known else f"the account's equity cannot be right: {seen}"
+    return Finding(equity.is_known, limit, seen, message)
 
 
 def intraday_margin(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:

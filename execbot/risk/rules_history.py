@@ -5,20 +5,26 @@ from __future__ import annotations
 from decimal import Decimal
 
 from execbot.config.schema import TradingSettings
+from execbot.model.flags import Flag
 from execbot.model.numbers import text
+from execbot.risk.equity import equity_of
 from execbot.risk.facts import Facts, Intent, intent_key
-from execbot.risk.finding import Finding, percent, unknown
+from execbot.risk.finding import Finding, percent, unknown, unless
+from execbot.risk.flows import day_change
 
 HUNDRED = Decimal(100)
 
 
 def day_loss_pct(facts: Facts) -> Decimal | None:
-    """How far equity lies below yesterday's, in percent; 0 when it does not; None if unknown."""
+    """What was lost since yesterday's close, in percent of that equity; 0 when nothing was, None if
+    unknown. What came to the account or left it is neither."""
     account = facts.account
     if account is None or account.equity is None or not account.last_equity:
         return None
-    lost = (account.last_equity - account.equity) / account.last_equity * HUNDRED
-    return max(lost, Decimal(0))
+    if not equity_of(account).is_known:
+        return None  # no loss is measured, and nothing latched, by a figure that cannot be
+    change = day_change(account, facts.flows) or Decimal(0)
+    return max(-change / account.last_equity * HUNDRED, Decimal(0))
 
 
 def daily_loss(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
@@ -29,7 +35,7 @@ def daily_loss(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding
         return unknown("account")
     lost = day_loss_pct(facts)
     if lost is None:
-        return Finding(True, f"below {percent(most)}", "no equity of yesterday yet")
+        return Finding(True, f"below {percent(most)}", "not known")
     return Finding(lost < most, f"below {percent(most)}", percent(lost))
 
 
@@ -60,7 +66,7 @@ def consecutive_rejections(intent: Intent, facts: Facts, limits: TradingSettings
 def duplicate_intent(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
     """The same order given again within the window is taken for a slip of the finger."""
     window = limits.risk.duplicate_window_seconds
-    if window <= 0 or intent.allow_duplicate:
+    if window <= 0 or Flag.ALLOW_DUPLICATE in intent.flags:
         return None
     limit = f"not twice within {text(window)} s"
     key = intent_key(intent.request)
@@ -71,6 +77,7 @@ def duplicate_intent(intent: Intent, facts: Facts, limits: TradingSettings) -> F
         age = Decimal(str((facts.now - past.at).total_seconds()))
         if age < window:
             seen = f"{past.client_order_id}, {text(age.quantize(Decimal('0.1')))} s ago"
-            message = f"the same order was given {seen}; --allow-duplicate sends it anyway"
+            message = f"the same order was given {seen} (duplicate_intent)."
+            message += unless(Flag.ALLOW_DUPLICATE, "If it is meant", limits)
             return Finding(False, limit, seen, message)
     return Finding(True, limit, "not given")

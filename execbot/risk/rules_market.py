@@ -7,13 +7,24 @@ from decimal import Decimal
 from execbot.config.schema import TradingSettings
 from execbot.market.order_hours import in_entry_window, may_trade_now
 from execbot.model.enums import ErrorCategory, OrderType
-from execbot.model.numbers import text
-from execbot.risk.facts import Facts, Intent, position_key
-from execbot.risk.finding import Finding, dollars, percent, unknown
+from execbot.model.flags import Flag
+from execbot.model.numbers import is_whole, text
+from execbot.model.symbols import asset_class_of, symbol_key
+from execbot.risk.facts import Facts, Intent
+from execbot.risk.finding import Finding, dollars, percent, unknown, unless
+from execbot.risk.instruments import why_not_opened
 
 HUNDRED = Decimal(100)
 SHORT_EQUITY_MIN = Decimal(2000)
 """Alpaca allows shorts from this equity on."""
+
+
+def instrument(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    """Options and pairs that are not quoted in dollars are not opened (`risk/instruments.py`)."""
+    symbol = intent.request.symbol
+    why = why_not_opened(symbol)
+    seen = asset_class_of(symbol).value
+    return Finding(not why, "a stock, or a pair in dollars", seen, why and f"{why} (instrument)")
 
 
 def asset_tradable(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
@@ -27,15 +38,15 @@ def asset_tradable(intent: Intent, facts: Facts, limits: TradingSettings) -> Fin
 def symbol_allowed(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
     if not limits.symbols:
         return None
-    allowed = {position_key(symbol) for symbol in limits.symbols}
+    allowed = {symbol_key(symbol) for symbol in limits.symbols}
     symbol = intent.request.symbol
-    return Finding(position_key(symbol) in allowed, f"one of {len(allowed)} symbols", symbol)
+    return Finding(symbol_key(symbol) in allowed, f"one of {len(allowed)} symbols", symbol)
 
 
 def symbol_not_denied(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
-    denied = {position_key(symbol) for symbol in limits.denied_symbols}
+    denied = {symbol_key(symbol) for symbol in limits.denied_symbols}
     symbol = intent.request.symbol
-    is_denied = position_key(symbol) in denied
+    is_denied = symbol_key(symbol) in denied
     return Finding(not is_denied, "not denied", f"{symbol} is denied" if is_denied else symbol)
 
 
@@ -43,7 +54,7 @@ def fractionable(intent: Intent, facts: Facts, limits: TradingSettings) -> Findi
     request, asset = intent.request, facts.asset
     if asset is None or asset.is_crypto:
         return None
-    whole = request.qty is not None and request.qty == request.qty.to_integral_value()
+    whole = request.qty is not None and is_whole(request.qty)
     if whole:
         return None
     seen = f"{text(request.qty)} shares" if request.qty is not None else "a notional order"
@@ -71,6 +82,21 @@ def shortable(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding 
         if is_wrong
     ]
     return Finding(not problems, "shortable, easy to borrow", ", ".join(problems) or "shortable")
+
+
+def short_is_meant(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    """A sale of what is not held is a slip unless it was said: by the flag, the signal's own word,
+    or the order's `position_intent`."""
+    request = intent.request
+    if not intent.opens_short or intent.replaces:
+        return None
+    held = facts.position(request.symbol)
+    said = Flag.SHORT in intent.flags or request.position_intent == "sell_to_open"
+    if said or held is not None:  # a short that is held was meant when it was opened
+        return Finding(True, "--short", "a short that was asked for")
+    message = f"you hold no {request.symbol}: selling it opens a SHORT (short_is_meant)."
+    message += unless(Flag.SHORT, "If that is meant", limits)
+    return Finding(False, "a position, or --short", "none held", message)
 
 
 def session(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
@@ -186,10 +212,8 @@ def limit_price_band(intent: Intent, facts: Facts, limits: TradingSettings) -> F
 
 
 def _reference(facts: Facts) -> Decimal | None:
-    if facts.quote is not None and facts.quote.mid is not None:
-        return facts.quote.mid
-    if facts.last_price is not None:
-        return facts.last_price
+    if facts.fair_price is not None:
+        return facts.fair_price
     if facts.quote is None:
         return None
     return max(facts.quote.bid, facts.quote.ask) or None

@@ -6,8 +6,12 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from execbot.config.schema import TradingSettings
-from execbot.model.enums import ErrorCategory, OrderClass, OrderType, Side
+from execbot.market.wash_trade import is_wash_trade
+from execbot.model.account import Position
+from execbot.model.enums import ErrorCategory
+from execbot.model.flags import Flag
 from execbot.model.numbers import ZERO, text
+from execbot.model.symbols import symbol_key
 from execbot.risk.facts import (
     Facts,
     Intent,
@@ -16,18 +20,14 @@ from execbot.risk.facts import (
     broker_cost,
     exposure_of,
     order_value,
-    position_key,
     purpose_of,
 )
 from execbot.risk.facts import buying_power as power_of
-from execbot.risk.finding import Finding, dollars, percent, unknown
+from execbot.risk.finding import Finding, dollars, percent, unknown, unless
 
 HUNDRED = Decimal(100)
 BROKER_POSITION_PCT = Decimal(600)
 """Alpaca restricts an account to closing when one position exceeds six times its equity."""
-
-_LIMITED = (OrderType.LIMIT, OrderType.STOP_LIMIT)
-_WASH_EXEMPT = (OrderClass.BRACKET, OrderClass.OCO)
 
 
 def max_order_notional(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
@@ -67,13 +67,25 @@ def max_position_size(intent: Intent, facts: Facts, limits: TradingSettings) -> 
         return unknown("price")
     if facts.equity <= 0:
         return unknown("equity")
-    held = exposure_of(facts).by_symbol.get(position_key(intent.request.symbol), ZERO)
+    held = exposure_of(facts).by_symbol.get(symbol_key(intent.request.symbol), ZERO)
     return _share(held + value, limits.max_position_size_pct, facts)
+
+
+def position_known(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    """Fills and the broker's list fit together (docs/evidence.md, E-POS-3)."""
+    held = facts.holding
+    if held is None:
+        return None
+    limit = f"{text(held.low)} to {text(held.high)} at the broker"
+    if held.is_known:
+        return Finding(True, limit, text(held.by_broker))
+    message = f"how much {held.symbol} is held is not known: {held.describe()}"
+    return Finding(False, limit, text(held.by_broker), message)
 
 
 def max_positions(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
     """Counts symbols held, symbols with an entry pending, and this one."""
-    symbols = exposure_of(facts).symbols | {position_key(intent.request.symbol)}
+    symbols = exposure_of(facts).symbols | {symbol_key(intent.request.symbol)}
     return Finding(
         len(symbols) <= limits.max_positions, str(limits.max_positions), f"{len(symbols)} with this"
     )
@@ -96,35 +108,52 @@ def broker_position_ratio(intent: Intent, facts: Facts, limits: TradingSettings)
     value = order_value(intent.request, facts)
     if value is None or facts.equity <= 0:
         return None
-    held = exposure_of(facts).by_symbol.get(position_key(intent.request.symbol), ZERO)
+    held = exposure_of(facts).by_symbol.get(symbol_key(intent.request.symbol), ZERO)
     return _share(held + value, BROKER_POSITION_PCT, facts)
 
 
 def one_pending(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
     """Stops and targets of a held position do not count as pending: they only wait."""
-    if not limits.risk.one_pending_per_symbol:
+    if not limits.risk.one_pending_per_symbol or Flag.ALSO in intent.flags:
         return None
     others = [o.client_order_id or o.id for o in _others(intent, facts) if not o.protective]
     seen = ", ".join(others) if others else "none"
-    return Finding(not others, "no pending order", seen)
+    symbol = intent.request.symbol
+    message = f"an order of {symbol} is working: {seen} (one_pending)."
+    message += unless(Flag.ALSO, "To send a second", limits)
+    return Finding(not others, "no pending order", seen, message if others else "")
 
 
 def duplicate_position(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
-    """Adding is for winners, in a limited number of steps, and only where switched on."""
-    held = facts.position(intent.request.symbol)
+    """Adding is for winners, in a limited number of steps, and only where switched on; by hand it
+    is for who says so."""
+    held = facts.counted(intent.request.symbol)
     if held is None:
         return Finding(True, "no position", "none")
     scale = limits.risk.scale_in
     shown = f"{text(held.qty)} held"
+    if Flag.ADD in intent.flags:
+        return Finding(True, "a position, with --add", shown)
     if not scale.enabled:
-        return Finding(False, "no position, or risk.scale_in.enabled", shown)
+        message = f"{_held_words(held)} (duplicate_position)."
+        message += unless(Flag.ADD, "To add to it", limits)
+        return Finding(False, "no position, or --add", shown, message)
     profit = _profit_pct(facts, intent.request.symbol)
     if profit is None:
         return unknown("profit of the position")
     steps = facts.counters.scale_in_steps
     limit = f"profit of {percent(scale.min_profit_pct)}, at most {scale.max_steps} steps"
     passed = profit >= scale.min_profit_pct and steps < scale.max_steps
-    return Finding(passed, limit, f"{shown}, profit {percent(profit)}, {steps} steps taken")
+    seen = f"{shown}, profit {percent(profit)}, {steps} steps taken"
+    message = f"{_held_words(held)} (duplicate_position): limit {limit}, seen {seen}."
+    message += unless(Flag.ADD, "To add to it all the same", limits)
+    return Finding(passed, limit, seen, "" if passed else message)
+
+
+def _held_words(held: Position) -> str:
+    if held.qty < 0:
+        return f"you are short {text(-held.qty)} {held.symbol} already"
+    return f"you already hold {text(held.qty)} {held.symbol}"
 
 
 def opposite_order(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
@@ -138,17 +167,12 @@ def opposite_order(intent: Intent, facts: Facts, limits: TradingSettings) -> Fin
 
 
 def wash_trade(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
-    """Alpaca's table: market or stop against anything, limits only where they would cross.
+    """No order that could trade with one of ours (`market/wash_trade.py`).
 
-    Bracket, OCO and trailing orders are exempt on both sides. A symbol's protective OCO exits
-    therefore never stand in the way of scaling in; a plain stop does.
+    A symbol's protective OCO exits never stand in the way of scaling in; a plain stop does.
     """
-    if _is_exempt(intent.request.order_class, intent.request.type):
-        return None
     for order in _others(intent, facts):
-        if order.side is intent.request.side or _is_exempt(order.order_class, order.type):
-            continue
-        if _would_cross(intent, order):
+        if is_wash_trade(intent.request, order):
             seen = f"{order.side} {order.type} {order.client_order_id or order.id}"
             return Finding(False, "no order of ours on the other side", seen)
     return Finding(True, "no order of ours on the other side", "none")
@@ -185,10 +209,10 @@ def shares_available(intent: Intent, facts: Facts, limits: TradingSettings) -> F
 
 def _others(intent: Intent, facts: Facts) -> Iterator[PendingOrder]:
     """Pending orders on the same symbol, this one itself left out."""
-    key = position_key(intent.request.symbol)
+    key = symbol_key(intent.request.symbol)
     own_id = intent.request.client_order_id
     for order in facts.pending:
-        if position_key(order.symbol) == key and (not own_id or order.client_order_id != own_id):
+        if symbol_key(order.symbol) == key and (not own_id or order.client_order_id != own_id):
             yield order
 
 
@@ -218,23 +242,8 @@ def _profit_pct(facts: Facts, symbol: str) -> Decimal | None:
     held = facts.position(symbol)
     if held is None or not held.avg_entry_price:
         return None
-    price = held.current_price or (facts.quote.mid if facts.quote else None) or facts.last_price
+    price = held.current_price or facts.fair_price
     if price is None:
         return None
     direction = 1 if held.qty > 0 else -1
     return (price - held.avg_entry_price) / held.avg_entry_price * HUNDRED * direction
-
-
-def _is_exempt(order_class: OrderClass, order_type: OrderType) -> bool:
-    return order_class in _WASH_EXEMPT or order_type is OrderType.TRAILING_STOP
-
-
-def _would_cross(intent: Intent, order: PendingOrder) -> bool:
-    request = intent.request
-    if request.type not in _LIMITED or order.type not in _LIMITED:
-        return True
-    if request.limit_price is None or order.limit_price is None:
-        return True
-    if request.side is Side.BUY:
-        return request.limit_price >= order.limit_price
-    return order.limit_price >= request.limit_price

@@ -15,6 +15,7 @@ from msgspec import Struct
 from execbot.config.schema import SizingMethod, SizingSettings, StarRule, TradingSettings
 from execbot.model.enums import Side
 from execbot.model.numbers import CENT, QTY_STEP, ZERO, round_down, text
+from execbot.model.symbols import symbol_key
 from execbot.risk.facts import (
     CRYPTO_MARKET_COLLAR,
     SHORT_COLLAR,
@@ -22,7 +23,6 @@ from execbot.risk.facts import (
     Facts,
     buying_power,
     exposure_of,
-    position_key,
 )
 
 CRYPTO_ORDER_NOTIONAL_MAX = Decimal(200_000)
@@ -224,7 +224,7 @@ def _value_caps(
     request: SizeRequest, facts: Facts, limits: TradingSettings, exposure: Exposure
 ) -> Iterator[tuple[str, Decimal]]:
     equity = _equity(facts)
-    held = exposure.by_symbol.get(position_key(request.symbol), ZERO)
+    held = exposure.by_symbol.get(symbol_key(request.symbol), ZERO)
     yield "max_position_size_pct", equity * limits.max_position_size_pct / HUNDRED - held
     most = equity * limits.max_account_exposure_pct / HUNDRED
     yield "max_account_exposure_pct", most - exposure.gross

@@ -64,6 +64,7 @@ ANSWERS: dict[str, Any] = {
     "config show": op.Config,
     "config check": op.ConfigChecked,
     "config init": op.ConfigWritten,
+    "config adopt": op.ConfigAdopted,
     "schema": Published,
     "sim": sim.SimStatus,
     "sim status": sim.SimStatus,

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from execbot.model.enums import ErrorCategory
 from execbot.schemas.base import Number, Output
-from execbot.schemas.orders import Spread
+from execbot.schemas.orders import Distance, Spread
 
 
 class Check(Output):
@@ -69,3 +69,7 @@ class DryRun(Output):
     """Null unless it would add to a position that has an exit plan."""
     spread: Spread | None
     """Null unless targets would come after the fill."""
+    exits: list[Distance]
+    """Its stop and targets, as far as prices are known."""
+    opens_short: bool
+    """It would sell what is not held."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -122,11 +123,13 @@ def _kind(key: str, holds: str) -> Any:
         return Annotated[bool, Field(strict=True)]
     if holds == "str":
         return Annotated[str, Field(strict=True)]
-    choices = [choice.value for choice in getattr(schema, holds)]
-    pattern = f"^({'|'.join(choices)})$"
-    return Annotated[
-        str, Field(pattern=pattern), WithJsonSchema({"type": "string", "enum": choices})
-    ]
+    return _choice(getattr(schema, holds))
+
+
+def _choice(kind: type[StrEnum]) -> Any:
+    words = [word.value for word in kind]
+    shown = WithJsonSchema({"type": "string", "enum": words})
+    return Annotated[str, Field(pattern=f"^({'|'.join(words)})$"), shown]
 
 
 def _number(bound: Bound, *, whole: bool) -> Any:
@@ -157,6 +160,11 @@ def _list(key: str, item: str) -> Any:
         symbol = Annotated[str, Field(pattern=SYMBOL)]
         return list[symbol] | Annotated[str, Field(pattern=SYMBOLS)] | None
     row = getattr(schema, item)
+    if issubclass(row, StrEnum):
+        words = _choice(row)
+        one = f"({'|'.join(word.value for word in row)})"
+        text = rf"^\s*({one}\s*(,\s*{one}\s*)*)?$"
+        return list[words] | Annotated[str, Field(pattern=text)] | None  # type: ignore[valid-type]
     needed = required(row)
     fields: dict[str, Any] = {}
     for name, holds in field_types(row).items():

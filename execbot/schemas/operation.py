@@ -403,6 +403,24 @@ class Config(Output):
     """Why the configuration cannot be used for trading as it is."""
 
 
+class LoosenedLimit(Output):
+    """One limit that holds back less than before."""
+
+    key: str
+    """Dotted name of the key."""
+    before: str | int | bool | list[str] | None
+    """What ruled the account's last entry; null: no limit."""
+    now: str | int | bool | list[str] | None
+    """What rules from now on."""
+
+
+class ConfigAdopted(Output):
+    """The limits of this configuration rule the account from now on."""
+
+    loosened: list[LoosenedLimit]
+    """Those that are looser than before; empty where none is."""
+
+
 class ConfigChecked(Output):
     """The configuration is valid."""
 

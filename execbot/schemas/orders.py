@@ -118,6 +118,23 @@ class Addition(Output):
     """Where the stop for the whole stands, USD a share."""
 
 
+class Distance(Output):
+    """How far a stop or a target lies from the entry; a loss counts negative."""
+
+    level: str
+    """`stop`, `target`, or `target 1` of several."""
+    asked: str
+    """As it was asked for: `2%`, `1.5ATR`; may be empty."""
+    price: Number
+    """Where it stands, USD a share."""
+    pct: Number
+    """Percent of the entry price."""
+    r: Number | None
+    """Multiples of the risk first taken; null without a stop."""
+    usd: Number | None
+    """USD for the shares that it takes; null while their number is not known."""
+
+
 class SpreadTarget(Output):
     """A target that becomes an order after the fill."""
 
@@ -151,6 +168,10 @@ class SentOrder(OrderRecord):
     """Null unless it adds to a position that has an exit plan."""
     spread: Spread | None
     """Null unless targets come after the fill."""
+    exits: list[Distance]
+    """Its stop and targets, as far as prices are known."""
+    opens_short: bool
+    """It sells what is not held."""
 
 
 class Event(Output):

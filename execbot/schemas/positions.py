@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from execbot.exits.plan.plan import ExitStage, PlanStatus, TrailKind
+from execbot.exits.position_view import PositionState
 from execbot.exits.rules.view import Guarded
 from execbot.journal.records import Role
 from execbot.model.enums import OrderStatus, OrderType, PositionSide
-from execbot.report.holdings import PositionState
 from execbot.schemas.base import Number, Output, Time
 from execbot.schemas.errors import Error
-from execbot.schemas.orders import OrderRecord
+from execbot.schemas.orders import Distance, OrderRecord
 
 
 class Position(Output):
@@ -115,6 +115,8 @@ class ExitRules(Output):
     """The position is left after this many minutes."""
     flatten_before_close_minutes: int | None
     """The position is left so many minutes before the close."""
+    remeasure: bool
+    """Targets are measured anew when the true range has changed by half."""
 
 
 class LevelFacts(Output):
@@ -198,6 +200,17 @@ class PlanVersion(Output):
     """Where its stop stood, USD a share."""
 
 
+class Asked(Output):
+    """Levels as they were asked for."""
+
+    stop: str | None
+    """`2%`, `1.5ATR`, `182.50`; null without one."""
+    trail: str | None
+    """How far the stop trails; null when it stays."""
+    targets: list[str]
+    """`2R`, `4%`, `195`."""
+
+
 class ExitPlan(Output):
     """What protects a position, and what stands at the broker for it."""
 
@@ -249,6 +262,8 @@ class ExitPlan(Output):
     """When it was made."""
     updated_at: Time
     """When it changed last."""
+    asked: Asked
+    """What was asked for, beside the prices that came of it."""
     guarded: Guarded
     """How the position is protected now."""
     qty: Number
@@ -259,6 +274,8 @@ class ExitPlan(Output):
     """Shares that have none."""
     risk_per_share: Number | None
     """One R: from the entry to the first stop, USD a share."""
+    distances: list[Distance]
+    """How far stop and targets lie from the entry, as far as prices are known."""
     orders: list[ExitOrder]
     """What works at the broker for it."""
     versions: list[PlanVersion] | None = None

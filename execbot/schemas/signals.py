@@ -9,6 +9,7 @@ from execbot.model.enums import ErrorCategory, OrderStatus, Outcome, Side
 from execbot.model.signal import SignalSide
 from execbot.schemas.base import Number, Output, Slug
 from execbot.schemas.checks import Verdict, WouldLift
+from execbot.schemas.orders import Distance
 
 
 class SignalResult(Output):
@@ -39,6 +40,8 @@ class SignalResult(Output):
     """Dollars of that order."""
     notes: list[str]
     """What else was done for it: sizes adjusted, exits lifted and put back."""
+    exits: list[Distance]
+    """Its stop and targets, as far as prices are known."""
 
 
 class SizingStep(Output):
@@ -75,6 +78,8 @@ class SignalPreview(Output):
     """Every check; null where none was made."""
     addition: WouldLift | None
     """Null unless it would add to a position that has an exit plan."""
+    exits: list[Distance]
+    """Its stop and targets, as far as prices are known."""
 
 
 class BadLine(Output):

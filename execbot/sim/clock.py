@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from execbot.sim.config import SimConfig
-from execbot.sim.types import SECOND, Ns
+from execbot.sim.types import LATEST, SECOND, Ns
 
 
 @dataclass(slots=True)
@@ -48,12 +48,14 @@ class VenueClock:
     def now(self) -> Ns:
         if self.speed == 0:
             return self.base
-        return self.base + int((self.wall() - self.wall_base) * self.speed)
+        return min(self.base + int((self.wall() - self.wall_base) * self.speed), LATEST)
 
     def set(self, at: Ns) -> None:
-        """Moves to `at`. Raises `ValueError` for a moment in the past."""
+        """Moves to `at`. Raises `ValueError` for a moment in the past, and for one after 2100."""
         if at < self.now():
             raise ValueError("the clock cannot be set back")
+        if at >= LATEST:
+            raise ValueError("the clock ends with the year 2100")
         self.base, self.wall_base, self.virtual = at, self.wall(), True
 
     def step(self, by: Ns) -> None:

@@ -7,14 +7,52 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from execbot.sim.times import parse_time
-from execbot.sim.types import Ns
+from execbot.sim.types import LATEST, Ns
 
 SPEED_MAX = 1_000_000
+LARGEST = 1e15
 Frames = Literal["binary", "text"]
 
 
 class ConfigError(ValueError):
     """A setting that does not exist or does not fit."""
+
+
+NUMBERS: Mapping[str, type[int] | type[float]] = {
+    "seed": int,
+    "rate_limit": int,
+    "log_size": int,
+    "speed": float,
+    "offset_seconds": float,
+    "stream_linger_seconds": float,
+}
+LISTS = {"bad_keys": str, "allowed_hosts": str, "faults": Mapping, "actions": Mapping}
+
+
+def _fitting(name: str, value: Any) -> Any:
+    """A setting in the type of its field. Raises `ConfigError`."""
+    fits = True
+    if name in NUMBERS:
+        fits = _is_number(value) and (NUMBERS[name] is float or value == int(value))
+        value = NUMBERS[name](value) if fits else value
+    elif name in LISTS:
+        fits = isinstance(value, list | tuple) and all(isinstance(v, LISTS[name]) for v in value)
+        value = tuple(value) if fits else value
+    elif name in ("exchange", "market"):
+        fits = isinstance(value, Mapping)
+    elif name == "single_stream":
+        fits = isinstance(value, bool)
+    else:
+        fits = isinstance(value, str) or value is None
+    if not fits:
+        raise ConfigError(f"{name} was {str(value)[:40]!r}")
+    return value
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) < LARGEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +82,8 @@ class SimConfig:
     frames: Frames = "binary"
     # Keys that are refused. Every other pair is good, and each key is an account of its own.
     bad_keys: tuple[str, ...] = ()
+    # Names beside its own addresses by which a served exchange may be called.
+    allowed_hosts: tuple[str, ...] = ()
     # How many entries of the request log and of the event log are kept.
     log_size: int = 10_000
     # Settings of the engine (`ExchangeConfig`) and of the synthetic market.
@@ -63,11 +103,7 @@ class SimConfig:
             raise ConfigError(
                 f"unknown setting {', '.join(unknown)}; known: {', '.join(sorted(known))}"
             )
-        given = dict(settings)
-        for name in ("bad_keys", "faults", "actions"):
-            if name in given:
-                given[name] = tuple(given[name])
-        return cls(**given)._checked()
+        return cls(**{name: _fitting(name, value) for name, value in settings.items()})._checked()
 
     def _checked(self) -> SimConfig:
         if self.calendar not in ("always", "exchange"):
@@ -78,6 +114,8 @@ class SimConfig:
             raise ConfigError(f"speed was {self.speed}, not within 0 and {SPEED_MAX}")
         if self.plan not in ("full", "basic"):
             raise ConfigError(f"plan was {self.plan!r}, not full or basic")
+        if self.rate_limit < 0 or self.log_size < 1 or self.stream_linger_seconds < 0:
+            raise ConfigError("rate_limit and stream_linger_seconds are 0 or more, log_size 1")
         return self
 
     def plain(self) -> dict[str, Any]:
@@ -90,6 +128,9 @@ class SimConfig:
         if self.at is None:
             return None
         try:
-            return parse_time(self.at)
+            found = parse_time(self.at)
         except ValueError as error:
             raise ConfigError(str(error)) from None
+        if not 0 < found < LATEST:
+            raise ConfigError(f"at was {self.at!r}, not within 1970 and 2100")
+        return found

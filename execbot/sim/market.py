@@ -12,10 +12,13 @@ from execbot.sim.config import ConfigError, SimConfig
 from execbot.sim.engine import Exchange, ExchangeConfig, FaultKind, OrderFault
 from execbot.sim.engine.accounts.archive import Archive
 from execbot.sim.faults.faults import Rule
+from execbot.sim.prices.adjustments import Adjustments
 from execbot.sim.prices.mixed import build_prices
 from execbot.sim.prices.regimes import Regime
 from execbot.sim.times import format_ns
-from execbot.sim.types import SECOND, ApiError, Calendar, Ns
+from execbot.sim.types import SECOND, ApiError, AssetClass, Calendar, Ns
+
+MULTIPLIERS = ("1", "2", "4")
 
 
 def exchange_config(config: SimConfig) -> ExchangeConfig:
@@ -25,24 +28,52 @@ def exchange_config(config: SimConfig) -> ExchangeConfig:
     """
     known = {item.name: item for item in fields(ExchangeConfig)}
     given: dict[str, Any] = {"seed": config.seed}
+    if config.data is not None:
+        # Recorded quotes are few: a print beyond a limit is what shows that it was reached.
+        given["trade_through"] = True
     for name, value in config.exchange.items():
         target = name.removesuffix("_seconds") if name not in known else name
         if target not in known:
             raise ConfigError(f"unknown exchange setting {name}; known: {', '.join(known)}")
-        if target != name:
-            value = int(Decimal(str(value)) * SECOND)
-        elif "Decimal" in str(known[name].type) and value is not None:
-            try:
-                value = Decimal(str(value))
-            except InvalidOperation:
-                raise ConfigError(f"{name} was {value!r}, not a number") from None
-        given[target] = value
+        given[target] = _setting(name, value, str(known[target].type), seconds=target != name)
     return ExchangeConfig(**given)
+
+
+def _setting(name: str, value: Any, kind: str, *, seconds: bool) -> Any:
+    """One setting in the type of its field. Raises `ConfigError`."""
+    if value is None and "None" in kind:
+        return None
+    if kind == "bool":
+        fits = isinstance(value, bool)
+    elif kind == "str":
+        value = str(value)
+        fits = value in MULTIPLIERS
+    else:
+        value, fits = _number(value)
+        if fits and seconds:
+            value = value * SECOND
+        if fits and "Decimal" not in kind:
+            value = int(value)
+    if not fits:
+        raise ConfigError(f"{name} was {str(value)[:40]!r}")
+    return value
+
+
+def _number(value: Any) -> tuple[Decimal, bool]:
+    """The number, and whether it is one."""
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return Decimal(0), False
+    fits = not isinstance(value, bool) and number.is_finite() and number.adjusted() <= 15
+    return number, fits and number >= 0
 
 
 def regimes(config: SimConfig) -> dict[str, Regime]:
     """Symbol to regime, from the `market` settings. Raises `ConfigError`."""
     chosen = config.market.get("regimes", {})
+    if not isinstance(chosen, Mapping):
+        raise ConfigError(f"regimes was {str(chosen)[:40]!r}, not a mapping of symbols")
     try:
         return {str(symbol).upper(): Regime(name) for symbol, name in chosen.items()}
     except ValueError as error:
@@ -54,6 +85,7 @@ class VenueMarket:
 
     def __init__(self, config: SimConfig) -> None:
         self.config = config
+        self._made = Adjustments()
         self.engine_config = exchange_config(config)
         self.calendar: Calendar = (
             AlwaysOpen() if config.calendar == "always" else ExchangeCalendar()
@@ -67,6 +99,7 @@ class VenueMarket:
             )
         except (OSError, ValueError) as error:
             raise ConfigError(str(error)) from error
+        self._gather()
 
     def open_exchange(self, start: Ns, archive: Archive | None) -> Exchange:
         return Exchange(
@@ -87,6 +120,21 @@ class VenueMarket:
             config=self.engine_config,
             archive=archive,
         )
+
+    def _gather(self) -> None:
+        """Brings `adjustments` up to date: what was recorded, and what was made here."""
+        recorded = self.prices.adjustments
+        self.adjustments = recorded.of_symbols(recorded.symbols())
+        self.adjustments.extend(self._made)
+
+    def recorded_splits(self, after: Ns, until: Ns) -> list[tuple[Ns, str, Decimal]]:
+        """Splits of the recording in `(after, until]`: when, of what, new shares for an old one."""
+        return self.prices.adjustments.due(after, until)
+
+    def tell_split(self, exchange: Exchange, symbol: str, ratio: Decimal) -> None:
+        """A recorded split happens: the recorded prices have it already, accounts learn of it."""
+        self.prices.rescale_pinned(symbol, exchange.now, 1 / ratio)
+        exchange.split(symbol, ratio, Decimal(1))
 
     # --- what the control plane forces upon it ---------------------------------------------
 
@@ -133,21 +181,50 @@ class VenueMarket:
         """`new` shares for `old` ones. Raises `ApiError` (404, 422)."""
         if not (new > 0 and old > 0 and new != old):
             raise ApiError(422, None, "new and old are numbers of shares above zero, not the same")
+        self.check_stock(symbol)
         try:
-            self.prices.scale(self.check_symbol(symbol), exchange.now, old / new)
+            self.prices.scale(symbol, exchange.now, old / new)
         except ValueError as error:
             raise ApiError(422, None, str(error)) from None
         exchange.split(symbol, new, old)
+        self._made.add_split(symbol, exchange.now, new / old)
+        self._gather()
+
+    def dividend(self, exchange: Exchange, symbol: str, amount: Decimal) -> None:
+        """`amount` dollars a share to the holders. Raises `ApiError` (404, 422)."""
+        self.check_stock(symbol)
+        exchange.dividend(symbol, amount)
+        last = self.prices.last_trade(symbol, exchange.now)
+        if last is not None and last.price > amount:
+            self._made.add_dividend(symbol, exchange.now, 1 - amount / last.price)
+            self._gather()
 
     def rename(self, exchange: Exchange, symbol: str, new_symbol: str) -> None:
-        """One stock becomes another one of the list, at its price. Raises `ApiError` (404, 422)."""
-        quote = self.prices.quote(self.check_symbol(symbol), exchange.now)
-        self.check_symbol(new_symbol)
+        """One stock becomes another one of the list, at its price. Raises `ApiError` (404, 422)
+        before anything has moved, also where the other one has no market.
+        """
+        self.check_stock(symbol)
+        self.check_market(new_symbol, exchange.now)
+        quote = self.prices.quote(symbol, exchange.now)
         exchange.rename(symbol, new_symbol)
         if quote is not None and quote.bid and quote.ask:
             price = (quote.bid + quote.ask) / 2
             self.set_price(new_symbol, exchange.now, {"price": price}, hold=False)
             exchange.market_changed(new_symbol)
+
+    def check_stock(self, symbol: str) -> None:
+        """Raises `ApiError` 404 for what is not listed, 422 for what is no stock."""
+        self.check_symbol(symbol)
+        asset = self.assets.get(symbol)
+        if asset is None or asset.asset_class is not AssetClass.US_EQUITY:
+            raise ApiError(422, None, f"{symbol} is no stock")
+
+    def check_market(self, symbol: str, at: Ns) -> None:
+        """Raises `ApiError` (404, 422) for a stock without a price on both sides."""
+        self.check_stock(symbol)
+        quote = self.prices.quote(symbol, at)
+        if quote is None or not (quote.bid > 0 and quote.ask > 0):
+            raise ApiError(422, None, f"{symbol} has no market")
 
     def check_symbol(self, symbol: str) -> str:
         """The symbol itself. Raises `ApiError` (404) for one that is not listed."""
@@ -156,13 +233,17 @@ class VenueMarket:
         return symbol
 
     def dump(self) -> dict[str, Any]:
-        return self.prices.dump()
+        return {"prices": self.prices.dump(), "made": self._made.dump()}
 
     def load(self, state: Mapping[str, Any]) -> None:
-        self.prices.load(state)
+        self.prices.load(state["prices"])
+        self._made.load(state["made"])
+        self._gather()
 
     def reset(self) -> None:
         self.prices.clear()
+        self._made = Adjustments()
+        self._gather()
 
 
 def order_fault(rule: Rule, symbol: str | None) -> OrderFault:

@@ -10,8 +10,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
-from execbot.sim.faults import replies
-from execbot.sim.faults.faults import KINDS, Family, Kind, Rule, Subject
+from execbot.sim.faults import false_answers, replies
+from execbot.sim.faults.faults import Rule, Subject
+from execbot.sim.faults.kinds import KINDS, Family, Kind
 from execbot.sim.market import order_fault
 from execbot.sim.times import http_date
 from execbot.sim.types import SECOND, ApiError, Ns, Request, Response
@@ -43,11 +44,16 @@ class Requests:
         if now < venue.down_until:
             return replies.aborted()
         key = _key_of(request)
-        rules = self._struck(request, key)
+        rules = self._struck(request, key, now)
         response = self._instead_of_it(rules, request, now)
         if response is None:
             self._inject(rules, self._symbols(request, key) if rules else ())
-            response = replies.after(rules, self._answer(request, key, now), now)
+            response = self._answer(request, key, now)
+            if rules:
+                account_id = venue.account_of(key) or ""
+                asked = false_answers.Asked(request, venue.exchange, account_id, now)
+                response = false_answers.falsify(rules, response, asked)
+                response = replies.after(rules, response, now)
             venue.collect(now)
         self._restart_if_told(rules, now)
         response = self._signed(response, now)
@@ -108,12 +114,12 @@ class Requests:
 
     # --- faults ----------------------------------------------------------------------------
 
-    def _struck(self, request: Request, key: str) -> list[Rule]:
+    def _struck(self, request: Request, key: str, now: Ns) -> list[Rule]:
         faults = self.venue.faults
         if not faults.rules:
             return []
         subject = Subject(request.method, request.path, self._symbols(request, key), "", key)
-        rules = faults.strike((Family.REQUEST, Family.ORDER), subject)
+        rules = faults.strike((Family.REQUEST, Family.ORDER), subject, now)
         self.venue.changed = self.venue.changed or bool(faults.rules)
         return rules
 
@@ -161,6 +167,8 @@ class Requests:
         text = f"{venue.config.seed}:{venue.served}".encode()
         request_id = hashlib.blake2b(text, digest_size=16).hexdigest()
         headers = {"Date": http_date(now), **response.headers, "X-Request-ID": request_id}
+        if venue.clock.speed != 1:
+            headers["X-Clock-Speed"] = f"{venue.clock.speed:g}"
         return replace(response, headers=headers)
 
     def _note(

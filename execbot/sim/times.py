@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from execbot.sim.types import SECOND, Ns
+from execbot.sim.types import LATEST, SECOND, Ns, within_time
+
+FIRST_YEAR, LAST_YEAR = 1970, 2100
 
 
 def format_ns(at: Ns) -> str:
@@ -31,6 +33,7 @@ def _http_date(seconds: int) -> str:
 def parse_time(text: str) -> Ns:
     """An instant as people write it. Without an offset it is New York time.
 
+    What lies before 1970 or after 2100 is the nearest instant between.
     Takes `2013-10-08 09:30`, `2013-10-08T09:30:00.5Z`, `2013-10-08`, with a space or a `T`.
     Raises `ValueError` when it is none of these.
     """
@@ -45,6 +48,8 @@ def parse_time(text: str) -> Ns:
         raise ValueError(
             f"time was not understood: {text!r} (write 2013-10-08 09:30, New York)"
         ) from None
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        return 0 if moment.year < FIRST_YEAR else LATEST
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=ZoneInfo("America/New_York"))
-    return int(moment.timestamp()) * SECOND + int(fraction.ljust(9, "0") or "0")
+    return within_time(int(moment.timestamp()) * SECOND + int(fraction.ljust(9, "0") or "0"))

@@ -14,6 +14,13 @@ from typing import Any, Literal, Protocol
 
 Ns = int
 SECOND: Ns = 1_000_000_000
+LATEST: Ns = 4_133_980_799 * SECOND
+"""The end of 2100, UTC: no clock goes further, and nothing before 1970 is asked for."""
+
+
+def within_time(at: Ns) -> Ns:
+    """The instant, or the nearest one that there is."""
+    return min(max(at, 0), LATEST)
 
 
 # --- market data ---------------------------------------------------------------------------
@@ -101,6 +108,9 @@ class PriceSource(Protocol):
     def last_trade(self, symbol: str, at: Ns) -> Trade | None:
         """The last print at or before `at`."""
 
+    def official(self, symbol: str, at: Ns) -> Decimal | None:
+        """The price of the auction at `at`, an open or a close, where the source has it."""
+
     def book(self, symbol: str, at: Ns, side: Literal["bid", "ask"]) -> Sequence[Level]:
         """What can be taken on one side, best level first. The first level equals the quote."""
 
@@ -134,6 +144,7 @@ class PriceSource(Protocol):
 class AssetClass(StrEnum):
     US_EQUITY = "us_equity"
     CRYPTO = "crypto"
+    US_OPTION = "us_option"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +167,7 @@ class Asset:
     min_order_size: Decimal | None = None
     min_trade_increment: Decimal | None = None
     price_increment: Decimal | None = None
+    multiplier: Decimal = Decimal(1)  # dollars for each dollar of the price
 
 
 class AssetDirectory(Protocol):

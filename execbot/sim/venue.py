@@ -6,15 +6,19 @@ requests; here time passes, and what happened goes out as deliveries for the str
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from execbot.sim.clock import VenueClock
 from execbot.sim.config import SimConfig
 from execbot.sim.faults.deliveries import Outbox
-from execbot.sim.faults.faults import Family, FaultBook, Rule, Subject
+from execbot.sim.faults.false_answers import remembered
+from execbot.sim.faults.faults import FaultBook, Rule, Subject
+from execbot.sim.faults.kinds import KINDS, Family, Kind
 from execbot.sim.faults.pending import Pending
+from execbot.sim.faults.spoilt import spoil
 from execbot.sim.market import VenueMarket
 from execbot.sim.records import Delivery, MemoryRecords, Records
 from execbot.sim.types import SECOND, Ns, Request, Response
@@ -66,7 +70,7 @@ class Venue:
         self._seen = 0
         if state is None:
             self.exchange = self.market.open_exchange(self.clock.now(), archive)
-            self.faults.extend(self.config.faults)
+            self.add_faults(self.config.faults)
             self._plan_actions()
         else:
             self.load(state)
@@ -104,8 +108,10 @@ class Venue:
 
     def next_event_at(self, until: Ns) -> Ns | None:
         """When something happens next by itself, not later than `until`."""
+        splits = self.market.recorded_splits(self.exchange.now, until)
         times = (
             self.exchange.next_event_at(until),
+            splits[0][0] if splits else None,
             self.outbox.next_due(),
             self._pending.next_due(),
         )
@@ -120,6 +126,10 @@ class Venue:
         return None
 
     def _advance_engine(self, now: Ns) -> None:
+        for at, symbol, ratio in self.market.recorded_splits(self.exchange.now, now):
+            self.exchange.advance(at)
+            self.market.tell_split(self.exchange, symbol, ratio)
+            self.changed = True
         self.exchange.advance(now)
         self.collect(now)
 
@@ -154,13 +164,46 @@ class Venue:
         """Key to account id, of every account seen."""
         return self._keys
 
+    def add_faults(self, specs: Iterable[Mapping[str, Any]]) -> list[Rule]:
+        """Puts rules in force from now on, all or none. Raises `FaultError`."""
+        rules = self.faults.extend(specs, self.clock.now())
+        self.exchange.remember(remembered(self.faults.rules))
+        self.changed = True
+        return rules
+
+    def drop_faults(self, rule_id: str | None = None) -> bool:
+        """Ends one rule, or all of them; whether there was one."""
+        found = bool(self.faults.rules) if rule_id is None else self.faults.remove(rule_id)
+        if rule_id is None:
+            self.faults.clear()
+        self.exchange.remember(remembered(self.faults.rules))
+        self.changed = True
+        return found
+
     def connect(self, path: str, key: str = "") -> Rule | None:
         """A new stream connection wants in: the fault that meets it, if any."""
         if not self.faults.rules:
             return None
-        hits = self.faults.strike((Family.CONNECT,), Subject(path=path, key=key))
+        hits = self.faults.strike((Family.CONNECT,), Subject(path=path, key=key), self.clock.now())
         self.changed = self.changed or bool(hits)
         return hits[0] if hits else None
+
+    def data_frames(self, feed: str, key: str, frames: Sequence[str | bytes]) -> list[str | bytes]:
+        """What really goes out of these frames on one connection of a data stream."""
+        if not any(KINDS[rule.kind].family is Family.DATA for rule in self.faults.rules):
+            return list(frames)
+        out: list[str | bytes] = []
+        for frame in frames:
+            subject = Subject(path=feed, symbols=_symbols_in(frame), key=key)
+            rules = self.faults.strike((Family.DATA,), subject, self.clock.now())
+            self.changed = self.changed or bool(rules)
+            if any(rule.kind is Kind.DATA_MUTED for rule in rules):
+                continue
+            for rule in rules:
+                text = frame if isinstance(frame, bytes) else frame.encode()
+                frame = spoil(text, rule.params).decode("utf-8", "replace")
+            out.append(frame)
+        return out
 
     def announce(self, message: Mapping[str, Any], now: Ns) -> None:
         """Puts a message on the data streams: a halt, a price band."""
@@ -186,6 +229,7 @@ class Venue:
         if self._archive is not None:
             self._archive.clear()
         self.exchange = self.market.open_exchange(self.clock.now(), self._archive)
+        self.exchange.remember(remembered(self.faults.rules))
         self._keys.clear()
         self._pending = Pending()
         self.limit = RateLimit(self.config.rate_limit)
@@ -216,8 +260,16 @@ class Venue:
         self.faults.load(state["faults"])
         self.outbox.load(state["outbox"])
         self.exchange = self.market.load_exchange(state["exchange"], self._archive)
+        self.exchange.remember(remembered(self.faults.rules))
         self._keys = dict(state["keys"])
         self._pending.load(state["pending"])
         self.served, self._seen = state["served"], state["seen"]
         self.down_until, self.generation = state["down_until"], state["generation"]
         self.changed = False
+
+
+def _symbols_in(frame: str | bytes) -> tuple[str, ...]:
+    """The symbols that a frame of market data is about; none can be told of packed ones."""
+    if isinstance(frame, bytes):
+        return ()
+    return tuple(message["S"] for message in json.loads(frame) if "S" in message)

@@ -36,7 +36,7 @@ SYMBOL_LIMIT = 405
 """The data stream's code for more symbols than the plan allows."""
 
 
-class Feed(Protocol):
+class PriceFeed(Protocol):
     """`want` names the symbols; `drain` gives what changed and what to tell since the last call."""
 
     def want(self, symbols: frozenset[str]) -> None: ...
@@ -124,7 +124,7 @@ class StreamedFeed:
         stream: MarketDataStream,
         now: Callable[[], datetime],
         *,
-        instead: Feed | None = None,
+        instead: PriceFeed | None = None,
         lost_after: timedelta = timedelta(0),
     ) -> None:
         self._stream = stream
@@ -251,7 +251,7 @@ class StreamedFeed:
 class ManyFeeds:
     """Several feeds as one: each is asked for the symbols that `chooses` it."""
 
-    def __init__(self, parts: Iterable[tuple[Callable[[str], bool], Feed]]) -> None:
+    def __init__(self, parts: Iterable[tuple[Callable[[str], bool], PriceFeed]]) -> None:
         self._parts = list(parts)
 
     def start(self) -> None:

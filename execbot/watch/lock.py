@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+
+from execbot.model.enums import ErrorCategory
+from execbot.model.errors import ExecbotError
 
 LOCK_NAME = "watch.lock"
 
 
-class AlreadyWatching(Exception):
+class AlreadyWatching(ExecbotError):
     """Another process watches this account. `pid` is the holder's, 0 when it cannot be read."""
 
+    kind = "watch.already_running"
+    category = ErrorCategory.ADJUSTABLE
+    hint = "One watch an account: two would act on the same events."
+
     def __init__(self, pid: int) -> None:
-        super().__init__(f"another `execbot watch` of this account runs as process {pid}")
+        super().__init__(f"This account is watched already, by process {pid}")
         self.pid = pid
+        self.next_step = f"Look at it, or end it: kill {pid}"
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return {"pid": self.pid}
 
 
 class WatchLock:

@@ -26,7 +26,7 @@ from execbot.journal.errors import JournalError
 from execbot.risk.reading import HALTS_KEY
 from execbot.watch.core import inputs
 from execbot.watch.core.jobs import Note, SymbolJob
-from execbot.watch.feed import Feed
+from execbot.watch.feed import PriceFeed
 from execbot.watch.health import Health
 from execbot.watch.order_news import OrderNews
 from execbot.watch.perform import Hands
@@ -41,7 +41,7 @@ LOOK_SECONDS = 0.1
 BATCH_MAX = 500
 """Frames made durable in one transaction."""
 
-AUDITED = frozenset({"alarm", "action", "guard", "stop_moved", "moved_at_broker"})
+AUDITED = frozenset({"alarm", "action", "guard", "stop_moved", "target_moved", "moved_at_broker"})
 """Types of notes that are kept in the journal."""
 
 SYMBOL_THREADS = 2
@@ -69,7 +69,7 @@ class WatchLoop:
     watcher: Watcher
     hands: Hands
     client: BrokerClient
-    feed: Feed
+    feed: PriceFeed
     sink: Sink
     now: Callable[[], datetime]
     on_critical: Callable[[Note], None] = lambda note: None

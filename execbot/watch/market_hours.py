@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 
 from execbot.broker.errors import BrokerError
 from execbot.broker.port import BrokerClient
-from execbot.market.sessions import MarketNow, SessionTable, agreed_now
+from execbot.market.calendar_cache import Tables
+from execbot.market.sessions import MarketNow, agreed_now
 from execbot.model.account import Clock
+from execbot.model.times import eastern
 
 CLOCK_EVERY = timedelta(seconds=60)
 
@@ -17,12 +19,12 @@ CLOCK_EVERY = timedelta(seconds=60)
 class MarketHours:
     """Calling it is pure and quick; `refresh` asks the broker, at most once a minute."""
 
-    table: SessionTable
+    tables: Tables
     clock: Clock | None = None
     asked_at: datetime | None = None
 
     def __call__(self, at: datetime) -> MarketNow:
-        return agreed_now(self.table, at, self._clock_for(at))
+        return agreed_now(self.tables(eastern(at).date()), at, self._clock_for(at))
 
     def _clock_for(self, at: datetime) -> Clock | None:
         """The broker's word counts until the next change of session that it announced."""

@@ -1,10 +1,11 @@
 """What is told of orders: each change once in a run, under an id that stays the same.
 
-A fact is an event of the journal that changed an order's status or the quantity filled, whoever
-wrote it: the stream, a look at REST, another process. Its id is the journal's number of that event,
-so the next run tells it under the same id, and the mark kept in the journal says whether an earlier
-run has told it (`replayed`). Of facts from before the mark only the last one of each order that is
-still of interest is told, so that a reader knows where things stand.
+A fact is an event of the journal that changed an order's status or the quantity filled, or that a
+person must look at (a contradiction, say), whoever wrote it: the stream, a look at REST, another
+process. Its id is the journal's number of that event, so the next run tells it under the same id,
+and the mark kept in the journal says whether an earlier run has told it (`replayed`). Of facts from
+before the mark only the last one of each order that is still of interest is told, so that a reader
+knows where things stand.
 
 The mark is written after the telling: a run that is killed between the two tells its last facts
 again, without `replayed` and with the ids that they had.
@@ -21,7 +22,7 @@ from execbot.oms.machine.changes import Change, change_of
 from execbot.oms.machine.events import OrderEvent, OrderState
 from execbot.oms.machine.state import apply_event
 from execbot.watch.core.jobs import Note
-from execbot.watch.core.notes import order_note
+from execbot.watch.core.notes import fact_notes, order_note
 
 TOLD_KEY = "watch:told_seq"
 
@@ -44,6 +45,8 @@ class OrderNews:
         self._missed_symbols: frozenset[str] = frozenset()
         """Symbols in which something happened that no earlier run has told."""
         self._is_first_run = True
+        self._contradictions: set[tuple[str, str | None]] = set()
+        """Those told in this run: client_order_id and words."""
 
     def begin(self, records: Iterable[OrderRecord], now: datetime) -> list[Note]:
         """At the start of a run: where each of these orders stands, then what was missed."""
@@ -61,7 +64,7 @@ class OrderNews:
         self._missed_symbols |= self._journal.adjusted_since(self._mark)
         self._mark, self._saved = last, 0 if self._is_first_run else self._mark
         fresh = (fact for fact in missed if fact.at is None or now - fact.at <= MISSED_FOR)
-        return notes + [order_note(fact, now) for fact in fresh]
+        return notes + [note for fact in fresh for note in self._notes(fact, now)]
 
     def was_told(self, symbol: str) -> bool:
         """An earlier run has told the position of this symbol as it stands."""
@@ -74,15 +77,23 @@ class OrderNews:
             if change.seq <= self._mark or change.seq in self._told:
                 continue
             self._told.add(change.seq)
-            if change.is_news:
-                notes.append(order_note(change, now))
+            notes += self._notes(change, now)
         return notes
+
+    def _notes(self, change: Change, now: datetime) -> list[Note]:
+        """The same contradiction comes with every repeat of its report, and is told once."""
+        if change.contradiction is not None:
+            words = (change.record.client_order_id, change.contradiction)
+            if words in self._contradictions:
+                return []
+            self._contradictions.add(words)
+        return fact_notes(change, now)
 
     def read_on(self, now: datetime) -> Iterator[Note]:
         """Facts that anybody has written since the last look."""
-        while rows := self._journal.applied_since(self._mark):
+        while rows := self._journal.facts_since(self._mark):
             fresh = [(seq, name) for seq, name in rows if seq not in self._told]
-            notes = [order_note(fact, now) for fact in self._facts(fresh)]
+            notes = [note for fact in self._facts(fresh) for note in self._notes(fact, now)]
             self._mark = rows[-1][0]
             self._told = {seq for seq in self._told if seq > self._mark}
             yield from notes
@@ -105,20 +116,22 @@ class OrderNews:
 
     def _advance(self) -> None:
         """Move the mark over what was told, up to the first event that was not."""
-        for seq, _ in self._journal.applied_since(self._mark):
+        for seq, _ in self._journal.facts_since(self._mark):
             if seq not in self._told:
                 break
             self._told.discard(seq)
             self._mark = seq
 
     def _missed(self, after: int, until: int) -> list[Change]:
-        rows = self._journal.applied_since(after, limit=MISSED_MAX)
+        rows = self._journal.facts_since(after, limit=MISSED_MAX)
         return list(self._facts([(seq, name) for seq, name in rows if seq <= until]))
 
     def _last_fact(self, client_order_id: str) -> Change | None:
         """The youngest one up to the mark."""
-        facts = (fact for fact in self._history(client_order_id) if fact.seq <= self._mark)
-        return max(facts, key=lambda fact: fact.seq, default=None)
+        facts = [fact for fact in self._history(client_order_id) if fact.seq <= self._mark]
+        return max(
+            (fact for fact in facts if fact.is_news), key=lambda fact: fact.seq, default=None
+        )
 
     def _facts(self, rows: Sequence[tuple[int, str]]) -> Iterator[Change]:
         """The facts among these events, as they came."""
@@ -132,11 +145,12 @@ class OrderNews:
         """An order's events applied again: what each of them changed."""
         state: OrderState | None = None
         for record in self._journal.events_of(client_order_id):
-            if record.result is not EventResult.APPLIED:
+            if record.result not in (EventResult.APPLIED, EventResult.ILLEGAL):
                 continue
             event = OrderEvent.from_record(record)
             applied = apply_event(state, event)
-            state = applied.state
+            if applied.changed:
+                state = applied.state
             change = change_of(event, applied, record.seq)
-            if change.is_news:
+            if change.is_news or change.alarm:
                 yield change

@@ -14,25 +14,37 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from execbot.broker.budget import Priority, reading_at
+from execbot.broker.budget import RequestPriority, reading_at
 from execbot.broker.errors import BrokerError
+from execbot.exits.level_facts import LevelReader
+from execbot.exits.plan.remeasure import follows_range
 from execbot.exits.rules.actions import BrokerAction, Cancel, Refresh, Replace, Submit
 from execbot.exits.rules.failures import Outcome
+from execbot.exits.store import open_plans
 from execbot.exits.tags import client_order_id
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord, Origin
-from execbot.model.enums import OrderStatus
+from execbot.model.enums import FAILED, ErrorCategory
 from execbot.oms.errors import OmsError
 from execbot.oms.send.cancel import Canceler
 from execbot.oms.service import OrderManagementSystem
 from execbot.oms.sync.adjustments import read_evidence
-from execbot.watch.core.inputs import AssetKnown, BrokerPositions, Done, Input, JobDone, Said
+from execbot.watch.core.inputs import (
+    AssetKnown,
+    BrokerPositions,
+    Done,
+    Input,
+    JobDone,
+    LevelsKnown,
+    Said,
+)
 from execbot.watch.core.jobs import AccountJob, JobName, SymbolJob
 from execbot.watch.market_hours import MarketHours
 
 log = logging.getLogger("execbot.watch")
 
-REFUSED = frozenset({OrderStatus.REJECTED, OrderStatus.DENIED, OrderStatus.NEVER_SENT})
+NAMED_MAX = 10
+"""Of the orders that a refusal names so many are read."""
 
 
 def unique_part(now: datetime) -> str:
@@ -49,6 +61,8 @@ class Hands:
     unique: Callable[[datetime], str] = unique_part
     release_queue: Callable[[], list[str]] | None = None
     hours: MarketHours | None = None
+    levels: LevelReader | None = None
+    """Reads daily bars for plans that follow the true range; without it none does."""
     known_assets: set[str] = field(default_factory=set)
 
     def perform(self, job: SymbolJob | AccountJob) -> list[Input]:
@@ -58,7 +72,7 @@ class Hands:
 
     # --- one symbol ------------------------------------------------------------------------
 
-    @reading_at(Priority.PROTECT)
+    @reading_at(RequestPriority.PROTECT)
     def _symbol_job(self, job: SymbolJob) -> Done:
         """What it has to read goes with it, ahead of everybody else's reads."""
         results: list[tuple[BrokerAction, Outcome]] = []
@@ -73,7 +87,7 @@ class Hands:
         try:
             return self._do(action)
         except BrokerError as error:
-            return Outcome(error.kind, error.message, error.retry_after_seconds)
+            return Outcome(error.kind, error.message, error.retry_after_seconds, _named(error))
         except OmsError as error:
             kind = "in_doubt" if error.in_doubt else error.kind
             return Outcome(kind, error.message)
@@ -147,6 +161,8 @@ class Hands:
             return [replace(item, filled_from=began, evidence=evidence)]
         if job.name is JobName.READ_POSITIONS:
             return [self._positions(), *self._assets()]
+        if job.name is JobName.READ_LEVELS:
+            return [*self._levels()]
         if job.name is JobName.SETTLE:
             self.oms.settle()
         elif self.release_queue is not None:
@@ -156,6 +172,23 @@ class Hands:
     def _positions(self) -> BrokerPositions:
         asked_at = self.now()
         return BrokerPositions(tuple(self.oms.client.get_positions()), asked_at)
+
+    def _levels(self) -> list[LevelsKnown]:
+        """What daily bars say of each plan that follows them; a symbol without bars waits."""
+        found: list[LevelsKnown] = []
+        if self.levels is None:
+            return found
+        plans = [p for p in open_plans(self.oms.journal) if follows_range(p)]
+        for symbol in sorted({plan.symbol for plan in plans}):
+            try:
+                facts = self.levels.facts(symbol, self.now())
+            except BrokerError as error:
+                if error.category is ErrorCategory.RETRYABLE:
+                    raise
+                log.warning("no daily bars of %s: %s", symbol, error)
+                continue
+            found.append(LevelsKnown(symbol, facts))
+        return found
 
     def _assets(self) -> list[AssetKnown]:
         """Price steps of the crypto pairs held, asked once."""
@@ -169,7 +202,16 @@ class Hands:
         return known
 
 
+def _named(error: BrokerError) -> tuple[str, ...]:
+    """The orders that a refusal says are in the way."""
+    listed = error.extra.get("related_orders")
+    found = list(listed) if isinstance(listed, list | tuple) else []
+    if error.extra.get("existing_order_id"):
+        found.append(error.extra["existing_order_id"])
+    return tuple(str(item) for item in found if isinstance(item, str))[:NAMED_MAX]
+
+
 def _outcome_of(record: OrderRecord) -> Outcome:
-    if record.status in REFUSED:
+    if record.status in FAILED:
         return Outcome(f"order.{record.status}", record.note or "the order was refused")
     return Outcome()

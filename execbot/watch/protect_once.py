@@ -6,11 +6,14 @@ the result is the same; only the stream is replaced by asking.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from execbot.exits.rules.decide import IN_MOTION
+from msgspec import Struct
+
 from execbot.exits.rules.view import Coverage, Guarded
+from execbot.model.enums import IN_MOTION
+from execbot.model.retrying import Schedule, polled
+from execbot.model.timer import Timer
 from execbot.watch.core.inputs import Done, Tick
 from execbot.watch.core.jobs import AccountJob, JobName
 from execbot.watch.core.symbol_state import SymbolState
@@ -28,7 +31,7 @@ QUIET = frozenset(
         Guarded.NO_PLAN,
     }
 )
-PAUSE_SECONDS = 0.1
+PAUSE = Schedule((0.1,))
 
 
 def protect_once(
@@ -36,39 +39,66 @@ def protect_once(
     hands: Hands,
     symbol: str,
     *,
-    sleep: Callable[[float], None],
+    timer: Timer = Timer(),
     wait_seconds: float = 10.0,
 ) -> Coverage:
     """Bring one symbol to where its plan says; how it stands when that is done, or time is up.
 
-    Raises JournalError.
+    The time is that of whoever waits, whatever the exchange's clock does. Raises JournalError.
     """
-    until = watcher.now() + timedelta(seconds=wait_seconds)
-    jobs: list[HandJob] = watcher.load()
-    jobs.append(AccountJob(JobName.GAP_FILL, "start"))
-    is_read = True  # whether the broker was read since the last thing that was done there
-    while True:
+    once = _Once(watcher, hands, symbol)
+    seen = polled(
+        once.look, lambda seen: seen.is_quiet, wait=PAUSE, seconds=wait_seconds, timer=timer
+    )
+    return seen.coverage
+
+
+class _Seen(Struct, frozen=True):
+    """How the symbol stands, and whether that is how it stays."""
+
+    coverage: Coverage
+    is_quiet: bool
+
+
+class _Once:
+    """Does what is to be done for one symbol until there is nothing."""
+
+    def __init__(self, watcher: Watcher, hands: Hands, symbol: str) -> None:
+        self._watcher = watcher
+        self._hands = hands
+        self._symbol = symbol
+        self._has_begun = False
+        self._is_read = True  # whether the broker was read since the last thing done there
+
+    def look(self) -> _Seen:
+        watcher, symbol = self._watcher, self._symbol
+        jobs = self._first_jobs()
         while jobs:
-            job = jobs.pop(0)
-            is_read = isinstance(job, AccountJob) and (is_read or job.name is JobName.GAP_FILL)
-            if isinstance(job, AccountJob) or job.symbol == symbol:
-                jobs += watcher.take_results(hands.perform(job))
-            else:
-                jobs += watcher.feed(Done(job.symbol, ()))
-                watcher.core.symbols.pop(job.symbol, None)
-        jobs += watcher.follow()
-        if watcher.journal_error is not None:
-            raise watcher.journal_error
-        if jobs:
-            continue
+            while jobs:
+                jobs += self._do(jobs.pop(0))
+            jobs += watcher.follow()
+            if watcher.journal_error is not None:
+                raise watcher.journal_error
         state = watcher.core.symbols.get(symbol)
         coverage = state.coverage if state is not None else Coverage()
         calm = state is None or _is_calm(state, watcher.now())
-        if (calm and is_read and coverage.state in QUIET) or watcher.now() >= until:
-            return coverage
-        sleep(PAUSE_SECONDS)
-        jobs += watcher.feed(Tick())
-        jobs.append(AccountJob(JobName.GAP_FILL, "looking again"))
+        return _Seen(coverage, calm and self._is_read and coverage.state in QUIET)
+
+    def _first_jobs(self) -> list[HandJob]:
+        """What begins a look: the first reads everything, later ones what has changed."""
+        if self._has_begun:
+            return [*self._watcher.feed(Tick()), AccountJob(JobName.GAP_FILL, "looking again")]
+        self._has_begun = True
+        return [*self._watcher.load(), AccountJob(JobName.GAP_FILL, "start")]
+
+    def _do(self, job: HandJob) -> list[HandJob]:
+        is_fill = isinstance(job, AccountJob) and job.name is JobName.GAP_FILL
+        self._is_read = isinstance(job, AccountJob) and (self._is_read or is_fill)
+        if isinstance(job, AccountJob) or job.symbol == self._symbol:
+            return self._watcher.take_results(self._hands.perform(job))
+        found = self._watcher.feed(Done(job.symbol, ()))
+        self._watcher.core.symbols.pop(job.symbol, None)
+        return found
 
 
 def _is_calm(state: SymbolState, now: datetime) -> bool:

@@ -24,12 +24,15 @@ from execbot.oms.machine.changes import Change
 from execbot.oms.service import OrderManagementSystem
 from execbot.oms.sync.adjustments import book_difference, book_split
 from execbot.oms.sync.differences import forget_told, remember_told, told_differences
+from execbot.oms.sync.row_bookings import book_moved, book_succession
 from execbot.watch.core import inputs
 from execbot.watch.core.core import Core
 from execbot.watch.core.jobs import (
     AccountJob,
     Book,
+    BookRows,
     BookSplit,
+    BookSuccession,
     Job,
     Note,
     Remember,
@@ -45,7 +48,7 @@ JOURNAL_TOLD_EVERY = timedelta(minutes=1)
 
 HandJob = SymbolJob | AccountJob
 
-Kept = Save | Book | BookSplit | Remember
+Kept = Save | Book | BookRows | BookSplit | BookSuccession | Remember
 """What the watcher does itself, in the journal."""
 
 
@@ -259,6 +262,16 @@ class Watcher:
                 if book_split(self.journal, split, self.now()):
                     self.emit(note)
                     return self._booked(split.symbol)
+            case BookRows(moved, price, note):
+                if book_moved(self.journal, moved, price, self.now()):
+                    self.emit(note)
+                    return self._booked(moved.symbol)
+            case BookSuccession(pair, note):
+                if book_succession(self.journal, pair, self.now()):
+                    self.emit(note)
+                    jobs = [*self._booked(pair.old), *self._booked(pair.new)]
+                    self._follow_plans(jobs)
+                    return jobs
             case SymbolJob() | AccountJob():
                 return [job]
         return []

@@ -95,7 +95,6 @@ def test_receiver_that_hangs_or_raises_never_delays_or_breaks_the_caller() -> No
 
 def test_without_urls_nothing_is_sent_and_nothing_fails() -> None:
     alerter = Alerter.from_environment({}, min_interval_seconds=60, now=Clock())
-    assert not alerter.is_on
     assert not alerter.alert(Alert("k", "m"))
     alerter.close()
     with pytest.raises(AlertsUnavailable, match="EXECBOT_ALERT_URLS"):

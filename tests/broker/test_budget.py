@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 from execbot.broker.budget import (
     RESERVE_SHARE,
     Level,
-    Priority,
     RateBudget,
+    RequestPriority,
     observed,
     priority_of_reads,
     reading_at,
     taken,
     wait_seconds,
 )
+from execbot.model.timer import Timer
 
 
 class Clock:
@@ -34,7 +35,7 @@ class Clock:
 
 def budget(rate: int = 60) -> tuple[RateBudget, Clock]:
     clock = Clock()
-    return RateBudget(rate, monotonic=clock, sleep=clock.sleep), clock
+    return RateBudget(rate, timer=Timer(clock, clock.sleep)), clock
 
 
 @settings(deadline=None)
@@ -48,29 +49,29 @@ def test_an_exit_never_waits_and_a_higher_priority_never_waits_longer(
     capacity: float, share: float, blocked: float, now: float
 ) -> None:
     level = Level(capacity, capacity * share, at=0.0, blocked_until=blocked)
-    waits = [wait_seconds(level, priority, now) for priority in Priority]
-    assert waits[Priority.EXIT] == 0
+    waits = [wait_seconds(level, priority, now) for priority in RequestPriority]
+    assert waits[RequestPriority.EXIT] == 0
     assert waits == sorted(waits)
 
 
 def test_entries_stop_at_their_reserve_and_exits_go_on() -> None:
     rates, clock = budget(60)
     entries = 0
-    while rates.acquire(Priority.ENTRY, patience_seconds=0) == 0:
+    while rates.acquire(RequestPriority.ENTRY, patience_seconds=0) == 0:
         entries += 1
-    assert entries == 60 - 60 * RESERVE_SHARE[Priority.ENTRY]
-    assert rates.acquire(Priority.PROTECT, patience_seconds=0) == 0
+    assert entries == 60 - 60 * RESERVE_SHARE[RequestPriority.ENTRY]
+    assert rates.acquire(RequestPriority.PROTECT, patience_seconds=0) == 0
     for _ in range(100):
-        assert rates.acquire(Priority.EXIT, patience_seconds=0) == 0
+        assert rates.acquire(RequestPriority.EXIT, patience_seconds=0) == 0
     assert clock.now == 0
 
 
 def test_an_entry_waits_until_the_minute_has_room_again() -> None:
     rates, clock = budget(60)
     for _ in range(51):
-        rates.acquire(Priority.ENTRY)
+        rates.acquire(RequestPriority.ENTRY)
     assert clock.now == 0
-    rates.acquire(Priority.ENTRY)
+    rates.acquire(RequestPriority.ENTRY)
     assert clock.now == pytest.approx(1.0)
 
 
@@ -78,7 +79,7 @@ def test_a_minute_never_carries_more_than_a_full_bucket_and_its_refill() -> None
     rates, clock = budget(120)
     sent = 0
     while clock.now < 60:
-        rates.acquire(Priority.READ)
+        rates.acquire(RequestPriority.READ)
         sent += 1
     assert sent <= 240
 
@@ -99,32 +100,32 @@ def test_the_brokers_own_count_is_believed_when_it_is_lower() -> None:
 def test_after_a_429_entries_wait_as_told_and_exits_do_not() -> None:
     rates, clock = budget(60)
     rates.observe(429, {}, 20.0)
-    assert rates.acquire(Priority.EXIT) == 0
+    assert rates.acquire(RequestPriority.EXIT) == 0
     assert clock.now == 0
-    assert rates.acquire(Priority.READ, patience_seconds=5) >= 19
+    assert rates.acquire(RequestPriority.READ, patience_seconds=5) >= 19
     assert clock.now == 0
-    rates.acquire(Priority.ENTRY)
+    rates.acquire(RequestPriority.ENTRY)
     assert clock.now >= 20
 
 
 def test_after_a_429_protection_waits_for_its_own_reserve_only() -> None:
     rates, clock = budget(60)
     rates.observe(429, {}, 45.0)
-    rates.acquire(Priority.PROTECT)
-    assert clock.now == pytest.approx(60 * RESERVE_SHARE[Priority.PROTECT] + 1)
+    rates.acquire(RequestPriority.PROTECT)
+    assert clock.now == pytest.approx(60 * RESERVE_SHARE[RequestPriority.PROTECT] + 1)
 
 
 def test_reads_inside_an_exit_go_as_exits_and_only_there() -> None:
-    assert priority_of_reads() is Priority.READ
-    with reading_at(Priority.EXIT):
-        with reading_at(Priority.PROTECT):
-            assert priority_of_reads() is Priority.EXIT
-        elsewhere: list[Priority] = []
+    assert priority_of_reads() is RequestPriority.READ
+    with reading_at(RequestPriority.EXIT):
+        with reading_at(RequestPriority.PROTECT):
+            assert priority_of_reads() is RequestPriority.EXIT
+        elsewhere: list[RequestPriority] = []
         thread = threading.Thread(target=lambda: elsewhere.append(priority_of_reads()))
         thread.start()
         thread.join()
-        assert elsewhere == [Priority.READ]
-    assert priority_of_reads() is Priority.READ
+        assert elsewhere == [RequestPriority.READ]
+    assert priority_of_reads() is RequestPriority.READ
 
 
 def test_a_lower_priority_lets_a_waiting_higher_one_go_first() -> None:
@@ -137,21 +138,21 @@ def test_a_lower_priority_lets_a_waiting_higher_one_go_first() -> None:
         clock.now += seconds
 
     clock = Clock()
-    rates = RateBudget(60, monotonic=clock, sleep=slow_sleep)
+    rates = RateBudget(60, timer=Timer(clock, slow_sleep))
     rates.observe(200, {"x-ratelimit-remaining": "0"})
 
     def protect() -> None:
-        rates.acquire(Priority.PROTECT)
+        rates.acquire(RequestPriority.PROTECT)
         order.append("protect")
 
     thread = threading.Thread(target=protect)
     thread.start()
     assert asleep.wait(5)
     clock.now = 60.0  # there is room for all now, and the protective order still sleeps
-    assert rates.acquire(Priority.ENTRY, patience_seconds=0) > 0
+    assert rates.acquire(RequestPriority.ENTRY, patience_seconds=0) > 0
     go.set()
     thread.join(5)
-    assert rates.acquire(Priority.ENTRY, patience_seconds=0) == 0
+    assert rates.acquire(RequestPriority.ENTRY, patience_seconds=0) == 0
     order.append("entry")
     assert order == ["protect", "entry"]
 

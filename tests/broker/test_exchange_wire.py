@@ -21,6 +21,7 @@ from support.acceptance import CARDS, Card, Desk
 from support.processes import Server, exchange
 
 from execbot.broker.alpaca import AlpacaClient
+from execbot.broker.clock import BrokerClock
 from execbot.broker.errors import BrokerError, RateLimited
 from execbot.broker.port import OrderQuery, TradeUpdate
 from execbot.broker.stream_states import Connected, Disconnected
@@ -269,3 +270,23 @@ def test_live_quotes_arrive_for_stocks_and_pairs(server: Server, connect: Connec
                 assert message.symbol == symbol
                 assert message.ask >= message.bid > 0
                 stream.close()
+
+
+def test_clock_follows_an_exchange_that_stands_still_and_one_that_runs(
+    frozen: Server, tmp_path: Path
+) -> None:
+    """Goal: the exchange's clock rules, also between replies. Method: our seconds pass by hand."""
+    seconds = [1000.0]
+    with clients(sdk=False) as make:
+        clock = BrokerClock(monotonic=lambda: seconds[0])
+        make(frozen, clock=clock).get_account()
+        stands = clock()
+        seconds[0] += 3600
+        assert clock() == stands
+        assert stands.isoformat() == "2026-10-08T14:30:00+00:00"
+        with exchange(tmp_path, "--speed", "60", "--at", "2026-10-08 10:30") as fast:
+            clock = BrokerClock(monotonic=lambda: seconds[0])
+            make(fast, clock=clock).get_account()
+            runs = clock()
+            seconds[0] += 10
+            assert (clock() - runs).total_seconds() == 600

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from support.streams import (
     DeafServer,
     StreamServer,
@@ -27,7 +28,7 @@ from execbot.broker.errors import AuthenticationError, StreamError
 from execbot.broker.port import TradeUpdate
 from execbot.broker.stream import TradeStream, Unreadable, parse_frame
 from execbot.broker.stream_states import Connected, Disconnected, Gap
-from execbot.broker.stream_times import StreamTimes, backoff_seconds
+from execbot.broker.stream_times import StreamTimes
 
 FAST = StreamTimes(
     backoff=0.01, backoff_max=0.02, silence=30, pong=5, open=5, close=1, taken=0.01, stable=60
@@ -123,7 +124,8 @@ def test_taken_place_is_waited_for(serve: Serve) -> None:
     first, second, third = take(stream(server.url, times=times), 3)
     assert isinstance(first, Disconnected)
     assert "another connection" in first.reason
-    assert first.retry_in_seconds == second.retry_in_seconds == 0.03
+    assert 0.03 < first.retry_in_seconds < 0.032
+    assert 0.03 < second.retry_in_seconds < 0.032
     assert isinstance(third, Connected)
 
 
@@ -353,13 +355,21 @@ def test_burst_larger_than_any_queue_is_read_whole(serve: Serve) -> None:
     assert [message.order.id for message in found[1:]] == [f"order-{n}" for n in range(3000)]
 
 
-@given(failures=st.integers(1, 10_000), draw=st.floats(0, 1, exclude_max=True))
-def test_back_off_grows_is_jittered_and_has_a_cap(failures: int, draw: float) -> None:
-    times = StreamTimes(backoff=1, backoff_max=30)
-    wait = backoff_seconds(times, failures, draw)
-    full = min(30.0, 2.0 ** min(failures - 1, 30))
-    assert full / 2 <= wait <= full
-    assert backoff_seconds(times, failures + 1, draw) >= wait
+def test_back_off_of_a_stream_starts_at_half_and_ends_at_its_cap() -> None:
+    wait = StreamTimes(backoff=1, backoff_max=30).before_reconnect
+    assert (wait.least, wait.first, wait.most) == (0.5, 1, 30)
+
+
+def test_stream_that_fails_again_and_again_waits_longer_and_never_twice_the_same(
+    serve: Serve,
+) -> None:
+    server = serve(lambda conn: conn.close())
+    times = replace(FAST, backoff=0.001, backoff_max=0.004)
+    found = take(stream(server.url, times=times), 40)
+    waits = [message.retry_in_seconds for message in found]
+    assert all(0.0005 <= wait <= 0.004 for wait in waits)
+    assert max(waits) > 0.001
+    assert len(set(waits)) == len(waits)
 
 
 @given(st.one_of(st.binary(max_size=60), st.text(max_size=60)))

@@ -14,10 +14,18 @@ from typing import Any
 import pytest
 
 from execbot.broker.alpaca import AlpacaClient
-from execbot.broker.errors import BadReply, BrokerError, NetworkError, RateLimited
-from execbot.broker.http import DirectTransport, SdkTransport, SecretHeaders, check_base_url
+from execbot.broker.errors import BadReply, BrokerError, HeldUp, NetworkError, RateLimited
+from execbot.broker.http import (
+    DirectTransport,
+    SdkTransport,
+    SecretHeaders,
+    TransportFailure,
+    check_base_url,
+)
+from execbot.broker.port import ReplaceRequest
 from execbot.model.enums import Side
 from execbot.model.order import OrderRequest
+from execbot.model.timer import Timer
 
 Make = Callable[..., AlpacaClient]
 ORDER = OrderRequest("AAPL", Side.BUY, qty=Decimal(1), client_order_id="mine-1")
@@ -261,3 +269,46 @@ def test_a_request_line_cannot_be_split(wire: Any) -> None:
 def test_unusable_or_unsafe_urls_are_refused(url: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         check_base_url(url)
+
+
+def test_request_that_is_too_late_by_the_time_it_could_leave_sends_nothing(
+    make_client: Make, wire: Any, kit: Any
+) -> None:
+    """Goal: the deadline goes with the request to just before the send: nothing leaves after it."""
+    wire.script(kit.reply(200, {"id": "o1"}))
+    seconds = [100.0]
+    client = make_client(wire.url, timer=Timer(monotonic=lambda: seconds[0]))
+    request = OrderRequest("AAPL", Side.BUY, qty=Decimal(1), client_order_id="mine")
+    assert client.place_order(request, send_before=100.5).id == "o1"
+    seconds[0] = 101.0
+    for send in (
+        lambda: client.place_order(request, send_before=100.5),
+        lambda: client.replace_order("o1", ReplaceRequest(qty=Decimal(2)), send_before=100.5),
+    ):
+        with pytest.raises(NetworkError) as caught:
+            send()
+        assert caught.value.kind == "network.held_up"
+        assert not caught.value.in_doubt
+    assert len(wire.asked) == 1
+
+
+def test_lateness_is_asked_when_the_connection_stands(wire: Any, kit: Any) -> None:
+    """Goal: connecting may take seconds, so it is asked after that, right before the first byte."""
+    transport = DirectTransport(wire.url)
+    connect, steps = transport._connected, list[str]()
+
+    def connected(timeout_seconds: float) -> Any:
+        steps.append("connected")
+        return connect(timeout_seconds)
+
+    def is_late() -> bool:
+        steps.append("asked")
+        return True
+
+    transport._connected = connected  # type: ignore[method-assign]
+    with pytest.raises(TransportFailure) as caught:
+        transport.send("POST", "/v2/orders", body=b"{}", is_late=is_late)
+    assert steps == ["connected", "asked"]
+    assert (caught.value.sent, type(caught.value.cause)) == (False, HeldUp)
+    transport.close()
+    assert wire.asked == []

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support.processes import clean_environment, execbot
 
 from execbot.config.credentials import Credentials, find_credentials
 from execbot.config.errors import ConfigError, CredentialsError
@@ -233,3 +234,23 @@ def test_the_state_directory_follows_the_desktop_standard(tmp_path: Path) -> Non
     assert state_root({"HOME": "/h", "XDG_STATE_HOME": "relative"}) == Path(
         "/h/.local/state/execbot"
     )
+
+
+def test_where_nobody_said_a_mode_and_no_terminal_is_there_nothing_is_opened() -> None:
+    """cron with an empty environment must not reconcile the built-in exchange."""
+    with pytest.raises(ConfigError) as error:
+        choose_mode(None, {}, None, lambda: False, on_terminal=False)
+    assert error.value.kind == "mode.not_said"
+    assert choose_mode(None, {}, None, lambda: True, on_terminal=False).mode is Mode.PAPER
+    assert choose_mode(None, {}, Mode.SIM, lambda: False, on_terminal=False).mode is Mode.SIM
+
+
+@pytest.mark.parametrize("command", [["reconcile"], ["positions", "--json"], ["submit", "AAPL"]])
+def test_a_command_of_cron_with_an_empty_environment_ends_with_3(
+    tmp_path: Path, command: list[str]
+) -> None:
+    given = [*command, "--qty", "1"] if command[0] == "submit" else command
+    done = execbot(given, clean_environment(tmp_path))
+    assert done.code == 3
+    assert "mode" in done.err
+    assert not list(tmp_path.rglob("journal.db"))

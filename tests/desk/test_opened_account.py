@@ -16,10 +16,10 @@ from support.processes import clean_environment, start_execbot
 
 from execbot.broker.port import BrokerClient, ReplaceRequest, TradeUpdate
 from execbot.broker.stream_states import Connected
-from execbot.cli.errors import Failure
-from execbot.cli.flags.order_ids import full_id
 from execbot.config.errors import ConfigError
 from execbot.desk.context import Context, open_context
+from execbot.desk.errors import AmbiguousId
+from execbot.desk.orders import full_id
 from execbot.desk.read_only import ReadOnlyClient, WriteRefused
 from execbot.model.enums import Side
 from execbot.model.order import OrderRequest
@@ -35,7 +35,7 @@ WRITES: dict[str, tuple[Any, ...]] = {
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
-    return clean_environment(tmp_path)
+    return clean_environment(tmp_path, EXECBOT_MODE="sim")
 
 
 def opened(env: dict[str, str], **options: Any) -> Context:
@@ -136,7 +136,7 @@ def test_short_ids_name_one_order_or_are_refused(env: dict[str, str]) -> None:
         assert full_id(desk, record.order_id[:8]) == "first-1234567"
         assert full_id(desk, "first-1234567") == "first-1234567"
         assert full_id(desk, "unknown-word") == "unknown-word"
-        with pytest.raises(Failure):
+        with pytest.raises(AmbiguousId, match="stands for 2 orders"):
             full_id(desk, "..1234567")
     finally:
         desk.close()

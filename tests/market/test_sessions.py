@@ -14,15 +14,19 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from support.paths import ROOT
 
+from execbot.market import calendar_cache
 from execbot.market.broker_calendar import narrowed
 from execbot.market.calendar_cache import (
     FIRST_YEAR,
     PACKAGED,
     build_table,
+    covers_enough,
     load_table,
     refresh_table,
+    table_for,
     table_from_json,
     table_to_json,
 )
@@ -34,7 +38,6 @@ from execbot.market.sessions import (
     crypto_now,
     holidays_ahead,
     market_now,
-    next_trading_day,
     trading_day,
     trading_days,
 )
@@ -50,7 +53,6 @@ def et(text: str) -> datetime:
 
 
 def test_shipped_table_equals_pandas_market_calendars() -> None:
-    pytest.importorskip("pandas_market_calendars")
     fresh = build_table(FIRST_YEAR, TABLE.last.year)
     assert fresh.holidays == TABLE.holidays
     assert fresh.odd_hours == TABLE.odd_hours
@@ -236,21 +238,74 @@ def test_holidays_ahead_lists_closures_and_early_closes() -> None:
     ]
 
 
-def test_next_trading_day_skips_the_long_weekend() -> None:
-    following = next_trading_day(TABLE, date(2026, 1, 16))
-    assert following is not None and following.date == date(2026, 1, 20)
-
-
-def test_refreshed_table_wins_only_when_it_reaches_further(tmp_path: Path) -> None:
-    pytest.importorskip("pandas_market_calendars")
+def test_refreshed_table_wins_where_it_covers_more(tmp_path: Path) -> None:
     refreshed = refresh_table(tmp_path, date(2030, 6, 1))
     assert refreshed.last == date(2040, 12, 31)
     assert load_table(tmp_path).last == refreshed.last
     assert (tmp_path / "us_equity_sessions.json").stat().st_mode & 0o777 == 0o600
     short = SessionTable(date(2020, 1, 1), date(2021, 12, 31), source="short")
-    (tmp_path / "us_equity_sessions.json").write_text(table_to_json(short))
-    load_table.cache_clear()
+    write(tmp_path, short)
     assert load_table(tmp_path).last == TABLE.last
+
+
+def write(state_dir: Path, table: SessionTable) -> None:
+    (state_dir / "us_equity_sessions.json").write_text(table_to_json(table))
+    load_table.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("version", "wins"), [("5.4.9", False), (None, True), ("99.0", True), ("99", True)]
+)
+def test_table_of_the_same_reach_wins_when_its_library_is_not_older(
+    tmp_path: Path, version: str | None, wins: bool
+) -> None:
+    """Goal: `--refresh` after an update of the library counts, and an old one is outgrown."""
+    source = TABLE.source if version is None else f"pandas-market-calendars {version}"
+    mourning = replace(TABLE, holidays=TABLE.holidays | {date(2030, 1, 9)}, source=source)
+    write(tmp_path, mourning)
+    assert (date(2030, 1, 9) in load_table(tmp_path).holidays) is wins
+
+
+@pytest.mark.parametrize(
+    ("day", "first", "last"),
+    [
+        (date(2036, 6, 1), date(2010, 1, 1), date(2046, 12, 31)),
+        (date(2051, 3, 1), date(2010, 1, 1), date(2061, 12, 31)),
+        (date(1999, 12, 31), date(1998, 1, 1), date(2036, 12, 31)),
+    ],
+)
+def test_table_that_covers_too_little_is_made_anew_once_and_kept(
+    tmp_path: Path, day: date, first: date, last: date
+) -> None:
+    found = table_for(tmp_path, day)
+    assert (found.first, found.last) == (first, last)
+    assert covers_enough(found, day)
+    load_table.cache_clear()
+    assert load_table(tmp_path) == found
+    assert trading_day(found, date(2026, 11, 27)) == trading_day(TABLE, date(2026, 11, 27))
+
+
+@pytest.mark.parametrize("day", [date(2026, 11, 20), date(2035, 12, 30), date(9999, 1, 1)])
+def test_table_that_is_enough_or_a_day_that_cannot_be_makes_none(tmp_path: Path, day: date) -> None:
+    assert table_for(tmp_path, day) is load_table(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_there_is_must_do_where_no_table_can_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(first_year: int, last_year: int) -> SessionTable:
+        raise ImportError("numpy is too old")
+
+    table_for.cache_clear()
+    monkeypatch.setattr(calendar_cache, "build_table", broken)
+    assert table_for(tmp_path, date(2040, 1, 1)) == TABLE
+    table_for.cache_clear()
+
+
+def test_table_that_cannot_be_kept_is_used_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert table_for(tmp_path / "file", date(2040, 1, 1)).covers(date(2041, 1, 1))
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"first": 3}', "\x00"])
@@ -265,7 +320,9 @@ def test_reading_the_hour_imports_no_pandas() -> None:
     import sys
 
     code = (
-        "import sys; from execbot.market.calendar_cache import load_table; load_table();"
+        "import sys; from datetime import date;"
+        "from execbot.market.calendar_cache import table_for;"
+        "table_for(None, date(2026, 11, 20));"
         "print('pandas' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

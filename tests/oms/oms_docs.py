@@ -7,9 +7,16 @@ from collections.abc import Callable
 from itertools import permutations
 from pathlib import Path
 
-from execbot.model.enums import LOCAL_STATUSES, WORKING_STATUSES, OrderStatus
+from execbot.model.enums import (
+    ENDS,
+    LOCAL_STATUSES,
+    NOT_YET_ROUTED,
+    REPORTS,
+    WORKING_STATUSES,
+    OrderStatus,
+)
 from execbot.oms.machine.changes import EventName
-from execbot.oms.machine.table import ACTS, ENDS, NOT_YET_ROUTED, REPORTS, Verdict, verdict
+from execbot.oms.machine.table import ACTS, Verdict, verdict
 from execbot.oms.sync.breaks import BREAKS
 
 PAGE = Path(__file__).parents[2] / "docs" / "oms.md"

@@ -15,6 +15,7 @@ from support.trader import Trader, open_trader
 
 from execbot.market.queue import QueueAction
 from execbot.model.enums import OrderStatus, Outcome
+from execbot.model.timer import Timer
 from execbot.oms.errors import Refused
 from execbot.oms.release_queue import release_due
 from execbot.oms.results import GateVerdict
@@ -59,7 +60,7 @@ def test_order_that_another_process_closed_while_its_release_waited_waits_again(
         desk.sleep(seconds)
         desk.oms.settle()
 
-    trader.executor.oms._pipeline._sleep = sleep
+    trader.executor.oms._pipeline._timer = Timer(desk.monotonic, sleep)
     (tried,) = release_due(trader.executor)
     assert tried.outcome is Outcome.QUEUED
     assert desk.orders_there() == {}

@@ -16,7 +16,7 @@ from support.processes import clean_environment
 def test_the_tour_of_the_python_api(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(EXAMPLES / "api_tour.py")],
-        env=clean_environment(tmp_path),
+        env=clean_environment(tmp_path, EXECBOT_MODE="sim"),
         capture_output=True,
         text=True,
         timeout=90,

@@ -14,7 +14,9 @@ import execbot
 HEAVY = (
     "alpaca",
     "asyncio",
+    "numpy",
     "pandas",
+    "pandas_market_calendars",
     "pydantic",
     "requests",
     "rich",

@@ -26,12 +26,15 @@ from execbot.config.schema import (
 )
 from execbot.market.halts import Halt, PriceBand
 from execbot.model.enums import ErrorCategory, OrderClass, OrderStatus, OrderType, Side
-from execbot.risk.checks import BY_CODE, CHECKS, Applies, evaluate, table_markdown
+from execbot.model.flags import Flag, flags_of
+from execbot.risk.checks import CHECKS, Applies, evaluate, table_markdown
 from execbot.risk.facts import Counters, Facts, Intent, Purpose, RecentIntent, intent_key
+from execbot.risk.holding_evidence import Holding
 from execbot.risk.kill_switch import KillSwitch, Level
 
 D = Decimal
 FATAL, ADJUST, WAIT = ErrorCategory.FATAL, ErrorCategory.ADJUSTABLE, ErrorCategory.WAITING
+RETRY = ErrorCategory.RETRYABLE
 LIMITS: TradingSettings = b.LIMITS
 
 
@@ -55,12 +58,14 @@ def test_default_order_on_a_fresh_account_passes_everything() -> None:
 
 
 SCALE = ScaleInSettings(enabled=True, max_steps=2, min_profit_pct=D(1))
+LOSER = b.held(avg_entry_price="250")
 WINNER = b.held(avg_entry_price="190")
 SHORT = {"side": Side.SELL}
 HALTED = KillSwitch(Level.HALTED, "test", "trader", b.NOW)
 RECENT = RecentIntent("old", b.NOW - timedelta(seconds=9), intent_key(b.request()))
 FIVE = [b.held(s, "1", "10") for s in ("A", "B", "C", "D", "E")]
 
+UNSEEN = Holding("AAPL", by_fills=D(10), by_broker=D(0), low=D(10), high=D(10))
 BAND = PriceBand("AAPL", D(190), D(210), b.NOW)
 
 Case = tuple[str, ErrorCategory, Intent, Facts, TradingSettings]
@@ -69,6 +74,8 @@ FAILING: list[Case] = [
     ("reduce_only", FATAL, b.intent(),
      b.facts(kill_switch=KillSwitch(Level.REDUCE_ONLY, "x", "trader", b.NOW)), LIMITS),
     ("mode_gate", FATAL, b.intent(), b.facts(mode=Mode.LIVE), LIMITS),
+    ("limits_adopted", FATAL, b.intent(),
+     b.facts(mode=Mode.LIVE, live_allowed=True, loosened=("max_positions 5 -> 6",)), LIMITS),
     ("account_active", FATAL, b.intent(), b.facts(account=b.account(status="INACTIVE")), LIMITS),
     ("account_active", FATAL, b.intent(symbol="BTC/USD", qty=D("0.1")),
      b.crypto_facts(account=b.account(crypto_status="INACTIVE")), LIMITS),
@@ -78,6 +85,13 @@ FAILING: list[Case] = [
      b.facts(account=b.account(account_blocked=True)), LIMITS),
     ("account_not_suspended", FATAL, b.intent(),
      b.facts(account=b.account(trade_suspended_by_user=True)), LIMITS),
+    ("equity_known", RETRY, b.intent(),
+     b.facts(account=b.account(equity="0", long_market_value="0", short_market_value="0")),
+     LIMITS),
+    ("equity_known", RETRY, b.intent(),
+     b.facts(account=b.account(equity="79999", long_market_value="0", short_market_value="0")),
+     LIMITS),
+    ("position_known", RETRY, b.intent(), b.facts(holding=UNSEEN), LIMITS),
     ("intraday_margin", ADJUST, b.intent(),
      b.facts(account=b.account(maintenance_margin="99800")), LIMITS),
     ("day_trading", FATAL, b.intent(qty=D(5)),
@@ -99,6 +113,7 @@ FAILING: list[Case] = [
     ("fractionable", ADJUST, b.intent(notional=D(500)),
      b.facts(asset=b.asset(fractionable=False)), LIMITS),
     ("fractionable", ADJUST, b.intent(**SHORT, qty=D("1.5")), b.facts(), LIMITS),
+    ("short_is_meant", FATAL, b.intent(**SHORT, flags=flags_of(add=True)), b.facts(), LIMITS),
     ("shortable", FATAL, b.intent(**SHORT), b.facts(asset=b.asset(shortable=False)), LIMITS),
     ("shortable", FATAL, b.intent(**SHORT),
      b.facts(asset=b.asset(borrow_status="hard_to_borrow")), LIMITS),
@@ -197,6 +212,8 @@ FAILING: list[Case] = [
      risk(max_consecutive_losses=3)),
     ("consecutive_rejections", FATAL, b.intent(),
      b.facts(counters=Counters(consecutive_rejections=10)), LIMITS),
+    ("instrument", FATAL, b.intent(symbol="F261218C00012000"), b.facts(), LIMITS),
+    ("instrument", FATAL, b.intent(symbol="ETH/BTC"), b.facts(), LIMITS),
     ("duplicate_intent", FATAL, b.intent(), b.facts(counters=Counters(recent=(RECENT,))), LIMITS),
 ]  # fmt: skip
 
@@ -213,9 +230,35 @@ def test_spoiled_fact_fails_exactly_that_check(case: Case) -> None:
     assert verdict.kind == f"risk.{code}"
 
 
+@pytest.mark.parametrize(
+    ("code", "intent", "facts", "words"),
+    [
+        ("duplicate_position", b.intent(), b.facts(positions=[b.held()]),
+         "you already hold 10 AAPL (duplicate_position). To add to it: --add."),
+        ("one_pending", b.intent(), b.facts(pending=(b.pending(leaves_qty=D(1)),)),
+         "(one_pending). To send a second: --also."),
+        ("duplicate_intent", b.intent(), b.facts(counters=Counters(recent=(RECENT,))),
+         "(duplicate_intent). If it is meant: --allow-duplicate."),
+        ("short_is_meant", b.intent(**SHORT, flags=flags_of(add=True)), b.facts(),
+         "you hold no AAPL: selling it opens a SHORT (short_is_meant). If that is meant: --short."),
+    ],
+)  # fmt: skip
+def test_a_guard_names_the_flag_that_lifts_it_where_that_may_be_used(
+    code: str, intent: Intent, facts: Facts, words: str
+) -> None:
+    assert words in evaluate(intent, facts, LIMITS).message
+    assert "--" not in evaluate(intent, facts, risk(allow_flags=())).message
+
+
+def test_size_limits_hold_with_every_flag() -> None:
+    every = b.intent(qty=D(60), flags=frozenset(Flag))
+    found = {f.code for f in evaluate(every, b.facts(positions=[b.held()]), LIMITS).failures}
+    assert found == {"max_position_size"}
+
+
 def test_every_check_has_a_failing_case() -> None:
     covered = {case[0] for case in FAILING} | {"max_exposure", "broker_position_ratio"}
-    assert covered == set(BY_CODE)
+    assert covered == {check.code for check in CHECKS}
 
 
 PASSING: list[tuple[str, Intent, Facts, TradingSettings]] = [
@@ -235,8 +278,13 @@ PASSING: list[tuple[str, Intent, Facts, TradingSettings]] = [
         replace(RECENT, at=b.NOW - timedelta(seconds=10)),))), LIMITS),
     ("another order in the window", b.intent(qty=D(11)),
      b.facts(counters=Counters(recent=(RECENT,))), LIMITS),
-    ("duplicate allowed", b.intent(allow_duplicate=True),
+    ("duplicate allowed", b.intent(flags=flags_of(allow_duplicate=True)),
      b.facts(counters=Counters(recent=(RECENT,))), LIMITS),
+    ("added to by hand", b.intent(flags=flags_of(add=True)), b.facts(positions=[LOSER]), LIMITS),
+    ("a second order by hand", b.intent(flags=flags_of(also=True)),
+     b.facts(pending=(b.pending(leaves_qty=D(1)),)), LIMITS),
+    ("a short in the order's own words", b.intent(**SHORT, position_intent="sell_to_open",
+     flags=flags_of(add=True)), b.facts(), LIMITS),
     ("the same intent itself", b.intent(client_order_id="old"),
      b.facts(counters=Counters(recent=(RECENT,))), LIMITS),
     ("a limit at the band", b.intent(limit_price=D(210)), b.facts(band=BAND), LIMITS),
@@ -386,8 +434,9 @@ def test_what_passes_never_exceeds_a_limit(
 
 
 def test_codes_are_unique_and_slug_like() -> None:
-    assert len(BY_CODE) == len(CHECKS)
-    assert all(code.replace("_", "").isalpha() and code.islower() for code in BY_CODE)
+    codes = {check.code for check in CHECKS}
+    assert len(codes) == len(CHECKS)
+    assert all(code.replace("_", "").isalpha() and code.islower() for code in codes)
 
 
 def test_documented_table_equals_the_code() -> None:

@@ -188,6 +188,7 @@ def test_same_order_has_the_same_key_whatever_its_id() -> None:
     assert intent_key(b.request(client_order_id="1")) == intent_key(b.request(client_order_id="2"))
     assert intent_key(b.request()) != intent_key(b.request(side=Side.SELL))
     assert intent_key(b.request()) != intent_key(b.request(limit_price=D(1)))
+    assert intent_key(b.request(limit_price=D("1.00"))) == intent_key(b.request(limit_price=D(1)))
 
 
 # --- the kill switch -----------------------------------------------------------------------

@@ -61,13 +61,18 @@ def test_trading_days_equal_those_of_the_recorded_calendar():
 
 
 def test_opens_and_closes_equal_those_of_pandas_market_calendars():
-    calendars = pytest.importorskip("pandas_market_calendars")
+    import pandas_market_calendars as calendars
+
     schedule = calendars.get_calendar("NYSE").schedule("1990-01-01", "2040-12-31")
     ours = calendar.days("1990-01-01", "2040-12-31")
     assert [day.date for day in ours] == [str(index.date()) for index in schedule.index]
-    assert [day.close for day in ours] == [
-        int(close.timestamp()) * SECOND for close in schedule.market_close
+    differ = [
+        day.date
+        for day, close in zip(ours, schedule.market_close, strict=True)
+        if day.close != int(close.timestamp()) * SECOND
     ]
+    # The eve of 2000: the recorded hours of that day end at 13:00, that calendar does not know it.
+    assert differ == ["1999-12-31"]
     late_opens = [
         day.date
         for day, opening in zip(ours, schedule.market_open, strict=True)
@@ -179,6 +184,11 @@ def test_calendar_rows_and_clock_have_alpacas_form():
         "next_open": "2026-07-27T09:30:00-04:00",
         "next_close": "2026-07-24T16:00:00-04:00",
     }
+
+
+def test_the_eve_of_2000_closed_at_one() -> None:
+    (row,) = calendar_rows(calendar, "1999-12-31", "1999-12-31")
+    assert (row["close"], row["session_close"]) == ("13:00", "1700")
 
 
 def test_settlement_took_two_days_before_may_2024():

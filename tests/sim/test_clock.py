@@ -6,7 +6,7 @@ import pytest
 
 from execbot.sim.clock import VenueClock
 from execbot.sim.times import format_ns, parse_time
-from execbot.sim.types import SECOND
+from execbot.sim.types import LATEST, SECOND
 
 T0 = 1_381_239_000 * SECOND  # 2013-10-08 09:30 in New York
 
@@ -65,6 +65,15 @@ def test_clock_is_never_set_back() -> None:
         clock.set(T0 - 1)
     with pytest.raises(ValueError):
         clock.set_speed(-1)
+
+
+def test_a_fast_clock_stops_at_the_end_of_time() -> None:
+    wall = Wall()
+    clock = VenueClock.starting(LATEST - 10 * SECOND, 1_000_000, wall)
+    wall.now += SECOND
+    assert clock.now() == LATEST
+    with pytest.raises(ValueError, match="2100"):
+        clock.step(SECOND)
 
 
 def test_wall_clock_may_be_ahead() -> None:

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from execbot.broker.alpaca import AlpacaClient
-from execbot.broker.http import HttpReply, TransportFailure, with_query
+from execbot.broker.http import HttpReply, IsLate, TransportFailure, refuse_late, with_query
 from execbot.broker.port import TradeUpdate
 from execbot.broker.stream import parse_frame
 from execbot.config.schema import OrderManagementSettings
 from execbot.journal import Journal
 from execbot.model.enums import OrderType, Side
 from execbot.model.order import OrderRequest
+from execbot.model.timer import Timer
 from execbot.oms.service import OrderManagementSystem
 from execbot.sim.config import SimConfig
 from execbot.sim.doors.transport import InProcess
@@ -49,7 +50,9 @@ class VenueTransport:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         timeout_seconds: float = 10.0,
+        is_late: IsLate | None = None,
     ) -> HttpReply:
+        refuse_late(is_late)
         self.sent.append(f"{method} {url_path}")
         try:
             status, reply_headers, reply = self.door.request(
@@ -89,7 +92,7 @@ class Desk:
             journal,
             settings=self.settings,
             now=self.now,
-            sleep=self.sleep,
+            timer=self.timer,
             **options,
         )
 
@@ -97,6 +100,13 @@ class Desk:
         return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(
             microseconds=self.venue.clock.now() // 1000
         )
+
+    @property
+    def timer(self) -> Timer:
+        return Timer(self.monotonic, self.sleep, lambda: "desk")
+
+    def monotonic(self) -> float:
+        return self.venue.clock.now() / SECOND
 
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -145,7 +155,10 @@ def open_desk(path: Path, **settings: Any) -> Desk:
         transport=transport,
         requests_per_minute=None,
         now=lambda: desk_clock[0].now(),
-        sleep=lambda seconds: desk_clock[0].sleep(seconds),
+        timer=Timer(
+            monotonic=lambda: desk_clock[0].monotonic(),
+            sleep=lambda seconds: desk_clock[0].sleep(seconds),
+        ),
         timeout_seconds=2.0,
     )
     quick = OrderManagementSettings(retry_delay_seconds=Decimal("0.5"))

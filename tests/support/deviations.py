@@ -9,7 +9,7 @@ from support.contract import Deviation
 
 _RECORDED = "recorded from Alpaca in 2026, not in the description"
 _REMOVED = "removed by Alpaca on 2026-07-06; the description still shows it"
-_OPTIONS = "only of option orders with several legs, which are not served"
+_OPTIONS = "only of option orders with several legs, which a client cannot place here"
 
 TRADING_DEVIATIONS: tuple[Deviation, ...] = (
     Deviation("getAccount", "missing", "pattern_day_trader", _REMOVED),
@@ -89,9 +89,9 @@ DATA_DEVIATIONS: tuple[Deviation, ...] = (
 
 # Paths that are not served (404 or 405, with Alpaca's body), and why. Globs.
 ABSENT: tuple[tuple[str, str], ...] = (
-    ("/v2/options/*", "no options"),
-    ("/v2/positions/*exercise", "no options"),
-    ("/v1beta1/options/*", "no options"),
+    ("/v2/options/*", "contracts are placed elsewhere and have no lists"),
+    ("/v2/positions/*exercise", "contracts end by the control plane"),
+    ("/v1beta1/options/*", "contracts have marks and no market data"),
     ("/v2/watchlists*", "watchlists are a matter of the dashboard"),
     ("/v2/perpetuals/*", "no perpetual futures"),
     ("/v1beta1/crypto-perps/*", "no perpetual futures"),

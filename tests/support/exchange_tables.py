@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from execbot.sim.faults.faults import KINDS
+from execbot.sim.faults.kinds import KINDS
 from execbot.sim.faults.scenario import Scenario
 from support.deviations import ABSENT, DATA_DEVIATIONS, TRADING_DEVIATIONS
 from support.paths import ROOT

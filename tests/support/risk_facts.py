@@ -11,6 +11,7 @@ from execbot.market.calendar_cache import load_table
 from execbot.market.sessions import MarketNow, crypto_now, market_now
 from execbot.model.account import Account, Asset, Position
 from execbot.model.enums import OrderStatus, OrderType, Side
+from execbot.model.flags import NO_FLAGS, flags_of
 from execbot.model.order import OrderRequest
 from execbot.model.quote import Quote
 from execbot.model.times import new_york
@@ -72,8 +73,10 @@ def request(**changes: Any) -> OrderRequest:
 
 
 def intent(purpose: Purpose = Purpose.ENTRY, **changes: Any) -> Intent:
-    allow = changes.pop("allow_duplicate", False)
-    return Intent(request(**changes), purpose, allow)
+    flags = changes.pop("flags", NO_FLAGS)
+    if changes.get("side") is Side.SELL and purpose is Purpose.ENTRY and flags is NO_FLAGS:
+        flags = flags_of(short=True)
+    return Intent(request(**changes), purpose, flags)
 
 
 def facts(**changes: Any) -> Facts:

@@ -97,6 +97,7 @@ class ScriptedPrices:
     def __init__(self) -> None:
         self.script: dict[str, list[Tick]] = {}
         self.deeper: dict[tuple[str, str], Sequence[Level]] = {}
+        self.auctions: dict[tuple[str, Ns], Decimal] = {}
 
     def tick(
         self,
@@ -129,6 +130,9 @@ class ScriptedPrices:
     def last_trade(self, symbol: str, at: Ns) -> Trade | None:
         tick = self._in_force(symbol, at)
         return tick.last if tick else None
+
+    def official(self, symbol: str, at: Ns) -> Decimal | None:
+        return self.auctions.get((symbol, at))
 
     def book(self, symbol: str, at: Ns, side: Literal["bid", "ask"]) -> Sequence[Level]:
         quote = self.quote(symbol, at)

@@ -23,14 +23,17 @@ from msgspec.structs import replace
 from execbot.broker.alpaca import AlpacaClient
 from execbot.broker.port import TradeUpdate
 from execbot.config.schema import TradingSettings
+from execbot.exits.level_facts import LevelReader
 from execbot.exits.levels import LevelKind, LevelSpec
-from execbot.exits.plan.attach import Wishes, attach
+from execbot.exits.plan.attach import attach
 from execbot.exits.plan.plan import ExitPlan, Trail
+from execbot.exits.plan.wishes import Wishes
 from execbot.exits.store import plan_of, save_plan
 from execbot.journal.records import OrderRecord, Role
 from execbot.market.sessions import MarketNow, crypto_now
 from execbot.model.enums import OrderType, Side
 from execbot.model.order import OrderRequest
+from execbot.model.timer import Timer
 from execbot.sim.types import SECOND, ApiError
 from execbot.watch.core import inputs
 from execbot.watch.core.jobs import AccountJob, Note
@@ -109,6 +112,10 @@ class World:
 
     def now(self) -> datetime:
         return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=self.ns // 1000)
+
+    @property
+    def timer(self) -> Timer:
+        return Timer(self.desk.monotonic, self.pass_time, lambda: "desk")
 
     def pass_time(self, seconds: float) -> None:
         """Let virtual time pass, looking at the exchange after each thing that happens in it."""
@@ -190,9 +197,14 @@ class World:
         self.desk.settings = quick
         oms = self.desk.open_oms(self.desk.journal)
         self.watcher = Watcher(oms, self.settings, self.hours, self.now, self.notes.append)
+        self.hands = Hands(
+            oms,
+            self.now,
+            unique=lambda at: f"{next(self.counter):08d}",
+            levels=LevelReader(oms.client, self.settings),
+        )
         self.watcher.news = OrderNews(self.desk.journal)
         self.starts.append(len(self.notes))
-        self.hands = Hands(oms, self.now, unique=lambda at: f"{next(self.counter):08d}")
         self.jobs.clear()
         self.uncovered_since.clear()
         try:
@@ -371,7 +383,7 @@ def open_world(path: Path, *, watch: bool = True, **more: Any) -> World:
         transport=Slowed(VenueTransport(desk.door), world),
         requests_per_minute=None,
         now=world.now,
-        sleep=world.wait_for_rate_limit,
+        timer=Timer(desk.monotonic, world.wait_for_rate_limit),
         timeout_seconds=1.0,
     )
     for symbol in symbols:

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from execbot.broker.errors import BrokerError
-from execbot.broker.port import OrderQuery
 from execbot.cli.command import Cli, command
 from execbot.cli.errors import Failure
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.flags.order_flags import read_symbol, read_wait
-from execbot.cli.flags.order_ids import full_id
-from execbot.cli.show.order_views import describe, orders_table, record_json, sentence, short_id
+from execbot.cli.show.order_views import orders_table, sentence, short_id
 from execbot.cli.show.output import Table
-from execbot.desk.context import Context
-from execbot.desk.emergency import unrecorded
-from execbot.desk.following import successor_of
+from execbot.desk import cancelling
 from execbot.desk.journal_need import Need
-from execbot.exits.store import change_plan, open_plans, plan_of, suspend_plans
-from execbot.journal.records import OrderRecord, Role
-from execbot.model.enums import OrderStatus
-from execbot.model.numbers import text
+from execbot.desk.order_json import record_json
+from execbot.journal.records import OrderRecord
+from execbot.model.order_words import describe
 
 if TYPE_CHECKING:
-    from execbot.exits.plan.plan import ExitPlan
-    from execbot.oms.send.cancel import CancelAllResult
+    from execbot.desk.cancelling import CancelAllResult
+    from execbot.desk.context import Context
+    from execbot.desk.order_json import OrderRecord
 
 CANCEL_WAIT_SECONDS = 5.0
 """A cancel is confirmed within milliseconds when the market is open; when it is closed, Alpaca
@@ -56,26 +52,8 @@ def cancel(
     """
     read_wait(wait)
     with cli.open(need=Need.BRAKE) as desk:
-        identifier = full_id(desk, id_)
-        record, warnings = _cancel(desk, identifier, wait)
-        while successor := successor_of(record):
-            warnings.append(f"{record.client_order_id} was replaced: canceling what it became.")
-            record, more = _cancel(desk, successor, wait)
-            warnings.extend(more)
-        if record.status is OrderStatus.FILLED:
-            raise Failure(
-                "order.already_filled",
-                f"Too late to cancel, it is filled: {describe(record.order)}",
-                ExitCode.REJECTED,
-                outcome=record.outcome.value,
-                hint="A fill may win against a cancel.",
-                next_step=f"execbot close {record.symbol}",
-                extra={"client_order_id": record.client_order_id, "order": record_json(record)},
-            )
-        if not record.order.is_terminal:
-            warnings.append(f"The cancel is requested, not confirmed: {record.status.value}.")
-        warnings.extend(unrecorded(desk, [record]))
-        cli.show(record_json(record), sentence(record), warnings=warnings)
+        done = cancelling.cancel(desk, id_, wait_seconds=wait)
+        cli.show(record_json(done.record), sentence(done.record), warnings=done.warnings)
 
 
 @command
@@ -106,111 +84,34 @@ def cancel_all(
     wanted = None if symbol is None else read_symbol(symbol)
     read_wait(wait)
     with cli.open(need=Need.BRAKE) as desk:
-        if mine and desk.journal_trouble is not None and not desk.journal_is_copy:
-            raise desk.journal_trouble  # which orders are ours only the journal knows
-        if cli.can_ask and not yes:
-            _review(cli, desk)
-        plans = [] if entries else _suspended(desk, wanted)
-        try:
-            result = desk.oms.cancel_all(
-                symbol=wanted, entries_only=entries, mine_only=mine, wait_seconds=wait
-            )
-        except BrokerError as error:
-            if not error.in_doubt:
-                for plan in plans:
-                    _as_before(desk, plan)
-            raise
-        failed = bool(result.failed or result.still_open or result.in_doubt or result.unread)
+        done = cancelling.cancel_all(
+            desk,
+            symbol=wanted,
+            entries_only=entries,
+            mine_only=mine,
+            wait_seconds=wait,
+            review=_review(cli, desk) if cli.can_ask and not yes else None,
+        )
         cli.show(
-            {**_result_json(result), "recorded": desk.journal_trouble is None},
-            *_result_views(result),
-            warnings=[
-                *unrecorded(desk, [*result.canceled, *result.still_open]),
-                *unread(result),
-                *_bare(result),
-            ],
-            exit_code=ExitCode.PARTLY if failed else ExitCode.DONE,
+            {**_result_json(done.result), "recorded": done.recorded},
+            *_result_views(done.result),
+            warnings=done.warnings,
+            exit_code=ExitCode.PARTLY if done.is_partly else ExitCode.DONE,
         )
 
 
-def _cancel(desk: Context, identifier: str, wait: float) -> tuple[OrderRecord, list[str]]:
-    """Who cancels a stop or target by hand means it: `watch` does not put it back.
-
-    Where the broker did not take the cancel the plan stays as it was.
-    """
-    known = desk.journal.find_order(identifier)
-    plan = None
-    if known is not None and known.role in (Role.STOP, Role.TARGET):
-        plan = plan_of(desk.journal, known.symbol)
-    if plan is None:
-        return desk.oms.cancel(identifier, wait_seconds=wait), []
-    suspend_plans(desk.journal, desk.now(), "an exit was canceled by hand", plan.symbol)
-    try:
-        record = desk.oms.cancel(identifier, wait_seconds=wait)
-    except BrokerError as error:
-        if not error.in_doubt:
-            _as_before(desk, plan)
-        raise
-    said = f"{plan.symbol} is not protected any more: execbot protect {plan.symbol} resumes."
-    return record, [said]
-
-
-def _suspended(desk: Context, symbol: str | None) -> list[ExitPlan]:
-    """Before the cancels, or a running `watch` puts the stops back: the plans as they were.
-
-    Nothing can be canceled at a broker out of reach: then the plans stay as they are. One that only
-    does not show its orders may still take cancels.
-    """
-    try:
-        desk.client.list_orders(OrderQuery("open", nested=False))
-    except BrokerError as error:
-        if error.kind.startswith("network."):
-            raise
-    plans = [plan for plan in open_plans(desk.journal) if symbol in (None, plan.symbol)]
-    suspend_plans(desk.journal, desk.now(), "cancel-all", symbol)
-    return plans
-
-
-def _as_before(desk: Context, plan: ExitPlan) -> None:
-    def restored(current: ExitPlan) -> ExitPlan:
-        return current.changed(
-            desk.now(),
-            status=plan.status,
-            exit=plan.exit,
-            lift=plan.lift,
-            note="the cancel was not taken",
-        )
-
-    change_plan(desk.journal, plan.plan_id, restored)
-
-
-def _review(cli: Cli, desk: Context) -> None:
+def _review(cli: Cli, desk: Context) -> Callable[[Sequence[OrderRecord]], None]:
     """On a terminal: what is open, and a question. Nothing open needs no answer."""
-    from execbot.cli.show.freshen import freshen
-    from execbot.cli.show.output import print_table
 
-    freshen(desk)
-    found = desk.journal.orders("open")
-    if not found:
-        return
-    print_table(orders_table(found), cli.style)
-    if not cli.confirm(f"Cancel open orders of {desk.mode.value} account {desk.account}?"):
-        raise Failure("confirm.declined", "Not confirmed: nothing was canceled", ExitCode.DECLINED)
+    def review(found: Sequence[OrderRecord]) -> None:
+        from execbot.cli.show.output import print_table
 
+        print_table(orders_table(found), cli.style)
+        if not cli.confirm(f"Cancel open orders of {desk.mode.value} account {desk.account}?"):
+            message = "Not confirmed: nothing was canceled"
+            raise Failure("confirm.declined", message, ExitCode.DECLINED)
 
-def unread(result: CancelAllResult) -> list[str]:
-    """That the list of what was canceled may not be all."""
-    if not result.unread:
-        return []
-    said = f"The open orders could not be read ({result.unread}): others may still be open."
-    return [f"{said} Run `execbot orders --status open`."]
-
-
-def _bare(result: CancelAllResult) -> list[str]:
-    return [
-        f"{item.symbol}: {text(item.uncovered_qty)} of {text(item.qty)} have no stop"
-        for item in result.unprotected
-    ]
+    return review
 
 
 def _result_json(result: CancelAllResult) -> dict[str, Any]:

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterable
+from typing import Annotated, Any
 
 import typer
-from msgspec import Struct
 
 from execbot.cli.command import Cli, command
 from execbot.cli.errors import Failure, failure_of, usage
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.flags.order_flags import read_number, read_qty, read_symbol, read_wait
-from execbot.cli.outcome import confirm_live, raise_if_rejected
-from execbot.cli.show.order_views import record_json, sentence
+from execbot.cli.outcome import confirm_live
+from execbot.cli.show.order_views import sentence
 from execbot.cli.show.output import Table
-from execbot.desk.context import Context
-from execbot.desk.emergency import close_position, examine, offering, unrecorded
-from execbot.desk.following import follow
+from execbot.desk import closing
+from execbot.desk.closing import WHOLE, Closed, ClosedAll, Part
+from execbot.desk.emergency import examine, offering
+from execbot.desk.errors import NothingClosed
 from execbot.desk.journal_need import Need
-from execbot.journal.errors import JournalError
-from execbot.journal.records import OrderRecord
-from execbot.model.numbers import text
-from execbot.oms.errors import CloseFailed
-from execbot.oms.machine.table import REOPENABLE
-
-if TYPE_CHECKING:
-    from execbot.oms.results import CloseResult
+from execbot.desk.order_json import record_json
 
 
 @command
@@ -81,20 +74,27 @@ def close(
     with offering(way_out), cli.open(need=need) as desk:
         if without_journal:
             examine(desk)
-        if symbol is not None:
-            wanted = read_symbol(symbol)
-            confirm_live(cli, desk, f"close {wanted}", yes)
-            _close_one(cli, desk, wanted, part, reason, client_order_id or "", wait)
+        if symbol is None:
+            confirm_live(cli, desk, "close every position", yes)
+            try:
+                done = closing.close_all(desk, reason=reason, wait_seconds=wait)
+            except NothingClosed as error:
+                raise _none_closed(error) from error
+            _show_all(cli, done)
             return
-        confirm_live(cli, desk, "close every position", yes)
-        _close_all(cli, desk, reason, wait)
-
-
-class Part(Struct, frozen=True):
-    """How much to close; neither means all of it."""
-
-    qty: Decimal | None = None
-    percentage: Decimal | None = None
+        wanted = read_symbol(symbol)
+        confirm_live(cli, desk, f"close {wanted}", yes)
+        _show_one(
+            cli,
+            closing.close(
+                desk,
+                wanted,
+                part,
+                reason=reason,
+                client_order_id=client_order_id or "",
+                wait_seconds=wait,
+            ),
+        )
 
 
 def _part(qty: str | None, percent: str | None, everything: bool) -> Part:
@@ -105,127 +105,71 @@ def _part(qty: str | None, percent: str | None, everything: bool) -> Part:
     if qty is not None:
         return Part(qty=read_qty("--qty", qty))
     if percent is None:
-        return Part()
+        return WHOLE
     value = read_number("--percent", percent.removesuffix("%"))
     if value > 100:
         raise usage(f"--percent was {percent}", hint="At most 100.", kind="usage.value")
     return Part(percentage=value)
 
 
-def _close_one(
-    cli: Cli,
-    desk: Context,
-    symbol: str,
-    part: Part,
-    reason: str | None,
-    client_order_id: str,
-    wait: float | None,
-) -> None:
-    given = desk.journal.order_by_client_id(client_order_id)
-    is_new = given is None or given.status in REOPENABLE
-    if is_new and desk.client.get_position(symbol) is None:
-        cli.show(
-            {"symbol": symbol, "outcome": "not_sent", "id": None, "lifted": []},
-            f"{symbol}: there is no position, nothing to close",
-        )
-        return
-    result = close_position(
-        desk,
-        symbol,
-        qty=part.qty,
-        percentage=part.percentage,
-        client_order_id=client_order_id,
-        reason=reason,
-    )
-    closed = _outcome(desk, result, wait)
-    notes = [f"Canceled for it: {order.client_order_id}" for order in result.lifted]
+def _show_one(cli: Cli, closed: Closed) -> None:
+    data = _closed_json(closed)
+    if closed.recorded is not None:
+        data["recorded"] = closed.recorded
+    notes = [f"Canceled for it: {order.client_order_id}" for order in closed.lifted]
+    cli.show(data, _line(closed), *notes, warnings=closed.warnings)
+
+
+def _closed_json(closed: Closed) -> dict[str, Any]:
+    lifted = [record_json(order) for order in closed.lifted]
+    if closed.record is None:
+        return {"symbol": closed.symbol, "outcome": "not_sent", "id": None, "lifted": lifted}
+    return {**record_json(closed.record), "lifted": lifted}
+
+
+def _line(closed: Closed) -> str:
+    if closed.record is None:
+        return f"{closed.symbol}: {closed.note}"
+    return sentence(closed.record)
+
+
+def _show_all(cli: Cli, done: ClosedAll) -> None:
+    """Ends with 12 where some failed, with 7 where one of these is in doubt."""
+    failures = {item.symbol: failure_of(item.error) for item in done.failed}
+    failed = [{"symbol": symbol, **failure.as_json()} for symbol, failure in failures.items()]
+    lines = [
+        (item.symbol, _line(item) if isinstance(item, Closed) else failures[item.symbol].message)
+        for item in done.positions
+    ]
+    bad = ExitCode.IN_DOUBT if _any_in_doubt(failures.values()) else ExitCode.PARTLY
     cli.show(
-        {**closed.data, "recorded": desk.journal_trouble is None},
-        closed.line,
-        *notes,
-        warnings=[*closed.warnings, *unrecorded(desk, closed.records)],
-    )
-
-
-class Closed(Struct, frozen=True):
-    """What became of one position, for programs and for people."""
-
-    data: dict[str, Any]
-    line: str
-    warnings: list[str]
-    records: tuple[OrderRecord, ...] = ()
-
-
-def _outcome(desk: Context, result: CloseResult, wait: float | None) -> Closed:
-    """Follow the closing order if asked to. Raises Failure (6) when it was rejected."""
-    record = result.record
-    lifted = [record_json(order) for order in result.lifted]
-    if record is None:
-        data = {"symbol": result.symbol, "outcome": "not_sent", "id": None, "lifted": lifted}
-        line = f"{result.symbol}: {result.note or 'nothing to close'}"
-        return Closed(data, line, [], result.lifted)
-    warnings = [f"{result.symbol}: {result.note}"] if result.note else []
-    if record.already:
-        warnings.append(f"{record.client_order_id} was given before: nothing was sent.")
-    if wait is not None:
-        record, said = follow(desk, record, wait)
-        warnings += said
-    raise_if_rejected(record)
-    if result.unprotected_qty and not _protected_again(desk, result.symbol):
-        uncovered = text(result.unprotected_qty)
-        warnings.append(f"{result.symbol}: {uncovered} stay open without a stop")
-    data = {**record_json(record), "lifted": lifted}
-    return Closed(data, sentence(record), warnings, (record, *result.lifted))
-
-
-def _protected_again(desk: Context, symbol: str) -> bool:
-    """What stays open gets the stop of its plan back, from the running `watch` or from here."""
-    from execbot.desk.protect import protect_again
-
-    return protect_again(desk, symbol)
-
-
-def _close_all(cli: Cli, desk: Context, reason: str | None, wait: float | None) -> None:
-    """Each on its own: one that fails does not keep the others open."""
-    closed: list[dict[str, Any]] = []
-    failed: list[dict[str, Any]] = []
-    records: list[OrderRecord] = []
-    lines: list[tuple[str, str]] = []
-    warnings: list[str] = []
-    for position in desk.client.get_positions():
-        try:
-            result = close_position(desk, position.symbol, reason=reason)
-            done = _outcome(desk, result, wait)
-            closed.append(done.data)
-            warnings.extend(done.warnings)
-            records.extend(done.records)
-            line = done.line
-        except JournalError:
-            raise  # the others would meet the same
-        except Exception as error:
-            failure = failure_of(error)
-            is_ours = isinstance(error, CloseFailed) and isinstance(error.cause, JournalError)
-            if is_ours or failure.exit_code is ExitCode.INTERNAL:
-                raise
-            failed.append({"symbol": position.symbol, **failure.as_json()})
-            line = failure.message
-        lines.append((position.symbol, line))
-    in_doubt = any(item["outcome"] == "in_doubt" for item in failed)
-    if failed and not closed:
-        raise Failure(
-            "close.failed",
-            f"None of {len(failed)} positions was closed: {failed[0]['error']}",
-            ExitCode.IN_DOUBT if in_doubt else ExitCode(failed[0]["exit_code"]),
-            failed[0]["category"],
-            "in_doubt" if in_doubt else failed[0]["outcome"],
-            failed[0]["hint"],
-            failed[0]["next"],
-            {"failed": failed},
-        )
-    bad = ExitCode.IN_DOUBT if in_doubt else ExitCode.PARTLY
-    cli.show(
-        {"closed": closed, "failed": failed, "recorded": desk.journal_trouble is None},
+        {
+            "closed": [_closed_json(item) for item in done.closed],
+            "failed": failed,
+            "recorded": done.recorded,
+        },
         Table(("symbol", "result"), lines, empty="No open positions."),
-        warnings=[*warnings, *unrecorded(desk, records)],
+        warnings=done.warnings,
         exit_code=bad if failed else ExitCode.DONE,
+    )
+
+
+def _any_in_doubt(failures: Iterable[Failure]) -> bool:
+    return any(failure.outcome == "in_doubt" for failure in failures)
+
+
+def _none_closed(error: NothingClosed) -> Failure:
+    """It ends as the first of them would have, or in doubt when any of them is."""
+    failures = [(symbol, failure_of(cause)) for symbol, cause in error.failures]
+    first = failures[0][1]
+    in_doubt = _any_in_doubt(failure for _, failure in failures)
+    return Failure(
+        error.kind,
+        f"None of {len(failures)} positions was closed: {first.message}",
+        ExitCode.IN_DOUBT if in_doubt else first.exit_code,
+        first.category,
+        "in_doubt" if in_doubt else first.outcome,
+        first.hint,
+        first.next_step,
+        {"failed": [{"symbol": symbol, **failure.as_json()} for symbol, failure in failures]},
     )

@@ -190,3 +190,30 @@ def init(
             next_step="Choose a path you may write to.",
         ) from error
     cli.show({"path": str(path)}, f"Wrote {path}. Check it after changes: execbot config check")
+
+
+@app.command()
+@command
+def adopt(cli: Cli) -> None:
+    """Let the limits of this configuration rule the account from now on.
+
+    In live a file whose limits are looser than those that ruled the last entry takes no entries
+    until it is adopted. Exits and cancels always go.
+
+    \b
+    Examples:
+      execbot config adopt
+      execbot config adopt --config wide.yaml --mode paper
+    """
+    from execbot.desk.adopting import adopt_limits
+
+    with cli.open() as desk:
+        found = adopt_limits(desk)
+        lines = [f"  {item}" for item in found]
+        said = "These limits are looser now, and adopted:" if found else "No limit became looser."
+        data = {
+            "loosened": [
+                {"key": item.key, "before": item.before, "now": item.now} for item in found
+            ]
+        }
+        cli.show(data, said, *lines)

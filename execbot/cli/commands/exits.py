@@ -5,22 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from msgspec.structs import replace
 
 from execbot.cli.command import Cli, command
 from execbot.cli.errors import Failure, usage
 from execbot.cli.exit_codes import ExitCode
+from execbot.cli.flags.exit_flags import FAR_HELP, NO_RULES_HELP
 from execbot.cli.flags.order_flags import read_symbol
-from execbot.cli.show.freshen import journal_warnings
 from execbot.cli.show.output import Table
 from execbot.desk.context import Context
+from execbot.desk.freshen import journal_warnings
 from execbot.desk.journal_need import Need
 from execbot.desk.protect import _do_it_here, _stands, _wait_for_watch, watched_by
-from execbot.oms.place.held_plans import plan_of_position, refuse_if_taken
+from execbot.model.flags import flags_of
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from execbot.exits.distances import Distance
     from execbot.exits.plan.plan import ExitPlan
-    from execbot.model.account import Position
+    from execbot.oms.place.held_plans import HeldPlanner
 
 app = typer.Typer()
 
@@ -65,7 +68,12 @@ def _show(cli: Cli, symbol: str | None = None, *, history: bool = False) -> None
         plans = [p for p in open_plans(desk.journal) if wanted in (None, p.symbol)]
         rows = [_plan_json(desk, plan, history=history) for plan in plans]
         warnings = [] if watched_by(desk) or not plans else [_NOBODY_WATCHES]
-        cli.show(rows, _table(rows), warnings=[*warnings, *journal_warnings(desk)])
+        lines = [
+            line
+            for plan, row in zip(plans, rows, strict=True)
+            for line in _distance_lines(desk, plan, row)
+        ]
+        cli.show(rows, _table(rows), *lines, warnings=[*warnings, *journal_warnings(desk)])
 
 
 @app.command("move")
@@ -80,6 +88,7 @@ def move(
         list[str] | None,
         typer.Option(help="New target: 190, 2R. Repeat it for several.", metavar="LEVEL"),
     ] = None,
+    far: Annotated[bool, typer.Option("--far", help=FAR_HELP)] = False,
 ) -> None:
     """Move the stop or the targets of a position.
 
@@ -93,8 +102,7 @@ def move(
       execbot exits move AAPL --target 1R --target 3R
     """
     from execbot.exits.levels import parse_level
-    from execbot.exits.plan.attach import moved
-    from execbot.exits.store import change_plan, plan_of
+    from execbot.exits.store import plan_of
 
     if stop is None and not target:
         raise usage("Neither --stop nor --target was given", next_step="execbot exits move --help")
@@ -105,15 +113,8 @@ def move(
         plan = plan_of(desk.journal, name)
         if plan is None:
             raise _no_plan(name)
-        now = desk.now()
-        if stop_spec is not None:
-            refuse_if_taken(desk, moved(plan, now, stop=stop_spec))
-        changed = change_plan(
-            desk.journal,
-            plan.plan_id,
-            lambda p: moved(p, now, stop=stop_spec, targets=target_specs),
-        )
-        assert changed is not None
+        desk.placer.refuse_flags(flags_of(far=far))
+        held_planner(desk).move(plan, stop_spec, target_specs, far=far)
         _carry_out(cli, desk, name)
 
 
@@ -131,6 +132,8 @@ def protect(
     trail: Annotated[
         str | None, typer.Option(help="Trail by 1% or 2USD or 3ATR.", metavar="LEVEL")
     ] = None,
+    far: Annotated[bool, typer.Option("--far", help=FAR_HELP)] = False,
+    no_rules: Annotated[bool, typer.Option("--no-rules", help=NO_RULES_HELP)] = False,
 ) -> None:
     """Give a position a stop and targets, and put them at the broker now.
 
@@ -144,6 +147,9 @@ def protect(
       execbot protect AAPL --stop 182 --target 190 --target 195
       execbot protect AAPL --trail 1.5%
     """
+    from execbot.cli.flags.exit_flags import read_protection
+
+    wishes = read_protection(stop, target or [], trail)
     with cli.open() as desk:
         name = read_symbol(symbol)
         position = desk.client.get_position(name)
@@ -154,51 +160,15 @@ def protect(
                 ExitCode.USAGE,
                 next_step="execbot positions",
             )
-        _save_protection(desk, name, position, stop, target or [], trail)
+        desk.placer.refuse_flags(flags_of(far=far))
+        held_planner(desk).protect(name, position, wishes, far=far, keeps_rules=not no_rules)
         _carry_out(cli, desk, name)
 
 
-# --- plans -------------------------------------------------------------------------------------
+def held_planner(desk: Context) -> HeldPlanner:
+    from execbot.oms.place.held_plans import HeldPlanner
 
-
-def _save_protection(
-    desk: Context,
-    symbol: str,
-    position: Position,
-    stop: str | None,
-    targets: list[str],
-    trail: str | None,
-) -> None:
-    from execbot.exits.plan.plan import PlanStatus
-    from execbot.exits.store import change_plan, plan_of, save_plan
-
-    now = desk.now()
-    known = plan_of(desk.journal, symbol)
-    if known is not None and stop is None and not targets and trail is None:
-        refuse_if_taken(desk, known)
-        change_plan(
-            desk.journal,
-            known.plan_id,
-            lambda p: (
-                p
-                if p.status is PlanStatus.ACTIVE
-                else p.changed(now, status=PlanStatus.ACTIVE, note="protected again")
-            ),
-        )
-        return
-    plan = plan_of_position(desk, symbol, position, stop, targets, trail)
-    refuse_if_taken(desk, plan)
-    if known is not None:
-        entry = known.entry_client_order_id
-        plan = replace(plan, entry_client_order_id=entry, opened_at=known.opened_at)
-    save_plan(desk.journal, plan)
-    if known is not None:
-        # A plan of its own, so that what the old targets have filled is not counted for the new.
-        change_plan(
-            desk.journal,
-            known.plan_id,
-            lambda p: p.changed(now, status=PlanStatus.CLOSED, note="protected anew"),
-        )
+    return HeldPlanner(desk.client, desk.journal, desk.settings.trading, desk.now)
 
 
 def _no_plan(symbol: str) -> Failure:
@@ -224,12 +194,13 @@ def _carry_out(cli: Cli, desk: Context, symbol: str) -> None:
 
     plan = plan_of(desk.journal, symbol)
     rows = [_plan_json(desk, plan)] if plan is not None else []
-    warnings = [] if pid else [_NOBODY_WATCHES]
+    warnings = [] if pid else [_NOBODY_WATCHES, *_left(plan)]
     code = ExitCode.DONE
     if coverage is not None and coverage.uncovered > 0:
         warnings.append(f"{coverage.uncovered} shares have no stop at the broker yet.")
         code = ExitCode.PARTLY
-    cli.show(rows[0] if rows else None, _table(rows), warnings=warnings, exit_code=code)
+    lines = [] if plan is None else _distance_lines(desk, plan, rows[0])
+    cli.show(rows[0] if rows else None, _table(rows), *lines, warnings=warnings, exit_code=code)
 
 
 # --- showing -----------------------------------------------------------------------------------
@@ -241,11 +212,17 @@ def _plan_json(desk: Context, plan: ExitPlan, *, history: bool = False) -> dict[
     coverage, _ = _stands(desk, plan.symbol)
     data = {
         **to_data(plan),
+        "asked": {
+            "stop": None if plan.stop.spec is None else str(plan.stop.spec),
+            "trail": None if plan.stop.trail is None else str(plan.stop.trail),
+            "targets": [str(target.spec) for target in plan.targets],
+        },
         "guarded": coverage.state.value,
         "qty": coverage.size,
         "covered_qty": coverage.covered,
         "uncovered_qty": coverage.uncovered,
         "risk_per_share": plan.risk,
+        "distances": [one.to_dict() for one in _distances(desk, plan, coverage.size)],
         "orders": _orders(desk, plan),
     }
     if history:
@@ -279,9 +256,42 @@ def _orders(desk: Context, plan: ExitPlan) -> list[dict[str, Any]]:
     ]
 
 
+def _left(plan: ExitPlan | None) -> list[str]:
+    """What of the plan only a `watch` does."""
+    from execbot.exits.plan.left_to_watch import left_to_watch, without_watch
+
+    left = () if plan is None else left_to_watch(plan)
+    return [without_watch(plan.symbol, left)] if plan is not None and left else []
+
+
+def _distances(desk: Context, plan: ExitPlan, qty: Decimal) -> tuple[Distance, ...]:
+    from execbot.exits.distances import distances_of
+
+    held = desk.journal.position(plan.symbol)
+    entry = held.avg_entry_price if held is not None and held.qty else None
+    return distances_of(plan, entry, qty or None, desk.now())
+
+
+def _distance_lines(desk: Context, plan: ExitPlan, row: dict[str, Any]) -> list[str]:
+    """How far each level is from the entry, a line each."""
+    return [f"{plan.symbol} {one.words()}" for one in _distances(desk, plan, row["qty"])]
+
+
+def _asked(asked: dict[str, Any]) -> str:
+    """What was asked for, in the words in which it was: `stop 2%, trail 1%, targets 1R 2R`."""
+    parts = [f"{name} {asked[name]}" for name in ("stop", "trail") if asked[name]]
+    if asked["targets"]:
+        noun = "target" if len(asked["targets"]) == 1 else "targets"
+        parts.append(f"{noun} {' '.join(asked['targets'])}")
+    return ", ".join(parts)
+
+
 def _table(rows: list[dict[str, Any]]) -> Table:
     return Table(
-        columns=("symbol", "side", "qty", "entry", "stop", "targets", "covered", "state", "plan"),
+        columns=(
+            *("symbol", "side", "qty", "entry", "stop", "targets", "asked", "covered", "state"),
+            "plan",
+        ),
         rows=[
             (
                 row["symbol"],
@@ -290,6 +300,7 @@ def _table(rows: list[dict[str, Any]]) -> Table:
                 row["entry_price"],
                 row["stop"]["price"] or row["stop"]["spec"],
                 " ".join(t["price"] or t["spec"] for t in row["targets"] if not t["done"]),
+                _asked(row["asked"]),
                 row["covered_qty"],
                 row["guarded"],
                 row["status"],

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from execbot.cli.command import Cli, command
-from execbot.cli.errors import Failure
-from execbot.cli.exit_codes import ExitCode
 from execbot.cli.show.output import Table
-from execbot.desk.context import Context
-from execbot.model.times import eastern, show_eastern
-
-if TYPE_CHECKING:
-    from execbot.market.sessions import MarketNow, SessionTable
-
-CALENDAR_DAYS = 30
-"""How far ahead the broker's calendar is compared with ours."""
+from execbot.desk.market_state import MarketNow, market_state
+from execbot.model.times import show_eastern
 
 
 @command
@@ -26,7 +17,7 @@ def market(
     cli: Cli,
     holidays: Annotated[int, typer.Option(help="How many to list.", min=0, max=50)] = 5,
     refresh: Annotated[
-        bool, typer.Option("--refresh", help="Build the session table anew (needs the extra).")
+        bool, typer.Option("--refresh", help="Build the session table anew.")
     ] = False,
 ) -> None:
     """Open or closed, the session, the next open and close, holidays and halts. Times are Eastern.
@@ -37,55 +28,24 @@ def market(
       execbot market --json
       execbot market --refresh
     """
-    from execbot.market.broker_calendar import compare_with_broker
-    from execbot.market.calendar_cache import load_table
-    from execbot.market.sessions import agreed_now, crypto_now
-
     with cli.open() as desk:
-        root = desk.directory.parent
-        table = _refreshed(desk) if refresh else load_table(root)
-        account = desk.risk.reader.account_facts()
-        at = desk.risk.reader.market_time(account)
-        today = eastern(at).date()
-        warnings = []
-        stocks = agreed_now(table, at, account.clock)
-        if not stocks.never_closes:
-            until = today + timedelta(days=CALENDAR_DAYS)
-            differences = compare_with_broker(desk.client, desk.journal, table, today, until)
-            warnings = [
-                f"{d.date}: our calendar says {d.ours}, the broker's {d.theirs}; the stricter holds"
-                for d in differences
-            ]
-            stocks = agreed_now(desk.risk.reader.table, at, account.clock)
-        if stocks.disagreement:
-            warnings.append(stocks.disagreement)
-        ahead = _holidays(table, today, holidays)
-        halts = _halts(desk, at)
+        state = market_state(desk, holidays=holidays, refresh=refresh)
         data = {
-            "at": at,
-            "eastern": show_eastern(at),
-            "stocks": _now_json(stocks),
-            "crypto": _now_json(crypto_now(at)),
-            "holidays": ahead,
-            "halts": halts,
-            "calendar": table.source,
+            "at": state.at,
+            "eastern": show_eastern(state.at),
+            "stocks": _now_json(state.stocks),
+            "crypto": _now_json(state.crypto),
+            "holidays": [
+                {"date": day, "closes": f"{closes:%H:%M}" if closes else None}
+                for day, closes in state.holidays
+            ],
+            "halts": [
+                {"symbol": halt.symbol, "since": halt.since, "reason": halt.reason}
+                for halt in state.halts
+            ],
+            "calendar": state.calendar,
         }
-        cli.show(data, *_views(data, stocks), warnings=warnings)
-
-
-def _refreshed(desk: Context) -> SessionTable:
-    from execbot.market.calendar_cache import refresh_table
-
-    try:
-        return refresh_table(desk.directory.parent, eastern(desk.now()).date())
-    except ImportError:
-        raise Failure(
-            "config.extra_missing",
-            "pandas-market-calendars is not installed",
-            ExitCode.CONFIG,
-            hint="The shipped table is in use; refreshing it needs the `calendar` extra.",
-            next_step="pip install 'execbot[calendar]'",
-        ) from None
+        cli.show(data, *_views(data, state.stocks), warnings=state.warnings)
 
 
 def _now_json(now: MarketNow) -> dict[str, Any]:
@@ -100,26 +60,6 @@ def _now_json(now: MarketNow) -> dict[str, Any]:
         "trading_day": day.date if day is not None else None,
         "disagreement": now.disagreement,
     }
-
-
-def _holidays(table: SessionTable, today: date, count: int) -> list[dict[str, Any]]:
-    from execbot.market.sessions import holidays_ahead
-
-    return [
-        {"date": day, "closes": f"{closes:%H:%M}" if closes else None}
-        for day, closes in holidays_ahead(table, today, count)
-    ]
-
-
-def _halts(desk: Context, at: Any) -> list[dict[str, Any]]:
-    from execbot.market.halts import book_from_json
-    from execbot.risk.reading import HALTS_KEY
-
-    book = book_from_json(desk.journal.meta_get(HALTS_KEY))
-    return [
-        {"symbol": halt.symbol, "since": halt.since, "reason": halt.reason}
-        for halt in book.known(at)
-    ]
 
 
 def _views(data: dict[str, Any], stocks: MarketNow) -> list[Table | str]:

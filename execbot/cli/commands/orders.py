@@ -1,4 +1,4 @@
-"""`execbot orders`: list orders, show one with its whole history, give one up by hand."""
+"""`execbot orders`: list orders, show one with its whole history, retry or give one up."""
 
 from __future__ import annotations
 
@@ -7,33 +7,19 @@ from typing import Annotated
 
 import typer
 
-from execbot.broker.errors import BrokerError
 from execbot.cli.command import Cli, command
 from execbot.cli.errors import usage
 from execbot.cli.flags.order_flags import read_symbol
-from execbot.cli.flags.order_ids import full_id
 from execbot.cli.flags.times import read_time
 from execbot.cli.outcome import confirm_live, show_outcome
-from execbot.cli.show.freshen import freshen, journal_warnings
-from execbot.cli.show.later_targets import spread_behind
-from execbot.cli.show.order_views import (
-    audit_json,
-    describe,
-    event_json,
-    fill_json,
-    history_table,
-    is_refused_change,
-    orders_table,
-    record_json,
-    sentence,
-)
-from execbot.desk.context import Context
-from execbot.desk.following import lowered
+from execbot.cli.show.later_targets import later_targets_behind
+from execbot.cli.show.order_views import history_table, orders_table, sentence
+from execbot.desk.changing import abandon as give_up
+from execbot.desk.changing import retry as send_again
 from execbot.desk.journal_need import Need
-from execbot.journal.errors import JournalError
-from execbot.journal.journal import Which
-from execbot.journal.records import OrderRecord
-from execbot.report.daily import Day
+from execbot.desk.order_json import audit_json, event_json, fill_json, record_json
+from execbot.desk.orders import Which, history_of, list_orders, record_of
+from execbot.model.order_words import describe
 
 app = typer.Typer()
 
@@ -73,24 +59,13 @@ def orders(
     wanted = None if symbol is None else read_symbol(symbol)
     with cli.open(need=Need.LOOK) as desk:
         after = None if since is None else read_time("--since", since, desk.now())
-        warnings = freshen(desk)
-        which: Which = status.value if status else "all"
-        found = desk.journal.orders(which, symbol=wanted, since=after, legs=False)
-        if status is None and after is None:
-            today = Day.at(desk.now())
-            found = [r for r in found if r.order.is_open or _is_of(r, today)]
-            # What was refused changed nothing; the full lists and `show` tell of it.
-            found = [r for r in found if not is_refused_change(r.order)]
-        found = found[:limit]
-        cli.show([record_json(r) for r in found], orders_table(found), warnings=warnings)
-
-
-def _is_of(record: OrderRecord, day: Day) -> bool:
-    order = record.order
-    return any(
-        day.holds(moment)
-        for moment in (record.intent_at, order.submitted_at, order.filled_at, order.canceled_at)
-    )
+        which: Which | None = status.value if status else None
+        found = list_orders(desk, which, symbol=wanted, since=after, limit=limit)
+        cli.show(
+            [record_json(record) for record in found.orders],
+            orders_table(found.orders),
+            warnings=found.warnings,
+        )
 
 
 @app.command()
@@ -106,42 +81,25 @@ def show(
       execbot orders show my-own-id
       execbot orders show 61e69015-8549-4bfd-b9c3-01e75843f47d --json
     """
+    from execbot.oms.machine.alarms import alarm_words
+
     with cli.open(need=Need.LOOK) as desk:
-        record, warnings = _current(desk, full_id(desk, id_))
-        events = desk.journal.events_of(record.client_order_id)
-        audit = desk.journal.audit_of(record.client_order_id)
-        fills = [e.as_fill() for e in desk.journal.executions_of(record.client_order_id)]
+        found = history_of(desk, id_)
+        record = found.record
         data = {
             **record_json(record),
-            "history": [event_json(event) for event in events],
-            "decisions": [audit_json(row) for row in audit],
-            "fills": [fill_json(fill) for fill in fills],
+            "history": [event_json(event) for event in found.events],
+            "decisions": [audit_json(row) for row in found.audit],
+            "fills": [fill_json(fill) for fill in found.fills],
         }
         cli.show(
             data,
             sentence(record),
             *([f"Note: {record.note}"] if record.note else []),
-            *([f"ALARM: {record.alarm}"] if record.alarm else []),
-            history_table(events, audit),
-            warnings=[*warnings, *journal_warnings(desk)],
+            *([f"ALARM: {alarm_words(record)}"] if record.alarm else []),
+            history_table(found.events, found.audit),
+            warnings=found.warnings,
         )
-
-
-def _current(desk: Context, identifier: str) -> tuple[OrderRecord, list[str]]:
-    """The order as the broker has it now; as last recorded where the broker is away."""
-    known = desk.journal.find_order(identifier)
-    if known is not None and known.order.is_terminal:
-        return known, []
-    try:
-        try:
-            return desk.oms.refresh(identifier), []
-        except JournalError as error:
-            desk.pass_over(error)
-            return desk.oms.refresh(identifier), []
-    except BrokerError as error:
-        if known is None or error.kind.startswith("auth."):
-            raise
-        return known, [f"Shown as last recorded: {lowered(error.message)}."]
 
 
 @app.command()
@@ -161,13 +119,11 @@ def retry(
       execbot orders retry my-order
       execbot orders retry my-order --json
     """
-    from execbot.oms.place.retry_by_hand import retry as send_again
-
     with cli.open() as desk:
-        record = desk.oms.record(id_)
+        record = record_of(desk, id_)
         confirm_live(cli, desk, f"retry {describe(record.order)}", yes)
-        again = send_again(desk.placer, id_).record
-        show_outcome(cli, again, spread=spread_behind(desk, again))
+        again = send_again(desk, id_)
+        show_outcome(cli, again, later=later_targets_behind(desk, again))
 
 
 @app.command()
@@ -185,8 +141,6 @@ def abandon(
     Examples:
       execbot orders abandon my-order --reason "too late now"
     """
-    from execbot.oms.place.retry_by_hand import abandon as give_up
-
     with cli.open() as desk:
-        record = give_up(desk.placer, id_, reason)
+        record = give_up(desk, id_, reason)
         cli.show(record_json(record), sentence(record))

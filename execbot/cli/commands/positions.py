@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -9,13 +10,14 @@ import typer
 from execbot.cli.command import Cli, command
 from execbot.cli.flags.order_flags import read_symbol
 from execbot.cli.show.amounts import money, price, prices
-from execbot.cli.show.freshen import freshen
 from execbot.cli.show.output import Table
-from execbot.desk.context import Context
 from execbot.desk.journal_need import Need
+from execbot.desk.positions import positions as read_positions
+from execbot.exits.position_view import Known, PositionView
+from execbot.journal.records import PositionRecord
+from execbot.model.account import Position
 from execbot.model.numbers import text
-from execbot.model.symbols import symbol_key
-from execbot.report.holdings import Holding, holdings
+from execbot.model.times import show_age
 
 
 @command
@@ -30,63 +32,61 @@ def positions(
       execbot positions
       execbot positions --symbol AAPL --json
     """
-    wanted = None if symbol is None else symbol_key(read_symbol(symbol))
+    wanted = None if symbol is None else read_symbol(symbol)
     with cli.open(need=Need.LOOK) as desk:
-        warnings = freshen(desk)
-        held = [
-            item
-            for item in read_holdings(desk)
-            if wanted is None or symbol_key(item.position.symbol) == wanted
-        ]
-        cli.show([holding_json(item) for item in held], _table(held), warnings=warnings)
+        found = read_positions(desk, wanted)
+        held = found.holdings
+        cli.show([holding_json(item) for item in held], _table(held), warnings=found.warnings)
 
 
-def read_holdings(desk: Context) -> list[Holding]:
-    """Positions of the account, whoever opened them; `freshen` first. Raises BrokerError."""
-    held = desk.client.get_positions()
-    # The journal, not the broker's list of open orders: that one hides the held leg of a pair.
-    open_orders = [record.order for record in desk.journal.orders("open")]
-    records = {symbol_key(record.symbol): record for record in desk.journal.positions()}
-    return holdings(held, open_orders, records, desk.now())
+def _known(held: Position, record: PositionRecord | None) -> Known:
+    return Known(
+        avg_entry_price=held.avg_entry_price,
+        price=held.current_price,
+        realized_pl=record.realized_pl if record is not None else None,
+        opened_at=record.opened_at if record is not None and record.qty else None,
+        broker=held,
+    )
 
 
-def holding_json(item: Holding) -> dict[str, Any]:
-    position = item.position
+def holding_json(item: PositionView) -> dict[str, Any]:
+    held = item.broker
+    assert held is not None
     return {
-        "symbol": position.symbol,
-        "side": position.side,
-        "qty": position.qty,
-        "avg_entry_price": position.avg_entry_price,
-        "current_price": position.current_price,
-        "market_value": position.market_value,
-        "unrealized_pl": position.unrealized_pl,
+        "symbol": item.symbol,
+        "side": item.side,
+        "qty": item.qty,
+        "avg_entry_price": item.avg_entry_price,
+        "current_price": item.current_price,
+        "market_value": item.market_value,
+        "unrealized_pl": item.unrealized_pl,
         "state": item.state,
         "stop": item.stop,
         "targets": item.targets,
         "age_seconds": item.age_seconds,
-        "qty_available": position.qty_available,
-        "asset_class": position.asset_class,
-        "cost_basis": position.cost_basis,
-        "unrealized_plpc": position.unrealized_plpc,
+        "qty_available": held.qty_available,
+        "asset_class": held.asset_class,
+        "cost_basis": held.cost_basis,
+        "unrealized_plpc": held.unrealized_plpc,
         "realized_pl": item.realized_pl,
-        "protected_qty": item.stop_qty,
+        "protected_qty": item.protected_qty,
     }
 
 
-def _table(held: list[Holding]) -> Table:
+def _table(held: Sequence[PositionView]) -> Table:
     rows = [
         (
-            item.position.symbol,
-            item.position.side.value,
-            text(item.position.qty),
-            price(item.position.avg_entry_price),
-            price(item.position.current_price),
-            money(item.position.market_value),
-            money(item.position.unrealized_pl),
+            item.symbol,
+            item.side.value,
+            text(item.qty),
+            price(item.avg_entry_price),
+            price(item.current_price),
+            money(item.market_value),
+            money(item.unrealized_pl),
             item.state.value,
             price(item.stop),
             prices(item.targets),
-            _age(item.age_seconds),
+            show_age(item.age_seconds),
         )
         for item in held
     ]
@@ -112,17 +112,3 @@ def _table(held: list[Holding]) -> Table:
 
 
 _NUMERIC = frozenset({"qty", "avg price", "price", "value", "unrealized", "stop", "targets", "age"})
-
-
-def _age(seconds: int | None) -> str | None:
-    """`45s`, `12m`, `3h05m`, `2d04h`."""
-    if seconds is None:
-        return None
-    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
-    if seconds < 60:
-        return f"{seconds}s"
-    if hours < 1:
-        return f"{minutes}m"
-    if days < 1:
-        return f"{hours}h{minutes % 60:02d}m"
-    return f"{days}d{hours % 24:02d}h"

@@ -9,10 +9,10 @@ import typer
 from execbot.cli.command import Cli, command
 from execbot.cli.errors import usage
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.show.order_views import record_json
 from execbot.cli.show.output import Table
-from execbot.desk.context import Context
-from execbot.journal.records import OrderRecord
+from execbot.desk import queueing
+from execbot.desk.order_json import record_json
+from execbot.desk.queueing import Waiting
 from execbot.model.numbers import maybe_text
 from execbot.model.times import show_eastern
 
@@ -64,15 +64,8 @@ def release(
       execbot queue release
       execbot queue release my-order --json
     """
-    from execbot.desk.signals import executor_of
-    from execbot.market.queue import QueueAction
-    from execbot.oms.release_queue import release_due
-
     with cli.open() as desk:
-        if id_ is not None:
-            _queued(desk, id_)
-        done = release_due(executor_of(desk), only=id_)
-        failed = [item for item in done if item.error_kind]
+        released = queueing.release(desk, id_)
         rows = [
             (
                 item.record.symbol,
@@ -82,14 +75,14 @@ def release(
                 item.reason,
                 item.record.client_order_id,
             )
-            for item in done
+            for item in released.done
         ]
-        acted = [item for item in done if item.action is not QueueAction.KEEP]
         code = ExitCode.DONE
-        if failed:
-            code = ExitCode.RISK if len(failed) == len(acted) else ExitCode.PARTLY
+        if released.failed:
+            all_failed = released.failed == released.acted_on
+            code = ExitCode.RISK if all_failed else ExitCode.PARTLY
         cli.show(
-            [item.to_dict() for item in done],
+            [item.to_dict() for item in released.done],
             Table(
                 ("symbol", "side", "action", "outcome", "reason", "client_order_id"),
                 rows,
@@ -113,61 +106,40 @@ def cancel(
       execbot queue cancel my-order
       execbot queue cancel --all
     """
-    from execbot.oms.release_queue import queued_orders
-
     if (id_ is None) == (not all_):
         raise usage("give one ID, or --all", kind="usage.queue")
     with cli.open() as desk:
-        wanted = queued_orders(desk.journal) if id_ is None else [_queued(desk, id_)]
-        ended = [desk.oms.cancel(record.client_order_id) for record in wanted]
+        ended = queueing.take_back(desk, id_)
         said = f"{len(ended)} taken back." if ended else "Nothing is queued."
         cli.show([record_json(record) for record in ended], said)
 
 
-def _queued(desk: Context, identifier: str) -> OrderRecord:
-    from execbot.model.enums import OrderStatus
-
-    record = desk.oms.record(identifier)
-    if record.status is not OrderStatus.QUEUED:
-        raise usage(
-            f"{record.client_order_id} is {record.status}, not queued",
-            next_step=f"execbot orders show {record.client_order_id}",
-            kind="usage.queue",
-        )
-    return record
-
-
 def _list(cli: Cli) -> None:
-    from execbot.oms.release_queue import queue_decisions
-
     with cli.open() as desk:
-        decided = queue_decisions(desk.risk.reader)
-        hours = desk.settings.trading.market_hours.queue_expires_hours
-        data = [_data(record, decision.action, decision.reason, hours)
-                for record, decision in decided]  # fmt: skip
+        waiting = queueing.queue(desk)
         rows = [
             (
-                show_eastern(record.intent_at),
-                record.symbol,
-                record.order.side,
-                record.order.type,
-                maybe_text(record.order.qty or record.order.notional),
-                decision.action,
-                decision.reason,
-                record.client_order_id,
+                show_eastern(item.record.intent_at),
+                item.record.symbol,
+                item.record.order.side,
+                item.record.order.type,
+                maybe_text(item.record.order.qty or item.record.order.notional),
+                item.due,
+                item.waits_for,
+                item.record.client_order_id,
             )
-            for record, decision in decided
+            for item in waiting
         ]
         columns = ("queued", "symbol", "side", "type", "size", "now", "because", "client_order_id")
-        cli.show(data, Table(columns, rows, empty="Nothing is queued."))
+        cli.show(
+            [_data(item) for item in waiting], Table(columns, rows, empty="Nothing is queued.")
+        )
 
 
-def _data(record: OrderRecord, action: str, reason: str, hours: Any) -> dict[str, Any]:
-    from execbot.oms.release_queue import expiry_of
-
+def _data(item: Waiting) -> dict[str, Any]:
     return {
-        **record_json(record),
-        "due": action,
-        "waits_for": reason,
-        "expires_at": expiry_of(record, hours),
+        **record_json(item.record),
+        "due": item.due,
+        "waits_for": item.waits_for,
+        "expires_at": item.expires_at,
     }

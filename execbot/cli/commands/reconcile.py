@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from execbot.cli.command import Cli, command
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.show.order_views import record_json, sentence
+from execbot.cli.show.order_views import sentence
 from execbot.cli.show.output import Table
-
-if TYPE_CHECKING:
-    from execbot.oms.sync.reconcile import ReconcileResult
+from execbot.desk import reconciling
+from execbot.desk.order_json import record_json
+from execbot.desk.reconciling import ReconcileResult
 
 
 @command
@@ -39,8 +39,7 @@ def reconcile(
       * * * * * execbot reconcile --json >> reconcile.log 2>&1
     """
     with cli.open() as desk:
-        result = desk.oms.reconcile(accept_positions=accept_positions, wait=wait)
-        desk.alerter.resend()
+        result = reconciling.reconcile(desk, accept_positions=accept_positions, wait=wait)
         cli.show(
             _result_json(result),
             *_views(result),

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from execbot.cli.command import Cli, command
 from execbot.cli.errors import usage
 from execbot.cli.flags.order_flags import read_number, read_price, read_qty
-from execbot.cli.flags.order_ids import full_id, newest
-from execbot.cli.show.order_views import record_json, sentence
+from execbot.cli.show.order_views import sentence
+from execbot.desk import changing
+from execbot.desk.changing import ReplaceRequest
+from execbot.desk.order_json import record_json
 from execbot.model.enums import TimeInForce
-
-if TYPE_CHECKING:
-    from execbot.broker.port import ReplaceRequest
-    from execbot.desk.context import Context
-    from execbot.journal.records import OrderRecord
-    from execbot.model.order import OrderRequest
-    from execbot.oms.place.risk_desk import Checked
-    from execbot.oms.results import Gate
 
 
 @command
@@ -48,8 +42,6 @@ def replace(
       execbot replace my-own-id --limit 188.10
       execbot replace my-own-id --qty 5 --json
     """
-    from execbot.broker.port import ReplaceRequest
-
     # Whether four decimals are fine for a price depends on the asset; the broker knows it.
     request = ReplaceRequest(
         qty=None if qty is None else read_qty("--qty", qty),
@@ -65,26 +57,5 @@ def replace(
             kind="usage.nothing_to_change",
         )
     with cli.open() as desk:
-        record = _changed(desk, newest(desk, full_id(desk, id_)), request)
+        record = changing.replace(desk, id_, request)
         cli.show(record_json(record), sentence(record), f"client_order_id {record.client_order_id}")
-
-
-def _changed(desk: Context, identifier: str, change: ReplaceRequest) -> OrderRecord:
-    """An entry's change is judged like an order of its own; a switch that trips is told of."""
-    from execbot.oms.errors import Refused
-
-    judged: list[Checked] = []
-
-    def judge(old: OrderRecord, wanted: OrderRequest) -> Gate | None:
-        checked = desk.risk.check_replacement(old, wanted)
-        if checked is None:
-            return None
-        judged.append(checked)
-        return checked.gate
-
-    try:
-        return desk.oms.replace(identifier, change, judge=judge)
-    except Refused:
-        for checked in judged:
-            desk.placer.tell_if_tripped(checked)
-        raise

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
-from execbot.broker.errors import BrokerError
 from execbot.cli.command import Cli, command
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.flags.times import read_date
 from execbot.cli.show.amounts import money, price
-from execbot.cli.show.freshen import freshen
-from execbot.cli.show.order_views import orders_table, record_json, when
+from execbot.cli.show.order_views import orders_table, when
 from execbot.cli.show.output import Table
-from execbot.desk.context import Context
-from execbot.desk.following import lowered
 from execbot.desk.journal_need import Need
-from execbot.journal.records import Execution
+from execbot.desk.order_json import record_json
+from execbot.desk.reports import (
+    DailyReport,
+    DayReport,
+    Execution,
+    PositionLine,
+    RecoveryCount,
+    day_report,
+)
 from execbot.model.numbers import maybe_text, text
-from execbot.report.daily import DailyReport, Day, PositionLine, daily_report
-from execbot.report.recoveries import RecoveryCount, overall_rate, recovery_counts
 
 
 @command
@@ -43,31 +46,24 @@ def report(
     """
     wanted = None if date is None else read_date("--date", date)
     with cli.open(need=Need.LOOK) as desk:
-        warnings = freshen(desk)
-        if desk.journal_trouble is not None and not desk.journal_is_copy:
-            raise desk.journal_trouble  # what the broker remembers is not what was done here
-        day = Day.at(desk.now()) if wanted is None else Day.of(wanted)
-        prices, price_warnings = _prices(desk)
-        found = daily_report(
-            day, desk.journal.orders(legs=True), desk.journal.executions(until=day.end), prices
-        )
-        doubtful = [r.client_order_id for r in desk.journal.unsettled_orders()]
-        if doubtful:
-            warnings.append(f"{len(doubtful)} in doubt: run execbot reconcile.")
-        recovery = recovery_counts(desk.journal, day.start, day.end)
+        found = day_report(desk, wanted)
         cli.show(
-            {**report_json(found), "in_doubt": doubtful, "recovery": _recovery_json(recovery)},
-            *_views(found),
-            _recovery_line(recovery),
-            warnings=[*warnings, *price_warnings],
-            exit_code=ExitCode.BREAKS if doubtful else ExitCode.DONE,
+            {
+                **report_json(found.report),
+                "in_doubt": found.in_doubt,
+                "recovery": _recovery_json(found),
+            },
+            *_views(found.report),
+            _recovery_line(found.recoveries),
+            warnings=found.warnings,
+            exit_code=ExitCode.BREAKS if found.in_doubt else ExitCode.DONE,
         )
 
 
-def _recovery_json(counts: list[RecoveryCount]) -> dict[str, Any]:
+def _recovery_json(found: DayReport) -> dict[str, Any]:
     """Failures by category and how they ended; rates as fractions of what had ended."""
     return {
-        "rate": overall_rate(counts),
+        "rate": found.recovery_rate,
         "by_category": [
             {
                 "category": count.category,
@@ -77,30 +73,16 @@ def _recovery_json(counts: list[RecoveryCount]) -> dict[str, Any]:
                 "open": count.open,
                 "rate": count.rate,
             }
-            for count in counts
+            for count in found.recoveries
         ],
     }
 
 
-def _recovery_line(counts: list[RecoveryCount]) -> str:
+def _recovery_line(counts: Sequence[RecoveryCount]) -> str:
     if not counts:
         return ""
     parts = (f"{c.category} {c.recovered} of {c.failures}" for c in counts)
     return f"Recovered from failures: {', '.join(parts)}."
-
-
-def _prices(desk: Context) -> tuple[dict[str, Any], list[str]]:
-    """Current prices of what is held; the report stands without them."""
-    try:
-        held = desk.client.get_positions()
-    except BrokerError as error:
-        return {}, [f"No current prices: {lowered(error.message)}."]
-    records = {record.symbol.replace("/", ""): record.symbol for record in desk.journal.positions()}
-    return {
-        records.get(p.symbol, p.symbol): p.current_price
-        for p in held
-        if p.current_price is not None
-    }, []
 
 
 def report_json(found: DailyReport) -> dict[str, Any]:

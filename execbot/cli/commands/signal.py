@@ -15,13 +15,17 @@ from execbot.cli.flags.order_flags import read_number, read_wait
 from execbot.cli.outcome import confirm_live
 from execbot.cli.show.additions import would_lift, would_lift_line
 from execbot.cli.show.output import Table
-from execbot.desk.signals import executor_of, new_signal_id
-from execbot.model.enums import Outcome
+from execbot.desk.signals import (
+    act_on_signal,
+    preview_signal,
+    signal_of,
+)
+from execbot.model.enums import ErrorCategory, Outcome
 from execbot.model.numbers import QTY_STEP, round_down, text
-from execbot.model.signal import Signal, SignalError, read_signal
 
 if TYPE_CHECKING:
-    from execbot.oms.signals.result import Preview, SignalResult
+    from execbot.desk.signals import Preview, SignalResult
+    from execbot.model.signal import Signal
 
 
 @command
@@ -64,6 +68,9 @@ def signal(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show size and checks of one signal, send nothing.")
     ] = False,
+    naked: Annotated[
+        bool, typer.Option("--naked", help="Without watch: even if nobody would place the stop.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before live orders.")] = False,
 ) -> None:
     """Act on a signal: size it, check it, send, close, queue or skip it, and say which.
@@ -72,6 +79,9 @@ def signal(
     From a file or a pipe every line gets one result line, bad ones too; the exit code is 12 when
     some lines failed. With --follow a line comes later for each change of an order until all have
     ended; Ctrl-C ends the following, not the orders.
+
+    A running `watch` gives the position its exits. Where none runs, the stop goes along with the
+    order and the answer waits for the fill; a signal whose stop cannot is refused.
 
     \b
     Examples:
@@ -88,7 +98,7 @@ def signal(
             raise usage("--dry-run takes one signal", kind="usage.signal")
         if wait is not None and not follow:
             raise usage("--wait needs --follow", kind="usage.signal")
-        run_lines(cli, file, yes=yes, follow=follow, wait=wait)
+        run_lines(cli, file, yes=yes, follow=follow, wait=wait, naked=naked)
         return
     if follow or wait is not None:
         raise usage(
@@ -117,27 +127,20 @@ def signal(
             kind="usage.signal",
         )
     with cli.open(dry_run=dry_run) as desk:
-        try:
-            read = read_signal(
-                {"symbol": symbol, "side": side, **given},
-                now=desk.now(),
-                new_id=new_signal_id(desk),
-            )
-        except SignalError as error:
-            raise usage(str(error), hint=error.hint, kind="usage.signal") from None
+        read = signal_of(desk, {"symbol": symbol, "side": side, **given})
         if dry_run:
-            _show_preview(cli, read, executor_of(desk).preview(read))
+            _show_preview(cli, read, preview_signal(desk, read, naked=naked))
             return
         confirm_live(cli, desk, f"signal {read.side} {read.symbol}", yes)
-        result = executor_of(desk).execute_signal(read)
-        _show(cli, result)
+        result, warnings = act_on_signal(desk, read, naked=naked)
+        _show(cli, result, warnings)
 
 
 def _number(flag: str, value: str | None) -> object:
     return None if value is None else read_number(flag, value)
 
 
-def _show(cli: Cli, result: SignalResult) -> None:
+def _show(cli: Cli, result: SignalResult, warnings: list[str]) -> None:
     """One signal's result; a failure ends the command with the code of its kind."""
     data = result.to_dict()
     if result.is_failure:
@@ -151,12 +154,13 @@ def _show(cli: Cli, result: SignalResult) -> None:
             result.code,
             result.message,
             ExitCode.RISK,
-            category=result.category or "adjustable",
+            category=ErrorCategory(result.category or ErrorCategory.ADJUSTABLE),
             hint="The size does not fit into what is allowed.",
             next_step="execbot config show",
             extra={"signal": data},
         )
-    cli.show(data, _sentence(result))
+    lines = [one.words() for one in result.exits]
+    cli.show(data, _sentence(result), *lines, warnings=warnings)
 
 
 def _show_preview(cli: Cli, signal: Signal, preview: Preview) -> None:
@@ -173,6 +177,7 @@ def _show_preview(cli: Cli, signal: Signal, preview: Preview) -> None:
         "sizing": [{"rule": s.rule, "qty": s.qty, "value": s.value, "note": s.note} for s in steps],
         "verdict": verdict.to_dict() if verdict else None,
         "addition": would_lift(preview.addition),
+        "exits": [one.to_dict() for one in preview.exits],
     }
     lifting = would_lift_line(preview.addition)
     what = f"{signal.side} {signal.symbol}"
@@ -194,6 +199,7 @@ def _show_preview(cli: Cli, signal: Signal, preview: Preview) -> None:
         Table(("result", "check", "limit", "seen"), rows),
         f"Dry run, nothing was sent: {what} "
         + ("passes every check." if verdict.passed else "would be refused."),
+        *(one.words() for one in preview.exits),
         *([lifting] if lifting is not None else []),
         exit_code=ExitCode.DONE if verdict.passed else ExitCode.RISK,
     )

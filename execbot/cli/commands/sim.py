@@ -6,8 +6,6 @@ exchange of sim mode, or with --url on a running `sim serve`.
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +16,7 @@ from execbot.cli.commands.sim_serve import SERVE_HELP, AtOption, SpeedOption, se
 from execbot.cli.errors import Failure, usage
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.show.output import Table
+from execbot.desk import exchange
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -247,59 +246,6 @@ def clock(
 
 def _ask(cli: Cli, url: str | None, method: str, path: str, body: Any = None) -> Any:
     """One control request, to a server or to the exchange of sim mode."""
-    raw = None if body is None else json.dumps(body).encode()
-    status, text = (
-        _over_http(url, method, path, raw) if url else _in_process(cli, method, path, raw)
-    )
-    try:
-        found = json.loads(text)
-    except ValueError:
-        raise _no_exchange(url or "the state directory", "Its answer is not JSON.") from None
-    if not isinstance(found, dict):
-        raise _no_exchange(url or "the state directory", "Its answer is no JSON object.")
-    if status >= 400:
-        raise usage(str(found.get("message", text)), kind=f"usage.sim_{path.partition('/')[0]}")
-    return found
-
-
-def _over_http(url: str, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
-    from http.client import HTTPException
-    from urllib.error import HTTPError
-    from urllib.request import Request, urlopen
-
-    target = f"{url.rstrip('/').removesuffix('/sim')}/sim/{path}"
-    try:
-        request = Request(target, data=body, method=method)
-        with urlopen(request, timeout=30) as reply:
-            return reply.status, reply.read()
-    except HTTPError as error:
-        return error.code, error.read()
-    except (OSError, ValueError, HTTPException) as error:
-        raise _no_exchange(url, str(getattr(error, "reason", error))) from None
-
-
-def _no_exchange(url: str, why: str) -> Failure:
-    return Failure(
-        "network.sim",
-        f"No exchange answers at {url}",
-        ExitCode.TRANSIENT,
-        hint=why,
-        next_step="execbot sim serve",
-    )
-
-
-def _in_process(cli: Cli, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
-    from execbot.config.load import load_settings
-    from execbot.config.paths import exchange_directory, state_root
-    from execbot.desk.in_process import KEY as OWN_KEY
-    from execbot.desk.in_process import open_exchange
-
-    cli.mode, cli.account = "sim", None
-    settings = load_settings(cli.config_path, os.environ)
-    exchange = open_exchange(exchange_directory(state_root(os.environ)), settings.trading.sim)
-    headers = {"APCA-API-KEY-ID": OWN_KEY, "APCA-API-SECRET-KEY": OWN_KEY}
-    try:
-        status, _, answer = exchange.request(method, f"/sim/{path}", headers, body)
-    finally:
-        exchange.close()
-    return status, answer
+    if url is None:
+        cli.mode, cli.account = "sim", None
+    return exchange.control(method, path, body, url=url, config_path=cli.config_path)

@@ -6,16 +6,13 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from execbot.cli.command import Cli, command
-from execbot.cli.errors import Failure, usage
-from execbot.cli.exit_codes import ExitCode
-
-if TYPE_CHECKING:
-    from execbot.sim.config import SimConfig
+from execbot.desk import exchange
+from execbot.desk.exchange import Opened
 
 KEY = SECRET = "demo"
 """Any pair is good; this is the one that the hints print."""
@@ -58,6 +55,10 @@ def serve(
     cli: Cli,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 0,
+    public: Annotated[
+        bool,
+        typer.Option("--public", help="Other machines may use it: any key is good, all may steer."),
+    ] = False,
     data: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Recorded CSV files to replay.")
     ] = None,
@@ -101,75 +102,45 @@ def serve(
         "single_stream": single_stream,
         "bad_keys": list(bad_key or ()),
     }
-    config = _config(settings, scenario, set_ or [])
-    try:
-        from execbot.sim.doors.serve import serve as run
-    except ModuleNotFoundError as error:
-        raise Failure(
-            "config.missing_package",
-            f"The server needs {error.name}, which is not installed",
-            ExitCode.CONFIG,
-            hint="The exchange of sim mode works without it.",
-            next_step="pip install 'execbot[sim]'",
-        ) from None
-    ready = _print_json if cli.json else _print_block
-    try:
-        run(config, host=host, port=port, state_dir=state_dir, ready=ready)
-    except OSError as error:
-        raise Failure(
-            "config.address",
-            f"{host}:{port} could not be served: {error.strerror or error}",
-            ExitCode.CONFIG,
-            next_step="execbot sim serve --port 0",
-        ) from error
-    except ValueError as error:
-        raise usage(str(error), next_step="execbot sim serve --help") from error
+    exchange.serve(
+        settings,
+        scenario=scenario,
+        pairs=set_ or (),
+        host=host,
+        port=port,
+        state_dir=state_dir,
+        ready=_print_json if cli.json else _print_block,
+        public=public,
+        warn=lambda said: cli.note(f"Warning: {said}."),
+    )
 
 
-def _config(given: Mapping[str, Any], scenario: Path | None, pairs: list[str]) -> SimConfig:
-    """The command line's settings over those of the scenario."""
-    from execbot.sim.config import ConfigError, SimConfig
-
-    defaults = SimConfig().plain()
-    chosen = {n: v for n, v in given.items() if v != defaults[n] and v != []}
-    try:
-        if scenario is not None:
-            from execbot.sim.faults.scenario import Scenario
-
-            chosen = {**Scenario.read(scenario).settings, **chosen}
-        for pair in pairs:
-            chosen = _with_setting(chosen, pair)
-        config = SimConfig.of(chosen)
-        _ = config.start  # a wrong time is told before the server starts
-    except (ConfigError, TypeError) as error:
-        raise usage(str(error), next_step="execbot sim serve --help") from None
-    return config
-
-
-def _with_setting(chosen: dict[str, Any], pair: str) -> dict[str, Any]:
-    """`name=value` or `exchange.name=value`; the value is read as JSON where it is JSON."""
-    name, equals, text = pair.partition("=")
-    if not equals:
-        raise usage(f"--set was {pair!r}, must be NAME=VALUE")
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = text
-    room, dot, inner = name.partition(".")
-    if not dot:
-        return {**chosen, name: value}
-    return {**chosen, room: {**chosen.get(room, {}), inner: value}}
-
-
-def _print_json(urls: dict[str, str]) -> None:
-    line = {**urls, "key": KEY, "secret": SECRET, "pid": os.getpid()}
+def _print_json(opened: Opened) -> None:
+    """One line with the URLs, once it serves."""
+    line: dict[str, Any] = {**opened.urls, "key": KEY, "secret": SECRET, "pid": os.getpid()}
+    if opened.warnings:
+        line["warnings"] = list(opened.warnings)
     print(json.dumps(line), flush=True)
 
 
-def _print_block(urls: dict[str, str]) -> None:
+def _print_block(opened: Opened) -> None:
+    """What people are shown once it serves."""
+    about = _RECORDED if opened.fills_on_prints else ""
+    print(_block(opened.urls) + about + END, flush=True)
+
+
+_RECORDED = """
+Recorded prices: a print beyond a resting limit fills it at its price
+(--set exchange.trade_through=false: only a quote does).
+"""
+
+
+END = "\nCtrl-C ends it."
+
+
+def _block(urls: Mapping[str, str]) -> str:
     rest, data = urls["rest"], urls["data"]
-    print(
-        f"""The exchange is open. Any key pair is good; each key is an account of its own.
+    return f"""The exchange is open. Any key pair is good; each key is an account of its own.
 
   REST         {rest}
   stream       {urls["stream"]}
@@ -185,7 +156,4 @@ alpaca-py:   TradingClient("{KEY}", "{SECRET}", url_override="{rest}")
              StockDataStream("{KEY}", "{SECRET}", url_override="{urls["data_stream"]}")
 others:      export APCA_API_BASE_URL={rest} APCA_API_DATA_URL={data} \\
                     APCA_API_KEY_ID={KEY} APCA_API_SECRET_KEY={SECRET}
-
-Ctrl-C ends it.""",
-        flush=True,
-    )
+"""

@@ -2,43 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-from msgspec import Struct
 from msgspec.structs import replace
 
 from execbot.broker.errors import BrokerError
 from execbot.cli.command import Cli, command
 from execbot.cli.errors import failure_of
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.flags.exit_flags import Dressed, dressed, read_legs
-from execbot.cli.flags.order_flags import OrderFlags, read_wait, to_request
+from execbot.cli.flags.exit_flags import FAR_HELP, NO_RULES_HELP, read_exits
+from execbot.cli.flags.order_flags import OrderFlags, read_side, read_wait, to_request
 from execbot.cli.outcome import confirm_live, legs_lapse, show_outcome
 from execbot.cli.show.additions import (
     added,
-    refuse_legs,
     told,
     warnings_of,
     would_lift,
     would_lift_line,
 )
+from execbot.cli.show.exit_distances import exits_of
 from execbot.cli.show.follow import known_if_interrupted
-from execbot.cli.show.later_targets import Spread, spread_behind, spread_of
-from execbot.cli.show.order_views import describe, request_json
+from execbot.cli.show.later_targets import (
+    later_targets_behind,
+    later_targets_of,
+)
 from execbot.cli.show.output import Table
 from execbot.desk.context import Context
 from execbot.desk.following import follow
-from execbot.desk.protect import Restorer
+from execbot.desk.order_json import request_json
+from execbot.desk.protect import Restorer, watched_by
 from execbot.model.account import Asset
 from execbot.model.enums import OrderType, Side, TimeInForce
-from execbot.model.order import OrderRequest
+from execbot.model.flags import flags_of
+from execbot.model.order_words import describe
 from execbot.oms.errors import OmsError
-from execbot.oms.place.entry_plans import plan_of_dressed, planned, sent_as
-
-if TYPE_CHECKING:
-    from execbot.oms.place.add_to_position import Addition
-    from execbot.risk.verdict import Verdict
+from execbot.oms.place.entry_plans import PricedEntry, asked_by_submit
+from execbot.oms.place.placer import Prepared, refuse_conflict
 
 Text = str | None
 
@@ -49,7 +49,9 @@ def submit(
     symbol: Annotated[str, typer.Argument(help="AAPL, BRK.B, BTC/USD.", show_default=False)],
     qty: Annotated[Text, typer.Option(help="Shares or coins.", metavar="N")] = None,
     notional: Annotated[Text, typer.Option(help="Dollars instead.", metavar="USD")] = None,
-    side: Annotated[Side, typer.Option(help="buy, or sell.")] = Side.BUY,
+    side: Annotated[
+        Side | None, typer.Option(help="buy (the default), or sell.", show_default=False)
+    ] = None,
     type_: Annotated[
         OrderType | None, typer.Option("--type", help="Follows from the prices given.")
     ] = None,
@@ -82,6 +84,13 @@ def submit(
     allow_duplicate: Annotated[
         bool, typer.Option("--allow-duplicate", help="Even if the same was just ordered.")
     ] = False,
+    add: Annotated[bool, typer.Option("--add", help="To a position that is held.")] = False,
+    also: Annotated[
+        bool, typer.Option("--also", help="A second working order of the symbol.")
+    ] = False,
+    short: Annotated[bool, typer.Option("--short", help="Sell what is not held.")] = False,
+    far: Annotated[bool, typer.Option("--far", help=FAR_HELP)] = False,
+    no_rules: Annotated[bool, typer.Option("--no-rules", help=NO_RULES_HELP)] = False,
     wait: Annotated[
         float | None,
         typer.Option(help="Follow the order to its end, at most this long.", metavar="SECONDS"),
@@ -109,9 +118,9 @@ def submit(
       execbot submit TSLA --side sell --qty 5 --trail-percent 1.5
       execbot submit BTC/USD --notional 100 --json
     """
-    flags = OrderFlags(
+    typed = OrderFlags(
         symbol=symbol,
-        side=side,
+        side=read_side(side, short=short),
         qty=qty,
         notional=notional,
         type=type_,
@@ -124,69 +133,92 @@ def submit(
         client_order_id=client_order_id,
         strategy=strategy,
     )
-    request = to_request(flags)
+    request = to_request(typed)
     read_wait(wait)
-    legs = read_legs(request, stop_loss, take_profit or ())
+    flags = flags_of(add=add, also=also, short=short, far=far, allow_duplicate=allow_duplicate)
+    wishes = read_exits(request, stop_loss, take_profit or ())
     with cli.open(dry_run=dry_run) as desk, known_if_interrupted(desk) as sending:
         asset = desk.client.get_asset(request.symbol)
-        if tif is None and (asset.is_crypto or legs.are_given):
-            # Legs live as long as the entry's time in force says, and the position stays.
+        if tif is None and asset.is_crypto:
             request = replace(request, time_in_force=TimeInForce.GTC)
-        entry = dressed(desk, request, legs)
-        request = entry.request
-        refuse_legs(desk, request)
+        asked = asked_by_submit(
+            desk.settings.trading,
+            request,
+            wishes,
+            tif_is_given=tif is not None,
+            far=far,
+            keeps_rules=not no_rules,
+        )
+        prepared = desk.placer.prepare(request, asked, asset=asset, flags=flags)
         if dry_run:
-            checked = desk.risk.check(request, asset=asset)
-            addition = desk.placer.addition(request, checked)
-            spread = spread_of(desk, plan_of_dressed(desk, entry), request, entry.entry)
-            _show_dry_run(cli, checked.verdict, request, addition, spread)
+            _show_dry_run(cli, desk, prepared)
             return
-        confirm_live(cli, desk, describe(request), yes)
-        if not request.client_order_id:
-            request = replace(request, client_order_id=desk.oms.new_id(desk.now()))
-        sending.client_order_id = request.client_order_id
-        terms = Terms(allow_duplicate, tif_is_given=tif is not None, wait=wait)
-        _place(cli, desk, replace(entry, request=request), asset, terms)
+        exits = exits_of(desk, prepared.entry)
+        if confirm_live(cli, desk, "; ".join((_what(prepared), *exits.lines())), yes):
+            prepared = replace(prepared, checked=None)  # it took its time: the facts are old
+        sending.client_order_id = prepared.entry.request.client_order_id
+        _place(cli, desk, prepared, asset, wait)
 
 
-class Terms(Struct, frozen=True):
-    """What was said about sending, beside the order itself."""
-
-    allow_duplicate: bool
-    tif_is_given: bool
-    wait: float | None
+def _what(prepared: Prepared) -> str:
+    """The order in words; that it opens a short is part of what it is."""
+    words = describe(prepared.entry.request)
+    return f"{words}, {prepared.opens_short}" if prepared.opens_short else words
 
 
-def _place(cli: Cli, desk: Context, entry: Dressed, asset: Asset, terms: Terms) -> None:
+def _place(cli: Cli, desk: Context, prepared: Prepared, asset: Asset, wait: float | None) -> None:
     """Send it, follow it if asked to, and show what became of it."""
+    entry = prepared.entry
     desk.placer.protect = restorer = Restorer(desk)
     try:
-        with planned(desk, entry, asset, tif_is_given=terms.tif_is_given) as (request, why):
-            placed = desk.placer.place(
-                request, why, asset=asset, allow_duplicate=terms.allow_duplicate
-            )
-            sent_as(desk, why, placed.record)
+        placed = desk.placer.place(
+            entry, asset=asset, checked=prepared.checked, flags=prepared.flags
+        )
     except (BrokerError, OmsError) as error:
         raise told(failure_of(error), restorer) from error
     record, warnings = placed.record, list[str]()
-    if terms.wait is not None:
-        record, warnings = follow(desk, record, terms.wait)
-    warnings = [*warnings, *legs_lapse(request)]
+    if wait is not None:
+        record, warnings = follow(desk, record, wait)
+    warnings = [*warnings, *legs_lapse(entry.request)]
     if placed.addition is None:
-        show_outcome(cli, record, warnings, spread=spread_behind(desk, record, entry.entry))
+        later = later_targets_behind(desk, record, entry.price)
+        warnings += _unwatched(desk, entry, tells_targets=later is not None)
+        show_outcome(
+            cli,
+            record,
+            warnings,
+            later=later,
+            exits=exits_of(desk, entry, record),
+            opens_short=placed.opens_short,
+        )
         return
     warnings += warnings_of(desk, placed.addition, record, restorer)
-    show_outcome(cli, record, warnings, added(desk, placed.addition, restorer))
+    addition = added(desk, placed.addition, restorer)
+    show_outcome(cli, record, warnings, addition, opens_short=placed.opens_short)
 
 
-def _show_dry_run(
-    cli: Cli,
-    verdict: Verdict,
-    request: OrderRequest,
-    addition: Addition | None,
-    spread: Spread | None,
-) -> None:
+def _unwatched(desk: Context, entry: PricedEntry, *, tells_targets: bool) -> list[str]:
+    """What of the plan nobody does while no `watch` runs."""
+    if entry.plan is None or watched_by(desk) is not None:
+        return []
+    from execbot.exits.plan.left_to_watch import left_to_watch, without_watch
+
+    left = left_to_watch(entry.plan, entry.request, targets=not tells_targets)
+    return [without_watch(entry.plan.symbol, left)] if left else []
+
+
+def _show_dry_run(cli: Cli, desk: Context, prepared: Prepared) -> None:
     """The exact request and every check with its limit and what it saw."""
+    entry, checked = prepared.entry, prepared.checked
+    assert checked is not None
+    request = entry.request
+    addition = desk.placer.addition(request, checked)
+    refuse_conflict(entry, checked)
+    exits = exits_of(desk, entry)
+    verdict = checked.verdict
+    later = None
+    if entry.plan is not None:
+        later = later_targets_of(desk, entry.plan, request, entry.price)
     applied = [result for result in verdict.results if result.applies]
     rows = [
         ("OK" if result.passed else "FAIL", result.code, result.limit, result.seen, result.message)
@@ -198,7 +230,9 @@ def _show_dry_run(
         "request": request_json(request),
         "verdict": verdict.to_dict(),
         "addition": would_lift(addition),
-        "spread": spread.to_dict() if spread is not None else None,
+        "spread": later.to_dict() if later is not None else None,
+        "exits": exits.to_list(),
+        "opens_short": bool(prepared.opens_short),
     }
     lifting = would_lift_line(addition)
     passes = verdict.passed and (addition is None or not addition.refusal)
@@ -210,10 +244,11 @@ def _show_dry_run(
             drop=("message",),
             wrap=frozenset({"limit", "seen", "message"}),
         ),
-        f"Dry run, nothing was sent: {describe(request)} "
+        f"Dry run, nothing was sent: {_what(prepared)} "
         + ("passes every check." if passes else "would be refused."),
         *([lifting] if lifting is not None else []),
-        *([spread.line()] if spread is not None else []),
-        warnings=spread.warnings() if spread is not None else (),
+        *exits.lines(),
+        *([later.line()] if later is not None else []),
+        warnings=later.warnings() if later is not None else (),
         exit_code=ExitCode.DONE if passes else ExitCode.RISK,
     )

@@ -7,16 +7,17 @@ prices that were given; an explicit --type must agree with them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from decimal import Decimal
 
 from msgspec import Struct
 
 from execbot.cli.errors import Failure, usage
+from execbot.model import symbols
 from execbot.model.enums import OrderType, Side, TimeInForce
-from execbot.model.numbers import CENT, QTY_STEP, text, tick_size, to_decimal
+from execbot.model.numbers import CENT, QTY_STEP, is_whole, text, tick_size, to_decimal
 from execbot.model.order import OrderRequest
+from execbot.model.symbols import is_pair
 
 NOTIONAL_MIN = Decimal("1")
 """Alpaca takes no order for less than a dollar."""
@@ -26,7 +27,6 @@ PRICE_MAX = Decimal("10000000")
 """Above these it is a slip of the fingers: no share and no account is that large."""
 
 CLIENT_ORDER_ID_LENGTH_MAX = 128
-_SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9.\-]{0,15}(/[A-Z0-9]{2,10})?")
 
 
 class OrderFlags(Struct, frozen=True):
@@ -68,14 +68,10 @@ _CRYPTO_TIFS = (TimeInForce.GTC, TimeInForce.IOC)
 _AUCTION_TIFS = (TimeInForce.OPG, TimeInForce.CLS)
 
 
-def is_crypto_pair(symbol: str) -> bool:
-    return "/" in symbol
-
-
 def to_request(flags: OrderFlags) -> OrderRequest:
     """The order that was asked for. Raises Failure (exit 2) with what is wrong with it."""
     symbol = read_symbol(flags.symbol)
-    crypto = is_crypto_pair(symbol)
+    crypto = is_pair(symbol)
     qty, notional = _read_size(flags)
     limit = read_price("--limit", flags.limit, crypto)
     stop = read_price("--stop", flags.stop, crypto)
@@ -109,12 +105,26 @@ def to_request(flags: OrderFlags) -> OrderRequest:
     return request
 
 
+def read_side(side: Side | None, *, short: bool) -> Side:
+    """`buy` unless it is said; `--short` says `sell`. Raises Failure (2) where they contradict."""
+    if not short:
+        return side or Side.BUY
+    if side is Side.BUY:
+        raise usage(
+            "--short and --side buy contradict each other",
+            hint="A short is opened by selling; buying closes it.",
+            next_step="Leave one of them out.",
+            kind="usage.side",
+        )
+    return Side.SELL
+
+
 def read_symbol(word: str) -> str:
-    symbol = word.strip().upper()
-    if not _SYMBOL.fullmatch(symbol):
+    symbol = symbols.read_symbol(word)
+    if symbol is None:
         raise usage(
             f"symbol was {word[:40]!r}",
-            hint="A symbol looks like AAPL, BRK.B or BTC/USD.",
+            hint="A symbol looks like AAPL, BRK.B, BTC/USD or AAPL261218C00190000.",
             kind="usage.symbol",
         )
     return symbol
@@ -166,7 +176,7 @@ def read_price(flag: str, value: str | None, crypto: bool) -> Decimal | None:
 
 def check_request(request: OrderRequest) -> None:
     """Alpaca's rules that tie type, time in force, hours and size together."""
-    crypto = is_crypto_pair(request.symbol)
+    crypto = is_pair(request.symbol)
     for broken, message, hint in _rules(request, crypto):
         if broken:
             raise usage(message, hint=hint, kind="usage.order")
@@ -176,7 +186,7 @@ def _rules(request: OrderRequest, crypto: bool) -> list[tuple[bool, str, str]]:
     """(is it broken, what, why)."""
     kind, tif = request.type, request.time_in_force
     fraction = request.notional is not None or (
-        request.qty is not None and request.qty != request.qty.to_integral_value()
+        request.qty is not None and not is_whole(request.qty)
     )
     return [
         (

@@ -4,42 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from execbot.cli.errors import Failure, usage
+from execbot.cli.errors import Failure
 from execbot.desk.context import Context
 from execbot.desk.protect import Restorer
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import OrderStatus
 from execbot.model.numbers import maybe_text, text
-from execbot.model.order import OrderRequest
-from execbot.oms.place.entry_plans import given_before
 
 if TYPE_CHECKING:
     from execbot.exits.plan.plan import ExitPlan
     from execbot.oms.place.add_to_position import Addition
-    from execbot.oms.place.risk_desk import Checked
-
-
-def refuse_legs(desk: Context, request: OrderRequest) -> Checked | None:
-    """Legs are for a new position: an addition comes under the plan that its position has.
-
-    Raises Failure (2). Returns what was checked, for the order that may go, where anything was.
-    """
-    if request.stop_loss is None and request.take_profit is None:
-        return None
-    from execbot.exits.store import plan_of
-
-    if plan_of(desk.journal, request.symbol) is None or given_before(desk, request) is not None:
-        return None
-    checked = desk.risk.check(request)
-    addition = desk.placer.addition(request, checked)
-    if addition is None or not checked.verdict.passed:
-        return checked
-    raise usage(
-        f"{request.symbol} is held under an exit plan: its stop and targets cover the addition too",
-        hint="--stop-loss and --take-profit would be a second plan for one position.",
-        next_step=f"Leave them out; move the levels: execbot exits move {request.symbol}",
-        kind="usage.legs",
-    )
 
 
 def would_lift(addition: Addition | None) -> dict[str, Any] | None:

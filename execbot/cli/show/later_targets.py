@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from execbot.exits.plan.plan import ExitPlan, TargetPlan
 
 
-class Spread(Struct, frozen=True):
+class LaterTargets(Struct, frozen=True):
     """Targets that become orders after the fill: how many shares at which price each.
 
     `stop` is the price of the stop that goes along with the entry; None where none does. `plan_id`
@@ -63,9 +63,9 @@ class Spread(Struct, frozen=True):
         ]
 
 
-def spread_behind(
+def later_targets_behind(
     desk: Context, record: OrderRecord, quoted: Decimal | None = None
-) -> Spread | None:
+) -> LaterTargets | None:
     """What of the plan of an entry did not go along with it. `quoted` is where it would trade."""
     if record.plan_id is None or record.role != Role.ENTRY:
         return None
@@ -77,12 +77,12 @@ def spread_behind(
     from execbot.oms.send.intent import request_of
 
     price = record.order.filled_avg_price or quoted or record.arrival_price
-    return spread_of(desk, plan, request_of(record), price)
+    return later_targets_of(desk, plan, request_of(record), price)
 
 
-def spread_of(
+def later_targets_of(
     desk: Context, plan: ExitPlan, request: OrderRequest, entry: Decimal | None
-) -> Spread | None:
+) -> LaterTargets | None:
     """What of the plan does not go along with `request`; None where nothing is left out.
 
     `entry` is what the levels are measured from as long as the real price is not known.
@@ -91,8 +91,8 @@ def spread_of(
         return None
     from execbot.exits.levels import LevelError
     from execbot.exits.plan.plan import PlanStatus, priced
-    from execbot.exits.plan.target_shares import whole_part
     from execbot.exits.rules.shape import target_quantities
+    from execbot.model.numbers import whole_part
     from execbot.watch.lock import holder_of
 
     qty = whole_part(request.qty or ZERO)
@@ -106,4 +106,4 @@ def spread_of(
     parts = tuple((shown.targets[n], q) for n, q in found.items() if n is not None)
     stop = request.stop_loss.stop_price if request.stop_loss is not None else None
     plan_id = "" if desk.is_dry_run else plan.plan_id
-    return Spread(plan_id, plan.symbol, qty, stop, parts, holder_of(desk.directory))
+    return LaterTargets(plan_id, plan.symbol, qty, stop, parts, holder_of(desk.directory))

@@ -1,82 +1,22 @@
-"""Orders, events and positions as JSON for programs and as rows for people."""
+"""Orders, events and decisions as rows and sentences for people."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from execbot.cli.show.amounts import price
 from execbot.cli.show.output import Cell, Table
-from execbot.journal.records import OrderRecord
 from execbot.model.amounts import even
 from execbot.model.enums import OrderStatus
 from execbot.model.numbers import maybe_text, text
+from execbot.model.order_words import describe, prices_of
 from execbot.model.times import show_eastern
 
 if TYPE_CHECKING:
-    from execbot.journal.records import AuditRow, EventRecord
-    from execbot.model.order import Fill, Order, OrderRequest
-
-_ORDER_FIELDS = (
-    "id",
-    "client_order_id",
-    "symbol",
-    "side",
-    "type",
-    "time_in_force",
-    "qty",
-    "notional",
-    "filled_qty",
-    "filled_avg_price",
-    "status",
-    "outcome",
-    "limit_price",
-    "stop_price",
-    "trail_price",
-    "trail_percent",
-    "extended_hours",
-    "order_class",
-    "asset_class",
-    "replaces",
-    "replaced_by",
-    "submitted_at",
-    "updated_at",
-    "filled_at",
-    "canceled_at",
-    "expired_at",
-    "failed_at",
-)
-_RECORD_FIELDS = (
-    "origin",
-    "role",
-    "strategy_id",
-    "reason",
-    "signal_id",
-    "intent_at",
-    "sent_at",
-    "arrival_price",
-    "note",
-    "alarm",
-)
-
-
-def order_json(order: Order) -> dict[str, Any]:
-    """The order in the words of the contract; absent values are null, never missing."""
-    found = {name: getattr(order, name) for name in _ORDER_FIELDS}
-    found["id"] = order.id or None
-    found["legs"] = [order_json(leg) for leg in order.legs]
-    return found
-
-
-def record_json(record: OrderRecord) -> dict[str, Any]:
-    return {**order_json(record.order), **{n: getattr(record, n) for n in _RECORD_FIELDS}}
-
-
-def request_json(request: OrderRequest) -> dict[str, Any]:
-    """Exactly the body that would be sent."""
-    return request.to_wire()
+    from execbot.desk.order_json import AuditRow, EventRecord, OrderRecord
+    from execbot.model.order import Order
 
 
 _ORDER_COLUMNS = (
@@ -133,12 +73,7 @@ def _order_row(order: Order, at: datetime | None, mark: str = "") -> tuple[objec
 
 def status_words(order: Order) -> str:
     """The status, told so that a refused change is not taken for a refused order."""
-    return "replace refused" if is_refused_change(order) else order.status.value
-
-
-def is_refused_change(order: Order) -> bool:
-    """A replacement that the broker did not take: the order it was meant to change stands."""
-    return order.status is OrderStatus.REJECTED and bool(order.replaces) and not order.filled_qty
+    return "replace refused" if order.is_refused_change else order.status.value
 
 
 SHORT_ID_LENGTH = 8
@@ -161,45 +96,6 @@ def when(moment: datetime | None) -> Cell:
     return Cell(full, full[11:19] if full[:10] == today else full[5:16])
 
 
-def prices_of(order: Order | OrderRequest, shown: Callable[[Decimal], str] = text) -> str | None:
-    """`187.50`, `stop 180`, `stop 180 limit 179`, `trail 2%`: what the order waits for."""
-    parts = []
-    if order.stop_price is not None:
-        parts.append(f"stop {shown(order.stop_price)}")
-    if order.limit_price is not None:
-        parts.append(f"limit {shown(order.limit_price)}" if parts else shown(order.limit_price))
-    if order.trail_percent is not None:
-        parts.append(f"trail {text(order.trail_percent)}%")
-    if order.trail_price is not None:
-        parts.append(f"trail {shown(order.trail_price)}")
-    return " ".join(parts) or None
-
-
-def describe(order: Order | OrderRequest) -> str:
-    """`buy 10 AAPL at market, day` in one line."""
-    size = text(order.qty) if order.qty is not None else f"${text(order.notional or Decimal(0))} of"
-    kind = _kind(order.type.value.replace("_", " "), prices_of(order))
-    extra = ", extended hours" if order.extended_hours else ""
-    return (
-        f"{order.side.value} {size} {order.symbol} {kind}, {order.time_in_force.value}{extra}"
-        + _legs_of(order)
-    )
-
-
-def _kind(type_: str, price: str | None) -> str:
-    """`stop 180`, not `stop stop 180`."""
-    if price is None:
-        return "at market"
-    return price if price.startswith(type_) else f"{type_} {price}"
-
-
-def _legs_of(order: Order | OrderRequest) -> str:
-    """The exits that a request carries along."""
-    stop, target = getattr(order, "stop_loss", None), getattr(order, "take_profit", None)
-    said = f", stop {text(stop.stop_price)}" if stop is not None else ""
-    return said + (f", target {text(target.limit_price)}" if target is not None else "")
-
-
 _OUTCOME_SENTENCES = {
     "filled": "Filled",
     "accepted": "Accepted, not yet filled",
@@ -219,7 +115,7 @@ def sentence(record: OrderRecord) -> str:
     head = _OUTCOME_SENTENCES[order.outcome.value]
     if order.status is OrderStatus.REPLACED and not order.filled_qty:
         head = f"Replaced by {order.replaced_by or 'another order'}"
-    if is_refused_change(order):
+    if order.is_refused_change:
         head = f"The change was refused, {order.replaces} stands as it was"
     done = ""
     if order.filled_qty:
@@ -229,49 +125,6 @@ def sentence(record: OrderRecord) -> str:
         if order.is_terminal and order.outcome.value == "partially_filled":
             done += f", the rest {order.status.value}"
     return f"{head}{done}: {describe(order)}"
-
-
-def event_json(event: EventRecord) -> dict[str, Any]:
-    return {
-        "seq": event.seq,
-        "at": event.at or event.recorded_at,
-        "recorded_at": event.recorded_at,
-        "kind": event.kind,
-        "source": event.source,
-        "status": event.status,
-        "result": event.result,
-        "qty": event.qty,
-        "price": event.price,
-        "cum_qty": event.cum_qty,
-        "execution_id": event.execution_id,
-        "note": event.note,
-        "details": event.details,
-    }
-
-
-def audit_json(row: AuditRow) -> dict[str, Any]:
-    return {
-        "at": row.at,
-        "kind": row.kind,
-        "rule": row.rule,
-        "facts": row.facts,
-        "result": row.result,
-    }
-
-
-def fill_json(fill: Fill) -> dict[str, Any]:
-    names = (
-        "execution_id",
-        "client_order_id",
-        "symbol",
-        "side",
-        "qty",
-        "price",
-        "at",
-        "fee",
-        "inferred",
-    )
-    return {"order_id": fill.order_id, **{name: getattr(fill, name) for name in names}}
 
 
 def history_table(events: Sequence[EventRecord], audit: Sequence[AuditRow]) -> Table:

@@ -18,121 +18,30 @@ from decimal import Decimal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from execbot.config.schema import StopMethod, TargetMethod, TradingSettings
 from execbot.exits.levels import (
     NO_FACTS,
     LevelFacts,
     LevelKind,
     LevelSpec,
-    highest_high,
-    lowest_low,
+    check_near,
+    naming,
     safe_stop,
     stop_price,
     target_price,
-    wilder_atr,
 )
+from execbot.exits.plan.legs import why_no_legs, with_legs
 from execbot.exits.plan.plan import (
-    NO_RULES,
-    AdjustRules,
     ExitPlan,
     PlanStatus,
     StopPlan,
     TargetPlan,
-    Trail,
-    TrailKind,
     nearest_first,
     trail_spec,
 )
 from execbot.exits.plan.target_shares import equal_parts
-from execbot.model.enums import OrderClass, OrderType, PositionSide, Side, TimeInForce
-from execbot.model.order import OrderRequest, StopLoss, TakeProfit
-from execbot.model.quote import Bar
-
-HUNDRED = Decimal(100)
-
-
-class Wishes(Struct, frozen=True):
-    """What exits a position should have. `targets` are (level, percent of the position)."""
-
-    stop: LevelSpec | None = None
-    trail: Trail | None = None
-    targets: tuple[tuple[LevelSpec, Decimal], ...] = ()
-    rules: AdjustRules = NO_RULES
-
-    @property
-    def needs_bars(self) -> bool:
-        """Whether a level is measured from daily bars."""
-        kinds = {spec.kind for spec, _ in self.targets}
-        if self.stop is not None:
-            kinds.add(self.stop.kind)
-        if self.trail is not None:
-            kinds.add(trail_spec(self.trail).kind)
-        wanted = {LevelKind.ATR, LevelKind.SUPPORT, LevelKind.RESISTANCE}
-        return bool(kinds & wanted) or self.rules.widen_atr is not None
-
-
-def default_wishes(settings: TradingSettings, side: PositionSide) -> Wishes:
-    """The exits of `trading.yaml`: what a signal's position gets."""
-    stop, exits = settings.stop_loss, settings.exits
-    trails = stop.method is StopMethod.TRAILING
-    trail = None
-    if trails or stop.use_trailing:
-        trail = Trail(TrailKind.PERCENT, stop.trailing_pct, from_start=trails)
-    return Wishes(
-        stop=None if trails else _stop_spec(settings, side),
-        trail=trail,
-        targets=_target_specs(settings, side),
-        rules=AdjustRules(
-            breakeven_at_r=stop.breakeven_at_r,
-            tighten_within_pct=stop.tighten_within_pct,
-            tighten_to_pct=stop.tighten_to_pct,
-            widen_atr=stop.atr_multiplier if stop.widen_in_volatility else None,
-            time_stop_minutes=exits.time_stop_minutes,
-            flatten_before_close_minutes=exits.flatten_before_close_minutes,
-        ),
-    )
-
-
-def _stop_spec(settings: TradingSettings, side: PositionSide) -> LevelSpec:
-    stop = settings.stop_loss
-    if stop.method is StopMethod.ATR:
-        return LevelSpec(LevelKind.ATR, stop.atr_multiplier)
-    if stop.method is StopMethod.SUPPORT:
-        key = LevelKind.SUPPORT if side is PositionSide.LONG else LevelKind.RESISTANCE
-        return LevelSpec(key)
-    return LevelSpec(LevelKind.PERCENT, stop.default_pct)
-
-
-def _target_specs(
-    settings: TradingSettings, side: PositionSide
-) -> tuple[tuple[LevelSpec, Decimal], ...]:
-    profit = settings.take_profit
-    if profit.method is TargetMethod.PERCENT:
-        return ((LevelSpec(LevelKind.PERCENT, profit.pct), HUNDRED),)
-    if profit.method is TargetMethod.RESISTANCE:
-        key = LevelKind.RESISTANCE if side is PositionSide.LONG else LevelKind.SUPPORT
-        return ((LevelSpec(key), HUNDRED),)
-    if profit.partial_exits:
-        return tuple(
-            (LevelSpec(LevelKind.R_MULTIPLE, part.level), part.size_pct)
-            for part in profit.partial_exits
-        )
-    return ((LevelSpec(LevelKind.R_MULTIPLE, profit.risk_reward_ratio), HUNDRED),)
-
-
-def facts_from_bars(
-    settings: TradingSettings, bars: Sequence[Bar], tick: Decimal | None = None
-) -> LevelFacts:
-    """Average true range and key levels from complete daily bars, as far as they reach."""
-    stop, profit = settings.stop_loss, settings.take_profit
-    enough = len(bars) > stop.atr_period
-    return LevelFacts(
-        atr=wilder_atr(bars, stop.atr_period) if enough else None,
-        lowest_low=lowest_low(bars, stop.support_days) if bars else None,
-        highest_high=highest_high(bars, profit.resistance_days) if bars else None,
-        offset_pct=stop.key_level_offset_pct,
-        tick=tick,
-    )
+from execbot.exits.plan.wishes import HUNDRED, Wishes
+from execbot.model.enums import PositionSide, Side, TimeInForce
+from execbot.model.order import OrderRequest
 
 
 class Attached(Struct, frozen=True):
@@ -156,16 +65,23 @@ def attach(
     strength: Decimal | None = None,
     tif_is_given: bool = False,
     stop_goes_along: bool = False,
+    far: bool = False,
 ) -> Attached:
     """The entry with its exits. `entry_price` is where it would trade now.
 
     `request` must have its `client_order_id`. `holds_already`: the symbol has a position, so that
     the broker takes no bracket ("must be entry orders"). A bracket is sent `gtc` unless the time
     in force was given, because day legs vanish at the close and the position stays.
-    `stop_goes_along`: with several targets the stop is sent with the entry, for all of it.
+    `stop_goes_along`: with several targets the stop is sent with the entry, for all of it. `far`:
+    levels further than half the price away are meant.
     Raises LevelError where a level makes no sense.
     """
     side = PositionSide.LONG if request.side is Side.BUY else PositionSide.SHORT
+    # Levels that would be refused after the fill are refused now, before anything is sent.
+    stop_at, targets_at = _preview(wishes, side, entry_price, facts)
+    if not far:
+        _check_near(entry_price, stop_at, targets_at)
+    wishes, targets_at = _nearest_first(wishes, side, targets_at)
     plan = new_plan(
         request.symbol,
         side,
@@ -178,66 +94,69 @@ def attach(
         strength=strength,
         entry_client_order_id=request.client_order_id,
     )
-    # Levels that would be refused after the fill are refused now, before anything is sent.
-    stop_at, targets_at = _preview(wishes, side, entry_price, facts)
-    if not _fits_with_entry(request, wishes, is_crypto, holds_already, stop_goes_along):
+    legs = _legs(wishes, stop_at, targets_at, stop_goes_along)
+    if legs is None or why_no_legs(request, is_crypto=is_crypto, holds_already=holds_already):
         return Attached(request, plan)
-    dressed = with_legs(request, stop_at, _goes_along(wishes, targets_at))
+    entry = with_legs(request, *legs)
     if not tif_is_given:
-        dressed = replace(dressed, time_in_force=TimeInForce.GTC)
+        entry = replace(entry, time_in_force=TimeInForce.GTC)
     stop = replace(plan.stop, price=stop_at, initial=stop_at)
     targets = plan.targets
-    if dressed.take_profit is not None:
-        targets = tuple(replace(t, price=dressed.take_profit.limit_price) for t in targets)
-    return Attached(dressed, replace(plan, stop=stop, targets=targets))
+    if entry.take_profit is not None:
+        targets = tuple(replace(t, price=entry.take_profit.limit_price) for t in targets)
+    return Attached(entry, replace(plan, stop=stop, targets=targets))
 
 
-def with_legs(request: OrderRequest, stop: Decimal | None, target: Decimal | None) -> OrderRequest:
-    """The entry with these prices as its legs, at least one of them given."""
-    both = stop is not None and target is not None
-    return replace(
-        request,
-        order_class=OrderClass.BRACKET if both else OrderClass.OTO,
-        stop_loss=None if stop is None else StopLoss(stop),
-        take_profit=None if target is None else TakeProfit(target),
-    )
+def _legs(
+    wishes: Wishes, stop: Decimal | None, targets: Sequence[Decimal], stop_goes_along: bool
+) -> tuple[Decimal | None, Decimal | None] | None:
+    """The stop and the target that go with the entry; None where neither does.
 
-
-def _goes_along(wishes: Wishes, prices: Sequence[Decimal]) -> Decimal | None:
-    """The price of the one target that takes the whole position; parts are spread later."""
+    The one target that takes the whole position goes along; parts come after the fill, and their
+    stop goes along only where `stop_goes_along`. A trail alone is no order that a leg could be.
+    """
     whole = [weight for _, weight in wishes.targets] == [HUNDRED]
-    return prices[0] if whole else None
+    trails = wishes.stop is None and wishes.trail is not None
+    if trails or not (wishes.stop is not None or whole):
+        return None
+    if wishes.targets and not whole and not stop_goes_along:
+        return None
+    return stop, targets[0] if whole else None
 
 
 def _preview(
     wishes: Wishes, side: PositionSide, entry: Decimal, facts: LevelFacts
 ) -> tuple[Decimal | None, list[Decimal]]:
+    """Prices of stop and targets for an entry at `entry`."""
     spec = wishes.stop
     if spec is None and wishes.trail is not None:
         spec = trail_spec(wishes.trail)
-    stop = None if spec is None else stop_price(spec, side, entry, facts)
-    return stop, [
-        target_price(level, side, entry, stop=stop, facts=facts) for level, _ in wishes.targets
-    ]
+    stop = None
+    if spec is not None:
+        with naming("stop", spec):
+            stop = stop_price(spec, side, entry, facts)
+    found = []
+    for level, _ in wishes.targets:
+        with naming("target", level):
+            found.append(target_price(level, side, entry, stop=stop, facts=facts))
+    return stop, found
 
 
-def _fits_with_entry(
-    request: OrderRequest,
-    wishes: Wishes,
-    is_crypto: bool,
-    holds_already: bool,
-    stop_goes_along: bool,
-) -> bool:
-    whole = request.qty is not None and request.qty == request.qty.to_integral_value()
-    one = all(weight == HUNDRED for _, weight in wishes.targets) and len(wishes.targets) <= 1
-    trails = wishes.stop is None and wishes.trail is not None
-    something = wishes.stop is not None or bool(wishes.targets)
-    along = one or (stop_goes_along and wishes.stop is not None)
-    entry = request.type in (OrderType.MARKET, OrderType.LIMIT)
-    timed = request.time_in_force in (TimeInForce.DAY, TimeInForce.GTC)
-    plain = request.order_class in (OrderClass.NONE, OrderClass.SIMPLE)
-    refused = is_crypto or holds_already or trails or request.extended_hours
-    return whole and along and something and entry and timed and plain and not refused
+def _check_near(entry: Decimal, stop: Decimal | None, targets: Sequence[Decimal]) -> None:
+    if stop is not None:
+        check_near("stop", stop, entry)
+    for target in targets:
+        check_near("target", target, entry)
+
+
+def _nearest_first(
+    wishes: Wishes, side: PositionSide, prices: Sequence[Decimal]
+) -> tuple[Wishes, list[Decimal]]:
+    """Targets in the order in which a price that runs the right way reaches them."""
+    away = 1 if side is PositionSide.LONG else -1
+    order = sorted(range(len(prices)), key=lambda number: away * prices[number])
+    targets = tuple(wishes.targets[number] for number in order)
+    return replace(wishes, targets=targets), [prices[number] for number in order]
 
 
 def new_plan(
@@ -273,49 +192,6 @@ def new_plan(
     )
 
 
-def in_equal_parts(levels: Sequence[LevelSpec]) -> tuple[tuple[LevelSpec, Decimal], ...]:
-    """Several targets that share the position alike, as `Wishes` take them."""
-    return tuple(zip(levels, equal_parts(len(levels), HUNDRED), strict=True))
-
-
-def plan_of_legs(
-    request: OrderRequest,
-    *,
-    plan_id: str,
-    now: datetime,
-    origin: str = "submit",
-    spread: Sequence[tuple[LevelSpec, Decimal]] = (),
-    facts: LevelFacts = NO_FACTS,
-) -> ExitPlan:
-    """The plan behind an entry whose legs were priced already (bracket or OTO).
-
-    `spread` are targets (level, percent) that do not go along: they are measured by `facts` from
-    the entry price, and become pairs after the fill.
-    """
-    side = PositionSide.LONG if request.side is Side.BUY else PositionSide.SHORT
-    stop = request.stop_loss.stop_price if request.stop_loss is not None else None
-    target = request.take_profit.limit_price if request.take_profit is not None else None
-    spec = None if stop is None else LevelSpec(LevelKind.PRICE, stop)
-    targets: tuple[TargetPlan, ...] = ()
-    if target is not None:
-        targets = (TargetPlan(LevelSpec(LevelKind.PRICE, target), HUNDRED, target),)
-    elif spread:
-        targets = tuple(TargetPlan(level, weight) for level, weight in spread)
-    return ExitPlan(
-        plan_id=plan_id,
-        symbol=request.symbol,
-        side=side,
-        created_at=now,
-        updated_at=now,
-        origin=origin,
-        strategy_id=request.strategy_id,
-        entry_client_order_id=request.client_order_id,
-        stop=StopPlan(spec, stop, stop),
-        targets=targets,
-        facts=facts,
-    )
-
-
 def moved(
     plan: ExitPlan,
     now: datetime,
@@ -333,9 +209,7 @@ def moved(
     entry = plan.entry_price
     changed = plan
     if stop is not None:
-        at = None
-        if entry is not None:
-            at = _stop_of_open_position(stop, plan, entry)
+        at = _moved_stop(stop, plan, entry)
         # A given stop is a first stop: a trail beside it goes on from where it locks in the entry.
         trail = plan.stop.trail and replace(plan.stop.trail, from_start=False)
         initial = plan.stop.initial or at
@@ -373,8 +247,9 @@ def _targets_at(
     return [replace(target, weight=w) for target, w in zip(found, weights, strict=True)]
 
 
-def _stop_of_open_position(spec: LevelSpec, plan: ExitPlan, entry: Decimal) -> Decimal:
-    """A given price may lie beyond the entry (locking in a gain); a distance is from the entry."""
+def _moved_stop(spec: LevelSpec, plan: ExitPlan, entry: Decimal | None) -> Decimal | None:
+    """A given price may lie beyond the entry (locking in a gain), also where nobody has told the
+    plan yet what was paid; a distance waits for that."""
     if spec.kind is LevelKind.PRICE:
         return safe_stop(spec.value, plan.side, plan.facts.tick)
-    return stop_price(spec, plan.side, entry, plan.facts)
+    return None if entry is None else stop_price(spec, plan.side, entry, plan.facts)

@@ -33,6 +33,7 @@ class PlanStatus(StrEnum):
     PENDING = "pending"  # the entry has not filled a share yet
     ACTIVE = "active"
     SUSPENDED = "suspended"  # the trader took the exits away; kept until told
+    SLEEPING = "sleeping"  # its shares went without a sale; kept for a while, they may come back
     CLOSED = "closed"
 
 
@@ -60,6 +61,10 @@ class Trail(Struct, frozen=True):
     kind: TrailKind
     value: Decimal
     from_start: bool = True
+
+    def __str__(self) -> str:
+        """As it is asked for: `1%`, `2USD`, `3ATR`."""
+        return str(trail_spec(self))
 
 
 class StopPlan(Struct, frozen=True):
@@ -96,6 +101,8 @@ class AdjustRules(Struct, frozen=True):
     """Widen to this many ATR from the price when volatility grows, within the first risk."""
     time_stop_minutes: int | None = None
     flatten_before_close_minutes: int | None = None
+    remeasure: bool = False
+    """Targets in R or ATR follow the true range; see `execbot.exits.plan.remeasure`."""
 
 
 NO_RULES = AdjustRules()
@@ -158,7 +165,7 @@ class ExitPlan(Struct, frozen=True):
 
     @property
     def exit_side(self) -> Side:
-        return Side.SELL if self.side is PositionSide.LONG else Side.BUY
+        return self.side.closing
 
     @property
     def risk(self) -> Decimal | None:
@@ -166,6 +173,10 @@ class ExitPlan(Struct, frozen=True):
         if self.entry_price is None or self.stop.initial is None:
             return None
         return risk_per_share(self.entry_price, self.stop.initial)
+
+    @property
+    def is_open(self) -> bool:
+        return self.status is not PlanStatus.CLOSED
 
     @property
     def open_targets(self) -> tuple[TargetPlan, ...]:
@@ -233,15 +244,3 @@ _TRAIL_LEVEL = {
     TrailKind.PRICE: LevelKind.OFFSET,
     TrailKind.ATR: LevelKind.ATR,
 }
-
-
-def needs_facts(plan: ExitPlan) -> frozenset[LevelKind]:
-    """Which levels still to be priced need daily bars: ATR, SUPPORT, RESISTANCE."""
-    specs = [t.spec for t in plan.targets if t.price is None]
-    if plan.stop.price is None:
-        if plan.stop.spec is not None:
-            specs.append(plan.stop.spec)
-        elif plan.stop.trail is not None:
-            specs.append(trail_spec(plan.stop.trail))
-    bars = {LevelKind.ATR, LevelKind.SUPPORT, LevelKind.RESISTANCE}
-    return frozenset(spec.kind for spec in specs) & bars

@@ -104,6 +104,7 @@ def _rules_data(rules: AdjustRules) -> dict[str, Any]:
         "widen_atr": maybe_text(rules.widen_atr),
         "time_stop_minutes": rules.time_stop_minutes,
         "flatten_before_close_minutes": rules.flatten_before_close_minutes,
+        "remeasure": rules.remeasure,
     }
 
 
@@ -212,6 +213,7 @@ def _read_rules(data: Mapping[str, Any]) -> AdjustRules:
         widen_atr=maybe_decimal(data.get("widen_atr")),
         time_stop_minutes=data.get("time_stop_minutes"),
         flatten_before_close_minutes=data.get("flatten_before_close_minutes"),
+        remeasure=bool(data.get("remeasure")),
     )
 
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from execbot.exits.levels import safe_stop, safe_target
 from execbot.exits.plan.plan import ExitPlan
-from execbot.model.numbers import QTY_STEP
+from execbot.model.numbers import QTY_STEP, is_whole
 
 SPLIT_GAP = Decimal("0.15")
 """A price that jumps this far, as a share, may be a split (5:4 is the smallest) until the broker's
@@ -75,7 +75,7 @@ def split_ratio(
     lost = abs(old_qty) * ratio - abs(new_qty)
     if abs(lost) <= QTY_STEP * 2:
         return ratio
-    paid_out = in_lieu and 0 < lost < 1 and new_qty == new_qty.to_integral_value()
+    paid_out = in_lieu and 0 < lost < 1 and is_whole(new_qty)
     return ratio if paid_out else None
 
 

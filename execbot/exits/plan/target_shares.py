@@ -47,12 +47,3 @@ def equal_parts(count: int, whole: Decimal) -> list[Decimal]:
         return []
     part = (whole / count).quantize(PART_STEP, ROUND_FLOOR)
     return [whole - part * (count - 1), *[part] * (count - 1)]
-
-
-def whole_part(qty: Decimal) -> Decimal:
-    """The whole shares in `qty`, rounded towards zero."""
-    return qty.to_integral_value(ROUND_FLOOR) if qty >= 0 else -whole_part(-qty)
-
-
-def fraction_part(qty: Decimal) -> Decimal:
-    return qty - whole_part(qty)

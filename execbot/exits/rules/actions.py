@@ -13,9 +13,9 @@ from enum import IntEnum
 from msgspec import Struct
 
 from execbot.broker.port import ReplaceRequest
-from execbot.exits.living_orders import ARRIVING, ExitGroup, SymbolOrder
+from execbot.exits.living_orders import ExitGroup, SymbolOrder
 from execbot.exits.plan.plan import ExitPlan
-from execbot.model.enums import OrderStatus
+from execbot.model.enums import UNCANCELABLE
 from execbot.model.order import OrderRequest
 
 
@@ -110,12 +110,8 @@ Action = Submit | Cancel | Replace | Refresh | SavePlan | Alarm | Moved | WaitFo
 BrokerAction = Submit | Cancel | Replace | Refresh
 
 
-_STUCK = ARRIVING | {OrderStatus.PENDING_CANCEL}
-"""Not at the broker yet, or being canceled already: the broker refuses a second cancel."""
-
-
 def cancelable(order: SymbolOrder) -> bool:
-    return bool(order.order.id) and order.order.status not in _STUCK
+    return bool(order.order.id) and order.order.status not in UNCANCELABLE
 
 
 def can_cancel(group: ExitGroup) -> bool:

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from execbot.exits.living_orders import SymbolOrder, SymbolOrders
 from execbot.exits.plan.plan import ExitPlan
-from execbot.exits.plan.target_shares import whole_part
 from execbot.exits.rules.actions import (
     Action,
     Alarm,
@@ -26,7 +25,6 @@ from execbot.exits.rules.leave import POLL
 from execbot.exits.rules.shape import (
     Holding,
     Ladder,
-    Want,
     WantKind,
     exit_request,
     missing_wants,
@@ -35,12 +33,10 @@ from execbot.exits.rules.shape import (
 )
 from execbot.exits.rules.view import Memory, View
 from execbot.journal.records import Role
+from execbot.market.wash_trade import is_wash_trade
 from execbot.model.enums import UNSETTLED_STATUSES, OrderClass, TimeInForce
-from execbot.model.numbers import ZERO, text
+from execbot.model.numbers import ZERO, is_whole, text
 from execbot.model.order import OrderRequest
-
-WASH_EXEMPT = frozenset({WantKind.PAIR, WantKind.TRAILING})
-"""Alpaca refuses plain stops while an order of the other side rests; these it takes."""
 
 
 def cover(
@@ -54,7 +50,7 @@ def cover(
     if not missing:
         return [], memory
     resting = [e for e in orders.entries if not _is_unheard_of(e, view)]
-    sendable = [w for w in missing if not _is_blocked(w, resting)]
+    sendable = [w for w in missing if not _is_blocked(exit_request(plan, w, holding), resting)]
     actions: list[Action] = []
     free = _free(view, orders)
     for want in sendable:
@@ -85,7 +81,7 @@ def _as_sendable(request: OrderRequest, view: View) -> OrderRequest:
     """Fractional quantities are only taken for the day, and crypto knows no position intent."""
     if view.is_crypto:
         return replace(request, position_intent=None)
-    if request.qty is not None and request.qty != whole_part(request.qty):
+    if request.qty is not None and not is_whole(request.qty):
         return replace(request, time_in_force=TimeInForce.DAY)
     return request
 
@@ -101,11 +97,9 @@ def _is_unheard_of(entry: SymbolOrder, view: View) -> bool:
     return view.now - entry.sent_at >= UNHEARD_AFTER
 
 
-def _is_blocked(want: Want, resting: Sequence[SymbolOrder]) -> bool:
-    """An entry still rests: a plain stop is a wash trade, and its own legs want the shares."""
-    if not resting:
-        return False
-    return want.kind not in WASH_EXEMPT or any(_has_legs(entry) for entry in resting)
+def _is_blocked(request: OrderRequest, resting: Sequence[SymbolOrder]) -> bool:
+    """An entry still rests: the exit is a wash trade, or the entry's own legs want the shares."""
+    return any(_has_legs(e) or is_wash_trade(request, e.order) for e in resting)
 
 
 def _has_legs(entry: SymbolOrder) -> bool:

@@ -22,7 +22,6 @@ from msgspec.structs import replace
 
 from execbot.broker.port import ReplaceRequest
 from execbot.exits.living_orders import (
-    REPLACEABLE,
     ExitGroup,
     Family,
     SymbolOrder,
@@ -30,7 +29,6 @@ from execbot.exits.living_orders import (
     read_orders,
 )
 from execbot.exits.plan.plan import ExitPlan, PlanStatus
-from execbot.exits.plan.target_shares import whole_part
 from execbot.exits.rules.actions import (
     Action,
     Alarm,
@@ -43,6 +41,7 @@ from execbot.exits.rules.actions import (
     cancel,
     cancelable,
 )
+from execbot.exits.rules.asleep import fallen_asleep, overslept, was_sold, woken
 from execbot.exits.rules.cover import cover
 from execbot.exits.rules.failures import refreshed_ladder
 from execbot.exits.rules.guard import coverage_of, watch_over
@@ -52,8 +51,9 @@ from execbot.exits.rules.moved_by_trader import taken_over
 from execbot.exits.rules.moves import price_moves, reshape
 from execbot.exits.rules.triggers import is_of_before, leave_if_due, stop_is_crossed
 from execbot.exits.rules.view import Decision, Memory, View
-from execbot.model.enums import UNSETTLED_STATUSES, OrderStatus
-from execbot.model.numbers import text
+from execbot.exits.tags import tag_of
+from execbot.model.enums import IN_MOTION, OVER, REPLACEABLE, UNSETTLED_STATUSES
+from execbot.model.numbers import is_whole, text
 
 REFRESH_EVERY = timedelta(seconds=1)
 REFRESH_CLOSED_EVERY = timedelta(seconds=30)
@@ -79,6 +79,9 @@ def decide(view: View) -> Decision:
     elif view.side is not plan.side:
         actions, plan, memory = _flipped(view, plan, orders, memory)
     elif plan.status is not PlanStatus.SUSPENDED:
+        if plan.status is PlanStatus.SLEEPING:
+            changes, plan = woken(view, plan)
+            actions.extend(changes)
         plan, changes = grown(view, plan)
         actions.extend(changes)
         changes, by_hand = taken_over(view, plan, orders, memory)
@@ -89,7 +92,7 @@ def decide(view: View) -> Decision:
         actions.extend(more)
     actions.extend(_settle(view, everything, memory))
     if any(isinstance(a, Refresh) for a in actions):
-        memory = replace(memory, refreshed_at=view.now)
+        memory = replace(memory, refreshed_at=view.now, named=())
     coverage = coverage_of(view, plan, orders, memory)
     more, plan, memory = watch_over(view, plan, coverage, memory)
     return Decision((*actions, *more), memory, plan, coverage)
@@ -114,6 +117,9 @@ def _settle(view: View, orders: SymbolOrders, memory: Memory) -> list[Action]:
     An acknowledgement or a cancel takes milliseconds: after a second its report was lost. While
     the market is closed both may take hours, and are asked about now and then.
     """
+    named = [order_id for order_id in memory.named if not _is_known(view, order_id)]
+    if named:
+        return [Refresh(view.symbol, order_id, None, "it holds the shares") for order_id in named]
     pause = timedelta.max if memory.refreshed_at is None else view.now - memory.refreshed_at
     if pause >= REFRESH_EVERY:
         held = [m for g in orders.groups for m in (*g.members, *g.spare)]
@@ -151,10 +157,9 @@ def _settle(view: View, orders: SymbolOrders, memory: Memory) -> list[Action]:
     return list(asked.values())
 
 
-IN_MOTION = frozenset(
-    {OrderStatus.PENDING_NEW, OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE}
-)
-"""Statuses that an order passes through within milliseconds in an open market."""
+def _is_known(view: View, order_id: str) -> bool:
+    """It is in the view, and alive there: then its shares are counted already."""
+    return any(item.order.id == order_id and item.is_alive for item in view.orders)
 
 
 def _without_past(view: View) -> list[SymbolOrder]:
@@ -181,6 +186,9 @@ def _flat(
     view: View, plan: ExitPlan, orders: SymbolOrders, memory: Memory
 ) -> tuple[list[Action], ExitPlan, Memory]:
     """Nothing is held: take the exits away, and close the plan once nothing can come any more."""
+    if plan.status is PlanStatus.SLEEPING:
+        waiting, plan = overslept(view, plan)
+        return waiting, plan, memory
     if plan.status is PlanStatus.PENDING:
         if orders.entries or orders.groups or _entry_may_come(view, plan):
             return [], plan, memory
@@ -188,27 +196,44 @@ def _flat(
             return _ask_broker(view, memory), plan, memory
         closed = plan.changed(view.now, status=PlanStatus.CLOSED, note="the entry never filled")
         return [SavePlan(closed, "entry ended")], closed, memory
-    actions = _cancel_all(orders, plan) if memory.may_try(view.now) else []
-    if orders.groups or orders.entries or orders.exits:
+    own = _of_plan(orders, plan)
+    actions = _cancel_all(own) if memory.may_try(view.now) else []
+    if own.groups or own.entries or own.exits:
         return [*actions, WaitFor(view.now + POLL, "exits are ending")], plan, memory
     if not view.is_confirmed:
         return _ask_broker(view, memory), plan, memory
+    if plan.status is PlanStatus.ACTIVE and not was_sold(view, plan):
+        sleeps = fallen_asleep(view, plan)
+        return [SavePlan(sleeps, sleeps.note or "")], sleeps, memory
     closed = plan.changed(view.now, status=PlanStatus.CLOSED, exit=None, lift=None, note="closed")
     return [SavePlan(closed, "position closed")], closed, memory
 
 
-def _cancel_all(orders: SymbolOrders, plan: ExitPlan) -> list[Action]:
-    """What works for the plan or for none. A new entry may have come already, with legs and a plan
-    of its own that was not read yet."""
+def _of_plan(orders: SymbolOrders, plan: ExitPlan) -> SymbolOrders:
+    """Only the orders of the plan: its entry, its exits, and what took their place. Another order
+    of the symbol may be the trader's own, or a new entry whose plan was not read yet."""
 
-    def ends(item: SymbolOrder) -> bool:
-        return item.plan_id in (None, plan.plan_id) and cancelable(item)
+    def serves(item: SymbolOrder) -> bool:
+        is_lost = item.plan_id is None and tag_of(item.name) is not None
+        return item.plan_id == plan.plan_id or is_lost
 
+    return SymbolOrders(
+        tuple(group for group in orders.groups if serves(group.lead)),
+        tuple(item for item in orders.exits if serves(item)),
+        tuple(item for item in orders.entries if serves(item)),
+    )
+
+
+def _cancel_all(orders: SymbolOrders) -> list[Action]:
     leads = [g.lead for g in orders.groups if can_cancel(g)]
     return [
-        *(cancel(lead, "the position is closed") for lead in leads if ends(lead)),
-        *(cancel(e, "the position was left") for e in orders.entries if ends(e)),
-        *(cancel(e, "the position is closed", Priority.EXIT) for e in orders.exits if ends(e)),
+        *(cancel(lead, "the position is closed") for lead in leads),
+        *(cancel(e, "the position was left") for e in orders.entries if cancelable(e)),
+        *(
+            cancel(e, "the position is closed", Priority.EXIT)
+            for e in orders.exits
+            if cancelable(e)
+        ),
     ]
 
 
@@ -226,7 +251,7 @@ def _came_to_nothing(view: View, plan: ExitPlan) -> bool:
     if plan.status is not PlanStatus.PENDING or entry is None:
         return False
     order = entry.order
-    return order.is_terminal and order.status is not OrderStatus.REPLACED and order.filled_qty == 0
+    return order.status in OVER and order.filled_qty == 0
 
 
 def _entry_may_come(view: View, plan: ExitPlan) -> bool:
@@ -359,8 +384,8 @@ def _shed_group(group: ExitGroup, excess: Decimal) -> list[Action]:
         and group.target is None
         and not group.is_advanced
         and keeps > 0
-        and keeps == whole_part(keeps)
-        and stop.leaves == whole_part(stop.leaves)
+        and is_whole(keeps)
+        and is_whole(stop.leaves)
         and stop.order.status in REPLACEABLE
     )
     if shrinkable and stop is not None:

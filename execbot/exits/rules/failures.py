@@ -14,14 +14,19 @@ from msgspec.structs import replace
 from execbot.exits.rules.actions import BrokerAction, Cancel, Priority, Refresh, Replace, Submit
 from execbot.exits.rules.shape import Ladder
 from execbot.exits.rules.view import Memory
+from execbot.exits.tags import EXIT
 
 
 class Outcome(Struct, frozen=True):
-    """How an action ended. `kind` is empty when it was done, else the slug of its error."""
+    """How an action ended. `kind` is empty when it was done, else the slug of its error.
+
+    `named` are the broker ids of orders that a refusal names: they hold the shares.
+    """
 
     kind: str = ""
     message: str = ""
     retry_after_seconds: float | None = None
+    named: tuple[str, ...] = ()
 
     @property
     def is_done(self) -> bool:
@@ -35,7 +40,6 @@ class Lesson(StrEnum):
     BACK_OFF = "back_off"  # nothing was wrong with the request
     STEP_DOWN = "step_down"  # this shape of exit is not taken: a simpler one
     THROUGH = "through"  # the price is already beyond the stop
-    REPLACE_FAILED = "replace_failed"
 
 
 LESSONS: dict[str, Lesson] = {
@@ -75,6 +79,10 @@ GONE = "order.not_possible"
 SOON = timedelta(milliseconds=100)
 BACK_OFF = timedelta(milliseconds=500)
 RETRY_MAX = timedelta(seconds=2)
+REFUSAL_PAUSE_MAX = timedelta(seconds=60)
+REFUSALS_SOON = 12
+"""A stop that is refused again and again is asked for every two seconds so often; after that the
+pauses grow, and it is asked for as long as its shares have none (docs/evidence.md, E-PROT-4)."""
 SOON_ATTEMPTS_MAX = 6
 """After so many a state that was to change by itself is taken for a lasting refusal."""
 
@@ -95,12 +103,21 @@ def learned(memory: Memory, action: BrokerAction, outcome: Outcome, now: datetim
     if outcome.is_done:
         # A stop that was placed anew can be moved again.
         moves = memory.moves_refused if isinstance(action, Cancel) else 0
-        return replace(memory, failures=0, retry_at=None, moves_refused=moves)
+        memory = replace(memory, failures=0, retry_at=None, moves_refused=moves)
+        if isinstance(action, Submit):
+            memory = replace(memory, refusals=0, refusal="")
+        return memory
     lesson = lesson_of(outcome.kind)
     failures = memory.failures + 1
-    memory = replace(memory, failures=failures, retry_at=now + _pause(lesson, failures, outcome))
+    if isinstance(action, Submit) and action.tag != EXIT and lesson is not Lesson.BACK_OFF:
+        memory = replace(
+            memory, refusals=memory.refusals + 1, refusal=outcome.message, named=outcome.named
+        )
+    refusals = memory.refusals if isinstance(action, Submit) and action.tag != EXIT else 0
+    pause = _pause(lesson, failures, refusals, outcome)
+    memory = replace(memory, failures=failures, retry_at=now + pause)
     if action.priority is Priority.EXIT:
-        memory = _exit_failed(memory, outcome.kind)
+        memory = _exit_failed(memory, outcome.kind, outcome.message)
     if isinstance(action, Replace):
         # A lost reply is no refusal, nor is an order that somebody else has moved meanwhile: a stop
         # stands, and must not be taken off for it.
@@ -129,24 +146,28 @@ def lesson_of(kind: str) -> Lesson | None:
     return LESSONS.get(kind)
 
 
-def _pause(lesson: Lesson | None, failures: int, outcome: Outcome) -> timedelta:
+def _pause(lesson: Lesson | None, failures: int, refusals: int, outcome: Outcome) -> timedelta:
     if outcome.retry_after_seconds is not None:
         # Never wait out the whole minute: a stop that is refused costs nothing, one not asked
         # for may cost the position.
         return min(timedelta(seconds=outcome.retry_after_seconds), RETRY_MAX)
     base = SOON if lesson is Lesson.SOON else BACK_OFF
     pause: timedelta = base * (2 ** min(failures - 1, 5))
+    if lesson is not Lesson.BACK_OFF and refusals > REFUSALS_SOON:
+        longer: timedelta = RETRY_MAX * 2 ** min(refusals - REFUSALS_SOON, 5)
+        return min(longer, REFUSAL_PAUSE_MAX)
     return min(pause, RETRY_MAX)
 
 
-def _exit_failed(memory: Memory, kind: str) -> Memory:
-    return replace(memory, exit_failures=memory.exit_failures + 1, exit_refusal=kind)
+def _exit_failed(memory: Memory, kind: str, message: str) -> Memory:
+    failures = memory.exit_failures + 1
+    return replace(memory, exit_failures=failures, exit_refusal=kind, exit_cause=message)
 
 
 def exit_rejected_late(memory: Memory, now: datetime) -> Memory:
     """The memory after an exit that was accepted came to nothing: that is a refusal too."""
-    memory = _exit_failed(memory, "order.rejected")
-    pause = _pause(None, memory.exit_failures, Outcome())
+    memory = _exit_failed(memory, "order.rejected", "it was accepted and then rejected")
+    pause = _pause(None, memory.exit_failures, 0, Outcome())
     return replace(memory, retry_at=now + pause)
 
 
@@ -160,7 +181,7 @@ def _after_refused_submit(
     patience = SOON_ATTEMPTS_MAX if lesson is Lesson.SOON else 2
     if lesson is not Lesson.STEP_DOWN and memory.failures < patience:
         return memory
-    if action.tag == "e":
+    if action.tag == EXIT:
         return memory
     return stepped_down(memory, now)
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from msgspec.structs import replace
 
 from execbot.config.schema import EmergencyAction
-from execbot.exits.living_orders import ARRIVING, SymbolOrders
+from execbot.exits.living_orders import SymbolOrders
 from execbot.exits.plan.plan import ExitPlan, Lift, PlanStatus
 from execbot.exits.rules.actions import Action, Alarm, SavePlan
 from execbot.exits.rules.leave import wants_out
 from execbot.exits.rules.shape import Ladder
 from execbot.exits.rules.view import Coverage, Guarded, Memory, View
+from execbot.model.enums import ARRIVING
 from execbot.model.numbers import ZERO, text
 
 _NO_ORDERS = SymbolOrders()
@@ -72,8 +75,8 @@ def watch_over(
 ) -> tuple[list[Action], ExitPlan, Memory]:
     """Count how long shares are without a stop; past the limit alarm and act as configured.
 
-    The alarm is given once, and once more when it was told of an addition that has ended since.
-    The emergency exit is decided again for as long as shares stay without a stop: one that was
+    The alarm is repeated each minute with its cause, and anew when an addition has ended since. The
+    emergency exit is decided again for as long as shares stay without a stop: one that was
     refused has changed nothing.
     """
     if coverage.uncovered <= 0 or coverage.state not in WATCHED:
@@ -84,9 +87,12 @@ def watch_over(
     if view.now - since < view.limits.unprotected_alarm:
         return [], plan, memory
     alarms: list[Action] = []
-    if not memory.is_alarmed:
-        alarms.append(_alarm(view, plan, coverage, int((view.now - since).total_seconds())))
-    memory = replace(memory, is_alarmed=True)
+    last = memory.alarmed_at
+    again = last is not None and view.now - last >= ALARM_AGAIN
+    if not memory.is_alarmed or again:
+        seconds = int((view.now - since).total_seconds())
+        alarms.append(_alarm(view, plan, coverage, seconds, memory.refusal))
+        memory = replace(memory, is_alarmed=True, alarmed_at=view.now)
     if not _is_emergency(view, plan, coverage, memory):
         return alarms, plan, memory
     out = wants_out(plan, "emergency", view.now)
@@ -95,7 +101,9 @@ def watch_over(
 
 
 def _covered(memory: Memory) -> Memory:
-    return replace(memory, uncovered_since=None, exposed_since=None, is_alarmed=False)
+    return replace(
+        memory, uncovered_since=None, exposed_since=None, is_alarmed=False, alarmed_at=None
+    )
 
 
 def _counted(view: View, coverage: Coverage, memory: Memory) -> Memory:
@@ -118,7 +126,13 @@ WITHOUT_STOP = frozenset({"unprotected", "stop_lifted"})
 """Kinds of alarms that tell of shares without a stop."""
 
 
-def _alarm(view: View, plan: ExitPlan, coverage: Coverage, seconds: int) -> Alarm:
+ALARM_AGAIN = timedelta(seconds=60)
+"""Shares that stay without a stop are told again so often, with what the broker last said."""
+
+
+def _alarm(
+    view: View, plan: ExitPlan, coverage: Coverage, seconds: int, refusal: str = ""
+) -> Alarm:
     shares = text(coverage.uncovered)
     if coverage.state is Guarded.EMULATED:
         message = (
@@ -130,7 +144,8 @@ def _alarm(view: View, plan: ExitPlan, coverage: Coverage, seconds: int) -> Alar
     if coverage.state is Guarded.LIFTED and plan.lift is not None:
         told = f"{message}: {_whose(plan.lift)}"
         return Alarm("stop_lifted", view.symbol, told, critical=True)
-    return Alarm("unprotected", view.symbol, message, critical=True)
+    cause = f"; the broker refuses it: {refusal}" if refusal else ""
+    return Alarm("unprotected", view.symbol, message + cause, critical=True)
 
 
 def _whose(lift: Lift) -> str:

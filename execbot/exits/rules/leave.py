@@ -28,7 +28,6 @@ from execbot.exits.rules.actions import (
     cancelable,
 )
 from execbot.exits.rules.failures import Lesson, lesson_of
-from execbot.exits.rules.shape import closing_intent
 from execbot.exits.rules.view import EXIT_REFUSED, Memory, View
 from execbot.exits.tags import EXIT
 from execbot.journal.records import Role
@@ -117,7 +116,8 @@ def _given_up(
     kept = plan.changed(view.now, exit=None, note=f"exit refused: {intent.reason}")
     pause = _pause_before_next(memory)
     told = f"{EXIT_REFUSED} {intent.reason}"
-    is_new = told not in memory.told
+    # Told once while it is tried in quick rounds, then with each round: they are a minute apart.
+    is_due = told not in memory.told or pause >= EXIT_PAUSE_MAX
     memory = replace(
         memory,
         failures=0,
@@ -128,8 +128,10 @@ def _given_up(
         told=memory.told | {told},
     )
     actions: list[Action] = [SavePlan(kept, "exit refused")]
-    if is_new:
-        message = f"the exit ({intent.reason}) was refused {EXIT_ATTEMPTS} times; protecting again"
+    if is_due:
+        again = f"tried again in {pause.total_seconds():.0f} s"
+        cause = f": {memory.exit_cause}" if memory.exit_cause else ""
+        message = f"the exit ({intent.reason}) was refused {EXIT_ATTEMPTS} times, {again}{cause}"
         actions.append(Alarm(EXIT_REFUSED, view.symbol, message, critical=True))
     return [*actions, WaitFor(view.now + pause, "exit refused")], kept, memory
 
@@ -208,7 +210,7 @@ def _exit_order(view: View, plan: ExitPlan, intent: ExitIntent) -> Submit:
         time_in_force=TimeInForce.GTC if view.is_crypto else TimeInForce.DAY,
         limit_price=limit,
         extended_hours=view.market.is_extended and not view.market.is_open,
-        position_intent=None if view.is_crypto else closing_intent(plan.side),
+        position_intent=None if view.is_crypto else plan.exit_side.to_close,
         strategy_id=plan.strategy_id,
     )
     reason = f"{intent.reason}: {stage} exit of {text(qty)}"

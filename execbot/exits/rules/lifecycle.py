@@ -17,13 +17,13 @@ from execbot.exits.levels import (
 )
 from execbot.exits.living_orders import Family, SymbolOrder
 from execbot.exits.plan.plan import ExitPlan, PlanStatus, TargetPlan, nearest_first, priced
-from execbot.exits.plan.target_shares import split_whole, whole_part
+from execbot.exits.plan.target_shares import split_whole
 from execbot.exits.rules.actions import Action, Alarm, SavePlan
 from execbot.exits.rules.leave import wants_out
 from execbot.exits.rules.view import View
 from execbot.journal.records import Role
 from execbot.model.enums import OrderClass
-from execbot.model.numbers import ZERO, text
+from execbot.model.numbers import ZERO, text, whole_part
 
 
 def grown(view: View, plan: ExitPlan) -> tuple[ExitPlan, list[Action]]:

@@ -9,16 +9,15 @@ put the stop back; when the lift ends, for whatever reason, it does.
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
 
 from msgspec import Struct
 
 from execbot.exits.living_orders import SymbolOrder, SymbolOrders
 from execbot.exits.plan.plan import ExitPlan
 from execbot.exits.rules.actions import can_cancel
-from execbot.model.enums import OrderClass, OrderStatus, OrderType, Side
+from execbot.market.wash_trade import Crossing, is_wash_trade
+from execbot.model.enums import OrderStatus
 from execbot.model.order import Order, OrderRequest
 
 
@@ -39,48 +38,14 @@ class Next(Struct, frozen=True):
     cancel: tuple[SymbolOrder, ...] = ()
 
 
-class Resting(Protocol):
-    """What `conflicts` must know of an order that works at the broker."""
-
-    @property
-    def side(self) -> Side: ...
-    @property
-    def type(self) -> OrderType: ...
-    @property
-    def order_class(self) -> OrderClass: ...
-    @property
-    def limit_price(self) -> Decimal | None: ...
-
-
-AT_ANY_PRICE = frozenset({OrderType.MARKET, OrderType.STOP})
-EXEMPT_CLASSES = frozenset({OrderClass.BRACKET, OrderClass.OCO})
-
-
-def conflicts(request: OrderRequest, resting: Resting) -> bool:
+def conflicts(request: OrderRequest, resting: Crossing) -> bool:
     """Whether the broker would refuse `request` while this exit rests.
 
-    Alpaca's rules: orders of brackets and OCO pairs and trailing stops are exempt; of the others
-    market and stop orders never stand beside an opposite order, limits only where they would not
-    trade with each other. A buy in dollars is refused beside any closing order.
+    As a wash trade; and Alpaca refuses a new order in dollars beside any closing order.
     """
     if resting.side is request.side:
         return False
-    if request.notional is not None:
-        return True
-    if _is_exempt(request.order_class, request.type) or _is_exempt(
-        resting.order_class, resting.type
-    ):
-        return False
-    if request.type in AT_ANY_PRICE or resting.type in AT_ANY_PRICE:
-        return True
-    ours, theirs = request.limit_price, resting.limit_price
-    if ours is None or theirs is None:
-        return True
-    return ours >= theirs if request.side == "buy" else ours <= theirs
-
-
-def _is_exempt(order_class: OrderClass, order_type: OrderType) -> bool:
-    return order_class in EXEMPT_CLASSES or order_type is OrderType.TRAILING_STOP
+    return request.notional is not None or is_wash_trade(request, resting)
 
 
 def next_step(

@@ -32,7 +32,6 @@ from execbot.exits.levels import (
     safe_stop,
 )
 from execbot.exits.living_orders import (
-    ACKNOWLEDGED,
     ExitGroup,
     Family,
     SymbolOrder,
@@ -44,7 +43,7 @@ from execbot.exits.plan.trailing import overruled, trail_distance
 from execbot.exits.rules.actions import Action, Alarm, Moved, Refresh, SavePlan, WaitFor
 from execbot.exits.rules.view import Memory, View
 from execbot.exits.tags import tag_of
-from execbot.model.enums import OrderStatus, OrderType, PositionSide
+from execbot.model.enums import ACKNOWLEDGED, OrderStatus, OrderType, PositionSide
 from execbot.model.numbers import ZERO, text
 from execbot.model.order import Order
 

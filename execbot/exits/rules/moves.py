@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from msgspec.structs import replace
 
 from execbot.broker.port import ReplaceRequest
-from execbot.exits.living_orders import REPLACEABLE, ExitGroup, SymbolOrders
+from execbot.exits.living_orders import ExitGroup, SymbolOrders
 from execbot.exits.plan.plan import ExitPlan
 from execbot.exits.rules.actions import Action, Cancel, Replace
 from execbot.exits.rules.shape import (
@@ -18,15 +16,13 @@ from execbot.exits.rules.shape import (
     wanted,
 )
 from execbot.exits.rules.view import Memory, View
-from execbot.model.enums import OrderType
+from execbot.model.enums import REPLACEABLE, OrderType
 
 MOVES_REFUSED_MAX = 2
 """After so many refused replaces a stop is canceled and placed anew instead."""
 
 RESHAPES_MAX = 3
 """Re-spreading leaves shares without a stop for a moment: it must not go on for ever."""
-
-MOVE_RETRY = timedelta(seconds=1)
 
 
 def price_moves(view: View, plan: ExitPlan, orders: SymbolOrders, memory: Memory) -> list[Action]:

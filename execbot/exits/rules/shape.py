@@ -25,10 +25,10 @@ from msgspec.structs import replace
 from execbot.exits.levels import on_grid
 from execbot.exits.living_orders import ExitGroup
 from execbot.exits.plan.plan import ExitPlan, TrailKind
-from execbot.exits.plan.target_shares import fraction_part, split_whole, whole_part
+from execbot.exits.plan.target_shares import split_whole
 from execbot.exits.tags import STOP, target_tag
 from execbot.model.enums import OrderClass, OrderType, PositionSide, TimeInForce
-from execbot.model.numbers import ZERO
+from execbot.model.numbers import ZERO, fraction_part, whole_part
 from execbot.model.order import OrderRequest, StopLoss, TakeProfit
 
 CRYPTO_STOP_LIMIT_PCT = Decimal("3")
@@ -215,13 +215,9 @@ def exit_request(plan: ExitPlan, want: Want, holding: Holding) -> OrderRequest:
         qty=want.qty,
         time_in_force=want.time_in_force,
         strategy_id=plan.strategy_id,
-        position_intent=closing_intent(plan.side),
+        position_intent=plan.exit_side.to_close,
     )
     return _SHAPES[want.kind](base, plan, want, holding)
-
-
-def closing_intent(side: PositionSide) -> str:
-    return "sell_to_close" if side is PositionSide.LONG else "buy_to_close"
 
 
 def _stop(base: OrderRequest, plan: ExitPlan, want: Want, holding: Holding) -> OrderRequest:

@@ -13,13 +13,12 @@ from msgspec.structs import replace
 from execbot.exits.living_orders import ExitGroup, SymbolOrders
 from execbot.exits.plan.plan import ExitIntent, ExitPlan, TargetPlan
 from execbot.exits.plan.rescale import SPLIT_GAP
-from execbot.exits.plan.target_shares import whole_part
 from execbot.exits.plan.trailing import time_stop_due
 from execbot.exits.rules.leave import wants_out
 from execbot.exits.rules.shape import Ladder, target_quantities
 from execbot.exits.rules.view import Memory, View
 from execbot.model.enums import OrderType, PositionSide
-from execbot.model.numbers import ZERO
+from execbot.model.numbers import ZERO, whole_part
 
 CROSSED_PATIENCE = timedelta(seconds=2)
 """How long a stop that the broker holds may stay untaken with the price beyond it."""

@@ -88,6 +88,13 @@ class Memory(Struct, frozen=True):
     ladder_until: datetime | None = None
     failures: int = 0
     retry_at: datetime | None = None
+    refusals: int = 0
+    """How often in a row the broker has refused a stop or target, in whatever shape."""
+    refusal: str = ""
+    """What it said the last time."""
+    named: tuple[str, ...] = ()
+    """Broker ids of the orders that it named then, to be read: they hold the shares."""
+    alarmed_at: datetime | None = None
     through_since: datetime | None = None
     """When the broker refused a stop because the price is beyond it."""
     crossed_since: datetime | None = None
@@ -102,6 +109,8 @@ class Memory(Struct, frozen=True):
     """Refusals of the way out since the position last changed, late ones too."""
     exit_refusal: str = ""
     """The kind of the last of them."""
+    exit_cause: str = ""
+    """What the broker said with it."""
     exit_rounds: int = 0
     """How often in a row leaving was given up."""
     exit_not_before: datetime | None = None
@@ -158,7 +167,7 @@ class View(Struct, frozen=True):
 
     @property
     def side(self) -> PositionSide:
-        return PositionSide.SHORT if self.qty < 0 else PositionSide.LONG
+        return PositionSide.of(self.qty)
 
 
 class Guarded(StrEnum):

@@ -8,9 +8,10 @@ from typing import Any
 from msgspec.structs import replace
 
 from execbot.journal.records import EventResult, Execution, OrderRecord
-from execbot.model.enums import AssetClass, OrderStatus, OrderType, Side, TimeInForce
+from execbot.model.enums import OrderStatus, OrderType, Side, TimeInForce
 from execbot.model.numbers import maybe_decimal
 from execbot.model.order import Order
+from execbot.model.symbols import asset_class_of
 from execbot.oms.machine.events import Applied, OrderEvent, OrderState, detail_decimal
 from execbot.oms.machine.table import ACTS, REMARKS, Act
 
@@ -102,8 +103,8 @@ def _from_request(event: OrderEvent, status: OrderStatus) -> OrderRecord:
 
 
 def _asset_class(symbol: str) -> str:
-    """Until the broker says it: only crypto pairs have a slash in their symbol."""
-    return AssetClass.CRYPTO.value if "/" in symbol else AssetClass.US_EQUITY.value
+    """Until the broker says it."""
+    return asset_class_of(symbol).value
 
 
 def empty_state(event: OrderEvent) -> OrderState:

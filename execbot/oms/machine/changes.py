@@ -11,7 +11,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from execbot.journal.records import OrderRecord
-from execbot.model.enums import LOCAL_STATUSES, OrderStatus
+from execbot.model.enums import FAILED, LOCAL_STATUSES, NOT_AT_BROKER, OrderStatus
 from execbot.model.numbers import ZERO
 from execbot.model.order import Fill
 from execbot.oms.machine.events import Applied, OrderEvent
@@ -25,10 +25,6 @@ class EventName(StrEnum):
     ORDER_CANCELED = "order_canceled"
     ORDER_STATUS_UPDATED = "order_status_updated"
     ORDER_FILLED = "order_filled"  # in part or whole: look at the status
-
-
-FAILURES = frozenset({OrderStatus.REJECTED, OrderStatus.DENIED, OrderStatus.NEVER_SENT})
-NOT_AT_BROKER = LOCAL_STATUSES | FAILURES
 
 
 class Change(Struct, frozen=True, gc=False):
@@ -86,7 +82,7 @@ def _names(applied: Applied) -> tuple[EventName, ...]:
         status = record.status
         if was_local and record.is_ours and status not in NOT_AT_BROKER:
             names.append(EventName.ORDER_SUBMITTED)
-        if status in FAILURES:
+        if status in FAILED:
             names.append(EventName.ORDER_FAILED)
         if status is OrderStatus.CANCELED:
             names.append(EventName.ORDER_CANCELED)

@@ -12,10 +12,10 @@ from msgspec.structs import replace
 
 from execbot.journal.codec import order_wire
 from execbot.journal.records import EventRecord, EventResult, Execution, OrderRecord
-from execbot.model.enums import EventSource, OrderStatus
+from execbot.model.enums import UNDER_WAY, EventSource, OrderStatus
 from execbot.model.numbers import ZERO, maybe_decimal
 from execbot.model.order import Fill, Order
-from execbot.oms.machine.table import ACTIVITY, SNAPSHOT, STATUS_OF_EVENT, UNDER_WAY, Act
+from execbot.oms.machine.table import ACTIVITY, SNAPSHOT, STATUS_OF_EVENT, Act
 
 if TYPE_CHECKING:
     from execbot.broker.port import TradeUpdate
@@ -197,7 +197,11 @@ def activity_event(activity: Activity, client_order_id: str, now: datetime) -> O
         qty=activity.qty,
         price=activity.price,
         cum_qty=activity.cum_qty,
-        details={"activity_id": activity.id, "order_status": activity.order_status},
+        details={
+            "activity_id": activity.id,
+            "order_status": activity.order_status,
+            "row_type": raw.get("type"),
+        },
         raw={"activity": dict(raw)} if raw else {},
     )
 

@@ -1,15 +1,16 @@
 """The order state machine: one order and one event in, what became of it out. Pure.
 
-`apply_event` looks the event up in the table (`table`), books its execution if it has
-one (`executions`), and settles the consequences. It reads no clock and writes nothing:
-the same events give the same order, whoever applies them, and reports that arrive twice, late or
-out of order end in the same state.
+`apply_event` looks the event up in the table (`table`), books its execution if it has one
+(`executions`), works out what the totals say beyond (`totals`), and settles the consequences. It
+reads no clock and writes nothing: the same events give the same order, whoever applies them, and
+reports that arrive twice, late or out of order end in the same state.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
+from decimal import Decimal
 from operator import attrgetter
 from typing import Any
 
@@ -17,29 +18,29 @@ from msgspec.structs import replace
 
 from execbot.journal.records import EventResult, Execution, OrderRecord, Progress
 from execbot.model.enums import (
+    ENDS,
+    REPORTS,
+    SHOWS_FILLS,
     TERMINAL_STATUSES,
     OrderStatus,
 )
 from execbot.model.numbers import ZERO
 from execbot.model.order import Fill
 from execbot.oms.machine import executions as books
+from execbot.oms.machine import totals
 from execbot.oms.machine.acts import apply_act, empty_state
+from execbot.oms.machine.alarms import STANDING, standing
 from execbot.oms.machine.events import Applied, OrderEvent, OrderState, detail_decimal
 from execbot.oms.machine.table import (
     BUST,
     CORRECTION,
-    ENDS,
     EXECUTIONS,
     RANK,
-    REPORTS,
     REVERSALS,
-    SHOWS_FILLS,
+    UNTIMED,
     Verdict,
     verdict,
 )
-
-UNTIMED = datetime(1970, 1, 1, tzinfo=UTC)
-"""`status_at` of a status whose report carried no time: any report with a time is younger."""
 
 
 def apply_event(state: OrderState | None, event: OrderEvent) -> Applied:
@@ -48,16 +49,19 @@ def apply_event(state: OrderState | None, event: OrderEvent) -> Applied:
         return apply_act(state, event)
     start = state if state is not None else _adopt(event)
     before = state.record if state is not None else None
-    booking = _book(start, event)
     draft = _Draft(start.record)
     _take_report(draft, event)
-    said, contradiction, alarm = _move(draft, event)
+    booking = _book(start, draft, event)
     executions = booking.executions
     if event.details.get("infer", True):
         executions = _infer(draft, executions, event.stamp or event.recorded_at)
+    said, contradiction, alarm = _move(draft, event, executions)
     _settle(draft, executions)
     record = draft.finished()
-    alarm = booking.alarm or alarm or _new_overfill(start.record, record)
+    stands = standing(start.record, record, executions.values())
+    if stands is None and record.alarm in STANDING:
+        record = replace(record, alarm=None)
+    alarm = booking.alarm or alarm or (stands if stands != record.alarm else None)
     result = _result(state, record, executions, booking, said)
     note = booking.note or contradiction
     if booking.result is EventResult.ILLEGAL:
@@ -138,16 +142,27 @@ def _adopt(event: OrderEvent) -> OrderState:
     return OrderState(record)
 
 
-def _book(state: OrderState, event: OrderEvent) -> books.Booking:
-    order, progress = state.record.order, state.record.progress
+def _book(state: OrderState, draft: _Draft, event: OrderEvent) -> books.Booking:
+    """The executions with what the event says of them, told apart by all that is known now."""
+    order, progress = state.record.order, draft.progress
     if not order.id and event.order_id:
         order = replace(order, id=event.order_id)
+    booking = books.Booking(state.executions, EventResult.NO_CHANGE)
     if event.kind in EXECUTIONS:
-        return books.book(state.executions, order, event, progress)
-    if event.kind in (BUST, CORRECTION):
+        booking = books.book(state.executions, order, event, progress)
+    elif event.kind in (BUST, CORRECTION):
         bust = event.kind == BUST
-        return books.undo(state.executions, order, event, progress, bust=bust)
-    return books.Booking(state.executions, EventResult.NO_CHANGE)
+        booking = books.undo(state.executions, order, event, progress, bust=bust)
+    if booking.executions is state.executions and _totals_of(progress) != _totals_of(
+        state.record.progress
+    ):
+        anew = books.identified(state.executions, order, progress)
+        return replace(booking, executions=anew)
+    return booking
+
+
+_totals_of = attrgetter("chain_qty", "reported_qty", "latest_qty", "latest_avg_price")
+"""By what reports are told apart, beside themselves."""
 
 
 def _take_report(draft: _Draft, event: OrderEvent) -> None:
@@ -195,28 +210,63 @@ _INHERITED = ("parent_id", "role", "origin", "strategy_id", "plan_id")
 
 
 def _progress(progress: Progress, event: OrderEvent, snapshot_at: datetime | None) -> Progress:
-    """Remember the highest and the youngest cumulative quantity reported."""
+    """Remember the highest, the youngest and the lowest cumulative quantity reported.
+
+    That of a FILL row is not among them: it may count the chain of a replacement where the order
+    does not, and what it counts before itself has rows of its own.
+    """
     order, stamp = event.order, event.stamp
-    changes: dict[str, Any] = {}
+    changes = _chain_changes(progress, event)
     if snapshot_at != progress.snapshot_at:
         changes["snapshot_at"] = snapshot_at
-    chain_qty = detail_decimal(event, "chain_qty") if "chain_qty" in event.details else None
-    if chain_qty is not None and chain_qty != progress.chain_qty:
-        changes["chain_qty"] = chain_qty
-    total = order.filled_qty if order is not None else event.cum_qty
-    average = order.filled_avg_price if order is not None else None
-    if total is not None:
-        if total > progress.reported_qty:
-            changes["reported_qty"], changes["reported_avg_price"] = total, average
-            changes["reported_at"] = stamp or event.recorded_at
-        elif total == progress.reported_qty and progress.reported_avg_price is None and average:
+    if order is None:
+        return replace(progress, **changes) if changes else progress
+    total, average = order.filled_qty, order.filled_avg_price
+    if total > progress.reported_qty:
+        changes["reported_qty"], changes["reported_avg_price"] = total, average
+        changes["reported_at"] = stamp or event.recorded_at
+    elif total == progress.reported_qty and total:
+        if progress.reported_avg_price is None and average:
             changes["reported_avg_price"] = average
-        if stamp is not None and (progress.latest_at is None or stamp >= progress.latest_at):
-            changes["latest_qty"], changes["latest_at"] = total, stamp
+        if stamp is not None and progress.reported_at is not None:
+            changes["reported_at"] = min(stamp, progress.reported_at)
+    lowest = progress.lowest_qty
+    if total > 0 and (lowest is None or total < lowest):
+        changes["lowest_qty"] = total
+    changes |= _youngest(progress, total, average, stamp)
     return replace(progress, **changes) if changes else progress
 
 
-def _move(draft: _Draft, event: OrderEvent) -> tuple[Verdict | None, str | None, str | None]:
+def _youngest(
+    progress: Progress, total: Decimal, average: Decimal | None, stamp: datetime | None
+) -> dict[str, Any]:
+    """Of two reports of one instant the higher total is the later one."""
+    since = progress.latest_at
+    if stamp is None or (since is not None and stamp < since):
+        return {}
+    if stamp == since and total < progress.latest_qty:
+        return {}
+    if stamp == since and total == progress.latest_qty and not average:
+        return {}
+    return {"latest_qty": total, "latest_avg_price": average, "latest_at": stamp}
+
+
+def _chain_changes(progress: Progress, event: OrderEvent) -> dict[str, Any]:
+    """What the event tells of the orders that this one replaced (see `chains`)."""
+    details = event.details
+    if "chain_qty" not in details:
+        return {}
+    said = {
+        "chain_qty": detail_decimal(event, "chain_qty") or ZERO,
+        "chain_value": detail_decimal(event, "chain_value") or ZERO,
+        "chain_open": bool(details.get("chain_open")),
+    }
+    return {name: value for name, value in said.items() if value != getattr(progress, name)}
+
+
+def _move(
+    draft: _Draft, event: OrderEvent, executions: Mapping[str, Execution]
+) -> tuple[Verdict | None, str | None, str | None]:
     """Follow the reported status where the table and the times allow it.
 
     Returns the table's verdict (None: nothing was reported), a contradiction, an alarm.
@@ -229,7 +279,13 @@ def _move(draft: _Draft, event: OrderEvent) -> tuple[Verdict | None, str | None,
     current, alarm = draft.status, None
     if current in TERMINAL_STATUSES and draft.progress.status_at is None:
         current, alarm = OrderStatus.PENDING, "reopened_by_broker"
+    undone_at = _undone_at(draft, executions)
+    is_older = undone_at is not None and (event.stamp is None or event.stamp < undone_at)
+    if undone_at is not None and not is_older and current is OrderStatus.FILLED:
+        current = OrderStatus.PARTIALLY_FILLED
     said = verdict(current, reported)
+    if said is Verdict.MOVE and reported is OrderStatus.FILLED and is_older:
+        said = Verdict.STAY
     if said is Verdict.MOVE and not _younger(draft.progress, current, reported, event):
         said = Verdict.STAY
     if said is Verdict.MOVE:
@@ -244,6 +300,16 @@ def _move(draft: _Draft, event: OrderEvent) -> tuple[Verdict | None, str | None,
         words = f"{event.kind} reports {reported.value}, but the order is {current.value}"
         return said, words, "contradiction"
     return said, None, None
+
+
+def _undone_at(draft: _Draft, executions: Mapping[str, Execution]) -> datetime | None:
+    """When the last bust or correction took back what had completed the quantity, if it did."""
+    times = [item.changed_at for item in executions.values() if item.changed_at is not None]
+    if not times:
+        return None
+    qty = draft.order.get("qty", draft.record.order.qty)
+    filled, _ = books.net(executions.values())
+    return max(times) if qty is not None and filled + draft.progress.chain_qty < qty else None
 
 
 def _younger(
@@ -272,9 +338,9 @@ def _infer(
     """Book the shortfall, or take back what was inferred; mostly there is neither."""
     if not executions and not draft.progress.reported_qty:
         return executions
-    if books.is_complete(executions, draft.progress):
+    if totals.is_complete(executions, draft.progress):
         return executions
-    return books.infer(executions, draft.finished(), fallback_at)
+    return totals.with_inferred(executions, draft.finished(), fallback_at)
 
 
 def _settle(draft: _Draft, executions: Mapping[str, Execution]) -> None:
@@ -283,32 +349,29 @@ def _settle(draft: _Draft, executions: Mapping[str, Execution]) -> None:
     filled, average = books.net(executions.values())
     if filled != old.filled_qty or average != old.filled_avg_price:
         draft.order["filled_qty"], draft.order["filled_avg_price"] = filled, average
-    status = draft.status
+    status, ended_as = draft.status, draft.progress.ended_as
+    # A replacement's quantity counts what the orders before it had filled.
+    qty = draft.order.get("qty", old.qty)
+    is_whole = bool(qty is not None and filled and filled + draft.progress.chain_qty >= qty)
     if status in SHOWS_FILLS and filled > 0:
         status = OrderStatus.PARTIALLY_FILLED
-    elif status in ENDS and status is not OrderStatus.FILLED:
-        qty = draft.order.get("qty", old.qty)
-        executed = books.gross_qty(executions.values())
-        # A replacement's quantity counts what the orders before it had filled.
-        if qty is not None and executed and executed + draft.progress.chain_qty >= qty:
-            status = OrderStatus.FILLED
+    elif is_whole and status in ENDS and status is not OrderStatus.FILLED:
+        status, ended_as = OrderStatus.FILLED, status.value
+    elif not is_whole and status is OrderStatus.FILLED and ended_as is not None:
+        status, ended_as = OrderStatus(ended_as), None  # what had made it whole was taken back
     if status is not draft.status:
         draft.status = draft.order["status"] = status
-
-
-def _new_overfill(before: OrderRecord, after: OrderRecord) -> str | None:
-    """More was executed than was asked for: it is kept, and somebody must look at it."""
-    qty = after.order.qty
-    if qty is None or after.order.filled_qty <= qty:
-        return None
-    return None if before.order.filled_qty > qty else "overfill"
+    if ended_as != draft.progress.ended_as:
+        draft.progress = replace(draft.progress, ended_as=ended_as)
 
 
 def _fresh_fills(old: Mapping[str, Execution], new: Mapping[str, Execution]) -> tuple[Fill, ...]:
-    """Executions that were not in the books before, the inferred one included."""
+    """Executions that were not in the books before under any id; an inferred one included."""
     if old is new:
         return ()
-    return tuple([item.as_fill() for name, item in new.items() if name not in old])
+    rows = {item.activity_id for item in old.values()} - {None}
+    fresh = [item for name, item in new.items() if name not in old]
+    return tuple([item.as_fill() for item in fresh if item.activity_id not in rows])
 
 
 def _result(

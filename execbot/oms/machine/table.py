@@ -7,7 +7,7 @@ or a snapshot that says "the order has this status". `ACTS` says what an act doe
 are legal there and change nothing (they are old news). Whatever stands in none of the three is
 illegal: it changes nothing and is recorded.
 
-Five rules stand behind the entries.
+Six rules stand behind the entries.
 
 1. The broker's word beats our conclusions. While an order is only known to us (queued, pending, in
    doubt) and also after we closed it ourselves (never sent, denied, withdrawn), any report of the
@@ -20,15 +20,25 @@ Five rules stand behind the entries.
    to `pending_new` or `accepted`.
 4. A status never changes a quantity and a quantity never waits for a status: executions are booked
    whatever the state (see `executions`).
-5. A word that is not known here is kept as `unknown`, which counts as working: assuming less would
+5. What a bust takes back from a filled order makes it no longer filled, if the broker says so in
+   the bust or later; a `filled` from before the bust is old news then.
+6. A word that is not known here is kept as `unknown`, which counts as working: assuming less would
    be unsafe.
 """
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from enum import StrEnum
 
-from execbot.model.enums import LOCAL_STATUSES, TERMINAL_STATUSES, WORKING_STATUSES, OrderStatus
+from execbot.model.enums import (
+    ENDS,
+    LOCAL_STATUSES,
+    NOT_YET_ROUTED,
+    REPORTS,
+    WORKING_STATUSES,
+    OrderStatus,
+)
 
 _S = OrderStatus
 
@@ -42,6 +52,7 @@ class Act(StrEnum):
     RELEASE = "release"  # taken from the queue, about to be sent
     SEND = "send"  # sent again under the same id
     DOUBT = "doubt"  # sent, and the outcome is unknown
+    EXISTS = "exists"  # the broker says that it has it, and does not show it
     REFUSE = "refuse"  # the broker refused the request itself
     NEVER_SENT = "never_sent"  # proven absent at the broker
     REQUEUE = "requeue"  # released and not taken: it waits again
@@ -70,6 +81,7 @@ ACTS: dict[OrderStatus | None, dict[Act, OrderStatus]] = {
     _S.PENDING: {
         Act.SEND: _S.PENDING,
         Act.DOUBT: _S.IN_DOUBT,
+        Act.EXISTS: _S.IN_DOUBT,
         Act.REFUSE: _S.REJECTED,
         Act.NEVER_SENT: _S.NEVER_SENT,
         Act.REQUEUE: _S.QUEUED,
@@ -78,6 +90,7 @@ ACTS: dict[OrderStatus | None, dict[Act, OrderStatus]] = {
     _S.IN_DOUBT: {
         Act.SEND: _S.IN_DOUBT,
         Act.DOUBT: _S.IN_DOUBT,
+        Act.EXISTS: _S.IN_DOUBT,
         Act.REFUSE: _S.REJECTED,
         Act.NEVER_SENT: _S.NEVER_SENT,
         Act.ABANDON: _S.CANCELED,
@@ -91,15 +104,6 @@ ACTS: dict[OrderStatus | None, dict[Act, OrderStatus]] = {
         Act.DENY: _S.DENIED,
     },
 } | {status: {Act.ABANDON: _S.CANCELED} for status in WORKING_STATUSES}
-
-ENDS = TERMINAL_STATUSES - LOCAL_STATUSES
-"""How the broker ends an order."""
-
-REPORTS = WORKING_STATUSES | ENDS
-"""Everything a broker can say of an order's status."""
-
-NOT_YET_ROUTED = frozenset({_S.PENDING_NEW, _S.ACCEPTED})
-"""At Alpaca, not yet at the venue: an order passes through them once."""
 
 _ROUTED = REPORTS - NOT_YET_ROUTED
 
@@ -119,7 +123,7 @@ STAYS: dict[OrderStatus, frozenset[OrderStatus]] = (
 """From a state, the reported statuses that are legal old news. A younger working report on an
 ended order is a contradiction, though, and is treated as illegal."""
 
-for _ended in (_S.CANCELED, _S.EXPIRED, _S.REJECTED, _S.REPLACED):
+for _ended in ENDS - {_S.FILLED}:
     STAYS[_ended] |= {_S.FILLED}
     # `filled` after another end is decided by the quantities, see rule 2.
 
@@ -139,9 +143,6 @@ RANK: dict[OrderStatus, int] = {
     _S.PENDING_CANCEL: 8,
 }
 """Decides between working reports of the same instant, or without a time: the higher one."""
-
-SHOWS_FILLS = frozenset({_S.PENDING_NEW, _S.ACCEPTED, _S.ACCEPTED_FOR_BIDDING, _S.NEW})
-"""An order in one of these with a fill in the books is `partially_filled`."""
 
 STATUS_OF_EVENT: dict[str, OrderStatus] = {
     "new": _S.NEW,
@@ -164,9 +165,6 @@ STATUS_OF_EVENT: dict[str, OrderStatus] = {
 """Stream events that name a status. Every other event, known or not (`order_cancel_rejected`,
 `order_replace_rejected`, `restated`, `trade_bust`, `trade_correct`), reports its order's status."""
 
-UNDER_WAY = frozenset({_S.PENDING_CANCEL, _S.PENDING_REPLACE})
-"""A request of ours is on its way through the venue."""
-
 REVERSALS = frozenset({"order_cancel_rejected", "order_replace_rejected"})
 """They take back a pending_cancel or pending_replace, with or without a time stamp."""
 
@@ -179,6 +177,13 @@ CORRECTION = "trade_correct"
 EXECUTIONS = frozenset({"fill", "partial_fill", ACTIVITY})
 ADJUST = "position_adjusted"
 """A booking that is no trade: an adopted position, a fee in coins. It belongs to no order."""
+
+
+CHAIN = "chain"
+"""What the orders before a replacement have filled has changed: an event of ours, see `chains`."""
+
+UNTIMED = datetime(1970, 1, 1, tzinfo=UTC)
+"""`status_at` of a status whose report carried no time: any report with a time is younger."""
 
 
 class Verdict(StrEnum):
@@ -194,7 +199,3 @@ def verdict(current: OrderStatus, reported: OrderStatus) -> Verdict:
     if reported in MOVES[current]:
         return Verdict.MOVE
     return Verdict.STAY if reported in STAYS[current] else Verdict.ILLEGAL
-
-
-REOPENABLE = frozenset({OrderStatus.DENIED, OrderStatus.NEVER_SENT})
-"""Nothing is at the broker under this id: a new request may use it."""

@@ -9,15 +9,14 @@ lease, so a process that dies with it in its hands leaves the position alone for
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from decimal import Decimal
 
 from msgspec import Struct
 
 from execbot.broker.errors import BrokerError
-from execbot.exits.living_orders import STOP_TYPES, SymbolOrder, SymbolOrders, read_orders
+from execbot.exits.living_orders import SymbolOrder, SymbolOrders, read_orders
 from execbot.exits.plan.plan import ExitPlan, Lift
-from execbot.exits.rules.make_room import Step, conflicts, next_step
+from execbot.exits.rules.make_room import Next, Step, conflicts, next_step
 from execbot.exits.store import (
     KEPT,
     LIFT_LEASE,
@@ -28,16 +27,18 @@ from execbot.exits.store import (
     plan_of,
 )
 from execbot.journal.journal import Journal
-from execbot.journal.records import OrderRecord, Role
-from execbot.model.enums import OrderType, TimeInForce
+from execbot.journal.records import PROTECTIVE_ROLES, OrderRecord
+from execbot.model.enums import STOP_TYPES, OrderType, TimeInForce
 from execbot.model.numbers import text
 from execbot.model.order import OrderRequest
+from execbot.model.retrying import polled
+from execbot.model.symbols import symbol_key
 from execbot.oms.errors import NotPossible, OmsError
 from execbot.oms.send.cancel import Canceler
 from execbot.oms.send.orders import take_in_moved
-from execbot.oms.send.waiting import POLL_FACTOR, POLL_FIRST_SECONDS, POLL_LAST_SECONDS
+from execbot.oms.send.waiting import UNTIL_ENDED
 from execbot.oms.service import OrderManagementSystem
-from execbot.risk.facts import Facts, PendingOrder, market_price, position_key
+from execbot.risk.facts import Facts, PendingOrder, market_price
 
 WAIT_SECONDS = 15.0
 """How long an addition may take while the stop is off; its rest is canceled then."""
@@ -76,7 +77,7 @@ def addition_of(journal: Journal, request: OrderRequest, facts: Facts) -> Additi
     exits = {
         record.client_order_id
         for record in journal.orders("open", symbol=plan.symbol)
-        if record.role in (Role.STOP, Role.TARGET) and conflicts(request, record.order)
+        if record.role in PROTECTIVE_ROLES and conflicts(request, record.order)
     }
     others = [p for p in facts.pending if _is_stranger(p, plan.symbol) and conflicts(request, p)]
     if plan.status not in KEPT or others:
@@ -104,7 +105,7 @@ def _refusal(request: OrderRequest, facts: Facts) -> str:
 
 def _is_stranger(order: PendingOrder, symbol: str) -> bool:
     """On the symbol, and none of the exits that are ours to lift."""
-    return position_key(order.symbol) == position_key(symbol) and not order.protective
+    return symbol_key(order.symbol) == symbol_key(symbol) and not order.protective
 
 
 def add_to_position(
@@ -155,36 +156,49 @@ class _Steps:
         self._request = request
         self._place = place
         self._plan_id = plan_id
-        self._until = oms.now() + timedelta(seconds=wait_seconds)
+        self._wait_seconds = wait_seconds
         self._held = held
         self._record: OrderRecord | None = None
 
     def run(self) -> OrderRecord:
         self._read_exits()
-        pause = POLL_FIRST_SECONDS
-        while self._oms.now() < self._until:
+        timer = self._oms.timer
+        until = timer.monotonic() + self._wait_seconds
+        waited_for: list[OrderRecord] = []
+
+        def look() -> Step:
+            self._refresh(waited_for)
             records = self._open_records()
-            step = next_step(
-                self._request,
-                self._exits(records),
-                self._held_plan(),
-                self._record.order if self._record is not None else None,
-                self._oms.now(),
-            )
-            if step.step is Step.DONE:
-                assert self._record is not None
-                return self._record
-            if step.step is Step.GIVE_UP:
-                break
+            step = self._next(records)
             if step.step in (Step.BUY, Step.BUY_AT_ONCE):
+                if timer.monotonic() >= until:
+                    return Step.GIVE_UP
                 self._refuse_if_taken()
                 self._record = self._place(self._request)
-                continue
+                step = self._next(records)
             self._lift(step.cancel)
-            self._oms.sleep(pause)
-            pause = min(pause * POLL_FACTOR, POLL_LAST_SECONDS)
-            self._refresh([self._record] if self._record is not None else records)
+            waited_for[:] = records if self._record is None else [self._record]
+            return step.step
+
+        last = polled(
+            look,
+            lambda step: step in (Step.DONE, Step.GIVE_UP),
+            wait=UNTIL_ENDED,
+            seconds=self._wait_seconds,
+            timer=timer,
+        )
+        if last is Step.DONE and self._record is not None:
+            return self._record
         return self._too_late()
+
+    def _next(self, records: list[OrderRecord]) -> Next:
+        return next_step(
+            self._request,
+            self._exits(records),
+            self._held_plan(),
+            self._record.order if self._record is not None else None,
+            self._oms.now(),
+        )
 
     def _read_exits(self) -> None:
         """As they stand at the broker, with what has been moved there since the last look."""

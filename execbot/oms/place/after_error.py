@@ -6,7 +6,7 @@ Pure. A `BrokerError` and the history of the attempts go in, one `Next` comes ou
 |---|---|
 | in doubt | `settle`: only a look-up by client_order_id can tell; never re-sent from here |
 | id in use already | `settle`: it is there |
-| rate limit, network before anything left | `retry` under the same id, after a wait |
+| rate limit, network before anything left | `stop`: it was sent again under its id already |
 | shares held by orders being canceled | `retry` a few times, then `adjust` to what is free |
 | buying power, quantity | `adjust`: what the broker says it would take, less a reserve |
 | not fractionable, price grid, hours | `adjust`: the nearest order that is allowed |
@@ -34,6 +34,7 @@ from execbot.model.numbers import (
     CENT,
     QTY_STEP,
     ZERO,
+    is_whole,
     maybe_decimal,
     round_down,
     round_up,
@@ -42,9 +43,6 @@ from execbot.model.numbers import (
 from execbot.model.order import OrderRequest
 from execbot.model.quote import Quote
 
-RETRY_SECONDS_MAX = 60.0
-HELD_RETRY_SECONDS = 0.1
-"""Shares of a canceled order were seen free after 60 ms; the wait doubles from here."""
 FIT_RESERVE = Decimal("0.98")
 """Prices move between the refusal and the next attempt."""
 MIN_NOTIONAL = Decimal(1)
@@ -72,11 +70,10 @@ class History(Struct, frozen=True):
 
 
 class Next(Struct, frozen=True):
-    """`request` only with ADJUST, `wait_seconds` only with RETRY. `tell`: a person must know."""
+    """`request` only with ADJUST; a RETRY waits first. `tell`: a person must know."""
 
     step: Step
     reason: str
-    wait_seconds: float = 0.0
     request: OrderRequest | None = None
     tell: bool = False
 
@@ -95,18 +92,21 @@ def next_step(
     settings: OrderManagementSettings,
     *,
     quote: Quote | None = None,
-    jitter: float = 0.5,
 ) -> Next:
-    """Decide. `jitter` is a random number in [0, 1); `quote` serves marketable limits."""
+    """Decide; `quote` serves marketable limits.
+
+    What may be sent again as it is, under the same id, the pipeline has sent again by then: that
+    is the one back-off, because only there is the intent known to be one and the same.
+    """
     history = replace(history, sent=(*history.sent, request))
     if error.in_doubt or error.remedy in (Remedy.IN_DOUBT, Remedy.DUPLICATE):
         return Next(Step.SETTLE, f"{error.kind}: looked up by client_order_id")
     if error.remedy in (Remedy.RETRY, Remedy.RETRY_AFTER):
-        return _retry(error, history, settings, jitter)
+        return Next(Step.STOP, f"{error.message}; sending it again did not help", tell=True)
     if error.kind in _CLOSED:
         return Next(Step.QUEUE, error.message)
     if error.kind in _HELD or error.kind in _WAITS_A_MOMENT:
-        return _wait_or_adjust(error, request, history, settings, jitter)
+        return _wait_or_adjust(error, request, history, settings)
     if error.remedy is Remedy.WAIT:
         return Next(Step.QUEUE, error.message)
     if error.remedy is Remedy.ADJUST or _is_market_refused(error, request):
@@ -135,35 +135,14 @@ def next_after_rejection(
     return _as_new_attempt(limited, history, settings, "a marketable limit instead of market")
 
 
-def backoff_seconds(attempt: int, settings: OrderManagementSettings, jitter: float) -> float:
-    """Doubling from `retry_delay_seconds`, between half and all of it, at most a minute."""
-    full = float(settings.retry_delay_seconds) * 2.0 ** min(attempt, 16)
-    return min(full, RETRY_SECONDS_MAX) * (0.5 + jitter / 2)
-
-
-def _retry(
-    error: BrokerError, history: History, settings: OrderManagementSettings, jitter: float
-) -> Next:
-    if history.retries >= settings.retry_attempts:
-        return Next(
-            Step.STOP, f"{error.message}; {history.retries} retries did not help", tell=True
-        )
-    wait = backoff_seconds(history.retries, settings, jitter)
-    if error.retry_after_seconds is not None:
-        wait = error.retry_after_seconds + jitter
-    return Next(Step.RETRY, error.kind, wait_seconds=wait)
-
-
 def _wait_or_adjust(
     error: BrokerError,
     request: OrderRequest,
     history: History,
     settings: OrderManagementSettings,
-    jitter: float,
 ) -> Next:
     if history.retries < settings.retry_attempts:
-        wait = HELD_RETRY_SECONDS * 2.0**history.retries * (1 + jitter)
-        return Next(Step.RETRY, error.kind, wait_seconds=wait)
+        return Next(Step.RETRY, error.kind)
     if error.kind in _HELD:
         return _adjust(error, request, history, settings, None)
     return Next(Step.STOP, error.message)
@@ -324,7 +303,7 @@ def _on_grid(request: OrderRequest) -> OrderRequest:
 
 def _like(old: Decimal, new: Decimal) -> Decimal:
     """As many decimals as the old quantity used: whole shares stay whole."""
-    step = Decimal(1) if old == old.to_integral_value() else QTY_STEP
+    step = Decimal(1) if is_whole(old) else QTY_STEP
     return round_down(new, step)
 
 

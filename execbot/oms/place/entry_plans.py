@@ -1,139 +1,289 @@
-"""The exit plan of an entry given by hand: durable before the order is sent."""
+"""The one planner of entries: from what exits were asked for to a request with its legs and a plan.
+
+`submit`, signals, the queue and a retry come here with an order and `ExitsAsked`, and get a
+`PricedEntry`. Nothing is written here: `Placer` makes the plan durable in the transaction of the
+intent, so that whoever sees the first fill knows where its stop belongs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
-from execbot.broker.errors import BrokerError
-from execbot.cli.flags.exit_flags import Dressed
-from execbot.desk.context import Context
-from execbot.journal.records import OrderRecord, Role
-from execbot.model.account import Asset
+from execbot.exits.plan.legs import NoLegs, has_legs, why_no_legs, without_legs
+from execbot.exits.plan.plan import NO_RULES
+from execbot.exits.plan.plan_json import from_data
+from execbot.exits.plan.wishes import (
+    NO_WISHES,
+    Wishes,
+    default_rules,
+    default_wishes,
+    wishes_of,
+)
+from execbot.exits.store import drop_plan, entry_is, plan_by_id, plan_of, save_plan
+from execbot.journal.journal import Journal
+from execbot.journal.records import OrderRecord, Origin
+from execbot.model.enums import ErrorCategory, PositionSide, Side
 from execbot.model.order import OrderRequest
-from execbot.oms.errors import OmsError
-from execbot.oms.machine.table import REOPENABLE
-from execbot.oms.place.placer import Purposeful
+from execbot.oms.errors import ClientIdReused, OmsError
+from execbot.risk.facts import Facts, market_price
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from execbot.config.schema import TradingSettings
+    from execbot.exits.level_facts import LevelReader
     from execbot.exits.plan.plan import ExitPlan
 
 
-@contextmanager
-def planned(
-    desk: Context, dressed: Dressed, asset: Asset, *, tif_is_given: bool
-) -> Iterator[tuple[OrderRequest, Purposeful]]:
-    """The request with its id, and why it is placed; the plan is dropped if nothing was sent."""
-    request = dressed.request
-    if not _has_legs(request) and not desk.settings.trading.exits.protect_submitted:
-        yield request, Purposeful()
-        return
-    if not request.client_order_id:
-        request = replace(request, client_order_id=desk.oms.new_id(desk.now()))
-    known = given_before(desk, request)
-    if known is not None:
-        # Under this id nothing is sent a second time, and its plan stays what it is.
-        yield request, Purposeful(plan_id=known.plan_id, role=known.role)
-        return
-    request, plan = _plan(desk, replace(dressed, request=request), asset, tif_is_given)
-    if plan is None:
-        yield request, Purposeful()
-        return
-    _save(desk, plan)
-    try:
-        yield request, Purposeful(plan_id=plan.plan_id, role=Role.ENTRY)
-    except (BrokerError, OmsError) as error:
-        if not error.in_doubt:
-            from execbot.exits.store import drop_plan
+class LegsRefused(OmsError):
+    """The stop or target that was asked for cannot go with this order."""
 
-            drop_plan(desk.journal, plan.plan_id, desk.now(), "the entry was not sent")
-        raise
+    kind = "usage.legs"
+    category = ErrorCategory.ADJUSTABLE
+
+    def __init__(self, why: NoLegs, next_step: str) -> None:
+        super().__init__(why.message[0].upper() + why.message[1:], hint=why.hint)
+        self.why = why
+        self.next_step = next_step
 
 
-def given_before(desk: Context, request: OrderRequest) -> OrderRecord | None:
-    """The order that was given under this id, so that nothing is sent under it again."""
-    if not request.client_order_id:
-        return None
-    known = desk.journal.order_by_client_id(request.client_order_id)
-    return None if known is None or known.status in REOPENABLE else known
+class NoEntryPrice(OmsError):
+    """Nothing says where the entry would trade."""
+
+    kind = "risk.no_quote"
+    category = ErrorCategory.ADJUSTABLE
+    hint = "A percentage, R or ATR needs a price to start from."
+    next_step = "Give the order a --limit."
 
 
-def sent_as(desk: Context, why: Purposeful, entry: OrderRecord) -> None:
-    """Tell the plan under which id its entry went out in the end."""
-    if why.plan_id is None or entry.already:
-        return
-    from execbot.exits.store import entry_is
+class ExitsAsked(Struct, frozen=True):
+    """What exits an entry should have, and how firmly.
 
-    entry_is(desk.journal, why.plan_id, entry, desk.now())
+    `must_go_along`: asked for by hand with this very order, which is refused where the broker takes
+    no legs with it; without it they may come after the fill. `stop_goes_along`: with several
+    targets the stop is sent with the entry. `far`: levels further than half the price away are
+    meant. `plan_id` is made from the client_order_id if empty.
+    """
 
-
-def _has_legs(request: OrderRequest) -> bool:
-    return request.stop_loss is not None or request.take_profit is not None
-
-
-def _save(desk: Context, plan: ExitPlan) -> None:
-    """A refused order may be given again under its id: its plan is then the next version."""
-    from execbot.exits.store import plan_by_id, save_plan
-
-    known = plan_by_id(desk.journal, plan.plan_id)
-    save_plan(desk.journal, plan if known is None else replace(plan, version=known.version + 1))
+    wishes: Wishes = NO_WISHES
+    must_go_along: bool = False
+    stop_goes_along: bool = True
+    tif_is_given: bool = False
+    far: bool = False
+    origin: str = Origin.SUBMIT
+    strength: Decimal | None = None
+    plan_id: str = ""
 
 
-def _plan(
-    desk: Context, dressed: Dressed, asset: Asset, tif_is_given: bool
-) -> tuple[OrderRequest, ExitPlan | None]:
-    from execbot.exits.plan.attach import attach, default_wishes
-    from execbot.exits.store import plan_of
-    from execbot.model.enums import PositionSide, Side
+NO_EXITS = ExitsAsked()
 
-    request = dressed.request
-    if _has_legs(request):
-        return request, plan_of_dressed(desk, dressed)
-    held = desk.client.get_position(request.symbol)
-    side = PositionSide.LONG if request.side is Side.BUY else PositionSide.SHORT
-    if held is not None and held.side is not side:
-        return request, None  # it closes or reduces
-    if held is not None and plan_of(desk.journal, request.symbol) is not None:
-        return request, None  # it adds: the position's own plan covers the whole
-    price = request.limit_price
-    if price is None:
-        quote = desk.client.latest_quote(request.symbol)
-        price = None if quote is None else quote.ask if request.side is Side.BUY else quote.bid
-    if not price:
-        return request, None
-    from execbot.oms.place.held_plans import facts_for
 
-    wishes = default_wishes(desk.settings.trading, side)
-    attached = attach(
-        request,
-        wishes,
-        entry_price=price,
-        plan_id=_plan_id(request),
-        now=desk.now(),
-        facts=facts_for(desk, request.symbol, wishes),
-        is_crypto=asset.is_crypto,
-        holds_already=held is not None,
+class PricedEntry(Struct, frozen=True):
+    """What to send, and the plan to make durable with it.
+
+    `plan` is the entry's own, None where it has none. `joins` is the plan of the position that it
+    adds to. `price` is where it would trade: what the levels were measured from. `conflict` says
+    why what was asked for cannot be, once every other check has passed.
+    """
+
+    request: OrderRequest
+    plan: ExitPlan | None = None
+    joins: str | None = None
+    price: Decimal | None = None
+    conflict: LegsRefused | None = None
+
+
+def asked_by_submit(
+    settings: TradingSettings,
+    request: OrderRequest,
+    given: Wishes,
+    *,
+    tif_is_given: bool = False,
+    far: bool = False,
+    keeps_rules: bool = True,
+) -> ExitsAsked:
+    """Levels given with the order; else those of trading.yaml where `protect_submitted` is on.
+
+    The plan changes by the rules of trading.yaml unless `keeps_rules` is False.
+    """
+    wishes = given
+    if not given.has_levels and settings.exits.protect_submitted:
+        wishes = default_wishes(settings, side_of(request))
+    if not wishes.has_levels:
+        return NO_EXITS
+    rules = default_rules(settings) if keeps_rules else NO_RULES
+    return ExitsAsked(
+        replace(wishes, rules=rules),
+        must_go_along=given.has_levels,
         tif_is_given=tif_is_given,
-        stop_goes_along=True,
+        far=far,
     )
-    return attached.request, attached.plan
 
 
-def _plan_id(request: OrderRequest) -> str:
-    return f"plan-{request.client_order_id}"
-
-
-def plan_of_dressed(desk: Context, dressed: Dressed) -> ExitPlan:
-    """The plan behind legs that were asked for, not saved."""
-    from execbot.exits.plan.attach import in_equal_parts, plan_of_legs
-
-    return plan_of_legs(
-        dressed.request,
-        plan_id=_plan_id(dressed.request),
-        now=desk.now(),
-        spread=in_equal_parts(dressed.spread),
-        facts=dressed.facts,
+def asked_again(plan: ExitPlan, *, plan_id: str = "") -> ExitsAsked:
+    """What a plan was made from, for another try at its entry."""
+    return ExitsAsked(
+        wishes_of(plan),
+        tif_is_given=True,
+        far=True,
+        origin=plan.origin,
+        strength=plan.strength,
+        plan_id=plan_id,
     )
+
+
+def side_of(request: OrderRequest) -> PositionSide:
+    """The side of the position that the order would open."""
+    return PositionSide.LONG if request.side is Side.BUY else PositionSide.SHORT
+
+
+class EntryPlanner:
+    """Plans the entries of one account. `now` stamps the plans."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        levels: LevelReader,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._journal = journal
+        self._levels = levels
+        self._now = now
+
+    def priced(self, request: OrderRequest, asked: ExitsAsked, facts: Facts) -> PricedEntry:
+        """The entry with its exits, measured from where it would trade by `facts`.
+
+        `request` must have its `client_order_id`. Raises LevelError where a level makes no sense,
+        LegsRefused, NoEntryPrice, and BrokerError.
+        """
+        held = facts.position(request.symbol)
+        if held is not None and held.qty * request.side.sign < 0:
+            refused = _closes(request) if asked.must_go_along else None
+            return PricedEntry(request, conflict=refused)
+        existing = plan_of(self._journal, request.symbol) if held is not None else None
+        if existing is not None:
+            # It adds: the position's own plan covers the whole.
+            refused = _second_plan(request) if asked.must_go_along else None
+            return PricedEntry(request, joins=existing.plan_id, conflict=refused)
+        if not asked.wishes.has_levels:
+            return PricedEntry(request)
+        return self._planned(without_legs(request), asked, facts, holds_already=held is not None)
+
+    def _planned(
+        self, request: OrderRequest, asked: ExitsAsked, facts: Facts, *, holds_already: bool
+    ) -> PricedEntry:
+        from execbot.exits.plan.attach import attach
+
+        price = request.limit_price or market_price(facts, request.side)
+        if price is None:
+            raise NoEntryPrice(f"{request.symbol} has no quote to measure stop and target from")
+        is_crypto = facts.asset is not None and facts.asset.is_crypto
+        attached = attach(
+            request,
+            asked.wishes,
+            entry_price=price,
+            plan_id=asked.plan_id or f"plan-{request.client_order_id}",
+            now=self._now(),
+            facts=self._levels.facts(
+                request.symbol,
+                facts.market.at,
+                asset=facts.asset,
+                needs_bars=asked.wishes.needs_bars,
+            ),
+            is_crypto=is_crypto,
+            holds_already=holds_already,
+            origin=asked.origin,
+            strength=asked.strength,
+            tif_is_given=asked.tif_is_given,
+            stop_goes_along=asked.stop_goes_along,
+            far=asked.far,
+        )
+        entry = PricedEntry(attached.request, attached.plan, price=price)
+        if not asked.must_go_along or has_legs(entry.request):
+            return entry
+        why = why_no_legs(request, is_crypto=is_crypto, holds_already=holds_already)
+        if why is None or not holds_already:
+            raise LegsRefused(why or _NO_LEG_FOR_IT, _instead(request))
+        return replace(entry, conflict=LegsRefused(why, _instead(request)))
+
+
+_NO_LEG_FOR_IT = NoLegs("no leg could be that exit", "A leg is a stop or a limit at a fixed price.")
+
+
+def _instead(request: OrderRequest) -> str:
+    return f"Leave them out, and protect the position: execbot protect {request.symbol}"
+
+
+def _second_plan(request: OrderRequest) -> LegsRefused:
+    symbol = request.symbol
+    return LegsRefused(
+        NoLegs(
+            f"{symbol} is held under an exit plan: its stop and targets cover the addition too",
+            "A stop or target of its own would be a second plan for one position.",
+        ),
+        f"Leave them out; move the levels: execbot exits move {symbol}",
+    )
+
+
+def _closes(request: OrderRequest) -> LegsRefused:
+    return LegsRefused(
+        NoLegs(
+            f"this order closes {request.symbol}: no stop or target goes with it",
+            "Alpaca takes legs only with an order that opens a position.",
+        ),
+        "Leave them out.",
+    )
+
+
+def check_same_exits(journal: Journal, known: OrderRecord, asked: ExitsAsked) -> None:
+    """Raises ClientIdReused when an id is given again with another stop or other targets.
+
+    What was asked for first counts: the trader may have moved the levels since.
+    """
+    history = journal.plan_history(known.plan_id) if known.plan_id else ()
+    first = from_data(history[0].body) if history else None
+    if first is not None and first.entry_client_order_id != known.client_order_id:
+        first = None
+    before = NO_WISHES if first is None else wishes_of(first)
+    if _levels(before) == _levels(asked.wishes):
+        return
+    raise ClientIdReused(
+        f"client_order_id {known.client_order_id} was used with other exits "
+        f"({', '.join(_levels(before)) or 'none'})",
+        record=known,
+    )
+
+
+def _levels(wishes: Wishes) -> list[str]:
+    targets = sorted(f"target {level}" for level, _ in wishes.targets)
+    return [*([f"stop {wishes.stop}"] if wishes.stop is not None else []), *targets]
+
+
+# --- in the journal ----------------------------------------------------------------------------
+
+
+def save_entry_plan(journal: Journal, plan: ExitPlan) -> None:
+    """Write the plan of an entry, in the transaction that writes its intent.
+
+    An order may be given again under its id, or wait in the queue and be priced anew: its plan is
+    then the next version.
+    """
+    known = plan_by_id(journal, plan.plan_id)
+    if known is not None:
+        plan = replace(plan, version=known.version + 1, created_at=known.created_at)
+    save_plan(journal, plan)
+
+
+def entry_failed(journal: Journal, plan: ExitPlan, now: datetime, reason: str) -> None:
+    """The entry never came to be: its plan is closed, unless it protects something by now."""
+    drop_plan(journal, plan.plan_id, now, reason)
+
+
+def entry_went_out(journal: Journal, plan: ExitPlan, entry: OrderRecord, now: datetime) -> None:
+    """The entry may have gone out under another id (a smaller attempt): tell the plan."""
+    entry_is(journal, plan.plan_id, entry, now)

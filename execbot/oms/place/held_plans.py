@@ -7,126 +7,180 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from execbot.cli.errors import usage
-from execbot.desk.context import Context
+from execbot.exits.level_facts import LevelReader
+from execbot.exits.levels import (
+    LevelError,
+    LevelKind,
+    LevelSpec,
+    check_near,
+    check_stop,
+    stop_price,
+)
+from execbot.exits.plan.attach import moved, new_plan
+from execbot.exits.plan.plan import NO_RULES, PlanStatus, priced, trail_spec
+from execbot.exits.plan.wishes import Wishes, default_rules, default_wishes
+from execbot.exits.store import change_plan, plan_of, save_plan
+from execbot.model.enums import PositionSide
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
     from decimal import Decimal
 
-    from execbot.exits.levels import LevelFacts
-    from execbot.exits.plan.attach import Wishes
+    from execbot.broker.port import BrokerClient
+    from execbot.config.schema import TradingSettings
     from execbot.exits.plan.plan import ExitPlan, StopPlan, Trail
+    from execbot.journal.journal import Journal
     from execbot.model.account import Position
 
-BARS_DAYS_BACK = 60
 
+class HeldPlanner:
+    """Plans exits of positions of one account. `now` is the broker's time."""
 
-def plan_of_position(
-    desk: Context,
-    symbol: str,
-    position: Position,
-    stop: str | None,
-    targets: list[str],
-    trail: str | None,
-) -> ExitPlan:
-    from execbot.exits.plan.attach import default_wishes, new_plan
-    from execbot.exits.plan.plan import PlanStatus, priced
+    def __init__(
+        self,
+        client: BrokerClient,
+        journal: Journal,
+        settings: TradingSettings,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._client = client
+        self._journal = journal
+        self._settings = settings
+        self._now = now
+        self._levels = LevelReader(client, settings)
 
-    trading = desk.settings.trading
-    wishes = default_wishes(trading, position.side)
-    if stop is not None or targets or trail is not None:
-        wishes = _wishes(stop, targets, trail)
-    facts = facts_for(desk, symbol, wishes)
-    plan = new_plan(
-        symbol,
-        position.side,
-        wishes,
-        plan_id=new_plan_id(desk),
-        now=desk.now(),
-        facts=facts,
-        origin="protect",
-        status=PlanStatus.ACTIVE,
-    )
-    entry = position.avg_entry_price or position.current_price
-    if entry is None:
-        return plan
-    if wishes.stop is None and wishes.trail is not None:
-        plan = replace(plan, stop=_trail_from_now(desk, plan, wishes.trail, entry))
-    plan = replace(priced(plan, entry, desk.now()), version=1, base_qty=abs(position.qty))
-    return replace(plan, opened_at=desk.now(), note="protected by hand")
+    def protect(
+        self,
+        symbol: str,
+        position: Position,
+        wishes: Wishes,
+        *,
+        far: bool = False,
+        keeps_rules: bool = True,
+    ) -> None:
+        """Make the plan durable that gives the position these exits; without levels those of
+        trading.yaml, or a suspended plan again.
 
+        `far`: levels further than half the price away are meant. The plan changes by the rules of
+        trading.yaml unless `keeps_rules` is False. Raises LevelError where a level makes no sense
+        or the stop would be taken at once, and BrokerError.
+        """
+        now = self._now()
+        known = plan_of(self._journal, symbol)
+        if known is not None and not wishes.has_levels:
+            self._refuse(known, None, [], far=True)
+            change_plan(
+                self._journal,
+                known.plan_id,
+                lambda p: (
+                    p
+                    if p.status is PlanStatus.ACTIVE
+                    else p.changed(now, status=PlanStatus.ACTIVE, note="protected again")
+                ),
+            )
+            return
+        if not wishes.has_levels:
+            wishes = default_wishes(self._settings, position.side)
+        rules = default_rules(self._settings) if keeps_rules else NO_RULES
+        plan = self._plan(symbol, position, replace(wishes, rules=rules))
+        self._refuse(plan, plan.stop.price, [t.price for t in plan.targets], far=far)
+        if known is not None:
+            entry = known.entry_client_order_id
+            plan = replace(plan, entry_client_order_id=entry, opened_at=known.opened_at)
+        with self._journal.transaction():
+            save_plan(self._journal, plan)
+            if known is not None:
+                # A plan of its own, so that what the old targets filled is not counted for the new.
+                change_plan(
+                    self._journal,
+                    known.plan_id,
+                    lambda p: p.changed(now, status=PlanStatus.CLOSED, note="protected anew"),
+                )
 
-def _wishes(stop: str | None, targets: list[str], trail: str | None) -> Wishes:
-    from execbot.exits.levels import LevelKind, parse_level
-    from execbot.exits.plan.attach import Wishes, in_equal_parts
-    from execbot.exits.plan.plan import Trail, TrailKind
-
-    kinds = {
-        LevelKind.PERCENT: TrailKind.PERCENT,
-        LevelKind.OFFSET: TrailKind.PRICE,
-        LevelKind.ATR: TrailKind.ATR,
-    }
-    trailing = None
-    if trail is not None:
-        spec = parse_level(trail)
-        if spec.kind not in kinds:
-            raise usage(f"--trail was {trail}", hint="A trail is 1%, 2USD or 3ATR.")
-        trailing = Trail(kinds[spec.kind], spec.value, from_start=stop is None)
-    return Wishes(
-        stop=None if stop is None else parse_level(stop),
-        trail=trailing,
-        targets=in_equal_parts([parse_level(word) for word in targets]),
-    )
-
-
-def facts_for(desk: Context, symbol: str, wishes: Wishes) -> LevelFacts:
-    """What the market says, read only when a level is measured from daily bars."""
-    from datetime import timedelta
-
-    from execbot.exits.levels import NO_FACTS
-    from execbot.exits.plan.attach import facts_from_bars
-
-    tick = None
-    if "/" in symbol:
-        tick = desk.client.get_asset(symbol).price_increment
-    if not wishes.needs_bars:
-        return replace(
-            NO_FACTS, tick=tick, offset_pct=desk.settings.trading.stop_loss.key_level_offset_pct
+    def move(
+        self,
+        plan: ExitPlan,
+        stop: LevelSpec | None,
+        targets: Sequence[LevelSpec],
+        *,
+        far: bool = False,
+    ) -> None:
+        """Move the stop or the open targets of a plan. Raises LevelError, and BrokerError."""
+        now = self._now()
+        changed = moved(plan, now, stop=stop, targets=targets)
+        new = [_asked_at(t.price, t.spec) for t in changed.targets if t not in plan.targets]
+        stop_at = None if stop is None else _asked_at(changed.stop.price, stop)
+        self._refuse(changed, stop_at, new, far=far, is_moved=stop is not None)
+        change_plan(
+            self._journal, plan.plan_id, lambda p: moved(p, now, stop=stop, targets=targets)
         )
-    start = desk.now() - timedelta(days=BARS_DAYS_BACK)
-    bars = desk.client.get_bars(symbol, "1Day", start=start)
-    return facts_from_bars(desk.settings.trading, bars, tick)
+
+    def _refuse(
+        self,
+        plan: ExitPlan,
+        stop: Decimal | None,
+        targets: Sequence[Decimal | None],
+        *,
+        far: bool,
+        is_moved: bool = True,
+    ) -> None:
+        """Raise LevelError for a stop that would be taken at once, and for levels that are far from
+        entry and market alike."""
+        price = self._market_price(plan.symbol)
+        if is_moved:
+            _refuse_if_taken(plan, price)
+        if far:
+            return
+        if stop is not None:
+            check_near("stop", stop, price, plan.entry_price)
+        for target in targets:
+            if target is not None:
+                check_near("target", target, price, plan.entry_price)
+
+    def _plan(self, symbol: str, position: Position, wishes: Wishes) -> ExitPlan:
+        now = self._now()
+        plan = new_plan(
+            symbol,
+            position.side,
+            wishes,
+            plan_id=_new_plan_id(now),
+            now=now,
+            facts=self._levels.facts(symbol, now, needs_bars=wishes.needs_bars),
+            origin="protect",
+            status=PlanStatus.ACTIVE,
+        )
+        entry = position.avg_entry_price or position.current_price
+        if entry is None:
+            return plan
+        if wishes.stop is None and wishes.trail is not None:
+            plan = replace(plan, stop=self._trail_from_now(plan, wishes.trail, entry))
+        plan = replace(priced(plan, entry, now), version=1, base_qty=abs(position.qty))
+        return replace(plan, opened_at=now, note="protected by hand")
+
+    def _trail_from_now(self, plan: ExitPlan, trail: Trail, entry: Decimal) -> StopPlan:
+        """The first stop of a trail alone: behind the market where that is worse than the entry."""
+        price = self._market_price(plan.symbol) or entry
+        mark = min(entry, price) if plan.side is PositionSide.LONG else max(entry, price)
+        first = stop_price(trail_spec(trail), plan.side, mark, plan.facts)
+        return replace(plan.stop, price=first, initial=first)
+
+    def _market_price(self, symbol: str) -> Decimal | None:
+        trade = self._client.latest_trade(symbol)
+        return trade.price if trade is not None and trade.price > 0 else None
 
 
-def new_plan_id(desk: Context) -> str:
-    return f"plan-{int(desk.now().timestamp() * 1000):012x}{os.urandom(4).hex()}"
+def _new_plan_id(now: datetime) -> str:
+    return f"plan-{int(now.timestamp() * 1000):012x}{os.urandom(4).hex()}"
 
 
-def _trail_from_now(desk: Context, plan: ExitPlan, trail: Trail, entry: Decimal) -> StopPlan:
-    """The first stop of a trail alone: behind the market where that is worse than the entry."""
-    from execbot.exits.levels import stop_price
-    from execbot.exits.plan.plan import trail_spec
-    from execbot.model.enums import PositionSide
-
-    price = _market_price(desk, plan.symbol) or entry
-    mark = min(entry, price) if plan.side is PositionSide.LONG else max(entry, price)
-    first = stop_price(trail_spec(trail), plan.side, mark, plan.facts)
-    return replace(plan.stop, price=first, initial=first)
+def _asked_at(price: Decimal | None, spec: LevelSpec) -> Decimal | None:
+    """Where a level would stand; of an entry that has not filled only prices are known."""
+    return spec.value if price is None and spec.kind is LevelKind.PRICE else price
 
 
-def _market_price(desk: Context, symbol: str) -> Decimal | None:
-    trade = desk.client.latest_trade(symbol)
-    return trade.price if trade is not None and trade.price > 0 else None
-
-
-def refuse_if_taken(desk: Context, plan: ExitPlan) -> None:
-    """A stop at or through the market would be taken at once: that is `close`, not this.
-
-    Raises LevelError.
-    """
-    from execbot.exits.levels import LevelError, check_stop
-
-    price = _market_price(desk, plan.symbol)
+def _refuse_if_taken(plan: ExitPlan, price: Decimal | None) -> None:
+    """A stop at or through the market would be taken at once: that is `close`, not this."""
     if plan.stop.price is None or price is None:
         return
     try:

@@ -8,9 +8,9 @@ can tell the whole story, and `recovery` rows are what the report counts.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -18,23 +18,37 @@ from msgspec.structs import replace
 
 from execbot.alerts import Alert, Alerter
 from execbot.broker.errors import BrokerError
-from execbot.broker.remedy import Remedy
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.model.account import Asset
-from execbot.model.enums import AssetClass, ErrorCategory
+from execbot.model.enums import REOPENABLE, AssetClass, ErrorCategory
+from execbot.model.flags import NO_FLAGS, Flag, Flags
 from execbot.model.order import OrderRequest
-from execbot.oms.errors import Refused, WouldRest
-from execbot.oms.machine.table import REOPENABLE
+from execbot.model.retrying import Backoff, Pauses, Schedule
+from execbot.oms.errors import FlagNotAllowed, OmsError, Refused, WouldRest
 from execbot.oms.place.after_error import History, Next, Step, next_step
-from execbot.oms.place.risk_desk import Checked, RiskDesk, summary
+from execbot.oms.place.entry_plans import (
+    PricedEntry,
+    check_same_exits,
+    entry_failed,
+    entry_went_out,
+    save_entry_plan,
+)
+from execbot.oms.place.risk_desk import Checked, OnPass, RiskDesk
 from execbot.oms.service import OrderManagementSystem
 from execbot.risk.facts import Purpose
 
 if TYPE_CHECKING:
+    from execbot.exits.plan.plan import ExitPlan
+    from execbot.journal.journal import Journal
     from execbot.oms.place.add_to_position import Addition
+    from execbot.oms.place.entry_plans import EntryPlanner, ExitsAsked
 
 ATTEMPTS_MAX = 12
 """Every path below ends by its own bound; this one is the belt to those braces."""
+
+HELD_WAIT = Schedule((0.1, 0.2, 0.4, 0.8), spread=Backoff(first=0.1, most=0.8))
+"""Before an order is given again whose shares are still held by orders that end: they were seen
+free 60 ms after their cancel."""
 
 Protect = Callable[[str, OrderRecord | None], None]
 """Called with symbol and order (None: nothing was sent) after an addition to a position, so that
@@ -47,7 +61,8 @@ Resize = Callable[[OrderRequest], OrderRequest | None]
 class Placed(Struct, frozen=True):
     """What became of it. `attempts` counts the orders given to the pipeline.
 
-    `addition` is set when it enlarged a position that has an exit plan.
+    `addition` is set when it enlarged a position that has an exit plan; `entry` is what was
+    planned.
     """
 
     record: OrderRecord
@@ -56,6 +71,32 @@ class Placed(Struct, frozen=True):
     adjusted: tuple[str, ...] = ()
     queued_for: str = ""
     addition: Addition | None = None
+    entry: PricedEntry | None = None
+
+    @property
+    def opens_short(self) -> str:
+        """In words, where it sells what is not held; else empty."""
+        return _opens_short(self.checked)
+
+
+class Prepared(Struct, frozen=True):
+    """An order as it would be sent, and what the checks say of it; None once they are stale."""
+
+    entry: PricedEntry
+    checked: Checked | None
+    flags: Flags = NO_FLAGS
+
+    @property
+    def opens_short(self) -> str:
+        """In words, where it sells what is not held; else empty."""
+        return _opens_short(self.checked)
+
+
+def _opens_short(checked: Checked | None) -> str:
+    if checked is None or not checked.opens_short:
+        return ""
+    held = checked.facts.position(checked.request.symbol)
+    return "opens a SHORT" if held is None else "adds to a SHORT"
 
 
 class Purposeful(Struct, frozen=True):
@@ -77,44 +118,91 @@ class Placer:
         desk: RiskDesk,
         *,
         alerter: Alerter | None = None,
-        jitter: Callable[[], float] = random.random,
         protect: Protect = lambda symbol, record: None,
     ) -> None:
         self.oms = oms
         self.desk = desk
         self.protect = protect
         self._alerter = alerter
-        self._jitter = jitter
+
+    @cached_property
+    def planner(self) -> EntryPlanner:
+        from execbot.oms.place.entry_plans import EntryPlanner
+
+        return EntryPlanner(self.oms.journal, self.desk.reader.levels, self.oms.now)
+
+    def prepare(
+        self,
+        request: OrderRequest,
+        asked: ExitsAsked | None = None,
+        *,
+        asset: Asset | None = None,
+        flags: Flags = NO_FLAGS,
+        implied: Flags = NO_FLAGS,
+    ) -> Prepared:
+        """Plan the exits of an order and judge it as it would be sent, on one reading of the facts.
+
+        `flags` were given, `implied` follow from what is done. Nothing is written. An id that was
+        given before is not planned again. Raises FlagNotAllowed, ClientIdReused (other exits), what
+        `EntryPlanner.priced` raises, and BrokerError.
+        """
+        self.refuse_flags(flags)
+        if not request.client_order_id:
+            request = replace(request, client_order_id=self.oms.new_id(self.oms.now()))
+        read = self.desk.reader.read(request, asset=asset)
+        facts = self.desk.reader.complete(request, read)
+        entry = PricedEntry(request)
+        if asked is not None and asked.wishes.has_levels:
+            known = self._known(request)
+            if known is None:
+                entry = self.planner.priced(request, asked, facts)
+            elif asked.must_go_along:
+                check_same_exits(self.oms.journal, known, asked)
+        checked = self.desk.judge(entry.request, read, facts, flags | implied)
+        return Prepared(entry, checked, flags | implied)
+
+    def refuse_flags(self, flags: Flags) -> None:
+        """Raise FlagNotAllowed for a flag that the configuration forbids."""
+        for flag in sorted(flags - set(self.desk.settings.risk.allow_flags)):
+            raise FlagNotAllowed(f"{flag.option} is not allowed here")
 
     def place(
         self,
-        request: OrderRequest,
+        what: OrderRequest | PricedEntry,
         why: Purposeful = Purposeful(),
         *,
         asset: Asset | None = None,
         checked: Checked | None = None,
         adjust: bool = False,
-        allow_duplicate: bool = False,
+        flags: Flags = NO_FLAGS,
         resize: Resize | None = None,
     ) -> Placed:
         """Check and send, or queue where only time is missing.
 
-        `adjust` allows a smaller or different order after a refusal of the broker; without it
-        only the very same order is ever sent. An order that adds to a position is sent while the
-        exits in its way are lifted. Raises Refused (by the checks), BrokerError (by the broker),
+        The plan of a `PricedEntry` is durable with the intent, or not at all. `adjust` allows a
+        smaller or different order after a refusal of the broker; without it only the very same
+        order is ever sent. An order that adds to a position is sent while the exits in its way are
+        lifted. Raises Refused (by the checks), BrokerError (by the broker),
         InDoubt, StaleIntent, ClientIdReused, NotPossible (exits could not be lifted),
-        WouldRest or JournalError.
+        LegsRefused, WouldRest or JournalError.
         """
+        entry = _entry_of(what)
+        request, plan = entry.request, entry.plan
         if not request.client_order_id:
             request = replace(request, client_order_id=self.oms.new_id(self.oms.now()))
-        known = self.oms.journal.order_by_client_id(request.client_order_id)
-        is_new = known is None or known.status in REOPENABLE
+        is_new = self._known(request) is None
         if checked is None:
-            checked = self.desk.check(request, asset=asset, allow_duplicate=allow_duplicate)
+            checked = self.desk.check(request, asset=asset, flags=flags)
         request = closing_only(request, checked)
         addition = self.addition(request, checked) if is_new else None
-        if addition is not None and why.plan_id is None:
-            why = replace(why, plan_id=addition.plan.plan_id, role=Role.ENTRY)
+        if is_new:
+            refuse_conflict(entry, checked)
+        joined = addition.plan.plan_id if addition is not None else entry.joins
+        if plan is not None:
+            why = replace(why, plan_id=plan.plan_id, role=Role.ENTRY)
+            checked.on_pass = _saving(checked.on_pass, plan)
+        elif joined is not None and why.plan_id is None:
+            why = replace(why, plan_id=joined, role=Role.ENTRY)
 
         def attempts(request: OrderRequest) -> Placed:
             return self._attempts(
@@ -123,11 +211,26 @@ class Placer:
                 checked=checked,
                 is_new=is_new,
                 adjust=adjust,
-                allow_duplicate=allow_duplicate,
+                flags=flags,
                 resize=resize,
             )
 
-        return self._adding(request, addition, checked, attempts)
+        if plan is None:
+            return replace(self._adding(request, addition, checked, attempts), entry=entry)
+        try:
+            placed = self._adding(request, addition, checked, attempts)
+        except (BrokerError, OmsError) as error:
+            if not error.in_doubt:
+                entry_failed(self.oms.journal, plan, self.oms.now(), f"not sent: {error.message}")
+            raise
+        if not placed.record.already:
+            entry_went_out(self.oms.journal, plan, placed.record, self.oms.now())
+        return replace(placed, entry=entry)
+
+    def _known(self, request: OrderRequest) -> OrderRecord | None:
+        """The order that was given under the id; None where something may be sent under it."""
+        known = self.oms.journal.order_by_client_id(request.client_order_id)
+        return None if known is None or known.status in REOPENABLE else known
 
     def addition(self, request: OrderRequest, checked: Checked) -> Addition | None:
         """What the request adds to; `checked` is judged anew without the exits in its way."""
@@ -141,9 +244,15 @@ class Placer:
             checked.lifting(found.lifts)
         return found
 
-    def release(self, request: OrderRequest, checked: Checked) -> OrderRecord:
-        """Send a queued order as it is judged now; see `OrderManagementSystem.release`."""
-        request = closing_only(request, checked)
+    def release(self, what: OrderRequest | PricedEntry, checked: Checked) -> OrderRecord:
+        """Send a queued order as it is judged now; see `OrderManagementSystem.release`.
+
+        Its plan, priced anew, is durable with the release.
+        """
+        entry = _entry_of(what)
+        request = closing_only(entry.request, checked)
+        if entry.plan is not None:
+            checked.on_pass = _saving(checked.on_pass, entry.plan)
         addition = self.addition(request, checked)
 
         def send(request: OrderRequest) -> Placed:
@@ -193,10 +302,10 @@ class Placer:
         checked: Checked,
         is_new: bool,
         adjust: bool,
-        allow_duplicate: bool,
+        flags: Flags,
         resize: Resize | None,
     ) -> Placed:
-        history, adjusted = History(), list[str]()
+        history, adjusted, pauses = History(), list[str](), Pauses(HELD_WAIT)
         for attempt in range(1, ATTEMPTS_MAX + 1):
             if is_new and checked.should_queue:
                 return self._queue(request, why, checked, attempt, adjusted)
@@ -209,7 +318,7 @@ class Placer:
                     raise
                 adjusted.append("sized again for the limits as they are now")
                 history = replace(history, adjustments=history.adjustments + 1)
-                request, checked = smaller, self._again(smaller, checked, allow_duplicate)
+                request, checked = smaller, self._again(smaller, checked, flags)
                 continue
             except BrokerError as error:
                 following = self._decide(error, request, history, checked, adjust)
@@ -217,9 +326,11 @@ class Placer:
                     return self._requeue(request, why, checked, following, attempt, adjusted)
                 if following.step not in (Step.RETRY, Step.ADJUST):
                     raise
+                if following.step is Step.RETRY:
+                    self.oms.timer.sleep(pauses.after(error))
                 request, history = self._next_request(following, request, history)
                 adjusted.append(following.reason)
-                checked = self._again(request, checked, allow_duplicate=True)
+                checked = self._again(request, checked, flags | {Flag.ALLOW_DUPLICATE})
                 continue
             self._note_recovered(record, history, adjusted)
             return Placed(record, checked, attempt, tuple(adjusted))
@@ -227,9 +338,9 @@ class Placer:
 
     # --- steps -----------------------------------------------------------------------------
 
-    def _again(self, request: OrderRequest, before: Checked, allow_duplicate: bool) -> Checked:
+    def _again(self, request: OrderRequest, before: Checked, flags: Flags) -> Checked:
         """Check the next attempt; what was to be written with the intent still is."""
-        checked = self.desk.check(request, allow_duplicate=allow_duplicate)
+        checked = self.desk.check(request, flags=flags)
         checked.lifting(before.lifts)
         checked.on_pass = None if before.did_pass else before.on_pass
         return checked
@@ -265,8 +376,8 @@ class Placer:
                 plan_id=why.plan_id,
                 role=_role(why, checked),
             )
-            facts = summary(checked.verdict)
-            self._audit("queue", record.client_order_id, "session", facts, "queued")
+            name = record.client_order_id
+            self._audit("queue", name, "session", checked.audited(), "queued")
         return Placed(record, checked, attempt, tuple(adjusted), queued_for=reason)
 
     def _requeue(
@@ -288,9 +399,8 @@ class Placer:
             plan_id=why.plan_id,
             role=_role(why, checked),
         )
-        self._audit(
-            "queue", record.client_order_id, "broker", {"reason": following.reason}, "queued"
-        )
+        facts = {**checked.audited(), "reason": following.reason}
+        self._audit("queue", record.client_order_id, "broker", facts, "queued")
         return Placed(record, checked, attempt, tuple(adjusted), queued_for=following.reason)
 
     def _smaller(
@@ -320,16 +430,12 @@ class Placer:
         checked: Checked,
         adjust: bool,
     ) -> Next:
-        if error.remedy in (Remedy.RETRY, Remedy.RETRY_AFTER):
-            # The pipeline has retried these under the same id already.
-            history = replace(history, retries=self.oms.settings.retry_attempts)
         following = next_step(
             error,
             request,
             history,
             self.oms.settings,
             quote=checked.facts.quote,
-            jitter=self._jitter(),
         )
         if following.step is Step.ADJUST and not adjust:
             following = Next(Step.STOP, error.message)
@@ -351,7 +457,6 @@ class Placer:
             changed = replace(changed, client_order_id=self._unused(changed.client_order_id))
             count = history.adjustments + 1
             return changed, replace(history, adjustments=count, sent=sent, retried_id="")
-        self.oms.sleep(following.wait_seconds)
         base = history.retried_id or request.client_order_id
         name = self._unused(f"{base}.r{history.retries + 1}")
         again = replace(request, client_order_id=name)
@@ -386,6 +491,27 @@ class Placer:
             self._alerter.alert(alert)
 
 
+def _entry_of(what: OrderRequest | PricedEntry) -> PricedEntry:
+    return what if isinstance(what, PricedEntry) else PricedEntry(what)
+
+
+def refuse_conflict(entry: PricedEntry, checked: Checked) -> None:
+    """Raise what stands against the exits that were asked for; every other refusal comes first."""
+    if entry.conflict is not None and checked.verdict.passed:
+        raise entry.conflict
+
+
+def _saving(before: OnPass | None, plan: ExitPlan) -> OnPass:
+    """What is written with the intent, and the plan of the entry besides."""
+
+    def on_pass(journal: Journal) -> None:
+        if before is not None:
+            before(journal)
+        save_entry_plan(journal, plan)
+
+    return on_pass
+
+
 def closing_only(request: OrderRequest, checked: Checked) -> OrderRequest:
     """An exit says so to the broker, which then refuses it should it open a position instead.
 
@@ -397,7 +523,7 @@ def closing_only(request: OrderRequest, checked: Checked) -> OrderRequest:
         return request
     if held.asset_class == AssetClass.CRYPTO:
         return request
-    return replace(request, position_intent=f"{request.side.value}_to_close")
+    return replace(request, position_intent=request.side.to_close)
 
 
 def _role(why: Purposeful, checked: Checked) -> str | None:

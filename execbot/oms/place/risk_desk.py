@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,24 +23,25 @@ from msgspec.structs import replace
 
 from execbot.broker.port import BrokerClient
 from execbot.config.schema import Mode, TradingSettings
+from execbot.exits.exit_orders import is_meant_to_close
 from execbot.journal.journal import Journal
-from execbot.journal.records import OrderRecord, Role
-from execbot.market.broker_calendar import known_differences, narrowed
-from execbot.market.calendar_cache import load_table
+from execbot.journal.records import OrderRecord
+from execbot.market.calendar_cache import table_for
 from execbot.market.sessions import SessionTable
 from execbot.model.account import Asset
-from execbot.model.enums import ErrorCategory
+from execbot.model.enums import ErrorCategory, Side
+from execbot.model.flags import NO_FLAGS, Flag, Flags
 from execbot.model.numbers import ZERO
 from execbot.model.order import Order, OrderRequest
 from execbot.oms.results import GateVerdict
+from execbot.oms.sync.gaps import fill_gap
 from execbot.risk import halting
 from execbot.risk.checks import evaluate
 from execbot.risk.facts import Facts, Intent, Purpose, purpose_of_order, taken_back
 from execbot.risk.kill_switch import KillSwitch
-from execbot.risk.reading import EXIT_ORIGINS, BrokerFacts, FactsReader
+from execbot.risk.limits_in_force import LIMITS_KEY, limits_of
+from execbot.risk.reading import BrokerFacts, FactsReader
 from execbot.risk.verdict import Verdict
-
-_EXIT_ROLES = frozenset({Role.EXIT, Role.STOP, Role.TARGET})
 
 RESEND_CHECKS = frozenset(
     {"kill_switch", "reduce_only", "mode_gate", "session", "halt", "entry_window"}
@@ -66,7 +68,7 @@ class Checked:
     verdict: Verdict
     read: BrokerFacts
     desk: RiskDesk
-    allow_duplicate: bool = False
+    flags: Flags = NO_FLAGS
     lifts: frozenset[str] = frozenset()
     replaces: Order | None = None
     on_pass: OnPass | None = None
@@ -76,6 +78,11 @@ class Checked:
     @property
     def purpose(self) -> Purpose:
         return _purpose(self.request, self.facts)
+
+    @property
+    def opens_short(self) -> bool:
+        """Does it sell what is not held?"""
+        return self.purpose is Purpose.ENTRY and self.request.side is Side.SELL
 
     @property
     def closes(self) -> bool:
@@ -96,8 +103,7 @@ class Checked:
     @property
     def arrival_price(self) -> Decimal | None:
         """The middle of the market when the decision was made."""
-        quote = self.facts.quote
-        return (quote.mid if quote is not None else None) or self.facts.last_price
+        return self.facts.fair_price
 
     def _judge(self, facts: Facts) -> None:
         if self.replaces is None:
@@ -106,8 +112,13 @@ class Checked:
             facts = taken_back(facts, self.replaces, self.lifts)
         self.facts = facts
         self.verdict = self.desk.evaluate(
-            self.request, facts, self.allow_duplicate, replaces=self.replaces is not None
+            self.request, facts, self.flags, replaces=self.replaces is not None
         )
+
+    def audited(self) -> Mapping[str, Any]:
+        """For the audit row: what was checked, and the flags that were given."""
+        said = {"flags": sorted(self.flags)} if self.flags else {}
+        return {**summary(self.verdict), **said}
 
     def gate(self, journal: Journal) -> GateVerdict:
         """Check once more on the journal as it is inside the write transaction."""
@@ -116,24 +127,31 @@ class Checked:
         now = desk.now()
         if self.verdict.passed:
             journal.audit(
-                "risk", self.request.client_order_id, "checks", summary(self.verdict), "passed", now
+                "risk", self.request.client_order_id, "checks", self.audited(), "passed", now
             )
             if self.on_pass is not None:
                 self.on_pass(journal)
+            if self.purpose is Purpose.ENTRY:
+                _keep_limits(journal, desk.settings)
             self.did_pass = True
             return GateVerdict(True, before_resend=self.gate_again)
         self.tripped = halting.trip_if_due(journal, self.verdict, now)
-        return gate_verdict(self.verdict)
+        return replace(gate_verdict(self.verdict), facts=self.audited())
 
     def gate_again(self, journal: Journal) -> GateVerdict:
         """Check the switch and the hour as they are now, in the transaction before a re-send."""
         reader = self.desk.reader
         read = replace(self.read, market_at=reader.market_time(self.read.account))
-        found = self.desk.evaluate(
-            self.request, reader.complete(self.request, read), self.allow_duplicate
-        )
+        found = self.desk.evaluate(self.request, reader.complete(self.request, read), self.flags)
         results = tuple(result for result in found.results if result.code in RESEND_CHECKS)
         return gate_verdict(Verdict(results))
+
+
+def _keep_limits(journal: Journal, settings: TradingSettings) -> None:
+    """Remember which limits ruled this entry."""
+    ruling = limits_of(settings)
+    if journal.meta_get(LIMITS_KEY) != ruling:
+        journal.meta_set(LIMITS_KEY, ruling)
 
 
 def without(facts: Facts, names: frozenset[str]) -> Facts:
@@ -179,6 +197,14 @@ def _next_step(verdict: Verdict) -> str:
     return "See every check with --dry-run."
 
 
+def flags_given(journal: Journal, client_order_id: str) -> Flags:
+    """The flags that an order was given with, by its audit rows."""
+    for row in reversed(journal.audit_of(client_order_id)):
+        if "flags" in row.facts:
+            return frozenset(Flag(word) for word in row.facts["flags"])
+    return NO_FLAGS
+
+
 class RiskDesk:
     """Reads facts and judges requests for one account."""
 
@@ -193,8 +219,12 @@ class RiskDesk:
         table: SessionTable | None = None,
         calendar_dir: Path | None = None,
         live_allowed: bool = False,
+        look_again: Callable[[], object] | None = None,
     ) -> None:
-        """`calendar_dir` may hold a refreshed session table; `live_allowed`: both switches set."""
+        """`calendar_dir` may hold a refreshed session table; `live_allowed`: both switches set.
+
+        `look_again` reads into the journal what happened at the broker (default: `fill_gap`).
+        """
         self.settings = settings
         self.now = now
         self.journal = journal
@@ -203,9 +233,10 @@ class RiskDesk:
             journal,
             settings,
             mode,
-            narrowed(table or load_table(calendar_dir), known_differences(journal)),
+            (lambda day: table) if table is not None else partial(table_for, calendar_dir),
             now=now,
             live_allowed=live_allowed,
+            look_again=look_again or (lambda: fill_gap(journal, client, now)),
         )
 
     def check(
@@ -213,31 +244,31 @@ class RiskDesk:
         request: OrderRequest,
         *,
         asset: Asset | None = None,
-        allow_duplicate: bool = False,
+        flags: Flags = NO_FLAGS,
     ) -> Checked:
         """Read the facts and run every check. Raises BrokerError."""
         read = self.reader.read(request, asset=asset)
-        return self.judge(request, read, self.reader.complete(request, read), allow_duplicate)
+        return self.judge(request, read, self.reader.complete(request, read), flags)
 
     def judge(
         self,
         request: OrderRequest,
         read: BrokerFacts,
         facts: Facts,
-        allow_duplicate: bool = False,
+        flags: Flags = NO_FLAGS,
     ) -> Checked:
         """Run every check on facts at hand; the gate completes them anew."""
-        verdict = self.evaluate(request, facts, allow_duplicate)
-        return Checked(request, facts, verdict, read, self, allow_duplicate)
+        verdict = self.evaluate(request, facts, flags)
+        return Checked(request, facts, verdict, read, self, flags)
 
     def check_replacement(self, old: OrderRecord, request: OrderRequest) -> Checked | None:
         """Judge `request` in the place of `old`, whole; None for exits. Raises BrokerError.
 
         Exits are free: the broker lets them close no more than there is.
         """
-        if old.parent_id or old.role in _EXIT_ROLES or old.origin in EXIT_ORIGINS:
+        if is_meant_to_close(old):
             return None
-        checked = self.check(request, allow_duplicate=True)
+        checked = self.check(request, flags=frozenset({Flag.ALLOW_DUPLICATE}))
         if checked.purpose is Purpose.EXIT:
             return None
         orders = checked.read.account.orders
@@ -251,11 +282,11 @@ class RiskDesk:
         self,
         request: OrderRequest,
         facts: Facts,
-        allow_duplicate: bool = False,
+        flags: Flags = NO_FLAGS,
         *,
         replaces: bool = False,
     ) -> Verdict:
-        intent = Intent(request, _purpose(request, facts), allow_duplicate, replaces)
+        intent = Intent(request, _purpose(request, facts), flags, replaces)
         return evaluate(intent, facts, self.settings)
 
 

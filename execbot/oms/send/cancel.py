@@ -4,28 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from datetime import timedelta
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from execbot.broker.errors import BrokerError
 from execbot.broker.remedy import Remedy
 from execbot.journal.records import OrderRecord
 from execbot.model.account import Position
-from execbot.model.enums import UNSETTLED_STATUSES, OrderStatus
+from execbot.model.enums import OVER, UNSETTLED_STATUSES, WORKING_STATUSES, OrderStatus
+from execbot.model.order import Order
+from execbot.model.retrying import polled, retried
 from execbot.model.symbols import symbol_key
 from execbot.oms.errors import InDoubt
 from execbot.oms.ledger import recording
 from execbot.oms.machine.table import Act
-from execbot.oms.send.exits_of import Unprotected, is_exit, unprotected
-from execbot.oms.send.orders import Orders, take_in_open_orders
-from execbot.oms.send.waiting import POLL_FACTOR, POLL_FIRST_SECONDS, POLL_LAST_SECONDS
-
-CANCEL_ATTEMPTS = 3
-"""Asking for the same cancel twice is harmless, so a lost answer is simply asked for again."""
-
-RATE_LIMIT_SECONDS_MAX = 1.0
-"""Before a cancel that met a rate limit is asked for again: it stands before everything else."""
+from execbot.oms.send.exits_of import Unprotected, is_exit_of, unprotected
+from execbot.oms.send.orders import Orders, held_positions, take_in_open_orders
+from execbot.oms.send.waiting import (
+    CANCEL_ATTEMPTS,
+    UNTIL_ENDED,
+    before_cancel,
+    may_cancel_again,
+)
 
 
 class CancelAllResult(Struct, frozen=True):
@@ -52,6 +53,8 @@ class Canceler:
         self._oms = oms
         self._client = oms.client
         self._journal = oms.journal
+        self._contradicted: set[str] = set()
+        """Broker ids of orders that have ended here and work there."""
 
     def cancel(self, identifier: str, *, wait_seconds: float = 0.0) -> OrderRecord:
         """See `OrderManagementSystem.cancel`."""
@@ -61,7 +64,10 @@ class Canceler:
         if record.status in UNSETTLED_STATUSES:
             record = self._settled(record)
         if record.order.is_terminal:
-            return record
+            there = self._status_there(record.order_id)
+            if there is None:
+                return record
+            record = _as_there(record, there)
         error = self.request(record)
         if error is not None:
             raise error
@@ -78,11 +84,12 @@ class Canceler:
         """See `OrderManagementSystem.cancel_all`."""
         with suppress(BrokerError):
             self._oms.settle()  # what stays unsettled is named as in doubt
-        unread = take_in_open_orders(self._oms)
-        positions = self._positions()
+        listed = take_in_open_orders(self._oms)
+        unread = listed.unread
+        positions = held_positions(self._oms)
         wanted = [
             self._withdraw(record) if record.status is OrderStatus.QUEUED else record
-            for record in self._journal.orders("open")
+            for record in (*self._journal.orders("open"), *self._reopened(listed.orders))
             if _selected(record, positions, symbol, entries_only, mine_only)
         ]
         withdrawn = [record for record in wanted if record.status is OrderStatus.CANCELED]
@@ -107,33 +114,27 @@ class Canceler:
                 for item in working
                 if item.client_order_id in failed
             ),
-            unprotected=tuple(unprotected(self._positions(), self._open())),
+            unprotected=tuple(unprotected(held_positions(self._oms), self._open())),
             unread="" if unread is None else unread.message,
         )
 
     def request(self, record: OrderRecord) -> BrokerError | None:
         """Ask for one cancel; None when it was taken, or the order has ended anyway."""
-        error: BrokerError | None = None
-        for _ in range(CANCEL_ATTEMPTS):
-            try:
-                self._client.cancel_order(record.order_id)
-            except BrokerError as caught:
-                error = caught
-                if caught.remedy is Remedy.RETRY_AFTER:
-                    told = caught.retry_after_seconds
-                    most = RATE_LIMIT_SECONDS_MAX
-                    self._oms.sleep(most if told is None else min(told, most))
-                    continue
-                if caught.in_doubt or caught.remedy is Remedy.RETRY:
-                    self._oms.sleep(POLL_FIRST_SECONDS)
-                    continue
-                if caught.remedy is Remedy.ALREADY_DONE:
-                    self._reread(record)  # its end was not reported, or is on its way
-                    return None
-                return caught
-            self._remark([record])
+        try:
+            retried(
+                lambda: self._client.cancel_order(record.order_id),
+                may_retry=may_cancel_again,
+                wait=before_cancel,
+                stop=CANCEL_ATTEMPTS,
+                sleep=self._oms.timer.sleep,
+            )
+        except BrokerError as error:
+            if error.remedy is not Remedy.ALREADY_DONE:
+                return error
+            self._reread(record)  # its end was not reported, or is on its way
             return None
-        return error
+        self._remark([record])
+        return None
 
     def wait_ended(self, records: Sequence[OrderRecord], seconds: float) -> list[OrderRecord]:
         """Poll until every order has ended or the time is up; the records as they then are.
@@ -141,24 +142,31 @@ class Canceler:
         One that was replaced meanwhile, by whomever, has not ended: what it became is canceled too
         and stands in its place.
         """
-        until = self._oms.now() + timedelta(seconds=seconds)
         current = {record.order_id: record for record in records}
-        pause = POLL_FIRST_SECONDS
-        while True:
+
+        def look() -> list[OrderRecord]:
             for order_id, record in current.items():
                 if not record.order.is_terminal:
                     current[order_id] = self._reread(record)
                 current[order_id] = self._followed(current[order_id])
-            open_still = [item for item in current.values() if not _has_ended(item)]
-            if not open_still or self._oms.now() >= until:
-                return list(current.values())
-            self._oms.sleep(pause)
-            pause = min(pause * POLL_FACTOR, POLL_LAST_SECONDS)
+            return list(current.values())
+
+        return polled(
+            look,
+            lambda seen: all(map(_has_ended, seen)),
+            wait=UNTIL_ENDED,
+            seconds=seconds,
+            timer=self._oms.timer,
+        )
 
     # --- inside ----------------------------------------------------------------------------
 
     def _reread(self, record: OrderRecord) -> OrderRecord:
         try:
+            if record.order_id in self._contradicted:
+                status = self._client.get_order(record.order_id).status
+                if status in WORKING_STATUSES:
+                    return _as_there(record, status)
             return self._oms.refresh(record.order_id)
         except BrokerError:
             # A look that fails is repeated at the next poll; the last known state stands.
@@ -176,12 +184,29 @@ class Canceler:
             record = successor
         return record
 
-    def _positions(self) -> list[Position]:
-        """The broker's, or the journal's where it does not answer."""
+    def _status_there(self, order_id: str) -> OrderStatus | None:
+        """It has ended here. Only the broker knows whether it has there: a report of its end may
+        have been wrong, and a cancel must never be left out for one (docs/evidence.md, E-ORD-5)."""
+        if not order_id:
+            return None
         try:
-            return self._client.get_positions()
+            status = self._client.get_order(order_id).status
         except BrokerError:
-            return [Position(held.symbol, held.qty) for held in self._journal.positions()]
+            return None  # its end was reported, and nothing speaks against it
+        if status not in WORKING_STATUSES:
+            return None
+        self._contradicted.add(order_id)
+        return status
+
+    def _reopened(self, listed: Iterable[Order]) -> list[OrderRecord]:
+        """Orders that the broker lists as working although they have ended here."""
+        found = []
+        for order in listed:
+            record = self._journal.order_by_broker_id(order.id)
+            if record is not None and record.order.is_terminal and order.is_working:
+                self._contradicted.add(order.id)
+                found.append(_as_there(record, order.status))
+        return found
 
     def _settled(self, record: OrderRecord) -> OrderRecord:
         self._oms.settle()
@@ -236,6 +261,11 @@ class Canceler:
         return self._journal.orders("open")
 
 
+def _as_there(record: OrderRecord, status: OrderStatus) -> OrderRecord:
+    """The record as the broker has the order: here it has ended."""
+    return replace(record, order=replace(record.order, status=status))
+
+
 def _ended_without_fill(records: Iterable[OrderRecord]) -> list[OrderRecord]:
     return [
         record
@@ -246,7 +276,7 @@ def _ended_without_fill(records: Iterable[OrderRecord]) -> list[OrderRecord]:
 
 def _has_ended(record: OrderRecord) -> bool:
     """A replaced order lives on in the order that it became."""
-    return record.order.is_terminal and record.status is not OrderStatus.REPLACED
+    return record.status in OVER
 
 
 def _selected(
@@ -260,4 +290,4 @@ def _selected(
         return False
     if mine_only and not record.is_ours:
         return False
-    return not (entries_only and is_exit(record, positions))
+    return not (entries_only and is_exit_of(record, positions))

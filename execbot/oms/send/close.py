@@ -9,7 +9,6 @@ broker's own close request carries no client_order_id and could not be repeated 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -19,24 +18,28 @@ from execbot.broker.remedy import Remedy
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.model.account import Position
-from execbot.model.enums import AssetClass, Side, TimeInForce
-from execbot.model.numbers import QTY_STEP, ZERO, round_down, text
+from execbot.model.enums import AssetClass, TimeInForce
+from execbot.model.numbers import QTY_STEP, ZERO, is_whole, round_down, text
 from execbot.model.order import OrderRequest
+from execbot.model.retrying import Attempts, polled, retried
 from execbot.model.symbols import pair_symbol, symbol_key
 from execbot.oms.errors import ClientIdReused, CloseFailed, NotPossible, OmsError
 from execbot.oms.results import CloseResult, Gate
 from execbot.oms.send.cancel import Canceler
 from execbot.oms.send.emergency_ids import is_flat_id
-from execbot.oms.send.orders import Orders, take_in_moved, take_in_open_orders
-from execbot.oms.send.waiting import POLL_FACTOR, POLL_FIRST_SECONDS, POLL_LAST_SECONDS
+from execbot.oms.send.orders import Orders, held_position, take_in_moved, take_in_open_orders
+from execbot.oms.send.waiting import UNTIL_ENDED, UNTIL_TAKEN
 
 REASON = "close"
 """Why the stop is lifted, as the plan says it."""
 
 CLOSING = "it is being closed already"
 
-CLOSE_ATTEMPTS = 3
+CLOSE_ATTEMPTS = Attempts(3)
 """The reservation may outlive `qty_available` by a moment; a refusal for it is tried again."""
+
+LIFT_SPELL_SECONDS = 1.0
+"""While orders are waited for, the lift of their stop is held on to this often."""
 
 
 class Closer:
@@ -69,8 +72,8 @@ class Closer:
         lease = LIFT_LEASE.total_seconds()
         with lifted(self._oms.journal, symbol, self._oms.now, REASON, seconds=lease) as plan:
             self._plan_id = plan.plan_id if plan is not None else None
-            position = self._client.get_position(symbol)
-            if position is None or not position.qty:
+            position = held_position(self._oms, symbol)
+            if position is None:
                 raise NotPossible(f"there is no position in {symbol}")
             wanted = closing_qty(position, qty, percentage)
             taken: list[OrderRecord] = []
@@ -120,7 +123,7 @@ class Closer:
             # to cancel it would leave nothing that sells.
             return CloseResult(symbol, closing, note=CLOSING)
         self._lift(position, wanted, working, taken)
-        current = self._client.get_position(symbol) if taken else position
+        current = held_position(self._oms, symbol) if taken else position
         if current is None or current.qty * position.qty <= 0:
             return CloseResult(symbol, None, tuple(taken), ZERO, "it was closed by its own exit")
         wanted = min(wanted, abs(current.qty))
@@ -172,12 +175,13 @@ class Closer:
         self, canceler: Canceler, targets: Sequence[OrderRecord], taken: list[OrderRecord]
     ) -> None:
         """Poll in short spells, so that the lift is held on to meanwhile."""
-        until = self._oms.now() + timedelta(seconds=self._wait_seconds)
+        timer = self._oms.timer
+        until = timer.monotonic() + self._wait_seconds
         while True:
-            left = (until - self._oms.now()).total_seconds()
-            taken[:] = canceler.wait_ended(targets, min(left, 1.0))
+            left = until - timer.monotonic()
+            taken[:] = canceler.wait_ended(targets, min(left, LIFT_SPELL_SECONDS))
             self._hold_lift()
-            if self._oms.now() >= until or all(item.order.is_terminal for item in taken):
+            if left <= LIFT_SPELL_SECONDS or all(item.order.is_terminal for item in taken):
                 return
 
     def _hold_lift(self) -> None:
@@ -208,29 +212,37 @@ class Closer:
 
     def _wait_available(self, symbol: str, wanted: Decimal) -> None:
         """Cancel confirmed at +15 ms, shares free at +78 ms was measured on paper."""
-        until = self._oms.now() + timedelta(seconds=self._wait_seconds)
-        pause = POLL_FIRST_SECONDS
-        while True:
-            position = self._client.get_position(symbol)
-            free = position.qty_available if position is not None else None
-            if position is None or free is None or abs(free) >= min(wanted, abs(position.qty)):
-                return
-            if self._oms.now() >= until:
-                return
-            self._oms.sleep(pause)
+
+        def sleep(seconds: float) -> None:
+            self._oms.timer.sleep(seconds)
             self._hold_lift()
-            pause = min(pause * POLL_FACTOR, POLL_LAST_SECONDS)
+
+        def is_free(position: Position | None) -> bool:
+            free = position.qty_available if position is not None else None
+            return position is None or free is None or abs(free) >= min(wanted, abs(position.qty))
+
+        polled(
+            lambda: self._client.get_position(symbol),
+            is_free,
+            wait=UNTIL_ENDED,
+            seconds=self._wait_seconds,
+            timer=replace(self._oms.timer, sleep=sleep),
+        )
 
     def _submit(self, request: OrderRequest, gate: Gate | None) -> OrderRecord:
-        for attempt in range(1, CLOSE_ATTEMPTS + 1):
-            try:
-                return self._oms.submit(request, gate=gate, origin=Origin.CLOSE, role=Role.EXIT)
-            except BrokerError as error:
-                waits = error.remedy in (Remedy.WAIT, Remedy.WAIT_OR_ADJUST)
-                if not waits or request.client_order_id or attempt == CLOSE_ATTEMPTS:
-                    raise
-                self._oms.sleep(POLL_FIRST_SECONDS * 4**attempt)
-        raise AssertionError("unreachable")
+        """Send the closing order. Under an id of its own a refusal is final: the id is used up."""
+        return retried(
+            lambda: self._oms.submit(request, gate=gate, origin=Origin.CLOSE, role=Role.EXIT),
+            may_retry=lambda error: not request.client_order_id and frees_soon(error),
+            wait=UNTIL_TAKEN,
+            stop=CLOSE_ATTEMPTS,
+            sleep=self._oms.timer.sleep,
+        )
+
+
+def frees_soon(error: Exception) -> bool:
+    """Whether the shares are still held by orders whose cancel is under way. Pure."""
+    return isinstance(error, BrokerError) and error.remedy in (Remedy.WAIT, Remedy.WAIT_OR_ADJUST)
 
 
 def _failed(
@@ -267,8 +279,7 @@ def closing_qty(position: Position, qty: Decimal | None, percentage: Decimal | N
     assert percentage is not None
     if not 0 < percentage <= 100:
         raise NotPossible(f"percentage was {text(percentage)}, it must be above 0 and at most 100")
-    is_whole = held == held.to_integral_value()
-    step = Decimal(1) if is_whole and position.asset_class != AssetClass.CRYPTO else QTY_STEP
+    step = Decimal(1) if is_whole(held) and position.asset_class != AssetClass.CRYPTO else QTY_STEP
     wanted = round_down(held * percentage / 100, step)
     if wanted <= 0:
         raise NotPossible(f"{text(percentage)} % of {text(held)} shares is less than one share")
@@ -279,13 +290,12 @@ def _request(
     position: Position, qty: Decimal, client_order_id: str, reason: str | None
 ) -> OrderRequest:
     is_crypto = position.asset_class == AssetClass.CRYPTO
-    is_long = position.qty > 0
     return OrderRequest(
         symbol=pair_symbol(position.symbol) if is_crypto else position.symbol,
-        side=Side.SELL if is_long else Side.BUY,
+        side=position.side.closing,
         qty=qty,
         time_in_force=TimeInForce.GTC if is_crypto else TimeInForce.DAY,
-        position_intent=None if is_crypto else "sell_to_close" if is_long else "buy_to_close",
+        position_intent=None if is_crypto else position.side.closing.to_close,
         client_order_id=client_order_id,
         reason=reason,
     )

@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from execbot.journal.records import EXIT_ROLES, OrderRecord, Role
+from execbot.exits.exit_orders import is_exit
+from execbot.journal.records import OrderRecord
 from execbot.model.account import Position
 from execbot.model.enums import STOP_TYPES
 from execbot.model.numbers import ZERO
@@ -22,17 +23,10 @@ class Unprotected(Struct, frozen=True):
     uncovered_qty: Decimal
 
 
-def is_exit(record: OrderRecord, positions: Iterable[Position]) -> bool:
-    """Is the order there to close: by its role, as a leg, or by its side against the position?"""
-    if record.role in EXIT_ROLES or record.parent_id is not None:
-        return True
-    if record.role == Role.ENTRY:
-        return False
+def is_exit_of(record: OrderRecord, positions: Iterable[Position]) -> bool:
+    """Is the order there to close, with these positions held?"""
     key = symbol_key(record.symbol)
-    for position in positions:
-        if symbol_key(position.symbol) == key and position.qty:
-            return position.qty * record.order.side.sign < 0
-    return False
+    return is_exit(record, sum((p.qty for p in positions if symbol_key(p.symbol) == key), ZERO))
 
 
 def unprotected(

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
 
-from execbot.broker.budget import Priority
 from execbot.broker.errors import BrokerError
-from execbot.broker.remedy import Remedy
 from execbot.journal.codec import dumps
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import OrderClass, OrderType, Side, TimeInForce
-from execbot.model.numbers import maybe_decimal
-from execbot.model.order import OrderRequest, StopLoss, TakeProfit
+from execbot.model.numbers import maybe_decimal, text
+from execbot.model.order import Order, OrderRequest, StopLoss, TakeProfit
+from execbot.model.symbols import symbol_key
 from execbot.oms.errors import ClientIdReused
 
 
 class SubmitTimes(Struct, frozen=True):
     """How long things may take.
 
-    `attempts` sends at most, `retry_delay_seconds` the first pause between them, all within
+    `attempts` sends at most, `retry_delay_seconds` the longest first pause between them, all within
     `total_seconds`; what is in doubt is sent again only within `quiet_seconds` of its intent.
     Absent at the broker for `quiet_seconds` after it was last sent, an order was never sent; so a
     request must not be able to leave that late (see `first_send_seconds`).
@@ -65,18 +64,44 @@ def wording(request: OrderRequest, facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_same_order(record: OrderRecord, request: OrderRequest) -> None:
-    """Raises ClientIdReused when the id's order is not the one that is asked for."""
+    """Raises ClientIdReused when the id's order is not the one that is asked for: another symbol,
+    side, type, size, or another price of its own. Prices of legs move with the market."""
     order = record.order
-    asked = (request.symbol, request.side, request.type)
-    if asked == (order.symbol, order.side, order.type) and (
+    asked = (symbol_key(request.symbol), request.side, request.type)
+    if asked == (symbol_key(order.symbol), order.side, order.type) and (
         request.qty is None or order.qty is None or request.qty == order.qty
     ):
-        return
+        recorded = _recorded(record)
+        if all(getattr(request, name) == recorded[name] for name in recorded):
+            return
     raise ClientIdReused(
-        f"client_order_id {record.client_order_id} was used for another order "
-        f"({order.side} {order.qty or order.notional} {order.symbol} {order.type})",
+        f"client_order_id {record.client_order_id} was used for another order ({_words(order)})",
         record=record,
     )
+
+
+_OWN_NUMBERS = ("notional", "limit_price", "stop_price", "trail_price", "trail_percent")
+
+
+def _recorded(record: OrderRecord) -> dict[str, Decimal | None]:
+    """What was asked for under the id: as we sent it, else as the broker shows it."""
+    if record.request_json:
+        wire = json.loads(record.request_json)
+        return {name: maybe_decimal(wire.get(name)) for name in _OWN_NUMBERS}
+    found = {name: getattr(record.order, name) for name in _OWN_NUMBERS}
+    if record.order.type is OrderType.TRAILING_STOP:
+        del found["stop_price"]  # the broker's, which follows the market
+    return found
+
+
+def _words(order: Order) -> str:
+    prices = (
+        f"{name.removesuffix('_price')} {text(value)}"
+        for name in _OWN_NUMBERS[1:]
+        if (value := getattr(order, name)) is not None
+    )
+    size = order.qty or order.notional
+    return " ".join((order.side, str(size), order.symbol, order.type, *prices))
 
 
 def did_not_arrive(error: BrokerError) -> bool:
@@ -115,40 +140,3 @@ def request_of(record: OrderRecord, *, client_order_id: str | None = None) -> Or
         strategy_id=record.strategy_id,
         reason=record.reason,
     )
-
-
-BACKOFF_FACTOR = 2.0
-
-
-JITTER_SHARE = 0.25
-
-
-URGENT_PAUSE_SECONDS = 2.0
-"""An order that closes or protects does not wait out a rate limit: it is sent again this often,
-whatever `Retry-After` says, until it is taken or too old. A 429 executes nothing."""
-
-
-def pause_before_resend(
-    error: BrokerError,
-    attempt: int,
-    priority: Priority,
-    times: SubmitTimes,
-    jitter: Callable[[], float],
-) -> float | None:
-    """Seconds until the next send after `attempt` sends; None: there is none.
-
-    `jitter` gives a number from 0 to 1; it spreads processes that failed at the same moment.
-    """
-    if error.remedy is Remedy.RETRY_AFTER and priority <= Priority.PROTECT:
-        return URGENT_PAUSE_SECONDS
-    if attempt >= times.attempts:
-        return None
-    if error.in_doubt:
-        # The look-ups have taken their time; one more pause would only age the price.
-        return 0.0
-    if error.remedy not in (Remedy.RETRY, Remedy.RETRY_AFTER):
-        return None
-    if error.retry_after_seconds is not None:
-        return error.retry_after_seconds + jitter()
-    base = times.retry_delay_seconds * BACKOFF_FACTOR ** (attempt - 1)
-    return base * (1 + JITTER_SHARE * (2 * jitter() - 1))

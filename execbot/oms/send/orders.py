@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
+
+from msgspec import Struct
 
 from execbot.broker.errors import BrokerError
 from execbot.broker.port import BrokerClient, OrderQuery
 from execbot.config.schema import OrderManagementSettings
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Origin
-from execbot.model.enums import UNSETTLED_STATUSES
-from execbot.model.order import OrderRequest
+from execbot.model.account import Position
+from execbot.model.enums import REOPENABLE, UNSETTLED_STATUSES
+from execbot.model.order import Order, OrderRequest
+from execbot.model.symbols import symbol_key
+from execbot.model.timer import Timer
 from execbot.oms.errors import OmsError
 from execbot.oms.machine.changes import Change, Subscribers
-from execbot.oms.machine.table import REOPENABLE
 from execbot.oms.results import Gate
 from execbot.oms.send.intent import SubmitTimes, new_client_order_id
 from execbot.oms.send.pipeline import SubmitPipeline
 from execbot.oms.sync import intake, settle
+from execbot.oms.sync.gaps import GapFill, fill_gap
+from execbot.risk.holding_evidence import counted_positions, holding
 
 
 class Orders:
     """Orders of one account: one is read, looked up, sent, and every change is published.
 
-    `now` and `sleep` are injected for tests and simulations.
+    `now` and `timer` are injected for tests and simulations.
     """
 
     def __init__(
@@ -36,7 +41,7 @@ class Orders:
         *,
         settings: OrderManagementSettings | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        sleep: Callable[[float], None] = time.sleep,
+        timer: Timer = Timer(),
         new_id: Callable[[datetime], str] = new_client_order_id,
         on_step: Callable[[str], None] = lambda step: None,
     ) -> None:
@@ -44,7 +49,7 @@ class Orders:
         self.journal = journal
         self.settings = settings or OrderManagementSettings()
         self.now = now
-        self.sleep = sleep
+        self.timer = timer
         self.new_id = new_id
         self._subscribers = Subscribers()
         self._pipeline = SubmitPipeline(
@@ -52,7 +57,7 @@ class Orders:
             journal,
             times=times_of(self.settings),
             now=now,
-            sleep=sleep,
+            timer=timer,
             new_id=new_id,
             on_step=on_step,
             publish=self.publish,
@@ -118,9 +123,16 @@ class Orders:
             self.client,
             self.now,
             quiet_seconds=float(self.settings.settle_quiet_seconds),
+            timer=self.timer,
         )
         self.publish(found.changes)
         return found
+
+    def gap_fill(self) -> GapFill:
+        """Read from REST what happened since the last look: after every (re)connect."""
+        filled = fill_gap(self.journal, self.client, self.now)
+        self.publish(filled.changes)
+        return filled
 
     def subscribe(self, name: str, callback: Callable[[Change], None]) -> Callable[[], None]:
         """Call back on `order_submitted`, `order_failed`, `order_canceled`,
@@ -136,17 +148,62 @@ MOVES_READ_MAX = 50
 """How far orders are followed that took each other's place."""
 
 
-def take_in_open_orders(oms: Orders) -> BrokerError | None:
-    """Read the account's open orders, whoever placed them, into the journal.
+class Listed(Struct, frozen=True):
+    """The account's open orders as the broker lists them, whoever placed them.
 
-    Returns why they could not be read: who takes risk away goes on with what the journal knows.
+    `unread` says why they could not be read: who takes risk away goes on with what the journal
+    knows.
     """
+
+    orders: tuple[Order, ...] = ()
+    unread: BrokerError | None = None
+
+
+def take_in_open_orders(oms: Orders) -> Listed:
+    """Read the account's open orders into the journal."""
     try:
-        listed = oms.client.list_orders(OrderQuery("open", nested=False))
+        orders = tuple(oms.client.list_orders(OrderQuery("open", nested=False)))
     except BrokerError as error:
-        return error
-    oms.publish(intake.apply_snapshots(oms.journal, listed, oms.now()))
-    return None
+        return Listed(unread=error)
+    oms.publish(intake.apply_snapshots(oms.journal, orders, oms.now()))
+    return Listed(orders)
+
+
+def held_position(oms: Orders, symbol: str) -> Position | None:
+    """What is held of a symbol: the broker's word, and where it shows none, the sum of the fills.
+
+    All fills are read before they are believed against the broker. Raises BrokerError.
+    """
+    theirs = oms.client.get_position(symbol)
+    if theirs is not None and theirs.qty:
+        return theirs
+    if not _by_fills(oms, symbol):
+        return None
+    oms.gap_fill()
+    ours = oms.journal.position(symbol)
+    if ours is None or not ours.qty:
+        return None
+    return Position(ours.symbol, ours.qty, ours.avg_entry_price, ours.asset_class)
+
+
+def _by_fills(oms: Orders, symbol: str) -> bool:
+    ours = oms.journal.position(symbol)
+    return ours is not None and bool(ours.qty)
+
+
+def held_positions(oms: Orders) -> list[Position]:
+    """What may be held: the broker's list, with each quantity that the fills make larger.
+
+    The journal's alone where the broker does not answer. A symbol that the list leaves out is held
+    until its fills say otherwise (docs/evidence.md, E-POS-2).
+    """
+    ours = {symbol_key(record.symbol): record for record in oms.journal.positions()}
+    try:
+        theirs = {symbol_key(item.symbol): item for item in oms.client.get_positions()}
+    except BrokerError:
+        theirs = {}
+    held = [holding(record, theirs.get(key)) for key, record in ours.items()]
+    return list(counted_positions(held, theirs, ours).values())
 
 
 def take_in_moved(oms: Orders, records: Iterable[OrderRecord]) -> None:

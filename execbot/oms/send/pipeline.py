@@ -13,74 +13,85 @@ A process that dies at any point leaves `pending` or `in_doubt` behind; nothing 
 
 from __future__ import annotations
 
-import itertools
-import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from execbot.broker.budget import Priority, reading_at
-from execbot.broker.errors import BrokerError, DuplicateClientOrderId, NotFound
+from execbot.broker.budget import RequestPriority, reading_at
+from execbot.broker.errors import BrokerError, DuplicateClientOrderId
 from execbot.broker.port import BrokerClient
 from execbot.journal.codec import dumps
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
-from execbot.journal.records import OrderRecord, Origin, Role
-from execbot.model.enums import LOCAL_STATUSES, UNSETTLED_STATUSES, OrderStatus
+from execbot.journal.records import MARK, OrderRecord, Origin, Role
+from execbot.model.enums import LOCAL_STATUSES, REOPENABLE, UNSETTLED_STATUSES, OrderStatus
 from execbot.model.numbers import maybe_text
 from execbot.model.order import Order, OrderRequest
+from execbot.model.retrying import error_of, polled, retried
+from execbot.model.timer import Timer
 from execbot.oms.errors import InDoubt, Refused, StaleIntent
 from execbot.oms.ledger import Ledger, recording
 from execbot.oms.machine.changes import Change
-from execbot.oms.machine.table import REOPENABLE, Act
+from execbot.oms.machine.table import Act
 from execbot.oms.results import Gate, GateVerdict
 from execbot.oms.send.intent import (
     SubmitTimes,
     check_same_order,
     did_not_arrive,
     new_client_order_id,
-    pause_before_resend,
     wording,
+)
+from execbot.oms.send.waiting import (
+    OTHER_PROCESS_PAUSE,
+    OTHER_PROCESS_SECONDS,
+    ResendWait,
+    is_urgent,
+    looked_up,
+    may_resend,
 )
 from execbot.oms.sync import settle
 
-LOOKUP_PAUSES_SECONDS = (0.05, 0.2, 0.5, 1.0)
-"""Before each look-up of an order in doubt. A new order was seen on REST within milliseconds;
-gateways that time out have been slower."""
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
-OTHER_PROCESS_POLLS = 20
-OTHER_PROCESS_PAUSE_SECONDS = 0.1
-"""How long to watch another process that is sending the same id right now."""
+HELD_UP = "network.held_up"
 
-
-_PRIORITY: dict[str | None, Priority] = {
-    Role.EXIT: Priority.EXIT,
-    Role.STOP: Priority.PROTECT,
-    Role.TARGET: Priority.PROTECT,
+_PRIORITY: dict[str | None, RequestPriority] = {
+    Role.EXIT: RequestPriority.EXIT,
+    Role.STOP: RequestPriority.PROTECT,
+    Role.TARGET: RequestPriority.PROTECT,
 }
 """For the rate limit; everything else is an entry."""
 
 
-def _random() -> float:
-    """Imported when a retry is due: most orders need none."""
-    import random
+class _Sending(Struct):
+    """One order on its way.
 
-    return random.random()
-
-
-class _Sending(Struct, frozen=True):
-    """One order on its way; `unsent` is what it becomes when it certainly did not arrive."""
+    `began` is when its intent was written, in the timer's seconds, `acted` when the last word of
+    it was written that others go by; `unsent` is what it becomes when it certainly did not arrive,
+    which is ruled out once it is `doubtful`.
+    """
 
     request: OrderRequest
-    priority: Priority
-    intent_at: datetime
+    priority: RequestPriority
+    began: float
+    acted: float
     again: Gate | None
     unsent: Act
+    sends: int = 0
+    doubtful: bool = False
+
+
+class _Written(Struct, frozen=True):
+    """An intent is durable: since when, in the timer's seconds, and what the gate said."""
+
+    began: float
+    verdict: GateVerdict | None
 
 
 class SubmitPipeline:
@@ -93,9 +104,8 @@ class SubmitPipeline:
         *,
         times: SubmitTimes = SubmitTimes(),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        sleep: Callable[[float], None] = time.sleep,
+        timer: Timer = Timer(),
         new_id: Callable[[datetime], str] = new_client_order_id,
-        jitter: Callable[[], float] = _random,
         on_step: Callable[[str], None] = lambda step: None,
         publish: Callable[[list[Change]], None] = lambda changes: None,
     ) -> None:
@@ -103,9 +113,8 @@ class SubmitPipeline:
         self._journal = journal
         self._times = times
         self._now = now
-        self._sleep = sleep
+        self._timer = timer
         self._new_id = new_id
-        self._jitter = jitter
         self._step = on_step
         self._publish = publish
 
@@ -135,14 +144,15 @@ class SubmitPipeline:
             "plan_id": plan_id,
             "role": role,
         }
-        known, verdict = self._write_intent(request, gate, facts)
-        if known is not None:
-            known = self._follow_other(known)
-            if known.status in REOPENABLE:
-                known, verdict = self._write_intent(request, gate, facts)
-            if known is not None:
+        written = self._write_intent(request, gate, facts)
+        if isinstance(written, OrderRecord):
+            known = self._follow_other(written)
+            if known.status not in REOPENABLE:
                 return replace(known, already=True)
-        return self._send(request, role, verdict)
+            written = self._write_intent(request, gate, facts)
+            if isinstance(written, OrderRecord):
+                return replace(written, already=True)
+        return self._send(request, role, written)
 
     def release(self, request: OrderRequest, *, gate: Gate | None = None) -> OrderRecord:
         """Send an order that was queued under this client_order_id, as `request` now says it.
@@ -155,6 +165,7 @@ class SubmitPipeline:
                 return replace(self._record(request.client_order_id), already=True)
             role = state.record.role
             verdict = gate(self._journal) if gate is not None else None
+            written = _Written(self._timer.monotonic(), verdict)
             denied = verdict is not None and not verdict.passed
             if denied:
                 assert verdict is not None
@@ -172,38 +183,43 @@ class SubmitPipeline:
                     "role": kept.role,
                     "arrival_price": maybe_text(kept.arrival_price),
                 }
+                details[MARK] = self._timer.mark().to_json()
                 ledger.act(Act.RELEASE, request.client_order_id, self._now(), **details)
         self._publish(ledger.changes)
         if denied:
             assert verdict is not None
             raise Refused(verdict, self._record(request.client_order_id))
-        return self._send(request, role, verdict, unsent=Act.REQUEUE)
+        return self._send(request, role, written, unsent=Act.REQUEUE)
 
     # --- the intent ------------------------------------------------------------------------
 
     def _write_intent(
         self, request: OrderRequest, gate: Gate | None, facts: dict[str, Any]
-    ) -> tuple[OrderRecord | None, GateVerdict | None]:
-        """Write the intent, or return the order that has this id; and what the gate said."""
+    ) -> OrderRecord | _Written:
+        """Write the intent, or return the order that has this id."""
         self._step("before_intent")
-        verdict = None
         with recording(self._journal) as ledger:
             state = ledger.state(request.client_order_id)
             if state is not None and state.record.status not in REOPENABLE:
                 check_same_order(state.record, request)
-                return self._record(request.client_order_id), None
+                return self._record(request.client_order_id)
             verdict = gate(self._journal) if gate is not None else None
             if verdict is not None and not verdict.passed:
                 self._deny(ledger, request, verdict, facts)
             else:
+                began = self._timer.monotonic()
                 ledger.act(
-                    Act.INTENT, request.client_order_id, self._now(), **wording(request, facts)
+                    Act.INTENT,
+                    request.client_order_id,
+                    self._now(),
+                    mark=self._timer.mark().to_json(),
+                    **wording(request, facts),
                 )
         self._publish(ledger.changes)
         if verdict is not None and not verdict.passed:
             raise Refused(verdict, self._record(request.client_order_id))
         self._step("intent_written")
-        return None, verdict
+        return _Written(began, verdict)
 
     def _deny(
         self, ledger: Ledger, request: OrderRequest, verdict: GateVerdict, facts: dict[str, Any]
@@ -224,17 +240,23 @@ class SubmitPipeline:
 
     def _follow_other(self, record: OrderRecord) -> OrderRecord:
         """The id is in use: if its outcome is open, watch its sender, then look it up."""
-        for _ in range(OTHER_PROCESS_POLLS):
-            if record.status not in UNSETTLED_STATUSES:
-                return record
-            self._sleep(OTHER_PROCESS_PAUSE_SECONDS)
-            record = self._record(record.client_order_id)
+        name = record.client_order_id
+        record = polled(
+            lambda: self._record(name),
+            lambda record: record.status not in UNSETTLED_STATUSES,
+            wait=OTHER_PROCESS_PAUSE,
+            seconds=OTHER_PROCESS_SECONDS,
+            timer=self._timer,
+        )
+        if record.status not in UNSETTLED_STATUSES:
+            return record
         record, _, changes = settle.settle_one(
             self._journal,
             self._client,
             record,
             self._now,
             quiet_seconds=self._times.quiet_seconds,
+            timer=self._timer,
         )
         self._publish(changes)
         return record
@@ -245,14 +267,15 @@ class SubmitPipeline:
         self,
         request: OrderRequest,
         role: str | None,
-        verdict: GateVerdict | None,
+        written: _Written,
         unsent: Act = Act.NEVER_SENT,
     ) -> OrderRecord:
-        client_order_id = request.client_order_id
+        client_order_id, verdict = request.client_order_id, written.verdict
         sending = _Sending(
             request,
-            _PRIORITY.get(role, Priority.ENTRY),
-            self._record(client_order_id).sent_at or self._now(),
+            _PRIORITY.get(role, RequestPriority.ENTRY),
+            written.began,
+            written.began,
             verdict.before_resend if verdict is not None else None,
             unsent,
         )
@@ -276,61 +299,88 @@ class SubmitPipeline:
 
     def _post(self, sending: _Sending) -> OrderRecord:
         """Everything from the first byte on: a journal error in here is no proof of anything."""
-        request, client_order_id = sending.request, sending.request.client_order_id
-        doubtful = False
-        for attempt in itertools.count(1):
-            if attempt > 1 and not self._claim(sending, doubtful):
-                break
-            self._step("before_post")
-            try:
-                order = self._client.place_order(request, priority=sending.priority)
-            except DuplicateClientOrderId as error:
-                self._step("after_post")
-                return self._adopt(request, error, resent=attempt > 1)
-            except BrokerError as error:
-                self._step("after_post")
-                doubtful = doubtful or error.in_doubt
-                found = self._after_failure(client_order_id, error, doubtful)
-                if found is not None:
-                    return found
-                pause = pause_before_resend(
-                    error, attempt, sending.priority, self._times, self._jitter
-                )
-                if not self._may_repeat(pause, sending.intent_at, doubtful):
-                    settled = self._give_up(sending, error, doubtful)
-                    if settled is not None:
-                        return settled
-                    raise
-            else:
-                self._step("after_post")
-                return self._accept(client_order_id, order)
-        return self._settled_elsewhere(sending, doubtful)
+        try:
+            return retried(
+                lambda: self._send_once(sending),
+                may_retry=may_resend,
+                wait=ResendWait(sending.priority, self._times.retry_delay_seconds),
+                stop=lambda tries: self._is_enough(sending, tries),
+                sleep=self._timer.sleep,
+            )
+        except BrokerError as error:
+            settled = self._give_up(sending, error)
+            if settled is None:
+                raise
+            return settled
 
-    def _settled_elsewhere(self, sending: _Sending, doubtful: bool) -> OrderRecord:
+    def _send_once(self, sending: _Sending) -> OrderRecord:
+        """One POST and what it led to. Raises the broker's error where its fate is not known, or
+        where it was refused."""
+        request, client_order_id = sending.request, sending.request.client_order_id
+        sending.sends += 1
+        if sending.sends > 1 and not self._claim(sending):
+            return self._settled_elsewhere(sending)
+        self._step("before_post")
+        try:
+            order = self._client.place_order(
+                request, priority=sending.priority, send_before=self._send_before(sending)
+            )
+        except DuplicateClientOrderId as error:
+            self._step("after_post")
+            return self._adopt(request, error, resent=sending.sends > 1)
+        except BrokerError as error:
+            self._step("after_post")
+            if error.kind == HELD_UP and not sending.doubtful:
+                raise self._stale(sending) from error
+            sending.doubtful = sending.doubtful or error.in_doubt
+            found = self._after_failure(sending, error)
+            if found is None:
+                raise
+            return found
+        self._step("after_post")
+        return self._accept(client_order_id, order)
+
+    def _is_enough(self, sending: _Sending, tries: RetryCallState) -> bool:
+        """Whether it is not sent again: it was sent often enough, or would be too old by then."""
+        urgent = is_urgent(error_of(tries), sending.priority)
+        if sending.sends >= self._times.attempts and not urgent:
+            return True
+        young = self._times.quiet_seconds if sending.doubtful else self._times.total_seconds
+        return self._timer.monotonic() - sending.began + tries.upcoming_sleep > young
+
+    def _settled_elsewhere(self, sending: _Sending) -> OrderRecord:
         """While we waited or were in doubt, a report or another process's look-up has decided."""
         client_order_id = sending.request.client_order_id
         record = self._record(client_order_id)
         if record.status is not OrderStatus.NEVER_SENT:
             return record
         note = "found absent at the broker and closed as never sent"
-        if sending.unsent is Act.REQUEUE and not doubtful:
+        if sending.unsent is Act.REQUEUE and not sending.doubtful:
             note = "held up before it was sent"
             self._act(Act.REQUEUE, client_order_id, note=note)
         raise StaleIntent(f"the order was {note}", record=self._record(client_order_id))
 
     def _refuse_stale(self, sending: _Sending) -> None:
         """Between the intent and the POST lie microseconds, unless the process was suspended."""
-        client_order_id = sending.request.client_order_id
-        age = self._now() - sending.intent_at
-        if age <= timedelta(seconds=self._times.first_send_seconds):
+        if self._timer.monotonic() <= self._send_before(sending):
             return
-        note = f"held up for {age.total_seconds():.0f} s before sending: not sent"
-        self._act(sending.unsent, client_order_id, note=note)
-        record = self._record(client_order_id)
-        if record.status in LOCAL_STATUSES:
-            raise StaleIntent(f"the order was {note}", record=record)
+        stale = self._stale(sending)
+        if stale.record is not None and stale.record.status in LOCAL_STATUSES:
+            raise stale
 
-    def _claim(self, sending: _Sending, doubtful: bool) -> bool:
+    def _send_before(self, sending: _Sending) -> float:
+        """Others conclude that it was never sent when the quiet time after its last word is over;
+        a request must have left long before, whatever held this process up."""
+        return sending.acted + self._times.first_send_seconds
+
+    def _stale(self, sending: _Sending) -> StaleIntent:
+        client_order_id = sending.request.client_order_id
+        age = self._timer.monotonic() - sending.acted
+        note = f"held up for {age:.0f} s before sending: not sent"
+        self._act(sending.unsent, client_order_id, note=note)
+        return StaleIntent(f"the order was {note}", record=self._record(client_order_id))
+
+    def _claim(self, sending: _Sending) -> bool:
         """Say that it is being sent again, unless its fate became known in the meantime.
 
         Raises Refused, or InDoubt where the first send may have arrived, when the gate does not
@@ -343,8 +393,10 @@ class SubmitPipeline:
                 return False
             verdict = again(self._journal) if again is not None else GateVerdict(True)
             if verdict.passed:
-                ledger.act(Act.SEND, client_order_id, self._now())
-            elif not doubtful:
+                mark = self._timer.mark()
+                sending.acted = mark.seconds
+                ledger.act(Act.SEND, client_order_id, self._now(), mark=mark.to_json())
+            elif not sending.doubtful:
                 ledger.act(sending.unsent, client_order_id, self._now(), note=verdict.message)
             if not verdict.passed:
                 self._audit_denial(client_order_id, verdict)
@@ -352,7 +404,7 @@ class SubmitPipeline:
         if verdict.passed:
             return True
         record = self._record(client_order_id)
-        if not doubtful:
+        if not sending.doubtful:
             raise Refused(verdict, record)
         raise InDoubt(
             f"whether the broker has the order is not known, and it is not sent again: "
@@ -373,7 +425,7 @@ class SubmitPipeline:
         that this journal has not heard of."""
         found = self._look_up(request.client_order_id)
         if found is None:
-            self._act(Act.DOUBT, request.client_order_id, note=error.message)
+            self._act(Act.EXISTS, request.client_order_id, note=error.message)
             raise InDoubt(
                 "the broker says the order exists, but does not show it",
                 record=self._record(request.client_order_id),
@@ -381,46 +433,31 @@ class SubmitPipeline:
         check_same_order(found, request)
         return replace(found, already=not resent)
 
-    def _after_failure(
-        self, client_order_id: str, error: BrokerError, doubtful: bool
-    ) -> OrderRecord | None:
+    def _after_failure(self, sending: _Sending, error: BrokerError) -> OrderRecord | None:
         """Record the doubt and look the order up; the record if the broker has it."""
-        if not doubtful:
+        client_order_id = sending.request.client_order_id
+        if not sending.doubtful:
             return None
         self._act(Act.DOUBT, client_order_id, note=error.message)
         self._step("in_doubt")
         return self._look_up(client_order_id)
 
     def _look_up(self, client_order_id: str) -> OrderRecord | None:
-        for pause in LOOKUP_PAUSES_SECONDS:
-            self._sleep(pause)
-            try:
-                order = self._client.get_order_by_client_id(client_order_id)
-            except NotFound:
-                continue
-            except BrokerError:
-                continue
-            return self._accept(client_order_id, order)
-        return None
+        def look() -> Order | None:
+            with suppress(BrokerError):  # NotFound, or no answer: asked again
+                return self._client.get_order_by_client_id(client_order_id)
+            return None
 
-    def _may_repeat(self, pause: float | None, intent_at: datetime, doubtful: bool) -> bool:
-        """Wait and say yes while the order is young enough to be sent once more."""
-        if pause is None:
-            return False
-        young = self._times.quiet_seconds if doubtful else self._times.total_seconds
-        if (self._now() - intent_at).total_seconds() + pause > young:
-            return False
-        if pause:
-            self._sleep(pause)
-        return True
+        found = looked_up(look, self._timer)
+        return None if found is None else self._accept(client_order_id, found)
 
-    def _give_up(self, sending: _Sending, error: BrokerError, doubtful: bool) -> OrderRecord | None:
+    def _give_up(self, sending: _Sending, error: BrokerError) -> OrderRecord | None:
         """Close what is certain; raise InDoubt for what is not. A record means: settled by now."""
         client_order_id = sending.request.client_order_id
-        if doubtful:
+        if sending.doubtful:
             record = self._record(client_order_id)
             if record.status not in UNSETTLED_STATUSES:
-                return self._settled_elsewhere(sending, doubtful)
+                return self._settled_elsewhere(sending)
             raise InDoubt(
                 f"whether the broker has the order is not known: {error.message}", record=record
             ) from error
@@ -431,7 +468,8 @@ class SubmitPipeline:
 
     def _act(self, act: Act, client_order_id: str, **details: Any) -> None:
         with recording(self._journal) as ledger:
-            ledger.act(act, client_order_id, self._now(), **details)
+            mark = self._timer.mark().to_json() if act is Act.DOUBT else None
+            ledger.act(act, client_order_id, self._now(), mark=mark, **details)
         self._publish(ledger.changes)
 
     def _record(self, client_order_id: str) -> OrderRecord:

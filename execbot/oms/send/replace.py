@@ -24,8 +24,8 @@ from execbot.oms.ledger import recording
 from execbot.oms.machine.table import Act
 from execbot.oms.results import Gate
 from execbot.oms.send.intent import wording
-from execbot.oms.send.orders import Orders
-from execbot.oms.send.pipeline import LOOKUP_PAUSES_SECONDS
+from execbot.oms.send.orders import Orders, times_of
+from execbot.oms.send.waiting import looked_up
 
 Judge = Callable[[OrderRecord, OrderRequest], Gate | None]
 """Shown the old record and the new order as a whole; gives what the intent's transaction asks."""
@@ -51,9 +51,9 @@ def replace_order(
     request = replace(request, client_order_id=new_id)
     wanted = _merged(old, request)
     gate = judge(old, wanted) if judge is not None else None
-    _write_intent(oms, old, wanted, gate)
+    began = _write_intent(oms, old, wanted, gate)
     try:
-        return _send(oms, old, request, new_id)
+        return _send(oms, old, request, began + times_of(oms.settings).first_send_seconds)
     except JournalError as error:
         record = None
         with suppress(JournalError):
@@ -64,9 +64,12 @@ def replace_order(
         ) from error
 
 
-def _send(oms: Orders, old: OrderRecord, request: ReplaceRequest, new_id: str) -> OrderRecord:
+def _send(
+    oms: Orders, old: OrderRecord, request: ReplaceRequest, send_before: float
+) -> OrderRecord:
+    new_id = request.client_order_id or ""
     try:
-        order = oms.client.replace_order(old.order_id, request)
+        order = oms.client.replace_order(old.order_id, request, send_before=send_before)
     except BrokerError as error:
         if not error.in_doubt:
             _act(oms, Act.REFUSE, new_id, note=error.message, error_kind=error.kind)
@@ -87,7 +90,8 @@ def _send(oms: Orders, old: OrderRecord, request: ReplaceRequest, new_id: str) -
     return oms.record(new_id)
 
 
-def _write_intent(oms: Orders, old: OrderRecord, wanted: OrderRequest, gate: Gate | None) -> None:
+def _write_intent(oms: Orders, old: OrderRecord, wanted: OrderRequest, gate: Gate | None) -> float:
+    """Make it durable; when that was, in the timer's seconds."""
     facts = {
         "replaces": old.order_id,
         "origin": old.origin,
@@ -99,6 +103,7 @@ def _write_intent(oms: Orders, old: OrderRecord, wanted: OrderRequest, gate: Gat
     }
     new_id, now = wanted.client_order_id, oms.now()
     with recording(oms.journal) as ledger:
+        mark = oms.timer.mark()
         verdict = gate(oms.journal) if gate is not None else None
         denied = verdict is not None and not verdict.passed
         if verdict is not None and denied:
@@ -107,10 +112,11 @@ def _write_intent(oms: Orders, old: OrderRecord, wanted: OrderRequest, gate: Gat
             oms.journal.audit("gate", new_id, verdict.code, verdict.facts, "denied", now)
         else:
             ledger.act(Act.REPLACE_REQUESTED, old.client_order_id, now, new_client_order_id=new_id)
-            ledger.act(Act.INTENT, new_id, now, **wording(wanted, facts))
+            ledger.act(Act.INTENT, new_id, now, mark=mark.to_json(), **wording(wanted, facts))
     oms.publish(ledger.changes)
     if verdict is not None and denied:
         raise Refused(verdict, oms.record(new_id))
+    return mark.seconds
 
 
 def _merged(old: OrderRecord, change: ReplaceRequest) -> OrderRequest:
@@ -142,22 +148,18 @@ def _look_up(oms: Orders, old: OrderRecord, request: ReplaceRequest) -> Order | 
 
     Somebody else may have been faster: a successor that is not what was asked for is not ours.
     """
-    new_id = request.client_order_id or ""
-    for pause in LOOKUP_PAUSES_SECONDS:
-        oms.sleep(pause)
-        try:
-            return oms.client.get_order_by_client_id(new_id)
-        except BrokerError as error:
-            if not isinstance(error, NotFound):
-                continue
-        try:
+
+    def look() -> Order | None:
+        with suppress(BrokerError):  # no answer: asked again
+            with suppress(NotFound):
+                return oms.client.get_order_by_client_id(request.client_order_id or "")
             successor = oms.client.get_order(old.order_id).replaced_by
             found = oms.client.get_order(successor) if successor else None
             if found is not None and _is_as_asked(found, request):
                 return found
-        except BrokerError:
-            continue
-    return None
+        return None
+
+    return looked_up(look, oms.timer)
 
 
 def _is_as_asked(found: Order, request: ReplaceRequest) -> bool:
@@ -173,6 +175,7 @@ def _is_as_asked(found: Order, request: ReplaceRequest) -> bool:
 
 
 def _act(oms: Orders, act: Act, client_order_id: str, **details: Any) -> None:
+    mark = oms.timer.mark().to_json() if act is Act.DOUBT else None
     with recording(oms.journal) as ledger:
-        ledger.act(act, client_order_id, oms.now(), **details)
+        ledger.act(act, client_order_id, oms.now(), mark=mark, **details)
     oms.publish(ledger.changes)

@@ -1,12 +1,122 @@
-"""How long to pause while an order is waited for."""
+"""How long to pause and when to stop, while an order is sent again, looked up or waited for."""
 
 from __future__ import annotations
 
-POLL_FIRST_SECONDS = 0.05
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from execbot.broker.budget import RequestPriority
+from execbot.broker.errors import BrokerError
+from execbot.broker.remedy import Remedy
+from execbot.model.order import Order
+from execbot.model.retrying import (
+    Attempts,
+    Backoff,
+    Growing,
+    RetryAfter,
+    Schedule,
+    error_of,
+    polled,
+)
+from execbot.model.timer import Timer
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
+
+UNTIL_ENDED = Growing(first=0.05, most=1.0, factor=1.6)
+"""Between looks at an order that is to end: Alpaca needs milliseconds, or the market is closed."""
+
+UNTIL_TAKEN = Growing(first=0.2, most=1.0, factor=4.0)
+"""Before a closing order is sent again whose shares were not free yet."""
+
+OTHER_PROCESS_SECONDS = 2.0
+OTHER_PROCESS_PAUSE = Schedule((0.1,))
+"""How long to watch another process that is sending the same id right now, and how often."""
+
+# --- sent again under the same id --------------------------------------------------------------
+
+URGENT_PAUSE_SECONDS = 2.0
+"""An order that closes or protects does not wait out a rate limit: it is sent again this often,
+whatever `Retry-After` says, until it is taken or too old. A 429 executes nothing."""
+
+RESEND_SECONDS_MAX = 60.0
 
 
-POLL_LAST_SECONDS = 1.0
+def may_resend(error: Exception) -> bool:
+    """Whether a request may be sent once more under the same id. Pure."""
+    return isinstance(error, BrokerError) and (
+        error.in_doubt or error.remedy in (Remedy.RETRY, Remedy.RETRY_AFTER)
+    )
 
 
-POLL_FACTOR = 1.6
-"""Pauses while waiting for an order to end: Alpaca needs milliseconds, or the market is closed."""
+def is_urgent(error: BaseException | None, priority: RequestPriority) -> bool:
+    """Whether a rate limit stands in the way of an order that closes or protects. Pure."""
+    return (
+        isinstance(error, BrokerError)
+        and error.remedy is Remedy.RETRY_AFTER
+        and priority <= RequestPriority.PROTECT
+    )
+
+
+class ResendWait(Struct, frozen=True):
+    """Seconds before the next send; `first_seconds` bounds the first back-off."""
+
+    priority: RequestPriority
+    first_seconds: float
+
+    def __call__(self, tries: RetryCallState) -> float:
+        error = error_of(tries)
+        if is_urgent(error, self.priority):
+            return URGENT_PAUSE_SECONDS
+        if isinstance(error, BrokerError) and error.in_doubt:
+            return 0.0  # the look-ups have taken their time; more would only age the price
+        first = self.first_seconds
+        backoff = Backoff(first=first, most=max(first, RESEND_SECONDS_MAX), least=first / 2)
+        return RetryAfter(backoff, spread=1.0)(tries)
+
+
+# --- canceled ----------------------------------------------------------------------------------
+
+CANCEL_ATTEMPTS = Attempts(3)
+"""Asking for the same cancel twice is harmless, so a lost answer is simply asked for again."""
+
+RATE_LIMIT_SECONDS_MAX = 1.0
+"""Before a cancel that met a rate limit is asked for again: it stands before everything else."""
+
+_RATE_LIMITED = RetryAfter(Backoff(first=1.0, most=1.0, least=0.5), most=RATE_LIMIT_SECONDS_MAX)
+_ANSWER_LOST = Backoff(first=0.1, most=0.2, least=0.05)
+
+
+def may_cancel_again(error: Exception) -> bool:
+    """Whether the same cancel is asked for once more. Pure."""
+    return may_resend(error)
+
+
+def before_cancel(tries: RetryCallState) -> float:
+    """Seconds before the same cancel is asked for again."""
+    error = error_of(tries)
+    limited = isinstance(error, BrokerError) and error.remedy is Remedy.RETRY_AFTER
+    return _RATE_LIMITED(tries) if limited else _ANSWER_LOST(tries)
+
+
+# --- looked up ---------------------------------------------------------------------------------
+
+LOOK_UP_FIRST_SECONDS = 0.05
+LOOK_UP_WAIT = Schedule((0.2, 0.5, 1.0), spread=Backoff(first=0.05, most=0.5))
+LOOK_UP_ATTEMPTS = Attempts(4)
+"""Look-ups of an order in doubt. A new order was seen on REST within milliseconds; gateways that
+time out have been slower, so these waits are a floor, and only what is drawn on top is random."""
+
+
+def looked_up(look: Callable[[], Order | None], timer: Timer) -> Order | None:
+    """What `look` finds, asked a few times; None when it was never there."""
+    timer.sleep(LOOK_UP_FIRST_SECONDS)
+    return polled(
+        look,
+        lambda found: found is not None,
+        wait=LOOK_UP_WAIT,
+        stop=LOOK_UP_ATTEMPTS,
+        timer=timer,
+    )

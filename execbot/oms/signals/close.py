@@ -14,19 +14,19 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from execbot.alerts import Alert, Alerter
-from execbot.broker.budget import Priority, reading_at
+from execbot.broker.budget import RequestPriority, reading_at
 from execbot.broker.errors import BrokerError
 from execbot.journal.records import OrderRecord
 from execbot.model.account import Position
-from execbot.model.enums import OrderStatus, Outcome
+from execbot.model.enums import LAPSED, Outcome
 from execbot.model.numbers import ZERO, text
 from execbot.model.signal import Signal
 from execbot.model.symbols import symbol_key
 from execbot.oms.errors import CloseFailed, InDoubt, NotPossible, OmsError
 from execbot.oms.place.placer import Placer
 from execbot.oms.results import CloseResult
-from execbot.oms.send.exits_of import is_exit, unprotected
-from execbot.oms.send.orders import take_in_open_orders
+from execbot.oms.send.exits_of import is_exit_of, unprotected
+from execbot.oms.send.orders import held_position, take_in_open_orders
 from execbot.oms.signals.result import CLOSED, SignalResult, skipped
 from execbot.oms.signals.rules import Skip, client_order_id_of
 
@@ -52,24 +52,24 @@ class SignalCloses:
         self._placer = placer
         self._alerter = alerter
 
-    @reading_at(Priority.EXIT)
+    @reading_at(RequestPriority.EXIT)
     def known(self, signal: Signal) -> OrderRecord | None:
         """The closing order of a signal whose process died with it, unless it was never sent."""
         return self._placer.oms.sent_before(client_order_id_of(signal.id))
 
-    @reading_at(Priority.EXIT)
+    @reading_at(RequestPriority.EXIT)
     def carry_out(self, signal: Signal) -> SignalResult:
         """Cancel entries that are still pending, then close what is held.
 
         Raises OmsError, BrokerError or JournalError.
         """
-        client = self._placer.oms.client
-        held = client.get_position(signal.symbol)
-        unread = take_in_open_orders(self._placer.oms)
+        oms = self._placer.oms
+        held = held_position(oms, signal.symbol)
+        unread = take_in_open_orders(self._placer.oms).unread
         entries = self._entries(signal.symbol, held)
         taken = self._take_back(entries, unread)
         if entries:
-            held = client.get_position(signal.symbol)
+            held = held_position(oms, signal.symbol)
         if held is not None and held.qty:
             return self._close(signal, held, taken)
         if taken.errors:
@@ -92,7 +92,7 @@ class SignalCloses:
         return [
             record
             for record in self._placer.oms.journal.orders("open")
-            if symbol_key(record.symbol) == symbol_key(symbol) and not is_exit(record, positions)
+            if symbol_key(record.symbol) == symbol_key(symbol) and not is_exit_of(record, positions)
         ]
 
     def _take_back(self, entries: Iterable[OrderRecord], unread: BrokerError | None) -> TakenBack:
@@ -107,8 +107,7 @@ class SignalCloses:
             except (InDoubt, BrokerError) as error:
                 errors.append(error)
                 self._tell(error.kind, f"{name} may still fill: {error.message}", record.symbol)
-        gone = (OrderStatus.CANCELED, OrderStatus.EXPIRED)
-        return TakenBack(tuple(r for r in ended if r.status in gone), tuple(errors))
+        return TakenBack(tuple(r for r in ended if r.status in LAPSED), tuple(errors))
 
     def _close(self, signal: Signal, held: Position, taken: TakenBack) -> SignalResult:
         symbol = signal.symbol

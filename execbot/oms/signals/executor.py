@@ -25,26 +25,26 @@ from msgspec.structs import replace
 from execbot.alerts import Alerter
 from execbot.broker.errors import BrokerError
 from execbot.exits.levels import LevelError
-from execbot.exits.plan.plan import ExitPlan
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Origin, Role
-from execbot.model.enums import ErrorCategory, OrderStatus, Outcome
+from execbot.model.enums import REOPENABLE, ErrorCategory, OrderStatus, Outcome
+from execbot.model.flags import Flag, flags_of
 from execbot.model.order import OrderRequest
 from execbot.model.signal import Signal
 from execbot.model.symbols import symbol_key
-from execbot.oms.errors import OmsError, Refused
-from execbot.oms.machine.table import REOPENABLE
+from execbot.oms.errors import NeedsWatch, OmsError, Refused
+from execbot.oms.place.entry_plans import PricedEntry
 from execbot.oms.place.placer import Placed, Placer, Protect, Purposeful
 from execbot.oms.place.risk_desk import Checked, RiskDesk
 from execbot.oms.service import OrderManagementSystem
 from execbot.oms.signals.close import SignalCloses
 from execbot.oms.signals.entry import SignalEntries
-from execbot.oms.signals.exits import SignalExits
 from execbot.oms.signals.result import (
     REPEATED,
     Preview,
     SignalResult,
+    exits_of,
     failed,
     sent,
     size_code,
@@ -64,7 +64,7 @@ UNFINISHED_SECONDS = 30
 FAILURES_KEPT = 1000
 CLAIMED = "claimed"
 OPEN = "open"
-"""A closing signal for which nothing was sent, for a reason that passes: it may be given again."""
+"""A signal for which nothing was sent, for a reason that passes: it may be given again."""
 
 
 class SignalTaken(OmsError):
@@ -79,7 +79,6 @@ class Entry:
 
     signal: Signal
     sized: Sized | None = None
-    plan: ExitPlan | None = None
     is_durable: bool = False
 
 
@@ -98,13 +97,17 @@ class Executor:
         alerter: Alerter | None = None,
         on_failure: Callable[[SignalResult], None] | None = None,
         protect: Protect = lambda symbol, record: None,
+        is_watched: Callable[[], bool] = lambda: True,
+        naked: bool = False,
     ) -> None:
+        """`is_watched`: whether a `watch` runs, which places the stops that cannot go along with an
+        entry; without one such an entry is refused unless `naked`."""
         self.oms = oms
         self.desk = desk
         self.placer = Placer(oms, desk, alerter=alerter, protect=protect)
         self.failures: deque[SignalResult] = deque(maxlen=FAILURES_KEPT)
-        self._exits = SignalExits(oms.client, oms.journal, desk.settings)
-        self.entries = SignalEntries(oms, desk, self._exits)
+        self.entries = SignalEntries(self.placer, is_watched)
+        self._flags = flags_of(naked=naked)
         self._closes = SignalCloses(self.placer, alerter)
         self._on_failure = on_failure
         self._lock = threading.Lock()
@@ -148,11 +151,12 @@ class Executor:
         sized = self.entries.size_of(signal, facts)
         if isinstance(sized, SizeRefused):
             return Preview(Skip(size_code(sized), sized.message))
-        dressed = self.entries.dressed(draft, sized, facts)
-        request, _ = self._exits.attach(signal, dressed, facts, self.oms.now())
-        checked = self.desk.judge(request, read, facts)
-        addition = self.placer.addition(request, checked)
-        return Preview(None, request, sized, checked, addition)
+        priced = self.entries.priced(signal, draft, sized, facts)
+        checked = self.desk.judge(priced.request, read, facts, self._flags)
+        self._refuse_without_stop(priced, checked)
+        addition = self.placer.addition(priced.request, checked)
+        exits = exits_of(priced, priced.request, self.oms.now())
+        return Preview(None, priced.request, sized, checked, addition, exits)
 
     def fire(self, signal: Signal) -> Future[SignalResult]:
         """Hand a signal to the worker threads and return at once; exits overtake entries.
@@ -249,7 +253,7 @@ class Executor:
         skip = skip_unread(signal, now, self.desk.settings)
         if skip is not None:
             return skipped(signal, skip)
-        return self._enter(entry, now) if signal.side.opens else self._leave(signal)
+        return self._enter(entry) if signal.side.opens else self._leave(signal)
 
     def _finish(self, result: SignalResult, entry: Entry) -> None:
         """The result, its reason and what led to it, durable in one transaction."""
@@ -273,12 +277,12 @@ class Executor:
 
     # --- opening ---------------------------------------------------------------------------
 
-    def _enter(self, entry: Entry, now: datetime) -> SignalResult:
-        signal, reader = entry.signal, self.desk.reader
+    def _enter(self, entry: Entry) -> SignalResult:
+        signal, reader, now = entry.signal, self.desk.reader, self.oms.now()
         draft = self.entries.draft(signal)
         resumed = self._newest_order(signal)
         if resumed is not None:
-            return sent(signal, Placed(replace(resumed, already=True), None))
+            return sent(signal, Placed(replace(resumed, already=True), None), now)
         read = reader.read(draft)
         facts = reader.complete(draft, read)
         skip = skip_entry(signal, facts, self.desk.settings)
@@ -289,15 +293,26 @@ class Executor:
             self.entries.audit_refusal(signal, sized)
             return unsized(signal, sized)
         entry.sized = sized
-        request, entry.plan = self._exits.attach(
-            signal, self.entries.dressed(draft, sized, facts), facts, now
+        priced = self.entries.priced(signal, draft, sized, facts)
+        checked = self.desk.judge(priced.request, read, facts, self._flags)
+        self._refuse_without_stop(priced, checked)
+        checked.on_pass = lambda journal: self._make_durable(entry, draft, journal)
+        placed = self.placer.place(
+            priced,
+            Purposeful(Origin.SIGNAL, signal.id, None, Role.ENTRY, signal.expected_price),
+            checked=checked,
+            flags=self._flags,
+            adjust=True,
+            resize=lambda old: self._resized(entry, old),
         )
-        checked = self.desk.judge(request, read, facts)
-        checked.on_pass = lambda journal: self._make_durable(entry, request, journal)
-        placed = self._place(entry, request, checked)
         if placed.record.already:
             return self._repeated(signal)
-        return sent(signal, placed)
+        return sent(signal, placed, now)
+
+    def _refuse_without_stop(self, priced: PricedEntry, checked: Checked) -> None:
+        """A refusal of the checks is said first; who waits for the open is asked then."""
+        if checked.verdict.passed and Flag.NAKED not in self._flags:
+            self.entries.refuse_without_stop(priced)
 
     def _newest_order(self, signal: Signal) -> OrderRecord | None:
         """The entry of a signal whose process died with it; a smaller attempt comes after the
@@ -311,35 +326,12 @@ class Executor:
             found.append(first)
         return next((r for r in found if r.status is not OrderStatus.DENIED), None)
 
-    def _place(self, entry: Entry, request: OrderRequest, checked: Checked) -> Placed:
-        signal, plan_id = entry.signal, entry.plan.plan_id if entry.plan else None
-        # An addition goes under the plan of its position, which outlives a refusal.
-        is_own = entry.plan and entry.plan.entry_client_order_id == request.client_order_id
-        own_plan_id = plan_id if is_own else None
-        why = Purposeful(Origin.SIGNAL, signal.id, plan_id, Role.ENTRY, signal.expected_price)
-        try:
-            placed = self.placer.place(
-                request,
-                why,
-                checked=checked,
-                adjust=True,
-                resize=lambda old: self._resized(entry, old),
-            )
-        except (Refused, BrokerError) as error:
-            if not getattr(error, "in_doubt", False):
-                self._exits.drop(own_plan_id, self.oms.now(), f"not sent: {error.message}")
-            raise
-        self._exits.belongs_to(own_plan_id, placed.record, self.oms.now())
-        return placed
-
     def _make_durable(self, entry: Entry, request: OrderRequest, journal: Journal) -> None:
-        """Claim, size and exit plan, written with the intent: all of it or nothing."""
+        """Claim and size, written with the intent as its plan is: all of it or nothing."""
         if not self._claim(entry.signal, journal):
             raise SignalTaken(f"signal {entry.signal.id} was handled before")
         if entry.sized is not None:
             self.entries.audit(request.client_order_id, entry.sized)
-        if entry.plan is not None:
-            self._exits.save(entry.plan)
         entry.is_durable = True
 
     def _resized(self, entry: Entry, old: OrderRequest) -> OrderRequest | None:
@@ -362,11 +354,13 @@ class Executor:
                 return self._repeated(signal)
         known = self._closes.known(signal)
         if known is not None:
-            return sent(signal, Placed(replace(known, already=True), None))
+            return sent(signal, Placed(replace(known, already=True), None), self.oms.now())
         return self._closes.carry_out(signal)
 
     def _may_come_again(self, result: SignalResult) -> bool:
         """Nothing was sent for it, for a reason that passes: the signal is not used up."""
+        if result.code == NeedsWatch.kind:
+            return True
         passes = result.category in (ErrorCategory.RETRYABLE, ErrorCategory.WAITING)
         if result.signal.side.opens or not result.is_failure or not passes:
             return False

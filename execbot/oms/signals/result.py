@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from execbot.exits.distances import Distance, distances_of
+from execbot.exits.plan.left_to_watch import left_to_watch
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import OrderStatus, Outcome
+from execbot.model.errors import ExecbotError
 from execbot.model.numbers import maybe_text
-from execbot.model.order import OrderRequest
+from execbot.model.order import Order, OrderRequest
 from execbot.model.signal import Signal
+from execbot.oms.place.entry_plans import PricedEntry
 from execbot.oms.place.placer import Placed
 from execbot.oms.place.risk_desk import Checked
 from execbot.oms.signals.rules import Skip
@@ -38,6 +43,10 @@ class SignalResult(Struct, frozen=True):
     category: str | None = None
     error: BaseException | None = None
     notes: tuple[str, ...] = ()
+    exits: tuple[Distance, ...] = ()
+    """How far stop and targets are from where the entry trades."""
+    left: tuple[str, ...] = ()
+    """What of its plan only a `watch` does."""
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -53,6 +62,7 @@ class SignalResult(Struct, frozen=True):
             "qty": maybe_text(self.record.order.qty) if self.record else None,
             "notional": maybe_text(self.record.order.notional) if self.record else None,
             "notes": list(self.notes),
+            "exits": [one.to_dict() for one in self.exits],
         }
 
 
@@ -66,41 +76,58 @@ class Preview(Struct, frozen=True):
     checked: Checked | None = None
     addition: Addition | None = None
     """What it adds to, and the exits that would be lifted for it."""
+    exits: tuple[Distance, ...] = ()
 
 
 def skipped(signal: Signal, skip: Skip) -> SignalResult:
     return SignalResult(signal, Outcome.NOT_SENT, skip.code, skip.message)
 
 
-def sent(signal: Signal, placed: Placed) -> SignalResult:
+def sent(signal: Signal, placed: Placed, now: datetime) -> SignalResult:
     record = placed.record
     lifts = sorted(placed.addition.lifts) if placed.addition is not None else ()
+    short = (f"it {placed.opens_short}",) if placed.opens_short else ()
     return SignalResult(
         signal,
         record.outcome,
         message=placed.queued_for and f"queued: {placed.queued_for}",
         record=record,
-        notes=(*placed.adjusted, *(f"lifted {name} for it" for name in lifts)),
+        notes=(*short, *placed.adjusted, *(f"lifted {name} for it" for name in lifts)),
+        exits=exits_of(placed.entry, record.order, now),
+        left=_left(placed.entry),
     )
 
 
+def _left(entry: PricedEntry | None) -> tuple[str, ...]:
+    return () if entry is None or entry.plan is None else left_to_watch(entry.plan, entry.request)
+
+
+def exits_of(
+    entry: PricedEntry | None, order: Order | OrderRequest, now: datetime
+) -> tuple[Distance, ...]:
+    """How far its stop and targets are from what was paid, or from where it would trade."""
+    if entry is None or entry.plan is None:
+        return ()
+    paid = order.filled_avg_price if isinstance(order, Order) else None
+    return distances_of(entry.plan, paid or entry.price, order.qty, now)
+
+
 def failed(signal: Signal, error: Exception, kind: str, record: OrderRecord | None) -> SignalResult:
-    in_doubt = bool(getattr(error, "in_doubt", False))
+    known = error if isinstance(error, ExecbotError) else None
     refused = record is not None and record.status is OrderStatus.REJECTED
     outcome = Outcome.NOT_SENT
-    if in_doubt:
+    if known is not None and known.in_doubt:
         outcome = Outcome.IN_DOUBT
     elif refused:
         outcome = Outcome.REJECTED
-    category = getattr(error, "category", None)
     return SignalResult(
         signal,
         outcome,
         kind,
-        str(getattr(error, "message", "") or error),
+        str(error) if known is None else known.message,
         record,
         is_failure=True,
-        category=str(category) if category else None,
+        category=None if known is None else str(known.category),
         error=error,
     )
 

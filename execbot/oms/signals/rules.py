@@ -12,9 +12,11 @@ from msgspec import Struct
 
 from execbot.config.schema import TradingSettings
 from execbot.model.enums import Side
-from execbot.model.numbers import text
+from execbot.model.numbers import ZERO, text
 from execbot.model.signal import Signal, SignalSide
-from execbot.risk.facts import Facts, PendingOrder, position_key
+from execbot.model.symbols import symbol_key
+from execbot.risk.facts import Facts, PendingOrder
+from execbot.risk.instruments import why_not_opened
 
 
 class Skip(Struct, frozen=True):
@@ -30,6 +32,7 @@ SKIP_CODES: dict[str, str] = {
     "signal.stale": "it is older than its time to live",
     "signal.symbol_not_allowed": "the symbol is not in `symbols` (TRADING_SYMBOLS)",
     "signal.symbol_denied": "the symbol is in `denied_symbols`",
+    "signal.instrument": "an option, or a pair that is not quoted in dollars: neither is opened",
     "signal.position_held": "a position is held already and scaling in is off",
     "signal.opposite_position": "a position of the other direction is held; `sell` closes it",
     "signal.order_pending": "an order on the symbol is pending already",
@@ -43,7 +46,7 @@ def skip_unread(signal: Signal, now: datetime, settings: TradingSettings) -> Ski
         return Skip(
             "signal.weak",
             f"strength {text(signal.strength)} does not exceed "
-            f"{text(settings.min_signal_strength)}",
+            f"{text(settings.min_signal_strength)}{_scale_hint(signal)}",
         )
     ends = signal.expires_at(settings.signal_ttl_seconds)
     if now >= ends:
@@ -51,12 +54,22 @@ def skip_unread(signal: Signal, now: datetime, settings: TradingSettings) -> Ski
         return Skip("signal.stale", f"its time to live ended {late:.0f} s ago")
     if not signal.side.opens:
         return None
-    key = position_key(signal.symbol)
-    if settings.symbols and key not in {position_key(s) for s in settings.symbols}:
+    why = why_not_opened(signal.symbol)
+    if why:
+        return Skip("signal.instrument", why)
+    key = symbol_key(signal.symbol)
+    if settings.symbols and key not in {symbol_key(s) for s in settings.symbols}:
         return Skip("signal.symbol_not_allowed", f"{signal.symbol} is not one of the symbols")
-    if key in {position_key(s) for s in settings.denied_symbols}:
+    if key in {symbol_key(s) for s in settings.denied_symbols}:
         return Skip("signal.symbol_denied", f"{signal.symbol} is denied")
     return None
+
+
+def _scale_hint(signal: Signal) -> str:
+    """Producers that count from 0 to 1 send 0.82 where 82 is meant."""
+    if ZERO < signal.strength <= 1:
+        return f"; strength counts from 0 to 100, {text(signal.strength * 100)} may be meant"
+    return " (strength counts from 0 to 100)"
 
 
 def entry_side(signal: Signal) -> Side:
@@ -65,7 +78,7 @@ def entry_side(signal: Signal) -> Side:
 
 def skip_entry(signal: Signal, facts: Facts, settings: TradingSettings) -> Skip | None:
     """Duplicates of what is held or on its way."""
-    held = facts.position(signal.symbol)
+    held = facts.counted(signal.symbol)
     side = entry_side(signal)
     if held is not None and held.qty * side.sign < 0:
         return Skip(
@@ -80,8 +93,8 @@ def skip_entry(signal: Signal, facts: Facts, settings: TradingSettings) -> Skip 
 
 
 def on_symbol(facts: Facts, symbol: str) -> list[PendingOrder]:
-    key = position_key(symbol)
-    return [order for order in facts.pending if position_key(order.symbol) == key]
+    key = symbol_key(symbol)
+    return [order for order in facts.pending if symbol_key(order.symbol) == key]
 
 
 def client_order_id_of(signal_id: str) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from execbot.broker.errors import BrokerError
 from execbot.broker.port import BrokerClient
@@ -13,13 +15,14 @@ from execbot.exits.plan.rescale import price_ratio, ratio_words, rescaled, resca
 from execbot.exits.store import plan_of, save_plan
 from execbot.journal.journal import Journal
 from execbot.journal.records import PositionRecord
-from execbot.model.account import Position
+from execbot.model.account import Activity, Position
 from execbot.model.enums import AssetClass
 from execbot.model.symbols import symbol_key
 from execbot.oms.ledger import recording
 from execbot.oms.machine.positions import ONE_AFTER
-from execbot.oms.sync import split_evidence
+from execbot.oms.sync import row_evidence, split_evidence
 from execbot.oms.sync.differences import PositionDifference, compare
+from execbot.oms.sync.row_evidence import MovedShares, Succession
 from execbot.oms.sync.split_evidence import Evidence, Split
 
 log = logging.getLogger("execbot.oms")
@@ -130,42 +133,76 @@ def read_evidence(
     One request, and none where nothing differs. A broker that does not answer proves nothing.
     Raises JournalError.
     """
-    mine = {item.symbol: item for item in journal.positions()}
+    mine = {symbol_key(item.symbol): item for item in journal.positions()}
     theirs = {symbol_key(item.symbol): item for item in positions}
     differing = [
-        (difference, mine[difference.symbol])
+        difference
         for difference in compare(mine.values(), positions)
-        if difference.symbol in mine and _is_stock(mine[difference.symbol])
+        if _may_be_stock(difference, mine, theirs)
     ]
     if not differing:
         return Evidence()
-    opened = [item.opened_at for _, item in differing if item.opened_at is not None]
+    opened = [item.opened_at for item in mine.values() if item.opened_at is not None]
     after = min(opened) - ROWS_BEFORE if opened else None
+    kinds = dict.fromkeys((*split_evidence.SPLIT_ROWS, *row_evidence.MOVING_ROWS))
     try:
-        rows = client.get_activities(
-            (*split_evidence.SPLIT_ROWS, *split_evidence.TRANSFER_ROWS), after=after
-        )
+        rows = client.get_activities(tuple(kinds), after=after)
     except BrokerError as error:
         log.warning("no activities to explain a difference: %s", error)
         return Evidence()
-    found: list[Split] = []
-    moved: set[str] = set()
-    for difference, item in differing:
-        executions = journal.executions(symbol=item.symbol)
-        since = split_evidence.last_adjustment(executions) or item.opened_at
-        if split_evidence.is_transferred(item.symbol, rows, since):
-            moved.add(item.symbol)
-        position = theirs.get(symbol_key(item.symbol))
+    found = Evidence(successions=_successions(journal, rows, differing))
+    moving = row_evidence.rows_by_symbol(rows)
+    for difference in differing:
+        executions = journal.executions(symbol=difference.symbol)
+        since = split_evidence.last_adjustment(executions)
+        item = mine.get(symbol_key(difference.symbol))
+        if since is None and item is not None:
+            since = item.opened_at
+        if split_evidence.is_transferred(difference.symbol, rows, since):
+            found = replace(found, transferred=found.transferred | {difference.symbol})
+        explained = row_evidence.explaining(
+            difference.theirs - difference.ours, moving.get(difference.symbol, ()), executions
+        )
+        if explained:
+            moved = MovedShares(difference.symbol, difference.theirs - difference.ours, explained)
+            found = replace(found, moved=(*found.moved, moved))
+        position = theirs.get(symbol_key(difference.symbol))
         split = split_evidence.by_record(
-            item.symbol,
+            difference.symbol,
             executions,
             rows,
             difference.theirs,
             position.avg_entry_price if position is not None else None,
         )
         if split is not None:
-            found.append(split)
-    return Evidence(tuple(found), frozenset(moved))
+            found = replace(found, splits=(*found.splits, split))
+    return found
+
+
+def _successions(
+    journal: Journal, rows: Sequence[Activity], differing: Sequence[PositionDifference]
+) -> tuple[Succession, ...]:
+    """Those of which the old symbol is held here just as it went."""
+    by_symbol = {item.symbol: item for item in differing}
+    found = []
+    for pair in row_evidence.successions(rows, ()):
+        old = by_symbol.get(pair.old)
+        ours = journal.position(pair.old)
+        booked = {item.activity_id for item in journal.executions(symbol=pair.old)}
+        if old is None or ours is None or ours.qty != -pair.gone or pair.rows[0].id in booked:
+            continue
+        found.append(pair)
+    return tuple(found)
+
+
+def _may_be_stock(
+    difference: PositionDifference,
+    mine: Mapping[str, PositionRecord],
+    theirs: Mapping[str, Position],
+) -> bool:
+    key = symbol_key(difference.symbol)
+    item = mine.get(key) or theirs.get(key)
+    return item is None or item.asset_class == AssetClass.US_EQUITY
 
 
 def _is_stock(item: PositionRecord) -> bool:

@@ -16,7 +16,7 @@ from execbot.journal.journal import Journal
 from execbot.journal.records import PositionRecord
 from execbot.model.account import Position
 from execbot.model.enums import AssetClass
-from execbot.model.numbers import ZERO, maybe_decimal, text
+from execbot.model.numbers import COIN_FEE_SHARE, ZERO, maybe_decimal, text
 from execbot.model.symbols import symbol_key
 
 TOLD_PREFIX = "position_differs:"
@@ -53,10 +53,6 @@ def forget_cured(journal: Journal, differing: Collection[str]) -> None:
             forget_told(journal, symbol)
 
 
-CRYPTO_FEE_SHARE = Decimal("0.003")
-"""Alpaca takes crypto fees in the coin received: 0.25 % for takers, less for makers."""
-
-
 class PositionDifference(Struct, frozen=True):
     """Two quantities that should be one. `ours` is the journal or tracker, `theirs` the broker."""
 
@@ -77,7 +73,7 @@ def is_crypto_fee(position: PositionRecord, theirs: Decimal) -> bool:
 
 def is_fee_in_coins(ours: Decimal, theirs: Decimal, bought: Decimal) -> bool:
     """Does the broker hold less by no more than the fees of what was `bought`?"""
-    return ZERO < ours - theirs <= bought * CRYPTO_FEE_SHARE
+    return ZERO < ours - theirs <= bought * COIN_FEE_SHARE
 
 
 def compare(ours: Iterable[PositionRecord], theirs: Iterable[Position]) -> list[PositionDifference]:

@@ -15,11 +15,10 @@ from execbot.model.enums import EventSource
 from execbot.model.order import Order
 from execbot.oms.ledger import recording
 from execbot.oms.machine.changes import Change
-from execbot.oms.machine.events import activity_event, update_event
+from execbot.oms.machine.events import update_event
 
 if TYPE_CHECKING:
     from execbot.broker.port import TradeUpdate
-    from execbot.model.account import Activity
 
 
 def apply_update(
@@ -71,18 +70,3 @@ def apply_snapshots(
         for order in orders:
             ledger.snapshot(order, now, source=source)
     return ledger.changes
-
-
-def apply_activities(
-    journal: Journal, activities: Iterable[Activity], now: datetime
-) -> tuple[list[Change], list[Activity]]:
-    """Take in FILL rows; returns the changes, and the rows whose order is not known yet."""
-    strangers: list[Activity] = []
-    with recording(journal) as ledger:
-        for activity in activities:
-            key = ledger.key_of(activity.order_id or "")
-            if key is None:
-                strangers.append(activity)
-            else:
-                ledger.apply(activity_event(activity, key, now))
-    return ledger.changes, strangers

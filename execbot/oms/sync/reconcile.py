@@ -10,8 +10,7 @@ not compared: Alpaca changes them overnight without a trade.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -24,21 +23,25 @@ from execbot.model.account import Position
 from execbot.model.enums import AssetClass, OrderStatus
 from execbot.model.numbers import ZERO, text
 from execbot.model.order import Order
+from execbot.model.retrying import Attempts, Schedule, polled
 from execbot.model.symbols import symbol_key
+from execbot.model.timer import Timer
 from execbot.oms.ledger import recording
+from execbot.oms.machine.alarms import OrderAlarm, alarm_words, is_stuck
 from execbot.oms.machine.changes import Change
 from execbot.oms.sync import settle
 from execbot.oms.sync.adjustments import read_evidence, rescale_by_price, take_split
 from execbot.oms.sync.breaks import BREAKS, Break
 from execbot.oms.sync.differences import PositionDifference, compare, forget_cured, is_crypto_fee
 from execbot.oms.sync.gaps import GapFill, fill_gap
+from execbot.oms.sync.row_bookings import book_moved, book_succession
 from execbot.oms.sync.split_evidence import Evidence, by_quantity, looks_like
 
 RECONCILED_KEY = "reconciled_at"
 """Meta: when the last reconcile ended. Absent: the account's positions were never taken over."""
 
-LOOKS_MAX = 4
-LOOK_PAUSE_SECONDS = 0.25
+LOOKS = Attempts(4)
+LOOK_PAUSE = Schedule((0.25,))
 """Positions and orders are read one after the other; a fill between them shows as a difference
 that is gone at the next look."""
 
@@ -90,22 +93,25 @@ def reconcile(
     now: Callable[[], datetime],
     *,
     quiet_seconds: float,
-    sleep: Callable[[float], None] = time.sleep,
+    timer: Timer = Timer(),
     accept_positions: bool = False,
     wait: bool = False,
 ) -> ReconcileResult:
     """Bring both sides together. Raises BrokerError when the broker cannot be read."""
     work = _Work()
-    settlement = _settle(journal, client, now, sleep, quiet_seconds, work, wait=wait)
+    settlement = _settle(journal, client, now, timer, quiet_seconds, work, wait=wait)
     filled = fill_gap(journal, client, now)
     work.changes.extend(filled.changes)
-    differences, positions, filled = _compare_positions(journal, client, now, sleep, filled, work)
+    differences, positions, filled = _compare_positions(journal, client, now, timer, filled, work)
     _order_breaks(journal, filled, settlement, work)
     evidence = read_evidence(journal, client, list(positions.values()))
-    for difference in differences:
+    for difference in _without_successions(journal, evidence, differences, now, work):
+        if _is_moved(journal, difference, positions, evidence, now, work):
+            continue
         if not _is_split(journal, client, difference, positions, evidence, now, work):
             _resolve(journal, client, difference, positions, now, work, accept=accept_positions)
     forget_cured(journal, {item.subject for item in work.breaks if item.kind == "position.qty"})
+    work.notes += _alarms(journal, work.changes, now())
     inferred = journal.inferred_executions()
     journal.meta_set(RECONCILED_KEY, now())
     adopted = [
@@ -136,18 +142,18 @@ def _settle(
     journal: Journal,
     client: BrokerClient,
     now: Callable[[], datetime],
-    sleep: Callable[[float], None],
+    timer: Timer,
     quiet_seconds: float,
     work: _Work,
     *,
     wait: bool,
 ) -> settle.Settlement:
-    settlement = settle.settle(journal, client, now, quiet_seconds=quiet_seconds)
+    settlement = settle.settle(journal, client, now, quiet_seconds=quiet_seconds, timer=timer)
     work.changes.extend(settlement.changes)
     if not (wait and settlement.open):
         return settlement
-    sleep(quiet_seconds + 0.1)
-    second = settle.settle(journal, client, now, quiet_seconds=quiet_seconds)
+    timer.sleep(quiet_seconds + 0.1)
+    second = settle.settle(journal, client, now, quiet_seconds=quiet_seconds, timer=timer)
     work.changes.extend(second.changes)
     return settle.Settlement((*settlement.settled, *second.settled), second.open)
 
@@ -164,6 +170,19 @@ def _order_breaks(
     for order in filled.orders:
         for each in (order, *order.legs):
             _compare_order(journal, each, work)
+
+
+def _alarms(journal: Journal, changes: Iterable[Change], now: datetime) -> list[str]:
+    """What about these orders a person must look at, and which requests got stuck."""
+    told = {
+        f"{change.record.client_order_id}: {alarm_words(change.record, change.alarm)}": None
+        for change in changes
+        if change.alarm and change.seq
+    }
+    for record in journal.orders("open"):
+        if is_stuck(record, now):
+            told[f"{record.client_order_id}: {alarm_words(record, OrderAlarm.STUCK)}"] = None
+    return list(told)
 
 
 def _compare_order(journal: Journal, order: Order, work: _Work) -> None:
@@ -198,28 +217,40 @@ def _younger_here(record: OrderRecord, order: Order) -> bool:
 # --- positions -----------------------------------------------------------------------------
 
 
+class _Look(Struct, frozen=True):
+    """What one look at the positions showed."""
+
+    differences: list[PositionDifference]
+    positions: dict[str, Position]
+    filled: GapFill
+    is_quiet: bool
+
+
 def _compare_positions(
     journal: Journal,
     client: BrokerClient,
     now: Callable[[], datetime],
-    sleep: Callable[[float], None],
+    timer: Timer,
     filled: GapFill,
     work: _Work,
 ) -> tuple[list[PositionDifference], dict[str, Position], GapFill]:
     """Differences that two looks in a row show the same: nothing was moving in between."""
-    previous: list[PositionDifference] | None = None
-    for look in range(LOOKS_MAX):
-        positions = {symbol_key(item.symbol): item for item in client.get_positions()}
-        differences = compare(journal.positions(), positions.values())
-        if not differences or differences == previous:
-            break
-        previous = differences
-        if look < LOOKS_MAX - 1:
-            sleep(LOOK_PAUSE_SECONDS)
+    looked: list[_Look] = []
+
+    def look() -> _Look:
+        known = filled
+        if looked:
             again = fill_gap(journal, client, now)
             work.changes.extend(again.changes)
-            filled = _merge(filled, again)
-    return differences, positions, filled
+            known = _merge(looked[-1].filled, again)
+        positions = {symbol_key(item.symbol): item for item in client.get_positions()}
+        differences = compare(journal.positions(), positions.values())
+        is_quiet = not differences or bool(looked and looked[-1].differences == differences)
+        looked.append(_Look(differences, positions, known, is_quiet))
+        return looked[-1]
+
+    last = polled(look, lambda seen: seen.is_quiet, wait=LOOK_PAUSE, stop=LOOKS, timer=timer)
+    return last.differences, last.positions, last.filled
 
 
 def _merge(first: GapFill, second: GapFill) -> GapFill:
@@ -272,6 +303,47 @@ def _resolve(
         cause += "average price bear out; or a transfer or other booking without an order."
     ours_text, theirs_text = text(difference.ours), text(difference.theirs)
     work.add("position.qty", difference.symbol, ours_text, theirs_text, cause)
+
+
+def _without_successions(
+    journal: Journal,
+    evidence: Evidence,
+    differences: list[PositionDifference],
+    now: Callable[[], datetime],
+    work: _Work,
+) -> list[PositionDifference]:
+    """Book symbols that became others; the differences that this leaves."""
+    done: set[str] = set()
+    for pair in evidence.successions:
+        if not book_succession(journal, pair, now()):
+            continue
+        done |= {pair.old, pair.new}
+        work.notes.append(f"{pair}; it is booked")
+    left = [item for item in differences if item.symbol not in done]
+    work.adjusted.extend(item for item in differences if item.symbol in done)
+    return left
+
+
+def _is_moved(
+    journal: Journal,
+    difference: PositionDifference,
+    positions: dict[str, Position],
+    evidence: Evidence,
+    now: Callable[[], datetime],
+    work: _Work,
+) -> bool:
+    """Book what rows of the account explain."""
+    if journal.meta_get(RECONCILED_KEY) is None:
+        return False  # what was there before the journal is adopted
+    moved = evidence.moved_of(difference.symbol, difference.ours, difference.theirs)
+    if moved is None:
+        return False
+    position = positions.get(symbol_key(difference.symbol))
+    average = position.avg_entry_price if position is not None else None
+    if book_moved(journal, moved, average, now()):
+        work.adjusted.append(difference)
+        work.notes.append(f"{moved}; it is booked")
+    return True
 
 
 def _is_split(

@@ -2,7 +2,8 @@
 
 A process may have died anywhere between writing an intent and recording the broker's answer. Only
 a look-up by client_order_id can tell: found, the order is adopted; absent after a quiet period, it
-is closed as never sent. It is never sent by anybody but the process that was asked to, because the
+is closed as never sent, unless the broker has refused its id as taken: that proves that it exists
+(docs/evidence.md, E-ORD-1). It is never sent by anybody but the process that was asked to: the
 price has moved by then. The quiet period is there because a request can still be on its way when
 the first look-up is made.
 """
@@ -10,18 +11,24 @@ the first look-up is made.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from msgspec import Struct
 
 from execbot.broker.errors import BrokerError, NotFound
 from execbot.broker.port import BrokerClient
 from execbot.journal.journal import Journal
-from execbot.journal.records import OrderRecord
+from execbot.journal.records import LastAct, OrderRecord
 from execbot.model.enums import UNSETTLED_STATUSES
+from execbot.model.timer import Timer, age_seconds
 from execbot.oms.ledger import recording
 from execbot.oms.machine.changes import Change
 from execbot.oms.machine.table import Act
+
+EXISTS_UNSEEN = (
+    "the broker refused its id as taken, so it exists there, and does not show it: "
+    "it is looked for until it is found, or until `execbot orders abandon`"
+)
 
 
 class Settlement(Struct, frozen=True):
@@ -33,14 +40,21 @@ class Settlement(Struct, frozen=True):
 
 
 def settle(
-    journal: Journal, client: BrokerClient, now: Callable[[], datetime], *, quiet_seconds: float
+    journal: Journal,
+    client: BrokerClient,
+    now: Callable[[], datetime],
+    *,
+    quiet_seconds: float,
+    timer: Timer = Timer(),
 ) -> Settlement:
     """Look up every unsettled intent once. Costs nothing when there is none."""
     settled: list[OrderRecord] = []
     still_open: list[tuple[OrderRecord, str]] = []
     changes: list[Change] = []
     for record in journal.unsettled_orders():
-        done, why, new = settle_one(journal, client, record, now, quiet_seconds=quiet_seconds)
+        done, why, new = settle_one(
+            journal, client, record, now, quiet_seconds=quiet_seconds, timer=timer
+        )
         changes.extend(new)
         if why:
             still_open.append((done, why))
@@ -56,17 +70,24 @@ def settle_one(
     now: Callable[[], datetime],
     *,
     quiet_seconds: float,
+    timer: Timer = Timer(),
 ) -> tuple[OrderRecord, str, list[Change]]:
-    """Look one intent up. Returns its record, why it is still open ("" when settled), changes."""
+    """Look one intent up. Returns its record, why it is still open ("" when settled), changes.
+
+    The quiet period is real time, that of networks: neither a wall clock that is set nor an
+    exchange that runs faster makes it shorter.
+    """
     client_order_id = record.client_order_id
-    last_act = journal.last_act_at(client_order_id)
+    last_act = journal.last_act(client_order_id)
     try:
         order = client.get_order_by_client_id(client_order_id)
     except NotFound:
-        age = now() - (last_act or record.intent_at or now())
-        if age < timedelta(seconds=quiet_seconds):
-            wait = quiet_seconds - age.total_seconds()
-            return record, f"not at the broker yet; final in {max(wait, 0):.0f} s", []
+        if journal.has_act(client_order_id, Act.EXISTS):
+            return record, EXISTS_UNSEEN, []
+        at, mark = (last_act.at, last_act.mark) if last_act else (record.intent_at, None)
+        age = age_seconds(at or now(), mark, now(), timer.mark())
+        if age < quiet_seconds:
+            return record, f"not at the broker yet; final in {quiet_seconds - age:.0f} s", []
         return _close_never_sent(journal, client_order_id, last_act, now())
     except BrokerError as error:
         return record, f"the look-up failed: {error.message}", []
@@ -76,14 +97,14 @@ def settle_one(
 
 
 def _close_never_sent(
-    journal: Journal, client_order_id: str, last_act: datetime | None, now: datetime
+    journal: Journal, client_order_id: str, last_act: LastAct | None, now: datetime
 ) -> tuple[OrderRecord, str, list[Change]]:
     """Close it, unless a process has acted on it since the look-up began."""
     with recording(journal) as ledger:
         state = ledger.state(client_order_id)
         assert state is not None
         moved_on = state.record.status not in UNSETTLED_STATUSES
-        if not moved_on and journal.last_act_at(client_order_id) != last_act:
+        if not moved_on and journal.last_act(client_order_id) != last_act:
             return state.record, "another process is sending it", []
         if not moved_on:
             ledger.act(

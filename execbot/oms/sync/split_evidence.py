@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime, time
+from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from msgspec import Struct
@@ -28,8 +28,9 @@ from execbot.exits.plan.rescale import plan_ratio, ratio_words, split_ratio, use
 from execbot.journal.records import Execution, FillState, PositionRecord
 from execbot.model.account import Activity
 from execbot.model.numbers import ZERO, text
-from execbot.model.times import new_york, parse_time
+from execbot.model.times import day_begins, parse_time
 from execbot.oms.machine.positions import PRICE_STEP, add_execution
+from execbot.oms.sync.row_evidence import MovedShares, Succession
 
 SPLIT_ROWS = ("SPLIT",)
 TRANSFER_ROWS = ("ACATS", "JNLS", "FOPT")
@@ -91,17 +92,27 @@ class Split(Struct, frozen=True):
 class Evidence(Struct, frozen=True):
     """What the account's activities say of the positions that differ.
 
-    `splits` are proven; of `transferred` symbols shares came or went by a transfer.
+    `splits` are proven; of `transferred` symbols shares came or went by a transfer; `moved` and
+    `successions` explain differences by rows of other kinds (see `row_evidence`).
     """
 
     splits: tuple[Split, ...] = ()
     transferred: frozenset[str] = frozenset()
+    moved: tuple[MovedShares, ...] = ()
+    successions: tuple[Succession, ...] = ()
 
     def split_of(self, symbol: str, ours: Decimal, theirs: Decimal) -> Split | None:
         """The proof for just this difference."""
         for split in self.splits:
             if (split.symbol, split.ours, split.theirs) == (symbol, ours, theirs):
                 return split
+        return None
+
+    def moved_of(self, symbol: str, ours: Decimal, theirs: Decimal) -> MovedShares | None:
+        """The rows that explain just this difference."""
+        for found in self.moved:
+            if (found.symbol, found.qty) == (symbol, theirs - ours):
+                return found
         return None
 
 
@@ -213,8 +224,7 @@ def _times(row: Activity) -> tuple[datetime, ...]:
     if written is not None:
         found.append(written)
     if row.at is not None:
-        day = row.at.date()
-        found.append(datetime.combine(day, time(0), tzinfo=new_york()).astimezone(row.at.tzinfo))
+        found.append(day_begins(row.at.date()))
     return tuple(found)
 
 

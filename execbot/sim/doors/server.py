@@ -11,26 +11,24 @@ import contextlib
 import json
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from aiohttp import web
 
 from execbot.sim.config import SimConfig
+from execbot.sim.doors.exchanges import Door, MemoryDoor
+from execbot.sim.doors.guard import Guard
 from execbot.sim.doors.sockets import DataConnection, TradeConnection, abort, trade_encoding
-from execbot.sim.doors.transport import SharedVenue
-from execbot.sim.faults.faults import Kind, Rule
+from execbot.sim.faults.kinds import Kind
 from execbot.sim.records import ALL_DATA, Delivery
-from execbot.sim.requests import Requests
 from execbot.sim.store import SqliteArchive
-from execbot.sim.types import SECOND, Request, Response
+from execbot.sim.types import Response
 from execbot.sim.venue import Venue
 from execbot.sim.wire.data_feed import DataFeed, feed_of
 from execbot.sim.wire.data_stream import DataStream
-from execbot.sim.wire.http import credentials, encode, make_request, parse_query
+from execbot.sim.wire.http import credentials, encode, make_request, parse_query, reply, tidy
 from execbot.sim.wire.trade_stream import TradeStream
 
-# Longest sleep between two looks at the exchange. Another process can act on a shared one.
-_IDLE_SECONDS, _SHARED_IDLE_SECONDS = 1.0, 0.1
 # How often data streams are fed: the market ticks about once a second.
 _DATA_SECONDS = 0.1
 # Trades and quotes that the free plan may subscribe to.
@@ -38,82 +36,15 @@ BASIC_SYMBOLS = 30
 _MAX_WS_MESSAGE = 1 << 20
 
 
-class Door(Protocol):
-    """What the server needs of an exchange, be it in memory or in a directory."""
-
-    idle_seconds: float
-
-    def handle(self, request: Request) -> Response: ...
-    def redeem(self, ticket: int) -> Response | None: ...
-    def pump(self, since: int) -> Sequence[Delivery]: ...
-    def seconds_to_next(self) -> float: ...
-    def connect(self, path: str, key: str) -> Rule | None: ...
-    def account_of(self, key: str, secret: str) -> str | None: ...
-    def venue(self) -> Venue: ...
-
-
-class MemoryDoor:
-    """An exchange that lives and dies with the server."""
-
-    idle_seconds = _IDLE_SECONDS
-
-    def __init__(self, venue: Venue) -> None:
-        self._venue = venue
-        self.handle = Requests(venue).handle
-        self.redeem = venue.redeem
-        self.connect = venue.connect
-        self.account_of = venue.account_of
-
-    def venue(self) -> Venue:
-        return self._venue
-
-    def pump(self, since: int) -> Sequence[Delivery]:
-        self._venue.advance()
-        if self._venue.outbox.seq == since:
-            return ()
-        return self._venue.records.deliveries(None, since)
-
-    def seconds_to_next(self) -> float:
-        return _seconds_to_next(self._venue, self.idle_seconds)
-
-
-class SharedDoor:
-    """An exchange in a directory, which other processes use at the same time."""
-
-    idle_seconds = _SHARED_IDLE_SECONDS
-
-    def __init__(self, shared: SharedVenue) -> None:
-        self._shared = shared
-        self.handle = shared.handle
-        self.redeem = shared.redeem
-        self.connect = shared.connect
-        self.account_of = shared.account_of
-
-    def venue(self) -> Venue:
-        with self._shared.turn() as venue:
-            return venue
-
-    def pump(self, since: int) -> Sequence[Delivery]:
-        return self._shared.deliveries(since)
-
-    def seconds_to_next(self) -> float:
-        with self._shared.turn() as venue:
-            return _seconds_to_next(venue, self.idle_seconds)
-
-
-def _seconds_to_next(venue: Venue, idle: float) -> float:
-    # Looking ahead costs; beyond the next look nothing needs to be known.
-    horizon = venue.exchange.now + int(idle * max(venue.clock.speed, 1.0) * SECOND) + SECOND
-    at = venue.next_event_at(horizon)
-    seconds = None if at is None else venue.clock.wall_seconds_until(at)
-    return idle if seconds is None else min(seconds, idle)
-
-
 class ExchangeServer:
     """One listening socket in front of one exchange."""
 
-    def __init__(self, door: Door, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self, door: Door, host: str = "127.0.0.1", port: int = 0, *, public: bool = False
+    ) -> None:
+        """`public`: other machines may call it (see `Guard`)."""
         self.door, self.host, self.port = door, host, port
+        self._guard = Guard(public, (host.lower(), *door.venue().config.allowed_hosts))
         self._trades: set[TradeConnection] = set()
         self._datas: set[DataConnection] = set()
         self._lingering: list[tuple[float, str]] = []
@@ -200,7 +131,7 @@ class ExchangeServer:
             if row.what == "cut":
                 connection.kill()
             elif connection.alive:
-                connection.send(connection.stream.publish(json.loads(row.frame)))
+                self._send(connection, connection.stream.publish(json.loads(row.frame)))
 
     def _feed(self) -> None:
         """Market data up to now, to every data stream."""
@@ -209,14 +140,30 @@ class ExchangeServer:
         now = self.door.venue().clock.now()
         for connection in self._datas:
             if connection.alive:
-                connection.send(connection.stream.advance(now))
+                self._send(connection, connection.stream.advance(now))
+
+    def _send(self, connection: DataConnection, frames: Sequence[str | bytes]) -> None:
+        stream = connection.stream
+        if frames and stream.key is not None:
+            frames = self.door.data_frames(stream.feed.name, stream.key, frames)
+        connection.send(frames)
 
     # --- HTTP ------------------------------------------------------------------------------
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        if request.headers.get("Upgrade", "").lower() == "websocket":
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        refusal = self._guard.refusal(tidy(request.path), headers)
+        if refusal is not None:
+            return _http(reply({"message": refusal}, 403))
+        if headers.get("upgrade", "").lower() == "websocket":
             return await self._socket(request)
-        body = await request.read() if request.body_exists else None
+        try:
+            body = await request.read() if request.body_exists else None
+        except (web.HTTPException, web.RequestPayloadError) as error:
+            status = error.status if isinstance(error, web.HTTPException) else 400
+            refused = _http(reply({"message": "the body could not be read"}, status))
+            refused.force_close()
+            return refused
         wanted = make_request(request.method, request.raw_path, request.headers, body)
         response = self.door.handle(wanted)
         self._nudge.set()  # what it set off goes out after the reply
@@ -252,7 +199,7 @@ class ExchangeServer:
     # --- WebSockets ------------------------------------------------------------------------
 
     async def _socket(self, request: web.BaseRequest) -> web.StreamResponse:
-        path = request.path.rstrip("/")
+        path = tidy(request.path).rstrip("/")
         headers = {name.lower(): value for name, value in request.headers.items()}
         found = credentials(headers, parse_query(request.query_string))
         fault = self.door.connect(path, found[0] if found else "")

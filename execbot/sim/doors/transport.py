@@ -157,6 +157,10 @@ class SharedVenue:
         with self.turn() as venue:
             return venue.connect(path, key)
 
+    def data_frames(self, feed: str, key: str, frames: Sequence[str | bytes]) -> list[str | bytes]:
+        with self.turn() as venue:
+            return venue.data_frames(feed, key, frames)
+
     def account_of(self, key: str, secret: str) -> str | None:
         with self.turn() as venue:
             return venue.account_of(key, secret)

@@ -47,6 +47,7 @@ class ExchangeConfig:
     event_reasons: bool = False  # `reason` in events, as Alpaca sends it to brokers
     stop_replaces_target: bool = True
     replace_carries_filled_qty: bool = True
+    replacement_takes_legs: bool = True  # of an entry; False: only the replaced order shows them
     held_listed_open: bool = False  # legs that wait are not in `status=open`
 
     day_trading_rule: bool = False  # the rule that ended in June 2026 (40310100)
@@ -58,8 +59,10 @@ class ExchangeConfig:
     crypto_collar: Decimal = Decimal("0.02")
     crypto_taker_fee: Decimal = Decimal("0.0025")
     crypto_maker_fee: Decimal = Decimal("0.0015")
-    taf_per_share: Decimal = Decimal(0)  # paper charges no regulatory fees
-    sec_per_dollar: Decimal = Decimal(0)
+    crypto_fees_daily: bool = False  # CFEE rows by pair at the end of the day
+    taf_per_share: Decimal = Decimal(0)  # of sales; paper charges no regulatory fees
+    sec_per_dollar: Decimal = Decimal(0)  # of sales
+    cat_per_share: Decimal = Decimal(0)
 
     event_buffer: int = 10_000  # frames kept for `events_since`, some 4 kB each
 
@@ -73,6 +76,8 @@ class FaultKind(StrEnum):
     REPLACE_RACE = "replace_race"
     STUCK_PENDING_CANCEL = "stuck_pending_cancel"
     ACCEPTED_THEN_REJECTED = "accepted_then_rejected"
+    FILLED_WITHOUT_QTY = "filled_without_qty"
+    QTY_REDUCED = "qty_reduced"
 
 
 @dataclass(slots=True)
@@ -80,7 +85,8 @@ class OrderFault:
     """Strike the next `count` matching orders. `symbol` and `account_id` None match any.
 
     `factor`: wrong_filled_price shows the order's average price times it (executions, account
-    and activities keep the true one); partial_then_cancel fills that share of the quantity.
+    and activities keep the true one); partial_then_cancel fills that share of the quantity;
+    qty_reduced leaves that share of what the first execution filled.
     `delay` in nanoseconds: accepted_then_rejected waits so long after `new` (0: instead of it),
     stuck_pending_cancel lets go after it (0: never).
     """

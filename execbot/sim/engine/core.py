@@ -9,7 +9,7 @@ the order's `due[kind]` says the same instant; rescheduling needs no search.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -24,8 +24,10 @@ from execbot.sim.engine.accounts.account import (
 from execbot.sim.engine.accounts.archive import Activity, Archive
 from execbot.sim.engine.config import ExchangeConfig, FaultKind, OrderFault
 from execbot.sim.engine.ids import Ids, named_uuid
+from execbot.sim.engine.options.contracts import OptionBook
 from execbot.sim.engine.order import Order, OrderType, Side, Status
 from execbot.sim.engine.orders.hours import Hours, Window, window_of
+from execbot.sim.engine.past import Past
 from execbot.sim.engine.render import CENT, activity_prefix, stamp_micro, text
 from execbot.sim.types import (
     ApiError,
@@ -53,6 +55,7 @@ RANK = {
     "expire": 5,
 }
 AGENDA_SLACK = 256
+ONE = Decimal(1)
 Entry = tuple[Ns, int, int, str, str]
 
 
@@ -83,6 +86,10 @@ class ExchangeCore:
     renamed: dict[str, str] = field(default_factory=dict)  # symbols that became another
     splits: dict[str, list[tuple[Ns, Decimal]]] = field(default_factory=dict)
     faults: list[OrderFault] = field(default_factory=list)
+    past: Past = field(default_factory=Past)
+    options: OptionBook = field(default_factory=lambda: OptionBook(0))
+    # Activities that are told later than they happen: when, account, kind, row.
+    late_rows: list[tuple[Ns, str, str, dict[str, Any]]] = field(default_factory=list)
     settle_dates: dict[str, str] = field(default_factory=dict)
 
     # --- time ------------------------------------------------------------------------------
@@ -117,6 +124,12 @@ class ExchangeCore:
             self.quiet.pop(order.id, None)
         else:
             heappush(self.watch, (seen, order.seq, order.id))
+
+    def look_again(self, symbol: str | None = None) -> None:
+        """Resting orders look at the market anew from this very instant on."""
+        for order in self.orders.values():
+            if order.active and symbol in (None, order.symbol):
+                self.rest(order, self.now - 1)
 
     def stop_watching(self, order: Order) -> None:
         order.active = False
@@ -159,6 +172,11 @@ class ExchangeCore:
             return Decimal(0)
         return (quote.bid + quote.ask) / 2 if quote.bid and quote.ask else quote.bid + quote.ask
 
+    def multiplier(self, symbol: str) -> Decimal:
+        """Dollars that a position is worth for each dollar of its price: 100 for contracts."""
+        asset = self.options.assets.get(symbol)
+        return ONE if asset is None else asset.multiplier
+
     def adjusted_price(self, symbol: str, at: Ns) -> Decimal:
         """The price of a past moment in the shares of today: splits since then taken out."""
         price = self.price(symbol, at)
@@ -191,15 +209,42 @@ class ExchangeCore:
         return {"reason": text} if text and self.config.event_reasons else {}
 
     def record_activity(
-        self, account: Account, kind: str, data: dict[str, Any], order_id: str | None = None
+        self,
+        account: Account,
+        kind: str,
+        data: dict[str, Any],
+        order_id: str | None = None,
+        *,
+        at: Ns | None = None,
     ) -> None:
-        activity_id = f"{activity_prefix(self.now)}::{self.ids.uuid()}"
+        """Adds a row to the account's activities, of `at` where that is not now."""
+        at = self.now if at is None else at
+        activity_id = f"{activity_prefix(at)}::{self.ids.uuid()}"
         self.activity_seq += 1
-        at = self.now - self.now % 1000
+        at -= at % 1000
         body = {"id": activity_id, "activity_type": kind, **data}
         self.archive.put_activity(
             Activity(account.id, self.activity_seq, activity_id, kind, at, order_id, body)
         )
+
+    def record_flow(
+        self, account: Account, kind: str, body: Mapping[str, Any], *, row_after: Ns = 0
+    ) -> None:
+        """Adds the row of something that is no trade, or puts it by until later."""
+        row = {"date": account.day, "description": "", "status": "executed", "currency": "USD"}
+        at = self.now + row_after
+        if row_after > 0:
+            self.late_rows.append((at, account.id, kind, {**row, **body}))
+            return
+        self.record_activity(account, kind, {**row, "created_at": stamp_micro(at), **body})
+
+    def write_late_rows(self) -> None:
+        """Adds the rows whose time has come."""
+        for late in [row for row in self.late_rows if row[0] <= self.now]:
+            self.late_rows.remove(late)
+            at, account_id, kind, body = late
+            written = {**body, "created_at": stamp_micro(at)}
+            self.record_activity(self.accounts[account_id], kind, written, at=at)
 
     def retire(self, order: Order) -> None:
         """A finished order leaves the live state."""
@@ -253,16 +298,8 @@ class ExchangeCore:
             configurations=configurations,
         )
         self.accounts[account_id] = account
-        self.record_activity(
-            account,
-            "JNLC",
-            {
-                "date": account.day,
-                "created_at": stamp_micro(self.now),
-                "net_amount": text(account.cash),
-                "description": "",
-                "status": "executed",
-                "currency": "USD",
-            },
-        )
+        # `last_equity` has it already: it came before the day on which trading begins.
+        before = date.fromisoformat(account.day) - timedelta(days=1)
+        came = {"net_amount": text(account.cash), "date": before.isoformat()}
+        self.record_flow(account, "JNLC", came)
         return account

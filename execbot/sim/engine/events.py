@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from execbot.sim.engine.answers.views import stream_order
+from execbot.sim.engine.answers.views import rest_order, stream_order
 from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.order import Order
 from execbot.sim.engine.render import stamp, stamp_micro
@@ -26,6 +26,8 @@ def emit(
     }
     if extra:
         data.update(extra)
+    if core.past.keep:
+        core.past.note_order(order.id, rest_order(core, order, legs=False), at)
     core.event_seq += 1
     core.events.append(StreamEvent(core.event_seq, order.account_id, at, data))
     while len(core.events) > core.config.event_buffer:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -18,15 +19,17 @@ from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.accounts.archive import Archive, MemoryArchive
 from execbot.sim.engine.answers import history, listing, views
 from execbot.sim.engine.answers.calendar_rows import calendar_rows
+from execbot.sim.engine.back_office import BackOffice
 from execbot.sim.engine.config import ExchangeConfig, OrderFault
 from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.ids import Ids, is_uuid
+from execbot.sim.engine.options.contracts import OptionBook
 from execbot.sim.engine.order import Order
 from execbot.sim.engine.orders import amend, bulk
 from execbot.sim.engine.orders.hours import Hours
 from execbot.sim.engine.orders.place import place
 from execbot.sim.engine.parse import malformed
-from execbot.sim.engine.render import stamp_micro, text
+from execbot.sim.engine.render import text
 from execbot.sim.types import (
     ApiError,
     AssetDirectory,
@@ -64,7 +67,9 @@ class Exchange:
             now=start,
             hours=Hours(calendar),
             ids=Ids(config.seed),
+            options=OptionBook(config.seed),
         )
+        self.back_office = BackOffice(self.core)
 
     # --- time ------------------------------------------------------------------------------
 
@@ -78,20 +83,20 @@ class Exchange:
         Raises `ValueError` for a moment before `now`.
         """
         clockwork.advance(self.core, to)
+        self.core.write_late_rows()
 
     def next_event_at(self, until: Ns) -> Ns | None:
         """When something happens next, not later than `until`. Changes nothing."""
-        return clockwork.next_event_at(self.core, until)
+        found = clockwork.next_event_at(self.core, until)
+        times = [at for at, *_ in self.core.late_rows if at <= until]
+        return min(times if found is None else [found, *times], default=None)
 
     def market_changed(self, symbol: str | None = None) -> None:
         """To be called after prices were forced: what was found ahead of time is forgotten.
 
         Resting orders look at the market again from this very instant on.
         """
-        core = self.core
-        for order in core.orders.values():
-            if order.active and symbol in (None, order.symbol):
-                core.rest(order, core.now - 1)
+        self.core.look_again(symbol)
 
     # --- accounts --------------------------------------------------------------------------
 
@@ -123,22 +128,7 @@ class Exchange:
 
     def deposit(self, account_id: str, amount: Decimal) -> None:
         """Puts money in (or takes it out): a CSD or CSW activity. Raises `ApiError` 422."""
-        account = self._account(account_id)
-        if not amount or (amount < 0 and account.cash + amount < 0):
-            raise ApiError(422, 42210000, f"invalid amount {text(amount)}")
-        account.cash += amount
-        self.core.record_activity(
-            account,
-            "CSD" if amount > 0 else "CSW",
-            {
-                "date": account.day,
-                "created_at": stamp_micro(self.now),
-                "net_amount": text(amount),
-                "description": "",
-                "status": "executed",
-                "currency": "USD",
-            },
-        )
+        self.back_office.move_cash(account_id, "CSD" if amount > 0 else "CSW", amount)
 
     def set_switches(self, account_id: str, **switches: bool) -> None:
         """`account_blocked`, `trading_blocked`, `transfers_blocked`, `liquidation_only`,
@@ -195,6 +185,30 @@ class Exchange:
     def orders(self, account_id: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
         return listing.orders(self.core, self._account(account_id), query)
 
+    def order_at(self, order_id: str, at: Ns) -> Mapping[str, Any] | None:
+        """An order as it was answered at `at`, without its legs; None where that is not known.
+
+        Only as far back as `remember` was told.
+        """
+        return self.core.past.order_at(order_id, at)
+
+    def taken_at(self, order_id: str) -> Ns:
+        """When an order was taken, its legs with their parent. 0 for one that is not known."""
+        order = self.core.find(order_id)
+        return 0 if order is None else order.created_at
+
+    def remember(self, for_: Ns) -> None:
+        """Keeps what orders and positions look like from now on for so long; 0 forgets."""
+        past = self.core.past
+        starts = for_ and not past.keep
+        past.keep = for_
+        if not for_:
+            past.forget()
+        if starts:
+            for order in self.core.orders.values():
+                body = views.rest_order(self.core, order, legs=False)
+                past.note_order(order.id, body, self.now)
+
     def _order(self, account_id: str, order_id: str) -> Order:
         if not is_uuid(order_id):
             raise malformed("order_id is missing")
@@ -209,6 +223,20 @@ class Exchange:
         account = self._account(account_id)
         held = sorted(account.positions.values(), key=lambda position: position.symbol)
         return [views.position_view(self.core, account, position) for position in held]
+
+    def positions_at(
+        self, account_id: str, at: Ns, symbol: str | None = None
+    ) -> list[dict[str, Any]]:
+        """What `positions` would answer had nothing been traded since `at`: of one symbol, or of
+        all. Only as far back as `remember` was told.
+        """
+        account = self._account(account_id)
+        held = dict(account.positions)
+        for earlier in self.core.past.positions_at(account_id, at):
+            if symbol in (None, earlier.symbol):
+                held[earlier.symbol] = earlier
+        rows = sorted((found for found in held.values() if found.qty), key=lambda p: p.symbol)
+        return [views.position_view(self.core, account, position) for position in rows]
 
     def position(self, account_id: str, symbol_or_asset_id: str) -> dict[str, Any]:
         account = self._account(account_id)
@@ -245,7 +273,9 @@ class Exchange:
         """Trading days of `start` to `end`, both inclusive; New York wall times."""
         start, end = query.get("start") or "1970-01-01", query.get("end") or "2029-12-31"
         try:
-            return calendar_rows(self.core.calendar, start[:10], end[:10])
+            first, last = (date.fromisoformat(day[:10]) for day in (start, end))
+            rows = max(first, date(1970, 1, 1)), min(last, date(2100, 12, 31))
+            return calendar_rows(self.core.calendar, *(day.isoformat() for day in rows))
         except ValueError:
             raise malformed("invalid start or end") from None
 

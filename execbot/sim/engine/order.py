@@ -42,6 +42,7 @@ class OrderClass(StrEnum):
     BRACKET = "bracket"
     OCO = "oco"
     OTO = "oto"
+    MLEG = "mleg"
 
 
 class Status(StrEnum):
@@ -112,6 +113,7 @@ class Order:
     filled_value: Decimal = ZERO
     carried_qty: Decimal = ZERO  # filled before this order replaced another
     reported_factor: Decimal | None = None  # the fault that misreports prices
+    fills: list[list[str]] = field(default_factory=list)  # see `corrections.Fill`
     filled_at: Ns | None = None
     expires_at: Ns | None = None
     expired_at: Ns | None = None
@@ -127,6 +129,8 @@ class Order:
     sibling_id: str | None = None
     origin_id: str | None = None  # the first id of a replaced leg; `related_orders` names it
     legs: list[str] = field(default_factory=list)
+    ratio_qty: Decimal | None = None  # of a leg of an order in several contracts
+    hides_legs: bool = False  # the order that it replaced shows them
 
     hold_price: Decimal = ZERO  # what one unit reserves of buying power
     reserved: Decimal = ZERO  # what the order reserves now
@@ -136,6 +140,8 @@ class Order:
     rested: bool = False  # has been in the book: pays the maker fee
     collar: Decimal | None = None  # limit that Alpaca adds by itself
     fill_cap: Decimal | None = None  # partial_then_cancel: fill no more than this
+    fills_nothing: bool = False  # filled_without_qty
+    cut_to: Decimal | None = None  # qty_reduced: the share of the first execution that is left
     due: dict[str, Ns] = field(default_factory=dict)
     seen: Ns = 0
 
@@ -210,6 +216,7 @@ class Order:
         for name, kind in _ENUMS.items():
             values[name] = kind(values[name])
         values["legs"] = list(values.get("legs", ()))
+        values["fills"] = [list(fill) for fill in values.get("fills", ())]
         values["due"] = dict(values.get("due", {}))
         return cls(**values)
 

@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from execbot.sim.types import SECOND, Ns
+from execbot.sim.types import SECOND, Ns, within_time
 
 NEW_YORK = ZoneInfo("America/New_York")
 CENT = Decimal("0.01")
@@ -114,4 +114,4 @@ def parse_stamp(value: str) -> Ns:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     delta = moment - _EPOCH
-    return (delta.days * 86_400 + delta.seconds) * SECOND + nanos
+    return within_time((delta.days * 86_400 + delta.seconds) * SECOND + nanos)

@@ -10,6 +10,7 @@ from typing import Any
 from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.config import FaultKind, OrderFault
 from execbot.sim.engine.core import RANK, ExchangeCore
+from execbot.sim.engine.options import elsewhere
 from execbot.sim.engine.order import Order, OrderType
 
 
@@ -29,12 +30,16 @@ def dump(core: ExchangeCore) -> dict[str, Any]:
             symbol: [[at, str(ratio)] for at, ratio in rows] for symbol, rows in core.splits.items()
         },
         "faults": [_fault_record(fault) for fault in core.faults],
+        "options": core.options.dump(),
+        "past": core.past.dump(),
+        "late_rows": [list(row) for row in core.late_rows],
     }
 
 
 def restore(core: ExchangeCore, state: Mapping[str, Any]) -> None:
     """Fills a fresh core with what `dump` returned. Events are not part of it."""
     core.ids.counter = state["counter"]
+    elsewhere.load(core, state["options"])
     core.event_seq, core.order_seq, core.activity_seq = state["seqs"]
     for record in state["accounts"]:
         account = Account.from_record(record)
@@ -44,11 +49,13 @@ def restore(core: ExchangeCore, state: Mapping[str, Any]) -> None:
     core.halted.update(state["halted"])
     for symbol, (low, high) in state["bands"].items():
         core.bands[symbol] = (Decimal(low), Decimal(high))
-    core.stale.update(state.get("stale", ()))
-    core.renamed.update(state.get("renamed", {}))
-    for symbol, rows in state.get("splits", {}).items():
+    core.stale.update(state["stale"])
+    core.renamed.update(state["renamed"])
+    for symbol, rows in state["splits"].items():
         core.splits[symbol] = [(at, Decimal(ratio)) for at, ratio in rows]
     core.faults.extend(_fault(record) for record in state["faults"])
+    core.past.load(state["past"])
+    core.late_rows.extend((at, who, kind, row) for at, who, kind, row in state["late_rows"])
 
 
 def _restore(core: ExchangeCore, order: Order) -> None:

@@ -11,7 +11,9 @@ import heapq
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from execbot.sim.faults.faults import Family, FaultBook, Kind, Rule, Subject
+from execbot.sim.faults.faults import FaultBook, Rule, Subject
+from execbot.sim.faults.kinds import Family, Kind
+from execbot.sim.faults.spoilt import spoil
 from execbot.sim.records import ALL_DATA, Delivery
 from execbot.sim.types import SECOND, Ns, StreamEvent
 from execbot.sim.wire.http import encode
@@ -84,7 +86,7 @@ class Outbox:
                 event=str(event.data.get("event", "")),
                 key=key,
             )
-            rules = self._faults.strike((Family.STREAM,), subject)
+            rules = self._faults.strike((Family.STREAM,), subject, now)
         else:
             rules = []
         if self._muted_until.get(account, 0) > now:
@@ -118,6 +120,11 @@ class Outbox:
                     return [cut] if lost else [cut, self._send(account, now, frame)]
                 case Kind.STREAM_ERROR:
                     return [self._send(account, now, _ERROR_FRAME, "error")]
+                case Kind.FRAME_SPOILT:
+                    spoilt = spoil(frame, rule.params)
+                    if rule.params["extra"]:
+                        return [self._send(account, now, f) for f in (spoilt, frame)]
+                    frame = spoilt
                 case Kind.EVENT_DUPLICATED:
                     copies = int(rule.params["times"])
         return [self._send(account, now, frame) for _ in range(copies)]
@@ -125,15 +132,23 @@ class Outbox:
     def dump(self) -> dict[str, Any]:
         return {
             "seq": self.seq,
-            "late": [[at, n, account, frame.decode()] for at, n, account, frame in self._late],
-            "swapped": {a: [at, frame.decode()] for a, (at, frame) in self._swapped.items()},
+            "late": [
+                [at, n, account, frame.decode("latin-1")] for at, n, account, frame in self._late
+            ],
+            "swapped": {
+                a: [at, frame.decode("latin-1")] for a, (at, frame) in self._swapped.items()
+            },
             "muted": self._muted_until,
             "arrivals": self._arrivals,
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
         self.seq, self._arrivals = state["seq"], state["arrivals"]
-        self._late = [(at, n, account, frame.encode()) for at, n, account, frame in state["late"]]
+        self._late = [
+            (at, n, account, frame.encode("latin-1")) for at, n, account, frame in state["late"]
+        ]
         heapq.heapify(self._late)
-        self._swapped = {a: (at, frame.encode()) for a, (at, frame) in state["swapped"].items()}
+        self._swapped = {
+            a: (at, frame.encode("latin-1")) for a, (at, frame) in state["swapped"].items()
+        }
         self._muted_until = dict(state["muted"])

@@ -1,148 +1,28 @@
 """Faults on demand: rules that say which request, event or order goes wrong, and how.
 
 A rule matches by method, path (a glob), symbol, stream event and key; it may skip its first
-`after` matches, stop after `count` hits and hit with a `probability`. Whether the n-th match of
-a rule hits is a function of seed, rule and n alone, so a run can be repeated exactly.
+`after` matches, stop after `count` hits or `for_seconds` after it was made, and hit with a
+`probability`. Whether the n-th match of a rule hits is a function of seed, rule and n alone, so a
+run can be repeated exactly.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Any
 
-
-class Family(StrEnum):
-    """What a rule is matched against."""
-
-    REQUEST = "request"
-    STREAM = "stream"
-    CONNECT = "connect"
-    ORDER = "order"
-
-
-class Kind(StrEnum):
-    """Every way the exchange can misbehave."""
-
-    # The reply to one HTTP request.
-    REPLY_LOST = "reply_lost"
-    REPLY_DELAYED = "reply_delayed"
-    REQUEST_DELAYED = "request_delayed"
-    RESET_BEFORE = "reset_before"
-    RESET_AFTER = "reset_after"
-    RATE_LIMITED = "rate_limited"
-    SERVER_ERROR = "server_error"
-    HTML_BODY = "html_body"
-    TRUNCATED_JSON = "truncated_json"
-    UNAUTHORIZED = "unauthorized"
-    CANNED_REPLY = "canned_reply"
-    CLOCK_SKEW = "clock_skew"
-    BROKER_RESTART = "broker_restart"
-    # Events of the trade-updates stream.
-    EVENT_DUPLICATED = "event_duplicated"
-    EVENT_MISSING = "event_missing"
-    EVENT_LATE = "event_late"
-    EVENT_REORDERED = "event_reordered"
-    STREAM_CUT = "stream_cut"
-    STREAM_MUTED = "stream_muted"
-    STREAM_ERROR = "stream_error"
-    # New stream connections.
-    STREAM_REFUSED = "stream_refused"
-    STREAM_UNAUTHORIZED = "stream_unauthorized"
-    # Orders, inside the exchange.
-    WRONG_FILLED_PRICE = "wrong_filled_price"
-    PARTIAL_THEN_CANCEL = "partial_then_cancel"
-    CANCEL_LOST = "cancel_lost"
-    REPLACE_RACE = "replace_race"
-    STUCK_PENDING_CANCEL = "stuck_pending_cancel"
-    ACCEPTED_THEN_REJECTED = "accepted_then_rejected"
-
-
-@dataclass(frozen=True, slots=True)
-class KindSpec:
-    """What a kind is matched against, its parameters with their defaults, and what it does."""
-
-    family: Family
-    params: Mapping[str, Any]
-    about: str
-    method: str | None = None
-    path: str | None = None
-
-
-_R, _S, _C, _O = Family.REQUEST, Family.STREAM, Family.CONNECT, Family.ORDER
-_ORDERS, _ORDER, _STREAM = "/v2/orders", "/v2/orders/*", "/stream"
-
-KINDS: dict[Kind, KindSpec] = {
-    Kind.REPLY_LOST: KindSpec(
-        _R, {"seconds": 60.0, "how": "hang"}, "carried out, no answer (how: hang or reset)"
-    ),
-    Kind.REPLY_DELAYED: KindSpec(_R, {"seconds": 5.0}, "carried out, answered late"),
-    Kind.REQUEST_DELAYED: KindSpec(_R, {"seconds": 5.0}, "carried out late, answered after it"),
-    Kind.RESET_BEFORE: KindSpec(_R, {}, "connection reset, not carried out"),
-    Kind.RESET_AFTER: KindSpec(_R, {}, "carried out, then the connection is reset"),
-    Kind.RATE_LIMITED: KindSpec(
-        _R, {"retry_after": None, "headers": True, "handled": False}, "429"
-    ),
-    Kind.SERVER_ERROR: KindSpec(
-        _R, {"status": 500, "handled": False, "html": None}, "500, 502, 503 or 504"
-    ),
-    Kind.HTML_BODY: KindSpec(
-        _R, {"status": 200, "handled": True}, "an HTML page where JSON is due"
-    ),
-    Kind.TRUNCATED_JSON: KindSpec(
-        _R, {"handled": True, "how": "body"}, "half of the JSON (how: body or connection)"
-    ),
-    Kind.UNAUTHORIZED: KindSpec(_R, {}, "401 for keys that were good before"),
-    Kind.CANNED_REPLY: KindSpec(
-        _R,
-        {"status": 403, "body": None, "handled": False},
-        "any answer: status and JSON body as given",
-    ),
-    Kind.CLOCK_SKEW: KindSpec(
-        _R, {"seconds": 30.0}, "clock and Date header are off", "GET", "/v[23]/clock"
-    ),
-    Kind.BROKER_RESTART: KindSpec(
-        _R, {"seconds": 2.0, "handled": True}, "connections die, the state is kept"
-    ),
-    Kind.EVENT_DUPLICATED: KindSpec(_S, {"times": 2}, "the event comes more than once"),
-    Kind.EVENT_MISSING: KindSpec(_S, {}, "the event never comes"),
-    Kind.EVENT_LATE: KindSpec(_S, {"seconds": 5.0}, "the event comes late"),
-    Kind.EVENT_REORDERED: KindSpec(
-        _S, {"seconds": 5.0}, "the event comes after the next one (or after `seconds`)"
-    ),
-    Kind.STREAM_CUT: KindSpec(
-        _S, {"lose": True}, "the connection dies at the event (lose: the event with it)"
-    ),
-    Kind.STREAM_MUTED: KindSpec(
-        _S, {"seconds": 3600.0}, "open but silent: events are lost for `seconds`"
-    ),
-    Kind.STREAM_ERROR: KindSpec(_S, {}, "an error frame, then the connection is closed"),
-    Kind.STREAM_REFUSED: KindSpec(
-        _C, {"status": 429}, "a new connection is refused", None, _STREAM
-    ),
-    Kind.STREAM_UNAUTHORIZED: KindSpec(
-        _C, {}, "good keys are refused on the stream", None, _STREAM
-    ),
-    Kind.WRONG_FILLED_PRICE: KindSpec(
-        _O, {}, "the order shows another price than its executions", "POST", _ORDERS
-    ),
-    Kind.PARTIAL_THEN_CANCEL: KindSpec(
-        _O, {}, "part is filled, the venue cancels the rest", "POST", _ORDERS
-    ),
-    Kind.CANCEL_LOST: KindSpec(_O, {}, "204, and the order works on", "DELETE", _ORDER),
-    Kind.REPLACE_RACE: KindSpec(
-        _O, {}, "the old order fills while the replace is on its way", "PATCH", _ORDER
-    ),
-    Kind.STUCK_PENDING_CANCEL: KindSpec(_O, {}, "pending_cancel without an end", "DELETE", _ORDER),
-    Kind.ACCEPTED_THEN_REJECTED: KindSpec(
-        _O, {}, "accepted, then rejected by the venue", "POST", _ORDERS
-    ),
-}
+from execbot.sim.faults.kinds import KINDS, Family, Kind
+from execbot.sim.types import SECOND, Ns
 
 _MATCHERS = ("method", "path", "symbol", "event", "key")
+
+
+LONGEST_SECONDS = 1e9
 
 
 class FaultError(ValueError):
@@ -163,12 +43,15 @@ class Rule:
     probability: float = 1.0
     count: int | None = None
     after: int = 0
+    for_seconds: float | None = None
+    until: Ns | None = None  # the end of `for_seconds`
     params: dict[str, Any] = field(default_factory=dict)
     matched: int = 0
     fired: int = 0
 
-    @property
-    def spent(self) -> bool:
+    def is_spent(self, now: Ns) -> bool:
+        if self.until is not None and now >= self.until:
+            return True
         return self.count is not None and self.fired >= self.count
 
     def describe(self) -> dict[str, Any]:
@@ -176,6 +59,8 @@ class Rule:
         shown: dict[str, Any] = {"id": self.id, "kind": self.kind.value}
         shown.update({name: getattr(self, name) for name in _MATCHERS if getattr(self, name)})
         shown.update(probability=self.probability, count=self.count, after=self.after)
+        if self.for_seconds is not None:
+            shown["for_seconds"] = self.for_seconds
         shown.update(self.params)
         shown.update(matched=self.matched, fired=self.fired)
         return shown
@@ -197,7 +82,8 @@ def _covers(rule: Rule, subject: Subject) -> bool:
         return False
     if rule.path and not fnmatchcase(subject.path, rule.path):
         return False
-    if rule.symbol and rule.symbol not in subject.symbols:
+    names_none = KINDS[rule.kind].rows and not subject.symbols
+    if rule.symbol and rule.symbol not in subject.symbols and not names_none:
         return False
     if rule.event and not fnmatchcase(subject.event, rule.event):
         return False
@@ -235,18 +121,50 @@ def parse_rule(spec: Mapping[str, Any], rule_id: str) -> Rule:
         count = given.pop("count", None)
         rule.count = None if count is None else int(count)
         rule.after = int(given.pop("after", 0))
-    except (TypeError, ValueError) as error:
+        seconds = given.pop("for_seconds", None)
+        rule.for_seconds = None if seconds is None else float(seconds)
+    except (TypeError, ValueError, OverflowError) as error:
         raise FaultError(f"{kind}: {error}") from None
+    if rule.for_seconds is not None and not 0 <= rule.for_seconds <= LONGEST_SECONDS:
+        raise FaultError(f"{kind}: for_seconds was {rule.for_seconds}, not seconds")
     if not 0 <= rule.probability <= 1:
         raise FaultError(f"{kind}: probability was {rule.probability}, not within 0 and 1")
-    if kind is not Kind.WRONG_FILLED_PRICE and known.family is not Family.ORDER:
-        unknown = sorted(set(given) - set(known.params))
-        if unknown:
-            raise FaultError(
-                f"{kind}: unknown {', '.join(unknown)}; takes {', '.join(known.params) or 'none'}"
-            )
+    unknown = sorted(set(given) - set(known.params))
+    if unknown:
+        raise FaultError(
+            f"{kind}: unknown {', '.join(unknown)}; takes {', '.join(known.params) or 'none'}"
+        )
+    for name, value in given.items():
+        _check_param(kind, name, value, known.params[name])
     rule.params = {**known.params, **given}
     return rule
+
+
+def _check_param(kind: Kind, name: str, value: object, default: object) -> None:
+    """A parameter has the type of its default; what has none takes anything (or a check below)."""
+    if isinstance(default, bool):
+        fits = isinstance(value, bool)
+    elif isinstance(default, int | float):
+        fits = _is_number(value) and 0 <= float(str(value)) <= LONGEST_SECONDS
+    elif isinstance(default, str):
+        fits = isinstance(value, str)
+    elif name == "fields":
+        fits = value is None or (isinstance(value, list) and all(isinstance(n, str) for n in value))
+    else:
+        fits = True
+    if name == "status":
+        fits = fits and 200 <= int(float(str(value))) <= 599
+    if not fits:
+        raise FaultError(f"{kind}: {name} was {str(value)[:40]!r}")
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        return False
+    try:
+        return math.isfinite(float(value))
+    except (ValueError, OverflowError):
+        return False
 
 
 class FaultBook:
@@ -257,15 +175,21 @@ class FaultBook:
         self.rules: list[Rule] = []
         self._next_id = 1
 
-    def add(self, spec: Mapping[str, Any]) -> Rule:
+    def add(self, spec: Mapping[str, Any], now: Ns = 0) -> Rule:
+        """Puts a rule in force at `now`. Raises `FaultError`."""
         rule = parse_rule(spec, str(self._next_id))
+        if rule.for_seconds is not None:
+            rule.until = now + int(rule.for_seconds * SECOND)
         self._next_id += 1
         self.rules.append(rule)
         return rule
 
-    def extend(self, specs: Iterable[Mapping[str, Any]]) -> None:
-        for spec in specs:
-            self.add(spec)
+    def extend(self, specs: Iterable[Mapping[str, Any]], now: Ns = 0) -> list[Rule]:
+        """Puts all of them in force, or none. Raises `FaultError`."""
+        wanted = list(specs)
+        for spec in wanted:
+            parse_rule(spec, "")
+        return [self.add(spec, now) for spec in wanted]
 
     def remove(self, rule_id: str) -> bool:
         kept = [rule for rule in self.rules if rule.id != rule_id]
@@ -276,11 +200,11 @@ class FaultBook:
     def clear(self) -> None:
         self.rules.clear()
 
-    def strike(self, families: tuple[Family, ...], subject: Subject) -> list[Rule]:
-        """The rules that hit this subject now; counts them."""
+    def strike(self, families: tuple[Family, ...], subject: Subject, now: Ns = 0) -> list[Rule]:
+        """The rules that hit this subject at `now`; counts them."""
         hits: list[Rule] = []
         for rule in self.rules:
-            if KINDS[rule.kind].family not in families or rule.spent:
+            if KINDS[rule.kind].family not in families or rule.is_spent(now):
                 continue
             if not _covers(rule, subject):
                 continue

@@ -16,7 +16,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from execbot.sim.faults.faults import Kind, Rule
+from execbot.sim.faults.faults import Rule
+from execbot.sim.faults.kinds import Kind
 from execbot.sim.times import format_ns, http_date, parse_time
 from execbot.sim.types import SECOND, Ns, Response
 from execbot.sim.wire.http import encode, gateway_page, reply
@@ -52,6 +53,8 @@ def before(rules: Iterable[Rule], now: Ns) -> Response | None:
     for rule in rules:
         if rule.kind is Kind.RESET_BEFORE:
             return aborted()
+        if rule.kind is Kind.REQUEST_LOST:
+            return Response(0, fault={"do": "hang", "seconds": float(rule.params["seconds"])})
         if rule.kind is Kind.BROKER_RESTART and not rule.params["handled"]:
             return aborted()
         if rule.kind is Kind.UNAUTHORIZED:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from execbot.sim.assets import Directory, shipped_directory
+from execbot.sim.prices.adjustments import Adjustments
 from execbot.sim.prices.overrides import (
     PINNED_SIZE,
     ROUNDING,
@@ -57,6 +58,7 @@ def build_prices(
     when `data` holds nothing to replay.
     """
     sources: list[MarketPrices] = []
+    adjustments = Adjustments()
     recorded: Sequence[str] = ()
     if data is not None:
         from execbot.sim.prices.replay import RecordedPrices
@@ -64,18 +66,26 @@ def build_prices(
         replayed = RecordedPrices(data)
         recorded = replayed.symbols()
         sources.append(replayed)
+        adjustments = replayed.adjustments
     directory = shipped_directory(recorded)
     synthetic: MarketPrices = SyntheticPrices(seed, regimes)
     if calendar is not None and not calendar.always_open:
         synthetic = SessionPrices(synthetic, calendar, directory)
     sources.append(synthetic)
-    return MixedPrices(sources, directory), directory
+    return MixedPrices(sources, directory, adjustments), directory
 
 
 class MixedPrices:
     """A `PriceSource` over several; the first that knows a symbol provides its prices."""
 
-    def __init__(self, sources: Sequence[MarketPrices], directory: Directory) -> None:
+    def __init__(
+        self,
+        sources: Sequence[MarketPrices],
+        directory: Directory,
+        adjustments: Adjustments | None = None,
+    ) -> None:
+        """`adjustments` are the recorded ones."""
+        self.adjustments = adjustments or Adjustments()
         self._directory = directory
         self._source: dict[str, MarketPrices] = {}
         for source in reversed(sources):
@@ -168,6 +178,12 @@ class MixedPrices:
         else:
             self._segments.add(symbol, scaled(segment, at, ratio, self._increment(symbol)))
 
+    def rescale_pinned(self, symbol: str, at: Ns, ratio: Decimal) -> None:
+        """A pinned price goes on at another level; others follow what they are made of."""
+        segment = self._segments.at(symbol, at)
+        if segment is not None and segment.rule is Rule.PIN:
+            self._segments.add(symbol, scaled(segment, at, ratio, self._increment(symbol)))
+
     def clear(self) -> None:
         """All symbols are as their sources have them."""
         self._segments.clear()
@@ -215,6 +231,14 @@ class MixedPrices:
             return trade
         shifted = shifted_quote(quote, segment.ratio, self._increment(symbol))
         return shifted_trade(trade, quote, shifted, segment.ratio)
+
+    def official(self, symbol: str, at: Ns) -> Decimal | None:
+        """None where the symbol is forced: what was recorded is not what happens."""
+        segment = self._segments.at(symbol, at) if self._segments else None
+        source = self._source.get(symbol)
+        if source is None or (segment is not None and segment.rule is not Rule.LIVE):
+            return None
+        return source.official(symbol, at)
 
     def book(self, symbol: str, at: Ns, side: Literal["bid", "ask"]) -> Sequence[Level]:
         segment = self._segments.at(symbol, at) if self._segments else None

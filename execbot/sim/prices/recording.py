@@ -11,6 +11,7 @@ from functools import lru_cache
 from operator import mul
 
 from execbot.sim.calendar import ExchangeCalendar, new_york, new_york_date
+from execbot.sim.prices.adjustments import Adjustments
 from execbot.sim.prices.files import DAY, Kind, RecordedFile, Rows, instant, read_rows
 from execbot.sim.prices.tape import Tape, exact
 from execbot.sim.types import SECOND, Bar, Ns
@@ -40,14 +41,22 @@ def _next(day: str) -> str:
 class Recording:
     """All files of one symbol."""
 
-    def __init__(self, symbol: str, increment: Decimal | None, files: list[RecordedFile]) -> None:
+    def __init__(
+        self,
+        symbol: str,
+        increment: Decimal | None,
+        files: list[RecordedFile],
+        adjustments: Adjustments | None = None,
+    ) -> None:
         self.symbol = symbol
+        self._adjustments = adjustments or Adjustments()
         self.crypto = "/" in symbol
         self._increment = increment
         self._files = sorted(files, key=lambda entry: entry.width)
         self._rows: dict[RecordedFile, Rows] = {}
         self._quotes: dict[str, Tape | None] = {}
         self._trades: dict[str, Tape | None] = {}
+        self._snapshots: dict[str, bool] = {}
         self._recorded_days: list[str] | None = None
 
     # --- days ------------------------------------------------------------------------------
@@ -101,6 +110,10 @@ class Recording:
                 return found
         return None
 
+    def scale(self, since: Ns, until: Ns) -> Decimal:
+        """Shares of `until` for one of `since`: other than 1 after a recorded split."""
+        return self._adjustments.scale(self.symbol, since, until)
+
     # --- files -----------------------------------------------------------------------------
 
     def rows(self, entry: RecordedFile) -> Rows:
@@ -135,6 +148,18 @@ class Recording:
                 self._quotes.clear()
             self._quotes[day] = self._build_quotes(day)
         return self._quotes[day]
+
+    def has_snapshots(self, day: str) -> bool:
+        """Whether quotes were looked at only now and then (once a minute, a second), so that
+        between two rows a print may be nearer to the market than the quote.
+        """
+        if day not in self._snapshots:
+            found = self._finest(Kind.QUOTES, day) or self._finest(Kind.QUOTE_BARS, day)
+            self._snapshots[day] = found is not None and found[1] > 0
+        return self._snapshots[day]
+
+    def has_snapshots_at(self, at: Ns) -> bool:
+        return self.has_snapshots(self.day_of(at))
 
     def trades(self, day: str) -> Tape | None:
         if day not in self._trades:

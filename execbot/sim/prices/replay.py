@@ -9,6 +9,8 @@ A bar becomes four prints: the open at its start, the two extremes after a quart
 the close a millisecond before its end (low before high when it rose). So nothing is known before
 its bar began, and the prints of a bar aggregate to the bar again. Days are New York dates, UTC
 dates for crypto. Before the first quote of a day the last one of an earlier day is in force.
+Between two rows of quotes that were looked at once a minute (or second), whoever takes gets the
+worse of quote and last print: a stop that a print fires does not sell at a bid from before it.
 Files are read when a day is first asked for.
 """
 
@@ -18,11 +20,12 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from decimal import Decimal
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from pathlib import Path
 from typing import Literal
 
 from execbot.sim.assets import Directory, shipped_directory
+from execbot.sim.prices.adjustments import GRID, recorded_adjustments
 from execbot.sim.prices.files import DAY, RecordedFile, discover
 from execbot.sim.prices.overrides import holds
 from execbot.sim.prices.recording import CALENDAR, Recording
@@ -32,6 +35,7 @@ from execbot.sim.types import Bar, Crossing, Field, Level, Ns, Quote, Tick, Trad
 
 BID, BID_SIZE, ASK, ASK_SIZE = range(4)
 PRICE, SIZE = range(2)
+CENT = Decimal("0.01")
 COLUMN = {Field.BID: BID, Field.ASK: ASK}
 
 
@@ -44,6 +48,7 @@ class RecordedPrices:
         `directory` turns a file's `BTCUSD` into the pair `BTC/USD`.
         """
         names = directory or shipped_directory()
+        recorded = recorded_adjustments(Path(place))
         files: dict[str, list[RecordedFile]] = {}
         for entry in discover(Path(place)):
             known = names.get(entry.symbol)
@@ -55,7 +60,8 @@ class RecordedPrices:
             increment = asset.price_increment if asset else None
             if increment is None and "/" in symbol:
                 increment = Decimal("0.01")
-            self._recordings[symbol] = Recording(symbol, increment, found)
+            self._recordings[symbol] = Recording(symbol, increment, found, recorded)
+        self.adjustments = recorded.of_symbols(self._recordings)
 
     def symbols(self) -> Sequence[str]:
         return tuple(sorted(self._recordings))
@@ -72,6 +78,19 @@ class RecordedPrices:
     def last_trade(self, symbol: str, at: Ns) -> Trade | None:
         recording = self._recordings.get(symbol)
         return None if recording is None else _trade_at(recording, at)
+
+    def official(self, symbol: str, at: Ns) -> Decimal | None:
+        """Open and close of the daily bar, at the moments of the day's auctions."""
+        recording = self._recordings.get(symbol)
+        if recording is None or recording.crypto:
+            return None
+        session = CALENDAR.day(recording.day_of(at))
+        if session is None or at not in (session.open, session.close):
+            return None
+        daily = recording.file_bars(session.date, DAY)
+        if not daily:
+            return None
+        return daily[0].open if at == session.open else daily[0].close
 
     def book(self, symbol: str, at: Ns, side: Literal["bid", "ask"]) -> Sequence[Level]:
         """The quoted level: more was not recorded."""
@@ -189,16 +208,45 @@ def _trade(recording: Recording, tape: Tape | None, i: int) -> Trade:
 def _quote_at(recording: Recording, at: Ns) -> Quote | None:
     tape, i = _row_at(recording, recording.quotes, at)
     if i >= 0:
-        return _quote(recording, tape, i)
+        quote = _of_today(recording, _quote(recording, tape, i), at)
+        return _worse_of_both(recording, quote, at) if recording.has_snapshots_at(at) else quote
     # Trades begin before the first quote: the market lies around the last of them.
     tape, i = _row_at(recording, recording.trades, at)
-    return _quote(recording, recording.quotes_around(tape.row(i)), 0) if tape and i >= 0 else None
+    if tape is None or i < 0:
+        return None
+    return _of_today(recording, _quote(recording, recording.quotes_around(tape.row(i)), 0), at)
+
+
+def _of_today(recording: Recording, quote: Quote, at: Ns) -> Quote:
+    """A quote of before a split, in the shares of after it."""
+    scale = recording.scale(quote.at, at)
+    if scale == 1:
+        return quote
+    return replace(
+        quote,
+        bid=(quote.bid / scale).quantize(CENT, ROUND_DOWN),
+        ask=(quote.ask / scale).quantize(CENT, ROUND_UP),
+        bid_size=(quote.bid_size * scale).to_integral_value(),
+        ask_size=(quote.ask_size * scale).to_integral_value(),
+    )
+
+
+def _worse_of_both(recording: Recording, quote: Quote, at: Ns) -> Quote:
+    """The quote, no better on either side than a print that came with it or after it."""
+    last = _trade_at(recording, at)
+    if last is None or last.at < quote.at:
+        return quote
+    bid = min(quote.bid, last.price) if quote.bid > 0 else quote.bid
+    ask = max(quote.ask, last.price) if quote.ask > 0 else quote.ask
+    return replace(quote, bid=bid, ask=ask)
 
 
 def _trade_at(recording: Recording, at: Ns) -> Trade | None:
     tape, i = _row_at(recording, recording.trades, at)
     if i >= 0:
-        return _trade(recording, tape, i)
+        trade = _trade(recording, tape, i)
+        scale = recording.scale(trade.at, at)
+        return trade if scale == 1 else replace(trade, price=(trade.price / scale).quantize(GRID))
     tape, i = _row_at(recording, recording.quotes, at)
     if tape is None or i < 0:
         return None
@@ -262,15 +310,23 @@ def _first_holding(
     tick = _tick_at(recording, opening)
     if tick is not None and holds(condition, tick):
         return tick
+    searched = [(tape, column)]
+    prints = recording.trades(day)
+    if condition.field is not Field.LAST and prints is not None and recording.has_snapshots(day):
+        searched.append((prints, PRICE))  # a print may bring a side back to what the quote says
     while True:
-        i = tape.first(column, after, until, condition.op, condition.price)
-        if i is None:
+        found = [
+            where.times[i]
+            for where, place in searched
+            if (i := where.first(place, after, until, condition.op, condition.price)) is not None
+        ]
+        if not found:
             return None
-        tick = _tick_at(recording, tape.times[i])
-        if tick is not None:
+        after = min(found)
+        tick = _tick_at(recording, after)
+        # None: nothing but one-sided quotes so far.
+        if tick is not None and holds(condition, tick):
             return tick
-        # Nothing but one-sided quotes so far: no tick yet.
-        after = tape.times[i]
 
 
 def _daily_bar(recording: Recording, day: str, start: Ns, end: Ns) -> Bar | None:

@@ -100,6 +100,9 @@ class SessionPrices:
     def last_trade(self, symbol: str, at: Ns) -> Trade | None:
         return self._source.last_trade(symbol, self._in_force(symbol, at))
 
+    def official(self, symbol: str, at: Ns) -> Decimal | None:
+        return self._source.official(symbol, at)
+
     def book(self, symbol: str, at: Ns, side: Literal["bid", "ask"]) -> Sequence[Level]:
         return self._source.book(symbol, self._in_force(symbol, at), side)
 

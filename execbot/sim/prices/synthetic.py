@@ -58,6 +58,9 @@ class SyntheticPrices:
             return None
         return market.trade_at(market.tick_second(at // SECOND))
 
+    def official(self, symbol: str, at: Ns) -> Decimal | None:
+        return None
+
     def book(self, symbol: str, at: Ns, side: Literal["bid", "ask"]) -> Sequence[Level]:
         market = self._market(symbol)
         if market is None:

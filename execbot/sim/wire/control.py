@@ -12,15 +12,19 @@ from collections.abc import Callable
 from typing import Any
 
 from execbot.sim.config import ConfigError, SimConfig
-from execbot.sim.faults.faults import KINDS, FaultError
+from execbot.sim.faults.faults import FaultError
+from execbot.sim.faults.kinds import KINDS
 from execbot.sim.records import ALL_DATA
 from execbot.sim.times import format_ns, parse_time
 from execbot.sim.types import SECOND, ApiError, Ns, Request, Response
 from execbot.sim.venue import Venue
+from execbot.sim.wire import control_accounts as accounts
 from execbot.sim.wire import control_market as market
+from execbot.sim.wire import control_options as options
 from execbot.sim.wire.fields import Fields, wrong
-from execbot.sim.wire.http import reply, segments
+from execbot.sim.wire.http import decode, reply, segments
 
+_PLAIN = json.JSONDecoder()
 Handler = Callable[[Fields], Any]
 
 
@@ -32,6 +36,7 @@ def status(fields: Fields) -> Any:
         "seed": venue.config.seed,
         "calendar": venue.config.calendar,
         "data": venue.config.data,
+        "trade_through": venue.market.engine_config.trade_through,
         "scenario": venue.config.scenario,
         "accounts": [
             {"key": key, "account_id": account_id, **_summary(venue, account_id)}
@@ -91,20 +96,6 @@ def move_clock(fields: Fields) -> Any:
     return _clock(venue, venue.advance())
 
 
-def deposit(fields: Fields) -> Any:
-    key, account_id = fields.account()
-    fields.venue.exchange.deposit(account_id, fields.number("amount"))
-    return {"key": key, "cash": fields.venue.exchange.account(account_id)["cash"]}
-
-
-def account_switches(fields: Fields) -> Any:
-    """`blocked`, `trading_blocked`, `liquidation_only`, `suspended`, … of one account."""
-    key, account_id = fields.account()
-    switches = {name: bool(value) for name, value in fields.body.items() if name != "key"}
-    fields.venue.exchange.set_switches(account_id, **switches)
-    return {"key": key, "account": fields.venue.exchange.account(account_id)}
-
-
 def reset(fields: Fields) -> Any:
     """A fresh exchange, with other settings where the body gives some."""
     settings = dict(fields.body)
@@ -143,7 +134,7 @@ def read_log(fields: Fields) -> Any:
 
 def _json_or_text(text: str) -> Any:
     try:
-        return json.loads(text) if text else None
+        return decode(text.encode(), _PLAIN) if text else None
     except ValueError:
         return text
 
@@ -156,9 +147,8 @@ def add_faults(fields: Fields) -> Any:
     """One rule, or several under `faults`."""
     specs = fields.body.get("faults")
     try:
-        rules = [
-            fields.venue.faults.add(s) for s in (specs if specs is not None else [fields.body])
-        ]
+        wanted = specs if specs is not None else [fields.body]
+        rules = fields.venue.add_faults(wanted)
     except (FaultError, TypeError, AttributeError) as error:
         raise wrong(str(error)) from None
     shown = [rule.describe() for rule in rules]
@@ -166,12 +156,12 @@ def add_faults(fields: Fields) -> Any:
 
 
 def clear_faults(fields: Fields) -> Any:
-    fields.venue.faults.clear()
+    fields.venue.drop_faults()
     return {"cleared": True}
 
 
 def remove_fault(fields: Fields) -> Any:
-    if not fields.venue.faults.remove(fields.args[0]):
+    if not fields.venue.drop_faults(fields.args[0]):
         raise ApiError(404, None, f"no fault {fields.args[0]}")
     return {"removed": fields.args[0]}
 
@@ -200,23 +190,6 @@ def restart(fields: Fields) -> Any:
     return {"down_seconds": seconds}
 
 
-def interest(fields: Fields) -> Any:
-    """Margin interest that is charged (a negative `amount`), or credit interest that is paid."""
-    key, account_id = fields.account()
-    amount = fields.number("amount")
-    if not amount:
-        raise wrong("amount is not zero")
-    fields.venue.exchange.interest(account_id, amount)
-    return {"key": key, "cash": fields.venue.exchange.account(account_id)["cash"]}
-
-
-def liquidate(fields: Fields) -> Any:
-    """The broker closes positions by itself: of one `symbol`, or all."""
-    key, account_id = fields.account()
-    symbol = fields.symbol() if fields.body.get("symbol") else None
-    return {"key": key, "orders": fields.venue.exchange.liquidate(account_id, symbol)}
-
-
 ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "status"): status,
     ("GET", ""): status,
@@ -234,10 +207,23 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("POST", "split"): market.split,
     ("POST", "dividend"): market.dividend,
     ("POST", "rename"): market.rename,
-    ("POST", "deposit"): deposit,
-    ("POST", "interest"): interest,
-    ("POST", "liquidate"): liquidate,
-    ("POST", "account"): account_switches,
+    ("POST", "merger"): market.merger,
+    ("POST", "spinoff"): market.spin_off,
+    ("POST", "deposit"): accounts.deposit,
+    ("POST", "interest"): accounts.interest,
+    ("POST", "liquidate"): accounts.liquidate,
+    ("POST", "flow"): accounts.flow,
+    ("POST", "fee"): accounts.fee,
+    ("POST", "options/position"): options.position,
+    ("POST", "options/order"): options.order,
+    ("POST", "options/fill"): options.fill,
+    ("POST", "options/mark"): options.mark,
+    ("POST", "options/expire"): options.expire,
+    ("POST", "options/exercise"): options.exercise,
+    ("POST", "options/assign"): options.assign,
+    ("POST", "executions/correct"): accounts.correct_execution,
+    ("POST", "executions/bust"): accounts.bust_execution,
+    ("POST", "account"): accounts.account_switches,
     ("POST", "reset"): reset,
     ("GET", "log"): read_log,
     ("GET", "faults"): list_faults,

@@ -178,7 +178,7 @@ def dividend(fields: Fields) -> Any:
     symbol, amount = fields.symbol(), fields.number("amount")
     if amount <= 0:
         raise wrong("amount is above zero")
-    fields.venue.exchange.dividend(symbol, amount)
+    fields.venue.market.dividend(fields.venue.exchange, symbol, amount)
     return {"symbol": symbol, "amount": str(amount)}
 
 
@@ -189,4 +189,30 @@ def rename(fields: Fields) -> Any:
         raise wrong("new_symbol is the same symbol")
     fields.venue.market.rename(fields.venue.exchange, symbol, new_symbol)
     fields.venue.advance()
+    return {"symbol": symbol, "new_symbol": new_symbol, "at": format_ns(fields.now)}
+
+
+def merger(fields: Fields) -> Any:
+    """Each share of `symbol` becomes `rate` shares of `new_symbol`, `cash` dollars, or both."""
+    symbol, body = fields.symbol(), fields.body
+    new_symbol = fields.symbol("new_symbol") if body.get("new_symbol") else None
+    if new_symbol is not None:
+        fields.venue.market.check_market(new_symbol, fields.now)
+    fields.venue.exchange.back_office.merge(
+        symbol,
+        new_symbol,
+        rate=fields.number("rate") if "rate" in body else Decimal(0),
+        cash=fields.number("cash") if "cash" in body else Decimal(0),
+    )
+    fields.venue.advance()
+    return {"symbol": symbol, "at": format_ns(fields.now)}
+
+
+def spin_off(fields: Fields) -> Any:
+    """Holders of `symbol` get `rate` shares of `new_symbol` for each, with `cost_share` (0) of
+    what the old ones had cost."""
+    symbol, new_symbol = fields.symbol(), fields.symbol("new_symbol")
+    fields.venue.market.check_market(new_symbol, fields.now)
+    share = fields.number("cost_share") if "cost_share" in fields.body else Decimal(0)
+    fields.venue.exchange.back_office.spin_off(symbol, new_symbol, fields.number("rate"), share)
     return {"symbol": symbol, "new_symbol": new_symbol, "at": format_ns(fields.now)}

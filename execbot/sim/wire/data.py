@@ -15,12 +15,14 @@ No view ever looks beyond `now`: an intraday bar appears when it is complete, th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, Protocol
 
+from execbot.sim.prices.adjustments import Adjustments
 from execbot.sim.prices.source import MarketPrices
 from execbot.sim.types import ApiError, AssetDirectory, Calendar, Ns, Request, Response
-from execbot.sim.wire import data_query as ask
+from execbot.sim.wire import data_query as fields
 from execbot.sim.wire import data_rows as rows
 from execbot.sim.wire.data_history import (
     HISTORIES,
@@ -53,6 +55,9 @@ class MarketView(Protocol):
     @property
     def calendar(self) -> Calendar: ...
 
+    @property
+    def adjustments(self) -> Adjustments: ...
+
 
 def owns(path: str) -> bool:
     """Whether a path belongs to the market-data host."""
@@ -61,7 +66,9 @@ def owns(path: str) -> bool:
 
 def respond(market: MarketView, request: Request, now: Ns, plan: Plan = Plan.FULL) -> Response:
     """Answers one market-data request."""
-    source = Source(market.prices, market.assets, market.calendar, now, plan)
+    source = Source(
+        market.prices, market.assets, market.calendar, now, plan, adjustments=market.adjustments
+    )
     try:
         if request.method != "GET":
             raise ApiError(405, None, "method not allowed")
@@ -78,7 +85,7 @@ def view(source: Source, parts: list[str], query: Mapping[str, str]) -> Any:
         case ["v2", "stocks", *rest]:
             return _stocks(source, rest, query)
         case ["v1beta3", "crypto", location, *rest]:
-            ask.check_location(location)
+            fields.check_location(location)
             return _crypto(source, rest, query)
     raise _unknown_endpoint()
 
@@ -93,14 +100,14 @@ def _unknown_endpoint() -> ApiError:
 def _stocks(source: Source, rest: list[str], query: Mapping[str, str]) -> Any:
     match rest:
         case ["snapshots"]:
-            symbols = ask.stock_symbols(query.get("symbols", ""))
+            symbols = fields.stock_symbols(query.get("symbols", ""))
             return _snapshots(_latest_source(source, query, many=True), symbols)
         case [("bars" | "quotes" | "trades") as kind, "latest"]:
-            symbols = ask.stock_symbols(query.get("symbols", ""))
+            symbols = fields.stock_symbols(query.get("symbols", ""))
             latest = _latest(_latest_source(source, query, many=True), kind, symbols)
             return _with_currency({kind: latest}, query)
         case [("bars" | "quotes" | "trades" | "auctions") as kind]:
-            symbols = ask.stock_symbols(query.get("symbols", ""))
+            symbols = fields.stock_symbols(query.get("symbols", ""))
             found, token = _history(source, kind, symbols, query, ("symbols",))
             return _with_currency({kind: found, "next_page_token": token}, query)
     return _one_stock(source, rest, query)
@@ -109,35 +116,35 @@ def _stocks(source: Source, rest: list[str], query: Mapping[str, str]) -> Any:
 def _one_stock(source: Source, rest: list[str], query: Mapping[str, str]) -> Any:
     match rest:
         case [symbol, "snapshot"]:
-            shots = _snapshots(_latest_source(source, query), ask.stock_symbols(symbol))
+            shots = _snapshots(_latest_source(source, query), fields.stock_symbols(symbol))
             if symbol not in shots:
                 raise ApiError(404, None, f"no snapshot found for {symbol}")
             return _with_currency({"symbol": symbol, **shots[symbol]}, query)
         case [symbol, ("bars" | "quotes" | "trades") as kind, "latest"]:
-            latest = _latest(_latest_source(source, query), kind, ask.stock_symbols(symbol))
+            latest = _latest(_latest_source(source, query), kind, fields.stock_symbols(symbol))
             if symbol not in latest:
                 raise ApiError(404, None, f"no {kind[:-1]} found for {symbol}")
             return _with_currency({"symbol": symbol, kind[:-1]: latest[symbol]}, query)
         case [symbol, ("bars" | "quotes" | "trades" | "auctions") as kind]:
-            found, token = _history(source, kind, ask.stock_symbols(symbol), query, ())
+            found, token = _history(source, kind, fields.stock_symbols(symbol), query, ())
             body: Row = {kind: found.get(symbol, []), "symbol": symbol, "next_page_token": token}
             return _with_currency(body, query)
     raise _unknown_endpoint()
 
 
 def _latest_source(source: Source, query: Mapping[str, str], *, many: bool = False) -> Source:
-    ask.known_only(query, (*LATEST, "symbols") if many else LATEST)
-    feed = ask.feed(query, ask.LATEST_FEEDS, source.plan)
+    fields.known_only(query, (*LATEST, "symbols") if many else LATEST)
+    feed = fields.feed(query, fields.LATEST_FEEDS, source.plan)
     if source.plan is Plan.BASIC and feed == "sip":
-        raise ask.not_subscribed()
-    now = source.now - ask.SIP_DELAY if feed == "delayed_sip" else source.now
-    return Source(source.prices, source.assets, source.calendar, now, source.plan, feed)
+        raise fields.not_subscribed()
+    now = source.now - fields.SIP_DELAY if feed == "delayed_sip" else source.now
+    return replace(source, now=now, feed=feed)
 
 
 def _with_currency(body: Row, query: Mapping[str, str]) -> Row:
     if query.get("currency"):
         if query["currency"] != "USD":
-            raise ask.bad(f"invalid currency: {query['currency']}")
+            raise fields.bad(f"invalid currency: {query['currency']}")
         body["currency"] = "USD"
     return body
 
@@ -151,12 +158,12 @@ def _history(
 ) -> tuple[dict[str, list[Row]], str | None]:
     if kind == "bars":
         names = (*names, "timeframe", "adjustment")
-        ask.check_adjustment(query)
-    ask.known_only(query, (*PAGED, *names))
-    feed = ask.feed(query, ask.HISTORICAL_FEEDS, source.plan)
-    start, end = ask.span(query, source.now, source.plan, feed)
-    source = Source(source.prices, source.assets, source.calendar, source.now, source.plan, feed)
-    history = HISTORIES.get(kind) or bar_history(ask.timeframe(query.get("timeframe", "")))
+        source = replace(source, adjust=fields.adjustment(query))
+    fields.known_only(query, (*PAGED, *names))
+    feed = fields.feed(query, fields.HISTORICAL_FEEDS, source.plan)
+    start, end = fields.span(query, source.now, source.plan, feed)
+    source = replace(source, feed=feed)
+    history = HISTORIES.get(kind) or bar_history(fields.timeframe(query.get("timeframe", "")))
     return pages(source, history, symbols, start, end, query)
 
 
@@ -164,20 +171,22 @@ def _history(
 
 
 def _crypto(source: Source, rest: list[str], query: Mapping[str, str]) -> Any:
-    symbols = ask.crypto_symbols(query.get("symbols", ""))
+    symbols = fields.crypto_symbols(query.get("symbols", ""))
     match rest:
         case ["snapshots"]:
-            ask.known_only(query, ("symbols",))
+            fields.known_only(query, ("symbols",))
             return {"snapshots": _snapshots(source, symbols)}
         case ["latest", ("bars" | "quotes" | "trades" | "orderbooks") as kind]:
-            ask.known_only(query, ("symbols",))
+            fields.known_only(query, ("symbols",))
             return {kind: _latest(source, kind, symbols)}
         case [("bars" | "quotes" | "trades") as kind]:
             names = ("timeframe",) if kind == "bars" else ()
             allowed = ("symbols", "start", "end", "limit", "page_token", "sort", *names)
-            ask.known_only(query, allowed)
-            start, end = ask.span(query, source.now, Plan.FULL, "us")
-            history = HISTORIES.get(kind) or bar_history(ask.timeframe(query.get("timeframe", "")))
+            fields.known_only(query, allowed)
+            start, end = fields.span(query, source.now, Plan.FULL, "us")
+            history = HISTORIES.get(kind) or bar_history(
+                fields.timeframe(query.get("timeframe", ""))
+            )
             found, token = pages(source, history, symbols, start, end, query)
             return {kind: found, "next_page_token": token}
     raise _unknown_endpoint()
@@ -281,8 +290,8 @@ def _meta(rest: list[str], query: Mapping[str, str]) -> Any:
         case ["conditions", ("trade" | "quote") as kind]:
             tape = query.get("tape", "")
             if (kind, tape) not in CONDITIONS:
-                raise ask.bad(f"invalid tape: {tape}" if tape else "tape is required")
+                raise fields.bad(f"invalid tape: {tape}" if tape else "tape is required")
             return dict(CONDITIONS[kind, tape])
         case ["conditions", kind]:
-            raise ask.bad(f"invalid tick type: {kind}")
+            raise fields.bad(f"invalid tick type: {kind}")
     raise _unknown_endpoint()

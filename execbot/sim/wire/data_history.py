@@ -7,15 +7,16 @@ cover all hours that have prints.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
 from execbot.sim.calendar import ExchangeCalendar, new_york, new_york_date
+from execbot.sim.prices.adjustments import Adjustments
 from execbot.sim.prices.source import MarketPrices, merged_bar
 from execbot.sim.times import format_ns
 from execbot.sim.types import SECOND, AssetDirectory, Bar, Calendar, Ns
-from execbot.sim.wire import data_query as ask
+from execbot.sim.wire import data_query as fields
 from execbot.sim.wire import data_rows as rows
 from execbot.sim.wire.data_query import MINUTE, Plan, Timeframe, Unit
 
@@ -38,6 +39,14 @@ class Source:
     now: Ns
     plan: Plan = Plan.FULL
     feed: str = "sip"
+    adjustments: Adjustments = field(default_factory=Adjustments)
+    adjust: frozenset[str] = frozenset()  # kinds that a request asked for
+
+    def shown(self, bar: Bar) -> Bar:
+        """The bar as it was asked for: as traded, or adjusted for what happened since."""
+        if not self.adjust:
+            return bar
+        return self.adjustments.adjusted(bar, self.adjust, self.now)
 
 
 def pages(
@@ -52,8 +61,8 @@ def pages(
 
     Rows go by symbol, then by time; the limit counts the rows of all symbols together.
     """
-    room, backwards = ask.limit(query), ask.descending(query)
-    resumed = ask.decode_token(query.get("page_token", ""))
+    room, backwards = fields.limit(query), fields.descending(query)
+    resumed = fields.decode_token(query.get("page_token", ""))
     found: dict[str, list[Row]] = {}
     last: tuple[str, Ns] | None = None
     for symbol in symbols:
@@ -69,7 +78,7 @@ def pages(
             timed = _descending(source, history, symbol, first, final)
         for at, row in timed:
             if room == 0:
-                return found, None if last is None else ask.encode_token(*last)
+                return found, None if last is None else fields.encode_token(*last)
             found.setdefault(symbol, []).append(row)
             last = symbol, at
             room -= 1
@@ -115,7 +124,7 @@ def bar_history(frame: Timeframe) -> History:
     def intraday(source: Source, symbol: str, start: Ns, end: Ns) -> Timed:
         assert width is not None
         for bar in source.prices.bars(symbol, width, start, min(end, source.now - width)):
-            yield bar.at, rows.bar_row(bar)
+            yield bar.at, rows.bar_row(source.shown(bar))
 
     def longer(source: Source, symbol: str, start: Ns, end: Ns) -> Timed:
         yield from _long_bars(source, symbol, frame, start, end)
@@ -148,7 +157,9 @@ def _dates(first: str, end: str) -> Iterator[str]:
 def _frame_start(frame: Timeframe, day: str) -> str:
     if frame.unit is Unit.DAY:
         return day
-    return ask.week_start(day) if frame.unit is Unit.WEEK else ask.month_start(day, frame.amount)
+    return (
+        fields.week_start(day) if frame.unit is Unit.WEEK else fields.month_start(day, frame.amount)
+    )
 
 
 def _next_frame(frame: Timeframe, first: str) -> str:
@@ -188,7 +199,7 @@ def day_bar(source: Source, symbol: str, day: str) -> tuple[Ns, Bar] | None:
     if end <= begin:
         return None
     bar = source.prices.bar(symbol, begin, end)
-    return None if bar is None else (_midnight(symbol, day), bar)
+    return None if bar is None else (_midnight(symbol, day), source.shown(bar))
 
 
 def auction_history(source: Source, symbol: str, start: Ns, end: Ns) -> Timed:
@@ -218,7 +229,9 @@ def _auction_prints(
     if before is None or (bar is None and at - before.at > MINUTE):
         return []
     # The first print at or after the opening, the last one before the close.
-    price = bar.open if codes[0] == "O" and bar is not None else before.price
+    price = source.prices.official(symbol, at)
+    if price is None:
+        price = bar.open if codes[0] == "O" and bar is not None else before.price
     stamp = format_ns(at)
     return [
         {"t": stamp, "x": where, "p": rows.number(price), "s": 100, "c": code} for code in codes

@@ -16,7 +16,7 @@ from enum import StrEnum
 
 from execbot.sim.calendar import new_york, new_york_date
 from execbot.sim.times import parse_time
-from execbot.sim.types import SECOND, ApiError, Ns
+from execbot.sim.types import SECOND, ApiError, Ns, within_time
 
 MINUTE: Ns = 60 * SECOND
 HOUR: Ns = 60 * MINUTE
@@ -26,7 +26,8 @@ LIMIT_DEFAULT, LIMIT_MAX = 1000, 10_000
 STOCK_SYMBOL = re.compile(r"[A-Z0-9]+(?:[.\-/][A-Z0-9]+)*")
 CRYPTO_PATTERN = "^[A-Z]+/[A-Z]+$"
 CRYPTO_SYMBOL = re.compile(CRYPTO_PATTERN)
-TIMEFRAME = re.compile(r"(\d{1,2})(Min|T|Hour|H|Day|D|Week|W|Month|M)")
+# Words in any case (ccxt sends `1min`), single letters as they are: M is a month.
+TIMEFRAME = re.compile(r"(\d{1,2})((?i:min|hour|day|week|month)|[THDWM])")
 ADJUSTMENTS = frozenset({"raw", "split", "dividend", "spin-off", "all"})
 LATEST_FEEDS = frozenset({"delayed_sip", "iex", "otc", "sip", "boats", "overnight"})
 HISTORICAL_FEEDS = frozenset({"iex", "otc", "sip", "boats"})
@@ -89,7 +90,7 @@ def bad(message: str) -> ApiError:
 def timeframe(text: str) -> Timeframe:
     found = TIMEFRAME.fullmatch(text)
     if found is not None:
-        amount, unit = int(found[1]), UNITS[found[2]]
+        amount, unit = int(found[1]), UNITS[found[2].capitalize()]
         if amount in AMOUNTS[unit]:
             return Timeframe(amount, unit)
     raise bad(f"invalid timeframe: {text}" if text else "timeframe is required")
@@ -139,12 +140,13 @@ def descending(query: Mapping[str, str]) -> bool:
     return text == "desc"
 
 
-def check_adjustment(query: Mapping[str, str]) -> None:
-    """Adjustments are accepted; prices here are always as traded."""
-    text = query.get("adjustment", "raw")
-    for name in text.split(","):
+def adjustment(query: Mapping[str, str]) -> frozenset[str]:
+    """The kinds of adjustment asked for; none for prices as they were traded."""
+    names = (query.get("adjustment") or "raw").split(",")
+    for name in names:
         if name not in ADJUSTMENTS:
             raise bad(f"invalid adjustment: {name}")
+    return frozenset(names) - {"raw"}
 
 
 def check_location(location: str) -> None:
@@ -171,11 +173,16 @@ def moment(name: str, text: str) -> Ns:
     """RFC 3339, or a date: New York's midnight. Epoch numbers are not taken."""
     try:
         if len(text) == 10:
-            return new_york(text)
+            return within_time(new_york(_plausible(text)))
         # A plus sign that was not encoded arrives as a space.
         return parse_time(re.sub(r" (\d\d:?\d\d)$", r"+\1", text))
     except ValueError:
         raise bad(f"invalid {name}: {text}") from None
+
+
+def _plausible(day: str) -> str:
+    """A date that no calendar overflows at."""
+    return min(max(day, "1970-01-02"), "2100-12-31")
 
 
 def span(query: Mapping[str, str], now: Ns, plan: Plan, chosen: str) -> tuple[Ns, Ns]:

@@ -9,7 +9,10 @@ from typing import Any
 
 from execbot.sim.types import ApiError, Ns, Request
 from execbot.sim.venue import Venue
-from execbot.sim.wire.http import credentials
+from execbot.sim.wire.http import credentials, decode
+
+LARGEST_EXPONENT = 11
+_PLAIN = json.JSONDecoder()
 
 
 class Fields:
@@ -30,8 +33,8 @@ class Fields:
             number = Decimal(str(value))
         except InvalidOperation:
             number = Decimal("NaN")
-        if not number.is_finite():
-            raise wrong(f"{name} was {value!r}, not a number")
+        if not number.is_finite() or number.adjusted() > LARGEST_EXPONENT:
+            raise wrong(f"{name} was {str(value)[:40]!r}, not a number below a trillion")
         return number
 
     def symbol(self, name: str = "symbol") -> str:
@@ -59,7 +62,7 @@ def _object(body: bytes) -> Mapping[str, Any]:
     if not body.strip():
         return {}
     try:
-        value = json.loads(body)
+        value = decode(body, _PLAIN)
     except ValueError:
         raise ApiError(400, None, "the body is not JSON") from None
     if not isinstance(value, dict):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -64,11 +65,14 @@ def gateway_page(status: int) -> Response:
 
 
 def parse_query(text: str) -> dict[str, str]:
-    """A query string; a name that comes twice is joined with a comma, as lists are written."""
+    """A query string; a name that comes twice is joined with a comma, as lists are written.
+
+    A parameter without a value (`status=`) is none: clients send them for filters not in use.
+    """
     if not text:
         return {}
     found: dict[str, str] = {}
-    for name, value in parse_qsl(text, keep_blank_values=True):
+    for name, value in parse_qsl(text):
         found[name] = f"{found[name]},{value}" if name in found else value
     return found
 
@@ -77,9 +81,25 @@ def make_request(
     method: str, target: str, headers: Mapping[str, str], body: bytes | None
 ) -> Request:
     """A request from its parts; `target` is the path with its query, still percent-encoded."""
-    path, _, query = target.partition("?")
-    lowered = {name.lower(): value for name, value in headers.items()}
+    target, _, query = target.partition("?")
+    path = tidy(target)
+    lowered = {name.lower(): readable(value) for name, value in headers.items()}
     return Request(method.upper(), path, parse_query(query), lowered, body or b"")
+
+
+def readable(text: str) -> str:
+    """The text with a question mark for what no encoding can write."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def tidy(path: str) -> str:
+    """The path as a tolerant server reads it: no empty parts (`//v2/orders`, of a base URL that
+    ends with a slash), and a colon that was encoded (`orders%3Aby_client_order_id`) is a colon.
+    """
+    return _SLASHES.sub("/", path).replace("%3A", ":").replace("%3a", ":")
+
+
+_SLASHES = re.compile("/{2,}")
 
 
 def credentials(headers: Mapping[str, str], query: Mapping[str, str]) -> tuple[str, str] | None:
@@ -105,9 +125,18 @@ def segments(path: str) -> list[str]:
     return [unquote(part) for part in path.strip("/").split("/")]
 
 
-def _decode(body: bytes) -> Any:
-    """As `json.loads`, with one decoder for all requests. Raises ValueError."""
-    return _decoder.decode(body.decode())
+def decode(body: bytes, decoder: json.JSONDecoder | None = None) -> Any:
+    """As `json.loads`, with one decoder for all requests; a byte order mark is no part of it.
+    Raises ValueError.
+    """
+    try:
+        value = (decoder or _decoder).decode(body.decode("utf-8-sig"))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if b"\\u" in body:
+        # Half of a surrogate pair is no text: nothing could write it down again.
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    return value
 
 
 _decoder = json.JSONDecoder(parse_float=Decimal)
@@ -121,7 +150,7 @@ def json_body(request: Request) -> dict[str, Any]:
     if not request.body.strip():
         return {}
     try:
-        value = _decode(request.body)
+        value = decode(request.body)
     except ValueError:
         raise ApiError(400, 40010000, "request body format is invalid") from None
     if not isinstance(value, dict):

@@ -80,8 +80,9 @@ def calendar_of(calendar: Calendar, name: str, query: Mapping[str, str], now: Ns
     start = query.get("start") or new_york_date(now)
     try:
         end = query.get("end") or (date.fromisoformat(start) + _WEEK).isoformat()
-        days = calendar.days(start, end)
-    except ValueError:
+        bounds = max(start, "1970-01-01"), min(end, "2100-12-31")
+        days = calendar.days(*bounds)
+    except (ValueError, OverflowError):
         raise ApiError(400, 40010001, "invalid start or end") from None
     utc = query.get("timezone") == "UTC"
     return {"market": market, "calendar": [_day(calendar, day, utc) for day in days]}

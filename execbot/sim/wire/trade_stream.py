@@ -60,12 +60,15 @@ class TradeStream:
 
     def _pack(self, payload: bytes) -> str | bytes:
         if self.encoding is Encoding.TEXT:
-            return payload.decode()
+            return payload.decode(errors="replace")
         if self.encoding is Encoding.BINARY:
             return payload
         import msgpack
 
-        packed: bytes = msgpack.packb(json.loads(payload))
+        try:
+            packed: bytes = msgpack.packb(json.loads(payload))
+        except (ValueError, OverflowError, UnicodeEncodeError):
+            return payload  # a fault spoilt it: no reader is to understand it
         return packed
 
     def _read(self, data: str | bytes) -> dict[str, Any] | None:

@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from execbot.config.schema import TradingSettings
 from execbot.exits.plan.plan import ExitPlan, PlanStatus
+from execbot.exits.plan.remeasure import remeasured
 from execbot.exits.plan.trailing import follow
 from execbot.exits.rules.actions import Alarm, Cancel, Moved, Refresh, SavePlan, WaitFor
 from execbot.exits.rules.decide import decide
@@ -28,7 +29,7 @@ from execbot.exits.rules.guard import WITHOUT_STOP
 from execbot.exits.rules.view import Decision, View
 from execbot.journal.records import OrderRecord, PositionRecord
 from execbot.market.sessions import MarketNow
-from execbot.model.numbers import ZERO, text
+from execbot.model.numbers import ZERO, maybe_text, text
 from execbot.watch.core import inputs
 from execbot.watch.core.exit_endings import ExitEndings
 from execbot.watch.core.jobs import Job, JobName, Note, Save
@@ -79,6 +80,8 @@ class Core:
             case inputs.AssetKnown():
                 state = self.memory.state_of(item.symbol)
                 state.is_crypto, state.tick, state.is_dirty = item.is_crypto, item.tick, True
+            case inputs.LevelsKnown():
+                jobs += self._levels(item, now)
             case inputs.StreamUp():
                 jobs += self._stream_up(item)
             case inputs.StreamDown():
@@ -224,6 +227,31 @@ class Core:
         data = {"symbol": state.symbol, "stop": text(stop) if stop else None}
         note = Note("stop_moved", f"{state.symbol} {followed.note} to {data['stop']}", data)
         return [saved, note]
+
+    def _levels(self, item: inputs.LevelsKnown, now: datetime) -> list[Job]:
+        state = self.symbols.get(item.symbol)
+        if state is None or state.plan is None or state.qty == 0:
+            return []
+        plan = remeasured(state.plan, item.facts, now)
+        if plan.version == state.plan.version:
+            return []
+        jobs: list[Job] = [Save(SavePlan(plan, plan.note or "levels measured anew"))]
+        moved = [
+            (old.price, new.price)
+            for old, new in zip(state.plan.targets, plan.targets, strict=True)
+            if old.price != new.price
+        ]
+        for old_price, price in moved:
+            words = f"{item.symbol} target {maybe_text(old_price)} -> {maybe_text(price)}"
+            data = {
+                "symbol": item.symbol,
+                "was": maybe_text(old_price),
+                "target": maybe_text(price),
+                "reason": plan.note,
+            }
+            jobs.append(Note("target_moved", f"{words}: {plan.note}", data))
+        state.plan, state.is_dirty = plan, True
+        return jobs
 
     def _halts(self, halted: frozenset[str], now: datetime) -> list[Job]:
         notes: list[Job] = []

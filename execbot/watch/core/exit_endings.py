@@ -14,8 +14,9 @@ from msgspec.structs import replace
 from execbot.exits.plan.plan import PlanStatus
 from execbot.exits.rules.actions import SavePlan
 from execbot.exits.rules.failures import exit_rejected_late, stepped_down
-from execbot.journal.records import OrderRecord, Role
-from execbot.model.enums import OrderStatus, TimeInForce
+from execbot.journal.records import PROTECTIVE_ROLES, OrderRecord, Role
+from execbot.model.enums import TRADED, OrderStatus, TimeInForce
+from execbot.model.numbers import is_whole
 from execbot.watch.core.jobs import Job, Save
 from execbot.watch.core.memory import CoreMemory
 from execbot.watch.core.notes import alarm, rejected_text
@@ -50,7 +51,7 @@ class ExitEndings:
         if _is_refused_way_out(state, before, record):
             state.memory = exit_rejected_late(state.memory, now)
             return []
-        if record.role not in (Role.STOP, Role.TARGET) or before is None:
+        if record.role not in PROTECTIVE_ROLES or before is None:
             return []
         if record.status is OrderStatus.REJECTED and before.status is not OrderStatus.PENDING:
             if record.order.replaces:  # a move that came too late; the kind of exit was not refused
@@ -64,7 +65,7 @@ class ExitEndings:
         gone = record.status is OrderStatus.CANCELED
         if not gone or record.client_order_id in self.memory.our_cancels or state.qty == 0:
             return []
-        if not _ended_by_its_pair(state, record, FILLED):
+        if not _ended_by_its_pair(state, record, TRADED):
             state.canceled_at = now
         return self._taken_away(state, record, now)
 
@@ -120,7 +121,7 @@ def _is_refused_way_out(
 def _expired(state: SymbolState, record: OrderRecord) -> list[Job]:
     """A day exit ended with its day. That of a fraction is a day order by need, and renewed."""
     order = record.order
-    fraction = order.qty is not None and order.qty != order.qty.to_integral_value()
+    fraction = order.qty is not None and not is_whole(order.qty)
     if fraction or order.time_in_force is not TimeInForce.DAY or _has_stop_beside(state, record):
         return []
     told = f"the day {record.role} of {state.symbol} ended with the session"
@@ -136,13 +137,10 @@ def _has_stop_beside(state: SymbolState, record: OrderRecord) -> bool:
     return record.role == Role.TARGET and any(stop.parent_id in family for stop in stops)
 
 
-FILLED = frozenset({OrderStatus.FILLED, OrderStatus.PARTIALLY_FILLED})
-
-
 def _ended_by_its_pair(
     state: SymbolState,
     record: OrderRecord,
-    took: frozenset[OrderStatus] = FILLED | {OrderStatus.REPLACED},
+    took: frozenset[OrderStatus] = TRADED | {OrderStatus.REPLACED},
 ) -> bool:
     """The other exit of the pair was taken, and this one went with it."""
     pair = {record.parent_id, record.client_order_id} - {None}

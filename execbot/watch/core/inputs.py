@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from execbot.exits.levels import LevelFacts
 from execbot.exits.plan.plan import ExitPlan
 from execbot.exits.rules.actions import BrokerAction
 from execbot.exits.rules.failures import Outcome
@@ -109,6 +110,13 @@ class AssetKnown(Struct, frozen=True):
     tick: Decimal | None = None
 
 
+class LevelsKnown(Struct, frozen=True):
+    """What the daily bars of a symbol say to its levels now."""
+
+    symbol: str
+    facts: LevelFacts
+
+
 Input = (
     Orders
     | Plans
@@ -122,4 +130,5 @@ Input = (
     | JobDone
     | Tick
     | AssetKnown
+    | LevelsKnown
 )

@@ -10,6 +10,7 @@ from msgspec import Struct, field
 
 from execbot.exits.rules.actions import BrokerAction, Priority, SavePlan
 from execbot.oms.sync.differences import PositionDifference
+from execbot.oms.sync.row_evidence import MovedShares, Succession
 from execbot.oms.sync.split_evidence import Split
 
 
@@ -20,6 +21,7 @@ class JobName(StrEnum):
     READ_POSITIONS = "read_positions"
     SETTLE = "settle"
     RELEASE_QUEUE = "release_queue"
+    READ_LEVELS = "read_levels"
 
 
 class SymbolJob(Struct, frozen=True):
@@ -77,4 +79,19 @@ class BookSplit(Struct, frozen=True):
     note: Note
 
 
-Job = SymbolJob | AccountJob | Save | Book | BookSplit | Remember | Note
+class BookRows(Struct, frozen=True):
+    """Book what rows of the account say; `price` is the broker's average, `note` is told then."""
+
+    moved: MovedShares
+    price: Decimal | None
+    note: Note
+
+
+class BookSuccession(Struct, frozen=True):
+    """Book that a symbol became another one; `note` is told once that is done."""
+
+    pair: Succession
+    note: Note
+
+
+Job = SymbolJob | AccountJob | Save | Book | BookSplit | BookRows | BookSuccession | Remember | Note

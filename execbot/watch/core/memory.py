@@ -44,11 +44,15 @@ class CoreMemory:
     looks_soon: bool = False
     failed_jobs: dict[str, tuple[int, datetime]] = field(default_factory=dict)
     """Account-wide jobs that failed: how often in a row, and when to try again."""
+    levels_asked: datetime | None = None
+    """The hour for which daily bars were read last."""
     marks_saved_at: datetime | None = None
     saved_marks: dict[str, tuple[Decimal | None, ...]] = field(default_factory=dict)
     """Best, worst and high-water price of each plan as they were saved last, by plan_id."""
     told: dict[str, PositionDifference] = field(default_factory=dict)
     """Differences to the broker's quantity that the trader was told of, in this run or before."""
+    stuck: set[tuple[str, datetime | None]] = field(default_factory=set)
+    """Cancels and replaces that do not end and were told: client_order_id, and since when."""
     seq: int = 0
 
     def __post_init__(self) -> None:

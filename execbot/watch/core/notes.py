@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from msgspec.structs import replace
+
 from execbot.exits.rules.actions import Cancel, Moved, Refresh, Replace, Submit
 from execbot.exits.rules.failures import Outcome
 from execbot.journal.records import OrderRecord
 from execbot.model.numbers import maybe_text, text
 from execbot.model.order import Fill
 from execbot.model.times import iso, maybe_iso, show_eastern
+from execbot.oms.machine.alarms import STANDING, alarm_words
 from execbot.oms.machine.changes import Change
 from execbot.watch.core.jobs import Job, Note
 from execbot.watch.core.symbol_state import SymbolState
@@ -49,6 +52,21 @@ def moved_note(move: Moved) -> Note:
         "price": maybe_text(move.price),
     }
     return Note("moved_at_broker", f"{move.symbol} {move.message}", data)
+
+
+def fact_notes(change: Change, now: datetime) -> list[Note]:
+    """What is told of one change of an order: what became of it, what a person must look at."""
+    notes = [order_note(change, now)] if change.is_news else []
+    return [*notes, order_alarm(change)] if change.alarm else notes
+
+
+def order_alarm(change: Change) -> Note:
+    """Critical where the books and the broker may differ in quantity."""
+    record, slug = change.record, change.alarm or ""
+    name = record.client_order_id or record.order_id
+    words = f"{record.symbol}: order {name}: {alarm_words(record, slug)}"
+    note = alarm(slug, record.symbol, words, critical=slug in STANDING)
+    return replace(note, data={**note.data, "event_id": f"order:{change.seq}:alarm"})
 
 
 def order_note(change: Change, now: datetime, *, replayed: bool = False) -> Note:

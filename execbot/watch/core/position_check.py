@@ -2,8 +2,9 @@
 
 A report may be on its way, a crypto fee was taken in coins, shares were split, or something came or
 went that no order of ours tells of. Only what a fresh look at all fills, and at the broker's record
-of splits, leaves standing is one of the latter: then the broker's quantity is the one that is
-guarded, and the trader is told, once for each pair of quantities however often `watch` is started.
+of splits, leaves standing is one of the latter: then what is guarded is never less than
+what stands at the broker (docs/evidence.md, E-POS-6), and the trader is told, once for each pair of
+quantities however often `watch` is started.
 """
 
 from __future__ import annotations
@@ -16,16 +17,24 @@ from execbot.exits.plan.plan import ExitPlan, PlanStatus
 from execbot.exits.plan.rescale import price_ratio, ratio_words, rescaled, rescaled_by_price
 from execbot.exits.rules.actions import SavePlan
 from execbot.model.numbers import ZERO, text
+from execbot.model.symbols import is_pair, symbol_key
 from execbot.oms.sync.differences import PositionDifference, is_fee_in_coins
 from execbot.oms.sync.split_evidence import Split, by_quantity
 from execbot.watch.core import inputs
-from execbot.watch.core.jobs import Book, BookSplit, Job, JobName, Note, Remember, Save
+from execbot.watch.core.jobs import (
+    Book,
+    BookRows,
+    BookSplit,
+    BookSuccession,
+    Job,
+    JobName,
+    Note,
+    Remember,
+    Save,
+)
 from execbot.watch.core.memory import CoreMemory
 from execbot.watch.core.notes import alarm
 from execbot.watch.core.symbol_state import Difference, SymbolState, without_memory
-
-CRYPTO_FEE_MAX = Decimal("0.01")
-"""A difference to the broker's quantity up to this share is a fee taken in coins."""
 
 REPORT_SETTLES = timedelta(milliseconds=500)
 """How long after a fill the broker's position may differ from ours without a meaning."""
@@ -44,10 +53,13 @@ class PositionCheck:
         jobs: list[Job] = []
         told = {position.symbol: position for position in item.positions}
         for key in list(told):
-            if "/" not in key and key not in self.memory.symbols:
-                pair = next((s for s in self.memory.symbols if s.replace("/", "") == key), None)
+            if not is_pair(key) and key not in self.memory.symbols:
+                pair = next((s for s in self.memory.symbols if symbol_key(s) == key), None)
                 if pair is not None:
                     told[pair] = told.pop(key)
+        succeeded = self._successions(item)
+        jobs += succeeded
+        changing = {s for job in succeeded for s in (job.pair.old, job.pair.new)}
         for symbol in {*told, *self.memory.symbols}:
             position = told.get(symbol)
             state = self.memory.state_of(symbol)
@@ -60,8 +72,25 @@ class PositionCheck:
                 state.last = position.current_price
             if old != state.broker_qty or state.coverage.uncovered > 0 or state.plan:
                 state.is_dirty = True
-            jobs += self._compare(state, item, now)
+            if symbol not in changing:
+                jobs += self._compare(state, item, now)
         return jobs
+
+    def _successions(self, item: inputs.BrokerPositions) -> list[BookSuccession]:
+        """Symbols that became others: one alarm that names both, and books, plan and exits follow
+        a new name. What became something else keeps no levels (docs/evidence.md, E-CORP-3)."""
+        found = []
+        for pair in item.evidence.successions:
+            if self.memory.state_of(pair.old).journal_qty != -pair.gone:
+                continue
+            if pair.is_rename:
+                note = alarm("renamed", pair.old, f"{pair}; books, plan and exits follow")
+            else:
+                words = f"{pair}; it is booked, its stop and targets are not known"
+                next_step = f"`execbot protect {pair.new}`"
+                note = alarm("merged", pair.old, f"{words}: {next_step}", critical=True)
+            found.append(BookSuccession(pair, note))
+        return found
 
     def _compare(
         self, state: SymbolState, item: inputs.BrokerPositions, now: datetime
@@ -71,7 +100,7 @@ class PositionCheck:
             state.difference, state.agreed = None, (item.asked_at, state.last_execution)
             state.guard_qty(ZERO)
             return [*self._forget(state.symbol), *self._compare_held(state, now)]
-        if _is_fee_of_holding(state, theirs):
+        if theirs and _is_coin_fee(state, theirs):
             # Only what is left after the fee can be sold: a stop must not wait for the books.
             state.guard_qty(theirs - state.journal_qty)
         if state.changed_at is not None and item.asked_at - state.changed_at < REPORT_SETTLES:
@@ -84,6 +113,10 @@ class PositionCheck:
             split = _seen_split(state, now)  # at once: a plan at old prices would sell everything
         if split is not None:
             return self._split(state, split, now)
+        moved = item.evidence.moved_of(state.symbol, state.journal_qty, theirs)
+        if moved is not None:
+            note = alarm("shares_moved", state.symbol, f"{moved}; it is booked")
+            return [BookRows(moved, state.broker_avg, note)]
         return self._lasting(state, theirs, item, now)
 
     def _split(self, state: SymbolState, split: Split, now: datetime) -> list[Job]:
@@ -124,7 +157,7 @@ class PositionCheck:
         )
         if item.filled_from is None or item.filled_from < seen.since:
             return again
-        if state.is_crypto and is_fee_in_coins(state.journal_qty, theirs, state.bought_qty):
+        if _is_coin_fee(state, theirs):
             state.guard_qty(theirs - state.journal_qty)
             return [Book(_difference(state), "crypto_fee", state.avg_entry_price)]
         denied = _is_price_as_before(state, now) or state.symbol in item.evidence.transferred
@@ -166,13 +199,13 @@ class PositionCheck:
         """Nothing explains it: a person must know. Told first and remembered then, so that a
         program that ends in between rather tells it twice than never."""
         seen.is_told = True
-        state.guard_qty(seen.theirs - seen.ours)
+        state.guard_qty(_guarded(state, seen) - seen.ours)
         self.memory.told[state.symbol] = _difference(state)
         message = (
-            f"{_both(seen)}; the broker's quantity is guarded, "
-            "`execbot reconcile --accept-positions` books it"
+            f"{_both(seen)}; {_guards(state)}, "
+            "`execbot reconcile --accept-positions` books the broker's quantity"
         )
-        critical = _is_open(state.plan)
+        critical = _is_open(state.plan) or seen.ours != 0
         return [
             alarm("position_differs", state.symbol, message, critical=critical),
             Remember(state.symbol, _difference(state)),
@@ -181,8 +214,8 @@ class PositionCheck:
     def _standing(self, state: SymbolState, seen: Difference) -> list[Job]:
         """An earlier run has told it, and nothing has changed: shown, and guarded at once."""
         seen.is_told = True
-        state.guard_qty(seen.theirs - seen.ours)
-        words = f"{state.symbol} still differs: {_both(seen)}; the broker's quantity is guarded"
+        state.guard_qty(_guarded(state, seen) - seen.ours)
+        words = f"{state.symbol} still differs: {_both(seen)}; {_guards(state)}"
         data = {"symbol": state.symbol, "ours": text(seen.ours), "theirs": text(seen.theirs)}
         return [Note("difference", words, data)]
 
@@ -200,9 +233,26 @@ class PositionCheck:
         return self.memory.account_job(JobName.GAP_FILL, reason, now)
 
 
-def _is_fee_of_holding(state: SymbolState, theirs: Decimal) -> bool:
-    ours = state.journal_qty
-    return state.is_crypto and theirs > 0 and 0 < ours - theirs < ours * CRYPTO_FEE_MAX
+def _guarded(state: SymbolState, seen: Difference) -> Decimal:
+    """What exits guard while both sides differ, signed (docs/evidence.md, E-POS-6).
+
+    An absence is no proof: what the broker does not show is guarded by the fills. Where it shows
+    less, new exits are no larger than that, since it takes no others; exits that stand are neither
+    canceled nor reduced.
+    """
+    ours, theirs = seen.ours, seen.theirs
+    if ours == 0 or ours * theirs > 0:
+        stands = min(abs(ours), state.held())
+        return max(abs(theirs), stands) * (1 if theirs > 0 else -1)
+    return ours
+
+
+def _guards(state: SymbolState) -> str:
+    return f"{text(abs(state.qty))} stay guarded"
+
+
+def _is_coin_fee(state: SymbolState, theirs: Decimal) -> bool:
+    return state.is_crypto and is_fee_in_coins(state.journal_qty, theirs, state.bought_qty)
 
 
 def _seen_split(state: SymbolState, now: datetime, *, in_lieu: bool = False) -> Split | None:

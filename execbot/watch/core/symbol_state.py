@@ -9,13 +9,14 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from execbot.exits.living_orders import ARRIVING, SymbolOrder, read_orders
+from execbot.exits.exit_orders import is_meant_to_close
+from execbot.exits.living_orders import SymbolOrder, read_orders
 from execbot.exits.plan.plan import ExitPlan, PlanStatus
 from execbot.exits.plan.rescale import SPLIT_GAP
 from execbot.exits.rules.view import Coverage, Limits, Market, Memory, View
-from execbot.journal.records import OrderRecord, Origin, Role
+from execbot.journal.records import OrderRecord
 from execbot.market.sessions import MarketNow, Session
-from execbot.model.enums import OrderStatus, OrderType, Side
+from execbot.model.enums import ARRIVING, STANDING, OrderStatus, OrderType, PositionSide
 from execbot.model.numbers import ZERO
 
 ORDERS_KEPT = 20
@@ -129,7 +130,7 @@ class SymbolState:
     def forget_ended(self) -> None:
         """Drop orders that say nothing any more, so that a week of trading stays small.
 
-        Kept: the living, their families, and what served a target of the plan.
+        Kept: the living, their families, and what sold under the plan.
         """
         by_id = {r.order_id for r in self.orders.values() if r.order_id}
         # An order whose successor nobody has heard of lives on in that one, which is asked for.
@@ -141,12 +142,20 @@ class SymbolState:
         keep = set(self._family(going_on))
         plan_id = self.plan.plan_id if self.plan is not None else None
         for name, record in self.orders.items():
-            served = record.plan_id == plan_id and record.role == Role.TARGET
             entry = self.plan is not None and name == self.plan.entry_client_order_id
-            if plan_id is not None and (entry or (served and record.order.filled_qty > 0)):
+            if plan_id is not None and (entry or self._has_sold(record)):
                 keep.add(name)
         keep |= set(self._what_became_of(keep))
         self.orders = {name: r for name, r in self.orders.items() if name in keep}
+
+    def _has_sold(self, record: OrderRecord) -> bool:
+        """It filled on the closing side while the plan was in force: it served a target, or tells
+        that the position was left."""
+        plan, order = self.plan, record.order
+        if plan is None or order.side is not plan.exit_side or not order.filled_qty:
+            return False
+        since = record.sent_at or record.intent_at
+        return record.plan_id == plan.plan_id or since is None or since >= plan.created_at
 
     def _what_became_of(self, kept: Iterable[str]) -> Iterable[str]:
         """An order whose successor is forgotten would look as if it had just been replaced."""
@@ -202,6 +211,14 @@ class SymbolState:
             return False
         return self.broker_qty == self.qty
 
+    @property
+    def is_absent(self) -> bool:
+        """The broker has shown none of what the fills make for so long that it was reported. That
+        proves no sale, and no split either: prices are believed, and exits that are watched here
+        still fire (docs/evidence.md, E-POS-4)."""
+        known = self.difference
+        return self.qty != 0 and not self.broker_qty and known is not None and known.is_told
+
     def is_read_since(self, moment: datetime) -> bool:
         """The broker was asked for its position after `moment`."""
         return self.broker_asked_at is not None and self.broker_asked_at >= moment
@@ -210,7 +227,9 @@ class SymbolState:
         """The price has jumped, and the broker's position was not read (or differs) since."""
         if self.jumped_at is None:
             return False
-        return not self.is_read_since(self.jumped_at) or not self.confirmed(now)
+        if not self.is_read_since(self.jumped_at):
+            return True
+        return not self.confirmed(now) and not self.is_absent
 
     def reads_first(self, now: datetime) -> bool:
         """Exits were canceled elsewhere, as the broker does before a split, or the plan is an old
@@ -261,9 +280,8 @@ class SymbolState:
 
     def held(self) -> Decimal:
         """Shares that our orders hold by what we know."""
-        closing = Side.SELL if self.qty > 0 else Side.BUY
         orders = [SymbolOrder.from_record(r) for r in self.orders.values()]
-        return read_orders(orders, closing).held
+        return read_orders(orders, PositionSide.of(self.qty).closing).held
 
     @property
     def price(self) -> Decimal | None:
@@ -299,7 +317,7 @@ class SymbolState:
             orders=tuple(self._seen(r, at) for r in self.orders.values()),
             avg_entry_price=self.broker_avg if self.unexplained else self.avg_entry_price,
             available=self.available(),
-            is_confirmed=self.confirmed(at),
+            is_confirmed=self.confirmed(at) or self.is_absent,
             confirmed_at=self.broker_asked_at,
             is_price_doubtful=self.is_price_doubtful(at),
             reads_first=self.reads_first(at),
@@ -321,14 +339,7 @@ def _is_alive(record: OrderRecord) -> bool:
 
 def is_entry(record: OrderRecord) -> bool:
     """An order of ours that opens or adds, at the broker and not ended."""
-    if record.parent_id is not None or not record.is_ours:
-        return False
-    if record.role in (Role.STOP, Role.TARGET, Role.EXIT) or record.origin in (
-        Origin.CLOSE,
-        Origin.EXIT,
-    ):
-        return False
-    return record.order.is_working and record.status is not OrderStatus.PENDING_CANCEL
+    return record.is_ours and record.status in STANDING and not is_meant_to_close(record)
 
 
 def without_memory(state: SymbolState) -> None:

@@ -7,10 +7,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from execbot.exits.plan.plan import ExitPlan, PlanStatus
+from execbot.exits.plan.remeasure import follows_range
 from execbot.exits.rules.actions import Cancel, Priority, SavePlan
-from execbot.journal.records import OrderRecord, Role
+from execbot.journal.records import PROTECTIVE_ROLES, OrderRecord
 from execbot.market.sessions import MarketNow
 from execbot.model.enums import UNSETTLED_STATUSES
+from execbot.oms.machine.alarms import STUCK_AFTER, OrderAlarm, alarm_words, is_stuck
 from execbot.watch.core.entry_timeouts import has_timeout
 from execbot.watch.core.inputs import JobDone
 from execbot.watch.core.jobs import Job, JobName, Note, Save
@@ -59,10 +61,23 @@ class Timers:
         jobs += self._watch_stream(now)
         jobs += self._watch_session(now)
         jobs += self._watch_entries(now)
+        jobs += self._watch_levels(now)
+        jobs += self._watch_requests(now)
         if self.memory.marks_saved_at is None or now - self.memory.marks_saved_at >= MARKS_EVERY:
             jobs += self.save_marks(now)
         self._tidy()
         return jobs
+
+    def _watch_levels(self, now: datetime) -> list[Job]:
+        """Daily bars are read once an hour while a plan follows the true range."""
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        if self.memory.levels_asked == hour:
+            return []
+        states = self.memory.symbols.values()
+        if not any(s.plan is not None and s.qty != 0 and follows_range(s.plan) for s in states):
+            return []
+        self.memory.levels_asked = hour
+        return self.memory.account_job(JobName.READ_LEVELS, "true ranges", now)
 
     def save_marks(self, now: datetime) -> list[Job]:
         """Marks move with every tick and make no version of the plan; a restart knows these."""
@@ -189,6 +204,28 @@ class Timers:
         self.memory.clocks.forget(frozenset(running))
         return jobs
 
+    def _watch_requests(self, now: datetime) -> list[Job]:
+        """A cancel or replace that does not end is told once; outside of trading it may wait."""
+        jobs: list[Job] = []
+        trading: bool | None = None
+        for state in self.memory.symbols.values():
+            for record in state.living:
+                key = (record.client_order_id, record.progress.status_at)
+                if key in self.memory.stuck or not is_stuck(record, now):
+                    continue
+                if trading is None:
+                    trading = all(self._trades(at) for at in (now, now - STUCK_AFTER))
+                if trading or state.is_crypto:
+                    self.memory.stuck.add(key)
+                    words = f"order {record.client_order_id}: "
+                    words += alarm_words(record, OrderAlarm.STUCK)
+                    jobs.append(alarm(OrderAlarm.STUCK, record.symbol, words))
+        return jobs
+
+    def _trades(self, at: datetime) -> bool:
+        market = self.memory.hours(at)
+        return market.is_open or market.never_closes
+
     def _cancel_entries(
         self, state: SymbolState, records: list[OrderRecord], reason: str, now: datetime
     ) -> list[Job]:
@@ -224,4 +261,4 @@ def _has_leftovers(state: SymbolState) -> bool:
     """Exits of ours seem to live with nothing to close: the report of their end was lost."""
     if state.qty != 0 or (state.plan is not None and state.plan.status is not PlanStatus.CLOSED):
         return False
-    return any(r.is_ours and r.role in (Role.STOP, Role.TARGET) for r in state.living)
+    return any(r.is_ours and r.role in PROTECTIVE_ROLES for r in state.living)

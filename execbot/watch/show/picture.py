@@ -20,8 +20,8 @@ from execbot.model.amounts import even
 from execbot.model.numbers import text
 from execbot.model.order import Order
 from execbot.model.printable import harmless_line
-from execbot.model.times import eastern
-from execbot.watch.show.position_table import age_text, positions_table
+from execbot.model.times import eastern, show_age
+from execbot.watch.show.position_table import positions_table
 
 WIDE = 120
 """From this many columns on there is room for the client_order_id of every order."""
@@ -156,7 +156,7 @@ def _health(health: HealthView) -> list[str]:
     if health.requests_left is not None:
         facts.append(f"  rate {health.requests_left}/{health.requests_per_minute}")
     if health.frame_age_seconds is not None and health.stream_up:
-        facts.append(f"  frame {age_text(int(health.frame_age_seconds))}")
+        facts.append(f"  frame {show_age(int(health.frame_age_seconds))}")
     facts.append(f"  lag {health.lag_ms:.0f} ms")
     return facts
 

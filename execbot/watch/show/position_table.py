@@ -19,6 +19,7 @@ from execbot.model.amounts import even
 from execbot.model.enums import PositionSide
 from execbot.model.numbers import text
 from execbot.model.printable import harmless_line
+from execbot.model.times import show_age
 
 BAR = "bar"
 BAR_MIN, BAR_MAX = 12, 40
@@ -50,7 +51,7 @@ ALWAYS = 9
 
 
 def _guard(row: PositionView) -> Text:
-    word, style = GUARD_WORDS[row.guarded]
+    word, style = GUARD_WORDS[row.guarded or Guarded.NO_PLAN]
     if row.state is PositionState.PENDING_ENTRY:
         word, style = "entering", "yellow"
     return Text(word, style=style)
@@ -67,7 +68,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(BAR, lambda row: Text(), 4),
     Column("Target", lambda row: _price(row.targets[-1] if row.targets else None), 5),
     Column("Best/worst R", lambda row: _range(row), 1),
-    Column("Age", lambda row: Text(age_text(row.age_seconds)), 2),
+    Column("Age", lambda row: Text(show_age(row.age_seconds)), 2),
     Column("Guard", _guard, ALWAYS, is_text=True),
 )
 
@@ -166,13 +167,3 @@ def _signed(value: Decimal | None) -> Text:
 
 def _range(row: PositionView) -> Text:
     return Text.assemble(_signed(row.best_r), "/", _signed(row.worst_r))
-
-
-def age_text(seconds: int | None) -> str:
-    """`45s`, `12m`, `3h`, `2d`; `-` when it is not known."""
-    if seconds is None:
-        return "-"
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
-        if seconds >= size:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"

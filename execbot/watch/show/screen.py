@@ -20,8 +20,8 @@ from rich.console import Console
 from rich.live import Live
 
 from execbot.exits.plan.plan import PlanStatus
-from execbot.exits.position_view import PositionView, position_view
-from execbot.exits.rules.view import Guarded
+from execbot.exits.position_view import Known, PositionView, position_view
+from execbot.exits.rules.view import Market
 from execbot.journal.records import OrderRecord
 from execbot.model.numbers import text
 from execbot.model.printable import harmless_line
@@ -157,21 +157,21 @@ class ScreenSink:
         return sorted(rows, key=lambda row: row.symbol)
 
     def _row(self, state: SymbolState) -> PositionView:
-        price = state.price
-        if price is None and state.bid and state.ask:
-            price = (state.bid + state.ask) / 2
+        known = Known(
+            avg_entry_price=state.avg_entry_price,
+            price=Market(state.bid, state.ask, state.price).price,
+            realized_pl=state.realized_pl,
+            opened_at=state.opened_at,
+            has_entry=any(is_entry(r) for r in state.living),
+            guarded=state.coverage.state,
+        )
         return position_view(
             state.symbol,
             state.qty,
+            known,
             now=self._now(),
             plan=state.plan,
-            avg_entry_price=state.avg_entry_price,
-            price=price,
-            realized_pl=state.realized_pl,
-            has_entry=any(is_entry(r) for r in state.living),
-            is_leaving=state.coverage.state is Guarded.LEAVING,
-            guarded=state.coverage.state,
-            opened_at=state.opened_at,
+            orders=[record.order for record in state.living],
         )
 
     def _orders(self) -> list[OrderRecord]:

@@ -48,7 +48,7 @@ def test_what_one_time_in_force_for_entry_and_legs_means_is_said(
 
 
 def test_legs_live_on_unless_the_day_was_asked_for(tmp_path: Path) -> None:
-    env = clean_environment(tmp_path)
+    env = clean_environment(tmp_path, EXECBOT_MODE="sim")
     command = ["submit", "--qty", "1", "--stop-loss", "2%", "--json", "--mode", "sim"]
     plain = execbot([*command, "AAPL"], env)
     assert plain.code == 0, plain.err
@@ -71,7 +71,7 @@ def test_exits_by_default_make_a_submitted_order_outlive_the_day_too(tmp_path: P
         "  take_profit: {partial_exits: []}\n"
         "  stop_loss: {use_trailing: false}\n"
     )
-    env = clean_environment(tmp_path, EXECBOT_CONFIG=str(config))
+    env = clean_environment(tmp_path, EXECBOT_MODE="sim", EXECBOT_CONFIG=str(config))
     command = ["submit", "AAPL", "--qty", "1", "--json", "--mode", "sim"]
     done = execbot(command, env)
     assert done.code == 0, done.err

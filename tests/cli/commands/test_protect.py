@@ -78,3 +78,28 @@ def test_given_stop_takes_the_place_of_a_trailing_one(server: Server, env: dict[
     assert execbot(["protect", "AAPL", "--trail", "10%"], env).code == 0
     assert execbot(["exits", "move", "AAPL", "--stop", "195"], env).code == 0
     assert exits_at_the_broker(server) == [("stop", "195", None)]
+
+
+def test_what_was_asked_for_is_shown_beside_its_price(server: Server, env: dict[str, str]) -> None:
+    asked = ["--stop", "2%", "--target", "1R", "--target", "3%"]
+    assert execbot(["protect", "AAPL", *asked], env).code == 0
+    [plan] = execbot(["exits", "show", "AAPL", "--json"], env).data
+    assert plan["asked"] == {"stop": "2%", "trail": None, "targets": ["1R", "3%"]}
+    assert (plan["stop"]["price"], [t["price"] for t in plan["targets"]]) == ("196", ["204", "206"])
+    assert "stop 2%, targets 1R 3%" in execbot(["exits", "show"], env).out
+    bought = ["submit", "MSFT", "--qty", "1", "--stop-loss", "1.5ATR", "--take-profit", "4%"]
+    assert execbot([*bought, "--wait", "20"], env).code == 0
+    [plan] = execbot(["exits", "show", "MSFT", "--json"], env).data
+    assert plan["asked"] == {"stop": "1.5ATR", "trail": None, "targets": ["4%"]}
+    assert plan["stop"]["price"] is not None
+
+
+def test_protect_ends_although_the_clock_of_the_exchange_stands_still(
+    server: Server, env: dict[str, str]
+) -> None:
+    """Goal: its time is over by our own clock; what stands by then is told."""
+    server.call("POST", "/sim/clock", {"speed": 0})
+    done = execbot(["protect", "AAPL", "--stop", "190", "--json"], env, timeout=40)
+    assert done.code == 12, done.err
+    assert "10 shares have no stop at the broker yet." in done.json["warnings"]
+    assert exits_at_the_broker(server) == [("stop", "190", None)]

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import re
 import signal
+import socket
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from support.paths import SCENARIOS, market_data
 from support.processes import EXECBOT, clean_environment, exchange, execbot
+from support.waiting import eventually
 
 from execbot.cli.main import load_command
 
@@ -78,6 +82,9 @@ def test_port_in_use_is_a_clear_error(tmp_path: Path) -> None:
         (["--set", "nonsense=1"], "nonsense"),
         (["--set", "exchange.nonsense=1"], "nonsense"),
         (["--speed", "-1", "--at", "2013-10-08"], "speed"),
+        (["--set", "exchange.starting_cash=[]"], "starting_cash"),
+        (["--host", "0.0.0.0"], "other machines"),
+        (["--host", "::"], "other machines"),
     ],
 )
 def test_wrong_arguments_end_with_2_and_the_reason(
@@ -86,6 +93,83 @@ def test_wrong_arguments_end_with_2_and_the_reason(
     done = execbot(["sim", "serve", "--json", *arguments], env)
     assert done.code == 2, done.err
     assert reason in done.error["error"]
+
+
+@pytest.mark.parametrize("form", ["--json", "--no-color"])
+def test_beyond_loopback_it_is_served_when_asked_for_and_warns(tmp_path: Path, form: str) -> None:
+    process = subprocess.Popen(
+        [*EXECBOT, "sim", "serve", "--host", "0.0.0.0", "--public", form],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=clean_environment(tmp_path),
+    )
+    assert process.stdout is not None
+    first = process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    warning = "0.0.0.0 can be reached from other machines; no key protects it"
+    if form == "--json":
+        assert json.loads(first)["warnings"] == [warning]
+        assert json.loads(first)["rest"].startswith("http://127.0.0.1:")
+    else:
+        assert f"Warning: {warning}." in err
+
+
+def test_out_of_handles_it_says_so_once_and_goes_on(tmp_path: Path) -> None:
+    """With 64 handles and 200 connections; after they are gone it answers as before."""
+    log = tmp_path / "server.log"
+    process = subprocess.Popen(
+        ["sh", "-c", f"ulimit -n 64; exec {' '.join(EXECBOT)} sim serve --json"],
+        stdout=subprocess.PIPE,
+        stderr=log.open("w"),
+        text=True,
+        env=clean_environment(tmp_path),
+    )
+    assert process.stdout is not None
+    try:
+        urls = json.loads(process.stdout.readline())
+        where = urlsplit(urls["rest"])
+        assert where.hostname and where.port
+        crowd = [socket.create_connection((where.hostname, where.port)) for _ in range(200)]
+        eventually(lambda: "Too many open files" in log.read_text())
+        for connection in crowd:
+            connection.close()
+        eventually(lambda: _answers(urls["control"]))
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=60)
+    lines = log.read_text().splitlines()
+    assert 1 <= len(lines) <= 12 and all(len(line) < 300 for line in lines), lines
+
+
+def _answers(control: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{control}/status", timeout=5) as reply:
+            return bool(reply.status == 200)
+    except OSError:
+        return False
+
+
+def test_recorded_prices_are_served_with_a_word_on_limits(tmp_path: Path) -> None:
+    (tmp_path / "XYZ_1m.csv").write_text(
+        "symbol,timestamp,open,high,low,close,volume\nXYZ,2013-10-08T13:30:00Z,1,1,1,1,100\n"
+    )
+    process = subprocess.Popen(
+        [*EXECBOT, "sim", "serve", "--data", str(tmp_path), "--at", "2013-10-08 09:30"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=clean_environment(tmp_path),
+    )
+    assert process.stdout is not None
+    text = ""
+    for line in process.stdout:
+        text += line
+        if "Ctrl-C" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 0
+    assert "a print beyond a resting limit fills it" in text
 
 
 def test_scenario_and_settings_reach_the_exchange(tmp_path: Path) -> None:

@@ -7,13 +7,19 @@ Method: real processes in an empty home; the JSON's keys are compared with the c
 from __future__ import annotations
 
 import json
+import os
+import pty
 import stat
+import subprocess
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.processes import clean_environment, execbot
+from support.processes import EXECBOT, clean_environment, execbot
+
+from execbot.market.calendar_cache import CACHE_NAME, PACKAGED
 
 ENVELOPE = ["schema", "ok", "command", "mode", "account", "as_of", "data", "warnings"]
 ORDER = {
@@ -49,7 +55,7 @@ NUMBERS = ("qty", "notional", "filled_qty", "filled_avg_price", "limit_price", "
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
-    return clean_environment(tmp_path)
+    return clean_environment(tmp_path, EXECBOT_MODE="sim")
 
 
 def done(env: Mapping[str, str], *arguments: str) -> Any:
@@ -185,10 +191,18 @@ def test_a_refusal_by_the_checks_ends_with_5_and_names_all_that_failed(
 
 
 def test_without_keys_sim_mode_says_so_in_one_line_on_stderr(env: dict[str, str]) -> None:
-    outcome = execbot(["positions", "--json"], env)
-    assert outcome.json["mode"] == "sim"
-    assert len(outcome.err.splitlines()) == 1
-    assert "sim" in outcome.err
+    """On a terminal: the three streams are one here, only stdin is a terminal."""
+    del env["EXECBOT_MODE"]
+    controller, terminal = pty.openpty()
+    done = subprocess.run(
+        [*EXECBOT, "positions", "--json"], env=env, stdin=terminal, capture_output=True, text=True
+    )
+    os.close(terminal)
+    os.close(controller)
+    assert json.loads(done.stdout)["mode"] == "sim"
+    assert len(done.stderr.splitlines()) == 1
+    assert "sim" in done.stderr
+    env["EXECBOT_MODE"] = "sim"
     asked = execbot(["positions", "--json", "--mode", "sim"], env)
     assert asked.err == ""
 
@@ -222,6 +236,25 @@ def test_the_doctor_finds_a_healthy_house(env: dict[str, str]) -> None:
     checks = {row["check"]: row["status"] for row in data["checks"]}
     assert set(checks) >= {"configuration", "mode", "connection", "clock", "journal", "stream"}
     assert set(checks.values()) <= {"OK", "WARN"}
+
+
+def test_the_doctor_names_days_on_which_the_calendars_differ(env: dict[str, str]) -> None:
+    env |= {"EXECBOT__SIM__CALENDAR": "exchange"}
+    (row,) = [row for row in done(env, "doctor")["checks"] if row["check"] == "calendar"]
+    assert row["status"] == "OK"
+    assert "reaches 20" in row["detail"] and "and of the broker" in row["detail"]
+    path = Path(env["XDG_STATE_HOME"]) / "execbot" / CACHE_NAME
+    table = json.loads(PACKAGED.read_text())
+    holiday = next(day for day in table["holidays"] if day > str(date.today()))
+    table["holidays"].remove(holiday)
+    path.write_text(json.dumps(table))
+    rows = [row for row in done(env, "doctor")["checks"] if row["check"] == "calendar"]
+    assert [row["status"] for row in rows] == ["WARN", "WARN"]
+    assert all(f"{holiday} (ours 09:30-16:00, theirs closed)" in row["detail"] for row in rows)
+    assert rows[0]["next"] == "execbot market --refresh"
+    done(env, "market", "--refresh")
+    (row,) = [row for row in done(env, "doctor")["checks"] if row["check"] == "calendar"]
+    assert row["status"] == "OK"
 
 
 def test_unknown_orders_symbols_and_times_are_told_plainly(env: dict[str, str]) -> None:

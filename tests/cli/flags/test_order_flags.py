@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from execbot.cli.errors import Failure
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.flags.exit_flags import read_legs
+from execbot.cli.flags.exit_flags import read_exits
 from execbot.cli.flags.order_flags import OrderFlags, to_request
 from execbot.exits.levels import LevelError
 from execbot.model.enums import OrderType, Side, TimeInForce
@@ -195,14 +195,14 @@ def test_impossible_legs_are_refused(
 ) -> None:
     parent = request(symbol, **flags)
     with pytest.raises(Failure) as caught:
-        read_legs(parent, stop, [target] if target else [])
+        read_exits(parent, stop, [target] if target else [])
     assert caught.value.exit_code is ExitCode.USAGE
 
 
 @pytest.mark.parametrize("word", ["", "abc", "-2%", "0", "2X"])
 def test_a_level_that_cannot_be_read_is_refused(word: str) -> None:
     with pytest.raises(LevelError):
-        read_legs(request(), word, [])
+        read_exits(request(), word, [])
 
 
 words = st.text(max_size=12) | st.decimals().map(str) | st.floats().map(str)

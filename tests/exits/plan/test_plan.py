@@ -16,7 +16,7 @@ from support.exit_views import T0, D, later, plan
 
 from execbot.config.schema import StopMethod, TradingSettings
 from execbot.exits.levels import LevelError, LevelKind, LevelSpec, parse_level
-from execbot.exits.plan.attach import Wishes, attach, default_wishes, moved, new_plan
+from execbot.exits.plan.attach import attach, moved, new_plan
 from execbot.exits.plan.plan import (
     AdjustRules,
     ExitIntent,
@@ -31,7 +31,7 @@ from execbot.exits.plan.plan import (
 from execbot.exits.plan.plan_json import from_data, to_data
 from execbot.exits.plan.rescale import rescaled, split_ratio
 from execbot.exits.plan.target_shares import split_whole
-from execbot.exits.position_view import PositionState, position_data, position_view
+from execbot.exits.plan.wishes import Wishes, default_wishes
 from execbot.exits.rules.shape import Holding, target_quantities, wanted
 from execbot.exits.store import change_plan, lifted, plan_of, save_plan, suspend_plans
 from execbot.journal import Journal
@@ -213,26 +213,6 @@ def test_a_split_is_told_from_a_trade(
 def test_a_split_rescales_the_levels() -> None:
     four = rescaled(plan("95", ("105", "100")), D(4), T0)
     assert (four.stop.price, four.targets[0].price, four.base_qty) == (D("23.75"), D("26.25"), 40)
-
-
-def test_a_position_row_tells_state_profit_and_r() -> None:
-    row = position_view(
-        "AAPL",
-        D(10),
-        now=later(90),
-        plan=plan("95", ("110", "100")),
-        avg_entry_price=D(100),
-        price=D("107.5"),
-    )
-    assert (row.state, row.unrealized_pl, row.r) == (PositionState.OPEN, D(75), D("1.5"))
-    data = position_data(row)
-    assert data["stop"] == "95"
-    assert data["targets"] == ["110"]
-    assert data["age_seconds"] == 90
-    empty = position_view(
-        "AAPL", D(0), now=T0, plan=None, avg_entry_price=None, price=None, has_entry=True
-    )
-    assert empty.state is PositionState.PENDING_ENTRY
 
 
 def test_target_plans_without_a_price_are_not_open() -> None:

@@ -12,9 +12,10 @@ from msgspec.structs import replace
 from support.exit_views import T0, D
 
 from execbot.exits.levels import parse_level
-from execbot.exits.plan.attach import Wishes, attach, in_equal_parts, moved, new_plan, plan_of_legs
+from execbot.exits.plan.attach import attach, moved, new_plan
 from execbot.exits.plan.plan import ExitPlan, Trail, TrailKind, priced
 from execbot.exits.plan.target_shares import equal_parts, split_whole
+from execbot.exits.plan.wishes import Wishes, in_equal_parts
 from execbot.exits.rules.shape import Holding, WantKind, target_quantities, wanted
 from execbot.model.enums import OrderClass, OrderType, PositionSide, Side, TimeInForce
 from execbot.model.order import OrderRequest, StopLoss
@@ -29,9 +30,16 @@ def targets(*words: str) -> Wishes:
 
 def spread(count: int, entry: str = "100") -> ExitPlan:
     """A plan behind an entry with its stop at 98 and this many targets, priced at the fill."""
-    request = replace(BUY, order_class=OrderClass.OTO, stop_loss=StopLoss(D(98)))
-    levels = in_equal_parts([parse_level(f"{number}R") for number in range(1, count + 1)])
-    return priced(plan_of_legs(request, plan_id="p", now=T0, spread=levels), D(entry), T0)
+    wishes = targets(*(f"{number}R" for number in range(1, count + 1)))
+    done = attach(
+        replace(BUY, qty=D(count)),
+        wishes,
+        entry_price=D(100),
+        plan_id="p",
+        now=T0,
+        stop_goes_along=True,
+    )
+    return priced(done.plan, D(entry), T0)
 
 
 @settings(max_examples=200, deadline=None)

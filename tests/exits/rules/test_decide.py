@@ -175,6 +175,11 @@ def test_a_closed_position_takes_its_exits_along_and_ends_its_plan() -> None:
     assert cancels(decision) == {"execbot-x-s-1"}
     ended = decide(view("0", plan(), stop_order("10", status=OrderStatus.CANCELED)))
     assert ended.plan is not None
+    assert ended.plan.status is PlanStatus.SLEEPING
+    sold = stop_order("10", status=OrderStatus.FILLED)
+    sold = replace(sold, order=replace(sold.order, filled_qty=D(10)))
+    ended = decide(view("0", plan(), sold))
+    assert ended.plan is not None
     assert ended.plan.status is PlanStatus.CLOSED
 
 
@@ -819,3 +824,31 @@ def test_a_replacement_of_a_partly_filled_stop_holds_only_what_its_chain_has_lef
     assert action.change.qty == 9
     short_of = decide(view("7", plan(), replace(stop_order("7"), chain_qty=D(4))))
     assert (short_of.coverage.covered, submits(short_of)[0].request.qty) == (3, 4)
+
+
+def test_an_order_that_a_refusal_names_is_read_before_anything_else_is_sent() -> None:
+    """E-PROT-4: what the broker says it holds for another exit is read, not fought."""
+    refused = decide(view("10", plan()))
+    (wanted,) = [a for a in refused.actions if isinstance(a, Submit)]
+    outcome = Outcome("broker.qty_held_for_orders", "held", named=("unheard-of",))
+    memory = learned(refused.memory, wanted, outcome, T0)
+    asking = decide(view("10", plan(), memory=memory))
+    asked = [a for a in asking.actions if isinstance(a, Refresh)]
+    assert [a.order_id for a in asked] == ["unheard-of"]
+    assert asking.memory.named == ()
+    stop = stop_order("10", name="theirs")
+    known = replace(stop, order=replace(stop.order, id="unheard-of"))
+    assert not [a for a in decide(view("10", plan(), known, memory=memory)).actions
+                if isinstance(a, Refresh | Submit)]  # fmt: skip
+
+
+def test_the_pauses_of_a_refused_stop_grow_to_a_minute_and_no_further() -> None:
+    wanted = next(a for a in decide(view("10", plan())).actions if isinstance(a, Submit))
+    memory, pauses = Memory(), []
+    for _ in range(40):
+        memory = learned(memory, wanted, Outcome("broker.rejected", "no"), T0)
+        assert memory.retry_at is not None
+        pauses.append((memory.retry_at - T0).total_seconds())
+    assert max(pauses[:12]) <= 2
+    assert pauses[-1] == 60
+    assert learned(memory, wanted, Outcome(), T0).refusals == 0

@@ -13,19 +13,19 @@ from support.oms_making import act, fill, frame, in_status, look, step
 
 from execbot.journal.records import EventResult
 from execbot.model.enums import (
+    ENDS,
     LOCAL_STATUSES,
+    NOT_YET_ROUTED,
+    REPORTS,
     TERMINAL_STATUSES,
     WORKING_STATUSES,
     OrderStatus,
 )
 from execbot.oms.machine.table import (
     ACTS,
-    ENDS,
     MOVES,
-    NOT_YET_ROUTED,
     RANK,
     REMARKS,
-    REPORTS,
     STATUS_OF_EVENT,
     STAYS,
     Act,

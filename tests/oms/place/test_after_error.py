@@ -25,7 +25,6 @@ from execbot.oms.place.after_error import (
     History,
     Next,
     Step,
-    backoff_seconds,
     marketable_limit,
     next_after_rejection,
     next_step,
@@ -92,7 +91,7 @@ CASES: list[tuple[BrokerError, OrderRequest, Step, dict[str, Any]]] = [
     (refused(500, "internal server error occurred", 50010000), order(), Step.SETTLE, {}),
     (refused(503, ""), order(), Step.SETTLE, {}),
     (refused(504, ""), order(), Step.SETTLE, {}),
-    (refused(429, "rate limit exceeded", 42910000), order(), Step.RETRY, {}),
+    (refused(429, "rate limit exceeded", 42910000), order(), Step.STOP, {}),
     (refused(401, "unauthorized."), order(), Step.STOP, {}),
     (refused(403, "account is not allowed to short"), order(), Step.STOP, {}),
     (refused(403, "trade denied due to pattern day trading protection", 40310100), order(),
@@ -100,7 +99,7 @@ CASES: list[tuple[BrokerError, OrderRequest, Step, dict[str, Any]]] = [
     (refused(422, 'asset "X" not found', 42210000), order(), Step.STOP, {}),
     (refused(422, "asset X is not tradable", 42210000), order(), Step.STOP, {}),
     (classify_transport(ConnectionRefusedError(), method="POST", sent=False), order(),
-     Step.RETRY, {}),
+     Step.STOP, {}),
     (classify_transport(TimeoutError(), method="POST", sent=True), order(), Step.SETTLE, {}),
 ]  # fmt: skip
 
@@ -136,26 +135,19 @@ def test_account_errors_tell_a_person() -> None:
     assert not after(refused(422, "asset X is not tradable", 42210000)).tell
 
 
-def test_retry_waits_longer_each_time_and_ends() -> None:
-    limited = refused(429, "rate limit exceeded")
-    waits = [after(limited, history=History(retries=n), jitter=0.0).wait_seconds for n in range(3)]
-    assert waits == [2.5, 5.0, 10.0]
-    last = after(limited, history=History(retries=3))
-    assert last.step is Step.STOP and last.tell
-
-
-def test_retry_after_of_the_broker_is_honoured() -> None:
-    error = classify(
-        429, "{}", {"Retry-After": "17"}, method="POST", path="/v2/orders", client_order_id="c"
-    )
-    assert 17 <= after(error, jitter=0.5).wait_seconds < 18
-
-
-@given(st.integers(0, 50), st.floats(0, 0.999))
-@settings(max_examples=100, deadline=None)
-def test_backoff_is_bounded(attempt: int, jitter: float) -> None:
-    wait = backoff_seconds(attempt, RULES, jitter)
-    assert 2.5 <= wait <= 60
+@pytest.mark.parametrize(
+    "error",
+    [
+        refused(429, "rate limit exceeded", 42910000),
+        classify_transport(ConnectionRefusedError(), method="POST", sent=False),
+    ],
+    ids=lambda error: error.kind,
+)
+def test_what_the_pipeline_has_sent_again_already_is_told_and_not_backed_off_a_second_time(
+    error: BrokerError,
+) -> None:
+    found = after(error)
+    assert found.step is Step.STOP and found.tell
 
 
 def test_held_shares_are_waited_for_then_sold_in_part() -> None:
@@ -164,11 +156,10 @@ def test_held_shares_are_waited_for_then_sold_in_part() -> None:
         available="4", existing_qty="10", held_for_orders="6",
     )  # fmt: skip
     request = order(side=Side.SELL)
-    history, waits = History(), []
+    history = History()
     while (found := after(error, request, history=history)).step is Step.RETRY:
-        waits.append(found.wait_seconds)
         history = replace(history, retries=history.retries + 1)
-    assert len(waits) == 3 and max(waits) < 1
+    assert history.retries == 3
     assert found.step is Step.ADJUST and found.request is not None
     assert found.request.qty == D(4)
 

@@ -18,14 +18,15 @@ from execbot.broker.errors import BrokerError
 from execbot.broker.port import ReplaceRequest
 from execbot.config.schema import ScaleInSettings
 from execbot.exits.levels import parse_level
-from execbot.exits.plan.attach import in_equal_parts, plan_of_legs
-from execbot.exits.store import open_plans, save_plan
-from execbot.journal.records import OrderRecord, Role
+from execbot.exits.plan.wishes import Wishes, in_equal_parts
+from execbot.exits.store import open_plans
+from execbot.journal.records import OrderRecord
 from execbot.market.halts import HaltBook, apply_message, book_to_json
 from execbot.market.queue import QueueAction
-from execbot.model.enums import OrderClass, OrderStatus, Outcome, Side
-from execbot.model.order import StopLoss
+from execbot.model.enums import OrderStatus, OrderType, Outcome, Side
+from execbot.model.order import OrderRequest
 from execbot.oms.errors import NotPossible, OmsError, Refused
+from execbot.oms.place.entry_plans import ExitsAsked
 from execbot.oms.place.placer import Purposeful
 from execbot.oms.place.retry_by_hand import abandon, retry
 from execbot.oms.release_queue import queue_decisions, release_due
@@ -321,20 +322,73 @@ def test_retry_of_a_changed_order_sells_only_what_all_of_it_has_left(tmp_path: P
     assert retry(trader.placer, "changed").record.order.qty == 6
 
 
+def quoted(trader: Trader, price: str, size: str) -> None:
+    prices = {"bid": D(price) - 1, "ask": D(price), "size": D(size)}
+    trader.desk.venue.market.set_price("AAPL", trader.desk.venue.clock.now(), prices)
+
+
+def filled_in_part(trader: Trader, name: str, **request: Any) -> OrderRecord:
+    """An order of which six shares at 100 filled before it was canceled."""
+    quoted(trader, "100", "6")
+    given = {"type": OrderType.LIMIT, "limit_price": D(100), **request}
+    trader.placer.place(OrderRequest("AAPL", Side.BUY, client_order_id=name, **given))
+    trader.desk.sleep(0.3)
+    quoted(trader, "105", "1000")
+    trader.desk.oms.gap_fill()
+    assert trader.desk.oms.record(name).order.filled_qty == 6
+    record = trader.desk.oms.cancel(name, wait_seconds=5)
+    quoted(trader, "100", "1000")
+    trader.desk.sleep(1)
+    trader.desk.oms.gap_fill()
+    return record
+
+
+def test_retry_of_a_dollar_order_sends_the_dollars_that_are_left(tmp_path: Path) -> None:
+    trader = open_trader(tmp_path)
+    filled_in_part(trader, "dollars", notional=D(1000))
+    again = retry(trader.placer, "dollars").record
+    assert (again.order.notional, again.order.qty) == (D(400), None)
+    trader.fill()
+    assert sum(D(qty) for qty in trader.desk.positions_there().values()) == 10
+    with pytest.raises(NotPossible, match="nothing of dollars is left"):
+        retry(trader.placer, "dollars")
+    with pytest.raises(NotPossible):
+        retry(trader.placer, "dollars.h1")
+
+
+def test_retry_of_an_order_whose_retry_filled_sends_nothing(tmp_path: Path) -> None:
+    trader = open_trader(tmp_path)
+    filled_in_part(trader, "shares", qty=D(10))
+    assert retry(trader.placer, "shares").record.order.qty == 4
+    trader.fill()
+    posts = trader.desk.sent.count("POST /v2/orders")
+    with pytest.raises(NotPossible, match="nothing of shares is left"):
+        retry(trader.placer, "shares")
+    assert trader.desk.sent.count("POST /v2/orders") == posts
+
+
+def test_retry_waits_for_an_earlier_retry_that_may_still_fill(tmp_path: Path) -> None:
+    trader = open_trader(tmp_path)
+    trader.placer.place(limit("1.00", client_order_id="rest"))
+    trader.desk.oms.cancel("rest", wait_seconds=1)
+    retry(trader.placer, "rest")
+    with pytest.raises(NotPossible, match="was retried"):
+        retry(trader.placer, "rest")
+
+
+def test_retry_of_a_name_with_a_dot_is_a_retry_of_that_name(tmp_path: Path) -> None:
+    trader = open_trader(tmp_path)
+    trader.placer.place(limit("1.00", client_order_id="my.house"))
+    trader.desk.oms.cancel("my.house", wait_seconds=1)
+    assert retry(trader.placer, "my.house").record.client_order_id == "my.house.h1"
+
+
 def planned_entry(trader: Trader, name: str, bid: str) -> OrderRecord:
     """A limit entry with its stop, whose two targets are spread after the fill."""
-    request = limit(
-        bid,
-        "AAPL",
-        "10",
-        client_order_id=name,
-        order_class=OrderClass.OTO,
-        stop_loss=StopLoss(D(90)),
-    )
     levels = in_equal_parts([parse_level("1R"), parse_level("2R")])
-    plan = plan_of_legs(request, plan_id=f"plan-{name}", now=trader.desk.now(), spread=levels)
-    save_plan(trader.desk.journal, plan)
-    return trader.placer.place(request, Purposeful(plan_id=plan.plan_id, role=Role.ENTRY)).record
+    asked = ExitsAsked(Wishes(parse_level("90"), None, levels), must_go_along=True)
+    prepared = trader.placer.prepare(limit(bid, "AAPL", "10", client_order_id=name), asked)
+    return trader.placer.place(prepared.entry, checked=prepared.checked).record
 
 
 def test_retry_of_an_entry_that_never_filled_comes_with_a_plan_of_its_own(tmp_path: Path) -> None:

@@ -34,20 +34,19 @@ def spent(
     desk: Desk, *, blocked: float = 0.0, transport: Transport | None = None
 ) -> OrderManagementSystem:
     """An OMS whose minute is used up; `blocked`: the broker has said so, for so many seconds."""
-    started = desk.now()
     client = AlpacaClient(
         KEY,
         KEY,
         transport=transport or VenueTransport(desk.door),
         now=desk.now,
-        sleep=desk.sleep,
+        timer=desk.timer,
         timeout_seconds=10.0,
     )
     budget = client.budgets["trading"]
-    budget._monotonic = lambda: (desk.now() - started).total_seconds()
-    budget._level = Level(200.0, 0.0, 0.0, blocked)
+    now = desk.monotonic()
+    budget._level = Level(200.0, 0.0, now, now + blocked)
     return OrderManagementSystem(
-        client, desk.journal, settings=desk.settings, now=desk.now, sleep=desk.sleep
+        client, desk.journal, settings=desk.settings, now=desk.now, timer=desk.timer
     )
 
 

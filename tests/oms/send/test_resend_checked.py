@@ -14,6 +14,7 @@ from support.desk import Desk, market
 from support.trader import Trader, open_trader
 
 from execbot.model.enums import OrderStatus, Side
+from execbot.model.timer import Timer
 from execbot.oms.errors import InDoubt, Refused
 from execbot.oms.results import GateVerdict
 from execbot.risk.halting import raise_switch
@@ -30,7 +31,7 @@ def halt_in_the_next_pause(trader: Trader) -> None:
         raise_switch(desk.journal, Level.HALTED, "stop", "trader", desk.now())
         desk.sleep(seconds)
 
-    pipeline._sleep = sleep
+    pipeline._timer = Timer(desk.monotonic, sleep)
 
 
 def test_entry_is_not_sent_again_after_a_halt(tmp_path: Path) -> None:

@@ -111,6 +111,8 @@ SKIPS: list[tuple[str, Prepare, str, str, dict[str, Any]]] = [
     ("signal.stale", [], "AAPL", "buy", {"ttl_seconds": D(0)}),
     ("signal.symbol_not_allowed", [], "TSLA", "buy", {}),
     ("signal.symbol_denied", [], "GME", "buy", {}),
+    ("signal.instrument", [], "F261218C00012000", "buy", {}),
+    ("signal.instrument", [], "ETH/BTC", "buy", {}),
     ("signal.position_held", [("AAPL", "buy")], "AAPL", "buy", {}),
     ("signal.opposite_position", [("AAPL", "buy")], "AAPL", "sell_short", {}),
     ("signal.opposite_position", [("KO", "sell_short")], "KO", "buy", {}),
@@ -248,6 +250,9 @@ def test_daily_loss_trips_the_switch_for_everybody(tmp_path: Path) -> None:
     trader.fill(5)
     result = trader.signal("MSFT")
     assert result.code == "risk.daily_loss"
+    assert not halting.current(trader.desk.journal).stops_entries  # a row may still come
+    trader.fill(130)
+    assert trader.signal("MSFT").code == "risk.daily_loss"
     switch = halting.current(trader.desk.journal)
     assert (switch.level, switch.by) == (Level.HALTED, Trip.DAILY_LOSS)
     assert "loss" in switch.reason

@@ -145,13 +145,38 @@ def test_money_put_in_and_taken_out_is_an_activity() -> None:
     assert refused(lambda: desk.exchange.deposit(desk.id, D("-200000")))[0] == 422
 
 
-def test_regulatory_fees_are_charged_where_they_are_set() -> None:
-    desk = Desk(taf_per_share=D("0.000166"), sec_per_dollar=D("0.0000278"))
-    desk.filled(qty="1000")
-    desk.filled(qty="1000", side="sell")
-    (fee,) = desk.exchange.activities(desk.id, ["FEE"], {})
-    assert fee["net_amount"] == "-2.95"
-    assert figures(desk, "cash") == ("99977.05",)
+def test_regulatory_fees_are_charged_by_day_and_type_where_they_are_set() -> None:
+    """Three sales of a day make one row of each type, rounded up once: 0.0504 is 0.06."""
+    rates = {"taf_per_share": D("0.000168"), "sec_per_dollar": D("0.0000278")}
+    desk = Desk(**rates, cat_per_share=D("1e-5"))
+    desk.filled(qty="300")
+    for _ in range(3):
+        desk.filled(qty="100", side="sell")
+    assert desk.exchange.activities(desk.id, ["FEE"], {}) == []
+    before, accrued = figures(desk, "cash", "accrued_fees")
+    assert accrued == "0.91"
+    desk.run(86_400)
+    rows = desk.exchange.activities(desk.id, ["FEE"], {})
+    assert {(row["activity_sub_type"], row["net_amount"]) for row in rows} == {
+        ("REG", "-0.84"),  # 3 x 100 x 99.99 x 0.0000278 = 0.8339
+        ("TAF", "-0.06"),
+        ("CAT", "-0.01"),
+    }
+    assert {row["date"] for row in rows} == {"2026-10-08"}
+    assert all("order_id" not in row and "symbol" not in row for row in rows)
+    assert D(before) - D(figures(desk, "cash")[0]) == D("0.91")
+    assert figures(desk, "accrued_fees") == ("0",)
+
+
+def test_fees_of_coins_may_come_as_one_row_a_day_and_pair() -> None:
+    desk = Desk(crypto_fees_daily=True)
+    for _ in range(2):
+        desk.filled("BTC/USD", qty="0.1", time_in_force="gtc")
+    assert desk.exchange.position(desk.id, "BTCUSD")["qty"] == "0.1995"
+    assert desk.exchange.activities(desk.id, ["CFEE"], {}) == []
+    desk.run(86_400)
+    (row,) = desk.exchange.activities(desk.id, ["CFEE"], {})
+    assert (row["symbol"], row["qty"], row["net_amount"]) == ("BTCUSD", "-0.0005", "0")
 
 
 # --- the day-trading rule of before June 2026 --------------------------------------------------

@@ -238,6 +238,8 @@ def test_the_order_limit_of_an_account() -> None:
         ("2026-10-08 18:59", "opg", "opg orders must be submitted after 7:00pm and before 9:28am"),
         ("2026-10-08 15:55", "cls", "cls orders must be submitted after 7:00pm and before 3:55pm"),
         ("2026-10-08 18:59", "cls", "cls orders must be submitted after 7:00pm and before 3:55pm"),
+        ("2026-11-27 12:50", "cls", "cls orders must be submitted after 7:00pm and before 12:50pm"),
+        ("2026-11-27 13:30", "cls", "cls orders must be submitted after 7:00pm and before 12:50pm"),
     ],
 )
 def test_auction_orders_have_their_hours(at: str, tif: str, message: str) -> None:
@@ -246,7 +248,14 @@ def test_auction_orders_have_their_hours(at: str, tif: str, message: str) -> Non
 
 @pytest.mark.parametrize(
     ("at", "tif"),
-    [("2026-10-08 09:27", "opg"), ("2026-10-07 19:00", "opg"), ("2026-10-08 15:54", "cls")],
+    [
+        ("2026-10-08 09:27", "opg"),
+        ("2026-10-07 19:00", "opg"),
+        ("2026-10-08 15:54", "cls"),
+        ("2026-11-27 12:49", "cls"),
+        ("2026-11-27 09:27", "opg"),
+        ("2026-11-27 19:00", "cls"),
+    ],
 )
 def test_auction_orders_are_taken_within_their_hours(at: str, tif: str) -> None:
     assert Desk(at).place(time_in_force=tif)["status"] in ("pending_new", "accepted")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
-from support.scripted_market import Desk
+from support.scripted_market import Desk, new_york
 
 LIMIT = {"type": "limit", "limit_price": "100.50"}
 LOW = {"type": "limit", "limit_price": "90"}
@@ -153,6 +155,21 @@ def test_opening_orders_trade_in_the_auction_at_one_price() -> None:
     assert desk.status(far) == "new"
     desk.until("2026-10-08 09:32")
     assert desk.status(far) == "expired"
+
+
+@pytest.mark.parametrize(("tif", "at"), [("opg", "09:30"), ("cls", "16:00")])
+def test_an_auction_trades_at_the_official_price_where_there_is_one(tif: str, at: str) -> None:
+    """103.50, though the last print was 101.04 and the quote around it."""
+    desk = Desk("2026-10-08 09:00")
+    desk.prices.auctions["ABC", new_york(f"2026-10-08 {at}")] = Decimal("103.50")
+    order = desk.place(time_in_force=tif)
+    near = desk.place("ABC", type="limit", limit_price="103.49", time_in_force=tif)
+    desk.market("ABC", "101.00", "101.10", last="101.04")
+    desk.until(f"2026-10-08 {at}")
+    done = desk.order(order)
+    assert (done["status"], done["filled_avg_price"]) == ("filled", "103.5")
+    desk.run(130)
+    assert desk.status(near) == "expired"
 
 
 def test_closing_orders_trade_in_the_closing_auction() -> None:

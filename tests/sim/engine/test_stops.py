@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from support.scripted_market import MS, Desk
+from decimal import Decimal
+
+import pytest
+from support.scripted_market import MS, Desk, new_york
+
+from execbot.sim.types import Quote, Tick, Trade
 
 
 def test_a_sell_stop_fires_on_a_print_and_sells_at_the_bid() -> None:
@@ -28,9 +33,73 @@ def test_a_gap_through_a_sell_stop_sells_far_below_it() -> None:
     desk.market("ABC", "80.00", "80.10", last="80.00")
     desk.run(60)
     assert desk.status(order) == "new"
+    desk.prices.tick("ABC", new_york("2026-10-09 09:30"), "79.50", "79.60", last="79.55")
     desk.until("2026-10-09 09:30:01")
-    assert desk.fills()[-1]["price"] == "80"
+    assert desk.fills()[-1]["price"] == "79.5"
     assert desk.fills()[-1]["transaction_time"] == "2026-10-09T13:30:00.05Z"
+
+
+def before_the_open(desk: Desk, last: str) -> None:
+    """A print far off in the pre-market; at the open a quote comes first, then a print at 100."""
+    desk.prices.tick("ABC", new_york("2026-10-09 08:00"), "99", "101", last=last)
+    old = Trade("ABC", new_york("2026-10-09 08:00"), Decimal(last), Decimal(100))
+    at = new_york("2026-10-09 09:30:00.5")
+    quote = Quote("ABC", at, Decimal(99), Decimal(1000), Decimal(101), Decimal(1000))
+    desk.prices.script["ABC"].append(Tick(at, quote, old))
+    desk.prices.tick("ABC", new_york("2026-10-09 09:30:02"), "99", "101", last="100")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"type": "stop", "stop_price": "95"},
+        {"type": "stop_limit", "stop_price": "95", "limit_price": "70"},
+        {"type": "trailing_stop", "trail_price": "5"},
+    ],
+)
+def test_a_print_of_before_the_open_elects_no_stop(fields: dict[str, str]) -> None:
+    """80 is traded before the open, 100 is the first print of the session: nothing is sold."""
+    desk = Desk("2026-10-08 15:00")
+    desk.filled()
+    order = desk.place(side="sell", time_in_force="gtc", **fields)
+    desk.until("2026-10-08 19:59")
+    before_the_open(desk, "80")
+    desk.until("2026-10-09 09:30:10")
+    assert desk.status(order) == "new"
+    desk.market("ABC", "94", "94.10", last="94")
+    desk.run()
+    assert desk.fills()[-1]["price"] == "94"
+
+
+def test_a_print_of_before_the_open_moves_no_mark() -> None:
+    desk = Desk("2026-10-08 15:00")
+    desk.filled()
+    order = desk.place(side="sell", type="trailing_stop", trail_price="5", time_in_force="gtc")
+    desk.until("2026-10-08 19:59")
+    before_the_open(desk, "150")
+    desk.until("2026-10-09 09:30:10")
+    assert (desk.status(order), desk.order(order)["hwm"]) == ("new", "100")
+
+
+def test_a_print_of_before_the_open_fills_no_limit() -> None:
+    """With `trade_through`, for an order that trades in the regular session only."""
+    desk = Desk("2026-10-08 15:00", trade_through=True)
+    order = desk.place(type="limit", limit_price="95", time_in_force="gtc")
+    desk.until("2026-10-08 19:59")
+    before_the_open(desk, "80")
+    desk.until("2026-10-09 09:30:10")
+    assert desk.status(order) == "new"
+
+
+def test_a_stop_sent_right_after_the_open_waits_for_a_print_of_the_session() -> None:
+    desk = Desk("2026-10-08 15:00")
+    desk.filled()
+    desk.until("2026-10-08 19:59")
+    before_the_open(desk, "80")
+    desk.until("2026-10-09 09:30:00")
+    order = desk.place(side="sell", type="stop", stop_price="79", time_in_force="gtc")
+    desk.until("2026-10-09 09:30:10")
+    assert desk.status(order) == "new"
 
 
 def test_a_buy_stop_has_a_limit_of_its_own() -> None:

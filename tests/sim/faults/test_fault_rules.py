@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from execbot.sim.faults.deliveries import Outbox
-from execbot.sim.faults.faults import Family, FaultBook, FaultError, Kind, Rule, Subject, parse_rule
+from execbot.sim.faults.faults import FaultBook, FaultError, Rule, Subject, parse_rule
+from execbot.sim.faults.kinds import KINDS, Family, Kind
 from execbot.sim.types import SECOND, StreamEvent
 
 POST = Subject("POST", "/v2/orders", ("AAPL",), "", "k1")
@@ -178,7 +179,26 @@ def test_held_back_events_survive_dump_and_load() -> None:
 
 
 def test_every_kind_is_described() -> None:
-    from execbot.sim.faults.faults import KINDS
-
     assert set(KINDS) == set(Kind)
     assert all(isinstance(parse_rule({"kind": kind.value}, "1"), Rule) for kind in Kind)
+
+
+# --- for a time --------------------------------------------------------------------------------
+
+
+def test_a_rule_ends_so_many_seconds_after_it_was_made() -> None:
+    faults = FaultBook()
+    faults.extend([{"kind": "reset_before", "for_seconds": 10}], now=100 * SECOND)
+    assert faults.strike(REQUEST, POST, 100 * SECOND)
+    assert faults.strike(REQUEST, POST, 110 * SECOND - 1)
+    assert not faults.strike(REQUEST, POST, 110 * SECOND)
+    other = FaultBook()
+    other.load(faults.dump())
+    assert not other.strike(REQUEST, POST, 110 * SECOND)
+
+
+def test_of_several_rules_none_is_in_force_when_one_is_wrong() -> None:
+    faults = FaultBook()
+    with pytest.raises(FaultError):
+        faults.extend([{"kind": "reset_before"}, {"kind": "nonsense"}])
+    assert faults.rules == []

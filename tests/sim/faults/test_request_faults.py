@@ -226,3 +226,33 @@ def test_faults_are_listed_removed_and_cleared(bench: Any) -> None:
     assert bench.call("DELETE", f"/sim/faults/{first['id']}").status == 404
     bench.call("DELETE", "/sim/faults")
     assert bench.get("/sim/faults") == []
+
+
+# --- for a time, by path -----------------------------------------------------------------------
+
+
+def test_one_path_hangs_for_a_time_and_others_answer(bench: Any) -> None:
+    bench.fault("request_lost", path="/v2/positions*", seconds=30, for_seconds=10)
+    with pytest.raises(TimeoutError):
+        bench.call("GET", "/v2/positions", timeout=4)
+    assert bench.call("GET", "/v2/account").status == 200
+    bench.step(6)
+    assert bench.call("GET", "/v2/positions").status == 200
+
+
+@pytest.mark.parametrize(("kind", "status"), [("server_error", 500), ("rate_limited", 429)])
+def test_one_path_fails_for_a_time(bench: Any, kind: str, status: int) -> None:
+    bench.fault(kind, path="/v2/orders", method="GET", for_seconds=5)
+    assert bench.call("GET", "/v2/orders").status == status
+    bench.step(4)
+    assert bench.call("GET", "/v2/orders").status == status
+    assert post(bench).status == 200
+    bench.step(1)
+    assert bench.call("GET", "/v2/orders").status == 200
+
+
+def test_a_lost_request_is_not_carried_out(bench: Any) -> None:
+    arm(bench, "request_lost")
+    with pytest.raises(TimeoutError):
+        post(bench, timeout=5)
+    assert not known(bench)

@@ -1,6 +1,6 @@
 """Goal: each named scenario produces what it says. Method: its file, a venue, one check each.
 
-The files are in `tests/scenarios/`; a file without a check here, or a check without a file, fails.
+The files are in `tests/scenarios/`; a file without a check, or a check without a file, fails.
 Scenarios about connections are checked over sockets in `test_stream_faults.py`.
 """
 
@@ -16,6 +16,19 @@ from typing import Any
 
 import pytest
 from support.paths import SCENARIOS
+from support.scenario_checks import (
+    CHECKS,
+    accounts,
+    answers,
+    bracket,
+    check,
+    event_names,
+    found,
+    order,
+    orders,
+    refused,
+    resting,
+)
 
 from execbot.sim.config import SimConfig
 from execbot.sim.faults.scenario import Scenario, ScenarioError
@@ -23,49 +36,7 @@ from execbot.sim.records import ALL_DATA
 
 FILES = sorted(SCENARIOS.glob("*.yaml"))
 OVER_SOCKETS = {"second-stream-refused", "dropped-stream-holds-its-slot"}
-AT = "2026-10-08 10:30"
-
-Check = Callable[[Any], None]
-CHECKS: dict[str, Check] = {}
-
-
-def check(function: Check) -> Check:
-    CHECKS[function.__name__.replace("_", "-")] = function
-    return function
-
-
-def order(bench: Any, **fields: Any) -> Any:
-    return bench.buy(client_order_id="mine", **fields)
-
-
-def found(bench: Any, client_order_id: str = "mine") -> Any:
-    path = f"/v2/orders:by_client_order_id?client_order_id={client_order_id}"
-    return bench.call("GET", path)
-
-
-def resting(bench: Any, **fields: Any) -> Any:
-    made = order(bench, type="limit", limit_price="1", **fields).json
-    bench.step(1)
-    return made
-
-
-def event_names(bench: Any) -> list[str]:
-    return [event["event"] for event in bench.events()]
-
-
-def bracket(bench: Any) -> Any:
-    """A filled bracket at 100: target 110, stop 90. Returns the parent with its legs."""
-    bench.post("/sim/price", {"symbol": "AAPL", "price": 100})
-    parent = bench.buy(
-        order_class="bracket",
-        take_profit={"limit_price": "110"},
-        stop_loss={"stop_price": "90"},
-        client_order_id="mine",
-    ).json
-    bench.step(5)
-    legs = bench.get(f"/v2/orders/{parent['id']}?nested=true")
-    assert legs["status"] == "filled", legs
-    return legs
+MORE_CHECKS = (accounts, answers, orders)  # being imported, they register their checks
 
 
 @check
@@ -441,11 +412,6 @@ def clock_skew(bench: Any) -> None:
     told = datetime.fromisoformat(bench.get("/v2/clock")["timestamp"])
     true = datetime.fromisoformat(bench.get("/sim/clock")["now"])
     assert round((told - true).total_seconds()) == 45
-
-
-def refused(reply: Any, status: int, words: str) -> None:
-    assert reply.status == status, reply.body
-    assert words in reply.json["message"]
 
 
 @check

@@ -113,8 +113,11 @@ def test_minute_quotes_are_known_only_at_the_end_of_their_minute(recorded):
     rows = rows_of("quotes-1m/TWX.csv.gz")
     for row, following in itertools.pairwise(rows):
         at, until = ns(row["timestamp"]), ns(following["timestamp"])
+        told = list(recorded.quotes("TWX", at, until - 1))
+        assert [(quote.at, quote.ask) for quote in told] == [(at, Decimal(row["ask"]))]
         for moment in (at, until - 1):
-            assert recorded.quote("TWX", moment).ask == Decimal(row["ask"])
+            quote = recorded.quote("TWX", moment)
+            assert quote.at == at and quote.ask >= Decimal(row["ask"])
 
 
 @needs_data
@@ -124,7 +127,7 @@ def test_the_finest_recording_of_a_day_wins(recorded):
         row for row in rows_of("quotes-tick/BAC_20131008.csv.gz") if ns(row["timestamp"]) <= at
     ]
     assert recorded.quote("BAC", at).bid == Decimal(ticks[-1]["bid"])
-    later = ns("2013-10-09T15:00:30Z")
+    later = ns("2013-10-09T15:01:00Z")
     minutes = [row for row in rows_of("quotes-1m/BAC.csv.gz") if ns(row["timestamp"]) <= later]
     assert recorded.quote("BAC", later).bid == Decimal(minutes[-1]["bid"])
 
@@ -143,7 +146,8 @@ def test_daily_bars_cover_the_session_of_their_date(recorded):
 def test_crypto_files_replay_as_pairs_with_utc_days(recorded):
     assert {"BTC/USD", "ETH/USD", "LTC/USD"} <= set(recorded.symbols())
     row = rows_of("crypto/quotes-1m/ETHUSD.csv.gz")[700]
-    quote = recorded.quote("ETH/USD", ns(row["timestamp"]) + 59 * SECOND)
+    at = ns(row["timestamp"])
+    (quote,) = recorded.quotes("ETH/USD", at, at + 59 * SECOND)
     assert (quote.bid, quote.ask) == (Decimal(row["bid"]), Decimal(row["ask"]))
     bars = rows_of("crypto/bars-1m/LTCUSD.csv.gz")
     at = ns(bars[50]["timestamp"])
@@ -152,17 +156,18 @@ def test_crypto_files_replay_as_pairs_with_utc_days(recorded):
 
 
 @needs_data
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=100)
 @given(
+    st.sampled_from(["2013-10-08", "2013-10-09"]),  # ticks; minutes
     st.integers(0, 23_000),
     st.integers(0, 600),
     st.sampled_from(list(Field)),
     st.sampled_from([">=", "<="]),
     st.integers(-30, 30),
 )
-def test_first_crossing_equals_a_walk_over_every_tick(begin, length, field, op, cents):
+def test_first_crossing_equals_a_walk_over_every_tick(day, begin, length, field, op, cents):
     prices = _shared()
-    after = ns("2013-10-08T13:30:00Z") + begin * SECOND
+    after = ns(f"{day}T13:30:00Z") + begin * SECOND
     until = after + length * SECOND
     level = prices.quote("IBM", after).bid + Decimal(cents) / 100
     condition = Crossing(field, op, level)
@@ -284,3 +289,92 @@ def test_missing_or_broken_data_is_named(tmp_path):
     cut.write_bytes(gzip.compress(BARS.encode())[:20])
     with pytest.raises(DataError, match=r"cut\.csv\.gz"):
         discover(cut)
+
+
+# --- auctions ----------------------------------------------------------------------------------
+
+
+def test_open_and_close_of_the_daily_bar_are_the_official_prices(tmp_path: Path) -> None:
+    (tmp_path / "bars-1d").mkdir()
+    (tmp_path / "bars-1d" / "XYZ.csv").write_text(
+        "symbol,date,open,high,low,close,volume\nXYZ,2013-10-08,10.5,12,10,11.25,1000\n"
+    )
+    (tmp_path / "bars-1m").mkdir()
+    (tmp_path / "bars-1m" / "XYZ.csv").write_text(
+        "symbol,timestamp,open,high,low,close,volume\n"
+        "XYZ,2013-10-08T13:30:00Z,10.6,10.7,10.6,10.7,100\n"
+        "XYZ,2013-10-09T13:30:00Z,11,11,11,11,100\n"
+    )
+    prices = RecordedPrices(tmp_path)
+    assert prices.official("XYZ", new_york("2013-10-08", 570)) == Decimal("10.5")
+    assert prices.official("XYZ", new_york("2013-10-08", 960)) == Decimal("11.25")
+    assert prices.official("XYZ", new_york("2013-10-08", 959)) is None
+    assert prices.official("XYZ", new_york("2013-10-09", 570)) is None
+    assert prices.official("ABC", new_york("2013-10-08", 570)) is None
+
+
+@needs_data
+def test_official_prices_of_a_day_that_has_every_trade_are_those_of_the_daily_file(recorded):
+    (row,) = [row for row in rows_of("bars-1d/AIG.csv.gz") if row["date"] == "2013-10-08"]
+    assert recorded.official("AIG", ns("2013-10-08T13:30:00Z")) == Decimal(row["open"])
+    assert recorded.official("AIG", ns("2013-10-08T20:00:00Z")) == Decimal(row["close"])
+
+
+# --- between two rows of quotes ----------------------------------------------------------------
+
+
+@pytest.fixture
+def minutes(tmp_path: Path) -> RecordedPrices:
+    """Quotes of 13:31 and 13:32, and one minute between them that falls from 100 to 95."""
+    write(
+        tmp_path,
+        "quotes-1m/XYZ.csv",
+        "symbol,timestamp,bid,bid_size,ask,ask_size\n"
+        "XYZ,2013-10-08T13:31:00Z,99.99,500,100.01,500\n"
+        "XYZ,2013-10-08T13:32:00Z,94.99,500,95.01,500\n",
+    )
+    write(
+        tmp_path,
+        "bars-1m/XYZ.csv",
+        "symbol,timestamp,open,high,low,close,volume\n"
+        "XYZ,2013-10-08T13:31:00Z,100,102,95,95,4000\n",
+    )
+    return RecordedPrices(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("second", "bid", "ask"),
+    [
+        (0, "99.99", "100.01"),  # the row itself
+        (16, "99.99", "102"),  # the high came: who buys pays no less
+        (31, "95", "100.01"),  # the low came: who sells gets no more
+        (60, "94.99", "95.01"),
+    ],
+)
+def test_between_two_rows_the_worse_of_quote_and_print_is_taken(minutes, second, bid, ask):
+    quote = minutes.quote("XYZ", ns("2013-10-08T13:31:00Z") + second * SECOND)
+    assert (quote.bid, quote.ask) == (Decimal(bid), Decimal(ask))
+    assert (quote.bid_size, quote.ask_size) == (Decimal(500), Decimal(500))
+
+
+def test_recorded_quotes_are_told_as_they_were_recorded(minutes):
+    start = ns("2013-10-08T13:31:00Z")
+    assert [quote.ask for quote in minutes.quotes("XYZ", start, start + MINUTE)] == [
+        Decimal("100.01"),
+        Decimal("95.01"),
+    ]
+
+
+@needs_data
+@pytest.mark.parametrize("symbol", ["AIG", "BAC", "IBM", "SPY"])
+def test_no_fired_stop_sells_above_its_trigger(recorded, symbol):
+    """On a day of minutes: stops a little below the market, every ten minutes."""
+    begin, end = ns("2013-10-09T13:31:00Z"), ns("2013-10-09T19:59:00Z")
+    fired = 0
+    for at in range(begin, end, 10 * MINUTE):
+        stop = recorded.last_trade(symbol, at).price * Decimal("0.999")
+        tick = recorded.first_crossing(symbol, at, end, Crossing(Field.LAST, "<=", stop))
+        if tick is not None:
+            fired += 1
+            assert recorded.quote(symbol, tick.at + 50_000_000).bid <= stop
+    assert fired > 5

@@ -6,7 +6,7 @@ Method: feed a connection messages and times and read the frames; no sockets.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from execbot.sim.calendar import AlwaysOpen, ExchangeCalendar, new_york
+from execbot.sim.prices.adjustments import Adjustments
 from execbot.sim.prices.mixed import build_prices
 from execbot.sim.types import SECOND
 from execbot.sim.wire.data_feed import feed_of, luld_bands, luld_message, status_message
@@ -33,6 +34,7 @@ class Market:
     prices: Any
     assets: Any
     calendar: Any
+    adjustments: Any = field(default_factory=Adjustments)
 
 
 def new_market(calendar=None) -> Market:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +19,7 @@ import pytest
 from support.paths import ROOT
 
 from execbot.sim.calendar import AlwaysOpen, ExchangeCalendar
+from execbot.sim.prices.adjustments import Adjustments
 from execbot.sim.prices.mixed import build_prices
 from execbot.sim.types import SECOND
 from execbot.sim.wire import data
@@ -42,6 +43,7 @@ class Market:
     prices: Any
     assets: Any
     calendar: Any
+    adjustments: Any = field(default_factory=Adjustments)
 
 
 @pytest.fixture(scope="module")
@@ -379,7 +381,7 @@ def test_timeframes_are_read(text, expected):
     assert timeframe(text) == expected
 
 
-@pytest.mark.parametrize("text", ["0Min", "60T", "24H", "2Day", "2W", "5M", "1min", "Min", "1"])
+@pytest.mark.parametrize("text", ["0Min", "60T", "24H", "2Day", "2W", "5M", "1m", "Min", "1"])
 def test_other_timeframes_are_refused(text):
     with pytest.raises(Exception, match="invalid timeframe"):
         timeframe(text)

@@ -159,7 +159,8 @@ def test_the_second_watch_says_that_the_difference_stands(tmp_path: Path) -> Non
         env = server.environment(tmp_path)
         bought = execbot(["submit", "AAPL", "--qty", "3", "--wait", "10"], env)
         assert bought.code == 0, bought.err
-        server.call("POST", "/sim/rename", {"symbol": "AAPL", "new_symbol": "INTC"})
+        gone = {"type": "JNLS", "symbol": "AAPL", "qty": -3, "row_after": 3600}
+        server.call("POST", "/sim/flow", gone)
         first, second = first_word(env), first_word(env)
         assert (first["type"], first["symbol"], first["seq"] > 1) == ("alarm", "AAPL", True)
         assert {name: second[name] for name in ("type", "symbol", "ours", "theirs")} == {

@@ -61,7 +61,7 @@ def unwatched(path: Path, the_wishes: Any) -> World:
 def protect(world: World) -> None:
     watcher = Watcher(world.desk.oms, world.settings, world.hours, world.now, world.notes.append)
     hands = Hands(world.desk.oms, world.now)
-    coverage = protect_once(watcher, hands, "AAPL", sleep=world.pass_time)
+    coverage = protect_once(watcher, hands, "AAPL", timer=world.timer)
     assert coverage.state == "protected"
 
 

@@ -459,7 +459,7 @@ def test_without_watch_protect_takes_a_move_over(tmp_path: Path) -> None:
     world.pass_time(1)
     watcher = Watcher(world.desk.oms, world.settings, world.hours, world.now, world.notes.append)
     hands = Hands(world.desk.oms, world.now)
-    coverage = protect_once(watcher, hands, "AAPL", sleep=world.pass_time)
+    coverage = protect_once(watcher, hands, "AAPL", timer=world.timer)
     assert coverage.state == "protected"
     assert stop_prices(world) == {"97"}
     assert the_plan(world).stop.price == 97

@@ -14,7 +14,7 @@ import pytest
 from support.watch_world import World, open_world, wishes
 
 from execbot.exits.levels import parse_level
-from execbot.exits.plan.attach import Wishes, in_equal_parts
+from execbot.exits.plan.wishes import Wishes, in_equal_parts
 
 D = Decimal
 TWO = (("2", "50"), ("4", "50"))

@@ -26,15 +26,17 @@ from execbot.config.schema import (
     ScaleInSettings,
     TradingSettings,
 )
-from execbot.exits.plan.attach import new_plan, plan_of_legs
+from execbot.exits.levels import parse_level
+from execbot.exits.plan.attach import attach, new_plan
 from execbot.exits.plan.plan import PlanStatus
+from execbot.exits.plan.wishes import Wishes, in_equal_parts
 from execbot.exits.rules.view import Guarded
 from execbot.exits.store import save_plan
 from execbot.journal.records import Role
 from execbot.market.calendar_cache import load_table
 from execbot.market.sessions import MarketNow, agreed_now
-from execbot.model.enums import OrderClass, OrderType, PositionSide, Side
-from execbot.model.order import OrderRequest, StopLoss, TakeProfit
+from execbot.model.enums import OrderType, PositionSide, Side
+from execbot.model.order import OrderRequest
 from execbot.model.times import new_york
 from execbot.oms.place.placer import Placer
 from execbot.oms.place.risk_desk import RiskDesk
@@ -72,18 +74,17 @@ def run_through(world: World, wall: str, step: float = 1800.0) -> None:
 
 def bracket_of_the_day(world: World) -> None:
     """`submit --stop-loss 98 --take-profit 104 --tif day`."""
-    request = OrderRequest(
-        "AAPL",
-        Side.BUY,
-        qty=D(10),
-        order_class=OrderClass.BRACKET,
-        stop_loss=StopLoss(D(98)),
-        take_profit=TakeProfit(D(104)),
-        client_order_id="entry",
+    done = attach(
+        OrderRequest("AAPL", Side.BUY, qty=D(10), client_order_id="entry"),
+        Wishes(parse_level("98"), None, in_equal_parts([parse_level("104")])),
+        entry_price=D(100),
+        plan_id="plan",
+        now=world.now(),
+        tif_is_given=True,
     )
-    save_plan(world.desk.journal, plan_of_legs(request, plan_id="plan", now=world.now()))
+    save_plan(world.desk.journal, done.plan)
     world.trader_acted = world.promised["AAPL"] = True
-    world.desk.oms.submit(request, plan_id="plan", role=Role.ENTRY)
+    world.desk.oms.submit(done.request, plan_id="plan", role=Role.ENTRY)
     world.run(3)
     assert world.qty() == 10
 

@@ -12,11 +12,12 @@ import pytest
 from support.watch_world import D, World, open_world, wishes
 
 from execbot.broker.errors import BrokerError
+from execbot.broker.port import ReplaceRequest
 from execbot.exits.levels import parse_level
 from execbot.exits.plan.attach import moved
 from execbot.exits.plan.plan import Trail, TrailKind
 from execbot.exits.store import change_plan, suspend_plans
-from execbot.model.enums import Side, TimeInForce
+from execbot.model.enums import OrderType, Side, TimeInForce
 from execbot.model.order import OrderRequest
 from execbot.oms.place.add_to_position import add_to_position
 from execbot.watch.core import inputs
@@ -445,3 +446,54 @@ def test_a_move_that_meets_a_cancel_of_somebody_else_costs_no_protection(tmp_pat
     assert world.covered("AAPL") == 10
     assert world.watcher is not None
     assert world.watcher.core.symbols["AAPL"].memory.ladder == "full"
+
+
+# --- families of orders ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("by", ["execbot replace", "the broker's own app"])
+def test_the_leg_of_an_entry_whose_limit_was_moved_protects_what_fills(
+    tmp_path: Path, by: str
+) -> None:
+    """E-FAM-2: the leg is held under the order that was replaced; nothing is to be sent for it."""
+    world = open_world(tmp_path)
+    record, _ = world.buy("10", wishes("2"), limit="95", stop_goes_along=True)
+    world.run(2)
+    if by == "execbot replace":
+        world.desk.oms.replace(record.client_order_id, ReplaceRequest(limit_price=D("99.50")))
+    else:
+        account = world.desk.venue.exchange
+        account.replace(world.account, record.order_id, {"limit_price": "99.50"})
+    world.run(3)
+    sent = len(world.desk.sent)
+    world.price("AAPL", "99.40")
+    world.run(20)
+    assert (world.qty(), world.covered("AAPL")) == (10, 10)
+    assert not [line for line in world.desk.sent[sent:] if line.startswith("POST /v2/orders")]
+    assert not world.alarms()
+
+
+def test_only_orders_of_the_plan_end_with_it(tmp_path: Path) -> None:
+    """A new order that the trader has typed by hand stays when an old plan is closed."""
+    world = open_world(tmp_path)
+    world.buy("10", wishes("2"))
+    world.run(3)
+    world.kill_watch()
+    world.cancel_elsewhere()
+    world.pass_time(1)
+    world.close_elsewhere()
+    world.pass_time(2)
+    typed = OrderRequest(
+        "AAPL",
+        Side.BUY,
+        qty=D(5),
+        type=OrderType.LIMIT,
+        limit_price=D(50),
+        time_in_force=TimeInForce.GTC,
+        client_order_id="typed-by-hand",
+    )
+    world.desk.oms.submit(typed)
+    world.start_watch()
+    world.run(20)
+    assert world.plan() is None
+    assert world.desk.orders_there()["typed-by-hand"]["status"] == "new"

@@ -73,3 +73,26 @@ def test_an_overdue_entry_whose_cancel_is_refused_is_asked_for_with_pauses(tmp_p
     world.desk.call("DELETE", "/sim/faults")
     world.run(5)
     assert world.desk.orders_there()["entry-0"]["status"] == "canceled"
+
+
+def test_an_exit_that_stays_refused_is_tried_each_minute_and_told_each_time_with_its_cause(
+    tmp_path: Path,
+) -> None:
+    """E-PROT-4: the pauses grow to a minute and never end while shares have to go."""
+    world = open_world(tmp_path)
+    world.buy("10", replace(wishes("2"), rules=AdjustRules(time_stop_minutes=1)))
+    world.run(58)
+    body = {"code": 40310000, "message": "account is restricted from selling"}
+    params = {"status": 403, "body": body}
+    world.desk.fault("canned_reply", count=None, method="POST", path="/v2/orders", params=params)
+    world.run(200)
+    told = [n.text for n in world.notes if n.is_alarm and n.data.get("kind") == "exit_refused"]
+    before, first = sent(world), len(told)
+    world.run(180)
+    told = [n.text for n in world.notes if n.is_alarm and n.data.get("kind") == "exit_refused"]
+    assert 2 <= len(told) - first <= 4
+    assert "restricted from selling" in told[-1]
+    assert 0 < sent(world) - before < 3 * EXITS_A_MINUTE_MAX
+    world.desk.call("DELETE", "/sim/faults")
+    world.run(70)
+    assert world.qty() == 0

@@ -33,16 +33,11 @@ BTC = PositionView(
     realized_pl=D(0),
     r=D("-1.25"),
     stop=D("101122.98"),
-    initial_stop=D("101122.98"),
     targets=(D("110505.5"),),
-    opened_at=AT,
     age_seconds=7300,
-    strategy_id=None,
-    strength=None,
     best_r=D("0.4"),
     worst_r=D("-1.3"),
     guarded=Guarded.EMULATED,
-    plan_id="plan",
 )
 F = replace(BTC, symbol="F", qty=D(-3), avg_entry_price=D("10.4"), current_price=D("10.5"),
             stop=None, targets=(), r=None, unrealized_pl=D("-0.3"),
@@ -101,7 +96,7 @@ def test_a_wide_screen_shows_everything() -> None:
     head = next(line for line in lines if "Symbol" in line)
     assert all(column.name in head for column in COLUMNS if column.name != "bar")
     shown = " ".join(row_of(lines, "BTC/USD"))
-    for fact in ("104250.50", "-1.2", "●", "110505.50", "+0.4/-1.3", "2h"):
+    for fact in ("104250.50", "-1.2", "●", "110505.50", "+0.4/-1.3", "2h01m"):
         assert fact in shown
     for fact in ("guard 1 s", "rate 198/200", "frame 3s", "lag 12 ms"):
         assert fact in lines[0]

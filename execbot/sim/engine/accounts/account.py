@@ -100,6 +100,25 @@ class Position:
         self.lots = [*lots[:-1], (rest, lots[-1][1])]
         self.qty = qty
 
+    def restate(self, qty: Decimal, price: Decimal, dearer: Decimal = ZERO) -> None:
+        """A trade is changed afterwards: `qty` more (or less) at `price`, and what is held cost
+        `dearer` more in all. It may turn the position round.
+        """
+        before = self.qty
+        self.qty += qty
+        if not self.qty:
+            self.cost = self.today_cost = self.overnight_qty = ZERO
+            self.lots.clear()
+            return
+        if not before or (before > 0) != (self.qty > 0):
+            self.cost, self.overnight_qty = self.qty * price, ZERO
+            self.today_cost = self.cost
+        else:
+            change = qty * price + dearer
+            self.cost += change
+            self.today_cost += change
+        self.lots = [(self.qty, self.average)]
+
     def start_day(self) -> None:
         """What is held becomes overnight holding, at the FIFO cost of the lots left."""
         self.cost = sum((qty * price for qty, price in self.lots), ZERO)
@@ -187,7 +206,8 @@ class Account:
     reserved: dict[str, Decimal] = field(default_factory=dict)
     holds: list[Hold] = field(default_factory=list)
     configurations: dict[str, Any] = field(default_factory=dict)
-    accrued_fees: Decimal = ZERO
+    fees: dict[str, Decimal] = field(default_factory=dict)  # of the day, by type, not yet charged
+    coin_fees: dict[tuple[str, str], Decimal] = field(default_factory=dict)  # by pair and side
     account_blocked: bool = False
     trading_blocked: bool = False
     transfers_blocked: bool = False
@@ -251,7 +271,8 @@ class Account:
             "positions": [position.record() for position in self.positions.values()],
             "holds": [[h.order_id, h.symbol, str(h.qty), h.until] for h in self.holds],
             "configurations": dict(self.configurations),
-            "accrued_fees": str(self.accrued_fees),
+            "fees": {kind: str(amount) for kind, amount in self.fees.items()},
+            "coin_fees": [[*place, str(amount)] for place, amount in self.coin_fees.items()],
             "flags": [getattr(self, name) for name in FLAGS],
             "opened_today": list(self.opened_today),
             "day_trades": list(self.day_trades),
@@ -278,7 +299,8 @@ class Account:
             positions={position.symbol: position for position in positions},
             holds=[Hold(i, symbol, Decimal(q), at) for i, symbol, q, at in record["holds"]],
             configurations=dict(record["configurations"]),
-            accrued_fees=Decimal(record["accrued_fees"]),
+            fees={kind: Decimal(amount) for kind, amount in record["fees"].items()},
+            coin_fees={(pair, side): Decimal(fee) for pair, side, fee in record["coin_fees"]},
             opened_today=list(record["opened_today"]),
             day_trades=list(record["day_trades"]),
             taken={

@@ -17,7 +17,7 @@ from execbot.sim.engine.order import Order
 from execbot.sim.engine.orders import endings
 from execbot.sim.engine.orders.place import place
 from execbot.sim.engine.orders.rules import unprocessable
-from execbot.sim.engine.render import CENT, NANO, ZERO, stamp_micro, text
+from execbot.sim.engine.render import CENT, NANO, ZERO, text
 from execbot.sim.types import Asset, AssetClass
 
 REASON = "CORPORATE_ACTION"
@@ -28,8 +28,8 @@ def split(core: ExchangeCore, symbol: str, new: Decimal, old: Decimal) -> None:
 
     What does not make a whole share is paid out, unless the asset has fractions.
     """
-    asset, ratio = _equity(core, symbol), new / old
-    for account in _touched(core, symbol):
+    asset, ratio = equity(core, symbol), new / old
+    for account in touched(core, symbol):
         position = account.positions.get(symbol)
         if position is None:
             continue
@@ -38,8 +38,8 @@ def split(core: ExchangeCore, symbol: str, new: Decimal, old: Decimal) -> None:
         after = exact.quantize(step, ROUND_DOWN)
         paid = ZERO if asset.fractionable else (exact - after) * core.price(symbol, core.now)
         group, sub_type = core.ids.uuid(), "FSPLIT" if new > old else "RSPLIT"
-        _record(core, account, "SPLIT", sub_type, symbol, qty=-before, group=group)
-        _record(core, account, "SPLIT", sub_type, symbol, qty=after, group=group, amount=paid)
+        record(core, account, "SPLIT", sub_type, symbol, qty=-before, group=group)
+        record(core, account, "SPLIT", sub_type, symbol, qty=after, group=group, amount=paid)
         account.cash += paid.quantize(CENT)
         if after:
             position.rescale(exact, after)
@@ -50,14 +50,14 @@ def split(core: ExchangeCore, symbol: str, new: Decimal, old: Decimal) -> None:
 
 def dividend(core: ExchangeCore, symbol: str, per_share: Decimal) -> None:
     """Holders are paid, those who are short pay in lieu."""
-    _equity(core, symbol)
-    for account in _accounts(core):
+    equity(core, symbol)
+    for account in accounts(core):
         position = account.positions.get(symbol)
         if position is None:
             continue
         amount = (position.qty * per_share).quantize(CENT)
         account.cash += amount
-        _record(
+        record(
             core, account, "DIV", "CDIV" if position.qty > 0 else "SPD", symbol,
             qty=position.qty, amount=amount, per_share=per_share,
         )  # fmt: skip
@@ -68,19 +68,19 @@ def rename(core: ExchangeCore, symbol: str, new_symbol: str) -> None:
 
     Raises `ApiError` 422 when an account holds both.
     """
-    _equity(core, symbol)
-    _equity(core, new_symbol)
-    if any({symbol, new_symbol} <= account.positions.keys() for account in _accounts(core)):
+    equity(core, symbol)
+    equity(core, new_symbol)
+    if any({symbol, new_symbol} <= account.positions.keys() for account in accounts(core)):
         raise unprocessable(f"an account holds both {symbol} and {new_symbol}")
-    for account in _touched(core, symbol):
+    for account in touched(core, symbol):
         position = account.positions.pop(symbol, None)
         if position is None:
             continue
         position.symbol = new_symbol
         account.positions[new_symbol] = position
         group = core.ids.uuid()
-        _record(core, account, "NC", "SNC", symbol, qty=-position.qty, group=group)
-        _record(core, account, "NC", "SNC", new_symbol, qty=position.qty, group=group)
+        record(core, account, "NC", "SNC", symbol, qty=-position.qty, group=group)
+        record(core, account, "NC", "SNC", new_symbol, qty=position.qty, group=group)
     core.renamed[symbol] = new_symbol
     core.renamed.pop(new_symbol, None)
 
@@ -88,7 +88,7 @@ def rename(core: ExchangeCore, symbol: str, new_symbol: str) -> None:
 def interest(core: ExchangeCore, account: Account, amount: Decimal) -> None:
     """Margin interest that is charged (negative), or credit interest that is paid."""
     account.cash += amount
-    _record(core, account, "INT", "MGN" if amount < 0 else "CDT", None, amount=amount)
+    record(core, account, "INT", "MGN" if amount < 0 else "CDT", None, amount=amount)
 
 
 def liquidate(core: ExchangeCore, account: Account, symbol: str | None) -> list[Order]:
@@ -114,26 +114,26 @@ def _close(core: ExchangeCore, account: Account, position: Position) -> Order:
     return place(core, account, body, by_broker=True)
 
 
-# --- inside ----------------------------------------------------------------------------------
+# --- shared with mergers ----------------------------------------------------------------------
 
 
-def _equity(core: ExchangeCore, symbol: str) -> Asset:
+def equity(core: ExchangeCore, symbol: str) -> Asset:
     asset = core.assets.get(symbol)
     if asset is None or asset.asset_class is not AssetClass.US_EQUITY:
         raise unprocessable(f"{symbol} is no stock")
     return asset
 
 
-def _accounts(core: ExchangeCore) -> Iterator[Account]:
+def accounts(core: ExchangeCore) -> Iterator[Account]:
     """All accounts, in the present trading day."""
     for account in core.accounts.values():
         margin.roll(core, account)
         yield account
 
 
-def _touched(core: ExchangeCore, symbol: str) -> Iterator[Account]:
+def touched(core: ExchangeCore, symbol: str) -> Iterator[Account]:
     """All accounts, with their orders of the symbol out of the way."""
-    for account in _accounts(core):
+    for account in accounts(core):
         _cancel_orders(core, account, symbol, REASON)
         account.taken.pop(f"{symbol} ask", None)
         account.taken.pop(f"{symbol} bid", None)
@@ -147,7 +147,7 @@ def _cancel_orders(core: ExchangeCore, account: Account, symbol: str, reason: st
     account.holds = [hold for hold in account.holds if hold.symbol != symbol]
 
 
-def _record(
+def record(
     core: ExchangeCore,
     account: Account,
     kind: str,
@@ -159,15 +159,9 @@ def _record(
     per_share: Decimal | None = None,
     group: str | None = None,
 ) -> None:
-    body: dict[str, Any] = {
-        "activity_sub_type": sub_type,
-        "date": account.day,
-        "created_at": stamp_micro(core.now),
-        "net_amount": text(amount.quantize(CENT)),
-        "description": "",
-        "status": "executed",
-        "currency": "USD",
-    }
+    body: dict[str, Any] = {"net_amount": text(amount.quantize(CENT))}
+    if sub_type:
+        body["activity_sub_type"] = sub_type
     if symbol is not None:
         body["symbol"] = symbol
     if qty is not None:
@@ -176,4 +170,4 @@ def _record(
         body["per_share_amount"] = text(per_share)
     if group is not None:
         body["group_id"] = group
-    core.record_activity(account, kind, body)
+    core.record_flow(account, kind, body)

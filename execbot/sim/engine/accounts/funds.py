@@ -50,7 +50,7 @@ def money(core: ExchangeCore, account: Account, leave_out: Order | None = None) 
         asset = core.assets.get(position.symbol)
         assert asset is not None
         price = core.price(position.symbol, core.now)
-        value = position.qty * price
+        value = position.qty * price * asset.multiplier
         if value > 0:
             long_value += value
         else:
@@ -85,7 +85,10 @@ def money(core: ExchangeCore, account: Account, leave_out: Order | None = None) 
 
 def position_values(core: ExchangeCore, account: Account) -> list[Decimal]:
     """What each position is worth now; shorts are negative."""
-    return [held.qty * core.price(held.symbol, core.now) for held in account.positions.values()]
+    return [
+        held.qty * core.price(held.symbol, core.now) * core.multiplier(held.symbol)
+        for held in account.positions.values()
+    ]
 
 
 def margin_multiplier(core: ExchangeCore, account: Account, equity: Decimal) -> int:
@@ -105,7 +108,12 @@ def _weight(asset: Asset, multiplier: int) -> Decimal:
 
 
 def maintenance_of(asset: Asset, qty: Decimal, price: Decimal) -> Decimal:
-    """Dollars that must stay: long by the asset's rate, short with a floor per share."""
+    """Dollars that must stay: long by the asset's rate, short with a floor per share.
+
+    Of contracts only what a short one is worth; Alpaca asks for collateral by the strike.
+    """
+    if asset.asset_class is AssetClass.US_OPTION:
+        return max(ZERO, -qty * price * asset.multiplier)
     rate = asset.maintenance_margin / 100
     if qty > 0:
         return qty * price * rate
@@ -194,7 +202,11 @@ def stop_collar(stop_price: Decimal) -> Decimal:
 
 
 def unit_price(core: ExchangeCore, order: Order, opens_short: bool) -> Decimal:
-    """What one share or coin of an order is valued at against buying power."""
+    """What one share, coin or contract of an order is valued at against buying power."""
+    return _price_of_one(core, order, opens_short) * core.multiplier(order.symbol)
+
+
+def _price_of_one(core: ExchangeCore, order: Order, opens_short: bool) -> Decimal:
     quote = core.prices.quote(order.symbol, core.now)
     last = core.price(order.symbol, core.now)
     ask = quote.ask if quote is not None and quote.ask > 0 else last

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from decimal import Decimal
 
-from execbot.sim.engine.accounts import funds
+from execbot.sim.engine.accounts import fees, funds
 from execbot.sim.engine.accounts.account import Account, MarginCall
 from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.render import ZERO
@@ -28,7 +28,7 @@ def at_close(core: ExchangeCore, account: Account, close: Ns) -> tuple[Decimal, 
     equity, maintenance = account.cash, ZERO
     for position in account.positions.values():
         price = core.price(position.symbol, close)
-        equity += position.qty * price
+        equity += position.qty * price * core.multiplier(position.symbol)
         asset = core.assets.get(position.symbol)
         assert asset is not None
         maintenance += funds.maintenance_of(asset, position.qty, price)
@@ -43,6 +43,7 @@ def roll(core: ExchangeCore, account: Account) -> None:
     today = core.hours.trading_date(core.now)
     if account.day == today:
         return
+    fees.settle(core, account)
     look_back(core, account, today)
     close = core.hours.previous_close(core.now)
     account.last_equity, account.last_maintenance = at_close(core, account, close)

@@ -28,6 +28,10 @@ WIDTHS: dict[str, Ns] = {
 UNIT_DAYS = {"D": 1, "W": 7, "M": 30, "A": 365}
 INTRADAY_DAYS_MAX = 30
 POINTS_MAX = 50_000
+MOVES_SHARES = (
+    *("SPLIT", "NC", "MA", "SPIN", "JNLS", "ACATS", "FOPT"),
+    *("OPEXP", "OPEXC", "OPASN", "OPTRD"),
+)
 
 
 class Ledger:
@@ -54,8 +58,8 @@ class Ledger:
             qty = Decimal(data["qty"]) * (1 if data["side"] == "buy" else -1)
             symbol = str(data["symbol"])
             held = {**held, symbol: held.get(symbol, ZERO) + qty}
-            return cash - qty * Decimal(data["price"]), held
-        if kind in ("SPLIT", "NC"):
+            return cash - qty * Decimal(data["price"]) * self._core.multiplier(symbol), held
+        if kind in MOVES_SHARES:
             symbol = str(data["symbol"])
             held = {**held, symbol: held.get(symbol, ZERO) + Decimal(data["qty"])}
         if kind == "CFEE" and data["qty"] != "0":
@@ -70,8 +74,9 @@ class Ledger:
         if not index:
             return None
         cash, held = self._states[index - 1]
-        prices = ((self._core.price(s, at), qty) for s, qty in held.items() if qty)
-        return cash + sum((price * qty for price, qty in prices), ZERO)
+        core = self._core
+        values = (core.price(s, at) * qty * core.multiplier(s) for s, qty in held.items() if qty)
+        return cash + sum(values, ZERO)
 
 
 def portfolio_history(
@@ -96,7 +101,7 @@ def portfolio_history(
     }
     if has_base:
         body["base_value_asof"] = new_york_date(base_at)
-    per_day = frame != "1D" and query.get("pnl_reset", "per_day") == "per_day"
+    per_day = frame != "1D" and (query.get("pnl_reset") or "per_day") == "per_day"
     reference, day = base_value, ""
     for at in points:
         value = ledger.equity(_valued_at(core, frame, at))

@@ -236,9 +236,9 @@ def _activity_bounds(query: Mapping[str, str]) -> tuple[OrderKey | None, OrderKe
     if day:
         try:
             start = date.fromisoformat(day[:10])
-        except ValueError:
+            end = at_new_york(start + timedelta(days=1), 0)
+        except (ValueError, OverflowError):
             raise malformed("invalid date") from None
-        end = at_new_york(start + timedelta(days=1), 0)
         return (at_new_york(start, 0), -1), (end, -1)
     low: OrderKey | None = None if after is None else (after, LAST_SEQ)
     high: OrderKey | None = None if until is None else (until, -1)
@@ -249,7 +249,7 @@ def _activity_bounds(query: Mapping[str, str]) -> tuple[OrderKey | None, OrderKe
 
 
 def assets(core: ExchangeCore, query: Mapping[str, str]) -> list[dict[str, Any]]:
-    """`GET /v2/assets`: stocks unless another class is asked for."""
+    """`GET /v2/assets`: stocks unless another class is asked for; `status` all is no filter."""
     status, kind = query.get("status"), query.get("asset_class") or AssetClass.US_EQUITY
     venue = query.get("exchange")
     wanted = set(filter(None, query.get("attributes", "").split(",")))
@@ -258,7 +258,7 @@ def assets(core: ExchangeCore, query: Mapping[str, str]) -> list[dict[str, Any]]
         asset_view(asset)
         for asset in found
         if asset.asset_class == kind
-        and (status is None or (status == "active") == asset.active)
-        and (venue is None or asset.exchange == venue)
+        and (status in (None, "", "all") or (status == "active") == asset.active)
+        and (not venue or asset.exchange == venue)
         and (not wanted or wanted & set(asset.attributes))
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from execbot.sim.engine.accounts import funds
+from execbot.sim.engine.accounts import fees, funds
 from execbot.sim.engine.accounts.account import Account, Position
 from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.order import Order, OrderClass
@@ -37,14 +37,14 @@ def rest_order(core: ExchangeCore, order: Order, *, legs: bool) -> dict[str, Any
 
 def stream_order(core: ExchangeCore, order: Order) -> dict[str, Any]:
     """An order as the stream carries it: with `cancel_requested_at`, without `source`."""
-    body = _order(core, order, bool(order.legs))
+    body = _order(core, order, True)
     body["cancel_requested_at"] = maybe_stamp(order.cancel_requested_at)
     return body
 
 
 def _order(core: ExchangeCore, order: Order, legs: bool) -> dict[str, Any]:
     average = order.filled_avg_price
-    return {
+    body: dict[str, Any] = {
         "id": order.id,
         "client_order_id": order.client_order_id,
         "created_at": stamp(order.created_at),
@@ -75,11 +75,21 @@ def _order(core: ExchangeCore, order: Order, legs: bool) -> dict[str, Any]:
         "stop_price": maybe(order.stop_price),
         "status": str(order.status),
         "extended_hours": order.extended_hours,
-        "legs": _legs(core, order) if legs and order.legs else None,
+        "legs": _legs(core, order) if legs and order.legs and not order.hides_legs else None,
         "trail_percent": maybe(order.trail_percent),
         "trail_price": maybe(order.trail_price),
         "hwm": maybe(order.hwm),
     }
+    if order.order_class is OrderClass.MLEG:
+        body |= _of_several(order)
+    return body
+
+
+def _of_several(order: Order) -> dict[str, Any]:
+    """The parent of an order in several contracts names none; its legs have no type."""
+    if order.parent_id is None:
+        return dict.fromkeys(("symbol", "asset_class", "asset_id", "side", "position_intent"), "")
+    return {"type": "", "order_type": "", "ratio_qty": maybe(order.ratio_qty)}
 
 
 def _average(order: Order, average: Decimal) -> str:
@@ -103,12 +113,12 @@ def position_view(core: ExchangeCore, account: Account, position: Position) -> d
     price = core.price(position.symbol, core.now)
     before = core.hours.previous_close(core.now)
     close = core.adjusted_price(position.symbol, before) or price
-    qty, cost = position.qty, position.cost
-    value = qty * price
+    qty, cost = position.qty, position.cost * asset.multiplier
+    value = qty * price * asset.multiplier
     unrealized = value - cost
-    day_cost = position.overnight_qty * close + position.today_cost
+    day_cost = (position.overnight_qty * close + position.today_cost) * asset.multiplier
     intraday = value - day_cost
-    available = funds.available_qty(core, account, position.symbol)
+    available = max(ZERO, abs(qty) - funds.held_qty(core, account, position.symbol))
     crypto = asset.asset_class is AssetClass.CRYPTO
     return {
         "asset_id": asset.id,
@@ -162,7 +172,7 @@ def account_view(core: ExchangeCore, account: Account) -> dict[str, Any]:
         "non_marginable_buying_power": unmargined,
         "options_buying_power": unmargined,
         "cash": cents(account.cash),
-        "accrued_fees": text(account.accrued_fees),
+        "accrued_fees": text(fees.accrued(account)),
         "portfolio_value": equity,
         "trading_blocked": restricted,
         "transfers_blocked": account.transfers_blocked,

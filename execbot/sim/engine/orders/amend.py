@@ -53,6 +53,8 @@ def request_cancel(core: ExchangeCore, order: Order) -> None:
     """`DELETE`. Raises `ApiError` 422 when the state refuses it; 204 is only a promise."""
     if not order.is_open:
         raise rules.unprocessable(f'order is already in "{order.status}" state')
+    if order.order_class is OrderClass.MLEG and order.parent_id is not None:
+        raise rules.unprocessable(f"leg order is already in {order.status} state")
     if order.status is Status.PENDING_CANCEL:
         raise rules.unprocessable("order pending cancel")
     if order.status is Status.PENDING_REPLACE or is_shadow(core, order):
@@ -120,6 +122,8 @@ def request_replace(
     rejected.
     """
     change = read_change(body)
+    if old.order_class is OrderClass.MLEG:
+        raise rules.unprocessable("replace mleg order is disabled")
     _check_state(core, old)
     _check_elected(old, change)
     _check_fields(old, change)
@@ -225,6 +229,7 @@ def _successor(core: ExchangeCore, old: Order, change: Change) -> Order:
         filled_qty=ZERO,
         filled_value=ZERO,
         carried_qty=ZERO,
+        fills=[],
         filled_at=None,
         acked=False,
         active=False,
@@ -356,10 +361,12 @@ def _take_place(core: ExchangeCore, old: Order, new: Order) -> None:
     if sibling is not None:
         sibling.sibling_id = new.id
         _keep(core, sibling)
+    new.hides_legs = bool(old.legs) and not core.config.replacement_takes_legs
     parent = core.find(old.parent_id)
-    if parent is not None:
+    while parent is not None:
         parent.legs = [new.id if leg_id == old.id else leg_id for leg_id in parent.legs]
         _keep(core, parent)
+        parent = core.find(parent.replaces) if parent.hides_legs else None
     for leg_id in old.legs:
         leg = core.find(leg_id)
         if leg is not None:

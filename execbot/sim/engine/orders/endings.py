@@ -33,6 +33,12 @@ def reject(core: ExchangeCore, order: Order) -> None:
     _end(core, order, Status.REJECTED, "rejected")
 
 
+def fill_nothing(core: ExchangeCore, order: Order) -> None:
+    """The injected riddle: `filled`, and no quantity was ever traded."""
+    order.filled_at = core.now
+    _end(core, order, Status.FILLED, "fill")
+
+
 def drop(core: ExchangeCore, order: Order) -> None:
     """The leg whose sibling filled: canceled, with no event (as Alpaca's stream does)."""
     order.canceled_at = core.now

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
-from execbot.sim.engine.accounts import funds, margin
+from execbot.sim.engine.accounts import fees, funds, margin
 from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.events import emit
@@ -16,9 +16,18 @@ from execbot.sim.types import AssetClass
 
 
 def execute(
-    core: ExchangeCore, account: Account, order: Order, price: Decimal, qty: Decimal
+    core: ExchangeCore,
+    account: Account,
+    order: Order,
+    price: Decimal,
+    qty: Decimal,
+    *,
+    quiet: bool = False,
 ) -> None:
-    """Books one execution everywhere: order, position, cash, fees, activity, stream, group."""
+    """Books one execution everywhere: order, position, cash, fees, activity, stream, group.
+
+    `quiet` leaves out the frame: the parent's tells it.
+    """
     margin.roll(core, account)
     if order.is_closing:
         qty = min(qty, abs(account.qty(order.symbol)))
@@ -26,10 +35,15 @@ def execute(
             endings.cancel(core, order)
             return
     position = account.position(order.symbol)
+    if core.past.keep:
+        core.past.note_position(account.id, position, core.now)
     execution_id = core.ids.uuid()
     order.filled_qty += qty
     order.filled_value += price * qty
+    order.fills.append([execution_id, text(qty), text(price), str(position.average)])
     order.filled_at = order.updated_at = core.now
+    if order.cut_to is not None and order.qty is not None:
+        order.qty = (order.filled_qty * order.cut_to).to_integral_value(ROUND_DOWN)
     done = _is_complete(order, price)
     if done:
         order.status = Status.FILLED
@@ -37,9 +51,9 @@ def execute(
         order.status = Status.PARTIALLY_FILLED
     signed = qty if order.is_buy else -qty
     position.trade(signed, price)
-    account.cash -= signed * price
+    account.cash -= signed * price * core.multiplier(order.symbol)
     _note_day_trade(account, order)
-    _charge_fees(core, account, order, price, qty)
+    fees.charge(core, account, order, price, qty)
     if not position.qty:
         del account.positions[order.symbol]
     _record_fill(core, account, order, price, qty, done)
@@ -47,7 +61,8 @@ def execute(
         core.retire(order)
     else:
         funds.refresh(core, order)
-    _emit_fill(core, account, order, price, qty, execution_id)
+    if not quiet:
+        _emit_fill(core, account, order, price, qty, execution_id)
     if done and order.cancel_requested_at is not None and core.config.cancel_rejected_event:
         emit(core, order, "order_cancel_rejected", core.reason("TOO_LATE_TO_CANCEL"))
     groups.after_fill(core, order)
@@ -73,63 +88,6 @@ def _note_day_trade(account: Account, order: Order) -> None:
     elif order.symbol in account.opened_today:
         account.opened_today.remove(order.symbol)
         account.day_trades.append(account.day)
-
-
-def _charge_fees(
-    core: ExchangeCore, account: Account, order: Order, price: Decimal, qty: Decimal
-) -> None:
-    """Crypto: a share of what is received. Equities: regulatory fees on sales, if set."""
-    config = core.config
-    if order.asset_class is AssetClass.CRYPTO:
-        rate = config.crypto_maker_fee if order.rested else config.crypto_taker_fee
-        if not rate:
-            return
-        in_kind = (qty * rate).quantize(NANO)
-        if order.is_buy:
-            account.position(order.symbol).shed(in_kind)
-        else:
-            account.cash -= in_kind * price
-        _record_fee(core, account, order, price, in_kind)
-        return
-    if order.is_buy or not (config.taf_per_share or config.sec_per_dollar):
-        return
-    fee = (qty * config.taf_per_share + qty * price * config.sec_per_dollar).quantize(
-        Decimal("0.01"), "ROUND_UP"
-    )
-    account.cash -= fee
-    core.record_activity(
-        account,
-        "FEE",
-        {
-            "date": account.day,
-            "created_at": stamp_micro(core.now),
-            "net_amount": text(-fee),
-            "description": f"TAF and SEC fee for sale of {text(qty)} {order.symbol}",
-            "status": "executed",
-            "currency": "USD",
-        },
-        order.id,
-    )
-
-
-def _record_fee(
-    core: ExchangeCore, account: Account, order: Order, price: Decimal, in_kind: Decimal
-) -> None:
-    base = order.symbol.replace("/", "")
-    body: dict[str, Any] = {
-        "date": account.day,
-        "created_at": stamp_micro(core.now),
-        "symbol": base,
-        "price": text(price),
-        "description": f"{'Coin Pair' if order.is_buy else 'Crypto'} Transaction Fee",
-        "status": "executed",
-        "currency": "USD",
-    }
-    if order.is_buy:
-        body |= {"qty": text(-in_kind), "net_amount": "0"}
-    else:
-        body |= {"qty": "0", "net_amount": text(-in_kind * price)}
-    core.record_activity(account, "CFEE", body, order.id)
 
 
 def _record_fill(

@@ -71,6 +71,14 @@ class Hours:
             return None
         return self._span(window, at)[1]
 
+    def open_since(self, window: Window, at: Ns) -> Ns | None:
+        """The beginning of the span that `at` lies in or comes before; None when it is always
+        open.
+        """
+        if window is Window.ALWAYS or self.calendar.always_open:
+            return None
+        return self._span(window, at)[0]
+
     def opens_at(self, window: Window, at: Ns) -> Ns:
         """The first instant from `at` on at which the window is open."""
         if window is Window.ALWAYS or self.calendar.always_open:
@@ -121,6 +129,13 @@ class Hours:
         if self.calendar.always_open:
             return new_york_date(at)
         return self.day(at).date
+
+    def end_of(self, date_: str) -> Ns:
+        """When a trading date is over: the end of its last session."""
+        day = self.calendar.day(date_)
+        if self.calendar.always_open or day is None:
+            return at_new_york(date.fromisoformat(date_) + timedelta(days=1), 0)
+        return day.after_close
 
     def date_before(self, at: Ns) -> str:
         """The trading date of the last regular close before the present one began."""

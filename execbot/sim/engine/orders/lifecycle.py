@@ -97,6 +97,10 @@ def _arm_fault(core: ExchangeCore, order: Order) -> None:
     fault = core.strike(FaultKind.WRONG_FILLED_PRICE, order)
     if fault is not None:
         order.reported_factor = fault.factor or Decimal("1.01")
+    fault = core.strike(FaultKind.QTY_REDUCED, order)
+    if fault is not None:
+        order.cut_to = fault.factor or Decimal("0.5")
+    order.fills_nothing = core.strike(FaultKind.FILLED_WITHOUT_QTY, order) is not None
 
 
 def wake(core: ExchangeCore, leg: Order) -> None:
@@ -162,6 +166,9 @@ def meet(core: ExchangeCore, order: Order) -> None:
     reason = matching.protection(core, order)
     if reason:
         endings.cancel(core, order, reason)
+        return
+    if order.fills_nothing:
+        endings.fill_nothing(core, order)
         return
     account = core.accounts[order.account_id]
     found = matching.takes(core, account, order)

@@ -13,7 +13,7 @@ from typing import Literal
 from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.order import Order, OrderType
-from execbot.sim.engine.orders import trailing
+from execbot.sim.engine.orders import prints, trailing
 from execbot.sim.engine.orders.hours import Window
 from execbot.sim.engine.render import NANO, ZERO, text
 from execbot.sim.types import AssetClass, Crossing, Field, Level, Ns, Quote, Trade
@@ -156,9 +156,16 @@ def protection(core: ExchangeCore, order: Order) -> str:
 
 
 def auction_price(core: ExchangeCore, order: Order) -> Decimal | None:
-    """The single price of an auction: the last print, held inside the quote."""
+    """The single price of an auction: the official one where it was recorded, else the last
+    print, held inside the quote.
+    """
+    if order.symbol in core.halted:
+        return None
+    official = core.prices.official(order.symbol, core.now)
+    if official is not None:
+        return official if acceptable(order, official) else None
     quote = core.prices.quote(order.symbol, core.now)
-    if order.symbol in core.halted or quote is None or not (quote.bid > 0 and quote.ask > 0):
+    if quote is None or not (quote.bid > 0 and quote.ask > 0):
         return None
     price = core.price(order.symbol, core.now)
     price = min(max(price, quote.bid), quote.ask)
@@ -199,10 +206,11 @@ def ready(core: ExchangeCore, order: Order, at: Ns) -> bool:
     quote = core.prices.quote(order.symbol, at)
     if condition is None:
         return quote is not None
-    if holds(condition, quote, core.prices.last_trade(order.symbol, at)):
+    last = prints.last_print(core, order, at)
+    if holds(condition, quote, last):
         return True
     beyond = _print_condition(core, order)
-    return beyond is not None and holds(beyond, None, core.prices.last_trade(order.symbol, at))
+    return beyond is not None and holds(beyond, None, last)
 
 
 def _print_condition(core: ExchangeCore, order: Order) -> Crossing | None:
@@ -218,7 +226,7 @@ def _print_condition(core: ExchangeCore, order: Order) -> Crossing | None:
 
 def traded_through(core: ExchangeCore, order: Order) -> Trade | None:
     beyond = _print_condition(core, order)
-    last = core.prices.last_trade(order.symbol, core.now)
+    last = prints.last_print(core, order, core.now)
     if beyond is None or last is None or last.at <= order.submitted_at:
         return None
     return last if holds(beyond, None, last) else None
@@ -252,15 +260,14 @@ def _search(core: ExchangeCore, order: Order, after: Ns, until: Ns) -> Ns | None
     if order.type is OrderType.TRAILING_STOP and not order.triggered:
         return trailing.search(core, order, after, until)
     condition = condition_of(order)
-    prices = core.prices
     if condition is None:
-        tick = prices.next_tick(order.symbol, after, until)
+        tick = core.prices.next_tick(order.symbol, after, until)
         return tick.at if tick is not None else None
-    tick = prices.first_crossing(order.symbol, after, until, condition)
+    tick = prints.first_crossing(core, order, after, until, condition)
     beyond = _print_condition(core, order)
     if beyond is not None:
         until = until if tick is None else tick.at
-        other = prices.first_crossing(order.symbol, after, until, beyond)
+        other = prints.first_crossing(core, order, after, until, beyond)
         if other is not None and (tick is None or other.at < tick.at):
             tick = other
     return tick.at if tick is not None else None

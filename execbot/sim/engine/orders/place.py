@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import Any
 
@@ -10,6 +10,7 @@ from execbot.sim.engine import parse
 from execbot.sim.engine.accounts import funds, margin
 from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.core import ExchangeCore
+from execbot.sim.engine.options import rules as option_rules
 from execbot.sim.engine.order import Order, OrderClass, OrderType, Role, Side, Status
 from execbot.sim.engine.orders import account_rules, lifecycle, rules, trailing
 from execbot.sim.engine.parse import Ticket
@@ -31,6 +32,13 @@ BEFORE_ORDER = (
     rules.check_stop_side,
     account_rules.check_day_trades,
 )
+OPTION_FROM_ELSEWHERE = (option_rules.check_kind, account_rules.check_intent)
+OPTION = (
+    option_rules.check_kind,
+    option_rules.check_hours,
+    account_rules.check_intent,
+    option_rules.check_opening,
+)
 
 
 def place(
@@ -49,17 +57,24 @@ def place(
     margin.roll(core, account)
     intent = rules.infer_intent(ticket.side, account.qty(asset.symbol))
     case = rules.Case(core, account, asset, ticket, intent)
-    for check in BEFORE_ORDER:
+    for check in _checks(asset, by_broker):
         check(case)
     order = _order(core, account, asset, ticket, intent)
     account_rules.check_available(case, _shares_wanted(order))
-    account_rules.check_cost(case, order)
+    if not by_broker:
+        account_rules.check_cost(case, order)
     legs = _legs(core, account, order, ticket)
     lifecycle.register(core, account, order)
     for leg in legs:
         lifecycle.register(core, account, leg)
     lifecycle.send(core, order)
     return order
+
+
+def _checks(asset: Asset, by_broker: bool) -> tuple[Callable[[rules.Case], None], ...]:
+    if asset.asset_class is not AssetClass.US_OPTION:
+        return BEFORE_ORDER
+    return OPTION_FROM_ELSEWHERE if by_broker else OPTION
 
 
 def _shares_wanted(order: Order) -> Decimal:

@@ -16,8 +16,8 @@ from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.order import Order, OrderClass, OrderType, Side, TimeInForce
 from execbot.sim.engine.parse import Ticket
-from execbot.sim.engine.render import CENT, new_york, text
-from execbot.sim.types import ApiError, Asset, AssetClass, Ns, TradingSession
+from execbot.sim.engine.render import CENT, new_york, new_york_date, text
+from execbot.sim.types import ApiError, Asset, AssetClass, TradingSession
 
 T, F = OrderType, TimeInForce
 
@@ -32,8 +32,10 @@ CRYPTO_TYPES = frozenset({T.MARKET, T.LIMIT, T.STOP_LIMIT})
 CRYPTO_TIFS = frozenset({F.GTC, F.IOC})
 COMPLEX_TIFS = frozenset({F.DAY, F.GTC})
 
-OPG_WINDOW = (19 * 60, 9 * 60 + 28)  # minutes of the New York day; open across midnight
-CLS_WINDOW = (19 * 60, 15 * 60 + 55)
+AUCTION_ORDERS_FROM = 19 * 60  # minutes of the New York day; taken across midnight
+OPG_UNTIL = 9 * 60 + 28
+CLS_UNTIL = 15 * 60 + 55  # what the server says; documented is 15:50
+CLS_BEFORE_EARLY_CLOSE = 10  # minutes
 NOTIONAL_MIN = Decimal(1)
 NINE_PLACES = -9
 
@@ -136,17 +138,33 @@ def check_time_in_force(case: Case) -> None:
         plain = ticket.order_class is OrderClass.SIMPLE and ticket.type is T.LIMIT
         if not plain or ticket.tif not in (F.DAY, F.GTC):
             raise unprocessable("extended hours order must be DAY or GTC limit orders")
-    if not case.core.calendar.always_open:
-        check_auction_window(ticket.tif, case.core.now)
+    if ticket.tif in (F.OPG, F.CLS) and not case.core.calendar.always_open:
+        check_auction_window(ticket.tif, case.core)
 
 
-def check_auction_window(tif: TimeInForce, now: Ns) -> None:
-    local = new_york(now)
+def check_auction_window(tif: TimeInForce, core: ExchangeCore) -> None:
+    local = new_york(core.now)
     minute = local.hour * 60 + local.minute
-    if tif is F.OPG and OPG_WINDOW[1] <= minute < OPG_WINDOW[0]:
-        raise forbidden("opg orders must be submitted after 7:00pm and before 9:28am")
-    if tif is F.CLS and CLS_WINDOW[1] <= minute < CLS_WINDOW[0]:
-        raise forbidden("cls orders must be submitted after 7:00pm and before 3:55pm")
+    until = OPG_UNTIL if tif is F.OPG else _cls_until(core)
+    if until <= minute < AUCTION_ORDERS_FROM:
+        raise forbidden(
+            f"{tif} orders must be submitted after 7:00pm and before {_on_the_clock(until)}"
+        )
+
+
+def _cls_until(core: ExchangeCore) -> int:
+    """Orders for the close are taken until shortly before it, on a half day before that one."""
+    day = core.calendar.day(new_york_date(core.now))
+    if day is None or not day.early_close:
+        return CLS_UNTIL
+    close = new_york(day.close)
+    return close.hour * 60 + close.minute - CLS_BEFORE_EARLY_CLOSE
+
+
+def _on_the_clock(minute: int) -> str:
+    """`3:55pm`, as Alpaca writes it."""
+    hour, rest = divmod(minute, 60)
+    return f"{(hour - 1) % 12 + 1}:{rest:02d}{'am' if hour < 12 else 'pm'}"
 
 
 def check_fraction(case: Case) -> None:

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.order import Order, OrderType
+from execbot.sim.engine.orders import prints
 from execbot.sim.types import Crossing, Field, Ns
 
 # Less than any step between two prices.
@@ -22,14 +23,13 @@ def search(core: ExchangeCore, order: Order, after: Ns, until: Ns) -> Ns | None:
     The same as looking at every tick, and many times faster: a mark moves far less often than
     the market ticks.
     """
-    prices, symbol = core.prices, order.symbol
     calm: tuple[Decimal, Ns] | None = None
     while True:
         if order.hwm is None or order.stop_price is None:
-            tick = prices.next_tick(symbol, after, until)
+            tick = core.prices.next_tick(order.symbol, after, until)
             if tick is None:
                 return None
-            ratchet(order, tick.last.price)
+            follow_at(core, order, tick.at)
             after = tick.at
             continue
         if calm is None or _beyond(order.stop_price, order, calm[0]):
@@ -43,9 +43,9 @@ def search(core: ExchangeCore, order: Order, after: Ns, until: Ns) -> Ns | None:
         fires, moves = _conditions(order)
         fired = None
         if calm[1] < until:
-            fired = prices.first_crossing(symbol, max(after, calm[1]), until, fires)
+            fired = prints.first_crossing(core, order, max(after, calm[1]), until, fires)
         end = until if fired is None else fired.at
-        mark = prices.first_crossing(symbol, after, end, moves)
+        mark = prints.first_crossing(core, order, after, end, moves)
         if mark is None:
             return None if fired is None else fired.at
         ratchet(order, mark.last.price)
@@ -114,7 +114,7 @@ def _conditions(order: Order) -> tuple[Crossing, Crossing]:
 def follow_at(core: ExchangeCore, order: Order, at: Ns) -> None:
     """Lets a trailing stop see the print in force at `at`."""
     if order.type is OrderType.TRAILING_STOP and not order.triggered:
-        last = core.prices.last_trade(order.symbol, at)
+        last = prints.last_print(core, order, at)
         if last is not None:
             ratchet(order, last.price)
 

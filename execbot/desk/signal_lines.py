@@ -13,7 +13,7 @@ from typing import IO
 
 from msgspec import Struct
 
-from execbot.cli.errors import usage
+from execbot.desk.errors import BadInput
 from execbot.model.signal import Signal, SignalError, lines
 from execbot.oms.signals.turns import SignalQueue
 
@@ -55,7 +55,7 @@ class Lines:
     def take(self, *, exits_only: bool = False) -> Line | None:
         """Wait for the next line; None when the input has ended and every line is done.
 
-        Raises Failure when the input cannot be read, and what `fail` was told.
+        Raises BadInput when the input cannot be read, and what `fail` was told.
         """
         with self._changed:
             while True:
@@ -72,7 +72,7 @@ class Lines:
                 self._changed.notify_all()
                 return line
         if self._unread is not None:
-            raise usage(f"the input could not be read: {self._unread}", kind="usage.signal")
+            raise BadInput(f"the input could not be read: {self._unread}")
         return None
 
     def done(self, line: Line) -> None:

@@ -1,7 +1,7 @@
 """Take in what happened at the broker since the last command, before showing what is recorded.
 
-A command that only shows must work with the broker away: then it says so and shows the journal. It
-must work without the journal too: then it says so and shows the broker's word.
+What only shows must work with the broker away: then it says so and shows the journal. It must work
+without the journal too: then it says so and shows the broker's word.
 """
 
 from __future__ import annotations
@@ -25,6 +25,11 @@ def journal_warnings(desk: Context) -> list[str]:
     return [f"{desk.journal_trouble.message}. Shown is {shown}; nothing is recorded."]
 
 
+def as_recorded(error: BrokerError) -> str:
+    """The warning that what is shown may be old."""
+    return f"Shown as last recorded: {lowered(error.message)}."
+
+
 def _filled(desk: Context) -> list[str]:
     try:
         try:
@@ -35,5 +40,5 @@ def _filled(desk: Context) -> list[str]:
     except BrokerError as error:
         if error.kind.startswith("auth.") or (desk.journal_trouble and not desk.journal_is_copy):
             raise
-        return [f"Shown as last recorded: {lowered(error.message)}."]
+        return [as_recorded(error)]
     return []

@@ -1,0 +1,155 @@
+"""Out of a position, whole or in part, or out of everything; without the journal if need be."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from execbot.desk.context import Context
+from execbot.desk.emergency import close_position, unrecorded
+from execbot.desk.errors import NothingClosed
+from execbot.desk.following import follow, raise_if_rejected
+from execbot.desk.protect import protect_again
+from execbot.journal.errors import JournalError
+from execbot.journal.records import OrderRecord
+from execbot.model.enums import REOPENABLE
+from execbot.model.errors import ExecbotError
+from execbot.model.numbers import text
+from execbot.oms.errors import CloseFailed
+from execbot.oms.results import CloseResult
+from execbot.oms.send.orders import held_position, held_positions
+
+
+class Part(Struct, frozen=True):
+    """How much to close: shares or coins, or a percentage; neither means all of it."""
+
+    qty: Decimal | None = None
+    percentage: Decimal | None = None
+
+
+WHOLE = Part()
+
+
+class Closed(Struct, frozen=True):
+    """What became of one position.
+
+    `record` is the closing order as last seen, None where nothing was sent: `note` then says why.
+    `lifted` are the orders that were canceled for it. `recorded` says whether the account's journal
+    has it; None where nothing was done.
+    """
+
+    symbol: str
+    record: OrderRecord | None = None
+    lifted: tuple[OrderRecord, ...] = ()
+    note: str = ""
+    recorded: bool | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def records(self) -> tuple[OrderRecord, ...]:
+        return self.lifted if self.record is None else (self.record, *self.lifted)
+
+
+class Failed(Struct, frozen=True):
+    """A position that could not be closed."""
+
+    symbol: str
+    error: Exception
+
+
+class ClosedAll(Struct, frozen=True):
+    """Each position in turn, as the broker lists them: closed, or why not."""
+
+    positions: tuple[Closed | Failed, ...] = ()
+    recorded: bool = True
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def closed(self) -> list[Closed]:
+        return [item for item in self.positions if isinstance(item, Closed)]
+
+    @property
+    def failed(self) -> list[Failed]:
+        return [item for item in self.positions if isinstance(item, Failed)]
+
+
+def close(
+    desk: Context,
+    symbol: str,
+    part: Part = WHOLE,
+    *,
+    reason: str | None = None,
+    client_order_id: str = "",
+    wait_seconds: float | None = None,
+) -> Closed:
+    """Close one position at market, lifting the exits that hold its shares.
+
+    `wait_seconds` follows the closing order to its end. Raises OrderRejected, CloseFailed,
+    NotPossible, ClientIdReused, InDoubt, BrokerError, JournalError.
+    """
+    given = desk.journal.order_by_client_id(client_order_id)
+    is_new = given is None or given.status in REOPENABLE
+    if is_new and held_position(desk.oms, symbol) is None:
+        return Closed(symbol, note="there is no position, nothing to close")
+    result = close_position(
+        desk,
+        symbol,
+        qty=part.qty,
+        percentage=part.percentage,
+        client_order_id=client_order_id,
+        reason=reason,
+    )
+    done = _followed(desk, result, wait_seconds)
+    return replace(done, warnings=(*done.warnings, *unrecorded(desk, done.records)))
+
+
+def close_all(
+    desk: Context, *, reason: str | None = None, wait_seconds: float | None = None
+) -> ClosedAll:
+    """Close every position, each on its own: one that fails does not keep the others open.
+
+    Raises NothingClosed when not one could be closed, and JournalError: the others would meet it.
+    """
+    done: list[Closed | Failed] = []
+    for position in held_positions(desk.oms):
+        symbol = position.symbol
+        try:
+            result = close_position(desk, symbol, reason=reason)
+            done.append(_followed(desk, result, wait_seconds))
+        except JournalError:
+            raise
+        except (ExecbotError, OSError) as error:
+            if isinstance(error, CloseFailed) and isinstance(error.cause, JournalError):
+                raise
+            done.append(Failed(symbol, error))
+    closed = [item for item in done if isinstance(item, Closed)]
+    failures = [(item.symbol, item.error) for item in done if isinstance(item, Failed)]
+    if failures and not closed:
+        raise NothingClosed(failures)
+    records = [record for item in closed for record in item.records]
+    warnings = [words for item in closed for words in item.warnings]
+    return ClosedAll(
+        tuple(done),
+        desk.journal_trouble is None,
+        (*warnings, *unrecorded(desk, records)),
+    )
+
+
+def _followed(desk: Context, result: CloseResult, wait_seconds: float | None) -> Closed:
+    """The closing order's outcome; what stays open gets the stop of its plan back."""
+    record, symbol, recorded = result.record, result.symbol, desk.journal_trouble is None
+    if record is None:
+        note = result.note or "nothing to close"
+        return Closed(symbol, None, result.lifted, note, recorded)
+    warnings = [f"{symbol}: {result.note}"] if result.note else []
+    if record.already:
+        warnings.append(f"{record.client_order_id} was given before: nothing was sent.")
+    if wait_seconds is not None:
+        record, said = follow(desk, record, wait_seconds)
+        warnings += said
+    raise_if_rejected(record)
+    if result.unprotected_qty and not protect_again(desk, symbol):
+        warnings.append(f"{symbol}: {text(result.unprotected_qty)} stay open without a stop")
+    return Closed(symbol, record, result.lifted, result.note, recorded, tuple(warnings))

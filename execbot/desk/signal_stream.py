@@ -1,0 +1,234 @@
+"""A stream of signals acted on line by line, and their orders followed to their ends.
+
+Two threads act: one takes every line in turn, one exits alone, so that an entry that sleeps out a
+rate limit holds up no exit. With `follow` a third looks what became of the orders.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any, Protocol
+
+from msgspec import Struct
+
+from execbot.broker.errors import BrokerError
+from execbot.desk.signal_following import Became, SignalFollowing
+from execbot.desk.signal_lines import Line, Lines
+from execbot.desk.signals import LINE_WAIT_SECONDS, executor_of, new_signal_id, unwatched
+from execbot.model.enums import Outcome
+from execbot.model.signal import SignalError, read_line
+from execbot.oms.signals.executor import Executor
+from execbot.oms.signals.result import SignalResult
+
+if TYPE_CHECKING:
+    from execbot.desk.context import Context
+
+__all__ = ["Became", "LineResult", "Listener", "run_lines"]
+
+REFRESH_SECONDS = 5.0
+"""How often a long run takes in what the broker reported, so that its journal stays current."""
+
+LAST_LOOK_SECONDS = 5.0
+"""How long the end of the run waits for a look that is under way."""
+
+JOIN_SECONDS = 0.5
+BAD_LINE = "signal.bad_line"
+
+
+class LineResult(Struct, frozen=True):
+    """What became of one line: a result, or why it is no signal."""
+
+    number: int
+    result: SignalResult | None
+    error: SignalError | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def outcome(self) -> Outcome:
+        return Outcome.NOT_SENT if self.result is None else self.result.outcome
+
+    @property
+    def is_failure(self) -> bool:
+        """It should have been acted on and could not be."""
+        return self.result is None or self.result.is_failure
+
+    def to_dict(self) -> dict[str, Any]:
+        if self.result is not None:
+            found = self.result.to_dict()
+            return {"line": self.number, **found, "notes": [*found["notes"], *self.warnings]}
+        assert self.error is not None
+        return {
+            "line": self.number,
+            "signal_id": None,
+            "outcome": Outcome.NOT_SENT.value,
+            "reason": BAD_LINE,
+            "field": self.error.field or None,
+            "message": f"line {self.number}: {self.error}",
+            "hint": self.error.hint or None,
+        }
+
+
+class Listener(Protocol):
+    """Who is told; from several threads, at any time while the run lasts."""
+
+    def result(self, line: LineResult) -> None: ...
+
+    def became(self, update: Became) -> None: ...
+
+    def trouble(self, words: str) -> None:
+        """Why the broker could not be read just now; the run goes on."""
+
+
+def run_lines(
+    desk: Context,
+    stream: IO[bytes],
+    listener: Listener,
+    *,
+    follow: bool = False,
+    wait_seconds: float | None = None,
+    naked: bool = False,
+) -> int:
+    """Act on every line until the input ends; how many orders had not ended when it was over.
+
+    With `follow` the orders are followed for `wait_seconds` more, or until all have ended; Ctrl-C
+    then ends only the following. Raises what the listener raises, and BadInput when the input
+    cannot be read.
+    """
+    lines = Lines(stream, lambda number, content: _read(number, content, desk))
+    if not follow:
+        _Run(desk, lines, listener, None, naked=naked).act()
+        return 0
+    following = SignalFollowing(desk)
+    with _follower(following, listener, lines) as follower:
+        _Run(desk, lines, listener, following, naked=naked).act()
+        return follower.wait(wait_seconds)
+
+
+def _read(number: int, content: bytes, desk: Context) -> Line:
+    try:
+        return Line(number, read_line(content, now=desk.now(), new_id=new_signal_id(desk)))
+    except SignalError as error:
+        return Line(number, None, error)
+
+
+class _Run:
+    """The two threads that act."""
+
+    def __init__(
+        self,
+        desk: Context,
+        lines: Lines,
+        listener: Listener,
+        following: SignalFollowing | None,
+        *,
+        naked: bool,
+    ) -> None:
+        self._desk = desk
+        self._lines = lines
+        self._listener = listener
+        self._following = following
+        self._executor: Executor = executor_of(desk, naked=naked)
+
+    def act(self) -> None:
+        threading.Thread(target=self._exits, name="exits", daemon=True).start()
+        refreshed = time.monotonic()
+        while (line := self._lines.take()) is not None:
+            self._carry_out(line)
+            if self._following is None and time.monotonic() - refreshed > REFRESH_SECONDS:
+                self._take_in()
+                refreshed = time.monotonic()
+
+    def _exits(self) -> None:
+        try:
+            while (line := self._lines.take(exits_only=True)) is not None:
+                self._carry_out(line)
+        except BaseException as error:
+            self._lines.fail(error)  # the main thread ends the run with it
+
+    def _carry_out(self, line: Line) -> None:
+        signal = line.signal
+        result, warnings = None, list[str]()
+        if signal is not None:
+            # With a follower the rest is told by it.
+            seconds = LINE_WAIT_SECONDS if self._following is None else 0.0
+            result, warnings = unwatched(self._desk, self._executor.execute_signal(signal), seconds)
+        self._listener.result(LineResult(line.number, result, line.error, tuple(warnings)))
+        record = None if result is None else result.record
+        if self._following is not None and record is not None and not record.order.is_terminal:
+            assert signal is not None
+            self._following.add(signal.id, line.number, record)
+        self._lines.done(line)
+
+    def _take_in(self) -> None:
+        try:
+            self._desk.oms.gap_fill()
+        except BrokerError as error:
+            self._listener.trouble(error.message)
+
+
+class _Follower:
+    """The thread that looks, and the waiting for it at the end of the input."""
+
+    def __init__(self, following: SignalFollowing, listener: Listener, lines: Lines) -> None:
+        self._following = following
+        self._listener = listener
+        self._lines = lines
+        self._stop = threading.Event()
+        self._all_read = False
+        self._error: BaseException | None = None
+        self._trouble = ""
+        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
+        self._thread.start()
+
+    def wait(self, seconds: float | None) -> int:
+        """Until every order has ended, or the time is over; how many have not."""
+        self._all_read = True
+        until = None if seconds is None else time.monotonic() + seconds
+        try:
+            while self._thread.is_alive() and self._following.open_count:
+                left = JOIN_SECONDS if until is None else until - time.monotonic()
+                if left <= 0:
+                    break
+                self._thread.join(min(JOIN_SECONDS, left))
+        except KeyboardInterrupt:
+            pass
+        self.stop()
+        if self._error is not None:
+            raise self._error
+        return self._following.open_count
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join(timeout=LAST_LOOK_SECONDS)
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                for update in self._following.look():
+                    self._listener.became(update)
+                self._tell_trouble()
+                if self._all_read and not self._following.open_count:
+                    return
+                self._stop.wait(self._following.pause_seconds)
+        except BaseException as error:
+            self._error = error
+            self._lines.fail(error)  # the main thread ends the run with it
+
+    def _tell_trouble(self) -> None:
+        """Once for each trouble, not with every look."""
+        trouble = self._following.trouble
+        if trouble and trouble != self._trouble:
+            self._listener.trouble(trouble)
+        self._trouble = trouble
+
+
+@contextmanager
+def _follower(following: SignalFollowing, listener: Listener, lines: Lines) -> Iterator[_Follower]:
+    follower = _Follower(following, listener, lines)
+    try:
+        yield follower
+    finally:
+        follower.stop()  # before the journal is closed

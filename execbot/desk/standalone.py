@@ -1,0 +1,100 @@
+"""An order management system that may be given nothing: it then opens its account itself.
+
+Who opens it is told by `desk.library`, from which programs take the class: an opened account has an
+OMS of this class, so this file cannot know how one is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+
+from execbot.oms import service
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from execbot.broker.port import BrokerClient
+    from execbot.config.load import Settings
+    from execbot.journal.journal import Journal
+
+
+class Account(Protocol):
+    """What it needs of an opened account."""
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def client(self) -> BrokerClient: ...
+
+    @property
+    def journal(self) -> Journal: ...
+
+    @property
+    def now(self) -> Callable[[], datetime]: ...
+
+    def close(self) -> None: ...
+
+
+class OrderManagementSystem(service.OrderManagementSystem):
+    """Orders of one account; everything it does is documented on its base.
+
+    `OrderManagementSystem(client, journal)` works on what it is given. Without arguments it opens
+    the account that trading.yaml and the environment name, as every command does, at the first
+    call that needs it; `mode` and `config_path` choose as --mode and --config do. That call may
+    raise ConfigError, BrokerError or JournalError. `shut_down`, or the end of a `with` block, gives
+    up what it opened itself.
+    """
+
+    opener: ClassVar[Callable[..., Account]]
+
+    def __init__(
+        self,
+        client: BrokerClient | None = None,
+        journal: Journal | None = None,
+        *,
+        mode: str | None = None,
+        config_path: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> None:
+        if (client is None) != (journal is None):
+            raise TypeError("a client and a journal belong together: give both, or neither")
+        self._opening = Lock()
+        self._account: Account | None = None
+        self._where = (mode, config_path, env)
+        self._options = options
+        if client is not None and journal is not None:
+            super().__init__(client, journal, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        """Reached for what is not there yet: the account is opened, and asked again."""
+        if name.startswith("__") or "_opening" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        with self._opening:
+            if "client" not in self.__dict__:
+                self._open()
+            elif name not in self.__dict__:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(self, name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shut_down()
+
+    def shut_down(self) -> None:
+        """Close journal and connections, where this object has opened them itself."""
+        if self._account is not None:
+            self._account.close()
+
+    def _open(self) -> None:
+        mode, config_path, env = self._where
+        self._account = opened = self.opener(mode, config_path, env=env)
+        settings = opened.settings.trading.order_management
+        defaults = {"settings": settings, "now": opened.now}
+        super().__init__(opened.client, opened.journal, **{**defaults, **self._options})

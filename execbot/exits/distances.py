@@ -1,0 +1,106 @@
+"""How far stop and targets lie from the entry: in percent, in R, and in dollars."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+from msgspec import Struct
+
+from execbot.exits.levels import LevelError, r_multiple
+from execbot.exits.plan.plan import ExitPlan, priced
+from execbot.model.enums import PositionSide
+from execbot.model.numbers import CENT, ZERO, maybe_text, text
+
+HUNDRED = Decimal(100)
+
+
+class Distance(Struct, frozen=True):
+    """One level. What it would win counts positive, what it would lose negative.
+
+    `pct` is of the entry price; `r` in multiples of the risk first taken, None without a stop;
+    `usd` for the shares that it takes, None while their number is not known.
+    """
+
+    level: str
+    asked: str
+    price: Decimal
+    pct: Decimal
+    r: Decimal | None
+    usd: Decimal | None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "level": self.level,
+            "asked": self.asked,
+            "price": text(self.price),
+            "pct": text(self.pct),
+            "r": maybe_text(self.r),
+            "usd": maybe_text(self.usd),
+        }
+
+    def words(self) -> str:
+        """`stop 147.98 (2%): -2 %, -1R, 30.20 USD at risk`."""
+        asked = f" ({self.asked})" if self.asked not in ("", text(self.price)) else ""
+        parts = [f"{text(self.pct)} %"]
+        if self.r is not None:
+            parts.append(f"{text(self.r)}R")
+        if self.usd is not None:
+            parts.append(_dollars(self.usd))
+        return f"{self.level} {text(self.price)}{asked}: {', '.join(parts)}"
+
+
+def _dollars(usd: Decimal) -> str:
+    return f"{-usd:,} USD at risk" if usd < 0 else f"{usd:,} USD gained"
+
+
+def distances_of(
+    plan: ExitPlan, entry: Decimal | None, qty: Decimal | None, now: datetime
+) -> tuple[Distance, ...]:
+    """Of the stop, then of each target that is not taken; `entry` stands in until the plan has an
+    entry price of its own. Empty while no price is known. `qty` is that of the position."""
+    shown, price = plan, plan.entry_price or entry
+    if not price:
+        return ()
+    if plan.entry_price is None:
+        with suppress(LevelError):
+            shown = priced(plan, price, now)
+    size = None if qty is None else abs(qty)
+    found: list[Distance] = []
+    if shown.stop.price is not None:
+        asked = shown.stop.spec or shown.stop.trail
+        words = "" if asked is None else str(asked)
+        found.append(_distance("stop", words, shown.stop.price, shown, price, size))
+    for number, target in enumerate(shown.targets, start=1):
+        if target.price is None or target.done:
+            continue
+        name = "target" if len(shown.targets) == 1 else f"target {number}"
+        part = None if size is None else size * target.weight / HUNDRED
+        found.append(_distance(name, str(target.spec), target.price, shown, price, part))
+    return tuple(found)
+
+
+def _distance(
+    name: str,
+    asked: str,
+    at: Decimal,
+    plan: ExitPlan,
+    entry: Decimal,
+    qty: Decimal | None,
+) -> Distance:
+    won = at - entry if plan.side is PositionSide.LONG else entry - at
+    r = r_multiple(plan.side, entry, plan.stop.initial, at)
+    return Distance(
+        name,
+        asked,
+        at,
+        _cents(won / entry * HUNDRED),
+        None if r is None else _cents(r),
+        None if qty is None else _cents(won * qty),
+    )
+
+
+def _cents(value: Decimal) -> Decimal:
+    return value.quantize(CENT, ROUND_HALF_EVEN) + ZERO

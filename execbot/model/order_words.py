@@ -1,0 +1,51 @@
+"""An order in one line of words: what is bought or sold, and what it waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from execbot.model.numbers import text
+
+if TYPE_CHECKING:
+    from execbot.model.order import Order, OrderRequest
+
+
+def prices_of(order: Order | OrderRequest, shown: Callable[[Decimal], str] = text) -> str | None:
+    """`187.50`, `stop 180`, `stop 180 limit 179`, `trail 2%`: what the order waits for."""
+    parts = []
+    if order.stop_price is not None:
+        parts.append(f"stop {shown(order.stop_price)}")
+    if order.limit_price is not None:
+        parts.append(f"limit {shown(order.limit_price)}" if parts else shown(order.limit_price))
+    if order.trail_percent is not None:
+        parts.append(f"trail {text(order.trail_percent)}%")
+    if order.trail_price is not None:
+        parts.append(f"trail {shown(order.trail_price)}")
+    return " ".join(parts) or None
+
+
+def describe(order: Order | OrderRequest) -> str:
+    """`buy 10 AAPL at market, day` in one line."""
+    size = text(order.qty) if order.qty is not None else f"${text(order.notional or Decimal(0))} of"
+    kind = _kind(order.type.value.replace("_", " "), prices_of(order))
+    extra = ", extended hours" if order.extended_hours else ""
+    return (
+        f"{order.side.value} {size} {order.symbol} {kind}, {order.time_in_force.value}{extra}"
+        + _legs_of(order)
+    )
+
+
+def _kind(type_: str, price: str | None) -> str:
+    """`stop 180`, not `stop stop 180`."""
+    if price is None:
+        return "at market"
+    return price if price.startswith(type_) else f"{type_} {price}"
+
+
+def _legs_of(order: Order | OrderRequest) -> str:
+    """The exits that a request carries along."""
+    stop, target = getattr(order, "stop_loss", None), getattr(order, "take_profit", None)
+    said = f", stop {text(stop.stop_price)}" if stop is not None else ""
+    return said + (f", target {text(target.limit_price)}" if target is not None else "")

@@ -1,0 +1,96 @@
+"""Booking what the account's activities say of shares: each row once, and the plan follows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from execbot.exits.plan.plan import PlanStatus
+from execbot.exits.store import plan_of, save_plan
+from execbot.journal.journal import Journal
+from execbot.model.enums import AssetClass
+from execbot.oms.ledger import recording
+from execbot.oms.machine.positions import ONE_AFTER, PRICE_STEP
+from execbot.oms.sync.row_evidence import MovedShares, Succession
+
+
+def book_moved(journal: Journal, moved: MovedShares, price: Decimal | None, now: datetime) -> bool:
+    """Book shares that rows brought or took away, each row once; they realise nothing.
+
+    What came has the cost of its row, else `price` (the broker's average). False when a row was
+    booked meanwhile. Raises JournalError.
+    """
+    with recording(journal) as ledger:
+        ours = journal.position(moved.symbol)
+        booked = {item.activity_id for item in journal.executions(symbol=moved.symbol)}
+        if any(row.id in booked for row in moved.rows):
+            return False
+        average = ours.avg_entry_price if ours is not None else None
+        for number, row in enumerate(moved.rows):
+            qty = row.qty or Decimal(0)
+            worth = row.price or price or average
+            ledger.adjust(
+                moved.symbol,
+                qty,
+                worth or Decimal(0),
+                reason=row.activity_type.lower(),
+                asset_class=AssetClass.US_EQUITY,
+                at=now + number * ONE_AFTER,
+                now=now + number * ONE_AFTER,
+                activity_id=row.id,
+            )
+    return True
+
+
+def book_succession(journal: Journal, pair: Succession, now: datetime) -> bool:
+    """Book one symbol out and the other in at the same cost, and have the plan follow a rename.
+
+    The plan of what became something else is closed: its levels mean nothing there. False when the
+    old symbol is not held as it went. Raises JournalError.
+    """
+    with journal.transaction():
+        with recording(journal) as ledger:
+            ours = journal.position(pair.old)
+            if ours is None or ours.qty != -pair.gone:
+                return False
+            worth = abs(ours.cost / pair.come)
+            for number, (symbol, qty, price, row) in enumerate(
+                (
+                    (pair.old, pair.gone, ours.avg_entry_price or Decimal(0), pair.rows[0]),
+                    (pair.new, pair.come, worth.quantize(PRICE_STEP), pair.rows[1]),
+                )
+            ):
+                ledger.adjust(
+                    symbol,
+                    qty,
+                    price,
+                    reason="renamed" if pair.is_rename else "merged",
+                    asset_class=ours.asset_class,
+                    at=now + number * ONE_AFTER,
+                    now=now + number * ONE_AFTER,
+                    activity_id=row.id,
+                )
+        _plan_follows(journal, pair, now)
+    return True
+
+
+def _plan_follows(journal: Journal, pair: Succession, now: datetime) -> None:
+    plan = plan_of(journal, pair.old)
+    if plan is None:
+        return
+    note = f"{pair.old} became {pair.new}"
+    save_plan(journal, plan.changed(now, status=PlanStatus.CLOSED, exit=None, lift=None, note=note))
+    if pair.is_rename and plan.status is not PlanStatus.PENDING:
+        renamed = replace(
+            plan,
+            plan_id=f"{plan.plan_id}~{pair.new}",
+            symbol=pair.new,
+            version=1,
+            exit=None,
+            lift=None,
+            updated_at=now,
+            note=note,
+        )
+        save_plan(journal, renamed)

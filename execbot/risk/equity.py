@@ -1,0 +1,55 @@
+"""Whether the broker's equity can be believed (docs/evidence.md, E-EQ-1). Pure.
+
+Alpaca has sent an equity of 0, and equities far away from what the account holds, for minutes
+(incidents of 2021 and of 2022-08-19). Such a figure is unknown: nothing is bought on it, no loss
+is measured by it, and where a size must be had the smaller of both figures counts.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from msgspec import Struct
+
+from execbot.model.account import Account
+from execbot.model.numbers import ZERO
+
+EQUITY_TOLERANCE = Decimal("0.20")
+"""How far equity may lie from cash and market values, as a share of their sum: positions are priced
+at other moments than the account."""
+
+
+class Equity(Struct, frozen=True):
+    """USD. `told` is the broker's figure, `summed` is cash and market values; None: not sent."""
+
+    told: Decimal | None
+    summed: Decimal | None
+
+    @property
+    def is_known(self) -> bool:
+        """Positive, and near the sum of what the account holds."""
+        if self.told is None or self.told <= 0:
+            return False
+        if self.summed is None:
+            return True
+        return abs(self.told - self.summed) <= abs(self.summed) * EQUITY_TOLERANCE
+
+    @property
+    def safe(self) -> Decimal:
+        """What sizes and limits are measured by: the smaller positive figure where they differ."""
+        if self.is_known and self.told is not None:
+            return self.told
+        positive = [figure for figure in (self.told, self.summed) if figure and figure > 0]
+        return min(positive, default=ZERO)
+
+
+def equity_of(account: Account | None) -> Equity:
+    if account is None:
+        return Equity(None, None)
+    parts = (account.cash, account.long_market_value, account.short_market_value)
+    known = [part for part in parts if part is not None]
+    if len(known) == len(parts):
+        return Equity(account.equity, sum(known, ZERO))
+    # A server that sends no equity at all is measured by its cash.
+    told = account.cash if account.equity is None else account.equity
+    return Equity(told, None)

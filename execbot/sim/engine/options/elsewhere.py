@@ -1,0 +1,211 @@
+"""Positions and orders in contracts that another program has made on the same account."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from execbot.sim.engine import parse
+from execbot.sim.engine.accounts.account import Account
+from execbot.sim.engine.core import ExchangeCore
+from execbot.sim.engine.events import emit
+from execbot.sim.engine.options.contracts import Contract, OptionAssets, OptionPrices
+from execbot.sim.engine.order import Order, OrderClass, OrderType, Side, Status, TimeInForce
+from execbot.sim.engine.orders import executions
+from execbot.sim.engine.orders.place import place
+from execbot.sim.engine.orders.rules import unprocessable
+from execbot.sim.engine.render import ZERO, text
+from execbot.sim.types import AssetClass
+
+LEGS_MIN, LEGS_MAX = 2, 4
+
+
+def contract_of(symbol: str) -> Contract:
+    """Raises `ApiError` 422 for what is no OCC symbol."""
+    contract = Contract.parse(symbol)
+    if contract is None:
+        raise unprocessable(f'contract "{symbol}" not found')
+    return contract
+
+
+def set_mark(core: ExchangeCore, symbol: str, price: Decimal) -> None:
+    """Makes a contract known, or moves its price. Raises `ApiError` 422."""
+    contract = contract_of(symbol)
+    if price < 0:
+        raise unprocessable(f"invalid price {text(price)}")
+    if not core.options.assets:
+        _let_contracts_in(core)
+    core.options.set_mark(contract, price, core.now)
+    core.look_again(symbol)
+
+
+def _let_contracts_in(core: ExchangeCore) -> None:
+    """From the first contract on, prices and assets know contracts too."""
+    core.prices = OptionPrices(core.prices, core.options)
+    core.assets = OptionAssets(core.assets, core.options)
+
+
+def load(core: ExchangeCore, state: Mapping[str, Any]) -> None:
+    """Takes over the contracts that an earlier core had dumped."""
+    if state:
+        _let_contracts_in(core)
+        core.options.load(state)
+
+
+def hold(core: ExchangeCore, account: Account, symbol: str, qty: Decimal, price: Decimal) -> Order:
+    """`qty` contracts (below zero: sold) at `price` a share: an order and its fill, at once."""
+    if not qty or qty != qty.to_integral_value():
+        raise unprocessable("qty must be integer for options trading")
+    set_mark(core, symbol, price)
+    body = {
+        "symbol": symbol,
+        "qty": text(abs(qty)),
+        "side": "buy" if qty > 0 else "sell",
+        "type": "market",
+        "time_in_force": "day",
+    }
+    order = place(core, account, body, by_broker=True)
+    executions.execute(core, account, order, price, abs(qty))
+    return order
+
+
+def order(core: ExchangeCore, account: Account, body: Mapping[str, Any]) -> Order:
+    """An order in one contract, or (`order_class` mleg) in several. Raises `ApiError`.
+
+    Contracts that are not known get a mark: the one given, or the limit.
+    """
+    if body.get("order_class") == OrderClass.MLEG:
+        return _several(core, account, body)
+    symbol = str(body.get("symbol") or "")
+    if core.assets.get(contract_of(symbol).symbol) is None:
+        mark = parse.number(body, "mark") or parse.number(body, "limit_price")
+        set_mark(core, symbol, mark or Decimal(1))
+    plain = {name: value for name, value in body.items() if name not in ("mark", "key")}
+    return place(core, account, plain, by_broker=True)
+
+
+def _several(core: ExchangeCore, account: Account, body: Mapping[str, Any]) -> Order:
+    """A parent without a symbol, and its legs. It rests until it is filled or canceled."""
+    legs, units = body.get("legs"), parse.number(body, "qty")
+    if not isinstance(legs, Sequence) or not LEGS_MIN <= len(legs) <= LEGS_MAX:
+        raise parse.malformed(f"mleg orders have {LEGS_MIN} to {LEGS_MAX} legs")
+    if units is None or units <= 0 or units != units.to_integral_value():
+        raise unprocessable("qty must be integer for options trading")
+    limit = parse.number(body, "limit_price")
+    parent = _blank(core, account, body, qty=units, limit_price=limit)
+    made = []
+    for index, leg in enumerate(legs):
+        ratio, intent = parse.number(leg, "ratio_qty") or Decimal(1), leg.get("position_intent")
+        if intent not in parse.INTENTS:
+            raise unprocessable(f"leg.{index} position intent is required")
+        symbol = contract_of(str(leg.get("symbol") or "")).symbol
+        if core.assets.get(symbol) is None or leg.get("mark") is not None:
+            set_mark(core, symbol, parse.number(leg, "mark") or Decimal(1))
+        made.append(
+            _blank(
+                core,
+                account,
+                {},
+                symbol=symbol,
+                side=Side.BUY if str(intent).startswith("buy") else Side.SELL,
+                position_intent=intent,
+                qty=units * ratio,
+                ratio_qty=ratio,
+                parent_id=parent.id,
+            )
+        )
+    parent.legs = [leg.id for leg in made]
+    for each in (parent, *made):
+        _register(core, account, each)
+    emit(core, parent, "pending_new")
+    emit(core, parent, "new", {"execution_id": core.ids.uuid()})
+    return parent
+
+
+def _blank(
+    core: ExchangeCore, account: Account, body: Mapping[str, Any], symbol: str = "", **fields: Any
+) -> Order:
+    core.order_seq += 1
+    asset = core.assets.get(symbol) if symbol else None
+    values: dict[str, Any] = {
+        "side": Side.BUY,
+        "type": OrderType.MARKET if fields.get("limit_price") is None else OrderType.LIMIT,
+        **fields,
+    }
+    return Order(
+        id=core.ids.uuid(),
+        seq=core.order_seq,
+        account_id=account.id,
+        client_order_id=parse.client_order_id(body) or core.ids.uuid(),
+        symbol=symbol,
+        asset_id="" if asset is None else asset.id,
+        asset_class=AssetClass.US_OPTION,
+        tif=TimeInForce.DAY,
+        order_class=OrderClass.MLEG,
+        created_at=core.now,
+        updated_at=core.now,
+        submitted_at=core.now,
+        status=Status.NEW,
+        acked=True,
+        **values,
+    )
+
+
+def _register(core: ExchangeCore, account: Account, order: Order) -> None:
+    """It rests outside the market, until its day ends."""
+    core.orders[order.id] = order
+    account.add(order)
+    order.expires_at = core.calendar.next_close(core.now)
+    core.schedule(order, "expire", order.expires_at)
+
+
+def fill(core: ExchangeCore, account: Account, order_id: str, price: Decimal | None) -> Order:
+    """An open order is filled: at `price`, its limit or the mark; of several legs each at its
+    mark. Raises `ApiError` 422.
+    """
+    found = account.live.get(order_id)
+    if found is None or found.asset_class is not AssetClass.US_OPTION:
+        raise unprocessable(f"no open option order {order_id}")
+    if found.order_class is not OrderClass.MLEG:
+        at = price or found.limit_price or core.price(found.symbol, core.now)
+        executions.execute(core, account, found, at, found.leaves)
+        return found
+    parent = core.orders[found.parent_id or found.id]
+    _fill_several(core, account, parent)
+    return parent
+
+
+def _fill_several(core: ExchangeCore, account: Account, parent: Order) -> None:
+    net, told = ZERO, []
+    for leg_id in parent.legs:
+        leg = core.orders[leg_id]
+        price, qty = core.price(leg.symbol, core.now), leg.leaves
+        net += (1 if leg.is_buy else -1) * price * (leg.ratio_qty or 1)
+        executions.execute(core, account, leg, price, qty, quiet=True)
+        told.append(
+            {
+                "execution_id": leg.fills[-1][0],
+                "order_id": leg.id,
+                "symbol": leg.symbol,
+                "qty": text(qty),
+                "price": text(price),
+            }
+        )
+    units = parent.leaves
+    parent.filled_qty, parent.filled_value = units, net * units
+    parent.filled_at = parent.updated_at = core.now
+    parent.status = Status.FILLED
+    core.retire(parent)
+    emit(
+        core,
+        parent,
+        "fill",
+        {
+            "execution_id": core.ids.uuid(),
+            "price": text(net),
+            "qty": text(units),
+            "position_qtys": {leg["symbol"]: text(account.qty(leg["symbol"])) for leg in told},
+            "legs": told,
+        },
+    )

@@ -1,0 +1,93 @@
+"""Goal: a list of positions that leaves shares out undoes nothing that protects them (E-POS-6,
+E-FLAT-1).
+
+Method: the real watcher against the real exchange in virtual time; the list is empty, short of one
+symbol, or shows fewer shares for a while, though nothing was sold. The exchange's own orders and
+positions are looked at.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from support.watch_world import World, open_world, wishes
+
+from execbot.exits.plan.plan import PlanStatus
+
+D = Decimal
+
+
+def differences(world: World) -> list[bool]:
+    """Of each alarm that tells of a difference, whether it is critical."""
+    return [
+        note.is_critical
+        for note in world.notes
+        if note.is_alarm and note.data.get("kind") == "position_differs"
+    ]
+
+
+def protected(path: Path) -> World:
+    world = open_world(path)
+    world.buy("10", wishes("2", ("4", "50"), ("6", "50")))
+    world.run(5)
+    assert world.covered("AAPL") == 10
+    return world
+
+
+def ended_exits(world: World) -> list[str]:
+    """Exits of the account that are over."""
+    return [
+        order["client_order_id"]
+        for order in world.desk.orders_there().values()
+        if order["side"] == "sell" and order["status"] not in ("new", "held", "accepted")
+    ]
+
+
+@pytest.mark.parametrize("rule", [{}, {"symbol": "AAPL"}], ids=["empty", "one symbol missing"])
+def test_exits_and_plan_stand_while_the_list_leaves_the_position_out(
+    tmp_path: Path, rule: dict[str, str]
+) -> None:
+    world = protected(tmp_path)
+    plan = world.plan()
+    world.desk.fault("position_missing", count=None, for_seconds=20, **rule)
+    world.run(19)
+    assert differences(world) == [True]
+    assert ended_exits(world) == []
+    world.run(20)
+    assert (world.covered("AAPL"), ended_exits(world), world.qty()) == (10, [], 10)
+    assert plan is not None and world.plan() == plan
+    assert differences(world) == [True]
+    world.price("AAPL", "97")
+    world.run(10)
+    assert (world.qty(), world.plan()) == (0, None)
+
+
+def test_a_stop_that_is_watched_here_fires_and_opens_no_short(tmp_path: Path) -> None:
+    """Fractions have no stop at the broker: execbot watches it."""
+    world = open_world(tmp_path)
+    world.buy("0.5", wishes("2"))
+    world.run(5)
+    world.desk.fault("position_missing", count=None, for_seconds=60)
+    world.run(10)
+    world.price("AAPL", "97")
+    world.run(15)
+    assert world.qty() == 0
+    assert not world.shorts
+
+
+def test_exits_that_stand_are_not_reduced_to_what_the_list_shows(tmp_path: Path) -> None:
+    world = protected(tmp_path)
+    account = world.desk.venue.exchange.core.accounts[world.account]
+    held = account.positions["AAPL"]
+    whole = held.qty, held.lots
+    held.qty, held.lots = D(6), [(D(6), held.average)]
+    world.run(20)
+    assert ended_exits(world) == []
+    assert differences(world) == [True]
+    held.qty, held.lots = whole
+    world.run(20)
+    plan = world.plan()
+    assert (world.covered("AAPL"), ended_exits(world)) == (10, [])
+    assert plan is not None and plan.status is PlanStatus.ACTIVE
