@@ -15,7 +15,13 @@ from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_v
 from execbot.model.signal import NUMBER_MAX, SHORT_WORD, TTL_SECONDS_MAX, SignalSide
 from execbot.schemas.base import Input
 
-SYMBOL = r"^\s*[A-Za-z][A-Za-z0-9]{0,9}([.-][A-Za-z]{1,3})?(/[A-Za-z]{3,5})?\s*$"
+SYMBOL = (
+    r"^[ \t\r\n]*("
+    r"[A-Za-z0-9]{1,10}([.-][A-Za-z0-9]{1,4}){0,2}"  # a stock
+    r"|[A-Za-z0-9]{1,10}/[A-Za-z0-9]{2,10}"  # a pair
+    r"|[A-Za-z][A-Za-z0-9]{0,5}[0-9]{6}[CcPp][0-9]{8}"  # an option contract
+    r")[ \t\r\n]*$"
+)
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,95}$"
 DECIMAL_TEXT = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
 

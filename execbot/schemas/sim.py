@@ -76,6 +76,8 @@ class SimStatus(Output):
     """Open round the clock, or the real hours."""
     data: str | None
     """Folder or file of recorded prices; null for synthetic ones."""
+    trade_through: bool
+    """A print beyond a resting limit fills it at its limit."""
     scenario: str | None
     """The file of settings and faults that it began with; null without one."""
     accounts: list[SimAccount]

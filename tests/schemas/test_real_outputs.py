@@ -127,6 +127,7 @@ def test_answers_about_the_account(run: Recorder, server: Server) -> None:
     run("config")
     run("config show --changed")
     run("config check")
+    run("config adopt")
     run("config init written.yaml")
     run("config init --print")
     run("config init written.yaml", 2)

@@ -54,6 +54,7 @@ GOOD: list[dict[str, Any]] = [
     {"qty": 3}, {"qty": "0.5"}, {"notional": "1e3"}, {"qty": 3, "notional": None},
     {"created_at": "2026-11-20T14:31:05Z", "ttl_seconds": 120},
     {"symbol": "BRK.B"}, {"symbol": "btc/usd"}, {"symbol": " AAPL "}, {"side": "SELL_SHORT"},
+    {"symbol": "BTCUSD"}, {"symbol": "1INCH/USD"}, {"symbol": "AAPL261218C00190000"},
     {"strength": 0}, {"strength": 100}, {"strength": 82.5}, {"confidence": 1},
     dict.fromkeys(sorted(FIELDS - set(LEAST))),
 ]  # fmt: skip
