@@ -135,7 +135,7 @@ def test_close_given_twice_under_one_id_sells_once_and_says_so(tmp_path: Path) -
         env = server.environment(tmp_path)
         done(env, "submit", "AAPL", "--qty", "2", "--wait", "20")
         close = ("close", "AAPL", "--client-order-id", "X", "--wait", "20")
-        first, again = done(env, *close), done(env, *close)
+        first, again = (execbot([*close, "--json"], env).json for _ in range(2))
         assert first["data"]["id"] == again["data"]["id"]
         assert "given before" in again["warnings"][0]
 
