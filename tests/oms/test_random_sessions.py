@@ -211,6 +211,7 @@ def test_after_one_reconcile_both_sides_agree(tmp_path: Path, seed: int) -> None
             "starting_cash": "10000000",
         },
     )
+    random.seed(seed)  # what the code under test draws for its waits
     session = Session(desk, seed)
     session.run(steps=30)
     desk.call("DELETE", "/sim/faults")

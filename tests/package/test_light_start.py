@@ -68,4 +68,5 @@ def test_command_over_the_wire_imports_tenacity_when_a_read_fails_and_not_before
     fault = {"kind": "server_error", "method": "GET", "path": "/v2/positions", "count": 1}
     server.call("POST", "/sim/faults", fault)
     found = imports_of(["submit", "MSFT", "--qty", "1"], env)
+    assert [rule["fired"] for rule in server.get("/sim/faults")] == [1]
     assert found & HEAVY == {"tenacity"}

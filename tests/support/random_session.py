@@ -324,6 +324,7 @@ CHANCES: tuple[tuple[float, Callable[[Session], None]], ...] = (
 def play(seed: str, path: Path, settings: TradingSettings | None = None) -> Verdict:
     """Run the session of one seed."""
     rng = seeded(seed)
+    random.seed(f"waits-{seed}")  # what the code under test draws for its waits
     world = open_world(path, seed=rng.randint(0, 10**6), settings=settings or TradingSettings())
     session = Session(seed, world, rng)
     world.at_request = session.at_request
