@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from support.desk import Desk, open_desk
-from support.processes import Server, exchange
+from support.processes import Server, clean_environment, exchange
 
 # In CI a property is searched along the same path each time; `CI=` runs search on.
 settings.register_profile("ci", derandomize=True, deadline=None)
@@ -37,6 +37,12 @@ def server(tmp_path: Path) -> Iterator[Server]:
 def env(server: Server, tmp_path: Path) -> dict[str, str]:
     """The environment of a paper trader whose Alpaca is `server`."""
     return server.environment(tmp_path)
+
+
+@pytest.fixture
+def sim_env(tmp_path: Path) -> dict[str, str]:
+    """The environment of a trader in sim mode, with nothing else set up."""
+    return clean_environment(tmp_path, EXECBOT_MODE="sim")
 
 
 @pytest.fixture

@@ -104,10 +104,6 @@ class Alerter:
             waiting=waiting,
         )
 
-    @property
-    def is_on(self) -> bool:
-        return self._send is not None
-
     def alert(self, alert: Alert) -> bool:
         """Queue an alert; False when it was held back, dropped, or nobody receives alerts.
 

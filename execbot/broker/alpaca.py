@@ -14,7 +14,7 @@ from execbot.broker import paging
 from execbot.broker.budget import RateBudget, RequestPriority
 from execbot.broker.bulk import bulk_result
 from execbot.broker.errors import BrokerError, NotFound
-from execbot.broker.http import DirectTransport, SdkTransport, Transport, check_base_url
+from execbot.broker.http import DirectTransport, IsLate, SdkTransport, Transport, check_base_url
 from execbot.broker.port import (
     BrokerClient,
     BulkResult,
@@ -135,7 +135,7 @@ class AlpacaClient(BrokerClient):
         request: OrderRequest,
         *,
         priority: RequestPriority = RequestPriority.ENTRY,
-        send_before: float | None = None,
+        is_late: IsLate | None = None,
     ) -> Order:
         call = Call(
             "trading",
@@ -144,7 +144,7 @@ class AlpacaClient(BrokerClient):
             body=request.to_wire(),
             priority=priority,
             client_order_id=request.client_order_id or None,
-            send_before=send_before,
+            is_late=is_late,
         )
         return self._order(call)
 
@@ -170,7 +170,7 @@ class AlpacaClient(BrokerClient):
         return [Order.from_wire(row) for row in reversed(rows)]
 
     def replace_order(
-        self, order_id: str, request: ReplaceRequest, *, send_before: float | None = None
+        self, order_id: str, request: ReplaceRequest, *, is_late: IsLate | None = None
     ) -> Order:
         body = {
             name: maybe_text(getattr(request, name))
@@ -186,7 +186,7 @@ class AlpacaClient(BrokerClient):
             body={name: value for name, value in body.items() if value is not None},
             priority=RequestPriority.PROTECT,
             client_order_id=request.client_order_id,
-            send_before=send_before,
+            is_late=is_late,
         )
         return self._order(call)
 
@@ -305,7 +305,7 @@ class AlpacaClient(BrokerClient):
         found: dict[str, Mapping[str, Any]] = {}
         pairs = [symbol for symbol in symbols if is_pair(symbol)]
         # Options have feeds of their own, which execbot does not read.
-        stocks = [symbol for symbol in symbols if symbol and is_stock(symbol)]
+        stocks = [symbol for symbol in symbols if is_stock(symbol)]
         for path, group in (
             (f"/v2/stocks/{what}/latest", stocks),
             (f"/v1beta3/crypto/us/latest/{what}", pairs),

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from execbot.broker.budget import RequestPriority
 from execbot.broker.errors import BrokerError
+from execbot.broker.http import IsLate
 from execbot.broker.stream_states import StreamState
 from execbot.model.account import Account, Activity, Asset, CalendarDay, Clock, Position
 from execbot.model.enums import TimeInForce
@@ -99,13 +100,14 @@ class BrokerClient(ABC):
         request: OrderRequest,
         *,
         priority: RequestPriority = RequestPriority.ENTRY,
-        send_before: float | None = None,
+        is_late: IsLate | None = None,
     ) -> Order:
         """Send one order. Never retried inside: the submit pipeline owns that.
 
         `priority` is for the rate limit only: an order that closes says EXIT, a protective one
-        PROTECT, so that it never queues behind entries. Later than `send_before`, in seconds of
-        the client's timer, nothing of it may leave: then raise NetworkError `network.held_up`.
+        PROTECT, so that it never queues behind entries. `is_late` is asked as late as can be, right
+        before the first byte: when it says so, nothing leaves, and NetworkError
+        `network.held_up` is raised.
         """
 
     @abstractmethod
@@ -121,9 +123,9 @@ class BrokerClient(ABC):
 
     @abstractmethod
     def replace_order(
-        self, order_id: str, request: ReplaceRequest, *, send_before: float | None = None
+        self, order_id: str, request: ReplaceRequest, *, is_late: IsLate | None = None
     ) -> Order:
-        """Change an order; see `place_order` for `send_before`."""
+        """Change an order; see `place_order` for `is_late`."""
 
     @abstractmethod
     def cancel_order(self, order_id: str) -> None:

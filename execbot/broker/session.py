@@ -59,8 +59,7 @@ class Call(Struct, frozen=True):
     body: Mapping[str, Any] | None = None
     priority: RequestPriority = RequestPriority.READ
     client_order_id: str | None = None
-    send_before: float | None = None
-    """By the timer's seconds: later than this, nothing of it may leave."""
+    is_late: IsLate | None = None
 
 
 class Exchanged(Struct, frozen=True):
@@ -186,7 +185,7 @@ class RestSession:
         if call.body is not None:
             payload = json.dumps(call.body, separators=(",", ":")).encode()
             headers["Content-Type"] = "application/json"
-        deadline = {} if call.send_before is None else {"is_late": self._lateness(call.send_before)}
+        deadline = {} if call.is_late is None else {"is_late": call.is_late}
         try:
             return transport.send(
                 call.method,
@@ -208,9 +207,6 @@ class RestSession:
             client_order_id=call.client_order_id,
             url=self._url_of(call.host),
         )
-
-    def _lateness(self, send_before: float) -> IsLate:
-        return lambda: self._timer.monotonic() > send_before
 
     def _classified(self, reply: HttpReply, call: Call) -> BrokerError:
         found = classify(

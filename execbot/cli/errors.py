@@ -93,22 +93,20 @@ def failure_of(error: BaseException) -> Failure:
 def _of_room(error: ExecbotError) -> Failure:
     return Failure(
         error.kind,
-        error.message,
+        _message(error),
         ExitCode.IN_DOUBT if error.in_doubt else exit_code_of(error.kind, error.category),
         error.category,
         "in_doubt" if error.in_doubt else error.outcome,
         _hint(error),
         error.next_step,
-        error.facts,
+        {**error.facts, **error.noted},
     )
 
 
-def _message(error: BaseException, kind: str) -> str:
+def _message(error: ExecbotError) -> str:
     """A refusal of our own checks says first that nothing was sent."""
-    message = str(getattr(error, "message", "") or error)
-    if kind.startswith("risk.") and getattr(error, "verdict", None) is not None:
-        return f"Not sent: {message}"
-    return message
+    is_refusal = error.kind.startswith("risk.") and "failures" in error.facts
+    return f"Not sent: {error.message}" if is_refusal else error.message
 
 
 _BLAMES_SERVER = ("broker.bad_reply", "broker.redirected", "auth.")

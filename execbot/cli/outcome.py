@@ -2,70 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from execbot.cli.command import Cli
 from execbot.cli.errors import Failure
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.show.additions import added_line
-from execbot.cli.show.exit_distances import ShownExits
-from execbot.cli.show.later_targets import LaterTargets
 from execbot.cli.show.order_views import sentence
 from execbot.config.schema import Mode
-from execbot.desk.context import Context
-from execbot.desk.following import raise_if_rejected
+from execbot.desk.following import alarm_of, raise_if_rejected
 from execbot.desk.order_json import record_json
-from execbot.model.enums import OrderType, TimeInForce
-from execbot.model.order import OrderRequest
 
 if TYPE_CHECKING:
-    from execbot.desk.order_json import OrderRecord
+    from execbot.desk.context import Context
+    from execbot.desk.placing import Sent
 
 
-def legs_lapse(request: OrderRequest) -> list[str]:
-    """Entry and legs have one time in force: what that means for the order given."""
-    if request.stop_loss is None and request.take_profit is None:
-        return []
-    if request.time_in_force is TimeInForce.DAY:
-        return ["Stop and target of a day order lapse at the close: leave --tif out, or run watch."]
-    if request.type is OrderType.LIMIT:
-        return ["The limit rests until it fills or is canceled (gtc): its stop outlives the day."]
-    return []
-
-
-def show_outcome(
-    cli: Cli,
-    record: OrderRecord,
-    warnings: Sequence[str] = (),
-    addition: dict[str, Any] | None = None,
-    later: LaterTargets | None = None,
-    exits: ShownExits = ShownExits(),
-    opens_short: str = "",
-) -> None:
+def show_outcome(cli: Cli, sent: Sent) -> None:
     """Print what became of the order. Raises OrderRejected."""
+    record, later = sent.record, sent.later
     raise_if_rejected(record)
-    notes = list(warnings)
+    notes = list(sent.warnings)
     if record.already:
         notes.append(f"{record.client_order_id} was submitted before: nothing was sent now.")
     if record.alarm:
-        from execbot.oms.machine.alarms import alarm_words
-
-        notes.append(alarm_words(record))
+        notes.append(alarm_of(record))
     if later is not None:
         notes += later.warnings()
+    said = sentence(record)
     cli.show(
         {
             **record_json(record),
             "already": record.already,
-            "addition": addition,
+            "addition": sent.added.to_dict() if sent.added is not None else None,
             "spread": later.to_dict() if later is not None else None,
-            "exits": exits.to_list(),
-            "opens_short": bool(opens_short),
+            "exits": sent.exits.to_list(),
+            "opens_short": bool(sent.opens_short),
         },
-        f"{sentence(record)} ({opens_short})" if opens_short else sentence(record),
-        *exits.lines(),
-        *([added_line(addition, record.symbol)] if addition is not None else []),
+        f"{said} ({sent.opens_short})" if sent.opens_short else said,
+        *sent.exits.lines(),
+        *([sent.added.line()] if sent.added is not None else []),
         *([later.line()] if later is not None else []),
         f"client_order_id {record.client_order_id}",
         warnings=notes,

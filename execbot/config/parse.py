@@ -165,6 +165,9 @@ def _read_list(key: str, base: str, node: Any) -> tuple[Any, ...]:
     of_words = base == "str" or issubclass(getattr(schema, base), StrEnum)
     items = node.value
     if node.id == "scalar" and of_words:
+        is_plain = base == "str" and not getattr(node, "style", None)
+        if is_plain and str(node.value).strip().lower() in _NULL:
+            return ()  # null is no symbol of this name
         mark = getattr(node, "start_mark", None)
         items = [Text(w, start_mark=mark) for w in str(node.value).split(",") if w.strip()]
     elif node.id != "sequence":

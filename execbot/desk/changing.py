@@ -10,6 +10,7 @@ from execbot.desk.orders import full_id, newest
 from execbot.oms.errors import Refused
 
 if TYPE_CHECKING:
+    from execbot.desk.placing import Sent
     from execbot.journal.records import OrderRecord
     from execbot.model.order import OrderRequest
     from execbot.oms.place.risk_desk import Checked
@@ -42,14 +43,17 @@ def replace(desk: Context, word: str, change: ReplaceRequest) -> OrderRecord:
         raise
 
 
-def retry(desk: Context, word: str) -> OrderRecord:
+def retry(desk: Context, word: str) -> Sent:
     """Send a failed order once more, as a new order that passes every check afresh.
 
     Raises NotPossible, UnknownOrder, Refused, InDoubt, BrokerError.
     """
+    from execbot.desk.later_targets import later_targets_behind
+    from execbot.desk.placing import Sent
     from execbot.oms.place.retry_by_hand import retry
 
-    return retry(desk.placer, word).record
+    record = retry(desk.placer, word).record
+    return Sent(record, later=later_targets_behind(desk, record))
 
 
 def abandon(desk: Context, word: str, reason: str) -> OrderRecord:

@@ -5,6 +5,9 @@ DeskError
 ├── AmbiguousId        a short id that names several orders
 ├── AlreadyFilled      too late to cancel
 ├── OrderRejected      accepted first, rejected later
+├── BadExits           exits that cannot be asked for
+├── NoPosition         nothing is held of the symbol
+├── NoPlan             the position has no exit plan
 ├── NotQueued          the order does not wait for the open
 ├── BadInput           a stream of signals that cannot be read
 ├── ExtraMissing       a package that is not installed
@@ -94,6 +97,29 @@ class OrderRejected(DeskError):
         self.record = record
         self.hint = record.note or "It was accepted first and rejected later."
         self.next_step = f"execbot orders show {record.client_order_id}"
+
+
+class BadExits(DeskError):
+    """Exits that cannot be asked for: with this order, or together."""
+
+    kind = "usage"
+
+
+class NoPosition(DeskError):
+    """Nothing is held of the symbol."""
+
+    kind = "exits.no_position"
+    next_step = "execbot positions"
+
+
+class NoPlan(DeskError):
+    """The position has no exit plan."""
+
+    kind = "exits.no_plan"
+    hint = "Positions opened without a stop have none."
+
+    def __init__(self, symbol: str) -> None:
+        super().__init__(f"{symbol} has no exit plan", next_step=f"execbot protect {symbol}")
 
 
 class NotQueued(DeskError):

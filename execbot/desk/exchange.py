@@ -98,13 +98,15 @@ def _in_process(
 # --- serving -----------------------------------------------------------------------------------
 
 
-class Opened(Struct, frozen=True):
-    """An exchange that serves: its addresses by name. `fills_on_prints`: it replays recorded
-    prices, and a print beyond a resting limit fills it."""
+class Served(Struct, frozen=True):
+    """Where it listens: `rest`, `stream`, `data`, `data_stream`, `crypto_stream`, `control`.
+
+    `prints_fill`: prices are recorded, and a print beyond a resting limit fills it.
+    """
 
     urls: Mapping[str, str]
-    warnings: tuple[str, ...] = ()
-    fills_on_prints: bool = False
+    prints_fill: bool = False
+    warnings: Sequence[str] = ()
 
 
 SERVE_NEXT = "execbot sim serve --help"
@@ -117,14 +119,14 @@ def serve(
     pairs: Sequence[str] = (),
     host: str,
     port: int,
-    state_dir: Path | None = None,
-    ready: Callable[[Opened], None],
     public: bool = False,
-    warn: Callable[[str], None] = lambda words: None,
+    state_dir: Path | None = None,
+    warn: Callable[[str], None],
+    ready: Callable[[Served], None],
 ) -> None:
-    """Serve the exchange until it is interrupted; `ready` is told where once it listens.
+    """Serve the exchange until it is interrupted; `ready` is told its URLs once it listens.
 
-    An address that other machines reach needs `public`, and `warn` is told.
+    A host that other machines reach needs `public`, and `warn` is told of it.
 
     `settings` at other than their defaults win over the scenario's, `pairs` (`name=value`,
     `exchange.name=value`) over both. Raises BadRequest for a setting that makes no sense,
@@ -141,7 +143,7 @@ def serve(
             hint="The exchange of sim mode works without it.",
             next_step="pip install 'execbot[sim]'",
         ) from None
-    warnings: tuple[str, ...] = ()
+    warnings: list[str] = []
     if not is_loopback(host):
         if not public:
             raise BadRequest(
@@ -149,16 +151,16 @@ def serve(
                 hint="Whoever reaches it may trade on it and steer it; no key protects it.",
                 next_step=f"execbot sim serve --host {host} --public",
             )
-        warnings = (f"{host} can be reached from other machines; no key protects it",)
+        warnings.append(f"{host} can be reached from other machines; no key protects it")
         warn(warnings[0])
-    fills_on_prints = config.data is not None and config.exchange.get("trade_through") is not False
+    recorded = config.data is not None and config.exchange.get("trade_through") is not False
     try:
         run(
             config,
             host=host,
             port=port,
             state_dir=state_dir,
-            ready=lambda urls: ready(Opened(urls, warnings, fills_on_prints)),
+            ready=lambda urls: ready(Served(urls, recorded, warnings)),
             public=public,
         )
     except OSError as error:

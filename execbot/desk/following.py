@@ -94,6 +94,18 @@ def raise_if_rejected(record: OrderRecord) -> None:
         raise OrderRejected(record)
 
 
+def known_order(desk: Context, client_order_id: str) -> OrderRecord | None:
+    """The order as the journal knows it, if it does."""
+    return desk.journal.order_by_client_id(client_order_id) if client_order_id else None
+
+
+def alarm_of(record: OrderRecord) -> str:
+    """What is wrong with the order, in words; empty where nothing is."""
+    from execbot.oms.machine.alarms import alarm_words
+
+    return alarm_words(record) if record.alarm else ""
+
+
 def lowered(message: str) -> str:
     """A message as the second half of a sentence; an URL in it stays as it is."""
     return message[:1].lower() + message[1:]

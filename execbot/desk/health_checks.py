@@ -45,11 +45,11 @@ SKEW_FAIL = timedelta(seconds=30)
 """Orders carry no time of ours, but quotes are judged by age and tokens by date."""
 
 DISK_FREE_MIN_BYTES = 50 * 1024 * 1024
-DAYS_SHOWN = 3
 LEVEL_SYMBOL = "SPY"
 LEVEL_SYMBOLS_MAX = 5
 """Whose daily bars are counted: these many of `symbols`, or one that every feed has."""
 
+DAYS_SHOWN = 3
 REINSTALL = "pip install --force-reinstall pandas-market-calendars"
 
 
@@ -316,6 +316,33 @@ def _journal(examined: _Examination) -> Iterator[Finding]:
         yield Finding("orders in doubt", Status.WARN, str(unsettled), "execbot reconcile")
 
 
+def _levels(examined: _Examination) -> Iterator[Finding]:
+    """Whether the feed has the daily bars that the configuration's levels are measured from."""
+    if examined.client is None:
+        raise _Missing("needs a connection")
+    trading = _setup(examined).settings.trading
+    asked = days_asked(trading)
+    if not asked:
+        yield Finding("levels", Status.OK, "none is measured from daily bars")
+        return
+    at = examined.client.get_clock().timestamp or datetime.now(UTC)
+    reader = LevelReader(examined.client, trading)
+    for symbol in trading.symbols[:LEVEL_SYMBOLS_MAX] or (LEVEL_SYMBOL,):
+        count = len(reader.days(symbol, at))
+        short = [f"{key} needs {days}" for key, days in asked.items() if days > count]
+        if not short:
+            words = f"{symbol}: {count} complete daily bars are enough"
+            yield Finding("levels", Status.OK, words)
+            continue
+        yield Finding(
+            "levels",
+            Status.WARN,
+            f"{symbol}: the feed has {count} complete daily bars; {', '.join(short)}: "
+            "such a level is unknown, and an order that asks for it is refused",
+            "Ask for fewer days, or choose another feed (broker.feed).",
+        )
+
+
 def _stream(examined: _Examination) -> Iterator[Finding]:
     if examined.client is None:
         raise _Missing("needs a connection")
@@ -357,32 +384,6 @@ def _alerts(examined: _Examination) -> Iterator[Finding]:
     yield Finding("alerts", Status.OK, "a test alert went out")
 
 
-def _levels(examined: _Examination) -> Iterator[Finding]:
-    """Whether the feed has the daily bars that the configuration's levels are measured from."""
-    if examined.client is None:
-        raise _Missing("needs a connection")
-    trading = _setup(examined).settings.trading
-    asked = days_asked(trading)
-    if not asked:
-        yield Finding("levels", Status.OK, "none is measured from daily bars")
-        return
-    at = examined.client.get_clock().timestamp or datetime.now(UTC)
-    reader = LevelReader(examined.client, trading)
-    for symbol in trading.symbols[:LEVEL_SYMBOLS_MAX] or (LEVEL_SYMBOL,):
-        count = len(reader.days(symbol, at))
-        short = [f"{key} needs {days}" for key, days in asked.items() if days > count]
-        if not short:
-            yield Finding("levels", Status.OK, f"{symbol}: {count} complete daily bars are enough")
-            continue
-        yield Finding(
-            "levels",
-            Status.WARN,
-            f"{symbol}: the feed has {count} complete daily bars; {', '.join(short)}: "
-            "such a level is unknown, and an order that asks for it is refused",
-            "Ask for fewer days, or choose another feed (broker.feed).",
-        )
-
-
 _CHECKS: tuple[tuple[str, _Check], ...] = (
     ("configuration", _configuration),
     ("mode", _mode_and_keys),
@@ -390,8 +391,8 @@ _CHECKS: tuple[tuple[str, _Check], ...] = (
     ("connection", _connection),
     ("clock", _clock),
     ("calendar", _calendar),
-    ("levels", _levels),
     ("journal", _journal),
+    ("levels", _levels),
     ("stream", _stream),
 )
 _ALERT_CHECKS: tuple[tuple[str, _Check], ...] = (("alerts", _alerts),)

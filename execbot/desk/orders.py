@@ -15,7 +15,7 @@ from msgspec import Struct
 from execbot.broker.errors import BrokerError
 from execbot.desk.context import Context
 from execbot.desk.errors import AmbiguousId, EmptyId
-from execbot.desk.following import successor_of
+from execbot.desk.following import alarm_of, successor_of
 from execbot.desk.freshen import as_recorded, freshen, journal_warnings
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Which
@@ -55,6 +55,7 @@ class History(Struct, frozen=True):
     events: Sequence[EventRecord]
     audit: Sequence[AuditRow]
     fills: Sequence[Fill]
+    alarm: str = ""
     warnings: Sequence[str] = ()
 
 
@@ -139,6 +140,7 @@ def history_of(desk: Context, word: str) -> History:
         desk.journal.events_of(name),
         desk.journal.audit_of(name),
         [execution.as_fill() for execution in desk.journal.executions_of(name)],
+        alarm_of(record),
         [*warnings, *journal_warnings(desk)],
     )
 

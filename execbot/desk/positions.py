@@ -14,13 +14,13 @@ from execbot.model.account import Position
 from execbot.model.order import Order
 from execbot.model.symbols import symbol_key
 
-__all__ = ["PositionView", "Positions", "positions", "read_holdings"]
+__all__ = ["PositionView", "Positions", "positions", "read_positions"]
 
 
 class Positions(Struct, frozen=True):
-    """By symbol. `warnings` say what may be old or missing."""
+    """By symbol; each view carries the broker's own row. `warnings` say what may be old."""
 
-    holdings: Sequence[PositionView]
+    views: Sequence[PositionView]
     warnings: Sequence[str] = ()
 
 
@@ -28,12 +28,11 @@ def positions(desk: Context, symbol: str | None = None) -> Positions:
     """Open positions, or the one in `symbol`, after a look at the broker. Raises BrokerError."""
     warnings = freshen(desk)
     wanted = None if symbol is None else symbol_key(symbol)
-    found = read_holdings(desk)
-    held = [item for item in found if wanted in (None, symbol_key(item.symbol))]
-    return Positions(held, warnings)
+    found = read_positions(desk)
+    return Positions([v for v in found if wanted in (None, symbol_key(v.symbol))], warnings)
 
 
-def read_holdings(desk: Context) -> list[PositionView]:
+def read_positions(desk: Context) -> list[PositionView]:
     """Positions of the account, whoever opened them; `freshen` first. Raises BrokerError."""
     # The journal, not the broker's list of open orders: that one hides the held leg of a pair.
     open_orders: dict[str, list[Order]] = {}
@@ -41,13 +40,13 @@ def read_holdings(desk: Context) -> list[PositionView]:
         open_orders.setdefault(symbol_key(record.symbol), []).append(record.order)
     records = {symbol_key(record.symbol): record for record in desk.journal.positions()}
     now = desk.now()
-    rows = []
+    found = []
     for held in sorted(desk.client.get_positions(), key=lambda item: item.symbol):
         key = symbol_key(held.symbol)
         known = _known(held, records.get(key))
-        view = position_view(held.symbol, held.qty, known, now=now, orders=open_orders.get(key, []))
-        rows.append(view)
-    return rows
+        orders = open_orders.get(key, [])
+        found.append(position_view(held.symbol, held.qty, known, now=now, orders=orders))
+    return found
 
 
 def _known(held: Position, record: PositionRecord | None) -> Known:

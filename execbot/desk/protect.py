@@ -10,6 +10,7 @@ from execbot.desk.context import Context
 from execbot.desk.following import follow
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord
+from execbot.model.errors import ExecbotError
 from execbot.model.retrying import Schedule, polled
 from execbot.model.timer import Timer
 from execbot.oms.errors import OmsError
@@ -39,9 +40,16 @@ def protect_again(desk: Context, symbol: str) -> bool:
     plan = plan_of(desk.journal, symbol)
     if plan is None or plan.status is PlanStatus.SUSPENDED:
         return False
-    pid = watched_by(desk)
-    coverage = _wait_for_watch(desk, symbol) if pid else _do_it_here(desk, symbol)
-    return coverage is not None and coverage.uncovered == 0
+    return carry_out(desk, symbol)[1].uncovered == 0
+
+
+def carry_out(desk: Context, symbol: str) -> tuple[bool, Coverage]:
+    """Have the plan of a symbol carried out: by the `watch` that runs, whose end is waited for, or
+    here. Whether one runs, and how the symbol stands then.
+    """
+    is_watched = watched_by(desk) is not None
+    act = _wait_for_watch if is_watched else _do_it_here
+    return is_watched, act(desk, symbol)
 
 
 def _do_it_here(desk: Context, symbol: str) -> Coverage:
@@ -51,10 +59,10 @@ def _do_it_here(desk: Context, symbol: str) -> Coverage:
     return protect_once(watcher, hands, symbol, wait_seconds=WAIT_SECONDS)
 
 
-def _wait_for_watch(desk: Context, symbol: str) -> Coverage | None:
+def _wait_for_watch(desk: Context, symbol: str) -> Coverage:
     """Look until the orders stand as planned, or the time is up."""
     coverage, _ = polled(
-        lambda: _stands(desk, symbol),
+        lambda: stands(desk, symbol),
         lambda seen: seen[1],
         wait=PAUSE,
         seconds=WAIT_SECONDS,
@@ -63,7 +71,7 @@ def _wait_for_watch(desk: Context, symbol: str) -> Coverage | None:
     return coverage
 
 
-def _stands(desk: Context, symbol: str) -> tuple[Coverage, bool]:
+def stands(desk: Context, symbol: str) -> tuple[Coverage, bool]:
     """How the symbol stands by the journal, and whether nothing is left to be done."""
     from execbot.exits.rules.actions import Cancel, Replace, Submit
     from execbot.exits.rules.decide import decide
@@ -130,3 +138,11 @@ class Restorer:
             self.is_protected = protect_again(self.desk, symbol)
         except (BrokerError, OmsError, JournalError):
             self.is_protected = False
+
+    def tell(self, error: ExecbotError) -> None:
+        """Have a refused addition say what became of the exits that were lifted for it."""
+        if not self.symbol:
+            return
+        error.noted = {**error.noted, "addition": {"protected": self.is_protected}}
+        if not self.is_protected:
+            error.next_step = f"execbot protect {self.symbol}"

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Literal, NoReturn
 
 from execbot.broker.budget import RequestPriority
+from execbot.broker.http import IsLate
 from execbot.broker.market_stream import MarketDataStream
 from execbot.broker.port import (
     BrokerClient,
@@ -36,12 +37,12 @@ class ReadOnlyClient(BrokerClient):
         request: OrderRequest,
         *,
         priority: RequestPriority = RequestPriority.ENTRY,
-        send_before: float | None = None,
+        is_late: IsLate | None = None,
     ) -> Order:
         _refuse("place_order")
 
     def replace_order(
-        self, order_id: str, request: ReplaceRequest, *, send_before: float | None = None
+        self, order_id: str, request: ReplaceRequest, *, is_late: IsLate | None = None
     ) -> Order:
         _refuse("replace_order")
 

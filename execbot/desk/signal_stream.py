@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
@@ -19,7 +19,7 @@ from execbot.desk.signal_following import Became, SignalFollowing
 from execbot.desk.signal_lines import Line, Lines
 from execbot.desk.signals import LINE_WAIT_SECONDS, executor_of, new_signal_id, unwatched
 from execbot.model.enums import Outcome
-from execbot.model.signal import SignalError, read_line
+from execbot.model.signal import Signal, SignalError, read_line
 from execbot.oms.signals.executor import Executor
 from execbot.oms.signals.result import SignalResult
 
@@ -44,7 +44,7 @@ class LineResult(Struct, frozen=True):
     number: int
     result: SignalResult | None
     error: SignalError | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: Sequence[str] = ()
 
     @property
     def outcome(self) -> Outcome:
@@ -94,16 +94,17 @@ def run_lines(
     """Act on every line until the input ends; how many orders had not ended when it was over.
 
     With `follow` the orders are followed for `wait_seconds` more, or until all have ended; Ctrl-C
-    then ends only the following. Raises what the listener raises, and BadInput when the input
-    cannot be read.
+    then ends only the following. `naked`: entries go although nobody would place their stops.
+    Raises what the listener raises, BadInput when the input cannot be read, and FlagNotAllowed.
     """
+    executor = executor_of(desk, naked=naked)
     lines = Lines(stream, lambda number, content: _read(number, content, desk))
     if not follow:
-        _Run(desk, lines, listener, None, naked=naked).act()
+        _Run(desk, executor, lines, listener, None).act()
         return 0
     following = SignalFollowing(desk)
     with _follower(following, listener, lines) as follower:
-        _Run(desk, lines, listener, following, naked=naked).act()
+        _Run(desk, executor, lines, listener, following).act()
         return follower.wait(wait_seconds)
 
 
@@ -120,17 +121,16 @@ class _Run:
     def __init__(
         self,
         desk: Context,
+        executor: Executor,
         lines: Lines,
         listener: Listener,
         following: SignalFollowing | None,
-        *,
-        naked: bool,
     ) -> None:
         self._desk = desk
+        self._executor = executor
         self._lines = lines
         self._listener = listener
         self._following = following
-        self._executor: Executor = executor_of(desk, naked=naked)
 
     def act(self) -> None:
         threading.Thread(target=self._exits, name="exits", daemon=True).start()
@@ -149,18 +149,20 @@ class _Run:
             self._lines.fail(error)  # the main thread ends the run with it
 
     def _carry_out(self, line: Line) -> None:
-        signal = line.signal
-        result, warnings = None, list[str]()
-        if signal is not None:
-            # With a follower the rest is told by it.
-            seconds = LINE_WAIT_SECONDS if self._following is None else 0.0
-            result, warnings = unwatched(self._desk, self._executor.execute_signal(signal), seconds)
-        self._listener.result(LineResult(line.number, result, line.error, tuple(warnings)))
-        record = None if result is None else result.record
-        if self._following is not None and record is not None and not record.order.is_terminal:
-            assert signal is not None
-            self._following.add(signal.id, line.number, record)
+        if line.signal is None:
+            self._listener.result(LineResult(line.number, None, line.error))
+        else:
+            self._act_on(line.number, line.signal)
         self._lines.done(line)
+
+    def _act_on(self, number: int, signal: Signal) -> None:
+        result = self._executor.execute_signal(signal)
+        seconds = LINE_WAIT_SECONDS if self._following is None else 0.0  # the follower tells it
+        result, warnings = unwatched(self._desk, result, seconds)
+        self._listener.result(LineResult(number, result, warnings=warnings))
+        record = result.record
+        if self._following is not None and record is not None and not record.order.is_terminal:
+            self._following.add(signal.id, number, record)
 
     def _take_in(self) -> None:
         try:

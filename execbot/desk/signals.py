@@ -54,11 +54,11 @@ def unwatched(
     from execbot.exits.plan.left_to_watch import without_watch
 
     warnings = [without_watch(record.symbol, result.left)] if result.left else []
-    if record.order.is_working and seconds:
-        record, more = follow(desk, record, seconds)
-        result = replace(result, record=record, outcome=record.outcome)
-        warnings += more
-    return result, warnings
+    if not record.order.is_working or not seconds:
+        return result, warnings
+    record, more = follow(desk, record, seconds)
+    warnings += more
+    return replace(result, record=record, outcome=record.outcome), warnings
 
 
 def new_signal_id(desk: Context) -> str:
@@ -77,7 +77,7 @@ def signal_of(desk: Context, fields: Mapping[str, Any]) -> Signal:
 def preview_signal(desk: Context, signal: Signal, *, naked: bool = False) -> Preview:
     """What would be done with it: its size, its request and every check. Writes nothing.
 
-    Raises FlagNotAllowed.
+    Raises FlagNotAllowed, BrokerError.
     """
     return executor_of(desk, naked=naked).preview(signal)
 
@@ -85,8 +85,9 @@ def preview_signal(desk: Context, signal: Signal, *, naked: bool = False) -> Pre
 def act_on_signal(
     desk: Context, signal: Signal, *, naked: bool = False
 ) -> tuple[SignalResult, list[str]]:
-    """Size it, check it, send, close, queue or skip it; what became of it, and what to warn of.
+    """Size it, check it, send, close, queue or skip it; the result, and what to warn of.
 
-    Never raises for what a signal causes. Raises FlagNotAllowed.
+    Where no `watch` runs its entry is followed to the fill. Never raises for what a signal causes;
+    raises FlagNotAllowed.
     """
     return unwatched(desk, executor_of(desk, naked=naked).execute_signal(signal))

@@ -27,7 +27,7 @@ from execbot.desk.in_process import InProcessMarketData
 from execbot.desk.protect import build_watcher
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
-from execbot.model.symbols import is_pair
+from execbot.model.symbols import is_pair, is_stock
 from execbot.oms.release_queue import release_due
 from execbot.oms.signals.executor import Executor
 from execbot.risk.halting import current, raise_switch
@@ -195,7 +195,7 @@ def _feed(desk: Context) -> PriceFeed:
     if isinstance(stocks, InProcessMarketData):
         prices = PolledFeed(desk.client, IN_PROCESS_POLL_SECONDS)
         halts = StreamedFeed(stocks, desk.now)
-        return ManyFeeds(((lambda symbol: True, prices), (_is_stock, halts)))
+        return ManyFeeds(((lambda symbol: True, prices), (is_stock, halts)))
 
     def streamed(stream: MarketDataStream) -> StreamedFeed:
         return StreamedFeed(
@@ -206,12 +206,7 @@ def _feed(desk: Context) -> PriceFeed:
         )
 
     crypto = desk.client.market_data("crypto")
-    return ManyFeeds(
-        (
-            (_is_stock, streamed(stocks)),
-            (is_pair, streamed(crypto)),
-        )
-    )
+    return ManyFeeds(((is_stock, streamed(stocks)), (is_pair, streamed(crypto))))
 
 
 def stop_entries(desk: Context, note: Note) -> None:
@@ -259,7 +254,3 @@ def farewell(desk: Context) -> Farewell:
         return Farewell("stopped watching; no order is working", 0)
     noun = "order stays" if count == 1 else "orders stay"
     return Farewell(f"stopped watching; {count} {noun} working at the broker", count)
-
-
-def _is_stock(symbol: str) -> bool:
-    return not is_pair(symbol)

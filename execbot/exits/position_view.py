@@ -20,6 +20,7 @@ from execbot.model.account import Position
 from execbot.model.enums import STOP_TYPES, OrderType, PositionSide
 from execbot.model.numbers import ZERO
 from execbot.model.order import Order
+from execbot.model.symbols import multiplier_of
 
 if TYPE_CHECKING:  # `positions` starts without the plans and rules
     from execbot.exits.plan.plan import ExitPlan
@@ -87,8 +88,9 @@ def position_view(
     if qty == 0 and plan is not None:
         side = plan.side
     price, entry, broker = known.price, known.avg_entry_price, known.broker
-    value = None if price is None else qty * price
-    gain = None if price is None or entry is None else (price - entry) * qty
+    units = qty * multiplier_of(symbol)
+    value = None if price is None else units * price
+    gain = None if price is None or entry is None else (price - entry) * units
     since = (plan.opened_at if plan else None) or known.opened_at
     exits = _closing(orders, side)
     resting = _resting(exits, side)

@@ -227,11 +227,21 @@ CREATE INDEX orders_replaces ON orders (replaces) WHERE replaces IS NOT NULL;
 """
 """What each execution is known from, where that is more than one report; what a chain filled."""
 
+_OPTION_MULTIPLIER = """
+UPDATE positions
+SET cost = printf('%.4f', CAST(cost AS REAL) * 100),
+    realized_pl = printf('%.4f', CAST(realized_pl AS REAL) * 100)
+WHERE symbol GLOB
+    '[A-Z]*[0-9][0-9][0-9][0-9][0-9][0-9][CP][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]';
+"""
+"""Cost and profit of option contracts are in dollars: a hundred times the price of one."""
+
 STEPS: tuple[tuple[str, str], ...] = (
     ("0001_first_tables", _FIRST),
     ("0002_plans_in_force", _PLANS_IN_FORCE),
     ("0003_orders_by_sending", _ORDERS_BY_SENDING),
     ("0004_evidence", _EVIDENCE),
+    ("0005_option_multiplier", _OPTION_MULTIPLIER),
 )
 """Name and SQL of each step. The version of a journal is the number of steps it has."""
 

@@ -30,6 +30,10 @@
     │   ├── ClientIdReused             the id belongs to another order
     │   ├── UnknownOrder               neither the journal nor the broker knows it
     │   ├── NotPossible                the state of the order or position forbids it
+    │   ├── FlagNotAllowed             trading.yaml forbids the flag
+    │   ├── LegsRefused                the stop or target asked for cannot go with the order
+    │   ├── NoEntryPrice               nothing says where the entry would trade
+    │   ├── NeedsWatch                 nobody would place the stop after the fill
     │   ├── WouldRest                  the addition would keep a position without its stop
     │   ├── CloseFailed                exits were lifted for a close, and then it failed
     │   └── SignalTaken                another process was faster with this signal
@@ -38,6 +42,9 @@
     │   ├── AmbiguousId                a short id that names several orders
     │   ├── AlreadyFilled              too late to cancel
     │   ├── OrderRejected              accepted first, rejected later
+    │   ├── BadExits                   exits that cannot be asked for
+    │   ├── NoPosition                 nothing is held of the symbol
+    │   ├── NoPlan                     the position has no exit plan
     │   ├── NotQueued                  the order does not wait for the open
     │   ├── BadInput                   a stream of signals that cannot be read
     │   ├── ExtraMissing               a package of an extra is not installed
@@ -75,6 +82,8 @@ class ExecbotError(Exception):
     hint: str = ""
     next_step: str = ""
     in_doubt: bool = False
+    noted: Mapping[str, Any] = {}
+    """Facts that whoever passed the error on has added."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)

@@ -71,7 +71,8 @@ def is_option(symbol: str) -> bool:
 
 
 def is_stock(symbol: str) -> bool:
-    return not is_pair(symbol) and not is_option(symbol)
+    """The parent of a multi-leg option order has no symbol: that is none either."""
+    return bool(symbol) and not is_pair(symbol) and not is_option(symbol)
 
 
 def asset_class_of(symbol: str) -> AssetClass:

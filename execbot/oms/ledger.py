@@ -157,12 +157,14 @@ class Ledger:
         at: datetime,
         now: datetime,
         activity_id: str | None = None,
+        is_trade: bool = False,
     ) -> None:
-        """Book a signed quantity that came without a trade, so that both sides agree again.
+        """Book a signed quantity that came without an order, so that both sides agree again.
 
-        `activity_id` is the broker's row that tells of it, where there is one.
+        `activity_id` is the broker's row that tells of it, where there is one. `is_trade`: it was
+        bought or sold at `price`, and realises what that makes of its cost.
         """
-        details = {
+        details: dict[str, Any] = {
             "symbol": symbol,
             "qty": text(qty),
             "price": text(price),
@@ -172,6 +174,8 @@ class Ledger:
         }
         if activity_id is not None:
             details["activity_id"] = activity_id
+        if is_trade:
+            details["is_trade"] = True
         event = OrderEvent(
             kind=ADJUST,
             source=EventSource.RECONCILE,
@@ -392,7 +396,7 @@ class Ledger:
             side=Side.BUY if qty > 0 else Side.SELL,
             at=event.at or event.recorded_at,
             source=event.source,
-            state=FillState.ADJUSTMENT,
+            state=FillState.BOOKED if details.get("is_trade") else FillState.ADJUSTMENT,
             qty=abs(qty),
             price=price,
             net_qty=abs(qty),

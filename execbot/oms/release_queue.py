@@ -26,6 +26,7 @@ from execbot.model.enums import (
     Outcome,
 )
 from execbot.model.flags import Flag
+from execbot.model.times import iso
 from execbot.oms.errors import OmsError
 from execbot.oms.place.risk_desk import flags_given
 from execbot.oms.send.intent import request_of
@@ -97,7 +98,7 @@ def release_due(executor: Executor, *, only: str | None = None) -> list[Released
 
 def expiry_of(record: OrderRecord, hours: Decimal) -> str | None:
     """When a queued order lapses, as text."""
-    return None if record.intent_at is None else expires_at(record.intent_at, hours).isoformat()
+    return None if record.intent_at is None else iso(expires_at(record.intent_at, hours))
 
 
 class _Reasons:

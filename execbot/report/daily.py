@@ -17,6 +17,7 @@ from msgspec import Struct
 from execbot.journal.records import Execution, FillState, OrderRecord, PositionRecord
 from execbot.model.enums import OrderStatus, Outcome, Side
 from execbot.model.numbers import CENT, ZERO
+from execbot.model.symbols import multiplier_of
 from execbot.model.times import day_begins, eastern
 from execbot.oms.machine.positions import add_execution
 from execbot.report.slippage import slippage_bps, weighted_mean
@@ -150,7 +151,11 @@ def _position_line(
     if not after.qty and not realized and (before is None or not before.qty):
         return None
     price = prices.get(after.symbol)
-    unrealized = None if price is None or not after.qty else after.qty * price - after.cost
+    unrealized = (
+        None
+        if price is None or not after.qty
+        else after.qty * price * multiplier_of(after.symbol) - after.cost
+    )
     return PositionLine(
         after.symbol,
         after.qty,
@@ -168,13 +173,22 @@ def _money(value: Decimal) -> Decimal:
 
 
 def _turnover(fills: Iterable[Execution], side: Side) -> Decimal:
-    return sum((f.net_qty * f.net_price for f in fills if f.side is side), ZERO)
+    return sum((_value(fill) for fill in fills if fill.side is side), ZERO)
+
+
+def _value(fill: Execution) -> Decimal:
+    return fill.net_qty * fill.net_price * multiplier_of(fill.symbol)
 
 
 def _mean_slippage(orders: Iterable[OrderLine]) -> Decimal | None:
     """Weighted by dollars, so that one odd lot does not drown a large order."""
     return weighted_mean(
-        (line.slippage_bps, line.record.order.filled_qty * line.record.arrival_price)
+        (
+            line.slippage_bps,
+            line.record.order.filled_qty
+            * line.record.arrival_price
+            * multiplier_of(line.record.symbol),
+        )
         for line in orders
         if line.slippage_bps is not None and line.record.arrival_price is not None
     )

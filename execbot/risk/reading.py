@@ -360,7 +360,7 @@ class FactsReader:
             record = self.journal.order_by_client_id(name)
             if record is not None:
                 records[name] = record
-        # The legs of a spread are orders of their own.
+        # A multi-leg option order has no symbol: its legs are orders of their own.
         return [
             _Known(record, name in changed)
             for name, record in records.items()

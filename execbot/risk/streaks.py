@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from execbot.model.numbers import ZERO
 from execbot.model.order import Fill
+from execbot.model.symbols import multiplier_of
 
 
 class ClosedTrade(Struct, frozen=True):
@@ -32,7 +33,8 @@ def closed_trades(fills: Iterable[Fill]) -> list[ClosedTrade]:
         if held * left < 0:
             closing = min(abs(held), abs(left)) * (1 if left > 0 else -1)
             average = cost[fill.symbol] / held
-            profit[fill.symbol] = profit.get(fill.symbol, ZERO) - closing * (fill.price - average)
+            gain = closing * (average - fill.price) * multiplier_of(fill.symbol)
+            profit[fill.symbol] = profit.get(fill.symbol, ZERO) + gain
             held += closing
             cost[fill.symbol] = average * held
             left -= closing

@@ -6,6 +6,7 @@ A command without an entry here fails a test: add its answer's model with the co
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, TypeAdapter, create_model
@@ -118,8 +119,13 @@ class Answer(Output):
     """For people; empty when there is nothing to warn of."""
 
 
-def entries() -> Iterator[Entry]:
+@cache
+def entries() -> tuple[Entry, ...]:
     """All of them: inputs first, then answers in the order of the commands, lines, the error."""
+    return tuple(_entries())
+
+
+def _entries() -> Iterator[Entry]:
     about = "The configuration file, see docs/configuration.md."
     yield Entry("trading-yaml", "input", about, trading_yaml())
     about = "A signal as `signal -` and `--file` read it, see docs/signals.md."
@@ -151,7 +157,7 @@ def _answer(command: str, data: Any) -> type[Answer]:
     return create_model(f"{title}Answer", __base__=Answer, __doc__=about, **fields)
 
 
-class _Plain(GenerateJsonSchema):
+class Plain(GenerateJsonSchema):
     """Without the titles that only repeat a field's name."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
@@ -160,7 +166,7 @@ class _Plain(GenerateJsonSchema):
 
 def json_schema(entry: Entry) -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of an entry."""
-    shape = TypeAdapter(entry.shape).json_schema(by_alias=True, schema_generator=_Plain)
+    shape = TypeAdapter(entry.shape).json_schema(by_alias=True, schema_generator=Plain)
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:{VERSION.replace('/', ':')}:{entry.name}",

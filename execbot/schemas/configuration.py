@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from msgspec import Struct
-from pydantic import BeforeValidator, Field, WithJsonSchema, create_model
+from pydantic import BeforeValidator, Field, TypeAdapter, WithJsonSchema, create_model
 
 from execbot.config import load, schema
 from execbot.config.limits import Bound, bound_of
@@ -30,6 +30,8 @@ LENIENT = (
     "numbers in quotes or with `_` between digits",
     "`yes`, `no`, `on`, `off` for true and false",
     "words of a choice in any case",
+    "`none` or empty text for null",
+    "symbols that YAML takes for a truth or a number, such as `TRUE`",
 )
 """What the loader takes as well, and a schema for editors rather marks."""
 
@@ -153,7 +155,7 @@ def _a_number(value: object) -> object:
 def _list(key: str, item: str) -> Any:
     if item == "str":
         symbol = Annotated[str, Field(pattern=SYMBOL)]
-        return list[symbol] | Annotated[str, Field(pattern=SYMBOLS)]
+        return list[symbol] | Annotated[str, Field(pattern=SYMBOLS)] | None
     row = getattr(schema, item)
     needed = required(row)
     fields: dict[str, Any] = {}
@@ -171,7 +173,14 @@ def _sizes(key: str) -> Any:
     assert stars.low is not None and stars.high is not None
     pattern = f"^[{int(stars.low)}-{int(stars.high)}]$"
     sizes: Any = dict
-    return sizes[Annotated[str, Field(pattern=pattern)], _number(bound_of(key), whole=False)]
+    dollars = _number(bound_of(key), whole=False)
+    shown = TypeAdapter(dollars).json_schema()
+    return Annotated[
+        sizes[Annotated[str, Field(pattern=pattern)], dollars],
+        WithJsonSchema(
+            {"type": "object", "patternProperties": {pattern: shown}, "additionalProperties": False}
+        ),
+    ]
 
 
 def _first_line(kind: type) -> str:

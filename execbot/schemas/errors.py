@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from execbot.config.schema import Mode
 from execbot.model.enums import ErrorCategory, Outcome
 from execbot.schemas.base import Output, Slug
@@ -74,7 +72,7 @@ class Error(Output):
     """What became of the exits that were lifted for it."""
     problems: list[ConfigProblem] | None = None
     """Everything that is wrong with the configuration."""
-    failed: list[dict[str, Any]] | None = None
+    failed: list[Error] | None = None
     """Of several parts those that failed, each an error of its own with its `symbol`."""
     pid: int | None = None
     """The process that holds the lock."""

@@ -12,6 +12,7 @@ from execbot.exits.rules.view import Guarded
 from execbot.journal.records import Role
 from execbot.model.enums import OrderStatus, OrderType, PositionSide
 from execbot.schemas.base import Number, Output, Time
+from execbot.schemas.errors import Error
 from execbot.schemas.orders import OrderRecord
 
 
@@ -293,25 +294,11 @@ class ClosedPosition(Closed):
     """What was done is in the journal; false with `--without-journal` where it cannot be used."""
 
 
-class CloseFailure(Output):
+class CloseFailure(Error):
     """A position that could not be closed: an error of its own."""
 
     symbol: str
     """`AAPL`, `BRK.B`, `BTC/USD`."""
-    error: str
-    """What happened, for people."""
-    kind: str
-    """What happened, for programs."""
-    category: str
-    """What a program may do, as in an error."""
-    exit_code: int
-    """The code that this alone would have ended with."""
-    outcome: str
-    """What may have happened at the broker."""
-    hint: str
-    """Why, for people; may be empty."""
-    next: str
-    """What to do next, for people; may be empty."""
 
 
 class ClosedAll(Output):

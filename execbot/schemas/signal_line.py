@@ -6,6 +6,7 @@ and bounds. What only the reader can say is listed in `BEYOND`.
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Annotated, Any, Self
 
@@ -17,6 +18,8 @@ from execbot.schemas.base import Input
 SYMBOL = r"^\s*[A-Za-z][A-Za-z0-9]{0,9}([.-][A-Za-z]{1,3})?(/[A-Za-z]{3,5})?\s*$"
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,95}$"
 DECIMAL_TEXT = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
+
+TEXT_LENGTH_MAX = 40
 
 BEYOND = (
     "a line longer than 64 KiB, that is not UTF-8, or repeats a field",
@@ -34,10 +37,15 @@ def _no_text(value: object) -> object:
     return value
 
 
-def _no_truth(value: object) -> object:
-    if isinstance(value, bool):
+def _number_or_text(value: object) -> object:
+    is_text = isinstance(value, str)
+    if isinstance(value, bool) or (is_text and not _is_decimal(str(value))):
         raise ValueError("must be a number or decimal text")
     return value
+
+
+def _is_decimal(text: str) -> bool:
+    return len(text) <= TEXT_LENGTH_MAX and re.fullmatch(DECIMAL_TEXT, text) is not None
 
 
 def _bounds(lowest: Decimal, highest: Decimal, *, inclusive: bool) -> tuple[Any, dict[str, Any]]:
@@ -69,13 +77,13 @@ Seconds = Annotated[
 ]
 Amount = Annotated[
     Decimal,
-    BeforeValidator(_no_truth),
+    BeforeValidator(_number_or_text),
     _POSITIVE,
     WithJsonSchema(
         {
             "anyOf": [
                 {"type": "number", **_POSITIVE_JSON},
-                {"type": "string", "pattern": DECIMAL_TEXT, "maxLength": 40},
+                {"type": "string", "pattern": DECIMAL_TEXT, "maxLength": TEXT_LENGTH_MAX},
             ],
             "title": "number or decimal text",
         }
@@ -84,19 +92,16 @@ Amount = Annotated[
 """A price, a quantity or dollars: a JSON number, or text as execbot prints it."""
 
 Name = Annotated[str, Field(pattern=NAME)]
+SIDE = r"^([Bb][Uu][Yy]|[Ss][Ee][Ll][Ll](_[Ss][Hh][Oo][Rr][Tt])?)$"
 Side = Annotated[
     str,
-    Field(pattern=r"^([Bb][Uu][Yy]|[Ss][Ee][Ll][Ll](_[Ss][Hh][Oo][Rr][Tt])?)$"),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"enum": [side.value for side in SignalSide]},
-                {"pattern": r"^([Bb][Uu][Yy]|[Ss][Ee][Ll][Ll](_[Ss][Hh][Oo][Rr][Tt])?)$"},
-            ],
-            "type": "string",
-        }
+    Field(
+        pattern=SIDE,
+        title=", ".join(f"`{side.value}`" for side in SignalSide),
+        examples=[side.value for side in SignalSide],
     ),
 ]
+"""In any case."""
 
 
 class SignalLine(Input):

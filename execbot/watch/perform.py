@@ -157,7 +157,7 @@ class Hands:
             self.oms.gap_fill()
             self.oms.settle()
             item = self._positions()
-            evidence = read_evidence(self.oms.journal, self.oms.client, item.positions)
+            evidence = read_evidence(self.oms.journal, self.oms.client, item.positions, self.now())
             return [replace(item, filled_from=began, evidence=evidence)]
         if job.name is JobName.READ_POSITIONS:
             return [self._positions(), *self._assets()]

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from support.paths import alpaca_facts
+from support.streams import Serve, StreamServer
 
 from execbot.broker.alpaca import AlpacaClient
 
@@ -160,6 +161,21 @@ def _read_request(conn: socket.socket) -> Asked | None:
         body += conn.recv(65536)
     method, target, _ = first.split(" ", 2)
     return Asked(method, target, headers, body)
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Starts stream servers; all are gone when the test ends."""
+    servers: list[StreamServer] = []
+
+    def start(*sessions: Any, **options: Any) -> StreamServer:
+        server = StreamServer(*sessions, **options)
+        servers.append(server)
+        return server
+
+    yield start
+    for server in servers:
+        server.stop()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.streams import StreamServer, say, wait_for_goodbye
+from support.streams import Serve, StreamServer, say, wait_for_goodbye
 
 from execbot.broker.data_stream import CRYPTO_CHANNELS, DataStream, parse_data_frame
 from execbot.broker.errors import AuthenticationError, StreamError
@@ -25,25 +25,10 @@ from execbot.model.quote import Quote, Trade
 FAST = StreamTimes(
     backoff=0.01, backoff_max=0.02, silence=30, pong=5, open=5, close=1, taken=0.01, stable=60
 )
-Serve = Callable[..., StreamServer]
 QUOTE = {"T": "q", "S": "AAPL", "bp": 186.41, "bs": 200, "ap": 186.43, "as": 100}
 TRADE = {"T": "t", "S": "BTC/USD", "p": 96000.123456789, "s": 0.000000001, "i": 1}
 HALT = {"T": "s", "S": "AAPL", "sc": "H", "sm": "Halt", "rc": "T1", "rm": "News", "z": "C"}
 BAND = {"T": "l", "S": "AAPL", "u": 195.74, "d": 177.1, "i": "B", "z": "C"}
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    servers: list[StreamServer] = []
-
-    def start(*sessions: Any, **options: Any) -> StreamServer:
-        server = StreamServer(*sessions, **options)
-        servers.append(server)
-        return server
-
-    yield start
-    for server in servers:
-        server.stop()
 
 
 def stream(server: StreamServer, **options: Any) -> DataStream:

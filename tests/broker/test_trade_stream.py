@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from support.streams import (
     DeafServer,
+    Serve,
     StreamServer,
     authorization,
     listening,
@@ -33,21 +33,6 @@ from execbot.broker.stream_times import StreamTimes
 FAST = StreamTimes(
     backoff=0.01, backoff_max=0.02, silence=30, pong=5, open=5, close=1, taken=0.01, stable=60
 )
-Serve = Callable[..., StreamServer]
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    servers: list[StreamServer] = []
-
-    def start(*sessions: Any, **options: Any) -> StreamServer:
-        server = StreamServer(*sessions, **options)
-        servers.append(server)
-        return server
-
-    yield start
-    for server in servers:
-        server.stop()
 
 
 def stream(url: str, **options: Any) -> TradeStream:

@@ -25,7 +25,6 @@ from execbot.broker.http import (
 from execbot.broker.port import ReplaceRequest
 from execbot.model.enums import Side
 from execbot.model.order import OrderRequest
-from execbot.model.timer import Timer
 
 Make = Callable[..., AlpacaClient]
 ORDER = OrderRequest("AAPL", Side.BUY, qty=Decimal(1), client_order_id="mine-1")
@@ -276,14 +275,14 @@ def test_request_that_is_too_late_by_the_time_it_could_leave_sends_nothing(
 ) -> None:
     """Goal: the deadline goes with the request to just before the send: nothing leaves after it."""
     wire.script(kit.reply(200, {"id": "o1"}))
-    seconds = [100.0]
-    client = make_client(wire.url, timer=Timer(monotonic=lambda: seconds[0]))
+    late = [False]
+    client = make_client(wire.url)
     request = OrderRequest("AAPL", Side.BUY, qty=Decimal(1), client_order_id="mine")
-    assert client.place_order(request, send_before=100.5).id == "o1"
-    seconds[0] = 101.0
+    assert client.place_order(request, is_late=lambda: late[0]).id == "o1"
+    late[0] = True
     for send in (
-        lambda: client.place_order(request, send_before=100.5),
-        lambda: client.replace_order("o1", ReplaceRequest(qty=Decimal(2)), send_before=100.5),
+        lambda: client.place_order(request, is_late=lambda: late[0]),
+        lambda: client.replace_order("o1", ReplaceRequest(qty=Decimal(2)), is_late=lambda: late[0]),
     ):
         with pytest.raises(NetworkError) as caught:
             send()

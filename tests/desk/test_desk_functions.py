@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
-from support.processes import clean_environment
 
 from execbot.desk import cancelling, changing, closing, halting, queueing
 from execbot.desk.context import Context, open_context
@@ -34,14 +32,9 @@ PRICE = Decimal("187.5")
 
 
 @pytest.fixture
-def env(tmp_path: Path) -> dict[str, str]:
-    return clean_environment(tmp_path, EXECBOT_MODE="sim")
-
-
-@pytest.fixture
-def desk(env: dict[str, str]) -> Iterator[Context]:
-    control("POST", "price", {"symbol": "AAPL", "price": str(PRICE), "hold": True}, env=env)
-    opened = open_context(env=env)
+def desk(sim_env: dict[str, str]) -> Iterator[Context]:
+    control("POST", "price", {"symbol": "AAPL", "price": str(PRICE), "hold": True}, env=sim_env)
+    opened = open_context(env=sim_env)
     yield opened
     opened.close()
 
@@ -187,9 +180,9 @@ def test_an_order_that_does_not_wait_can_be_neither_released_nor_taken_back(
 
 
 def test_the_health_of_an_account_that_was_never_used(
-    env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    sim_env: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in env.items():
+    for name, value in sim_env.items():
         monkeypatch.setenv(name, value)
     health = check_health(stream_seconds=5)
     assert (health.failures, health.mode) == ([], "sim")

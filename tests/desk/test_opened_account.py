@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.processes import clean_environment, start_execbot
+from support.processes import start_execbot
 
 from execbot.broker.port import BrokerClient, ReplaceRequest, TradeUpdate
 from execbot.broker.stream_states import Connected
@@ -33,17 +33,12 @@ WRITES: dict[str, tuple[Any, ...]] = {
 }
 
 
-@pytest.fixture
-def env(tmp_path: Path) -> dict[str, str]:
-    return clean_environment(tmp_path, EXECBOT_MODE="sim")
-
-
 def opened(env: dict[str, str], **options: Any) -> Context:
     return open_context(env=env, **options)
 
 
-def test_a_dry_run_reads_and_cannot_write(env: dict[str, str]) -> None:
-    desk = opened(env, dry_run=True)
+def test_a_dry_run_reads_and_cannot_write(sim_env: dict[str, str]) -> None:
+    desk = opened(sim_env, dry_run=True)
     try:
         assert isinstance(desk.client, ReadOnlyClient)
         assert desk.client.get_asset("AAPL").tradable
@@ -68,8 +63,8 @@ def test_every_method_of_the_port_is_either_a_read_or_refused() -> None:
     assert abstract == reads | streams | set(WRITES) | {"close_all_positions"}
 
 
-def test_trade_updates_of_the_exchange_in_this_process(env: dict[str, str]) -> None:
-    desk = opened(env)
+def test_trade_updates_of_the_exchange_in_this_process(sim_env: dict[str, str]) -> None:
+    desk = opened(sim_env)
     stream = desk.client.trade_updates()
     seen: list[Any] = []
     connected, filled = threading.Event(), threading.Event()
@@ -97,8 +92,8 @@ def test_trade_updates_of_the_exchange_in_this_process(env: dict[str, str]) -> N
     assert updates[-1].qty == 1
 
 
-def test_two_openings_see_one_account_and_the_state_is_remembered(env: dict[str, str]) -> None:
-    first, second = opened(env), opened(env)
+def test_two_openings_see_one_account_and_the_state_is_remembered(sim_env: dict[str, str]) -> None:
+    first, second = opened(sim_env), opened(sim_env)
     try:
         assert first.account == second.account
         assert first.directory == second.directory
@@ -109,25 +104,25 @@ def test_two_openings_see_one_account_and_the_state_is_remembered(env: dict[str,
         second.close()
 
 
-def test_keys_are_remembered_as_hashes_only(tmp_path: Path, env: dict[str, str]) -> None:
-    opened(env).close()
+def test_keys_are_remembered_as_hashes_only(tmp_path: Path, sim_env: dict[str, str]) -> None:
+    opened(sim_env).close()
     remembered = (tmp_path / "state" / "execbot" / "accounts.json").read_text()
     assert '"sim' not in remembered
     (tmp_path / "state" / "execbot" / "accounts.json").write_text("damaged")
-    opened(env).close()
+    opened(sim_env).close()
     assert (tmp_path / "state" / "execbot" / "accounts.json").read_text() == remembered
 
 
 def test_paper_without_keys_is_refused_before_anything_is_made(
-    tmp_path: Path, env: dict[str, str]
+    tmp_path: Path, sim_env: dict[str, str]
 ) -> None:
     with pytest.raises(ConfigError):
-        opened(env, mode_flag="paper")
+        opened(sim_env, mode_flag="paper")
     assert not (tmp_path / "state").exists()
 
 
-def test_short_ids_name_one_order_or_are_refused(env: dict[str, str]) -> None:
-    desk = opened(env)
+def test_short_ids_name_one_order_or_are_refused(sim_env: dict[str, str]) -> None:
+    desk = opened(sim_env)
     try:
         for name in ("first-1234567", "second-1234567"):
             request = OrderRequest("AAPL", Side.BUY, qty=Decimal(1), client_order_id=name)
@@ -143,15 +138,15 @@ def test_short_ids_name_one_order_or_are_refused(env: dict[str, str]) -> None:
 
 
 def test_the_same_id_submitted_by_many_processes_at_once_is_one_order(
-    env: dict[str, str],
+    sim_env: dict[str, str],
 ) -> None:
-    opened(env).close()
+    opened(sim_env).close()
     order = ["submit", "AAPL", "--qty", "1", "--client-order-id", "together", "--json"]
-    processes = [start_execbot(order, env) for _ in range(4)]
+    processes = [start_execbot(order, sim_env) for _ in range(4)]
     for process in processes:
         out, err = process.communicate(timeout=60)
         assert process.returncode == 0, out + err
-    desk = opened(env)
+    desk = opened(sim_env)
     try:
         assert [r.client_order_id for r in desk.journal.orders("all")] == ["together"]
         assert len(desk.client.get_activities()) <= 1

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from support.desk import market
-from support.trader import Trader, open_trader
+from support.signal_trader import SignalTrader, open_trader
 
 from execbot.config.schema import SizingMethod, StopLossSettings, StopMethod, TradingSettings
 from execbot.exits.level_facts import (
@@ -149,7 +149,7 @@ def test_only_levels_in_use_ask_for_days(
 # --- one number for all -------------------------------------------------------------------------
 
 
-def by_hand(trader: Trader, symbol: str) -> LevelFacts:
+def by_hand(trader: SignalTrader, symbol: str) -> LevelFacts:
     """Counted from what the exchange shows any program, without the client's help."""
     rows = trader.desk.call(
         "GET",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.desk import open_desk
-from support.trader import open_trader
+from support.signal_trader import open_trader
 
 from execbot.journal.journal import Journal
 from execbot.market.broker_calendar import (

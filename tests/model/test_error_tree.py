@@ -26,6 +26,7 @@ from execbot.oms.errors import InDoubt, OmsError, UnknownOrder
 NOT_IN_THE_TREE = {
     "BadValue": "config.parse tells config.load where a value stood; ConfigError comes of it",
     "TransportFailure": "a door tells the adapter that there is no reply; NetworkError comes of it",
+    "HeldUp": "a request that must not leave any more, to its own call; NetworkError comes of it",
     "Drop": "a stream tells its own loop to connect anew",
     "WriteRefused": "a bug: a dry run tried to write",
     "_Refuse": "risk.sizing to itself",
@@ -98,7 +99,7 @@ def broken_level() -> LevelError:
     ("error", "kind", "category", "outcome"),
     [
         (broken_line(), "usage.signal", "adjustable", "not_sent"),
-        (broken_level(), "exits.bad_level", "fatal", "not_sent"),
+        (broken_level(), "exits.bad_level", "adjustable", "not_sent"),
         (ConfigError("x", hint="y"), "config.bad_value", "fatal", "not_sent"),
         (CredentialsError("x", kind="auth.half_pair"), "auth.half_pair", "fatal", "not_sent"),
         (JournalLocked("x"), "journal.locked", "retryable", "not_sent"),

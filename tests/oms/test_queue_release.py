@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.desk import market
-from support.trader import Trader, open_trader
+from support.signal_trader import SignalTrader, open_trader
 
 from execbot.market.queue import QueueAction
 from execbot.model.enums import OrderStatus, Outcome
@@ -25,7 +25,7 @@ POST = {"method": "POST", "path": "/v2/orders"}
 
 
 @pytest.fixture
-def trader(tmp_path: Path) -> Trader:
+def trader(tmp_path: Path) -> SignalTrader:
     """It is morning, and an order of yesterday evening is due."""
     opened = open_trader(tmp_path, sim={"calendar": "exchange", "at": EVENING})
     placed = opened.placer.place(market("KO", qty="1", client_order_id="kept"))
@@ -35,7 +35,9 @@ def trader(tmp_path: Path) -> Trader:
 
 
 @pytest.mark.parametrize("kind", ["rate_limited", "unauthorized"])
-def test_order_that_is_released_and_did_not_arrive_waits_again(trader: Trader, kind: str) -> None:
+def test_order_that_is_released_and_did_not_arrive_waits_again(
+    trader: SignalTrader, kind: str
+) -> None:
     desk = trader.desk
     since = desk.oms.record("kept").intent_at
     desk.fault(kind, **POST, count=99)
@@ -51,7 +53,7 @@ def test_order_that_is_released_and_did_not_arrive_waits_again(trader: Trader, k
 
 
 def test_order_that_another_process_closed_while_its_release_waited_waits_again(
-    trader: Trader,
+    trader: SignalTrader,
 ) -> None:
     desk = trader.desk
     desk.fault("rate_limited", **POST, params={"retry_after": 30})
@@ -66,13 +68,13 @@ def test_order_that_another_process_closed_while_its_release_waited_waits_again(
     assert desk.orders_there() == {}
 
 
-def test_order_in_doubt_after_its_release_does_not_wait_again(trader: Trader) -> None:
+def test_order_in_doubt_after_its_release_does_not_wait_again(trader: SignalTrader) -> None:
     trader.desk.fault("reset_before", **POST, count=99)
     (tried,) = release_due(trader.executor)
     assert tried.outcome is Outcome.IN_DOUBT
 
 
-def test_order_whose_resend_is_refused_waits_again(trader: Trader) -> None:
+def test_order_whose_resend_is_refused_waits_again(trader: SignalTrader) -> None:
     desk = trader.desk
     desk.fault("rate_limited", **POST, params={"retry_after": 1})
     no = GateVerdict(False, "risk.session", "closed")

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from support.desk import Desk, open_desk
+from support.killed import Killed
 
 from execbot.broker.errors import BrokerError
 from execbot.broker.port import ReplaceRequest
@@ -41,10 +42,6 @@ ORDER_FAULTS = (
     "accepted_then_rejected",
     "wrong_filled_price",
 )
-
-
-class Killed(BaseException):
-    pass
 
 
 class Session:

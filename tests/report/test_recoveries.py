@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from support.trader import open_trader
+from support.signal_trader import open_trader
 
 from execbot.journal.records import AuditRow
 from execbot.model.enums import ErrorCategory

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from support.desk import market
-from support.trader import Trader, open_trader
+from support.signal_trader import SignalTrader, open_trader
 
 from execbot.broker.errors import BrokerError
 from execbot.config.schema import ScaleInSettings
@@ -29,7 +29,7 @@ AFTERNOON = {"calendar": "exchange", "at": "2026-10-06 15:00"}
 EVENING = {"calendar": "exchange", "at": "2026-10-06 18:00"}
 
 
-def counters(trader: Trader, request: OrderRequest) -> Counters:
+def counters(trader: SignalTrader, request: OrderRequest) -> Counters:
     return trader.executor.desk.check(request).facts.counters
 
 
@@ -76,7 +76,7 @@ def test_refused_entries_count_also_between_exits(tmp_path: Path) -> None:
     assert counters(trader, market("KO", "1")).consecutive_rejections == 2
 
 
-def _refused_entry(trader: Trader, number: int) -> None:
+def _refused_entry(trader: SignalTrader, number: int) -> None:
     with pytest.raises(BrokerError):
         trader.desk.oms.submit(market("NOSUCH", "1", client_order_id=f"refused-{number}"))
 

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import pytest
-from support.processes import Server, exchange, start_execbot
+from support.processes import Server, start_execbot
 
 PROCESSES = 20
 # fmt: off
@@ -52,12 +50,6 @@ def submit_together(
         words = out if process.returncode == 0 else err.strip().splitlines()[-1]
         ended.append((process.returncode, json.loads(words)))
     return ended
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    with exchange(tmp_path) as running:
-        yield running
 
 
 def kinds(ended: list[tuple[int, dict[str, Any]]]) -> Counter[str]:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from support import risk_facts as b
 from support.desk import market
 from support.processes import exchange, execbot
-from support.trader import open_trader
+from support.signal_trader import open_trader
 
 from execbot.config.parse import leaves
 from execbot.config.schema import Mode, RiskSettings, TradingSettings

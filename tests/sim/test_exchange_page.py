@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from support.exchange_tables import PAGE, with_tables
+from sim.exchange_tables import PAGE, with_tables
 
 from execbot.sim.wire import control
 
 
 def test_tables_of_the_page_are_those_of_the_code() -> None:
     page = PAGE.read_text(encoding="utf-8")
-    assert page == with_tables(page), "run: PYTHONPATH=tests python -m support.exchange_tables"
+    assert page == with_tables(page), "run: PYTHONPATH=tests python -m sim.exchange_tables"
 
 
 def test_every_control_request_is_on_the_page() -> None:

@@ -11,11 +11,13 @@ from msgspec.structs import replace
 from execbot.exits.levels import parse_level
 from execbot.exits.living_orders import SymbolOrder
 from execbot.exits.plan.plan import ExitPlan, PlanStatus, StopPlan, TargetPlan
-from execbot.exits.rules.view import Market, View
+from execbot.exits.rules.actions import Action, Cancel, Submit
+from execbot.exits.rules.view import Decision, Market, View
 from execbot.journal.records import Origin
 from execbot.model.enums import OrderClass, OrderStatus, OrderType, PositionSide, Side, TimeInForce
 from execbot.model.numbers import ZERO
 from execbot.model.order import Order
+from support.wishes import Target
 
 D = Decimal
 T0 = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
@@ -27,13 +29,13 @@ def later(seconds: float) -> datetime:
 
 def plan(
     stop: str | None = "95",
-    *targets: tuple[str, str],
+    *targets: Target,
     side: PositionSide = PositionSide.LONG,
     entry: str | None = "100",
     base: str = "10",
     **fields: Any,
 ) -> ExitPlan:
-    """An active plan; `targets` are (price, percent of the position)."""
+    """An active plan of a position from 100; stop and targets are prices."""
     price = D(stop) if stop else None
     return replace(
         ExitPlan(
@@ -47,7 +49,7 @@ def plan(
             entry_price=D(entry) if entry else None,
             base_qty=D(base),
             stop=StopPlan(parse_level(stop) if stop else None, price, price),
-            targets=tuple(TargetPlan(parse_level(at), D(weight), D(at)) for at, weight in targets),
+            targets=tuple(TargetPlan(one.spec, one.shares, D(one.level)) for one in targets),
             opened_at=T0,
         ),
         **fields,
@@ -155,3 +157,18 @@ def view(qty: str, the_plan: ExitPlan | None, *orders: SymbolOrder, **fields: An
         market=market,
         **fields,
     )
+
+
+# --- what was decided ---
+
+
+def submits(decision: Decision) -> list[Submit]:
+    return [a for a in decision.actions if isinstance(a, Submit)]
+
+
+def cancels(decision: Decision) -> set[str]:
+    return {a.client_order_id for a in decision.actions if isinstance(a, Cancel)}
+
+
+def kinds(decision: Decision) -> set[type[Action]]:
+    return {type(a) for a in decision.actions}

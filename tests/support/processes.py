@@ -14,13 +14,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from support.waiting import PATIENCE_SECONDS
+
 EXECBOT = [sys.executable, "-m", "execbot"]
 _KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "SYSTEMROOT")
+_COVERAGE = "COVERAGE_PROCESS_"
+"""How a measured run tells the processes it starts that they are measured too."""
 
 
 def clean_environment(home: Path, **extra: str) -> dict[str, str]:
     """An environment with nothing of the developer's own trading setup in it."""
-    env = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _KEPT or name.startswith(_COVERAGE)
+    }
     env.update(
         HOME=str(home),
         XDG_STATE_HOME=str(home / "state"),
@@ -73,6 +81,13 @@ def execbot(
         check=False,
     )
     return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def done(env: Mapping[str, str], *arguments: str) -> Any:
+    """Run one command to its success; the `data` of its JSON."""
+    outcome = execbot([*arguments, "--json"], env)
+    assert outcome.code == 0, outcome.err
+    return outcome.data
 
 
 def start_execbot(
@@ -149,6 +164,21 @@ class Server:
             if len(page) < 500:
                 return found
             after = f"&after_order_id={page[-1]['id']}"
+
+
+class OwnAccount:
+    """An account of its own at a shared exchange; `home` gives it its keys and a trading.yaml."""
+
+    def __init__(self, server: Server, home: Path, config: str) -> None:
+        self.server, self.home, self.key = server, home, home.name
+        path = home / "trading.yaml"
+        path.write_text(config)
+        self.env = server.environment(home, key=self.key, EXECBOT_CONFIG=str(path))
+
+    def run(self, *arguments: str, code: int = 0) -> Outcome:
+        done = execbot([*arguments, "--json"], self.env, timeout=PATIENCE_SECONDS)
+        assert done.code == code, done.out + done.err
+        return done
 
 
 @contextlib.contextmanager

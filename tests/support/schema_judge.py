@@ -55,8 +55,8 @@ def undescribed(value: Any, where: str = "") -> Iterator[str]:
             yield from undescribed(item, f"{where}.{name}")
 
 
-def judge(outcome: Outcome) -> tuple[str, list[str]]:
-    """Of one command under --json: the schema that its answer is of, and what is wrong with it.
+def judge(outcome: Outcome) -> list[str]:
+    """What is wrong with what a command printed under --json; empty is good.
 
     An answer is on stdout and an error on stderr, never both.
     """
@@ -68,10 +68,10 @@ def judge(outcome: Outcome) -> tuple[str, list[str]]:
             wrong.append(f"stderr is not empty: {outcome.err}")
         if answer["ok"] is not (outcome.code == 0):
             wrong.append(f"ok is {answer['ok']}, the exit code {outcome.code}")
-        return name, wrong
+        return wrong
     wrong = complaints("error", outcome.error)
     if outcome.error["exit_code"] != outcome.code:
         wrong.append(f"exit_code is {outcome.error['exit_code']}, the process ended {outcome.code}")
     if len(outcome.err.splitlines()) != 1:
         wrong.append(f"not one line: {outcome.err}")
-    return "error", wrong
+    return wrong

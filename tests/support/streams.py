@@ -151,3 +151,7 @@ class DeafServer:
         for reply in self._replies:
             payload = json.dumps(reply).encode()
             conn.sendall(bytes([0x81, len(payload)]) + payload)
+
+
+Serve = Callable[..., StreamServer]
+"""Starts a server that plays these sessions, one after the other."""

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 from support.paths import market_data
-from support.watch_world import D, World, open_world, wishes
+from support.wishes import stop_at, target, trail
+from support.world import D, World, open_world
 
-from execbot.exits.plan.plan import Trail, TrailKind
 from execbot.model.times import parse_time
 from execbot.sim.types import SECOND
 
@@ -27,13 +27,16 @@ def tape_world(path: Path, symbol: str, **config: Any) -> World:
     world = open_world(path, symbols=(symbol,), **config)
     world.desk.venue.market.release_price(symbol, world.ns)
     world.desk.venue.exchange.market_changed(symbol)
+    quote = world.desk.venue.market.shown_quote(symbol, world.ns)
+    assert quote is not None
+    world.quoted[symbol] = quote["ask"]
     return world
 
 
 def run_until_flat(world: World, symbol: str) -> None:
     for _ in range(MINUTES * 60 * 2):
         world.step(0.5)
-        if world.qty(symbol) == 0 and world.plan(symbol) is None:
+        if world.witness.qty(symbol) == 0 and world.plan(symbol) is None:
             return
 
 
@@ -49,20 +52,20 @@ def instant(row: dict[str, Any]) -> int:
 
 
 def first_touch(
-    world: World, symbol: str, since: int, stop: Decimal | None, target: Decimal | None
+    world: World, symbol: str, since: int, stop: Decimal | None, limit: Decimal | None
 ) -> tuple[str, int] | None:
     """`stop` or `target`, whichever the tape reached first, and when. Long positions."""
     for tick in world.desk.venue.market.prices.ticks(symbol, since, world.ns):
         if stop is not None and tick.last.price <= stop:
             return "stop", tick.at
-        if target is not None and tick.quote.bid >= target:
+        if limit is not None and tick.quote.bid >= limit:
             return "target", tick.at
     return None
 
 
-def check_exit(world: World, symbol: str, stop: Decimal, target: Decimal) -> str:
+def check_exit(world: World, symbol: str, stop: Decimal, limit: Decimal) -> str:
     [bought] = fills(world, "buy")[:1]
-    touch = first_touch(world, symbol, instant(bought) + SECOND, stop, target)
+    touch = first_touch(world, symbol, instant(bought) + SECOND, stop, limit)
     assert touch is not None, "the tape reached neither; choose closer levels"
     which, at = touch
     sold = fills(world, "sell")
@@ -78,8 +81,15 @@ def check_exit(world: World, symbol: str, stop: Decimal, target: Decimal) -> str
         if which == "stop":
             assert price == quote.bid
         else:
-            assert price >= target
+            assert price >= limit
     return which
+
+
+def levels(world: World) -> tuple[Decimal, Decimal]:
+    """Where the exits of the position stood: stop and target."""
+    legs = [r for r in world.witness.orders().values() if r["side"] == "sell"]
+    stop = next(D(r["stop_price"]) for r in legs if r["stop_price"])
+    return stop, next(D(r["limit_price"]) for r in legs if r["limit_price"])
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3, 4])
@@ -87,44 +97,29 @@ def test_stop_or_target_is_taken_when_the_synthetic_tape_reaches_it(
     tmp_path: Path, seed: int
 ) -> None:
     world = tape_world(tmp_path, "TSLA", seed=seed)
-    quote = world.desk.venue.market.shown_quote("TSLA", world.ns)
-    assert quote is not None
-    world.held["TSLA"] = (quote["ask"], "1000")
-    world.buy("10", wishes("0.08", ("0.1", "100")), symbol="TSLA")
+    world.trader.buy("10", stop_at("0.08%"), target("0.1%", shares=100), symbol="TSLA")
     run_until_flat(world, "TSLA")
-    assert world.qty("TSLA") == 0
-    legs = [r for r in world.desk.orders_there().values() if r["side"] == "sell"]
-    stop = next(D(r["stop_price"]) for r in legs if r["stop_price"])
-    target = next(D(r["limit_price"]) for r in legs if r["limit_price"])
-    check_exit(world, "TSLA", stop, target)
-    assert not world.shorts
+    assert world.witness.qty("TSLA") == 0
+    check_exit(world, "TSLA", *levels(world))
+    assert not world.witness.shorts
 
 
 def test_recorded_prices_take_the_exit_that_they_reach_first(tmp_path: Path) -> None:
     folder = str(market_data())
     world = tape_world(tmp_path, "IBM", data=folder, at="2013-10-08 10:00")
-    quote = world.desk.venue.market.shown_quote("IBM", world.ns)
-    assert quote is not None
-    world.held["IBM"] = (quote["ask"], "1000")
-    world.buy("10", wishes("0.1", ("0.1", "100")), symbol="IBM")
+    world.trader.buy("10", stop_at("0.1%"), target("0.1%", shares=100), symbol="IBM")
     run_until_flat(world, "IBM")
-    assert world.qty("IBM") == 0
-    legs = [r for r in world.desk.orders_there().values() if r["side"] == "sell"]
-    stop = next(D(r["stop_price"]) for r in legs if r["stop_price"])
-    target = next(D(r["limit_price"]) for r in legs if r["limit_price"])
-    check_exit(world, "IBM", stop, target)
+    assert world.witness.qty("IBM") == 0
+    check_exit(world, "IBM", *levels(world))
 
 
 def test_the_brokers_trail_equals_the_highest_trade_less_the_distance(tmp_path: Path) -> None:
     world = tape_world(tmp_path, "TSLA", seed=7)
-    quote = world.desk.venue.market.shown_quote("TSLA", world.ns)
-    assert quote is not None
-    world.held["TSLA"] = (quote["ask"], "1000")
-    world.buy("10", wishes(None, trail=Trail(TrailKind.PERCENT, D("0.1"))), symbol="TSLA")
+    world.trader.buy("10", trail("0.1%"), symbol="TSLA")
     run_until_flat(world, "TSLA")
-    assert world.qty("TSLA") == 0
-    [trail] = [r for r in world.desk.orders_there().values() if r["type"] == "trailing_stop"]
-    began = parse_time(trail["submitted_at"])
+    assert world.witness.qty("TSLA") == 0
+    [stop] = [r for r in world.witness.orders().values() if r["type"] == "trailing_stop"]
+    began = parse_time(stop["submitted_at"])
     assert began is not None
     since = int(began.timestamp() * 1_000_000) * 1000
     prices = world.desk.venue.market.prices

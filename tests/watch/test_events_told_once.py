@@ -9,12 +9,11 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from support.processes import Server, exchange, execbot, start_execbot
+from support.processes import Server, execbot, start_execbot
 from support.waiting import eventually
 
 from execbot.oms.machine.changes import EventName
@@ -51,17 +50,6 @@ class Run:
             self.process.terminate()
         self.process.wait(60)
         self._reader.join(10)
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    with exchange(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def env(server: Server, tmp_path: Path) -> dict[str, str]:
-    return server.environment(tmp_path)
 
 
 def buy(env: Mapping[str, str], name: str, *more: str, symbol: str = "AAPL") -> None:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from support.watch_world import D, open_world
+from support.world import D, open_world
 
 from execbot.broker.data_stream import data_stream_error
 from execbot.broker.market_stream import (

@@ -14,14 +14,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from support.watch_world import D, World, open_world, wishes
+from support.wishes import stop_at, trail
+from support.world import D, World, open_world
 
-from execbot.exits.plan.plan import Trail, TrailKind
 from execbot.watch.core import inputs
 from execbot.watch.core.jobs import Note, SymbolJob
 from execbot.watch.loop import WatchLoop
-
-TRAIL = Trail(TrailKind.PERCENT, D("1.5"), from_start=False)
 
 
 @contextmanager
@@ -47,21 +45,20 @@ def no_reads(world: World) -> Iterator[None]:
 
 def protected(path: Path) -> World:
     world = open_world(path)
-    world.buy("10", wishes("2", trail=TRAIL))
+    world.trader.buy("10", stop_at("2%"), trail("1.5%", from_start=False))
     world.run(3)
-    assert world.covered("AAPL") == 10
+    assert world.witness.covered() == 10
     return world
 
 
 def stop_price(world: World) -> Decimal:
-    plan = world.plan()
-    assert plan is not None and plan.stop.price is not None
-    return plan.stop.price
+    price = world.the_plan().stop.price
+    assert price is not None
+    return price
 
 
 def stops_there(world: World) -> list[Decimal]:
-    rows = world.desk.orders_there().values()
-    return [D(r["stop_price"]) for r in rows if r["status"] == "new"]
+    return [D(row["stop_price"]) for row in world.witness.living()]
 
 
 def test_a_stop_that_cannot_be_saved_is_saved_and_moved_when_the_journal_writes_again(
@@ -101,7 +98,7 @@ def test_results_wait_until_the_orders_that_were_sent_can_be_read(tmp_path: Path
     world = protected(tmp_path)
     watcher, hands = world.watcher, world.hands
     assert watcher is not None and hands is not None
-    world.cancel_elsewhere()
+    world.trader.cancel_elsewhere()
     world.pass_time(0.1)
     jobs = deque(watcher.take_updates(world.desk.frames()))
     while not isinstance(job := jobs.popleft(), SymbolJob):
@@ -112,12 +109,11 @@ def test_results_wait_until_the_orders_that_were_sent_can_be_read(tmp_path: Path
         again = watcher.feed(inputs.Tick())
         assert not [job for job in again if isinstance(job, SymbolJob)]
         assert watcher.core.symbols["AAPL"].is_busy
-    world._add(watcher.follow())
+    world.jobs.extend(watcher.follow())
     assert not watcher.core.symbols["AAPL"].is_busy
     world.run(3)
-    assert world.covered("AAPL") == 10
-    living = [r for r in world.desk.orders_there().values() if r["status"] == "new"]
-    assert len(living) == 1
+    assert world.witness.covered() == 10
+    assert len(world.witness.living()) == 1
 
 
 def test_an_alarm_that_cannot_be_passed_on_does_not_end_the_watching(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.watch_session import play
+from support.random_session import play
 
 PARTS = 4
 

@@ -16,7 +16,6 @@ from execbot.cli.show.output import Table
 from execbot.desk import cancelling
 from execbot.desk.journal_need import Need
 from execbot.desk.order_json import record_json
-from execbot.journal.records import OrderRecord
 from execbot.model.order_words import describe
 
 if TYPE_CHECKING:

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from execbot.cli.command import Cli, command
-from execbot.cli.errors import Failure, usage
+from execbot.cli.errors import usage
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.flags.exit_flags import FAR_HELP, NO_RULES_HELP
 from execbot.cli.flags.order_flags import read_symbol
 from execbot.cli.show.output import Table
-from execbot.desk.context import Context
-from execbot.desk.freshen import journal_warnings
+from execbot.desk import exit_plans
+from execbot.desk.exit_plans import Protected
+from execbot.desk.exit_words import levels_asked, wishes_for_position
 from execbot.desk.journal_need import Need
-from execbot.desk.protect import _do_it_here, _stands, _wait_for_watch, watched_by
-from execbot.model.flags import flags_of
-
-if TYPE_CHECKING:
-    from decimal import Decimal
-
-    from execbot.exits.distances import Distance
-    from execbot.exits.plan.plan import ExitPlan
-    from execbot.oms.place.held_plans import HeldPlanner
 
 app = typer.Typer()
 
@@ -61,19 +53,12 @@ def show(
 
 
 def _show(cli: Cli, symbol: str | None = None, *, history: bool = False) -> None:
-    from execbot.exits.store import open_plans
-
     wanted = None if symbol is None else read_symbol(symbol)
     with cli.open(need=Need.LOOK) as desk:
-        plans = [p for p in open_plans(desk.journal) if wanted in (None, p.symbol)]
-        rows = [_plan_json(desk, plan, history=history) for plan in plans]
-        warnings = [] if watched_by(desk) or not plans else [_NOBODY_WATCHES]
-        lines = [
-            line
-            for plan, row in zip(plans, rows, strict=True)
-            for line in _distance_lines(desk, plan, row)
-        ]
-        cli.show(rows, _table(rows), *lines, warnings=[*warnings, *journal_warnings(desk)])
+        found = exit_plans.plans(desk, wanted, history=history)
+        rows = [view.to_dict() for view in found.views]
+        lines = [line for view in found.views for line in view.lines()]
+        cli.show(rows, _table(rows), *lines, warnings=found.warnings)
 
 
 @app.command("move")
@@ -101,21 +86,11 @@ def move(
       execbot exits move AAPL --stop 182 --target 190
       execbot exits move AAPL --target 1R --target 3R
     """
-    from execbot.exits.levels import parse_level
-    from execbot.exits.store import plan_of
-
     if stop is None and not target:
         raise usage("Neither --stop nor --target was given", next_step="execbot exits move --help")
-    stop_spec = None if stop is None else parse_level(stop)
-    target_specs = [parse_level(word) for word in target or ()]
+    levels = levels_asked(stop, target or ())
     with cli.open() as desk:
-        name = read_symbol(symbol)
-        plan = plan_of(desk.journal, name)
-        if plan is None:
-            raise _no_plan(name)
-        desk.placer.refuse_flags(flags_of(far=far))
-        held_planner(desk).move(plan, stop_spec, target_specs, far=far)
-        _carry_out(cli, desk, name)
+        _show_protected(cli, exit_plans.move(desk, read_symbol(symbol), levels, far=far))
 
 
 @command
@@ -147,134 +122,24 @@ def protect(
       execbot protect AAPL --stop 182 --target 190 --target 195
       execbot protect AAPL --trail 1.5%
     """
-    from execbot.cli.flags.exit_flags import read_protection
-
-    wishes = read_protection(stop, target or [], trail)
+    wishes = wishes_for_position(stop, target or (), trail)
     with cli.open() as desk:
-        name = read_symbol(symbol)
-        position = desk.client.get_position(name)
-        if position is None or position.qty == 0:
-            raise Failure(
-                "exits.no_position",
-                f"There is no position in {name}",
-                ExitCode.USAGE,
-                next_step="execbot positions",
-            )
-        desk.placer.refuse_flags(flags_of(far=far))
-        held_planner(desk).protect(name, position, wishes, far=far, keeps_rules=not no_rules)
-        _carry_out(cli, desk, name)
+        done = exit_plans.protect(
+            desk, read_symbol(symbol), wishes, far=far, keeps_rules=not no_rules
+        )
+        _show_protected(cli, done)
 
 
-def held_planner(desk: Context) -> HeldPlanner:
-    from execbot.oms.place.held_plans import HeldPlanner
-
-    return HeldPlanner(desk.client, desk.journal, desk.settings.trading, desk.now)
-
-
-def _no_plan(symbol: str) -> Failure:
-    return Failure(
-        "exits.no_plan",
-        f"{symbol} has no exit plan",
-        ExitCode.USAGE,
-        hint="Positions opened without a stop have none.",
-        next_step=f"execbot protect {symbol}",
+def _show_protected(cli: Cli, done: Protected) -> None:
+    """Ends with 12 while shares have no stop at the broker."""
+    row = None if done.view is None else done.view.to_dict()
+    cli.show(
+        row,
+        _table([] if row is None else [row]),
+        *([] if done.view is None else done.view.lines()),
+        warnings=done.warnings,
+        exit_code=ExitCode.PARTLY if done.uncovered > 0 else ExitCode.DONE,
     )
-
-
-# --- carrying out ------------------------------------------------------------------------------
-
-_NOBODY_WATCHES = "No `execbot watch` is running: only what the broker holds protects positions."
-
-
-def _carry_out(cli: Cli, desk: Context, symbol: str) -> None:
-    """Let the running `watch` do it and wait, or do it here."""
-    pid = watched_by(desk)
-    coverage = _wait_for_watch(desk, symbol) if pid else _do_it_here(desk, symbol)
-    from execbot.exits.store import plan_of
-
-    plan = plan_of(desk.journal, symbol)
-    rows = [_plan_json(desk, plan)] if plan is not None else []
-    warnings = [] if pid else [_NOBODY_WATCHES, *_left(plan)]
-    code = ExitCode.DONE
-    if coverage is not None and coverage.uncovered > 0:
-        warnings.append(f"{coverage.uncovered} shares have no stop at the broker yet.")
-        code = ExitCode.PARTLY
-    lines = [] if plan is None else _distance_lines(desk, plan, rows[0])
-    cli.show(rows[0] if rows else None, _table(rows), *lines, warnings=warnings, exit_code=code)
-
-
-# --- showing -----------------------------------------------------------------------------------
-
-
-def _plan_json(desk: Context, plan: ExitPlan, *, history: bool = False) -> dict[str, Any]:
-    from execbot.exits.plan.plan_json import to_data
-
-    coverage, _ = _stands(desk, plan.symbol)
-    data = {
-        **to_data(plan),
-        "asked": {
-            "stop": None if plan.stop.spec is None else str(plan.stop.spec),
-            "trail": None if plan.stop.trail is None else str(plan.stop.trail),
-            "targets": [str(target.spec) for target in plan.targets],
-        },
-        "guarded": coverage.state.value,
-        "qty": coverage.size,
-        "covered_qty": coverage.covered,
-        "uncovered_qty": coverage.uncovered,
-        "risk_per_share": plan.risk,
-        "distances": [one.to_dict() for one in _distances(desk, plan, coverage.size)],
-        "orders": _orders(desk, plan),
-    }
-    if history:
-        data["versions"] = [
-            {
-                "version": r.version,
-                "at": r.at,
-                "status": r.status,
-                "note": r.body.get("note"),
-                "stop": r.body["stop"]["price"],
-            }
-            for r in desk.journal.plan_history(plan.plan_id)
-        ]
-    return data
-
-
-def _orders(desk: Context, plan: ExitPlan) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": record.order_id,
-            "client_order_id": record.client_order_id,
-            "role": record.role,
-            "type": record.order.type,
-            "status": record.status,
-            "qty": record.order.qty,
-            "stop_price": record.order.stop_price,
-            "limit_price": record.order.limit_price,
-        }
-        for record in desk.journal.orders("open", symbol=plan.symbol)
-        if record.order.side is plan.exit_side
-    ]
-
-
-def _left(plan: ExitPlan | None) -> list[str]:
-    """What of the plan only a `watch` does."""
-    from execbot.exits.plan.left_to_watch import left_to_watch, without_watch
-
-    left = () if plan is None else left_to_watch(plan)
-    return [without_watch(plan.symbol, left)] if plan is not None and left else []
-
-
-def _distances(desk: Context, plan: ExitPlan, qty: Decimal) -> tuple[Distance, ...]:
-    from execbot.exits.distances import distances_of
-
-    held = desk.journal.position(plan.symbol)
-    entry = held.avg_entry_price if held is not None and held.qty else None
-    return distances_of(plan, entry, qty or None, desk.now())
-
-
-def _distance_lines(desk: Context, plan: ExitPlan, row: dict[str, Any]) -> list[str]:
-    """How far each level is from the entry, a line each."""
-    return [f"{plan.symbol} {one.words()}" for one in _distances(desk, plan, row["qty"])]
 
 
 def _asked(asked: dict[str, Any]) -> str:

@@ -12,7 +12,6 @@ from execbot.cli.errors import usage
 from execbot.cli.flags.order_flags import read_symbol
 from execbot.cli.flags.times import read_time
 from execbot.cli.outcome import confirm_live, show_outcome
-from execbot.cli.show.later_targets import later_targets_behind
 from execbot.cli.show.order_views import history_table, orders_table, sentence
 from execbot.desk.changing import abandon as give_up
 from execbot.desk.changing import retry as send_again
@@ -81,8 +80,6 @@ def show(
       execbot orders show my-own-id
       execbot orders show 61e69015-8549-4bfd-b9c3-01e75843f47d --json
     """
-    from execbot.oms.machine.alarms import alarm_words
-
     with cli.open(need=Need.LOOK) as desk:
         found = history_of(desk, id_)
         record = found.record
@@ -96,7 +93,7 @@ def show(
             data,
             sentence(record),
             *([f"Note: {record.note}"] if record.note else []),
-            *([f"ALARM: {alarm_words(record)}"] if record.alarm else []),
+            *([f"ALARM: {found.alarm}"] if found.alarm else []),
             history_table(found.events, found.audit),
             warnings=found.warnings,
         )
@@ -122,8 +119,7 @@ def retry(
     with cli.open() as desk:
         record = record_of(desk, id_)
         confirm_live(cli, desk, f"retry {describe(record.order)}", yes)
-        again = send_again(desk, id_)
-        show_outcome(cli, again, later=later_targets_behind(desk, again))
+        show_outcome(cli, send_again(desk, id_))
 
 
 @app.command()

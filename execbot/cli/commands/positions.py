@@ -12,10 +12,8 @@ from execbot.cli.flags.order_flags import read_symbol
 from execbot.cli.show.amounts import money, price, prices
 from execbot.cli.show.output import Table
 from execbot.desk.journal_need import Need
+from execbot.desk.positions import PositionView
 from execbot.desk.positions import positions as read_positions
-from execbot.exits.position_view import Known, PositionView
-from execbot.journal.records import PositionRecord
-from execbot.model.account import Position
 from execbot.model.numbers import text
 from execbot.model.times import show_age
 
@@ -35,18 +33,8 @@ def positions(
     wanted = None if symbol is None else read_symbol(symbol)
     with cli.open(need=Need.LOOK) as desk:
         found = read_positions(desk, wanted)
-        held = found.holdings
+        held = found.views
         cli.show([holding_json(item) for item in held], _table(held), warnings=found.warnings)
-
-
-def _known(held: Position, record: PositionRecord | None) -> Known:
-    return Known(
-        avg_entry_price=held.avg_entry_price,
-        price=held.current_price,
-        realized_pl=record.realized_pl if record is not None else None,
-        opened_at=record.opened_at if record is not None and record.qty else None,
-        broker=held,
-    )
 
 
 def holding_json(item: PositionView) -> dict[str, Any]:

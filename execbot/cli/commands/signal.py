@@ -13,13 +13,9 @@ from execbot.cli.errors import Failure, failure_of, usage
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.flags.order_flags import read_number, read_wait
 from execbot.cli.outcome import confirm_live
-from execbot.cli.show.additions import would_lift, would_lift_line
 from execbot.cli.show.output import Table
-from execbot.desk.signals import (
-    act_on_signal,
-    preview_signal,
-    signal_of,
-)
+from execbot.desk.additions import would_lift, would_lift_line
+from execbot.desk.signals import act_on_signal, preview_signal, signal_of
 from execbot.model.enums import ErrorCategory, Outcome
 from execbot.model.numbers import QTY_STEP, round_down, text
 
@@ -132,8 +128,7 @@ def signal(
             _show_preview(cli, read, preview_signal(desk, read, naked=naked))
             return
         confirm_live(cli, desk, f"signal {read.side} {read.symbol}", yes)
-        result, warnings = act_on_signal(desk, read, naked=naked)
-        _show(cli, result, warnings)
+        _show(cli, *act_on_signal(desk, read, naked=naked))
 
 
 def _number(flag: str, value: str | None) -> object:

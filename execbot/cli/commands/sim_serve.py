@@ -12,7 +12,7 @@ import typer
 
 from execbot.cli.command import Cli, command
 from execbot.desk import exchange
-from execbot.desk.exchange import Opened
+from execbot.desk.exchange import Served
 
 KEY = SECRET = "demo"
 """Any pair is good; this is the one that the hints print."""
@@ -108,33 +108,30 @@ def serve(
         pairs=set_ or (),
         host=host,
         port=port,
-        state_dir=state_dir,
-        ready=_print_json if cli.json else _print_block,
         public=public,
-        warn=lambda said: cli.note(f"Warning: {said}."),
+        state_dir=state_dir,
+        warn=lambda words: cli.note(f"Warning: {words}."),
+        ready=_print_json if cli.json else _print_block,
     )
 
 
-def _print_json(opened: Opened) -> None:
+def _print_json(served: Served) -> None:
     """One line with the URLs, once it serves."""
-    line: dict[str, Any] = {**opened.urls, "key": KEY, "secret": SECRET, "pid": os.getpid()}
-    if opened.warnings:
-        line["warnings"] = list(opened.warnings)
+    line: dict[str, Any] = {**served.urls, "key": KEY, "secret": SECRET, "pid": os.getpid()}
+    if served.warnings:
+        line["warnings"] = served.warnings
     print(json.dumps(line), flush=True)
 
 
-def _print_block(opened: Opened) -> None:
+def _print_block(served: Served) -> None:
     """What people are shown once it serves."""
-    about = _RECORDED if opened.fills_on_prints else ""
-    print(_block(opened.urls) + about + END, flush=True)
+    print(_block(served.urls) + (RECORDED if served.prints_fill else "") + END, flush=True)
 
 
-_RECORDED = """
+RECORDED = """
 Recorded prices: a print beyond a resting limit fills it at its price
 (--set exchange.trade_through=false: only a quote does).
 """
-
-
 END = "\nCtrl-C ends it."
 
 

@@ -5,40 +5,20 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-from msgspec.structs import replace
 
-from execbot.broker.errors import BrokerError
 from execbot.cli.command import Cli, command
-from execbot.cli.errors import failure_of
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.flags.exit_flags import FAR_HELP, NO_RULES_HELP, read_exits
 from execbot.cli.flags.order_flags import OrderFlags, read_side, read_wait, to_request
-from execbot.cli.outcome import confirm_live, legs_lapse, show_outcome
-from execbot.cli.show.additions import (
-    added,
-    told,
-    warnings_of,
-    would_lift,
-    would_lift_line,
-)
-from execbot.cli.show.exit_distances import exits_of
-from execbot.cli.show.follow import known_if_interrupted
-from execbot.cli.show.later_targets import (
-    later_targets_behind,
-    later_targets_of,
-)
+from execbot.cli.interrupted import known_if_interrupted
+from execbot.cli.outcome import confirm_live, show_outcome
 from execbot.cli.show.output import Table
-from execbot.desk.context import Context
-from execbot.desk.following import follow
+from execbot.desk import placing
+from execbot.desk.additions import would_lift, would_lift_line
 from execbot.desk.order_json import request_json
-from execbot.desk.protect import Restorer, watched_by
-from execbot.model.account import Asset
+from execbot.desk.placing import DryRun
 from execbot.model.enums import OrderType, Side, TimeInForce
 from execbot.model.flags import flags_of
-from execbot.model.order_words import describe
-from execbot.oms.errors import OmsError
-from execbot.oms.place.entry_plans import PricedEntry, asked_by_submit
-from execbot.oms.place.placer import Prepared, refuse_conflict
 
 Text = str | None
 
@@ -138,87 +118,26 @@ def submit(
     flags = flags_of(add=add, also=also, short=short, far=far, allow_duplicate=allow_duplicate)
     wishes = read_exits(request, stop_loss, take_profit or ())
     with cli.open(dry_run=dry_run) as desk, known_if_interrupted(desk) as sending:
-        asset = desk.client.get_asset(request.symbol)
-        if tif is None and asset.is_crypto:
-            request = replace(request, time_in_force=TimeInForce.GTC)
-        asked = asked_by_submit(
-            desk.settings.trading,
+        draft = placing.prepare(
+            desk,
             request,
             wishes,
+            flags=flags,
             tif_is_given=tif is not None,
-            far=far,
             keeps_rules=not no_rules,
         )
-        prepared = desk.placer.prepare(request, asked, asset=asset, flags=flags)
         if dry_run:
-            _show_dry_run(cli, desk, prepared)
+            _show_dry_run(cli, placing.dry_run(desk, draft))
             return
-        exits = exits_of(desk, prepared.entry)
-        if confirm_live(cli, desk, "; ".join((_what(prepared), *exits.lines())), yes):
-            prepared = replace(prepared, checked=None)  # it took its time: the facts are old
-        sending.client_order_id = prepared.entry.request.client_order_id
-        _place(cli, desk, prepared, asset, wait)
+        draft = placing.with_exits(desk, draft)
+        asked = confirm_live(cli, desk, "; ".join((draft.words, *draft.exits.lines())), yes)
+        sending.client_order_id = draft.request.client_order_id
+        show_outcome(cli, placing.place(desk, draft, wait_seconds=wait, check_again=asked))
 
 
-def _what(prepared: Prepared) -> str:
-    """The order in words; that it opens a short is part of what it is."""
-    words = describe(prepared.entry.request)
-    return f"{words}, {prepared.opens_short}" if prepared.opens_short else words
-
-
-def _place(cli: Cli, desk: Context, prepared: Prepared, asset: Asset, wait: float | None) -> None:
-    """Send it, follow it if asked to, and show what became of it."""
-    entry = prepared.entry
-    desk.placer.protect = restorer = Restorer(desk)
-    try:
-        placed = desk.placer.place(
-            entry, asset=asset, checked=prepared.checked, flags=prepared.flags
-        )
-    except (BrokerError, OmsError) as error:
-        raise told(failure_of(error), restorer) from error
-    record, warnings = placed.record, list[str]()
-    if wait is not None:
-        record, warnings = follow(desk, record, wait)
-    warnings = [*warnings, *legs_lapse(entry.request)]
-    if placed.addition is None:
-        later = later_targets_behind(desk, record, entry.price)
-        warnings += _unwatched(desk, entry, tells_targets=later is not None)
-        show_outcome(
-            cli,
-            record,
-            warnings,
-            later=later,
-            exits=exits_of(desk, entry, record),
-            opens_short=placed.opens_short,
-        )
-        return
-    warnings += warnings_of(desk, placed.addition, record, restorer)
-    addition = added(desk, placed.addition, restorer)
-    show_outcome(cli, record, warnings, addition, opens_short=placed.opens_short)
-
-
-def _unwatched(desk: Context, entry: PricedEntry, *, tells_targets: bool) -> list[str]:
-    """What of the plan nobody does while no `watch` runs."""
-    if entry.plan is None or watched_by(desk) is not None:
-        return []
-    from execbot.exits.plan.left_to_watch import left_to_watch, without_watch
-
-    left = left_to_watch(entry.plan, entry.request, targets=not tells_targets)
-    return [without_watch(entry.plan.symbol, left)] if left else []
-
-
-def _show_dry_run(cli: Cli, desk: Context, prepared: Prepared) -> None:
+def _show_dry_run(cli: Cli, found: DryRun) -> None:
     """The exact request and every check with its limit and what it saw."""
-    entry, checked = prepared.entry, prepared.checked
-    assert checked is not None
-    request = entry.request
-    addition = desk.placer.addition(request, checked)
-    refuse_conflict(entry, checked)
-    exits = exits_of(desk, entry)
-    verdict = checked.verdict
-    later = None
-    if entry.plan is not None:
-        later = later_targets_of(desk, entry.plan, request, entry.price)
+    draft, verdict, later, exits = found.draft, found.verdict, found.later, found.draft.exits
     applied = [result for result in verdict.results if result.applies]
     rows = [
         ("OK" if result.passed else "FAIL", result.code, result.limit, result.seen, result.message)
@@ -227,15 +146,14 @@ def _show_dry_run(cli: Cli, desk: Context, prepared: Prepared) -> None:
     data: dict[str, Any] = {
         "dry_run": True,
         "outcome": "not_sent",
-        "request": request_json(request),
+        "request": request_json(draft.request),
         "verdict": verdict.to_dict(),
-        "addition": would_lift(addition),
+        "addition": would_lift(found.addition),
         "spread": later.to_dict() if later is not None else None,
         "exits": exits.to_list(),
-        "opens_short": bool(prepared.opens_short),
+        "opens_short": bool(draft.prepared.opens_short),
     }
-    lifting = would_lift_line(addition)
-    passes = verdict.passed and (addition is None or not addition.refusal)
+    lifting = would_lift_line(found.addition)
     cli.show(
         data,
         Table(
@@ -244,11 +162,11 @@ def _show_dry_run(cli: Cli, desk: Context, prepared: Prepared) -> None:
             drop=("message",),
             wrap=frozenset({"limit", "seen", "message"}),
         ),
-        f"Dry run, nothing was sent: {_what(prepared)} "
-        + ("passes every check." if passes else "would be refused."),
+        f"Dry run, nothing was sent: {draft.words} "
+        + ("passes every check." if found.passes else "would be refused."),
         *([lifting] if lifting is not None else []),
         *exits.lines(),
         *([later.line()] if later is not None else []),
         warnings=later.warnings() if later is not None else (),
-        exit_code=ExitCode.DONE if passes else ExitCode.RISK,
+        exit_code=ExitCode.DONE if found.passes else ExitCode.RISK,
     )

@@ -89,6 +89,8 @@ def standing(
 ) -> OrderAlarm | None:
     """What is wrong with the order as it stands now, if anything is."""
     order, progress = after.order, after.progress
+    if order.is_spread:
+        return None  # it counts units of its legs, which are looked at one by one
     filled = order.filled_qty + progress.chain_qty
     if order.qty is not None and order.filled_qty and filled > order.qty:
         known = before.alarm if before.alarm in STANDING else None

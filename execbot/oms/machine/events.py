@@ -15,6 +15,7 @@ from execbot.journal.records import EventRecord, EventResult, Execution, OrderRe
 from execbot.model.enums import UNDER_WAY, EventSource, OrderStatus
 from execbot.model.numbers import ZERO, maybe_decimal
 from execbot.model.order import Fill, Order
+from execbot.model.times import parse_time
 from execbot.oms.machine.table import ACTIVITY, SNAPSHOT, STATUS_OF_EVENT, Act
 
 if TYPE_CHECKING:
@@ -181,6 +182,33 @@ def update_event(
         details=details,
         raw=raw,
     )
+
+
+def leg_events(
+    update: TradeUpdate, now: datetime, *, source: EventSource = EventSource.STREAM
+) -> list[OrderEvent]:
+    """What one frame says of the fills of a multi-leg option order's legs: each an execution of
+    its own (`legs[]` with `execution_id`, `order_id`, `qty`, `price`, `timestamp`)."""
+    rows = update.raw.get("legs")
+    if not update.order.is_spread or not isinstance(rows, list | tuple):
+        return []
+    names = {leg.id: leg.client_order_id for leg in update.order.legs}
+    return [
+        OrderEvent(
+            kind=update.event,
+            source=source,
+            recorded_at=now,
+            at=parse_time(row.get("timestamp")) or update.at,
+            client_order_id=names.get(str(row.get("order_id"))) or str(row.get("order_id") or ""),
+            order_id=str(row.get("order_id") or ""),
+            execution_id=str(row["execution_id"]),
+            qty=maybe_decimal(row.get("qty")),
+            price=maybe_decimal(row.get("price")),
+            raw={"leg": dict(row)},
+        )
+        for row in rows
+        if isinstance(row, Mapping) and row.get("execution_id")
+    ]
 
 
 def activity_event(activity: Activity, client_order_id: str, now: datetime) -> OrderEvent:

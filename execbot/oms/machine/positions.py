@@ -6,6 +6,9 @@ with no trade at all: quantities must agree, average prices need not.
 
 Fills are added in the order of their execution (time, then id), not of their arrival, so a report
 that comes late gives the same position as one that came in time.
+
+Cost and profit are in dollars: a contract costs a hundred times its price (`multiplier_of`), the
+average stays a price.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from msgspec.structs import replace
 
 from execbot.journal.records import Execution, FillState, PositionRecord
 from execbot.model.numbers import ZERO
+from execbot.model.symbols import multiplier_of
 
 if TYPE_CHECKING:
     pass
@@ -68,13 +72,14 @@ def _bought_since(position: PositionRecord, signed: Decimal, execution: Executio
 
 def _extend(position: PositionRecord, signed: Decimal, execution: Execution) -> PositionRecord:
     qty = position.qty + signed
-    cost = position.cost + signed * execution.net_price
+    each = multiplier_of(position.symbol)
+    cost = position.cost + signed * execution.net_price * each
     return replace(
         position,
         asset_class=execution.asset_class,
         qty=qty,
         cost=cost,
-        avg_entry_price=(cost / qty).quantize(PRICE_STEP, ROUND_HALF_EVEN),
+        avg_entry_price=(cost / qty / each).quantize(PRICE_STEP, ROUND_HALF_EVEN),
         opened_at=position.opened_at or execution.at,
     )
 
@@ -84,7 +89,8 @@ def _reduce(position: PositionRecord, signed: Decimal, execution: Execution) -> 
     qty = position.qty + signed
     cost_out = position.cost if not qty else _share(position.cost, signed, position.qty)
     adjusts = execution.state is FillState.ADJUSTMENT
-    proceeds = cost_out if adjusts else -signed * execution.net_price
+    each = multiplier_of(position.symbol)
+    proceeds = cost_out if adjusts else -signed * execution.net_price * each
     cost = position.cost - cost_out
     return replace(
         position,

@@ -144,7 +144,12 @@ def _adopt(event: OrderEvent) -> OrderState:
 
 
 def _book(state: OrderState, draft: _Draft, event: OrderEvent) -> books.Booking:
-    """The executions with what the event says of them, told apart by all that is known now."""
+    """The executions with what the event says of them, told apart by all that is known now.
+
+    A multi-leg option order has none: it trades no symbol, its legs do.
+    """
+    if draft.described.is_spread:
+        return books.Booking(state.executions, EventResult.NO_CHANGE)
     order, progress = state.record.order, draft.progress
     if not order.id and event.order_id:
         order = replace(order, id=event.order_id)
@@ -340,7 +345,7 @@ def _infer(
     draft: _Draft, executions: Mapping[str, Execution], fallback_at: datetime
 ) -> Mapping[str, Execution]:
     """Book the shortfall, or take back what was inferred; mostly there is neither."""
-    if not executions and not draft.progress.reported_qty:
+    if draft.described.is_spread or not (executions or draft.progress.reported_qty):
         return executions
     if totals.is_complete(executions, draft.progress):
         return executions
@@ -351,6 +356,8 @@ def _settle(draft: _Draft, executions: Mapping[str, Execution]) -> None:
     """Bring quantity, average price and the statuses that follow from them in line."""
     old = draft.record.order
     filled, average = books.net(executions.values())
+    if draft.described.is_spread:  # its legs have the executions
+        filled, average = draft.progress.reported_qty, draft.progress.reported_avg_price
     if filled != old.filled_qty or average != old.filled_avg_price:
         draft.order["filled_qty"], draft.order["filled_avg_price"] = filled, average
     status, ended_as = draft.status, draft.progress.ended_as

@@ -323,7 +323,7 @@ class SubmitPipeline:
         self._step("before_post")
         try:
             order = self._client.place_order(
-                request, priority=sending.priority, send_before=self._send_before(sending)
+                request, priority=sending.priority, is_late=lambda: self._is_late(sending)
             )
         except DuplicateClientOrderId as error:
             self._step("after_post")
@@ -362,16 +362,16 @@ class SubmitPipeline:
 
     def _refuse_stale(self, sending: _Sending) -> None:
         """Between the intent and the POST lie microseconds, unless the process was suspended."""
-        if self._timer.monotonic() <= self._send_before(sending):
+        if not self._is_late(sending):
             return
         stale = self._stale(sending)
         if stale.record is not None and stale.record.status in LOCAL_STATUSES:
             raise stale
 
-    def _send_before(self, sending: _Sending) -> float:
+    def _is_late(self, sending: _Sending) -> bool:
         """Others conclude that it was never sent when the quiet time after its last word is over;
         a request must have left long before, whatever held this process up."""
-        return sending.acted + self._times.first_send_seconds
+        return self._timer.monotonic() - sending.acted > self._times.first_send_seconds
 
     def _stale(self, sending: _Sending) -> StaleIntent:
         client_order_id = sending.request.client_order_id

@@ -53,7 +53,7 @@ def replace_order(
     gate = judge(old, wanted) if judge is not None else None
     began = _write_intent(oms, old, wanted, gate)
     try:
-        return _send(oms, old, request, began + times_of(oms.settings).first_send_seconds)
+        return _send(oms, old, request, began)
     except JournalError as error:
         record = None
         with suppress(JournalError):
@@ -64,12 +64,15 @@ def replace_order(
         ) from error
 
 
-def _send(
-    oms: Orders, old: OrderRecord, request: ReplaceRequest, send_before: float
-) -> OrderRecord:
+def _send(oms: Orders, old: OrderRecord, request: ReplaceRequest, began: float) -> OrderRecord:
     new_id = request.client_order_id or ""
+    most = times_of(oms.settings).first_send_seconds
+
+    def is_late() -> bool:
+        return oms.timer.monotonic() - began > most
+
     try:
-        order = oms.client.replace_order(old.order_id, request, send_before=send_before)
+        order = oms.client.replace_order(old.order_id, request, is_late=is_late)
     except BrokerError as error:
         if not error.in_doubt:
             _act(oms, Act.REFUSE, new_id, note=error.message, error_kind=error.kind)

@@ -15,12 +15,13 @@ from execbot.exits.plan.rescale import price_ratio, ratio_words, rescaled, resca
 from execbot.exits.store import plan_of, save_plan
 from execbot.journal.journal import Journal
 from execbot.journal.records import PositionRecord
+from execbot.market.calendar_cache import load_table
 from execbot.model.account import Activity, Position
 from execbot.model.enums import AssetClass
 from execbot.model.symbols import symbol_key
 from execbot.oms.ledger import recording
 from execbot.oms.machine.positions import ONE_AFTER
-from execbot.oms.sync import row_evidence, split_evidence
+from execbot.oms.sync import option_ends, row_evidence, split_evidence
 from execbot.oms.sync.differences import PositionDifference, compare
 from execbot.oms.sync.row_evidence import MovedShares, Succession
 from execbot.oms.sync.split_evidence import Evidence, Split
@@ -126,9 +127,9 @@ def rescale_by_price(
 
 
 def read_evidence(
-    journal: Journal, client: BrokerClient, positions: Sequence[Position]
+    journal: Journal, client: BrokerClient, positions: Sequence[Position], now: datetime
 ) -> Evidence:
-    """What the account's activities say of stocks whose quantity differs here and there.
+    """What the account's activities say of stocks and contracts whose quantity differs.
 
     One request, and none where nothing differs. A broker that does not answer proves nothing.
     Raises JournalError.
@@ -138,7 +139,7 @@ def read_evidence(
     differing = [
         difference
         for difference in compare(mine.values(), positions)
-        if _may_be_stock(difference, mine, theirs)
+        if _has_rows(difference, mine, theirs)
     ]
     if not differing:
         return Evidence()
@@ -149,8 +150,11 @@ def read_evidence(
         rows = client.get_activities(tuple(kinds), after=after)
     except BrokerError as error:
         log.warning("no activities to explain a difference: %s", error)
-        return Evidence()
-    found = Evidence(successions=_successions(journal, rows, differing))
+        return Evidence(awaited=option_ends.awaited(differing, now, load_table()))
+    found = Evidence(
+        successions=_successions(journal, rows, differing),
+        awaited=option_ends.awaited(differing, now, load_table()),
+    )
     moving = row_evidence.rows_by_symbol(rows)
     for difference in differing:
         executions = journal.executions(symbol=difference.symbol)
@@ -195,14 +199,15 @@ def _successions(
     return tuple(found)
 
 
-def _may_be_stock(
+def _has_rows(
     difference: PositionDifference,
     mine: Mapping[str, PositionRecord],
     theirs: Mapping[str, Position],
 ) -> bool:
+    """Rows tell of stocks and contracts; of a coin at most its fees."""
     key = symbol_key(difference.symbol)
     item = mine.get(key) or theirs.get(key)
-    return item is None or item.asset_class == AssetClass.US_EQUITY
+    return item is None or item.asset_class != AssetClass.CRYPTO
 
 
 def _is_stock(item: PositionRecord) -> bool:

@@ -15,7 +15,7 @@ from execbot.model.enums import EventSource
 from execbot.model.order import Order
 from execbot.oms.ledger import recording
 from execbot.oms.machine.changes import Change
-from execbot.oms.machine.events import update_event
+from execbot.oms.machine.events import OrderEvent, leg_events, update_event
 
 if TYPE_CHECKING:
     from execbot.broker.port import TradeUpdate
@@ -40,7 +40,10 @@ def apply_batch(
     source: EventSource = EventSource.STREAM,
 ) -> list[Change]:
     """Take in frames in one durable transaction, in the order in which they came."""
-    events = [update_event(update, now, source=source) for update in updates]
+    events: list[OrderEvent] = []
+    for update in updates:
+        events.append(update_event(update, now, source=source))
+        events.extend(leg_events(update, now, source=source))
     with recording(journal) as ledger:
         ledger.expect(events)
         for event in events:

@@ -104,9 +104,13 @@ def reconcile(
     work.changes.extend(filled.changes)
     differences, positions, filled = _compare_positions(journal, client, now, timer, filled, work)
     _order_breaks(journal, filled, settlement, work)
-    evidence = read_evidence(journal, client, list(positions.values()))
+    evidence = read_evidence(journal, client, list(positions.values()), now())
     for difference in _without_successions(journal, evidence, differences, now, work):
         if _is_moved(journal, difference, positions, evidence, now, work):
+            continue
+        awaited = evidence.awaited.get(difference.symbol)
+        if awaited is not None and not accept_positions:
+            work.notes.append(awaited)
             continue
         if not _is_split(journal, client, difference, positions, evidence, now, work):
             _resolve(journal, client, difference, positions, now, work, accept=accept_positions)

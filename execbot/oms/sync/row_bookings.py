@@ -10,17 +10,17 @@ from msgspec.structs import replace
 from execbot.exits.plan.plan import PlanStatus
 from execbot.exits.store import plan_of, save_plan
 from execbot.journal.journal import Journal
-from execbot.model.enums import AssetClass
+from execbot.model.symbols import asset_class_of
 from execbot.oms.ledger import recording
 from execbot.oms.machine.positions import ONE_AFTER, PRICE_STEP
-from execbot.oms.sync.row_evidence import MovedShares, Succession
+from execbot.oms.sync.row_evidence import MovedShares, Succession, price_of, signed_qty
 
 
 def book_moved(journal: Journal, moved: MovedShares, price: Decimal | None, now: datetime) -> bool:
     """Book shares that rows brought or took away, each row once; they realise nothing.
 
-    What came has the cost of its row, else `price` (the broker's average). False when a row was
-    booked meanwhile. Raises JournalError.
+    What came has the cost of its row, else `price` (the broker's average). Rows of options are
+    trades: they realise. False when a row was booked meanwhile. Raises JournalError.
     """
     with recording(journal) as ledger:
         ours = journal.position(moved.symbol)
@@ -29,14 +29,15 @@ def book_moved(journal: Journal, moved: MovedShares, price: Decimal | None, now:
             return False
         average = ours.avg_entry_price if ours is not None else None
         for number, row in enumerate(moved.rows):
-            qty = row.qty or Decimal(0)
+            traded_at = price_of(row)
             worth = row.price or price or average
             ledger.adjust(
                 moved.symbol,
-                qty,
-                worth or Decimal(0),
+                signed_qty(row, moved.qty),
+                (worth or Decimal(0)) if traded_at is None else traded_at,
                 reason=row.activity_type.lower(),
-                asset_class=AssetClass.US_EQUITY,
+                asset_class=asset_class_of(moved.symbol),
+                is_trade=traded_at is not None,
                 at=now + number * ONE_AFTER,
                 now=now + number * ONE_AFTER,
                 activity_id=row.id,

@@ -20,11 +20,19 @@ from msgspec import Struct
 from execbot.journal.records import Execution, FillState
 from execbot.model.account import Activity
 from execbot.model.numbers import ZERO, text
+from execbot.model.symbols import multiplier_of
 
 NAME_ROWS = ("NC",)
 MERGER_ROWS = ("MA", "REORG")
 SHARE_ROWS = ("ACATS", "JNLS", "FOPT", "SPIN", "PTR", "DIV")
-MOVING_ROWS = (*NAME_ROWS, *MERGER_ROWS, *SHARE_ROWS)
+CONTRACT_ROWS = ("OPEXP", "OPEXC", "OPASN", "OPCSH")
+"""A contract ended: expired, exercised, assigned, settled in cash. Written up to a day late."""
+
+DELIVERY_ROWS = ("OPTRD",)
+"""The shares that an exercise or an assignment bought or sold, at the strike."""
+
+OPTION_ROWS = (*CONTRACT_ROWS, *DELIVERY_ROWS)
+MOVING_ROWS = (*NAME_ROWS, *MERGER_ROWS, *SHARE_ROWS, *OPTION_ROWS)
 """Types of rows that may move shares without a trade; splits have rules of their own."""
 
 STOCK_DIVIDEND = "SDIV"
@@ -86,10 +94,34 @@ def explaining(
     fresh = [row for row in rows if row.id not in booked and _is_since(row, since)]
     total = ZERO
     for count, row in enumerate(reversed(fresh), start=1):
-        total += row.qty or ZERO
+        total += signed_qty(row, difference)
         if total == difference:
             return tuple(fresh[-count:])
     return ()
+
+
+def signed_qty(row: Activity, difference: Decimal) -> Decimal:
+    """What a row moves. Of a contract that was sold Alpaca shows the quantity with either sign;
+    its end always takes away, so it goes where the difference goes."""
+    qty = row.qty or ZERO
+    if row.activity_type not in CONTRACT_ROWS:
+        return qty
+    return abs(qty) if difference > 0 else -abs(qty)
+
+
+def price_of(row: Activity) -> Decimal | None:
+    """At what an option row trades; None for rows that move shares and realise nothing.
+
+    A contract ends worth nothing, its premium is realised; what it delivers goes at the strike,
+    and what is settled in cash at the cash.
+    """
+    if row.activity_type in DELIVERY_ROWS:
+        return row.price
+    if row.activity_type not in CONTRACT_ROWS:
+        return None
+    cash = abs(row.net_amount or ZERO)
+    units = abs(row.qty or ZERO) * multiplier_of(row.symbol or "")
+    return cash / units if units else ZERO
 
 
 def successions(rows: Iterable[Activity], booked: Collection[str]) -> list[Succession]:

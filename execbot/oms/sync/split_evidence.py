@@ -16,7 +16,7 @@ row was written, which may be long after its `date`).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
@@ -100,6 +100,8 @@ class Evidence(Struct, frozen=True):
     transferred: frozenset[str] = frozenset()
     moved: tuple[MovedShares, ...] = ()
     successions: tuple[Succession, ...] = ()
+    awaited: Mapping[str, str] = {}
+    """Symbols whose difference waits for rows of options that have ended, and why."""
 
     def split_of(self, symbol: str, ours: Decimal, theirs: Decimal) -> Split | None:
         """The proof for just this difference."""

@@ -11,7 +11,7 @@ from execbot.journal.records import Execution, FillState, PositionRecord
 from execbot.model.account import Position
 from execbot.model.numbers import ZERO
 from execbot.model.order import Fill
-from execbot.model.symbols import symbol_key
+from execbot.model.symbols import multiplier_of, symbol_key
 from execbot.oms.machine.positions import add_execution, position_of
 from execbot.oms.sync.differences import PositionDifference, compare
 
@@ -86,7 +86,9 @@ class PositionTracker:
                 asset_class=position.asset_class,
                 qty=position.qty,
                 avg_entry_price=position.avg_entry_price,
-                cost=position.qty * (position.avg_entry_price or ZERO),
+                cost=position.qty
+                * (position.avg_entry_price or ZERO)
+                * multiplier_of(position.symbol),
             )
             for position in positions
         }

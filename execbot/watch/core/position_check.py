@@ -17,7 +17,7 @@ from execbot.exits.plan.plan import ExitPlan, PlanStatus
 from execbot.exits.plan.rescale import price_ratio, ratio_words, rescaled, rescaled_by_price
 from execbot.exits.rules.actions import SavePlan
 from execbot.model.numbers import ZERO, text
-from execbot.model.symbols import is_pair, symbol_key
+from execbot.model.symbols import is_option, is_pair, is_stock, symbol_key
 from execbot.oms.sync.differences import PositionDifference, is_fee_in_coins
 from execbot.oms.sync.split_evidence import Split, by_quantity
 from execbot.watch.core import inputs
@@ -68,7 +68,8 @@ class PositionCheck:
             state.broker_avg = position.avg_entry_price if position is not None else None
             state.broker_available = position.qty_available if position is not None else ZERO
             state.broker_asked_at = item.asked_at
-            if position is not None and position.current_price and state.last is None:
+            unpriced = state.last is None or is_option(symbol)  # no feed of ours has contracts
+            if position is not None and position.current_price and unpriced:
                 state.last = position.current_price
             if old != state.broker_qty or state.coverage.uncovered > 0 or state.plan:
                 state.is_dirty = True
@@ -164,6 +165,8 @@ class PositionCheck:
         split = None if denied else _seen_split(state, now, in_lieu=True)
         if split is not None:
             return self._split(state, split, now)
+        if state.symbol in item.evidence.awaited:
+            return _waits_for_rows(state, seen, item.evidence.awaited[state.symbol])
         if now - seen.since < self.memory.limits.unprotected_alarm:
             return again
         return self._tell(state, seen)
@@ -255,11 +258,20 @@ def _is_coin_fee(state: SymbolState, theirs: Decimal) -> bool:
     return state.is_crypto and is_fee_in_coins(state.journal_qty, theirs, state.bought_qty)
 
 
+def _waits_for_rows(state: SymbolState, seen: Difference, why: str) -> list[Job]:
+    """Shown once; the regular look finds the rows when they come."""
+    if seen.is_awaited:
+        return []
+    seen.is_awaited = True
+    data = {"symbol": state.symbol, "ours": text(seen.ours), "theirs": text(seen.theirs)}
+    return [Note("difference", why, data)]
+
+
 def _seen_split(state: SymbolState, now: datetime, *, in_lieu: bool = False) -> Split | None:
     """By quantity and average price alone. Only stocks are split. Whether a fill since both sides
     agreed was before the split or after it is told by the broker's record only."""
     agreed_at, youngest = state.agreed or (now, state.last_execution)
-    if state.is_crypto or youngest != state.last_execution:
+    if not is_stock(state.symbol) or youngest != state.last_execution:
         return None
     return by_quantity(
         state.symbol,

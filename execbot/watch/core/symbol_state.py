@@ -50,6 +50,8 @@ class Difference:
     theirs: Decimal
     since: datetime
     is_told: bool = False
+    is_awaited: bool = False
+    """Rows that would explain it are to come: shown, and not told as unexplained."""
 
 
 @dataclass

@@ -13,96 +13,87 @@ from typing import Any
 
 import pytest
 from cli.show.test_terminal import typed
-from support.processes import Server, clean_environment, exchange, execbot
+from support.processes import Server, done, exchange, execbot
 
 REST = ("submit", "MSFT", "--qty", "1", "--limit", "300")
-
-
-@pytest.fixture
-def env(tmp_path: Path) -> dict[str, str]:
-    return clean_environment(tmp_path, EXECBOT_MODE="sim")
-
-
-def done(env: Mapping[str, str], *arguments: str) -> Any:
-    outcome = execbot([*arguments, "--json"], env)
-    assert outcome.code == 0, outcome.err
-    return outcome.json
 
 
 def journal_of(env: Mapping[str, str]) -> Path:
     return next(Path(env["XDG_STATE_HOME"]).rglob("journal.db"))
 
 
-def test_cancel_all_works_with_a_damaged_journal_and_says_so(env: dict[str, str]) -> None:
-    mine = done(env, *REST)["data"]["id"]
-    journal = journal_of(env)
+def test_cancel_all_works_with_a_damaged_journal_and_says_so(sim_env: dict[str, str]) -> None:
+    mine = done(sim_env, *REST)["id"]
+    journal = journal_of(sim_env)
     kept = journal.read_bytes()
     journal.write_bytes(b"not a journal" * 1000)
-    assert execbot(["submit", "MSFT", "--qty", "1"], env).code == 3
-    answer = done(env, "cancel-all")
+    assert execbot(["submit", "MSFT", "--qty", "1"], sim_env).code == 3
+    answer = execbot(["cancel-all", "--json"], sim_env).json
     assert [order["id"] for order in answer["data"]["canceled"]] == [mine]
     assert "damaged" in answer["warnings"][0]
-    assert execbot(["cancel-all", "--mine"], env).code == 3  # it cannot know which are ours
+    assert execbot(["cancel-all", "--mine"], sim_env).code == 3  # it cannot know which are ours
     journal.write_bytes(kept)
-    assert done(env, "reconcile")["data"]["breaks"] == []
-    assert done(env, "orders")["data"][0]["status"] == "canceled"
+    assert done(sim_env, "reconcile")["breaks"] == []
+    assert done(sim_env, "orders")[0]["status"] == "canceled"
 
 
-def test_cancel_all_does_not_wait_for_whoever_locks_the_journal(env: dict[str, str]) -> None:
-    done(env, *REST)
-    holder = sqlite3.connect(journal_of(env))
+def test_cancel_all_does_not_wait_for_whoever_locks_the_journal(sim_env: dict[str, str]) -> None:
+    done(sim_env, *REST)
+    holder = sqlite3.connect(journal_of(sim_env))
     holder.execute("BEGIN EXCLUSIVE")
-    answer = done(env, "cancel-all")
+    answer = execbot(["cancel-all", "--json"], sim_env).json
     holder.rollback()
     assert len(answer["data"]["canceled"]) == 1
     assert "locked" in answer["warnings"][0]
 
 
-def test_doctor_finds_a_journal_that_cannot_be_written(env: dict[str, str]) -> None:
-    done(env, *REST)
-    holder = sqlite3.connect(journal_of(env))
+def test_doctor_finds_a_journal_that_cannot_be_written(sim_env: dict[str, str]) -> None:
+    done(sim_env, *REST)
+    holder = sqlite3.connect(journal_of(sim_env))
     holder.execute("BEGIN EXCLUSIVE")
-    outcome = execbot(["doctor", "--json"], env)
+    outcome = execbot(["doctor", "--json"], sim_env)
     holder.rollback()
     assert outcome.code != 0
     found = outcome.data["checks"] if isinstance(outcome.data, dict) else outcome.data
     assert [item["status"] for item in found if item["check"] == "journal"] == ["FAIL"]
 
 
-def test_the_id_of_a_replaced_order_cancels_what_it_became(env: dict[str, str]) -> None:
-    done(env, *REST, "--client-order-id", "first")
-    done(env, "replace", "first", "--limit", "301")
-    newest = done(env, "replace", "first", "--limit", "302")["data"]
-    answer = done(env, "cancel", "first")
+def test_the_id_of_a_replaced_order_cancels_what_it_became(sim_env: dict[str, str]) -> None:
+    done(sim_env, *REST, "--client-order-id", "first")
+    done(sim_env, "replace", "first", "--limit", "301")
+    newest = done(sim_env, "replace", "first", "--limit", "302")
+    answer = execbot(["cancel", "first", "--json"], sim_env).json
     assert (answer["data"]["id"], answer["data"]["status"]) == (newest["id"], "canceled")
     assert answer["warnings"]
-    assert done(env, "orders", "--status", "open")["data"] == []
+    assert done(sim_env, "orders", "--status", "open") == []
 
 
-def test_an_order_that_was_replaced_is_not_called_canceled(env: dict[str, str]) -> None:
-    done(env, *REST, "--client-order-id", "first")
-    newest = done(env, "replace", "first", "--limit", "301")["data"]["id"]
-    assert f"Replaced by {newest}" in execbot(["orders", "show", "first"], env).out
+def test_an_order_that_was_replaced_is_not_called_canceled(sim_env: dict[str, str]) -> None:
+    done(sim_env, *REST, "--client-order-id", "first")
+    newest = done(sim_env, "replace", "first", "--limit", "301")["id"]
+    assert f"Replaced by {newest}" in execbot(["orders", "show", "first"], sim_env).out
 
 
-def test_stops_and_targets_alone_are_not_canceled_without_a_question(env: dict[str, str]) -> None:
-    done(env, "submit", "AAPL", "--qty", "2", "--stop-loss", "5%", "--wait", "10")
-    code, screen = typed(["cancel-all"], env, "n\n")
+def test_stops_and_targets_alone_are_not_canceled_without_a_question(
+    sim_env: dict[str, str],
+) -> None:
+    done(sim_env, "submit", "AAPL", "--qty", "2", "--stop-loss", "5%", "--wait", "10")
+    code, screen = typed(["cancel-all"], sim_env, "n\n")
     assert "[y/N]" in screen
     assert code == 11
-    assert len(stops(env)) == 1
+    assert len(stops(sim_env)) == 1
 
 
 def test_a_brake_that_does_not_reach_the_broker_leaves_the_plans_alone(tmp_path: Path) -> None:
     with exchange(tmp_path) as server:
         env = server.environment(tmp_path)
         done(env, "submit", "AAPL", "--qty", "2", "--stop-loss", "5%", "--wait", "20")
-        stop = next(o for o in done(env, "orders")["data"][0]["legs"] if o["type"] == "stop")
+        stop = next(o for o in done(env, "orders")[0]["legs"] if o["type"] == "stop")
     # The exchange is gone.
     for command in (["cancel-all", "--yes"], ["cancel", stop["id"]]):
         failed = execbot([*command, "--json"], env)
         assert (failed.code, failed.error["kind"]) == (10, "network.refused")
-    assert done(env, "exits")["data"][0]["status"] in ("pending", "active")
+    assert done(env, "exits")[0]["status"] in ("pending", "active")
 
 
 def arm(server: Server, kind: str, **rule: Any) -> None:
@@ -150,21 +141,21 @@ def test_close_given_twice_under_one_id_sells_once_and_says_so(tmp_path: Path) -
 
 
 def stops(env: Mapping[str, str]) -> list[str]:
-    return [item["stop"] for item in done(env, "positions")["data"] if item["stop"]]
+    return [item["stop"] for item in done(env, "positions") if item["stop"]]
 
 
 @pytest.mark.parametrize(
     "command", [["submit", "AAPL", "--qty", "1"], ["close", "AAPL"], ["cancel", "x"]]
 )
 def test_a_negative_wait_is_refused_and_nothing_sent(
-    env: dict[str, str], command: list[str]
+    sim_env: dict[str, str], command: list[str]
 ) -> None:
-    outcome = execbot([*command, "--wait", "-1", "--json"], env)
+    outcome = execbot([*command, "--wait", "-1", "--json"], sim_env)
     assert (outcome.code, outcome.error["kind"]) == (2, "usage.value")
-    assert done(env, "orders", "--status", "all")["data"] == []
+    assert done(sim_env, "orders", "--status", "all") == []
 
 
-def test_the_sentence_of_a_dry_run_names_stop_and_target(env: dict[str, str]) -> None:
+def test_the_sentence_of_a_dry_run_names_stop_and_target(sim_env: dict[str, str]) -> None:
     plan = ["submit", "AAPL", "--qty", "1", "--stop-loss", "150", "--take-profit", "900"]
-    shown = execbot([*plan, "--dry-run"], env)
+    shown = execbot([*plan, "--dry-run"], sim_env)
     assert "stop 150, target 900 passes every check" in shown.out

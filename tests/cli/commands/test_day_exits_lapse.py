@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support.processes import clean_environment, execbot
 
-from execbot.cli.outcome import legs_lapse
+from execbot.desk.placing import legs_lapse
 from execbot.model.enums import OrderType, Side, TimeInForce
 from execbot.model.order import OrderRequest, StopLoss
 

@@ -5,40 +5,26 @@ Method: real processes in sim mode and against a served exchange that refuses.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import pytest
-from support.processes import clean_environment, exchange, execbot
+from support.processes import done, exchange, execbot
 
 REST = ("submit", "MSFT", "--qty", "1", "--limit", "300", "--client-order-id", "first")
 
 
-@pytest.fixture
-def env(tmp_path: Path) -> dict[str, str]:
-    return clean_environment(tmp_path, EXECBOT_MODE="sim")
-
-
-def done(env: Mapping[str, str], *arguments: str) -> Any:
-    outcome = execbot([*arguments, "--json"], env)
-    assert outcome.code == 0, outcome.err
-    return outcome.data
-
-
-def test_a_replaced_order_names_its_successor_and_is_not_canceled(env: dict[str, str]) -> None:
-    done(env, *REST)
-    new = done(env, "replace", "first", "--limit", "301")
-    old = done(env, "orders", "show", "first")
+def test_a_replaced_order_names_its_successor_and_is_not_canceled(sim_env: dict[str, str]) -> None:
+    done(sim_env, *REST)
+    new = done(sim_env, "replace", "first", "--limit", "301")
+    old = done(sim_env, "orders", "show", "first")
     assert (old["status"], old["outcome"], old["replaced_by"]) == (
         "replaced",
         "accepted",
         new["id"],
     )
-    counted = done(env, "report", "--daily")["outcomes"]
+    counted = done(sim_env, "report", "--daily")["outcomes"]
     assert counted == {"accepted": 1}
-    done(env, "cancel", "first")
-    listed = {row["client_order_id"]: row for row in done(env, "orders", "--status", "all")}
+    done(sim_env, "cancel", "first")
+    listed = {row["client_order_id"]: row for row in done(sim_env, "orders", "--status", "all")}
     assert listed["first"]["status"] == "replaced"
     assert listed[new["client_order_id"]]["outcome"] == "canceled"
 
@@ -82,10 +68,10 @@ def test_a_refused_change_is_hidden_and_told_as_what_it_is(tmp_path: Path) -> No
         assert done(env, "orders", "show", "first")["status"] == "new"
 
 
-def test_a_halted_account_changes_no_entry(env: dict[str, str]) -> None:
-    done(env, *REST)
-    done(env, "halt", "--reason", "enough")
-    refused = execbot(["replace", "first", "--qty", "5", "--json"], env)
+def test_a_halted_account_changes_no_entry(sim_env: dict[str, str]) -> None:
+    done(sim_env, *REST)
+    done(sim_env, "halt", "--reason", "enough")
+    refused = execbot(["replace", "first", "--qty", "5", "--json"], sim_env)
     assert refused.code == 5
     assert (refused.error["kind"], refused.error["outcome"]) == ("risk.kill_switch", "not_sent")
-    assert done(env, "orders", "show", "first")["status"] == "new"
+    assert done(sim_env, "orders", "show", "first")["status"] == "new"

@@ -10,24 +10,12 @@ import json
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from support.processes import Server, exchange, execbot, start_execbot
+from support.processes import Server, execbot, start_execbot
 from support.waiting import eventually
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    with exchange(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def env(server: Server, tmp_path: Path) -> dict[str, str]:
-    return server.environment(tmp_path)
 
 
 class Following:

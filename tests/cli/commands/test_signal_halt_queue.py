@@ -17,18 +17,12 @@ import pytest
 from support.processes import (
     EXECBOT,
     Outcome,
-    clean_environment,
     exchange,
     execbot,
     start_execbot,
 )
 
 WEEKEND = ("--calendar", "exchange", "--at", "2026-10-10 12:00")
-
-
-@pytest.fixture
-def env(tmp_path: Path) -> dict[str, str]:
-    return clean_environment(tmp_path, EXECBOT_MODE="sim")
 
 
 @pytest.fixture
@@ -42,21 +36,21 @@ def lines(outcome: Outcome) -> list[dict[str, Any]]:
     return [json.loads(line) for line in outcome.out.splitlines()]
 
 
-def test_one_signal_from_the_command_line(env: dict[str, str]) -> None:
-    sent = execbot(["signal", "AAPL", "buy", "--strength", "82", "--id", "x1", "--json"], env)
+def test_one_signal_from_the_command_line(sim_env: dict[str, str]) -> None:
+    sent = execbot(["signal", "AAPL", "buy", "--strength", "82", "--id", "x1", "--json"], sim_env)
     assert sent.code == 0 and sent.data["outcome"] in ("accepted", "filled")
     assert sent.data["client_order_id"] == "execbot-signal-x1"
-    again = execbot(["signal", "AAPL", "buy", "--strength", "82", "--id", "x1", "--json"], env)
+    again = execbot(["signal", "AAPL", "buy", "--strength", "82", "--id", "x1", "--json"], sim_env)
     assert again.code == 0
     assert (again.data["outcome"], again.data["reason"]) == ("not_sent", "signal.repeated")
-    shown = execbot(["orders", "show", "execbot-signal-x1", "--json"], env)
+    shown = execbot(["orders", "show", "execbot-signal-x1", "--json"], sim_env)
     assert shown.code == 0
     kinds = json.dumps(shown.data)
     assert "equity_pct" in kinds and "max_positions" in kinds and '"signal"' in kinds
 
 
-def test_weak_signal_is_no_error(env: dict[str, str]) -> None:
-    weak = execbot(["signal", "AAPL", "buy", "--strength", "70", "--json"], env)
+def test_weak_signal_is_no_error(sim_env: dict[str, str]) -> None:
+    weak = execbot(["signal", "AAPL", "buy", "--strength", "70", "--json"], sim_env)
     assert weak.code == 0 and weak.data["reason"] == "signal.weak"
 
 
@@ -74,8 +68,10 @@ def test_weak_signal_is_no_error(env: dict[str, str]) -> None:
         (["ÄÖ", "buy", "--strength", "82"], "symbol"),
     ],
 )
-def test_bad_signal_is_a_usage_error(env: dict[str, str], arguments: list[str], word: str) -> None:
-    bad = execbot(["signal", *arguments, "--json"], env)
+def test_bad_signal_is_a_usage_error(
+    sim_env: dict[str, str], arguments: list[str], word: str
+) -> None:
+    bad = execbot(["signal", *arguments, "--json"], sim_env)
     assert bad.code == 2 and bad.out == ""
     assert word in bad.error["error"] and bad.error["outcome"] == "not_sent"
 
@@ -96,8 +92,8 @@ def feed() -> str:
     return "\n".join(rows) + "\n"
 
 
-def test_every_line_of_a_pipe_gets_one_result_line(env: dict[str, str]) -> None:
-    done = execbot(["signal", "-", "--json"], env, stdin=feed())
+def test_every_line_of_a_pipe_gets_one_result_line(sim_env: dict[str, str]) -> None:
+    done = execbot(["signal", "-", "--json"], sim_env, stdin=feed())
     assert done.code == 12
     found = {item["line"]: item for item in lines(done)}
     assert sorted(found) == [1, 2, 3, 4, 6, 7, 8, 9, 10]
@@ -108,7 +104,7 @@ def test_every_line_of_a_pipe_gets_one_result_line(env: dict[str, str]) -> None:
         9: "broker.unknown_symbol", 10: None,
     }  # fmt: skip
     assert "line 4" in found[4]["message"] and found[6]["field"] == "color"
-    held = execbot(["positions", "--json"], env)
+    held = execbot(["positions", "--json"], sim_env)
     assert {p["symbol"] for p in held.data} == {"AAPL", "JPM"}
 
 
@@ -138,23 +134,23 @@ def test_a_sell_in_a_pipe_waits_for_no_entry_that_sleeps_out_a_rate_limit(tmp_pa
 
 
 def test_file_is_read_like_a_pipe_and_may_be_read_again(
-    env: dict[str, str], tmp_path: Path
+    sim_env: dict[str, str], tmp_path: Path
 ) -> None:
     path = tmp_path / "signals.jsonl"
     path.write_text(feed())
-    first = execbot(["signal", "--file", str(path)], env)
+    first = execbot(["signal", "--file", str(path)], sim_env)
     assert first.code == 12
     header, *rows = first.out.splitlines()
     assert header.split("\t")[:3] == ["line", "signal_id", "symbol"] and len(rows) == 9
-    again = execbot(["signal", "--file", str(path), "--json"], env)
+    again = execbot(["signal", "--file", str(path), "--json"], sim_env)
     assert {i["reason"] for i in lines(again) if i["signal_id"]} == {"signal.repeated"}
 
 
-def test_producer_waits_while_we_are_slow_and_results_come_at_once(env: dict[str, str]) -> None:
+def test_producer_waits_while_we_are_slow_and_results_come_at_once(sim_env: dict[str, str]) -> None:
     """The result of a line is there before the next line is written; the pipe ends cleanly."""
     process = subprocess.Popen(
-        [*EXECBOT, "signal", "-", "--json"], env=env, stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=env["HOME"],
+        [*EXECBOT, "signal", "-", "--json"], env=sim_env, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=sim_env["HOME"],
     )  # fmt: skip
     assert process.stdin is not None and process.stdout is not None
     for number in range(3):
@@ -168,14 +164,14 @@ def test_producer_waits_while_we_are_slow_and_results_come_at_once(env: dict[str
     assert process.stdout.read() == b""
 
 
-def test_reader_that_goes_away_ends_the_command_quietly(env: dict[str, str]) -> None:
+def test_reader_that_goes_away_ends_the_command_quietly(sim_env: dict[str, str]) -> None:
     rows = "".join(
         json.dumps({"id": f"n{n}", "symbol": "AAPL", "side": "buy", "strength": 1}) + "\n"
         for n in range(3000)
     )
     process = subprocess.Popen(
-        [*EXECBOT, "signal", "-", "--json"], env=env, stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=env["HOME"],
+        [*EXECBOT, "signal", "-", "--json"], env=sim_env, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=sim_env["HOME"],
     )  # fmt: skip
     assert process.stdin and process.stdout and process.stderr
     process.stdout.close()
@@ -191,43 +187,43 @@ def test_reader_that_goes_away_ends_the_command_quietly(env: dict[str, str]) -> 
 # --- halt, resume --------------------------------------------------------------------------
 
 
-def test_halt_stops_entries_and_resume_lets_them_go(env: dict[str, str]) -> None:
-    halted = execbot(["halt", "--reason", "news", "--json"], env)
+def test_halt_stops_entries_and_resume_lets_them_go(sim_env: dict[str, str]) -> None:
+    halted = execbot(["halt", "--reason", "news", "--json"], sim_env)
     assert halted.code == 0 and halted.data["level"] == "halted" and halted.data["by"] == "trader"
-    refused = execbot(["submit", "AAPL", "--qty", "1", "--json"], env)
+    refused = execbot(["submit", "AAPL", "--qty", "1", "--json"], sim_env)
     assert refused.code == 5 and refused.error["kind"] == "risk.kill_switch"
     assert "news" in refused.error["error"]
-    resumed = execbot(["resume", "--json"], env)
+    resumed = execbot(["resume", "--json"], sim_env)
     assert resumed.code == 0 and resumed.data["before"]["reason"] == "news"
-    assert execbot(["submit", "AAPL", "--qty", "1"], env).code == 0
+    assert execbot(["submit", "AAPL", "--qty", "1"], sim_env).code == 0
 
 
-def test_halt_cancels_entries_and_flattens_when_asked(env: dict[str, str]) -> None:
-    assert execbot(["submit", "AAPL", "--qty", "3", "--wait", "10"], env).code == 0
-    assert execbot(["submit", "MSFT", "--qty", "1", "--limit", "1"], env).code == 0
-    done = execbot(["halt", "--reason", "out", "--flatten", "--yes", "--json"], env)
+def test_halt_cancels_entries_and_flattens_when_asked(sim_env: dict[str, str]) -> None:
+    assert execbot(["submit", "AAPL", "--qty", "3", "--wait", "10"], sim_env).code == 0
+    assert execbot(["submit", "MSFT", "--qty", "1", "--limit", "1"], sim_env).code == 0
+    done = execbot(["halt", "--reason", "out", "--flatten", "--yes", "--json"], sim_env)
     assert done.code == 0, done.err
     assert len(done.data["canceled"]) == 1
     assert [item["symbol"] for item in done.data["closed"]] == ["AAPL"]
-    execbot(["reconcile"], env)
-    assert execbot(["positions", "--json"], env).data == []
+    execbot(["reconcile"], sim_env)
+    assert execbot(["positions", "--json"], sim_env).data == []
 
 
-def test_reason_is_needed(env: dict[str, str]) -> None:
-    assert execbot(["halt"], env).code == 2
-    assert execbot(["halt", "--reason", " "], env).code == 2
+def test_reason_is_needed(sim_env: dict[str, str]) -> None:
+    assert execbot(["halt"], sim_env).code == 2
+    assert execbot(["halt", "--reason", " "], sim_env).code == 2
 
 
 # --- market, queue -------------------------------------------------------------------------
 
 
-def test_market_on_an_exchange_that_never_closes(env: dict[str, str]) -> None:
-    shown = execbot(["market", "--json"], env)
+def test_market_on_an_exchange_that_never_closes(sim_env: dict[str, str]) -> None:
+    shown = execbot(["market", "--json"], sim_env)
     assert shown.code == 0
     assert shown.data["stocks"]["is_open"] and shown.data["stocks"]["never_closes"]
     assert shown.data["crypto"]["is_open"] and shown.data["halts"] == []
     assert len(shown.data["holidays"]) == 5
-    assert " ET" in execbot(["market"], env).out
+    assert " ET" in execbot(["market"], sim_env).out
 
 
 def test_market_on_a_weekend_says_when_it_opens(closed: dict[str, str]) -> None:
@@ -278,13 +274,13 @@ def test_retry_and_abandon_by_hand(closed: dict[str, str]) -> None:
     assert refused.code == 6 and refused.error["outcome"] == "not_sent"
 
 
-def test_dry_run_of_a_signal_shows_size_and_every_check(env: dict[str, str]) -> None:
-    shown = execbot(["signal", "AAPL", "buy", "--strength", "82", "--dry-run", "--json"], env)
+def test_dry_run_of_a_signal_shows_size_and_every_check(sim_env: dict[str, str]) -> None:
+    shown = execbot(["signal", "AAPL", "buy", "--strength", "82", "--dry-run", "--json"], sim_env)
     assert shown.code == 0 and shown.data["outcome"] == "not_sent"
     assert shown.data["request"]["symbol"] == "AAPL" and shown.data["verdict"]["passed"]
     assert shown.data["sizing"][0]["rule"] == "equity_pct"
-    assert execbot(["orders", "--status", "all", "--json"], env).data == []
-    refused = execbot(["halt", "--reason", "x"], env)
+    assert execbot(["orders", "--status", "all", "--json"], sim_env).data == []
+    refused = execbot(["halt", "--reason", "x"], sim_env)
     assert refused.code == 0
-    stopped = execbot(["signal", "AAPL", "buy", "--strength", "82", "--dry-run", "--json"], env)
+    stopped = execbot(["signal", "AAPL", "buy", "--strength", "82", "--dry-run", "--json"], sim_env)
     assert stopped.code == 5 and stopped.data["verdict"]["failures"] == ["kill_switch"]

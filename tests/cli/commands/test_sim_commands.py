@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,11 +19,6 @@ from support.waiting import eventually
 from execbot.cli.main import load_command
 
 SCENARIO = SCENARIOS / "rate-limit-exceeded.yaml"
-
-
-@pytest.fixture
-def env(tmp_path: Path) -> Iterator[dict[str, str]]:
-    yield clean_environment(tmp_path, EXECBOT_MODE="sim")
 
 
 def test_served_urls_are_one_line_of_json_and_sigterm_ends_cleanly(tmp_path: Path) -> None:
@@ -88,9 +82,9 @@ def test_port_in_use_is_a_clear_error(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_arguments_end_with_2_and_the_reason(
-    env: dict[str, str], arguments: list[str], reason: str
+    sim_env: dict[str, str], arguments: list[str], reason: str
 ) -> None:
-    done = execbot(["sim", "serve", "--json", *arguments], env)
+    done = execbot(["sim", "serve", "--json", *arguments], sim_env)
     assert done.code == 2, done.err
     assert reason in done.error["error"]
 
@@ -179,43 +173,43 @@ def test_scenario_and_settings_reach_the_exchange(tmp_path: Path) -> None:
         assert server.get("/sim/status")["scenario"] == "rate-limit-exceeded"
 
 
-def test_commands_steer_the_exchange_of_sim_mode(env: dict[str, str]) -> None:
-    assert execbot(["sim", "price", "AAPL", "100", "--json"], env).data["quote"]["ask"] == "100"
-    assert execbot(["sim", "deposit", "500", "--json"], env).data["cash"] == "100500"
-    assert execbot(["sim", "halt", "AAPL"], env).code == 0
-    assert execbot(["sim", "resume", "AAPL"], env).code == 0
-    assert execbot(["sim", "price", "AAPL", "--release"], env).code == 0
-    status = execbot(["sim", "status", "--json"], env).data
+def test_commands_steer_the_exchange_of_sim_mode(sim_env: dict[str, str]) -> None:
+    assert execbot(["sim", "price", "AAPL", "100", "--json"], sim_env).data["quote"]["ask"] == "100"
+    assert execbot(["sim", "deposit", "500", "--json"], sim_env).data["cash"] == "100500"
+    assert execbot(["sim", "halt", "AAPL"], sim_env).code == 0
+    assert execbot(["sim", "resume", "AAPL"], sim_env).code == 0
+    assert execbot(["sim", "price", "AAPL", "--release"], sim_env).code == 0
+    status = execbot(["sim", "status", "--json"], sim_env).data
     assert status["accounts"][0]["cash"] == "100500"
-    assert execbot(["sim", "reset"], env).code == 11
-    assert execbot(["sim", "reset", "--yes"], env).code == 0
-    assert execbot(["sim", "status", "--json"], env).data["accounts"] == []
+    assert execbot(["sim", "reset"], sim_env).code == 11
+    assert execbot(["sim", "reset", "--yes"], sim_env).code == 0
+    assert execbot(["sim", "status", "--json"], sim_env).data["accounts"] == []
 
 
-def test_clock_of_sim_mode_is_moved(env: dict[str, str]) -> None:
-    execbot(["sim", "clock", "--speed", "0"], env)
-    before = execbot(["sim", "clock", "--json"], env).data["now_ns"]
-    after = execbot(["sim", "clock", "--step", "60", "--json"], env).data["now_ns"]
+def test_clock_of_sim_mode_is_moved(sim_env: dict[str, str]) -> None:
+    execbot(["sim", "clock", "--speed", "0"], sim_env)
+    before = execbot(["sim", "clock", "--json"], sim_env).data["now_ns"]
+    after = execbot(["sim", "clock", "--step", "60", "--json"], sim_env).data["now_ns"]
     assert after - before == 60 * 10**9
 
 
-def test_replay_starts_over_on_recorded_prices(env: dict[str, str]) -> None:
+def test_replay_starts_over_on_recorded_prices(sim_env: dict[str, str]) -> None:
     folder = str(market_data().resolve())
-    done = execbot(["sim", "replay", folder, "--at", "2013-10-08 09:45", "--json"], env)
+    done = execbot(["sim", "replay", folder, "--at", "2013-10-08 09:45", "--json"], sim_env)
     assert done.code == 0, done.err
-    assert execbot(["sim", "status", "--json"], env).data["data"] == folder
-    assert execbot(["sim", "replay", "/no/such/place"], env).code == 2
+    assert execbot(["sim", "status", "--json"], sim_env).data["data"] == folder
+    assert execbot(["sim", "replay", "/no/such/place"], sim_env).code == 2
 
 
-def test_commands_steer_a_running_server(tmp_path: Path, env: dict[str, str]) -> None:
+def test_commands_steer_a_running_server(tmp_path: Path, sim_env: dict[str, str]) -> None:
     with exchange(tmp_path) as server:
         server.get("/v2/account")
         url = ["--url", server.rest]
-        assert execbot(["sim", "deposit", "1", *url, "--json"], env).data["cash"] == "100001"
-        assert execbot(["sim", "price", "NOSUCH", "1", *url], env).code == 2
-        shown = execbot(["sim", "status", *url], env)
+        assert execbot(["sim", "deposit", "1", *url, "--json"], sim_env).data["cash"] == "100001"
+        assert execbot(["sim", "price", "NOSUCH", "1", *url], sim_env).code == 2
+        shown = execbot(["sim", "status", *url], sim_env)
         assert shown.code == 0 and "100001" in shown.out
-    gone = execbot(["sim", "status", "--url", server.rest, "--json"], env)
+    gone = execbot(["sim", "status", "--url", server.rest, "--json"], sim_env)
     assert gone.code == 10 and gone.error["kind"] == "network.sim"
 
 

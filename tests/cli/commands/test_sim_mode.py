@@ -16,8 +16,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pytest
-from support.processes import EXECBOT, clean_environment, execbot
+from support.processes import EXECBOT, execbot
 
 from execbot.market.calendar_cache import CACHE_NAME, PACKAGED
 
@@ -51,11 +50,6 @@ POSITION = {
 }
 ERROR = {"error", "kind", "category", "exit_code", "outcome", "hint", "next"}
 NUMBERS = ("qty", "notional", "filled_qty", "filled_avg_price", "limit_price", "market_value")
-
-
-@pytest.fixture
-def env(tmp_path: Path) -> dict[str, str]:
-    return clean_environment(tmp_path, EXECBOT_MODE="sim")
 
 
 def done(env: Mapping[str, str], *arguments: str) -> Any:
@@ -95,134 +89,140 @@ def refused(env: Mapping[str, str], code: int, kind: str, *arguments: str) -> di
     return error
 
 
-def test_from_submit_to_report(env: dict[str, str]) -> None:
-    bought = done(env, "submit", "AAPL", "--qty", "10", "--wait", "20", "--client-order-id", "one")
+def test_from_submit_to_report(sim_env: dict[str, str]) -> None:
+    bought = done(
+        sim_env, "submit", "AAPL", "--qty", "10", "--wait", "20", "--client-order-id", "one"
+    )
     assert set(bought) >= ORDER
     assert (bought["outcome"], bought["filled_qty"], bought["status"]) == ("filled", "10", "filled")
-    again = done(env, "submit", "AAPL", "--qty", "10", "--client-order-id", "one")
+    again = done(sim_env, "submit", "AAPL", "--qty", "10", "--client-order-id", "one")
     assert (again["already"], again["id"]) == (True, bought["id"])
     refused(
-        env,
+        sim_env,
         2,
         "usage.client_order_id_reused",
         *("submit", "AAPL", "--qty", "11", "--client-order-id", "one"),
     )
 
-    resting = done(env, "submit", "MSFT", "--qty", "2", "--limit", "350", "--tif", "gtc")
+    resting = done(sim_env, "submit", "MSFT", "--qty", "2", "--limit", "350", "--tif", "gtc")
     assert resting["outcome"] == "accepted"
-    replaced = done(env, "replace", resting["id"], "--limit", "351")
+    replaced = done(sim_env, "replace", resting["id"], "--limit", "351")
     assert (replaced["limit_price"], replaced["replaces"]) == ("351", resting["id"])
-    listed = done(env, "orders", "--status", "open")
+    listed = done(sim_env, "orders", "--status", "open")
     assert [row["id"] for row in listed] == [replaced["id"]]
-    assert done(env, "cancel", replaced["client_order_id"])["outcome"] == "canceled"
-    assert done(env, "cancel", replaced["client_order_id"])["outcome"] == "canceled"
-    assert done(env, "orders", "--status", "open") == []
-    assert {row["client_order_id"] for row in done(env, "orders")} >= {"one"}
+    assert done(sim_env, "cancel", replaced["client_order_id"])["outcome"] == "canceled"
+    assert done(sim_env, "cancel", replaced["client_order_id"])["outcome"] == "canceled"
+    assert done(sim_env, "orders", "--status", "open") == []
+    assert {row["client_order_id"] for row in done(sim_env, "orders")} >= {"one"}
 
-    history = done(env, "orders", "show", "one")
+    history = done(sim_env, "orders", "show", "one")
     assert history["history"][0]["kind"] == "intent"
     assert history["history"][-1]["status"] == "filled"
     assert history["fills"][0]["qty"] == "10"
     assert history["decisions"][0]["kind"] == "risk"
 
-    assert done(env, "orders", "show", bought["id"][:8])["client_order_id"] == "one"
+    assert done(sim_env, "orders", "show", bought["id"][:8])["client_order_id"] == "one"
 
-    held = done(env, "positions")
+    held = done(sim_env, "positions")
     assert [row["symbol"] for row in held] == ["AAPL"]
     assert set(held[0]) >= POSITION
     assert (held[0]["side"], held[0]["qty"], held[0]["state"]) == ("long", "10", "OPEN")
 
-    closed = done(env, "close", "AAPL", "--percent", "50", "--wait", "20")
+    closed = done(sim_env, "close", "AAPL", "--percent", "50", "--wait", "20")
     assert (closed["side"], closed["filled_qty"]) == ("sell", "5")
-    assert done(env, "close", "--all", "--wait", "20")["closed"][0]["filled_qty"] == "5"
-    assert done(env, "positions") == []
-    assert done(env, "close", "AAPL")["outcome"] == "not_sent"
+    assert done(sim_env, "close", "--all", "--wait", "20")["closed"][0]["filled_qty"] == "5"
+    assert done(sim_env, "positions") == []
+    assert done(sim_env, "close", "AAPL")["outcome"] == "not_sent"
 
-    reconciled = done(env, "reconcile")
+    reconciled = done(sim_env, "reconcile")
     assert reconciled["breaks"] == []
-    report = done(env, "report", "--daily")
+    report = done(sim_env, "report", "--daily")
     assert (len(report["fills"]), report["unrealized_pl"]) == (3, "0")
     assert report["outcomes"]["filled"] == 3
     assert report["slippage_bps"] is not None
 
 
-def test_stop_and_target_are_attached_seen_and_lifted(env: dict[str, str]) -> None:
+def test_stop_and_target_are_attached_seen_and_lifted(sim_env: dict[str, str]) -> None:
     flags = ("--stop-loss", "2%", "--take-profit", "2R", "--wait", "20")
-    bought = done(env, "submit", "KO", "--qty", "10", *flags)
+    bought = done(sim_env, "submit", "KO", "--qty", "10", *flags)
     assert bought["order_class"] == "bracket"
     assert [leg["type"] for leg in bought["legs"]] == ["limit", "stop"]
-    held = done(env, "positions")[0]
+    held = done(sim_env, "positions")[0]
     assert float(held["stop"]) < float(held["avg_entry_price"]) < float(held["targets"][0])
     risk = float(held["avg_entry_price"]) - float(held["stop"])
     gain = float(held["targets"][0]) - float(held["avg_entry_price"])
     assert 1.5 < gain / risk < 2.5
-    spared = done(env, "cancel-all", "--entries")
+    spared = done(sim_env, "cancel-all", "--entries")
     assert (spared["canceled"], spared["unprotected"]) == ([], [])
-    canceled = done(env, "cancel-all", "--yes")
+    canceled = done(sim_env, "cancel-all", "--yes")
     assert len(canceled["canceled"]) == 2
     assert [row["symbol"] for row in canceled["unprotected"]] == ["KO"]
 
 
-def test_a_dry_run_shows_every_check_and_sends_nothing(env: dict[str, str]) -> None:
-    data = done(env, "submit", "AAPL", "--qty", "1", "--limit", "100", "--dry-run")
+def test_a_dry_run_shows_every_check_and_sends_nothing(sim_env: dict[str, str]) -> None:
+    data = done(sim_env, "submit", "AAPL", "--qty", "1", "--limit", "100", "--dry-run")
     assert data["request"]["limit_price"] == "100"
     assert data["verdict"]["passed"] is True
     assert len(data["verdict"]["checks"]) > 20
-    assert done(env, "orders", "--status", "all") == []
-    large = execbot(["submit", "AAPL", "--qty", "90000", "--dry-run", "--json"], env)
+    assert done(sim_env, "orders", "--status", "all") == []
+    large = execbot(["submit", "AAPL", "--qty", "90000", "--dry-run", "--json"], sim_env)
     assert large.code == 5
     assert large.json["ok"] is False
     assert "max_position_size" in large.data["verdict"]["failures"]
-    assert done(env, "orders", "--status", "all") == []
+    assert done(sim_env, "orders", "--status", "all") == []
 
 
 def test_a_refusal_by_the_checks_ends_with_5_and_names_all_that_failed(
-    env: dict[str, str],
+    sim_env: dict[str, str],
 ) -> None:
-    outcome = execbot(["submit", "AAPL", "--qty", "90000", "--json"], env)
+    outcome = execbot(["submit", "AAPL", "--qty", "90000", "--json"], sim_env)
     error = json.loads(outcome.err)
     assert (outcome.code, outcome.out, error["outcome"]) == (5, "", "not_sent")
     assert error["kind"].startswith("risk.")
     assert {"max_position_size", "max_exposure"} <= {row["code"] for row in error["failures"]}
     assert error["client_order_id"]
-    people = execbot(["submit", "AAPL", "--qty", "90000"], env)
+    people = execbot(["submit", "AAPL", "--qty", "90000"], sim_env)
     assert "Traceback" not in people.err
     assert "next: " in people.err
 
 
-def test_without_keys_sim_mode_says_so_in_one_line_on_stderr(env: dict[str, str]) -> None:
+def test_without_keys_sim_mode_says_so_in_one_line_on_stderr(sim_env: dict[str, str]) -> None:
     """On a terminal: the three streams are one here, only stdin is a terminal."""
-    del env["EXECBOT_MODE"]
+    del sim_env["EXECBOT_MODE"]
     controller, terminal = pty.openpty()
     done = subprocess.run(
-        [*EXECBOT, "positions", "--json"], env=env, stdin=terminal, capture_output=True, text=True
+        [*EXECBOT, "positions", "--json"],
+        env=sim_env,
+        stdin=terminal,
+        capture_output=True,
+        text=True,
     )
     os.close(terminal)
     os.close(controller)
     assert json.loads(done.stdout)["mode"] == "sim"
     assert len(done.stderr.splitlines()) == 1
     assert "sim" in done.stderr
-    env["EXECBOT_MODE"] = "sim"
-    asked = execbot(["positions", "--json", "--mode", "sim"], env)
+    sim_env["EXECBOT_MODE"] = "sim"
+    asked = execbot(["positions", "--json", "--mode", "sim"], sim_env)
     assert asked.err == ""
 
 
-def test_off_a_terminal_the_output_is_plain_tab_separated_text(env: dict[str, str]) -> None:
-    done(env, "submit", "AAPL", "--qty", "1", "--wait", "20")
-    outcome = execbot(["positions"], {**env, "FORCE_COLOR": "1"})
+def test_off_a_terminal_the_output_is_plain_tab_separated_text(sim_env: dict[str, str]) -> None:
+    done(sim_env, "submit", "AAPL", "--qty", "1", "--wait", "20")
+    outcome = execbot(["positions"], {**sim_env, "FORCE_COLOR": "1"})
     header, row = outcome.out.splitlines()
     assert header.split("\t")[:3] == ["symbol", "side", "qty"]
     assert row.split("\t")[:3] == ["AAPL", "long", "1"]
     assert "\x1b" not in outcome.out + outcome.err
-    assert execbot(["orders", "--status", "closed"], env).out.count("\n") == 2
+    assert execbot(["orders", "--status", "closed"], sim_env).out.count("\n") == 2
 
 
 def test_state_is_private_and_separate_for_each_account(
-    tmp_path: Path, env: dict[str, str]
+    tmp_path: Path, sim_env: dict[str, str]
 ) -> None:
     state = tmp_path / "mine"
-    env["EXECBOT_STATE_DIR"] = str(state)
-    done(env, "submit", "AAPL", "--qty", "1", "--wait", "20")
+    sim_env["EXECBOT_STATE_DIR"] = str(state)
+    done(sim_env, "submit", "AAPL", "--qty", "1", "--wait", "20")
     folders = [path.name for path in state.iterdir() if path.is_dir()]
     assert sum(name.startswith("sim-") for name in folders) == 1
     for path in [state, *state.rglob("*")]:
@@ -230,78 +230,78 @@ def test_state_is_private_and_separate_for_each_account(
         assert mode == (0o700 if path.is_dir() else 0o600), path
 
 
-def test_the_doctor_finds_a_healthy_house(env: dict[str, str]) -> None:
-    data = done(env, "doctor")
+def test_the_doctor_finds_a_healthy_house(sim_env: dict[str, str]) -> None:
+    data = done(sim_env, "doctor")
     assert data["healthy"] is True
     checks = {row["check"]: row["status"] for row in data["checks"]}
     assert set(checks) >= {"configuration", "mode", "connection", "clock", "journal", "stream"}
     assert set(checks.values()) <= {"OK", "WARN"}
 
 
-def test_the_doctor_names_days_on_which_the_calendars_differ(env: dict[str, str]) -> None:
-    env |= {"EXECBOT__SIM__CALENDAR": "exchange"}
-    (row,) = [row for row in done(env, "doctor")["checks"] if row["check"] == "calendar"]
+def test_the_doctor_names_days_on_which_the_calendars_differ(sim_env: dict[str, str]) -> None:
+    sim_env |= {"EXECBOT__SIM__CALENDAR": "exchange"}
+    (row,) = [row for row in done(sim_env, "doctor")["checks"] if row["check"] == "calendar"]
     assert row["status"] == "OK"
     assert "reaches 20" in row["detail"] and "and of the broker" in row["detail"]
-    path = Path(env["XDG_STATE_HOME"]) / "execbot" / CACHE_NAME
+    path = Path(sim_env["XDG_STATE_HOME"]) / "execbot" / CACHE_NAME
     table = json.loads(PACKAGED.read_text())
     holiday = next(day for day in table["holidays"] if day > str(date.today()))
     table["holidays"].remove(holiday)
     path.write_text(json.dumps(table))
-    rows = [row for row in done(env, "doctor")["checks"] if row["check"] == "calendar"]
+    rows = [row for row in done(sim_env, "doctor")["checks"] if row["check"] == "calendar"]
     assert [row["status"] for row in rows] == ["WARN", "WARN"]
     assert all(f"{holiday} (ours 09:30-16:00, theirs closed)" in row["detail"] for row in rows)
     assert rows[0]["next"] == "execbot market --refresh"
-    done(env, "market", "--refresh")
-    (row,) = [row for row in done(env, "doctor")["checks"] if row["check"] == "calendar"]
+    done(sim_env, "market", "--refresh")
+    (row,) = [row for row in done(sim_env, "doctor")["checks"] if row["check"] == "calendar"]
     assert row["status"] == "OK"
 
 
-def test_unknown_orders_symbols_and_times_are_told_plainly(env: dict[str, str]) -> None:
-    refused(env, 2, "order.unknown", "cancel", "nobody")
-    refused(env, 2, "order.unknown", "orders", "show", "nobody")
-    refused(env, 2, "usage.time", "orders", "--since", "yesterday")
-    refused(env, 2, "usage.time", "report", "--date", "tomorrow")
-    refused(env, 2, "usage.nothing_to_change", "replace", "nobody")
-    refused(env, 2, "usage.close", "close")
-    refused(env, 6, "broker.unknown_symbol", "submit", "ZZZZ", "--qty", "1")
+def test_unknown_orders_symbols_and_times_are_told_plainly(sim_env: dict[str, str]) -> None:
+    refused(sim_env, 2, "order.unknown", "cancel", "nobody")
+    refused(sim_env, 2, "order.unknown", "orders", "show", "nobody")
+    refused(sim_env, 2, "usage.time", "orders", "--since", "yesterday")
+    refused(sim_env, 2, "usage.time", "report", "--date", "tomorrow")
+    refused(sim_env, 2, "usage.nothing_to_change", "replace", "nobody")
+    refused(sim_env, 2, "usage.close", "close")
+    refused(sim_env, 6, "broker.unknown_symbol", "submit", "ZZZZ", "--qty", "1")
 
 
-def test_cancel_of_a_filled_order_comes_too_late(env: dict[str, str]) -> None:
-    bought = done(env, "submit", "AAPL", "--qty", "1", "--wait", "20")
-    error = refused(env, 6, "order.already_filled", "cancel", bought["id"])
+def test_cancel_of_a_filled_order_comes_too_late(sim_env: dict[str, str]) -> None:
+    bought = done(sim_env, "submit", "AAPL", "--qty", "1", "--wait", "20")
+    error = refused(sim_env, 6, "order.already_filled", "cancel", bought["id"])
     assert error["outcome"] == "filled"
 
 
-def test_config_commands_write_check_and_show(tmp_path: Path, env: dict[str, str]) -> None:
+def test_config_commands_write_check_and_show(tmp_path: Path, sim_env: dict[str, str]) -> None:
     path = tmp_path / "config" / "execbot" / "trading.yaml"
-    assert execbot(["config", "init", str(path)], env).code == 0
+    assert execbot(["config", "init", str(path)], sim_env).code == 0
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert execbot(["config", "init", str(path)], env).code == 2
-    checked = execbot(["config", "check", "--json"], env)
+    assert execbot(["config", "init", str(path)], sim_env).code == 2
+    checked = execbot(["config", "check", "--json"], sim_env)
     assert (checked.code, checked.data["path"]) == (0, str(path))
-    shown = execbot(["config", "show", "--json"], env).data["values"]
+    shown = execbot(["config", "show", "--json"], sim_env).data["values"]
     sources = {row["key"]: row["source"] for row in shown}
     assert sources["max_positions"].startswith(f"{path}:")
     path.write_text("trading_execution:\n  max_positons: 5\n")
     for command in (["config", "check"], ["positions"], ["submit", "AAPL", "--qty", "1"]):
-        error = refused(env, 3, "config.unknown_key", *command)
+        error = refused(sim_env, 3, "config.unknown_key", *command)
         assert (error["line"], error["hint"]) == (2, "Did you mean max_positions?")
 
 
-def test_the_help_of_every_command_and_the_version_need_nothing(env: dict[str, str]) -> None:
-    assert execbot(["--version"], env).out.startswith("execbot ")
-    assert "submit" in execbot([], env).out
-    assert "Examples:" in execbot(["submit", "-h"], env).out
-    wrong = execbot(["positons"], env)
+def test_the_help_of_every_command_and_the_version_need_nothing(sim_env: dict[str, str]) -> None:
+    assert execbot(["--version"], sim_env).out.startswith("execbot ")
+    assert "submit" in execbot([], sim_env).out
+    assert "Examples:" in execbot(["submit", "-h"], sim_env).out
+    wrong = execbot(["positons"], sim_env)
     assert (wrong.code, "Did you mean positions?" in wrong.err) == (2, True)
 
 
-def test_names_and_flags_complete_in_the_shell(env: dict[str, str]) -> None:
+def test_names_and_flags_complete_in_the_shell(sim_env: dict[str, str]) -> None:
     def complete(line: str) -> list[str]:
         words = line.split(" ")
         asked = {
-            **env,
+            **sim_env,
             "_EXECBOT_COMPLETE": "complete_bash",
             "COMP_WORDS": line,
             "COMP_CWORD": str(len(words) - 1),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.processes import Outcome, Server, exchange, execbot, start_execbot
+from support.processes import OwnAccount, Server, exchange, start_execbot
 from support.waiting import eventually
 
 D = Decimal
@@ -34,19 +34,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-class Trader:
-    """An account of its own at the shared exchange; a pair of keys is an account."""
-
-    def __init__(self, server: Server, home: Path) -> None:
-        self.server, self.home, self.key = server, home, home.name
-        (home / "trading.yaml").write_text(CONFIG)
-        self.env = server.environment(home, key=self.key, EXECBOT_CONFIG=str(home / "trading.yaml"))
-
-    def run(self, *arguments: str, code: int = 0) -> Outcome:
-        done = execbot([*arguments, "--json"], self.env, timeout=PATIENCE_SECONDS)
-        assert done.code == code, done.out + done.err
-        return done
-
+class Trader(OwnAccount):
     def buy_with_stop(self) -> None:
         self.run("submit", "AAPL", "--qty", "10", "--stop-loss", "180", "--wait", "30")
 
@@ -71,7 +59,7 @@ class Trader:
 
 @pytest.fixture
 def trader(served: Server, tmp_path: Path) -> Trader:
-    return Trader(served, tmp_path)
+    return Trader(served, tmp_path, CONFIG)
 
 
 class Watch:

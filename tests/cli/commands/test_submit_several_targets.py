@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.processes import Outcome, Server, exchange, execbot, start_execbot
+from support.processes import Outcome, OwnAccount, Server, exchange, execbot, start_execbot
 from support.waiting import PATIENCE_SECONDS, eventually
 
 D = Decimal
@@ -28,19 +28,7 @@ trading_execution:
 LIVING = ("new", "accepted", "held")
 
 
-class Trader:
-    """An account of its own at a served exchange; a pair of keys is an account."""
-
-    def __init__(self, server: Server, home: Path) -> None:
-        self.server, self.key = server, home.name
-        (home / "trading.yaml").write_text(CONFIG)
-        self.env = server.environment(home, key=self.key, EXECBOT_CONFIG=str(home / "trading.yaml"))
-
-    def run(self, *arguments: str, code: int = 0) -> Outcome:
-        done = execbot([*arguments, "--json"], self.env, timeout=PATIENCE_SECONDS)
-        assert done.code == code, done.out + done.err
-        return done
-
+class Trader(OwnAccount):
     def submit(self, *arguments: str, code: int = 0) -> Outcome:
         return self.run("submit", "AAPL", *arguments, code=code)
 
@@ -77,7 +65,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def trader(served: Server, tmp_path: Path) -> Trader:
-    return Trader(served, tmp_path)
+    return Trader(served, tmp_path, CONFIG)
 
 
 def test_without_watch_the_stop_stands_and_the_answer_says_that_no_target_does(
@@ -230,7 +218,7 @@ def test_a_retry_brings_the_targets_along(trader: Trader) -> None:
 def weekend(tmp_path: Path) -> Iterator[Trader]:
     with exchange(tmp_path, "--calendar", "exchange", "--at", "2026-10-10 12:00") as server:
         server.call("POST", "/sim/price", {"symbol": "AAPL", "price": "200"})
-        yield Trader(server, tmp_path)
+        yield Trader(server, tmp_path, CONFIG)
 
 
 def test_a_queued_order_keeps_its_targets_until_the_open(weekend: Trader) -> None:

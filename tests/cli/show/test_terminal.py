@@ -14,12 +14,12 @@ import struct
 import subprocess
 import termios
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from fcntl import ioctl
 from pathlib import Path
 
 import pytest
-from support.processes import EXECBOT, Server, clean_environment, exchange, execbot
+from support.processes import EXECBOT, Server, clean_environment, execbot
 
 PRICES = ("101.50", "9.00", "0.2500")
 CTRL_C = "\x03"
@@ -140,12 +140,6 @@ def test_ctrl_c_at_the_question_is_a_no(env: dict[str, str]) -> None:
 def test_nothing_open_needs_no_answer(env: dict[str, str]) -> None:
     code, shown = typed(["cancel-all"], env)
     assert (code, "[y/N]" in shown) == (0, False)
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    with exchange(tmp_path) as running:
-        yield running
 
 
 def test_a_live_order_is_reviewed_and_needs_a_yes(tmp_path: Path, server: Server) -> None:

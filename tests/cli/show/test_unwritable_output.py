@@ -12,15 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from support.processes import EXECBOT, clean_environment, execbot, start_execbot
+from support.processes import EXECBOT, execbot, start_execbot
 
 FULL = Path("/dev/full")
 BUY = "submit AAPL --qty 1"
-
-
-@pytest.fixture
-def env(tmp_path: Path) -> dict[str, str]:
-    return clean_environment(tmp_path, EXECBOT_MODE="sim")
 
 
 def through_shell(line: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
@@ -42,48 +37,50 @@ def sent(env: Mapping[str, str]) -> list[str]:
 
 @pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
 def test_a_full_disk_behind_stdout_does_not_turn_a_sent_order_into_not_sent(
-    env: dict[str, str],
+    sim_env: dict[str, str],
 ) -> None:
-    done = through_shell(f"{BUY} --json > /dev/full", env)
+    done = through_shell(f"{BUY} --json > /dev/full", sim_env)
     assert done.returncode == 1, done.stderr
     error = json.loads(done.stderr.splitlines()[-1])
     assert (error["kind"], error["outcome"]) == ("output.unwritable", "accepted")
-    assert [error["client_order_id"]] == sent(env)
+    assert [error["client_order_id"]] == sent(sim_env)
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
-def test_messages_that_cannot_be_written_change_nothing(env: dict[str, str]) -> None:
-    done = through_shell(f"{BUY} --json 2> /dev/full", env)
+def test_messages_that_cannot_be_written_change_nothing(sim_env: dict[str, str]) -> None:
+    done = through_shell(f"{BUY} --json 2> /dev/full", sim_env)
     assert done.returncode == 0
-    assert [json.loads(done.stdout)["data"]["client_order_id"]] == sent(env)
+    assert [json.loads(done.stdout)["data"]["client_order_id"]] == sent(sim_env)
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
-def test_closed_streams_are_no_bug_and_the_order_is_sent(env: dict[str, str], closed: str) -> None:
-    done = through_shell(f"{BUY} {closed}", env)
+def test_closed_streams_are_no_bug_and_the_order_is_sent(
+    sim_env: dict[str, str], closed: str
+) -> None:
+    done = through_shell(f"{BUY} {closed}", sim_env)
     assert done.returncode == 0, done.stderr
     assert "Error" not in done.stderr
-    assert len(sent(env)) == 1
+    assert len(sent(sim_env)) == 1
 
 
-def test_a_reader_that_leaves_early_is_no_error(env: dict[str, str]) -> None:
-    done = through_shell(f"{BUY} | true", env)
+def test_a_reader_that_leaves_early_is_no_error(sim_env: dict[str, str]) -> None:
+    done = through_shell(f"{BUY} | true", sim_env)
     assert done.returncode == 0, done.stderr
     assert "Error" not in done.stderr
-    assert len(sent(env)) == 1
+    assert len(sent(sim_env)) == 1
 
 
-def test_a_failure_names_mode_and_account(env: dict[str, str]) -> None:
-    account = execbot(["positions", "--json"], env).json["account"]
-    refused = execbot(["submit", "AAPL", "--qty", "1000", "--json"], env)
+def test_a_failure_names_mode_and_account(sim_env: dict[str, str]) -> None:
+    account = execbot(["positions", "--json"], sim_env).json["account"]
+    refused = execbot(["submit", "AAPL", "--qty", "1000", "--json"], sim_env)
     assert (refused.code, refused.out) == (5, "")
     assert (refused.error["mode"], refused.error["account"]) == ("sim", account)
-    assert f"[sim {account}]" in execbot(["submit", "AAPL", "--qty", "1000"], env).err
+    assert f"[sim {account}]" in execbot(["submit", "AAPL", "--qty", "1000"], sim_env).err
 
 
-def test_watch_ends_cleanly_however_soon_it_is_asked_to(env: dict[str, str]) -> None:
-    assert execbot(["positions"], env).code == 0
-    watching = start_execbot(["watch", "--json"], env)
+def test_watch_ends_cleanly_however_soon_it_is_asked_to(sim_env: dict[str, str]) -> None:
+    assert execbot(["positions"], sim_env).code == 0
+    watching = start_execbot(["watch", "--json"], sim_env)
     assert watching.stdout is not None
     first = json.loads(watching.stdout.readline())
     watching.terminate()  # it still reconciles
@@ -94,9 +91,9 @@ def test_watch_ends_cleanly_however_soon_it_is_asked_to(env: dict[str, str]) -> 
 
 @pytest.mark.parametrize(("flag", "said"), [("--json", ""), ("--plain", "nobody reads")])
 def test_watch_ends_when_its_reader_has_gone_although_nothing_happens(
-    env: dict[str, str], flag: str, said: str
+    sim_env: dict[str, str], flag: str, said: str
 ) -> None:
-    watching = start_execbot(["watch", flag], env)
+    watching = start_execbot(["watch", flag], sim_env)
     assert watching.stdout is not None
     assert watching.stdout.readline()
     watching.stdout.close()

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from support.exit_views import T0, D, later, plan
+from support.wishes import target
 
 from execbot.exits.levels import LevelFacts
 from execbot.exits.plan.plan import AdjustRules, ExitPlan, Trail, TrailKind
@@ -78,7 +79,7 @@ def test_breakeven_after_one_r_and_not_before() -> None:
 
 def test_near_the_target_the_stop_follows_closely() -> None:
     rules = AdjustRules(tighten_within_pct=D(1), tighten_to_pct=D("0.5"))
-    near = plan("95", ("110", "100"), rules=rules)
+    near = plan("95", target("110", shares=100), rules=rules)
     # Within 1 % of 110 from 108.9 on: half a percent below the high.
     assert walk(near, "108.80", "109", "109.5") == [D(95), D("108.46"), D("108.96")]
 

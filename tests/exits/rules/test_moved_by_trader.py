@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from support.exit_views import D, entry, later, order, pair, plan, stop_order, view
+from support.wishes import target
 
 from execbot.exits.levels import LevelFacts
 from execbot.exits.living_orders import SymbolOrder
@@ -136,14 +137,14 @@ def test_a_replacement_that_may_still_come_to_nothing_is_waited_for() -> None:
 
 
 def test_an_order_known_by_its_predecessor_alone_is_asked_for_and_nothing_is_sent() -> None:
-    target, leg = pair(1, "10", "110")
-    one = plan("95", ("110", "100"))
-    decision = decide(view("10", one, target, replaced(leg, "id-new"), now=AT))
+    limit, leg = pair(1, "10", "110")
+    one = plan("95", target("110", shares=100))
+    decision = decide(view("10", one, limit, replaced(leg, "id-new"), now=AT))
     assert [a.order_id for a in of(Refresh, decision)] == ["id-new"]
     assert decision.coverage.state is Guarded.ARRIVING
     assert quiet(decision)
     again = decide(
-        view("10", one, target, replaced(leg, "id-new"), now=later(30.5), memory=decision.memory)
+        view("10", one, limit, replaced(leg, "id-new"), now=later(30.5), memory=decision.memory)
     )
     assert not of(Refresh, again), "not more than once a second"
 
@@ -246,7 +247,7 @@ def test_the_order_before_is_enough_where_those_before_it_are_forgotten() -> Non
 
 
 def test_a_moved_target_changes_only_itself_and_serves_the_same_number() -> None:
-    two = plan("95", ("105", "50"), ("110", "50"))
+    two = plan("95", target("105", shares=50), target("110", shares=50))
     near, near_leg = pair(1, "5", "105")
     far, far_leg = pair(2, "5", "110")
     orders = [near, near_leg, *moved(far, limit_price=D(112)), far_leg]
@@ -260,16 +261,18 @@ def test_a_moved_target_changes_only_itself_and_serves_the_same_number() -> None
 
 @pytest.mark.parametrize("to", ["95", "94"])
 def test_a_target_beyond_the_stop_is_put_back(to: str) -> None:
-    target, leg = pair(1, "10", "110")
-    orders = [*moved(target, limit_price=D(to)), leg]
-    decision = decide(view("10", plan("95", ("110", "100")), *orders, now=AT, price="98"))
+    limit, leg = pair(1, "10", "110")
+    orders = [*moved(limit, limit_price=D(to)), leg]
+    decision = decide(
+        view("10", plan("95", target("110", shares=100)), *orders, now=AT, price="98")
+    )
     [move] = of(Replace, decision)
     assert (move.change.limit_price, move.tag) == (110, "t1")
     assert [a.kind for a in of(Alarm, decision)] == ["move_undone"]
 
 
 def test_one_stop_moved_moves_the_stop_of_every_pair() -> None:
-    two = plan("95", ("105", "50"), ("110", "50"))
+    two = plan("95", target("105", shares=50), target("110", shares=50))
     near, near_leg = pair(1, "5", "105")
     far, far_leg = pair(2, "5", "110")
     decision = decide(
@@ -281,11 +284,11 @@ def test_one_stop_moved_moves_the_stop_of_every_pair() -> None:
 
 
 def test_a_stop_that_goes_to_work_and_replaces_its_target_was_not_moved() -> None:
-    target, leg = pair(1, "10", "110")
-    fired = replace(leg, order=replace(leg.order, status=OrderStatus.NEW, replaces=target.order.id))
+    limit, leg = pair(1, "10", "110")
+    fired = replace(leg, order=replace(leg.order, status=OrderStatus.NEW, replaces=limit.order.id))
     fired = replace(fired, order=replace(fired.order, submitted_at=AT))
-    one = plan("94", ("110", "100"))
-    decision = decide(view("10", one, replaced(target, leg.order.id), fired, now=AT))
+    one = plan("94", target("110", shares=100))
+    decision = decide(view("10", one, replaced(limit, leg.order.id), fired, now=AT))
     assert taken(decision).stop.price == 94
     assert quiet(decision)
 
@@ -321,7 +324,9 @@ def test_another_trail_is_the_plans_too() -> None:
 
 
 def ruled(mark: str, stop: str, **rules: Any) -> ExitPlan:
-    made = plan(stop, ("120", "100"), rules=AdjustRules(**rules), facts=LevelFacts(atr=D(1)))
+    made = plan(
+        stop, target("120", shares=100), rules=AdjustRules(**rules), facts=LevelFacts(atr=D(1))
+    )
     return replace(made, stop=replace(made.stop, initial=D(95), high_water=D(mark)))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from support.desk import market
-from support.trader import Trader, open_trader
+from support.signal_trader import SignalTrader, open_trader
 
 from execbot.model.account import Activity
 from execbot.oms.errors import Refused
@@ -51,22 +51,22 @@ def test_shares_without_a_price_are_named() -> None:
 # --- against the exchange ----------------------------------------------------------------------
 
 
-def trader(path: Path) -> Trader:
+def trader(path: Path) -> SignalTrader:
     return open_trader(path, risk={"duplicate_window_seconds": D(0)}, max_positions=50)
 
 
-def flow(opened: Trader, **body: Any) -> None:
+def flow(opened: SignalTrader, **body: Any) -> None:
     opened.desk.call("POST", "/sim/flow", body)
 
 
-def lose(opened: Trader, amount: str = "8900") -> None:
+def lose(opened: SignalTrader, amount: str = "8900") -> None:
     """Cash goes, and no row tells where."""
     opened.executor.desk.reader.account_facts(fresh=True)
     (account,) = opened.desk.venue.exchange.core.accounts.values()
     account.cash -= D(amount)
 
 
-def failed(opened: Trader) -> set[str]:
+def failed(opened: SignalTrader) -> set[str]:
     verdict = opened.executor.desk.check(market("MSFT", "1")).verdict
     return {failure.code for failure in verdict.failures}
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from support.desk import market
-from support.trader import Trader, open_trader
+from support.signal_trader import SignalTrader, open_trader
 
 from execbot.broker.errors import BrokerError
 from execbot.exits.levels import LevelError, parse_level
@@ -42,19 +42,19 @@ def asked(stop: str = "2%", *targets: str) -> ExitsAsked:
     return ExitsAsked(Wishes(parse_level(stop), None, levels), must_go_along=True)
 
 
-def price_is(trader: Trader, price: str) -> None:
+def price_is(trader: SignalTrader, price: str) -> None:
     trader.desk.call("POST", "/sim/price", {"symbol": "AAPL", "price": price})
 
 
 def place(
-    trader: Trader, request: OrderRequest, exits: ExitsAsked, placer: Placer | None = None
+    trader: SignalTrader, request: OrderRequest, exits: ExitsAsked, placer: Placer | None = None
 ) -> Placed:
     placer = placer or trader.placer
     prepared = placer.prepare(request, exits)
     return placer.place(prepared.entry, checked=prepared.checked)
 
 
-def plan_behind(trader: Trader, name: str) -> ExitPlan:
+def plan_behind(trader: SignalTrader, name: str) -> ExitPlan:
     record = trader.desk.oms.record(name)
     found = plan_by_id(trader.desk.journal, record.plan_id or "")
     assert found is not None
@@ -114,11 +114,11 @@ def test_a_signal_and_a_submit_with_the_same_exits_make_the_same_order_and_plan(
 # --- durable with the intent --------------------------------------------------------------------
 
 
-def submitted(trader: Trader, placer: Placer) -> None:
+def submitted(trader: SignalTrader, placer: Placer) -> None:
     place(trader, market("AAPL", "10", client_order_id="e"), asked(), placer)
 
 
-def signaled(trader: Trader, placer: Placer) -> None:
+def signaled(trader: SignalTrader, placer: Placer) -> None:
     trader.executor.placer = placer
     trader.executor.execute_signal(trader.make(id="e"))
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from support.desk import market
-from support.trader import Trader, open_trader
+from support.signal_trader import SignalTrader, open_trader
 
 from execbot.broker.errors import BrokerError
 from execbot.config.schema import Mode
@@ -28,7 +28,7 @@ D = Decimal
 DAY = {"calendar": "exchange", "at": "2026-10-06 15:00"}
 
 
-def holding(path: Path, symbol: str = "AAPL", qty: str = "100", **more: Any) -> Trader:
+def holding(path: Path, symbol: str = "AAPL", qty: str = "100", **more: Any) -> SignalTrader:
     trader = open_trader(path, max_position_size_pct=D(100), **more)
     trader.placer.place(market(symbol, qty, **_gtc(symbol)))
     trader.fill()
@@ -43,13 +43,13 @@ def _gtc(symbol: str) -> dict[str, Any]:
     return {"time_in_force": TimeInForce.GTC} if "/" in symbol else {}
 
 
-def other_desk(trader: Trader) -> RiskDesk:
+def other_desk(trader: SignalTrader) -> RiskDesk:
     """A process of its own, which reads for itself."""
     desk = trader.desk
     return RiskDesk(desk.client, desk.journal, trader.settings, Mode.SIM, now=desk.now)
 
 
-def elsewhere(trader: Trader, qty: str = "100") -> None:
+def elsewhere(trader: SignalTrader, qty: str = "100") -> None:
     """Another program on the account sells, and this journal does not hear of it."""
     body = {"symbol": "AAPL", "qty": qty, "side": "sell", "type": "market", "time_in_force": "day"}
     trader.desk.call("POST", "/v2/orders", body)
@@ -160,7 +160,7 @@ def test_queued_exit_lapses_when_its_position_is_gone(tmp_path: Path) -> None:
     assert record.client_order_id not in trader.desk.orders_there()
 
 
-def too_late_for_the_auction(trader: Trader) -> Any:
+def too_late_for_the_auction(trader: SignalTrader) -> Any:
     trader.until("2026-10-06 15:57")
     request = sell(client_order_id="LEAVE", time_in_force=TimeInForce.CLS)
     return trader.placer.place(request).record

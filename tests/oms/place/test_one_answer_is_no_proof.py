@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from support.desk import market
-from support.trader import Trader, open_trader
+from support.signal_trader import SignalTrader, open_trader
 
 from execbot.model.enums import OrderStatus, Outcome, Side
 from execbot.oms.errors import Refused
@@ -22,11 +22,11 @@ D = Decimal
 ADDING = {"scale_in": {"enabled": True}}
 
 
-def trader_with(path: Path, **more: Any) -> Trader:
+def trader_with(path: Path, **more: Any) -> SignalTrader:
     return open_trader(path, risk={"duplicate_window_seconds": D(0), **more})
 
 
-def refusal(trader: Trader, qty: str, symbol: str = "AAPL", **more: Any) -> set[str]:
+def refusal(trader: SignalTrader, qty: str, symbol: str = "AAPL", **more: Any) -> set[str]:
     """The checks that an order failed."""
     with pytest.raises(Refused) as refused:
         trader.placer.place(market(symbol, qty), **more)

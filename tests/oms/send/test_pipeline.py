@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from support.desk import Desk, limit, market, open_desk
+from support.killed import Killed
 
 from execbot.broker.errors import AuthenticationError, BrokerError, RequestRefused
 from execbot.config.schema import OrderManagementSettings
@@ -25,10 +26,6 @@ from execbot.oms.errors import ClientIdReused, InDoubt, Refused, StaleIntent
 from execbot.oms.results import GateVerdict
 
 POST = {"method": "POST", "path": "/v2/orders"}
-
-
-class Killed(BaseException):
-    """SIGKILL, as far as the code under test can tell."""
 
 
 def count_there(desk: Desk) -> int:

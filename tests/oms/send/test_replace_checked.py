@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from support.desk import limit, market
-from support.trader import Trader, open_trader
+from support.signal_trader import SignalTrader, open_trader
 
 from execbot.broker.port import ReplaceRequest
 from execbot.journal import Role
@@ -27,7 +27,7 @@ from execbot.risk.kill_switch import Level
 D = Decimal
 
 
-def change(trader: Trader, name: str, **wanted: Any) -> OrderRecord:
+def change(trader: SignalTrader, name: str, **wanted: Any) -> OrderRecord:
     desk = trader.executor.desk
 
     def judge(old: OrderRecord, request: OrderRequest) -> Gate | None:
@@ -37,7 +37,7 @@ def change(trader: Trader, name: str, **wanted: Any) -> OrderRecord:
     return trader.desk.oms.replace(name, ReplaceRequest(**wanted), judge=judge)
 
 
-def resting(trader: Trader, qty: str = "10", price: str = "240.00", **more: Any) -> str:
+def resting(trader: SignalTrader, qty: str = "10", price: str = "240.00", **more: Any) -> str:
     placed = trader.placer.place(limit(price, qty=qty, **more))
     trader.fill(1)
     return placed.record.client_order_id

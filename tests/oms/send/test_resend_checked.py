@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.desk import Desk, market
-from support.trader import Trader, open_trader
+from support.signal_trader import SignalTrader, open_trader
 
 from execbot.model.enums import OrderStatus, Side
 from execbot.model.timer import Timer
@@ -24,7 +24,7 @@ POST = {"method": "POST", "path": "/v2/orders"}
 ALL = Decimal(100)
 
 
-def halt_in_the_next_pause(trader: Trader) -> None:
+def halt_in_the_next_pause(trader: SignalTrader) -> None:
     desk, pipeline = trader.desk, trader.executor.oms._pipeline
 
     def sleep(seconds: float) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from support.desk import KEY, Desk, VenueTransport, limit, market
-from support.trader import open_trader
+from support.signal_trader import open_trader
 from support.tries import failed
 
 from execbot.broker.alpaca import AlpacaClient

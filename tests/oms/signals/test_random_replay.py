@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.trader import Trader, open_trader, settings_with
+from support.settings import settings_with
+from support.signal_trader import SignalTrader, open_trader
 
 from execbot.config.schema import Mode, SizingMethod, TradingSettings
 from execbot.journal.journal import Journal
@@ -53,7 +54,7 @@ class Snapshot:
         return sum(self.values.values(), D(0))
 
 
-def look(trader: Trader) -> Snapshot:
+def look(trader: SignalTrader) -> Snapshot:
     account = trader.desk.call("GET", "/v2/account")
     positions = trader.desk.call("GET", "/v2/positions")
     orders = trader.desk.call("GET", "/v2/orders?status=all&limit=500&direction=desc")
@@ -66,7 +67,7 @@ def look(trader: Trader) -> Snapshot:
     )
 
 
-def executors(trader: Trader, rng: random.Random) -> list[tuple[Executor, Journal]]:
+def executors(trader: SignalTrader, rng: random.Random) -> list[tuple[Executor, Journal]]:
     """Three processes' worth: one asks the broker every time, two keep facts for a while."""
     made = []
     for age in (D(0), D(2), D(5)):
@@ -81,13 +82,13 @@ def executors(trader: Trader, rng: random.Random) -> list[tuple[Executor, Journa
     return made
 
 
-def executor_of(trader: Trader, journal: Journal, settings: TradingSettings) -> Executor:
+def executor_of(trader: SignalTrader, journal: Journal, settings: TradingSettings) -> Executor:
     desk = trader.desk
     risk = RiskDesk(desk.client, journal, settings, Mode.SIM, now=desk.now)
     return Executor(desk.open_oms(journal), risk)
 
 
-def random_signal(trader: Trader, rng: random.Random) -> Any:
+def random_signal(trader: SignalTrader, rng: random.Random) -> Any:
     price_like = {"qty": D(rng.randint(1, 400))} if rng.random() < 0.2 else {}
     if rng.random() < 0.2:
         price_like = {"notional": D(rng.randint(1, 30_000))}
@@ -171,7 +172,7 @@ def test_random_signals_never_exceed_a_limit(tmp_path: Path, pytestconfig: pytes
     assert outcomes["accepted"] > count / 20, "too few orders to prove anything"
 
 
-def _same_in_the_end(trader: Trader) -> None:
+def _same_in_the_end(trader: SignalTrader) -> None:
     """Every order of ours at the exchange is in the journal, and none twice."""
     trader.desk.oms.reconcile(wait=True)
     for name in trader.desk.orders_there():

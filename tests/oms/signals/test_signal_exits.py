@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
-from support.trader import Trader, open_trader
+from support.signal_trader import SignalTrader, open_trader
 
 from execbot.config.schema import SizingMethod
 from execbot.exits.plan.plan import ExitPlan, PlanStatus
@@ -18,7 +18,7 @@ ONE_TARGET = {"partial_exits": ()}
 NO_TRAIL = {"use_trailing": False}
 
 
-def plan(trader: Trader, name: str = "plan-s1") -> ExitPlan:
+def plan(trader: SignalTrader, name: str = "plan-s1") -> ExitPlan:
     found = plan_by_id(trader.desk.journal, name)
     assert found is not None
     return found

@@ -154,11 +154,13 @@ def test_a_broker_that_refuses_the_question_proves_nothing(desk: Desk) -> None:
     holding(desk)
     split(desk, 4)
     assert evidence(desk, 422, {"code": 40010001, "message": "invalid"}) == Evidence()
-    (known,) = read_evidence(desk.journal, desk.client, desk.client.get_positions()).splits
+    (known,) = read_evidence(
+        desk.journal, desk.client, desk.client.get_positions(), desk.now()
+    ).splits
     assert known.is_proven
 
 
 def evidence(desk: Desk, status: int, body: Any) -> Evidence:
     params = {"status": status, "body": body}
     desk.fault("canned_reply", params=params, method="GET", path=ACTIVITIES)
-    return read_evidence(desk.journal, desk.client, desk.client.get_positions())
+    return read_evidence(desk.journal, desk.client, desk.client.get_positions(), desk.now())

@@ -15,8 +15,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from support.contract import Contract, Deviation, Finding
-from support.deviations import ABSENT, DATA_DEVIATIONS, TRADING_DEVIATIONS
+from sim.deviations import ABSENT, DATA_DEVIATIONS, TRADING_DEVIATIONS
+from sim.openapi import Contract, Deviation, Finding
 from support.paths import alpaca_facts
 
 KEY, SECRET = "contract", "secret"

@@ -56,3 +56,10 @@ def bracket(bench: Any) -> Any:
 def refused(reply: Any, status: int, words: str) -> None:
     assert reply.status == status, reply.body
     assert words in reply.json["message"]
+
+
+def legs_of(bench: Any, parent: Any) -> tuple[Any, Any]:
+    """Target and stop of a bracket."""
+    legs = bench.get(f"/v2/orders/{parent['id']}?nested=true")["legs"]
+    by_type = {leg["type"]: leg for leg in legs}
+    return by_type["limit"], by_type["stop"]

@@ -12,7 +12,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from support.watch_world import World, open_world, wishes
+from support.wishes import stop_at, target
+from support.world import World, open_world
 
 from execbot.exits.plan.plan import PlanStatus
 
@@ -30,9 +31,9 @@ def differences(world: World) -> list[bool]:
 
 def protected(path: Path) -> World:
     world = open_world(path)
-    world.buy("10", wishes("2", ("4", "50"), ("6", "50")))
+    world.trader.buy("10", stop_at("2%"), target("4%", shares=50), target("6%", shares=50))
     world.run(5)
-    assert world.covered("AAPL") == 10
+    assert world.witness.covered() == 10
     return world
 
 
@@ -40,7 +41,7 @@ def ended_exits(world: World) -> list[str]:
     """Exits of the account that are over."""
     return [
         order["client_order_id"]
-        for order in world.desk.orders_there().values()
+        for order in world.witness.orders().values()
         if order["side"] == "sell" and order["status"] not in ("new", "held", "accepted")
     ]
 
@@ -56,30 +57,30 @@ def test_exits_and_plan_stand_while_the_list_leaves_the_position_out(
     assert differences(world) == [True]
     assert ended_exits(world) == []
     world.run(20)
-    assert (world.covered("AAPL"), ended_exits(world), world.qty()) == (10, [], 10)
+    assert (world.witness.covered(), ended_exits(world), world.witness.qty()) == (10, [], 10)
     assert plan is not None and world.plan() == plan
     assert differences(world) == [True]
     world.price("AAPL", "97")
     world.run(10)
-    assert (world.qty(), world.plan()) == (0, None)
+    assert (world.witness.qty(), world.plan()) == (0, None)
 
 
 def test_a_stop_that_is_watched_here_fires_and_opens_no_short(tmp_path: Path) -> None:
     """Fractions have no stop at the broker: execbot watches it."""
     world = open_world(tmp_path)
-    world.buy("0.5", wishes("2"))
+    world.trader.buy("0.5", stop_at("2%"))
     world.run(5)
     world.desk.fault("position_missing", count=None, for_seconds=60)
     world.run(10)
     world.price("AAPL", "97")
     world.run(15)
-    assert world.qty() == 0
-    assert not world.shorts
+    assert world.witness.qty() == 0
+    assert not world.witness.shorts
 
 
 def test_exits_that_stand_are_not_reduced_to_what_the_list_shows(tmp_path: Path) -> None:
     world = protected(tmp_path)
-    account = world.desk.venue.exchange.core.accounts[world.account]
+    account = world.witness.account
     held = account.positions["AAPL"]
     whole = held.qty, held.lots
     held.qty, held.lots = D(6), [(D(6), held.average)]
@@ -89,5 +90,5 @@ def test_exits_that_stand_are_not_reduced_to_what_the_list_shows(tmp_path: Path)
     held.qty, held.lots = whole
     world.run(20)
     plan = world.plan()
-    assert (world.covered("AAPL"), ended_exits(world)) == (10, [])
+    assert (world.witness.covered(), ended_exits(world)) == (10, [])
     assert plan is not None and plan.status is PlanStatus.ACTIVE

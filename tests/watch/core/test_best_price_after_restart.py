@@ -8,7 +8,8 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
-from support.watch_world import D, World, open_world, wishes
+from support.wishes import stop_at
+from support.world import D, World, open_world
 
 from execbot.exits.store import plan_by_id
 from execbot.watch.core.timers import MARKS_EVERY
@@ -16,7 +17,7 @@ from execbot.watch.core.timers import MARKS_EVERY
 
 def after_a_good_and_a_bad_moment(path: Path) -> World:
     world = open_world(path)
-    world.buy("10", wishes("5"))
+    world.trader.buy("10", stop_at("5%"))
     world.run(2)
     for price in ("104", "98", "101"):
         world.price("AAPL", price)
@@ -25,15 +26,13 @@ def after_a_good_and_a_bad_moment(path: Path) -> World:
 
 
 def marks(world: World) -> tuple[Decimal | None, Decimal | None]:
-    assert world.watcher is not None
-    plan = world.watcher.core.symbols["AAPL"].plan
+    plan = world.state().plan
     assert plan is not None
     return plan.best_price, plan.worst_price
 
 
 def restarted(world: World) -> World:
-    world.kill_watch()
-    world.start_watch()
+    world.restart_watch()
     return world
 
 
@@ -48,18 +47,15 @@ def test_marks_are_saved_each_minute(tmp_path: Path) -> None:
 def test_marks_are_saved_at_the_end_of_a_run(tmp_path: Path) -> None:
     world = after_a_good_and_a_bad_moment(tmp_path)
     seen = marks(world)
-    assert world.watcher is not None
-    world.watcher.save_marks()
+    world.running.save_marks()
     assert marks(restarted(world)) == seen
 
 
 def test_marks_that_stay_make_no_new_version_of_the_plan(tmp_path: Path) -> None:
     world = after_a_good_and_a_bad_moment(tmp_path)
     world.run(MARKS_EVERY.total_seconds() + 1, 0.25)
-    plan = world.plan()
-    assert plan is not None
+    plan = world.the_plan()
     world.run(2 * MARKS_EVERY.total_seconds(), 0.25)
-    assert world.watcher is not None
-    world.watcher.save_marks()
+    world.running.save_marks()
     again = plan_by_id(world.desk.journal, plan.plan_id)
     assert again is not None and again.version == plan.version

@@ -1,18 +1,23 @@
-"""Goal: a position that another process has its hands on is left alone, but never unwatched.
+"""Goal: what another process or program does to a position is left alone, but never unwatched.
 
-Method: the trader cancels the stop in another process, once or again and again, while the broker
-takes no new one; virtual time says when the alarm came.
+Method: the trader cancels the stop or closes the position beside the real watcher, once or again
+and again, or dies while doing so; virtual time says when the alarm came.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from support.watch_world import World, open_world, wishes
+import pytest
+from support.killed import Killed
+from support.wishes import stop_at
+from support.world import D, World, open_world
 
 from execbot.exits.plan.plan import PlanStatus
 from execbot.exits.rules.failures import Outcome
 from execbot.journal.records import OrderRecord
+from execbot.model.enums import OrderType, Side, TimeInForce
+from execbot.model.order import OrderRequest
 from execbot.watch.core.exit_endings import HANDS_OFF
 from execbot.watch.core.jobs import SymbolJob
 from execbot.watch.perform import Hands
@@ -30,7 +35,7 @@ class Refusing(Hands):
 
 def protected(path: Path) -> tuple[World, OrderRecord]:
     world = open_world(path)
-    world.buy("10", wishes("2"))
+    world.trader.buy("10", stop_at("2%"))
     world.run(3)
     stop = next(r for r in world.desk.journal.orders("open") if r.role == "stop")
     assert world.hands is not None
@@ -39,8 +44,7 @@ def protected(path: Path) -> tuple[World, OrderRecord]:
 
 
 def cancel_by_hand(world: World, stop: OrderRecord) -> None:
-    world.desk.oms.cancel(stop.client_order_id)
-    world.trader_acted = True
+    world.trader.cancel(stop.client_order_id)
 
 
 def alarmed_after(world: World, seconds: float) -> bool:
@@ -61,8 +65,7 @@ def test_they_are_told_while_the_other_process_goes_on(tmp_path: Path) -> None:
     world, stop = protected(tmp_path)
     cancel_by_hand(world, stop)
     world.run(0.2)
-    assert world.watcher is not None
-    state = world.watcher.core.symbols["AAPL"]
+    state = world.state()
     state.hands_off_until = world.now() + 10 * HANDS_OFF
     assert alarmed_after(world, LIMIT_SECONDS + 0.5)
     assert not [job for job in world.jobs if isinstance(job, SymbolJob)]
@@ -74,14 +77,84 @@ def test_stops_that_our_own_commands_cancel_are_not_counted_as_the_traders_will(
 ) -> None:
     """A command lifts the stop, and is done before anybody looks: twice, and it is put back."""
     world = open_world(tmp_path)
-    world.buy("10", wishes("2"))
+    world.trader.buy("10", stop_at("2%"))
     for _ in range(2):
         world.run(5)
         stop = next(r for r in world.desk.journal.orders("open") if r.role == "stop")
-        world.desk.oms.cancel(stop.client_order_id, wait_seconds=5)
-        world.trader_acted = True
+        world.trader.cancel(stop.client_order_id, wait_seconds=5)
     world.run(5)
-    plan = world.plan()
-    assert plan is not None
+    plan = world.the_plan()
     assert plan.status is PlanStatus.ACTIVE
-    assert world.covered("AAPL") == 10
+    assert world.witness.covered() == 10
+
+
+def test_a_position_closed_from_elsewhere_takes_its_exits_along(tmp_path: Path) -> None:
+    world = open_world(tmp_path)
+    world.trader.buy("10", stop_at("2%"))
+    world.run(2)
+    world.trader.cancel_elsewhere()
+    world.pass_time(0.2)
+    world.trader.close_elsewhere()
+    world.run(10)
+    assert world.witness.qty() == 0
+    assert not world.witness.living()
+    assert not world.witness.shorts
+
+
+def test_a_stop_canceled_from_elsewhere_is_put_back_once_and_then_respected(tmp_path: Path) -> None:
+    world = open_world(tmp_path)
+    world.trader.buy("10", stop_at("2%"))
+    world.run(2)
+    world.trader.cancel_elsewhere()
+    world.run(3)
+    assert world.witness.covered() == 10
+    world.trader.cancel_elsewhere()
+    world.run(5)
+    assert world.witness.covered() == 0
+    plan = world.the_plan()
+    assert plan.status == "suspended"
+
+
+def test_a_close_that_is_killed_leaves_its_position_alone_for_seconds_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = open_world(tmp_path)
+    world.trader.buy("10", stop_at("2%"))
+    world.run(3)
+
+    def die(*_: object) -> None:
+        monkeypatch.setattr("execbot.exits.store._unlifted", lambda plan, *_: plan)
+        raise Killed
+
+    monkeypatch.setattr("execbot.oms.send.close.Closer._wait_available", die)
+    with pytest.raises(Killed):
+        world.trader.close()
+    assert world.witness.covered() == 0
+    world.run(5)
+    assert world.witness.covered() == 10
+
+
+def test_only_orders_of_the_plan_end_with_it(tmp_path: Path) -> None:
+    """A new order that the trader has typed by hand stays when an old plan is closed."""
+    world = open_world(tmp_path)
+    world.trader.buy("10", stop_at("2%"))
+    world.run(3)
+    world.kill_watch()
+    world.trader.cancel_elsewhere()
+    world.pass_time(1)
+    world.trader.close_elsewhere()
+    world.pass_time(2)
+    typed = OrderRequest(
+        "AAPL",
+        Side.BUY,
+        qty=D(5),
+        type=OrderType.LIMIT,
+        limit_price=D(50),
+        time_in_force=TimeInForce.GTC,
+        client_order_id="typed-by-hand",
+    )
+    world.desk.oms.submit(typed)
+    world.start_watch()
+    world.run(20)
+    assert world.plan() is None
+    assert world.witness.orders()["typed-by-hand"]["status"] == "new"

@@ -14,43 +14,36 @@ from typing import Any
 import pytest
 from support.desk import market
 from support.processes import exchange, execbot, start_execbot
-from support.watch_world import D, World, open_world, wishes
+from support.wishes import stop_at
+from support.world import D, World, open_world
 
 from execbot.model.enums import Side
 from execbot.oms.sync.differences import TOLD_PREFIX, PositionDifference, told_differences
 
 
-def give(world: World, qty: str) -> None:
-    """The broker's position becomes `qty` with no order."""
-    held = world.desk.venue.exchange.core.accounts[world.account].positions["AAPL"]
-    held.qty, held.cost, held.lots = D(qty), D(qty) * 100, [(D(qty), D(100))]
-
-
 def alarms(world: World) -> int:
-    return [note.data.get("kind") for note in world.notes].count("position_differs")
+    return len(world.notes_of("position_differs"))
 
 
 def standing(world: World) -> list[str]:
-    return [note.text for note in world.notes if note.type == "difference"]
+    return [note.text for note in world.notes_of("difference")]
 
 
 def told_of_three_more(path: Path, *, plan: bool = True) -> World:
     world = open_world(path)
     if plan:
-        world.buy("10", wishes("2"))
+        world.trader.buy("10", stop_at("2%"))
     else:
-        world.desk.oms.submit(market("AAPL", "10"))
-        world.trader_acted = True
+        world.trader.send(market("AAPL", "10"))
     world.run(5)
-    give(world, "13")
+    world.witness.set_position("13", "100")
     world.run(15)
     assert (alarms(world), standing(world)) == (1, [])
     return world
 
 
 def restarted(world: World, seconds: float = 40) -> World:
-    world.kill_watch()
-    world.start_watch()
+    world.restart_watch()
     world.run(seconds)
     return world
 
@@ -62,7 +55,7 @@ def test_a_restart_shows_what_was_told_and_alarms_nobody(tmp_path: Path) -> None
         assert alarms(world) == 1
         assert len(standing(world)) == number
         assert "the broker holds 13, the fills add up to 10" in standing(world)[-1]
-        assert world.covered("AAPL") == 13
+        assert world.witness.covered() == 13
 
 
 def test_a_restart_without_a_plan_is_as_quiet(tmp_path: Path) -> None:
@@ -73,16 +66,16 @@ def test_a_restart_without_a_plan_is_as_quiet(tmp_path: Path) -> None:
 def test_the_broker_s_quantity_is_guarded_from_the_first_look_on(tmp_path: Path) -> None:
     world = told_of_three_more(tmp_path)
     world.kill_watch()
-    world.cancel_elsewhere()
+    world.trader.cancel_elsewhere()
     world.start_watch()
     world.run(3)
-    assert world.covered("AAPL") == 13
+    assert world.witness.covered() == 13
 
 
 def test_another_quantity_is_told_anew(tmp_path: Path) -> None:
     world = told_of_three_more(tmp_path)
     world.kill_watch()
-    give(world, "14")
+    world.witness.set_position("14", "100")
     world.start_watch()
     world.run(15)
     assert alarms(world) == 2
@@ -93,10 +86,10 @@ def test_another_quantity_is_told_anew(tmp_path: Path) -> None:
 
 def test_what_was_cured_and_came_back_is_told_anew(tmp_path: Path) -> None:
     world = told_of_three_more(tmp_path)
-    give(world, "10")
+    world.witness.set_position("10", "100")
     world.run(15)
     assert told_differences(world.desk.journal) == {}
-    give(world, "13")
+    world.witness.set_position("13", "100")
     world.run(15)
     assert alarms(world) == 2
 
@@ -104,11 +97,11 @@ def test_what_was_cured_and_came_back_is_told_anew(tmp_path: Path) -> None:
 def test_what_was_cured_while_nobody_watched_and_came_back_is_told_anew(tmp_path: Path) -> None:
     world = told_of_three_more(tmp_path, plan=False)
     world.kill_watch()
-    world.desk.oms.reconcile(accept_positions=True)
-    world.desk.oms.submit(market("AAPL", "3", Side.SELL))
+    world.trader.reconcile(accept_positions=True)
+    world.trader.send(market("AAPL", "3", Side.SELL))
     world.pass_time(1)
-    assert not world.desk.oms.reconcile().has_breaks
-    give(world, "13")
+    assert not world.trader.reconcile().has_breaks
+    world.witness.set_position("13", "100")
     world.start_watch()
     world.run(15)
     assert (alarms(world), standing(world)) == (2, [])
@@ -116,15 +109,13 @@ def test_what_was_cured_while_nobody_watched_and_came_back_is_told_anew(tmp_path
 
 def test_a_position_that_left_the_account_is_told_once_too(tmp_path: Path) -> None:
     world = open_world(tmp_path)
-    world.desk.oms.submit(market("AAPL", "10"))
-    world.trader_acted = True
+    world.trader.send(market("AAPL", "10"))
     world.run(5)
-    del world.desk.venue.exchange.core.accounts[world.account].positions["AAPL"]
+    del world.witness.account.positions["AAPL"]
     world.run(40)
     restarted(world)
     assert (alarms(world), len(standing(world))) == (1, 1)
-    world.desk.oms.reconcile(accept_positions=True)
-    world.trader_acted = True
+    world.trader.reconcile(accept_positions=True)
     world.run(40)
     assert told_differences(world.desk.journal) == {}
 

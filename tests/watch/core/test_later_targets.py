@@ -6,28 +6,23 @@ exchange. The watcher is killed at each of the requests that spread the shares.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.watch_world import World, open_world, wishes
-
-from execbot.exits.levels import parse_level
-from execbot.exits.plan.wishes import Wishes, in_equal_parts
+from support.killed import Killed
+from support.wishes import Exit, stop_at, target
+from support.world import World, nothing_happens, open_world
 
 D = Decimal
-TWO = (("2", "50"), ("4", "50"))
-THREE = (("2", "34"), ("3", "33"), ("4", "33"))
-ALIVE = ("new", "accepted", "held", "pending_new", "partially_filled")
+TWO = [target("2%", shares=50), target("4%", shares=50)]
+THREE = [target("2%", shares=34), target("3%", shares=33), target("4%", shares=33)]
 
 
-class Killed(BaseException):
-    """SIGKILL: no handler of the code under test may see it."""
-
-
-def buy(world: World, qty: str, targets: tuple[tuple[str, str], ...] = TWO, **more: Any) -> None:
-    world.buy(qty, wishes("2", *targets), stop_goes_along=True, **more)
+def buy(world: World, qty: str, targets: Sequence[Exit] = TWO, **more: Any) -> None:
+    world.trader.buy(qty, stop_at("2%"), *targets, stop_goes_along=True, **more)
 
 
 def exits(world: World) -> list[tuple[str, str, str, str]]:
@@ -37,8 +32,7 @@ def exits(world: World) -> list[tuple[str, str, str, str]]:
     """
     return sorted(
         (r["order_class"], r["type"], r["qty"], r["limit_price"] or r["stop_price"])
-        for r in world.desk.orders_there().values()
-        if r["side"] == "sell" and r["status"] in ALIVE
+        for r in world.witness.living(side="sell")
     )
 
 
@@ -62,20 +56,20 @@ def pairs(*parts: tuple[str, str], stop: str = "98") -> list[tuple[str, str, str
 def test_targets_become_pairs_that_sum_to_the_position(
     tmp_path: Path,
     qty: str,
-    targets: tuple[tuple[str, str], ...],
+    targets: list[Exit],
     parts: tuple[tuple[str, str], ...],
 ) -> None:
     world = open_world(tmp_path, watch=False)
     buy(world, qty, targets)
     world.pass_time(1)
     assert exits(world) == [("oto", "stop", qty, "98")]
-    assert world.covered("AAPL") == world.qty() == D(qty)
+    assert world.witness.covered() == world.witness.qty() == D(qty)
     world.start_watch()
     world.run(3)
     assert exits(world) == pairs(*parts)
-    assert sum(D(part) for part, _ in parts) == world.qty() == world.covered("AAPL")
+    assert sum(D(part) for part, _ in parts) == world.witness.qty() == world.witness.covered()
     assert not world.alarms()
-    assert world.longest_uncovered["AAPL"] < 1, "between the stop that goes and the pairs"
+    assert world.witness.longest_uncovered() < 1, "between the stop that goes and the pairs"
 
 
 def test_each_target_takes_its_part_and_the_last_one_ends_the_plan(tmp_path: Path) -> None:
@@ -84,11 +78,11 @@ def test_each_target_takes_its_part_and_the_last_one_ends_the_plan(tmp_path: Pat
     world.run(3)
     world.price("AAPL", "102.5")
     world.run(5)
-    assert (world.qty(), exits(world)) == (2, pairs(("2", "104.01")))
+    assert (world.witness.qty(), exits(world)) == (2, pairs(("2", "104.01")))
     world.price("AAPL", "104.5")
     world.run(5)
-    assert (world.qty(), exits(world), world.plan()) == (0, [], None)
-    assert not world.shorts and not world.alarms()
+    assert (world.witness.qty(), exits(world), world.plan()) == (0, [], None)
+    assert not world.witness.shorts and not world.alarms()
 
 
 def test_the_stop_takes_all_of_them(tmp_path: Path) -> None:
@@ -97,8 +91,8 @@ def test_the_stop_takes_all_of_them(tmp_path: Path) -> None:
     world.run(3)
     world.price("AAPL", "97.5")
     world.run(5)
-    assert (world.qty(), exits(world), world.plan()) == (0, [], None)
-    assert not world.shorts
+    assert (world.witness.qty(), exits(world), world.plan()) == (0, [], None)
+    assert not world.witness.shorts
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
@@ -123,11 +117,11 @@ def test_killed_at_any_request_of_the_spreading_it_is_finished_by_the_next(
             world.run(3)
         except Killed:
             world.kill_watch()
-            world.at_request = lambda when: None
+            world.at_request = nothing_happens
             world.start_watch()
         world.run(5)
         assert exits(world) == pairs(("3", "102.01"), ("2", "104.01")), number
-        assert not world.shorts
+        assert not world.witness.shorts
 
 
 def test_a_part_of_the_entry_is_protected_and_spread_too(tmp_path: Path) -> None:
@@ -137,12 +131,12 @@ def test_a_part_of_the_entry_is_protected_and_spread_too(tmp_path: Path) -> None
     world.run(0.3)
     world.price("AAPL", "100.50")
     world.run(8)
-    assert world.qty() == world.covered("AAPL") == 3
+    assert world.witness.qty() == world.witness.covered() == 3
     assert [order[:3] for order in exits(world) if order[1] == "limit"] == [
         ("oco", "limit", "1"),
         ("oco", "limit", "2"),
     ]
-    assert world.longest_uncovered["AAPL"] < 5
+    assert world.witness.longest_uncovered() < 5
 
 
 def test_a_pair_that_is_refused_leaves_no_share_without_its_stop(tmp_path: Path) -> None:
@@ -154,29 +148,28 @@ def test_a_pair_that_is_refused_leaves_no_share_without_its_stop(tmp_path: Path)
     world.desk.call("POST", "/sim/faults", {**rule, "body": body, "count": 2})
     world.start_watch()
     world.run(20)
-    assert world.qty() == world.covered("AAPL") == 10
+    assert world.witness.qty() == world.witness.covered() == 10
     world.desk.call("DELETE", "/sim/faults")
     world.run(90)
     assert exits(world) == pairs(("5", "102.01"), ("5", "104.01"))
 
 
 @pytest.mark.parametrize(
-    ("stop", "target", "kept"),
+    ("stop", "price", "kept"),
     [("2%", "101", "5"), ("96", "101", "5"), ("96", "97", "5"), ("2%", "97", "10")],
 )
 def test_a_target_given_as_a_price_that_the_fill_has_passed_is_taken_at_once(
-    tmp_path: Path, stop: str, target: str, kept: str
+    tmp_path: Path, stop: str, price: str, kept: str
 ) -> None:
     """With 2% the 97 is beyond the stop as well: nobody takes profit there, it is left out."""
     world = open_world(tmp_path, watch=False)
     world.price("AAPL", "102")
-    world.held["AAPL"] = ("96.5", "1000")  # what the targets were measured from
-    levels = in_equal_parts([parse_level(word) for word in (target, "105")])
-    world.buy("10", Wishes(parse_level(stop), None, levels))
-    world.held["AAPL"] = ("102", "1000")
+    world.quoted["AAPL"] = "96.5"  # what the targets were measured from
+    world.trader.buy("10", stop_at(stop), target(price, shares=50), target("105", shares=50))
+    world.quoted["AAPL"] = "102"
     world.start_watch()
     world.run(4)
-    assert [n.data["kind"] for n in world.notes if n.is_critical] == ["level_unusable"]
-    assert world.qty() == world.covered("AAPL") == D(kept)
+    assert [note.data["kind"] for note in world.criticals()] == ["level_unusable"]
+    assert world.witness.qty() == world.witness.covered() == D(kept)
     assert [at for _, kind, _, at in exits(world) if kind == "limit"] == ["105"]
-    assert world.longest_uncovered["AAPL"] < 1
+    assert world.witness.longest_uncovered() < 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.watch_world import D
+from support.world import D
 
 from execbot.watch.core.symbol_state import SymbolState
 

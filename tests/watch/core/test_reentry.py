@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from support.watch_world import open_world, wishes
+from support.wishes import stop_at, target
+from support.world import open_world
 
 from execbot.exits.store import open_plans
 
@@ -16,33 +17,32 @@ def test_the_plan_of_a_flat_position_ends_when_the_next_entry_brings_its_own(
     tmp_path: Path,
 ) -> None:
     world = open_world(tmp_path)
-    world.buy("10", wishes("5", ("4", "100")))
+    world.trader.buy("10", stop_at("5%"), target("4%", shares=100))
     world.run(2)
     world.price("AAPL", "106")
-    while world.qty():
+    while world.witness.qty():
         world.pass_time(0.05)
-    world.buy("5", wishes("5"))
+    world.trader.buy("5", stop_at("5%"))
     world.run(5)
-    assert world.qty() == world.covered("AAPL") == 5
+    assert world.witness.qty() == world.witness.covered() == 5
     (kept,) = open_plans(world.desk.journal)
     assert kept.entry_client_order_id == "entry-1"
-    assert world.desk.orders_there()["entry-1"]["filled_qty"] == "5", "nobody has canceled it"
-    assert not [n for n in world.notes if n.is_critical]
+    assert world.witness.orders()["entry-1"]["filled_qty"] == "5", "nobody has canceled it"
+    assert not world.criticals()
 
 
 def test_an_entry_that_never_fills_leaves_the_plan_of_what_is_held_alone(tmp_path: Path) -> None:
     world = open_world(tmp_path)
-    world.buy("10", wishes("5", ("20", "100")))
+    world.trader.buy("10", stop_at("5%"), target("20%", shares=100))
     world.run(2)
-    record, _ = world.buy("5", wishes("3"), limit="50")
+    record, _ = world.trader.buy("5", stop_at("3%"), limit="50")
     world.run(3)
-    assert world.watcher is not None
-    state = world.watcher.core.symbols["AAPL"]
+    state = world.state()
     assert state.plan is not None
     assert state.next_plan is not None
     assert (state.plan.entry_client_order_id, state.plan.base_qty) == ("entry-0", 10)
     world.desk.call("DELETE", f"/v2/orders/{record.order_id}")
     world.price("AAPL", "94")
     world.run(5)
-    assert world.qty() == 0
+    assert world.witness.qty() == 0
     assert open_plans(world.desk.journal) == []

@@ -14,11 +14,13 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from support.trader import settings_with
-from support.watch_world import D, World, open_world, wishes
+from support.killed import Killed
+from support.settings import additions_allowed
+from support.wishes import stop_at, target
+from support.world import D, World, open_world
 
 from execbot.broker.errors import BrokerError
-from execbot.config.schema import EmergencyAction, Mode, ScaleInSettings, TradingSettings
+from execbot.config.schema import EmergencyAction, ScaleInSettings, TradingSettings
 from execbot.exits.plan.plan import Lift
 from execbot.exits.store import LIFT_LEASE, keep_lifted
 from execbot.journal.records import OrderRecord, Role
@@ -26,28 +28,9 @@ from execbot.model.enums import OrderType, Outcome, Side, TimeInForce
 from execbot.model.order import OrderRequest
 from execbot.model.signal import Signal, SignalSide
 from execbot.oms.errors import NotPossible, Refused, WouldRest
-from execbot.oms.place.placer import Placer
-from execbot.oms.place.risk_desk import RiskDesk
+from execbot.oms.place.add_to_position import add_to_position
 from execbot.oms.send.cancel import Canceler
 from execbot.oms.signals.executor import Executor
-
-SCALE_IN = {
-    "scale_in": ScaleInSettings(enabled=True, max_steps=5, min_profit_pct=D(-100)),
-    "duplicate_window_seconds": D(0),
-}
-
-
-def settings(**more: Any) -> TradingSettings:
-    return settings_with(risk={**SCALE_IN, **more})
-
-
-def risk_desk(world: World) -> RiskDesk:
-    desk = world.desk
-    return RiskDesk(desk.client, desk.journal, world.settings, Mode.SIM, now=world.now)
-
-
-def placer(world: World) -> Placer:
-    return Placer(world.desk.oms, risk_desk(world))
 
 
 def more(qty: str = "5", **fields: Any) -> OrderRequest:
@@ -56,14 +39,12 @@ def more(qty: str = "5", **fields: Any) -> OrderRequest:
 
 def stops(world: World) -> list[str]:
     """Quantities of the living stops, by the exchange."""
-    rows = world.desk.orders_there().values()
-    living = ("new", "accepted", "held")
-    return [r["qty"] for r in rows if r["type"] == "stop" and r["status"] in living]
+    return [row["qty"] for row in world.witness.living("stop")]
 
 
 def held_with_a_stop(path: Path, **risk: Any) -> World:
-    world = open_world(path, settings=settings(**risk))
-    world.buy("10", wishes("2"))
+    world = open_world(path, settings=additions_allowed(**risk))
+    world.trader.buy("10", stop_at("2%"))
     world.run(2)
     assert stops(world) == ["10"]
     return world
@@ -71,16 +52,14 @@ def held_with_a_stop(path: Path, **risk: Any) -> World:
 
 def test_a_placed_addition_lifts_the_stop_by_itself(tmp_path: Path) -> None:
     world = held_with_a_stop(tmp_path)
-    placed = placer(world).place(more())
+    placed = world.trader.place(more())
     assert placed.record.order.filled_qty == 5
     assert placed.addition is not None
     assert len(placed.addition.lifts) == 1
-    world.trader_acted = True
     world.run(3)
     assert stops(world) == ["15"]
     assert not world.alarms()
-    plan = world.plan()
-    assert plan is not None
+    plan = world.the_plan()
     assert (plan.base_qty, plan.lift) == (15, None)
     assert plan.entry_client_order_id == "entry-0", "it is still the plan of the first entry"
     assert placed.record.plan_id == plan.plan_id
@@ -90,11 +69,9 @@ def test_the_grown_plan_measures_from_the_average_price(tmp_path: Path) -> None:
     world = held_with_a_stop(tmp_path)
     world.price("AAPL", "106")
     world.run(1)
-    placer(world).place(more("10"))
-    world.trader_acted = True
+    world.trader.place(more("10"))
     world.run(3)
-    plan = world.plan()
-    assert plan is not None
+    plan = world.the_plan()
     position = world.desk.journal.position("AAPL")
     assert position is not None
     assert plan.entry_price == position.avg_entry_price
@@ -117,12 +94,12 @@ def test_what_may_not_be_sent_never_lifts_the_stop(
     tmp_path: Path, request_: OrderRequest, error: type[Exception], risk: dict[str, Any]
 ) -> None:
     world = held_with_a_stop(tmp_path, **risk)
-    before = set(world.desk.orders_there())
+    before = set(world.witness.orders())
     with pytest.raises(error) as caught:
-        placer(world).place(request_)
+        world.trader.place(request_)
     assert "wash" not in str(caught.value)
     assert stops(world) == ["10"]
-    assert set(world.desk.orders_there()) == before
+    assert set(world.witness.orders()) == before
 
 
 def test_an_addition_that_the_broker_refuses_puts_the_stop_back(tmp_path: Path) -> None:
@@ -130,13 +107,12 @@ def test_an_addition_that_the_broker_refuses_puts_the_stop_back(tmp_path: Path) 
     body = {"code": 40310000, "message": "account is not authorized to trade"}
     world.desk.fault("canned_reply", path="/v2/orders", method="POST", status=403, body=body)
     asked: list[tuple[str, OrderRecord | None]] = []
-    hands = placer(world)
-    hands.protect = lambda symbol, record: asked.append((symbol, record))
-    with pytest.raises(BrokerError):
-        hands.place(more())
+    placer = world.trader.placer()
+    placer.protect = lambda symbol, record: asked.append((symbol, record))
+    with pytest.raises(BrokerError), world.trader.acts():
+        placer.place(more())
     assert asked == [("AAPL", None)]
     assert stops(world) == []
-    world.trader_acted = True
     world.run(3)
     assert stops(world) == ["10"]
 
@@ -156,61 +132,57 @@ def test_a_stop_that_is_taken_while_it_is_lifted_ends_the_addition(tmp_path: Pat
 
     world.at_request = crash
     with pytest.raises(NotPossible, match="taken"):
-        placer(world).place(more())
-    world.trader_acted = True
+        world.trader.place(more())
     world.run(5)
-    assert world.qty() == 0
-    assert "more" not in world.desk.orders_there()
+    assert world.witness.qty() == 0
+    assert "more" not in world.witness.orders()
 
 
 def test_pairs_are_exempt_and_a_second_pair_covers_the_addition(tmp_path: Path) -> None:
-    world = open_world(tmp_path, settings=settings())
-    world.buy("10", wishes("2", ("2", "50"), ("4", "50")))
+    world = open_world(tmp_path, settings=additions_allowed())
+    world.trader.buy("10", stop_at("2%"), target("2%", shares=50), target("4%", shares=50))
     world.run(2)
-    placed = placer(world).place(more())
+    placed = world.trader.place(more())
     assert placed.addition is not None
     assert not placed.addition.lifts
-    world.trader_acted = True
     world.run(3)
-    assert world.qty() == 15
-    assert world.covered("AAPL") == 15
-    assert not world.shorts
+    assert world.witness.qty() == 15
+    assert world.witness.covered() == 15
+    assert not world.witness.shorts
 
 
 def test_a_buy_in_dollars_lifts_pairs_too_and_they_come_back(tmp_path: Path) -> None:
-    world = open_world(tmp_path, settings=settings())
-    world.buy("10", wishes("2", ("4", "100")))
+    world = open_world(tmp_path, settings=additions_allowed())
+    world.trader.buy("10", stop_at("2%"), target("4%", shares=100))
     world.run(2)
     request = OrderRequest("AAPL", Side.BUY, notional=D(500), client_order_id="more")
-    placed = placer(world).place(request)
+    placed = world.trader.place(request)
     assert placed.addition is not None
     assert placed.addition.lifts
     assert placed.record.status == "filled"
-    world.trader_acted = True
     world.run(10)
-    assert D(14) < world.qty() < D(16)
-    assert world.covered("AAPL") == world.qty()
-    assert not world.shorts
+    assert D(14) < world.witness.qty() < D(16)
+    assert world.witness.covered() == world.witness.qty()
+    assert not world.witness.shorts
 
 
 def test_a_short_position_is_enlarged_the_same_way(tmp_path: Path) -> None:
-    world = open_world(tmp_path, settings=settings(allow_short=True))
-    world.buy("10", wishes("2"), side=Side.SELL)
+    world = open_world(tmp_path, settings=additions_allowed(allow_short=True))
+    world.trader.buy("10", stop_at("2%"), side=Side.SELL)
     world.run(2)
-    assert (world.qty(), stops(world)) == (-10, ["10"])
+    assert (world.witness.qty(), stops(world)) == (-10, ["10"])
     request = OrderRequest("AAPL", Side.SELL, qty=D(5), client_order_id="more")
-    placed = placer(world).place(request)
+    placed = world.trader.place(request)
     assert placed.addition is not None
     assert len(placed.addition.lifts) == 1
-    world.trader_acted = True
     world.run(3)
-    assert (world.qty(), stops(world)) == (-15, ["15"])
+    assert (world.witness.qty(), stops(world)) == (-15, ["15"])
 
 
 def test_a_crypto_position_is_enlarged_the_same_way(tmp_path: Path) -> None:
-    world = open_world(tmp_path, symbols=("BTC/USD",), settings=settings())
+    world = open_world(tmp_path, symbols=("BTC/USD",), settings=additions_allowed())
     world.price("BTC/USD", "50000", spread="10")
-    world.buy("0.1", wishes("5"), symbol="BTC/USD", time_in_force=TimeInForce.GTC)
+    world.trader.buy("0.1", stop_at("5%"), symbol="BTC/USD", time_in_force=TimeInForce.GTC)
     world.run(5)
     request = OrderRequest(
         "BTC/USD",
@@ -219,27 +191,22 @@ def test_a_crypto_position_is_enlarged_the_same_way(tmp_path: Path) -> None:
         time_in_force=TimeInForce.GTC,
         client_order_id="more",
     )
-    placed = placer(world).place(request)
+    placed = world.trader.place(request)
     assert placed.addition is not None
     assert len(placed.addition.lifts) == 1
-    world.trader_acted = True
     world.run(10)
-    [stop] = [r for r in world.desk.orders_there().values() if r["status"] == "new"]
-    assert (stop["type"], D(stop["qty"])) == ("stop_limit", world.qty("BTC/USD"))
-    assert world.qty("BTC/USD") > D("0.149")
+    [stop] = [r for r in world.witness.orders().values() if r["status"] == "new"]
+    assert (stop["type"], D(stop["qty"])) == ("stop_limit", world.witness.qty("BTC/USD"))
+    assert world.witness.qty("BTC/USD") > D("0.149")
     assert not world.alarms()
-
-
-class Killed(BaseException):
-    """SIGKILL: no handler of the code under test may see it."""
 
 
 def dies_with_the_stop_lifted(world: World, at: str) -> None:
     """A process is killed: with the stop `lifted`, or at that step of sending the buy."""
-    plan = world.plan()
-    assert plan is not None
+    plan = world.the_plan()
     lift = Lift("scale in", world.now() + LIFT_LEASE, "more")
-    keep_lifted(world.desk.journal, plan.plan_id, world.now(), lift)
+    with world.trader.acts():
+        keep_lifted(world.desk.journal, plan.plan_id, world.now(), lift)
     for record in world.desk.journal.orders("open", symbol="AAPL"):
         assert Canceler(world.desk.oms).request(record) is None
     world.pass_time(0.2)
@@ -250,9 +217,8 @@ def dies_with_the_stop_lifted(world: World, at: str) -> None:
 
     if at != "lifted":
         oms = world.desk.open_oms(world.desk.journal, on_step=die)
-        with pytest.raises(Killed):
+        with pytest.raises(Killed), world.trader.acts():
             oms.submit(more(), plan_id=plan.plan_id, role=Role.ENTRY)
-    world.trader_acted = True
 
 
 @pytest.mark.parametrize(
@@ -268,13 +234,12 @@ def test_watch_leaves_a_lifted_position_alone_and_restores_it_when_the_lease_is_
     if qty == "10":
         world.run(LIFT_LEASE.total_seconds() - 1)
         assert stops(world) == [], "it was put back into the hands of the addition"
-    while world.covered("AAPL") < world.qty():
+    while world.witness.covered() < world.witness.qty():
         world.run(0.5)
         assert world.now() - began < LIFT_LEASE + timedelta(seconds=2)
     assert stops(world) == [qty]
-    assert not [n for n in world.notes if n.is_critical]
-    plan = world.plan()
-    assert plan is not None
+    assert not world.criticals()
+    plan = world.the_plan()
     assert plan.lift is None
 
 
@@ -292,28 +257,29 @@ def test_an_addition_that_takes_long_alarms_and_sells_nothing_into_its_hands(
     tmp_path: Path,
 ) -> None:
     """The addition goes on beside `watch`: its lift is lengthened, as its process does."""
-    chosen = settings()
+    chosen = additions_allowed()
     chosen = replace(
         chosen, exits=replace(chosen.exits, emergency_action=EmergencyAction.MARKET_EXIT)
     )
     world = open_world(tmp_path, settings=chosen)
-    world.buy("10", wishes("2"))
+    world.trader.buy("10", stop_at("2%"))
     world.run(2)
     dies_with_the_stop_lifted(world, "lifted")
-    plan = world.plan()
-    assert plan is not None
+    plan = world.the_plan()
     for _ in range(8):
         world.run(1)
         lift = Lift("scale in", world.now() + LIFT_LEASE, "more", "process 77")
-        keep_lifted(world.desk.journal, plan.plan_id, world.now(), lift)
-        world.trader_acted = True
-    [told] = [n for n in world.notes if n.is_critical]
+        with world.trader.acts():
+            keep_lifted(world.desk.journal, plan.plan_id, world.now(), lift)
+    [told] = world.criticals()
     assert told.data["kind"] == "stop_lifted"
     assert "addition is under way by order more of process 77" in told.text
-    assert (world.qty(), stops(world)) == (10, [])
+    assert (world.witness.qty(), stops(world)) == (10, [])
     world.run(LIFT_LEASE.total_seconds() + 1)
-    assert (world.qty(), stops(world)) == (10, ["10"]), "its lease is over: restored, not sold"
-    assert len([n for n in world.notes if n.is_critical]) == 1
+    assert (world.witness.qty(), stops(world)) == (10, ["10"]), (
+        "its lease is over: restored, not sold"
+    )
+    assert len(world.criticals()) == 1
 
 
 def test_an_addition_names_its_process_in_the_lift(tmp_path: Path) -> None:
@@ -326,7 +292,7 @@ def test_an_addition_names_its_process_in_the_lift(tmp_path: Path) -> None:
             seen.append(plan.lift)
 
     world.at_request = look
-    placer(world).place(more())
+    world.trader.place(more())
     assert {lift.holder for lift in seen} == {f"process {os.getpid()}"}
     assert {lift.entry_client_order_id for lift in seen} == {"more"}
 
@@ -342,17 +308,17 @@ def buy_signal(name: str, world: World, **fields: Any) -> Signal:
 def signaled(path: Path, **changes: Any) -> tuple[World, Executor]:
     """A position of ten with a plain stop, opened by a signal."""
     chosen = replace(
-        settings(),
+        additions_allowed(),
         take_profit=replace(TradingSettings().take_profit, partial_exits=()),
         stop_loss=replace(TradingSettings().stop_loss, use_trailing=False),
     )
     world = open_world(path, settings=replace(chosen, **changes))
-    return world, Executor(world.desk.oms, risk_desk(world))
+    return world, Executor(world.desk.oms, world.trader.risk_desk())
 
 
 def let(world: World, act: Callable[[], Any]) -> Any:
-    done = act()
-    world.trader_acted = True
+    with world.trader.acts():
+        done = act()
     world.run(3)
     return done
 
@@ -361,11 +327,11 @@ def test_a_signal_adds_under_the_plan_that_the_position_has(tmp_path: Path) -> N
     world, executor = signaled(tmp_path)
     first = buy_signal("one", world, qty=D(10), stop=D(95))
     let(world, lambda: executor.execute_signal(first))
-    assert world.covered("AAPL") == 10
+    assert world.witness.covered() == 10
     added = let(world, lambda: executor.execute_signal(buy_signal("two", world)))
     assert added.outcome in (Outcome.ACCEPTED, Outcome.FILLED), added.message
-    assert world.qty() == 15
-    assert world.covered("AAPL") == 15
+    assert world.witness.qty() == 15
+    assert world.witness.covered() == 15
     assert added.record.plan_id == "plan-one"
     assert len(world.desk.journal.plans(symbol="AAPL")) == 1
     assert not world.alarms()
@@ -373,43 +339,72 @@ def test_a_signal_adds_under_the_plan_that_the_position_has(tmp_path: Path) -> N
 
 def test_a_refused_addition_of_a_signal_leaves_the_plan_of_the_position(tmp_path: Path) -> None:
     """Without a `watch` the plan is still pending, and must outlive the refusal."""
-    world = open_world(tmp_path, settings=settings(), watch=False)
-    world.buy("10", wishes("2"))
+    world = open_world(tmp_path, settings=additions_allowed(), watch=False)
+    world.trader.buy("10", stop_at("2%"))
     world.pass_time(1)
-    executor = Executor(world.desk.oms, risk_desk(world))
+    executor = Executor(world.desk.oms, world.trader.risk_desk())
     body = {"code": 40310000, "message": "account is not authorized to trade"}
     world.desk.fault("canned_reply", path="/v2/orders", method="POST", status=403, body=body)
     result = executor.execute_signal(buy_signal("two", world))
     assert result.is_failure
-    plan = world.plan()
-    assert plan is not None
+    plan = world.the_plan()
     assert plan.entry_client_order_id == "entry-0"
     world.start_watch()
     world.run(3)
-    assert world.covered("AAPL") == 10
+    assert world.witness.covered() == 10
 
 
 def test_a_preview_names_what_would_be_lifted_and_lifts_nothing(tmp_path: Path) -> None:
     world = held_with_a_stop(tmp_path)
-    executor = Executor(world.desk.oms, risk_desk(world))
+    executor = Executor(world.desk.oms, world.trader.risk_desk())
     preview = executor.preview(buy_signal("two", world))
     assert preview.checked is not None
     assert preview.checked.verdict.passed, preview.checked.verdict.message
     assert preview.addition is not None
     assert len(preview.addition.lifts) == 1
     assert stops(world) == ["10"]
-    plan = world.plan()
-    assert plan is not None
+    plan = world.the_plan()
     assert plan.lift is None
 
 
 def test_a_queued_addition_lifts_the_stop_when_it_is_released(tmp_path: Path) -> None:
     world = held_with_a_stop(tmp_path)
-    executor = Executor(world.desk.oms, risk_desk(world))
+    executor = Executor(world.desk.oms, world.trader.risk_desk())
     record = world.desk.oms.queue(more(), note="waits")
     checked = executor.desk.check(replace(more(), client_order_id=record.client_order_id))
-    sent = executor.placer.release(more(), checked)
+    with world.trader.acts():
+        sent = executor.placer.release(more(), checked)
     assert sent.order.filled_qty == 5
-    world.trader_acted = True
     world.run(3)
     assert stops(world) == ["15"]
+
+
+def test_adding_to_a_position_lifts_its_stop_and_ends_with_one_for_the_whole(
+    tmp_path: Path,
+) -> None:
+    world = open_world(tmp_path)
+    world.trader.buy("10", stop_at("2%"))
+    world.run(2)
+    request = OrderRequest("AAPL", Side.BUY, qty=D(5), client_order_id="more")
+    oms = world.desk.oms
+    with pytest.raises(BrokerError) as caught:
+        oms.submit(OrderRequest("AAPL", Side.BUY, qty=D(5), client_order_id="wash"))
+    assert caught.value.kind == "broker.wash_trade"
+    with world.trader.acts():
+        record = add_to_position(oms, request, lambda r: oms.submit(r, role="entry"))
+    assert record.order.filled_qty == 5
+    world.run(3)
+    assert world.witness.qty() == 15
+    assert world.witness.covered() == 15
+    assert not world.alarms()
+
+
+def test_an_addition_that_is_refused_puts_the_stop_back(tmp_path: Path) -> None:
+    world = open_world(tmp_path)
+    world.trader.buy("10", stop_at("2%"))
+    world.run(2)
+    request = OrderRequest("AAPL", Side.BUY, qty=D(10**6), client_order_id="too-much")
+    with pytest.raises(BrokerError), world.trader.acts():
+        add_to_position(world.desk.oms, request, world.desk.oms.submit)
+    world.run(3)
+    assert world.witness.covered() == 10

@@ -11,7 +11,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from support.watch_world import World, open_world, wishes
+from support.wishes import stop_at, target
+from support.world import World, open_world
 
 from execbot.exits.plan.plan import PlanStatus
 
@@ -35,9 +36,9 @@ def two_names(path: Path) -> World:
     world = open_world(path, symbols=("INTC", "CSCO"))
     world.price("INTC", "100")
     world.price("CSCO", "100")
-    world.buy("50", wishes("2", ("4", "100")), symbol="INTC")
+    world.trader.buy("50", stop_at("2%"), target("4%", shares=100), symbol="INTC")
     world.run(5)
-    assert world.covered("INTC") == 50
+    assert world.witness.covered("INTC") == 50
     return world
 
 
@@ -50,7 +51,7 @@ def test_books_plan_and_exits_follow_a_new_name(tmp_path: Path) -> None:
     new = world.plan("CSCO")
     assert old is not None and new is not None and world.plan("INTC") is None
     assert (new.stop.price, new.targets[0].price) == (old.stop.price, old.targets[0].price)
-    assert world.covered("CSCO") == 50
+    assert world.witness.covered("CSCO") == 50
     assert alarm_kinds(world).count("renamed") == 1
     assert "position_differs" not in alarm_kinds(world)
     assert "INTC" in world.alarms()[-1] and "CSCO" in world.alarms()[-1]
@@ -82,30 +83,30 @@ def test_shares_that_a_transfer_took_end_the_exits_and_their_return_wakes_the_pl
     tmp_path: Path,
 ) -> None:
     world = open_world(tmp_path)
-    world.buy("10", wishes("2"))
+    world.trader.buy("10", stop_at("2%"))
     world.run(5)
     stop = world.plan().stop.price  # type: ignore[union-attr]
-    world.cancel_elsewhere()
+    world.trader.cancel_elsewhere()
     sim(world, "flow", type="JNLS", symbol="AAPL", qty=-10)
     world.run(20)
     plan = world.plan()
     assert books(world, "AAPL") == 0
     assert plan is not None and plan.status is PlanStatus.SLEEPING
-    assert not world.shorts
+    assert not world.witness.shorts
     sim(world, "flow", type="JNLS", symbol="AAPL", qty=7)
     world.run(20)
-    plan = world.plan()
-    assert plan is not None and (plan.status, plan.stop.price) == (PlanStatus.ACTIVE, stop)
-    assert (books(world, "AAPL"), world.covered("AAPL")) == (7, 7)
+    plan = world.the_plan()
+    assert (plan.status, plan.stop.price) == (PlanStatus.ACTIVE, stop)
+    assert (books(world, "AAPL"), world.witness.covered()) == (7, 7)
     assert "plan_woke" in alarm_kinds(world)
 
 
 def test_a_row_is_booked_once(tmp_path: Path) -> None:
     world = open_world(tmp_path)
-    world.buy("10", wishes("2"))
+    world.trader.buy("10", stop_at("2%"))
     world.run(5)
     sim(world, "flow", type="JNLS", symbol="AAPL", qty=5)
     world.run(20)
     world.desk.oms.reconcile()
     assert not world.desk.oms.reconcile().breaks
-    assert (books(world, "AAPL"), world.covered("AAPL")) == (15, 15)
+    assert (books(world, "AAPL"), world.witness.covered()) == (15, 15)

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from support.desk import market
-from support.watch_world import D, World, open_world, seeded, wishes
+from support.wishes import stop_at, target
+from support.world import D, World, open_world, seeded
 
 from execbot.exits.plan.rescale import rescaled
 from execbot.exits.store import change_plan, suspend_plans
@@ -30,8 +31,7 @@ def holding(path: Path, signed: str = "10", symbol: str = "AAPL") -> World:
     """A position that has no exit plan, followed by `watch`."""
     world = open_world(path, symbols=(symbol,))
     side = Side.BUY if D(signed) > 0 else Side.SELL
-    world.desk.oms.submit(market(symbol, str(abs(D(signed))), side))
-    world.trader_acted = True
+    world.trader.send(market(symbol, str(abs(D(signed))), side))
     world.run(3)
     assert books(world, symbol).qty == D(signed)
     return world
@@ -49,15 +49,8 @@ def split(world: World, new: int, old: int = 1, symbol: str = "AAPL") -> None:
     assert told["symbol"] == symbol
 
 
-def without_record(world: World, qty: str, average: str, symbol: str = "AAPL") -> None:
-    """The position becomes this with no order and no activity."""
-    held = world.desk.venue.exchange.core.accounts[world.account].positions[symbol]
-    held.qty, held.cost = D(qty), D(qty) * D(average)
-    held.lots = [(held.qty, D(average))]
-
-
 def told(world: World, kind: str) -> list[str]:
-    return [note.text for note in world.notes if note.data.get("kind") == kind]
+    return [note.text for note in world.notes_of(kind)]
 
 
 @pytest.mark.parametrize(
@@ -82,7 +75,7 @@ def test_a_split_of_a_position_without_a_plan_is_booked_at_its_cost(
     split(world, new, old)
     world.run(8)
     after = books(world)
-    assert after.qty == world.qty() == D(left)
+    assert after.qty == world.witness.qty() == D(left)
     assert after.avg_entry_price is not None and before.avg_entry_price is not None
     assert abs(after.qty * after.avg_entry_price - before.cost) < D("0.00001")
     assert after.realized_pl == before.realized_pl == 0
@@ -119,14 +112,14 @@ def test_a_position_that_a_split_leaves_nothing_of_is_booked_out(tmp_path: Path)
 
 def test_a_plan_is_rescaled_although_a_fraction_was_paid_out(tmp_path: Path) -> None:
     world = open_world(tmp_path, symbols=(WHOLE,))
-    world.buy("25", wishes("2", ("8", "100")), symbol=WHOLE)
+    world.trader.buy("25", stop_at("2%"), target("8%", shares=100), symbol=WHOLE)
     world.run(3)
     split(world, 1, 10, WHOLE)
     world.run(8)
-    plan = world.plan(WHOLE)
-    assert plan is not None and plan.stop.price is not None
+    plan = world.the_plan(WHOLE)
+    assert plan.stop.price is not None
     assert abs(plan.stop.price / 980 - 1) < D("0.002")
-    assert books(world, WHOLE).qty == world.qty(WHOLE) == world.covered(WHOLE) == 2
+    assert books(world, WHOLE).qty == world.witness.qty(WHOLE) == world.witness.covered(WHOLE) == 2
     assert len(told(world, "split")) == 1
 
 
@@ -138,13 +131,12 @@ def test_trades_after_a_split_that_nobody_here_saw_are_booked_at_its_prices(
     world.pass_time(3600)
     split(world, 4)
     world.pass_time(600)
-    order = {"symbol": "AAPL", "qty": "5", "side": "sell", "type": "market"}
-    world.desk.call("POST", "/v2/orders", {**order, "time_in_force": "day"})
+    world.trader.trade_elsewhere("sell", "5")
     world.pass_time(600)
     world.start_watch()
     world.run(8)
     after = books(world)
-    assert after.qty == world.qty() == 35
+    assert after.qty == world.witness.qty() == 35
     assert after.avg_entry_price is not None and abs(after.avg_entry_price - 25) < D("0.01")
     assert abs(after.realized_pl) < 1
     assert not told(world, "position_differs")
@@ -152,7 +144,7 @@ def test_trades_after_a_split_that_nobody_here_saw_are_booked_at_its_prices(
 
 def test_without_a_record_quantity_and_average_price_tell_it(tmp_path: Path) -> None:
     world = holding(tmp_path)
-    without_record(world, "40", "25.0025")
+    world.witness.set_position("40", "25.0025")
     world.run(8)
     after = books(world)
     assert (after.qty, after.cost, after.realized_pl) == (40, D("1000.1"), 0)
@@ -173,7 +165,7 @@ def test_what_may_be_no_split_stays_a_told_difference(
     tmp_path: Path, qty: str, average: str
 ) -> None:
     world = holding(tmp_path)
-    without_record(world, qty, average)
+    world.witness.set_position(qty, average)
     world.run(40)
     assert books(world).qty == 10
     assert told(world, "position_differs") == world.alarms()
@@ -194,7 +186,7 @@ def test_the_record_that_comes_late_still_books_what_was_told(tmp_path: Path) ->
             "params": empty,
         },
     )
-    without_record(world, "40", "90")  # the price does not tell it
+    world.witness.set_position("40", "90")  # the price does not tell it
     world.run(10)
     assert len(told(world, "position_differs")) == 1
     world.desk.call("DELETE", f"/sim/faults/{rule['id']}")
@@ -208,32 +200,32 @@ def test_shares_that_cost_nothing_do_not_move_the_levels_while_the_price_stays(
     tmp_path: Path,
 ) -> None:
     world = open_world(tmp_path)
-    world.buy("10", wishes("2"))
+    world.trader.buy("10", stop_at("2%"))
     world.run(3)
-    without_record(world, "20", "50.005")
+    world.witness.set_position("20", "50.005")
     world.run(20)
-    plan = world.plan()
-    assert plan is not None and plan.stop.price is not None
+    plan = world.the_plan()
+    assert plan.stop.price is not None
     assert plan.stop.price > 97
-    assert world.covered("AAPL") == world.qty() == 20
+    assert world.witness.covered() == world.witness.qty() == 20
     assert told(world, "position_differs") == world.alarms()
 
 
 def test_prices_of_a_plan_that_is_no_longer_kept_deny_no_split(tmp_path: Path) -> None:
     world = open_world(tmp_path)
-    world.buy("10", wishes("2"))
+    world.trader.buy("10", stop_at("2%"))
     world.run(3)
-    suspend_plans(world.desk.journal, world.now(), "by hand")
-    world.trader_acted = True
+    with world.trader.acts():
+        suspend_plans(world.desk.journal, world.now(), "by hand")
     world.run(3)
-    world.cancel_elsewhere()
+    world.trader.cancel_elsewhere()
     hide_record(world)
     split(world, 4)
     world.run(12)
-    assert books(world).qty == world.qty() == 40
+    assert books(world).qty == world.witness.qty() == 40
     assert len(told(world, "split")) == 1
-    plan = world.plan()
-    assert plan is not None and plan.stop.price is not None
+    plan = world.the_plan()
+    assert plan.stop.price is not None
     assert abs(plan.stop.price / D("24.50") - 1) < D("0.002")
 
 
@@ -270,7 +262,7 @@ def test_reconcile_rescales_the_plan_with_the_books_so_that_nothing_is_sold_late
     tmp_path: Path, rescaled_before: bool
 ) -> None:
     world = open_world(tmp_path)
-    _, plan = world.buy("10", wishes("2", ("8", "100")))
+    _, plan = world.trader.buy("10", stop_at("2%"), target("8%", shares=100))
     world.run(3)
     world.kill_watch()
     split(world, 4)
@@ -278,68 +270,68 @@ def test_reconcile_rescales_the_plan_with_the_books_so_that_nothing_is_sold_late
         change_plan(world.desk.journal, plan.plan_id, lambda p: rescaled(p, D(4), world.now()))
     result = world.desk.oms.reconcile()
     assert not result.has_breaks and "4:1" in result.notes[0]
-    known = world.plan()
-    assert known is not None and known.stop.price is not None
+    known = world.the_plan()
+    assert known.stop.price is not None
     assert abs(known.stop.price / D("24.50") - 1) < D("0.002")
     world.pass_time(7200)
     world.start_watch()
     world.run(8)
-    assert books(world).qty == world.qty() == world.covered("AAPL") == 40
+    assert books(world).qty == world.witness.qty() == world.witness.covered() == 40
     assert not world.alarms()
 
 
 def test_reconcile_beside_a_watch_books_a_split_once(tmp_path: Path) -> None:
     world = open_world(tmp_path)
-    world.buy("10", wishes("2"))
+    world.trader.buy("10", stop_at("2%"))
     world.run(3)
     split(world, 4)
-    world.desk.oms.reconcile()
-    world.trader_acted = True
+    world.trader.reconcile()
     world.run(8)
-    plan = world.plan()
-    assert plan is not None and plan.stop.price is not None and plan.base_qty == 40
+    plan = world.the_plan()
+    assert plan.stop.price is not None and plan.base_qty == 40
     assert D("24.4") < plan.stop.price < D("24.6")
-    assert books(world).qty == world.qty() == world.covered("AAPL") == 40
+    assert books(world).qty == world.witness.qty() == world.witness.covered() == 40
 
 
 def test_trades_beside_a_split_without_a_record_move_the_levels_and_are_told(
     tmp_path: Path,
 ) -> None:
     world = open_world(tmp_path)
-    world.buy("100", wishes("2", ("8", "100")))
+    world.trader.buy("100", stop_at("2%"), target("8%", shares=100))
     world.run(3)
     world.kill_watch()
     hide_record(world)
     split(world, 4)
-    trade_elsewhere(world, "sell", "20")
+    world.trader.trade_elsewhere("sell", "20")
+    world.pass_time(0.2)
     world.start_watch()
     world.run(60)
-    plan = world.plan()
-    assert plan is not None and plan.stop.price is not None
+    plan = world.the_plan()
+    assert plan.stop.price is not None
     assert abs(plan.stop.price / D("24.50") - 1) < D("0.01")
-    assert world.qty() == world.covered("AAPL") == 380
+    assert world.witness.qty() == world.witness.covered() == 380
     assert told(world, "position_differs") == world.alarms()
     assert len(world.alarms()) == 1
-    world.desk.oms.reconcile(accept_positions=True)
-    world.trader_acted = True
+    world.trader.reconcile(accept_positions=True)
     world.run(20)
-    assert books(world).qty == world.qty() == world.covered("AAPL") == 380
+    assert books(world).qty == world.witness.qty() == world.witness.covered() == 380
 
 
 def test_accepted_while_nobody_watches_the_levels_move_too(tmp_path: Path) -> None:
     world = open_world(tmp_path)
-    world.buy("100", wishes("2"))
+    world.trader.buy("100", stop_at("2%"))
     world.run(3)
     world.kill_watch()
     hide_record(world)
     split(world, 4)
-    trade_elsewhere(world, "sell", "20")
+    world.trader.trade_elsewhere("sell", "20")
+    world.pass_time(0.2)
     result = world.desk.oms.reconcile(accept_positions=True)
     assert "rescaled as for a 4:1 split" in result.notes[0]
     assert len(result.adjusted_positions) == 1 and not result.has_breaks
     world.start_watch()
     world.run(20)
-    assert books(world).qty == world.qty() == world.covered("AAPL") == 380
+    assert books(world).qty == world.witness.qty() == world.witness.covered() == 380
 
 
 TOLD_BY_PRICES = ((2, 1), (4, 1), (3, 2), (5, 4), (1, 2))
@@ -356,10 +348,9 @@ def test_whenever_a_split_comes_and_watch_is_killed_no_share_is_sold_for_it(
     rng = seeded(f"split-{seed}")
     world = open_world(tmp_path)
     if rng.random() < 0.5:
-        world.buy("60", wishes("2", ("9", "100")))
+        world.trader.buy("60", stop_at("2%"), target("9%", shares=100))
     else:
-        world.desk.oms.submit(market("AAPL", "60"))
-        world.trader_acted = True
+        world.trader.send(market("AAPL", "60"))
     world.run(4)
     if not has_record:
         hide_record(world)
@@ -370,10 +361,11 @@ def test_whenever_a_split_comes_and_watch_is_killed_no_share_is_sold_for_it(
             world.kill_watch()
         split(world, new, old)
         price = price * old / new
-        assert world.qty() == (held * new / old).quantize(D("1e-9"), ROUND_DOWN)
+        assert world.witness.qty() == (held * new / old).quantize(D("1e-9"), ROUND_DOWN)
         for _ in range(rng.randint(0, 2)):
-            trade_elsewhere(world, rng.choice(("buy", "sell")), str(rng.randint(1, 2)))
-        held = world.qty()
+            world.trader.trade_elsewhere(rng.choice(("buy", "sell")), str(rng.randint(1, 2)))
+            world.pass_time(0.2)
+        held = world.witness.qty()
         world.run(rng.choice((0, 0.1, 0.4, 9)))
         if rng.random() < 0.3:
             world.kill_watch()
@@ -382,10 +374,10 @@ def test_whenever_a_split_comes_and_watch_is_killed_no_share_is_sold_for_it(
         world.pass_time(rng.choice((1, 3600)))
         world.start_watch()
         world.run(12)
-    assert world.qty() == held
+    assert world.witness.qty() == held
     assert len(told(world, "split")) <= splits
     if world.plan() is not None:
-        assert world.covered("AAPL") == held
+        assert world.witness.covered() == held
     if told(world, "position_differs"):
         assert not has_record
         return
@@ -401,10 +393,3 @@ def hide_record(world: World) -> None:
     """The broker lists no activities from now on."""
     rule = {"kind": "canned_reply", "method": "GET", "path": "/v2/account/activities*"}
     world.desk.call("POST", "/sim/faults", {**rule, "params": {"status": 200, "body": []}})
-
-
-def trade_elsewhere(world: World, side: str, qty: str) -> None:
-    """Another program trades on the account, at once."""
-    order = {"symbol": "AAPL", "qty": qty, "side": side, "type": "market", "time_in_force": "day"}
-    world.desk.call("POST", "/v2/orders", order)  # more than is held is refused
-    world.pass_time(0.2)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from support.watch_world import World, open_world
+from support.world import World, open_world
 
 from execbot.exits.levels import LevelFacts, parse_level
 from execbot.exits.plan.plan import AdjustRules, ExitPlan
@@ -29,12 +29,12 @@ def hold(world: World, ratio: str, rules: AdjustRules) -> tuple[ExitPlan, Decima
     assert world.hands is not None and world.hands.levels is not None
     now = world.hands.levels.atr("AAPL", world.now())
     assert now is not None
-    _, plan = world.buy("10", wishes)
+    _, plan = world.trader.buy("10", wishes)
     facts = LevelFacts(atr=now / D(ratio))
     change_plan(world.desk.journal, plan.plan_id, lambda p: p.changed(world.now(), facts=facts))
-    world.trader_acted = True
+    world.journal_changed = True
     world.run(5)
-    assert world.qty() == 10
+    assert world.witness.qty() == 10
     return plan, now
 
 
@@ -42,7 +42,7 @@ def targets(world: World) -> list[str]:
     alive = ("new", "accepted", "held", "pending_new")
     return [
         row["limit_price"]
-        for row in world.desk.orders_there().values()
+        for row in world.witness.orders().values()
         if row["side"] == "sell" and row["type"] == "limit" and row["status"] in alive
     ]
 
@@ -55,12 +55,12 @@ def test_the_order_at_the_broker_moves_with_the_range(
     before, _ = hold(world, ratio, AdjustRules(remeasure=True))  # bought at 100.01
     world.run(5)
     assert targets(world) == [price]
-    plan = world.plan()
-    assert plan is not None and plan.stop.price == before.stop.price == 98
+    plan = world.the_plan()
+    assert plan.stop.price == before.stop.price == 98
     moved = [note for note in world.notes if note.type == "target_moved"]
     assert [note.data["target"] for note in moved] == ([price] if price != "104" else [])
     assert not [note for note in world.notes if note.is_alarm]
-    assert world.longest_uncovered.get("AAPL", 0.0) < 1
+    assert world.witness.longest_uncovered() < 1
 
 
 def test_it_is_off_unless_asked_for(tmp_path: Path) -> None:
@@ -68,8 +68,7 @@ def test_it_is_off_unless_asked_for(tmp_path: Path) -> None:
     hold(world, "3", AdjustRules())
     world.run(5)
     assert targets(world) == ["104"]
-    assert world.watcher is not None
-    assert world.watcher.core.memory.levels_asked is None, "no bars are read for it"
+    assert world.running.core.memory.levels_asked is None, "no bars are read for it"
 
 
 def test_a_target_that_the_trader_has_moved_stays_there(tmp_path: Path) -> None:
@@ -77,7 +76,7 @@ def test_a_target_that_the_trader_has_moved_stays_there(tmp_path: Path) -> None:
     plan, now = hold(world, "1", AdjustRules(remeasure=True))
     [target] = [
         row
-        for row in world.desk.orders_there().values()
+        for row in world.witness.orders().values()
         if row["side"] == "sell" and row["type"] == "limit"
     ]
     world.desk.call("PATCH", f"/v2/orders/{target['id']}", {"limit_price": "105"})
@@ -85,9 +84,9 @@ def test_a_target_that_the_trader_has_moved_stays_there(tmp_path: Path) -> None:
     assert targets(world) == ["105"]
     facts = LevelFacts(atr=now / 3)
     change_plan(world.desk.journal, plan.plan_id, lambda p: p.changed(world.now(), facts=facts))
-    world.trader_acted = True
+    world.journal_changed = True
     world.run(3700, 5.0)
-    after = world.plan()
-    assert after is not None and after.facts.atr == now
+    after = world.the_plan()
+    assert after.facts.atr == now
     assert targets(world) == ["105"]
     assert replace(after, facts=facts).targets[0].price == 105

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 from support.desk import KEY, VenueTransport, limit
-from support.trader import open_trader
-from support.watch_world import World, open_world, wishes
+from support.signal_trader import open_trader
+from support.wishes import stop_at, target
+from support.world import World, open_world
 
 from execbot.broker.alpaca import AlpacaClient
 from execbot.broker.clock import BrokerClock
@@ -51,14 +52,14 @@ def test_share_without_a_stop_for_seconds_is_not_without_one_for_an_hour(
     settings = TradingSettings()
     exits = replace(settings.exits, emergency_action=EmergencyAction.MARKET_EXIT)
     world, wall = on_the_wall(tmp_path, replace(settings, exits=exits))
-    world.buy("10", wishes("2", ("2", "50"), ("4", "50")))
+    world.trader.buy("10", stop_at("2%"), target("2%", shares=50), target("4%", shares=50))
     world.pass_time(0.2)
     world.desk.call("POST", "/v2/orders", {**SELL_10, "limit_price": "120"})
     world.run(2)
-    assert (world.qty(), world.covered("AAPL"), world.alarms()) == (10, 0, [])
+    assert (world.witness.qty(), world.witness.covered(), world.alarms()) == (10, 0, [])
     wall.off = timedelta(hours=hours)
     world.run(1)
-    assert (world.qty(), world.alarms()) == (10, [])
+    assert (world.witness.qty(), world.alarms()) == (10, [])
     world.run(4)
     assert any("without a stop" in text or "no stop" in text for text in world.alarms())
     assert not any("3600" in text or "360" in text for text in world.alarms())
@@ -67,12 +68,12 @@ def test_share_without_a_stop_for_seconds_is_not_without_one_for_an_hour(
 @pytest.mark.parametrize("hours", [-1, 1])
 def test_quiet_position_stays_quiet_and_its_stop_where_it_is(tmp_path: Path, hours: int) -> None:
     world, wall = on_the_wall(tmp_path, TradingSettings())
-    world.buy("10", wishes("2"))
+    world.trader.buy("10", stop_at("2%"))
     world.run(3)
     requests = world.requests
     wall.off = timedelta(hours=hours)
     world.run(5)
-    assert (world.qty(), world.covered("AAPL"), world.alarms()) == (10, 10, [])
+    assert (world.witness.qty(), world.witness.covered(), world.alarms()) == (10, 10, [])
     assert world.requests - requests < 30
 
 

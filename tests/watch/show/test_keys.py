@@ -8,15 +8,16 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
-from support.watch_world import World, open_world, wishes
+from support.wishes import stop_at
+from support.world import World, open_world
 
 from execbot.watch.show.screen import ScreenSink
 
 
 def two_positions(path: Path) -> tuple[World, ScreenSink, list[tuple[str, str]]]:
     world = open_world(path, symbols=("AAPL", "MSFT"))
-    world.buy("10", wishes("2"), symbol="AAPL")
-    world.buy("5", wishes("2"), symbol="MSFT")
+    world.trader.buy("10", stop_at("2%"), symbol="AAPL")
+    world.trader.buy("5", stop_at("2%"), symbol="MSFT")
     world.run(3)
     did: list[tuple[str, str]] = []
     screen = ScreenSink(world.now, lambda name, what: did.append((name, what)))
@@ -31,7 +32,7 @@ def test_a_number_means_the_position_that_had_it_when_the_prompt_opened(tmp_path
     assert screen._asked().endswith("1  AAPL 10")
     world.price("AAPL", "97")
     world.run(5)
-    assert world.qty("AAPL") == 0
+    assert world.witness.qty("AAPL") == 0
     screen._press("\r")
     assert did == [("close", "AAPL")]
 

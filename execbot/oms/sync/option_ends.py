@@ -1,0 +1,73 @@
+"""Contracts that have ended and whose rows are not there yet (docs/evidence.md, E-OPT-3). Pure.
+
+Positions and cash change at once when a contract expires, is exercised or assigned; the rows that
+say so (OPEXP, OPEXC, OPASN, OPCSH, and OPTRD for the shares) may come a day late. Until the end of
+the next trading day after its expiry a difference that fits is no break: it waits for its row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from execbot.market.sessions import SessionTable, trading_day
+from execbot.model.numbers import ZERO
+from execbot.model.symbols import OPTION_MULTIPLIER, OptionContract, option_contract
+from execbot.model.times import day_begins
+from execbot.oms.sync.differences import PositionDifference
+
+DAYS_AHEAD_MAX = 10
+"""The next trading day is never further away."""
+
+
+def awaited(
+    differences: Iterable[PositionDifference], now: datetime, table: SessionTable
+) -> Mapping[str, str]:
+    """Of the symbols that differ those that wait for rows, and why, in words."""
+    ended = {
+        item.symbol: item
+        for item in differences
+        if (contract := option_contract(item.symbol)) is not None
+        and is_closer_to_nothing(item)
+        and has_just_ended(contract, now, table)
+    }
+    found = {symbol: f"{symbol} has expired, its row is not there yet" for symbol in ended}
+    for item in differences:
+        units = sum((_gone(end) for end in ended.values() if _root(end) == item.symbol), ZERO)
+        shares = abs(item.theirs - item.ours)
+        if shares and shares <= units * OPTION_MULTIPLIER and not shares % OPTION_MULTIPLIER:
+            found[item.symbol] = (
+                f"{item.symbol} fits what its expired contracts deliver, their rows are not there "
+                "yet"
+            )
+    return found
+
+
+def is_closer_to_nothing(item: PositionDifference) -> bool:
+    """An end only ever takes contracts away."""
+    return abs(item.theirs) < abs(item.ours) and item.ours * item.theirs >= 0
+
+
+def has_just_ended(contract: OptionContract, now: datetime, table: SessionTable) -> bool:
+    """From the close of its last day to the end of the next trading day."""
+    last = trading_day(table, contract.expires)
+    ends = last.close if last is not None else day_begins(contract.expires + timedelta(days=1))
+    return ends <= now < _deadline(contract.expires, table)
+
+
+def _deadline(expires: date, table: SessionTable) -> datetime:
+    for days in range(1, DAYS_AHEAD_MAX):
+        day = expires + timedelta(days=days)
+        if trading_day(table, day) is not None:
+            return day_begins(day + timedelta(days=1))
+    return day_begins(expires + timedelta(days=DAYS_AHEAD_MAX))
+
+
+def _gone(item: PositionDifference) -> Decimal:
+    return abs(item.ours - item.theirs)
+
+
+def _root(item: PositionDifference) -> str:
+    contract = option_contract(item.symbol)
+    return contract.root if contract is not None else ""

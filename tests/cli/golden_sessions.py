@@ -1,0 +1,345 @@
+"""The sessions whose `--json` is kept in `tests/cli/golden/`: one for each command or group.
+
+Each function is given a recorder of its own; the name of the function is the name of the file.
+What only prepares the next command is run `quietly` and not kept.
+
+    PYTHONPATH=tests python -m cli.golden_sessions [SESSION ...]     writes them anew
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from cli.golden_records import Recorder, recorder
+from support.paths import ROOT
+from support.processes import start_execbot
+
+Session = Callable[[Recorder], None]
+SESSIONS: dict[str, tuple[Session, Mapping[str, str]]] = {}
+GOLDEN = ROOT / "tests" / "cli" / "golden"
+SATURDAY = {"calendar": "exchange", "at": "2026-10-10 12:00"}
+
+
+def session(**options: str) -> Callable[[Session], Session]:
+    """Registers a session; `options` are those of `sim serve`, `_` for `-`."""
+    given = {f"--{name.replace('_', '-')}": value for name, value in options.items()}
+
+    def add(function: Session) -> Session:
+        SESSIONS[function.__name__] = (function, given)
+        return function
+
+    return add
+
+
+def record(name: str, home: Path) -> list[dict[str, Any]]:
+    """Play one session; its cases."""
+    play, options = SESSIONS[name]
+    with recorder(home, options) as taken:
+        play(taken)
+    return taken.cases
+
+
+# --- entering, changing, leaving -----------------------------------------------------------------
+
+
+@session()
+def submit(x: Recorder) -> None:
+    x.run("submit AAPL --qty 10 --client-order-id one")
+    x.run("submit AAPL --qty 10 --client-order-id one")
+    x.run("submit AAPL --qty 11 --client-order-id one")
+    x.run("submit MSFT --qty 5 --limit 390 --tif gtc --strategy dip --client-order-id two")
+    x.run("submit KO --qty 10 --stop-loss 2% --take-profit 2R --client-order-id three")
+    x.run(
+        "submit TSLA --qty 4 --stop-loss 2% --take-profit 1R --take-profit 2R --wait 20", live=True
+    )
+    x.run("submit BTC/USD --notional 100 --client-order-id coins")
+    x.run("submit JPM --qty 3 --trail-percent 2 --side sell --client-order-id trail")
+    x.run("submit MSFT --qty 1 --limit 380 --dry-run --client-order-id dry")
+    x.run("submit MSFT --qty 90000 --dry-run --client-order-id large")
+    x.run("submit MSFT --qty 90000 --client-order-id larger")
+    x.run("submit ZZZZ --qty 1 --client-order-id unknown")
+    x.run("submit MSFT --qty 1 --notional 5")
+    x.run("submit")
+
+
+@session()
+def orders(x: Recorder) -> None:
+    x.run("orders")
+    bought = x.quietly("submit AAPL --qty 10 --stop-loss 2% --client-order-id one")
+    x.quietly("submit MSFT --qty 5 --limit 390 --tif gtc --client-order-id two")
+    x.settle()
+    x.run("orders")
+    x.run("orders --status open")
+    x.run("orders --status closed --symbol AAPL --limit 1")
+    x.run("orders show one")
+    x.run(f"orders show {bought['id'][:8]}")
+    x.run("orders show nobody")
+    x.run("orders --since yesterday")
+    x.quietly("cancel two", live=True)
+    x.run("orders retry two")
+    x.run("orders retry one")
+    x.run("orders abandon two")
+
+
+@session()
+def replace(x: Recorder) -> None:
+    x.quietly("submit MSFT --qty 5 --limit 390 --tif gtc --client-order-id one")
+    x.settle()
+    x.run("replace one --limit 391", live=True)
+    x.run("replace one --limit 392")
+    x.run("replace nobody --limit 1")
+    x.run("replace one")
+
+
+@session()
+def cancel(x: Recorder) -> None:
+    x.quietly("submit MSFT --qty 5 --limit 390 --client-order-id one")
+    x.quietly("submit AAPL --qty 5 --client-order-id filled")
+    x.settle()
+    x.run("cancel one", live=True)
+    x.run("cancel one")
+    x.run("cancel filled")
+    x.run("cancel nobody")
+
+
+@session()
+def cancel_all(x: Recorder) -> None:
+    x.run("cancel-all --yes")
+    x.quietly("submit MSFT --qty 5 --limit 390 --client-order-id one")
+    x.quietly("submit AAPL --qty 5 --stop-loss 2% --client-order-id two")
+    x.settle()
+    x.run("cancel-all --entries --yes", live=True)
+    x.run("cancel-all --yes", live=True)
+
+
+@session()
+def close(x: Recorder) -> None:
+    x.run("close AAPL")
+    x.quietly("submit AAPL --qty 10 --stop-loss 2% --take-profit 4% --client-order-id one")
+    x.quietly("submit KO --qty 5 --client-order-id two")
+    x.settle()
+    x.run("close AAPL --percent 50 --wait 20", live=True)
+    x.run("close AAPL --qty 500")
+    x.run("close --all --wait 20", live=True)
+    x.run("close")
+
+
+# --- looking -------------------------------------------------------------------------------------
+
+
+@session()
+def positions(x: Recorder) -> None:
+    x.run("positions")
+    x.quietly("submit AAPL --qty 10 --stop-loss 2% --take-profit 4% --client-order-id one")
+    x.quietly("submit BTC/USD --qty 0.1 --client-order-id coins")
+    x.settle()
+    x.price("AAPL", "202")
+    x.run("positions")
+
+
+@session()
+def report(x: Recorder) -> None:
+    x.run("report --daily")
+    x.quietly("submit AAPL --qty 10 --client-order-id one")
+    x.settle()
+    x.price("AAPL", "202")
+    x.quietly("close AAPL --qty 4 --client-order-id out")
+    x.settle()
+    x.run("report --daily")
+    x.run("report --daily --date 2026-10-06")
+    x.run("report --daily --date tomorrow")
+
+
+@session()
+def reconcile(x: Recorder) -> None:
+    x.run("reconcile")
+    order = {"symbol": "KO", "qty": "5", "side": "buy", "type": "market", "time_in_force": "day"}
+    x.server.call("POST", "/v2/orders", {**order, "client_order_id": "elsewhere"})
+    x.server.call("POST", "/sim/clock", {"step": 5})
+    x.run("reconcile")
+    x.server.call("POST", "/sim/rename", {"symbol": "KO", "new_symbol": "INTC"})
+    x.run("reconcile")
+    x.run("reconcile --accept-positions")
+    nothing = {"kind": "canned_reply", "method": "GET", "path": "/v2/positions"}
+    x.server.call("POST", "/sim/faults", {**nothing, "params": {"status": 200, "body": []}})
+    x.run("reconcile")
+
+
+@session()
+def market(x: Recorder) -> None:
+    x.run("market --holidays 2")
+
+
+@session(**SATURDAY)
+def market_closed(x: Recorder) -> None:
+    x.run("market --holidays 0")
+
+
+@session()
+def doctor(x: Recorder) -> None:
+    x.run("doctor")
+
+
+@session()
+def config(x: Recorder) -> None:
+    x.run("config check")
+    x.run("config show")
+    path = Path(x.env["HOME"], "config", "execbot", "trading.yaml")
+    x.run(f"config init {path}")
+    x.run(f"config init {path}")
+    path.write_text("trading_execution:\n  max_positions: 5\n")
+    x.run("config check")
+    path.write_text("trading_execution:\n  max_positons: 5\n")
+    x.run("config check")
+    x.run("positions")
+
+
+# --- exits ---------------------------------------------------------------------------------------
+
+
+@session()
+def exits(x: Recorder) -> None:
+    x.run("exits show")
+    x.quietly("submit AAPL --qty 10 --stop-loss 2% --take-profit 4% --client-order-id one")
+    x.settle()
+    x.run("exits")
+    x.run("exits show AAPL")
+    x.run("exits move AAPL --stop 197", live=True)
+    x.run("exits move AAPL --target 1R --target 3R", live=True)
+    x.run("exits move AAPL --stop 250", live=True)
+    x.run("exits move KO --stop 60")
+    x.run("exits show AAPL")
+
+
+@session()
+def protect(x: Recorder) -> None:
+    x.run("protect KO --stop 2%")
+    x.quietly("submit KO --qty 10 --client-order-id one")
+    x.settle()
+    x.run("protect KO --stop 2% --target 2R", live=True)
+    x.run("protect KO", live=True)
+    x.quietly("submit AAPL --qty 10 --client-order-id two")
+    x.settle()
+    x.run("protect AAPL --trail 1.5%", live=True)
+
+
+# --- signals, halts, the queue -------------------------------------------------------------------
+
+
+@session()
+def signal(x: Recorder) -> None:
+    x.run("signal AAPL buy --strength 82 --id a --dry-run")
+    x.run("signal AAPL buy --strength 82 --id a --expected-price 200")
+    x.run("signal AAPL buy --strength 82 --id a")
+    x.run("signal KO buy --strength 50 --id b")
+    x.run("signal KO hold --strength 82")
+    x.run("signal MSFT buy --strength 82 --qty 3 --stop 390 --target 420 --id c")
+    x.settle()
+    x.run("signal AAPL sell --strength 90 --id d")
+    rows = [
+        {"id": "e", "symbol": "JPM", "side": "buy", "strength": 90, "qty": 2},
+        {"id": "f", "symbol": "KO", "side": "buy", "strength": 80, "color": "red"},
+        {"id": "a", "symbol": "AAPL", "side": "buy", "strength": 90},
+    ]
+    x.run("signal -", stdin="\n".join(json.dumps(row) for row in rows) + "\n")
+
+
+@session()
+def halt(x: Recorder) -> None:
+    x.quietly("submit MSFT --qty 5 --limit 390 --client-order-id one")
+    x.quietly("submit AAPL --qty 5 --stop-loss 2% --client-order-id two")
+    x.settle()
+    x.run("halt --reason news --reduce-only")
+    x.run("halt --reason news")
+    x.run("submit KO --qty 1 --client-order-id three")
+    x.run("halt --reason worse --flatten --yes", live=True)
+    x.run("resume --reason over")
+    x.run("resume")
+    x.run("halt")
+
+
+@session(**SATURDAY)
+def queue(x: Recorder) -> None:
+    x.run("queue list")
+    x.run("submit AAPL --qty 5 --client-order-id one")
+    x.run("submit KO --qty 5 --client-order-id two")
+    x.run("queue")
+    x.run("queue release")
+    x.run("queue cancel two")
+    x.run("queue cancel nobody")
+    x.quietly("submit MSFT --qty 5 --client-order-id three")
+    x.run("orders abandon three")
+    x.server.call("POST", "/sim/clock", {"set": "2026-10-12 09:45"})
+    x.run("queue release")
+    x.run("queue list")
+
+
+# --- the exchange itself, and watch --------------------------------------------------------------
+
+
+@session()
+def sim(x: Recorder) -> None:
+    url = f"--url {x.server.rest}"
+    x.quietly("submit AAPL --qty 5 --client-order-id one")
+    x.run(f"sim status {url}")
+    x.run(f"sim price AAPL {url}")
+    x.run(f"sim price AAPL 187.50 {url}")
+    x.run(f"sim halt AAPL {url}")
+    x.run(f"sim resume AAPL {url}")
+    x.run(f"sim deposit 2500 {url}")
+    x.run(f"sim clock {url}")
+    x.run(f"sim clock --step 60 {url}")
+    x.run(f"sim replay {x.env['HOME']}/nowhere {url}")
+    x.run(f"sim reset --yes {url}")
+    x.run("sim status --url http://127.0.0.1:1")
+
+
+@session()
+def watch(x: Recorder) -> None:
+    x.quietly("submit AAPL --qty 10 --stop-loss 2% --take-profit 4% --client-order-id one")
+    with x.watch() as lines:
+        for kind in ("guard", "stream", "session"):
+            lines.wait_for(type=kind)
+        x.price("AAPL", "190")
+        with x.clock_runs():
+            lines.wait_for(type="position", qty="0")
+            lines.wait_for(type="guard", state="flat")
+
+
+@session()
+def sim_serve(x: Recorder) -> None:
+    process = start_execbot(["sim", "serve", "--json"], x.env)
+    assert process.stdout is not None
+    line = json.loads(process.stdout.readline())
+    process.terminate()
+    process.communicate(timeout=60)
+    x.add("sim serve", process.returncode, line, [])
+
+
+# --- keeping them --------------------------------------------------------------------------------
+
+
+def text_of(cases: list[dict[str, Any]]) -> str:
+    return json.dumps(cases, indent=1, ensure_ascii=False) + "\n"
+
+
+def main() -> None:
+    """Play the sessions named, or all of them, and write what they print."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("names", nargs="*", metavar="SESSION", help=", ".join(SESSIONS))
+    parser.add_argument("--into", type=Path, default=GOLDEN, help="another folder")
+    chosen = parser.parse_args()
+    chosen.into.mkdir(exist_ok=True)
+    for name in chosen.names or SESSIONS:
+        with tempfile.TemporaryDirectory() as home:
+            (chosen.into / f"{name}.json").write_text(text_of(record(name, Path(home))))
+        print(name)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""Goal: a split is told from a trade by quantities, and levels follow it. Method: a table."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from support.exit_views import T0, D, plan
+from support.wishes import target
+
+from execbot.exits.plan.rescale import rescaled, split_ratio
+
+SPLITS = [
+    ("10", "100", "40", "25", Decimal(4)),
+    ("40", "25", "10", "100", Decimal("0.25")),
+    ("10", "90", "15", "60", Decimal("1.5")),
+    ("10", "100", "20", "100", None),  # bought as much again
+    ("10", "100", "10", "99", None),
+    ("10", "100", "-10", "100", None),
+]
+
+
+@pytest.mark.parametrize(("qty", "avg", "new_qty", "new_avg", "ratio"), SPLITS)
+def test_a_split_is_told_from_a_trade(
+    qty: str, avg: str, new_qty: str, new_avg: str, ratio: Decimal | None
+) -> None:
+    assert split_ratio(D(qty), D(avg), D(new_qty), D(new_avg)) == ratio
+
+
+def test_a_split_rescales_the_levels() -> None:
+    four = rescaled(plan("95", target("105", shares=100)), D(4), T0)
+    assert (four.stop.price, four.targets[0].price, four.base_qty) == (D("23.75"), D("26.25"), 40)

@@ -1,0 +1,147 @@
+"""Goal: shares without a stop alarm in time, whatever the reason, and nothing is fought over.
+
+Method: one small world a test, built by hand: position, plan and living orders.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+from support.exit_views import T0, D, later, order, plan, submits, view
+
+from execbot.config.schema import EmergencyAction
+from execbot.exits.plan.plan import Lift, PlanStatus
+from execbot.exits.rules.actions import (
+    Alarm,
+)
+from execbot.exits.rules.decide import decide
+from execbot.exits.rules.view import Decision, Guarded, Limits, Memory, View
+from execbot.model.enums import OrderType
+
+
+def blocked(seconds: float, memory: Memory, limits: Limits) -> View:
+    """Ten shares that a foreign sell order holds, so that no stop can be placed."""
+    holder = order("theirs", OrderType.LIMIT, "10", limit="120", origin="foreign")
+    return view("10", plan(), holder, now=later(seconds), memory=memory, limits=limits)
+
+
+def test_shares_without_a_stop_alarm_after_the_configured_time() -> None:
+    first = decide(blocked(0, Memory(), Limits()))
+    assert first.coverage.state is Guarded.UNPROTECTED
+    assert not any(isinstance(a, Alarm) for a in first.actions)
+    second = decide(blocked(5, first.memory, Limits()))
+    [alarm] = [a for a in second.actions if isinstance(a, Alarm)]
+    assert alarm.kind == "unprotected"
+    third = decide(blocked(6, second.memory, Limits()))
+    assert not any(isinstance(a, Alarm) for a in third.actions)
+
+
+def test_the_emergency_action_leaves_the_position() -> None:
+    limits = Limits(emergency_action=EmergencyAction.MARKET_EXIT)
+    first = decide(blocked(0, Memory(), limits))
+    second = decide(blocked(5, first.memory, limits))
+    assert second.plan is not None
+    assert second.plan.exit is not None
+    assert second.plan.exit.reason == "emergency"
+
+
+def test_the_emergency_exit_is_decided_again_after_it_was_refused() -> None:
+    limits = Limits(emergency_action=EmergencyAction.MARKET_EXIT)
+    refused_before = Memory(
+        uncovered_since=T0, exposed_since=T0, is_alarmed=True, exit_not_before=later(8)
+    )
+    early = decide(blocked(7, refused_before, limits))
+    assert early.plan is not None
+    assert early.plan.exit is None
+    again = decide(blocked(8, early.memory, limits))
+    assert again.plan is not None
+    assert again.plan.exit is not None
+    assert again.plan.exit.reason == "emergency"
+    assert not any(isinstance(a, Alarm) for a in again.actions)
+
+
+def lifted_for(seconds: float) -> Lift:
+    return Lift("scale in", later(seconds), "more", "process 77")
+
+
+def alarms(decision: Decision) -> list[Alarm]:
+    return [a for a in decision.actions if isinstance(a, Alarm)]
+
+
+def test_shares_whose_stop_is_lifted_alarm_and_the_alarm_names_the_addition() -> None:
+    limits = Limits(emergency_action=EmergencyAction.MARKET_EXIT)
+    lifted = plan(lift=lifted_for(20))
+    first = decide(view("10", lifted, limits=limits))
+    assert first.coverage.state is Guarded.LIFTED
+    assert not first.actions
+    second = decide(view("10", lifted, now=later(5), memory=first.memory, limits=limits))
+    [alarm] = alarms(second)
+    assert (alarm.kind, alarm.critical) == ("stop_lifted", True)
+    assert "10 shares without a stop for 5 s" in alarm.message
+    assert "addition is under way by order more of process 77" in alarm.message
+    third = decide(view("10", lifted, now=later(19), memory=second.memory, limits=limits))
+    assert third.actions == (), "told once, and nothing is sold into the hands of the addition"
+
+
+def test_a_lease_that_has_run_out_ends_in_the_stop_and_not_in_an_emergency_exit() -> None:
+    limits = Limits(emergency_action=EmergencyAction.MARKET_EXIT)
+    lifted = plan(lift=lifted_for(8))
+    first = decide(view("10", lifted, limits=limits))
+    told = decide(view("10", lifted, now=later(7.9), memory=first.memory, limits=limits))
+    back = decide(view("10", lifted, now=later(8), memory=told.memory, limits=limits))
+    [action] = submits(back)
+    assert (action.role, action.request.qty) == ("stop", 10)
+    assert back.plan is not None
+    assert back.plan.exit is None
+
+
+def test_a_stop_that_does_not_come_back_after_an_addition_is_told_anew_and_left_in_time() -> None:
+    limits = Limits(emergency_action=EmergencyAction.MARKET_EXIT)
+    memory, the_plan = Memory(), plan(lift=lifted_for(8))
+    heard: list[tuple[float, str]] = []
+    left_at = None
+    for second in range(20):
+        seen = replace(blocked(second, memory, limits), plan=the_plan)
+        decision = decide(seen)
+        memory, changed = decision.memory, decision.plan
+        assert changed is not None
+        the_plan = changed
+        heard += [(second, a.kind) for a in alarms(decision) if a.critical]
+        if left_at is None and the_plan.exit is not None:
+            left_at = second
+    assert heard == [(5, "stop_lifted"), (13, "unprotected")]
+    assert left_at == 13
+
+
+def test_an_addition_after_a_spell_without_a_stop_starts_no_new_count() -> None:
+    first = decide(blocked(0, Memory(), Limits()))
+    lifted = replace(blocked(3, first.memory, Limits()), plan=plan(lift=lifted_for(9)))
+    second = decide(lifted)
+    third = decide(replace(lifted, now=later(5), memory=second.memory))
+    assert [a.kind for a in alarms(third)] == ["stop_lifted"]
+
+
+def test_stops_that_were_refused_do_not_count_against_the_way_out() -> None:
+    limits = Limits(emergency_action=EmergencyAction.MARKET_EXIT)
+    stops_refused = Memory(uncovered_since=T0, exposed_since=T0, failures=7, retry_at=later(7))
+    first = decide(blocked(5, stops_refused, limits))
+    assert first.plan is not None
+    assert first.plan.exit is not None
+    second = decide(
+        view("10", first.plan, now=later(5.1), memory=first.memory, available=D(10), limits=limits)
+    )
+    [action] = submits(second)
+    assert (action.role, action.request.type) == ("exit", OrderType.MARKET)
+
+
+def test_a_suspended_plan_is_not_fought_over() -> None:
+    suspended = plan(status=PlanStatus.SUSPENDED)
+    decision = decide(view("10", suspended, now=later(60)))
+    assert decision.actions == ()
+    assert decision.coverage.state is Guarded.SUSPENDED
+
+
+def test_a_lifted_stop_comes_back_when_its_time_is_over() -> None:
+    lifted = plan(lift=Lift("scale in", later(10)))
+    assert decide(view("10", lifted, now=later(9))).actions == ()
+    back = decide(view("10", lifted, now=later(10)))
+    assert submits(back)[0].request.qty == 10

@@ -1,0 +1,78 @@
+"""Goal: a stop moves in place where the broker allows it, and never leaves shares alone.
+
+Method: one small world a test, built by hand: position, plan and living orders.
+"""
+
+from __future__ import annotations
+
+import pytest
+from support.exit_views import T0, D, cancels, kinds, later, plan, stop_order, submits, view
+from support.wishes import target
+
+from execbot.exits.rules.actions import (
+    Replace,
+)
+from execbot.exits.rules.decide import decide
+from execbot.exits.rules.failures import Outcome, learned
+from execbot.exits.rules.view import Market, Memory
+from execbot.model.enums import OrderStatus
+
+
+def test_a_moved_stop_is_replaced_in_place() -> None:
+    [action] = decide(view("10", plan("97"), stop_order("10", "95"))).actions
+    assert isinstance(action, Replace)
+    assert action.change.stop_price == D(97)
+
+
+def test_a_stop_the_broker_will_not_move_is_placed_anew() -> None:
+    memory = Memory()
+    moved = plan("97")
+    for _ in range(2):
+        decision = decide(view("10", moved, stop_order("10", "95"), memory=memory, now=later(60)))
+        [action] = decision.actions
+        assert isinstance(action, Replace)
+        memory = learned(decision.memory, action, Outcome("broker.replace_raced"), T0)
+    assert cancels(decide(view("10", moved, stop_order("10", "95"), memory=memory, now=later(60))))
+
+
+def test_a_stop_that_was_placed_anew_is_moved_in_place_again() -> None:
+    stuck = Memory(moves_refused=2)
+    bare = decide(view("10", plan("97"), memory=stuck, now=later(60)))
+    [placed] = submits(bare)
+    memory = learned(bare.memory, placed, Outcome(), later(60))
+    decision = decide(view("10", plan("98"), stop_order("10", "97"), memory=memory, now=later(61)))
+    assert kinds(decision) == {Replace}
+
+
+@pytest.mark.parametrize(
+    "kind", ["in_doubt", "network.reset", "broker.rate_limited", "order.not_possible"]
+)
+def test_a_move_that_got_lost_on_the_way_takes_no_stop_off(kind: str) -> None:
+    memory = Memory()
+    for _ in range(5):
+        decision = decide(
+            view("10", plan("97"), stop_order("10", "95"), memory=memory, now=later(60))
+        )
+        [action] = decision.actions
+        assert isinstance(action, Replace)
+        memory = learned(decision.memory, action, Outcome(kind), T0)
+
+
+def test_a_closed_market_takes_no_replace_and_the_stop_stays() -> None:
+    resting = stop_order("10", "95", status=OrderStatus.ACCEPTED)
+    closed = Market(D(101), D(101), D(101), is_open=False)
+    assert decide(view("10", plan("97"), resting, market=closed)).actions == ()
+
+
+def test_a_plain_stop_becomes_the_planned_pairs_once_the_entry_has_ended() -> None:
+    two = plan("95", target("105", shares=50), target("110", shares=50))
+    decision = decide(view("10", two, stop_order("10")))
+    assert cancels(decision) == {"execbot-x-s-1"}
+    gone = stop_order("10", status=OrderStatus.CANCELED)
+    assert len(submits(decide(view("10", two, gone, memory=decision.memory)))) == 2
+
+
+def test_re_spreading_does_not_go_on_for_ever() -> None:
+    two = plan("95", target("105", shares=50), target("110", shares=50))
+    decision = decide(view("10", two, stop_order("10"), memory=Memory(reshapes=3)))
+    assert decision.actions == ()

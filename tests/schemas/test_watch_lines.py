@@ -1,0 +1,89 @@
+"""Goal: whatever `watch` has to tell, its line is what the schema says.
+
+Method: random sessions of the watch's own tests, their notes printed as `watch --json` prints them;
+and the notes that only other surroundings bring, made by the code that makes them.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, get_args
+
+from support.exit_views import T0
+from support.schema_judge import complaints
+from support.watch_session import Session, open_world, seeded
+
+from execbot.config.schema import TradingSettings
+from execbot.journal.records import PositionRecord
+from execbot.market.sessions import crypto_now
+from execbot.model.account import Position
+from execbot.oms.sync.differences import PositionDifference
+from execbot.schemas.watch import WatchLine
+from execbot.watch.core import inputs
+from execbot.watch.core.core import Core
+from execbot.watch.core.jobs import Note
+from execbot.watch.show.sinks import JsonSink
+
+SESSIONS = 12
+MEMBERS = get_args(get_args(WatchLine)[0])
+TYPES = {get_args(member.model_fields["type"].annotation)[0] for member in MEMBERS}
+
+
+def printed(notes: Iterable[Note]) -> list[dict[str, Any]]:
+    out = io.StringIO()
+    sink = JsonSink(lambda: T0, out)
+    sink.begin({"mode": "sim", "account": "A", "pid": 1, "schema": 1})
+    for note in notes:
+        sink.note(note, T0)
+    sink.end({"message": "bye", "working_orders": 0})
+    return [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+def notes_of_sessions(path: Path) -> list[Note]:
+    notes: list[Note] = []
+    for number in range(SESSIONS):
+        rng = seeded(f"lines-{number}")
+        folder = path / str(number)
+        folder.mkdir()
+        world = open_world(folder, seed=rng.randint(0, 10**6), settings=TradingSettings())
+        session = Session(f"lines-{number}", world, rng)
+        world.at_request, world.handle_frames = session.at_request, session.frames
+        session.run()
+        notes += world.notes
+        world.desk.journal.close()
+    return notes
+
+
+def notes_of_surroundings() -> list[Note]:
+    """What the core says of a queue, a session, a halt, the stream, a difference that stands."""
+    core = Core(TradingSettings(), crypto_now)
+    core.memory.told["AAPL"] = PositionDifference("AAPL", Decimal(3), Decimal(5))
+    held = PositionRecord("AAPL", qty=Decimal(3), updated_at=T0, last_execution_id="e1")
+    theirs = Position(symbol="AAPL", qty=Decimal(5))
+    later = T0 + timedelta(seconds=90)
+    said: list[Any] = []
+    for item in (
+        inputs.Orders((), (held,)),
+        inputs.BrokerPositions((theirs,), later),
+        inputs.Said("AAPL release: sent"),
+        inputs.Halts(frozenset({"AAPL"})),
+        inputs.Halts(frozenset()),
+        inputs.StreamUp(T0),
+        inputs.StreamDown(T0, "the connection was closed"),
+        inputs.Tick(),
+    ):
+        said += core.handle(item, T0 if isinstance(item, inputs.Orders) else later)
+    return [job for job in said if isinstance(job, Note)]
+
+
+def test_every_line_is_what_its_schema_says(tmp_path: Path) -> None:
+    lines = printed([*notes_of_sessions(tmp_path), *notes_of_surroundings()])
+    wrong = {str(found): line for line in lines if (found := complaints("watch", line))}
+    assert not wrong
+    # Those of the command itself and of a real data stream are judged with the commands.
+    assert {line["type"] for line in lines} >= TYPES - {"reconciled", "break", "booked", "prices"}

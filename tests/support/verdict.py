@@ -1,0 +1,171 @@
+"""What the exchange's own record says of a random session, beside the journal's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from execbot.exits.plan.plan import ExitPlan, PlanStatus
+from execbot.exits.plan.plan_json import from_data
+from execbot.exits.tags import tag_of
+from support.world import D, World
+
+if TYPE_CHECKING:
+    from support.random_session import Session
+
+TURN_SECONDS = 0.5
+"""What the world's one thread may add to the alarm time: a job waits for the one before it, and
+for the trader's own actions."""
+
+
+@dataclass
+class Verdict:
+    """What the exchange's record says against the session; empty is good."""
+
+    seed: str
+    problems: list[str] = field(default_factory=list)
+    alarms: list[str] = field(default_factory=list)
+    longest_uncovered: float = 0.0
+    kills: int = 0
+    faults: int = 0
+    fills: int = 0
+    moves: int = 0
+
+
+def judge(session: Session, longest: float) -> Verdict:
+    """Compare with the exchange's own record."""
+    world = session.world
+    alarms = [n for n in world.notes if n.is_alarm]
+    verdict = Verdict(
+        session.seed,
+        alarms=[n.text for n in alarms],
+        longest_uncovered=longest,
+        kills=session.kills,
+        faults=session.faults,
+        moves=len(session.moved),
+    )
+    limit = float(world.settings.exits.unprotected_alarm_seconds)
+    reported = any(n.data.get("kind") in REPORTED for n in alarms)
+    if verdict.longest_uncovered > limit + TURN_SECONDS and not reported:
+        verdict.problems.append(f"unprotected for {verdict.longest_uncovered:.2f} s, not reported")
+    verdict.problems += [f"short: {line}" for line in world.witness.shorts[:3]]
+    qty = world.witness.qty()
+    plan = world.plan()
+    if qty > 0 and plan is not None and plan.status is PlanStatus.ACTIVE:
+        covered = world.witness.covered()
+        if covered != qty:
+            verdict.problems.append(f"at rest {covered} of {qty} covered")
+        verdict.problems += _stops_elsewhere(session, plan)
+    if qty > 0 and plan is None:
+        verdict.problems.append(f"{qty} shares and no plan")
+    verdict.problems += _fought(session)
+    verdict.problems += _differences(world)
+    verdict.problems += _told_once(world)
+    return verdict
+
+
+def _told_once(world: World) -> list[str]:
+    """Each change of an order is told once by a run, and the last one of every order by some run.
+
+    Nobody has told what another process wrote and the watch has not looked at yet.
+    """
+    problems = []
+    ends = [*world.starts[1:], len(world.notes)]
+    for start, end in zip(world.starts, ends, strict=True):
+        orders = [n.data for n in world.notes[start:end] if n.type == "order"]
+        ids = [data["event_id"] for data in orders]
+        fills = [fill["execution_id"] for data in orders for fill in data["fills"]]
+        twice = {name for many in (ids, fills) for name in many if many.count(name) > 1}
+        problems += [f"told twice in one run: {name}" for name in sorted(twice)]
+    last = {n.data["client_order_id"]: n.data for n in world.notes if n.type == "order"}
+    for record in world.desk.journal.orders("all"):
+        data = last.get(record.client_order_id)
+        stands = (record.status.value, record.order.filled_qty)
+        if data is None or (data["status"], D(data["filled_qty"])) != stands:
+            problems.append(f"{record.client_order_id} is {stands}, told was {data}")
+    return problems[:5]
+
+
+def _stops_elsewhere(session: Session, plan: ExitPlan) -> list[str]:
+    """At rest each stop stands where the plan says."""
+    live = session.world.witness.account.live.values()
+    stops = {o.stop_price for o in live if o.type == "stop" and not o.is_buy}
+    if stops - {plan.stop.price}:
+        return [f"stops at {stops}, the plan says {plan.stop.price}"]
+    return []
+
+
+def _fought(session: Session) -> list[str]:
+    """A stop of the trader's that was changed by us although no plan has ever had its price, and
+    the trader had not spoken again."""
+    journal = session.world.desk.journal
+    planned = {
+        from_data(version.body).stop.price
+        for name in {r.plan_id for r in journal.orders("all") if r.plan_id}
+        for version in journal.plan_history(name)
+    }
+    undone = any(n.data.get("kind") == "move_undone" for n in session.world.notes)
+    problems = []
+    for name, at in session.moved.items():
+        record = journal.order_by_client_id(name)
+        if record is None or record.order.stop_price in planned or undone:
+            continue
+        after = journal.order_by_broker_id(record.order.replaced_by or "")
+        if after is None or tag_of(after.client_order_id) is None:
+            continue
+        changed = after.intent_at or session.world.now()
+        if not any(at < word <= changed for word in session.words):
+            problems.append(f"the trader's stop {record.order.stop_price} was changed")
+    return problems
+
+
+REPORTED = frozenset(
+    {"unprotected", "stop_lifted", "stop_emulated", "protection_suspended", "stop_blocked"}
+)
+
+
+def _differences(world: World) -> list[str]:
+    """Journal against exchange: positions, orders, executions."""
+    problems = []
+    journal = world.desk.journal
+    theirs = {s: D(q) for s, q in world.desk.positions_there().items()}
+    ours = {p.symbol: p.qty for p in journal.positions()}
+    if ours != theirs:
+        problems.append(f"positions: ours {ours}, theirs {theirs}")
+    for name, row in world.witness.orders().items():
+        record = journal.order_by_client_id(name)
+        if record is None and row["status"] == "rejected" and row["replaces"]:
+            continue  # a move that was refused to the trader elsewhere: it has changed nothing
+        if record is None:
+            problems.append(f"order {name} is not in the journal")
+        elif record.order.is_terminal != (row["status"] in _ENDED):
+            problems.append(f"order {name}: {record.status}, there {row['status']}")
+    booked = {r.order_id: r.client_order_id for r in journal.orders("all")}
+    for order_id, qty in _fills_there(world).items():
+        name = booked.get(order_id, "")
+        ours = sum((e.net_qty for e in journal.executions_of(name)), D(0))
+        if ours != qty:
+            problems.append(f"executions of {name or order_id}: {ours}, there {qty}")
+    unsettled = journal.unsettled_orders()
+    if unsettled:
+        problems.append(f"in doubt: {[r.client_order_id for r in unsettled]}")
+    return problems
+
+
+def _fills_there(world: World) -> dict[str, Decimal]:
+    """Executed quantity by order, from the exchange's activities."""
+    found: dict[str, Decimal] = {}
+    token = ""
+    while True:
+        page = world.desk.call(
+            "GET", f"/v2/account/activities/FILL?page_size=100&direction=asc{token}"
+        )
+        for row in page:
+            found[row["order_id"]] = found.get(row["order_id"], D(0)) + D(row["qty"])
+        if len(page) < 100:
+            return found
+        token = f"&page_token={page[-1]['id']}"
+
+
+_ENDED = ("filled", "canceled", "expired", "rejected", "replaced")
