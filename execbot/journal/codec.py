@@ -141,7 +141,7 @@ _PROGRESS_TOTALS = (
     *("reported_qty", "latest_qty", "chain_qty", "chain_value"),
     *("reported_avg_price", "latest_avg_price", "lowest_qty"),
 )
-_PROGRESS_TIMES = ("status_at", "snapshot_at", "reported_at", "latest_at")
+_PROGRESS_TIMES = ("status_at", "snapshot_at", "reported_at", "latest_at", "chain_changed_at")
 
 ORDER_COLUMNS: tuple[str, ...] = (
     *("order_id", "client_order_id", "symbol", "asset_class", "position_intent"),
@@ -225,6 +225,7 @@ def record_of(found: sqlite3.Row) -> OrderRecord:
         chain_qty=Decimal(row["chain_qty"]),
         chain_value=Decimal(row["chain_value"]),
         chain_open=bool(row["chain_open"]),
+        chain_changed_at=_time(row["chain_changed_at"]),
         ended_as=row["ended_as"],
     )
     return OrderRecord(

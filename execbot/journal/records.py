@@ -63,8 +63,9 @@ class Progress(Struct, frozen=True, gc=False):
     the two differ after a bust. `lowest_qty` is the lowest positive one. `status_at` is the time of
     the report that set the status, None while only we have said it. `chain_qty` and `chain_value`
     are what the orders that it replaced had filled, and for how much; `chain_open` says that this
-    is not known to its end. `ended_as` is the end that the broker reported of an order that is
-    `filled` because its executions make up its quantity.
+    is not known to its end, `chain_changed_at` when it was corrected or busted last. `ended_as` is
+    the end that the broker reported of an order that is `filled` because its executions make up its
+    quantity.
     """
 
     status_at: datetime | None = None
@@ -79,6 +80,7 @@ class Progress(Struct, frozen=True, gc=False):
     chain_qty: Decimal = ZERO
     chain_value: Decimal = ZERO
     chain_open: bool = False
+    chain_changed_at: datetime | None = None
     ended_as: str | None = None
 
 

@@ -221,6 +221,7 @@ ALTER TABLE orders ADD COLUMN latest_avg_price TEXT;
 ALTER TABLE orders ADD COLUMN lowest_qty TEXT;
 ALTER TABLE orders ADD COLUMN chain_value TEXT NOT NULL DEFAULT '0';
 ALTER TABLE orders ADD COLUMN chain_open INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE orders ADD COLUMN chain_changed_at TEXT;
 ALTER TABLE orders ADD COLUMN ended_as TEXT;
 CREATE INDEX orders_replaces ON orders (replaces) WHERE replaces IS NOT NULL;
 """

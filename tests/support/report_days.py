@@ -184,14 +184,15 @@ class Day:
         self._row(lot, order)
 
     def _amend(self) -> None:
-        """Only lots of the order that works now: what a bust does to a chain nobody documents."""
-        order = self.order
-        alive = [lot for lot in order.lots if lot.net_qty]
-        if not alive or order.status in ("canceled", "expired"):
+        """Any lot, of an order that was replaced since as well: then those that carry follow."""
+        if self.order.status in ("canceled", "expired"):
+            return
+        alive = [(order, lot) for order in self.orders for lot in order.lots if lot.net_qty]
+        if not alive:
             return
         self._tick()
+        order, lot = self.chance.choice(alive)
         order.updated_at = self.now
-        lot = self.chance.choice(alive)
         is_bust = self.chance.random() < 0.5
         qty, price = lot.net_qty, lot.net_price
         if is_bust:
@@ -202,10 +203,14 @@ class Day:
             room = self._left()
             lot.net_qty = qty = max(qty + min(D(self.chance.choice([-1, 1, 2])), room), D(1))
         lot.amended_at = self.now
-        if self._left() > 0 and order.status == "filled":
-            order.status = "partially_filled"
-        elif self._left() <= 0:
-            order.status = "filled"
+        self._carry()
+        last = self.order
+        if self._left() <= 0:
+            last.status = "filled"
+        elif last.filled + last.carried[0]:
+            last.status = "partially_filled"
+        elif last.status == "filled":
+            last.status = "new"
         refers_to, own = lot.last_id, lot.last_id
         if self.names_anew:
             self.numbers += 1
@@ -213,6 +218,7 @@ class Day:
         says = not is_bust or self.bust_says_what
         self._say(
             "trade_bust" if is_bust else "trade_correct",
+            order=order,
             lot=lot,
             qty=(lot.qty if is_bust else qty) if says else None,
             price=(lot.price if is_bust else price) if says else None,
@@ -220,6 +226,19 @@ class Day:
             raw={"previous_execution_id": refers_to} if self.names_anew else {},
             must_come=True,
         )
+
+    def _carry(self) -> None:
+        """A replacement that shows what its chain has filled follows what becomes of that."""
+        if not self.carries:
+            return
+        for number, order in enumerate(self.orders[1:], start=1):
+            older = self.orders[:number]
+            carried = (
+                sum((item.filled for item in older), D(0)),
+                sum((item.value for item in older), D(0)),
+            )
+            if carried != order.carried:
+                order.carried, order.updated_at = carried, self.now
 
     def _replace(self) -> None:
         old, left = self.order, self._left()
@@ -244,6 +263,7 @@ class Day:
         self,
         event: str,
         *,
+        order: TrueOrder | None = None,
         lot: Lot | None = None,
         qty: Decimal | None = None,
         price: Decimal | None = None,
@@ -251,7 +271,7 @@ class Day:
         raw: dict[str, str] | None = None,
         must_come: bool = False,
     ) -> None:
-        shown = self.order.wire()
+        shown = (order or self.order).wire()
         update = TradeUpdate(
             event=event,
             order=Order.from_wire(shown),

@@ -21,6 +21,7 @@ from execbot.journal.records import OrderRecord
 from execbot.model.enums import EventSource
 from execbot.model.numbers import ZERO, text
 from execbot.model.order import Order
+from execbot.model.times import iso
 from execbot.oms.machine.events import OrderEvent, OrderState
 from execbot.oms.machine.table import CHAIN
 
@@ -31,12 +32,14 @@ CHAIN_LENGTH_MAX = 1000
 class Chain(Struct, frozen=True, gc=False):
     """The orders before one, as far as they are known. `is_open`: not to the end.
 
-    `nearest` is the one that it replaced.
+    `changed_at` is when an execution of theirs was corrected or busted last; `nearest` is the order
+    that was replaced.
     """
 
     qty: Decimal = ZERO
     value: Decimal = ZERO
     is_open: bool = False
+    changed_at: datetime | None = None
     nearest: OrderRecord | None = None
 
     def facts(self) -> dict[str, Any]:
@@ -44,15 +47,18 @@ class Chain(Struct, frozen=True, gc=False):
         facts: dict[str, Any] = {"chain_qty": text(self.qty), "chain_value": text(self.value)}
         if self.is_open:
             facts["chain_open"] = True
+        if self.changed_at is not None:
+            facts["chain_changed_at"] = iso(self.changed_at)
         return facts
 
     def is_known_to(self, record: OrderRecord) -> bool:
         known = record.progress
-        return (known.chain_qty, known.chain_value, known.chain_open) == (
-            self.qty,
-            self.value,
-            self.is_open,
-        )
+        return (
+            known.chain_qty,
+            known.chain_value,
+            known.chain_open,
+            known.chain_changed_at,
+        ) == (self.qty, self.value, self.is_open, self.changed_at)
 
 
 def chain_of(order: Order, state_of: Callable[[str], OrderState | None]) -> Chain:
@@ -63,12 +69,14 @@ def chain_of(order: Order, state_of: Callable[[str], OrderState | None]) -> Chai
     qty = value = ZERO
     is_open = False
     nearest: OrderRecord | None = None
+    times: list[datetime] = []
     younger, seen = order, set[str]()
     while younger.replaces and younger.replaces not in seen and len(seen) < CHAIN_LENGTH_MAX:
         seen.add(younger.replaces)
         state = state_of(younger.replaces)
         if state is None:
-            return Chain(qty, value, True, nearest)
+            is_open = True
+            break
         record = state.record
         nearest = nearest or record
         if record.order.type is not younger.type:
@@ -76,8 +84,9 @@ def chain_of(order: Order, state_of: Callable[[str], OrderState | None]) -> Chai
         is_open = is_open or not record.order.is_terminal
         qty += record.order.filled_qty
         value += record.order.filled_qty * (record.order.filled_avg_price or ZERO)
+        times += [item.changed_at for item in state.executions.values() if item.changed_at]
         younger = record.order
-    return Chain(qty, value, is_open, nearest)
+    return Chain(qty, value, is_open, max(times, default=None), nearest)
 
 
 def chain_event(record: OrderRecord, chain: Chain, now: datetime) -> OrderEvent:

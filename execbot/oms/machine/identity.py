@@ -30,7 +30,7 @@ def owners_of(reports: Reports, progress: Progress) -> dict[str, str]:
     """
     if not reports.rows or not (reports.frames or reports.amendments):
         return {}
-    owners = _by_place(reports, progress.chain_qty)
+    owners = _by_place(reports, progress)
     _by_time(reports, progress, owners)
     return owners | amended_rows(reports, owners, progress)
 
@@ -47,25 +47,53 @@ class _Pair(Struct, frozen=True, order=True):
     activity_id: str
 
 
-def _by_place(reports: Reports, chain_qty: Decimal) -> dict[str, str]:
-    """Rows and frames of the same place, counted with the offset that fits best."""
-    best: dict[str, str] = {}
-    best_fit = -1
-    for offset in dict.fromkeys((ZERO, chain_qty, -chain_qty)):
+def _by_place(reports: Reports, progress: Progress) -> dict[str, str]:
+    """Rows and frames of the same place, counted with the offset that fits best.
 
-        def same(frame: Frame, row: Row, offset: Decimal = offset) -> bool:
-            if frame.cum_qty is None or row.cum_qty is None:
-                return False
-            if row.cum_qty - frame.cum_qty != offset:
-                return False
-            # Lots of the chain's own size look alike: then the time has to agree as well.
-            return not chain_qty or _apart(frame, row) <= (SAME_INSTANT if offset else NEAR)
+    What the chain had filled may have been corrected in between: then other offsets fit the rest.
+    """
+    is_chain = bool(progress.chain_qty) or progress.chain_changed_at is not None
+    owners: dict[str, str] = {}
+    offsets = [ZERO]
+    if is_chain:
+        offsets += [progress.chain_qty, -progress.chain_qty, *_offsets_seen(reports)]
+    waiting = list(dict.fromkeys(offsets))
+    while waiting:
+        found = [(offset, _at_offset(reports, owners, offset, is_chain)) for offset in waiting]
+        offset, pairs = max(found, key=lambda item: _fit(item[1]))
+        owners |= {pair.activity_id: pair.execution_id for pair in pairs}
+        waiting.remove(offset)
+    return owners
 
-        pairs = _likeliest(reports, {}, same)
-        fit = sum(pair.apart <= SAME_INSTANT for pair in pairs)
-        if fit > best_fit:
-            best, best_fit = {pair.activity_id: pair.execution_id for pair in pairs}, fit
-    return best
+
+def _at_offset(
+    reports: Reports, owners: Mapping[str, str], offset: Decimal, is_chain: bool
+) -> list[_Pair]:
+    def same(frame: Frame, row: Row) -> bool:
+        if frame.cum_qty is None or row.cum_qty is None:
+            return False
+        if row.cum_qty - frame.cum_qty != offset:
+            return False
+        # Lots of the chain's own size look alike: then the time has to agree as well.
+        return not is_chain or _apart(frame, row) <= (SAME_INSTANT if offset else NEAR)
+
+    return _likeliest(reports, owners, same)
+
+
+def _fit(pairs: list[_Pair]) -> int:
+    return sum(pair.apart <= SAME_INSTANT for pair in pairs)
+
+
+def _offsets_seen(reports: Reports) -> list[Decimal]:
+    """Between totals of the same instant and quantity, the smallest first."""
+    found = {
+        row.cum_qty - frame.cum_qty
+        for frame in reports.frames.values()
+        for row in reports.rows.values()
+        if frame.qty == row.qty and _apart(frame, row) <= SAME_INSTANT
+        if frame.cum_qty is not None and row.cum_qty is not None
+    }
+    return sorted(found, key=lambda offset: (abs(offset), offset))
 
 
 def _likeliest(

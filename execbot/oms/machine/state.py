@@ -26,6 +26,7 @@ from execbot.model.enums import (
 )
 from execbot.model.numbers import ZERO
 from execbot.model.order import Fill
+from execbot.model.times import parse_time
 from execbot.oms.machine import executions as books
 from execbot.oms.machine import totals
 from execbot.oms.machine.acts import apply_act, empty_state
@@ -265,6 +266,7 @@ def _chain_changes(progress: Progress, event: OrderEvent) -> dict[str, Any]:
         "chain_qty": detail_decimal(event, "chain_qty") or ZERO,
         "chain_value": detail_decimal(event, "chain_value") or ZERO,
         "chain_open": bool(details.get("chain_open")),
+        "chain_changed_at": parse_time(details.get("chain_changed_at")),
     }
     return {name: value for name, value in said.items() if value != getattr(progress, name)}
 
@@ -310,6 +312,8 @@ def _move(
 def _undone_at(draft: _Draft, executions: Mapping[str, Execution]) -> datetime | None:
     """When the last bust or correction took back what had completed the quantity, if it did."""
     times = [item.changed_at for item in executions.values() if item.changed_at is not None]
+    if draft.progress.chain_changed_at is not None:
+        times.append(draft.progress.chain_changed_at)
     if not times:
         return None
     qty = draft.order.get("qty", draft.record.order.qty)

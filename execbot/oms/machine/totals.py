@@ -95,6 +95,8 @@ def _counted(real: Iterable[Execution], progress: Progress) -> Counted:
     """
     changes = [item for item in real if item.changed_at is not None and _gross(item)]
     changed = [item.changed_at for item in real if item.changed_at is not None]
+    if progress.chain_changed_at is not None:
+        changed.append(progress.chain_changed_at)
     reports = [(progress.latest_qty, progress.latest_avg_price, progress.latest_at)]
     at = progress.reported_at
     if progress.latest_at is None or at is None or all(moment <= at for moment in changed):
@@ -142,14 +144,19 @@ def carried_qty(real: Iterable[Execution], progress: Progress) -> Decimal:
     too low for that proves that it does not; until then a shortfall of up to that much is not
     concluded from, and the account activities decide it.
     """
-    chain = progress.chain_qty
-    if not chain or (progress.lowest_qty is not None and progress.lowest_qty < chain):
+    chain, items = progress.chain_qty, list(real)
+    if not chain:
         return ZERO
-    items = list(real)
-    for item in items:
-        if item.is_heard and item.cum_qty is not None and item.cum_qty - item.qty < chain:
+    if progress.chain_changed_at is None:
+        # What they say was counted when the chain was what it is now.
+        if progress.lowest_qty is not None and progress.lowest_qty < chain:
             return ZERO
+        for item in items:
+            if item.is_heard and item.cum_qty is not None and item.cum_qty - item.qty < chain:
+                return ZERO
     times = [item.at for item in items]
+    if progress.chain_changed_at is not None:
+        times.append(progress.chain_changed_at)
     if times and progress.latest_at is not None and max(times) <= progress.latest_at:
         net = sum((item.net_qty for item in items if _gross(item)), ZERO)
         if progress.latest_qty < net + chain:

@@ -36,7 +36,7 @@ INTERNAL = frozenset(
     {
         *("status_at", "snapshot_at", "reported_qty", "reported_avg_price", "reported_at"),
         *("latest_qty", "latest_avg_price", "latest_at", "lowest_qty"),
-        *("chain_qty", "chain_value", "chain_open", "ended_as", "evidence"),
+        *("chain_qty", "chain_value", "chain_open", "chain_changed_at", "ended_as", "evidence"),
     }
 )
 """Columns that only the state machine reads: they are derived, and differ with its version."""

@@ -359,3 +359,12 @@ def test_row_of_a_replacement_that_counts_the_chain_infers_no_fill() -> None:
             state = run(known_event, start=state)
         assert filled(state) == (1, 101)
         assert names(state) == {"x2"}
+
+
+def test_row_without_a_total_is_the_fill_of_the_same_moment() -> None:
+    """E-EXE-4: same quantity and price within two seconds; the price may be rounded."""
+    state = run(intent(), fill(1, "4", "100.1234", "4", second=2))
+    near = step(state, row(1, "4", "100.12", None, second=3.5))
+    assert names(near.state) == {"x1"}
+    far = step(state, row(1, "4", "100.12", None, second=60))
+    assert names(far.state) == {"x1", "activity:a1"}
