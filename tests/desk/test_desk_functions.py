@@ -187,7 +187,7 @@ def test_the_health_of_an_account_that_was_never_used(
     health = check_health(stream_seconds=5)
     assert (health.failures, health.mode) == ([], "sim")
     checks = [finding.check for finding in health.findings]
-    assert checks[-2:] == ["journal", "stream"]
+    assert checks[-3:] == ["journal", "levels", "stream"]
     broken = check_health("nonsense")
     assert [f.check for f in broken.failures] == ["mode"]
     assert isinstance(broken.failures[0].error, ExecbotError)
@@ -195,6 +195,8 @@ def test_the_health_of_an_account_that_was_never_used(
         "state directory",
         "connection",
         "clock",
+        "calendar",
         "journal",
+        "levels",
         "stream",
     ]
