@@ -111,7 +111,7 @@ def test_everything_open_is_reviewed_before_the_first_cancel_leaves(desk: Desk) 
 
     with pytest.raises(Declined):
         cancelling.cancel_all(desk, wait_seconds=5, review=decline)
-    assert desk.client.get_order_by_client_id("resting").status is OrderStatus.NEW
+    assert desk.client.get_order_by_client_id("resting").is_working
     done = cancelling.cancel_all(desk, wait_seconds=5, review=lambda found: None)
     assert [r.client_order_id for r in done.result.canceled] == ["resting"]
     assert (done.is_partly, done.recorded) == (False, True)

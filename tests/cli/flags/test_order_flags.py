@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execbot.cli.errors import Failure
+from execbot.cli.errors import Failure, failure_of
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.flags.exit_flags import read_exits
 from execbot.cli.flags.order_flags import OrderFlags, to_request
+from execbot.desk.errors import BadExits
 from execbot.exits.levels import LevelError
 from execbot.model.enums import OrderType, Side, TimeInForce
 from execbot.model.order import OrderRequest
@@ -194,9 +195,9 @@ def test_impossible_legs_are_refused(
     symbol: str, flags: dict[str, Any], stop: str | None, target: str | None
 ) -> None:
     parent = request(symbol, **flags)
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(BadExits) as caught:
         read_exits(parent, stop, [target] if target else [])
-    assert caught.value.exit_code is ExitCode.USAGE
+    assert failure_of(caught.value).exit_code is ExitCode.USAGE
 
 
 @pytest.mark.parametrize("word", ["", "abc", "-2%", "0", "2X"])
