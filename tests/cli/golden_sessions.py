@@ -197,6 +197,22 @@ def config(x: Recorder) -> None:
     path.write_text("trading_execution:\n  max_positons: 5\n")
     x.run("config check")
     x.run("positions")
+    path.write_text("trading_execution:\n  max_positions: 5\n")
+    x.run("config adopt")
+    x.run("positions")
+
+
+@session()
+def journal(x: Recorder) -> None:
+    x.run("submit AAPL --qty 2 --stop-loss 2% --client-order-id one --wait 20")
+    x.run("journal")
+    x.run("journal rebuild")
+
+
+@session()
+def schema(x: Recorder) -> None:
+    x.run("schema cancel")
+    x.run("schema nothing")
 
 
 # --- exits ---------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 from support.exit_views import T0, D, entry, later, order, pair, plan, stop_order
+from support.wishes import target
 
 from execbot.exits.living_orders import SymbolOrder
 from execbot.exits.plan.plan import ExitIntent, ExitPlan, ExitStage, PlanStatus
@@ -29,7 +30,7 @@ def row(
 
 
 def test_profit_and_r_are_counted_from_what_is_known() -> None:
-    shown = row("10", of=plan("95", ("110", "100")))
+    shown = row("10", of=plan("95", target("110")))
     assert (shown.state, shown.unrealized_pl, shown.r) == (PositionState.OPEN, D(75), D("1.5"))
     assert (shown.market_value, shown.age_seconds) == (D(1075), 90)
     assert (shown.stop, shown.targets) == (D(95), (D(110),))
@@ -50,7 +51,7 @@ def test_without_a_plan_the_exits_at_the_broker_are_shown() -> None:
 
 
 def test_a_plan_that_has_ended_counts_no_longer() -> None:
-    closed = replace(plan("95", ("110", "100")), status=PlanStatus.CLOSED)
+    closed = replace(plan("95", target("110")), status=PlanStatus.CLOSED)
     shown = row("10", stop_order("10", "97"), of=closed)
     assert (shown.stop, shown.targets) == (D(97), ())
 

@@ -54,9 +54,7 @@ def test_command_on_the_exchange_in_process_imports_nothing_heavy(
     )  # makes the journal
     found = imports_of([*arguments, "--mode", "sim"], env)
     assert "execbot.cli.main" in found
-    # Where no `watch` runs a signal's fill is waited for, once its order has left.
-    waits = {"tenacity"} if arguments[0] == "signal" else set()
-    assert found & HEAVY == waits
+    assert found & HEAVY == set()
 
 
 def test_command_over_the_wire_imports_tenacity_when_a_read_fails_and_not_before(

@@ -128,6 +128,8 @@ def test_answers_about_the_account(run: Recorder, server: Server) -> None:
     run("config show --changed")
     run("config check")
     run("config adopt")
+    run("journal")
+    run("journal rebuild")
     run("config init written.yaml")
     run("config init --print")
     run("config init written.yaml", 2)

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -106,14 +107,20 @@ def test_after_the_input_it_goes_on_until_every_order_has_ended(
 
 
 def test_an_order_that_was_replaced_is_followed_into_what_it_became(
-    server: Server, env: dict[str, str]
+    server: Server, env: dict[str, str], tmp_path: Path
 ) -> None:
+    # A parent with legs takes no other quantity, so this entry is to have none.
+    config = tmp_path / "no_stop.yaml"
+    config.write_text("trading_execution:\n  exits:\n    protect_signals: false\n")
     halt(server, "AAPL")
-    following = Following(env)
+    following = Following({**env, "EXECBOT_CONFIG": str(config)})
     following.give(id="moved", symbol="AAPL", qty=3)
     assert eventually(lambda: following.of("moved", "signal_result"))
     first = following.of("moved", "signal_result")[0]
     changed = server.call("PATCH", f"/v2/orders/{first['order_id']}", {"qty": "2"})
+    assert eventually(
+        lambda: "replaced" in [row["status"] for row in server.orders() if row["symbol"] == "AAPL"]
+    )
     server.call("POST", "/sim/resume", {"symbol": "AAPL"})
     assert eventually(lambda: following.is_final("moved"))
     last = following.of("moved")[-1]

@@ -24,7 +24,7 @@ from rich.console import Console
 from support.exit_views import T0, entry
 from support.processes import Server, clean_environment, exchange, execbot
 
-from execbot.exits.position_view import position_view
+from execbot.exits.position_view import Known, position_view
 from execbot.model.printable import harmless, harmless_line, json_text
 from execbot.watch.core.jobs import Note
 from execbot.watch.show.picture import HealthView, Picture, draw
@@ -189,9 +189,7 @@ def test_the_screen_of_watch_steers_nothing() -> None:
     sink = ScreenSink(lambda: T0, lambda name, what: None)
     sink.note(Note("alarm", EVIL, is_alarm=True), T0)
     order = replace(entry("3").order, client_order_id=EVIL, symbol=EVIL)
-    row = position_view(
-        EVIL, Decimal(3), now=T0, plan=None, avg_entry_price=None, price=Decimal(100)
-    )
+    row = position_view(EVIL, Decimal(3), Known(price=Decimal(100)), now=T0)
     health = HealthView(differing=[EVIL])
     picture = Picture("watch", T0, "regular", [row], [order], list(sink._events), health)
     out = io.StringIO()

@@ -6,17 +6,23 @@ one when it was made; what the exchange's own daily bars say of it now is read b
 
 from __future__ import annotations
 
+import io
+import json
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from support.schema_judge import complaints
 from support.world import World, open_world
 
 from execbot.exits.levels import LevelFacts, parse_level
 from execbot.exits.plan.plan import AdjustRules, ExitPlan
 from execbot.exits.plan.wishes import Wishes
 from execbot.exits.store import change_plan
+from execbot.watch.core.jobs import Note
+from execbot.watch.show.sinks import JsonSink
 
 D = Decimal
 
@@ -36,6 +42,17 @@ def hold(world: World, ratio: str, rules: AdjustRules) -> tuple[ExitPlan, Decima
     world.run(5)
     assert world.witness.qty() == 10
     return plan, now
+
+
+def printed(note: Note, world: World) -> dict[str, Any]:
+    """The line of `watch --json`."""
+    out = io.StringIO()
+    sink = JsonSink(world.now, out)
+    sink.begin({"mode": "sim", "account": "A", "pid": 1, "schema": 1})
+    sink.note(note, world.now())
+    sink.end({"message": "bye", "working_orders": 0})
+    line: dict[str, Any] = json.loads(out.getvalue().splitlines()[1])
+    return line
 
 
 def targets(world: World) -> list[str]:
@@ -59,6 +76,7 @@ def test_the_order_at_the_broker_moves_with_the_range(
     assert plan.stop.price == before.stop.price == 98
     moved = [note for note in world.notes if note.type == "target_moved"]
     assert [note.data["target"] for note in moved] == ([price] if price != "104" else [])
+    assert not [found for note in moved if (found := complaints("watch", printed(note, world)))]
     assert not [note for note in world.notes if note.is_alarm]
     assert world.witness.longest_uncovered() < 1
 
