@@ -1,6 +1,6 @@
 """Goal: the running process itself carries day legs over a weekend.
 
-Method: a real `watch` against a served exchange; time passes when the test says.
+Method: a real `watch` against a served exchange; the test says when the weekend is over.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from support.processes import exchange, execbot, start_execbot
 
 @pytest.mark.timeout(300)
 def test_a_running_watch_crosses_a_weekend_with_day_legs(tmp_path: Path) -> None:
-    """The process itself: threads, streams, the broker's clock; time passes when the test says."""
-    clock = ("--calendar", "exchange", "--at", "2026-10-09 15:50", "--speed", "0")
+    """The process itself: threads, streams, the broker's clock."""
+    # It runs: of a clock that stands the watch sees only what its own requests bring back, and
+    # while no time passes it has none to make.
+    clock = ("--calendar", "exchange", "--at", "2026-10-09 15:50", "--speed", "1")
     with exchange(tmp_path, *clock) as server:
         env = server.environment(tmp_path)
         server.call("POST", "/sim/price", {"symbol": "AAPL", "price": "200"})
