@@ -256,7 +256,7 @@ def signal(x: Recorder) -> None:
     x.run("signal KO hold --strength 82")
     x.run("signal MSFT buy --strength 82 --qty 3 --stop 390 --target 420 --id c")
     x.settle()
-    x.run("signal AAPL sell --strength 90 --id d")
+    x.run("signal AAPL sell --strength 90 --id d", live=True)
     rows = [
         {"id": "e", "symbol": "JPM", "side": "buy", "strength": 90, "qty": 2},
         {"id": "f", "symbol": "KO", "side": "buy", "strength": 80, "color": "red"},
