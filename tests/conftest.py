@@ -26,6 +26,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--signals", default="500", help="random signals replayed (default 500)")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """What `-n auto` means here: most tests wait for processes and sockets, not for a core."""
+    return max(6, os.cpu_count() or 1)
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     """The exchange, served to processes for one test."""
