@@ -42,6 +42,12 @@ BOUNDS: dict[str, Bound] = {
     "max_account_exposure_pct": Bound(Decimal(0), Decimal(400), above=True),
     "min_signal_strength": PERCENT_OR_ZERO,
     "signal_ttl_seconds": POSITIVE,
+    # Above a day two wanted entries would be one.
+    "signals.repeat_seconds": Bound(Decimal(0), Decimal(86_400)),
+    "signals.per_second_max": AT_LEAST_ONE,
+    "signals.waiting_max": AT_LEAST_ONE,
+    "signals.strength": PERCENT_OR_ZERO,
+    "signals.silence_hours": POSITIVE,
     "stop_loss.default_pct": PERCENT,
     "stop_loss.atr_multiplier": POSITIVE,
     "stop_loss.trailing_pct": PERCENT,
@@ -81,6 +87,13 @@ BOUNDS: dict[str, Bound] = {
     "risk.max_order_qty": POSITIVE,
     "risk.max_quote_age_seconds": POSITIVE,
     "risk.max_spread_pct": PERCENT,
+    "options.max_premium_pct": PERCENT,
+    "options.max_loss_pct": PERCENT,
+    "options.max_contracts": AT_LEAST_ONE,
+    # A market whose ask is several times its bid is more than 100 % wide.
+    "options.max_spread_pct": Bound(Decimal(0), Decimal(200), above=True),
+    "options.close_before_expiry_minutes": Bound(Decimal(0), Decimal(390)),
+    "options.stop_limit_pct": PERCENT,
     "risk.limit_price_band_pct": PERCENT,
     "risk.limit_price_passive_band_pct": PERCENT,
     # Beyond a minute "fresh" would be the wrong word for an account.
@@ -102,6 +115,9 @@ BOUNDS: dict[str, Bound] = {
     "stream.silence_probe_seconds": POSITIVE,
     "stream.lost_alarm_seconds": POSITIVE,
     "stream.poll_seconds": POSITIVE,
+    "logs.max_megabytes": POSITIVE,
+    "logs.keep_files": AT_LEAST_ONE,
+    "logs.keep_days": POSITIVE,
     "sim.starting_cash": POSITIVE,
 }
 
@@ -145,7 +161,13 @@ def _superset(limit: Any, wanted: Any) -> bool:
     return set(wanted) >= set(limit)
 
 
+def _same(limit: Any, wanted: Any) -> bool:
+    """What the file pins stays; what it leaves open may be pinned."""
+    return limit is None or wanted == limit
+
+
 TIGHTER: dict[str, Tighter] = {
+    "account": _same,
     "symbols": _subset,
     "denied_symbols": _superset,
     "max_positions": _lower,
@@ -173,9 +195,17 @@ TIGHTER: dict[str, Tighter] = {
     "risk.scale_in.enabled": _off,
     "risk.scale_in.max_steps": _lower,
     "risk.scale_in.min_profit_pct": _higher,
+    "options.max_premium_pct": _lower,
+    "options.max_contracts": _lower,
+    "options.max_loss_pct": _lower,
+    "options.min_days": _higher,
+    "options.max_spread_pct": _lower,
+    "options.close_before_expiry_minutes": _higher,
     "exits.protect_signals": _on,
     "exits.protect_submitted": _on,
+    "exits.every_position": _on,
     "exits.unprotected_alarm_seconds": _lower,
+    "exits.unprotected_stops_entries": _on,
 }
 
 

@@ -8,7 +8,6 @@ would loosen a risk limit of the file (or its default) is refused.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +15,9 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from execbot.config.environment import Environment, environment_of
 from execbot.config.errors import ConfigError
+from execbot.config.files import FILE_NAME, find_file
 from execbot.config.limits import loosens
 from execbot.config.parse import (
     BadValue,
@@ -29,12 +30,12 @@ from execbot.config.parse import (
     read_value,
     suggestion,
 )
-from execbot.config.paths import config_home
+from execbot.config.paths import cache_root
 from execbot.config.schema import TradingSettings
+from execbot.config.yaml_nodes import nodes_of
 from execbot.model.numbers import maybe_decimal
 
 TOP_KEY = "trading_execution"
-FILE_NAME = "trading.yaml"
 FILE_BYTES_MAX = 1_000_000
 PREFIX = "EXECBOT__"
 NAMED_VARIABLES = {
@@ -62,7 +63,7 @@ def load_settings(
     config_path: Path | str | None = None, env: Mapping[str, str] | None = None
 ) -> Settings:
     """Read the configuration. Raises ConfigError with every problem found, the first in front."""
-    env = os.environ if env is None else env
+    env = environment_of(env, config_path)
     known = {leaf.key: leaf for leaf in leaves()}
     values: dict[str, Any] = {}
     sources = dict.fromkeys(known, "default")
@@ -70,47 +71,36 @@ def load_settings(
 
     path = find_file(config_path, env)
     if path is not None:
-        for key, value, line in _read_file(path, known, problems):
+        for key, value, line in _read_file(path, _cache(env), known, problems):
             values[key] = value
             sources[key] = f"{path}:{line}"
     for key, value, variable in _read_environment(env, known, problems):
         limit = values.get(key, known[key].default)
         if loosens(key, limit, value):
-            problems.append(_loosening(key, limit, value, variable))
+            problems.append(_loosening(key, limit, value, env.source(variable)))
             continue
         values[key] = value
-        sources[key] = variable
+        sources[key] = env.source(variable)
     _raise_if_any(problems)
     trading = build(values)
     _raise_if_any(list(contradictions(trading)))
     return Settings(trading, sources, path)
 
 
-def find_file(config_path: Path | str | None, env: Mapping[str, str]) -> Path | None:
-    """The configuration file in use, or None. A file that was asked for must exist."""
-    for asked, by in ((config_path, "--config"), (env.get("EXECBOT_CONFIG"), "EXECBOT_CONFIG")):
-        if asked:
-            path = Path(asked).expanduser()
-            if not path.is_file():
-                raise ConfigError(
-                    f"Configuration file {path} was not found",
-                    kind="config.not_found",
-                    hint=f"{by} names it.",
-                    next_step="Correct the path, or write one: execbot config init",
-                )
-            return path
-    for path in (Path(FILE_NAME), config_home(env) / FILE_NAME):
-        if path.is_file():
-            return path
-    return None
+def _cache(env: Mapping[str, str]) -> Path | None:
+    """Where parsed files are kept; nowhere for an environment that has no home."""
+    home = env.get("XDG_CACHE_HOME") or env.get("HOME")
+    return cache_root(env) if home and Path(home).parent.is_dir() else None
 
 
 Found = Iterator[tuple[str, Any, Any]]
 """(dotted key, value, where it stood)."""
 
 
-def _read_file(path: Path, known: dict[str, Leaf], problems: list[ConfigError]) -> Found:
-    root = _compose(_read_text(path), str(path))
+def _read_file(
+    path: Path, cache: Path | None, known: dict[str, Leaf], problems: list[ConfigError]
+) -> Found:
+    root = nodes_of(_read_text(path), str(path), cache)
     if root is None or root.id != "mapping":
         raise ConfigError(
             f"{path} has no {TOP_KEY} section",
@@ -164,7 +154,7 @@ def _read_section(
 
 
 def _read_environment(
-    env: Mapping[str, str], known: dict[str, Leaf], problems: list[ConfigError]
+    env: Environment, known: dict[str, Leaf], problems: list[ConfigError]
 ) -> Found:
     for variable in sorted(env):
         key = NAMED_VARIABLES.get(variable)
@@ -195,7 +185,7 @@ def _read_environment(
 def _environment_node(value: str, variable: str) -> Any:
     """Plain text, or YAML's flow form for lists and mappings: `[{level: 1, size_pct: 50}]`."""
     if value.lstrip().startswith(("[", "{")):
-        return _compose(value, variable)
+        return nodes_of(value, variable, None)
     return Text(value)
 
 
@@ -220,29 +210,6 @@ def _read_text(path: Path) -> str:
         raise ConfigError(
             f"{path} could not be read: {reason}", kind="config.unreadable"
         ) from error
-
-
-def _compose(text: str, name: str) -> Any:
-    """The YAML node tree, which keeps line numbers and the scalars' own text."""
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
-    try:
-        return loader.get_single_node()
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = None if mark is None else mark.line + 1
-        where = "" if line is None else f" at line {line}"
-        reason = getattr(error, "problem", None) or "it is not YAML"
-        raise ConfigError(
-            f"{name} is not valid YAML{where}: {reason}",
-            kind="config.unreadable",
-            hint="Indent with spaces and write `key: value`.",
-            next_step=f"Mend {name}, then: execbot config check",
-            line=line,
-        ) from None
-    finally:
-        loader.dispose()
 
 
 def _is_null(node: Any) -> bool:

@@ -11,11 +11,11 @@ from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Struct
 
+from execbot.config.environment import LIVE_GATE, Environment, as_environment
 from execbot.config.errors import ConfigError
 from execbot.config.schema import Mode
 from execbot.model.hosts import is_loopback
 
-LIVE_GATE = "ALPACA_LIVE_TRADE"
 _MODE_VARIABLES = ("EXECBOT_MODE", "TRADING_MODE")
 
 TRADING_HOST = {Mode.PAPER: "paper-api.alpaca.markets", Mode.LIVE: "api.alpaca.markets"}
@@ -65,6 +65,7 @@ def choose_mode(
     reconcile an account that nobody means. Raises ConfigError there, and where the live gate is
     shut.
     """
+    env = as_environment(env)
     mode, source = _asked_mode(flag, env, configured)
     notices: list[str] = []
     if mode is None:
@@ -83,12 +84,20 @@ def choose_mode(
         raise ConfigError(
             f"Live trading needs {LIVE_GATE}=true beside mode live",
             kind="mode.live_gate",
-            hint=f"{LIVE_GATE} was {gate!r}." if gate else f"{LIVE_GATE} is not set.",
+            hint=_gate_words(env, gate),
             next_step=f"export {LIVE_GATE}=true, or trade on paper: --mode paper",
         )
     if is_open and mode is not Mode.LIVE:
         notices.append(f"{LIVE_GATE}=true is set but the mode is {mode.value}: staying {mode}.")
     return ModeChoice(mode, source, tuple(notices))
+
+
+def _gate_words(env: Environment, gate: str) -> str:
+    if LIVE_GATE in env.withheld:
+        return (
+            f"{env.path} says it, which counts only where that file is named: --env-file {env.path}"
+        )
+    return f"{LIVE_GATE} was {gate!r}." if gate else f"{LIVE_GATE} is not set."
 
 
 def _not_said() -> ConfigError:
@@ -101,14 +110,27 @@ def _not_said() -> ConfigError:
 
 
 def _asked_mode(
-    flag: str | None, env: Mapping[str, str], configured: Mode | None
+    flag: str | None, env: Environment, configured: Mode | None
 ) -> tuple[Mode | None, str]:
     if flag:
         return _read_mode(flag, "--mode"), "--mode"
     for variable in _MODE_VARIABLES:
         if env.get(variable, "").strip():
-            return _read_mode(env[variable], variable), variable
+            source = env.source(variable)
+            mode = _read_mode(env[variable], source)
+            if env.profile is not None and variable in env.own and configured not in (None, mode):
+                raise _other_mode(env.profile, configured, variable, mode)
+            return mode, source
     return configured, "trading.yaml"
+
+
+def _other_mode(profile: str, configured: Mode | None, variable: str, mode: Mode) -> ConfigError:
+    return ConfigError(
+        f"Profile {profile} trades {configured}, and {variable} says {mode}",
+        kind="profile.other_mode",
+        hint="Neither of them wins silently.",
+        next_step=f"unset {variable}, or say --mode {mode}",
+    )
 
 
 def _read_mode(word: str, source: str) -> Mode:

@@ -7,6 +7,7 @@ symbol `ON` stays a symbol although YAML 1.1 would call it a boolean.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from difflib import get_close_matches
@@ -266,6 +267,7 @@ def contradictions(settings: schema.TradingSettings) -> Iterator[ConfigError]:
             f"{QUIET_TIMES_TIMEOUT} times broker.timeout_seconds ({timeout})",
             hint="A request that is still on its way would be taken for one that was never sent.",
         )
+    yield from _notices(settings)
     missing = {rule.stars for rule in settings.sizing.star_rules} - set(
         settings.sizing.star_notional
     )
@@ -276,3 +278,21 @@ def contradictions(settings: schema.TradingSettings) -> Iterator[ConfigError]:
     if both:
         names = ", ".join(sorted(both))
         yield ConfigError(f"symbols and denied_symbols both name {names}")
+
+
+def _notices(settings: schema.TradingSettings) -> Iterator[ConfigError]:
+    """Quiet hours that nobody can read, and pings that go nowhere."""
+    if (hours := settings.alerts.quiet_hours) is not None:
+        from execbot.config.quiet_hours import WANTED, quiet_hours
+
+        try:
+            quiet_hours(hours)
+        except ValueError:
+            yield ConfigError(f"alerts.quiet_hours was {hours!r}, must be {WANTED}")
+    for name in settings.ping.__struct_fields__:
+        url = getattr(settings.ping, name)
+        if url is not None and not re.match(r"https?://[^/\s]", str(url)):
+            yield ConfigError(
+                f"ping.{name} must be an http:// or https:// URL",
+                hint="It is asked while all goes well; null asks nobody.",
+            )

@@ -15,17 +15,34 @@ from execbot.config.errors import ConfigError
 DIRECTORY_MODE = 0o700
 FILE_MODE = 0o600
 
+PROFILE_VARIABLE = "EXECBOT_PROFILE"
+ENV_FILE_VARIABLE = "EXECBOT_ENV_FILE"
+PROFILES = "profiles"
+
 
 def config_home(env: Mapping[str, str]) -> Path:
     return _home(env, "XDG_CONFIG_HOME", ".config") / "execbot"
 
 
 def state_root(env: Mapping[str, str]) -> Path:
-    """`$EXECBOT_STATE_DIR`, else `$XDG_STATE_HOME/execbot`. Accounts have folders below it."""
+    """Where accounts have their folders: `own_state_root`, and below it a folder a profile."""
+    root = own_state_root(env)
+    name = env.get(PROFILE_VARIABLE, "").strip()
+    return root / PROFILES / name if name else root
+
+
+def own_state_root(env: Mapping[str, str]) -> Path:
+    """`$EXECBOT_STATE_DIR`, else `$XDG_STATE_HOME/execbot`: without a profile, accounts have their
+    folders below it."""
     chosen = env.get("EXECBOT_STATE_DIR", "").strip()
     if chosen:
         return Path(chosen).expanduser()
     return _home(env, "XDG_STATE_HOME", ".local/state") / "execbot"
+
+
+def cache_root(env: Mapping[str, str]) -> Path:
+    """`$XDG_CACHE_HOME/execbot`: what may be deleted at any time."""
+    return _home(env, "XDG_CACHE_HOME", ".cache") / "execbot"
 
 
 def account_directory(root: Path, mode: str, account: str) -> Path:

@@ -94,8 +94,17 @@ class TakeProfitSettings(Struct, frozen=True):
     """Unfilled targets in R or ATR follow the true range once it has changed by half."""
 
 
+class TimeoutScope(StrEnum):
+    """Whose entries `timeout_seconds` is for."""
+
+    SIGNALS = "signals"
+    ALL = "all"
+
+
 class OrderManagementSettings(Struct, frozen=True):
     timeout_seconds: Decimal = Decimal("60")
+    timeout_applies_to: TimeoutScope = TimeoutScope.SIGNALS
+    """`all`: those of `submit` too, but for an explicit gtc."""
     retry_attempts: int = 3
     retry_delay_seconds: Decimal = Decimal("5")
     slippage_alert_pct: Decimal = Decimal("0.5")
@@ -105,6 +114,8 @@ class OrderManagementSettings(Struct, frozen=True):
     marketable_limit_pct: Decimal = Decimal("0.5")
     adjust_attempts: int = 3
     reject_attempts: int = 2
+    through_watch: bool = True
+    """Commands hand their orders over to a running `watch`."""
 
 
 class MarketHoursSettings(Struct, frozen=True):
@@ -178,12 +189,34 @@ class RiskSettings(Struct, frozen=True):
     scale_in: ScaleInSettings = ScaleInSettings()
 
 
+class OptionSettings(Struct, frozen=True):
+    max_premium_pct: Decimal = Decimal("2")
+    """Of equity, paid in one order."""
+    max_contracts: int = 10
+    """In one order, all its legs together."""
+    max_loss_pct: Decimal = Decimal("5")
+    """Of equity: the most that one order's structure can lose."""
+    min_days: int = 1
+    """To expiry, for what is opened."""
+    max_spread_pct: Decimal = Decimal("25")
+    """Ask over bid in percent of the middle, of every contract that is opened."""
+    close_before_expiry_minutes: int | None = 60
+    """`watch` closes what expires today this long before the close; null leaves it to the trader.
+    Alpaca begins its own closings 45 minutes before."""
+    stop_limit_pct: Decimal | None = None
+    """How far below its trigger a stop may still sell; null: stops sell at market."""
+
+
 class ExitSettings(Struct, frozen=True):
     protect_signals: bool = True
     """Positions opened by signals get the default stop and targets."""
     protect_submitted: bool = False
     """So do those of a plain `submit` without --stop-loss."""
+    every_position: bool = False
+    """Every position is promised a stop, whoever opened it: one without a plan is a finding."""
     unprotected_alarm_seconds: Decimal = Decimal("5")
+    unprotected_stops_entries: bool = False
+    """No entries while a position lacks the protection promised to it."""
     emergency_action: EmergencyAction = EmergencyAction.ALERT
     guard_interval_seconds: Decimal = Decimal("3")
     time_stop_minutes: int | None = None
@@ -206,9 +239,51 @@ class StreamSettings(Struct, frozen=True):
     poll_seconds: Decimal = Decimal("2")
 
 
+class AlertSeverity(StrEnum):
+    """How bad an alarm must be to be sent."""
+
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
 class AlertSettings(Struct, frozen=True):
+    """What a person is told. URLs come from EXECBOT_ALERT_URLS."""
+
     min_interval_seconds: Decimal = Decimal("60")
-    """The same alert is not repeated within this time. URLs come from EXECBOT_ALERT_URLS."""
+    """The same alert is not repeated within this time."""
+    min_severity: AlertSeverity = AlertSeverity.CRITICAL
+    quiet_hours: str | None = None
+    """`22:00-07:00`, with a time zone behind it or New York's: only critical alerts go out."""
+    resolved: bool = True
+    fills: bool = False
+    daily_report: bool = False
+
+
+class PingSettings(Struct, frozen=True):
+    """URLs of a dead man's switch, one a job (`execbot.alerts.pings`)."""
+
+    watch: str | None = None
+    reconcile: str | None = None
+    queue: str | None = None
+    health: str | None = None
+    report: str | None = None
+    all_clear: str | None = None
+    backup: str | None = None
+
+
+class SignalsSettings(Struct, frozen=True):
+    """Signals that come over HTTP (`execbot page --signals`)."""
+
+    repeat_seconds: Decimal = Decimal("60")
+    """The same content without an id, within this time, is one signal."""
+    per_second_max: int = 200
+    waiting_max: int = 5000
+    """So many may wait to be carried out; more are told to come later."""
+    strength: Decimal = Decimal("80")
+    """Of a TradingView alert that says none."""
+    strategy: str = "tradingview"
+    silence_hours: Decimal | None = None
+    """No signal for so long is an alert."""
 
 
 class SimSettings(Struct, frozen=True):
@@ -217,10 +292,38 @@ class SimSettings(Struct, frozen=True):
     starting_cash: Decimal = Decimal("100000")
 
 
+class Color(StrEnum):
+    """Of a profile's name on the screen. Live is red, whatever is chosen."""
+
+    GREEN = "green"
+    BLUE = "blue"
+    CYAN = "cyan"
+    MAGENTA = "magenta"
+    YELLOW = "yellow"
+    WHITE = "white"
+
+
+class LogFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+class LogSettings(Struct, frozen=True):
+    """How logs are written, and how long they are kept: `docs/logs.md`."""
+
+    format: LogFormat = LogFormat.TEXT
+    max_megabytes: Decimal = Decimal("10")
+    keep_files: int = 10
+    keep_days: Decimal = Decimal("90")
+
+
 class TradingSettings(Struct, frozen=True):
     """The whole of `trading_execution`."""
 
     mode: Mode | None = None
+    account: str | None = None
+    """The account that the keys must belong to; with other keys nothing is done."""
+    color: Color | None = None
     symbols: tuple[str, ...] = ()
     denied_symbols: tuple[str, ...] = ()
     max_positions: int = 5
@@ -234,8 +337,12 @@ class TradingSettings(Struct, frozen=True):
     market_hours: MarketHoursSettings = MarketHoursSettings()
     sizing: SizingSettings = field(default_factory=SizingSettings)
     risk: RiskSettings = RiskSettings()
+    options: OptionSettings = OptionSettings()
     exits: ExitSettings = ExitSettings()
     broker: BrokerSettings = BrokerSettings()
     stream: StreamSettings = StreamSettings()
     alerts: AlertSettings = AlertSettings()
+    ping: PingSettings = PingSettings()
+    signals: SignalsSettings = SignalsSettings()
+    logs: LogSettings = LogSettings()
     sim: SimSettings = SimSettings()

@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from operator import attrgetter
 from typing import Any
 
 import msgspec
 
+from execbot.journal.packing import packed, unpacked
 from execbot.journal.records import (
     Amendment,
     EventRecord,
     EventResult,
     Execution,
     FillState,
+    LifeStep,
     OrderRecord,
+    PositionDay,
     PositionRecord,
     Progress,
     RowReport,
@@ -67,13 +70,12 @@ _RECORD_TEXT = (
     "parent_id",
     "note",
     "alarm",
-    "request_json",
 )
 
 
 NULL = float("nan")
 """What rows carry for None: SQLite stores a NaN as NULL. Python's sqlite3 looks for adapters of
-None each time it is bound, which for an order's 53 columns cost more than writing the row."""
+None each time it is bound, which for an order's 55 columns cost more than writing the row."""
 
 
 def dumps(value: Any) -> str:
@@ -109,7 +111,7 @@ AMONG = "IN (SELECT value FROM json_each(?))"
 """Any number of values by one statement, which SQLite then prepares once."""
 
 
-def listed(values: Iterable[str]) -> str:
+def listed(values: Iterable[Any]) -> str:
     """The value to bind for `AMONG`."""
     return payload(list(values))
 
@@ -150,10 +152,11 @@ ORDER_COLUMNS: tuple[str, ...] = (
     *_ORDER_TIMES,
     *("side", "type", "time_in_force", "status", "extended_hours", "order_class"),
     *_RECORD_TEXT,
-    *("intent_at", "sent_at", "arrival_price"),
+    *("request_json", "intent_at", "sent_at", "arrival_price"),
     *_PROGRESS_TOTALS,
     *_PROGRESS_TIMES,
     *("chain_open", "ended_as"),
+    *("cancel_after", "for_the_day"),
 )
 
 _order_words = attrgetter(*_ORDER_TEXT, *_ORDER_LINKS)
@@ -178,6 +181,7 @@ def order_row(record: OrderRecord) -> tuple[Any, ...]:
         int(order.extended_hours),
         str(order.order_class),
         *[NULL if word is None else str(word) for word in _record_words(record)],
+        NULL if record.request_json is None else packed(record.request_json),
         "" if record.intent_at is None else iso(record.intent_at),
         NULL if record.sent_at is None else iso(record.sent_at),
         NULL if record.arrival_price is None else text(record.arrival_price),
@@ -185,12 +189,14 @@ def order_row(record: OrderRecord) -> tuple[Any, ...]:
         *[NULL if moment is None else iso(moment) for moment in _progress_times(progress)],
         int(progress.chain_open),
         NULL if progress.ended_as is None else progress.ended_as,
+        NULL if record.cancel_after is None else text(record.cancel_after),
+        int(record.for_the_day),
     )
 
 
 def record_of(found: sqlite3.Row) -> OrderRecord:
     """Read an order back; legs are joined by the caller."""
-    # A Row looks through its names at each access; there are 53.
+    # A Row looks through its names at each access; there are 55.
     row = dict(zip(found.keys(), found, strict=True))
     numbers: dict[str, Any] = {name: _decimal(row[name]) for name in _ORDER_DECIMALS}
     times: dict[str, Any] = {name: _time(row[name]) for name in _ORDER_TIMES}
@@ -233,9 +239,24 @@ def record_of(found: sqlite3.Row) -> OrderRecord:
         intent_at=_time(row["intent_at"]),
         sent_at=_time(row["sent_at"]),
         arrival_price=_decimal(row["arrival_price"]),
+        cancel_after=_decimal(row["cancel_after"]),
+        for_the_day=bool(row["for_the_day"]),
         progress=progress,
+        request_json=_request_json(row["request_json"]),
         **{name: row[name] for name in _RECORD_TEXT},
     )
+
+
+_REQUEST = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def _request_json(value: str | bytes | None) -> str | None:
+    """Whoever reads it takes it for an object: one that is none any more is damage of this row."""
+    if value is None:
+        return None
+    found = unpacked(value)
+    _REQUEST.decode(found)
+    return found
 
 
 # --- executions ----------------------------------------------------------------------------
@@ -349,12 +370,16 @@ def event_row(event: EventRecord) -> tuple[Any, ...]:
         str(event.source),
         NULL if event.execution_id is None else event.execution_id,
         *[NULL if number is None else text(number) for number in _event_decimals(event)],
-        payload(event.details),
-        payload(event.raw),
+        packed(payload(event.details)),
+        packed(payload(event.raw)),
         str(event.result),
         event.status,
         NULL if event.note is None else event.note,
     )
+
+
+_JSON_OBJECT = msgspec.json.Decoder(dict[str, Any])
+"""What else than an object is read back is damage."""
 
 
 def event_of(row: sqlite3.Row) -> EventRecord:
@@ -373,8 +398,8 @@ def event_of(row: sqlite3.Row) -> EventRecord:
         price=_decimal(row["price"]),
         cum_qty=_decimal(row["cum_qty"]),
         position_qty=_decimal(row["position_qty"]),
-        details=msgspec.json.decode(row["details"]),
-        raw=msgspec.json.decode(row["raw"]),
+        details=_JSON_OBJECT.decode(unpacked(row["details"])),
+        raw=_JSON_OBJECT.decode(unpacked(row["raw"])),
         result=EventResult(row["result"]),
         status=row["status"],
         note=row["note"],
@@ -421,10 +446,61 @@ def position_of(row: sqlite3.Row) -> PositionRecord:
     )
 
 
+def position_day_row(item: PositionDay) -> tuple[str, str, str]:
+    """Symbol, day, and the position as JSON."""
+    return (
+        item.position.symbol,
+        str(item.day),
+        dumps(msgspec.structs.asdict(item.position)),
+    )
+
+
+def position_day_of(row: sqlite3.Row) -> PositionDay:
+    position = msgspec.json.decode(row["body"], type=PositionRecord)
+    return PositionDay(date.fromisoformat(row["day"]), position)
+
+
+LIFE_COLUMNS = (
+    *("event_seq", "step", "symbol", "began", "at", "recorded_at", "state", "cause", "qty"),
+    *("price", "client_order_id"),
+)
+
+
+def life_step_row(step: LifeStep) -> tuple[Any, ...]:
+    return (
+        *(step.event_seq, step.step, step.symbol, step.began, iso(step.at), iso(step.recorded_at)),
+        *(str(step.state), step.cause, text(step.qty), maybe_text(step.price)),
+        step.client_order_id,
+    )
+
+
+def life_step_of(row: sqlite3.Row) -> LifeStep:
+    return LifeStep(
+        symbol=row["symbol"],
+        at=with_zone(datetime.fromisoformat(row["at"])),
+        recorded_at=with_zone(datetime.fromisoformat(row["recorded_at"])),
+        state=row["state"],
+        cause=row["cause"],
+        qty=Decimal(row["qty"]),
+        price=_decimal(row["price"]),
+        client_order_id=row["client_order_id"],
+        event_seq=row["event_seq"],
+        step=row["step"],
+        began=row["began"],
+    )
+
+
 def _decimal(value: str | None) -> Decimal | None:
     return None if value is None else Decimal(value)
 
 
 def _time(value: str | None) -> datetime | None:
     """Our own ISO text only (`Z` and microseconds), so no tolerant parsing is needed."""
-    return datetime.fromisoformat(value) if value else None
+    return with_zone(datetime.fromisoformat(value)) if value else None
+
+
+def with_zone(moment: datetime) -> datetime:
+    """Every time we write has its zone: one without is damaged, and equals no other. Pure."""
+    if moment.tzinfo is None:
+        raise ValueError(f"a time without a zone: {moment}")
+    return moment

@@ -6,10 +6,12 @@
     ├── JournalReadOnly      journal.read_only      file or directory cannot be written
     ├── JournalFull          journal.disk_full      no space (or a size limit) for the next write
     ├── JournalNewer         journal.newer_version  written by a later execbot
-    └── JournalUnavailable   journal.unavailable    cannot be opened at all
+    ├── JournalUnavailable   journal.unavailable    cannot be opened at all
+    └── ArchiveUnusable      journal.archive        a file of a past month is missing
 
 Nothing is sent to the broker without a durable intent, so every one of these stops an order before
-it leaves; what was already sent is found again by the next `reconcile`.
+it leaves; what was already sent is found again by the next `reconcile`. In the middle of a command
+memory may stand in for the file (`standby`).
 """
 
 from __future__ import annotations
@@ -33,6 +35,14 @@ class JournalError(ExecbotError):
     def __init__(self, message: str, *, path: Path | None = None) -> None:
         super().__init__(message)
         self.path = path
+        self.is_of_file = True
+        """The file is at fault, or its disk; not a statement of ours that makes no sense."""
+
+    @property
+    def leaves_what_was_read(self) -> bool:
+        """The file takes no writes (a lock, a full disk, an I/O error), but what was read of it is
+        as good as before. Not so where it is damaged: what it says may be wrong."""
+        return self.is_of_file and not isinstance(self, JournalCorrupt | JournalNewer)
 
 
 class JournalLocked(JournalError):
@@ -78,6 +88,12 @@ class JournalUnavailable(JournalError):
     next_step = "Check EXECBOT_STATE_DIR."
 
 
+class ArchiveUnusable(JournalError):
+    kind = "journal.archive"
+    hint = "Trading goes on without it; what asks for that time, or for an order of it, does not."
+    next_step = "Put the file back, from a backup: `execbot journal verify` names what is missing."
+
+
 _BY_CODE: dict[int, type[JournalError]] = {
     sqlite3.SQLITE_BUSY: JournalLocked,
     sqlite3.SQLITE_LOCKED: JournalLocked,
@@ -89,6 +105,14 @@ _BY_CODE: dict[int, type[JournalError]] = {
     sqlite3.SQLITE_FULL: JournalFull,
     sqlite3.SQLITE_CANTOPEN: JournalUnavailable,
 }
+
+_OF_STATEMENT = (
+    *(0, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH),
+    *(sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_RANGE, sqlite3.SQLITE_TOOBIG),
+)
+
+_SIGNS_OF_DAMAGE = ("no such table", "no such column", "could not decode to utf-8", "malformed")
+"""Of a file that passes SQLite's own check: SQLite blames the statement for them."""
 
 _WORDS: dict[type[JournalError], str] = {
     JournalLocked: "the journal is locked by another process",
@@ -108,5 +132,9 @@ def classify(error: sqlite3.Error, path: Path) -> JournalError:
         kind = JournalReadOnly
     if code == sqlite3.SQLITE_IOERR and "full" in str(error).lower():
         kind = JournalFull
+    if code in _OF_STATEMENT and str(error).lower().startswith(_SIGNS_OF_DAMAGE):
+        kind = JournalCorrupt
     words = _WORDS.get(kind, "the journal failed")
-    return kind(f"{words}: {path} ({error})", path=path)
+    found = kind(f"{words}: {path} ({error})", path=path)
+    found.is_of_file = kind is not JournalError or code not in _OF_STATEMENT
+    return found

@@ -1,17 +1,40 @@
-"""The journal's other books: meta values, decisions, signals and exit plans."""
+"""The journal's other books: meta values, decisions, signals, exit plans, samples of equity."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
-from execbot.journal.codec import AMONG, dumps, listed
+from execbot.journal.codec import AMONG, NULL, dumps, listed, with_zone
 from execbot.journal.connection import Connection
-from execbot.journal.records import AuditRow, PlanRecord, SignalRecord
-from execbot.model.times import iso
+from execbot.journal.packing import packed, unpacked
+from execbot.journal.records import (
+    SAME_MOMENT,
+    AccountRow,
+    AuditRow,
+    EquitySample,
+    FeeSum,
+    PlanRecord,
+    SignalRecord,
+    SignalTimes,
+)
+from execbot.journal.statements import DROP_FEE_SUMS
+from execbot.model.account import Activity
+from execbot.model.numbers import maybe_decimal, text, to_decimal
+from execbot.model.times import eastern, iso, maybe_iso, parse_time
+
+_LAST_CHARACTER = "\U0010ffff"
+
+
+_TOLD = "kind IN ('alarm', 'gate', 'guard', 'halt', 'pace', 'stream')"
+"""In the words of its index."""
+
+AMENDS = "json_extract(body, '$.previous_id') > ''"
+"""In the words of its index."""
 
 
 def _now() -> str:
@@ -19,7 +42,19 @@ def _now() -> str:
 
 
 def _time(value: str) -> datetime:
-    return datetime.fromisoformat(value)
+    return with_zone(datetime.fromisoformat(value))
+
+
+def _decimal(value: str | None) -> Decimal | None:
+    return None if value is None else Decimal(value)
+
+
+def _first_charged(day: date, raw: Mapping[str, Any]) -> str:
+    """The first day whose fees a row can change: its own, or that of the moment it was written."""
+    if raw.get("previous_id"):
+        return ""
+    written = parse_time(raw.get("created_at"))
+    return str(day if written is None else min(day, eastern(written - SAME_MOMENT).date()))
 
 
 class Ledgers(Connection):
@@ -28,8 +63,8 @@ class Ledgers(Connection):
     # --- meta: durable values by key -------------------------------------------------------
 
     def meta_get(self, key: str, default: Any = None) -> Any:
-        rows = self._rows("SELECT value FROM meta WHERE key = ?", (key,))
-        return json.loads(rows[0][0]) if rows else default
+        found = self._read(_meta_of, "SELECT key, value FROM meta WHERE key = ?", (key,))
+        return found[0][1] if found else default
 
     def meta_set(self, key: str, value: Any) -> None:
         """Keep a JSON value (Decimals and times become text)."""
@@ -42,11 +77,13 @@ class Ledgers(Connection):
         self._run("DELETE FROM meta WHERE key = ?", (key,))
 
     def meta_all(self, prefix: str = "") -> dict[str, Any]:
-        rows = self._rows(
-            "SELECT key, value FROM meta WHERE substr(key, 1, ?) = ? ORDER BY key",
-            (len(prefix), prefix),
+        return dict(
+            self._read(
+                _meta_of,
+                "SELECT key, value FROM meta WHERE key >= ? AND key < ? ORDER BY key",
+                (prefix, prefix + _LAST_CHARACTER),
+            )
         )
-        return {row["key"]: json.loads(row["value"]) for row in rows}
 
     # --- audit: decisions ------------------------------------------------------------------
 
@@ -62,24 +99,40 @@ class Ledgers(Connection):
         """Record a decision: `subject` is what it was about (a client_order_id, a symbol)."""
         self._run(
             "INSERT INTO audit (at, kind, subject, rule, facts, result) VALUES (?, ?, ?, ?, ?, ?)",
-            (iso(at), kind, subject, rule, dumps(facts), result),
+            (iso(at), kind, subject, rule, packed(dumps(facts)), result),
         )
 
     def audit_of(self, subject: str) -> list[AuditRow]:
         """Every decision about a subject, oldest first."""
-        rows = self._rows("SELECT * FROM audit WHERE subject = ? ORDER BY seq", (subject,))
-        return [_audit_of(row) for row in rows]
-
-    def audit_rows(
-        self, *, kind: str | None = None, since: datetime | None = None, limit: int = 1000
-    ) -> list[AuditRow]:
-        """Decisions of a kind, newest first."""
-        rows = self._rows(
-            "SELECT * FROM audit WHERE (?1 IS NULL OR kind = ?1) AND (?2 IS NULL OR at >= ?2) "
-            "ORDER BY seq DESC LIMIT ?3",
-            (kind, iso(since) if since else None, limit),
+        return self._read(
+            _audit_of, "SELECT * FROM audit WHERE subject = ? ORDER BY seq", (subject,)
         )
-        return [_audit_of(row) for row in rows]
+
+    def last_audit(self, kind: str, subject: str) -> AuditRow | None:
+        """The newest decision of a kind about a subject."""
+        found = self._read(
+            _audit_of,
+            "SELECT * FROM audit WHERE subject = ? AND kind = ? ORDER BY seq DESC LIMIT 1",
+            (subject, kind),
+        )
+        return found[0] if found else None
+
+    def recoveries(self, since: datetime, until: datetime | None = None) -> list[AuditRow]:
+        """What was decided about orders that failed, oldest first."""
+        return self._read(
+            _audit_of,
+            "SELECT * FROM audit WHERE kind = 'recovery' AND at >= ? AND at < ? ORDER BY at, seq",
+            (iso(since), "~" if until is None else iso(until)),
+        )
+
+    def told(self, since: datetime, until: datetime | None = None) -> list[AuditRow]:
+        """Alarms, denials of the risk checks, changes of a position's guard, halts, losses of the
+        stream and the pace of `watch`, of `[since, until)`, oldest first."""
+        return self._read(
+            _audit_of,
+            f"SELECT * FROM audit WHERE {_TOLD} AND at >= ? AND at < ? ORDER BY at, seq",
+            (iso(since), maybe_iso(until) or "~"),
+        )
 
     # --- signals: each acted on once -------------------------------------------------------
 
@@ -91,7 +144,7 @@ class Ledgers(Connection):
         changed = self._run(
             "INSERT OR IGNORE INTO signals (signal_id, received_at, symbol, body, outcome, "
             "updated_at) VALUES (?, ?, ?, ?, 'claimed', ?)",
-            (signal_id, stamp, symbol, dumps(body), stamp),
+            (signal_id, stamp, symbol, packed(dumps(body)), stamp),
         )
         return changed == 1
 
@@ -111,19 +164,138 @@ class Ledgers(Connection):
         )
 
     def signal(self, signal_id: str) -> SignalRecord | None:
-        rows = self._rows("SELECT * FROM signals WHERE signal_id = ?", (signal_id,))
-        return _signal_of(rows[0]) if rows else None
+        found = self._read(_signal_of, "SELECT * FROM signals WHERE signal_id = ?", (signal_id,))
+        return found[0] if found else None
 
-    def signals(
-        self, *, since: datetime | None = None, outcome: str | None = None, limit: int = 1000
-    ) -> list[SignalRecord]:
+    def signals(self, *, since: datetime | None = None, limit: int = 1000) -> list[SignalRecord]:
         """Signals, newest first."""
-        rows = self._rows(
-            "SELECT * FROM signals WHERE (?1 IS NULL OR received_at >= ?1) "
-            "AND (?2 IS NULL OR outcome = ?2) ORDER BY received_at DESC, signal_id LIMIT ?3",
-            (iso(since) if since else None, outcome, limit),
+        return self._read(
+            _signal_of,
+            "SELECT * FROM signals WHERE received_at >= ? "
+            "ORDER BY received_at DESC, signal_id LIMIT ?",
+            (iso(since) if since else "", limit),
         )
-        return [_signal_of(row) for row in rows]
+
+    def signal_times(self, since: datetime, until: datetime | None = None) -> list[SignalTimes]:
+        """Of the signals received in `[since, until)`, oldest first."""
+        return self._read(
+            _signal_times_of,
+            "SELECT received_at, updated_at, outcome FROM signals "
+            "WHERE received_at >= ? AND received_at < ? ORDER BY received_at",
+            (iso(since), maybe_iso(until) or "~"),
+        )
+
+    def signal_symbols(self, since: datetime) -> frozenset[str]:
+        """Of all signals from then on."""
+        rows = self._rows(
+            "SELECT DISTINCT symbol FROM signals WHERE received_at >= ?", (iso(since),)
+        )
+        return frozenset(str(row[0]) for row in rows)
+
+    # --- rows of the account's activities that are no trades ---------------------------------
+
+    def put_account_rows(self, rows: Iterable[tuple[date, AccountRow]]) -> None:
+        """Each with its day. A row that came before is what it is now; its `worth` stays.
+
+        Sums of fees fall that hold a day which a row charges; all of them where one takes the place
+        of another, which may be of any day.
+        """
+        rows = list(rows)
+        if not rows:
+            return
+        charged = [_first_charged(day, row.activity.raw) for day, row in rows]
+        charged += self._read(
+            _first_charged_of,
+            f"SELECT day, body FROM account_rows WHERE activity_id {AMONG}",
+            (listed(row.activity.id for _, row in rows),),
+        )
+        self._run(DROP_FEE_SUMS, (min(charged),))
+        self._run_many(
+            "INSERT INTO account_rows (activity_id, activity_type, day, worth, body) "
+            "VALUES (?, ?, ?, ?, ?) ON CONFLICT (activity_id) DO UPDATE SET "
+            "activity_type = excluded.activity_type, day = excluded.day, body = excluded.body, "
+            "worth = coalesce(account_rows.worth, excluded.worth)",
+            [
+                (
+                    row.activity.id,
+                    row.activity.activity_type,
+                    day.isoformat(),
+                    None if row.worth is None else text(row.worth),
+                    dumps(row.activity.raw),
+                )
+                for day, row in rows
+            ],
+        )
+
+    def account_rows(
+        self, kinds: Sequence[str], *, since: date | None = None, until: date | None = None
+    ) -> list[AccountRow]:
+        """Rows of these types by day, both days included; and of every day those that take the
+        place of others, which may be among them."""
+        of_kinds = f"SELECT * FROM account_rows WHERE activity_type {AMONG}"
+        first = "" if since is None else since.isoformat()
+        last = "~" if until is None else until.isoformat()
+        found = [
+            *self._read(
+                _account_row_of,
+                f"{of_kinds} AND day >= ? AND day <= ?",
+                (listed(kinds), first, last),
+            ),
+            *self._read(_account_row_of, f"{of_kinds} AND {AMENDS}", (listed(kinds),)),
+        ]
+        by_key = dict(found)
+        return [by_key[key] for key in sorted(by_key)]
+
+    def fee_sum(self, symbol: str, *, until: date) -> FeeSum | None:
+        """The youngest sum of a symbol's fees that is kept and stands, that day included."""
+        found = self._read(
+            _fee_sum_of,
+            "SELECT * FROM fee_sums WHERE symbol = ? AND day <= ? ORDER BY day DESC LIMIT 1",
+            (symbol, str(until)),
+        )
+        return found[0] if found else None
+
+    def put_fee_sums(self, sums: Iterable[FeeSum]) -> None:
+        """Worked out in the transaction that this is called in: what they follow from stands."""
+        self._run_many(
+            "INSERT OR REPLACE INTO fee_sums (symbol, day, amount, estimated) VALUES (?, ?, ?, ?)",
+            [
+                (s.symbol, str(s.day), None if s.amount is None else text(s.amount), s.estimated)
+                for s in sums
+            ],
+        )
+
+    def first_execution_at(self) -> datetime | None:
+        """When the oldest execution in the books took place."""
+        sql = "SELECT at FROM fills ORDER BY at LIMIT 1"
+        found = self._read(lambda row: _time(row["at"]), sql)
+        return found[0] if found else None
+
+    # --- samples of equity: only ever appended to -------------------------------------------
+
+    def add_equity_sample(self, sample: EquitySample) -> None:
+        """A second one of the same microsecond says nothing new."""
+        self._run(
+            "INSERT OR IGNORE INTO equity_samples (at, equity, last_equity, cash, kind) "
+            "VALUES (?, ?, ?, ?, ?)",
+            (
+                iso(sample.at),
+                text(sample.equity),
+                NULL if sample.last_equity is None else text(sample.last_equity),
+                NULL if sample.cash is None else text(sample.cash),
+                sample.kind,
+            ),
+        )
+
+    def equity_samples(
+        self, since: datetime | None = None, until: datetime | None = None
+    ) -> list[EquitySample]:
+        """Samples of `[since, until)`, oldest first."""
+        return self._read(
+            _sample_of,
+            "SELECT * FROM equity_samples WHERE at >= ? AND at < ? ORDER BY at",
+            (iso(since) if since else "", iso(until) if until else "~"),
+        )
 
     # --- exit plans: every version kept ----------------------------------------------------
 
@@ -142,7 +314,7 @@ class Ledgers(Connection):
             changed = self._run(
                 "INSERT OR IGNORE INTO exit_plans (plan_id, version, symbol, status, body, at) "
                 "VALUES (?, ?, ?, ?, ?, ?)",
-                (plan_id, version, symbol, status, dumps(body), iso(at)),
+                (plan_id, version, symbol, status, packed(dumps(body)), iso(at)),
             )
             if changed == 1:
                 self._run(
@@ -156,32 +328,65 @@ class Ledgers(Connection):
 
     def plan(self, plan_id: str) -> PlanRecord | None:
         """The version in force."""
-        rows = self._rows(
-            "SELECT * FROM exit_plans WHERE plan_id = ? ORDER BY version DESC LIMIT 1", (plan_id,)
+        found = self._read(
+            _plan_of,
+            "SELECT * FROM exit_plans WHERE plan_id = ? ORDER BY version DESC LIMIT 1",
+            (plan_id,),
         )
-        return _plan_of(rows[0]) if rows else None
+        return found[0] if found else None
 
     def plan_history(self, plan_id: str) -> list[PlanRecord]:
-        rows = self._rows("SELECT * FROM exit_plans WHERE plan_id = ? ORDER BY version", (plan_id,))
-        return [_plan_of(row) for row in rows]
+        return self._read(
+            _plan_of, "SELECT * FROM exit_plans WHERE plan_id = ? ORDER BY version", (plan_id,)
+        )
 
-    def plans(
-        self, *, symbol: str | None = None, statuses: Sequence[str] | None = None
-    ) -> list[PlanRecord]:
+    def plan_ends(self, plan_ids: Iterable[str]) -> list[PlanRecord]:
+        """The first three versions of each of these plans, and the one in force: what was asked
+        for, as what it began, and how it ended. By plan and version."""
+        return self._read(
+            _plan_of,
+            "SELECT p.* FROM plans_in_force f CROSS JOIN exit_plans p USING (plan_id) "
+            f"WHERE f.plan_id {AMONG} AND (p.version <= 3 OR p.version = f.version) "
+            "ORDER BY p.plan_id, p.version",
+            (listed(plan_ids),),
+        )
+
+    def plan_ids_of(self, symbols: Iterable[str], since: datetime | None = None) -> list[str]:
+        """Every plan of these symbols that was changed since a moment."""
+        rows = self._rows(
+            "SELECT f.plan_id FROM plans_in_force f "
+            "CROSS JOIN exit_plans p USING (plan_id, version) "
+            f"WHERE f.symbol {AMONG} AND p.at >= ? ORDER BY f.plan_id",
+            (listed(symbols), iso(since) if since else ""),
+        )
+        return [str(row[0]) for row in rows]
+
+    def newest_plan(self, symbol: str, status: str) -> PlanRecord | None:
+        """The version in force of the plan with the highest id: ids that we give sort by time."""
+        found = self._read(
+            _plan_of,
+            "SELECT p.* FROM plans_in_force f JOIN exit_plans p USING (plan_id, version) "
+            "WHERE f.status = ? AND f.symbol = ? ORDER BY f.plan_id DESC LIMIT 1",
+            (status, symbol),
+        )
+        return found[0] if found else None
+
+    def plans(self, *, statuses: Sequence[str], symbol: str | None = None) -> list[PlanRecord]:
         """The version in force of each plan, filtered by what that version says."""
-        wanted, values = ["TRUE"], []
-        if statuses is not None:
-            wanted.append(f"f.status {AMONG}")
-            values.append(listed(statuses))
+        wanted, values = [f"f.status {AMONG}"], [listed(statuses)]
         if symbol is not None:
             wanted.append("f.symbol = ?")
             values.append(symbol)
-        rows = self._rows(
+        return self._read(
+            _plan_of,
             "SELECT p.* FROM plans_in_force f JOIN exit_plans p USING (plan_id, version) "
             f"WHERE {' AND '.join(wanted)} ORDER BY p.at, p.plan_id",
             values,
         )
-        return [_plan_of(row) for row in rows]
+
+
+def _meta_of(row: sqlite3.Row) -> tuple[str, Any]:
+    return row["key"], json.loads(row["value"])
 
 
 def _audit_of(row: sqlite3.Row) -> AuditRow:
@@ -191,8 +396,31 @@ def _audit_of(row: sqlite3.Row) -> AuditRow:
         kind=row["kind"],
         subject=row["subject"],
         rule=row["rule"],
-        facts=json.loads(row["facts"]),
+        facts=json.loads(unpacked(row["facts"])),
         result=row["result"],
+    )
+
+
+def _first_charged_of(row: sqlite3.Row) -> str:
+    return _first_charged(date.fromisoformat(row["day"]), json.loads(row["body"]))
+
+
+def _account_row_of(row: sqlite3.Row) -> tuple[tuple[str, str], AccountRow]:
+    """With its day and id, by which rows are sorted and told apart."""
+    activity = Activity.from_wire(json.loads(row["body"]))
+    return (str(row["day"]), str(row["activity_id"])), AccountRow(activity, _decimal(row["worth"]))
+
+
+def _fee_sum_of(row: sqlite3.Row) -> FeeSum:
+    day, amount = date.fromisoformat(row["day"]), _decimal(row["amount"])
+    return FeeSum(row["symbol"], day, amount, bool(row["estimated"]))
+
+
+def _signal_times_of(row: sqlite3.Row) -> SignalTimes:
+    return SignalTimes(
+        datetime.fromisoformat(row["received_at"]),
+        datetime.fromisoformat(row["updated_at"]),
+        row["outcome"],
     )
 
 
@@ -201,7 +429,7 @@ def _signal_of(row: sqlite3.Row) -> SignalRecord:
         signal_id=row["signal_id"],
         received_at=_time(row["received_at"]),
         symbol=row["symbol"],
-        body=json.loads(row["body"]),
+        body=json.loads(unpacked(row["body"])),
         outcome=row["outcome"],
         reason=row["reason"],
         client_order_id=row["client_order_id"],
@@ -215,6 +443,16 @@ def _plan_of(row: sqlite3.Row) -> PlanRecord:
         version=row["version"],
         symbol=row["symbol"],
         status=row["status"],
-        body=json.loads(row["body"]),
+        body=json.loads(unpacked(row["body"])),
         at=_time(row["at"]),
+    )
+
+
+def _sample_of(row: sqlite3.Row) -> EquitySample:
+    return EquitySample(
+        at=with_zone(datetime.fromisoformat(row["at"])),
+        equity=to_decimal(row["equity"]),
+        last_equity=maybe_decimal(row["last_equity"]),
+        cash=maybe_decimal(row["cash"]),
+        kind=row["kind"],
     )

@@ -6,11 +6,13 @@ same time one builds the tables and the other finds them built.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from execbot.journal.packing import unpacked
 from execbot.journal.schema import STEPS
 
 
@@ -37,7 +39,18 @@ with _without_pandas():
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Apply the steps that are missing and set `user_version` to their number."""
+    connection.create_function("unpacked_json", 1, _unpacked_json, deterministic=True)
     _migrations().apply(Database(connection))
+
+
+def _unpacked_json(value: str | bytes) -> str | None:
+    """None where it cannot be read back: `doctor` tells of that, and no upgrade fails by it."""
+    try:
+        found = unpacked(value)
+        json.loads(found)
+    except ValueError:
+        return None
+    return found
 
 
 def _migrations() -> Migrations:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct, field
 
+from execbot.model.account import Activity
 from execbot.model.enums import EventSource, OrderStatus, Outcome, Side
 from execbot.model.numbers import ZERO
 from execbot.model.order import Fill, Order
@@ -89,7 +90,8 @@ class OrderRecord(Struct, frozen=True, gc=False):
 
     `request_json` is the body that was (or would be) sent. `parent_id` is the client_order_id of
     the order whose leg this is. `note` is the last word on it (a rejection's reason, say), `alarm`
-    what a person must look at. `already` is set by `submit` when the id had been given before.
+    what a person must look at. `cancel_after` and `for_the_day` are those of the request
+    (`OrderRequest`). `already` is set by `submit` when the id had been given before.
     """
 
     order: Order
@@ -107,6 +109,8 @@ class OrderRecord(Struct, frozen=True, gc=False):
     alarm: str | None = None
     request_json: str | None = None
     progress: Progress = Progress()
+    cancel_after: Decimal | None = None
+    for_the_day: bool = False
     already: bool = False
 
     @property
@@ -172,7 +176,7 @@ class Execution(Struct, frozen=True, gc=False):
     A busted execution has `net_qty` 0; a corrected one the corrected values. `cum_qty` is the
     order's cumulative quantity right after it, where the report said so. `is_heard`: a fill was
     reported under its id; otherwise it is known from its FILL row, or only named by an amendment
-    (then `qty` is 0).
+    (then `qty` is 0). `fee` is given where it books coins that went as a fee: how many.
     """
 
     execution_id: str
@@ -197,6 +201,11 @@ class Execution(Struct, frozen=True, gc=False):
     row: RowReport | None = None
     amendments: tuple[Amendment, ...] = ()
 
+    @property
+    def signed_qty(self) -> Decimal:
+        """What it moves, as things stand."""
+        return self.net_qty * self.side.sign
+
     def as_fill(self) -> Fill:
         """The execution as it stands now, in the model's words."""
         return Fill(
@@ -210,7 +219,6 @@ class Execution(Struct, frozen=True, gc=False):
             at=self.at,
             source=self.source,
             position_qty=self.position_qty,
-            fee=self.fee,
             inferred=self.state is FillState.INFERRED,
         )
 
@@ -240,8 +248,24 @@ class EventRecord(Struct, frozen=True, gc=False):
     seq: int = 0
 
 
+class Trail(Struct, frozen=True, gc=False):
+    """One event of an order without what it carried. `at` is the broker's moment, `recorded_at`
+    ours, set by the broker's clock."""
+
+    client_order_id: str
+    kind: str
+    source: str
+    execution_id: str | None
+    at: datetime | None
+    recorded_at: datetime
+    result: str
+
+
 MARK = "mark"
 """In the details of what may send an order: the machine's own seconds at that moment."""
+
+OF = "of"
+"""In the details of an intent: the order that was tried first, its own id when that is itself."""
 
 
 class LastAct(Struct, frozen=True):
@@ -272,6 +296,70 @@ class PositionRecord(Struct, frozen=True, gc=False):
     last_execution_id: str = ""
 
 
+class LifeStep(Struct, frozen=True, gc=False):
+    """One state of a position, from the event `event_seq` on.
+
+    A life is named by the event that it began with, `began`; `step` tells apart what one event led
+    to. `at` is the broker's time, `cause` why, `qty` what is held then, `price` that of the fill
+    which led to it. `begins` is known until the step is numbered.
+    """
+
+    symbol: str
+    at: datetime
+    recorded_at: datetime
+    state: str
+    cause: str
+    qty: Decimal
+    price: Decimal | None = None
+    client_order_id: str | None = None
+    event_seq: int = 0
+    step: int = 0
+    began: int = 0
+    begins: bool = False
+
+
+class AccountRow(Struct, frozen=True):
+    """A row of the account's activities that is no trade, as the broker last showed it.
+
+    `worth` is the price of shares that came or went when their row was first seen.
+    """
+
+    activity: Activity
+    worth: Decimal | None = None
+
+
+class PositionDay(Struct, frozen=True, gc=False):
+    """A position as it stood before its first execution of a New York day."""
+
+    day: date
+    position: PositionRecord
+
+
+SAME_MOMENT = timedelta(seconds=1)
+"""So near to each other are an execution and the row of its fee, where one has a row of its own."""
+
+
+class FeeSum(Struct, frozen=True):
+    """What the executions of a symbol cost, all together, before a New York day; None where no fee
+    of them is known. `estimated`: a share in it of what was charged for several."""
+
+    symbol: str
+    day: date
+    amount: Decimal | None = None
+    estimated: bool = False
+
+
+class EquitySample(Struct, frozen=True, gc=False):
+    """What the account was worth at a moment, by the broker: USD. `last_equity` is what the broker
+    says it was at the last close before. `kind` is `minute` or `close`."""
+
+    at: datetime
+    equity: Decimal
+    last_equity: Decimal | None = None
+    cash: Decimal | None = None
+    kind: str = "minute"
+
+
 class AuditRow(Struct, frozen=True):
     """One decision: what, by which rule, on which facts, with which result."""
 
@@ -295,6 +383,14 @@ class SignalRecord(Struct, frozen=True):
     reason: str | None
     client_order_id: str | None
     updated_at: datetime
+
+
+class SignalTimes(Struct, frozen=True, gc=False):
+    """When a signal was received, and when its outcome was written."""
+
+    received_at: datetime
+    finished_at: datetime
+    outcome: str
 
 
 class PlanRecord(Struct, frozen=True):

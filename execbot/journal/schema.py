@@ -1,9 +1,12 @@
 """The journal's tables, as the steps that build them.
 
-`order_events` is the truth and is only ever appended to; `orders`, `fills` and `positions` are
-what follows from it and can be rebuilt at any time (`execbot.oms.sync.rebuild`). `meta`, `audit`,
-`signals` and `exit_plans` are records of their own. Every quantity, price and amount is decimal
-text, every time is UTC ISO text with microseconds (sorts as text), every list of facts is JSON.
+`order_events` is the truth and is only ever appended to; `orders`, `fills`, `positions`,
+`position_days` and `position_lives` are what follows from it and can be rebuilt at any time
+(`execbot.oms.sync.rebuild`); of these `position_lives` is only appended to as well. `meta`,
+`audit`, `signals`, `exit_plans`, `account_rows`, `confirmations`, `equity_samples` and `hand_overs`
+are records of their own; `fee_sums` follow from `fills` and `account_rows` and are laid when
+somebody asks for them. Every quantity, price and amount is decimal text, every time is UTC ISO text
+with microseconds (sorts as text), every list of facts is JSON.
 
 A step is applied once, in order, inside a transaction together with the version number, so a
 process that dies while migrating leaves the old version behind. Steps are never edited after a
@@ -11,6 +14,8 @@ release; a change is a new step.
 """
 
 from __future__ import annotations
+
+import re
 
 APPLICATION_ID = 0x45584231
 """`EXB1`: tells a journal from any other SQLite file."""
@@ -236,13 +241,269 @@ WHERE symbol GLOB
 """
 """Cost and profit of option contracts are in dollars: a hundred times the price of one."""
 
+_HISTORY_UNREAD = """
+CREATE TABLE position_days (
+    symbol TEXT NOT NULL,
+    day TEXT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (symbol, day)
+) WITHOUT ROWID;
+
+CREATE INDEX positions_held ON positions (qty = '0', updated_at);
+
+CREATE INDEX orders_rejected ON orders (intent_at) WHERE status = 'rejected';
+CREATE INDEX orders_submitted_at ON orders (submitted_at) WHERE submitted_at IS NOT NULL;
+CREATE INDEX orders_filled_at ON orders (filled_at) WHERE filled_at IS NOT NULL;
+CREATE INDEX orders_canceled_at ON orders (canceled_at) WHERE canceled_at IS NOT NULL;
+
+CREATE INDEX audit_recoveries ON audit (at) WHERE kind = 'recovery';
+"""
+"""What a day's commands ask for is found without reading the days before: each position as it stood
+before its first execution of a New York day, and orders by every moment that puts them into one.
+The days of an older journal are laid when somebody first asks for them."""
+_ORDER_CLOCKS = """
+ALTER TABLE orders ADD COLUMN cancel_after TEXT;
+ALTER TABLE orders ADD COLUMN for_the_day INTEGER NOT NULL DEFAULT 0;
+UPDATE orders SET for_the_day = 1
+WHERE time_in_force = 'gtc' AND order_class IN ('bracket', 'oto') AND origin <> 'foreign';
+"""
+"""When `watch` takes an entry back. Those of before were told apart by their class alone."""
+
+_ACCOUNT_ROWS = """
+CREATE TABLE account_rows (
+    activity_id TEXT PRIMARY KEY,
+    activity_type TEXT NOT NULL,
+    day TEXT NOT NULL,
+    worth TEXT,
+    body TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE INDEX account_rows_day ON account_rows (day);
+
+UPDATE fills SET fee = qty WHERE execution_id IN (
+    SELECT json_extract(details, '$.execution_id') FROM (
+        SELECT unpacked_json(details) AS details FROM order_events WHERE client_order_id = ''
+    ) WHERE json_extract(details, '$.reason') = 'crypto_fee'
+);
+"""
+"""Fees and cash flows as the broker tells them; bookings of fees in coins say what they are.
+`unpacked_json` is the migration's own: details may be packed (`execbot.journal.migrations`)."""
+
+_FEE_SUMS = """
+CREATE TABLE fee_sums (
+    symbol TEXT NOT NULL,
+    day TEXT NOT NULL,
+    amount TEXT,
+    estimated INTEGER NOT NULL,
+    PRIMARY KEY (symbol, day)
+) WITHOUT ROWID;
+
+CREATE INDEX fee_sums_day ON fee_sums (day);
+
+CREATE INDEX account_rows_amending ON account_rows (json_extract(body, '$.previous_id'))
+WHERE json_extract(body, '$.previous_id') > '';
+"""
+"""What the executions of a symbol cost, all together, before a New York day; and rows that take the
+place of others, of whatever day."""
+
+_ARCHIVES = """
+CREATE TABLE archives (
+    number INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    sha256 TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    month TEXT NOT NULL,
+    first_at TEXT NOT NULL,
+    last_at TEXT NOT NULL,
+    orders INTEGER NOT NULL,
+    events INTEGER NOT NULL,
+    fills INTEGER NOT NULL,
+    archived_at TEXT NOT NULL
+);
+
+CREATE INDEX archives_last_at ON archives (last_at);
+
+CREATE TABLE archived_ids (
+    id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    archive INTEGER NOT NULL,
+    PRIMARY KEY (id, kind)
+) WITHOUT ROWID;
+
+CREATE TABLE archive_returns (
+    archive INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    PRIMARY KEY (archive, id)
+) WITHOUT ROWID;
+"""
+"""Files of past months (`execbot.journal.archives`), every id that is in them and may never be used
+again, and what came back out of them since."""
+_CONFIRMATIONS = """
+CREATE TABLE confirmations (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    client_order_id TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    made_at TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    body TEXT NOT NULL,
+    UNIQUE (client_order_id, version)
+);
+
+CREATE INDEX confirmations_kind ON confirmations (kind, seq) WHERE version = 1;
+
+CREATE TRIGGER confirmations_are_never_changed BEFORE UPDATE ON confirmations
+BEGIN SELECT RAISE(ABORT, 'confirmations is append-only'); END;
+
+CREATE TRIGGER confirmations_are_never_deleted BEFORE DELETE ON confirmations
+BEGIN SELECT RAISE(ABORT, 'confirmations is append-only'); END;
+
+CREATE TABLE confirmations_in_force (
+    client_order_id TEXT PRIMARY KEY,
+    version INTEGER NOT NULL,
+    is_filled INTEGER NOT NULL,
+    day_of TEXT NOT NULL,
+    due_at TEXT
+) WITHOUT ROWID;
+
+CREATE TABLE cash_samples (
+    at TEXT PRIMARY KEY,
+    cash TEXT NOT NULL,
+    accrued_fees TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE cash_days (
+    day TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    made_at TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (day, version)
+) WITHOUT ROWID;
+
+CREATE TRIGGER cash_days_are_never_changed BEFORE UPDATE ON cash_days
+BEGIN SELECT RAISE(ABORT, 'cash_days is append-only'); END;
+
+CREATE TRIGGER cash_days_are_never_deleted BEFORE DELETE ON cash_days
+BEGIN SELECT RAISE(ABORT, 'cash_days is append-only'); END;
+
+CREATE INDEX confirmations_day_of ON confirmations_in_force (is_filled, day_of);
+CREATE INDEX confirmations_due_at ON confirmations_in_force (due_at) WHERE due_at IS NOT NULL;
+"""
+"""What each execution came to, every version of it; which version counts, and when there is
+something to look up for it. The account's cash as it was read, and what each day's check of it came
+to."""
+LIVES_SINCE = "position_lives:since"
+"""Meta: the last event of which lives are not derived anew: those of before stay as they were
+written down. An older journal had none yet, and of an archived one too little is left."""
+
+LIVES_NEVER_DELETED = """
+CREATE TRIGGER position_lives_are_never_deleted BEFORE DELETE ON position_lives
+BEGIN SELECT RAISE(ABORT, 'position_lives is append-only'); END;
+"""
+
+_POSITION_LIVES = f"""
+CREATE TABLE position_lives (
+    event_seq INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    symbol TEXT NOT NULL,
+    began INTEGER NOT NULL,
+    at TEXT NOT NULL,
+    recorded_at TEXT NOT NULL,
+    state TEXT NOT NULL,
+    cause TEXT NOT NULL,
+    qty TEXT NOT NULL,
+    price TEXT,
+    client_order_id TEXT,
+    PRIMARY KEY (event_seq, symbol, step)
+) WITHOUT ROWID;
+
+CREATE INDEX position_lives_symbol ON position_lives (symbol, event_seq, step);
+
+INSERT INTO meta (key, value, updated_at)
+SELECT '{LIVES_SINCE}', seq, at
+FROM (SELECT max(seq) AS seq, max(recorded_at) AS at FROM order_events)
+WHERE seq IS NOT NULL;
+
+INSERT INTO position_lives
+SELECT seq, 0, symbol, seq, coalesce(opened_at, updated_at), updated_at, 'OPEN', 'held before', qty,
+    avg_entry_price, NULL
+FROM positions, (SELECT max(seq) AS seq FROM order_events)
+WHERE (qty = '0') = 0 AND seq IS NOT NULL;
+
+CREATE TRIGGER position_lives_are_never_changed BEFORE UPDATE ON position_lives
+BEGIN SELECT RAISE(ABORT, 'position_lives is append-only'); END;
+{LIVES_NEVER_DELETED}"""
+"""Each position's states with their times and causes, one after the other. What an older journal
+held is known as it stood; its events before that are not gone through again."""
+
+_EQUITY_SAMPLES = """
+CREATE TABLE equity_samples (
+    at TEXT PRIMARY KEY,
+    equity TEXT NOT NULL,
+    last_equity TEXT,
+    cash TEXT,
+    kind TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TRIGGER equity_samples_are_never_changed BEFORE UPDATE ON equity_samples
+BEGIN SELECT RAISE(ABORT, 'equity_samples is append-only'); END;
+
+CREATE TRIGGER equity_samples_are_never_deleted BEFORE DELETE ON equity_samples
+BEGIN SELECT RAISE(ABORT, 'equity_samples is append-only'); END;
+
+CREATE INDEX plans_in_force_symbol ON plans_in_force (symbol);
+"""
+"""What the account was worth, as `watch` has seen it; and plans by their symbol, whatever became of
+them."""
+_HAND_OVERS = """
+CREATE TABLE hand_overs (
+    name TEXT NOT NULL,
+    client_order_id TEXT NOT NULL,
+    at TEXT NOT NULL,
+    PRIMARY KEY (name, client_order_id)
+) WITHOUT ROWID;
+
+CREATE TRIGGER hand_overs_are_never_changed BEFORE UPDATE ON hand_overs
+BEGIN SELECT RAISE(ABORT, 'hand_overs is append-only'); END;
+
+CREATE TRIGGER hand_overs_are_never_deleted BEFORE DELETE ON hand_overs
+BEGIN SELECT RAISE(ABORT, 'hand_overs is append-only'); END;
+"""
+"""Requests that a command has handed over to `watch`: taken back, or made an order of."""
+
+_AUDIT_TOLD = """
+CREATE INDEX audit_told ON audit (at)
+WHERE kind IN ('alarm', 'gate', 'guard', 'halt', 'pace', 'stream');
+"""
+"""What a report counts of the decisions of a span; the many that passed are not in it."""
+
+_FOLLOWED_EVENTS = """
+ALTER TABLE order_events ADD COLUMN has_lives INTEGER NOT NULL DEFAULT 0;
+"""
+"""Whether the writer of an event kept lives too. An earlier version that has the file open while it
+is upgraded goes on without."""
+
 STEPS: tuple[tuple[str, str], ...] = (
     ("0001_first_tables", _FIRST),
     ("0002_plans_in_force", _PLANS_IN_FORCE),
     ("0003_orders_by_sending", _ORDERS_BY_SENDING),
     ("0004_evidence", _EVIDENCE),
     ("0005_option_multiplier", _OPTION_MULTIPLIER),
+    ("0006_history_unread", _HISTORY_UNREAD),
+    ("0007_order_clocks", _ORDER_CLOCKS),
+    ("0008_account_rows", _ACCOUNT_ROWS),
+    ("0009_fee_sums", _FEE_SUMS),
+    ("0010_archives", _ARCHIVES),
+    ("0011_confirmations", _CONFIRMATIONS),
+    ("0012_position_lives", _POSITION_LIVES),
+    ("0013_equity_samples", _EQUITY_SAMPLES),
+    ("0014_hand_overs", _HAND_OVERS),
+    ("0015_audit_told", _AUDIT_TOLD),
+    ("0016_followed_events", _FOLLOWED_EVENTS),
 )
 """Name and SQL of each step. The version of a journal is the number of steps it has."""
 
 SCHEMA_VERSION = len(STEPS)
+
+TABLES = frozenset(re.findall(r"CREATE TABLE (\w+)", "".join(sql for _, sql in STEPS)))

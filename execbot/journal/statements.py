@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from execbot.journal.codec import EVENT_COLUMNS, FILL_COLUMNS, ORDER_COLUMNS, POSITION_COLUMNS
+from execbot.journal.codec import (
+    EVENT_COLUMNS,
+    FILL_COLUMNS,
+    LIFE_COLUMNS,
+    ORDER_COLUMNS,
+    POSITION_COLUMNS,
+)
 
 
 def _upsert(table: str, key: str, columns: Sequence[str], *, same: Sequence[str] = ()) -> str:
@@ -20,14 +26,21 @@ def _upsert(table: str, key: str, columns: Sequence[str], *, same: Sequence[str]
     )
 
 
-FOUND_BY = ("order_id", "symbol", "intent_at", "sent_at", "parent_id")
-"""Indexed columns of an order that seldom change; `status` is the one that does."""
+FOUND_BY = ("order_id", "symbol", "intent_at", "sent_at", "parent_id", "submitted_at")
+"""Indexed columns of an order that seldom change; `status` is the one that does, and those that
+are set when it ends."""
 
 PUT_ORDER = _upsert("orders", "client_order_id", ORDER_COLUMNS)
 MOVE_ORDER = _upsert("orders", "client_order_id", ORDER_COLUMNS, same=FOUND_BY)
 PUT_FILL = _upsert("fills", "execution_id", FILL_COLUMNS)
 PUT_POSITION = _upsert("positions", "symbol", POSITION_COLUMNS)
+PUT_POSITION_DAY = "INSERT OR REPLACE INTO position_days (symbol, day, body) VALUES (?, ?, ?)"
+DROP_FEE_SUMS = "DELETE FROM fee_sums WHERE day > ?"
 ADD_EVENT = (
-    f"INSERT INTO order_events ({','.join(EVENT_COLUMNS)}) "
-    f"VALUES ({','.join('?' * len(EVENT_COLUMNS))})"
+    f"INSERT INTO order_events ({','.join(EVENT_COLUMNS)}, has_lives) "
+    f"VALUES ({','.join('?' * len(EVENT_COLUMNS))}, 1)"
+)
+ADD_LIFE_STEP = (
+    f"INSERT INTO position_lives ({','.join(LIFE_COLUMNS)}) "
+    f"VALUES ({','.join('?' * len(LIFE_COLUMNS))})"
 )

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
 
 from execbot.model.enums import AssetClass, PositionSide
-from execbot.model.numbers import ZERO, maybe_decimal
+from execbot.model.numbers import ZERO
+from execbot.model.plausible import believed, believed_time
 from execbot.model.struct import Reported
 from execbot.model.symbols import multiplier_of
 from execbot.model.times import parse_time
 
 
 class Account(Reported, frozen=True):
-    """GET /v2/account. Fields that Alpaca no longer sends are None, never an error."""
+    """GET /v2/account. Fields that Alpaca no longer sends are None, never an error.
+
+    `balance_asof` is the day of whose close `last_equity` is (Alpaca's OpenAPI description: the day
+    of the snapshot that `last_*` fields are of).
+    """
 
     id: str
     account_number: str
@@ -43,25 +48,33 @@ class Account(Reported, frozen=True):
     transfers_blocked: bool
     trade_suspended_by_user: bool
     crypto_status: str | None
+    created_at: datetime | None = None
+    balance_asof: date | None = None
+    options_buying_power: Decimal | None = None
+    """Cash-like: what options are sized by, never `buying_power`."""
+    options_level: int | None = None
+    """Options level in force: the least of what was approved and what the owner allows."""
 
     @classmethod
     def from_wire(cls, data: Mapping[str, Any]) -> Account:
-        count = data.get("daytrade_count")
         return cls(
             id=str(data.get("id") or ""),
             account_number=str(data.get("account_number") or ""),
             status=str(data.get("status") or ""),
             currency=str(data.get("currency") or "USD"),
-            daytrade_count=int(count) if isinstance(count, int | str) and str(count) else None,
-            pattern_day_trader=data.get("pattern_day_trader"),
+            daytrade_count=_count(data.get("daytrade_count")),
+            pattern_day_trader=_yes_or_no(data.get("pattern_day_trader")),
             shorting_enabled=bool(data.get("shorting_enabled", True)),
             trading_blocked=bool(data.get("trading_blocked")),
             account_blocked=bool(data.get("account_blocked")),
             transfers_blocked=bool(data.get("transfers_blocked")),
             trade_suspended_by_user=bool(data.get("trade_suspended_by_user")),
-            crypto_status=data.get("crypto_status"),
+            crypto_status=_text(data.get("crypto_status")),
+            created_at=parse_time(data.get("created_at")),
+            balance_asof=_day(data.get("balance_asof")),
+            options_level=_options_level(data),
             raw=data,
-            **{name: maybe_decimal(data.get(name)) for name in _ACCOUNT_DECIMALS},
+            **{name: believed(data.get(name)) for name in _ACCOUNT_DECIMALS},
         )
 
 
@@ -78,6 +91,7 @@ _ACCOUNT_DECIMALS = (
     "maintenance_margin",
     "multiplier",
     "daytrading_buying_power",
+    "options_buying_power",
 )
 
 
@@ -102,7 +116,7 @@ class Position(Reported, frozen=True):
 
     @classmethod
     def from_wire(cls, data: Mapping[str, Any]) -> Position:
-        qty = maybe_decimal(data.get("qty")) or ZERO
+        qty = believed(data.get("qty")) or ZERO
         if data.get("side") == PositionSide.SHORT and qty > 0:
             qty = -qty
         return cls(
@@ -110,7 +124,7 @@ class Position(Reported, frozen=True):
             qty=qty,
             asset_class=str(data.get("asset_class") or AssetClass.US_EQUITY),
             raw=data,
-            **{name: maybe_decimal(data.get(name)) for name in _POSITION_DECIMALS},
+            **{name: believed(data.get(name)) for name in _POSITION_DECIMALS},
         )
 
     @property
@@ -149,10 +163,11 @@ class Clock(Struct, frozen=True):
     next_close: datetime | None
 
     @classmethod
-    def from_wire(cls, data: Mapping[str, Any]) -> Clock:
+    def from_wire(cls, data: Mapping[str, Any], now: datetime | None = None) -> Clock:
+        """A time far from `now` is none. What is neither true nor false counts as closed."""
         return cls(
-            timestamp=parse_time(data.get("timestamp")),
-            is_open=bool(data.get("is_open")),
+            timestamp=believed_time(data.get("timestamp"), now),
+            is_open=data.get("is_open") is True,
             next_open=parse_time(data.get("next_open")),
             next_close=parse_time(data.get("next_close")),
         )
@@ -173,8 +188,8 @@ class CalendarDay(Struct, frozen=True):
             date=str(data.get("date") or ""),
             open=str(data.get("open") or ""),
             close=str(data.get("close") or ""),
-            session_open=data.get("session_open"),
-            session_close=data.get("session_close"),
+            session_open=_text(data.get("session_open")),
+            session_close=_text(data.get("session_close")),
         )
 
 
@@ -199,7 +214,7 @@ class Asset(Reported, frozen=True):
     @classmethod
     def from_wire(cls, data: Mapping[str, Any]) -> Asset:
         """`borrow_status` replaced `easy_to_borrow` in June 2026: either one is read."""
-        borrow = data.get("borrow_status")
+        borrow, attributes = data.get("borrow_status"), data.get("attributes")
         easy = borrow == "easy_to_borrow" if borrow else bool(data.get("easy_to_borrow"))
         return cls(
             id=str(data.get("id") or ""),
@@ -213,13 +228,11 @@ class Asset(Reported, frozen=True):
             shortable=bool(data.get("shortable")),
             easy_to_borrow=easy,
             fractionable=bool(data.get("fractionable")),
-            attributes=tuple(data.get("attributes") or ()),
-            min_order_size=maybe_decimal(data.get("min_order_size")),
-            min_trade_increment=maybe_decimal(data.get("min_trade_increment")),
-            price_increment=maybe_decimal(data.get("price_increment")),
-            maintenance_margin_requirement=maybe_decimal(
-                data.get("maintenance_margin_requirement")
-            ),
+            attributes=tuple(map(str, attributes)) if isinstance(attributes, list) else (),
+            min_order_size=believed(data.get("min_order_size")),
+            min_trade_increment=believed(data.get("min_trade_increment")),
+            price_increment=believed(data.get("price_increment")),
+            maintenance_margin_requirement=believed(data.get("maintenance_margin_requirement")),
             raw=data,
         )
 
@@ -256,10 +269,37 @@ class Activity(Reported, frozen=True):
             order_status=data.get("order_status"),
             raw=data,
             **{
-                name: maybe_decimal(data.get(name))
+                name: believed(data.get(name))
                 for name in ("qty", "price", "cum_qty", "leaves_qty", "net_amount")
             },
         )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _yes_or_no(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _day(value: object) -> date | None:
+    """`2026-11-24`; None for what is none."""
+    try:
+        return date.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _count(value: object) -> int | None:
+    """Alpaca sends numbers as numbers and as text."""
+    number = believed(value)
+    return None if number is None or number != number.to_integral_value() else int(number)
+
+
+def _options_level(data: Mapping[str, Any]) -> int | None:
+    known = [_count(data.get(f"options_{what}_level")) for what in ("trading", "approved")]
+    return min((level for level in known if level is not None), default=None)
 
 
 def contract_asset(symbol: str) -> Asset:

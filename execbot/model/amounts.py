@@ -1,4 +1,4 @@
-"""Prices for the eye: even decimals, so that a column of them can be read at a glance."""
+"""Formats prices with the same number of decimals, so that a column reads at a glance."""
 
 from __future__ import annotations
 

@@ -187,6 +187,15 @@ NOT_AT_BROKER = LOCAL_STATUSES | FAILED
 LAPSED = frozenset({OrderStatus.CANCELED, OrderStatus.EXPIRED})
 """Taken back, or its time was over."""
 
+ENDED_UNFILLED = LAPSED | {OrderStatus.REJECTED}
+"""The broker had it, and it ended without being filled whole: what is missed of it is counted."""
+
+NOT_TAKEN = frozenset({OrderStatus.REJECTED, OrderStatus.NEVER_SENT, OrderStatus.IN_DOUBT})
+"""Handed to the broker, and it did not take them, or nobody knows."""
+
+OWN_ENDS = frozenset({OrderStatus.DENIED, OrderStatus.QUEUED, OrderStatus.PENDING})
+"""Our own checks refused them, or they have not been sent yet: the broker was never asked."""
+
 TRADED = frozenset({OrderStatus.FILLED, OrderStatus.PARTIALLY_FILLED})
 """The broker's word that shares changed hands; after another end only the quantity tells."""
 

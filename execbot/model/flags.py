@@ -30,6 +30,10 @@ class Flag(StrEnum):
     NAKED = "naked"
     """A signal's entry without its stop, where no `watch` would place one."""
 
+    AT_BROKER = "at_broker"
+    """Given while the market is closed: the broker keeps it for the next session, at whatever price
+    that brings, instead of the queue here."""
+
     @property
     def option(self) -> str:
         """As it is typed: `--allow-duplicate`."""

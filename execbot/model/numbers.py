@@ -1,4 +1,4 @@
-"""Decimals in and out: no float ever carries money, price or quantity."""
+"""Reads and writes decimals: no float ever carries money, a price or a quantity."""
 
 from __future__ import annotations
 
@@ -53,6 +53,16 @@ def _read(word: str) -> Decimal | None:
         return to_decimal(word)
     except ValueError:
         return None
+
+
+def first_known(*values: Decimal | None) -> Decimal | None:
+    """The first value that is not None; unlike `or`, it takes a 0."""
+    return next((value for value in values if value is not None), None)
+
+
+def known_or(value: Decimal | None, default: Decimal) -> Decimal:
+    """`value` if it is known (0 counts), else `default`."""
+    return default if value is None else value
 
 
 def text(value: Decimal) -> str:

@@ -1,4 +1,4 @@
-"""What is asked of the broker (OrderRequest), what the broker says of it (Order), and Fill."""
+"""An order that we ask for (OrderRequest), as the broker reports it (Order), and its Fill."""
 
 from __future__ import annotations
 
@@ -25,8 +25,10 @@ from execbot.model.enums import (
     TimeInForce,
 )
 from execbot.model.numbers import ZERO, maybe_decimal, maybe_text, to_decimal
+from execbot.model.options.legs import Leg
+from execbot.model.plausible import believed_time
 from execbot.model.struct import Reported
-from execbot.model.times import parse_time
+from execbot.model.symbols import symbol_key
 
 
 class TakeProfit(Struct, frozen=True):
@@ -55,8 +57,8 @@ class OrderRequest(Struct, frozen=True, metaclass=_Lenient):
 
     Words may come in any case and numbers as int, text or float: `side="BUY"`, `qty=10`,
     `order_type="MARKET"`. Raises ValueError for a word or number that is none.
-    `client_order_id` is chosen by the submit pipeline when empty. `strategy_id` and `reason` never
-    leave the machine; they are kept in the journal.
+    `client_order_id` is chosen by the submit pipeline when empty. What follows it never leaves
+    the machine; it is kept in the journal.
     """
 
     symbol: str
@@ -75,9 +77,19 @@ class OrderRequest(Struct, frozen=True, metaclass=_Lenient):
     stop_loss: StopLoss | None = None
     position_intent: str | None = None
     """`sell_to_close` and the like: the broker then refuses what would open instead."""
+    spread: tuple[Leg, ...] = ()
+    """The legs of a multi-leg option order. It has no symbol and no side of its own (`side` stays
+    buy), `qty` counts units, and its limit is the net price of one: above 0 is paid, below 0 is
+    received."""
     client_order_id: str = ""
     strategy_id: str | None = None
     reason: str | None = None
+    cancel_after: Decimal | None = None
+    """Seconds that it may wait unfilled; a running `watch` then cancels it."""
+    for_the_day: bool = False
+    """It is gtc for the sake of its legs alone: the entry itself ends at the close."""
+    clock_by_rule: bool = False
+    """Nobody asked for `cancel_after`: the configuration gave it (`timeout_applies_to: all`)."""
 
     def __post_init__(self) -> None:
         for name, kind in _WORDS.items():
@@ -89,14 +101,20 @@ class OrderRequest(Struct, frozen=True, metaclass=_Lenient):
             if value is not None and type(value) is not Decimal:
                 force_setattr(self, name, to_decimal(value))
 
+    @property
+    def waits_for_session(self) -> bool:
+        """For a stock, given when the market is closed: Alpaca keeps it for the regular session."""
+        lasts = self.time_in_force in (TimeInForce.DAY, TimeInForce.GTC)
+        return lasts and not self.extended_hours
+
     def to_wire(self) -> dict[str, Any]:
         """The JSON body of POST /v2/orders: decimals as text, absent fields left out."""
-        body: dict[str, Any] = {
-            "symbol": self.symbol,
-            "side": self.side.value,
-            "type": self.type.value,
-            "time_in_force": self.time_in_force.value,
-        }
+        body: dict[str, Any] = (
+            {"legs": [leg.to_wire() for leg in self.spread]}
+            if self.spread
+            else {"symbol": self.symbol, "side": self.side.value}
+        )
+        body |= {"type": self.type.value, "time_in_force": self.time_in_force.value}
         for name in _NUMBERS:
             value = maybe_text(getattr(self, name))
             if value is not None:
@@ -166,8 +184,11 @@ class Order(Reported, frozen=True):
     expires_at: datetime | None = None
 
     @classmethod
-    def from_wire(cls, data: Mapping[str, Any]) -> Order:
-        """Read Alpaca's order object tolerantly: missing and unknown fields survive."""
+    def from_wire(cls, data: Mapping[str, Any], now: datetime | None = None) -> Order:
+        """Read Alpaca's order object tolerantly: missing and unknown fields survive.
+
+        Times far beyond `now`, when it was told, are left out: no younger report would count.
+        """
         get = data.get
         optional: dict[str, Any] = {}
         for name in _DECIMAL_FIELDS:
@@ -175,9 +196,11 @@ class Order(Reported, frozen=True):
                 optional[name] = maybe_decimal(value)
         for name in _TIME_FIELDS:
             if (value := get(name)) is not None:
-                optional[name] = parse_time(value)
-        if legs := get("legs"):
-            optional["legs"] = tuple(cls.from_wire(leg) for leg in legs)
+                optional[name] = believed_time(value, None if name == "expires_at" else now)
+        legs = get("legs")
+        if legs and isinstance(legs, list | tuple):
+            found = (cls.from_wire(leg, now) for leg in legs if isinstance(leg, Mapping))
+            optional["legs"] = tuple(found)
         return cls(
             id=str(get("id") or ""),
             client_order_id=str(get("client_order_id") or ""),
@@ -204,12 +227,12 @@ class Order(Reported, frozen=True):
 
     @property
     def parts(self) -> tuple[Order, ...]:
-        """What trades: the legs of a multi-leg option order, else the order itself."""
+        """The orders that trade: the legs of a multi-leg option order, else the order itself."""
         return self.legs if self.is_spread else (self,)
 
     @property
     def leaves_qty(self) -> Decimal | None:
-        """What may still fill; None for a notional order, whose size the broker decides."""
+        """The quantity that may still fill; None for a notional order, which the broker sizes."""
         return None if self.qty is None else max(self.qty - self.filled_qty, ZERO)
 
     @property
@@ -272,11 +295,18 @@ _CLASSES = {kind.value: kind for kind in OrderClass}
 """A look-up costs a fifth of what asking the enum for a member costs."""
 
 
+def kind_of(order: Order | OrderRequest) -> tuple[str, Side, str]:
+    """What an order keeps whatever the broker makes of its prices and quantity: two with one id and
+    not of one kind are two orders."""
+    return symbol_key(order.symbol), order.side, order.type
+
+
 class Fill(Struct, frozen=True, gc=False):
     """One execution. `qty` is positive; the side says what it does to the position.
 
     `inferred` marks a fill that was concluded from a shortfall, not reported: its
-    `execution_id` is deterministic so that concluding it twice books it once.
+    `execution_id` is deterministic so that concluding it twice books it once. `fee` is in USD,
+    `fee_estimated`: its share of what a whole day was charged.
     """
 
     execution_id: str
@@ -290,6 +320,7 @@ class Fill(Struct, frozen=True, gc=False):
     source: EventSource = EventSource.STREAM
     position_qty: Decimal | None = None
     fee: Decimal | None = None
+    fee_estimated: bool = False
     inferred: bool = False
 
     @property

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from execbot.model.numbers import text
 
@@ -28,6 +28,9 @@ def prices_of(order: Order | OrderRequest, shown: Callable[[Decimal], str] = tex
 
 def describe(order: Order | OrderRequest) -> str:
     """`buy 10 AAPL at market, day` in one line."""
+    legs = getattr(order, "spread", ()) or (getattr(order, "legs", ()) if _is_spread(order) else ())
+    if legs or _is_spread(order):
+        return _spread_words(order, legs)
     size = text(order.qty) if order.qty is not None else f"${text(order.notional or Decimal(0))} of"
     kind = _kind(order.type.value.replace("_", " "), prices_of(order))
     extra = ", extended hours" if order.extended_hours else ""
@@ -35,6 +38,30 @@ def describe(order: Order | OrderRequest) -> str:
         f"{order.side.value} {size} {order.symbol} {kind}, {order.time_in_force.value}{extra}"
         + _legs_of(order)
     )
+
+
+def _is_spread(order: Order | OrderRequest) -> bool:
+    return bool(getattr(order, "is_spread", False))
+
+
+def _spread_words(order: Order | OrderRequest, legs: Sequence[Any]) -> str:
+    """`2 spreads (buy 1 X, sell 1 Y) at a debit of 1.20, day`."""
+    units = order.qty or Decimal(1)
+    named = ", ".join(
+        f"{leg.side.value} {getattr(leg, 'ratio', None) or text((leg.qty or units) / units)} "
+        f"{leg.symbol}"
+        for leg in legs
+    )
+    count = f"{text(units)} spread{'s' if units != 1 else ''}"
+    which = f" ({named})" if named else ""
+    return f"{count}{which} {net_words(order.limit_price)}, {order.time_in_force.value}"
+
+
+def net_words(net: Decimal | None) -> str:
+    """The price of one unit of a spread."""
+    if net is None:
+        return "at market"
+    return f"at a {'credit' if net < 0 else 'debit'} of {text(abs(net))}"
 
 
 def _kind(type_: str, price: str | None) -> str:

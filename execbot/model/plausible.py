@@ -1,4 +1,4 @@
-"""What a value from outside can be at all (docs/evidence.md, rows E-VAL). Pure.
+"""Which values from outside are possible at all (docs/evidence.md, rows E-VAL). Pure.
 
 A number, a time or an id that cannot be is unknown: it is kept raw, stays out of the books, and is
 told. Each function answers with what is wrong, in words, or with an empty text.
@@ -9,6 +9,10 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
+
+from execbot.model.numbers import maybe_decimal
+from execbot.model.times import parse_time
 
 NUMBER_MAX = Decimal(10) ** 12
 """No quantity, price or amount of an account comes near it."""
@@ -24,18 +28,28 @@ TIME_AHEAD = timedelta(days=1)
 ID_MAX = 128
 """Alpaca's limit for a `client_order_id`."""
 
+SYMBOL_MAX = 32
+WORD_MAX = 64
+
 _ID = re.compile(r"[A-Za-z0-9_.:~/+=@ -]+")
+_SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9./_-]*")
 
 
 def number_trouble(value: Decimal) -> str:
     """For prices and amounts, signed ones too."""
     if not value.is_finite():
         return "not a finite number"
-    if abs(value) >= NUMBER_MAX:
+    if value.copy_abs() >= NUMBER_MAX:  # `abs` rounds, and fails beyond the context's exponents
         return "beyond reason"
     if len(value.as_tuple().digits) > DIGITS_MAX or _decimals(value) > DIGITS_MAX:
         return "more digits than any price has"
     return ""
+
+
+def believed(value: object) -> Decimal | None:
+    """A number that is only looked at, as it came; None for one that cannot be."""
+    number = maybe_decimal(value)
+    return None if number is None or number_trouble(number) else number
 
 
 def qty_trouble(value: Decimal) -> str:
@@ -52,6 +66,12 @@ def time_trouble(value: datetime, now: datetime) -> str:
     return "" if TIME_MIN <= value <= now + TIME_AHEAD else "a time that cannot be"
 
 
+def believed_time(value: object, now: datetime | None) -> datetime | None:
+    """A time as it came; None for one that cannot be. Without `now` none is too far ahead."""
+    read = parse_time(value)
+    return None if read is None or (now is not None and time_trouble(read, now)) else read
+
+
 def id_trouble(value: str, *, is_brokers: bool = False) -> str:
     """For an id that may become part of a path; the broker's own have no slash."""
     if len(value) > ID_MAX:
@@ -59,6 +79,37 @@ def id_trouble(value: str, *, is_brokers: bool = False) -> str:
     if not _ID.fullmatch(value) or (is_brokers and "/" in value):
         return "an id with characters that no id has"
     return "an id that leads out of its path" if ".." in value.split("/") else ""
+
+
+def client_id_trouble(value: str) -> str:
+    """For a `client_order_id`. Another program may choose any text; ours is an id."""
+    if len(value) > ID_MAX:
+        return f"an id of more than {ID_MAX} characters"
+    if "\ufffd" in value or "\0" in value:
+        return "an id with characters that no id has"
+    return "an id that leads out of its path" if ".." in value.split("/") else ""
+
+
+def symbol_trouble(value: str) -> str:
+    """For any instrument that an account may hold: a stock, a pair, a contract, a CUSIP."""
+    if len(value) > SYMBOL_MAX or not _SYMBOL.fullmatch(value) or ".." in value:
+        return "not a symbol"
+    return ""
+
+
+def word_trouble(value: object) -> str:
+    """For a word of the broker's that we may not know yet: a status, a type, an event."""
+    return _word_trouble(value) if isinstance(value, str) else "not a word"
+
+
+@lru_cache(maxsize=1024)
+def _word_trouble(value: str) -> str:
+    return "" if len(value) <= WORD_MAX and _is_readable(value) else "not a word"
+
+
+def _is_readable(value: str) -> bool:
+    """Printable, and nothing in it that came as half a character (`model/json_in`)."""
+    return value.isprintable() and "\ufffd" not in value
 
 
 def _decimals(value: Decimal) -> int:

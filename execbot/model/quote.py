@@ -9,12 +9,16 @@ from typing import Any
 
 from msgspec import Struct
 
-from execbot.model.numbers import ZERO, maybe_decimal
+from execbot.model.numbers import ZERO
+from execbot.model.plausible import believed, believed_time
 from execbot.model.times import parse_time
 
 
 class Quote(Struct, frozen=True):
-    """Best bid and ask. A price of 0 means that side has no quote: never price against it."""
+    """Best bid and ask. A price of 0 means that side has no quote: never price against it.
+
+    `feed` is where it comes from (`sip`, `iex`, ...), None where nobody has said it.
+    """
 
     symbol: str
     at: datetime | None
@@ -22,16 +26,25 @@ class Quote(Struct, frozen=True):
     ask: Decimal
     bid_size: Decimal = ZERO
     ask_size: Decimal = ZERO
+    feed: str | None = None
 
     @classmethod
-    def from_wire(cls, symbol: str, data: Mapping[str, Any]) -> Quote:
+    def from_wire(
+        cls,
+        symbol: str,
+        data: Mapping[str, Any],
+        now: datetime | None = None,
+        *,
+        feed: str | None = None,
+    ) -> Quote:
         return cls(
             symbol=symbol,
-            at=parse_time(data.get("t")),
-            bid=maybe_decimal(data.get("bp")) or ZERO,
-            ask=maybe_decimal(data.get("ap")) or ZERO,
-            bid_size=maybe_decimal(data.get("bs")) or ZERO,
-            ask_size=maybe_decimal(data.get("as")) or ZERO,
+            at=believed_time(data.get("t"), now),
+            bid=believed(data.get("bp")) or ZERO,
+            ask=believed(data.get("ap")) or ZERO,
+            bid_size=believed(data.get("bs")) or ZERO,
+            ask_size=believed(data.get("as")) or ZERO,
+            feed=feed,
         )
 
     @property
@@ -50,12 +63,12 @@ class Trade(Struct, frozen=True):
     size: Decimal
 
     @classmethod
-    def from_wire(cls, symbol: str, data: Mapping[str, Any]) -> Trade:
+    def from_wire(cls, symbol: str, data: Mapping[str, Any], now: datetime | None = None) -> Trade:
         return cls(
             symbol=symbol,
-            at=parse_time(data.get("t")),
-            price=maybe_decimal(data.get("p")) or ZERO,
-            size=maybe_decimal(data.get("s")) or ZERO,
+            at=believed_time(data.get("t"), now),
+            price=believed(data.get("p")) or ZERO,
+            size=believed(data.get("s")) or ZERO,
         )
 
 
@@ -72,13 +85,18 @@ class Bar(Struct, frozen=True):
 
     @classmethod
     def from_wire(cls, symbol: str, data: Mapping[str, Any]) -> Bar:
-        price = {name: maybe_decimal(data.get(name[0])) or ZERO for name in _BAR_PRICES}
+        price = {name: believed(data.get(name[0])) or ZERO for name in _BAR_PRICES}
         return cls(
             symbol=symbol,
             at=parse_time(data.get("t")),
-            volume=maybe_decimal(data.get("v")) or ZERO,
+            volume=believed(data.get("v")) or ZERO,
             **price,
         )
+
+    @property
+    def is_whole(self) -> bool:
+        """True if all four prices are there and possible."""
+        return all(getattr(self, name) > 0 for name in _BAR_PRICES)
 
 
 _BAR_PRICES = ("open", "high", "low", "close")

@@ -1,4 +1,4 @@
-"""Trying again after an error, and looking until something has come true.
+"""Repeats an action after an error, and looks again until a condition holds.
 
 tenacity carries both loops. What may be tried again, how long to wait and when to stop are handed
 to it as functions, and time passes by a `Timer`, so the loops run in virtual time as well. It is

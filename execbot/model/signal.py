@@ -155,7 +155,12 @@ _TEXT_ALLOWED = frozenset({"expected_price", "stop", "target", "qty", "notional"
 FIELDS = frozenset(
     {"id", "symbol", "side", "strategy_id", "tier", "created_at", *_RANGES},
 )
-_ALIASES = {"strategy": "strategy_id", "ttl": "ttl_seconds", "stop_loss": "stop"}
+_ALIASES = {
+    "legs": "symbol: a signal is of one contract; spreads are `execbot submit --leg`",
+    "strategy": "strategy_id",
+    "ttl": "ttl_seconds",
+    "stop_loss": "stop",
+}
 """Near misses that difflib would not find: named in the refusal, never accepted."""
 
 
@@ -190,6 +195,12 @@ def read_signal(data: object, *, now: datetime, new_id: str) -> Signal:
 
 def read_line(line: bytes, *, now: datetime, new_id: str) -> Signal:
     """Read one line of newline-delimited JSON. Raises SignalError, nothing else."""
+    return read_signal(decoded(line), now=now, new_id=new_id)
+
+
+def decoded(line: bytes) -> object:
+    """The JSON of one line, its numbers as Decimal; nothing given twice, no NaN. Raises
+    SignalError."""
     if len(line) > LINE_BYTES_MAX:
         raise SignalError(f"the line is longer than {LINE_BYTES_MAX} bytes")
     try:
@@ -197,7 +208,7 @@ def read_line(line: bytes, *, now: datetime, new_id: str) -> Signal:
     except UnicodeDecodeError as error:
         raise SignalError(f"not UTF-8 at byte {error.start}") from None
     try:
-        data = json.loads(
+        return json.loads(
             words,
             parse_float=_json_number,
             parse_int=_json_number,
@@ -208,7 +219,6 @@ def read_line(line: bytes, *, now: datetime, new_id: str) -> Signal:
         raise SignalError(f"not JSON: {error.msg} at column {error.colno}") from None
     except RecursionError:
         raise SignalError("not a signal: nested too deeply") from None
-    return read_signal(data, now=now, new_id=new_id)
 
 
 def lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:

@@ -76,7 +76,7 @@ def is_stock(symbol: str) -> bool:
 
 
 def asset_class_of(symbol: str) -> AssetClass:
-    """What the way it is written says, until the broker says it."""
+    """The asset class as the symbol's spelling suggests it, until the broker names it."""
     if is_pair(symbol):
         return AssetClass.CRYPTO
     return AssetClass.US_OPTION if is_option(symbol) else AssetClass.US_EQUITY
@@ -102,7 +102,7 @@ def pair_symbol(symbol: str) -> str:
 
 
 def quote_currency(symbol: str) -> str:
-    """What its prices are in. Dollars for all but some pairs."""
+    """The currency of its prices: dollars for all but some pairs."""
     return symbol.partition("/")[2] if is_pair(symbol) else DOLLARS
 
 

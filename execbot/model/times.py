@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime, time
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
+YEARS = range(1970, 2200)
+
 
 @cache
 def new_york() -> ZoneInfo:
@@ -16,8 +18,8 @@ def new_york() -> ZoneInfo:
 def parse_time(value: object) -> datetime | None:
     """Read Alpaca's RFC 3339 (up to nanoseconds, `Z` or an offset) as UTC; None stays None.
 
-    Digits beyond microseconds are dropped. Unreadable text is None: a report with a strange
-    time stamp is still a report.
+    Digits beyond microseconds are dropped. Unreadable text is None, and so is a year that cannot
+    be (a clock that was never set says 0001): a report with a strange time stamp is still a report.
     """
     return _parse(value) if isinstance(value, str) and value else None
 
@@ -31,10 +33,9 @@ def _parse(stamp: str) -> datetime | None:
         return None
     if parsed.tzinfo is None:
         parsed = parsed.replace(tzinfo=UTC)
-    try:
-        return parsed.astimezone(UTC)
-    except OverflowError:
-        return None
+    if parsed.year not in YEARS:
+        return None  # nor could one reckon with it
+    return parsed.astimezone(UTC)
 
 
 @lru_cache(maxsize=4096)

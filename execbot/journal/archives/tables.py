@@ -1,0 +1,68 @@
+"""Which rows go with an order, its plan and its signal, table by table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class IdKind(StrEnum):
+    """What an id in `archived_ids` is of; one letter, for there are four a past order."""
+
+    ORDER = "o"
+    BROKER = "b"
+    EXECUTION = "x"
+    SIGNAL = "s"
+    PLAN = "p"
+
+
+class Taken(Struct, frozen=True):
+    """What leaves the journal, or comes back. `seqs` are audit rows about nothing of it."""
+
+    orders: tuple[str, ...] = ()
+    order_ids: tuple[str, ...] = ()
+    executions: tuple[str, ...] = ()
+    signals: tuple[str, ...] = ()
+    plans: tuple[str, ...] = ()
+    seqs: tuple[int, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.orders or self.signals or self.seqs)
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """What audit rows may be about."""
+        return (*self.orders, *self.plans, *self.signals)
+
+    def ids(self) -> list[tuple[str, str]]:
+        """Every id with its kind: never to be used again."""
+        kinds: Mapping[IdKind, tuple[str, ...]] = {
+            IdKind.ORDER: self.orders,
+            IdKind.BROKER: self.order_ids,
+            IdKind.EXECUTION: self.executions,
+            IdKind.SIGNAL: self.signals,
+            IdKind.PLAN: self.plans,
+        }
+        return [(name, kind.value) for kind, names in kinds.items() for name in names]
+
+    def rows(self) -> dict[str, tuple[str, list[str] | list[int]]]:
+        """Of each table the column that tells its rows, and the values of those that go along."""
+        return {
+            "orders": ("client_order_id", list(self.orders)),
+            "order_events": ("client_order_id", list(self.orders)),
+            "fills": ("client_order_id", list(self.orders)),
+            "signals": ("signal_id", list(self.signals)),
+            "exit_plans": ("plan_id", list(self.plans)),
+            "plans_in_force": ("plan_id", list(self.plans)),
+            "audit": ("subject", list(self.subjects)),
+        }
+
+
+LINKS = "client_order_id, order_id, parent_id, replaces, replaced_by, plan_id, signal_id"
+"""Columns of `orders` that make a `families.Link`, in its order."""
+
+PACKED = frozenset({"request_json", "details", "raw", "facts", "body"})
+"""What the journal packs by itself. In an archive all of it is compressed together, which takes
+less than half of that."""

@@ -1,0 +1,1 @@
+"""Care of the journal as a file: looked over, measured, verified, copied, restored."""

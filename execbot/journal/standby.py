@@ -1,0 +1,40 @@
+"""What may take the place of a journal that fails in the middle of a command.
+
+Before the first byte has left nothing may: the command ends, and nothing was sent. After it the
+truth must still be told, so the rest of the command works on memory, and nothing that must last (an
+intent) may be written there, unless risk is being taken away without the journal on purpose.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+Make = Callable[[Path], tuple[sqlite3.Connection, bool]]
+
+
+@dataclass(frozen=True, eq=False)
+class Standby:
+    """For one command: `may` says whether memory may take over by now, `make` makes it (and says
+    whether it is a copy of the file)."""
+
+    may: Callable[[], bool]
+    make: Make
+
+
+class Statement(Struct, frozen=True):
+    """One that writes, to be said again elsewhere."""
+
+    sql: str
+    values: Sequence[Any] = ()
+    is_many: bool = False
+
+    def on(self, connection: sqlite3.Connection) -> sqlite3.Cursor:
+        if self.is_many:
+            return connection.executemany(self.sql, self.values)
+        return connection.execute(self.sql, self.values)

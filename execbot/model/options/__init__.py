@@ -1,0 +1,1 @@
+"""Option contracts: what the broker says of them, their price grid, and structures of them."""
