@@ -1,20 +1,21 @@
 """Alpaca behind the port: paper, live, or any server that speaks its protocol.
 
-Nothing here decides what to trade and nothing is written twice (see `session`).
+It decides nothing about trading, and it never sends a write twice (see `session`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from execbot.broker import paging
 from execbot.broker.budget import RateBudget, RequestPriority
 from execbot.broker.bulk import bulk_result
-from execbot.broker.errors import BrokerError, NotFound
+from execbot.broker.errors import BrokerError, NotFound, UnreadRow
 from execbot.broker.http import DirectTransport, IsLate, SdkTransport, Transport, check_base_url
+from execbot.broker.options import OptionCalls
 from execbot.broker.port import (
     BrokerClient,
     BulkResult,
@@ -24,13 +25,15 @@ from execbot.broker.port import (
 )
 from execbot.broker.remedy import Remedy
 from execbot.broker.session import Call, Exchanged, Host, RestSession
+from execbot.model import border
 from execbot.model.account import Account, Activity, Asset, CalendarDay, Clock, Position
 from execbot.model.numbers import maybe_text, text
 from execbot.model.order import Order, OrderRequest
 from execbot.model.quote import Bar, Quote, Trade
-from execbot.model.symbols import in_path, is_option, is_pair, is_stock, pair_symbol
+from execbot.model.symbols import in_path, is_option, is_pair, is_stock, symbol_key
 from execbot.model.timer import Timer
 from execbot.model.times import iso
+from execbot.model.unread import POSITION, Rows, Unread
 
 if TYPE_CHECKING:
     from execbot.broker.clock import BrokerClock
@@ -43,12 +46,15 @@ DATA_URL = "https://data.alpaca.markets"
 DATA_STREAM_URL = "wss://stream.data.alpaca.markets"
 
 SYMBOLS_PER_REQUEST = 100
+ROOM_SHARE = 0.5
+"""So much of a minute\'s requests is left for others by who only wants to know."""
+
 """Keeps a URL short enough for every gateway."""
 
 StreamKind = Literal["stocks", "crypto"]
 
 
-class AlpacaClient(BrokerClient):
+class AlpacaClient(OptionCalls, BrokerClient):
     """One Alpaca account.
 
     `trading_url`, `data_url` and the stream URLs default to paper or live by `paper`; the trade
@@ -85,7 +91,7 @@ class AlpacaClient(BrokerClient):
         clock: BrokerClock | None = None,
     ) -> None:
         _check_keys(api_key, secret_key)
-        self.trading_url = _trading_base(trading_url or (PAPER_URL if paper else LIVE_URL))
+        self.trading_url = trading_url_of(trading_url, paper)
         self.data_url = check_base_url(data_url or DATA_URL)
         self.stream_url = stream_url or _stream_base(self.trading_url) + "/stream"
         self.data_stream_url, stream_feed = _split_feed(
@@ -124,6 +130,16 @@ class AlpacaClient(BrokerClient):
         """The rate budgets of the trading and the market data host."""
         return self._session.budgets
 
+    def open_ahead(self, *, trading: int, data: int) -> None:
+        """Start to open connections to each host for the requests that come in a moment."""
+        self._session.open_ahead("trading", trading)
+        self._session.open_ahead("data", data)
+
+    @property
+    def answers_beside(self) -> bool:
+        """True if several requests may run at once: over the network with our own transport."""
+        return not self._sdk and self._given["trading"] is None
+
     def close(self) -> None:
         """Give the connections back. The client opens new ones when used again."""
         self._session.close()
@@ -146,17 +162,18 @@ class AlpacaClient(BrokerClient):
             client_order_id=request.client_order_id or None,
             is_late=is_late,
         )
-        return self._order(call)
+        return self._order(call, client_order_id=request.client_order_id)
 
     def get_order(self, order_id: str, *, nested: bool = True) -> Order:
         query = {"nested": "true"} if nested else None
-        return self._order(Call("trading", "GET", _order_path(order_id), query))
+        return self._order(Call("trading", "GET", _order_path(order_id), query), id=order_id)
 
     def get_order_by_client_id(self, client_order_id: str) -> Order:
         query = {"client_order_id": client_order_id}
-        return self._order(Call("trading", "GET", "/v2/orders:by_client_order_id", query))
+        call = Call("trading", "GET", "/v2/orders:by_client_order_id", query)
+        return self._order(call, client_order_id=client_order_id)
 
-    def list_orders(self, query: OrderQuery) -> list[Order]:
+    def list_orders(self, query: OrderQuery) -> Rows[Order]:
         filters = {"status": query.status, "nested": "true" if query.nested else "false"}
         if query.symbols:
             filters["symbols"] = ",".join(query.symbols)
@@ -167,7 +184,7 @@ class AlpacaClient(BrokerClient):
         rows = paging.all_orders(
             lambda page: self._read_list("/v2/orders", page), filters, limit=query.limit
         )
-        return [Order.from_wire(row) for row in reversed(rows)]
+        return border.read_orders(reversed(rows), self._now())
 
     def replace_order(
         self, order_id: str, request: ReplaceRequest, *, is_late: IsLate | None = None
@@ -188,7 +205,7 @@ class AlpacaClient(BrokerClient):
             client_order_id=request.client_order_id,
             is_late=is_late,
         )
-        return self._order(call)
+        return self._order(call, client_order_id=request.client_order_id or "")
 
     def cancel_order(self, order_id: str) -> None:
         path = _order_path(order_id)
@@ -196,20 +213,26 @@ class AlpacaClient(BrokerClient):
 
     def cancel_all_orders(self) -> list[BulkResult]:
         call = Call("trading", "DELETE", "/v2/orders", priority=RequestPriority.EXIT)
-        return [bulk_result(item) for item in self._session.get_list(call)]
+        return [bulk_result(item, self._now()) for item in self._session.get_list(call)]
 
     # Positions
 
-    def get_positions(self) -> list[Position]:
-        return [_position(row) for row in self._read_list("/v2/positions")]
+    def get_positions(self) -> Rows[Position]:
+        return border.read_positions(self._read_list("/v2/positions"))
 
     def get_position(self, symbol: str) -> Position | None:
         try:
-            return _position(self._read(_position_path(symbol)))
+            row = self._read(_position_path(symbol))
         except BrokerError as error:
             if error.kind == "broker.position_not_found":
                 return None
             raise
+        found = border.read_position(row)
+        if isinstance(found, Position) and symbol_key(found.symbol) != symbol_key(symbol):
+            found = border.unread(POSITION, row, "it is another one")
+        if isinstance(found, Unread):
+            raise UnreadRow.of(found, "GET")
+        return found
 
     def close_position(
         self, symbol: str, *, qty: Decimal | None = None, percentage: Decimal | None = None
@@ -227,7 +250,7 @@ class AlpacaClient(BrokerClient):
     def close_all_positions(self, *, cancel_orders: bool) -> list[BulkResult]:
         query = {"cancel_orders": "true" if cancel_orders else "false"}
         call = Call("trading", "DELETE", "/v2/positions", query, priority=RequestPriority.EXIT)
-        return [bulk_result(item) for item in self._session.get_list(call)]
+        return [bulk_result(item, self._now()) for item in self._session.get_list(call)]
 
     # Account and reference data
 
@@ -235,7 +258,8 @@ class AlpacaClient(BrokerClient):
         return Account.from_wire(self._read("/v2/account"))
 
     def get_clock(self) -> Clock:
-        return Clock.from_wire(self._read("/v2/clock"))
+        row = self._read("/v2/clock")
+        return Clock.from_wire(row, self._now())
 
     def get_calendar(self, start: date, end: date) -> list[CalendarDay]:
         query = {"start": start.isoformat(), "end": end.isoformat()}
@@ -244,6 +268,12 @@ class AlpacaClient(BrokerClient):
     def get_asset(self, symbol: str) -> Asset:
         return Asset.from_wire(self._read(f"/v2/assets/{in_path(symbol)}"))
 
+    def get_assets(self, symbols: Collection[str]) -> dict[str, Asset]:
+        query = {"status": "active", "asset_class": "us_equity"}
+        rows = self._read_list("/v2/assets", query)
+        found = (Asset.from_wire(row) for row in rows if row.get("symbol") in symbols)
+        return {asset.symbol: asset for asset in found}
+
     def get_activities(
         self,
         types: Sequence[str] = ("FILL",),
@@ -251,7 +281,7 @@ class AlpacaClient(BrokerClient):
         after: datetime | None = None,
         until: datetime | None = None,
         order_id: str | None = None,
-    ) -> list[Activity]:
+    ) -> Rows[Activity]:
         query = {"activity_types": ",".join(types)} if types else {}
         if after is not None:
             query["after"] = iso(after)
@@ -262,20 +292,52 @@ class AlpacaClient(BrokerClient):
         rows = paging.all_activities(
             lambda page: self._read_list("/v2/account/activities", page), query
         )
-        found = [Activity.from_wire(row) for row in rows]
+        read = border.read_activities(rows, self._now())
+        found: list[Activity] = read
         if order_id is not None:  # a server older than the filter sends all of them
             found = [activity for activity in found if activity.order_id == order_id]
-        return sorted(found, key=lambda activity: activity.at or _EPOCH)
+        return Rows(sorted(found, key=lambda activity: activity.at or _EPOCH), read.unread)
 
     # Market data
 
     def latest_quotes(self, symbols: Sequence[str]) -> dict[str, Quote]:
         rows = self._latest("quotes", symbols)
-        return {symbol: Quote.from_wire(symbol, row) for symbol, row in rows.items()}
+        return {symbol: self._quote(symbol, row) for symbol, row in rows.items()}
+
+    def quote_at(self, symbol: str, at: datetime, *, within: timedelta) -> Quote | None:
+        if is_option(symbol):
+            return None
+        path = "/v1beta3/crypto/us/quotes" if is_pair(symbol) else "/v2/stocks/quotes"
+        span = {"start": iso(at - within), "end": iso(at), "sort": "desc", "limit": "1"}
+        found = self._read_data(path, {"symbols": symbol, **span}).get("quotes")
+        rows = found.get(symbol) if isinstance(found, Mapping) else None
+        if not isinstance(rows, list) or not rows or not isinstance(rows[0], Mapping):
+            return None
+        return self._quote(symbol, rows[0])
+
+    def has_room(self) -> bool:
+        return all(
+            level.tokens >= level.capacity * ROOM_SHARE
+            for level in (budget.level for budget in self.budgets.values())
+        )
+
+    def _quote(self, symbol: str, row: Mapping[str, Any]) -> Quote:
+        return Quote.from_wire(symbol, row, self._now(), feed=self._feed_of(symbol, row))
+
+    def _feed_of(self, symbol: str, row: Mapping[str, Any]) -> str:
+        """Where nobody chose a feed, Alpaca takes the best that the plan has: on the free one both
+        sides are IEX's own (`V`)."""
+        if is_pair(symbol):
+            return "crypto"
+        if is_option(symbol):
+            return self.option_feed.value
+        is_iex = row.get("ax") == row.get("bx") == "V"
+        return self.feed or ("iex" if is_iex else "sip")
 
     def latest_trades(self, symbols: Sequence[str]) -> dict[str, Trade]:
         rows = self._latest("trades", symbols)
-        return {symbol: Trade.from_wire(symbol, row) for symbol, row in rows.items()}
+        found = {symbol: Trade.from_wire(symbol, row, self._now()) for symbol, row in rows.items()}
+        return {symbol: trade for symbol, trade in found.items() if trade.price > 0}
 
     def get_bars(
         self,
@@ -299,12 +361,15 @@ class AlpacaClient(BrokerClient):
             path = "/v2/stocks/bars"
             query["adjustment"] = "split"  # a 4:1 split is no crash
         rows = paging.all_bars(lambda page: self._read_data(path, page), symbol, query, limit=limit)
-        return [Bar.from_wire(symbol, row) for row in (reversed(rows) if newest else rows)]
+        bars = [Bar.from_wire(symbol, row) for row in (reversed(rows) if newest else rows)]
+        if not all(bar.is_whole for bar in bars):
+            raise UnreadRow.of(Unread("bar", symbol, "a price that cannot be"), "GET")
+        return bars
 
     def _latest(self, what: str, symbols: Sequence[str]) -> dict[str, Mapping[str, Any]]:
         found: dict[str, Mapping[str, Any]] = {}
         pairs = [symbol for symbol in symbols if is_pair(symbol)]
-        # Options have feeds of their own, which execbot does not read.
+        options = [symbol for symbol in symbols if is_option(symbol)]
         stocks = [symbol for symbol in symbols if is_stock(symbol)]
         for path, group in (
             (f"/v2/stocks/{what}/latest", stocks),
@@ -315,7 +380,7 @@ class AlpacaClient(BrokerClient):
                 rows = self._read_data(path, {"symbols": ",".join(part)}).get(what)
                 if isinstance(rows, Mapping):
                     found.update({k: v for k, v in rows.items() if isinstance(v, Mapping)})
-        return found
+        return found | self._latest_options(what, options)
 
     # Streams
 
@@ -345,9 +410,20 @@ class AlpacaClient(BrokerClient):
 
     # Requests
 
-    def _order(self, call: Call) -> Order:
-        """Send and read one order; an object without an id (a page of a proxy, say) is none."""
-        return Order.from_wire(self._session.get_object(call, key="id"))
+    def _order(self, call: Call, *, id: str = "", client_order_id: str = "") -> Order:
+        """Send, and read one order. Checks its values, and that it is the order asked for.
+
+        An object without an id (a proxy's page, say) is not an order.
+        """
+        row = self._session.get_object(call, key="id")
+        found = border.read_order(row, self._now())
+        if isinstance(found, Order) and not (
+            id in ("", found.id) and client_order_id in ("", found.client_order_id)
+        ):
+            found = border.unread("order", row, "it is another one")
+        if isinstance(found, Unread):
+            raise UnreadRow.of(found, call.method, call.client_order_id)
+        return found
 
     def _read(self, path: str, query: Mapping[str, str] | None = None) -> Mapping[str, Any]:
         return self._session.get_object(Call("trading", "GET", path, query))
@@ -358,7 +434,7 @@ class AlpacaClient(BrokerClient):
         return self._session.get_list(Call("trading", "GET", path, query))
 
     def _read_data(self, path: str, query: Mapping[str, str]) -> Mapping[str, Any]:
-        """Read market data; a plan without fresh SIP prices is served from IEX from then on."""
+        """Read market data. If the plan has no fresh SIP prices, use IEX from then on."""
         is_stocks = path.startswith("/v2/stocks")
         asked = {**query, "feed": self.feed} if self.feed and is_stocks else query
         try:
@@ -379,7 +455,7 @@ class AlpacaClient(BrokerClient):
         return DirectTransport(url)
 
     def _url_of(self, host: Host) -> str:
-        """Which server a request goes to; "" where a transport was given that needs none."""
+        """The server that a request goes to; "" if the given transport needs none."""
         if self._given[host] is not None:
             return ""
         return self.trading_url if host == "trading" else self.data_url
@@ -420,6 +496,12 @@ def _check_keys(*keys: str) -> None:
         raise ValueError("an API key has characters that no key has; was it copied whole?")
 
 
+def trading_url_of(given: str | None, paper: bool) -> str:
+    """The base URL of the trading API: the one that is given, else Alpaca's by `paper`. Raises
+    ValueError."""
+    return _trading_base(given or (PAPER_URL if paper else LIVE_URL))
+
+
 def _trading_base(url: str) -> str:
     """People copy the URL with or without `/v2` at its end; both are meant."""
     return check_base_url(url.rstrip("/").removesuffix("/v2"))
@@ -437,10 +519,3 @@ def _split_feed(url: str) -> tuple[str, str]:
     """`wss://host/v2/sip` to `wss://host` and `sip`: both the host and an endpoint may be given."""
     base, separator, feed = url.rstrip("/").rpartition("/v2/")
     return (base, feed) if separator else (url.rstrip("/"), "")
-
-
-def _position(row: Mapping[str, Any]) -> Position:
-    """Positions spell a pair without its slash; inside, a pair has one name."""
-    if row.get("asset_class") == "crypto":
-        row = {**row, "symbol": pair_symbol(str(row.get("symbol") or ""))}
-    return Position.from_wire(row)

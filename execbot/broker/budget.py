@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from execbot.model.retrying import polled, result_of
 from execbot.model.timer import Timer
 
+COUNT_DIGITS_MAX = 9
 WINDOW_SECONDS = 60.0
 
 
@@ -51,7 +52,7 @@ _reading: ContextVar[RequestPriority] = ContextVar("reading", default=RequestPri
 
 @contextmanager
 def reading_at(priority: RequestPriority) -> Iterator[None]:
-    """Reads inside go at least at `priority`: what an exit looks at is part of the exit.
+    """Reads inside have at least this `priority`: a read that an exit needs is part of the exit.
 
     Also a decorator. Holds for the calling thread; an outer block that is higher stays in force.
     """
@@ -118,8 +119,9 @@ def observed(
 
 
 def _number(text: str | None) -> float | None:
-    """A count: digits only, whatever a proxy may have made of the header."""
-    return float(text) if text is not None and text.strip().isdecimal() else None
+    """Reads a count: a few digits, nothing else. A proxy may have changed the header."""
+    digits = (text or "").strip()
+    return float(digits) if digits.isdecimal() and len(digits) <= COUNT_DIGITS_MAX else None
 
 
 class RateBudget:

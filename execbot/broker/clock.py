@@ -20,6 +20,9 @@ from execbot.model.timer import boot_seconds
 TOLERANCE = timedelta(seconds=1.5)
 """A Date header is cut to whole seconds; within this much the clocks count as agreeing."""
 
+LEAP = timedelta(days=1)
+"""A server of one's own may go to another day, but a single reply that says so may be damaged."""
+
 YEARS = range(1970, 2200)
 """A Date header of any other year is damaged."""
 
@@ -47,9 +50,10 @@ class _Reading(NamedTuple):
 class BrokerClock:
     """Calling it gives the broker's time. Safe to use from several threads.
 
-    A server of one's own is believed `at_once`; Alpaca's replies only where two in a row agree that
-    our time is wrong. `probe`, if set, asks the broker once, when the time is wanted before any
-    reply was seen; its failure leaves our own time in force.
+    A server of one's own is believed `at_once`. Alpaca's replies, and any leap of more than a day
+    once time was told, are believed where two in a row agree that our time is wrong. `probe`, if
+    set, asks the broker once, when the time is wanted before any reply was seen; its failure
+    leaves our own time in force.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class BrokerClock:
         self._reading = _Reading(wall(), monotonic())
         self._doubt: timedelta | None = None
         self._is_known = False
+        self._was_told = False
         self.probe: Callable[[], None] | None = None
 
     def __call__(self) -> datetime:
@@ -72,13 +77,22 @@ class BrokerClock:
             self.probe()
         return self._reading.now(self._monotonic())
 
+    @property
+    def is_doubted(self) -> bool:
+        """True after a reply with another time, until a second reply agrees with it."""
+        return self._doubt is not None
+
+    def so_far(self) -> datetime:
+        """The time without asking anybody: our own until the first reply."""
+        return self._reading.now(self._monotonic())
+
     def observe(self, date_header: str | None, speed_header: str | None = None) -> None:
         """Follow a reply's Date header; one that cannot be read is passed over.
 
         `speed_header` is how many seconds pass there in one of ours, from an exchange that runs
         faster or slower and says so.
         """
-        theirs = _read_date(date_header)
+        theirs = read_date(date_header)
         if theirs is None:
             return
         self._is_known = True
@@ -86,18 +100,19 @@ class BrokerClock:
         reading = self._reading
         speed = _read_speed(speed_header) if self._at_once else 1.0
         off = theirs - reading.now(seconds)
+        was_told, self._was_told = self._was_told, True
         if not -TOLERANCE <= off <= TOLERANCE:
-            if self._is_believed(off):
+            if self._is_believed(off, is_leap=was_told and abs(off) > LEAP):
                 self._reading = _Reading(theirs, seconds, speed)
             return
         self._doubt = None
         if speed != reading.speed:
             self._reading = _Reading(reading.now(seconds), seconds, speed)
 
-    def _is_believed(self, off: timedelta) -> bool:
+    def _is_believed(self, off: timedelta, *, is_leap: bool) -> bool:
         before, self._doubt = self._doubt, off
         agrees = before is not None and abs(off - before) <= TOLERANCE
-        if self._at_once or agrees:
+        if agrees or (self._at_once and not is_leap):
             self._doubt = None
             return True
         return False
@@ -106,7 +121,7 @@ class BrokerClock:
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def _read_date(header: str | None) -> datetime | None:
+def read_date(header: str | None) -> datetime | None:
     """`Tue, 08 Oct 2013 13:30:00 GMT`, the one form that a server may send (RFC 9110, 5.6.7).
 
     The standard library's reader takes many more, and ten modules to do it.
@@ -123,7 +138,7 @@ def _read_date(header: str | None) -> datetime | None:
 
 
 def _read_speed(header: str | None) -> float:
-    """1 where none is said, or nothing that can be."""
+    """1 if the header is missing or impossible."""
     try:
         speed = float(header or "1")
     except ValueError:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +27,9 @@ from execbot.broker.reconnect import Drop, ReconnectingStream
 from execbot.broker.remedy import Remedy
 from execbot.broker.stream_errors import DATA_STREAM_ROWS, StreamAfter
 from execbot.broker.stream_states import Gap, StreamState
-from execbot.model.numbers import ZERO, maybe_decimal
+from execbot.model.json_in import read_json
+from execbot.model.plausible import believed, believed_time, symbol_trouble
 from execbot.model.quote import Quote, Trade
-from execbot.model.times import parse_time
 
 if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
@@ -61,48 +62,65 @@ class NotRead(Struct, frozen=True):
 DataMessage = Tick | Control | DataError | NotRead
 
 
-def parse_data_frame(frame: str | bytes) -> list[DataMessage]:
-    """Read one frame: an array of messages. Pure; never raises. Unknown types are left out."""
+def parse_data_frame(frame: str | bytes, now: datetime | None = None) -> list[DataMessage]:
+    """Read one frame: an array of messages. Pure; never raises. Unknown types are left out.
+
+    Without `now` a time is not judged by how far ahead it is.
+    """
     try:
-        rows = json.loads(frame, parse_float=Decimal)
+        rows = read_json(frame, parse_float=Decimal)
     except ValueError:
         return [NotRead("a frame was not JSON")]
-    rows = rows if isinstance(rows, list) else [rows]
-    found = (_parse_row(row) if isinstance(row, dict) else NotRead("no object") for row in rows)
+    found = (_parse_row(row, now) for row in (rows if isinstance(rows, list) else [rows]))
     return [message for message in found if message is not None]
 
 
-def _parse_row(row: Mapping[str, Any]) -> DataMessage | None:
-    kind, symbol = row.get("T"), str(row.get("S") or "")
-    if kind == "q":
-        return Quote.from_wire(symbol, row)
-    if kind == "t":
-        return Trade.from_wire(symbol, row)
-    if kind == "s":
-        return TradingStatus(
-            symbol,
-            parse_time(row.get("t")),
-            status_code=str(row.get("sc") or ""),
-            status_message=str(row.get("sm") or ""),
-            reason_code=str(row.get("rc") or ""),
-            reason_message=str(row.get("rm") or ""),
-            tape=str(row.get("z") or ""),
-        )
-    if kind == "l":
-        return LimitBand(
-            symbol,
-            parse_time(row.get("t")),
-            up=maybe_decimal(row.get("u")) or ZERO,
-            down=maybe_decimal(row.get("d")) or ZERO,
-            indicator=str(row.get("i") or ""),
-            tape=str(row.get("z") or ""),
-        )
+def _parse_row(row: object, now: datetime | None) -> DataMessage | None:
+    if not isinstance(row, Mapping):
+        return NotRead("no object")
+    kind, symbol = row.get("T"), row.get("S")
+    if kind in ("q", "t", "s", "l"):
+        if not isinstance(symbol, str) or symbol_trouble(symbol):
+            return NotRead("a message had no symbol")
+        return _of_symbol(kind, symbol, row, now)
     if kind in ("success", "subscription"):
         return Control(str(kind), str(row.get("msg") or ""))
     if kind == "error":
         code = row.get("code")
         return DataError(code if isinstance(code, int) else 0, plain_line(str(row.get("msg"))))
     return None
+
+
+def _of_symbol(
+    kind: str, symbol: str, row: Mapping[str, Any], now: datetime | None
+) -> Tick | NotRead:
+    """Refuses a trade or a band at 0: it would fire exits. A quote may have a side of 0."""
+    if kind == "q":
+        return Quote.from_wire(symbol, row, now)
+    if kind == "t":
+        trade = Trade.from_wire(symbol, row, now)
+        return trade if trade.price > 0 else NotRead(f"a trade of {symbol} had no price")
+    if kind == "s":
+        return TradingStatus(
+            symbol,
+            believed_time(row.get("t"), now),
+            status_code=str(row.get("sc") or ""),
+            status_message=str(row.get("sm") or ""),
+            reason_code=str(row.get("rc") or ""),
+            reason_message=str(row.get("rm") or ""),
+            tape=str(row.get("z") or ""),
+        )
+    up, down = believed(row.get("u")), believed(row.get("d"))
+    if up is None or down is None:
+        return NotRead(f"a price band of {symbol} had no price")
+    return LimitBand(
+        symbol,
+        believed_time(row.get("t"), now),
+        up=up,
+        down=down,
+        indicator=str(row.get("i") or ""),
+        tape=str(row.get("z") or ""),
+    )
 
 
 class DataStream(ReconnectingStream[Tick], MarketDataStream):
@@ -159,7 +177,7 @@ class DataStream(ReconnectingStream[Tick], MarketDataStream):
             self._tell("unsubscribe", gone)
 
     def _tell(self, action: str, symbols: Mapping[str, list[str]]) -> None:
-        """Send a change when connected; otherwise the next connection asks for everything."""
+        """Send a change if connected; else the next connection subscribes to everything."""
         from websockets.exceptions import ConnectionClosed
 
         asked = {channel: names for channel, names in symbols.items() if names}
@@ -185,7 +203,7 @@ class DataStream(ReconnectingStream[Tick], MarketDataStream):
         deadline = self._monotonic() + self._times.open
         while (left := deadline - self._monotonic()) > 0:
             try:
-                found = parse_data_frame(socket.recv(timeout=left))
+                found = parse_data_frame(socket.recv(timeout=left), self._now())
             except TimeoutError:
                 break
             for message in found:
@@ -196,7 +214,7 @@ class DataStream(ReconnectingStream[Tick], MarketDataStream):
         raise Drop("the server did not answer the log-in in time")
 
     def _read(self, frame: str | bytes) -> Iterator[Tick | StreamState]:
-        for message in parse_data_frame(frame):
+        for message in parse_data_frame(frame, self._now()):
             if isinstance(message, DataError):
                 if (warning := self._judge(message)) is not None:
                     yield warning
@@ -206,7 +224,7 @@ class DataStream(ReconnectingStream[Tick], MarketDataStream):
                 yield message
 
     def _judge(self, error: DataError) -> DataWarning | None:
-        """What an error code means for the connection: nothing, a warning, its end, or ours."""
+        """Act on an error code: ignore it, warn, end this connection, or give up."""
         row = DATA_STREAM_ROWS.get(error.code)
         if row is None:
             return DataWarning(self._now(), error.code, error.msg)

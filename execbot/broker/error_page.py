@@ -1,4 +1,4 @@
-"""Prints docs/errors.md from the tables: `python -m execbot.broker.error_page > docs/errors.md`."""
+"""Prints the first part of docs/errors.md from the tables; the rest: `execbot.cli.error_page`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from execbot.broker.stream_errors import DATA_STREAM_ROWS
 INTRODUCTION = """\
 # Errors from the broker
 
-Printed by `python -m execbot.broker.error_page` from the tables in `execbot/broker/`; do not edit.
+Printed by `python -m execbot.broker.error_page` and, the last part, `python -m
+execbot.cli.error_page` from the tables in `execbot/broker/` and `execbot/cli/`; do not edit.
 
 Everything that can go wrong between execbot and the broker is one `BrokerError`. Under `--json` it
 shows as `kind`, `category`, `error`, `hint`, `next`, and where they exist `code`, `status`,
@@ -43,6 +44,7 @@ MORE_ROWS: tuple[tuple[str, Remedy, str], ...] = (
         "An answer that is not Alpaca's: HTML, empty, broken, no order; 408, 409 or 425",
     ),
     ("broker.redirected", Remedy.FATAL_REQUEST, "A redirect; it is not followed"),
+    ("broker.no_options", Remedy.FATAL_REQUEST, "A broker without option contracts"),
     ("broker.paging_stuck", Remedy.RETRY, "A list that never ends; it is not used"),
     ("stream.bad_url", Remedy.FATAL_REQUEST, "A stream URL that cannot be used"),
     ("stream.not_found", Remedy.FATAL_REQUEST, "No stream at this address"),

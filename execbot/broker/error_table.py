@@ -8,15 +8,15 @@ The first row that matches wins. `docs/errors.md` is printed from this table.
 
 from __future__ import annotations
 
-from execbot.broker.refusals_account import (
+from execbot.broker.refusals.account import (
     ACCOUNT_ROWS,
     AUTHENTICATION_ROWS,
     CONFLICT_ROWS,
     MONEY_ROWS,
     SERVICE_ROWS,
 )
-from execbot.broker.refusals_change import CHANGE_ROWS, MISSING_ROWS
-from execbot.broker.refusals_order import ORDER_RULE_ROWS, SYMBOL_ROWS
+from execbot.broker.refusals.change import CHANGE_ROWS, MISSING_ROWS
+from execbot.broker.refusals.order import ORDER_RULE_ROWS, SYMBOL_ROWS
 from execbot.broker.remedy import Row
 
 ROWS: tuple[Row, ...] = (

@@ -8,6 +8,7 @@
     ├── RateLimited                429: not executed
     ├── BrokerUnavailable          5xx: a write may have happened
     ├── BadReply                   an answer, but not one that the API documents
+    │   └── UnreadRow              an order or a position with a value that cannot be
     ├── NetworkError               no answer: refused, timed out, reset, name not found, TLS
     └── StreamError                a WebSocket session that cannot go on
 
@@ -17,7 +18,6 @@ Classification is pure; the table of refusals is `error_table`.
 
 from __future__ import annotations
 
-import json
 import re
 import socket
 from collections.abc import Mapping
@@ -25,10 +25,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from execbot.broker.clock import read_date
 from execbot.broker.error_table import ROWS
+from execbot.broker.proxy import ProxyRefused, ProxyUnusable
 from execbot.broker.remedy import CATEGORY_OF, READ_AGAIN_NEXT, Remedy, Row
 from execbot.model.enums import ErrorCategory
 from execbot.model.errors import ExecbotError
+from execbot.model.json_in import read_json
+from execbot.model.unread import Unread
 
 TEXT_LIMIT = 300
 """How much of a broker's text is kept for people; a gateway may answer with a whole page."""
@@ -118,6 +122,27 @@ class BadReply(BrokerError):
     """The reply was not what the API documents: HTML, empty, broken JSON, a redirect."""
 
 
+class UnreadRow(BadReply):
+    """One order or position whose answer says what cannot be: unknown, not absent."""
+
+    unread: Unread | None = None
+
+    @classmethod
+    def of(cls, unread: Unread, method: str, client_order_id: str | None = None) -> UnreadRow:
+        in_doubt = method.upper() in WRITE_METHODS
+        error = cls(
+            kind="broker.bad_reply",
+            message=f"The broker's reply cannot be: {unread}",
+            hint="It is not believed. What was known before still counts.",
+            next_step=_DOUBT_NEXT if in_doubt else "run it again; ask Alpaca if it stays so",
+            remedy=Remedy.IN_DOUBT if in_doubt else Remedy.RETRY,
+            in_doubt=in_doubt,
+            client_order_id=client_order_id,
+        )
+        error.unread = unread
+        return error
+
+
 class NetworkError(BrokerError):
     """No reply at all."""
 
@@ -202,7 +227,7 @@ _DOUBT_NEXT = "run `execbot reconcile`; never send it again by hand"
 
 
 class HeldUp(TimeoutError):
-    """The moment after which a request must not leave any more had passed before it left."""
+    """The request came too late: its deadline passed before a byte left."""
 
 
 class NetworkRow(NamedTuple):
@@ -226,6 +251,12 @@ NETWORK_ROWS: tuple[NetworkRow, ...] = (
         "network.held_up",
         "Not sent: the request was held up on this machine for too long",
         "The machine was suspended, or has far too much to do.",
+    ),
+    NetworkRow(
+        (ProxyUnusable, ProxyRefused),
+        "network.proxy",
+        "The proxy opened no way to the broker",
+        "HTTPS_PROXY or ALL_PROXY names it; NO_PROXY names hosts that are reached without it.",
     ),
     NetworkRow(
         (socket.gaierror,),
@@ -314,7 +345,7 @@ def retry_after(lowered_headers: Mapping[str, str], now: datetime | None) -> flo
     after = _number(lowered_headers.get("retry-after"))
     if after is None:
         reset = _number(lowered_headers.get("x-ratelimit-reset"))
-        at = _server_time(lowered_headers.get("date")) or now
+        at = read_date(lowered_headers.get("date")) or now
         if reset is None or at is None:
             return None
         after = reset - at.timestamp()
@@ -329,19 +360,8 @@ def _number(text: str | None) -> float | None:
     return number if abs(number) < 1e12 else None
 
 
-def _server_time(text: str | None) -> datetime | None:
-    if not text:
-        return None
-    from email.utils import parsedate_to_datetime
-
-    try:
-        return parsedate_to_datetime(text)
-    except ValueError:
-        return None
-
-
 class _Body:
-    """What was found in a body."""
+    """The fields of an error body."""
 
     __slots__ = ("code", "extra", "is_json", "text")
 
@@ -354,14 +374,14 @@ class _Body:
 def _read_body(body_text: str) -> _Body:
     """Alpaca's `{"code", "message", …}`, a body without either, a page of HTML, or nothing."""
     try:
-        data = json.loads(body_text) if body_text.strip() else None
+        data = read_json(body_text) if body_text.strip() else None
     except ValueError:
         data = None
     if not isinstance(data, dict):
         return _Body(plain_line(body_text), None, {}, False)
     message = data.get("message") or data.get("error") or data.get("msg") or ""
     code = data.get("code")
-    number = int(str(code)) if str(code).isdecimal() else None
+    number = int(str(code)) if re.fullmatch(r"[0-9]{1,12}", str(code)) else None
     extra = {k: v for k, v in data.items() if k not in ("code", "message", "error", "msg")}
     return _Body(plain_line(str(message)), number, extra, True)
 
@@ -430,7 +450,7 @@ def _class_of(row: Row) -> type[BrokerError]:
 def _unlisted(
     status: int, method: str, path: str, reply: _Body, base: dict[str, Any]
 ) -> BrokerError:
-    """A status or a wording that the table does not have."""
+    """The error for a status or a wording that the table does not list."""
     if 300 <= status < 400:
         return BadReply(
             kind="broker.redirected",

@@ -16,12 +16,15 @@ from urllib.parse import urlencode, urlsplit
 
 from msgspec import Struct
 
+from execbot.broker.beside import Beside
 from execbot.broker.errors import HeldUp
+from execbot.broker.proxy import Proxy, ProxyUnusable, proxy_for, refused_by
 from execbot.model.hosts import is_loopback
 from execbot.model.timer import boot_seconds
 
 if TYPE_CHECKING:
     from http.client import HTTPConnection, HTTPResponse
+    from ssl import SSLContext
 
     from _typeshed import WriteableBuffer as Buffer
 
@@ -118,13 +121,17 @@ class DirectTransport:
     """`http.client` with connections kept alive. Safe to use from several threads."""
 
     def __init__(self, base_url: str) -> None:
-        parts = urlsplit(check_base_url(base_url))
+        self._base_url = check_base_url(base_url)
+        parts = urlsplit(self._base_url)
         self._secure = parts.scheme == "https"
         self._host = cast(str, parts.hostname)
         self._port = parts.port
         self._prefix = parts.path.rstrip("/")
         self._idle: list[tuple[HTTPConnection, float]] = []
+        self._opening: list[Beside[tuple[HTTPConnection, float] | None]] = []
         self._lock = threading.Lock()
+        self._tls_lock = threading.Lock()
+        self._context: SSLContext | None = None
 
     def __repr__(self) -> str:
         return f"DirectTransport({self._host!r})"
@@ -151,33 +158,85 @@ class DirectTransport:
             connection.close()
             raise
 
+    def open_ahead(self, count: int, *, timeout_seconds: float = 10.0) -> None:
+        """Begin to open connections that requests will want in a moment, and do not wait for them.
+
+        A failure is told by the request that needs one, which opens its own.
+        """
+        with self._lock:
+            self._opening += [
+                Beside(lambda: self._opened(timeout_seconds), name="connecting")
+                for _ in range(min(count, IDLE_CONNECTIONS_MAX))
+            ]
+
     def close(self) -> None:
         with self._lock:
             idle, self._idle = self._idle, []
+            idle += [found for one in self._opening if one.is_done and (found := one.result())]
+            self._opening = []
         for connection, _ in idle:
             connection.close()
 
+    def _opened(self, timeout_seconds: float) -> tuple[HTTPConnection, float] | None:
+        try:
+            return self._connect(timeout_seconds), boot_seconds()
+        except (TransportFailure, OSError):  # certificates that cannot be read are the latter
+            return None
+
     def _connected(self, timeout_seconds: float) -> HTTPConnection:
         kept = self._take_idle()
-        if kept is not None:
-            return kept
-        connection = _new_connection(self._secure, self._host, self._port, timeout_seconds)
+        return self._connect(timeout_seconds) if kept is None else kept
+
+    def _connect(self, timeout_seconds: float) -> HTTPConnection:
+        proxy = self._proxy()
+        connection = _new_connection(
+            self._host, self._port, timeout_seconds, self._tls(), proxy=proxy
+        )
         try:
             connection.connect()
         except OSError as exc:
             connection.close()
-            raise TransportFailure(exc, sent=False) from None
+            cause = exc if proxy is None else refused_by(proxy, exc)
+            raise TransportFailure(cause, sent=False) from None
         except UnicodeError:  # a host that cannot even be encoded
             raise TransportFailure(socket.gaierror("not a host name"), sent=False) from None
         return connection
 
+    def _tls(self) -> SSLContext | None:
+        """One for all connections: reading the certificates that are trusted takes longest."""
+        if not self._secure:
+            return None
+        with self._tls_lock:
+            if self._context is None:
+                import ssl
+
+                self._context = ssl.create_default_context()
+                self._context.set_alpn_protocols(["http/1.1"])
+            return self._context
+
+    def _proxy(self) -> Proxy | None:
+        try:
+            return proxy_for(self._base_url)
+        except ProxyUnusable as exc:
+            raise TransportFailure(exc, sent=False) from None
+
     def _take_idle(self) -> HTTPConnection | None:
-        """A kept connection that is young and that the other side has not closed."""
+        """A kept connection, or one that is being opened, that is young and that the other side has
+        not closed."""
         while True:
+            opening = None
             with self._lock:
-                if not self._idle:
+                if self._idle:
+                    connection, since = self._idle.pop()
+                elif self._opening:
+                    opening = self._opening.pop(0)
+                else:
                     return None
-                connection, since = self._idle.pop()
+            if opening is not None:
+                opened = opening.result()
+                if opened is None:
+                    return None
+                connection, since = opened
             fresh = boot_seconds() - since < IDLE_SECONDS_MAX
             if fresh and _is_quiet(connection.sock):
                 return connection
@@ -242,16 +301,29 @@ class DirectTransport:
 
 
 def _new_connection(
-    secure: bool, host: str, port: int | None, timeout_seconds: float
+    host: str,
+    port: int | None,
+    timeout_seconds: float,
+    tls: SSLContext | None,
+    *,
+    proxy: Proxy | None = None,
 ) -> HTTPConnection:
     from http.client import HTTPConnection, HTTPSConnection
 
-    family = HTTPSConnection if secure else HTTPConnection
-    return family(host, port, timeout=timeout_seconds)
+    first, at = (host, port) if proxy is None else (proxy.host, proxy.port)
+    connection = (
+        HTTPConnection(first, at, timeout=timeout_seconds)
+        if tls is None
+        else HTTPSConnection(first, at, timeout=timeout_seconds, context=tls)
+    )
+    if proxy is None:
+        return connection
+    connection.set_tunnel(host, port, proxy.headers)
+    return connection
 
 
 def _is_quiet(sock: socket.socket | None) -> bool:
-    """Nothing waits to be read: neither the end of the connection nor an answer to nobody."""
+    """True if nothing waits to be read: no end of the connection, no stray answer."""
     if sock is None:
         return False
     import select
@@ -410,7 +482,7 @@ def _is_tls(names: set[str]) -> bool:
 
 
 def _scrubbed(exc: OSError) -> OSError:
-    """The same error without references to the request, whose headers hold the keys."""
+    """The same error without its request, whose headers hold the keys."""
     copy = type(exc)(*exc.args)
     copy.__traceback__ = None
     return copy

@@ -80,3 +80,7 @@ class MarketDataStream(ABC):
 
     @abstractmethod
     def close(self) -> None: ...
+
+    def renew(self, reason: str) -> None:  # noqa: B027
+        """Connect anew: it is open and tells nothing. Any thread; a stream that cannot be deaf
+        does nothing."""

@@ -7,8 +7,8 @@ is known. Methods are synchronous; times are UTC-aware; quantities and prices ar
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from datetime import date, datetime
+from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
@@ -26,6 +26,8 @@ from execbot.model.struct import Reported
 
 if TYPE_CHECKING:
     from execbot.broker.market_stream import MarketDataStream
+    from execbot.model.options.contract import Contract, ContractQuery
+    from execbot.model.options.snapshot import Snapshot
 
 
 class OrderQuery(Struct, frozen=True):
@@ -162,6 +164,10 @@ class BrokerClient(ABC):
     def get_asset(self, symbol: str) -> Asset: ...
 
     @abstractmethod
+    def get_assets(self, symbols: Collection[str]) -> dict[str, Asset]:
+        """The active stocks among them, from one list of all: a large answer, for many symbols."""
+
+    @abstractmethod
     def latest_quotes(self, symbols: Sequence[str]) -> dict[str, Quote]:
         """Symbols without a quote are absent. Equities and crypto pairs may be mixed."""
 
@@ -202,11 +208,61 @@ class BrokerClient(ABC):
     def market_data(self, kind: Literal["stocks", "crypto"] = "stocks") -> MarketDataStream:
         """A stream of live quotes, trades and halts. One connection a kind is allowed."""
 
+    def quote_at(self, symbol: str, at: datetime, *, within: timedelta) -> Quote | None:
+        """The last quote at or before a past moment, at most `within` older; None where there is
+        none, or where the broker keeps no quotes."""
+        return None
+
+    # Options: a broker without them says so
+
+    def get_contract(self, symbol: str) -> Contract:
+        """Raises NotFound where there is no such contract."""
+        raise no_options()
+
+    def get_contracts(self, query: ContractQuery) -> list[Contract]:
+        """The active contracts of one underlying, by expiry and strike, all pages."""
+        raise no_options()
+
+    def option_snapshots(self, symbols: Sequence[str]) -> dict[str, Snapshot]:
+        """Contracts of which nothing is known are absent."""
+        raise no_options()
+
+    def option_chain(self, query: ContractQuery) -> dict[str, Snapshot]:
+        """The snapshots of one underlying's contracts, all pages."""
+        raise no_options()
+
+    def cash_dividends(self, symbols: Sequence[str], start: date, end: date) -> dict[str, Decimal]:
+        """What goes ex between two days, both included, in USD a share; absent where nothing is
+        known to."""
+        raise no_options()
+
+    def exercise(self, symbol: str) -> None:
+        """Exercise every long contract that is free, at once. Not repeatable blindly: it has no
+        id; look at the position first."""
+        raise no_options()
+
+    def do_not_exercise(self, symbol: str) -> None:
+        """Let a long contract expire that would be exercised; on its last day."""
+        raise no_options()
+
+    def has_room(self) -> bool:
+        """Whether the rate limit leaves room for requests that can as well be made later."""
+        return True
+
     def latest_quote(self, symbol: str) -> Quote | None:
         return self.latest_quotes([symbol]).get(symbol)
 
     def latest_trade(self, symbol: str) -> Trade | None:
         return self.latest_trades([symbol]).get(symbol)
+
+
+def no_options() -> BrokerError:
+    return BrokerError(
+        kind="broker.no_options",
+        message="This broker has no options",
+        hint="Nothing was sent.",
+        next_step="trade options at Alpaca, or at the built-in exchange",
+    )
 
 
 class TradeUpdateStream(ABC):

@@ -1,4 +1,4 @@
-"""A WebSocket that comes back: connect, watch for silence, back off, close cleanly.
+"""Keeps a WebSocket alive: connects, notices silence, backs off, closes cleanly.
 
 What both of Alpaca's streams have in common; the protocol spoken on the socket is the subclass's.
 The reading thread is the caller's own, no thread outlives `messages()`, and a closed stream says
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from execbot.broker.errors import AuthenticationError, BrokerError, StreamError, plain_line
+from execbot.broker.proxy import proxy_for
 from execbot.broker.remedy import Remedy
 from execbot.broker.stream_states import Connected, Disconnected, StreamState
 from execbot.broker.stream_times import StreamTimes
@@ -73,6 +74,7 @@ class ReconnectingStream(ABC, Generic[Message]):
         self.probe = probe
         self._monotonic = monotonic
         self._closing = False
+        self._given_up = ""
         self._wake = threading.Event()
         self._socket: ClientConnection | None = None
         self._reader: int | None = None
@@ -116,6 +118,10 @@ class ReconnectingStream(ABC, Generic[Message]):
         if socket is not None:
             socket.close()
 
+    def renew(self, reason: str) -> None:
+        """Drop this connection and open another. Callable from any thread."""
+        self._given_up = reason
+
     def _one_connection(
         self, connected_at: list[float]
     ) -> Generator[Message | StreamState, None, Drop]:
@@ -127,9 +133,9 @@ class ReconnectingStream(ABC, Generic[Message]):
         )
         from websockets.sync.client import connect
 
-        local = is_loopback(urlsplit(self.url).hostname or "")
         times = self._times
         try:
+            proxy = proxy_for(self.url)
             with connect(
                 self.url,
                 open_timeout=times.open,
@@ -138,13 +144,13 @@ class ReconnectingStream(ABC, Generic[Message]):
                 max_queue=FRAMES_QUEUED_MAX,
                 max_size=FRAME_BYTES_MAX,
                 compression=None,
-                proxy=None if local else True,
+                proxy=None if proxy is None else proxy.url,
             ) as socket:
                 self._socket = socket
                 try:
                     early = self._open(socket)
                     connected_at.append(self._monotonic())
-                    self._was_connected = True
+                    self._was_connected, self._given_up = True, ""
                     yield Connected(self._now())
                     yield from early
                     yield from self._frames(socket)
@@ -168,6 +174,8 @@ class ReconnectingStream(ABC, Generic[Message]):
     def _frames(self, socket: ClientConnection) -> Iterator[Message | StreamState]:
         heard_at = self._monotonic()
         while not self._closing:
+            if self._given_up:
+                raise Drop(self._given_up)
             try:
                 frame = socket.recv(timeout=self._look)
             except TimeoutError:

@@ -1,4 +1,4 @@
-"""What a program does about an error, and the shape of a row in the table of refusals."""
+"""How a program reacts to an error, and one row of the table of refusals."""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ from execbot.broker.errors import (
 )
 from execbot.broker.http import HttpReply, IsLate, SecretHeaders, Transport, TransportFailure
 from execbot.broker.remedy import Remedy
+from execbot.model.json_in import read_json
 from execbot.model.retrying import Attempts, Backoff, RetryAfter, error_of, retried
 from execbot.model.timer import Timer
 
@@ -50,7 +51,7 @@ that also occur in its messages, and hide nothing."""
 
 
 class Call(Struct, frozen=True):
-    """One request as asked for, whatever becomes of it."""
+    """One request, as the caller asked for it."""
 
     host: Host
     method: str
@@ -115,6 +116,12 @@ class RestSession:
         for transport in transports.values():
             transport.close()
 
+    def open_ahead(self, host: Host, count: int) -> None:
+        """Start to open connections, if the transport has any."""
+        begin = getattr(self._transport(host), "open_ahead", None)
+        if begin is not None and count > 0:
+            begin(count, timeout_seconds=self._timeout_seconds)
+
     def get_object(self, call: Call, *, key: str = "") -> Mapping[str, Any]:
         """Send and read a JSON object, which must have a value under `key`. Raises BrokerError."""
         reply = self.send(call)
@@ -135,10 +142,11 @@ class RestSession:
             data = parse_json(reply, call)
             if not isinstance(data, list):
                 raise _unreadable(reply, call, "a list was expected")
-        return [row for row in data if isinstance(row, Mapping)]
+        # What is no object stays in the list as one that nobody can read: it is not absent.
+        return [row if isinstance(row, Mapping) else {"": row} for row in data]
 
     def send(self, call: Call) -> HttpReply:
-        """Send once; a read that failed harmlessly is tried again a few times."""
+        """Send once; repeat a read a few times if its failure was harmless."""
         if call.method != "GET":
             return self._send_once(call)
         return retried(
@@ -223,7 +231,7 @@ class RestSession:
 
     @contextmanager
     def _naming_server(self, call: Call) -> Iterator[None]:
-        """An error that is raised inside says which server was asked."""
+        """Adds the server's URL to an error that is raised inside."""
         try:
             yield
         except BrokerError as error:
@@ -253,7 +261,7 @@ class RestSession:
         )
 
     def _without_keys(self, body_text: str) -> str:
-        """A server that echoes what it was sent must not make our errors show the keys."""
+        """Removes the keys from the text: a server may echo what we sent."""
         for key in self._keys.values():
             if len(key) >= KEY_LENGTH_MIN:
                 body_text = body_text.replace(key, "***")
@@ -261,7 +269,7 @@ class RestSession:
 
 
 def _held_back(call: Call, wait: float) -> RateLimited:
-    """Our own share of the rate limit is used up for longer than one waits without a word."""
+    """The error when our share of the rate limit stays used up for longer than a caller waits."""
     return RateLimited(
         kind="broker.rate_limited",
         message=f"Not sent: the broker's rate limit is used up for {wait:.0f} more seconds",
@@ -274,9 +282,9 @@ def _held_back(call: Call, wait: float) -> RateLimited:
 
 
 def may_read_again(error: Exception) -> bool:
-    """Whether a failed read is worth another try. Pure.
+    """Is a failed read worth another try? Pure.
 
-    Refused, unknown and silent servers are reported at once: a person waits for the answer.
+    No if the server refused, is unknown or is silent: a person waits for the answer.
     """
     if not isinstance(error, BrokerError):
         return False
@@ -299,9 +307,7 @@ def wait_before_read(tries: RetryCallState) -> float:
 def parse_json(reply: HttpReply, call: Call) -> Any:
     """Market data sends its numbers as JSON numbers: they become Decimal, never float."""
     try:
-        if call.host == "data":
-            return json.loads(reply.text, parse_float=Decimal)
-        return json.loads(reply.text)
+        return read_json(reply.text, parse_float=Decimal if call.host == "data" else None)
     except ValueError:
         reason = "it was empty" if not reply.text.strip() else "it was not JSON"
     raise _unreadable(reply, call, reason)

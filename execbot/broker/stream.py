@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,9 +19,13 @@ from execbot.broker.errors import plain_line
 from execbot.broker.port import TradeUpdate, TradeUpdateStream
 from execbot.broker.reconnect import Drop, ReconnectingStream
 from execbot.broker.stream_states import Gap, StreamState
+from execbot.model.border import unread
+from execbot.model.json_in import read_json, refuse_deep
 from execbot.model.numbers import maybe_decimal
 from execbot.model.order import Order
+from execbot.model.row_checks import update_trouble
 from execbot.model.times import parse_time
+from execbot.model.unread import Unread
 
 if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
@@ -44,11 +49,14 @@ class ServerError(Struct, frozen=True):
 
 
 class Unreadable(Struct, frozen=True):
+    """`unread` is the frame where it was JSON, with its symbol where that could be told."""
+
     reason: str
+    unread: Unread | None = None
 
 
 class OtherStream(Struct, frozen=True):
-    """A stream that was not asked for, or one that Alpaca added."""
+    """A message of a stream that we did not ask for, or do not know yet."""
 
     name: str
 
@@ -56,11 +64,14 @@ class OtherStream(Struct, frozen=True):
 Frame = TradeUpdate | Authorization | Listening | ServerError | Unreadable | OtherStream
 
 
-def parse_frame(frame: str | bytes) -> Frame:
-    """Read one frame, text or binary. Pure; never raises: what cannot be read says so."""
+def parse_frame(frame: str | bytes, now: datetime | None = None) -> Frame:
+    """Read one frame, text or binary. Pure; never raises: what cannot be read says so.
+
+    Without `now` a time is not judged by how far ahead it is.
+    """
     try:
         data = _decoded(frame)
-    except (ValueError, RecursionError):
+    except ValueError:
         return Unreadable("a frame was not JSON")
     if not isinstance(data, dict):
         return Unreadable("a frame was not an object")
@@ -72,32 +83,44 @@ def parse_frame(frame: str | bytes) -> Frame:
     if stream == "authorization":
         return Authorization(body.get("status") == "authorized", str(body.get("action") or ""))
     if stream == "listening":
-        return Listening(tuple(str(name) for name in body.get("streams") or ()))
+        streams = body.get("streams")
+        return Listening(tuple(map(str, streams)) if isinstance(streams, list) else ())
     if stream == TRADE_UPDATES:
-        return parse_trade_update(body)
+        return parse_trade_update(body, now)
     return OtherStream(stream)
+
+
+def messages_of(frame: str | bytes, now: datetime) -> list[TradeUpdate | StreamState]:
+    """The messages in a frame; a frame that we cannot read becomes a Gap."""
+    found = parse_frame(frame, now)
+    if isinstance(found, TradeUpdate):
+        return [found]
+    return [Gap(now, found.reason, found.unread)] if isinstance(found, Unreadable) else []
 
 
 def _decoded(frame: str | bytes) -> Any:
     """The fast decoder first; what only it refuses (a NaN, say) is read the tolerant way."""
     try:
-        return _DECODER.decode(frame)
-    except ValueError:
-        return json.loads(frame)
+        value = _DECODER.decode(frame)  # it takes no half characters
+        refuse_deep(value, frame)
+        return value
+    except (ValueError, RecursionError):
+        return read_json(frame)
 
 
 _DECODER = msgspec.json.Decoder()
 
 
-def parse_trade_update(data: Mapping[str, Any]) -> TradeUpdate | Unreadable:
+def parse_trade_update(
+    data: Mapping[str, Any], now: datetime | None = None
+) -> TradeUpdate | Unreadable:
     """Read the `data` of a trade update; unknown events and missing fields survive."""
-    order = data.get("order")
-    event = data.get("event")
-    if not isinstance(order, dict) or not order.get("id") or not event:
-        return Unreadable("a trade update had no event or no order")
+    trouble = update_trouble(data, now)
+    if trouble:
+        return Unreadable(f"a trade update cannot be: {trouble}", unread("frame", data, trouble))
     return TradeUpdate(
-        event=str(event),
-        order=Order.from_wire(order),
+        event=str(data["event"]),
+        order=Order.from_wire(data["order"], now),
         at=parse_time(data.get("timestamp")) or parse_time(data.get("at")),
         execution_id=_text(data.get("execution_id")),
         price=maybe_decimal(data.get("price")),
@@ -130,11 +153,11 @@ class TradeStream(ReconnectingStream[TradeUpdate], TradeUpdateStream):
         return early
 
     def _await(self, socket: ClientConnection, kind: type[Any], early: list[TradeUpdate]) -> Any:
-        """Wait for the reply of this kind; updates that come before it are kept."""
+        """Wait for a reply of this kind; keep updates that come before it."""
         deadline = self._monotonic() + self._times.open
         while (left := deadline - self._monotonic()) > 0:
             try:
-                found = parse_frame(socket.recv(timeout=left))
+                found = parse_frame(socket.recv(timeout=left), self._now())
             except TimeoutError:
                 break
             if isinstance(found, kind):
@@ -148,11 +171,12 @@ class TradeStream(ReconnectingStream[TradeUpdate], TradeUpdateStream):
         raise Drop("the server did not answer the log-in in time")
 
     def _read(self, frame: str | bytes) -> Iterator[TradeUpdate | StreamState]:
-        found = parse_frame(frame)
+        now = self._now()
+        found = parse_frame(frame, now)
         if isinstance(found, TradeUpdate):
             yield found
         elif isinstance(found, Unreadable):
-            yield Gap(self._now(), found.reason)
+            yield Gap(now, found.reason, found.unread)
         elif isinstance(found, ServerError):
             raise Drop(f"the server failed: {found.message}")
         elif isinstance(found, Authorization) and not found.authorized:

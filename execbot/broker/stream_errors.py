@@ -12,7 +12,7 @@ from msgspec import Struct
 
 
 class StreamAfter(StrEnum):
-    """What becomes of a market data connection after an error code."""
+    """How a market data connection goes on after an error code."""
 
     IGNORE = "ignored"
     WARN = "goes on, with a warning"

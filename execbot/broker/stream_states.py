@@ -1,4 +1,4 @@
-"""What a stream says about itself, between the messages that it carries."""
+"""Messages of a stream about itself: connected, disconnected, a gap."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from execbot.model.unread import Unread
+
 
 class StreamState(Struct, frozen=True):
-    """What a stream yields besides updates and prices."""
+    """The base of what a stream yields besides updates and prices."""
 
 
 class Connected(StreamState, frozen=True):
@@ -26,7 +28,11 @@ class Disconnected(StreamState, frozen=True):
 
 
 class Gap(StreamState, frozen=True):
-    """Something came that could not be read: it may have been a fill, so ask REST."""
+    """Something came that could not be read: it may have been a fill, so ask REST.
+
+    `unread` is what came, where it was at least JSON.
+    """
 
     at: datetime
     reason: str
+    unread: Unread | None = None

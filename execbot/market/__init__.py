@@ -1,1 +1,1 @@
-"""Whether a market is open: sessions, holidays, halts, and what waits for the open."""
+"""Is a market open? Sessions, holidays, halts, and the orders that wait for the open."""

@@ -1,7 +1,7 @@
-"""Our session table against the broker's own calendar: differences are kept, the stricter wins.
+"""Compares our session table with the broker's calendar. Where they differ the stricter one wins.
 
-Asked seldom (`execbot market`, the start of `watch`); what was found is kept in the journal, so
-that every command holds to it without asking again.
+`execbot market` and the start of `watch` ask the broker. The journal keeps what they find, so every
+other command follows it without asking again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DIFFERENCES_KEY = "calendar_differences"
 def compare_with_broker(
     client: BrokerClient, journal: Journal, table: SessionTable, start: date, end: date
 ) -> list[CalendarDifference]:
-    """Ask the broker for a range, remember where it differs, return that. Raises BrokerError."""
+    """Ask the broker for a range; store and return the dates that differ. Raises BrokerError."""
     found = compare_calendars(table, client.get_calendar(start, end), start, end)
     kept = {d.date.isoformat(): d.theirs for d in found}
     if kept or journal.meta_get(DIFFERENCES_KEY):
@@ -35,7 +35,7 @@ def compare_with_broker(
 
 
 def known_differences(journal: Journal) -> Mapping[date, str]:
-    """What was remembered: `closed` or `09:30-13:00` by date; unreadable entries are left out."""
+    """The stored differences: date to `closed` or `09:30-13:00`. Skips unreadable entries."""
     data: Any = journal.meta_get(DIFFERENCES_KEY)
     found: dict[date, str] = {}
     for day, words in (data if isinstance(data, dict) else {}).items():
@@ -47,7 +47,7 @@ def known_differences(journal: Journal) -> Mapping[date, str]:
 
 
 def narrowed(table: SessionTable, theirs: Mapping[date, str]) -> SessionTable:
-    """Our table, closed or shortened on the dates where the broker allows less."""
+    """Our table, closed or shortened on each date on which the broker trades less."""
     if not theirs:
         return table
     holidays = set(table.holidays)

@@ -1,4 +1,4 @@
-"""Where the session table comes from: pandas-market-calendars, once, then a small JSON file.
+"""Gets the session table: from pandas-market-calendars once, then from a small JSON file.
 
 Importing pandas costs a third of a second, so no command does it to know the hour. The package
 ships a table written by `build_table` + `table_to_json`. When that covers too little of what is
@@ -108,9 +108,9 @@ def load_table(state_dir: Path | None = None) -> SessionTable:
 
 @cache
 def table_for(state_dir: Path | None, day: date) -> SessionTable:
-    """The table that covers `day` and the year after it, made anew where none does.
+    """The table that covers `day` and the year after it. Builds a new one where none does.
 
-    Where that fails, or for a year that cannot be, what there is must do: outside its range the
+    If that fails, or the year is absurd, returns the table that it has. Outside of its range the
     market counts as closed.
     """
     known = load_table(state_dir)
@@ -128,9 +128,9 @@ def covers_enough(table: SessionTable, day: date) -> bool:
 
 
 def refresh_table(state_dir: Path | None, today: date) -> SessionTable:
-    """A table that reaches `YEARS_AHEAD` years beyond today, kept in the state directory.
+    """Build a table that reaches `YEARS_AHEAD` years beyond today; store it in the state directory.
 
-    It is of use all the same where it cannot be kept.
+    Returns the table even if it cannot be stored.
     """
     shipped = load_table(None)
     first = min(FIRST_YEAR, today.year - 1)
@@ -162,7 +162,7 @@ def _keep(table: SessionTable, state_dir: Path) -> None:
 
 
 def _is_better(refreshed: SessionTable, shipped: SessionTable) -> bool:
-    """It covers all that the shipped one does, and more, or the same by a library not older."""
+    """It covers all of the shipped one and more, or the same by a library that is not older."""
     if refreshed.first > shipped.first or refreshed.last < shipped.last:
         return False
     is_wider = (refreshed.first, refreshed.last) != (shipped.first, shipped.last)

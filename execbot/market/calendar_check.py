@@ -1,4 +1,4 @@
-"""Our session table against the two others who know: pandas-market-calendars and the broker."""
+"""Compares our session table with pandas-market-calendars and with the broker's calendar."""
 
 from __future__ import annotations
 

@@ -71,10 +71,20 @@ REASONS: dict[str, str] = {
 }
 
 
+MARKET_WIDE = frozenset({"1", "2", "3", "MWC0", "MWC1", "MWC2", "MWC3"})
+"""Reasons by which every stock is halted: the level of the breaker, or that it goes on today."""
+
+WITNESS = "SPY"
+"""Its halt and its resumption tell of the whole market soonest: nothing trades more."""
+
+
 class Halt(Struct, frozen=True):
+    """`is_market_wide`: a breaker has stopped every stock, this one among them."""
+
     symbol: str
     since: datetime
     reason: str
+    is_market_wide: bool = False
 
 
 class PriceBand(Struct, frozen=True):
@@ -87,7 +97,7 @@ class PriceBand(Struct, frozen=True):
 
 
 class HaltBook(Struct, frozen=True):
-    """What is known of halts and bands. Immutable: `apply` gives the next book."""
+    """All halts and price bands that we know. Immutable: `apply_message` returns the next book."""
 
     halts: Mapping[str, Halt] = field(default_factory=dict)
     bands: Mapping[str, PriceBand] = field(default_factory=dict)
@@ -98,8 +108,17 @@ class HaltBook(Struct, frozen=True):
             return None
         return halt
 
+    def market_wide(self, now: datetime) -> Halt | None:
+        """The breaker in force, by whichever symbol told of it (docs/evidence.md, E-HALT-4)."""
+        return next((halt for halt in self.known(now) if halt.is_market_wide), None)
+
+    def holding(self, symbol: str, now: datetime, *, is_crypto: bool) -> Halt | None:
+        """The halt that stops an entry: the symbol's own or, for a stock, a market-wide one."""
+        own = self.halted(symbol, now)
+        return own if own is not None or is_crypto else self.market_wide(now)
+
     def band(self, symbol: str, now: datetime) -> PriceBand | None:
-        """The band in force; None when none was heard of lately."""
+        """The band in force; None if the stream sent none lately."""
         band = self.bands.get(symbol)
         if band is None or now - band.at > timedelta(seconds=BAND_SECONDS_MAX):
             return None
@@ -130,7 +149,7 @@ def apply_trade(book: HaltBook, symbol: str, at: datetime | None) -> HaltBook:
     halt = book.halts.get(symbol)
     if halt is None or at is None or at - halt.since < timedelta(seconds=LATE_PRINT_SECONDS):
         return book
-    return replace(book, halts={s: h for s, h in book.halts.items() if s != symbol})
+    return _resumed(book, symbol)
 
 
 def _apply_status(
@@ -143,11 +162,21 @@ def _apply_status(
         return book  # a late frame about an earlier state
     if code in _HALTED[is_cta]:
         since = known.since if known is not None else at
-        halt = Halt(symbol, since, _reason(message))
+        reason = str(message.get("rc") or "").strip()
+        halt = Halt(symbol, since, _reason(message), reason in MARKET_WIDE)
         return replace(book, halts={**book.halts, symbol: halt})
     if code in _RESUMED[is_cta] and known is not None:
-        return replace(book, halts={s: h for s, h in book.halts.items() if s != symbol})
+        return _resumed(book, symbol)
     return book
+
+
+def _resumed(book: HaltBook, symbol: str) -> HaltBook:
+    """Without the symbol's halt. Where the witness trades again, the market does: what is still
+    halted is so for itself."""
+    halts = {s: h for s, h in book.halts.items() if s != symbol}
+    if symbol == WITNESS:
+        halts = {s: replace(h, is_market_wide=False) for s, h in halts.items()}
+    return replace(book, halts=halts)
 
 
 def _reason(message: Mapping[str, Any]) -> str:
@@ -159,20 +188,22 @@ def _reason(message: Mapping[str, Any]) -> str:
 def book_to_json(book: HaltBook) -> dict[str, Any]:
     """The shape kept in the journal's meta table."""
     return {
-        "halts": {h.symbol: [iso(h.since), h.reason] for h in book.halts.values()},
+        "halts": {
+            h.symbol: [iso(h.since), h.reason, h.is_market_wide] for h in book.halts.values()
+        },
         "bands": {b.symbol: [str(b.low), str(b.high), iso(b.at)] for b in book.bands.values()},
     }
 
 
 def book_from_json(data: object) -> HaltBook:
-    """Read `book_to_json`; unreadable entries are dropped (they are hints, not records)."""
+    """Read what `book_to_json` wrote. Drops unreadable entries: they are hints, not records."""
     if not isinstance(data, Mapping):
         return HaltBook()
     halts = {}
     for symbol, entry in _entries(data.get("halts")):
         since = parse_time(entry[0])
         if since is not None:
-            halts[symbol] = Halt(symbol, since, str(entry[1]))
+            halts[symbol] = Halt(symbol, since, str(entry[1]), entry[2:] == [True])
     bands = {}
     for symbol, entry in _entries(data.get("bands")):
         low, high, at = maybe_decimal(entry[0]), maybe_decimal(entry[1]), parse_time(entry[-1])

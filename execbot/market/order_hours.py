@@ -8,6 +8,8 @@
 | overnight | the same, assets marked `overnight_tradable` | `market_hours.trade_overnight` |
 | closed | nothing | - |
 
+Options trade in the regular session alone.
+
 Alpaca never says "market is closed" for equities: it keeps the order for the next session, at
 whatever price that brings. Hence an order that cannot trade now is queued with us instead, where
 it is sized and checked afresh. Auction orders (`opg`, `cls`) are meant to wait at the broker.
@@ -24,6 +26,7 @@ from execbot.market.sessions import MarketNow, Session
 from execbot.model.account import Asset
 from execbot.model.enums import OrderClass, OrderType, TimeInForce
 from execbot.model.order import OrderRequest
+from execbot.model.symbols import is_option
 from execbot.model.times import eastern
 
 OPG_CUTOFF = time(9, 28)
@@ -33,7 +36,7 @@ AUCTION_REOPENS = time(19, 0)
 
 
 class HoursAnswer(Struct, frozen=True):
-    """`limit` names the rule, `seen` what was found; `waiting` says that time alone cures it."""
+    """The answer. `limit` names the rule, `seen` the facts; `waiting`: it only has to wait."""
 
     allowed: bool
     limit: str
@@ -51,11 +54,14 @@ _SWITCHES: dict[Session, str] = {
 def may_trade_now(
     request: OrderRequest, asset: Asset | None, now: MarketNow, settings: MarketHoursSettings
 ) -> HoursAnswer:
-    """Whether an order for an equity or a crypto pair may go to the broker at this instant."""
+    """May an order for an equity or a crypto pair go to the broker at this instant?"""
     if asset is not None and asset.is_crypto:
         return HoursAnswer(True, "crypto trades round the clock", "open")
     if now.never_closes:
         return HoursAnswer(True, "this exchange never closes", "open")
+    if request.spread or is_option(request.symbol):
+        is_open = now.session is Session.REGULAR
+        return HoursAnswer(is_open, "regular session (options)", str(now.session), not is_open)
     if request.time_in_force in (TimeInForce.OPG, TimeInForce.CLS):
         return _auction(request.time_in_force, now)
     if now.session is Session.REGULAR:
@@ -96,7 +102,7 @@ def _trades_overnight(asset: Asset) -> bool:
 
 
 def in_entry_window(now: MarketNow, settings: MarketHoursSettings) -> HoursAnswer:
-    """No entries in the first and last minutes of the regular session, where so set."""
+    """Refuses entries in the first and last minutes of the session, where configured."""
     first, last = settings.no_entry_first_minutes, settings.no_entry_last_minutes
     limit = f"not in the first {first} or last {last} min"
     since, left = now.minutes_since_open, now.minutes_to_close

@@ -1,4 +1,4 @@
-"""What waits for the open, or for a halt to end: which queued orders go now, in which order.
+"""Decides which queued orders go now, and in which order, once the market opens or a halt ends.
 
 Pure: the queue itself is the journal's orders in status `queued`. An order that is released is
 sized and checked afresh by whoever releases it; this page only says that its time has come.
@@ -45,10 +45,10 @@ def decide(
     expires_hours: Decimal,
     wait_reason: Callable[[Queued], str | None],
 ) -> list[QueueDecision]:
-    """One decision for every item; exits first, then by age.
+    """One decision for each item; exits first, then by age.
 
-    `wait_reason(item)` says why the order could not trade now (closed, halted), or None. What
-    has expired is not released even when the market has just opened.
+    `wait_reason(item)` says why the order could not trade now (closed, halted), or None. An
+    expired order is never released, even if the market has just opened.
     """
     ordered = sorted(items, key=lambda i: (not i.is_exit, i.queued_at, i.client_order_id))
     decisions = []

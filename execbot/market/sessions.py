@@ -40,6 +40,10 @@ class Session(StrEnum):
     CLOSED = "closed"
 
 
+EXTENDED = frozenset({Session.PRE, Session.AFTER, Session.OVERNIGHT})
+"""Open, but for marked limit orders only."""
+
+
 class SessionTable(Struct, frozen=True):
     """The exceptions to Monday-Friday 09:30-16:00 between `first` and `last`, both inclusive.
 
@@ -200,9 +204,9 @@ def agreed_now(table: SessionTable, at: datetime, clock: Clock | None) -> Market
         )
     if clock.is_open == ours.is_open:
         return ours
-    told = "open" if clock.is_open else "closed"
+    state = "open" if clock.is_open else "closed"
     disagreement = (
-        f"the broker's clock says {told}, our calendar says {ours.session}; taken as closed"
+        f"the broker's clock says {state}, our calendar says {ours.session}; taken as closed"
     )
     closed = Session.CLOSED if ours.is_open else ours.session
     return MarketNow(

@@ -21,7 +21,7 @@ EXEMPT_CLASSES = frozenset({OrderClass.BRACKET, OrderClass.OCO})
 
 
 class Crossing(Protocol):
-    """What the rule looks at, of a request and of an order that works."""
+    """The fields of a request, or of a working order, that the rule compares."""
 
     @property
     def side(self) -> Side: ...

@@ -10,6 +10,7 @@
     ├── FlagNotAllowed     trading.yaml forbids the flag
     ├── NeedsWatch         nobody would place the stop after the fill
     ├── WouldRest          the addition would keep a position without its stop
+    ├── HandedBack         a command took back what it had handed over to `watch`
     └── CloseFailed        orders were lifted for a close, and then it failed
 
 A refusal or failure of the broker itself stays a `BrokerError` of execbot.broker.errors.
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from execbot.broker.errors import BrokerError
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord
-from execbot.model.enums import ErrorCategory
+from execbot.model.enums import ErrorCategory, Outcome
 from execbot.model.errors import ExecbotError
 from execbot.oms.results import GateVerdict
 
@@ -154,6 +155,13 @@ class WouldRest(OmsError):
     next_step = "Add at the market, or give the position a target: execbot exits move."
 
 
+class HandedBack(OmsError):
+    """The command that handed this request over to `watch` has taken it back: nothing is sent."""
+
+    kind = "order.handed_back"
+    next_step = "Look with `execbot orders`."
+
+
 class CloseFailed(OmsError):
     """The close failed after orders in its way were lifted. `result` says what is unprotected."""
 
@@ -165,6 +173,7 @@ class CloseFailed(OmsError):
         super().__init__(message)
         self.cause = cause
         self.result = result
+        self.after = Outcome.CANCELED.value
         self.kind = cause.kind
         self.category = cause.category
         self.hint = cause.hint

@@ -14,33 +14,40 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from msgspec.structs import force_setattr, replace
+from msgspec.structs import replace
 
+from execbot.exits.ownership import is_of_our_kind, note_other, own_facts
+from execbot.exits.plan.plan import PlanStatus
 from execbot.journal.journal import Journal
 from execbot.journal.records import (
     EventRecord,
     EventResult,
     Execution,
     FillState,
+    LifeStep,
     OrderRecord,
+    Origin,
     Role,
 )
 from execbot.model.enums import STOP_TYPES, EventSource, OrderClass, Side
-from execbot.model.numbers import text
+from execbot.model.numbers import ZERO, text
 from execbot.model.order import Order
 from execbot.model.times import iso
 from execbot.oms.machine.chains import CHAIN_LENGTH_MAX, Chain, chain_event, chain_of
-from execbot.oms.machine.changes import Change, change_of
+from execbot.oms.machine.changes import Change, change_of, give_number
 from execbot.oms.machine.events import Applied, OrderEvent, OrderState, act_event, snapshot_event
-from execbot.oms.machine.positions import add_execution, comes_after, position_of
+from execbot.oms.machine.lives import Life, held_by, life_in, numbered
 from execbot.oms.machine.state import apply_event
-from execbot.oms.machine.table import ADJUST, EXECUTIONS, Act
+from execbot.oms.machine.table import ADJUST, COIN_FEE, EXECUTIONS, Act
+from execbot.oms.position_ledger import write_positions
 
 
 @contextmanager
-def recording(journal: Journal, *, recoverable: bool = False) -> Iterator[Ledger]:
+def recording(
+    journal: Journal, *, recoverable: bool = False, must_last: bool = False
+) -> Iterator[Ledger]:
     """A ledger in a write transaction of its own (or nested in the caller's)."""
-    with journal.transaction(recoverable=recoverable):
+    with journal.transaction(recoverable=recoverable, must_last=must_last):
         ledger = Ledger(journal)
         yield ledger
         ledger.flush()
@@ -49,7 +56,8 @@ def recording(journal: Journal, *, recoverable: bool = False) -> Iterator[Ledger
 class Ledger:
     """Applies events within the caller's transaction. `changes` tells what happened."""
 
-    def __init__(self, journal: Journal, *, replaying: bool = False) -> None:
+    def __init__(self, journal: Journal, *, replaying: bool = False, lives_since: int = 0) -> None:
+        """`lives_since`: lives are told of events after this one of a history that is replayed."""
         self.journal = journal
         self.changes: list[Change] = []
         self._replaying = replaying
@@ -65,7 +73,15 @@ class Ledger:
         self._put: dict[str, Execution] = {}
         self._removed: set[str] = set()
         self._added: defaultdict[str, list[Execution]] = defaultdict(list)
-        self._recompute: set[str] = set()
+        self._lives: dict[str, Life] = {}
+        self._life_steps: list[tuple[LifeStep, int]] = []
+        """Not written yet, each with its event: its number, or its place among those to be
+        written."""
+        self._lives_since = lives_since
+        self._seq = 0
+        """Of the event of the history that is replayed."""
+        self._changed_since: dict[str, datetime] = {}
+        """By symbol the time of the oldest execution that was in the books and is not as it was."""
 
     # --- reading ---------------------------------------------------------------------------
 
@@ -191,6 +207,7 @@ class Ledger:
 
         What a chain has filled is looked up again: older histories do not tell it to its end.
         """
+        self._seq = event.seq
         if event.kind == ADJUST:
             self._events.append(event.to_record(EventResult.APPLIED, "", None))
             self._book_adjustment(event)
@@ -207,7 +224,11 @@ class Ledger:
         if self._events and not self._replaying:
             first = journal.append_events(self._events)
             for change, place in self._events_of_changes:
-                force_setattr(change, "seq", first + place)
+                give_number(change, first + place)
+            self._life_steps = [(step, first + place) for step, place in self._life_steps]
+        if self._life_steps:
+            steps, seqs = zip(*self._life_steps, strict=True)
+            journal.add_lives(numbered(steps, seqs, self._lives))
         if self._dirty:
             states = (self._states[key] for key in sorted(self._dirty))
             records = [state.record for state in states if state is not None]
@@ -215,8 +236,11 @@ class Ledger:
             self._kept |= {record.client_order_id: record for record in records}
         if self._put or self._removed:
             journal.put_executions(self._put.values(), self._removed)
-        self._write_positions()
+        write_positions(journal, self._added, self._changed_since)
+        self._added.clear()
+        self._changed_since.clear()
         self._events.clear()
+        self._life_steps.clear()
         self._events_of_changes.clear()
         self._dirty.clear()
         self._put.clear()
@@ -228,6 +252,8 @@ class Ledger:
         key = event.client_order_id
         state = self.state(key)
         applied = apply_event(state, event)
+        symbol = applied.state.record.symbol
+        life = self._life_of(symbol) if applied.changed else self._lives.get(symbol)
         if applied.changed:
             self._states[key] = applied.state
             self._dirty.add(key)
@@ -236,9 +262,40 @@ class Ledger:
             before = state.executions if state is not None else {}
             if applied.state.executions is not before:
                 self._note_executions(before, applied.state.executions)
+        place = len(self._events)
         if not self._replaying:
             self._record(event, applied)
+        if life is not None and (applied.changed or life.is_behind):
+            before = state.executions if state is not None else {}
+            change = ZERO
+            if applied.changed and applied.state.executions is not before:
+                change = held_by(applied.state.executions) - held_by(before)
+            self._follow_life(life, event, applied.state.record, change, place)
         return applied
+
+    def _life_of(self, symbol: str) -> Life | None:
+        """What is known of a symbol before an event; None where no lives are kept yet."""
+        if not symbol or (self._replaying and self._seq <= self._lives_since):
+            return None
+        if symbol not in self._lives:
+            self._lives[symbol] = life_in(self.journal, symbol)
+        return self._lives[symbol]
+
+    def _follow_life(
+        self,
+        life: Life,
+        event: OrderEvent,
+        record: OrderRecord | None,
+        change: Decimal,
+        place: int,
+    ) -> None:
+        if self._replaying and event.seq == 0:  # its own event follows in the history
+            assert record is not None
+            life.note(record, life.qty + change)
+            return
+        at = event.seq if self._replaying else place
+        for step in life.take(event, record, life.qty + change):
+            self._life_steps.append((step, at))
 
     def _record(self, event: OrderEvent, applied: Applied) -> None:
         """Keep the event, unless a REST look or activity told nothing new."""
@@ -263,11 +320,26 @@ class Ledger:
         details: dict[str, Any] = {}
         if event.order is not None and event.order.replaces:
             details = self._chain_facts(event)
+        is_foreign = details.get("origin", Origin.FOREIGN) == Origin.FOREIGN
+        if event.order is not None and is_foreign and not event.details.get("parent_id"):
+            details |= self._unheard_of(event, event.order)
         if event.kind in EXECUTIONS and event.execution_id:
             owner = self._owner(event.execution_id)
             if owner is not None and owner != event.client_order_id:
                 details["owned_by"] = owner
         return event.with_details(**details) if details else event
+
+    def _unheard_of(self, event: OrderEvent, order: Order) -> dict[str, Any]:
+        """Of an order that this journal does not have: the plan of ours that it serves. Where none
+        is and its id is of our kind, another execbot has sent it."""
+        if self.state(event.client_order_id) is not None:
+            return {}
+        facts = own_facts(
+            order, self.journal.plans(statuses=tuple(PlanStatus), symbol=order.symbol)
+        )
+        if not facts and is_of_our_kind(order.client_order_id):
+            note_other(self.journal, order, event.recorded_at)
+        return dict(facts)
 
     def _resolve(self, event: OrderEvent) -> str:
         """The broker's id decides; then the client id, unless it belongs to another order."""
@@ -305,6 +377,10 @@ class Ledger:
             for name in ("origin", "strategy_id", "plan_id", "signal_id", "role", "parent_id"):
                 if getattr(record, name) is not None:
                     facts[name] = getattr(record, name)
+            if record.cancel_after is not None:
+                facts["cancel_after"] = text(record.cancel_after)
+            if record.for_the_day:
+                facts["for_the_day"] = True
         return facts
 
     def _tell_successors(self, event: OrderEvent, applied: Applied) -> None:
@@ -379,11 +455,14 @@ class Ledger:
                 item.net_price,
                 item.at,
             ):
-                self._recompute.add(item.symbol)
+                self._note_change(item.symbol, min(known.at, item.at))
         for name in old.keys() - new.keys():
             self._put.pop(name, None)
             self._removed.add(name)
-            self._recompute.add(old[name].symbol)
+            self._note_change(old[name].symbol, old[name].at)
+
+    def _note_change(self, symbol: str, at: datetime) -> None:
+        self._changed_since[symbol] = min(at, self._changed_since.get(symbol, at))
 
     def _book_adjustment(self, event: OrderEvent) -> None:
         details = event.details
@@ -401,29 +480,14 @@ class Ledger:
             price=price,
             net_qty=abs(qty),
             net_price=price,
+            fee=abs(qty) if details.get("reason") == COIN_FEE else None,
             activity_id=details.get("activity_id"),
             asset_class=details["asset_class"],
         )
+        life = self._life_of(execution.symbol)
         self._note_executions({}, {execution.execution_id: execution})
-
-    def _write_positions(self) -> None:
-        """Extend a position by what came after all it has seen; else add it up again."""
-        symbols = sorted(self._added.keys() | self._recompute)
-        before = self.journal.positions_of(symbols) if symbols else {}
-        positions = []
-        for symbol in symbols:
-            known = before.get(symbol)
-            added = sorted(self._added[symbol], key=lambda item: (item.at, item.execution_id))
-            in_order = known is None or (added and comes_after(added[0], known))
-            if symbol in self._recompute or not in_order or known is None:
-                positions.append(position_of(symbol, self.journal.executions(symbol=symbol)))
-                continue
-            for execution in added:
-                known = add_execution(known, execution)
-            positions.append(known)
-        self.journal.put_positions(positions)
-        self._added.clear()
-        self._recompute.clear()
+        if life is not None:
+            self._follow_life(life, event, None, qty, len(self._events) - 1)
 
 
 def _filled(record: OrderRecord) -> tuple[Decimal, Decimal | None]:

@@ -7,11 +7,13 @@ from a signal is also sized afresh: prices and the account have moved since.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
 
+from execbot.alerts import Alert
 from execbot.broker.errors import BrokerError
 from execbot.exits.exit_orders import is_exit
 from execbot.exits.levels import LevelError
@@ -22,18 +24,25 @@ from execbot.market.order_hours import in_entry_window, may_trade_now
 from execbot.market.queue import QueueAction, Queued, QueueDecision, decide, expires_at
 from execbot.market.sessions import agreed_now, crypto_now
 from execbot.model.enums import (
+    ErrorCategory,
     OrderStatus,
     Outcome,
 )
 from execbot.model.flags import Flag
+from execbot.model.numbers import maybe_decimal
+from execbot.model.symbols import is_pair
 from execbot.model.times import iso
-from execbot.oms.errors import OmsError
+from execbot.oms.errors import NotPossible, OmsError, Refused
+from execbot.oms.place.family import family_of, made_before, name_in_signal, refuse_second
 from execbot.oms.place.risk_gate import flags_given
 from execbot.oms.send.intent import request_of
+from execbot.oms.send.waiting import RATE_LIMITED, is_meant_for_now
+from execbot.oms.signals.entry import shaped_for
 from execbot.oms.signals.executor import Executor
 from execbot.risk.halting import current
 from execbot.risk.kill_switch import Level
-from execbot.risk.reading import HALTS_KEY, AccountFacts, FactsReader
+from execbot.risk.reading import HALTS_KEY, FactsReader
+from execbot.risk.witnesses import AccountFacts
 
 
 class Released(Struct, frozen=True):
@@ -44,6 +53,8 @@ class Released(Struct, frozen=True):
     outcome: Outcome
     reason: str
     error_kind: str = ""
+    category: ErrorCategory | None = None
+    """Of the error, where there was one."""
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -80,7 +91,26 @@ def queue_decisions(reader: FactsReader) -> list[tuple[OrderRecord, QueueDecisio
     reasons = _Reasons(reader, account, records)
     hours = reader.settings.market_hours.queue_expires_hours
     decisions = decide(items, reader.now(), hours, reasons)
-    return [(records[d.item.client_order_id], d) for d in decisions]
+    found = [(records[d.item.client_order_id], d) for d in decisions]
+    return [(record, _unless_stale(reader, record, decision)) for record, decision in found]
+
+
+def _unless_stale(
+    reader: FactsReader, record: OrderRecord, decision: QueueDecision
+) -> QueueDecision:
+    """Who waits for the open is sized anew then; who waits only for the rate limit was meant for
+    the moment of the signal, and lapses with it."""
+    if record.signal_id is None or record.intent_at is None:
+        return decision
+    if not is_meant_for_now(reader.journal, record):
+        return decision
+    known = reader.journal.signal(record.signal_id)
+    said = maybe_decimal(known.body.get("ttl_seconds")) if known is not None else None
+    seconds = said or reader.settings.signal_ttl_seconds
+    if reader.now() - record.intent_at < timedelta(seconds=float(seconds)):
+        return decision
+    reason = f"its signal was good for {seconds} s"
+    return QueueDecision(decision.item, QueueAction.EXPIRE, reason)
 
 
 def release_due(executor: Executor, *, only: str | None = None) -> list[Released]:
@@ -93,6 +123,8 @@ def release_due(executor: Executor, *, only: str | None = None) -> list[Released
         if only is not None and record.client_order_id != only:
             continue
         done.append(_carry_out(executor, record, decision))
+        if done[-1].error_kind == RATE_LIMITED:
+            break  # the others wait behind it
     return done
 
 
@@ -118,6 +150,8 @@ class _Reasons:
         if not item.is_exit and self._switch.level is Level.REDUCE_ONLY:
             return self._switch.describe()
         halt = self._book.halted(item.symbol, self._at)
+        if halt is None and not item.is_exit and not is_pair(item.symbol):
+            halt = self._book.market_wide(self._at)
         if halt is not None:
             return f"halted: {halt.reason}"
         try:
@@ -130,7 +164,10 @@ class _Reasons:
             else agreed_now(self._reader.table_at(self._at), self._at, self._account.clock)
         )
         hours = self._reader.settings.market_hours
-        request = request_of(self._records[item.client_order_id])
+        record = self._records[item.client_order_id]
+        request = request_of(record)
+        if record.signal_id and self._reader.journal.signal(record.signal_id) is not None:
+            request = shaped_for(now.session, request)
         for answer in (may_trade_now(request, asset, now, hours), in_entry_window(now, hours)):
             if not answer.allowed:
                 return f"{answer.limit}: {answer.seen}"
@@ -144,23 +181,53 @@ def _carry_out(executor: Executor, record: OrderRecord, decision: QueueDecision)
     if decision.action is QueueAction.EXPIRE:
         lapsed = executor.oms.lapse(name, reason=decision.reason)
         return Released(lapsed, decision.action, lapsed.outcome, decision.reason)
-    checked = None
     try:
-        entry, on_pass = executor.entries.requeued(record, request_of(record))
-        said = flags_given(executor.oms.journal, name) - {Flag.ALLOW_DUPLICATE}
-        executor.placer.refuse_flags(said)
-        checked = executor.risk.check(entry.request, flags=said | {Flag.ALLOW_DUPLICATE})
-        checked.on_pass = on_pass
-        if record.role == Role.EXIT and not checked.closes:
-            lapsed = executor.oms.lapse(name, reason=f"no position in {record.symbol} to close")
-            return Released(lapsed, QueueAction.EXPIRE, lapsed.outcome, lapsed.note or "")
-        sent = executor.placer.release(entry, checked)
+        return _sent_now(executor, record)
     except (OmsError, BrokerError, LevelError) as error:
-        if checked is not None:
-            executor.placer.tell_if_tripped(checked)
         after = executor.oms.record(name)
         waits = after.status is OrderStatus.QUEUED
+        if not waits and isinstance(error, OmsError) and not error.in_doubt:
+            message = f"{record.symbol}: {name} left the queue and was not sent: {error.message}"
+            executor.placer.alert(Alert(error.kind, message, record.symbol))
         action = QueueAction.KEEP if waits else decision.action
-        return Released(after, action, after.outcome, error.message, error.kind)
-    reason = "already taken" if sent.already else "released"
-    return Released(sent, decision.action, sent.outcome, reason)
+        kind, category = error.kind, error.category
+        return Released(after, action, after.outcome, error.message, kind, category)
+
+
+def _tried_elsewhere(journal: Journal, record: OrderRecord) -> str:
+    """In words, where it was tried again under another id while its release was under way."""
+    family = family_of(journal, record)
+    try:
+        refuse_second(journal, family.name, made_before(family, record), record.client_order_id)
+    except NotPossible as error:
+        return error.message
+    return ""
+
+
+def _sent_now(executor: Executor, record: OrderRecord) -> Released:
+    """Built and judged for the session of now, then sent; what time alone cures waits on."""
+    name, placer = record.client_order_id, executor.placer
+    done_elsewhere = _tried_elsewhere(executor.oms.journal, record)
+    if done_elsewhere:
+        lapsed = executor.oms.lapse(name, reason=done_elsewhere)
+        return Released(lapsed, QueueAction.EXPIRE, lapsed.outcome, done_elsewhere)
+    said = flags_given(executor.oms.journal, name) - {Flag.ALLOW_DUPLICATE}
+    placer.refuse_flags(said)
+    entry, checked = executor.entries.requeued(record, said | {Flag.ALLOW_DUPLICATE})
+    if record.role == Role.EXIT and not checked.closes:
+        lapsed = executor.oms.lapse(name, reason=f"no position in {record.symbol} to close")
+        return Released(lapsed, QueueAction.EXPIRE, lapsed.outcome, lapsed.note or "")
+    if checked.should_queue:
+        return Released(record, QueueAction.KEEP, Outcome.QUEUED, checked.verdict.message)
+    try:
+        placed = placer.release(entry, checked, adjust=record.signal_id is not None)
+    except Refused:
+        placer.tell_if_tripped(checked)
+        raise
+    sent = placed.record
+    why = placed.queued_for or "; ".join(placed.adjusted)
+    name_in_signal(executor.oms.journal, record, sent, why, executor.oms.now())
+    if placed.queued_for:
+        return Released(sent, QueueAction.KEEP, sent.outcome, placed.queued_for)
+    reason = "already taken" if sent.already else "; ".join(("released", *placed.adjusted))
+    return Released(sent, QueueAction.RELEASE, sent.outcome, reason)

@@ -10,7 +10,7 @@ any number of processes may work on one account.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -53,12 +53,14 @@ class OrderManagementSystem(Orders):
         **facts: Any,
     ) -> OrderRecord:
         """Keep an order for the open. `release` sends it, `cancel` takes it back."""
-        from execbot.oms.send.intent import wording
+        from execbot.oms.send import hand_over
+        from execbot.oms.send.intent import intent_details
 
         if not request.client_order_id:
             request = replace(request, client_order_id=self.new_id(self.now()))
-        details = wording(request, {"origin": str(origin), "note": note, **facts})
-        with recording(self.journal) as ledger:
+        details = intent_details(request, {"origin": str(origin), "note": note, **facts})
+        with recording(self.journal, must_last=True) as ledger:
+            hand_over.claim(self.journal, request.client_order_id)
             ledger.act(Act.QUEUE, request.client_order_id, self.now(), **details)
         self.publish(ledger.changes)
         return self.record(request.client_order_id)
@@ -182,11 +184,18 @@ class OrderManagementSystem(Orders):
         self.apply_snapshot(order)
         return self.record(order.id or order.client_order_id)
 
-    def reconcile(self, *, accept_positions: bool = False, wait: bool = False) -> ReconcileResult:
+    def reconcile(
+        self,
+        *,
+        accept_positions: bool = False,
+        costs: Mapping[str, Decimal] | None = None,
+        wait: bool = False,
+    ) -> ReconcileResult:
         """Bring journal and broker together and explain every difference. Writes nothing there.
 
         `wait` waits out the quiet period of intents in doubt. `accept_positions` takes the
-        broker's quantities where they differ, as recorded adjustments.
+        broker's quantities where they differ, as recorded adjustments, at the broker's average or
+        at `costs`, by symbol key.
         """
         from execbot.oms.sync.reconcile import reconcile
 
@@ -197,6 +206,7 @@ class OrderManagementSystem(Orders):
             quiet_seconds=float(self.settings.settle_quiet_seconds),
             timer=self.timer,
             accept_positions=accept_positions,
+            costs=costs or {},
             wait=wait,
         )
         self.publish(result.changes)

@@ -20,8 +20,10 @@ from execbot.risk import rules_account as account
 from execbot.risk import rules_history as history
 from execbot.risk import rules_market as market
 from execbot.risk import rules_position as position
-from execbot.risk.facts import Facts, Intent, Purpose
+from execbot.risk.facts import Facts, Intent
 from execbot.risk.finding import Finding
+from execbot.risk.options import rules as options
+from execbot.risk.pending import Purpose
 from execbot.risk.verdict import CheckResult, Verdict
 
 Rule = Callable[[Intent, Facts, TradingSettings], Finding | None]
@@ -58,12 +60,22 @@ CHECKS: tuple[Check, ...] = (
     Check("account_active", "the account is active", account.account_active),
     Check("account_not_blocked", "trading is not blocked", account.account_not_blocked),
     Check("account_not_suspended", "the owner has not suspended trading", account.not_suspended),
+    Check("facts_together", "what the broker said is of one moment", account.facts_together,
+          ErrorCategory.RETRYABLE),
     Check("equity_known", "the account's equity fits what it holds", account.equity_known,
           ErrorCategory.RETRYABLE),
     Check("intraday_margin", "equity covers the maintenance margin", account.intraday_margin,
           _ADJUST),
     Check("day_trading", "no pattern-day-trading restriction", account.day_trading),
-    Check(INSTRUMENT, "a stock, or a pair quoted in dollars", market.instrument),
+    Check(INSTRUMENT, "a stock, an option contract, or a pair quoted in dollars",
+          market.instrument),
+    Check("option_terms", "type, time in force and ratios are taken for options", options.terms,
+          _ADJUST, Applies.ALL),
+    Check("option_contract", "contracts are listed, standard, and not about to expire",
+          options.contract, setting="options.min_days"),
+    Check("option_level", "the account's options level allows it", options.level),
+    Check("option_grid", "prices stand on the contract's grid", options.grid, _ADJUST,
+          Applies.ALL),
     Check("asset_tradable", "the asset is active and tradable", market.asset_tradable),
     Check("symbol_allowed", "the symbol is one of ours", market.symbol_allowed, setting="symbols"),
     Check("symbol_not_denied", "the symbol is not denied", market.symbol_not_denied,
@@ -84,6 +96,20 @@ CHECKS: tuple[Check, ...] = (
     Check("spread", "the spread is sane", market.spread, setting="risk.max_spread_pct"),
     Check("limit_price_band", "the limit is near the market", market.limit_price_band, _ADJUST,
           setting="risk.limit_price_band_pct, .limit_price_passive_band_pct"),
+    Check("option_quote", "both sides of each contract are quoted, lately and not too wide",
+          options.quoted, setting="options.max_spread_pct"),
+    Check("option_price_band", "an option's limit is not far through the market",
+          options.price_band, _ADJUST, setting="risk.limit_price_band_pct"),
+    Check("option_premium", "the premium stays within its share of equity", options.premium,
+          _ADJUST, setting="options.max_premium_pct"),
+    Check("option_max_loss", "the structure's loss stays within its share of equity", options.loss,
+          _ADJUST, setting="options.max_loss_pct"),
+    Check("option_contracts", "not too many contracts in one order", options.contracts, _ADJUST,
+          setting="options.max_contracts"),
+    Check("option_covered", "no sold contract is left without cover", options.covered,
+          applies_to=Applies.ALL),
+    Check("option_legs_free", "legs that close are held and free", options.available, _ADJUST,
+          Applies.ALL),
     Check("max_order_notional", "the order's value is capped", position.max_order_notional, _ADJUST,
           setting="risk.max_order_notional"),
     Check("max_order_qty", "the order's quantity is capped", position.max_order_qty, _ADJUST,
@@ -92,6 +118,9 @@ CHECKS: tuple[Check, ...] = (
           _ADJUST),
     Check("position_known", "fills and the broker's position fit together",
           position.position_known, ErrorCategory.RETRYABLE),
+    Check("positions_protected", "every position has the protection promised to it",
+          position.positions_protected, ErrorCategory.RETRYABLE,
+          setting="exits.unprotected_stops_entries"),
     Check("max_position_size", "the position stays within its share of equity",
           position.max_position_size, _ADJUST, setting="max_position_size_pct"),
     Check("max_positions", "not too many positions at once", position.max_positions,

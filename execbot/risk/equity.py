@@ -7,10 +7,12 @@ is measured by it, and where a size must be had the smaller of both figures coun
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 
 from msgspec import Struct
 
+from execbot.journal.records import EquitySample
 from execbot.model.account import Account
 from execbot.model.numbers import ZERO
 
@@ -22,24 +24,24 @@ at other moments than the account."""
 class Equity(Struct, frozen=True):
     """USD. `told` is the broker's figure, `summed` is cash and market values; None: not sent."""
 
-    told: Decimal | None
+    stated: Decimal | None
     summed: Decimal | None
 
     @property
     def is_known(self) -> bool:
         """Positive, and near the sum of what the account holds."""
-        if self.told is None or self.told <= 0:
+        if self.stated is None or self.stated <= 0:
             return False
         if self.summed is None:
             return True
-        return abs(self.told - self.summed) <= abs(self.summed) * EQUITY_TOLERANCE
+        return abs(self.stated - self.summed) <= abs(self.summed) * EQUITY_TOLERANCE
 
     @property
     def safe(self) -> Decimal:
         """What sizes and limits are measured by: the smaller positive figure where they differ."""
-        if self.is_known and self.told is not None:
-            return self.told
-        positive = [figure for figure in (self.told, self.summed) if figure and figure > 0]
+        if self.is_known and self.stated is not None:
+            return self.stated
+        positive = [figure for figure in (self.stated, self.summed) if figure and figure > 0]
         return min(positive, default=ZERO)
 
 
@@ -51,5 +53,14 @@ def equity_of(account: Account | None) -> Equity:
     if len(known) == len(parts):
         return Equity(account.equity, sum(known, ZERO))
     # A server that sends no equity at all is measured by its cash.
-    told = account.cash if account.equity is None else account.equity
-    return Equity(told, None)
+    stated = account.cash if account.equity is None else account.equity
+    return Equity(stated, None)
+
+
+def sample_of(account: Account, now: datetime, *, is_close: bool = False) -> EquitySample | None:
+    """What the account is worth at `now`; None where its equity cannot be believed."""
+    found = equity_of(account)
+    if not found.is_known or found.stated is None:
+        return None
+    kind = "close" if is_close else "minute"
+    return EquitySample(now, found.stated, account.last_equity, account.cash, kind)

@@ -1,8 +1,6 @@
 """Everything a risk decision looks at, gathered into one value, and what follows from it.
 
 `Facts` hold what was read (broker, journal, clock) and nothing is read again while deciding.
-Pending orders come from two witnesses, the journal and the broker's list; `merge_pending` makes
-one list of them that may count an order too often for a moment but never too rarely.
 """
 
 from __future__ import annotations
@@ -10,73 +8,49 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from execbot.config.schema import Mode
-from execbot.exits.exit_orders import closes
+from execbot.config.schema import Mode, TradingSettings
 from execbot.market.halts import Halt, PriceBand
-from execbot.market.sessions import MarketNow, Session
+from execbot.market.sessions import EXTENDED, MarketNow, Session
 from execbot.model.account import Account, Asset, Position
 from execbot.model.enums import (
-    TERMINAL_STATUSES,
-    UNCONFIRMED,
-    OrderClass,
-    OrderStatus,
     OrderType,
     Side,
 )
 from execbot.model.flags import NO_FLAGS, Flags
-from execbot.model.numbers import ZERO, text
+from execbot.model.numbers import ZERO, first_known, text
 from execbot.model.order import Order, OrderRequest
 from execbot.model.quote import Quote
 from execbot.model.symbols import is_in_dollars, multiplier_of, option_contract, symbol_key
 from execbot.risk.equity import equity_of
-from execbot.risk.holding_evidence import Holding
+from execbot.risk.holding_evidence import HoldingRange
 from execbot.risk.kill_switch import OFF, KillSwitch
+from execbot.risk.options.cover import shares_free
+from execbot.risk.options.exposure import options_at_risk
+from execbot.risk.options.facts import NO_OPTIONS, OptionFacts, is_of_options, underlying
+from execbot.risk.options.worth import Worth, worth
+from execbot.risk.pending import PendingOrder, Purpose
 
 SHORT_COLLAR = Decimal("1.03")
 """Alpaca values an opening short at 3 % above the ask."""
 CRYPTO_MARKET_COLLAR = Decimal("1.02")
 """Alpaca turns a crypto market order into a limit 2 % through the quote."""
+READING_SECONDS_MAX = 15.0
+"""How long reading the facts of one decision may take: three answers of a slow broker, one after
+the other. Longer than that and they are read once more."""
 STOP_COLLAR_CHEAP = Decimal("1.04")
 STOP_COLLAR = Decimal("1.025")
 STOP_COLLAR_SPLIT = Decimal(50)
 """A buy stop becomes a stop-limit 4 % above the stop below 50 dollars, 2.5 % from there."""
 
 
-class Purpose(StrEnum):
-    """An entry opens or adds; an exit can only shrink a position."""
-
-    ENTRY = "entry"
-    EXIT = "exit"
-
-
-class PendingOrder(Struct, frozen=True):
-    """An order that may still fill. `leaves_qty` None: a notional order, `notional` remains.
-
-    `protective` marks stops and targets; `reserved` that the broker's buying power already
-    counts it; `sent_since` that it was sent after the positions were read.
-    """
-
-    client_order_id: str
-    symbol: str
-    side: Side
-    type: OrderType
-    status: OrderStatus
-    leaves_qty: Decimal | None
-    notional: Decimal | None = None
-    limit_price: Decimal | None = None
-    stop_price: Decimal | None = None
-    order_class: OrderClass = OrderClass.NONE
-    purpose: Purpose = Purpose.ENTRY
-    protective: bool = False
-    reserved: bool = False
-    price_hint: Decimal | None = None
-    id: str = ""
-    sent_since: bool = False
+def spread_max(limits: TradingSettings) -> float:
+    """How far apart the facts of one decision may lie, in seconds: as old as kept ones may be, and
+    as long as it takes to read the others."""
+    return READING_SECONDS_MAX + float(limits.risk.facts_max_age_seconds)
 
 
 class RecentIntent(Struct, frozen=True):
@@ -122,8 +96,19 @@ class Facts(Struct, frozen=True):
     """Limits that hold back less than those that ruled the account's last entry, in words."""
     flows: Decimal = ZERO
     """Cash and securities that came today (plus) or went (minus), in USD."""
-    holding: Holding | None = None
+    unprotected: tuple[str, ...] = ()
+    """Positions without the protection promised to them, in words; empty where nobody asks."""
+    holding: HoldingRange | None = None
     """The symbol by both witnesses; None where the journal knows nothing of it."""
+    unread: str = ""
+    """What the broker says of the symbol and cannot be, in words; empty where all can."""
+
+    options: OptionFacts = NO_OPTIONS
+    """What is listed and quoted of the contracts that the order opens."""
+
+    spread_seconds: float | None = None
+    """How far apart what the broker said was read, in the machine's seconds; None where that is of
+    no matter."""
 
     def position(self, symbol: str) -> Position | None:
         return self.positions.get(symbol_key(symbol))
@@ -169,16 +154,6 @@ def index_positions(positions: Iterable[Position]) -> dict[str, Position]:
     return {symbol_key(p.symbol): p for p in positions if p.qty != 0}
 
 
-def purpose_of(side: Side, held_qty: Decimal) -> Purpose:
-    """Against the position it is an exit, otherwise an entry. `held_qty` is signed."""
-    return Purpose.EXIT if held_qty * side.sign < 0 else Purpose.ENTRY
-
-
-def purpose_of_order(order: Order | OrderRequest, held_qty: Decimal) -> Purpose:
-    """The `position_intent` where it is given, else by the position."""
-    return Purpose.EXIT if closes(order, held_qty) else Purpose.ENTRY
-
-
 def intent_key(request: OrderRequest) -> tuple[str, ...]:
     """Two intents with the same key ask for the same thing: 150.10 and 150.1 are one price."""
     parts = (
@@ -191,87 +166,12 @@ def intent_key(request: OrderRequest) -> tuple[str, ...]:
         request.stop_price,
         request.trail_price,
         request.trail_percent,
+        " ".join(f"{leg.intent}:{leg.ratio}:{leg.symbol}" for leg in request.spread) or None,
     )
     return tuple(
         "" if part is None else text(part) if isinstance(part, Decimal) else str(part)
         for part in parts
     )
-
-
-def pending_from_order(
-    order: Order,
-    *,
-    held_qty: Decimal,
-    protective: bool = False,
-    purpose: Purpose | None = None,
-    reserved: bool = False,
-    price_hint: Decimal | None = None,
-) -> PendingOrder:
-    """`price_hint` is the last price known for it, for orders that carry none."""
-    notional = order.notional
-    if notional is not None and order.filled_avg_price is not None:
-        notional = max(notional - order.filled_qty * order.filled_avg_price, ZERO)
-    return PendingOrder(
-        client_order_id=order.client_order_id,
-        id=order.id,
-        symbol=order.symbol,
-        side=order.side,
-        type=order.type,
-        status=order.status,
-        leaves_qty=order.leaves_qty,
-        notional=notional,
-        limit_price=order.limit_price,
-        stop_price=order.stop_price,
-        order_class=order.order_class,
-        purpose=purpose or purpose_of_order(order, held_qty),
-        protective=protective,
-        reserved=reserved,
-        price_hint=price_hint or order.filled_avg_price,
-    )
-
-
-def counted_in_full(order: PendingOrder, record: Order) -> PendingOrder:
-    """An order of ours that changed after the positions were read: all it did or may still do.
-
-    What filled since is missing in those positions; what filled before is counted twice for a
-    moment, which is the safe side.
-    """
-    if record.is_terminal:
-        return replace(order, leaves_qty=record.filled_qty, notional=None)
-    return replace(order, leaves_qty=record.qty, notional=record.notional)
-
-
-def merge_pending(
-    ours: Iterable[tuple[PendingOrder, bool]], theirs: Iterable[PendingOrder]
-) -> tuple[PendingOrder, ...]:
-    """One list from the journal's orders and the broker's open ones.
-
-    `ours` pairs each order of the journal with whether it changed after the broker was asked.
-    The broker's word counts for what it lists. Of ours, these count besides:
-
-    - not yet settled or still queued here: the broker cannot know them;
-    - changed since the broker was asked: its list is older than that change (see
-      `counted_in_full`).
-
-    What the journal holds open but the broker no longer lists, unchanged since, is done there and
-    is part of the positions.
-    """
-    merged = {p.client_order_id or p.id: replace(p, reserved=True) for p in theirs}
-    for order, changed_since in ours:
-        key = order.client_order_id
-        listed = merged.get(key)
-        ended_since = changed_since and order.status in TERMINAL_STATUSES
-        unconfirmed = order.status in UNCONFIRMED
-        if listed is not None and not ended_since:
-            merged[key] = replace(
-                listed,
-                purpose=order.purpose,
-                protective=order.protective,
-                price_hint=order.price_hint or listed.price_hint,
-            )
-        elif changed_since or unconfirmed:
-            merged[key] = replace(order, reserved=listed is not None)
-    return tuple(order for order in merged.values() if order.leaves_qty != 0)
 
 
 def taken_back(facts: Facts, order: Order, names: frozenset[str]) -> Facts:
@@ -323,7 +223,7 @@ def market_price(facts: Facts, side: Side) -> Decimal | None:
     """
     quote = facts.quote
     if quote is not None:
-        if facts.market.session in (Session.PRE, Session.AFTER, Session.OVERNIGHT):
+        if facts.market.session in EXTENDED:
             middle = quote.mid
             if middle is not None:
                 return middle
@@ -353,10 +253,20 @@ def order_value(request: OrderRequest, facts: Facts) -> Decimal | None:
     """What the order adds to exposure, in USD; None when it cannot be valued."""
     if request.notional is not None:
         return request.notional
+    if is_of_options(request):
+        found = option_worth(request, facts)
+        return None if found is None or found.at_risk is None else max(found.at_risk, found.premium)
     price = unit_price(request, facts)
     if price is None or request.qty is None:
         return None
     return price * request.qty * multiplier_of(request.symbol)
+
+
+def option_worth(request: OrderRequest, facts: Facts) -> Worth | None:
+    """Premium, loss and collateral of an entry in contracts; None where it has no price."""
+    root = underlying(request.spread[0].symbol if request.spread else request.symbol)
+    free = shares_free(root, facts.positions, facts.pending)
+    return worth(request, facts.options, free, opens=True)
 
 
 def broker_cost(intent: Intent, facts: Facts) -> Decimal | None:
@@ -365,6 +275,9 @@ def broker_cost(intent: Intent, facts: Facts) -> Decimal | None:
     Opening shorts count at max(limit, 3 % above the ask), crypto market orders at 2 % above it.
     """
     request = intent.request
+    if is_of_options(request):
+        found = option_worth(request, facts)
+        return None if found is None else found.tied_up
     value = order_value(request, facts)
     if value is None or request.qty is None:
         return value
@@ -446,12 +359,17 @@ def exposure_of(facts: Facts) -> Exposure:
         for key, position in facts.positions.items()
         if not facts.is_dust(position)
     }
+    by_symbol |= options_at_risk(facts.positions)
     unreserved = ZERO
     unvalued = []
+    groups: set[str] = set()
     for order in facts.pending:
         if order.purpose is Purpose.EXIT:
             continue
         value = pending_value(order, facts)
+        if order.group and order.group_risk is not None:
+            value = ZERO if order.group in groups else order.group_risk
+            groups.add(order.group)
         if value is None:
             unvalued.append(order.client_order_id)
             value = ZERO
@@ -462,15 +380,21 @@ def exposure_of(facts: Facts) -> Exposure:
     return Exposure(by_symbol, unreserved, tuple(unvalued))
 
 
-def buying_power(facts: Facts, exposure: Exposure) -> Decimal | None:
+def buying_power(facts: Facts, exposure: Exposure, *, of_options: bool = False) -> Decimal | None:
     """What the broker would accept, less what it does not know of yet.
 
-    Crypto cannot be bought on margin, so it draws on `non_marginable_buying_power`.
+    Options draw on `options_buying_power`, which is like cash. Crypto cannot be bought on margin,
+    so it draws on `non_marginable_buying_power`.
     """
     account = facts.account
     if account is None:
         return None
-    told = account.buying_power
+    if of_options:
+        power = first_known(
+            account.options_buying_power, account.non_marginable_buying_power, account.cash
+        )
+        return None if power is None else power - exposure.unreserved
+    power = account.buying_power
     if facts.asset is not None and (facts.asset.is_crypto or not facts.asset.marginable):
-        told = account.non_marginable_buying_power or account.cash or told
-    return None if told is None else told - exposure.unreserved
+        power = first_known(account.non_marginable_buying_power, account.cash, power)
+    return None if power is None else power - exposure.unreserved

@@ -8,51 +8,109 @@ Types of rows: Alpaca's OpenAPI description of account activities.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import date
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, timedelta
 from decimal import Decimal
 
 from msgspec import Struct
 
-from execbot.model.account import Account, Activity
-from execbot.model.numbers import ZERO
-from execbot.model.symbols import symbol_key
+from execbot.journal.records import AccountRow
+from execbot.model.account import Account
+from execbot.model.numbers import ZERO, first_known
+from execbot.model.symbols import multiplier_of, symbol_key
+from execbot.model.times import eastern
+from execbot.risk.fees import day_of, standing_rows
 
-CASH_ROWS = ("CSD", "CSW", "JNL", "JNLC", "ACATC")
-SHARE_ROWS = ("JNLS", "ACATS", "FOPT")
-FLOW_ROWS = (*CASH_ROWS, *SHARE_ROWS)
+CASH_ROWS = ("CSD", "CSW", "TRANS", "JNL", "JNLC", "ACATC")
+TRANSFER_ROWS = ("JNLS", "ACATS", "FOPT")
+"""Shares that came from or went to another account: their cost may be anything."""
+
+FLOW_ROWS = (*CASH_ROWS, *TRANSFER_ROWS)
+
+
+CLOSED_MOST = timedelta(days=10)
+"""A close that is longer ago than any weekend and holiday is not the last one."""
 
 
 class Flows(Struct, frozen=True):
-    """USD that came (plus) or went (minus) on `day`; `unpriced` are symbols of moved shares whose
-    worth is not known."""
+    """USD that came (plus) or went (minus) until `day`; `unpriced` are symbols of moved shares
+    whose worth is not known."""
 
     day: date
     amount: Decimal = ZERO
     unpriced: tuple[str, ...] = ()
 
 
-def flows_of(rows: Iterable[Activity], day: date, prices: Mapping[str, Decimal]) -> Flows:
-    """What the rows of that day add up to. `prices` by symbol key, for shares without a price."""
-    amount, unpriced = ZERO, []
-    for row in rows:
-        if row.activity_type not in FLOW_ROWS or row.at is None or row.at.date() != day:
-            continue
-        if str(row.raw.get("status") or "executed") == "canceled":
+def closed_on(account: Account | None, day: date) -> date | None:
+    """The day of whose close `last_equity` is, as seen on `day`: that day itself, once the broker
+    has turned the page in its evening. None where the broker does not say it, or it cannot be."""
+    told = None if account is None else account.balance_asof
+    return told if told is not None and day - CLOSED_MOST <= told <= day else None
+
+
+def flows_begin(account: Account | None, day: date) -> date:
+    """The first day whose rows `last_equity` does not hold yet: after the last close, so that what
+    came on a weekend is no profit of Monday. It lies behind `day` in the evening of a session."""
+    closed = closed_on(account, day)
+    return day if closed is None else closed + timedelta(days=1)
+
+
+def flows_of(
+    rows: Collection[AccountRow],
+    day: date,
+    prices: Mapping[str, Decimal],
+    first: date | None = None,
+) -> Flows:
+    """What the rows of that day add up to, with those of the days from `first` on.
+
+    Shares count with the market's price when their row came, as equity does: the price in a row may
+    be what they had cost elsewhere. `prices` are of now, by symbol key.
+    """
+    by_day, unpriced = flows_by_day(rows, prices)
+    days = [one for one in sorted({*by_day, *unpriced}) if (first or day) <= one <= day]
+    return Flows(
+        day,
+        sum((amount for one in days for amount in by_day.get(one, ())), ZERO),
+        tuple(dict.fromkeys(name for one in days for name in unpriced.get(one, ()))),
+    )
+
+
+def flows_by_day(
+    rows: Collection[AccountRow], prices: Mapping[str, Decimal]
+) -> tuple[Mapping[date, Sequence[Decimal]], Mapping[date, Sequence[str]]]:
+    """What came (plus) and went (minus), one amount a row; and symbols of moved shares whose worth
+    is not known. As `flows_of`."""
+    worth = {row.activity.id: row.worth for row in rows}
+    found: defaultdict[date, list[Decimal]] = defaultdict(list)
+    unpriced: defaultdict[date, list[str]] = defaultdict(list)
+    for row in standing_rows(row.activity for row in rows):
+        day = day_of(row)
+        if row.activity_type not in FLOW_ROWS or day is None:
             continue
         if row.activity_type in CASH_ROWS:
-            amount += row.net_amount or ZERO
+            found[day].append(row.net_amount or ZERO)
             continue
-        price = row.price or prices.get(symbol_key(row.symbol or ""))
+        name = row.symbol or ""
+        price = first_known(worth[row.id], prices.get(symbol_key(name)), row.price)
         if price is None or row.qty is None:
-            unpriced.append(row.symbol or "?")
+            unpriced[day].append(name or "?")
         else:
-            amount += row.qty * price
-    return Flows(day, amount, tuple(unpriced))
+            found[day].append(row.qty * price * multiplier_of(name))
+    return found, unpriced
 
 
-def day_change(account: Account, flows: Decimal) -> Decimal | None:
-    """The day's profit (plus) or loss (minus) in USD; None where a figure is missing."""
+def day_change(account: Account, flows: Decimal, day: date) -> Decimal | None:
+    """The day's profit (plus) or loss (minus) in USD, since the last close; None where a figure is
+    missing. `flows` are those from `flows_begin` on.
+
+    An account that was opened since has no close before it: Alpaca's `last_equity` may hold the
+    opening cash already, whose row is among `flows` as well, and would count twice.
+    """
     if account.equity is None or account.last_equity is None:
         return None
-    return account.equity - account.last_equity - flows
+    began = account.last_equity
+    opened = None if account.created_at is None else eastern(account.created_at).date()
+    if opened is not None and flows_begin(account, day) <= opened <= day and flows >= began:
+        began = ZERO
+    return account.equity - began - flows

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from execbot.journal.journal import Journal
 from execbot.model.times import eastern, iso, parse_time
 from execbot.risk import kill_switch
+from execbot.risk.counting import RESUMED_KEY
 from execbot.risk.kill_switch import OFF, KillSwitch, Level, Trip
-from execbot.risk.reading import RESUMED_KEY
 from execbot.risk.verdict import Verdict
 
 LOSS_SEEN_KEY = "daily_loss_seen_at"

@@ -54,7 +54,7 @@ class MayFill(Struct, frozen=True):
 NOTHING = MayFill()
 
 
-class Holding(Struct, frozen=True):
+class HoldingRange(Struct, frozen=True):
     """One symbol by both witnesses, signed. The broker's word is believed from `low` to `high`."""
 
     symbol: str
@@ -77,14 +77,16 @@ class Holding(Struct, frozen=True):
         return f"fills make {text(self.by_fills)}, the broker shows {text(self.by_broker)}"
 
 
-def holding(ours: PositionRecord, theirs: Position | None, under_way: MayFill = NOTHING) -> Holding:
+def holding(
+    ours: PositionRecord, theirs: Position | None, under_way: MayFill = NOTHING
+) -> HoldingRange:
     """The range in which the broker's quantity must lie (E-POS-3).
 
     A coin's fee is taken in the coin, so the end nearer to zero is lower by it.
     """
     fills = ours.qty
     fee = ours.bought_qty * COIN_FEE_SHARE if ours.asset_class == AssetClass.CRYPTO else ZERO
-    return Holding(
+    return HoldingRange(
         symbol=ours.symbol,
         by_fills=fills,
         by_broker=theirs.qty if theirs is not None else ZERO,
@@ -94,7 +96,7 @@ def holding(ours: PositionRecord, theirs: Position | None, under_way: MayFill = 
 
 
 def counted_positions(
-    held: Iterable[Holding],
+    held: Iterable[HoldingRange],
     positions: Mapping[str, Position],
     ours: Mapping[str, PositionRecord],
 ) -> dict[str, Position]:
@@ -112,7 +114,7 @@ def counted_positions(
     return found
 
 
-def _of_fills(item: Holding, theirs: Position | None, ours: PositionRecord | None) -> Position:
+def _of_fills(item: HoldingRange, theirs: Position | None, ours: PositionRecord | None) -> Position:
     if theirs is not None:
         return replace(theirs, qty=item.counted, market_value=None, qty_available=None)
     return Position(
@@ -127,10 +129,10 @@ class Holdings(Struct, frozen=True):
     """Every symbol by both witnesses, by symbol key; `unseen` as `unseen_leaves` gives it."""
 
     positions: Mapping[str, Position]
-    by_symbol: Mapping[str, Holding] = {}
+    by_symbol: Mapping[str, HoldingRange] = {}
     unseen: Mapping[str, Decimal] = {}
 
-    def of(self, symbol: str) -> Holding | None:
+    def of(self, symbol: str) -> HoldingRange | None:
         """None where the journal has never heard of a fill: then the broker's word is all."""
         return self.by_symbol.get(symbol_key(symbol))
 
@@ -147,7 +149,7 @@ class Holdings(Struct, frozen=True):
 
 def unseen_leaves(
     unlisted: Iterable[OrderRecord],
-    held: Mapping[str, Holding],
+    held: Mapping[str, HoldingRange],
     positions: Mapping[str, Position],
 ) -> dict[str, Decimal]:
     """By client_order_id: what of entries that work here and that the broker does not list any

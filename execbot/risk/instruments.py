@@ -1,22 +1,16 @@
 """What execbot opens, and what it only shows, counts and closes. Pure.
 
-Stocks and coins against dollars are opened. Limits, sizes and profit are counted in dollars, so a
-pair that is quoted in anything else would be counted wrong; and an option is another kind of risk
-than any limit here measures.
+Stocks, option contracts and coins against dollars are opened. Limits, sizes and profit are counted
+in dollars, so a pair that is quoted in anything else would be counted wrong.
 """
 
 from __future__ import annotations
 
-from execbot.model.symbols import is_in_dollars, is_option, quote_currency
+from execbot.model.symbols import is_in_dollars, quote_currency
 
 
 def why_not_opened(symbol: str) -> str:
     """Why no position of it is opened here, for people; empty for what is."""
-    if is_option(symbol):
-        return (
-            f"{symbol} is an option contract: execbot opens none. "
-            "It shows, counts and closes those that were opened elsewhere"
-        )
     if not is_in_dollars(symbol):
         return (
             f"{symbol} is quoted in {quote_currency(symbol)}: execbot opens pairs in dollars only, "

@@ -20,7 +20,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from execbot.model.times import iso, parse_time
+from execbot.model.times import iso, parse_time, show_eastern
 
 META_KEY = "kill_switch"
 
@@ -59,7 +59,7 @@ class KillSwitch(Struct, frozen=True):
     def describe(self) -> str:
         if self.level is Level.OFF:
             return "off"
-        since = f" since {iso(self.at)[:19]}Z" if self.at else ""
+        since = f" since {show_eastern(self.at)}" if self.at else ""
         return f"{self.level} by {self.by or 'trader'}{since}: {self.reason or 'no reason given'}"
 
     def to_json(self) -> dict[str, Any]:

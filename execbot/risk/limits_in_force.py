@@ -58,6 +58,11 @@ LIMITS: Mapping[str, Looser] = {
     "risk.scale_in.enabled": Looser.ON,
     "risk.scale_in.max_steps": Looser.HIGHER,
     "risk.scale_in.min_profit_pct": Looser.LOWER,
+    "options.max_premium_pct": Looser.HIGHER,
+    "options.max_contracts": Looser.HIGHER,
+    "options.max_loss_pct": Looser.HIGHER,
+    "options.min_days": Looser.LOWER,
+    "options.max_spread_pct": Looser.HIGHER,
 }
 """Every key that holds entries back. None is no limit at all, and so are no `symbols`."""
 

@@ -13,90 +13,64 @@ from contextlib import suppress
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from execbot.broker.errors import BrokerError
-from execbot.broker.port import BrokerClient, OrderQuery
+from execbot.broker.port import BrokerClient
 from execbot.config.schema import Mode, SizingMethod, StopMethod, TradingSettings
-from execbot.exits.exit_orders import is_exit
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
-from execbot.journal.records import PROTECTIVE_ROLES, OrderRecord
 from execbot.market import halts
 from execbot.market.broker_calendar import known_differences, narrowed
 from execbot.market.calendar_cache import Tables
 from execbot.market.sessions import SessionTable, agreed_now, crypto_now
-from execbot.model.account import Account, Asset, Clock, Position, contract_asset
-from execbot.model.enums import CUT_SHORT, OPEN_STATUSES, AssetClass, OrderStatus, Side
-from execbot.model.numbers import ZERO, maybe_decimal, text
-from execbot.model.order import Order, OrderRequest
+from execbot.model.account import Account, Asset, Clock, Position
+from execbot.model.enums import OPEN_STATUSES, Side
+from execbot.model.numbers import ZERO
+from execbot.model.options.spreads import names_of, underlying_of
+from execbot.model.order import OrderRequest
 from execbot.model.quote import Quote
-from execbot.model.symbols import is_option, pair_symbol, symbol_key
-from execbot.model.times import day_begins, eastern, iso, parse_time
+from execbot.model.symbols import is_option, symbol_key
+from execbot.model.timer import boot_seconds
+from execbot.model.times import eastern, iso
+from execbot.model.unread import unread_of
 from execbot.risk import kill_switch
-from execbot.risk.facts import (
-    Counters,
-    Facts,
-    PendingOrder,
-    Purpose,
-    RecentIntent,
-    counted_in_full,
-    index_positions,
-    intent_key,
-    merge_pending,
-    pending_from_order,
-    purpose_of_order,
-)
-from execbot.risk.flows import FLOW_ROWS, flows_of
-from execbot.risk.holding_evidence import (
-    NOTHING,
-    Holdings,
-    MayFill,
-    counted_positions,
-    holding,
-    unseen_leaves,
-)
+from execbot.risk.account_rows import flows_of_day, market_prices, refresh_rows
+from execbot.risk.asking.assets import Assets
+from execbot.risk.asking.contracts import Contracts
+from execbot.risk.asking.kept_facts import KeptFacts
+from execbot.risk.asking.quotes import Quotes
+from execbot.risk.asking.session_word import SessionWord
+from execbot.risk.asking.together import Asking, Round
+from execbot.risk.counting import account_counters, counters_of
+from execbot.risk.facts import Facts, index_positions, spread_max
+from execbot.risk.holding_evidence import HoldingRange
 from execbot.risk.limits_in_force import LIMITS_KEY, loosened
-from execbot.risk.streaks import losses_in_a_row
+from execbot.risk.options.facts import NO_OPTIONS, OptionFacts, is_of_options, middle_price
+from execbot.risk.pending import Purpose, purpose_of_order
+from execbot.risk.witnesses import AccountFacts, Seen, pending_of, seen_with
 
 if TYPE_CHECKING:
     from execbot.exits.level_facts import LevelReader
 
 HALTS_KEY = "halts"
-FLOWS_KEY = "flows"
-FLOWS_AGE_MAX = timedelta(minutes=1)
-DAY = timedelta(days=1)
-RESUMED_KEY = "kill_switch_resumed_at"
+
+FOLLOWED_KEY = "halts:followed"
+"""Symbols whose halts the `watch` that runs would hear of now."""
+
+CLOCK_AGE_MAX = timedelta(minutes=1)
+"""For what is shown; orders are judged by facts as young as `risk.facts_max_age_seconds`."""
 READS_TAKE = timedelta(seconds=30)
 """Longer than reading the account takes; an order counted once too often is the safe side."""
 
 
-SMALL_USD = Decimal(25)
-"""No smallest order of a coin is worth more: what is, is no dust."""
-
-
-class AccountFacts(Struct, frozen=True):
-    """The account as the broker showed it at one moment; `seq` is the journal's place before."""
-
-    account: Account
-    orders: tuple[Order, ...]
-    positions: Mapping[str, Position]
-    clock: Clock | None
-    seq: int
-    read_at: datetime
-    """Before the first of them was asked for: what was sent later may be missing."""
-    clock_at: datetime
-    """When the clock was read, the last of them."""
-    flows: Decimal = ZERO
-    """Cash and securities that came today (plus) or went (minus), in USD."""
-
-    def held(self, symbol: str) -> Decimal:
-        """The signed quantity of a symbol; 0 when there is none."""
-        position = self.positions.get(symbol_key(symbol))
-        return position.qty if position is not None else ZERO
+RESTS_ON_KEPT = frozenset(
+    {"asset_tradable", "fractionable", "shortable", "session", "entry_window"}
+)
+"""Checks that are not failed by what was kept since earlier in the day: it is asked for anew."""
 
 
 class SymbolFacts(Struct, frozen=True):
@@ -105,6 +79,7 @@ class SymbolFacts(Struct, frozen=True):
     last_price: Decimal | None = None
     atr: Decimal | None = None
     prices: Mapping[str, Decimal] = field(default_factory=dict)
+    options: OptionFacts = NO_OPTIONS
 
 
 class BrokerFacts(Struct, frozen=True):
@@ -113,13 +88,27 @@ class BrokerFacts(Struct, frozen=True):
     account: AccountFacts
     symbol: SymbolFacts
     market_at: datetime
+    spread_seconds: float = 0.0
+    """From before the oldest of them was asked for until the last of them was there."""
+
+    def told(self) -> dict[str, object]:
+        """For the audit row: when they were asked for, and how far apart they are."""
+        kept = {"clock": "kept"} if self.account.clock_is_kept else {}
+        spread_ms = round(self.spread_seconds * 1000)
+        return {"at": iso(self.account.read_at), "spread_ms": spread_ms, **kept}
+
+
+def _least_known(found: Iterable[HoldingRange | None]) -> HoldingRange | None:
+    """Of the contracts of an order the one of which the two witnesses say different things."""
+    held = [item for item in found if item is not None]
+    return next((item for item in held if not item.is_known), next(iter(held), None))
 
 
 class FactsReader:
-    """Asks the broker. Keeps account facts for `risk.facts_max_age_seconds`, assets for its life.
+    """Asks the broker. Keeps account facts for `risk.facts_max_age_seconds`, assets for the day.
 
     What is kept is safe for limits: every order of ours since is found in the journal. Quotes are
-    always fresh.
+    fresh, those of a batch (see `expect`) at most `QUOTES_AGE_MAX` old.
     """
 
     def __init__(
@@ -133,9 +122,15 @@ class FactsReader:
         now: Callable[[], datetime],
         live_allowed: bool = False,
         look_again: Callable[[], object] = lambda: None,
+        is_watched: Callable[[], bool] = lambda: False,
+        beside: bool = False,
+        kept: KeptFacts | None = None,
+        begun: Round | None = None,
     ) -> None:
         """`look_again` reads what happened at the broker into the journal: once, when the journal
-        and the broker's lists do not fit together."""
+        and the broker's lists do not fit together. `is_watched`: a `watch` lives, and what it holds
+        itself is held. `beside`: the broker may be asked several things at once. `kept` is what
+        need not be asked, `begun` the round of the first order, where it was begun already."""
         self.client = client
         self.journal = journal
         self.settings = settings
@@ -145,8 +140,21 @@ class FactsReader:
         self.now = now
         self.live_allowed = live_allowed
         self.look_again = look_again
+        self._is_watched = is_watched
+        self._asking = Asking(client, journal, settings, now, beside, kept)
+        self._kept = kept
+        self._round = begun
         self._account: AccountFacts | None = None
-        self._assets: dict[str, Asset] = {}
+        self._seen: Seen | None = None
+        self._assets = Assets(client, kept, now)
+        self._quotes = Quotes(client, now)
+        self._contracts = Contracts(client, now)
+        self._session = SessionWord(client, kept, self.table_at, now)
+
+    def expect(self, symbols: Iterable[str]) -> None:
+        """Entries in these symbols are asked about next: what is asked for one is asked for all."""
+        expected = frozenset(symbol for symbol in symbols if not is_option(symbol))
+        self._assets.expected = self._quotes.expected = expected
 
     def table_at(self, at: datetime) -> SessionTable:
         """The session table for an instant, with what the broker is known to see differently."""
@@ -162,103 +170,199 @@ class FactsReader:
         fail and hold it back.
         """
         if asset is not None:
-            self._assets[request.symbol] = asset
-        account = self.account_facts(fresh=self._moved(request))
-        holdings = self._holdings(account)
+            self._assets.remember(request.symbol, asset)
+        self._look_for_protection(request)
+        try:
+            found = self._read_once(request)
+            is_whole = found.account.account is not None
+            if is_whole and found.spread_seconds > spread_max(self.settings):
+                self._account = None  # a slow broker, or a wait for the rate limit, in between
+                self._round = None
+                found = self._read_once(request)
+            return found
+        finally:
+            self._round = None  # what is left of it is older than whatever is asked next
+
+    def _read_once(self, request: OrderRequest) -> BrokerFacts:
+        account = self._kept_account(fresh=self._moved(request)) or self._listed(request)
+        holdings = self._seen_with(account).holdings
         purpose = purpose_of_order(request, holdings.qty(request.symbol))
-        if purpose is Purpose.ENTRY and not holdings.fit(request.symbol):
+        is_known = all(
+            holdings.fit(name) and account.unread_of(name) is None for name in names_of(request)
+        )
+        if purpose is Purpose.ENTRY and not is_known:
             self.look_again()
-            account = self.account_facts(fresh=True)
+            self._round = None
+            account = self._listed(request)
         elif purpose is Purpose.EXIT and not account.held(request.symbol):
             # Sold elsewhere, or left out of the list: the fills tell. An exit waits for no answer.
             with suppress(BrokerError):
                 self.look_again()
-        holdings = self._holdings(account)
+        holdings = self._seen_with(account).holdings
         if purpose_of_order(request, holdings.qty(request.symbol)) is Purpose.EXIT:
-            symbol = SymbolFacts(self._assets.get(request.symbol), None)
+            symbol = SymbolFacts(self._assets.known(request.symbol), None)
+            if account.clock is None:
+                clock = self._session.without_waiting(self._round)
+                account = self._completed(account, clock=clock, clock_at=self.now())
         else:
-            symbol = self._symbol_facts(request.symbol, account)
+            account = self._whole(account)
+            symbol = (
+                self._contract_facts(request, account)
+                if is_of_options(request)
+                else self._symbol_facts(request.symbol, account)
+            )
+            account = self._clock_again(account, symbol)
         market_at = self.market_time(account)
         self.table_at(market_at)  # now, not in the transaction that the other processes wait for
-        return BrokerFacts(account, symbol, market_at)
+        return BrokerFacts(account, symbol, market_at, boot_seconds() - account.began_seconds)
 
     def _moved(self, request: OrderRequest) -> bool:
         """Whether the position may differ from what is kept: it decides entry or exit."""
         kept = self._account
-        if kept is None or request.side is Side.SELL:
+        if kept is None or request.side is Side.SELL or request.spread:
             return True
         return bool(self.journal.orders(symbol=request.symbol, since=kept.read_at, limit=1))
 
     def account_facts(self, *, fresh: bool = False) -> AccountFacts:
         """Orders first, then positions: an order that fills in between is seen in both."""
+        try:
+            return self._kept_account(fresh=fresh) or self._whole(self._listed(None))
+        finally:
+            self._round = None
+
+    def _kept_account(self, *, fresh: bool) -> AccountFacts | None:
         kept = self._account
-        most = float(self.settings.risk.facts_max_age_seconds)
-        if kept is not None and not fresh:
-            age = (self.now() - kept.read_at).total_seconds()
-            if 0 <= age < most:
-                return kept
-        seq = self.journal.last_seq()
-        read_at = self.now()
-        orders = tuple(self.client.list_orders(OrderQuery(status="open")))
-        positions = index_positions(self.client.get_positions())
-        self._learn_smallest(positions.values())
-        account = self.client.get_account()
-        clock = self.client.get_clock()
-        flows = self._flows(positions)
-        clock_at = self.now()
-        if clock_at < read_at:  # our clock was wrong, and these very replies have set it back
+        if kept is None or fresh:
+            return None
+        age = (self.now() - kept.read_at).total_seconds()
+        return kept if 0 <= age < float(self.settings.risk.facts_max_age_seconds) else None
+
+    def _listed(self, request: OrderRequest | None) -> AccountFacts:
+        """Orders and positions; the rest of the round is on its way by then."""
+        if self._round is None and request is not None:
+            asks_quote = not self._quotes.has(request.symbol)
+            self._round = self._asking.begin(request.symbol, asks_quote=asks_quote)
+        elif self._round is None:
+            self._round = self._asking.begin()
+        asked = self._round
+        orders = asked.orders()
+        listed = asked.positions()
+        read_at, now = asked.began_at, self.now()
+        if now < read_at:  # our clock was wrong, and these very replies have set it back
+            read_at = now - READS_TAKE
+        unread = (*unread_of(orders), *unread_of(listed))
+        positions = index_positions(listed)
+        return AccountFacts(
+            None,
+            tuple(orders),
+            positions,
+            None,
+            asked.seq,
+            read_at,
+            now,
+            unread=unread,
+            began_seconds=asked.began_seconds,
+        )
+
+    def _whole(self, listed: AccountFacts) -> AccountFacts:
+        """With account, clock and what came and went, which only entries are judged by."""
+        if listed.account is not None:
+            return listed
+        asked = self._round
+        assert asked is not None, "the round in which orders and positions were listed"
+        self._assets.learn_smallest(listed.positions.values(), self._round)
+        account = asked.account()
+        clock, is_kept = self._session.read(asked)
+        flows = self._flows(account, listed.positions, asked)
+        clock_at, read_at = self.now(), listed.read_at
+        if clock_at < read_at:
             read_at = clock_at - READS_TAKE
-        self._account = AccountFacts(
-            account, orders, positions, clock, seq, read_at, clock_at, flows
+        self._account = self._completed(
+            listed,
+            account=account,
+            clock=clock,
+            clock_at=clock_at,
+            read_at=read_at,
+            flows=flows,
+            clock_is_kept=is_kept,
         )
         return self._account
 
-    def _flows(self, positions: Mapping[str, Position]) -> Decimal:
-        """Of today, read anew once a minute for all processes; a row that comes later corrects it.
+    def _clock_again(self, account: AccountFacts, symbol: SymbolFacts) -> AccountFacts:
+        """Asked anew where what was kept of the session is doubtful."""
+        is_crypto = symbol.asset is not None and symbol.asset.is_crypto
+        if not account.clock_is_kept or is_crypto:
+            return account
+        if not self._session.is_stale(account.clock, symbol.quote):
+            return account
+        clock = self._session.ask(self._round)
+        self._account = self._completed(
+            account, clock=clock, clock_at=self.now(), clock_is_kept=False
+        )
+        return self._account
 
-        A read that fails leaves what is known of the day standing.
+    def _completed(self, listed: AccountFacts, **more: Any) -> AccountFacts:
+        """The same orders and positions: what the journal holds beside them is not read again."""
+        found = replace(listed, **more)
+        if self._seen is not None and self._seen.account is listed:
+            self._seen = replace(self._seen, account=found)
+        return found
+
+    def forget(self, symbol: str) -> bool:
+        """Keep nothing of a symbol and of the session any more: an order was refused.
+
+        Whether it rested on anything from earlier in the day.
+        """
+        if self._kept is not None:
+            self._kept.forget(symbol)
+        used_asset = self._assets.forget(symbol)
+        used_clock = self._account is not None and self._account.clock_is_kept
+        if used_clock:
+            self._account = None
+        return used_asset or used_clock
+
+    @property
+    def kept(self) -> AccountFacts | None:
+        """What was last asked of the account."""
+        return self._account
+
+    def begin_with(self, kept: AccountFacts | None) -> None:
+        """Go on from what another reader of the same account was told; it keeps its age."""
+        self._account = kept
+
+    def clock(self) -> Clock | None:
+        """The broker's clock, as it was read with the account within a minute; None where it does
+        not answer."""
+        kept = self._account
+        if kept is not None and timedelta(0) <= self.now() - kept.clock_at < CLOCK_AGE_MAX:
+            return kept.clock
+        try:
+            return self.client.get_clock()
+        except BrokerError:
+            return None
+
+    def _flows(self, account: Account, positions: Mapping[str, Position], asked: Round) -> Decimal:
+        """Since the last close, read anew once a minute for all processes; a row that comes later
+        corrects it.
+
+        Fees come with it. A read that fails leaves what is known of the day standing.
         """
         if self.settings.risk.max_daily_loss_pct is None:
             return ZERO
-        now, day = self.now(), eastern(self.now()).date()
-        kept = self.journal.meta_get(FLOWS_KEY)
-        known, read_at = ZERO, None
-        if isinstance(kept, Mapping) and kept.get("day") == day.isoformat():
-            known = maybe_decimal(kept.get("amount")) or ZERO
-            read_at = parse_time(kept.get("at"))
-        if read_at is not None and timedelta(0) <= now - read_at < FLOWS_AGE_MAX:
-            return known
-        try:
-            rows = self.client.get_activities(FLOW_ROWS, after=day_start(now) - DAY)
-        except BrokerError:
-            return known
-        prices = {key: p.current_price for key, p in positions.items() if p.current_price}
-        found = flows_of(rows, day, prices)
-        value = {"day": day.isoformat(), "amount": text(found.amount), "at": iso(now)}
+        now, prices = self.now(), market_prices(positions.values())
         with suppress(JournalError):  # it is only kept for the next minute
-            self.journal.meta_set(FLOWS_KEY, value)
-        return found.amount
+            refresh_rows(self.journal, self.client, now, prices, ask=asked.rows)
+        return flows_of_day(self.journal, account, eastern(now).date(), prices).amount
 
     def asset(self, symbol: str) -> Asset:
-        """The asset; remembered for the life of this reader. Raises BrokerError if unknown."""
-        if symbol not in self._assets:
-            read = contract_asset if is_option(symbol) else self.client.get_asset
-            self._assets[symbol] = read(symbol)
-        return self._assets[symbol]
-
-    def _learn_smallest(self, positions: Iterable[Position]) -> None:
-        """The smallest order of the coins of which little is held. What the broker does not tell
-        is judged by its worth alone."""
-        for held in positions:
-            is_small = held.market_value is not None and abs(held.market_value) < SMALL_USD
-            if held.asset_class == AssetClass.CRYPTO and is_small:
-                with suppress(BrokerError):
-                    self.asset(pair_symbol(held.symbol))
+        """The asset; remembered for the day. Raises BrokerError if unknown."""
+        return self._assets.get(symbol, self._round)
 
     def _symbol_facts(self, symbol: str, account: AccountFacts) -> SymbolFacts:
         asset = self.asset(symbol)
         wanted = [symbol, *self._unpriced(symbol, account)]
-        quotes = self.client.latest_quotes(wanted)
+        found = self._quotes.latest(wanted, self._round)
+        quotes = {s: found[s] for s in wanted if s in found}
         quote = quotes.get(symbol)
         prices = {s: q.ask or q.bid for s, q in quotes.items() if s != symbol and (q.ask or q.bid)}
         closed = not asset.is_crypto and account.clock is not None and not account.clock.is_open
@@ -269,9 +373,26 @@ class FactsReader:
         atr = self._atr(symbol, account) if self._needs_atr() else None
         return SymbolFacts(asset, quote, last_price, atr, prices)
 
+    def _contract_facts(self, request: OrderRequest, account: AccountFacts) -> SymbolFacts:
+        """Every contract that is named, as it is listed and quoted. Raises BrokerError."""
+        names = names_of(request)
+        listed = {name: self._contracts.get(name) for name in names}
+        wanted = [*names, *self._unpriced(request.symbol, account)]
+        found = self._quotes.latest(wanted, self._round)
+        quotes = {name: found[name] for name in names if name in found}
+        others = {s: q.ask or q.bid for s, q in found.items() if s not in names}
+        prices = {s: price for s, price in others.items() if price}
+        options = OptionFacts(listed, quotes)
+        if request.spread:
+            middle = middle_price(request.spread, quotes)
+            return SymbolFacts(None, None, middle, None, prices, options)
+        asset = listed[request.symbol].as_asset()
+        return SymbolFacts(asset, quotes.get(request.symbol), None, None, prices, options)
+
     def _unpriced(self, symbol: str, account: AccountFacts) -> Sequence[str]:
         """Symbols of pending orders that carry no price of their own."""
-        records = [r.order for r in self.journal.orders("open", legs=False)]
+        known = (item.record for item in self._seen_with(account).known)
+        records = (r.order for r in known if r.status in OPEN_STATUSES and r.parent_id is None)
         return sorted(
             {
                 order.symbol
@@ -317,8 +438,10 @@ class FactsReader:
             else agreed_now(self.table_at(read.market_at), read.market_at, account.clock)
         )
         book = halts.book_from_json(self.journal.meta_get(HALTS_KEY))
-        known = self._known(account)
-        holdings = _holdings_of(known, account, self.journal)
+        seen = self._seen_with(account)
+        known, holdings = seen.known, seen.holdings
+        names = names_of(request)
+        unread = next(filter(None, map(account.unread_of, names)), None)
         return Facts(
             now=self.now(),
             mode=self.mode,
@@ -332,201 +455,68 @@ class FactsReader:
                 str(item) for item in loosened(self.journal.meta_get(LIMITS_KEY), self.settings)
             ),
             flows=read.account.flows,
-            holding=holdings.of(request.symbol),
+            spread_seconds=read.spread_seconds,
+            unprotected=self._unprotected(account, read.market_at),
+            holding=_least_known(map(holdings.of, names)),
+            unread="" if unread is None else str(unread),
             pending=tuple(
                 order
-                for order in _pending(known, account, holdings)
+                for order in pending_of(known, account, holdings)
                 if not own_id or order.client_order_id != own_id
             ),
             prices=symbol.prices,
-            smallest={
-                symbol_key(name): asset.min_order_size
-                for name, asset in self._assets.items()
-                if asset.min_order_size is not None
-            },
+            smallest=self._assets.smallest(),
             kill_switch=kill_switch.read(self.journal.meta_get(kill_switch.META_KEY)),
-            halt=book.halted(request.symbol, read.market_at),
+            halt=book.holding(underlying_of(request), read.market_at, is_crypto=crypto),
             band=book.band(request.symbol, read.market_at),
-            counters=self._counters(request, account),
+            counters=counters_of(self.journal, self.settings.risk, request, account, self.now()),
             live_allowed=self.live_allowed,
             atr=symbol.atr,
+            options=symbol.options,
         )
 
-    def _known(self, account: AccountFacts) -> list[_Known]:
-        """What the journal holds open, and what has changed since the broker was asked."""
-        changed = self.journal.changed_since(account.seq)
-        records = {r.client_order_id: r for r in self.journal.orders("open")}
-        for name in changed - records.keys():
-            record = self.journal.order_by_client_id(name)
-            if record is not None:
-                records[name] = record
-        # A multi-leg option order has no symbol: its legs are orders of their own.
-        return [
-            _Known(record, name in changed)
-            for name, record in records.items()
-            if not record.order.is_spread
-        ]
+    def _look_for_protection(self, request: OrderRequest) -> None:
+        """Whether exits were taken away elsewhere only a look at the broker tells: before an entry,
+        where entries wait for that."""
+        if not self.settings.exits.unprotected_stops_entries:
+            return
+        ours = self.journal.position(request.symbol)
+        if purpose_of_order(request, ours.qty if ours is not None else ZERO) is Purpose.ENTRY:
+            self.look_again()
 
-    def _holdings(self, account: AccountFacts) -> Holdings:
-        return _holdings_of(self._known(account), account, self.journal)
-
-    def _counters(self, request: OrderRequest, account: AccountFacts) -> Counters:
-        risk, journal = self.settings.risk, self.journal
-        now = self.now()
-        day = day_start(now)
-        resumed = parse_time(journal.meta_get(RESUMED_KEY))
-        since = day if resumed is None else max(day, resumed + timedelta(microseconds=1))
-        losses = rejections = 0
-        if risk.max_consecutive_losses is not None:
-            losses = losses_in_a_row(journal.fills(), since=since)
-        if risk.max_consecutive_rejections is not None:
-            most = risk.max_consecutive_rejections
-            statuses = journal.last_statuses(limit=most, since=since)
-            rejections = rejections_in_a_row(statuses)
-        orders_today = 0
-        if risk.max_daily_orders is not None:
-            orders_today = journal.count_sent(since=day)
-        return Counters(
-            orders_today=orders_today,
-            consecutive_losses=losses,
-            consecutive_rejections=rejections,
-            scale_in_steps=self._scale_in_steps(request, account),
-            recent=self._recent(request, now),
-        )
-
-    def _recent(self, request: OrderRequest, now: datetime) -> tuple[RecentIntent, ...]:
-        window = timedelta(seconds=float(self.settings.risk.duplicate_window_seconds))
-        if not window:
+    def _unprotected(self, account: AccountFacts, at: datetime) -> tuple[str, ...]:
+        """As far as entries wait for it."""
+        if not self.settings.exits.unprotected_stops_entries:
             return ()
-        found = self.journal.orders(symbol=request.symbol, since=now - window, legs=False)
-        return tuple(
-            RecentIntent(r.client_order_id, r.intent_at or now, intent_key(_as_request(r.order)))
-            for r in found
-            if r.is_ours and not _came_to_nothing(r)
+        from execbot.exits.protection import Surroundings, protections
+
+        stocks = agreed_now(self.table_at(at), at, account.clock)
+        around = Surroundings(self.now(), stocks, self.settings, self._is_watched())
+        found = protections(self.journal, account.positions.values(), around)
+        return tuple(str(one) for one in found if one.missing)
+
+    def account_wide(self) -> Facts:
+        """What limits of the whole account look at now, with no order in mind. Raises BrokerError,
+        JournalError."""
+        account = self.account_facts(fresh=True)
+        at = self.market_time(account)
+        seen = self._seen_with(account)
+        unpriced = self._unpriced("", account)
+        quotes = self.client.latest_quotes(unpriced) if unpriced else {}
+        return Facts(
+            now=self.now(),
+            mode=self.mode,
+            market=agreed_now(self.table_at(at), at, account.clock),
+            account=account.account,
+            positions=seen.holdings.positions,
+            pending=pending_of(seen.known, account, seen.holdings),
+            prices={s: q.ask or q.bid for s, q in quotes.items() if q.ask or q.bid},
+            smallest=self._assets.smallest(),
+            kill_switch=kill_switch.read(self.journal.meta_get(kill_switch.META_KEY)),
+            counters=account_counters(self.journal, self.settings.risk, self.now()),
+            flows=account.flows,
         )
 
-    def _scale_in_steps(self, request: OrderRequest, account: AccountFacts) -> int:
-        """Entries on the symbol since its position was opened, the first and this not counted."""
-        if not self.settings.risk.scale_in.enabled or not account.held(request.symbol):
-            return 0
-        own_id = request.client_order_id
-        position = self.journal.position(request.symbol)
-        since = position.opened_at if position is not None else None
-        entries = [
-            record
-            for record in self.journal.orders(symbol=request.symbol, since=since, legs=False)
-            if record.order.side is request.side
-            and not (own_id and record.client_order_id == own_id)
-            and (record.order.filled_qty > 0 or record.status in OPEN_STATUSES)
-        ]
-        return max(len(entries) - 1, 0) if since is None else len(entries)
-
-
-class _Known(Struct, frozen=True):
-    """An order of the journal; `changed` after the broker was asked."""
-
-    record: OrderRecord
-    changed: bool
-
-    def pending(self, account: AccountFacts) -> PendingOrder:
-        return _pending_of(self.record, account.held(self.record.symbol))
-
-
-def _holdings_of(known: Sequence[_Known], account: AccountFacts, journal: Journal) -> Holdings:
-    """Every symbol by both witnesses, and what of our entries neither of them shows."""
-    under_way: dict[str, MayFill] = {}
-    for item in known:
-        key = symbol_key(item.record.symbol)
-        under_way[key] = under_way.get(key, NOTHING).with_order(
-            item.record,
-            is_entry=item.pending(account).purpose is Purpose.ENTRY,
-            changed=item.changed,
-        )
-    ours = {symbol_key(record.symbol): record for record in journal.positions(flat=True)}
-    held = {
-        key: holding(record, account.positions.get(key), under_way.get(key, NOTHING))
-        for key, record in ours.items()
-        if record.qty or key in account.positions or key in under_way
-    }
-    listed = {order.client_order_id for order in account.orders}
-    unlisted = [
-        item.record
-        for item in known
-        if not item.changed
-        and item.record.order.is_working
-        and item.record.client_order_id not in listed
-        and item.pending(account).purpose is Purpose.ENTRY
-    ]
-    return Holdings(
-        counted_positions(held.values(), account.positions, ours),
-        held,
-        unseen_leaves(unlisted, held, account.positions),
-    )
-
-
-def _pending(
-    known: Sequence[_Known], account: AccountFacts, holdings: Holdings
-) -> tuple[PendingOrder, ...]:
-    """What may still fill, by both witnesses. What neither the broker's orders nor its positions
-    show counts as unfilled: an order's shares never count zero times."""
-    ours = []
-    for item in known:
-        pending, record = item.pending(account), item.record
-        unseen = holdings.unseen.get(record.client_order_id)
-        if item.changed:
-            pending = counted_in_full(pending, record.order)
-            sent_since = record.sent_at is not None and record.sent_at >= account.read_at
-            pending = replace(pending, sent_since=sent_since)
-        elif unseen is not None:
-            pending = replace(pending, leaves_qty=unseen)
-        ours.append((pending, item.changed or unseen is not None))
-    theirs = [
-        pending_from_order(order, held_qty=account.held(order.symbol))
-        for listed in account.orders
-        for order in listed.parts
-    ]
-    return merge_pending(ours, theirs)
-
-
-def _came_to_nothing(record: OrderRecord) -> bool:
-    """Nothing was bought or sold and nothing will be: giving it again doubles nothing."""
-    return record.status in CUT_SHORT and not record.order.filled_qty
-
-
-def _pending_of(record: OrderRecord, held: Decimal) -> PendingOrder:
-    return pending_from_order(
-        record.order,
-        held_qty=held,
-        protective=record.role in PROTECTIVE_ROLES,
-        purpose=Purpose.EXIT if is_exit(record, held) else Purpose.ENTRY,
-        price_hint=record.arrival_price,
-    )
-
-
-def _as_request(order: Order) -> OrderRequest:
-    return OrderRequest(
-        symbol=order.symbol,
-        side=order.side,
-        qty=order.qty,
-        notional=order.notional,
-        type=order.type,
-        limit_price=order.limit_price,
-        stop_price=order.stop_price,
-        trail_price=order.trail_price,
-        trail_percent=order.trail_percent,
-    )
-
-
-def rejections_in_a_row(statuses: Sequence[OrderStatus]) -> int:
-    """How many of the newest results, newest first, were rejections of the broker."""
-    count = 0
-    for status in statuses:
-        if status is not OrderStatus.REJECTED:
-            break
-        count += 1
-    return count
-
-
-def day_start(now: datetime) -> datetime:
-    """Midnight of New York's day."""
-    return day_begins(eastern(now).date())
+    def _seen_with(self, account: AccountFacts) -> Seen:
+        self._seen = seen_with(self.journal, account, self._seen)
+        return self._seen

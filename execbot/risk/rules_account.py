@@ -7,9 +7,10 @@ from decimal import Decimal
 from execbot.config.schema import Mode, TradingSettings
 from execbot.model.numbers import ZERO
 from execbot.risk.equity import EQUITY_TOLERANCE, equity_of
-from execbot.risk.facts import Facts, Intent, broker_cost
+from execbot.risk.facts import Facts, Intent, broker_cost, spread_max
 from execbot.risk.finding import Finding, dollars, percent, unknown
 from execbot.risk.kill_switch import Level
+from execbot.risk.options.facts import is_of_options
 
 HUNDRED = Decimal(100)
 MAINTENANCE_PCT = Decimal(30)
@@ -77,14 +78,32 @@ def not_suspended(intent: Intent, facts: Facts, limits: TradingSettings) -> Find
     return Finding(not suspended, "not suspended", "suspended" if suspended else "not suspended")
 
 
+def facts_together(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    """Facts that were read far apart are no picture of one account, whatever each of them says."""
+    most, spread = spread_max(limits), facts.spread_seconds
+    if spread is None or spread <= most:
+        return None
+    seen = f"{spread:.1f} s apart"
+    return Finding(
+        False,
+        f"within {most:g} s",
+        seen,
+        f"the broker is slow: what it said was read {seen}, twice in a row (limit {most:g} s)",
+    )
+
+
 def equity_known(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
     """The account's equity fits what it holds (docs/evidence.md, E-EQ-1)."""
     if facts.account is None:
         return unknown("account")
     equity = equity_of(facts.account)
     limit = f"above 0, within {percent(EQUITY_TOLERANCE * HUNDRED)} of cash and positions"
-    told = "none" if equity.told is None else dollars(equity.told)
-    seen = told if equity.summed is None else f"{told}, cash and positions {dollars(equity.summed)}"
+    stated = "none" if equity.stated is None else dollars(equity.stated)
+    seen = (
+        stated
+        if equity.summed is None
+        else f"{stated}, cash and positions {dollars(equity.summed)}"
+    )
     message = "" if equity.is_known else f"the account's equity cannot be right: {seen}"
     return Finding(equity.is_known, limit, seen, message)
 
@@ -97,8 +116,8 @@ def intraday_margin(intent: Intent, facts: Facts, limits: TradingSettings) -> Fi
     account, asset = facts.account, facts.asset
     if account is None or account.maintenance_margin is None:
         return None
-    if asset is not None and asset.is_crypto:
-        return None
+    if is_of_options(intent.request) or (asset is not None and asset.is_crypto):
+        return None  # paid in full, or with collateral in full
     cost = broker_cost(intent, facts)
     if cost is None:
         return unknown("price")

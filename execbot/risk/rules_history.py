@@ -7,6 +7,7 @@ from decimal import Decimal
 from execbot.config.schema import TradingSettings
 from execbot.model.flags import Flag
 from execbot.model.numbers import text
+from execbot.model.times import eastern
 from execbot.risk.equity import equity_of
 from execbot.risk.facts import Facts, Intent, intent_key
 from execbot.risk.finding import Finding, percent, unknown, unless
@@ -23,7 +24,7 @@ def day_loss_pct(facts: Facts) -> Decimal | None:
         return None
     if not equity_of(account).is_known:
         return None  # no loss is measured, and nothing latched, by a figure that cannot be
-    change = day_change(account, facts.flows) or Decimal(0)
+    change = day_change(account, facts.flows, eastern(facts.now).date()) or Decimal(0)
     return max(-change / account.last_equity * HUNDRED, Decimal(0))
 
 

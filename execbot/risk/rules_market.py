@@ -9,10 +9,12 @@ from execbot.market.order_hours import in_entry_window, may_trade_now
 from execbot.model.enums import ErrorCategory, OrderType
 from execbot.model.flags import Flag
 from execbot.model.numbers import is_whole, text
+from execbot.model.options.spreads import underlying_of
 from execbot.model.symbols import asset_class_of, symbol_key
 from execbot.risk.facts import Facts, Intent
 from execbot.risk.finding import Finding, dollars, percent, unknown, unless
 from execbot.risk.instruments import why_not_opened
+from execbot.risk.options.facts import is_of_options
 
 HUNDRED = Decimal(100)
 SHORT_EQUITY_MIN = Decimal(2000)
@@ -20,15 +22,24 @@ SHORT_EQUITY_MIN = Decimal(2000)
 
 
 def instrument(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
-    """Options and pairs that are not quoted in dollars are not opened (`risk/instruments.py`)."""
-    symbol = intent.request.symbol
+    """Pairs that are not quoted in dollars are not opened (`risk/instruments.py`)."""
+    symbol = _named(intent)
     why = why_not_opened(symbol)
     seen = asset_class_of(symbol).value
-    return Finding(not why, "a stock, or a pair in dollars", seen, why and f"{why} (instrument)")
+    opened = "a stock, an option, or a pair in dollars"
+    return Finding(not why, opened, seen, why and f"{why} (instrument)")
+
+
+def _named(intent: Intent) -> str:
+    """The symbol, or that of a spread's first leg."""
+    spread = intent.request.spread
+    return spread[0].symbol if spread else intent.request.symbol
 
 
 def asset_tradable(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
     asset = facts.asset
+    if intent.request.spread:
+        return None  # each leg's contract is looked at
     if asset is None:
         return unknown(f"asset {intent.request.symbol}")
     seen = f"{asset.status or 'no status'}, {'tradable' if asset.tradable else 'not tradable'}"
@@ -39,20 +50,20 @@ def symbol_allowed(intent: Intent, facts: Facts, limits: TradingSettings) -> Fin
     if not limits.symbols:
         return None
     allowed = {symbol_key(symbol) for symbol in limits.symbols}
-    symbol = intent.request.symbol
+    symbol = underlying_of(intent.request)
     return Finding(symbol_key(symbol) in allowed, f"one of {len(allowed)} symbols", symbol)
 
 
 def symbol_not_denied(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
     denied = {symbol_key(symbol) for symbol in limits.denied_symbols}
-    symbol = intent.request.symbol
-    is_denied = symbol_key(symbol) in denied
+    symbol = underlying_of(intent.request)
+    is_denied = bool({symbol_key(symbol), symbol_key(intent.request.symbol)} & denied)
     return Finding(not is_denied, "not denied", f"{symbol} is denied" if is_denied else symbol)
 
 
 def fractionable(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
     request, asset = intent.request, facts.asset
-    if asset is None or asset.is_crypto:
+    if asset is None or asset.is_crypto or is_of_options(request):
         return None
     whole = request.qty is not None and is_whole(request.qty)
     if whole:
@@ -64,7 +75,7 @@ def fractionable(intent: Intent, facts: Facts, limits: TradingSettings) -> Findi
 
 
 def shortable(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
-    if not intent.opens_short:
+    if not intent.opens_short or is_of_options(intent.request):
         return None
     asset, account = facts.asset, facts.account
     if asset is None or account is None:
@@ -105,16 +116,21 @@ def session(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | 
         return None
     answer = may_trade_now(intent.request, facts.asset, facts.market, limits.market_hours)
     seen = answer.seen
+    if answer.waiting and Flag.AT_BROKER in intent.flags and intent.request.waits_for_session:
+        return Finding(True, "--at-broker", f"{seen}: the broker keeps it for the next session")
     if not answer.allowed and facts.market.disagreement:
         seen += f" ({facts.market.disagreement})"
     category = None if answer.allowed or answer.waiting else ErrorCategory.FATAL
-    return Finding(answer.allowed, answer.limit, seen, category=category)
+    message = "" if answer.allowed else f"not in this session: it needs {answer.limit}, now {seen}"
+    return Finding(answer.allowed, answer.limit, seen, message, category=category)
 
 
 def halt(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
     if facts.halt is None:
         return Finding(True, "not halted", "no halt known")
-    return Finding(False, "not halted", f"halted: {facts.halt.reason}")
+    is_own = facts.halt.symbol == underlying_of(intent.request)
+    what = "halted" if is_own else "the whole market is halted"
+    return Finding(False, "not halted", f"{what}: {facts.halt.reason}")
 
 
 def luld_band(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
@@ -124,6 +140,8 @@ def luld_band(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding 
     band, and a market that does not stand at its edge: there a pause follows within seconds.
     """
     request = intent.request
+    if is_of_options(request):
+        return None
     if not facts.market.is_open or request.type not in (OrderType.LIMIT, OrderType.MARKET):
         return None
     if facts.asset is not None and facts.asset.is_crypto:
@@ -162,6 +180,8 @@ def quote_fresh(intent: Intent, facts: Facts, limits: TradingSettings) -> Findin
 
     Its age is measured by the exchange's clock, which gave it its time; ours may be wrong.
     """
+    if is_of_options(intent.request):
+        return None  # `option_quote` looks at each leg
     if not facts.market.is_open and facts.quote is None and facts.last_price is not None:
         return None
     quote = facts.quote
@@ -183,7 +203,7 @@ def spread(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | N
     A limit order names its own price, so a wide spread does not cost it anything.
     """
     quote = facts.quote
-    if quote is None or not facts.market.is_open:
+    if quote is None or not facts.market.is_open or is_of_options(intent.request):
         return None
     if intent.request.type in (OrderType.LIMIT, OrderType.STOP_LIMIT):
         return None
@@ -198,6 +218,8 @@ def spread(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | N
 def limit_price_band(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
     """Through the market a wrong limit costs money; resting far away it only waits."""
     request = intent.request
+    if is_of_options(request):
+        return None
     reference = _reference(facts)
     if request.limit_price is None or reference is None:
         return None

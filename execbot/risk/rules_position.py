@@ -8,22 +8,16 @@ from decimal import Decimal
 from execbot.config.schema import TradingSettings
 from execbot.market.wash_trade import is_wash_trade
 from execbot.model.account import Position
-from execbot.model.enums import ErrorCategory
+from execbot.model.enums import ErrorCategory, Side
 from execbot.model.flags import Flag
 from execbot.model.numbers import ZERO, text
-from execbot.model.symbols import symbol_key
-from execbot.risk.facts import (
-    Facts,
-    Intent,
-    PendingOrder,
-    Purpose,
-    broker_cost,
-    exposure_of,
-    order_value,
-    purpose_of,
-)
+from execbot.model.options.spreads import underlying_of
+from execbot.model.symbols import option_contract, symbol_key
+from execbot.risk.facts import Facts, Intent, broker_cost, exposure_of, order_value
 from execbot.risk.facts import buying_power as power_of
 from execbot.risk.finding import Finding, dollars, percent, unknown, unless
+from execbot.risk.options.facts import is_of_options
+from execbot.risk.pending import PendingOrder, Purpose, purpose_of
 
 HUNDRED = Decimal(100)
 BROKER_POSITION_PCT = Decimal(600)
@@ -53,7 +47,8 @@ def max_order_qty(intent: Intent, facts: Facts, limits: TradingSettings) -> Find
 def buying_power(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
     """The broker's own formula; what it has not heard of yet is taken off first."""
     cost = broker_cost(intent, facts)
-    power = power_of(facts, exposure_of(facts))
+    is_of_contracts = is_of_options(intent.request)
+    power = power_of(facts, exposure_of(facts), of_options=is_of_contracts)
     if cost is None:
         return unknown("price")
     if power is None:
@@ -67,13 +62,15 @@ def max_position_size(intent: Intent, facts: Facts, limits: TradingSettings) -> 
         return unknown("price")
     if facts.equity <= 0:
         return unknown("equity")
-    held = exposure_of(facts).by_symbol.get(symbol_key(intent.request.symbol), ZERO)
-    return _share(held + value, limits.max_position_size_pct, facts)
+    return _share(_held_value(intent, facts) + value, limits.max_position_size_pct, facts)
 
 
 def position_known(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
-    """Fills and the broker's list fit together (docs/evidence.md, E-POS-3)."""
+    """Fills and the broker's list fit together (docs/evidence.md, E-POS-3, E-ALL-3)."""
     held = facts.holding
+    if facts.unread:
+        message = f"nothing is known of it: the broker's answer cannot be ({facts.unread})"
+        return Finding(False, "an answer that can be", "unknown", message)
     if held is None:
         return None
     limit = f"{text(held.low)} to {text(held.high)} at the broker"
@@ -83,12 +80,42 @@ def position_known(intent: Intent, facts: Facts, limits: TradingSettings) -> Fin
     return Finding(False, limit, text(held.by_broker), message)
 
 
+def positions_protected(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
+    """No position lacks the protection promised to it, where entries wait for that."""
+    if not limits.exits.unprotected_stops_entries:
+        return None
+    seen = "; ".join(facts.unprotected)
+    message = f"entries wait until the protection is back: {seen}" if seen else ""
+    return Finding(not seen, "every position protected as promised", seen or "protected", message)
+
+
 def max_positions(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
     """Counts symbols held, symbols with an entry pending, and this one."""
-    symbols = exposure_of(facts).symbols | {symbol_key(intent.request.symbol)}
+    this = underlying_of(intent.request) if is_of_options(intent.request) else ""
+    symbols = {position_name(symbol) for symbol in exposure_of(facts).symbols}
+    symbols.add(options_name(this) if this else symbol_key(intent.request.symbol))
     return Finding(
         len(symbols) <= limits.max_positions, str(limits.max_positions), f"{len(symbols)} with this"
     )
+
+
+def position_name(key: str) -> str:
+    """The contracts of one underlying are one position: their legs stand together."""
+    contract = option_contract(key)
+    return key if contract is None else options_name(contract.root)
+
+
+def options_name(root: str) -> str:
+    return f"{root} options"
+
+
+def _held_value(intent: Intent, facts: Facts) -> Decimal:
+    """What is held and pending of the symbol, for contracts of all of its underlying, in USD."""
+    by_symbol = exposure_of(facts).by_symbol
+    if not is_of_options(intent.request):
+        return by_symbol.get(symbol_key(intent.request.symbol), ZERO)
+    name = options_name(underlying_of(intent.request))
+    return sum((v for key, v in by_symbol.items() if position_name(key) == name), ZERO)
 
 
 def max_exposure(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
@@ -108,17 +135,17 @@ def broker_position_ratio(intent: Intent, facts: Facts, limits: TradingSettings)
     value = order_value(intent.request, facts)
     if value is None or facts.equity <= 0:
         return None
-    held = exposure_of(facts).by_symbol.get(symbol_key(intent.request.symbol), ZERO)
-    return _share(held + value, BROKER_POSITION_PCT, facts)
+    return _share(_held_value(intent, facts) + value, BROKER_POSITION_PCT, facts)
 
 
 def one_pending(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
-    """Stops and targets of a held position do not count as pending: they only wait."""
-    if not limits.risk.one_pending_per_symbol or Flag.ALSO in intent.flags:
+    """Stops and targets of a held position do not count as pending: they only wait. What takes the
+    place of a working order is no second one."""
+    if not limits.risk.one_pending_per_symbol or Flag.ALSO in intent.flags or intent.replaces:
         return None
     others = [o.client_order_id or o.id for o in _others(intent, facts) if not o.protective]
     seen = ", ".join(others) if others else "none"
-    symbol = intent.request.symbol
+    symbol = intent.request.symbol or "one of its contracts"
     message = f"an order of {symbol} is working: {seen} (one_pending)."
     message += unless(Flag.ALSO, "To send a second", limits)
     return Finding(not others, "no pending order", seen, message if others else "")
@@ -127,7 +154,7 @@ def one_pending(intent: Intent, facts: Facts, limits: TradingSettings) -> Findin
 def duplicate_position(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
     """Adding is for winners, in a limited number of steps, and only where switched on; by hand it
     is for who says so."""
-    held = facts.counted(intent.request.symbol)
+    held = _added_to(intent, facts)
     if held is None:
         return Finding(True, "no position", "none")
     scale = limits.risk.scale_in
@@ -138,7 +165,7 @@ def duplicate_position(intent: Intent, facts: Facts, limits: TradingSettings) ->
         message = f"{_held_words(held)} (duplicate_position)."
         message += unless(Flag.ADD, "To add to it", limits)
         return Finding(False, "no position, or --add", shown, message)
-    profit = _profit_pct(facts, intent.request.symbol)
+    profit = _profit_pct(facts, held.symbol)
     if profit is None:
         return unknown("profit of the position")
     steps = facts.counters.scale_in_steps
@@ -148,6 +175,14 @@ def duplicate_position(intent: Intent, facts: Facts, limits: TradingSettings) ->
     message = f"{_held_words(held)} (duplicate_position): limit {limit}, seen {seen}."
     message += unless(Flag.ADD, "To add to it all the same", limits)
     return Finding(passed, limit, seen, "" if passed else message)
+
+
+def _added_to(intent: Intent, facts: Facts) -> Position | None:
+    """The position that the order enlarges; of a spread the first leg that does."""
+    if not intent.request.spread:
+        return facts.counted(intent.request.symbol)
+    found = (facts.counted(leg.symbol) for leg in intent.request.spread if leg.opens)
+    return next((held for held in found if held is not None), None)
 
 
 def _held_words(held: Position) -> str:
@@ -161,7 +196,7 @@ def opposite_order(intent: Intent, facts: Facts, limits: TradingSettings) -> Fin
     found = [
         o.client_order_id or o.id
         for o in _others(intent, facts)
-        if o.purpose is Purpose.ENTRY and o.side is not intent.request.side
+        if o.purpose is Purpose.ENTRY and o.side is not _side_on(intent, o)
     ]
     return Finding(not found, "no entry of the other side", ", ".join(found) or "none")
 
@@ -172,7 +207,9 @@ def wash_trade(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding
     A symbol's protective OCO exits never stand in the way of scaling in; a plain stop does.
     """
     for order in _others(intent, facts):
-        if is_wash_trade(intent.request, order):
+        if intent.request.spread and order.side is _side_on(intent, order):
+            continue
+        if intent.request.spread or is_wash_trade(intent.request, order):
             seen = f"{order.side} {order.type} {order.client_order_id or order.id}"
             return Finding(False, "no order of ours on the other side", seen)
     return Finding(True, "no order of ours on the other side", "none")
@@ -183,7 +220,7 @@ def shares_available(intent: Intent, facts: Facts, limits: TradingSettings) -> F
 
     The broker's word on what is free is older than the exits that were sent since it was asked.
     """
-    if intent.purpose is not Purpose.EXIT:
+    if intent.purpose is not Purpose.EXIT or intent.request.spread:
         return None
     held = facts.position(intent.request.symbol)
     if held is None or purpose_of(intent.request.side, held.qty) is not Purpose.EXIT:
@@ -209,11 +246,18 @@ def shares_available(intent: Intent, facts: Facts, limits: TradingSettings) -> F
 
 def _others(intent: Intent, facts: Facts) -> Iterator[PendingOrder]:
     """Pending orders on the same symbol, this one itself left out."""
-    key = symbol_key(intent.request.symbol)
-    own_id = intent.request.client_order_id
+    request, own_id = intent.request, intent.request.client_order_id
+    keys = {symbol_key(leg.symbol) for leg in request.spread} or {symbol_key(request.symbol)}
     for order in facts.pending:
-        if symbol_key(order.symbol) == key and (not own_id or order.client_order_id != own_id):
+        is_own = bool(own_id) and own_id in (order.client_order_id, order.group)
+        if symbol_key(order.symbol) in keys and not is_own:
             yield order
+
+
+def _side_on(intent: Intent, order: PendingOrder) -> Side:
+    """The side of the order, or of its leg, on the symbol of another one."""
+    legs = (leg.side for leg in intent.request.spread if leg.symbol == order.symbol)
+    return next(legs, intent.request.side)
 
 
 def _taken_since(intent: Intent, facts: Facts) -> Decimal:

@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from decimal import ROUND_DOWN, Decimal, localcontext
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from execbot.config.schema import SizingMethod, SizingSettings, StarRule, TradingSettings
+from execbot.exits.plan.wishes import Risked as Risked
 from execbot.model.enums import Side
 from execbot.model.numbers import CENT, QTY_STEP, ZERO, round_down, text
-from execbot.model.symbols import symbol_key
+from execbot.model.symbols import is_option, multiplier_of, symbol_key
 from execbot.risk.facts import (
     CRYPTO_MARKET_COLLAR,
     SHORT_COLLAR,
@@ -35,7 +37,8 @@ class SizeRequest(Struct, frozen=True):
     """What to size. `price` is what one unit is expected to cost, `stop` where the trade is wrong.
 
     `qty` or `notional` given by the trader or the signal replace the configured method.
-    `whole_shares`: exits held by the broker need whole shares.
+    `whole_shares`: exits held by the broker need whole shares. `risk` is what may be lost at the
+    stop, where the trader says it; without it `sizing.risk_per_trade_pct` does.
     """
 
     symbol: str
@@ -48,9 +51,10 @@ class SizeRequest(Struct, frozen=True):
     confidence: Decimal | None = None
     whole_shares: bool = True
     as_notional: bool = True
+    risk: Risked | None = None
 
 
-class Step(Struct, frozen=True):
+class SizingStep(Struct, frozen=True):
     """One rule and what it allowed: units, and their worth in USD at the expected price."""
 
     rule: str
@@ -59,12 +63,12 @@ class Step(Struct, frozen=True):
     note: str = ""
 
 
-def _by_value(rule: str, value: Decimal, price: Decimal, note: str) -> Step:
-    return Step(rule, value / price, value, note)
+def _by_value(rule: str, value: Decimal, price: Decimal, note: str) -> SizingStep:
+    return SizingStep(rule, value / price, value, note)
 
 
-def _by_qty(rule: str, qty: Decimal, price: Decimal, note: str = "") -> Step:
-    return Step(rule, qty, qty * price, note)
+def _by_qty(rule: str, qty: Decimal, price: Decimal, note: str = "") -> SizingStep:
+    return SizingStep(rule, qty, qty * price, note)
 
 
 class Sized(Struct, frozen=True):
@@ -74,7 +78,7 @@ class Sized(Struct, frozen=True):
     qty: Decimal | None
     notional: Decimal | None
     estimated_qty: Decimal
-    steps: tuple[Step, ...]
+    steps: tuple[SizingStep, ...]
 
     @property
     def binding_rule(self) -> str:
@@ -82,13 +86,25 @@ class Sized(Struct, frozen=True):
         deciding = (step for step in self.steps if step.rule != "rounding")
         return min(deciding, key=lambda step: step.qty).rule
 
+    def shortfall(self) -> str:
+        """What made it smaller than the rule that it was sized by; empty if nothing did."""
+        first, rule = self.steps[0], self.binding_rule
+        if rule == first.rule:
+            return ""
+        [step] = [one for one in self.steps if one.rule == rule]
+        alone = text(round_down(first.qty, QTY_STEP if self.notional is not None else Decimal(1)))
+        return (
+            f"Size: {rule} allows {text(self.estimated_qty)} ({step.note}); "
+            f"by {first.rule} alone it would be {alone}"
+        )
+
 
 class SizeRefused(Struct, frozen=True):
     """`code` is stable; `message` carries the numbers; `steps` how far it got."""
 
     code: str
     message: str
-    steps: tuple[Step, ...] = ()
+    steps: tuple[SizingStep, ...] = ()
 
 
 class _Refuse(Exception):
@@ -100,7 +116,9 @@ class _Refuse(Exception):
 
 def size(request: SizeRequest, facts: Facts, limits: TradingSettings) -> Sized | SizeRefused:
     """The quantity or notional to order: the method's wish, capped by every limit, rounded down."""
-    steps: list[Step] = []
+    if is_option(request.symbol):
+        request = _in_contracts(request)
+    steps: list[SizingStep] = []
     with localcontext() as context:
         context.rounding, context.prec = ROUND_DOWN, 50
         try:
@@ -114,7 +132,18 @@ def size(request: SizeRequest, facts: Facts, limits: TradingSettings) -> Sized |
             return SizeRefused(refused.code, refused.message, tuple(steps))
 
 
+def _in_contracts(request: SizeRequest) -> SizeRequest:
+    """A unit is a contract: what it costs and what its stop loses is a hundred times its price."""
+    each = multiplier_of(request.symbol)
+    stop = None if request.stop is None else request.stop * each
+    return replace(
+        request, price=request.price * each, stop=stop, whole_shares=True, as_notional=False
+    )
+
+
 def method_of(request: SizeRequest, sizing: SizingSettings) -> SizingMethod:
+    if request.risk is not None:
+        return SizingMethod.RISK
     if request.qty is not None:
         return SizingMethod.QTY
     return SizingMethod.NOTIONAL if request.notional is not None else sizing.method
@@ -125,7 +154,7 @@ def method_of(request: SizeRequest, sizing: SizingSettings) -> SizingMethod:
 
 def _wish(
     method: SizingMethod, request: SizeRequest, facts: Facts, limits: TradingSettings
-) -> Step:
+) -> SizingStep:
     sizing = limits.sizing
     match method:
         case SizingMethod.QTY:
@@ -151,9 +180,12 @@ def _wish(
 
 def _risk_step(
     rule: str, distance: Decimal, request: SizeRequest, facts: Facts, sizing: SizingSettings
-) -> Step:
+) -> SizingStep:
     """Equity times the risked part, divided by what one unit loses at the stop."""
-    risked = _equity(facts) * sizing.risk_per_trade_pct / HUNDRED
+    asked = request.risk or Risked(pct=sizing.risk_per_trade_pct)
+    risked = asked.usd
+    if risked is None:
+        risked = _equity(facts) * (asked.pct or ZERO) / HUNDRED
     note = f"{text(round_down(risked, CENT))} USD at risk, {text(distance)} a unit"
     return _by_qty(rule, risked / distance, request.price, note)
 
@@ -170,7 +202,7 @@ def _stop_distance(request: SizeRequest) -> Decimal:
     return distance
 
 
-def _stars_step(request: SizeRequest, sizing: SizingSettings) -> Step:
+def _stars_step(request: SizeRequest, sizing: SizingSettings) -> SizingStep:
     stars = stars_of(request.tier, request.confidence, sizing.star_rules)
     if stars is None:
         raise _Refuse(
@@ -204,7 +236,7 @@ def _equity(facts: Facts) -> Decimal:
 # --- the limits ----------------------------------------------------------------------------
 
 
-def _caps(request: SizeRequest, facts: Facts, limits: TradingSettings) -> Iterator[Step]:
+def _caps(request: SizeRequest, facts: Facts, limits: TradingSettings) -> Iterator[SizingStep]:
     """Each limit as a size. A market order may pay more, so that reserve is taken off first."""
     reserve = 1 + limits.sizing.price_buffer_pct / HUNDRED
     exposure = exposure_of(facts)
@@ -213,7 +245,11 @@ def _caps(request: SizeRequest, facts: Facts, limits: TradingSettings) -> Iterat
         yield _by_value(rule, max(dollars, ZERO) / reserve, request.price, note)
     if limits.risk.max_order_qty is not None:
         yield _by_qty("max_order_qty", limits.risk.max_order_qty, request.price)
-    power = buying_power(facts, exposure)
+    of_options = is_option(request.symbol)
+    if of_options:
+        most = Decimal(limits.options.max_contracts)
+        yield _by_qty("options.max_contracts", most, request.price)
+    power = buying_power(facts, exposure, of_options=of_options)
     if power is not None:
         value = max(power, ZERO) / (reserve * _collar(request, facts))
         note = f"{text(round_down(power, CENT))} USD left"
@@ -230,6 +266,9 @@ def _value_caps(
     yield "max_account_exposure_pct", most - exposure.gross
     if limits.risk.max_order_notional is not None:
         yield "max_order_notional", limits.risk.max_order_notional
+    if is_option(request.symbol):
+        yield "options.max_premium_pct", equity * limits.options.max_premium_pct / HUNDRED
+        yield "options.max_loss_pct", equity * limits.options.max_loss_pct / HUNDRED
     if facts.asset is not None and facts.asset.is_crypto:
         yield "crypto_order_max", CRYPTO_ORDER_NOTIONAL_MAX
 
@@ -260,13 +299,13 @@ def _rounded(
     request: SizeRequest,
     facts: Facts,
     limits: TradingSettings,
-    steps: list[Step],
+    steps: list[SizingStep],
 ) -> Sized | SizeRefused:
     smallest = min(steps, key=lambda step: step.qty)
     grid = quantity_step(request, facts)
     qty = round_down(smallest.qty, grid)
     value = qty * request.price
-    steps.append(Step("rounding", qty, value, f"steps of {text(grid)}"))
+    steps.append(SizingStep("rounding", qty, value, f"steps of {text(grid)}"))
     is_crypto = facts.asset is not None and facts.asset.is_crypto
     least = facts.asset.min_order_size if is_crypto and facts.asset is not None else None
     if qty <= 0 or value < limits.sizing.min_notional or (least is not None and qty < least):

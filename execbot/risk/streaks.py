@@ -8,48 +8,104 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from execbot.model.numbers import ZERO
-from execbot.model.order import Fill
+from execbot.journal.records import Execution, FillState
+from execbot.model.enums import AssetClass
+from execbot.model.numbers import COIN_FEE_SHARE, ZERO
 from execbot.model.symbols import multiplier_of
+from execbot.risk.fees import Settled
 
 
 class ClosedTrade(Struct, frozen=True):
-    """One position from flat to flat. `profit` is in USD before fees."""
+    """One position from flat to flat, in USD: `gross` by average cost, `fees` as far as known."""
 
     symbol: str
     closed_at: datetime
-    profit: Decimal
+    gross: Decimal
+    fees: Decimal = ZERO
+
+    @property
+    def net(self) -> Decimal:
+        return self.gross - self.fees
+
+    @property
+    def is_loss(self) -> bool:
+        """By what was left of it; where the prices were the same nothing was lost in trading."""
+        return self.gross != 0 and self.net < 0
 
 
-def closed_trades(fills: Iterable[Fill]) -> list[ClosedTrade]:
-    """Round trips by average cost, oldest first. A flip closes one trade and opens the next."""
-    qty: dict[str, Decimal] = {}
-    cost: dict[str, Decimal] = {}
-    profit: dict[str, Decimal] = {}
-    closed = []
-    for fill in fills:
-        held = qty.get(fill.symbol, ZERO)
-        left = fill.signed_qty
-        if held * left < 0:
-            closing = min(abs(held), abs(left)) * (1 if left > 0 else -1)
-            average = cost[fill.symbol] / held
-            gain = closing * (average - fill.price) * multiplier_of(fill.symbol)
-            profit[fill.symbol] = profit.get(fill.symbol, ZERO) + gain
-            held += closing
-            cost[fill.symbol] = average * held
-            left -= closing
-            if held == 0:
-                closed.append(ClosedTrade(fill.symbol, fill.at, profit.pop(fill.symbol)))
-        qty[fill.symbol] = held + left
-        cost[fill.symbol] = cost.get(fill.symbol, ZERO) + left * fill.price
+class _Open(Struct):
+    """A position on its way: `qty` and `cost` are signed, `bought` counts since it was flat."""
+
+    qty: Decimal = ZERO
+    cost: Decimal = ZERO
+    gross: Decimal = ZERO
+    fees: Decimal = ZERO
+    bought: Decimal = ZERO
+
+    def extend(self, qty: Decimal, price: Decimal, fees: Decimal) -> None:
+        self.qty += qty
+        self.cost += qty * price
+        self.fees += fees
+        self.bought += max(qty, ZERO)
+
+    def reduce(self, qty: Decimal, price: Decimal | None, fees: Decimal) -> None:
+        """`price` None: it was no trade, and realises nothing."""
+        given_up = self.cost * -qty / self.qty
+        self.gross += ZERO if price is None else -qty * price - given_up
+        self.cost -= given_up
+        self.fees += fees
+        self.qty += qty
+
+    def is_done(self, asset_class: str) -> bool:
+        """Flat, or nothing but coins that went as fees and are not booked yet."""
+        if asset_class != AssetClass.CRYPTO or self.qty <= 0:
+            return not self.qty
+        return self.qty <= self.bought * COIN_FEE_SHARE
+
+    def close(self, symbol: str, at: datetime) -> ClosedTrade:
+        """What coins are left over were fees; their cost is the trade's."""
+        trade = ClosedTrade(symbol, at, self.gross, self.fees + self.cost)
+        self.gross = self.fees = self.cost = ZERO
+        if not self.qty:
+            self.bought = ZERO
+        return trade
+
+
+def closed_trades(history: Settled) -> list[ClosedTrade]:
+    """Round trips by average cost, oldest first. A flip closes one trade and opens the next; its
+    fees go with its shares. What came or went without a trade realises nothing."""
+    found: dict[str, _Open] = {}
+    closed: list[ClosedTrade] = []
+    for item in history.executions:
+        position = found.setdefault(item.symbol, _Open())
+        closed += _add(position, item, history.fee_of(item.execution_id).amount)
     return closed
 
 
-def losses_in_a_row(fills: Iterable[Fill], *, since: datetime) -> int:
-    """How many of the newest trades closed since a moment lost money, without a gain between."""
+def _add(position: _Open, item: Execution, fees: Decimal) -> Iterable[ClosedTrade]:
+    left = item.signed_qty
+    price = item.net_price * multiplier_of(item.symbol)
+    is_trade = item.state is not FillState.ADJUSTMENT
+    trades = []
+    if position.qty * left < 0:
+        closing = min(abs(position.qty), abs(left)) * (1 if left > 0 else -1)
+        paid = fees * closing / left
+        position.reduce(closing, price if is_trade else None, paid)
+        left, fees = left - closing, fees - paid
+        if is_trade and position.is_done(item.asset_class):
+            trades.append(position.close(item.symbol, item.at))
+    if left:
+        if is_trade and not position.qty:  # what ended before without a trade ended all the same
+            position.gross = position.fees = ZERO
+        position.extend(left, price, fees)
+    return trades
+
+
+def losses_in_a_row(history: Settled, *, since: datetime) -> int:
+    """How many of the newest trades closed since a moment lost money, without another between."""
     count = 0
-    for trade in reversed(closed_trades(fills)):
-        if trade.closed_at < since or trade.profit >= 0:
+    for trade in reversed(closed_trades(history)):
+        if trade.closed_at < since or not trade.is_loss:
             break
         count += 1
     return count

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from execbot.journal.records import EventResult, Execution, OrderRecord
-from execbot.model.enums import OrderStatus, OrderType, Side, TimeInForce
+from execbot.model.enums import AssetClass, OrderClass, OrderStatus, OrderType, Side, TimeInForce
 from execbot.model.numbers import maybe_decimal
 from execbot.model.order import Order
 from execbot.model.symbols import asset_class_of
@@ -70,6 +70,7 @@ def _by_act(
     if act is Act.RELEASE and "request" in event.details:
         fresh = _from_request(event, following)
         order, note = fresh.order, fresh.note
+        record = replace(record, cancel_after=fresh.cancel_after, for_the_day=fresh.for_the_day)
     return replace(record, order=order, note=note, sent_at=sent_at, progress=progress)
 
 
@@ -81,7 +82,8 @@ def _from_request(event: OrderEvent, status: OrderStatus) -> OrderRecord:
     order = replace(
         order,
         status=status,
-        asset_class=details.get("asset_class") or _asset_class(order.symbol),
+        asset_class=details.get("asset_class") or _asset_class(order),
+        legs=(),  # orders of their own, once the broker has named them
         replaces=details.get("replaces"),
         raw={},
     )
@@ -99,12 +101,21 @@ def _from_request(event: OrderEvent, status: OrderStatus) -> OrderRecord:
         parent_id=details.get("parent_id"),
         note=details.get("note"),
         request_json=details.get("request_json"),
+        cancel_after=detail_decimal(event, "cancel_after"),
+        for_the_day=bool(details.get("for_the_day", _was_for_the_day(order))),
     )
 
 
-def _asset_class(symbol: str) -> str:
+def _was_for_the_day(order: Order) -> bool:
+    """Of a history that does not say it: such orders were told apart by their class alone, as the
+    step that brought the column did."""
+    has_legs = order.order_class in (OrderClass.BRACKET, OrderClass.OTO)
+    return has_legs and order.time_in_force is TimeInForce.GTC
+
+
+def _asset_class(order: Order) -> str:
     """Until the broker says it."""
-    return asset_class_of(symbol).value
+    return AssetClass.US_OPTION if order.is_spread else asset_class_of(order.symbol).value
 
 
 def empty_state(event: OrderEvent) -> OrderState:

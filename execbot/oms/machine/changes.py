@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import force_setattr, replace
 
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import FAILED, LOCAL_STATUSES, NOT_AT_BROKER, OrderStatus
@@ -63,13 +64,27 @@ def change_of(event: OrderEvent, applied: Applied, seq: int = 0) -> Change:
         kind=event.kind,
         source=str(event.source),
         previous_status=applied.before.status if applied.before is not None else None,
-        fills=applied.fills,
+        fills=tuple([_told_fill(fill, seq) for fill in applied.fills]),
         filled_delta=applied.filled_delta,
         alarm=applied.alarm,
         contradiction=applied.contradiction,
         seq=seq,
         at=event.stamp or event.recorded_at,
     )
+
+
+def give_number(change: Change, seq: int) -> None:
+    """The journal has numbered the event: only now can its inferred fills have ids of their own."""
+    force_setattr(change, "seq", seq)
+    force_setattr(change, "fills", tuple([_told_fill(fill, seq) for fill in change.fills]))
+
+
+def _told_fill(fill: Fill, seq: int) -> Fill:
+    """An order infers under one id for ever, what it infers may come, go and come again: each time
+    is a fact of its own to whoever counts fills by their ids."""
+    if not fill.inferred or not seq:
+        return fill
+    return replace(fill, execution_id=f"{fill.execution_id}:{seq}")
 
 
 def _names(applied: Applied) -> tuple[EventName, ...]:

@@ -44,6 +44,8 @@ class OrderEvent(Struct, frozen=True, gc=False):
     position_qty: Decimal | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     raw: Mapping[str, Any] = field(default_factory=dict)
+    seq: int = 0
+    """Its number in the history that it was read back from; 0 for what happens now."""
 
     @property
     def stamp(self) -> datetime | None:
@@ -107,7 +109,9 @@ class OrderEvent(Struct, frozen=True, gc=False):
             client_order_id=record.client_order_id,
             order_id=record.order_id,
             at=record.at,
-            order=Order.from_wire(wire) if isinstance(wire, Mapping) else None,
+            order=(
+                Order.from_wire(wire, record.recorded_at) if isinstance(wire, Mapping) else None
+            ),
             execution_id=record.execution_id,
             qty=record.qty,
             price=record.price,
@@ -115,6 +119,7 @@ class OrderEvent(Struct, frozen=True, gc=False):
             position_qty=record.position_qty,
             details=record.details,
             raw=record.raw,
+            seq=record.seq,
         )
 
 

@@ -19,7 +19,7 @@ from execbot.journal.records import EventResult, Execution, FillState, Progress
 from execbot.model.numbers import ZERO
 from execbot.model.order import Order
 from execbot.oms.machine.events import OrderEvent
-from execbot.oms.machine.identity import owners_of
+from execbot.oms.machine.identity import has_row_of_place, owners_of
 from execbot.oms.machine.reports import (
     Reports,
     amendment_of,
@@ -108,9 +108,10 @@ def _book_row(
         note = f"row {activity_id} is a {kind}, not a fill: it is not booked"
         return Booking(executions, EventResult.ILLEGAL, note, "row_unread")
     reports = Reports.of(executions.values())
-    if activity_id in reports.rows:
+    row = row_of(event, activity_id)
+    if activity_id in reports.rows or has_row_of_place(reports, row):
         return Booking(executions, EventResult.DUPLICATE)
-    reports.rows[activity_id] = row_of(event, activity_id)
+    reports.rows[activity_id] = row
     return _booked(executions, reports, order, progress)
 
 

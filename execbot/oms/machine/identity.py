@@ -35,6 +35,18 @@ def owners_of(reports: Reports, progress: Progress) -> dict[str, str]:
     return owners | amended_rows(reports, owners, progress)
 
 
+def has_row_of_place(reports: Reports, row: Row) -> bool:
+    """Whether another row tells of the same shares, price and instant: the same execution.
+
+    The broker gives an execution one row. If an answer spoils its id, the next one brings it anew.
+    """
+    place = (row.cum_qty, row.qty, row.price, row.at)
+    return row.cum_qty is not None and any(
+        (known.cum_qty, known.qty, known.price, known.at) == place
+        for known in reports.rows.values()
+    )
+
+
 # --- frame and row -------------------------------------------------------------------------
 
 

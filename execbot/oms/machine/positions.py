@@ -16,16 +16,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from execbot.journal.records import Execution, FillState, PositionRecord
+from execbot.journal.records import Execution, FillState, PositionDay, PositionRecord
 from execbot.model.numbers import ZERO
 from execbot.model.symbols import multiplier_of
-
-if TYPE_CHECKING:
-    pass
+from execbot.model.times import eastern
 
 PRICE_STEP = Decimal("0.000000001")
 ONE_AFTER = timedelta(microseconds=1)
@@ -41,11 +38,14 @@ def add_execution(position: PositionRecord, execution: Execution) -> PositionRec
     seen = replace(position, updated_at=execution.at, last_execution_id=execution.execution_id)
     if not signed:
         return seen
-    if not position.qty and not _is_exchange(position, execution):
-        seen = replace(seen, opened_at=None)
+    kept = ZERO
+    if not position.qty:
+        is_exchange = _is_exchange(position, execution)
+        kept = position.cost if is_exchange else ZERO
+        seen = replace(seen, cost=ZERO, opened_at=position.opened_at if is_exchange else None)
     seen = replace(seen, bought_qty=_bought_since(position, signed, execution))
     if position.qty * signed >= 0:
-        return _extend(seen, signed, execution)
+        return _extend(seen, signed, execution, kept)
     closing = min(abs(signed), abs(position.qty)) * (1 if signed > 0 else -1)
     reduced = _reduce(seen, closing, execution)
     rest = signed - closing
@@ -70,10 +70,14 @@ def _bought_since(position: PositionRecord, signed: Decimal, execution: Executio
     return position.bought_qty + max(signed, ZERO)
 
 
-def _extend(position: PositionRecord, signed: Decimal, execution: Execution) -> PositionRecord:
+def _extend(
+    position: PositionRecord, signed: Decimal, execution: Execution, kept: Decimal = ZERO
+) -> PositionRecord:
+    """`kept` is what the shares cost that these take the place of: a correction may have changed it
+    since the split was booked, with the price of then."""
     qty = position.qty + signed
     each = multiplier_of(position.symbol)
-    cost = position.cost + signed * execution.net_price * each
+    cost = kept if kept * signed > 0 else position.cost + signed * execution.net_price * each
     return replace(
         position,
         asset_class=execution.asset_class,
@@ -85,13 +89,17 @@ def _extend(position: PositionRecord, signed: Decimal, execution: Execution) -> 
 
 
 def _reduce(position: PositionRecord, signed: Decimal, execution: Execution) -> PositionRecord:
-    """Give up part of the position; a fee taken in coins (price 0) realises no profit."""
+    """Give up part of the position; a fee taken in coins (price 0) realises no profit.
+
+    The cost of shares that an adjustment takes away whole is remembered until the next execution:
+    if that brings new shares for them, it is theirs.
+    """
     qty = position.qty + signed
     cost_out = position.cost if not qty else _share(position.cost, signed, position.qty)
     adjusts = execution.state is FillState.ADJUSTMENT
     each = multiplier_of(position.symbol)
     proceeds = cost_out if adjusts else -signed * execution.net_price * each
-    cost = position.cost - cost_out
+    cost = position.cost - (cost_out if qty or not adjusts else ZERO)
     return replace(
         position,
         qty=qty,
@@ -112,6 +120,21 @@ def position_of(symbol: str, executions: Iterable[Execution]) -> PositionRecord:
     for execution in executions:
         position = add_execution(position, execution)
     return position
+
+
+def fold_days(
+    position: PositionRecord, executions: Iterable[Execution]
+) -> tuple[PositionRecord, list[PositionDay]]:
+    """Add executions, given in order; and how it stood before the first of each New York day."""
+    days: list[PositionDay] = []
+    last = None if position.updated_at is None else eastern(position.updated_at).date()
+    for execution in executions:
+        day = eastern(execution.at).date()
+        if day != last:
+            days.append(PositionDay(day, position))
+            last = day
+        position = add_execution(position, execution)
+    return position, days
 
 
 def comes_after(execution: Execution, position: PositionRecord) -> bool:

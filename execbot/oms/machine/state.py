@@ -137,6 +137,8 @@ def _adopt(event: OrderEvent) -> OrderState:
         signal_id=details.get("signal_id"),
         role=details.get("role"),
         parent_id=details.get("parent_id"),
+        cancel_after=detail_decimal(event, "cancel_after"),
+        for_the_day=bool(details.get("for_the_day")),
         intent_at=min(first_seen, event.recorded_at),
         sent_at=first_seen,
     )

@@ -178,6 +178,9 @@ EXECUTIONS = frozenset({"fill", "partial_fill", ACTIVITY})
 ADJUST = "position_adjusted"
 """A booking that is no trade: an adopted position, a fee in coins. It belongs to no order."""
 
+COIN_FEE = "crypto_fee"
+"""The reason of such a booking: the broker took coins for a purchase."""
+
 
 CHAIN = "chain"
 """What the orders before a replacement have filled has changed: an event of ours, see `chains`."""

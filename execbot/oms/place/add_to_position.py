@@ -16,7 +16,7 @@ from msgspec import Struct
 from execbot.broker.errors import BrokerError
 from execbot.exits.living_orders import SymbolOrder, SymbolOrders, read_orders
 from execbot.exits.plan.plan import ExitPlan, Lift
-from execbot.exits.rules.make_room import Next, Step, conflicts, next_step
+from execbot.exits.rules.make_room import RoomDecision, RoomStep, conflicts, next_step
 from execbot.exits.store import (
     KEPT,
     LIFT_LEASE,
@@ -38,7 +38,8 @@ from execbot.oms.send.cancel import Canceler
 from execbot.oms.send.orders import take_in_moved
 from execbot.oms.send.waiting import UNTIL_ENDED
 from execbot.oms.service import OrderManagementSystem
-from execbot.risk.facts import Facts, PendingOrder, market_price
+from execbot.risk.facts import Facts, market_price
+from execbot.risk.pending import PendingOrder
 
 WAIT_SECONDS = 15.0
 """How long an addition may take while the stop is off; its rest is canceled then."""
@@ -166,13 +167,13 @@ class _Steps:
         until = timer.monotonic() + self._wait_seconds
         waited_for: list[OrderRecord] = []
 
-        def look() -> Step:
+        def look() -> RoomStep:
             self._refresh(waited_for)
             records = self._open_records()
             step = self._next(records)
-            if step.step in (Step.BUY, Step.BUY_AT_ONCE):
+            if step.step in (RoomStep.BUY, RoomStep.BUY_AT_ONCE):
                 if timer.monotonic() >= until:
-                    return Step.GIVE_UP
+                    return RoomStep.GIVE_UP
                 self._refuse_if_taken()
                 self._record = self._place(self._request)
                 step = self._next(records)
@@ -182,16 +183,16 @@ class _Steps:
 
         last = polled(
             look,
-            lambda step: step in (Step.DONE, Step.GIVE_UP),
+            lambda step: step in (RoomStep.DONE, RoomStep.GIVE_UP),
             wait=UNTIL_ENDED,
             seconds=self._wait_seconds,
             timer=timer,
         )
-        if last is Step.DONE and self._record is not None:
+        if last is RoomStep.DONE and self._record is not None:
             return self._record
         return self._too_late()
 
-    def _next(self, records: list[OrderRecord]) -> Next:
+    def _next(self, records: list[OrderRecord]) -> RoomDecision:
         return next_step(
             self._request,
             self._exits(records),

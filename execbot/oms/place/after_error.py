@@ -34,6 +34,7 @@ from execbot.model.numbers import (
     CENT,
     QTY_STEP,
     ZERO,
+    first_known,
     is_whole,
     maybe_decimal,
     round_down,
@@ -48,7 +49,7 @@ FIT_RESERVE = Decimal("0.98")
 MIN_NOTIONAL = Decimal(1)
 
 
-class Step(StrEnum):
+class RetryStep(StrEnum):
     RETRY = "retry"
     ADJUST = "adjust"
     QUEUE = "queue"
@@ -69,10 +70,10 @@ class History(Struct, frozen=True):
     retried_id: str = ""
 
 
-class Next(Struct, frozen=True):
+class RetryDecision(Struct, frozen=True):
     """`request` only with ADJUST; a RETRY waits first. `tell`: a person must know."""
 
-    step: Step
+    step: RetryStep
     reason: str
     request: OrderRequest | None = None
     tell: bool = False
@@ -92,7 +93,7 @@ def next_step(
     settings: OrderManagementSettings,
     *,
     quote: Quote | None = None,
-) -> Next:
+) -> RetryDecision:
     """Decide; `quote` serves marketable limits.
 
     What may be sent again as it is, under the same id, the pipeline has sent again by then: that
@@ -100,18 +101,20 @@ def next_step(
     """
     history = replace(history, sent=(*history.sent, request))
     if error.in_doubt or error.remedy in (Remedy.IN_DOUBT, Remedy.DUPLICATE):
-        return Next(Step.SETTLE, f"{error.kind}: looked up by client_order_id")
+        return RetryDecision(RetryStep.SETTLE, f"{error.kind}: looked up by client_order_id")
     if error.remedy in (Remedy.RETRY, Remedy.RETRY_AFTER):
-        return Next(Step.STOP, f"{error.message}; sending it again did not help", tell=True)
+        return RetryDecision(
+            RetryStep.STOP, f"{error.message}; sending it again did not help", tell=True
+        )
     if error.kind in _CLOSED:
-        return Next(Step.QUEUE, error.message)
+        return RetryDecision(RetryStep.QUEUE, error.message)
     if error.kind in _HELD or error.kind in _WAITS_A_MOMENT:
         return _wait_or_adjust(error, request, history, settings)
     if error.remedy is Remedy.WAIT:
-        return Next(Step.QUEUE, error.message)
+        return RetryDecision(RetryStep.QUEUE, error.message)
     if error.remedy is Remedy.ADJUST or _is_market_refused(error, request):
         return _adjust(error, request, history, settings, quote)
-    return Next(Step.STOP, error.message, tell=error.remedy is Remedy.FATAL_ACCOUNT)
+    return RetryDecision(RetryStep.STOP, error.message, tell=error.remedy is Remedy.FATAL_ACCOUNT)
 
 
 def next_after_rejection(
@@ -121,16 +124,18 @@ def next_after_rejection(
     settings: OrderManagementSettings,
     *,
     quote: Quote | None = None,
-) -> Next:
+) -> RetryDecision:
     """The broker took the order and rejected it later, mostly without saying why.
 
     The one attempt that differs and is no worse for us is a limit at a marketable price.
     """
     history = replace(history, sent=(*history.sent, request))
     if history.rejections >= settings.reject_attempts:
-        return Next(Step.STOP, f"rejected {history.rejections} times: {reason}", tell=True)
+        return RetryDecision(
+            RetryStep.STOP, f"rejected {history.rejections} times: {reason}", tell=True
+        )
     if request.type is not OrderType.MARKET:
-        return Next(Step.STOP, f"rejected: {reason}", tell=True)
+        return RetryDecision(RetryStep.STOP, f"rejected: {reason}", tell=True)
     limited = marketable_limit(request, quote, settings.marketable_limit_pct)
     return _as_new_attempt(limited, history, settings, "a marketable limit instead of market")
 
@@ -140,12 +145,12 @@ def _wait_or_adjust(
     request: OrderRequest,
     history: History,
     settings: OrderManagementSettings,
-) -> Next:
+) -> RetryDecision:
     if history.retries < settings.retry_attempts:
-        return Next(Step.RETRY, error.kind)
+        return RetryDecision(RetryStep.RETRY, error.kind)
     if error.kind in _HELD:
         return _adjust(error, request, history, settings, None)
-    return Next(Step.STOP, error.message)
+    return RetryDecision(RetryStep.STOP, error.message)
 
 
 # --- adjusting -----------------------------------------------------------------------------
@@ -157,10 +162,10 @@ def _adjust(
     history: History,
     settings: OrderManagementSettings,
     quote: Quote | None,
-) -> Next:
+) -> RetryDecision:
     changed, why = _changed(error, request, settings, quote)
     if changed is None:
-        return Next(Step.STOP, f"{error.message}; {why}")
+        return RetryDecision(RetryStep.STOP, f"{error.message}; {why}")
     return _as_new_attempt(changed, history, settings, why)
 
 
@@ -220,30 +225,35 @@ def _as_new_attempt(
     history: History,
     settings: OrderManagementSettings,
     why: str,
-) -> Next:
+) -> RetryDecision:
     """A bounded number of attempts, each different from all before it."""
     if changed is None:
-        return Next(Step.STOP, f"{why}: not possible without a price")
+        return RetryDecision(RetryStep.STOP, f"{why}: not possible without a price")
     if history.adjustments >= settings.adjust_attempts:
-        return Next(Step.STOP, f"{history.adjustments} adjustments did not help", tell=True)
+        return RetryDecision(
+            RetryStep.STOP, f"{history.adjustments} adjustments did not help", tell=True
+        )
     if any(_same(changed, old) for old in history.sent):
-        return Next(Step.STOP, f"{why}: that was refused already")
+        return RetryDecision(RetryStep.STOP, f"{why}: that was refused already")
     first = history.sent[0]
     number = len({old.client_order_id for old in history.sent}) + 1
     base = first.client_order_id
     changed = replace(changed, client_order_id=f"{base}.{number}" if base else "")
-    return Next(Step.ADJUST, why, request=changed)
+    return RetryDecision(RetryStep.ADJUST, why, request=changed)
 
 
 def _same(one: OrderRequest, other: OrderRequest) -> bool:
     return replace(one, client_order_id="") == replace(other, client_order_id="")
 
 
+_POWER = ("buying_power", "daytrading_buying_power")
+"""Where a refusal says what there is, the first that does."""
+
+
 def _fitted_to_money(error: BrokerError, request: OrderRequest) -> tuple[OrderRequest | None, str]:
     """Alpaca's reply says what it has and what the order would cost: shrink by that ratio."""
-    power = maybe_decimal(
-        error.extra.get("buying_power") or error.extra.get("daytrading_buying_power")
-    )
+    figures = (maybe_decimal(error.extra.get(name)) for name in _POWER)
+    power = first_known(*figures)
     cost = maybe_decimal(error.extra.get("cost_basis"))
     if power is None or power <= 0:
         return None, "no buying power is left"

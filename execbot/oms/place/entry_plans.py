@@ -30,6 +30,7 @@ from execbot.model.enums import ErrorCategory, PositionSide, Side
 from execbot.model.order import OrderRequest
 from execbot.oms.errors import ClientIdReused, OmsError
 from execbot.risk.facts import Facts, market_price
+from execbot.risk.options.facts import is_of_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from execbot.config.schema import TradingSettings
     from execbot.exits.level_facts import LevelReader
     from execbot.exits.plan.plan import ExitPlan
+    from execbot.risk.sizing import Sized
 
 
 class LegsRefused(OmsError):
@@ -88,7 +90,8 @@ class PricedEntry(Struct, frozen=True):
 
     `plan` is the entry's own, None where it has none. `joins` is the plan of the position that it
     adds to. `price` is where it would trade: what the levels were measured from. `conflict` says
-    why what was asked for cannot be, once every other check has passed.
+    why what was asked for cannot be, once every other check has passed. `sized` is how its size
+    came about, None where it was given.
     """
 
     request: OrderRequest
@@ -96,6 +99,7 @@ class PricedEntry(Struct, frozen=True):
     joins: str | None = None
     price: Decimal | None = None
     conflict: LegsRefused | None = None
+    sized: Sized | None = None
 
 
 def asked_by_submit(
@@ -112,7 +116,8 @@ def asked_by_submit(
     The plan changes by the rules of trading.yaml unless `keeps_rules` is False.
     """
     wishes = given
-    if not given.has_levels and settings.exits.protect_submitted:
+    by_default = settings.exits.protect_submitted and not is_of_options(request)
+    if not given.has_levels and by_default:  # a few percent of a premium are within its spread
         wishes = default_wishes(settings, side_of(request))
     if not wishes.has_levels:
         return NO_EXITS

@@ -21,7 +21,7 @@ from execbot.exits.plan.plan import NO_RULES, PlanStatus, priced, trail_spec
 from execbot.exits.plan.wishes import Wishes, default_rules, default_wishes
 from execbot.exits.store import change_plan, plan_of, save_plan
 from execbot.model.enums import PositionSide
-from execbot.model.symbols import is_option
+from execbot.model.symbols import is_option, option_contract
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -68,25 +68,12 @@ class HeldPlanner:
         or the stop would be taken at once, and BrokerError.
         """
         if is_option(symbol):
-            raise LevelError(
-                "exits.option",
-                f"{symbol} is an option contract: execbot keeps no stop for it",
-                "It shows, counts and closes contracts that were opened elsewhere.",
-                f"execbot close {symbol}",
-            )
+            self._refuse_leg(symbol)
         now = self._now()
         known = plan_of(self._journal, symbol)
         if known is not None and not wishes.has_levels:
             self._refuse(known, None, [], far=True)
-            change_plan(
-                self._journal,
-                known.plan_id,
-                lambda p: (
-                    p
-                    if p.status is PlanStatus.ACTIVE
-                    else p.changed(now, status=PlanStatus.ACTIVE, note="protected again")
-                ),
-            )
+            change_plan(self._journal, known.plan_id, self._again)
             return
         if not wishes.has_levels:
             wishes = default_wishes(self._settings, position.side)
@@ -105,6 +92,34 @@ class HeldPlanner:
                     known.plan_id,
                     lambda p: p.changed(now, status=PlanStatus.CLOSED, note="protected anew"),
                 )
+
+    def _refuse_leg(self, symbol: str) -> None:
+        """A stop that sells one leg would leave the others alone, sold ones without cover."""
+        contract = option_contract(symbol)
+        others = [
+            position.symbol
+            for position in self._client.get_positions()
+            if position.symbol != symbol
+            and (other := option_contract(position.symbol)) is not None
+            and contract is not None
+            and other.root == contract.root
+        ]
+        if others:
+            raise LevelError(
+                "exits.option_leg",
+                f"{symbol} is held beside {', '.join(sorted(others))}: no stop for one leg alone",
+                "Sold alone it could leave a sold contract without cover.",
+                "execbot option protect, for the structure as one",
+            )
+
+    def _again(self, plan: ExitPlan) -> ExitPlan:
+        """In force, and for what is held now, even if the plan is older than that."""
+        held, now = self._journal.position(plan.symbol), self._now()
+        is_older = held is not None and held.opened_at is not None and held.opened_at > plan.said_at
+        if plan.status is PlanStatus.ACTIVE and not is_older:
+            return plan
+        stop = replace(plan.stop, moved_at=now) if is_older else plan.stop
+        return plan.changed(now, status=PlanStatus.ACTIVE, stop=stop, note="protected again")
 
     def move(
         self,

@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-import re
-from decimal import Decimal
+from itertools import count
 
 from msgspec.structs import replace
 
-from execbot.exits.plan.legs import without_legs
-from execbot.exits.store import OPEN, drop_plan, plan_by_id
 from execbot.journal.journal import Journal
-from execbot.journal.records import OrderRecord, Role
-from execbot.model.enums import CUT_SHORT, UNCONFIRMED, UNSETTLED_STATUSES, OrderStatus
-from execbot.model.flags import Flag, flags_of
+from execbot.journal.records import OrderRecord
+from execbot.model.enums import CUT_SHORT, UNCONFIRMED, UNSETTLED_STATUSES
 from execbot.model.numbers import CENT, ZERO, round_down, text
-from execbot.model.order import Order, OrderRequest
+from execbot.model.order import OrderRequest
 from execbot.oms.errors import NotPossible
 from execbot.oms.place.after_error import MIN_NOTIONAL
-from execbot.oms.place.entry_plans import PricedEntry, asked_again
-from execbot.oms.place.placer import Placed, Placer, Purposeful
-from execbot.oms.place.risk_gate import flags_given
+from execbot.oms.place.again import place_again
+from execbot.oms.place.family import Family, family_of, filled, worth
+from execbot.oms.place.placed import Placed
+from execbot.oms.place.placer import Placer
 from execbot.oms.send.intent import request_of
+from execbot.oms.send.orders import take_in_moved
 
 
 def retry(placer: Placer, identifier: str) -> Placed:
     """Send what was asked for once more, as a new order that passes every check afresh.
 
-    A partly filled order asks for the rest, in shares or dollars, and of an order that was retried
-    before only what the retries have left. An entry with an exit plan comes with its wishes again,
-    measured from the market of now: under a new plan, or as an addition where the old one holds
-    what had filled. Raises NotPossible, and whatever `prepare` and `place` raise.
+    It asks for what neither the order nor any other attempt at the same wish has traded, in shares
+    or dollars, whoever made them: a retry before this, execbot itself after a refusal, the queue.
+    An entry with an exit plan comes with its wishes again, measured from the market of now: under a
+    new plan, or as an addition where the old one holds what had filled. Raises NotPossible, and
+    whatever `prepare` and `place` raise.
     """
     oms = placer.oms
     record = oms.record(identifier)
@@ -46,68 +45,66 @@ def retry(placer: Placer, identifier: str) -> Placed:
             f"{record.client_order_id} was not sent by execbot: its request is not known",
             record=record,
         )
-    new_id = _next_id(oms.journal, record.client_order_id)
-    request = _rest(oms.journal, record, request_of(record, client_order_id=new_id))
+    family = _read(placer, record)
+    new_id = _next_id(oms.journal, family.name)
+    request = _rest(family, record, request_of(record, client_order_id=new_id))
     now = oms.now()
     oms.journal.audit(
         "by_hand", record.client_order_id, "retry", {"new_id": new_id}, "retried", now
     )
     facts = {"of": record.client_order_id, "was": record.status}
     oms.journal.audit("by_hand", new_id, "retry", facts, "retried", now)
-    why = Purposeful(record.origin, record.signal_id, role=record.role)
-    given = flags_given(oms.journal, record.client_order_id) - {Flag.ALLOW_DUPLICATE}
-    implied = flags_of(allow_duplicate=True, add=bool(record.order.filled_qty))
-    plan = plan_by_id(oms.journal, record.plan_id) if record.plan_id is not None else None
-    if plan is None or record.role != Role.ENTRY:
-        why = replace(why, plan_id=record.plan_id)
-        return placer.place(request, why, flags=given | implied)
-    position = oms.journal.position(plan.symbol)
-    if plan.status in OPEN and position is not None and position.qty * request.side.sign > 0:
-        # What is held is under it, and legs of its own would be a second plan.
-        entry = PricedEntry(without_legs(request), joins=plan.plan_id)
-        return placer.place(entry, why, flags=given | implied)
-    drop_plan(oms.journal, plan.plan_id, now, f"tried again as {new_id}")
-    prepared = placer.prepare(request, asked_again(plan), flags=given, implied=implied)
-    return placer.place(prepared.entry, why, checked=prepared.checked, flags=prepared.flags)
+    return place_again(placer, record, family, request)
 
 
-def _rest(journal: Journal, record: OrderRecord, request: OrderRequest) -> OrderRequest:
-    """The request for what neither the order nor an earlier retry of it has bought or sold.
+def _read(placer: Placer, record: OrderRecord) -> Family:
+    """Every order of the wish; the broker is asked for those that may have ended meanwhile.
 
-    Raises NotPossible when nothing is left, or while an earlier retry may still fill.
+    Raises NotPossible while one of them may still fill.
     """
-    name = _base_of(record.client_order_id)
-    base = journal.order_by_client_id(name) or record
-    tries = _retries_of(journal, name)
-    for other in tries:
-        if other.status not in CUT_SHORT and other.status is not OrderStatus.FILLED:
-            raise NotPossible(
-                f"{base.client_order_id} was retried: {other.client_order_id} is {other.status}",
-                record=record,
-                hint="Two of them would buy or sell twice.",
-            )
-    if base.order.notional is not None:
-        spent = sum((_worth(one.order) for one in (base, *tries)), ZERO)
-        left = round_down(base.order.notional - spent, CENT)
-        if left < MIN_NOTIONAL:
-            raise _nothing_left(base, f"{text(round_down(spent, CENT))} USD of it are filled")
-        return replace(request, notional=left)
-    if base.leaves_qty is None:
-        return request
-    left = base.leaves_qty - sum((one.order.filled_qty for one in tries), ZERO)
-    if left <= 0:
-        raise _nothing_left(base, "an earlier retry has filled the rest")
-    return replace(request, qty=left)
+    oms = placer.oms
+    family = family_of(oms.journal, record)
+    if any(one.order_id for one in family.open):
+        take_in_moved(oms, family.open)
+        family = family_of(oms.journal, record)
+    for one in family.open:
+        raise NotPossible(
+            f"{family.name} was tried again: {one.client_order_id} is {one.status}",
+            record=record,
+            hint="Two of them would buy or sell twice.",
+        )
+    return family
 
 
-def _worth(order: Order) -> Decimal:
-    return order.filled_qty * (order.filled_avg_price or ZERO)
+def _rest(family: Family, record: OrderRecord, request: OrderRequest) -> OrderRequest:
+    """The request for what is left of the wish, and not more than this order of it asked for.
+
+    The wish may be of dollars and this order of shares, where the broker took no dollars. Raises
+    NotPossible when nothing is left.
+    """
+    later = family.since(record)
+    shares, dollars = family.left_qty, family.left_notional
+    if (shares is not None and shares <= 0) or (dollars is not None and dollars < MIN_NOTIONAL):
+        raise _nothing_left(family)
+    if record.leaves_qty is not None:
+        left = min(record.leaves_qty - filled(later), shares or record.leaves_qty)
+        request, is_done = replace(request, qty=left), left <= 0
+    else:
+        asked = record.order.notional or ZERO
+        left = round_down(min(asked - worth((record, *later)), dollars or asked), CENT)
+        request, is_done = replace(request, notional=left), left < MIN_NOTIONAL
+    if is_done:
+        raise _nothing_left(family)
+    return request
 
 
-def _nothing_left(base: OrderRecord, why: str) -> NotPossible:
+def _nothing_left(family: Family) -> NotPossible:
+    done = f"{text(filled(family.orders))} {family.asked.symbol}"
+    if family.asked.order.notional is not None:
+        done = f"{text(round_down(worth(family.orders), CENT))} USD"
     return NotPossible(
-        f"nothing of {base.client_order_id} is left to retry: {why}",
-        record=base,
+        f"nothing of {family.name} is left to retry: {done} of it are filled",
+        record=family.asked,
         hint="What it asked for has been done.",
     )
 
@@ -127,23 +124,7 @@ def abandon(placer: Placer, identifier: str, reason: str) -> OrderRecord:
     return oms.abandon(record.client_order_id, reason=reason)
 
 
-_RETRY = re.compile(r"\.h\d+$")
-
-
-def _base_of(client_order_id: str) -> str:
-    """The order that was tried first: `<id>` of `<id>.h2`."""
-    return _RETRY.sub("", client_order_id)
-
-
-def _retries_of(journal: Journal, base: str) -> list[OrderRecord]:
-    """`<id>.h1`, `.h2`, ..., oldest first."""
-    found: list[OrderRecord] = []
-    while (one := journal.order_by_client_id(f"{base}.h{len(found) + 1}")) is not None:
-        found.append(one)
-    return found
-
-
-def _next_id(journal: Journal, client_order_id: str) -> str:
+def _next_id(journal: Journal, name: str) -> str:
     """The first `<id>.h1`, `.h2`, ... that no order has."""
-    base = _base_of(client_order_id)
-    return f"{base}.h{len(_retries_of(journal, base)) + 1}"
+    taken = {one.client_order_id for one in journal.orders_named(f"{name}.h")}
+    return next(one for n in count(1) if (one := f"{name}.h{n}") not in taken)

@@ -17,13 +17,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from execbot.broker.port import BrokerClient
 from execbot.config.schema import Mode, TradingSettings
-from execbot.exits.exit_orders import is_meant_to_close
+from execbot.exits.exit_orders import closes, is_meant_to_close
+from execbot.journal.confirmation import QUOTE_SEEN
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord
 from execbot.market.calendar_cache import table_for
@@ -33,14 +34,17 @@ from execbot.model.enums import ErrorCategory, Side
 from execbot.model.flags import NO_FLAGS, Flag, Flags
 from execbot.model.numbers import ZERO
 from execbot.model.order import Order, OrderRequest
+from execbot.model.symbols import symbol_key
 from execbot.oms.results import GateVerdict
 from execbot.oms.sync.gaps import fill_gap
+from execbot.oms.sync.held_before import take_over
 from execbot.risk import halting
 from execbot.risk.checks import evaluate
-from execbot.risk.facts import Facts, Intent, Purpose, purpose_of_order, taken_back
+from execbot.risk.facts import Facts, Intent, taken_back
 from execbot.risk.kill_switch import KillSwitch
 from execbot.risk.limits_in_force import LIMITS_KEY, limits_of
-from execbot.risk.reading import BrokerFacts, FactsReader
+from execbot.risk.pending import Purpose, purpose_of_order
+from execbot.risk.reading import RESTS_ON_KEPT, BrokerFacts, FactsReader
 from execbot.risk.verdict import Verdict
 
 RESEND_CHECKS = frozenset(
@@ -48,6 +52,10 @@ RESEND_CHECKS = frozenset(
 )
 """What may have turned while an order waited to be sent again. Its room under the limits is taken
 by its own intent."""
+
+if TYPE_CHECKING:
+    from execbot.risk.asking.kept_facts import KeptFacts
+    from execbot.risk.asking.together import Round
 
 OnPass = Callable[[Journal], None]
 
@@ -74,6 +82,8 @@ class Checked:
     on_pass: OnPass | None = None
     tripped: KillSwitch | None = None
     did_pass: bool = False
+    waits_for: str = ""
+    """Why it waits in the queue although every check has passed."""
 
     @property
     def purpose(self) -> Purpose:
@@ -92,7 +102,10 @@ class Checked:
 
     @property
     def should_queue(self) -> bool:
-        """Refused for nothing but the hour or a halt, and waiting is switched on."""
+        """Refused for nothing but the hour or a halt, and waiting is switched on; or it waits for
+        its turn."""
+        if self.waits_for and self.verdict.passed:
+            return True
         return self.verdict.only_waiting and self.risk.settings.market_hours.queue_when_closed
 
     def lifting(self, names: frozenset[str]) -> None:
@@ -116,9 +129,19 @@ class Checked:
         )
 
     def audited(self) -> Mapping[str, Any]:
-        """For the audit row: what was checked, and the flags that were given."""
-        said = {"flags": sorted(self.flags)} if self.flags else {}
-        return {**summary(self.verdict), **said}
+        """For the audit row: what was checked, the flags given, the quote that was decided by, and
+        when the broker was asked for what it rests on."""
+        said: dict[str, Any] = {"flags": sorted(self.flags)} if self.flags else {}
+        read = {"read": self.read.told()}
+        return {**summary(self.verdict), **said, **self._quote_seen(), **read}
+
+    def _quote_seen(self) -> Mapping[str, Any]:
+        """The quote that was decided by, for whoever measures the execution against it."""
+        quote = self.facts.quote
+        if quote is None:
+            return {}
+        seen = {"bid": quote.bid, "ask": quote.ask, "feed": quote.feed}
+        return {QUOTE_SEEN: {**seen, "quoted_at": quote.at, "at": self.facts.now}}
 
     def gate(self, journal: Journal) -> GateVerdict:
         """Check once more on the journal as it is inside the write transaction."""
@@ -220,10 +243,16 @@ class RiskGate:
         calendar_dir: Path | None = None,
         live_allowed: bool = False,
         look_again: Callable[[], object] | None = None,
+        is_watched: Callable[[], bool] = lambda: False,
+        beside: bool = False,
+        kept: KeptFacts | None = None,
+        begun: Round | None = None,
     ) -> None:
         """`calendar_dir` may hold a refreshed session table; `live_allowed`: both switches set.
 
-        `look_again` reads into the journal what happened at the broker (default: `fill_gap`).
+        `beside`, `kept`, `begun`: how facts are asked for, see `FactsReader`.
+        `look_again` reads into the journal what happened at the broker (default: `fill_gap`);
+        `is_watched` says whether a `watch` lives.
         """
         self.settings = settings
         self.now = now
@@ -237,6 +266,10 @@ class RiskGate:
             now=now,
             live_allowed=live_allowed,
             look_again=look_again or (lambda: fill_gap(journal, client, now)),
+            is_watched=is_watched,
+            beside=beside,
+            kept=kept,
+            begun=begun,
         )
 
     def check(
@@ -247,7 +280,22 @@ class RiskGate:
         flags: Flags = NO_FLAGS,
     ) -> Checked:
         """Read the facts and run every check. Raises BrokerError."""
+        checked = self._check_once(request, asset, flags)
+        if self.rests_on_kept(checked):
+            checked = self._check_once(request, None, flags)
+        return checked
+
+    def rests_on_kept(self, checked: Checked) -> bool:
+        """Whether it is refused by a check that may look at what was kept since earlier in the day;
+        that is forgotten then, and whoever asks judges once more."""
+        codes = {failure.code for failure in checked.verdict.failures}
+        return bool(codes & RESTS_ON_KEPT) and self.reader.forget(checked.request.symbol)
+
+    def _check_once(self, request: OrderRequest, asset: Asset | None, flags: Flags) -> Checked:
         read = self.reader.read(request, asset=asset)
+        held = read.account.positions.get(symbol_key(request.symbol))
+        if held is not None and closes(request, held.qty):
+            take_over(self.journal, self.reader.client, held, self.now)
         return self.judge(request, read, self.reader.complete(request, read), flags)
 
     def judge(
@@ -264,11 +312,13 @@ class RiskGate:
     def check_replacement(self, old: OrderRecord, request: OrderRequest) -> Checked | None:
         """Judge `request` in the place of `old`, whole; None for exits. Raises BrokerError.
 
-        Exits are free: the broker lets them close no more than there is.
+        Exits are free: the broker lets them close no more than there is. What was said for the old
+        one (--add, --short, ...) is said for the new one.
         """
         if is_meant_to_close(old):
             return None
-        checked = self.check(request, flags=frozenset({Flag.ALLOW_DUPLICATE}))
+        said = flags_given(self.journal, old.client_order_id)
+        checked = self.check(request, flags=said | {Flag.ALLOW_DUPLICATE})
         if checked.purpose is Purpose.EXIT:
             return None
         orders = checked.read.account.orders

@@ -19,6 +19,7 @@ from execbot.model.symbols import symbol_key
 from execbot.oms.errors import InDoubt
 from execbot.oms.ledger import recording
 from execbot.oms.machine.table import Act
+from execbot.oms.send import hand_over
 from execbot.oms.send.exits_of import Unprotected, is_exit_of, unprotected
 from execbot.oms.send.orders import Orders, held_positions, take_in_open_orders
 from execbot.oms.send.waiting import (
@@ -104,22 +105,26 @@ class Canceler:
         if unread is not None and not (everything or asked or withdrawn):
             raise unread
         ended = self.wait_ended(asked, wait_seconds)
+        with suppress(BrokerError):
+            self._oms.gap_fill()  # a stop that is spared may have ended, and no list says so
         return CancelAllResult(
             canceled=(*withdrawn, *_ended_without_fill(ended)),
             filled=tuple(item for item in ended if item.status is OrderStatus.FILLED),
-            still_open=tuple(item for item in ended if not _has_ended(item)),
+            still_open=tuple(item for item in ended if not has_ended(item)),
             in_doubt=tuple(in_doubt),
             failed=tuple(
                 (item, failed[item.client_order_id])
                 for item in working
                 if item.client_order_id in failed
             ),
-            unprotected=tuple(unprotected(held_positions(self._oms), self._open())),
+            unprotected=tuple(unprotected(self._journal, held_positions(self._oms))),
             unread="" if unread is None else unread.message,
         )
 
     def request(self, record: OrderRecord) -> BrokerError | None:
-        """Ask for one cancel; None when it was taken, or the order has ended anyway."""
+        """Ask for one cancel; None when it was taken, or the order has ended anyway. Raises
+        HandedBack."""
+        hand_over.refuse_revoked(self._journal)
         try:
             retried(
                 lambda: self._client.cancel_order(record.order_id),
@@ -153,7 +158,7 @@ class Canceler:
 
         return polled(
             look,
-            lambda seen: all(map(_has_ended, seen)),
+            lambda seen: all(map(has_ended, seen)),
             wait=UNTIL_ENDED,
             seconds=seconds,
             timer=self._oms.timer,
@@ -257,9 +262,6 @@ class Canceler:
             if record.order_id not in taken and record.status is not OrderStatus.HELD
         )
 
-    def _open(self) -> list[OrderRecord]:
-        return self._journal.orders("open")
-
 
 def _as_there(record: OrderRecord, status: OrderStatus) -> OrderRecord:
     """The record as the broker has the order: here it has ended."""
@@ -270,11 +272,11 @@ def _ended_without_fill(records: Iterable[OrderRecord]) -> list[OrderRecord]:
     return [
         record
         for record in records
-        if _has_ended(record) and record.status is not OrderStatus.FILLED
+        if has_ended(record) and record.status is not OrderStatus.FILLED
     ]
 
 
-def _has_ended(record: OrderRecord) -> bool:
+def has_ended(record: OrderRecord) -> bool:
     """A replaced order lives on in the order that it became."""
     return record.status in OVER
 

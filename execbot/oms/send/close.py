@@ -9,6 +9,7 @@ broker's own close request carries no client_order_id and could not be repeated 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -22,13 +23,15 @@ from execbot.model.enums import AssetClass, TimeInForce
 from execbot.model.numbers import QTY_STEP, ZERO, is_whole, round_down, text
 from execbot.model.order import OrderRequest
 from execbot.model.retrying import Attempts, polled, retried
-from execbot.model.symbols import pair_symbol, symbol_key
-from execbot.oms.errors import ClientIdReused, CloseFailed, NotPossible, OmsError
+from execbot.model.symbols import option_contract, pair_symbol, symbol_key
+from execbot.oms.errors import ClientIdReused, CloseFailed, HandedBack, NotPossible, OmsError
 from execbot.oms.results import CloseResult, Gate
-from execbot.oms.send.cancel import Canceler
+from execbot.oms.send.cancel import Canceler, has_ended
 from execbot.oms.send.emergency_ids import is_flat_id
 from execbot.oms.send.orders import Orders, held_position, take_in_moved, take_in_open_orders
 from execbot.oms.send.waiting import UNTIL_ENDED, UNTIL_TAKEN
+from execbot.oms.sync.held_before import take_over
+from execbot.risk.options.cover import uncovered_after
 
 REASON = "close"
 """Why the stop is lifted, as the plan says it."""
@@ -75,14 +78,41 @@ class Closer:
             position = held_position(self._oms, symbol)
             if position is None:
                 raise NotPossible(f"there is no position in {symbol}")
+            take_over(self._oms.journal, self._client, position, self._oms.now)
             wanted = closing_qty(position, qty, percentage)
+            self._refuse_cover(position, wanted)
             taken: list[OrderRecord] = []
             try:
                 return self._close(position, wanted, taken, client_order_id, gate, reason)
             except (BrokerError, OmsError, JournalError) as error:
-                if not taken:
-                    raise
+                if not taken or isinstance(error, HandedBack):
+                    raise  # what was taken back is closed by whoever took it back
                 raise _failed(symbol, position, taken, error) from error
+
+    def _refuse_cover(self, position: Position, wanted: Decimal) -> None:
+        """Raise NotPossible where what is closed is the cover of a contract that is sold: the
+        broker would refuse it, after the exits were lifted. What cannot be read holds nothing back.
+        """
+        contract = option_contract(position.symbol)
+        root = position.symbol if contract is None else contract.root
+        if position.qty < 0 or not self._may_be_cover(position.symbol, root):
+            return
+        with suppress(BrokerError):
+            listed = {symbol_key(p.symbol): p for p in self._client.get_positions()}
+            why = uncovered_after(root, listed, {symbol_key(position.symbol): -wanted}, None)
+            if why:
+                raise NotPossible(
+                    f"{position.symbol} is not closed alone: {why}",
+                    hint=f"It covers what is sold: both go together, execbot option close {root}",
+                )
+
+    def _may_be_cover(self, symbol: str, root: str) -> bool:
+        """Whether our fills know of contracts that are sold of the same underlying, or it is a
+        contract itself: only then the broker is asked."""
+        if option_contract(symbol) is not None:
+            return True
+        held = ((option_contract(p.symbol), p.qty) for p in self._oms.journal.positions())
+        return any(c is not None and c.root == root and qty < 0 for c, qty in held)
 
     def _given_before(
         self, symbol: str, qty: Decimal | None, client_order_id: str
@@ -181,7 +211,7 @@ class Closer:
             left = until - timer.monotonic()
             taken[:] = canceler.wait_ended(targets, min(left, LIFT_SPELL_SECONDS))
             self._hold_lift()
-            if left <= LIFT_SPELL_SECONDS or all(item.order.is_terminal for item in taken):
+            if left <= LIFT_SPELL_SECONDS or all(map(has_ended, taken)):
                 return
 
     def _hold_lift(self) -> None:
@@ -201,7 +231,7 @@ class Closer:
             keep_moves(self._oms.journal, self._plan_id, self._oms.now())
 
     def _refuse_pending(self, symbol: str, records: Sequence[OrderRecord]) -> None:
-        open_still = [item for item in records if not item.order.is_terminal]
+        open_still = [item for item in records if not has_ended(item)]
         if open_still:
             names = ", ".join(item.order_id for item in open_still)
             raise NotPossible(

@@ -27,7 +27,7 @@ def is_flat_id(client_order_id: str) -> bool:
     return _FLAT_ID.fullmatch(client_order_id) is not None
 
 
-class FlatIds:
+class EmergencyIds:
     """The ids for closing one position.
 
     Look first (`last`), then read the position: an order that ended before the look shows in the

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-from datetime import datetime
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -14,9 +13,9 @@ from execbot.broker.errors import BrokerError
 from execbot.journal.codec import dumps
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import OrderClass, OrderType, Side, TimeInForce
-from execbot.model.numbers import maybe_decimal, text
-from execbot.model.order import Order, OrderRequest, StopLoss, TakeProfit
-from execbot.model.symbols import symbol_key
+from execbot.model.numbers import maybe_decimal, maybe_text, text
+from execbot.model.options.legs import Leg
+from execbot.model.order import Order, OrderRequest, StopLoss, TakeProfit, kind_of
 from execbot.oms.errors import ClientIdReused
 
 
@@ -45,13 +44,7 @@ class SubmitTimes(Struct, frozen=True):
         return self.quiet_seconds / 4
 
 
-def new_client_order_id(now: datetime) -> str:
-    """Sorts by time, unique without coordination: `execbot-` + 12 hex of ms + 16 random hex."""
-    milliseconds = int(now.timestamp() * 1000)
-    return f"execbot-{milliseconds:012x}{os.urandom(8).hex()}"
-
-
-def wording(request: OrderRequest, facts: dict[str, Any]) -> dict[str, Any]:
+def intent_details(request: OrderRequest, facts: dict[str, Any]) -> dict[str, Any]:
     """What the event of an intent keeps: the exact request, and who wanted it and why."""
     wire = request.to_wire()
     return {
@@ -60,38 +53,69 @@ def wording(request: OrderRequest, facts: dict[str, Any]) -> dict[str, Any]:
         "request_json": dumps(wire),
         "strategy_id": request.strategy_id,
         "reason": request.reason,
+        **lifetime(request),
+    }
+
+
+def lifetime(request: OrderRequest) -> dict[str, Any]:
+    """How long it may wait by our own word, for the events that keep it."""
+    return {
+        "cancel_after": maybe_text(request.cancel_after),
+        "for_the_day": request.for_the_day,
+        **({"clock_by_rule": True} if request.clock_by_rule else {}),
     }
 
 
 def check_same_order(record: OrderRecord, request: OrderRequest) -> None:
     """Raises ClientIdReused when the id's order is not the one that is asked for: another symbol,
     side, type, size, or another price of its own. Prices of legs move with the market."""
-    order = record.order
-    asked = (symbol_key(request.symbol), request.side, request.type)
-    if asked == (symbol_key(order.symbol), order.side, order.type) and (
-        request.qty is None or order.qty is None or request.qty == order.qty
-    ):
-        recorded = _recorded(record)
-        if all(getattr(request, name) == recorded[name] for name in recorded):
+    if record.is_ours and record.request_json:
+        wire = json.loads(record.request_json)
+        sent = {name: maybe_decimal(wire.get(name)) for name in _OWN_NUMBERS}
+        is_same = sent == _own_numbers(request) and legs_of_wire(wire) == request.spread
+        if _is_like(record.order, request) and is_same:
             return
-    raise ClientIdReused(
-        f"client_order_id {record.client_order_id} was used for another order ({_words(order)})",
+    elif is_as_asked(record.order, request):
+        return
+    raise reused(record)
+
+
+def is_as_asked(order: Order, request: OrderRequest) -> bool:
+    """Whether an order is the one that is asked for, by what the broker shows of it. Pure."""
+    asked = _own_numbers(request)
+    if request.order_class is OrderClass.OCO and request.take_profit is not None:
+        asked["limit_price"] = request.take_profit.limit_price  # the parent is the target
+    if request.type is OrderType.TRAILING_STOP:
+        del asked["stop_price"]  # the broker's, which follows the market
+    return _is_like(order, request) and all(getattr(order, n) == asked[n] for n in asked)
+
+
+def reused(record: OrderRecord) -> ClientIdReused:
+    return ClientIdReused(
+        f"client_order_id {record.client_order_id} was used for another order "
+        f"({_words(record.order)})",
         record=record,
     )
+
+
+def legs_of_wire(wire: Mapping[str, Any]) -> tuple[Leg, ...]:
+    """The legs of a multi-leg option order, as its request was recorded."""
+    if wire.get("order_class") != OrderClass.MLEG:
+        return ()
+    return tuple(Leg.from_wire(row) for row in wire.get("legs") or ())
 
 
 _OWN_NUMBERS = ("notional", "limit_price", "stop_price", "trail_price", "trail_percent")
 
 
-def _recorded(record: OrderRecord) -> dict[str, Decimal | None]:
-    """What was asked for under the id: as we sent it, else as the broker shows it."""
-    if record.request_json:
-        wire = json.loads(record.request_json)
-        return {name: maybe_decimal(wire.get(name)) for name in _OWN_NUMBERS}
-    found = {name: getattr(record.order, name) for name in _OWN_NUMBERS}
-    if record.order.type is OrderType.TRAILING_STOP:
-        del found["stop_price"]  # the broker's, which follows the market
-    return found
+def _own_numbers(request: OrderRequest) -> dict[str, Decimal | None]:
+    return {name: getattr(request, name) for name in _OWN_NUMBERS}
+
+
+def _is_like(order: Order, request: OrderRequest) -> bool:
+    return kind_of(request) == kind_of(order) and (
+        request.qty is None or order.qty is None or request.qty == order.qty
+    )
 
 
 def _words(order: Order) -> str:
@@ -136,7 +160,10 @@ def request_of(record: OrderRecord, *, client_order_id: str | None = None) -> Or
             else StopLoss(stop_price, maybe_decimal(stop.get("limit_price")))
         ),
         position_intent=wire.get("position_intent"),
+        spread=legs_of_wire(wire),
         client_order_id=record.client_order_id if client_order_id is None else client_order_id,
         strategy_id=record.strategy_id,
         reason=record.reason,
+        cancel_after=record.cancel_after,
+        for_the_day=record.for_the_day,
     )

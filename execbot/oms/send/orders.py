@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
 from msgspec import Struct
 
-from execbot.broker.errors import BrokerError
+from execbot.broker.errors import BrokerError, UnreadRow
 from execbot.broker.port import BrokerClient, OrderQuery
 from execbot.config.schema import OrderManagementSettings
 from execbot.journal.journal import Journal
@@ -16,12 +16,14 @@ from execbot.journal.records import OrderRecord, Origin
 from execbot.model.account import Position
 from execbot.model.enums import REOPENABLE, UNSETTLED_STATUSES
 from execbot.model.order import Order, OrderRequest
+from execbot.model.order_ids import new_client_order_id
 from execbot.model.symbols import symbol_key
 from execbot.model.timer import Timer
+from execbot.model.unread import Rows, unread_of
 from execbot.oms.errors import OmsError
 from execbot.oms.machine.changes import Change, Subscribers
 from execbot.oms.results import Gate
-from execbot.oms.send.intent import SubmitTimes, new_client_order_id
+from execbot.oms.send.intent import SubmitTimes
 from execbot.oms.send.pipeline import SubmitPipeline
 from execbot.oms.sync import intake, settle
 from execbot.oms.sync.gaps import GapFill, fill_gap
@@ -73,6 +75,7 @@ class Orders:
         signal_id: str | None = None,
         plan_id: str | None = None,
         role: str | None = None,
+        of: str | None = None,
     ) -> OrderRecord:
         """Send one order exactly once; see `SubmitPipeline.submit` for what it raises."""
         return self._pipeline.submit(
@@ -83,6 +86,7 @@ class Orders:
             signal_id=signal_id,
             plan_id=plan_id,
             role=role,
+            of=of,
         )
 
     def record(self, identifier: str) -> OrderRecord:
@@ -115,6 +119,17 @@ class Orders:
         record, changes = refresh(self.journal, self.client, identifier, self.now)
         self.publish(changes)
         return record
+
+    def refresh_together(self, names: Sequence[str]) -> list[OrderRecord]:
+        """Read several orders by one question, take them in, and return their records.
+
+        What the broker's list leaves out is as the journal has it. Raises BrokerError.
+        """
+        from execbot.oms.sync.look_up import refresh_together
+
+        records, changes = refresh_together(self.journal, self.client, names, self.now)
+        self.publish(changes)
+        return records
 
     def settle(self) -> settle.Settlement:
         """Look up every intent whose fate is unknown; no request when there is none."""
@@ -151,8 +166,8 @@ MOVES_READ_MAX = 50
 class Listed(Struct, frozen=True):
     """The account's open orders as the broker lists them, whoever placed them.
 
-    `unread` says why they could not be read: who takes risk away goes on with what the journal
-    knows.
+    `unread` says why they (or one of them) could not be read: who takes risk away goes on with
+    what the journal knows.
     """
 
     orders: tuple[Order, ...] = ()
@@ -162,22 +177,30 @@ class Listed(Struct, frozen=True):
 def take_in_open_orders(oms: Orders) -> Listed:
     """Read the account's open orders into the journal."""
     try:
-        orders = tuple(oms.client.list_orders(OrderQuery("open", nested=False)))
+        listed = oms.client.list_orders(OrderQuery("open", nested=False))
     except BrokerError as error:
         return Listed(unread=error)
-    oms.publish(intake.apply_snapshots(oms.journal, orders, oms.now()))
-    return Listed(orders)
+    oms.publish(intake.apply_snapshots(oms.journal, listed, oms.now()))
+    unread = next(iter(unread_of(listed)), None)
+    return Listed(tuple(listed), None if unread is None else UnreadRow.of(unread, "GET"))
 
 
 def held_position(oms: Orders, symbol: str) -> Position | None:
-    """What is held of a symbol: the broker's word, and where it shows none, the sum of the fills.
+    """What is held of a symbol: the broker's word, and where it shows none, or what cannot be,
+    the sum of the fills.
 
     All fills are read before they are believed against the broker. Raises BrokerError.
     """
-    theirs = oms.client.get_position(symbol)
+    theirs, unread = None, None
+    try:
+        theirs = oms.client.get_position(symbol)
+    except UnreadRow as error:
+        unread = error
     if theirs is not None and theirs.qty:
         return theirs
     if not _by_fills(oms, symbol):
+        if unread is not None:
+            raise unread
         return None
     oms.gap_fill()
     ours = oms.journal.position(symbol)
@@ -191,19 +214,21 @@ def _by_fills(oms: Orders, symbol: str) -> bool:
     return ours is not None and bool(ours.qty)
 
 
-def held_positions(oms: Orders) -> list[Position]:
-    """What may be held: the broker's list, with each quantity that the fills make larger.
+def held_positions(oms: Orders) -> Rows[Position]:
+    """What may be held: the broker's list, with each quantity that the fills make larger; what of
+    the list cannot be is `unread`.
 
     The journal's alone where the broker does not answer. A symbol that the list leaves out is held
     until its fills say otherwise (docs/evidence.md, E-POS-2).
     """
     ours = {symbol_key(record.symbol): record for record in oms.journal.positions()}
     try:
-        theirs = {symbol_key(item.symbol): item for item in oms.client.get_positions()}
+        rows: list[Position] = oms.client.get_positions()
     except BrokerError:
-        theirs = {}
+        rows = []
+    theirs = {symbol_key(item.symbol): item for item in rows}
     held = [holding(record, theirs.get(key)) for key, record in ours.items()]
-    return list(counted_positions(held, theirs, ours).values())
+    return Rows(counted_positions(held, theirs, ours).values(), unread_of(rows))
 
 
 def take_in_moved(oms: Orders, records: Iterable[OrderRecord]) -> None:

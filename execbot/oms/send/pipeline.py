@@ -13,9 +13,6 @@ A process that dies at any point leaves `pending` or `in_doubt` behind; nothing 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -23,38 +20,33 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from execbot.broker.budget import RequestPriority, reading_at
-from execbot.broker.errors import BrokerError, DuplicateClientOrderId
-from execbot.broker.port import BrokerClient
+from execbot.broker.errors import BrokerError, DuplicateClientOrderId, RateLimited
 from execbot.journal.codec import dumps
 from execbot.journal.errors import JournalError
-from execbot.journal.journal import Journal
-from execbot.journal.records import MARK, OrderRecord, Origin, Role
+from execbot.journal.records import MARK, OF, OrderRecord, Origin, Role
 from execbot.model.enums import LOCAL_STATUSES, REOPENABLE, UNSETTLED_STATUSES, OrderStatus
 from execbot.model.numbers import maybe_text
-from execbot.model.order import Order, OrderRequest
-from execbot.model.retrying import error_of, polled, retried
-from execbot.model.timer import Timer
+from execbot.model.order import OrderRequest
+from execbot.model.retrying import error_of, retried
 from execbot.oms.errors import InDoubt, Refused, StaleIntent
-from execbot.oms.ledger import Ledger, recording
-from execbot.oms.machine.changes import Change
+from execbot.oms.ledger import recording
 from execbot.oms.machine.table import Act
 from execbot.oms.results import Gate, GateVerdict
+from execbot.oms.send import hand_over
+from execbot.oms.send.answers import Answers
 from execbot.oms.send.intent import (
-    SubmitTimes,
     check_same_order,
     did_not_arrive,
-    new_client_order_id,
-    wording,
+    intent_details,
+    lifetime,
 )
+from execbot.oms.send.judged import audit_denial, is_denied, judged
 from execbot.oms.send.waiting import (
-    OTHER_PROCESS_PAUSE,
-    OTHER_PROCESS_SECONDS,
+    RATE_WAIT,
     ResendWait,
     is_urgent,
-    looked_up,
     may_resend,
 )
-from execbot.oms.sync import settle
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -74,7 +66,8 @@ class _Sending(Struct):
 
     `began` is when its intent was written, in the timer's seconds, `acted` when the last word of
     it was written that others go by; `unsent` is what it becomes when it certainly did not arrive,
-    which is ruled out once it is `doubtful`.
+    which is ruled out once it is `doubtful`. `waits`: what the rate limit keeps from being sent is
+    queued.
     """
 
     request: OrderRequest
@@ -83,8 +76,11 @@ class _Sending(Struct):
     acted: float
     again: Gate | None
     unsent: Act
+    waits: bool = False
     sends: int = 0
     doubtful: bool = False
+    may_be_there: bool = False
+    """Whether a try may have been taken, answered or not."""
 
 
 class _Written(Struct, frozen=True):
@@ -94,29 +90,8 @@ class _Written(Struct, frozen=True):
     verdict: GateVerdict | None
 
 
-class SubmitPipeline:
-    """Sends orders. `on_step` is told of every step by name (tests stop the process there)."""
-
-    def __init__(
-        self,
-        client: BrokerClient,
-        journal: Journal,
-        *,
-        times: SubmitTimes = SubmitTimes(),
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        timer: Timer = Timer(),
-        new_id: Callable[[datetime], str] = new_client_order_id,
-        on_step: Callable[[str], None] = lambda step: None,
-        publish: Callable[[list[Change]], None] = lambda changes: None,
-    ) -> None:
-        self._client = client
-        self._journal = journal
-        self._times = times
-        self._now = now
-        self._timer = timer
-        self._new_id = new_id
-        self._step = on_step
-        self._publish = publish
+class SubmitPipeline(Answers):
+    """Sends orders."""
 
     def submit(
         self,
@@ -128,9 +103,12 @@ class SubmitPipeline:
         signal_id: str | None = None,
         plan_id: str | None = None,
         role: str | None = None,
+        of: str | None = None,
     ) -> OrderRecord:
-        """Send one order; returns its record once the broker has answered.
+        """Send one order; returns its record once the broker has answered. The entry of a signal
+        that the rate limit keeps from being sent comes back queued.
 
+        `of` is the client_order_id of the order that this is another attempt at.
         Raises Refused (by the gate), BrokerError (by the broker, or never reached), InDoubt,
         StaleIntent, ClientIdReused or JournalError. An id that was given before returns its
         record with `already` set, and nothing is sent.
@@ -143,6 +121,7 @@ class SubmitPipeline:
             "signal_id": signal_id,
             "plan_id": plan_id,
             "role": role,
+            OF: of or request.client_order_id,
         }
         written = self._write_intent(request, gate, facts)
         if isinstance(written, OrderRecord):
@@ -152,25 +131,22 @@ class SubmitPipeline:
             written = self._write_intent(request, gate, facts)
             if isinstance(written, OrderRecord):
                 return replace(written, already=True)
-        return self._send(request, role, written)
+        is_signals = signal_id is not None and role == Role.ENTRY
+        return self._send(request, role, written, waits=is_signals)
 
     def release(self, request: OrderRequest, *, gate: Gate | None = None) -> OrderRecord:
         """Send an order that was queued under this client_order_id, as `request` now says it.
 
         Raises like `submit`. What certainly did not arrive is back in the queue by then.
         """
-        with recording(self._journal) as ledger:
+        with recording(self._journal, must_last=True) as ledger:
             state = ledger.state(request.client_order_id)
             if state is None or state.record.status is not OrderStatus.QUEUED:
                 return replace(self._record(request.client_order_id), already=True)
             role = state.record.role
-            verdict = gate(self._journal) if gate is not None else None
+            verdict = judged(ledger, request, gate, {}, self._now())
             written = _Written(self._timer.monotonic(), verdict)
-            denied = verdict is not None and not verdict.passed
-            if denied:
-                assert verdict is not None
-                self._deny(ledger, request, verdict, {})
-            else:
+            if not is_denied(verdict):
                 wire = request.to_wire()
                 details: dict[str, Any] = {"request": wire, "request_json": dumps(wire)}
                 kept = state.record
@@ -182,12 +158,12 @@ class SubmitPipeline:
                     "plan_id": kept.plan_id,
                     "role": kept.role,
                     "arrival_price": maybe_text(kept.arrival_price),
+                    **lifetime(request),
                 }
                 details[MARK] = self._timer.mark().to_json()
                 ledger.act(Act.RELEASE, request.client_order_id, self._now(), **details)
         self._publish(ledger.changes)
-        if denied:
-            assert verdict is not None
+        if verdict is not None and not verdict.passed:
             raise Refused(verdict, self._record(request.client_order_id))
         return self._send(request, role, written, unsent=Act.REQUEUE)
 
@@ -198,68 +174,27 @@ class SubmitPipeline:
     ) -> OrderRecord | _Written:
         """Write the intent, or return the order that has this id."""
         self._step("before_intent")
-        with recording(self._journal) as ledger:
+        with recording(self._journal, must_last=True) as ledger:
+            hand_over.claim(self._journal, request.client_order_id, facts["role"])
             state = ledger.state(request.client_order_id)
             if state is not None and state.record.status not in REOPENABLE:
                 check_same_order(state.record, request)
                 return self._record(request.client_order_id)
-            verdict = gate(self._journal) if gate is not None else None
-            if verdict is not None and not verdict.passed:
-                self._deny(ledger, request, verdict, facts)
-            else:
+            verdict = judged(ledger, request, gate, facts, self._now())
+            if not is_denied(verdict):
                 began = self._timer.monotonic()
                 ledger.act(
                     Act.INTENT,
                     request.client_order_id,
                     self._now(),
                     mark=self._timer.mark().to_json(),
-                    **wording(request, facts),
+                    **intent_details(request, facts),
                 )
         self._publish(ledger.changes)
         if verdict is not None and not verdict.passed:
             raise Refused(verdict, self._record(request.client_order_id))
         self._step("intent_written")
         return _Written(began, verdict)
-
-    def _deny(
-        self, ledger: Ledger, request: OrderRequest, verdict: GateVerdict, facts: dict[str, Any]
-    ) -> None:
-        now = self._now()
-        ledger.act(
-            Act.DENY,
-            request.client_order_id,
-            now,
-            **(wording(request, facts) | {"note": verdict.message}),
-        )
-        self._audit_denial(request.client_order_id, verdict)
-
-    def _audit_denial(self, client_order_id: str, verdict: GateVerdict) -> None:
-        self._journal.audit(
-            "gate", client_order_id, verdict.code, verdict.facts, "denied", self._now()
-        )
-
-    def _follow_other(self, record: OrderRecord) -> OrderRecord:
-        """The id is in use: if its outcome is open, watch its sender, then look it up."""
-        name = record.client_order_id
-        record = polled(
-            lambda: self._record(name),
-            lambda record: record.status not in UNSETTLED_STATUSES,
-            wait=OTHER_PROCESS_PAUSE,
-            seconds=OTHER_PROCESS_SECONDS,
-            timer=self._timer,
-        )
-        if record.status not in UNSETTLED_STATUSES:
-            return record
-        record, _, changes = settle.settle_one(
-            self._journal,
-            self._client,
-            record,
-            self._now,
-            quiet_seconds=self._times.quiet_seconds,
-            timer=self._timer,
-        )
-        self._publish(changes)
-        return record
 
     # --- sending ---------------------------------------------------------------------------
 
@@ -269,6 +204,8 @@ class SubmitPipeline:
         role: str | None,
         written: _Written,
         unsent: Act = Act.NEVER_SENT,
+        *,
+        waits: bool = False,
     ) -> OrderRecord:
         client_order_id, verdict = request.client_order_id, written.verdict
         sending = _Sending(
@@ -278,24 +215,16 @@ class SubmitPipeline:
             written.began,
             verdict.before_resend if verdict is not None else None,
             unsent,
+            waits=waits,
         )
         self._refuse_stale(sending)
         try:
             with reading_at(sending.priority):
                 return self._post(sending)
         except JournalError as error:
+            if not sending.may_be_there:
+                raise
             raise self._unrecorded(client_order_id, error) from error
-
-    def _unrecorded(self, client_order_id: str, error: JournalError) -> InDoubt:
-        """The journal failed after the request was made: the durable intent is all it knows."""
-        record = None
-        with suppress(JournalError):
-            record = self._record(client_order_id)
-        return InDoubt(
-            f"{client_order_id} was sent, and the answer could not be recorded: {error.message}",
-            record=record,
-            hint="The broker may have the order. " + error.next_step,
-        )
 
     def _post(self, sending: _Sending) -> OrderRecord:
         """Everything from the first byte on: a journal error in here is no proof of anything."""
@@ -321,18 +250,20 @@ class SubmitPipeline:
         if sending.sends > 1 and not self._claim(sending):
             return self._settled_elsewhere(sending)
         self._step("before_post")
+        sending.may_be_there = True
         try:
             order = self._client.place_order(
                 request, priority=sending.priority, is_late=lambda: self._is_late(sending)
             )
         except DuplicateClientOrderId as error:
             self._step("after_post")
-            return self._adopt(request, error, resent=sending.sends > 1)
+            return self._adopt(request, error, resent=sending.doubtful)
         except BrokerError as error:
             self._step("after_post")
             if error.kind == HELD_UP and not sending.doubtful:
+                sending.may_be_there = False
                 raise self._stale(sending) from error
-            sending.doubtful = sending.doubtful or error.in_doubt
+            sending.doubtful = sending.may_be_there = sending.doubtful or error.in_doubt
             found = self._after_failure(sending, error)
             if found is None:
                 raise
@@ -387,7 +318,7 @@ class SubmitPipeline:
         allow it any more.
         """
         client_order_id, again = sending.request.client_order_id, sending.again
-        with recording(self._journal) as ledger:
+        with recording(self._journal, must_last=True) as ledger:
             state = ledger.state(client_order_id)
             if state is None or state.record.status not in UNSETTLED_STATUSES:
                 return False
@@ -399,7 +330,7 @@ class SubmitPipeline:
             elif not sending.doubtful:
                 ledger.act(sending.unsent, client_order_id, self._now(), note=verdict.message)
             if not verdict.passed:
-                self._audit_denial(client_order_id, verdict)
+                audit_denial(self._journal, client_order_id, verdict, self._now())
         self._publish(ledger.changes)
         if verdict.passed:
             return True
@@ -412,27 +343,6 @@ class SubmitPipeline:
             record=record,
         )
 
-    def _accept(self, client_order_id: str, order: Order) -> OrderRecord:
-        # Lost in a power cut, the answer is found again by its id: no wait for the disk.
-        with recording(self._journal, recoverable=True) as ledger:
-            ledger.snapshot(replace(order, client_order_id=client_order_id), self._now())
-        self._publish(ledger.changes)
-        self._step("recorded")
-        return self._record(client_order_id)
-
-    def _adopt(self, request: OrderRequest, error: BrokerError, *, resent: bool) -> OrderRecord:
-        """The broker has an order under this id: ours, from a send whose answer was lost, or one
-        that this journal has not heard of."""
-        found = self._look_up(request.client_order_id)
-        if found is None:
-            self._act(Act.EXISTS, request.client_order_id, note=error.message)
-            raise InDoubt(
-                "the broker says the order exists, but does not show it",
-                record=self._record(request.client_order_id),
-            ) from error
-        check_same_order(found, request)
-        return replace(found, already=not resent)
-
     def _after_failure(self, sending: _Sending, error: BrokerError) -> OrderRecord | None:
         """Record the doubt and look the order up; the record if the broker has it."""
         client_order_id = sending.request.client_order_id
@@ -440,16 +350,8 @@ class SubmitPipeline:
             return None
         self._act(Act.DOUBT, client_order_id, note=error.message)
         self._step("in_doubt")
-        return self._look_up(client_order_id)
-
-    def _look_up(self, client_order_id: str) -> OrderRecord | None:
-        def look() -> Order | None:
-            with suppress(BrokerError):  # NotFound, or no answer: asked again
-                return self._client.get_order_by_client_id(client_order_id)
-            return None
-
-        found = looked_up(look, self._timer)
-        return None if found is None else self._accept(client_order_id, found)
+        found = self._find(client_order_id)
+        return None if found is None else self._accept_found(client_order_id, found)
 
     def _give_up(self, sending: _Sending, error: BrokerError) -> OrderRecord | None:
         """Close what is certain; raise InDoubt for what is not. A record means: settled by now."""
@@ -461,18 +363,16 @@ class SubmitPipeline:
             raise InDoubt(
                 f"whether the broker has the order is not known: {error.message}", record=record
             ) from error
+        if isinstance(error, RateLimited) and (sending.waits or sending.unsent is Act.REQUEUE):
+            self._act(Act.REQUEUE, client_order_id, note=RATE_WAIT, error_kind=error.kind)
+            if sending.waits:
+                return self._record(client_order_id)
+            error.client_order_id = client_order_id
+            return None
         act = sending.unsent if did_not_arrive(error) else Act.REFUSE
-        self._act(act, client_order_id, note=error.message, error_kind=error.kind)
         error.client_order_id = client_order_id
+        try:
+            self._act(act, client_order_id, note=error.message, error_kind=error.kind)
+        except JournalError as trouble:  # the answer was read, and it stands
+            error.noted = {**error.noted, "unrecorded": trouble.message}
         return None
-
-    def _act(self, act: Act, client_order_id: str, **details: Any) -> None:
-        with recording(self._journal) as ledger:
-            mark = self._timer.mark().to_json() if act is Act.DOUBT else None
-            ledger.act(act, client_order_id, self._now(), mark=mark, **details)
-        self._publish(ledger.changes)
-
-    def _record(self, client_order_id: str) -> OrderRecord:
-        record = self._journal.order_by_client_id(client_order_id)
-        assert record is not None, client_order_id
-        return record

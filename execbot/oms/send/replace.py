@@ -17,13 +17,16 @@ from execbot.broker.errors import BrokerError, NotFound
 from execbot.broker.port import ReplaceRequest
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord
-from execbot.model.numbers import maybe_text
+from execbot.model.enums import TimeInForce
+from execbot.model.numbers import first_known, maybe_text
 from execbot.model.order import Order, OrderRequest
-from execbot.oms.errors import InDoubt, NotPossible, Refused
+from execbot.oms.errors import InDoubt, NotPossible, OmsError, Refused
 from execbot.oms.ledger import recording
 from execbot.oms.machine.table import Act
 from execbot.oms.results import Gate
-from execbot.oms.send.intent import wording
+from execbot.oms.send import hand_over
+from execbot.oms.send.intent import intent_details
+from execbot.oms.send.judged import is_denied, judged
 from execbot.oms.send.orders import Orders, times_of
 from execbot.oms.send.waiting import looked_up
 
@@ -49,7 +52,7 @@ def replace_order(
         raise NotPossible(f"the order is {old.status.value}", record=old)
     new_id = request.client_order_id or oms.new_id(oms.now())
     request = replace(request, client_order_id=new_id)
-    wanted = _merged(old, request)
+    wanted = _merged(old, request, _has_clock_by_rule(oms, old))
     gate = judge(old, wanted) if judge is not None else None
     began = _write_intent(oms, old, wanted, gate)
     try:
@@ -75,9 +78,12 @@ def _send(oms: Orders, old: OrderRecord, request: ReplaceRequest, began: float) 
         order = oms.client.replace_order(old.order_id, request, is_late=is_late)
     except BrokerError as error:
         if not error.in_doubt:
-            _act(oms, Act.REFUSE, new_id, note=error.message, error_kind=error.kind)
             error.client_order_id = old.client_order_id
-            oms.refresh(old.order_id)
+            # The refusal was read: what fails while it is taken in must not take its place.
+            with suppress(JournalError):
+                _act(oms, Act.REFUSE, new_id, note=error.message, error_kind=error.kind)
+            with suppress(BrokerError, OmsError, JournalError):
+                oms.refresh(old.order_id)
             raise
         _act(oms, Act.DOUBT, new_id, note=error.message)
         found = _look_up(oms, old, request)
@@ -105,44 +111,60 @@ def _write_intent(oms: Orders, old: OrderRecord, wanted: OrderRequest, gate: Gat
         "arrival_price": maybe_text(old.arrival_price),
     }
     new_id, now = wanted.client_order_id, oms.now()
-    with recording(oms.journal) as ledger:
+    with recording(oms.journal, must_last=True) as ledger:
+        hand_over.claim(oms.journal, new_id, old.role)
         mark = oms.timer.mark()
-        verdict = gate(oms.journal) if gate is not None else None
-        denied = verdict is not None and not verdict.passed
-        if verdict is not None and denied:
-            note = {"note": verdict.message}
-            ledger.act(Act.DENY, new_id, now, **(wording(wanted, facts) | note))
-            oms.journal.audit("gate", new_id, verdict.code, verdict.facts, "denied", now)
-        else:
+        verdict = judged(ledger, wanted, gate, facts, now)
+        if not is_denied(verdict):
             ledger.act(Act.REPLACE_REQUESTED, old.client_order_id, now, new_client_order_id=new_id)
-            ledger.act(Act.INTENT, new_id, now, mark=mark.to_json(), **wording(wanted, facts))
+            ledger.act(
+                Act.INTENT, new_id, now, mark=mark.to_json(), **intent_details(wanted, facts)
+            )
     oms.publish(ledger.changes)
-    if verdict is not None and denied:
+    if verdict is not None and not verdict.passed:
         raise Refused(verdict, oms.record(new_id))
     return mark.seconds
 
 
-def _merged(old: OrderRecord, change: ReplaceRequest) -> OrderRequest:
-    """The new order as it is meant to be: the old one with the changes."""
+def _has_clock_by_rule(oms: Orders, old: OrderRecord) -> bool:
+    """Did the configuration give the order its clock, and nobody ask for it?"""
+    if old.cancel_after is None:
+        return False
+    history = oms.journal.events_of(old.client_order_id)
+    return any(event.details.get("clock_by_rule") for event in history)
+
+
+def _merged(old: OrderRecord, change: ReplaceRequest, clock_by_rule: bool) -> OrderRequest:
+    """The new order as it is meant to be: the old one with the changes.
+
+    A time in force that is asked for and says how long it lasts takes the place of a clock that
+    nobody asked for, as it does where the order is given.
+    """
     order = old.order
+    lasts = change.time_in_force not in (None, TimeInForce.DAY)
+    drops_clock = clock_by_rule and lasts
     percent = order.trail_percent is not None
+    qty = first_known(change.qty, order.qty)
     return OrderRequest(
         symbol=order.symbol,
         side=order.side,
-        qty=change.qty or order.qty,
-        notional=None if change.qty or order.qty else order.notional,
+        qty=qty,
+        notional=None if qty is not None else order.notional,
         type=order.type,
         time_in_force=change.time_in_force or order.time_in_force,
-        limit_price=change.limit_price or order.limit_price,
-        stop_price=change.stop_price or order.stop_price,
-        trail_price=order.trail_price if percent else change.trail or order.trail_price,
-        trail_percent=change.trail or order.trail_percent if percent else None,
+        limit_price=first_known(change.limit_price, order.limit_price),
+        stop_price=first_known(change.stop_price, order.stop_price),
+        trail_price=order.trail_price if percent else first_known(change.trail, order.trail_price),
+        trail_percent=first_known(change.trail, order.trail_percent) if percent else None,
         extended_hours=order.extended_hours,
         order_class=order.order_class,
         position_intent=order.position_intent,
         client_order_id=change.client_order_id or "",
         strategy_id=old.strategy_id,
         reason=old.reason,
+        cancel_after=None if drops_clock else old.cancel_after,
+        for_the_day=old.for_the_day and change.time_in_force is None,
+        clock_by_rule=clock_by_rule and not drops_clock,
     )
 
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 from execbot.broker.budget import RequestPriority
 from execbot.broker.errors import BrokerError
 from execbot.broker.remedy import Remedy
+from execbot.model.enums import OrderStatus
 from execbot.model.order import Order
 from execbot.model.retrying import (
     Attempts,
@@ -21,9 +22,13 @@ from execbot.model.retrying import (
     polled,
 )
 from execbot.model.timer import Timer
+from execbot.oms.machine.table import Act
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
+
+    from execbot.journal.journal import Journal
+    from execbot.journal.records import OrderRecord
 
 UNTIL_ENDED = Growing(first=0.05, most=1.0, factor=1.6)
 """Between looks at an order that is to end: Alpaca needs milliseconds, or the market is closed."""
@@ -120,3 +125,27 @@ def looked_up(look: Callable[[], Order | None], timer: Timer) -> Order | None:
         stop=LOOK_UP_ATTEMPTS,
         timer=timer,
     )
+
+
+RATE_LIMITED = "broker.rate_limited"
+"""The kind of the refusal."""
+
+RATE_WAIT = "the broker's rate limit is used up: it waits for its turn"
+"""The note of what waits for it: the entry that met the limit, and those that came behind it."""
+
+
+def is_meant_for_now(journal: Journal, record: OrderRecord) -> bool:
+    """Whether a queued entry waits only because the rate limit kept it from being sent at once:
+    whatever a release of it met since, it was not meant for the open."""
+    for event in reversed(journal.events_of(record.client_order_id)):
+        if event.kind == Act.QUEUE:
+            return event.details.get("note") == RATE_WAIT
+        if event.kind == Act.INTENT:
+            return True
+    return record.note == RATE_WAIT
+
+
+def waits_for_rate_limit(journal: Journal) -> bool:
+    """Whether an entry waits for the rate limit: a later one would overtake it."""
+    found = journal.orders("open", legs=False)
+    return any(r.status is OrderStatus.QUEUED and r.note == RATE_WAIT for r in found)

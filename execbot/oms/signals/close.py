@@ -20,15 +20,16 @@ from execbot.journal.records import OrderRecord
 from execbot.model.account import Position
 from execbot.model.enums import LAPSED, Outcome
 from execbot.model.numbers import ZERO, text
+from execbot.model.order_ids import client_order_id_of
 from execbot.model.signal import Signal
 from execbot.model.symbols import symbol_key
-from execbot.oms.errors import CloseFailed, InDoubt, NotPossible, OmsError
+from execbot.oms.errors import CloseFailed, HandedBack, InDoubt, NotPossible, OmsError
 from execbot.oms.place.placer import Placer
 from execbot.oms.results import CloseResult
 from execbot.oms.send.exits_of import is_exit_of, unprotected
 from execbot.oms.send.orders import held_position, take_in_open_orders
 from execbot.oms.signals.result import CLOSED, SignalResult, skipped
-from execbot.oms.signals.rules import Skip, client_order_id_of
+from execbot.oms.signals.rules import Skip
 
 CANCEL_WAIT_SECONDS = 10.0
 
@@ -126,7 +127,7 @@ class SignalCloses:
             self._tell(error.kind, error.message, symbol)
             raise
         except OmsError as error:
-            if error.kind != NotPossible.kind:
+            if error.kind not in (NotPossible.kind, HandedBack.kind):
                 self._tell(error.kind, error.message, symbol)
             raise
         lifted = (f"canceled {record.client_order_id}" for record in closed.lifted)
@@ -158,10 +159,10 @@ class SignalCloses:
         return (said,)
 
     def _uncovered(self, held: Position, rest: Decimal) -> Decimal:
-        """How much of `rest` (positive) no working stop covers."""
+        """How much of `rest` (positive) no armed stop covers."""
         position = replace(held, qty=rest if held.qty > 0 else -rest)
-        open_orders = self._placer.oms.journal.orders("open")
-        return sum((item.uncovered_qty for item in unprotected([position], open_orders)), ZERO)
+        bare = unprotected(self._placer.oms.journal, [position])
+        return sum((item.uncovered_qty for item in bare), ZERO)
 
     def _tell(self, kind: str, message: str, symbol: str) -> None:
         if self._alerter is not None:

@@ -10,25 +10,27 @@ from msgspec.structs import replace
 from execbot.config.schema import SizingMethod
 from execbot.exits.plan.legs import without_legs
 from execbot.exits.store import plan_by_id
-from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord
-from execbot.market.sessions import Session
+from execbot.market.sessions import EXTENDED, Session
 from execbot.model.account import Asset
-from execbot.model.enums import OrderClass, OrderType, TimeInForce
-from execbot.model.flags import Flag
-from execbot.model.numbers import CENT, QTY_STEP, round_down, text
+from execbot.model.enums import OrderClass, OrderType, Side, TimeInForce
+from execbot.model.flags import Flag, Flags
+from execbot.model.numbers import text
 from execbot.model.order import OrderRequest
+from execbot.model.order_ids import client_order_id_of
 from execbot.model.signal import Signal, SignalSide, read_signal
+from execbot.model.symbols import is_option
 from execbot.oms.errors import NeedsWatch, NotPossible
 from execbot.oms.place.after_error import marketable_limit
 from execbot.oms.place.entry_plans import PricedEntry, asked_again
 from execbot.oms.place.placer import Placer
-from execbot.oms.place.risk_gate import OnPass, flags_given
+from execbot.oms.place.risk_gate import Checked
+from execbot.oms.place.sized import audit_size, steps_of
+from execbot.oms.send.intent import request_of
 from execbot.oms.signals.exits import asked_by_signal, stop_for_size
-from execbot.oms.signals.rules import client_order_id_of, entry_side
+from execbot.oms.signals.rules import entry_side
 from execbot.risk.facts import Facts, market_price
 from execbot.risk.sizing import Sized, SizeRefused, SizeRequest, size
-from execbot.risk.sizing import Step as Sizing
 
 
 class SignalEntries:
@@ -51,6 +53,7 @@ class SignalEntries:
             position_intent="sell_to_open" if signal.side is SignalSide.SELL_SHORT else None,
             strategy_id=signal.strategy_id,
             reason=f"signal {signal.id}, strength {text(signal.strength)}",
+            cancel_after=self.oms.settings.timeout_seconds,
         )
 
     def facts(self, request: OrderRequest) -> Facts:
@@ -99,7 +102,12 @@ class SignalEntries:
     def _shaped(self, draft: OrderRequest, sized: Sized, facts: Facts) -> OrderRequest:
         """A market order; in an extended session a marketable limit, which is all it takes."""
         request = replace(draft, qty=sized.qty, notional=sized.notional, type=OrderType.MARKET)
-        if facts.market.session in (Session.PRE, Session.AFTER, Session.OVERNIGHT):
+        quote = facts.quote
+        if is_option(draft.symbol) and quote is not None and quote.is_two_sided:
+            # Quotes of contracts are wide: no more than the other side asks for now.
+            far = quote.ask if draft.side is Side.BUY else quote.bid
+            return replace(request, type=OrderType.LIMIT, limit_price=far)
+        if facts.market.session in EXTENDED:
             percent = self.oms.settings.marketable_limit_pct
             limited = marketable_limit(request, facts.quote, percent)
             if limited is not None:
@@ -107,59 +115,77 @@ class SignalEntries:
         return request
 
     def audit(self, subject: str, sized: Sized) -> None:
-        facts = {
-            "method": sized.method,
-            "qty": sized.qty,
-            "notional": sized.notional,
-            "steps": _steps(sized.steps),
-        }
-        self.oms.journal.audit(
-            "sizing", subject, sized.binding_rule, facts, "sized", self.oms.now()
-        )
+        audit_size(self.oms.journal, subject, sized, self.oms.now())
 
     def audit_refusal(self, signal: Signal, refused: SizeRefused) -> None:
         """How far the sizing got."""
-        facts = {"steps": _steps(refused.steps)}
+        facts = {"steps": steps_of(refused)}
         now = self.oms.now()
         self.oms.journal.audit("sizing", signal.id, refused.code, facts, "refused", now)
 
-    def requeued(self, record: OrderRecord, request: OrderRequest) -> tuple[PricedEntry, OnPass]:
-        """A queued order when its time has come, its exits measured from the market of now, and
-        what is to be written with its release. A signal's is sized afresh.
+    def requeued(self, record: OrderRecord, flags: Flags) -> tuple[PricedEntry, Checked]:
+        """A queued order when its time has come, and what the checks say of it, on one reading of
+        the facts: its exits are measured from the market of now, and a signal's is sized and shaped
+        afresh for the session of now.
 
-        Raises NotPossible when nothing of it fits any more, and what `EntryPlanner.priced` raises.
+        `flags` are given to the checks. Nothing is written. Raises NotPossible when nothing of it
+        fits any more, what `EntryPlanner.priced` raises, and BrokerError.
         """
+        signal = self._signal_of(record)
+
+        def judged() -> tuple[PricedEntry, Checked]:
+            if signal is not None:
+                return self._signaled_again(record, signal, flags)
+            return self._ordered_again(record, flags)
+
+        found = judged()
+        return judged() if self.risk.rests_on_kept(found[1]) else found
+
+    def _ordered_again(self, record: OrderRecord, flags: Flags) -> tuple[PricedEntry, Checked]:
+        request = request_of(record)
+        read = self.risk.reader.read(request)
+        facts = self.risk.reader.complete(request, read)
+        plan = plan_by_id(self.oms.journal, record.plan_id) if record.plan_id else None
+        entry = PricedEntry(request)
+        if plan is not None and plan.entry_client_order_id == record.client_order_id:
+            asked = asked_again(plan, plan_id=plan.plan_id)
+            entry = self._planner.priced(request, asked, facts)
+        return entry, self.risk.judge(entry.request, read, facts, flags)
+
+    def _signal_of(self, record: OrderRecord) -> Signal | None:
         known = self.oms.journal.signal(record.signal_id) if record.signal_id else None
         if known is None:
-            return self._priced_again(record, request), _nothing
-        signal = read_signal(
-            {name: _as_json(name, value) for name, value in known.body.items()},
-            now=self.oms.now(),
-            new_id=known.signal_id,
-        )
-        facts = self.facts(replace(request, qty=None, notional=None))
+            return None
+        body = {name: _as_json(name, value) for name, value in known.body.items()}
+        return read_signal(body, now=self.oms.now(), new_id=known.signal_id)
+
+    def _signaled_again(
+        self, record: OrderRecord, signal: Signal, flags: Flags
+    ) -> tuple[PricedEntry, Checked]:
+        name = record.client_order_id
+        draft = replace(self.draft(signal), client_order_id=name)
+        read = self.risk.reader.read(draft)
+        facts = self.risk.reader.complete(draft, read)
         sized = self.size_of(signal, facts)
         if isinstance(sized, SizeRefused):
             raise NotPossible(sized.message, record=record)
-        tif = _natural_tif(facts.asset)
-        draft = replace(
-            without_legs(request), type=OrderType.MARKET, limit_price=None, time_in_force=tif
-        )
         entry = self.priced(signal, draft, sized, facts)
-        if Flag.NAKED not in flags_given(self.oms.journal, record.client_order_id):
+        if Flag.NAKED not in flags:
             self.refuse_without_stop(entry)
-        return entry, lambda journal: self.audit(record.client_order_id, sized)
-
-    def _priced_again(self, record: OrderRecord, request: OrderRequest) -> PricedEntry:
-        plan = plan_by_id(self.oms.journal, record.plan_id) if record.plan_id else None
-        if plan is None or plan.entry_client_order_id != record.client_order_id:
-            return PricedEntry(request)
-        asked = asked_again(plan, plan_id=plan.plan_id)
-        return self._planner.priced(request, asked, self.facts(request))
+        checked = self.risk.judge(entry.request, read, facts, flags)
+        checked.on_pass = lambda journal: self.audit(name, sized)
+        return entry, checked
 
 
-def _nothing(journal: Journal) -> None:
-    """Nothing is written besides."""
+def shaped_for(session: Session, request: OrderRequest) -> OrderRequest:
+    """How an entry of a signal goes out in a session, its price aside: that decides whether it may,
+    whatever it was shaped for when it was given."""
+    is_extended = session in EXTENDED
+    return replace(
+        without_legs(request),
+        type=OrderType.LIMIT if is_extended else OrderType.MARKET,
+        extended_hours=is_extended,
+    )
 
 
 def _natural_tif(asset: Asset | None) -> TimeInForce:
@@ -170,11 +196,3 @@ def _natural_tif(asset: Asset | None) -> TimeInForce:
 def _as_json(name: str, value: object) -> object:
     """The journal keeps decimals as text; a signal's own words ask for numbers."""
     return Decimal(str(value)) if name in ("strength", "confidence", "ttl_seconds") else value
-
-
-def _steps(steps: tuple[Sizing, ...]) -> list[list[str]]:
-    """Readable: units to nine decimals, worth to the cent."""
-    return [
-        [s.rule, text(round_down(s.qty, QTY_STEP)), text(round_down(s.value, CENT)), s.note]
-        for s in steps
-    ]

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,20 +23,28 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from execbot.alerts import Alerter
-from execbot.broker.errors import BrokerError
+from execbot.broker.errors import BrokerError, RateLimited
 from execbot.exits.levels import LevelError
+from execbot.journal.care.restored import restored_of
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
-from execbot.journal.records import OrderRecord, Origin, Role
-from execbot.model.enums import REOPENABLE, ErrorCategory, OrderStatus, Outcome
+from execbot.journal.records import OrderRecord, Origin, Role, SignalRecord
+from execbot.model.enums import FAILED, REOPENABLE, ErrorCategory, OrderStatus, Outcome
 from execbot.model.flags import Flag, flags_of
 from execbot.model.order import OrderRequest
+from execbot.model.order_ids import client_order_id_of
 from execbot.model.signal import Signal
 from execbot.model.symbols import symbol_key
-from execbot.oms.errors import NeedsWatch, OmsError, Refused
+from execbot.model.timer import boot_seconds
+from execbot.oms.errors import HandedBack, NeedsWatch, NotPossible, OmsError, Refused
 from execbot.oms.place.entry_plans import PricedEntry
-from execbot.oms.place.placer import Placed, Placer, Protect, Purposeful
+from execbot.oms.place.entry_risk import entry_risk
+from execbot.oms.place.placed import Placed, Provenance
+from execbot.oms.place.placer import Placer, Protect
 from execbot.oms.place.risk_gate import Checked, RiskGate
+from execbot.oms.place.sized import size_code
+from execbot.oms.send import hand_over
+from execbot.oms.send.waiting import RATE_LIMITED, RATE_WAIT, waits_for_rate_limit
 from execbot.oms.service import OrderManagementSystem
 from execbot.oms.signals.close import SignalCloses
 from execbot.oms.signals.entry import SignalEntries
@@ -47,11 +55,15 @@ from execbot.oms.signals.result import (
     exits_of,
     failed,
     sent,
-    size_code,
     skipped,
     unsized,
 )
-from execbot.oms.signals.rules import Skip, client_order_id_of, skip_entry, skip_unread
+from execbot.oms.signals.rules import (
+    Skip,
+    skip_entry,
+    skip_restored,
+    skip_unread,
+)
 from execbot.risk.sizing import Sized, SizeRefused
 
 if TYPE_CHECKING:
@@ -61,7 +73,11 @@ if TYPE_CHECKING:
 
 UNFINISHED_SECONDS = 30
 """A claim this old without a result belongs to a process that died: it may be taken over."""
+CLAIM_MARGIN = timedelta(days=1)
+"""Attempts are looked for from so long before the claim, whatever clocks were set meanwhile."""
 FAILURES_KEPT = 1000
+READ_PAUSE_SECONDS = 1.0
+"""Before facts are read again that the rate limit held back, where the broker does not say."""
 CLAIMED = "claimed"
 OPEN = "open"
 """A signal for which nothing was sent, for a reason that passes: it may be given again."""
@@ -74,7 +90,7 @@ class SignalTaken(OmsError):
 
 
 @dataclass
-class Entry:
+class SignalEntry:
     """A signal on its way to an order; `is_durable` once it was written with the intent."""
 
     signal: Signal
@@ -132,6 +148,37 @@ class Executor:
                 self._on_failure(result)
         return result
 
+    def made_elsewhere(self, signal: Signal) -> SignalResult:
+        """What another process has made of a signal whose order stands; written down where that
+        process no longer could."""
+        record = self._newest_order(signal)
+        assert record is not None, signal.id
+        known = self.oms.journal.signal(signal.id)
+        if record.status in FAILED:
+            error = NotPossible(record.note or f"the order was {record.status}", record=record)
+            result = failed(signal, error, error.kind, record)
+        else:
+            result = sent(signal, Placed(record, None), self.oms.now())
+        if known is None or known.outcome == CLAIMED:
+            self._finish(result, SignalEntry(signal, is_durable=True))
+        return result
+
+    def order_of(self, signal: Signal) -> OrderRecord | None:
+        """The order that stands for this signal, whichever process made it."""
+        return self._newest_order(signal)
+
+    def skip(self, signal: Signal, skip: Skip) -> SignalResult:
+        """Write down that it is not acted on, for a reason that the caller has found."""
+        if self._is_taken(signal):
+            return self._repeated(signal)
+        result = skipped(signal, skip)
+        self._finish(result, SignalEntry(signal))
+        return result
+
+    def expect(self, symbols: Iterable[str]) -> None:
+        """Say in which symbols entries come next, so that one question serves them all."""
+        self.risk.reader.expect(symbols)
+
     def preview(self, signal: Signal) -> Preview:
         """What `execute_signal` would do now: nothing is written, nothing is sent.
 
@@ -139,9 +186,15 @@ class Executor:
         """
         if self._is_taken(signal):
             return Preview(Skip(REPEATED, self._repeated(signal).message))
-        skip = skip_unread(signal, self.oms.now(), self.risk.settings)
+        skip = self._skip_unread(signal, self.oms.now())
         if skip is not None or not signal.side.opens:
             return Preview(skip)
+        found = self._preview_entry(signal)
+        if found.checked is not None and self.risk.rests_on_kept(found.checked):
+            return self._preview_entry(signal)
+        return found
+
+    def _preview_entry(self, signal: Signal) -> Preview:
         draft = self.entries.draft(signal)
         read = self.risk.reader.read(draft)
         facts = self.risk.reader.complete(draft, read)
@@ -156,7 +209,9 @@ class Executor:
         self._refuse_without_stop(priced, checked)
         addition = self.placer.addition(priced.request, checked)
         exits = exits_of(priced, priced.request, self.oms.now())
-        return Preview(None, priced.request, sized, checked, addition, exits)
+        plan = priced.plan if addition is None else addition.plan
+        risk = entry_risk(checked, plan, self.risk.settings, price=priced.price)
+        return Preview(None, priced.request, sized, checked, addition, exits, risk)
 
     def fire(self, signal: Signal) -> Future[SignalResult]:
         """Hand a signal to the worker threads and return at once; exits overtake entries.
@@ -196,11 +251,13 @@ class Executor:
         journal = self.oms.journal
         if self._is_taken(signal):
             return self._repeated(signal)
-        entry = Entry(signal)
+        entry = SignalEntry(signal)
         try:
-            result = self._decide(entry, self.oms.now())
+            result = self._patiently(lambda: self._decide(entry, self.oms.now()), signal)
         except SignalTaken:
             return self._repeated(signal)
+        except HandedBack:
+            raise  # what becomes of it is written by whoever carries it out now
         except Refused as refused:
             result = failed(signal, refused, refused.kind, refused.record)
         except OmsError as error:
@@ -225,9 +282,18 @@ class Executor:
         if known is None:
             return False
         age = self.oms.now() - known.updated_at
-        if known.outcome == OPEN:
+        if known.outcome == OPEN or self._was_taken_back(signal, known):
             return False
         return known.outcome != CLAIMED or age < timedelta(seconds=UNFINISHED_SECONDS)
+
+    def _was_taken_back(self, signal: Signal, known: SignalRecord) -> bool:
+        """Whether `watch` had this signal from this very command, and made no order of it."""
+        request = hand_over.current()
+        if request is None or request.by is not hand_over.By.COMMAND:
+            return False
+        asked_at = self.oms.now() - timedelta(seconds=boot_seconds() - request.since)
+        found = hand_over.orders_of(self.oms.journal, request.name)
+        return known.updated_at >= asked_at and not any(hand_over.stands(r.status) for r in found)
 
     def _claim(self, signal: Signal, journal: Journal) -> bool:
         """Take it, in a transaction that is open; False when somebody else was faster."""
@@ -248,14 +314,40 @@ class Executor:
         message = f"signal {signal.id} was handled before: {before}"
         return SignalResult(signal, Outcome.NOT_SENT, REPEATED, message, record)
 
-    def _decide(self, entry: Entry, now: datetime) -> SignalResult:
+    def _patiently(self, decide: Callable[[], SignalResult], signal: Signal) -> SignalResult:
+        """An entry whose facts cannot be read for the rate limit waits it out; those behind it wait
+        with it. What then became of its order is for others."""
+        timer, most = self.oms.timer, float(self.oms.settings.timeout_seconds)
+        until = timer.monotonic() + most
+        while True:
+            try:
+                return decide()
+            except RateLimited as error:
+                pause = error.retry_after_seconds or READ_PAUSE_SECONDS
+                is_late = timer.monotonic() + pause > until
+                if not signal.side.opens or error.client_order_id or is_late:
+                    raise
+                timer.sleep(pause)
+
+    def _decide(self, entry: SignalEntry, now: datetime) -> SignalResult:
         signal = entry.signal
-        skip = skip_unread(signal, now, self.risk.settings)
-        if skip is not None:
+        skip = self._skip_unread(signal, now)
+        if skip is not None and self._made_before(signal) is None:
             return skipped(signal, skip)
         return self._enter(entry) if signal.side.opens else self._leave(signal)
 
-    def _finish(self, result: SignalResult, entry: Entry) -> None:
+    def _made_before(self, signal: Signal) -> OrderRecord | None:
+        """The order of a signal whose process died with it: no rule unmakes it."""
+        return self._newest_order(signal) if signal.side.opens else self._closes.known(signal)
+
+    def _skip_unread(self, signal: Signal, now: datetime) -> Skip | None:
+        """What can be decided without asking the broker."""
+        settings = self.risk.settings
+        return skip_unread(signal, now, settings) or skip_restored(
+            signal, restored_of(self.oms.journal), settings
+        )
+
+    def _finish(self, result: SignalResult, entry: SignalEntry) -> None:
         """The result, its reason and what led to it, durable in one transaction."""
         signal, journal, now = result.signal, self.oms.journal, self.oms.now()
         name = result.record.client_order_id if result.record else None
@@ -277,7 +369,8 @@ class Executor:
 
     # --- opening ---------------------------------------------------------------------------
 
-    def _enter(self, entry: Entry) -> SignalResult:
+    def _enter(self, entry: SignalEntry, *, is_second: bool = False) -> SignalResult:
+        """`is_second`: what was kept since earlier in the day was forgotten for this one."""
         signal, reader, now = entry.signal, self.risk.reader, self.oms.now()
         draft = self.entries.draft(signal)
         resumed = self._newest_order(signal)
@@ -295,11 +388,14 @@ class Executor:
         entry.sized = sized
         priced = self.entries.priced(signal, draft, sized, facts)
         checked = self.risk.judge(priced.request, read, facts, self._flags)
+        if not is_second and self.risk.rests_on_kept(checked):
+            return self._enter(entry, is_second=True)
         self._refuse_without_stop(priced, checked)
         checked.on_pass = lambda journal: self._make_durable(entry, draft, journal)
+        checked.waits_for = RATE_WAIT if waits_for_rate_limit(self.oms.journal) else ""
         placed = self.placer.place(
             priced,
-            Purposeful(Origin.SIGNAL, signal.id, None, Role.ENTRY, signal.expected_price),
+            Provenance(Origin.SIGNAL, signal.id, None, Role.ENTRY, signal.expected_price),
             checked=checked,
             flags=self._flags,
             adjust=True,
@@ -307,7 +403,7 @@ class Executor:
         )
         if placed.record.already:
             return self._repeated(signal)
-        return sent(signal, placed, now)
+        return sent(signal, placed, now, self.risk.settings)
 
     def _refuse_without_stop(self, priced: PricedEntry, checked: Checked) -> None:
         """A refusal of the checks is said first; who waits for the open is asked then."""
@@ -318,15 +414,17 @@ class Executor:
         """The entry of a signal whose process died with it; a smaller attempt comes after the
         one that was refused."""
         journal, found = self.oms.journal, list[OrderRecord]()
-        if journal.signal(signal.id) is not None:
-            ours = journal.orders(symbol=signal.symbol, legs=False)
+        claimed = journal.signal(signal.id)
+        if claimed is not None:
+            since = claimed.received_at - CLAIM_MARGIN
+            ours = journal.orders(symbol=signal.symbol, since=since, legs=False)
             found = [r for r in ours if r.signal_id == signal.id and r.role == Role.ENTRY]
         first = journal.order_by_client_id(client_order_id_of(signal.id))
         if first is not None:
             found.append(first)
         return next((r for r in found if r.status is not OrderStatus.DENIED), None)
 
-    def _make_durable(self, entry: Entry, request: OrderRequest, journal: Journal) -> None:
+    def _make_durable(self, entry: SignalEntry, request: OrderRequest, journal: Journal) -> None:
         """Claim and size, written with the intent as its plan is: all of it or nothing."""
         if not self._claim(entry.signal, journal):
             raise SignalTaken(f"signal {entry.signal.id} was handled before")
@@ -334,7 +432,7 @@ class Executor:
             self.entries.audit(request.client_order_id, entry.sized)
         entry.is_durable = True
 
-    def _resized(self, entry: Entry, old: OrderRequest) -> OrderRequest | None:
+    def _resized(self, entry: SignalEntry, old: OrderRequest) -> OrderRequest | None:
         """Somebody else took part of the room: the same signal on facts read again."""
         sized = self.entries.size_of(
             entry.signal, self.entries.facts(replace(old, qty=None, notional=None))
@@ -360,6 +458,8 @@ class Executor:
     def _may_come_again(self, result: SignalResult) -> bool:
         """Nothing was sent for it, for a reason that passes: the signal is not used up."""
         if result.code == NeedsWatch.kind:
+            return True
+        if result.code == RATE_LIMITED and result.record is None:
             return True
         passes = result.category in (ErrorCategory.RETRYABLE, ErrorCategory.WAITING)
         if result.signal.side.opens or not result.is_failure or not passes:

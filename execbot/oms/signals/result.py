@@ -15,13 +15,18 @@ from execbot.model.errors import ExecbotError
 from execbot.model.numbers import maybe_text
 from execbot.model.order import Order, OrderRequest
 from execbot.model.signal import Signal
+from execbot.model.times import maybe_iso
 from execbot.oms.place.entry_plans import PricedEntry
-from execbot.oms.place.placer import Placed
+from execbot.oms.place.entry_risk import EntryRisk, risk_of
+from execbot.oms.place.placed import Placed
 from execbot.oms.place.risk_gate import Checked
+from execbot.oms.place.sized import size_code
 from execbot.oms.signals.rules import Skip
 from execbot.risk.sizing import Sized, SizeRefused
 
 if TYPE_CHECKING:
+    from execbot.config.schema import TradingSettings
+    from execbot.exits.plan.plan import ExitPlan
     from execbot.oms.place.add_to_position import Addition
 
 CLOSED = "closed"
@@ -47,6 +52,12 @@ class SignalResult(Struct, frozen=True):
     """How far stop and targets are from where the entry trades."""
     left: tuple[str, ...] = ()
     """What of its plan only a `watch` does."""
+    cancel_at: datetime | None = None
+    """When a running `watch` takes its order back, unfilled."""
+    halts_known: bool | None = None
+    """Whether a halt of its symbol would have been heard of; None where none matters."""
+    risk: EntryRisk | None = None
+    """What its entry costs, risks and leaves of the limits; None for exits."""
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -61,8 +72,12 @@ class SignalResult(Struct, frozen=True):
             "order_id": (self.record.order_id or None) if self.record else None,
             "qty": maybe_text(self.record.order.qty) if self.record else None,
             "notional": maybe_text(self.record.order.notional) if self.record else None,
+            "cancel_after": maybe_text(self.record.cancel_after) if self.record else None,
+            "cancel_at": maybe_iso(self.cancel_at),
+            "halts_known": self.halts_known,
             "notes": list(self.notes),
             "exits": [one.to_dict() for one in self.exits],
+            "risk": None if self.risk is None else self.risk.to_dict(),
         }
 
 
@@ -77,25 +92,39 @@ class Preview(Struct, frozen=True):
     addition: Addition | None = None
     """What it adds to, and the exits that would be lifted for it."""
     exits: tuple[Distance, ...] = ()
+    risk: EntryRisk | None = None
 
 
 def skipped(signal: Signal, skip: Skip) -> SignalResult:
     return SignalResult(signal, Outcome.NOT_SENT, skip.code, skip.message)
 
 
-def sent(signal: Signal, placed: Placed, now: datetime) -> SignalResult:
+def sent(
+    signal: Signal, placed: Placed, now: datetime, limits: TradingSettings | None = None
+) -> SignalResult:
+    """`limits`: those of which it is told what is left."""
     record = placed.record
     lifts = sorted(placed.addition.lifts) if placed.addition is not None else ()
     short = (f"it {placed.opens_short}",) if placed.opens_short else ()
+    queued_for = placed.queued_for
+    if record.status is OrderStatus.QUEUED and not record.already:
+        queued_for = queued_for or record.note or ""
     return SignalResult(
         signal,
         record.outcome,
-        message=placed.queued_for and f"queued: {placed.queued_for}",
+        message=queued_for and f"queued: {queued_for}",
         record=record,
         notes=(*short, *placed.adjusted, *(f"lifted {name} for it" for name in lifts)),
         exits=exits_of(placed.entry, record.order, now),
         left=_left(placed.entry),
+        risk=None if limits is None else risk_of(placed, _plan_of(placed), limits),
     )
+
+
+def _plan_of(placed: Placed) -> ExitPlan | None:
+    if placed.addition is not None:
+        return placed.addition.plan
+    return None if placed.entry is None else placed.entry.plan
 
 
 def _left(entry: PricedEntry | None) -> tuple[str, ...]:
@@ -118,6 +147,8 @@ def failed(signal: Signal, error: Exception, kind: str, record: OrderRecord | No
     outcome = Outcome.NOT_SENT
     if known is not None and known.in_doubt:
         outcome = Outcome.IN_DOUBT
+    elif known is not None and known.after:
+        outcome = Outcome(known.after)
     elif refused:
         outcome = Outcome.REJECTED
     return SignalResult(
@@ -142,8 +173,3 @@ def unsized(signal: Signal, refused: SizeRefused) -> SignalResult:
         is_failure=True,
         category="adjustable",
     )
-
-
-def size_code(refused: SizeRefused) -> str:
-    """`size.below_minimum` -> `risk.size_below_minimum`: the slug that errors carry."""
-    return f"risk.{refused.code.replace('.', '_')}"

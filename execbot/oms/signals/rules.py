@@ -11,12 +11,14 @@ from datetime import datetime
 from msgspec import Struct
 
 from execbot.config.schema import TradingSettings
+from execbot.journal.care.restored import Restored
 from execbot.model.enums import Side
 from execbot.model.numbers import ZERO, text
 from execbot.model.signal import Signal, SignalSide
-from execbot.model.symbols import symbol_key
-from execbot.risk.facts import Facts, PendingOrder
+from execbot.model.symbols import option_contract, symbol_key
+from execbot.risk.facts import Facts
 from execbot.risk.instruments import why_not_opened
+from execbot.risk.pending import PendingOrder
 
 
 class Skip(Struct, frozen=True):
@@ -28,14 +30,17 @@ class Skip(Struct, frozen=True):
 
 SKIP_CODES: dict[str, str] = {
     "signal.repeated": "a signal with this id was handled before",
+    "signal.restored": "the journal was restored, and it may have been handled before that",
     "signal.weak": "its strength does not exceed `min_signal_strength`",
     "signal.stale": "it is older than its time to live",
     "signal.symbol_not_allowed": "the symbol is not in `symbols` (TRADING_SYMBOLS)",
     "signal.symbol_denied": "the symbol is in `denied_symbols`",
-    "signal.instrument": "an option, or a pair that is not quoted in dollars: neither is opened",
+    "signal.instrument": "a pair that is not quoted in dollars is not opened",
+    "signal.option_stop": "an option contract is opened by a signal only with a stop of its own",
     "signal.position_held": "a position is held already and scaling in is off",
     "signal.opposite_position": "a position of the other direction is held; `sell` closes it",
     "signal.order_pending": "an order on the symbol is pending already",
+    "signal.contradicts": "an alert says that its strategy stood otherwise than the account does",
     "signal.nothing_to_close": "neither a position nor a pending entry exists",
 }
 
@@ -57,12 +62,36 @@ def skip_unread(signal: Signal, now: datetime, settings: TradingSettings) -> Ski
     why = why_not_opened(signal.symbol)
     if why:
         return Skip("signal.instrument", why)
-    key = symbol_key(signal.symbol)
+    contract = option_contract(signal.symbol)
+    key = symbol_key(signal.symbol if contract is None else contract.root)
     if settings.symbols and key not in {symbol_key(s) for s in settings.symbols}:
         return Skip("signal.symbol_not_allowed", f"{signal.symbol} is not one of the symbols")
-    if key in {symbol_key(s) for s in settings.denied_symbols}:
+    if contract is not None and signal.stop is None and settings.exits.protect_signals:
+        return Skip(
+            "signal.option_stop",
+            f"{signal.symbol} is an option contract: give its `stop`, the few percent of "
+            "stop_loss.default_pct lie within the spread of most",
+        )
+    if {key, symbol_key(signal.symbol)} & {symbol_key(s) for s in settings.denied_symbols}:
         return Skip("signal.symbol_denied", f"{signal.symbol} is denied")
     return None
+
+
+def skip_restored(
+    signal: Signal, restored: Restored | None, settings: TradingSettings
+) -> Skip | None:
+    """An entry that could have been acted on in the time of which a restored journal knows nothing:
+    its order may have been sent under another id than the signal's, a smaller attempt say."""
+    if restored is None or not signal.side.opens or signal.created_at > restored.at:
+        return None
+    ends = signal.expires_at(settings.signal_ttl_seconds)
+    if restored.until is not None and ends <= restored.until:
+        return None
+    return Skip(
+        "signal.restored",
+        "the journal was restored since, and does not know whether it was handled; "
+        "if it is still meant, give it another id and time",
+    )
 
 
 def _scale_hint(signal: Signal) -> str:
@@ -95,8 +124,3 @@ def skip_entry(signal: Signal, facts: Facts, settings: TradingSettings) -> Skip 
 def on_symbol(facts: Facts, symbol: str) -> list[PendingOrder]:
     key = symbol_key(symbol)
     return [order for order in facts.pending if symbol_key(order.symbol) == key]
-
-
-def client_order_id_of(signal_id: str) -> str:
-    """The same signal can make only one order, even at the broker."""
-    return f"execbot-signal-{signal_id}"

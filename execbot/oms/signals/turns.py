@@ -27,6 +27,11 @@ class SignalQueue(Generic[T]):
     def __len__(self) -> int:
         return len(self._items)
 
+    @property
+    def entries(self) -> list[str]:
+        """The symbols of the entries that wait."""
+        return [symbol for symbol, is_exit, _ in self._items if symbol and not is_exit]
+
     def put(self, symbol: str, is_exit: bool, item: T) -> None:
         self._items.append((symbol, is_exit, item))
 

@@ -46,6 +46,11 @@ BREAKS: dict[str, BreakKind] = {
         "Two orders at the broker carry one client_order_id.",
         "Cancel the one that is not wanted; report it to the broker.",
     ),
+    "answer.unknown": BreakKind(
+        "The broker's answer says what cannot be. It is not believed: what was known before still "
+        "counts, and entries in the symbol are refused. It is kept as it came in the journal.",
+        "Run `execbot reconcile` again; if it stays so, ask the broker.",
+    ),
     "position.qty": BreakKind(
         "A transfer, exercise or other booking without an order, a split that neither the broker's "
         "activities nor the average price bear out, or a fill that the broker does not list.",

@@ -23,7 +23,7 @@ TOLD_PREFIX = "position_differs:"
 """Meta: `[ours, theirs]` as text for each symbol."""
 
 
-def told_differences(journal: Journal) -> dict[str, PositionDifference]:
+def reported_differences(journal: Journal) -> dict[str, PositionDifference]:
     """By symbol. Raises JournalError."""
     found: dict[str, PositionDifference] = {}
     for key, value in journal.meta_all(TOLD_PREFIX).items():
@@ -35,22 +35,22 @@ def told_differences(journal: Journal) -> dict[str, PositionDifference]:
     return found
 
 
-def remember_told(journal: Journal, difference: PositionDifference) -> None:
+def remember_reported(journal: Journal, difference: PositionDifference) -> None:
     """Raises JournalError."""
     value = [text(difference.ours), text(difference.theirs)]
     journal.meta_set(f"{TOLD_PREFIX}{difference.symbol}", value)
 
 
-def forget_told(journal: Journal, symbol: str) -> None:
+def forget_reported(journal: Journal, symbol: str) -> None:
     """Raises JournalError."""
     journal.meta_delete(f"{TOLD_PREFIX}{symbol}")
 
 
 def forget_cured(journal: Journal, differing: Collection[str]) -> None:
     """Forget what was told of every other symbol than these. Raises JournalError."""
-    for symbol in told_differences(journal):
+    for symbol in reported_differences(journal):
         if symbol not in differing:
-            forget_told(journal, symbol)
+            forget_reported(journal, symbol)
 
 
 class PositionDifference(Struct, frozen=True):

@@ -10,22 +10,24 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from execbot.broker.errors import NotFound
+from execbot.broker.errors import NotFound, UnreadRow
 from execbot.broker.port import BrokerClient, OrderQuery
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord
 from execbot.model.account import Activity
 from execbot.model.order import Order
+from execbot.model.plausible import believed_time
 from execbot.model.times import iso, parse_time
+from execbot.model.unread import Unread, unread_of
 from execbot.oms.ledger import Ledger, recording
 from execbot.oms.machine.changes import Change
 from execbot.oms.machine.events import activity_event
+from execbot.oms.sync.unread_rows import keep_unread
 
 SYNC_KEY = "sync"
 """Meta: up to where orders and activities have been read, in the broker's time."""
@@ -44,7 +46,8 @@ SINGLE_LOOKS_MAX = 25
 
 
 class GapFill(Struct, frozen=True):
-    """What a look at REST brought. `missing` are orders that are open here and unknown there."""
+    """What a look at REST brought. `missing` are orders that are open here and unknown there;
+    `unread` are rows that cannot be: their symbols are unknown."""
 
     at: datetime
     changes: tuple[Change, ...] = ()
@@ -53,6 +56,7 @@ class GapFill(Struct, frozen=True):
     activities: int = 0
     strangers: tuple[Activity, ...] = ()
     is_first: bool = False
+    unread: tuple[Unread, ...] = ()
 
 
 class _Marks(Struct, frozen=True):
@@ -64,11 +68,15 @@ class _Marks(Struct, frozen=True):
 def fill_gap(journal: Journal, client: BrokerClient, now: Callable[[], datetime]) -> GapFill:
     """Read what happened since the last look and take it in. Raises BrokerError."""
     marks = _marks(journal, client, now)
-    orders, missing = _read_orders(journal, client, marks)
+    unread: list[Unread] = []
+    orders, missing = _read_orders(journal, client, marks, unread)
     activities = client.get_activities(("FILL",), after=marks.activities - MARGIN)
-    orders.extend(_read_strangers(journal, client, orders, activities))
+    unread += unread_of(activities)
+    orders.extend(_read_strangers(journal, client, orders, activities, unread))
     changes, strangers = _take_in(journal, orders, activities, now)
-    _keep_marks(journal, marks, orders, activities)
+    keep_unread(journal, unread, now())
+    if not unread:  # else the next look reads all this again
+        _keep_marks(journal, marks, orders, activities, now())
     return GapFill(
         at=now(),
         changes=tuple(changes),
@@ -77,6 +85,7 @@ def fill_gap(journal: Journal, client: BrokerClient, now: Callable[[], datetime]
         activities=len(activities),
         strangers=tuple(strangers),
         is_first=marks.is_first,
+        unread=tuple(unread),
     )
 
 
@@ -84,7 +93,7 @@ def fill_gap(journal: Journal, client: BrokerClient, now: Callable[[], datetime]
 
 
 def _marks(journal: Journal, client: BrokerClient, now: Callable[[], datetime]) -> _Marks:
-    kept: dict[str, Any] = journal.meta_get(SYNC_KEY) or {}
+    kept = kept_marks(journal, now())
     orders, activities = parse_time(kept.get("orders")), parse_time(kept.get("activities"))
     if orders is not None and activities is not None:
         return _Marks(orders, activities, is_first=False)
@@ -92,47 +101,62 @@ def _marks(journal: Journal, client: BrokerClient, now: Callable[[], datetime]) 
     return _Marks(start, start, is_first=True)
 
 
+def kept_marks(journal: Journal, now: datetime) -> dict[str, str]:
+    """Those that can be: one in the future would hide everything that happens until then."""
+    kept = journal.meta_get(SYNC_KEY)
+    if not isinstance(kept, dict):
+        return {}
+    return {name: str(at) for name, at in kept.items() if believed_time(at, now) is not None}
+
+
 def _keep_marks(
-    journal: Journal, marks: _Marks, orders: Iterable[Order], activities: Iterable[Activity]
+    journal: Journal,
+    marks: _Marks,
+    orders: Iterable[Order],
+    activities: Iterable[Activity],
+    now: datetime,
 ) -> None:
     submitted = [order.submitted_at for order in orders if order.submitted_at is not None]
     executed = [activity.at for activity in activities if activity.at is not None]
     last_order = max([marks.orders, *submitted])
     last_activity = max([marks.activities, *executed])
     with journal.transaction():
-        kept: dict[str, Any] = journal.meta_get(SYNC_KEY) or {}
+        kept = kept_marks(journal, now)
         # Another process may have looked later than we did; its mark is no further than it saw.
         journal.meta_set(
             SYNC_KEY,
             {
-                "orders": max(iso(last_order), str(kept.get("orders") or "")),
-                "activities": max(iso(last_activity), str(kept.get("activities") or "")),
+                "orders": max(iso(last_order), kept.get("orders", "")),
+                "activities": max(iso(last_activity), kept.get("activities", "")),
             },
         )
 
 
 def _read_orders(
-    journal: Journal, client: BrokerClient, marks: _Marks
+    journal: Journal, client: BrokerClient, marks: _Marks, unread: list[Unread]
 ) -> tuple[list[Order], list[OrderRecord]]:
     """Open ones, recent ones, and what is open here but in neither list. Oldest first."""
     found: dict[str, Order] = {}
-    for order in client.list_orders(OrderQuery("all", after=marks.orders - MARGIN)):
+    recent = client.list_orders(OrderQuery("all", after=marks.orders - MARGIN))
+    working = client.list_orders(OrderQuery("open", nested=False))
+    for order in recent:
         found[order.id] = order
-    for order in client.list_orders(OrderQuery("open", nested=False)):
+    for order in working:
         found.setdefault(order.id, order)
+    unread += [row for row in (*unread_of(recent), *unread_of(working)) if row.id not in found]
     listed = _ids(found.values())
     unlisted = [
         record
         for record in journal.orders("open")
         if record.order_id and record.order_id not in listed
     ]
-    more, missing = _read_unlisted(client, unlisted)
+    more, missing = _read_unlisted(client, unlisted, unread)
     # Known here before they were replaced elsewhere: what they filled counts in those that follow.
-    return with_predecessors(journal, client, [*more, *found.values()]), missing
+    return with_predecessors(journal, client, [*more, *found.values()], unread), missing
 
 
 def _read_unlisted(
-    client: BrokerClient, records: Sequence[OrderRecord]
+    client: BrokerClient, records: Sequence[OrderRecord], unread: list[Unread]
 ) -> tuple[list[Order], list[OrderRecord]]:
     """Held legs, and orders that ended since: by their own id, or all since the oldest of them."""
     found: list[Order] = []
@@ -150,36 +174,55 @@ def _read_unlisted(
             found.append(client.get_order(record.order_id))
         except NotFound:
             missing.append(record)
+        except UnreadRow as error:
+            _note(error, record.symbol, unread)
     return found, missing
 
 
+def _note(error: UnreadRow, symbol: str, unread: list[Unread]) -> None:
+    """The order of this symbol was asked for, whatever the answer says of itself."""
+    if error.unread is not None:
+        unread.append(replace(error.unread, symbol=symbol))
+
+
 def with_predecessors(
-    journal: Journal, client: BrokerClient, orders: Sequence[Order]
+    journal: Journal,
+    client: BrokerClient,
+    orders: Sequence[Order],
+    unread: list[Unread] | None = None,
 ) -> list[Order]:
     """The orders, and before each those that it replaced and nobody here knows.
 
     The broker counts in an order's quantities what the ones before it had filled, and lists no leg
-    that was replaced: without them such fills would be booked twice. Raises BrokerError.
+    that was replaced: without them such fills would be booked twice. Where one of those cannot be
+    read its successor is left out, into `unread` where that is given. Raises BrokerError.
     """
     done: list[Order] = []
     listed = _ids(orders)
     looks = 0
     for order in orders:
-        for item in (order, *order.legs):
-            older: list[Order] = []
-            before = item.replaces
-            while before and before not in listed and looks < SINGLE_LOOKS_MAX:
-                listed.add(before)
-                if journal.order_by_broker_id(before) is not None:
-                    break
-                looks += 1
-                try:
-                    older.append(client.get_order(before))
-                except NotFound:
-                    break
-                before = older[-1].replaces
-            done.extend(reversed(older))
-        done.append(order)
+        chain: list[Order] = []
+        try:
+            for item in (order, *order.legs):
+                older: list[Order] = []
+                before = item.replaces
+                while before and before not in listed and looks < SINGLE_LOOKS_MAX:
+                    listed.add(before)
+                    if journal.order_by_broker_id(before) is not None:
+                        break
+                    looks += 1
+                    try:
+                        older.append(client.get_order(before))
+                    except NotFound:
+                        break
+                    before = older[-1].replaces
+                chain.extend(reversed(older))
+        except UnreadRow as error:
+            if unread is None:
+                raise
+            _note(error, order.symbol, unread)
+            continue
+        done += [*chain, order]
     return done
 
 
@@ -188,15 +231,21 @@ def _read_strangers(
     client: BrokerClient,
     orders: Iterable[Order],
     activities: Iterable[Activity],
+    unread: list[Unread],
 ) -> list[Order]:
     """Orders that filled lately, and are older than the window and unknown here."""
     found: list[Order] = []
     listed = _ids(orders)
-    for order_id in dict.fromkeys(activity.order_id for activity in activities):
+    symbols = {activity.order_id: activity.symbol or "" for activity in activities}
+    for order_id, symbol in symbols.items():
         if not order_id or order_id in listed or journal.order_by_broker_id(order_id):
             continue
-        with suppress(NotFound):
+        try:
             found.append(client.get_order(order_id))
+        except NotFound:
+            continue
+        except UnreadRow as error:
+            _note(error, symbol, unread)
     return found
 
 

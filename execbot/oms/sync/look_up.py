@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 
 from execbot.broker.errors import NotFound
-from execbot.broker.port import BrokerClient
+from execbot.broker.port import BrokerClient, OrderQuery
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord
 from execbot.model.order import Order
@@ -14,6 +14,9 @@ from execbot.oms.errors import UnknownOrder
 from execbot.oms.machine.changes import Change
 from execbot.oms.sync import intake
 from execbot.oms.sync.gaps import with_predecessors
+
+TOGETHER_MARGIN = timedelta(seconds=1)
+"""Alpaca lists what was submitted after a moment, not at it."""
 
 
 def refresh(
@@ -34,6 +37,24 @@ def refresh(
     found = journal.order_by_broker_id(order.id)
     assert found is not None
     return found, changes
+
+
+def refresh_together(
+    journal: Journal, client: BrokerClient, names: Sequence[str], now: Callable[[], datetime]
+) -> tuple[list[OrderRecord], list[Change]]:
+    """Read several orders that the broker has taken by one question, and take them in.
+
+    `names` are client_order_ids; what the answer leaves out stays as it was, which proves nothing.
+    Raises BrokerError.
+    """
+    records = journal.orders_by_client_ids(names)
+    begins = [r.order.submitted_at for r in records if r.order.submitted_at is not None]
+    if not begins:
+        return records, []
+    listed = client.list_orders(OrderQuery(status="all", after=min(begins) - TOGETHER_MARGIN))
+    found = [order for order in listed if order.client_order_id in names]
+    changes = intake.apply_snapshots(journal, with_predecessors(journal, client, found), now())
+    return journal.orders_by_client_ids(names), changes
 
 
 def _stranger(client: BrokerClient, identifier: str) -> Order:

@@ -3,10 +3,15 @@
 Positions and cash change at once when a contract expires, is exercised or assigned; the rows that
 say so (OPEXP, OPEXC, OPASN, OPCSH, and OPTRD for the shares) may come a day late. Until the end of
 the next trading day after its expiry a difference that fits is no break: it waits for its row.
+
+An assignment, or an exercise, may also come on any night before: then contracts are gone and just
+the shares that they deliver have come or gone with them. That is a pending event until the end of
+the next trading day after it was first seen; either of the two alone is a break.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -14,17 +19,53 @@ from decimal import Decimal
 from execbot.market.sessions import SessionTable, trading_day
 from execbot.model.numbers import ZERO
 from execbot.model.symbols import OPTION_MULTIPLIER, OptionContract, option_contract
-from execbot.model.times import day_begins
+from execbot.model.times import day_begins, eastern
 from execbot.oms.sync.differences import PositionDifference
 
 DAYS_AHEAD_MAX = 10
 """The next trading day is never further away."""
 
 
-def awaited(
+def delivered_early(
     differences: Iterable[PositionDifference], now: datetime, table: SessionTable
+) -> Mapping[str, PositionDifference]:
+    """Contracts that are gone before their day, where just the shares that they deliver have moved:
+    by symbol, with the underlying's own difference among them."""
+    known = {item.symbol: item for item in differences}
+    gone: defaultdict[str, list[PositionDifference]] = defaultdict(list)
+    for item in known.values():
+        contract = option_contract(item.symbol)
+        if contract is None or not is_closer_to_nothing(item):
+            continue
+        if now < _last_moment(contract, table):
+            gone[contract.root].append(item)
+    found: dict[str, PositionDifference] = {}
+    for root, items in gone.items():
+        shares = known.get(root)
+        if shares is not None and shares.theirs - shares.ours == sum(map(_delivered, items), ZERO):
+            found |= {item.symbol: item for item in (shares, *items)}
+    return found
+
+
+def _delivered(item: PositionDifference) -> Decimal:
+    """Shares, signed: a bought call and a sold put bring them, the others take them away."""
+    contract = option_contract(item.symbol)
+    assert contract is not None
+    gone = item.ours - item.theirs
+    return gone * OPTION_MULTIPLIER * (1 if contract.is_call else -1)
+
+
+def awaited(
+    differences: Iterable[PositionDifference],
+    now: datetime,
+    table: SessionTable,
+    early: Mapping[str, datetime] | None = None,
 ) -> Mapping[str, str]:
-    """Of the symbols that differ those that wait for rows, and why, in words."""
+    """Of the symbols that differ those that wait for rows, and why, in words.
+
+    `early` are those of `delivered_early`, with the moment when each was first seen.
+    """
+    differences = list(differences)
     ended = {
         item.symbol: item
         for item in differences
@@ -33,6 +74,12 @@ def awaited(
         and has_just_ended(contract, now, table)
     }
     found = {symbol: f"{symbol} has expired, its row is not there yet" for symbol in ended}
+    for symbol, seen_at in (early or {}).items():
+        if now < _deadline(eastern(seen_at).date(), table):
+            found[symbol] = (
+                f"{symbol}: pending event, it fits an assignment or exercise before the contract's "
+                "day, the rows are not there yet"
+            )
     for item in differences:
         units = sum((_gone(end) for end in ended.values() if _root(end) == item.symbol), ZERO)
         shares = abs(item.theirs - item.ours)
@@ -51,9 +98,12 @@ def is_closer_to_nothing(item: PositionDifference) -> bool:
 
 def has_just_ended(contract: OptionContract, now: datetime, table: SessionTable) -> bool:
     """From the close of its last day to the end of the next trading day."""
+    return _last_moment(contract, table) <= now < _deadline(contract.expires, table)
+
+
+def _last_moment(contract: OptionContract, table: SessionTable) -> datetime:
     last = trading_day(table, contract.expires)
-    ends = last.close if last is not None else day_begins(contract.expires + timedelta(days=1))
-    return ends <= now < _deadline(contract.expires, table)
+    return last.close if last is not None else day_begins(contract.expires + timedelta(days=1))
 
 
 def _deadline(expires: date, table: SessionTable) -> datetime:

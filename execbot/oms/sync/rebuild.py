@@ -8,29 +8,38 @@ of the copy and named, and so is a row that cannot be read back. The journal its
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from msgspec import Struct
 
-from execbot.journal.copies import (
+from execbot.journal.care.copies import (
     Unreadable,
     copied_to,
     default_target,
-    derived_rows,
+    derived_set_aside,
+    differing_rows,
     leave_out,
     readable_events,
 )
 from execbot.journal.journal import Journal
 from execbot.journal.records import EventRecord
 from execbot.model.enums import EventSource
-from execbot.model.numbers import maybe_decimal
-from execbot.model.plausible import id_trouble, number_trouble, qty_trouble, time_trouble
+from execbot.model.plausible import (
+    client_id_trouble,
+    id_trouble,
+    number_trouble,
+    qty_trouble,
+    time_trouble,
+)
+from execbot.model.row_checks import order_trouble, said_trouble
 from execbot.oms.ledger import Ledger
 from execbot.oms.machine.events import OrderEvent
+from execbot.oms.position_ledger import lay_archived
+from execbot.oms.sync.gaps import SYNC_KEY
 
 INTERNAL = frozenset(
     {
@@ -40,6 +49,10 @@ INTERNAL = frozenset(
     }
 )
 """Columns that only the state machine reads: they are derived, and differ with its version."""
+
+
+EVENTS_A_LEDGER = 5000
+"""A ledger remembers the orders it has touched; of a long history that would be all of them."""
 
 
 class LeftOut(Struct, frozen=True):
@@ -83,13 +96,23 @@ def rebuild(journal: Journal) -> int:
     """
     with journal.transaction():
         journal.clear_derived()
-        ledger = Ledger(journal, replaying=True)
-        count = 0
-        for record in journal.all_events():
-            ledger.replay(OrderEvent.from_record(record))
-            count += 1
-        ledger.flush()
+        lay_archived(journal)
+        count, since = 0, journal.lives_since()
+        for events in _in_batches(journal.all_events(), since):
+            ledger = Ledger(journal, replaying=True, lives_since=since)
+            for record in events:
+                ledger.replay(OrderEvent.from_record(record))
+            ledger.flush()
+            count += len(events)
     return count
+
+
+def _in_batches(events: Iterator[EventRecord], since: int) -> Iterator[list[EventRecord]]:
+    """None has events of before and after `since`: with the first one after it lives begin, by what
+    the journal holds then."""
+    while batch := list(itertools.islice(events, EVENTS_A_LEDGER)):
+        before = [event for event in batch if event.seq <= since]
+        yield from filter(None, (before, batch[len(before) :]))
 
 
 def rebuilt_into(source: Path, now: datetime, target: Path | None = None) -> Rebuilt:
@@ -100,17 +123,19 @@ def rebuilt_into(source: Path, now: datetime, target: Path | None = None) -> Reb
     path = target or default_target(source, now)
     copy = copied_to(source, path)
     try:
-        before = derived_rows(copy)
         left_out = list(_not_believed(copy))
         leave_out(copy, [item.seq for item in left_out])
-        events = rebuild(copy)
-        after = derived_rows(copy)
+        if left_out:  # what they told falsely is read from the broker once more
+            copy.meta_delete(SYNC_KEY)
+        with derived_set_aside(copy):
+            events = rebuild(copy)
+            differences = tuple(_differences(copy))
     except BaseException:
         copy.close()
         path.unlink(missing_ok=True)
         raise
     copy.close()
-    return Rebuilt(source, path, events, tuple(left_out), tuple(_differences(before, after)))
+    return Rebuilt(source, path, events, tuple(left_out), differences)
 
 
 # --- what cannot be ------------------------------------------------------------------------
@@ -138,7 +163,7 @@ def trouble_of(record: EventRecord) -> str:
 
 def _checks(record: EventRecord) -> Iterator[tuple[str, str]]:
     yield "order id", id_trouble(record.order_id, is_brokers=True) if record.order_id else ""
-    yield "client_order_id", id_trouble(record.client_order_id) if record.client_order_id else ""
+    yield "client_order_id", client_id_trouble(record.client_order_id)
     if record.at is not None:
         yield "at", time_trouble(record.at, record.recorded_at)
     for name in ("qty", "cum_qty", "position_qty"):
@@ -146,47 +171,19 @@ def _checks(record: EventRecord) -> Iterator[tuple[str, str]]:
         yield name, qty_trouble(value) if value is not None else ""
     yield "price", number_trouble(record.price) if record.price is not None else ""
     if not record.client_order_id:  # an adjustment
-        yield "qty", _said_trouble(record.details.get("qty"), is_qty=True)
-        yield "price", _said_trouble(record.details.get("price"))
+        yield "qty", said_trouble(record.details.get("qty"), is_qty=True)
+        yield "price", said_trouble(record.details.get("price"))
     order = record.raw.get("order")
-    if isinstance(order, Mapping):
-        yield from _order_checks(order)
-
-
-def _order_checks(order: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The broker's order in the report, and the legs in that."""
-    for name in ("id", "replaces", "replaced_by"):
-        value = order.get(name)
-        yield name, id_trouble(str(value), is_brokers=True) if value else ""
-    for name in ("qty", "filled_qty"):
-        yield name, _said_trouble(order.get(name), is_qty=True)
-    for name in ("notional", "filled_avg_price", "limit_price", "stop_price"):
-        yield name, _said_trouble(order.get(name))
-    legs = order.get("legs")
-    for leg in legs if isinstance(legs, list) else ():
-        if isinstance(leg, Mapping):
-            yield from _order_checks(leg)
-
-
-def _said_trouble(value: object, *, is_qty: bool = False) -> str:
-    if value is None or value == "":
-        return ""
-    number = maybe_decimal(value)
-    if number is None:
-        return "not a number"
-    return qty_trouble(number) if is_qty else number_trouble(number)
+    if isinstance(order, Mapping):  # as the border judges it today
+        yield "order", order_trouble(order, may_lack=True)
 
 
 # --- what differs --------------------------------------------------------------------------
 
-Tables = Mapping[str, Mapping[str, Mapping[str, object]]]
 
-
-def _differences(before: Tables, after: Tables) -> Iterator[RowDifference]:
-    for table in before:
-        old, new = before[table], after[table]
-        for key in sorted(old.keys() | new.keys()):
-            yield from _row_differences(table, key, old.get(key), new.get(key))
+def _differences(copy: Journal) -> Iterator[RowDifference]:
+    for row in differing_rows(copy, ignored=INTERNAL):
+        yield from _row_differences(row.table, row.key, row.was, row.now)
 
 
 def _row_differences(
@@ -206,6 +203,8 @@ _TELLING = {
     "orders": ("symbol", "side", "status", "qty", "filled_qty"),
     "fills": ("symbol", "side", "state", "net_qty", "net_price"),
     "positions": ("symbol", "qty", "avg_entry_price"),
+    "position_days": ("day", "body"),
+    "position_lives": ("state", "cause", "qty", "at"),
 }
 """What is shown of a row that is only on one side."""
 

@@ -21,10 +21,11 @@ from execbot.journal.records import Execution, FillState
 from execbot.model.account import Activity
 from execbot.model.numbers import ZERO, text
 from execbot.model.symbols import multiplier_of
+from execbot.risk.flows import TRANSFER_ROWS
 
 NAME_ROWS = ("NC",)
 MERGER_ROWS = ("MA", "REORG")
-SHARE_ROWS = ("ACATS", "JNLS", "FOPT", "SPIN", "PTR", "DIV")
+SHARE_ROWS = (*TRANSFER_ROWS, "SPIN", "PTR", "DIV")
 CONTRACT_ROWS = ("OPEXP", "OPEXC", "OPASN", "OPCSH")
 """A contract ended: expired, exercised, assigned, settled in cash. Written up to a day late."""
 

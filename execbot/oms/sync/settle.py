@@ -14,14 +14,16 @@ from collections.abc import Callable
 from datetime import datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from execbot.broker.errors import BrokerError, NotFound
 from execbot.broker.port import BrokerClient
 from execbot.journal.journal import Journal
-from execbot.journal.records import LastAct, OrderRecord
+from execbot.journal.records import LastAct, OrderRecord, Origin
 from execbot.model.enums import UNSETTLED_STATUSES
+from execbot.model.order import Order, kind_of
 from execbot.model.timer import Timer, age_seconds
-from execbot.oms.ledger import recording
+from execbot.oms.ledger import Ledger, recording
 from execbot.oms.machine.changes import Change
 from execbot.oms.machine.table import Act
 
@@ -92,8 +94,29 @@ def settle_one(
     except BrokerError as error:
         return record, f"the look-up failed: {error.message}", []
     with recording(journal) as ledger:
-        ledger.snapshot(order, now())
+        if is_anothers(order, record):
+            disown(ledger, order, client_order_id, now())
+        else:
+            ledger.snapshot(order, now())
     return _reread(journal, record), "", ledger.changes
+
+
+def is_anothers(order: Order, record: OrderRecord) -> bool:
+    """Whether the broker's order with the id of ours is none of ours. Pure."""
+    return bool(record.request_json) and kind_of(record.order) != kind_of(order)
+
+
+def disown(ledger: Ledger, order: Order, client_order_id: str, now: datetime) -> None:
+    """Somebody else's order has the id: it is followed as such, under no plan of ours."""
+    ledger.snapshot(replace(order, client_order_id=client_order_id), now, origin=Origin.FOREIGN)
+    ledger.act(
+        Act.ANNOTATE,
+        client_order_id,
+        now,
+        plan_id="",
+        role="",
+        note="another order has this id at the broker; ours was not taken",
+    )
 
 
 def _close_never_sent(

@@ -31,13 +31,12 @@ from execbot.model.numbers import ZERO, text
 from execbot.model.times import day_begins, parse_time
 from execbot.oms.machine.positions import PRICE_STEP, add_execution
 from execbot.oms.sync.row_evidence import MovedShares, Succession
+from execbot.risk.flows import TRANSFER_ROWS
 
 SPLIT_ROWS = ("SPLIT",)
-TRANSFER_ROWS = ("ACATS", "JNLS", "FOPT")
-"""Shares that came from or went to another account: their cost may be anything."""
 
 
-class Step(Struct, frozen=True):
+class SplitStep(Struct, frozen=True):
     """One split: at `at` the shares `before` (signed) became `after`, each worth `price` of cost.
 
     `activity_id` is the broker's row of the new shares, None where quantity and price told it.
@@ -57,7 +56,7 @@ class Split(Struct, frozen=True):
     symbol: str
     ours: Decimal
     theirs: Decimal
-    steps: tuple[Step, ...]
+    steps: tuple[SplitStep, ...]
 
     @property
     def ratios(self) -> tuple[Decimal, ...]:
@@ -136,7 +135,7 @@ def by_quantity(
     if ratio is None or average is None:
         return None
     price = _rounded(ours * average / theirs)
-    return Split(symbol, ours, theirs, (Step(now, ours, theirs, price, ratio),))
+    return Split(symbol, ours, theirs, (SplitStep(now, ours, theirs, price, ratio),))
 
 
 def looks_like(ours: Decimal, theirs: Decimal) -> str:
@@ -240,7 +239,7 @@ def _replayed(
     since: datetime | None,
 ) -> Split | None:
     """Executions and splits in the order of their time: does it add up, at each of them?"""
-    position, steps = PositionRecord(symbol=symbol), list[Step]()
+    position, steps = PositionRecord(symbol=symbol), list[SplitStep]()
     waiting = [(pair.times[which], pair) for pair in pairs]
     if since is not None and any(at <= since for at, _ in waiting):
         return None
@@ -262,7 +261,7 @@ def _replayed(
 
 def _step(
     position: PositionRecord, pair: _Pair, at: datetime, their_average: Decimal | None
-) -> Step | None:
+) -> SplitStep | None:
     """The split as it takes hold of this position; None where its rows speak of another one."""
     gone, come = (pair.low, pair.high) if position.qty > 0 else (pair.high, pair.low)
     before, after = position.qty, come.qty or ZERO
@@ -276,7 +275,7 @@ def _step(
     ]
     ratio = _exact_ratio(before, after, hints)
     price = _rounded(position.cost / after) if after else average or ZERO
-    return Step(at, before, after, price, ratio, pair.high.id)
+    return SplitStep(at, before, after, price, ratio, pair.high.id)
 
 
 def _exact_ratio(before: Decimal, after: Decimal, hints: Sequence[Decimal]) -> Decimal:
@@ -290,7 +289,7 @@ def _exact_ratio(before: Decimal, after: Decimal, hints: Sequence[Decimal]) -> D
     return near if near is not None and abs(near / plain - 1) < Decimal("0.000001") else plain
 
 
-def _after(position: PositionRecord, step: Step) -> PositionRecord:
+def _after(position: PositionRecord, step: SplitStep) -> PositionRecord:
     left = bool(step.after)
     return replace(
         position,
@@ -304,7 +303,7 @@ def _rounded(price: Decimal) -> Decimal:
     return price.quantize(PRICE_STEP, ROUND_HALF_EVEN)
 
 
-def _step_words(step: Step) -> str:
+def _step_words(step: SplitStep) -> str:
     if not step.after:
         return f"to nothing: {text(abs(step.before))} shares were paid out"
     words = f"{ratio_words(step.ratio)}: {text(step.before)} shares are {text(step.after)}"

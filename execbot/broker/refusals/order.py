@@ -1,4 +1,4 @@
-"""Refusals that come from the order itself: its symbol and its terms."""
+"""Refusals because of the order itself: its symbol and its terms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Refusals of a change: an order that cannot be replaced or canceled any more, or is not there."""
+"""Refusals of a change: the order has ended, cannot change now, or does not exist."""
 
 from __future__ import annotations
 

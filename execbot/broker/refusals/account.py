@@ -1,4 +1,4 @@
-"""Refusals that come from the account: keys, money, permissions, other orders, the service."""
+"""Refusals because of the account: keys, money, permissions, other orders, the service."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from execbot.model.numbers import ZERO, maybe_decimal
 
 
 def _nothing_held(extra: Mapping[str, Any]) -> bool:
-    """No order reserves any of it: waiting will not bring more."""
+    """True if no order reserves any of it: waiting will not free more."""
     held = maybe_decimal(extra.get("held_for_orders"))
     return held is not None and held == ZERO
 

@@ -1,0 +1,1 @@
+"""Alpaca's refusals by subject, as rows; `broker.error_table` orders them."""

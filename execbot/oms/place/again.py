@@ -1,0 +1,50 @@
+"""An order that is placed once more, with the exits that were asked for with it."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from execbot.exits.plan.legs import without_legs
+from execbot.exits.store import OPEN, drop_plan, plan_by_id
+from execbot.journal.records import OrderRecord, Role
+from execbot.model.flags import Flag, Flags, flags_of
+from execbot.model.order import OrderRequest
+from execbot.oms.place.entry_plans import PricedEntry, asked_again
+from execbot.oms.place.family import Family, filled
+from execbot.oms.place.placed import Placed, why_again
+from execbot.oms.place.placer import Placer
+from execbot.oms.place.risk_gate import flags_given
+
+
+def place_again(
+    placer: Placer,
+    record: OrderRecord,
+    family: Family,
+    request: OrderRequest,
+    *,
+    adjust: bool = False,
+) -> Placed:
+    """Place `request`, another attempt at `record`, with the flags that were given with that.
+
+    The wishes of an entry's plan are measured from the market of now: under a new plan, or as an
+    addition where the old one holds what has filled. Raises whatever `prepare` and `place` raise.
+    """
+    journal, why = placer.oms.journal, why_again(family, record)
+    given = flags_given(journal, record.client_order_id) - {Flag.ALLOW_DUPLICATE}
+    implied = flags_of(allow_duplicate=True, add=bool(filled(family.orders)))
+    flags: Flags = given | implied
+    plan = plan_by_id(journal, record.plan_id) if record.plan_id is not None else None
+    if plan is None or record.role != Role.ENTRY:
+        why = replace(why, plan_id=record.plan_id)
+        return placer.place(request, why, flags=flags, adjust=adjust)
+    position = journal.position(plan.symbol)
+    if plan.status in OPEN and position is not None and position.qty * request.side.sign > 0:
+        # What is held is under it, and legs of its own would be a second plan.
+        entry = PricedEntry(without_legs(request), joins=plan.plan_id)
+        return placer.place(entry, why, flags=flags, adjust=adjust)
+    name = request.client_order_id
+    drop_plan(journal, plan.plan_id, placer.oms.now(), f"tried again as {name}")
+    prepared = placer.prepare(request, asked_again(plan), flags=given, implied=implied)
+    return placer.place(
+        prepared.entry, why, checked=prepared.checked, flags=prepared.flags, adjust=adjust
+    )

@@ -1,0 +1,115 @@
+"""What is placed and why, and what became of it: the values that placing hands around."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from execbot.journal.records import OrderRecord, Origin, Role
+from execbot.model.flags import NO_FLAGS, Flags
+from execbot.model.order import OrderRequest
+from execbot.oms.place.entry_plans import PricedEntry
+from execbot.oms.place.family import Family
+from execbot.oms.place.risk_gate import Checked
+from execbot.risk.pending import Purpose
+
+if TYPE_CHECKING:
+    from execbot.journal.journal import Journal
+    from execbot.oms.place.add_to_position import Addition
+
+
+class Placed(Struct, frozen=True):
+    """What became of it. `attempts` counts the orders given to the pipeline.
+
+    `addition` is set when it enlarged a position that has an exit plan; `entry` is what was
+    planned.
+    """
+
+    record: OrderRecord
+    checked: Checked | None = None
+    attempts: int = 1
+    adjusted: tuple[str, ...] = ()
+    queued_for: str = ""
+    addition: Addition | None = None
+    entry: PricedEntry | None = None
+
+    @property
+    def opens_short(self) -> str:
+        """In words, where it sells what is not held; else empty."""
+        return _opens_short(self.checked)
+
+
+class Prepared(Struct, frozen=True):
+    """An order as it would be sent, and what the checks say of it; None once they are stale."""
+
+    entry: PricedEntry
+    checked: Checked | None
+    flags: Flags = NO_FLAGS
+
+    @property
+    def opens_short(self) -> str:
+        """In words, where it sells what is not held; else empty."""
+        return _opens_short(self.checked)
+
+
+def _opens_short(checked: Checked | None) -> str:
+    if checked is None or not checked.opens_short:
+        return ""
+    held = checked.facts.position(checked.request.symbol)
+    return "opens a SHORT" if held is None else "adds to a SHORT"
+
+
+class Provenance(Struct, frozen=True):
+    """Why an order is placed; these facts stay in the journal with it.
+
+    `of` is the order that was tried before, None for a first attempt; `counted` are the attempts
+    that were taken into account when another one was decided on. `sent_back`: the broker had it
+    wait for the open before. `unattended`: nobody waits for the answer, so what ends it is told.
+    """
+
+    origin: str = Origin.SUBMIT
+    signal_id: str | None = None
+    plan_id: str | None = None
+    role: str | None = None
+    arrival_price: Decimal | None = None
+    of: str | None = None
+    counted: frozenset[str] = frozenset()
+    sent_back: bool = False
+    unattended: bool = False
+
+
+def why_again(family: Family, record: OrderRecord) -> Provenance:
+    """Why one of the orders of a wish is placed once more."""
+    return Provenance(
+        record.origin,
+        record.signal_id,
+        role=record.role,
+        of=family.name,
+        counted=frozenset(one.client_order_id for one in family.orders),
+    )
+
+
+def was_sent_back(journal: Journal, record: OrderRecord) -> bool:
+    """Whether the broker had it wait for the open."""
+    rows = journal.audit_of(record.client_order_id)
+    return any((row.kind, row.rule) == SENT_BACK for row in rows)
+
+
+SENT_BACK = ("queue", "broker")
+"""The audit row of an order that the broker called too early, and that waits under a new id."""
+
+
+def another_attempt(why: Provenance, tried: OrderRequest) -> Provenance:
+    """Why the order is placed that comes after `tried`."""
+    name = tried.client_order_id
+    return replace(why, of=why.of or name, counted=why.counted | {name})
+
+
+def role_of(why: Provenance, checked: Checked) -> str | None:
+    """An exit stays one while it waits, whatever becomes of the position."""
+    if why.role is None and checked.purpose is Purpose.EXIT:
+        return Role.EXIT
+    return why.role

@@ -1,0 +1,1 @@
+"""What is asked of the broker for one decision: at once, and not more than is needed."""

@@ -1,0 +1,1 @@
+"""What entries in options are held to: facts of contracts, worth and loss, rules."""
