@@ -21,9 +21,12 @@ from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 
+from execbot.sim.chains.contract import LATE_CLOSE, LATE_CLOSE_ATTRIBUTE
+from execbot.sim.chains.grid import TWENTY
 from execbot.sim.types import Asset, AssetClass
 
 DATA = Path(__file__).parent / "data"
+HAS_OPTIONS = "has_options"
 MARGIN_BY_FLAG = {"2": Decimal("50"), "3": Decimal("75"), "m": Decimal("100")}
 
 
@@ -69,8 +72,10 @@ def _equity_asset(row: dict[str, str]) -> Asset:
     attributes = []
     if "n" not in flags and row["exchange"] != "OTC":
         attributes.append("fractional_eh_enabled")
-    if "x" not in flags and row["exchange"] != "OTC":
-        attributes.append("has_options")
+    if row["symbol"] in TWENTY:
+        attributes.append(HAS_OPTIONS)
+    if row["symbol"] in LATE_CLOSE:
+        attributes.append(LATE_CLOSE_ATTRIBUTE)
     if "o" in flags:
         attributes.append("overnight_tradable")
     margins = [margin for flag, margin in MARGIN_BY_FLAG.items() if flag in flags]
@@ -122,7 +127,8 @@ def unlisted_asset(symbol: str) -> Asset:
         return _crypto_asset({"symbol": symbol, "name": symbol, "flags": "0.0001|0.000000001|0.01"})
     # An index has prices and cannot be traded.
     flags = "t" if symbol in INDEX_NAMES else ""
-    return _equity_asset({"symbol": symbol, "name": symbol, "exchange": "NYSE", "flags": flags})
+    row = {"symbol": symbol, "name": symbol, "exchange": "NYSE", "flags": flags}
+    return _equity_asset(row)
 
 
 class Directory:
@@ -148,6 +154,14 @@ class Directory:
         return tuple(self._assets.values())
 
 
+def with_options(asset: Asset) -> Asset:
+    """A recorded stock has a chain of contracts whatever else the list says."""
+    stock = asset.asset_class is AssetClass.US_EQUITY and asset.tradable
+    if not stock or HAS_OPTIONS in asset.attributes:
+        return asset
+    return replace(asset, attributes=(*asset.attributes, HAS_OPTIONS))
+
+
 def shipped_directory(recorded: Iterable[str] = ()) -> Directory:
     """The shipped assets, plus those of `recorded` symbols.
 
@@ -159,5 +173,5 @@ def shipped_directory(recorded: Iterable[str] = ()) -> Directory:
         known = assets.get(symbol) or unlisted_asset(symbol)
         if not (known.active and known.tradable):
             known = replace(unlisted_asset(symbol), name=known.name, exchange=known.exchange)
-        assets[symbol] = known
+        assets[symbol] = with_options(known)
     return Directory(assets.values())

@@ -1,4 +1,4 @@
-"""How an exchange is set up: what a command line, a scenario file or a test may choose."""
+"""The settings of an exchange, from a command line, a scenario file or a test."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ NUMBERS: Mapping[str, type[int] | type[float]] = {
     "offset_seconds": float,
     "stream_linger_seconds": float,
 }
+SWITCHES = ("single_stream", "old_crypto_stream")
 LISTS = {"bad_keys": str, "allowed_hosts": str, "faults": Mapping, "actions": Mapping}
 
 
@@ -40,7 +41,7 @@ def _fitting(name: str, value: Any) -> Any:
         value = tuple(value) if fits else value
     elif name in ("exchange", "market"):
         fits = isinstance(value, Mapping)
-    elif name == "single_stream":
+    elif name in SWITCHES:
         fits = isinstance(value, bool)
     else:
         fits = isinstance(value, str) or value is None
@@ -80,6 +81,8 @@ class SimConfig:
     stream_linger_seconds: float = 0.0
     # Paper sends binary frames, live sends text.
     frames: Frames = "binary"
+    # The path that ccxt connects to; whether Alpaca still serves it is unconfirmed.
+    old_crypto_stream: bool = True
     # Keys that are refused. Every other pair is good, and each key is an account of its own.
     bad_keys: tuple[str, ...] = ()
     # Names beside its own addresses by which a served exchange may be called.

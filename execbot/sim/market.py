@@ -1,4 +1,4 @@
-"""The market an exchange trades in: prices, assets, hours, and what is forced upon them."""
+"""The market of an exchange: prices, assets, hours, and what the control plane forces on them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ from execbot.sim.prices.mixed import build_prices
 from execbot.sim.prices.regimes import Regime
 from execbot.sim.times import format_ns
 from execbot.sim.types import SECOND, ApiError, AssetClass, Calendar, Ns
+from execbot.sim.wire.reference.corporate_actions import CorporateLog, split
+from execbot.sim.wire.reference.news import Newsroom
+from execbot.sim.wire.reference.screener import Screener
 
 MULTIPLIERS = ("1", "2", "4")
 
@@ -86,6 +89,8 @@ class VenueMarket:
     def __init__(self, config: SimConfig) -> None:
         self.config = config
         self._made = Adjustments()
+        self.corporate = CorporateLog()
+        self.screener = Screener()
         self.engine_config = exchange_config(config)
         self.calendar: Calendar = (
             AlwaysOpen() if config.calendar == "always" else ExchangeCalendar()
@@ -99,31 +104,38 @@ class VenueMarket:
             )
         except (OSError, ValueError) as error:
             raise ConfigError(str(error)) from error
+        self.newsroom = Newsroom(config.seed, self.assets)
         self._gather()
 
     def open_exchange(self, start: Ns, archive: Archive | None) -> Exchange:
-        return Exchange(
+        found = Exchange(
             prices=self.prices,
             assets=self.assets,
             calendar=self.calendar,
             config=self.engine_config,
             start=start,
             archive=archive,
+            optionable=self.prices.recorded_stocks,
         )
+        self.options = found.options
+        return found
 
     def load_exchange(self, state: Mapping[str, Any], archive: Archive | None) -> Exchange:
-        return Exchange.load(
+        found = Exchange.load(
             state,
             prices=self.prices,
             assets=self.assets,
             calendar=self.calendar,
             config=self.engine_config,
             archive=archive,
+            optionable=self.prices.recorded_stocks,
         )
+        self.options = found.options
+        return found
 
     def _gather(self) -> None:
         """Brings `adjustments` up to date: what was recorded, and what was made here."""
-        recorded = self.prices.adjustments
+        self.recorded_adjustments = recorded = self.prices.adjustments
         self.adjustments = recorded.of_symbols(recorded.symbols())
         self.adjustments.extend(self._made)
 
@@ -188,12 +200,15 @@ class VenueMarket:
             raise ApiError(422, None, str(error)) from None
         exchange.split(symbol, new, old)
         self._made.add_split(symbol, exchange.now, new / old)
+        kind, particulars = split(symbol, new, old)
+        self.corporate.add(exchange.now, kind, **particulars)
         self._gather()
 
     def dividend(self, exchange: Exchange, symbol: str, amount: Decimal) -> None:
         """`amount` dollars a share to the holders. Raises `ApiError` (404, 422)."""
         self.check_stock(symbol)
         exchange.dividend(symbol, amount)
+        self.corporate.add(exchange.now, "cash_dividend", symbol=symbol, rate=amount)
         last = self.prices.last_trade(symbol, exchange.now)
         if last is not None and last.price > amount:
             self._made.add_dividend(symbol, exchange.now, 1 - amount / last.price)
@@ -207,6 +222,7 @@ class VenueMarket:
         self.check_market(new_symbol, exchange.now)
         quote = self.prices.quote(symbol, exchange.now)
         exchange.rename(symbol, new_symbol)
+        self.corporate.add(exchange.now, "name_change", old_symbol=symbol, new_symbol=new_symbol)
         if quote is not None and quote.bid and quote.ask:
             price = (quote.bid + quote.ask) / 2
             self.set_price(new_symbol, exchange.now, {"price": price}, hold=False)
@@ -233,16 +249,22 @@ class VenueMarket:
         return symbol
 
     def dump(self) -> dict[str, Any]:
-        return {"prices": self.prices.dump(), "made": self._made.dump()}
+        return {
+            "prices": self.prices.dump(),
+            "made": self._made.dump(),
+            "corporate": self.corporate.dump(),
+        }
 
     def load(self, state: Mapping[str, Any]) -> None:
         self.prices.load(state["prices"])
         self._made.load(state["made"])
+        self.corporate.load(state.get("corporate", ()))  # an older file has none
         self._gather()
 
     def reset(self) -> None:
         self.prices.clear()
         self._made = Adjustments()
+        self.corporate, self.screener = CorporateLog(), Screener()
         self._gather()
 
 

@@ -1,4 +1,4 @@
-"""What the exchange remembers for its users: the request log and the frames sent.
+"""Keeps the request log and the sent frames, for the users of the exchange.
 
 Both are bounded. `MemoryRecords` keeps them in the process; the shared store has a version of
 its own in SQLite.

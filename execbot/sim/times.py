@@ -1,4 +1,4 @@
-"""Moments as text: how the exchange writes them, and how people do."""
+"""Writes and reads moments as text: the exchange's form and people's."""
 
 from __future__ import annotations
 

@@ -67,6 +67,8 @@ class Venue:
         self.served = 0
         self._pending = Pending()
         self._keys: dict[str, str] = {}
+        # Account id to its lists, by id (`wire.reference.watchlists`).
+        self.watchlists: dict[str, dict[str, dict[str, Any]]] = {}
         self._seen = 0
         if state is None:
             self.exchange = self.market.open_exchange(self.clock.now(), archive)
@@ -231,6 +233,7 @@ class Venue:
         self.exchange = self.market.open_exchange(self.clock.now(), self._archive)
         self.exchange.remember(remembered(self.faults.rules))
         self._keys.clear()
+        self.watchlists.clear()
         self._pending = Pending()
         self.limit = RateLimit(self.config.rate_limit)
         self._seen, self.down_until, self.changed = 0, 0, True
@@ -246,6 +249,7 @@ class Venue:
             "faults": self.faults.dump(),
             "outbox": self.outbox.dump(),
             "keys": self._keys,
+            "watchlists": self.watchlists,
             "pending": self._pending.dump(),
             "served": self.served,
             "seen": self._seen,
@@ -262,6 +266,7 @@ class Venue:
         self.exchange = self.market.load_exchange(state["exchange"], self._archive)
         self.exchange.remember(remembered(self.faults.rules))
         self._keys = dict(state["keys"])
+        self.watchlists = dict(state.get("watchlists", {}))  # an older file has none
         self._pending.load(state["pending"])
         self.served, self._seen = state["served"], state["seen"]
         self.down_until, self.generation = state["down_until"], state["generation"]

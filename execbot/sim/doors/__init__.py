@@ -1,1 +1,1 @@
-"""The ways into the exchange: a server with sockets, and a transport inside this process."""
+"""The doors of the exchange: a server with sockets, and a transport inside this process."""

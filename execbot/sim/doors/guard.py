@@ -32,19 +32,22 @@ class Guard:
     """The check at the door. `names` are hosts by which others may call this machine.
 
     `public`: the machine is called from others, by an address or by a name without a dot, which
-    no page can make its own.
+    no page can make its own. `cors`: pages of other origins are let in, but to no control request.
     """
 
     public: bool = False
     names: Collection[str] = ()
+    cors: bool = False
 
     def refusal(self, path: str, headers: Mapping[str, str]) -> str | None:
         """Why a request is refused, None where it may pass. Header names are in lower case."""
-        if not _is_control(path) and _has_keys(headers):
+        if not is_control(path) and _has_keys(headers):
             return None
         host = headers.get("host", "")
         if host and not self._is_known(_name_of(host)):
             return f"host {host!r} is not this machine; see `execbot sim serve --help`, --public"
+        if self.cors and not is_control(path):
+            return None
         origin = headers.get("origin")
         if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
             return f"origin {origin!r} is not this server"
@@ -58,7 +61,8 @@ class Guard:
         return self.public and ("." not in host or _is_address(host))
 
 
-def _is_control(path: str) -> bool:
+def is_control(path: str) -> bool:
+    """Whether a path steers the exchange."""
     return path == "/sim" or path.startswith("/sim/")
 
 

@@ -1,4 +1,4 @@
-"""Running the server as a process: start, say where it is, serve until told to stop."""
+"""Runs the server as a process: starts, prints its URLs, and serves until a signal ends it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import gc
 import resource
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 from execbot.sim.config import SimConfig
 from execbot.sim.doors.exchanges import Door, SharedDoor
+from execbot.sim.doors.guard import is_loopback
 from execbot.sim.doors.server import ExchangeServer, memory_door
 from execbot.sim.doors.transport import FILE_NAME, SharedVenue
 
@@ -49,7 +51,7 @@ def _more_handles() -> None:
 
 
 class Complaints:
-    """What the event loop reports. The same trouble is told once in a while, in one line.
+    """The errors of the event loop. Reports the same one only once in a while, in one line.
 
     Out of handles, each connection that waits to be accepted is an error of its own: hundreds a
     second, for as long as it lasts.
@@ -71,10 +73,7 @@ class Complaints:
             print(f"execbot sim serve: {text}: {error}", file=sys.stderr, flush=True)
 
 
-async def _run(
-    door: Door, host: str, port: int, public: bool, ready: Callable[[dict[str, str]], None]
-) -> None:
-    server = ExchangeServer(door, host, port, public=public)
+async def _run(server: ExchangeServer, ready: Callable[[dict[str, str]], None]) -> None:
     await server.start()
     _rare_collections()
     stop = asyncio.Event()
@@ -97,11 +96,31 @@ def serve(
     state_dir: Path | None,
     ready: Callable[[dict[str, str]], None],
     public: bool = False,
+    tls: bool = False,
+    cors: bool = False,
 ) -> None:
     """Serves until SIGINT or SIGTERM. `ready` is called once with the URLs. With `public` other
-    machines may call it.
+    machines may call it, with `cors` pages of other origins.
 
-    Raises `OSError` when the port cannot be bound, `StoreError` for an unusable state.
+    `tls`: with a certificate for Alpaca's names, by an authority made for this run, whose file
+    `ready` is told as `authority`; it is gone afterwards.
+
+    Raises `OSError` when the port cannot be bound, `StoreError` for an unusable state,
+    `ModuleNotFoundError` for `tls` without trustme.
     """
     _more_handles()
-    asyncio.run(_run(open_door(config, state_dir), host, port, public, ready))
+    door = open_door(config, state_dir)
+    if not tls:
+        server = ExchangeServer(door, host, port, public=public, cors=cors)
+        asyncio.run(_run(server, ready))
+        return
+    from execbot.sim.run.authority import make_authority
+    from execbot.sim.run.names import HOSTS
+
+    with tempfile.TemporaryDirectory(prefix="execbot-serve-") as folder:
+        authority = make_authority(Path(folder), () if is_loopback(host) else (host,))
+        server = ExchangeServer(
+            door, host, port, public=public, cors=cors, names=HOSTS, tls=authority.context
+        )
+        told = {"authority": str(authority.certificate)}
+        asyncio.run(_run(server, lambda urls: ready({**urls, **told})))

@@ -9,22 +9,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
 
 from execbot.sim.config import SimConfig
+from execbot.sim.doors import cors
 from execbot.sim.doors.exchanges import Door, MemoryDoor
-from execbot.sim.doors.guard import Guard
+from execbot.sim.doors.guard import Guard, is_control
 from execbot.sim.doors.sockets import DataConnection, TradeConnection, abort, trade_encoding
 from execbot.sim.faults.kinds import Kind
 from execbot.sim.records import ALL_DATA, Delivery
 from execbot.sim.store import SqliteArchive
 from execbot.sim.types import Response
 from execbot.sim.venue import Venue
-from execbot.sim.wire.data_feed import DataFeed, feed_of
+from execbot.sim.wire.data_feed import OLD_CRYPTO, DataFeed, feed_of
 from execbot.sim.wire.data_stream import DataStream
 from execbot.sim.wire.http import credentials, encode, make_request, parse_query, reply, tidy
 from execbot.sim.wire.trade_stream import TradeStream
@@ -33,6 +35,8 @@ from execbot.sim.wire.trade_stream import TradeStream
 _DATA_SECONDS = 0.1
 # Trades and quotes that the free plan may subscribe to.
 BASIC_SYMBOLS = 30
+# Quotes of contracts, by plan.
+OPTION_QUOTES, BASIC_OPTION_QUOTES = 1000, 200
 _MAX_WS_MESSAGE = 1 << 20
 
 
@@ -40,11 +44,23 @@ class ExchangeServer:
     """One listening socket in front of one exchange."""
 
     def __init__(
-        self, door: Door, host: str = "127.0.0.1", port: int = 0, *, public: bool = False
+        self,
+        door: Door,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        public: bool = False,
+        names: Collection[str] = (),
+        tls: ssl.SSLContext | None = None,
+        cors: bool = False,
     ) -> None:
-        """`public`: other machines may call it (see `Guard`)."""
+        """`public`: other machines may call it, `names`: by which it is known (see `Guard`).
+        `cors`: pages of other origins may use Alpaca's paths.
+        """
         self.door, self.host, self.port = door, host, port
-        self._guard = Guard(public, (host.lower(), *door.venue().config.allowed_hosts))
+        self._tls, self._cors = tls, cors
+        allowed = (host.lower(), *names, *door.venue().config.allowed_hosts)
+        self._guard = Guard(public, allowed, cors)
         self._trades: set[TradeConnection] = set()
         self._datas: set[DataConnection] = set()
         self._lingering: list[tuple[float, str]] = []
@@ -66,10 +82,15 @@ class ExchangeServer:
         # A reply that a fault holds back must not hold up the end.
         self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=0.3)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self.host, self.port, backlog=1024)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
+        self.port = await self.listen(self.host, self.port, self._tls)
         self._heart = asyncio.create_task(self._beat())
+
+    async def listen(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
+        """Serves on one more address (port 0 takes a free one); its port. Raises `OSError`."""
+        assert self._runner is not None, "start() comes first"
+        site = web.TCPSite(self._runner, host, port, backlog=1024, ssl_context=tls)
+        await site.start()
+        return int(self._runner.addresses[-1][1])
 
     async def stop(self) -> None:
         if self._heart is not None:
@@ -87,14 +108,16 @@ class ExchangeServer:
         host = f"[{self.host}]" if ":" in self.host else self.host
         if self.host in ("0.0.0.0", "::"):
             host = "127.0.0.1"
+        s = "" if self._tls is None else "s"
         at = f"{host}:{self.port}"
         return {
-            "rest": f"http://{at}",
-            "stream": f"ws://{at}/stream",
-            "data": f"http://{at}",
-            "data_stream": f"ws://{at}/v2/iex",
-            "crypto_stream": f"ws://{at}/v1beta3/crypto/us",
-            "control": f"http://{at}/sim",
+            "rest": f"http{s}://{at}",
+            "stream": f"ws{s}://{at}/stream",
+            "data": f"http{s}://{at}",
+            "data_stream": f"ws{s}://{at}/v2/iex",
+            "crypto_stream": f"ws{s}://{at}/v1beta3/crypto/us",
+            "option_stream": f"ws{s}://{at}/v1beta1/opra",
+            "control": f"http{s}://{at}/sim",
         }
 
     # --- time ------------------------------------------------------------------------------
@@ -157,6 +180,13 @@ class ExchangeServer:
             return _http(reply({"message": refusal}, 403))
         if headers.get("upgrade", "").lower() == "websocket":
             return await self._socket(request)
+        if self._cors and not is_control(tidy(request.path)):
+            return cors.allowing(await self._answered(request), headers)
+        return await self._answered(request)
+
+    async def _answered(self, request: web.BaseRequest) -> web.StreamResponse:
+        if self._cors and request.method == "OPTIONS":
+            return web.Response(status=204)
         try:
             body = await request.read() if request.body_exists else None
         except (web.HTTPException, web.RequestPayloadError) as error:
@@ -207,6 +237,8 @@ class ExchangeServer:
             return _http(Response(int(fault.params["status"]), b"too many connections\n"))
         refused = fault is not None and fault.kind is Kind.STREAM_UNAUTHORIZED
         feed = _feed(path)
+        if feed is not None and feed.name == OLD_CRYPTO and not self.config.old_crypto_stream:
+            feed = None
         if feed is not None:
             return await self._data_socket(request, feed, headers, refused)
         if not path.endswith("/stream"):
@@ -247,7 +279,7 @@ class ExchangeServer:
         def authorize(key: str, secret: str) -> int | None:
             if refused or self.door.account_of(key, secret) is None:
                 return 402
-            if basic and feed.name == "sip":
+            if basic and feed.name in ("sip", "opra"):
                 return 409
             return 406 if self.config.single_stream and self._feed_taken(feed, key) else None
 
@@ -257,7 +289,7 @@ class ExchangeServer:
             venue.clock.now(),
             headers=headers,
             authorize=authorize,
-            symbol_limit=BASIC_SYMBOLS if basic else None,
+            symbol_limit=_symbol_limit(feed, basic),
         )
         connection = DataConnection(ws, request, stream)
         self._datas.add(connection)
@@ -296,6 +328,12 @@ class ExchangeServer:
             if c.alive
         ]
         return trades + datas
+
+
+def _symbol_limit(feed: DataFeed, basic: bool) -> int | None:
+    if feed.options:
+        return BASIC_OPTION_QUOTES if basic else OPTION_QUOTES
+    return BASIC_SYMBOLS if basic else None
 
 
 def _feed(path: str) -> DataFeed | None:

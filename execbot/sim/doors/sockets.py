@@ -63,7 +63,7 @@ class Connection:
         self._queue.put_nowait(None)
 
     def kill(self) -> None:
-        """The connection dies without a word."""
+        """Cuts the connection without a close frame."""
         self.alive = False
         abort(self._request)
 
@@ -121,7 +121,7 @@ class DataConnection(Connection):
             self.finish()
 
     def too_slow(self) -> None:
-        """A reader that does not keep up hears so, if it hears anything, and is cut."""
+        """Tells a reader that it does not keep up, if it still reads, and cuts it."""
         if self.alive:
             self.alive = False
             self.drop_waiting()

@@ -56,6 +56,12 @@ def _delivered(
     return response.status, headers, response.body
 
 
+def _for(method: str, answer: Answer) -> Answer:
+    """The answer, without its body where only the head was asked for."""
+    status, headers, body = answer
+    return status, headers, b"" if method.upper() == "HEAD" else body
+
+
 class InProcess:
     """A venue in this process. Where a fault makes the client wait, virtual time passes."""
 
@@ -74,7 +80,7 @@ class InProcess:
         """Answers one request. Raises `ConnectionResetError` or `TimeoutError` as told."""
         response = self._requests.handle(make_request(method, path_with_query, headers, body))
         limit = DEFAULT_TIMEOUT_SECONDS if timeout is None else timeout
-        return _delivered(response, limit, self._wait, self.venue.redeem)
+        return _for(method, _delivered(response, limit, self._wait, self.venue.redeem))
 
     def trade_updates_since(self, key: str, seq: int) -> list[tuple[int, bytes]]:
         """Frames of the trade-updates stream of this key after `seq`, with their numbers."""
@@ -89,6 +95,9 @@ class InProcess:
         """The number of the newest frame; following from here misses nothing new."""
         self.venue.advance()
         return self.venue.outbox.seq
+
+    def close(self) -> None:
+        """Nothing to do: it holds only memory."""
 
     def _wait(self, seconds: float) -> None:
         clock = self.venue.clock
@@ -119,7 +128,7 @@ class SharedVenue:
         """Answers one request. Raises `ConnectionResetError` or `TimeoutError` as told."""
         response = self.handle(make_request(method, path_with_query, headers, body))
         limit = DEFAULT_TIMEOUT_SECONDS if timeout is None else timeout
-        return _delivered(response, limit, time.sleep, self.redeem)
+        return _for(method, _delivered(response, limit, time.sleep, self.redeem))
 
     def trade_updates_since(self, key: str, seq: int) -> list[tuple[int, bytes]]:
         """Frames of the trade-updates stream of this key after `seq`, with their numbers."""

@@ -1,4 +1,4 @@
-"""What a broker's back office does to accounts: corrections, transfers, mergers, contracts."""
+"""The broker's back office: corrections, transfers, mergers and contracts on accounts."""
 
 from __future__ import annotations
 
@@ -93,8 +93,8 @@ class BackOffice:
 
     # --- options placed elsewhere ----------------------------------------------------------
 
-    def mark_option(self, symbol: str, price: Decimal) -> None:
-        """Makes a contract known, or moves its price."""
+    def mark_option(self, symbol: str, price: Decimal | None) -> None:
+        """Makes a contract known, or moves its price; None gives it back to its chain."""
         elsewhere.set_mark(self._core, symbol, price)
 
     def hold_option(self, account_id: str, symbol: str, qty: Decimal, price: Decimal) -> str:

@@ -1,4 +1,4 @@
-"""Letting time pass: what is scheduled, and what the market does to resting orders.
+"""Lets time pass: runs what is scheduled, and lets the market meet resting orders.
 
 The market is searched ahead of the clock in one stroke (`first_crossing`), not tick by tick. Of
 orders that wait for the same thing only the foremost is searched; while the market does not come
@@ -12,6 +12,7 @@ from heapq import heappop, heappush
 from typing import Any
 
 from execbot.sim.engine.core import RANK, ExchangeCore
+from execbot.sim.engine.options import expiry
 from execbot.sim.engine.order import Order, OrderType
 from execbot.sim.engine.orders import amend, endings, lifecycle, matching, trailing
 from execbot.sim.types import SECOND, Ns
@@ -53,6 +54,13 @@ def advance(core: ExchangeCore, to: Ns) -> None:
     """
     if to < core.now:
         raise ValueError(f"time runs forward: {to} is before {core.now}")
+    while (at := expiry.next_at(core, to)) is not None:
+        _advance(core, at)
+        expiry.happen(core)
+    _advance(core, to)
+
+
+def _advance(core: ExchangeCore, to: Ns) -> None:
     if not _anything_due(core, to):
         core.now = to
         return
@@ -140,7 +148,8 @@ def _drop_stale(core: ExchangeCore) -> None:
 def next_event_at(core: ExchangeCore, until: Ns) -> Ns | None:
     """When something happens next, not later than `until`. Changes nothing."""
     _drop_stale(core)
-    best = until + 1
+    expiring = expiry.next_at(core, until)
+    best = until + 1 if expiring is None else expiring
     if core.agenda:
         best = min(best, core.agenda[0][0])
     for order in core.orders.values():

@@ -1,4 +1,4 @@
-"""What can be set about the exchange, each with the reason for its default."""
+"""The settings of the engine, each with the reason for its default."""
 
 from __future__ import annotations
 
@@ -48,6 +48,8 @@ class ExchangeConfig:
     stop_replaces_target: bool = True
     replace_carries_filled_qty: bool = True
     replacement_takes_legs: bool = True  # of an entry; False: only the replaced order shows them
+    # Lumibot's form of an OCO: `limit_price` and `stop_price` beside the legs. False refuses it.
+    oco_prices_beside_legs: bool = True
     held_listed_open: bool = False  # legs that wait are not in `status=open`
 
     day_trading_rule: bool = False  # the rule that ended in June 2026 (40310100)
@@ -63,6 +65,27 @@ class ExchangeConfig:
     taf_per_share: Decimal = Decimal(0)  # of sales; paper charges no regulatory fees
     sec_per_dollar: Decimal = Decimal(0)  # of sales
     cat_per_share: Decimal = Decimal(0)
+
+    # Of contracts: ORF and OCC on both sides, TAF of sales, CAT; paper charges none.
+    orf_per_contract: Decimal = Decimal(0)
+    occ_per_contract: Decimal = Decimal(0)
+    occ_contracts_max: int = 2750  # of one execution; beyond it the OCC's fee is flat
+    option_taf_per_contract: Decimal = Decimal(0)
+    option_cat_per_contract: Decimal = Decimal(0)
+
+    options_level: int = 3  # approved; paper accounts start so
+    option_qty_max: int | None = None  # of one order; Alpaca has such limits, unpublished
+    option_notional_max: Decimal | None = None
+    option_expiring_today_max: int | None = None
+    option_risk_close: bool = True  # the broker closes what expires and cannot be borne
+    option_row_delay: Ns = 86_400_000_000_000  # of exercise, assignment, expiry; live: 0
+    early_assignment_share: Decimal = Decimal(0)  # of short contracts in the money, each night
+    mleg_improvement: Decimal = Decimal("0.25")  # part of the way to the middle
+    mleg_submit_disabled: bool = False  # switches on Alpaca's side
+    mleg_cancel_disabled: bool = False
+    mleg_replace_disabled: bool = False
+    option_replace_forgets_itself: bool = False  # a replace is refused for its own contracts
+    option_off_grid_rejected: bool = True  # two decimals off the grid: rejected after the 200
 
     event_buffer: int = 10_000  # frames kept for `events_since`, some 4 kB each
 

@@ -16,6 +16,8 @@ from decimal import Decimal
 from heapq import heapify, heappush
 from typing import Any
 
+from execbot.sim.chains.book import OptionBook
+from execbot.sim.chains.contract import MULTIPLIER, TAIL, Contract
 from execbot.sim.engine.accounts.account import (
     DEFAULT_CONFIGURATIONS,
     LEGACY_CONFIGURATIONS,
@@ -24,11 +26,10 @@ from execbot.sim.engine.accounts.account import (
 from execbot.sim.engine.accounts.archive import Activity, Archive
 from execbot.sim.engine.config import ExchangeConfig, FaultKind, OrderFault
 from execbot.sim.engine.ids import Ids, named_uuid
-from execbot.sim.engine.options.contracts import OptionBook
 from execbot.sim.engine.order import Order, OrderType, Side, Status
 from execbot.sim.engine.orders.hours import Hours, Window, window_of
 from execbot.sim.engine.past import Past
-from execbot.sim.engine.render import CENT, activity_prefix, stamp_micro, text
+from execbot.sim.engine.render import CENT, activity_prefix, new_york_date, stamp_micro, text
 from execbot.sim.types import (
     ApiError,
     Asset,
@@ -69,6 +70,7 @@ class ExchangeCore:
     now: Ns
     hours: Hours
     ids: Ids
+    options: OptionBook
     accounts: dict[str, Account] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
     agenda: list[Entry] = field(default_factory=list)
@@ -87,9 +89,11 @@ class ExchangeCore:
     splits: dict[str, list[tuple[Ns, Decimal]]] = field(default_factory=dict)
     faults: list[OrderFault] = field(default_factory=list)
     past: Past = field(default_factory=Past)
-    options: OptionBook = field(default_factory=lambda: OptionBook(0))
     # Activities that are told later than they happen: when, account, kind, row.
     late_rows: list[tuple[Ns, str, str, dict[str, Any]]] = field(default_factory=list)
+    # Dates on which contracts that somebody holds expire, and up to when they were looked at.
+    option_days: set[str] = field(default_factory=set)
+    option_looked_at: Ns = 0
     settle_dates: dict[str, str] = field(default_factory=dict)
 
     # --- time ------------------------------------------------------------------------------
@@ -141,8 +145,12 @@ class ExchangeCore:
     # --- lookups ---------------------------------------------------------------------------
 
     def asset_of(self, order: Order) -> Asset:
-        asset = self.assets.get(order.symbol)
-        assert asset is not None, f"{order.symbol} vanished from the directory"
+        symbol = order.symbol
+        if not symbol:  # of an order in several contracts
+            leg = self.find(order.legs[0])
+            symbol = "" if leg is None else leg.symbol
+        asset = self.assets.get(symbol)
+        assert asset is not None, f"{symbol} vanished from the directory"
         return asset
 
     def find(self, order_id: str | None) -> Order | None:
@@ -163,8 +171,10 @@ class ExchangeCore:
                 yield order
 
     def price(self, symbol: str, at: Ns) -> Decimal:
-        """What a position is valued at: the last trade, else the middle of the quote."""
-        last = self.prices.last_trade(symbol, at)
+        """What a position is valued at: the last trade, else the middle of the quote. Contracts
+        trade too seldom for the first.
+        """
+        last = self.prices.last_trade(symbol, at) if len(symbol) <= TAIL else None
         if last is not None:
             return last.price
         quote = self.prices.quote(symbol, at)
@@ -174,8 +184,13 @@ class ExchangeCore:
 
     def multiplier(self, symbol: str) -> Decimal:
         """Dollars that a position is worth for each dollar of its price: 100 for contracts."""
-        asset = self.options.assets.get(symbol)
-        return ONE if asset is None else asset.multiplier
+        return ONE if len(symbol) <= TAIL else MULTIPLIER
+
+    def watch_contract(self, symbol: str) -> None:
+        """A contract has come into an account: its last day is to be watched."""
+        contract = Contract.parse(symbol) if len(symbol) > TAIL else None
+        if contract is not None and contract.expires >= new_york_date(self.now):
+            self.option_days.add(contract.expires)
 
     def adjusted_price(self, symbol: str, at: Ns) -> Decimal:
         """The price of a past moment in the shares of today: splits since then taken out."""
@@ -298,8 +313,10 @@ class ExchangeCore:
             configurations=configurations,
         )
         self.accounts[account_id] = account
-        # `last_equity` has it already: it came before the day on which trading begins.
-        before = date.fromisoformat(account.day) - timedelta(days=1)
+        # `last_equity` has it already: it came before today, and before the day of trading, which
+        # on a Sunday is tomorrow.
+        today = min(account.day, new_york_date(self.now))
+        before = date.fromisoformat(today) - timedelta(days=1)
         came = {"net_amount": text(account.cash), "date": before.isoformat()}
         self.record_flow(account, "JNLC", came)
         return account

@@ -8,11 +8,12 @@ the archive are handed in.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from execbot.sim.chains.book import OptionAssets, OptionBook, OptionPrices
 from execbot.sim.engine import clockwork, snapshot
 from execbot.sim.engine.accounts import corporate, margin, settings
 from execbot.sim.engine.accounts.account import Account
@@ -23,7 +24,7 @@ from execbot.sim.engine.back_office import BackOffice
 from execbot.sim.engine.config import ExchangeConfig, OrderFault
 from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.ids import Ids, is_uuid
-from execbot.sim.engine.options.contracts import OptionBook
+from execbot.sim.engine.options import instructions
 from execbot.sim.engine.order import Order
 from execbot.sim.engine.orders import amend, bulk
 from execbot.sim.engine.orders.hours import Hours
@@ -56,20 +57,28 @@ class Exchange:
         config: ExchangeConfig | None = None,
         start: Ns,
         archive: Archive | None = None,
+        optionable: Collection[str] = (),
     ) -> None:
+        """`optionable`: underlyings with chains of contracts beside the twenty of the list."""
         config = config or ExchangeConfig()
+        options = OptionBook(config.seed, prices, calendar, frozenset(optionable))
         self.core = ExchangeCore(
-            prices=prices,
-            assets=assets,
+            prices=OptionPrices(prices, options),
+            assets=OptionAssets(assets, options),
             calendar=calendar,
             config=config,
             archive=archive if archive is not None else MemoryArchive(),
             now=start,
             hours=Hours(calendar),
             ids=Ids(config.seed),
-            options=OptionBook(config.seed),
+            options=options,
         )
         self.back_office = BackOffice(self.core)
+
+    @property
+    def options(self) -> OptionBook:
+        """The contracts that trade here."""
+        return self.core.options
 
     # --- time ------------------------------------------------------------------------------
 
@@ -254,6 +263,14 @@ class Exchange:
         """`DELETE /v2/positions`: canceled orders first (their id as `symbol`), then positions."""
         return bulk.close_all(self.core, self._account(account_id), cancel_orders)
 
+    def exercise(self, account_id: str, symbol_or_id: str) -> None:
+        """`POST /v2/positions/{…}/exercise`: all contracts held that are free."""
+        instructions.exercise(self.core, self._account(account_id), symbol_or_id)
+
+    def do_not_exercise(self, account_id: str, symbol_or_id: str) -> None:
+        """`POST /v2/positions/{…}/do-not-exercise`, on the last day."""
+        instructions.abandon(self.core, self._account(account_id), symbol_or_id)
+
     # --- the market's facts ----------------------------------------------------------------
 
     def asset(self, symbol_or_id: str) -> dict[str, Any]:
@@ -386,6 +403,7 @@ class Exchange:
         calendar: Calendar,
         config: ExchangeConfig | None = None,
         archive: Archive | None = None,
+        optionable: Collection[str] = (),
     ) -> Exchange:
         """An exchange that goes on where `dump` was called, given the same surroundings.
 
@@ -398,6 +416,7 @@ class Exchange:
             config=config,
             start=state["now"],
             archive=archive,
+            optionable=optionable,
         )
         snapshot.restore(found.core, state)
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from decimal import Decimal
 
 from execbot.sim.types import Ns
 
@@ -14,6 +15,12 @@ _SHIFTS = range(120, -1, -10)
 def named_uuid(seed: int, name: str) -> str:
     """A UUIDv4-shaped id that is a function of the seed and a name."""
     return _shape(hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=16).digest())
+
+
+def named_share(seed: int, name: str) -> Decimal:
+    """A number from 0 to 1 that is a function of the seed and a name."""
+    raw = hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=4).digest()
+    return Decimal(int.from_bytes(raw, "big")) / 2**32
 
 
 def _shape(raw: bytes) -> str:

@@ -115,8 +115,10 @@ def check_body(body: object) -> None:
         raise malformed("request body is malformed")
 
 
-def ticket(body: Mapping[str, Any]) -> Ticket:
-    """Reads the body of `POST /v2/orders`. Raises `ApiError` 422/40010001."""
+def ticket(body: Mapping[str, Any], *, beside_legs: bool = True) -> Ticket:
+    """Reads the body of `POST /v2/orders`. An OCO may name `limit_price` and `stop_price` beside
+    its legs, which rule (`beside_legs`). Raises `ApiError` 422/40010001.
+    """
     check_body(body)
     symbol = body.get("symbol")
     if not isinstance(symbol, str) or not symbol:
@@ -134,7 +136,9 @@ def ticket(body: Mapping[str, Any]) -> Ticket:
     if order_class is OrderClass.OCO:
         if type_ is not OrderType.LIMIT:
             raise malformed("oco orders must be limit orders")
-        limit_price = target_limit
+        if not beside_legs and stop_price is not None:
+            raise malformed("oco orders must not have stop_price")
+        limit_price, stop_price = target_limit, None
     found = Ticket(
         symbol=symbol,
         side=side,

@@ -1,4 +1,4 @@
-"""What orders and positions looked like a while ago, kept only while an answer is to be late."""
+"""Old states of orders and positions, kept only while a fault makes answers late."""
 
 from __future__ import annotations
 

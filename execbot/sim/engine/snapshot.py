@@ -10,7 +10,7 @@ from typing import Any
 from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.config import FaultKind, OrderFault
 from execbot.sim.engine.core import RANK, ExchangeCore
-from execbot.sim.engine.options import elsewhere
+from execbot.sim.engine.options import expiry
 from execbot.sim.engine.order import Order, OrderType
 
 
@@ -31,6 +31,7 @@ def dump(core: ExchangeCore) -> dict[str, Any]:
         },
         "faults": [_fault_record(fault) for fault in core.faults],
         "options": core.options.dump(),
+        "option_looked_at": core.option_looked_at,
         "past": core.past.dump(),
         "late_rows": [list(row) for row in core.late_rows],
     }
@@ -39,11 +40,13 @@ def dump(core: ExchangeCore) -> dict[str, Any]:
 def restore(core: ExchangeCore, state: Mapping[str, Any]) -> None:
     """Fills a fresh core with what `dump` returned. Events are not part of it."""
     core.ids.counter = state["counter"]
-    elsewhere.load(core, state["options"])
+    core.options.load(state["options"])
+    core.option_looked_at = state.get("option_looked_at", 0)
     core.event_seq, core.order_seq, core.activity_seq = state["seqs"]
     for record in state["accounts"]:
         account = Account.from_record(record)
         core.accounts[account.id] = account
+    expiry.watch_all(core)
     for record in state["orders"]:
         _restore(core, Order.from_record(record))
     core.halted.update(state["halted"])

@@ -1,4 +1,4 @@
-"""From the engine's events to what really goes out on the trade-updates stream.
+"""Turns the engine's events into what really goes out on the trade-updates stream.
 
 Between the two stand the stream faults: events may be doubled, lost, late or out of order, and
 the connection may be cut or fall silent. The result is a numbered sequence of deliveries that

@@ -55,8 +55,11 @@ class Asked:
 
 
 def falsify(rules: Iterable[Rule], response: Response, asked: Asked) -> Response:
-    """The answer as the rules that have struck want it; errors stay as they are."""
-    for rule in rules:
+    """The answer as the rules that have struck want it; errors stay as they are.
+
+    A value is spoilt last: the other rules reckon with what they find.
+    """
+    for rule in sorted(rules, key=lambda rule: rule.kind is Kind.VALUE_SPOILT):
         if rule.kind is Kind.VALUE_SPOILT:
             response = replace(response, body=spoil(response.body, rule.params))
             continue

@@ -1,4 +1,4 @@
-"""Requests that are carried out later: delayed by a fault, or planned by a scenario."""
+"""Keeps requests for later: a fault delays them, or a scenario plans them."""
 
 from __future__ import annotations
 

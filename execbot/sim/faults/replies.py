@@ -1,4 +1,4 @@
-"""What a request fault does to the reply.
+"""Changes a reply as a request fault says.
 
 A reply carries in `fault` what the door must do beyond sending it:
 

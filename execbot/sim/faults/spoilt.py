@@ -1,4 +1,4 @@
-"""One value that cannot be: put into an answer or a frame as raw JSON, or instead of all of it."""
+"""Puts one impossible value into an answer or a frame, as raw JSON, or in place of all of it."""
 
 from __future__ import annotations
 

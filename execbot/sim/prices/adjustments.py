@@ -1,4 +1,4 @@
-"""What changed the scale of a stock's prices: splits and dividends, recorded or made here.
+"""Splits and dividends, recorded or made here: they change the scale of a stock's prices.
 
 A recording may carry them in two files, told by their headers:
 

@@ -33,6 +33,8 @@ from execbot.sim.prices.sessions import SessionPrices
 from execbot.sim.prices.source import MarketPrices, merged_bar
 from execbot.sim.prices.synthetic import SyntheticPrices
 from execbot.sim.types import (
+    Asset,
+    AssetClass,
     Bar,
     Calendar,
     Crossing,
@@ -72,7 +74,12 @@ def build_prices(
     if calendar is not None and not calendar.always_open:
         synthetic = SessionPrices(synthetic, calendar, directory)
     sources.append(synthetic)
-    return MixedPrices(sources, directory, adjustments), directory
+    stocks = [symbol for symbol in recorded if _has_options(directory.get(symbol))]
+    return MixedPrices(sources, directory, adjustments, stocks), directory
+
+
+def _has_options(asset: Asset | None) -> bool:
+    return asset is not None and asset.asset_class is AssetClass.US_EQUITY and asset.tradable
 
 
 class MixedPrices:
@@ -83,8 +90,10 @@ class MixedPrices:
         sources: Sequence[MarketPrices],
         directory: Directory,
         adjustments: Adjustments | None = None,
+        recorded_stocks: Sequence[str] = (),
     ) -> None:
         """`adjustments` are the recorded ones."""
+        self.recorded_stocks = frozenset(recorded_stocks)
         self.adjustments = adjustments or Adjustments()
         self._directory = directory
         self._source: dict[str, MarketPrices] = {}

@@ -1,4 +1,4 @@
-"""What the control plane forces upon a symbol's prices, from an instant on.
+"""Prices that the control plane forces on a symbol, from an instant on.
 
 A symbol's time is cut into segments, each under one rule:
 

@@ -1,4 +1,4 @@
-"""What a symbol's synthetic market is like: how wild, how wide, how deep, and its special shape.
+"""The character of a symbol's synthetic market: volatility, spread, depth, and its special shape.
 
 A shape is added to the random path. It is a function of time alone and says how far it can
 reach over a stretch, so that a search can still skip what cannot matter.

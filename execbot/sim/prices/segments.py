@@ -1,4 +1,4 @@
-"""Which rule is in force when: the segments of every symbol that was forced."""
+"""Finds the rule in force at a moment: the segments of each symbol whose price was forced."""
 
 from __future__ import annotations
 

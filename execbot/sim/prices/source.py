@@ -1,4 +1,4 @@
-"""What every price source here offers beyond `PriceSource`: one bar of any span."""
+"""Adds to `PriceSource` what each source here can do: one bar of any span."""
 
 from __future__ import annotations
 

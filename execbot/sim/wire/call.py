@@ -1,4 +1,4 @@
-"""What an endpoint is given: the request taken apart, and who is asking."""
+"""The input of an endpoint: the parts of the request, and whose account asks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The control plane's hand on accounts: cash, shares, fees, switches, liquidations, corrections."""
+"""The control plane, accounts: cash, shares, fees, switches, liquidations, corrections."""
 
 from __future__ import annotations
 

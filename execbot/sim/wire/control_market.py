@@ -1,4 +1,4 @@
-"""The control plane's hand on the market: prices, halts, bands, the tape, corporate actions."""
+"""The control plane, market: prices, halts, bands, the tape, corporate actions."""
 
 from __future__ import annotations
 
@@ -198,14 +198,27 @@ def merger(fields: Fields) -> Any:
     new_symbol = fields.symbol("new_symbol") if body.get("new_symbol") else None
     if new_symbol is not None:
         fields.venue.market.check_market(new_symbol, fields.now)
-    fields.venue.exchange.back_office.merge(
-        symbol,
-        new_symbol,
-        rate=fields.number("rate") if "rate" in body else Decimal(0),
-        cash=fields.number("cash") if "cash" in body else Decimal(0),
-    )
+    rate = fields.number("rate") if "rate" in body else Decimal(0)
+    cash = fields.number("cash") if "cash" in body else Decimal(0)
+    fields.venue.exchange.back_office.merge(symbol, new_symbol, rate=rate, cash=cash)
+    _note_merger(fields, symbol, new_symbol, rate, cash)
     fields.venue.advance()
     return {"symbol": symbol, "at": format_ns(fields.now)}
+
+
+def _note_merger(
+    fields: Fields, symbol: str, new_symbol: str | None, rate: Decimal, cash: Decimal
+) -> None:
+    log = fields.venue.market.corporate
+    if new_symbol is None:
+        log.add(fields.now, "cash_merger", acquiree_symbol=symbol, rate=cash)
+        return
+    shares = {"acquirer_symbol": new_symbol, "acquirer_rate": rate}
+    shares.update(acquiree_symbol=symbol, acquiree_rate=1)
+    if cash:
+        log.add(fields.now, "stock_and_cash_merger", **shares, cash_rate=cash)
+    else:
+        log.add(fields.now, "stock_merger", **shares)
 
 
 def spin_off(fields: Fields) -> Any:
@@ -214,5 +227,14 @@ def spin_off(fields: Fields) -> Any:
     symbol, new_symbol = fields.symbol(), fields.symbol("new_symbol")
     fields.venue.market.check_market(new_symbol, fields.now)
     share = fields.number("cost_share") if "cost_share" in fields.body else Decimal(0)
-    fields.venue.exchange.back_office.spin_off(symbol, new_symbol, fields.number("rate"), share)
+    rate = fields.number("rate")
+    fields.venue.exchange.back_office.spin_off(symbol, new_symbol, rate, share)
+    fields.venue.market.corporate.add(
+        fields.now,
+        "spin_off",
+        source_symbol=symbol,
+        source_rate=1,
+        new_symbol=new_symbol,
+        new_rate=rate,
+    )
     return {"symbol": symbol, "new_symbol": new_symbol, "at": format_ns(fields.now)}

@@ -1,4 +1,4 @@
-"""The control plane's hand on options: positions and orders placed elsewhere, and their ends."""
+"""The control plane, options: positions and orders placed elsewhere, and how they end."""
 
 from __future__ import annotations
 
@@ -41,11 +41,12 @@ def fill(fields: Fields) -> Any:
 
 
 def mark(fields: Fields) -> Any:
-    """From now on the contract trades at `price`."""
-    symbol, price = _contract(fields), fields.number("price")
+    """From now on the contract trades at `price`; null gives it back to its chain."""
+    released = "price" in fields.body and fields.body["price"] is None
+    symbol, price = _contract(fields), None if released else fields.number("price")
     _office(fields).mark_option(symbol, price)
     fields.venue.advance()
-    return {"symbol": symbol, "price": str(price)}
+    return {"symbol": symbol, "price": None if price is None else str(price)}
 
 
 def expire(fields: Fields) -> Any:

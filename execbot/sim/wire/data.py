@@ -7,6 +7,8 @@
     /v2/stocks/{symbol}/…                       the same for one symbol
     /v2/stocks/meta/{exchanges|conditions/…}    code tables
     /v1beta3/crypto/{loc}/…                     the same for pairs, and order books
+    /v1beta1/{news|screener}, /v1/corporate-actions    see `reference`
+    /v1beta1/options/…                          contracts, see `option_data`
 
 A symbol without data is absent from an answer about many, and 404 for a single latest value.
 No view ever looks beyond `now`: an intraday bar appears when it is complete, the day's bar runs.
@@ -19,9 +21,10 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, Protocol
 
+from execbot.sim.chains.book import OptionBook, OptionPrices
 from execbot.sim.prices.adjustments import Adjustments
-from execbot.sim.prices.source import MarketPrices
 from execbot.sim.types import ApiError, AssetDirectory, Calendar, Ns, Request, Response
+from execbot.sim.wire import absent
 from execbot.sim.wire import data_query as fields
 from execbot.sim.wire import data_rows as rows
 from execbot.sim.wire.data_history import (
@@ -36,6 +39,7 @@ from execbot.sim.wire.data_history import (
 from execbot.sim.wire.data_meta import CONDITIONS, EXCHANGES
 from execbot.sim.wire.data_query import MINUTE, Plan
 from execbot.sim.wire.http import error_reply, reply, segments
+from execbot.sim.wire.reference import views as reference
 
 PREFIXES = ("/v2/stocks", "/v1beta3/crypto", "/v1beta1/", "/v1beta2/", "/v1/corporate-actions")
 DAYS_SEARCHED = 10
@@ -43,11 +47,8 @@ PAGED = ("start", "end", "limit", "page_token", "sort", "asof", "feed", "currenc
 LATEST = ("feed", "currency")
 
 
-class MarketView(Protocol):
+class MarketView(reference.ReferenceView, Protocol):
     """The part of an exchange's market that is served here."""
-
-    @property
-    def prices(self) -> MarketPrices: ...
 
     @property
     def assets(self) -> AssetDirectory: ...
@@ -57,6 +58,9 @@ class MarketView(Protocol):
 
     @property
     def adjustments(self) -> Adjustments: ...
+
+    @property
+    def options(self) -> OptionBook: ...
 
 
 def owns(path: str) -> bool:
@@ -69,12 +73,26 @@ def respond(market: MarketView, request: Request, now: Ns, plan: Plan = Plan.FUL
     source = Source(
         market.prices, market.assets, market.calendar, now, plan, adjustments=market.adjustments
     )
+    parts = segments(request.path)
     try:
         if request.method != "GET":
             raise ApiError(405, None, "method not allowed")
-        return reply(view(source, segments(request.path), request.query))
+        if parts[:2] == ["v1beta1", "options"]:
+            return reply(_options(market, parts[2:], request.query, now, plan))
+        found = reference.view(market, source, parts, request.query)
+        return reply(view(source, parts, request.query) if found is None else found)
     except ApiError as error:
         return error_reply(error)
+
+
+def _options(
+    market: MarketView, parts: list[str], query: Mapping[str, str], now: Ns, plan: Plan
+) -> Any:
+    from execbot.sim.wire.options import option_data  # most exchanges are never asked for them
+
+    prices = OptionPrices(market.prices, market.options)
+    source = option_data.OptionSource(market.options, prices, market.calendar, now, plan)
+    return option_data.view(source, parts, query)
 
 
 def view(source: Source, parts: list[str], query: Mapping[str, str]) -> Any:
@@ -87,7 +105,8 @@ def view(source: Source, parts: list[str], query: Mapping[str, str]) -> Any:
         case ["v1beta3", "crypto", location, *rest]:
             fields.check_location(location)
             return _crypto(source, rest, query)
-    raise _unknown_endpoint()
+    why = absent.reason("/" + "/".join(parts))
+    raise ApiError(404, 40410000, f"endpoint not found: {why}.") if why else _unknown_endpoint()
 
 
 def _unknown_endpoint() -> ApiError:

@@ -1,4 +1,4 @@
-"""What a data stream sends: the messages of a span of time, for a set of subscriptions.
+"""The messages of a data stream for a span of time and a set of subscriptions.
 
 `Feed` says which streams there are and what can be subscribed to on each; `messages` reads the
 prices of the span. Bars come at the end of their minute, the day's bar with each of them. A trade
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from execbot.sim.assets import Listing, asset_id
 from execbot.sim.prices.source import MarketPrices, merged_bar
@@ -30,6 +30,11 @@ from execbot.sim.types import (
 from execbot.sim.wire import data_rows as rows
 from execbot.sim.wire.data_history import Source, day_bar, day_of
 from execbot.sim.wire.data_query import LOCATIONS, MINUTE, SIP_DELAY
+from execbot.sim.wire.reference import news
+from execbot.sim.wire.reference.news import Newsroom
+
+if TYPE_CHECKING:
+    from execbot.sim.wire.options.option_data import OptionSource
 
 Message = dict[str, Any]
 Timed = tuple[Ns, Message]
@@ -47,6 +52,7 @@ STOCK_CHANNELS = (
     "cancelErrors",
 )
 CRYPTO_CHANNELS = ("trades", "quotes", "orderbooks", "bars", "updatedBars", "dailyBars")
+OPTION_CHANNELS = ("trades", "quotes")
 FOLLOWS_TRADES = ("corrections", "cancelErrors")
 UNLISTED = ("imbalances",)
 """Channels that the acknowledgement names only when they are subscribed to."""
@@ -76,14 +82,23 @@ class DataFeed:
     crypto: bool = False
     delay: Ns = 0
     test: bool = False
+    news: bool = False
+    options: bool = False
+
+    @property
+    def is_apart(self) -> bool:
+        """What the market tells of stocks and pairs as it happens is not for it."""
+        return self.test or self.news or self.options
 
 
+OLD_CRYPTO = "v1beta2"
 STOCK_FEEDS = ("iex", "sip", "delayed_sip", "otc", "boats", "overnight")
 
 
 def feed_of(path: str) -> DataFeed | None:
-    """The stream behind a path: `/v2/{feed}`, `/v2/test`, `/v1beta1/{boats|overnight}`,
-    `/v1beta3/crypto/{location}`; None when there is no such stream.
+    """The stream behind a path: `/v2/{feed}`, `/v2/test`, `/v1beta1/{boats|overnight|news}`,
+    `/v1beta1/{indicative|opra}`, `/v1beta3/crypto/{location}`, `/v1beta2/crypto`; None when there
+    is no such stream.
     """
     match path.strip("/").split("/"):
         case ["v2", "test"]:
@@ -92,6 +107,12 @@ def feed_of(path: str) -> DataFeed | None:
             return DataFeed(name, delay=SIP_DELAY if name == "delayed_sip" else 0)
         case ["v1beta1", ("boats" | "overnight") as name]:
             return DataFeed(name)
+        case ["v1beta1", "news"]:
+            return DataFeed("news", channels=("news",), news=True)
+        case ["v1beta2", "crypto"]:
+            return DataFeed(OLD_CRYPTO, channels=CRYPTO_CHANNELS, crypto=True)
+        case ["v1beta1", ("indicative" | "opra") as name]:
+            return DataFeed(name, channels=OPTION_CHANNELS, options=True)
         case ["v1beta3", "crypto", location] if location in LOCATIONS:
             return DataFeed(location, channels=CRYPTO_CHANNELS, crypto=True)
     return None
@@ -108,16 +129,28 @@ class Tape:
     """Reads prices as stream messages. One per connection: it keeps the running day's bars."""
 
     def __init__(
-        self, feed: DataFeed, prices: MarketPrices, assets: AssetDirectory, calendar: Calendar
+        self,
+        feed: DataFeed,
+        prices: MarketPrices,
+        assets: AssetDirectory,
+        calendar: Calendar,
+        newsroom: Newsroom,
     ) -> None:
-        self.feed = feed
+        self.feed, self._newsroom = feed, newsroom
         self._prices = test_prices() if feed.test else prices
         self._assets = assets
         self._calendar = calendar
         self._days: dict[str, tuple[str, Bar]] = {}
+        self._options: OptionSource | None = None
+
+    def look_at(self, options: OptionSource) -> None:
+        """Of an option stream: the market of contracts as it is now, which marks may change."""
+        self._options, self._prices = options, options.prices
 
     def symbols(self) -> Sequence[str]:
         """Every symbol of the feed: what `*` stands for."""
+        if self._options is not None:
+            return self._options.near_the_money()
         crypto = self.feed.crypto
         return [symbol for symbol in self._prices.symbols() if ("/" in symbol) == crypto]
 
@@ -126,6 +159,9 @@ class Tape:
 
         `wanted`: channel -> symbols, with `*` for all.
         """
+        if self.feed.news:
+            since = max(after, until - BAR_CATCH_UP)
+            return list(news.messages(self._newsroom, wanted.get("news", ()), since, until))
         found: list[Timed] = []
         for channel, read in READERS.items():
             symbols = wanted.get(channel)
@@ -140,6 +176,9 @@ class Tape:
     # --- readers: one per channel ------------------------------------------------------
 
     def trades(self, symbol: str, after: Ns, until: Ns) -> Iterator[Timed]:
+        if self._options is not None:
+            yield from self._options.trade_messages(symbol, after, until)
+            return
         asset = self._assets.get(symbol)
         for trade in self._prices.trades(symbol, max(after + 1, until - TICK_CATCH_UP), until):
             if self.feed.crypto:
@@ -149,6 +188,9 @@ class Tape:
             yield trade.at, {"T": "t", "S": symbol, **row}
 
     def quotes(self, symbol: str, after: Ns, until: Ns) -> Iterator[Timed]:
+        if self._options is not None:
+            yield from self._options.quote_messages(symbol, after, until)
+            return
         asset = self._assets.get(symbol)
         for quote in self._prices.quotes(symbol, max(after + 1, until - TICK_CATCH_UP), until):
             if self.feed.crypto:

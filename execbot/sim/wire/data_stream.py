@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from execbot.sim.times import parse_time
 from execbot.sim.types import SECOND, Ns
@@ -30,12 +30,15 @@ from execbot.sim.wire.data_feed import (
 )
 from execbot.sim.wire.http import credentials
 
+if TYPE_CHECKING:
+    from execbot.sim.wire.options.option_data import OptionSource
+
 Frame = str | bytes
 
 AUTH_TIMEOUT: Ns = 10 * SECOND
 MESSAGES_PER_FRAME = 500
 COUNTED = ("trades", "quotes")
-"""Channels whose symbols count against a symbol limit; bars do not."""
+"""Channels whose symbols count against a symbol limit; bars do not, and trades of contracts."""
 
 ERRORS = {
     400: "invalid syntax",
@@ -48,13 +51,21 @@ ERRORS = {
     407: "slow client",
     409: "insufficient subscription",
     410: "invalid subscribe action for this feed",
+    412: "option messages are only available in MsgPack format",
+    413: "star symbol is not allowed for option quotes",
     500: "internal error",
 }
-FATAL = frozenset({402, 404, 406, 407, 409, 500})
+FATAL = frozenset({402, 404, 406, 407, 409, 412, 500})
 """Errors after which the server closes the connection."""
 
 Authorize = Callable[[str, str], int | None]
 """(key, secret) -> None when the client may use the stream, else an error code (402, 406, 409)."""
+
+
+def option_source(market: MarketView, feed: str, now: Ns) -> OptionSource:
+    from execbot.sim.wire.options import option_data  # most exchanges are never asked for contracts
+
+    return option_data.source_of(market.prices, market.options, market.calendar, now, feed)
 
 
 class DataStream:
@@ -83,7 +94,8 @@ class DataStream:
         self._sparse_ack = sparse_ack
         self._headers = headers
         self._deadline = now + AUTH_TIMEOUT
-        self._tape = Tape(feed, market.prices, market.assets, market.calendar)
+        self._market = market
+        self._tape = Tape(feed, market.prices, market.assets, market.calendar, market.newsroom)
         self._wanted: dict[str, frozenset[str]] = {}
         self._sent_to = now - feed.delay
 
@@ -100,6 +112,8 @@ class DataStream:
 
     def open(self) -> list[Frame]:
         """The greeting, and the verdict on keys that came with the upgrade."""
+        if self.feed.options and not self.binary:
+            return self._error(412)
         frames = [self._control({"T": "success", "msg": "connected"})]
         found = credentials(self._headers, {})
         if found is not None:
@@ -133,6 +147,8 @@ class DataStream:
         after, self._sent_to = self._sent_to, max(until, self._sent_to)
         if until <= after or not any(self._wanted.values()):
             return []
+        if self.feed.options:
+            self._tape.look_at(option_source(self._market, self.feed.name, until))
         return list(self._frames(self._tape.messages(self._wanted, after, until)))
 
     def publish(self, message: Message) -> list[Frame]:
@@ -140,7 +156,7 @@ class DataStream:
         subscribed to.
         """
         channel = CHANNEL_OF.get(message["T"], "")
-        if ("/" in message["S"]) != self.feed.crypto or self.feed.test:
+        if ("/" in message["S"]) != self.feed.crypto or self.feed.is_apart:
             return []
         wanted = self._wanted.get(channel, frozenset())
         if self.closed or self.key is None or not wanted & {"*", message["S"]}:
@@ -177,16 +193,19 @@ class DataStream:
         for symbols in changes.values():
             if not isinstance(symbols, list) or not all(isinstance(s, str) for s in symbols):
                 return self._error(400)
+        if self.feed.options and adding and "*" in changes.get("quotes", ()):
+            return self._error(413)
         wanted = dict(self._wanted)
         for name, symbols in changes.items():
             before = wanted.get(name, frozenset())
             chosen = frozenset(symbols)
             wanted[name] = before | chosen if adding else before - chosen
-        if "trades" in changes and not self.feed.crypto:
+        if "trades" in changes and not self.feed.crypto and not self.feed.options:
             # Corrections and cancels come with the trades and cannot be had without them.
             wanted.update(dict.fromkeys(FOLLOWS_TRADES, wanted["trades"]))
         if adding and self._symbol_limit is not None:
-            counted: int = sum(len(wanted.get(name, ())) for name in COUNTED)
+            names = COUNTED[1:] if self.feed.options else COUNTED
+            counted: int = sum(len(wanted.get(name, ())) for name in names)
             if counted > self._symbol_limit:
                 return self._error(405)
         self._wanted = wanted

@@ -1,4 +1,4 @@
-"""A control request taken apart: what every handler under `/sim/` is given."""
+"""The parts of a control request: the input of each handler under `/sim/`."""
 
 from __future__ import annotations
 

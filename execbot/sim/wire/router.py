@@ -1,4 +1,4 @@
-"""From a path to the endpoint that answers it."""
+"""Finds the endpoint that answers a path."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from execbot.sim.types import ApiError
+from execbot.sim.wire.absent import reason
 from execbot.sim.wire.http import segments
 from execbot.sim.wire.trading import Endpoint
 
@@ -51,7 +52,8 @@ class Router:
         if methods is None:
             methods, args = self._match(path)
         if methods is None:
-            raise ApiError(404, 40410000, NOT_FOUND)
+            why = reason(path)
+            raise ApiError(404, 40410000, f"{NOT_FOUND}: {why}" if why else NOT_FOUND)
         if method not in methods:
             raise ApiError(405, None, NOT_ALLOWED)
         return methods[method], args

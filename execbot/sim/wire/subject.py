@@ -1,4 +1,4 @@
-"""Which symbols a request is about, for fault rules that name one."""
+"""Finds the symbols that a request is about, for fault rules that name one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tape takes back: late prints, corrections, cancels, and order imbalances.
+"""Changes the tape afterwards: late prints, corrections, cancels, and order imbalances.
 
 They are told on the data streams when the control plane says so; the market's own prices and the
 historical endpoints stay as they are.

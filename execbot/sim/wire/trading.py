@@ -8,6 +8,8 @@ from execbot.sim.types import ApiError, Response
 from execbot.sim.wire import markets
 from execbot.sim.wire.call import Call
 from execbot.sim.wire.http import reply
+from execbot.sim.wire.reference import corporate_actions, watchlists
+from execbot.sim.wire.reference.views import all_told
 
 Endpoint = Callable[[Call], Response]
 
@@ -113,6 +115,38 @@ def market_calendar(call: Call) -> Response:
     return reply(markets.calendar_of(calendar, call.args[0], call.query, call.now))
 
 
+def announcements(call: Call) -> Response:
+    told = all_told(call.venue.market, call.now)
+    return reply(corporate_actions.announcements(told, call.query))
+
+
+def announcement(call: Call) -> Response:
+    told = all_told(call.venue.market, call.now)
+    return reply(corporate_actions.announcement(told, call.args[0]))
+
+
+def exercise(call: Call) -> Response:
+    call.exchange.exercise(call.account_id, call.args[0])
+    return Response(200)
+
+
+def do_not_exercise(call: Call) -> Response:
+    call.exchange.do_not_exercise(call.account_id, call.args[0])
+    return Response(200)
+
+
+def option_contracts(call: Call) -> Response:
+    from execbot.sim.wire.options import contracts  # most exchanges are never asked for them
+
+    return contracts.contracts(call)
+
+
+def option_contract(call: Call) -> Response:
+    from execbot.sim.wire.options import contracts
+
+    return contracts.contract(call)
+
+
 # Method, path (`*` is one variable part) and what answers. Exact paths win over patterns.
 ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", "/v2/account", account),
@@ -132,10 +166,17 @@ ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
     ("DELETE", "/v2/positions", close_all_positions),
     ("GET", "/v2/positions/*", position),
     ("DELETE", "/v2/positions/*", close_position),
+    ("POST", "/v2/positions/*/exercise", exercise),
+    ("POST", "/v2/positions/*/do-not-exercise", do_not_exercise),
     ("GET", "/v2/assets", assets),
     ("GET", "/v2/assets/*", asset),
     ("GET", "/v2/clock", clock),
     ("GET", "/v2/calendar", calendar),
+    ("GET", "/v2/options/contracts", option_contracts),
+    ("GET", "/v2/options/contracts/*", option_contract),
     ("GET", "/v3/clock", market_clocks),
     ("GET", "/v3/calendar/*", market_calendar),
+    ("GET", "/v2/corporate_actions/announcements", announcements),
+    ("GET", "/v2/corporate_actions/announcements/*", announcement),
+    *watchlists.ROUTES,
 )

@@ -173,7 +173,7 @@ DEFAULT_CONFIGURATIONS: dict[str, Any] = {
     "disable_overnight_trading": False,
     "fractional_trading": True,
     "max_margin_multiplier": "4",
-    "max_options_trading_level": 0,
+    "max_options_trading_level": 3,
     "no_shorting": False,
     "ptp_no_exception_entry": False,
     "suspend_trade": False,
@@ -214,6 +214,7 @@ class Account:
     liquidation_only: bool = False
     opened_today: list[str] = field(default_factory=list)
     day_trades: list[str] = field(default_factory=list)
+    not_to_exercise: set[str] = field(default_factory=set)  # contracts, on their last day
     taken: dict[str, list[Any]] = field(default_factory=dict)
     margin_call: MarginCall | None = None
     frozen_until: str = ""  # trading date up to which there is no margin, after an unmet call
@@ -278,6 +279,7 @@ class Account:
             "day_trades": list(self.day_trades),
             "margin_call": None if self.margin_call is None else _call_record(self.margin_call),
             "frozen_until": self.frozen_until,
+            "not_to_exercise": sorted(self.not_to_exercise),
             "taken": {
                 place: [at, {str(price): str(qty) for price, qty in used.items()}]
                 for place, (at, used) in self.taken.items()
@@ -311,6 +313,7 @@ class Account:
         for name, value in zip(FLAGS, record["flags"], strict=True):
             setattr(account, name, value)
         account.frozen_until = record.get("frozen_until", "")
+        account.not_to_exercise = set(record.get("not_to_exercise", ()))
         if record.get("margin_call"):
             since, amount, due = record["margin_call"]
             account.margin_call = MarginCall(since, Decimal(amount), due)

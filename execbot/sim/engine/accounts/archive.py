@@ -1,4 +1,4 @@
-"""Where orders and activities go when they are over, so that the live state stays small."""
+"""Keeps orders and activities that are over, so that the live state stays small."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
+from execbot.sim.chains.contract import TAIL, Contract
 from execbot.sim.engine.order import Order
 from execbot.sim.types import Ns
 
@@ -56,7 +57,7 @@ class OrderFilter:
 
     def wants(self, symbol: str, side: str, asset_class: str, parent_id: str | None) -> bool:
         return (
-            (self.symbols is None or symbol in self.symbols)
+            (self.symbols is None or symbol in self.symbols or _underlying(symbol) in self.symbols)
             and (self.side is None or side == self.side)
             and (self.asset_classes is None or asset_class in self.asset_classes)
             and not (self.top_only and parent_id is not None)
@@ -64,6 +65,12 @@ class OrderFilter:
 
     def wants_order(self, order: Order) -> bool:
         return self.wants(order.symbol, order.side, order.asset_class, order.parent_id)
+
+
+def _underlying(symbol: str) -> str | None:
+    """Of a contract: orders are also found by what they are on."""
+    contract = Contract.parse(symbol) if len(symbol) > TAIL else None
+    return None if contract is None else contract.underlying
 
 
 @dataclass(frozen=True, slots=True)

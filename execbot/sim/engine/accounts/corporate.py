@@ -1,4 +1,4 @@
-"""Corporate actions, interest, liquidations: what happens to accounts without an order of theirs.
+"""Corporate actions, interest, liquidations: they change accounts without an order.
 
 All take effect at once, on every account that holds the symbol. The prices are moved by the
 caller (`VenueMarket`), before the engine is told.

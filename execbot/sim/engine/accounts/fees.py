@@ -13,14 +13,17 @@ from typing import Any
 from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.order import Order
-from execbot.sim.engine.render import CENT, NANO, ZERO, stamp_micro, text
+from execbot.sim.engine.render import CENT, NANO, ZERO, new_york_date, stamp_micro, text
 from execbot.sim.types import AssetClass, Ns
 
 ABOUT = {
-    "REG": "Regulatory fee on the day's sales",
-    "TAF": "Trading activity fee on the day's sales",
-    "CAT": "Consolidated audit trail fee on the day's trades",
+    "REG": "REG fee for proceed of the sales on {day}",
+    "TAF": "TAF fee for proceed of the sales on {day}",
+    "CAT": "CAT fee for proceed of the trades on {day}",
+    "ORF": "ORF fee for proceed of the option trades on {day}",
+    "OCC": "OCC fee for proceed of the option trades on {day}",
 }
+"""As Alpaca words it: with the trading day, since a row may carry the day it was written."""
 
 
 def charge(
@@ -30,17 +33,33 @@ def charge(
     if order.asset_class is AssetClass.CRYPTO:
         _charge_coins(core, account, order, price, qty)
         return
-    if order.asset_class is not AssetClass.US_EQUITY:
-        return
+    charges = _of_contracts if order.asset_class is AssetClass.US_OPTION else _of_shares
+    for kind, amount in charges(core, ZERO if order.is_buy else qty, qty, price):
+        if amount:
+            account.fees[kind] = account.fees.get(kind, ZERO) + amount
+
+
+def _of_shares(
+    core: ExchangeCore, sold: Decimal, qty: Decimal, price: Decimal
+) -> tuple[tuple[str, Decimal], ...]:
     config = core.config
-    sold = ZERO if order.is_buy else qty
-    for kind, amount in (
+    return (
         ("REG", sold * price * config.sec_per_dollar),
         ("TAF", sold * config.taf_per_share),
         ("CAT", qty * config.cat_per_share),
-    ):
-        if amount:
-            account.fees[kind] = account.fees.get(kind, ZERO) + amount
+    )
+
+
+def _of_contracts(
+    core: ExchangeCore, sold: Decimal, qty: Decimal, price: Decimal
+) -> tuple[tuple[str, Decimal], ...]:
+    config = core.config
+    return (
+        ("ORF", qty * config.orf_per_contract),
+        ("OCC", min(qty, Decimal(config.occ_contracts_max)) * config.occ_per_contract),
+        ("TAF", sold * config.option_taf_per_contract),
+        ("CAT", qty * config.option_cat_per_contract),
+    )
 
 
 def accrued(account: Account) -> Decimal:
@@ -54,7 +73,8 @@ def settle(core: ExchangeCore, account: Account) -> None:
     for kind, amount in account.fees.items():
         charged = amount.quantize(CENT, ROUND_UP)
         account.cash -= charged
-        body = {"activity_sub_type": kind, "net_amount": text(-charged), "description": ABOUT[kind]}
+        about = ABOUT[kind].format(day=account.day)
+        body = {"activity_sub_type": kind, "net_amount": text(-charged), "description": about}
         core.record_activity(account, "FEE", {**_common(account, at), **body}, at=at)
     for (symbol, side), amount in account.coin_fees.items():
         _record_coins(core, account, symbol, side, amount, at)
@@ -96,6 +116,7 @@ def _record_coins(
     bought = side == "buy"
     body: dict[str, Any] = {
         **_common(account, at),
+        **({} if price is None else {"date": new_york_date(at)}),  # coins trade on Sundays
         "symbol": symbol.replace("/", ""),
         "description": f"{'Coin Pair' if bought else 'Crypto'} Transaction Fee",
         "qty": text(-amount) if bought else "0",

@@ -1,4 +1,4 @@
-"""Cash, shares and fees that come and go without an order: deposits, journals, transfers, charges.
+"""Moves cash, shares and fees without an order: deposits, journals, transfers, charges.
 
 Each changes the account at once. Its activity row comes at once as well, or later, as Alpaca books
 some rows the next day.

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.core import ExchangeCore
+from execbot.sim.engine.options import collateral
 from execbot.sim.engine.order import Order, Role, Side, Status
 from execbot.sim.engine.render import ZERO
 from execbot.sim.types import Asset, AssetClass
@@ -42,8 +43,8 @@ class Money:
 
 def money(core: ExchangeCore, account: Account, leave_out: Order | None = None) -> Money:
     """All figures, with the reservations of open orders (except `leave_out`) taken off."""
-    long_value = short_value = initial = maintenance = ZERO
-    used: list[tuple[Decimal, Asset]] = []
+    long_value = short_value = initial = maintenance = sold = ZERO
+    used: list[tuple[Decimal, Asset | None]] = []
     for position in account.positions.values():
         if not position.qty:
             continue
@@ -55,20 +56,25 @@ def money(core: ExchangeCore, account: Account, leave_out: Order | None = None) 
             long_value += value
         else:
             short_value += value
+        if value < 0 and asset.asset_class is AssetClass.US_OPTION:
+            sold += value
+            continue
         initial += abs(value) * (INITIAL_MARGIN if asset.marginable else 1)
         maintenance += maintenance_of(asset, position.qty, price)
         used.append((abs(value), asset))
     equity = account.cash + long_value + short_value
+    locked = collateral.required(account)
+    initial, maintenance = initial + locked, maintenance + locked
+    used.append((locked, None))
     multiplier = margin_multiplier(core, account, equity)
     cash_use = ZERO if leave_out is None else -leave_out.reserved
     for symbol, amount in account.reserved.items():
         asset = core.assets.get(symbol)
-        assert asset is not None
         own = leave_out.reserved if leave_out is not None and leave_out.symbol == symbol else ZERO
         used.append((amount - own, asset))
         cash_use += amount
     weight = sum((value * _weight(asset, multiplier) for value, asset in used), ZERO)
-    free_cash = account.cash + short_value * Decimal("1.5") - cash_use
+    free_cash = account.cash + (short_value - sold) * Decimal("1.5") - cash_use - locked
     regt = equity - initial - cash_use * INITIAL_MARGIN
     return Money(
         equity=equity,
@@ -98,9 +104,11 @@ def margin_multiplier(core: ExchangeCore, account: Account, equity: Decimal) -> 
     return min(int(core.config.multiplier), wanted)
 
 
-def _weight(asset: Asset, multiplier: int) -> Decimal:
-    """Dollars of buying power that a dollar of this asset uses."""
-    if not asset.marginable:
+def _weight(asset: Asset | None, multiplier: int) -> Decimal:
+    """Dollars of buying power that a dollar of this asset uses; None is collateral, or an order in
+    several contracts.
+    """
+    if asset is None or not asset.marginable:
         return Decimal(multiplier)
     if asset.maintenance_margin <= USUAL_MAINTENANCE:
         return Decimal(1)
@@ -110,10 +118,10 @@ def _weight(asset: Asset, multiplier: int) -> Decimal:
 def maintenance_of(asset: Asset, qty: Decimal, price: Decimal) -> Decimal:
     """Dollars that must stay: long by the asset's rate, short with a floor per share.
 
-    Of contracts only what a short one is worth; Alpaca asks for collateral by the strike.
+    Contracts have their collateral instead.
     """
     if asset.asset_class is AssetClass.US_OPTION:
-        return max(ZERO, -qty * price * asset.multiplier)
+        return ZERO
     rate = asset.maintenance_margin / 100
     if qty > 0:
         return qty * price * rate
@@ -127,7 +135,8 @@ def refresh(core: ExchangeCore, order: Order) -> None:
 
     While a replacement is on its way the larger of the two is held.
     """
-    if order.is_closing or not order.is_open:
+    closes_shares = order.is_closing and order.asset_class is not AssetClass.US_OPTION
+    if closes_shares or not order.is_open:
         return
     cost = order.leaves * order.hold_price
     old = core.orders.get(order.replaces or "")
@@ -183,7 +192,8 @@ def held_qty(core: ExchangeCore, account: Account, symbol: str) -> Decimal:
 
 def available_qty(core: ExchangeCore, account: Account, symbol: str) -> Decimal:
     """Shares of the position (as a positive number) that a new closing order could use."""
-    return max(ZERO, abs(account.qty(symbol)) - held_qty(core, account, symbol))
+    behind_calls = collateral.shares_held(account, symbol) if account.qty(symbol) > 0 else ZERO
+    return max(ZERO, abs(account.qty(symbol)) - held_qty(core, account, symbol) - behind_calls)
 
 
 # --- what an order costs ---------------------------------------------------------------------

@@ -13,6 +13,7 @@ from decimal import Decimal
 from execbot.sim.engine.accounts import fees, funds
 from execbot.sim.engine.accounts.account import Account, MarginCall
 from execbot.sim.engine.core import ExchangeCore
+from execbot.sim.engine.options import collateral
 from execbot.sim.engine.render import ZERO
 from execbot.sim.types import Ns
 
@@ -25,7 +26,7 @@ CLOSES_LOOKED_AT = 60  # of an account that nobody asked about for longer
 
 def at_close(core: ExchangeCore, account: Account, close: Ns) -> tuple[Decimal, Decimal]:
     """Equity and maintenance margin at the prices of a close."""
-    equity, maintenance = account.cash, ZERO
+    equity, maintenance = account.cash, collateral.required(account)
     for position in account.positions.values():
         price = core.price(position.symbol, close)
         equity += position.qty * price * core.multiplier(position.symbol)

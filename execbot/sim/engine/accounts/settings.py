@@ -1,4 +1,4 @@
-"""What an account's owner and the control plane may set about it, each value checked."""
+"""The settings of an account that its owner and the control plane may change; checks each value."""
 
 from __future__ import annotations
 

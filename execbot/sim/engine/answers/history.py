@@ -107,7 +107,8 @@ def portfolio_history(
         value = ledger.equity(_valued_at(core, frame, at))
         if per_day and core.hours.trading_date(at) != day:
             day = core.hours.trading_date(at)
-            reference = ledger.equity(core.hours.previous_close(at)) or base_value
+            closed_at = ledger.equity(core.hours.previous_close(at))
+            reference = base_value if closed_at is None else closed_at
         # Before the account was opened: zeros, as models of today's clients demand numbers there.
         body["equity"].append(0.0 if value is None else _float(value))
         gain = None if value is None else value - reference

@@ -8,6 +8,7 @@ from typing import Any
 from execbot.sim.engine.accounts import fees, funds
 from execbot.sim.engine.accounts.account import Account, Position
 from execbot.sim.engine.core import ExchangeCore
+from execbot.sim.engine.options import rules as option_rules
 from execbot.sim.engine.order import Order, OrderClass
 from execbot.sim.engine.render import (
     CENT,
@@ -118,7 +119,7 @@ def position_view(core: ExchangeCore, account: Account, position: Position) -> d
     unrealized = value - cost
     day_cost = (position.overnight_qty * close + position.today_cost) * asset.multiplier
     intraday = value - day_cost
-    available = max(ZERO, abs(qty) - funds.held_qty(core, account, position.symbol))
+    available = funds.available_qty(core, account, position.symbol)
     crypto = asset.asset_class is AssetClass.CRYPTO
     return {
         "asset_id": asset.id,
@@ -163,8 +164,8 @@ def account_view(core: ExchangeCore, account: Account) -> dict[str, Any]:
         "account_number": account.number,
         "status": "ACTIVE",
         "crypto_status": "ACTIVE",
-        "options_approved_level": 0,
-        "options_trading_level": 0,
+        "options_approved_level": core.config.options_level,
+        "options_trading_level": option_rules.level(core, account),
         "currency": "USD",
         "buying_power": power,
         "regt_buying_power": cents(money.regt_buying_power),

@@ -6,16 +6,17 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from execbot.sim.chains.contract import Contract
 from execbot.sim.engine import parse
 from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.events import emit
-from execbot.sim.engine.options.contracts import Contract, OptionAssets, OptionPrices
+from execbot.sim.engine.options import spread_fills, spreads
 from execbot.sim.engine.order import Order, OrderClass, OrderType, Side, Status, TimeInForce
 from execbot.sim.engine.orders import executions
 from execbot.sim.engine.orders.place import place
 from execbot.sim.engine.orders.rules import unprocessable
-from execbot.sim.engine.render import ZERO, text
+from execbot.sim.engine.render import text
 from execbot.sim.types import AssetClass
 
 LEGS_MIN, LEGS_MAX = 2, 4
@@ -29,28 +30,13 @@ def contract_of(symbol: str) -> Contract:
     return contract
 
 
-def set_mark(core: ExchangeCore, symbol: str, price: Decimal) -> None:
+def set_mark(core: ExchangeCore, symbol: str, price: Decimal | None) -> None:
     """Makes a contract known, or moves its price. Raises `ApiError` 422."""
     contract = contract_of(symbol)
-    if price < 0:
+    if price is not None and price < 0:
         raise unprocessable(f"invalid price {text(price)}")
-    if not core.options.assets:
-        _let_contracts_in(core)
     core.options.set_mark(contract, price, core.now)
     core.look_again(symbol)
-
-
-def _let_contracts_in(core: ExchangeCore) -> None:
-    """From the first contract on, prices and assets know contracts too."""
-    core.prices = OptionPrices(core.prices, core.options)
-    core.assets = OptionAssets(core.assets, core.options)
-
-
-def load(core: ExchangeCore, state: Mapping[str, Any]) -> None:
-    """Takes over the contracts that an earlier core had dumped."""
-    if state:
-        _let_contracts_in(core)
-        core.options.load(state)
 
 
 def hold(core: ExchangeCore, account: Account, symbol: str, qty: Decimal, price: Decimal) -> Order:
@@ -177,35 +163,6 @@ def fill(core: ExchangeCore, account: Account, order_id: str, price: Decimal | N
 
 
 def _fill_several(core: ExchangeCore, account: Account, parent: Order) -> None:
-    net, told = ZERO, []
-    for leg_id in parent.legs:
-        leg = core.orders[leg_id]
-        price, qty = core.price(leg.symbol, core.now), leg.leaves
-        net += (1 if leg.is_buy else -1) * price * (leg.ratio_qty or 1)
-        executions.execute(core, account, leg, price, qty, quiet=True)
-        told.append(
-            {
-                "execution_id": leg.fills[-1][0],
-                "order_id": leg.id,
-                "symbol": leg.symbol,
-                "qty": text(qty),
-                "price": text(price),
-            }
-        )
-    units = parent.leaves
-    parent.filled_qty, parent.filled_value = units, net * units
-    parent.filled_at = parent.updated_at = core.now
-    parent.status = Status.FILLED
-    core.retire(parent)
-    emit(
-        core,
-        parent,
-        "fill",
-        {
-            "execution_id": core.ids.uuid(),
-            "price": text(net),
-            "qty": text(units),
-            "position_qtys": {leg["symbol"]: text(account.qty(leg["symbol"])) for leg in told},
-            "legs": told,
-        },
-    )
+    legs = spreads.leg_orders(core, parent)
+    marks = [(leg, core.price(leg.symbol, core.now)) for leg in legs]
+    spread_fills.fill(core, account, parent, parent.leaves, marks)

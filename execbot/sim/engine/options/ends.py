@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from execbot.sim.chains.contract import MULTIPLIER, Contract
 from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.core import ExchangeCore
-from execbot.sim.engine.options.contracts import MULTIPLIER, Contract
 from execbot.sim.engine.options.elsewhere import contract_of
 from execbot.sim.engine.orders import endings
 from execbot.sim.engine.orders.rules import unprocessable
@@ -76,19 +76,20 @@ def _deliver(
     if core.assets.get(contract.underlying) is None:
         raise unprocessable(f"{contract.underlying} is not listed")
     _remove(core, account, contract, count)
-    shares = count * MULTIPLIER * (1 if contract.is_call else -1)
-    _trade(account, contract.underlying, shares, contract.strike)
-    amount = -shares * contract.strike
+    sign = 1 if contract.is_call else -1
+    shares, amount = sign * count * contract.shares, -sign * count * contract.strike * MULTIPLIER
+    price = contract.strike * MULTIPLIER / contract.shares
+    _trade(account, contract.underlying, shares, price)
     account.cash += amount
     group = core.ids.uuid()
-    rows = (
+    rows: tuple[tuple[str, str, Decimal, Decimal, Decimal | None], ...] = (
         (kind, contract.symbol, -count, ZERO, None),
-        ("OPTRD", contract.underlying, shares, amount, contract.strike),
+        ("OPTRD", contract.underlying, shares, amount, price),
     )
-    for name, symbol, qty, net, price in rows:
+    for name, symbol, qty, net, at in rows:
         body = {"symbol": symbol, "qty": text(qty), "net_amount": text(net), "group_id": group}
-        if price is not None:
-            body["price"] = text(price)
+        if at is not None:
+            body["price"] = text(at)
         core.record_flow(account, name, body, row_after=row_after)
 
 

@@ -1,4 +1,4 @@
-"""What Alpaca refuses because of the account: its positions, its other orders, its money."""
+"""Alpaca's refusals because of the account: its positions, its other orders, its money."""
 
 from __future__ import annotations
 

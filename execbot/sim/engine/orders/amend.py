@@ -1,4 +1,4 @@
-"""Cancel and replace: what is refused at once, and what happens when the venue gets to it."""
+"""Cancel and replace: refusals in the reply, and what the venue does when it gets to it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.config import FaultKind
 from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.events import emit
+from execbot.sim.engine.options import replaces
 from execbot.sim.engine.order import (
     Order,
     OrderClass,
@@ -53,6 +54,8 @@ def request_cancel(core: ExchangeCore, order: Order) -> None:
     """`DELETE`. Raises `ApiError` 422 when the state refuses it; 204 is only a promise."""
     if not order.is_open:
         raise rules.unprocessable(f'order is already in "{order.status}" state')
+    if order.order_class is OrderClass.MLEG and core.config.mleg_cancel_disabled:
+        raise rules.forbidden("cancel mleg order is disabled")
     if order.order_class is OrderClass.MLEG and order.parent_id is not None:
         raise rules.unprocessable(f"leg order is already in {order.status} state")
     if order.status is Status.PENDING_CANCEL:
@@ -88,8 +91,8 @@ class Change:
     client_order_id: str | None
 
 
-def read_change(body: Mapping[str, Any]) -> Change:
-    """Raises `ApiError` 422/40010001 for values that are none."""
+def read_change(body: Mapping[str, Any], *, signed: bool = False) -> Change:
+    """Raises `ApiError` 422/40010001 for values that are none. A net price may be `signed`."""
     parse.check_body(body)
     tif = body.get("time_in_force") or None
     if tif is not None and tif not in tuple(TimeInForce):
@@ -104,7 +107,7 @@ def read_change(body: Mapping[str, Any]) -> Change:
     )
     for name, value in (
         ("qty", change.qty),
-        ("limit price", change.limit_price),
+        ("limit price", None if signed else change.limit_price),
         ("stop price", change.stop_price),
         ("trail", change.trail),
     ):
@@ -121,10 +124,10 @@ def request_replace(
     Raises `ApiError` 403 or 422. The old order may still fill first; the new one is then
     rejected.
     """
-    change = read_change(body)
-    if old.order_class is OrderClass.MLEG:
-        raise rules.unprocessable("replace mleg order is disabled")
+    change = read_change(body, signed=old.order_class is OrderClass.MLEG)
     _check_state(core, old)
+    if old.order_class is OrderClass.MLEG:
+        return _replace_several(core, account, old, change)
     _check_elected(old, change)
     _check_fields(old, change)
     new = _successor(core, old, change)
@@ -140,6 +143,25 @@ def request_replace(
     lifecycle.register(core, account, new)
     core.schedule(new, "swap", core.now + core.config.replace_latency)
     return new
+
+
+def _replace_several(core: ExchangeCore, account: Account, old: Order, change: Change) -> Order:
+    """An order in several contracts is followed by a parent with legs of its own."""
+    if old.parent_id is not None:
+        raise rules.unprocessable(f"leg order is already in {old.status} state")
+    made = replaces.several(
+        core,
+        account,
+        old,
+        qty=change.qty,
+        limit=change.limit_price,
+        client_order_id=change.client_order_id,
+    )
+    old.status = Status.PENDING_REPLACE
+    old.updated_at = core.now
+    replaces.register(core, account, made)
+    core.schedule(made[0], "swap", core.now + core.config.replace_latency)
+    return made[0]
 
 
 def _check_state(core: ExchangeCore, old: Order) -> None:
@@ -245,13 +267,17 @@ def _successor(core: ExchangeCore, old: Order, change: Change) -> Order:
             new.trail_percent = change.trail
         assert new.hwm is not None
         new.stop_price = trailing.trail_stop(new, new.hwm)
-    opens_short = new.position_intent == "sell_to_open"
-    new.hold_price = funds.unit_price(core, new, opens_short)
+    if new.asset_class is not AssetClass.US_OPTION:
+        opens_short = new.position_intent == "sell_to_open"
+        new.hold_price = funds.unit_price(core, new, opens_short)
     return new
 
 
 def _check_grid_and_side(core: ExchangeCore, old: Order, new: Order, change: Change) -> None:
     if new.asset_class is AssetClass.CRYPTO:
+        return
+    if new.asset_class is AssetClass.US_OPTION:
+        replaces.check_prices(change.limit_price, change.stop_price, signed=False)
         return
     rules.check_grid("limit_price", change.limit_price)
     rules.check_grid("stop_price", change.stop_price)
@@ -274,6 +300,9 @@ def _check_grid_and_side(core: ExchangeCore, old: Order, new: Order, change: Cha
 def _check_resources(core: ExchangeCore, account: Account, old: Order, new: Order) -> None:
     """More shares or more money than the old order held must be there."""
     if new.qty is None or new.status is Status.HELD:
+        return
+    if new.asset_class is AssetClass.US_OPTION:
+        replaces.check_single(core, account, old, new)
         return
     filled = old.filled_qty + old.carried_qty
     if new.is_closing:
@@ -300,6 +329,9 @@ def swap(core: ExchangeCore, new: Order) -> None:
     filled = ZERO if old is None else old.filled_qty + old.carried_qty
     if old is None or not _may_swap(new, old, filled):
         _refuse_swap(core, new, old)
+        return
+    if new.order_class is OrderClass.MLEG:
+        replaces.swap(core, new, old)
         return
     if core.config.replace_carries_filled_qty:
         new.filled_qty, new.filled_value = old.filled_qty, old.filled_value
@@ -335,6 +367,8 @@ def swap(core: ExchangeCore, new: Order) -> None:
 def _may_swap(new: Order, old: Order, filled: Decimal) -> bool:
     if old.status not in (Status.PENDING_REPLACE, Status.HELD):
         return False  # a stop leg that fired meanwhile
+    if "follow" in old.due or "drop" in old.due:
+        return False  # its group is over, and it ends with it
     if old.triggered and new.stop_price != old.stop_price:
         return False
     return new.qty is None or new.qty > filled
@@ -345,6 +379,8 @@ def _refuse_swap(core: ExchangeCore, new: Order, old: Order | None) -> None:
     new.failed_at = new.updated_at = core.now
     new.status = Status.REJECTED
     core.retire(new)
+    if new.order_class is OrderClass.MLEG:
+        replaces.refuse(core, new)
     if old is not None and old.status is Status.PENDING_REPLACE:
         old.status = Status.PARTIALLY_FILLED if old.filled_qty else Status.NEW
         old.updated_at = core.now

@@ -63,15 +63,15 @@ def correct(
         position.restate(sign * changed_qty, new_price, dearer)
     if not position.qty:
         del account.positions[order.symbol]
-    told = {
+    facts = {
         "execution_id": new_id,
         "previous_execution_id": previous,
         "qty": text(new_qty if new_qty else old_qty),
         "price": text(new_price),
         "position_qty": text(account.qty(order.symbol)),
     }
-    emit(core, order, "trade_correct" if new_qty else "trade_bust", told)
-    return {"order_id": order.id, **told}
+    emit(core, order, "trade_correct" if new_qty else "trade_bust", facts)
+    return {"order_id": order.id, **facts}
 
 
 def _order_of(

@@ -17,7 +17,8 @@ def cancel(core: ExchangeCore, order: Order, reason: str = "") -> None:
 
 def expire(core: ExchangeCore, order: Order) -> None:
     """`expired` at the end of its time; a GTC order of 90 days is canceled instead."""
-    if order.tif is TimeInForce.GTC:
+    ends_with_contract = order.expires_at == core.now  # the other end comes 15 minutes later
+    if order.tif is TimeInForce.GTC and not ends_with_contract:
         order.cancel_requested_at = core.now
         if order.status is not Status.HELD:
             order.status = Status.PENDING_CANCEL

@@ -1,4 +1,4 @@
-"""Executions: booked everywhere at once, in the order, the account, the activities, the stream."""
+"""Books an execution everywhere at once: in the order, the account, the activities, the stream."""
 
 from __future__ import annotations
 
@@ -51,6 +51,7 @@ def execute(
         order.status = Status.PARTIALLY_FILLED
     signed = qty if order.is_buy else -qty
     position.trade(signed, price)
+    core.watch_contract(order.symbol)
     account.cash -= signed * price * core.multiplier(order.symbol)
     _note_day_trade(account, order)
     fees.charge(core, account, order, price, qty)

@@ -7,6 +7,7 @@ other out of the market in the same instant, its status follows a moment later.
 
 from __future__ import annotations
 
+from execbot.sim.engine.accounts.account import Hold
 from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.events import emit
 from execbot.sim.engine.order import Order, OrderClass, Role, Status
@@ -14,6 +15,31 @@ from execbot.sim.engine.order import Order, OrderClass, Role, Status
 
 def live_legs(core: ExchangeCore, parent: Order) -> list[Order]:
     return [core.orders[leg_id] for leg_id in parent.legs if leg_id in core.orders]
+
+
+def mirror(core: ExchangeCore, parent: Order) -> None:
+    """The legs of an order in several contracts show what their parent shows; no frame tells it."""
+    if parent.order_class is not OrderClass.MLEG:
+        return
+    for leg in live_legs(core, parent):
+        leg.status, leg.acked = parent.status, parent.acked
+        leg.submitted_at, leg.updated_at = parent.submitted_at, parent.updated_at
+        leg.expires_at = parent.expires_at
+
+
+def end_legs(core: ExchangeCore, parent: Order, *, releases: bool = True) -> None:
+    """They end with their parent; what they were to close is free a little later, unless others
+    hold it on.
+    """
+    for leg in live_legs(core, parent):
+        leg.status, leg.updated_at = parent.status, core.now
+        leg.canceled_at, leg.expired_at = parent.canceled_at, parent.expired_at
+        leg.failed_at, leg.replaced_at = parent.failed_at, parent.replaced_at
+        if releases and leg.is_closing and leg.leaves > 0:
+            until = core.now + core.config.release_latency
+            account = core.accounts[leg.account_id]
+            account.holds.append(Hold(leg.id, leg.symbol, leg.leaves, until))
+        core.retire(leg)
 
 
 def start_pair(core: ExchangeCore, order: Order) -> None:
@@ -73,6 +99,9 @@ def after_end(core: ExchangeCore, order: Order) -> None:
 
     Expiry comes to each member by itself; so does a fill's `drop`.
     """
+    if order.order_class is OrderClass.MLEG and order.legs:
+        end_legs(core, order)
+        return
     if order.status is Status.EXPIRED:
         return
     others = live_legs(core, order)

@@ -6,6 +6,8 @@ from bisect import bisect_right
 from datetime import date, timedelta
 from enum import StrEnum
 
+from execbot.sim.chains.contract import LATE_CLOSE_ATTRIBUTE
+from execbot.sim.chains.expiries import LATE
 from execbot.sim.engine.order import Order, OrderType, TimeInForce
 from execbot.sim.engine.render import at_new_york, new_york, new_york_date
 from execbot.sim.types import SECOND, Asset, AssetClass, Calendar, Ns, TradingDay, TradingSession
@@ -21,6 +23,7 @@ class Window(StrEnum):
 
     ALWAYS = "always"
     REGULAR = "regular"
+    LATE = "late"  # regular and a quarter of an hour more: options of some funds
     EXTENDED = "extended"  # pre-market, regular, after-hours
     AROUND = "around"  # those and the overnight session
 
@@ -51,10 +54,11 @@ class Hours:
     def _span(self, window: Window, at: Ns) -> tuple[Ns, Ns]:
         """The first opening span of a window that ends later than `at`."""
         day = self.day(at)
-        if window is Window.REGULAR:
-            if at >= day.close:
+        if window in (Window.REGULAR, Window.LATE):
+            more = LATE if window is Window.LATE else 0
+            if at >= day.close + more:
                 day = self.day(day.after_close)
-            return day.open, day.close
+            return day.open, day.close + more
         if window is Window.EXTENDED:
             return day.pre_open, day.after_close
         return day.pre_open - OVERNIGHT_LENGTH, day.after_close
@@ -98,10 +102,10 @@ class Hours:
         """
         if window is Window.ALWAYS or self.calendar.always_open:
             return at
-        if window is not Window.REGULAR:
+        if window not in (Window.REGULAR, Window.LATE):
             return self.opens_at(window, at)
         day = self.day(at)
-        if at >= day.close:
+        if at >= self._span(window, day.open)[1]:
             day = self.day(day.after_close)
         return max(at, day.pre_open)
 
@@ -109,10 +113,9 @@ class Hours:
         """When a day order sent at `at` expires."""
         if window is Window.ALWAYS or self.calendar.always_open:
             return self.calendar.next_close(at)
-        day = self.day(at)
-        if window is Window.REGULAR:
+        if window in (Window.REGULAR, Window.LATE):
             return self._span(window, at)[1]
-        return day.after_close
+        return self.day(at).after_close
 
     def gtc_end(self, at: Ns) -> Ns:
         """16:00 New York, 90 days on."""
@@ -139,8 +142,8 @@ class Hours:
 
     def date_before(self, at: Ns) -> str:
         """The trading date of the last regular close before the present one began."""
-        if self.calendar.always_open:
-            return self.trading_date(self.previous_close(at))
+        if self.calendar.always_open:  # midnight, which ended the day before
+            return new_york_date(self.previous_close(at) - 1)
         self.day(at)
         index = bisect_right(self._ends, at)
         return self._days[max(index - 1, 0)].date
@@ -155,10 +158,16 @@ class Hours:
         return self._days[index - 1].close if index else day.pre_open
 
 
+def option_window(asset: Asset) -> Window:
+    return Window.LATE if LATE_CLOSE_ATTRIBUTE in asset.attributes else Window.REGULAR
+
+
 def window_of(order: Order, asset: Asset, overnight_allowed: bool) -> Window:
     """Which sessions an order can trade in."""
     if order.asset_class is AssetClass.CRYPTO:
         return Window.ALWAYS
+    if order.asset_class is AssetClass.US_OPTION:
+        return option_window(asset)
     if not order.extended_hours or order.type is not OrderType.LIMIT:
         return Window.REGULAR
     if overnight_allowed and "overnight_tradable" in asset.attributes:

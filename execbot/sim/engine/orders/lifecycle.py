@@ -1,4 +1,4 @@
-"""What happens to an order by itself: acknowledged, looked at, filled, expired, rejected.
+"""The steps of an order that no request asks for: acknowledge, look, fill, expire, reject.
 
 Each function is the handler of one kind of agenda entry, or a step of one. `core.now` is the
 instant at which it happens.
@@ -8,12 +8,22 @@ from __future__ import annotations
 
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
 
+from execbot.sim.chains.contract import Contract
 from execbot.sim.engine.accounts import funds
 from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.config import FaultKind
 from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.events import emit
-from execbot.sim.engine.order import KEEPS_STATUS, Order, OrderType, Role, Status, TimeInForce
+from execbot.sim.engine.options import spread_fills
+from execbot.sim.engine.order import (
+    KEEPS_STATUS,
+    Order,
+    OrderClass,
+    OrderType,
+    Role,
+    Status,
+    TimeInForce,
+)
 from execbot.sim.engine.orders import endings, executions, groups, matching, trailing
 from execbot.sim.engine.orders.hours import AGED_CANCEL_DELAY
 from execbot.sim.engine.render import NANO, ZERO
@@ -21,6 +31,7 @@ from execbot.sim.types import SECOND, AssetClass, Ns, TradingSession
 
 AUCTION_END_DELAY: Ns = 2 * 60 * SECOND  # what an auction left over is gone two minutes later
 AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
+STOCK = AssetClass.US_EQUITY
 AUCTIONS = (TimeInForce.OPG, TimeInForce.CLS)
 
 
@@ -35,8 +46,18 @@ def register(core: ExchangeCore, account: Account, order: Order) -> None:
     schedule_end(core, order)
 
 
+def register_leg(core: ExchangeCore, account: Account, leg: Order) -> None:
+    """A leg of an order in several contracts is live with its parent, and ends with it."""
+    core.orders[leg.id] = leg
+    account.add(leg)
+
+
 def schedule_end(core: ExchangeCore, order: Order) -> None:
     """Day orders end with their session, GTC orders after 90 days, auctions by themselves."""
+    contract = Contract.parse(core.asset_of(order).symbol)
+    if contract is not None:
+        _schedule_end_of_contract(core, order, contract)
+        return
     if order.tif is TimeInForce.GTC:
         order.expires_at = core.hours.gtc_end(core.now)
         core.schedule(order, "expire", order.expires_at + AGED_CANCEL_DELAY)
@@ -52,6 +73,22 @@ def schedule_end(core: ExchangeCore, order: Order) -> None:
     core.schedule(order, "expire", order.expires_at)
 
 
+def _schedule_end_of_contract(core: ExchangeCore, order: Order, contract: Contract) -> None:
+    """A contract ends its orders with it, those for 90 days as well; a DAY order ends with the
+    session of contracts.
+    """
+    last = core.options.chains.last_moment(contract)
+    if order.tif is TimeInForce.GTC:
+        end = core.hours.gtc_end(core.now)
+    else:
+        end = core.hours.day_end(core.window(order), core.now)
+    if core.now < last < end:
+        end = last
+    order.expires_at = end
+    aged = order.tif is TimeInForce.GTC and end != last
+    core.schedule(order, "expire", end + AGED_CANCEL_DELAY if aged else end)
+
+
 def send(core: ExchangeCore, order: Order) -> None:
     """The order goes to the venue now, or waits for the session (`accepted`)."""
     window = core.window(order)
@@ -61,10 +98,12 @@ def send(core: ExchangeCore, order: Order) -> None:
         route = core.hours.routed_at(window, core.now)
     if route == core.now:
         order.status = Status.PENDING_NEW
+        groups.mirror(core, order)
         emit(core, order, "pending_new")
         core.schedule(order, "ack", core.now + core.config.ack_latency)
     else:
         order.status = Status.ACCEPTED
+        groups.mirror(core, order)
         emit(core, order, "accepted")
         core.schedule(order, "route", route)
 
@@ -81,6 +120,7 @@ def acknowledge(core: ExchangeCore, order: Order) -> None:
     order.submitted_at = order.updated_at = core.now
     if order.status not in KEEPS_STATUS:
         order.status = Status.NEW
+    groups.mirror(core, order)
     emit(core, order, "new", {"execution_id": core.ids.uuid()})
     _arm_fault(core, order)
     if order.tif not in AUCTIONS:
@@ -128,6 +168,8 @@ def look_latency(core: ExchangeCore, order: Order) -> Ns:
 
 def _is_absurd(core: ExchangeCore, order: Order) -> bool:
     """The limit-price-away sanity check: a limit many times through the market."""
+    if order.asset_class is AssetClass.US_OPTION:
+        return _is_off_grid(core, order)
     factor = core.config.limit_away_factor
     market = core.price(order.symbol, core.now)
     if factor is None or order.limit_price is None or not market:
@@ -135,6 +177,17 @@ def _is_absurd(core: ExchangeCore, order: Order) -> bool:
     if order.is_buy:
         return order.limit_price > market * factor
     return order.limit_price < market / factor
+
+
+def _is_off_grid(core: ExchangeCore, order: Order) -> bool:
+    """A price between two steps of a contract's grid: taken at first, rejected by the venue."""
+    contract = Contract.parse(order.symbol)  # None of several: their net price may be any cent
+    if contract is None or not core.config.option_off_grid_rejected:
+        return False
+    from execbot.sim.chains.grid import on_grid
+
+    prices = (order.limit_price, order.stop_price)
+    return any(p is not None and not on_grid(contract.underlying, p) for p in prices)
 
 
 # --- meeting the market ----------------------------------------------------------------------
@@ -162,6 +215,9 @@ def meet(core: ExchangeCore, order: Order) -> None:
     """The market is where the order waited for it, and its session is open."""
     if order.waits_for_trigger:
         trigger(core, order)
+        return
+    if order.order_class is OrderClass.MLEG:
+        _meet_spread(core, order)
         return
     reason = matching.protection(core, order)
     if reason:
@@ -196,6 +252,17 @@ def meet(core: ExchangeCore, order: Order) -> None:
         _rest(core, order)
 
 
+def _meet_spread(core: ExchangeCore, parent: Order) -> None:
+    filled = spread_fills.meet(core, parent)
+    if not parent.is_open:
+        return
+    if filled:
+        core.stop_watching(parent)
+        core.schedule(parent, "look", core.now + core.config.partial_fill_pause)
+    else:
+        _rest(core, parent)
+
+
 def _is_halved(core: ExchangeCore, order: Order) -> bool:
     """Paper's random partial fill, drawn from the order's id: the first look gives half."""
     share = core.config.partial_fill_share
@@ -224,7 +291,7 @@ def trigger(core: ExchangeCore, order: Order) -> None:
     core.stop_watching(order)
     order.triggered = True
     order.updated_at = core.now
-    if order.type is OrderType.STOP and order.is_buy:
+    if order.type is OrderType.STOP and order.is_buy and order.asset_class is STOCK:
         assert order.stop_price is not None
         order.collar = funds.stop_collar(order.stop_price)
     groups.stop_fired(core, order)

@@ -1,4 +1,4 @@
-"""Meeting the market: what an order can take now, and when the market next comes to it.
+"""Matches an order with the market: what it can take now, and when the market next reaches it.
 
 Each account trades against the whole displayed market, as on paper: what one account takes is
 gone for that account until the quote changes, and no other account notices.
@@ -12,7 +12,8 @@ from typing import Literal
 
 from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.core import ExchangeCore
-from execbot.sim.engine.order import Order, OrderType
+from execbot.sim.engine.options import spreads
+from execbot.sim.engine.order import Order, OrderClass, OrderType
 from execbot.sim.engine.orders import prints, trailing
 from execbot.sim.engine.orders.hours import Window
 from execbot.sim.engine.render import NANO, ZERO, text
@@ -175,14 +176,22 @@ def auction_price(core: ExchangeCore, order: Order) -> Decimal | None:
 # --- when the market comes to a resting order ------------------------------------------------
 
 
+_ANY_BID = Crossing(Field.BID, ">=", Decimal("0.01"))
+"""What a contract that is sold at the market waits for: many have no bid at all."""
+
+
 def condition_of(order: Order) -> Crossing | None:
-    """What the order waits for; None when any change of the market will do."""
+    """What the order waits for; None when any change of the market will do, and for several
+    contracts.
+    """
+    if order.order_class is OrderClass.MLEG:
+        return None
     if order.waits_for_trigger:
         assert order.stop_price is not None
         return Crossing(Field.LAST, ">=" if order.is_buy else "<=", order.stop_price)
     limit = order.watched_limit
     if limit is None:
-        return None
+        return _ANY_BID if order.asset_class is AssetClass.US_OPTION and not order.is_buy else None
     if order.is_buy:
         return Crossing(Field.ASK, "<=", limit)
     return Crossing(Field.BID, ">=", limit)
@@ -202,6 +211,8 @@ def holds(condition: Crossing, quote: Quote | None, last: Trade | None) -> bool:
 
 def ready(core: ExchangeCore, order: Order, at: Ns) -> bool:
     """Whether what the order waits for is so at `at`."""
+    if order.order_class is OrderClass.MLEG:
+        return spreads.ready(core, order, at)
     condition = condition_of(order)
     quote = core.prices.quote(order.symbol, at)
     if condition is None:
@@ -257,6 +268,8 @@ def next_touch(core: ExchangeCore, order: Order, after: Ns, until: Ns) -> Ns | N
 
 
 def _search(core: ExchangeCore, order: Order, after: Ns, until: Ns) -> Ns | None:
+    if order.order_class is OrderClass.MLEG:
+        return spreads.search(core, order, after, until)
     if order.type is OrderType.TRAILING_STOP and not order.triggered:
         return trailing.search(core, order, after, until)
     condition = condition_of(order)

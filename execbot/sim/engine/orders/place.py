@@ -1,4 +1,4 @@
-"""From an order request to an order: all checks of the POST, then the order and its legs."""
+"""Makes an order of a request: runs all checks of the POST, then builds the order and its legs."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import Any
 
+from execbot.sim.chains.contract import TAIL, Contract
 from execbot.sim.engine import parse
 from execbot.sim.engine.accounts import funds, margin
 from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.core import ExchangeCore
+from execbot.sim.engine.options import mleg
 from execbot.sim.engine.options import rules as option_rules
 from execbot.sim.engine.order import Order, OrderClass, OrderType, Role, Side, Status
 from execbot.sim.engine.orders import account_rules, lifecycle, rules, trailing
@@ -32,13 +34,17 @@ BEFORE_ORDER = (
     rules.check_stop_side,
     account_rules.check_day_trades,
 )
-OPTION_FROM_ELSEWHERE = (option_rules.check_kind, account_rules.check_intent)
+OPTION_FROM_ELSEWHERE = (account_rules.check_intent,)
 OPTION = (
-    option_rules.check_kind,
-    option_rules.check_hours,
+    option_rules.check_limits,
     account_rules.check_intent,
-    option_rules.check_opening,
+    option_rules.check_level,
+    option_rules.check_adjusted,
+    option_rules.check_sold_stop,
+    account_rules.check_wash_trade,
 )
+OPTION_CLOCK = (option_rules.check_hours, option_rules.check_expiring)
+"""What comes after shares and cash: `check_available`, `check_cover`, `check_cash`."""
 
 
 def place(
@@ -48,7 +54,11 @@ def place(
 
     `by_broker`: a liquidation, which no block of the account holds up.
     """
-    ticket = parse.ticket(body)
+    parse.check_body(body)
+    if body.get("order_class") == OrderClass.MLEG:
+        return _place_several(core, account, body)
+    contract = _contract(core, account, body)
+    ticket = parse.ticket(body, beside_legs=core.config.oco_prices_beside_legs)
     if not by_broker:
         rules.check_account(account)
     if ticket.client_order_id is not None:
@@ -61,7 +71,9 @@ def place(
         check(case)
     order = _order(core, account, asset, ticket, intent)
     account_rules.check_available(case, _shares_wanted(order))
-    if not by_broker:
+    if contract is not None:
+        _check_option(case, order, contract, by_broker)
+    elif not by_broker:
         account_rules.check_cost(case, order)
     legs = _legs(core, account, order, ticket)
     lifecycle.register(core, account, order)
@@ -69,6 +81,38 @@ def place(
         lifecycle.register(core, account, leg)
     lifecycle.send(core, order)
     return order
+
+
+def _place_several(core: ExchangeCore, account: Account, body: Mapping[str, Any]) -> Order:
+    rules.check_account(account)
+    margin.roll(core, account)
+    parent, *legs = mleg.place(core, account, body)
+    for leg in legs:
+        lifecycle.register_leg(core, account, leg)
+    lifecycle.register(core, account, parent)
+    lifecycle.send(core, parent)
+    return parent
+
+
+def _contract(core: ExchangeCore, account: Account, body: Mapping[str, Any]) -> Contract | None:
+    """The contract that an order names, if it names one; its shape has been checked then."""
+    symbol = body.get("symbol")
+    if not isinstance(symbol, str) or len(symbol) <= TAIL or Contract.parse(symbol) is None:
+        return None
+    found = Contract.parse(symbol) if account.qty(symbol) else None
+    contract = found or option_rules.check_contract(core, symbol)
+    option_rules.check_shape(body)
+    return contract
+
+
+def _check_option(case: rules.Case, order: Order, contract: Contract, by_broker: bool) -> None:
+    if by_broker:
+        option_rules.reserve_for(case.core, case.account, order, contract, None)
+        return
+    option_rules.check_cover(case, order.leaves)
+    option_rules.check_cash(case, order)
+    for check in OPTION_CLOCK:
+        check(case)
 
 
 def _checks(asset: Asset, by_broker: bool) -> tuple[Callable[[rules.Case], None], ...]:

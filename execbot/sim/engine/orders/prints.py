@@ -1,4 +1,4 @@
-"""Which prints count for an order: those of the session that it trades in.
+"""Picks the prints that count for an order: those of the session that it trades in.
 
 What was traded before the open elects no stop, moves no trailing mark and fills no limit; the
 first print of the session does.

@@ -1,6 +1,6 @@
-"""What Alpaca refuses in the reply to a POST because of the order itself.
+"""Alpaca's refusals of a POST because of the order itself.
 
-What it refuses because of the account is in `account_rules`; the order of all checks in `place`.
+Those because of the account are in `account_rules`; the order of all checks is in `place`.
 
 Each check is a function of the ticket and of what it looks at; it returns nothing or raises the
 `ApiError` with the exact status, code and message. The tables come first.

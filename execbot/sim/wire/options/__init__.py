@@ -1,0 +1,1 @@
+"""Option contracts on the wire: lists, market data, code tables."""

@@ -1,0 +1,1 @@
+"""What stands around trading and prices: watchlists, news, screener, corporate actions."""

@@ -1,0 +1,257 @@
+"""Corporate actions as both APIs list them: those of the recording, and those that the control
+plane brought about. Each appears once it has happened; nothing is announced beforehand.
+
+    /v1/corporate-actions                        market data: by kind, in pages
+    /v2/corporate_actions/announcements[/{id}]   trading: one flat list
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from execbot.sim.calendar import new_york_date
+from execbot.sim.prices.adjustments import Adjustments
+from execbot.sim.prices.source import MarketPrices
+from execbot.sim.types import ApiError, Ns
+from execbot.sim.wire import data_query as fields
+
+LIMIT_DEFAULT, LIMIT_MAX = 100, 1000
+DAYS_MAX = 90  # of the trading API's list
+CUSIP = ""
+"""Securities have no CUSIP here."""
+PARAMETERS = (
+    "symbols", "cusips", "types", "region", "start", "end", "ids", "limit", "page_token", "sort",
+)  # fmt: skip
+
+Told = tuple[Ns, str, Mapping[str, str]]
+"""When, which kind (as in the market-data API, singular), and its particulars."""
+
+
+@dataclass(slots=True)
+class CorporateLog:
+    """What the control plane brought about."""
+
+    told: list[Told] = field(default_factory=list)
+
+    def add(self, at: Ns, kind: str, **particulars: object) -> None:
+        self.told.append((at, kind, {name: str(value) for name, value in particulars.items()}))
+
+    def dump(self) -> list[Any]:
+        return [list(row) for row in self.told]
+
+    def load(self, rows: Iterable[Sequence[Any]]) -> None:
+        self.told = [(at, kind, dict(particulars)) for at, kind, particulars in rows]
+
+
+def recorded(adjustments: Adjustments, prices: MarketPrices, now: Ns) -> list[Told]:
+    """What the recording has of splits and dividends up to `now`. It carries a dividend as a
+    factor of prices; the dollars follow from the last price before.
+    """
+    found: list[Told] = []
+    for symbol, rows in adjustments.splits.items():
+        found += [
+            (at, *split(symbol, *ratio.as_integer_ratio())) for at, ratio in rows if at <= now
+        ]
+    for symbol, rows in adjustments.dividends.items():
+        for at, factor in rows:
+            last = prices.last_trade(symbol, at - 1) if at <= now else None
+            if last is not None:
+                rate = (last.price * (1 - factor)).quantize(Decimal("0.0001"))
+                found.append((at, "cash_dividend", {"symbol": symbol, "rate": str(rate)}))
+    return found
+
+
+def split(symbol: str, new: int | Decimal, old: int | Decimal) -> tuple[str, Mapping[str, str]]:
+    """Kind and particulars of a split."""
+    kind = "forward_split" if new > old else "reverse_split"
+    return kind, {"symbol": symbol, "new_rate": str(new), "old_rate": str(old)}
+
+
+# --- rows ----------------------------------------------------------------------------------------
+
+_NUMBERS = frozenset(
+    {"rate", "new_rate", "old_rate", "cash_rate", "source_rate", "acquirer_rate", "acquiree_rate"}
+)
+_CUSIPS: Mapping[str, tuple[str, ...]] = {
+    "forward_split": ("cusip",),
+    "reverse_split": ("old_cusip", "new_cusip"),
+    "cash_dividend": ("cusip",),
+    "name_change": ("old_cusip", "new_cusip"),
+    "spin_off": ("source_cusip", "new_cusip"),
+    "cash_merger": ("acquiree_cusip",),
+    "stock_merger": ("acquirer_cusip", "acquiree_cusip"),
+    "stock_and_cash_merger": ("acquirer_cusip", "acquiree_cusip"),
+}
+_MERGERS = ("cash_merger", "stock_merger", "stock_and_cash_merger")
+
+
+def _id(told: Told) -> str:
+    digest = hashlib.blake2b(repr(told).encode(), digest_size=16).digest()
+    return str(UUID(bytes=digest, version=4))
+
+
+def _row(told: Told) -> dict[str, Any]:
+    """As the market-data API shows it."""
+    at, kind, particulars = told
+    day = new_york_date(at)
+    row: dict[str, Any] = {"id": _id(told), "process_date": day, "currency": "USD"}
+    if kind in _MERGERS:
+        row.update(effective_date=day, payable_date=day)
+    elif kind != "name_change":
+        row.update(ex_date=day, payable_date=day, record_date=day)
+    if kind == "cash_dividend":
+        row.update(special=False, foreign=False)
+    row.update(dict.fromkeys(_CUSIPS[kind], CUSIP))
+    for name, value in particulars.items():
+        row[name] = float(value) if name in _NUMBERS else value
+    return row
+
+
+def _symbols_of(particulars: Mapping[str, str]) -> set[str]:
+    return {value for name, value in particulars.items() if name.endswith("symbol")}
+
+
+def history(all_told: Sequence[Told], query: Mapping[str, str], now: Ns) -> dict[str, Any]:
+    """One page of `/v1/corporate-actions`. Raises `ApiError` 400."""
+    fields.known_only(query, PARAMETERS)
+    if query.get("ids") and any(query.get(n) for n in ("symbols", "types", "start", "end")):
+        raise fields.bad("ids cannot be combined with other filters")
+    symbols, kinds, ids = (_listed(query, name) for name in ("symbols", "types", "ids"))
+    unknown = [kind for kind in kinds if kind not in _CUSIPS and kind not in _NEVER]
+    if unknown:
+        raise fields.bad(f"invalid types: {', '.join(unknown)}")
+    today = new_york_date(now)
+    start, end = _day(query, "start", today), _day(query, "end", today)
+    found = [
+        told
+        for told in sorted(all_told, key=lambda told: (told[0], _id(told)))
+        if (_id(told) in ids if ids else start <= new_york_date(told[0]) <= end)
+        and (not symbols or symbols & _symbols_of(told[2]))
+        and (not kinds or told[1] in kinds)
+    ]
+    if fields.descending(query):
+        found.reverse()
+    first = _offset(query.get("page_token", ""))
+    limit = _limit(query)
+    page, rest = found[first : first + limit], found[first + limit :]
+    grouped: dict[str, list[dict[str, Any]]] = {}
+    for told in page:
+        grouped.setdefault(f"{told[1]}s", []).append(_row(told))
+    token = fields.encode_token("corporate", first + limit) if rest else None
+    return {"corporate_actions": grouped, "next_page_token": token}
+
+
+# Kinds that Alpaca has and nothing here brings about.
+_NEVER = frozenset({
+    "unit_split", "stock_dividend", "redemption", "worthless_removal", "rights_distribution",
+    "partial_call", "reorganization",
+})  # fmt: skip
+
+
+def _listed(query: Mapping[str, str], name: str) -> set[str]:
+    return {part.strip() for part in query.get(name, "").split(",") if part.strip()}
+
+
+def _day(query: Mapping[str, str], name: str, otherwise: str) -> str:
+    text = query.get(name) or otherwise
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise fields.bad(f"invalid {name}: {text}") from None
+
+
+def _offset(token: str) -> int:
+    found = fields.decode_token(token)
+    return max(found[1], 0) if found else 0
+
+
+def _limit(query: Mapping[str, str]) -> int:
+    text = query.get("limit") or str(LIMIT_DEFAULT)
+    if not text.isdecimal() or not 1 <= int(text) <= LIMIT_MAX:
+        raise fields.bad(f"invalid limit: {text} is not between 1 and {LIMIT_MAX}")
+    return int(text)
+
+
+# --- the trading API's list ----------------------------------------------------------------------
+
+# Kind to `ca_type`, `ca_sub_type`; a name change is none of the four types.
+_TYPES = {
+    "cash_dividend": ("dividend", "cash"),
+    "forward_split": ("split", "stock_split"),
+    "reverse_split": ("split", "reverse_split"),
+    "spin_off": ("spinoff", "spinoff"),
+    "cash_merger": ("merger", "merger_update"),
+    "stock_merger": ("merger", "merger_completion"),
+    "stock_and_cash_merger": ("merger", "merger_completion"),
+}
+
+
+def announcements(all_told: Sequence[Told], query: Mapping[str, str]) -> list[dict[str, Any]]:
+    """`/v2/corporate_actions/announcements`, oldest first. Raises `ApiError` 422."""
+    wanted = {name.lower() for name in _listed(query, "ca_types")}
+    if not wanted or wanted - {"dividend", "merger", "spinoff", "split"}:
+        raise ApiError(422, 42210000, "ca_types is a list of dividend, merger, spinoff, split")
+    since, until = (_given_day(query, name) for name in ("since", "until"))
+    if not since <= until or (until - since).days > DAYS_MAX:
+        raise ApiError(422, 42210000, f"since to until is up to {DAYS_MAX} days")
+    rows = [
+        (new_york_date(told[0]), _announcement(told))
+        for told in sorted(all_told, key=lambda told: told[0])
+        if told[1] in _TYPES
+    ]
+    symbol = query.get("symbol")
+    return [
+        row
+        for day, row in rows
+        if row["ca_type"] in wanted
+        and since.isoformat() <= day <= until.isoformat()
+        and (not symbol or symbol in (row["initiating_symbol"], row["target_symbol"]))
+    ]
+
+
+def announcement(all_told: Sequence[Told], found_id: str) -> dict[str, Any]:
+    """One of them. Raises `ApiError` 404."""
+    for told in all_told:
+        if told[1] in _TYPES and _id(told) == found_id:
+            row = _announcement(told)
+            # The description of a single one knows fewer fields.
+            return {n: v for n, v in row.items() if n not in ("corporate_action_id", "ex_date")}
+    raise ApiError(404, 40410000, f"corporate action announcement not found: {found_id}")
+
+
+def _given_day(query: Mapping[str, str], name: str) -> date:
+    try:
+        return date.fromisoformat(query.get(name, "")[:10])
+    except ValueError:
+        raise ApiError(422, 42210000, f"{name} is missing, or no date") from None
+
+
+def _announcement(told: Told) -> dict[str, Any]:
+    at, kind, own = told
+    day = new_york_date(at)
+    initiating = own.get("symbol") or own.get("source_symbol") or own.get("acquiree_symbol", "")
+    target = own.get("new_symbol") or own.get("acquirer_symbol") or initiating
+    return {
+        "id": _id(told),
+        "corporate_action_id": _id(told),
+        "corporate_actions_id": _id(told),
+        "ca_type": _TYPES[kind][0],
+        "ca_sub_type": _TYPES[kind][1],
+        "initiating_symbol": initiating,
+        "initiating_original_cusip": CUSIP,
+        "target_symbol": target,
+        "target_original_cusip": CUSIP,
+        "declaration_date": day,
+        "ex_date": day,
+        "record_date": day,
+        "payable_date": day,
+        "cash": own.get("cash_rate") or (own.get("rate", "0") if kind.startswith("cash") else "0"),
+        "old_rate": own.get("old_rate") or own.get("source_rate") or own.get("acquiree_rate", "1"),
+        "new_rate": own.get("new_rate") or own.get("acquirer_rate", "1"),
+    }
