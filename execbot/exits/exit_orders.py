@@ -37,6 +37,8 @@ def meant_by_intent(order: Order | OrderRequest) -> bool | None:
 
 def closes(order: Order | OrderRequest, held: Decimal) -> bool:
     """Its intent, or else its side: against the position it closes. `held` is signed."""
+    if isinstance(order, OrderRequest) and order.spread:
+        return not any(leg.opens for leg in order.spread)
     meant = meant_by_intent(order)
     return held * order.side.sign < 0 if meant is None else meant
 

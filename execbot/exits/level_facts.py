@@ -13,10 +13,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from execbot.config.schema import SizingMethod, StopMethod, TargetMethod, TradingSettings
-from execbot.exits.levels import LevelFacts, highest_high, lowest_low, wilder_atr
+from execbot.exits.levels import NICKEL, LevelFacts, highest_high, lowest_low, wilder_atr
 from execbot.model.account import Asset
 from execbot.model.quote import Bar
-from execbot.model.symbols import is_pair
+from execbot.model.symbols import is_option, is_pair
 from execbot.model.times import eastern, new_york
 
 if TYPE_CHECKING:
@@ -150,7 +150,9 @@ class LevelReader:
         return kept[1]
 
     def _tick(self, symbol: str, asset: Asset | None) -> Decimal | None:
-        """A coin's own price step; a stock's follows from the price."""
+        """A coin's own price step, that of all contracts; a stock's follows from the price."""
+        if is_option(symbol):
+            return NICKEL
         if not is_pair(symbol):
             return None
         known = asset if asset is not None else self._client.get_asset(symbol)

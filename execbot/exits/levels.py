@@ -38,13 +38,14 @@ class LevelError(ExecbotError, ValueError):
 
 @contextmanager
 def naming(what: str, spec: LevelSpec) -> Iterator[None]:
-    """Errors of the block say which level they are about: `stop 2%: ...`."""
+    """Errors of the block say which level they are about (`stop 2%: ...`), once."""
     try:
         yield
     except LevelError as error:
+        says_it = str(spec) in error.message.split()
         raise LevelError(
             error.kind,
-            f"{what} {spec}: {error.message}",
+            error.message if says_it else f"{what} {spec}: {error.message}",
             error.hint,
             f"Give the {what} as a distance (2%), or as a price on the right side.",
         ) from None
@@ -171,9 +172,16 @@ def _last(bars: Sequence[Bar], days: int) -> Sequence[Bar]:
 # --- the price grid ----------------------------------------------------------------------------
 
 
+NICKEL, DIME, OPTION_SPLIT = Decimal("0.05"), Decimal("0.10"), Decimal(3)
+"""Steps of option prices outside the Penny Program, below and from three dollars: prices of that
+grid are on every finer one (`model/options/grid.py`)."""
+
+
 def on_grid(price: Decimal, *, up: bool, tick: Decimal | None = None) -> Decimal:
     """The nearest price of the grid at or beyond `price`, in the direction given."""
     step = tick if tick is not None else tick_size(price)
+    if step == NICKEL and price >= OPTION_SPLIT:
+        step = DIME  # the grid of options; a multiple of ten cents is one of five, too
     rounding = ROUND_CEILING if up else ROUND_FLOOR
     return (price / step).to_integral_value(rounding) * step
 

@@ -13,7 +13,7 @@ Three quantities of a group matter, and they are not the same:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -37,6 +37,7 @@ from execbot.model.enums import (
 )
 from execbot.model.numbers import ZERO
 from execbot.model.order import Order
+from execbot.model.symbols import symbol_key
 
 
 class Standing(StrEnum):
@@ -87,6 +88,11 @@ class SymbolOrder(Struct, frozen=True):
     def is_planned(self) -> bool:
         """Placed for an exit plan, not by the trader's own command."""
         return self.is_ours and (self.parent is not None or tag_of(self.name) is not None)
+
+    @property
+    def is_anothers(self) -> bool:
+        """An exit that another execbot of the account has placed for a plan of its own."""
+        return not self.is_ours and tag_of(self.name) is not None
 
     @property
     def successor(self) -> str | None:
@@ -207,6 +213,12 @@ class ExitGroup(Struct, frozen=True):
         return self.target is not None and (self.target.is_planned or tag_of(self.key) is not None)
 
     @property
+    def is_anothers(self) -> bool:
+        """It protects, and no plan of ours changes it (docs/evidence.md, E-OWN-3)."""
+        tagged = tag_of(self.key) is not None
+        return any(m.is_anothers or (tagged and not m.is_ours) for m in self.members)
+
+    @property
     def is_traders_own(self) -> bool:
         """A limit that the trader lets rest: it holds shares, and is no part of the plan."""
         return self.stop is None and self.target is not None and not self.is_planned
@@ -256,6 +268,14 @@ class SymbolOrders(Struct, frozen=True):
         groups = tuple(g for g in self.groups if not any(m.name in doubtful for m in g.members))
         exits = tuple(e for e in self.exits if e.name not in doubtful)
         return SymbolOrders(groups, exits, self.entries)
+
+
+def by_symbol(records: Iterable[OrderRecord]) -> dict[str, list[SymbolOrder]]:
+    """The orders by the key of their symbol."""
+    found: dict[str, list[SymbolOrder]] = {}
+    for record in records:
+        found.setdefault(symbol_key(record.symbol), []).append(SymbolOrder.from_record(record))
+    return found
 
 
 def read_orders(orders: Sequence[SymbolOrder], closing: Side) -> SymbolOrders:

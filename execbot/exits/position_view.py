@@ -17,14 +17,14 @@ from msgspec import Struct
 
 from execbot.exits.exit_orders import leaves_now
 from execbot.model.account import Position
-from execbot.model.enums import STOP_TYPES, OrderType, PositionSide
+from execbot.model.enums import OPEN_STATUSES, STOP_TYPES, OrderStatus, OrderType, PositionSide
 from execbot.model.numbers import ZERO
 from execbot.model.order import Order
 from execbot.model.symbols import multiplier_of
 
 if TYPE_CHECKING:  # `positions` starts without the plans and rules
     from execbot.exits.plan.plan import ExitPlan
-    from execbot.exits.rules.view import Guarded
+    from execbot.exits.rules.view import Coverage, Guarded
 
 
 class PositionState(StrEnum):
@@ -37,8 +37,10 @@ class PositionState(StrEnum):
 class PositionView(Struct, frozen=True):
     """One row of the positions table. `qty` is signed; what is not known is None.
 
-    `stop` is the one nearest to the market, `protected_qty` what all stops at the broker cover.
-    `guarded` is what `watch` sees, `broker` the broker's own row where it was asked.
+    `stop` is the one nearest to the market, `protected_qty` what all stops at the broker cover,
+    `missing` the protection that was promised and is not there, in words. `broker` is the broker's
+    own row where it was asked. `realized_pl` is gross, `fees` None while none is known. `r` is the
+    profit in multiples of the risk first taken, `risk_usd` what one R of the whole position is.
     """
 
     symbol: str
@@ -50,7 +52,10 @@ class PositionView(Struct, frozen=True):
     market_value: Decimal | None = None
     unrealized_pl: Decimal | None = None
     realized_pl: Decimal | None = None
+    fees: Decimal | None = None
+    fees_estimated: bool = False
     r: Decimal | None = None
+    risk_usd: Decimal | None = None
     stop: Decimal | None = None
     targets: tuple[Decimal, ...] = ()
     age_seconds: int | None = None
@@ -58,7 +63,13 @@ class PositionView(Struct, frozen=True):
     worst_r: Decimal | None = None
     guarded: Guarded | None = None
     protected_qty: Decimal = ZERO
+    missing: str = ""
     broker: Position | None = None
+
+    @property
+    def net_pl(self) -> Decimal | None:
+        """What was realised, less the fees that are known."""
+        return None if self.realized_pl is None else self.realized_pl - (self.fees or ZERO)
 
 
 class Known(Struct, frozen=True):
@@ -67,10 +78,13 @@ class Known(Struct, frozen=True):
     avg_entry_price: Decimal | None = None
     price: Decimal | None = None
     realized_pl: Decimal | None = None
+    fees: Decimal | None = None
+    fees_estimated: bool = False
     opened_at: datetime | None = None
     has_entry: bool = False
     """An opening order works."""
-    guarded: Guarded | None = None
+    coverage: Coverage | None = None
+    missing: str = ""
     broker: Position | None = None
 
 
@@ -82,8 +96,10 @@ def position_view(
     now: datetime,
     plan: ExitPlan | None = None,
     orders: Iterable[Order] = (),
+    planned: ExitPlan | None = None,
 ) -> PositionView:
-    """Put a row together. `orders` are the open ones of the symbol, with their legs or without."""
+    """Put a row together. `orders` are the open ones of the symbol, with their legs or without.
+    `planned` is a plan whose risk counts, while its levels are shown as orders hold them."""
     side = PositionSide.of(qty)
     if qty == 0 and plan is not None:
         side = plan.side
@@ -93,9 +109,11 @@ def position_view(
     gain = None if price is None or entry is None else (price - entry) * units
     since = (plan.opened_at if plan else None) or known.opened_at
     exits = _closing(orders, side)
-    resting = _resting(exits, side)
+    resting = _resting(exits, side, known.coverage if qty else None)
+    kept = plan if plan is not None and plan.is_open and not _is_bare(known) else None
     is_leaving = (plan is not None and plan.exit is not None) or any(map(leaves_now, exits))
-    best, worst = (plan.best_price, plan.worst_price) if plan else (None, None)
+    measured = plan or planned
+    best, worst = (measured.best_price, measured.worst_price) if measured else (None, None)
     return PositionView(
         symbol=symbol,
         state=state_of(qty, has_entry=known.has_entry, is_leaving=is_leaving),
@@ -106,14 +124,18 @@ def position_view(
         market_value=value if broker is None else broker.market_value,
         unrealized_pl=gain if broker is None else broker.unrealized_pl,
         realized_pl=known.realized_pl,
-        r=_in_r(plan, side, price),
-        stop=plan.stop.price if plan is not None and plan.is_open else resting.stop,
-        targets=_targets(plan) if plan is not None and plan.is_open else resting.targets,
+        fees=known.fees,
+        fees_estimated=known.fees_estimated,
+        r=_in_r(measured, side, price),
+        risk_usd=None if measured is None or measured.risk is None else measured.risk * abs(units),
+        stop=resting.stop if kept is None else kept.stop.price,
+        targets=resting.targets if kept is None else _targets(kept),
         age_seconds=None if since is None or qty == 0 else _seconds(since, now),
-        best_r=_in_r(plan, side, best),
-        worst_r=_in_r(plan, side, worst),
-        guarded=known.guarded,
+        best_r=_in_r(measured, side, best),
+        worst_r=_in_r(measured, side, worst),
+        guarded=known.coverage.state if known.coverage is not None else None,
         protected_qty=resting.protected_qty,
+        missing=known.missing,
         broker=broker,
     )
 
@@ -125,6 +147,9 @@ def state_of(qty: Decimal, *, has_entry: bool, is_leaving: bool) -> PositionStat
     return PositionState.PENDING_ENTRY if has_entry else PositionState.CLOSED
 
 
+_STAYS = OPEN_STATUSES - {OrderStatus.PENDING_CANCEL}
+
+
 class _Resting(Struct, frozen=True):
     stop: Decimal | None
     targets: tuple[Decimal, ...]
@@ -134,7 +159,7 @@ class _Resting(Struct, frozen=True):
 def _closing(orders: Iterable[Order], side: PositionSide) -> list[Order]:
     """The living orders, legs included, that would close a position of `side`; each once."""
     each = {order.id or order.client_order_id: order for order in _flat(orders)}
-    return [o for o in each.values() if o.side is side.closing and not o.is_terminal]
+    return [o for o in each.values() if o.side is side.closing and o.status in _STAYS]
 
 
 def _flat(orders: Iterable[Order]) -> Iterator[Order]:
@@ -143,17 +168,29 @@ def _flat(orders: Iterable[Order]) -> Iterator[Order]:
         yield from _flat(order.legs)
 
 
-def _resting(exits: Iterable[Order], side: PositionSide) -> _Resting:
+def _resting(exits: Iterable[Order], side: PositionSide, coverage: Coverage | None) -> _Resting:
+    """Where it was judged what covers the shares, stops that cover none of them are not shown."""
     is_long = side is PositionSide.LONG
     exits = list(exits)
-    stops = [o for o in exits if o.type in STOP_TYPES]
+    counts = coverage is None or coverage.covered > 0
+    stops = [o for o in exits if o.type in STOP_TYPES] if counts else []
+    covered = sum((o.leaves_qty or ZERO for o in stops), ZERO)
     prices = [o.stop_price for o in stops if o.stop_price is not None]
     targets = {o.limit_price for o in exits if o.type is OrderType.LIMIT and not leaves_now(o)}
     return _Resting(
         stop=(max if is_long else min)(prices, default=None),
         targets=tuple(sorted((t for t in targets if t), reverse=not is_long)),
-        protected_qty=sum((o.leaves_qty or ZERO for o in stops), ZERO),
+        protected_qty=covered if coverage is None else coverage.covered,
     )
+
+
+def _is_bare(known: Known) -> bool:
+    """Shares lack the stop of their plan: where it would stand says nothing of what stands."""
+    if known.coverage is None:
+        return False
+    from execbot.exits.rules.view import Guarded
+
+    return known.coverage.state is Guarded.UNPROTECTED
 
 
 def _targets(plan: ExitPlan) -> tuple[Decimal, ...]:

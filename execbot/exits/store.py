@@ -7,7 +7,7 @@ other one reads it and decides again.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
@@ -15,9 +15,10 @@ from msgspec.structs import replace
 
 from execbot.exits.plan.plan import ExitPlan, Lift, PlanStatus
 from execbot.exits.plan.plan_json import from_data, to_data
+from execbot.journal.connection import UNREADABLE
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
-from execbot.journal.records import OrderRecord
+from execbot.journal.records import OrderRecord, PlanRecord
 from execbot.model.numbers import ZERO
 
 LIFT_LEASE = timedelta(seconds=3)
@@ -46,19 +47,32 @@ def save_plan(journal: Journal, plan: ExitPlan) -> bool:
 
 def open_plans(journal: Journal) -> list[ExitPlan]:
     """Every plan that is not closed, oldest first."""
-    found = [from_data(record.body) for record in journal.plans(statuses=OPEN)]
+    found = _plans_of(journal, journal.plans(statuses=OPEN))
     return sorted(found, key=lambda plan: (plan.created_at, plan.plan_id))
 
 
 def plan_of(journal: Journal, symbol: str) -> ExitPlan | None:
     """The open plan of a symbol, the newest if there are several."""
-    plans = [from_data(r.body) for r in journal.plans(symbol=symbol, statuses=OPEN)]
+    plans = _plans_of(journal, journal.plans(symbol=symbol, statuses=OPEN))
     return max(plans, key=lambda plan: plan.created_at, default=None)
 
 
 def plan_by_id(journal: Journal, plan_id: str) -> ExitPlan | None:
     record = journal.plan(plan_id)
-    return from_data(record.body) if record is not None else None
+    found = _plans_of(journal, [record] if record is not None else [])
+    return found[0] if found else None
+
+
+def _plans_of(journal: Journal, records: Sequence[PlanRecord]) -> list[ExitPlan]:
+    """Raises JournalCorrupt for one that cannot be read back, unless another journal stands in for
+    the damaged one: that does not know it then."""
+    found = []
+    for record in records:
+        try:
+            found.append(from_data(record.body))
+        except UNREADABLE as error:
+            journal.unreadable(f"the exit plan {record.plan_id}", error)
+    return found
 
 
 def change_plan(
@@ -78,6 +92,24 @@ def change_plan(
         if changed == plan or save_plan(journal, changed):
             return changed
     return plan
+
+
+def with_families(
+    journal: Journal, records: Sequence[OrderRecord], plans: Sequence[ExitPlan]
+) -> tuple[OrderRecord, ...]:
+    """Living orders with their legs, parents and the orders that they replaced, and what served
+    these plans: all that the exit rules look at."""
+    found = {r.client_order_id: r for r in journal.families(records)}
+    for plan in plans:
+        for served in journal.orders("all", symbol=plan.symbol, since=plan.created_at):
+            found.setdefault(served.client_order_id, served)
+        entry = journal.order_by_client_id(plan.entry_client_order_id or "")
+        if entry is not None:
+            found.setdefault(entry.client_order_id, entry)
+    # An order whose successor is missing would look as if it had just been replaced elsewhere.
+    for new in journal.successors(tuple(found.values())):
+        found[new.client_order_id] = new
+    return tuple(found.values())
 
 
 def entry_is(journal: Journal, plan_id: str, entry: OrderRecord, now: datetime) -> None:
@@ -168,7 +200,7 @@ def keep_lifted(journal: Journal, plan_id: str, now: datetime, lift: Lift) -> No
     """Lengthen a lift that runs out soon, or take it up again: for as long as its holder lives."""
 
     def longer(plan: ExitPlan) -> ExitPlan:
-        lasts = plan.lift is not None and plan.lift.until - now >= LIFT_LEASE / 2
+        lasts = plan.lift is not None and plan.lift.lasts(now + LIFT_LEASE / 2)
         if lasts or plan.status not in KEPT:
             return plan
         held = replace(lift, holder=lift.holder or _this_process())

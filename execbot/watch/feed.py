@@ -29,17 +29,29 @@ from execbot.model.quote import Quote, Trade
 from execbot.watch.core.inputs import Halts, Input, Price
 from execbot.watch.core.jobs import Note
 from execbot.watch.core.notes import alarm
+from execbot.watch.price_ages import PriceAges
 
 log = logging.getLogger("execbot.watch")
+
+CHANNELS = ("quotes", "trades", "statuses", "lulds")
+
+NONE: frozenset[str] = frozenset()
 
 SYMBOL_LIMIT = 405
 """The data stream's code for more symbols than the plan allows."""
 
 
 class PriceFeed(Protocol):
-    """`want` names the symbols; `drain` gives what changed and what to tell since the last call."""
+    """`want` names the symbols, `follow_halts` those of which only halts matter; `drain` gives what
+    changed and what to tell since the last call."""
 
     def want(self, symbols: frozenset[str]) -> None: ...
+
+    def follow_halts(self, symbols: frozenset[str]) -> None: ...
+
+    def halts_followed(self) -> frozenset[str]:
+        """Symbols whose halts would be heard of now."""
+        ...
 
     def drain(self) -> list[Input | Note]: ...
 
@@ -61,6 +73,7 @@ class _Latest:
             if old is not None:
                 price = replace(
                     price,
+                    at=max((t for t in (price.at, old.at) if t is not None), default=None),
                     bid=price.bid if price.bid is not None else old.bid,
                     ask=price.ask if price.ask is not None else old.ask,
                     last=price.last if price.last is not None else old.last,
@@ -89,6 +102,12 @@ class PolledFeed:
 
     def want(self, symbols: frozenset[str]) -> None:
         self._symbols = symbols
+
+    def follow_halts(self, symbols: frozenset[str]) -> None:
+        """REST tells of none."""
+
+    def halts_followed(self) -> frozenset[str]:
+        return frozenset()
 
     def drain(self) -> list[Input | Note]:
         return [*self._latest.take()]
@@ -126,16 +145,26 @@ class StreamedFeed:
         *,
         instead: PriceFeed | None = None,
         lost_after: timedelta = timedelta(0),
+        book: HaltBook = HaltBook(),
+        is_up: bool = False,
+        silence: timedelta = timedelta(seconds=20),
     ) -> None:
+        """`book` is what was known before; `is_up`: the stream needs no connection."""
         self._stream = stream
         self._now = now
         self._instead = instead
         self._lost_after = lost_after
         self._latest = _Latest()
         self._symbols: frozenset[str] = frozenset()
-        self._book = HaltBook()
+        self._for_halts: frozenset[str] = frozenset()
+        self._asked: dict[str, frozenset[str]] = dict.fromkeys(CHANNELS, frozenset())
+        """What the stream was asked for, by channel."""
+        self._is_up = is_up
+        self._book = book
+        self._ages = PriceAges(silence)
         self._book_changed = False
         self._halted: frozenset[str] = frozenset()
+        self._market_halt = ""
         self._ended = ""
         self._down: Disconnected | None = None
         self._refused = ""
@@ -149,25 +178,70 @@ class StreamedFeed:
             self._instead.start()
 
     def want(self, symbols: frozenset[str]) -> None:
-        new, gone = symbols - self._symbols, self._symbols - symbols
         self._symbols = symbols
-        if new:
-            self._stream.subscribe(quotes=new, trades=new, statuses=new, lulds=new)
-        if gone:
-            self._stream.unsubscribe(quotes=gone, trades=gone, statuses=gone, lulds=gone)
+        self._ages.want(symbols, self._now())
+        self._ask()
+
+    def follow_halts(self, symbols: frozenset[str]) -> None:
+        self._for_halts = symbols
+        self._ask()
+
+    def halts_followed(self) -> frozenset[str]:
+        """A stream that is down may miss one; so may one that is deaf, or that does not take all
+        symbols."""
+        is_heard = self._is_up and not self._ended and not self._refused and self._down is None
+        return self._ages.heard_of(self._asked["statuses"], self._now()) if is_heard else NONE
+
+    def _ask(self) -> None:
+        """Subscribe to what is new and leave what is not wanted any more. Trades of a halted symbol
+        show that it trades again, should the message that says so be missed."""
+        statuses = self._symbols | self._for_halts
+        wanted = {
+            "quotes": self._symbols,
+            "trades": self._symbols | (self._for_halts & self._halted),
+            "statuses": statuses,
+            "lulds": statuses,
+        }
+        new = {name: wanted[name] - self._asked[name] for name in CHANNELS}
+        gone = {name: self._asked[name] - wanted[name] for name in CHANNELS}
+        self._asked = wanted
+        if any(new.values()):
+            self._stream.subscribe(**new)
+        if any(gone.values()):
+            self._stream.unsubscribe(**gone)
 
     def drain(self) -> list[Input | Note]:
         found: list[Input | Note] = [*self._latest.take()]
         if self._instead is not None:
-            is_lost = self._ended or self._refused or self._down is not None
-            self._instead.want(self._symbols if is_lost else frozenset())
-            found += self._instead.drain()
+            found += self._by_rest(self._instead)
         changed, self._book_changed = self._book_changed, False
         halted = frozenset(halt.symbol for halt in self._book.known(self._now()))
-        if changed or halted != self._halted:
-            self._halted = halted
-            found.append(Halts(halted, book_to_json(self._book)))
+        breaker = self._book.market_wide(self._now())
+        market = breaker.reason if breaker is not None else ""
+        if changed or halted != self._halted or market != self._market_halt:
+            self._halted, self._market_halt = halted, market
+            self._ask()
+            found.append(Halts(halted, book_to_json(self._book), market))
         return found + self._news()
+
+    def _by_rest(self, instead: PriceFeed) -> list[Input | Note]:
+        """What REST says: of everything while the stream is lost, else of what it is silent of.
+
+        A younger price there means that the stream is deaf.
+        """
+        now, is_lost = self._now(), bool(self._ended or self._refused or self._down is not None)
+        found: list[Input | Note] = []
+        for item in instead.drain():
+            if not isinstance(item, Price) or self._ages.is_younger(item, now) or is_lost:
+                found.append(item)
+        instead.want(self._symbols if is_lost else self._ages.silent(now))
+        # One that is lost is being connected anyway: that is no attempt at a deaf one.
+        deaf = [] if is_lost else self._ages.deaf(now)
+        if deaf:
+            words = f"the data stream is deaf: REST has younger prices of {', '.join(deaf)}"
+            self._stream.renew(words)
+            found.append(Note("prices", f"{words}; it is connected anew", {"state": "deaf"}))
+        return found + self._ages.news(now)
 
     def close(self) -> None:
         self._closed = True
@@ -211,14 +285,17 @@ class StreamedFeed:
     def _take(self, message: MarketDataMessage) -> None:
         match message:
             case Quote():
+                self._ages.heard(message.symbol, message.at, self._now())
                 self._latest.put(price_of_quote(message))
             case Trade():
+                self._ages.heard(message.symbol, message.at, self._now())
                 self._latest.put(Price(message.symbol, last=message.price, at=message.at))
                 self._keep(apply_trade(self._book, message.symbol, message.at))
             case TradingStatus() | LimitBand():
                 self._note_halt(message)
             case Connected():
-                self._down, self._refused = None, ""
+                self._is_up, self._down, self._refused = True, None, ""
+                self._ages.connected(self._now())
             case Disconnected():
                 self._down = self._down or message
             case DataWarning(code=code):
@@ -261,6 +338,13 @@ class ManyFeeds:
     def want(self, symbols: frozenset[str]) -> None:
         for chooses, feed in self._parts:
             feed.want(frozenset(s for s in symbols if chooses(s)))
+
+    def follow_halts(self, symbols: frozenset[str]) -> None:
+        for chooses, feed in self._parts:
+            feed.follow_halts(frozenset(s for s in symbols if chooses(s)))
+
+    def halts_followed(self) -> frozenset[str]:
+        return frozenset().union(*(feed.halts_followed() for _, feed in self._parts))
 
     def drain(self) -> list[Input | Note]:
         return [item for _, feed in self._parts for item in feed.drain()]

@@ -29,6 +29,8 @@ class Watched(Protocol):
     watcher: Watcher
     client: BrokerClient
     health: Health
-    halted_words: Callable[[], str]
+
+    @property
+    def halted_words(self) -> Callable[[], str]: ...
 
     def stop(self) -> None: ...

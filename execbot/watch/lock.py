@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -44,9 +45,9 @@ class WatchLock:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            holder = handle.read().strip()
+            holder = _pid_in(handle)
             handle.close()
-            raise AlreadyWatching(int(holder) if holder.isdigit() else 0) from error
+            raise AlreadyWatching(holder) from error
         handle.truncate(0)
         handle.write(f"{os.getpid()}\n")
         handle.flush()
@@ -60,11 +61,35 @@ class WatchLock:
 
 
 def holder_of(directory: Path) -> int | None:
-    """The pid of the process that watches this account, None when nobody does."""
-    probe = WatchLock(directory)
+    """The pid of the process that watches this account, None when nobody does.
+
+    Asking writes nothing, so it works on a full disk; a lock that this user cannot look at is
+    nobody's that it could know of.
+    """
     try:
-        probe.acquire()
-    except AlreadyWatching as error:
-        return error.pid
-    probe.release()
+        descriptor = os.open(directory / LOCK_NAME, os.O_RDONLY | os.O_NONBLOCK)
+        with os.fdopen(descriptor, errors="replace") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return _pid_in(handle)
+    except OSError:
+        return None
     return None
+
+
+def held_seconds(directory: Path) -> float:
+    """How long ago the lock was taken or let go; 0.0 where nobody can tell."""
+    try:
+        return max(time.time() - (directory / LOCK_NAME).stat().st_mtime, 0.0)
+    except OSError:
+        return 0.0
+
+
+def _pid_in(handle: IO[str]) -> int:
+    """0 where it cannot be read."""
+    try:
+        written = handle.read().strip()
+    except OSError:
+        return 0
+    return int(written) if written.isdigit() else 0

@@ -16,13 +16,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
+from execbot.exits.ownership import other_execbot
 from execbot.journal.journal import Journal
 from execbot.journal.records import EventResult, OrderRecord
 from execbot.oms.machine.changes import Change, change_of
 from execbot.oms.machine.events import OrderEvent, OrderState
 from execbot.oms.machine.state import apply_event
 from execbot.watch.core.jobs import Note
-from execbot.watch.core.notes import fact_notes, order_note
+from execbot.watch.core.notes import alarm, fact_notes, order_note
 
 TOLD_KEY = "watch:told_seq"
 
@@ -47,6 +48,8 @@ class OrderNews:
         self._is_first_run = True
         self._contradictions: set[tuple[str, str | None]] = set()
         """Those told in this run: client_order_id and words."""
+        self._told_other = False
+        """Whether this run has told of another execbot on the account."""
 
     def begin(self, records: Iterable[OrderRecord], now: datetime) -> list[Note]:
         """At the start of a run: where each of these orders stands, then what was missed."""
@@ -54,7 +57,8 @@ class OrderNews:
         mark = self._journal.meta_get(TOLD_KEY)
         self._is_first_run = not isinstance(mark, int)
         self._mark = min(mark, last) if isinstance(mark, int) else last
-        notes = [
+        notes = [*self._other_execbot(now)]
+        notes += [
             order_note(fact, now, replayed=not self._is_first_run)
             for record in records
             if (fact := self._last_fact(record.client_order_id)) is not None
@@ -62,7 +66,7 @@ class OrderNews:
         missed = self._missed(max(self._mark, last - MISSED_MAX), last)
         self._missed_symbols = frozenset(fact.record.symbol for fact in missed)
         self._missed_symbols |= self._journal.adjusted_since(self._mark)
-        self._mark, self._saved = last, 0 if self._is_first_run else self._mark
+        self._mark, self._saved = last, -1 if self._is_first_run else self._mark
         fresh = (fact for fact in missed if fact.at is None or now - fact.at <= MISSED_FOR)
         return notes + [note for fact in fresh for note in self._notes(fact, now)]
 
@@ -87,7 +91,16 @@ class OrderNews:
             if words in self._contradictions:
                 return []
             self._contradictions.add(words)
-        return fact_notes(change, now)
+        is_new = change.previous_status is None and not change.record.is_ours
+        return [*fact_notes(change, now), *(self._other_execbot(now) if is_new else ())]
+
+    def _other_execbot(self, now: datetime) -> list[Note]:
+        """Told once in a run, whichever of its orders comes first."""
+        words = "" if self._told_other else other_execbot(self._journal, now)
+        if not words:
+            return []
+        self._told_other = True
+        return [alarm("other_execbot", "", words, critical=True)]
 
     def read_on(self, now: datetime) -> Iterator[Note]:
         """Facts that anybody has written since the last look."""

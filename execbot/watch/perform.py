@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -17,26 +19,31 @@ from msgspec.structs import replace
 from execbot.broker.budget import RequestPriority, reading_at
 from execbot.broker.errors import BrokerError
 from execbot.exits.level_facts import LevelReader
+from execbot.exits.ownership import exit_id
 from execbot.exits.plan.remeasure import follows_range
 from execbot.exits.rules.actions import BrokerAction, Cancel, Refresh, Replace, Submit
 from execbot.exits.rules.failures import Outcome
 from execbot.exits.store import open_plans
-from execbot.exits.tags import client_order_id
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord, Origin
 from execbot.model.enums import FAILED, ErrorCategory
+from execbot.model.unread import unread_of
 from execbot.oms.errors import OmsError
 from execbot.oms.send.cancel import Canceler
 from execbot.oms.service import OrderManagementSystem
 from execbot.oms.sync.adjustments import read_evidence
+from execbot.oms.sync.unread_rows import keep_unread
+from execbot.risk.equity import sample_of
 from execbot.watch.core.inputs import (
     AssetKnown,
     BrokerPositions,
     Done,
+    Heard,
     Input,
     JobDone,
     LevelsKnown,
     Said,
+    Warned,
 )
 from execbot.watch.core.jobs import AccountJob, JobName, SymbolJob
 from execbot.watch.market_hours import MarketHours
@@ -53,17 +60,38 @@ def unique_part(now: datetime) -> str:
 
 
 @dataclass
-class Hands:
-    """`release_queue` sends what waited for the open; it returns what it did, a line each."""
+class Performer:
+    """`release_queue` sends what waited for the open, `follow_rejections` tries again the entries
+    that the broker has rejected after taking them; both return what they did, a line each."""
 
     oms: OrderManagementSystem
     now: Callable[[], datetime]
     unique: Callable[[datetime], str] = unique_part
     release_queue: Callable[[], list[str]] | None = None
+    follow_rejections: Callable[[], list[str]] | None = None
+    care_for_options: Callable[[], list[Warned]] | None = None
+    """One look at contracts that stand together, and what is to be told of them."""
     hours: MarketHours | None = None
     levels: LevelReader | None = None
     """Reads daily bars for plans that follow the true range; without it none does."""
     known_assets: set[str] = field(default_factory=set)
+    journal_error: JournalError | None = None
+    """Why the journal could not be used last time."""
+
+    def __post_init__(self) -> None:
+        self._guard = threading.Lock()
+        self._is_held = False
+        self._under_way: set[str] = set()
+
+    def hold(self, is_held: bool) -> None:
+        """Another one sends exits meanwhile (see `watch.stand_in`), but for what is under way."""
+        with self._guard:
+            self._is_held = is_held
+
+    def is_under_way(self, symbol: str) -> bool:
+        """An exit of it is being sent, or waits for the journal just to be."""
+        with self._guard:
+            return symbol in self._under_way
 
     def perform(self, job: SymbolJob | AccountJob) -> list[Input]:
         if isinstance(job, SymbolJob):
@@ -92,6 +120,7 @@ class Hands:
             kind = "in_doubt" if error.in_doubt else error.kind
             return Outcome(kind, error.message)
         except JournalError as error:
+            self.journal_error = error
             return Outcome("journal", str(error))
         except Exception as error:
             log.exception("action failed: %s", action)
@@ -103,7 +132,8 @@ class Hands:
         if isinstance(action, Cancel):
             return self._cancel(action)
         if isinstance(action, Replace):
-            name = client_order_id(action.tag, self.unique(self.now()))
+            record = self.oms.record(action.client_order_id)
+            name = exit_id(action.tag, record.plan_id, self.unique(self.now()))
             change = replace(action.change, client_order_id=name)
             self.oms.replace(action.client_order_id, change)
             return Outcome()
@@ -119,12 +149,30 @@ class Hands:
             return Outcome(error.kind, error.message, error.retry_after_seconds)
         return Outcome()
 
+    def name_of(self, action: Submit) -> str:
+        """The id under which it is sent."""
+        return exit_id(action.tag, action.plan_id, self.unique(self.now()))
+
     def _submit(self, action: Submit) -> OrderRecord:
-        name = client_order_id(action.tag, self.unique(self.now()))
-        request = replace(action.request, client_order_id=name, reason=action.reason)
-        return self.oms.submit(
-            request, origin=Origin.EXIT, plan_id=action.plan_id, role=action.role
+        request = replace(
+            action.request, client_order_id=self.name_of(action), reason=action.reason
         )
+        with self._sending(request.symbol):
+            return self.oms.submit(
+                request, origin=Origin.EXIT, plan_id=action.plan_id, role=action.role
+            )
+
+    @contextmanager
+    def _sending(self, symbol: str) -> Iterator[None]:
+        with self._guard:
+            if self._is_held:
+                raise JournalError("the journal fails: an exit is sent from memory meanwhile")
+            self._under_way.add(symbol)
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._under_way.discard(symbol)
 
     def _refresh(self, action: Refresh) -> Outcome:
         if action.order_id is None:
@@ -141,37 +189,66 @@ class Hands:
     # --- the account -----------------------------------------------------------------------
 
     def _account_job(self, job: AccountJob) -> list[Input]:
+        brought: list[Input] = []
         try:
-            return [*self._do_account_job(job), JobDone(job.name)]
-        except (BrokerError, OmsError, JournalError) as error:
-            return [JobDone(job.name, str(error))]
+            for item in self._do_account_job(job):
+                brought.append(item)  # what came before a failure stays
+        except JournalError as error:
+            self.journal_error = error
+            return [*brought, JobDone(job.name, str(error))]
+        except (BrokerError, OmsError) as error:
+            return [*brought, JobDone(job.name, str(error))]
         except Exception as error:
             log.exception("job failed: %s", job)
-            return [JobDone(job.name, f"{type(error).__name__}: {error}")]
+            return [*brought, JobDone(job.name, f"{type(error).__name__}: {error}")]
+        return [*brought, JobDone(job.name)]
 
-    def _do_account_job(self, job: AccountJob) -> list[Input]:
+    def _do_account_job(self, job: AccountJob) -> Iterator[Input]:
         if self.hours is not None:
             self.hours.refresh(self.oms.client, self.now())
         if job.name is JobName.GAP_FILL:
             began = self.now()
-            self.oms.gap_fill()
+            filled = self.oms.gap_fill()
+            yield Heard(began)
             self.oms.settle()
             item = self._positions()
             evidence = read_evidence(self.oms.journal, self.oms.client, item.positions, self.now())
-            return [replace(item, filled_from=began, evidence=evidence)]
-        if job.name is JobName.READ_POSITIONS:
-            return [self._positions(), *self._assets()]
-        if job.name is JobName.READ_LEVELS:
-            return [*self._levels()]
-        if job.name is JobName.SETTLE:
+            unread = (*filled.unread, *item.unread)
+            yield replace(item, filled_from=began, evidence=evidence, unread=unread)
+        elif job.name is JobName.READ_POSITIONS:
+            yield self._positions()
+            yield from self._assets()
+        elif job.name is JobName.READ_LEVELS:
+            yield from self._levels()
+        elif job.name is JobName.SETTLE:
             self.oms.settle()
-        elif self.release_queue is not None:
-            return [Said(line) for line in self.release_queue()]
-        return []
+        elif job.name in (JobName.SAMPLE_EQUITY, JobName.SAMPLE_CLOSE):
+            self._sample(job.name)
+        elif job.name is JobName.RELEASE_QUEUE and self.release_queue is not None:
+            yield from map(Said, self.release_queue())
+        elif job.name is JobName.CARE_FOR_OPTIONS and self.care_for_options is not None:
+            yield from self.care_for_options()
+        elif job.name is JobName.FOLLOW_REJECTIONS and self.follow_rejections is not None:
+            yield from (Said(line, "rejected") for line in self.follow_rejections())
+
+    def _sample(self, name: JobName) -> None:
+        """What the account is worth now, where that can be believed. A broker that does not answer
+        leaves a gap, which is better than a figure of another moment."""
+        try:
+            account = self.oms.client.get_account()
+        except BrokerError as error:
+            log.info("no sample of equity: %s", error)
+            return
+        sample = sample_of(account, self.now(), is_close=name is JobName.SAMPLE_CLOSE)
+        if sample is not None:
+            self.oms.journal.add_equity_sample(sample)
 
     def _positions(self) -> BrokerPositions:
         asked_at = self.now()
-        return BrokerPositions(tuple(self.oms.client.get_positions()), asked_at)
+        rows = self.oms.client.get_positions()
+        unread = unread_of(rows)
+        keep_unread(self.oms.journal, unread, self.now())
+        return BrokerPositions(tuple(rows), asked_at, unread=unread)
 
     def _levels(self) -> list[LevelsKnown]:
         """What daily bars say of each plan that follows them; a symbol without bars waits."""

@@ -16,17 +16,19 @@ from msgspec.structs import replace
 from execbot.broker.port import TradeUpdate
 from execbot.config.schema import TradingSettings
 from execbot.exits.plan.plan import ExitPlan
-from execbot.exits.store import open_plans, plan_by_id, save_plan
+from execbot.exits.store import open_plans, plan_by_id, save_plan, with_families
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 from execbot.journal.records import EventRecord, OrderRecord
 from execbot.oms.machine.changes import Change
 from execbot.oms.service import OrderManagementSystem
 from execbot.oms.sync.adjustments import book_difference, book_split
-from execbot.oms.sync.differences import forget_told, remember_told, told_differences
+from execbot.oms.sync.differences import forget_reported, remember_reported, reported_differences
 from execbot.oms.sync.row_bookings import book_moved, book_succession
+from execbot.oms.sync.unread_rows import keep_unread
 from execbot.watch.core import inputs
-from execbot.watch.core.core import Core
+from execbot.watch.core.blindness import stood
+from execbot.watch.core.core import WatchCore
 from execbot.watch.core.jobs import (
     AccountJob,
     Book,
@@ -46,7 +48,7 @@ from execbot.watch.order_news import OrderNews
 JOURNAL_TOLD_EVERY = timedelta(minutes=1)
 """How often the trader is told of a journal that goes on failing."""
 
-HandJob = SymbolJob | AccountJob
+OutsideJob = SymbolJob | AccountJob
 
 Kept = Save | Book | BookRows | BookSplit | BookSuccession | Remember
 """What the watcher does itself, in the journal."""
@@ -74,22 +76,22 @@ class Watcher:
     """What the journal could not take yet, in order, and the jobs for the hands behind it."""
     results: list[inputs.Input] = field(default_factory=list)
     """What the hands have brought back and nobody was told: the journal could not be read."""
-    told_journal_at: datetime | None = None
+    journal_reported_at: datetime | None = None
     news: OrderNews | None = None
     """What is to be told of orders; None where nobody listens."""
 
     def __post_init__(self) -> None:
-        self.core = Core(self.settings, self.hours)
+        self.core = WatchCore(self.settings, self.hours)
         self.journal: Journal = self.oms.journal
 
     # --- beginning -------------------------------------------------------------------------
 
-    def load(self) -> list[HandJob]:
+    def load(self) -> list[OutsideJob]:
         """Read the journal: what works, what is held, what is planned."""
         self.last_seq = self.journal.last_seq()
-        self.core.memory.told = told_differences(self.journal)
+        self.core.memory.reported = reported_differences(self.journal)
         plans = tuple(open_plans(self.journal))
-        records = self._with_families(self.journal.orders("open"), plans)
+        records = with_families(self.journal, self.journal.orders("open"), plans)
         if self.news is not None:
             self._tell(self.news.begin(records, self.now()))
         # Positions before plans: a plan without its position would look finished.
@@ -107,43 +109,34 @@ class Watcher:
             else:
                 yield job
 
-    def _load_symbol(self, plan: ExitPlan) -> list[HandJob]:
+    def _load_symbol(self, plan: ExitPlan) -> list[OutsideJob]:
         """A plan for a symbol that was of no interest before: read what belongs to it first."""
-        records = self._with_families(self.journal.orders("open", symbol=plan.symbol), (plan,))
+        working = self.journal.orders("open", symbol=plan.symbol)
+        records = with_families(self.journal, working, (plan,))
         position = self.journal.position(plan.symbol)
         positions = (position,) if position is not None else ()
         return self.feed(inputs.Orders(records, positions, more_follows=True))
 
-    def _with_families(
-        self, records: Sequence[OrderRecord], plans: Sequence[ExitPlan]
-    ) -> tuple[OrderRecord, ...]:
-        """Living orders with their legs, parents and the orders that they replaced."""
-        found = {r.client_order_id: r for r in self.journal.families(records)}
-        for plan in plans:
-            for served in self.journal.orders("all", symbol=plan.symbol, since=plan.created_at):
-                found.setdefault(served.client_order_id, served)
-            entry = self.journal.order_by_client_id(plan.entry_client_order_id or "")
-            if entry is not None:
-                found.setdefault(entry.client_order_id, entry)
-        # An order whose successor is missing would look as if it had just been replaced elsewhere.
-        for new in self.journal.successors(tuple(found.values())):
-            found[new.client_order_id] = new
-        return tuple(found.values())
-
     # --- taking in -------------------------------------------------------------------------
 
-    def take_updates(self, updates: Sequence[TradeUpdate]) -> list[HandJob]:
+    def take_updates(self, updates: Sequence[TradeUpdate]) -> list[OutsideJob]:
         """Frames of the stream, in order: durable first, then looked at."""
         changes = self.oms.apply_batch(updates)
         if self.news is not None:
             self._tell(self.news.of_changes(changes, self.now()))
-        return self._take_changes(changes)
+        return self.feed(inputs.Heard(self.now())) + self._take_changes(changes)
+
+    def frame_unread(self, item: inputs.FrameUnread) -> list[OutsideJob]:
+        """A frame that could not be read is kept raw; REST is asked what it said."""
+        if item.unread is not None:
+            keep_unread(self.journal, [item.unread], self.now())
+        return self.feed(item)
 
     def _tell(self, notes: Iterable[Note]) -> None:
         for note in notes:
             self.emit(note)
 
-    def _take_changes(self, changes: Iterable[Change]) -> list[HandJob]:
+    def _take_changes(self, changes: Iterable[Change]) -> list[OutsideJob]:
         records: dict[str, OrderRecord] = {}
         symbols: set[str] = set()
         for change in changes:
@@ -155,9 +148,9 @@ class Watcher:
         positions = self.journal.positions_of(sorted(symbols)) if symbols else {}
         return self.feed(inputs.Orders(tuple(records.values()), tuple(positions.values())))
 
-    def follow(self) -> list[HandJob]:
+    def follow(self) -> list[OutsideJob]:
         """What the journal has learned since the last look, whoever wrote it."""
-        jobs: list[HandJob] = []
+        jobs: list[OutsideJob] = []
         try:
             self._read_on(jobs)
         except JournalError as error:
@@ -170,7 +163,7 @@ class Watcher:
             jobs += self.feed(item)
         return jobs
 
-    def _read_on(self, jobs: list[HandJob]) -> None:
+    def _read_on(self, jobs: list[OutsideJob]) -> None:
         """Put what follows into `jobs`, so that it stays when a later read fails."""
         while True:
             last, names = self.journal.touched_since(self.last_seq)
@@ -186,11 +179,17 @@ class Watcher:
         """Remember it, and tell the trader, though not with every attempt."""
         self.journal_error = error
         now = self.now()
-        if self.told_journal_at is None or now - self.told_journal_at >= JOURNAL_TOLD_EVERY:
-            self.told_journal_at = now
-            self.emit(alarm("journal", "", f"journal: {error}", critical=True))
+        if self.journal_reported_at is None or now - self.journal_reported_at >= JOURNAL_TOLD_EVERY:
+            self.journal_reported_at = now
+            words = f"journal: {error}"
+            states = sorted(self.core.symbols.values(), key=lambda s: s.symbol)
+            held = [s for s in states if not s.is_idle]
+            if held:
+                words += f". What stood last: {'; '.join(stood(state) for state in held)}"
+            symbols = [state.symbol for state in held]
+            self.emit(alarm("journal", "", words, critical=True, symbols=symbols))
 
-    def _take_touched(self, names: Sequence[str], acts: Sequence[EventRecord]) -> list[HandJob]:
+    def _take_touched(self, names: Sequence[str], acts: Sequence[EventRecord]) -> list[OutsideJob]:
         """Orders with news are read as they stand now; of their events only acts matter."""
         records = self.journal.orders_by_client_ids(names)
         # Of an adjustment no order tells: where one is to be expected the position is read.
@@ -198,7 +197,7 @@ class Watcher:
         positions = self.journal.positions_of({record.symbol for record in records} | differing)
         return self.feed(inputs.Orders(records, tuple(positions.values()), acts))
 
-    def _follow_plans(self, jobs: list[HandJob]) -> None:
+    def _follow_plans(self, jobs: list[OutsideJob]) -> None:
         plans = [p for p in open_plans(self.journal) if self._is_news(p.plan_id, p.version)]
         both = [(s.plan, s.next_plan) for s in self.core.symbols.values()]
         for known in itertools.chain.from_iterable(both):
@@ -217,22 +216,22 @@ class Watcher:
     def _is_news(self, plan_id: str, version: int) -> bool:
         return self.plan_marks.get(plan_id) != version
 
-    def take_results(self, items: Sequence[inputs.Input]) -> list[HandJob]:
+    def take_results(self, items: Sequence[inputs.Input]) -> list[OutsideJob]:
         """What the hands bring back. The journal is read first: a decision that did not see the
         orders just sent would send them again."""
         self.results.extend(items)
         return self.follow()
 
-    def feed(self, item: inputs.Input) -> list[HandJob]:
+    def feed(self, item: inputs.Input) -> list[OutsideJob]:
         """Tell the core; saves and notes are done here, the rest is for the hands."""
         return self._sort(self.core.handle(item, self.now()))
 
-    def save_marks(self) -> list[HandJob]:
+    def save_marks(self) -> list[OutsideJob]:
         """At the end of a run: what the prices since the last minute were is known nowhere else."""
         return self._sort(self.core.save_marks(self.now()))
 
-    def _sort(self, jobs: Iterable[Job]) -> list[HandJob]:
-        hands: list[HandJob] = []
+    def _sort(self, jobs: Iterable[Job]) -> list[OutsideJob]:
+        outside: list[OutsideJob] = []
         waiting, self.waiting = self.waiting, []
         for job in (*waiting, *jobs):
             if isinstance(job, Note):
@@ -241,20 +240,20 @@ class Watcher:
                 self.waiting.append(job)
             else:
                 try:
-                    hands += self._pass_on(job)
+                    outside += self._pass_on(job)
                 except JournalError as error:
                     self.waiting.append(job)
                     self.journal_failed(error)
-        return hands
+        return outside
 
-    def _pass_on(self, job: SymbolJob | AccountJob | Kept) -> list[HandJob]:
+    def _pass_on(self, job: SymbolJob | AccountJob | Kept) -> list[OutsideJob]:
         match job:
             case Save():
                 self._save(job)
             case Remember(symbol, None):
-                forget_told(self.journal, symbol)
+                forget_reported(self.journal, symbol)
             case Remember(_, difference) if difference is not None:
-                remember_told(self.journal, difference)
+                remember_reported(self.journal, difference)
             case Book(difference, reason, price):
                 if book_difference(self.journal, difference, reason, price, self.now()):
                     return self._booked(difference.symbol)
@@ -276,7 +275,7 @@ class Watcher:
                 return [job]
         return []
 
-    def _booked(self, symbol: str) -> list[HandJob]:
+    def _booked(self, symbol: str) -> list[OutsideJob]:
         return self.feed(inputs.Orders((), tuple(self.journal.positions_of([symbol]).values())))
 
     def _save(self, job: Save) -> None:

@@ -99,7 +99,8 @@ def attach(
         return Attached(request, plan)
     entry = with_legs(request, *legs)
     if not tif_is_given:
-        entry = replace(entry, time_in_force=TimeInForce.GTC)
+        waits = entry.time_in_force is TimeInForce.GTC
+        entry = replace(entry, time_in_force=TimeInForce.GTC, for_the_day=not waits)
     stop = replace(plan.stop, price=stop_at, initial=stop_at)
     targets = plan.targets
     if entry.take_profit is not None:
@@ -128,18 +129,26 @@ def _preview(
     wishes: Wishes, side: PositionSide, entry: Decimal, facts: LevelFacts
 ) -> tuple[Decimal | None, list[Decimal]]:
     """Prices of stop and targets for an entry at `entry`."""
-    spec = wishes.stop
-    if spec is None and wishes.trail is not None:
-        spec = trail_spec(wishes.trail)
-    stop = None
-    if spec is not None:
-        with naming("stop", spec):
-            stop = stop_price(spec, side, entry, facts)
+    stop = stop_of(wishes, side, entry, facts)
     found = []
     for level, _ in wishes.targets:
         with naming("target", level):
             found.append(target_price(level, side, entry, stop=stop, facts=facts))
     return stop, found
+
+
+def stop_of(
+    wishes: Wishes, side: PositionSide, entry: Decimal, facts: LevelFacts
+) -> Decimal | None:
+    """Where the stop of an entry at `entry` stands; None where none is wished for. Raises
+    LevelError."""
+    spec = wishes.stop
+    if spec is None and wishes.trail is not None:
+        spec = trail_spec(wishes.trail)
+    if spec is None:
+        return None
+    with naming("stop", spec):
+        return stop_price(spec, side, entry, facts)
 
 
 def _check_near(entry: Decimal, stop: Decimal | None, targets: Sequence[Decimal]) -> None:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from execbot.model.enums import OrderClass, OrderType, TimeInForce
 from execbot.model.order import OrderRequest, StopLoss, TakeProfit
+from execbot.model.symbols import is_option
 
 
 class NoLegs(Struct, frozen=True):
@@ -30,9 +31,9 @@ def why_no_legs(
     fraction = request.qty is None or request.qty != request.qty.to_integral_value()
     rules = (
         (
-            is_crypto,
+            is_crypto or is_option(request.symbol),
             f"{request.symbol} takes no stop or target with the order",
-            "Alpaca holds no legs for crypto pairs.",
+            "Alpaca holds no legs for crypto pairs and option contracts.",
         ),
         (
             fraction,

@@ -122,16 +122,25 @@ class ExitIntent(Struct, frozen=True):
     target: int | None = None
 
 
+LIFT_LONGEST = timedelta(minutes=1)
+
+
 class Lift(Struct, frozen=True):
     """The stop is off on purpose while an addition to the position is bought (wash-trade rule).
 
     `holder` is the process that has lifted it, and lengthens `until` for as long as it lives.
+    `until` is a time of day, by the broker's clock as the holder read it.
     """
 
     reason: str
     until: datetime
     entry_client_order_id: str | None = None
     holder: str | None = None
+
+    def lasts(self, now: datetime) -> bool:
+        """Whether the stop may still be off. A lease that ends further ahead than any is ever given
+        comes from a clock that was wrong: it is over, and the stop comes back."""
+        return timedelta(0) < self.until - now <= LIFT_LONGEST
 
 
 class ExitPlan(Struct, frozen=True):
@@ -177,6 +186,12 @@ class ExitPlan(Struct, frozen=True):
     @property
     def is_open(self) -> bool:
         return self.status is not PlanStatus.CLOSED
+
+    @property
+    def said_at(self) -> datetime:
+        """When its levels were given or moved last."""
+        moved = (self.stop.moved_at, *(target.moved_at for target in self.targets))
+        return max(self.created_at, *(at or self.created_at for at in moved))
 
     @property
     def open_targets(self) -> tuple[TargetPlan, ...]:

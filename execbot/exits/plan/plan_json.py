@@ -21,7 +21,7 @@ from execbot.exits.plan.plan import (
     TrailKind,
 )
 from execbot.model.enums import PositionSide
-from execbot.model.numbers import ZERO, maybe_decimal, maybe_text, text
+from execbot.model.numbers import ZERO, known_or, maybe_decimal, maybe_text, text
 from execbot.model.times import iso, maybe_iso, parse_time
 
 PLAN_SCHEMA = 1
@@ -173,7 +173,7 @@ def _read_facts(data: Mapping[str, Any]) -> LevelFacts:
         atr=maybe_decimal(data.get("atr")),
         lowest_low=maybe_decimal(data.get("lowest_low")),
         highest_high=maybe_decimal(data.get("highest_high")),
-        offset_pct=maybe_decimal(data.get("offset_pct")) or NO_FACTS.offset_pct,
+        offset_pct=known_or(maybe_decimal(data.get("offset_pct")), NO_FACTS.offset_pct),
         tick=maybe_decimal(data.get("tick")),
     )
 
@@ -197,7 +197,7 @@ def _read_stop(data: Mapping[str, Any]) -> StopPlan:
 def _read_target(data: Mapping[str, Any]) -> TargetPlan:
     return TargetPlan(
         spec=parse_level(str(data["spec"])),
-        weight=maybe_decimal(data.get("weight")) or Decimal(100),
+        weight=known_or(maybe_decimal(data.get("weight")), Decimal(100)),
         price=maybe_decimal(data.get("price")),
         filled_qty=maybe_decimal(data.get("filled_qty")) or ZERO,
         done=bool(data.get("done")),
@@ -209,7 +209,7 @@ def _read_rules(data: Mapping[str, Any]) -> AdjustRules:
     return AdjustRules(
         breakeven_at_r=maybe_decimal(data.get("breakeven_at_r")),
         tighten_within_pct=maybe_decimal(data.get("tighten_within_pct")),
-        tighten_to_pct=maybe_decimal(data.get("tighten_to_pct")) or Decimal("0.5"),
+        tighten_to_pct=known_or(maybe_decimal(data.get("tighten_to_pct")), Decimal("0.5")),
         widen_atr=maybe_decimal(data.get("widen_atr")),
         time_stop_minutes=data.get("time_stop_minutes"),
         flatten_before_close_minutes=data.get("flatten_before_close_minutes"),

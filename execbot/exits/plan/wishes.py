@@ -19,6 +19,7 @@ from execbot.exits.plan.plan import (
 )
 from execbot.exits.plan.target_shares import equal_parts
 from execbot.model.enums import PositionSide
+from execbot.model.numbers import ZERO, text
 
 HUNDRED = Decimal(100)
 
@@ -118,3 +119,13 @@ def _target_specs(
             for part in profit.partial_exits
         )
     return ((LevelSpec(LevelKind.R_MULTIPLE, profit.risk_reward_ratio), HUNDRED),)
+
+
+class Risked(Struct, frozen=True):
+    """What may be lost at the stop: percent of equity, or dollars; exactly one of them."""
+
+    pct: Decimal | None = None
+    usd: Decimal | None = None
+
+    def __str__(self) -> str:
+        return f"{text(self.pct)}%" if self.pct is not None else f"{text(self.usd or ZERO)}USD"

@@ -23,7 +23,6 @@ from execbot.exits.rules.actions import (
 )
 from execbot.exits.rules.leave import POLL
 from execbot.exits.rules.shape import (
-    Holding,
     Ladder,
     WantKind,
     exit_request,
@@ -31,7 +30,7 @@ from execbot.exits.rules.shape import (
     want_tag,
     wanted,
 )
-from execbot.exits.rules.view import Memory, View
+from execbot.exits.rules.view import Memory, View, held_shares
 from execbot.journal.records import Role
 from execbot.market.wash_trade import is_wash_trade
 from execbot.model.enums import UNSETTLED_STATUSES, OrderClass, TimeInForce
@@ -42,7 +41,7 @@ from execbot.model.order import OrderRequest
 def cover(
     view: View, plan: ExitPlan, orders: SymbolOrders, memory: Memory
 ) -> tuple[list[Action], Memory]:
-    holding = Holding(view.symbol, plan.side, view.size, view.is_crypto, view.tick)
+    holding = held_shares(view, plan.side)
     gap = view.size - orders.covered - orders.arriving - orders.leaving
     if gap <= 0 or not memory.may_try(view.now):
         return _wait_for_retry(view, memory) if gap > 0 else [], memory
@@ -134,13 +133,14 @@ def _foreign_entry_blocks(
     view: View, orders: SymbolOrders, memory: Memory
 ) -> tuple[list[Action], Memory]:
     """Somebody else's order stands in the way of a stop: it is not ours to cancel."""
-    memory = replace(memory, ladder=Ladder.EMULATED, ladder_until=view.now + timedelta(seconds=30))
-    if "foreign_entry" in memory.told:
+    until = view.now + timedelta(seconds=30)
+    memory = replace(memory, ladder=Ladder.EMULATED, ladder_until=until, is_held_here=True)
+    if "foreign_entry" in memory.reported:
         return [], memory
     names = ", ".join(e.order.id for e in orders.entries)
     message = f"order {names} placed elsewhere keeps the broker from taking a stop; watched by us"
     alarm = Alarm("stop_blocked", view.symbol, message)
-    return [alarm], replace(memory, told=memory.told | {"foreign_entry"})
+    return [alarm], replace(memory, reported=memory.reported | {"foreign_entry"})
 
 
 ORPHAN_AFTER = timedelta(seconds=3)
@@ -156,7 +156,7 @@ def _free_shares(view: View, orders: SymbolOrders, memory: Memory) -> list[Actio
     """
     for group in orders.groups:
         bare = group.stop is None or not group.stop.is_alive
-        if bare and group.is_planned and can_cancel(group):
+        if bare and group.is_planned and not group.is_anothers and can_cancel(group):
             return [cancel(group.lead, "its stop is gone")]
     since = memory.uncovered_since
     if since is not None and view.now - since >= ORPHAN_AFTER:

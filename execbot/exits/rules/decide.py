@@ -44,13 +44,14 @@ from execbot.exits.rules.actions import (
 from execbot.exits.rules.asleep import fallen_asleep, overslept, was_sold, woken
 from execbot.exits.rules.cover import cover
 from execbot.exits.rules.failures import refreshed_ladder
-from execbot.exits.rules.guard import coverage_of, watch_over
+from execbot.exits.rules.guard import coverage_of, watch_over, watch_over_unplanned
 from execbot.exits.rules.leave import POLL, leave
 from execbot.exits.rules.lifecycle import grown
 from execbot.exits.rules.moved_by_trader import taken_over
 from execbot.exits.rules.moves import price_moves, reshape
+from execbot.exits.rules.outlived import has_outlived
 from execbot.exits.rules.triggers import is_of_before, leave_if_due, stop_is_crossed
-from execbot.exits.rules.view import Decision, Memory, View
+from execbot.exits.rules.view import Coverage, Decision, Memory, View
 from execbot.exits.tags import tag_of
 from execbot.model.enums import IN_MOTION, OVER, REPLACEABLE, UNSETTLED_STATUSES
 from execbot.model.numbers import is_whole, text
@@ -66,12 +67,12 @@ def decide(view: View) -> Decision:
     """What to do for this symbol now. Calling it again without a change asks for the same."""
     plan, memory = view.plan, refreshed_ladder(view.memory, view.now)
     if plan is None or plan.status is PlanStatus.CLOSED:
-        return Decision((), memory, plan, coverage_of(view, None, SymbolOrders()))
+        return _unplanned(view, plan, memory)
     if view.qty != 0 and _came_to_nothing(view, plan):
-        closed = plan.changed(view.now, status=PlanStatus.CLOSED, note="the entry never filled")
-        unplanned = coverage_of(view, None, SymbolOrders())
-        return Decision((SavePlan(closed, "entry ended"),), memory, closed, unplanned)
+        return _over(view, plan, memory, "the entry never filled", "entry ended")
     everything = read_orders(view.orders, plan.exit_side)
+    if view.qty != 0 and not _works(_of_plan(everything, plan)) and has_outlived(view, plan):
+        return _outlived(view, plan, everything, memory)
     orders = _without_disproved(view, everything)
     actions: list[Action] = []
     if view.qty == 0:
@@ -86,11 +87,9 @@ def decide(view: View) -> Decision:
             actions.extend(changes)
         plan, changes = grown(view, plan)
         actions.extend(changes)
-        changes, by_hand = taken_over(view, plan, orders, memory)
+        changes, moved = taken_over(view, plan, orders, memory)
         actions.extend(changes)
-        more, plan, memory = _hold(
-            view, by_hand.plan, orders, by_hand.memory, moves=not by_hand.waits
-        )
+        more, plan, memory = _hold(view, moved.plan, orders, moved.memory, moves=not moved.waits)
         actions.extend(more)
     actions.extend(_settle(view, everything, memory))
     if any(isinstance(a, Refresh) for a in actions):
@@ -98,6 +97,27 @@ def decide(view: View) -> Decision:
     coverage = coverage_of(view, plan, orders, memory)
     more, plan, memory = watch_over(view, plan, coverage, memory)
     return Decision((*actions, *more), memory, plan, coverage)
+
+
+def _unplanned(view: View, plan: ExitPlan | None, memory: Memory) -> Decision:
+    """Nothing is done for what has no plan; it is told where every position must have one."""
+    coverage = coverage_of(view, None, read_orders(view.orders, view.side.closing))
+    told, memory = watch_over_unplanned(view, coverage, memory)
+    return Decision(tuple(told), memory, plan, coverage_of(view, None, SymbolOrders()))
+
+
+def standing(view: View) -> Coverage:
+    """How the symbol stands, with nothing decided: what is shown where no `watch` looks."""
+    plan, orders = view.plan, read_orders(view.orders, view.side.closing)
+    if plan is not None and not _is_for_what_is_held(view, plan, orders):
+        plan = None
+    return coverage_of(view, plan, orders, view.memory)
+
+
+def _is_for_what_is_held(view: View, plan: ExitPlan, orders: SymbolOrders) -> bool:
+    if view.side is not plan.side or _came_to_nothing(view, plan):
+        return False
+    return _works(_of_plan(orders, plan)) or not has_outlived(view, plan)
 
 
 def _without_disproved(view: View, orders: SymbolOrders) -> SymbolOrders:
@@ -184,6 +204,34 @@ def _is_overdue(order: SymbolOrder, view: View, every: timedelta) -> bool:
 # --- no position -------------------------------------------------------------------------------
 
 
+def _over(view: View, plan: ExitPlan, memory: Memory, note: str, why: str) -> Decision:
+    """The plan has nothing to do with what is held, which has none from now on."""
+    closed = plan.changed(view.now, status=PlanStatus.CLOSED, exit=None, lift=None, note=note)
+    unplanned = coverage_of(view, None, SymbolOrders())
+    return Decision((SavePlan(closed, why),), memory, closed, unplanned)
+
+
+def _outlived(view: View, plan: ExitPlan, orders: SymbolOrders, memory: Memory) -> Decision:
+    """Its levels are not for these shares, so nothing is placed; it ends once the broker agrees."""
+    if not view.is_confirmed:
+        asked = tuple(_ask_broker(view, memory))
+        if any(isinstance(a, Refresh) for a in asked):
+            memory = replace(memory, refreshed_at=view.now, named=())
+        return Decision(asked, memory, plan, coverage_of(view, plan, orders, memory))
+    over = _over(view, plan, memory, "its shares were sold", "position closed")
+    message = (
+        f"{text(view.size)} bought after the shares of its plan were sold have no stop: "
+        f"execbot protect {view.symbol}"
+    )
+    alarm = Alarm("plan_outlived", view.symbol, message)
+    return replace(over, actions=(*over.actions, alarm))
+
+
+def _works(own: SymbolOrders) -> bool:
+    """May an order of the plan still buy or sell?"""
+    return bool(own.groups or own.entries or own.exits)
+
+
 def _flat(
     view: View, plan: ExitPlan, orders: SymbolOrders, memory: Memory
 ) -> tuple[list[Action], ExitPlan, Memory]:
@@ -196,11 +244,15 @@ def _flat(
             return [], plan, memory
         if not view.is_confirmed:
             return _ask_broker(view, memory), plan, memory
-        closed = plan.changed(view.now, status=PlanStatus.CLOSED, note="the entry never filled")
+        entry = _entry(view, plan)
+        has_filled = entry is not None and entry.order.filled_qty > 0
+        note = "its shares were sold" if has_filled else "the entry never filled"
+        over = {"status": PlanStatus.CLOSED, "exit": None, "lift": None, "note": note}
+        closed = plan.changed(view.now, **over)
         return [SavePlan(closed, "entry ended")], closed, memory
     own = _of_plan(orders, plan)
     actions = _cancel_all(own) if memory.may_try(view.now) else []
-    if own.groups or own.entries or own.exits:
+    if _works(own):
         return [*actions, WaitFor(view.now + POLL, "exits are ending")], plan, memory
     if not view.is_confirmed:
         return _ask_broker(view, memory), plan, memory
@@ -237,7 +289,7 @@ def _of_plan(orders: SymbolOrders, plan: ExitPlan) -> SymbolOrders:
     of the symbol may be the trader's own, or a new entry whose plan was not read yet."""
 
     def serves(item: SymbolOrder) -> bool:
-        is_lost = item.plan_id is None and tag_of(item.name) is not None
+        is_lost = item.is_ours and item.plan_id is None and tag_of(item.name) is not None
         return item.plan_id == plan.plan_id or is_lost
 
     return SymbolOrders(
@@ -268,9 +320,13 @@ def _ask_broker(view: View, memory: Memory) -> list[Action]:
     return [Refresh(view.symbol, reason="is the position gone?"), WaitFor(due, "asking")]
 
 
+def _entry(view: View, plan: ExitPlan) -> SymbolOrder | None:
+    return next((o for o in view.orders if o.name == plan.entry_client_order_id), None)
+
+
 def _came_to_nothing(view: View, plan: ExitPlan) -> bool:
     """The plan waits for an entry that has ended unfilled: what is held came from elsewhere."""
-    entry = next((o for o in view.orders if o.name == plan.entry_client_order_id), None)
+    entry = _entry(view, plan)
     if plan.status is not PlanStatus.PENDING or entry is None:
         return False
     order = entry.order
@@ -279,7 +335,7 @@ def _came_to_nothing(view: View, plan: ExitPlan) -> bool:
 
 def _entry_may_come(view: View, plan: ExitPlan) -> bool:
     """The entry is not yet known, or waits in the queue for the open."""
-    entry = next((o for o in view.orders if o.name == plan.entry_client_order_id), None)
+    entry = _entry(view, plan)
     if entry is None:
         return view.now - plan.created_at < timedelta(minutes=2)
     return not entry.order.is_terminal
@@ -357,7 +413,7 @@ def _saves(actions: list[Action], plan: ExitPlan) -> bool:
 
 def _is_lifted(view: View, plan: ExitPlan) -> bool:
     """The stop is off while an addition is bought; past its time that counts for nothing."""
-    return plan.lift is not None and view.now < plan.lift.until
+    return plan.lift is not None and plan.lift.lasts(view.now)
 
 
 def _is_quiet(view: View, orders: SymbolOrders) -> bool:
@@ -371,7 +427,7 @@ def _is_quiet(view: View, orders: SymbolOrders) -> bool:
 
 def _shed(view: View, orders: SymbolOrders) -> list[Action]:
     """Reduce the exits to the position. What may have ended already goes first, then the farthest
-    target; plain stops are shrunk.
+    target; plain stops are shrunk. Those of another execbot stay: of two sets ours goes.
 
     An order in doubt is no reason to take a known one off: it is asked about, and should it be
     at the broker it holds its shares there, so that nothing else can sell them.
@@ -384,7 +440,7 @@ def _shed(view: View, orders: SymbolOrders) -> list[Action]:
     for group in sorted(orders.groups, key=_shed_first):
         if excess <= 0:
             break
-        if not group.armed or group.held == 0:
+        if not group.armed or group.held == 0 or group.is_anothers:
             continue
         if not group.is_leaving:
             actions.extend(_shed_group(group, excess))

@@ -189,7 +189,9 @@ def _after_refused_submit(
 def stepped_down(memory: Memory, now: datetime) -> Memory:
     """One rung simpler: pairs become plain stops, plain stops are watched by us."""
     ladder = NEXT_LADDER[memory.ladder]
-    return replace(memory, ladder=ladder, ladder_until=now + STEP_DOWN_LASTS, failures=0)
+    held_here = memory.is_held_here or ladder is Ladder.EMULATED
+    until = now + STEP_DOWN_LASTS
+    return replace(memory, ladder=ladder, ladder_until=until, failures=0, is_held_here=held_here)
 
 
 def refreshed_ladder(memory: Memory, now: datetime) -> Memory:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
 from execbot.config.schema import EmergencyAction
 from execbot.exits.living_orders import SymbolOrders
 from execbot.exits.plan.plan import ExitPlan, Lift, PlanStatus
-from execbot.exits.rules.actions import Action, Alarm, SavePlan
+from execbot.exits.rules.actions import Action, Alarm, SavePlan, WaitFor
 from execbot.exits.rules.leave import wants_out
 from execbot.exits.rules.shape import Ladder
 from execbot.exits.rules.view import Coverage, Guarded, Memory, View
@@ -28,25 +28,25 @@ def coverage_of(
         return Coverage(Guarded.FLAT)
     if view.is_dust and not orders.entries:
         return Coverage(Guarded.DUST)
-    if plan is None or plan.status is PlanStatus.CLOSED:
-        return Coverage(Guarded.NO_PLAN, view.size)
     leaving = sum((e.leaves for e in orders.exits if e.order.status not in ARRIVING), ZERO)
     coverage = Coverage(
-        Guarded.UNPROTECTED, view.size, orders.covered, orders.arriving, min(leaving, view.size)
+        Guarded.NO_PLAN, view.size, orders.covered, orders.arriving, min(leaving, view.size)
     )
+    if plan is None or plan.status is PlanStatus.CLOSED:
+        return coverage
     return replace(coverage, state=_state(view, plan, coverage, memory))
 
 
 def _state(view: View, plan: ExitPlan, coverage: Coverage, memory: Memory) -> Guarded:
     if plan.status is PlanStatus.SUSPENDED:
-        return Guarded.SUSPENDED
+        return Guarded.SUSPENDED if coverage.uncovered <= 0 else Guarded.UNPROTECTED
     if plan.exit is not None or coverage.leaving > 0:
         return Guarded.LEAVING
-    if plan.lift is not None and view.now < plan.lift.until:
+    if plan.lift is not None and plan.lift.lasts(view.now):
         return Guarded.LIFTED
     if coverage.covered >= coverage.size:
         return _held_by_broker(view)
-    if memory.ladder is Ladder.EMULATED:
+    if memory.ladder is Ladder.EMULATED or memory.is_held_here:
         return Guarded.EMULATED
     if coverage.covered + coverage.arriving >= coverage.size:
         return Guarded.ARRIVING
@@ -79,11 +79,14 @@ def watch_over(
 
     The alarm is repeated each minute with its cause, and anew when an addition has ended since. The
     emergency exit is decided again for as long as shares stay without a stop: one that was
-    refused has changed nothing.
+    refused has changed nothing. What a suspended plan leaves bare was told when it was suspended.
     """
-    if coverage.uncovered <= 0 or coverage.state not in WATCHED:
+    began = _began(view, plan, memory)
+    memory = replace(memory, size=view.size)
+    is_counted = coverage.state in WATCHED and plan.status is not PlanStatus.SUSPENDED
+    if coverage.uncovered <= 0 or not is_counted:
         return [], plan, _covered(memory)
-    memory = _counted(view, coverage, memory)
+    memory = _counted(view, coverage, memory, began)
     assert memory.uncovered_since is not None
     since = memory.uncovered_since
     if view.now - since < view.limits.unprotected_alarm:
@@ -102,20 +105,67 @@ def watch_over(
     return [*alarms, SavePlan(out, "emergency exit")], out, memory
 
 
+def watch_over_unplanned(
+    view: View, coverage: Coverage, memory: Memory
+) -> tuple[list[Action], Memory]:
+    """Where every position must have a plan: past the limit one without is told, once until that
+    has changed. Nothing is done: nobody has said what it is to be done at."""
+    if not view.limits.every_position:
+        return [], memory
+    if coverage.state is not Guarded.NO_PLAN or coverage.uncovered <= 0:
+        return [], _covered(memory)
+    memory = replace(memory, uncovered_since=memory.uncovered_since or view.now)
+    assert memory.uncovered_since is not None
+    due = memory.uncovered_since + view.limits.unprotected_alarm
+    if view.now < due:
+        return [WaitFor(due, "a position without a plan")], memory
+    if memory.is_alarmed:
+        return [], memory
+    message = (
+        f"no plan: {text(coverage.uncovered)} of {text(coverage.size)} have no stop, and "
+        f"exits.every_position asks for one: execbot protect {view.symbol}"
+    )
+    alarm = Alarm("unprotected", view.symbol, message, critical=True)
+    return [alarm], replace(memory, is_alarmed=True, alarmed_at=view.now)
+
+
 def _covered(memory: Memory) -> Memory:
     return replace(
-        memory, uncovered_since=None, exposed_since=None, is_alarmed=False, alarmed_at=None
+        memory,
+        uncovered_since=None,
+        exposed_since=None,
+        is_alarmed=False,
+        alarmed_at=None,
+        is_held_here=False,
     )
 
 
-def _counted(view: View, coverage: Coverage, memory: Memory) -> Memory:
-    """Two counts: without a stop, and without one while nobody else has the position in hand.
+def _began(view: View, plan: ExitPlan, memory: Memory) -> datetime:
+    """Since when shares found without a stop now have had none.
+
+    A purchase that is heard of late counts from when it was made, by the broker's clock; half the
+    alarm time at most, since that clock and ours may differ.
+    """
+    if memory.size is None or view.size <= memory.size:
+        return view.now
+    made = [
+        seen.order.filled_at
+        for seen in view.orders
+        if seen.order.filled_at is not None and seen.order.side is not plan.exit_side
+    ]
+    earliest = view.now - view.limits.unprotected_alarm / 2
+    return min(view.now, max(max(made, default=view.now), earliest))
+
+
+def _counted(view: View, coverage: Coverage, memory: Memory, began: datetime) -> Memory:
+    """Two counts: without a stop, and without one while nobody has the position in hand.
 
     The first one alarms. The second one lets us act: whoever adds to the position puts the stop
-    back, and when its lease has run out we do, before anything is sold.
+    back, and when its lease has run out we do, before anything is sold. A stop that is watched here
+    is in our own hands.
     """
-    since = memory.uncovered_since or view.now
-    if coverage.state is Guarded.LIFTED:
+    since = memory.uncovered_since or began
+    if coverage.state in (Guarded.LIFTED, Guarded.EMULATED):
         return replace(memory, uncovered_since=since, exposed_since=None)
     if memory.exposed_since is not None:
         return memory
@@ -144,8 +194,8 @@ def _alarm(
         return Alarm("stop_emulated", view.symbol, message)
     message = f"{shares} shares without a stop for {seconds} s"
     if coverage.state is Guarded.LIFTED and plan.lift is not None:
-        told = f"{message}: {_whose(plan.lift)}"
-        return Alarm("stop_lifted", view.symbol, told, critical=True)
+        words = f"{message}: {_whose(plan.lift)}"
+        return Alarm("stop_lifted", view.symbol, words, critical=True)
     cause = f"; the broker refuses it: {refusal}" if refusal else ""
     return Alarm("unprotected", view.symbol, message + cause, critical=True)
 

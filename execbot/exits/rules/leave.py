@@ -115,9 +115,9 @@ def _given_up(
 ) -> tuple[list[Action], ExitPlan, Memory]:
     kept = plan.changed(view.now, exit=None, note=f"exit refused: {intent.reason}")
     pause = _pause_before_next(memory)
-    told = f"{EXIT_REFUSED} {intent.reason}"
+    refusal = f"{EXIT_REFUSED} {intent.reason}"
     # Told once while it is tried in quick rounds, then with each round: they are a minute apart.
-    is_due = told not in memory.told or pause >= EXIT_PAUSE_MAX
+    is_due = refusal not in memory.reported or pause >= EXIT_PAUSE_MAX
     memory = replace(
         memory,
         failures=0,
@@ -125,7 +125,7 @@ def _given_up(
         exit_failures=0,
         exit_rounds=memory.exit_rounds + 1,
         exit_not_before=view.now + pause,
-        told=memory.told | {told},
+        reported=memory.reported | {refusal},
     )
     actions: list[Action] = [SavePlan(kept, "exit refused")]
     if is_due:

@@ -32,7 +32,10 @@ def grown(view: View, plan: ExitPlan) -> tuple[ExitPlan, list[Action]]:
     before = plan
     if plan.status is PlanStatus.PENDING:
         plan = plan.changed(
-            view.now, status=PlanStatus.ACTIVE, opened_at=view.now, note="first share filled"
+            view.now,
+            status=PlanStatus.ACTIVE,
+            opened_at=min(view.opened_at or view.now, view.now),
+            note="first share filled",
         )
     if plan.opened_at is None:
         plan = plan.changed(view.now, opened_at=view.now)
@@ -65,7 +68,7 @@ def _larger(view: View, plan: ExitPlan) -> ExitPlan:
 def _lift_is_over(view: View, plan: ExitPlan) -> bool:
     lift = plan.lift
     assert lift is not None
-    if view.now >= lift.until:
+    if not lift.lasts(view.now):
         return True
     entry = next((o for o in view.orders if o.name == lift.entry_client_order_id), None)
     return entry is not None and entry.order.is_terminal

@@ -21,7 +21,7 @@ from execbot.model.enums import OrderStatus
 from execbot.model.order import Order, OrderRequest
 
 
-class Step(StrEnum):
+class RoomStep(StrEnum):
     BUY_AT_ONCE = "buy_at_once"  # nothing of ours stands in the way
     LIFT = "lift"  # cancel these exits
     WAIT_LIFTED = "wait_lifted"  # their end is not reported yet
@@ -31,10 +31,10 @@ class Step(StrEnum):
     GIVE_UP = "give_up"  # the time is over: protect what is there
 
 
-class Next(Struct, frozen=True):
+class RoomDecision(Struct, frozen=True):
     """What to do now. `cancel` names the orders to lift."""
 
-    step: Step
+    step: RoomStep
     cancel: tuple[SymbolOrder, ...] = ()
 
 
@@ -54,13 +54,15 @@ def next_step(
     plan: ExitPlan | None,
     addition: Order | None,
     now: datetime,
-) -> Next:
+) -> RoomDecision:
     """`addition` is the order of the addition once it was sent; `plan.lift` bounds the time."""
     if addition is not None:
         waits = addition.status is OrderStatus.QUEUED
-        return Next(Step.DONE if addition.is_terminal or waits else Step.WAIT_FILLED)
-    if plan is not None and plan.lift is not None and now >= plan.lift.until:
-        return Next(Step.GIVE_UP)
+        return RoomDecision(
+            RoomStep.DONE if addition.is_terminal or waits else RoomStep.WAIT_FILLED
+        )
+    if plan is not None and plan.lift is not None and not plan.lift.lasts(now):
+        return RoomDecision(RoomStep.GIVE_UP)
     in_the_way = [
         group
         for group in orders.groups
@@ -68,6 +70,8 @@ def next_step(
     ]
     if not in_the_way:
         lifted = plan is not None and plan.lift is not None
-        return Next(Step.BUY if lifted else Step.BUY_AT_ONCE)
+        return RoomDecision(RoomStep.BUY if lifted else RoomStep.BUY_AT_ONCE)
     to_cancel = tuple(group.lead for group in in_the_way if can_cancel(group))
-    return Next(Step.LIFT, to_cancel) if to_cancel else Next(Step.WAIT_LIFTED)
+    return (
+        RoomDecision(RoomStep.LIFT, to_cancel) if to_cancel else RoomDecision(RoomStep.WAIT_LIFTED)
+    )

@@ -55,41 +55,43 @@ between ours and the trader's may be unknown, and is asked for."""
 ASK_EVERY = timedelta(seconds=1)
 
 BEYOND = "stop_beyond_price"
-"""Told once, in `Memory.told`."""
+"""Told once, in `Memory.reported`."""
 
 NOTE = "moved at the broker"
 
 
-class ByHand(Struct, frozen=True):
+class MovedByTrader(Struct, frozen=True):
     """The plan with what the trader has moved; `words` say it. `waits`: whether a move makes sense
     is not known yet, and no exit is to be moved meanwhile."""
 
     plan: ExitPlan
     memory: Memory
-    told: tuple[Action, ...] = ()
+    actions: tuple[Action, ...] = ()
     words: tuple[str, ...] = ()
     waits: bool = False
 
-    def also(self, plan: ExitPlan, words: str, *told: Action) -> ByHand:
-        return replace(self, plan=plan, words=(*self.words, words), told=(*self.told, *told))
+    def also(self, plan: ExitPlan, words: str, *actions: Action) -> MovedByTrader:
+        return replace(
+            self, plan=plan, words=(*self.words, words), actions=(*self.actions, *actions)
+        )
 
 
 def taken_over(
     view: View, plan: ExitPlan, orders: SymbolOrders, memory: Memory
-) -> tuple[list[Action], ByHand]:
+) -> tuple[list[Action], MovedByTrader]:
     """Take the prices of exits that were moved by hand into the plan."""
     in_other_hands = plan.exit is not None or plan.lift is not None
     if in_other_hands or not any(_has_another_name(item) for item in view.orders):
-        return [], ByHand(plan, _clear(memory))
+        return [], MovedByTrader(plan, _clear(memory))
     family = Family.of(view.orders)
-    done = _with_stop(view, ByHand(plan, memory), orders, family)
+    done = _with_stop(view, MovedByTrader(plan, memory), orders, family)
     for group in orders.groups:
         done = _with_target(view, done, group, family)
     if done.plan == plan:
-        return list(done.told), done
+        return list(done.actions), done
     note = "; ".join(done.words) or plan.note
     changed = replace(done.plan, version=plan.version + 1, updated_at=view.now, note=note)
-    return [SavePlan(changed, note or NOTE), *done.told], replace(done, plan=changed)
+    return [SavePlan(changed, note or NOTE), *done.actions], replace(done, plan=changed)
 
 
 def with_moves(
@@ -119,7 +121,7 @@ def _has_another_name(item: SymbolOrder) -> bool:
     return item.order.replaces is not None and tag_of(item.name) is None
 
 
-def _is_by_hand(item: SymbolOrder, since: datetime) -> bool:
+def _is_by_trader(item: SymbolOrder, since: datetime) -> bool:
     at = _moved_at(item)
     return _has_another_name(item) and at is not None and at > since
 
@@ -137,13 +139,13 @@ def _stands(item: SymbolOrder, family: Family) -> bool:
 def _before(item: SymbolOrder, family: Family, since: datetime) -> Order | None:
     """The last order before it that was not moved by hand; None where that is not known."""
     for link in list(family.chain(item))[1:]:
-        if not _is_by_hand(link, since):
+        if not _is_by_trader(link, since):
             return link.order
     return None
 
 
 def _is_moved(item: SymbolOrder, family: Family, since: datetime) -> bool:
-    if not _is_by_hand(item, since) or not _stands(item, family):
+    if not _is_by_trader(item, since) or not _stands(item, family):
         return False
     before = _before(item, family, since)
     if before is None:
@@ -171,7 +173,9 @@ def _last_moved(orders: SymbolOrders, family: Family, since: datetime) -> Symbol
 # --- the stop ----------------------------------------------------------------------------------
 
 
-def _with_stop(view: View, done: ByHand, orders: SymbolOrders, family: Family) -> ByHand:
+def _with_stop(
+    view: View, done: MovedByTrader, orders: SymbolOrders, family: Family
+) -> MovedByTrader:
     since = _since(done.plan, done.plan.stop.moved_at)
     item = _last_moved(orders, family, since)
     if item is None:
@@ -202,30 +206,30 @@ def _clear(memory: Memory) -> Memory:
 
 def _waiting(
     view: View,
-    done: ByHand,
+    done: MovedByTrader,
     item: SymbolOrder,
     family: Family,
     began: datetime | None,
     unclear: str,
-) -> ByHand:
+) -> MovedByTrader:
     """Leave everything where it is. A stop that was reached while nothing trades is taken when it
     does; `began` is None until then."""
     memory = replace(done.memory, unclear_since=began)
-    told: list[Action] = []
+    actions: list[Action] = []
     missing, asked = _unknown_before(done.plan, item, family), memory.refreshed_at
     if missing is not None and (asked is None or view.now - asked >= ASK_EVERY):
-        told.append(Refresh(view.symbol, missing, item.name, "what stood before it"))
+        actions.append(Refresh(view.symbol, missing, item.name, "what stood before it"))
     if began is not None:
-        told.append(WaitFor(began + PATIENCE, unclear))
-    elif missing is None and BEYOND not in memory.told:
+        actions.append(WaitFor(began + PATIENCE, unclear))
+    elif missing is None and BEYOND not in memory.reported:
         at = _text(item.order.stop_price)
         message = f"the stop was moved at the broker to {at}, and is left there for now: {unclear}"
-        told.append(Alarm("stop_beyond_price", view.symbol, message))
-        memory = replace(memory, told=memory.told | {BEYOND})
-    return replace(done, memory=memory, told=(*done.told, *told), waits=True)
+        actions.append(Alarm("stop_beyond_price", view.symbol, message))
+        memory = replace(memory, reported=memory.reported | {BEYOND})
+    return replace(done, memory=memory, actions=(*done.actions, *actions), waits=True)
 
 
-def _unclear(view: View, done: ByHand, item: SymbolOrder, family: Family) -> str:
+def _unclear(view: View, done: MovedByTrader, item: SymbolOrder, family: Family) -> str:
     """Why the move makes no sense as far as is known; empty when it does."""
     plan, at = done.plan, item.order.stop_price
     known = _unknown_before(plan, item, family) is None
@@ -248,7 +252,7 @@ def _unknown_before(plan: ExitPlan, item: SymbolOrder, family: Family) -> str | 
     return list(family.chain(item))[-1].order.replaces
 
 
-def _with_trail(view: View, done: ByHand, item: SymbolOrder) -> ByHand:
+def _with_trail(view: View, done: MovedByTrader, item: SymbolOrder) -> MovedByTrader:
     """The trader has changed the broker's trail: ours, which follows beside it, is the same."""
     plan, order = done.plan, item.order
     mark = order.hwm or plan.stop.high_water
@@ -272,18 +276,18 @@ def _is_looser(at: Decimal, was: Decimal | None, side: PositionSide) -> bool:
     return was is not None and (at - was) * _LOOSER[side] > 0
 
 
-def _moved(view: View, done: ByHand, plan: ExitPlan, was: Decimal | None) -> ByHand:
+def _moved(view: View, done: MovedByTrader, plan: ExitPlan, was: Decimal | None) -> MovedByTrader:
     at = plan.stop.price
     assert at is not None
     words = f"{NOTE}: stop {_text(was)} -> {text(at)}"
-    told = Moved(view.symbol, "stop", was, at, words)
+    moved = Moved(view.symbol, "stop", was, at, words)
     if was is None or not _is_looser(at, was, plan.side):
-        return done.also(plan, words, told)
+        return done.also(plan, words, moved)
     message = (
         f"the stop was moved at the broker from {text(was)} to {text(at)}, further from the price: "
         f"{text(abs(was - at) * view.size)} USD more are at risk; the plan follows"
     )
-    return done.also(plan, words, told, Alarm("stop_loosened", view.symbol, message))
+    return done.also(plan, words, moved, Alarm("stop_loosened", view.symbol, message))
 
 
 def _heard(plan: ExitPlan, item: SymbolOrder) -> ExitPlan:
@@ -293,12 +297,12 @@ def _heard(plan: ExitPlan, item: SymbolOrder) -> ExitPlan:
 
 def _undone(
     view: View,
-    done: ByHand,
+    done: MovedByTrader,
     plan: ExitPlan,
     what: str,
     prices: tuple[Decimal | None, Decimal | None],
     why: str,
-) -> ByHand:
+) -> MovedByTrader:
     """`prices`: where the trader put it, and where the plan has it."""
     at, ours = (_text(price) for price in prices)
     message = f"the {what} was moved at the broker to {at} and is put back to {ours}: {why}"
@@ -313,7 +317,9 @@ def _text(price: Decimal | None) -> str:
 # --- targets -----------------------------------------------------------------------------------
 
 
-def _with_target(view: View, done: ByHand, group: ExitGroup, family: Family) -> ByHand:
+def _with_target(
+    view: View, done: MovedByTrader, group: ExitGroup, family: Family
+) -> MovedByTrader:
     """One target was moved: that one, and no other."""
     plan, item, number = done.plan, group.target, group.target_number
     if item is None or number is None or number >= len(plan.targets) or not group.armed:

@@ -9,13 +9,12 @@ from execbot.exits.living_orders import ExitGroup, SymbolOrders
 from execbot.exits.plan.plan import ExitPlan
 from execbot.exits.rules.actions import Action, Cancel, Replace
 from execbot.exits.rules.shape import (
-    Holding,
     missing_wants,
     stop_limit_price,
     surplus_groups,
     wanted,
 )
-from execbot.exits.rules.view import Memory, View
+from execbot.exits.rules.view import Memory, View, held_shares
 from execbot.model.enums import REPLACEABLE, OrderType
 
 MOVES_REFUSED_MAX = 2
@@ -34,6 +33,8 @@ def price_moves(view: View, plan: ExitPlan, orders: SymbolOrders, memory: Memory
         return []
     actions: list[Action] = []
     for group in orders.groups:
+        if group.is_anothers:
+            continue
         if group.armed and group.is_settled and not group.is_triggered:
             actions.extend(_stop_move(view, plan, group, memory))
             if not actions or actions[-1].__class__ is not Cancel:
@@ -77,7 +78,7 @@ def reshape(
     Their shares are placed anew by the next look. Only done when nothing else is going on, in
     an open market, and a few times at most.
     """
-    holding = Holding(view.symbol, plan.side, view.size, view.is_crypto, view.tick)
+    holding = held_shares(view, plan.side)
     wants = wanted(plan, holding, memory.ladder)
     missing = missing_wants(plan, wants, orders.groups)
     if not missing or memory.reshapes >= RESHAPES_MAX or not view.market.is_open:

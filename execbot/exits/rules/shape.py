@@ -7,6 +7,7 @@ The broker holds, by kind of position (Alpaca, 2026):
 | equity, whole       | stop, gtc             | OCO pair, gtc     | trailing_stop |
 | equity, fraction    | stop, day             | by watch          | by watch      |
 | crypto              | stop_limit, gtc       | by watch          | by watch      |
+| option contract     | stop, gtc             | by watch          | by watch      |
 
 Outside the regular session the broker keeps all of these and takes none. What says "by watch" is
 emulated there, and so is everything in an extended session; that works only while `watch` runs, and
@@ -30,6 +31,7 @@ from execbot.exits.tags import STOP, target_tag
 from execbot.model.enums import OrderClass, OrderType, PositionSide, TimeInForce
 from execbot.model.numbers import ZERO, fraction_part, whole_part
 from execbot.model.order import OrderRequest, StopLoss, TakeProfit
+from execbot.model.symbols import is_option
 
 CRYPTO_STOP_LIMIT_PCT = Decimal("3")
 """How far beyond its trigger a crypto stop-limit may still sell. `watch` escalates the rest."""
@@ -61,7 +63,7 @@ class Want(Struct, frozen=True):
     target: int | None = None
 
 
-class Holding(Struct, frozen=True):
+class HeldShares(Struct, frozen=True):
     """What is protected: `qty` is unsigned. `tick` is a crypto pair's price step."""
 
     symbol: str
@@ -69,14 +71,19 @@ class Holding(Struct, frozen=True):
     qty: Decimal
     is_crypto: bool = False
     tick: Decimal | None = None
+    stop_limit_pct: Decimal | None = None
+    """Of contracts: how far beyond its trigger a stop may still trade; None: at market."""
 
 
-def wanted(plan: ExitPlan, holding: Holding, ladder: Ladder = Ladder.FULL) -> tuple[Want, ...]:
+def wanted(plan: ExitPlan, holding: HeldShares, ladder: Ladder = Ladder.FULL) -> tuple[Want, ...]:
     """The groups that should protect `holding`; their quantities sum to it exactly."""
     if holding.qty <= 0 or ladder is Ladder.EMULATED or not has_stop(plan):
         return ()
     if holding.is_crypto:
         return (Want(WantKind.STOP_LIMIT, holding.qty),)
+    if is_option(holding.symbol):
+        kind = WantKind.STOP if holding.stop_limit_pct is None else WantKind.STOP_LIMIT
+        return (Want(kind, holding.qty),)
     whole, rest = whole_part(holding.qty), fraction_part(holding.qty)
     wants: list[Want] = []
     if whole > 0:
@@ -207,7 +214,7 @@ def _fitted(parts: Mapping[int | None, Decimal], whole: Decimal) -> dict[int | N
     return fitted
 
 
-def exit_request(plan: ExitPlan, want: Want, holding: Holding) -> OrderRequest:
+def exit_request(plan: ExitPlan, want: Want, holding: HeldShares) -> OrderRequest:
     """The order that makes `want` true, closing only: the broker refuses it as an opening one."""
     base = OrderRequest(
         symbol=holding.symbol,
@@ -220,11 +227,11 @@ def exit_request(plan: ExitPlan, want: Want, holding: Holding) -> OrderRequest:
     return _SHAPES[want.kind](base, plan, want, holding)
 
 
-def _stop(base: OrderRequest, plan: ExitPlan, want: Want, holding: Holding) -> OrderRequest:
+def _stop(base: OrderRequest, plan: ExitPlan, want: Want, holding: HeldShares) -> OrderRequest:
     return replace(base, type=OrderType.STOP, stop_price=plan.stop.price)
 
 
-def _pair(base: OrderRequest, plan: ExitPlan, want: Want, holding: Holding) -> OrderRequest:
+def _pair(base: OrderRequest, plan: ExitPlan, want: Want, holding: HeldShares) -> OrderRequest:
     assert want.target is not None and plan.stop.price is not None
     price = plan.targets[want.target].price
     assert price is not None
@@ -237,7 +244,7 @@ def _pair(base: OrderRequest, plan: ExitPlan, want: Want, holding: Holding) -> O
     )
 
 
-def _trailing(base: OrderRequest, plan: ExitPlan, want: Want, holding: Holding) -> OrderRequest:
+def _trailing(base: OrderRequest, plan: ExitPlan, want: Want, holding: HeldShares) -> OrderRequest:
     trail = plan.stop.trail
     assert trail is not None
     if trail.kind is TrailKind.PERCENT:
@@ -245,17 +252,22 @@ def _trailing(base: OrderRequest, plan: ExitPlan, want: Want, holding: Holding) 
     return replace(base, type=OrderType.TRAILING_STOP, trail_price=trail.value)
 
 
-def _stop_limit(base: OrderRequest, plan: ExitPlan, want: Want, holding: Holding) -> OrderRequest:
-    limit = stop_limit_price(plan, holding.tick)
+def _stop_limit(
+    base: OrderRequest, plan: ExitPlan, want: Want, holding: HeldShares
+) -> OrderRequest:
+    limit = stop_limit_price(plan, holding.tick, holding.stop_limit_pct)
     return replace(base, type=OrderType.STOP_LIMIT, stop_price=plan.stop.price, limit_price=limit)
 
 
-def stop_limit_price(plan: ExitPlan, tick: Decimal | None) -> Decimal | None:
+def stop_limit_price(
+    plan: ExitPlan, tick: Decimal | None, pct: Decimal | None = None
+) -> Decimal | None:
     """How far a stop-limit may still sell: some percent beyond its trigger."""
     if plan.stop.price is None:
         return None
     worse = -1 if plan.side is PositionSide.LONG else 1
-    raw = plan.stop.price * (1 + worse * CRYPTO_STOP_LIMIT_PCT / 100)
+    away = CRYPTO_STOP_LIMIT_PCT if pct is None else pct
+    raw = plan.stop.price * (1 + worse * away / 100)
     return on_grid(raw, up=plan.side is PositionSide.SHORT, tick=tick)
 
 

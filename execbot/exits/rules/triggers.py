@@ -121,7 +121,9 @@ def _target_watched_by_us(view: View, plan: ExitPlan, orders: SymbolOrders) -> E
     # Outside the regular session the broker holds pairs, and takes neither stop nor target.
     asleep = view.market.is_extended and not view.market.is_open
     served = set() if asleep else {group.target_number for group in orders.groups}
-    watched = asleep or view.is_crypto or view.memory.ladder is not Ladder.FULL or view.size < 1
+    watched = (
+        asleep or view.takes_stops_alone or view.memory.ladder is not Ladder.FULL or view.size < 1
+    )
     if price is None or not watched or view.market.is_halted or view.is_price_doubtful:
         return plan
     if not view.market.is_open and not view.market.is_extended:
@@ -132,9 +134,10 @@ def _target_watched_by_us(view: View, plan: ExitPlan, orders: SymbolOrders) -> E
             continue
         if price < target.price if long else price > target.price:
             continue
-        if view.is_crypto or view.size < 1:
+        if view.takes_stops_alone or view.size < 1:
             rest = _takes_the_rest(plan, target)
             share = plan.base_qty * target.weight / 100
+            share = whole_part(share) if view.is_option else share
             keep = ZERO if rest else max(view.size - share, ZERO)
         else:
             parts = target_quantities(plan, whole_part(view.size))

@@ -18,14 +18,14 @@ from execbot.config.schema import EmergencyAction, TradingSettings
 from execbot.exits.living_orders import SymbolOrder
 from execbot.exits.plan.plan import ExitPlan
 from execbot.exits.rules.actions import Action
-from execbot.exits.rules.shape import Ladder
+from execbot.exits.rules.shape import HeldShares, Ladder
 from execbot.model.account import DUST_USD
 from execbot.model.enums import PositionSide
 from execbot.model.numbers import ZERO
-from execbot.model.symbols import multiplier_of
+from execbot.model.symbols import is_option, multiplier_of
 
 
-class Market(Struct, frozen=True):
+class SymbolMarket(Struct, frozen=True):
     """The market of the symbol now. `is_open` is the regular session; crypto is always open.
 
     `is_extended`: a session in which the settings allow limit orders outside regular hours.
@@ -60,6 +60,10 @@ class Limits(Struct, frozen=True):
     marketable_limit_pct: Decimal = Decimal("0.5")
     default_stop_pct: Decimal = Decimal("2.0")
     emergency_action: EmergencyAction = EmergencyAction.ALERT
+    every_position: bool = False
+    """A position without a plan is told like one that has lost its stop."""
+    stop_limit_pct: Decimal | None = None
+    """How far beyond its trigger the stop of an option contract may still trade."""
 
     @classmethod
     def of(cls, settings: TradingSettings) -> Limits:
@@ -71,6 +75,8 @@ class Limits(Struct, frozen=True):
             marketable_limit_pct=settings.order_management.marketable_limit_pct,
             default_stop_pct=settings.stop_loss.default_pct,
             emergency_action=settings.exits.emergency_action,
+            every_position=settings.exits.every_position,
+            stop_limit_pct=settings.options.stop_limit_pct,
         )
 
 
@@ -81,6 +87,8 @@ EXIT_REFUSED = "exit_refused"
 class Memory(Struct, frozen=True):
     """What the rules remember of a symbol between looks. Not durable: it may start empty."""
 
+    size: Decimal | None = None
+    """How much was held at the last look."""
     uncovered_since: datetime | None = None
     exposed_since: datetime | None = None
     """The same, not counting the time in which an addition has lifted the stop."""
@@ -88,6 +96,9 @@ class Memory(Struct, frozen=True):
     partial_since: datetime | None = None
     ladder: Ladder = Ladder.FULL
     ladder_until: datetime | None = None
+    is_held_here: bool = False
+    """The broker refused the stop, and until one stands there it is watched here: also while a
+    better shape is tried again."""
     failures: int = 0
     retry_at: datetime | None = None
     refusals: int = 0
@@ -104,7 +115,7 @@ class Memory(Struct, frozen=True):
     """Since when a stop that was moved by hand makes no sense as far as is known."""
     reshapes: int = 0
     moves_refused: int = 0
-    told: frozenset[str] = frozenset()
+    reported: frozenset[str] = frozenset()
     """Alarms given once and not to be repeated."""
     refreshed_at: datetime | None = None
     exit_failures: int = 0
@@ -133,7 +144,7 @@ class Memory(Struct, frozen=True):
             exit_refusal="",
             exit_rounds=0,
             exit_not_before=None,
-            told=frozenset(word for word in self.told if not word.startswith(EXIT_REFUSED)),
+            reported=frozenset(word for word in self.reported if not word.startswith(EXIT_REFUSED)),
         )
 
 
@@ -150,6 +161,8 @@ class View(Struct, frozen=True):
     plan: ExitPlan | None = None
     orders: tuple[SymbolOrder, ...] = ()
     avg_entry_price: Decimal | None = None
+    opened_at: datetime | None = None
+    """When what is held was first bought, from nothing, as our fills tell it."""
     available: Decimal | None = None
     is_confirmed: bool = True
     confirmed_at: datetime | None = None
@@ -161,13 +174,22 @@ class View(Struct, frozen=True):
     tick: Decimal | None = None
     smallest: Decimal | None = None
     """The smallest order that the broker takes, where one is known."""
-    market: Market = Market()
+    market: SymbolMarket = SymbolMarket()
     limits: Limits = Limits()
     memory: Memory = Memory()
 
     @property
     def size(self) -> Decimal:
         return abs(self.qty)
+
+    @property
+    def is_option(self) -> bool:
+        return is_option(self.symbol)
+
+    @property
+    def takes_stops_alone(self) -> bool:
+        """The broker holds a stop for it and no target beside it: those are watched here."""
+        return self.is_crypto or self.is_option
 
     @property
     def is_dust(self) -> bool:
@@ -187,12 +209,20 @@ class View(Struct, frozen=True):
         return PositionSide.of(self.qty)
 
 
+def held_shares(view: View, side: PositionSide) -> HeldShares:
+    """What of the view is to be protected."""
+    pct = view.limits.stop_limit_pct if view.is_option else None
+    return HeldShares(view.symbol, side, view.size, view.is_crypto, view.tick, pct)
+
+
 class Guarded(StrEnum):
     """How a position stands, as every screen shows it.
 
     `emulated`: somebody here watches a stop that the broker does not hold, or does not elect in
     this session. `dormant`: the broker holds it until the regular session, and nobody acts before.
-    `dust` is worth too little to be sold, and wants no stop.
+    `unprotected`: shares lack the stop of their plan, one that was suspended included. `suspended`:
+    nobody keeps the plan, and other stops cover the shares. `dust` is worth too little to be sold,
+    and wants no stop.
     """
 
     FLAT = "flat"

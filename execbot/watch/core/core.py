@@ -30,7 +30,11 @@ from execbot.exits.rules.view import Decision, View
 from execbot.journal.records import OrderRecord, PositionRecord
 from execbot.market.sessions import MarketNow
 from execbot.model.numbers import ZERO, maybe_text, text
+from execbot.model.symbols import is_option
+from execbot.model.unread import Unread
+from execbot.oms.place.after_rejection import is_late_rejection
 from execbot.watch.core import inputs
+from execbot.watch.core.blindness import Blindness
 from execbot.watch.core.exit_endings import ExitEndings
 from execbot.watch.core.jobs import Job, JobName, Note, Save
 from execbot.watch.core.memory import CoreMemory, Hours
@@ -38,9 +42,11 @@ from execbot.watch.core.notes import action_notes, alarm, guard_note, moved_note
 from execbot.watch.core.position_check import PositionCheck
 from execbot.watch.core.symbol_state import SymbolState, without_memory
 from execbot.watch.core.timers import Timers
+from execbot.watch.core.unpriced import Unpriced
+from execbot.watch.core.unreadable import unread_alarms
 
 
-class Core:
+class WatchCore:
     """See the module. Its parts share one memory and know nothing of each other."""
 
     def __init__(self, settings: TradingSettings, hours: Hours) -> None:
@@ -48,10 +54,22 @@ class Core:
         self._timers = Timers(self.memory)
         self._positions = PositionCheck(self.memory)
         self._endings = ExitEndings(self.memory)
+        self._sight = Blindness(self.memory)
+        self._unpriced = Unpriced(self.memory)
 
     @property
     def symbols(self) -> dict[str, SymbolState]:
         return self.memory.symbols
+
+    @property
+    def is_blind(self) -> bool:
+        """Nothing has been heard of the account for so long that an alarm said it."""
+        return self._sight.is_reported
+
+    @property
+    def old_prices(self) -> frozenset[str]:
+        """Symbols of which nobody gives a price any more; blind, all of them."""
+        return frozenset(self.symbols if self.is_blind else self._unpriced.symbols)
 
     def save_marks(self, now: datetime) -> list[Job]:
         """See `Timers.save_marks`."""
@@ -60,6 +78,10 @@ class Core:
     def view(self, state: SymbolState, now: datetime) -> View:
         """What the exit rules look at when they decide on this symbol now."""
         return state.view(now, self.memory.hours(now), self.memory.limits, self.memory.extended)
+
+    def ends_at(self, record: OrderRecord) -> datetime | None:
+        """When the order is canceled here, unfilled, if nothing stops its clock."""
+        return self._timers.ends_at(record)
 
     # --- the one door ----------------------------------------------------------------------
 
@@ -72,29 +94,40 @@ class Core:
             case inputs.Plans():
                 jobs += self._plans(item.plans, now)
             case inputs.BrokerPositions():
+                jobs += self._sight.heard(item.asked_at, now)
                 jobs += self._positions.broker_positions(item, now)
             case inputs.Price():
                 jobs += self._price(item, now)
+            case inputs.PricesKnown():
+                jobs += self._unpriced.known(item)
             case inputs.Halts():
-                jobs += self._halts(item.symbols, now)
+                jobs += self._halts(item, now)
             case inputs.AssetKnown():
                 state = self.memory.state_of(item.symbol)
                 state.is_crypto, state.tick, state.is_dirty = item.is_crypto, item.tick, True
                 state.smallest = item.smallest
             case inputs.LevelsKnown():
                 jobs += self._levels(item, now)
+            case inputs.Heard():
+                jobs += self._sight.heard(item.at, now)
             case inputs.StreamUp():
                 jobs += self._stream_up(item)
             case inputs.StreamDown():
                 jobs += self._stream_down(item)
+            case inputs.FrameUnread():
+                jobs += self._frame_unread(item, now)
             case inputs.Done():
                 jobs += self._done(item, now)
             case inputs.JobDone():
                 self._timers.job_ended(item, now)
             case inputs.Said():
-                jobs.append(Note("queue", item.words, {"text": item.words}))
+                jobs.append(Note(item.type, item.words, {"text": item.words}))
+            case inputs.Warned():
+                jobs.append(alarm(item.kind, item.symbol, item.words, critical=item.is_critical))
             case inputs.Tick():
                 jobs += self._timers.tick(now)
+                jobs += self._sight.tick(now)
+                jobs += self._unpriced.tick(now)
         if isinstance(item, inputs.Orders) and item.more_follows:
             return jobs
         return jobs + self._decide_dirty(now)
@@ -112,6 +145,7 @@ class Core:
             before = state.put(record)
             if before is None or before.status is not record.status:
                 notes.extend(self._endings.status_changed(state, before, record, now))
+                self.memory.has_rejected |= is_late_rejection(record)
         for position in item.positions:
             notes.extend(self._position(position, now))
         return notes
@@ -254,17 +288,29 @@ class Core:
         state.plan, state.is_dirty = plan, True
         return jobs
 
-    def _halts(self, halted: frozenset[str], now: datetime) -> list[Job]:
-        notes: list[Job] = []
-        for symbol, state in self.memory.symbols.items():
-            now_halted = symbol in halted
-            if now_halted != state.is_halted:
-                state.is_halted, state.is_dirty = now_halted, True
-                word = "halted" if now_halted else "trades again"
-                if not now_halted:
-                    notes += self.memory.account_job(JobName.RELEASE_QUEUE, f"{symbol} trades", now)
-                notes.append(Note("halt", f"{symbol} {word}", {"symbol": symbol, "halted": word}))
-        return notes
+    def _halts(self, item: inputs.Halts, now: datetime) -> list[Job]:
+        """Of symbols that nothing else is known of, too: an order of theirs may wait."""
+        jobs: list[Job] = []
+        was, self.memory.market_halt = self.memory.market_halt, item.market
+        before, self.memory.halted = self.memory.halted, item.symbols
+        if bool(was) != bool(item.market):
+            jobs += self._halt_changed("", f"the whole market: {item.market or was}:", now)
+        for symbol in sorted(before ^ item.symbols):
+            jobs += self._halt_changed(symbol, symbol, now)
+        return jobs
+
+    def _halt_changed(self, symbol: str, what: str, now: datetime) -> list[Job]:
+        """An empty symbol stands for the whole market. What waited for the end goes now."""
+        memory = self.memory
+        is_halted = symbol in memory.halted if symbol else bool(memory.market_halt)
+        state = memory.symbols.get(symbol)
+        if state is not None:
+            state.is_halted, state.is_dirty = is_halted, True
+        word = "halted" if is_halted else "trades again"
+        jobs: list[Job] = [Note("halt", f"{what} {word}", {"symbol": symbol, "halted": word})]
+        if not is_halted:
+            jobs += memory.account_job(JobName.RELEASE_QUEUE, f"{what} {word}", now)
+        return jobs
 
     # --- the stream ------------------------------------------------------------------------
 
@@ -284,6 +330,15 @@ class Core:
         self.memory.stream_up_at = None
         text_ = f"trade updates lost: {item.reason}; reading from REST meanwhile"
         return [Note("stream", text_, {"state": "down", "reason": item.reason})]
+
+    def _frame_unread(self, item: inputs.FrameUnread, now: datetime) -> list[Job]:
+        """REST tells what it said: a look that began before may have missed it."""
+        self.memory.busy.discard(JobName.GAP_FILL)
+        unread = item.unread or Unread("frame", "", item.reason)
+        return [
+            *unread_alarms(self.memory, [unread], now),
+            *self.memory.account_job(JobName.GAP_FILL, item.reason, now),
+        ]
 
     # --- deciding --------------------------------------------------------------------------
 
@@ -358,8 +413,8 @@ def _only_watched(state: SymbolState, decision: Decision) -> list[Job]:
         exposed_since=seen.exposed_since,
         is_alarmed=seen.is_alarmed,
     )
-    told = [a for a in decision.actions if isinstance(a, Alarm) and a.kind in WITHOUT_STOP]
-    jobs: list[Job] = [alarm(a.kind, a.symbol, a.message, a.critical) for a in told]
+    alarms = [a for a in decision.actions if isinstance(a, Alarm) and a.kind in WITHOUT_STOP]
+    jobs: list[Job] = [alarm(a.kind, a.symbol, a.message, a.critical) for a in alarms]
     before, state.coverage = state.coverage, decision.coverage
     return [guard_note(state), *jobs] if before.state is not state.coverage.state else jobs
 
@@ -378,8 +433,10 @@ def _superseded(plan: ExitPlan, now: datetime) -> Job:
 def _traded_price(state: SymbolState, item: inputs.Price) -> Decimal | None:
     """What stops follow: trades. A quote alone may be as wide as it likes, so it says nothing;
     crypto trades seldom enough that its near side counts, where the position could be left."""
+    if is_option(state.symbol):
+        return state.price  # its last print may be hours old: no price beyond the quote
     if item.last is not None:
         return item.last
-    if not state.is_crypto:
+    if not state.is_quiet:
         return None
     return state.bid if state.qty > 0 else state.ask

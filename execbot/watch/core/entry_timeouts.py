@@ -2,40 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 
-from execbot.journal.records import OrderRecord
-from execbot.model.enums import OrderClass, TimeInForce
+from execbot.journal.records import OrderRecord, Origin, Role
+from execbot.model.enums import TimeInForce
 
-SIMPLE = (OrderClass.NONE, OrderClass.SIMPLE)
-
-PATIENT = frozenset({TimeInForce.OPG, TimeInForce.CLS, TimeInForce.IOC, TimeInForce.FOK})
-"""Auction orders wait for their auction, and the others end by themselves."""
+CLOSE_LEAD = timedelta(seconds=10)
+"""Entries for the day are canceled this long before the close, so that the cancels get through."""
 
 
-def has_timeout(record: OrderRecord) -> bool:
-    """Whether an entry is bound to `timeout_seconds`.
+def clock_of(record: OrderRecord, of_signals: Decimal | None = None) -> timedelta | None:
+    """How long the order may wait; None for one that nobody gave a clock.
 
-    A plain good-till-canceled order says itself that it may wait; a bracket is `gtc` only for the
-    sake of its legs, so it is bound. A quantity added by hand to a working order keeps its clock.
+    Which orders have one was decided when they were given. A quantity added by hand to a working
+    order keeps its clock. An entry of a signal always has one: where it does not, an earlier
+    version sent it, which kept none with the order, and `of_signals` (seconds) stands for it.
     """
-    tif = record.order.time_in_force
-    if tif in PATIENT:
-        return False
-    return tif is not TimeInForce.GTC or record.order.order_class not in SIMPLE
+    seconds = record.cancel_after
+    if seconds is None and record.origin == Origin.SIGNAL and record.role == Role.ENTRY:
+        seconds = of_signals
+    return None if seconds is None else timedelta(seconds=float(seconds))
+
+
+def ends_at_close(record: OrderRecord) -> bool:
+    """Whether an entry is meant for this session only: what waits longer says so itself (gtc)."""
+    return record.order.time_in_force is TimeInForce.DAY or record.for_the_day
 
 
 @dataclass
 class EntryClocks:
     """Seconds each entry has been able to fill. A halt or a closed market stops its clock."""
 
-    timeout: timedelta
+    of_signals: Decimal | None = None
+    """Seconds for entries of signals that were sent before an upgrade."""
     waited: dict[str, timedelta] = field(default_factory=dict)
     looked_at: datetime | None = None
 
     def advance(
-        self, now: datetime, running: dict[str, OrderRecord], open_since: datetime | None = None
+        self, now: datetime, running: Mapping[str, OrderRecord], open_since: datetime | None = None
     ) -> list[str]:
         """Count the time since the last look for the entries that could fill; who is overdue.
 
@@ -46,18 +53,26 @@ class EntryClocks:
         self.looked_at = now
         overdue = []
         for name, record in running.items():
-            if not has_timeout(record):
+            most = clock_of(record, self.of_signals)
+            if most is None:
                 continue
             start = self.waited.get(name)
             if start is None:
                 sent = record.sent_at or record.intent_at or now
                 sent = sent if open_since is None else max(sent, open_since)
-                self.waited[name] = max(min(now - sent, self.timeout), timedelta(0))
+                self.waited[name] = max(min(now - sent, most), timedelta(0))
             else:
                 self.waited[name] = start + max(passed, timedelta(0))
-            if self.waited[name] >= self.timeout:
+            if self.waited[name] >= most:
                 overdue.append(name)
         return overdue
+
+    def due(self, record: OrderRecord) -> datetime | None:
+        """When its time is up if nothing stops its clock; None where none runs now."""
+        most, waited = clock_of(record, self.of_signals), self.waited.get(record.client_order_id)
+        if most is None or waited is None or self.looked_at is None:
+            return None
+        return self.looked_at + most - waited
 
     def forget(self, known: frozenset[str]) -> None:
         """Drop the clocks of orders that no longer work."""

@@ -91,13 +91,13 @@ class ExitEndings:
             return []
         suspended = plan.changed(now, status=PlanStatus.SUSPENDED, exit=None, note=why)
         state.plan, state.is_dirty = suspended, True
-        told = alarm(
+        words = alarm(
             "protection_suspended",
             state.symbol,
             f"{state.symbol} is not protected: {why}; `execbot protect {state.symbol}` resumes",
             critical=True,
         )
-        return [Save(SavePlan(suspended, why)), told]
+        return [Save(SavePlan(suspended, why)), words]
 
     def cancel_by_others(self, record: OrderRecord, now: datetime) -> None:
         """Another process has asked for a cancel of an exit: it needs the shares, do not race."""
@@ -124,10 +124,10 @@ def _expired(state: SymbolState, record: OrderRecord) -> list[Job]:
     fraction = order.qty is not None and not is_whole(order.qty)
     if fraction or order.time_in_force is not TimeInForce.DAY or _has_stop_beside(state, record):
         return []
-    told = f"the day {record.role} of {state.symbol} ended with the session"
+    words = f"the day {record.role} of {state.symbol} ended with the session"
     if state.plan is not None and state.plan.status is PlanStatus.ACTIVE:
-        told += "; its plan puts a gtc one in its place"
-    return [alarm("exit_expired", state.symbol, told)]
+        words += "; its plan puts a gtc one in its place"
+    return [alarm("exit_expired", state.symbol, words)]
 
 
 def _has_stop_beside(state: SymbolState, record: OrderRecord) -> bool:

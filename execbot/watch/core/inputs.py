@@ -15,6 +15,7 @@ from execbot.exits.rules.actions import BrokerAction
 from execbot.exits.rules.failures import Outcome
 from execbot.journal.records import EventRecord, OrderRecord, PositionRecord
 from execbot.model.account import Position
+from execbot.model.unread import Unread
 from execbot.oms.sync.split_evidence import Evidence
 
 
@@ -48,6 +49,8 @@ class BrokerPositions(Struct, frozen=True):
     asked_at: datetime
     filled_from: datetime | None = None
     evidence: Evidence = Evidence()
+    unread: tuple[Unread, ...] = ()
+    """What the answers say and cannot be: nothing new is known of those symbols."""
 
 
 class Price(Struct, frozen=True):
@@ -60,11 +63,27 @@ class Price(Struct, frozen=True):
     at: datetime | None = None
 
 
+class PricesKnown(Struct, frozen=True):
+    """Whether the prices of some symbols are known: neither stream nor REST gives one, or one of
+    them does again."""
+
+    symbols: frozenset[str]
+    are_known: bool
+
+
 class Halts(Struct, frozen=True):
-    """Symbols that are halted now; `book` is the shape kept in the journal."""
+    """Symbols that are halted now; `book` is the shape kept in the journal. `market` says by which
+    breaker all stocks are; empty: by none."""
 
     symbols: frozenset[str]
     book: dict[str, Any] | None = None
+    market: str = ""
+
+
+class Heard(Struct, frozen=True):
+    """The broker has told something of the account, by stream or REST, that was so `at`."""
+
+    at: datetime
 
 
 class StreamUp(Struct, frozen=True):
@@ -76,6 +95,13 @@ class StreamUp(Struct, frozen=True):
 class StreamDown(Struct, frozen=True):
     at: datetime
     reason: str
+
+
+class FrameUnread(Struct, frozen=True):
+    """A frame of the stream could not be read: it may have told of a fill."""
+
+    reason: str
+    unread: Unread | None = None
 
 
 class Done(Struct, frozen=True):
@@ -93,9 +119,19 @@ class JobDone(Struct, frozen=True):
 
 
 class Said(Struct, frozen=True):
-    """A line to show: what a job of the hands has done."""
+    """A line to show: what a job of the hands has done. `type` is that of the note."""
 
     words: str
+    type: str = "queue"
+
+
+class Warned(Struct, frozen=True):
+    """An alarm that a job of the hands has found."""
+
+    kind: str
+    symbol: str
+    words: str
+    is_critical: bool = False
 
 
 class Tick(Struct, frozen=True):
@@ -123,11 +159,15 @@ Input = (
     | Plans
     | BrokerPositions
     | Price
+    | PricesKnown
     | Halts
+    | Heard
     | StreamUp
     | StreamDown
+    | FrameUnread
     | Done
     | Said
+    | Warned
     | JobDone
     | Tick
     | AssetKnown

@@ -21,7 +21,11 @@ class JobName(StrEnum):
     READ_POSITIONS = "read_positions"
     SETTLE = "settle"
     RELEASE_QUEUE = "release_queue"
+    FOLLOW_REJECTIONS = "follow_rejections"
     READ_LEVELS = "read_levels"
+    CARE_FOR_OPTIONS = "care_for_options"
+    SAMPLE_EQUITY = "sample_equity"
+    SAMPLE_CLOSE = "sample_close"
 
 
 class SymbolJob(Struct, frozen=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +21,9 @@ Hours = Callable[[datetime], MarketNow]
 
 OUR_CANCELS_MAX = 5000
 
+READS = frozenset({JobName.GAP_FILL, JobName.READ_POSITIONS})
+"""Jobs that ask how the account stands."""
+
 
 @dataclass
 class CoreMemory:
@@ -33,6 +36,12 @@ class CoreMemory:
     stream_up_at: datetime | None = None
     stream_down_at: datetime | None = None
     is_stream_alarmed: bool = False
+    known_at: datetime | None = None
+    """The latest moment of which the broker has told anything, by stream or REST."""
+    asked_at: datetime | None = None
+    """When it was first asked since then."""
+    read_error: str = ""
+    """Why the last account-wide look failed."""
     busy: set[str] = field(default_factory=set)
     our_cancels: dict[str, None] = field(default_factory=dict)
     """Cancels that we asked for, the newest last; kept for a while, because reports come late."""
@@ -41,24 +50,40 @@ class CoreMemory:
     read_at: datetime | None = None
     session: Session | None = None
     closing_done: str = ""
+    queue_looked_at: datetime | None = None
+    halted: frozenset[str] = frozenset()
+    """Symbols that are halted, those among them that nothing else is known of."""
+    market_halt: str = ""
+    """The breaker that has stopped all stocks; empty while none has."""
     looks_soon: bool = False
+    has_rejected: bool = True
+    """An entry that the broker had taken was rejected, now or before this run, and it may be that
+    nobody has decided on it."""
     failed_jobs: dict[str, tuple[int, datetime]] = field(default_factory=dict)
     """Account-wide jobs that failed: how often in a row, and when to try again."""
     levels_asked: datetime | None = None
     """The hour for which daily bars were read last."""
+    options_looked_at: datetime | None = None
+    contracts_met_at: datetime | None = None
+    """When a contract was held, or an order of one was alive, last."""
+    equity_asked: datetime | None = None
+    """The minute for which equity was read last."""
+    close_asked: str = ""
+    """The day at whose close equity was read."""
     marks_saved_at: datetime | None = None
     saved_marks: dict[str, tuple[Decimal | None, ...]] = field(default_factory=dict)
     """Best, worst and high-water price of each plan as they were saved last, by plan_id."""
-    told: dict[str, PositionDifference] = field(default_factory=dict)
+    reported: dict[str, PositionDifference] = field(default_factory=dict)
     """Differences to the broker's quantity that the trader was told of, in this run or before."""
+    unread_reported: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    """Symbol and what could not be read of it, and when the trader was told."""
     stuck: set[tuple[str, datetime | None]] = field(default_factory=set)
     """Cancels and replaces that do not end and were told: client_order_id, and since when."""
     seq: int = 0
 
     def __post_init__(self) -> None:
         self.limits = Limits.of(self.settings)
-        timeout = timedelta(seconds=float(self.settings.order_management.timeout_seconds))
-        self.clocks = EntryClocks(timeout)
+        self.clocks = EntryClocks(self.settings.order_management.timeout_seconds)
         hours = self.settings.market_hours
         allowed = {
             Session.PRE: hours.trade_premarket,
@@ -71,6 +96,7 @@ class CoreMemory:
         state = self.symbols.get(symbol)
         if state is None:
             state = self.symbols[symbol] = SymbolState(symbol)
+            state.is_halted = symbol in self.halted
         return state
 
     def hand_over(self, state: SymbolState, actions: tuple[Any, ...]) -> list[Job]:
@@ -86,4 +112,6 @@ class CoreMemory:
         if name in self.busy:
             return []
         self.busy.add(name)
+        if name in READS:
+            self.asked_at = self.asked_at or now
         return [AccountJob(name, reason)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,9 +22,23 @@ from execbot.watch.core.symbol_state import SymbolState
 _ACTION_NAMES: dict[type[Any], str] = {Submit: "submit", Cancel: "cancel", Replace: "replace"}
 
 
-def alarm(kind: str, symbol: str, message: str, critical: bool = False) -> Note:
+def alarm(
+    kind: str,
+    symbol: str,
+    message: str,
+    critical: bool = False,
+    symbols: Sequence[str] | None = None,
+) -> Note:
+    """`symbols` are those that an alarm about the account concerns."""
     prefix = f"{symbol}: " if symbol and not message.startswith(symbol) else ""
-    data = {"kind": kind, "symbol": symbol, "message": message, "critical": critical}
+    data: dict[str, Any] = {
+        "kind": kind,
+        "symbol": symbol,
+        "message": message,
+        "critical": critical,
+    }
+    if symbols is not None:
+        data["symbols"] = list(symbols)
     return Note("alarm", prefix + message, data, is_alarm=True, is_critical=critical)
 
 

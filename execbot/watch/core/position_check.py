@@ -17,7 +17,9 @@ from execbot.exits.plan.plan import ExitPlan, PlanStatus
 from execbot.exits.plan.rescale import price_ratio, ratio_words, rescaled, rescaled_by_price
 from execbot.exits.rules.actions import SavePlan
 from execbot.model.numbers import ZERO, text
-from execbot.model.symbols import is_option, is_pair, is_stock, symbol_key
+from execbot.model.symbols import is_pair, is_stock, symbol_key
+from execbot.model.unread import POSITION, unread_about
+from execbot.oms.machine.table import COIN_FEE
 from execbot.oms.sync.differences import PositionDifference, is_fee_in_coins
 from execbot.oms.sync.split_evidence import Split, by_quantity
 from execbot.watch.core import inputs
@@ -35,6 +37,7 @@ from execbot.watch.core.jobs import (
 from execbot.watch.core.memory import CoreMemory
 from execbot.watch.core.notes import alarm
 from execbot.watch.core.symbol_state import Difference, SymbolState, without_memory
+from execbot.watch.core.unreadable import unread_alarms
 
 REPORT_SETTLES = timedelta(milliseconds=500)
 """How long after a fill the broker's position may differ from ours without a meaning."""
@@ -51,29 +54,33 @@ class PositionCheck:
 
     def broker_positions(self, item: inputs.BrokerPositions, now: datetime) -> list[Job]:
         jobs: list[Job] = []
-        told = {position.symbol: position for position in item.positions}
-        for key in list(told):
+        listed = {position.symbol: position for position in item.positions}
+        for key in list(listed):
             if not is_pair(key) and key not in self.memory.symbols:
                 pair = next((s for s in self.memory.symbols if symbol_key(s) == key), None)
                 if pair is not None:
-                    told[pair] = told.pop(key)
+                    listed[pair] = listed.pop(key)
         succeeded = self._successions(item)
         jobs += succeeded
         changing = {s for job in succeeded for s in (job.pair.old, job.pair.new)}
-        for symbol in {*told, *self.memory.symbols}:
-            position = told.get(symbol)
+        jobs += unread_alarms(self.memory, item.unread, now)
+        for symbol in {*listed, *self.memory.symbols}:
+            unread = unread_about(symbol, item.unread, listed)
+            if unread is not None and unread.what == POSITION:
+                continue  # what was known before stands, and is as old as it is
+            position = listed.get(symbol)
             state = self.memory.state_of(symbol)
             old = state.broker_qty
             state.broker_qty = position.qty if position is not None else ZERO
             state.broker_avg = position.avg_entry_price if position is not None else None
             state.broker_available = position.qty_available if position is not None else ZERO
             state.broker_asked_at = item.asked_at
-            unpriced = state.last is None or is_option(symbol)  # no feed of ours has contracts
+            unpriced = state.last is None
             if position is not None and position.current_price and unpriced:
                 state.last = position.current_price
             if old != state.broker_qty or state.coverage.uncovered > 0 or state.plan:
                 state.is_dirty = True
-            if symbol not in changing:
+            if symbol not in changing and unread is None:
                 jobs += self._compare(state, item, now)
         return jobs
 
@@ -143,7 +150,7 @@ class PositionCheck:
         seen = state.difference
         if seen is None or (seen.ours, seen.theirs) != (state.journal_qty, theirs):
             seen = state.difference = Difference(state.journal_qty, theirs, item.asked_at)
-            if self.memory.told.get(state.symbol) == _difference(state):
+            if self.memory.reported.get(state.symbol) == _difference(state):
                 return [*self._levels(state, seen, item, now), *self._standing(state, seen)]
         return [*self._levels(state, seen, item, now), *self._unexplained(state, seen, item, now)]
 
@@ -151,7 +158,7 @@ class PositionCheck:
         self, state: SymbolState, seen: Difference, item: inputs.BrokerPositions, now: datetime
     ) -> list[Job]:
         theirs = seen.theirs
-        if seen.is_told:
+        if seen.is_reported:
             return []
         again = self.memory.account_job(
             JobName.GAP_FILL, f"{state.symbol} differs from the broker", now
@@ -160,7 +167,7 @@ class PositionCheck:
             return again
         if _is_coin_fee(state, theirs):
             state.guard_qty(theirs - state.journal_qty)
-            return [Book(_difference(state), "crypto_fee", state.avg_entry_price)]
+            return [Book(_difference(state), COIN_FEE, state.avg_entry_price)]
         denied = _is_price_as_before(state, now) or state.symbol in item.evidence.transferred
         split = None if denied else _seen_split(state, now, in_lieu=True)
         if split is not None:
@@ -187,23 +194,23 @@ class PositionCheck:
         if ratio is None:
             return []
         is_read = item.filled_from is not None and item.filled_from >= seen.since
-        if ratio < 1 and not (is_read or seen.is_told):
+        if ratio < 1 and not (is_read or seen.is_reported):
             return []
         state.plan = rescaled_by_price(plan, ratio, now, (seen.ours, seen.theirs))
         without_memory(state)
         saved = Save(SavePlan(state.plan, "split"))
-        if not seen.is_told:
+        if not seen.is_reported:
             return [saved]  # what comes of it is told soon
         words = f"{state.symbol} may have been split {ratio_words(ratio)}, by its prices"
-        told = f"{words}: the levels of its plan are rescaled, its quantity is not booked"
-        return [saved, alarm("split", state.symbol, told)]
+        words = f"{words}: the levels of its plan are rescaled, its quantity is not booked"
+        return [saved, alarm("split", state.symbol, words)]
 
     def _tell(self, state: SymbolState, seen: Difference) -> list[Job]:
         """Nothing explains it: a person must know. Told first and remembered then, so that a
         program that ends in between rather tells it twice than never."""
-        seen.is_told = True
+        seen.is_reported = True
         state.guard_qty(_guarded(state, seen) - seen.ours)
-        self.memory.told[state.symbol] = _difference(state)
+        self.memory.reported[state.symbol] = _difference(state)
         message = (
             f"{_both(seen)}; {_guards(state)}, "
             "`execbot reconcile --accept-positions` books the broker's quantity"
@@ -216,14 +223,14 @@ class PositionCheck:
 
     def _standing(self, state: SymbolState, seen: Difference) -> list[Job]:
         """An earlier run has told it, and nothing has changed: shown, and guarded at once."""
-        seen.is_told = True
+        seen.is_reported = True
         state.guard_qty(_guarded(state, seen) - seen.ours)
         words = f"{state.symbol} still differs: {_both(seen)}; {_guards(state)}"
         data = {"symbol": state.symbol, "ours": text(seen.ours), "theirs": text(seen.theirs)}
         return [Note("difference", words, data)]
 
     def _forget(self, symbol: str) -> list[Job]:
-        return [Remember(symbol)] if self.memory.told.pop(symbol, None) is not None else []
+        return [Remember(symbol)] if self.memory.reported.pop(symbol, None) is not None else []
 
     def _compare_held(self, state: SymbolState, now: datetime) -> list[Job]:
         """Fewer shares are reserved at the broker than our orders would: one of them is gone."""
@@ -239,11 +246,15 @@ class PositionCheck:
 def _guarded(state: SymbolState, seen: Difference) -> Decimal:
     """What exits guard while both sides differ, signed (docs/evidence.md, E-POS-6).
 
-    An absence is no proof: what the broker does not show is guarded by the fills. Where it shows
+    An absence is no proof: what the broker does not show is guarded by the fills, unless its orders
+    say themselves that they filled by just so much less. Where it shows
     less, new exits are no larger than that, since it takes no others; exits that stand are neither
     canceled nor reduced.
     """
     ours, theirs = seen.ours, seen.theirs
+    uncounted = state.uncounted_qty
+    if uncounted and ours - uncounted == theirs:
+        return theirs  # two answers of the broker say so: it took executions back (E-POS-11)
     if ours == 0 or ours * theirs > 0:
         stands = min(abs(ours), state.held())
         return max(abs(theirs), stands) * (1 if theirs > 0 else -1)

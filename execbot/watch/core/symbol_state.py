@@ -10,14 +10,17 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from execbot.exits.exit_orders import is_meant_to_close
+from execbot.exits.levels import NICKEL
 from execbot.exits.living_orders import SymbolOrder, read_orders
 from execbot.exits.plan.plan import ExitPlan, PlanStatus
 from execbot.exits.plan.rescale import SPLIT_GAP
-from execbot.exits.rules.view import Coverage, Limits, Market, Memory, View
+from execbot.exits.rules.view import Coverage, Limits, Memory, SymbolMarket, View
 from execbot.journal.records import OrderRecord
 from execbot.market.sessions import MarketNow, Session
 from execbot.model.enums import ARRIVING, STANDING, OrderStatus, OrderType, PositionSide
 from execbot.model.numbers import ZERO
+from execbot.model.symbols import is_option
+from execbot.oms.machine.alarms import OrderAlarm
 
 ORDERS_KEPT = 20
 """More orders than this are looked through for those that say nothing any more."""
@@ -49,7 +52,7 @@ class Difference:
     ours: Decimal
     theirs: Decimal
     since: datetime
-    is_told: bool = False
+    is_reported: bool = False
     is_awaited: bool = False
     """Rows that would explain it are to come: shown, and not told as unexplained."""
 
@@ -193,6 +196,14 @@ class SymbolState:
     # --- asking ----------------------------------------------------------------------------
 
     @property
+    def uncounted_qty(self) -> Decimal:
+        """Executions, signed, that the broker does not count in the orders any more: each says so
+        itself, later than it had executed (docs/evidence.md, E-EXE-9)."""
+        lesser = [r for r in self.orders.values() if r.alarm == OrderAlarm.FILLED_LESS]
+        gone = (r.order.side.sign * (r.order.filled_qty - r.progress.latest_qty) for r in lesser)
+        return sum(gone, ZERO)
+
+    @property
     def living(self) -> list[OrderRecord]:
         return [r for r in self.orders.values() if _is_alive(r)]
 
@@ -220,7 +231,7 @@ class SymbolState:
         proves no sale, and no split either: prices are believed, and exits that are watched here
         still fire (docs/evidence.md, E-POS-4)."""
         known = self.difference
-        return self.qty != 0 and not self.broker_qty and known is not None and known.is_told
+        return self.qty != 0 and not self.broker_qty and known is not None and known.is_reported
 
     def is_read_since(self, moment: datetime) -> bool:
         """The broker was asked for its position after `moment`."""
@@ -287,23 +298,28 @@ class SymbolState:
         return read_orders(orders, PositionSide.of(self.qty).closing).held
 
     @property
+    def is_quiet(self) -> bool:
+        """Of a kind that trades seldom: coins and option contracts."""
+        return self.is_crypto or is_option(self.symbol)
+
+    @property
     def price(self) -> Decimal | None:
-        """The last trade. Crypto trades so seldom that one beyond the present quote is out of
-        date; of the quote then the side counts that is nearer to it."""
+        """The last trade. Coins and contracts trade so seldom that one beyond the present quote is
+        out of date; of the quote then the side counts that is nearer to it."""
         last, bid, ask = self.last, self.bid, self.ask
-        if not self.is_crypto or last is None or not bid or not ask or bid > ask:
+        if not self.is_quiet or last is None or not bid or not ask or bid > ask:
             return last
         return min(max(last, bid), ask)
 
-    def market(self, now: MarketNow, *, extended: frozenset[Session]) -> Market:
+    def market(self, now: MarketNow, *, extended: frozenset[Session]) -> SymbolMarket:
         if self.is_crypto or now.never_closes:
-            return Market(self.bid, self.ask, self.price, is_halted=self.is_halted)
-        return Market(
+            return SymbolMarket(self.bid, self.ask, self.price, is_halted=self.is_halted)
+        return SymbolMarket(
             bid=self.bid,
             ask=self.ask,
-            last=self.last,
+            last=self.price,
             is_open=now.is_open,
-            is_extended=now.session in extended,
+            is_extended=now.session in extended and not is_option(self.symbol),
             is_halted=self.is_halted,
             close_at=now.day.close if now.day is not None and now.is_open else None,
         )
@@ -319,13 +335,14 @@ class SymbolState:
             plan=self.plan,
             orders=tuple(self._seen(r, at) for r in self.orders.values()),
             avg_entry_price=self.broker_avg if self.unexplained else self.avg_entry_price,
+            opened_at=self.opened_at,
             available=self.available(),
             is_confirmed=self.confirmed(at) or self.is_absent,
             confirmed_at=self.broker_asked_at,
             is_price_doubtful=self.is_price_doubtful(at),
             reads_first=self.reads_first(at),
             is_crypto=self.is_crypto,
-            tick=self.tick,
+            tick=NICKEL if is_option(self.symbol) else self.tick,
             smallest=self.smallest,
             market=self.market(now, extended=extended),
             limits=limits,

@@ -11,27 +11,35 @@ from execbot.exits.plan.remeasure import follows_range
 from execbot.exits.rules.actions import Cancel, Priority, SavePlan
 from execbot.journal.records import PROTECTIVE_ROLES, OrderRecord
 from execbot.market.sessions import MarketNow
-from execbot.model.enums import UNSETTLED_STATUSES
+from execbot.model.enums import STANDING, UNSETTLED_STATUSES, OrderStatus
+from execbot.model.symbols import is_option
 from execbot.oms.machine.alarms import STUCK_AFTER, OrderAlarm, alarm_words, is_stuck
-from execbot.watch.core.entry_timeouts import has_timeout
+from execbot.watch.core.entry_timeouts import CLOSE_LEAD, clock_of, ends_at_close
+from execbot.watch.core.equity_times import sample_due
 from execbot.watch.core.inputs import JobDone
 from execbot.watch.core.jobs import Job, JobName, Note, Save
-from execbot.watch.core.memory import CoreMemory
+from execbot.watch.core.memory import READS, CoreMemory
 from execbot.watch.core.notes import alarm
 from execbot.watch.core.symbol_state import SymbolState, is_entry
 
 FULL_READ_SECONDS = 30
 """How often everything open is read from REST although the stream is up: it may have gone mute."""
 
-CLOSE_LEAD_SECONDS = 10
-"""Day orders are canceled this long before the close, so that the cancels still get through."""
-
 JOB_RETRY = timedelta(milliseconds=300)
 JOB_RETRY_MAX = timedelta(seconds=3)
 """A failed look at the broker is repeated after the first, doubling up to the second."""
 
+OPTIONS_LOOK = timedelta(seconds=5)
+OPTIONS_LOOK_IDLE = timedelta(minutes=1)
+"""How often contracts that are held are looked at, and those that were."""
+OPTIONS_AFTER = timedelta(minutes=10)
+"""So long after the last contract has gone, what is left of its plan is looked at."""
+
 MARKS_EVERY = timedelta(minutes=1)
 """How often the best and worst price of a position are saved, where they have changed."""
+
+QUEUE_LOOK = timedelta(seconds=10)
+"""How often it is tried to send what waits while its market is open."""
 
 UNCOVERED_LOOK = timedelta(seconds=1)
 """How often the broker's positions are read while shares have no stop."""
@@ -62,7 +70,11 @@ class Timers:
         jobs += self._watch_session(now)
         jobs += self._watch_entries(now)
         jobs += self._watch_levels(now)
+        jobs += sample_due(self.memory, now)
         jobs += self._watch_requests(now)
+        jobs += self._watch_rejections(now)
+        jobs += self._watch_queue(now)
+        jobs += self._watch_options(now)
         if self.memory.marks_saved_at is None or now - self.memory.marks_saved_at >= MARKS_EVERY:
             jobs += self.save_marks(now)
         self._tidy()
@@ -78,6 +90,30 @@ class Timers:
             return []
         self.memory.levels_asked = hour
         return self.memory.account_job(JobName.READ_LEVELS, "true ranges", now)
+
+    def _watch_options(self, now: datetime) -> list[Job]:
+        """Contracts are looked at together: often while some are held, seldom for what is left of
+        their plans. A watch that has met none asks nothing."""
+        contracts = [s for s in self.memory.symbols.values() if is_option(s.symbol)]
+        held = any(s.qty != 0 for s in contracts)
+        if contracts:
+            self.memory.contracts_met_at = now
+        met = self.memory.contracts_met_at
+        if met is None or now - met > OPTIONS_AFTER:
+            return []
+        looked, every = self.memory.options_looked_at, OPTIONS_LOOK if held else OPTIONS_LOOK_IDLE
+        if looked is not None and now - looked < every:
+            return []
+        self.memory.options_looked_at = now
+        return self.memory.account_job(JobName.CARE_FOR_OPTIONS, "contracts", now)
+
+    def _watch_rejections(self, now: datetime) -> list[Job]:
+        """One look at all late rejections; what comes meanwhile has a look of its own."""
+        if not self.memory.has_rejected:
+            return []
+        jobs = self.memory.account_job(JobName.FOLLOW_REJECTIONS, "an entry was rejected", now)
+        self.memory.has_rejected = not jobs
+        return jobs
 
     def save_marks(self, now: datetime) -> list[Job]:
         """Marks move with every tick and make no version of the plan; a restart knows these."""
@@ -102,6 +138,8 @@ class Timers:
         if not item.error:
             self.memory.failed_jobs.pop(item.name, None)
             return
+        if item.name in READS:
+            self.memory.read_error = item.error
         count = self.memory.failed_jobs.get(item.name, (0, now))[0] + 1
         pause = min(JOB_RETRY * 2 ** min(count - 1, 4), JOB_RETRY_MAX)
         self.memory.failed_jobs[item.name] = (count, now + pause)
@@ -170,15 +208,14 @@ class Timers:
         if market.day is None or market.never_closes or not market.is_open:
             return []
         day = market.day.date.isoformat()
-        lead = timedelta(seconds=CLOSE_LEAD_SECONDS)
-        if self.memory.closing_done == day or now < market.day.close - lead:
+        if self.memory.closing_done == day or now < market.day.close - CLOSE_LEAD:
             return []
         jobs: list[Job] = []
         is_done = True
         for state in self.memory.symbols.values():
             if state.is_crypto:
                 continue
-            ending = [r for r in state.living if is_entry(r) and has_timeout(r) and r.order_id]
+            ending = [r for r in state.living if is_entry(r) and ends_at_close(r) and r.order_id]
             is_done = is_done and not ending
             jobs += self._cancel_entries(state, ending, "cancel_at_close", now)
         if is_done:
@@ -188,21 +225,57 @@ class Timers:
     def _watch_entries(self, now: datetime) -> list[Job]:
         market = self.memory.hours(now)
         running: dict[str, OrderRecord] = {}
+        alive: set[str] = set()
         for state in self.memory.symbols.values():
             trades = state.is_crypto or market.is_open or market.never_closes
-            if not trades or state.is_halted:
-                continue
-            for record in state.living:
-                if is_entry(record) and record.order_id:
-                    running[record.client_order_id] = record
+            timed = [r for r in state.living if self._is_timed(r)]
+            alive.update(r.client_order_id for r in timed)
+            is_halted = state.is_halted or (self.memory.market_halt and not state.is_crypto)
+            if trades and not is_halted:
+                running |= {r.client_order_id: r for r in timed}
         open_since = market.day.open if market.day is not None and market.is_open else None
         jobs: list[Job] = []
         for name in self.memory.clocks.advance(now, running, open_since):
             record = running[name]
             state = self.memory.symbols[record.symbol]
             jobs += self._cancel_entries(state, [record], "not filled in time", now)
-        self.memory.clocks.forget(frozenset(running))
+        self.memory.clocks.forget(frozenset(alive))
         return jobs
+
+    def _is_timed(self, record: OrderRecord) -> bool:
+        is_standing = record.is_ours and bool(record.order_id) and record.status in STANDING
+        return is_standing and clock_of(record, self.memory.clocks.of_signals) is not None
+
+    def _watch_queue(self, now: datetime) -> list[Job]:
+        """What waits although its market is open (for the rate limit, for the minutes after the
+        open) is looked at again and again; what the open or the end of a halt sets free goes then.
+        """
+        looked = self.memory.queue_looked_at
+        if looked is not None and now - looked < QUEUE_LOOK:
+            return []
+        self.memory.queue_looked_at = now
+        if not any(self._may_go(state, now) for state in self.memory.symbols.values()):
+            return []
+        return self.memory.account_job(JobName.RELEASE_QUEUE, "an order waits", now)
+
+    def _may_go(self, state: SymbolState, now: datetime) -> bool:
+        if not any(r.status is OrderStatus.QUEUED for r in state.living):
+            return False
+        if state.is_halted or (self.memory.market_halt and not state.is_crypto):
+            return False
+        return state.is_crypto or self._trades(now)
+
+    def ends_at(self, record: OrderRecord) -> datetime | None:
+        """When its time is up, or the day where that comes first for it."""
+        clocks, state = self.memory.clocks, self.memory.symbols.get(record.symbol)
+        moments = [clocks.due(record)] if self._is_timed(record) else []
+        is_crypto = state is not None and state.is_crypto
+        at_close = self.memory.settings.market_hours.cancel_at_close and not is_crypto
+        if at_close and clocks.looked_at is not None and is_entry(record) and ends_at_close(record):
+            market = self.memory.hours(clocks.looked_at)
+            if market.next_close is not None and not market.never_closes:
+                moments.append(market.next_close - CLOSE_LEAD)
+        return min((moment for moment in moments if moment is not None), default=None)
 
     def _watch_requests(self, now: datetime) -> list[Job]:
         """A cancel or replace that does not end is told once; outside of trading it may wait."""

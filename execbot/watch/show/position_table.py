@@ -27,7 +27,7 @@ BAR_MIN, BAR_MAX = 12, 40
 GUARD_WORDS: dict[Guarded, tuple[str, str]] = {
     Guarded.PROTECTED: ("protected", "green"),
     Guarded.ARRIVING: ("arriving", "yellow"),
-    Guarded.UNPROTECTED: ("NO STOP", "bold red"),
+    Guarded.UNPROTECTED: ("UNPROTECTED", "bold red"),
     Guarded.EMULATED: ("by watch", "yellow"),
     Guarded.DORMANT: ("at the open", "yellow"),
     Guarded.SUSPENDED: ("SUSPENDED", "bold red"),
@@ -74,9 +74,12 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 
-def positions_table(rows: Sequence[PositionView], width: int) -> Table:
-    """Rows are numbered from 1: the keys ask for these numbers."""
-    columns, bar = fitting(rows, width)
+def positions_table(
+    rows: Sequence[PositionView], width: int, first: int = 1, *, old: frozenset[str] = frozenset()
+) -> Table:
+    """Rows are numbered from `first`: the keys ask for these numbers. Those of `old` symbols are
+    dimmed, and nothing of them is green: their price, and what follows from it, is not of now."""
+    columns, bar = fitting(rows, width, first)
     if not rows:
         columns = [column for column in columns if column.lasts == ALWAYS]
     table = Table(box=None, padding=(0, 1, 0, 0), expand=True, show_edge=False)
@@ -87,20 +90,22 @@ def positions_table(rows: Sequence[PositionView], width: int) -> Table:
             continue
         justify = "left" if column.is_text else "right"
         table.add_column(column.name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    for number, row in enumerate(rows, 1):
+    for number, row in enumerate(rows, first):
         cells = [
             level_bar(row, bar) if column.name == BAR else column.cell(row) for column in columns
         ]
+        if row.symbol in old:
+            cells = [Text(cell.plain, style="dim") for cell in cells]
         table.add_row(str(number), *cells)
     if not rows:
         table.add_row("", Text("no positions", style="dim"))
     return table
 
 
-def fitting(rows: Sequence[PositionView], width: int) -> tuple[list[Column], int]:
+def fitting(rows: Sequence[PositionView], width: int, first: int = 1) -> tuple[list[Column], int]:
     """The columns that have room beside each other, and how long the bar may be."""
     columns = list(COLUMNS)
-    room = width - len(str(len(rows))) - 1
+    room = width - len(str(first + len(rows) - 1)) - 1
     while (left := room - sum(_width(column, rows) + 1 for column in columns)) < 0:
         least = min(columns, key=lambda column: column.lasts)
         if least.lasts == ALWAYS:

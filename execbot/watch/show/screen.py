@@ -8,7 +8,6 @@ connection) never holds up a decision.
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections import deque
@@ -19,21 +18,46 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
-from execbot.exits.plan.plan import PlanStatus
-from execbot.exits.position_view import Known, PositionView, position_view
-from execbot.exits.rules.view import Market
+from execbot.exits.position_view import PositionView
 from execbot.journal.records import OrderRecord
 from execbot.model.numbers import text
 from execbot.model.printable import harmless_line
 from execbot.watch.core.jobs import Note
-from execbot.watch.core.symbol_state import SymbolState, is_entry
 from execbot.watch.health import Watched
-from execbot.watch.show.picture import Event, HealthView, Picture, draw, order_words
+from execbot.watch.show.keys import DOWN, END, HOME, PAGE_DOWN, PAGE_UP, UP, Keys
+from execbot.watch.show.picture import (
+    Event,
+    HealthView,
+    OpenOrder,
+    Part,
+    Picture,
+    draw,
+    order_words,
+)
+from execbot.watch.show.position_rows import is_shown, position_row
+from execbot.watch.show.totals_line import Totals
+from execbot.watch.show.verdict import worst_first
 
 EVENTS_KEPT = 200
 FRAME_SECONDS = 0.25
 IDLE_FRAME_SECONDS = 5.0
-CLOSE_SECONDS = 2.0
+CLOSE_SECONDS = 1.0
+"""How long the end waits for a terminal that stands still."""
+
+PAGE = 10
+ALL = 1_000_000
+SCROLLS = {
+    "\t": 0,
+    UP: -1,
+    "k": -1,
+    DOWN: 1,
+    "j": 1,
+    PAGE_UP: -PAGE,
+    PAGE_DOWN: PAGE,
+    HOME: -ALL,
+    END: ALL,
+}
+"""By how many rows a key moves; Tab goes on to the next part."""
 
 Act = Callable[[str, str], None]
 """(`cancel` | `close` | `halt` | `quit`, what) -> starts it; the result comes back as a note."""
@@ -49,9 +73,14 @@ class ScreenSink:
         *,
         color: bool = True,
         console: Console | None = None,
+        totals: Callable[[], Totals | None] = lambda: None,
+        name_color: str = "",
     ) -> None:
+        """`totals` is what is known of the account; it must not wait for anything. `name_color` is
+        the profile's, in Rich's words; live is red."""
         self._now = now
         self._act = act
+        self._totals = totals
         self._console = console or Console(no_color=not color, highlight=False)
         self._painter: Painter | None = None
         self._events: deque[Event] = deque(maxlen=EVENTS_KEPT)
@@ -64,12 +93,21 @@ class ScreenSink:
         self._numbered: list[tuple[str, str]] = []
         """What the prompt's numbers mean: what to act on, and its words. As it was on the screen
         when the key was pressed: rows may go and come while a number is typed."""
+        self._to_close: tuple[str, str] | None = None
+        """The position that was chosen: closing it is asked once more."""
         self._shown: Picture | None = None
         self._shows_help = False
+        self._part = Part.POSITIONS
+        self._offsets = dict.fromkeys(Part, 0)
+        self._name_color = name_color
         self.loop: Watched | None = None
 
     def begin(self, facts: dict[str, Any]) -> None:
-        self._title = harmless_line(f"execbot watch  {facts['mode']} {facts['account']}")
+        profile = f"{facts['profile']}: " if facts.get("profile") else ""
+        where = f"{profile}{facts['mode']} {facts['account']}"
+        self._title = harmless_line(f"execbot watch  {where}")
+        if facts["mode"] == "live":
+            self._name_color = "red"
         self._painter = Painter(self._console)
         self._keys.start()
 
@@ -93,6 +131,11 @@ class ScreenSink:
         self._keys.stop()
         if self._painter is not None:
             self._painter.close(harmless_line(str(facts["message"])))
+
+    @property
+    def is_unread(self) -> bool:
+        """In the end: the terminal stands still."""
+        return self._painter is not None and self._painter.is_stuck
 
     # --- drawing ---------------------------------------------------------------------------
 
@@ -121,11 +164,15 @@ class ScreenSink:
             now=now,
             session=core.memory.session.value if core.memory.session is not None else "",
             positions=self._positions(),
-            orders=[record.order for record in self._orders()],
+            orders=[OpenOrder(record.order, core.ends_at(record)) for record in self._orders()],
             events=list(self._events),
             health=self._health(loop, now),
             prompt=self._asked() if self._prompt else "",
             shows_help=self._shows_help,
+            totals=self._totals(),
+            part=self._part,
+            offsets=dict(self._offsets),
+            color=self._name_color,
         )
 
     def _health(self, loop: Watched, now: datetime) -> HealthView:
@@ -147,32 +194,17 @@ class ScreenSink:
             if core.memory.guarded_at is None
             else (now - core.memory.guarded_at).total_seconds(),
             halted=loop.halted_words(),
-            differing=sorted(core.memory.told),
+            differing=sorted(core.memory.reported),
+            unheard_seconds=(now - (core.memory.known_at or now)).total_seconds()
+            if core.is_blind
+            else None,
+            old_prices=core.old_prices,
         )
 
     def _positions(self) -> list[PositionView]:
         assert self.loop is not None
         states = self.loop.watcher.core.symbols.values()
-        rows = [self._row(s) for s in states if _is_shown(s)]
-        return sorted(rows, key=lambda row: row.symbol)
-
-    def _row(self, state: SymbolState) -> PositionView:
-        known = Known(
-            avg_entry_price=state.avg_entry_price,
-            price=Market(state.bid, state.ask, state.price).price,
-            realized_pl=state.realized_pl,
-            opened_at=state.opened_at,
-            has_entry=any(is_entry(r) for r in state.living),
-            guarded=state.coverage.state,
-        )
-        return position_view(
-            state.symbol,
-            state.qty,
-            known,
-            now=self._now(),
-            plan=state.plan,
-            orders=[record.order for record in state.living],
-        )
+        return worst_first([position_row(s, self._now()) for s in states if is_shown(s)])
 
     def _orders(self) -> list[OrderRecord]:
         assert self.loop is not None
@@ -183,15 +215,22 @@ class ScreenSink:
 
     def _press(self, key: str) -> None:
         self._changed = True
+        if self._shows_help:  # a prompt below it would not be seen, nor what its numbers mean
+            self._shows_help = False
+            if key in ("?", "\x1b"):
+                return
         if self._prompt:
             self._answer(key)
+        elif key in SCROLLS:
+            self._scroll(key)
         elif key == "q":
             self._act("quit", "")
         elif key == "?":
-            self._shows_help = not self._shows_help
+            self._shows_help = True
         elif key == "c":
             self._prompt = "cancel order number (Enter, Esc gives up): "
-            orders = self._shown.orders if self._shown else [r.order for r in self._orders()]
+            shown = [one.order for one in self._shown.orders] if self._shown else None
+            orders = [r.order for r in self._orders()] if shown is None else shown
             self._numbered = [(o.client_order_id, order_words(o)) for o in orders]
         elif key == "x":
             self._prompt = "close position number (Enter, Esc gives up): "
@@ -200,6 +239,21 @@ class ScreenSink:
         elif key == "h":
             self._prompt = "halt new entries? y, Enter (Esc gives up): "
 
+    def _scroll(self, key: str) -> None:
+        parts = list(Part)
+        if key == "\t":
+            self._part = parts[(parts.index(self._part) + 1) % len(parts)]
+            return
+        rows = {
+            Part.POSITIONS: len(self._positions()),
+            Part.ORDERS: len(self._orders()),
+            Part.EVENTS: len(self._events),
+        }[self._part]
+        by = SCROLLS[key]
+        if self._part is Part.EVENTS:
+            by = -by  # the newest stands at the bottom: up leads back
+        self._offsets[self._part] = max(min(self._offsets[self._part] + by, rows - 1), 0)
+
     def _answer(self, key: str) -> None:
         if key in ("\r", "\n"):
             prompt, typed = self._prompt, self._typed
@@ -207,19 +261,24 @@ class ScreenSink:
             self._carry_out(prompt, typed.strip().lower())
         elif key == "\x1b":
             self._prompt = self._typed = ""
+            self._to_close = None
         elif key in ("\x7f", "\b"):
             self._typed = self._typed[:-1]
-        elif key.isprintable() and len(self._typed) < 8:
+        elif len(key) == 1 and key.isprintable() and len(self._typed) < 8:
             self._typed += key
 
     def _carry_out(self, prompt: str, typed: str) -> None:
-        if prompt.startswith("halt"):
+        position, self._to_close = self._to_close, None
+        if position is not None or prompt.startswith("halt"):
             if typed in ("y", "yes"):
-                self._act("halt", "")
+                self._act("halt" if position is None else "close", position[0] if position else "")
             return
         act, kind = prompt.split()[:2]
         chosen = self._chosen(typed)
-        if chosen is not None:
+        if chosen is not None and act == "close":
+            self._to_close = chosen
+            self._prompt = f"close {chosen[1]} at market? y, Enter (Esc gives up): "
+        elif chosen is not None:
             self._act(act, chosen[0])
         elif typed:
             self._events.append(Event(self._now(), f"there is no {kind} number {typed}"))
@@ -230,15 +289,9 @@ class ScreenSink:
 
     def _asked(self) -> str:
         """The prompt with what is typed, and what that would act on."""
-        chosen = None if self._prompt.startswith("halt") else self._chosen(self._typed.strip())
+        is_yes_or_no = self._to_close is not None or self._prompt.startswith("halt")
+        chosen = None if is_yes_or_no else self._chosen(self._typed.strip())
         return f"{self._prompt}{self._typed}" + (f"  {chosen[1]}" if chosen else "")
-
-
-def _is_shown(state: SymbolState) -> bool:
-    if state.qty != 0:
-        return True
-    waiting = state.plan is not None and state.plan.status is PlanStatus.PENDING
-    return waiting and any(is_entry(r) for r in state.living)
 
 
 class Painter:
@@ -249,6 +302,7 @@ class Painter:
         self._picture: Picture | None = None
         self._wake = threading.Condition()
         self._is_open = True
+        self.is_stuck = False
         self._thread = threading.Thread(target=self._run, name="screen", daemon=True)
         self._thread.start()
 
@@ -263,7 +317,8 @@ class Painter:
             self._is_open = False
             self._wake.notify()
         self._thread.join(timeout=CLOSE_SECONDS)
-        if not self._thread.is_alive():
+        self.is_stuck = self._thread.is_alive()
+        if not self.is_stuck:
             print(message)
 
     def _run(self) -> None:
@@ -277,49 +332,3 @@ class Painter:
                     return
                 size = self._console.size
                 live.update(draw(picture, size.width, size.height), refresh=True)
-
-
-class Keys:
-    """Single keys of the terminal, read by a thread; nothing happens where stdin is none."""
-
-    def __init__(self) -> None:
-        self._pressed: deque[str] = deque(maxlen=100)
-        self._stopping = threading.Event()
-        self._saved: list[Any] | None = None
-
-    def start(self) -> None:
-        if not sys.stdin.isatty():
-            return
-        import termios
-        import tty
-
-        self._saved = termios.tcgetattr(sys.stdin)
-        tty.setcbreak(sys.stdin)
-        threading.Thread(target=self._read, name="keys", daemon=True).start()
-
-    def take(self) -> list[str]:
-        keys: list[str] = []
-        while self._pressed:
-            keys.append(self._pressed.popleft())
-        return keys
-
-    def stop(self) -> None:
-        self._stopping.set()
-        if self._saved is not None:
-            import termios
-
-            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._saved)
-            self._saved = None
-
-    def _read(self) -> None:
-        import os
-        import select
-
-        while not self._stopping.is_set():
-            ready, _, _ = select.select([sys.stdin], [], [], 0.2)
-            if not ready:
-                continue
-            data = os.read(sys.stdin.fileno(), 64)
-            if not data:
-                return
-            self._pressed.extend(data.decode("utf-8", "ignore"))

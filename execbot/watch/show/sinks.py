@@ -10,22 +10,20 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
-from execbot.model.printable import harmless, harmless_line, json_text
+from execbot.config.schema import LogSettings
+from execbot.model.printable import harmless_line, json_text
 from execbot.model.times import iso, show_eastern
 from execbot.watch.core.jobs import Note
 from execbot.watch.health import Watched
+from execbot.watch.show.log_files import LogFile
 
 LOG_NAME = "watch.log"
-LOG_BYTES_MAX = 5_000_000
 LINES_WAITING_MAX = 100_000
-CLOSE_SECONDS = 3.0
-
-LOG_FILES_KEPT = 5
-"""At most 30 MB of logs for an account, however long it is watched."""
+CLOSE_SECONDS = 1.0
+"""How long the end waits for a reader that does not read."""
 
 _GONE = select.POLLERR | select.POLLHUP | select.POLLNVAL
 
@@ -54,7 +52,7 @@ class Writer:
         self._lines: deque[str] = deque(maxlen=LINES_WAITING_MAX)
         self._wake = threading.Condition()
         self._is_open = True
-        self._failed = False
+        self._failed = self._is_stuck = False
         self._thread = threading.Thread(target=self._run, name="output", daemon=True)
         self._thread.start()
 
@@ -64,8 +62,9 @@ class Writer:
             self._wake.notify()
 
     def is_unread(self) -> bool:
-        """The other end of the pipe is closed; also known while there is nothing to write."""
-        if self._failed:
+        """The other end of the pipe is closed; also known while there is nothing to write. In the
+        end also: what is there does not read."""
+        if self._failed or self._is_stuck:
             return True
         try:
             poll = select.poll()
@@ -80,6 +79,7 @@ class Writer:
             self._is_open = False
             self._wake.notify()
         self._thread.join(timeout=CLOSE_SECONDS)
+        self._is_stuck = self._thread.is_alive()
 
     def _run(self) -> None:
         while True:
@@ -165,27 +165,17 @@ class JsonSink(_LineSink):
         self._writer.put(json_text({**head, **facts}))
 
 
-class _HarmlessFormatter(logging.Formatter):
-    """The log is read on terminals too."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return harmless(super().format(record))
-
-
-def open_log(directory: Path) -> logging.Logger:
-    """The rotated log of this account; errors of the disk never stop the watching."""
+def open_log(directory: Path, settings: LogSettings = LogSettings()) -> logging.Logger:
+    """The rotated log of this account, and of --log-file where there is one; errors of the disk
+    never stop the watching."""
     logger = logging.getLogger("execbot.watch")
     logger.setLevel(logging.INFO)
     logger.propagate = False
-    path = directory / LOG_NAME
     try:
-        path.touch(mode=0o600)
-        handler: logging.Handler = RotatingFileHandler(
-            path, maxBytes=LOG_BYTES_MAX, backupCount=LOG_FILES_KEPT, encoding="utf-8"
-        )
+        handler: logging.Handler = LogFile(directory / LOG_NAME, settings)
     except OSError:
         handler = logging.NullHandler()
-    handler.setFormatter(_HarmlessFormatter("%(asctime)s %(levelname)s %(message)s"))
-    logger.handlers = [handler]
+    chosen = logging.getLogger("execbot").handlers
+    logger.handlers = [handler, *(other for other in chosen if isinstance(other, LogFile))]
     logging.raiseExceptions = False
     return logger

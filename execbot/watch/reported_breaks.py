@@ -16,7 +16,7 @@ def break_id(found: Break) -> str:
     return f"break:{found.kind}:{found.subject}:{found.ours}:{found.theirs}"
 
 
-def told_before(journal: Journal, breaks: Sequence[Break]) -> frozenset[str]:
+def reported_before(journal: Journal, breaks: Sequence[Break]) -> frozenset[str]:
     """The ids among these that the run before has told; these are what the next one compares with.
 
     Where the journal cannot be used all of them are news.

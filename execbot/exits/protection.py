@@ -1,0 +1,257 @@
+"""How each position is protected, read from the journal without deciding anything: the one answer
+that every surface shows (docs/evidence.md, E-PROT).
+
+`watch` has its own view, which knows more; both judge by the same rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from execbot.config.schema import TradingSettings
+from execbot.exits.living_orders import SymbolOrder, by_symbol, read_orders
+from execbot.exits.plan.plan import ExitPlan, PlanStatus
+from execbot.exits.rules.decide import standing
+from execbot.exits.rules.lifecycle import grown
+from execbot.exits.rules.view import Coverage, Guarded, Limits, Memory, SymbolMarket, View
+from execbot.exits.store import KEPT, open_plans, with_families
+from execbot.journal.journal import Journal
+from execbot.journal.records import PositionRecord
+from execbot.market.sessions import MarketNow, Session
+from execbot.model.account import Position
+from execbot.model.enums import ARRIVING, LAPSED, AssetClass
+from execbot.model.numbers import ZERO, text
+from execbot.model.symbols import symbol_key
+
+BARE = frozenset({Guarded.UNPROTECTED, Guarded.ARRIVING, Guarded.LEAVING})
+"""States in which uncovered shares lack what their plan promises."""
+
+
+class Surroundings(Struct, frozen=True):
+    """What the positions are judged by. `is_watched`: a `watch` lives, and what it holds itself
+    is held."""
+
+    now: datetime
+    stocks: MarketNow
+    settings: TradingSettings
+    is_watched: bool = False
+
+
+class Protection(Struct, frozen=True):
+    """One position. `missing` says in words which protection was promised and is not there; empty
+    where none is missing, and while it is younger than the alarm time. `qty` is signed."""
+
+    symbol: str
+    qty: Decimal
+    coverage: Coverage
+    plan: ExitPlan | None = None
+    missing: str = ""
+
+    @property
+    def state(self) -> Guarded:
+        return self.coverage.state
+
+    @property
+    def has_no_plan(self) -> bool:
+        return self.state is Guarded.NO_PLAN
+
+    @property
+    def words(self) -> str:
+        return self.state.value.replace("_", " ")
+
+    @property
+    def next_step(self) -> str:
+        return f"execbot protect {self.symbol}"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "symbol": self.symbol,
+            "qty": text(self.coverage.size),
+            "uncovered_qty": text(self.coverage.uncovered),
+            "missing": self.missing,
+        }
+
+    def __str__(self) -> str:
+        return f"{self.symbol} is unprotected: {self.missing}"
+
+
+def protections(
+    journal: Journal, held: Iterable[Position], around: Surroundings
+) -> list[Protection]:
+    """Every position, by symbol. `held` is the broker's list, empty where it could not be read."""
+    return [_judged(journal, view, around) for view in views(journal, held, around)]
+
+
+def views(journal: Journal, held: Iterable[Position], around: Surroundings) -> list[View]:
+    """What is held, as the exit rules look at it; dust is left out."""
+    ours = {symbol_key(record.symbol): record for record in journal.positions()}
+    theirs = {symbol_key(item.symbol): item for item in held}
+    if not ours and not theirs:
+        return []
+    plans = _plans(journal)
+    orders = by_symbol(with_families(journal, journal.orders("open"), list(plans.values())))
+    found = []
+    for key in sorted(ours.keys() | theirs.keys()):
+        record, position = ours.get(key), theirs.get(key)
+        qty = _guarded_qty(record, position)
+        if qty != 0 and not (position is not None and position.is_dust()):
+            seen = _Seen(key, qty, record, position, plans.get(key), tuple(orders.get(key, ())))
+            found.append(_view(journal, seen, around))
+    return found
+
+
+class _Seen(Struct, frozen=True):
+    """What is known of one position."""
+
+    key: str
+    qty: Decimal
+    record: PositionRecord | None
+    position: Position | None
+    plan: ExitPlan | None
+    orders: tuple[SymbolOrder, ...]
+
+    @property
+    def symbol(self) -> str:
+        """As orders and plans spell it."""
+        for known in (self.plan, self.record, *(item.order for item in self.orders)):
+            if known is not None:
+                return known.symbol
+        return self.position.symbol if self.position is not None else self.key
+
+    @property
+    def is_crypto(self) -> bool:
+        return any(
+            known is not None and known.asset_class == AssetClass.CRYPTO
+            for known in (self.record, self.position)
+        )
+
+
+def _plans(journal: Journal) -> Mapping[str, ExitPlan]:
+    """The plan of what is held: of several the newest whose entry has filled."""
+    by_age = sorted(
+        open_plans(journal),
+        key=lambda plan: (plan.status is not PlanStatus.PENDING, plan.created_at),
+    )
+    return {symbol_key(plan.symbol): plan for plan in by_age}
+
+
+def _guarded_qty(record: PositionRecord | None, position: Position | None) -> Decimal:
+    """What exits guard (E-POS-6): the broker's quantity where it has the side of the fills."""
+    ours = record.qty if record is not None else ZERO
+    theirs = position.qty if position is not None else ZERO
+    return theirs if not ours or ours * theirs > 0 else ours
+
+
+def _view(journal: Journal, seen: _Seen, around: Surroundings) -> View:
+    record = seen.record
+    held_here = around.is_watched and is_held_here(journal, seen.symbol)
+    return View(
+        symbol=seen.symbol,
+        now=around.now,
+        qty=seen.qty,
+        plan=seen.plan,
+        orders=seen.orders,
+        avg_entry_price=record.avg_entry_price if record is not None else None,
+        opened_at=record.opened_at if record is not None else None,
+        is_crypto=seen.is_crypto,
+        market=_market(seen, around),
+        limits=Limits.of(around.settings),
+        memory=Memory(is_held_here=held_here),
+    )
+
+
+def _market(seen: _Seen, around: Surroundings) -> SymbolMarket:
+    """Without prices: they fire exits, and nobody acts here."""
+    stocks = around.stocks
+    if seen.is_crypto or stocks.never_closes:
+        return SymbolMarket()
+    hours = around.settings.market_hours
+    allowed = {
+        Session.PRE: hours.trade_premarket,
+        Session.AFTER: hours.trade_afterhours,
+        Session.OVERNIGHT: hours.trade_overnight,
+    }
+    acts = around.is_watched and allowed.get(stocks.session, False)
+    return SymbolMarket(is_open=stocks.is_open, is_extended=acts)
+
+
+def is_held_here(journal: Journal, symbol: str) -> bool:
+    """The `watch` said last of the symbol that it holds the stop itself."""
+    said = journal.last_audit("guard", symbol)
+    return said is not None and said.facts.get("state") == Guarded.EMULATED
+
+
+# --- what is missing ---------------------------------------------------------------------------
+
+
+def _judged(journal: Journal, view: View, around: Surroundings) -> Protection:
+    coverage = standing(view)
+    plan = None if coverage.state is Guarded.NO_PLAN else _grown(view)
+    missing = _missing(journal, view, coverage, plan, around)
+    return Protection(view.symbol, view.qty, coverage, plan, missing)
+
+
+def _grown(view: View) -> ExitPlan | None:
+    """The plan with what its entry has filled: nobody may have watched it begin."""
+    plan = view.plan
+    if plan is None or plan.status not in KEPT:
+        return plan
+    known = replace(plan, opened_at=plan.opened_at or view.opened_at)
+    return grown(view, known)[0]
+
+
+def _missing(
+    journal: Journal,
+    view: View,
+    coverage: Coverage,
+    plan: ExitPlan | None,
+    around: Surroundings,
+) -> str:
+    if coverage.uncovered <= 0:
+        return ""
+    bare = f"{text(coverage.uncovered)} of {text(coverage.size)} have no stop"
+    if plan is None:
+        is_promised = around.settings.exits.every_position
+        young = _is_young(journal, view, None)
+        return f"no plan: {bare}" if is_promised and not young else ""
+    if plan.status is PlanStatus.SUSPENDED:
+        return f"{bare} ({plan.note})" if plan.note else bare
+    return bare if coverage.state in BARE and not _is_young(journal, view, plan) else ""
+
+
+def _is_young(journal: Journal, view: View, plan: ExitPlan | None) -> bool:
+    """The way out, the way of a stop to the broker, or the shares themselves, began within the
+    alarm time. With a stop that ended after the last fill nothing is waited for: it is gone."""
+    closing = view.side.closing
+    arriving = [
+        item.sent_at
+        for group in read_orders(view.orders, closing).groups
+        for item in group.members
+        if item.order.status in ARRIVING
+    ]
+    left_at = plan.exit.since if plan is not None and plan.exit is not None else None
+    if any(_is_recent(moment, view) for moment in (left_at, *arriving)):
+        return True
+    record = journal.position(view.symbol)
+    filled_at = record.updated_at if record is not None else None
+    return _is_recent(filled_at, view) and not any(
+        item.is_stop and item.order.side is closing and _has_ended_since(item, filled_at)
+        for item in view.orders
+    )
+
+
+def _is_recent(moment: datetime | None, view: View) -> bool:
+    return moment is not None and view.now - moment < view.limits.unprotected_alarm
+
+
+def _has_ended_since(item: SymbolOrder, moment: datetime | None) -> bool:
+    if item.order.status not in LAPSED:
+        return False
+    ended_at = item.order.canceled_at or item.order.expired_at
+    return ended_at is None or moment is None or ended_at >= moment

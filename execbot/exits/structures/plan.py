@@ -1,0 +1,132 @@
+"""What a structure of contracts is to be left at. Values, and how the journal keeps them.
+
+A structure is one to four contracts of one underlying. Net prices are those of one unit a share,
+signed: what it is worth. One that was bought is worth above 0, one that was sold below: what buying
+it back costs. So for both a stop stands below the present worth and a target above.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from msgspec import Struct
+
+from execbot.journal.journal import Journal
+from execbot.model.numbers import maybe_decimal, maybe_text, text
+from execbot.model.times import iso, parse_time
+
+STRUCTURES_KEY = "options:structures"
+
+
+class UnderlyingStop(Struct, frozen=True):
+    """The price of the underlying at which it is left: at or below it, or at or above it."""
+
+    price: Decimal
+    is_below: bool
+
+    def is_reached(self, price: Decimal) -> bool:
+        return price <= self.price if self.is_below else price >= self.price
+
+
+class StructurePlan(Struct, frozen=True):
+    """`ratios` are contracts of one unit, signed, by symbol. None: no such level."""
+
+    plan_id: str
+    underlying: str
+    ratios: Mapping[str, Decimal]
+    created_at: datetime
+    entry_net: Decimal | None = None
+    stop_net: Decimal | None = None
+    target_net: Decimal | None = None
+    underlying_stop: UnderlyingStop | None = None
+
+    def units_in(self, held: Mapping[str, Decimal]) -> Decimal | None:
+        """How many units are held; None where the legs do not stand as they should."""
+        counts = {held.get(symbol, Decimal(0)) / ratio for symbol, ratio in self.ratios.items()}
+        count = counts.pop()
+        return None if counts or count < 0 else count
+
+    def worth(self, middles: Mapping[str, Decimal]) -> Decimal | None:
+        """Of one unit a share; None where a contract has no price."""
+        if any(symbol not in middles for symbol in self.ratios):
+            return None
+        return sum((q * middles[s] for s, q in self.ratios.items()), Decimal(0))
+
+    def due(self, worth: Decimal | None, underlying: Decimal | None) -> str:
+        """Why it must be left now, as a slug; empty while nothing is reached."""
+        stop = self.underlying_stop
+        if stop is not None and underlying is not None and stop.is_reached(underlying):
+            return "underlying_stop"
+        if worth is None:
+            return ""
+        if self.stop_net is not None and worth <= self.stop_net:
+            return "stop"
+        if self.target_net is not None and worth >= self.target_net:
+            return "target"
+        return ""
+
+    def to_json(self) -> dict[str, Any]:
+        stop = self.underlying_stop
+        return {
+            "underlying": self.underlying,
+            "ratios": {symbol: text(qty) for symbol, qty in self.ratios.items()},
+            "created_at": iso(self.created_at),
+            "entry_net": maybe_text(self.entry_net),
+            "stop_net": maybe_text(self.stop_net),
+            "target_net": maybe_text(self.target_net),
+            "underlying_stop": None if stop is None else text(stop.price),
+            "underlying_is_below": None if stop is None else stop.is_below,
+        }
+
+    @classmethod
+    def from_json(cls, plan_id: str, data: Mapping[str, Any], now: datetime) -> StructurePlan:
+        price = maybe_decimal(data.get("underlying_stop"))
+        ratios = data.get("ratios") or {}
+        found = {str(s): maybe_decimal(q) or Decimal(1) for s, q in ratios.items()}
+        return cls(
+            plan_id,
+            str(data.get("underlying") or ""),
+            found,
+            parse_time(data.get("created_at")) or now,
+            maybe_decimal(data.get("entry_net")),
+            maybe_decimal(data.get("stop_net")),
+            maybe_decimal(data.get("target_net")),
+            None if price is None else UnderlyingStop(price, bool(data.get("underlying_is_below"))),
+        )
+
+
+def structure_plans(journal: Journal, now: datetime) -> list[StructurePlan]:
+    """All that are in force, oldest first."""
+    kept = journal.meta_get(STRUCTURES_KEY)
+    if not isinstance(kept, dict):
+        return []
+    return [StructurePlan.from_json(name, data, now) for name, data in kept.items()]
+
+
+def save_structure(journal: Journal, plan: StructurePlan, now: datetime) -> None:
+    """In force from now on, in the place of every other one that shares a contract with it."""
+    with journal.transaction():
+        kept = journal.meta_get(STRUCTURES_KEY)
+        plans = dict(kept) if isinstance(kept, dict) else {}
+        for name in _sharing(plans, plan.ratios):
+            del plans[name]
+        journal.meta_set(STRUCTURES_KEY, {**plans, plan.plan_id: plan.to_json()})
+        journal.audit("option", plan.plan_id, "protect", plan.to_json(), "saved", now)
+
+
+def end_structures(journal: Journal, names: Sequence[str], why: str, now: datetime) -> None:
+    """Take plans out of force."""
+    with journal.transaction():
+        kept = journal.meta_get(STRUCTURES_KEY)
+        plans = dict(kept) if isinstance(kept, dict) else {}
+        for name in names:
+            if plans.pop(name, None) is not None:
+                journal.audit("option", name, "protect", {}, f"ended: {why}", now)
+        journal.meta_set(STRUCTURES_KEY, plans)
+
+
+def _sharing(plans: Mapping[str, Any], ratios: Mapping[str, Decimal]) -> list[str]:
+    return [name for name, data in plans.items() if set(data.get("ratios") or ()) & set(ratios)]

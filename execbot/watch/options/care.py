@@ -1,0 +1,252 @@
+"""Looking after contracts, a few times a minute: the shell around `watch.options.rules`.
+
+One look reads positions, quotes and plans, and closes what must be closed. Its orders have ids that
+follow from what is closed, why, on which day and at which try: another process, or this one after a
+kill, meets them in the journal and at the broker, and never closes twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from hashlib import blake2s
+from math import gcd
+
+from execbot.broker.errors import BrokerError
+from execbot.config.schema import TradingSettings
+from execbot.exits.structures.plan import StructurePlan, end_structures, structure_plans
+from execbot.journal.records import OrderRecord, Origin, Role
+from execbot.market.sessions import MarketNow
+from execbot.model.enums import OPEN_STATUSES, Side
+from execbot.model.errors import ExecbotError
+from execbot.model.numbers import ZERO, text
+from execbot.model.options.legs import Leg
+from execbot.model.options.spreads import spread_request
+from execbot.model.options.structure import LEGS_MAX
+from execbot.model.order import OrderRequest
+from execbot.model.quote import Quote
+from execbot.model.symbols import option_contract
+from execbot.model.times import eastern
+from execbot.oms.send.orders import held_positions
+from execbot.oms.service import OrderManagementSystem
+from execbot.watch.core.inputs import Warned
+from execbot.watch.options.rules import (
+    Around,
+    Group,
+    Leave,
+    Warn,
+    broken,
+    dangers,
+    expires_on,
+    expiring,
+    planned,
+)
+
+log = logging.getLogger("execbot.watch")
+
+TRIES_MAX = 6
+"""Orders that are sent for one wish; after that a person is told, and nothing more is tried."""
+
+POSITIONS_FOLLOW = timedelta(minutes=1)
+"""So long after a close was filled the contracts may still be listed."""
+
+FOREIGN_SINCE = timedelta(days=1)
+
+
+@dataclass
+class OptionCare:
+    """`look` returns what is to be told; it raises nothing that a broker can do."""
+
+    oms: OrderManagementSystem
+    settings: TradingSettings
+    hours: Callable[[datetime], MarketNow]
+    now: Callable[[], datetime]
+    dividends: Callable[[list[str], datetime], Mapping[str, Decimal]] = lambda symbols, at: {}
+    _due: dict[str, str] = field(default_factory=dict)
+    _told: set[tuple[str, str, str]] = field(default_factory=set)
+
+    def warned(self) -> list[Warned]:
+        """A look, and what is to be told of it. Raises BrokerError, JournalError."""
+        return [Warned(w.kind, w.symbol, w.message, w.critical) for w in self.look()]
+
+    def look(self) -> list[Warn]:
+        """One look at everything. Raises BrokerError where prices cannot be read."""
+        now = self.now()
+        market = self.hours(now)
+        plans = structure_plans(self.oms.journal, now)
+        groups = self._groups(with_quotes=market.is_open)
+        if not groups and not plans:
+            return []
+        around = self._around(market, now, groups)
+        found: list[Warn] = []
+        for plan in plans:
+            group = groups.get(plan.underlying) or Group(plan.underlying, {})
+            found += self._keep(plan, group, market, now)
+        for group in groups.values():
+            leave = expiring(group, around)
+            if leave is not None:
+                found += self._leave(leave, market, now)
+            found += dangers(group, around)
+        return self._fresh(found, around)
+
+    # --- looking ---------------------------------------------------------------------------
+
+    def _groups(self, *, with_quotes: bool) -> dict[str, Group]:
+        held: dict[str, dict[str, Decimal]] = {}
+        for position in held_positions(self.oms):
+            contract = option_contract(position.symbol)
+            if contract is not None and position.qty:
+                held.setdefault(contract.root, {})[position.symbol] = position.qty
+        quotes: Mapping[str, Quote] = {}
+        prices: dict[str, Decimal] = {}
+        if held and with_quotes:
+            names = [*held, *(symbol for legs in held.values() for symbol in legs)]
+            quotes = self.oms.client.latest_quotes(names)
+            trades = self.oms.client.latest_trades(sorted(held))
+            prices = {root: trade.price for root, trade in trades.items()}
+        return {
+            root: Group(root, legs, {s: quotes[s] for s in legs if s in quotes}, prices.get(root))
+            for root, legs in held.items()
+        }
+
+    def _around(self, market: MarketNow, now: datetime, groups: Mapping[str, Group]) -> Around:
+        minutes = self.settings.options.close_before_expiry_minutes
+        is_running = market.is_open and market.day is not None
+        calls = [g.underlying for g in groups.values() if any(q < 0 for q in g.held.values())]
+        dividends: Mapping[str, Decimal] = {}
+        if calls:
+            try:
+                dividends = self.dividends(sorted(calls), now)
+            except BrokerError as error:
+                log.info("dividends are not known: %s", error)
+        return Around(
+            now=market.at,
+            today=eastern(market.at).date(),
+            closes_at=market.day.close if is_running and market.day is not None else None,
+            close_before=None if minutes is None else timedelta(minutes=minutes),
+            dividends=dividends,
+        )
+
+    def _keep(
+        self, plan: StructurePlan, group: Group, market: MarketNow, now: datetime
+    ) -> list[Warn]:
+        """One plan: over, broken, or at one of its levels."""
+        journal = self.oms.journal
+        units = plan.units_in(group.held)
+        if units == 0 and not self._is_closing(plan.plan_id):
+            end_structures(journal, [plan.plan_id], "nothing is held of it", now)
+            return []
+        if units is None:
+            leave, warn = broken(plan, group.held, self._closed_by_others(plan, now))
+            told = [] if warn is None else [warn]
+            if self._is_closing(plan.plan_id):
+                return []  # a close of ours fills leg by leg in our books
+            if leave is None:
+                end_structures(journal, [plan.plan_id], "its legs are gone", now)
+                return told
+            return [*told, *self._leave(leave, market, now)]
+        leave, due = planned(plan, group, self._due)
+        self._due[plan.plan_id] = due
+        return [] if leave is None else self._leave(leave, market, now)
+
+    def _closed_by_others(self, plan: StructurePlan, now: datetime) -> list[str]:
+        """Contracts of the plan in which an order that is not ours has filled lately, on their last
+        day: on others the broker closes no single leg, and it was a person who did it."""
+        return [
+            symbol
+            for symbol in plan.ratios
+            if expires_on(symbol, eastern(now).date())
+            and any(
+                record.order.filled_qty > 0 and not record.is_ours and record.parent_id is None
+                for record in self.oms.journal.orders(symbol=symbol, since=now - FOREIGN_SINCE)
+            )
+        ]
+
+    def _fresh(self, found: list[Warn], around: Around) -> list[Warn]:
+        """Each once a day."""
+        fresh = []
+        for warn in found:
+            key = (around.today.isoformat(), warn.kind, warn.symbol)
+            if key not in self._told:
+                self._told.add(key)
+                fresh.append(warn)
+        return fresh
+
+    # --- leaving ---------------------------------------------------------------------------
+
+    def _is_closing(self, plan_id: str) -> bool:
+        orders = self.oms.journal.orders("open")
+        return any(r.plan_id == plan_id and r.role == Role.EXIT for r in orders)
+
+    def _leave(self, leave: Leave, market: MarketNow, now: datetime) -> list[Warn]:
+        """Close together what belongs together. One try at a time, each under an id of its own."""
+        if not market.is_open:
+            return []
+        name, symbol = _name_of(leave, market.at), leave.underlying
+        for number in range(1, TRIES_MAX + 1):
+            known = self.oms.journal.order_by_client_id(f"{name}{number}")
+            if known is None:
+                return self._send(leave, f"{name}{number}")
+            if known.status in OPEN_STATUSES:
+                return self._press(known, now)
+            filled_at = known.order.filled_at
+            if filled_at is not None and now - filled_at < POSITIONS_FOLLOW:
+                return []
+        message = f"{_words(leave)} could not be closed in {TRIES_MAX} tries: close it by hand"
+        return [Warn("option_exit_failed", symbol, message, critical=True)]
+
+    def _send(self, leave: Leave, name: str) -> list[Warn]:
+        words = f"{_words(leave)}: closed together, {leave.reason}"
+        try:
+            if len(leave.held) == 1:
+                [(symbol, qty)] = leave.held.items()
+                self.oms.close(symbol, qty=abs(qty), client_order_id=name, reason=leave.reason)
+            elif len(leave.held) > LEGS_MAX:
+                message = f"{_words(leave)}: more than {LEGS_MAX} legs, close them by hand now"
+                return [Warn("option_exit_failed", leave.underlying, message, critical=True)]
+            else:
+                self.oms.submit(
+                    _closing(leave, name),
+                    origin=Origin.EXIT,
+                    role=Role.EXIT,
+                    plan_id=leave.plan_id or None,
+                )
+        except ExecbotError as error:
+            message = f"{words} failed: {error.message}"
+            return [Warn(f"option_exit_{leave.reason}_refused", leave.underlying, message, True)]
+        return [Warn(f"option_exit_{leave.reason}", leave.underlying, words)]
+
+    def _press(self, record: OrderRecord, now: datetime) -> list[Warn]:
+        """A closing order that does not fill is taken back for the next one."""
+        patience = timedelta(seconds=float(self.settings.order_management.exit_timeout_seconds))
+        if record.order_id and record.sent_at is not None and now - record.sent_at >= patience:
+            try:
+                self.oms.cancel(record.client_order_id)
+            except ExecbotError as error:
+                log.info("%s is not taken back: %s", record.client_order_id, error)
+        return []
+
+
+def _closing(leave: Leave, name: str) -> OrderRequest:
+    units = gcd(*(int(abs(qty)) for qty in leave.held.values()))
+    legs = tuple(
+        Leg(symbol, Side.SELL if qty > 0 else Side.BUY, int(abs(qty)) // units, opens=False)
+        for symbol, qty in sorted(leave.held.items())
+    )
+    return spread_request(legs, Decimal(units), None, client_order_id=name, reason=leave.reason)
+
+
+def _name_of(leave: Leave, at: datetime) -> str:
+    """What is closed, why, on which day, of which plan: the same wish has the same name."""
+    what = "|".join((leave.plan_id, leave.reason, *sorted(leave.held)))
+    mark = blake2s(what.encode(), digest_size=8).hexdigest()
+    return f"execbot-o-{eastern(at):%Y%m%d}-{mark}-"
+
+
+def _words(leave: Leave) -> str:
+    return ", ".join(
+        f"{text(qty)} {symbol}" for symbol, qty in sorted(leave.held.items()) if qty != ZERO
+    )
