@@ -1,54 +1,41 @@
-"""One New York trading day as numbers: orders, fills, positions, fees, profit, slippage. Pure.
+"""One New York day, or several, as numbers: orders, fills, positions, fees, profit, slippage. Pure.
 
-What the journal holds goes in, a `DailyReport` comes out. Realised profit is what the day's fills
-realised against the average cost of what was held before them; fees are reported beside it, not
-taken out of it.
+What the journal holds goes in, a `DailyReport` comes out. Realised profit is gross: what the day's
+fills realised against the average cost of what was held before them. Net is gross less the fees of
+the day: all that its rows charged, and the coins that its purchases cost (`risk/fees`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Iterable, Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from msgspec import Struct
 
+from execbot.journal.confirmation import Confirmation
 from execbot.journal.records import Execution, FillState, OrderRecord, PositionRecord
+from execbot.model.account import Activity
 from execbot.model.enums import OrderStatus, Outcome, Side
 from execbot.model.numbers import CENT, ZERO
 from execbot.model.symbols import multiplier_of
-from execbot.model.times import day_begins, eastern
 from execbot.oms.machine.positions import add_execution
-from execbot.report.slippage import slippage_bps, weighted_mean
-
-
-class Day(Struct, frozen=True):
-    """From midnight to midnight in New York: pre-market and after-hours belong to their date."""
-
-    on: date
-    start: datetime
-    end: datetime
-
-    @classmethod
-    def of(cls, day: date) -> Day:
-        return cls(day, day_begins(day), day_begins(day + timedelta(days=1)))
-
-    @classmethod
-    def at(cls, moment: datetime) -> Day:
-        return cls.of(eastern(moment).date())
-
-    def holds(self, moment: datetime | None) -> bool:
-        return moment is not None and self.start <= moment < self.end
+from execbot.quality.slippage import slippage_bps, weighted_mean
+from execbot.report.span import Span
+from execbot.risk.fees import FillFee, Settled, settled
 
 
 class OrderLine(Struct, frozen=True):
+    """`arrival` is what the slippage is measured from; None: not measured."""
+
     record: OrderRecord
     slippage_bps: Decimal | None
+    arrival: Decimal | None = None
 
 
 class PositionLine(Struct, frozen=True):
-    """A position as the day left it. `realized_pl` is the day's share only."""
+    """A position as the day left it. `realized_pl` is gross, the day's share only; `fees` are what
+    the day's fills in it cost, None where none is known."""
 
     symbol: str
     qty: Decimal
@@ -56,56 +43,95 @@ class PositionLine(Struct, frozen=True):
     realized_pl: Decimal
     current_price: Decimal | None = None
     unrealized_pl: Decimal | None = None
+    fees: FillFee | None = None
+
+    @property
+    def net_pl(self) -> Decimal:
+        return self.realized_pl - (self.fees.amount if self.fees is not None else ZERO)
 
 
 class DailyReport(Struct, frozen=True):
-    """`fees` is None when no fee is known; `unrealized_pl` when a price is missing."""
+    """`fees` by kind are all that the day was charged, empty when no fee is known; `fill_fees` are
+    those of its fills, by execution id, as far as known. `unrealized_pl` is None when a price is
+    missing."""
 
-    day: Day
+    day: Span
     orders: tuple[OrderLine, ...]
     fills: tuple[Execution, ...]
+    fill_fees: Mapping[str, FillFee]
     positions: tuple[PositionLine, ...]
     outcomes: Mapping[Outcome, int]
     bought: Decimal
     sold: Decimal
-    fees: Decimal | None
+    fees: Mapping[str, Decimal]
     realized_pl: Decimal
     unrealized_pl: Decimal | None
     slippage_bps: Decimal | None
     fill_rate_pct: Decimal | None
 
+    @property
+    def fees_total(self) -> Decimal | None:
+        return sum(self.fees.values(), ZERO) if self.fees else None
+
+    @property
+    def net_pl(self) -> Decimal:
+        return self.realized_pl - (self.fees_total or ZERO)
+
 
 def daily_report(
-    day: Day,
+    day: Span,
     records: Iterable[OrderRecord],
     executions: Iterable[Execution],
     prices: Mapping[str, Decimal],
+    stood: Mapping[str, PositionRecord] | None = None,
+    rows: Iterable[Activity] = (),
+    confirmations: Mapping[str, Confirmation] | None = None,
+    costs: Settled | None = None,
 ) -> DailyReport:
-    """`records` may hold other days; `executions` is everything up to the end of the day, since
-    average cost comes from before. `prices` are current prices by symbol."""
-    history = sorted(
-        (item for item in executions if item.at < day.end), key=lambda e: (e.at, e.execution_id)
-    )
+    """`records` and `executions` may hold other days. `stood` are the positions that `executions`
+    begin with, since average cost comes from before; without them nothing was held, as of coins
+    must be, whose fees may be booked later. `prices` are current prices by symbol, `rows`
+    those of fees. `confirmations` by client_order_id say what each order's slippage is; an order
+    from before they were kept is measured from the price that was noted with it. `costs` is what
+    `settled` makes of `executions` and `rows`, where that is known."""
+    known = tuple(executions)
+    costs = costs or settled(known, rows)
+    history = [item for item in costs.executions if item.at < day.end]
     fills = tuple(
         item
-        for item in history
+        for item in sorted(known, key=lambda e: (e.at, e.execution_id))
         if day.holds(item.at) and item.net_qty and item.state is not FillState.ADJUSTMENT
     )
     touched = {item.client_order_id for item in fills}
-    orders = tuple(_line(record) for record in records if _belongs(record, day, touched))
-    before, after = _fold(history, day.start), _fold(history, day.end)
+    made = confirmations or {}
+    orders = tuple(
+        _line(record, made.get(record.client_order_id))
+        for record in records
+        if _belongs(record, day, touched)
+    )
+    before = _fold(stood or {}, (item for item in history if item.at < day.start))
+    after = _fold(before, (item for item in history if item.at >= day.start))
     positions = tuple(
         line
         for symbol in sorted(after)
-        if (line := _position_line(before.get(symbol), after[symbol], prices)) is not None
+        if (
+            line := _position_line(
+                before.get(symbol), after[symbol], prices, _fees(fills, costs, symbol)
+            )
+        )
+        is not None
     )
-    fees = [item.fee for item in fills if item.fee is not None]
     open_lines = [line for line in positions if line.qty]
-    known = [line.unrealized_pl for line in open_lines if line.unrealized_pl is not None]
+    valued = [line.unrealized_pl for line in open_lines if line.unrealized_pl is not None]
     return DailyReport(
         day=day,
         orders=orders,
         fills=fills,
+        fill_fees={
+            item.execution_id: costs.fills[item.execution_id]
+            for item in fills
+            if item.execution_id in costs.fills
+        },
         positions=positions,
         # A replaced order goes on in its successor, which is counted.
         outcomes=Counter(
@@ -113,15 +139,15 @@ def daily_report(
         ),
         bought=_turnover(fills, Side.BUY),
         sold=_turnover(fills, Side.SELL),
-        fees=sum(fees, ZERO) if fees else None,
+        fees=_fees_of_days(day, costs),
         realized_pl=sum((line.realized_pl for line in positions), ZERO),
-        unrealized_pl=sum(known, ZERO) if len(known) == len(open_lines) else None,
+        unrealized_pl=sum(valued, ZERO) if len(valued) == len(open_lines) else None,
         slippage_bps=_mean_slippage(orders),
         fill_rate_pct=_fill_rate(orders),
     )
 
 
-def _belongs(record: OrderRecord, day: Day, touched: set[str]) -> bool:
+def _belongs(record: OrderRecord, day: Span, touched: set[str]) -> bool:
     """Wanted, sent or filled on that day. Legs are counted with their parent."""
     if record.parent_id is not None and record.client_order_id not in touched:
         return False
@@ -129,26 +155,47 @@ def _belongs(record: OrderRecord, day: Day, touched: set[str]) -> bool:
     return record.client_order_id in touched or any(day.holds(moment) for moment in moments)
 
 
-def _line(record: OrderRecord) -> OrderLine:
-    order = record.order
-    return OrderLine(record, slippage_bps(order.side, record.arrival_price, order.filled_avg_price))
+def _line(record: OrderRecord, confirmed: Confirmation | None) -> OrderLine:
+    if confirmed is not None:
+        cost = confirmed.cost
+        return OrderLine(record, None if cost is None else cost.bps, confirmed.arrival.price)
+    order, arrival = record.order, record.arrival_price
+    return OrderLine(record, slippage_bps(order.side, arrival, order.filled_avg_price), arrival)
 
 
-def _fold(history: Sequence[Execution], until: datetime) -> dict[str, PositionRecord]:
-    positions: dict[str, PositionRecord] = {}
+def _fold(
+    stood: Mapping[str, PositionRecord], history: Iterable[Execution]
+) -> dict[str, PositionRecord]:
+    positions = dict(stood)
     for item in history:
-        if item.at < until:
-            before = positions.get(item.symbol, PositionRecord(symbol=item.symbol))
-            positions[item.symbol] = add_execution(before, item)
+        before = positions.get(item.symbol, PositionRecord(symbol=item.symbol))
+        positions[item.symbol] = add_execution(before, item)
     return positions
 
 
+def _fees_of_days(span: Span, costs: Settled) -> dict[str, Decimal]:
+    found: dict[str, Decimal] = {}
+    for day, kinds in costs.days.items():
+        if span.on <= day <= span.last:
+            for kind, amount in kinds.items():
+                found[kind] = found.get(kind, ZERO) + amount
+    return found
+
+
+def _fees(fills: Iterable[Execution], costs: Settled, symbol: str) -> FillFee | None:
+    return costs.fee_of_all(item for item in fills if item.symbol == symbol)
+
+
 def _position_line(
-    before: PositionRecord | None, after: PositionRecord, prices: Mapping[str, Decimal]
+    before: PositionRecord | None,
+    after: PositionRecord,
+    prices: Mapping[str, Decimal],
+    fees: FillFee | None,
 ) -> PositionLine | None:
     """None for a symbol that was flat all day."""
     realized = after.realized_pl - (before.realized_pl if before is not None else ZERO)
-    if not after.qty and not realized and (before is None or not before.qty):
+    was_flat = before is None or not before.qty
+    if not after.qty and not realized and was_flat and fees is None:
         return None
     price = prices.get(after.symbol)
     unrealized = (
@@ -163,6 +210,7 @@ def _position_line(
         _money(realized),
         price,
         None if unrealized is None else _money(unrealized),
+        fees,
     )
 
 
@@ -185,12 +233,10 @@ def _mean_slippage(orders: Iterable[OrderLine]) -> Decimal | None:
     return weighted_mean(
         (
             line.slippage_bps,
-            line.record.order.filled_qty
-            * line.record.arrival_price
-            * multiplier_of(line.record.symbol),
+            line.record.order.filled_qty * line.arrival * multiplier_of(line.record.symbol),
         )
         for line in orders
-        if line.slippage_bps is not None and line.record.arrival_price is not None
+        if line.slippage_bps is not None and line.arrival is not None
     )
 
 

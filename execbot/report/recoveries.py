@@ -17,8 +17,6 @@ from execbot.journal.journal import Journal
 from execbot.journal.records import AuditRow
 from execbot.model.enums import ErrorCategory
 
-ROWS_MAX = 100_000
-
 
 class RecoveryCount(Struct, frozen=True):
     """One category. `rate` is recovered / (recovered + lost), None without either."""
@@ -42,11 +40,10 @@ def recovery_counts(
     journal: Journal, since: datetime, until: datetime | None = None
 ) -> list[RecoveryCount]:
     """One count for each category in which something failed."""
-    rows = journal.audit_rows(kind="recovery", since=since, limit=ROWS_MAX)
-    return count_recoveries(row for row in rows if until is None or row.at < until)
+    return count_recoveries(journal.recoveries(since, until))
 
 
-_ENDS = {"recovered": "recovered", "queue": "recovered", "stop": "lost", "settle": "open"}
+ENDS = {"recovered": "recovered", "queue": "recovered", "stop": "lost", "settle": "open"}
 """Results that end an episode; `retry` and `adjust` are steps on the way."""
 
 
@@ -54,7 +51,7 @@ def count_recoveries(rows: Iterable[AuditRow]) -> list[RecoveryCount]:
     """Count episodes. Pure."""
     ends: Counter[tuple[ErrorCategory, str]] = Counter()
     for row in rows:
-        end = _ENDS.get(row.result)
+        end = ENDS.get(row.result)
         if end is not None:
             ends[ErrorCategory(row.facts.get("category", ErrorCategory.FATAL)), end] += 1
     return [

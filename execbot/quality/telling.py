@@ -1,0 +1,92 @@
+"""Which confirmations are told, and what is alerted of: each once, whoever tells it.
+
+Two marks in the journal, by the number of the last version that was told and alerted of. A process
+that is killed between telling and marking tells it again, under the same id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+
+from execbot.journal.confirmation import Confirmation
+from execbot.journal.journal import Journal
+from execbot.quality.shown import head_of, is_news, new_findings
+
+ALERTED = "quality:alerted_seq"
+TOLD = "watch:told_confirmation"
+
+TOLD_FOR = timedelta(hours=24)
+"""What filled longer ago is history: it is in the reports, and nobody is woken for it."""
+
+
+class Told(Struct, frozen=True):
+    """One version with the one before it; `seq` is its number in the journal."""
+
+    seq: int
+    item: Confirmation
+    previous: Confirmation | None = None
+
+    @property
+    def event_id(self) -> str:
+        return f"confirmation:{self.item.client_order_id}:{self.item.version}"
+
+
+class Alerts(Struct, frozen=True):
+    """What is to be alerted of: kind, symbol and words of each."""
+
+    alerts: tuple[tuple[str, str, str], ...]
+    until: int
+
+    def remember(self, journal: Journal) -> None:
+        if self.until > journal.meta_get(ALERTED, 0):
+            journal.meta_set(ALERTED, self.until)
+
+
+def versions_since(journal: Journal, mark: int, now: datetime) -> Iterator[Told]:
+    """Every version after the mark that is no history yet, as they were written."""
+    while rows := journal.confirmations_since(mark):
+        for seq, item in rows:
+            if not is_past(item, now):
+                yield Told(seq, item, _before(journal, item))
+        mark = rows[-1][0]
+
+
+def is_past(item: Confirmation, now: datetime) -> bool:
+    moment = item.times.last_fill or item.times.done or item.made_at
+    return now - moment > TOLD_FOR
+
+
+def _before(journal: Journal, item: Confirmation) -> Confirmation | None:
+    if item.version == 1:
+        return None
+    versions = journal.confirmation_versions(item.client_order_id)
+    return next((one for one in reversed(versions) if one.version < item.version), None)
+
+
+def news_since(
+    journal: Journal, mark: int, now: datetime, *, patient: bool = True
+) -> Iterator[Told]:
+    """Those that are told (`is_news`)."""
+    for told in versions_since(journal, mark, now):
+        if is_news(told.previous, told.item, patient=patient):
+            yield told
+
+
+def alerts_of(journal: Journal, now: datetime) -> Alerts:
+    """What nobody has been alerted of yet."""
+    mark, last = journal.meta_get(ALERTED, 0), journal.last_confirmation_seq()
+    if last <= mark:
+        return Alerts((), mark)
+    found = [alert for told in versions_since(journal, mark, now) for alert in alerts_in(told)]
+    return Alerts(tuple(found), last)
+
+
+def alerts_in(told: Told) -> list[tuple[str, str, str]]:
+    item = told.item
+    return [
+        (f"execution_{found.kind}", item.symbol, f"{head_of(item)}: {found.words}")
+        for found in new_findings(told.previous, item)
+    ]

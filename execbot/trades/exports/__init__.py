@@ -1,0 +1,1 @@
+"""Trades as other programs read them: trading journals, and books of accounts. Pure text."""

@@ -1,0 +1,259 @@
+"""A round trip with what is known of it: why, by which plan, at what risk and cost. Pure.
+
+trips = round_trips(history, booked_as)
+found = [trade_of(trip, known) for trip in trips]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from msgspec import Struct
+
+from execbot.exits.plan.plan import ExitPlan, PlanStatus
+from execbot.journal.confirmation import Confirmation
+from execbot.journal.records import OrderRecord
+from execbot.model.numbers import ZERO
+from execbot.model.quote import Bar
+from execbot.model.symbols import multiplier_of
+from execbot.trades.endings import Ending, endings
+from execbot.trades.excursions import Excursion, SeenBy, excursion
+from execbot.trades.model import RoundTrip
+from execbot.trades.risk_taken import RiskTaken, risk_taken
+
+
+class Levels(Struct, frozen=True):
+    """Stop and targets as words (`2%`, `2R`) or prices, in the order of the targets."""
+
+    stop: str | None = None
+    trail: str | None = None
+    targets: tuple[str, ...] = ()
+
+
+class SideCost(Struct, frozen=True):
+    """What the orders of one side (in or out) cost against their arrival, before fees; positive was
+    worse. `usd` and `bps` count the `measured` orders of `orders`; None where there is none."""
+
+    orders: int
+    measured: int
+    usd: Decimal | None = None
+    bps: Decimal | None = None
+
+
+class Trade(Struct, frozen=True):
+    """`asked` are the levels as they were asked for, `stood` as they stood at the end (of an open
+    trade: stand). `r` is the net profit in units of `risk`, of a closed trade. `endings` are the
+    ways its shares were closed, the last one last."""
+
+    trip: RoundTrip
+    strategy: str | None = None
+    strength: Decimal | None = None
+    asked: Levels = Levels()
+    stood: Levels = Levels()
+    endings: tuple[Ending, ...] = ()
+    risk: RiskTaken | None = None
+    r: Decimal | None = None
+    excursion: Excursion | None = None
+    cost_in: SideCost = SideCost(0, 0)
+    cost_out: SideCost = SideCost(0, 0)
+    plan_ids: tuple[str, ...] = ()
+
+    @property
+    def ending(self) -> Ending | None:
+        """Why it ended; None while it is open."""
+        return None if self.trip.is_open or not self.endings else self.endings[-1]
+
+    @property
+    def is_win(self) -> bool:
+        return self.trip.net > 0
+
+    @property
+    def is_loss(self) -> bool:
+        return self.trip.net < 0
+
+
+class Known(Struct, frozen=True):
+    """What a trade is described by. `orders` and `confirmations` are by client_order_id; `plans`
+    has every version of each plan, oldest first, by plan id, and `plans_of` their ids by symbol, so
+    that those of others are not looked through (empty: all are); `strengths` are of signals by
+    their id, `bars` by trade id, of the kind `bars_are`."""
+
+    orders: Mapping[str, OrderRecord] = {}
+    plans: Mapping[str, Sequence[ExitPlan]] = {}
+    plans_of: Mapping[str, Sequence[str]] = {}
+    strengths: Mapping[str, Decimal] = {}
+    confirmations: Mapping[str, Confirmation] = {}
+    bars: Mapping[str, Sequence[Bar]] = {}
+    bars_are: Mapping[str, SeenBy] = {}
+
+
+def trade_of(trip: RoundTrip, known: Known) -> Trade:
+    """A round trip with what is known of it."""
+    records = [r for name in _orders_of(trip) if (r := known.orders.get(name)) is not None]
+    plan_ids = _plan_ids(trip, records, known)
+    plans = _versions(trip, plan_ids, known.plans)
+    risk = risk_taken(trip, plans)
+    is_won = not trip.is_open and risk is not None
+    return Trade(
+        trip=trip,
+        strategy=_first(r.strategy_id for r in records) or _first(p.strategy_id for p in plans),
+        strength=_strength(records, plans, known.strengths),
+        asked=_asked(plans),
+        stood=_stood(plans),
+        endings=endings(trip, known.orders, plans),
+        risk=risk,
+        r=trip.net / risk.usd if is_won and risk is not None else None,
+        excursion=excursion(
+            trip,
+            risk,
+            plans,
+            known.bars.get(trip.id, ()),
+            known.bars_are.get(trip.id, SeenBy.MINUTES),
+        ),
+        cost_in=_cost(trip, known, is_entry=True),
+        cost_out=_cost(trip, known, is_entry=False),
+        plan_ids=plan_ids,
+    )
+
+
+def _orders_of(trip: RoundTrip) -> list[str]:
+    """Entries first: what they say of a strategy comes before what an exit says."""
+    names = [part.client_order_id for part in (*trip.entries, *trip.exits)]
+    return [name for name in dict.fromkeys(names) if name]
+
+
+def _first(values: Iterable[str | None]) -> str | None:
+    return next((value for value in values if value), None)
+
+
+def _strength(
+    records: Sequence[OrderRecord], plans: Sequence[ExitPlan], strengths: Mapping[str, Decimal]
+) -> Decimal | None:
+    ids = [r.signal_id for r in records if r.signal_id is not None]
+    told = [strengths[name] for name in ids if name in strengths]
+    of_plans = [plan.strength for plan in plans if plan.strength is not None]
+    return next(iter([*told, *of_plans]), None)
+
+
+# --- plans -------------------------------------------------------------------------------------
+
+
+def _plan_ids(trip: RoundTrip, records: Sequence[OrderRecord], known: Known) -> tuple[str, ...]:
+    """Those that its orders name, and those of its symbol that stood while it was held."""
+    named = [r.plan_id for r in records if r.plan_id]
+    plans = known.plans
+    of_symbol = known.plans_of.get(trip.symbol, ()) if known.plans_of else plans
+    beside = [
+        plan_id
+        for plan_id in of_symbol
+        if (versions := plans.get(plan_id))
+        and versions[0].symbol == trip.symbol
+        and versions[0].side is trip.side
+        and any(
+            _is_within(trip, plan.updated_at)
+            for plan in versions
+            if plan.status is not PlanStatus.PENDING
+        )
+    ]
+    return tuple(name for name in dict.fromkeys([*named, *beside]) if name in plans)
+
+
+def _is_within(trip: RoundTrip, at: datetime) -> bool:
+    return at >= trip.opened_at and (trip.closed_at is None or at <= trip.closed_at)
+
+
+def _versions(
+    trip: RoundTrip, plan_ids: Iterable[str], plans: Mapping[str, Sequence[ExitPlan]]
+) -> list[ExitPlan]:
+    """What was planned until the trip ended, oldest first. The version that ended it is written a
+    moment later, and has the last prices that were seen."""
+    found = [plan for name in plan_ids for plan in plans[name]]
+    found.sort(key=lambda plan: (plan.updated_at, plan.version))
+    end = trip.closed_at
+    if end is None:
+        return found
+    kept = [plan for plan in found if plan.updated_at <= end]
+    after = [plan for plan in found if plan.updated_at > end]
+    last = {plan.plan_id: plan for plan in reversed(after) if plan.opened_at is not None}
+    closing = [
+        plan
+        for plan in last.values()
+        if plan.opened_at is not None and plan.opened_at <= end and plan.created_at <= end
+    ]
+    return [*kept, *closing]
+
+
+def _asked(plans: Sequence[ExitPlan]) -> Levels:
+    if not plans:
+        return Levels()
+    plan = plans[0]
+    stop, trail = plan.stop.spec, plan.stop.trail
+    return Levels(
+        None if stop is None else str(stop),
+        None if trail is None else str(trail),
+        tuple(str(target.spec) for target in plan.targets),
+    )
+
+
+def _stood(plans: Sequence[ExitPlan]) -> Levels:
+    if not plans:
+        return Levels()
+    plan = plans[-1]
+    stop, trail = plan.stop.price, plan.stop.trail
+    return Levels(
+        None if stop is None else f"{stop:f}",
+        None if trail is None else str(trail),
+        tuple("-" if t.price is None else f"{t.price:f}" for t in plan.targets),
+    )
+
+
+# --- costs -------------------------------------------------------------------------------------
+
+
+def _cost(trip: RoundTrip, known: Known, *, is_entry: bool) -> SideCost:
+    """By the confirmations of its orders; where one has none yet, by the price that its order had
+    on arrival. Of an order that did more than this its shares' part."""
+    filled: dict[str, Decimal] = {}
+    paid: dict[str, Decimal] = {}
+    for part in trip.parts:
+        if part.opens is is_entry and part.is_trade and part.client_order_id:
+            name = part.client_order_id
+            filled[name] = filled.get(name, ZERO) + part.qty
+            paid[name] = paid.get(name, ZERO) + part.qty * part.price
+    usd, base, measured = ZERO, ZERO, 0
+    for name, qty in filled.items():
+        found = _confirmed(known.confirmations.get(name), qty)
+        if name not in known.confirmations:
+            found = _by_arrival(known.orders.get(name), qty, paid[name])
+        if found is not None:
+            measured += 1
+            usd, base = usd + found[0], base + found[1]
+    if not measured:
+        return SideCost(len(filled), 0)
+    return SideCost(len(filled), measured, usd, usd / base * 10_000 if base else None)
+
+
+def _confirmed(found: Confirmation | None, qty: Decimal) -> tuple[Decimal, Decimal] | None:
+    """Dollars that it cost, and what it was worth on arrival."""
+    if found is None or found.cost is None or not found.filled_qty:
+        return None
+    share = min(qty / found.filled_qty, Decimal(1))
+    return found.cost.usd * share, _arrival_usd(found) * share
+
+
+def _by_arrival(
+    record: OrderRecord | None, qty: Decimal, paid: Decimal
+) -> tuple[Decimal, Decimal] | None:
+    if record is None or record.arrival_price is None or record.arrival_price <= 0:
+        return None
+    each, arrived = multiplier_of(record.symbol), qty * record.arrival_price
+    return (paid - arrived) * record.order.side.sign * each, arrived * each
+
+
+def _arrival_usd(found: Confirmation) -> Decimal:
+    """What the shares were worth at their arrival: what basis points are taken of."""
+    if found.arrival.price is None:
+        return found.filled_usd
+    return found.arrival.price * found.filled_qty * multiplier_of(found.symbol)
