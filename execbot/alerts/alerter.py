@@ -1,4 +1,4 @@
-"""Raising alerts: rate limited, never in the way, and not lost while nobody takes them.
+"""Sends alerts: rate limited, never in the way of an order, and kept until a receiver takes them.
 
 URLs come from EXECBOT_ALERT_URLS (separated by spaces or commas), never from a file. Sending
 happens on a thread of its own with a bounded queue: an alert is dropped before it delays an order.
@@ -14,17 +14,22 @@ import queue
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
 from msgspec import Struct
 
+from execbot.alerts.alert import Alert, Severity
 from execbot.alerts.receivers import (
     URLS_VARIABLE,
     AlertsUnavailable,
+    Delivery,
     Send,
     sender_from,
 )
+from execbot.alerts.standing import StandingAlarms
 from execbot.alerts.waiting import JournalWaiting, Parcel, WaitingAlerts
+from execbot.config.quiet_hours import QuietHours
 from execbot.journal.errors import JournalError
 from execbot.model.times import show_eastern
 
@@ -32,25 +37,31 @@ QUEUE_LENGTH_MAX = 100
 CLOSE_SECONDS = 5.0
 """How long a command waits at its end for alerts on their way."""
 
+DELIVER_SECONDS = 60.0
+"""How long whoever was asked to send something waits for it."""
+
 LOOK_SECONDS = 15.0
 """How often a program that goes on looks for alerts to be sent again, other processes' too."""
 
 
-class Alert(Struct, frozen=True):
-    """`kind` is a stable slug; alerts of one kind and subject are rate limited together."""
+RANK = {Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
 
-    kind: str
-    message: str
-    subject: str = ""
-    critical: bool = True
 
-    @property
-    def key(self) -> str:
-        return f"{self.kind}|{self.subject}"
+class Policy(Struct, frozen=True):
+    """What goes out, and when. `min_severity` holds for alarms; INFO is what somebody asked for."""
 
-    @property
-    def title(self) -> str:
-        return f"execbot: {self.kind}" + (f" {self.subject}" if self.subject else "")
+    min_interval_seconds: float
+    min_severity: Severity = Severity.WARNING
+    quiet: QuietHours | None = None
+    tells_ends: bool = True
+
+    def lets_out(self, alert: Alert) -> bool:
+        return alert.severity is Severity.INFO or RANK[alert.severity] >= RANK[self.min_severity]
+
+    def quiet_until(self, alert: Alert, at: datetime) -> datetime | None:
+        if self.quiet is None or alert.severity is Severity.CRITICAL:
+            return None
+        return self.quiet.until(at)
 
 
 class Alerter:
@@ -60,17 +71,23 @@ class Alerter:
         self,
         send: Send | None,
         *,
-        min_interval_seconds: float,
+        min_interval_seconds: float = 0.0,
+        policy: Policy | None = None,
         now: Callable[[], datetime],
         recall: Callable[[str], datetime | None] = lambda key: None,
         remember: Callable[[str, datetime], None] = lambda key, at: None,
         waiting: WaitingAlerts | None = None,
         look_seconds: float = LOOK_SECONDS,
+        delivered: Callable[[Delivery], None] = lambda delivery: None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`recall` and `remember` share the last times between processes (the journal); `waiting`
-        keeps what nobody took, in memory where none is given."""
+        keeps what nobody took, in memory where none is given. `delivered` is told what became of
+        each. `clock` is the machine's own: people sleep by it."""
         self._send = send
-        self._interval = min_interval_seconds
+        self._policy = policy or Policy(min_interval_seconds)
+        self._standing = StandingAlarms()
+        self._delivered, self._clock = delivered, clock
         self._now = now
         self._recall = recall
         self._remember = remember
@@ -88,38 +105,37 @@ class Alerter:
     def from_environment(
         cls,
         env: Mapping[str, str] | None = None,
-        *,
-        min_interval_seconds: float,
-        now: Callable[[], datetime],
-        recall: Callable[[str], datetime | None] = lambda key: None,
-        remember: Callable[[str, datetime], None] = lambda key, at: None,
-        waiting: WaitingAlerts | None = None,
+        **given: Any,
     ) -> Alerter:
-        return cls(
-            sender_from(env),
-            min_interval_seconds=min_interval_seconds,
-            now=now,
-            recall=recall,
-            remember=remember,
-            waiting=waiting,
-        )
+        """`given` as the constructor takes it."""
+        return cls(sender_from(env), **given)
+
+    @property
+    def has_receivers(self) -> bool:
+        return self._send is not None
 
     def alert(self, alert: Alert) -> bool:
-        """Queue an alert; False when it was held back, dropped, or nobody receives alerts.
+        """Queue an alert. False if it was held back or dropped, or if no receiver is set.
 
         Never waits for a receiver and never raises.
         """
-        if self._send is None:
+        if self._send is None or not self._policy.lets_out(alert):
             return False
         now = self._now()
+        if self._standing.is_told(alert, now):
+            return False
         last = self._last.get(alert.key) or self._last_of_others(alert.key)
-        if last is not None and 0 <= (now - last).total_seconds() < self._interval:
+        interval = self._policy.min_interval_seconds
+        if last is not None and 0 <= (now - last).total_seconds() < interval:
             self._held_back[alert.key] = self._held_back.get(alert.key, 0) + 1
             return False
         held_back = self._held_back.pop(alert.key, 0)
         body = alert.message + (f" ({held_back} more like it before)" if held_back else "")
+        if alert.lasts:
+            body += self._standing.tell(alert, now)
+        quiet_until = self._policy.quiet_until(alert, self._clock())
         try:
-            self._queue.put_nowait(Parcel(alert.title, body, now))
+            self._queue.put_nowait(Parcel(alert.title, body, now, quiet_until=quiet_until))
         except queue.Full:
             self.dropped += 1
             return False
@@ -129,27 +145,37 @@ class Alerter:
         self._start()
         return True
 
+    def resolve(self, kind: str, words: str, subject: str = "") -> bool:
+        """An alarm that lasted is over. True where that is told: it had been told itself."""
+        ended = self._standing.end(kind, subject, words, self._now())
+        if ended is None or not self._policy.tells_ends:
+            return False
+        return self.alert(ended)
+
     def resend(self) -> None:
-        """Send again what nobody took before, where its time has come. Costs one look if not."""
+        """Send untaken alerts again once they are due. Costs one look if none is."""
         if self._send is not None and self._waiting.has_due():
             self._start()
 
     def keep_sending(self) -> None:
-        """For a program that goes on: look now and then for what is to be sent again."""
+        """For a program that keeps running: look now and then for alerts to send again."""
         if self._send is not None:
             self._start()
 
     def test(self) -> None:
-        """Send one alert now and wait for it. Raises AlertsUnavailable unless everybody took it."""
+        """Send one alert now and wait. Raises AlertsUnavailable unless every receiver took it."""
         if self._send is None:
             raise AlertsUnavailable(f"{URLS_VARIABLE} is not set")
-        told = self._send("execbot: test", "This is a test alert of execbot.")
-        if told.refused:
-            of = told.taken + told.refused
-            raise AlertsUnavailable(f"{told.refused} of {of} receivers did not take the test alert")
+        result = self._send("execbot: test", "This is a test alert of execbot.")
+        if result.refused:
+            of = result.taken + result.refused
+            raise AlertsUnavailable(
+                f"{result.refused} of {of} receivers did not take the test alert: "
+                f"{', '.join(result.who) or 'no word on which'}"
+            )
 
     def close(self, timeout_seconds: float = CLOSE_SECONDS) -> None:
-        """Let queued alerts go out, at most this long; what is left is sent by a later process."""
+        """Send queued alerts for at most this long; a later process sends the rest."""
         if self._thread is None:
             return
         with suppress(queue.Full):
@@ -160,6 +186,7 @@ class Alerter:
                 left = self._queue.get_nowait()
                 if left is not None:
                     self._waiting.keep(left, claimed=False)
+        self._thread = None
 
     # --- the thread ------------------------------------------------------------------------
 
@@ -179,24 +206,29 @@ class Alerter:
                 continue
             if parcel is None:
                 return
-            if self._deliver(self._waiting.keep(parcel, claimed=True)):
+            if parcel.quiet_until is not None:
+                self._waiting.keep(parcel, claimed=False)
+            elif self._deliver(self._waiting.keep(parcel, claimed=True)):
                 self._send_again(at_once=True)  # the way is open again
 
     def _send_again(self, *, at_once: bool = False) -> None:
-        """Everything that waits, oldest first, until one is refused again."""
+        """Send all waiting alerts, oldest first, until a receiver refuses one again."""
         while (parcel := self._waiting.claim(at_once=at_once)) is not None:
-            late = f"[raised {show_eastern(parcel.raised_at)}, not taken until now] {parcel.body}"
+            why = "kept for quiet hours" if parcel.was_quiet else "not taken until now"
+            late = f"[raised {show_eastern(parcel.raised_at)}, {why}] {parcel.body}"
             if not self._deliver(parcel, late):
                 return
 
     def _deliver(self, parcel: Parcel, body: str = "") -> bool:
-        """Whether somebody took it. Whatever a receiver does wrong stays here."""
+        """True if a receiver took it. An error of a receiver goes no further."""
         try:
-            taken = (
-                self._send is not None and self._send(parcel.title, body or parcel.body).is_taken
-            )
-        except Exception:
-            taken = False
+            assert self._send is not None
+            delivery = self._send(parcel.title, body or parcel.body)
+        except Exception as error:
+            delivery = Delivery(0, 1, (str(error),))
+        with suppress(Exception):
+            self._delivered(delivery)
+        taken = delivery.is_taken
         self.sent += taken
         self.failed += not taken
         if taken:

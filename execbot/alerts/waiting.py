@@ -1,4 +1,4 @@
-"""Alerts that nobody has taken yet, kept in the journal until somebody does.
+"""Alerts that no receiver has taken yet. The journal keeps each until one does.
 
 Every alert is written down before it is sent and struck out when a receiver has taken it. One that
 meets a dead network, a refusing receiver or the end of its process is sent again: by the same
@@ -47,37 +47,45 @@ class Parcel(Struct, frozen=True):
     kept_at: datetime | None = None
     due_at: datetime | None = None
     sent_until: datetime | None = None
+    quiet_until: datetime | None = None
+    """Kept for a person's quiet hours until then."""
+
+    @property
+    def was_quiet(self) -> bool:
+        return self.quiet_until is not None and self.tries == 0
 
     def is_due(self, at: datetime) -> bool:
         return self.is_free(at) and not _lies_ahead(self.due_at, at, LONGEST_PAUSE)
 
     def is_free(self, at: datetime) -> bool:
-        """Nobody is sending it."""
-        return not _lies_ahead(self.sent_until, at, CLAIM)
+        """No process is sending it now, and nobody sleeps."""
+        return not _lies_ahead(self.sent_until, at, CLAIM) and not _lies_ahead(
+            self.quiet_until, at, KEPT_FOR
+        )
 
     def is_outdated(self, at: datetime) -> bool:
         return self.kept_at is not None and at - self.kept_at > KEPT_FOR
 
 
 def _lies_ahead(moment: datetime | None, at: datetime, longest: timedelta) -> bool:
-    """One further ahead than it can be was written before the clock was set back."""
+    """Too far ahead: it was written before somebody set the clock back."""
     return moment is not None and at < moment <= at + longest
 
 
 class WaitingAlerts(Protocol):
-    """What an alerter needs of its memory. None of it raises."""
+    """The memory of an alerter. No method raises."""
 
     def keep(self, parcel: Parcel, *, claimed: bool) -> Parcel:
-        """Write it down; the parcel with its id. `claimed`: it is being sent now."""
+        """Store it; returns the parcel with its id. `claimed`: the caller sends it now."""
 
     def strike(self, parcel_id: str) -> None:
-        """Somebody has taken it."""
+        """Forget it: a receiver took it."""
 
     def put_back(self, parcel_id: str) -> None:
-        """Nobody has taken it: it waits for its next try."""
+        """No receiver took it: let it wait for its next try."""
 
     def claim(self, *, at_once: bool = False) -> Parcel | None:
-        """The oldest that is due, for this caller alone; `at_once` passes over the pauses."""
+        """Take the oldest due alert, for this caller alone; `at_once` ignores the pauses."""
 
     def has_due(self) -> bool: ...
 
@@ -136,9 +144,9 @@ class JournalWaiting:
 
     def has_due(self) -> bool:
         now = self._clock()
-        return any(parcel.is_due(now) for parcel in self._all())
+        return any(parcel.is_due(now) for parcel in self.all())
 
-    def _all(self) -> list[Parcel]:
+    def all(self) -> list[Parcel]:
         try:
             journal = self._journal()
             stored = journal.meta_get(META_KEY) if journal is not None else None
@@ -147,7 +155,7 @@ class JournalWaiting:
         return _still_wanted([*_read(stored), *self._memory], self._clock())
 
     def _change(self, change: Callable[[list[Parcel]], list[Parcel]]) -> None:
-        """In one transaction, so that of two processes one claims it; else in memory."""
+        """Change the list in one transaction, so that one process claims an alert; or in memory."""
         try:
             journal = self._journal()
             if journal is not None:
@@ -177,11 +185,12 @@ def _plain(parcel: Parcel) -> dict[str, Any]:
         "kept_at": maybe_iso(parcel.kept_at),
         "due_at": maybe_iso(parcel.due_at),
         "sent_until": maybe_iso(parcel.sent_until),
+        "quiet_until": maybe_iso(parcel.quiet_until),
     }
 
 
 def _read(stored: object) -> list[Parcel]:
-    """What cannot be read is left out: it is only a list of messages."""
+    """Skips entries that it cannot read: this is only a list of messages."""
     found: list[Parcel] = []
     for item in stored if isinstance(stored, list) else ():
         raised = parse_time(item.get("raised_at")) if isinstance(item, Mapping) else None
@@ -197,6 +206,7 @@ def _read(stored: object) -> list[Parcel]:
                 parse_time(item.get("kept_at")),
                 parse_time(item.get("due_at")),
                 parse_time(item.get("sent_until")),
+                parse_time(item.get("quiet_until")),
             )
         )
     return found

@@ -1,0 +1,125 @@
+"""The board as it stands, and what changes on it: one writer, each change made text of once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from execbot.page.models import (
+    AccountLine,
+    Board,
+    Change,
+    EventRow,
+    OrderRow,
+    PositionRow,
+    Snapshot,
+)
+
+EVENTS_KEPT = 200
+ORDERS_KEPT = 500
+"""Of a day, the newest; older ones are in `execbot orders`."""
+
+
+class LiveBoard:
+    """`publish` is told the text of each change. Used by one thread."""
+
+    def __init__(self, board: Board, publish: Callable[[str], None]) -> None:
+        self._fields: dict[str, Any] = {
+            name: getattr(board, name) for name in type(board).model_fields
+        }
+        self._fields["positions"] = dict(board.positions)
+        self._fields["orders"] = dict(board.orders)
+        self._publish = publish
+        self._seq = 0
+        self._text: dict[bool, tuple[int, str]] = {}
+
+    @property
+    def positions(self) -> Mapping[str, PositionRow]:
+        found: dict[str, PositionRow] = self._fields["positions"]
+        return found
+
+    @property
+    def account_line(self) -> AccountLine:
+        found: AccountLine = self._fields["account_line"]
+        return found
+
+    @property
+    def orders(self) -> Mapping[str, OrderRow]:
+        found: dict[str, OrderRow] = self._fields["orders"]
+        return found
+
+    def snapshot(self, *, lost: bool = False) -> str:
+        """All of it, as text: made once for all who come between two changes."""
+        kept = self._text.get(lost)
+        if kept is None or kept[0] != self._seq:
+            board = Board.model_construct(**self._fields)
+            text = Snapshot.model_construct(
+                type="snapshot", seq=self._seq, lost=lost, board=board
+            ).model_dump_json()
+            kept = self._text[lost] = (self._seq, text)
+        return kept[1]
+
+    def change(
+        self,
+        now: datetime,
+        *,
+        positions: Mapping[str, PositionRow | None] | None = None,
+        orders: Mapping[str, OrderRow | None] | None = None,
+        events: Sequence[EventRow] = (),
+        all_events: Sequence[EventRow] | None = None,
+        beats: bool = False,
+        **sections: Any,
+    ) -> None:
+        """Take in what differs, and tell it. `events` are added, `all_events` replace what was
+        there. With `beats` it is told even if nothing differs."""
+        new_positions = _differing(self._fields["positions"], positions or {})
+        new_orders = _differing(self._fields["orders"], orders or {})
+        other = {name: one for name, one in sections.items() if self._fields[name] != one}
+        if all_events is not None and self._fields["events"] != tuple(all_events):
+            other["events"] = tuple(all_events)
+        if not (new_positions or new_orders or events or other or beats):
+            return
+        _merge(self._fields["positions"], new_positions)
+        _merge(self._fields["orders"], new_orders)
+        new_orders |= self._drop_old()
+        self._fields.update(other)
+        if events:
+            self._fields["events"] = (*self._fields["events"], *events)[-EVENTS_KEPT:]
+        self._fields["now"] = now
+        self._seq += 1
+        self._publish(
+            Change(
+                seq=self._seq,
+                now=now,
+                positions=new_positions,
+                orders=new_orders,
+                events=tuple(events),
+                sections=other,
+            ).model_dump_json()
+        )
+
+    def _drop_old(self) -> dict[str, OrderRow | None]:
+        orders: dict[str, OrderRow] = self._fields["orders"]
+        if len(orders) <= ORDERS_KEPT:
+            return {}
+        ended = sorted(
+            (row for row in orders.values() if not row.is_open),
+            key=lambda row: str(row.changed_at or ""),
+        )
+        gone = [row.client_order_id for row in ended[: len(orders) - ORDERS_KEPT]]
+        for name in gone:
+            del orders[name]
+        return dict.fromkeys(gone)
+
+
+def _differing(known: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: row for name, row in new.items() if known.get(name) != row}
+
+
+def _merge(into: dict[str, Any], changes: Mapping[str, Any]) -> None:
+    for name, row in changes.items():
+        if row is None:
+            into.pop(name, None)
+        else:
+            into[name] = row

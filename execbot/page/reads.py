@@ -1,0 +1,215 @@
+"""What the page reads of journal and broker: in one thread, with a journal of its own.
+
+Everything here waits for disk and network, so nothing of it runs in the thread that serves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
+
+from msgspec import Struct
+
+from execbot.broker.errors import BrokerError
+from execbot.desk.account import Desk
+from execbot.desk.look.account_state import AccountState, read_state
+from execbot.desk.look.positions import positions
+from execbot.desk.look.reports import span_report
+from execbot.desk.queueing import queue
+from execbot.journal.errors import JournalError
+from execbot.journal.journal import Journal
+from execbot.market.halts import book_from_json
+from execbot.model.errors import ExecbotError
+from execbot.model.printable import harmless_line
+from execbot.page import models, rows
+from execbot.report.span import Span
+from execbot.risk.halting import current
+from execbot.risk.reading import HALTS_KEY
+from execbot.watch.show.frames import Priced
+
+T = TypeVar("T")
+
+JOURNAL_SECONDS = 3.0
+"""How long the page waits for a journal that another process has locked."""
+
+UNREAD = -1
+EVENTS_KEPT = 200
+CONFIRMATIONS_KEPT = 30
+FOR_REPORTS = ("pace",)
+"""Kept in the audit for figures; nobody is told."""
+
+
+class Fresh(Struct, frozen=True):
+    """What the journal alone says."""
+
+    orders: dict[str, models.OrderRow]
+    confirmations: tuple[models.ConfirmationRow, ...]
+    alerts: tuple[models.EventRow, ...]
+    told: tuple[models.EventRow, ...]
+    halt: models.HaltLine
+
+
+class Asked(Struct, frozen=True):
+    """What the broker says too. `positions` are only there where they were asked for."""
+
+    account: models.AccountLine
+    market: models.MarketLine | None = None
+    queue: tuple[models.QueueRow, ...] | None = None
+    positions: dict[str, models.PositionRow] | None = None
+    is_away: bool = False
+    """The broker did not answer."""
+
+
+class Reads:
+    """Calls are carried out one after the other."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._origin = desk
+        self._desk: Desk | None = None
+        self._version = UNREAD
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="page-reads")
+
+    async def call(self, work: Callable[[Desk], T]) -> T:
+        """Do it in the thread. Raises what it raises, and JournalError."""
+
+        def whole() -> T:
+            try:
+                return work(self._opened())
+            finally:
+                # It may have taken in what the broker told; SQLite tells us of others' writes only.
+                self._version = UNREAD
+
+        return await self._in_thread(whole)
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    def close(self) -> None:
+        """What is under way is not waited for."""
+        self._thread.submit(self._close)
+        self._thread.shutdown(wait=False)
+
+    def _opened(self) -> Desk:
+        if self._desk is None:
+            journal = Journal.open(self._origin.journal.path, busy_timeout_seconds=JOURNAL_SECONDS)
+            self._desk = replace(self._origin, journal=journal, _closers=[])
+        return self._desk
+
+    def _close(self) -> None:
+        if self._desk is not None:
+            self._desk.journal.close()
+
+    async def fresh(self) -> Fresh | None:
+        """What is in the journal, if anybody may have written to it since the last look."""
+
+        def look() -> Fresh | None:
+            desk = self._opened()
+            version = desk.journal.data_version()
+            if version == self._version:
+                return None
+            found = read_fresh(desk)
+            self._version = version
+            return found
+
+        return await self._in_thread(look)
+
+
+def read_fresh(desk: Desk) -> Fresh:
+    """Raises JournalError."""
+    today = Span.at(desk.now())
+    records = desk.journal.orders_of_days(today.start, today.end, with_open=True)
+    confirmed = desk.journal.confirmations(today.start)[-CONFIRMATIONS_KEPT:]
+    told = [rows.audit_event(row) for row in desk.journal.told(today.start)]
+    told = [row for row in told if row.text and row.type not in FOR_REPORTS][-EVENTS_KEPT:]
+    return Fresh(
+        orders={row.client_order_id: row for row in map(rows.record_row, records)},
+        confirmations=tuple(map(rows.confirmation_row, confirmed)),
+        alerts=tuple(row for row in told if row.is_alarm),
+        told=tuple(told),
+        halt=rows.halt_line(current(desk.journal)),
+    )
+
+
+def ask_broker(desk: Desk, *, with_positions: bool) -> Asked:
+    """The account, the session, the queue; the positions where no watch tells of them. What cannot
+    be had is told in the account's `trouble`."""
+    try:
+        state, views = _state(desk, with_positions=with_positions)
+    except (BrokerError, JournalError) as error:
+        trouble = harmless_line(error.message)
+        return Asked(models.AccountLine(trouble=trouble), is_away=isinstance(error, BrokerError))
+    halts = [halt.symbol for halt in book_from_json(desk.journal.meta_get(HALTS_KEY)).known(
+        state.market.at)]  # fmt: skip
+    now = desk.now()
+    return Asked(
+        rows.account_line(state, now), rows.market_line(state.market, halts), _queue(desk), views
+    )
+
+
+def _state(
+    desk: Desk, *, with_positions: bool
+) -> tuple[AccountState, dict[str, models.PositionRow] | None]:
+    if not with_positions:
+        return read_state(desk, desk.client.get_positions()), None
+    found = positions(desk, totals=True)
+    state = found.state or read_state(desk, desk.client.get_positions())
+    now = desk.now()
+    return state, {
+        view.symbol: rows.position_row(
+            view,
+            Priced(view.current_price, None, None, now),
+            found.openings[view.symbol].at if view.symbol in found.openings else None,
+        )
+        for view in found.views
+    }
+
+
+def _queue(desk: Desk) -> tuple[models.QueueRow, ...] | None:
+    try:
+        return tuple(map(rows.queue_row, queue(desk)))
+    except (BrokerError, JournalError):
+        return None
+
+
+def read_quality(desk: Desk, on: datetime) -> models.Quality:
+    """Today's execution quality and scorecard, as `report --daily` has them."""
+    try:
+        found = span_report(desk, Span.at(on))
+    except ExecbotError as error:
+        return models.Quality(trouble=harmless_line(error.message))
+    period = found.period
+    cost, success = period.executions.all, period.executions.success
+    return models.Quality(
+        day=period.span.on,
+        sent=success.sent,
+        taken=success.taken,
+        rejected=success.rejected,
+        fills=len(found.books.fills),
+        mean_bps=rows.rounded(cost.by_notional),
+        median_bps=rows.rounded(cost.median),
+        worst_bps=rows.rounded(cost.worst),
+        cost_usd=rows.cents(cost.usd),
+        measured=cost.measured,
+        scorecard=tuple(
+            models.ScoreRow(
+                name=line.name,
+                goal=line.goal,
+                figure=rows.rounded(line.figure),
+                unit=line.unit or None,
+                n=line.n,
+                judged=str(line.judged),
+                basis=line.basis,
+            )
+            for line in period.scorecard
+        ),
+        notes=_lines([*period.notes, *found.warnings]),
+        at=on,
+    )
+
+
+def _lines(words: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(harmless_line(line) for line in words))

@@ -1,0 +1,109 @@
+"""`execbot page`, put together: desk, board, guard, listeners."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+
+from execbot.desk.account import Desk
+from execbot.page import link
+from execbot.page.access import Access, knows
+from execbot.page.actions import Actions
+from execbot.page.addresses import Address
+from execbot.page.app import OPEN_PATHS, build_app
+from execbot.page.board import LiveBoard
+from execbot.page.doors import Doors
+from execbot.page.following import NO_WATCH, Following
+from execbot.page.guard import Guard
+from execbot.page.hosts import Hosts
+from execbot.page.hub import Hub
+from execbot.page.listening import Listener, bound, port_of, serve, until_eof
+from execbot.page.log import open_log
+from execbot.page.metrics.serving import PATH, Metrics
+from execbot.page.models import Board, Source
+from execbot.page.options import Options, check
+from execbot.page.reads import Reads
+from execbot.page.routes import add_routes
+from execbot.page.signals.on_page import SignalEvents
+from execbot.version import __version__
+
+
+def run(
+    desk: Desk,
+    options: Options,
+    ready: Callable[[str, Mapping[str, str]], None],
+    open_desk: Callable[[], Desk],
+    env: Mapping[str, str] | None = None,
+) -> None:
+    """Serve until SIGINT or SIGTERM; `ready` is told the link and the addresses of the doors for
+    programs, once all listens. `open_desk` opens the account for what acts. Raises ConfigError,
+    NotConfirmed, CannotServe."""
+    env = os.environ if env is None else env
+    check(options, desk.mode)
+    own = link.own_token(env)
+    open_log(desk.directory)
+    token = own or link.new_token()
+    reads, hub = Reads(desk), Hub()
+    actions = Actions(desk) if options.actions else None
+    board = LiveBoard(_empty(desk, options), hub.publish)
+    hub.snapshot = lambda lost: board.snapshot(lost=lost)
+    following = Following(desk, reads, board, lambda: hub.is_watched)
+    signal_events = SignalEvents(desk.now, lambda row: board.change(row.at, events=(row,)))
+    doors = Doors(desk, options, open_desk, env, signal_events.publish)
+    page = page_listener(
+        options, Access(token), hub, reads, actions, following.look_soon, doors.metrics
+    )
+    port = port_of(page.listening)
+    scheme = "https" if options.is_encrypted else "http"
+    url = f"{scheme}://{Address(options.page.host, port)}"
+    kept = link.Link(os.getpid(), url, None if own else token, options.actions)
+    link.keep(desk.directory, kept)
+    try:
+        listeners, works = doors.open()
+        beside = [following.run, signal_events.run, *works]
+        beside += [until_eof] if options.until_eof else []
+        serve([page, *listeners], beside, lambda: ready(kept.full(token), doors.urls()))
+    finally:
+        link.forget(desk.directory, os.getpid())
+        doors.close()
+        reads.close()
+        if actions is not None:
+            actions.close()
+
+
+def page_listener(
+    options: Options,
+    access: Access,
+    hub: Hub,
+    reads: Reads,
+    actions: Actions | None,
+    on_look: Callable[[], None],
+    metrics: Metrics,
+) -> Listener:
+    """The page behind its guard, on its socket. Raises CannotServe."""
+    listening = bound(options.page)
+    port = port_of(listening)
+    may = knows(access, port)
+    app = build_app(access, port)
+    add_routes(app, hub, reads, actions, may, on_look)
+    app.add_route(PATH, metrics.answer)
+    guarded = Guard(
+        app,
+        Hosts(port=port, names=options.page_hosts, is_public=options.is_public),
+        authorize=may,
+        open_paths=OPEN_PATHS,
+        trusted_proxies=options.trusted_proxies,
+        is_encrypted=options.is_encrypted,
+    )
+    return Listener("page", listening, guarded, options.certificate, options.key)
+
+
+def _empty(desk: Desk, options: Options) -> Board:
+    return Board(
+        mode=desk.mode.value,
+        account=desk.account,
+        version=__version__,
+        now=desk.now(),
+        actions=options.actions,
+        source=Source(kind="journal", words=NO_WATCH),
+    )

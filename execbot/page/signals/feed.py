@@ -1,0 +1,216 @@
+"""Signals from the store as the lines of `execbot signal -`, each when its turn has come.
+
+A signal that a process before this one had begun is looked up first: the journal says whether
+anything was done for it, and its order's id follows from its own, so it cannot act twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from execbot.broker.errors import BrokerError
+from execbot.desk.protect import watched_by
+from execbot.desk.signals.acting import executor_of
+from execbot.journal.errors import JournalError
+from execbot.model.symbols import symbol_key
+from execbot.model.timer import boot_seconds
+from execbot.oms.errors import OmsError
+from execbot.oms.signals.executor import CLAIMED, UNFINISHED_SECONDS
+from execbot.oms.signals.result import SignalResult
+from execbot.oms.signals.rules import Skip
+from execbot.page.signals.choosing import next_of
+from execbot.page.signals.contradictions import contradiction, standing
+from execbot.page.signals.intake import line_of
+from execbot.page.signals.rows import Row, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from execbot.desk.account import Desk
+    from execbot.page.signals.store import SignalStore
+
+log = logging.getLogger("execbot.page")
+
+READ_MAX = 500
+"""Rows of one read; what waits is kept here until its turn has come."""
+
+AGAIN_SECONDS = 1.0
+"""Between two looks at a signal that cannot go on yet."""
+
+CONTRADICTS = "signal.contradicts"
+
+
+class UnderWay(Struct, frozen=True):
+    """A signal that was handed out. `was_begun`: by a process before, or in an attempt before; one
+    that is done is handed out so that its order is followed."""
+
+    row: Row
+    was_begun: bool
+
+
+class Feed:
+    """The lines of one run; `readline` is called by one thread, the rest by any."""
+
+    def __init__(
+        self, desk: Desk, store: SignalStore, told: Callable[[Row, SignalResult], None]
+    ) -> None:
+        """`told` hears of those that are not handed out, and why."""
+        self._desk, self._store, self._told = desk, store, told
+        self._changed = threading.Condition()
+        self._is_closed = False
+        self._lines = 0
+        self._handed: dict[int, UnderWay] = {}
+        self._busy: dict[int, Row] = {}
+        self._not_before: dict[int, float] = {}
+        self._to_follow = store.followed()
+        self._waiting: dict[int, Row] = {}
+        self._read_to = 0
+        self.trouble = ""
+        """Why the last one could not be begun; empty when it could."""
+
+    # --- for whoever acts ------------------------------------------------------------------
+
+    def readline(self, limit: int = -1) -> bytes:
+        """The next signal, when there is one; empty when the feed was closed. Raises OSError: then
+        the run ends, and another one begins."""
+        del limit  # a line of ours is no longer than what the store took
+        try:
+            while (row := self._wait()) is not None:
+                line = self._prepared(row)
+                if line is not None:
+                    return line
+        except Exception as error:
+            log.exception("signals: the next one could not be read")
+            raise OSError(str(error)) from error
+        return b""
+
+    def close(self) -> None:
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+
+    def wake(self, row: Row) -> None:
+        """This one has come; or has come again, and may be given again."""
+        with self._changed:
+            if row.number <= self._read_to:
+                self._waiting[row.number] = row
+            self._changed.notify_all()
+
+    # --- for whoever hears what became of them ---------------------------------------------
+
+    def of_line(self, number: int) -> UnderWay:
+        with self._changed:
+            return self._handed[number]
+
+    def answered(self, number: int) -> None:
+        """Its symbol is free for the next one; `of_line` goes on to know it."""
+        with self._changed:
+            self._busy.pop(number, None)
+            self._changed.notify_all()
+
+    def forget(self, number: int) -> None:
+        """Nothing more is to come of it."""
+        with self._changed:
+            self._handed.pop(number, None)
+
+    def again(self, number: int, seconds: float = AGAIN_SECONDS) -> None:
+        """Nothing could be made of it yet: hand it out once more, so much later."""
+        with self._changed:
+            self._busy.pop(number, None)
+            row = self._handed.pop(number).row
+            self._put_off(replace(row, state=State.BEGUN), seconds)
+            self._changed.notify_all()
+
+    # --- inside ----------------------------------------------------------------------------
+
+    def _wait(self) -> Row | None:
+        """The row whose turn it is; None when the feed was closed."""
+        while True:
+            with self._changed:
+                if self._is_closed:
+                    return None
+            row = self._to_follow.pop() if self._to_follow else self._next()
+            if row is not None:
+                return row
+            with self._changed:
+                if not self._is_closed:
+                    self._changed.wait(AGAIN_SECONDS)
+
+    def _next(self) -> Row | None:
+        """Taken out of those that wait."""
+        while new := self._store.unfinished(self._read_to, READ_MAX):
+            with self._changed:
+                self._waiting |= {row.number: row for row in new}
+                self._read_to = new[-1].number
+        with self._changed:
+            busy = {symbol_key(row.signal.symbol) for row in self._busy.values()}
+            entries = sum(row.signal.side.opens for row in self._busy.values())
+            now = boot_seconds()
+            late = (number for number, at in self._not_before.items() if at > now)
+            busy |= {symbol_key(self._waiting[number].signal.symbol) for number in late}
+            row = next_of(
+                (self._waiting[number] for number in sorted(self._waiting)), busy, entries
+            )
+            if row is not None:
+                del self._waiting[row.number]
+                self._not_before.pop(row.number, None)
+        return row
+
+    def _prepared(self, row: Row) -> bytes | None:
+        """Its line, once it may be acted on; None where it is put off, or is not acted on."""
+        was_begun = row.state is not State.WAITING
+        try:
+            may_go = self._can_go_on(row) if was_begun else self._fits(row)
+        except (BrokerError, JournalError, OmsError) as error:
+            self.trouble = error.message
+            with self._changed:
+                self._put_off(row, AGAIN_SECONDS)
+            return None
+        self.trouble = ""
+        if not may_go:
+            return None
+        if not was_begun:
+            self._store.begin(row.number, self._desk.now())
+        with self._changed:
+            self._lines += 1
+            self._handed[self._lines] = UnderWay(row, was_begun)
+            self._busy[self._lines] = row
+        return line_of(row.signal)
+
+    def _fits(self, row: Row) -> bool:
+        """Whether it agrees with what is held; it is skipped and told where it does not."""
+        if row.previous is None:
+            return True
+        words = contradiction(row.previous, standing(self._desk, row.signal.symbol))
+        if not words:
+            return True
+        skip = Skip(CONTRADICTS, f"{words}; an alert may have been missed")
+        self._told(row, executor_of(self._desk).skip(row.signal, skip))
+        return False
+
+    def _can_go_on(self, row: Row) -> bool:
+        """Of one that was begun before: whether its process is known to be done with it."""
+        known = self._desk.journal.signal(row.id)
+        if known is None or known.outcome != CLAIMED:
+            return True
+        age = (self._desk.now() - known.updated_at) / timedelta(seconds=1)
+        if age < UNFINISHED_SECONDS:
+            with self._changed:
+                self._put_off(row, min(AGAIN_SECONDS, UNFINISHED_SECONDS - age))
+            return False
+        if watched_by(self._desk) is None:
+            self._desk.oms.settle()
+        executor = executor_of(self._desk)
+        if executor.order_of(row.signal) is not None:
+            executor.made_elsewhere(row.signal)  # written down: it may be too old to be acted on
+        return True
+
+    def _put_off(self, row: Row, seconds: float) -> None:
+        self._waiting[row.number] = row
+        self._not_before[row.number] = boot_seconds() + seconds
