@@ -14,14 +14,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from execbot.broker.clock import utc_now
+from execbot.config.environment import environment_of
 from execbot.config.errors import ConfigError
 from execbot.config.load import Settings
 from execbot.config.paths import (
     account_directory,
 )
 from execbot.config.schema import Mode
+from execbot.desk.door.sameness import sameness
 from execbot.desk.opening.journal_need import Need, open_journal
-from execbot.desk.opening.setup import Setup, account_of, build_client, clock_of, read_setup
+from execbot.desk.opening.lines import NO_LINES, Lines
+from execbot.desk.opening.setup import (
+    Setup,
+    account_of,
+    build_client,
+    clock_of,
+    kept_facts_of,
+    read_setup,
+)
 from execbot.model.times import iso, parse_time
 
 if TYPE_CHECKING:
@@ -33,6 +43,9 @@ if TYPE_CHECKING:
     from execbot.oms.place.placer import Placer
     from execbot.oms.place.risk_gate import RiskGate
     from execbot.oms.service import OrderManagementSystem
+    from execbot.risk.asking.kept_facts import KeptFacts
+    from execbot.risk.asking.together import Asking, Round
+    from execbot.watch.market_hours import MarketHours
 
 JOURNAL_NAME = "journal.db"
 
@@ -51,13 +64,33 @@ class Desk:
     notices: tuple[str, ...] = ()
     is_dry_run: bool = False
     need: Need = Need.JOURNAL
-    journal_trouble: JournalError | None = None
-    """Why a journal in memory stands in for the account's own."""
-    journal_is_copy: bool = False
-    """Whether that one began as a copy of the account's own."""
     now: Callable[[], datetime] = utc_now
     """The broker's time, which is ours unless a server of one's own replays another day."""
+    looks_afterwards: bool = False
+    """Whether something is asked for once the command has answered."""
+    asks_beside: bool = False
+    """Whether the broker may be asked several things at once: over the network."""
+    kept: KeptFacts | None = None
+    begun: Round | None = None
+    """Facts that were asked for while modules were still being loaded (`opening.ahead`)."""
+    broker_url: str = ""
+    """Whom orders are sent to; empty for the exchange in this process."""
+    same: str | None = None
+    """What decides what is done with an order, as a hash; see `desk.door.sameness`."""
+    env: Mapping[str, str] = field(default_factory=lambda: environment_of(), repr=False)
+    """The variables that it was opened with, those of the `.env` among them."""
+    profile: str | None = None
     _closers: list[Callable[[], None]] = field(default_factory=list, repr=False)
+
+    @property
+    def journal_trouble(self) -> JournalError | None:
+        """Why a journal in memory stands in for the account's own."""
+        return self.journal.trouble
+
+    @property
+    def journal_is_copy(self) -> bool:
+        """Whether that one began as a copy of the account's own."""
+        return self.journal.is_copy
 
     @cached_property
     def oms(self) -> OrderManagementSystem:
@@ -75,6 +108,7 @@ class Desk:
     def risk(self) -> RiskGate:
         """Facts and checks. A live context exists only where both switches of the gate are set."""
         from execbot.oms.place.risk_gate import RiskGate
+        from execbot.watch.lock import holder_of
 
         return RiskGate(
             self.client,
@@ -85,16 +119,47 @@ class Desk:
             calendar_dir=self.directory.parent,
             live_allowed=self.mode is Mode.LIVE,
             look_again=lambda: self.oms.gap_fill(),
+            is_watched=lambda: holder_of(self.directory) is not None,
+            beside=self.asks_beside,
+            kept=self.kept,
+            begun=self.begun,
         )
+
+    @property
+    def has_risk(self) -> bool:
+        """Whether `risk` was built: it asks for itself from then on."""
+        return "risk" in self.__dict__
+
+    @property
+    def asking(self) -> Asking:
+        """Whom facts are asked of, and how."""
+        from execbot.risk.asking.together import Asking
+
+        trading = self.settings.trading
+        return Asking(self.client, self.journal, trading, self.now, self.asks_beside, self.kept)
+
+    @cached_property
+    def hours(self) -> MarketHours:
+        """The market's hours by our table and the broker's clock; `refresh` it before it is used,
+        which asks at most once a minute."""
+        from functools import partial
+
+        from execbot.market.calendar_cache import table_for
+        from execbot.watch.market_hours import MarketHours
+
+        return MarketHours(partial(table_for, self.directory.parent))
 
     @cached_property
     def alerter(self) -> Alerter:
         """Alerts of all processes of the account share their last times, and what nobody took,
         through the journal."""
         from execbot.alerts import Alerter, JournalWaiting
+        from execbot.alerts.keeping import keep_delivery, policy_of
 
         alerter = Alerter.from_environment(
-            min_interval_seconds=float(self.settings.trading.alerts.min_interval_seconds),
+            self.env,
+            policy=policy_of(self.settings.trading.alerts),
+            delivered=lambda delivery: keep_delivery(self.journal, delivery),
             now=self.now,
             recall=lambda key: parse_time(self.journal.meta_get(f"alert:{key}")),
             remember=lambda key, at: self.journal.meta_set(f"alert:{key}", iso(at)),
@@ -115,17 +180,21 @@ class Desk:
         self._closers.append(closer)
 
     def pass_over(self, trouble: JournalError) -> None:
-        """Go on with a journal in memory. Raises the trouble where the command needs the real one.
-
-        What was built on the old one is built anew.
-        """
-        from execbot.journal.passing import passing_journal
-
-        if self.need is Need.JOURNAL or self.journal_trouble is not None:
+        """Go on with a journal in memory. Raises the trouble where the command needs the real one,
+        or has none any more."""
+        if self.need in (Need.JOURNAL, Need.EXIT):
             raise trouble
-        self.journal, self.journal_is_copy = passing_journal(self.journal.path)
-        self.journal_trouble = trouble
+        from execbot.journal.stand_in_journal import memory_of
+
+        self.journal.stand_in(trouble, memory_of)
+
+    def reopen(self) -> None:
+        """Go on with the file that is in the journal's place now. Raises JournalError."""
+        from execbot.journal.journal import Journal
+
+        self.journal = Journal.open(self.directory / JOURNAL_NAME)
         self._closers.append(self.journal.close)
+        self.begun = None
         for name in ("oms", "risk", "placer"):
             self.__dict__.pop(name, None)
 
@@ -140,60 +209,70 @@ def open_desk(
     *,
     dry_run: bool = False,
     need: Need = Need.JOURNAL,
+    lines: Lines = NO_LINES,
     env: Mapping[str, str] | None = None,
+    setup: Setup | None = None,
 ) -> Desk:
-    """Put everything together. Raises ConfigError, BrokerError or JournalError."""
-    setup = read_setup(mode_flag, config_path, env)
+    """Put everything together; `setup` where it was read before. Raises ConfigError, BrokerError or
+    JournalError.
+
+    `lines` are connections to open meanwhile, for requests that follow at once.
+    """
+    setup = setup or read_setup(mode_flag, config_path, env)
     clock = clock_of(setup)
     client = build_client(setup, clock)
+    if client.answers_beside:
+        client.open_ahead(trading=lines.trading, data=lines.data)
     if setup.is_own_server:
         clock.probe = lambda: _ask_the_time(client)
     closers: list[Callable[[], None]] = [client.close]
     try:
-        account = account_of(setup, client, must_remember=need is Need.JOURNAL)
+        account = account_of(setup, client, must_remember=need in (Need.JOURNAL, Need.EXIT))
         directory = _directory_of(setup, account, need)
-        opened = open_journal(directory / JOURNAL_NAME, need)
+        journal = open_journal(directory / JOURNAL_NAME, need)
     except BaseException:
         client.close()
         raise
-    closers.append(opened.journal.close)
-    port: BrokerClient = client
-    if dry_run:
-        from execbot.desk.opening.read_only import ReadOnlyClient
+    closers.append(journal.close)
+    from execbot.desk.opening.read_only import NotingClient, ReadOnlyClient
 
-        port = ReadOnlyClient(client)
+    port = ReadOnlyClient(client) if dry_run else NotingClient(client)
     return Desk(
         setup.settings,
         setup.mode,
         account,
         directory,
-        opened.journal,
+        journal,
         port,
-        (*setup.choice.notices, *_looser(setup, opened.journal)),
+        (*setup.choice.notices, *looser_limits(setup.mode, setup.settings, journal)),
         dry_run,
         need,
-        opened.trouble,
-        opened.is_copy,
         clock,
+        asks_beside=client.answers_beside,
+        kept=kept_facts_of(setup, client),
+        broker_url="" if setup.is_in_process else client.trading_url,
+        same=sameness(setup),
+        env=setup.env,
+        profile=setup.profile,
         _closers=closers,
     )
 
 
-def _looser(setup: Setup, journal: Journal) -> tuple[str, ...]:
+def looser_limits(mode: Mode, settings: Settings, journal: Journal) -> tuple[str, ...]:
     """One line of limits that hold back less than those that ruled the account's last entry."""
-    if setup.mode is Mode.SIM:
+    if mode is Mode.SIM:
         return ()
     from execbot.journal.errors import JournalError
     from execbot.risk.limits_in_force import LIMITS_KEY, loosened
 
     try:
-        found = loosened(journal.meta_get(LIMITS_KEY), setup.settings.trading)
+        found = loosened(journal.meta_get(LIMITS_KEY), settings.trading)
     except JournalError:
         return ()  # told by whoever needs the journal
     if not found:
         return ()
     said = "; ".join(str(item) for item in found)
-    needs = " Entries need `execbot config adopt`." if setup.mode is Mode.LIVE else ""
+    needs = " Entries need `execbot config adopt`." if mode is Mode.LIVE else ""
     return (f"Limits became looser than they were: {said}.{needs}",)
 
 
@@ -202,7 +281,7 @@ def _directory_of(setup: Setup, account: str, need: Need) -> Path:
     try:
         return account_directory(setup.root, setup.mode.value, account)
     except ConfigError:
-        if need is Need.JOURNAL:
+        if need in (Need.JOURNAL, Need.EXIT):
             raise
         return setup.root / f"{setup.mode.value}-{account}"
 

@@ -1,8 +1,8 @@
 """Taking orders back, and what that means for exit plans.
 
 Who cancels a stop or a target means it: its plan is suspended before the cancel leaves, or a
-running `watch` would put the order back. Where the broker does not take the cancel the plan stays
-as it was.
+running `watch` would put the order back. Where nothing was taken away (the broker refuses the
+cancel, or the order had ended before) the plan is put back as it was.
 """
 
 from __future__ import annotations
@@ -11,20 +11,27 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
+from execbot.broker.budget import RequestPriority, reading_at
 from execbot.broker.errors import BrokerError
 from execbot.broker.port import OrderQuery
+from execbot.config.schema import Mode
 from execbot.desk.account import Desk
+from execbot.desk.confirming import AGREED, Act, Consent, confirm, needs_consent
 from execbot.desk.emergency import unrecorded
 from execbot.desk.errors import AlreadyFilled
 from execbot.desk.following import successor_of
 from execbot.desk.look.freshen import freshen
 from execbot.desk.look.orders import full_id
-from execbot.exits.plan.plan import ExitPlan
+from execbot.desk.opening.outcomes import CommandStep, carried_out
+from execbot.exits.plan.plan import ExitPlan, PlanStatus
 from execbot.exits.store import change_plan, open_plans, plan_of, suspend_plans
 from execbot.journal.records import PROTECTIVE_ROLES, OrderRecord
 from execbot.model.enums import OrderStatus
-from execbot.model.numbers import text
+from execbot.oms.errors import HandedBack, OmsError
+from execbot.oms.send import hand_over
 from execbot.oms.send.cancel import CancelAllResult
+from execbot.oms.send.exits_of import Unprotected, unprotected
+from execbot.oms.send.orders import held_position
 
 __all__ = [
     "CancelAllResult",
@@ -58,6 +65,7 @@ class CanceledAll(Struct, frozen=True):
         return bool(found.failed or found.still_open or found.in_doubt or found.unread)
 
 
+@carried_out(CommandStep.ANSWER, CommandStep.CANCEL, CommandStep.PLAN, CommandStep.MARK)
 def cancel(desk: Desk, word: str, *, wait_seconds: float) -> Canceled:
     """Cancel one order, and what it was replaced by; wait for its end.
 
@@ -72,28 +80,56 @@ def cancel(desk: Desk, word: str, *, wait_seconds: float) -> Canceled:
         raise AlreadyFilled(record)
     if not record.order.is_terminal:
         warnings.append(f"The cancel is requested, not confirmed: {record.status.value}.")
-    return Canceled(record, [*warnings, *unrecorded(desk, [record])])
+    bare = [f"{item.symbol}: {item.missing}" for item in _left_bare(desk, record.symbol)]
+    return Canceled(record, [*warnings, *bare, *unrecorded(desk, [record])])
+
+
+@reading_at(RequestPriority.EXIT)
+def _left_bare(desk: Desk, symbol: str) -> list[Unprotected]:
+    """The position of the symbol, if it stands without a stop now: an exit, or a sale that was on
+    its way, was canceled."""
+    ours = desk.journal.position(symbol)
+    if (ours is None or not ours.qty) and desk.journal_trouble is None:
+        return []
+    try:
+        desk.oms.gap_fill()  # a stop may have ended, and no list says so
+        held = held_position(desk.oms, symbol)
+    except BrokerError:
+        return []
+    return unprotected(desk.journal, [held] if held is not None else [])
 
 
 def cancel_one(desk: Desk, identifier: str, wait: float) -> tuple[OrderRecord, list[str]]:
     """Cancel this very order, by a full id; what it was replaced by stands."""
     known = desk.journal.find_order(identifier)
-    plan = None
-    if known is not None and known.role in PROTECTIVE_ROLES:
-        plan = plan_of(desk.journal, known.symbol)
-    if plan is None:
+    is_exit = known is not None and known.role in PROTECTIVE_ROLES
+    plan = plan_of(desk.journal, known.symbol) if known is not None and is_exit else None
+    if known is None or plan is None:
         return desk.oms.cancel(identifier, wait_seconds=wait), []
+    hand_over.refuse_revoked(desk.journal)
     suspend_plans(desk.journal, desk.now(), "an exit was canceled by hand", plan.symbol)
     try:
         record = desk.oms.cancel(identifier, wait_seconds=wait)
-    except BrokerError as error:
+    except HandedBack:
+        raise  # the plan is in the hands of whoever cancels it now
+    except (BrokerError, OmsError) as error:
         if not error.in_doubt:
             _put_back(desk, plan)
         raise
+    if _took_nothing(known, record):
+        _put_back(desk, plan)
+        return record, []
     said = f"{plan.symbol} is not protected any more: execbot protect {plan.symbol} resumes."
     return record, [said]
 
 
+def _took_nothing(before: OrderRecord, after: OrderRecord) -> bool:
+    """It had ended before, and the broker says so too; or its fill was faster."""
+    had_ended = before.order.is_terminal and after.status is before.status
+    return had_ended or after.status is OrderStatus.FILLED
+
+
+@carried_out(CommandStep.ANSWER, CommandStep.CANCEL, CommandStep.PLAN, CommandStep.MARK)
 def cancel_all(
     desk: Desk,
     *,
@@ -101,19 +137,18 @@ def cancel_all(
     entries_only: bool = False,
     mine_only: bool = False,
     wait_seconds: float,
-    review: Callable[[Sequence[OrderRecord]], None] | None = None,
+    consent: Consent = AGREED,
+    show: Callable[[Sequence[OrderRecord]], None] = lambda found: None,
 ) -> CanceledAll:
     """Cancel every open order that is meant, wait for each to end, say what is left bare.
 
-    `review` is shown what is open, where anything is, before the first cancel leaves; what it
-    raises stops everything. Raises BrokerError when nothing at all could be asked for.
+    Where somebody must agree first they are shown (`show`) what is open. Raises NotConfirmed, and
+    BrokerError when nothing at all could be asked for.
     """
     if mine_only and desk.journal_trouble is not None and not desk.journal_is_copy:
         raise desk.journal_trouble  # which orders are ours only the journal knows
-    if review is not None:
-        freshen(desk)
-        if found := desk.journal.orders("open"):
-            review(found)
+    if needs_consent(Act.CANCEL_ALL, desk.mode, consent):
+        _review(desk, consent, show)
     plans = [] if entries_only else _suspended(desk, symbol)
     try:
         result = desk.oms.cancel_all(
@@ -132,11 +167,20 @@ def cancel_all(
     return CanceledAll(result, desk.journal_trouble is None, warnings)
 
 
+def _review(desk: Desk, consent: Consent, show: Callable[[Sequence[OrderRecord]], None]) -> None:
+    """Nothing open needs no answer, but in live more may be open than could be read."""
+    found: Sequence[OrderRecord] = ()
+    if consent.ask is not None:
+        freshen(desk, confirms=False)
+        found = desk.journal.orders("open")
+    if found:
+        show(found)
+    if found or desk.mode is Mode.LIVE:
+        confirm(desk, Act.CANCEL_ALL, "all open orders", consent)
+
+
 def _bare(result: CancelAllResult) -> list[str]:
-    return [
-        f"{item.symbol}: {text(item.uncovered_qty)} of {text(item.qty)} have no stop"
-        for item in result.unprotected
-    ]
+    return [f"{item.symbol}: {item.missing}" for item in result.unprotected]
 
 
 def unread(result: CancelAllResult) -> list[str]:
@@ -164,7 +208,11 @@ def _suspended(desk: Desk, symbol: str | None) -> list[ExitPlan]:
 
 
 def _put_back(desk: Desk, plan: ExitPlan) -> None:
+    """Unless somebody has changed it since it was suspended here."""
+
     def restored(current: ExitPlan) -> ExitPlan:
+        if current.status is not PlanStatus.SUSPENDED:
+            return current
         return current.changed(
             desk.now(),
             status=plan.status,

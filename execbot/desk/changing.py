@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from execbot.broker.budget import RequestPriority, reading_at
 from execbot.broker.port import ReplaceRequest
 from execbot.desk.account import Desk
+from execbot.desk.confirming import AGREED, Act, Consent, confirm
 from execbot.desk.look.orders import full_id, newest
+from execbot.desk.opening.outcomes import CommandStep, carried_out
+from execbot.model.numbers import ZERO
+from execbot.model.order_words import describe
 from execbot.oms.errors import Refused
+from execbot.oms.send.riskier import what_risks_more
 
 if TYPE_CHECKING:
-    from execbot.desk.placing import Sent
+    from execbot.desk.sent import Sent
     from execbot.journal.records import OrderRecord
     from execbot.model.order import OrderRequest
     from execbot.oms.place.risk_gate import Checked
@@ -19,16 +25,24 @@ if TYPE_CHECKING:
 __all__ = ["ReplaceRequest", "abandon", "replace", "retry"]
 
 
-def replace(desk: Desk, word: str, change: ReplaceRequest) -> OrderRecord:
+@carried_out(CommandStep.INTENT, CommandStep.ANSWER, CommandStep.DECISION, CommandStep.MARK)
+def replace(
+    desk: Desk, word: str, change: ReplaceRequest, *, consent: Consent = AGREED
+) -> OrderRecord:
     """Change a working order, or what it was replaced by; the record of the new one.
 
     A changed entry passes every check like an order of its own, in the place of the old one; who
-    watches for alerts is told of a switch that it trips. Raises Refused, NotPossible, UnknownOrder,
-    AmbiguousId, InDoubt, BrokerError.
+    watches for alerts is told of a switch that it trips. A change that risks more must be agreed to
+    as an order must. Raises Refused, NotPossible, UnknownOrder, AmbiguousId, InDoubt, BrokerError,
+    NotConfirmed.
     """
     judged: list[Checked] = []
 
     def judge(old: OrderRecord, wanted: OrderRequest) -> Gate | None:
+        position = desk.journal.position(old.symbol)
+        more = what_risks_more(old, wanted, position.qty if position is not None else ZERO)
+        if more:
+            confirm(desk, Act.SEND, f"{describe(wanted)} ({more})", consent)
         checked = desk.risk.check_replacement(old, wanted)
         if checked is None:
             return None
@@ -36,28 +50,60 @@ def replace(desk: Desk, word: str, change: ReplaceRequest) -> OrderRecord:
         return checked.gate
 
     try:
-        return desk.oms.replace(newest(desk, full_id(desk, word)), change, judge=judge)
-    except Refused:
+        with reading_at(RequestPriority.PROTECT):  # it may be a stop
+            identifier = newest(desk, full_id(desk, word))
+        return desk.oms.replace(identifier, change, judge=judge)
+    except Refused as error:
         for checked in judged:
             desk.placer.tell_if_tripped(checked)
+        _without_dry_run(error)
         raise
 
 
+def _without_dry_run(error: Refused) -> None:
+    """There is no --dry-run of a change or of another attempt."""
+    if error.next_step == Refused.next_step:
+        error.next_step = "See how far the limits are used: execbot account"
+
+
+@carried_out(
+    CommandStep.INTENT, CommandStep.ANSWER, CommandStep.PLAN, CommandStep.DECISION, CommandStep.MARK
+)
 def retry(desk: Desk, word: str) -> Sent:
     """Send a failed order once more, as a new order that passes every check afresh.
 
     Raises NotPossible, UnknownOrder, Refused, InDoubt, BrokerError.
     """
     from execbot.desk.later_targets import later_targets_behind
-    from execbot.desk.placing import Sent
+    from execbot.desk.look.halts_known import halts_known
+    from execbot.desk.look.order_ends import endings_of
+    from execbot.desk.placing import plan_behind
+    from execbot.desk.queue_care import unattended
+    from execbot.desk.sent import Sent
+    from execbot.oms.place.entry_risk import risk_of
     from execbot.oms.place.retry_by_hand import retry
 
-    record = retry(desk.placer, word).record
-    return Sent(record, later=later_targets_behind(desk, record))
+    try:
+        placed = retry(desk.placer, full_id(desk, word))
+    except Refused as error:
+        _without_dry_run(error)
+        raise
+    record = placed.record
+    ending = endings_of(desk, [record]).get(record.client_order_id)
+    return Sent(
+        record,
+        unattended(desk, record, ending),
+        later=later_targets_behind(desk, record),
+        ending=ending,
+        halts=halts_known(desk, record),
+        risk=risk_of(
+            placed, plan_behind(desk, placed.entry, placed.addition), desk.settings.trading
+        ),
+    )
 
 
 def abandon(desk: Desk, word: str, reason: str) -> OrderRecord:
     """Give up an order that the broker is not known to have. Raises NotPossible, UnknownOrder."""
     from execbot.oms.place.retry_by_hand import abandon
 
-    return abandon(desk.placer, word, reason)
+    return abandon(desk.placer, full_id(desk, word), reason)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from execbot.broker.budget import RequestPriority, reading_at
+from execbot.broker.errors import BrokerError
 from execbot.desk.account import Desk
 from execbot.desk.emergency import close_position, held_now, unrecorded
 from execbot.desk.errors import NothingClosed
 from execbot.desk.following import follow, raise_if_rejected
+from execbot.desk.opening.outcomes import CommandStep, carried_out
 from execbot.desk.protect import protect_again
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import REOPENABLE
 from execbot.model.errors import ExecbotError
 from execbot.model.numbers import text
-from execbot.oms.errors import CloseFailed
+from execbot.model.unread import unread_of
+from execbot.oms.errors import NotPossible
 from execbot.oms.results import CloseResult
 from execbot.oms.send.orders import held_position
 
@@ -30,6 +35,8 @@ class Part(Struct, frozen=True):
 
 
 WHOLE = Part()
+
+NOTHING_HELD = "there is no position, nothing to close"
 
 
 class Closed(Struct, frozen=True):
@@ -75,6 +82,9 @@ class ClosedAll(Struct, frozen=True):
         return [item for item in self.positions if isinstance(item, Failed)]
 
 
+@carried_out(
+    CommandStep.INTENT, CommandStep.ANSWER, CommandStep.CANCEL, CommandStep.PLAN, CommandStep.MARK
+)
 def close(
     desk: Desk,
     symbol: str,
@@ -91,8 +101,9 @@ def close(
     """
     given = desk.journal.order_by_client_id(client_order_id)
     is_new = given is None or given.status in REOPENABLE
-    if is_new and held_position(desk.oms, symbol) is None:
-        return Closed(symbol, note="there is no position, nothing to close")
+    with reading_at(RequestPriority.EXIT):
+        if is_new and held_position(desk.oms, symbol) is None:
+            return Closed(symbol, note=NOTHING_HELD)
     result = close_position(
         desk,
         symbol,
@@ -105,25 +116,34 @@ def close(
     return replace(done, warnings=(*done.warnings, *unrecorded(desk, done.records)))
 
 
+@carried_out(
+    CommandStep.INTENT, CommandStep.ANSWER, CommandStep.CANCEL, CommandStep.PLAN, CommandStep.MARK
+)
 def close_all(
     desk: Desk, *, reason: str | None = None, wait_seconds: float | None = None
 ) -> ClosedAll:
     """Close every position, each on its own: one that fails does not keep the others open.
 
-    Raises NothingClosed when not one could be closed, and JournalError: the others would meet it.
+    Raises NothingClosed when not one could be closed, and JournalError when it fails before
+    anything was done: the others would meet it.
     """
     done: list[Closed | Failed] = []
-    for position in held_now(desk):
+    held = held_now(desk)
+    unknown = [
+        f"Not closed, the broker's answer cannot be: {row}."
+        for row in unread_of(held)
+        if row.symbol not in {position.symbol for position in held}
+    ]
+    for position in held:
         symbol = position.symbol
         try:
             result = close_position(desk, symbol, reason=reason)
             done.append(_followed(desk, result, wait_seconds))
-        except JournalError:
-            raise
         except (ExecbotError, OSError) as error:
-            if isinstance(error, CloseFailed) and isinstance(error.cause, JournalError):
+            if isinstance(error, JournalError) and not done:
                 raise
-            done.append(Failed(symbol, error))
+            is_gone = isinstance(error, NotPossible) and _is_gone(desk, symbol)
+            done.append(Closed(symbol, note=NOTHING_HELD) if is_gone else Failed(symbol, error))
     closed = [item for item in done if isinstance(item, Closed)]
     failures = [(item.symbol, item.error) for item in done if isinstance(item, Failed)]
     if failures and not closed:
@@ -133,16 +153,30 @@ def close_all(
     return ClosedAll(
         tuple(done),
         desk.journal_trouble is None,
-        (*warnings, *unrecorded(desk, records)),
+        (*warnings, *unknown, *unrecorded(desk, records)),
     )
+
+
+def closed_elsewhere(desk: Desk, record: OrderRecord, *, wait_seconds: float | None) -> Closed:
+    """What became of a closing order that another process has sent for this command, and could not
+    tell. Raises OrderRejected."""
+    return _followed(desk, CloseResult(record.symbol, record), wait_seconds)
+
+
+@reading_at(RequestPriority.EXIT)
+def _is_gone(desk: Desk, symbol: str) -> bool:
+    """It was sold since the list was read: by an earlier close, a stop, or another process."""
+    with suppress(BrokerError):
+        return held_position(desk.oms, symbol) is None
+    return False
 
 
 def _followed(desk: Desk, result: CloseResult, wait_seconds: float | None) -> Closed:
     """The closing order's outcome; what stays open gets the stop of its plan back."""
-    record, symbol, recorded = result.record, result.symbol, desk.journal_trouble is None
+    record, symbol = result.record, result.symbol
     if record is None:
         note = result.note or "nothing to close"
-        return Closed(symbol, None, result.lifted, note, recorded)
+        return Closed(symbol, None, result.lifted, note, desk.journal_trouble is None)
     warnings = [f"{symbol}: {result.note}"] if result.note else []
     if record.already:
         warnings.append(f"{record.client_order_id} was given before: nothing was sent.")
@@ -152,4 +186,5 @@ def _followed(desk: Desk, result: CloseResult, wait_seconds: float | None) -> Cl
     raise_if_rejected(record)
     if result.unprotected_qty and not protect_again(desk, symbol):
         warnings.append(f"{symbol}: {text(result.unprotected_qty)} stay open without a stop")
+    recorded = desk.journal_trouble is None
     return Closed(symbol, record, result.lifted, result.note, recorded, tuple(warnings))

@@ -10,40 +10,57 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from decimal import Decimal
+from typing import Any
 
+from msgspec.structs import replace
+
+from execbot.broker.budget import RequestPriority, reading_at
 from execbot.broker.errors import BrokerError
 from execbot.desk.account import Desk
+from execbot.desk.door.relayed import Relayed
+from execbot.desk.opening.journal_need import Need
+from execbot.desk.protect import protect_again, watched_by
+from execbot.journal.care.look_over import damage_in_reach
 from execbot.journal.errors import JournalCorrupt, JournalError
 from execbot.journal.records import OrderRecord
 from execbot.model.account import Position
-from execbot.oms.errors import CloseFailed, InDoubt, OmsError, UnknownOrder
+from execbot.model.numbers import ZERO
+from execbot.model.unread import Rows, unread_of
+from execbot.oms.errors import CloseFailed, InDoubt, UnknownOrder
 from execbot.oms.results import CloseResult
 from execbot.oms.send.close import CLOSING
-from execbot.oms.send.emergency_ids import FlatIds
+from execbot.oms.send.emergency_ids import EmergencyIds
 from execbot.oms.send.orders import held_positions
 from execbot.oms.service import OrderManagementSystem
 
 
 @contextmanager
 def offering(way_out: str) -> Iterator[None]:
-    """A journal that fails inside must not be the last word: the error names the way out."""
+    """A journal that fails inside must not be the last word: the error names the way out. Empty
+    where that is the way that was taken: an error never names the command that just failed."""
     try:
         yield
-    except JournalError as error:
+    except (JournalError, CloseFailed, Relayed) as error:
+        if way_out:
+            _offer(error, way_out)
+        raise
+
+
+def _offer(error: JournalError | CloseFailed | Relayed, way_out: str) -> None:
+    if error.in_doubt:
+        return
+    if isinstance(error, JournalError):
         error.next_step = f"At once, without it: {way_out}. To repair: {error.next_step}"
-        raise
-    except CloseFailed as error:
-        if isinstance(error.cause, JournalError):
-            error.next_step = f"At once, without it: {way_out}."
-        raise
+    elif error.kind.startswith("journal."):
+        error.next_step = f"At once, without it: {way_out}."
 
 
 def examine(desk: Desk) -> None:
-    """Before anything is lifted: damage that a first look does not meet. Slow for a large file."""
+    """Before anything is lifted: damage that a first look does not meet."""
     if desk.journal_trouble is not None:
         return
     try:
-        damage = desk.journal.check()
+        damage = damage_in_reach(desk.journal)
         if damage:
             path = desk.journal.path
             raise JournalCorrupt(f"the journal is damaged: {path} ({damage[0]})", path=path)
@@ -51,14 +68,17 @@ def examine(desk: Desk) -> None:
         desk.pass_over(error)
 
 
-def held_now(desk: Desk) -> list[Position]:
+@reading_at(RequestPriority.EXIT)
+def held_now(desk: Desk) -> Rows[Position]:
     """What may be held. A journal that stands in has not heard of what was done without it: the
     fills are read first, or what is closed already would count as held.
     """
     if desk.journal_trouble is not None:
         with suppress(BrokerError):
             desk.oms.gap_fill()
-    return held_positions(desk.oms)
+    # What a damaged journal says of no symbol cannot be closed, and must not look like a failure.
+    held = held_positions(desk.oms)
+    return Rows((position for position in held if position.symbol), unread_of(held))
 
 
 def close_position(
@@ -74,9 +94,31 @@ def close_position(
 
     Exits that were lifted for a close that then failed are put back, where their plan says so.
     """
+    part = {"qty": qty, "percentage": percentage, "reason": reason}
+    try:
+        try:
+            return _close(desk, symbol, client_order_id=client_order_id, **part)
+        except (CloseFailed, JournalError) as error:
+            before = error
+            _without_the_journal(desk, error)
+        done = _close(desk, symbol, client_order_id=client_order_id, **part)
+        return _joined(before.result, done) if isinstance(before, CloseFailed) else done
+    except (InDoubt, CloseFailed) as error:
+        if error.in_doubt and desk.journal_trouble is not None:
+            error.next_step = "Give the same command again: under the same id it sells once."
+        if (
+            isinstance(error, CloseFailed)
+            and error.result.unprotected_qty
+            and protect_again(desk, error.result.symbol)
+        ):
+            error.covered()
+        raise
+
+
+def _close(desk: Desk, symbol: str, *, client_order_id: str, **part: Any) -> CloseResult:
     oms = desk.oms
     if desk.journal_trouble is not None:
-        ids = FlatIds(desk.client, symbol, desk.now())
+        ids = EmergencyIds(desk.client, symbol, desk.now())
         with suppress(BrokerError):
             oms.gap_fill()
         if client_order_id:
@@ -86,31 +128,30 @@ def close_position(
             record = oms.refresh(ids.in_progress.id)
             return CloseResult(symbol, record, note=CLOSING)
         oms = _with_ids(desk, ids)
-    try:
-        return oms.close(
-            symbol,
-            qty=qty,
-            percentage=percentage,
-            client_order_id=client_order_id,
-            reason=reason,
-        )
-    except (InDoubt, CloseFailed) as error:
-        if error.in_doubt and desk.journal_trouble is not None:
-            error.next_step = "Give the same command again: under the same id it sells once."
-        if isinstance(error, CloseFailed):
-            _cover(desk, error)
-        raise
+    return oms.close(symbol, client_order_id=client_order_id, **part)
 
 
-def _cover(desk: Desk, error: CloseFailed) -> None:
-    from execbot.desk.protect import protect_again
+def _without_the_journal(desk: Desk, error: CloseFailed | JournalError) -> None:
+    """The journal failed before the closing order was sent: where the command may do without, it
+    goes on without. Raises the error where it may not."""
+    trouble = error.cause if isinstance(error, CloseFailed) else error
+    is_new = isinstance(trouble, JournalError) and not desk.journal.keeps_intents
+    if not is_new or desk.need is not Need.BRAKE:
+        raise error
+    if desk.journal_trouble is None:
+        assert isinstance(trouble, JournalError)
+        desk.pass_over(trouble)
+    desk.journal.keeps_intents = True
 
-    with suppress(BrokerError, OmsError, JournalError):
-        if error.result.unprotected_qty and protect_again(desk, error.result.symbol):
-            error.covered()
+
+def _joined(before: CloseResult, done: CloseResult) -> CloseResult:
+    """What both tries lifted; what the first left bare still is, as far as it was not closed."""
+    sold = (done.record.order.qty if done.record is not None else None) or ZERO
+    bare = max(done.unprotected_qty, before.unprotected_qty - sold)
+    return replace(done, lifted=(*before.lifted, *done.lifted), unprotected_qty=bare)
 
 
-def _with_ids(desk: Desk, ids: FlatIds) -> OrderManagementSystem:
+def _with_ids(desk: Desk, ids: EmergencyIds) -> OrderManagementSystem:
     return OrderManagementSystem(
         desk.client,
         desk.journal,
@@ -140,11 +181,7 @@ def unrecorded(desk: Desk, records: Sequence[OrderRecord]) -> list[str]:
 
 def _watching(desk: Desk) -> str:
     """A `watch` that still reads and writes the journal cannot be told that this is meant."""
-    from execbot.watch.lock import holder_of
-
-    pid = None
-    with suppress(OSError):
-        pid = holder_of(desk.directory)
+    pid = watched_by(desk)
     if pid is None:
         return ""
     return f"`execbot watch` runs as process {pid} and may put stops back: kill {pid} ends it."

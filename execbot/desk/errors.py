@@ -8,12 +8,19 @@ DeskError
 ├── BadExits           exits that cannot be asked for
 ├── NoPosition         nothing is held of the symbol
 ├── NoPlan             the position has no exit plan
+├── UnknownTrade       no trade, or more than one, has that id
 ├── NotQueued          the order does not wait for the open
 ├── BadInput           a stream of signals that cannot be read
 ├── ExtraMissing       a package that is not installed
-├── CannotServe        the built-in exchange cannot be served there
+├── CannotWrite        a file that was asked for cannot be written
+├── CannotServe        the built-in exchange, or the page, cannot be served there
+├── NotSealed          a bot's run cannot be sealed on this system
 ├── BadRequest         the built-in exchange does not take that
 ├── NoExchange         no built-in exchange answers
+├── NoPage             no live page runs for the account
+├── SelftestRefused    the guided check does not begin
+├── NotProven          the broker does not say what it should after a step of it
+├── RestoreUnfinished  a restored journal does not know yet what was sent since
 └── NothingClosed      not one of several positions was closed
 """
 
@@ -53,6 +60,14 @@ class DeskError(ExecbotError):
 
         name = self.record.client_order_id
         return {"client_order_id": name, "order": record_json(self.record)}
+
+
+class RestoreUnfinished(DeskError):
+    """A restored journal does not know yet what was sent since it was copied."""
+
+    kind = "journal.restore_unfinished"
+    hint = "What was sent since the backup has not been looked for at the broker."
+    next_step = "execbot reconcile --wait"
 
 
 class EmptyId(DeskError):
@@ -122,6 +137,20 @@ class NoPlan(DeskError):
         super().__init__(f"{symbol} has no exit plan", next_step=f"execbot protect {symbol}")
 
 
+class UnknownTrade(DeskError):
+    """No trade, or more than one, has that id."""
+
+    kind = "usage.unknown_trade"
+    next_step = "execbot trades"
+
+    def __init__(self, word: str, same: Sequence[str] = ()) -> None:
+        if same:
+            shown = ", ".join(same[:5])
+            super().__init__(f"{word} stands for {len(same)} trades", hint=f"They are {shown}.")
+        else:
+            super().__init__(f"No trade with the id {word}", hint="Ids are those of the list.")
+
+
 class NotQueued(DeskError):
     """The order does not wait for the open (any more)."""
 
@@ -140,17 +169,37 @@ class ExtraMissing(DeskError):
     kind = "config.extra_missing"
 
 
+class CannotWrite(DeskError):
+    """A file that was asked for cannot be written there."""
+
+    kind = "usage.file"
+
+
 class CannotServe(DeskError):
-    """The built-in exchange cannot be served there."""
+    """The built-in exchange, or the page, cannot be served there."""
 
     kind = "config.address"
     next_step = "execbot sim serve --port 0"
+
+
+class NotSealed(DeskError):
+    """A bot's run cannot be sealed on this system, and nobody said that it need not be."""
+
+    kind = "config.not_sealed"
 
 
 class BadRequest(DeskError):
     """The built-in exchange does not take what was asked of it."""
 
     kind = "usage"
+
+
+class NoPage(DeskError):
+    """No live page runs for the account."""
+
+    kind = "config.no_page"
+    hint = "`execbot page` serves it, and `execbot watch --page` does beside the watch."
+    next_step = "execbot page"
 
 
 class NoExchange(DeskError):
@@ -160,13 +209,31 @@ class NoExchange(DeskError):
     next_step = "execbot sim serve"
 
 
+def none_closed(number: int) -> str:
+    positions = "The only position" if number == 1 else f"None of {number} positions"
+    return f"{positions} was {'not ' if number == 1 else ''}closed"
+
+
 class NothingClosed(DeskError):
-    """None of several positions was closed. `failures` says why, by symbol, in order."""
+    """None of several positions was closed. `failures` says why, by symbol, in order. It is in
+    doubt where any of them is."""
 
     kind = "close.failed"
 
     def __init__(self, failures: Sequence[tuple[str, Exception]]) -> None:
         first = failures[0][1]
-        words = first.message if isinstance(first, ExecbotError) else str(first)
-        super().__init__(f"None of {len(failures)} positions was closed: {words}")
+        super().__init__(f"{none_closed(len(failures))}: {said_of(first)}")
         self.failures = tuple(failures)
+        known = [error for _, error in failures if isinstance(error, ExecbotError)]
+        self.in_doubt = any(error.in_doubt for error in known)
+        if self.in_doubt:
+            self.category, self.outcome = ErrorCategory.WAITING, "in_doubt"
+            self.next_step = "Run `execbot reconcile`; never resubmit."
+        elif known:
+            self.category, self.outcome = known[0].category, known[0].outcome
+            self.next_step = known[0].next_step
+
+
+def said_of(error: Exception) -> str:
+    """What happened, in words."""
+    return error.message if isinstance(error, ExecbotError) else str(error)

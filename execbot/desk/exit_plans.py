@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -12,20 +12,30 @@ from msgspec import Struct
 from execbot.desk.account import Desk
 from execbot.desk.errors import NoPlan, NoPosition
 from execbot.desk.exit_words import Levels
-from execbot.desk.look.freshen import journal_warnings
+from execbot.desk.look.freshen import freshen
+from execbot.desk.look.protection import Protection, protection_of
+from execbot.desk.opening.outcomes import CommandStep, carried_out
 from execbot.desk.protect import carry_out, stands, watched_by
 from execbot.exits.distances import Distance, distances_of
 from execbot.exits.plan.left_to_watch import left_to_watch, without_watch
-from execbot.exits.plan.plan import ExitPlan
-from execbot.exits.plan.plan_json import to_data
+from execbot.exits.plan.plan import ExitPlan, PlanStatus
+from execbot.exits.plan.plan_json import from_data, to_data
 from execbot.exits.plan.wishes import NO_WISHES, Wishes
+from execbot.exits.position_view import Known, position_view
 from execbot.exits.rules.view import Coverage
 from execbot.exits.store import open_plans, plan_of
 from execbot.journal.records import OrderRecord
+from execbot.model.enums import PositionSide, Side
 from execbot.model.flags import flags_of
+from execbot.model.numbers import ZERO, maybe_text, text
+from execbot.model.symbols import symbol_key
 
 if TYPE_CHECKING:
     from execbot.oms.place.held_plans import HeldPlanner
+
+LOOK = "see `execbot exits show`."
+ENTRY_UNKNOWN = timedelta(minutes=2)
+"""How long a plan whose entry is not in the journal may still be about to be sent."""
 
 NOBODY_WATCHES = "No `execbot watch` is running: only what the broker holds protects positions."
 
@@ -52,17 +62,19 @@ class Version(Struct, frozen=True):
 class PlanView(Struct, frozen=True):
     """A plan, how far its levels are from the entry, what is covered, and the orders that hold it.
 
-    `versions` are None where nobody asked for them.
+    `missing` says which protection was promised and is not there; `versions` are None where nobody
+    asked for them.
     """
 
     plan: ExitPlan
     coverage: Coverage
     distances: Sequence[Distance]
     orders: Sequence[OrderRecord]
+    missing: str = ""
     versions: Sequence[Version] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        plan, coverage = self.plan, self.coverage
+        plan = self.plan
         data = {
             **to_data(plan),
             "asked": {
@@ -70,13 +82,9 @@ class PlanView(Struct, frozen=True):
                 "trail": None if plan.stop.trail is None else str(plan.stop.trail),
                 "targets": [str(target.spec) for target in plan.targets],
             },
-            "guarded": coverage.state.value,
-            "qty": coverage.size,
-            "covered_qty": coverage.covered,
-            "uncovered_qty": coverage.uncovered,
+            **_standing_json(self.coverage, self.missing, self.orders),
             "risk_per_share": plan.risk,
             "distances": [one.to_dict() for one in self.distances],
-            "orders": [_order_json(record) for record in self.orders],
         }
         if self.versions is not None:
             data["versions"] = [one.to_dict() for one in self.versions]
@@ -85,6 +93,50 @@ class PlanView(Struct, frozen=True):
     def lines(self) -> list[str]:
         """How far each level is from the entry, a line each."""
         return [f"{self.plan.symbol} {one.words()}" for one in self.distances]
+
+
+class Unplanned(Struct, frozen=True):
+    """A position without a plan, and the orders that would close it."""
+
+    symbol: str
+    qty: Decimal
+    entry_price: Decimal | None
+    stop: Decimal | None
+    targets: Sequence[Decimal]
+    coverage: Coverage
+    orders: Sequence[OrderRecord]
+    missing: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "plan_id": None,
+            "status": None,
+            "symbol": self.symbol,
+            "side": PositionSide.of(self.qty).value,
+            "entry_price": maybe_text(self.entry_price),
+            "stop": {"spec": None, "price": maybe_text(self.stop)},
+            "targets": [
+                {"spec": None, "price": text(price), "done": False} for price in self.targets
+            ],
+            "asked": {"stop": None, "trail": None, "targets": []},
+            **_standing_json(self.coverage, self.missing, self.orders),
+        }
+
+    def lines(self) -> list[str]:
+        return []
+
+
+def _standing_json(
+    coverage: Coverage, missing: str, orders: Sequence[OrderRecord]
+) -> dict[str, Any]:
+    return {
+        "guarded": coverage.state.value,
+        "missing": missing or None,
+        "qty": coverage.size,
+        "covered_qty": coverage.covered,
+        "uncovered_qty": coverage.uncovered,
+        "orders": [_order_json(record) for record in orders],
+    }
 
 
 def _order_json(record: OrderRecord) -> dict[str, Any]:
@@ -101,7 +153,7 @@ def _order_json(record: OrderRecord) -> dict[str, Any]:
 
 
 class Plans(Struct, frozen=True):
-    views: Sequence[PlanView]
+    views: Sequence[PlanView | Unplanned]
     warnings: Sequence[str] = ()
 
 
@@ -111,16 +163,64 @@ class Protected(Struct, frozen=True):
     view: PlanView | None
     uncovered: Decimal
     warnings: Sequence[str] = ()
+    is_done: bool = True
+    """Whether the orders at the broker stand as the plan says."""
 
 
 def plans(desk: Desk, symbol: str | None = None, *, history: bool = False) -> Plans:
-    """The plans in force, or the one of `symbol`; `history` adds every version."""
+    """How each position is protected, and the plans that wait for an entry; or those of `symbol`.
+
+    A plan whose shares were sold, or whose entry came to nothing, protects nothing and is left out.
+    `history` adds every version, and with a symbol the plans of its earlier positions.
+    """
+    warnings = freshen(desk)
+    protected = {symbol_key(found.symbol): found for found in protection_of(desk)}
+    views = [
+        _view(desk, found.plan, found, history=history) if found.plan else _unplanned(desk, found)
+        for key, found in protected.items()
+        if symbol is None or key == symbol_key(symbol)
+    ]
+    shown = {view.plan.plan_id for view in views if isinstance(view, PlanView)}
+    others = _earlier(desk, symbol) if history and symbol else _waiting(desk, symbol)
+    views += [
+        _view(desk, plan, None, history=history) for plan in others if plan.plan_id not in shown
+    ]
+    nobody = [] if watched_by(desk) or not views else [NOBODY_WATCHES]
+    return Plans(views, [*nobody, *_missing_words(protected, symbol), *warnings])
+
+
+def _missing_words(protected: Mapping[str, Protection], symbol: str | None) -> list[str]:
+    shown = protected.values() if symbol is None else [protected.get(symbol_key(symbol))]
+    return [str(found) for found in shown if found is not None and found.missing]
+
+
+def _earlier(desk: Desk, symbol: str) -> list[ExitPlan]:
+    """Every plan that the symbol ever had, oldest first."""
+    return [
+        from_data(record.body)
+        for record in desk.journal.plans(statuses=tuple(PlanStatus), symbol=symbol)
+    ]
+
+
+def _waiting(desk: Desk, symbol: str | None) -> list[ExitPlan]:
+    """Plans whose shares may yet come, or come back."""
     found = [plan for plan in open_plans(desk.journal) if symbol in (None, plan.symbol)]
-    views = [_view(desk, plan, history=history) for plan in found]
-    warnings = [] if watched_by(desk) or not found else [NOBODY_WATCHES]
-    return Plans(views, [*warnings, *journal_warnings(desk)])
+    return [plan for plan in found if _may_begin(desk, plan)]
 
 
+def _may_begin(desk: Desk, plan: ExitPlan) -> bool:
+    if plan.status is not PlanStatus.PENDING:
+        return plan.status is PlanStatus.SLEEPING
+    entry = desk.journal.order_by_client_id(plan.entry_client_order_id or "")
+    if entry is None:
+        return desk.now() - plan.created_at < ENTRY_UNKNOWN
+    after = desk.journal.successors([entry])
+    return any(record.order.is_open for record in (entry, *after))
+
+
+@carried_out(
+    CommandStep.INTENT, CommandStep.ANSWER, CommandStep.CANCEL, CommandStep.PLAN, CommandStep.MARK
+)
 def move(desk: Desk, symbol: str, levels: Levels, *, far: bool = False) -> Protected:
     """Move the stop or the targets of a position, and have the broker hold them.
 
@@ -135,6 +235,9 @@ def move(desk: Desk, symbol: str, levels: Levels, *, far: bool = False) -> Prote
     return _carried_out(desk, symbol)
 
 
+@carried_out(
+    CommandStep.INTENT, CommandStep.ANSWER, CommandStep.CANCEL, CommandStep.PLAN, CommandStep.MARK
+)
 def protect(
     desk: Desk,
     symbol: str,
@@ -163,13 +266,18 @@ def _planner(desk: Desk) -> HeldPlanner:
 
 
 def _carried_out(desk: Desk, symbol: str) -> Protected:
-    is_watched, coverage = carry_out(desk, symbol)
-    plan = plan_of(desk.journal, symbol)
+    is_watched = carry_out(desk, symbol)
+    plan, key = plan_of(desk.journal, symbol), symbol_key(symbol)
+    found = next((one for one in protection_of(desk) if symbol_key(one.symbol) == key), None)
+    uncovered = found.coverage.uncovered if found is not None else ZERO
     warnings = [] if is_watched else [NOBODY_WATCHES, *_left(plan)]
-    if coverage.uncovered > 0:
-        warnings.append(f"{coverage.uncovered} shares have no stop at the broker yet.")
-    view = None if plan is None else _view(desk, plan)
-    return Protected(view, coverage.uncovered, warnings)
+    if uncovered > 0:
+        warnings.append(f"{uncovered} shares have no stop at the broker yet.")
+    is_done = stands(desk, symbol)
+    if not is_done and not uncovered:
+        warnings.append(f"The orders at the broker do not stand as the plan says yet: {LOOK}")
+    view = None if plan is None else _view(desk, plan, found)
+    return Protected(view, uncovered, warnings, is_done)
 
 
 def _left(plan: ExitPlan | None) -> list[str]:
@@ -178,18 +286,45 @@ def _left(plan: ExitPlan | None) -> list[str]:
     return [without_watch(plan.symbol, left)] if plan is not None and left else []
 
 
-def _view(desk: Desk, plan: ExitPlan, *, history: bool = False) -> PlanView:
-    coverage, _ = stands(desk, plan.symbol)
+def _view(
+    desk: Desk, plan: ExitPlan, found: Protection | None, *, history: bool = False
+) -> PlanView:
+    """`found` is None where no shares are held for the plan."""
+    coverage = found.coverage if found is not None else Coverage()
     held = desk.journal.position(plan.symbol)
-    entry = held.avg_entry_price if held is not None and held.qty else None
-    working = desk.journal.orders("open", symbol=plan.symbol)
+    entry = held.avg_entry_price if held is not None and held.qty and found is not None else None
     return PlanView(
         plan,
         coverage,
         distances_of(plan, entry, coverage.size or None, desk.now()),
-        [record for record in working if record.order.side is plan.exit_side],
+        _closing(desk, plan.symbol, plan.exit_side) if found is not None else (),
+        found.missing if found is not None else "",
         _versions(desk, plan) if history else None,
     )
+
+
+def _unplanned(desk: Desk, found: Protection) -> Unplanned:
+    held = desk.journal.position(found.symbol)
+    entry = held.avg_entry_price if held is not None and held.qty else None
+    orders = _closing(desk, found.symbol, PositionSide.of(found.qty).closing)
+    resting = position_view(
+        found.symbol, found.qty, Known(), now=desk.now(), orders=[r.order for r in orders]
+    )
+    return Unplanned(
+        found.symbol,
+        found.qty,
+        entry,
+        resting.stop,
+        resting.targets,
+        found.coverage,
+        orders,
+        found.missing,
+    )
+
+
+def _closing(desk: Desk, symbol: str, side: Side) -> list[OrderRecord]:
+    working = desk.journal.orders("open", symbol=symbol)
+    return [record for record in working if record.order.side is side]
 
 
 def _versions(desk: Desk, plan: ExitPlan) -> list[Version]:

@@ -14,7 +14,8 @@ from execbot.desk.errors import BadExits
 from execbot.exits.levels import LevelKind, LevelSpec, parse_level
 from execbot.exits.plan.legs import why_no_legs
 from execbot.exits.plan.plan import Trail, TrailKind
-from execbot.exits.plan.wishes import NO_WISHES, Wishes, in_equal_parts
+from execbot.exits.plan.wishes import NO_WISHES as NO_WISHES
+from execbot.exits.plan.wishes import Wishes, in_equal_parts
 from execbot.model.numbers import text
 from execbot.model.order import OrderRequest
 from execbot.model.symbols import is_pair

@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from execbot.broker.errors import BrokerError
+from execbot.journal.errors import JournalError
 from execbot.model.enums import OrderStatus
 from execbot.model.retrying import Growing, polled
 from execbot.model.timer import Timer
+from execbot.oms.errors import OmsError
 
 if TYPE_CHECKING:
     from execbot.desk.account import Desk
@@ -65,7 +67,8 @@ class _Followed:
         name, successor = self.record.client_order_id, successor_of(self.record)
         try:
             self.record = self._oms.refresh(successor or name)
-        except BrokerError as error:
+        except (BrokerError, OmsError, JournalError) as error:
+            # The order was sent: a look that fails changes nothing of that, whatever failed.
             self.trouble = f" Last look: {lowered(error.message)}."
             return False
         if successor is not None:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from execbot.desk.account import Desk
+from execbot.exits.plan.plan import TargetPlan
 from execbot.journal.records import OrderRecord, Role
 from execbot.model.numbers import ZERO, maybe_text, text
 from execbot.model.order import OrderRequest
 
 if TYPE_CHECKING:
-    from execbot.exits.plan.plan import ExitPlan, TargetPlan
+    from execbot.exits.plan.plan import ExitPlan
 
 
 class LaterTargets(Struct, frozen=True):
@@ -89,11 +90,11 @@ def later_targets_of(
     """
     if not plan.targets or request.take_profit is not None:
         return None
+    from execbot.desk.protect import watched_by
     from execbot.exits.levels import LevelError
     from execbot.exits.plan.plan import PlanStatus, priced
     from execbot.exits.rules.shape import target_quantities
     from execbot.model.numbers import whole_part
-    from execbot.watch.lock import holder_of
 
     qty = whole_part(request.qty or ZERO)
     if not qty or plan.status is PlanStatus.CLOSED:
@@ -106,4 +107,4 @@ def later_targets_of(
     parts = tuple((shown.targets[n], q) for n, q in found.items() if n is not None)
     stop = request.stop_loss.stop_price if request.stop_loss is not None else None
     plan_id = "" if desk.is_dry_run else plan.plan_id
-    return LaterTargets(plan_id, plan.symbol, qty, stop, parts, holder_of(desk.directory))
+    return LaterTargets(plan_id, plan.symbol, qty, stop, parts, watched_by(desk))

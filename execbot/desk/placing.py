@@ -8,52 +8,58 @@ Between the two it may be shown and confirmed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from execbot.broker.budget import RequestPriority, reading_at
 from execbot.broker.errors import BrokerError
+from execbot.config.schema import TimeoutScope
 from execbot.desk.account import Desk
-from execbot.desk.additions import Added, added, addition_warnings
+from execbot.desk.additions import added, addition_warnings
 from execbot.desk.following import follow
 from execbot.desk.later_targets import LaterTargets, later_targets_behind, later_targets_of
+from execbot.desk.look.halts_known import halts_known
+from execbot.desk.look.order_ends import endings_of
+from execbot.desk.opening.ahead import begin_facts, opens_by_journal
+from execbot.desk.opening.outcomes import CommandStep, carried_out
 from execbot.desk.protect import Restorer, watched_by
+from execbot.desk.queue_care import unattended
+from execbot.desk.sent import Sent, ShownExits
 from execbot.exits.plan.wishes import NO_WISHES, Wishes
+from execbot.exits.store import plan_by_id
 from execbot.journal.records import OrderRecord
 from execbot.model.account import Asset
 from execbot.model.enums import OrderType, TimeInForce
 from execbot.model.flags import NO_FLAGS, Flag, Flags
 from execbot.model.order import OrderRequest
 from execbot.model.order_words import describe
+from execbot.model.symbols import is_pair
+from execbot.model.times import show_eastern
 from execbot.oms.errors import OmsError
 from execbot.oms.place.entry_plans import PricedEntry, asked_by_submit
-from execbot.oms.place.placer import Prepared, refuse_conflict
+from execbot.oms.place.entry_risk import EntryRisk, entry_risk, risk_of
+from execbot.oms.place.placed import Prepared
+from execbot.oms.place.placer import refuse_conflict
+from execbot.oms.place.sized import sizing_json as sizing_json
+from execbot.risk.pending import Purpose
+from execbot.risk.sizing import Risked as Risked
 
 if TYPE_CHECKING:
-    from execbot.exits.distances import Distance
+    from execbot.config.schema import TradingSettings
+    from execbot.exits.plan.plan import ExitPlan
     from execbot.oms.place.add_to_position import Addition as Addition
+    from execbot.oms.place.risk_gate import Checked
     from execbot.risk.verdict import Verdict as Verdict
 
 
-class ShownExits(Struct, frozen=True):
-    """How far the levels of an entry are from where it trades, the stop first; empty without."""
-
-    found: tuple[Distance, ...] = ()
-
-    def lines(self) -> list[str]:
-        return [one.words() for one in self.found]
-
-    def to_list(self) -> list[dict[str, Any]]:
-        return [one.to_dict() for one in self.found]
-
-
 class Draft(Struct, frozen=True):
-    """An order as it would be sent. `flags` lift guards against slips."""
+    """An order as it would be sent. `asset` is None where none was needed, for an exit."""
 
     prepared: Prepared
-    asset: Asset
+    asset: Asset | None
     exits: ShownExits = ShownExits()
 
     @property
@@ -74,23 +80,12 @@ class DryRun(Struct, frozen=True):
     verdict: Verdict
     addition: Addition | None
     later: LaterTargets | None
+    risk: EntryRisk | None = None
 
     @property
     def passes(self) -> bool:
         refused = self.addition is not None and bool(self.addition.refusal)
         return self.verdict.passed and not refused
-
-
-class Sent(Struct, frozen=True):
-    """What became of an order. `opens_short` says so in words; `added` where it enlarged a
-    position that has an exit plan."""
-
-    record: OrderRecord
-    warnings: Sequence[str] = ()
-    added: Added | None = None
-    later: LaterTargets | None = None
-    exits: ShownExits = ShownExits()
-    opens_short: str = ""
 
 
 def prepare(
@@ -101,14 +96,40 @@ def prepare(
     flags: Flags = NO_FLAGS,
     tif_is_given: bool = True,
     keeps_rules: bool = True,
+    risk: Risked | None = None,
 ) -> Draft:
-    """Plan the order's exits and check it; nothing is written yet.
+    """Plan the order's exits and check it; nothing is written yet. One without a size gets that at
+    which its stop loses `risk`.
 
-    Without `tif_is_given` the time in force may be changed: gtc for pairs and for legs. Raises
-    LevelError, OmsError, BrokerError.
+    Without `tif_is_given` the time in force may be changed: gtc for pairs and for legs. An entry
+    without a `cancel_after` of its own has one where `timeout_applies_to` says so. Raises
+    LevelError, OmsError (NoSize among them), BrokerError.
     """
-    asset = desk.client.get_asset(request.symbol)
-    if not tif_is_given and asset.is_crypto:
+    with _at_its_urgency(desk, request):
+        return _prepared(desk, request, wishes, flags, tif_is_given, keeps_rules, risk)
+
+
+def _at_its_urgency(desk: Desk, request: OrderRequest) -> AbstractContextManager[None]:
+    """What an order that closes looks at is part of the exit: no rate limit holds it back."""
+    if opens_by_journal(desk, request):
+        return nullcontext()
+    return reading_at(RequestPriority.EXIT)
+
+
+def _prepared(
+    desk: Desk,
+    request: OrderRequest,
+    wishes: Wishes,
+    flags: Flags,
+    tif_is_given: bool,
+    keeps_rules: bool,
+    risk: Risked | None,
+) -> Draft:
+    begin_facts(desk, request)
+    asset = None
+    if not request.spread and opens_by_journal(desk, request):
+        asset = desk.risk.reader.asset(request.symbol)
+    if not tif_is_given and is_pair(request.symbol):
         request = replace(request, time_in_force=TimeInForce.GTC)
     asked = asked_by_submit(
         desk.settings.trading,
@@ -118,8 +139,28 @@ def prepare(
         far=Flag.FAR in flags,
         keeps_rules=keeps_rules,
     )
-    prepared = desk.placer.prepare(request, asked, asset=asset, flags=flags)
-    return Draft(prepared, asset)
+    prepared = desk.placer.prepare(request, asked, asset=asset, flags=flags, risk=risk)
+    if prepared.checked is not None and desk.risk.rests_on_kept(prepared.checked):
+        asset = None if request.spread else desk.risk.reader.asset(request.symbol)
+        prepared = desk.placer.prepare(request, asked, asset=asset, flags=flags, risk=risk)
+    return Draft(with_clock(prepared, desk.settings.trading, tif_is_given=tif_is_given), asset)
+
+
+def with_clock(
+    prepared: Prepared, trading: TradingSettings, *, tif_is_given: bool = True
+) -> Prepared:
+    """The time-out of the configuration for an entry that has no clock yet.
+
+    A time in force that says itself how long it lasts (an explicit gtc, an auction) stands for it.
+    """
+    request, rules = prepared.entry.request, trading.order_management
+    applies = rules.timeout_applies_to is TimeoutScope.ALL and request.cancel_after is None
+    lasts = request.time_in_force is not TimeInForce.DAY and tif_is_given
+    is_entry = prepared.checked is not None and prepared.checked.purpose is Purpose.ENTRY
+    if not applies or lasts or not is_entry:
+        return prepared
+    request = replace(request, cancel_after=rules.timeout_seconds, clock_by_rule=True)
+    return replace(prepared, entry=replace(prepared.entry, request=request))
 
 
 def with_exits(desk: Desk, draft: Draft) -> Draft:
@@ -137,9 +178,33 @@ def dry_run(desk: Desk, draft: Draft) -> DryRun:
     later = None
     if entry.plan is not None:
         later = later_targets_of(desk, entry.plan, entry.request, entry.price)
-    return DryRun(draft, checked.verdict, addition, later)
+    risk = entry_risk(
+        checked, plan_behind(desk, entry, addition), desk.settings.trading, price=entry.price
+    )
+    return DryRun(draft, checked.verdict, addition, later, risk)
 
 
+def risk_of_draft(desk: Desk, draft: Draft) -> EntryRisk | None:
+    """What is about to be risked; None for exits."""
+    entry = draft.prepared.entry
+    plan, limits = plan_behind(desk, entry, None), desk.settings.trading
+    return entry_risk(draft.prepared.checked, plan, limits, price=entry.price)
+
+
+def plan_behind(
+    desk: Desk, entry: PricedEntry | None, addition: Addition | None
+) -> ExitPlan | None:
+    """The plan whose stop limits what the entry can lose: its own, or that of the position."""
+    if addition is not None:
+        return addition.plan
+    if entry is None or entry.plan is not None or entry.joins is None:
+        return None if entry is None else entry.plan
+    return plan_by_id(desk.journal, entry.joins)
+
+
+@carried_out(
+    CommandStep.INTENT, CommandStep.ANSWER, CommandStep.PLAN, CommandStep.DECISION, CommandStep.MARK
+)
 def place(
     desk: Desk, draft: Draft, *, wait_seconds: float | None = None, check_again: bool = False
 ) -> Sent:
@@ -152,24 +217,79 @@ def place(
     checked = None if check_again else draft.prepared.checked
     desk.placer.protect = restorer = Restorer(desk)
     try:
-        placed = desk.placer.place(
-            entry, asset=draft.asset, checked=checked, flags=draft.prepared.flags
-        )
+        with _at_its_urgency(desk, entry.request):
+            placed = desk.placer.place(
+                entry, asset=draft.asset, checked=checked, flags=draft.prepared.flags
+            )
     except (BrokerError, OmsError) as error:
         restorer.tell(error)
         raise
     record, warnings = placed.record, list[str]()
+    halts = halts_known(desk, record)
     if wait_seconds is not None:
         record, warnings = follow(desk, record, wait_seconds)
+    ending = endings_of(desk, [record]).get(record.client_order_id)
     warnings = [*warnings, *legs_lapse(entry.request)]
+    warnings += unattended(desk, record, ending)
+    if Flag.AT_BROKER in draft.prepared.flags and record.order.is_working:
+        warnings += _kept_at_broker(placed.checked)
+    plan = plan_behind(desk, entry, placed.addition)
+    risk = risk_of(replace(placed, record=record), plan, desk.settings.trading)
     if placed.addition is not None:
         warnings += addition_warnings(desk, placed.addition, record, restorer)
         whole = added(desk, placed.addition, restorer)
-        return Sent(record, warnings, whole, opens_short=placed.opens_short)
+        short = placed.opens_short
+        return Sent(
+            record,
+            warnings,
+            whole,
+            opens_short=short,
+            ending=ending,
+            halts=halts,
+            risk=risk,
+            shortfall=shortfall_of(draft),
+        )
     later = later_targets_behind(desk, record, entry.price)
     warnings += _unwatched(desk, entry, tells_targets=later is not None)
     exits = _exits_of(desk, entry, record)
-    return Sent(record, warnings, None, later, exits, placed.opens_short)
+    return Sent(
+        record,
+        warnings,
+        None,
+        later,
+        exits,
+        placed.opens_short,
+        ending,
+        halts,
+        risk,
+        shortfall_of(draft),
+    )
+
+
+def shortfall_of(draft: Draft) -> str:
+    """Why the order is smaller than what it was sized by; empty where it is not."""
+    sized = draft.prepared.entry.sized
+    return sized.shortfall() if sized is not None else ""
+
+
+def sent_elsewhere(desk: Desk, record: OrderRecord, *, wait_seconds: float | None) -> Sent:
+    """What became of an order that another process has sent for this command, and could not tell:
+    followed on, where that is wished."""
+    warnings = list[str]()
+    if wait_seconds is not None:
+        record, warnings = follow(desk, record, wait_seconds)
+    ending = endings_of(desk, [record]).get(record.client_order_id)
+    warnings += unattended(desk, record, ending)
+    later = later_targets_behind(desk, record)
+    return Sent(record, warnings, later=later, ending=ending, halts=halts_known(desk, record))
+
+
+def _kept_at_broker(checked: Checked | None) -> list[str]:
+    if checked is None or checked.facts.market.is_open:
+        return []
+    opens = show_eastern(checked.facts.market.next_open)
+    said = f"The broker keeps it for the open, {opens}, at whatever price that brings."
+    return [f"{said} Nothing here sizes or checks it again."]
 
 
 def legs_lapse(request: OrderRequest) -> list[str]:
@@ -178,7 +298,7 @@ def legs_lapse(request: OrderRequest) -> list[str]:
         return []
     if request.time_in_force is TimeInForce.DAY:
         return ["Stop and target of a day order lapse at the close: leave --tif out, or run watch."]
-    if request.type is OrderType.LIMIT:
+    if request.type is OrderType.LIMIT and not request.for_the_day:
         return ["The limit rests until it fills or is canceled (gtc): its stop outlives the day."]
     return []
 

@@ -8,6 +8,9 @@ from msgspec import Struct
 
 from execbot.desk.account import Desk
 from execbot.desk.errors import NotQueued
+from execbot.desk.look.orders import full_id
+from execbot.desk.opening.outcomes import CommandStep, carried_out
+from execbot.desk.queue_care import QueueCare, queue_care, release_was_run
 from execbot.journal.records import OrderRecord
 from execbot.market.queue import QueueAction
 from execbot.model.enums import OrderStatus
@@ -19,7 +22,16 @@ from execbot.oms.release_queue import (
     release_due,
 )
 
-__all__ = ["Release", "Released", "Waiting", "queue", "release", "take_back"]
+__all__ = [
+    "QueueCare",
+    "Release",
+    "Released",
+    "Waiting",
+    "queue",
+    "queue_care",
+    "release",
+    "take_back",
+]
 
 
 class Waiting(Struct, frozen=True):
@@ -37,13 +49,9 @@ class Release(Struct, frozen=True):
     done: Sequence[Released] = ()
 
     @property
-    def failed(self) -> int:
-        return sum(bool(item.error_kind) for item in self.done)
-
-    @property
-    def acted_on(self) -> int:
-        """How many were not simply kept."""
-        return sum(item.action is not QueueAction.KEEP for item in self.done)
+    def has_done_some(self) -> bool:
+        """Whether any was released or taken out of the queue, and not simply kept."""
+        return any(x.action is not QueueAction.KEEP and not x.error_kind for x in self.done)
 
 
 def queue(desk: Desk) -> list[Waiting]:
@@ -55,6 +63,15 @@ def queue(desk: Desk) -> list[Waiting]:
     ]
 
 
+@carried_out(
+    CommandStep.INTENT,
+    CommandStep.ANSWER,
+    CommandStep.CANCEL,
+    CommandStep.PLAN,
+    CommandStep.DECISION,
+    CommandStep.SIGNAL,
+    CommandStep.MARK,
+)
 def release(desk: Desk, only: str | None = None) -> Release:
     """Send what may trade now, sized and checked afresh; expire what waited too long.
 
@@ -63,8 +80,11 @@ def release(desk: Desk, only: str | None = None) -> Release:
     from execbot.desk.signals.acting import executor_of
 
     if only is not None:
-        _queued(desk, only)
-    return Release(release_due(executor_of(desk), only=only))
+        only = _queued(desk, only).client_order_id
+    done = Release(release_due(executor_of(desk), only=only))
+    if only is None:
+        release_was_run(desk.journal, desk.now())
+    return done
 
 
 def take_back(desk: Desk, only: str | None = None) -> list[OrderRecord]:
@@ -74,7 +94,7 @@ def take_back(desk: Desk, only: str | None = None) -> list[OrderRecord]:
 
 
 def _queued(desk: Desk, identifier: str) -> OrderRecord:
-    record = desk.oms.record(identifier)
+    record = desk.oms.record(full_id(desk, identifier))
     if record.status is not OrderStatus.QUEUED:
         name = record.client_order_id
         raise NotQueued(

@@ -8,46 +8,70 @@ The session holds the account's lock: there is one watch for an account.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from execbot.alerts import Alert
 from execbot.broker.errors import BrokerError
+from execbot.config.errors import ConfigError
 from execbot.desk.account import Desk
 from execbot.desk.cancelling import cancel_one
+from execbot.desk.door.doing import SharedFacts, workbench
+from execbot.desk.door.serving import Door
 from execbot.desk.emergency import close_position
+from execbot.desk.executions import build_confirmer
 from execbot.desk.halting import halt
 from execbot.desk.opening.in_process import InProcessMarketData
+from execbot.desk.operate.attending import Attendance
+from execbot.desk.operate.telling import tell
 from execbot.desk.protect import build_watcher
+from execbot.desk.queue_care import release_was_run
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
-from execbot.model.symbols import is_pair, is_stock
+from execbot.journal.stand_in_journal import stand_in_journal
+from execbot.market.halts import HaltBook, book_from_json
+from execbot.model.symbols import is_option, is_pair, is_stock
+from execbot.oms.place.after_rejection import follow_up
 from execbot.oms.release_queue import release_due
 from execbot.oms.signals.executor import Executor
 from execbot.risk.halting import current, raise_switch
 from execbot.risk.kill_switch import Level, Trip
+from execbot.risk.reading import HALTS_KEY
+from execbot.watch.confirming import Confirming
 from execbot.watch.core.jobs import Note
 from execbot.watch.core.notes import alarm
 from execbot.watch.feed import ManyFeeds, PolledFeed, PriceFeed, StreamedFeed
 from execbot.watch.lock import WatchLock
 from execbot.watch.loop import WatchLoop
+from execbot.watch.options.care import OptionCare
+from execbot.watch.options.dividends import dividends_of
+from execbot.watch.reported_breaks import break_id, reported_before
+from execbot.watch.show.publication import Publication
 from execbot.watch.show.sinks import Sink, open_log
-from execbot.watch.told_breaks import break_id, told_before
 
 if TYPE_CHECKING:
     from execbot.broker.market_stream import MarketDataStream
 
 __all__ = ["Act", "Farewell", "WatchLoop", "WatchSession", "build_loop"]
 
+log = logging.getLogger("execbot.watch")
+
 IN_PROCESS_POLL_SECONDS = 1.0
 FALLBACK_POLL_SECONDS = 5.0
 """How often prices are asked for while no stream brings them: two requests, of 200 a minute."""
+
+LOCK_SECONDS = 2.0
+"""How long `watch` waits for another writer of the journal; then exits are sent from memory."""
+
+ALERTS_SECONDS = 0.5
+"""How long the end of a `watch` waits for an alert that is on its way."""
 
 CANCEL_WAIT_SECONDS = 5.0
 EVENTS_SCHEMA = 1
@@ -70,32 +94,54 @@ class Farewell(Struct, frozen=True):
 class WatchSession:
     """One run of the watch. Enter it to hold the lock; raises AlreadyWatching."""
 
-    def __init__(self, desk: Desk, make_sink: Callable[[Act], Sink]) -> None:
-        """`make_sink` is handed what the keys of a screen do."""
+    def __init__(
+        self,
+        desk: Desk,
+        make_sink: Callable[[Act], Sink],
+        *,
+        watchdog_seconds: float | None = None,
+    ) -> None:
+        """`make_sink` is handed what the keys of a screen do. `watchdog_seconds`: the process ends
+        itself when its loop decides nothing for so long."""
         self._desk = desk
         self._make_sink = make_sink
+        self._watchdog = watchdog_seconds
         self._lock = WatchLock(desk.directory)
         self.loop: WatchLoop
         self.farewell: Farewell | None = None
+        self._door: Door | None = None
+        self._publication: Publication
         self.was_unread = False
         """Whether nobody read the output any more when it ended."""
 
     def __enter__(self) -> WatchSession:
         self._lock.acquire()
         try:
-            open_log(self._desk.directory)
+            open_log(self._desk.directory, self._desk.settings.trading.logs)
             self._desk.alerter.keep_sending()
-            sink = self._make_sink(self._act)
+            sink = self._publication = Publication(self._make_sink(self._act), self._desk.now)
             self.loop = build_loop(self._desk, sink)
-            if hasattr(sink, "loop"):
-                sink.loop = self.loop
+            self._attendance = Attendance(
+                self._desk, self.loop, watchdog_seconds=self._watchdog, requests=self._requests
+            )
+            self.loop.on_beat = self._attendance.beat
+            sink.follow(self.loop)
         except BaseException:
             self._lock.release()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._close_door()
         self._lock.release()
+
+    def _requests(self) -> tuple[int, int] | None:
+        """Left of a minute's requests to the trading host, and of how many."""
+        budgets = getattr(self._desk.client, "budgets", None)
+        if not budgets:
+            return None
+        level = next(iter(budgets.values())).level
+        return int(level.tokens), int(level.capacity)
 
     def run(self) -> None:
         """Reconcile, then follow until `loop.stop`. Raises BrokerError without a stream."""
@@ -104,22 +150,56 @@ class WatchSession:
             {
                 "mode": desk.mode.value,
                 "account": desk.account,
+                **({"profile": desk.profile} if desk.profile else {}),
                 "pid": os.getpid(),
                 "schema": EVENTS_SCHEMA,
             }
         )
         try:
+            if resumed := self._attendance.begin():
+                self.loop.tell(resumed)
             reconcile_first(desk, self.loop)
+            self._open_door()
             self.loop.run()
         finally:
-            self.farewell = farewell(desk)
-            self.was_unread = bool(getattr(sink, "is_unread", False))
+            self._close_door()
+            self.farewell = farewell(desk, self._attendance.end())
             sink.end(
                 {
                     "message": self.farewell.message,
                     "working_orders": self.farewell.working_orders,
                 }
             )
+            # It ends in its own time whatever a receiver does; what is left goes out later.
+            desk.alerter.close(ALERTS_SECONDS)
+            self.was_unread = bool(getattr(sink, "is_unread", False))
+
+    def _open_door(self) -> None:
+        """Commands may hand their orders over from now on. Without a door they send themselves."""
+        desk = self._desk
+        if desk.same is None or not desk.settings.trading.order_management.through_watch:
+            return
+        door = Door(
+            desk.directory,
+            desk.same,
+            workbench(desk, SharedFacts()),
+            publication=self._publication,
+        )
+        try:
+            door.open()
+        except (OSError, ConfigError) as error:
+            log.warning("the door stays closed: %s", error)
+            return
+        self._door = door
+
+    def _close_door(self) -> None:
+        door, self._door = self._door, None
+        if door is not None:
+            door.close()
+
+    def tell_of_page(self, words: str) -> None:
+        """What the page beside this watch has to say; from any thread."""
+        self.loop.tell(Note("command", words, {"command": "page", "subject": ""}))
 
     def _act(self, name: str, what: str) -> None:
         if name == "quit":
@@ -167,18 +247,42 @@ KEYS: Mapping[str, Callable[[Desk, str], str]] = {
 def build_loop(desk: Desk, sink: Sink) -> WatchLoop:
     """The loop of this account, put together and not yet running."""
     # A journal of its own: what keys and the queue write is then seen as from any other process.
-    journal = Journal.open(desk.journal.path)
+    path = desk.journal.path
+    journal = Journal.open(path, busy_timeout_seconds=LOCK_SECONDS)
     desk.on_close(journal.close)
     watcher, hands = build_watcher(replace(desk, journal=journal))
     # Without a `protect` of its own: the watch itself protects what an addition leaves.
     executor = Executor(desk.oms, desk.risk, alerter=desk.alerter)
-    hands.release_queue = lambda: [
-        f"{done.record.symbol} {done.action}: {done.reason}" for done in release_due(executor)
-    ]
-    loop = WatchLoop(watcher, hands, desk.client, _feed(desk), sink, desk.now)
-    loop.on_critical = lambda note: stop_entries(desk, note)
+    hands.release_queue = partial(_release_queue, executor, desk.now)
+    hands.follow_rejections = lambda: [str(done) for done in follow_up(executor.placer)]
+    care = OptionCare(
+        watcher.oms, desk.settings.trading, watcher.hours, desk.now, dividends_of(desk.client)
+    )
+    hands.care_for_options = care.warned
+    quality = Journal.open(path, busy_timeout_seconds=LOCK_SECONDS)
+    desk.on_close(quality.close)
+    confirmer = build_confirmer(replace(desk, journal=quality))
+    loop = WatchLoop(
+        watcher,
+        hands,
+        desk.client,
+        _feed(desk),
+        sink,
+        desk.now,
+        make_confirming=partial(Confirming, confirmer),
+    )
+    loop.make_stand_in = lambda: build_watcher(replace(desk, journal=stand_in_journal(path)))
+    loop.on_note = partial(tell, desk)
+    loop.on_critical = partial(stop_entries, desk)
     loop.halted_words = lambda: _halted_words(desk)
     return loop
+
+
+def _release_queue(executor: Executor, now: Callable[[], datetime]) -> list[str]:
+    """What was done, a line each."""
+    released = release_due(executor)
+    release_was_run(executor.oms.journal, now())
+    return [f"{done.record.symbol} {done.action}: {done.reason}" for done in released]
 
 
 def _halted_words(desk: Desk) -> str:
@@ -192,27 +296,35 @@ def _halted_words(desk: Desk) -> str:
 def _feed(desk: Desk) -> PriceFeed:
     """Prices and halts: by stream where there is one, asked for in process and meanwhile."""
     stocks = desk.client.market_data("stocks")
+    book = book_from_json(desk.journal.meta_get(HALTS_KEY))
     if isinstance(stocks, InProcessMarketData):
         prices = PolledFeed(desk.client, IN_PROCESS_POLL_SECONDS)
-        halts = StreamedFeed(stocks, desk.now)
+        halts = StreamedFeed(stocks, desk.now, book=book, is_up=True)
         return ManyFeeds(((lambda symbol: True, prices), (is_stock, halts)))
 
-    def streamed(stream: MarketDataStream) -> StreamedFeed:
+    stream_settings = desk.settings.trading.stream
+
+    def streamed(stream: MarketDataStream, book: HaltBook = HaltBook()) -> StreamedFeed:
         return StreamedFeed(
             stream,
             desk.now,
             instead=PolledFeed(desk.client, FALLBACK_POLL_SECONDS),
-            lost_after=timedelta(seconds=float(desk.settings.trading.stream.lost_alarm_seconds)),
+            lost_after=timedelta(seconds=float(stream_settings.lost_alarm_seconds)),
+            silence=timedelta(seconds=float(stream_settings.silence_probe_seconds)),
+            book=book,
         )
 
     crypto = desk.client.market_data("crypto")
-    return ManyFeeds(((is_stock, streamed(stocks)), (is_pair, streamed(crypto))))
+    # Alpaca's stream of options is msgpack, and of the modelled feed on most plans: REST is asked.
+    contracts = PolledFeed(desk.client, float(stream_settings.poll_seconds))
+    return ManyFeeds(
+        ((is_stock, streamed(stocks, book)), (is_pair, streamed(crypto)), (is_option, contracts))
+    )
 
 
 def stop_entries(desk: Desk, note: Note) -> None:
-    """Alert the trader; an unprotected position or a lost stream stops new entries too."""
+    """An unprotected position or a lost stream stops new entries."""
     kind = str(note.data.get("kind") or note.type)
-    desk.alerter.alert(Alert(kind, note.text, str(note.data.get("symbol") or "")))
     if kind in TRIPS:
         raise_switch(desk.journal, Level.HALTED, note.text, TRIPS[kind], desk.now())
 
@@ -225,11 +337,16 @@ def reconcile_first(desk: Desk, loop: WatchLoop) -> None:
         words = f"could not reconcile at the start: {error}"
         loop.sink.note(alarm("reconcile", "", words), desk.now())
         return
-    told = told_before(loop.watcher.journal, result.breaks)
+    except JournalError as error:
+        if not error.leaves_what_was_read:
+            raise
+        loop.watcher.journal_failed(error)
+        return
+    reported = reported_before(loop.watcher.journal, result.breaks)
     for found in result.breaks:
         data = {
             "event_id": break_id(found),
-            "replayed": break_id(found) in told,
+            "replayed": break_id(found) in reported,
             "kind": found.kind,
             "subject": found.subject,
             "ours": found.ours,
@@ -244,8 +361,13 @@ def reconcile_first(desk: Desk, loop: WatchLoop) -> None:
     loop.sink.note(Note("reconciled", words, {"breaks": len(result.breaks)}), desk.now())
 
 
-def farewell(desk: Desk) -> Farewell:
-    """What stays at the broker when nobody watches any more."""
+def farewell(desk: Desk, unwatched: Sequence[str] = ()) -> Farewell:
+    """What stays at the broker when nobody watches any more, and what does not."""
+    known = _farewell(desk)
+    return Farewell("; ".join([known.message, *unwatched]), known.working_orders)
+
+
+def _farewell(desk: Desk) -> Farewell:
     try:
         count = sum(record.order.is_working for record in desk.journal.orders("open"))
     except JournalError as error:

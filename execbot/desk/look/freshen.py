@@ -8,13 +8,54 @@ from __future__ import annotations
 
 from execbot.broker.errors import BrokerError
 from execbot.desk.account import Desk
+from execbot.desk.executions import confirm_fills
 from execbot.desk.following import lowered
+from execbot.exits.ownership import other_execbot
 from execbot.journal.errors import JournalError
+from execbot.model.timer import Timer
+from execbot.model.times import show_age
+from execbot.watch.heartbeat import YOUNG_SECONDS, heartbeat_of
+from execbot.watch.lock import holder_of
 
 
-def freshen(desk: Desk) -> list[str]:
-    """Fill the gap from REST; returns warnings instead of failing on a broker out of reach."""
-    return [*_filled(desk), *journal_warnings(desk)]
+def freshen(desk: Desk, *, confirms: bool = True) -> list[str]:
+    """Fill the gap from REST, and confirm what has filled; returns warnings instead of failing on a
+    broker out of reach."""
+    filled = _filled(desk)
+    confirmed = confirm_fills(desk) if confirms else []
+    return [
+        *filled,
+        *confirmed,
+        *other_warnings(desk),
+        *journal_warnings(desk),
+        *watch_warnings(desk),
+    ]
+
+
+def watch_warnings(desk: Desk) -> list[str]:
+    """That the `watch` of this account exists and decides nothing."""
+    holder = holder_of(desk.directory)
+    beat = None if holder is None else heartbeat_of(desk.directory)
+    if beat is None or beat.pid != holder:
+        return []
+    age = beat.age(desk.now(), Timer().mark())
+    if age <= YOUNG_SECONDS:
+        return []
+    since = show_age(int(age))
+    return [f"`watch` (process {holder}) has decided nothing for {since}: it is stuck, protects "
+            f"nothing, and what it shows is old. End it and start it again."]  # fmt: skip
+
+
+def other_warnings(desk: Desk) -> list[str]:
+    """That another execbot trades the account, where the journal has heard of one. A journal that
+    stands in knows too little: our own orders would be another's."""
+    if desk.journal_trouble is not None:
+        return []
+    try:
+        words = other_execbot(desk.journal, desk.now())
+    except JournalError:
+        return []  # told by whoever needs the journal
+    return [words] if words else []
 
 
 def journal_warnings(desk: Desk) -> list[str]:

@@ -55,6 +55,7 @@ _RECORD_FIELDS = (
     "intent_at",
     "sent_at",
     "arrival_price",
+    "cancel_after",
     "note",
     "alarm",
 )
@@ -115,6 +116,7 @@ def fill_json(fill: Fill) -> dict[str, Any]:
         "price",
         "at",
         "fee",
+        "fee_estimated",
         "inferred",
     )
     return {"order_id": fill.order_id, **{name: getattr(fill, name) for name in names}}

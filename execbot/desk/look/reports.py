@@ -1,64 +1,216 @@
-"""What a day amounted to: orders, fills, positions and profit, doubts and recoveries."""
+"""What a day, a week, a month or any span amounted to, read from the journal and the broker."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import timedelta
 from decimal import Decimal
 
 from msgspec import Struct
 
 from execbot.broker.errors import BrokerError
+from execbot.config.schema import Mode
 from execbot.desk.account import Desk
 from execbot.desk.following import lowered
+from execbot.desk.look.fees import learn_fees
 from execbot.desk.look.freshen import freshen
-from execbot.journal.records import Execution
-from execbot.model.symbols import symbol_key
-from execbot.report.daily import DailyReport, Day, PositionLine, daily_report
-from execbot.report.recoveries import RecoveryCount, overall_rate, recovery_counts
+from execbot.desk.look.protection import Protection, protection_of
+from execbot.desk.look.reporting.closing_prices import closing_prices, left_open
+from execbot.desk.look.statistics import EquityOfSpan, equity_of_span
+from execbot.desk.look.trades import Wanted, trades_of
+from execbot.journal.confirmation import Confirmation
+from execbot.journal.records import AuditRow, OrderRecord
+from execbot.market.calendar_cache import table_for
+from execbot.market.sessions import TradingDay, trading_days
+from execbot.model.account import Position
+from execbot.model.symbols import is_pair, symbol_key
+from execbot.model.times import eastern
+from execbot.oms.position_ledger import positions_before, symbols_of_day
+from execbot.report.audit_trail import audit_trail
+from execbot.report.daily import DailyReport, daily_report
+from execbot.report.days import day_rows
+from execbot.report.executions import executions_of
+from execbot.report.failures import failures_of
+from execbot.report.limits import limits_of
+from execbot.report.operation import operation_of
+from execbot.report.period import DayRow, PeriodReport
+from execbot.report.protection import protection_report
+from execbot.report.recoveries import count_recoveries, overall_rate
+from execbot.report.scorecard import Basis, scorecard
+from execbot.report.span import Span, span_notes
+from execbot.risk.account_rows import coins_of, market_prices
+from execbot.risk.fees import FEE_ROWS, settled
+from execbot.trades.trade_stats import trade_stats
 
-__all__ = [
-    "DailyReport",
-    "DayReport",
-    "Execution",
-    "PositionLine",
-    "RecoveryCount",
-    "day_report",
-]
+__all__ = ["PeriodReport", "SpanReport", "span_report"]
+
+GUARDS_BEFORE = timedelta(days=7)
+"""How a position stood at the beginning is said by the last change before it: each session has
+one."""
 
 
-class DayReport(Struct, frozen=True):
-    """`in_doubt` are client_order_ids whose outcome is not known; `recovery_rate` is a fraction."""
+class SpanReport(Struct, frozen=True):
+    """`in_doubt` are client_order_ids whose outcome is not known; `recovery_rate` is a fraction.
 
-    report: DailyReport
-    recoveries: Sequence[RecoveryCount]
+    `protected` is how positions stand now, where the span is not over.
+    """
+
+    period: PeriodReport
     recovery_rate: float | None
     in_doubt: Sequence[str] = ()
+    protected: Sequence[Protection] = ()
     warnings: Sequence[str] = ()
 
+    @property
+    def books(self) -> DailyReport:
+        return self.period.books
 
-def day_report(desk: Desk, on: date | None = None) -> DayReport:
-    """The report of one New York date, today's without one. Raises JournalError, BrokerError."""
+    @property
+    def unprotected(self) -> list[Protection]:
+        """Positions without the protection that was promised to them."""
+        return [found for found in self.protected if found.missing]
+
+    def guarded(self, symbol: str) -> str | None:
+        """How a position stands; None where that is not known, or nothing is held."""
+        key = symbol_key(symbol)
+        states = (f.state.value for f in self.protected if symbol_key(f.symbol) == key)
+        return next(states, None)
+
+
+def span_report(desk: Desk, span: Span | None = None) -> SpanReport:
+    """The report of a span, of today without one. Raises JournalError, BrokerError."""
     warnings = freshen(desk)
     if desk.journal_trouble is not None and not desk.journal_is_copy:
         raise desk.journal_trouble  # what the broker remembers is not what was done here
-    day = Day.at(desk.now()) if on is None else Day.of(on)
-    prices, price_warnings = _prices(desk)
-    journal = desk.journal
-    report = daily_report(day, journal.orders(legs=True), journal.executions(until=day.end), prices)
-    in_doubt = [record.client_order_id for record in journal.unsettled_orders()]
+    span = Span.at(desk.now()) if span is None else span
+    held, price_warnings = _held(desk)
+    warnings += learn_fees(desk, held)
+    equity = equity_of_span(desk, span.start, span.end, market_prices(held))
+    period = _period(desk, span, held, equity)
+    warnings += equity.warnings
+    in_doubt = [record.client_order_id for record in desk.journal.unsettled_orders()]
     if in_doubt:
         warnings.append(f"{len(in_doubt)} in doubt: run execbot reconcile.")
-    counts = recovery_counts(journal, day.start, day.end)
-    return DayReport(report, counts, overall_rate(counts), in_doubt, [*warnings, *price_warnings])
+    protected = protection_of(desk, held) if span.holds(desk.now()) else []
+    warnings += [str(found) for found in protected if found.missing]
+    return SpanReport(
+        period,
+        overall_rate(period.recoveries),
+        in_doubt,
+        protected,
+        [*warnings, *price_warnings],
+    )
 
 
-def _prices(desk: Desk) -> tuple[Mapping[str, Decimal], list[str]]:
-    """Current prices of what is held; the report stands without them."""
+def _period(desk: Desk, span: Span, held: Sequence[Position], equity: EquityOfSpan) -> PeriodReport:
+    journal, now = desk.journal, desk.now()
+    records = journal.orders_of_days(span.start, span.end)
+    made = journal.confirmations(span.start, span.end)
+    of_orders = {item.client_order_id: item for item in made}
+    unfilled = [r.client_order_id for r in records if r.client_order_id not in of_orders]
+    of_orders |= journal.confirmations_of(unfilled)
+    books, days, unpriced = _books(desk, span, records, of_orders, held, equity)
+    told = journal.told(span.start - GUARDS_BEFORE, span.end)
+    failed = journal.recoveries(span.start, span.end)
+    samples = journal.equity_samples(span.start, span.end)
+    sessions = _sessions(desk, span)
+    operation = operation_of(
+        told,
+        [sample.at for sample in samples],
+        sessions,
+        journal.signal_times(span.start, span.end),
+        max(span.start, journal.first_written() or now),
+        min(now, span.end),
+    )
+    executions = executions_of(
+        [line.record for line in books.orders], made, journal.missed_orders(span.start, span.end)
+    )
+    protection = protection_report(told, records, span.start, min(now, span.end), operation.gaps)
+    names = {*(r.client_order_id for r in records), *(f.client_order_id for f in books.fills)}
+    trail = audit_trail(records, books.fills, journal.trails(sorted(names)))
+    recoveries = count_recoveries(failed)
+    trades = trades_of(journal, Wanted(since=span.start, until=span.end)).trades
+    basis = Basis(executions, recoveries, protection, operation, trail, desk.mode is Mode.LIVE)
+    return PeriodReport(
+        span=span,
+        notes=[*_notes(desk, span, sessions), *unpriced],
+        sessions=len(sessions),
+        books=books,
+        days=days,
+        cash_days=journal.cash_days(span.on, span.last),
+        equity=equity.stats,
+        equity_days=equity.days,
+        samples=samples,
+        trades=trades,
+        trade_stats=trade_stats(trades),
+        confirmations=made,
+        executions=executions,
+        failures=failures_of(failed),
+        recoveries=recoveries,
+        protection=protection,
+        limits=limits_of(_since(told, span), {r.client_order_id: r.symbol for r in records}),
+        operation=operation,
+        trail=trail,
+        scorecard=scorecard(basis),
+    )
+
+
+def _notes(desk: Desk, span: Span, sessions: Sequence[TradingDay]) -> list[str]:
+    """An exchange of one's own that never closes has no holidays."""
+    now = desk.now()
+    desk.hours.refresh(desk.client, now)
+    days = list(span.days) if desk.hours(now).never_closes else [day.date for day in sessions]
+    return span_notes(span, days, eastern(now).date())
+
+
+def _since(rows: Sequence[AuditRow], span: Span) -> list[AuditRow]:
+    return [row for row in rows if row.at >= span.start]
+
+
+def _books(
+    desk: Desk,
+    span: Span,
+    records: Sequence[OrderRecord],
+    made: Mapping[str, Confirmation],
+    held: Sequence[Position],
+    equity: EquityOfSpan,
+) -> tuple[DailyReport, Sequence[DayRow], list[str]]:
+    """With what to warn of: a span that is over is valued at its end, else at prices of now."""
+    journal = desk.journal
+    fills = journal.executions(span.start, span.end)
+    symbols = symbols_of_day(journal, span.start, fills)
+    # A fee in coins is booked later than it was charged, and belongs to its purchase.
+    pairs = [symbol for symbol in symbols if is_pair(symbol)]
+    coins = coins_of(journal, pairs, span.on, span.last)
+    beside = [item for item in fills if not is_pair(item.symbol)]
+    stood = positions_before(journal, span.on, [s for s in symbols if not is_pair(s)])
+    first = min([span.start, *(item.at for item in coins)])
+    kept = journal.account_rows(FEE_ROWS, since=eastern(first).date() - timedelta(days=1))
+    rows = [row.activity for row in kept]
+    known = [*beside, *coins]
+    costs = settled(known, rows)
+    prices: Mapping[str, Decimal] = _prices(desk, held)
+    warnings: list[str] = []
+    if span.end <= desk.now():
+        prices, warnings = closing_prices(desk, span, left_open(stood, costs.executions, span))
+    books = daily_report(span, records, known, prices, stood, rows, made, costs)
+    return books, day_rows(span, costs, stood, equity.days), warnings
+
+
+def _sessions(desk: Desk, span: Span) -> list[TradingDay]:
+    return list(trading_days(table_for(desk.directory.parent, span.last), span.on, span.last))
+
+
+def _held(desk: Desk) -> tuple[Sequence[Position], list[str]]:
+    """The broker's positions; the report stands without them."""
     try:
-        held = desk.client.get_positions()
+        return desk.client.get_positions(), []
     except BrokerError as error:
-        return {}, [f"No current prices: {lowered(error.message)}."]
+        return (), [f"No current prices: {lowered(error.message)}."]
+
+
+def _prices(desk: Desk, held: Sequence[Position]) -> Mapping[str, Decimal]:
+    """Current prices of what is held."""
     records = {symbol_key(record.symbol): record.symbol for record in desk.journal.positions()}
     found = {records.get(symbol_key(p.symbol), p.symbol): p.current_price for p in held}
-    return {symbol: price for symbol, price in found.items() if price is not None}, []
+    return {symbol: price for symbol, price in found.items() if price is not None}

@@ -6,13 +6,13 @@ Control requests go to a running server, or to the exchange of sim mode in this 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from execbot.config.environment import environment_of
 from execbot.config.load import load_settings
 from execbot.config.paths import exchange_directory, state_root
 from execbot.desk.errors import BadRequest, CannotServe, ExtraMissing, NoExchange
@@ -44,7 +44,8 @@ def control(
     if url is not None:
         status, text = _over_http(url, method, path, raw)
     else:
-        status, text = _in_process(config_path, env or os.environ, method, path, raw)
+        given = environment_of(env or None, config_path)
+        status, text = _in_process(config_path, given, method, path, raw)
     where = url or "the state directory"
     try:
         found = json.loads(text)
@@ -99,7 +100,9 @@ def _in_process(
 
 
 class Served(Struct, frozen=True):
-    """Where it listens: `rest`, `stream`, `data`, `data_stream`, `crypto_stream`, `control`.
+    """Where it listens: `rest`, `stream`, `data`, `control`, and for each market its stream of
+    data: `data_stream`, `crypto_stream`, `option_stream`; with TLS also `authority`, the file that
+    clients must trust.
 
     `prints_fill`: prices are recorded, and a print beyond a resting limit fills it.
     """
@@ -120,29 +123,27 @@ def serve(
     host: str,
     port: int,
     public: bool = False,
+    tls: bool = False,
+    cors: bool = False,
     state_dir: Path | None = None,
     warn: Callable[[str], None],
     ready: Callable[[Served], None],
 ) -> None:
     """Serve the exchange until it is interrupted; `ready` is told its URLs once it listens.
 
-    A host that other machines reach needs `public`, and `warn` is told of it.
+    A host that other machines reach needs `public`, and `warn` is told of it. `tls` serves
+    https and wss for Alpaca's names too, `cors` lets pages of other origins in.
 
     `settings` at other than their defaults win over the scenario's, `pairs` (`name=value`,
     `exchange.name=value`) over both. Raises BadRequest for a setting that makes no sense,
     CannotServe, and ExtraMissing.
     """
-    config = _config(settings, scenario, pairs)
+    config = settings_of(settings, scenario, pairs)
     try:
         from execbot.sim.doors.guard import is_loopback
         from execbot.sim.doors.serve import serve as run
     except ModuleNotFoundError as error:
-        raise ExtraMissing(
-            f"The server needs {error.name}, which is not installed",
-            kind="config.missing_package",
-            hint="The exchange of sim mode works without it.",
-            next_step="pip install 'execbot[sim]'",
-        ) from None
+        raise _missing(error, "pip install aiohttp msgpack") from None
     warnings: list[str] = []
     if not is_loopback(host):
         if not public:
@@ -162,7 +163,11 @@ def serve(
             state_dir=state_dir,
             ready=lambda urls: ready(Served(urls, recorded, warnings)),
             public=public,
+            tls=tls,
+            cors=cors,
         )
+    except ModuleNotFoundError as error:
+        raise _missing(error, "pip install trustme") from None
     except OSError as error:
         raise CannotServe(
             f"{host}:{port} could not be served: {error.strerror or error}"
@@ -171,8 +176,17 @@ def serve(
         raise BadRequest(str(error), next_step=SERVE_NEXT) from error
 
 
-def _config(given: Mapping[str, Any], scenario: Path | None, pairs: Sequence[str]) -> SimConfig:
-    """The caller's settings over those of the scenario."""
+def _missing(error: ModuleNotFoundError, next_step: str) -> ExtraMissing:
+    return ExtraMissing(
+        f"The server needs {error.name}, which is not installed",
+        kind="config.missing_package",
+        hint="The exchange of sim mode works without it.",
+        next_step=next_step,
+    )
+
+
+def settings_of(given: Mapping[str, Any], scenario: Path | None, pairs: Sequence[str]) -> SimConfig:
+    """The caller's settings over those of the scenario. Raises BadRequest."""
     from execbot.sim.config import ConfigError as BadConfig
     from execbot.sim.config import SimConfig
 

@@ -28,7 +28,7 @@ from execbot.broker.stream_states import Connected, StreamState
 
 if TYPE_CHECKING:
     from execbot.config.schema import SimSettings
-    from execbot.sim.doors.transport import SharedVenue
+    from execbot.sim.doors.transport import InProcess, SharedVenue
     from execbot.sim.venue import Venue
 
 KEY = "sim"
@@ -59,7 +59,7 @@ def open_exchange(directory: Path, settings: SimSettings) -> SharedVenue:
 class InProcessTransport:
     """The broker adapter's `Transport` over the in-process door."""
 
-    def __init__(self, exchange: SharedVenue) -> None:
+    def __init__(self, exchange: InProcess | SharedVenue) -> None:
         self._exchange = exchange
 
     def send(
@@ -94,11 +94,11 @@ class InProcessTradeUpdates(TradeUpdateStream):
     def __init__(
         self,
         exchange: SharedVenue,
-        parse: Callable[[bytes], object],
+        read: Callable[[bytes, datetime], Iterable[TradeUpdate | StreamState]],
         now: Callable[[], datetime],
     ) -> None:
         self._exchange = exchange
-        self._parse = parse
+        self._read = read
         self._now = now
         self._closed = threading.Event()
 
@@ -109,9 +109,7 @@ class InProcessTradeUpdates(TradeUpdateStream):
         while not self._closed.is_set():
             for number, frame in self._exchange.trade_updates_since(KEY, seq):
                 seq = number
-                message = self._parse(frame)
-                if isinstance(message, TradeUpdate):
-                    yield message
+                yield from self._read(frame, self._now())
             self._closed.wait(POLL_SECONDS)
 
     def close(self) -> None:

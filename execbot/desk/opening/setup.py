@@ -5,7 +5,6 @@ Configuration decides the mode, the mode decides keys and URLs, keys and URLs de
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -14,19 +13,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from execbot.broker.clock import BrokerClock
-from execbot.config.credentials import Credentials, find_credentials, no_credentials
+from execbot.config.credentials import (
+    Credentials,
+    find_credentials,
+    no_credentials,
+    pair_notices,
+)
+from execbot.config.environment import Environment, environment_of
 from execbot.config.errors import ConfigError
+from execbot.config.files import unread_env_file
 from execbot.config.load import Settings, load_settings
 from execbot.config.mode import Endpoints, ModeChoice, choose_endpoints, choose_mode
-from execbot.config.paths import exchange_directory, private_directory, state_root, write_private
+from execbot.config.paths import (
+    cache_root,
+    exchange_directory,
+    private_directory,
+    state_root,
+    write_private,
+)
 from execbot.config.schema import Mode, Transport
+from execbot.desk.opening.pinned import check_account, check_profile_keys
 
 if TYPE_CHECKING:
     from execbot.broker.alpaca import AlpacaClient
     from execbot.broker.market_stream import MarketDataStream
     from execbot.broker.port import TradeUpdateStream
+    from execbot.risk.asking.kept_facts import KeptFacts
     from execbot.sim.doors.transport import SharedVenue
 
 ACCOUNTS_NAME = "accounts.json"
@@ -42,6 +57,12 @@ class Setup(Struct, frozen=True):
     credentials: Credentials
     endpoints: Endpoints
     root: Path
+    cache: Path
+    env: Environment
+
+    @property
+    def profile(self) -> str | None:
+        return self.env.profile
 
     @property
     def mode(self) -> Mode:
@@ -51,6 +72,11 @@ class Setup(Struct, frozen=True):
     def is_own_server(self) -> bool:
         """An Alpaca-compatible server was named: it may live in a time of its own."""
         return self.endpoints.trading is not None
+
+    @property
+    def is_paper(self) -> bool:
+        """By which of Alpaca's hosts is meant where none is named."""
+        return self.mode is not Mode.LIVE
 
     @property
     def is_in_process(self) -> bool:
@@ -64,21 +90,25 @@ def read_setup(
     env: Mapping[str, str] | None = None,
 ) -> Setup:
     """Configuration, mode, keys and URLs. Raises ConfigError; contacts nobody."""
-    env = os.environ if env is None else env
+    env = environment_of(env, config_path)
     settings = load_settings(config_path, env)
     choice = choose_mode(
         mode_flag,
         env,
         settings.trading.mode,
         lambda: find_credentials(Mode.PAPER.value, env) is not None,
-        on_terminal=_on_terminal(),
+        on_terminal=on_terminal(),
     )
     endpoints = choose_endpoints(choice.mode, env)
     credentials = _credentials(choice.mode, endpoints, env)
-    return Setup(settings, choice, credentials, endpoints, state_root(env))
+    if choice.mode is not Mode.SIM:
+        notices = pair_notices(choice.mode.value, env)
+        choice = replace(choice, notices=(*choice.notices, *notices))
+        check_profile_keys(settings, credentials, env)
+    return Setup(settings, choice, credentials, endpoints, state_root(env), cache_root(env), env)
 
 
-def _on_terminal() -> bool:
+def on_terminal() -> bool:
     """Is a person there: is any of the three standard streams a terminal?"""
     streams = (sys.stdin, sys.stdout, sys.stderr)
     with suppress(ValueError):  # a stream that was closed
@@ -86,7 +116,7 @@ def _on_terminal() -> bool:
     return False
 
 
-def _credentials(mode: Mode, endpoints: Endpoints, env: Mapping[str, str]) -> Credentials:
+def _credentials(mode: Mode, endpoints: Endpoints, env: Environment) -> Credentials:
     """Sim mode needs none: against a served exchange a pair only chooses the account."""
     from execbot.desk.opening.in_process import KEY
 
@@ -97,7 +127,7 @@ def _credentials(mode: Mode, endpoints: Endpoints, env: Mapping[str, str]) -> Cr
         return found
     if mode is Mode.SIM:
         return Credentials(KEY, KEY, "sim")
-    raise no_credentials(mode.value)
+    raise no_credentials(mode.value, unread_env_file(env.path, env))
 
 
 def build_client(setup: Setup, clock: BrokerClock) -> AlpacaClient:
@@ -107,7 +137,7 @@ def build_client(setup: Setup, clock: BrokerClock) -> AlpacaClient:
 
     broker, stream = setup.settings.trading.broker, setup.settings.trading.stream
     common = {
-        "paper": setup.mode is not Mode.LIVE,
+        "paper": setup.is_paper,
         "timeout_seconds": float(broker.timeout_seconds),
         "feed": broker.feed,
         "requests_per_minute": broker.requests_per_minute,
@@ -147,26 +177,33 @@ def clock_of(setup: Setup) -> BrokerClock:
     return BrokerClock(at_once=setup.is_own_server or setup.is_in_process)
 
 
+def kept_facts_of(setup: Setup, client: AlpacaClient) -> KeptFacts | None:
+    """What need not be asked of a broker over the network every time; the exchange in this process
+    is asked."""
+    if not client.answers_beside:
+        return None
+    from execbot.risk.asking.kept_facts import KeptFacts
+
+    return KeptFacts(setup.cache, f"{setup.mode.value}|{client.trading_url}")
+
+
 def account_of(setup: Setup, client: AlpacaClient, *, must_remember: bool = True) -> str:
     """The account number behind the keys: asked of the broker once, then remembered.
 
     The journal's place depends on it, and a command must find its journal with the broker down.
-    Keys are remembered as a hash only. In an emergency it need not be remembered.
+    Keys are remembered as a hash only. In an emergency it need not be remembered. Raises
+    ConfigError for an account that it must not be (`pinned`).
     """
     import json
-    from hashlib import sha256
 
     path = setup.root / ACCOUNTS_NAME
-    place = "in-process" if setup.is_in_process else client.trading_url
-    name = f"{setup.mode.value}|{place}|{setup.credentials.api_key}"
-    digest = sha256(name.encode()).hexdigest()[:32]
-    known: dict[str, str] = {}
-    with suppress(OSError, ValueError):  # not there yet, or damaged: it is only a memory
-        known = dict(json.loads(path.read_text(encoding="utf-8")))
+    digest, known = _keys_hash(setup, client.trading_url), _remembered(path)
     if digest in known:
+        _check_account(setup, known[digest])
         return known[digest]
     found = client.get_account()
     account = found.account_number or found.id
+    _check_account(setup, account)
     kept = list(known.items())[-(ACCOUNTS_MAX - 1) :]
     try:
         private_directory(setup.root)
@@ -177,11 +214,40 @@ def account_of(setup: Setup, client: AlpacaClient, *, must_remember: bool = True
     return account
 
 
+def _check_account(setup: Setup, account: str) -> None:
+    check_account(setup.settings, setup.mode, setup.credentials, setup.env, account)
+
+
+def remembered_account(setup: Setup) -> str | None:
+    """The account as `account_of` has remembered it; nobody is asked."""
+    from execbot.broker.alpaca import trading_url_of
+
+    url = "" if setup.is_in_process else trading_url_of(setup.endpoints.trading, setup.is_paper)
+    return _remembered(setup.root / ACCOUNTS_NAME).get(_keys_hash(setup, url))
+
+
+def _keys_hash(setup: Setup, trading_url: str) -> str:
+    from hashlib import sha256
+
+    place = "in-process" if setup.is_in_process else trading_url
+    name = f"{setup.mode.value}|{place}|{setup.credentials.api_key}"
+    return sha256(name.encode()).hexdigest()[:32]
+
+
+def _remembered(path: Path) -> dict[str, str]:
+    """Accounts by their keys' hash."""
+    import json
+
+    with suppress(OSError, ValueError):  # not there yet, or damaged: it is only a memory
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    return {}
+
+
 def _in_process_stream(exchange: SharedVenue, now: Callable[[], datetime]) -> TradeUpdateStream:
-    from execbot.broker.stream import parse_frame
+    from execbot.broker.stream import messages_of
     from execbot.desk.opening.in_process import InProcessTradeUpdates
 
-    return InProcessTradeUpdates(exchange, parse_frame, now)
+    return InProcessTradeUpdates(exchange, messages_of, now)
 
 
 def _in_process_data(exchange: SharedVenue) -> MarketDataStream:

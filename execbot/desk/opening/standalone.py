@@ -6,7 +6,7 @@ account has an OMS of this class, so this file cannot know how one is opened.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from execbot.broker.port import BrokerClient
     from execbot.config.load import Settings
     from execbot.journal.journal import Journal
+    from execbot.oms.machine.changes import Change
+    from execbot.quality.subscribers import ConfirmationSubscribers
+
+
+CONFIRMATION = "confirmation"
 
 
 class Account(Protocol):
@@ -50,6 +55,8 @@ class OrderManagementSystem(service.OrderManagementSystem):
     """
 
     opener: ClassVar[Callable[..., Account]]
+    confirmations: ConfirmationSubscribers
+    """There once somebody has subscribed to them."""
 
     def __init__(
         self,
@@ -80,6 +87,28 @@ class OrderManagementSystem(service.OrderManagementSystem):
             elif name not in self.__dict__:
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return getattr(self, name)
+
+    def subscribe(self, name: str, callback: Callable[[Any], None]) -> Callable[[], None]:
+        """As on the base; `confirmation` calls back with a `Confirmation` once an execution is
+        confirmed, and again when what is known of it has changed."""
+        if name != CONFIRMATION:
+            return super().subscribe(name, callback)
+        if "confirmations" not in self.__dict__:
+            from execbot.quality.subscribers import ConfirmationSubscribers
+
+            root = getattr(self._account, "directory", None)
+            parent = None if root is None else root.parent
+            self.confirmations = ConfirmationSubscribers(
+                self.client, self.journal, self.settings, self.now, parent
+            )
+        return self.confirmations.subscribe(callback)
+
+    def publish(self, changes: Iterable[Change]) -> None:
+        """Tell subscribers of changes that are committed, then of what they came to."""
+        found = list(changes)
+        super().publish(found)
+        if found and "confirmations" in self.__dict__:
+            self.confirmations.follow()
 
     def __enter__(self) -> Self:
         return self

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from execbot.broker.errors import BrokerError
 from execbot.desk.account import Desk
 from execbot.desk.following import follow
+from execbot.desk.look.halts_known import halts_known
+from execbot.desk.look.order_ends import endings_of
+from execbot.desk.opening.outcomes import CommandStep, carried_out, unrecorded_words
 from execbot.desk.protect import Restorer, watched_by
+from execbot.desk.queue_care import unattended
 from execbot.model.flags import flags_of
 from execbot.model.signal import Signal, read_signal
 
@@ -43,9 +49,29 @@ def executor_of(desk: Desk, *, naked: bool = False) -> Executor:
     )
 
 
-def unwatched(
-    desk: Desk, result: SignalResult, seconds: float = WAIT_SECONDS
+def answered(
+    desk: Desk,
+    result: SignalResult,
+    seconds: float = WAIT_SECONDS,
+    *,
+    waited: Sequence[str] = (),
 ) -> tuple[SignalResult, list[str]]:
+    """The result as it is told, with what to warn of: where no `watch` runs the entry is followed
+    to its fill. `waited` is what an earlier following said; it stands where this one's would."""
+    result, warnings = _unwatched(desk, result, seconds)
+    warnings += waited
+    record = result.record
+    if record is None or result.code:
+        return result, warnings
+    ending = endings_of(desk, [record]).get(record.client_order_id)
+    warnings += unattended(desk, record, ending)
+    halts = halts_known(desk, record)
+    notes = (*result.notes, halts.line) if halts.line else result.notes
+    at = None if ending is None else ending.at
+    return replace(result, cancel_at=at, halts_known=halts.known, notes=notes), warnings
+
+
+def _unwatched(desk: Desk, result: SignalResult, seconds: float) -> tuple[SignalResult, list[str]]:
     """Where no `watch` runs: follow the entry to its fill, and say what nobody does."""
     record = result.record
     is_entry = record is not None and result.signal.side.opens and not result.code
@@ -82,6 +108,15 @@ def preview_signal(desk: Desk, signal: Signal, *, naked: bool = False) -> Previe
     return executor_of(desk, naked=naked).preview(signal)
 
 
+@carried_out(
+    CommandStep.INTENT,
+    CommandStep.ANSWER,
+    CommandStep.CANCEL,
+    CommandStep.PLAN,
+    CommandStep.DECISION,
+    CommandStep.SIGNAL,
+    CommandStep.MARK,
+)
 def act_on_signal(
     desk: Desk, signal: Signal, *, naked: bool = False
 ) -> tuple[SignalResult, list[str]]:
@@ -90,4 +125,26 @@ def act_on_signal(
     Where no `watch` runs its entry is followed to the fill. Never raises for what a signal causes;
     raises FlagNotAllowed.
     """
-    return unwatched(desk, executor_of(desk, naked=naked).execute_signal(signal))
+    executor = executor_of(desk, naked=naked)
+    release_what_waits(desk, executor)
+    result, said = answered(desk, executor.execute_signal(signal))
+    return result, [*said, *unrecorded_words(desk)]
+
+
+def acted_elsewhere(
+    desk: Desk, signal: Signal, *, naked: bool = False
+) -> tuple[SignalResult, list[str]]:
+    """What another process, which was given this signal, has made of it, and could not tell."""
+    executor = executor_of(desk, naked=naked)
+    return answered(desk, executor.made_elsewhere(signal))
+
+
+def release_what_waits(desk: Desk, executor: Executor) -> None:
+    """Where no `watch` does it: send the entries that wait for the rate limit, before others and
+    once more after them. What is refused then stays in the queue, or says so in the journal."""
+    from execbot.oms.release_queue import release_due
+    from execbot.oms.send.waiting import waits_for_rate_limit
+
+    if waits_for_rate_limit(desk.journal) and watched_by(desk) is None:
+        with suppress(BrokerError):
+            release_due(executor)

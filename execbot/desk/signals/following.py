@@ -139,11 +139,11 @@ class SignalFollowing:
             self.trouble = error.message
 
     def _has_watch(self) -> bool:
-        from execbot.watch.lock import holder_of
+        from execbot.desk.protect import watched_by
 
         if time.monotonic() - self._watched_at >= WATCH_LOOK_SECONDS:
             self._watched_at = time.monotonic()
-            self._is_watched = holder_of(self._desk.directory) is not None
+            self._is_watched = watched_by(self._desk) is not None
         return self._is_watched
 
     def _stands_now(self, item: _Followed) -> OrderRecord:

@@ -75,6 +75,11 @@ class Lines:
             raise BadInput(f"the input could not be read: {self._unread}")
         return None
 
+    def entries_ahead(self) -> list[str]:
+        """The symbols of the entries that were read and wait for their turn."""
+        with self._changed:
+            return self._queue.entries
+
     def done(self, line: Line) -> None:
         """It has been carried out."""
         with self._changed:

@@ -10,18 +10,29 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
 from execbot.broker.errors import BrokerError
-from execbot.desk.signals.acting import LINE_WAIT_SECONDS, executor_of, new_signal_id, unwatched
+from execbot.desk.opening.outcomes import carrying_out, unrecorded_words
+from execbot.desk.signals.acting import (
+    LINE_WAIT_SECONDS,
+    answered,
+    executor_of,
+    new_signal_id,
+    release_what_waits,
+)
 from execbot.desk.signals.following import Became, SignalFollowing
+from execbot.desk.signals.held_back import HeldBack
 from execbot.desk.signals.lines import Line, Lines
+from execbot.journal.errors import JournalError
 from execbot.model.enums import Outcome
+from execbot.model.errors import ExecbotError
 from execbot.model.signal import Signal, SignalError, read_line
 from execbot.oms.signals.executor import Executor
-from execbot.oms.signals.result import SignalResult
+from execbot.oms.signals.result import SignalResult, failed
 
 if TYPE_CHECKING:
     from execbot.desk.account import Desk
@@ -33,6 +44,9 @@ REFRESH_SECONDS = 5.0
 
 LAST_LOOK_SECONDS = 5.0
 """How long the end of the run waits for a look that is under way."""
+
+UNDER_WAY_SECONDS = 20.0
+"""How long a run that fails, or is interrupted, waits for an exit that is under way."""
 
 JOIN_SECONDS = 0.5
 BAD_LINE = "signal.bad_line"
@@ -78,6 +92,9 @@ class Listener(Protocol):
 
     def became(self, update: Became) -> None: ...
 
+    def unreleased(self, error: ExecbotError) -> None:
+        """Sending what waited from before failed; `error` says what was done of it."""
+
     def trouble(self, words: str) -> None:
         """Why the broker could not be read just now; the run goes on."""
 
@@ -98,14 +115,26 @@ def run_lines(
     Raises what the listener raises, BadInput when the input cannot be read, and FlagNotAllowed.
     """
     executor = executor_of(desk, naked=naked)
+    _release(desk, executor, listener)
     lines = Lines(stream, lambda number, content: _read(number, content, desk))
     if not follow:
         _Run(desk, executor, lines, listener, None).act()
+        _release(desk, executor, listener)
         return 0
     following = SignalFollowing(desk)
     with _follower(following, listener, lines) as follower:
         _Run(desk, executor, lines, listener, following).act()
+        _release(desk, executor, listener)
         return follower.wait(wait_seconds)
+
+
+def _release(desk: Desk, executor: Executor, listener: Listener) -> None:
+    """What fails of it is no failure of a line."""
+    try:
+        with carrying_out(desk):
+            release_what_waits(desk, executor)
+    except JournalError as error:
+        listener.unreleased(error)
 
 
 def _read(number: int, content: bytes, desk: Desk) -> Line:
@@ -131,15 +160,29 @@ class _Run:
         self._lines = lines
         self._listener = listener
         self._following = following
+        self._held_back = HeldBack(desk, self._tell)
 
     def act(self) -> None:
-        threading.Thread(target=self._exits, name="exits", daemon=True).start()
+        exits = threading.Thread(target=self._exits, name="exits", daemon=True)
+        exits.start()
+        try:
+            self._all_lines()
+        except BaseException as error:
+            # An exit that is under way is carried out and answered: its stop may be lifted by now.
+            self._lines.fail(error)
+            exits.join(UNDER_WAY_SECONDS)
+            raise
+
+    def _all_lines(self) -> None:
         refreshed = time.monotonic()
-        while (line := self._lines.take()) is not None:
-            self._carry_out(line)
-            if self._following is None and time.monotonic() - refreshed > REFRESH_SECONDS:
-                self._take_in()
-                refreshed = time.monotonic()
+        try:
+            while (line := self._lines.take()) is not None:
+                self._carry_out(line, may_hold=True)
+                if self._following is None and time.monotonic() - refreshed > REFRESH_SECONDS:
+                    self._take_in()
+                    refreshed = time.monotonic()
+        finally:
+            self._held_back.tell_all()  # what was sent is told, however this ends
 
     def _exits(self) -> None:
         try:
@@ -148,17 +191,43 @@ class _Run:
         except BaseException as error:
             self._lines.fail(error)  # the main thread ends the run with it
 
-    def _carry_out(self, line: Line) -> None:
+    def _carry_out(self, line: Line, *, may_hold: bool = False) -> None:
+        """With `may_hold` its answer may wait for a look that serves those of other lines too."""
+        ahead = self._lines.entries_ahead()
         if line.signal is None:
-            self._listener.result(LineResult(line.number, None, line.error))
+            told = partial(self._listener.result, LineResult(line.number, None, line.error))
+            self._held_back.say(told) if may_hold else told()
         else:
-            self._act_on(line.number, line.signal)
+            if not line.is_exit:
+                self._executor.expect(ahead)
+            if may_hold and self._following is None and (ahead or len(self._held_back)):
+                self._held_back.add(line.number, self._executed(line.signal))
+            else:
+                self._act_on(line.number, line.signal)
         self._lines.done(line)
+        if may_hold and len(self._held_back) and not self._lines.entries_ahead():
+            self._held_back.settle()
+
+    def _executed(self, signal: Signal) -> SignalResult:
+        """A journal that fails, fails this line alone."""
+        try:
+            with carrying_out(self._desk):
+                return self._executor.execute_signal(signal)
+        except JournalError as error:
+            return failed(signal, error, error.kind, None)
+
+    def _tell(self, number: int, result: SignalResult, warnings: Sequence[str]) -> None:
+        self._listener.result(LineResult(number, result, warnings=warnings))
 
     def _act_on(self, number: int, signal: Signal) -> None:
-        result = self._executor.execute_signal(signal)
         seconds = LINE_WAIT_SECONDS if self._following is None else 0.0  # the follower tells it
-        result, warnings = unwatched(self._desk, result, seconds)
+        try:
+            with carrying_out(self._desk):
+                result = self._executor.execute_signal(signal)
+                result, warnings = answered(self._desk, result, seconds)
+                warnings = [*warnings, *unrecorded_words(self._desk)]
+        except JournalError as error:  # of this line alone: those before it are answered
+            result, warnings = failed(signal, error, error.kind, None), []
         self._listener.result(LineResult(number, result, warnings=warnings))
         record = result.record
         if self._following is not None and record is not None and not record.order.is_terminal:
@@ -167,7 +236,7 @@ class _Run:
     def _take_in(self) -> None:
         try:
             self._desk.oms.gap_fill()
-        except BrokerError as error:
+        except (BrokerError, JournalError) as error:
             self._listener.trouble(error.message)
 
 

@@ -7,13 +7,16 @@ from pathlib import Path
 from msgspec import Struct
 
 from execbot.desk.account import JOURNAL_NAME, Desk
+from execbot.journal.care.look_over import damage_in_reach
+from execbot.journal.care.verified import Verified, last_verified
 from execbot.oms.sync.rebuild import LeftOut, Rebuilt, RowDifference, rebuilt_into
 
 __all__ = ["JournalFacts", "LeftOut", "Rebuilt", "RowDifference", "describe", "rebuild", "steps_of"]
 
 
 class JournalFacts(Struct, frozen=True):
-    """`problems` are the words of SQLite's own check; empty is sound. `size` is in bytes."""
+    """`problems` are what a command would meet, in SQLite's words; empty is sound. `size` is in
+    bytes."""
 
     path: Path
     size: int
@@ -21,6 +24,7 @@ class JournalFacts(Struct, frozen=True):
     orders: int
     fills: int
     problems: tuple[str, ...] = ()
+    verified: Verified | None = None
 
 
 def describe(desk: Desk) -> JournalFacts:
@@ -30,7 +34,13 @@ def describe(desk: Desk) -> JournalFacts:
     path, counts = path_of(desk), desk.journal.counts()
     size = path.stat().st_size if path.exists() else 0
     return JournalFacts(
-        path, size, counts.events, counts.orders, counts.fills, tuple(desk.journal.check())
+        path,
+        size,
+        counts.events,
+        counts.orders,
+        counts.fills,
+        tuple(damage_in_reach(desk.journal)),
+        last_verified(desk.journal),
     )
 
 

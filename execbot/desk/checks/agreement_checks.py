@@ -1,0 +1,99 @@
+"""Do journal and broker agree: the last reconciliation, quantities now, orders in doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from execbot.desk.account import Desk
+from execbot.desk.checks.finding import Examination, Finding, Status
+from execbot.desk.look.freshen import freshen
+from execbot.journal.care.reconciled import Reconciliation, last_reconciliation
+from execbot.market.sessions import SessionTable, trading_days
+from execbot.model.timer import Timer
+from execbot.model.times import eastern, show_age, show_eastern
+from execbot.oms.sync.differences import PositionDifference, compare
+
+LOOK_BACK = timedelta(days=14)
+PAUSE_SECONDS = 0.5
+"""Between two looks: a fill that arrives in between is no difference."""
+
+DOUBT_AGE = timedelta(minutes=1)
+NAMED_MAX = 3
+
+
+def agreement(examined: Examination) -> Iterator[Finding]:
+    """The last reconciliation and what it found, and the quantities as they are now."""
+    desk = examined.opened()
+    last = last_reconciliation(desk.journal)
+    examined.figures["breaks"] = 0 if last is None else last.count
+    has_traded = desk.journal.first_written() is not None
+    yield reconciled(last, desk.risk.reader.table_at(desk.now()), desk.now(), has_traded)
+    differing = [item for item in _differences(desk) if not _is_known(item, last)]
+    for item in differing[:NAMED_MAX]:
+        yield Finding("quantities", Status.FAIL, str(item), "execbot reconcile")
+    if not differing:
+        yield Finding("quantities", Status.OK, "journal and broker hold the same")
+
+
+def reconciled(
+    last: Reconciliation | None, table: SessionTable, now: datetime, has_traded: bool
+) -> Finding:
+    """What to say of the last reconciliation. Pure."""
+    if last is None:
+        if not has_traded:
+            return Finding("reconcile", Status.OK, "nothing was traded yet")
+        return Finding("reconcile", Status.WARN, "never done", "execbot reconcile")
+    age = show_age(max(int((now - last.at).total_seconds()), 0))
+    if last.count:
+        named = ", ".join(last.breaks[:NAMED_MAX])
+        breaks = "a break" if last.count == 1 else f"{last.count} breaks"
+        words = f"{breaks} {age} ago: {named}"
+        return Finding("reconcile", Status.FAIL, words, "execbot reconcile")
+    ended = _last_ended(table, now)
+    if ended is not None and last.at < ended:
+        words = f"last done {show_eastern(last.at)}, before the last session ended"
+        return Finding("reconcile", Status.WARN, words, "execbot reconcile")
+    return Finding("reconcile", Status.OK, f"no breaks {age} ago")
+
+
+def _last_ended(table: SessionTable, now: datetime) -> datetime | None:
+    """The open of the last regular session that is over: a reconcile since then has seen its day,
+    and one at the start of the next comes in time."""
+    today = eastern(now).date()
+    days = [day for day in trading_days(table, today - LOOK_BACK, today) if day.close <= now]
+    return days[-1].open if days else None
+
+
+def _differences(desk: Desk) -> list[PositionDifference]:
+    """Those that two looks show the same. Raises BrokerError."""
+    first = compare(desk.journal.positions(), desk.client.get_positions())
+    if not first:
+        return []
+    Timer().sleep(PAUSE_SECONDS)
+    freshen(desk)
+    again = compare(desk.journal.positions(), desk.client.get_positions())
+    return [item for item in again if item in first]
+
+
+def _is_known(item: PositionDifference, last: Reconciliation | None) -> bool:
+    """The last reconciliation has it among its breaks, and says so already."""
+    return last is not None and any(item.symbol in words.split() for words in last.breaks)
+
+
+def doubt(examined: Examination) -> Iterator[Finding]:
+    """Whether the outcome of an order is unknown."""
+    desk = examined.opened()
+    unsettled = desk.journal.unsettled_orders()
+    examined.figures["in_doubt"] = len(unsettled)
+    if not unsettled:
+        yield Finding("orders in doubt", Status.OK, "none")
+        return
+    now = desk.now()
+    old = [
+        item for item in unsettled if item.intent_at is None or now - item.intent_at >= DOUBT_AGE
+    ]
+    named = ", ".join(item.client_order_id for item in (old or unsettled)[:NAMED_MAX])
+    status = Status.FAIL if old else Status.WARN
+    words = f"{len(unsettled)}, outcome unknown: {named}"
+    yield Finding("orders in doubt", status, words, "execbot reconcile")

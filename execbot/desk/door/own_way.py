@@ -1,0 +1,124 @@
+"""What a command does that has given up waiting: take its request back, or learn what became of it.
+
+Afterwards the command's own intent revokes the request once more (`going_on`), so that nothing is
+made of it elsewhere, whatever becomes of that intent.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from execbot.broker.errors import BrokerError
+from execbot.desk.account import Desk
+from execbot.desk.door.asking import Asked
+from execbot.desk.door.messages import ActOn, Close, Replace, Submit
+from execbot.desk.door.rules import ENDED, WAITS, Heard, Place, after
+from execbot.journal.records import OrderRecord
+from execbot.model.enums import UNSETTLED_STATUSES, Outcome
+from execbot.model.retrying import Growing, polled
+from execbot.oms.errors import InDoubt
+from execbot.oms.send.hand_over import (
+    orders_of,
+    stands,
+    stood_before,
+    take_back,
+)
+
+LOOKS = Growing(first=0.1, most=1.0, factor=1.6)
+"""Between looks at an order whose owner says nothing."""
+
+LOOK_SECONDS_MORE = 1.0
+"""Beyond the quiet time, in which a look-up becomes final."""
+
+
+def settled(desk: Desk, asked: Asked) -> Any:
+    """What the watch made of a request that was handed over; None once it was taken back. Raises
+    InDoubt, what a look-up raises, and KeyboardInterrupt.
+    """
+    told = None
+    while asked.place not in ENDED:
+        if asked.place is Place.TAKING_BACK:
+            is_ours = _take_back(desk, asked)
+            asked.place = after(asked.place, Heard.TAKEN_BACK if is_ours else Heard.STANDS)
+            if asked.was_interrupted:
+                raise _interrupted(asked, is_ours=is_ours)
+        elif asked.place in WAITS:
+            asked.hear()
+        else:
+            told = _look_up(desk, asked)
+            asked.place = after(asked.place, Heard.NOTHING if told is None else Heard.FOUND)
+    if told is None and asked.place is Place.TOLD:
+        told = asked.told()
+    return told
+
+
+def _interrupted(asked: Asked, *, is_ours: bool) -> KeyboardInterrupt:
+    """Where it was taken back, no order was made of it, nor will be; but orders may have been
+    canceled for it, which no intent shows."""
+    error: Any = KeyboardInterrupt()
+    if not is_ours or not isinstance(asked.wanted, Submit | Replace):
+        error.after = Outcome.IN_DOUBT.value
+    return error  # type: ignore[no-any-return]
+
+
+def _take_back(desk: Desk, asked: Asked) -> bool:
+    """An order of that name which was there before anybody was asked is none of the watch's: the
+    command meets it on its own way, and says so."""
+    found = orders_of(desk.journal, asked.name)
+    if found and all(stood_before(desk.journal, record, asked.asked_at) for record in found):
+        return True
+    return take_back(desk.journal, asked.name)
+
+
+def _look_up(desk: Desk, asked: Asked) -> Any:
+    """What became of the order that the watch has made; None where nothing stands."""
+    record = polled(
+        lambda: _look(desk, asked.name),
+        lambda record: record is None or record.status not in UNSETTLED_STATUSES,
+        wait=LOOKS,
+        seconds=float(desk.settings.trading.order_management.settle_quiet_seconds)
+        + LOOK_SECONDS_MORE,
+        timer=desk.oms.timer,
+    )
+    if record is None or not stands(record.status):
+        return None
+    if record.status in UNSETTLED_STATUSES:
+        name = record.client_order_id
+        raise InDoubt(
+            f"the watch was to send {name}, and whether it did is not known", record=record
+        )
+    return _as_told(desk, asked, record)
+
+
+def _look(desk: Desk, name: str) -> OrderRecord | None:
+    """The last order made of the request, its fate looked up where it is not known."""
+    found = orders_of(desk.journal, name)
+    if any(record.status in UNSETTLED_STATUSES for record in found):
+        try:
+            desk.oms.settle()
+        except BrokerError:
+            return found[-1]
+        found = orders_of(desk.journal, name)
+    standing = [record for record in found if stands(record.status)]
+    return standing[-1] if standing else None
+
+
+def _as_told(desk: Desk, asked: Asked, record: OrderRecord) -> Any:
+    """The order in the words of the function that was to make it."""
+    match asked.wanted:
+        case Submit() as wanted:
+            from execbot.desk.placing import sent_elsewhere
+
+            return sent_elsewhere(desk, record, wait_seconds=wanted.wait_seconds)
+        case Close() as wanted:
+            from execbot.desk.closing import closed_elsewhere
+
+            return closed_elsewhere(desk, record, wait_seconds=wanted.wait_seconds)
+        case Replace():
+            return record
+        case ActOn() as wanted:
+            from execbot.desk.signals.acted import Acted
+            from execbot.desk.signals.acting import acted_elsewhere
+
+            return Acted(*acted_elsewhere(desk, wanted.signal, naked=wanted.naked))
+    raise AssertionError(asked.wanted)  # a cancel makes no order

@@ -1,0 +1,1 @@
+"""The journal itself at the desk: looked through, measured, copied, put back, derived anew."""

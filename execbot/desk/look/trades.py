@@ -1,0 +1,300 @@
+"""Round trips of the account, with what is known of them; one of them by its id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from execbot.broker.errors import BrokerError
+from execbot.desk.account import Desk
+from execbot.desk.errors import UnknownTrade
+from execbot.desk.following import lowered
+from execbot.desk.look.fees import learn_fees
+from execbot.desk.look.freshen import freshen
+from execbot.exits.plan.plan import ExitPlan
+from execbot.exits.plan.plan_json import from_data
+from execbot.journal.journal import Journal
+from execbot.journal.records import OrderRecord, PlanRecord
+from execbot.model.account import Position
+from execbot.model.numbers import maybe_decimal
+from execbot.model.quote import Bar
+from execbot.model.symbols import symbol_key
+from execbot.model.times import eastern
+from execbot.quality.shown import doubts_of
+from execbot.risk.account_rows import history_of
+from execbot.risk.fees import Settled
+from execbot.trades.excursions import SeenBy
+from execbot.trades.model import Lot, RoundTrip
+from execbot.trades.round_trips import round_trips
+from execbot.trades.trade import Known, Trade, trade_of
+
+__all__ = ["Lot", "Trade", "Trades", "Wanted", "one_trade", "read_trades", "trades_of"]
+
+BARS_MAX = 50
+"""Trades for which bars are read at most: each costs a request."""
+
+MINUTES_FOR = timedelta(days=5)
+"""Trades that lasted longer are looked at in daily bars."""
+
+
+class Wanted(Struct, frozen=True):
+    """Which trades. Closed ones count to the moment of their closing; open ones are of every span
+    that began before its end. `state` is `open`, `closed` or None, `reasons` are words of
+    `trades.endings` (`target` stands for each target). `bars`: look at bars where `watch` has not
+    followed a trade."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    symbol: str | None = None
+    strategy: str | None = None
+    state: str | None = None
+    reasons: Sequence[str] = ()
+    bars: bool = False
+
+
+class Trades(Struct, frozen=True):
+    """In the order in which they were opened."""
+
+    trades: Sequence[Trade]
+    warnings: Sequence[str] = ()
+    history: Settled = Settled()
+
+
+def read_trades(desk: Desk, wanted: Wanted) -> Trades:
+    """Trades after a look at the broker. Raises BrokerError, JournalError."""
+    warnings, held = take_in(desk)
+    found = trades_of(desk.journal, wanted)
+    trades = found.trades
+    warnings += found.doubts
+    if wanted.bars:
+        trades, more = _with_bars(desk, trades, found)
+        warnings += more
+    return Trades(trades, [*warnings, *_not_here(held, trades, wanted)], found.history)
+
+
+def one_trade(desk: Desk, word: str) -> Trades:
+    """The trade with that id, or the only one whose id ends so; of a symbol the newest. Raises
+    UnknownTrade too."""
+    warnings, _ = take_in(desk)
+    found = trades_of(desk.journal, Wanted(), of=word)
+    wanted = word.strip().upper()
+    same = [t for t in found.trades if t.trip.id.upper() == wanted] or [
+        t for t in found.trades if wanted and t.trip.id.upper().endswith(wanted)
+    ]
+    same = same or [t for t in found.trades if symbol_key(t.trip.symbol) == symbol_key(wanted)][-1:]
+    if len(same) != 1:
+        raise UnknownTrade(word, [trade.trip.id for trade in same])
+    trades, more = _with_bars(desk, same, found)
+    doubts = replace(found, trades=same).doubts
+    return Trades(trades, [*warnings, *doubts, *more], found.history)
+
+
+def take_in(desk: Desk) -> tuple[list[str], Sequence[Position]]:
+    """What happened at the broker since, and what it charged; the positions that it shows now."""
+    warnings = freshen(desk)
+    if desk.journal_trouble is not None and not desk.journal_is_copy:
+        raise desk.journal_trouble  # what the broker remembers has no trades
+    try:
+        held: Sequence[Position] = desk.client.get_positions()
+    except BrokerError as error:
+        return [*warnings, f"Fees may be missing: {lowered(error.message)}."], ()
+    return [*warnings, *learn_fees(desk, held)], held
+
+
+def _not_here(held: Sequence[Position], trades: Sequence[Trade], wanted: Wanted) -> list[str]:
+    """Positions that the journal knows nothing of: their trades are missing here."""
+    if wanted != Wanted(since=wanted.since, until=wanted.until, bars=wanted.bars):
+        return []
+    known = {symbol_key(trade.trip.symbol) for trade in trades if trade.trip.is_open}
+    missing = [p.symbol for p in held if p.qty and symbol_key(p.symbol) not in known]
+    if not missing or wanted.until is not None:
+        return []
+    return [f"Held at the broker and not in the journal: {', '.join(missing)}; run reconcile."]
+
+
+# --- from the journal --------------------------------------------------------------------------
+
+
+class _Read(Struct, frozen=True):
+    trades: Sequence[Trade]
+    history: Settled
+    trips: Sequence[RoundTrip]
+    known: Known
+
+    @property
+    def doubts(self) -> list[str]:
+        """What the broker says otherwise, of the trades that are shown."""
+        names = {part.client_order_id for trade in self.trades for part in trade.trip.parts}
+        made = self.known.confirmations
+        return doubts_of(made[name] for name in names if name in made)
+
+
+def trades_of(journal: Journal, wanted: Wanted, *, of: str = "") -> _Read:
+    """What the journal has of them. `of` is the id of the one that is asked for: its symbol is read
+    alone. Raises JournalError."""
+    symbols = _symbols(journal, wanted, of)
+    first = journal.first_execution_at()
+    if not symbols or first is None:
+        return _Read((), Settled(), (), Known())
+    since = eastern(wanted.since or first).date()
+    history = history_of(journal, symbols, since)
+    trips = [
+        trip for trip in round_trips(history, _booked_as(journal, history)) if _is_of(trip, wanted)
+    ]
+    known = _known(journal, trips)
+    trades = [
+        trade for trade in (trade_of(trip, known) for trip in trips) if _is_wanted(trade, wanted)
+    ]
+    return _Read(trades, history, trips, known)
+
+
+def _symbols(journal: Journal, wanted: Wanted, of: str) -> list[str]:
+    traded = journal.executions(wanted.since, wanted.until)
+    found = {item.symbol for item in traded} | {item.symbol for item in journal.positions()}
+    if wanted.symbol is not None:
+        found = {name for name in found if symbol_key(name) == symbol_key(wanted.symbol)}
+    names = {symbol_key(name) for name in found}
+    head = symbol_key(of) if symbol_key(of) in names else symbol_key(of).partition("-")[0]
+    if head and any(symbol_key(name) == head for name in found):
+        found = {name for name in found if symbol_key(name) == head}
+    return sorted(found)
+
+
+def _is_of(trip: RoundTrip, wanted: Wanted) -> bool:
+    if wanted.until is not None and trip.opened_at >= wanted.until:
+        return False
+    if trip.closed_at is None:
+        return wanted.state != "closed"
+    if wanted.state == "open":
+        return False
+    after = wanted.since is None or trip.closed_at >= wanted.since
+    return after and (wanted.until is None or trip.closed_at < wanted.until)
+
+
+def _is_wanted(trade: Trade, wanted: Wanted) -> bool:
+    if wanted.strategy is not None and (trade.strategy or "-") != wanted.strategy:
+        return False
+    if not wanted.reasons:
+        return True
+    ending = trade.ending
+    return ending is not None and (
+        ending.by.value in wanted.reasons or str(ending) in wanted.reasons
+    )
+
+
+def _booked_as(journal: Journal, history: Settled) -> Mapping[str, str]:
+    """The journal's words for what belongs to no order."""
+    if all(item.client_order_id for item in history.executions):
+        return {}
+    return {
+        str(event.details.get("execution_id")): str(event.details.get("reason") or "")
+        for event in journal.events_of("")
+    }
+
+
+def _known(journal: Journal, trips: Sequence[RoundTrip]) -> Known:
+    if not trips:
+        return Known()
+    names = {part.client_order_id for trip in trips for part in trip.parts} - {""}
+    orders = {record.client_order_id: record for record in journal.orders_alone(sorted(names))}
+    plans = _plans(journal, trips, orders)
+    plans_of: dict[str, list[str]] = {}
+    for plan_id, versions in plans.items():
+        plans_of.setdefault(versions[0].symbol, []).append(plan_id)
+    return Known(
+        orders=orders,
+        plans=plans,
+        plans_of=plans_of,
+        strengths=_strengths(journal, trips, orders),
+        confirmations=journal.confirmations_of(sorted(names)),
+    )
+
+
+def _plans(
+    journal: Journal, trips: Sequence[RoundTrip], orders: Mapping[str, OrderRecord]
+) -> Mapping[str, Sequence[ExitPlan]]:
+    """Plans that orders name, and plans of a symbol while it was held. Of most the first versions
+    and the last one tell all; where a position was added to, or split, every version is read."""
+    since = min(trip.opened_at for trip in trips)
+    names = {r.plan_id for r in orders.values() if r.plan_id}
+    names |= set(journal.plan_ids_of({trip.symbol for trip in trips}, since))
+    whole = {
+        orders[part.client_order_id].plan_id
+        for trip in trips
+        if trip.splits or len({part.client_order_id for part in trip.entries}) > 1
+        for part in trip.parts
+        if part.client_order_id in orders
+    } - {None}
+    found: dict[str, list[ExitPlan]] = {}
+    for record in journal.plan_ends(sorted(names - whole)):
+        _put(found, record)
+    for plan_id in sorted(name for name in whole if name):
+        for record in journal.plan_history(plan_id):
+            _put(found, record)
+    return found
+
+
+def _put(found: dict[str, list[ExitPlan]], record: PlanRecord) -> None:
+    try:
+        found.setdefault(record.plan_id, []).append(from_data(record.body))
+    except (KeyError, TypeError, ValueError):
+        return  # a plan that cannot be read: the trade stands without it
+
+
+def _strengths(
+    journal: Journal, trips: Iterable[RoundTrip], orders: Mapping[str, OrderRecord]
+) -> Mapping[str, Decimal]:
+    """What the signals of the entries said of themselves."""
+    names = {
+        record.signal_id
+        for trip in trips
+        for part in trip.entries
+        if (record := orders.get(part.client_order_id)) is not None and record.signal_id
+    }
+    found: dict[str, Decimal] = {}
+    for name in sorted(name for name in names if name):
+        signal = journal.signal(name)
+        strength = None if signal is None else maybe_decimal(signal.body.get("strength"))
+        if strength is not None:
+            found[name] = strength
+    return found
+
+
+# --- bars --------------------------------------------------------------------------------------
+
+
+def _with_bars(
+    desk: Desk, trades: Sequence[Trade], read: _Read
+) -> tuple[Sequence[Trade], list[str]]:
+    """Trades that nobody followed are looked at in bars, the newest first."""
+    bare = [t for t in trades if t.excursion is not None and t.excursion.seen_by is SeenBy.FILLS]
+    asked = sorted(bare, key=lambda trade: trade.trip.opened_at, reverse=True)[:BARS_MAX]
+    bars: dict[str, Sequence[Bar]] = {}
+    kinds: dict[str, SeenBy] = {}
+    warnings = []
+    for trade in asked:
+        trip = trade.trip
+        until = trip.closed_at or desk.now()
+        kinds[trip.id] = SeenBy.MINUTES if until - trip.opened_at <= MINUTES_FOR else SeenBy.DAYS
+        frame = "1Min" if kinds[trip.id] is SeenBy.MINUTES else "1Day"
+        try:
+            bars[trip.id] = desk.client.get_bars(
+                trip.symbol, frame, start=trip.opened_at, end=until
+            )
+        except BrokerError as error:
+            warnings.append(f"No bars of {trip.symbol}: {lowered(error.message)}.")
+            break
+    if len(bare) > BARS_MAX:
+        warnings.append(f"Bars were read for the newest {BARS_MAX} trades only.")
+    known = replace(read.known, bars=bars, bars_are=kinds)
+    return [
+        trade_of(trade.trip, known) if trade.trip.id in bars else trade for trade in trades
+    ], warnings
+
+
+def today_of(desk: Desk) -> date:
+    return eastern(desk.now()).date()

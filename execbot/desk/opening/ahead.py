@@ -1,0 +1,44 @@
+"""What a command asks the broker while its modules are still being loaded.
+
+Connections open as soon as the hosts are known, and the facts of the order are on their way as soon
+as the journal is open; the executor and the rules are imported meanwhile.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from execbot.journal.errors import JournalError
+from execbot.model.symbols import is_option
+
+if TYPE_CHECKING:
+    from execbot.desk.account import Desk
+    from execbot.model.order import OrderRequest
+
+
+def begin_facts(desk: Desk, request: OrderRequest) -> None:
+    """Ask for the facts of an order and do not wait for them; the desk's risk gate takes them.
+
+    Nothing is begun where they are asked for in turn, or where exits are looked for first.
+    """
+    asking = desk.asking
+    if not asking.beside or desk.begun is not None or desk.has_risk:
+        return
+    if desk.settings.trading.exits.unprotected_stops_entries:
+        return
+    with suppress(JournalError):  # told by whoever needs the journal
+        opens = opens_by_journal(desk, request) and not request.spread
+        asks_asset = opens and not is_option(request.symbol)
+        desk.begun = asking.begin(request.symbol, asks_asset=asks_asset, asks_quote=opens)
+
+
+def opens_by_journal(desk: Desk, request: OrderRequest) -> bool:
+    """Whether the order opens or adds, as far as the fills in the journal tell.
+
+    One that closes needs neither its asset nor a price, and waits for none.
+    """
+    if request.spread:
+        return any(leg.opens for leg in request.spread)
+    ours = desk.journal.position(request.symbol)
+    return ours is None or ours.qty * request.side.sign >= 0

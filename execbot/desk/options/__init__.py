@@ -1,0 +1,1 @@
+"""What is done with option contracts besides ordering them."""

@@ -1,0 +1,142 @@
+"""A stop and a target for what stands together: on its net price, or on the underlying's price.
+
+No broker holds such exits: a running `watch` keeps them and closes the structure as one order.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from decimal import Decimal
+
+from msgspec import Struct
+
+from execbot.desk.account import Desk
+from execbot.desk.errors import DeskError
+from execbot.desk.opening.outcomes import CommandStep, carried_out
+from execbot.desk.options.structures import Structure, structure_of
+from execbot.desk.protect import watched_by
+from execbot.exits.structures.plan import (
+    StructurePlan,
+    UnderlyingStop,
+    end_structures,
+    save_structure,
+    structure_plans,
+)
+from execbot.model.numbers import text
+from execbot.model.options.structure import LEGS_MAX
+
+
+class BadStructureExits(DeskError):
+    kind = "exits.structure"
+    hint = "At a stop the structure is worth less than now, at a target more."
+    next_step = "See what it is worth: execbot option held"
+
+
+class StructureExits(Struct, frozen=True):
+    """What is in force. `warnings` say what keeps it from being kept."""
+
+    structure: Structure
+    plan: StructurePlan
+    warnings: list[str] = []
+
+
+class Levels(Struct, frozen=True):
+    """Net prices are unsigned, as people say them: what it is worth, or what buying back costs."""
+
+    stop: Decimal | None = None
+    target: Decimal | None = None
+    underlying_stop: Decimal | None = None
+
+
+@carried_out(CommandStep.PLAN, CommandStep.DECISION)
+def protect_structure(desk: Desk, names: Sequence[str], levels: Levels) -> StructureExits:
+    """Put the levels in force, in the place of those before. Raises NoStructure,
+    BadStructureExits, BrokerError."""
+    structure = structure_of(desk, names)
+    if len(structure.positions) > LEGS_MAX:
+        raise BadStructureExits(
+            f"{len(structure.positions)} contracts of {structure.underlying} are held: "
+            f"name at most {LEGS_MAX} that belong together"
+        )
+    paid = structure.paid
+    worth = structure.worth
+    if paid is None or worth is None:
+        raise BadStructureExits("the broker gives no price for one of the contracts")
+    sign = -1 if paid < 0 else 1
+    stop = None if levels.stop is None else levels.stop * sign
+    target = None if levels.target is None else levels.target * sign
+    _check(stop, target, worth)
+    now = desk.now()
+    plan = StructurePlan(
+        plan_id=f"structure-{int(now.timestamp() * 1000):012x}{os.urandom(4).hex()}",
+        underlying=structure.underlying,
+        ratios={p.symbol: p.qty / structure.units for p in structure.positions},
+        created_at=now,
+        entry_net=paid,
+        stop_net=stop,
+        target_net=target,
+        underlying_stop=_underlying_stop(desk, structure, levels.underlying_stop),
+    )
+    save_structure(desk.journal, plan, now)
+    return StructureExits(structure, plan, _unwatched(desk))
+
+
+@carried_out(CommandStep.PLAN, CommandStep.DECISION)
+def unprotect_structure(desk: Desk, names: Sequence[str]) -> StructureExits:
+    """Take the levels out of force. Raises NoStructure, BadStructureExits."""
+    structure = structure_of(desk, names)
+    held = {p.symbol for p in structure.positions}
+    plans = [p for p in structure_plans(desk.journal, desk.now()) if held & set(p.ratios)]
+    if not plans:
+        raise BadStructureExits(f"{', '.join(sorted(held))}: no exits are in force")
+    end_structures(desk.journal, [p.plan_id for p in plans], "by hand", desk.now())
+    return StructureExits(structure, plans[-1], ["It has no stop now."])
+
+
+def in_force(desk: Desk, structure: Structure) -> StructurePlan | None:
+    """The plan that watches over any of its contracts."""
+    held = {p.symbol for p in structure.positions}
+    plans = (p for p in structure_plans(desk.journal, desk.now()) if held & set(p.ratios))
+    return next(plans, None)
+
+
+def exits_json(plan: StructurePlan | None) -> dict[str, object] | None:
+    if plan is None:
+        return None
+    stop = plan.underlying_stop
+    return {
+        "plan_id": plan.plan_id,
+        "stop_net": plan.stop_net,
+        "target_net": plan.target_net,
+        "underlying_stop": None if stop is None else stop.price,
+        "held_by": "watch",
+    }
+
+
+def _check(stop: Decimal | None, target: Decimal | None, worth: Decimal) -> None:
+    """Raise for a level that would be taken at once, or that cannot be meant."""
+    shown = f"it is worth {text(abs(worth))} now"
+    if stop is not None and stop >= worth:
+        raise BadStructureExits(f"the stop at {text(abs(stop))} would be taken at once: {shown}")
+    if target is not None and target <= worth:
+        level = text(abs(target))
+        raise BadStructureExits(f"the target at {level} would be taken at once: {shown}")
+
+
+def _underlying_stop(
+    desk: Desk, structure: Structure, price: Decimal | None
+) -> UnderlyingStop | None:
+    """Which side of it the underlying is on now says from where it is reached."""
+    if price is None:
+        return None
+    trade = desk.client.latest_trade(structure.underlying)
+    if trade is None or trade.price == price:
+        raise BadStructureExits(f"{structure.underlying} stands at {text(price)}, or has no price")
+    return UnderlyingStop(price, is_below=price < trade.price)
+
+
+def _unwatched(desk: Desk) -> list[str]:
+    if watched_by(desk) is not None:
+        return []
+    return ["No `watch` runs: nobody keeps these exits until one does. Start: execbot watch"]

@@ -1,0 +1,1 @@
+"""Setting up: the first configuration, profiles, and what a shell completes."""
