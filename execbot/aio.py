@@ -93,6 +93,7 @@ class AlpacaClient:
     get_asset = _awaited(alpaca.AlpacaClient.get_asset)
     latest_quotes = _awaited(alpaca.AlpacaClient.latest_quotes)
     latest_trades = _awaited(alpaca.AlpacaClient.latest_trades)
+    quote_at = _awaited(alpaca.AlpacaClient.quote_at)
     get_bars = _awaited(alpaca.AlpacaClient.get_bars)
     get_activities = _awaited(alpaca.AlpacaClient.get_activities)
 

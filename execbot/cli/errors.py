@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from execbot.cli.exit_codes import ExitCode
+from execbot.cli.exit_codes import MEANING, ExitCode
 from execbot.model.enums import ErrorCategory
 from execbot.model.errors import ExecbotError
 
@@ -55,33 +55,39 @@ def usage(message: str, *, hint: str = "", next_step: str = "", kind: str = "usa
 _EXIT_BY_KIND: tuple[tuple[str, ExitCode], ...] = (
     ("usage", ExitCode.USAGE),
     ("exits.", ExitCode.USAGE),
+    ("option.", ExitCode.USAGE),
     ("order.unknown", ExitCode.USAGE),
     ("config.", ExitCode.CONFIG),
     ("mode.", ExitCode.CONFIG),
+    ("profile.", ExitCode.CONFIG),
     ("journal.locked", ExitCode.TRANSIENT),
     ("journal.", ExitCode.CONFIG),
     ("auth.", ExitCode.AUTH),
     ("risk.", ExitCode.RISK),
+    ("confirm.", ExitCode.DECLINED),
     ("network.", ExitCode.TRANSIENT),
     ("watch.already_running", ExitCode.LOCKED),
+    ("signals.already_running", ExitCode.LOCKED),
+    ("signals.", ExitCode.CONFIG),
+    ("position.unprotected", ExitCode.BREAKS),
+    ("watch.missing", ExitCode.BREAKS),
 )
 """First match wins; a kind that is not listed is an answer of the broker (6)."""
+
+
+_MISTYPED = frozenset({"broker.unknown_symbol"})
+"""Kinds that say that an argument was mistyped, where they are known before anything was sent."""
 
 
 def failure_of(error: BaseException) -> Failure:
     """Translate an error of any room. What is not recognised is a bug: exit 1."""
     if isinstance(error, Failure):
+        if _was_something_done(error) and error.exit_code in NOTHING_SENT:
+            error.exit_code, error.outcome = ExitCode.PARTLY, error.after
+        error.extra = {**error.extra, **error.noted}
         return error
     if isinstance(error, KeyboardInterrupt):
-        return Failure(
-            "interrupted",
-            "Interrupted",
-            ExitCode.INTERRUPTED,
-            RETRYABLE,
-            "in_doubt",
-            "An order that was being sent may have arrived.",
-            "execbot reconcile",
-        )
+        return _interrupted(error)
     usage_message = _usage_message(error)
     if usage_message is not None:
         return usage_message
@@ -90,21 +96,54 @@ def failure_of(error: BaseException) -> Failure:
     return _unexpected(error)
 
 
+NOTHING_SENT = frozenset(code for code, (_, there) in MEANING.items() if there == "nothing sent")
+"""Codes that promise it: never given where something was done."""
+
+
+def _interrupted(error: KeyboardInterrupt) -> Failure:
+    """Its outcome says what may have happened: `not_sent` only where no byte had left."""
+    outcome = getattr(error, "after", "") or "in_doubt"
+    is_unsent = outcome == "not_sent"
+    return Failure(
+        "interrupted",
+        "Interrupted before anything was sent" if is_unsent else "Interrupted",
+        ExitCode.INTERRUPTED,
+        RETRYABLE,
+        outcome,
+        "" if is_unsent else "What was being sent may have arrived.",
+        "" if is_unsent else "execbot reconcile",
+        getattr(error, "noted", {}),
+    )
+
+
 def _of_room(error: ExecbotError) -> Failure:
+    code, outcome = exit_code_of(error.kind, error.category), error.outcome
+    if error.kind in _MISTYPED and outcome == "not_sent":
+        code = ExitCode.USAGE
+    if error.in_doubt:
+        code, outcome = ExitCode.IN_DOUBT, "in_doubt"
+    elif _was_something_done(error) and code in NOTHING_SENT:
+        code, outcome = ExitCode.PARTLY, error.after
     return Failure(
         error.kind,
         _message(error),
-        ExitCode.IN_DOUBT if error.in_doubt else exit_code_of(error.kind, error.category),
+        code,
         error.category,
-        "in_doubt" if error.in_doubt else error.outcome,
+        outcome,
         _hint(error),
         error.next_step,
         {**error.facts, **error.noted},
     )
 
 
+def _was_something_done(error: BaseException) -> bool:
+    return getattr(error, "after", "") not in ("", "not_sent")
+
+
 def _message(error: ExecbotError) -> str:
     """A refusal of our own checks says first that nothing was sent."""
+    if _was_something_done(error):
+        return error.message
     is_refusal = error.kind.startswith("risk.") and "failures" in error.facts
     return f"Not sent: {error.message}" if is_refusal else error.message
 
@@ -159,22 +198,31 @@ def _near(word: str, known: list[str]) -> str:
 
 
 def _unexpected(error: BaseException) -> Failure:
+    outcome = "in_doubt" if getattr(error, "in_doubt", False) else getattr(error, "after", "")
+    noted = getattr(error, "noted", {})
     if isinstance(error, OSError) and error.errno is not None:
+        code, next_step = ExitCode.CONFIG, "execbot doctor"
+        if outcome == "in_doubt":
+            code, next_step = ExitCode.IN_DOUBT, "Run `execbot reconcile`; never resubmit."
+        elif outcome not in ("", "not_sent"):
+            code, next_step = ExitCode.PARTLY, "execbot reconcile"
         return Failure(
             "config.file",
             f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror),
-            ExitCode.CONFIG,
+            code,
             ADJUSTABLE,
-            "not_sent",
+            outcome or "not_sent",
             "A file or directory that execbot needs is not usable.",
-            "execbot doctor",
+            next_step,
+            noted,
         )
     return Failure(
         "internal",
         f"{type(error).__name__}: {error}",
         ExitCode.INTERNAL,
         FATAL,
-        "in_doubt",
+        outcome or "in_doubt",
         "This is a bug in execbot, not a decision of the broker.",
-        "Run it again with --debug for the details; then execbot reconcile.",
+        "Run `execbot reconcile`; never resubmit. With --debug it is told in detail.",
+        noted,
     )

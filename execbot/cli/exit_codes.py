@@ -34,17 +34,72 @@ MEANING: dict[ExitCode, tuple[str, str]] = {
         "outcome in doubt: run `execbot reconcile`, never resubmit",
         "unknown",
     ),
-    ExitCode.BREAKS: ("breaks found (reconcile, report)", "-"),
+    ExitCode.BREAKS: (
+        "something to look at: breaks, orders in doubt, a position without the protection promised "
+        "to it (reconcile, report, doctor, health)",
+        "-",
+    ),
     ExitCode.LOCKED: ("another instance holds the lock", "nothing sent"),
     ExitCode.TRANSIENT: (
         "transient: network or rate limit exhausted, nothing in doubt",
         "nothing sent",
     ),
     ExitCode.DECLINED: ("confirmation declined, or needed with no terminal", "nothing sent"),
-    ExitCode.PARTLY: ("partly done (some of `cancel-all` failed)", "see `data.failed`"),
+    ExitCode.PARTLY: (
+        "partly done: some of several parts failed, or it failed after a part was done",
+        "see `data.failed`, or `done` of the error",
+    ),
     ExitCode.INTERRUPTED: (
         "interrupted by Ctrl-C or SIGTERM before it was done",
         "see `outcome`",
     ),
 }
 """What each code means, and what happened at the broker."""
+
+AT_BROKER: dict[ExitCode, str] = {
+    ExitCode.DONE: (
+        "What was asked for, as the answer shows it; nothing where there was nothing to do. The "
+        "answer was read. A warning says where it could not be recorded: the next `execbot "
+        "reconcile` takes it in."
+    ),
+    ExitCode.INTERNAL: (
+        "Anything that `outcome` says, and what `done` names. `in_doubt` for a command that writes "
+        "and failed where nobody foresaw it."
+    ),
+    ExitCode.USAGE: "Nothing: the command ended before the first request that writes.",
+    ExitCode.CONFIG: (
+        "Nothing. A journal that cannot be written ends a command with this only before the first "
+        "byte; after it with 0, 6, 7 or 12."
+    ),
+    ExitCode.AUTH: "Nothing: what the broker does not let in, it does not carry out.",
+    ExitCode.RISK: (
+        "Nothing new. Exits that were lifted for an addition that was then refused are back; where "
+        "they are not, the command ends with 12."
+    ),
+    ExitCode.REJECTED: (
+        "No new exposure: the broker has read the request and said no, or the order was not in a "
+        "state for it. Orders that were lifted for a close that was then refused are canceled; "
+        "`done` names them, and the message says whether the position is protected again."
+    ),
+    ExitCode.IN_DOUBT: (
+        "Perhaps all of it, perhaps nothing: a request left and no answer was read. Giving it "
+        "again could do it twice; `execbot reconcile` looks it up."
+    ),
+    ExitCode.BREAKS: "Nothing by this command; it found that journal and broker differ.",
+    ExitCode.LOCKED: "Nothing by this command; the process that holds the lock goes on.",
+    ExitCode.TRANSIENT: (
+        "Nothing: no connection, a rate limit, or a journal that another process held, before the "
+        "first byte. The same command may be given again."
+    ),
+    ExitCode.DECLINED: "Nothing: nobody said yes.",
+    ExitCode.PARTLY: (
+        "A part. Of several orders or positions some were done and others not (`data.failed`); or "
+        "something was canceled or sent before the command failed (`done` of the error, and its "
+        "message). `outcome` is that of what was done. Nothing is in doubt."
+    ),
+    ExitCode.INTERRUPTED: (
+        "What `outcome` says: `not_sent` before the first byte, `in_doubt` while an answer was "
+        "still to come, else what the order had become. An order that was sent lives on."
+    ),
+}
+"""For docs/errors.md: what may have happened there, where a line in a table is too short."""

@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from execbot.cli.errors import RETRYABLE, WAITING, Failure
+from execbot.cli.errors import WAITING, Failure
 from execbot.cli.exit_codes import ExitCode
 from execbot.desk.following import known_order
 from execbot.model.enums import Outcome
 
 if TYPE_CHECKING:
     from execbot.desk.account import Desk
+    from execbot.desk.door.asking import Asked
     from execbot.desk.look.order_json import OrderRecord
 
 
@@ -25,24 +26,21 @@ class Sending:
 
 
 @contextmanager
-def known_if_interrupted(desk: Desk) -> Iterator[Sending]:
-    """Ctrl-C or SIGTERM inside: raises Failure with what the journal knows of the order."""
-    sending = Sending()
+def known_if_interrupted(desk: Desk, asked: Asked | None = None) -> Iterator[Sending]:
+    """Ctrl-C or SIGTERM inside: raises Failure with what the journal knows of the order. Where that
+    was not sent the interrupt goes on: what was done before it, the deeds tell. `asked`: what was
+    handed over to a running `watch`."""
+    sending = Sending(asked.name if asked is not None and asked.was_handed_over else "")
     try:
         yield sending
     except KeyboardInterrupt:
-        name = sending.client_order_id
-        raise _interrupted(known_order(desk, name)) from None
+        record = known_order(desk, sending.client_order_id)
+        if record is None or record.outcome is Outcome.NOT_SENT:
+            raise
+        raise _interrupted(record) from None
 
 
-def _interrupted(record: OrderRecord | None) -> Failure:
-    if record is None or record.outcome is Outcome.NOT_SENT:
-        return Failure(
-            "interrupted",
-            "Interrupted before anything was sent",
-            ExitCode.INTERRUPTED,
-            RETRYABLE,
-        )
+def _interrupted(record: OrderRecord) -> Failure:
     name, outcome = record.client_order_id, record.outcome.value
     extra = {"client_order_id": name, "id": record.order_id, "order_status": record.status.value}
     if record.outcome is Outcome.IN_DOUBT:

@@ -18,43 +18,93 @@ from typing import Annotated, Any, NamedTuple, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from execbot.cli import logged
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.light_types import HELP_FLAGS, lighten
 
 PROGRAM = "execbot"
+COMPLETING = "_EXECBOT_COMPLETE"
+"""Set by a shell in which somebody has pressed Tab."""
 
 
-class Entry(NamedTuple):
-    """Where a command lives. `writes` commands may change something at the broker."""
+class CommandEntry(NamedTuple):
+    """Where a command lives, below `execbot.cli.commands`.
+
+    `writes` commands may change something at the broker.
+    """
 
     module: str
     help: str
     writes: bool = False
 
 
-COMMANDS: dict[str, Entry] = {
-    "submit": Entry("submit", "Send one order.", writes=True),
-    "orders": Entry("orders", "List orders, or show one with its whole history."),
-    "positions": Entry("positions", "Show open positions."),
-    "cancel": Entry("cancel", "Cancel one order.", writes=True),
-    "cancel-all": Entry("cancel", "Cancel every open order: the emergency brake.", writes=True),
-    "replace": Entry("replace", "Change a working order.", writes=True),
-    "close": Entry("close", "Close a position, or all of them.", writes=True),
-    "signal": Entry("signal", "Act on a strategy's signal.", writes=True),
-    "watch": Entry("watch", "Follow orders and positions, and keep positions protected.", True),
-    "reconcile": Entry("reconcile", "Bring journal and broker together, explain every break."),
-    "report": Entry("report", "The day's orders, fills, positions and profit."),
-    "halt": Entry("halt", "Stop new entries: the kill switch.", writes=True),
-    "resume": Entry("halt", "Allow entries again after a halt."),
-    "market": Entry("market", "Is the market open, and until when."),
-    "queue": Entry("queue", "Orders kept for the open.", writes=True),
-    "exits": Entry("exits", "Stops and targets of positions.", writes=True),
-    "protect": Entry("exits", "Give a position a stop and targets.", writes=True),
-    "doctor": Entry("doctor", "Check configuration, keys, connection, journal and stream."),
-    "journal": Entry("journal", "The journal as a file: where it is; derive it anew in a copy."),
-    "config": Entry("config", "Show, check or write trading.yaml."),
-    "schema": Entry("schema", "The JSON Schema of what programs read and write."),
-    "sim": Entry("sim", "The built-in exchange: serve it, look at it, steer it."),
+COMMANDS: dict[str, CommandEntry] = {
+    "submit": CommandEntry("submit", "Send one order.", writes=True),
+    "buy": CommandEntry("sides", "Buy: submit with its side said.", writes=True),
+    "sell": CommandEntry("sides", "Sell: submit with its side said.", writes=True),
+    "short": CommandEntry("sides", "Sell what is not held: submit --short.", writes=True),
+    "orders": CommandEntry("orders", "List orders, or show one with its whole history."),
+    "positions": CommandEntry("positions", "Show open positions."),
+    "account": CommandEntry(
+        "look.account", "Show equity, the day's profit, and how far limits are used."
+    ),
+    "quote": CommandEntry(
+        "look.quote", "Bid, ask, spread, the day's change, and what may be traded."
+    ),
+    "cancel": CommandEntry("cancel", "Cancel one order.", writes=True),
+    "cancel-all": CommandEntry(
+        "cancel", "Cancel every open order: the emergency brake.", writes=True
+    ),
+    "replace": CommandEntry("replace", "Change a working order.", writes=True),
+    "close": CommandEntry("close", "Close a position, or all of them.", writes=True),
+    "option": CommandEntry("options.option", "Option chains, structures, exercise.", writes=True),
+    "signal": CommandEntry("signal", "Act on a strategy's signal.", writes=True),
+    "watch": CommandEntry(
+        "watch", "Follow orders and positions, and keep positions protected.", True
+    ),
+    "page": CommandEntry("page", "The account as a live page in the browser.", writes=True),
+    "reconcile": CommandEntry(
+        "reconcile", "Bring journal and broker together, explain every break."
+    ),
+    "trades": CommandEntry(
+        "results.trades", "Round trips: entry, exit, profit, R, and why they ended."
+    ),
+    "stats": CommandEntry("results.stats", "Win rate, expectancy, returns, drawdown, Sharpe."),
+    "chart": CommandEntry(
+        "results.chart", "Bars with entries, exits, and the way stop and targets went."
+    ),
+    "report": CommandEntry(
+        "report", "What a day, a week or a month amounted to, and the scorecard."
+    ),
+    "halt": CommandEntry("halt", "Stop new entries: the kill switch.", writes=True),
+    "resume": CommandEntry("halt", "Allow entries again after a halt."),
+    "market": CommandEntry("market", "Is the market open, and until when."),
+    "queue": CommandEntry("queue", "Orders kept for the open.", writes=True),
+    "exits": CommandEntry("exits", "Stops and targets of positions.", writes=True),
+    "protect": CommandEntry("exits", "Give a position a stop and targets.", writes=True),
+    "health": CommandEntry(
+        "care.health", "Is everything well now: protection, journal, watch, queue."
+    ),
+    "doctor": CommandEntry(
+        "care.doctor", "Check configuration, keys, connection, journal and stream."
+    ),
+    "alerts": CommandEntry("care.alerts", "Who is told of alarms: list, set up."),
+    "service": CommandEntry(
+        "care.service", "Set-ups for systemd, cron, tmux or launchd: watch, reports, backups."
+    ),
+    "selftest": CommandEntry(
+        "care.selftest", "A guided check on a real account, step by step.", writes=True
+    ),
+    "journal": CommandEntry("care.journal", "The journal as a file: verify, back up, restore."),
+    "init": CommandEntry("care.init", "Set up an account: mode, keys, limits, alerts."),
+    "profiles": CommandEntry(
+        "care.profiles", "List the accounts set up here, and who watches them."
+    ),
+    "config": CommandEntry("care.config", "Show, check or write trading.yaml."),
+    "schema": CommandEntry("care.schema", "The JSON Schema of what programs read and write."),
+    "sim": CommandEntry("care.sim", "The built-in exchange: run a bot on it, serve it, steer it."),
+    "help": CommandEntry("about", "Show the commands, or what one of them takes."),
+    "version": CommandEntry("about", "Print the version."),
 }
 
 
@@ -62,13 +112,17 @@ def load_command(name: str) -> TyperCommand | TyperGroup:
     """Import the module of one command and build it."""
     module = import_module(f"execbot.cli.commands.{COMMANDS[name].module}")
     host = typer.Typer(rich_markup_mode=None)
-    if COMMANDS[name].module == name and hasattr(module, "app"):
+    if COMMANDS[name].module.rpartition(".")[2] == name and hasattr(module, "app"):
         host.add_typer(module.app, name=name)
     else:
         host.command(name)(getattr(module, name.replace("-", "_")))
     built: Any = typer.main.get_group(host).commands[name]
     _help_flags(built)
     lighten(built)
+    if COMPLETING in os.environ:
+        from execbot.cli.completing import attach
+
+        attach(built, name)
     return built  # type: ignore[no-any-return]
 
 
@@ -147,7 +201,7 @@ def root(
 ) -> None:
     """The trade executor for Alpaca.
 
-    Says exactly once what you want, and sees that it happens.
+    Sends each order exactly once and follows it to its end.
 
     \b
     Examples:
@@ -192,17 +246,27 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     gc.set_threshold(*SELDOM)
     _ensure_streams()
     _interrupt_on_terminate()
+    code = _run(given)
+    logged.end(code)
+    sys.exit(code)
+
+
+def _run(given: list[str]) -> int:
+    """Carry the command out and tell how it failed, if it did; its exit code."""
     try:
+        trouble = logged.begin(given)
+        if trouble:
+            print(f"Warning: {trouble}", file=sys.stderr)
         # `standalone_mode=False` hands every error to us instead of printing it.
         group = typer.main.get_command(app)
         lighten(group)
         code = group.main(given, PROGRAM, standalone_mode=False)
         if code == ExitCode.INTERRUPTED:
             raise KeyboardInterrupt
-        sys.exit(code or 0)
+        return int(code or 0)
     except (Exception, KeyboardInterrupt) as error:
         from execbot.cli.ending import end_with
 
         entry = COMMANDS.get(given[0])
         help_of = f"{PROGRAM} {given[0]} --help" if entry is not None else f"{PROGRAM} --help"
-        sys.exit(end_with(error, given, help_of, writes=entry is not None and entry.writes))
+        return end_with(error, given, help_of, writes=entry is not None and entry.writes)

@@ -13,63 +13,110 @@ from pydantic import Field, TypeAdapter, create_model
 from pydantic.json_schema import GenerateJsonSchema
 
 from execbot.config.schema import Mode
-from execbot.schemas import operation as op
 from execbot.schemas import sim
 from execbot.schemas.base import Output, Time
+from execbot.schemas.charts import ChartData
 from execbot.schemas.checks import DryRun
 from execbot.schemas.configuration import trading_yaml
+from execbot.schemas.contracts import ChainLink, Exercise, Expiry, Structure
 from execbot.schemas.errors import Error
-from execbot.schemas.orders import OrderHistory, OrderRecord, SentOrder
+from execbot.schemas.operation import (
+    account,
+    emergency,
+    journal_files,
+    live_page,
+    living,
+    reconciled,
+    setup,
+)
+from execbot.schemas.orders import OrderHistory, OrderRecord, SentOrder, TimedOrder
 from execbot.schemas.positions import (
     ClosedAll,
     ClosedPosition,
     ExitPlan,
+    LifeStep,
     NothingClosed,
     Position,
+    Unplanned,
 )
 from execbot.schemas.published import Published
+from execbot.schemas.quotes import Quote
+from execbot.schemas.report import Report
 from execbot.schemas.signal_line import SignalLine
 from execbot.schemas.signals import SignalLines, SignalPreview, SignalResult
+from execbot.schemas.trades import LotOfTrade, Statistics, TradeOfList, TradeShown
 from execbot.schemas.watch import WatchLine
 
 VERSION = "execbot/v1"
 
 ANSWERS: dict[str, Any] = {
     "submit": SentOrder | DryRun,
-    "orders": list[OrderRecord],
+    "buy": SentOrder | DryRun,
+    "sell": SentOrder | DryRun,
+    "short": SentOrder | DryRun,
+    "orders": list[TimedOrder],
     "orders show": OrderHistory,
     "orders retry": SentOrder,
     "orders abandon": OrderRecord,
     "positions": list[Position],
+    "positions history": list[LifeStep],
+    "account": account.AccountState,
+    "quote": list[Quote],
     "cancel": OrderRecord,
-    "cancel-all": op.CanceledAll,
+    "cancel-all": emergency.CanceledAll,
     "replace": OrderRecord,
     "close": ClosedPosition | ClosedAll | NothingClosed,
+    "option chain": list[ChainLink] | list[Expiry],
+    "option held": list[Structure],
+    "option close": SentOrder | DryRun,
+    "option protect": Structure,
+    "option exercise": Exercise,
+    "option abandon": Exercise,
     "signal": SignalPreview | SignalResult,
-    "reconcile": op.Reconciled,
-    "report": op.Report,
-    "halt": op.Halted,
-    "resume": op.Resumed,
-    "market": op.Market,
-    "queue": list[op.QueuedOrder],
-    "queue list": list[op.QueuedOrder],
-    "queue release": list[op.Released],
+    "reconcile": reconciled.Reconciled,
+    "trades": list[TradeOfList] | list[LotOfTrade],
+    "trades show": TradeShown,
+    "stats": Statistics,
+    "chart": ChartData,
+    "report": Report | living.NothingDue,
+    "halt": emergency.Halted,
+    "resume": emergency.Resumed,
+    "page": live_page.PageServed,
+    "page link": live_page.PageLink,
+    "market": account.Market,
+    "queue": list[emergency.QueuedOrder],
+    "queue list": list[emergency.QueuedOrder],
+    "queue release": list[emergency.Released],
     "queue cancel": list[OrderRecord],
-    "exits": list[ExitPlan],
-    "exits show": list[ExitPlan],
+    "exits": list[ExitPlan | Unplanned],
+    "exits show": list[ExitPlan | Unplanned],
     "exits move": ExitPlan | None,
     "protect": ExitPlan | None,
-    "doctor": op.Health,
-    "journal": op.JournalFile,
-    "journal rebuild": op.JournalRebuilt,
-    "config": op.Config,
-    "config show": op.Config,
-    "config check": op.ConfigChecked,
-    "config init": op.ConfigWritten,
-    "config adopt": op.ConfigAdopted,
+    "doctor": setup.Health,
+    "health": setup.HealthNow,
+    "alerts": living.Alerts,
+    "alerts list": living.Alerts,
+    "alerts init": living.AlertReceiverMade,
+    "service": living.ServiceSetUp,
+    "selftest": living.Selftest,
+    "journal": journal_files.JournalFile,
+    "journal rebuild": journal_files.JournalRebuilt,
+    "journal verify": journal_files.JournalVerified,
+    "journal size": journal_files.JournalSize,
+    "journal backup": journal_files.JournalBackup,
+    "journal archive": journal_files.JournalArchived,
+    "journal restore": journal_files.JournalRestored,
+    "init": setup.SetUp,
+    "profiles": list[setup.ProfileListed],
+    "config": setup.Config,
+    "config show": setup.Config,
+    "config check": setup.ConfigChecked,
+    "config init": setup.ConfigWritten,
+    "config adopt": setup.ConfigAdopted,
     "schema": Published,
     "sim": sim.SimStatus,
     "sim status": sim.SimStatus,
+    "sim run": sim.SimRun,
     "sim reset": sim.SimReset,
     "sim deposit": sim.SimCash,
     "sim halt": sim.SimHalt,
@@ -77,6 +124,8 @@ ANSWERS: dict[str, Any] = {
     "sim price": sim.SimPrice,
     "sim replay": sim.SimReset,
     "sim clock": sim.SimClock,
+    "help": setup.HelpText,
+    "version": setup.Version,
 }
 """By the command's words: what `data` is in its answer."""
 
@@ -88,7 +137,7 @@ LINES: dict[str, tuple[Any, str]] = {
 """By name: what is printed without an envelope, one object a line."""
 
 
-class Entry(NamedTuple):
+class SchemaEntry(NamedTuple):
     """One published schema. `shape` is what pydantic validates."""
 
     name: str
@@ -111,6 +160,8 @@ class Answer(Output):
     """Null where no account is meant."""
     account: str | None
     """The account number; null where no account is meant."""
+    profile: str | None = None
+    """The profile that was chosen; left out where none was."""
     as_of: Time
     """When this was printed."""
     data: Any
@@ -120,25 +171,25 @@ class Answer(Output):
 
 
 @cache
-def entries() -> tuple[Entry, ...]:
+def entries() -> tuple[SchemaEntry, ...]:
     """All of them: inputs first, then answers in the order of the commands, lines, the error."""
     return tuple(_entries())
 
 
-def _entries() -> Iterator[Entry]:
+def _entries() -> Iterator[SchemaEntry]:
     about = "The configuration file, see docs/configuration.md."
-    yield Entry("trading-yaml", "input", about, trading_yaml())
+    yield SchemaEntry("trading-yaml", "input", about, trading_yaml())
     about = "A signal as `signal -` and `--file` read it, see docs/signals.md."
-    yield Entry("signal-line", "input", about, SignalLine)
+    yield SchemaEntry("signal-line", "input", about, SignalLine)
     for command, data in ANSWERS.items():
         about = f"The answer of `execbot {command} --json`."
-        yield Entry(name_of(command), "answer", about, _answer(command, data))
+        yield SchemaEntry(name_of(command), "answer", about, _answer(command, data))
     for name, (shape, about) in LINES.items():
-        yield Entry(name, "line", about, shape)
-    yield Entry("error", "error", "What a command prints on stderr when it fails.", Error)
+        yield SchemaEntry(name, "line", about, shape)
+    yield SchemaEntry("error", "error", "What a command prints on stderr when it fails.", Error)
 
 
-def find(name: str) -> Entry | None:
+def find(name: str) -> SchemaEntry | None:
     return next((entry for entry in entries() if entry.name == name), None)
 
 
@@ -164,7 +215,7 @@ class Plain(GenerateJsonSchema):
         return False
 
 
-def json_schema(entry: Entry) -> dict[str, Any]:
+def json_schema(entry: SchemaEntry) -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of an entry."""
     shape = TypeAdapter(entry.shape).json_schema(by_alias=True, schema_generator=Plain)
     head = {

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from execbot.model.enums import ErrorCategory
 from execbot.schemas.base import Number, Output
-from execbot.schemas.orders import LevelDistance, Spread
+from execbot.schemas.orders import EntryRisk, LevelDistance, Spread
 
 
 class Check(Output):
@@ -54,6 +54,19 @@ class WouldLift(Output):
     """Why the addition would be refused, if it would be."""
 
 
+class SizingStep(Output):
+    """One step from what was wanted to the size that fits."""
+
+    rule: str
+    """Which rule made it."""
+    qty: Number
+    """Shares or coins after this step."""
+    value: Number
+    """USD after this step."""
+    note: str
+    """Why, in words."""
+
+
 class DryRun(Output):
     """What `submit --dry-run` says: the exact request and every check; nothing was sent."""
 
@@ -63,6 +76,10 @@ class DryRun(Output):
     """Nothing was sent."""
     request: dict[str, Any]
     """The body that would be sent to Alpaca."""
+    risk: EntryRisk | None
+    """What it would cost, risk and leave; null for exits."""
+    sizing: list[SizingStep]
+    """With --risk each step of the size; else empty."""
     verdict: Verdict
     """Every check of this order."""
     addition: WouldLift | None

@@ -27,6 +27,12 @@ TEMPLATE = Path(load.__file__).with_name("template.yaml")
 SYMBOL = r"^[A-Za-z0-9./-]+$"
 SYMBOLS = r"^\s*([A-Za-z0-9./-]+\s*(,\s*[A-Za-z0-9./-]+\s*)*)?$"
 
+FORMS = {
+    "ping.": r"^https?://[^/\s]",
+    "alerts.quiet_hours": r"^\s*\d\d?:\d\d\s*-\s*\d\d?:\d\d(\s+\S+)?\s*$",
+}
+"""How texts must look, by the beginning of their key."""
+
 LENIENT = (
     "numbers in quotes or with `_` between digits",
     "`yes`, `no`, `on`, `off` for true and false",
@@ -42,6 +48,7 @@ BEYOND = (
     "`order_management.settle_quiet_seconds` too short for `broker.timeout_seconds`",
     "stars in `sizing.star_rules` without a size in `sizing.star_notional`",
     "a symbol in both `symbols` and `denied_symbols`",
+    "a time of day or a time zone in `alerts.quiet_hours` that does not exist",
     "a key given twice",
 )
 """What the loader refuses and a JSON Schema cannot say."""
@@ -122,7 +129,10 @@ def _kind(key: str, holds: str) -> Any:
     if holds == "bool":
         return Annotated[bool, Field(strict=True)]
     if holds == "str":
-        return Annotated[str, Field(strict=True)]
+        form = next((FORMS[start] for start in FORMS if key.startswith(start)), None)
+        if form is None:  # any scalar is taken as its text: an account's number needs no quotes
+            return str | int | float | bool
+        return Annotated[str, Field(strict=True, pattern=form)]
     choices = [choice.value for choice in getattr(schema, holds)]
     pattern = f"^({'|'.join(choices)})$"
     return Annotated[

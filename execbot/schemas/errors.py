@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from execbot.config.schema import Mode
 from execbot.model.enums import ErrorCategory, Outcome
 from execbot.schemas.base import Output, Slug
@@ -21,6 +23,21 @@ class ConfigProblem(Output):
     """Line of trading.yaml, from 1."""
     hint: str
     """Why, for people; may be empty."""
+
+
+class Done(Output):
+    """One order that was sent, or one cancel that was taken, by a command that then failed."""
+
+    what: Literal["order", "cancel", "cancel_all"]
+    """What was asked for."""
+    client_order_id: str | None = None
+    """Of an order that was sent."""
+    id: str | None = None
+    """The broker's id of the order that was canceled."""
+    symbol: str | None = None
+    """What it is about, where that is known."""
+    outcome: Outcome
+    """What came of it."""
 
 
 class Error(Output):
@@ -62,6 +79,8 @@ class Error(Output):
     """The mode it happened in."""
     account: str | None = None
     """The account number."""
+    profile: str | None = None
+    """The profile that was chosen."""
     failures: list[Check] | None = None
     """The checks that refused it, each with its limit and what it saw."""
     order: OrderRecord | None = None
@@ -74,6 +93,10 @@ class Error(Output):
     """Everything that is wrong with the configuration."""
     failed: list[Error] | None = None
     """Of several parts those that failed, each an error of its own with its `symbol`."""
+    done: list[Done] | None = None
+    """What was done at the broker before it failed."""
+    unrecorded: str | None = None
+    """Why not all of that is in the journal."""
     pid: int | None = None
     """The process that holds the lock."""
     id: str | None = None

@@ -15,6 +15,7 @@ from execbot.model.enums import (
     TimeInForce,
 )
 from execbot.schemas.base import Number, Output, Time
+from execbot.schemas.confirmation import Confirmation
 
 
 class Order(Output):
@@ -97,10 +98,21 @@ class OrderRecord(Order):
     """When the request left; null while it is queued or was refused here."""
     arrival_price: Number | None
     """What the market was when it was decided, USD a share: slippage is measured from it."""
+    cancel_after: Number | None
+    """Seconds of open market after which a running `watch` cancels it, unfilled; null: nobody
+    does."""
     note: str | None
     """The last word on it: why it was rejected, say."""
     alarm: str | None
     """What a person must look at."""
+
+
+class TimedOrder(OrderRecord):
+    """An order with the moment at which `watch` takes it back."""
+
+    cancel_at: Time | None
+    """When a running `watch` cancels it, unfilled: its clock, or the close for an order that is
+    gtc for its legs only. Null: never, or its clock stands still (queued, market closed)."""
 
 
 class Addition(Output):
@@ -159,7 +171,43 @@ class LevelDistance(Output):
     """For the shares that it takes; null while their number is not known."""
 
 
-class SentOrder(OrderRecord):
+class LimitLeft(Output):
+    """How far a limit is used once this entry is counted."""
+
+    name: str
+    """Its key in trading.yaml."""
+    used: Number | None
+    """With this entry; null while it is not known."""
+    limit: Number
+    """Dollars are told in percent of equity, as the limit is."""
+    left: Number | None
+    """What is left of it."""
+
+
+class EntryRisk(Output):
+    """What an entry costs, risks and leaves."""
+
+    cost: Number | None
+    """USD; null while no price is known."""
+    cost_pct: Number | None
+    """Percent of equity."""
+    usd: Number | None
+    """What its stop would lose; without a stop all that it costs."""
+    usd_pct: Number | None
+    """Percent of equity."""
+    price: Number | None
+    """What was paid, or where it would trade, USD a share."""
+    stop: Number | None
+    """Where its stop stands, USD a share; null without one."""
+    r_per_share: Number | None
+    """One R, USD a share; null without a stop."""
+    buying_power_left: Number | None
+    """USD that the broker would still lend; below 0 where it suffices not."""
+    limits: list[LimitLeft]
+    """Those of the account that there are."""
+
+
+class SentOrder(TimedOrder):
     """What became of an order that a command sent, queued, or found sent before."""
 
     already: bool
@@ -172,6 +220,11 @@ class SentOrder(OrderRecord):
     """Stop and targets of its own, the stop first."""
     opens_short: bool
     """It sells what is not held."""
+    halts_known: bool | None
+    """A `watch` runs that would have heard of a halt of its symbol; false: an entry of a stock was
+    sent without knowing. Null where no halt matters: pairs, exits, orders that were not sent."""
+    risk: EntryRisk | None
+    """Null for exits, and for an order that had been given before."""
 
 
 class Event(Output):
@@ -240,12 +293,14 @@ class Fill(Output):
     at: Time
     """When it was executed."""
     fee: Number | None
-    """Its fee where it is known, USD or coins."""
+    """What it cost, USD; null while it is not known."""
+    fee_estimated: bool
+    """Its share of what the whole day was charged."""
     inferred: bool
     """Concluded from the order's totals; gives way to the broker's report of it."""
 
 
-class OrderHistory(OrderRecord):
+class OrderHistory(TimedOrder):
     """One order with its whole story."""
 
     history: list[Event]
@@ -254,3 +309,5 @@ class OrderHistory(OrderRecord):
     """Everything that was decided about it, oldest first."""
     fills: list[Fill]
     """Its executions, oldest first."""
+    confirmation: Confirmation | None
+    """What its execution came to; null while nothing has filled."""

@@ -51,8 +51,57 @@ class Position(Output):
     """Unrealized profit as a fraction of the cost: `0.01` is 1 %."""
     realized_pl: Number | None
     """Profit taken in this symbol over the life of the journal, USD before fees."""
+    fees: Number | None
+    """What trading it has cost over the same time, USD; null while no fee is known."""
+    fees_estimated: bool
+    """Part of it is a share of what a whole day was charged."""
+    net_pl: Number | None
+    """`realized_pl` less `fees`, USD."""
     protected_qty: Number
     """How many shares stops cover."""
+    guarded: Guarded
+    """How the position is protected now."""
+    missing: str | None
+    """Which protection was promised to it and is not there, in words."""
+    opened_at: Time | None
+    """When the first share of it was filled; null for what was taken over without an order."""
+    entry_client_order_id: str | None
+    """The order that opened it."""
+    strategy_id: str | None
+    """For whom it was opened."""
+    signal_id: str | None
+    """The signal that it was opened on."""
+    signal_strength: Number | None
+    """0 to 100."""
+    r: Number | None
+    """Profit at the current price in multiples of the risk first taken; null without a stop."""
+    risk_usd: Number | None
+    """One R of the whole position, USD: from the price paid to the first stop."""
+
+
+class LifeStep(Output):
+    """One state of a position, until the next one of the same symbol."""
+
+    at: Time
+    """When it began, by the broker's clock where it says so."""
+    symbol: str
+    """`AAPL`, `BRK.B`, `BTC/USD`."""
+    state: PositionState
+    """Wanted, held, being left, or flat."""
+    cause: str
+    """Why, in words: `entry filled`, `stop`, `target`, the reason of an exit."""
+    qty: Number
+    """What was held then; negative when short."""
+    price: Number | None
+    """What was paid or taken, USD a share; null where nothing was traded."""
+    client_order_id: str | None
+    """The order that led to it; null for bookings without one."""
+    position_id: int
+    """The same for all states of one position, from flat to flat."""
+    event_seq: int
+    """The journal's number of the event that led to it."""
+    recorded_at: Time
+    """When the journal learned it."""
 
 
 class Trail(Output):
@@ -268,6 +317,8 @@ class ExitPlan(Output):
     """How far stop and targets are from the entry, the stop first."""
     guarded: Guarded
     """How the position is protected now."""
+    missing: str | None
+    """Which protection was promised to it and is not there, in words."""
     qty: Number
     """Shares held, without a sign."""
     covered_qty: Number
@@ -280,6 +331,59 @@ class ExitPlan(Output):
     """What works at the broker for it."""
     versions: list[PlanVersion] | None = None
     """With `--history`: every version, oldest first."""
+
+
+class RestingStop(Output):
+    """The stop of a position without a plan."""
+
+    spec: None
+    """Nobody here asked for it."""
+    price: Number | None
+    """The nearest one that works, USD a share."""
+
+
+class RestingTarget(Output):
+    """A limit that would close a position without a plan."""
+
+    spec: None
+    """Nobody here asked for it."""
+    price: Number
+    """USD a share."""
+    done: bool
+    """False: it works."""
+
+
+class Unplanned(Output):
+    """A position without a plan, and what stands at the broker for it."""
+
+    plan_id: None
+    """There is no plan."""
+    status: None
+    """There is no plan."""
+    symbol: str
+    """`AAPL`, `BRK.B`, `BTC/USD`."""
+    side: PositionSide
+    """Of the position."""
+    entry_price: Number | None
+    """Average, USD a share."""
+    stop: RestingStop
+    """The stop that works, if one does."""
+    targets: list[RestingTarget]
+    """Limits that would close it."""
+    asked: Asked
+    """Nothing was asked for."""
+    guarded: Guarded
+    """`no_plan`."""
+    missing: str | None
+    """Which protection was promised to it and is not there, in words."""
+    qty: Number
+    """Shares held, without a sign."""
+    covered_qty: Number
+    """Shares that have a stop."""
+    uncovered_qty: Number
+    """Shares that have none."""
+    orders: list[ExitOrder]
+    """What works at the broker to close it."""
 
 
 class NothingClosed(Output):

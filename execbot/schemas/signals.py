@@ -7,9 +7,9 @@ from typing import Any, Literal
 from execbot.config.schema import Mode
 from execbot.model.enums import ErrorCategory, OrderStatus, Outcome, Side
 from execbot.model.signal import SignalSide
-from execbot.schemas.base import Number, Output, Slug
-from execbot.schemas.checks import Verdict, WouldLift
-from execbot.schemas.orders import LevelDistance
+from execbot.schemas.base import Number, Output, Slug, Time
+from execbot.schemas.checks import SizingStep, Verdict, WouldLift
+from execbot.schemas.orders import EntryRisk, LevelDistance
 
 
 class SignalResult(Output):
@@ -38,23 +38,18 @@ class SignalResult(Output):
     """Shares or coins of that order."""
     notional: Number | None
     """Dollars of that order."""
+    cancel_after: Number | None
+    """Seconds of open market after which a running `watch` cancels it, unfilled."""
+    cancel_at: Time | None
+    """When that is; null while its clock stands still, and when it has ended."""
+    halts_known: bool | None
+    """A `watch` runs that would have heard of a halt of the symbol; null where none matters."""
     notes: list[str]
     """What else was done for it: sizes adjusted, exits lifted and put back."""
     exits: list[LevelDistance]
     """Stop and targets of its entry, the stop first."""
-
-
-class SizingStep(Output):
-    """One step from what was wanted to the size that fits."""
-
-    rule: str
-    """Which rule made it."""
-    qty: Number
-    """Shares or coins after this step."""
-    value: Number
-    """USD after this step."""
-    note: str
-    """Why, in words."""
+    risk: EntryRisk | None
+    """What its entry costs, risks and leaves; null where there is none."""
 
 
 class SignalPreview(Output):
@@ -80,6 +75,8 @@ class SignalPreview(Output):
     """Null unless it would add to a position that has an exit plan."""
     exits: list[LevelDistance]
     """Stop and targets of its entry, the stop first."""
+    risk: EntryRisk | None
+    """What its entry costs, risks and leaves; null where there is none."""
 
 
 class BadLine(Output):

@@ -145,6 +145,62 @@ class SimPrice(Output):
     """Null while it has no price."""
 
 
+class SimTraded(Output):
+    """What of one symbol was traded."""
+
+    bought: Number
+    """Shares, coins or contracts."""
+    sold: Number
+    """Shares, coins or contracts."""
+
+
+class SimRefused(Output):
+    """An order that the exchange did not take."""
+
+    status: int
+    """HTTP."""
+    message: str
+    """What it said."""
+
+
+class SimRunAccount(Output):
+    """What one key pair has to show for a run."""
+
+    account: str
+    """The account's number."""
+    orders: dict[str, int]
+    """Status to how many orders, legs included."""
+    traded: dict[str, SimTraded]
+    """By symbol."""
+    refused: list[SimRefused]
+    """The first twenty orders that were not taken."""
+    refused_count: int
+    """How many were not."""
+    positions: dict[str, Number]
+    """Symbol to what is held at the end; negative: short."""
+    equity: Number
+    """USD."""
+    cash: Number
+    """USD."""
+    profit: Number
+    """USD, since the account was opened."""
+
+
+class SimRun(Output):
+    """How a bot's run against an exchange of its own has ended."""
+
+    command: list[str]
+    """What was run."""
+    sealed: bool
+    """No other network existed for it."""
+    exit_code: int
+    """The command's own, and that of `sim run`; 128 + N where signal N ended it."""
+    run_seconds: Number
+    """How long it ran."""
+    accounts: list[SimRunAccount]
+    """One for each key that was used."""
+
+
 class SimServed(Output):
     """The one line of `sim serve --json`, printed when the exchange is open. No envelope."""
 
@@ -158,6 +214,8 @@ class SimServed(Output):
     """URL of the market data stream for stocks."""
     crypto_stream: str
     """URL of the market data stream for crypto."""
+    option_stream: str
+    """URL of the market data stream for option contracts (msgpack)."""
     control: str
     """URL of the control plane."""
     key: str
@@ -166,3 +224,5 @@ class SimServed(Output):
     """The secret of that key."""
     pid: int
     """The process that serves."""
+    authority: str | None = None
+    """With --tls: the file of the authority that clients must trust."""

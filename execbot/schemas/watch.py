@@ -13,6 +13,7 @@ from execbot.market.sessions import Session
 from execbot.model.enums import OrderStatus, OrderType, Side
 from execbot.oms.machine.changes import EventName
 from execbot.schemas.base import Number, Output, Slug, Time
+from execbot.schemas.confirmation import Confirmation
 
 
 class Line(Output):
@@ -43,6 +44,8 @@ class Started(Line):
     """The account number."""
     pid: int
     """The process."""
+    profile: str | None = None
+    """The profile that was chosen; left out where none was."""
     schema_: Annotated[Literal[1], Field(alias="schema")]
     """Version of these lines."""
     run: str
@@ -255,14 +258,41 @@ class AlarmLine(Said):
     """The line for people, without the symbol."""
     critical: bool
     """It is sent to `EXECBOT_ALERT_URLS` too."""
+    symbols: list[str] | None = None
+    """What an alarm about the account concerns: `blind`, `journal`, `prices_lost`."""
 
 
 class PricesLine(Said):
-    """Prices are streamed again after an alarm `prices_lost`."""
+    """How prices come has changed."""
 
     type: Literal["prices"]
-    state: Literal["streamed"]
-    """They are streamed."""
+    state: Literal["streamed", "deaf", "known"]
+    """They are streamed again, or known again, after an alarm `prices_lost`; or the stream is open
+    and silent, and is connected anew."""
+
+
+class BrokerLine(Said):
+    """The broker answers again after an alarm `blind`."""
+
+    type: Literal["broker"]
+    state: Literal["answers"]
+    """It answers."""
+
+
+class JournalLine(Said):
+    """The journal takes writes again after it did not."""
+
+    type: Literal["journal"]
+    state: Literal["writes"]
+    """It takes them."""
+
+
+class ResumedLine(Said):
+    """For how long nobody watched before this run."""
+
+    type: Literal["resumed"]
+    held_here: list[str]
+    """Symbols whose stops stood nowhere at the broker meanwhile."""
 
 
 class StreamLine(Said):
@@ -288,7 +318,7 @@ class HaltLine(Said):
 
     type: Literal["halt"]
     symbol: str
-    """`AAPL`, `BRK.B`, `BTC/USD`."""
+    """`AAPL`, `BRK.B`; empty: all stocks, by a market-wide circuit breaker."""
     halted: Literal["halted", "trades again"]
     """Which of both."""
 
@@ -297,6 +327,18 @@ class QueueLine(Said):
     """What became of an order that was kept for the open."""
 
     type: Literal["queue"]
+
+
+class RejectedLine(Said):
+    """What followed when the broker rejected an entry after it had taken it."""
+
+    type: Literal["rejected"]
+
+
+class ConfirmationLine(Said, Confirmation):
+    """An execution was confirmed, or what is known of it has changed."""
+
+    type: Literal["confirmation"]
 
 
 WatchLine = Annotated[
@@ -315,9 +357,14 @@ WatchLine = Annotated[
     | DifferenceLine
     | AlarmLine
     | PricesLine
+    | BrokerLine
+    | JournalLine
+    | ResumedLine
     | StreamLine
     | SessionLine
     | HaltLine
-    | QueueLine,
+    | QueueLine
+    | RejectedLine
+    | ConfirmationLine,
     Field(discriminator="type"),
 ]

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from execbot.cli.command import Cli, command
-from execbot.cli.errors import Failure
 from execbot.cli.exit_codes import ExitCode
+from execbot.cli.flags.direct import DirectOption
 from execbot.cli.flags.order_flags import read_symbol, read_wait
 from execbot.cli.show.order_views import orders_table, sentence, short_id
-from execbot.cli.show.output import Table
+from execbot.cli.show.output import Table, print_table
 from execbot.desk import cancelling
+from execbot.desk.door.going_on import going_on
+from execbot.desk.door.messages import Cancel
+from execbot.desk.door.names import own_name
 from execbot.desk.look.order_json import record_json
 from execbot.desk.opening.journal_need import Need
+from execbot.desk.opening.lines import ONE_LINE
 from execbot.model.order_words import describe
 
 if TYPE_CHECKING:
-    from execbot.desk.account import Desk
-    from execbot.desk.cancelling import CancelAllResult
+    from execbot.desk.cancelling import CancelAllResult, Canceled
     from execbot.desk.look.order_json import OrderRecord
 
 CANCEL_WAIT_SECONDS = 5.0
@@ -35,6 +38,7 @@ def cancel(
     wait: Annotated[
         float, typer.Option(help="How long to wait for the end of the order.", metavar="SECONDS")
     ] = CANCEL_WAIT_SECONDS,
+    direct: DirectOption = False,
 ) -> None:
     """Cancel one order. Never asks.
 
@@ -50,9 +54,17 @@ def cancel(
       execbot cancel 61e69015-8549-4bfd-b9c3-01e75843f47d --json
     """
     read_wait(wait)
-    with cli.open(need=Need.BRAKE) as desk:
-        done = cancelling.cancel(desk, id_, wait_seconds=wait)
-        cli.show(record_json(done.record), sentence(done.record), warnings=done.warnings)
+    asked = cli.ask_watch(Cancel(id_, wait), own_name("cancel"), direct=direct)
+    if asked.is_reported:
+        with cli.told_by_watch():
+            _show_one(cli, asked.told())
+        return
+    with cli.open(need=Need.BRAKE, lines=ONE_LINE, asked=asked) as desk, going_on(desk, asked):
+        _show_one(cli, cancelling.cancel(desk, id_, wait_seconds=wait))
+
+
+def _show_one(cli: Cli, done: Canceled) -> None:
+    cli.show(record_json(done.record), sentence(done.record), warnings=done.warnings)
 
 
 @command
@@ -70,9 +82,9 @@ def cancel_all(
 ) -> None:
     """Cancel every open order of the account: the emergency brake.
 
-    Lists the orders, asks on a terminal, cancels, waits until each has ended, and names every
-    position that is left without a stop. Ends with 12 when some could not be canceled. A damaged,
-    locked or read-only journal does not hold it up.
+    Lists the orders, asks on a terminal (off one, in live, it needs --yes), cancels, waits until
+    each has ended, and names every position that is left without a stop. Ends with 12 when some
+    could not be canceled. A damaged, locked or read-only journal does not hold it up.
 
     \b
     Examples:
@@ -82,14 +94,15 @@ def cancel_all(
     """
     wanted = None if symbol is None else read_symbol(symbol)
     read_wait(wait)
-    with cli.open(need=Need.BRAKE) as desk:
+    with cli.open(need=Need.BRAKE, lines=ONE_LINE) as desk:
         done = cancelling.cancel_all(
             desk,
             symbol=wanted,
             entries_only=entries,
             mine_only=mine,
             wait_seconds=wait,
-            review=_review(cli, desk) if cli.can_ask and not yes else None,
+            consent=cli.consent(yes),
+            show=lambda found: _show_open(cli, found, is_asked=not yes),
         )
         cli.show(
             {**_result_json(done.result), "recorded": done.recorded},
@@ -99,18 +112,10 @@ def cancel_all(
         )
 
 
-def _review(cli: Cli, desk: Desk) -> Callable[[Sequence[OrderRecord]], None]:
-    """On a terminal: what is open, and a question. Nothing open needs no answer."""
-
-    def review(found: Sequence[OrderRecord]) -> None:
-        from execbot.cli.show.output import print_table
-
+def _show_open(cli: Cli, found: Sequence[OrderRecord], *, is_asked: bool) -> None:
+    """What is about to be canceled; with --quiet only where a person is asked about it."""
+    if is_asked or not cli.quiet:
         print_table(orders_table(found), cli.style)
-        if not cli.confirm(f"Cancel open orders of {desk.mode.value} account {desk.account}?"):
-            message = "Not confirmed: nothing was canceled"
-            raise Failure("confirm.declined", message, ExitCode.DECLINED)
-
-    return review
 
 
 def _result_json(result: CancelAllResult) -> dict[str, Any]:
@@ -123,7 +128,12 @@ def _result_json(result: CancelAllResult) -> dict[str, Any]:
             *({**record_json(r), "error": "in doubt"} for r in result.in_doubt),
         ],
         "unprotected": [
-            {"symbol": item.symbol, "qty": item.qty, "uncovered_qty": item.uncovered_qty}
+            {
+                "symbol": item.symbol,
+                "qty": item.qty,
+                "uncovered_qty": item.uncovered_qty,
+                "missing": item.missing,
+            }
             for item in result.unprotected
         ],
     }

@@ -10,16 +10,22 @@ import typer
 from execbot.cli.command import Cli, command
 from execbot.cli.errors import Failure, failure_of, usage
 from execbot.cli.exit_codes import ExitCode
+from execbot.cli.flags.direct import DirectOption
 from execbot.cli.flags.order_flags import read_number, read_qty, read_symbol, read_wait
-from execbot.cli.outcome import confirm_live
 from execbot.cli.show.order_views import sentence
 from execbot.cli.show.output import Table
 from execbot.desk import closing
 from execbot.desk.closing import WHOLE, Closed, ClosedAll, Part
+from execbot.desk.confirming import Act, confirm
+from execbot.desk.door.asking import Asked
+from execbot.desk.door.going_on import going_on
+from execbot.desk.door.messages import Close
+from execbot.desk.door.names import own_name
 from execbot.desk.emergency import examine, offering
-from execbot.desk.errors import NothingClosed
+from execbot.desk.errors import NothingClosed, none_closed
 from execbot.desk.look.order_json import record_json
 from execbot.desk.opening.journal_need import Need
+from execbot.desk.opening.lines import ONE_LINE
 
 
 @command
@@ -42,6 +48,7 @@ def close(
     without_journal: Annotated[
         bool, typer.Option("--without-journal", help="Even if the journal cannot be used.")
     ] = False,
+    direct: DirectOption = False,
 ) -> None:
     """Close a position at market, or all of them.
 
@@ -69,21 +76,38 @@ def close(
         raise usage("--client-order-id names one order, not those of --all", kind="usage.close")
     part = _part(qty, percent, all_)
     read_wait(wait)
-    need = Need.BRAKE if without_journal else Need.JOURNAL
-    way_out = f"execbot close {symbol or '--all'} --without-journal"
-    with offering(way_out), cli.open(need=need) as desk:
+    need = Need.BRAKE if without_journal else Need.EXIT
+    way_out = "" if without_journal else f"execbot close {symbol or '--all'} --without-journal"
+    wanted = None if symbol is None else read_symbol(symbol)
+    asked = _ask_watch(
+        cli,
+        Close(wanted or "", part.qty, part.percentage, reason, client_order_id or "", wait),
+        direct=direct or without_journal or wanted is None,
+        yes=yes,
+    )
+    if asked.is_reported:
+        with offering(way_out), cli.told_by_watch():
+            _show_one(cli, asked.told())
+        return
+    with (
+        offering(way_out),
+        cli.open(need=need, lines=ONE_LINE, asked=asked) as desk,
+        going_on(desk, asked) as told,
+    ):
+        if told is not None:
+            _show_one(cli, told)
+            return
         if without_journal:
             examine(desk)
-        if symbol is None:
-            confirm_live(cli, desk, "close every position", yes)
+        if wanted is None:
+            confirm(desk, Act.CLOSE, "close every position", cli.consent(yes))
             try:
                 done = closing.close_all(desk, reason=reason, wait_seconds=wait)
             except NothingClosed as error:
                 raise _none_closed(error) from error
             _show_all(cli, done)
             return
-        wanted = read_symbol(symbol)
-        confirm_live(cli, desk, f"close {wanted}", yes)
+        confirm(desk, Act.CLOSE, f"close {wanted}", cli.consent(yes))
         _show_one(
             cli,
             closing.close(
@@ -95,6 +119,12 @@ def close(
                 wait_seconds=wait,
             ),
         )
+
+
+def _ask_watch(cli: Cli, wanted: Close, *, direct: bool, yes: bool) -> Asked:
+    """What goes by an id of its own keeps it; others get theirs when they are sent."""
+    name = wanted.client_order_id or own_name("close")
+    return cli.ask_watch(wanted, name, direct=direct, act=Act.CLOSE, consent=cli.consent(yes))
 
 
 def _part(qty: str | None, percent: str | None, everything: bool) -> Part:
@@ -165,7 +195,7 @@ def _none_closed(error: NothingClosed) -> Failure:
     in_doubt = _any_in_doubt(failure for _, failure in failures)
     return Failure(
         error.kind,
-        f"None of {len(failures)} positions was closed: {first.message}",
+        f"{none_closed(len(failures))}: {first.message}",
         ExitCode.IN_DOUBT if in_doubt else first.exit_code,
         first.category,
         "in_doubt" if in_doubt else first.outcome,

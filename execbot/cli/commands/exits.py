@@ -11,27 +11,38 @@ from execbot.cli.errors import usage
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.flags.exit_flags import FAR_HELP, NO_RULES_HELP
 from execbot.cli.flags.order_flags import read_symbol
+from execbot.cli.show.amounts import price
+from execbot.cli.show.list_form import ColumnsFlag, CsvFlag, ListForm, list_form
+from execbot.cli.show.order_views import when
 from execbot.cli.show.output import Table
 from execbot.desk import exit_plans
 from execbot.desk.exit_plans import Protected
 from execbot.desk.exit_words import levels_asked, wishes_for_position
 from execbot.desk.opening.journal_need import Need
+from execbot.model.numbers import maybe_decimal
 
 app = typer.Typer()
 
 
 @app.callback(invoke_without_command=True)
 @command
-def exits(cli: Cli) -> None:
+def exits(
+    cli: Cli,
+    history: Annotated[bool, typer.Option("--history", help="Every version of each plan.")] = False,
+    csv: CsvFlag = False,
+    columns: ColumnsFlag = None,
+) -> None:
     """Stops and targets of positions: show them (the default), or move them.
 
     \b
     Examples:
       execbot exits
+      execbot exits --history
+      execbot exits --csv
       execbot exits show AAPL --history
       execbot exits move AAPL --stop 182
     """
-    _show(cli)
+    _show(cli, list_form(cli, COLUMNS, csv=csv, columns=columns), history=history)
 
 
 @app.command("show")
@@ -40,6 +51,8 @@ def show(
     cli: Cli,
     symbol: Annotated[str | None, typer.Argument(help="Only this symbol.")] = None,
     history: Annotated[bool, typer.Option("--history", help="Every version of the plan.")] = False,
+    csv: CsvFlag = False,
+    columns: ColumnsFlag = None,
 ) -> None:
     """Show the exit plans: stop, targets, and what holds them.
 
@@ -49,16 +62,20 @@ def show(
       execbot exits show AAPL --history
       execbot exits show AAPL --json
     """
-    _show(cli, symbol, history=history)
+    form = list_form(cli, COLUMNS, csv=csv, columns=columns)
+    _show(cli, form, symbol, history=history)
 
 
-def _show(cli: Cli, symbol: str | None = None, *, history: bool = False) -> None:
+def _show(cli: Cli, form: ListForm, symbol: str | None = None, *, history: bool = False) -> None:
     wanted = None if symbol is None else read_symbol(symbol)
     with cli.open(need=Need.LOOK) as desk:
         found = exit_plans.plans(desk, wanted, history=history)
         rows = [view.to_dict() for view in found.views]
         lines = [line for view in found.views for line in view.lines()]
-        cli.show(rows, _table(rows), *lines, warnings=found.warnings)
+        histories = [_history(row) for row in rows if row.get("versions")]
+        shown = [_csv_row(row) for row in rows] if form.takes_rows else []
+        views = form.views(shown, _table(rows), *lines, *histories)
+        cli.show(rows, *views, warnings=found.warnings)
 
 
 @app.command("move")
@@ -131,15 +148,51 @@ def protect(
 
 
 def _show_protected(cli: Cli, done: Protected) -> None:
-    """Ends with 12 while shares have no stop at the broker."""
+    """Ends with 12 while shares have no stop at the broker, or orders do not stand as planned."""
     row = None if done.view is None else done.view.to_dict()
     cli.show(
         row,
         _table([] if row is None else [row]),
         *([] if done.view is None else done.view.lines()),
         warnings=done.warnings,
-        exit_code=ExitCode.PARTLY if done.uncovered > 0 else ExitCode.DONE,
+        exit_code=ExitCode.DONE if done.is_done and not done.uncovered else ExitCode.PARTLY,
     )
+
+
+def _history(row: dict[str, Any]) -> Table:
+    """Every version of a plan, oldest first."""
+    return Table(
+        columns=("version", "at (ET)", "plan", "stop", "what changed it"),
+        rows=[
+            (v["version"], when(v["at"]), v["status"], _level(v["stop"]), v["note"])
+            for v in row["versions"]
+        ],
+        numeric=frozenset({"version", "stop"}),
+        title=f"{row['symbol']}: plan {row['plan_id']}",
+        wrap=frozenset({"what changed it"}),
+    )
+
+
+COLUMNS = (
+    *("symbol", "side", "qty", "entry_price", "stop.price", "stop.spec", "stop.initial"),
+    *("stop.high_water", "stop.moved_at", "targets", "asked", "covered_qty", "guarded", "status"),
+    *("missing", "strategy_id", "origin", "opened_at", "plan_id", "version", "note"),
+)
+
+
+def _csv_row(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "targets": _targets(row), "asked": _asked(row["asked"])}
+
+
+def _targets(row: dict[str, Any]) -> list[str]:
+    """Where those stand that are not taken; as they were asked for until the entry has filled."""
+    return [t["price"] or t["spec"] for t in row["targets"] if not t["done"]]
+
+
+def _level(word: str | None) -> object:
+    """A price in cents; `2%` as it was asked for."""
+    number = maybe_decimal(word)
+    return word if number is None else price(number)
 
 
 def _asked(asked: dict[str, Any]) -> str:
@@ -162,17 +215,19 @@ def _table(rows: list[dict[str, Any]]) -> Table:
                 row["symbol"],
                 row["side"],
                 row["qty"],
-                row["entry_price"],
-                row["stop"]["price"] or row["stop"]["spec"],
-                " ".join(t["price"] or t["spec"] for t in row["targets"] if not t["done"]),
+                _level(row["entry_price"]),
+                _level(row["stop"]["price"] or row["stop"]["spec"]),
+                " ".join(str(_level(word)) for word in _targets(row)),
                 _asked(row["asked"]),
                 row["covered_qty"],
-                row["guarded"],
+                row["guarded"].replace("_", " "),
                 row["status"],
             )
             for row in rows
         ],
         numeric=frozenset({"qty", "entry", "stop", "covered"}),
-        empty="No exit plans.",
-        title="Exit plans",
+        empty="Nothing is held, and no exit plan waits.",
+        title="Exits",
+        drop=("asked", "plan", "side"),
+        wrap=frozenset({"targets"}),
     )

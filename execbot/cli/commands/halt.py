@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -13,7 +12,7 @@ from execbot.cli.errors import usage
 from execbot.cli.exit_codes import ExitCode
 from execbot.desk import halting
 from execbot.desk.emergency import examine, offering
-from execbot.desk.halting import Halted
+from execbot.desk.halting import WAY_OUT, Halted
 from execbot.desk.opening.journal_need import Need
 
 REASON_LENGTH_MAX = 500
@@ -38,10 +37,13 @@ def halt(
         typer.Option("--without-journal", help="Cancel and close even if it cannot be used."),
     ] = False,
 ) -> None:
-    """Stop new entries, in every process, from the next order on. Never asks.
+    """Stop new entries, in every process, from the next order on. The halt itself never asks.
 
     Exits and cancels always go. Nothing is canceled or closed unless asked for; what protects a
     position is never canceled by --cancel. `execbot resume` lifts it.
+
+    --flatten asks on a terminal before it closes; in live, off one, it needs --yes: otherwise the
+    halt holds, entries are canceled, no position is closed, and the command ends with 11.
 
     The switch is kept in the journal. When that is damaged, locked or cannot be written, --cancel
     and --flatten with --without-journal still work, straight at the broker; ends with 12, because
@@ -56,8 +58,8 @@ def halt(
     """
     if not reason.strip() or len(reason) > REASON_LENGTH_MAX:
         raise usage(f"--reason must have 1 to {REASON_LENGTH_MAX} characters", kind="usage.value")
-    need = Need.BRAKE if without_journal else Need.JOURNAL
-    way_out = "execbot halt --reason WHY --cancel --flatten --without-journal"
+    need = Need.BRAKE if without_journal else Need.EXIT
+    way_out = "" if without_journal and flatten else WAY_OUT
     with offering(way_out), cli.open(need=need) as desk:
         if without_journal:
             examine(desk)
@@ -67,21 +69,9 @@ def halt(
             reduce_only=reduce_only,
             cancel=cancel,
             flatten=flatten,
-            approve=_ask(cli, yes),
+            consent=cli.consent(yes),
         )
         _show(cli, done)
-
-
-def _ask(cli: Cli, yes: bool) -> Callable[[int | None], bool] | None:
-    """Asks on a terminal only: in an emergency a script must not be stopped by a question."""
-    if yes or not cli.can_ask:
-        return None
-
-    def ask(count: int | None) -> bool:
-        said = "all" if count is None else f"all {count}"
-        return cli.confirm(f"Close {said} positions at market?")
-
-    return ask
 
 
 def _show(cli: Cli, done: Halted) -> None:
@@ -93,13 +83,29 @@ def _show(cli: Cli, done: Halted) -> None:
             "canceled": list(done.canceled),
             "closed": [to_builtins(item) for item in done.closed],
             "failed": [item.to_dict() for item in done.failed],
+            "declined": done.declined.kind if done.declined is not None else None,
             "recorded": done.recorded,
         },
         stopped if done.recorded else "Entries are NOT stopped",
         *_lines(done),
-        warnings=done.warnings,
-        exit_code=ExitCode.PARTLY if done.failed else ExitCode.DONE,
+        warnings=[*done.warnings, *_not_closed(done)],
+        exit_code=_code(done),
     )
+
+
+def _code(done: Halted) -> ExitCode:
+    if any(item.in_doubt for item in done.failed):
+        return ExitCode.IN_DOUBT
+    if done.failed:
+        return ExitCode.PARTLY
+    return ExitCode.DONE if done.declined is None else ExitCode.DECLINED
+
+
+def _not_closed(done: Halted) -> list[str]:
+    """The halt holds; only the closing was refused."""
+    if done.declined is None:
+        return []
+    return [f"{done.declined.message}. {done.declined.next_step}".strip()]
 
 
 def _lines(done: Halted) -> list[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
 from execbot.cli.command import Cli, command
 from execbot.cli.show.output import Table
-from execbot.desk.look.market_state import MarketNow, market_state
+from execbot.desk.look.market_state import Halt, MarketNow, market_state
 from execbot.model.times import show_eastern
 
 
@@ -33,22 +34,23 @@ def market(
         data = {
             "at": state.at,
             "eastern": show_eastern(state.at),
-            "stocks": _now_json(state.stocks),
-            "crypto": _now_json(state.crypto),
+            "stocks": now_json(state.stocks),
+            "crypto": now_json(state.crypto),
             "holidays": [
                 {"date": day, "closes": f"{closes:%H:%M}" if closes else None}
                 for day, closes in state.holidays
             ],
-            "halts": [
-                {"symbol": halt.symbol, "since": halt.since, "reason": halt.reason}
-                for halt in state.halts
-            ],
+            "halts": halts_json(state.halts),
             "calendar": state.calendar,
         }
         cli.show(data, *_views(data, state.stocks), warnings=state.warnings)
 
 
-def _now_json(now: MarketNow) -> dict[str, Any]:
+def halts_json(halts: Sequence[Halt]) -> list[dict[str, Any]]:
+    return [{"symbol": halt.symbol, "since": halt.since, "reason": halt.reason} for halt in halts]
+
+
+def now_json(now: MarketNow) -> dict[str, Any]:
     day = now.day
     return {
         "is_open": now.is_open,

@@ -7,21 +7,24 @@ from typing import Annotated, Any
 import typer
 
 from execbot.cli.command import Cli, command
-from execbot.cli.errors import usage
+from execbot.cli.errors import exit_code_of, usage
 from execbot.cli.exit_codes import ExitCode
+from execbot.cli.job import as_job
+from execbot.cli.show.list_form import ColumnsFlag, CsvFlag, ListForm, list_form
+from execbot.cli.show.order_views import tail_of, when
 from execbot.cli.show.output import Table
 from execbot.desk import queueing
 from execbot.desk.look.order_json import record_json
-from execbot.desk.queueing import Waiting
+from execbot.desk.queueing import Release, Waiting
+from execbot.model.enums import ErrorCategory, Outcome
 from execbot.model.numbers import maybe_text
-from execbot.model.times import show_eastern
 
 app = typer.Typer()
 
 
 @app.callback(invoke_without_command=True)
 @command
-def queue(cli: Cli) -> None:
+def queue(cli: Cli, csv: CsvFlag = False, columns: ColumnsFlag = None) -> None:
     """Orders kept for the open: list them (the default), release what is due, cancel.
 
     \b
@@ -30,24 +33,26 @@ def queue(cli: Cli) -> None:
       execbot queue release
       execbot queue cancel my-order
     """
-    _list(cli)
+    _list(cli, list_form(cli, COLUMNS, csv=csv, columns=columns))
 
 
 @app.command("list")
 @command
-def list_(cli: Cli) -> None:
+def list_(cli: Cli, csv: CsvFlag = False, columns: ColumnsFlag = None) -> None:
     """List what waits, oldest first, and why.
 
     \b
     Examples:
       execbot queue list
       execbot queue list --json
+      execbot queue list --csv
     """
-    _list(cli)
+    _list(cli, list_form(cli, COLUMNS, csv=csv, columns=columns))
 
 
 @app.command()
 @command
+@as_job(lambda given: "queue" if given["id_"] is None else None)
 def release(
     cli: Cli,
     id_: Annotated[
@@ -73,23 +78,33 @@ def release(
                 item.action,
                 item.outcome,
                 item.reason,
-                item.record.client_order_id,
+                tail_of(item.record.client_order_id),
             )
             for item in released.done
         ]
-        code = ExitCode.DONE
-        if released.failed:
-            all_failed = released.failed == released.acted_on
-            code = ExitCode.RISK if all_failed else ExitCode.PARTLY
         cli.show(
             [item.to_dict() for item in released.done],
             Table(
                 ("symbol", "side", "action", "outcome", "reason", "client_order_id"),
                 rows,
                 empty="Nothing is queued.",
+                wrap=frozenset({"reason"}),
             ),
-            exit_code=code,
+            exit_code=_code(released),
         )
+
+
+def _code(released: Release) -> ExitCode:
+    """Where every one failed, that of the first of them; in doubt where any of them is."""
+    failed = [item for item in released.done if item.error_kind]
+    if not failed:
+        return ExitCode.DONE
+    if any(item.outcome is Outcome.IN_DOUBT for item in failed):
+        return ExitCode.IN_DOUBT
+    if released.has_done_some:
+        return ExitCode.PARTLY
+    code = exit_code_of(failed[0].error_kind, failed[0].category or ErrorCategory.FATAL)
+    return ExitCode.PARTLY if code is ExitCode.USAGE else code  # nothing wrong was typed here
 
 
 @app.command()
@@ -114,25 +129,42 @@ def cancel(
         cli.show([record_json(record) for record in ended], said)
 
 
-def _list(cli: Cli) -> None:
+COLUMNS = (
+    *("intent_at", "symbol", "side", "type", "time_in_force", "qty", "notional", "limit_price"),
+    *("stop_price", "due", "waits_for", "expires_at", "strategy_id", "reason", "signal_id"),
+    *("origin", "client_order_id"),
+)
+
+
+def _list(cli: Cli, form: ListForm) -> None:
     with cli.open() as desk:
         waiting = queueing.queue(desk)
         rows = [
             (
-                show_eastern(item.record.intent_at),
+                when(item.record.intent_at),
                 item.record.symbol,
                 item.record.order.side,
                 item.record.order.type,
                 maybe_text(item.record.order.qty or item.record.order.notional),
                 item.due,
                 item.waits_for,
-                item.record.client_order_id,
+                tail_of(item.record.client_order_id),
             )
             for item in waiting
         ]
         columns = ("queued", "symbol", "side", "type", "size", "now", "because", "client_order_id")
+        table = Table(
+            columns,
+            rows,
+            empty="Nothing is queued.",
+            drop=("type",),
+            wrap=frozenset({"because"}),
+        )
+        data = [_data(item) for item in waiting]
         cli.show(
-            [_data(item) for item in waiting], Table(columns, rows, empty="Nothing is queued.")
+            data,
+            *form.views(data, table),
+            warnings=queueing.queue_care(desk).warnings(len(waiting)),
         )
 
 

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec import structs
 
 from execbot.cli.command import Cli, command
 from execbot.cli.errors import usage
+from execbot.cli.flags.direct import DirectOption
 from execbot.cli.flags.order_flags import read_number, read_price, read_qty
 from execbot.cli.show.order_views import sentence
 from execbot.desk import changing
 from execbot.desk.changing import ReplaceRequest
+from execbot.desk.confirming import Act
+from execbot.desk.door.going_on import going_on
+from execbot.desk.door.messages import Replace
+from execbot.desk.door.names import order_name
 from execbot.desk.look.order_json import record_json
+from execbot.desk.opening.lines import FACTS_LINES
 from execbot.model.enums import TimeInForce
+
+if TYPE_CHECKING:
+    from execbot.desk.look.order_json import OrderRecord
 
 
 @command
@@ -29,13 +39,19 @@ def replace(
         str | None, typer.Option(help="The new trail, in its own unit.", metavar="N")
     ] = None,
     tif: Annotated[TimeInForce | None, typer.Option(help="The new time in force.")] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask before a live change that risks more.")
+    ] = False,
+    direct: DirectOption = False,
 ) -> None:
     """Change a working order.
 
     The broker makes a new order with a new id; the old one ends as `replaced`, and its id still
     finds the new one here and in `cancel`. Should the old one fill first, the change is refused
     and the old one stands. A changed entry passes every check anew, in the place of the old one;
-    a changed exit is free.
+    a changed exit is free. In live a change that risks more (an entry larger, at a worse price or
+    for longer; a stop looser, for the day only or of fewer shares) is shown and asked about like
+    an order.
 
     \b
     Examples:
@@ -56,6 +72,19 @@ def replace(
             hint="Give at least one of --qty, --limit, --stop, --trail, --tif.",
             kind="usage.nothing_to_change",
         )
-    with cli.open() as desk:
-        record = changing.replace(desk, id_, request)
-        cli.show(record_json(record), sentence(record), f"client_order_id {record.client_order_id}")
+    name = order_name()
+    request = structs.replace(request, client_order_id=name)
+    consent = cli.consent(yes)
+    asked = cli.ask_watch(Replace(id_, request), name, direct=direct, act=Act.SEND, consent=consent)
+    if asked.is_reported:
+        with cli.told_by_watch():
+            _show(cli, asked.told())
+        return
+    with cli.open(lines=FACTS_LINES, asked=asked) as desk, going_on(desk, asked) as told:
+        if told is None:
+            told = changing.replace(desk, id_, request, consent=consent)
+        _show(cli, told)
+
+
+def _show(cli: Cli, record: OrderRecord) -> None:
+    cli.show(record_json(record), sentence(record), f"client_order_id {record.client_order_id}")

@@ -1,184 +1,123 @@
-"""`execbot report`: what a day amounted to."""
+"""`execbot report`: what a day, a week, a month or any span amounted to."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from execbot.cli.command import Cli, command
+from execbot.cli.errors import usage
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.flags.times import read_date
-from execbot.cli.show.amounts import money, price
-from execbot.cli.show.order_views import orders_table, when
-from execbot.cli.show.output import Table
-from execbot.desk.look.order_json import record_json
-from execbot.desk.look.reports import (
-    DailyReport,
-    DayReport,
-    Execution,
-    PositionLine,
-    RecoveryCount,
-    day_report,
-)
+from execbot.cli.flags.report_span import check_report_span, read_report_span
+from execbot.cli.job import as_job
+from execbot.cli.show.report_files import check_parquet, write_csv, write_page, write_tables
+from execbot.cli.show.report_views import report_views
+from execbot.desk.look.reporting.report_json import report_json
+from execbot.desk.look.reporting.report_spans import Span
+from execbot.desk.look.reports import span_report
 from execbot.desk.opening.journal_need import Need
-from execbot.model.numbers import maybe_text, text
+from execbot.desk.operate import after_close as closed
 
 
 @command
+@as_job(lambda given: "report" if given["after_close"] else None)
 def report(
     cli: Cli,
-    daily: Annotated[bool, typer.Option("--daily", help="One trading day (the default).")] = True,
+    daily: Annotated[bool, typer.Option("--daily", help="One day (the default).")] = False,
+    weekly: Annotated[bool, typer.Option("--weekly", help="Monday to Sunday.")] = False,
+    monthly: Annotated[bool, typer.Option("--monthly", help="A calendar month.")] = False,
     date: Annotated[
-        str | None, typer.Option(help="New York date; today without it.", metavar="YYYY-MM-DD")
+        str | None,
+        typer.Option(
+            help="The day, or one of the week or month; New York's, today without it.",
+            metavar="YYYY-MM-DD",
+        ),
+    ] = None,
+    first: Annotated[
+        str | None, typer.Option("--from", help="The first day.", metavar="YYYY-MM-DD")
+    ] = None,
+    last: Annotated[
+        str | None,
+        typer.Option(
+            "--to", help="The last day, included; today without it.", metavar="YYYY-MM-DD"
+        ),
+    ] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option("--csv", help="Write CSV files, one a kind of row, too.", metavar="DIR"),
+    ] = None,
+    parquet: Annotated[
+        Path | None,
+        typer.Option(
+            "--parquet",
+            help="Write orders, fills, trades and equity, each month whole (extra `export`).",
+            metavar="DIR",
+        ),
+    ] = None,
+    after_close: Annotated[
+        bool,
+        typer.Option(
+            "--after-close",
+            help="The last day whose session has ended, once: for a timer. Written as a page.",
+        ),
+    ] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", help="Write it as one page, with charts, too.", metavar="FILE"),
     ] = None,
 ) -> None:
-    """The day's orders, fills, positions, fees, profit and slippage.
+    """Money, trades, quality of execution, failures, protection, limits, operation, scorecard.
 
-    Slippage is in basis points of the price on arrival, positive when it was worse for us. Ends
-    with 8 when an order's outcome is still in doubt.
+    Fees are those that the broker has charged so far: stocks' by day and type, shared over the
+    day's trades (`~`: estimated), often the next morning only. Net is realized less fees.
+
+    Costs are in basis points of the price on arrival, positive when they were worse for us. The
+    scorecard says of each requirement whether it was met, or that there is no basis to tell. Ends
+    with 8 when an order's outcome is still in doubt, or a position lacks the protection promised to
+    it.
 
     \b
     Examples:
       execbot report --daily
       execbot report --daily --date 2026-11-20 --json
+      20 * * * * execbot report --daily --after-close --quiet --mode paper
+      execbot report --weekly
+      execbot report --monthly --date 2026-11-01
+      execbot report --from 2026-11-02 --to 2026-11-13
+      execbot report --monthly --html november.html --csv november/
     """
-    wanted = None if date is None else read_date("--date", date)
+    check_report_span(daily, weekly, monthly, date, first, last)
+    if after_close and (weekly or monthly or any((date, first, last))):
+        raise usage("--after-close chooses the day itself", hint="Give it alone, or with --daily.")
+    if parquet is not None:
+        check_parquet()
     with cli.open(need=Need.LOOK) as desk:
-        found = day_report(desk, wanted)
+        day = closed.due(desk) if after_close else None
+        if after_close and day is None:
+            cli.show({"due": False}, "Nothing to do: the last ended session has its report.")
+            return
+        span = read_report_span(weekly, monthly, date, first, last, desk.now())
+        span = span if day is None else Span.of(day)
+        if day is not None and html is None:
+            html = closed.page_of(desk, day)
+        found = span_report(desk, span)
+        written: list[Path] = []
+        more = list(found.warnings)
+        if html is not None:
+            more += write_page(html, found, desk)
+            written.append(html)
+        if csv is not None:
+            written += write_csv(csv, found)
+        if parquet is not None:
+            written += write_tables(parquet, found, desk)
+        if day is not None and html is not None:
+            closed.made(desk, day, closed.day_words(found, html))
         cli.show(
-            {
-                **report_json(found.report),
-                "in_doubt": found.in_doubt,
-                "recovery": _recovery_json(found),
-            },
-            *_views(found.report),
-            _recovery_line(found.recoveries),
-            warnings=found.warnings,
-            exit_code=ExitCode.BREAKS if found.in_doubt else ExitCode.DONE,
+            {**report_json(found), "written": [str(path) for path in written]},
+            *report_views(found),
+            *(f"Written: {name}" for name in written),
+            warnings=more,
+            exit_code=ExitCode.BREAKS if found.in_doubt or found.unprotected else ExitCode.DONE,
         )
-
-
-def _recovery_json(found: DayReport) -> dict[str, Any]:
-    """Failures by category and how they ended; rates as fractions of what had ended."""
-    return {
-        "rate": found.recovery_rate,
-        "by_category": [
-            {
-                "category": count.category,
-                "failures": count.failures,
-                "recovered": count.recovered,
-                "lost": count.lost,
-                "open": count.open,
-                "rate": count.rate,
-            }
-            for count in found.recoveries
-        ],
-    }
-
-
-def _recovery_line(counts: Sequence[RecoveryCount]) -> str:
-    if not counts:
-        return ""
-    parts = (f"{c.category} {c.recovered} of {c.failures}" for c in counts)
-    return f"Recovered from failures: {', '.join(parts)}."
-
-
-def report_json(found: DailyReport) -> dict[str, Any]:
-    return {
-        "date": found.day.on,
-        "orders": [
-            {**record_json(line.record), "slippage_bps": line.slippage_bps} for line in found.orders
-        ],
-        "fills": [_fill_json(fill) for fill in found.fills],
-        "positions": [_position_json(line) for line in found.positions],
-        "outcomes": found.outcomes,
-        "bought": found.bought,
-        "sold": found.sold,
-        "fees": found.fees,
-        "realized_pl": found.realized_pl,
-        "unrealized_pl": found.unrealized_pl,
-        "slippage_bps": found.slippage_bps,
-        "fill_rate_pct": found.fill_rate_pct,
-    }
-
-
-def _fill_json(fill: Execution) -> dict[str, Any]:
-    return {
-        "execution_id": fill.execution_id,
-        "client_order_id": fill.client_order_id,
-        "symbol": fill.symbol,
-        "side": fill.side,
-        "qty": fill.net_qty,
-        "price": fill.net_price,
-        "fee": fill.fee,
-        "at": fill.at,
-        "state": fill.state,
-    }
-
-
-def _position_json(line: PositionLine) -> dict[str, Any]:
-    names = (
-        "symbol",
-        "qty",
-        "avg_entry_price",
-        "current_price",
-        "realized_pl",
-        "unrealized_pl",
-    )
-    return {name: getattr(line, name) for name in names}
-
-
-def _views(found: DailyReport) -> list[Table | str]:
-    """Summary first: its lines are what is read most."""
-    outcomes = ", ".join(f"{count} {name}" for name, count in sorted(found.outcomes.items()))
-    summary = [
-        ("date", str(found.day.on)),
-        ("orders", f"{len(found.orders)}" + (f" ({outcomes})" if outcomes else "")),
-        ("fills", str(len(found.fills))),
-        ("bought", money(found.bought)),
-        ("sold", money(found.sold)),
-        ("fees", money(found.fees)),
-        ("realized P&L", money(found.realized_pl)),
-        ("unrealized P&L", money(found.unrealized_pl)),
-        ("slippage (bps)", maybe_text(found.slippage_bps)),
-        ("fill rate (%)", maybe_text(found.fill_rate_pct)),
-    ]
-    fills = [
-        (
-            when(fill.at),
-            fill.symbol,
-            fill.side.value,
-            text(fill.net_qty),
-            price(fill.net_price),
-            money(fill.fee),
-            fill.client_order_id,
-        )
-        for fill in found.fills
-    ]
-    positions = [
-        (
-            line.symbol,
-            text(line.qty),
-            price(line.avg_entry_price),
-            price(line.current_price),
-            money(line.realized_pl),
-            money(line.unrealized_pl),
-        )
-        for line in found.positions
-    ]
-    views: list[Table | str] = [Table(("what", "value"), summary, _NUMERIC, title="Summary")]
-    if found.orders:
-        views.append(orders_table((line.record for line in found.orders), title="Orders"))
-    if fills:
-        drop = ("client_order_id", "fee")
-        views.append(Table(_FILL_COLUMNS, fills, _NUMERIC, title="Fills", drop=drop))
-    if positions:
-        views.append(Table(_POSITION_COLUMNS, positions, _NUMERIC, title="Positions"))
-    return views
-
-
-_FILL_COLUMNS = ("time (ET)", "symbol", "side", "qty", "price", "fee", "client_order_id")
-_NUMERIC = frozenset({"value", "qty", "price", "fee", "avg price", "realized", "unrealized"})
-_POSITION_COLUMNS = ("symbol", "qty", "avg price", "price", "realized", "unrealized")

@@ -11,15 +11,24 @@ from execbot.cli.command import Cli, command
 from execbot.cli.commands.signal_stream import run_lines
 from execbot.cli.errors import Failure, failure_of, usage
 from execbot.cli.exit_codes import ExitCode
+from execbot.cli.flags.direct import DirectOption
 from execbot.cli.flags.order_flags import read_number, read_wait
-from execbot.cli.outcome import confirm_live
+from execbot.cli.show.checks import AllChecks, check_all_checks, checks_tables
 from execbot.cli.show.output import Table
 from execbot.desk.additions import would_lift, would_lift_line
+from execbot.desk.confirming import Act, confirm
+from execbot.desk.door.going_on import going_on
+from execbot.desk.door.messages import ActOn
+from execbot.desk.door.names import signal_given, signal_name
+from execbot.desk.opening.lines import FACTS_LINES
 from execbot.desk.signals.acting import act_on_signal, preview_signal, signal_of
 from execbot.model.enums import ErrorCategory, Outcome
 from execbot.model.numbers import QTY_STEP, round_down, text
+from execbot.model.signal import SignalError
 
 if TYPE_CHECKING:
+    from execbot.desk.door.asking import Asked
+    from execbot.desk.signals.acted import Acted
     from execbot.desk.signals.acting import Preview, SignalResult
     from execbot.model.signal import Signal
 
@@ -64,10 +73,12 @@ def signal(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show size and checks of one signal, send nothing.")
     ] = False,
+    all_checks: AllChecks = False,
     naked: Annotated[
         bool, typer.Option("--naked", help="Without watch: even if nobody would place the stop.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before live orders.")] = False,
+    direct: DirectOption = False,
 ) -> None:
     """Act on a signal: size it, check it, send, close, queue or skip it, and say which.
 
@@ -87,6 +98,7 @@ def signal(
       my-strategy | execbot signal - --json --follow
     """
     read_wait(wait)
+    check_all_checks(all_checks, dry_run)
     if file is not None or symbol == "-":
         if file is not None and symbol is not None:
             raise usage("--file and a symbol were both given", kind="usage.signal")
@@ -122,13 +134,45 @@ def signal(
             next_step="execbot signal AAPL buy --strength 82",
             kind="usage.signal",
         )
-    with cli.open(dry_run=dry_run) as desk:
-        read = signal_of(desk, {"symbol": symbol, "side": side, **given})
-        if dry_run:
-            _show_preview(cli, read, preview_signal(desk, read, naked=naked))
+    fields = {"symbol": symbol, "side": side, **given}
+    asked = _ask_watch(cli, fields, naked=naked, direct=direct or dry_run, yes=yes)
+    if asked is not None and asked.is_reported:
+        with cli.told_by_watch():
+            _show_acted(cli, asked.told())
+        return
+    with (
+        cli.open(dry_run=dry_run, lines=FACTS_LINES, asked=asked) as desk,
+        going_on(desk, asked) as told,
+    ):
+        if told is not None:
+            _show_acted(cli, told)
             return
-        confirm_live(cli, desk, f"signal {read.side} {read.symbol}", yes)
+        read = signal_of(desk, fields)
+        if dry_run:
+            preview = preview_signal(desk, read, naked=naked)
+            _show_preview(cli, read, preview, all_checks=all_checks)
+            return
+        confirm(desk, Act.SEND, f"signal {read.side} {read.symbol}", cli.consent(yes))
         _show(cli, *act_on_signal(desk, read, naked=naked))
+
+
+def _ask_watch(
+    cli: Cli, fields: dict[str, object], *, naked: bool, direct: bool, yes: bool
+) -> Asked | None:
+    """None where it is no signal, which is told where the broker's time is known. Else `fields` has
+    an id by then: under that it acts once, whoever carries it out."""
+    try:
+        read = signal_given(fields)
+    except SignalError:
+        return None  # said where mode and account are known
+    fields["id"] = read.id
+    wanted = ActOn(read, naked, made_now=fields.get("created_at") is None)
+    name, consent = signal_name(read), cli.consent(yes)
+    return cli.ask_watch(wanted, name, direct=direct, act=Act.SEND, consent=consent)
+
+
+def _show_acted(cli: Cli, acted: Acted) -> None:
+    _show(cli, acted.result, acted.warnings)
 
 
 def _number(flag: str, value: str | None) -> object:
@@ -154,12 +198,15 @@ def _show(cli: Cli, result: SignalResult, warnings: list[str]) -> None:
             next_step="execbot config show",
             extra={"signal": data},
         )
-    lines = [one.words() for one in result.exits]
+    risk = result.risk
+    lines = [] if risk is None else [risk.line(), risk.left_line()]
+    lines += [one.words() for one in result.exits]
     cli.show(data, _sentence(result), *lines, warnings=warnings)
 
 
-def _show_preview(cli: Cli, signal: Signal, preview: Preview) -> None:
-    """The request, each step of its size and every check; nothing was written or sent."""
+def _show_preview(cli: Cli, signal: Signal, preview: Preview, *, all_checks: bool) -> None:
+    """What it costs and risks, each step of its size, and the checks that fail, or all of them;
+    nothing was written or sent."""
     verdict = preview.checked.verdict if preview.checked is not None else None
     steps = preview.sized.steps if preview.sized is not None else ()
     data = {
@@ -173,6 +220,7 @@ def _show_preview(cli: Cli, signal: Signal, preview: Preview) -> None:
         "verdict": verdict.to_dict() if verdict else None,
         "addition": would_lift(preview.addition),
         "exits": [one.to_dict() for one in preview.exits],
+        "risk": preview.risk.to_dict() if preview.risk is not None else None,
     }
     lifting = would_lift_line(preview.addition)
     what = f"{signal.side} {signal.symbol}"
@@ -183,15 +231,11 @@ def _show_preview(cli: Cli, signal: Signal, preview: Preview) -> None:
         cli.show(data, f"Would cancel pending entries of {signal.symbol} and close what is held.")
         return
     sizes = [(s.rule, text(round_down(s.qty, QTY_STEP)), s.note) for s in steps]
-    rows = [
-        ("OK" if r.passed else "FAIL", r.code, r.limit, r.seen)
-        for r in verdict.results
-        if r.applies
-    ]
     cli.show(
         data,
+        *(preview.risk.lines() if preview.risk is not None else []),
         Table(("size by", "units", "because"), sizes),
-        Table(("result", "check", "limit", "seen"), rows),
+        *checks_tables(verdict, all_checks=all_checks),
         f"Dry run, nothing was sent: {what} "
         + ("passes every check." if verdict.passed else "would be refused."),
         *(one.words() for one in preview.exits),
@@ -206,4 +250,7 @@ def _sentence(result: SignalResult) -> str:
         return f"Not sent: {what}: {result.message} ({result.code})"
     name = f", client_order_id {result.record.client_order_id}" if result.record else ""
     notes = f" ({'; '.join(result.notes)})" if result.notes else ""
-    return f"{what}: {result.outcome}{': ' + result.message if result.message else ''}{notes}{name}"
+    said = result.message or result.outcome.value
+    if not said.startswith(result.outcome.value):
+        said = f"{result.outcome}: {said}"
+    return f"{what}: {said}{notes}{name}"

@@ -10,44 +10,63 @@ from typing import IO, Any
 import typer
 
 from execbot.cli.command import Cli
+from execbot.cli.errors import usage
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.outcome import confirm_live
-from execbot.cli.show.output import print_json, print_line, print_note
+from execbot.cli.show.output import print_json, print_line
+from execbot.desk.confirming import Act, confirm
+from execbot.desk.opening.lines import FACTS_LINES
 from execbot.desk.signals import stream as signal_stream
 from execbot.desk.signals.stream import Became, LineResult
 from execbot.model.enums import Outcome
+from execbot.model.errors import ExecbotError
 
 
 def run_lines(
     cli: Cli, file: Path | None, *, yes: bool, follow: bool, wait: float | None, naked: bool
 ) -> None:
-    """Act on every line, then follow what was sent for `wait` seconds, or until all has ended."""
-    stream: IO[bytes] = sys.stdin.buffer if file is None else file.open("rb")
-    told = Told(cli)
+    """Act on every line, then follow what was sent for `wait` seconds, or until all has ended.
+
+    Raises Failure (2) for a file that cannot be read.
+    """
+    stream: IO[bytes] = sys.stdin.buffer if file is None else _opened(file)
+    tally = Tally(cli)
     try:
-        with cli.open() as desk:
-            confirm_live(cli, desk, "signals from " + (str(file) if file else "stdin"), yes)
-            if not cli.json:
+        with cli.open(in_parts=True, lines=FACTS_LINES) as desk:
+            source = str(file) if file else "stdin"
+            confirm(desk, Act.SEND, f"signals from {source}", cli.consent(yes))
+            if not cli.json and not cli.quiet:
                 print_line("\t".join(_COLUMNS))
             left = signal_stream.run_lines(
-                desk, stream, told, follow=follow, wait_seconds=wait, naked=naked
+                desk, stream, tally, follow=follow, wait_seconds=wait, naked=naked
             )
             if left:
                 noun = "order has" if left == 1 else "orders have"
                 cli.note(f"{left} {noun} not ended: execbot orders --status open")
     except BrokenPipeError:
         sys.stderr.close()  # nobody reads our results: end quietly, as a filter should
-        raise typer.Exit(int(told.worst)) from None
+        raise typer.Exit(int(tally.worst)) from None
     finally:
         if file is not None:
             stream.close()
-    if not cli.json:
-        print_note(f"{told.count} signals, {told.failed} failed.")
-    if told.worst is not ExitCode.DONE:
-        cli.end(told.worst)
+    cli.quiet = cli.quiet and tally.worst is ExitCode.DONE
+    cli.note(f"{tally.count} signals, {tally.failed} failed.")
+    if tally.worst is not ExitCode.DONE:
+        cli.end(tally.worst)
 
 
-class Told:
+def _opened(file: Path) -> IO[bytes]:
+    try:
+        return file.open("rb")
+    except OSError as error:
+        raise usage(
+            f"--file was {file}: {(error.strerror or str(error)).lower()}",
+            hint="It must be a file of signals that can be read, one JSON object a line.",
+            next_step="Correct the name, or pipe the signals: execbot signal -",
+            kind="usage.file",
+        ) from error
+
+
+class Tally:
     """Prints results, one at a time, and keeps what they add up to.
 
     A signal counts by the last that was told of it: an order in doubt that was found is none more.
@@ -55,6 +74,7 @@ class Told:
 
     def __init__(self, cli: Cli) -> None:
         self._codes: dict[int, ExitCode] = {}
+        self._others: list[ExitCode] = []
         self._cli = cli
         self._lock = threading.Lock()
 
@@ -66,15 +86,25 @@ class Told:
             code = ExitCode.PARTLY
         with self._lock:
             self._codes[line.number] = code
-            _print_result(self._cli, "signal_result", line.to_dict())
+            self._print(code, "signal_result", line.to_dict())
 
     def became(self, update: Became) -> None:
         with self._lock:
-            self._codes[update.line] = _code_of(update.record.outcome)
-            _print_result(self._cli, "signal_update", update.to_dict())
+            code = self._codes[update.line] = _code_of(update.record.outcome)
+            self._print(code, "signal_update", update.to_dict())
+
+    def unreleased(self, error: ExecbotError) -> None:
+        with self._lock:
+            self._others.append(ExitCode.IN_DOUBT if error.in_doubt else ExitCode.PARTLY)
+        self._cli.warn(f"entries that waited were not all sent: {error.message}")
 
     def trouble(self, words: str) -> None:
-        self._cli.note(f"Warning: could not read what happened at the broker: {words}")
+        self._cli.warn(f"could not read what happened at the broker: {words}")
+
+    def _print(self, code: ExitCode, kind: str, data: dict[str, Any]) -> None:
+        """With --quiet the lines that failed are told, and no other."""
+        if code is not ExitCode.DONE or not self._cli.quiet:
+            _print_result(self._cli, kind, data)
 
     @property
     def count(self) -> int:
@@ -88,7 +118,8 @@ class Told:
     def worst(self) -> ExitCode:
         """In doubt beats everything: somebody must run reconcile."""
         order = (ExitCode.DONE, ExitCode.PARTLY, ExitCode.IN_DOUBT)
-        return max(self._codes.values(), key=order.index, default=ExitCode.DONE)
+        tally = (*self._codes.values(), *self._others)
+        return max(tally, key=order.index, default=ExitCode.DONE)
 
 
 def _code_of(outcome: Outcome) -> ExitCode:

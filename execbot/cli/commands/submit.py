@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from decimal import Decimal
+from typing import Annotated
 
 import typer
+from msgspec.structs import replace
 
 from execbot.cli.command import Cli, command
-from execbot.cli.exit_codes import ExitCode
+from execbot.cli.errors import usage
+from execbot.cli.flags.direct import DirectOption
 from execbot.cli.flags.exit_flags import FAR_HELP, NO_RULES_HELP, read_exits
-from execbot.cli.flags.order_flags import OrderFlags, read_side, read_wait, to_request
+from execbot.cli.flags.leg_words import CREDIT_HELP, DEBIT_HELP, LEG_HELP
+from execbot.cli.flags.order_flags import (
+    OrderFlags,
+    check_at_broker,
+    read_risk,
+    read_side,
+    read_wait,
+    to_request,
+)
 from execbot.cli.interrupted import known_if_interrupted
-from execbot.cli.outcome import confirm_live, show_outcome
-from execbot.cli.show.output import Table
-from execbot.desk import placing
-from execbot.desk.additions import would_lift, would_lift_line
-from execbot.desk.look.order_json import request_json
-from execbot.desk.placing import DryRun
+from execbot.cli.outcome import show_outcome
+from execbot.cli.show.checks import AllChecks, check_all_checks
+from execbot.desk.confirming import Act
+from execbot.desk.door.going_on import going_on
+from execbot.desk.door.messages import Risked, Submit
+from execbot.desk.door.names import order_name
+from execbot.desk.opening.ahead import begin_facts
+from execbot.desk.opening.lines import FACTS_LINES
 from execbot.model.enums import OrderType, Side, TimeInForce
 from execbot.model.flags import flags_of
+from execbot.model.order import OrderRequest
 
 Text = str | None
 
@@ -26,9 +40,23 @@ Text = str | None
 @command
 def submit(
     cli: Cli,
-    symbol: Annotated[str, typer.Argument(help="AAPL, BRK.B, BTC/USD.", show_default=False)],
-    qty: Annotated[Text, typer.Option(help="Shares or coins.", metavar="N")] = None,
+    symbol: Annotated[
+        Text,
+        typer.Argument(
+            help="AAPL, BRK.B, BTC/USD, AAPL261218C00250000; none with --leg.", show_default=False
+        ),
+    ] = None,
+    qty: Annotated[Text, typer.Option(help="Shares, coins, contracts.", metavar="N")] = None,
+    leg: Annotated[list[str] | None, typer.Option(help=LEG_HELP, metavar="LEG")] = None,
+    debit: Annotated[Text, typer.Option(help=DEBIT_HELP, metavar="PRICE")] = None,
+    credit: Annotated[Text, typer.Option(help=CREDIT_HELP, metavar="PRICE")] = None,
     notional: Annotated[Text, typer.Option(help="Dollars instead.", metavar="USD")] = None,
+    risk: Annotated[
+        Text,
+        typer.Option(
+            help="Size by what --stop-loss may lose: 1% of equity, 200USD.", metavar="AMOUNT"
+        ),
+    ] = None,
     side: Annotated[
         Side | None, typer.Option(help="buy (the default), or sell.", show_default=False)
     ] = None,
@@ -71,19 +99,39 @@ def submit(
     short: Annotated[bool, typer.Option("--short", help="Sell what is not held.")] = False,
     far: Annotated[bool, typer.Option("--far", help=FAR_HELP)] = False,
     no_rules: Annotated[bool, typer.Option("--no-rules", help=NO_RULES_HELP)] = False,
+    at_broker: Annotated[
+        bool,
+        typer.Option(
+            "--at-broker", help="Market closed: let the broker keep it, not the queue here."
+        ),
+    ] = False,
+    cancel_after: Annotated[
+        Text,
+        typer.Option(
+            help="Have a running watch cancel it, unfilled after this long.", metavar="SECONDS"
+        ),
+    ] = None,
     wait: Annotated[
         float | None,
         typer.Option(help="Follow the order to its end, at most this long.", metavar="SECONDS"),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show request and checks, send nothing.")
+        bool, typer.Option("--dry-run", help="Show cost, risk and what fails; send nothing.")
     ] = False,
+    all_checks: AllChecks = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a live order.")] = False,
+    direct: DirectOption = False,
 ) -> None:
     """Send one order, exactly once.
 
     Without --wait the answer says that it is accepted and not yet filled. When the outcome is in
     doubt (exit 7) run `execbot reconcile`; never submit again.
+
+    A running `watch` sends it, faster and to the same end; --direct sends it from here.
+
+    Nobody cancels an order that was typed unless --cancel-after asks for it (with gtc too), or
+    `order_management.timeout_applies_to: all`. A gtc that was chosen here for the sake of stop and
+    target ends at the close. Both are done by a running `watch` alone; the answer says when.
 
     The stop and one target go along with the order. Of several targets none does: after the fill
     `watch` spreads the shares over them, and the stop stands at the broker from the start.
@@ -92,14 +140,19 @@ def submit(
     Examples:
       execbot submit AAPL --qty 10
       execbot submit AAPL --qty 10 --limit 187.50 --tif gtc
+      execbot submit AAPL --qty 10 --limit 187.50 --cancel-after 60
       execbot submit AAPL --qty 10 --stop-loss 2% --take-profit 2R --wait 30
       execbot submit AAPL --qty 10 --stop-loss 2% --take-profit 1R --take-profit 2R
+      execbot submit AAPL --risk 1% --stop-loss 2% --take-profit 2R
       execbot submit SPY --notional 500 --dry-run
       execbot submit TSLA --side sell --qty 5 --trail-percent 1.5
       execbot submit BTC/USD --notional 100 --json
+      execbot submit AAPL261218C00250000 --qty 1 --limit 4.15
+      execbot submit --leg "buy 1 AAPL261218C00250000" --leg "sell 1 AAPL261218C00260000" \\
+        --debit 1.20
     """
     typed = OrderFlags(
-        symbol=symbol,
+        symbol=symbol or "",
         side=read_side(side, short=short),
         qty=qty,
         notional=notional,
@@ -112,61 +165,109 @@ def submit(
         extended_hours=extended_hours,
         client_order_id=client_order_id,
         strategy=strategy,
+        cancel_after=cancel_after,
+        risk=risk,
     )
-    request = to_request(typed)
+    risked = _read_risk(risk, stop_loss)
+    request = _read_order(typed, leg, debit, credit, exits=bool(stop_loss or take_profit))
     read_wait(wait)
-    flags = flags_of(add=add, also=also, short=short, far=far, allow_duplicate=allow_duplicate)
-    wishes = read_exits(request, stop_loss, take_profit or ())
-    with cli.open(dry_run=dry_run) as desk, known_if_interrupted(desk) as sending:
-        draft = placing.prepare(
-            desk,
-            request,
-            wishes,
-            flags=flags,
-            tif_is_given=tif is not None,
-            keeps_rules=not no_rules,
-        )
-        if dry_run:
-            _show_dry_run(cli, placing.dry_run(desk, draft))
-            return
-        draft = placing.with_exits(desk, draft)
-        asked = confirm_live(cli, desk, "; ".join((draft.words, *draft.exits.lines())), yes)
-        sending.client_order_id = draft.request.client_order_id
-        show_outcome(cli, placing.place(desk, draft, wait_seconds=wait, check_again=asked))
-
-
-def _show_dry_run(cli: Cli, found: DryRun) -> None:
-    """The exact request and every check with its limit and what it saw."""
-    draft, verdict, later, exits = found.draft, found.verdict, found.later, found.draft.exits
-    applied = [result for result in verdict.results if result.applies]
-    rows = [
-        ("OK" if result.passed else "FAIL", result.code, result.limit, result.seen, result.message)
-        for result in applied
-    ]
-    data: dict[str, Any] = {
-        "dry_run": True,
-        "outcome": "not_sent",
-        "request": request_json(draft.request),
-        "verdict": verdict.to_dict(),
-        "addition": would_lift(found.addition),
-        "spread": later.to_dict() if later is not None else None,
-        "exits": exits.to_list(),
-        "opens_short": bool(draft.prepared.opens_short),
-    }
-    lifting = would_lift_line(found.addition)
-    cli.show(
-        data,
-        Table(
-            ("result", "check", "limit", "seen", "message"),
-            rows,
-            drop=("message",),
-            wrap=frozenset({"limit", "seen", "message"}),
-        ),
-        f"Dry run, nothing was sent: {draft.words} "
-        + ("passes every check." if found.passes else "would be refused."),
-        *([lifting] if lifting is not None else []),
-        *exits.lines(),
-        *([later.line()] if later is not None else []),
-        warnings=later.warnings() if later is not None else (),
-        exit_code=ExitCode.DONE if found.passes else ExitCode.RISK,
+    check_all_checks(all_checks, dry_run)
+    if at_broker:
+        check_at_broker(request)
+    flags = flags_of(
+        add=add,
+        also=also,
+        short=short,
+        far=far,
+        allow_duplicate=allow_duplicate,
+        at_broker=at_broker,
     )
+    targets = take_profit or ()
+    # Before it is known how many: a whole share for each target, which the size is checked against.
+    shape = request if risked is None else replace(request, qty=Decimal(len(targets) or 1))
+    wishes = read_exits(shape, stop_loss, targets)
+    if not request.client_order_id:
+        request = replace(request, client_order_id=order_name())
+    wanted = Submit(
+        request,
+        wishes,
+        flags,
+        tif_is_given=tif is not None,
+        keeps_rules=not no_rules,
+        wait_seconds=wait,
+        risk=risked,
+    )
+    asked = cli.ask_watch(
+        wanted,
+        request.client_order_id,
+        direct=direct or dry_run,
+        act=Act.SEND,
+        consent=cli.consent(yes),
+    )
+    if asked.is_reported:
+        with cli.told_by_watch():
+            show_outcome(cli, asked.told())
+        return
+    with (
+        cli.open(dry_run=dry_run, lines=FACTS_LINES, asked=asked) as desk,
+        known_if_interrupted(desk, asked) as sending,
+        going_on(desk, asked) as told,
+    ):
+        if told is not None:
+            show_outcome(cli, told)
+            return
+        begin_facts(desk, request)
+        # What checks and sends it is imported while the broker's answers are on their way.
+        from execbot.cli.sending import dry_run_order, send_order
+
+        if dry_run:
+            dry_run_order(cli, desk, wanted, all_checks=all_checks)
+        else:
+            send_order(cli, desk, wanted, sending, yes=yes)
+
+
+def _read_order(
+    typed: OrderFlags, legs: list[str] | None, debit: Text, credit: Text, *, exits: bool
+) -> OrderRequest:
+    """Raises Failure (2)."""
+    if legs:
+        from execbot.cli.flags.leg_flags import to_spread
+
+        if exits:
+            raise usage(
+                "--leg was given with --stop-loss or --take-profit",
+                hint="Alpaca takes no exits with a spread.",
+                next_step="Once it has filled: execbot option protect",
+                kind="usage.leg",
+            )
+        return to_spread(legs, debit, credit, typed)
+    if debit is not None or credit is not None:
+        raise usage(
+            "--debit and --credit are for spreads",
+            hint="One contract has a --limit.",
+            next_step="Name the legs with --leg, or give --limit.",
+            kind="usage.net_price",
+        )
+    if not typed.symbol:
+        raise usage(
+            "no symbol",
+            hint="An order names a symbol, or the legs of a spread.",
+            next_step="execbot submit AAPL --qty 10",
+            kind="usage.arguments",
+        )
+    return to_request(typed)
+
+
+def _read_risk(word: str | None, stop_loss: str | None) -> Risked | None:
+    """Raises Failure (2) for an amount that is none, or that no stop measures."""
+    if word is None:
+        return None
+    percent, dollars = read_risk(word)
+    if stop_loss is None:
+        raise usage(
+            "--risk was given without --stop-loss",
+            hint="The size is the risk divided by what one share loses at the stop.",
+            next_step=f"Add one: --risk {word} --stop-loss 2%",
+            kind="usage.risk",
+        )
+    return Risked(percent, dollars)

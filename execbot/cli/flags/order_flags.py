@@ -7,6 +7,7 @@ prices that were given; an explicit --type must agree with them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 
@@ -17,7 +18,7 @@ from execbot.model import symbols
 from execbot.model.enums import OrderType, Side, TimeInForce
 from execbot.model.numbers import CENT, QTY_STEP, is_whole, text, tick_size, to_decimal
 from execbot.model.order import OrderRequest
-from execbot.model.symbols import is_pair
+from execbot.model.symbols import is_option, is_pair
 
 NOTIONAL_MIN = Decimal("1")
 """Alpaca takes no order for less than a dollar."""
@@ -45,6 +46,9 @@ class OrderFlags(Struct, frozen=True):
     extended_hours: bool = False
     client_order_id: str | None = None
     strategy: str | None = None
+    cancel_after: str | None = None
+    risk: str | None = None
+    """What the stop may lose, in place of a size."""
 
 
 _TYPE_BY_PRICES: dict[tuple[bool, bool, bool], OrderType] = {
@@ -66,6 +70,7 @@ _MISSING_PRICE: Mapping[OrderType, str] = {
 _CRYPTO_TYPES = (OrderType.MARKET, OrderType.LIMIT, OrderType.STOP_LIMIT)
 _CRYPTO_TIFS = (TimeInForce.GTC, TimeInForce.IOC)
 _AUCTION_TIFS = (TimeInForce.OPG, TimeInForce.CLS)
+_LASTING_TIFS = (TimeInForce.DAY, TimeInForce.GTC)
 
 
 def to_request(flags: OrderFlags) -> OrderRequest:
@@ -98,8 +103,9 @@ def to_request(flags: OrderFlags) -> OrderRequest:
         trail_price=trail_price,
         trail_percent=trail_percent,
         extended_hours=flags.extended_hours,
-        client_order_id=_read_client_order_id(flags.client_order_id),
+        client_order_id=client_order_id_of(flags.client_order_id),
         strategy_id=flags.strategy or None,
+        cancel_after=clock_of(flags.cancel_after),
     )
     check_request(request)
     return request
@@ -182,8 +188,58 @@ def check_request(request: OrderRequest) -> None:
             raise usage(message, hint=hint, kind="usage.order")
 
 
+def check_at_broker(request: OrderRequest) -> None:
+    """--at-broker is for what waits there for the next regular session."""
+    if is_pair(request.symbol):
+        why = "Crypto pairs trade round the clock: nothing waits."
+    elif is_option(request.symbol) and request.type is OrderType.MARKET:
+        why = "Alpaca takes market orders in options during market hours only: give a --limit."
+    elif not request.waits_for_session:
+        why = "Alpaca keeps day and gtc orders of the regular session."
+    else:
+        return
+    raise usage("--at-broker is not possible with this order", hint=why, kind="usage.order")
+
+
+def _option_rules(request: OrderRequest) -> list[tuple[bool, str, str]]:
+    """(is it broken, what, why) for one contract (docs of Alpaca, "Options trading")."""
+    kind, tif = request.type, request.time_in_force
+    return [
+        (
+            request.notional is not None or (request.qty is not None and not is_whole(request.qty)),
+            f"{request.symbol} is ordered in whole contracts",
+            "Options take no --notional and no fractions.",
+        ),
+        (
+            kind is OrderType.TRAILING_STOP,
+            "A trailing stop is not possible for an option contract",
+            "Alpaca trails none; a running `watch` can: execbot protect SYMBOL --trail 10%.",
+        ),
+        (
+            tif not in _LASTING_TIFS,
+            f"--tif {tif} is not possible for an option contract",
+            "Options are day or gtc.",
+        ),
+        (
+            request.extended_hours,
+            "--extended-hours is not possible for an option contract",
+            "Options trade in the regular session only.",
+        ),
+        *(
+            (
+                price is not None and price % CENT != 0,
+                f"the price {text(price or CENT)} has more than two decimals",
+                "Prices of options have at most two decimals.",
+            )
+            for price in (request.limit_price, request.stop_price)
+        ),
+    ]
+
+
 def _rules(request: OrderRequest, crypto: bool) -> list[tuple[bool, str, str]]:
     """(is it broken, what, why)."""
+    if is_option(request.symbol):
+        return _option_rules(request)
     kind, tif = request.type, request.time_in_force
     fraction = request.notional is not None or (
         request.qty is not None and not is_whole(request.qty)
@@ -226,6 +282,11 @@ def _rules(request: OrderRequest, crypto: bool) -> list[tuple[bool, str, str]]:
             "A trailing stop is day or gtc.",
         ),
         (
+            request.cancel_after is not None and tif not in _LASTING_TIFS,
+            f"--cancel-after is not possible with --tif {tif}",
+            "Such an order ends by itself: at its auction, or at once.",
+        ),
+        (
             tif in _AUCTION_TIFS and kind not in (OrderType.MARKET, OrderType.LIMIT),
             f"--tif {tif} needs a market or limit order",
             "The auctions take no stops.",
@@ -240,13 +301,42 @@ def _rules(request: OrderRequest, crypto: bool) -> list[tuple[bool, str, str]]:
     ]
 
 
+def read_risk(word: str) -> tuple[Decimal | None, Decimal | None]:
+    """`1%` of equity, or `200USD`: (percent, dollars), one of them. Raises Failure (2)."""
+    found = _RISK.fullmatch(word.strip().upper())
+    if found is None:
+        raise _bad("--risk", word, "it must be a share of equity, 1%, or an amount, 200USD")
+    number = read_number("--risk", found[1])
+    if found[2] != "%":
+        if number > QTY_MAX:
+            raise _bad("--risk", word, f"it must be at most {QTY_MAX} USD")
+        return None, number
+    if number > 100:
+        raise _bad("--risk", word, "it must be at most 100% of equity")
+    return number, None
+
+
+_RISK = re.compile(r"(\d+(?:\.\d+)?)\s*(%|USD)")
+
+
 def _read_size(flags: OrderFlags) -> tuple[Decimal | None, Decimal | None]:
+    if flags.risk is not None and flags.qty is None and flags.notional is None:
+        return None, None
+    if flags.risk is not None:
+        raise usage(
+            f"--risk and {'--qty' if flags.qty is not None else '--notional'} were both given",
+            hint="--risk makes the size: as many shares as lose that much at the stop.",
+            next_step="Leave one of them out.",
+            kind="usage.size",
+        )
     if (flags.qty is None) == (flags.notional is None):
         both = flags.qty is not None
         raise usage(
-            "--qty and --notional were both given" if both else "no size: --qty or --notional",
+            "--qty and --notional were both given"
+            if both
+            else "no size: --qty, --notional or --risk",
             hint="An order has a quantity or an amount in dollars, exactly one of them.",
-            next_step="execbot submit AAPL --qty 10",
+            next_step="execbot submit AAPL --qty 10, or --risk 1% --stop-loss 2%",
             kind="usage.size",
         )
     if flags.qty is not None:
@@ -258,6 +348,10 @@ def _read_size(flags: OrderFlags) -> tuple[Decimal | None, Decimal | None]:
     if notional % CENT:
         raise _bad("--notional", flags.notional, "dollars have at most two decimals")
     return None, notional
+
+
+def clock_of(value: str | None) -> Decimal | None:
+    return None if value is None else read_number("--cancel-after", value)
 
 
 def _read_trail_percent(value: str | None) -> Decimal | None:
@@ -295,7 +389,7 @@ def _order_type(asked: OrderType | None, limit: bool, stop: bool, trails: bool) 
     )
 
 
-def _read_client_order_id(value: str | None) -> str:
+def client_order_id_of(value: str | None) -> str:
     """Alpaca takes up to 128 characters; blanks and control characters only cause trouble."""
     if value is None:
         return ""

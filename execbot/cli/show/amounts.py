@@ -1,4 +1,4 @@
-"""Money and prices for the eye: even decimals on a terminal, all digits everywhere else."""
+"""Money, prices and percentages for the eye; every digit of them is in --json and --csv."""
 
 from __future__ import annotations
 
@@ -7,20 +7,57 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from execbot.cli.show.output import Cell
 from execbot.model.amounts import even
-from execbot.model.numbers import CENT, text
+from execbot.model.numbers import CENT
 
 
 def price(value: Decimal | None) -> Cell | None:
-    return None if value is None else Cell(text(value), even(value))
+    return None if value is None else Cell(even(value), even(value))
+
+
+def in_cents(value: Decimal) -> str:
+    """Half a cent goes to the even one; what rounds to nothing has no sign."""
+    cents = value.quantize(CENT, ROUND_HALF_EVEN)
+    return f"{cents:f}" if cents else "0.00"
 
 
 def money(value: Decimal | None) -> Cell | None:
-    """An amount of dollars, a profit say: always in cents."""
+    """An amount of dollars: always in cents."""
+    return None if value is None else Cell(in_cents(value), in_cents(value))
+
+
+def gain(value: Decimal | None, unit: str = "") -> Cell | None:
+    """A profit or a loss in cents; on a terminal with its sign, in the colour of the sign, and with
+    `unit` behind it: ` %`, `R`."""
     if value is None:
         return None
-    return Cell(text(value), f"{value.quantize(CENT, ROUND_HALF_EVEN):f}")
+    shown = in_cents(value)
+    sign = "" if value < 0 or shown == "0.00" else "+"
+    return Cell(shown, f"{sign}{shown}{unit}", sign_style(value))
+
+
+def sign_style(value: Decimal) -> str:
+    return "green" if value > 0 else "red" if value < 0 else ""
+
+
+def percent(value: Decimal | None) -> Cell | None:
+    """`2.37 %`, elsewhere `2.37`."""
+    return None if value is None else Cell(in_cents(value), f"{in_cents(value)} %")
+
+
+def fee(value: Decimal | None, *, estimated: bool = False) -> Cell | None:
+    """An amount, with `~` where it is a share of what a whole day was charged."""
+    amount = money(value)
+    if amount is None or not estimated:
+        return amount
+    return Cell(f"~{amount.value}", f"~{amount.short}")
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 order`, `2 orders`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def prices(values: Iterable[Decimal]) -> Cell:
     found = list(values)
-    return Cell(" ".join(text(value) for value in found), " ".join(even(v) for v in found) or "-")
+    said = " ".join(even(value) for value in found)
+    return Cell(said, said or "-")

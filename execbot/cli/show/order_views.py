@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from execbot.cli.show.amounts import price
@@ -35,16 +36,29 @@ _ORDER_COLUMNS = (
 )
 
 
+_UNTIL = "canceled at (ET)"
+
+
 def orders_table(
-    records: Iterable[OrderRecord], *, empty: str = "No orders.", title: str = ""
+    records: Iterable[OrderRecord],
+    *,
+    empty: str = "No orders.",
+    title: str = "",
+    ends: Mapping[str, datetime] | None = None,
+    legs_of: Callable[[Order], Sequence[Order]] = attrgetter("legs"),
 ) -> Table:
-    """Legs stand below their parent."""
+    """Legs stand below their parent, those that `legs_of` picks. `ends`: when `watch` takes an
+    order back."""
     rows: list[tuple[object, ...]] = []
     for record in records:
         rows.append(_order_row(record.order, record.intent_at))
-        rows.extend(_order_row(leg, None, mark="└ ") for leg in record.order.legs)
+        rows.extend(_order_row(leg, None, mark="└ ") for leg in legs_of(record.order))
+    columns: tuple[str, ...] = _ORDER_COLUMNS
+    if ends:
+        columns = (*columns, _UNTIL)
+        rows = [(*row, when(ends.get(str(row[-1])))) for row in rows]
     return Table(
-        _ORDER_COLUMNS,
+        columns,
         rows,
         numeric=frozenset({"qty", "filled", "price", "avg price"}),
         empty=empty,
@@ -63,7 +77,7 @@ def _order_row(order: Order, at: datetime | None, mark: str = "") -> tuple[objec
         order.time_in_force.value,
         size,
         text(order.filled_qty),
-        Cell(prices_of(order), prices_of(order, even) or "-"),
+        prices_of(order, even),
         price(order.filled_avg_price),
         status_words(order),
         short_id(order.id, order.client_order_id),
@@ -84,7 +98,13 @@ def short_id(order_id: str, client_order_id: str) -> Cell:
     """The broker's id; where there is none (refused by us) the tail of ours."""
     if order_id:
         return Cell(order_id, order_id[:SHORT_ID_LENGTH])
-    return Cell(None, f"..{client_order_id[-SHORT_ID_LENGTH:]}")
+    return Cell(None, tail_of(client_order_id).short)
+
+
+def tail_of(client_order_id: str) -> Cell:
+    """Our own id, on a terminal its last digits: commands take these as well."""
+    short = f"..{client_order_id[-SHORT_ID_LENGTH:]}"
+    return Cell(client_order_id, min(client_order_id, short, key=len))
 
 
 def when(moment: datetime | None) -> Cell:
@@ -127,7 +147,9 @@ def sentence(record: OrderRecord) -> str:
     return f"{head}{done}: {describe(order)}"
 
 
-def history_table(events: Sequence[EventRecord], audit: Sequence[AuditRow]) -> Table:
+def history_table(
+    events: Sequence[EventRecord], audit: Sequence[AuditRow], *, title: str = ""
+) -> Table:
     """Events and decisions of one order together, in the order in which they were recorded."""
     rows: list[tuple[datetime, tuple[object, ...]]] = []
     for event in events:
@@ -141,6 +163,7 @@ def history_table(events: Sequence[EventRecord], audit: Sequence[AuditRow]) -> T
         ordered,
         numeric=frozenset({"qty", "price"}),
         empty="No history.",
+        title=title,
         drop=("source",),
         wrap=frozenset({"note"}),
     )

@@ -7,7 +7,10 @@ Everything passes `execbot.model.printable` on its way out: lines in `_write`, c
 from __future__ import annotations
 
 import os
+import select
+import signal
 import sys
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -16,16 +19,20 @@ from typing import Any, TextIO
 from msgspec import Struct
 
 from execbot.cli.errors import Failure
+from execbot.cli.show.prose import broken
 from execbot.model.printable import harmless, harmless_line, json_text
 
 SCHEMA = "execbot/v1"
 
 
 class Cell(Struct, frozen=True):
-    """A value with a shorter form for the terminal: an id's first digits, a time of today."""
+    """A value with a shorter form for the terminal: an id's first digits, a time of today.
+
+    `style` is its colour there, in Rich's words."""
 
     value: object
     short: str
+    style: str = ""
 
     def __str__(self) -> str:
         return self.short
@@ -36,7 +43,8 @@ class Table(Struct, frozen=True):
 
     `numeric` columns line up on the right. On a terminal that is too narrow the columns of `drop`
     go, the first of them first, and those of `wrap` break into lines; elsewhere every column is
-    there in full. `empty` is said on a terminal when there are no rows.
+    there in full. `empty` is said on a terminal when there are no rows. `total` is a last row,
+    under a line: for people, so on a terminal alone.
     """
 
     columns: Sequence[str]
@@ -46,6 +54,14 @@ class Table(Struct, frozen=True):
     title: str = ""
     drop: Sequence[str] = ()
     wrap: frozenset[str] = frozenset()
+    total: Sequence[object] = ()
+
+
+class Drawing(Struct, frozen=True):
+    """A picture in characters of our own, with colours for a terminal and without."""
+
+    plain: str
+    colored: str
 
 
 class Style(Struct, frozen=True):
@@ -58,7 +74,7 @@ class Style(Struct, frozen=True):
     @classmethod
     def of(cls, *, json: bool, no_color: bool, debug: bool) -> Style:
         """NO_COLOR (any value) and TERM=dumb switch colour off like --no-color does."""
-        plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+        plain = no_color or bool(os.environ.get("NO_COLOR")) or _is_dumb()
         return cls(json, not plain, debug)
 
 
@@ -67,6 +83,26 @@ def is_terminal(stream: TextIO | None = None) -> bool:
         return (stream or sys.stdout).isatty()
     except ValueError:
         return False
+
+
+def columns_of(stream: TextIO) -> int:
+    """The width of the terminal as Rich counts it: COLUMNS, else its own; 0 for anything else."""
+    if not is_terminal(stream):
+        return 0
+    said = os.environ.get("COLUMNS", "")
+    try:
+        return int(said) if said.isdigit() else os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        return 0
+
+
+def can_draw() -> bool:
+    """A terminal on stdout that can move its cursor: one that says TERM=dumb takes lines alone."""
+    return is_terminal() and not _is_dumb()
+
+
+def _is_dumb() -> bool:
+    return os.environ.get("TERM") == "dumb"
 
 
 def plain(value: Any) -> Any:
@@ -95,14 +131,17 @@ def envelope(
     ok: bool = True,
     mode: str | None = None,
     account: str | None = None,
+    profile: str | None = None,
     warnings: Sequence[str] = (),
 ) -> dict[str, Any]:
+    """`profile` is there where one was chosen."""
     return {
         "schema": SCHEMA,
         "ok": ok,
         "command": command,
         "mode": mode,
         "account": account,
+        **({"profile": profile} if profile else {}),
         "as_of": plain(datetime.now(UTC)),
         "data": plain(data),
         "warnings": list(warnings),
@@ -129,7 +168,20 @@ def print_table(table: Table, style: Style, *, titled: bool = False) -> None:
 
 
 def print_line(line: str) -> None:
-    _write(line, sys.stdout)
+    _write(broken(line, columns_of(sys.stdout)), sys.stdout)
+
+
+_IN_ASCII = str.maketrans("┌┐└┘┤├┬┴┼─│█", "++++||+++-|#")
+
+
+def print_drawing(drawing: Drawing, style: Style) -> None:
+    """Colours are escape sequences, so it is written as it is; in ASCII where nothing else goes."""
+    shown = drawing.colored if style.color and is_terminal() else drawing.plain
+    try:
+        shown.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        shown = shown.translate(_IN_ASCII)
+    _write("", sys.stdout, shown)
 
 
 def print_note(line: str, *, mark: str = "") -> None:
@@ -138,7 +190,7 @@ def print_note(line: str, *, mark: str = "") -> None:
     A message that cannot be written must not end a command that has just sent an order.
     """
     try:
-        _write(line, sys.stderr, mark)
+        _write(line if mark else broken(line, columns_of(sys.stderr)), sys.stderr, mark)
     except OSError:
         muffle(2)
 
@@ -148,6 +200,26 @@ def muffle(descriptor: int) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, descriptor)
     os.close(nowhere)
+
+
+def let_go(descriptor: int) -> None:
+    """Nobody reads there: threads that wait in a write go on, and what they write goes nowhere.
+
+    Else Python would wait for them at the end of the process, for ever. Only for the main thread.
+    """
+    muffle(descriptor)
+    # A write that a signal interrupts is begun again, on the descriptor as it is now.
+    signal.signal(signal.SIGURG, lambda number, frame: None)
+    for thread in threading.enumerate():
+        if thread is not threading.main_thread() and thread.ident is not None:
+            signal.pthread_kill(thread.ident, signal.SIGURG)
+
+
+def takes_words(descriptor: int) -> bool:
+    """Whether something can be written there without waiting for a reader."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    return any(events & select.POLLOUT for _, events in poll.poll(0))
 
 
 def print_failure(failure: Failure, style: Style) -> None:
@@ -163,7 +235,8 @@ def print_failure(failure: Failure, style: Style) -> None:
         for check in checks:
             print_note(f"  - {harmless_line(check['message'])}")
     else:
-        print_note(harmless_line(failure.message), mark=head)
+        plain_head = broken(f"Error: {harmless_line(failure.message)}", columns_of(sys.stderr))
+        print_note(plain_head.removeprefix("Error: "), mark=head)
     if failure.hint:
         print_note(f"  why:  {harmless_line(failure.hint)}")
     if failure.next_step:
@@ -172,7 +245,7 @@ def print_failure(failure: Failure, style: Style) -> None:
 
 def _print_rich(table: Table, style: Style) -> None:
     from rich import box
-    from rich.console import Console
+    from rich.console import Console, ConsoleDimensions
     from rich.table import Table as RichTable
     from rich.text import Text
 
@@ -190,19 +263,28 @@ def _print_rich(table: Table, style: Style) -> None:
         title=title,
         title_justify="left",
     )
+    wrap = _wrapped(table, shown, console.width, gap)
     # Better a line that the terminal breaks than a number without its last digit.
-    width = max(_width(table, shown, gap), console.width)
+    width = max(_width(table, shown, gap, wrap), console.width)
     for number in shown:
         name = table.columns[number]
         drawn.add_column(
             name,
             justify="right" if name in table.numeric else "left",
-            no_wrap=name not in table.wrap,
+            no_wrap=name not in wrap,
             overflow="fold",
         )
     for row in table.rows:
         drawn.add_row(*(Text(_short(row[n]), _cell_style(row[n])) for n in shown))
-    console.width = width  # a width given to `print` is cut down to the terminal's
+    if table.total:
+        drawn.add_section()
+        total = (
+            Text(_total(cell), _cell_style(cell)) for cell in map(table.total.__getitem__, shown)
+        )
+        drawn.add_row(*total, style="bold")
+    # A width given to `print` is cut down to the terminal's; one without a height is not heard at a
+    # terminal that can do nothing (TERM=dumb).
+    console.size = ConsoleDimensions(width, console.height)
     console.print(drawn, crop=False)
 
 
@@ -223,12 +305,31 @@ def _columns_that_fit(table: Table, width: int, gap: int) -> list[int]:
     return shown
 
 
-def _width(table: Table, shown: Iterable[int], gap: int) -> int:
+def _wrapped(table: Table, shown: Sequence[int], width: int, gap: int) -> frozenset[str]:
+    """Which columns break into lines: those of `wrap`, and where that is not enough the widest of
+    those with several words in a cell."""
+    wrap = table.wrap
+
+    def longest(number: int) -> int:
+        return max((len(_short(row[number])) for row in table.rows), default=0)
+
+    prose = [n for n in shown if any(" " in _short(row[n]) for row in table.rows)]
+    for number in sorted(prose, key=longest, reverse=True):
+        if _width(table, shown, gap, wrap) <= width or longest(number) <= WRAPPED_WIDTH_MIN:
+            break
+        wrap |= {table.columns[number]}
+    return wrap
+
+
+def _width(table: Table, shown: Iterable[int], gap: int, wrap: frozenset[str] | None = None) -> int:
+    wrap = table.wrap if wrap is None else wrap
     total = 0
     for number in shown:
         name = table.columns[number]
         widest = max((len(_short(row[number])) for row in table.rows), default=0)
-        if name in table.wrap:
+        if table.total:
+            widest = max(widest, len(_total(table.total[number])))
+        if name in wrap:
             widest = min(widest, WRAPPED_WIDTH_MIN)
         total += max(widest, len(name)) + gap
     return total
@@ -251,7 +352,14 @@ _WORD_STYLES = {
 
 
 def _cell_style(value: object) -> str:
+    if isinstance(value, Cell) and value.style:
+        return value.style
     return _WORD_STYLES.get(str(value), "")
+
+
+def _total(value: object) -> str:
+    """A column without a total stays empty."""
+    return "" if value is None else _short(value)
 
 
 def _short(value: object) -> str:

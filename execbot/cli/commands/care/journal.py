@@ -1,4 +1,7 @@
-"""`execbot journal`: the account's journal as a file: where it is, and deriving it anew."""
+"""`execbot journal`: the account's journal as a file: where it is, and deriving it anew.
+
+Looking through it, measuring and copying it stands in `journal_care`.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,19 @@ from typing import Annotated, Any
 import typer
 
 from execbot.cli.command import Cli, command
+from execbot.cli.commands.care.journal_care import (
+    archive,
+    backup,
+    found_json,
+    found_tables,
+    restore,
+    size,
+    verify,
+)
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.show.output import Table
-from execbot.desk import journal_file
-from execbot.desk.journal_file import Rebuilt
+from execbot.desk.journals import file as journal_file
+from execbot.desk.journals.file import Rebuilt
 from execbot.desk.opening.journal_need import Need
 
 app = typer.Typer()
@@ -20,13 +32,13 @@ app = typer.Typer()
 @app.callback(invoke_without_command=True)
 @command
 def journal(cli: Cli) -> None:
-    """The account's journal: where it is and what is in it (the default), or derive it anew.
+    """The account's journal: where it is and what is in it (the default), and its care.
 
     \b
     Examples:
       execbot journal
-      execbot journal --json
-      execbot journal rebuild
+      execbot journal verify
+      execbot journal backup ~/journal-2026-11-20.db
     """
     with cli.open(need=Need.LOOK) as desk:
         facts = journal_file.describe(desk)
@@ -37,6 +49,8 @@ def journal(cli: Cli) -> None:
             "orders": facts.orders,
             "fills": facts.fills,
             "problems": list(facts.problems),
+            "verified_at": facts.verified.at if facts.verified else None,
+            "verified_sound": facts.verified.is_sound if facts.verified else None,
         }
         rows = [(name, "; ".join(value) if isinstance(value, list) else value)
                 for name, value in data.items()]  # fmt: skip
@@ -83,25 +97,7 @@ def _rebuilt_json(rebuilt: Rebuilt, steps: tuple[str, ...]) -> dict[str, Any]:
         "rebuilt": str(rebuilt.path),
         "events": rebuilt.events,
         "same": rebuilt.is_same,
-        "left_out": [
-            {
-                "seq": item.seq,
-                "kind": item.kind,
-                "client_order_id": item.client_order_id,
-                "why": item.why,
-            }
-            for item in rebuilt.left_out
-        ],
-        "differences": [
-            {
-                "table": item.table,
-                "key": item.key,
-                "column": item.column,
-                "was": item.was,
-                "now": item.now,
-            }
-            for item in rebuilt.differences
-        ],
+        **found_json(rebuilt),
         "steps": list(steps),
     }
 
@@ -110,16 +106,10 @@ def _views(rebuilt: Rebuilt, steps: tuple[str, ...]) -> list[Table | str]:
     views: list[Table | str] = [f"Replayed {rebuilt.events} events into {rebuilt.path}."]
     if rebuilt.is_same:
         return [*views, "Nothing differs: the journal says what its history says."]
-    if rebuilt.left_out:
-        left = [(item.seq, item.kind, item.client_order_id, item.why) for item in rebuilt.left_out]
-        columns = ("event", "kind", "client_order_id", "left out because")
-        views.append(Table(columns, left, wrap=frozenset(columns[2:])))
-    if rebuilt.differences:
-        differing = [
-            (item.table, item.key, item.column or "(row)", item.was or "-", item.now or "-")
-            for item in rebuilt.differences
-        ]
-        names = ("table", "which", "what", "in the journal", "rebuilt")
-        views.append(Table(names, differing, wrap=frozenset(names[1:])))
     numbered = [f"  {number}. {step}" for number, step in enumerate(steps, start=1)]
-    return [*views, "The journal is unchanged. To use the copy in its place:", *numbered]
+    use = ["The journal is unchanged. To use the copy in its place:", *numbered]
+    return [*views, *found_tables(rebuilt), *use]
+
+
+for _care in (verify, size, backup, archive, restore):
+    app.command()(_care)

@@ -14,7 +14,7 @@ from execbot.cli.exit_codes import ExitCode
 from execbot.cli.show.output import Table
 
 if TYPE_CHECKING:
-    from execbot.schemas.catalogue import Entry
+    from execbot.schemas.catalogue import SchemaEntry
 
 ALL = "all"
 
@@ -65,11 +65,11 @@ def schema(
     cli.show({**_named(entry), "schema": found}, json.dumps(found, indent=2))
 
 
-def _named(entry: Entry) -> dict[str, Any]:
+def _named(entry: SchemaEntry) -> dict[str, Any]:
     return {"name": entry.name, "kind": entry.kind, "about": entry.about}
 
 
-def _list(cli: Cli, entries: list[Entry]) -> None:
+def _list(cli: Cli, entries: list[SchemaEntry]) -> None:
     rows = [(entry.name, entry.kind, entry.about) for entry in entries]
     columns = ("name", "kind", "about")
     cli.show([_named(entry) for entry in entries], Table(columns, rows, wrap=frozenset({"about"})))
@@ -87,7 +87,7 @@ def _unknown(wanted: str, known: list[str]) -> Failure:
     )
 
 
-def _write(cli: Cli, folder: Path, found: list[tuple[Entry, dict[str, Any]]]) -> None:
+def _write(cli: Cli, folder: Path, found: list[tuple[SchemaEntry, dict[str, Any]]]) -> None:
     files = [f"{entry.name}.json" for entry, _ in found]
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from execbot.cli.show.output import Table
 
 app = typer.Typer()
 
-TEMPLATE = Path(__file__).parents[2] / "config" / "template.yaml"
+TEMPLATE = Path(__file__).parents[3] / "config" / "template.yaml"
 
 
 @app.callback(invoke_without_command=True)
@@ -86,9 +86,12 @@ def _where(cli: Cli) -> dict[str, Any]:
     try:
         setup = read_setup(cli.mode_flag, cli.config_path)
     except ConfigError as error:
-        cli.note(f"Warning: {error.message}")
+        cli.warn(error.message)
         return {"mode_source": None, "credentials": None, "problem": error.message}
-    cli.mode = setup.mode.value
+    cli.mode, cli.profile = setup.mode.value, setup.profile
+    keys = "none needed" if setup.is_in_process else setup.credentials.source
+    file = setup.env.path or "none"
+    cli.note(f"Mode by {setup.choice.source}; keys: {keys}; env file: {file}.")
     return {"mode_source": setup.choice.source, "credentials": setup.credentials.source}
 
 
@@ -110,14 +113,15 @@ def check(cli: Cli) -> None:
     try:
         setup = read_setup(cli.mode_flag, cli.config_path)
     except ConfigError as error:
+        cli.quiet = False
         if len(error.problems) > 1 and not cli.json:
             for problem in error.problems:
                 cli.note(f"{problem.message}" + (f"  ({problem.hint})" if problem.hint else ""))
         raise _with_problems(error) from error
     cli.mode = setup.mode.value
     path = str(setup.settings.path) if setup.settings.path else None
-    for notice in setup.choice.notices:
-        cli.note(notice)
+    if not cli.json:
+        cli.notices = setup.choice.notices
     cli.show(
         {
             "path": path,

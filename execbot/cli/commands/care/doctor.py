@@ -10,7 +10,8 @@ from execbot.cli.command import Cli, command
 from execbot.cli.errors import exit_code_of, failure_of
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.show.output import Table
-from execbot.desk.look.health_checks import Finding, check_health
+from execbot.desk.checks.doctor import check_setup
+from execbot.desk.checks.finding import Finding
 
 
 @command
@@ -23,10 +24,11 @@ def doctor(
         bool, typer.Option("--test-alert", help="Send a test alert to EXECBOT_ALERT_URLS.")
     ] = False,
 ) -> None:
-    """Check configuration, keys, connection, clock, calendar, journal, permissions and stream.
+    """Check configuration, keys, connection, clock, calendar, journal, permissions, stream, and
+    whether every position has the protection promised to it.
 
     Changes nothing at the broker. Ends with 0 when nothing has failed, else with the code that the
-    first failure would have given a command.
+    first failure would have given a command: 8 for an unprotected position.
 
     \b
     Examples:
@@ -34,11 +36,11 @@ def doctor(
       execbot doctor --mode paper --json
       execbot doctor --test-alert
     """
-    health = check_health(
+    health = check_setup(
         cli.mode_flag, cli.config_path, stream_seconds=stream_seconds, test_alert=test_alert
     )
     cli.mode, cli.account = health.mode, health.account
-    rows = [(f.status.value, f.check, *_words(f)) for f in health.findings]
+    rows = [(f.status.value, f.check, *finding_words(f)) for f in health.findings]
     cli.show(
         {
             "healthy": not health.failures,
@@ -52,7 +54,7 @@ def doctor(
     )
 
 
-def _words(finding: Finding) -> tuple[str, str]:
+def finding_words(finding: Finding) -> tuple[str, str]:
     """What was found, and what next."""
     if finding.error is None:
         return finding.detail, finding.next_step

@@ -1,7 +1,7 @@
 """`execbot sim`: the built-in exchange on the command line.
 
-`serve` runs it behind sockets; the other commands look at it and steer it. They act on the
-exchange of sim mode, or with --url on a running `sim serve`.
+`serve` runs it behind sockets, `run` a bot against one of its own; the other commands look at it
+and steer it. They act on the exchange of sim mode, or with --url on a running `sim serve`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from typing import Annotated, Any
 import typer
 
 from execbot.cli.command import Cli, command
-from execbot.cli.commands.sim_serve import SERVE_HELP, AtOption, SpeedOption, serve
+from execbot.cli.commands.care.sim_options import AtOption, SpeedOption
+from execbot.cli.commands.care.sim_run import RUN_HELP, run
+from execbot.cli.commands.care.sim_serve import SERVE_HELP, serve
 from execbot.cli.errors import Failure, usage
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.show.output import Table
@@ -30,6 +32,7 @@ KeyOption = Annotated[
 ]
 
 app.command(help=SERVE_HELP)(serve)
+app.command(help=RUN_HELP, context_settings={"allow_interspersed_args": False})(run)
 
 
 @app.callback(invoke_without_command=True)

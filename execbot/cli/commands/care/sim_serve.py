@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from execbot.cli.command import Cli, command
+from execbot.cli.commands.care.sim_options import (
+    AtOption,
+    CalendarOption,
+    DataOption,
+    RateOption,
+    ScenarioOption,
+    SeedOption,
+    SetOption,
+    SpeedOption,
+    settings_given,
+)
 from execbot.desk.opening import exchange
 from execbot.desk.opening.exchange import Served
 
 KEY = SECRET = "demo"
 """Any pair is good; this is the one that the hints print."""
-
-AtOption = Annotated[
-    str | None,
-    typer.Option(
-        "--at", metavar="TIME", help='Where its clock starts, New York: "2013-10-08 09:30".'
-    ),
-]
-SpeedOption = Annotated[
-    float, typer.Option("--speed", metavar="N", help="Times real time; 0 stands still.")
-]
 
 SERVE_HELP = """Serve the exchange: REST and WebSockets on one port, until Ctrl-C.
 
@@ -35,6 +36,7 @@ Examples:
   execbot sim serve --calendar exchange --seed 7
   execbot sim serve --data recorded/ --at "2013-10-08 09:30" --speed 10
   execbot sim serve --scenario tests/scenarios/reply-lost-after-accept.yaml --json
+  execbot sim serve --tls --port 443        # for those who lead Alpaca's names here themselves
 
 \b
 alpaca-py, unchanged, with the URLs that are printed:
@@ -59,24 +61,23 @@ def serve(
         bool,
         typer.Option("--public", help="Other machines may use it: any key is good, all may steer."),
     ] = False,
-    data: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Recorded CSV files to replay.")
-    ] = None,
+    tls: Annotated[
+        bool,
+        typer.Option("--tls", help="https and wss, with a certificate for Alpaca's names too."),
+    ] = False,
+    cors: Annotated[
+        bool, typer.Option("--cors", help="Pages of other origins may use it, not steer it.")
+    ] = False,
+    data: DataOption = None,
     at: AtOption = None,
     speed: SpeedOption = 1.0,
-    calendar: Annotated[
-        str, typer.Option(help="`always` open, or the real hours of the `exchange`.")
-    ] = "always",
-    seed: Annotated[int, typer.Option(help="Same seed, same requests: same bytes.")] = 0,
-    scenario: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="YAML with settings, faults, actions.")
-    ] = None,
+    calendar: CalendarOption = "always",
+    seed: SeedOption = 0,
+    scenario: ScenarioOption = None,
     state_dir: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Keep the exchange there; others may share.")
     ] = None,
-    rate_limit: Annotated[
-        int, typer.Option(help="Requests a minute and key (Alpaca: 200); 0 is no limit.")
-    ] = 0,
+    rate_limit: RateOption = 0,
     frames: Annotated[
         str, typer.Option(help="Trade updates as `binary` (paper) or `text` (live) frames.")
     ] = "binary",
@@ -86,22 +87,19 @@ def serve(
     bad_key: Annotated[
         list[str] | None, typer.Option(metavar="KEY", help="Refuse this key; may be repeated.")
     ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Any other setting; may be repeated."),
-    ] = None,
+    set_: SetOption = None,
 ) -> None:
-    settings: dict[str, Any] = {
-        "data": None if data is None else str(data.resolve()),
-        "at": at,
-        "speed": speed,
-        "calendar": calendar,
-        "seed": seed,
-        "rate_limit": rate_limit,
-        "frames": frames,
-        "single_stream": single_stream,
-        "bad_keys": list(bad_key or ()),
-    }
+    settings = settings_given(
+        data=data,
+        at=at,
+        speed=speed,
+        calendar=calendar,
+        seed=seed,
+        rate_limit=rate_limit,
+        frames=frames,
+        single_stream=single_stream,
+        bad_keys=list(bad_key or ()),
+    )
     exchange.serve(
         settings,
         scenario=scenario,
@@ -109,10 +107,19 @@ def serve(
         host=host,
         port=port,
         public=public,
+        tls=tls,
+        cors=cors,
         state_dir=state_dir,
-        warn=lambda words: cli.note(f"Warning: {words}."),
-        ready=_print_json if cli.json else _print_block,
+        warn=lambda words: cli.warn(f"{words}."),
+        ready=_ready(cli),
     )
+
+
+def _ready(cli: Cli) -> Callable[[Served], None]:
+    """What says that it serves. With --quiet nobody does: its port was chosen beforehand."""
+    if cli.quiet:
+        return lambda served: None
+    return _print_json if cli.json else _print_block
 
 
 def _print_json(served: Served) -> None:
@@ -125,9 +132,17 @@ def _print_json(served: Served) -> None:
 
 def _print_block(served: Served) -> None:
     """What people are shown once it serves."""
-    print(_block(served.urls) + (RECORDED if served.prints_fill else "") + END, flush=True)
+    trusted = TRUSTED.format(**served.urls) if "authority" in served.urls else ""
+    print(
+        _block(served.urls) + trusted + (RECORDED if served.prints_fill else "") + END, flush=True
+    )
 
 
+TRUSTED = """
+Its certificate is good for Alpaca's names and this machine, once clients trust its authority
+(gone when this ends):
+  export SSL_CERT_FILE={authority} REQUESTS_CA_BUNDLE={authority} NODE_EXTRA_CA_CERTS={authority}
+"""
 RECORDED = """
 Recorded prices: a print beyond a resting limit fills it at its price
 (--set exchange.trade_through=false: only a quote does).

@@ -1,0 +1,65 @@
+"""`execbot profiles`: the accounts set up on this machine, and who watches them."""
+
+from __future__ import annotations
+
+from execbot.cli.command import Cli, command
+from execbot.cli.show.output import Cell, Table
+from execbot.desk.setting_up.profiles import ProfileRow
+from execbot.desk.setting_up.profiles import profiles as all_profiles
+
+LAST = 4
+"""So many characters of an account number tell accounts apart and give little away."""
+
+
+@command
+def profiles(cli: Cli) -> None:
+    """List the profiles: mode, the account's last four, who holds the lock, the heartbeat.
+
+    Contacts nobody. The first row is the set-up without a profile. A profile is made by
+    `execbot init --profile NAME` and chosen for each command by --profile or EXECBOT_PROFILE.
+
+    \b
+    Examples:
+      execbot profiles
+      execbot profiles --json
+      execbot positions --profile swing
+    """
+    found = all_profiles()
+    cli.show(
+        [_data(row) for row in found],
+        Table(
+            ("profile", "mode", "account", "watched by", "heartbeat", "trouble"),
+            [_cells(row) for row in found],
+            wrap=frozenset({"trouble"}),
+        ),
+    )
+
+
+def _data(row: ProfileRow) -> dict[str, object]:
+    return {
+        "name": row.name or None,
+        "mode": row.mode,
+        "account_last": row.account[-LAST:] if row.account else None,
+        "color": row.color,
+        "configuration": str(row.path) if row.path else None,
+        "watched_by": row.holder,
+        "heartbeat_seconds": row.heartbeat_seconds,
+        "problem": row.problem or None,
+        "next": row.next_step or None,
+    }
+
+
+def _cells(row: ProfileRow) -> tuple[object, ...]:
+    style = "bold red" if row.mode == "live" else (row.color or "")
+    name = row.name or "(none)"
+    beat = None if row.heartbeat_seconds is None else f"{row.heartbeat_seconds} s ago"
+    holder = None if row.holder is None else f"process {row.holder}"
+    account = f"...{row.account[-LAST:]}" if row.account else None
+    return (
+        Cell(name, name, style),
+        Cell(row.mode, row.mode or "-", style),
+        account,
+        holder,
+        beat,
+        row.problem or None,
+    )

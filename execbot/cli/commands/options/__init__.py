@@ -1,0 +1,1 @@
+"""`execbot option`: chains, structures, exercise."""

@@ -1,0 +1,1 @@
+"""What trading has come to: round trips, and figures of them."""

@@ -1,0 +1,408 @@
+"""Answers of `trades` and `stats`: round trips, lots, and figures of them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from execbot.schemas.base import Day, Number, Output, Time
+
+
+class SplitOfTrade(Output):
+    """A split while the trade was open."""
+
+    at: Time
+    """When it was booked."""
+    ratio: Number
+    """New shares for one old share."""
+
+
+class Levels(Output):
+    """Stop and targets of a plan."""
+
+    stop: str | None
+    """A price, or as it was asked for (`2%`)."""
+    trail: str | None
+    """By how much the stop follows: `1%`, `2USD`, `3ATR`."""
+    targets: list[str]
+    """Prices, or as they were asked for; `-` where one has none yet."""
+
+
+class SideCost(Output):
+    """What the orders of one side cost against their arrival, before fees; plus is worse."""
+
+    bps: Number | None
+    """Basis points of what was worth at the arrival; null where nothing was measured."""
+    usd: Number | None
+    """Dollars."""
+    measured: int
+    """Orders with an honest arrival price."""
+    orders: int
+    """All orders of that side."""
+
+
+class TradeOfList(Output):
+    """A round trip from flat to flat, at average cost. Amounts are USD."""
+
+    id: str
+    """What it is called: the symbol, and a word that follows from the order that opened it."""
+    symbol: str
+    """`AAPL`, `BRK.B`, `BTC/USD`, or an option contract."""
+    asset_class: str
+    """`us_equity`, `crypto`, `us_option`."""
+    side: Literal["long", "short"]
+    """Which way it was opened."""
+    opened_at: Time
+    """Its first execution, by the broker's clock."""
+    closed_at: Time | None
+    """Its last one; null while it is open."""
+    held_seconds: int | None
+    """From the first to the last execution; null while it is open."""
+    entered_qty: Number
+    """All that was opened, in shares of the end: a split counts."""
+    exited_qty: Number
+    """All that was closed."""
+    qty: Number
+    """What is still held, signed."""
+    peak_qty: Number
+    """The most that was held."""
+    entry_price: Number
+    """The average of all that was opened, in shares of the end."""
+    exit_price: Number | None
+    """The average of all that was sold (of a short: bought back)."""
+    gross_pl: Number
+    """Realized by average cost, before fees."""
+    gross_pl_fifo: Number
+    """The same, first in, first out: equal once the trade is closed."""
+    fees: Number | None
+    """As far as known; null where nothing is known."""
+    fees_estimated: bool
+    """Shares of what a day was charged are in it."""
+    net_pl: Number
+    """Gross less the fees that are known."""
+    splits: list[SplitOfTrade]
+    """Splits while it was open."""
+    strategy_id: str | None
+    """Whose trade it was."""
+    strength: Number | None
+    """Of the signal that opened it."""
+    r: Number | None
+    """Net by what was at risk at the entry; null without a stop, and while it is open."""
+    risk_usd: Number | None
+    """What was at risk, each share to the stop that stood when it was bought."""
+    risk_stop: Number | None
+    """The first stop."""
+    risk_from: Literal["entry", "later"] | None
+    """`later`: the first stop was given after the entry had filled."""
+    reason: str | None
+    """Why it ended: `stop`, `target 1`, `trailing`, `time`, `close_of_day`, `signal`, `by_hand`,
+    `flatten`, `elsewhere`, `liquidation`, `expiry`, `corporate_action`, `transfer`, `adjusted`,
+    `unknown`."""
+    reasons: list[str]
+    """All ways its shares were closed, with how many, the last one last: `target 1:50`."""
+    asked: Levels
+    """As they were asked for."""
+    stood: Levels
+    """Where they stood at the end."""
+    worst_price: Number | None
+    """The worst price that was seen while it was open; there may have been worse ones."""
+    best_price: Number | None
+    """The best one."""
+    worst_r: Number | None
+    """The worst price in R."""
+    best_r: Number | None
+    """The best price in R."""
+    excursion_from: Literal["watch", "1-minute bars", "1-day bars", "own fills"] | None
+    """Whose prices these are."""
+    cost_in: SideCost
+    """Of its entries."""
+    cost_out: SideCost
+    """Of its exits."""
+    plan_ids: list[str]
+    """Its exit plans."""
+
+
+class LotOfTrade(Output):
+    """Shares that one execution opened and another closed, first in, first out."""
+
+    symbol: str
+    """The trade's."""
+    side: Literal["long", "short"]
+    """The trade's."""
+    qty: Number
+    """In shares as they were at the closing."""
+    opened_at: Time
+    """The older execution."""
+    closed_at: Time
+    """The younger one."""
+    price_in: Number
+    """What they cost a share, after splits."""
+    price_out: Number
+    """What they brought a share; where nothing was sold, their cost."""
+    gross_pl: Number
+    """Before fees."""
+    fees: Number
+    """Their part of both executions' fees, as far as known."""
+    fees_estimated: bool
+    """Shares of what a day was charged are in it."""
+    net_pl: Number
+    """Gross less fees."""
+    is_sale: bool
+    """False: they left without a sale, which realizes nothing."""
+    trade_id: str
+    """The trade's id."""
+    execution_in: str
+    """The older execution's id."""
+    execution_out: str
+    """The younger one's."""
+
+
+class PartOfTrade(Output):
+    """What one execution did to the trade."""
+
+    execution_id: str
+    """The broker's, or the journal's own."""
+    client_order_id: str | None
+    """The order; null for what belongs to none."""
+    at: Time
+    """When, by the broker."""
+    side: Literal["buy", "sell"]
+    """Which way."""
+    qty: Number
+    """The trade's part of it: a flip is a part of two trades."""
+    price: Number
+    """What was paid or got."""
+    opens: bool
+    """It made the position larger."""
+    is_trade: bool
+    """False: shares came or went without a price being paid."""
+    held: Number
+    """What was held after it, signed."""
+    gross_pl: Number
+    """What it realized."""
+    fee: Number | None
+    """Null where none is known."""
+    fee_estimated: bool
+    """A share of what a day was charged."""
+    booked_as: str | None
+    """The journal's word for what belongs to no order: `split`, `renamed`, `opexp`."""
+
+
+class TradeShown(TradeOfList):
+    """One trade in full."""
+
+    parts: list[PartOfTrade]
+    """Its executions, oldest first."""
+    lots: list[LotOfTrade]
+    """Its lots, in the order in which they were closed."""
+
+
+# --- statistics --------------------------------------------------------------------------------
+
+
+class Figure(Output):
+    """A figure with what it rests on."""
+
+    value: Number | None
+    """Null below the minimum, or where it is not defined."""
+    low: Number | None
+    """The lower end of its 95 % interval, where it has one."""
+    high: Number | None
+    """The upper end."""
+    n: int
+    """Trades or sessions behind it."""
+    least: int
+    """How many it needs."""
+
+
+class Holding(Output):
+    """How long trades were held."""
+
+    n: int
+    """How many trades."""
+    mean_seconds: int | None
+    """Null below three."""
+    median_seconds: int | None
+    """Null below three."""
+
+
+class DaysOfTrades(Output):
+    """Days of New York on which trades were closed."""
+
+    won: int
+    """Made a cent or more, net."""
+    even: int
+    """Neither."""
+    lost: int
+    """Lost a cent or more, net."""
+    best: Number | None
+    """Net of the best day."""
+    worst: Number | None
+    """Net of the worst day."""
+
+
+class TradeFigures(Output):
+    """Figures of closed trades, net of the fees that are known. Amounts are USD."""
+
+    trades: int
+    """Closed round trips."""
+    wins: int
+    """Net above zero."""
+    losses: int
+    """Net below zero."""
+    even: int
+    """Net zero."""
+    gross_pl: Number
+    """All together."""
+    fees: Number
+    """All together."""
+    fees_estimated: bool
+    """Shares of what a day was charged are in it."""
+    net_pl: Number
+    """All together."""
+    win_rate: Figure
+    """A fraction of trades; the interval is Wilson's."""
+    expectancy_usd: Figure
+    """Mean net of a trade."""
+    expectancy_r: Figure
+    """Mean R of the trades with a known risk."""
+    profit_factor: Figure
+    """What was won by what was lost."""
+    payoff: Figure
+    """Mean win by mean loss."""
+    mean_win: Figure
+    """Mean net of winners."""
+    mean_loss: Figure
+    """Mean net of losers, negative."""
+    best: Number | None
+    """Net of the best trade."""
+    worst: Number | None
+    """Net of the worst trade."""
+    held_winners: Holding
+    """Winners."""
+    held_losers: Holding
+    """Losers."""
+    longest_wins: int
+    """The longest streak of winners, in the order of closing."""
+    longest_losses: int
+    """The longest streak of losers."""
+    days: DaysOfTrades
+    """Days with exits."""
+
+
+class GroupOfTrades(TradeFigures):
+    """Figures of one group."""
+
+    group: str
+    """A strategy, a symbol, a reason, a weekday, an hour (New York) or a month."""
+
+
+class Drawdown(Output):
+    """The largest fall from a peak; the first peak is the opening equity."""
+
+    share: Number
+    """A fraction of the peak, by the time-weighted index."""
+    usd: Number
+    """The largest fall of the profit in USD, flows left out."""
+    peak_on: Day | None
+    """Null: the opening equity."""
+    trough_on: Day | None
+    """Null where it never fell."""
+    recovered_on: Day | None
+    """Null: not yet."""
+
+
+class EquityFigures(Output):
+    """Figures of the account's equity, what came and went taken out. Returns are fractions."""
+
+    first: Day
+    """The first session."""
+    last: Day
+    """The last one, which may be running."""
+    opening: Number
+    """Equity at the close before the first session."""
+    closing: Number
+    """Equity at the end."""
+    profit: Number
+    """The change of equity less what came and went."""
+    flows: Number
+    """What came (plus) and went (minus)."""
+    return_time_weighted: Figure
+    """Of the whole span."""
+    return_time_weighted_year: Figure
+    """By the year, from a year of sessions on."""
+    return_money_weighted: Figure
+    """Of the whole span."""
+    drawdown: Drawdown | None
+    """Null below two sessions."""
+    sharpe: Figure
+    """Sessions with flat days, risk-free rate 0, ddof 1, times the root of 252."""
+    sortino: Figure
+    """As Sharpe, by the root mean square of losses."""
+    days_won: int
+    """Sessions that made a cent or more."""
+    days_even: int
+    """Neither."""
+    days_lost: int
+    """Sessions that lost a cent or more."""
+    best_day: Number | None
+    """Profit of the best session."""
+    worst_day: Number | None
+    """Profit of the worst session."""
+    under_water: Figure
+    """Share of sessions that closed below an earlier peak."""
+    spy: Number | None
+    """The return of SPY's price over the same sessions; null where it is not known."""
+    sessions: int
+    """Sessions measured one by one."""
+    spanned: int
+    """Sessions that could not be told apart."""
+    gap_minutes: int
+    """Minutes of sessions without a sample."""
+    bases: dict[str, int]
+    """Where closing equities are from: `own`, `broker`, `running`, `missing`."""
+
+
+class EquityDay(Output):
+    """Equity of one session."""
+
+    date: Day
+    """The session."""
+    basis: Literal["own", "broker", "running", "missing"]
+    """Where its closing equity is from."""
+    began: Number | None
+    """The last known closing equity before it."""
+    closed: Number | None
+    """Null where nothing is known."""
+    flows: Number
+    """What came and went since then."""
+    profit: Number | None
+    """The change of equity less flows."""
+    rate: Number | None
+    """Its return: profit by what was there to make it."""
+    spans: int
+    """Sessions since the last known close."""
+    samples: int
+    """How often equity was seen in it."""
+    gap_minutes: int
+    """Minutes without a sample."""
+
+
+class Statistics(Output):
+    """How well trades and the account went over a span."""
+
+    since: Time | None
+    """Its beginning; null: all there is."""
+    until: Time | None
+    """Its end, not included; null: now."""
+    trades: TradeFigures
+    """Of the trades that were closed in it."""
+    open_trades: int
+    """Trades that are in no figure yet."""
+    by: Literal["strategy", "symbol", "reason", "weekday", "hour", "month"] | None
+    """What groups are made of."""
+    groups: list[GroupOfTrades]
+    """In their order; empty without --by."""
+    equity: EquityFigures | None
+    """Null where no session is known, and with --symbol, --strategy or --reason."""
+    days: list[EquityDay]
+    """Session by session."""
