@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import settings
 from support.desk import Desk, open_desk
 from support.processes import Server, clean_environment, exchange
+from support.signal_trader import Heard
 
 # In CI a property is searched along the same path each time; `CI=` runs search on.
 settings.register_profile("ci", derandomize=True, deadline=None)
@@ -20,16 +22,52 @@ settings.load_profile("ci" if os.environ.get("CI") else "search")
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("execbot")
     group.addoption("--seed", default="1", help="seed of the random proofs (default 1)")
-    group.addoption("--kills", default="200", help="kills of `submit` (default 200)")
+    group.addoption("--kills", default="40", help="kills of `submit` (default 40)")
+    group.addoption("--breaks", default="4", help="kills while everything breaks (default 4)")
+    group.addoption("--disk-sizes", default="1", help="sizes of a full disk (default 1 of 8)")
+    group.addoption("--hand-overs", default="6", help="hand-overs hit (default 6)")
     group.addoption("--fills", default="1000", help="fills of the cut stream (default 1000)")
-    group.addoption("--sessions", default="300", help="random sessions of `watch` (default 300)")
-    group.addoption("--signals", default="500", help="random signals replayed (default 500)")
+    group.addoption("--sessions", default="40", help="random sessions of `watch` (default 40)")
+    group.addoption("--signals", default="250", help="random signals replayed (default 250)")
+    group.addoption("--cases", default="1000", help="values spoilt (default 1000)")
+
+    group.addoption("--long", action="store_true", help="also what is marked as long")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Whoever names files or folders plays all that stands there; workers are told so by xdist."""
+    is_worker = hasattr(config, "workerinput")
+    if not is_worker and config.args_source is pytest.Config.ArgsSource.ARGS:
+        config.option.long = True
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what varies a proof: what is marked `long`, and what `long.txt` lists."""
+    if config.getoption("--long"):
+        return
+    listed = set(Path(__file__).with_name("long.txt").read_text().splitlines())
+    left_out = {i for i in items if i.get_closest_marker("long") or i.nodeid in listed}
+    left_out |= _later_cases([item for item in items if item.nodeid.startswith("tests/watch/")])
+    config.hook.pytest_deselected(items=list(left_out))
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _later_cases(items: list[pytest.Item]) -> set[pytest.Item]:
+    """All but the first two cases of each test: a day of `watch` in virtual time takes a second."""
+    met: Counter[str] = Counter()
+    later = set()
+    for item in items:
+        name = item.nodeid.partition("[")[0]
+        met[name] += 1
+        if met[name] > 2:
+            later.add(item)
+    return later
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """What `-n auto` means here: most tests wait for processes and sockets, not for a core."""
-    return max(6, os.cpu_count() or 1)
+    return max(4, os.cpu_count() or 1)
 
 
 @pytest.fixture
@@ -57,3 +95,9 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     opened = open_desk(tmp_path)
     yield opened
     opened.journal.close()
+
+
+@pytest.fixture
+def heard() -> Heard:
+    """What a person is told; see `open_trader`."""
+    return Heard()

@@ -195,10 +195,14 @@ def test_a_url_that_says_how_to_handle_what_is_too_long_is_obeyed(wires: Wires) 
 def test_each_receiver_is_asked_and_counted_for_itself(wires: Wires) -> None:
     wires.breaks = "/bad"
     told = apprise_sender(["json://127.0.0.1/bad", "json://127.0.0.1/good"])(TITLE, BODY)
-    assert (told, told.is_taken, len(wires.payloads)) == (Delivery(1, 1), True, 1)
+    assert (told, told.is_taken, len(wires.payloads)) == (
+        Delivery(1, 1, ("number 1 (json://...)",)),
+        True,
+        1,
+    )
 
 
 def test_a_receiver_that_refuses_has_not_taken_it(wires: Wires) -> None:
     wires.refuse = True
     told = apprise_sender(["json://127.0.0.1/x"])(TITLE, BODY)
-    assert (told, told.is_taken) == (Delivery(0, 1), False)
+    assert (told, told.is_taken) == (Delivery(0, 1, ("number 1 (json://...)",)), False)

@@ -236,6 +236,7 @@ class Server(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.got.append(json.loads(body)["message"])  # type: ignore[attr-defined]
+        self.server.may_answer.wait()  # type: ignore[attr-defined]
         self.send_response(self.server.answers)  # type: ignore[attr-defined]
         self.end_headers()
 
@@ -247,8 +248,11 @@ class Server(http.server.BaseHTTPRequestHandler):
 def receiver() -> Iterator[http.server.HTTPServer]:
     server = http.server.HTTPServer(("127.0.0.1", 0), Server)
     server.got, server.answers = [], 500  # type: ignore[attr-defined]
+    server.may_answer = threading.Event()  # type: ignore[attr-defined]
+    server.may_answer.set()  # type: ignore[attr-defined]
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
+    server.may_answer.set()  # type: ignore[attr-defined]
     server.shutdown()
 
 
@@ -305,6 +309,20 @@ def test_an_alert_that_nobody_took_is_sent_again_by_watch(
     first, second = receiver.got  # type: ignore[attr-defined]
     assert second.startswith("[raised ") and second.endswith(first)
     assert stored(tmp_path) == []
+
+
+def test_watch_says_goodbye_although_a_receiver_hangs(
+    tmp_path: Path, env: dict[str, str], receiver: http.server.HTTPServer
+) -> None:
+    receiver.may_answer.clear()  # type: ignore[attr-defined]
+    pass_the_pause(tmp_path)
+    watching = start_execbot(["watch", "--json"], env)
+    assert eventually(lambda: len(receiver.got) == 2)  # type: ignore[attr-defined]
+    watching.terminate()
+    said, _ = watching.communicate(timeout=60)
+    assert watching.returncode == 0
+    assert '"stopped"' in said
+    assert len(stored(tmp_path)) == 1
 
 
 def test_an_alert_that_nobody_took_is_sent_again_by_reconcile_and_json_stays_json(

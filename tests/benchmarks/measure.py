@@ -12,15 +12,17 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
 class Run:
-    """One finished process: seconds and peak resident memory in MB."""
+    """One finished process: seconds, peak resident memory in MB, and what it read in MB."""
 
     wall_seconds: float
     cpu_seconds: float
     memory_mb: float
+    read_mb: float = 0.0
 
 
 def run_once(command: Sequence[str], env: Mapping[str, str]) -> Run:
@@ -35,12 +37,23 @@ def run_once(command: Sequence[str], env: Mapping[str, str]) -> Run:
     )
     assert process.stderr is not None
     errors = process.stderr.read()
+    read = _read_mb(process.pid)
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - started
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         raise RuntimeError(f"{command} ended with {process.returncode}: {errors.decode()}")
-    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, read)
+
+
+def _read_mb(pid: int) -> float:
+    """What a process has read that has closed its last pipe: files, pages of databases, sockets."""
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    try:
+        said = Path(f"/proc/{pid}/io").read_text()
+    except OSError:
+        return 0.0  # no such thing on this system
+    return int(said.split()[1]) / 1e6
 
 
 def compare(

@@ -27,7 +27,8 @@ START = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
 
 
 def order(order_id: str, **fields: Any) -> dict[str, Any]:
-    return {"id": order_id, "client_order_id": f"c-{order_id}", "symbol": "AAPL", **fields}
+    plain = {"symbol": "AAPL", "side": "buy", "status": "new"}
+    return {"id": order_id, "client_order_id": f"c-{order_id}", **plain, **fields}
 
 
 def query_of(asked: Any) -> dict[str, str]:
@@ -319,10 +320,11 @@ def test_an_observer_sees_each_exchange_with_its_request_id(
 def test_activities_are_sorted_and_filtered_even_by_a_server_that_ignores_the_filter(
     make_client: Make, wire: Any, kit: Any
 ) -> None:
+    fill = {"activity_type": "FILL", "symbol": "AAPL", "side": "buy", "qty": "1", "price": "9"}
     rows = [
-        {"id": "3", "order_id": "o1", "transaction_time": "2026-11-20T15:00:02Z"},
-        {"id": "1", "order_id": "o1", "transaction_time": "2026-11-20T15:00:00Z"},
-        {"id": "2", "order_id": "o2", "transaction_time": "2026-11-20T15:00:01Z"},
+        {**fill, "id": "3", "order_id": "o1", "transaction_time": "2026-11-20T15:00:02Z"},
+        {**fill, "id": "1", "order_id": "o1", "transaction_time": "2026-11-20T15:00:00Z"},
+        {**fill, "id": "2", "order_id": "o2", "transaction_time": "2026-11-20T15:00:01Z"},
     ]
     wire.script(kit.reply(200, rows))
     found = make_client(wire.url).get_activities(after=START, order_id="o1")

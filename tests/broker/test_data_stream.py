@@ -113,6 +113,23 @@ def test_nothing_wanted_sends_no_subscription_and_changes_are_sent_as_they_come(
     ]
 
 
+def test_a_stream_that_is_found_deaf_is_made_anew(serve: Serve) -> None:
+    def session(conn: Any) -> None:
+        greet(server, conn)
+        wait_for_goodbye(conn)
+
+    server = serve(session)
+    source = stream(server)
+    messages = source.messages()
+    assert isinstance(next(messages), Connected)
+    source.renew("REST has younger prices")
+    lost = next(messages)
+    assert isinstance(lost, Disconnected) and lost.reason == "REST has younger prices"
+    assert isinstance(next(messages), Connected)
+    source.close()
+    assert list(messages) == []
+
+
 def test_everything_wanted_is_subscribed_again_after_a_reconnect(serve: Serve) -> None:
     def short(conn: Any) -> None:
         greet(server, conn)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from execbot.model.account import Account, Activity, Asset, CalendarDay, Positio
 from execbot.model.enums import OrderStatus
 from execbot.model.order import Order
 from execbot.model.quote import Quote, Trade
+
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
 
 
 def load(payloads: Path, name: str) -> Any:
@@ -50,7 +53,7 @@ def test_every_published_order_is_read_with_a_known_status(payloads: Path) -> No
 def test_cancel_all_with_legs_finds_the_leg_inside_its_parent(payloads: Path) -> None:
     items = load(payloads, "rest/rec_2021_delete_all_orders_207.json")
     for item in items:
-        result = bulk_result(item)
+        result = bulk_result(item, NOW)
         assert result.ok
         assert result.order is not None
         assert result.order.id == result.id == item["id"]
@@ -58,7 +61,7 @@ def test_cancel_all_with_legs_finds_the_leg_inside_its_parent(payloads: Path) ->
 
 def test_close_all_with_an_open_bracket_tells_the_orders_from_the_position(payloads: Path) -> None:
     name = "rest/rec_2021_delete_all_positions_207_with_open_bracket.json"
-    results = [bulk_result(item) for item in load(payloads, name)]
+    results = [bulk_result(item, NOW) for item in load(payloads, name)]
     refused = [result for result in results if not result.ok]
     assert {result.symbol for result in results} == {"AMZN"}
     assert [result.failure.kind for result in refused if result.failure] == [
@@ -68,12 +71,13 @@ def test_close_all_with_an_open_bracket_tells_the_orders_from_the_position(paylo
 
 def test_mixed_207_bodies_keep_each_items_error(payloads: Path) -> None:
     closed = [
-        bulk_result(item) for item in load(payloads, "rest/sdk_close_all_positions_207_mixed.json")
+        bulk_result(item, NOW)
+        for item in load(payloads, "rest/sdk_close_all_positions_207_mixed.json")
     ]
     kinds = [result.failure.kind if result.failure else None for result in closed]
     assert kinds == [None, "broker.qty_held_for_orders", "broker.short_not_allowed"]
     canceled = [
-        bulk_result(item) for item in load(payloads, "rest/sdk_cancel_orders_207_mixed.json")
+        bulk_result(item, NOW) for item in load(payloads, "rest/sdk_cancel_orders_207_mixed.json")
     ]
     assert [result.ok for result in canceled] == [True, False]
 

@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from execbot.broker.clock import BrokerClock
 
@@ -106,6 +108,35 @@ def test_alpaca_is_believed_when_two_replies_in_a_row_agree_that_our_time_is_wro
     machine.passes(3)
     clock.observe(date_of(right + timedelta(seconds=3)))
     assert abs(clock() - right - timedelta(seconds=3)) < timedelta(seconds=1)
+
+
+def test_single_reply_of_another_day_leaves_the_time_of_ones_own_exchange() -> None:
+    """A damaged Date; an exchange that was put to another day says so again."""
+    clock = Machine().clock()
+    clock.observe(date_of(DAY))
+    clock.observe(date_of(NOW + timedelta(days=36_500)))
+    clock.observe(date_of(DAY))
+    assert clock() == DAY
+    later = DAY + timedelta(days=3)
+    clock.observe(date_of(later))
+    clock.observe(date_of(later))
+    assert clock() == later
+
+
+@given(st.text(max_size=40), st.text(max_size=40), st.booleans())
+@example("Fri, 31 Dec 9999 23:59:59 GMT", "1e999", True)
+@example("Wed, 01 Jan 2150 00:00:00 GMT", "nan", True)
+@example("Fri, 20 Nov 2026 14:00:00 GMT", "999999", True)
+def test_whatever_one_reply_says_the_next_one_puts_it_right(
+    header: str, speed: str, at_once: bool
+) -> None:
+    clock = Machine().clock(at_once=at_once)
+    clock.observe(date_of(NOW))
+    clock.observe(header, speed)
+    assert abs(clock() - NOW) <= timedelta(days=1)
+    for _ in range(2):
+        clock.observe(date_of(NOW))
+    assert abs(clock() - NOW) <= timedelta(seconds=1.5)
 
 
 def test_one_reply_with_an_old_date_is_passed_over() -> None:

@@ -28,7 +28,13 @@ from execbot.model.order import OrderRequest
 
 Make = Callable[..., AlpacaClient]
 ORDER = OrderRequest("AAPL", Side.BUY, qty=Decimal(1), client_order_id="mine-1")
-TAKEN = {"id": "b-1", "client_order_id": "mine-1", "symbol": "AAPL", "status": "pending_new"}
+TAKEN = {
+    "id": "b-1",
+    "client_order_id": "mine-1",
+    "symbol": "AAPL",
+    "side": "buy",
+    "status": "pending_new",
+}
 
 
 def failure_of_post(client: AlpacaClient) -> BrokerError:
@@ -168,7 +174,7 @@ def test_idle_connection_closed_without_notice_costs_no_order(
 def test_the_sent_body_is_exactly_once_json_with_decimal_text(
     make_client: Make, wire: Any, kit: Any
 ) -> None:
-    wire.script(kit.reply(200, TAKEN))
+    wire.script(kit.reply(200, {**TAKEN, "client_order_id": "é/ß"}))
     make_client(wire.url).place_order(
         OrderRequest("BRK.B", Side.SELL, qty=Decimal("0.10"), client_order_id="é/ß")
     )
@@ -274,7 +280,7 @@ def test_request_that_is_too_late_by_the_time_it_could_leave_sends_nothing(
     make_client: Make, wire: Any, kit: Any
 ) -> None:
     """Goal: the deadline goes with the request to just before the send: nothing leaves after it."""
-    wire.script(kit.reply(200, {"id": "o1"}))
+    wire.script(kit.reply(200, {**TAKEN, "id": "o1", "client_order_id": "mine"}))
     late = [False]
     client = make_client(wire.url)
     request = OrderRequest("AAPL", Side.BUY, qty=Decimal(1), client_order_id="mine")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +18,11 @@ from execbot.cli.exit_codes import MEANING
 from execbot.cli.main import COMMANDS, PROGRAM, load_command
 
 ROOT = Path(__file__).resolve().parents[2]
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT / "tests"))
+
+from pages.when_to_change import WHEN  # noqa: E402
+
 CLI, CONFIGURATION = ROOT / "docs" / "cli.md", ROOT / "docs" / "configuration.md"
 WIDTH = 88
 
@@ -74,7 +80,7 @@ def pages_of(command: Any, path: str, parent: Any = None) -> Iterator[tuple[str,
 
 
 def keys() -> str:
-    """A table for each section of the shipped file: key, default and comment."""
+    """A table for each section of the shipped file: key, default, comment, when to change it."""
     out: list[str] = [*_HEAD]
     section: list[str] = []
     heading = ""
@@ -89,14 +95,15 @@ def keys() -> str:
         value, meaning = match[3], match[4]
         if value or meaning:
             shown = f"`{value}`" if value else "see the file"
-            out.append(f"| `{'.'.join(section)}` | {shown} | {meaning or ''} |")
+            key = ".".join(section)
+            out.append(f"| `{key}` | {shown} | {meaning or ''} | {WHEN.get(key, '')} |")
         elif depth == 1:
             out += ["", f"### {match[2]}", "", *([heading, ""] if heading else []), *_HEAD]
             heading = ""
     return "\n".join(out) + "\n"
 
 
-_HEAD = ("| key | default | meaning |", "|---|---|---|")
+_HEAD = ("| key | default | meaning | change it |", "|---|---|---|---|")
 
 PARTS = {"commands": commands, "exit codes": exit_codes, "help": help_pages, "keys": keys}
 

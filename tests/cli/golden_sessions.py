@@ -36,12 +36,12 @@ def session(**options: str) -> Callable[[Session], Session]:
     return add
 
 
-def record(name: str, home: Path) -> list[dict[str, Any]]:
-    """Play one session; its cases."""
+def record(name: str, home: Path) -> Recorder:
+    """Play one session."""
     play, options = SESSIONS[name]
     with recorder(home, options) as taken:
         play(taken)
-    return taken.cases
+    return taken
 
 
 # --- entering, changing, leaving -----------------------------------------------------------------
@@ -49,6 +49,7 @@ def record(name: str, home: Path) -> list[dict[str, Any]]:
 
 @session()
 def submit(x: Recorder) -> None:
+    x.price("WMT", "88")
     x.run("submit AAPL --qty 10 --client-order-id one")
     x.run("submit AAPL --qty 10 --client-order-id one")
     x.run("submit AAPL --qty 11 --client-order-id one")
@@ -62,9 +63,38 @@ def submit(x: Recorder) -> None:
     x.run("submit MSFT --qty 1 --limit 380 --dry-run --client-order-id dry")
     x.run("submit MSFT --qty 90000 --dry-run --client-order-id large")
     x.run("submit MSFT --qty 90000 --client-order-id larger")
+    x.run("submit WMT --risk 0.1% --stop-loss 2% --client-order-id risked")
+    x.run("submit WMT --risk 1USD --stop-loss 2% --client-order-id tiny")
+    x.run("submit WMT --risk 1%")
     x.run("submit ZZZZ --qty 1 --client-order-id unknown")
     x.run("submit MSFT --qty 1 --notional 5")
     x.run("submit")
+
+
+@session()
+def sides(x: Recorder) -> None:
+    x.run("buy AAPL --qty 10 --stop-loss 2% --client-order-id bought")
+    x.settle()
+    x.run("buy AAPL --qty 10 --client-order-id bought")
+    x.quietly("buy MSFT --qty 4 --client-order-id plain")
+    x.settle()
+    x.run("sell MSFT --qty 4 --client-order-id sold")
+    x.run("sell KO --qty 4 --client-order-id nothing-held")
+    x.run("short TSLA --qty 3 --limit 420 --stop-loss 430 --client-order-id shorted")
+    x.run("buy AAPL --qty 1 --side sell")
+    x.run("short AAPL")
+
+
+@session()
+def version(x: Recorder) -> None:
+    x.run("version")
+
+
+@session()
+def help(x: Recorder) -> None:
+    x.run("help market")
+    x.run("help queue list")
+    x.run("help nobody")
 
 
 @session()
@@ -140,6 +170,45 @@ def positions(x: Recorder) -> None:
     x.settle()
     x.price("AAPL", "202")
     x.run("positions")
+    x.run("positions history")
+    x.run("positions history AAPL --limit 1")
+
+
+@session()
+def quote(x: Recorder) -> None:
+    x.price("AAPL", "202")
+    x.settle()
+    x.run("quote AAPL BTC/USD")
+    x.run("quote AAPL ZZZZ")
+    x.run("quote ZZZZ")
+    x.run("quote AAPL --csv")
+
+
+@session()
+def option(x: Recorder) -> None:
+    x.run("option chain AAPL --near 1")
+    x.run("option chain AAPL --expiries")
+    low, *_, high = x.quietly("option chain AAPL --near 3 --calls")
+    x.run(f"submit {low['symbol']} --qty 1 --limit {low['ask']} --client-order-id one")
+    x.settle()
+    x.run("option held")
+    x.run(f"option protect {low['symbol']} --stop 0.05")
+    x.run(f"option exercise {high['symbol']}")
+    x.run("option close AAPL --credit 1")
+    x.run(f"option abandon {low['symbol']}")
+    x.run(f"submit {low['symbol']} --qty 1 --stop-loss 20% --trail-percent 2")
+
+
+@session()
+def account(x: Recorder) -> None:
+    x.run("account")
+    x.quietly("submit AAPL --qty 10 --client-order-id one")
+    x.quietly("submit BTC/USD --qty 0.1 --client-order-id coins")
+    x.settle()
+    x.price("AAPL", "202")
+    x.run("account")
+    x.quietly("halt --reason feed --yes")
+    x.run("account")
 
 
 @session()
@@ -152,7 +221,63 @@ def report(x: Recorder) -> None:
     x.settle()
     x.run("report --daily")
     x.run("report --daily --date 2026-10-06")
+    x.run("report --daily --after-close")
+    x.run("report --daily --after-close")
     x.run("report --daily --date tomorrow")
+    x.run("report --weekly")
+    x.run("report --date 2026-11-26")
+    x.run("report --monthly --date 2027-01-01")
+    x.run("report --from 2026-10-07 --to 2026-10-05")
+    x.run("report --to 2026-10-05")
+    x.run("report --weekly --monthly")
+
+
+@session()
+def trades(x: Recorder) -> None:
+    x.run("trades")
+    bought = "submit AAPL --qty 10 --stop-loss 2% --take-profit 4% --strategy dip"
+    x.quietly(f"{bought} --client-order-id one")
+    x.settle()
+    x.price("AAPL", "202")
+    x.run("trades")
+    x.quietly("close AAPL --client-order-id out", live=True)
+    x.settle()
+    x.quietly("submit KO --qty 5 --client-order-id two")
+    x.settle()
+    x.run("trades --closed")
+    x.run("trades --lots fifo")
+    x.run("trades show AAPL")
+    x.run("trades show nobody")
+    x.run("trades --open --closed")
+
+
+@session()
+def chart(x: Recorder) -> None:
+    """Of the bars only those of past days are the same in every run."""
+    x.quietly("submit AAPL --qty 10 --stop-loss 2% --take-profit 4% --client-order-id one")
+    x.settle()
+    x.quietly("close AAPL --client-order-id out", live=True)
+    x.settle()
+    x.run("chart AAPL --since 2026-10-07 --until 2026-10-06")
+    x.run("chart AAPL --since 2026-09-28 --until 2026-10-02 --bars 1day")
+    x.run("chart ZZZZ --since 2020-01-04 --until 2020-01-04")
+    x.run("chart --trade nobody")
+    x.run("chart")
+    x.run("chart AAPL --html /nowhere/chart.html")
+
+
+@session()
+def stats(x: Recorder) -> None:
+    x.price("SPY", "600")
+    x.run("stats")
+    x.quietly("submit AAPL --qty 10 --stop-loss 2% --strategy dip --client-order-id one")
+    x.settle()
+    x.price("AAPL", "202")
+    x.quietly("close AAPL --client-order-id out", live=True)
+    x.settle()
+    x.run("stats --by strategy --symbol AAPL")
+    x.run("stats")
+    x.run("stats --csv")
 
 
 @session()
@@ -186,6 +311,40 @@ def doctor(x: Recorder) -> None:
 
 
 @session()
+def health(x: Recorder) -> None:
+    x.run("submit AAPL --qty 10 --stop-loss 2%")
+    x.run("reconcile")
+    x.run("health")
+    x.run("health --nagios")
+    x.run("health --docker")
+
+
+@session()
+def service(x: Recorder) -> None:
+    x.run("service systemd --job watch --job backup")
+    x.run("service cron --job report --write")
+    x.run("service upstart")
+
+
+@session()
+def alerts(x: Recorder) -> None:
+    x.run("alerts init ntfy --set topic=t --no-test --write")
+    x.run("alerts init ntfy --set channel=t --no-test")
+    x.run("alerts init telegram --no-test")
+    x.run("alerts")
+    x.run("alerts list")
+
+
+@session()
+def selftest(x: Recorder) -> None:
+    held = {"symbol": "XLF", "price": "52", "hold": True}
+    x.server.call("POST", "/sim/price", held, key=x.env["ALPACA_API_KEY"])
+    x.run("selftest")
+    x.run("selftest --mode sim", live=True)
+    x.run("selftest --mode sim --symbol AAPL --max-cost 40", live=True)
+
+
+@session()
 def config(x: Recorder) -> None:
     x.run("config check")
     x.run("config show")
@@ -203,10 +362,36 @@ def config(x: Recorder) -> None:
 
 
 @session()
+def init(x: Recorder) -> None:
+    x.run("init --yes --mode paper --max-positions 3 --symbols AAPL,KO --run cron")
+    x.run("init --yes --mode paper")
+    x.run("init --yes")
+    x.run("init --yes --mode paper --max-positions 0 --force")
+
+
+@session()
+def profiles(x: Recorder) -> None:
+    x.run("init --yes --mode paper --profile swing --color blue")
+    x.run("profiles")
+    x.run("positions --profile swing")
+    x.run("positions --profile swang")
+
+
+@session()
 def journal(x: Recorder) -> None:
     x.run("submit AAPL --qty 2 --stop-loss 2% --client-order-id one --wait 20")
     x.run("journal")
     x.run("journal rebuild")
+    x.run("journal size")
+    x.run("journal backup copy.db")
+    x.run("journal backup copy.db")
+    x.run("journal backup copies --keep 1")
+    x.run("journal archive --before 2026-01-01")
+    x.quietly("submit MSFT --qty 1 --client-order-id two --wait 20")
+    x.run("journal restore copy.db")
+    x.run("resume")
+    x.run("journal verify")
+    x.run("journal")
 
 
 @session()
@@ -249,6 +434,7 @@ def protect(x: Recorder) -> None:
 
 @session()
 def signal(x: Recorder) -> None:
+    x.price("JPM", "260")
     x.run("signal AAPL buy --strength 82 --id a --dry-run")
     x.run("signal AAPL buy --strength 82 --id a --expected-price 200")
     x.run("signal AAPL buy --strength 82 --id a")
@@ -337,6 +523,29 @@ def sim_serve(x: Recorder) -> None:
     x.add("sim serve", process.returncode, line, [])
 
 
+@session()
+def page(x: Recorder) -> None:
+    env = {**x.env, "EXECBOT_PAGE_TOKEN": "the-token-of-this-recording"}
+    x.run("page link")
+    x.run("page 0.0.0.0:0")
+    x.run("page 127.0.0.1:none")
+    process = start_execbot(["page", "127.0.0.1:0", "--json"], env)
+    assert process.stdout is not None
+    line = json.loads(process.stdout.readline())
+    x.env = env
+    x.run("page link")
+    process.terminate()
+    process.communicate(timeout=60)
+    x.add("page 127.0.0.1:0", process.returncode, line, [])
+
+
+@session()
+def sim_run(x: Recorder) -> None:
+    x.run("sim run --json --unsealed -- true")
+    x.run("sim run --json --unsealed -- false")
+    x.run("sim run --json --unsealed -- no-such-command")
+
+
 # --- keeping them --------------------------------------------------------------------------------
 
 
@@ -353,7 +562,7 @@ def main() -> None:
     chosen.into.mkdir(exist_ok=True)
     for name in chosen.names or SESSIONS:
         with tempfile.TemporaryDirectory() as home:
-            (chosen.into / f"{name}.json").write_text(text_of(record(name, Path(home))))
+            (chosen.into / f"{name}.json").write_text(text_of(record(name, Path(home)).cases))
         print(name)
 
 

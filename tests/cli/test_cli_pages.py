@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from cli import generated_docs
+from pages.when_to_change import WHEN
 
 from execbot.cli.main import load_command
 from execbot.config.parse import leaves
@@ -25,6 +26,12 @@ def test_every_key_is_documented() -> None:
     text = generated_docs.CONFIGURATION.read_text()
     missing = [leaf.key for leaf in leaves() if f"`{leaf.key}`" not in text]
     assert missing == []
+
+
+def test_of_every_key_the_guide_says_when_to_change_it() -> None:
+    keys = {leaf.key for leaf in leaves()}
+    assert keys - set(WHEN) == set(), "say when to change it: tests/pages/when_to_change.py"
+    assert set(WHEN) - keys == set()
 
 
 @pytest.mark.parametrize("name", generated_docs.available())

@@ -9,8 +9,9 @@ import pytest
 from support.paths import ROOT
 
 from execbot.broker.errors import classify, classify_transport
+from execbot.cli.error_page import markdown
 from execbot.cli.errors import Failure, failure_of, usage
-from execbot.cli.exit_codes import MEANING, ExitCode
+from execbot.cli.exit_codes import AT_BROKER, MEANING, ExitCode
 from execbot.config.errors import ConfigError, CredentialsError
 from execbot.exits.levels import LevelError
 from execbot.journal.errors import JournalCorrupt, JournalFull, JournalLocked
@@ -90,3 +91,27 @@ def test_every_exit_code_is_explained_in_the_documentation() -> None:
     text = (ROOT / "docs" / "cli.md").read_text()
     for code, (meaning, at_broker) in MEANING.items():
         assert f"| {int(code)} | {meaning} | {at_broker} |" in text
+
+
+def test_the_errors_page_says_for_every_code_what_may_have_happened() -> None:
+    assert set(AT_BROKER) == set(ExitCode)
+    written = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+    assert written.endswith(markdown()), "how: see execbot/cli/error_page.py"
+
+
+def test_what_was_done_decides_over_where_it_failed() -> None:
+    error = JournalLocked("locked")
+    error.after = "canceled"
+    failure = failure_of(error)
+    assert (failure.exit_code, failure.outcome) == (ExitCode.PARTLY, "canceled")
+    error = JournalLocked("locked")
+    error.in_doubt = True
+    failure = failure_of(error)
+    assert (failure.exit_code, failure.outcome) == (ExitCode.IN_DOUBT, "in_doubt")
+    full = OSError(28, "No space left on device")
+    full.after = "accepted"  # type: ignore[attr-defined]
+    assert failure_of(full).exit_code is ExitCode.PARTLY
+    stopped = KeyboardInterrupt()
+    stopped.after = "not_sent"  # type: ignore[attr-defined]
+    failure = failure_of(stopped)
+    assert (failure.exit_code, failure.outcome) == (ExitCode.INTERRUPTED, "not_sent")

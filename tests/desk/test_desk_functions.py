@@ -15,13 +15,15 @@ import pytest
 
 from execbot.desk import cancelling, changing, closing, halting, queueing
 from execbot.desk.account import Desk, open_desk
+from execbot.desk.checks.doctor import check_setup
+from execbot.desk.checks.finding import Status
+from execbot.desk.confirming import Consent, NotConfirmed
 from execbot.desk.errors import AlreadyFilled, EmptyId, NotQueued
 from execbot.desk.following import follow
-from execbot.desk.look.health_checks import Status, check_health
 from execbot.desk.look.market_state import market_state
 from execbot.desk.look.orders import history_of, list_orders
 from execbot.desk.look.positions import positions
-from execbot.desk.look.reports import day_report
+from execbot.desk.look.reports import span_report
 from execbot.desk.opening.exchange import control
 from execbot.desk.reconciling import reconcile
 from execbot.model.enums import OrderStatus, OrderType, Side
@@ -102,17 +104,17 @@ def test_an_order_that_is_not_there_is_an_error_of_the_desk_or_below(
 def test_everything_open_is_reviewed_before_the_first_cancel_leaves(desk: Desk) -> None:
     buy(desk, "resting", limit="150")
 
-    class Declined(Exception):
-        pass
+    shown: list[str] = []
 
-    def decline(found: Any) -> None:
-        assert [r.client_order_id for r in found] == ["resting"]
-        raise Declined
+    def show(found: Any) -> None:
+        shown.extend(r.client_order_id for r in found)
 
-    with pytest.raises(Declined):
-        cancelling.cancel_all(desk, wait_seconds=5, review=decline)
+    no, yes = Consent(ask=lambda question: False), Consent(ask=lambda question: True)
+    with pytest.raises(NotConfirmed) as caught:
+        cancelling.cancel_all(desk, wait_seconds=5, consent=no, show=show)
+    assert (shown, caught.value.kind) == (["resting"], "confirm.declined")
     assert desk.client.get_order_by_client_id("resting").is_working
-    done = cancelling.cancel_all(desk, wait_seconds=5, review=lambda found: None)
+    done = cancelling.cancel_all(desk, wait_seconds=5, consent=yes, show=show)
     assert [r.client_order_id for r in done.result.canceled] == ["resting"]
     assert (done.is_partly, done.recorded) == (False, True)
 
@@ -132,14 +134,16 @@ def test_a_position_is_closed_in_part_and_whole_and_once(desk: Desk) -> None:
 
 def test_a_halt_takes_back_entries_closes_what_is_approved_and_is_lifted(desk: Desk) -> None:
     buy(desk, "entry")
-    asked: list[int | None] = []
+    asked: list[str] = []
 
-    def no(count: int | None) -> bool:
-        asked.append(count)
+    def no(question: str) -> bool:
+        asked.append(question)
         return False
 
-    kept = halting.halt(desk, "news", flatten=True, approve=no)
-    assert (asked, kept.closed, held(desk)) == ([1], (), 10)
+    kept = halting.halt(desk, "news", flatten=True, consent=Consent(ask=no))
+    assert (len(asked), kept.closed, held(desk)) == (1, (), 10)
+    assert "1 position at market" in asked[0]
+    assert kept.declined is not None
     with pytest.raises(Refused) as caught:
         buy(desk, "late")
     assert caught.value.kind == "risk.kill_switch"
@@ -155,10 +159,10 @@ def test_what_is_held_and_what_the_day_amounted_to(desk: Desk) -> None:
     found = positions(desk, "aapl")
     assert [(item.qty, item.avg_entry_price) for item in found.views] == [(10, PRICE)]
     assert positions(desk, "MSFT").views == []
-    day = day_report(desk)
-    assert [(fill.net_qty, fill.net_price) for fill in day.report.fills] == [(10, PRICE)]
+    day = span_report(desk)
+    assert [(fill.net_qty, fill.net_price) for fill in day.books.fills] == [(10, PRICE)]
     assert (day.in_doubt, day.warnings) == ([], [])
-    assert not reconcile(desk).has_breaks
+    assert not reconcile(desk).has_findings
 
 
 def test_the_market_of_an_exchange_that_never_closes(desk: Desk) -> None:
@@ -184,13 +188,34 @@ def test_the_health_of_an_account_that_was_never_used(
 ) -> None:
     for name, value in sim_env.items():
         monkeypatch.setenv(name, value)
-    health = check_health(stream_seconds=5)
+    health = check_setup(stream_seconds=5)
     assert (health.failures, health.mode) == ([], "sim")
     checks = [finding.check for finding in health.findings]
     assert (checks[0], checks[-1]) == ("configuration", "stream")
-    broken = check_health("nonsense")
+    broken = check_setup("nonsense")
     assert [f.check for f in broken.failures] == ["mode"]
     assert isinstance(broken.failures[0].error, ExecbotError)
     skipped = [f.check for f in broken.findings if f.status is Status.SKIP]
-    assert skipped[:2] == ["state directory", "connection"]
+    assert skipped[:2] == ["state directory", "way out"]
     assert len(broken.findings) == len(skipped) + 2  # the configuration is fine, the mode is not
+
+
+def test_a_position_that_turns_up_after_the_look_is_not_closed_without_consent(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    held_now = halting.held_now
+
+    def bought_after_the_first_look(of: Desk) -> Any:
+        found = held_now(of)
+        looks.append(len(found))
+        if len(looks) == 1:
+            follow(desk, desk.oms.submit(OrderRequest("AAPL", Side.BUY, qty=Decimal(3))), 20)
+        return found
+
+    monkeypatch.setattr(halting, "held_now", bought_after_the_first_look)
+    asked: list[str] = []
+    nobody_says_yes = Consent(ask=lambda said: bool(asked.append(said)))
+    done = halting.halt(desk, "news", flatten=True, consent=nobody_says_yes)
+    assert (looks[0], asked, done.closed, done.declined) == (0, [], (), None)
+    assert held(desk) == 3

@@ -7,21 +7,23 @@ Method: the exchange shared in a directory, steered by its own control requests;
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from support.processes import clean_environment, execbot, start_execbot
+from support.processes import clean_environment, end_watch, execbot, start_execbot
 from support.waiting import eventually
 
 from execbot.broker.data_stream import parse_data_frame
 from execbot.broker.market_stream import LimitBand, MarketDataMessage, TradingStatus
 from execbot.desk.opening.in_process import InProcessMarketData
+from execbot.journal.journal import Journal
+from execbot.risk.reading import FOLLOWED_KEY
 from execbot.sim.doors.transport import SharedVenue, open_shared
 
-PATIENCE_SECONDS = 90
 Told = TypeVar("Told", TradingStatus, LimitBand)
 
 
@@ -101,6 +103,57 @@ def test_watch_in_sim_mode_sees_a_halt_and_its_end(tmp_path: Path) -> None:
         assert execbot(["sim", "resume", "AAPL"], env).code == 0
         assert eventually(lambda: says("halt", symbol="AAPL", halted="trades again"))
     finally:
-        watch.terminate()
-        watch.wait(timeout=PATIENCE_SECONDS)
-    assert watch.returncode == 0
+        end_watch(watch)
+
+
+@pytest.mark.timeout(240)
+def test_watch_follows_halts_of_the_days_signals_and_of_the_market(tmp_path: Path) -> None:
+    """The symbols come from signals that were too weak to act on; SPY is always among them."""
+    env = clean_environment(tmp_path, EXECBOT_MODE="sim")
+
+    def signal(symbol: str, name: str, strength: str = "82") -> Any:
+        what = ["signal", symbol, "buy", "--strength", strength, "--id", name, "--json"]
+        done = execbot(what, env)
+        assert done.code == 0, done.err
+        return done.data
+
+    def halted() -> str:
+        return json.dumps(execbot(["market", "--json"], env).data["halts"])
+
+    def outcome_of(name: str) -> str:
+        shown = execbot(["orders", "show", f"execbot-signal-{name}", "--json"], env)
+        assert shown.code == 0, shown.err
+        return str(shown.data["outcome"])
+
+    without = signal("MSFT", "m0")
+    assert without["halts_known"] is False
+    assert any("no `watch` runs" in note for note in without["notes"])
+    again = signal("IBM", "i0")
+    assert again["halts_known"] is False, "the data say it each time"
+    assert not any("halted" in note for note in again["notes"]), "the words once a day"
+    watch = start_execbot(["watch", "--json"], env, stdout=subprocess.DEVNULL, stderr=None)
+    try:
+        for symbol in ("KO", "JPM"):
+            assert signal(symbol, f"weak-{symbol}", "10")["outcome"] == "not_sent"
+            assert eventually(lambda symbol=symbol: signal_is_known(env, symbol))
+        assert signal("JPM", "j0")["halts_known"] is True
+        assert execbot(["sim", "halt", "KO"], env).code == 0
+        assert eventually(lambda: "KO" in halted())
+        assert signal("KO", "k1")["outcome"] == "queued"
+        assert execbot(["sim", "resume", "KO"], env).code == 0
+        assert eventually(lambda: outcome_of("k1") in ("accepted", "filled"))
+        assert execbot(["sim", "halt", "SPY", "--reason", "MWC1"], env).code == 0
+        assert eventually(lambda: "MWC1" in halted())
+        held = signal("XOM", "x1")
+        assert held["outcome"] == "queued" and "whole market" in held["message"]
+        assert execbot(["sim", "resume", "SPY"], env).code == 0
+        assert eventually(lambda: outcome_of("x1") in ("accepted", "filled"))
+    finally:
+        end_watch(watch)
+
+
+def signal_is_known(env: dict[str, str], symbol: str) -> bool:
+    """Whether the running `watch` has said that it follows the symbol."""
+    (path,) = Path(env["XDG_STATE_HOME"]).rglob("journal.db")
+    with Journal.open(path, read_only=True) as journal:
+        return symbol in (journal.meta_get(FOLLOWED_KEY) or [])

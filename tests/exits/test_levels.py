@@ -17,6 +17,7 @@ from execbot.exits.levels import (
     LevelKind,
     LevelSpec,
     away_from_round,
+    naming,
     parse_level,
     r_multiple,
     stop_price,
@@ -196,3 +197,18 @@ def test_stops_and_targets_lie_on_the_grid_and_never_risk_more_than_asked(
     loss = entry - stop if side is LONG else stop - entry
     assert gain > 0
     assert loss > 0
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ("900", "stop was 900 with the price at 100"),
+        ("2R", "stop was 2R"),
+        ("-1USD", "stop -1USD: stop was 101 with the price at 100"),
+    ],
+)
+def test_error_names_its_level_once(spec: str, says: str) -> None:
+    level = LevelSpec(LevelKind.OFFSET, D(-1)) if spec == "-1USD" else parse_level(spec)
+    with pytest.raises(LevelError) as caught, naming("stop", level):
+        stop_price(level, LONG, D(100))
+    assert caught.value.message == says

@@ -15,6 +15,7 @@ from support.wishes import target
 from execbot.exits.living_orders import SymbolOrder
 from execbot.exits.plan.plan import ExitIntent, ExitPlan, ExitStage, PlanStatus
 from execbot.exits.position_view import Known, PositionState, PositionView, position_view
+from execbot.exits.rules.view import Coverage, Guarded
 from execbot.model.account import Position
 from execbot.model.enums import OrderStatus, OrderType, PositionSide, Side
 
@@ -48,6 +49,22 @@ def test_without_a_plan_the_exits_at_the_broker_are_shown() -> None:
     shown = row("10", *orders)
     assert (shown.stop, shown.targets) == (D(96), (D(110), D(120)))
     assert shown.protected_qty == 10
+
+
+def test_a_stop_that_is_gone_is_not_drawn_although_the_plan_has_it() -> None:
+    bare = replace(HELD, coverage=Coverage(Guarded.UNPROTECTED, D(10)))
+    shown = row("10", known=bare, of=plan("95", target("110")))
+    assert (shown.guarded, shown.stop, shown.targets) == (Guarded.UNPROTECTED, None, ())
+    kept = replace(HELD, coverage=Coverage(Guarded.EMULATED, D(10)))
+    assert row("10", known=kept, of=plan("95", target("110"))).stop == 95
+
+
+@pytest.mark.parametrize("status", [OrderStatus.PENDING_CANCEL, OrderStatus.HELD])
+def test_a_stop_that_covers_nothing_is_not_drawn(status: OrderStatus) -> None:
+    """On its way out, or the leg of an entry that has not filled: the coverage says so."""
+    bare = replace(HELD, coverage=Coverage(Guarded.NO_PLAN, D(10)))
+    shown = row("10", stop_order("10", "96", status=status), known=bare)
+    assert (shown.stop, shown.protected_qty) == (None, 0)
 
 
 def test_a_plan_that_has_ended_counts_no_longer() -> None:

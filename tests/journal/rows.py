@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from execbot.journal.confirmation import (
+    CashDay,
+    Confirmation,
+    ExecutionVerdict,
+    OrderKind,
+    Times,
+)
 from execbot.journal.records import EventRecord, Execution, FillState, OrderRecord
 from execbot.model.enums import (
     EventSource,
@@ -63,4 +70,43 @@ def execution(name: str, **more: Any) -> Execution:
 def event(name: str = "a", kind: str = "new") -> EventRecord:
     return EventRecord(
         recorded_at=T0, client_order_id=name, kind=kind, source=EventSource.STREAM, raw={"a": [1]}
+    )
+
+
+def confirmation(name: str = "a", version: int = 1, **more: Any) -> Confirmation:
+    return Confirmation(
+        **{
+            "client_order_id": name,
+            "version": version,
+            "made_at": T0,
+            "verdict": ExecutionVerdict.CONFIRMED,
+            "order_id": f"id-{name}",
+            "symbol": "AAPL",
+            "side": Side.BUY,
+            "order_type": "market",
+            "kind": OrderKind.MARKETABLE,
+            "filled_qty": Decimal(10),
+            "price": Decimal("100.05"),
+            "times": Times(first_fill=T0),
+            **more,
+        }
+    )
+
+
+def cash_day(day: date, version: int = 1, **more: Any) -> CashDay:
+    return CashDay(
+        **{
+            "day": day,
+            "version": version,
+            "made_at": T0,
+            "verdict": ExecutionVerdict.CONFIRMED,
+            "since": T0,
+            "until": T0 + timedelta(hours=8),
+            "change": Decimal(-1000),
+            "fills": Decimal(-1000),
+            "flows": Decimal(0),
+            "fees": Decimal(0),
+            "difference": Decimal(0),
+            **more,
+        }
     )

@@ -29,8 +29,8 @@ from execbot.journal.codec import (
     order_row,
     record_of,
 )
-from execbot.journal.passing import passing_journal
 from execbot.journal.records import FillState, OrderRecord, Progress
+from execbot.journal.stand_in_journal import stand_in_journal
 from execbot.model.enums import (
     OrderClass,
     OrderStatus,
@@ -118,7 +118,7 @@ def test_an_order_written_again_is_what_was_written_last(
             second, order=order, intent_at=first.intent_at, sent_at=first.sent_at, parent_id=None
         )
     was = replace(first, order=replace(first.order, client_order_id="a"))
-    journal, _ = passing_journal(Path("no such folder") / "journal.db")
+    journal = stand_in_journal(Path("no such folder") / "journal.db")
     with journal:
         journal.put_orders([was])
         journal.put_orders([again], {"a": was})
@@ -204,7 +204,7 @@ def test_a_signal_is_claimed_once_by_one_process(path: Path) -> None:
         assert found is not None
         assert (found.outcome, found.client_order_id) == ("submitted", "a")
         assert found.body == {"strength": "82"}
-        assert [item.signal_id for item in one.signals(outcome="submitted")] == ["s1"]
+        assert [item.signal_id for item in one.signals()] == ["s1"]
 
 
 def test_every_version_of_a_plan_is_kept_and_written_once(path: Path) -> None:
@@ -216,7 +216,7 @@ def test_every_version_of_a_plan_is_kept_and_written_once(path: Path) -> None:
         assert current is not None and current.version == 2 and current.body == {"stop": "2"}
         assert [item.version for item in journal.plan_history("p")] == [1, 2]
         assert journal.plans(statuses=["active"]) == []
-        assert [item.plan_id for item in journal.plans(symbol="AAPL")] == ["p"]
+        assert [item.plan_id for item in journal.plans(symbol="AAPL", statuses=["done"])] == ["p"]
 
 
 def test_decisions_are_found_by_their_subject(path: Path) -> None:
@@ -225,7 +225,16 @@ def test_decisions_are_found_by_their_subject(path: Path) -> None:
         journal.audit("risk", "b", "max_positions", {}, "passed", T0)
         (row,) = journal.audit_of("a")
         assert row.facts == {"seen": 5, "limit": "5"} and row.result == "denied"
-        assert [item.subject for item in journal.audit_rows(kind="risk")] == ["b", "a"]
+
+
+def test_recoveries_are_found_by_their_time(path: Path) -> None:
+    hour = timedelta(hours=1)
+    with Journal.open(path) as journal:
+        journal.audit("risk", "a", "max_positions", {}, "denied", T0)
+        journal.audit("recovery", "a", "retry", {}, "retry", T0)
+        journal.audit("recovery", "b", "retry", {}, "recovered", T0 + hour)
+        assert [row.subject for row in journal.recoveries(T0)] == ["a", "b"]
+        assert [row.subject for row in journal.recoveries(T0, T0 + hour)] == ["a"]
 
 
 def test_meta_values_come_back_and_go(path: Path) -> None:

@@ -91,3 +91,38 @@ def test_a_band_counts_for_five_minutes() -> None:
 @pytest.mark.parametrize("junk", [None, [], {"halts": 3}, {"halts": {"A": [1, 2]}}, {"bands": []}])
 def test_unreadable_book_is_empty(junk: object) -> None:
     assert book_from_json(junk) == HaltBook()
+
+
+# --- market-wide breakers (E-HALT-4) -----------------------------------------------------------
+
+
+def of(symbol: str, message: dict[str, Any]) -> dict[str, Any]:
+    return {**message, "S": symbol}
+
+
+@pytest.mark.parametrize(
+    ("code", "tape", "rc", "is_wide"),
+    [
+        ("H", "C", "MWC1", True), ("H", "C", "MWC2", True), ("H", "C", "MWC3", True),
+        ("H", "C", "MWC0", True), ("2", "A", "1", True), ("2", "B", "3", True),
+        ("H", "C", "LUDP", False), ("2", "A", "M", False), ("H", "C", "T1", False),
+    ],
+)  # fmt: skip
+def test_a_breaker_holds_the_entries_of_every_stock_and_of_no_coin(
+    code: str, tape: str, rc: str, is_wide: bool
+) -> None:
+    book = apply_message(HaltBook(), status(code, tape, rc=rc), NOW)
+    book = book_from_json(book_to_json(book))
+    assert (book.market_wide(NOW) is not None) is is_wide
+    assert (book.holding("KO", NOW, is_crypto=False) is not None) is is_wide
+    assert book.holding("BTC/USD", NOW, is_crypto=True) is None
+    assert book.halted("KO", NOW) is None, "its exits go"
+
+
+def test_the_market_trades_when_spy_does_though_others_are_still_halted() -> None:
+    book = apply_message(HaltBook(), of("SPY", status("2", "B", rc="1")), NOW)
+    book = apply_message(book, status("H", "C", rc="MWC1", second=1), NOW)
+    book = apply_message(book, of("SPY", status("3", "B", second=30)), NOW)
+    assert book.market_wide(NOW) is None
+    assert book.holding("KO", NOW, is_crypto=False) is None
+    assert book.holding("AAPL", NOW, is_crypto=False) is not None

@@ -27,10 +27,15 @@ NOT_IN_THE_TREE = {
     "BadValue": "config.parse tells config.load where a value stood; ConfigError comes of it",
     "TransportFailure": "a door tells the adapter that there is no reply; NetworkError comes of it",
     "HeldUp": "a request that must not leave any more, to its own call; NetworkError comes of it",
+    "ProxyUnusable": "a proxy's variable, to the request that reads it; NetworkError comes of it",
+    "ProxyRefused": "the way through a proxy, to the same request; NetworkError comes of it",
+    "Garbled": "a line from the door to whoever reads it; the connection ends with it",
     "Drop": "a stream tells its own loop to connect anew",
     "WriteRefused": "a bug: a dry run tried to write",
+    "NotTaken": "why a delivery is refused, to the route that answers it",
+    "Refusal": "the guard of the page to itself",
     "_Refuse": "risk.sizing to itself",
-    "_Missing": "a check of doctor to its caller",
+    "Missing": "a check of doctor to its caller",
     "_Wrong": "cli.light_types to itself",
 }
 

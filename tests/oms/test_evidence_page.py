@@ -14,6 +14,8 @@ import pytest
 
 from execbot.model import plausible
 from execbot.oms.machine import alarms, amended_rows, identity
+from execbot.risk import facts
+from execbot.risk.asking import kept_facts, session_word
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "evidence.md").read_text()
@@ -62,6 +64,9 @@ def test_every_rule_of_identity_has_a_test_that_names_it() -> None:
         ("`TIME_MIN` 1990", plausible.TIME_MIN.year == 1990),
         ("`TIME_AHEAD` one day", timedelta(days=1) == plausible.TIME_AHEAD),
         ("`ID_MAX` 128", plausible.ID_MAX == 128),
+        ("`READING_SECONDS_MAX` 15 s", facts.READING_SECONDS_MAX == 15),
+        ("`CLOCK_KEPT_MAX` 10 min", timedelta(minutes=10) == kept_facts.CLOCK_KEPT_MAX),
+        ("`QUOTED_WITHIN` 1 min", timedelta(minutes=1) == session_word.QUOTED_WITHIN),
     ],
 )
 def test_numbers_on_the_page_are_those_of_the_code(words: str, value: bool) -> None:

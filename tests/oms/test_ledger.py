@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.oms_making import at, update
+from support.oms_making import OID, at, order, update
 
 from execbot.broker.port import TradeUpdate
 from execbot.journal import Journal
 from execbot.model.enums import EventSource, OrderStatus
+from execbot.model.order import Order
 from execbot.oms.ledger import Ledger, recording
 from execbot.oms.machine.events import OrderEvent
 from execbot.oms.sync.intake import apply_batch, apply_update
@@ -86,7 +87,7 @@ def facts(journal: Journal) -> tuple[Any, ...]:
     fills = [(fill.execution_id, fill.qty, fill.price, fill.at) for fill in journal.fills()]
     positions = [
         (item.symbol, item.qty, item.cost, item.realized_pl, item.avg_entry_price)
-        for item in journal.positions(flat=True)
+        for item in [*journal.positions(), *journal.flat_since(datetime(2000, 1, 1, tzinfo=UTC))]
     ]
     return orders, fills, positions
 
@@ -339,3 +340,30 @@ def test_a_ledger_in_a_callers_transaction_commits_with_it(tmp_path: Path) -> No
             assert isinstance(ledger, Ledger) and len(journal.orders("all")) == 1
             raise ValueError
         assert journal.orders("all") == []
+
+
+def test_each_inferred_fill_is_told_under_an_id_of_its_own(tmp_path: Path) -> None:
+    """Whoever counts fills by their ids must neither lose a second one nor hear one twice."""
+
+    def look(second: float, filled: str) -> Order:
+        return order("partially_filled", second=second, filled=filled, avg="100")
+
+    heard = update(
+        "partial_fill", "partially_filled", second=1, execution_id="x1", qty="4", price="100",
+        filled="4", avg="100",
+    )  # fmt: skip
+    with Journal.open(tmp_path / "j.db") as journal:
+        told: list[str] = []
+        for report in (look(1, "4"), heard, look(2, "7")):
+            if isinstance(report, TradeUpdate):
+                changes = apply_update(journal, report, NOW)
+            else:
+                with recording(journal) as ledger:
+                    ledger.snapshot(report, NOW)
+                changes = ledger.changes
+            told += [
+                f"{fill.execution_id} of {change.seq}"
+                for change in changes
+                for fill in change.fills
+            ]
+    assert told == [f"inferred:{OID}:1 of 1", "x1 of 2", f"inferred:{OID}:3 of 3"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,8 @@ def books(journal: Journal) -> list[tuple[Any, ...]]:
         (item.execution_id, item.state, item.net_qty, item.net_price, item.at, item.activity_id)
         for item in journal.executions()
     ]
-    positions = [(item.symbol, item.qty, item.cost) for item in journal.positions(flat=True)]
+    everything = (*journal.positions(), *journal.flat_since(datetime(2000, 1, 1, tzinfo=UTC)))
+    positions = [(item.symbol, item.qty, item.cost) for item in everything]
     return [*orders, *executions, *positions]
 
 

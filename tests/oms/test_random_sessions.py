@@ -1,8 +1,9 @@
 """Goal: after any disturbance, one reconcile makes journal and exchange agree to the share.
 
 Method: seeded random sessions of orders, cancels, replaces, brackets and closes of ours and of
-another program, with replies lost, frames lost, doubled and swapped, and the pipeline killed at
-random steps; then the exchange's own lists are compared. A failing seed reruns alone by its id.
+another program, with replies lost or spoilt, frames lost, doubled and swapped, and the pipeline
+killed at random steps; then the exchange's own lists are compared. A failing seed reruns alone by
+its id.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 import pytest
 from support.desk import Desk, open_desk
-from support.killed import Killed
+from support.harness.killed import Killed
 
 from execbot.broker.errors import BrokerError
 from execbot.broker.port import ReplaceRequest
@@ -35,6 +36,16 @@ FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("html_body", {}),
     ("rate_limited", {}),
 )
+SPOILT: tuple[dict[str, Any], ...] = (
+    {"path": "/v2/orders*", "field": "*.filled_qty", "json": '"1e30"'},
+    {"path": "/v2/orders*", "field": "filled_qty", "json": "1e999"},
+    {"path": "/v2/orders*", "field": "id", "json": '"../../x"'},
+    {"path": "/v2/orders*", "field": "0.updated_at", "json": '"9999-12-31T00:00:00Z"'},
+    {"path": "/v2/positions", "field": "*.qty", "json": "{}"},
+    {"path": "/v2/positions", "field": "0.symbol", "json": r'"\ud800"'},
+    {"path": "/v2/account/activities", "field": "*.price", "json": "9" * 3000},
+)
+"""Values that cannot be, each in one answer."""
 ORDER_FAULTS = (
     "partial_then_cancel",
     "cancel_lost",
@@ -71,6 +82,8 @@ class Session:
             self.desk.fault(kind, method=method, path="/v2/orders*", **rule)
         if self.chance.random() < 0.2:
             self.desk.fault(self.chance.choice(ORDER_FAULTS))
+        if self.chance.random() < 0.2:
+            self.desk.fault("value_spoilt", **self.chance.choice(SPOILT))
 
     def oms(self) -> Any:
         """Ours, or one that dies at its next step."""

@@ -42,7 +42,7 @@ def test_base_install_stays_under_fifty_packages() -> None:
     assert len(found) < 50, sorted(found)
 
 
-@pytest.mark.parametrize("extra", ["sim", "calendar", "alerts", "test"])
+@pytest.mark.parametrize("extra", ["sim", "calendar", "alerts", "charts", "export", "test"])
 def test_extra_can_be_asked_for(extra: str) -> None:
     """`calendar` too: what it brought belongs to the base now, and the name must not fail."""
     assert extra in PROJECT["optional-dependencies"]

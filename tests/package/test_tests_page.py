@@ -9,6 +9,7 @@ from support.paths import ROOT
 
 TESTS = ROOT / "tests"
 PAGE = (TESTS / "README.md").read_text()
+PROOFS = (ROOT / "docs" / "proofs.md").read_text()
 
 
 def folders() -> set[str]:
@@ -27,7 +28,7 @@ def test_every_folder_is_on_the_map() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    sorted(set(re.findall(r"\b(?:tests|support|cli|broker|sim)/[\w/.]+\.py\b", PAGE))),
+    sorted(set(re.findall(r"\b(?:tests|support|cli|broker|sim)/[\w/.]+\.py\b", PAGE + PROOFS))),
 )
 def test_every_file_that_it_names_is_there(path: str) -> None:
     assert (ROOT / path).is_file() or (TESTS / path).is_file()
@@ -36,5 +37,5 @@ def test_every_file_that_it_names_is_there(path: str) -> None:
 def test_every_option_of_the_suite_is_told(request: pytest.FixtureRequest) -> None:
     source = (TESTS / "conftest.py").read_text()
     for option in re.findall(r'addoption\("(--\w+)"', source):
-        assert option in PAGE
+        assert option in PAGE or option in PROOFS
         assert request.config.getoption(option) is not None

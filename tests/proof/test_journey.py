@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from support.paths import market_data
-from support.processes import Server, exchange, execbot, start_execbot
+from support.processes import Outcome, Server, ended_well, exchange, execbot, start_execbot
 
 CONFIG = """
 trading_execution:
@@ -72,7 +72,7 @@ def test_the_main_job_on_recorded_prices(tmp_path: Path) -> None:
             finally:
                 watch.send_signal(signal.SIGTERM)
             _, errors = watch.communicate(timeout=60)
-        assert watch.returncode == 0, errors
+        assert ended_well(watch.returncode), errors
         assert _lines(tmp_path)[-1]["type"] == "stopped"
         assert "working" in _lines(tmp_path)[-1]["message"]
 
@@ -94,19 +94,30 @@ def test_the_main_job_on_recorded_prices(tmp_path: Path) -> None:
         assert Decimal(report.data["realized_pl"]) == sold - bought
 
 
+def _partly_filled(server: Server, env: dict[str, str]) -> Outcome:
+    """An order of which a part was bought and the rest canceled. On a slow machine the whole may be
+    bought before the cancel comes: then the next one is tried."""
+    for _ in range(5):
+        limit = server.get("/v2/stocks/IBM/quotes/latest")["quote"]["ap"]
+        line = ["submit", "IBM", "--qty", "1000", "--limit", str(limit), "--json"]
+        resting = execbot(line, env)
+        assert resting.code == 0, resting.err
+        path = f"/v2/orders/{resting.data['id']}"
+        _wait_for(lambda p=path: server.get(p)["filled_qty"] != "0", "no partial fill")  # type: ignore[misc]
+        canceled = execbot(["cancel", resting.data["id"], "--json"], env)
+        if canceled.code == 0:
+            return resting
+        assert canceled.error["kind"] == "order.already_filled", canceled.err
+        execbot(["close", "IBM", "--wait", "20"], env)
+    raise AssertionError("no order was canceled in time")
+
+
 def _journey(server: Server, env: dict[str, str]) -> None:
     bought = execbot(["submit", "IBM", "--qty", "3", "--wait", "20", "--json"], env)
     assert bought.code == 0, bought.err
     assert bought.data["outcome"] == "filled"
 
-    limit = server.get("/v2/stocks/IBM/quotes/latest")["quote"]["ap"]
-    resting = execbot(["submit", "IBM", "--qty", "1000", "--limit", str(limit), "--json"], env)
-    assert resting.code == 0, resting.err
-    path = f"/v2/orders/{resting.data['id']}"
-    _wait_for(lambda: server.get(path)["status"] == "partially_filled", "no partial fill")
-    canceled = execbot(["cancel", resting.data["id"], "--json"], env)
-    assert canceled.code == 0, canceled.err
-
+    resting = _partly_filled(server, env)
     history = execbot(["orders", "show", resting.data["client_order_id"], "--json"], env)
     assert history.code == 0, history.err
     assert history.data["status"] == "canceled"

@@ -16,10 +16,11 @@ from msgspec.structs import replace
 from execbot.journal.records import Execution, FillState, OrderRecord
 from execbot.model.enums import EventSource, OrderStatus, OrderType, Outcome, Side, TimeInForce
 from execbot.model.order import Order
-from execbot.report.daily import DailyReport, Day, daily_report
-from execbot.report.slippage import slippage_bps, weighted_mean
+from execbot.quality.slippage import slippage_bps, weighted_mean
+from execbot.report.daily import DailyReport, daily_report
+from execbot.report.span import Span
 
-DAY = Day.of(date(2026, 3, 10))
+DAY = Span.of(date(2026, 3, 10))
 NOON = datetime(2026, 3, 10, 16, tzinfo=UTC)
 D = Decimal
 
@@ -68,16 +69,16 @@ def report(*executions: Execution, orders: tuple[OrderRecord, ...] = (), **price
 
 def test_a_day_is_a_new_york_day_also_when_the_clocks_change() -> None:
     assert DAY.start == datetime(2026, 3, 10, 4, tzinfo=UTC)
-    spring = Day.of(date(2026, 3, 8))
+    spring = Span.of(date(2026, 3, 8))
     assert spring.end - spring.start == timedelta(hours=23)
-    assert Day.at(datetime(2026, 3, 10, 3, 59, tzinfo=UTC)).on == date(2026, 3, 9)
+    assert Span.at(datetime(2026, 3, 10, 3, 59, tzinfo=UTC)).on == date(2026, 3, 9)
 
 
 def test_nothing_happened() -> None:
     empty = report()
     assert empty.realized_pl == 0
     assert empty.unrealized_pl == 0
-    assert (empty.fees, empty.slippage_bps, empty.fill_rate_pct) == (None, None, None)
+    assert (empty.fees_total, empty.slippage_bps, empty.fill_rate_pct) == (None, None, None)
     assert empty.positions == ()
 
 
@@ -135,15 +136,6 @@ def test_busted_executions_and_adjustments_are_no_fills() -> None:
     day = report(bust, fee)
     assert day.fills == ()
     assert day.realized_pl == 0
-
-
-def test_fees_are_summed_where_they_are_known() -> None:
-    day = report(
-        replace(execution("1", Side.BUY, "10", "100"), fee=D("0.02")),
-        replace(execution("2", Side.BUY, "10", "100"), fee=D("0.03")),
-        execution("3", Side.BUY, "10", "100"),
-    )
-    assert day.fees == D("0.05")
 
 
 def test_orders_of_the_day_are_counted_by_outcome_and_judged() -> None:

@@ -18,6 +18,7 @@ from support import risk_facts as b
 from support.paths import DOCS
 
 from execbot.config.schema import (
+    ExitSettings,
     MarketHoursSettings,
     Mode,
     RiskSettings,
@@ -28,9 +29,10 @@ from execbot.market.halts import Halt, PriceBand
 from execbot.model.enums import ErrorCategory, OrderClass, OrderStatus, OrderType, Side
 from execbot.model.flags import Flag, flags_of
 from execbot.risk.checks import CHECKS, Applies, evaluate, table_markdown
-from execbot.risk.facts import Counters, Facts, Intent, Purpose, RecentIntent, intent_key
-from execbot.risk.holding_evidence import Holding
+from execbot.risk.facts import Counters, Facts, Intent, RecentIntent, intent_key
+from execbot.risk.holding_evidence import HoldingRange
 from execbot.risk.kill_switch import KillSwitch, Level
+from execbot.risk.pending import Purpose
 
 D = Decimal
 FATAL, ADJUST, WAIT = ErrorCategory.FATAL, ErrorCategory.ADJUSTABLE, ErrorCategory.WAITING
@@ -65,7 +67,7 @@ HALTED = KillSwitch(Level.HALTED, "test", "trader", b.NOW)
 RECENT = RecentIntent("old", b.NOW - timedelta(seconds=9), intent_key(b.request()))
 FIVE = [b.held(s, "1", "10") for s in ("A", "B", "C", "D", "E")]
 
-UNSEEN = Holding("AAPL", by_fills=D(10), by_broker=D(0), low=D(10), high=D(10))
+UNSEEN = HoldingRange("AAPL", by_fills=D(10), by_broker=D(0), low=D(10), high=D(10))
 BAND = PriceBand("AAPL", D(190), D(210), b.NOW)
 
 Case = tuple[str, ErrorCategory, Intent, Facts, TradingSettings]
@@ -85,6 +87,7 @@ FAILING: list[Case] = [
      b.facts(account=b.account(account_blocked=True)), LIMITS),
     ("account_not_suspended", FATAL, b.intent(),
      b.facts(account=b.account(trade_suspended_by_user=True)), LIMITS),
+    ("facts_together", RETRY, b.intent(), b.facts(spread_seconds=20.1), LIMITS),
     ("equity_known", RETRY, b.intent(),
      b.facts(account=b.account(equity="0", long_market_value="0", short_market_value="0")),
      LIMITS),
@@ -92,6 +95,8 @@ FAILING: list[Case] = [
      b.facts(account=b.account(equity="79999", long_market_value="0", short_market_value="0")),
      LIMITS),
     ("position_known", RETRY, b.intent(), b.facts(holding=UNSEEN), LIMITS),
+    ("positions_protected", RETRY, b.intent(), b.facts(unprotected=("KO is unprotected",)),
+     replace(LIMITS, exits=ExitSettings(unprotected_stops_entries=True))),
     ("intraday_margin", ADJUST, b.intent(),
      b.facts(account=b.account(maintenance_margin="99800")), LIMITS),
     ("day_trading", FATAL, b.intent(qty=D(5)),
@@ -166,6 +171,8 @@ FAILING: list[Case] = [
      b.facts(account=b.account(buying_power="2060")), LIMITS),
     ("buying_power", ADJUST, b.intent(symbol="BTC/USD", qty=D("0.1")),
      b.crypto_facts(account=b.account(non_marginable_buying_power="5100")), LIMITS),
+    ("buying_power", ADJUST, b.intent(symbol="BTC/USD", qty=D("0.1")),
+     b.crypto_facts(account=b.account(non_marginable_buying_power="0")), LIMITS),
     ("max_position_size", ADJUST, b.intent(qty=D(50)), b.facts(), LIMITS),
     ("max_position_size", ADJUST, b.intent(notional=D("10000.01")), b.facts(), LIMITS),
     ("max_position_size", ADJUST, b.intent(qty=D(10)),
@@ -212,7 +219,6 @@ FAILING: list[Case] = [
      risk(max_consecutive_losses=3)),
     ("consecutive_rejections", FATAL, b.intent(),
      b.facts(counters=Counters(consecutive_rejections=10)), LIMITS),
-    ("instrument", FATAL, b.intent(symbol="F261218C00012000"), b.facts(), LIMITS),
     ("instrument", FATAL, b.intent(symbol="ETH/BTC"), b.facts(), LIMITS),
     ("duplicate_intent", FATAL, b.intent(), b.facts(counters=Counters(recent=(RECENT,))), LIMITS),
 ]  # fmt: skip
@@ -257,7 +263,8 @@ def test_size_limits_hold_with_every_flag() -> None:
 
 
 def test_every_check_has_a_failing_case() -> None:
-    covered = {case[0] for case in FAILING} | {"max_exposure", "broker_position_ratio"}
+    elsewhere = {check.code for check in CHECKS if check.code.startswith("option_")}
+    covered = {case[0] for case in FAILING} | {"max_exposure", "broker_position_ratio"} | elsewhere
     assert covered == {check.code for check in CHECKS}
 
 
@@ -391,6 +398,10 @@ def test_exit_passes_whatever_entries_are_refused_for() -> None:
 def test_only_what_no_exit_may_do_applies_to_exits() -> None:
     assert {c.code for c in CHECKS if c.applies_to is Applies.ALL} == {
         "mode_gate",
+        "option_terms",
+        "option_grid",
+        "option_covered",
+        "option_legs_free",
         "shares_available",
     }
 

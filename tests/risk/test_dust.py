@@ -15,7 +15,8 @@ from execbot.model.account import Position
 from execbot.model.signal import Signal, SignalSide
 from execbot.oms.signals.rules import skip_entry
 from execbot.risk.checks import evaluate
-from execbot.risk.facts import Purpose, exposure_of
+from execbot.risk.facts import exposure_of
+from execbot.risk.pending import Purpose
 
 D = Decimal
 FULL = TradingSettings(max_positions=2)

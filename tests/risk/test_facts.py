@@ -18,21 +18,23 @@ from execbot.model.enums import OrderStatus, OrderType, Side
 from execbot.model.order import Order
 from execbot.risk.facts import (
     Facts,
-    PendingOrder,
-    Purpose,
     broker_cost,
     buying_power,
-    counted_in_full,
     exposure_of,
     intent_key,
     market_price,
-    merge_pending,
     order_value,
+)
+from execbot.risk.kill_switch import OFF, KillSwitch, Level, halt, read
+from execbot.risk.pending import (
+    PendingOrder,
+    Purpose,
+    counted_in_full,
+    merge_pending,
     pending_from_order,
     purpose_of,
     purpose_of_order,
 )
-from execbot.risk.kill_switch import OFF, KillSwitch, Level, halt, read
 
 D = Decimal
 S = OrderStatus

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from execbot.journal.records import PositionRecord
 from execbot.model.account import Account, Position
 from execbot.risk.equity import equity_of
-from execbot.risk.holding_evidence import Holding, MayFill, counted_positions, holding
+from execbot.risk.holding_evidence import HoldingRange, MayFill, counted_positions, holding
 
 D = Decimal
 
@@ -82,7 +82,7 @@ def test_the_larger_witness_counts_whichever_lags(
 
 
 def test_a_position_that_only_the_fills_make_has_their_price() -> None:
-    item = Holding("AAPL", D(10), D(0), D(10), D(10))
+    item = HoldingRange("AAPL", D(10), D(0), D(10), D(10))
     (position,) = counted_positions([item], {}, {"AAPL": ours("10")}).values()
     assert (position.qty, position.avg_entry_price) == (10, 100)
 

@@ -1,4 +1,4 @@
-"""Twenty processes submit at the same moment, and no limit is ever exceeded.
+"""Processes, up to twenty, submit at the same moment, and no limit is ever exceeded.
 
 Method: real `execbot submit` processes against a served exchange, released together; what counts is
 the exchange's own record of orders, never ours.
@@ -14,7 +14,9 @@ from typing import Any
 
 from support.processes import Server, start_execbot
 
-PROCESSES = 20
+PROCESSES = 10
+"""But for the one test with twenty: a process costs a good part of a second."""
+
 # fmt: off
 SYMBOLS = [
     "AAPL", "MSFT", "NVDA", "AMZN", "GOOGL", "META", "TSLA", "KO", "PEP", "JPM",
@@ -68,7 +70,7 @@ def test_twenty_symbols_at_once_never_exceed_the_number_of_positions(
     assert len(server.orders()) == 5
 
 
-def test_one_symbol_twenty_times_is_bought_once(server: Server, tmp_path: Path) -> None:
+def test_one_symbol_many_times_is_bought_once(server: Server, tmp_path: Path) -> None:
     settings = write_settings(tmp_path)
     orders = [["AAPL", "--qty", str(n + 1)] for n in range(PROCESSES)]
     ended = submit_together(server, tmp_path, settings, orders)
@@ -80,9 +82,9 @@ def test_one_symbol_twenty_times_is_bought_once(server: Server, tmp_path: Path) 
 def test_exposure_of_all_together_stays_within_its_share(server: Server, tmp_path: Path) -> None:
     """Each order is 4 % of equity; 15 % have room for three."""
     settings = write_settings(tmp_path, max_account_exposure_pct=15)
-    orders = [[symbol, "--notional", "4000"] for symbol in SYMBOLS]
+    orders = [[symbol, "--notional", "4000"] for symbol in SYMBOLS[:PROCESSES]]
     ended = submit_together(server, tmp_path, settings, orders)
-    assert kinds(ended) == {"sent": 3, "risk.max_exposure": 17}
+    assert kinds(ended) == {"sent": 3, "risk.max_exposure": PROCESSES - 3}
     assert len(server.orders()) == 3
 
 
@@ -103,10 +105,9 @@ def test_same_symbol_in_many_orders_stays_within_the_position_size(
 
 def test_orders_of_the_day_are_counted_across_processes(server: Server, tmp_path: Path) -> None:
     settings = write_settings(tmp_path, risk={"max_daily_orders": 7})
-    ended = submit_together(
-        server, tmp_path, settings, [[symbol, "--qty", "1"] for symbol in SYMBOLS]
-    )
-    assert kinds(ended) == {"sent": 7, "risk.daily_orders": 13}
+    orders = [[symbol, "--qty", "1"] for symbol in SYMBOLS[:PROCESSES]]
+    ended = submit_together(server, tmp_path, settings, orders)
+    assert kinds(ended) == {"sent": 7, "risk.daily_orders": PROCESSES - 7}
     assert len(server.orders()) == 7
 
 

@@ -1,4 +1,4 @@
-"""Goal: options placed elsewhere count with their multiplier, and none is ever opened here.
+"""Goal: options count with their multiplier, and what may be opened of them is one table.
 
 Method: the pure values and checks; figures worked out by hand. A contract stands for 100 shares.
 """
@@ -13,7 +13,8 @@ from support import risk_facts as b
 from execbot.model.enums import ErrorCategory, OrderClass, Side
 from execbot.model.order import Order
 from execbot.risk.checks import CHECKS, evaluate
-from execbot.risk.facts import PendingOrder, Purpose, exposure_of, pending_from_order
+from execbot.risk.facts import exposure_of
+from execbot.risk.pending import PendingOrder, Purpose, pending_from_order
 
 D = Decimal
 CALL, PUT, FAR_PUT = "AAPL261218C00190000", "AAPL261218P00170000", "AAPL261218P00160000"
@@ -23,7 +24,7 @@ def exposure(*pending: PendingOrder) -> Decimal:
     return exposure_of(b.facts(pending=pending)).gross
 
 
-@pytest.mark.parametrize("symbol", [CALL, "F261218C00012000", "ETH/BTC", "BTC/USDT"])
+@pytest.mark.parametrize("symbol", ["ETH/BTC", "BTC/USDT"])
 def test_what_is_not_opened_is_refused_by_name_and_for_nothing_else(symbol: str) -> None:
     """What else might be wrong with it (no quote, not shortable) says nothing."""
     facts = b.facts(asset=b.asset(symbol, shortable=False, tradable=False), quote=None)
@@ -100,4 +101,6 @@ def test_a_pending_order_in_another_currency_has_no_value_in_dollars() -> None:
 
 def test_a_position_without_the_brokers_value_counts_with_its_multiplier() -> None:
     held = b.held(CALL, "-3", "2", asset_class="us_option", market_value=None)
-    assert exposure_of(b.facts(positions=[held])).gross == 600
+    assert exposure_of(b.facts(positions=[held])).gross == 3 * 19000  # uncovered: by the strike
+    long = b.held(CALL, "3", "2", asset_class="us_option", market_value=None)
+    assert exposure_of(b.facts(positions=[long])).gross == 600

@@ -17,7 +17,7 @@ from support.schema_judge import complaints
 from execbot.cli.errors import Failure
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.main import COMMANDS, load_command
-from execbot.schemas.catalogue import ANSWERS, LINES, Entry, entries, json_schema
+from execbot.schemas.catalogue import ANSWERS, LINES, SchemaEntry, entries, json_schema
 from execbot.schemas.orders import Order, OrderRecord
 
 ENTRIES = list(entries())
@@ -46,7 +46,7 @@ def test_names_are_unique() -> None:
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
-def test_each_is_a_sound_json_schema_whose_fields_explain_themselves(entry: Entry) -> None:
+def test_each_is_a_sound_json_schema_whose_fields_explain_themselves(entry: SchemaEntry) -> None:
     schema = json_schema(entry)
     Draft202012Validator.check_schema(schema)
     assert schema["description"] and schema["$id"].endswith(f":{entry.name}")
@@ -55,7 +55,7 @@ def test_each_is_a_sound_json_schema_whose_fields_explain_themselves(entry: Entr
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
-def test_unknown_fields_are_allowed_in_outputs_and_refused_in_inputs(entry: Entry) -> None:
+def test_unknown_fields_are_allowed_in_outputs_and_refused_in_inputs(entry: SchemaEntry) -> None:
     allowed = entry.kind != "input"
     objects = [one for one in walk(json_schema(entry)) if one.get("properties")]
     assert objects

@@ -1,14 +1,14 @@
-"""Goal: every command prints what its schema says, when it works, when it fails, and in between.
+"""Goal: commands print what their schemas say when they fail, half succeed, or wait.
 
 Method: real processes against the built-in exchange, each test on an account of its own. Each
 answer and error is judged by the pydantic model and by the JSON Schema, and no field may be printed
-that is described nowhere.
+that is described nowhere. What each command prints when it works is judged in the same way where
+the golden sessions are played (`tests/cli/test_golden_json.py`).
 """
 
 from __future__ import annotations
 
 import json
-import re
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,8 +18,6 @@ import pytest
 from support.processes import Server, clean_environment, exchange, execbot, start_execbot
 from support.schema_judge import complaints, judge
 from support.waiting import eventually
-
-from execbot.schemas.catalogue import ANSWERS
 
 
 class Recorder:
@@ -71,11 +69,18 @@ def test_answers_of_orders_and_positions(run: Recorder) -> None:
     run("submit AAPL --qty 10 --stop-loss 2% --take-profit 2R --client-order-id a1")  # already
     run("submit SPY --notional 500 --wait 20 --client-order-id dollars")
     run("submit MSFT --qty 2 --limit 1 --tif gtc --client-order-id m1")
+    run("buy KO --qty 2 --stop-loss 2% --wait 20")
+    run("sell SPY --notional 100 --wait 20")
+    run("short TSLA --qty 1 --stop-loss 2% --wait 20")
     run("orders --status all")
     run("orders show a1")
     run("orders show m1")
     run("positions")
+    run("account")
+    run("quote AAPL BTC/USD AAPL261218C00190000")
+    run("quote AAPL NOPE1", 12)
     run("positions --symbol AAPL")
+    run("positions history AAPL")
     run("replace m1 --limit 1.10")
     run("cancel m1")
     run("submit AMD --qty 2 --limit 1 --tif gtc --client-order-id m2")
@@ -84,67 +89,14 @@ def test_answers_of_orders_and_positions(run: Recorder) -> None:
     run("orders retry m2")
 
 
-def test_answers_about_exits(run: Recorder) -> None:
-    run("submit AAPL --qty 10 --stop-loss 2% --take-profit 2R --wait 20")
-    run("submit SPY --qty 2 --wait 20")
-    run("exits")
-    run("exits show AAPL --history")
-    run("exits move AAPL --stop 3% --target 1R --target 3R")
-    run("exits show AAPL --history")
-    run("protect AAPL --trail 2%")
-    run("exits")
-    run("protect SPY --stop 5%")
-    run("submit TSLA --qty 3 --stop-loss 2% --take-profit 1R --take-profit 2R --wait 20")
-
-
-def test_dry_runs(run: Recorder) -> None:
-    run("submit AAPL --qty 2 --stop-loss 2% --wait 20")
-    run("submit NVDA --qty 2 --dry-run")
-    run("submit AAPL --qty 90000 --dry-run", 5)
-    run("submit NVDA --qty 3 --stop-loss 2% --take-profit 1R --take-profit 2R --dry-run")
-    run("signal NVDA buy --strength 90 --dry-run")
-    run("signal NVDA buy --strength 9 --dry-run")
-    run("signal AAPL sell --strength 90 --dry-run")
-
-
-def test_answers_of_signals(run: Recorder) -> None:
-    run("signal NVDA buy --strength 90 --id s1 --strategy mean --expected-price 145")
-    run("signal NVDA buy --strength 90 --id s1")
-    run("signal NVDA buy --strength 9")
-    run("signal NVDA sell --strength 90 --id s2")
-    run("signal AMD sell --strength 90")
-
-
-def test_answers_about_the_account(run: Recorder, server: Server) -> None:
-    run("submit AAPL --qty 2 --stop-loss 2% --wait 20")
-    run("reconcile")
-    run("report --daily")
-    run("report --daily --date 2020-01-02")
-    run("market")
-    server.call("POST", "/sim/halt", {"symbol": "AMD"})
-    run("market --holidays 0")
-    run("doctor --stream-seconds 5")
-    run("config")
-    run("config show --changed")
-    run("config check")
-    run("config adopt")
-    run("journal")
-    run("journal rebuild")
-    run("config init written.yaml")
-    run("config init --print")
-    run("config init written.yaml", 2)
-    run("schema")
-    run("schema orders show")
-    run("schema all")
-    run("schema all --dir published")
-
-
 def test_errors(run: Recorder, server: Server, home: Path) -> None:
     run("submit AAPL --qty 2 --wait 20 --client-order-id a1")
     run("submit AAPL --qty 0", 2)
     run("submit AAPL --colour red", 2)
     run("sbmit AAPL", 2)
-    run("submit NOPE --qty 1", 6)
+    run("submit NOPE --qty 1", 2)
+    run("signal --file nobody.jsonl", 2)
+    run("help nobody", 2)
     run("submit AAPL --qty 1", 5)  # a position is held: with every check
     run("signal GOOG buy --strength 90 --notional 1", 5)  # not one whole share
     run("orders show nothing", 2)
@@ -243,29 +195,6 @@ def is_of(journal: Path, name: str) -> bool:
     return name.encode() in b"".join(p.read_bytes() for p in journal.parent.glob("journal.db*"))
 
 
-def test_answers_of_the_exchange(home: Path, server: Server) -> None:
-    run = Recorder(clean_environment(home, EXECBOT_MODE="sim"))
-    run("sim")
-    run("sim reset", 11)
-    run("sim reset --yes")
-    run("sim deposit 25")
-    run("sim deposit much", 2)
-    run("sim halt AAPL --reason T1")
-    run("sim resume AAPL")
-    run("sim price AAPL")
-    run("sim price AAPL 187.50")
-    run("sim price AAPL --release")
-    run("sim clock")
-    run("sim clock --step 60")
-    run("sim clock --step never", 2)
-    run(f"sim status --url {server.rest}")
-    run("sim status --url http://127.0.0.1:9", 10)
-    recorded = home / "recorded"
-    recorded.mkdir(exist_ok=True)
-    run(f"sim replay {recorded}", 2)
-    assert not run.wrong, run.wrong
-
-
 def test_the_line_of_a_served_exchange(home: Path) -> None:
     process = start_execbot(["sim", "serve", "--port", "0", "--json"], clean_environment(home))
     assert process.stdout is not None
@@ -304,16 +233,16 @@ def test_lines_of_watch(server: Server, home: Path) -> None:
 
     threading.Thread(target=read, daemon=True).start()
 
-    def is_told(*kinds: str) -> bool:
+    def is_reported(*kinds: str) -> bool:
         return eventually(lambda: set(kinds) <= {line["type"] for line in lines})
 
     execbot(["submit", "AAPL", "--qty", "4", "--stop-loss", "5%", "--wait", "20"], env)
-    assert is_told("guard")
+    assert is_reported("guard")
     [stop] = [r for r in server.orders(key="watched")[0]["legs"] if r["type"] == "stop"]
     server.call("PATCH", f"/v2/orders/{stop['id']}", {"stop_price": "150"}, key="watched")
-    assert is_told("moved_at_broker", "alarm")
+    assert is_reported("moved_at_broker", "alarm")
     server.call("POST", "/sim/halt", {"symbol": "AAPL"})
-    assert is_told("halt")
+    assert is_reported("halt")
     server.call("POST", "/sim/resume", {"symbol": "AAPL"})
     server.call("POST", "/sim/streams/cut", {"key": "watched"})
     execbot(["close", "AAPL", "--wait", "20"], env)
@@ -324,8 +253,53 @@ def test_lines_of_watch(server: Server, home: Path) -> None:
     assert {"started", "reconciled", "session", "stopped"} <= {line["type"] for line in lines}
 
 
-def test_every_command_is_run_above() -> None:
-    """Whoever adds a command adds a run of it to this file."""
-    words = re.findall(r'run\(f?"([^"]+)"', Path(__file__).read_text())
-    run_here = {path for path in ANSWERS for line in words if f"{line} ".startswith(f"{path} ")}
-    assert set(ANSWERS) - run_here == set()
+def test_answers_about_the_page(run: Recorder) -> None:
+    run("page link", 3)
+    run("page 127.0.0.1:0 --with-watch")
+    serving = start_execbot(["page", "127.0.0.1:0"], run.env)
+    try:
+        assert serving.stdout is not None and "#token=" in serving.stdout.readline()
+        assert run("page link")["pid"] == serving.pid
+    finally:
+        serving.terminate()
+        serving.communicate(timeout=60)
+
+
+def test_lines_of_watch_at_its_start_and_about_prices(home: Path) -> None:
+    """A split that is booked, a break, prices that were lost and are streamed again."""
+    with exchange(home) as market:
+        env = market.environment(home, key="started")
+        env["EXECBOT__STREAM__LOST_ALARM_SECONDS"] = "0.2"
+        execbot(["submit", "AAPL", "--qty", "3", "--wait", "20"], env)
+        execbot(["submit", "MSFT", "--qty", "3", "--wait", "20"], env)
+        execbot(["reconcile"], env)
+        market.call("POST", "/sim/split", {"symbol": "AAPL", "new": 4})
+        gone = {"type": "JNLS", "symbol": "MSFT", "qty": -1, "row_after": 3600}
+        market.call("POST", "/sim/flow", gone, key="started")
+        process = start_execbot(["watch", "--json"], env)
+        lines: list[dict[str, Any]] = []
+
+        def read() -> None:
+            assert process.stdout is not None
+            lines.extend(map(json.loads, process.stdout))
+
+        threading.Thread(target=read, daemon=True).start()
+
+        def is_reported(**facts: str) -> bool:
+            return eventually(lambda: any(facts.items() <= line.items() for line in lines.copy()))
+
+        try:
+            assert is_reported(type="booked") and is_reported(type="break", kind="position.qty")
+            assert is_reported(type="reconciled")
+            fault(market, kind="stream_refused", path="/v2/iex", count=3)
+
+            def prices_are_lost() -> bool:
+                market.call("POST", "/sim/streams/cut", {"data": True})
+                return any(line.get("kind") == "prices_lost" for line in lines.copy())
+
+            assert eventually(prices_are_lost), lines
+            assert is_reported(type="prices", state="streamed"), lines
+        finally:
+            process.terminate()
+            process.wait(60)
+        assert [found for line in lines if (found := complaints("watch", line))] == []

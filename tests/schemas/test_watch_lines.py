@@ -14,19 +14,23 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, get_args
 
+from support.confirming import open_confirmed
+from support.desk import limit, market
 from support.exit_views import T0
-from support.random_session import Session
 from support.schema_judge import complaints
+from support.sessions.random_session import Session
 from support.world import open_world, seeded
 
 from execbot.config.schema import TradingSettings
 from execbot.journal.records import PositionRecord
 from execbot.market.sessions import crypto_now
 from execbot.model.account import Position
+from execbot.model.enums import Side
 from execbot.oms.sync.differences import PositionDifference
 from execbot.schemas.watch import WatchLine
+from execbot.watch.confirming import ConfirmationNews
 from execbot.watch.core import inputs
-from execbot.watch.core.core import Core
+from execbot.watch.core.core import WatchCore
 from execbot.watch.core.jobs import Note
 from execbot.watch.show.sinks import JsonSink
 
@@ -61,9 +65,10 @@ def notes_of_sessions(path: Path) -> list[Note]:
 
 
 def notes_of_surroundings() -> list[Note]:
-    """What the core says of a queue, a session, a halt, the stream, a difference that stands."""
-    core = Core(TradingSettings(), crypto_now)
-    core.memory.told["AAPL"] = PositionDifference("AAPL", Decimal(3), Decimal(5))
+    """What the core says of a queue, a session, a halt, the stream, a difference that stands, and
+    of a broker that tells nothing."""
+    core = WatchCore(TradingSettings(), crypto_now)
+    core.memory.reported["AAPL"] = PositionDifference("AAPL", Decimal(3), Decimal(5))
     held = PositionRecord("AAPL", qty=Decimal(3), updated_at=T0, last_execution_id="e1")
     theirs = Position(symbol="AAPL", qty=Decimal(5))
     later = T0 + timedelta(seconds=90)
@@ -72,6 +77,7 @@ def notes_of_surroundings() -> list[Note]:
         inputs.Orders((), (held,)),
         inputs.BrokerPositions((theirs,), later),
         inputs.Said("AAPL release: sent"),
+        inputs.Said("AAPL a was rejected; tried again as a.2", "rejected"),
         inputs.Halts(frozenset({"AAPL"})),
         inputs.Halts(frozenset()),
         inputs.StreamUp(T0),
@@ -79,11 +85,38 @@ def notes_of_surroundings() -> list[Note]:
         inputs.Tick(),
     ):
         said += core.handle(item, T0 if isinstance(item, inputs.Orders) else later)
-    return [job for job in said if isinstance(job, Note)]
+    for item in (inputs.Tick(), inputs.Heard(later)):  # nothing was answered for a minute
+        said += core.handle(item, later + timedelta(minutes=1))
+    told_by_the_loop = [
+        Note("journal", "the journal takes writes again", {"state": "writes"}),
+        Note("resumed", "nobody watched for 5 s", {"held_here": ["AAPL"]}),
+    ]
+    return [*(job for job in said if isinstance(job, Note)), *told_by_the_loop]
+
+
+def notes_of_confirmations(path: Path) -> list[Note]:
+    """An entry, an exit that differs and one that never filled, at each stage of their figures."""
+    path.mkdir()
+    account = open_confirmed(path)
+    account.price("AAPL", "99.98", "100.02")
+    notes = ConfirmationNews(account.desk.journal, account.desk.now)
+    notes.read_on()
+    account.submit(market(client_order_id="a"), role="entry")
+    account.submit(limit("50", symbol="KO", client_order_id="b"), role="entry")
+    account.later(3)
+    said = notes.read_on()
+    account.price("AAPL", "97.00", "99.00")
+    account.desk.oms.submit(market(side=Side.SELL, client_order_id="c"), role="exit")
+    account.desk.oms.cancel("b", wait_seconds=2)
+    account.later(400)
+    said += notes.read_on()
+    account.desk.journal.close()
+    return said
 
 
 def test_every_line_is_what_its_schema_says(tmp_path: Path) -> None:
-    lines = printed([*notes_of_sessions(tmp_path), *notes_of_surroundings()])
+    confirmed = notes_of_confirmations(tmp_path / "confirmed")
+    lines = printed([*notes_of_sessions(tmp_path), *notes_of_surroundings(), *confirmed])
     wrong = {str(found): line for line in lines if (found := complaints("watch", line))}
     assert not wrong
     # Those of the command itself and of a real data stream are judged with the commands, the

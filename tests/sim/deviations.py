@@ -9,7 +9,10 @@ from sim.openapi import Deviation
 
 _RECORDED = "recorded from Alpaca in 2026, not in the description"
 _REMOVED = "removed by Alpaca on 2026-07-06; the description still shows it"
-_OPTIONS = "only of option orders with several legs, which a client cannot place here"
+_NEVER = "the control plane brings no such action about"
+_NO_ACQUIRER = "a merger for cash names no buyer here"
+_OPTIONS = "only of legs of orders in several option contracts"
+_PARENT = "empty in the published samples of orders in several contracts"
 
 TRADING_DEVIATIONS: tuple[Deviation, ...] = (
     Deviation("getAccount", "missing", "pattern_day_trader", _REMOVED),
@@ -29,6 +32,13 @@ TRADING_DEVIATIONS: tuple[Deviation, ...] = (
     Deviation("*", "extra", "*subtag", _RECORDED),
     Deviation("*", "extra", "*legs.[[]].expires_at", _RECORDED),
     Deviation("*", "missing", "*ratio_qty", _OPTIONS),
+    Deviation("*", "extra", "*legs.[[]].ratio_qty", "in the published samples of such orders"),
+    Deviation("postOrder", "error", "symbol", _PARENT, "''*"),
+    Deviation("postOrder", "error", "asset_*", _PARENT, "''*"),
+    Deviation("postOrder", "error", "side", _PARENT, "''*"),
+    Deviation("postOrder", "error", "position_intent", _PARENT, "''*"),
+    Deviation("postOrder", "error", "legs.[[]].type", _PARENT, "''*"),
+    Deviation("get-option*", "extra", "*ppind", "promised by Alpaca's support for each contract"),
     Deviation(
         "deleteAllOrders", "extra", "[[]].body*", "recorded in 2021: each item carries its order"
     ),
@@ -71,6 +81,11 @@ TRADING_DEVIATIONS: tuple[Deviation, ...] = (
         "crypto pairs name CRYPTO, not in the list",
         "'CRYPTO' *",
     ),
+    Deviation("*Watchlist*", "missing", "*cusip", "licensed data, absent from recordings"),
+    Deviation("*Watchlist*", "error", "*exchange", "pairs trade at CRYPTO", "'CRYPTO'*"),
+    Deviation("updateWatchlist*", "missing", "*_order_size", "only of pairs"),
+    Deviation("updateWatchlist*", "missing", "*_increment", "only of pairs"),
+    Deviation("*announcements*", "missing", "*expiration_date", "no rights that expire"),
     Deviation("get-v2-assets*", "missing", "*cusip", "licensed data, absent from recordings"),
     Deviation(
         "getAccountActivities*", "extra", "*.description", "recorded of non-trade activities"
@@ -84,28 +99,25 @@ TRADING_DEVIATIONS: tuple[Deviation, ...] = (
 )
 
 DATA_DEVIATIONS: tuple[Deviation, ...] = (
+    Deviation("?ption*", "missing", "currency", "absent from the published samples"),
     Deviation("Stock*", "missing", "*.u", "only of trades that were corrected later"),
-)
-
-# Paths that are not served (404 or 405, with Alpaca's body), and why. Globs.
-ABSENT: tuple[tuple[str, str], ...] = (
-    ("/v2/options/*", "contracts are placed elsewhere and have no lists"),
-    ("/v2/positions/*exercise", "contracts end by the control plane"),
-    ("/v1beta1/options/*", "contracts have marks and no market data"),
-    ("/v2/watchlists*", "watchlists are a matter of the dashboard"),
-    ("/v2/perpetuals/*", "no perpetual futures"),
-    ("/v1beta1/crypto-perps/*", "no perpetual futures"),
-    ("/v2/wallets*", "no wallets; money comes by `execbot sim deposit`"),
-    ("/v2/tokenization/*", "no wallets"),
-    ("/v1/locates*", "a hard-to-borrow short needs no locate here"),
-    ("/v2beta1/events/*", "whether paper keys get server-sent events is unconfirmed"),
-    ("/v2/corporate_actions/*", "corporate actions come by the control plane, unannounced"),
-    ("/v1/corporate-actions", "corporate actions come by the control plane, unannounced"),
-    ("/v2/assets/fixed_income/*", "no bonds"),
-    ("/v1beta1/fixed_income/*", "no bonds"),
-    ("/v1beta1/forex/*", "no currencies"),
-    ("/v1beta1/indices/*", "no indices"),
-    ("/v1beta1/logos/*", "no logos"),
-    ("/v1beta1/news", "no news"),
-    ("/v1beta1/screener/*", "no screener"),
+    Deviation("News", "empty", "*.images", "synthetic news have no pictures"),
+    Deviation("CorporateActions", "missing", "*isin", "securities have no ISIN here"),
+    Deviation("CorporateActions", "missing", "*due_bill_*", "no due bills"),
+    Deviation("CorporateActions", "missing", "*.sub_type", "dividends are of one kind"),
+    Deviation("CorporateActions", "missing", "*cash_mergers.*acquirer_*", _NO_ACQUIRER),
+    Deviation("CorporateActions", "missing", "*reverse_splits.*new_symbol", "the symbol stays"),
+    *(
+        Deviation("CorporateActions", what, f"corporate_actions.{kind}", _NEVER)
+        for kind in (
+            "partial_calls",
+            "redemptions",
+            "reorganizations",
+            "rights_distributions",
+            "stock_dividends",
+            "unit_splits",
+            "worthless_removals",
+        )
+        for what in ("empty", "missing")
+    ),
 )

@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from sim.deviations import ABSENT, DATA_DEVIATIONS, TRADING_DEVIATIONS
+from sim.deviations import DATA_DEVIATIONS, TRADING_DEVIATIONS
 from support.paths import ROOT
 
 from execbot.sim.faults.kinds import KINDS
 from execbot.sim.faults.scenario import Scenario
+from execbot.sim.wire.absent import ABSENT
 
 PAGE = ROOT / "docs" / "exchange.md"
 SCENARIOS = sorted((ROOT / "tests" / "scenarios").glob("*.yaml"))

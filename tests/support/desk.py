@@ -7,7 +7,6 @@ waiting costs nothing and every run is the same.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -15,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from execbot.broker.alpaca import AlpacaClient
-from execbot.broker.http import HttpReply, IsLate, TransportFailure, refuse_late, with_query
+from execbot.broker.http import HttpReply, refuse_late
 from execbot.broker.port import TradeUpdate
 from execbot.broker.stream import parse_frame
 from execbot.config.schema import OrderManagementSettings
+from execbot.desk.opening.in_process import InProcessTransport
 from execbot.journal import Journal
 from execbot.model.enums import OrderType, Side
 from execbot.model.order import OrderRequest
@@ -33,38 +33,18 @@ KEY = "desk"
 START = "2026-10-07 10:00"
 
 
-class VenueTransport:
-    """The broker adapter's transport over the in-process door."""
+class VenueTransport(InProcessTransport):
+    """The transport of sim mode, over the door of this process."""
 
     def __init__(self, door: InProcess) -> None:
-        self.door = door
+        super().__init__(door)
         self.sent: list[str] = []
         """Method and path of every request, oldest first."""
 
-    def send(
-        self,
-        method: str,
-        url_path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-        timeout_seconds: float = 10.0,
-        is_late: IsLate | None = None,
-    ) -> HttpReply:
-        refuse_late(is_late)
+    def send(self, method: str, url_path: str, **more: Any) -> HttpReply:
+        refuse_late(more.get("is_late"))
         self.sent.append(f"{method} {url_path}")
-        try:
-            status, reply_headers, reply = self.door.request(
-                method, with_query(url_path, query), dict(headers or {}), body, timeout_seconds
-            )
-        except (ConnectionError, TimeoutError) as error:
-            raise TransportFailure(error, sent=True) from error
-        lowered = {name.lower(): value for name, value in reply_headers.items()}
-        return HttpReply(status, lowered, reply.decode("utf-8", "replace"))
-
-    def close(self) -> None:
-        return None
+        return super().send(method, url_path, **more)
 
 
 @dataclass

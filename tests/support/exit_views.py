@@ -12,7 +12,7 @@ from execbot.exits.levels import parse_level
 from execbot.exits.living_orders import SymbolOrder
 from execbot.exits.plan.plan import ExitPlan, PlanStatus, StopPlan, TargetPlan
 from execbot.exits.rules.actions import Action, Cancel, Submit
-from execbot.exits.rules.view import Decision, Market, View
+from execbot.exits.rules.view import Decision, SymbolMarket, View
 from execbot.journal.records import Origin
 from execbot.model.enums import OrderClass, OrderStatus, OrderType, PositionSide, Side, TimeInForce
 from execbot.model.numbers import ZERO
@@ -146,7 +146,7 @@ def entry(
 
 def view(qty: str, the_plan: ExitPlan | None, *orders: SymbolOrder, **fields: Any) -> View:
     price = fields.pop("price", "101")
-    market = fields.pop("market", Market(D(price), D(price), D(price)))
+    market = fields.pop("market", SymbolMarket(D(price), D(price), D(price)))
     return View(
         symbol="AAPL",
         now=fields.pop("now", T0),

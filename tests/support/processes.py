@@ -68,10 +68,11 @@ def execbot(
     timeout: float = 60,
     cwd: Path | None = None,
     stdin: str | None = None,
+    prefix: Sequence[str] = (),
 ) -> Outcome:
-    """Run one command to its end."""
+    """Run one command to its end; `prefix` is the program that runs it."""
     done = subprocess.run(
-        [*EXECBOT, *arguments],
+        [*prefix, *EXECBOT, *arguments],
         env=dict(env),
         cwd=cwd or env["HOME"],
         capture_output=True,
@@ -91,23 +92,39 @@ def done(env: Mapping[str, str], *arguments: str) -> Any:
 
 
 def start_execbot(
-    arguments: Sequence[str], env: Mapping[str, str], **options: Any
+    arguments: Sequence[str], env: Mapping[str, str], prefix: Sequence[str] = (), **options: Any
 ) -> subprocess.Popen[str]:
     """Start a command and leave it running; the caller ends it.
 
     It hears SIGINT also where the tests run in the background of a shell, which ignores it.
     """
     options.setdefault("preexec_fn", lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    options.setdefault("cwd", env["HOME"])
     options.setdefault("stdout", subprocess.PIPE)
     options.setdefault("stderr", subprocess.PIPE)
     options.setdefault("stdin", subprocess.DEVNULL)
     return subprocess.Popen(
-        [*EXECBOT, *arguments],
+        [*prefix, *EXECBOT, *arguments],
         env=dict(env),
-        cwd=env["HOME"],
         text=True,
         **options,
     )
+
+
+def ended_well(code: int | None) -> bool:
+    """How a `watch` that was asked to end has ended: said goodbye (0), or, on a machine under load,
+    been cut off after its four seconds (130). For tests of which the ending is not the subject."""
+    return code in (0, 130)
+
+
+def end_watch(process: subprocess.Popen[str]) -> None:
+    """Ask a `watch` to end and see that it does, in its own time."""
+    process.terminate()
+    try:
+        code = process.wait(timeout=PATIENCE_SECONDS)
+    finally:
+        process.kill()
+    assert ended_well(code), code
 
 
 @dataclass(frozen=True)

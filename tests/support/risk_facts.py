@@ -15,7 +15,8 @@ from execbot.model.flags import NO_FLAGS, flags_of
 from execbot.model.order import OrderRequest
 from execbot.model.quote import Quote
 from execbot.model.times import new_york
-from execbot.risk.facts import Facts, Intent, PendingOrder, Purpose, index_positions
+from execbot.risk.facts import Facts, Intent, index_positions
+from execbot.risk.pending import PendingOrder, Purpose
 
 D = Decimal
 

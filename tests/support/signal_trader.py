@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from execbot.alerts import Alerter, Delivery
 from execbot.config.schema import Mode, TradingSettings
 from execbot.model.signal import Signal, SignalSide
 from execbot.oms.place.placer import Placer
@@ -16,8 +19,26 @@ from execbot.oms.place.risk_gate import RiskGate
 from execbot.oms.signals.executor import Executor
 from execbot.oms.signals.result import SignalResult
 from support.desk import Desk, open_desk
-from support.killed import Killed
+from support.harness.killed import Killed
 from support.settings import settings_with
+
+
+class Heard:
+    """What a person is told: takes every alert; `alerter` is what sends them."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, str]] = []
+        self.now: Callable[[], datetime]
+        self.alerter = Alerter(self._take, min_interval_seconds=0, now=lambda: self.now())
+
+    def _take(self, title: str, body: str) -> Delivery:
+        self.said.append((title, body))
+        return Delivery(1)
+
+    def titles(self) -> list[str]:
+        """Of all alerts so far."""
+        self.alerter.close()
+        return [title.removeprefix("execbot: ") for title, _ in self.said]
 
 
 @dataclass
@@ -51,11 +72,20 @@ class SignalTrader:
         self.desk.oms.apply_batch(self.desk.frames())
 
 
-def open_trader(path: Path, *, sim: dict[str, Any] | None = None, **changes: Any) -> SignalTrader:
+def open_trader(
+    path: Path,
+    *,
+    sim: dict[str, Any] | None = None,
+    heard: Heard | None = None,
+    **changes: Any,
+) -> SignalTrader:
     desk = open_desk(path, **(sim or {}))
     settings = settings_with(**changes)
     risk_gate = RiskGate(desk.client, desk.journal, settings, Mode.SIM, now=desk.now)
-    return SignalTrader(desk, settings, Executor(desk.oms, risk_gate))
+    if heard is not None:
+        heard.now = desk.now
+    alerter = None if heard is None else heard.alerter
+    return SignalTrader(desk, settings, Executor(desk.oms, risk_gate, alerter=alerter))
 
 
 def dies_before_its_result_is_kept(

@@ -8,6 +8,7 @@ import http
 import json
 import queue
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,14 +27,19 @@ class StreamServer:
     `upgrades` holds HTTP statuses to refuse the next upgrades with; None lets one through.
     """
 
-    def __init__(self, *sessions: Session, upgrades: tuple[int | None, ...] = ()) -> None:
+    def __init__(
+        self,
+        *sessions: Session,
+        upgrades: tuple[int | None, ...] = (),
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.sessions = list(sessions)
         self.upgrades = list(upgrades)
         self.heard: list[Any] = []
         self._closed: queue.Queue[int | None] = queue.Queue()
         self.connections = 0
         self._server: Server = serve(
-            self._handle, "127.0.0.1", 0, process_request=self._process, compression=None
+            self._handle, "127.0.0.1", 0, process_request=self._process, compression=None, ssl=tls
         )
         self.port = self._server.socket.getsockname()[1]
         self.url = f"ws://127.0.0.1:{self.port}/stream"
@@ -89,7 +95,7 @@ def update(number: int, event: str = "new", **fields: Any) -> dict[str, Any]:
         "time_in_force": "day",
         "status": event,
         "qty": "3",
-        "filled_qty": "0",
+        "filled_qty": fields.get("qty", "0"),
     }
     data = {"event": event, "order": order, "timestamp": "2026-11-20T15:00:00.5Z", **fields}
     return {"stream": "trade_updates", "data": data}

@@ -23,11 +23,12 @@ from execbot.exits.store import change_plan, save_plan
 from execbot.journal.records import OrderRecord, Role
 from execbot.model.enums import OrderType, Side
 from execbot.model.order import OrderRequest
-from execbot.oms.place.placer import Placed, Placer
+from execbot.oms.place.placed import Placed
+from execbot.oms.place.placer import Placer
 from execbot.oms.place.risk_gate import RiskGate
 from execbot.oms.sync.reconcile import ReconcileResult
 from execbot.sim.types import ApiError
-from execbot.watch.perform import Hands
+from execbot.watch.perform import Performer
 from execbot.watch.protect_once import protect_once
 from execbot.watch.watcher import Watcher
 from support.wishes import Exit, wishes
@@ -70,6 +71,7 @@ class Trader:
         """
         world = self.world
         name = f"entry-{next(self._entries)}"
+        clock = None if stop_goes_along else world.settings.order_management.timeout_seconds
         request = OrderRequest(
             symbol,
             more.pop("side", Side.BUY),
@@ -77,6 +79,7 @@ class Trader:
             type=OrderType.LIMIT if limit else OrderType.MARKET,
             limit_price=Decimal(limit) if limit else None,
             client_order_id=name,
+            cancel_after=more.pop("cancel_after", clock),
             **more,
         )
         done = attach(
@@ -162,7 +165,7 @@ class Trader:
         world = self.world
         oms = world.desk.oms
         watcher = Watcher(oms, world.settings, world.hours, world.now, world.notes.append)
-        coverage = protect_once(watcher, Hands(oms, world.now), symbol, timer=world.timer)
+        coverage = protect_once(watcher, Performer(oms, world.now), symbol, timer=world.timer)
         return str(coverage.state)
 
     # --- in another program ------------------------------------------------------------------

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from execbot.sim.engine.accounts.archive import OrderFilter, Span
 from execbot.sim.types import SECOND
 
 if TYPE_CHECKING:
@@ -55,6 +56,13 @@ class Witness:
     def orders(self) -> dict[str, dict[str, Any]]:
         """Every order of the account as Alpaca would list it, by client_order_id."""
         return self.world.desk.orders_there()
+
+    def executed(self) -> list[Any]:
+        """The exchange's own objects of all orders that executed, corrections and busts in them."""
+        over = self.world.desk.venue.exchange.core.archive.find_orders(
+            self.account.id, Span(), OrderFilter(), 100_000
+        )
+        return [order for order in (*over, *self.account.live.values()) if order.fills]
 
     def living(self, type: str | None = None, side: str | None = None) -> list[dict[str, Any]]:
         """Orders that can still execute."""

@@ -29,10 +29,12 @@ from msgspec.structs import replace
 from execbot.broker.alpaca import AlpacaClient
 from execbot.broker.port import TradeUpdate
 from execbot.config.schema import MarketHoursSettings, TradingSettings
+from execbot.desk.watching import LOCK_SECONDS
 from execbot.exits.level_facts import LevelReader
 from execbot.exits.plan.plan import ExitPlan
 from execbot.exits.rules.view import Guarded
 from execbot.exits.store import plan_of
+from execbot.journal.stand_in_journal import stand_in_journal
 from execbot.market.calendar_cache import load_table
 from execbot.market.sessions import MarketNow, agreed_now, crypto_now
 from execbot.model.timer import Timer
@@ -40,10 +42,12 @@ from execbot.model.times import new_york
 from execbot.sim.types import SECOND
 from execbot.watch.core import inputs
 from execbot.watch.core.jobs import AccountJob, Note
+from execbot.watch.core.notes import alarm
 from execbot.watch.core.symbol_state import SymbolState
 from execbot.watch.order_news import OrderNews
-from execbot.watch.perform import Hands
-from execbot.watch.watcher import HandJob, Watcher
+from execbot.watch.perform import Performer
+from execbot.watch.stand_in import StandIn
+from execbot.watch.watcher import OutsideJob, Watcher
 from support.desk import KEY, Desk, VenueTransport, open_desk
 from support.trader import Trader
 from support.witness import Witness
@@ -82,6 +86,10 @@ def nothing_happens(moment: str) -> None:
     """At a request, `before` it is sent or `after` it was answered."""
 
 
+def seen_as_sent(prices: Iterable[inputs.Price]) -> Iterable[inputs.Input | Note]:
+    return prices
+
+
 def heard_as_sent(frames: list[TradeUpdate]) -> list[TradeUpdate]:
     return frames
 
@@ -91,7 +99,8 @@ class World:
     """One account, followed by `watch` until it is killed.
 
     A test may put its own function at `at_request`, called `before` and `after` each request of
-    anybody, and at `hear`, which turns the frames of the stream into those that `watch` hears.
+    anybody; at `hear`, which turns the frames of the stream into those that `watch` hears; and at
+    `see`, which turns prices into what its feed brings.
     """
 
     desk: Desk
@@ -100,10 +109,11 @@ class World:
     symbols: tuple[str, ...] = ("AAPL",)
     at_request: Callable[[str], None] = nothing_happens
     hear: Callable[[list[TradeUpdate]], list[TradeUpdate]] = heard_as_sent
+    see: Callable[[Iterable[inputs.Price]], Iterable[inputs.Input | Note]] = seen_as_sent
 
     watcher: Watcher | None = None
-    hands: Hands | None = None
-    jobs: deque[HandJob] = field(default_factory=deque)
+    hands: Performer | None = None
+    jobs: deque[OutsideJob] = field(default_factory=deque)
     notes: list[Note] = field(default_factory=list)
     """Everything that `watch` has said."""
     starts: list[int] = field(default_factory=list)
@@ -114,6 +124,15 @@ class World:
     requests: int = 0
     hung: int = 0
     """Nanoseconds that requests have kept everything standing."""
+    locked_at: int | None = None
+    """Since when another process keeps the journal locked, or its disk is full."""
+    is_full: bool = False
+    """The disk: it fails at once, where a lock is waited for."""
+    waiting: list[TradeUpdate] = field(default_factory=list)
+    """Frames that wait for the journal."""
+    kept: list[inputs.Input] = field(default_factory=list)
+    """Everything else that `watch` is told meanwhile."""
+    stand_in: StandIn | None = None
     quoted: dict[str, str] = field(default_factory=dict)
     """The price around which each symbol is quoted."""
     _names: Iterator[int] = field(default_factory=itertools.count)
@@ -182,7 +201,7 @@ class World:
         self.watcher = Watcher(oms, self.settings, self.hours, self.now, self.notes.append)
         self.watcher.news = OrderNews(self.desk.journal)
         self.starts.append(len(self.notes))
-        self.hands = Hands(
+        self.hands = Performer(
             oms,
             self.now,
             unique=lambda at: f"{next(self._names):08d}",
@@ -193,13 +212,16 @@ class World:
         try:
             oms.reconcile()
         except Exception as error:  # a broker that does not answer now is asked again later
-            self.notes.append(Note("alarm", f"reconcile: {error}"))
+            told = alarm("reconcile", "", f"could not reconcile at the start: {error}")
+            self.notes.append(Note("alarm", told.text, told.data))
         self.jobs.extend(self.watcher.load())
         self.tell(inputs.StreamUp(self.now()))
 
     def kill_watch(self) -> None:
         """SIGKILL: everything in memory is gone, whatever was under way."""
-        self.watcher, self.hands = None, None
+        self.watcher, self.hands, self.stand_in = None, None, None
+        self.waiting.clear()
+        self.kept.clear()
         self.jobs.clear()
         self.witness.watch_ended()
         self.desk.frames()
@@ -224,6 +246,9 @@ class World:
 
     def tell(self, *happened: inputs.Input) -> None:
         """`watch` learns of something."""
+        if self.locked_at is not None:
+            self.kept.extend(happened)
+            return
         for one in happened:
             self.jobs.extend(self.running.feed(one))
 
@@ -244,16 +269,56 @@ class World:
             return
         watcher = self.watcher
         frames = self.hear(self.desk.frames())
+        if self.locked_at is not None:
+            self._wait_for_the_journal(self.locked_at, frames)
+            return
         if self.journal_changed:
             self.journal_changed = False
             self.jobs.extend(watcher.follow())
         if frames and self.stream_is_up:
             self.jobs.extend(watcher.take_updates(frames))
-        self.tell(*self._prices(), inputs.Tick())
+        for item in self.see(self._prices()):
+            if isinstance(item, Note):
+                self.notes.append(item)
+            else:
+                self.tell(item)
+        self.tell(inputs.Tick())
         for job in self._next_jobs():
             self._perform(job)
         if self.watcher is not None and self.watcher.news is not None:
             self.watcher.news.saved(self.watcher.news.save())
+
+    def _wait_for_the_journal(self, since: int, frames: list[TradeUpdate]) -> None:
+        """As the loop does it: blocked for two seconds by a lock, then another one stands in."""
+        if self.stream_is_up:
+            self.waiting.extend(frames)
+        if self.ns - since < (0 if self.is_full else LOCK_SECONDS * SECOND):
+            return
+        if self.stand_in is None:
+            self.stand_in = StandIn(
+                self._copied, self.desk.journal.path, self.waiting, self.notes.append
+            )
+            self.stand_in.begin()
+        self.stand_in.turn()
+
+    def _copied(self) -> tuple[Watcher, Performer]:
+        oms = self.desk.open_oms(stand_in_journal(self.desk.journal.path))
+        return Watcher(oms, self.settings, self.hours, self.now), Performer(oms, self.now)
+
+    def unlock(self) -> None:
+        """The journal takes writes again: what was sent is the first of them."""
+        self.locked_at = None
+        if self.watcher is None:
+            return
+        if self.stand_in is not None:
+            self.stand_in.write(self.desk.journal, self.now())
+        self.watcher.oms.apply_batch(self.waiting)
+        self.stand_in, self.journal_changed = None, False
+        self.waiting.clear()
+        self.tell(inputs.Heard(self.now()))
+        self.jobs.extend(self.watcher.follow())
+        kept, self.kept = self.kept, []
+        self.tell(*kept)
 
     def _prices(self) -> Iterable[inputs.Price]:
         for symbol in self.symbols:
@@ -262,7 +327,7 @@ class World:
                 last = D(shown["last"] or shown["bid"])
                 yield inputs.Price(symbol, D(shown["bid"]), D(shown["ask"]), last)
 
-    def _next_jobs(self) -> list[HandJob]:
+    def _next_jobs(self) -> list[OutsideJob]:
         """The most urgent symbol job and one account job, as two threads would take them."""
         chosen = []
         for wanted in (False, True):
@@ -273,7 +338,7 @@ class World:
                 chosen.append(job)
         return chosen
 
-    def _perform(self, job: HandJob) -> None:
+    def _perform(self, job: OutsideJob) -> None:
         if self.hands is None:
             return
         results = self.hands.perform(job)

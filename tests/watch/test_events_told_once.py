@@ -139,6 +139,21 @@ def test_a_later_run_says_what_was_told_before_and_tells_the_rest(
     assert ids == {symbol: line["event_id"] for symbol, line in positions.items()}
 
 
+def test_what_happens_after_a_first_run_that_had_nothing_to_tell_is_told(
+    server: Server, env: dict[str, str]
+) -> None:
+    first = Run(env)
+    first.end(kill=True)
+    buy(env, "meanwhile")
+    second = Run(env)
+    assert eventually(lambda: second.has_filled("meanwhile"))
+    second.end()
+    told = second.order("meanwhile")
+    assert not any(line.get("replayed") for line in told), told
+    assert {line["status"] for line in told} >= {"filled"}
+    assert sum(float(fill["qty"]) for line in told for fill in line["fills"]) == 3
+
+
 def test_a_break_that_stands_is_told_by_each_run_as_what_it_is(
     server: Server, env: dict[str, str]
 ) -> None:

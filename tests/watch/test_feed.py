@@ -39,10 +39,15 @@ class Told(MarketDataStream):
 
     def __init__(self) -> None:
         self.script: list[MarketDataMessage | Exception] = []
+        self.asked: dict[str, set[str]] = {}
 
-    def subscribe(self, **symbols: Iterable[str]) -> None: ...
+    def subscribe(self, **symbols: Iterable[str]) -> None:
+        for channel, names in symbols.items():
+            self.asked.setdefault(channel, set()).update(names)
 
-    def unsubscribe(self, **symbols: Iterable[str]) -> None: ...
+    def unsubscribe(self, **symbols: Iterable[str]) -> None:
+        for channel, names in symbols.items():
+            self.asked.setdefault(channel, set()).difference_update(names)
 
     def messages(self) -> Iterator[MarketDataMessage]:
         for message in self.script:
@@ -150,3 +155,41 @@ def test_a_halt_that_is_older_than_a_day_of_trading_ends_by_itself() -> None:
     assert followed.halts() == [frozenset({"AAPL"})]
     followed.at = later(hours=9)
     assert followed.halts() == [frozenset()]
+
+
+def test_of_symbols_that_are_not_held_only_halts_are_asked_for_and_trades_while_halted() -> None:
+    followed = Followed()
+    asked = followed.stream.asked
+    followed.feed.follow_halts(frozenset({"SPY", "AAPL"}))
+    assert asked["statuses"] == asked["lulds"] == {"AAPL", "SPY"}
+    assert asked["quotes"] == asked["trades"] == {"AAPL"}
+    followed.hear(TradingStatus("SPY", NOW, "2", "halted", "1", "level 1", "B"))
+    (told,) = [item for item in followed.feed.drain() if isinstance(item, Halts)]
+    assert told.market and told.symbols == {"SPY"}
+    assert asked["trades"] == {"AAPL", "SPY"} and asked["quotes"] == {"AAPL"}
+    followed.hear(Trade("SPY", later(minutes=15), D(100), D(1)))
+    (told,) = [item for item in followed.feed.drain() if isinstance(item, Halts)]
+    assert (told.market, told.symbols) == ("", frozenset())
+    assert asked["trades"] == {"AAPL"}
+    followed.feed.follow_halts(frozenset())
+    assert asked["statuses"] == {"AAPL"}
+
+
+def test_halts_are_followed_only_while_the_stream_is_heard() -> None:
+    followed = Followed()
+    assert followed.feed.halts_followed() == frozenset(), "it is not connected yet"
+    followed.hear(Connected(NOW))
+    assert followed.feed.halts_followed() == {"AAPL"}
+    followed.hear(Disconnected(NOW, "cut", 1.0))
+    assert followed.feed.halts_followed() == frozenset()
+    followed.hear(Connected(NOW), DataWarning(NOW, 405, "too many symbols"))
+    assert followed.feed.halts_followed() == frozenset()
+
+
+def test_a_halt_from_before_a_restart_is_known_from_the_start() -> None:
+    from execbot.market.halts import HaltBook, apply_message
+
+    raw = {"T": "s", "S": "AAPL", "sc": "H", "rc": "T1", "z": "C"}
+    before = apply_message(HaltBook(), raw, NOW)
+    followed = Followed(book=before)
+    assert followed.halts() == [frozenset({"AAPL"})]

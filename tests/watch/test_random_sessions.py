@@ -1,7 +1,10 @@
 """Goal: whatever is lost, doubled, late, cut or killed, no share stays without a stop unnoticed.
 
-Method: random sessions under the virtual clock. `watch` is killed at its requests, frames are
-lost, doubled, delayed and swapped, replies are lost and refused, and a trader acts beside it.
+Method: random sessions under the virtual clock. The price stream falls silent, the broker tells
+nothing by stream or REST, the journal is locked or its disk full. `watch` is killed at its
+requests, frames are lost, doubled, delayed and swapped, replies are lost and refused, lists are
+empty, late and short, figures are zero, executions are corrected and busted, and a trader acts
+beside it.
 Each session is judged by the exchange's own record: how long shares had no stop, whether more was
 sold than held, whether both sides agree in the end.
 
@@ -14,7 +17,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.random_session import play
+from support.sessions.lies import CHANCES as LIES
+from support.sessions.random_session import OUTAGES, play
 
 PARTS = 4
 
@@ -30,11 +34,13 @@ def test_random_sessions_leave_no_share_unprotected_and_none_oversold(
     if not seeds:
         pytest.skip(f"no session for part {part}: {count} in all")
     kills = faults = 0
+    lies: set[str] = set()
     for seed in seeds:
         folder = tmp_path / str(seed)
         folder.mkdir()
         verdict = play(str(seed), folder)
         kills, faults = kills + verdict.kills, faults + verdict.faults
+        lies.update(verdict.lies)
         assert not verdict.problems, (
             f"seed {seed}: {verdict.problems}; alone: pytest {__file__} --sessions 1 --seed {seed}"
         )
@@ -43,3 +49,4 @@ def test_random_sessions_leave_no_share_unprotected_and_none_oversold(
     if len(seeds) > 20:
         assert kills > len(seeds) / 2
         assert faults > len(seeds)
+        assert lies == {name for _, name, _ in (*LIES, *OUTAGES)}

@@ -114,7 +114,7 @@ def test_an_unknown_flag_is_answered_with_the_nearest_one(env: dict[str, str]) -
 
 @pytest.mark.usefixtures("nothing_sent")
 def test_an_unknown_symbol_is_refused_before_anything_is_sent(env: dict[str, str]) -> None:
-    refused(env, 6, "broker.unknown_symbol", "submit", "QQQQQ", "--qty", "1")
+    refused(env, 2, "broker.unknown_symbol", "submit", "QQQQQ", "--qty", "1")
 
 
 @pytest.mark.usefixtures("nothing_sent")

@@ -6,6 +6,7 @@ Method: real processes against a server on which another program holds contracts
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ CALL, ONE_LETTER = "AAPL261218C00190000", "F261218C00012000"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with exchange(tmp_path_factory.mktemp("exchange")) as running:
+    with exchange(tmp_path_factory.mktemp("exchange"), "--at", "2026-11-18 11:00") as running:
         yield running
 
 
@@ -56,23 +57,17 @@ def test_a_contract_is_shown_closed_and_reported_with_its_multiplier(
     assert (day["realized_pl"], day["bought"], day["sold"]) == ("100", "300", "400")
 
 
-def test_a_contract_is_not_opened(env: dict[str, str]) -> None:
-    outcome = execbot(["submit", ONE_LETTER, "--qty", "1", "--limit", "1", "--json"], env)
-    assert (outcome.code, said(outcome)["kind"]) == (5, "risk.instrument")
-    assert said(outcome)["error"].startswith("Not sent")
-    assert ONE_LETTER in said(outcome)["error"] and "option" in said(outcome)["error"]
+@pytest.mark.parametrize("contract", ["F261217C00012340", "F990116C00012000"], ids=["odd", "far"])
+def test_a_contract_that_is_not_listed_is_not_opened(env: dict[str, str], contract: str) -> None:
+    line = ["submit", contract, "--qty", "1", "--limit", "1", "--json"]
+    outcome = execbot(line, env)
+    assert outcome.code in (2, 5, 6), outcome.err
+    assert said(outcome)["outcome"] == "not_sent"
 
 
-def test_a_contract_is_not_protected(server: Server, env: dict[str, str]) -> None:
-    hold(server, env, CALL, 1, "6")
-    outcome = execbot(["protect", CALL, "--stop", "5", "--json"], env)
-    assert (outcome.code, said(outcome)["kind"]) == (2, "exits.option")
-    assert said(outcome)["next"] == f"execbot close {CALL}"
-
-
-def test_a_signal_of_a_contract_is_skipped_by_name(env: dict[str, str]) -> None:
+def test_a_signal_of_a_contract_without_a_stop_is_skipped_by_name(env: dict[str, str]) -> None:
     outcome = execbot(["signal", ONE_LETTER, "buy", "--strength", "90", "--json"], env)
-    assert outcome.data["reason"] == "signal.instrument", outcome.data
+    assert outcome.data["reason"] == "signal.option_stop", outcome.data
 
 
 @pytest.mark.parametrize("symbol", ["ETHBTC", "BTC/USDT"])
@@ -108,5 +103,19 @@ def test_an_open_spread_is_listed_by_its_legs(server: Server, env: dict[str, str
     server.call("POST", "/sim/options/order", body)
     assert execbot(["reconcile"], env).code == 0
     (shown,) = execbot(["orders", "--json"], env).data
-    assert [leg["symbol"] for leg in shown["legs"]] == [CALL, "AAPL261218C00200000"]
+    assert {leg["symbol"] for leg in shown["legs"]} == {CALL, "AAPL261218C00200000"}
     assert execbot(["cancel-all", "--json"], env).code == 0
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "option close AAPL --credit 1 --qty 1.9",
+        f"submit --leg 'buy 1 {CALL}' --leg 'sell 1 AAPL261218C00200000' --debit 1 --qty 1.9",
+    ],
+    ids=["close", "submit"],
+)
+def test_a_part_of_a_structure_is_refused_and_not_rounded(env: dict[str, str], line: str) -> None:
+    refused = execbot([*shlex.split(line), "--json"], env)
+    assert (refused.code, refused.error["kind"]) == (2, "usage.value")
+    assert "1.9" in refused.error["error"]

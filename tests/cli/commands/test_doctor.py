@@ -36,8 +36,16 @@ def few_bars(server: Server, count: int) -> None:
     ("text", "words"),
     [
         ("  stop_loss: {method: atr}\n", "stop_loss.atr_period needs 15"),
-        ("  stop_loss: {method: support, support_days: 30}\n", "stop_loss.support_days needs 30"),
-        ("  take_profit: {method: resistance}\n", "take_profit.resistance_days needs 20"),
+        pytest.param(
+            "  stop_loss: {method: support, support_days: 30}\n",
+            "stop_loss.support_days needs 30",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            "  take_profit: {method: resistance}\n",
+            "take_profit.resistance_days needs 20",
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_a_feed_with_too_few_days_is_told_with_the_key_that_asks(

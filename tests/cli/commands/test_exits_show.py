@@ -12,7 +12,7 @@ import pytest
 from support.processes import exchange, execbot
 
 
-@pytest.mark.parametrize(("switch", "state"), [("false", "dormant"), ("true", "emulated")])
+@pytest.mark.parametrize(("switch", "state"), [("false", "dormant"), ("true", "dormant")])
 def test_exits_show_says_after_the_close_that_the_stop_does_not_elect_now(
     tmp_path: Path, switch: str, state: str
 ) -> None:

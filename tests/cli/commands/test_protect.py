@@ -80,6 +80,37 @@ def test_given_stop_takes_the_place_of_a_trailing_one(server: Server, env: dict[
     assert exits_at_the_broker(server) == [("stop", "195", None)]
 
 
+@pytest.mark.parametrize(
+    "given", [["--stop", "195"], ["--trail", "5%"], ["--stop", "195", "--target", "210"]]
+)
+def test_protection_given_over_a_trailing_stop_leaves_no_rejected_order(
+    server: Server, env: dict[str, str], given: list[str]
+) -> None:
+    assert execbot(["protect", "AAPL", "--trail", "10%"], env).code == 0
+    assert execbot(["protect", "AAPL", *given], env).code == 0
+    statuses = {row["status"] for row in server.orders()}
+    assert "rejected" not in statuses
+    known = execbot(["orders", "--status", "all", "--json"], env).data
+    assert not [row for row in known if row["status"] == "rejected"]
+    assert len(exits_at_the_broker(server)) in (1, 2)
+
+
+def test_a_coins_fee_that_is_not_booked_yet_leaves_nothing_unprotected(
+    server: Server, env: dict[str, str]
+) -> None:
+    """The fee is taken out of the coins: the stop covers what the broker holds (E-POS-6)."""
+    assert execbot(["submit", "BTC/USD", "--qty", "0.05", "--wait", "20"], env).code == 0
+    done = execbot(["protect", "BTC/USD", "--json"], env)
+    assert done.code == 0, done.err
+    assert not [words for words in done.json["warnings"] if "no stop" in words]
+    held = next(p["qty"] for p in server.get("/v2/positions") if p["symbol"] == "BTCUSD")
+    assert held != "0.05"
+    [shown] = execbot(["exits", "show", "BTC/USD", "--json"], env).data
+    for found in (done.data, shown):
+        assert (found["guarded"], found["qty"], found["covered_qty"]) == ("protected", held, held)
+        assert found["uncovered_qty"] == "0"
+
+
 def test_what_was_asked_for_is_shown_beside_its_price(server: Server, env: dict[str, str]) -> None:
     asked = ["--stop", "2%", "--target", "1R", "--target", "3%"]
     assert execbot(["protect", "AAPL", *asked], env).code == 0

@@ -75,3 +75,30 @@ def test_a_halted_account_changes_no_entry(sim_env: dict[str, str]) -> None:
     assert refused.code == 5
     assert (refused.error["kind"], refused.error["outcome"]) == ("risk.kill_switch", "not_sent")
     assert done(sim_env, "orders", "show", "first")["status"] == "new"
+
+
+def test_what_was_said_for_an_order_holds_for_the_one_in_its_place(tmp_path: Path) -> None:
+    """Else a second order of a symbol, or an addition, could not be changed any more."""
+    with exchange(tmp_path) as server:
+        env = server.environment(tmp_path)
+        server.call("POST", "/sim/price", {"symbol": "MSFT", "bid": "399", "ask": "400"})
+        done(env, *REST)
+        second = ("submit", "MSFT", "--qty", "1", "--limit", "310", "--client-order-id", "second")
+        done(env, *second, "--also")
+        for name in ("first", "second"):
+            done(env, "replace", name, "--limit", "305")
+            done(env, "replace", name, "--limit", "306")
+        done(env, "cancel-all", "--yes")
+        done(env, "submit", "MSFT", "--qty", "1", "--wait", "20")
+        more = ("submit", "MSFT", "--qty", "1", "--limit", "290", "--client-order-id", "more")
+        assert execbot([*more, "--json"], env).error["kind"] == "risk.duplicate_position"
+        done(env, *more[:-1], "added", "--add")
+        done(env, "replace", "added", "--limit", "301")
+        done(env, "replace", "added", "--limit", "302")
+
+
+def test_a_change_that_is_refused_names_no_flag_that_it_has_not(sim_env: dict[str, str]) -> None:
+    done(sim_env, *REST)
+    refused = execbot(["replace", "first", "--qty", "9999", "--json"], sim_env)
+    assert refused.code == 5
+    assert refused.error["next"] == "See how far the limits are used: execbot account"

@@ -249,6 +249,26 @@ def test_order_given_on_a_weekend_is_queued_listed_and_taken_back(closed: dict[s
     assert execbot(["queue", "cancel", "q1"], closed).code == 2
 
 
+def test_the_short_ids_that_are_shown_are_taken_by_every_command(closed: dict[str, str]) -> None:
+    sent = execbot(["submit", "AAPL", "--qty", "2", "--json"], closed)
+    name = sent.data["client_order_id"]
+    short = f"..{name[-8:]}"
+    (kept,) = execbot(["queue", "release", short, "--json"], closed).data
+    assert kept["client_order_id"] == name
+    assert execbot(["orders", "abandon", short], closed).code == 0
+    again = execbot(["orders", "retry", short, "--json"], closed)
+    assert again.code == 0, again.err
+    other = f"..{again.data['client_order_id'][-8:]}"
+    assert execbot(["queue", "cancel", other], closed).code == 0
+    assert execbot(["queue", "--json"], closed).data == []
+
+
+def test_a_queued_signal_says_why_it_waits_in_one_breath(closed: dict[str, str]) -> None:
+    said = execbot(["signal", "AAPL", "buy", "--strength", "82"], closed).out
+    assert "queued: not in this session: it needs an open session, now closed" in said
+    assert said.count("queued:") == 1 and "rule broken" not in said
+
+
 def test_queue_is_released_at_the_open_by_cron(tmp_path: Path) -> None:
     with exchange(tmp_path, *WEEKEND) as server:
         env = server.environment(tmp_path)

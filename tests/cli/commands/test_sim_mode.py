@@ -264,7 +264,7 @@ def test_unknown_orders_symbols_and_times_are_told_plainly(sim_env: dict[str, st
     refused(sim_env, 2, "usage.time", "report", "--date", "tomorrow")
     refused(sim_env, 2, "usage.nothing_to_change", "replace", "nobody")
     refused(sim_env, 2, "usage.close", "close")
-    refused(sim_env, 6, "broker.unknown_symbol", "submit", "ZZZZ", "--qty", "1")
+    refused(sim_env, 2, "broker.unknown_symbol", "submit", "ZZZZ", "--qty", "1")
 
 
 def test_cancel_of_a_filled_order_comes_too_late(sim_env: dict[str, str]) -> None:

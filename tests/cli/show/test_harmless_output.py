@@ -27,7 +27,7 @@ from support.processes import Server, clean_environment, exchange, execbot
 from execbot.exits.position_view import Known, position_view
 from execbot.model.printable import harmless, harmless_line, json_text
 from execbot.watch.core.jobs import Note
-from execbot.watch.show.picture import HealthView, Picture, draw
+from execbot.watch.show.picture import HealthView, OpenOrder, Picture, draw
 from execbot.watch.show.screen import ScreenSink
 from execbot.watch.show.sinks import JsonSink, PlainSink, open_log
 
@@ -191,7 +191,7 @@ def test_the_screen_of_watch_steers_nothing() -> None:
     order = replace(entry("3").order, client_order_id=EVIL, symbol=EVIL)
     row = position_view(EVIL, Decimal(3), Known(price=Decimal(100)), now=T0)
     health = HealthView(differing=[EVIL])
-    picture = Picture("watch", T0, "regular", [row], [order], list(sink._events), health)
+    picture = Picture("watch", T0, "regular", [row], [OpenOrder(order)], list(sink._events), health)
     out = io.StringIO()
     Console(file=out, width=200, color_system=None).print(draw(picture, 200, 40))
     assert steers(out.getvalue()) == [] and "\\x1b]0;owned" in out.getvalue()

@@ -15,11 +15,14 @@ import subprocess
 import termios
 import time
 from collections.abc import Mapping
+from decimal import Decimal
 from fcntl import ioctl
 from pathlib import Path
 
 import pytest
-from support.processes import EXECBOT, Server, clean_environment, execbot
+from support.processes import EXECBOT, Server, clean_environment, exchange, execbot
+
+from execbot.model.amounts import even
 
 PRICES = ("101.50", "9.00", "0.2500")
 CTRL_C = "\x03"
@@ -110,6 +113,14 @@ def test_colour_can_be_switched_off(env: dict[str, str], off: str) -> None:
     assert not COLOR.search(listed)
 
 
+def test_a_watch_on_a_dumb_terminal_prints_lines(env: dict[str, str]) -> None:
+    env["TERM"] = "dumb"
+    code, shown = typed(["watch", "--seconds", "2"], env)
+    assert code == 0
+    assert "\x1b" not in shown
+    assert [line for line in shown.splitlines() if "\tWATCH\twatching sim" in line]
+
+
 def test_errors_are_red_on_a_terminal(env: dict[str, str]) -> None:
     code, shown = typed(["submit", "AAPL", "--qty", "0"], env)
     assert (code, "\x1b[1;31mError:" in shown) == (2, True)
@@ -167,7 +178,7 @@ def test_a_narrow_terminal_loses_no_digit(env: dict[str, str], columns: int) -> 
     assert "DOGE/USDbuy123456.50.0101" in squeezed
 
 
-def test_money_has_even_decimals_on_a_terminal_and_all_digits_elsewhere(
+def test_money_has_even_decimals_in_tables_and_all_digits_elsewhere(
     env: dict[str, str],
 ) -> None:
     for symbol, limit in (("AAPL", "101.5"), ("MSFT", "9"), ("DOGE/USD", "0.25")):
@@ -178,9 +189,67 @@ def test_money_has_even_decimals_on_a_terminal_and_all_digits_elsewhere(
     ends = {row.index(price) + len(price) for row in rows for price in PRICES if price in row}
     assert len(rows) == 3 and len(ends) == 1  # all three end in one column
     plain = execbot(["orders"], env).out
-    assert all(f"\t{price}\t" in plain for price in ("101.5", "9", "0.25"))
+    assert all(f"\t{price}\t" in plain for price in PRICES)
+    exact = execbot(["orders", "--csv", "--columns", "limit_price"], env).out.splitlines()
+    assert set(exact[1:]) == {"101.5", "9", "0.25"}
     listed = execbot(["orders", "--json"], env).data
     assert {row["limit_price"] for row in listed} == {"101.5", "9", "0.25"}
+
+
+@pytest.mark.parametrize("term", ["xterm-256color", "dumb"])
+def test_stops_and_targets_are_whole_and_fit_80_columns_whatever_the_terminal_can_do(
+    env: dict[str, str], term: str
+) -> None:
+    order = ["submit", "NVDA", "--qty", "4", "--wait", "20", "--stop-loss", "2%"]
+    levels = ["--take-profit", "1R", "--take-profit", "2R"]
+    assert execbot([*order, *levels], env).code == 0
+    (row,) = execbot(["exits", "--json"], env).data
+    _, shown = typed(["exits"], env | {"TERM": term}, columns=80)
+    table = COLOR.sub("", shown).split("Exits")[1].split("NVDA stop")[0]
+    (line,) = [line for line in table.splitlines() if line.startswith(" NVDA")]
+    levels = [row["entry_price"], row["stop"]["price"], *(t["price"] for t in row["targets"])]
+    assert {row["guarded"], *(even(Decimal(level)) for level in levels)} <= set(table.split())
+    assert even(Decimal(row["stop"]["price"])) in line.split()
+    assert max(len(line) for line in table.splitlines()) <= 80
+
+
+@pytest.mark.parametrize("term", ["xterm-256color", "dumb"])
+def test_the_checks_of_a_signal_have_their_whole_names_at_80_columns(
+    env: dict[str, str], term: str
+) -> None:
+    signal = ["signal", "AAPL", "buy", "--strength", "82", "--dry-run"]
+    checks = execbot([*signal, "--json"], env).data["verdict"]["checks"]
+    _, shown = typed([*signal, "--all-checks"], env | {"TERM": term}, columns=80)
+    lines = COLOR.sub("", shown).splitlines()
+    applied = [check["code"] for check in checks if check["applies"]]
+    assert applied and set(applied) <= {word for line in lines for word in line.split()}
+    assert max(len(line) for line in lines if line.startswith((" OK", " FAIL"))) <= 80
+
+
+def test_the_queue_fits_80_columns(tmp_path: Path) -> None:
+    with exchange(tmp_path, "--calendar", "exchange", "--at", "2026-10-10 12:00") as server:
+        there = server.environment(tmp_path)
+        sent = execbot(["submit", "AAPL", "--qty", "2", "--json"], there)
+        _, shown = typed(["queue"], there | {"TERM": "xterm", "COLUMNS": "80"}, columns=80)
+        head = COLOR.sub("", shown).split("Warning")[0].splitlines()
+        assert any(sent.data["client_order_id"][-8:] in line for line in head)
+        assert max(map(len, head)) <= 80
+        off = execbot(["queue"], there).out
+        assert sent.data["client_order_id"] in off
+
+
+def test_a_missing_stop_is_told_once(env: dict[str, str]) -> None:
+    order = ["submit", "AAPL", "--qty", "3", "--wait", "20", "--stop-loss", "2%"]
+    assert execbot(order, env).code == 0
+    assert execbot(["cancel-all", "--yes"], env).code == 0
+    said = execbot(["exits"], env).err
+    assert said.count("3 of 3 have no stop (cancel-all)") == 1
+
+
+def test_one_of_a_kind_is_not_told_as_many(env: dict[str, str]) -> None:
+    assert execbot(["submit", "AAPL", "--qty", "3", "--wait", "20"], env).code == 0
+    said = execbot(["reconcile"], env).out
+    assert "Checked 1 order and 1 position, added 1 fill." in said
 
 
 def test_tables_of_a_report_are_told_apart_off_a_terminal(env: dict[str, str]) -> None:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from support.exit_views import T0, D, later, plan
 from support.wishes import target
 
+from execbot.exits.levels import LevelFacts
 from execbot.exits.plan.plan import (
     AdjustRules,
     ExitIntent,
@@ -47,6 +48,14 @@ def full_plan() -> object:
 def test_a_plan_comes_back_from_json_as_it_was() -> None:
     original = full_plan()
     assert from_data(to_data(original)) == original  # type: ignore[arg-type]
+
+
+def test_a_zero_comes_back_as_a_zero() -> None:
+    """Right at the support, and tightened to the price: no offset and no distance are figures."""
+    original = replace(
+        plan("95"), facts=LevelFacts(offset_pct=D(0)), rules=AdjustRules(tighten_to_pct=D(0))
+    )
+    assert from_data(to_data(original)) == original
 
 
 def test_a_plan_of_a_newer_version_is_refused() -> None:

@@ -16,7 +16,7 @@ from execbot.exits.plan.attach import attach, moved, new_plan
 from execbot.exits.plan.plan import ExitPlan, Trail, TrailKind, priced
 from execbot.exits.plan.target_shares import equal_parts, split_whole
 from execbot.exits.plan.wishes import Wishes, in_equal_parts
-from execbot.exits.rules.shape import Holding, WantKind, target_quantities, wanted
+from execbot.exits.rules.shape import HeldShares, WantKind, target_quantities, wanted
 from execbot.model.enums import OrderClass, OrderType, PositionSide, Side, TimeInForce
 from execbot.model.order import OrderRequest, StopLoss
 
@@ -67,7 +67,7 @@ def test_what_thirds_leave_over_is_nobodys_advantage() -> None:
 
 def test_every_share_is_in_a_pair_with_the_stop_that_went_along() -> None:
     plan = spread(3)
-    wants = wanted(plan, Holding("AAPL", PositionSide.LONG, D(10)))
+    wants = wanted(plan, HeldShares("AAPL", PositionSide.LONG, D(10)))
     assert [(want.kind, want.qty) for want in wants] == [
         (WantKind.PAIR, 4),
         (WantKind.PAIR, 3),

@@ -20,7 +20,7 @@ from execbot.exits.plan.plan import (
 )
 from execbot.exits.plan.target_shares import split_whole
 from execbot.exits.plan.wishes import Wishes
-from execbot.exits.rules.shape import Holding, target_quantities, wanted
+from execbot.exits.rules.shape import HeldShares, target_quantities, wanted
 from execbot.model.enums import PositionSide
 
 
@@ -54,7 +54,7 @@ def test_wants_always_sum_to_the_position(size: int, base: int, filled: int, fir
     )
     targets = (replace(two.targets[0], filled_qty=D(filled)), two.targets[1])
     two = replace(two, targets=targets)
-    wants = wanted(two, Holding("AAPL", PositionSide.LONG, D(size)))
+    wants = wanted(two, HeldShares("AAPL", PositionSide.LONG, D(size)))
     assert sum(w.qty for w in wants) == size
     assert all(w.qty > 0 for w in wants)
 

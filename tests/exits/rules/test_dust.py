@@ -12,7 +12,7 @@ from support.exit_views import D, entry, later, plan, stop_order, view
 from execbot.exits.plan.plan import ExitPlan, PlanStatus
 from execbot.exits.rules.actions import Alarm, Cancel, SavePlan, Submit
 from execbot.exits.rules.decide import decide
-from execbot.exits.rules.view import Guarded, Market, Memory, View
+from execbot.exits.rules.view import Guarded, Memory, SymbolMarket, View
 from execbot.model.enums import OrderStatus
 
 
@@ -51,10 +51,10 @@ def test_dust_is_believed_of_the_broker_only() -> None:
 
 @pytest.mark.parametrize(
     "market",
-    [Market(), Market(D("0.01"), D("0.02"), D("0.01"))],
+    [SymbolMarket(), SymbolMarket(D("0.01"), D("0.02"), D("0.01"))],
     ids=["no price", "a price gone mad"],
 )
-def test_no_price_makes_dust_of_what_was_worth_something(market: Market) -> None:
+def test_no_price_makes_dust_of_what_was_worth_something(market: SymbolMarket) -> None:
     """Ten shares bought at 100 keep their stop, whatever the last print says."""
     decision = decide(view("10", plan(), stop_order("10"), market=market))
     assert decision.coverage.state is not Guarded.DUST

@@ -5,8 +5,9 @@ Method: one small world a test, built by hand: position, plan and living orders.
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
-from support.exit_views import T0, D, later, order, plan, submits, view
+from support.exit_views import T0, D, later, order, plan, stop_order, submits, view
 
 from execbot.config.schema import EmergencyAction
 from execbot.exits.plan.plan import Lift, PlanStatus
@@ -15,7 +16,8 @@ from execbot.exits.rules.actions import (
 )
 from execbot.exits.rules.decide import decide
 from execbot.exits.rules.view import Decision, Guarded, Limits, Memory, View
-from execbot.model.enums import OrderType
+from execbot.journal.records import Origin
+from execbot.model.enums import OrderStatus, OrderType, Side
 
 
 def blocked(seconds: float, memory: Memory, limits: Limits) -> View:
@@ -33,6 +35,31 @@ def test_shares_without_a_stop_alarm_after_the_configured_time() -> None:
     assert alarm.kind == "unprotected"
     third = decide(blocked(6, second.memory, Limits()))
     assert not any(isinstance(a, Alarm) for a in third.actions)
+
+
+@pytest.mark.parametrize(
+    ("heard_after", "held_before", "alarms_at"),
+    [
+        (0, "5", 5.0),
+        (2, "5", 5.0),  # from the purchase, not from when it was told
+        (60, "5", 62.5),  # half the alarm time at most: the broker's clock is not ours
+        (2, None, 7.0),  # the first look of a run: nothing is known of what was before
+        (2, "10", 7.0),  # no purchase has uncovered them
+    ],
+)
+def test_shares_bought_unheard_of_are_naked_since_their_purchase(
+    heard_after: float, held_before: str | None, alarms_at: float
+) -> None:
+    bought = order("entry-1", OrderType.LIMIT, "10", OrderStatus.FILLED, side=Side.BUY,
+                   filled="10", limit="100", origin=Origin.SUBMIT)  # fmt: skip
+    bought = replace(bought, order=replace(bought.order, filled_at=T0))
+    memory = Memory(size=None if held_before is None else D(held_before))
+    seen = blocked(heard_after, memory, Limits())
+    decision = decide(replace(seen, orders=(*seen.orders, bought)))
+    for now, is_due in ((alarms_at - 0.1, False), (alarms_at, True)):
+        seen = blocked(now, decision.memory, Limits())
+        looked = decide(replace(seen, orders=(*seen.orders, bought)))
+        assert any(isinstance(a, Alarm) for a in looked.actions) is is_due, now
 
 
 def test_the_emergency_action_leaves_the_position() -> None:
@@ -80,6 +107,12 @@ def test_shares_whose_stop_is_lifted_alarm_and_the_alarm_names_the_addition() ->
     assert "addition is under way by order more of process 77" in alarm.message
     third = decide(view("10", lifted, now=later(19), memory=second.memory, limits=limits))
     assert third.actions == (), "told once, and nothing is sold into the hands of the addition"
+
+
+def test_a_lease_given_by_a_clock_that_was_an_hour_ahead_is_over() -> None:
+    """Its holder was killed and the clock came back: nobody lengthens it, nobody would end it."""
+    [action] = submits(decide(view("10", plan(lift=lifted_for(3603)))))
+    assert (action.role, action.request.qty) == ("stop", 10)
 
 
 def test_a_lease_that_has_run_out_ends_in_the_stop_and_not_in_an_emergency_exit() -> None:
@@ -137,6 +170,12 @@ def test_a_suspended_plan_is_not_fought_over() -> None:
     suspended = plan(status=PlanStatus.SUSPENDED)
     decision = decide(view("10", suspended, now=later(60)))
     assert decision.actions == ()
+    assert decision.coverage.state is Guarded.UNPROTECTED
+
+
+def test_a_suspended_plan_whose_shares_others_cover_is_suspended() -> None:
+    suspended = plan(status=PlanStatus.SUSPENDED)
+    decision = decide(view("10", suspended, stop_order("10", "95"), now=later(60)))
     assert decision.coverage.state is Guarded.SUSPENDED
 
 

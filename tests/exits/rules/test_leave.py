@@ -28,7 +28,7 @@ from execbot.exits.rules.actions import (
 )
 from execbot.exits.rules.decide import decide
 from execbot.exits.rules.failures import Outcome, learned
-from execbot.exits.rules.view import Market, Memory
+from execbot.exits.rules.view import Memory, SymbolMarket
 from execbot.model.enums import OrderStatus, OrderType
 
 
@@ -71,7 +71,7 @@ def test_leaving_waits_for_the_shares_and_escalates_until_it_is_market() -> None
     second = decide(view("10", first.plan, stop_order("10", status=OrderStatus.PENDING_CANCEL)))
     assert not submits(second)
     free = stop_order("10", status=OrderStatus.CANCELED)
-    quotes = Market(D("100.98"), D("101.03"), D(101))
+    quotes = SymbolMarket(D("100.98"), D("101.03"), D(101))
     third = decide(view("10", second.plan, free, market=quotes))
     [limit] = submits(third)
     assert limit.request.limit_price == D("101.01")  # the middle 101.005, up for a seller
@@ -105,11 +105,11 @@ def test_a_limit_left_over_from_before_the_open_gives_way_to_a_market_order(
 @pytest.mark.parametrize(
     "market",
     [
-        Market(D(94), D(94), D(94), is_halted=True),
-        Market(D(94), D(94), D(94), is_open=False),
+        SymbolMarket(D(94), D(94), D(94), is_halted=True),
+        SymbolMarket(D(94), D(94), D(94), is_open=False),
     ],
 )
-def test_nothing_is_sent_into_a_halt_or_a_closed_market(market: Market) -> None:
+def test_nothing_is_sent_into_a_halt_or_a_closed_market(market: SymbolMarket) -> None:
     from execbot.exits.rules.leave import wants_out
 
     leaving = wants_out(plan(), "stop", T0)
@@ -163,7 +163,7 @@ def test_a_stop_reached_while_a_target_is_being_taken_takes_everything() -> None
     taking = ExitIntent("target_1", T0, ExitStage.MARKET, T0, D(5), 0)
     two = plan("95", target("105", shares=50), target("110", shares=50), exit=taking)
     working = order("execbot-x-e-1", OrderType.LIMIT, "5", role="exit", limit="104")
-    evening = Market(D("93.9"), D("94.1"), D(94), is_open=False, is_extended=True)
+    evening = SymbolMarket(D("93.9"), D("94.1"), D(94), is_open=False, is_extended=True)
     first = decide(view("10", two, working, market=evening, now=later(1)))
     assert cancels(first) == {"execbot-x-e-1"}
     assert first.plan is not None
@@ -183,7 +183,7 @@ def test_outside_of_the_session_an_exit_is_a_limit_or_waits_for_a_price(
     bid: str | None, last: str | None, limit: str | None
 ) -> None:
     leaving = plan(exit=ExitIntent("stop", T0, ExitStage.MARKET, T0))
-    quote = Market(
+    quote = SymbolMarket(
         bid=D(bid) if bid else None,
         last=D(last) if last else None,
         is_open=False,
@@ -226,9 +226,9 @@ def test_an_exit_given_up_again_and_again_is_told_once() -> None:
 
 def test_a_position_that_changes_may_be_left_at_once() -> None:
     given_up = Memory(
-        exit_rounds=7, exit_not_before=later(60), told=frozenset({"exit_refused stop", "other"})
+        exit_rounds=7, exit_not_before=later(60), reported=frozenset({"exit_refused stop", "other"})
     )
-    assert given_up.without_exit_failures() == Memory(told=frozenset({"other"}))
+    assert given_up.without_exit_failures() == Memory(reported=frozenset({"other"}))
 
 
 def test_an_entry_price_beyond_the_given_stop_is_left_at_once() -> None:

@@ -30,7 +30,7 @@ from execbot.exits.plan.trailing import follow, overruled
 from execbot.exits.rules.actions import Alarm, Cancel, Moved, Refresh, Replace, SavePlan, Submit
 from execbot.exits.rules.decide import decide
 from execbot.exits.rules.moved_by_trader import PATIENCE
-from execbot.exits.rules.view import Decision, Guarded, Market, Memory
+from execbot.exits.rules.view import Decision, Guarded, Memory, SymbolMarket
 from execbot.model.enums import OrderStatus, OrderType, PositionSide, Side
 
 AT = later(30)
@@ -206,7 +206,9 @@ def test_a_stop_beyond_the_price_is_put_back_when_an_open_market_does_not_take_i
 @pytest.mark.parametrize("state", ["closed", "halted"])
 def test_a_stop_beyond_the_price_is_left_where_nothing_trades(state: str) -> None:
     price = D(101)
-    market = Market(price, price, price, is_open=state != "closed", is_halted=state == "halted")
+    market = SymbolMarket(
+        price, price, price, is_open=state != "closed", is_halted=state == "halted"
+    )
     orders = moved(stop_order("10"), stop_price=D(103))
     memory, kinds = Memory(), []
     for second in range(60):

@@ -14,7 +14,7 @@ from execbot.exits.rules.actions import (
 )
 from execbot.exits.rules.decide import decide
 from execbot.exits.rules.failures import Outcome, learned
-from execbot.exits.rules.view import Market, Memory
+from execbot.exits.rules.view import Memory, SymbolMarket
 from execbot.model.enums import OrderStatus
 
 
@@ -60,7 +60,7 @@ def test_a_move_that_got_lost_on_the_way_takes_no_stop_off(kind: str) -> None:
 
 def test_a_closed_market_takes_no_replace_and_the_stop_stays() -> None:
     resting = stop_order("10", "95", status=OrderStatus.ACCEPTED)
-    closed = Market(D(101), D(101), D(101), is_open=False)
+    closed = SymbolMarket(D(101), D(101), D(101), is_open=False)
     assert decide(view("10", plan("97"), resting, market=closed)).actions == ()
 
 

@@ -11,6 +11,7 @@ from support.oms_making import COID, OID, act, fill, frame, intent, look, row, r
 
 from execbot.journal.records import EventResult, FillState
 from execbot.model.enums import OrderStatus
+from execbot.oms.machine.changes import change_of
 from execbot.oms.machine.events import OrderState
 from execbot.oms.machine.table import Act
 
@@ -91,6 +92,23 @@ def test_real_execution_takes_the_place_of_the_inferred_one_without_counting_twi
     assert names(applied.state) == {"x1", "x2"}
     assert applied.filled_delta == 0
     assert filled(applied.state) == 10
+
+
+def test_what_is_inferred_again_is_told_under_an_id_of_its_own() -> None:
+    """Who counts fills by their ids would lose the shares of the second one."""
+    lost = look("partially_filled", second=2, filled="4", avg="100")
+    found = fill(1, "4", "100", "4", second=2)
+    lost_too = look("partially_filled", second=5, filled="6", avg="100")
+    state, told = run(intent()), []
+    for seq, event in enumerate((lost, found, lost_too), start=7):
+        applied = step(state, event)
+        state = applied.state
+        told += [(f.execution_id, f.qty) for f in change_of(event, applied, seq).fills]
+    assert told == [
+        (f"inferred:{OID}:7", D(4)),
+        ("x1", D(4)),
+        (f"inferred:{OID}:9", D(2)),
+    ]
 
 
 def test_inferring_twice_books_once() -> None:

@@ -99,6 +99,25 @@ def test_new_shares_for_old_ones_are_the_same_position_and_others_are_not() -> N
     assert (turned.qty, turned.opened_at) == (-5, T0 + timedelta(seconds=5))
 
 
+def test_a_correction_after_a_split_changes_the_cost_of_the_new_shares() -> None:
+    """The split was booked at the price that the purchase had before it was corrected."""
+    bought = replace(executed(1, "10", "60"), net_price=D("61"), state=FillState.CORRECTED)
+    gone = executed(2, "-10", "60", state=FillState.ADJUSTMENT)
+    come = executed(3, "40", "15", state=FillState.ADJUSTMENT)
+    come = replace(come, at=gone.at + timedelta(microseconds=1))
+    held = position_of("AAPL", [bought, gone, come])
+    assert (held.qty, held.cost, held.realized_pl) == (D(40), D(610), D(0))
+    sold = add_execution(held, replace(executed(4, "-40", "16"), at=come.at + timedelta(hours=1)))
+    assert (sold.qty, sold.cost, sold.realized_pl) == (D(0), D(0), D(30))
+
+
+def test_shares_that_left_whole_leave_no_cost_to_what_comes_later() -> None:
+    gone = executed(2, "-10", "60", state=FillState.ADJUSTMENT)
+    again = replace(executed(3, "5", "50"), at=gone.at + timedelta(hours=1))
+    held = position_of("AAPL", [executed(1, "10", "60"), gone, again])
+    assert (held.qty, held.cost, held.avg_entry_price) == (D(5), D(250), D(50))
+
+
 def test_dust_of_nine_decimals_closes_exactly() -> None:
     position = fold(("0.057436865", "86.878"), ("0.000000001", "86.9"), ("-0.057436866", "87.001"))
     assert position.qty == 0 and position.cost == 0

@@ -368,3 +368,24 @@ def test_row_without_a_total_is_the_fill_of_the_same_moment() -> None:
     assert names(near.state) == {"x1"}
     far = step(state, row(1, "4", "100.12", None, second=60))
     assert names(far.state) == {"x1", "activity:a1"}
+
+
+# --- one row under two ids -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_heard", [False, True])
+def test_row_that_comes_again_under_another_id_is_the_same_execution(is_heard: bool) -> None:
+    """E-EXE-1: one answer may spoil the id of a row, the next one brings it as it is."""
+    heard = [fill(1, "4", "100", "4", second=2)] if is_heard else []
+    first = row(7, "4", "100", "4", second=2)
+    again = row(8, "4", "100", "4", second=2)
+    before = run(intent(), *heard, first)
+    result = step(before, again)
+    assert result.result is EventResult.DUPLICATE
+    assert filled(run(intent(), *heard, first, again)) == (4, 100)
+
+
+def test_equal_lots_of_one_instant_with_totals_of_their_own_are_two() -> None:
+    events = (row(1, "4", "100", "4", second=2), row(2, "4", "100", "8", second=2))
+    for order in itertools.permutations(events):
+        assert filled(run(intent(), *order)) == (8, 100)

@@ -23,8 +23,8 @@ from execbot.model.enums import ErrorCategory, OrderType, Side, TimeInForce
 from execbot.model.order import OrderRequest
 from execbot.oms.place.after_error import (
     History,
-    Next,
-    Step,
+    RetryDecision,
+    RetryStep,
     marketable_limit,
     next_after_rejection,
     next_step,
@@ -43,76 +43,78 @@ def order(**changes: Any) -> OrderRequest:
     return b.request(client_order_id="c", **changes)
 
 
-def after(error: BrokerError, request: OrderRequest | None = None, **given: Any) -> Next:
+def after(error: BrokerError, request: OrderRequest | None = None, **given: Any) -> RetryDecision:
     history = given.pop("history", History())
     return next_step(error, request or order(), history, RULES, quote=b.quote(), **given)
 
 
 POOR = {"buying_power": "1000", "cost_basis": "2000.5"}
-CASES: list[tuple[BrokerError, OrderRequest, Step, dict[str, Any]]] = [
-    (refused(403, "insufficient buying power", **POOR), order(), Step.ADJUST, {"qty": D(4)}),
-    (refused(403, "insufficient buying power", **POOR), order(qty=D("2.5")), Step.ADJUST,
+CASES: list[tuple[BrokerError, OrderRequest, RetryStep, dict[str, Any]]] = [
+    (refused(403, "insufficient buying power", **POOR), order(), RetryStep.ADJUST, {"qty": D(4)}),
+    (refused(403, "insufficient buying power", **POOR), order(qty=D("2.5")), RetryStep.ADJUST,
      {"qty": D("1.224693826")}),
-    (refused(403, "insufficient buying power", **POOR), order(notional=D(2000)), Step.ADJUST,
+    (refused(403, "insufficient buying power", **POOR), order(notional=D(2000)), RetryStep.ADJUST,
      {"notional": D("980.00")}),
+    (refused(403, "insufficient buying power", buying_power=0, daytrading_buying_power="900",
+             cost_basis="2000"), order(), RetryStep.STOP, {}),
     (refused(403, "insufficient buying power", buying_power="0", cost_basis="9"), order(),
-     Step.STOP, {}),
+     RetryStep.STOP, {}),
     (refused(403, "insufficient buying power", buying_power="50", cost_basis="2000"), order(),
-     Step.STOP, {}),
-    (refused(403, "insufficient buying power"), order(), Step.STOP, {}),
+     RetryStep.STOP, {}),
+    (refused(403, "insufficient buying power"), order(), RetryStep.STOP, {}),
     (refused(403, "insufficient qty available for order (requested: 10, available: 4)",
              available="4", existing_qty="4", held_for_orders="0"),
-     order(side=Side.SELL), Step.ADJUST, {"qty": D(4)}),
+     order(side=Side.SELL), RetryStep.ADJUST, {"qty": D(4)}),
     (refused(403, "insufficient qty available for order (requested: 10, available: 4)",
              available="4", existing_qty="10", held_for_orders="6"),
-     order(side=Side.SELL), Step.RETRY, {}),
-    (refused(403, 'asset "X" is not fractionable'), order(qty=D("2.7")), Step.ADJUST,
+     order(side=Side.SELL), RetryStep.RETRY, {}),
+    (refused(403, 'asset "X" is not fractionable'), order(qty=D("2.7")), RetryStep.ADJUST,
      {"qty": D(2)}),
-    (refused(403, 'asset "X" is not fractionable'), order(qty=D("0.7")), Step.STOP, {}),
-    (refused(403, 'asset "X" is not fractionable'), order(notional=D(500)), Step.ADJUST,
+    (refused(403, 'asset "X" is not fractionable'), order(qty=D("0.7")), RetryStep.STOP, {}),
+    (refused(403, 'asset "X" is not fractionable'), order(notional=D(500)), RetryStep.ADJUST,
      {"qty": D(2), "notional": None}),
     (refused(422, "invalid limit_price 11.055. sub-penny increment does not fulfill minimum "
-             "pricing criteria", 42210000), order(limit_price=D("11.055")), Step.ADJUST,
+             "pricing criteria", 42210000), order(limit_price=D("11.055")), RetryStep.ADJUST,
      {"limit_price": D("11.05")}),
     (refused(422, "invalid limit_price 11.055. sub-penny increment does not fulfill minimum "
              "pricing criteria", 42210000), order(side=Side.SELL, limit_price=D("11.055")),
-     Step.ADJUST, {"limit_price": D("11.06")}),
-    (refused(422, "invalid crypto time_in_force", 42210000), order(), Step.ADJUST,
+     RetryStep.ADJUST, {"limit_price": D("11.06")}),
+    (refused(422, "invalid crypto time_in_force", 42210000), order(), RetryStep.ADJUST,
      {"time_in_force": TimeInForce.GTC}),
     (refused(422, "market orders are not allowed in extended hours", 42210000), order(),
-     Step.ADJUST, {"type": OrderType.LIMIT, "limit_price": D("201.06")}),
+     RetryStep.ADJUST, {"type": OrderType.LIMIT, "limit_price": D("201.06")}),
     (refused(422, "options market orders are only allowed during market hours", 42210000),
-     order(), Step.QUEUE, {}),
+     order(), RetryStep.QUEUE, {}),
     (refused(403, "opg orders must be submitted after 7:00pm and before 9:28am"), order(),
-     Step.QUEUE, {}),
+     RetryStep.QUEUE, {}),
     (refused(403, "potential wash trade detected. use complex orders", existing_order_id="o"),
-     order(), Step.STOP, {}),
-    (refused(422, "client_order_id must be unique", 40010001), order(), Step.SETTLE, {}),
-    (refused(500, "internal server error occurred", 50010000), order(), Step.SETTLE, {}),
-    (refused(503, ""), order(), Step.SETTLE, {}),
-    (refused(504, ""), order(), Step.SETTLE, {}),
-    (refused(429, "rate limit exceeded", 42910000), order(), Step.STOP, {}),
-    (refused(401, "unauthorized."), order(), Step.STOP, {}),
-    (refused(403, "account is not allowed to short"), order(), Step.STOP, {}),
+     order(), RetryStep.STOP, {}),
+    (refused(422, "client_order_id must be unique", 40010001), order(), RetryStep.SETTLE, {}),
+    (refused(500, "internal server error occurred", 50010000), order(), RetryStep.SETTLE, {}),
+    (refused(503, ""), order(), RetryStep.SETTLE, {}),
+    (refused(504, ""), order(), RetryStep.SETTLE, {}),
+    (refused(429, "rate limit exceeded", 42910000), order(), RetryStep.STOP, {}),
+    (refused(401, "unauthorized."), order(), RetryStep.STOP, {}),
+    (refused(403, "account is not allowed to short"), order(), RetryStep.STOP, {}),
     (refused(403, "trade denied due to pattern day trading protection", 40310100), order(),
-     Step.STOP, {}),
-    (refused(422, 'asset "X" not found', 42210000), order(), Step.STOP, {}),
-    (refused(422, "asset X is not tradable", 42210000), order(), Step.STOP, {}),
+     RetryStep.STOP, {}),
+    (refused(422, 'asset "X" not found', 42210000), order(), RetryStep.STOP, {}),
+    (refused(422, "asset X is not tradable", 42210000), order(), RetryStep.STOP, {}),
     (classify_transport(ConnectionRefusedError(), method="POST", sent=False), order(),
-     Step.STOP, {}),
-    (classify_transport(TimeoutError(), method="POST", sent=True), order(), Step.SETTLE, {}),
+     RetryStep.STOP, {}),
+    (classify_transport(TimeoutError(), method="POST", sent=True), order(), RetryStep.SETTLE, {}),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c[0].kind}-{c[2]}")
 def test_error_leads_to_its_step(
-    case: tuple[BrokerError, OrderRequest, Step, dict[str, Any]],
+    case: tuple[BrokerError, OrderRequest, RetryStep, dict[str, Any]],
 ) -> None:
     error, request, step, changes = case
     found = after(error, request)
     assert found.step is step, found
     assert found.reason
-    if step is Step.ADJUST:
+    if step is RetryStep.ADJUST:
         assert found.request is not None
         assert replace(found.request, client_order_id="c") == replace(request, **changes)
         assert found.request.client_order_id == "c.2"
@@ -125,9 +127,9 @@ def test_fatal_is_never_retried_and_doubt_never_resent(row: Any) -> None:
     error = BrokerError(row.kind, row.says, remedy=row.remedy, in_doubt=False)
     found = after(error)
     if error.category is ErrorCategory.FATAL:
-        assert found.step is Step.STOP
+        assert found.step is RetryStep.STOP
     doubtful = BrokerError(row.kind, row.says, remedy=row.remedy, in_doubt=True)
-    assert after(doubtful).step is Step.SETTLE
+    assert after(doubtful).step is RetryStep.SETTLE
 
 
 def test_account_errors_tell_a_person() -> None:
@@ -147,7 +149,7 @@ def test_what_the_pipeline_has_sent_again_already_is_told_and_not_backed_off_a_s
     error: BrokerError,
 ) -> None:
     found = after(error)
-    assert found.step is Step.STOP and found.tell
+    assert found.step is RetryStep.STOP and found.tell
 
 
 def test_held_shares_are_waited_for_then_sold_in_part() -> None:
@@ -157,10 +159,10 @@ def test_held_shares_are_waited_for_then_sold_in_part() -> None:
     )  # fmt: skip
     request = order(side=Side.SELL)
     history = History()
-    while (found := after(error, request, history=history)).step is Step.RETRY:
+    while (found := after(error, request, history=history)).step is RetryStep.RETRY:
         history = replace(history, retries=history.retries + 1)
     assert history.retries == 3
-    assert found.step is Step.ADJUST and found.request is not None
+    assert found.step is RetryStep.ADJUST and found.request is not None
     assert found.request.qty == D(4)
 
 
@@ -181,7 +183,7 @@ def test_adjusting_to_money_only_shrinks_and_ends(qty: int, power: Decimal, pric
         found = next_step(error, request, history, RULES)
         tried.append(request)
         history = History(adjustments=history.adjustments + 1, sent=tuple(tried))
-        if found.step is Step.STOP:
+        if found.step is RetryStep.STOP:
             break
         assert found.request is not None and found.request.qty is not None
         assert 0 < found.request.qty < (request.qty or D(0))
@@ -195,13 +197,13 @@ def test_adjusting_to_money_only_shrinks_and_ends(qty: int, power: Decimal, pric
 
 def test_rejected_market_order_becomes_a_marketable_limit_once() -> None:
     first = next_after_rejection("", order(), History(), RULES, quote=b.quote())
-    assert first.step is Step.ADJUST and first.request is not None
+    assert first.step is RetryStep.ADJUST and first.request is not None
     assert first.request.type is OrderType.LIMIT
     history = History(rejections=1, adjustments=1, sent=(order(),))
     again = next_after_rejection("", first.request, history, RULES, quote=b.quote())
-    assert again.step is Step.STOP and again.tell
+    assert again.step is RetryStep.STOP and again.tell
     many = replace(history, rejections=RULES.reject_attempts)
-    assert next_after_rejection("", order(), many, RULES, quote=b.quote()).step is Step.STOP
+    assert next_after_rejection("", order(), many, RULES, quote=b.quote()).step is RetryStep.STOP
 
 
 @pytest.mark.parametrize(

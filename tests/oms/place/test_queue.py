@@ -160,3 +160,24 @@ def test_halted_symbol_waits_and_goes_when_trading_resumes(tmp_path: Path) -> No
     book = apply_message(book, {**halted, "sc": "T", "t": later.isoformat()}, later)
     trader.desk.journal.meta_set(HALTS_KEY, book_to_json(book))
     assert release_due(trader.executor)[0].outcome is Outcome.ACCEPTED
+
+
+def test_a_market_wide_breaker_holds_every_entry_and_no_exit(tmp_path: Path) -> None:
+    """docs/evidence.md, E-HALT-4."""
+    trader = open_trader(tmp_path)
+    assert trader.signal("KO").outcome is Outcome.ACCEPTED
+    trader.fill()
+    halted = {"T": "s", "S": "SPY", "sc": "2", "rc": "1", "z": "B"}
+    book = apply_message(HaltBook(), halted, trader.desk.now())
+    trader.desk.journal.meta_set(HALTS_KEY, book_to_json(book))
+    held = trader.signal("AAPL")
+    assert held.outcome is Outcome.QUEUED and "the whole market is halted" in held.message
+    assert trader.signal("KO", "sell").outcome is Outcome.ACCEPTED
+    (kept,) = release_due(trader.executor)
+    assert (kept.action, "market-wide breaker" in kept.reason) == (QueueAction.KEEP, True)
+    resumed = {"T": "s", "S": "SPY", "sc": "3", "z": "B"}
+    trader.desk.sleep(1)
+    book = apply_message(book, resumed, trader.desk.now())
+    trader.desk.journal.meta_set(HALTS_KEY, book_to_json(book))
+    (gone,) = release_due(trader.executor)
+    assert gone.action is QueueAction.RELEASE

@@ -15,7 +15,7 @@ from support.signal_trader import open_trader
 
 from execbot.broker.errors import BrokerError
 from execbot.model.enums import Outcome
-from execbot.oms.place.placer import Purposeful
+from execbot.oms.place.placed import Provenance
 
 D = Decimal
 
@@ -122,7 +122,7 @@ def test_room_taken_by_another_process_means_a_smaller_order(tmp_path: Path) -> 
     trader = open_trader(tmp_path)
     placed = trader.placer.place(
         market("AAPL", "60", client_order_id="big"),
-        Purposeful(origin="signal"),
+        Provenance(origin="signal"),
         adjust=True,
         resize=lambda old: market("AAPL", "20", client_order_id=old.client_order_id),
     )

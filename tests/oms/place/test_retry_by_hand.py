@@ -21,9 +21,14 @@ from execbot.exits.store import open_plans
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import OrderType, Side
 from execbot.model.order import OrderRequest
+from execbot.model.timer import Timer
 from execbot.oms.errors import NotPossible, OmsError, Refused
+from execbot.oms.ledger import recording
+from execbot.oms.machine.table import Act
 from execbot.oms.place.entry_plans import ExitsAsked
+from execbot.oms.place.placer import Placer
 from execbot.oms.place.retry_by_hand import abandon, retry
+from execbot.oms.send.intent import intent_details
 from execbot.risk import halting
 from execbot.risk.kill_switch import Level
 
@@ -169,10 +174,7 @@ def shares_are_held(trader: SignalTrader) -> None:
 
 
 def test_retries_of_orders_with_like_ids_are_orders_of_their_own(tmp_path: Path) -> None:
-    free = {"one_pending_per_symbol": False, "duplicate_window_seconds": D(0)}
-    trader = open_trader(tmp_path, max_position_size_pct=D(100), risk=free)
-    trader.placer.place(market(qty="100"))
-    trader.fill()
+    trader = free_to_sell(tmp_path)
     trader.placer.place(market(qty="10", side=Side.SELL, client_order_id="taken.r1"))
     trader.fill()
     sent = []
@@ -235,7 +237,7 @@ def test_retry_waits_for_an_earlier_retry_that_may_still_fill(tmp_path: Path) ->
     trader.placer.place(limit("1.00", client_order_id="rest"))
     trader.desk.oms.cancel("rest", wait_seconds=1)
     retry(trader.placer, "rest")
-    with pytest.raises(NotPossible, match="was retried"):
+    with pytest.raises(NotPossible, match="was tried again"):
         retry(trader.placer, "rest")
 
 
@@ -244,3 +246,118 @@ def test_retry_of_a_name_with_a_dot_is_a_retry_of_that_name(tmp_path: Path) -> N
     trader.placer.place(limit("1.00", client_order_id="my.house"))
     trader.desk.oms.cancel("my.house", wait_seconds=1)
     assert retry(trader.placer, "my.house").record.client_order_id == "my.house.h1"
+
+
+def free_to_sell(tmp_path: Path) -> SignalTrader:
+    """A trader with 100 shares whose sales no check holds back."""
+    free = {"one_pending_per_symbol": False, "duplicate_window_seconds": D(0)}
+    trader = open_trader(tmp_path, max_position_size_pct=D(100), risk=free)
+    trader.placer.place(market(qty="100"))
+    trader.fill()
+    return trader
+
+
+def test_retry_of_an_order_that_execbot_has_tried_again_sends_nothing(tmp_path: Path) -> None:
+    trader = free_to_sell(tmp_path)
+    shares_are_held(trader)
+    trader.placer.place(market(qty="10", side=Side.SELL, client_order_id="sale"))
+    trader.fill()
+    posts = trader.desk.sent.count("POST /v2/orders")
+    with pytest.raises(NotPossible, match="nothing of sale is left to retry: 10 AAPL"):
+        retry(trader.placer, "sale")
+    assert trader.desk.sent.count("POST /v2/orders") == posts
+    assert trader.desk.positions_there() == {"AAPL": "90"}
+
+
+def test_retry_counts_no_order_that_only_has_a_like_id(tmp_path: Path) -> None:
+    trader = free_to_sell(tmp_path)
+    trader.placer.place(market(qty="10", side=Side.SELL, client_order_id="sale.r1"))
+    trader.fill()
+    trader.placer.place(limit("500", "AAPL", "10", side=Side.SELL, client_order_id="sale"))
+    trader.desk.oms.cancel("sale", wait_seconds=1)
+    assert retry(trader.placer, "sale").record.order.qty == 10
+
+
+def test_retry_reads_the_attempts_of_an_older_history_by_their_ids(tmp_path: Path) -> None:
+    trader = free_to_sell(tmp_path)
+    for name, price in (("sale", "500"), ("sale.2", "200")):
+        request = limit(price, "AAPL", "10", side=Side.SELL, client_order_id=name)
+        with recording(trader.desk.journal) as ledger:
+            ledger.act(Act.INTENT, name, trader.desk.now(), **intent_details(request, {}))
+        trader.desk.client.place_order(request)
+        trader.desk.oms.refresh(name)
+    trader.fill()
+    trader.desk.oms.cancel("sale", wait_seconds=1)
+    with pytest.raises(NotPossible, match="nothing of sale is left"):
+        retry(trader.placer, "sale")
+
+
+def test_retry_of_dollars_that_two_attempts_have_spent_sends_the_rest(tmp_path: Path) -> None:
+    trader = open_trader(tmp_path)
+    refusal = {"code": 42210000, "message": "market orders are not allowed now"}
+    params = {"status": 422, "body": refusal}
+    trader.desk.fault("canned_reply", method="POST", path="/v2/orders", params=params)
+
+    def sent(given: OrderRequest) -> OrderRecord:
+        return trader.placer.place(given, adjust=True).record
+
+    for send in (
+        lambda: sent(OrderRequest("AAPL", Side.BUY, notional=D(1000), client_order_id="dollars")),
+        lambda: retry(trader.placer, "dollars").record,
+    ):
+        quoted(trader, "100", "3")
+        name = send().client_order_id
+        trader.desk.sleep(0.3)
+        quoted(trader, "105", "1000")
+        trader.desk.oms.gap_fill()
+        assert trader.desk.oms.record(name).order.filled_qty == 3, name
+        trader.desk.oms.cancel(name, wait_seconds=5)
+    assert name == "dollars.h1"
+    quoted(trader, "100", "1000")
+    trader.desk.sleep(1)
+    again = retry(trader.placer, "dollars").record
+    assert (again.client_order_id, again.order.notional) == ("dollars.h2", D(400))
+
+
+def test_retry_waits_for_what_the_broker_sent_back_to_the_queue(tmp_path: Path) -> None:
+    trader = free_to_sell(tmp_path)
+    closed = {"status": 403, "body": {"code": 40310000, "message": "market is closed"}}
+    trader.desk.fault("canned_reply", method="POST", path="/v2/orders", params=closed)
+    sale = market(qty="10", side=Side.SELL, client_order_id="sale")
+    assert trader.placer.place(sale).record.client_order_id == "sale.q"
+    with pytest.raises(NotPossible, match=r"sale\.q is queued"):
+        retry(trader.placer, "sale")
+
+
+def test_retry_by_hand_in_the_pause_before_execbot_tries_again_is_the_only_one(
+    tmp_path: Path,
+) -> None:
+    trader = free_to_sell(tmp_path)
+    desk, by_hand = trader.desk, []
+    shares_are_held(trader)
+
+    def sleep(seconds: float) -> None:
+        desk.sleep(seconds)
+        if not by_hand:
+            by_hand.append(retry(Placer(desk.oms, trader.placer.risk), "sale").record)
+
+    oms = trader.placer.oms
+    oms.timer = Timer(desk.monotonic, sleep)
+    with pytest.raises(NotPossible, match=r"sale was tried again meanwhile: sale\.h1"):
+        trader.placer.place(market(qty="10", side=Side.SELL, client_order_id="sale"))
+    trader.fill()
+    assert desk.positions_there() == {"AAPL": "90"}
+
+
+def test_retry_of_an_order_whose_retry_was_changed_counts_the_changed_one(tmp_path: Path) -> None:
+    trader = free_to_sell(tmp_path)
+    desk = trader.desk
+    trader.placer.place(limit("500", qty="10", side=Side.SELL, client_order_id="sale"))
+    desk.oms.cancel("sale", wait_seconds=1)
+    retry(trader.placer, "sale")
+    desk.sleep(1)
+    desk.oms.replace("sale.h1", ReplaceRequest(limit_price=D("1"), client_order_id="changed"))
+    trader.fill()
+    assert desk.positions_there() == {"AAPL": "90"}
+    with pytest.raises(NotPossible, match="nothing of sale is left"):
+        retry(trader.placer, "sale")

@@ -6,12 +6,13 @@ Method: the real adapter against the built-in exchange in process, with its faul
 from __future__ import annotations
 
 import pytest
-from oms.send.held_orders import D, hold, stop
+from msgspec.structs import replace
+from oms.send.held_orders import D, bracket, hold, stop
 from support.desk import Desk, limit, market
 
 from execbot.broker.errors import BrokerError
 from execbot.journal import Role
-from execbot.model.enums import OrderStatus
+from execbot.model.enums import OrderStatus, OrderType
 from execbot.oms.send.cancel import CancelAllResult
 
 
@@ -28,6 +29,30 @@ def test_cancel_all_ends_everything_and_names_what_is_unprotected(desk: Desk) ->
     assert [(item.symbol, item.uncovered_qty) for item in result.unprotected] == [("AAPL", D(10))]
     assert desk.oms.record(queued.client_order_id).status is OrderStatus.CANCELED
     assert not desk.journal.orders("open")
+
+
+def test_stop_whose_cancel_is_under_way_covers_nothing(desk: Desk) -> None:
+    """E-PROT-1: it is neither working nor held with its pair."""
+    hold(desk)
+    desk.oms.submit(stop())
+    desk.sleep(1)
+    desk.fault("stuck_pending_cancel")
+    result = desk.oms.cancel_all(symbol="AAPL", wait_seconds=1)
+    assert [record.status for record in result.still_open] == [OrderStatus.PENDING_CANCEL]
+    assert [(item.symbol, item.uncovered_qty) for item in result.unprotected] == [("AAPL", D(10))]
+
+
+def test_held_leg_of_an_entry_that_has_not_filled_covers_nothing(desk: Desk) -> None:
+    """The leg is armed by its entry's fill; until then it guards none of the shares held before."""
+    hold(desk)
+    entry = replace(bracket(), type=OrderType.LIMIT, limit_price=D(120), qty=D(10))
+    desk.oms.submit(entry)
+    desk.oms.submit(limit("1.00", "KO"))
+    desk.sleep(1)
+    result = desk.oms.cancel_all(symbol="KO")
+    held = [r for r in desk.journal.orders("open") if r.status is OrderStatus.HELD]
+    assert {r.order.type for r in held} >= {OrderType.STOP}
+    assert [(item.symbol, item.uncovered_qty) for item in result.unprotected] == [("AAPL", D(10))]
 
 
 def test_cancel_all_entries_spares_the_exits(desk: Desk) -> None:
@@ -84,6 +109,7 @@ def test_cancel_all_cancels_although_the_broker_does_not_show_everything(
     desk.oms.submit(stop(), role=Role.STOP)
     desk.oms.submit(limit("1.00", "KO"))
     desk.sleep(1)
+    desk.oms.gap_fill()
     desk.fault("server_error", method="GET", path=path, count=9)
     result = desk.oms.cancel_all(entries_only=entries_only)
     canceled = {record.symbol for record in result.canceled}

@@ -16,12 +16,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from support.desk import Desk, limit, market, open_desk
-from support.killed import Killed
+from support.harness.killed import Killed
 
 from execbot.broker.errors import AuthenticationError, BrokerError, RequestRefused
 from execbot.config.schema import OrderManagementSettings
 from execbot.journal import Journal, OrderRecord
-from execbot.model.enums import OrderStatus, Outcome, Side
+from execbot.journal.records import Role
+from execbot.model.enums import OrderClass, OrderStatus, OrderType, Outcome, Side, TimeInForce
+from execbot.model.order import OrderRequest, StopLoss, TakeProfit
+from execbot.model.timer import Timer
 from execbot.oms.errors import ClientIdReused, InDoubt, Refused, StaleIntent
 from execbot.oms.results import GateVerdict
 
@@ -241,6 +244,112 @@ def test_id_that_the_broker_knows_and_this_journal_does_not_is_adopted(
     assert record.already
     assert record.order_id == first.order_id
     assert count_there(desk) == 1
+
+
+def dollars(amount: int) -> OrderRequest:
+    return OrderRequest("AAPL", Side.BUY, notional=Decimal(amount))
+
+
+OTHERS = [
+    (limit("1.00"), limit("1.10")),
+    (dollars(100), dollars(200)),
+    (market(), market(qty="11")),
+    (market(), dollars(100)),
+]
+
+
+@pytest.mark.parametrize(("theirs", "ours"), OTHERS)
+def test_another_order_under_the_id_at_the_broker_is_not_taken_for_ours(
+    desk: Desk, tmp_path: Path, theirs: OrderRequest, ours: OrderRequest
+) -> None:
+    named = replace(theirs, client_order_id="elsewhere")
+    desk.oms.submit(named)
+    with Journal.open(tmp_path / "other.db") as other:
+        oms = desk.open_oms(other)
+        for _ in range(2):
+            with pytest.raises(ClientIdReused) as caught:
+                oms.submit(replace(ours, client_order_id="elsewhere"), plan_id="p", role=Role.ENTRY)
+            assert caught.value.record is not None
+            assert caught.value.record.order.limit_price == theirs.limit_price
+        record = oms.record("elsewhere")
+        assert (record.is_ours, record.plan_id, record.role) == (False, None, None)
+        assert oms.submit(named).already
+    assert count_there(desk) == 1
+
+
+def test_another_order_that_took_the_id_while_the_rate_limit_kept_ours_is_not_ours(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """A 429 executes nothing: what has the id when it is sent again came from elsewhere."""
+    desk.fault("rate_limited", **POST, params={"retry_after": 2})
+    theirs: list[OrderRecord] = []
+
+    def sleep(seconds: float) -> None:
+        desk.sleep(seconds)
+        with Journal.open(tmp_path / "other.db") as other:
+            order = market("MSFT", client_order_id="shared")
+            theirs.append(desk.open_oms(other).submit(order))
+
+    oms = desk.oms
+    oms._pipeline._timer = Timer(desk.monotonic, sleep)
+    with pytest.raises(ClientIdReused):
+        oms.submit(market(client_order_id="shared"), plan_id="p", role=Role.ENTRY)
+    record = desk.oms.record("shared")
+    assert record.order_id == theirs[0].order_id
+    assert (record.is_ours, record.plan_id, record.role) == (False, None, None)
+    assert count_there(desk) == 1
+
+
+@pytest.mark.parametrize("is_settled", [False, True])
+def test_another_order_that_had_the_id_is_not_ours_where_the_answer_was_lost(
+    desk: Desk, tmp_path: Path, is_settled: bool
+) -> None:
+    with Journal.open(tmp_path / "other.db") as other:
+        theirs = desk.open_oms(other).submit(market("MSFT", client_order_id="shared"))
+    oms, ours = desk.oms, market(client_order_id="shared")
+    desk.fault("reply_lost", **POST)
+    if is_settled:
+        desk.fault("server_error", path="/v2/orders:by_client_order_id", count=100)
+    with pytest.raises(InDoubt if is_settled else ClientIdReused):
+        oms.submit(ours, plan_id="p", role=Role.ENTRY)
+    if is_settled:
+        desk.call("DELETE", "/sim/faults")
+        oms.settle()
+    record = oms.record("shared")
+    assert record.order_id == theirs.order_id
+    assert (record.is_ours, record.plan_id, record.role) == (False, None, None)
+    with pytest.raises(ClientIdReused):
+        oms.submit(ours)
+    assert count_there(desk) == 1
+
+
+SALE = OrderRequest(
+    "AAPL", Side.SELL, qty=Decimal(10), time_in_force=TimeInForce.GTC, client_order_id="sale"
+)
+RESTATED = {
+    "a pair, shown by its target": replace(
+        SALE,
+        type=OrderType.LIMIT,
+        order_class=OrderClass.OCO,
+        take_profit=TakeProfit(Decimal(300)),
+        stop_loss=StopLoss(Decimal(100)),
+    ),
+    "a trail, shown with its stop": replace(
+        SALE, type=OrderType.TRAILING_STOP, trail_percent=Decimal(5)
+    ),
+}
+
+
+@pytest.mark.parametrize("request_", RESTATED.values(), ids=RESTATED)
+def test_order_that_the_broker_shows_with_a_price_of_its_own_is_taken_for_ours(
+    desk: Desk, tmp_path: Path, request_: OrderRequest
+) -> None:
+    desk.oms.submit(market())
+    desk.sleep(1)
+    first = desk.oms.submit(request_)
+    with Journal.open(tmp_path / "other.db") as other:
+        again = desk.open_oms(other).submit(request_)
+    assert (again.order_id, again.already, again.is_ours) == (first.order_id, True, True)
 
 
 def test_gate_that_denies_sends_nothing_and_leaves_a_record_and_an_audit_row(desk: Desk) -> None:

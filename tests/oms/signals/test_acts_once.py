@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import pytest
 from msgspec.structs import replace
-from support.killed import Killed
+from support.harness.killed import Killed
 from support.signal_trader import SignalTrader, dies_before_its_result_is_kept
 
 from execbot.config.schema import Mode
@@ -79,6 +79,30 @@ def test_process_that_died_with_a_signal_is_followed_without_a_second_order(
         assert len(ours) == 1
     known = trader.desk.journal.signal(signal.id)
     assert known is not None and known.outcome != "claimed"
+
+
+@pytest.mark.parametrize("side", ["buy", "sell"])
+def test_an_order_whose_process_died_is_told_also_after_the_signals_time(
+    trader: SignalTrader, side: str
+) -> None:
+    if side == "sell":
+        trader.executor.execute_signal(trader.make())
+        trader.desk.sleep(5)
+
+    def stop(at: str) -> None:
+        if at == "after_post":
+            raise Killed
+
+    signal = trader.make(side=side, ttl_seconds=D(60))
+    executor = open_like(trader, trader.desk.journal)
+    executor.oms = executor.placer.oms = trader.desk.open_oms(trader.desk.journal, on_step=stop)
+    with pytest.raises(Killed):
+        executor.execute_signal(signal)
+    there = len(trader.desk.orders_there())
+    trader.desk.sleep(120)
+    again = trader.executor.execute_signal(signal)
+    assert (again.code, again.record is not None) == ("", True), again
+    assert len(trader.desk.orders_there()) == there
 
 
 def test_buy_made_smaller_whose_process_died_is_found_by_its_newest_order(

@@ -6,6 +6,7 @@ results are checked against the exchange's own list of orders and positions.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from support.desk import limit, market
 from support.signal_trader import SignalTrader, open_trader
 
+from execbot.journal.care.restored import Restored, remember_restored
 from execbot.model.enums import OrderStatus, Outcome
 from execbot.oms.errors import Refused
 from execbot.oms.signals.rules import SKIP_CODES
@@ -94,7 +96,7 @@ SKIPS: list[tuple[str, Prepare, str, str, dict[str, Any]]] = [
     ("signal.stale", [], "AAPL", "buy", {"ttl_seconds": D(0)}),
     ("signal.symbol_not_allowed", [], "TSLA", "buy", {}),
     ("signal.symbol_denied", [], "GME", "buy", {}),
-    ("signal.instrument", [], "F261218C00012000", "buy", {}),
+    ("signal.option_stop", [], "AAPL261218C00250000", "buy", {}),
     ("signal.instrument", [], "ETH/BTC", "buy", {}),
     ("signal.position_held", [("AAPL", "buy")], "AAPL", "buy", {}),
     ("signal.opposite_position", [("AAPL", "buy")], "AAPL", "sell_short", {}),
@@ -139,8 +141,17 @@ def test_signal_that_waited_too_long_is_stale(trader: SignalTrader) -> None:
     assert trader.executor.execute_signal(old).code == "signal.stale"
 
 
+def test_entry_that_may_have_been_sent_before_a_restore_is_skipped(trader: SignalTrader) -> None:
+    now, minute = trader.desk.now(), timedelta(minutes=1)
+    remember_restored(trader.desk.journal, Restored(now + minute, now - minute, "backup.db"))
+    assert trader.executor.execute_signal(trader.make()).code == "signal.restored"
+    trader.desk.sleep(61)
+    assert trader.signal("MSFT").outcome is Outcome.ACCEPTED
+
+
 def test_every_skip_code_is_covered() -> None:
-    covered = {case[0] for case in SKIPS} | {"signal.order_pending", "signal.repeated"}
+    elsewhere = {"signal.order_pending", "signal.repeated", "signal.restored", "signal.contradicts"}
+    covered = {case[0] for case in SKIPS} | elsewhere
     assert covered == set(SKIP_CODES)
 
 

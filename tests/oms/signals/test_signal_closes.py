@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.desk import market
-from support.killed import Killed
+from support.harness.killed import Killed
 from support.signal_trader import SignalTrader, dies_before_its_result_is_kept, open_trader
 
 from execbot.journal.records import OrderRecord, Role
@@ -75,6 +75,20 @@ def test_sell_that_fails_after_lifting_has_the_whole_covered_again(tmp_path: Pat
     assert result.is_failure and "protected again" in result.message
     working = [o for o in trader.desk.orders_there().values() if o["status"] == "new"]
     assert [o["qty"] for o in working] == ["100"]
+
+
+def test_sell_that_fails_while_the_stop_is_being_canceled_does_not_call_it_protected(
+    tmp_path: Path,
+) -> None:
+    """E-PROT-1: a stop in `pending_cancel` is on its way out, and nobody has put one back."""
+    trader = holding(tmp_path)
+    name = stop_of(trader, "100")
+    trader.desk.fault("stuck_pending_cancel")
+    executor = Executor(trader.desk.oms, trader.executor.risk, protect=lambda symbol, record: None)
+    result = executor.execute_signal(trader.make(side="sell"))
+    assert trader.desk.orders_there()[name]["status"] == "pending_cancel"
+    assert result.is_failure and "unprotected" in result.message
+    assert "protected again" not in result.message
 
 
 def test_sell_whose_process_died_after_sending_lifts_nothing_again(

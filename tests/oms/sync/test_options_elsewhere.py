@@ -21,7 +21,7 @@ from execbot.model.symbols import option_contract
 from execbot.oms.results import CloseResult
 from execbot.oms.sync.differences import PositionDifference
 from execbot.oms.sync.intake import apply_batch
-from execbot.oms.sync.option_ends import awaited, has_just_ended
+from execbot.oms.sync.option_ends import awaited, delivered_early, has_just_ended
 from execbot.oms.sync.rebuild import rebuild
 from execbot.oms.sync.reconcile import ReconcileResult
 
@@ -164,15 +164,54 @@ def test_what_nobody_explains_by_the_next_evening_is_a_break(tmp_path: Path) -> 
     assert (found.kind, found.subject) == ("position.qty", TODAY)
 
 
-def test_a_contract_that_is_gone_before_its_day_is_a_break(desk: Desk) -> None:
-    """An assignment may come any night; without its row nothing says so. Its shares are new here
-    and are adopted at the strike, which is what the broker shows as their price."""
+def test_an_early_assignment_is_pending_until_its_rows_come(desk: Desk) -> None:
+    """An assignment may come any night, and its rows a day late."""
     hold(desk, PUT, -1, "2")
     elsewhere(desk, "assign", symbol=PUT, row_after=86400)
-    assert {item.subject for item in desk.oms.reconcile().breaks} == {PUT}
-    assert (book(desk, "AAPL").qty, book(desk, "AAPL").avg_entry_price) == (100, 170)
+    for _ in range(2):
+        result = desk.oms.reconcile()
+        assert not result.breaks and not result.adopted_positions
+        assert sum("pending event" in note for note in result.notes) == 2
     desk.sleep(86500)
     agreed(desk)
+    assert (book(desk, "AAPL").qty, book(desk, "AAPL").avg_entry_price) == (100, 170)
+
+
+def test_an_early_end_whose_rows_do_not_come_is_a_break(desk: Desk) -> None:
+    hold(desk, PUT, -1, "2")
+    elsewhere(desk, "assign", symbol=PUT, row_after=30 * 86400)
+    assert not desk.oms.reconcile().breaks
+    desk.sleep(3 * 86400)
+    assert PUT in {item.subject for item in desk.oms.reconcile().breaks}
+
+
+@pytest.mark.parametrize(
+    ("contract", "ours", "theirs", "shares", "waits"),
+    [
+        (PUT, "-2", "-1", "100", True),
+        (PUT, "-2", "0", "200", True),
+        (PUT, "2", "1", "-100", True),
+        (CALL, "-1", "0", "-100", True),
+        (CALL, "1", "0", "100", True),
+        (CALL, "-1", "0", "100", False),
+        (CALL, "-1", "0", "-200", False),
+        (CALL, "-1", "-2", "-100", False),
+        (CALL, "-1", "0", None, False),
+    ],
+)
+def test_an_early_end_is_known_by_just_the_shares_that_it_delivers(
+    contract: str, ours: str, theirs: str, shares: str | None, waits: bool
+) -> None:
+    before = datetime(2026, 10, 5, 15, tzinfo=UTC)
+    found = [PositionDifference(contract, D(ours), D(theirs))]
+    if shares is not None:
+        found.append(PositionDifference("AAPL", D(0), D(shares)))
+    early = delivered_early(found, before, load_table())
+    assert set(early) == ({contract, "AAPL"} if waits else set())
+    seen = dict.fromkeys(early, before)
+    assert set(awaited(found, before, load_table(), seen)) == set(early)
+    later = datetime(2026, 10, 7, 4, tzinfo=UTC)  # the end of Tuesday in New York
+    assert not awaited(found, later, load_table(), seen)
 
 
 @pytest.mark.parametrize(

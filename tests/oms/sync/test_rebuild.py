@@ -13,13 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from support.oms_making import at, order, update
 
 from execbot.journal import Journal
 from execbot.journal.errors import JournalUnavailable
 from execbot.journal.records import EventRecord
-from execbot.model.enums import EventSource
+from execbot.journal.schema import STEPS
+from execbot.model.enums import EventSource, OrderClass, Side, TimeInForce
+from execbot.model.order import OrderRequest, StopLoss
 from execbot.oms.ledger import recording
+from execbot.oms.machine.table import Act
+from execbot.oms.send.intent import intent_details
 from execbot.oms.sync.intake import apply_snapshot, apply_update
 from execbot.oms.sync.rebuild import rebuilt_into, trouble_of
 
@@ -63,6 +68,29 @@ def damage(path: Path, sql: str, *values: object) -> None:
 def content(path: Path) -> list[str]:
     with closing(sqlite3.connect(path)) as connection:
         return list(connection.iterdump())
+
+
+def test_what_an_earlier_version_meant_for_the_day_still_ends_with_it(tmp_path: Path) -> None:
+    """Its histories do not say so, and the step that brought the column went by the class."""
+    path = tmp_path / "journal.db"
+    stop = StopLoss(Decimal(90))
+    gtc = {"time_in_force": TimeInForce.GTC, "qty": Decimal(1)}
+    bracket = OrderRequest("AAPL", Side.BUY, order_class=OrderClass.OTO, stop_loss=stop, **gtc)
+    with Journal.open(path) as journal, recording(journal) as ledger:
+        for name, request in (("legs", bracket), ("plain", OrderRequest("KO", Side.BUY, **gtc))):
+            said = intent_details(replace(request, client_order_id=name), {})
+            del said["cancel_after"], said["for_the_day"]
+            ledger.act(Act.INTENT, name, NOW, **said)
+    step = next(sql for name, sql in STEPS if name == "0007_order_clocks")
+    damage(path, step[step.index("UPDATE") :])
+    rebuilt = rebuilt_into(path, NOW)
+    assert rebuilt.differences == ()
+    with Journal.open(rebuilt.path) as journal:
+        found = {name: journal.order_by_client_id(name) for name in ("legs", "plain")}
+    assert {name: record and record.for_the_day for name, record in found.items()} == {
+        "legs": True,
+        "plain": False,
+    }
 
 
 def test_sound_journal_is_rebuilt_the_same_and_left_alone(path: Path) -> None:
@@ -111,7 +139,7 @@ def test_quantity_beyond_reason_is_left_out_and_the_order_stays(path: Path) -> N
     with Journal.open(path) as journal:
         assert journal.order_by_client_id("mine-1").order.filled_qty > 10**20  # type: ignore[union-attr]
     rebuilt = rebuilt_into(path, NOW)
-    assert [e.why for e in rebuilt.left_out] == ["filled_qty: beyond reason"]
+    assert [e.why for e in rebuilt.left_out] == ["order: filled_qty: beyond reason"]
     with Journal.open(rebuilt.path) as journal:
         record = journal.order_by_client_id("mine-1")
         assert record is not None and record.order.filled_qty == 4
@@ -205,9 +233,12 @@ def test_what_is_no_journal_leaves_no_copy_behind(tmp_path: Path) -> None:
         ({"order_id": "a/b"}, "order id: an id with characters that no id has"),
         ({"client_order_id": "x" * 129}, "client_order_id: an id of more than 128 characters"),
         ({"client_order_id": "a/../b"}, "client_order_id: an id that leads out of its path"),
-        ({"raw": {"order": {"legs": [{"id": "../x"}]}}}, "id: an id with characters"),
-        ({"raw": {"order": {"limit_price": "oops"}}}, "limit_price: not a number"),
+        ({"raw": {"order": {"legs": [{"id": "../x"}]}}}, "order: legs: id: an id with characters"),
+        ({"raw": {"order": {"limit_price": "oops"}}}, "order: limit_price: not a number"),
+        ({"raw": {"order": {"legs": 7}}}, "order: legs: not a list"),
         ({"client_order_id": "strategy:AAPL/entry-1.2"}, ""),
+        ({"client_order_id": "their own, #7 (é)"}, ""),
+        ({"raw": {"order": {"qty": "1"}}}, ""),
         ({"source": EventSource.LOCAL, "qty": Decimal("1e20")}, ""),
     ],
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from support.desk import Desk, limit, market, open_desk
 
 from execbot.journal import FillState, Journal, OrderRecord
@@ -339,3 +340,155 @@ def test_reconcile_costs_few_requests_however_many_orders_there_are(desk: Desk) 
     before = len(desk.sent)
     desk.oms.reconcile()
     assert len(desk.sent) - before <= 5
+
+
+# --- positions from before the journal (E-POS-8) -----------------------------------------------
+
+
+def old_position(path: Path, side: str = "buy", price: str = "151") -> Desk:
+    """10 shares that another program traded at `price`, longer ago than a new journal looks."""
+    desk = open_desk(path)
+    desk.call("POST", "/sim/price", {"symbol": "AAPL", "price": price, "hold": True})
+    desk.call("POST", "/v2/orders", buy(side=side))
+    desk.sleep(9 * 86_400)
+    desk.call("POST", "/sim/price", {"symbol": "AAPL", "price": "160", "hold": True})
+    return desk
+
+
+def realized(desk: Desk) -> tuple[Decimal, Decimal]:
+    """What is held of AAPL, and what it has made, in whole dollars: the spread aside."""
+    position = desk.journal.position("AAPL")
+    assert position is not None
+    return position.qty, position.realized_pl.quantize(Decimal(1))
+
+
+@pytest.mark.parametrize(("side", "made"), [("buy", 90), ("sell", -90)])
+@pytest.mark.parametrize("part", [None, Decimal(4)])
+def test_a_position_from_before_the_journal_that_is_closed_first_thing_keeps_its_cost(
+    tmp_path: Path, side: str, made: int, part: Decimal | None
+) -> None:
+    desk = old_position(tmp_path, side)
+    desk.oms.close("AAPL", qty=part)
+    desk.sleep(2)
+    result = desk.oms.reconcile()
+    assert not result.has_breaks
+    left = Decimal(0) if part is None else (6 if side == "buy" else -6)
+    sold = part or Decimal(10)
+    qty, profit = realized(desk)
+    assert (qty, abs(profit - made * sold / 10) <= 1) == (left, True)
+    desk.journal.close()
+
+
+def test_a_position_that_another_program_closed_before_the_first_look_is_no_short(
+    tmp_path: Path,
+) -> None:
+    """Its sale says `sell_to_close`: so it was there. What it had cost nobody can tell."""
+    desk = old_position(tmp_path)
+    desk.call("DELETE", "/v2/positions/AAPL")
+    desk.sleep(2)
+    result = desk.oms.reconcile()
+    assert not result.has_breaks
+    assert [item.symbol for item in result.adopted_positions] == ["AAPL"]
+    assert "cost is not known" in " ".join(result.notes)
+    assert realized(desk) == (0, 0)
+    assert not desk.oms.reconcile().has_breaks
+    desk.journal.close()
+
+
+def test_a_short_opened_first_thing_is_a_short(desk: Desk) -> None:
+    desk.oms.submit(market(side=Side.SELL))
+    desk.sleep(1)
+    assert not desk.oms.reconcile().has_breaks
+    assert realized(desk)[0] == -10
+
+
+def test_what_a_new_journal_reads_back_is_not_taken_over_twice(tmp_path: Path) -> None:
+    """Bought yesterday with another journal: the fills tell, and they tell the cost."""
+    desk = open_desk(tmp_path)
+    desk.call("POST", "/v2/orders", buy())
+    desk.sleep(86_400)
+    desk.oms.close("AAPL")
+    desk.sleep(2)
+    assert not desk.oms.reconcile().has_breaks
+    assert [fill.qty for fill in desk.journal.fills(adjustments=True)] == [10, 10]
+    desk.journal.close()
+
+
+# --- what an accepted difference has cost (E-COST-1) -------------------------------------------
+
+
+def come(desk: Desk, qty: str = "5", price: str = "120") -> None:
+    """Shares that no order and no row tell of."""
+    core = desk.venue.exchange.core
+    (account,) = core.accounts.values()
+    account.position("AAPL").trade(Decimal(qty), Decimal(price))
+
+
+def without_average(desk: Desk, monkeypatch: pytest.MonkeyPatch, said: str | None) -> None:
+    """As Alpaca shows transferred shares until their cost arrives."""
+    read = desk.client.get_positions
+
+    def positions() -> list[Any]:
+        average = None if said is None else Decimal(said)
+        return [replace(held, avg_entry_price=average) for held in read()]
+
+    monkeypatch.setattr(desk.client, "get_positions", positions)
+
+
+def held_at_cost(desk: Desk) -> None:
+    desk.call("POST", "/sim/price", {"symbol": "AAPL", "price": "100", "hold": True})
+    desk.oms.submit(market())
+    desk.sleep(2)
+    assert not desk.oms.reconcile().has_breaks
+
+
+def test_an_accepted_difference_has_the_brokers_average(desk: Desk) -> None:
+    held_at_cost(desk)
+    before = desk.journal.position("AAPL")
+    come(desk)
+    result = desk.oms.reconcile(accept_positions=True)
+    assert not result.has_breaks and not result.costs_wanted
+    after, theirs = desk.journal.position("AAPL"), desk.client.get_position("AAPL")
+    assert before is not None and after is not None and theirs is not None
+    assert theirs.avg_entry_price is not None
+    assert after.cost == before.cost + 5 * theirs.avg_entry_price
+
+
+@pytest.mark.parametrize("said", [None, "0"])
+def test_where_the_broker_does_not_say_it_the_trader_is_asked(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, said: str | None
+) -> None:
+    held_at_cost(desk)
+    before = desk.journal.position("AAPL")
+    come(desk)
+    without_average(desk, monkeypatch, said)
+    asked = desk.oms.reconcile(accept_positions=True)
+    assert asked.costs_wanted == ("AAPL",)
+    assert "--cost AAPL=PRICE" in asked.breaks[0].hint
+    assert desk.journal.position("AAPL") == before
+    done = desk.oms.reconcile(accept_positions=True, costs={"AAPL": Decimal("120.5")})
+    assert not done.has_breaks and not done.costs_wanted
+    after = desk.journal.position("AAPL")
+    assert before is not None and after is not None
+    assert after.cost == before.cost + 5 * Decimal("120.5")
+
+
+def test_what_went_is_accepted_without_a_price(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    held_at_cost(desk)
+    come(desk, "-5")
+    without_average(desk, monkeypatch, None)
+    assert not desk.oms.reconcile(accept_positions=True).has_breaks
+    position = desk.journal.position("AAPL")
+    assert position is not None and (position.qty, position.realized_pl) == (5, 0)
+
+
+def test_a_cancel_that_does_not_end_is_a_note(desk: Desk) -> None:
+    """E-ORD-8: `reconcile` tells it as `watch` does, once it is older than a cancel can be."""
+    desk.oms.submit(limit("1", qty="1", client_order_id="mine"))
+    desk.fault("stuck_pending_cancel", count=99)
+    desk.oms.cancel("mine")
+    desk.sleep(5)
+    assert not [note for note in desk.oms.reconcile().notes if "pending_cancel" in note]
+    desk.sleep(20 * 60)
+    (note,) = [note for note in desk.oms.reconcile().notes if "mine" in note]
+    assert "it is pending_cancel since" in note and "cancel it again" in note

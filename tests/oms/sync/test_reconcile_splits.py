@@ -164,3 +164,38 @@ def evidence(desk: Desk, status: int, body: Any) -> Evidence:
     params = {"status": status, "body": body}
     desk.fault("canned_reply", params=params, method="GET", path=ACTIVITIES)
     return read_evidence(desk.journal, desk.client, desk.client.get_positions(), desk.now())
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["by-rows", "by-price"])
+def test_a_split_before_the_first_reconcile_is_no_difference_to_adopt(
+    desk: Desk, told: bool
+) -> None:
+    """Bought with a new journal, split, and only then looked at: its cost stays what it was."""
+    desk.call("POST", "/sim/price", {"symbol": "AAPL", "price": "151", "hold": True})
+    desk.oms.submit(market(qty="10"))
+    desk.sleep(2)
+    desk.oms.apply_batch(desk.frames())
+    before = cost(desk)
+    if told:
+        split(desk, 2)
+    else:
+        become(desk, "20", before)
+    result = desk.oms.reconcile()
+    assert not result.adopted_positions
+    assert_booked(desk, result, "2:1: 10 shares are 20", before)
+    if told:
+        desk.oms.submit(market(qty="20", side=Side.SELL))
+        desk.sleep(2)
+        assert not desk.oms.reconcile().has_breaks
+        position = desk.journal.position("AAPL")
+        assert position is not None and abs(position.realized_pl) < 2  # the spread
+
+
+def test_shares_older_than_the_journal_are_adopted_beside_a_split_of_others(desk: Desk) -> None:
+    """Twice as many at the broker, and no split: their average says so."""
+    desk.oms.submit(market(qty="10"))
+    desk.sleep(2)
+    desk.oms.apply_batch(desk.frames())
+    become(desk, "20", 2 * cost(desk))
+    result = desk.oms.reconcile()
+    assert [str(item) for item in result.adopted_positions] == ["AAPL: 10 here, 20 at the broker"]

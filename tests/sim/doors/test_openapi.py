@@ -15,9 +15,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from sim.deviations import ABSENT, DATA_DEVIATIONS, TRADING_DEVIATIONS
+from sim.deviations import DATA_DEVIATIONS, TRADING_DEVIATIONS
 from sim.openapi import Contract, Deviation, Finding
 from support.paths import alpaca_facts
+
+from execbot.sim.wire.absent import ABSENT
 
 KEY, SECRET = "contract", "secret"
 
@@ -75,6 +77,9 @@ def test_trading_operations_keep_the_description(
     _refusals(trader)
     _account_and_market(trader)
     _positions(trader)
+    _watchlists(trader)
+    _corporate_actions(trader)
+    _contracts(trader)
     _judge(trader.contract, TRADING_DEVIATIONS, capsys)
     _the_rest_is_absent(trader)
 
@@ -85,6 +90,8 @@ def test_market_data_operations_keep_the_description(
     trader = trader_of("market-data-api.json")
     _stock_data(trader)
     _crypto_data(trader)
+    _news_and_screener(trader)
+    _option_data(trader)
     _judge(trader.contract, DATA_DEVIATIONS, capsys)
     _the_rest_is_absent(trader)
 
@@ -117,7 +124,8 @@ def _the_rest_is_absent(trader: Trader) -> None:
         path = "/".join("x" if part.startswith("{") else part for part in pattern.split("/"))
         status, _, body = trader.raw(method.upper(), path, {} if method != "get" else None)
         assert status in (404, 405), (name, status, body)
-        assert "message" in json.loads(body)
+        reason = next(why for glob, why in ABSENT if fnmatchcase(pattern, glob))
+        assert status == 405 or reason in json.loads(body)["message"], (name, body)
     for glob, _ in ABSENT:
         tried = {operations[name][1] for name in trader.contract.statuses}
         assert not any(fnmatchcase(pattern, glob) for pattern in tried), glob
@@ -197,6 +205,78 @@ def _positions(trader: Trader) -> None:
     trader.ask("deleteAllOpenPositions", query={"cancel_orders": "true"}, status=207)
 
 
+def _watchlists(trader: Trader) -> None:
+    made = trader.ask("postWatchlist", {"name": "one", "symbols": ["AAPL", "BTC/USD"]})
+    trader.ask("getWatchlists")
+    by_id, by_name = {"watchlist_id": made["id"]}, {"query": {"name": "one"}}
+    trader.ask("getWatchlistById", **by_id)
+    trader.ask("getWatchlistByName", **by_name)
+    trader.ask("addAssetToWatchlist", {"symbol": "MSFT"}, **by_id)
+    trader.ask("addAssetToWatchlistByName", {"symbol": "KO"}, **by_name)
+    trader.ask("removeAssetFromWatchlist", symbol="KO", **by_id)
+    trader.ask("updateWatchlistById", {"name": "one", "symbols": ["F"]}, **by_id)
+    trader.ask("updateWatchlistByName", {"name": "one", "symbols": ["AAPL"]}, **by_name)
+    trader.ask("deleteWatchlistByName", status=204, **by_name)
+    made = trader.ask("postWatchlist", {"name": "two"})
+    trader.ask("deleteWatchlistById", status=204, watchlist_id=made["id"])
+
+
+def _corporate_actions(trader: Trader) -> None:
+    span = {"since": "2026-10-01", "until": "2026-10-31", "ca_types": "Split,Dividend"}
+    found = trader.ask("get-v2-corporate_actions-announcements", query=span)
+    assert len(found) == 2
+    trader.ask("get-v2-corporate_actions-announcements-id", id=found[0]["id"])
+
+
+def _news_and_screener(trader: Trader) -> None:
+    trader.ask("News", query={"start": "2026-10-01", "limit": "5", "include_content": "true"})
+    trader.ask("MostActives", query={"top": "3"})
+    for market in ("stocks", "crypto"):
+        trader.ask("Movers", market_type=market, query={"top": "3"})
+    for path, body in (
+        ("split", {"symbol": "MSFT", "new": 2}),
+        ("split", {"symbol": "F", "new": 1, "old": 8}),
+        ("dividend", {"symbol": "KO", "amount": "0.75"}),
+        ("rename", {"symbol": "INTC", "new_symbol": "IBM"}),
+        ("merger", {"symbol": "PFE", "new_symbol": "MRK", "rate": "0.5", "cash": 3}),
+        ("merger", {"symbol": "BAC", "cash": 40}),
+        ("merger", {"symbol": "WMT", "new_symbol": "TGT", "rate": "0.5"}),
+        ("spinoff", {"symbol": "GE", "new_symbol": "CSCO", "rate": "0.2"}),
+    ):
+        trader.control(path, body)
+    trader.ask("CorporateActions")
+
+
+def _contracts(trader: Trader) -> None:
+    """An order in two contracts, one exercised, one abandoned on its last day."""
+    trader.ask("get-options-contracts")
+    found = trader.ask(
+        "get-options-contracts",
+        query={"underlying_symbols": "AAPL", "show_deliverables": "true", "limit": "3"},
+    )
+    first = found["option_contracts"][0]["id"]
+    trader.ask("get-option-contract-symbol_or_id", symbol_or_id=first)
+    trader.ask("get-option-contract-symbol_or_id", symbol_or_id="NOSUCH", status=404)
+    low, high = "AAPL261009C00090000", "AAPL261009C00095000"
+    legs = [
+        {"symbol": low, "ratio_qty": "2", "side": "buy", "position_intent": "buy_to_open"},
+        {"symbol": high, "ratio_qty": "1", "side": "sell", "position_intent": "sell_to_open"},
+    ]
+    order = {"order_class": "mleg", "qty": "1", "type": "market", "time_in_force": "day"}
+    trader.ask("postOrder", {**order, "legs": legs})
+    trader.control("clock", {"step": 30})
+    trader.ask("getAllOpenPositions")
+    trader.ask("optionExercise", symbol_or_contract_id="NOSUCH", status=422)
+    trader.control("clock", {"set": "2026-10-09 10:00"})
+    trader.ask("optionDoNotExercise", symbol_or_contract_id=high, status=403)
+    trader.ask("optionDoNotExercise", symbol_or_contract_id=low)
+    other = "AAPL261016C00090000"
+    single = {"symbol": other, "qty": "1", "side": "buy", "type": "market"}
+    trader.ask("postOrder", {**single, "time_in_force": "day"})
+    trader.control("clock", {"step": 30})
+    trader.ask("optionExercise", symbol_or_contract_id=other)
+
+
 HISTORY = {"start": "2026-10-08T14:00:00Z", "end": "2026-10-08T14:20:00Z", "limit": "50"}
 
 
@@ -263,3 +343,17 @@ def test_a_silent_difference_would_be_found() -> None:
     assert contract.findings() == {Finding("a", "missing", "id"), Finding("a", "extra", "name")}
     contract.check("a", "/a", 200, {}, b'{"id": 7}')
     assert any(f.what == "error" and f.field == "id" for f in contract.findings())
+
+
+def _option_data(trader: Trader) -> None:
+    names = {"symbols": "AAPL261016C00240000,AAPL261016P00240000"}
+    days = {"start": "2026-10-06T13:30:00Z", "limit": "50"}
+    chain = {"underlying_symbol": "AAPL", "query": {"type": "call", "limit": "20"}}
+    trader.ask("OptionSnapshots", query=names)
+    trader.ask("OptionChain", **chain)
+    trader.ask("OptionLatestQuotes", query=names)
+    trader.ask("OptionLatestTrades", query={**names, "feed": "indicative"})
+    trader.ask("optionBars", query={**names, **days, "timeframe": "5Min"})
+    trader.ask("OptionTrades", query={**names, **days})
+    trader.ask("OptionMetaExchanges")
+    trader.ask("OptionMetaConditions", ticktype="trade")

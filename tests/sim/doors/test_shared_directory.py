@@ -169,9 +169,10 @@ def test_file_without_a_part_of_the_state_is_of_another_version(tmp_path: Path) 
     state = json.loads(venue.store.db.execute("select state from live").fetchone()[0])
     assert (VERSION, " ".join(sorted(state)), " ".join(sorted(state["exchange"]))) == (
         3,
-        "clock down_until exchange faults generation keys market outbox pending seen served",
-        "accounts bands counter faults halted late_rows now options orders past renamed seqs "
-        "splits stale",
+        "clock down_until exchange faults generation keys market outbox pending seen served "
+        "watchlists",
+        "accounts bands counter faults halted late_rows now option_looked_at options orders past "
+        "renamed seqs splits stale",
     )
 
 

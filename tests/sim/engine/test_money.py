@@ -27,6 +27,18 @@ def test_a_fresh_account_looks_like_a_fresh_paper_account() -> None:
     assert "daytrade_count" not in account and "pattern_day_trader" not in account
 
 
+@pytest.mark.parametrize(
+    ("opened", "day"),
+    [("2026-10-08 10:00", "2026-10-07"), ("2026-10-11 06:00", "2026-10-10")],
+    ids=["a Thursday", "a Sunday"],
+)
+def test_the_cash_of_a_fresh_account_came_before_today(opened: str, day: str) -> None:
+    """`last_equity` has it: were its row of today as well, the day's loss would be all of it."""
+    desk = Desk(opened)
+    (row,) = desk.exchange.activities(desk.id, ["JNLC"], {})
+    assert row["date"] == day
+
+
 def test_a_position_uses_buying_power_and_margin() -> None:
     desk = Desk()
     desk.filled(qty="1000")
@@ -166,6 +178,13 @@ def test_regulatory_fees_are_charged_by_day_and_type_where_they_are_set() -> Non
     assert all("order_id" not in row and "symbol" not in row for row in rows)
     assert D(before) - D(figures(desk, "cash")[0]) == D("0.91")
     assert figures(desk, "accrued_fees") == ("0",)
+
+
+def test_a_fee_of_coins_is_dated_by_the_day_of_its_trade_also_on_a_sunday() -> None:
+    desk = Desk("2026-10-11 10:00")
+    desk.filled("BTC/USD", qty="0.1", time_in_force="gtc")
+    (row,) = desk.exchange.activities(desk.id, ["CFEE"], {})
+    assert row["date"] == "2026-10-11"
 
 
 def test_fees_of_coins_may_come_as_one_row_a_day_and_pair() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from execbot.sim.engine.options.contracts import Contract
+from execbot.sim.chains.contract import Contract
 
 CALL, PUT = "AAPL261218C00190000", "AAPL261218P00170000"
 
@@ -148,7 +148,6 @@ def test_a_resting_limit_meets_a_mark_that_moves(bench: Any) -> None:
 @pytest.mark.parametrize(
     ("fields", "status", "words"),
     [
-        ({"side": "buy"}, 403, "account not authorized to trade options"),
         ({"qty": "3"}, 403, "insufficient qty available for order (requested: 3, available: 2)"),
         ({"qty": "1.5"}, 422, "qty must be integer for options trading"),
         ({"qty": None, "notional": "100"}, 422, "notional orders are not supported"),
@@ -156,7 +155,8 @@ def test_a_resting_limit_meets_a_mark_that_moves(bench: Any) -> None:
         ({"type": "trailing_stop", "trail_price": "1"}, 422, "invalid order type for options"),
         ({"type": "limit", "limit_price": "9", "extended_hours": True}, 422, "extended hours is"),
         ({"position_intent": "sell_to_open"}, 422, "position intent mismatch"),
-        ({"symbol": PUT}, 422, "not found"),
+        ({"symbol": "AAPL261218P00170300"}, 422, "not found"),
+        ({"symbol": "AAPL261217P00170000"}, 422, "not found"),
     ],
 )
 def test_what_contracts_cannot_do_is_refused_in_alpacas_words(

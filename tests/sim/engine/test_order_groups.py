@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
+import pytest
 from support.scripted_market import Desk, refusal_of, refused
+
+from execbot.sim.types import ApiError
 
 TP, SL = {"limit_price": "110"}, {"stop_price": "90"}
 BRACKET: dict[str, Any] = {"order_class": "bracket", "take_profit": TP, "stop_loss": SL}
@@ -62,6 +66,30 @@ def test_an_entry_canceled_after_a_partial_fill_never_wakes_its_legs() -> None:
     assert (desk.status(parent), desk.order(parent)["filled_qty"]) == ("canceled", "1000")
     assert [desk.status(leg) for leg in parent["legs"]] == ["canceled", "canceled"]
     assert desk.position()["qty_available"] == "1000"
+
+
+@pytest.mark.parametrize("moved_first", [False, True])
+def test_a_leg_that_is_moved_while_its_entry_ends_ends_with_it(moved_first: bool) -> None:
+    """A trader moves the stop some milliseconds before or after the entry is canceled."""
+    for milliseconds in range(120):
+        desk = Desk()
+        parent = desk.place(order_class="oto", stop_loss=SL, qty="1500")
+        desk.run()
+        (stop,) = parent["legs"]
+
+        def move(desk: Desk = desk, stop: dict[str, Any] = stop) -> None:
+            with suppress(ApiError):
+                desk.replace(stop, stop_price="91")
+
+        def cancel(desk: Desk = desk, parent: dict[str, Any] = parent) -> None:
+            desk.cancel(parent)
+
+        first, second = (move, cancel) if moved_first else (cancel, move)
+        first()
+        desk.run(milliseconds / 1000)
+        second()
+        desk.run()
+        assert not desk.exchange.core.accounts[desk.id].live, milliseconds
 
 
 def test_the_target_fills_and_the_stop_is_canceled_without_an_event() -> None:

@@ -208,6 +208,11 @@ def test_an_exchange_that_never_closes_fills_on_a_sunday() -> None:
     assert desk.exchange.clock()["is_open"] is True
 
 
+def test_a_day_of_an_exchange_that_never_closes_begins_with_the_close_of_yesterday() -> None:
+    desk = Desk("2026-10-11 03:00", always=True)
+    assert desk.exchange.account(desk.id)["balance_asof"] == "2026-10-10"
+
+
 def test_the_clock_and_the_calendar_speak_new_york() -> None:
     desk = Desk("2026-11-26 12:00")
     clock = desk.exchange.clock()

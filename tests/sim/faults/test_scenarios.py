@@ -18,6 +18,7 @@ from support.scenario_checks import (  # noqa: F401 - being imported, they regis
     accounts,
     answers,
     events,
+    options,
     orders,
     requests,
     rules,

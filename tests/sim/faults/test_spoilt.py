@@ -53,6 +53,17 @@ def test_an_answer_is_spoilt_once_and_is_right_again(bench: Any) -> None:
     assert bench.get("/v2/positions")[0]["qty"] == "1"
 
 
+def test_a_value_is_spoilt_after_what_else_the_answer_tells_falsely(bench: Any) -> None:
+    bench.fault("value_spoilt", path="/v2/account", field="equity", json="{}")
+    bench.fault("equity_off", path="/v2/account", params={"factor": 2})
+    bench.fault("fill_row_rounded", params={"decimals": 2})
+    bench.fault("value_spoilt", path="/v2/account/activities", field="*.price", json="{}")
+    bench.buy()
+    bench.step(1)
+    assert bench.get("/v2/account")["equity"] == {}
+    assert all(row["price"] == {} for row in bench.get("/v2/account/activities"))
+
+
 def test_an_error_is_spoilt_as_well(bench: Any) -> None:
     bench.fault("value_spoilt", field="message", json="7")
     assert bench.get("/v2/orders/x")["message"] == 7

@@ -21,6 +21,7 @@ from execbot.sim.prices.mixed import build_prices
 from execbot.sim.types import SECOND
 from execbot.sim.wire.data_feed import feed_of, luld_bands, luld_message, status_message
 from execbot.sim.wire.data_stream import DataStream
+from execbot.sim.wire.reference.news import Newsroom
 
 NOW = new_york("2026-11-18", 11 * 60)
 MINUTE = 60 * SECOND
@@ -35,6 +36,10 @@ class Market:
     assets: Any
     calendar: Any
     adjustments: Any = field(default_factory=Adjustments)
+    newsroom: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.newsroom = Newsroom(7, self.assets)
 
 
 def new_market(calendar=None) -> Market:
@@ -364,7 +369,8 @@ def test_alpacas_own_models_read_the_messages():
         ("/v1beta3/crypto/us-1", "us-1"),
         ("/v1beta3/crypto/mars", None),
         ("/v2/nothing", None),
-        ("/v1beta1/news", None),
+        ("/v1beta1/news", "news"),
+        ("/v1beta1/nothing", None),
         ("/stream", None),
     ],
 )

@@ -25,6 +25,7 @@ from execbot.sim.types import SECOND
 from execbot.sim.wire import data
 from execbot.sim.wire.data_query import Plan, Timeframe, Unit, timeframe
 from execbot.sim.wire.http import make_request
+from execbot.sim.wire.reference.news import Newsroom
 
 SPECS = Path(os.environ.get("EXECBOT_ALPACA_SPECS", ROOT.parent / "shared" / "alpaca"))
 SPEC = SPECS / "openapi" / "market-data-api.json"
@@ -44,6 +45,10 @@ class Market:
     assets: Any
     calendar: Any
     adjustments: Any = field(default_factory=Adjustments)
+    newsroom: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.newsroom = Newsroom(7, self.assets)
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +200,6 @@ def test_an_unknown_symbol_is_absent_and_a_single_one_is_not_found(market):
             "Invalid location: loc",
         ),
         ("/v2/stocks/meta/conditions/trade", {}, 400, "tape is required"),
-        ("/v1beta1/news", {}, 404, "endpoint not found."),
         ("/v2/stocks/AAPL/nothing", {}, 404, "endpoint not found."),
     ],
 )

@@ -9,24 +9,26 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.killed import Killed
+from support.harness.killed import Killed
 from support.wishes import stop_at
 from support.world import D, World, open_world
 
 from execbot.exits.plan.plan import PlanStatus
+from execbot.exits.position_view import Known, position_view
 from execbot.exits.rules.failures import Outcome
+from execbot.exits.rules.view import Guarded
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import OrderType, Side, TimeInForce
 from execbot.model.order import OrderRequest
 from execbot.watch.core.exit_endings import HANDS_OFF
 from execbot.watch.core.jobs import SymbolJob
-from execbot.watch.perform import Hands
+from execbot.watch.perform import Performer
 
 LIMIT_SECONDS = 5.0
 """`exits.unprotected_alarm_seconds` unless it is set."""
 
 
-class Refusing(Hands):
+class Refusing(Performer):
     """A broker that takes no order."""
 
     def _do(self, action: object) -> Outcome:
@@ -158,3 +160,23 @@ def test_only_orders_of_the_plan_end_with_it(tmp_path: Path) -> None:
     world.run(20)
     assert world.plan() is None
     assert world.witness.orders()["typed-by-hand"]["status"] == "new"
+
+
+def test_exits_that_are_canceled_elsewhere_again_and_again_leave_it_unprotected_and_no_stop_drawn(
+    tmp_path: Path,
+) -> None:
+    """Nothing is fought over, and nothing that is gone is shown (E-PROT-1)."""
+    world = open_world(tmp_path)
+    world.trader.buy("10", stop_at("95"))
+    world.run(4)
+    for _ in range(2):
+        world.trader.cancel_elsewhere()
+        world.run(4)
+    assert world.the_plan().status is PlanStatus.SUSPENDED
+    assert world.guarded() is Guarded.UNPROTECTED
+    assert "protection_suspended" in world.alarm_kinds()
+    state = world.state()
+    known = Known(avg_entry_price=state.avg_entry_price, coverage=state.coverage)
+    orders = [record.order for record in state.living]
+    shown = position_view("AAPL", state.qty, known, now=world.now(), plan=state.plan, orders=orders)
+    assert (shown.stop, shown.targets) == (None, ())

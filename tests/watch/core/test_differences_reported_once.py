@@ -18,7 +18,7 @@ from support.wishes import stop_at
 from support.world import D, World, open_world
 
 from execbot.model.enums import Side
-from execbot.oms.sync.differences import TOLD_PREFIX, PositionDifference, told_differences
+from execbot.oms.sync.differences import TOLD_PREFIX, PositionDifference, reported_differences
 
 
 def alarms(world: World) -> int:
@@ -79,7 +79,7 @@ def test_another_quantity_is_told_anew(tmp_path: Path) -> None:
     world.start_watch()
     world.run(15)
     assert alarms(world) == 2
-    assert told_differences(world.desk.journal) == {
+    assert reported_differences(world.desk.journal) == {
         "AAPL": PositionDifference("AAPL", D(10), D(14))
     }
 
@@ -88,7 +88,7 @@ def test_what_was_cured_and_came_back_is_told_anew(tmp_path: Path) -> None:
     world = told_of_three_more(tmp_path)
     world.witness.set_position("10", "100")
     world.run(15)
-    assert told_differences(world.desk.journal) == {}
+    assert reported_differences(world.desk.journal) == {}
     world.witness.set_position("13", "100")
     world.run(15)
     assert alarms(world) == 2
@@ -117,7 +117,7 @@ def test_a_position_that_left_the_account_is_told_once_too(tmp_path: Path) -> No
     assert (alarms(world), len(standing(world))) == (1, 1)
     world.trader.reconcile(accept_positions=True)
     world.run(40)
-    assert told_differences(world.desk.journal) == {}
+    assert reported_differences(world.desk.journal) == {}
 
 
 def test_a_strange_value_in_the_journal_is_told_rather_than_believed(tmp_path: Path) -> None:

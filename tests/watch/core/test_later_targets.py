@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.killed import Killed
+from support.harness.killed import Killed
 from support.wishes import Exit, stop_at, target
 from support.world import World, nothing_happens, open_world
 

@@ -34,6 +34,23 @@ def test_a_number_means_the_position_that_had_it_when_the_prompt_opened(tmp_path
     world.run(5)
     assert world.witness.qty("AAPL") == 0
     screen._press("\r")
+    screen._press("y")
+    screen._press("\r")
+    assert did == [("close", "AAPL")]
+
+
+def test_a_position_is_closed_only_after_a_yes(tmp_path: Path) -> None:
+    _, screen, did = two_positions(tmp_path)
+    for key in ("x", "1", "\r"):
+        screen._press(key)
+    assert did == []
+    assert screen._asked() == "close AAPL 10 at market? y, Enter (Esc gives up): "
+    for answer in (["n", "\r"], ["\r"], ["\x1b"]):
+        for key in (*answer, "x", "1", "\r"):
+            screen._press(key)
+    assert did == []
+    screen._press("y")
+    screen._press("\r")
     assert did == [("close", "AAPL")]
 
 
@@ -59,3 +76,21 @@ def test_a_number_that_no_row_has_does_nothing(tmp_path: Path) -> None:
         "there is no position number 3",
         "there is no position number 0",
     ]
+
+
+def test_help_never_hides_a_prompt(tmp_path: Path) -> None:
+    """Else numbers would be typed unseen, for rows that are not on the screen."""
+    _, screen, did = two_positions(tmp_path)
+    for back in ("?", "\x1b"):
+        screen._press("?")
+        assert screen._shows_help
+        screen._press(back)
+        assert (screen._shows_help, screen._prompt) == (False, "")
+    screen._press("?")
+    screen._press("x")
+    assert not screen._shows_help
+    assert screen._asked().startswith("close position number")
+    screen._press("\x1b")
+    screen._press("?")
+    screen._press("q")
+    assert did == [("quit", "")]

@@ -8,12 +8,14 @@ from __future__ import annotations
 import io
 import json
 import threading
+from decimal import Decimal
 from pathlib import Path
 
 from support.exit_views import T0
 
+from execbot.config.schema import LogSettings
 from execbot.watch.core.jobs import Note
-from execbot.watch.show.sinks import LOG_BYTES_MAX, LOG_FILES_KEPT, JsonSink, PlainSink, open_log
+from execbot.watch.show.sinks import JsonSink, PlainSink, open_log
 
 
 def test_json_lines_are_numbered_without_gaps() -> None:
@@ -55,10 +57,10 @@ def test_a_reader_that_stops_reading_holds_nobody_up() -> None:
 
 
 def test_the_log_rotates_and_stays_small(tmp_path: Path) -> None:
-    logger = open_log(tmp_path)
-    line = "x" * 10_000
-    for _ in range(LOG_BYTES_MAX * 2 // 10_000):
-        logger.info(line)
-    files = list(tmp_path.glob("watch.log*"))
-    assert 2 <= len(files) <= LOG_FILES_KEPT + 1
-    assert all(file.stat().st_size <= LOG_BYTES_MAX for file in files)
+    settings = LogSettings(max_megabytes=Decimal("0.05"), keep_files=3)
+    logger = open_log(tmp_path, settings)
+    for _ in range(100):
+        logger.info("x" * 10_000)
+    files = {file.name for file in tmp_path.glob("watch.log*")} - {"watch.log.lock"}
+    assert files == {"watch.log", "watch.log.1", "watch.log.2", "watch.log.3"}
+    assert all((tmp_path / name).stat().st_size <= 70_000 for name in files)

@@ -1,0 +1,59 @@
+"""Goal: on a terminal of any width no word is cut, no command is broken and no row is added.
+
+Method: properties of the pure rule; a table and a family of orders read back.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from execbot.cli.show.order_list import within
+from execbot.cli.show.prose import broken
+
+WORDS = st.lists(st.text("abcdefg.,:-", min_size=1, max_size=25), min_size=1, max_size=40)
+
+
+@given(WORDS, st.integers(30, 200), st.sampled_from(["", "  ", "  - ", "  why:  "]))
+def test_a_sentence_keeps_its_words_and_fits(words: list[str], width: int, head: str) -> None:
+    line = head + " ".join(words)
+    lines = broken(line, width).split("\n")
+    assert " ".join(lines).split() == line.split()
+    assert all(len(one) <= width for one in lines if len(one.split()) > 1)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "  next: execbot submit AAPL --qty 10, or --risk 1% --stop-loss 2% and so on and on and on",
+        "execbot watch --profile a-name-that-is-rather-long --log-file /somewhere/else/in/the/tree",
+        '{"schema": "execbot/v1", "ok": true, "command": "positions", "mode": "sim", "data": []}',
+        "a,b\n" + "one line of several that is wider than the terminal is, and stays as it is so",
+        "a\tb\tc\td and a row that is wider than the terminal, which a program may want to read on",
+    ],
+)
+def test_commands_and_data_are_left_alone(line: str) -> None:
+    assert broken(line, 40) == line
+    assert broken(line, 0) == line
+
+
+def family(name: str, legs: int) -> Any:
+    order = SimpleNamespace(
+        client_order_id=name,
+        legs=[SimpleNamespace(client_order_id=f"{name}{n}") for n in range(legs)],
+    )
+    return SimpleNamespace(order=order)
+
+
+@given(st.lists(st.integers(0, 3), max_size=8), st.integers(1, 12))
+def test_a_limit_counts_every_row_and_wastes_none(legs: list[int], limit: int) -> None:
+    records = [family(f"o{n}", count) for n, count in enumerate(legs)]
+    kept, legs_of = within(records, limit, lambda order: order.legs)
+    shown = [one.client_order_id for r in kept for one in (r.order, *legs_of(r.order))]
+    every = [one.client_order_id for r in records for one in (r.order, *r.order.legs)]
+    assert shown == every[:limit]
+    assert within(records, None, lambda order: order.legs)[0] == records

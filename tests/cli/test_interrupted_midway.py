@@ -1,0 +1,50 @@
+"""Goal: Ctrl-C in the middle of a submit never says that nothing was sent where something was.
+
+Method: a real desk at the built-in exchange; the interrupt comes after a cancel of a living order,
+before the intent of the next one.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from support.processes import clean_environment
+
+from execbot.cli.errors import Failure, failure_of
+from execbot.cli.interrupted import known_if_interrupted
+from execbot.desk.account import Desk, open_desk
+from execbot.desk.opening.outcomes import carrying_out
+from execbot.model.enums import OrderType, Side
+from execbot.model.order import OrderRequest
+
+
+def resting(desk: Desk) -> str:
+    request = OrderRequest(
+        "AAPL", Side.BUY, qty=Decimal(1), type=OrderType.LIMIT, limit_price=Decimal(1)
+    )
+    return desk.oms.submit(request).order_id
+
+
+def told(desk: Desk, *, cancels: str = "", raises: BaseException) -> Failure:
+    with pytest.raises((KeyboardInterrupt, Failure)) as caught:  # noqa: SIM117
+        with carrying_out(desk), known_if_interrupted(desk) as sending:
+            sending.client_order_id = "never-written"
+            if cancels:
+                desk.client.cancel_order(cancels)
+            raise raises
+    return failure_of(caught.value)
+
+
+def test_an_interrupt_after_a_cancel_says_what_was_done(tmp_path: Path) -> None:
+    desk = open_desk(env=clean_environment(tmp_path, EXECBOT_MODE="sim"))
+    try:
+        after = told(desk, cancels=resting(desk), raises=KeyboardInterrupt())
+        assert after.outcome == "canceled"
+        assert "before anything was sent" not in after.message
+        before = told(desk, raises=KeyboardInterrupt())
+        assert before.outcome == "not_sent"
+        assert before.message == "Interrupted before anything was sent"
+    finally:
+        desk.close()

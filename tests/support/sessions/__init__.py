@@ -1,0 +1,1 @@
+"""Random sessions of `watch`: drawn, recorded, lied to and judged."""

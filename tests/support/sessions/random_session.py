@@ -1,0 +1,481 @@
+"""One random session of `watch` with faults: everything that happens follows from its seed."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from execbot.broker.errors import BrokerError
+from execbot.broker.market_stream import MarketDataMessage, MarketDataStream
+from execbot.broker.port import TradeUpdate
+from execbot.broker.stream_states import Connected
+from execbot.config.schema import Mode, RiskSettings, ScaleInSettings, TradingSettings
+from execbot.exits.levels import LevelError
+from execbot.exits.plan.plan import PlanStatus
+from execbot.journal.errors import JournalError
+from execbot.journal.journal import Journal
+from execbot.model.enums import Side
+from execbot.model.order import OrderRequest
+from execbot.oms.errors import OmsError
+from execbot.oms.place.placer import Placer
+from execbot.oms.place.risk_gate import RiskGate
+from execbot.sim.types import SECOND, ApiError
+from execbot.watch.core.inputs import Input, Price
+from execbot.watch.core.jobs import Note
+from execbot.watch.core.timers import FULL_READ_SECONDS
+from execbot.watch.feed import PolledFeed, StreamedFeed
+from support.harness.killed import Killed
+from support.sessions.lies import Lies
+from support.sessions.verdict import Verdict, judge
+from support.wishes import Exit, stop_at, target, trail
+from support.world import D, World, heard_as_sent, open_world, seeded, seen_as_sent
+
+SECONDS = 40.0
+STEP = 0.1
+START_PRICE = Decimal(100)
+
+
+SPOILT = (
+    ("GET", "/v2/positions", "*.qty", "1e999"),
+    ("GET", "/v2/positions", "*.symbol", '"../../x"'),
+    ("GET", "/v2/orders", "*.filled_qty", '"1e30"'),
+    ("GET", "/v2/orders/*", "id", "7"),
+    ("GET", "/v2/account/activities", "*.price", "{}"),
+    ("POST", "/v2/orders", "legs", "7"),
+    ("PATCH", "/v2/orders/*", "client_order_id", "null"),
+)
+"""Method, path, field and a value that cannot be."""
+
+ADDING = replace(
+    TradingSettings(),
+    max_position_size_pct=D(100),
+    max_account_exposure_pct=D(100),
+    risk=replace(
+        RiskSettings(),
+        duplicate_window_seconds=D(0),
+        facts_max_age_seconds=D(0),
+        scale_in=ScaleInSettings(enabled=True, max_steps=100, min_profit_pct=D(-100)),
+    ),
+)
+
+
+@dataclass
+class Session:
+    """Draws what happens and lets it happen."""
+
+    seed: str
+    world: World
+    rng: random.Random
+    kill_at: int = 0
+    kill_moment: str = "before"
+    dead_until: int = 0
+    cut_until: int = 0
+    kills: int = 0
+    faults: int = 0
+    price: Decimal = START_PRICE
+    entries: int = 0
+    late: list[tuple[int, TradeUpdate]] = field(default_factory=list)
+    trouble: set[str] = field(default_factory=set)
+    adder: Journal | None = None
+    """The journal of an adding process that will be killed."""
+    adder_dies_at: int = 0
+    words: list[datetime] = field(default_factory=list)
+    """When the trader has said where a stop belongs, here or in another program."""
+    moved: dict[str, datetime] = field(default_factory=dict)
+    """The orders that moving a stop in another program has made, and when."""
+    lies: Lies = field(init=False)
+    outages: Outages = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Of their own, so that a seed's other happenings stay what they were.
+        self.lies = Lies(self.world, seeded(f"lies-{self.seed}"), lambda: self.price)
+        self.outages = Outages(self.world, seeded(f"outages-{self.seed}"))
+        self.spoiler = random.Random(f"spoilt-{self.seed}")
+
+    # --- things that happen ----------------------------------------------------------------
+
+    def happen(self) -> None:
+        """Perhaps one thing, in this step."""
+        self.move_price()
+        self.outages.happen()
+        self.outages.end_if_due()
+        is_locked = self.world.locked_at is not None
+        for chance, what in CHANCES:
+            if self.rng.random() < chance and (not is_locked or what in WITHOUT_JOURNAL):
+                what(self)
+        self.lies.happen()
+        if self.spoiler.random() < 0.01:
+            self.spoil()
+
+    def move_price(self) -> None:
+        if self.rng.random() < 0.25:
+            jump = D(str(round(self.rng.gauss(0, 0.35), 2)))
+            self.price = max(D(80), min(D(120), self.price + jump))
+            size = self.rng.choice(("2", "5", "20", "1000"))
+            self.world.price("AAPL", str(self.price), size=size)
+
+    def enter(self) -> None:
+        """A trader's entry, from another process."""
+        if self.world.witness.qty() != 0 or self.entries >= 4 or self._is_open():
+            return
+        self.entries += 1
+        limit = None
+        if self.rng.random() < 0.6:
+            limit = str(self.price + D(self.rng.choice(("-0.20", "0.01", "0.05"))))
+        try:
+            qty, along = str(self.rng.randint(1, 25)), limit is None
+            self.world.trader.buy(qty, *self._exits(), limit=limit, stop_goes_along=along)
+        except (BrokerError, OmsError, LevelError):
+            self.trouble.add("entry failed")
+
+    def add(self) -> None:
+        """A trader's addition, from a process of its own that may be killed at any request."""
+        if self.world.witness.qty() <= 0 or self.entries >= 6:
+            return
+        qty, dies_after = self.rng.randint(1, 9), None
+        if self.rng.random() < 0.4:
+            dies_after = self.rng.randint(1, 12)
+        self.add_shares(str(qty), dies_after)
+
+    def add_shares(self, qty: str, dies_after: int | None) -> None:
+        """The adding process is killed at one of its next requests, if at all."""
+        self.entries += 1
+        journal = Journal.open(self.world.desk.path / "journal.db")
+        oms = self.world.desk.open_oms(journal)
+        risk_gate = RiskGate(oms.client, journal, ADDING, Mode.SIM, now=self.world.now)
+        name = f"addition-{self.entries}"
+        request = OrderRequest("AAPL", Side.BUY, qty=D(qty))
+        if dies_after is not None:
+            self.adder, self.adder_dies_at = journal, self.world.requests + dies_after
+        self.world.trader.is_adding = True
+        try:
+            Placer(oms, risk_gate).place(replace(request, client_order_id=name))
+        except (Killed, BrokerError, OmsError, JournalError, sqlite3.ProgrammingError):
+            self.trouble.add("addition failed")
+        finally:
+            self.adder = None
+            self.world.trader.is_adding, self.world.journal_changed = False, True
+            journal.close()
+
+    def _is_open(self) -> bool:
+        return bool(self.world.desk.journal.orders("open", symbol="AAPL"))
+
+    def _exits(self) -> list[Exit]:
+        stop = stop_at(self.rng.choice(("0.5%", "1%", "2%")))
+        shape = self.rng.randint(0, 3)
+        if shape == 0:
+            return [stop]
+        if shape == 1:
+            return [stop, target("1%", shares=100)]
+        if shape == 2:
+            return [stop, target("0.8%", shares=50), target("1.5%", shares=50)]
+        return [trail("0.7%")]
+
+    def kill(self) -> None:
+        """`watch` dies at one of its next requests, or right now."""
+        if self.world.watcher is not None and not self.kill_at:
+            self.kill_at = self.world.requests + self.rng.randint(0, 6)
+            self.kill_moment = self.rng.choice(("before", "after"))
+
+    def cut(self) -> None:
+        if self.world.watcher is not None and self.world.stream_is_up:
+            self.faults += 1
+            self.cut_until = self.world.ns + int(self.rng.uniform(0.5, 4) * 1e9)
+            self.world.cut_stream()
+
+    def request_fault(self) -> None:
+        self.faults += 1
+        kind, extra = self.rng.choice(
+            (
+                ("reply_lost", {}),
+                ("reset_before", {}),
+                ("reset_after", {}),
+                ("server_error", {"params": {"status": 503}}),
+                ("rate_limited", {}),
+                ("html_body", {}),
+            )
+        )
+        method = self.rng.choice(("POST", "PATCH", "DELETE", "GET"))
+        path = self.rng.choice(("/v2/orders", "/v2/orders/*", "/v2/positions"))
+        self.world.desk.fault(kind, method=method, path=path, **extra)
+
+    def spoil(self) -> None:
+        """One answer says what cannot be."""
+        self.faults += 1
+        method, path, field, json = self.spoiler.choice(SPOILT)
+        rule = {"method": method, "path": path, "field": field, "json": json}
+        self.world.desk.fault("value_spoilt", **rule)
+
+    def close_elsewhere(self) -> None:
+        """Somebody cancels the exits by hand and closes part or all of the position."""
+        if self.world.witness.qty() <= 0:
+            return
+        self.world.trader.cancel_elsewhere()
+        self.world.pass_time(0.1)
+        self.world.trader.close_elsewhere(percentage=self.rng.choice(("50", "100")))
+        self.trouble.add("closed elsewhere")
+
+    def move_stop(self) -> None:
+        plan = self.world.plan()
+        if plan is None or plan.stop.price is None or plan.status is not PlanStatus.ACTIVE:
+            return
+        nudge = D(self.rng.choice(("0.10", "-0.10", "0.25")))
+        at = (plan.stop.price + nudge).quantize(D("0.01"))
+        if at >= self.price - D("0.05"):
+            return
+        self.world.trader.move_stop_to(at, plan.plan_id)
+        self.words.append(self.world.now())
+
+    def move_elsewhere(self) -> None:
+        """The trader moves a stop in another program, nearer or further away."""
+        exchange, account = self.world.desk.venue.exchange, self.world.account
+        live = self.world.witness.account.live.values()
+        stops = [o for o in live if o.type == "stop" and not o.is_buy]
+        if not stops or self.world.witness.qty() <= 0:
+            return
+        order = self.rng.choice(stops)
+        at = order.stop_price + D(self.rng.choice(("0.15", "0.07", "-0.12", "-0.40")))
+        if at >= self.price - D("0.10"):
+            return
+        with suppress(ApiError):
+            new = exchange.replace(account, order.id, {"stop_price": str(at)})
+            self.words.append(self.world.now())
+            self.moved[new["client_order_id"]] = self.world.now()
+
+    def cancel_entry(self) -> None:
+        """The trader takes an entry back in another program."""
+        exchange, account = self.world.desk.venue.exchange, self.world.account
+        for order in list(self.world.witness.account.live.values()):
+            if order.is_buy:
+                with suppress(ApiError):
+                    exchange.cancel(account, order.id)
+
+    # --- frames ----------------------------------------------------------------------------
+
+    def frames(self, fresh: list[TradeUpdate]) -> list[TradeUpdate]:
+        """Lost, doubled, late, swapped."""
+        ready = [update for due, update in self.late if due <= self.world.ns]
+        self.late = [(due, update) for due, update in self.late if due > self.world.ns]
+        out = list(ready)
+        for update in fresh:
+            dice = self.rng.random()
+            if dice < 0.04:
+                self.faults += 1
+                continue
+            if dice < 0.08:
+                out.extend((update, update))
+            elif dice < 0.12:
+                due = self.world.ns + int(self.rng.uniform(0.1, 3) * 1e9)
+                self.late.append((due, update))
+            else:
+                out.append(update)
+        if len(out) > 1 and self.rng.random() < 0.1:
+            out.reverse()
+        return out
+
+    def at_request(self, moment: str) -> None:
+        if self.adder is not None and self.world.requests >= self.adder_dies_at:
+            # A dead process writes nothing more, whatever its blocks would do on the way out.
+            self.adder.close()
+            self.adder = None
+            raise Killed
+        if self.kill_at and self.world.requests >= self.kill_at and moment == self.kill_moment:
+            raise Killed
+
+    # --- the run ---------------------------------------------------------------------------
+
+    def run(self) -> Verdict:
+        world = self.world
+        until = world.ns + int(SECONDS * 1e9)
+        while world.ns < until:
+            self._mend()
+            self.happen_safely()
+            self._step()
+        return self._end()
+
+    def happen_safely(self) -> None:
+        """The trader's own process is not the one that is killed."""
+        kill_at, self.kill_at = self.kill_at, 0
+        self.happen()
+        self.kill_at = self.kill_at or kill_at
+
+    def _step(self) -> None:
+        try:
+            self.world.step(STEP)
+        except Killed:
+            self.kills += 1
+            self.kill_at = 0
+            self.world.kill_watch()
+            self.dead_until = self.world.ns + int(self.rng.uniform(0.1, 2) * 1e9)
+        except JournalError as error:
+            raise AssertionError(f"journal: {error}") from error
+        watcher = self.world.watcher
+        assert watcher is None or watcher.journal_error is None, f"{watcher.journal_error}"
+
+    def _mend(self) -> None:
+        """Restart what was killed, reconnect what was cut."""
+        world = self.world
+        if world.watcher is None and world.ns >= self.dead_until and world.locked_at is None:
+            world.stream_is_up, self.cut_until = True, 0
+            self._guarded(world.start_watch)
+        if not world.stream_is_up and self.cut_until and world.ns >= self.cut_until:
+            self.cut_until = 0
+            world.join_stream()
+
+    def _guarded(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except Killed:
+            self.kills += 1
+            self.kill_at = 0
+            self.world.kill_watch()
+            self.dead_until = self.world.ns + int(5e8)
+
+    def _end(self) -> Verdict:
+        """Faults stop; everything must come to rest, and both sides must agree."""
+        world = self.world
+        world.desk.call("DELETE", "/sim/faults")
+        self.kill_at, world.hear, world.see = 0, heard_as_sent, seen_as_sent
+        self.outages.end()
+        self.dead_until = self.cut_until = world.ns
+        self._mend()
+        if world.watcher is None:
+            world.start_watch()
+        longest = world.witness.longest_of_all()
+        world.run(FULL_READ_SECONDS + 5, 0.25)  # a lost frame is made good by the regular look
+        return judge(self, longest)
+
+
+class Outages:
+    """Ways to the truth that are closed for a while: the price stream, the broker, the journal.
+
+    Drawn from a generator of its own; `told` counts them by their kind.
+    """
+
+    def __init__(self, world: World, rng: random.Random) -> None:
+        self.world, self.rng = world, rng
+        self.told: dict[str, int] = {}
+        self.deaf_until = self.locked_until = 0
+        self.asked_at = 0
+        self.rest = PolledFeed(world.desk.client, 5.0)
+        self.feed = StreamedFeed(DeafStream(self.hear_again), world.now, instead=self.rest)
+        self.feed.want(frozenset({"AAPL"}))
+
+    def happen(self) -> None:
+        """Perhaps one, in this step."""
+        for chance, name, act in OUTAGES:
+            if self.rng.random() < chance:
+                self.told[name] = self.told.get(name, 0) + 1
+                act(self)
+
+    def blind(self) -> None:
+        """The trade stream tells nothing, and REST fails, is over the limit or garbled."""
+        seconds = round(self.rng.uniform(2, 20), 3)
+        kind = self.rng.choice(("server_error", "rate_limited", "html_body"))
+        silent = {"kind": "event_missing", "for_seconds": seconds}
+        dumb = {"kind": kind, "method": "GET", "path": "/v2/*", "for_seconds": seconds}
+        self.world.desk.venue.add_faults([silent, dumb])
+
+    def deaf(self) -> None:
+        """The price stream is open and silent, until it is connected anew."""
+        self.deaf_until = self.world.ns + int(self.rng.uniform(5, 60) * SECOND)
+
+    def locked(self) -> None:
+        """Another process keeps the journal locked, or its disk is full, as often."""
+        if self.world.locked_at is None and self.world.watcher is not None:
+            self.world.locked_at = self.world.ns
+            self.locked_until = self.world.ns + int(self.rng.uniform(1, 25) * SECOND)
+            self.world.is_full = bool(self.locked_until % 2)
+
+    def end_if_due(self) -> None:
+        if self.world.locked_at is not None and self.world.ns >= self.locked_until:
+            self.world.unlock()
+
+    def end(self) -> None:
+        if self.world.locked_at is not None:
+            self.world.unlock()
+
+    def hear_again(self) -> None:
+        self.deaf_until = 0
+        self.feed._take(Connected(self.world.now()))
+
+    def prices(self, streamed: Iterable[Price]) -> Iterable[Input | Note]:
+        """What the feed brings: of the stream while it speaks, else of REST every five seconds."""
+        for price in streamed:
+            if self.world.ns >= self.deaf_until:
+                self.feed._ages.heard(price.symbol, None, self.world.now())
+                self.feed._latest.put(price)
+        if self.rest._symbols and self.world.ns - self.asked_at >= 5 * SECOND:
+            self.asked_at = self.world.ns
+            self.rest.ask(sorted(self.rest._symbols))
+        return self.feed.drain()
+
+
+class DeafStream(MarketDataStream):
+    """Connected anew by `renew`."""
+
+    def __init__(self, connect: Callable[[], None]) -> None:
+        self._connect = connect
+
+    def subscribe(self, **symbols: Iterable[str]) -> None: ...
+
+    def unsubscribe(self, **symbols: Iterable[str]) -> None: ...
+
+    def messages(self) -> Iterator[MarketDataMessage]:
+        yield from ()
+
+    def renew(self, reason: str) -> None:
+        self._connect()
+
+    def close(self) -> None: ...
+
+
+OUTAGES: tuple[tuple[float, str, Callable[[Outages], None]], ...] = (
+    (0.001, "blind", Outages.blind),
+    (0.001, "deaf", Outages.deaf),
+    (0.001, "locked", Outages.locked),
+)
+
+WITHOUT_JOURNAL = (
+    Session.kill,
+    Session.cut,
+    Session.request_fault,
+    Session.close_elsewhere,
+    Session.cancel_entry,
+)
+"""What happens also while nobody can write to the journal."""
+
+CHANCES: tuple[tuple[float, Callable[[Session], None]], ...] = (
+    (0.06, Session.enter),
+    (0.01, Session.add),
+    (0.008, Session.kill),
+    (0.004, Session.cut),
+    (0.012, Session.request_fault),
+    (0.002, Session.close_elsewhere),
+    (0.01, Session.move_stop),
+    (0.012, Session.move_elsewhere),
+    (0.002, Session.cancel_entry),
+)
+
+
+def play(seed: str, path: Path, settings: TradingSettings | None = None) -> Verdict:
+    """Run the session of one seed."""
+    rng = seeded(seed)
+    random.seed(f"waits-{seed}")  # what the code under test draws for its waits
+    world = open_world(path, seed=rng.randint(0, 10**6), settings=settings or TradingSettings())
+    session = Session(seed, world, rng)
+    world.at_request = session.at_request
+    world.hear = session.frames
+    world.see = session.outages.prices
+    try:
+        return session.run()
+    finally:
+        world.desk.journal.close()

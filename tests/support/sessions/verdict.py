@@ -1,0 +1,200 @@
+"""What the exchange's own record says of a random session, beside the journal's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from execbot.exits.plan.plan import ExitPlan, PlanStatus
+from execbot.exits.plan.plan_json import from_data
+from execbot.exits.tags import tag_of
+from execbot.watch.core.jobs import Note
+from execbot.watch.core.timers import FULL_READ_SECONDS
+from support.world import D, World
+
+if TYPE_CHECKING:
+    from support.sessions.random_session import Session
+
+TURN_SECONDS = 0.5
+"""What the world's one thread may add to the alarm time: a job waits for the one before it, and
+for the trader's own actions."""
+
+
+@dataclass
+class Verdict:
+    """What the exchange's record says against the session; empty is good."""
+
+    seed: str
+    problems: list[str] = field(default_factory=list)
+    alarms: list[str] = field(default_factory=list)
+    longest_uncovered: float = 0.0
+    kills: int = 0
+    faults: int = 0
+    fills: int = 0
+    moves: int = 0
+    lies: tuple[str, ...] = ()
+
+
+def judge(session: Session, longest: float) -> Verdict:
+    """Compare with the exchange's own record."""
+    world = session.world
+    alarms = [n for n in world.notes if n.is_alarm]
+    verdict = Verdict(
+        session.seed,
+        alarms=[n.text for n in alarms],
+        longest_uncovered=longest,
+        kills=session.kills,
+        faults=session.faults,
+        moves=len(session.moved),
+        lies=(*session.lies.told, *session.outages.told),
+    )
+    limit = float(world.settings.exits.unprotected_alarm_seconds)
+    reported = any(n.data.get("kind") in REPORTED for n in alarms)
+    if HIDING & {*session.lies.told, *session.outages.told}:
+        limit = FULL_READ_SECONDS  # a lost frame behind a false list: the full read finds the fill
+    if verdict.longest_uncovered > limit + TURN_SECONDS and not reported:
+        verdict.problems.append(f"unprotected for {verdict.longest_uncovered:.2f} s, not reported")
+    verdict.problems += [f"short: {line}" for line in world.witness.shorts[:3]]
+    qty = world.witness.qty()
+    plan = world.plan()
+    unreported = _unreported_bust(session, alarms)
+    if qty > 0 and plan is not None and plan.status is PlanStatus.ACTIVE and not unreported:
+        covered = world.witness.covered()
+        if covered != qty and not _is_blocked(session, alarms):
+            verdict.problems.append(f"at rest {covered} of {qty} covered")
+        verdict.problems += _stops_elsewhere(session, plan)
+    if qty > 0 and plan is None and not any(n.data.get("kind") == "overfill" for n in alarms):
+        verdict.problems.append(f"{qty} shares and no plan")
+    verdict.problems += _fought(session)
+    if not unreported:
+        verdict.problems += _differences(world)
+    verdict.problems += _told_once(world)
+    return verdict
+
+
+def _is_blocked(session: Session, alarms: list[Note]) -> bool:
+    """A purchase of another program rests, so that the broker takes no stop: told, and watched."""
+    live = session.world.witness.account.live.values()
+    told = any(n.data.get("kind") == "stop_blocked" for n in alarms)
+    return told and any(order.is_buy for order in live)
+
+
+def _unreported_bust(session: Session, alarms: list[Note]) -> bool:
+    """A bust or correction of which no report has come: it lowers nothing here, and is told.
+
+    docs/evidence.md, E-EXE-9 and the paragraph below the table.
+    """
+    if not {"bust", "correct"} & session.lies.told.keys():
+        return False
+    return any(n.data.get("kind") in ("position_differs", "filled_less") for n in alarms)
+
+
+def _told_once(world: World) -> list[str]:
+    """Each change of an order is told once by a run, and the last one of every order by some run.
+
+    Nobody has told what another process wrote and the watch has not looked at yet.
+    """
+    problems = []
+    ends = [*world.starts[1:], len(world.notes)]
+    for start, end in zip(world.starts, ends, strict=True):
+        orders = [n.data for n in world.notes[start:end] if n.type == "order"]
+        ids = [data["event_id"] for data in orders]
+        fills = [fill["execution_id"] for data in orders for fill in data["fills"]]
+        twice = {name for many in (ids, fills) for name in many if many.count(name) > 1}
+        problems += [f"told twice in one run: {name}" for name in sorted(twice)]
+    last = {n.data["client_order_id"]: n.data for n in world.notes if n.type == "order"}
+    for record in world.desk.journal.orders("all"):
+        data = last.get(record.client_order_id)
+        stands = (record.status.value, record.order.filled_qty)
+        if data is None or (data["status"], D(data["filled_qty"])) != stands:
+            problems.append(f"{record.client_order_id} is {stands}, told was {data}")
+    return problems[:5]
+
+
+def _stops_elsewhere(session: Session, plan: ExitPlan) -> list[str]:
+    """At rest each stop stands where the plan says."""
+    live = session.world.witness.account.live.values()
+    stops = {o.stop_price for o in live if o.type == "stop" and not o.is_buy}
+    if stops - {plan.stop.price}:
+        return [f"stops at {stops}, the plan says {plan.stop.price}"]
+    return []
+
+
+def _fought(session: Session) -> list[str]:
+    """A stop of the trader's that was changed by us although no plan has ever had its price, and
+    the trader had not spoken again."""
+    journal = session.world.desk.journal
+    planned = {
+        from_data(version.body).stop.price
+        for name in {r.plan_id for r in journal.orders("all") if r.plan_id}
+        for version in journal.plan_history(name)
+    }
+    undone = any(n.data.get("kind") == "move_undone" for n in session.world.notes)
+    problems = []
+    for name, at in session.moved.items():
+        record = journal.order_by_client_id(name)
+        if record is None or record.order.stop_price in planned or undone:
+            continue
+        after = journal.order_by_broker_id(record.order.replaced_by or "")
+        if after is None or tag_of(after.client_order_id) is None:
+            continue
+        changed = after.intent_at or session.world.now()
+        if not any(at < word <= changed for word in session.words):
+            problems.append(f"the trader's stop {record.order.stop_price} was changed")
+    return problems
+
+
+HIDING = frozenset({"no_positions", "late_positions", "late_orders", "unknown_orders", "blind"})
+"""What can hide a fill whose frame was lost."""
+
+REPORTED = frozenset(
+    {
+        "blind",
+        "unprotected",
+        "stop_lifted",
+        "stop_emulated",
+        "protection_suspended",
+        "stop_blocked",
+        "overfill",  # a correction after the end: the share that it brings has no plan
+    }
+)
+
+
+def _differences(world: World) -> list[str]:
+    """Journal against exchange: positions, orders, executions."""
+    problems = []
+    journal = world.desk.journal
+    theirs = {s: D(q) for s, q in world.desk.positions_there().items()}
+    ours = {p.symbol: p.qty for p in journal.positions()}
+    if ours != theirs:
+        problems.append(f"positions: ours {ours}, theirs {theirs}")
+    for name, row in world.witness.orders().items():
+        record = journal.order_by_client_id(name)
+        if record is None and row["status"] == "rejected" and row["replaces"]:
+            continue  # a move that was refused to the trader elsewhere: it has changed nothing
+        if record is None:
+            problems.append(f"order {name} is not in the journal")
+        elif record.order.is_terminal != (row["status"] in _ENDED):
+            problems.append(f"order {name}: {record.status}, there {row['status']}")
+    booked = {r.order_id: r.client_order_id for r in journal.orders("all")}
+    for order_id, qty in _fills_there(world).items():
+        name = booked.get(order_id, "")
+        ours = sum((e.net_qty for e in journal.executions_of(name)), D(0))
+        if ours != qty:
+            problems.append(f"executions of {name or order_id}: {ours}, there {qty}")
+    unsettled = journal.unsettled_orders()
+    if unsettled:
+        problems.append(f"in doubt: {[r.client_order_id for r in unsettled]}")
+    return problems
+
+
+def _fills_there(world: World) -> dict[str, Decimal]:
+    """Executed quantity by order as it stands at the exchange, corrections and busts in it."""
+    return {
+        order.id: sum((D(fill[1]) for fill in order.fills), D(0))
+        for order in world.witness.executed()
+    }
+
+
+_ENDED = ("filled", "canceled", "expired", "rejected", "replaced")

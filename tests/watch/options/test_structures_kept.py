@@ -1,0 +1,158 @@
+"""Goal: contracts that stand together are closed together: at a level, and before they expire.
+
+Method: the simulated world on real trading hours; the exchange's own orders and positions judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+from support.contracts import natural, near, vertical
+from support.settings import settings_with
+from support.world import World, open_world
+
+from execbot.config.schema import Mode, TradingSettings
+from execbot.exits.structures.plan import (
+    StructurePlan,
+    UnderlyingStop,
+    save_structure,
+    structure_plans,
+)
+from execbot.market.calendar_cache import load_table
+from execbot.market.sessions import agreed_now
+from execbot.model.options.spreads import spread_request
+from execbot.oms.place.placer import Placer
+from execbot.oms.place.risk_gate import RiskGate
+from execbot.watch.options.care import OptionCare
+
+D = Decimal
+
+
+def opened(path: Path, at: str = "2026-10-07 10:00") -> World:
+    table = load_table()
+    world = open_world(
+        path,
+        hours=lambda moment: agreed_now(table, moment, None),
+        settings=settings_with(max_position_size_pct=D(50), max_account_exposure_pct=D(90)),
+        calendar="exchange",
+        at=at,
+        symbols=(),
+    )
+    cared_for(world)
+    return world
+
+
+def cared_for(world: World, settings: TradingSettings | None = None) -> None:
+    assert world.hands is not None
+    care = OptionCare(world.running.oms, settings or world.settings, world.hours, world.now)
+    world.hands.care_for_options = care.warned
+
+
+def with_spread(world: World, *, days: int) -> dict[str, str]:
+    """Two verticals, filled."""
+    gate = RiskGate(world.desk.client, world.desk.journal, world.settings, Mode.SIM, now=world.now)
+    placer = Placer(world.desk.oms, gate)
+    legs = vertical(world.desk, days=days)
+    placer.place(spread_request(legs, D(2), natural(world.desk, legs) + D("0.10")))
+    world.journal_changed = True
+    world.run(90)
+    held = world.desk.positions_there()
+    assert held == {legs[0].symbol: "2", legs[1].symbol: "-2"}
+    return held
+
+
+def closings(world: World) -> list[Mapping[str, object]]:
+    there = world.desk.orders_there()
+    return [row for name, row in there.items() if name.startswith("execbot-o-")]
+
+
+def test_structure_is_closed_as_one_before_its_last_close_and_only_once(tmp_path: Path) -> None:
+    world = opened(tmp_path, "2026-10-08 10:00")
+    with_spread(world, days=1)
+    world.desk.call("POST", "/sim/clock", {"set": "2026-10-09 14:55"})
+    world.run(30)
+    assert closings(world) == []
+    world.desk.call("POST", "/sim/clock", {"set": "2026-10-09 15:00:01"})
+    world.run(60)
+    left = world.desk.positions_there()
+    assert all(not qty.startswith("-") for qty in left.values())
+    world.restart_watch()
+    cared_for(world)
+    world.run(60)
+    assert world.desk.positions_there() == left
+    filled = [row for row in closings(world) if row["status"] == "filled"]
+    assert len(filled) == 1 and filled == closings(world)
+    if left:  # nobody bids for it any more: it may expire
+        quotes = world.desk.client.latest_quotes(list(left))
+        assert all(quote.bid == 0 for quote in quotes.values())
+    assert world.desk.oms.reconcile().breaks == ()
+
+
+@pytest.mark.parametrize("level", ["stop", "target", "underlying"])
+def test_structure_is_closed_as_one_at_its_level(tmp_path: Path, level: str) -> None:
+    world = opened(tmp_path)
+    held = with_spread(world, days=14)
+    now, low = world.now(), near(world.desk).strike
+    plan = StructurePlan(
+        "structure-1", "AAPL", {s: D(q) / 2 for s, q in held.items()}, now, D("1.30")
+    )
+    plan = {
+        "stop": replace(plan, stop_net=D("1.29"), target_net=D(9)),
+        "target": replace(plan, stop_net=D("0.01"), target_net=D("0.50")),
+        "underlying": replace(plan, underlying_stop=UnderlyingStop(low + 50, True)),
+    }[level]
+    save_structure(world.desk.journal, plan, now)
+    world.run(120)
+    if level == "stop" and closings(world) == []:
+        pytest.skip("the exchange's price did not fall below the stop")
+    assert world.desk.positions_there() == {}
+    [row] = closings(world)
+    assert row["status"] == "filled"
+    assert structure_plans(world.desk.journal, world.now()) == []
+
+
+def kept_spread(world: World, *, days: int) -> str:
+    """Two verticals with exits; the sold contract."""
+    held, now = with_spread(world, days=days), world.now()
+    save_structure(
+        world.desk.journal,
+        StructurePlan("structure-1", "AAPL", {s: D(q) / 2 for s, q in held.items()}, now, D(1)),
+        now,
+    )
+    [short] = [s for s, q in held.items() if q.startswith("-")]
+    return short
+
+
+def bought_elsewhere(world: World, short: str) -> list[object]:
+    """The sold leg is bought back by an order that nobody here gave; the alarms that follow."""
+    body = {
+        "symbol": short, "qty": "2", "side": "buy", "type": "market", "time_in_force": "day",
+    }  # fmt: skip
+    world.desk.call("POST", "/v2/orders", body)
+    world.run(120)
+    return [note.data.get("kind") for note in world.notes if note.is_alarm]
+
+
+def test_leg_that_the_broker_closes_is_told_and_the_rest_closed_at_once(tmp_path: Path) -> None:
+    world = opened(tmp_path, "2026-10-08 10:00")
+    never = replace(world.settings.options, close_before_expiry_minutes=None)
+    cared_for(world, replace(world.settings, options=never))
+    short = kept_spread(world, days=1)
+    world.desk.call("POST", "/sim/clock", {"set": "2026-10-09 15:32"})
+    world.desk.call("POST", "/sim/price", {"symbol": "AAPL", "price": "260"})  # somebody bids
+    kinds = bought_elsewhere(world, short)
+    assert world.desk.positions_there() == {}
+    assert "leg_closed_by_broker" in kinds
+
+
+def test_leg_that_a_person_closes_elsewhere_is_told_and_the_rest_left_alone(tmp_path: Path) -> None:
+    """Before their last day the broker closes no single leg."""
+    world = opened(tmp_path)
+    short = kept_spread(world, days=14)
+    kinds = bought_elsewhere(world, short)
+    assert set(world.desk.positions_there().values()) == {"2"} and closings(world) == []
+    assert "structure_broken" in kinds and "leg_closed_by_broker" not in kinds
