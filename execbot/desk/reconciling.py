@@ -52,15 +52,16 @@ def reconcile(
     Writes nothing at the broker. Raises BrokerError.
     """
     result = desk.oms.reconcile(accept_positions=accept_positions, costs=costs, wait=wait)
-    result = replace(result, notes=(*result.notes, *_settle_restored(desk)))
+    result = replace(result, notes=(*result.notes, *_settle_restored(desk, result.has_breaks)))
     desk.alerter.resend()
     warnings = [*confirm_fills(desk), *other_warnings(desk)]
     return Reconciled(result, protection_of(desk), warnings)
 
 
-def _settle_restored(desk: Desk) -> list[str]:
+def _settle_restored(desk: Desk, differs: bool) -> list[str]:
     """Orders that wait for the open in a restored journal are adopted where the broker has them,
-    and given up where not; it is done when no order is in doubt."""
+    and given up where not; it is done when no order is in doubt. `differs`: reconciling found
+    breaks, so nobody is told that all is well."""
     restored = restored_of(desk.journal)
     if restored is None or not restored.is_pending:
         return []
@@ -80,4 +81,7 @@ def _settle_restored(desk: Desk) -> list[str]:
     if desk.journal.unsettled_orders():
         return [*notes, "orders are in doubt: entries stay halted until reconcile settles them"]
     remember_restored(desk.journal, replace(restored, is_pending=False))
+    if differs:
+        words = "every order of the restored journal is settled, but breaks remain: look into them"
+        return [*notes, f"{words} before `execbot resume`"]
     return [*notes, "the restored journal is complete: `execbot resume` allows entries again"]

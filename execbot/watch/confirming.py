@@ -92,6 +92,7 @@ class Confirming:
         self._tell = tell
         self._news = ConfirmationNews(confirmer.journal, confirmer.now)
         self._cash = CashCheck(confirmer.journal, confirmer.client, confirmer.now)
+        self._failure = ""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="confirming", daemon=True)
 
@@ -116,9 +117,21 @@ class Confirming:
 
     def _run(self) -> None:
         while not self._stopping.wait(TURN_SECONDS):
-            try:
-                self.turn()
-            except JournalError as error:
+            self.guarded_turn()
+
+    def guarded_turn(self) -> None:
+        """A turn that never raises. A failure is logged once for as long as it stays the same."""
+        failure = ""
+        try:
+            self.turn()
+        except JournalError as error:
+            failure = str(error)
+            if failure != self._failure:
                 log.error("confirmations: %s", error)
-            except Exception:
+        except Exception as error:
+            failure = repr(error)
+            if failure != self._failure:
                 log.exception("confirmations")
+        if self._failure and not failure:
+            log.warning("confirmations go on")
+        self._failure = failure

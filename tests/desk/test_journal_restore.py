@@ -215,3 +215,16 @@ def test_what_was_queued_is_adopted_or_given_up_and_never_sent(tmp_path: Path) -
         assert [order["client_order_id"] for order in server.orders()] == ["sent"]
         assert done(env, "orders", "show", "sent")["status"] == "filled"
         assert done(env, "orders", "show", "taken-back")["status"] == "expired"
+
+
+def test_while_breaks_remain_nobody_is_told_that_the_journal_is_complete(
+    server: Server, env: dict[str, str], tmp_path: Path
+) -> None:
+    backup = tmp_path / "backup.db"
+    buy(env, "before", "KO")
+    done(env, "journal", "backup", str(backup))
+    nothing = {"kind": "canned_reply", "method": "GET", "path": "/v2/positions"}
+    server.call("POST", "/sim/faults", {**nothing, "params": {"status": 200, "body": []}})
+    restored = execbot(["journal", "restore", str(backup)], env)
+    assert restored.code == 8 and "BREAK" in restored.out
+    assert "breaks remain: look into them" in restored.out and "is complete" not in restored.out

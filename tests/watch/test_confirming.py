@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from support.confirming import Confirmed, open_confirmed
 from support.desk import market
 
+from execbot.journal.errors import JournalUnavailable
 from execbot.model.enums import Side
 from execbot.quality.telling import alerts_of
 from execbot.watch.confirming import Confirming
@@ -147,3 +149,19 @@ def test_what_filled_a_day_ago_is_history(account: Confirmed) -> None:
     account.desk.sleep(26 * 3600)
     assert run.turn() == []
     assert account.of("a").findings
+
+
+def test_a_failure_that_lasts_is_logged_once_and_its_end_is_told(
+    account: Confirmed, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(account)
+    locked = JournalUnavailable("the journal is locked", path=Path("journal.db"))
+    with monkeypatch.context() as broken:
+        broken.setattr(account.desk.journal, "last_confirmation_seq", Mock(side_effect=locked))
+        for _ in range(5):
+            run.part.guarded_turn()
+    for _ in range(3):
+        run.part.guarded_turn()
+    said = [record.getMessage() for record in caplog.records if "confirmations" in record.msg]
+    assert len(said) == 2, said
+    assert "the journal is locked" in said[0] and said[1] == "confirmations go on"
