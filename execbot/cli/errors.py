@@ -6,6 +6,7 @@ code follows the kind's first word, so a new kind needs nothing here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -183,12 +184,21 @@ def _usage_message(error: BaseException) -> Failure | None:
     wrong = getattr(error, "option_name", None)
     hint = ""
     message = str(show())
+    flags: list[str] = []
+    if context is not None:
+        flags = [name for p in context.command.params for name in p.opts if name[0] == "-"]
+    loose = LOOSE_NUMBER.search(message)
+    if loose is not None and "--qty" in flags:
+        hint = f"A quantity is given with its flag: --qty {loose[1]}."
     if wrong is not None and context is not None and getattr(error, "possibilities", 0) != 0:
         message = f"No such option: {wrong}"
-        flags = [name for p in context.command.params for name in p.opts if name[0] == "-"]
         near = _near(str(wrong), flags)
         hint = f"Did you mean {near}?" if near else ""
     return usage(message, hint=hint, next_step=f"{path} --help", kind="usage.arguments")
+
+
+LOOSE_NUMBER = re.compile(r"unexpected extra argument.*\(([0-9.]+)\)")
+"""The parser names what it cannot place in its words alone."""
 
 
 def _near(word: str, known: list[str]) -> str:

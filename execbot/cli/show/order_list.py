@@ -78,12 +78,13 @@ def totals_line(records: Sequence[OrderRecord], hidden: int) -> str:
     """`2 orders work, 3 filled: bought 1,234.50, sold 99.00. 4 more with --all.`"""
     if not records and not hidden:
         return ""
-    open_ones = sum(record.order.is_open for record in records)
+    orders = list(_flat(record.order for record in records))  # an exit is an order like any other
+    open_ones = sum(order.is_open for order in orders)
     bought, sold = ZERO, ZERO
-    for order in _flat(record.order for record in records):
+    for order in orders:
         value = _filled_value(order)
         bought, sold = (bought + value, sold) if order.side.sign > 0 else (bought, sold + value)
-    filled = sum(has_filled(record.order) for record in records)
+    filled = sum(has_filled(order) for order in orders)
     parts = [f"{counted(open_ones, 'order')} {'works' if open_ones == 1 else 'work'}"]
     parts.append(f"{filled} filled" + (_traded(bought, sold) if filled else ""))
     more = f" Replaced or refused, seen with --all: {hidden}." if hidden else ""

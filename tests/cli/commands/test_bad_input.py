@@ -112,6 +112,11 @@ def test_an_unknown_flag_is_answered_with_the_nearest_one(env: dict[str, str]) -
     assert error["hint"] == "Did you mean --limit?"
 
 
+def test_a_quantity_without_its_flag_is_told_the_flag(env: dict[str, str]) -> None:
+    error = refused(env, 2, "usage.arguments", "submit", "KO", "5")
+    assert "--qty 5" in error["hint"]
+
+
 @pytest.mark.usefixtures("nothing_sent")
 def test_an_unknown_symbol_is_refused_before_anything_is_sent(env: dict[str, str]) -> None:
     refused(env, 2, "broker.unknown_symbol", "submit", "QQQQQ", "--qty", "1")

@@ -5,6 +5,7 @@ Method: properties of the pure rule; a table and a family of orders read back.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execbot.cli.show.order_list import within
+from execbot.cli.show.order_list import totals_line, within
 from execbot.cli.show.prose import broken
+from execbot.model.enums import Side
 
 WORDS = st.lists(st.text("abcdefg.,:-", min_size=1, max_size=25), min_size=1, max_size=40)
 
@@ -57,3 +59,22 @@ def test_a_limit_counts_every_row_and_wastes_none(legs: list[int], limit: int) -
     every = [one.client_order_id for r in records for one in (r.order, *r.order.legs)]
     assert shown == every[:limit]
     assert within(records, None, lambda order: order.legs)[0] == records
+
+
+def an_order(side: Side, filled: str, *, is_open: bool, legs: tuple[Any, ...] = ()) -> Any:
+    return SimpleNamespace(
+        symbol="AAPL",
+        side=side,
+        filled_qty=Decimal(filled),
+        filled_avg_price=Decimal("200") if filled != "0" else None,
+        is_open=is_open,
+        legs=legs,
+    )
+
+
+def test_the_totals_count_exits_like_any_order() -> None:
+    target = an_order(Side.SELL, "4", is_open=False)
+    stop = an_order(Side.SELL, "0", is_open=True)
+    entry = an_order(Side.BUY, "10", is_open=False, legs=(target, stop))
+    line = totals_line([SimpleNamespace(order=entry)], hidden=0)  # type: ignore[list-item]
+    assert line == "1 order works, 2 filled: bought 2000.00 USD, sold 800.00 USD."
