@@ -12,9 +12,16 @@ from msgspec import Struct
 
 from execbot.journal.records import AuditRow, SignalTimes
 from execbot.market.sessions import TradingDay
+from execbot.model.times import parse_time
 from execbot.trades.equity import GAP_AFTER, SAMPLE_EACH
 
 _ZERO = timedelta(0)
+
+UNWATCHED = "unwatched"
+"""State of the row that a beginning `watch` writes: nobody watched from `since` (None: from the
+journal's beginning) to the row's own time."""
+
+Gap = tuple[datetime, datetime]
 
 
 class Loss(Struct, frozen=True):
@@ -48,13 +55,14 @@ class Pace(Struct, frozen=True):
 
 class Operation(Struct, frozen=True):
     """`open_for` is how long the sessions of the span have lasted until now, `watched` how much of
-    it `watch` was there and reached the broker, by its samples of equity (each minute); `gaps` are
-    the times without one. `sampled` False: no sample at all."""
+    it `watch` was there and reached the broker: by what each run said of the time before it (to
+    five seconds), and by its samples of equity (each minute). `gaps` are the times without.
+    `sampled` False: no sample at all."""
 
     open_for: timedelta
     watched: timedelta
     sampled: bool
-    gaps: Sequence[tuple[datetime, datetime]]
+    gaps: Sequence[Gap]
     losses: Sequence[Loss]
     alarms: Mapping[str, int]
     critical: int
@@ -81,13 +89,22 @@ def operation_of(
     signals: Sequence[SignalTimes],
     start: datetime,
     now: datetime,
+    left_at: datetime | None = None,
 ) -> Operation:
     """`start` is when there was something to watch over: sessions are counted from then on. `rows`
-    may begin before it; `sampled_at` are moments of equity samples, ascending."""
+    may begin before it; `sampled_at` are moments of equity samples, ascending. `left_at`: when the
+    last run ended, None while one runs."""
     begun = [(max(day.open, start), min(day.close, now)) for day in sessions]
     begun = [(opened, closed) for opened, closed in begun if opened < closed]
     open_for = sum((closed - opened for opened, closed in begun), _ZERO)
-    gaps = [gap for opened, closed in begun for gap in gaps_of(opened, closed, sampled_at)]
+    unwatched = unwatched_of(rows, start, now, left_at)
+    gaps = [
+        gap
+        for opened, closed in begun
+        for gap in joined(
+            [*gaps_of(opened, closed, sampled_at), *within(unwatched, opened, closed)]
+        )
+    ]
     told = [row for row in rows if row.at >= start]
     alarms = [row for row in told if row.kind == "alarm"]
     return Operation(
@@ -104,9 +121,36 @@ def operation_of(
     )
 
 
-def gaps_of(
-    opened: datetime, closed: datetime, sampled_at: Sequence[datetime]
-) -> list[tuple[datetime, datetime]]:
+def unwatched_of(
+    rows: Iterable[AuditRow], start: datetime, now: datetime, left_at: datetime | None
+) -> list[Gap]:
+    """Times in which no `watch` ran, as each run tells of the time before it."""
+    gaps = [
+        (parse_time(row.facts.get("since")) or start, row.at)
+        for row in rows
+        if row.kind == "stream" and row.facts.get("state") == UNWATCHED
+    ]
+    return gaps if left_at is None else [*gaps, (left_at, now)]
+
+
+def within(gaps: Iterable[Gap], opened: datetime, closed: datetime) -> list[Gap]:
+    """What of them falls into a session."""
+    cut = [(max(begin, opened), min(end, closed)) for begin, end in gaps]
+    return [(begin, end) for begin, end in cut if begin < end]
+
+
+def joined(gaps: Iterable[Gap]) -> list[Gap]:
+    """In their order, those that overlap made one."""
+    found: list[Gap] = []
+    for begin, end in sorted(gaps):
+        if found and begin <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
+        else:
+            found.append((begin, end))
+    return found
+
+
+def gaps_of(opened: datetime, closed: datetime, sampled_at: Sequence[datetime]) -> list[Gap]:
     """Times of a session in which a sample was missed: as `trades.equity` counts them, with their
     ends. Each sample stands for the minute after it."""
     seen = [at for at in sampled_at if opened <= at <= closed]

@@ -154,7 +154,7 @@ def _uptime(basis: Basis) -> Line:
     found = basis.operation
     share = found.uptime
     minutes = found.open_for.total_seconds() / 60
-    why = f"by watch's samples of equity, one a minute: {len(found.gaps)} gaps"
+    why = f"what each run told of the time before it, and a sample a minute: {len(found.gaps)} gaps"
     no = ""
     if not found.open_for:
         no = "no session"

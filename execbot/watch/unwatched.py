@@ -19,6 +19,8 @@ from execbot.watch.core.symbol_state import SymbolState
 NAME = "watch.left"
 LONG_SECONDS = 5.0
 """A restart takes less. A stop that is held here may be unwatched for so long and no longer."""
+ALONE_AFTER_SECONDS = 15.0
+"""A run that decides says so every five seconds."""
 
 
 class Left(Struct, frozen=True):
@@ -58,6 +60,14 @@ def left_of(directory: Path) -> Left | None:
         return Left(at, mark, [str(symbol) for symbol in words["held_here"]])
     except (OSError, ValueError, TypeError, KeyError):
         return None
+
+
+def left_alone_since(directory: Path, now: datetime, here: Mark) -> datetime | None:
+    """When the last run was last seen to decide; None while one does, or when none ever did."""
+    left = left_of(directory)
+    if left is None or age_seconds(left.at, left.mark, now, here) <= ALONE_AFTER_SECONDS:
+        return None
+    return left.at
 
 
 def gap_words(left: Left, now: datetime, here: Mark) -> tuple[str, bool]:

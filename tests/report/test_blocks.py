@@ -305,6 +305,38 @@ def test_uptime_counts_from_when_there_was_something_to_watch_until_now() -> Non
     assert gaps_of(one.open, one.close, []) == [(one.open, one.close)]
 
 
+def unwatched(at: datetime, since: datetime | None) -> AuditRow:
+    since_ = None if since is None else since.isoformat()
+    return audit("stream", "watch", "watch", "", at, state="unwatched", since=since_)
+
+
+def test_uptime_knows_of_a_minute_without_a_watch() -> None:
+    """Samples are a minute apart, and the goal is 99.9 %: 23 seconds of a session."""
+    one = day()
+    seen = minutes_of(one)
+    at = one.open + 60 * MINUTE
+    half = MINUTE / 2
+    rows = [
+        unwatched(one.open - MINUTE, one.open - 90 * MINUTE),  # before the session: nobody cares
+        unwatched(at + half, at),
+        unwatched(at + 2 * half, at + half - MINUTE / 10),  # overlaps
+    ]
+    found = operation_of(rows, seen, [one], [], one.open, one.after_close)
+    assert found.gaps == [(at, at + MINUTE)]
+    assert found.uptime == D(389) / 390
+    assert found.losses == []
+
+
+def test_uptime_ends_with_the_last_run_and_begins_with_the_first() -> None:
+    one = day()
+    begun, now = one.open + 30 * MINUTE, one.open + 40 * MINUTE
+    seen = [at for at in minutes_of(one) if begun + MINUTE <= at <= now]
+    first = [unwatched(begun + MINUTE, None)]
+    found = operation_of(first, seen, [one], [], begun, now, left_at=now - MINUTE)
+    assert found.gaps == [(begun, begun + MINUTE), (now - MINUTE, now)]
+    assert found.uptime == D(8) / 10
+
+
 def test_losses_of_the_stream_and_alarms() -> None:
     rows = [
         audit("stream", "watch", "watch", "", T0, state="up"),

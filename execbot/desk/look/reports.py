@@ -24,6 +24,7 @@ from execbot.market.calendar_cache import table_for
 from execbot.market.sessions import TradingDay, trading_days
 from execbot.model.account import Position
 from execbot.model.symbols import is_pair, symbol_key
+from execbot.model.timer import Timer
 from execbot.model.times import eastern
 from execbot.oms.position_ledger import positions_before, symbols_of_day
 from execbot.report.audit_trail import audit_trail
@@ -32,7 +33,7 @@ from execbot.report.days import day_rows
 from execbot.report.executions import executions_of
 from execbot.report.failures import failures_of
 from execbot.report.limits import limits_of
-from execbot.report.operation import operation_of
+from execbot.report.operation import UNWATCHED, operation_of
 from execbot.report.period import DayRow, PeriodReport
 from execbot.report.protection import protection_report
 from execbot.report.recoveries import count_recoveries, overall_rate
@@ -41,12 +42,15 @@ from execbot.report.span import Span, span_notes
 from execbot.risk.account_rows import coins_of, market_prices
 from execbot.risk.fees import FEE_ROWS, settled
 from execbot.trades.trade_stats import trade_stats
+from execbot.watch.unwatched import left_alone_since
 
 __all__ = ["PeriodReport", "SpanReport", "span_report"]
 
 GUARDS_BEFORE = timedelta(days=7)
 """How a position stood at the beginning is said by the last change before it: each session has
 one."""
+NEXT_RUN_WITHIN = timedelta(days=7)
+"""A run that begins later than this after a span says nothing of it: samples of equity do."""
 
 
 class SpanReport(Struct, frozen=True):
@@ -115,12 +119,13 @@ def _period(desk: Desk, span: Span, held: Sequence[Position], equity: EquityOfSp
     samples = journal.equity_samples(span.start, span.end)
     sessions = _sessions(desk, span)
     operation = operation_of(
-        told,
+        [*told, *_resumed_after(desk, span)],
         [sample.at for sample in samples],
         sessions,
         journal.signal_times(span.start, span.end),
         max(span.start, journal.first_written() or now),
         min(now, span.end),
+        left_alone_since(desk.directory, now, Timer().mark()),
     )
     executions = executions_of(
         [line.record for line in books.orders], made, journal.missed_orders(span.start, span.end)
@@ -165,6 +170,14 @@ def _notes(desk: Desk, span: Span, sessions: Sequence[TradingDay]) -> list[str]:
 
 def _since(rows: Sequence[AuditRow], span: Span) -> list[AuditRow]:
     return [row for row in rows if row.at >= span.start]
+
+
+def _resumed_after(desk: Desk, span: Span) -> list[AuditRow]:
+    """What the next run of `watch` said of a time without one that reaches back into the span."""
+    if span.end >= desk.now():
+        return []
+    later = desk.journal.told(span.end, span.end + NEXT_RUN_WITHIN)
+    return [row for row in later if row.facts.get("state") == UNWATCHED][:1]
 
 
 def _books(

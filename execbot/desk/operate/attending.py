@@ -7,11 +7,16 @@ from __future__ import annotations
 import faulthandler
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
 
 from execbot.alerts import Alert
 from execbot.alerts.pings import Event, Ping, Pinger
 from execbot.desk.account import Desk
+from execbot.journal.errors import JournalError
 from execbot.model.timer import Timer
+from execbot.model.times import maybe_iso
+from execbot.report.operation import UNWATCHED
 from execbot.watch.core.jobs import Note
 from execbot.watch.core.notes import alarm
 from execbot.watch.heartbeat import YOUNG_SECONDS, HeartbeatFile
@@ -55,8 +60,10 @@ class Attendance:
         """For how long nobody watched; None where nobody ever did."""
         left = left_of(self._desk.directory)
         if left is None:
+            self._book("nobody watched before", None)
             return None
         words, is_alarm = gap_words(left, self._desk.now(), self._timer.mark())
+        self._book(words, left.at)
         if is_alarm:
             return alarm(RESUMED, "", words, critical=True, symbols=left.held_here)
         return Note("resumed", words, {"held_here": list(left.held_here)})
@@ -95,6 +102,12 @@ class Attendance:
         words = f"nobody watches {stops(symbols)} now: held here, not at the broker"
         self._desk.alerter.alert(Alert(ENDED, f"{words}. Start it again: execbot watch"))
         return [words]
+
+    def _book(self, words: str, since: datetime | None) -> None:
+        """The time without a watch, for reports. Nothing but a report rests on it."""
+        facts = {"state": UNWATCHED, "since": maybe_iso(since)}
+        with suppress(JournalError):
+            self._desk.journal.audit("stream", "watch", "watch", facts, words, self._desk.now())
 
     def _keep(self) -> list[str]:
         symbols = held_here(list(self._loop.watcher.core.symbols.values()))

@@ -116,10 +116,9 @@ class Tally:
                 is_critical = row.facts.get("critical") is True
                 self.alarms[Severity.CRITICAL if is_critical else Severity.NOTICE] += 1
             case "stream":
-                if row.facts.get("state") == "up":
-                    self.stream_connects += 1
-                else:
-                    self.stream_losses += 1
+                state = row.facts.get("state")
+                self.stream_connects += state == "up"
+                self.stream_losses += state == "down"
 
     def recovery(self, row: AuditRow) -> None:
         """What the broker said no to, whatever was then done about it."""
