@@ -10,7 +10,8 @@ from execbot.desk.look.freshen import other_warnings
 
 
 def protection(examined: Examination) -> Iterator[Finding]:
-    """Whether every position has what its plan or the configuration promises."""
+    """Whether every position has what its plan or the configuration promises; and which have
+    nothing, though nothing was promised: green must never stand over shares without a stop."""
     if examined.directory is None or examined.client is None:
         raise Missing("needs the account")
     if not examined.journal_opens:
@@ -24,6 +25,11 @@ def protection(examined: Examination) -> Iterator[Finding]:
         yield Finding("other execbot", Status.WARN, words, "execbot orders --status all")
     for one in (item for item in found if item.missing):
         yield Finding("protection", Status.FAIL, str(one), one.next_step, "position.unprotected")
-    fine = [f"{item.symbol} {item.words}" for item in found if not item.missing]
+    bare = [item for item in found if item.has_no_plan and not item.missing]
+    if bare:
+        names = " and ".join(item.symbol for item in bare)
+        said = f"{names}: no stop, and none was promised"
+        yield Finding("protection", Status.WARN, said, bare[0].next_step)
+    fine = [f"{one.symbol} {one.words}" for one in found if not one.missing and one not in bare]
     if fine or not found:
         yield Finding("protection", Status.OK, ", ".join(fine) or "nothing is held")

@@ -78,7 +78,11 @@ def test_a_position_without_a_plan_is_shown_so_and_is_a_finding_where_every_one_
     assert by_symbol(done(env, "exits"))["KO"]["guarded"] == "no_plan"
     assert by_symbol(done(env, "report")["positions"])["KO"]["guarded"] == "no_plan"
     assert done(env, "reconcile")["without_plan"] == ["KO"]
-    assert protection_of(env) == [("OK", "AAPL protected, KO no plan")]
+    assert protection_of(env) == [
+        ("WARN", "KO: no stop, and none was promised"),
+        ("OK", "AAPL protected"),
+    ]
+    assert execbot(["health", "--fail-on", "warn"], env).code == 8
     strict = configured(env, tmp_path, "every_position: true, unprotected_alarm_seconds: 0.01")
     assert codes(strict) == [8, 8, 8]
     assert by_symbol(done(strict, "positions"))["KO"]["missing"] == "no plan: 5 of 5 have no stop"
