@@ -61,7 +61,7 @@ def test_nothing_is_sent_twice_however_the_restore_is_killed(
     backup = tmp_path / "backup.db"
     done(env, "journal", "backup", str(backup))
     buy(env, "since", "MSFT")
-    line = signal_for("signal-since", "KO")
+    line, untold = signal_for("signal-since", "KO"), signal_for("signal-untold", "TSLA")
     give(env, line)
     sent = sorted(order["client_order_id"] for order in server.orders())
     assert len(sent) == 3
@@ -85,7 +85,9 @@ def test_nothing_is_sent_twice_however_the_restore_is_killed(
         assert sorted(order["client_order_id"] for order in server.orders()) == sent
     assert execbot(restore, env).code == 0
     done(env, "resume")
-    assert give(env, line)["reason"] == "signal.restored"
+    told = give(env, line)  # its order was found
+    assert (told["outcome"], told["client_order_id"] in sent) == ("filled", True), told
+    assert give(env, untold)["reason"] == "signal.restored"
     buy(env, "since", "MSFT")
     assert sorted(order["client_order_id"] for order in server.orders()) == sent
     known = {order["client_order_id"] for order in done(env, "orders", "--status", "all")}
