@@ -36,7 +36,7 @@ def follow(
         ended = polled(followed.look, lambda ended: ended, wait=PAUSE, seconds=seconds, timer=timer)
     except KeyboardInterrupt:
         record = followed.record
-        return record, [*followed.warnings, *_left_alone(record, "Stopped waiting.")]
+        return record, [*followed.warnings, *left_alone(record, "Stopped waiting.")]
     if ended or followed.record.order.is_terminal:
         return followed.record, followed.warnings
     said = f"Not ended within {seconds:g} seconds; it stays working.{followed.trouble}"
@@ -77,7 +77,7 @@ class _Followed:
         return True
 
 
-def _left_alone(record: OrderRecord, why: str) -> list[str]:
+def left_alone(record: OrderRecord, why: str) -> list[str]:
     """What a person wants to know who has stopped waiting."""
     if record.order.is_terminal:
         return [why]

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from execbot.broker.errors import BrokerError
 from execbot.desk.account import Desk
 from execbot.desk.door.asking import Asked
-from execbot.desk.door.messages import ActOn, Close, Replace, Submit
+from execbot.desk.door.messages import ActOn, Close, Replace, Submit, Wanted
 from execbot.desk.door.rules import ENDED, WAITS, Heard, Place, after
+from execbot.desk.following import left_alone
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import UNSETTLED_STATUSES, Outcome
 from execbot.model.retrying import Growing, polled
@@ -41,7 +44,10 @@ def settled(desk: Desk, asked: Asked) -> Any:
             is_ours = _take_back(desk, asked)
             asked.place = after(asked.place, Heard.TAKEN_BACK if is_ours else Heard.STANDS)
             if asked.was_interrupted:
-                raise _interrupted(asked, is_ours=is_ours)
+                seen = None if is_ours else _stopped_waiting(desk, asked)
+                if seen is None:
+                    raise _interrupted(asked, is_ours=is_ours)
+                return seen
         elif asked.place in WAITS:
             asked.hear()
         else:
@@ -59,6 +65,20 @@ def _interrupted(asked: Asked, *, is_ours: bool) -> KeyboardInterrupt:
     if not is_ours or not isinstance(asked.wanted, Submit | Replace):
         error.after = Outcome.IN_DOUBT.value
     return error  # type: ignore[no-any-return]
+
+
+def _stopped_waiting(desk: Desk, asked: Asked) -> Any:
+    """Where the watch has sent what `--wait` follows, an interrupt ends only the waiting, as on the
+    command's own way; None where the broker is not known to have it."""
+    wanted = asked.wanted
+    if not isinstance(wanted, Submit | Close) or wanted.wait_seconds is None:
+        return None
+    standing = [record for record in orders_of(desk.journal, asked.name) if stands(record.status)]
+    if not standing or standing[-1].status in UNSETTLED_STATUSES:
+        return None
+    told = _as_told(desk, replace(wanted, wait_seconds=None), standing[-1])
+    said = left_alone(standing[-1], "Stopped waiting.")
+    return replace(told, warnings=(*told.warnings, *said))
 
 
 def _take_back(desk: Desk, asked: Asked) -> bool:
@@ -87,7 +107,7 @@ def _look_up(desk: Desk, asked: Asked) -> Any:
         raise InDoubt(
             f"the watch was to send {name}, and whether it did is not known", record=record
         )
-    return _as_told(desk, asked, record)
+    return _as_told(desk, asked.wanted, record)
 
 
 def _look(desk: Desk, name: str) -> OrderRecord | None:
@@ -103,22 +123,22 @@ def _look(desk: Desk, name: str) -> OrderRecord | None:
     return standing[-1] if standing else None
 
 
-def _as_told(desk: Desk, asked: Asked, record: OrderRecord) -> Any:
+def _as_told(desk: Desk, wanted: Wanted, record: OrderRecord) -> Any:
     """The order in the words of the function that was to make it."""
-    match asked.wanted:
-        case Submit() as wanted:
+    match wanted:
+        case Submit():
             from execbot.desk.placing import sent_elsewhere
 
             return sent_elsewhere(desk, record, wait_seconds=wanted.wait_seconds)
-        case Close() as wanted:
+        case Close():
             from execbot.desk.closing import closed_elsewhere
 
             return closed_elsewhere(desk, record, wait_seconds=wanted.wait_seconds)
         case Replace():
             return record
-        case ActOn() as wanted:
+        case ActOn():
             from execbot.desk.signals.acted import Acted
             from execbot.desk.signals.acting import acted_elsewhere
 
             return Acted(*acted_elsewhere(desk, wanted.signal, naked=wanted.naked))
-    raise AssertionError(asked.wanted)  # a cancel makes no order
+    raise AssertionError(wanted)  # a cancel makes no order

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from support.processes import Outcome, Server, exchange, execbot, start_execbot
+from support.watching import watching
 
 CONFIG = """
 trading_execution:
@@ -152,7 +153,15 @@ def test_a_wait_that_is_over_says_that_the_order_stays_working(env: dict[str, st
     assert "stays working" in outcome.json["warnings"][0]
 
 
-def test_ctrl_c_while_waiting_shows_the_order_as_it_is(server: Server, env: dict[str, str]) -> None:
+@pytest.mark.parametrize("through_watch", [False, True])
+def test_ctrl_c_while_waiting_shows_the_order_as_it_is(
+    server: Server, env: dict[str, str], through_watch: bool
+) -> None:
+    with watching(env) if through_watch else contextlib.nullcontext():
+        _interrupted_while_waiting(server, env)
+
+
+def _interrupted_while_waiting(server: Server, env: dict[str, str]) -> None:
     order = ["submit", "AAPL", "--qty", "1", "--limit", "190", "--wait", "60", "--json"]
     process = start_execbot(order, env)
     until = time.monotonic() + 30
