@@ -16,6 +16,7 @@ from execbot.page.hosts import Hosts
 from execbot.page.listening import Listener, bound, port_of
 from execbot.page.options import Options
 from execbot.page.signals import app
+from execbot.page.signals.forgetting import forget_old
 from execbot.page.signals.secrets import LENGTH_MIN, SECRET_VARIABLE, Secret
 from execbot.page.signals.silence import watch_silence
 from execbot.page.signals.store import SignalStore
@@ -84,8 +85,9 @@ def open_signals(
             partial(teller.silence, text(hours)),
         ),
     )  # fmt: skip
+    forgetting = partial(forget_old, store.forget, desk.now)
     listener = Listener("signals", listening, guarded, options.certificate, options.key)
-    return SignalsDoor(listener, taking, store, worker, teller, silence)
+    return SignalsDoor(listener, taking, store, worker, teller, (*silence, forgetting))
 
 
 def secret_of(env: Mapping[str, str]) -> Secret:

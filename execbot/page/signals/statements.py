@@ -50,6 +50,12 @@ FOLLOW = "UPDATE signals SET latest_order = ?, is_followed = ? WHERE number = ?"
 AGAIN = "UPDATE signals SET state = 'begun', may_come_again = 0, result = NULL WHERE number = ?"
 """`begun`: the journal knows it, so it goes the way of one that was cut short."""
 
+FORGET = (
+    "DELETE FROM signals WHERE number IN (SELECT number FROM signals "
+    "WHERE state = 'done' AND is_followed = 0 AND received_at < ? ORDER BY number LIMIT 500)"
+)
+"""So many at a time: nobody who wants to have a signal kept waits for them all."""
+
 REPEAT = "UPDATE signals SET repeats = repeats + 1 WHERE number = ?"
 BY_ID = "SELECT * FROM signals WHERE signal_id = ?"
 BY_CONTENT = (

@@ -115,6 +115,13 @@ class SignalStore:
         values = (sql.json_of(order), int(not is_final), number)
         self._put(lambda db: db.execute(sql.FOLLOW, values)).result()
 
+    def forget(self, before: datetime) -> int:
+        """Some of those that ended and came before that time; how many. An id is known to the
+        journal all the same, so that none acts twice. Raises StoreFailed."""
+        return self._put(
+            lambda db: int(db.execute(sql.FORGET, (sql.stamp(before),)).rowcount)
+        ).result()
+
     # --- reading ---------------------------------------------------------------------------
 
     def row(self, signal_id: str) -> Row | None:

@@ -140,3 +140,16 @@ def test_what_was_confirmed_before_a_kill_is_there(tmp_path: Path) -> None:
         store.close()
         assert set(said) <= set(kept)
         assert len(kept) == len(set(kept))
+
+
+def test_what_ended_long_ago_is_forgotten_and_nothing_else(store: SignalStore) -> None:
+    late = NOW + timedelta(days=1)
+    for id, at in (("done", NOW), ("followed", NOW), ("waits", NOW), ("young", late)):
+        number = store.keep(delivery(at, id=id)).result().row.number
+        if id != "waits":
+            store.finish(number, at, {"outcome": "filled"}, is_followed=id == "followed")
+    assert store.forget(late) == 1
+    assert [row.id for row in reversed(store.latest(10))] == ["followed", "waits", "young"]
+    assert store.forget(late) == 0
+    store.keep(delivery(NOW, id="done")).result()  # the journal knows that it has acted
+    assert [row.id for row in store.unfinished()] == ["waits", "done"]
