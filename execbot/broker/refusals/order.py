@@ -9,18 +9,20 @@ SYMBOL_ROWS: tuple[Row, ...] = (
         "broker.unknown_symbol",
         Remedy.FATAL_REQUEST,
         (*REFUSALS, 404),
-        r"could not find asset|asset \W?[\w./-]+\W? not found|asset not found|symbol not found",
+        r"could not find asset|asset \W?[\w./-]+\W? not found|asset not found|symbol not found"
+        r"|contract \W?\w+\W? not found",
         "Alpaca does not know this symbol",
-        "US stocks and ETFs are written like AAPL or BRK.B, crypto pairs like BTC/USD.",
+        "US stocks and ETFs are written like AAPL or BRK.B, crypto pairs like BTC/USD, option "
+        "contracts like AAPL261218C00250000; one that has expired is gone.",
         "check the spelling",
     ),
     Row(
         "broker.not_tradable",
         Remedy.FATAL_REQUEST,
         REFUSALS,
-        r"asset .* is not (tradable|active)",
+        r"(asset|contract) .* is (not (tradable|active)|expired)",
         "This symbol cannot be traded",
-        "It is listed as inactive or not tradable at Alpaca.",
+        "It is listed as inactive or not tradable at Alpaca; a contract may have expired.",
         "choose another symbol",
     ),
     Row(

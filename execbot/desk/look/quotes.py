@@ -139,10 +139,14 @@ def quotes(desk: Desk, symbols: Sequence[str]) -> Quotes:
     """Ask for all of them at once. Raises BrokerError where none of them is known."""
     reader = desk.risk.reader
     assets: dict[str, Asset] = {}
+    terms: dict[str, Contract | BrokerError] = {}
     failed: dict[str, BrokerError] = {}
     for symbol in dict.fromkeys(symbols):
         try:
-            assets[symbol] = reader.asset(symbol)
+            found_asset = reader.asset(symbol)
+            if is_option(symbol):
+                terms[symbol] = _terms(desk, symbol)
+            assets[symbol] = found_asset
         except BrokerError as error:
             failed[symbol] = error
     if not assets:
@@ -161,7 +165,7 @@ def quotes(desk: Desk, symbols: Sequence[str]) -> Quotes:
         halt, known = _halt(desk, book, asset, symbol, at)
         option = None
         if is_option(symbol):
-            option, trouble = _option(desk, symbol)
+            option, trouble = _option(desk, symbol, terms[symbol])
             warnings += trouble
         views.append(
             QuoteView(
@@ -187,10 +191,24 @@ def _feed(desk: Desk, asset: Asset, quote: Quote | None) -> str | None:
     return "us" if asset.is_crypto else getattr(desk.client, "feed", None)
 
 
-def _option(desk: Desk, symbol: str) -> tuple[OptionView | None, list[str]]:
+def _terms(desk: Desk, symbol: str) -> Contract | BrokerError:
+    """The contract, or why it cannot be had. Raises BrokerError where there is no such contract:
+    that its symbol can be read proves nothing."""
+    try:
+        return desk.client.get_contract(symbol)
+    except BrokerError as error:
+        if error.kind == "broker.unknown_symbol":
+            raise
+        return error
+
+
+def _option(
+    desk: Desk, symbol: str, contract: Contract | BrokerError
+) -> tuple[OptionView | None, list[str]]:
     """A quote is shown without them where they cannot be had."""
     try:
-        contract = desk.client.get_contract(symbol)
+        if isinstance(contract, BrokerError):
+            raise contract
         snapshot = desk.client.option_snapshots([symbol]).get(symbol)
         trade = desk.client.latest_trade(contract.underlying)
     except BrokerError as error:

@@ -26,6 +26,9 @@ def test_figures_follow_from_what_the_exchange_says(tmp_path: Path) -> None:
         )["bars"]["AAPL"]
         asset = server.get("/v2/assets/AAPL")
         alone = execbot(["quote", "ZZZZ", "--json"], env)
+        gone = execbot(["quote", "AAPL260101C00100000", "--json"], env)
+        sent = execbot(["submit", "AAPL260101C00100000", "--qty", "1", "--limit", "1"], env)
+        assert server.orders() == []
     assert done.code == 12  # one of them is not known
     stock, pair = done.data
     bid, ask, price = (D(str(value)) for value in (quoted["bp"], quoted["ap"], last["p"]))
@@ -45,5 +48,7 @@ def test_figures_follow_from_what_the_exchange_says(tmp_path: Path) -> None:
     assert (stock["session"], stock["is_open"], stock["tick"]) == ("regular", True, "0.01")
     assert stock["halt_known"] is False  # nobody watches
     assert (pair["shortable"], pair["halt_known"], pair["feed"]) == (False, None, "us")
-    assert alone.code != 0
-    assert alone.out == ""
+    for unknown in (alone, gone):
+        assert (unknown.code, unknown.out) == (2, "")
+        assert unknown.error["kind"] == "broker.unknown_symbol"
+    assert sent.code == 2  # its symbol can be read, but there is no such contract any more
