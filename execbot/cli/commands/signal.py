@@ -26,6 +26,9 @@ from execbot.model.enums import ErrorCategory, Outcome
 from execbot.model.numbers import QTY_STEP, round_down, text
 from execbot.model.signal import SignalError
 
+LINES_IN = frozenset({".json", ".jsonl", ".ndjson", ".txt"})
+"""Files of signals end so; `BRK.B` and `BTC/USD` are symbols."""
+
 if TYPE_CHECKING:
     from execbot.desk.door.asking import Asked
     from execbot.desk.signals.acted import Acted
@@ -129,6 +132,12 @@ def signal(
         "ttl_seconds": _number("--ttl", ttl),
     }
     if symbol is None or side is None:
+        if symbol is not None and Path(symbol).suffix.lower() in LINES_IN:
+            raise usage(
+                f"{symbol} looks like a file, and a file is given with --file",
+                next_step=f"execbot signal --file {symbol}",
+                kind="usage.signal",
+            )
         raise usage(
             "a signal needs a symbol and a side",
             next_step="execbot signal AAPL buy --strength 82",

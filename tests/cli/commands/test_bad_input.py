@@ -112,6 +112,12 @@ def test_an_unknown_flag_is_answered_with_the_nearest_one(env: dict[str, str]) -
     assert error["hint"] == "Did you mean --limit?"
 
 
+def test_a_file_of_signals_without_its_flag_is_told_the_flag(env: dict[str, str]) -> None:
+    error = refused(env, 2, "usage.signal", "signal", "today.ndjson")
+    assert error["next"] == "execbot signal --file today.ndjson"
+    assert "--file" not in refused(env, 2, "usage.signal", "signal", "BRK.B")["next"]
+
+
 def test_a_quantity_without_its_flag_is_told_the_flag(env: dict[str, str]) -> None:
     error = refused(env, 2, "usage.arguments", "submit", "KO", "5")
     assert "--qty 5" in error["hint"]
