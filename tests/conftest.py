@@ -29,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--fills", default="1000", help="fills of the cut stream (default 1000)")
     group.addoption("--sessions", default="40", help="random sessions of `watch` (default 40)")
     group.addoption("--signals", default="250", help="random signals replayed (default 250)")
-    group.addoption("--cases", default="1000", help="values spoilt (default 1000)")
+    group.addoption("--cases", default="400", help="values spoilt (default 400)")
 
     group.addoption("--long", action="store_true", help="also what is marked as long")
 

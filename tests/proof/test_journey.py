@@ -14,6 +14,7 @@ import json
 import signal
 import time
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -50,8 +51,11 @@ class Tape:
         )
 
     def at(self, moment: str) -> tuple[Decimal, Decimal]:
-        """Bid and ask of the last row at or before a time with at least milliseconds."""
-        millisecond = moment[:19] + "." + (moment[20:-1] + "000")[:3] + "Z"
+        """Bid and ask of the last row at or before a time. Of rows that share a millisecond the
+        earlier ones stand nanoseconds in front of it, which a time cut to microseconds shows as
+        one microsecond."""
+        after = datetime.fromisoformat(moment) + timedelta(microseconds=1)
+        millisecond = after.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
         row = bisect.bisect_right(self.times, millisecond) - 1
         return self.bids[row], self.asks[row]
 
