@@ -46,7 +46,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.getoption("--long"):
         return
     listed = set(Path(__file__).with_name("long.txt").read_text().splitlines())
-    left_out = {i for i in items if i.get_closest_marker("long") or i.nodeid in listed}
+    left_out = {
+        item
+        for item in items
+        if item.get_closest_marker("long")
+        or not listed.isdisjoint({item.nodeid, item.nodeid.partition("[")[0]})
+    }
     left_out |= _later_cases([item for item in items if item.nodeid.startswith("tests/watch/")])
     config.hook.pytest_deselected(items=list(left_out))
     items[:] = [item for item in items if item not in left_out]
