@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 
+from week.machine import kill
 from week.troubles import Kind, Trouble
 
 if TYPE_CHECKING:
@@ -95,8 +96,6 @@ class Acting:
             self._week.service.strike()
         for run in self._week.machine.running:
             if run.entry.is_lasting:
-                from week.machine import kill
-
                 kill(run.process)
 
     def disk_full(self, trouble: Trouble) -> None:
@@ -142,6 +141,3 @@ DOES: Mapping[Kind, Callable[[Acting, Trouble], None]] = {
     Kind.WITHDRAWAL: Acting.withdrawal,
     Kind.DIVIDEND: Acting.dividend,
 }
-
-GRACE = timedelta(minutes=10)
-"""How long after its end a trouble is still to blame, by the exchange's clock; scaled by speed."""

@@ -21,6 +21,8 @@ EVENING = timedelta(minutes=90)
 MORNING = timedelta(minutes=50)
 """Before an open: what companies do takes effect, and protection is put back."""
 
+MORNING_LASTS = timedelta(minutes=12)
+
 OUT_OF_HOURS = (time(20, 5), time(4, 5), time(18, 0))
 OUT_OF_HOURS_LASTS = timedelta(minutes=6)
 """Short spells of the overnight, the pre-market and the after-hours session."""

@@ -194,8 +194,8 @@ def _watched_seconds(spell: Spell, unwatched: list[tuple[datetime, datetime]]) -
     """The longest stretch of it in which somebody watched."""
     pieces = [(spell.start, spell.end)]
     for start, end in unwatched:
-        pieces = [piece for a, b in pieces
-                  for piece in ((a, min(b, start)), (max(a, end), b)) if piece[0] < piece[1]]  # fmt: skip
+        parts = [((a, min(b, start)), (max(a, end), b)) for a, b in pieces]
+        pieces = [piece for both in parts for piece in both if piece[0] < piece[1]]
     return max(((b - a).total_seconds() for a, b in pieces), default=0.0)
 
 

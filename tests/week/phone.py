@@ -1,4 +1,4 @@
-"""What a person hears: alerts by apprise's JSON, and the dead man's pings, at the exchange's time."""
+"""What a person hears, by the exchange's time: alerts by apprise's JSON, and the pings."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class Week:
         return next(entry for entry in systemd_entries(folder) if entry.keeping is not None)
 
     def watch_pid(self) -> int | None:
-        """Of the process itself: what a unit starts becomes it; a crontab's shell stands above it."""
+        """Of the process itself: a unit's becomes it, above a crontab's stands its shell."""
         if self.service is not None:
             return self.service.pid
         lasting = [run for run in self.machine.running if run.entry.is_lasting]
@@ -93,12 +93,16 @@ class Week:
             if entry.keeping is not None:
                 self.service = Service(self.machine, entry, sockets)
                 self.service.boot()
-            elif entry.is_made_up_for and entry.when is not None and self._fired_until is not None:
-                if any(entry.when.times(self._fired_until, now, self.zone)):
-                    self.machine.start(entry, now)
+            elif entry.is_made_up_for and self._has_missed(entry, now):
+                self.machine.start(entry, now)
         self._fired_until = now
         assert self.strategy is not None
         self.strategy.boot()
+
+    def _has_missed(self, entry: Entry, now: datetime) -> bool:
+        if entry.when is None or self._fired_until is None:
+            return False
+        return any(True for _ in entry.when.times(self._fired_until, now, self.zone))
 
     def lose_power(self, now: datetime) -> None:
         assert self.strategy is not None

@@ -59,7 +59,8 @@ class Spell:
         return (self.end - self.start).total_seconds()
 
     def __str__(self) -> str:
-        return f"{float(self.qty):g} {self.symbol} from {self.start:%m-%d %H:%M:%S} for {self.seconds:.0f} s"
+        since = f"{self.start:%m-%d %H:%M:%S}"
+        return f"{float(self.qty):g} {self.symbol} from {since} for {self.seconds:.0f} s"
 
 
 class Record:
@@ -258,7 +259,7 @@ def _closes_at_once(order: Mapping[str, Any]) -> bool:
 
 
 def _armed_at(order: Mapping[str, Any]) -> datetime | None:
-    """The stop of an entry works once that is filled whole; others from the moment they are there."""
+    """The stop of an entry works once that is filled whole; others from when they are there."""
     parent = order["parent"]
     if parent is not None and parent["order_class"] in ("bracket", "oto"):
         filled = moment(parent["filled_at"])

@@ -21,7 +21,7 @@ from week.play import Week
 from week.strategy import Strategy
 from week.troubles import Trouble, plan
 from week.venue import Venue
-from week.wanted import CASH, RENAMES, SYMBOLS, Wanted
+from week.wanted import RENAMES, SYMBOLS, Wanted
 
 KEY = "PKWEEK"
 SECRET = "week-secret"
@@ -44,7 +44,7 @@ def run(wanted: Wanted, folder: Path, tell: Tell = print) -> tuple[Week, judge.V
         set_up(machine, wanted, phone)
         course = _course(wanted, venue)
         week = Week(
-            wanted, venue, machine, phone, disk, course, _troubles(wanted, course, disk), tell,
+            wanted, venue, machine, phone, disk, course, _troubles(wanted, course), tell,
             judge.evening,
         )  # fmt: skip
         stack.callback(_switch_off, week)
@@ -115,7 +115,7 @@ def set_up(machine: Machine, wanted: Wanted, phone: Phone) -> None:
     (config / ".env").write_text(f"EXECBOT_ALERT_URLS={phone.alert_url}\n")
     for name in ("credentials", ".env"):
         (config / name).chmod(0o600)
-    for manager in dict.fromkeys(wanted.managers):
+    for manager in ("systemd", "cron"):
         command = [*EXECBOT, "service", manager, "--mode", "paper", "--write"]
         done = machine.call(command, machine.urls)
         assert done.returncode == 0, done.stderr
@@ -126,16 +126,15 @@ def _course(wanted: Wanted, venue: Venue) -> Course:
     return course_of(rows, session_minutes=wanted.session_minutes, is_short=wanted.is_short)
 
 
-def _troubles(wanted: Wanted, course: Course, disk: SmallDisk | None) -> list[Trouble]:
-    found = plan(list(course.sessions.values()), wanted.seed, SYMBOLS, renames=RENAMES)
-    return found
+def _troubles(wanted: Wanted, course: Course) -> list[Trouble]:
+    return plan(list(course.sessions.values()), wanted.seed, SYMBOLS, renames=RENAMES)
 
 
 def strategy_of(week: Week) -> Strategy:
     wanted = week.wanted
     return Strategy(
         week.machine,
-        week.unit if "systemd" in wanted.managers else week.unit,
+        week.unit,
         list(SYMBOLS),
         random.Random(f"strategy-{wanted.seed}"),
         timedelta(seconds=wanted.signal_seconds),
@@ -156,6 +155,3 @@ def _keep(week: Week, folder: Path) -> None:
 def _switch_off(week: Week) -> None:
     """Whatever happens, no program of the week outlives it."""
     week.lose_power(week.venue.now())
-
-
-__all__ = ["CASH", "run"]

@@ -1,7 +1,7 @@
 """What the generated set-ups say: which command, with which variables, and when.
 
 Nothing here knows execbot's own table of jobs. Units and crontab are read as systemd and cron read
-them; what they could read otherwise than we do is refused, so that a set-up that changes is noticed.
+them; what they could read otherwise than we do is refused: a set-up that changes is noticed.
 """
 
 from __future__ import annotations

@@ -16,8 +16,6 @@ SYMBOLS = ("AAPL", "MSFT", "KO", "INTC", "NVDA", "SPY", "CSCO")
 RENAMES = (("KO", "PEP"), ("INTC", "ORCL"), ("CSCO", "IBM"))
 """A symbol of the strategy, and one that it does not trade."""
 
-CASH = 100_000
-
 
 @dataclass(frozen=True)
 class Wanted:
