@@ -129,7 +129,7 @@ class Week:
             time.sleep(TURN_SECONDS)
         self.machine.lose_power(now)
 
-    # --- time --------------------------------------------------------------------------------------
+    # --- time -------------------------------------------------------------------------------------
 
     def fire(self, now: datetime, *, is_stepped: bool) -> None:
         """What has become due since the last time, each once where hours were stepped over."""
@@ -162,7 +162,7 @@ class Week:
                         return
             time.sleep(TURN_SECONDS * 4)
 
-    # --- a week ------------------------------------------------------------------------------------
+    # --- a week -----------------------------------------------------------------------------------
 
     def play(self, number: int, acting: Acting, sockets: Path) -> None:
         """One week from its beginning to its end."""

@@ -55,6 +55,8 @@ class Strategy:
     _process: subprocess.Popen[bytes] | None = None
     _out: Path | None = None
     _read: int = 0
+    _lines: list[str] = field(default_factory=list)
+    """What this run was told, line by line: a bad line is answered by its number alone."""
     _next: datetime | None = None
 
     # --- the program -------------------------------------------------------------------------
@@ -62,7 +64,7 @@ class Strategy:
     def boot(self) -> None:
         command = _beside(self.like.command)
         self._out = self.machine.log("strategy")
-        self._read = 0
+        self._read, self._lines = 0, []
         with self._out.open("wb") as file:
             self._process = self.machine.popen(
                 command, self.like.environment, file, stdin=subprocess.PIPE,
@@ -142,6 +144,7 @@ class Strategy:
 
     def _write(self, wish: Wish) -> None:
         assert self._process is not None and self._process.stdin is not None
+        self._lines.append(wish.id)
         with suppress(OSError):  # it has just ended: the next turn sees that, and says it again
             self._process.stdin.write((json.dumps(wish.body) + "\n").encode())
             self._process.stdin.flush()
@@ -160,10 +163,10 @@ class Strategy:
                 self._take(line)
 
     def _take(self, line: bytes) -> None:
-        with suppress(ValueError):
+        with suppress(ValueError, IndexError):
             said = json.loads(line)
-            if said.get("signal_id") in self.wishes:
-                self.answers.setdefault(said["signal_id"], said)
+            if said.get("type") == "signal_result":
+                self.answers.setdefault(self._lines[said["line"] - 1], said)
 
     def renamed(self, old: str, new: str) -> None:
         """It reads the news: from now on it trades the new name."""
