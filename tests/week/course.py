@@ -15,6 +15,8 @@ NEW_YORK = ZoneInfo("America/New_York")
 AROUND = timedelta(minutes=6)
 """Played before an open and after a close, too."""
 
+SHORTLY = timedelta(minutes=2)
+
 EVENING = timedelta(minutes=90)
 """After a close, before its day is judged: by then the hourly jobs have come round."""
 
@@ -72,7 +74,7 @@ def course_of(
     sessions = sessions_of(calendar, session_minutes)
     spans: list[Span] = []
     for day, session in sessions.items():
-        spans += _with_edges(session)
+        spans += _with_edges(session, SHORTLY if is_short else AROUND)
         if not is_short:
             spans.append(
                 Span(session.open - MORNING, session.open - MORNING + timedelta(minutes=12))
@@ -90,11 +92,11 @@ def _played_of(opens: datetime, closes: datetime, minutes: float | None) -> Sequ
     return (Span(opens, opens + half), Span(closes - half, closes))
 
 
-def _with_edges(session: Session) -> Sequence[Span]:
+def _with_edges(session: Session, around: timedelta) -> Sequence[Span]:
     first, *_, last = (*session.played, session.played[-1])
     if first is last:
-        return (Span(first.start - AROUND, last.end + AROUND),)
-    return (Span(first.start - AROUND, first.end), Span(last.start, last.end + AROUND))
+        return (Span(first.start - around, last.end + around),)
+    return (Span(first.start - around, first.end), Span(last.start, last.end + around))
 
 
 def _out_of_hours(day: date, session: Session) -> list[Span]:

@@ -52,8 +52,7 @@ class Verdict:
 
 def evening(week: Week, day: date) -> None:
     """After the close, when the hourly jobs have come round."""
-    now = week.venue.now()
-    record = Record(week.venue.server, week.venue.key, now)
+    record = week.venue.record()
     found = [f"the record: {line}" for line in record.differs_from_rows()]
     differing = journal_side.differences(journal_side.read_books(week), record)
     code, data, said = journal_side.ask(week, "reconcile")
@@ -116,8 +115,7 @@ def sample(week: Week, day: date, record: Record) -> None:
 
 def final(week: Week, acting: Acting) -> Verdict:
     """Over all that was played. The machine is off by now, its disk still there."""
-    now = week.venue.now()
-    record = Record(week.venue.server, week.venue.key, now)
+    record = week.venue.record()
     verdict = Verdict(list(week.problems), record=record)
     found = verdict.problems
     found += [f"oversold: {line}" for line in record.oversold()[:3]]
@@ -228,7 +226,7 @@ def _heard_once(week: Week) -> list[str]:
     found = []
     reports = Counter(heard.title.rpartition(" ")[2] for heard in week.phone.heard
                       if heard.kind == "report.daily")  # fmt: skip
-    for day in week.course.sessions:
+    for day in week.judged:
         if reports[day.isoformat()] != 1:
             found.append(f"the report of {day} was told {reports[day.isoformat()]} times")
     mornings = Counter(

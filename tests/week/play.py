@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -19,7 +19,6 @@ from week.acting import Acting
 from week.course import EVENING, Course
 from week.machine import Machine
 from week.phone import Phone
-from week.record import Record
 from week.service import Service
 from week.set_ups import Entry, crontab_entries, systemd_entries
 from week.strategy import Strategy
@@ -32,6 +31,8 @@ SETTLE_SECONDS = 45.0
 """How long the driver waits before a step until all is at rest, in seconds of this machine."""
 
 CATCH_UP_SECONDS = 1.5
+
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 Evening = Callable[["Week", date], None]
 
@@ -58,6 +59,8 @@ class Week:
     troubles: Sequence[Trouble]
     tell: Callable[[str], None]
     evening: Evening
+    before_the_end: Callable[[Week], None] = lambda week: None
+    """What is done at the end of each week while all still runs."""
     entries: Sequence[Entry] = ()
     service: Service | None = None
     strategy: Strategy | None = None
@@ -65,8 +68,11 @@ class Week:
     problems: list[str] = field(default_factory=list)
     off: list[tuple[datetime, datetime]] = field(default_factory=list)
     """When the machine had no power."""
+    bounds: tuple[datetime, datetime] | None = None
+    """Of the one week; by the sessions where it is not given."""
+    began_at: datetime = NEVER
+    judged: set[date] = field(default_factory=set)
     _fired_until: datetime | None = None
-    _judged: set[date] = field(default_factory=set)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -157,7 +163,7 @@ class Week:
             self.turn(now)
             if not self.machine.is_busy and (self.service is None or self.service.is_ready):
                 with suppress(OSError, ValueError):  # the broker may be away just now
-                    record = Record(self.venue.server, self.venue.key, now)
+                    record = self.venue.record()
                     if not any(spell.end == record.at for spell in record.spells()):
                         return
             time.sleep(TURN_SECONDS * 4)
@@ -166,10 +172,10 @@ class Week:
 
     def play(self, number: int, acting: Acting, sockets: Path) -> None:
         """One week from its beginning to its end."""
-        start, end = self._bounds(number)
+        start, end = self.bounds or self._bounds(number)
         self.venue.step_to(start)
         self._set_up(number)
-        now = self.venue.now()
+        now = self.began_at = self.venue.now()
         self.boot(now, sockets)
         self.tell(f"week {number + 1}, {self.wanted.manager_of(number)}: from {shown(now)}")
         while now < end:
@@ -180,14 +186,17 @@ class Week:
                 continue
             self.turn(now)
             is_played = self.course.played_at(now)
-            self.fire(now, is_stepped=not is_played)
-            assert self.strategy is not None
+            is_stepped = self.venue.can_step and not is_played
+            self.fire(now, is_stepped=is_stepped)
             if is_played:
+                assert self.strategy is not None
                 self.strategy.turn(now)
-                time.sleep(TURN_SECONDS)
             self._judge_evening(now)
-            if not is_played:
+            if is_stepped:
                 self._step(now, end, acting)
+            else:
+                time.sleep(self.venue.turn_seconds)
+        self.before_the_end(self)
         self.shut_down(self.venue.now())
         self._fired_until = None
 
@@ -231,14 +240,15 @@ class Week:
 
     def _next_evening(self, now: datetime) -> datetime | None:
         ends = [
-            s.close + EVENING for day, s in self.course.sessions.items() if day not in self._judged
+            s.close + EVENING for day, s in self.course.sessions.items() if day not in self.judged
         ]
         return min((at for at in ends if at > now), default=None)
 
     def _judge_evening(self, now: datetime) -> None:
         for day, session in self.course.sessions.items():
-            if day not in self._judged and session.close + EVENING <= now:
-                self._judged.add(day)
+            is_over = session.close + EVENING <= now and session.close > self.began_at
+            if day not in self.judged and is_over:
+                self.judged.add(day)
                 self.rest()
                 self.evening(self, day)
 

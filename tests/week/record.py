@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from fractions import Fraction
-from typing import Any
+from typing import Any, Protocol
 
-from support.processes import Server
 from week.course import NEW_YORK
 
 ZERO = Fraction(0)
@@ -20,6 +19,12 @@ STOPS = {"stop", "stop_limit", "trailing_stop"}
 ENDS = ("filled_at", "canceled_at", "expired_at", "replaced_at", "failed_at")
 MOVING = ("FILL", "SPLIT", "NC", "SPIN", "MA", "JNLS", "ACATS")
 """Rows that change what is held."""
+
+
+class Reading(Protocol):
+    """Who answers a request of an account."""
+
+    def get(self, path: str, key: str) -> Any: ...
 
 
 def moment(text: str | None) -> datetime | None:
@@ -66,15 +71,18 @@ class Spell:
 class Record:
     """Orders, rows and positions as they are now; `at` is when that was."""
 
-    def __init__(self, server: Server, key: str, at: datetime) -> None:
-        self.at = at
-        self.orders = server.orders(key)
-        self.rows = _rows(server, key)
-        self.positions = {
-            row["symbol"]: Fraction(row["qty"]) for row in server.get("/v2/positions", key)
-        }
-        self.flat: list[dict[str, Any]] = list(_flat(self.orders))
-        self.changes = sorted(_changes(self.rows, self.flat), key=lambda change: change.at)
+    def __init__(
+        self,
+        orders: Sequence[dict[str, Any]],
+        rows: Sequence[dict[str, Any]],
+        positions: Sequence[dict[str, Any]],
+        at: datetime,
+    ) -> None:
+        """As Alpaca lists them: orders nested and oldest first, activities oldest first."""
+        self.at, self.orders, self.rows = at, orders, rows
+        self.positions = {row["symbol"]: Fraction(row["qty"]) for row in positions}
+        self.flat: list[dict[str, Any]] = list(_flat(orders))
+        self.changes = sorted(_changes(rows), key=lambda change: change.at)
 
     # --- what is held ------------------------------------------------------------------------
 
@@ -216,12 +224,14 @@ def _renamed(
             cost[other.symbol] += cost.pop(change.symbol, ZERO)
 
 
-def _rows(server: Server, key: str) -> list[dict[str, Any]]:
-    """All activities, oldest first."""
+def rows_of(server: Reading, key: str, after: str = "") -> list[dict[str, Any]]:
+    """All activities, or those after a moment, oldest first."""
     found: list[dict[str, Any]] = []
+    since = f"&after={after}" if after else ""
     while True:
         token = f"&page_token={found[-1]['id']}" if found else ""
-        page = server.get(f"/v2/account/activities?direction=asc&page_size=100{token}", key)
+        query = f"direction=asc&page_size=100{since}{token}"
+        page = server.get(f"/v2/account/activities?{query}", key)
         found += page
         if len(page) < 100:
             return found
@@ -235,7 +245,7 @@ def _flat(orders: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             yield {**leg, "parent": order}
 
 
-def _changes(rows: Sequence[dict[str, Any]], orders: Sequence[dict[str, Any]]) -> Iterator[Change]:
+def _changes(rows: Sequence[dict[str, Any]]) -> Iterator[Change]:
     for row in rows:
         if row["activity_type"] == "FILL":
             sign = 1 if row["side"] == "buy" else -1

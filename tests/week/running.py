@@ -29,12 +29,16 @@ PINGED = ("watch", "reconcile", "queue", "health", "report", "all_clear", "backu
 FEES = ("exchange.taf_per_share=0.000166", "exchange.sec_per_dollar=0.0000278",
         "exchange.cat_per_share=0.00003")  # fmt: skip
 
+SHORTENED = 0.2
+"""In a short course, so that it is not all trouble."""
+
 Tell = Callable[[str], None]
 
 
 def run(wanted: Wanted, folder: Path, tell: Tell = print) -> tuple[Week, judge.Verdict]:
     """Play it and judge it. `folder` is empty and stays with all that the programs said."""
     with ExitStack() as stack:
+        folder.mkdir(parents=True, exist_ok=True)
         server = stack.enter_context(served(wanted, folder))
         venue = Venue(server, KEY)
         phone = Phone(venue.now)
@@ -105,13 +109,16 @@ def machine_of(wanted: Wanted, server: Server, folder: Path, disk: SmallDisk | N
     return machine
 
 
-def set_up(machine: Machine, wanted: Wanted, phone: Phone) -> None:
+def set_up(
+    machine: Machine, wanted: Wanted, phone: Phone, keys: tuple[str, str] = (KEY, SECRET)
+) -> None:
     """What its owner did before the week: keys, configuration, who is told, `execbot service`."""
     config = machine.outside / ".config" / "execbot"
     config.mkdir(parents=True)
     pings = {job: phone.ping_url(job) for job in PINGED}
     (config / "trading.yaml").write_text(wanted.trading_yaml(pings))
-    (config / "credentials").write_text(f"[paper]\napi_key = {KEY}\nsecret_key = {SECRET}\n")
+    pair = f"[paper]\napi_key = {keys[0]}\nsecret_key = {keys[1]}\n"
+    (config / "credentials").write_text(pair)
     (config / ".env").write_text(f"EXECBOT_ALERT_URLS={phone.alert_url}\n")
     for name in ("credentials", ".env"):
         (config / name).chmod(0o600)
@@ -127,7 +134,9 @@ def _course(wanted: Wanted, venue: Venue) -> Course:
 
 
 def _troubles(wanted: Wanted, course: Course) -> list[Trouble]:
-    return plan(list(course.sessions.values()), wanted.seed, SYMBOLS, renames=RENAMES)
+    shortened = SHORTENED if wanted.is_short else 1.0
+    sessions = list(course.sessions.values())
+    return plan(sessions, wanted.seed, SYMBOLS, renames=RENAMES, shortened=shortened)
 
 
 def strategy_of(week: Week) -> Strategy:

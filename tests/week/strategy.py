@@ -47,6 +47,7 @@ class Strategy:
     every: timedelta
     price: Callable[[str], Decimal | None]
     ttl_seconds: float
+    quantities: Sequence[int] = QUANTITIES
     wishes: dict[str, Wish] = field(default_factory=dict)
     answers: dict[str, dict[str, Any]] = field(default_factory=dict)
     ends: list[int] = field(default_factory=list)
@@ -117,7 +118,7 @@ class Strategy:
         symbol = self.chance.choice(self.symbols)
         side = "sell" if symbol in self.held else "buy"
         (self.held.discard if side == "sell" else self.held.add)(symbol)
-        qty = self.chance.choice(QUANTITIES)
+        qty = self.chance.choice(self.quantities)
         name = f"week-{len(self.wishes):05}-{symbol}"
         body: dict[str, Any] = {
             "id": name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -61,6 +61,9 @@ SOME_DAYS = (
     (Kind.ANSWERS_LOST, 0.0),
     (Kind.WATCH_KILLED, 0.0),
 )
+OURS = (Kind.WATCH_KILLED, Kind.POWER_LOST)
+"""What needs no exchange of one's own."""
+
 REBOOTS = 2
 DISK_FULL_SECONDS = 600.0
 BEFORE_THE_OPEN = timedelta(minutes=45)
@@ -75,8 +78,9 @@ def plan(
     symbols: Sequence[str],
     *,
     renames: Iterable[tuple[str, str]],
+    shortened: float = 1.0,
 ) -> list[Trouble]:
-    """All of it in order. Pure."""
+    """All of it in order; what lasts, lasts `shortened` of its time. Pure."""
     chance = random.Random(f"troubles-{seed}")
     found = []
     for number, session in enumerate(sessions):
@@ -91,7 +95,9 @@ def plan(
     for _ in range(REBOOTS):
         lasts = chance.choice((90.0, 300.0, 900.0))
         found.append(Trouble(chance.choice(others).moment(chance), Kind.POWER_LOST, lasts))
-    return sorted([*found, *_of_companies(sessions, chance, symbols, renames)], key=lambda t: t.at)
+    found += _of_companies(sessions, chance, symbols, renames)
+    found = [replace(trouble, seconds=trouble.seconds * shortened) for trouble in found]
+    return sorted(found, key=lambda trouble: trouble.at)
 
 
 def _of_companies(

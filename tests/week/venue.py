@@ -8,13 +8,25 @@ from decimal import Decimal
 from typing import Any
 
 from support.processes import Server
+from week.record import Record, rows_of
 
 
 class Venue:
     """One clock for the exchange and for all of ours. `key` names the account."""
 
+    can_step = True
+    """Whether its clock can be stepped through a night."""
+
+    turn_seconds = 0.05
+
     def __init__(self, server: Server, key: str) -> None:
         self.server, self.key = server, key
+
+    def record(self) -> Record:
+        """What it has of the account now."""
+        at = self.now()
+        return Record(self.server.orders(self.key), rows_of(self.server, self.key),
+                      self.server.get("/v2/positions", self.key), at)  # fmt: skip
 
     def now(self) -> datetime:
         read = self.server.get("/sim/clock", self.key)
