@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 
 from week.machine import kill
-from week.troubles import Kind, Trouble
+from week.troubles import OF_COMPANIES, Kind, Trouble
 
 if TYPE_CHECKING:
     from week.play import Week
@@ -37,6 +37,11 @@ class Acting:
 
     def next_at(self, now: datetime) -> datetime | None:
         return min((trouble.at for trouble in self._ahead if trouble.at > now), default=None)
+
+    def skip(self, now: datetime) -> None:
+        """What was over before the machine was switched on concerns nobody here; what a company
+        did meanwhile does."""
+        self._ahead = [one for one in self._ahead if one.until >= now or one.kind in OF_COMPANIES]
 
     def turn(self, now: datetime) -> None:
         self._end_what_is_over(now)

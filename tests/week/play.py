@@ -176,6 +176,7 @@ class Week:
         self.venue.step_to(start)
         self._set_up(number)
         now = self.began_at = self.venue.now()
+        acting.skip(now)
         self.boot(now, sockets)
         self.tell(f"week {number + 1}, {self.wanted.manager_of(number)}: from {shown(now)}")
         while now < end:

@@ -64,6 +64,8 @@ SOME_DAYS = (
 OURS = (Kind.WATCH_KILLED, Kind.POWER_LOST)
 """What needs no exchange of one's own."""
 
+OF_COMPANIES = (Kind.RENAME, Kind.SPLIT, Kind.DIVIDEND, Kind.WITHDRAWAL)
+
 REBOOTS = 2
 DISK_FULL_SECONDS = 600.0
 BEFORE_THE_OPEN = timedelta(minutes=45)
