@@ -91,7 +91,7 @@ class Round:
             self.server,
             self.disk,
             self.journal,
-            lambda: len(self.server.orders(self.name)),
+            lambda: len(self.orders()),
             self.chance,
         )
 

@@ -88,7 +88,10 @@ class Acting:
         self._week.venue.fault("event_missing", count=3)
 
     def rate_limited(self, trouble: Trouble) -> None:
-        self._week.venue.fault("rate_limited", path="/v2/*", for_seconds=trouble.seconds)
+        """Without headers: a limit that they name would be one of the exchange's minutes."""
+        self._week.venue.fault(
+            "rate_limited", path="/v2/*", for_seconds=trouble.seconds, params={"headers": False}
+        )
 
     def answers_lost(self, trouble: Trouble) -> None:
         seconds = ANSWER_SECONDS * self._week.wanted.speed

@@ -56,7 +56,6 @@ class Wanted:
             alarm=self.alarm_seconds,
             guard=self.speed,
             timeout=60 * self.speed,
-            quiet=15 * self.speed,
             exit_timeout=30 * self.speed,
             ttl=self.ttl_seconds,
             pings="\n".join(f"    {job}: {url}" for job, url in pings.items()),
@@ -82,7 +81,6 @@ trading_execution:
   signal_ttl_seconds: {ttl}
   order_management:
     timeout_seconds: {timeout}
-    settle_quiet_seconds: {quiet}
     exit_timeout_seconds: {exit_timeout}
   market_hours:
     trade_premarket: true
