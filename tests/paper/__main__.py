@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -33,6 +34,8 @@ def main() -> int:
     parser.add_argument("--max-cost", type=Decimal, default=Decimal(25), help="dollars (25)")
     parser.add_argument("--report", type=Path, default=Path("paper-week.txt"))
     given = parser.parse_args()
+    # Ended from outside, it takes its programs along; what is held keeps its stops at the broker.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     keys = find_credentials("paper", os.environ)
     if keys is None:
         print("No paper account: set ALPACA_API_KEY and ALPACA_SECRET_KEY.", file=sys.stderr)

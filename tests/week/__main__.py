@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -25,6 +26,8 @@ def main() -> int:
     parser.add_argument("--manager", action="append", choices=("systemd", "cron"))
     parser.add_argument("--keep", type=Path, help="keep there what the programs said")
     given = parser.parse_args()
+    # Ended from outside, it takes its programs along.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     weeks = [(first, last) for first, last in given.days or (CLOCK_CHANGE_WEEK, HALF_DAY_WEEK)]
     wanted = Wanted(
         seed=given.seed,
