@@ -15,7 +15,7 @@ NEW_YORK = ZoneInfo("America/New_York")
 AROUND = timedelta(minutes=6)
 """Played before an open and after a close, too."""
 
-SHORTLY = timedelta(minutes=2)
+SHORTLY = timedelta(minutes=1)
 
 EVENING = timedelta(minutes=90)
 """After a close, before its day is judged: by then the hourly jobs have come round."""

@@ -16,11 +16,11 @@ from week.wanted import Wanted
 
 SHORT = Wanted(
     seed="1",
-    speed=40.0,
+    speed=15.0,
     weeks=(("2026-11-27", "2026-11-27"),),
-    signal_seconds=45.0,
+    signal_seconds=20.0,
     stride_minutes=240.0,
-    session_minutes=12.0,
+    session_minutes=6.0,
     is_short=True,
 )
 
