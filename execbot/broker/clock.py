@@ -82,6 +82,11 @@ class BrokerClock:
         """True after a reply with another time, until a second reply agrees with it."""
         return self._doubt is not None
 
+    def seconds_here(self, seconds: float) -> float:
+        """How many of this machine's seconds pass in so many of the broker's. Where its clock
+        stands still, as many."""
+        return seconds / (self._reading.speed or 1.0)
+
     def so_far(self) -> datetime:
         """The time without asking anybody: our own until the first reply."""
         return self._reading.now(self._monotonic())

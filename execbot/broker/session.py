@@ -227,6 +227,8 @@ class RestSession:
             client_order_id=call.client_order_id,
         )
         found.url = self._url_of(call.host)
+        if found.retry_after_seconds is not None and self._clock is not None:
+            found.retry_after_seconds = self._clock.seconds_here(found.retry_after_seconds)
         return found
 
     @contextmanager

@@ -55,15 +55,19 @@ SHORT_WORD = "short"
 
 
 class SignalError(ExecbotError, ValueError):
-    """A signal that cannot be read. `field` is empty when the whole line is at fault."""
+    """A signal that cannot be read. `field` is empty when the whole line is at fault. `is_ahead`:
+    its time lies ahead of ours, or ours behind."""
 
     kind = "usage.signal"
     category = ErrorCategory.ADJUSTABLE
 
-    def __init__(self, message: str, *, field: str = "", hint: str = "") -> None:
+    def __init__(
+        self, message: str, *, field: str = "", hint: str = "", is_ahead: bool = False
+    ) -> None:
         super().__init__(f"{field}: {message}" if field else message)
         self.field = field
         self.hint = hint
+        self.is_ahead = is_ahead
 
 
 class Signal(Struct, frozen=True):
@@ -325,7 +329,7 @@ def _created_at(value: object, now: datetime) -> datetime:
     if moment is None:
         raise SignalError(f"{_shown(value)} is not an RFC 3339 time", field="created_at")
     if moment - now > timedelta(seconds=CLOCK_SKEW_SECONDS_MAX):
-        raise SignalError(f"{_shown(value)} is in the future", field="created_at")
+        raise SignalError(f"{_shown(value)} is in the future", field="created_at", is_ahead=True)
     return moment
 
 

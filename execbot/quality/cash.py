@@ -15,6 +15,7 @@ from execbot.journal.records import Execution, FillState
 from execbot.model.account import Activity
 from execbot.model.numbers import CENT, ZERO
 from execbot.model.symbols import multiplier_of
+from execbot.model.times import eastern
 from execbot.risk.fees import COIN_ROW, FEE_ROWS, day_of, standing_rows
 
 CASH_FEES = frozenset(FEE_ROWS) - {COIN_ROW}
@@ -57,6 +58,9 @@ def cash_day(
         verdict, why = ExecutionVerdict.UNVERIFIED, "fees_not_charged_yet"
     elif any(abs(e.at - sample.at) < BESIDE for e in known for sample in samples):
         verdict, why = ExecutionVerdict.UNVERIFIED, "fill_beside_a_reading"
+    elif eastern(first.at).date() == day and (flows or fees):
+        # Rows have a date and no hour: before the first reading of this day, or after it.
+        verdict, why = ExecutionVerdict.UNVERIFIED, "row_beside_a_reading"
     else:
         verdict, why = ExecutionVerdict.DIFFERS, ""
     version = 1 if previous is None else previous.version + 1

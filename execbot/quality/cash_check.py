@@ -21,6 +21,9 @@ from execbot.model.times import day_begins, eastern
 from execbot.quality.cash import BESIDE, KINDS, cash_day, cash_words
 
 SAMPLE_EACH = timedelta(minutes=15)
+EVENING = 4 * SAMPLE_EACH
+"""A reading so long before midnight is the last of its day."""
+
 DAYS_BACK = 4
 """A day is checked again for so long: fees and flows are told late."""
 
@@ -77,9 +80,12 @@ class CashCheck:
         return written
 
     def _samples(self, day: date) -> tuple[CashSample, CashSample] | None:
-        """The last one before the day (else its first) and the last one of it."""
+        """The last one before the day, if it is of that evening (else the day's first), and the
+        last one of it. What happened on days that nobody looked at is not this day's."""
         begin, end = day_begins(day), day_begins(day + timedelta(days=1))
-        first = self.journal.cash_sample(until=begin) or self.journal.cash_sample(since=begin)
+        first = self.journal.cash_sample(until=begin)
+        if first is None or begin - first.at > EVENING:
+            first = self.journal.cash_sample(since=begin)
         last = self.journal.cash_sample(until=end)
         if first is None or last is None or last.at < begin or last.at <= first.at:
             return None

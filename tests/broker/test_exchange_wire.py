@@ -290,3 +290,7 @@ def test_clock_follows_an_exchange_that_stands_still_and_one_that_runs(
             runs = clock()
             seconds[0] += 10
             assert (clock() - runs).total_seconds() == 600
+            fast.call("POST", "/sim/faults", {"kind": "rate_limited", "count": 9})
+            with pytest.raises(RateLimited) as refused:
+                make(fast, clock=clock).get_account()
+            assert 0 <= (refused.value.retry_after_seconds or 9) <= 1  # a minute of the exchange's

@@ -193,3 +193,12 @@ def test_clock_that_runs_for_ages_at_full_speed_does_not_break() -> None:
     clock.observe(date_of(DAY), "1000000")
     machine.passes(10 * 86400)
     assert clock() == DAY
+
+
+@pytest.mark.parametrize(("speed", "seconds"), [("20", 3.0), ("0.5", 120.0), ("0", 60.0)])
+def test_a_minute_of_the_brokers_is_less_of_ours_where_its_clock_runs_faster(
+    speed: str, seconds: float
+) -> None:
+    clock = Machine().clock()
+    clock.observe(date_of(DAY), speed)
+    assert clock.seconds_here(60) == seconds

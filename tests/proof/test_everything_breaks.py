@@ -91,7 +91,7 @@ class Round:
             self.server,
             self.disk,
             self.journal,
-            lambda: len(self.server.orders(self.name)),
+            lambda: len(self.orders()),
             self.chance,
         )
 
@@ -358,3 +358,16 @@ def test_the_witness_counts_a_share_whose_stop_is_gone(server: Server, tmp_path:
         return set(witness.naked_since)
 
     assert eventually(lambda: seen() == {"AAPL"})
+
+
+def test_the_breaker_locks_the_journal_indeed(tmp_path: Path) -> None:
+    """The breaker itself: what it calls locked is locked."""
+    with served(tmp_path) as (server, disk):
+        one = Round(server, disk, "locked", random.Random(1), tmp_path)
+        first = one.command("reconcile", may_be_killed=False)
+        assert first is not None and first.code == 0, first
+        one.breaker.lock()
+        assert eventually(lambda: one.breaker.locks)
+        waits = one.command("halt --reason test --yes", may_be_killed=False)
+        one.breaker.mend()
+        assert waits is not None and "locked by another process" in waits.err, waits

@@ -115,3 +115,28 @@ def test_nothing_is_asked_again_within_a_quarter_of_an_hour(books: Books) -> Non
     books.account.desk.sleep(600)
     assert books.check.turn() == []
     assert len(books.account.desk.sent) == sent
+
+
+def test_what_happened_while_nobody_looked_is_not_the_next_days(books: Books) -> None:
+    """A machine that was off for days: fees and money of those days are no difference of this."""
+    books.trade()
+    books.pass_hours(1)
+    desk = books.account.desk
+    desk.sleep(24 * 3600)
+    desk.call("POST", "/sim/flow", {"type": "CSW", "amount": -600})
+    desk.sleep(2 * 24 * 3600)
+    books.day = eastern(desk.now()).date()
+    books.pass_hours(30)
+    made = books.found()
+    assert (made.verdict, made.difference) == (ExecutionVerdict.CONFIRMED, 0)
+
+
+def test_a_row_of_a_day_that_was_read_from_its_middle_on_is_no_difference(books: Books) -> None:
+    desk = books.account.desk
+    desk.sleep(2 * 24 * 3600)
+    books.day = eastern(desk.now()).date()
+    desk.call("POST", "/sim/flow", {"type": "CSW", "amount": -600})
+    desk.sleep(60)
+    books.pass_hours(30)
+    made = books.found()
+    assert (made.verdict, made.why) == (ExecutionVerdict.UNVERIFIED, "row_beside_a_reading")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from execbot.alerts import DELIVER_SECONDS, Alert, Severity
@@ -41,7 +40,7 @@ def send_all_clear(
     raises."""
     with_desk = open_desk(mode_flag, config_path, need=Need.LOOK)
     try:
-        day = datetime.now(UTC).astimezone().date().isoformat()
+        day = with_desk.now().astimezone().date().isoformat()
         alerter = with_desk.alerter
         alerter.alert(all_clear_of(found, lines, day))
         alerter.close(DELIVER_SECONDS)

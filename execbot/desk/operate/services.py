@@ -9,6 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from execbot.config.errors import ConfigError
+from execbot.config.paths import DIRECTORY_MODE
 from execbot.desk.opening.setup import Setup, read_setup
 from execbot.desk.operate.cron import cron_set_up
 from execbot.desk.operate.jobs import TASKS, Job, Task
@@ -60,8 +61,9 @@ def write(launch: Launch, set_up: SetUp) -> list[Path]:
     """Write what is not there yet or was changed; what was written. Raises ConfigError."""
     written = []
     try:
-        for folder in (launch.state, launch.backups):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        launch.state.parent.mkdir(parents=True, exist_ok=True)
+        for folder in (launch.state, launch.backups.parent, launch.backups):
+            folder.mkdir(mode=DIRECTORY_MODE, exist_ok=True)  # parents would be as umask says
         for file in set_up.files:
             if _is_written(file):
                 written.append(file.path)

@@ -17,6 +17,9 @@ from execbot.watch.core.memory import CoreMemory
 from execbot.watch.core.notes import alarm
 from execbot.watch.core.symbol_state import SymbolState, is_entry
 
+GAP = 3
+"""So many times the longest wait between two looks: nobody was here to hear an answer."""
+
 NAMED_MAX = 10
 """So many symbols are named in one alarm."""
 
@@ -27,6 +30,7 @@ class Blindness:
 
     memory: CoreMemory
     is_reported: bool = False
+    ticked_at: datetime | None = None
 
     def heard(self, at: datetime, now: datetime) -> list[Job]:
         """The broker has said something of the account that was so at this moment."""
@@ -44,6 +48,10 @@ class Blindness:
         memory.known_at = since = memory.known_at or now  # a start knows nothing of its own
         asked, patience = memory.asked_at, memory.limits.unprotected_alarm
         timeout = timedelta(seconds=float(memory.settings.broker.timeout_seconds))
+        before, self.ticked_at = self.ticked_at or now, now
+        if memory.asked_at is not None and now - before > GAP * max(patience, timeout):
+            # A machine that slept, a clock that was set: an answer may lie here unread.
+            memory.asked_at = asked = now
         concerned = [s for s in memory.symbols.values() if not s.is_idle]
         if asked is None or not concerned:
             return []

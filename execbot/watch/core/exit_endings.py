@@ -76,11 +76,13 @@ class ExitEndings:
         lifted = state.plan is not None and state.plan.lift is not None
         if lifted or (state.hands_off_until is not None and now < state.hands_off_until):
             return []  # a command of ours takes them off, and says so
-        if state.taken_at is not None and now - state.taken_at < SAME_BURST:
-            return []  # the other leg of the same pair
-        recent = state.taken_at is not None and now - state.taken_at < TAKEN_AWAY_WINDOW
+        # By the broker's word: a frame that comes late is no second cancel.
+        at = min(record.order.canceled_at or now, now)
+        if state.taken_at is not None and abs(at - state.taken_at) < SAME_BURST:
+            return []  # the other leg of the same pair, or of another pair
+        recent = state.taken_at is not None and at - state.taken_at < TAKEN_AWAY_WINDOW
         state.taken_away = state.taken_away + 1 if recent else 1
-        state.taken_at = now
+        state.taken_at = max(at, state.taken_at or at)
         if state.taken_away < TAKEN_AWAY_MAX or state.plan is None:
             return []
         return self._suspend(state, "its exits were canceled again and again elsewhere", now)

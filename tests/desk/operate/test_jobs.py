@@ -75,6 +75,8 @@ def test_the_all_clear_goes_out_and_a_receiver_that_moved_is_told_of(
     said = [json.loads(item.body)["message"] for item in there.heard if "/a,b" in item.path
             or "/a%2Cb" in item.path]  # fmt: skip
     assert len(said) == 1 and "all is well; positions: 0" in said[0]
+    titles = {json.loads(item.body)["title"] for item in there.heard if item.body}
+    assert titles == {"execbot: health.all_clear 2026-11-27"}  # by the exchange's clock
     found = execbot(["health", "--fail-on", "warn"], env)
     assert found.code == 8
     assert "1 of 2 receivers did not take it: number 2 (json://...)" in found.out

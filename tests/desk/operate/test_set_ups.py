@@ -178,7 +178,13 @@ def test_launchd_reads_every_agent_and_only_watch_is_kept_alive(launch: Launch) 
 
 def test_what_is_written_stays_as_it_is_until_it_changes(launch: Launch) -> None:
     set_up = cron_set_up(launch, TASKS.values())
-    assert write(launch, set_up) == [set_up.files[0].path]
+    before = os.umask(0o022)
+    try:
+        assert write(launch, set_up) == [set_up.files[0].path]
+    finally:
+        os.umask(before)
     assert write(launch, set_up) == []
+    for folder in (launch.state, launch.backups.parent, launch.backups):
+        assert not folder.stat().st_mode & 0o077  # `health` would warn of it for ever
     set_up.files[0].path.write_text("changed by hand")
     assert write(launch, set_up) == [set_up.files[0].path]

@@ -7,7 +7,8 @@ replies lost, an output that nobody reads.
 from __future__ import annotations
 
 import random
-import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -48,6 +49,16 @@ RULES: tuple[Mapping[str, Any], ...] = (
 )  # fmt: skip
 
 
+_LOCK = """
+import sqlite3, sys
+other = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=5)
+other.execute("BEGIN IMMEDIATE")
+print("locked", flush=True)
+sys.stdin.read()
+other.execute("ROLLBACK")
+"""
+
+
 @dataclass
 class Breaker:
     """Breaks one thing at a time for an account; everything is whole again after `mend`."""
@@ -60,6 +71,8 @@ class Breaker:
     chance: random.Random
     pace_seconds: float = 1.0
     broken: list[str] = field(default_factory=list)
+    locks: int = 0
+    """How often the journal was locked indeed."""
     _lock: threading.Thread | None = None
     _let_go: threading.Event = field(default_factory=threading.Event)
 
@@ -108,14 +121,18 @@ class Breaker:
         self._lock.start()
 
     def _keep_locked(self, seconds: float) -> None:
-        with suppress(sqlite3.Error, OSError):
-            other = sqlite3.connect(self.journal(), isolation_level=None, timeout=5)
-            try:
-                other.execute("BEGIN IMMEDIATE")
-                self._let_go.wait(seconds)
-                other.execute("ROLLBACK")
-            finally:
-                other.close()
+        """By a process inside: SQLite resolves every link of a path, and would look outside."""
+        inside = self.disk.inside / self.journal().relative_to(self.disk.outside)
+        with subprocess.Popen(
+            [*self.disk.prefix, sys.executable, "-c", _LOCK, str(inside)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        ) as holder:
+            assert holder.stdout is not None and holder.stdin is not None
+            self.locks += holder.stdout.readline() == b"locked\n"
+            self._let_go.wait(seconds)
+            holder.stdin.close()
 
     def full(self) -> str:
         left = self.chance.choice((0, 44, 60, 80, 120, 160))

@@ -164,3 +164,18 @@ def test_a_short_time_out_tells_sooner(tmp_path: Path) -> None:
     dumb(world, FAILS["fails"])
     took = run_until_told(world, 60)
     assert took is not None and took < ALARM + TIMEOUT
+
+
+def test_an_hour_that_nobody_was_awake_for_is_no_silence_of_the_broker(tmp_path: Path) -> None:
+    """The question of before is asked anew; where nobody answers that either, it is told."""
+    world = protected(tmp_path)
+    memory = world.watcher.core.memory if world.watcher is not None else None
+    assert memory is not None
+    memory.asked_at = world.now()
+    world.pass_time(3600)
+    world.run(4)
+    assert not world.notes_of("blind")
+    memory.asked_at = world.now()
+    world.pass_time(3600)
+    dumb(world, FAILS["fails"])
+    assert run_until_told(world, ALARM + TIMEOUT + 5) is not None

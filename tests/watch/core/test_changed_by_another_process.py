@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 from support.harness.killed import Killed
-from support.wishes import stop_at
+from support.wishes import stop_at, target
 from support.world import D, World, open_world
 
+from execbot.broker.port import TradeUpdate
 from execbot.exits.plan.plan import PlanStatus
 from execbot.exits.position_view import Known, position_view
 from execbot.exits.rules.failures import Outcome
@@ -180,3 +181,30 @@ def test_exits_that_are_canceled_elsewhere_again_and_again_leave_it_unprotected_
     orders = [record.order for record in state.living]
     shown = position_view("AAPL", state.qty, known, now=world.now(), plan=state.plan, orders=orders)
     assert (shown.stop, shown.targets) == (None, ())
+
+
+def test_exits_canceled_at_once_are_one_cancel_however_late_the_second_is_heard_of(
+    tmp_path: Path,
+) -> None:
+    """A split cancels all of them together; that is nobody's wish to be without a stop."""
+    world = open_world(tmp_path)
+    world.trader.buy("10", stop_at("95"), target("4%", shares=50), target("8%", shares=50))
+    world.run(4)
+    first, *later = [row["id"] for row in world.witness.exits("limit")]
+    held_back: list[TradeUpdate] = []
+
+    def hear(frames: list[TradeUpdate]) -> list[TradeUpdate]:
+        held_back.extend(frame for frame in frames if frame.order.id != first)
+        return [frame for frame in frames if frame.order.id == first]
+
+    assert later
+    world.hear = hear
+    world.trader.cancel_elsewhere()
+    world.run(2)
+    world.hear = lambda frames: [*held_back, *frames]
+    world.run(1)
+    world.hear = lambda frames: frames
+    world.run(6)
+    assert "protection_suspended" not in world.alarm_kinds()
+    assert world.the_plan().status is PlanStatus.ACTIVE
+    assert world.witness.covered() == 10
