@@ -129,6 +129,8 @@ class PositionRow(Strict):
     missing: str
     protected_qty: Amount
     differs: bool = False
+    structure: str | None = None
+    """The levels of the structure that a contract is protected with, in words."""
 
 
 class OrderRow(Strict):

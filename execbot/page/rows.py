@@ -33,6 +33,7 @@ GUARDS: dict[Guarded, tuple[str, GuardTone]] = {
     Guarded.LIFTED: ("lifted", "care"),
     Guarded.LEAVING: ("leaving", "care"),
     Guarded.NO_PLAN: ("no plan", "bad"),
+    Guarded.PENDING: ("pending event", "care"),
     Guarded.DUST: ("dust", "none"),
     Guarded.FLAT: ("-", "none"),
 }
@@ -69,6 +70,7 @@ def held_row(
         opened_at=held.opened_at,
         has_entry=held.has_entry,
         coverage=held.coverage,
+        structure=held.structure,
     )
     view = position_view(held.symbol, held.qty, known, now=now, plan=held.plan, orders=orders)
     opened = (held.plan.opened_at if held.plan is not None else None) or held.opened_at
@@ -110,6 +112,7 @@ def position_row(
         guard=guard,
         guard_tone=tone,
         missing=harmless_line(view.missing),
+        structure=None if view.structure is None else harmless_line(view.structure.levels),
         protected_qty=view.protected_qty,
         differs=differs,
     )

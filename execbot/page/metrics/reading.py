@@ -200,8 +200,8 @@ class Reader:
                 for side in PositionSide
             },
             {state: states[state] for state in Guarded},
-            sum((one.coverage.uncovered for one in promised), Decimal(0)),
-            sum((one.coverage.uncovered for one in other), Decimal(0)),
+            sum((one.bare_qty for one in promised), Decimal(0)),
+            sum((one.bare_qty for one in other), Decimal(0)),
         )
 
 
