@@ -18,10 +18,11 @@ from execbot.journal.records import PositionRecord
 from execbot.model.account import Activity, Position
 from execbot.model.enums import AssetClass
 from execbot.model.numbers import ZERO, first_known, known_or
-from execbot.model.symbols import symbol_key
+from execbot.model.symbols import option_contract, symbol_key
 from execbot.oms.ledger import recording
 from execbot.oms.machine.positions import ONE_AFTER
 from execbot.oms.sync import row_evidence, split_evidence
+from execbot.oms.sync.deliveries import deliveries
 from execbot.oms.sync.differences import PositionDifference, compare
 from execbot.oms.sync.pending_events import keep_pending
 from execbot.oms.sync.row_evidence import MovedShares, Succession
@@ -182,7 +183,24 @@ def read_evidence(
         )
         if split is not None:
             found = replace(found, splits=(*found.splits, split))
-    return found
+    return replace(found, moved=_with_deliveries(journal, found.moved, moving, differing))
+
+
+def _with_deliveries(
+    journal: Journal,
+    moved: Sequence[MovedShares],
+    rows: Mapping[str, Sequence[Activity]],
+    differing: Sequence[PositionDifference],
+) -> tuple[MovedShares, ...]:
+    """What ended contracts have delivered comes first: found again as long as they differ."""
+    left = {item.symbol: item.theirs - item.ours for item in differing}
+    roots = {c.root for one in moved if (c := option_contract(one.symbol)) is not None}
+    booked = {item.activity_id for root in roots for item in journal.executions(symbol=root)}
+    found = [
+        one for one in deliveries(moved, rows, booked) if one.qty == left.get(one.symbol, ZERO)
+    ]
+    names = {one.symbol for one in found}
+    return (*found, *(one for one in moved if one.symbol not in names))
 
 
 def _successions(
