@@ -22,7 +22,7 @@ DELIVERING_ROWS = ("OPEXC", "OPASN")
 def deliveries(
     ends: Iterable[MovedShares],
     rows: Mapping[str, Sequence[Activity]],
-    booked: Collection[str],
+    booked: Collection[str | None],
 ) -> list[MovedShares]:
     """By underlying, where rows are there for just what the ends deliver, strike by strike. `rows`
     are by symbol, `booked` the ids of those that are in the books."""
