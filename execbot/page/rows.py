@@ -21,6 +21,7 @@ from execbot.page import models
 from execbot.page.models import GuardTone
 from execbot.quality.shown import in_words
 from execbot.risk.kill_switch import KillSwitch
+from execbot.risk.options.held import largest_loss_of
 from execbot.watch.show.frames import Held, Priced, Shape, Told, Working
 
 GUARDS: dict[Guarded, tuple[str, GuardTone]] = {
@@ -233,6 +234,8 @@ def account_line(state: AccountState, at: datetime) -> models.AccountLine:
         open_pl=cents(state.open_pl),
         buying_power=cents(state.account.buying_power),
         exposure=cents(state.exposure),
+        contracts=sum((one.count for one in state.contracts), Decimal(0)),
+        contracts_max_loss=cents(largest_loss_of(state.contracts)),
         bars=tuple(_bar(item) for item in state.limits),
         at=at,
     )
