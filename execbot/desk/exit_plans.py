@@ -24,6 +24,7 @@ from execbot.exits.plan.wishes import NO_WISHES, Wishes
 from execbot.exits.position_view import Known, position_view
 from execbot.exits.rules.view import Coverage
 from execbot.exits.store import open_plans, plan_of
+from execbot.exits.structures.plan import StructurePlan
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import PositionSide, Side
 from execbot.model.flags import flags_of
@@ -106,9 +107,11 @@ class Unplanned(Struct, frozen=True):
     coverage: Coverage
     orders: Sequence[OrderRecord]
     missing: str = ""
+    structure: StructurePlan | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return {
+            "structure": None if self.structure is None else self.structure.shown(),
             "plan_id": None,
             "status": None,
             "symbol": self.symbol,
@@ -123,7 +126,9 @@ class Unplanned(Struct, frozen=True):
         }
 
     def lines(self) -> list[str]:
-        return []
+        if self.structure is None:
+            return []
+        return [f"{self.symbol} with its structure: {self.structure.levels} (net)"]
 
 
 def _standing_json(
@@ -319,6 +324,7 @@ def _unplanned(desk: Desk, found: Protection) -> Unplanned:
         found.coverage,
         orders,
         found.missing,
+        found.structure_plan,
     )
 
 

@@ -259,6 +259,7 @@ def build_loop(desk: Desk, sink: Sink) -> WatchLoop:
         watcher.oms, desk.settings.trading, watcher.hours, desk.now, dividends_of(desk.client)
     )
     hands.care_for_options = care.warned
+    watcher.core.memory.cares_for_options = True
     quality = Journal.open(path, busy_timeout_seconds=LOCK_SECONDS)
     desk.on_close(quality.close)
     confirmer = build_confirmer(replace(desk, journal=quality))

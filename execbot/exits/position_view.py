@@ -25,6 +25,7 @@ from execbot.model.symbols import multiplier_of
 if TYPE_CHECKING:  # `positions` starts without the plans and rules
     from execbot.exits.plan.plan import ExitPlan
     from execbot.exits.rules.view import Coverage, Guarded
+    from execbot.exits.structures.plan import StructurePlan
 
 
 class PositionState(StrEnum):
@@ -65,6 +66,8 @@ class PositionView(Struct, frozen=True):
     protected_qty: Decimal = ZERO
     missing: str = ""
     broker: Position | None = None
+    structure: StructurePlan | None = None
+    """The plan of the structure that rules a contract, where it has none of its own."""
 
     @property
     def net_pl(self) -> Decimal | None:
@@ -86,6 +89,7 @@ class Known(Struct, frozen=True):
     coverage: Coverage | None = None
     missing: str = ""
     broker: Position | None = None
+    structure: StructurePlan | None = None
 
 
 def position_view(
@@ -112,6 +116,7 @@ def position_view(
     resting = _resting(exits, side, known.coverage if qty else None)
     kept = plan if plan is not None and plan.is_open and not _is_bare(known) else None
     is_leaving = (plan is not None and plan.exit is not None) or any(map(leaves_now, exits))
+    is_leaving = is_leaving or (known.structure is not None and _is_in(known, "LEAVING"))
     measured = plan or planned
     best, worst = (measured.best_price, measured.worst_price) if measured else (None, None)
     return PositionView(
@@ -137,6 +142,7 @@ def position_view(
         protected_qty=resting.protected_qty,
         missing=known.missing,
         broker=broker,
+        structure=known.structure if qty else None,
     )
 
 
@@ -186,11 +192,15 @@ def _resting(exits: Iterable[Order], side: PositionSide, coverage: Coverage | No
 
 def _is_bare(known: Known) -> bool:
     """Shares lack the stop of their plan: where it would stand says nothing of what stands."""
+    return _is_in(known, "UNPROTECTED")
+
+
+def _is_in(known: Known, name: str) -> bool:
     if known.coverage is None:
         return False
     from execbot.exits.rules.view import Guarded
 
-    return known.coverage.state is Guarded.UNPROTECTED
+    return known.coverage.state is Guarded[name]
 
 
 def _targets(plan: ExitPlan) -> tuple[Decimal, ...]:

@@ -17,17 +17,19 @@ from msgspec.structs import replace
 from execbot.config.schema import TradingSettings
 from execbot.exits.living_orders import SymbolOrder, by_symbol, read_orders
 from execbot.exits.plan.plan import ExitPlan, PlanStatus
-from execbot.exits.rules.decide import standing
+from execbot.exits.rules.decide import ruling_plan, standing
 from execbot.exits.rules.lifecycle import grown
 from execbot.exits.rules.view import Coverage, Guarded, Limits, Memory, SymbolMarket, View
 from execbot.exits.store import KEPT, open_plans, with_families
+from execbot.exits.structures.plan import StructurePlan, structure_plans
+from execbot.exits.structures.standing import StructureStanding, how_to_protect, standing_of
 from execbot.journal.journal import Journal
 from execbot.journal.records import PositionRecord
 from execbot.market.sessions import MarketNow, Session
 from execbot.model.account import Position
 from execbot.model.enums import ARRIVING, LAPSED, AssetClass
 from execbot.model.numbers import ZERO, text
-from execbot.model.symbols import symbol_key
+from execbot.model.symbols import is_option, symbol_key
 
 BARE = frozenset({Guarded.UNPROTECTED, Guarded.ARRIVING, Guarded.LEAVING})
 """States in which uncovered shares lack what their plan promises."""
@@ -41,6 +43,8 @@ class Surroundings(Struct, frozen=True):
     stocks: MarketNow
     settings: TradingSettings
     is_watched: bool = False
+    pending: Mapping[str, str] = {}
+    """By symbol the events whose rows are to come, in words."""
 
 
 class Protection(Struct, frozen=True):
@@ -52,6 +56,8 @@ class Protection(Struct, frozen=True):
     coverage: Coverage
     plan: ExitPlan | None = None
     missing: str = ""
+    structure: StructureStanding = StructureStanding()
+    """What protects a contract that has no plan of its own."""
 
     @property
     def state(self) -> Guarded:
@@ -62,12 +68,24 @@ class Protection(Struct, frozen=True):
         return self.state is Guarded.NO_PLAN
 
     @property
+    def bare_qty(self) -> Decimal:
+        """Nothing covers it. What stands in a structure that is looked after has its stop: no
+        broker could hold that."""
+        is_kept = self.plan is None and self.structure.is_kept
+        return ZERO if is_kept else self.coverage.uncovered
+
+    @property
     def words(self) -> str:
         return self.state.value.replace("_", " ")
 
     @property
     def next_step(self) -> str:
-        return f"execbot protect {self.symbol}"
+        return how_to_protect(self.symbol, self.structure)
+
+    @property
+    def structure_plan(self) -> StructurePlan | None:
+        """The plan that rules it: that of its structure, where it has none of its own."""
+        return self.structure.plan if self.plan is None else None
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -96,13 +114,25 @@ def views(journal: Journal, held: Iterable[Position], around: Surroundings) -> l
         return []
     plans = _plans(journal)
     orders = by_symbol(with_families(journal, journal.orders("open"), list(plans.values())))
+    quantities = {
+        key: _guarded_qty(ours.get(key), theirs.get(key))
+        for key in sorted(ours.keys() | theirs.keys())
+    }
+    contracts = {key: qty for key, qty in quantities.items() if qty and is_option(key)}
+    pending = {symbol_key(symbol) for symbol in around.pending}
+    structures = structure_plans(journal, around.now) if contracts else []
     found = []
-    for key in sorted(ours.keys() | theirs.keys()):
+    for key, qty in quantities.items():
         record, position = ours.get(key), theirs.get(key)
-        qty = _guarded_qty(record, position)
         if qty != 0 and not (position is not None and position.is_dust()):
             seen = _Seen(key, qty, record, position, plans.get(key), tuple(orders.get(key, ())))
-            found.append(_view(journal, seen, around))
+            view = replace(_view(journal, seen, around), is_pending=key in pending)
+            if key in contracts:
+                standing = standing_of(
+                    key, structures, contracts, is_looked_after=around.is_watched
+                )
+                view = replace(view, structure=standing)
+            found.append(view)
     return found
 
 
@@ -192,9 +222,9 @@ def is_held_here(journal: Journal, symbol: str) -> bool:
 
 def _judged(journal: Journal, view: View, around: Surroundings) -> Protection:
     coverage = standing(view)
-    plan = None if coverage.state is Guarded.NO_PLAN else _grown(view)
+    plan = None if ruling_plan(view) is None else _grown(view)
     missing = _missing(journal, view, coverage, plan, around)
-    return Protection(view.symbol, view.qty, coverage, plan, missing)
+    return Protection(view.symbol, view.qty, coverage, plan, missing, view.structure)
 
 
 def _grown(view: View) -> ExitPlan | None:
@@ -216,6 +246,10 @@ def _missing(
     if coverage.uncovered <= 0:
         return ""
     bare = f"{text(coverage.uncovered)} of {text(coverage.size)} have no stop"
+    structure = view.structure
+    if plan is None and structure.plan is not None and structure.plan.has_stop:
+        is_new = _is_recent(structure.plan.created_at, view) or _is_young(journal, view, None)
+        return "" if is_new else structure.trouble
     if plan is None:
         is_promised = around.settings.exits.every_position
         young = _is_young(journal, view, None)

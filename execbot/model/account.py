@@ -13,7 +13,7 @@ from execbot.model.enums import AssetClass, PositionSide
 from execbot.model.numbers import ZERO
 from execbot.model.plausible import believed, believed_time
 from execbot.model.struct import Reported
-from execbot.model.symbols import multiplier_of
+from execbot.model.symbols import is_option, multiplier_of
 from execbot.model.times import parse_time
 
 
@@ -133,7 +133,10 @@ class Position(Reported, frozen=True):
 
     def is_dust(self, smallest: Decimal | None = None) -> bool:
         """Worth less than a dollar at the broker's price, or less than `smallest`, the smallest
-        order of the asset: it is shown, and counts for nothing. With no price it is no dust."""
+        order of the asset: it is shown, and counts for nothing. With no price it is no dust, and
+        neither is a sold contract: what it may cost has nothing to do with its price."""
+        if self.qty < 0 and is_option(self.symbol):
+            return False
         if smallest is not None and ZERO < abs(self.qty) < smallest:
             return True
         value = self.market_value

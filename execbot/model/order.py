@@ -28,7 +28,7 @@ from execbot.model.numbers import ZERO, maybe_decimal, maybe_text, to_decimal
 from execbot.model.options.legs import Leg
 from execbot.model.plausible import believed_time
 from execbot.model.struct import Reported
-from execbot.model.symbols import symbol_key
+from execbot.model.symbols import OPTION_MULTIPLIER, multiplier_of, symbol_key
 
 
 class TakeProfit(Struct, frozen=True):
@@ -229,6 +229,13 @@ class Order(Reported, frozen=True):
     def parts(self) -> tuple[Order, ...]:
         """The orders that trade: the legs of a multi-leg option order, else the order itself."""
         return self.legs if self.is_spread else (self,)
+
+    @property
+    def multiplier(self) -> Decimal:
+        """Dollars for each dollar of its price and unit of its quantity: an order of several legs
+        has no symbol, and is of contracts all the same."""
+        is_spread = self.order_class is OrderClass.MLEG
+        return OPTION_MULTIPLIER if is_spread else multiplier_of(self.symbol)
 
     @property
     def leaves_qty(self) -> Decimal | None:

@@ -20,7 +20,9 @@ from msgspec import Struct
 
 from execbot.model.enums import ErrorCategory
 from execbot.model.errors import ExecbotError
-from execbot.model.numbers import ZERO, maybe_text
+from execbot.model.numbers import CENT, ZERO, is_whole, maybe_text
+from execbot.model.options.legs import Leg
+from execbot.model.options.signal_legs import BadLeg, legs_json, read_legs
 from execbot.model.symbols import read_symbol
 from execbot.model.times import maybe_iso, parse_time
 
@@ -75,6 +77,9 @@ class Signal(Struct, frozen=True):
 
     `strength` is 0 to 100, `confidence` 0 to 1, prices and `notional` in USD, `qty` in shares or
     coins. `ttl_seconds` None means the configured time to live. `id` acts once, ever.
+
+    With `legs` it is of a structure: `qty` counts its units, `net` is the limit of one unit, above
+    0 paid and below 0 received; `symbol` is the underlying, and `side` says whether it opens.
     """
 
     id: str
@@ -91,6 +96,8 @@ class Signal(Struct, frozen=True):
     qty: Decimal | None = None
     notional: Decimal | None = None
     ttl_seconds: Decimal | None = None
+    legs: tuple[Leg, ...] = ()
+    net: Decimal | None = None
 
     def __post_init__(self) -> None:
         if self.qty is not None and self.notional is not None:
@@ -103,6 +110,15 @@ class Signal(Struct, frozen=True):
         ttl = default_ttl_seconds if self.ttl_seconds is None else self.ttl_seconds
         return self.created_at + timedelta(seconds=float(ttl))
 
+    @property
+    def words(self) -> str:
+        """In a few words: `buy AAPL`, `2 x (buy 1 A, sell 1 B) at a debit of 1.2`."""
+        if not self.legs or self.net is None:
+            return f"{self.side} {self.symbol}"
+        said = ", ".join(f"{leg.side} {leg.ratio} {leg.symbol}" for leg in self.legs)
+        kind = "debit" if self.net >= 0 else "credit"
+        return f"{maybe_text(self.qty)} x ({said}) at a {kind} of {maybe_text(abs(self.net))}"
+
     def to_dict(self) -> dict[str, Any]:
         """JSON shape: the same names as on input, decimals as text, absent fields left out."""
         data: dict[str, Any] = {"id": self.id, "symbol": self.symbol, "side": self.side.value}
@@ -110,6 +126,9 @@ class Signal(Struct, frozen=True):
             data[name] = maybe_text(getattr(self, name))
         data["strategy_id"], data["tier"] = self.strategy_id, self.tier
         data["created_at"] = maybe_iso(self.created_at)
+        if self.legs and self.net is not None:
+            data["legs"] = legs_json(self.legs)
+            data["debit" if self.net >= 0 else "credit"] = maybe_text(abs(self.net))
         return {name: value for name, value in data.items() if value is not None}
 
 
@@ -152,15 +171,18 @@ _RANGES: dict[str, _Range] = {
     "qty": _POSITIVE,
     "notional": _POSITIVE,
     "ttl_seconds": (ZERO, Decimal(TTL_SECONDS_MAX), False),
+    "debit": (ZERO, NUMBER_MAX, True),
+    "credit": (ZERO, NUMBER_MAX, True),
 }
-_TEXT_ALLOWED = frozenset({"expected_price", "stop", "target", "qty", "notional"})
+_TEXT_ALLOWED = frozenset(
+    {"expected_price", "stop", "target", "qty", "notional", "debit", "credit"}
+)
 """Money, prices and quantities may come as decimal text, the form execbot itself prints."""
 
 FIELDS = frozenset(
-    {"id", "symbol", "side", "strategy_id", "tier", "created_at", *_RANGES},
+    {"id", "symbol", "side", "strategy_id", "tier", "created_at", "legs", *_RANGES},
 )
 _ALIASES = {
-    "legs": "symbol: a signal is of one contract; spreads are `execbot submit --leg`",
     "strategy": "strategy_id",
     "ttl": "ttl_seconds",
     "stop_loss": "stop",
@@ -179,22 +201,83 @@ def read_signal(data: object, *, now: datetime, new_id: str) -> Signal:
     for name in data:
         if name not in FIELDS:
             raise SignalError("unknown field", field=str(name)[:40], hint=_suggest(str(name)))
-    for name in ("symbol", "side", "strength"):
+    legs = _legs(data)
+    for name in ("strength",) if legs else ("symbol", "side", "strength"):
         if data.get(name) is None:
             raise SignalError("is missing", field=name)
     numbers = {name: _number(name, data.get(name)) for name in _RANGES}
     strength = numbers.pop("strength")
     assert strength is not None
+    net = _net(legs, numbers)
+    symbol = None if data.get("symbol") is None else _symbol(data["symbol"])
+    side = None if data.get("side") is None else _side(data["side"])
+    if legs:
+        symbol, side = _of_structure(legs, symbol, side)
+    assert symbol is not None and side is not None
     return Signal(
         id=_name("id", data.get("id")) or new_id,
-        symbol=_symbol(data["symbol"]),
-        side=_side(data["side"]),
+        symbol=symbol,
+        side=side,
         strength=strength,
+        legs=legs,
+        net=net,
         created_at=_created_at(data.get("created_at"), now),
         strategy_id=_name("strategy_id", data.get("strategy_id")),
         tier=_name("tier", data.get("tier")),
         **numbers,
     )
+
+
+NOT_WITH_LEGS = ("stop", "target", "notional", "confidence", "expected_price")
+
+
+def _legs(data: Mapping[Any, Any]) -> tuple[Leg, ...]:
+    value = data.get("legs")
+    if value is None:
+        return ()
+    if data.get("tier") is not None:
+        raise SignalError("is not given with legs", field="tier")
+    try:
+        return read_legs(value)
+    except BadLeg as error:
+        raise SignalError(str(error), field=error.field) from None
+
+
+def _net(legs: tuple[Leg, ...], numbers: dict[str, Decimal | None]) -> Decimal | None:
+    """The signed net price. Alpaca takes either sign without a word, so which is meant is said."""
+    debit, credit = numbers.pop("debit"), numbers.pop("credit")
+    if not legs:
+        for name, value in (("debit", debit), ("credit", credit)):
+            if value is not None:
+                raise SignalError("is the net price of legs, and there are none", field=name)
+        return None
+    for name in NOT_WITH_LEGS:
+        if numbers[name] is not None:
+            raise SignalError("is not given with legs", field=name)
+    qty = numbers["qty"]
+    if qty is None or not is_whole(qty):
+        raise SignalError("whole units of the structure, with legs", field="qty")
+    if (debit is None) == (credit is None):
+        raise SignalError("with legs either debit or credit is given", field="debit")
+    net = debit if debit is not None else credit
+    assert net is not None
+    if net % CENT:
+        raise SignalError("at most two decimals", field="debit" if debit is not None else "credit")
+    return net if debit is not None else -net
+
+
+def _of_structure(
+    legs: tuple[Leg, ...], symbol: str | None, side: SignalSide | None
+) -> tuple[str, SignalSide]:
+    """Both follow from the legs; what is given must agree."""
+    root = legs[0].contract.root
+    meant = SignalSide.BUY if any(leg.opens for leg in legs) else SignalSide.SELL
+    if symbol not in (None, root):
+        raise SignalError(f"the legs are of {root}", field="symbol")
+    if side not in (None, meant):
+        what = "open" if meant.opens else "close"
+        raise SignalError(f"legs that {what} are a {meant}, or nothing is said", field="side")
+    return root, meant
 
 
 def read_line(line: bytes, *, now: datetime, new_id: str) -> Signal:

@@ -61,6 +61,10 @@ class AccountLine(Strict):
     open_pl: Amount | None = None
     buying_power: Amount | None = None
     exposure: Amount | None = None
+    contracts: Amount | None = None
+    """How many are held, bought and sold ones."""
+    contracts_max_loss: Amount | None = None
+    """USD; None where it has no end, or is not known."""
     bars: tuple[Bar, ...] = ()
     at: Moment | None = None
     trouble: str = ""
@@ -129,6 +133,8 @@ class PositionRow(Strict):
     missing: str
     protected_qty: Amount
     differs: bool = False
+    structure: str | None = None
+    """The levels of the structure that a contract is protected with, in words."""
 
 
 class OrderRow(Strict):

@@ -21,6 +21,7 @@ from execbot.page import models
 from execbot.page.models import GuardTone
 from execbot.quality.shown import in_words
 from execbot.risk.kill_switch import KillSwitch
+from execbot.risk.options.held import largest_loss_of
 from execbot.watch.show.frames import Held, Priced, Shape, Told, Working
 
 GUARDS: dict[Guarded, tuple[str, GuardTone]] = {
@@ -33,6 +34,7 @@ GUARDS: dict[Guarded, tuple[str, GuardTone]] = {
     Guarded.LIFTED: ("lifted", "care"),
     Guarded.LEAVING: ("leaving", "care"),
     Guarded.NO_PLAN: ("no plan", "bad"),
+    Guarded.PENDING: ("pending event", "care"),
     Guarded.DUST: ("dust", "none"),
     Guarded.FLAT: ("-", "none"),
 }
@@ -69,6 +71,7 @@ def held_row(
         opened_at=held.opened_at,
         has_entry=held.has_entry,
         coverage=held.coverage,
+        structure=held.structure,
     )
     view = position_view(held.symbol, held.qty, known, now=now, plan=held.plan, orders=orders)
     opened = (held.plan.opened_at if held.plan is not None else None) or held.opened_at
@@ -110,6 +113,7 @@ def position_row(
         guard=guard,
         guard_tone=tone,
         missing=harmless_line(view.missing),
+        structure=None if view.structure is None else harmless_line(view.structure.levels),
         protected_qty=view.protected_qty,
         differs=differs,
     )
@@ -230,6 +234,8 @@ def account_line(state: AccountState, at: datetime) -> models.AccountLine:
         open_pl=cents(state.open_pl),
         buying_power=cents(state.account.buying_power),
         exposure=cents(state.exposure),
+        contracts=sum((one.count for one in state.contracts), Decimal(0)),
+        contracts_max_loss=cents(largest_loss_of(state.contracts)),
         bars=tuple(_bar(item) for item in state.limits),
         at=at,
     )

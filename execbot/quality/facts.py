@@ -10,7 +10,7 @@ from msgspec import Struct
 from execbot.journal.confirmation import QuoteSeen
 from execbot.journal.records import Execution, FillState, OrderRecord
 from execbot.model.numbers import ZERO
-from execbot.model.symbols import is_option, multiplier_of
+from execbot.model.symbols import is_option
 
 LATER_SECONDS = (1, 60, 300)
 """After so many seconds the market is looked at again: did we chase it?"""
@@ -111,7 +111,7 @@ class Facts(Struct, frozen=True):
 
     @property
     def multiplier(self) -> Decimal:
-        return multiplier_of(self.record.symbol)
+        return self.record.order.multiplier
 
     @property
     def has_quotes(self) -> bool:

@@ -233,7 +233,7 @@ def _mean_slippage(orders: Iterable[OrderLine]) -> Decimal | None:
     return weighted_mean(
         (
             line.slippage_bps,
-            line.record.order.filled_qty * line.arrival * multiplier_of(line.record.symbol),
+            line.record.order.filled_qty * abs(line.arrival) * line.record.order.multiplier,
         )
         for line in orders
         if line.slippage_bps is not None and line.arrival is not None

@@ -131,7 +131,7 @@ def _said(facts: Mapping[str, object]) -> tuple[Guarded | None, Decimal]:
         shares = to_decimal(str(facts.get("uncovered") or "0"))
     except (ValueError, ArithmeticError):
         return None, ZERO
-    is_left = state in (Guarded.FLAT, Guarded.DUST, Guarded.LEAVING)
+    is_left = state in (Guarded.FLAT, Guarded.DUST, Guarded.LEAVING, Guarded.PENDING)
     return (None, ZERO) if is_left else (state, shares)
 
 

@@ -169,11 +169,14 @@ class _Span(Struct, frozen=True):
     until: date | None = None
 
 
-def history_of(journal: Journal, symbols: Collection[str], since: date) -> Settled:
+def history_of(
+    journal: Journal, symbols: Collection[str], since: date, whole: Collection[str] = ()
+) -> Settled:
     """The executions of these symbols with what they cost, from the last day before `since`, itself
     included, that began with nothing held: each trade that ended since then is there from its
-    beginning. Raises JournalError."""
-    return _settled(journal, [_from_flat(journal, symbol, since) for symbol in symbols])
+    beginning. Of those in `whole` all that there ever was. Raises JournalError."""
+    spans = [_Span(s) if s in whole else _from_flat(journal, s, since) for s in symbols]
+    return _settled(journal, spans)
 
 
 def coins_of(

@@ -194,7 +194,7 @@ class FactsReader:
             self.look_again()
             self._round = None
             account = self._listed(request)
-        elif purpose is Purpose.EXIT and not account.held(request.symbol):
+        elif purpose is Purpose.EXIT and not all(map(account.held, names_of(request))):
             # Sold elsewhere, or left out of the list: the fills tell. An exit waits for no answer.
             with suppress(BrokerError):
                 self.look_again()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from msgspec import Struct
@@ -11,7 +11,7 @@ from msgspec import Struct
 from execbot.journal.records import Execution, FillState
 from execbot.model.enums import AssetClass
 from execbot.model.numbers import COIN_FEE_SHARE, ZERO
-from execbot.model.symbols import multiplier_of
+from execbot.model.symbols import multiplier_of, option_contract
 from execbot.risk.fees import Settled
 
 
@@ -101,10 +101,36 @@ def _add(position: _Open, item: Execution, fees: Decimal) -> Iterable[ClosedTrad
     return trades
 
 
+AT_ONCE = timedelta(seconds=1)
+"""The legs of one order fill in the same instant."""
+
+
+def together(trades: Iterable[ClosedTrade]) -> list[ClosedTrade]:
+    """Contracts of one underlying that were left at once were one structure: a leg that lost beside
+    one that won is no losing trade."""
+    found: list[ClosedTrade] = []
+    for trade in trades:
+        last = found[-1] if found else None
+        if last is None or not _is_beside(last, trade):
+            found.append(trade)
+            continue
+        found[-1] = ClosedTrade(
+            last.symbol, trade.closed_at, last.gross + trade.gross, last.fees + trade.fees
+        )
+    return found
+
+
+def _is_beside(one: ClosedTrade, other: ClosedTrade) -> bool:
+    first, second = option_contract(one.symbol), option_contract(other.symbol)
+    if first is None or second is None or first.root != second.root:
+        return False
+    return other.closed_at - one.closed_at < AT_ONCE
+
+
 def losses_in_a_row(history: Settled, *, since: datetime) -> int:
     """How many of the newest trades closed since a moment lost money, without another between."""
     count = 0
-    for trade in reversed(closed_trades(history)):
+    for trade in reversed(together(closed_trades(history))):
         if trade.closed_at < since or not trade.is_loss:
             break
         count += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
+from execbot.exits.rules.view import Guarded
 from execbot.schemas.base import Number, Output, Time
 
 
@@ -86,6 +87,8 @@ class StructureExits(Output):
 
     plan_id: str
     """The plan."""
+    legs: list[str]
+    """The contracts that it closes together."""
     stop_net: Number | None
     """Net price of one unit, signed: below 0 for what was sold."""
     target_net: Number | None
@@ -115,6 +118,10 @@ class Structure(Output):
     """USD; null where the loss has no end, or is not known."""
     exits: StructureExits | None
     """Null where none are in force."""
+    guarded: Guarded
+    """How it is protected now: as the contract of it is that stands worst."""
+    missing: str | None
+    """Which protection was promised to it and is not there, in words."""
 
 
 class Exercise(Output):

@@ -224,7 +224,8 @@ def _signal_line() -> str:
     shape = _shape("signal-line")
     head = "\n## Signal lines\n\nOne JSON object a line: see [signals.md](signals.md).\n"
     beyond = _list("The reader refuses, and a schema cannot say:", signal_line.BEYOND)
-    return "\n".join([head, *_table(shape), "", beyond])
+    legs = _table(shape["$defs"]["SignalLeg"])
+    return "\n".join([head, *_table(shape), "\n### Legs of a signal\n", *legs, "", beyond])
 
 
 def _list(head: str, items: tuple[str, ...]) -> str:
@@ -311,6 +312,8 @@ def _bounds(field: Json) -> str:
 
 
 def _reference(name: str) -> str:
+    if name == signal_line.SignalLeg.__name__:
+        return f"[{name}](#legs-of-a-signal)"
     found = _defs()[name]
     if "enum" in found and len(found["enum"]) <= INLINE_MAX:
         return _listed(found["enum"])

@@ -12,6 +12,7 @@ from execbot.exits.rules.view import Guarded
 from execbot.journal.records import Role
 from execbot.model.enums import OrderStatus, OrderType, PositionSide
 from execbot.schemas.base import Number, Output, Time
+from execbot.schemas.contracts import StructureExits
 from execbot.schemas.errors import Error
 from execbot.schemas.orders import LevelDistance, OrderRecord
 
@@ -63,6 +64,8 @@ class Position(Output):
     """How the position is protected now."""
     missing: str | None
     """Which protection was promised to it and is not there, in words."""
+    structure: StructureExits | None
+    """What protects a contract with others; null where it has a plan of its own, or none."""
     opened_at: Time | None
     """When the first share of it was filled; null for what was taken over without an order."""
     entry_client_order_id: str | None
@@ -373,9 +376,11 @@ class Unplanned(Output):
     asked: Asked
     """Nothing was asked for."""
     guarded: Guarded
-    """`no_plan`."""
+    """`no_plan`; a contract stands as its structure does."""
     missing: str | None
     """Which protection was promised to it and is not there, in words."""
+    structure: StructureExits | None
+    """What protects a contract together with others."""
     qty: Number
     """Shares held, without a sign."""
     covered_qty: Number

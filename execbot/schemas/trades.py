@@ -40,17 +40,49 @@ class SideCost(Output):
     """All orders of that side."""
 
 
+class LegOfTrade(Output):
+    """A contract of a structure, or shares that its contracts have delivered. Amounts are USD."""
+
+    symbol: str
+    """The contract, or the underlying."""
+    trade_id: str
+    """What it would be called as a trade of its own."""
+    side: Literal["long", "short"]
+    """Which way it was opened."""
+    ratio: Number | None
+    """Contracts of one unit, below 0 for sold ones; null for shares."""
+    entered_qty: Number
+    """All contracts that were opened."""
+    exited_qty: Number
+    """All that were closed, or ended."""
+    qty: Number
+    """What is still held, signed."""
+    entry_price: Number
+    """A share."""
+    exit_price: Number | None
+    """A share; 0 for what ended worthless or was delivered."""
+    closed_at: Time | None
+    """When the last one went; null while some are held."""
+    gross_pl: Number
+    """Realized, before fees."""
+    fees: Number | None
+    """As far as known."""
+    net_pl: Number
+    """Gross less the fees that are known."""
+
+
 class TradeOfList(Output):
-    """A round trip from flat to flat, at average cost. Amounts are USD."""
+    """A round trip from flat to flat, at average cost. Amounts are USD. Contracts that stood
+    together are one trade: it counts units, and its prices are net prices of one unit a share."""
 
     id: str
     """What it is called: the symbol, and a word that follows from the order that opened it."""
     symbol: str
-    """`AAPL`, `BRK.B`, `BTC/USD`, or an option contract."""
+    """`AAPL`, `BRK.B`, `BTC/USD`, an option contract; of a structure its underlying."""
     asset_class: str
     """`us_equity`, `crypto`, `us_option`."""
     side: Literal["long", "short"]
-    """Which way it was opened."""
+    """Which way it was opened; a structure that brought money in is `short`."""
     opened_at: Time
     """Its first execution, by the broker's clock."""
     closed_at: Time | None
@@ -81,22 +113,31 @@ class TradeOfList(Output):
     """Gross less the fees that are known."""
     splits: list[SplitOfTrade]
     """Splits while it was open."""
+    entry_net: Number | None
+    """Of a structure: what one unit cost a share; below 0 what it brought."""
+    exit_net: Number | None
+    """What one unit was left at, signed likewise; what was delivered is counted."""
+    legs: list[LegOfTrade]
+    """Of a structure; empty for any other trade."""
     strategy_id: str | None
     """Whose trade it was."""
     strength: Number | None
     """Of the signal that opened it."""
     r: Number | None
-    """Net by what was at risk at the entry; null without a stop, and while it is open."""
+    """Net by what was at risk at the entry; null where that is not known, and while it is open."""
     risk_usd: Number | None
-    """What was at risk, each share to the stop that stood when it was bought."""
+    """What was at risk: each share to the stop that stood when it was bought; of a structure, and
+    of contracts without a stop, the most that could be lost."""
     risk_stop: Number | None
     """The first stop."""
-    risk_from: Literal["entry", "later"] | None
-    """`later`: the first stop was given after the entry had filled."""
+    risk_from: Literal["entry", "later", "max_loss"] | None
+    """`later`: the first stop was given after the entry had filled; `max_loss`: the most that
+    could be lost."""
     reason: str | None
     """Why it ended: `stop`, `target 1`, `trailing`, `time`, `close_of_day`, `signal`, `by_hand`,
-    `flatten`, `elsewhere`, `liquidation`, `expiry`, `corporate_action`, `transfer`, `adjusted`,
-    `unknown`."""
+    `flatten`, `elsewhere`, `liquidation` (the broker closed a contract on its last day), `expired`,
+    `exercised`, `assigned`, `delivered`, `before_expiry`, `corporate_action`, `transfer`,
+    `adjusted`, `unknown`."""
     reasons: list[str]
     """All ways its shares were closed, with how many, the last one last: `target 1:50`."""
     asked: Levels
@@ -161,6 +202,8 @@ class PartOfTrade(Output):
 
     execution_id: str
     """The broker's, or the journal's own."""
+    symbol: str | None
+    """The contract, in the trade of a structure; else the trade's."""
     client_order_id: str | None
     """The order; null for what belongs to none."""
     at: Time

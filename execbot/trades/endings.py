@@ -17,7 +17,7 @@ from msgspec import Struct
 from execbot.exits.plan.plan import ExitPlan
 from execbot.exits.tags import target_index
 from execbot.journal.records import OrderRecord, Origin, Role
-from execbot.model.enums import OrderType
+from execbot.model.enums import OrderClass, OrderType
 from execbot.model.numbers import ZERO
 from execbot.model.symbols import option_contract
 from execbot.model.times import eastern
@@ -35,7 +35,11 @@ class EndedBy(StrEnum):
     FLATTEN = "flatten"  # `halt --flatten`
     ELSEWHERE = "elsewhere"  # the broker's app, another program, or a liquidation: not told apart
     LIQUIDATION = "liquidation"
-    EXPIRY = "expiry"  # an option expired, was exercised or assigned
+    EXPIRED = "expired"  # a contract ended worthless, or at its cash
+    EXERCISED = "exercised"
+    ASSIGNED = "assigned"
+    DELIVERED = "delivered"  # shares went at a strike: a contract was exercised or assigned
+    BEFORE_EXPIRY = "before_expiry"  # `watch` left a contract before its last close
     CORPORATE_ACTION = "corporate_action"
     TRANSFER = "transfer"
     ADJUSTED = "adjusted"  # the broker's quantity was taken over
@@ -63,11 +67,11 @@ _BOOKED: Mapping[str, EndedBy] = {
     "acats": EndedBy.TRANSFER,
     "jnls": EndedBy.TRANSFER,
     "fopt": EndedBy.TRANSFER,
-    "opexp": EndedBy.EXPIRY,
-    "opexc": EndedBy.EXPIRY,
-    "opasn": EndedBy.EXPIRY,
-    "opcsh": EndedBy.EXPIRY,
-    "optrd": EndedBy.EXPIRY,
+    "opexp": EndedBy.EXPIRED,
+    "opexc": EndedBy.EXERCISED,
+    "opasn": EndedBy.ASSIGNED,
+    "opcsh": EndedBy.EXPIRED,
+    "optrd": EndedBy.DELIVERED,
 }
 
 _CLOCK: Mapping[str, EndedBy] = {
@@ -75,8 +79,16 @@ _CLOCK: Mapping[str, EndedBy] = {
     "flatten_before_close": EndedBy.CLOSE_OF_DAY,
     "stop": EndedBy.STOP,
     "stop_through_market": EndedBy.STOP,
+    "underlying_stop": EndedBy.STOP,
+    "target": EndedBy.TARGET,
+    "expiry": EndedBy.BEFORE_EXPIRY,
+    "broken": EndedBy.LIQUIDATION,
 }
-"""Reasons with which `watch` leaves a position (`exits.rules`)."""
+"""Reasons with which `watch` leaves a position (`exits.rules`), or contracts that stand together
+(`watch.options`): `broken` is what was left when the broker had closed a leg."""
+
+OF_CARE = "execbot-o-"
+"""How the ids begin of the orders by which `watch` leaves contracts."""
 
 
 def endings(
@@ -86,7 +98,7 @@ def endings(
     client_order_id, `plans` the versions of its plans, oldest first."""
     found: dict[tuple[EndedBy, int | None], Decimal] = {}
     for part in trip.exits:
-        ending = _ending(trip, part, orders.get(part.client_order_id), plans)
+        ending = _ending(trip, part, orders, plans)
         key = (ending.by, ending.target)
         qty = found.pop(key, ZERO)
         found[key] = qty + ending.qty
@@ -94,19 +106,22 @@ def endings(
 
 
 def _ending(
-    trip: RoundTrip, part: Part, record: OrderRecord | None, plans: Sequence[ExitPlan]
+    trip: RoundTrip, part: Part, orders: Mapping[str, OrderRecord], plans: Sequence[ExitPlan]
 ) -> Ending:
+    record = orders.get(part.client_order_id)
     if not part.client_order_id:
         by = EndedBy.TRANSFER if part.is_trade else EndedBy.ADJUSTED
         return Ending(_BOOKED.get(part.booked_as, by), part.qty)
     if record is None:
         return Ending(EndedBy.UNKNOWN, part.qty)
+    if record.order.order_class is OrderClass.MLEG:
+        record = orders.get(record.parent_id or "", record)  # of a leg its order says why
     if record.role == Role.STOP:
         return Ending(_stop(part, record, plans), part.qty)
     if record.role == Role.TARGET:
         number = target_index(record.client_order_id)
         return Ending(EndedBy.TARGET, part.qty, 1 if number is None else number + 1)
-    if record.origin == Origin.EXIT:
+    if record.origin == Origin.EXIT or record.client_order_id.startswith(OF_CARE):
         return _left(part, record, plans)
     return Ending(_by_order(trip, part, record), part.qty)
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from execbot.model.enums import PositionSide, Side
 from execbot.model.numbers import ZERO
-from execbot.model.symbols import multiplier_of
+from execbot.model.symbols import OPTION_MULTIPLIER, multiplier_of
 from execbot.risk.fees import NO_FEE, FillFee
 
 
@@ -39,6 +39,8 @@ class Part(Struct, frozen=True):
     gross: Decimal = ZERO
     fee: FillFee | None = None
     booked_as: str = ""
+    symbol: str = ""
+    """Of the contract, in the trip of a structure."""
 
 
 class Lot(Struct, frozen=True):
@@ -82,7 +84,9 @@ class RoundTrip(Struct, frozen=True):
     `exited` are the shares that came and went, in shares of the end: a split in between counts
     what came before it in new shares, and `entry_price` (the average of all that came) follows.
     `exit_price` is the average of what was sold (a short: bought back), None before. `gross` is
-    what was realised so far, `fees` what is known of fees, None where nothing is.
+    what was realised so far, `fees` what is known of fees, None where nothing is. `legs` are the
+    trips that the trip of a structure is made of (`trades.structures`): it has the symbol of its
+    underlying, counts units, and its prices are net prices of one unit a share.
     """
 
     id: str
@@ -104,6 +108,12 @@ class RoundTrip(Struct, frozen=True):
     parts: tuple[Part, ...]
     lots: tuple[Lot, ...] = ()
     splits: tuple[SplitAt, ...] = ()
+    legs: tuple[RoundTrip, ...] = ()
+
+    @property
+    def each(self) -> Decimal:
+        """Dollars that a move of one dollar in its price makes for a quantity of one."""
+        return OPTION_MULTIPLIER if self.legs else multiplier_of(self.symbol)
 
     @property
     def is_open(self) -> bool:
@@ -121,7 +131,7 @@ class RoundTrip(Struct, frozen=True):
     @property
     def entry_value(self) -> Decimal:
         """Dollars that were bought (of a short: sold) at the entries, adopted shares included."""
-        return self.entered * self.entry_price * multiplier_of(self.symbol)
+        return self.entered * self.entry_price * self.each
 
     @property
     def entries(self) -> tuple[Part, ...]:

@@ -2,7 +2,8 @@
 
 R after Van Tharp: the profit in units of what would have been lost at the stop. A stop that was
 moved afterwards changes nothing, and neither does one that was never there: without a stop there is
-no R. Shares that were added later are at risk to the stop as it stood then.
+no R, but for contracts, whose largest loss is known at the entry. Shares that were added later are
+at risk to the stop as it stood then.
 """
 
 from __future__ import annotations
@@ -17,24 +18,26 @@ from msgspec import Struct
 from execbot.exits.plan.plan import ExitPlan
 from execbot.model.enums import PositionSide
 from execbot.model.numbers import ZERO
-from execbot.model.symbols import multiplier_of
+from execbot.model.options.structure import Holding, max_loss
+from execbot.model.symbols import OPTION_MULTIPLIER, multiplier_of, option_contract
 from execbot.trades.model import RoundTrip
 
 
 class RiskFrom(StrEnum):
-    """Which stop measures the risk."""
+    """What measures the risk: which stop, or none."""
 
     ENTRY = "entry"  # that of the entry
     LATER = "later"  # the first one, given after the entry had filled
+    MAX_LOSS = "max_loss"  # contracts: the most that could be lost, by the prices of the entry
 
 
 class RiskTaken(Struct, frozen=True):
     """`usd` of the whole trip; `per_share` in shares and prices of its end (see `RoundTrip`).
-    `stop` is the first stop, as it was given."""
+    `stop` is the first stop, as it was given; None where the largest loss measures it."""
 
     usd: Decimal
     per_share: Decimal
-    stop: Decimal
+    stop: Decimal | None
     source: RiskFrom
 
 
@@ -57,6 +60,24 @@ def risk_taken(trip: RoundTrip, plans: Sequence[ExitPlan]) -> RiskTaken | None:
     per_share = usd / trip.entered / multiplier_of(trip.symbol)
     first = stops[0][0].stop.initial or stops[0][1]
     return RiskTaken(usd, per_share, first, source)
+
+
+def largest_loss(trips: Sequence[RoundTrip], units: Decimal) -> RiskTaken | None:
+    """What contracts held together could have lost, at the prices at which they were opened; what
+    became of them later changes nothing. None for a loss without end, for what was taken over, and
+    where nothing could be lost."""
+    held, paid = [], ZERO
+    for trip in trips:
+        contract = option_contract(trip.symbol)
+        if contract is None or not all(part.is_trade for part in trip.entries):
+            return None
+        away = 1 if trip.side is PositionSide.LONG else -1
+        held.append(Holding(contract, trip.entered * away))
+        paid += trip.entry_value * away
+    usd = max_loss(held, paid)
+    if not usd:
+        return None
+    return RiskTaken(usd, usd / units / OPTION_MULTIPLIER, None, RiskFrom.MAX_LOSS)
 
 
 def _stop_at(stops: Sequence[tuple[ExitPlan, Decimal]], at: datetime) -> Decimal:

@@ -11,17 +11,19 @@ from datetime import datetime
 from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from execbot.exits.plan.plan import ExitPlan, PlanStatus
 from execbot.journal.confirmation import Confirmation
 from execbot.journal.records import OrderRecord
-from execbot.model.numbers import ZERO
+from execbot.model.enums import AssetClass
 from execbot.model.quote import Bar
-from execbot.model.symbols import multiplier_of
+from execbot.trades.costs import SideCost, cost_of
 from execbot.trades.endings import Ending, endings
 from execbot.trades.excursions import Excursion, SeenBy, excursion
 from execbot.trades.model import RoundTrip
-from execbot.trades.risk_taken import RiskTaken, risk_taken
+from execbot.trades.risk_taken import RiskTaken, largest_loss, risk_taken
+from execbot.trades.structures import contracts_of, structure_endings
 
 
 class Levels(Struct, frozen=True):
@@ -30,16 +32,6 @@ class Levels(Struct, frozen=True):
     stop: str | None = None
     trail: str | None = None
     targets: tuple[str, ...] = ()
-
-
-class SideCost(Struct, frozen=True):
-    """What the orders of one side (in or out) cost against their arrival, before fees; positive was
-    worse. `usd` and `bps` count the `measured` orders of `orders`; None where there is none."""
-
-    orders: int
-    measured: int
-    usd: Decimal | None = None
-    bps: Decimal | None = None
 
 
 class Trade(Struct, frozen=True):
@@ -94,7 +86,7 @@ def trade_of(trip: RoundTrip, known: Known) -> Trade:
     records = [r for name in _orders_of(trip) if (r := known.orders.get(name)) is not None]
     plan_ids = _plan_ids(trip, records, known)
     plans = _versions(trip, plan_ids, known.plans)
-    risk = risk_taken(trip, plans)
+    risk = _risk(trip, plans)
     is_won = not trip.is_open and risk is not None
     return Trade(
         trip=trip,
@@ -102,20 +94,44 @@ def trade_of(trip: RoundTrip, known: Known) -> Trade:
         strength=_strength(records, plans, known.strengths),
         asked=_asked(plans),
         stood=_stood(plans),
-        endings=endings(trip, known.orders, plans),
+        endings=structure_endings(trip, known.orders)
+        if trip.legs
+        else endings(trip, known.orders, plans),
         risk=risk,
         r=trip.net / risk.usd if is_won and risk is not None else None,
-        excursion=excursion(
+        excursion=None
+        if trip.legs
+        else excursion(
             trip,
             risk,
             plans,
             known.bars.get(trip.id, ()),
             known.bars_are.get(trip.id, SeenBy.MINUTES),
         ),
-        cost_in=_cost(trip, known, is_entry=True),
-        cost_out=_cost(trip, known, is_entry=False),
+        cost_in=cost_of(trip, known.orders, known.confirmations, is_entry=True),
+        cost_out=cost_of(trip, known.orders, known.confirmations, is_entry=False),
         plan_ids=plan_ids,
     )
+
+
+def of_single_symbols(trade: Trade) -> list[Trade]:
+    """As journals and books keep it: a structure is a trade of each of its symbols there. R and
+    costs are of the whole, and stay out."""
+    if not trade.trip.legs:
+        return [trade]
+    whole = {"risk": None, "r": None, "cost_in": SideCost(0, 0), "cost_out": SideCost(0, 0)}
+    return [replace(trade, trip=leg, **whole) for leg in trade.trip.legs]
+
+
+def _risk(trip: RoundTrip, plans: Sequence[ExitPlan]) -> RiskTaken | None:
+    """Of a structure its largest loss; of a contract that never had a stop, too."""
+    if trip.legs:
+        return largest_loss(contracts_of(trip), trip.entered)
+    risk = risk_taken(trip, plans)
+    if risk is None and trip.asset_class == AssetClass.US_OPTION:
+        has_stop = any(plan.stop.price is not None for plan in plans)
+        return None if has_stop else largest_loss([trip], trip.entered)
+    return risk
 
 
 def _orders_of(trip: RoundTrip) -> list[str]:
@@ -207,53 +223,3 @@ def _stood(plans: Sequence[ExitPlan]) -> Levels:
         None if trail is None else str(trail),
         tuple("-" if t.price is None else f"{t.price:f}" for t in plan.targets),
     )
-
-
-# --- costs -------------------------------------------------------------------------------------
-
-
-def _cost(trip: RoundTrip, known: Known, *, is_entry: bool) -> SideCost:
-    """By the confirmations of its orders; where one has none yet, by the price that its order had
-    on arrival. Of an order that did more than this its shares' part."""
-    filled: dict[str, Decimal] = {}
-    paid: dict[str, Decimal] = {}
-    for part in trip.parts:
-        if part.opens is is_entry and part.is_trade and part.client_order_id:
-            name = part.client_order_id
-            filled[name] = filled.get(name, ZERO) + part.qty
-            paid[name] = paid.get(name, ZERO) + part.qty * part.price
-    usd, base, measured = ZERO, ZERO, 0
-    for name, qty in filled.items():
-        found = _confirmed(known.confirmations.get(name), qty)
-        if name not in known.confirmations:
-            found = _by_arrival(known.orders.get(name), qty, paid[name])
-        if found is not None:
-            measured += 1
-            usd, base = usd + found[0], base + found[1]
-    if not measured:
-        return SideCost(len(filled), 0)
-    return SideCost(len(filled), measured, usd, usd / base * 10_000 if base else None)
-
-
-def _confirmed(found: Confirmation | None, qty: Decimal) -> tuple[Decimal, Decimal] | None:
-    """Dollars that it cost, and what it was worth on arrival."""
-    if found is None or found.cost is None or not found.filled_qty:
-        return None
-    share = min(qty / found.filled_qty, Decimal(1))
-    return found.cost.usd * share, _arrival_usd(found) * share
-
-
-def _by_arrival(
-    record: OrderRecord | None, qty: Decimal, paid: Decimal
-) -> tuple[Decimal, Decimal] | None:
-    if record is None or record.arrival_price is None or record.arrival_price <= 0:
-        return None
-    each, arrived = multiplier_of(record.symbol), qty * record.arrival_price
-    return (paid - arrived) * record.order.side.sign * each, arrived * each
-
-
-def _arrival_usd(found: Confirmation) -> Decimal:
-    """What the shares were worth at their arrival: what basis points are taken of."""
-    if found.arrival.price is None:
-        return found.filled_usd
-    return found.arrival.price * found.filled_qty * multiplier_of(found.symbol)

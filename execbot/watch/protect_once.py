@@ -34,6 +34,7 @@ QUIET = frozenset(
         Guarded.DORMANT,
         Guarded.LIFTED,
         Guarded.NO_PLAN,
+        Guarded.PENDING,
     }
 )
 PAUSE = Schedule((0.1,))

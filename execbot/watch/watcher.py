@@ -17,9 +17,11 @@ from execbot.broker.port import TradeUpdate
 from execbot.config.schema import TradingSettings
 from execbot.exits.plan.plan import ExitPlan
 from execbot.exits.store import open_plans, plan_by_id, save_plan, with_families
+from execbot.exits.structures.plan import structure_plans
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 from execbot.journal.records import EventRecord, OrderRecord
+from execbot.model.symbols import is_option
 from execbot.oms.machine.changes import Change
 from execbot.oms.service import OrderManagementSystem
 from execbot.oms.sync.adjustments import book_difference, book_split
@@ -98,7 +100,9 @@ class Watcher:
         known = inputs.Orders(records, tuple(self.journal.positions()), more_follows=True)
         jobs = self._sort(self._replayed(self.core.handle(known, self.now())))
         self.plan_marks.update((plan.plan_id, plan.version) for plan in plans)
-        return jobs + self.feed(inputs.Plans(plans))
+        jobs += self.feed(inputs.Plans(plans))
+        self._follow_structures(jobs)
+        return jobs
 
     def _replayed(self, jobs: Iterable[Job]) -> Iterator[Job]:
         """A position that stands as an earlier run has told it says so."""
@@ -212,6 +216,16 @@ class Watcher:
         if plans:
             self.plan_marks.update((plan.plan_id, plan.version) for plan in plans)
             jobs += self.feed(inputs.Plans(tuple(plans)))
+        self._follow_structures(jobs)
+
+    def _follow_structures(self, jobs: list[OutsideJob]) -> None:
+        """Exits of structures are of interest once a contract is."""
+        memory = self.core.memory
+        if not memory.structures and not any(map(is_option, self.core.symbols)):
+            return
+        plans = tuple(structure_plans(self.journal, self.now()))
+        if plans != memory.structures:
+            jobs += self.feed(inputs.Structures(plans))
 
     def _is_news(self, plan_id: str, version: int) -> bool:
         return self.plan_marks.get(plan_id) != version

@@ -29,6 +29,7 @@ OF_STATE = {
 OF_GUARD = {
     Guarded.FLAT: "nothing is held",
     Guarded.DUST: "worth too little to be sold; wants no stop",
+    Guarded.PENDING: "an exercise, assignment or expiry whose rows the broker has not written yet",
     Guarded.NO_PLAN: "nobody promised a stop (`exits.every_position` makes that a finding)",
     Guarded.PROTECTED: "every share has its stop at the broker",
     Guarded.ARRIVING: "the stop is sent and not acknowledged yet",

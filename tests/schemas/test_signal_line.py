@@ -44,7 +44,10 @@ def refused_by_schema(line: str) -> bool:
 def test_the_schema_has_the_readers_fields() -> None:
     assert set(SignalLine.model_fields) == FIELDS
     required = {name for name, field in SignalLine.model_fields.items() if field.is_required()}
-    assert required == set(LEAST)
+    assert required == {"strength"}  # what else is needed follows from whether there are legs
+    for name in ("symbol", "side"):
+        line = json.dumps({k: v for k, v in LEAST.items() if k != name})
+        assert refused_by_reader(line) and refused_by_schema(line)
 
 
 GOOD: list[dict[str, Any]] = [
@@ -58,6 +61,59 @@ GOOD: list[dict[str, Any]] = [
     {"strength": 0}, {"strength": 100}, {"strength": 82.5}, {"confidence": 1},
     dict.fromkeys(sorted(FIELDS - set(LEAST))),
 ]  # fmt: skip
+
+LOW, HIGH = "AAPL261218C00250000", "AAPL261218C00260000"
+LEGS = [{"symbol": LOW, "side": "buy"}, {"symbol": HIGH, "side": "sell", "ratio": 1, "to": "open"}]
+SPREAD = {"strength": 82, "legs": LEGS, "debit": "1.20", "qty": 2}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {}, {"symbol": "AAPL"}, {"side": "buy"}, {"debit": 0}, {"debit": 1.2}, {"qty": "3"},
+        {"debit": None, "credit": "0.35"}, {"legs": [{**leg, "to": "close"} for leg in LEGS]},
+        {"legs": [{**LEGS[0], "symbol": LOW.lower()}, LEGS[1]]}, {"ttl_seconds": 60},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_structure_is_allowed_by_both(fields: dict[str, Any]) -> None:
+    line = json.dumps({**SPREAD, **fields})
+    assert not refused_by_reader(line) and not refused_by_schema(line)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"qty": None}, {"debit": None}, {"credit": 1}, {"debit": -1}, {"legs": []},
+        {"legs": LEGS[:1]}, {"legs": [*LEGS, *LEGS, *LEGS]}, {"legs": "buy"}, {"legs": [LOW, HIGH]},
+        {"legs": [LEGS[0], {"symbol": HIGH}]}, {"legs": [LEGS[0], {**LEGS[1], "side": "BUY"}]},
+        {"legs": [LEGS[0], {**LEGS[1], "ratio": 0}]},
+        {"legs": [LEGS[0], {**LEGS[1], "to": "roll"}]},
+        {"legs": [LEGS[0], {**LEGS[1], "qty": 1}]}, {"legs": [LEGS[0], {**LEGS[1], "symbol": "F"}]},
+        {"stop": "0.60"}, {"target": 3}, {"notional": 500}, {"tier": "A"}, {"confidence": 0.5},
+        {"expected_price": 1}, {"strength": None},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_is_no_structure_is_refused_by_both(fields: dict[str, Any]) -> None:
+    line = json.dumps({**SPREAD, **fields})
+    assert refused_by_reader(line) and refused_by_schema(line)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"qty": 1.5}, {"debit": "1.205"}, {"symbol": "MSFT"}, {"side": "sell"},
+        {"legs": [LEGS[0], {**LEGS[1], "symbol": "MSFT261218C00260000"}]},
+        {"legs": [{**LEGS[0], "side": "sell"}, LEGS[1]]}, {"legs": [LEGS[0], LEGS[0]]},
+        {"legs": [{**LEGS[0], "ratio": 2}, {**LEGS[1], "ratio": 2}]},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_of_a_structure_the_reader_knows_more(fields: dict[str, Any]) -> None:
+    line = json.dumps({**SPREAD, **fields})
+    assert refused_by_reader(line) and not refused_by_schema_json(line)
+
 
 SPOILT: list[Any] = [
     {"price": 5}, {"strategy": "mean"},
@@ -139,7 +195,8 @@ def test_of_any_value_of_any_field_both_say_the_same(name: str, value: Any) -> N
     line = json.dumps({**LEAST, name: value})
     if name == TIMED and isinstance(value, str):
         return
-    if isinstance(value, str) and name in ("qty", "notional", "stop", "target", "expected_price"):
+    amounts = ("qty", "notional", "stop", "target", "expected_price", "debit", "credit")
+    if isinstance(value, str) and name in amounts:
         # Text out of bounds is the reader's business: what it allows the schema must allow.
         assert refused_by_reader(line) or not refused_by_schema_json(line)
         return

@@ -30,7 +30,8 @@ COLUMNS = (
     *("unrealized_pl", "unrealized_plpc", "r", "risk_usd", "state", "guarded", "stop", "targets"),
     *("opened_at", "age_seconds", "strategy_id", "signal_strength", "signal_id"),
     *("entry_client_order_id", "qty_available", "asset_class", "cost_basis", "realized_pl", "fees"),
-    *("fees_estimated", "net_pl", "protected_qty", "missing"),
+    *("fees_estimated", "net_pl", "protected_qty", "missing", "structure.plan_id"),
+    *("structure.stop_net", "structure.target_net", "structure.underlying_stop"),
 )
 
 
@@ -65,8 +66,15 @@ def positions(
         shows_totals = not form.takes_rows and not cli.json and is_terminal()
         found = read_positions(desk, wanted, totals=shows_totals)
         rows = [holding_json(item, found.openings) for item in found.views]
-        views = form.views(rows, _table(found), for_people(_account_line(found)))
+        below = [*_structure_lines(found.views), for_people(_account_line(found))]
+        views = form.views(rows, _table(found), *below)
         cli.show(rows, *views, warnings=found.warnings)
+
+
+def _structure_lines(held: Sequence[PositionView]) -> list[str]:
+    """What protects contracts that stand together, a line for each structure."""
+    plans = {p.plan_id: p for item in held if (p := item.structure) is not None}
+    return [f"{', '.join(sorted(p.ratios))} together: {p.levels} (net)" for p in plans.values()]
 
 
 def _account_line(found: Positions) -> str:
@@ -102,6 +110,7 @@ def holding_json(item: PositionView, openings: Mapping[str, Opening]) -> dict[st
         "protected_qty": item.protected_qty,
         "guarded": item.guarded,
         "missing": item.missing or None,
+        "structure": None if item.structure is None else item.structure.shown(),
         "opened_at": opening.at,
         "entry_client_order_id": opening.client_order_id,
         "strategy_id": opening.strategy_id,

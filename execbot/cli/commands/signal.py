@@ -232,7 +232,7 @@ def _show_preview(cli: Cli, signal: Signal, preview: Preview, *, all_checks: boo
         "risk": preview.risk.to_dict() if preview.risk is not None else None,
     }
     lifting = would_lift_line(preview.addition)
-    what = f"{signal.side} {signal.symbol}"
+    what = signal.words
     if preview.skip is not None:
         cli.show(data, f"Would not be sent: {what}: {preview.skip.message} ({preview.skip.code})")
         return
@@ -243,7 +243,7 @@ def _show_preview(cli: Cli, signal: Signal, preview: Preview, *, all_checks: boo
     cli.show(
         data,
         *(preview.risk.lines() if preview.risk is not None else []),
-        Table(("size by", "units", "because"), sizes),
+        *([Table(("size by", "units", "because"), sizes)] if sizes or not signal.legs else []),
         *checks_tables(verdict, all_checks=all_checks),
         f"Dry run, nothing was sent: {what} "
         + ("passes every check." if verdict.passed else "would be refused."),
@@ -254,7 +254,7 @@ def _show_preview(cli: Cli, signal: Signal, preview: Preview, *, all_checks: boo
 
 
 def _sentence(result: SignalResult) -> str:
-    what = f"{result.signal.side} {result.signal.symbol}"
+    what = result.signal.words
     if result.outcome is Outcome.NOT_SENT:
         return f"Not sent: {what}: {result.message} ({result.code})"
     name = f", client_order_id {result.record.client_order_id}" if result.record else ""

@@ -9,7 +9,6 @@ from execbot.cli.show.amounts import counted, money
 from execbot.desk.look.order_json import order_json, record_json
 from execbot.desk.look.orders import has_filled
 from execbot.model.numbers import ZERO
-from execbot.model.symbols import multiplier_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,7 +98,7 @@ def _traded(bought: Decimal, sold: Decimal) -> str:
 def _filled_value(order: Order) -> Decimal:
     if order.filled_avg_price is None:
         return ZERO
-    return order.filled_qty * order.filled_avg_price * multiplier_of(order.symbol)
+    return order.filled_qty * order.filled_avg_price * order.multiplier
 
 
 def _flat(orders: Any) -> Iterator[Order]:

@@ -176,7 +176,25 @@ def day_lists(found: SpanReport) -> list[Table | str]:
         views.append(Table(_FILL_COLUMNS, fills, NUMERIC, title="Fills", drop=drop))
     if positions:
         views.append(Table(_POSITION_COLUMNS, positions, NUMERIC, title="Positions"))
+    if found.contracts:
+        views.append(_contracts_table(found))
     return views
+
+
+def _contracts_table(found: SpanReport) -> Table:
+    rows = [
+        (
+            one.underlying,
+            text(one.long),
+            text(one.short),
+            money(one.cost),
+            money(one.market_value),
+            money(one.max_loss),
+        )
+        for one in found.contracts
+    ]
+    columns = ("underlying", "long", "short", "cost", "value", "most to lose")
+    return Table(columns, rows, frozenset(columns[1:]), title="Contracts")
 
 
 _FILL_COLUMNS = ("time (ET)", "symbol", "side", "qty", "price", "fee", "client_order_id")

@@ -10,7 +10,7 @@ from execbot.cli.show.amounts import counted, fee, money, price
 from execbot.cli.show.order_views import when
 from execbot.cli.show.output import Cell, Table
 from execbot.desk.look.trade_json import neat
-from execbot.desk.look.trades import Trade
+from execbot.desk.look.trades import RoundTrip, Trade
 from execbot.model.numbers import CENT, ZERO, maybe_text, text
 from execbot.model.symbols import is_in_dollars
 from execbot.model.times import show_age
@@ -128,6 +128,7 @@ def story(trade: Trade) -> list[str | Table]:
     rows: list[tuple[str, object]] = [
         ("trade", trip.id),
         ("position", f"{trip.side} {text(trip.entered)} {trip.symbol}"),
+        *((f"leg {leg.symbol}", _leg(leg)) for leg in trip.legs),
         ("opened (ET)", when(trip.opened_at)),
         ("closed (ET)", when(trip.closed_at)),
         ("entry price", price(neat(trip.entry_price))),
@@ -156,10 +157,19 @@ def story(trade: Trade) -> list[str | Table]:
     return [Table(("what", "value"), known, title="Trade")]
 
 
+def _leg(leg: RoundTrip) -> str:
+    """`short 2 at 1.20, out at 0.40, gross 160.00`."""
+    out = "" if leg.exit_price is None else f", out at {price(neat(leg.exit_price))}"
+    said = f"{leg.side} {text(leg.entered)} at {price(neat(leg.entry_price))}{out}"
+    return f"{said}, gross {_cents(leg.gross)}"
+
+
 def _risk(trade: Trade) -> str | None:
     risk = trade.risk
     if risk is None:
         return None
+    if risk.stop is None:
+        return f"{_cents(risk.usd)}, the largest loss"
     late = "" if risk.source.value == "entry" else ", given after the entry"
     return f"{_cents(risk.usd)} to the stop at {text(risk.stop)}{late}"
 

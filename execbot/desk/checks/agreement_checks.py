@@ -13,6 +13,7 @@ from execbot.market.sessions import SessionTable, trading_days
 from execbot.model.timer import Timer
 from execbot.model.times import eastern, show_age, show_eastern
 from execbot.oms.sync.differences import PositionDifference, compare
+from execbot.oms.sync.pending_events import pending_events
 
 LOOK_BACK = timedelta(days=14)
 PAUSE_SECONDS = 0.5
@@ -29,10 +30,14 @@ def agreement(examined: Examination) -> Iterator[Finding]:
     examined.figures["breaks"] = 0 if last is None else last.count
     has_traded = desk.journal.first_written() is not None
     yield reconciled(last, desk.risk.reader.table_at(desk.now()), desk.now(), has_traded)
-    differing = [item for item in _differences(desk) if not _is_known(item, last)]
+    found = [item for item in _differences(desk) if not _is_known(item, last)]
+    pending = pending_events(desk.journal, desk.client.get_positions(), desk.now()) if found else {}
+    for words in dict.fromkeys(pending.values()):
+        yield Finding("quantities", Status.OK, words)
+    differing = [item for item in found if item.symbol not in pending]
     for item in differing[:NAMED_MAX]:
         yield Finding("quantities", Status.FAIL, str(item), "execbot reconcile")
-    if not differing:
+    if not differing and not pending:
         yield Finding("quantities", Status.OK, "journal and broker hold the same")
 
 

@@ -56,7 +56,11 @@ def needs_of(protected: Iterable[Protection], held_here: Collection[str] = ()) -
     `held_here` are the symbols whose stop the last `watch` held itself.
     """
     needs = []
-    for one in protected:
+    structures = {
+        plan.plan_id: plan for one in protected if (plan := one.structure_plan) is not None
+    }
+    needs += [f"the exits of {', '.join(sorted(p.ratios))}" for p in structures.values()]
+    for one in (one for one in protected if one.structure_plan is None):
         if one.state is Guarded.EMULATED or one.symbol in held_here:
             needs.append(f"the stop of {one.symbol} is held here")
         elif one.plan is not None and (moves := _moves(one.plan)):

@@ -21,10 +21,12 @@ from execbot.risk.equity import equity_of
 from execbot.risk.facts import Facts, exposure_of
 from execbot.risk.flows import Flows, day_change
 from execbot.risk.kill_switch import KillSwitch
+from execbot.risk.options.held import ContractsHeld, contracts_held
 from execbot.risk.reading import HALTS_KEY
 from execbot.risk.rules_history import day_loss_pct
+from execbot.risk.rules_position import position_name
 
-__all__ = ["LIMITS", "AccountState", "DayFigures", "Usage", "account_state"]
+__all__ = ["LIMITS", "AccountState", "ContractsHeld", "DayFigures", "Usage", "account_state"]
 
 LIMITS = (
     *("max_positions", "max_account_exposure_pct", "risk.max_daily_loss_pct"),
@@ -76,6 +78,8 @@ class AccountState(Struct, frozen=True):
     market: MarketNow
     held: Sequence[Position]
     warnings: Sequence[str] = ()
+    contracts: Sequence[ContractsHeld] = ()
+    """By underlying; empty where none are held."""
 
     @property
     def margin_excess(self) -> Decimal | None:
@@ -123,6 +127,7 @@ def read_state(desk: Desk, held: Sequence[Position], warnings: Sequence[str] = (
         market=facts.market,
         held=held,
         warnings=warnings,
+        contracts=contracts_held(held),
     )
 
 
@@ -154,7 +159,7 @@ def _limits(desk: Desk, facts: Facts) -> Sequence[Usage]:
     share = _percent(exposure.gross, facts.equity) if facts.equity > 0 else None
     lost = day_loss_pct(facts)
     found: dict[str, tuple[Decimal | int | None, Decimal | int | None]] = {
-        "max_positions": (len(exposure.symbols), settings.max_positions),
+        "max_positions": (len(set(map(position_name, exposure.symbols))), settings.max_positions),
         "max_account_exposure_pct": (share, settings.max_account_exposure_pct),
         "risk.max_daily_loss_pct": (
             None if lost is None else _rounded(lost),

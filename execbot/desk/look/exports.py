@@ -14,7 +14,7 @@ from execbot.market.sessions import trading_days
 from execbot.trades.exports.beancount import beancount
 from execbot.trades.exports.hledger import hledger
 from execbot.trades.exports.journals import tradenote, tradervue, tradetally
-from execbot.trades.trade import Trade
+from execbot.trades.trade import Trade, of_single_symbols
 
 SETTLED_WITHIN = timedelta(days=10)
 
@@ -31,7 +31,7 @@ def export(
 ) -> File:
     """The trades in one of the formats. Each trade is there whole, in the span in which it was
     closed; open ones, if they are shown, are there as they stand."""
-    trades = found.trades
+    trades = [one for trade in found.trades for one in of_single_symbols(trade)]
     warnings = _warnings(trades, form)
     if form == "hledger":
         return File(hledger(trades), warnings)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from execbot.broker.errors import BrokerError
 from execbot.desk.account import Desk
@@ -125,6 +126,7 @@ def _view(
         known = _known(held, record, fees, Coverage(Guarded.DUST, abs(held.qty)))
         return position_view(held.symbol, held.qty, known, now=now, orders=orders)
     known = _known(held, record, fees, protection.coverage, protection.missing)
+    known = replace(known, structure=protection.structure_plan)
     plan = protection.plan if protection.state is Guarded.EMULATED else None
     return position_view(
         held.symbol,

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from execbot.broker.errors import BrokerError
 from execbot.desk.account import Desk
 from execbot.exits.protection import Protection, Surroundings, protections
 from execbot.model.account import Position
+from execbot.oms.sync.pending_events import pending_events
 from execbot.watch.lock import holder_of
 
 __all__ = ["Protection", "missing", "positions_now", "protection_of", "surroundings"]
@@ -18,10 +21,13 @@ def protection_of(desk: Desk, held: Sequence[Position] | None = None) -> list[Pr
 
     `held` is the broker's list where it was read already.
     """
-    held = positions_now(desk) if held is None else held
-    if not held and not desk.journal.positions():
+    known = _asked(desk) if held is None else held
+    if not known and not desk.journal.positions():
         return []
-    return protections(desk.journal, held, surroundings(desk))
+    around = surroundings(desk)
+    if known is not None:
+        around = replace(around, pending=pending_events(desk.journal, known, around.now))
+    return protections(desk.journal, known or (), around)
 
 
 def missing(desk: Desk, held: Sequence[Position] | None = None) -> list[Protection]:
@@ -31,10 +37,14 @@ def missing(desk: Desk, held: Sequence[Position] | None = None) -> list[Protecti
 
 def positions_now(desk: Desk) -> Sequence[Position]:
     """The broker's list; empty where it does not answer: then the fills alone say what is held."""
+    return _asked(desk) or ()
+
+
+def _asked(desk: Desk) -> Sequence[Position] | None:
     try:
         return desk.client.get_positions()
     except BrokerError:
-        return ()
+        return None
 
 
 def surroundings(desk: Desk) -> Surroundings:

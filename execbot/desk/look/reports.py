@@ -41,6 +41,7 @@ from execbot.report.scorecard import Basis, scorecard
 from execbot.report.span import Span, span_notes
 from execbot.risk.account_rows import coins_of, market_prices
 from execbot.risk.fees import FEE_ROWS, settled
+from execbot.risk.options.held import ContractsHeld, contracts_held
 from execbot.trades.trade_stats import trade_stats
 from execbot.watch.unwatched import left_alone_since
 
@@ -64,6 +65,8 @@ class SpanReport(Struct, frozen=True):
     in_doubt: Sequence[str] = ()
     protected: Sequence[Protection] = ()
     warnings: Sequence[str] = ()
+    contracts: Sequence[ContractsHeld] = ()
+    """Held now, by underlying, where the span is not over."""
 
     @property
     def books(self) -> DailyReport:
@@ -95,7 +98,8 @@ def span_report(desk: Desk, span: Span | None = None) -> SpanReport:
     in_doubt = [record.client_order_id for record in desk.journal.unsettled_orders()]
     if in_doubt:
         warnings.append(f"{len(in_doubt)} in doubt: run execbot reconcile.")
-    protected = protection_of(desk, held) if span.holds(desk.now()) else []
+    is_running = span.holds(desk.now())
+    protected = protection_of(desk, held) if is_running else []
     warnings += [str(found) for found in protected if found.missing]
     return SpanReport(
         period,
@@ -103,6 +107,7 @@ def span_report(desk: Desk, span: Span | None = None) -> SpanReport:
         in_doubt,
         protected,
         [*warnings, *price_warnings],
+        contracts_held(held) if is_running else [],
     )
 
 

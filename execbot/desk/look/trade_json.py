@@ -5,8 +5,11 @@ from __future__ import annotations
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
+from execbot.model.enums import PositionSide
+from execbot.trades.costs import SideCost
 from execbot.trades.model import Lot, Part, RoundTrip
-from execbot.trades.trade import Levels, SideCost, Trade
+from execbot.trades.structures import contracts_of, ratio_of
+from execbot.trades.trade import Levels, Trade
 
 COLUMNS = (
     *("id", "symbol", "side", "strategy_id", "strength", "opened_at", "closed_at", "held_seconds"),
@@ -16,7 +19,7 @@ COLUMNS = (
     *("stood.stop", "stood.trail", "stood.targets", "worst_price", "best_price", "worst_r"),
     *("best_r", "excursion_from", "cost_in.bps", "cost_in.usd", "cost_in.measured"),
     *("cost_in.orders", "cost_out.bps", "cost_out.usd", "cost_out.measured", "cost_out.orders"),
-    "asset_class",
+    *("asset_class", "entry_net", "exit_net", "legs"),
 )
 
 LOT_COLUMNS = (
@@ -87,6 +90,36 @@ def trip_json(trip: RoundTrip) -> dict[str, Any]:
         "fees_estimated": trip.fees is not None and trip.fees.estimated,
         "net_pl": neat(trip.net),
         "splits": [{"at": split.at, "ratio": split.ratio} for split in trip.splits],
+        "entry_net": _net(trip, trip.entry_price),
+        "exit_net": _net(trip, trip.exit_price),
+        "legs": [_leg_json(leg, trip) for leg in trip.legs],
+    }
+
+
+def _net(trip: RoundTrip, price: Decimal | None) -> Decimal | None:
+    """Of one unit, signed: what it cost, or below 0 what it brought."""
+    if price is None or not trip.legs:
+        return None
+    return neat(price if trip.side is PositionSide.LONG else -price)
+
+
+def _leg_json(leg: RoundTrip, trip: RoundTrip) -> dict[str, Any]:
+    """Shares that its contracts delivered have no ratio."""
+    is_contract = leg in contracts_of(trip)
+    return {
+        "symbol": leg.symbol,
+        "trade_id": leg.id,
+        "side": leg.side,
+        "ratio": neat(ratio_of(leg, trip)) if is_contract else None,
+        "entered_qty": leg.entered,
+        "exited_qty": leg.exited,
+        "qty": leg.qty,
+        "entry_price": neat(leg.entry_price),
+        "exit_price": neat(leg.exit_price),
+        "closed_at": leg.closed_at,
+        "gross_pl": neat(leg.gross),
+        "fees": None if leg.fees is None else neat(leg.fees.amount),
+        "net_pl": neat(leg.net),
     }
 
 
@@ -94,6 +127,7 @@ def part_json(part: Part) -> dict[str, Any]:
     return {
         "execution_id": part.execution_id,
         "client_order_id": part.client_order_id or None,
+        "symbol": part.symbol or None,
         "at": part.at,
         "side": part.side,
         "qty": part.qty,

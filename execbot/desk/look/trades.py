@@ -15,14 +15,16 @@ from execbot.desk.errors import UnknownTrade
 from execbot.desk.following import lowered
 from execbot.desk.look.fees import learn_fees
 from execbot.desk.look.freshen import freshen
+from execbot.desk.look.structure_reads import together_with
 from execbot.exits.plan.plan import ExitPlan
 from execbot.exits.plan.plan_json import from_data
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, PlanRecord
 from execbot.model.account import Position
+from execbot.model.enums import OrderClass
 from execbot.model.numbers import maybe_decimal
 from execbot.model.quote import Bar
-from execbot.model.symbols import symbol_key
+from execbot.model.symbols import option_contract, symbol_key
 from execbot.model.times import eastern
 from execbot.quality.shown import doubts_of
 from execbot.risk.account_rows import history_of
@@ -30,9 +32,10 @@ from execbot.risk.fees import Settled
 from execbot.trades.excursions import SeenBy
 from execbot.trades.model import Lot, RoundTrip
 from execbot.trades.round_trips import round_trips
+from execbot.trades.structures import plain_trips, with_structures
 from execbot.trades.trade import Known, Trade, trade_of
 
-__all__ = ["Lot", "Trade", "Trades", "Wanted", "one_trade", "read_trades", "trades_of"]
+__all__ = ["Lot", "RoundTrip", "Trade", "Trades", "Wanted", "one_trade", "read_trades", "trades_of"]
 
 BARS_MAX = 50
 """Trades for which bars are read at most: each costs a request."""
@@ -109,7 +112,12 @@ def _not_here(held: Sequence[Position], trades: Sequence[Trade], wanted: Wanted)
     """Positions that the journal knows nothing of: their trades are missing here."""
     if wanted != Wanted(since=wanted.since, until=wanted.until, bars=wanted.bars):
         return []
-    known = {symbol_key(trade.trip.symbol) for trade in trades if trade.trip.is_open}
+    known = {
+        symbol_key(trip.symbol)
+        for trade in trades
+        for trip in plain_trips(trade.trip)
+        if trip.is_open
+    }
     missing = [p.symbol for p in held if p.qty and symbol_key(p.symbol) not in known]
     if not missing or wanted.until is not None:
         return []
@@ -140,10 +148,15 @@ def trades_of(journal: Journal, wanted: Wanted, *, of: str = "") -> _Read:
     first = journal.first_execution_at()
     if not symbols or first is None:
         return _Read((), Settled(), (), Known())
-    since = eastern(wanted.since or first).date()
-    history = history_of(journal, symbols, since)
+    since = wanted.since or first
+    near = together_with(journal, symbols, since)
+    history = history_of(journal, sorted(near.symbols), eastern(since).date(), near.contracts)
+    single = round_trips(history, _booked_as(journal, history))
     trips = [
-        trip for trip in round_trips(history, _booked_as(journal, history)) if _is_of(trip, wanted)
+        trip
+        for trip in with_structures(single, near.parents, near.kept)
+        if _is_of(trip, wanted)
+        and not {leg.symbol for leg in plain_trips(trip)}.isdisjoint(symbols)
     ]
     known = _known(journal, trips)
     trades = [
@@ -156,12 +169,18 @@ def _symbols(journal: Journal, wanted: Wanted, of: str) -> list[str]:
     traded = journal.executions(wanted.since, wanted.until)
     found = {item.symbol for item in traded} | {item.symbol for item in journal.positions()}
     if wanted.symbol is not None:
-        found = {name for name in found if symbol_key(name) == symbol_key(wanted.symbol)}
+        found = {name for name in found if symbol_key(wanted.symbol) in _names(name)}
     names = {symbol_key(name) for name in found}
     head = symbol_key(of) if symbol_key(of) in names else symbol_key(of).partition("-")[0]
-    if head and any(symbol_key(name) == head for name in found):
-        found = {name for name in found if symbol_key(name) == head}
+    if head and any(head in _names(name) for name in found):
+        found = {name for name in found if head in _names(name)}
     return sorted(found)
+
+
+def _names(symbol: str) -> set[str]:
+    """A contract is found by its underlying, too: so its structure is called."""
+    contract = option_contract(symbol)
+    return {symbol_key(symbol)} | ({contract.root} if contract is not None else set())
 
 
 def _is_of(trip: RoundTrip, wanted: Wanted) -> bool:
@@ -201,6 +220,10 @@ def _known(journal: Journal, trips: Sequence[RoundTrip]) -> Known:
         return Known()
     names = {part.client_order_id for trip in trips for part in trip.parts} - {""}
     orders = {record.client_order_id: record for record in journal.orders_alone(sorted(names))}
+    parents = {r.parent_id for r in orders.values() if r.order.order_class is OrderClass.MLEG}
+    above = journal.orders_alone(sorted(name for name in parents if name))
+    orders |= {record.client_order_id: record for record in above}
+    names |= {record.client_order_id for record in above}
     plans = _plans(journal, trips, orders)
     plans_of: dict[str, list[str]] = {}
     for plan_id, versions in plans.items():

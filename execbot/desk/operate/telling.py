@@ -25,7 +25,13 @@ ENDS: Mapping[tuple[str, str], str] = {
 UNPROTECTED = "unprotected"
 WITHOUT_STOP = (UNPROTECTED, "stop_lifted")
 SAFE = frozenset(
-    {Guarded.PROTECTED.value, Guarded.DORMANT.value, Guarded.FLAT.value, Guarded.EMULATED.value}
+    {
+        Guarded.PROTECTED.value,
+        Guarded.DORMANT.value,
+        Guarded.FLAT.value,
+        Guarded.EMULATED.value,
+        Guarded.PENDING.value,
+    }
 )
 """States in which a position is not without its stop any more."""
 

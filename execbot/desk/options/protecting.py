@@ -13,9 +13,11 @@ from msgspec import Struct
 
 from execbot.desk.account import Desk
 from execbot.desk.errors import DeskError
+from execbot.desk.look.protection import protection_of
 from execbot.desk.opening.outcomes import CommandStep, carried_out
 from execbot.desk.options.structures import Structure, structure_of
 from execbot.desk.protect import watched_by
+from execbot.exits.rules.view import WORST_FIRST, Guarded
 from execbot.exits.structures.plan import (
     StructurePlan,
     UnderlyingStop,
@@ -94,24 +96,34 @@ def unprotect_structure(desk: Desk, names: Sequence[str]) -> StructureExits:
     return StructureExits(structure, plans[-1], ["It has no stop now."])
 
 
-def in_force(desk: Desk, structure: Structure) -> StructurePlan | None:
-    """The plan that watches over any of its contracts."""
-    held = {p.symbol for p in structure.positions}
-    plans = (p for p in structure_plans(desk.journal, desk.now()) if held & set(p.ratios))
-    return next(plans, None)
+class Kept(Struct, frozen=True):
+    """How a structure stands: as the contract of it does that stands worst. `plans` are those that
+    rule its contracts; `missing` says what was promised and is not there."""
+
+    guarded: Guarded
+    plans: Sequence[StructurePlan] = ()
+    missing: str = ""
+
+    def to_dict(self) -> dict[str, object]:
+        return {
+            "exits": self.plans[0].shown() if self.plans else None,
+            "guarded": self.guarded,
+            "missing": self.missing or None,
+        }
 
 
-def exits_json(plan: StructurePlan | None) -> dict[str, object] | None:
-    if plan is None:
-        return None
-    stop = plan.underlying_stop
-    return {
-        "plan_id": plan.plan_id,
-        "stop_net": plan.stop_net,
-        "target_net": plan.target_net,
-        "underlying_stop": None if stop is None else stop.price,
-        "held_by": "watch",
-    }
+def kept(desk: Desk, structures: Sequence[Structure]) -> list[Kept]:
+    """How each is protected, as every other surface says it. Raises BrokerError."""
+    protected = {one.symbol: one for one in protection_of(desk)}
+    found = []
+    for structure in structures:
+        legs = [protected[p.symbol] for p in structure.positions if p.symbol in protected]
+        plans = {p.plan_id: p for one in legs if (p := one.structure_plan) is not None}
+        states = {one.state for one in legs} or {Guarded.NO_PLAN}
+        missing = dict.fromkeys(one.missing for one in legs if one.missing)
+        worst = next(state for state in WORST_FIRST if state in states)
+        found.append(Kept(worst, list(plans.values()), "; ".join(missing)))
+    return found
 
 
 def _check(stop: Decimal | None, target: Decimal | None, worth: Decimal) -> None:

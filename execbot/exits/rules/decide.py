@@ -68,6 +68,8 @@ def decide(view: View) -> Decision:
     plan, memory = view.plan, refreshed_ladder(view.memory, view.now)
     if plan is None or plan.status is PlanStatus.CLOSED:
         return _unplanned(view, plan, memory)
+    if view.is_pending and view.is_option:  # what is gone wants no stop; its rows end the plan
+        return Decision((), memory, plan, coverage_of(view, plan))
     if view.qty != 0 and _came_to_nothing(view, plan):
         return _over(view, plan, memory, "the entry never filled", "entry ended")
     everything = read_orders(view.orders, plan.exit_side)
@@ -108,10 +110,14 @@ def _unplanned(view: View, plan: ExitPlan | None, memory: Memory) -> Decision:
 
 def standing(view: View) -> Coverage:
     """How the symbol stands, with nothing decided: what is shown where no `watch` looks."""
+    orders = read_orders(view.orders, view.side.closing)
+    return coverage_of(view, ruling_plan(view), orders, view.memory)
+
+
+def ruling_plan(view: View) -> ExitPlan | None:
+    """The plan of the view, where it is for what is held."""
     plan, orders = view.plan, read_orders(view.orders, view.side.closing)
-    if plan is not None and not _is_for_what_is_held(view, plan, orders):
-        plan = None
-    return coverage_of(view, plan, orders, view.memory)
+    return plan if plan is not None and _is_for_what_is_held(view, plan, orders) else None
 
 
 def _is_for_what_is_held(view: View, plan: ExitPlan, orders: SymbolOrders) -> bool:

@@ -13,6 +13,7 @@ from execbot.exits.rules.actions import Action, Alarm, SavePlan, WaitFor
 from execbot.exits.rules.leave import wants_out
 from execbot.exits.rules.shape import Ladder
 from execbot.exits.rules.view import Coverage, Guarded, Memory, View
+from execbot.exits.structures.standing import NOBODY_LOOKS, how_to_protect
 from execbot.model.enums import ARRIVING
 from execbot.model.numbers import ZERO, text
 
@@ -32,9 +33,25 @@ def coverage_of(
     coverage = Coverage(
         Guarded.NO_PLAN, view.size, orders.covered, orders.arriving, min(leaving, view.size)
     )
-    if plan is None or plan.status is PlanStatus.CLOSED:
-        return coverage
+    is_unplanned = plan is None or plan.status is PlanStatus.CLOSED
+    if view.is_pending and (is_unplanned or view.is_option):
+        return replace(coverage, state=Guarded.PENDING, leaving=view.size)
+    if plan is None or is_unplanned:
+        return _by_structure(view, coverage)
     return replace(coverage, state=_state(view, plan, coverage, memory))
+
+
+def _by_structure(view: View, coverage: Coverage) -> Coverage:
+    """Without a plan of its own a contract is protected by that of its structure, or not at all."""
+    plan = view.structure.plan
+    if plan is None:
+        return coverage
+    if any(o.plan_id == plan.plan_id and o.is_alive for o in view.orders):
+        return replace(coverage, state=Guarded.LEAVING, leaving=view.size)
+    if not plan.has_stop:
+        return coverage
+    kept = view.structure.is_kept
+    return replace(coverage, state=Guarded.EMULATED if kept else Guarded.UNPROTECTED)
 
 
 def _state(view: View, plan: ExitPlan, coverage: Coverage, memory: Memory) -> Guarded:
@@ -109,11 +126,13 @@ def watch_over_unplanned(
     view: View, coverage: Coverage, memory: Memory
 ) -> tuple[list[Action], Memory]:
     """Where every position must have a plan: past the limit one without is told, once until that
-    has changed. Nothing is done: nobody has said what it is to be done at."""
-    if not view.limits.every_position:
-        return [], memory
-    if coverage.state is not Guarded.NO_PLAN or coverage.uncovered <= 0:
-        return [], _covered(memory)
+    has changed. Nothing is done: nobody has said what it is to be done at. A structure with a stop
+    that nobody looks after any more is told in any case; one whose legs have gone by the look that
+    found it."""
+    is_left = coverage.state is Guarded.UNPROTECTED and view.structure.trouble == NOBODY_LOOKS
+    is_bare = coverage.state is Guarded.NO_PLAN and view.limits.every_position
+    if not (is_left or is_bare) or coverage.uncovered <= 0:
+        return [], memory if memory.uncovered_since is None else _covered(memory)
     memory = replace(memory, uncovered_since=memory.uncovered_since or view.now)
     assert memory.uncovered_since is not None
     due = memory.uncovered_since + view.limits.unprotected_alarm
@@ -122,8 +141,10 @@ def watch_over_unplanned(
     if memory.is_alarmed:
         return [], memory
     message = (
-        f"no plan: {text(coverage.uncovered)} of {text(coverage.size)} have no stop, and "
-        f"exits.every_position asks for one: execbot protect {view.symbol}"
+        f"the stop of its structure is not kept: {view.structure.trouble}"
+        if is_left
+        else f"no plan: {text(coverage.uncovered)} of {text(coverage.size)} have no stop, and "
+        f"exits.every_position asks for one: {how_to_protect(view.symbol, view.structure)}"
     )
     alarm = Alarm("unprotected", view.symbol, message, critical=True)
     return [alarm], replace(memory, is_alarmed=True, alarmed_at=view.now)

@@ -19,6 +19,7 @@ from execbot.exits.living_orders import SymbolOrder
 from execbot.exits.plan.plan import ExitPlan
 from execbot.exits.rules.actions import Action
 from execbot.exits.rules.shape import HeldShares, Ladder
+from execbot.exits.structures.standing import StructureStanding
 from execbot.model.account import DUST_USD
 from execbot.model.enums import PositionSide
 from execbot.model.numbers import ZERO
@@ -177,6 +178,11 @@ class View(Struct, frozen=True):
     market: SymbolMarket = SymbolMarket()
     limits: Limits = Limits()
     memory: Memory = Memory()
+    is_pending: bool = False
+    """The broker's quantity differs as an exercise, assignment or expiry makes it, and the rows
+    that say so are to come."""
+    structure: StructureStanding = StructureStanding()
+    """What a contract has of the exits of its structure, where it has none of its own."""
 
     @property
     def size(self) -> Decimal:
@@ -195,8 +201,11 @@ class View(Struct, frozen=True):
     def is_dust(self) -> bool:
         """Worth less than a dollar, or less than the smallest order (docs/evidence.md, E-POS-9).
 
-        At what was paid as well as at the market: a bad price makes no dust of a position.
+        At what was paid as well as at the market: a bad price makes no dust of a position. A sold
+        contract is none at any price.
         """
+        if self.qty < 0 and self.is_option:
+            return False
         if self.smallest is not None and 0 < self.size < self.smallest:
             return True
         price, paid = self.market.price, self.avg_entry_price
@@ -218,11 +227,13 @@ def held_shares(view: View, side: PositionSide) -> HeldShares:
 class Guarded(StrEnum):
     """How a position stands, as every screen shows it.
 
-    `emulated`: somebody here watches a stop that the broker does not hold, or does not elect in
-    this session. `dormant`: the broker holds it until the regular session, and nobody acts before.
-    `unprotected`: shares lack the stop of their plan, one that was suspended included. `suspended`:
-    nobody keeps the plan, and other stops cover the shares. `dust` is worth too little to be sold,
-    and wants no stop.
+    `emulated`: somebody here watches a stop that the broker does not hold (that of a structure of
+    contracts it never does), or does not elect in this session. `dormant`: the broker holds it
+    until the regular session, and nobody acts before. `unprotected`: shares lack the stop of their
+    plan, one that was suspended included. `suspended`: nobody keeps the plan, and other stops cover
+    the shares. `pending_event`: it fits an exercise, assignment or expiry of contracts whose rows
+    are to come (docs/evidence.md, E-OPT-3). `dust` is worth too little to be sold, and wants no
+    stop.
     """
 
     FLAT = "flat"
@@ -236,6 +247,23 @@ class Guarded(StrEnum):
     SUSPENDED = "suspended"
     LIFTED = "lifted"
     LEAVING = "leaving"
+    PENDING = "pending_event"
+
+
+WORST_FIRST = (
+    Guarded.UNPROTECTED,
+    Guarded.SUSPENDED,
+    Guarded.NO_PLAN,
+    Guarded.PENDING,
+    Guarded.LIFTED,
+    Guarded.ARRIVING,
+    Guarded.EMULATED,
+    Guarded.LEAVING,
+    Guarded.DORMANT,
+    Guarded.PROTECTED,
+    Guarded.DUST,
+    Guarded.FLAT,
+)
 
 
 class Coverage(Struct, frozen=True):

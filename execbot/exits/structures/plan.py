@@ -43,6 +43,11 @@ class StructurePlan(Struct, frozen=True):
     target_net: Decimal | None = None
     underlying_stop: UnderlyingStop | None = None
 
+    @property
+    def has_stop(self) -> bool:
+        """A target alone protects nothing."""
+        return self.stop_net is not None or self.underlying_stop is not None
+
     def units_in(self, held: Mapping[str, Decimal]) -> Decimal | None:
         """How many units are held; None where the legs do not stand as they should."""
         counts = {held.get(symbol, Decimal(0)) / ratio for symbol, ratio in self.ratios.items()}
@@ -67,6 +72,28 @@ class StructurePlan(Struct, frozen=True):
         if self.target_net is not None and worth >= self.target_net:
             return "target"
         return ""
+
+    @property
+    def levels(self) -> str:
+        """`stop 0.6, target 3.5, left when AAPL is at 231`; net prices unsigned, as people say
+        them."""
+        found = (("stop", self.stop_net), ("target", self.target_net))
+        said = [f"{word} {text(abs(net))}" for word, net in found if net is not None]
+        if self.underlying_stop is not None:
+            said.append(f"left when {self.underlying} is at {text(self.underlying_stop.price)}")
+        return ", ".join(said)
+
+    def shown(self) -> dict[str, Any]:
+        """As the answers of commands say it."""
+        stop = self.underlying_stop
+        return {
+            "plan_id": self.plan_id,
+            "legs": sorted(self.ratios),
+            "stop_net": self.stop_net,
+            "target_net": self.target_net,
+            "underlying_stop": None if stop is None else stop.price,
+            "held_by": "watch",
+        }
 
     def to_json(self) -> dict[str, Any]:
         stop = self.underlying_stop

@@ -134,7 +134,7 @@ class SignalEntries:
         signal = self._signal_of(record)
 
         def judged() -> tuple[PricedEntry, Checked]:
-            if signal is not None:
+            if signal is not None and not signal.legs:
                 return self._signaled_again(record, signal, flags)
             return self._ordered_again(record, flags)
 

@@ -64,6 +64,7 @@ from execbot.oms.signals.rules import (
     skip_restored,
     skip_unread,
 )
+from execbot.oms.signals.spreads import SignalSpreads
 from execbot.risk.sizing import Sized, SizeRefused
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ class Executor:
         self.entries = SignalEntries(self.placer, is_watched)
         self._flags = flags_of(naked=naked)
         self._closes = SignalCloses(self.placer, alerter)
+        self._spreads = SignalSpreads(self.placer)
         self._on_failure = on_failure
         self._lock = threading.Lock()
         self._entry_turn = threading.RLock()
@@ -187,6 +189,8 @@ class Executor:
         if self._is_taken(signal):
             return Preview(Skip(REPEATED, self._repeated(signal).message))
         skip = self._skip_unread(signal, self.oms.now())
+        if signal.legs and skip is None:
+            return self._spreads.preview(signal, self._flags)
         if skip is not None or not signal.side.opens:
             return Preview(skip)
         found = self._preview_entry(signal)
@@ -334,11 +338,31 @@ class Executor:
         skip = self._skip_unread(signal, now)
         if skip is not None and self._made_before(signal) is None:
             return skipped(signal, skip)
+        if signal.legs:
+            return self._enter_spread(entry)
         return self._enter(entry) if signal.side.opens else self._leave(signal)
+
+    def _enter_spread(self, entry: SignalEntry) -> SignalResult:
+        """A structure as one order, as `submit --leg` sends it; one that only closes, too."""
+        signal = entry.signal
+        resumed = self._newest_order(signal)
+        if resumed is not None:
+            return sent(signal, Placed(replace(resumed, already=True), None), self.oms.now())
+        found = self._spreads.place(
+            signal,
+            self._flags,
+            lambda request, journal: self._make_durable(entry, request, journal),
+        )
+        if isinstance(found, Skip):
+            return skipped(signal, found)
+        if found.record.already:
+            return self._repeated(signal)
+        return sent(signal, found, self.oms.now())
 
     def _made_before(self, signal: Signal) -> OrderRecord | None:
         """The order of a signal whose process died with it: no rule unmakes it."""
-        return self._newest_order(signal) if signal.side.opens else self._closes.known(signal)
+        is_one_order = signal.side.opens or signal.legs
+        return self._newest_order(signal) if is_one_order else self._closes.known(signal)
 
     def _skip_unread(self, signal: Signal, now: datetime) -> Skip | None:
         """What can be decided without asking the broker."""

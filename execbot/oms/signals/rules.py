@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from execbot.config.schema import TradingSettings
 from execbot.journal.care.restored import Restored
-from execbot.model.enums import Side
+from execbot.model.enums import TERMINAL_STATUSES, Side
 from execbot.model.numbers import ZERO, text
 from execbot.model.signal import Signal, SignalSide
 from execbot.model.symbols import option_contract, symbol_key
@@ -118,6 +118,27 @@ def skip_entry(signal: Signal, facts: Facts, settings: TradingSettings) -> Skip 
     waiting = [order for order in on_symbol(facts, signal.symbol) if not order.protective]
     if waiting and settings.risk.one_pending_per_symbol:
         return Skip("signal.order_pending", f"{waiting[0].client_order_id} is pending")
+    return None
+
+
+def skip_structure(signal: Signal, facts: Facts, settings: TradingSettings) -> Skip | None:
+    """Duplicates of what is held or on its way, contract by contract: of those that open."""
+    for leg in (leg for leg in signal.legs if leg.opens):
+        held = facts.counted(leg.symbol)
+        if held is not None and held.qty * leg.side.sign < 0:
+            return Skip(
+                "signal.opposite_position", f"{text(held.qty)} {leg.symbol} held the other way"
+            )
+        if held is not None and not settings.risk.scale_in.enabled:
+            return Skip("signal.position_held", f"{text(held.qty)} {leg.symbol} held already")
+    for leg in signal.legs:
+        waiting = [
+            order
+            for order in on_symbol(facts, leg.symbol)
+            if not order.protective and order.status not in TERMINAL_STATUSES
+        ]
+        if waiting and settings.risk.one_pending_per_symbol:
+            return Skip("signal.order_pending", f"{waiting[0].client_order_id} is pending")
     return None
 
 

@@ -15,16 +15,16 @@ from execbot.exits.plan.rescale import price_ratio, ratio_words, rescaled, resca
 from execbot.exits.store import plan_of, save_plan
 from execbot.journal.journal import Journal
 from execbot.journal.records import PositionRecord
-from execbot.market.calendar_cache import load_table
 from execbot.model.account import Activity, Position
 from execbot.model.enums import AssetClass
-from execbot.model.numbers import ZERO, first_known, known_or, text
-from execbot.model.symbols import symbol_key
-from execbot.model.times import iso, parse_time
+from execbot.model.numbers import ZERO, first_known, known_or
+from execbot.model.symbols import option_contract, symbol_key
 from execbot.oms.ledger import recording
 from execbot.oms.machine.positions import ONE_AFTER
-from execbot.oms.sync import option_ends, row_evidence, split_evidence
+from execbot.oms.sync import row_evidence, split_evidence
+from execbot.oms.sync.deliveries import deliveries
 from execbot.oms.sync.differences import PositionDifference, compare
+from execbot.oms.sync.pending_events import keep_pending
 from execbot.oms.sync.row_evidence import MovedShares, Succession
 from execbot.oms.sync.split_evidence import Evidence, Split
 
@@ -145,7 +145,7 @@ def read_evidence(
     ]
     if not differing:
         return Evidence()
-    awaited = _awaited(journal, differing, now)
+    awaited = keep_pending(journal, differing, now)
     opened = [item.opened_at for item in mine.values() if item.opened_at is not None]
     after = min(opened) - ROWS_BEFORE if opened else None
     kinds = dict.fromkeys((*split_evidence.SPLIT_ROWS, *row_evidence.MOVING_ROWS))
@@ -183,36 +183,24 @@ def read_evidence(
         )
         if split is not None:
             found = replace(found, splits=(*found.splits, split))
-    return found
+    return replace(found, moved=_with_deliveries(journal, found.moved, moving, differing))
 
 
-GONE_EARLY_KEY = "options:gone_early"
-"""Meta: of each symbol `[ours, theirs]` as text, and when that was first seen."""
-
-FORGOTTEN_AFTER = timedelta(days=14)
-"""Later than any wait for rows: the same quantities are another event then."""
-
-
-def _awaited(
-    journal: Journal, differing: Sequence[PositionDifference], now: datetime
-) -> Mapping[str, str]:
-    """What waits for rows of options. When an early end was first seen is kept: its wait ends."""
-    table = load_table()
-    early = option_ends.delivered_early(differing, now, table)
-    kept = journal.meta_get(GONE_EARLY_KEY)
-    known = kept if isinstance(kept, dict) else {}
-    seen: dict[str, datetime] = {}
-    for symbol, item in early.items():
-        match known.get(symbol):
-            case [str(ours), str(theirs), str(at)] if (moment := parse_time(at)) is not None:
-                is_same = [ours, theirs] == [text(item.ours), text(item.theirs)]
-                seen[symbol] = moment if is_same and now - moment < FORGOTTEN_AFTER else now
-            case _:
-                seen[symbol] = now
-    told = {s: [text(early[s].ours), text(early[s].theirs), iso(at)] for s, at in seen.items()}
-    if early and told != known:
-        journal.meta_set(GONE_EARLY_KEY, told)
-    return option_ends.awaited(differing, now, table, seen)
+def _with_deliveries(
+    journal: Journal,
+    moved: Sequence[MovedShares],
+    rows: Mapping[str, Sequence[Activity]],
+    differing: Sequence[PositionDifference],
+) -> tuple[MovedShares, ...]:
+    """What ended contracts have delivered comes first: found again as long as they differ."""
+    left = {item.symbol: item.theirs - item.ours for item in differing}
+    roots = {c.root for one in moved if (c := option_contract(one.symbol)) is not None}
+    booked = {item.activity_id for root in roots for item in journal.executions(symbol=root)}
+    found = [
+        one for one in deliveries(moved, rows, booked) if one.qty == left.get(one.symbol, ZERO)
+    ]
+    names = {one.symbol for one in found}
+    return (*found, *(one for one in moved if one.symbol not in names))
 
 
 def _successions(

@@ -117,6 +117,18 @@ def without_successions(
     return left
 
 
+def book_passed_through(
+    journal: Journal, evidence: Evidence, now: Callable[[], datetime], work: Work
+) -> None:
+    """Shares that ends of contracts have brought and taken away: no quantity differs, and what they
+    made is booked all the same. Before the contracts: as long as these differ it is found again."""
+    if journal.meta_get(RECONCILED_KEY) is None:
+        return
+    for moved in evidence.moved:
+        if not moved.qty and book_moved(journal, moved, None, now()):
+            work.notes.append(f"{moved}; it is booked")
+
+
 def is_moved(
     journal: Journal,
     difference: PositionDifference,

@@ -127,6 +127,13 @@ def _held(holding: Holding, equity: Decimal | None) -> Iterator[Metric]:
     yield _gauge("positions", "Positions that are held.", ("side",), _labeled(holding.counts))
     yield _gauge("exposure_cost_dollars", "What the positions that are held have cost.", ("side",),
                  _labeled(holding.cost))  # fmt: skip
+    yield _gauge("contracts", "Option contracts that are held.", ("side",),
+                 _labeled(holding.contracts))  # fmt: skip
+    yield _gauge(
+        "contracts_max_loss_dollars",
+        "The most that the contracts that are held can lose; NaN where that has no end.",
+        value=holding.contracts_max_loss,
+    )
     yield _gauge("equity_dollars", "Equity as the watch saw it last; NaN unknown.", value=equity)
     total = sum(holding.cost.values(), Decimal(0))
     yield _gauge(

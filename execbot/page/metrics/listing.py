@@ -76,6 +76,8 @@ def nothing() -> Figures:
         dict(_none(Guarded)),
         zero,
         zero,
+        dict.fromkeys(PositionSide, zero),
+        zero,
     )
     journal = FromJournal(
         Tally(REJECTION_KINDS),

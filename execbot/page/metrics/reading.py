@@ -20,6 +20,7 @@ from execbot.exits.rules.view import Guarded
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 from execbot.journal.records import AuditRow, FillState
+from execbot.model.account import Position
 from execbot.model.enums import OrderStatus, PositionSide, Side
 from execbot.model.symbols import multiplier_of
 from execbot.model.times import day_begins, eastern
@@ -27,6 +28,7 @@ from execbot.page.metrics.tally import Tally
 from execbot.risk.checks import CHECKS
 from execbot.risk.halting import current
 from execbot.risk.kill_switch import Level
+from execbot.risk.options.held import contracts_held, largest_loss_of
 from execbot.watch.heartbeat import Heartbeat, heartbeat_of
 from execbot.watch.lock import holder_of
 
@@ -60,6 +62,9 @@ class Holding(Struct, frozen=True):
     guards: dict[Guarded, int]
     uncovered_promised: Decimal
     uncovered_other: Decimal
+    contracts: dict[PositionSide, Decimal]
+    contracts_max_loss: Decimal | None
+    """None where it has no end."""
 
 
 class OrdersNow(Struct, frozen=True):
@@ -189,6 +194,9 @@ class Reader:
             holder_of(self._desk.directory) is not None,
         )
         held = [record for record in journal.positions() if record.qty]
+        contracts = contracts_held(
+            Position(r.symbol, r.qty, avg_entry_price=r.avg_entry_price) for r in held
+        )
         guarded = protections(journal, (), around)
         states = Counter(one.state for one in guarded)
         promised = [one for one in guarded if not one.has_no_plan]
@@ -200,8 +208,13 @@ class Reader:
                 for side in PositionSide
             },
             {state: states[state] for state in Guarded},
-            sum((one.coverage.uncovered for one in promised), Decimal(0)),
-            sum((one.coverage.uncovered for one in other), Decimal(0)),
+            sum((one.bare_qty for one in promised), Decimal(0)),
+            sum((one.bare_qty for one in other), Decimal(0)),
+            {
+                PositionSide.LONG: sum((one.long for one in contracts), Decimal(0)),
+                PositionSide.SHORT: sum((one.short for one in contracts), Decimal(0)),
+            },
+            largest_loss_of(contracts),
         )
 
 

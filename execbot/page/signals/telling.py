@@ -68,7 +68,7 @@ class Teller:
         self._event("signal_update" if result is None else "signal_result", row)
         if result is None:
             return
-        what = f"{row.signal.side} {row.signal.symbol} ({row.id})"
+        what = f"{row.signal.words} ({row.id})"
         log.info("signals: %s: %s %s", what, result.outcome, result.code)
         if result.is_failure:
             self._alert("signals.failed", f"{what}: {result.message}", row.signal.symbol)

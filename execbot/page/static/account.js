@@ -13,6 +13,7 @@ export function showAccount(board) {
     ["Day P&L", signed(line.day_pl) + (line.day_pl_pct === null ? "" : ` (${signed(line.day_pl_pct)} %)`), tone(line.day_pl)],
     ["Open P&L", signed(line.open_pl), tone(line.open_pl)],
     ["Exposure", money(line.exposure), ""],
+    ...(Number(line.contracts ?? 0) ? [["Contracts", `${number(line.contracts)}, ${line.contracts_max_loss === null ? "loss without end, or not known" : `at most ${money(line.contracts_max_loss)} to lose`}`, line.contracts_max_loss === null ? "bad" : ""]] : []),
     ["Buying power", money(line.buying_power), ""],
     ["Entries", halt.stops_entries ? halt.level.replaceAll("_", " ").toUpperCase() : "allowed", halt.stops_entries ? "bad" : ""],
   ];

@@ -12,9 +12,10 @@ let table = null, isOpen = true, board = null;
 const chip = (row, td) => {
   const text = row.differs ? `${row.guard}, DIFFERS` : row.guard;
   const mood = row.differs ? "bad" : row.guard_tone;
-  if (td.dataset.drawn === text + mood + row.missing) return;
-  td.dataset.drawn = text + mood + row.missing;
-  td.replaceChildren(el("span", { class: `chip ${mood}`, title: row.missing || null }, text));
+  const title = row.missing || (row.structure ? `with its structure: ${row.structure}` : null);
+  if (td.dataset.drawn === text + mood + title) return;
+  td.dataset.drawn = text + mood + title;
+  td.replaceChildren(el("span", { class: `chip ${mood}`, title }, text));
 };
 
 function ageCell(row) {
@@ -48,7 +49,7 @@ export function start(first, showChart) {
     { name: "Age", num: true, cell: ageCell },
     { name: "P&L", num: true, all: true, cell: (r) => [signed(r.pl) + (r.pl_pct === null ? "" : ` (${signed(r.pl_pct)} %)`), tone(r.pl)] },
     { name: "R", num: true, cell: (r) => [signed(r.r), tone(r.r)] },
-    { name: "Stop", num: true, cell: (r) => price(r.stop) },
+    { name: "Stop", num: true, cell: (r) => r.structure ?? price(r.stop) },
     { name: "Levels", node: drawLevels, wide: true },
     { name: "Target", num: true, cell: (r) => (r.targets.length ? r.targets.map(price).join(", ") : NONE) },
     { name: "Held", num: true, cell: (r) => (Number(r.qty) === 0 ? NONE : age(secondsSince(r.opened_at))) },

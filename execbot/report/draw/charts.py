@@ -120,6 +120,8 @@ def trade_chart(trade: Trade, bars: Sequence[Bar], levels: Sequence[Levels], now
     alone."""
     trip = trade.trip
     until = trip.closed_at or now
+    if trip.legs:  # prices of its contracts have no place among those of their underlying
+        return ""
     fills = [part for part in trip.parts if part.is_trade]
     if len(fills) > MARKS_MAX:
         fills = [*fills[: MARKS_MAX // 2], *fills[-MARKS_MAX // 2 :]]

@@ -109,6 +109,23 @@ class Margin(Output):
     """Equity above `maintenance`, USD; below 0 there is a margin call."""
 
 
+class ContractsHeld(Output):
+    """The contracts of one underlying, all together. USD, the multiplier counted."""
+
+    underlying: str
+    """What they are on."""
+    long: Number
+    """Contracts that were bought."""
+    short: Number
+    """Contracts that were sold."""
+    cost: Number | None
+    """What was paid, below 0 what came in; null where it is not known."""
+    market_value: Number | None
+    """Below 0 where buying them back costs more than the others bring; null without a price."""
+    max_loss: Number | None
+    """The most that they can lose at what they have cost; null without an end, or not known."""
+
+
 class AccountState(Output):
     """What the account is worth, and how far its limits are used."""
 
@@ -133,7 +150,10 @@ class AccountState(Output):
     open_pl: Number | None
     """Of all positions at current prices, USD; null where one has no price."""
     exposure: Number
-    """Positions, long and short, and entries that may still fill, USD."""
+    """Positions, long and short, and entries that may still fill, USD. Contracts count a
+    hundredfold, with a sold one among them by what they are worth and the collateral behind."""
+    contracts: list[ContractsHeld]
+    """By underlying."""
     long_market_value: Number | None
     """USD."""
     short_market_value: Number | None

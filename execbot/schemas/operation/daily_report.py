@@ -6,6 +6,7 @@ from execbot.exits.rules.view import Guarded
 from execbot.journal.records import FillState
 from execbot.model.enums import ErrorCategory, Outcome, Side
 from execbot.schemas.base import Day, Number, Output, Time
+from execbot.schemas.operation.account import ContractsHeld
 from execbot.schemas.operation.emergency import Unprotected
 from execbot.schemas.orders import OrderRecord
 
@@ -104,6 +105,8 @@ class Report(Output):
     """Executions of the day, oldest first."""
     positions: list[ReportPosition]
     """Symbols held or traded on the day."""
+    contracts: list[ContractsHeld]
+    """Option contracts held now, by underlying; empty for days that are over."""
     outcomes: dict[Outcome, int]
     """How many orders ended how."""
     bought: Number

@@ -73,7 +73,7 @@ def tradetally(trades: Iterable[Trade]) -> str:
                 "0",
                 text(row.fees),
                 "USD",
-                "" if row.trade.risk is None else text(row.trade.risk.stop),
+                _stop_of(row.trade),
                 next((t for t in row.trade.stood.targets if t != "-"), ""),
                 note_of(row.trade),
             )
@@ -118,6 +118,11 @@ _NOTE_SIDES: Mapping[tuple[Side, bool], str] = {
     (Side.SELL, True): "SS",
     (Side.BUY, True): "BC",
 }
+
+
+def _stop_of(trade: Trade) -> str:
+    stop = None if trade.risk is None else trade.risk.stop
+    return "" if stop is None else text(stop)
 
 
 def note_of(trade: Trade) -> str:

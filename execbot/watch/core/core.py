@@ -77,7 +77,12 @@ class WatchCore:
 
     def view(self, state: SymbolState, now: datetime) -> View:
         """What the exit rules look at when they decide on this symbol now."""
-        return state.view(now, self.memory.hours(now), self.memory.limits, self.memory.extended)
+        return self._view(state, now, self.memory.hours(now))
+
+    def _view(self, state: SymbolState, now: datetime, market: MarketNow) -> View:
+        if is_option(state.symbol):
+            state.structure = self.memory.structure_of(state.symbol, now)
+        return state.view(now, market, self.memory.limits, self.memory.extended)
 
     def ends_at(self, record: OrderRecord) -> datetime | None:
         """When the order is canceled here, unfilled, if nothing stops its clock."""
@@ -93,6 +98,9 @@ class WatchCore:
                 jobs += self._orders(item, now)
             case inputs.Plans():
                 jobs += self._plans(item.plans, now)
+            case inputs.Structures():
+                self.memory.structures = tuple(item.plans)
+                self._look_at_contracts()
             case inputs.BrokerPositions():
                 jobs += self._sight.heard(item.asked_at, now)
                 jobs += self._positions.broker_positions(item, now)
@@ -132,6 +140,11 @@ class WatchCore:
             return jobs
         return jobs + self._decide_dirty(now)
 
+    def _look_at_contracts(self) -> None:
+        """What protects one contract of a structure may change with every other one."""
+        for state in self.memory.symbols.values():
+            state.is_dirty = state.is_dirty or is_option(state.symbol)
+
     # --- orders, positions, plans ----------------------------------------------------------
 
     def _orders(self, item: inputs.Orders, now: datetime) -> list[Job]:
@@ -170,6 +183,8 @@ class WatchCore:
         unexplained = state.unexplained if position.qty != state.broker_qty else ZERO
         state.changed_at = now
         state.guard_qty(unexplained)
+        if is_option(state.symbol):
+            self._look_at_contracts()
         if state.qty != 0:
             state.memory = replace(state.memory, reshapes=0)
         state.memory = state.memory.without_exit_failures()
@@ -352,7 +367,7 @@ class WatchCore:
             state.is_dirty = False
             market = market or self.memory.hours(now)
             state.tidy()
-            decision = decide(state.view(now, market, self.memory.limits, self.memory.extended))
+            decision = decide(self._view(state, now, market))
             if state.hands_off_until is not None and now < state.hands_off_until:
                 jobs += _only_watched(state, decision)
             else:

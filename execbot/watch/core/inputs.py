@@ -13,6 +13,7 @@ from execbot.exits.levels import LevelFacts
 from execbot.exits.plan.plan import ExitPlan
 from execbot.exits.rules.actions import BrokerAction
 from execbot.exits.rules.failures import Outcome
+from execbot.exits.structures.plan import StructurePlan
 from execbot.journal.records import EventRecord, OrderRecord, PositionRecord
 from execbot.model.account import Position
 from execbot.model.unread import Unread
@@ -36,6 +37,12 @@ class Plans(Struct, frozen=True):
     """Exit plans as the journal has them now."""
 
     plans: Sequence[ExitPlan]
+
+
+class Structures(Struct, frozen=True):
+    """Exits of contracts that stand together, as the journal has them now."""
+
+    plans: Sequence[StructurePlan]
 
 
 class BrokerPositions(Struct, frozen=True):
@@ -157,6 +164,7 @@ class LevelsKnown(Struct, frozen=True):
 Input = (
     Orders
     | Plans
+    | Structures
     | BrokerPositions
     | Price
     | PricesKnown

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from execbot.config.schema import TradingSettings
 from execbot.exits.rules.actions import Cancel
 from execbot.exits.rules.view import Limits
+from execbot.exits.structures.plan import StructurePlan
+from execbot.exits.structures.standing import StructureStanding, standing_of
 from execbot.market.sessions import MarketNow, Session
+from execbot.model.symbols import is_option
 from execbot.oms.sync.differences import PositionDifference
 from execbot.watch.core.entry_timeouts import EntryClocks
 from execbot.watch.core.jobs import AccountJob, Job, JobName, SymbolJob
@@ -20,6 +23,9 @@ from execbot.watch.core.symbol_state import SymbolState
 Hours = Callable[[datetime], MarketNow]
 
 OUR_CANCELS_MAX = 5000
+
+CARE_LOST = timedelta(seconds=30)
+"""Looks at contracts have failed for so long that nobody keeps their exits."""
 
 READS = frozenset({JobName.GAP_FILL, JobName.READ_POSITIONS})
 """Jobs that ask how the account stands."""
@@ -64,6 +70,11 @@ class CoreMemory:
     levels_asked: datetime | None = None
     """The hour for which daily bars were read last."""
     options_looked_at: datetime | None = None
+    structures: tuple[StructurePlan, ...] = ()
+    cares_for_options: bool = False
+    """Whether the exits of structures are kept here: the hands have somebody who does."""
+    options_cared_at: datetime | None = None
+    """When the last look at contracts went well."""
     contracts_met_at: datetime | None = None
     """When a contract was held, or an order of one was alive, last."""
     equity_asked: datetime | None = None
@@ -98,6 +109,13 @@ class CoreMemory:
             state = self.symbols[symbol] = SymbolState(symbol)
             state.is_halted = symbol in self.halted
         return state
+
+    def structure_of(self, symbol: str, now: datetime) -> StructureStanding:
+        """How a contract stands by the exits of its structure."""
+        held = {s.symbol: s.qty for s in self.symbols.values() if s.qty and is_option(s.symbol)}
+        cared = self.options_cared_at
+        is_looked_after = self.cares_for_options and (cared is None or now - cared < CARE_LOST)
+        return standing_of(symbol, self.structures, held, is_looked_after=is_looked_after)
 
     def hand_over(self, state: SymbolState, actions: tuple[Any, ...]) -> list[Job]:
         state.is_busy = True

@@ -60,6 +60,11 @@ class PositionCheck:
                 pair = next((s for s in self.memory.symbols if symbol_key(s) == key), None)
                 if pair is not None:
                     listed[pair] = listed.pop(key)
+        for moved in (one for one in item.evidence.moved if not one.qty):
+            # Shares that came and went: before the contracts, by which they are found.
+            jobs.append(
+                BookRows(moved, None, alarm("shares_moved", moved.symbol, f"{moved}; it is booked"))
+            )
         succeeded = self._successions(item)
         jobs += succeeded
         changing = {s for job in succeeded for s in (job.pair.old, job.pair.new)}

@@ -15,6 +15,8 @@ from execbot.exits.living_orders import SymbolOrder, read_orders
 from execbot.exits.plan.plan import ExitPlan, PlanStatus
 from execbot.exits.plan.rescale import SPLIT_GAP
 from execbot.exits.rules.view import Coverage, Limits, Memory, SymbolMarket, View
+from execbot.exits.structures.plan import StructurePlan
+from execbot.exits.structures.standing import StructureStanding
 from execbot.journal.records import OrderRecord
 from execbot.market.sessions import MarketNow, Session
 from execbot.model.enums import ARRIVING, STANDING, OrderStatus, OrderType, PositionSide
@@ -77,6 +79,8 @@ class SymbolState:
     plan: ExitPlan | None = None
     next_plan: ExitPlan | None = None
     """Of an entry that was given before the plan of what is held has ended."""
+    structure: StructureStanding = field(default_factory=StructureStanding)
+    """What a contract had of its structure's exits when it was looked at last."""
     memory: Memory = field(default_factory=Memory)
     coverage: Coverage = field(default_factory=Coverage)
     bid: Decimal | None = None
@@ -202,6 +206,12 @@ class SymbolState:
         lesser = [r for r in self.orders.values() if r.alarm == OrderAlarm.FILLED_LESS]
         gone = (r.order.side.sign * (r.order.filled_qty - r.progress.latest_qty) for r in lesser)
         return sum(gone, ZERO)
+
+    @property
+    def structure_plan(self) -> StructurePlan | None:
+        """The plan that rules it, where it has none of its own."""
+        has_own = self.plan is not None and self.plan.status is not PlanStatus.CLOSED
+        return None if has_own else self.structure.plan
 
     @property
     def living(self) -> list[OrderRecord]:
@@ -347,6 +357,8 @@ class SymbolState:
             market=self.market(now, extended=extended),
             limits=limits,
             memory=self.memory,
+            structure=self.structure,
+            is_pending=self.difference is not None and self.difference.is_awaited,
         )
 
 

@@ -137,6 +137,8 @@ class Timers:
         self.memory.busy.discard(item.name)
         if not item.error:
             self.memory.failed_jobs.pop(item.name, None)
+            if item.name is JobName.CARE_FOR_OPTIONS:
+                self.memory.options_cared_at = now
             return
         if item.name in READS:
             self.memory.read_error = item.error

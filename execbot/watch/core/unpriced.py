@@ -52,6 +52,8 @@ class Unpriced:
 def what_rests(state: SymbolState) -> str:
     """What only this program does for the position when the price comes there."""
     plan = state.plan
+    if plan is None and state.qty != 0 and state.coverage.state is Guarded.EMULATED:
+        return "the stop of its structure"
     if plan is None or plan.status is not PlanStatus.ACTIVE or state.qty == 0:
         return ""
     found = []

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from execbot.exits.plan.plan import ExitPlan
 from execbot.exits.rules.view import Coverage
+from execbot.exits.structures.plan import StructurePlan
 from execbot.model.order import Order
 
 T = TypeVar("T")
@@ -36,6 +37,7 @@ class Held(Struct, frozen=True):
     has_entry: bool
     coverage: Coverage
     plan: ExitPlan | None
+    structure: StructurePlan | None = None
 
 
 class Priced(Struct, frozen=True, array_like=True):

@@ -146,6 +146,7 @@ HELP = """
                 canceled by hand or elsewhere: `execbot protect SYMBOL` resumes
     SUSPENDED   the same, and other stops cover the shares
     no plan     opened without a stop: `execbot protect SYMBOL`
+    pending event  exercised, assigned or expired: the broker's rows are to come
     dust        worth too little to be sold: counts for nothing, needs no stop
     DIFFERS     the broker holds another quantity: see `execbot reconcile`
 

@@ -26,6 +26,7 @@ def position_row(state: SymbolState, now: datetime) -> PositionView:
         opened_at=state.opened_at,
         has_entry=any(is_entry(r) for r in state.living),
         coverage=state.coverage,
+        structure=state.structure_plan,
     )
     orders = [record.order for record in state.living]
     return position_view(state.symbol, state.qty, known, now=now, plan=state.plan, orders=orders)

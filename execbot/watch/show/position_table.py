@@ -34,6 +34,7 @@ GUARD_WORDS: dict[Guarded, tuple[str, str]] = {
     Guarded.LIFTED: ("lifted", "yellow"),
     Guarded.LEAVING: ("leaving", "yellow"),
     Guarded.NO_PLAN: ("no plan", "red"),
+    Guarded.PENDING: ("pending event", "yellow"),
     Guarded.DUST: ("dust", "dim"),
     Guarded.FLAT: ("-", ""),
 }
@@ -65,9 +66,9 @@ COLUMNS: tuple[Column, ...] = (
     Column("Price", lambda row: _price(row.current_price), ALWAYS),
     Column("P&L", lambda row: _money(row.unrealized_pl), ALWAYS),
     Column("R", lambda row: _signed(row.r), 6),
-    Column("Stop", lambda row: _price(row.stop), ALWAYS),
+    Column("Stop", lambda row: _stop(row), ALWAYS),
     Column(BAR, lambda row: Text(), 4),
-    Column("Target", lambda row: _price(row.targets[-1] if row.targets else None), 5),
+    Column("Target", lambda row: _target(row), 5),
     Column("Best/worst R", lambda row: _range(row), 1),
     Column("Age", lambda row: Text(show_age(row.age_seconds)), 2),
     Column("Guard", _guard, ALWAYS, is_text=True),
@@ -159,6 +160,26 @@ def _open_end(row: PositionView, price: Decimal, stop: Decimal) -> Decimal:
 
 def _price(value: Decimal | None) -> Text:
     return Text("-" if value is None else even(value))
+
+
+def _stop(row: PositionView) -> Text:
+    """Of a structure it is a net price of all its legs, or a price of the underlying."""
+    plan = row.structure
+    if plan is None:
+        return _price(row.stop)
+    if plan.stop_net is None and plan.underlying_stop is not None:
+        return Text(f"{plan.underlying} {even(plan.underlying_stop.price)}")
+    return _net(plan.stop_net)
+
+
+def _target(row: PositionView) -> Text:
+    if row.structure is not None:
+        return _net(row.structure.target_net)
+    return _price(row.targets[-1] if row.targets else None)
+
+
+def _net(value: Decimal | None) -> Text:
+    return Text("-" if value is None else f"net {even(abs(value))}")
 
 
 def _money(value: Decimal | None) -> Text:

@@ -45,6 +45,7 @@ class _Seen(NamedTuple):
     realized: object
     coverage: object
     plan: object
+    structure: object
     records: tuple[OrderRecord, ...]
 
 
@@ -141,6 +142,7 @@ class Publication:
                 state.realized_pl,
                 state.coverage,
                 state.plan,
+                state.structure_plan,
                 tuple(state.orders.values()),
             )
             before = self._seen.get(symbol)
@@ -229,6 +231,7 @@ def _held(state: SymbolState) -> Held:
         has_entry=any(is_entry(r) for r in state.living),
         coverage=state.coverage,
         plan=state.plan,
+        structure=state.structure_plan,
     )
 
 

@@ -16,7 +16,7 @@ from msgspec import Struct
 from rich.text import Text
 
 from execbot.exits.position_view import PositionState, PositionView
-from execbot.exits.rules.view import Guarded
+from execbot.exits.rules.view import WORST_FIRST, Guarded
 from execbot.model.printable import harmless_line
 
 
@@ -34,23 +34,22 @@ SHOWN: Mapping[Level, tuple[str, str]] = {
     Level.NOT_SAFE: ("NOT SAFE", "bold red"),
 }
 
-_BY_GUARD: Sequence[tuple[Guarded, Level, str]] = (
-    (Guarded.UNPROTECTED, Level.NOT_SAFE, "UNPROTECTED"),
-    (Guarded.SUSPENDED, Level.NOT_SAFE, "SUSPENDED"),
-    (Guarded.NO_PLAN, Level.LOOK, "has no stop"),
-    (Guarded.LIFTED, Level.LOOK, "is lifted for a moment"),
-    (Guarded.ARRIVING, Level.LOOK, "waits for its stop"),
-    (Guarded.EMULATED, Level.LOOK, "is stopped by this program alone"),
-    (Guarded.LEAVING, Level.LOOK, "is being closed"),
-    (Guarded.DORMANT, Level.LOOK, "has a stop from the open on"),
-    (Guarded.PROTECTED, Level.SAFE, ""),
-    (Guarded.DUST, Level.SAFE, ""),
-    (Guarded.FLAT, Level.SAFE, ""),
-)
-"""Worst first: also the order of the rows."""
-
-_RANK = {guard: rank for rank, (guard, _, _) in enumerate(_BY_GUARD)}
-_LEVEL = {guard: level for guard, level, _ in _BY_GUARD}
+_SAID: Mapping[Guarded, tuple[Level, str]] = {
+    Guarded.UNPROTECTED: (Level.NOT_SAFE, "UNPROTECTED"),
+    Guarded.SUSPENDED: (Level.NOT_SAFE, "SUSPENDED"),
+    Guarded.NO_PLAN: (Level.LOOK, "has no stop"),
+    Guarded.PENDING: (Level.LOOK, "waits for the rows of an event"),
+    Guarded.LIFTED: (Level.LOOK, "is lifted for a moment"),
+    Guarded.ARRIVING: (Level.LOOK, "waits for its stop"),
+    Guarded.EMULATED: (Level.LOOK, "is stopped by this program alone"),
+    Guarded.LEAVING: (Level.LOOK, "is being closed"),
+    Guarded.DORMANT: (Level.LOOK, "has a stop from the open on"),
+    Guarded.PROTECTED: (Level.SAFE, ""),
+    Guarded.DUST: (Level.SAFE, ""),
+    Guarded.FLAT: (Level.SAFE, ""),
+}
+_BY_GUARD = tuple((guard, *_SAID[guard]) for guard in WORST_FIRST)
+_RANK = {guard: rank for rank, guard in enumerate(WORST_FIRST)}
 
 
 class Verdict(Struct, frozen=True):

@@ -32,12 +32,13 @@ from execbot.watch.options.care import OptionCare
 D = Decimal
 
 
-def opened(path: Path, at: str = "2026-10-07 10:00") -> World:
+def opened(path: Path, at: str = "2026-10-07 10:00", **exits: bool) -> World:
     table = load_table()
+    settings = settings_with(max_position_size_pct=D(50), max_account_exposure_pct=D(90))
     world = open_world(
         path,
         hours=lambda moment: agreed_now(table, moment, None),
-        settings=settings_with(max_position_size_pct=D(50), max_account_exposure_pct=D(90)),
+        settings=replace(settings, exits=replace(settings.exits, **exits)),
         calendar="exchange",
         at=at,
         symbols=(),
@@ -50,6 +51,7 @@ def cared_for(world: World, settings: TradingSettings | None = None) -> None:
     assert world.hands is not None
     care = OptionCare(world.running.oms, settings or world.settings, world.hours, world.now)
     world.hands.care_for_options = care.warned
+    world.running.core.memory.cares_for_options = True
 
 
 def with_spread(world: World, *, days: int) -> dict[str, str]:

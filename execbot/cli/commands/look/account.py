@@ -10,7 +10,13 @@ from execbot.cli.commands.market import halts_json, now_json
 from execbot.cli.show.amounts import gain, money, percent
 from execbot.cli.show.list_form import ColumnsFlag, CsvFlag, list_form, value_of
 from execbot.cli.show.output import Cell, Table
-from execbot.desk.look.account_state import LIMITS, AccountState, Usage, account_state
+from execbot.desk.look.account_state import (
+    LIMITS,
+    AccountState,
+    ContractsHeld,
+    Usage,
+    account_state,
+)
 from execbot.desk.opening.journal_need import Need
 from execbot.model.numbers import text
 
@@ -59,6 +65,7 @@ def _json(state: AccountState) -> dict[str, Any]:
         },
         "open_pl": state.open_pl,
         "exposure": state.exposure,
+        "contracts": [one.to_dict() for one in state.contracts],
         "limits": [
             {"name": item.name, "used": item.used, "limit": item.limit, "left": item.left}
             for item in state.limits
@@ -88,6 +95,7 @@ def _views(state: AccountState) -> list[Table | str]:
         ("fees today", money(day.fees)),
         ("open P&L", gain(state.open_pl)),
         ("exposure", money(state.exposure)),
+        *((f"{one.underlying} contracts", _contracts(one)) for one in state.contracts),
         ("maintenance margin", money(account.maintenance_margin)),
         ("above it", money(state.margin_excess)),
         ("session", state.market.session.value),
@@ -106,6 +114,16 @@ def _views(state: AccountState) -> list[Table | str]:
             title="Limits",
         ),
     ]
+
+
+def _contracts(one: ContractsHeld) -> str:
+    """`2 long, 2 short, worth 240.00, at most 240.00 to lose`."""
+    counts = [f"{text(n)} {word}" for n, word in ((one.long, "long"), (one.short, "short")) if n]
+    worth = "no price" if one.market_value is None else f"worth {one.market_value:,.2f}"
+    loss = "loss without end, or not known"
+    if one.max_loss is not None:
+        loss = f"at most {one.max_loss:,.2f} to lose"
+    return ", ".join([*counts, worth, loss])
 
 
 def _limit_row(item: Usage) -> tuple[object, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from execbot.model.order_words import net_words
 
 if TYPE_CHECKING:
     from execbot.desk.options.chain import Chain, Link
+    from execbot.desk.options.protecting import Kept
     from execbot.desk.options.structures import Structure
 
 CHAIN_COLUMNS = (
@@ -118,12 +119,9 @@ def structure_lines(one: Structure) -> list[str]:
     return [f"{one.underlying}: {units}{entered}; profit {profit}, the most to lose {loss}"]
 
 
-def exits_line(one: Structure, exits: Mapping[str, Any] | None) -> str:
-    """`AAPL: stop 0.6, target 3.5, kept by watch`."""
-    if exits is None:
-        return f"{one.underlying}: no exits as a structure"
-    levels = (("stop", "stop_net"), ("target", "target_net"))
-    said = [f"{word} {text(abs(exits[key]))}" for word, key in levels if exits[key] is not None]
-    if exits["underlying_stop"] is not None:
-        said.append(f"left when {one.underlying} is at {text(exits['underlying_stop'])}")
-    return f"{one.underlying}: {', '.join(said)}, kept by watch"
+def kept_lines(one: Structure, kept: Kept) -> list[str]:
+    """Which exits are in force, and how it stands: `AAPL: stop 0.6; emulated`."""
+    state = kept.guarded.value.replace("_", " ")
+    lines = [f"{one.underlying}: {plan.levels}; {state}" for plan in kept.plans]
+    lines = lines or [f"{one.underlying}: no exits as a structure; {state}"]
+    return [*lines, f"{one.underlying} is unprotected: {kept.missing}"] if kept.missing else lines

@@ -10,7 +10,7 @@ from execbot.cli.command import Cli, command
 from execbot.cli.commands.options.chain_views import (
     CHAIN_COLUMNS,
     chain_table,
-    exits_line,
+    kept_lines,
     link_json,
     structure_lines,
     structures_table,
@@ -113,11 +113,11 @@ def held(cli: Cli) -> None:
     """
     with cli.open(need=Need.LOOK) as desk:
         found = structures.held(desk)
-        plans = [protecting.exits_json(protecting.in_force(desk, one)) for one in found]
+        stand = protecting.kept(desk, found)
         lines = []
-        for one, exits in zip(found, plans, strict=True):
-            lines += [*structure_lines(one), exits_line(one, exits)]
-        rows = [{**one.to_dict(), "exits": e} for one, e in zip(found, plans, strict=True)]
+        for one, kept in zip(found, stand, strict=True):
+            lines += [*structure_lines(one), *kept_lines(one, kept)]
+        rows = [{**one.to_dict(), **kept.to_dict()} for one, kept in zip(found, stand, strict=True)]
         cli.show(rows, structures_table(found), *lines)
 
 
@@ -220,9 +220,9 @@ def protect(
             if off
             else protecting.protect_structure(desk, wanted, protecting.Levels(*found))
         )
-        exits = None if off else protecting.exits_json(done.plan)
-        data = {**done.structure.to_dict(), "exits": exits}
-        cli.show(data, exits_line(done.structure, exits), warnings=done.warnings)
+        [kept] = protecting.kept(desk, [done.structure])
+        data = {**done.structure.to_dict(), **kept.to_dict()}
+        cli.show(data, *kept_lines(done.structure, kept), warnings=done.warnings)
 
 
 @app.command("exercise")

@@ -86,7 +86,8 @@ def _trades(desk: Desk, wanted: ChartWanted) -> tuple[list[Trade], list[str]]:
 
 
 def marks_of(trip: RoundTrip) -> list[Mark]:
-    """Its executions; shares that came or went without a price being paid are none."""
+    """Its executions; shares that came or went without a price being paid are none, and neither
+    are a structure's: prices of its contracts have no place among those of their underlying."""
     return [
         Mark(
             at=part.at,
@@ -99,7 +100,7 @@ def marks_of(trip: RoundTrip) -> list[Mark]:
             execution_id=part.execution_id,
             client_order_id=part.client_order_id or None,
         )
-        for part in trip.parts
+        for part in (() if trip.legs else trip.parts)
         if part.is_trade
     ]
 

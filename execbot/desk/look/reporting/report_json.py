@@ -72,6 +72,7 @@ def _books_json(found: SpanReport) -> dict[str, Any]:
         "slippage_bps": books.slippage_bps,
         "fill_rate_pct": books.fill_rate_pct,
         "positions": [_position_json(line, found) for line in books.positions],
+        "contracts": [one.to_dict() for one in found.contracts],
     }
 
 

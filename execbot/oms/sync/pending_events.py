@@ -1,0 +1,59 @@
+"""Differences that wait for rows of options, and since when (docs/evidence.md, E-OPT-3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from execbot.journal.journal import Journal
+from execbot.market.calendar_cache import load_table
+from execbot.model.account import Position
+from execbot.model.numbers import text
+from execbot.model.symbols import is_option
+from execbot.model.times import iso, parse_time
+from execbot.oms.sync import option_ends
+from execbot.oms.sync.differences import PositionDifference, compare
+
+GONE_EARLY_KEY = "options:gone_early"
+"""Meta: of each symbol `[ours, theirs]` as text, and when that was first seen."""
+
+FORGOTTEN_AFTER = timedelta(days=14)
+"""Later than any wait for rows: the same quantities are another event then."""
+
+
+def pending_events(journal: Journal, held: Sequence[Position], now: datetime) -> Mapping[str, str]:
+    """By symbol what the broker's list differs in and rows are to explain, in words. Nothing is
+    asked and nothing written. Raises JournalError."""
+    records = journal.positions()
+    if not any(record.qty and is_option(record.symbol) for record in records):
+        return {}
+    return _awaited(journal, compare(records, held), now)[0]
+
+
+def keep_pending(
+    journal: Journal, differing: Sequence[PositionDifference], now: datetime
+) -> Mapping[str, str]:
+    """The same; when an early end was first seen is kept: its wait ends."""
+    awaited, early = _awaited(journal, differing, now)
+    if early and early != journal.meta_get(GONE_EARLY_KEY):
+        journal.meta_set(GONE_EARLY_KEY, early)
+    return awaited
+
+
+def _awaited(
+    journal: Journal, differing: Sequence[PositionDifference], now: datetime
+) -> tuple[Mapping[str, str], Mapping[str, list[str]]]:
+    table = load_table()
+    early = option_ends.delivered_early(differing, now, table)
+    kept = journal.meta_get(GONE_EARLY_KEY) if early else None
+    known = kept if isinstance(kept, dict) else {}
+    seen: dict[str, datetime] = {}
+    for symbol, item in early.items():
+        match known.get(symbol):
+            case [str(ours), str(theirs), str(at)] if (moment := parse_time(at)) is not None:
+                is_same = [ours, theirs] == [text(item.ours), text(item.theirs)]
+                seen[symbol] = moment if is_same and now - moment < FORGOTTEN_AFTER else now
+            case _:
+                seen[symbol] = now
+    told = {s: [text(early[s].ours), text(early[s].theirs), iso(at)] for s, at in seen.items()}
+    return option_ends.awaited(differing, now, table, seen), told
