@@ -17,9 +17,10 @@ from execbot.desk.look.protection import Protection, protection_of
 from execbot.journal.care.restored import remember_restored, restored_of
 from execbot.model.enums import OrderStatus
 from execbot.oms.ledger import recording
+from execbot.oms.sync.breaks import Break
 from execbot.oms.sync.reconcile import ReconcileResult
 
-__all__ = ["Protection", "ReconcileResult", "Reconciled", "reconcile"]
+__all__ = ["Break", "Protection", "ReconcileResult", "Reconciled", "reconcile"]
 
 
 class Reconciled(Struct, frozen=True):

@@ -107,7 +107,8 @@ def times_of(facts: Facts) -> Times:
         signal_received=facts.signal.received_at,
         intent=record.intent_at,
         sent=record.sent_at,
-        acknowledged=order.submitted_at,
+        # A leg goes with its parent, and the broker submits it when it wakes it, hours later.
+        acknowledged=order.submitted_at if record.parent_id is None else None,
         first_fill=facts.first_fill,
         last_fill=facts.last_fill,
         done=done_at(record),

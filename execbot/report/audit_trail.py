@@ -37,6 +37,10 @@ def audit_trail(
     records: Iterable[OrderRecord], fills: Iterable[Execution], trails: Iterable[Trail]
 ) -> AuditTrail:
     """`trails` are the events of these orders, legs included."""
+    counted = [
+        f for f in fills if f.client_order_id and f.qty and f.state is not FillState.ADJUSTMENT
+    ]
+    filled = {fill.execution_id for fill in counted}
     wished: set[str] = set()
     traced: set[str] = set()
     lags: dict[str, timedelta] = {}
@@ -47,13 +51,11 @@ def audit_trail(
             continue
         traced.add(row.execution_id)
         told = row.source == EventSource.STREAM and row.result == EventResult.APPLIED
-        if told and row.at is not None:
+        # Alpaca gives every event of an order such an id, `new` and `canceled` too.
+        if told and row.at is not None and row.execution_id in filled:
             lags.setdefault(row.execution_id, row.recorded_at - row.at)
     known = list(records)
     ours = [r for r in known if r.is_ours and r.parent_id is None]
-    counted = [
-        f for f in fills if f.client_order_id and f.qty and f.state is not FillState.ADJUSTMENT
-    ]
     return AuditTrail(
         orders=len(ours),
         unasked=tuple(r.client_order_id for r in ours if r.client_order_id not in wished),

@@ -34,12 +34,13 @@ CLOSED_MOST = timedelta(days=10)
 
 
 class Flows(Struct, frozen=True):
-    """USD that came (plus) or went (minus) until `day`; `unpriced` are symbols of moved shares
-    whose worth is not known."""
+    """USD that came (plus) or went (minus) until `day`, `came` of it only what came; `unpriced` are
+    symbols of moved shares whose worth is not known."""
 
     day: date
     amount: Decimal = ZERO
     unpriced: tuple[str, ...] = ()
+    came: Decimal = ZERO
 
 
 def closed_on(account: Account | None, day: date) -> date | None:
@@ -69,10 +70,12 @@ def flows_of(
     """
     by_day, unpriced = flows_by_day(rows, prices)
     days = [one for one in sorted({*by_day, *unpriced}) if (first or day) <= one <= day]
+    amounts = [amount for one in days for amount in by_day.get(one, ())]
     return Flows(
         day,
-        sum((amount for one in days for amount in by_day.get(one, ())), ZERO),
+        sum(amounts, ZERO),
         tuple(dict.fromkeys(name for one in days for name in unpriced.get(one, ()))),
+        sum((amount for amount in amounts if amount > 0), ZERO),
     )
 
 
@@ -103,14 +106,32 @@ def flows_by_day(
 def day_change(account: Account, flows: Decimal, day: date) -> Decimal | None:
     """The day's profit (plus) or loss (minus) in USD, since the last close; None where a figure is
     missing. `flows` are those from `flows_begin` on.
+    """
+    began = _began(account, flows, day)
+    if account.equity is None or began is None:
+        return None
+    return account.equity - began - flows
+
+
+def day_return(account: Account, flows: Flows) -> Decimal | None:
+    """That profit as a fraction of what was there to make it: the last close and what came since,
+    as `EquityDay.rate` has it; None where a figure is missing or nothing was there."""
+    profit = day_change(account, flows.amount, flows.day)
+    began = _began(account, flows.amount, flows.day)
+    if profit is None or began is None or began + flows.came <= 0:
+        return None
+    return profit / (began + flows.came)
+
+
+def _began(account: Account, flows: Decimal, day: date) -> Decimal | None:
+    """What there was at the last close.
 
     An account that was opened since has no close before it: Alpaca's `last_equity` may hold the
     opening cash already, whose row is among `flows` as well, and would count twice.
     """
-    if account.equity is None or account.last_equity is None:
-        return None
     began = account.last_equity
     opened = None if account.created_at is None else eastern(account.created_at).date()
-    if opened is not None and flows_begin(account, day) <= opened <= day and flows >= began:
-        began = ZERO
-    return account.equity - began - flows
+    if began is None or opened is None:
+        return began
+    is_new = flows_begin(account, day) <= opened <= day and flows >= began
+    return ZERO if is_new else began

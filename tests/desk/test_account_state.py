@@ -77,6 +77,7 @@ def test_the_day_is_what_prices_and_fees_made_of_it_whatever_came_or_went(
     lost = 20 * (paid - 190) + D("0.1") * coins - D("0.09975") * 50_000 + D("0.05")
     assert near(state.day.profit, -lost)
     assert state.day.flows == 50_000
+    assert near(state.day.profit_pct, -lost / 1500)  # of the close and of what came: as `stats`
     assert near(state.day.fees, fee + D("0.05"))
     assert near(used(state, "risk.max_daily_loss_pct")[0], lost / 1000)
     assert used(state, "max_positions") == (2, 3)

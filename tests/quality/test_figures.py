@@ -66,6 +66,19 @@ def sold(**more: Any) -> dict[str, Any]:
     }
 
 
+# --- times ---------------------------------------------------------------------------------------
+
+
+def test_a_leg_that_the_broker_wakes_hours_later_was_not_slow() -> None:
+    """What `order latency` counts is from our intent to the broker's `submitted_at`: of a leg that
+    moment is the entry's fill, or the price that fired it."""
+    woken = {"submitted_at": T0 + 2000 * SECOND, "side": Side.SELL}
+    leg = confirmation_of(facts(record=record_of(parent_id="entry", role="stop", **woken)))
+    alone = confirmation_of(facts(record=record_of(role="stop", **woken)))
+    assert leg.times.acknowledged is None
+    assert alone.times.acknowledged == T0 + 2000 * SECOND
+
+
 # --- cost ----------------------------------------------------------------------------------------
 
 

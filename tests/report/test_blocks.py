@@ -379,7 +379,7 @@ def test_an_order_without_a_wish_and_a_fill_without_a_report_are_named() -> None
         order("c", OrderStatus.FILLED, origin=Origin.FOREIGN),
     ]
     fills = [replace(execution(name), client_order_id="a") for name in ("x", "y")]
-    rows = [trail("a", "intent"), trail("a", "fill", "x", 30), trail("b", "new")]
+    rows = [trail("a", "intent"), trail("a", "fill", "x", 30), trail("b", "new", "of new", 900)]
     found = audit_trail(some, fills, rows)
     assert (found.unasked, found.untraced, found.foreign) == (("b",), ("y",), 1)
     assert (found.lags.n, found.lags.worst_ms) == (1, 30)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
 
 from execbot.cli.command import Cli, command
+from execbot.cli.show.list_form import ColumnsFlag, CsvFlag, list_form
 from execbot.cli.show.output import Table
 from execbot.desk.look.market_state import Halt, MarketNow, market_state
 from execbot.model.times import show_eastern
@@ -20,6 +21,8 @@ def market(
     refresh: Annotated[
         bool, typer.Option("--refresh", help="Build the session table anew.")
     ] = False,
+    csv: CsvFlag = False,
+    columns: ColumnsFlag = None,
 ) -> None:
     """Open or closed, the session, the next open and close, holidays and halts. Times are Eastern.
 
@@ -28,7 +31,9 @@ def market(
       execbot market
       execbot market --json
       execbot market --refresh
+      execbot market --csv --columns market,is_open,next_open
     """
+    form = list_form(cli, COLUMNS, csv=csv, columns=columns)
     with cli.open() as desk:
         state = market_state(desk, holidays=holidays, refresh=refresh)
         data = {
@@ -43,7 +48,28 @@ def market(
             "halts": halts_json(state.halts),
             "calendar": state.calendar,
         }
-        cli.show(data, *_views(data, state.stocks), warnings=state.warnings)
+        views = form.views(_rows(data), *_views(data, state.stocks))
+        cli.show(data, *views, warnings=state.warnings)
+
+
+_OF_A_MARKET = (
+    *("is_open", "session", "never_closes", "next_open", "next_close", "early_close"),
+    *("trading_day", "disagreement"),
+)
+COLUMNS = ("at", "market", *_OF_A_MARKET, "holidays", "halted", "calendar")
+
+
+def _rows(data: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A line a market; holidays and halts are of stocks."""
+    of_stocks = {
+        "holidays": [item["date"] for item in data["holidays"]],
+        "halted": [item["symbol"] for item in data["halts"]],
+        "calendar": data["calendar"],
+    }
+    return [
+        {"at": data["at"], "market": "stocks", **data["stocks"], **of_stocks},
+        {"at": data["at"], "market": "crypto", **data["crypto"]},
+    ]
 
 
 def halts_json(halts: Sequence[Halt]) -> list[dict[str, Any]]:

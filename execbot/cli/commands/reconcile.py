@@ -14,11 +14,12 @@ from execbot.cli.exit_codes import ExitCode
 from execbot.cli.flags.order_flags import read_number, read_symbol
 from execbot.cli.job import as_job
 from execbot.cli.show.amounts import counted
+from execbot.cli.show.list_form import ColumnsFlag, CsvFlag, list_form
 from execbot.cli.show.order_views import sentence, tail_of
 from execbot.cli.show.output import Cell, Table
 from execbot.desk import reconciling
 from execbot.desk.look.order_json import record_json
-from execbot.desk.reconciling import Reconciled, ReconcileResult
+from execbot.desk.reconciling import Break, Reconciled, ReconcileResult
 from execbot.model.numbers import ZERO, maybe_decimal
 from execbot.model.symbols import symbol_key
 
@@ -42,22 +43,26 @@ def reconcile(
             metavar="SYMBOL=PRICE",
         ),
     ] = None,
+    csv: CsvFlag = False,
+    columns: ColumnsFlag = None,
 ) -> None:
     """Bring the journal and the broker together: orders, fills, positions.
 
     Settles what is in doubt, adopts what was placed elsewhere, books splits, and explains every
     difference that stays (a break). Only reads at the broker; safe every minute from cron beside a
     running watch. Ends with 8 while breaks remain, or a position lacks the protection that was
-    promised to it.
+    promised to it. --csv lists the breaks, one a line.
 
     \b
     Examples:
       execbot reconcile
       execbot reconcile --wait --json
+      execbot reconcile --csv
       execbot reconcile --accept-positions --cost AAPL=151.20
       * * * * * execbot reconcile --json >> reconcile.log 2>&1
     """
     costs = _read_costs(cost or (), accept_positions)
+    form = list_form(cli, COLUMNS, csv=csv, columns=columns)
     with cli.open(in_parts=True) as desk:
         done = reconciling.reconcile(
             desk, accept_positions=accept_positions, costs=costs, wait=wait
@@ -68,8 +73,11 @@ def reconcile(
             done = reconciling.reconcile(desk, accept_positions=True, costs=costs)
         cli.show(
             {**_result_json(done.result), **_protection_json(done)},
-            *_views(done.result),
-            *_protection_lines(done),
+            *form.views(
+                [_break(item) for item in done.result.breaks],
+                *_views(done.result),
+                *_protection_lines(done),
+            ),
             warnings=done.warnings,
             exit_code=ExitCode.BREAKS if done.has_findings else ExitCode.DONE,
         )
@@ -115,17 +123,7 @@ def _protection_lines(done: Reconciled) -> list[str]:
 
 def _result_json(result: ReconcileResult) -> dict[str, Any]:
     return {
-        "breaks": [
-            {
-                "kind": item.kind,
-                "subject": item.subject,
-                "ours": item.ours,
-                "theirs": item.theirs,
-                "cause": item.cause,
-                "hint": item.hint,
-            }
-            for item in result.breaks
-        ],
+        "breaks": [_break(item) for item in result.breaks],
         "settled": [record_json(record) for record in result.settled],
         "adopted_orders": [record_json(record) for record in result.adopted_orders],
         "adopted_positions": [_difference(item) for item in result.adopted_positions],
@@ -136,6 +134,14 @@ def _result_json(result: ReconcileResult) -> dict[str, Any]:
         "inferred_fills": result.inferred,
         "notes": result.notes,
     }
+
+
+COLUMNS = ("kind", "subject", "ours", "theirs", "cause", "hint")
+"""Of a break."""
+
+
+def _break(item: Break) -> dict[str, Any]:
+    return {name: getattr(item, name) for name in COLUMNS}
 
 
 def _subject(subject: str) -> Cell | str:

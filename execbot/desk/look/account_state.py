@@ -19,7 +19,7 @@ from execbot.model.times import eastern
 from execbot.risk.account_rows import fees_on, flows_of_day, market_prices
 from execbot.risk.equity import equity_of
 from execbot.risk.facts import Facts, exposure_of
-from execbot.risk.flows import Flows, day_change
+from execbot.risk.flows import Flows, day_change, day_return
 from execbot.risk.kill_switch import KillSwitch
 from execbot.risk.options.held import ContractsHeld, contracts_held
 from execbot.risk.reading import HALTS_KEY
@@ -54,7 +54,8 @@ class Usage(Struct, frozen=True):
 
 class DayFigures(Struct, frozen=True):
     """The day's profit (plus) or loss is what equity moved, less `flows`; what the broker has
-    charged already, of which `fees` are of today, is out of it. None: a figure is missing."""
+    charged already, of which `fees` are of today, is out of it. Its percent are of the last close
+    and what came since, as everywhere in statistics. None: a figure is missing."""
 
     on: date
     profit: Decimal | None
@@ -132,14 +133,14 @@ def read_state(desk: Desk, held: Sequence[Position], warnings: Sequence[str] = (
 
 
 def _day(desk: Desk, facts: Facts, today: date, flows: Flows) -> DayFigures:
-    account = facts.account
-    known = account is not None and equity_of(account).is_known
-    profit = day_change(account, flows.amount, today) if account is not None and known else None
-    before = account.last_equity if account is not None else None
+    profit = share = None
+    if facts.account is not None and equity_of(facts.account).is_known:
+        profit = day_change(facts.account, flows.amount, today)
+        share = day_return(facts.account, flows)
     return DayFigures(
         on=today,
         profit=profit,
-        profit_pct=None if profit is None or not before else _percent(profit, before),
+        profit_pct=None if share is None else _rounded(share * HUNDRED),
         flows=flows.amount,
         fees=fees_on(desk.journal, today),
     )

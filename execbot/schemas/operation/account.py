@@ -76,7 +76,8 @@ class DayFigures(Output):
     """What equity moved since the last close less `flows`, USD; fees that the broker has charged
     are out of it. Null while equity is not known."""
     profit_pct: Number | None
-    """The same in percent of the last close's equity."""
+    """The same in percent of the last close's equity and what came since: the base of `stats`. Null
+    where nothing was there."""
     flows: Number
     """Cash and securities that came (plus) or went (minus) since the last close, USD."""
     fees: Number | None

@@ -137,11 +137,44 @@ def test_no_cell_begins_a_formula(run: Trader) -> None:
     assert row["strategy_id"] == f"'{FORMULA}"
 
 
+def test_csv_of_an_answer_with_several_parts_is_its_list(run: Trader, server: Server) -> None:
+    stocks, crypto = run.csv("market")
+    said = run.data("market")
+    for row, of in ((stocks, said["stocks"]), (crypto, said["crypto"])):
+        assert {name: row[name] for name in of} == {n: plain(v) for n, v in of.items()}
+    assert stocks["holidays"].split() == [item["date"] for item in said["holidays"]]
+    [facts] = run.csv("journal")
+    assert facts["path"] == run.data("journal")["path"] and int(facts["orders"]) > 2
+    tables = {row["name"] for row in run.csv("journal size") if row["kind"] == "table"}
+    assert tables == {table["name"] for table in run.data("journal size")["tables"]} != set()
+    url = f"--url {server.rest}"
+    [account] = [row for row in run.csv(f"sim status {url}") if row["key"] == "lists"]
+    [told] = [one for one in run.data(f"sim status {url}")["accounts"] if one["key"] == "lists"]
+    assert account["cash"] == told["cash"] and account["positions"] == str(told["positions"])
+    assert run.csv("reconcile") == run.data("reconcile")["breaks"] == []
+
+
+def test_a_break_is_a_line_and_the_command_still_ends_with_8(run: Trader, server: Server) -> None:
+    rule = {"kind": "position_missing", "symbol": "AAPL"}
+    server.call("POST", "/sim/faults", {**rule, "key": "lists"})
+    try:
+        said = run("reconcile --csv", code=8)
+        rows = list(csv.DictReader(io.StringIO(said.out)))
+        [missing] = [row for row in rows if row["subject"] == "AAPL"]
+        assert missing["ours"].startswith("3") and missing["theirs"].startswith("0")
+        told = run("reconcile --json", code=8).data["breaks"]
+        assert {row["kind"] for row in rows} == {item["kind"] for item in told}
+    finally:
+        server.call("DELETE", "/sim/faults")
+
+
 @pytest.mark.parametrize("line", ["orders", "positions", "exits", "exits show", "queue",
-                                  "queue list", "account", "quote AAPL"])  # fmt: skip
+                                  "queue list", "account", "quote AAPL", "market", "journal",
+                                  "journal size", "journal verify", "reconcile", "sim",
+                                  "sim status", "profiles", "alerts", "health"])  # fmt: skip
 def test_every_list_has_csv_and_columns(run: Trader, line: str) -> None:
     head = run(f"{line} --csv").out.splitlines()[0].split(",")
-    assert len(head) > 5
+    assert len(head) > 3
     chosen = run(f"{line} --csv --columns {head[1]},{head[0]}").out.splitlines()[0]
     assert chosen == f"{head[1]},{head[0]}"
     table = run(f"{line} --columns {head[1]}").out.splitlines()[0]

@@ -18,8 +18,9 @@ from execbot.journal.records import AccountRow
 from execbot.model.account import Account, Activity
 from execbot.model.times import eastern
 from execbot.oms.errors import Refused
-from execbot.risk.flows import day_change, flows_begin, flows_of
+from execbot.risk.flows import day_change, day_return, flows_begin, flows_of
 from execbot.risk.halting import current
+from execbot.trades.equity import Basis, EquityDay
 
 D = Decimal
 DAY = date(2026, 10, 7)
@@ -109,6 +110,34 @@ def test_what_the_last_close_does_not_hold_yet_is_no_profit(
     rows = [row("CSD", net_amount=amount, date=of, id=of) for of, amount in flows.items()]
     came = flows_of(rows, day, {}, first=flows_begin(account, day))
     assert day_change(account, came.amount, day) == D(expected)
+
+
+@pytest.mark.parametrize(
+    ("flows", "expected"),
+    [
+        pytest.param({}, "0.05", id="nothing came"),
+        pytest.param({"a": "1000"}, "-0.475", id="what came was there to work with"),
+        pytest.param({"a": "-200"}, "0.25", id="what went was there as well"),
+        pytest.param({"a": "1000", "b": "-900"}, "-0.025", id="both"),
+    ],
+)
+def test_a_days_percent_are_of_what_was_there_to_make_them_as_in_statistics(
+    flows: dict[str, str], expected: str
+) -> None:
+    account = Account.from_wire(
+        {"equity": "1050", "last_equity": "1000", "balance_asof": "2026-10-06"}
+    )
+    rows = [row("CSD", net_amount=amount, id=f"{of}::1") for of, amount in flows.items()]
+    found = flows_of(rows, DAY, {}, first=flows_begin(account, DAY))
+    mine = day_return(account, found)
+    day = EquityDay(DAY, Basis.RUNNING, D(1000), D(1050), found.amount, found.came)
+    assert mine == D(expected)
+    assert day.rate == pytest.approx(float(mine or 0))
+
+
+def test_an_account_without_anything_has_no_percent() -> None:
+    account = Account.from_wire({"equity": "5", "last_equity": "0", "balance_asof": "2026-10-06"})
+    assert day_return(account, flows_of([], DAY, {})) is None
 
 
 def test_an_account_that_was_opened_on_a_weekend_has_no_close_before_monday() -> None:

@@ -8,6 +8,7 @@ import typer
 
 from execbot.cli.command import Cli, command
 from execbot.cli.errors import usage
+from execbot.cli.show.list_form import ColumnsFlag, CsvFlag, ListForm, list_form
 from execbot.cli.show.output import Table
 from execbot.desk.opening.journal_need import Need
 from execbot.desk.operate.alerting import (
@@ -25,7 +26,7 @@ app = typer.Typer()
 
 @app.callback(invoke_without_command=True)
 @command
-def alerts(cli: Cli) -> None:
+def alerts(cli: Cli, csv: CsvFlag = False, columns: ColumnsFlag = None) -> None:
     """Who is told of alarms, and of what: list, init.
 
     \b
@@ -33,23 +34,27 @@ def alerts(cli: Cli) -> None:
       execbot alerts
       execbot alerts init ntfy
     """
-    _list(cli)
+    _list(cli, list_form(cli, COLUMNS, csv=csv, columns=columns))
 
 
 @app.command("list")
 @command
-def list_(cli: Cli) -> None:
+def list_(cli: Cli, csv: CsvFlag = False, columns: ColumnsFlag = None) -> None:
     """The receivers without their secrets, what goes out, and what nobody has taken yet.
 
     \b
     Examples:
       execbot alerts list
       execbot alerts list --json
+      execbot alerts list --csv
     """
-    _list(cli)
+    _list(cli, list_form(cli, COLUMNS, csv=csv, columns=columns))
 
 
-def _list(cli: Cli) -> None:
+COLUMNS = ("kind", "url", "trouble", "title", "raised_at", "tries")
+
+
+def _list(cli: Cli, form: ListForm) -> None:
     with cli.open(need=Need.LOOK) as desk:
         found = alert_state(desk)
         settings = found.settings
@@ -61,14 +66,17 @@ def _list(cli: Cli) -> None:
         if waits:
             views.append(Table(("waiting", "raised", "tries"), waits))
         views.append(_policy_words(settings))
+        receivers = [{"url": i.url, "trouble": i.trouble} for i in found.receivers]
+        waiting = [
+            {"title": p.title, "raised_at": p.raised_at, "tries": p.tries} for p in found.waiting
+        ]
+        listed = [{"kind": "receiver", **item} for item in receivers]
+        listed += [{"kind": "waiting", **item} for item in waiting]
         cli.show(
             {
-                "receivers": [{"url": i.url, "trouble": i.trouble} for i in found.receivers],
+                "receivers": receivers,
                 "settings": {name: getattr(settings, name) for name in settings.__struct_fields__},
-                "waiting": [
-                    {"title": p.title, "raised_at": p.raised_at, "tries": p.tries}
-                    for p in found.waiting
-                ],
+                "waiting": waiting,
                 "last": None
                 if found.last is None
                 else {
@@ -77,7 +85,7 @@ def _list(cli: Cli) -> None:
                     "refused": list(found.last.refused),
                 },
             },
-            *views,
+            *form.views(listed, *views),
             warnings=found.warnings,
         )
 

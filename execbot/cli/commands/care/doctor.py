@@ -9,6 +9,7 @@ import typer
 from execbot.cli.command import Cli, command
 from execbot.cli.errors import exit_code_of, failure_of
 from execbot.cli.exit_codes import ExitCode
+from execbot.cli.show.list_form import ColumnsFlag, CsvFlag, list_form
 from execbot.cli.show.output import Table
 from execbot.desk.checks.doctor import check_setup
 from execbot.desk.checks.finding import Finding
@@ -23,6 +24,8 @@ def doctor(
     test_alert: Annotated[
         bool, typer.Option("--test-alert", help="Send a test alert to EXECBOT_ALERT_URLS.")
     ] = False,
+    csv: CsvFlag = False,
+    columns: ColumnsFlag = None,
 ) -> None:
     """Check configuration, keys, connection, clock, calendar, journal, permissions, stream, and
     whether every position has the protection promised to it.
@@ -35,23 +38,27 @@ def doctor(
       execbot doctor
       execbot doctor --mode paper --json
       execbot doctor --test-alert
+      execbot doctor --csv
     """
+    form = list_form(cli, CHECK_COLUMNS, csv=csv, columns=columns)
     health = check_setup(
         cli.mode_flag, cli.config_path, stream_seconds=stream_seconds, test_alert=test_alert
     )
     cli.mode, cli.account = health.mode, health.account
     rows = [(f.status.value, f.check, *finding_words(f)) for f in health.findings]
+    checks = [
+        {"check": check, "status": status, "detail": detail, "next": next_step}
+        for status, check, detail, next_step in rows
+    ]
+    table = Table(("result", "check", "detail", "next"), rows, wrap=frozenset({"detail", "next"}))
     cli.show(
-        {
-            "healthy": not health.failures,
-            "checks": [
-                {"check": check, "status": status, "detail": detail, "next": next_step}
-                for status, check, detail, next_step in rows
-            ],
-        },
-        Table(("result", "check", "detail", "next"), rows, wrap=frozenset({"detail", "next"})),
+        {"healthy": not health.failures, "checks": checks},
+        *form.views(checks, table),
         exit_code=_exit_code(health.failures[0]) if health.failures else ExitCode.DONE,
     )
+
+
+CHECK_COLUMNS = ("check", "status", "detail", "next")
 
 
 def finding_words(finding: Finding) -> tuple[str, str]:

@@ -9,10 +9,11 @@ from typing import Annotated, NoReturn
 import typer
 
 from execbot.cli.command import Cli, command
-from execbot.cli.commands.care.doctor import finding_words
+from execbot.cli.commands.care.doctor import CHECK_COLUMNS, finding_words
 from execbot.cli.errors import failure_of
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.job import as_job
+from execbot.cli.show.list_form import ColumnsFlag, CsvFlag, list_form
 from execbot.cli.show.output import Table, print_line
 from execbot.desk.checks.finding import Status
 from execbot.desk.checks.health import HealthNow, check_health
@@ -48,6 +49,8 @@ def health(
         bool,
         typer.Option("--all-clear", help="Send what was found to EXECBOT_ALERT_URLS, once a day."),
     ] = False,
+    csv: CsvFlag = False,
+    columns: ColumnsFlag = None,
 ) -> None:
     """Is everything well now: account, journal, reconciliation, protection, `watch`, queue, clock.
 
@@ -63,6 +66,7 @@ def health(
       execbot health --nagios --mode paper
       0 8 * * * execbot health --all-clear --quiet --mode paper
     """
+    form = list_form(cli, CHECK_COLUMNS, csv=csv, columns=columns)
     found = check_health(cli.mode_flag, cli.config_path)
     cli.mode, cli.account = found.health.mode, found.health.account
     cli.said = tuple(finding_line(item) for item in found.health.findings)
@@ -73,17 +77,19 @@ def health(
     if docker:
         _docker(cli, found)
     rows = [(f.status.value, f.check, *finding_words(f)) for f in found.health.findings]
+    checks = [
+        {"check": check, "status": status, "detail": detail, "next": next_step}
+        for status, check, detail, next_step in rows
+    ]
+    table = Table(("result", "check", "detail", "next"), rows, wrap=frozenset({"detail", "next"}))
     cli.show(
         {
             "healthy": found.worst is Status.OK,
             "worst": found.worst.value,
-            "checks": [
-                {"check": check, "status": status, "detail": detail, "next": next_step}
-                for status, check, detail, next_step in rows
-            ],
+            "checks": checks,
             "figures": dict(found.figures),
         },
-        Table(("result", "check", "detail", "next"), rows, wrap=frozenset({"detail", "next"})),
+        *form.views(checks, table),
         exit_code=_exit_code(found, fail_on),
     )
 

@@ -12,15 +12,18 @@ import typer
 
 from execbot.cli.command import Cli, command
 from execbot.cli.commands.care.journal_care import (
+    FOUND_COLUMNS,
     archive,
     backup,
     found_json,
+    found_rows,
     found_tables,
     restore,
     size,
     verify,
 )
 from execbot.cli.exit_codes import ExitCode
+from execbot.cli.show.list_form import ColumnsFlag, CsvFlag, list_form
 from execbot.cli.show.output import Table
 from execbot.desk.journals import file as journal_file
 from execbot.desk.journals.file import Rebuilt
@@ -31,7 +34,7 @@ app = typer.Typer()
 
 @app.callback(invoke_without_command=True)
 @command
-def journal(cli: Cli) -> None:
+def journal(cli: Cli, csv: CsvFlag = False, columns: ColumnsFlag = None) -> None:
     """The account's journal: where it is and what is in it (the default), and its care.
 
     \b
@@ -40,6 +43,7 @@ def journal(cli: Cli) -> None:
       execbot journal verify
       execbot journal backup ~/journal-2026-11-20.db
     """
+    form = list_form(cli, COLUMNS, csv=csv, columns=columns)
     with cli.open(need=Need.LOOK) as desk:
         facts = journal_file.describe(desk)
         data = {
@@ -56,9 +60,14 @@ def journal(cli: Cli) -> None:
                 for name, value in data.items()]  # fmt: skip
         cli.show(
             data,
-            Table(("what", "value"), rows, wrap=frozenset({"value"})),
+            *form.views([data], Table(("what", "value"), rows, wrap=frozenset({"value"}))),
             exit_code=ExitCode.BREAKS if facts.problems else ExitCode.DONE,
         )
+
+
+COLUMNS = (
+    *("path", "bytes", "events", "orders", "fills", "problems", "verified_at", "verified_sound"),
+)
 
 
 @app.command()
@@ -69,6 +78,8 @@ def rebuild(
         Path | None,
         typer.Option("--to", metavar="FILE", help="Where the copy goes; it must not exist yet."),
     ] = None,
+    csv: CsvFlag = False,
+    columns: ColumnsFlag = None,
 ) -> None:
     """Derive orders, fills and positions anew from the history, in a copy, and compare.
 
@@ -80,13 +91,15 @@ def rebuild(
     Examples:
       execbot journal rebuild
       execbot journal rebuild --to /tmp/rebuilt.db --json
+      execbot journal rebuild --csv
     """
+    form = list_form(cli, FOUND_COLUMNS, csv=csv, columns=columns)
     with cli.open(need=Need.LOOK) as desk:
         rebuilt = journal_file.rebuild(desk, to)
         steps = () if rebuilt.is_same else journal_file.steps_of(rebuilt)
         cli.show(
             _rebuilt_json(rebuilt, steps),
-            *_views(rebuilt, steps),
+            *form.views(found_rows(rebuilt), *_views(rebuilt, steps)),
             exit_code=ExitCode.DONE if rebuilt.is_same else ExitCode.BREAKS,
         )
 

@@ -12,6 +12,7 @@ from execbot.cli.command import Cli, command
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.flags.times import read_date
 from execbot.cli.job import as_job
+from execbot.cli.show.list_form import ColumnsFlag, CsvFlag, list_form
 from execbot.cli.show.output import Table
 from execbot.desk.confirming import Act, confirm
 from execbot.desk.journals import archive as archiving
@@ -28,7 +29,7 @@ from execbot.model.times import maybe_iso, show_eastern
 
 
 @command
-def verify(cli: Cli) -> None:
+def verify(cli: Cli, csv: CsvFlag = False, columns: ColumnsFlag = None) -> None:
     """Check the whole file, derive everything anew from the history, and compare.
 
     Reads all of it, which takes a while for a large journal; trading goes on meanwhile. `doctor`
@@ -38,7 +39,9 @@ def verify(cli: Cli) -> None:
     Examples:
       execbot journal verify
       0 6 * * 6 execbot journal verify --json >> verify.log 2>&1
+      execbot journal verify --csv
     """
+    form = list_form(cli, FOUND_COLUMNS, csv=csv, columns=columns)
     with cli.open(need=Need.LOOK) as desk:
         found = care.verify(desk)
         cli.show(
@@ -52,9 +55,15 @@ def verify(cli: Cli) -> None:
                 **found_json(found.rebuilt),
                 "verified_at": found.at,
             },
-            *_verified_views(found),
+            *form.views(_verified_rows(found), *_verified_views(found)),
             exit_code=ExitCode.DONE if found.is_sound else ExitCode.BREAKS,
         )
+
+
+def _verified_rows(found: Verification) -> list[dict[str, Any]]:
+    damaged = [{"finding": "damaged", "why": words} for words in found.problems]
+    archives = [{"finding": "archive", "why": words} for words in found.archive_problems]
+    return [*damaged, *archives, *found_rows(found.rebuilt)]
 
 
 def _verified_views(found: Verification) -> list[Table | str]:
@@ -71,17 +80,22 @@ def _verified_views(found: Verification) -> list[Table | str]:
 
 
 @command
-def size(cli: Cli) -> None:
+def size(cli: Cli, csv: CsvFlag = False, columns: ColumnsFlag = None) -> None:
     """How much room the journal takes, table by table with its indexes.
 
     \b
     Examples:
       execbot journal size
       execbot journal size --json
+      execbot journal size --csv
     """
+    form = list_form(cli, SIZE_COLUMNS, csv=csv, columns=columns)
     with cli.open(need=Need.LOOK) as desk:
         found = care.measure(desk)
         tables = [{"name": item.name, "bytes": item.bytes} for item in found.sizes.tables]
+        archives = [_archive_json(archive) for archive in found.archives]
+        rows = [{"kind": "table", **table} for table in tables]
+        rows += [{"kind": "archive", **archive} for archive in archives]
         cli.show(
             {
                 "path": str(found.path),
@@ -92,10 +106,15 @@ def size(cli: Cli) -> None:
                 "orders": found.counts.orders,
                 "events": found.counts.events,
                 "tables": tables,
-                "archives": [_archive_json(archive) for archive in found.archives],
+                "archives": archives,
             },
-            *_size_views(found),
+            *form.views(rows, *_size_views(found)),
         )
+
+
+_OF_AN_ARCHIVE = ("name", "month", "bytes", "orders", "events", "fills", "first_at", "last_at")
+SIZE_COLUMNS = ("kind", *_OF_AN_ARCHIVE)
+"""A table has a name and bytes."""
 
 
 def _size_views(found: Measured) -> list[Table | str]:
@@ -114,8 +133,7 @@ def _size_views(found: Measured) -> list[Table | str]:
 
 
 def _archive_json(archive: Archive) -> dict[str, Any]:
-    names = ("name", "month", "bytes", "orders", "events", "fills", "first_at", "last_at")
-    return {name: getattr(archive, name) for name in names}
+    return {name: getattr(archive, name) for name in _OF_AN_ARCHIVE}
 
 
 def _archives_table(archives: Sequence[Archive]) -> Table:
@@ -323,6 +341,18 @@ def found_json(rebuilt: Rebuilt | None) -> dict[str, Any]:
             for item in (rebuilt.differences if rebuilt else ())
         ],
     }
+
+
+FOUND_COLUMNS = (
+    *("finding", "table", "key", "column", "was", "now", "seq", "kind", "client_order_id", "why"),
+)
+
+
+def found_rows(rebuilt: Rebuilt | None) -> list[dict[str, Any]]:
+    """The same, one line each."""
+    found = found_json(rebuilt)
+    left = [{"finding": "left_out", **item} for item in found["left_out"]]
+    return [*left, *({"finding": "differs", **item} for item in found["differences"])]
 
 
 def found_tables(rebuilt: Rebuilt) -> list[Table]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from execbot.cli.command import Cli, command
+from execbot.cli.show.list_form import ColumnsFlag, CsvFlag, list_form
 from execbot.cli.show.output import Cell, Table
 from execbot.desk.setting_up.profiles import ProfileRow
 from execbot.desk.setting_up.profiles import profiles as all_profiles
@@ -12,7 +13,7 @@ LAST = 4
 
 
 @command
-def profiles(cli: Cli) -> None:
+def profiles(cli: Cli, csv: CsvFlag = False, columns: ColumnsFlag = None) -> None:
     """List the profiles: mode, the account's last four, who holds the lock, the heartbeat.
 
     Contacts nobody. The first row is the set-up without a profile. A profile is made by
@@ -22,17 +23,24 @@ def profiles(cli: Cli) -> None:
     Examples:
       execbot profiles
       execbot profiles --json
+      execbot profiles --csv
       execbot positions --profile swing
     """
+    form = list_form(cli, COLUMNS, csv=csv, columns=columns)
     found = all_profiles()
-    cli.show(
-        [_data(row) for row in found],
-        Table(
-            ("profile", "mode", "account", "watched by", "heartbeat", "trouble"),
-            [_cells(row) for row in found],
-            wrap=frozenset({"trouble"}),
-        ),
+    data = [_data(row) for row in found]
+    table = Table(
+        ("profile", "mode", "account", "watched by", "heartbeat", "trouble"),
+        [_cells(row) for row in found],
+        wrap=frozenset({"trouble"}),
     )
+    cli.show(data, *form.views(data, table))
+
+
+COLUMNS = (
+    *("name", "mode", "account_last", "color", "configuration", "watched_by"),
+    *("heartbeat_seconds", "problem", "next"),
+)
 
 
 def _data(row: ProfileRow) -> dict[str, object]:

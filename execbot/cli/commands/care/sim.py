@@ -17,6 +17,7 @@ from execbot.cli.commands.care.sim_run import RUN_HELP, run
 from execbot.cli.commands.care.sim_serve import SERVE_HELP, serve
 from execbot.cli.errors import Failure, usage
 from execbot.cli.exit_codes import ExitCode
+from execbot.cli.show.list_form import ColumnsFlag, CsvFlag, ListForm, list_form
 from execbot.cli.show.output import Table
 from execbot.desk.opening import exchange
 
@@ -37,7 +38,7 @@ app.command(help=RUN_HELP, context_settings={"allow_interspersed_args": False})(
 
 @app.callback(invoke_without_command=True)
 @command
-def sim(cli: Cli) -> None:
+def sim(cli: Cli, csv: CsvFlag = False, columns: ColumnsFlag = None) -> None:
     """The built-in exchange: show it (the default), serve it, steer it.
 
     \b
@@ -46,23 +47,34 @@ def sim(cli: Cli) -> None:
       execbot sim serve --json
       execbot sim price AAPL 187.50
     """
-    _status(cli, None)
+    _status(cli, None, list_form(cli, COLUMNS, csv=csv, columns=columns))
 
 
 @app.command()
 @command
-def status(cli: Cli, url: UrlOption = None) -> None:
+def status(
+    cli: Cli, url: UrlOption = None, csv: CsvFlag = False, columns: ColumnsFlag = None
+) -> None:
     """Show the exchange: its clock, accounts, faults and streams.
 
     \b
     Examples:
       execbot sim status
       execbot sim status --url http://127.0.0.1:8080 --json
+      execbot sim status --csv
     """
-    _status(cli, url)
+    _status(cli, url, list_form(cli, COLUMNS, csv=csv, columns=columns))
 
 
-def _status(cli: Cli, url: str | None) -> None:
+NO_ACCOUNT = "No account yet: the first request opens one."
+COLUMNS = (
+    *("key", "account_id", "cash", "equity", "open_orders", "positions"),
+    *("margin_call.since", "margin_call.amount", "margin_call.due", "frozen_until"),
+)
+"""Of an account there; `--json` has the clock, faults and streams beside them."""
+
+
+def _status(cli: Cli, url: str | None, form: ListForm) -> None:
     found = _ask(cli, url, "GET", "status")
     clock = found["clock"]
     rows = [
@@ -72,10 +84,11 @@ def _status(cli: Cli, url: str | None) -> None:
     columns = ["key", "account", "cash", "equity", "open_orders"]
     cli.show(
         found,
-        f"time {clock['now']}, {clock['mode']} clock at {clock['speed']:g}x, "
-        f"calendar {found['calendar']}, {found['faults']} faults",
-        Table(
-            columns, rows, frozenset(columns[2:]), "No account yet: the first request opens one."
+        *form.views(
+            found["accounts"],
+            f"time {clock['now']}, {clock['mode']} clock at {clock['speed']:g}x, "
+            f"calendar {found['calendar']}, {found['faults']} faults",
+            Table(columns, rows, frozenset(columns[2:]), NO_ACCOUNT),
         ),
     )
 
