@@ -14,16 +14,16 @@ from execbot.broker.port import BrokerClient
 from execbot.exits.plan.rescale import price_ratio, ratio_words, rescaled, rescaled_by_price
 from execbot.exits.store import plan_of, save_plan
 from execbot.journal.journal import Journal
-from execbot.journal.records import PositionRecord
+from execbot.journal.records import Execution, PositionRecord
 from execbot.market.calendar_cache import load_table
 from execbot.model.account import Activity, Position
 from execbot.model.enums import AssetClass
 from execbot.model.numbers import ZERO, first_known, known_or, text
-from execbot.model.symbols import symbol_key
+from execbot.model.symbols import option_contract, symbol_key
 from execbot.model.times import iso, parse_time
 from execbot.oms.ledger import recording
 from execbot.oms.machine.positions import ONE_AFTER
-from execbot.oms.sync import option_ends, row_evidence, split_evidence
+from execbot.oms.sync import deliveries, option_ends, row_evidence, split_evidence
 from execbot.oms.sync.differences import PositionDifference, compare
 from execbot.oms.sync.row_evidence import MovedShares, Succession
 from execbot.oms.sync.split_evidence import Evidence, Split
@@ -159,6 +159,9 @@ def read_evidence(
         awaited=awaited,
     )
     moving = row_evidence.rows_by_symbol(rows)
+    delivered = _delivered(journal, moving, differing, now)
+    silent = [item for item in delivered if not item.qty]
+    found = replace(found, moved=tuple(silent))
     for difference in differing:
         executions = journal.executions(symbol=difference.symbol)
         since = split_evidence.last_adjustment(executions)
@@ -167,11 +170,9 @@ def read_evidence(
             since = item.opened_at
         if split_evidence.is_transferred(difference.symbol, rows, since):
             found = replace(found, transferred=found.transferred | {difference.symbol})
-        explained = row_evidence.explaining(
-            difference.theirs - difference.ours, moving.get(difference.symbol, ()), executions
-        )
-        if explained:
-            moved = MovedShares(difference.symbol, difference.theirs - difference.ours, explained)
+        moved = next((item for item in delivered if item.symbol == difference.symbol), None)
+        moved = moved or _by_rows(difference, moving, executions)
+        if moved is not None:
             found = replace(found, moved=(*found.moved, moved))
         position = theirs.get(symbol_key(difference.symbol))
         split = split_evidence.by_record(
@@ -183,6 +184,44 @@ def read_evidence(
         )
         if split is not None:
             found = replace(found, splits=(*found.splits, split))
+    return found
+
+
+def _by_rows(
+    difference: PositionDifference,
+    moving: Mapping[str, Sequence[Activity]],
+    executions: Sequence[Execution],
+) -> MovedShares | None:
+    gap = difference.theirs - difference.ours
+    rows = row_evidence.explaining(gap, moving.get(difference.symbol, ()), executions)
+    return MovedShares(difference.symbol, gap, rows) if rows else None
+
+
+def _delivered(
+    journal: Journal,
+    moving: Mapping[str, Sequence[Activity]],
+    differing: Sequence[PositionDifference],
+    now: datetime,
+) -> list[MovedShares]:
+    """Shares of contracts whose own rows are booked, or explain what differs now. Those that come
+    and go in the same number are among them: nothing differs for them, but the money does."""
+    gaps = {item.symbol: item for item in differing}
+    booked: dict[str, frozenset[str]] = {}
+    ended: list[Activity] = []
+    for symbol, of_symbol in moving.items():
+        executions = journal.executions(symbol=symbol)
+        booked[symbol] = frozenset(item.activity_id for item in executions if item.activity_id)
+        ended += [row for row in of_symbol if row.id in booked[symbol]]
+        if symbol in gaps and (told := _by_rows(gaps[symbol], moving, executions)) is not None:
+            ended += told.rows
+    found = []
+    rows = [row for of_symbol in moving.values() for row in of_symbol]
+    for symbol, due in deliveries.due_deliveries(rows, ended, booked).items():
+        gap = gaps.get(symbol)
+        difference = ZERO if gap is None else gap.theirs - gap.ours
+        adopted = deliveries.adopted_lately(journal.executions(symbol=symbol), now)
+        moved = deliveries.explained(symbol, difference, due, adopted)
+        found += [moved] if moved is not None else []
     return found
 
 
@@ -198,7 +237,7 @@ def _awaited(
 ) -> Mapping[str, str]:
     """What waits for rows of options. When an early end was first seen is kept: its wait ends."""
     table = load_table()
-    early = option_ends.delivered_early(differing, now, table)
+    early = option_ends.delivered_early(differing, now, table, _adopted(journal, differing, now))
     kept = journal.meta_get(GONE_EARLY_KEY)
     known = kept if isinstance(kept, dict) else {}
     seen: dict[str, datetime] = {}
@@ -213,6 +252,16 @@ def _awaited(
     if early and told != known:
         journal.meta_set(GONE_EARLY_KEY, told)
     return option_ends.awaited(differing, now, table, seen)
+
+
+def _adopted(
+    journal: Journal, differing: Sequence[PositionDifference], now: datetime
+) -> dict[str, Decimal]:
+    """Shares of underlyings that were taken over lately, maybe before the rows of an exercise."""
+    contracts = (option_contract(item.symbol) for item in differing)
+    roots = {contract.root for contract in contracts if contract is not None}
+    found = {r: deliveries.adopted_lately(journal.executions(symbol=r), now) for r in sorted(roots)}
+    return {root: adopted.qty for root, adopted in found.items() if adopted is not None}
 
 
 def _successions(

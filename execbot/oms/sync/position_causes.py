@@ -117,6 +117,24 @@ def without_successions(
     return left
 
 
+def book_silent(
+    journal: Journal,
+    evidence: Evidence,
+    positions: dict[str, Position],
+    now: Callable[[], datetime],
+    work: Work,
+) -> None:
+    """Book shares that contracts brought and took away in the same number: nothing differs, yet
+    they were traded at two prices. Before the contracts: as long as those differ, rows are read."""
+    if journal.meta_get(RECONCILED_KEY) is None:
+        return
+    for moved in evidence.moved:
+        position = positions.get(symbol_key(moved.symbol))
+        average = position.avg_entry_price if position is not None else None
+        if not moved.qty and book_moved(journal, moved, average, now()):
+            work.notes.append(f"{moved}; it is booked")
+
+
 def is_moved(
     journal: Journal,
     difference: PositionDifference,
