@@ -17,6 +17,7 @@ from execbot.broker.port import TradeUpdate
 from execbot.config.schema import TradingSettings
 from execbot.exits.plan.plan import ExitPlan
 from execbot.exits.store import open_plans, plan_by_id, save_plan, with_families
+from execbot.exits.structures.plan import structure_plans
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 from execbot.journal.records import EventRecord, OrderRecord
@@ -90,6 +91,9 @@ class Watcher:
         """Read the journal: what works, what is held, what is planned."""
         self.last_seq = self.journal.last_seq()
         self.core.memory.reported = reported_differences(self.journal)
+        if structure_plans(self.journal, self.now()):
+            # Its contracts may be gone since: then nothing else would make anybody look.
+            self.core.memory.contracts_met_at = self.now()
         plans = tuple(open_plans(self.journal))
         records = with_families(self.journal, self.journal.orders("open"), plans)
         if self.news is not None:

@@ -16,6 +16,7 @@ from execbot.desk.errors import DeskError
 from execbot.desk.opening.outcomes import CommandStep, carried_out
 from execbot.desk.options.structures import Structure, structure_of
 from execbot.desk.protect import watched_by
+from execbot.exits.structures.lives import has_outlived
 from execbot.exits.structures.plan import (
     StructurePlan,
     UnderlyingStop,
@@ -98,7 +99,7 @@ def in_force(desk: Desk, structure: Structure) -> StructurePlan | None:
     """The plan that watches over any of its contracts."""
     held = {p.symbol for p in structure.positions}
     plans = (p for p in structure_plans(desk.journal, desk.now()) if held & set(p.ratios))
-    return next(plans, None)
+    return next((p for p in plans if not has_outlived(desk.journal, p)), None)
 
 
 def exits_json(plan: StructurePlan | None) -> dict[str, object] | None:

@@ -16,6 +16,7 @@ from msgspec import Struct, field
 
 from execbot.exits.structures.plan import StructurePlan
 from execbot.model.numbers import ZERO, text
+from execbot.model.options.contract import is_plain_root
 from execbot.model.quote import Quote
 from execbot.model.symbols import option_contract
 
@@ -123,8 +124,8 @@ def dangers(group: Group, around: Around) -> list[Warn]:
     found = []
     for symbol, qty in sorted(group.held.items()):
         contract = option_contract(symbol)
-        if contract is None or qty >= 0 or group.price is None:
-            continue
+        if contract is None or qty >= 0 or group.price is None or not is_plain_root(contract.root):
+            continue  # an adjusted contract delivers another number of shares than its strike says
         gain = group.price - contract.strike if contract.is_call else contract.strike - group.price
         if gain <= 0:
             continue
@@ -171,6 +172,19 @@ def broken(
         "of yours; its stop and target are not kept any more"
     )
     return None, Warn("structure_broken", plan.underlying, message, critical=bool(rest))
+
+
+def outlived(plan: StructurePlan, held: Mapping[str, Decimal]) -> Warn | None:
+    """What is held of a plan's contracts was opened after its structure had been closed."""
+    left = {s: held[s] for s in plan.ratios if held.get(s)}
+    if not left:
+        return None
+    shown = ", ".join(f"{text(qty)} {symbol}" for symbol, qty in left.items())
+    message = (
+        f"the structure that its exits were given for was closed; {shown} was opened later and has "
+        f"none: execbot option protect {plan.underlying}"
+    )
+    return Warn("structure_outlived", plan.underlying, message, critical=True)
 
 
 def expires_on(symbol: str, day: date) -> bool:
