@@ -27,7 +27,14 @@ from execbot.model.times import eastern
 from execbot.oms.send.orders import held_positions
 from execbot.oms.service import OrderManagementSystem
 from execbot.watch.core.inputs import Warned
-from execbot.watch.options.closing import closing_request, name_of, piece_of, room_for, words_of
+from execbot.watch.options.closing import (
+    CLOSING_ID,
+    closing_request,
+    name_of,
+    piece_of,
+    room_for,
+    words_of,
+)
 from execbot.watch.options.prices import ContractPrices
 from execbot.watch.options.rules import (
     Around,
@@ -175,6 +182,9 @@ class OptionCare:
         if units == 0 and not self._is_closing(plan.plan_id):
             end_structures(journal, [plan.plan_id], "nothing is held of it", now)
             return []
+        if units is None and self._is_left_over(plan, group, now):
+            end_structures(journal, [plan.plan_id], "what could be sold was closed", now)
+            return []
         if units is None:
             leave, warn = broken(plan, group.held, self._closed_by_others(plan, now))
             told = [] if warn is None else [warn]
@@ -187,6 +197,18 @@ class OptionCare:
         leave, due = planned(plan, group, self._due)
         self._due[plan.plan_id] = due
         return [] if leave is None else self._leave(leave, market, now)
+
+    def _is_left_over(self, plan: StructurePlan, group: Group, now: datetime) -> bool:
+        """We have closed what is gone of it; nobody bid for the rest, which may expire."""
+        gone = [symbol for symbol in plan.ratios if not group.held.get(symbol)]
+        return bool(gone) and all(
+            any(
+                (record.parent_id or record.client_order_id).startswith(CLOSING_ID)
+                and record.order.filled_qty > 0
+                for record in self.oms.journal.orders(symbol=symbol, since=now - FOREIGN_SINCE)
+            )
+            for symbol in gone
+        )
 
     def _closed_by_others(self, plan: StructurePlan, now: datetime) -> list[str]:
         """Contracts of the plan in which an order that is not ours has filled lately, on their last

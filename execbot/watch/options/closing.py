@@ -35,6 +35,10 @@ ROOM_SECONDS = 3.0
 """So long the end of the orders in the way is waited for; the broker's word decides after that."""
 
 
+CLOSING_ID = "execbot-o-"
+"""Begins the ids of all orders that close together."""
+
+
 def piece_of(leave: Leave) -> Leave:
     """What one order takes. Of more legs the sold ones go first: to buy them back leaves nothing
     without cover, and the next look finds fewer."""
@@ -58,7 +62,7 @@ def name_of(leave: Leave, at: datetime) -> str:
     """What is closed, why, on which day, of which plan: the same wish has the same name."""
     what = "|".join((leave.plan_id, leave.reason, *sorted(leave.held)))
     mark = blake2s(what.encode(), digest_size=8).hexdigest()
-    return f"execbot-o-{eastern(at):%Y%m%d}-{mark}-"
+    return f"{CLOSING_ID}{eastern(at):%Y%m%d}-{mark}-"
 
 
 def words_of(leave: Leave) -> str:

@@ -13,10 +13,11 @@ from support.contracts import chain, near, vertical
 from support.world import World
 from watch.options.test_structures_kept import closings, opened, with_spread
 
-from execbot.exits.structures.plan import StructurePlan, save_structure
+from execbot.exits.structures.plan import StructurePlan, save_structure, structure_plans
 from execbot.model.options.spreads import spread_request
+from execbot.model.quote import Quote
 from execbot.watch.options.closing import piece_of
-from execbot.watch.options.rules import Leave
+from execbot.watch.options.rules import Group, Leave
 
 D = Decimal
 
@@ -73,3 +74,29 @@ def _six(world: World) -> list[str]:
         world.desk.call("POST", "/sim/options/mark", {"symbol": symbol, "price": None})
     world.run(2)
     return chosen
+
+
+def test_a_stop_is_seen_and_taken_although_nobody_bids_for_the_bought_leg(tmp_path: Path) -> None:
+    """What was sold is bought back; the rest may expire, and is no broken structure."""
+    world = opened(tmp_path, "2026-10-08 10:00")
+    held = with_spread(world, days=1)
+    plan = StructurePlan("structure-1", "AAPL", {s: D(q) / 2 for s, q in held.items()}, world.now())
+    save_structure(world.desk.journal, replace(plan, stop_net=D("0.40")), world.now())
+    trade = world.desk.client.latest_trade("AAPL")
+    assert trade is not None
+    world.price("AAPL", str(trade.price - 25))
+    quotes = world.desk.client.latest_quotes(list(held))
+    assert all(quote.bid == 0 for quote in quotes.values())
+    world.run(60)
+    [long] = [s for s, q in held.items() if not q.startswith("-")]
+    assert world.desk.positions_there() == {long: "2"}
+    assert structure_plans(world.desk.journal, world.now()) == []
+    assert "structure_broken" not in world.alarm_kinds()
+
+
+def test_a_contract_without_a_bid_is_priced_up_to_a_small_ask() -> None:
+    def quote(bid: str, ask: str) -> Quote:
+        return Quote("A", None, D(bid), D(ask))
+
+    quotes = {"A": quote("0", "0.10"), "B": quote("0", "0.25"), "C": quote("1.00", "1.20")}
+    assert Group("AAPL", {}, quotes).middles == {"A": D("0.05"), "C": D("1.10")}
