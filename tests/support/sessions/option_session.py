@@ -19,7 +19,7 @@ from support.sessions.option_world import OptionWorld, open_option_world
 from support.settings import settings_with
 from support.world import D, heard_as_sent, seeded
 
-SECONDS = 40.0
+SECONDS = 30.0
 LONG_STEP = 4 * 3600.0
 AFTER_LONG = (0.2, 0.2, 0.2)
 
@@ -164,22 +164,22 @@ class OptionSession(Disturbed):
         core = self.world.desk.venue.exchange.core
         core.config = replace(core.config, early_assignment_share=D(0))
         self._jump("2026-10-08 10:00")
-        self.play_on(10)
+        self.play_on(6)
         self._jump("2026-10-09 11:00")  # what was exercised then has its rows
         return problems
 
     def _expiry(self) -> list[str]:
         day = "2026-10-09"
-        self._jump(f"{day} 14:59:30")
+        self._jump(f"{day} 14:59:52")
         self.put_price(D(str(round(self.rng.gauss(0, 3), 2))))
         self.trader.days = 0
         if self.course is Course.OUTAGE:
             self._die_until("2026-10-12 09:45")
         else:
-            self.play_on(40)
-            self._jump(f"{day} 15:29:50", 600.0)
-            self.play_on(30)
-        self._jump(f"{day} 15:59:59", 300.0)
+            self.play_on(20)
+            self._jump(f"{day} 15:29:56", 1200.0)
+            self.play_on(12)
+        self._jump(f"{day} 15:59:59", 600.0)
         self._jump(f"{day} 16:50", 1500.0)
         problems = judge_evening(self)
         self._jump("2026-10-12 10:00", 12 * 3600.0)
@@ -219,7 +219,7 @@ class OptionSession(Disturbed):
     def _end(self, problems: list[str]) -> OptionVerdict:
         self.calm()
         longest = self.world.witness.longest_of_all()
-        self.world.run(FULL_READ_SECONDS + 5, 0.5)
+        self.world.run(FULL_READ_SECONDS + 5, 1.0)
         with_rows = self.world.desk.oms.reconcile()
         self.world.journal_changed = True
         self.world.run(2, 0.5)

@@ -56,7 +56,7 @@ def judge_evening(session: OptionSession) -> list[str]:
     world.run(2, 0.5)
     result = world.desk.oms.reconcile()
     world.journal_changed = True
-    world.run(FULL_READ_SECONDS + 5, 1.0)
+    world.run(FULL_READ_SECONDS + 5, 2.5)
     found = [f"in the evening {b.kind} {b.subject}: {b.ours}, {b.theirs}" for b in result.breaks]
     if "position_differs" in world.alarm_kinds():
         found += [f"in the evening: {note.text}" for note in world.notes_of("position_differs")]
