@@ -28,6 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--hand-overs", default="6", help="hand-overs hit (default 6)")
     group.addoption("--fills", default="1000", help="fills of the cut stream (default 1000)")
     group.addoption("--sessions", default="40", help="random sessions of `watch` (default 40)")
+    group.addoption("--option-sessions", default="6", help="the same with options (default 6)")
     group.addoption("--signals", default="250", help="random signals replayed (default 250)")
     group.addoption("--cases", default="400", help="values spoilt (default 400)")
 

@@ -21,6 +21,7 @@ from execbot.exits.rules.decide import ruling_plan, standing
 from execbot.exits.rules.lifecycle import grown
 from execbot.exits.rules.view import Coverage, Guarded, Limits, Memory, SymbolMarket, View
 from execbot.exits.store import KEPT, open_plans, with_families
+from execbot.exits.structures.lives import has_outlived
 from execbot.exits.structures.plan import StructurePlan, structure_plans
 from execbot.exits.structures.standing import StructureStanding, how_to_protect, standing_of
 from execbot.journal.journal import Journal
@@ -120,7 +121,7 @@ def views(journal: Journal, held: Iterable[Position], around: Surroundings) -> l
     }
     contracts = {key: qty for key, qty in quantities.items() if qty and is_option(key)}
     pending = {symbol_key(symbol) for symbol in around.pending}
-    structures = structure_plans(journal, around.now) if contracts else []
+    structures = _standing_plans(journal, around.now) if contracts else []
     found = []
     for key, qty in quantities.items():
         record, position = ours.get(key), theirs.get(key)
@@ -134,6 +135,11 @@ def views(journal: Journal, held: Iterable[Position], around: Surroundings) -> l
                 view = replace(view, structure=standing)
             found.append(view)
     return found
+
+
+def _standing_plans(journal: Journal, now: datetime) -> list[StructurePlan]:
+    """Those whose contracts are still the ones they were made for."""
+    return [plan for plan in structure_plans(journal, now) if not has_outlived(journal, plan)]
 
 
 class _Seen(Struct, frozen=True):

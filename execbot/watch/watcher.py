@@ -92,6 +92,9 @@ class Watcher:
         """Read the journal: what works, what is held, what is planned."""
         self.last_seq = self.journal.last_seq()
         self.core.memory.reported = reported_differences(self.journal)
+        if structure_plans(self.journal, self.now()):
+            # Its contracts may be gone since: then nothing else would make anybody look.
+            self.core.memory.contracts_met_at = self.now()
         plans = tuple(open_plans(self.journal))
         records = with_families(self.journal, self.journal.orders("open"), plans)
         if self.news is not None:

@@ -18,7 +18,7 @@ from execbot.model.enums import ErrorCategory
 from execbot.oms.machine.alarms import OrderAlarm
 
 PAGE = (ROOT / "docs" / "guides" / "troubleshooting.md").read_text(encoding="utf-8")
-RAISE = {"alarm", "Alarm", "Alert"}
+RAISE = {"alarm", "Alarm", "Alert", "Warn"}
 """Functions and classes whose first argument is the kind of an alarm."""
 
 

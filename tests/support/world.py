@@ -395,13 +395,14 @@ class World:
 def open_world(path: Path, *, watch: bool = True, **more: Any) -> World:
     """A day at the exchange that never closes, AAPL quoted at 100.
 
-    `settings`, `hours` and `symbols` are the world's; every other name is one of SimConfig.
+    `settings`, `hours`, `symbols` and `kind` are the world's; every other name is one of SimConfig.
     """
     settings = more.pop("settings", TradingSettings())
     hours = more.pop("hours", crypto_now)
     symbols = more.pop("symbols", ("AAPL",))
+    kind = more.pop("kind", World)
     desk = open_desk(path, **more)
-    world = World(desk, settings, hours, symbols)
+    world: World = kind(desk, settings, hours, symbols)
     desk.client = AlpacaClient(
         KEY,
         KEY,

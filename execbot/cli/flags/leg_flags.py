@@ -70,6 +70,14 @@ def read_units(flag: str, word: str) -> int:
     return int(qty)
 
 
+def read_count(flag: str, word: str) -> int:
+    """A whole number above 0. Raises Failure (2): a part of what is counted is never meant."""
+    number = read_qty(flag, word)
+    if not is_whole(number):
+        raise usage(f"{flag} was {word!r}", hint="It is a whole number.", kind="usage.value")
+    return int(number)
+
+
 def to_spread(
     words: Sequence[str], debit: str | None, credit: str | None, flags: OrderFlags
 ) -> OrderRequest:

@@ -48,7 +48,7 @@ class Contract(Reported, frozen=True):
         if said is None:
             raise ValueError(f"{symbol[:40]!r} names no option contract")
         strike = believed(data.get("strike_price"))
-        if strike is not None and strike != said.strike and said.root[-1:].isalpha():
+        if strike is not None and strike != said.strike and is_plain_root(said.root):
             raise ValueError(f"{symbol} with a strike of {strike}")
         penny = data.get("ppind")
         return cls(
@@ -74,7 +74,7 @@ class Contract(Reported, frozen=True):
     def is_standard(self) -> bool:
         """It delivers 100 shares of what its root names. Others Alpaca lets be closed only."""
         usual = self.multiplier == self.size == OPTION_MULTIPLIER
-        return usual and self.root[-1:].isalpha()
+        return usual and is_plain_root(self.root)
 
     def as_asset(self) -> Asset:
         """As the rules of all assets see it: whole contracts, no margin, no borrowing."""
@@ -92,6 +92,11 @@ class Contract(Reported, frozen=True):
             fractionable=False,
             raw=self.raw,
         )
+
+
+def is_plain_root(root: str) -> bool:
+    """Whether the root is the name of its underlying: a corporate action adds a digit to it."""
+    return root[-1:].isalpha()
 
 
 class ContractQuery(Struct, frozen=True):

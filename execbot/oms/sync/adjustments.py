@@ -14,15 +14,14 @@ from execbot.broker.port import BrokerClient
 from execbot.exits.plan.rescale import price_ratio, ratio_words, rescaled, rescaled_by_price
 from execbot.exits.store import plan_of, save_plan
 from execbot.journal.journal import Journal
-from execbot.journal.records import PositionRecord
+from execbot.journal.records import Execution, PositionRecord
 from execbot.model.account import Activity, Position
 from execbot.model.enums import AssetClass
 from execbot.model.numbers import ZERO, first_known, known_or
-from execbot.model.symbols import option_contract, symbol_key
+from execbot.model.symbols import symbol_key
 from execbot.oms.ledger import recording
 from execbot.oms.machine.positions import ONE_AFTER
-from execbot.oms.sync import row_evidence, split_evidence
-from execbot.oms.sync.deliveries import deliveries
+from execbot.oms.sync import deliveries, row_evidence, split_evidence
 from execbot.oms.sync.differences import PositionDifference, compare
 from execbot.oms.sync.pending_events import keep_pending
 from execbot.oms.sync.row_evidence import MovedShares, Succession
@@ -159,6 +158,9 @@ def read_evidence(
         awaited=awaited,
     )
     moving = row_evidence.rows_by_symbol(rows)
+    delivered = _delivered(journal, moving, differing, now)
+    silent = [item for item in delivered if not item.qty]
+    found = replace(found, moved=tuple(silent))
     for difference in differing:
         executions = journal.executions(symbol=difference.symbol)
         since = split_evidence.last_adjustment(executions)
@@ -167,11 +169,9 @@ def read_evidence(
             since = item.opened_at
         if split_evidence.is_transferred(difference.symbol, rows, since):
             found = replace(found, transferred=found.transferred | {difference.symbol})
-        explained = row_evidence.explaining(
-            difference.theirs - difference.ours, moving.get(difference.symbol, ()), executions
-        )
-        if explained:
-            moved = MovedShares(difference.symbol, difference.theirs - difference.ours, explained)
+        moved = next((item for item in delivered if item.symbol == difference.symbol), None)
+        moved = moved or _by_rows(difference, moving, executions)
+        if moved is not None:
             found = replace(found, moved=(*found.moved, moved))
         position = theirs.get(symbol_key(difference.symbol))
         split = split_evidence.by_record(
@@ -183,24 +183,45 @@ def read_evidence(
         )
         if split is not None:
             found = replace(found, splits=(*found.splits, split))
-    return replace(found, moved=_with_deliveries(journal, found.moved, moving, differing))
+    return found
 
 
-def _with_deliveries(
+def _by_rows(
+    difference: PositionDifference,
+    moving: Mapping[str, Sequence[Activity]],
+    executions: Sequence[Execution],
+) -> MovedShares | None:
+    gap = difference.theirs - difference.ours
+    rows = row_evidence.explaining(gap, moving.get(difference.symbol, ()), executions)
+    return MovedShares(difference.symbol, gap, rows) if rows else None
+
+
+def _delivered(
     journal: Journal,
-    moved: Sequence[MovedShares],
-    rows: Mapping[str, Sequence[Activity]],
+    moving: Mapping[str, Sequence[Activity]],
     differing: Sequence[PositionDifference],
-) -> tuple[MovedShares, ...]:
-    """What ended contracts have delivered comes first: found again as long as they differ."""
-    left = {item.symbol: item.theirs - item.ours for item in differing}
-    roots = {c.root for one in moved if (c := option_contract(one.symbol)) is not None}
-    booked = {item.activity_id for root in roots for item in journal.executions(symbol=root)}
-    found = [
-        one for one in deliveries(moved, rows, booked) if one.qty == left.get(one.symbol, ZERO)
-    ]
-    names = {one.symbol for one in found}
-    return (*found, *(one for one in moved if one.symbol not in names))
+    now: datetime,
+) -> list[MovedShares]:
+    """Shares of contracts whose own rows are booked, or explain what differs now. Those that come
+    and go in the same number are among them: nothing differs for them, but the money does."""
+    gaps = {item.symbol: item for item in differing}
+    booked: dict[str, frozenset[str]] = {}
+    ended: list[Activity] = []
+    for symbol, of_symbol in moving.items():
+        executions = journal.executions(symbol=symbol)
+        booked[symbol] = frozenset(item.activity_id for item in executions if item.activity_id)
+        ended += [row for row in of_symbol if row.id in booked[symbol]]
+        if symbol in gaps and (told := _by_rows(gaps[symbol], moving, executions)) is not None:
+            ended += told.rows
+    found = []
+    rows = [row for of_symbol in moving.values() for row in of_symbol]
+    for symbol, due in deliveries.due_deliveries(rows, ended, booked).items():
+        gap = gaps.get(symbol)
+        difference = ZERO if gap is None else gap.theirs - gap.ours
+        adopted = deliveries.adopted_lately(journal.executions(symbol=symbol), now)
+        moved = deliveries.explained(symbol, difference, due, adopted)
+        found += [moved] if moved is not None else []
+    return found
 
 
 def _successions(

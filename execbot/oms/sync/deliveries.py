@@ -1,54 +1,97 @@
-"""Shares that ends of contracts have delivered, all of them. Pure.
+"""Shares that contracts deliver when they are exercised or assigned: rows OPTRD. Pure.
 
-An exercise may bring the shares that an assignment takes away on the same evening: the quantity of
-the underlying does not differ then, and what lies between the strikes was won or lost all the same.
-So deliveries are looked for by the contracts that have ended, not by what is left of the shares.
+They belong to the row of their contract, and are booked all together. Looked at by quantity alone
+some would be lost: a spread of which both legs end in the money buys and sells the same shares at
+two strikes, its shares do not differ at all, and the money does.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 
+from msgspec import Struct
+
+from execbot.journal.records import Execution, FillState
 from execbot.model.account import Activity
 from execbot.model.numbers import ZERO
-from execbot.model.symbols import OPTION_MULTIPLIER, option_contract
+from execbot.model.symbols import option_contract
 from execbot.oms.sync.row_evidence import DELIVERY_ROWS, MovedShares
 
 DELIVERING_ROWS = ("OPEXC", "OPASN")
 
 
-def deliveries(
-    ends: Iterable[MovedShares],
-    rows: Mapping[str, Sequence[Activity]],
-    booked: Collection[str | None],
-) -> list[MovedShares]:
-    """By underlying, where rows are there for just what the ends deliver, strike by strike. `rows`
-    are by symbol, `booked` the ids of those that are in the books."""
-    expected: defaultdict[str, defaultdict[Decimal, Decimal]] = defaultdict(
-        lambda: defaultdict(Decimal)
-    )
-    for end in ends:
-        contract = option_contract(end.symbol)
+def due_deliveries(
+    rows: Iterable[Activity], ended: Sequence[Activity], booked: Mapping[str, frozenset[str]]
+) -> Mapping[str, tuple[Activity, ...]]:
+    """By underlying the rows that follow from the contracts' own (`ended`, booked or about to be),
+    and are not `booked` (ids by symbol) themselves."""
+    left = [row for row in ended if row.activity_type in DELIVERING_ROWS]
+    found: defaultdict[str, list[Activity]] = defaultdict(list)
+    for row in rows:
+        if row.activity_type not in DELIVERY_ROWS or not row.symbol or not row.qty:
+            continue
+        contract = next((one for one in left if _delivers(one, row)), None)
         if contract is None:
             continue
-        was_long = end.qty < 0
-        sign = 1 if contract.is_call is was_long else -1
-        for row in end.rows:
-            if row.activity_type in DELIVERING_ROWS:
-                shares = abs(row.qty or ZERO) * OPTION_MULTIPLIER * sign
-                expected[contract.root][contract.strike] += shares
-    found = []
-    for root, strikes in expected.items():
-        delivered = [
-            row
-            for row in rows.get(root, ())
-            if row.activity_type in DELIVERY_ROWS and row.price in strikes and row.id not in booked
-        ]
-        moved: defaultdict[Decimal | None, Decimal] = defaultdict(Decimal)
-        for row in delivered:
-            moved[row.price] += row.qty or ZERO
-        if delivered and all(moved[strike] == qty for strike, qty in strikes.items()):
-            found.append(MovedShares(root, sum(moved.values(), ZERO), tuple(delivered)))
-    return found
+        left.remove(contract)
+        if row.id not in booked.get(row.symbol, frozenset()):
+            found[row.symbol].append(row)
+    return {symbol: tuple(due) for symbol, due in found.items()}
+
+
+def explained(
+    symbol: str, difference: Decimal, due: Sequence[Activity], adopted: Adopted | None
+) -> MovedShares | None:
+    """All that is due, where it explains just the difference, which may be nothing; together with
+    the shares that were adopted meanwhile, where it takes those."""
+    total = sum((row.qty or ZERO for row in due), ZERO)
+    if not due:
+        return None
+    if total == difference:
+        return MovedShares(symbol, difference, tuple(due))
+    if adopted is not None and total == difference + adopted.qty:
+        return MovedShares(symbol, difference, tuple(due), adopted.qty, adopted.price)
+    return None
+
+
+class Adopted(Struct, frozen=True):
+    """Shares that were taken over lately with no row that says where they came from, signed."""
+
+    qty: Decimal
+    price: Decimal
+
+
+def adopted_lately(executions: Iterable[Execution], now: datetime) -> Adopted | None:
+    """A position that is closed on the day on which an exercise brought it is adopted for that: the
+    row comes a day late. What rows have explained since is taken off."""
+    found = [
+        item
+        for item in executions
+        if item.state is FillState.ADJUSTMENT
+        and (item.activity_id is None or item.activity_id.endswith(TAKEN_BACK))
+        and now - item.at < ADOPTED_LATELY
+    ]
+    qty = sum((item.signed_qty for item in found), ZERO)
+    return Adopted(qty, found[0].net_price) if qty else None
+
+
+TAKEN_BACK = "~adopted"
+"""Ends the mark of an adoption that a row has taken the place of."""
+
+ADOPTED_LATELY = timedelta(days=5)
+"""Over a weekend with a holiday a row that comes a day late is not older."""
+
+
+def _delivers(ended: Activity, delivery: Activity) -> bool:
+    """By the group that both rows name; where none is named by day, strike and what is traded."""
+    group = str(ended.raw.get("group_id") or "")
+    if group:
+        return group == str(delivery.raw.get("group_id") or "")
+    contract = option_contract(ended.symbol or "")
+    if contract is None or delivery.at != ended.at or not delivery.symbol:
+        return False
+    is_same = delivery.symbol == contract.root and delivery.price == contract.strike
+    return is_same and not (delivery.qty or ZERO) % (ended.qty or ZERO)

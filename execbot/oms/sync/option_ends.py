@@ -25,12 +25,19 @@ from execbot.oms.sync.differences import PositionDifference
 DAYS_AHEAD_MAX = 10
 """The next trading day is never further away."""
 
+NONE_ADOPTED: Mapping[str, Decimal] = {}
+
 
 def delivered_early(
-    differences: Iterable[PositionDifference], now: datetime, table: SessionTable
+    differences: Iterable[PositionDifference],
+    now: datetime,
+    table: SessionTable,
+    adopted: Mapping[str, Decimal] = NONE_ADOPTED,
 ) -> Mapping[str, PositionDifference]:
     """Contracts that are gone before their day, where just the shares that they deliver have moved:
-    by symbol, with the underlying's own difference among them."""
+    by symbol, with the underlying's own difference among them. A call and a put that are assigned
+    in one night bring and take the same shares: then no share differs. Nor does it for those that
+    were `adopted` meanwhile (by symbol), because they were closed before their row was there."""
     known = {item.symbol: item for item in differences}
     gone: defaultdict[str, list[PositionDifference]] = defaultdict(list)
     for item in known.values():
@@ -42,8 +49,10 @@ def delivered_early(
     found: dict[str, PositionDifference] = {}
     for root, items in gone.items():
         shares = known.get(root)
-        if shares is not None and shares.theirs - shares.ours == sum(map(_delivered, items), ZERO):
-            found |= {item.symbol: item for item in (shares, *items)}
+        moved = ZERO if shares is None else shares.theirs - shares.ours
+        if sum(map(_delivered, items), ZERO) in (moved, moved + adopted.get(root, ZERO)):
+            found |= {item.symbol: item for item in items}
+            found |= {root: shares} if shares is not None else {}
     return found
 
 

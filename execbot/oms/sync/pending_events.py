@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from execbot.journal.journal import Journal
 from execbot.market.calendar_cache import load_table
 from execbot.model.account import Position
 from execbot.model.numbers import text
-from execbot.model.symbols import is_option
+from execbot.model.symbols import is_option, option_contract
 from execbot.model.times import iso, parse_time
-from execbot.oms.sync import option_ends
+from execbot.oms.sync import deliveries, option_ends
 from execbot.oms.sync.differences import PositionDifference, compare
 
 GONE_EARLY_KEY = "options:gone_early"
@@ -44,7 +45,7 @@ def _awaited(
     journal: Journal, differing: Sequence[PositionDifference], now: datetime
 ) -> tuple[Mapping[str, str], Mapping[str, list[str]]]:
     table = load_table()
-    early = option_ends.delivered_early(differing, now, table)
+    early = option_ends.delivered_early(differing, now, table, _adopted(journal, differing, now))
     kept = journal.meta_get(GONE_EARLY_KEY) if early else None
     known = kept if isinstance(kept, dict) else {}
     seen: dict[str, datetime] = {}
@@ -57,3 +58,13 @@ def _awaited(
                 seen[symbol] = now
     told = {s: [text(early[s].ours), text(early[s].theirs), iso(at)] for s, at in seen.items()}
     return option_ends.awaited(differing, now, table, seen), told
+
+
+def _adopted(
+    journal: Journal, differing: Sequence[PositionDifference], now: datetime
+) -> dict[str, Decimal]:
+    """Shares of underlyings that were taken over lately, maybe before the rows of an exercise."""
+    contracts = (option_contract(item.symbol) for item in differing)
+    roots = {contract.root for contract in contracts if contract is not None}
+    found = {r: deliveries.adopted_lately(journal.executions(symbol=r), now) for r in sorted(roots)}
+    return {root: adopted.qty for root, adopted in found.items() if adopted is not None}

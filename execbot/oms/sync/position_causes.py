@@ -117,15 +117,21 @@ def without_successions(
     return left
 
 
-def book_passed_through(
-    journal: Journal, evidence: Evidence, now: Callable[[], datetime], work: Work
+def book_silent(
+    journal: Journal,
+    evidence: Evidence,
+    positions: dict[str, Position],
+    now: Callable[[], datetime],
+    work: Work,
 ) -> None:
-    """Shares that ends of contracts have brought and taken away: no quantity differs, and what they
-    made is booked all the same. Before the contracts: as long as these differ it is found again."""
+    """Book shares that contracts brought and took away in the same number: nothing differs, yet
+    they were traded at two prices. Before the contracts: as long as those differ, rows are read."""
     if journal.meta_get(RECONCILED_KEY) is None:
         return
     for moved in evidence.moved:
-        if not moved.qty and book_moved(journal, moved, None, now()):
+        position = positions.get(symbol_key(moved.symbol))
+        average = position.avg_entry_price if position is not None else None
+        if not moved.qty and book_moved(journal, moved, average, now()):
             work.notes.append(f"{moved}; it is booked")
 
 

@@ -33,7 +33,7 @@ from execbot.oms.sync.differences import (
 from execbot.oms.sync.gaps import fill_gap
 from execbot.oms.sync.order_breaks import alarms_of, find_order_breaks, settle_doubt
 from execbot.oms.sync.position_causes import (
-    book_passed_through,
+    book_silent,
     is_moved,
     is_split,
     resolve,
@@ -96,7 +96,7 @@ def reconcile(
     differences, positions, filled = compare_positions(journal, client, now, timer, filled, work)
     find_order_breaks(journal, filled, settlement, work)
     evidence = read_evidence(journal, client, list(positions.values()), now())
-    book_passed_through(journal, evidence, now, work)
+    book_silent(journal, evidence, positions, now, work)
     for difference in without_successions(journal, evidence, differences, now, work):
         if is_moved(journal, difference, positions, evidence, now, work):
             continue

@@ -13,6 +13,7 @@ from execbot.journal.journal import Journal
 from execbot.model.symbols import asset_class_of
 from execbot.oms.ledger import recording
 from execbot.oms.machine.positions import ONE_AFTER, PRICE_STEP
+from execbot.oms.sync.deliveries import TAKEN_BACK
 from execbot.oms.sync.row_evidence import MovedShares, Succession, price_of, signed_qty
 
 
@@ -28,6 +29,18 @@ def book_moved(journal: Journal, moved: MovedShares, price: Decimal | None, now:
         if any(row.id in booked for row in moved.rows):
             return False
         average = ours.avg_entry_price if ours is not None else None
+        if moved.adopted:
+            ledger.adjust(
+                moved.symbol,
+                -moved.adopted,
+                moved.adopted_at,
+                reason="delivered",
+                asset_class=asset_class_of(moved.symbol),
+                at=now,
+                now=now,
+                activity_id=f"{moved.rows[0].id}{TAKEN_BACK}",
+            )
+            now += ONE_AFTER
         for number, row in enumerate(moved.rows):
             traded_at = price_of(row)
             worth = row.price or price or average

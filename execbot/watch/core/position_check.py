@@ -67,6 +67,7 @@ class PositionCheck:
             )
         succeeded = self._successions(item)
         jobs += succeeded
+        jobs += self._silent(item)
         changing = {s for job in succeeded for s in (job.pair.old, job.pair.new)}
         jobs += unread_alarms(self.memory, item.unread, now)
         for symbol in {*listed, *self.memory.symbols}:
@@ -103,6 +104,17 @@ class PositionCheck:
                 next_step = f"`execbot protect {pair.new}`"
                 note = alarm("merged", pair.old, f"{words}: {next_step}", critical=True)
             found.append(BookSuccession(pair, note))
+        return found
+
+    def _silent(self, item: inputs.BrokerPositions) -> list[BookRows]:
+        """Shares that contracts brought and took away in the same number: nothing differs. Before
+        the contracts are booked: as long as those differ, the rows are read again."""
+        found = []
+        for moved in item.evidence.moved:
+            if not moved.qty:
+                note = alarm("shares_moved", moved.symbol, f"{moved}; it is booked")
+                average = self.memory.state_of(moved.symbol).broker_avg
+                found.append(BookRows(moved, average, note))
         return found
 
     def _compare(

@@ -1,8 +1,7 @@
 """Looking after contracts, a few times a minute: the shell around `watch.options.rules`.
 
-One look reads positions, quotes and plans, and closes what must be closed. Its orders have ids that
-follow from what is closed, why, on which day and at which try: another process, or this one after a
-kill, meets them in the journal and at the broker, and never closes twice.
+One look reads positions, quotes and plans, and closes what must be closed (`closing`), one try at a
+time.
 """
 
 from __future__ import annotations
@@ -12,27 +11,31 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from hashlib import blake2s
-from math import gcd
 
 from execbot.broker.errors import BrokerError
 from execbot.config.schema import TradingSettings
+from execbot.exits.structures.lives import has_outlived
 from execbot.exits.structures.plan import StructurePlan, end_structures, structure_plans
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.market.sessions import MarketNow
-from execbot.model.enums import OPEN_STATUSES, Side
+from execbot.model.enums import OPEN_STATUSES
 from execbot.model.errors import ExecbotError
-from execbot.model.numbers import ZERO, text
-from execbot.model.options.legs import Leg
-from execbot.model.options.spreads import spread_request
-from execbot.model.options.structure import LEGS_MAX
-from execbot.model.order import OrderRequest
+from execbot.model.options.contract import is_plain_root
 from execbot.model.quote import Quote
 from execbot.model.symbols import option_contract
 from execbot.model.times import eastern
 from execbot.oms.send.orders import held_positions
 from execbot.oms.service import OrderManagementSystem
 from execbot.watch.core.inputs import Warned
+from execbot.watch.options.closing import (
+    CLOSING_ID,
+    closing_request,
+    name_of,
+    piece_of,
+    room_for,
+    words_of,
+)
+from execbot.watch.options.prices import ContractPrices
 from execbot.watch.options.rules import (
     Around,
     Group,
@@ -42,6 +45,7 @@ from execbot.watch.options.rules import (
     dangers,
     expires_on,
     expiring,
+    outlived,
     planned,
 )
 
@@ -52,6 +56,9 @@ TRIES_MAX = 6
 
 POSITIONS_FOLLOW = timedelta(minutes=1)
 """So long after a close was filled the contracts may still be listed."""
+
+BLIND_AFTER = timedelta(seconds=15)
+"""So long looks may fail before a person is told: three in a row."""
 
 FOREIGN_SINCE = timedelta(days=1)
 
@@ -67,10 +74,43 @@ class OptionCare:
     dividends: Callable[[list[str], datetime], Mapping[str, Decimal]] = lambda symbols, at: {}
     _due: dict[str, str] = field(default_factory=dict)
     _told: set[tuple[str, str, str]] = field(default_factory=set)
+    _blind_since: datetime | None = None
+    _told_blind: datetime | None = None
+    _prices: ContractPrices = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._prices = ContractPrices(self.oms.client)
 
     def warned(self) -> list[Warned]:
         """A look, and what is to be told of it. Raises BrokerError, JournalError."""
-        return [Warned(w.kind, w.symbol, w.message, w.critical) for w in self.look()]
+        try:
+            found = self.look()
+        except BrokerError as error:
+            found = self._blind(error)
+            if not found:
+                raise
+        else:
+            self._blind_since = None
+        return [Warned(w.kind, w.symbol, w.message, w.critical) for w in found]
+
+    def _blind(self, error: BrokerError) -> list[Warn]:
+        """Exits that only this look keeps are kept by nobody while it fails: told once for each
+        time that it lasts."""
+        now = self.now()
+        since = self._blind_since = self._blind_since or now
+        plans = structure_plans(self.oms.journal, now)
+        patience = timedelta(seconds=float(self.settings.exits.unprotected_alarm_seconds))
+        told = self._told_blind == since
+        if not plans or told or now - since < max(patience, BLIND_AFTER):
+            return []
+        self._told_blind = since
+        names = ", ".join(sorted({plan.underlying for plan in plans}))
+        seconds = int((now - since).total_seconds())
+        message = (
+            f"the exits of structures ({names}) are kept by nobody for {seconds} s: prices or "
+            f"positions cannot be read ({error.message}); it is tried again"
+        )
+        return [Warn("structures_unwatched", names, message, critical=True)]
 
     def look(self) -> list[Warn]:
         """One look at everything. Raises BrokerError where prices cannot be read."""
@@ -101,12 +141,10 @@ class OptionCare:
             if contract is not None and position.qty:
                 held.setdefault(contract.root, {})[position.symbol] = position.qty
         quotes: Mapping[str, Quote] = {}
-        prices: dict[str, Decimal] = {}
+        prices: Mapping[str, Decimal] = {}
         if held and with_quotes:
-            names = [*held, *(symbol for legs in held.values() for symbol in legs)]
-            quotes = self.oms.client.latest_quotes(names)
-            trades = self.oms.client.latest_trades(sorted(held))
-            prices = {root: trade.price for root, trade in trades.items()}
+            quotes = self._prices.quotes(symbol for legs in held.values() for symbol in legs)
+            prices = self._prices.of_underlyings(held)
         return {
             root: Group(root, legs, {s: quotes[s] for s in legs if s in quotes}, prices.get(root))
             for root, legs in held.items()
@@ -115,7 +153,8 @@ class OptionCare:
     def _around(self, market: MarketNow, now: datetime, groups: Mapping[str, Group]) -> Around:
         minutes = self.settings.options.close_before_expiry_minutes
         is_running = market.is_open and market.day is not None
-        calls = [g.underlying for g in groups.values() if any(q < 0 for q in g.held.values())]
+        sold = (g.underlying for g in groups.values() if any(q < 0 for q in g.held.values()))
+        calls = [root for root in sold if is_plain_root(root)]
         dividends: Mapping[str, Decimal] = {}
         if calls:
             try:
@@ -135,9 +174,16 @@ class OptionCare:
     ) -> list[Warn]:
         """One plan: over, broken, or at one of its levels."""
         journal = self.oms.journal
+        if not self._is_closing(plan.plan_id) and has_outlived(journal, plan):
+            end_structures(journal, [plan.plan_id], "it was closed", now)
+            warn = outlived(plan, group.held)
+            return [] if warn is None else [warn]
         units = plan.units_in(group.held)
         if units == 0 and not self._is_closing(plan.plan_id):
             end_structures(journal, [plan.plan_id], "nothing is held of it", now)
+            return []
+        if units is None and self._is_left_over(plan, group, now):
+            end_structures(journal, [plan.plan_id], "what could be sold was closed", now)
             return []
         if units is None:
             leave, warn = broken(plan, group.held, self._closed_by_others(plan, now))
@@ -151,6 +197,18 @@ class OptionCare:
         leave, due = planned(plan, group, self._due)
         self._due[plan.plan_id] = due
         return [] if leave is None else self._leave(leave, market, now)
+
+    def _is_left_over(self, plan: StructurePlan, group: Group, now: datetime) -> bool:
+        """We have closed what is gone of it; nobody bid for the rest, which may expire."""
+        gone = [symbol for symbol in plan.ratios if not group.held.get(symbol)]
+        return bool(gone) and all(
+            any(
+                (record.parent_id or record.client_order_id).startswith(CLOSING_ID)
+                and record.order.filled_qty > 0
+                for record in self.oms.journal.orders(symbol=symbol, since=now - FOREIGN_SINCE)
+            )
+            for symbol in gone
+        )
 
     def _closed_by_others(self, plan: StructurePlan, now: datetime) -> list[str]:
         """Contracts of the plan in which an order that is not ours has filled lately, on their last
@@ -185,7 +243,8 @@ class OptionCare:
         """Close together what belongs together. One try at a time, each under an id of its own."""
         if not market.is_open:
             return []
-        name, symbol = _name_of(leave, market.at), leave.underlying
+        leave = piece_of(leave)
+        name, symbol = name_of(leave, market.at), leave.underlying
         for number in range(1, TRIES_MAX + 1):
             known = self.oms.journal.order_by_client_id(f"{name}{number}")
             if known is None:
@@ -195,25 +254,23 @@ class OptionCare:
             filled_at = known.order.filled_at
             if filled_at is not None and now - filled_at < POSITIONS_FOLLOW:
                 return []
-        message = f"{_words(leave)} could not be closed in {TRIES_MAX} tries: close it by hand"
+        message = f"{words_of(leave)} could not be closed in {TRIES_MAX} tries: close it by hand"
         return [Warn("option_exit_failed", symbol, message, critical=True)]
 
     def _send(self, leave: Leave, name: str) -> list[Warn]:
-        words = f"{_words(leave)}: closed together, {leave.reason}"
+        words = f"{words_of(leave)}: closed together, {leave.reason}"
         try:
             if len(leave.held) == 1:
                 [(symbol, qty)] = leave.held.items()
                 self.oms.close(symbol, qty=abs(qty), client_order_id=name, reason=leave.reason)
-            elif len(leave.held) > LEGS_MAX:
-                message = f"{_words(leave)}: more than {LEGS_MAX} legs, close them by hand now"
-                return [Warn("option_exit_failed", leave.underlying, message, critical=True)]
             else:
-                self.oms.submit(
-                    _closing(leave, name),
-                    origin=Origin.EXIT,
-                    role=Role.EXIT,
-                    plan_id=leave.plan_id or None,
-                )
+                with room_for(self.oms, leave):
+                    self.oms.submit(
+                        closing_request(leave, name),
+                        origin=Origin.EXIT,
+                        role=Role.EXIT,
+                        plan_id=leave.plan_id or None,
+                    )
         except ExecbotError as error:
             message = f"{words} failed: {error.message}"
             return [Warn(f"option_exit_{leave.reason}_refused", leave.underlying, message, True)]
@@ -228,25 +285,3 @@ class OptionCare:
             except ExecbotError as error:
                 log.info("%s is not taken back: %s", record.client_order_id, error)
         return []
-
-
-def _closing(leave: Leave, name: str) -> OrderRequest:
-    units = gcd(*(int(abs(qty)) for qty in leave.held.values()))
-    legs = tuple(
-        Leg(symbol, Side.SELL if qty > 0 else Side.BUY, int(abs(qty)) // units, opens=False)
-        for symbol, qty in sorted(leave.held.items())
-    )
-    return spread_request(legs, Decimal(units), None, client_order_id=name, reason=leave.reason)
-
-
-def _name_of(leave: Leave, at: datetime) -> str:
-    """What is closed, why, on which day, of which plan: the same wish has the same name."""
-    what = "|".join((leave.plan_id, leave.reason, *sorted(leave.held)))
-    mark = blake2s(what.encode(), digest_size=8).hexdigest()
-    return f"execbot-o-{eastern(at):%Y%m%d}-{mark}-"
-
-
-def _words(leave: Leave) -> str:
-    return ", ".join(
-        f"{text(qty)} {symbol}" for symbol, qty in sorted(leave.held.items()) if qty != ZERO
-    )

@@ -16,11 +16,16 @@ from msgspec import Struct, field
 
 from execbot.exits.structures.plan import StructurePlan
 from execbot.model.numbers import ZERO, text
+from execbot.model.options.contract import is_plain_root
 from execbot.model.quote import Quote
 from execbot.model.symbols import option_contract
 
 TIME_VALUE_MIN = Decimal("0.05")
 """A sold contract in the money with less time value than this may be assigned any night."""
+
+
+NO_BID_ASK_MAX = Decimal("0.20")
+"""Up to this ask a contract that nobody bids for is priced; a higher one says nothing."""
 
 
 class Around(Struct, frozen=True):
@@ -45,8 +50,16 @@ class Group(Struct, frozen=True):
 
     @property
     def middles(self) -> dict[str, Decimal]:
-        found = ((s, q.mid) for s, q in self.quotes.items())
+        found = ((s, _middle(q)) for s, q in self.quotes.items())
         return {symbol: middle for symbol, middle in found if middle is not None and middle > 0}
+
+
+def _middle(quote: Quote) -> Decimal | None:
+    """Of a contract that is nearly worthless there is often no bid: it is worth something between
+    nothing and its ask. Without it the stop of a losing spread would be reached unseen."""
+    if quote.bid <= 0 < quote.ask <= NO_BID_ASK_MAX:
+        return quote.ask / 2
+    return quote.mid
 
 
 class Leave(Struct, frozen=True):
@@ -76,9 +89,12 @@ def expiring(group: Group, around: Around) -> Leave | None:
         return None
     if around.now >= around.closes_at:
         return None
-    leaving = _with_their_cover(group.held, ends_today)
-    sellable = {s: q for s, q in leaving.items() if q < 0 or not _is_worthless(s, group.quotes)}
+    sellable = _sellable(_with_their_cover(group.held, ends_today), group.quotes)
     return Leave(group.underlying, sellable, "expiry") if sellable else None
+
+
+def _sellable(held: Mapping[str, Decimal], quotes: Mapping[str, Quote]) -> dict[str, Decimal]:
+    return {s: q for s, q in held.items() if q < 0 or not _is_worthless(s, quotes)}
 
 
 def _is_worthless(symbol: str, quotes: Mapping[str, Quote]) -> bool:
@@ -115,7 +131,8 @@ def planned(
     if not due or before.get(plan.plan_id) != due:
         return None, due
     held = {symbol: ratio * units for symbol, ratio in plan.ratios.items()}
-    return Leave(group.underlying, held, due, plan.plan_id), due
+    sellable = _sellable(held, group.quotes)
+    return (Leave(group.underlying, sellable, due, plan.plan_id) if sellable else None), due
 
 
 def dangers(group: Group, around: Around) -> list[Warn]:
@@ -123,8 +140,8 @@ def dangers(group: Group, around: Around) -> list[Warn]:
     found = []
     for symbol, qty in sorted(group.held.items()):
         contract = option_contract(symbol)
-        if contract is None or qty >= 0 or group.price is None:
-            continue
+        if contract is None or qty >= 0 or group.price is None or not is_plain_root(contract.root):
+            continue  # an adjusted contract delivers another number of shares than its strike says
         gain = group.price - contract.strike if contract.is_call else contract.strike - group.price
         if gain <= 0:
             continue
@@ -171,6 +188,19 @@ def broken(
         "of yours; its stop and target are not kept any more"
     )
     return None, Warn("structure_broken", plan.underlying, message, critical=bool(rest))
+
+
+def outlived(plan: StructurePlan, held: Mapping[str, Decimal]) -> Warn | None:
+    """What is held of a plan's contracts was opened after its structure had been closed."""
+    left = {s: held[s] for s in plan.ratios if held.get(s)}
+    if not left:
+        return None
+    shown = ", ".join(f"{text(qty)} {symbol}" for symbol, qty in left.items())
+    message = (
+        f"the structure that its exits were given for was closed; {shown} was opened later and has "
+        f"none: execbot option protect {plan.underlying}"
+    )
+    return Warn("structure_outlived", plan.underlying, message, critical=True)
 
 
 def expires_on(symbol: str, day: date) -> bool:

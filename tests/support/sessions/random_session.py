@@ -15,7 +15,6 @@ from msgspec.structs import replace
 
 from execbot.broker.errors import BrokerError
 from execbot.broker.market_stream import MarketDataMessage, MarketDataStream
-from execbot.broker.port import TradeUpdate
 from execbot.broker.stream_states import Connected
 from execbot.config.schema import Mode, RiskSettings, ScaleInSettings, TradingSettings
 from execbot.exits.levels import LevelError
@@ -33,13 +32,13 @@ from execbot.watch.core.jobs import Note
 from execbot.watch.core.timers import FULL_READ_SECONDS
 from execbot.watch.feed import PolledFeed, StreamedFeed
 from support.harness.killed import Killed
+from support.sessions.disturbed import Disturbed
 from support.sessions.lies import Lies
 from support.sessions.verdict import Verdict, judge
 from support.wishes import Exit, stop_at, target, trail
 from support.world import D, World, heard_as_sent, open_world, seeded, seen_as_sent
 
 SECONDS = 40.0
-STEP = 0.1
 START_PRICE = Decimal(100)
 
 
@@ -68,25 +67,12 @@ ADDING = replace(
 
 
 @dataclass
-class Session:
-    """Draws what happens and lets it happen."""
+class Session(Disturbed):
+    """Draws what happens to shares and lets it happen."""
 
-    seed: str
-    world: World
-    rng: random.Random
-    kill_at: int = 0
-    kill_moment: str = "before"
-    dead_until: int = 0
-    cut_until: int = 0
-    kills: int = 0
-    faults: int = 0
     price: Decimal = START_PRICE
     entries: int = 0
-    late: list[tuple[int, TradeUpdate]] = field(default_factory=list)
     trouble: set[str] = field(default_factory=set)
-    adder: Journal | None = None
-    """The journal of an adding process that will be killed."""
-    adder_dies_at: int = 0
     words: list[datetime] = field(default_factory=list)
     """When the trader has said where a stop belongs, here or in another program."""
     moved: dict[str, datetime] = field(default_factory=dict)
@@ -179,34 +165,6 @@ class Session:
             return [stop, target("0.8%", shares=50), target("1.5%", shares=50)]
         return [trail("0.7%")]
 
-    def kill(self) -> None:
-        """`watch` dies at one of its next requests, or right now."""
-        if self.world.watcher is not None and not self.kill_at:
-            self.kill_at = self.world.requests + self.rng.randint(0, 6)
-            self.kill_moment = self.rng.choice(("before", "after"))
-
-    def cut(self) -> None:
-        if self.world.watcher is not None and self.world.stream_is_up:
-            self.faults += 1
-            self.cut_until = self.world.ns + int(self.rng.uniform(0.5, 4) * 1e9)
-            self.world.cut_stream()
-
-    def request_fault(self) -> None:
-        self.faults += 1
-        kind, extra = self.rng.choice(
-            (
-                ("reply_lost", {}),
-                ("reset_before", {}),
-                ("reset_after", {}),
-                ("server_error", {"params": {"status": 503}}),
-                ("rate_limited", {}),
-                ("html_body", {}),
-            )
-        )
-        method = self.rng.choice(("POST", "PATCH", "DELETE", "GET"))
-        path = self.rng.choice(("/v2/orders", "/v2/orders/*", "/v2/positions"))
-        self.world.desk.fault(kind, method=method, path=path, **extra)
-
     def spoil(self) -> None:
         """One answer says what cannot be."""
         self.faults += 1
@@ -258,86 +216,11 @@ class Session:
                 with suppress(ApiError):
                     exchange.cancel(account, order.id)
 
-    # --- frames ----------------------------------------------------------------------------
-
-    def frames(self, fresh: list[TradeUpdate]) -> list[TradeUpdate]:
-        """Lost, doubled, late, swapped."""
-        ready = [update for due, update in self.late if due <= self.world.ns]
-        self.late = [(due, update) for due, update in self.late if due > self.world.ns]
-        out = list(ready)
-        for update in fresh:
-            dice = self.rng.random()
-            if dice < 0.04:
-                self.faults += 1
-                continue
-            if dice < 0.08:
-                out.extend((update, update))
-            elif dice < 0.12:
-                due = self.world.ns + int(self.rng.uniform(0.1, 3) * 1e9)
-                self.late.append((due, update))
-            else:
-                out.append(update)
-        if len(out) > 1 and self.rng.random() < 0.1:
-            out.reverse()
-        return out
-
-    def at_request(self, moment: str) -> None:
-        if self.adder is not None and self.world.requests >= self.adder_dies_at:
-            # A dead process writes nothing more, whatever its blocks would do on the way out.
-            self.adder.close()
-            self.adder = None
-            raise Killed
-        if self.kill_at and self.world.requests >= self.kill_at and moment == self.kill_moment:
-            raise Killed
-
     # --- the run ---------------------------------------------------------------------------
 
     def run(self) -> Verdict:
-        world = self.world
-        until = world.ns + int(SECONDS * 1e9)
-        while world.ns < until:
-            self._mend()
-            self.happen_safely()
-            self._step()
+        self.play_on(SECONDS)
         return self._end()
-
-    def happen_safely(self) -> None:
-        """The trader's own process is not the one that is killed."""
-        kill_at, self.kill_at = self.kill_at, 0
-        self.happen()
-        self.kill_at = self.kill_at or kill_at
-
-    def _step(self) -> None:
-        try:
-            self.world.step(STEP)
-        except Killed:
-            self.kills += 1
-            self.kill_at = 0
-            self.world.kill_watch()
-            self.dead_until = self.world.ns + int(self.rng.uniform(0.1, 2) * 1e9)
-        except JournalError as error:
-            raise AssertionError(f"journal: {error}") from error
-        watcher = self.world.watcher
-        assert watcher is None or watcher.journal_error is None, f"{watcher.journal_error}"
-
-    def _mend(self) -> None:
-        """Restart what was killed, reconnect what was cut."""
-        world = self.world
-        if world.watcher is None and world.ns >= self.dead_until and world.locked_at is None:
-            world.stream_is_up, self.cut_until = True, 0
-            self._guarded(world.start_watch)
-        if not world.stream_is_up and self.cut_until and world.ns >= self.cut_until:
-            self.cut_until = 0
-            world.join_stream()
-
-    def _guarded(self, act: Callable[[], None]) -> None:
-        try:
-            act()
-        except Killed:
-            self.kills += 1
-            self.kill_at = 0
-            self.world.kill_watch()
-            self.dead_until = self.world.ns + int(5e8)
 
     def _end(self) -> Verdict:
         """Faults stop; everything must come to rest, and both sides must agree."""

@@ -16,7 +16,7 @@ from execbot.cli.commands.options.chain_views import (
     structures_table,
 )
 from execbot.cli.errors import usage
-from execbot.cli.flags.leg_flags import read_net, read_units
+from execbot.cli.flags.leg_flags import read_count, read_net, read_units
 from execbot.cli.flags.leg_words import CREDIT_HELP, DEBIT_HELP
 from execbot.cli.flags.order_flags import read_number, read_symbol, read_wait
 from execbot.cli.flags.times import read_date
@@ -87,7 +87,7 @@ def chain(
         underlying,
         None if expiry is None else read_date("--expiry", expiry),
         None if calls == puts else calls,
-        None if near is None else int(read_number("--near", near)),
+        None if near is None else read_count("--near", near),
         None if delta is None else read_number("--delta", delta),
     )
     with cli.open(need=Need.LOOK) as desk:
