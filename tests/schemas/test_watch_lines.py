@@ -85,8 +85,9 @@ def notes_of_surroundings() -> list[Note]:
         inputs.Tick(),
     ):
         said += core.handle(item, T0 if isinstance(item, inputs.Orders) else later)
-    for item in (inputs.Tick(), inputs.Heard(later)):  # nothing was answered for a minute
-        said += core.handle(item, later + timedelta(minutes=1))
+    for seconds in range(1, 61):  # nothing was answered for a minute
+        said += core.handle(inputs.Tick(), later + timedelta(seconds=seconds))
+    said += core.handle(inputs.Heard(later), later + timedelta(minutes=1))
     told_by_the_loop = [
         Note("journal", "the journal takes writes again", {"state": "writes"}),
         Note("resumed", "nobody watched for 5 s", {"held_here": ["AAPL"]}),
