@@ -26,7 +26,7 @@ OF_ALL = {"stream_lost", "blind", "journal", "watch.ended", "watch.resumed"}
 """Alerts that concern every symbol."""
 
 MEMORY_GROWTH_KB = 12_000
-"""From the first close to the last; what is open is held, what has ended is forgotten."""
+"""Of one process from its second close to its last: what has ended is forgotten."""
 
 BYTES_AN_ORDER = 60_000
 """Of journal, its write-ahead log and the logs together, over the first megabytes."""
@@ -106,6 +106,7 @@ def sample(week: Week, day: date, record: Record) -> None:
     if pid is not None:
         with suppress(OSError):
             week.samples.memory_kb[day] = journal_side.memory_kb(pid)
+            week.samples.process[day] = pid
     week.samples.state_bytes[day] = journal_side.state_bytes(week)
     week.samples.orders[day] = len(record.flat)
 
@@ -243,9 +244,10 @@ def _heard_once(week: Week) -> list[str]:
 def _grown(week: Week) -> list[str]:
     """Memory of `watch` and bytes on the disk."""
     found = []
-    memory = list(week.samples.memory_kb.values())
-    if memory and memory[-1] - memory[0] > MEMORY_GROWTH_KB:
-        found.append(f"memory of watch grew from {memory[0]} to {memory[-1]} kB")
+    for memory in week.samples.by_process().values():
+        _, *settled = memory  # the first close of a process may come minutes after its start
+        if settled and settled[-1] - settled[0] > MEMORY_GROWTH_KB:
+            found.append(f"memory of watch grew from {settled[0]} to {settled[-1]} kB")
     days = list(week.samples.orders)
     if days:
         size, orders = week.samples.state_bytes[days[-1]], week.samples.orders[days[-1]]
