@@ -25,6 +25,9 @@ LIVE = {"new", "accepted", "partially_filled", "held", "pending_new", "pending_r
 OF_ALL = {"stream_lost", "blind", "journal", "watch.ended", "watch.resumed"}
 """Alerts that concern every symbol."""
 
+BY_HAND = {"halted", "protection_suspended", "cash", "overfill", "execution_conflict"}
+"""Alerts after which somebody would have to do something, or that would be false here."""
+
 MEMORY_GROWTH_KB = 12_000
 """Of one process from its second close to its last: what has ended is forgotten."""
 
@@ -127,6 +130,11 @@ def final(week: Week, acting: Acting) -> Verdict:
         verdict.days[day] = record.day(day)
         found += wrong_report(week, day, verdict.days[day], with_fees=True)
     found += _heard_once(week)
+    found += [
+        f"this needs a person: {heard.at:%m-%d %H:%M} {heard.title}: {heard.body[:300]}"
+        for heard in week.phone.heard
+        if heard.kind in BY_HAND
+    ]
     found += _grown(week)
     return verdict
 
