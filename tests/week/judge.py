@@ -31,10 +31,12 @@ BY_HAND = {"halted", "protection_suspended", "cash", "overfill", "execution_conf
 MEMORY_GROWTH_KB = 12_000
 """Of one process from its second close to its last: what has ended is forgotten."""
 
-BYTES_AN_ORDER = 60_000
-"""Of journal, its write-ahead log and the logs together, over the first megabytes."""
+BYTES_AN_ORDER = 30_000
+"""Of journal and logs together, legs counted as orders, over the first megabytes."""
 
-FIRST_BYTES = 12_000_000
+FIRST_BYTES = 24_000_000
+"""The write-ahead log keeps the room that it once needed, some sixteen."""
+
 EXCUSED = timedelta(minutes=10)
 
 
