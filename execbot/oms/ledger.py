@@ -341,6 +341,17 @@ class Ledger:
             note_other(self.journal, order, event.recorded_at)
         return dict(facts)
 
+    def is_fill_of_a_stranger(self, event: OrderEvent) -> bool:
+        """A frame tells an execution of an order that we know by another id of the broker's, and
+        nothing was ever heard of that one: the frame is spoilt, or the first of a second order
+        under one client id. REST tells which, and its row; nothing is booked on the frame."""
+        is_fill = event.kind in EXECUTIONS and event.source is EventSource.STREAM
+        if not is_fill or not event.order_id:
+            return False
+        state = self.state(event.client_order_id)
+        is_other = state is not None and state.record.order_id not in ("", event.order_id)
+        return is_other and self.key_of(event.order_id) is None
+
     def _resolve(self, event: OrderEvent) -> str:
         """The broker's id decides; then the client id, unless it belongs to another order."""
         state = self.state(event.client_order_id)

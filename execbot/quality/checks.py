@@ -77,9 +77,10 @@ def _quantities(facts: Facts) -> Iterator[Finding]:
     record, filled = facts.record, facts.filled_qty
     progress, asked = record.progress, record.order.qty
     is_inferred = any(fill.state is FillState.INFERRED for fill in facts.fills)
-    said = progress.latest_qty
-    is_final = record.order.is_terminal and progress.latest_at is not None and not is_inferred
-    if is_final and said != filled:
+    said, said_at = progress.latest_qty, progress.latest_at
+    # A total from before the last execution says nothing of it: its row was read first.
+    is_final = said_at is not None and all(fill.at <= said_at for fill in facts.fills)
+    if record.order.is_terminal and is_final and not is_inferred and said != filled:
         words = f"the broker says {text(said)} filled, its fills add up to {text(filled)}"
         yield _qty_finding(words, said, filled)
     if asked is not None and filled > asked - progress.chain_qty:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from support.oms_making import OID, at, order, update
 
 from execbot.broker.port import TradeUpdate
@@ -196,6 +197,21 @@ def test_two_orders_under_one_client_id_are_both_kept(tmp_path: Path) -> None:
         apply_update(journal, again, NOW)
         kept = journal.order_by_broker_id("two")
         assert kept is not None and kept.status is OrderStatus.CANCELED
+
+
+def test_an_execution_under_an_id_that_was_never_heard_of_is_not_booked_on_a_frame_alone(
+    tmp_path: Path,
+) -> None:
+    """A spoilt id beside a true client id would book the shares twice: there, and by REST's row."""
+    with Journal.open(tmp_path / "j.db") as journal:
+        frames = life(1, (5,))
+        apply_batch(journal, frames[:1], NOW)
+        fill = frames[1]
+        spoilt = replace(fill, order=replace(fill.order, id="0001-01-01T00:00:00Z"))
+        assert apply_update(journal, spoilt, NOW) == []
+        assert journal.positions() == []
+        apply_update(journal, fill, NOW)
+        assert [(item.symbol, item.qty) for item in journal.positions()] == [("MSFT", D(5))]
 
 
 def test_an_execution_reported_for_two_orders_is_booked_for_the_first(tmp_path: Path) -> None:

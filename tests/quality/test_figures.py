@@ -208,6 +208,14 @@ def kinds(given: Facts) -> list[str]:
     return [found.kind for found in confirmation_of(given).findings]
 
 
+def test_a_total_from_before_the_last_execution_says_nothing_of_it() -> None:
+    """The row of a fill may be read before the order is seen again: frames were lost."""
+    before = Progress(latest_qty=D(0), latest_at=T0 - SECOND)
+    assert kinds(facts(record=record_of(progress=before))) == []
+    at_last = Progress(latest_qty=D(0), latest_at=T0 + SECOND)
+    assert kinds(facts(record=record_of(progress=at_last))) == ["quantity"]
+
+
 def told(qty: str, price: str = "100.02") -> Progress:
     return Progress(latest_qty=D(qty), latest_avg_price=D(price), latest_at=T0)
 

@@ -25,13 +25,18 @@ LIVE = {"new", "accepted", "partially_filled", "held", "pending_new", "pending_r
 OF_ALL = {"stream_lost", "blind", "journal", "watch.ended", "watch.resumed"}
 """Alerts that concern every symbol."""
 
+BY_HAND = {"halted", "protection_suspended", "cash", "overfill", "execution_conflict"}
+"""Alerts after which somebody would have to do something, or that would be false here."""
+
 MEMORY_GROWTH_KB = 12_000
-"""From the first close to the last; what is open is held, what has ended is forgotten."""
+"""Of one process from its second close to its last: what has ended is forgotten."""
 
-BYTES_AN_ORDER = 60_000
-"""Of journal, its write-ahead log and the logs together, over the first megabytes."""
+BYTES_AN_ORDER = 30_000
+"""Of journal and logs together, legs counted as orders, over the first megabytes."""
 
-FIRST_BYTES = 12_000_000
+FIRST_BYTES = 24_000_000
+"""The write-ahead log keeps the room that it once needed, some sixteen."""
+
 EXCUSED = timedelta(minutes=10)
 
 
@@ -106,6 +111,7 @@ def sample(week: Week, day: date, record: Record) -> None:
     if pid is not None:
         with suppress(OSError):
             week.samples.memory_kb[day] = journal_side.memory_kb(pid)
+            week.samples.process[day] = pid
     week.samples.state_bytes[day] = journal_side.state_bytes(week)
     week.samples.orders[day] = len(record.flat)
 
@@ -126,6 +132,11 @@ def final(week: Week, acting: Acting) -> Verdict:
         verdict.days[day] = record.day(day)
         found += wrong_report(week, day, verdict.days[day], with_fees=True)
     found += _heard_once(week)
+    found += [
+        f"this needs a person: {heard.at:%m-%d %H:%M} {heard.title}: {heard.body[:300]}"
+        for heard in week.phone.heard
+        if heard.kind in BY_HAND
+    ]
     found += _grown(week)
     return verdict
 
@@ -243,9 +254,10 @@ def _heard_once(week: Week) -> list[str]:
 def _grown(week: Week) -> list[str]:
     """Memory of `watch` and bytes on the disk."""
     found = []
-    memory = list(week.samples.memory_kb.values())
-    if memory and memory[-1] - memory[0] > MEMORY_GROWTH_KB:
-        found.append(f"memory of watch grew from {memory[0]} to {memory[-1]} kB")
+    for memory in week.samples.by_process().values():
+        _, *settled = memory  # the first close of a process may come minutes after its start
+        if settled and settled[-1] - settled[0] > MEMORY_GROWTH_KB:
+            found.append(f"memory of watch grew from {settled[0]} to {settled[-1]} kB")
     days = list(week.samples.orders)
     if days:
         size, orders = week.samples.state_bytes[days[-1]], week.samples.orders[days[-1]]

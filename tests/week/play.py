@@ -42,8 +42,16 @@ class Samples:
     """Of the running `watch`, once at each close."""
 
     memory_kb: dict[date, int] = field(default_factory=dict)
+    process: dict[date, int] = field(default_factory=dict)
     state_bytes: dict[date, int] = field(default_factory=dict)
     orders: dict[date, int] = field(default_factory=dict)
+
+    def by_process(self) -> dict[int, list[int]]:
+        """Memory at the closes of each process that was `watch`."""
+        found: dict[int, list[int]] = {}
+        for day, kb in self.memory_kb.items():
+            found.setdefault(self.process[day], []).append(kb)
+        return found
 
 
 @dataclass

@@ -113,7 +113,10 @@ def report(
         if parquet is not None:
             written += write_tables(parquet, found, desk)
         if day is not None and html is not None:
-            closed.made(desk, day, closed.day_words(found, html))
+            if found.is_whole:
+                closed.made(desk, day, closed.day_words(found, html))
+            else:
+                more.append("It is made again when the broker answers.")
         cli.show(
             {**report_json(found), "written": [str(path) for path in written]},
             *report_views(found),

@@ -6,6 +6,8 @@ without the journal too: then it says so and shows the broker's word.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from execbot.broker.errors import BrokerError
 from execbot.desk.account import Desk
 from execbot.desk.executions import confirm_fills
@@ -16,6 +18,8 @@ from execbot.model.timer import Timer
 from execbot.model.times import show_age
 from execbot.watch.heartbeat import YOUNG_SECONDS, heartbeat_of
 from execbot.watch.lock import holder_of
+
+AS_RECORDED = "Shown as last recorded"
 
 
 def freshen(desk: Desk, *, confirms: bool = True) -> list[str]:
@@ -68,7 +72,12 @@ def journal_warnings(desk: Desk) -> list[str]:
 
 def as_recorded(error: BrokerError) -> str:
     """The warning that what is shown may be old."""
-    return f"Shown as last recorded: {lowered(error.message)}."
+    return f"{AS_RECORDED}: {lowered(error.message)}."
+
+
+def is_as_recorded(warnings: Iterable[str]) -> bool:
+    """Whether one of these says that the broker could not be read."""
+    return any(words.startswith(AS_RECORDED) for words in warnings)
 
 
 def _filled(desk: Desk) -> list[str]:

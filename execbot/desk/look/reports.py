@@ -13,7 +13,7 @@ from execbot.config.schema import Mode
 from execbot.desk.account import Desk
 from execbot.desk.following import lowered
 from execbot.desk.look.fees import learn_fees
-from execbot.desk.look.freshen import freshen
+from execbot.desk.look.freshen import freshen, is_as_recorded
 from execbot.desk.look.protection import Protection, protection_of
 from execbot.desk.look.reporting.closing_prices import closing_prices, left_open
 from execbot.desk.look.statistics import EquityOfSpan, equity_of_span
@@ -56,6 +56,7 @@ NEXT_RUN_WITHIN = timedelta(days=7)
 
 class SpanReport(Struct, frozen=True):
     """`in_doubt` are client_order_ids whose outcome is not known; `recovery_rate` is a fraction.
+    `is_whole`: the broker was read for it; else it is what the journal knew.
 
     `protected` is how positions stand now, where the span is not over.
     """
@@ -67,6 +68,7 @@ class SpanReport(Struct, frozen=True):
     warnings: Sequence[str] = ()
     contracts: Sequence[ContractsHeld] = ()
     """Held now, by underlying, where the span is not over."""
+    is_whole: bool = True
 
     @property
     def books(self) -> DailyReport:
@@ -108,6 +110,7 @@ def span_report(desk: Desk, span: Span | None = None) -> SpanReport:
         protected,
         [*warnings, *price_warnings],
         contracts_held(held) if is_running else [],
+        not price_warnings and not is_as_recorded(warnings),
     )
 
 

@@ -54,6 +54,12 @@ def test_a_job_tells_its_start_and_its_end_with_the_lines_of_health(
     assert execbot(["reconcile", "--cost", "nonsense"], env).code == 2
     assert [path.partition("?")[0] for path in there.paths()] == ["/ping/r/start", "/ping/r/2"]
     there.heard.clear()
+    server.call("POST", "/sim/restart", {"seconds": 3600})
+    away = execbot(["report", "--daily", "--after-close", "--json"], env)
+    assert "made again when the broker answers" in " ".join(away.json["warnings"])
+    assert not [item for item in there.heard if "/told" in item.path]
+    server.call("POST", "/sim/restart", {"seconds": 0})
+    there.heard.clear()
     made = [execbot(["report", "--daily", "--after-close", "--json"], env) for _ in range(2)]
     assert [item.code for item in made] == [0, 0]
     assert made[0].data["written"][0].endswith("2026-11-27.html")
