@@ -44,6 +44,7 @@ from execbot.oms.signals.executor import Executor
 from execbot.risk.halting import current, raise_switch
 from execbot.risk.kill_switch import Level, Trip
 from execbot.risk.reading import HALTS_KEY
+from execbot.watch.bars.keeping import KeptFeed
 from execbot.watch.confirming import Confirming
 from execbot.watch.core.jobs import Note
 from execbot.watch.core.notes import alarm
@@ -267,7 +268,7 @@ def build_loop(desk: Desk, sink: Sink) -> WatchLoop:
         watcher,
         hands,
         desk.client,
-        _feed(desk),
+        KeptFeed(_feed(desk), desk.directory, desk.now, int(desk.settings.trading.logs.keep_days)),
         sink,
         desk.now,
         make_confirming=partial(Confirming, confirmer),

@@ -7,8 +7,9 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -37,6 +38,8 @@ from execbot.model.enums import (
 from execbot.model.numbers import maybe_text, text
 from execbot.model.order import Order
 from execbot.model.times import iso, maybe_iso
+
+T = TypeVar("T")
 
 _ORDER_TEXT = ("id", "client_order_id", "symbol", "asset_class", "position_intent")
 _ORDER_LINKS = ("replaces", "replaced_by")
@@ -203,15 +206,15 @@ def record_of(found: sqlite3.Row) -> OrderRecord:
     order = Order(
         id=row["order_id"],
         client_order_id=row["client_order_id"],
-        symbol=row["symbol"],
+        symbol=_shared(row["symbol"]),
         side=Side(row["side"]),
         type=OrderType(row["type"]),
         time_in_force=TimeInForce(row["time_in_force"]),
         status=OrderStatus(row["status"]),
-        filled_qty=Decimal(row["filled_qty"]),
+        filled_qty=_number(row["filled_qty"]),
         extended_hours=bool(row["extended_hours"]),
         order_class=OrderClass(row["order_class"]),
-        asset_class=row["asset_class"],
+        asset_class=_shared(row["asset_class"]),
         position_intent=row["position_intent"],
         replaces=row["replaces"],
         replaced_by=row["replaced_by"],
@@ -221,15 +224,15 @@ def record_of(found: sqlite3.Row) -> OrderRecord:
     progress = Progress(
         status_at=_time(row["status_at"]),
         snapshot_at=_time(row["snapshot_at"]),
-        reported_qty=Decimal(row["reported_qty"]),
+        reported_qty=_number(row["reported_qty"]),
         reported_avg_price=_decimal(row["reported_avg_price"]),
         reported_at=_time(row["reported_at"]),
-        latest_qty=Decimal(row["latest_qty"]),
+        latest_qty=_number(row["latest_qty"]),
         latest_avg_price=_decimal(row["latest_avg_price"]),
         latest_at=_time(row["latest_at"]),
         lowest_qty=_decimal(row["lowest_qty"]),
-        chain_qty=Decimal(row["chain_qty"]),
-        chain_value=Decimal(row["chain_value"]),
+        chain_qty=_number(row["chain_qty"]),
+        chain_value=_number(row["chain_value"]),
         chain_open=bool(row["chain_open"]),
         chain_changed_at=_time(row["chain_changed_at"]),
         ended_as=row["ended_as"],
@@ -243,7 +246,7 @@ def record_of(found: sqlite3.Row) -> OrderRecord:
         for_the_day=bool(row["for_the_day"]),
         progress=progress,
         request_json=_request_json(row["request_json"]),
-        **{name: row[name] for name in _RECORD_TEXT},
+        **{name: _shared(row[name]) for name in _RECORD_TEXT},
     )
 
 
@@ -323,23 +326,23 @@ def execution_of(row: sqlite3.Row) -> Execution:
     )
     return Execution(
         execution_id=row["execution_id"],
-        order_id=row["order_id"],
-        client_order_id=row["client_order_id"],
-        symbol=row["symbol"],
+        order_id=_shared(row["order_id"]),
+        client_order_id=_shared(row["client_order_id"]),
+        symbol=_shared(row["symbol"]),
         side=Side(row["side"]),
         at=at,
         source=source,
         state=FillState(row["state"]),
-        qty=Decimal(row["qty"]),
-        price=Decimal(row["price"]),
-        net_qty=Decimal(row["net_qty"]),
-        net_price=Decimal(row["net_price"]),
+        qty=_number(row["qty"]),
+        price=_number(row["price"]),
+        net_qty=_number(row["net_qty"]),
+        net_price=_number(row["net_price"]),
         cum_qty=_decimal(row["cum_qty"]),
         position_qty=_decimal(row["position_qty"]),
         fee=_decimal(row["fee"]),
         activity_id=row["activity_id"],
         changed_at=_time(row["changed_at"]),
-        asset_class=row["asset_class"],
+        asset_class=_shared(row["asset_class"]),
         is_heard=known.is_heard,
         row=known.row,
         amendments=known.amendments,
@@ -490,13 +493,33 @@ def life_step_of(row: sqlite3.Row) -> LifeStep:
     )
 
 
+SHARED_MOST = 4096
+"""Rows of one order, and orders of one day, say the same again and again: one value stands for all
+that are equal, which for a month of them is half of the memory."""
+
+
+@lru_cache(SHARED_MOST)
+def _number(value: str) -> Decimal:
+    return Decimal(value)
+
+
+@lru_cache(SHARED_MOST)
+def _moment(value: str) -> datetime:
+    return with_zone(datetime.fromisoformat(value))
+
+
+@lru_cache(SHARED_MOST)
+def _shared(value: T) -> T:
+    return value
+
+
 def _decimal(value: str | None) -> Decimal | None:
-    return None if value is None else Decimal(value)
+    return None if value is None else _number(value)
 
 
 def _time(value: str | None) -> datetime | None:
     """Our own ISO text only (`Z` and microseconds), so no tolerant parsing is needed."""
-    return with_zone(datetime.fromisoformat(value)) if value else None
+    return _moment(value) if value else None
 
 
 def with_zone(moment: datetime) -> datetime:

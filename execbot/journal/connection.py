@@ -8,7 +8,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -345,10 +345,15 @@ class Connection:
     ) -> list[T]:
         """Rows as values. Raises JournalCorrupt for one that cannot be read back; what stands in
         for a damaged file leaves it out."""
-        with self._lock:
-            rows = self._rows(sql, values)
-            try:
+
+        def made(connection: sqlite3.Connection) -> list[T]:
+            # Row by row: all of them together would stand beside their values.
+            with closing(connection.execute(sql, values)) as rows:
                 return [make(row) for row in rows]
+
+        with self._lock:
+            try:
+                return self._on_either(made)
             except UNREADABLE as error:
                 self.unreadable(f"in a row of {_table_of(sql)}", error)
             return [one for row in self._rows(sql, values) if (one := _made(make, row)) is not None]

@@ -6,9 +6,11 @@ found = [trade_of(trip, known) for trip in trips]
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from operator import itemgetter
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,7 +18,7 @@ from msgspec.structs import replace
 from execbot.exits.plan.plan import ExitPlan, PlanStatus
 from execbot.journal.confirmation import Confirmation
 from execbot.journal.records import OrderRecord
-from execbot.model.enums import AssetClass
+from execbot.model.enums import AssetClass, PositionSide
 from execbot.model.quote import Bar
 from execbot.trades.costs import SideCost, cost_of
 from execbot.trades.endings import Ending, endings
@@ -66,15 +68,20 @@ class Trade(Struct, frozen=True):
         return self.trip.net < 0
 
 
+Stood = Mapping[tuple[str, PositionSide], Sequence[tuple[datetime, int, str]]]
+"""By symbol and side: at each of these moments a plan was in force, ascending; with its place among
+the plans and its id."""
+
+
 class Known(Struct, frozen=True):
     """What a trade is described by. `orders` and `confirmations` are by client_order_id; `plans`
-    has every version of each plan, oldest first, by plan id, and `plans_of` their ids by symbol, so
-    that those of others are not looked through (empty: all are); `strengths` are of signals by
-    their id, `bars` by trade id, of the kind `bars_are`."""
+    has every version of each plan, oldest first, by plan id, and `stood` when they stood
+    (`stood_of`; without it no plan but those that orders name is found); `strengths` are of signals
+    by their id, `bars` by trade id, of the kind `bars_are`."""
 
     orders: Mapping[str, OrderRecord] = {}
     plans: Mapping[str, Sequence[ExitPlan]] = {}
-    plans_of: Mapping[str, Sequence[str]] = {}
+    stood: Stood = {}
     strengths: Mapping[str, Decimal] = {}
     confirmations: Mapping[str, Confirmation] = {}
     bars: Mapping[str, Sequence[Bar]] = {}
@@ -159,25 +166,29 @@ def _strength(
 def _plan_ids(trip: RoundTrip, records: Sequence[OrderRecord], known: Known) -> tuple[str, ...]:
     """Those that its orders name, and those of its symbol that stood while it was held."""
     named = [r.plan_id for r in records if r.plan_id]
-    plans = known.plans
-    of_symbol = known.plans_of.get(trip.symbol, ()) if known.plans_of else plans
-    beside = [
-        plan_id
-        for plan_id in of_symbol
-        if (versions := plans.get(plan_id))
-        and versions[0].symbol == trip.symbol
-        and versions[0].side is trip.side
-        and any(
-            _is_within(trip, plan.updated_at)
+    moments = known.stood.get((trip.symbol, trip.side), ())
+    # By bisection: a month may have thousands of plans of one symbol, and as many trades.
+    first = bisect_left(moments, trip.opened_at, key=itemgetter(0))
+    last = len(moments)
+    if trip.closed_at is not None:
+        last = bisect_right(moments, trip.closed_at, lo=first, key=itemgetter(0))
+    beside = [name for _, name in sorted({moment[1:] for moment in moments[first:last]})]
+    return tuple(name for name in dict.fromkeys([*named, *beside]) if name in known.plans)
+
+
+def stood_of(plans: Mapping[str, Sequence[ExitPlan]]) -> Stood:
+    """When each plan was in force, as far as its versions tell."""
+    found: dict[tuple[str, PositionSide], list[tuple[datetime, int, str]]] = {}
+    for place, (plan_id, versions) in enumerate(plans.items()):
+        moments = found.setdefault((versions[0].symbol, versions[0].side), [])
+        moments += [
+            (plan.updated_at, place, plan_id)
             for plan in versions
             if plan.status is not PlanStatus.PENDING
-        )
-    ]
-    return tuple(name for name in dict.fromkeys([*named, *beside]) if name in plans)
-
-
-def _is_within(trip: RoundTrip, at: datetime) -> bool:
-    return at >= trip.opened_at and (trip.closed_at is None or at <= trip.closed_at)
+        ]
+    for moments in found.values():
+        moments.sort()
+    return found
 
 
 def _versions(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
@@ -22,7 +22,10 @@ from execbot.quality.confirmer import MARK
 BOOKS = ("orders", "order_events", "fills", "audit", "signals", "exit_plans", "plans_in_force")
 """The tables that grow with every order."""
 
-_NUMBERED = {"order_events": "seq", "audit": "seq"}
+CONFIRMED = ("confirmations", "confirmations_in_force")
+"""What reports read besides."""
+
+_NUMBERED = {"order_events": "seq", "audit": "seq", "confirmations": "seq"}
 _IDS = (
     ("orders", "client_order_id"),
     ("orders", "order_id"),
@@ -57,7 +60,7 @@ Template = list[list[Any]]
 Templates = dict[str, Template]
 
 
-def grow(path: Path, copies: int, *, a_day: int = 500) -> None:
+def grow(path: Path, copies: int, *, a_day: int = 500, books: Sequence[str] = BOOKS) -> None:
     """Put `copies` copies of the whole journal on the days before its own, `a_day` on each."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = OFF")
@@ -66,7 +69,7 @@ def grow(path: Path, copies: int, *, a_day: int = 500) -> None:
         connection.execute("BEGIN IMMEDIATE")
         today = _day_of(connection)
         pattern = _names(connection, today)
-        held = {book: _rows(connection, book) for book in BOOKS}
+        held = {book: _rows(connection, book) for book in books}
         laid = _without(connection, "trigger") + _without(connection, "index")
         templates = {
             book: [[_pieces(value, pattern) for value in row] for row in rows]

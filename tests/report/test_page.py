@@ -8,7 +8,7 @@ signal that are markup.
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
 from typing import Any
@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 import pytest
 from msgspec.structs import replace
 from report.a_month import played
+from support.paths import EXAMPLES
 from trades.test_months import FIRST, LAST
 
 from execbot.cli.show.report_page import report_page
@@ -24,12 +25,13 @@ from execbot.desk.account import Desk
 from execbot.desk.look.reporting.report_charts import Charts, charts_of
 from execbot.desk.look.reports import SpanReport, span_report
 from execbot.report.draw.charts import Level, Levels, trade_chart
-from execbot.report.draw.svg import Area, Point, drawing, line, round_values, steps, thinned
+from execbot.report.draw.svg import Area, Label, Point, drawing, line, round_values, steps, thinned
 from execbot.report.period import DayRow
 from execbot.report.span import Span
 
 D = Decimal
 NOW = datetime(2026, 11, 2, 15, tzinfo=UTC)
+HEADS = re.compile(r'<h2>([^<]*)</h2><div class="scroll"><table[^>]*>(<thead>.*?</thead>)')
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 
 
@@ -116,6 +118,19 @@ def test_figures_of_the_page_are_those_of_the_report(month: Any) -> None:
     assert f"{found.period.trade_stats.trades} closed" in words
 
 
+def test_the_shipped_month_has_todays_columns_and_requirements(month: Any) -> None:
+    """Else it shows a form that is no more: play it again (examples/month)."""
+    _, found, charts = month
+    shipped = (EXAMPLES / "month" / "report.html").read_text(encoding="utf-8")
+    mine = page_of(found, charts)
+    for line_ in found.period.scorecard:
+        assert f'data-name="requirement">{line_.name}</td>' in shipped
+    heads = dict(HEADS.findall(shipped))
+    for title, head in HEADS.findall(mine):
+        assert heads.get(title, head) == head, title
+    assert len(heads) > 10
+
+
 @pytest.mark.parametrize(
     "evil", ["<script>alert(1)</script>", '"><img src=x>', "&lt;b&gt;", "\x1b[2J"]
 )
@@ -160,11 +175,11 @@ def test_stop_and_targets_are_drawn_as_they_went(month: Any) -> None:
 
 def test_a_point_lies_where_its_time_and_value_say() -> None:
     area = Area(0.0, 100.0, 10.0, 20.0)
-    assert (area.x(0), area.x(100)) == (64, 630)
+    assert (area.x(0), area.x(100)) == (84, 630)
     assert (area.y(10), area.y(20)) == (216, 10)
-    assert 'points="64.0,216.0 630.0,10.0"' in line(area, [Point(0, 10), Point(100, 20)], "price")
+    assert 'points="84.0,216.0 630.0,10.0"' in line(area, [Point(0, 10), Point(100, 20)], "price")
     path = steps(area, [Point(0, 10), Point(50, 20)], 100, "stop")
-    assert "M64.0 216.0H347.0V10.0H630.0" in path
+    assert "M84.0 216.0H357.0V10.0H630.0" in path
 
 
 def test_thinning_keeps_the_spikes() -> None:
@@ -192,3 +207,18 @@ def test_one_moment_and_one_price_can_be_drawn() -> None:
 def test_a_day_row_is_net_of_its_fees() -> None:
     row = DayRow(date(2026, 10, 7), 1, Decimal(100), Decimal(5), Decimal("0.02"))
     assert row.net == Decimal("4.98")
+
+
+@pytest.mark.parametrize(
+    ("hours", "ends"),
+    [
+        (1, ["13:30", "14:30"]),
+        (22, ["Oct 07 13:30", "Oct 08 11:30"]),
+        (100, ["Oct 07", "Oct 11"]),
+    ],
+)
+def test_the_ends_of_an_axis_can_be_told_apart(hours: int, ends: list[str]) -> None:
+    """Less than a day apart, they may still be of two days."""
+    first = datetime(2026, 10, 7, 17, 30, tzinfo=UTC)
+    label = Label.between(first, last := first + timedelta(hours=hours))
+    assert [label.of(first), label.of(last)] == ends

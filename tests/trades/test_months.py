@@ -12,7 +12,7 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from itertools import groupby
@@ -22,7 +22,7 @@ import pytest
 from support.desk import Desk, market, open_desk
 from trades.exchange_record import CENT, NEW_YORK, Trip, rows, trips_of, worth
 
-from execbot.desk.look.trades import Wanted, trades_of
+from execbot.desk.look.trades import Kept, Wanted, trades_alone, trades_of
 from execbot.journal.records import EquitySample
 from execbot.market.calendar_cache import load_table
 from execbot.market.sessions import TradingDay, trading_days
@@ -200,6 +200,16 @@ def month(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def told(month: Month) -> list[Trade]:
     return list(trades_of(month.desk.journal, Wanted()).trades)
+
+
+def test_read_symbol_by_symbol_and_beside_what_is_there_they_are_the_same(month: Month) -> None:
+    """As the report reads them, which keeps orders and confirmations of its span already."""
+    journal = month.desk.journal
+    begin = datetime.combine(FIRST, time(), UTC)
+    orders = journal.orders_of_days(begin, begin + timedelta(days=20))
+    made = {item.client_order_id: item for item in journal.confirmations(with_quotes=False)}
+    assert trades_alone(journal, Wanted(), Kept(orders, made)) == told(month)
+    assert trades_alone(journal, Wanted(), Kept()) == told(month)
 
 
 def truth(month: Month) -> list[Trip]:

@@ -19,6 +19,9 @@ from execbot.model.times import eastern, show_eastern
 ROWS_MAX = 300
 """A table ends here; the files of --csv have every row."""
 
+WIDE = 22
+"""A text of more characters has a line of its own on a phone."""
+
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """Whatever stands in a reason or a symbol: nothing is run and nothing is fetched."""
 
@@ -118,7 +121,8 @@ def table(
 ) -> str:
     """`judged` is the column whose words are a class as well."""
     numeric = [name in NUMERIC for name in columns]
-    is_wide = len(columns) > 2
+    wide = [_is_wide(row[number] for row in rows[:ROWS_MAX]) for number in range(len(columns))]
+    has_cards = len(columns) > 2
     head = "".join(
         f'<th scope="col"{_number(is_number)}>{_safe(name)}</th>'
         for name, is_number in zip(columns, numeric, strict=True)
@@ -127,18 +131,23 @@ def table(
     for row in rows[:ROWS_MAX]:
         cells = []
         for number, value in enumerate(row):
-            kind = _number(numeric[number])
+            kind = _number(numeric[number]) or (' class="wide"' if wide[number] else "")
             if number == judged and kinds is not None:
                 kind = f' class="{kinds[len(lines)]}"'
             cells.append(f'<td{kind} data-name="{_safe(columns[number])}">{_shown(value)}</td>')
         lines.append(f"<tr>{''.join(cells)}</tr>")
     more = len(rows) - ROWS_MAX
     rest = f'<p class="quiet">{more} more: execbot report --csv has all.</p>' if more > 0 else ""
-    cards = ' class="cards"' if is_wide else ' class="pairs"'
+    cards = ' class="cards"' if has_cards else ' class="pairs"'
     return (
         f'<div class="scroll"><table{cards}><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>{rest}"
     )
+
+
+def _is_wide(values: Iterable[object]) -> bool:
+    """On a phone two cells stand side by side, but for columns of such texts."""
+    return any(len(_shown(value)) > WIDE for value in values)
 
 
 def _number(is_number: bool) -> str:

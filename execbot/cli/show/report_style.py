@@ -15,17 +15,19 @@ h3 { font-size:.95rem; margin:1rem 0 .3rem; font-weight:600; }
 p { margin:.3rem 0; } .quiet, figcaption { color:var(--quiet); font-size:.88rem; }
 .note { border-left:4px solid var(--price); padding:.3rem .7rem; background:var(--card); }
 .warning { border-left:4px solid var(--lost); padding:.3rem .7rem; background:var(--card); }
-.tiles { display:grid; grid-template-columns:repeat(auto-fit, minmax(8rem, 1fr)); gap:.6rem;
+.tiles { display:grid; grid-template-columns:repeat(auto-fit, minmax(8.5rem, 1fr)); gap:.6rem;
   margin:1rem 0; }
 .tile { background:var(--card); border:1px solid var(--rule); border-radius:6px;
   padding:.5rem .7rem; }
-.tile b { display:block; font-size:1.2rem; font-variant-numeric:tabular-nums; }
+.tile b { display:block; font-size:1.05rem; font-variant-numeric:tabular-nums;
+  overflow-wrap:anywhere; }
 .scroll { overflow-x:auto; }
 table { border-collapse:collapse; width:100%; font-size:.88rem; }
 table.pairs { max-width:44rem; }
 th, td { text-align:left; padding:.25rem .6rem .25rem 0; border-bottom:1px solid var(--rule);
   vertical-align:top; }
 th { color:var(--quiet); font-weight:600; white-space:nowrap; }
+.n + :not(.n) { padding-left:1rem; }
 .n { text-align:right; font-variant-numeric:tabular-nums; white-space:nowrap; }
 th.n { text-align:right; }
 td.met { color:var(--won); font-weight:600; white-space:nowrap; }
@@ -35,7 +37,7 @@ td.no_basis { color:var(--quiet); white-space:nowrap; }
 .charts { display:grid; grid-template-columns:repeat(auto-fit, minmax(min(100%, 26rem), 1fr));
   gap:.8rem; }
 .charts figure { max-width:36rem; }
-figure { margin:0; border:1px solid var(--rule); border-radius:6px; padding:.4rem;
+figure { margin:0; max-width:56rem; border:1px solid var(--rule); border-radius:6px; padding:.4rem;
   break-inside:avoid; }
 svg { display:block; width:100%; height:auto; }
 svg .grid { stroke:var(--rule); stroke-width:1; fill:none; }
@@ -48,13 +50,22 @@ svg .buy, svg .won { fill:var(--won); } svg .sell, svg .lost { fill:var(--lost);
 svg .buy, svg .sell { stroke:var(--ground); stroke-width:1; }
 @media (max-width: 40rem) {
   body { padding:.7rem; font-size:14px; }
+  .tiles { grid-template-columns:1fr 1fr; }
   table.cards thead { display:none; }
-  table.cards tr { display:block; padding:.5rem 0; border-bottom:1px solid var(--rule); }
-  table.cards td { display:flex; justify-content:space-between; gap:1rem; border:0;
-    padding:.1rem 0; text-align:right; white-space:normal; }
-  table.cards td::before { content:attr(data-name); color:var(--quiet); text-align:left;
-    flex:none; }
-  svg .tick { font-size:17px; }
+  table.cards tr { display:grid; grid-template-columns:1fr 1fr; gap:0 1.2rem; padding:.5rem 0;
+    border-bottom:1px solid var(--rule); }
+  table.cards td { display:flex; justify-content:space-between; gap:.6rem; border:0;
+    padding:.1rem 0; text-align:right; white-space:normal; overflow-wrap:anywhere; }
+  table.cards td::before { content:attr(data-name); color:var(--quiet); font-weight:400;
+    text-align:left; flex:none; }
+  table.cards td:first-child, table.cards td.wide { grid-column:1 / -1; display:block;
+    text-align:left; }
+  table.cards .n + td { padding-left:0; }
+  table.cards td:first-child { font-weight:600; }
+  table.cards td:first-child::before { content:none; }
+  table.cards td.wide::before { margin-right:.6rem; }
+  table.pairs td:last-child { white-space:normal; overflow-wrap:anywhere; }
+  svg .tick { font-size:15px; }
 }
 @media print {
   :root { color-scheme:light; }
@@ -62,7 +73,8 @@ svg .buy, svg .sell { stroke:var(--ground); stroke-width:1; }
   body { max-width:none; padding:0; font-size:10pt; }
   h2 { break-after:avoid; } tr, figure, .tile { break-inside:avoid; }
   thead { display:table-header-group; }
-  .scroll { overflow:visible; } table { font-size:8.5pt; }
+  .scroll { overflow:visible; } table { font-size:8pt; }
+  th { white-space:normal; } th, td { padding-right:.4rem; }
   .charts { grid-template-columns:1fr 1fr; }
 }
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 
@@ -17,9 +17,10 @@ from execbot.desk.look.freshen import freshen, is_as_recorded
 from execbot.desk.look.protection import Protection, protection_of
 from execbot.desk.look.reporting.closing_prices import closing_prices, left_open
 from execbot.desk.look.statistics import EquityOfSpan, equity_of_span
-from execbot.desk.look.trades import Wanted, trades_of
+from execbot.desk.look.trades import Kept, Wanted, trades_alone
 from execbot.journal.confirmation import Confirmation
-from execbot.journal.records import AuditRow, OrderRecord
+from execbot.journal.journal import Journal
+from execbot.journal.records import AuditRow, OrderRecord, Trail
 from execbot.market.calendar_cache import table_for
 from execbot.market.sessions import TradingDay, trading_days
 from execbot.model.account import Position
@@ -117,7 +118,7 @@ def span_report(desk: Desk, span: Span | None = None) -> SpanReport:
 def _period(desk: Desk, span: Span, held: Sequence[Position], equity: EquityOfSpan) -> PeriodReport:
     journal, now = desk.journal, desk.now()
     records = journal.orders_of_days(span.start, span.end)
-    made = journal.confirmations(span.start, span.end)
+    made = journal.confirmations(span.start, span.end, with_quotes=False)
     of_orders = {item.client_order_id: item for item in made}
     unfilled = [r.client_order_id for r in records if r.client_order_id not in of_orders]
     of_orders |= journal.confirmations_of(unfilled)
@@ -140,9 +141,10 @@ def _period(desk: Desk, span: Span, held: Sequence[Position], equity: EquityOfSp
     )
     protection = protection_report(told, records, span.start, min(now, span.end), operation.gaps)
     names = {*(r.client_order_id for r in records), *(f.client_order_id for f in books.fills)}
-    trail = audit_trail(records, books.fills, journal.trails(sorted(names)))
+    trail = audit_trail(records, books.fills, _trails(journal, sorted(names)))
     recoveries = count_recoveries(failed)
-    trades = trades_of(journal, Wanted(since=span.start, until=span.end)).trades
+    kept = Kept(records, of_orders)
+    trades = trades_alone(journal, Wanted(since=span.start, until=span.end), kept)
     basis = Basis(executions, recoveries, protection, operation, trail, desk.mode is Mode.LIVE)
     return PeriodReport(
         span=span,
@@ -166,6 +168,15 @@ def _period(desk: Desk, span: Span, held: Sequence[Position], equity: EquityOfSp
         trail=trail,
         scorecard=scorecard(basis),
     )
+
+
+NAMES_A_TIME = 2000
+
+
+def _trails(journal: Journal, names: Sequence[str]) -> Iterator[Trail]:
+    """Some at a time: each row is looked at once."""
+    for start in range(0, len(names), NAMES_A_TIME):
+        yield from journal.trails(names[start : start + NAMES_A_TIME])
 
 
 def _notes(desk: Desk, span: Span, sessions: Sequence[TradingDay]) -> list[str]:

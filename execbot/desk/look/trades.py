@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -15,9 +15,11 @@ from execbot.desk.errors import UnknownTrade
 from execbot.desk.following import lowered
 from execbot.desk.look.fees import learn_fees
 from execbot.desk.look.freshen import freshen
+from execbot.desk.look.kept_bars import kept_bars
 from execbot.desk.look.structure_reads import together_with
 from execbot.exits.plan.plan import ExitPlan
 from execbot.exits.plan.plan_json import from_data
+from execbot.journal.confirmation import Confirmation
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, PlanRecord
 from execbot.model.account import Position
@@ -33,7 +35,7 @@ from execbot.trades.excursions import SeenBy
 from execbot.trades.model import Lot, RoundTrip
 from execbot.trades.round_trips import round_trips
 from execbot.trades.structures import plain_trips, with_structures
-from execbot.trades.trade import Known, Trade, trade_of
+from execbot.trades.trade import Known, Trade, stood_of, trade_of
 
 __all__ = ["Lot", "RoundTrip", "Trade", "Trades", "Wanted", "one_trade", "read_trades", "trades_of"]
 
@@ -141,28 +143,55 @@ class _Read(Struct, frozen=True):
         return doubts_of(made[name] for name in names if name in made)
 
 
+PLANS_A_TIME = 500
+"""As they are stored they take several times the room of what is read of them."""
+
+
+class Kept(Struct, frozen=True):
+    """What the caller has read already, so that it is not read, and kept, twice."""
+
+    orders: Sequence[OrderRecord] = ()
+    confirmations: Mapping[str, Confirmation] = {}
+
+
 def trades_of(journal: Journal, wanted: Wanted, *, of: str = "") -> _Read:
     """What the journal has of them. `of` is the id of the one that is asked for: its symbol is read
     alone. Raises JournalError."""
+    history, trips = _trips(journal, wanted, of)
+    known = _known(journal, trips, Kept())
+    trades = [
+        trade for trade in (trade_of(trip, known) for trip in trips) if _is_wanted(trade, wanted)
+    ]
+    return _Read(trades, history, trips, known)
+
+
+def trades_alone(journal: Journal, wanted: Wanted, kept: Kept) -> list[Trade]:
+    """The same trades without what they were read from, a symbol at a time: the plans of one are
+    gone before those of the next are read. Raises JournalError."""
+    _, trips = _trips(journal, wanted, "")
+    found: dict[str, Trade] = {}
+    for symbol in sorted({trip.symbol for trip in trips}):
+        some = [trip for trip in trips if trip.symbol == symbol]
+        known = _known(journal, some, kept)
+        found |= {trip.id: trade_of(trip, known) for trip in some}
+    return [found[trip.id] for trip in trips if _is_wanted(found[trip.id], wanted)]
+
+
+def _trips(journal: Journal, wanted: Wanted, of: str) -> tuple[Settled, list[RoundTrip]]:
     symbols = _symbols(journal, wanted, of)
     first = journal.first_execution_at()
     if not symbols or first is None:
-        return _Read((), Settled(), (), Known())
+        return Settled(), []
     since = wanted.since or first
     near = together_with(journal, symbols, since)
     history = history_of(journal, sorted(near.symbols), eastern(since).date(), near.contracts)
     single = round_trips(history, _booked_as(journal, history))
-    trips = [
+    return history, [
         trip
         for trip in with_structures(single, near.parents, near.kept)
         if _is_of(trip, wanted)
         and not {leg.symbol for leg in plain_trips(trip)}.isdisjoint(symbols)
     ]
-    known = _known(journal, trips)
-    trades = [
-        trade for trade in (trade_of(trip, known) for trip in trips) if _is_wanted(trade, wanted)
-    ]
-    return _Read(trades, history, trips, known)
 
 
 def _symbols(journal: Journal, wanted: Wanted, of: str) -> list[str]:
@@ -215,26 +244,31 @@ def _booked_as(journal: Journal, history: Settled) -> Mapping[str, str]:
     }
 
 
-def _known(journal: Journal, trips: Sequence[RoundTrip]) -> Known:
+def _known(journal: Journal, trips: Sequence[RoundTrip], kept: Kept) -> Known:
     if not trips:
         return Known()
     names = {part.client_order_id for trip in trips for part in trip.parts} - {""}
-    orders = {record.client_order_id: record for record in journal.orders_alone(sorted(names))}
+    orders = _orders_of(journal, kept, names)
     parents = {r.parent_id for r in orders.values() if r.order.order_class is OrderClass.MLEG}
-    above = journal.orders_alone(sorted(name for name in parents if name))
-    orders |= {record.client_order_id: record for record in above}
-    names |= {record.client_order_id for record in above}
+    above = _orders_of(journal, kept, {name for name in parents if name})
+    orders |= above
+    names |= above.keys()
+    made = {name: kept.confirmations[name] for name in names & kept.confirmations.keys()}
+    made |= journal.confirmations_of(sorted(names - made.keys()))
     plans = _plans(journal, trips, orders)
-    plans_of: dict[str, list[str]] = {}
-    for plan_id, versions in plans.items():
-        plans_of.setdefault(versions[0].symbol, []).append(plan_id)
     return Known(
         orders=orders,
         plans=plans,
-        plans_of=plans_of,
+        stood=stood_of(plans),
         strengths=_strengths(journal, trips, orders),
-        confirmations=journal.confirmations_of(sorted(names)),
+        confirmations=made,
     )
+
+
+def _orders_of(journal: Journal, kept: Kept, names: Collection[str]) -> dict[str, OrderRecord]:
+    found = {r.client_order_id: r for r in kept.orders if r.client_order_id in names}
+    missing = sorted(set(names) - found.keys())
+    return found | {record.client_order_id: record for record in journal.orders_alone(missing)}
 
 
 def _plans(
@@ -253,8 +287,10 @@ def _plans(
         if part.client_order_id in orders
     } - {None}
     found: dict[str, list[ExitPlan]] = {}
-    for record in journal.plan_ends(sorted(names - whole)):
-        _put(found, record)
+    ends = sorted(names - whole)
+    for start in range(0, len(ends), PLANS_A_TIME):
+        for record in journal.plan_ends(ends[start : start + PLANS_A_TIME]):
+            _put(found, record)
     for plan_id in sorted(name for name in whole if name):
         for record in journal.plan_history(plan_id):
             _put(found, record)
@@ -310,6 +346,9 @@ def _with_bars(
             )
         except BrokerError as error:
             warnings.append(f"No bars of {trip.symbol}: {lowered(error.message)}.")
+            kept = _kept(desk, [other for other in asked if other.trip.id not in bars])
+            bars |= kept
+            kinds |= dict.fromkeys(kept, SeenBy.MINUTES)
             break
     if len(bare) > BARS_MAX:
         warnings.append(f"Bars were read for the newest {BARS_MAX} trades only.")
@@ -317,6 +356,21 @@ def _with_bars(
     return [
         trade_of(trade.trip, known) if trade.trip.id in bars else trade for trade in trades
     ], warnings
+
+
+def _kept(desk: Desk, trades: Sequence[Trade]) -> dict[str, Sequence[Bar]]:
+    """Of those that `watch` followed, for as long as it did."""
+    found = {
+        trade.trip.id: kept_bars(
+            desk,
+            trade.trip.symbol,
+            "1Min",
+            trade.trip.opened_at,
+            trade.trip.closed_at or desk.now(),
+        )
+        for trade in trades
+    }
+    return {name: bars for name, bars in found.items() if bars}
 
 
 def today_of(desk: Desk) -> date:

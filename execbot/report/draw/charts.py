@@ -16,10 +16,10 @@ from execbot.model.quote import Bar
 from execbot.model.times import eastern
 from execbot.report.draw.svg import (
     Area,
+    Label,
     Point,
     arrow,
     axes,
-    clock,
     drawing,
     line,
     seconds_of,
@@ -41,8 +41,7 @@ def equity_chart(samples: Sequence[EquitySample], days: Sequence[EquityDay]) -> 
     points: Sequence[Point]
     if len(samples) >= 2 and samples[-1].at - samples[0].at <= timedelta(days=10):
         points = [Point(seconds_of(s.at), float(s.equity)) for s in samples]
-        ends = (samples[0].at, samples[-1].at)
-        labels = [clock(at, is_short=ends[1] - ends[0] < timedelta(days=1)) for at in ends]
+        labels = _labels(samples[0].at, samples[-1].at)
     elif len(closes) >= 2:
         points = [Point(float(day.toordinal()), float(value)) for day, value in closes]
         labels = [f"{closes[0][0]:%b %d}", f"{closes[-1][0]:%b %d}"]
@@ -149,12 +148,9 @@ def trade_chart(trade: Trade, bars: Sequence[Bar], levels: Sequence[Levels], now
         [*near, *_within(near, [p.value for p in drawn])],
     )
     end = seconds_of(until)
-    is_short = until - trip.opened_at < timedelta(days=1)
-    begin = area.first
-    times = [
-        (begin, _label(begin, is_short)),
-        (area.last, _label(area.last, is_short)),
-    ]
+    ends = (area.first, area.last)
+    labels = _labels(*(datetime.fromtimestamp(at, UTC) for at in ends))
+    times = list(zip(ends, labels, strict=True))
     parts = [axes(area, times), line(area, path, "price")]
     parts += [steps(area, _inside(area, one), end, "stop") for one in stops]
     parts += [steps(area, _inside(area, one), end, "target") for one in targets]
@@ -177,8 +173,9 @@ def says_of(trade: Trade) -> str:
     return f"{trip.symbol} {trip.side}: in {trip.entry_price:.2f}, {ends}"
 
 
-def _label(at: float, is_short: bool) -> str:
-    return clock(datetime.fromtimestamp(at, UTC), is_short=is_short)
+def _labels(first: datetime, last: datetime) -> list[str]:
+    label = Label.between(first, last)
+    return [label.of(first), label.of(last)]
 
 
 def _steps(levels: Sequence[Level], trade: Trade, until: datetime) -> list[Point]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import StrEnum
 from html import escape
 
 from msgspec import Struct
@@ -16,7 +17,8 @@ from msgspec import Struct
 from execbot.model.times import eastern
 
 WIDTH, HEIGHT = 640, 240
-LEFT, RIGHT, TOP, BOTTOM = 64, 10, 10, 24
+LEFT, RIGHT, TOP, BOTTOM = 84, 10, 10, 24
+"""Left of the drawing a million dollars has room, in the larger letters of a phone too."""
 TICKS = 4
 
 
@@ -149,6 +151,18 @@ def seconds_of(moment: datetime) -> float:
     return moment.timestamp()
 
 
-def clock(moment: datetime, *, is_short: bool) -> str:
-    """New York's time; the date only where it is more than a day."""
-    return f"{eastern(moment):%H:%M}" if is_short else f"{eastern(moment):%b %d}"
+class Label(StrEnum):
+    """How moments of New York are named: by what tells the two ends of an axis apart."""
+
+    TIME = "%H:%M"
+    BOTH = "%b %d %H:%M"
+    DAY = "%b %d"
+
+    @classmethod
+    def between(cls, first: datetime, last: datetime) -> Label:
+        if eastern(first).date() == eastern(last).date():
+            return cls.TIME
+        return cls.BOTH if last - first < timedelta(days=3) else cls.DAY
+
+    def of(self, moment: datetime) -> str:
+        return eastern(moment).strftime(self.value)

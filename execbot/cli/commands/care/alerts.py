@@ -70,7 +70,7 @@ def _list(cli: Cli, form: ListForm) -> None:
         waiting = [
             {"title": p.title, "raised_at": p.raised_at, "tries": p.tries} for p in found.waiting
         ]
-        listed: list[dict[str, object]] = [{"kind": "receiver", **item} for item in receivers]
+        listed: list[dict[str, Any]] = [{"kind": "receiver", **item} for item in receivers]
         listed += [{"kind": "waiting", **item} for item in waiting]
         cli.show(
             {

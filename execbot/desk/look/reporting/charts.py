@@ -14,6 +14,7 @@ from execbot.charts.levels import levels_of
 from execbot.charts.model import Chart, Level, Mark
 from execbot.desk.account import Desk
 from execbot.desk.following import lowered
+from execbot.desk.look.kept_bars import KEPT_WORDS, kept_bars
 from execbot.desk.look.trades import Trade, Wanted, one_trade, read_trades
 from execbot.exits.plan.plan import ExitPlan
 from execbot.exits.plan.plan_json import from_data
@@ -127,12 +128,21 @@ def _bars(
             symbol, frame, start=since, end=until, limit=BARS_MAX, newest=True
         )
     except BrokerError as error:
-        return [], [f"No bars of {symbol}: {lowered(error.message)}."]
+        why = f"No bars of {symbol}: {lowered(error.message)}"
+        return _kept(desk, symbol, frame, since, until, why)
     if not bars:
-        return [], [f"The broker has no bars of {symbol} for that time."]
+        why = f"The broker has no bars of {symbol} for that time"
+        return _kept(desk, symbol, frame, since, until, why)
     if len(bars) >= BARS_MAX:
         return bars, [f"The newest {BARS_MAX} bars are shown; longer bars would show all."]
     return bars, []
+
+
+def _kept(
+    desk: Desk, symbol: str, frame: str, since: datetime, until: datetime, why: str
+) -> tuple[list[Bar], list[str]]:
+    kept = kept_bars(desk, symbol, frame, since, until)
+    return kept, [f"{why}; {KEPT_WORDS}." if kept else f"{why}."]
 
 
 _FAR = Decimal("1.5")

@@ -10,6 +10,7 @@ from msgspec import Struct
 from execbot.broker.errors import BrokerError
 from execbot.desk.account import Desk
 from execbot.desk.following import lowered
+from execbot.desk.look.kept_bars import kept_bars
 from execbot.desk.look.reporting.report_json import best_and_worst
 from execbot.exits.plan.plan_json import from_data
 from execbot.journal.journal import Journal
@@ -90,20 +91,21 @@ class _Bars:
         self.warnings: list[str] = []
 
     def of(self, trade: Trade) -> Sequence[Bar]:
-        if self.warnings:
-            return ()
         trip, now = trade.trip, self._desk.now()
         until = trip.closed_at or now
         frame = _frame(trip.opened_at, until)
         margin = max((until - trip.opened_at) / 10, timedelta(minutes=5))
+        begin, end = trip.opened_at - margin, min(until + margin, now)
+        if self.warnings:
+            return kept_bars(self._desk, trip.symbol, frame, begin, end)
         try:
-            return self._desk.client.get_bars(
-                trip.symbol, frame, start=trip.opened_at - margin, end=min(until + margin, now)
-            )
+            return self._desk.client.get_bars(trip.symbol, frame, start=begin, end=end)
         except BrokerError as error:
             words = f"No bars of {trip.symbol}: {lowered(error.message)}"
-            self.warnings.append(f"{words}; trades are drawn by their executions.")
-            return ()
+            self.warnings.append(
+                f"{words}; trades are drawn by bars that `watch` kept, else by their executions."
+            )
+            return kept_bars(self._desk, trip.symbol, frame, begin, end)
 
 
 def _frame(since: datetime, until: datetime) -> str:

@@ -1,0 +1,1 @@
+"""Minute bars of what `watch` follows, kept beside the journal."""
