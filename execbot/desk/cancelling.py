@@ -171,7 +171,7 @@ def _review(desk: Desk, consent: Consent, show: Callable[[Sequence[OrderRecord]]
     """Nothing open needs no answer, but in live more may be open than could be read."""
     found: Sequence[OrderRecord] = ()
     if consent.ask is not None:
-        freshen(desk, confirms=False)
+        freshen(desk, confirms=0)
         found = desk.journal.orders("open")
     if found:
         show(found)

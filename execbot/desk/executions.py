@@ -32,6 +32,9 @@ LOOKS_A_COMMAND = 4
 EVENTS_AT_ONCE = 200
 """So many events a command looks through before it answers: some tens of milliseconds."""
 
+EVERYTHING = 1_000_000
+"""Batches of events: a report that leaves out what nobody has confirmed yet would be wrong."""
+
 BATCHES_AFTERWARDS = 2
 """When it has answered; a long history is gone through by several commands."""
 
@@ -50,12 +53,12 @@ def build_confirmer(desk: Desk) -> Confirmer:
     )
 
 
-def confirm_fills(desk: Desk, *, looks: int = 0) -> list[str]:
+def confirm_fills(desk: Desk, *, looks: int = 0, batches: int = 1) -> list[str]:
     """Confirm what has filled since anybody last looked; what a person must know of it, in words.
 
     What has to be asked for is asked when the command has answered, but for `looks` requests, which
-    are made now. Never fails the command that it is part of: what cannot be done now the next one
-    does.
+    are made now. So many `batches` of events are looked through at most. Never fails the command
+    that it is part of: what cannot be done now the next one does.
     """
     from execbot.desk.protect import watched_by
 
@@ -63,7 +66,7 @@ def confirm_fills(desk: Desk, *, looks: int = 0) -> list[str]:
         return []
     try:
         confirmer = build_confirmer(desk)
-        confirmer.take_in(events=EVENTS_AT_ONCE)
+        confirmer.take_in(batches=batches, events=EVENTS_AT_ONCE)
         if watched_by(desk) is not None:
             return []
         if looks:

@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import date, timedelta
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from report.a_month import played
@@ -179,3 +180,15 @@ def test_equity_of_the_month_is_the_exchanges(both: tuple[Month, Desk, Record]) 
     closes = {row.day: row.equity for row in found.period.days if row.equity is not None}
     for day, close in month.closes.items():
         assert near(closes[day], close)
+
+
+def test_a_report_that_is_the_first_look_at_a_month_leaves_nothing_out(tmp_path: Path) -> None:
+    """No `watch` ran, and no command had confirmed anything before."""
+    month, desk = played(tmp_path, 2)
+    found = span_report(desk, Span.between(FIRST, LAST)).period
+    traded = sum((fill.qty * fill.price for fill in Record(month).fills), ZERO)
+    assert (
+        abs(Fraction(found.executions.all.notional) - traded) < CENT * found.executions.all.orders
+    )
+    again = span_report(desk, Span.between(FIRST, LAST)).period
+    assert len(again.confirmations) == len(found.confirmations)

@@ -22,11 +22,11 @@ from execbot.watch.lock import holder_of
 AS_RECORDED = "Shown as last recorded"
 
 
-def freshen(desk: Desk, *, confirms: bool = True) -> list[str]:
-    """Fill the gap from REST, and confirm what has filled; returns warnings instead of failing on a
-    broker out of reach."""
+def freshen(desk: Desk, *, confirms: int = 1) -> list[str]:
+    """Fill the gap from REST, and confirm what has filled (as many batches as `confirms`); returns
+    warnings instead of failing on a broker out of reach."""
     filled = _filled(desk)
-    confirmed = confirm_fills(desk) if confirms else []
+    confirmed = confirm_fills(desk, batches=confirms) if confirms else []
     return [
         *filled,
         *confirmed,

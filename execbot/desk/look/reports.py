@@ -11,6 +11,7 @@ from msgspec import Struct
 from execbot.broker.errors import BrokerError
 from execbot.config.schema import Mode
 from execbot.desk.account import Desk
+from execbot.desk.executions import EVERYTHING
 from execbot.desk.following import lowered
 from execbot.desk.look.fees import learn_fees
 from execbot.desk.look.freshen import freshen, is_as_recorded
@@ -89,7 +90,7 @@ class SpanReport(Struct, frozen=True):
 
 def span_report(desk: Desk, span: Span | None = None) -> SpanReport:
     """The report of a span, of today without one. Raises JournalError, BrokerError."""
-    warnings = freshen(desk)
+    warnings = freshen(desk, confirms=EVERYTHING)
     if desk.journal_trouble is not None and not desk.journal_is_copy:
         raise desk.journal_trouble  # what the broker remembers is not what was done here
     span = Span.at(desk.now()) if span is None else span

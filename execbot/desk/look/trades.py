@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from execbot.broker.errors import BrokerError
 from execbot.desk.account import Desk
 from execbot.desk.errors import UnknownTrade
+from execbot.desk.executions import EVERYTHING
 from execbot.desk.following import lowered
 from execbot.desk.look.fees import learn_fees
 from execbot.desk.look.freshen import freshen
@@ -100,7 +101,7 @@ def one_trade(desk: Desk, word: str) -> Trades:
 
 def take_in(desk: Desk) -> tuple[list[str], Sequence[Position]]:
     """What happened at the broker since, and what it charged; the positions that it shows now."""
-    warnings = freshen(desk)
+    warnings = freshen(desk, confirms=EVERYTHING)
     if desk.journal_trouble is not None and not desk.journal_is_copy:
         raise desk.journal_trouble  # what the broker remembers has no trades
     try:
