@@ -16,7 +16,6 @@ from execbot.desk.executions import EVERYTHING
 from execbot.desk.following import lowered
 from execbot.desk.look.fees import learn_fees
 from execbot.desk.look.freshen import freshen
-from execbot.desk.look.kept_bars import kept_bars
 from execbot.desk.look.structure_reads import together_with
 from execbot.exits.plan.plan import ExitPlan
 from execbot.exits.plan.plan_json import from_data
@@ -361,6 +360,8 @@ def _with_bars(
 
 def _kept(desk: Desk, trades: Sequence[Trade]) -> dict[str, Sequence[Bar]]:
     """Of those that `watch` followed, for as long as it did."""
+    from execbot.desk.look.kept_bars import kept_bars
+
     found = {
         trade.trip.id: kept_bars(
             desk,
