@@ -158,7 +158,7 @@ def trades_of(journal: Journal, wanted: Wanted, *, of: str = "") -> _Read:
         if _is_of(trip, wanted)
         and not {leg.symbol for leg in plain_trips(trip)}.isdisjoint(symbols)
     ]
-    known = _known(journal, trips)
+    known = replace(_known(journal, trips), structures=near.plans)
     trades = [
         trade for trade in (trade_of(trip, known) for trip in trips) if _is_wanted(trade, wanted)
     ]
@@ -276,7 +276,8 @@ def _strengths(
         record.signal_id
         for trip in trips
         for part in trip.entries
-        if (record := orders.get(part.client_order_id)) is not None and record.signal_id
+        if (given := orders.get(part.client_order_id)) is not None
+        and (record := orders.get(given.parent_id or "", given)).signal_id
     }
     found: dict[str, Decimal] = {}
     for name in sorted(name for name in names if name):
