@@ -17,6 +17,7 @@ from math import gcd
 
 from execbot.broker.errors import BrokerError
 from execbot.config.schema import TradingSettings
+from execbot.exits.exit_orders import is_meant_to_close
 from execbot.exits.structures.plan import StructurePlan, end_structures, structure_plans
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.market.sessions import MarketNow
@@ -42,7 +43,9 @@ from execbot.watch.options.rules import (
     dangers,
     expires_on,
     expiring,
+    is_unpriced,
     planned,
+    unpriced,
 )
 
 log = logging.getLogger("execbot.watch")
@@ -52,6 +55,12 @@ TRIES_MAX = 6
 
 POSITIONS_FOLLOW = timedelta(minutes=1)
 """So long after a close was filled the contracts may still be listed."""
+
+UNPRICED_FOR = timedelta(minutes=1)
+"""So long a structure may be without a price before that is told."""
+
+FREED_SECONDS = 2.0
+"""How long is waited for the end of an order that holds what must be left."""
 
 FOREIGN_SINCE = timedelta(days=1)
 
@@ -66,6 +75,7 @@ class OptionCare:
     now: Callable[[], datetime]
     dividends: Callable[[list[str], datetime], Mapping[str, Decimal]] = lambda symbols, at: {}
     _due: dict[str, str] = field(default_factory=dict)
+    _unpriced_since: dict[str, datetime] = field(default_factory=dict)
     _told: set[tuple[str, str, str]] = field(default_factory=set)
 
     def warned(self) -> list[Warned]:
@@ -150,7 +160,18 @@ class OptionCare:
             return [*told, *self._leave(leave, market, now)]
         leave, due = planned(plan, group, self._due)
         self._due[plan.plan_id] = due
-        return [] if leave is None else self._leave(leave, market, now)
+        told = self._priced(plan, group, market, now)
+        return told if leave is None else [*told, *self._leave(leave, market, now)]
+
+    def _priced(
+        self, plan: StructurePlan, group: Group, market: MarketNow, now: datetime
+    ) -> list[Warn]:
+        """Whether its levels can be watched at all; a quote may be gone for a moment."""
+        if not market.is_open or not is_unpriced(plan, group):
+            self._unpriced_since.pop(plan.plan_id, None)
+            return []
+        since = self._unpriced_since.setdefault(plan.plan_id, now)
+        return [unpriced(plan, group)] if now - since >= UNPRICED_FOR else []
 
     def _closed_by_others(self, plan: StructurePlan, now: datetime) -> list[str]:
         """Contracts of the plan in which an order that is not ours has filled lately, on their last
@@ -189,6 +210,7 @@ class OptionCare:
         for number in range(1, TRIES_MAX + 1):
             known = self.oms.journal.order_by_client_id(f"{name}{number}")
             if known is None:
+                self._make_way(leave)
                 return self._send(leave, f"{name}{number}")
             if known.status in OPEN_STATUSES:
                 return self._press(known, now)
@@ -197,6 +219,23 @@ class OptionCare:
                 return []
         message = f"{_words(leave)} could not be closed in {TRIES_MAX} tries: close it by hand"
         return [Warn("option_exit_failed", symbol, message, critical=True)]
+
+    def _make_way(self, leave: Leave) -> None:
+        """Orders of ours that rest to close the same contracts hold them: they are taken back, or
+        the broker would refuse the exit. One contract alone is freed by its own close."""
+        if len(leave.held) == 1:
+            return
+        resting = {
+            record.parent_id or record.client_order_id
+            for symbol in leave.held
+            for record in self.oms.journal.orders("open", symbol=symbol)
+            if record.is_ours and record.order_id and is_meant_to_close(record) is not False
+        }
+        for name in sorted(resting):
+            try:
+                self.oms.cancel(name, wait_seconds=FREED_SECONDS)
+            except ExecbotError as error:
+                log.info("%s is not taken back: %s", name, error)
 
     def _send(self, leave: Leave, name: str) -> list[Warn]:
         words = f"{_words(leave)}: closed together, {leave.reason}"

@@ -45,8 +45,20 @@ class Group(Struct, frozen=True):
 
     @property
     def middles(self) -> dict[str, Decimal]:
-        found = ((s, q.mid) for s, q in self.quotes.items())
+        found = ((s, _middle(q)) for s, q in self.quotes.items())
         return {symbol: middle for symbol, middle in found if middle is not None and middle > 0}
+
+
+WORTHLESS_ASK = Decimal("0.10")
+"""For which nobody bids, and no more is asked: it is worth next to nothing, and that is known."""
+
+
+def _middle(quote: Quote) -> Decimal | None:
+    """Of two-sided quotes; and of what is as good as worthless, so that a leg for which nobody bids
+    any more does not leave its structure without a price, and so without a stop."""
+    if quote.bid == 0 < quote.ask <= WORTHLESS_ASK:
+        return quote.ask / 2
+    return quote.mid
 
 
 class Leave(Struct, frozen=True):
@@ -116,6 +128,21 @@ def planned(
         return None, due
     held = {symbol: ratio * units for symbol, ratio in plan.ratios.items()}
     return Leave(group.underlying, held, due, plan.plan_id), due
+
+
+def is_unpriced(plan: StructurePlan, group: Group) -> bool:
+    """Its net price is not known, and a level of it rests on that."""
+    rests = plan.stop_net is not None or plan.target_net is not None
+    return rests and plan.worth(group.middles) is None
+
+
+def unpriced(plan: StructurePlan, group: Group) -> Warn:
+    missing = ", ".join(sorted(set(plan.ratios) - set(group.middles)))
+    message = (
+        f"{missing} has no two-sided quote for a minute now: the net price is not known, "
+        f"and nobody acts on {plan.levels}"
+    )
+    return Warn("structure_unpriced", plan.underlying, message, critical=True)
 
 
 def dangers(group: Group, around: Around) -> list[Warn]:
