@@ -118,8 +118,9 @@ def views(journal: Journal, held: Iterable[Position], around: Surroundings) -> l
         key: _guarded_qty(ours.get(key), theirs.get(key))
         for key in sorted(ours.keys() | theirs.keys())
     }
-    contracts = {key: qty for key, qty in quantities.items() if qty and is_option(key)}
     pending = {symbol_key(symbol) for symbol in around.pending}
+    contracts = {key: qty for key, qty in quantities.items() if qty and is_option(key)}
+    standing = {key: qty for key, qty in contracts.items() if key not in pending}
     structures = structure_plans(journal, around.now) if contracts else []
     found = []
     for key, qty in quantities.items():
@@ -128,10 +129,8 @@ def views(journal: Journal, held: Iterable[Position], around: Surroundings) -> l
             seen = _Seen(key, qty, record, position, plans.get(key), tuple(orders.get(key, ())))
             view = replace(_view(journal, seen, around), is_pending=key in pending)
             if key in contracts:
-                standing = standing_of(
-                    key, structures, contracts, is_looked_after=around.is_watched
-                )
-                view = replace(view, structure=standing)
+                part = standing_of(key, structures, standing, is_looked_after=around.is_watched)
+                view = replace(view, structure=part)
             found.append(view)
     return found
 

@@ -8,7 +8,7 @@ kill, meets them in the journal and at the broker, and never closes twice.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -21,6 +21,7 @@ from execbot.exits.exit_orders import is_meant_to_close
 from execbot.exits.structures.plan import StructurePlan, end_structures, structure_plans
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.market.sessions import MarketNow
+from execbot.model.account import Position
 from execbot.model.enums import OPEN_STATUSES, Side
 from execbot.model.errors import ExecbotError
 from execbot.model.numbers import ZERO, text
@@ -33,6 +34,7 @@ from execbot.model.symbols import option_contract
 from execbot.model.times import eastern
 from execbot.oms.send.orders import held_positions
 from execbot.oms.service import OrderManagementSystem
+from execbot.oms.sync.pending_events import pending_events
 from execbot.watch.core.inputs import Warned
 from execbot.watch.options.rules import (
     Around,
@@ -106,9 +108,10 @@ class OptionCare:
 
     def _groups(self, *, with_quotes: bool) -> dict[str, Group]:
         held: dict[str, dict[str, Decimal]] = {}
-        for position in held_positions(self.oms):
+        listed, pending = self._listed()
+        for position in held_positions(self.oms, listed):
             contract = option_contract(position.symbol)
-            if contract is not None and position.qty:
+            if contract is not None and position.qty and position.symbol not in pending:
                 held.setdefault(contract.root, {})[position.symbol] = position.qty
         quotes: Mapping[str, Quote] = {}
         prices: dict[str, Decimal] = {}
@@ -121,6 +124,15 @@ class OptionCare:
             root: Group(root, legs, {s: quotes[s] for s in legs if s in quotes}, prices.get(root))
             for root, legs in held.items()
         }
+
+    def _listed(self) -> tuple[Sequence[Position], Mapping[str, str]]:
+        """The broker's list, and what of the books it has ended already. Where it does not answer
+        the fills alone tell, and exits go on."""
+        try:
+            listed = self.oms.client.get_positions()
+        except BrokerError:
+            return (), {}
+        return listed, pending_events(self.oms.journal, listed, self.now())
 
     def _around(self, market: MarketNow, now: datetime, groups: Mapping[str, Group]) -> Around:
         minutes = self.settings.options.close_before_expiry_minutes

@@ -140,9 +140,13 @@ def test_an_assignment_before_its_rows_is_a_pending_event_and_no_naked_stock(
     assert world.desk.positions_there()["AAPL"] == "-200"
     found = by_journal(world, watched=is_read)
     assert (found["AAPL"], found[short]) == ((Guarded.PENDING, ""), (Guarded.PENDING, ""))
+    [long] = [s for s, q in plan.ratios.items() if q > 0]
+    assert found[long][0] is BARE  # what is left of it is no structure any more
     if is_read:
         world.run(60, 0.5)
-        assert world.guarded(short) is Guarded.PENDING
+        assert world.guarded(short) is Guarded.PENDING and world.guarded(long) is UNPLANNED
+        assert "structure_broken" in world.alarm_kinds()
         assert "position_differs" not in world.alarm_kinds()
-        assert not [n for n in world.notes if n.is_alarm and n.data.get("symbol") == "AAPL"]
+        alarms = [n.data for n in world.notes if n.is_alarm and n.data.get("symbol") == "AAPL"]
+        assert {data["kind"] for data in alarms} == {"structure_broken"}
     assert world.desk.oms.reconcile().breaks == ()
