@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
+import msgspec
 import pytest
 from support.desk import KEY
 from support.world import World
@@ -19,8 +21,11 @@ from execbot.exits.protection import Surroundings, protections
 from execbot.exits.rules.view import Guarded
 from execbot.exits.structures.plan import StructurePlan, end_structures, save_structure
 from execbot.oms.sync.pending_events import pending_events
+from execbot.page.rows import held_row
 from execbot.watch.core.inputs import Warned
+from execbot.watch.show.frames import Frame, Picture
 from execbot.watch.show.position_rows import is_shown, position_row
+from execbot.watch.show.publication import Publication
 from execbot.watch.show.verdict import Level, Verdict, verdict
 
 D = Decimal
@@ -150,3 +155,27 @@ def test_an_assignment_before_its_rows_is_a_pending_event_and_no_naked_stock(
         alarms = [n.data for n in world.notes if n.is_alarm and n.data.get("symbol") == "AAPL"]
         assert {data["kind"] for data in alarms} == {"structure_broken"}
     assert world.desk.oms.reconcile().breaks == ()
+
+
+def test_who_looks_on_sees_the_levels_of_the_structure(tmp_path: Path) -> None:
+    """Through the bytes of a frame, as the page gets them."""
+    world = opened(tmp_path)
+    plan = planned(world)
+    sent: list[Frame] = []
+    loop = SimpleNamespace(
+        watcher=world.running,
+        health=SimpleNamespace(stream_up=True, last_frame_at=None, lag_ms=0.0),
+        client=world.desk.client,
+        halted_words=lambda: "",
+    )
+    publication = Publication(SimpleNamespace(beat=lambda: None), world.now)  # type: ignore[arg-type]
+    publication.send = lambda frame: not sent.append(frame)  # type: ignore[func-returns-value]
+    publication.is_wanted = publication.wants_all = True
+    publication.follow(loop)  # type: ignore[arg-type]
+    publication.beat()
+    picture = Picture()
+    picture.take(msgspec.json.decode(msgspec.json.encode(sent[0]), type=Frame))
+    for symbol in plan.ratios:
+        row = held_row(picture.held[symbol], picture.prices.get(symbol), [], world.now())
+        assert (row.guard, row.guard_tone) == ("by watch", "care")
+        assert row.structure == "stop 0.01, target 9" and row.stop is None
