@@ -74,7 +74,7 @@ class CoreMemory:
     cares_for_options: bool = False
     """Whether the exits of structures are kept here: the hands have somebody who does."""
     options_cared_at: datetime | None = None
-    """When the last look at contracts went well."""
+    """When the last look at contracts went well, or the first of them was asked for."""
     contracts_met_at: datetime | None = None
     """When a contract was held, or an order of one was alive, last."""
     equity_asked: datetime | None = None

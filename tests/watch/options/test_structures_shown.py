@@ -94,17 +94,23 @@ def test_without_a_watch_nobody_keeps_it_and_that_is_said(tmp_path: Path) -> Non
     assert by_journal(world, watched=False) == dict.fromkeys(plan.ratios, (BARE, missing))
 
 
-def test_looks_that_fail_leave_it_unprotected_and_that_is_told(tmp_path: Path) -> None:
+def fails() -> list[Warned]:
+    raise NetworkError("no quotes")
+
+
+@pytest.mark.parametrize("from_the_start", [False, True])
+def test_looks_that_fail_leave_it_unprotected_and_that_is_told(
+    tmp_path: Path, from_the_start: bool
+) -> None:
     world = opened(tmp_path)
-    planned(world)
-
-    def fails() -> list[Warned]:
-        raise NetworkError("no quotes")
-
     assert world.hands is not None
-    world.hands.care_for_options = fails
-    world.run(25)
-    assert by_watch(world) == {KEPT} and "unprotected" not in world.alarm_kinds()
+    if from_the_start:
+        world.hands.care_for_options = fails
+    planned(world)
+    if not from_the_start:
+        world.hands.care_for_options = fails
+        world.run(25)
+        assert by_watch(world) == {KEPT} and "unprotected" not in world.alarm_kinds()
     world.run(20)
     assert by_watch(world) == {BARE} and on_screen(world).level is Level.NOT_SAFE
     assert world.alarm_kinds().count("unprotected") == 2  # one for each leg
