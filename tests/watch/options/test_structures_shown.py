@@ -92,6 +92,11 @@ def test_without_a_watch_nobody_keeps_it_and_that_is_said(tmp_path: Path) -> Non
     world.run(8)
     missing = "no `watch` looks after its exits"
     assert by_journal(world, watched=False) == dict.fromkeys(plan.ratios, (BARE, missing))
+    assert by_journal(world, watched=True) == dict.fromkeys(plan.ratios, (KEPT, ""))
+    for symbol in plan.ratios:  # one that runs, and says itself that its looks fail
+        facts = {"state": BARE.value, "uncovered": "2"}
+        world.desk.journal.audit("guard", symbol, "guard", facts, "unprotected", world.now())
+    assert by_journal(world, watched=True) == dict.fromkeys(plan.ratios, (BARE, missing))
 
 
 def fails() -> list[Warned]:
