@@ -119,8 +119,9 @@ def views(journal: Journal, held: Iterable[Position], around: Surroundings) -> l
         key: _guarded_qty(ours.get(key), theirs.get(key))
         for key in sorted(ours.keys() | theirs.keys())
     }
-    contracts = {key: qty for key, qty in quantities.items() if qty and is_option(key)}
     pending = {symbol_key(symbol) for symbol in around.pending}
+    contracts = {key: qty for key, qty in quantities.items() if qty and is_option(key)}
+    there = {key: qty for key, qty in contracts.items() if key not in pending}
     structures = _standing_plans(journal, around.now) if contracts else []
     found = []
     for key, qty in quantities.items():
@@ -129,10 +130,9 @@ def views(journal: Journal, held: Iterable[Position], around: Surroundings) -> l
             seen = _Seen(key, qty, record, position, plans.get(key), tuple(orders.get(key, ())))
             view = replace(_view(journal, seen, around), is_pending=key in pending)
             if key in contracts:
-                standing = standing_of(
-                    key, structures, contracts, is_looked_after=around.is_watched
-                )
-                view = replace(view, structure=standing)
+                looks = around.is_watched and said_of(journal, key) != Guarded.UNPROTECTED
+                part = standing_of(key, structures, there, is_looked_after=looks)
+                view = replace(view, structure=part)
             found.append(view)
     return found
 
@@ -219,8 +219,13 @@ def _market(seen: _Seen, around: Surroundings) -> SymbolMarket:
 
 def is_held_here(journal: Journal, symbol: str) -> bool:
     """The `watch` said last of the symbol that it holds the stop itself."""
+    return said_of(journal, symbol) == Guarded.EMULATED
+
+
+def said_of(journal: Journal, symbol: str) -> str:
+    """How the `watch` said last that it stands."""
     said = journal.last_audit("guard", symbol)
-    return said is not None and said.facts.get("state") == Guarded.EMULATED
+    return "" if said is None else str(said.facts.get("state"))
 
 
 # --- what is missing ---------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from math import gcd
@@ -67,7 +67,7 @@ def with_structures(
     for some in folded:
         shares = _delivered(some, [t for t in trips if t.id not in used])
         used.update(trip.id for trip in shares)
-        structures.append(_folded(some, shares))
+        structures.append(_folded(some, shares, parents))
     rest = [trip for trip in trips if trip.id not in used]
     return tuple(sorted([*rest, *structures], key=lambda trip: (trip.opened_at, trip.symbol)))
 
@@ -156,7 +156,9 @@ def _delivered(legs: Sequence[RoundTrip], others: Iterable[RoundTrip]) -> list[R
     return found if found and moved == shares else []
 
 
-def _folded(legs: Sequence[RoundTrip], shares: Sequence[RoundTrip]) -> RoundTrip:
+def _folded(
+    legs: Sequence[RoundTrip], shares: Sequence[RoundTrip], parents: Mapping[str, str]
+) -> RoundTrip:
     everything = (*legs, *shares)
     units = Decimal(gcd(*(int(leg.entered) for leg in legs)))
     net = sum((leg.entered * leg.entry_price * _sign(leg) for leg in legs), ZERO) / units
@@ -167,7 +169,7 @@ def _folded(legs: Sequence[RoundTrip], shares: Sequence[RoundTrip]) -> RoundTrip
     gross = sum((trip.gross for trip in everything), ZERO)
     parts = sorted(_parts(everything), key=lambda part: (part.at, part.symbol, part.execution_id))
     return RoundTrip(
-        id=_name(legs),
+        id=_name(legs, parents),
         symbol=_root(legs),
         asset_class=AssetClass.US_OPTION,
         side=side,
@@ -202,10 +204,12 @@ def _parts(trips: Iterable[RoundTrip]) -> Iterator[Part]:
             yield replace(part, symbol=trip.symbol)
 
 
-def _name(legs: Collection[RoundTrip]) -> str:
-    """Follows from what its legs are called, which follow from the orders that opened them."""
-    digest = hashlib.sha256("|".join(sorted(leg.id for leg in legs)).encode()).hexdigest()
-    return f"{_root(legs)}-{digest[:ID_LENGTH]}"
+def _name(legs: Sequence[RoundTrip], parents: Mapping[str, str]) -> str:
+    """Named after the order that opened it; one of its legs, where it was opened leg by leg."""
+    first = min(legs, key=lambda leg: (leg.opened_at, leg.symbol))
+    opener = first.parts[0].client_order_id
+    said = f"{_root(legs)}|{parents.get(opener, first.id)}|{min(leg.id for leg in legs)}"
+    return f"{_root(legs)}-{hashlib.sha256(said.encode()).hexdigest()[:ID_LENGTH]}"
 
 
 def _root(legs: Iterable[RoundTrip]) -> str:

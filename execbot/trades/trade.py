@@ -16,6 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from execbot.exits.plan.plan import ExitPlan, PlanStatus
+from execbot.exits.structures.plan import StructurePlan
 from execbot.journal.confirmation import Confirmation
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import AssetClass, PositionSide
@@ -82,6 +83,8 @@ class Known(Struct, frozen=True):
     orders: Mapping[str, OrderRecord] = {}
     plans: Mapping[str, Sequence[ExitPlan]] = {}
     stood: Stood = {}
+    structures: Sequence[StructurePlan] = ()
+    """Plans of contracts that were kept together, as they were saved last."""
     strengths: Mapping[str, Decimal] = {}
     confirmations: Mapping[str, Confirmation] = {}
     bars: Mapping[str, Sequence[Bar]] = {}
@@ -90,7 +93,8 @@ class Known(Struct, frozen=True):
 
 def trade_of(trip: RoundTrip, known: Known) -> Trade:
     """A round trip with what is known of it."""
-    records = [r for name in _orders_of(trip) if (r := known.orders.get(name)) is not None]
+    given = [r for name in _orders_of(trip) if (r := known.orders.get(name)) is not None]
+    records = [known.orders.get(r.parent_id or "", r) if trip.legs else r for r in given]
     plan_ids = _plan_ids(trip, records, known)
     plans = _versions(trip, plan_ids, known.plans)
     risk = _risk(trip, plans)
@@ -100,7 +104,7 @@ def trade_of(trip: RoundTrip, known: Known) -> Trade:
         strategy=_first(r.strategy_id for r in records) or _first(p.strategy_id for p in plans),
         strength=_strength(records, plans, known.strengths),
         asked=_asked(plans),
-        stood=_stood(plans),
+        stood=_of_structure(trip, known.structures) if trip.legs else _stood(plans),
         endings=structure_endings(trip, known.orders)
         if trip.legs
         else endings(trip, known.orders, plans),
@@ -222,6 +226,24 @@ def _asked(plans: Sequence[ExitPlan]) -> Levels:
         None if trail is None else str(trail),
         tuple(str(target.spec) for target in plan.targets),
     )
+
+
+def _is_within(trip: RoundTrip, at: datetime) -> bool:
+    return at >= trip.opened_at and (trip.closed_at is None or at <= trip.closed_at)
+
+
+def _of_structure(trip: RoundTrip, structures: Iterable[StructurePlan]) -> Levels:
+    """Net prices, unsigned; the newest plan of its contracts while it was open."""
+    names = {leg.symbol for leg in trip.legs}
+    plans = [p for p in structures if names & set(p.ratios) and _is_within(trip, p.created_at)]
+    if not plans:
+        return Levels()
+    plan = max(plans, key=lambda one: one.created_at)
+    stop = None if plan.stop_net is None else f"{abs(plan.stop_net):f}"
+    if stop is None and plan.underlying_stop is not None:
+        stop = f"{plan.underlying} {plan.underlying_stop.price:f}"
+    target = () if plan.target_net is None else (f"{abs(plan.target_net):f}",)
+    return Levels(stop, None, target)
 
 
 def _stood(plans: Sequence[ExitPlan]) -> Levels:

@@ -12,6 +12,7 @@ import argparse
 import json
 import tempfile
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +198,44 @@ def option(x: Recorder) -> None:
     x.run("option close AAPL --credit 1")
     x.run(f"option abandon {low['symbol']}")
     x.run(f"submit {low['symbol']} --qty 1 --stop-loss 20% --trail-percent 2")
+
+
+@session()
+def option_done(x: Recorder) -> None:
+    """What is answered where it is done: a structure from a signal to its trade, an exercise, and a
+    contract that is left to expire."""
+    x.price("AAPL", "215")
+    low, high, *_ = x.quietly("option chain AAPL --near 3 --calls")
+    legs = [{"symbol": low["symbol"], "side": "buy"}, {"symbol": high["symbol"], "side": "sell"}]
+    net = Decimal(low["ask"]) - Decimal(high["bid"])
+    wish = {"id": "wings-1", "strength": 82, "legs": legs, "debit": str(net), "qty": 2}
+    x.run("signal -", stdin=f"{json.dumps(wish)}\n" * 2)
+    x.settle()
+    x.run("option held")
+    x.run("option protect AAPL --stop 0.05 --target 40")
+    x.run("positions")
+    x.run("exits show")
+    x.run("health")
+    x.run("account")
+    x.run("option close AAPL --market --dry-run")
+    x.run("option close AAPL --market --qty 1 --client-order-id half")
+    x.settle()
+    x.run("option close AAPL --market --client-order-id rest", live=True)
+    x.settle()
+    x.run("trades")
+    x.run("trades show AAPL")
+    x.quietly(f"submit {low['symbol']} --qty 1 --limit {low['ask']} --client-order-id call")
+    x.settle()
+    x.run(f"option exercise {low['symbol']}")
+    x.run("reconcile")
+    x.run("positions")
+    first = x.quietly("option chain AAPL --expiries")[0]["expiry"]
+    put, *_ = x.quietly(f"option chain AAPL --expiry {first} --puts --near 1")
+    x.quietly(f"submit {put['symbol']} --qty 1 --limit {put['ask']} --client-order-id put")
+    x.settle()
+    x.server.call("POST", "/sim/clock", {"set": f"{first} 10:30"})
+    x.settle()
+    x.run(f"option abandon {put['symbol']}")
 
 
 @session()

@@ -220,6 +220,9 @@ def test_what_watch_closes_at_a_level_says_which(tmp_path: Path, level: str) -> 
     assert world.desk.positions_there() == {}
     [trade] = made(world.desk.journal)
     assert str(trade.ending) == level and [e.qty for e in trade.endings] == [2]
+    assert (trade.stood.stop, trade.stood.targets) == (
+        ("9", ()) if level == "stop" else (None, ("0.01",))
+    )
     assert trade.trip.gross == sum(cash_of_rows(world.desk.call).values())
     low, high = near(world.desk).strike, near(world.desk, steps=1).strike
     assert trade.risk is not None and trade.risk.usd <= (high - low) * 200

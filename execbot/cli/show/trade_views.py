@@ -68,7 +68,7 @@ def _row(trade: Trade) -> Sequence[object]:
     held = trip.holding
     return (
         Cell(trip.id, trip.id[-ID_SHOWN:]),
-        trip.symbol,
+        _symbol(trip),
         trip.side.value,
         text(trip.entered),
         when(trip.opened_at),
@@ -86,6 +86,11 @@ def _row(trade: Trade) -> Sequence[object]:
         trade.strategy,
         _ended(trade),
     )
+
+
+def _symbol(trip: RoundTrip) -> str:
+    """A structure is told from its underlying."""
+    return f"{trip.symbol} ({len(trip.legs)} legs)" if trip.legs else trip.symbol
 
 
 def _ended(trade: Trade) -> str:

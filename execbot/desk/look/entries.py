@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from execbot.model.enums import OrderClass
 from execbot.model.numbers import maybe_decimal
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def opening_of(
     name = plan.entry_client_order_id if plan is not None else None
     if order is None and name is not None:
         order = journal.order_by_client_id(name)
+    if order is not None and order.order.order_class is OrderClass.MLEG and order.parent_id:
+        order = journal.order_by_client_id(order.parent_id) or order  # what a leg is of was given
     strength = _strength(journal, order)
     if strength is None and plan is not None:
         strength = plan.strength

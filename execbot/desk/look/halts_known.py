@@ -36,7 +36,7 @@ class HaltsKnown(Struct, frozen=True):
 
 def halts_known(desk: Desk, record: OrderRecord) -> HaltsKnown:
     """Of the order that was just given."""
-    is_stock = record.order.asset_class == AssetClass.US_EQUITY
+    is_stock = record.order.asset_class == AssetClass.US_EQUITY and not record.order.is_spread
     waits = record.sent_at is None or record.status is OrderStatus.QUEUED
     if not is_stock or waits or is_meant_to_close(record):
         return HaltsKnown()

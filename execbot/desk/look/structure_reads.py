@@ -16,13 +16,17 @@ from execbot.trades.structures import KeptTogether
 
 
 class Together(Struct, frozen=True):
-    """`parents` are the orders of several legs by the client_order_id of their legs, `kept` what
-    plans kept as one. `symbols` are those asked for, the contracts beside them, and the underlyings
-    whose shares they may have delivered."""
+    """`parents` are the orders of several legs by the client_order_id of their legs, `plans` what
+    kept some of them as one. `symbols` are those asked for, the contracts beside them, and the
+    underlyings whose shares they may have delivered."""
 
     symbols: frozenset[str]
     parents: Mapping[str, str] = {}
-    kept: tuple[KeptTogether, ...] = ()
+    plans: tuple[StructurePlan, ...] = ()
+
+    @property
+    def kept(self) -> list[KeptTogether]:
+        return [KeptTogether(frozenset(p.ratios), p.created_at) for p in self.plans]
 
     @property
     def contracts(self) -> frozenset[str]:
@@ -52,10 +56,9 @@ def together_with(journal: Journal, symbols: Iterable[str], now: datetime) -> To
                 plans |= _planned(journal, record, now)
         for plan in plans.values():
             new |= (set(plan.ratios) - contracts) if symbol in plan.ratios else set()
-    kept = tuple(KeptTogether(frozenset(p.ratios), p.created_at) for p in plans.values())
     roots = {c.root for s in contracts if (c := option_contract(s)) is not None}
     traded = {root for root in roots if journal.position(root) is not None}
-    return Together(everything | contracts | traded, parents, kept)
+    return Together(everything | contracts | traded, parents, tuple(plans.values()))
 
 
 def _legs(journal: Journal, parent: str) -> set[str]:

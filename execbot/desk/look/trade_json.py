@@ -19,7 +19,7 @@ COLUMNS = (
     *("stood.stop", "stood.trail", "stood.targets", "worst_price", "best_price", "worst_r"),
     *("best_r", "excursion_from", "cost_in.bps", "cost_in.usd", "cost_in.measured"),
     *("cost_in.orders", "cost_out.bps", "cost_out.usd", "cost_out.measured", "cost_out.orders"),
-    *("asset_class", "entry_net", "exit_net", "legs"),
+    *("asset_class", "entry_net", "exit_net"),
 )
 
 LOT_COLUMNS = (

@@ -19,6 +19,7 @@ from execbot.desk.look.freshen import freshen
 from execbot.desk.look.structure_reads import together_with
 from execbot.exits.plan.plan import ExitPlan
 from execbot.exits.plan.plan_json import from_data
+from execbot.exits.structures.plan import StructurePlan
 from execbot.journal.confirmation import Confirmation
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, PlanRecord
@@ -157,8 +158,8 @@ class Kept(Struct, frozen=True):
 def trades_of(journal: Journal, wanted: Wanted, *, of: str = "") -> _Read:
     """What the journal has of them. `of` is the id of the one that is asked for: its symbol is read
     alone. Raises JournalError."""
-    history, trips = _trips(journal, wanted, of)
-    known = _known(journal, trips, Kept())
+    history, trips, structures = _trips(journal, wanted, of)
+    known = _known(journal, trips, Kept(), structures)
     trades = [
         trade for trade in (trade_of(trip, known) for trip in trips) if _is_wanted(trade, wanted)
     ]
@@ -168,30 +169,34 @@ def trades_of(journal: Journal, wanted: Wanted, *, of: str = "") -> _Read:
 def trades_alone(journal: Journal, wanted: Wanted, kept: Kept) -> list[Trade]:
     """The same trades without what they were read from, a symbol at a time: the plans of one are
     gone before those of the next are read. Raises JournalError."""
-    _, trips = _trips(journal, wanted, "")
+    _, trips, structures = _trips(journal, wanted, "")
     found: dict[str, Trade] = {}
     for symbol in sorted({trip.symbol for trip in trips}):
         some = [trip for trip in trips if trip.symbol == symbol]
-        known = _known(journal, some, kept)
+        known = _known(journal, some, kept, structures)
         found |= {trip.id: trade_of(trip, known) for trip in some}
     return [found[trip.id] for trip in trips if _is_wanted(found[trip.id], wanted)]
 
 
-def _trips(journal: Journal, wanted: Wanted, of: str) -> tuple[Settled, list[RoundTrip]]:
+def _trips(
+    journal: Journal, wanted: Wanted, of: str
+) -> tuple[Settled, list[RoundTrip], Sequence[StructurePlan]]:
+    """With the plans of contracts that were kept together."""
     symbols = _symbols(journal, wanted, of)
     first = journal.first_execution_at()
     if not symbols or first is None:
-        return Settled(), []
+        return Settled(), [], ()
     since = wanted.since or first
     near = together_with(journal, symbols, since)
     history = history_of(journal, sorted(near.symbols), eastern(since).date(), near.contracts)
     single = round_trips(history, _booked_as(journal, history))
-    return history, [
+    trips = [
         trip
         for trip in with_structures(single, near.parents, near.kept)
         if _is_of(trip, wanted)
         and not {leg.symbol for leg in plain_trips(trip)}.isdisjoint(symbols)
     ]
+    return history, trips, near.plans
 
 
 def _symbols(journal: Journal, wanted: Wanted, of: str) -> list[str]:
@@ -244,7 +249,12 @@ def _booked_as(journal: Journal, history: Settled) -> Mapping[str, str]:
     }
 
 
-def _known(journal: Journal, trips: Sequence[RoundTrip], kept: Kept) -> Known:
+def _known(
+    journal: Journal,
+    trips: Sequence[RoundTrip],
+    kept: Kept,
+    structures: Sequence[StructurePlan],
+) -> Known:
     if not trips:
         return Known()
     names = {part.client_order_id for trip in trips for part in trip.parts} - {""}
@@ -260,6 +270,7 @@ def _known(journal: Journal, trips: Sequence[RoundTrip], kept: Kept) -> Known:
         orders=orders,
         plans=plans,
         stood=stood_of(plans),
+        structures=structures,
         strengths=_strengths(journal, trips, orders),
         confirmations=made,
     )
@@ -312,7 +323,8 @@ def _strengths(
         record.signal_id
         for trip in trips
         for part in trip.entries
-        if (record := orders.get(part.client_order_id)) is not None and record.signal_id
+        if (given := orders.get(part.client_order_id)) is not None
+        and (record := orders.get(given.parent_id or "", given)).signal_id
     }
     found: dict[str, Decimal] = {}
     for name in sorted(name for name in names if name):

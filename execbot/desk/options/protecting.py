@@ -17,7 +17,9 @@ from execbot.desk.look.protection import protection_of
 from execbot.desk.opening.outcomes import CommandStep, carried_out
 from execbot.desk.options.structures import Structure, structure_of
 from execbot.desk.protect import watched_by
+from execbot.exits.plan.plan import PlanStatus
 from execbot.exits.rules.view import WORST_FIRST, Guarded
+from execbot.exits.store import change_plan, plan_of
 from execbot.exits.structures.plan import (
     StructurePlan,
     UnderlyingStop,
@@ -69,6 +71,7 @@ def protect_structure(desk: Desk, names: Sequence[str], levels: Levels) -> Struc
     stop = None if levels.stop is None else levels.stop * sign
     target = None if levels.target is None else levels.target * sign
     _check(stop, target, worth)
+    _end_own_plans(desk, structure)
     now = desk.now()
     plan = StructurePlan(
         plan_id=f"structure-{int(now.timestamp() * 1000):012x}{os.urandom(4).hex()}",
@@ -124,6 +127,26 @@ def kept(desk: Desk, structures: Sequence[Structure]) -> list[Kept]:
         worst = next(state for state in WORST_FIRST if state in states)
         found.append(Kept(worst, list(plans.values()), "; ".join(missing)))
     return found
+
+
+def _end_own_plans(desk: Desk, structure: Structure) -> None:
+    """What could sell one leg alone is not kept beside: a plan that is in force must be taken off
+    first, one that was suspended ends. Raises BadStructureExits."""
+    if len(structure.positions) < 2:
+        return
+    plans = [plan for p in structure.positions if (plan := plan_of(desk.journal, p.symbol))]
+    in_force = [plan.symbol for plan in plans if plan.status is not PlanStatus.SUSPENDED]
+    if in_force:
+        error = BadStructureExits(f"{', '.join(in_force)} has exits of its own, for one leg alone")
+        error.next_step = f"Take them off: execbot cancel-all --symbol {in_force[0]}"
+        raise error
+    now, note = desk.now(), "kept with its structure"
+    for plan in plans:
+        change_plan(
+            desk.journal,
+            plan.plan_id,
+            lambda old: old.changed(now, status=PlanStatus.CLOSED, note=note),
+        )
 
 
 def _check(stop: Decimal | None, target: Decimal | None, worth: Decimal) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -214,18 +215,18 @@ def _by_fills(oms: Orders, symbol: str) -> bool:
     return ours is not None and bool(ours.qty)
 
 
-def held_positions(oms: Orders) -> Rows[Position]:
-    """What may be held: the broker's list, with each quantity that the fills make larger; what of
-    the list cannot be is `unread`.
+def held_positions(oms: Orders, listed: Sequence[Position] | None = None) -> Rows[Position]:
+    """What may be held: the broker's list (`listed`, where it was read already), with each quantity
+    that the fills make larger; what of the list cannot be is `unread`.
 
     The journal's alone where the broker does not answer. A symbol that the list leaves out is held
     until its fills say otherwise (docs/evidence.md, E-POS-2).
     """
     ours = {symbol_key(record.symbol): record for record in oms.journal.positions()}
-    try:
-        rows: list[Position] = oms.client.get_positions()
-    except BrokerError:
-        rows = []
+    rows: Sequence[Position] = () if listed is None else listed
+    if listed is None:
+        with suppress(BrokerError):
+            rows = oms.client.get_positions()
     theirs = {symbol_key(item.symbol): item for item in rows}
     held = [holding(record, theirs.get(key)) for key, record in ours.items()]
     return Rows(counted_positions(held, theirs, ours).values(), unread_of(rows))

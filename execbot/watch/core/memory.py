@@ -74,7 +74,7 @@ class CoreMemory:
     cares_for_options: bool = False
     """Whether the exits of structures are kept here: the hands have somebody who does."""
     options_cared_at: datetime | None = None
-    """When the last look at contracts went well."""
+    """When the last look at contracts went well, or the first of them was asked for."""
     contracts_met_at: datetime | None = None
     """When a contract was held, or an order of one was alive, last."""
     equity_asked: datetime | None = None
@@ -112,7 +112,8 @@ class CoreMemory:
 
     def structure_of(self, symbol: str, now: datetime) -> StructureStanding:
         """How a contract stands by the exits of its structure."""
-        held = {s.symbol: s.qty for s in self.symbols.values() if s.qty and is_option(s.symbol)}
+        states = (s for s in self.symbols.values() if s.qty and is_option(s.symbol))
+        held = {s.symbol: s.qty for s in states if not s.is_pending}
         cared = self.options_cared_at
         is_looked_after = self.cares_for_options and (cared is None or now - cared < CARE_LOST)
         return standing_of(symbol, self.structures, held, is_looked_after=is_looked_after)

@@ -208,6 +208,11 @@ class SymbolState:
         return sum(gone, ZERO)
 
     @property
+    def is_pending(self) -> bool:
+        """The broker's quantity differs as rows that are to come will explain."""
+        return self.difference is not None and self.difference.is_awaited
+
+    @property
     def structure_plan(self) -> StructurePlan | None:
         """The plan that rules it, where it has none of its own."""
         has_own = self.plan is not None and self.plan.status is not PlanStatus.CLOSED
@@ -358,7 +363,7 @@ class SymbolState:
             limits=limits,
             memory=self.memory,
             structure=self.structure,
-            is_pending=self.difference is not None and self.difference.is_awaited,
+            is_pending=self.is_pending,
         )
 
 

@@ -18,7 +18,7 @@ from execbot.watch.core.entry_timeouts import CLOSE_LEAD, clock_of, ends_at_clos
 from execbot.watch.core.equity_times import sample_due
 from execbot.watch.core.inputs import JobDone
 from execbot.watch.core.jobs import Job, JobName, Note, Save
-from execbot.watch.core.memory import READS, CoreMemory
+from execbot.watch.core.memory import CARE_LOST, READS, CoreMemory
 from execbot.watch.core.notes import alarm
 from execbot.watch.core.symbol_state import SymbolState, is_entry
 
@@ -104,6 +104,8 @@ class Timers:
         looked, every = self.memory.options_looked_at, OPTIONS_LOOK if held else OPTIONS_LOOK_IDLE
         if looked is not None and now - looked < every:
             return []
+        if looked is None or now - looked > CARE_LOST:
+            self.memory.options_cared_at = now  # from here on looks must go well
         self.memory.options_looked_at = now
         return self.memory.account_job(JobName.CARE_FOR_OPTIONS, "contracts", now)
 

@@ -7,7 +7,7 @@ time.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,6 +18,7 @@ from execbot.exits.structures.lives import has_outlived
 from execbot.exits.structures.plan import StructurePlan, end_structures, structure_plans
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.market.sessions import MarketNow
+from execbot.model.account import Position
 from execbot.model.enums import OPEN_STATUSES
 from execbot.model.errors import ExecbotError
 from execbot.model.options.contract import is_plain_root
@@ -26,6 +27,7 @@ from execbot.model.symbols import option_contract
 from execbot.model.times import eastern
 from execbot.oms.send.orders import held_positions
 from execbot.oms.service import OrderManagementSystem
+from execbot.oms.sync.pending_events import pending_events
 from execbot.watch.core.inputs import Warned
 from execbot.watch.options.closing import (
     CLOSING_ID,
@@ -45,8 +47,10 @@ from execbot.watch.options.rules import (
     dangers,
     expires_on,
     expiring,
+    is_unpriced,
     outlived,
     planned,
+    unpriced,
 )
 
 log = logging.getLogger("execbot.watch")
@@ -59,6 +63,9 @@ POSITIONS_FOLLOW = timedelta(minutes=1)
 
 BLIND_AFTER = timedelta(seconds=15)
 """So long looks may fail before a person is told: three in a row."""
+
+UNPRICED_FOR = timedelta(minutes=1)
+"""So long a structure may be without a price before that is told."""
 
 FOREIGN_SINCE = timedelta(days=1)
 
@@ -73,6 +80,7 @@ class OptionCare:
     now: Callable[[], datetime]
     dividends: Callable[[list[str], datetime], Mapping[str, Decimal]] = lambda symbols, at: {}
     _due: dict[str, str] = field(default_factory=dict)
+    _unpriced_since: dict[str, datetime] = field(default_factory=dict)
     _told: set[tuple[str, str, str]] = field(default_factory=set)
     _blind_since: datetime | None = None
     _told_blind: datetime | None = None
@@ -136,9 +144,10 @@ class OptionCare:
 
     def _groups(self, *, with_quotes: bool) -> dict[str, Group]:
         held: dict[str, dict[str, Decimal]] = {}
-        for position in held_positions(self.oms):
+        listed, pending = self._listed()
+        for position in held_positions(self.oms, listed):
             contract = option_contract(position.symbol)
-            if contract is not None and position.qty:
+            if contract is not None and position.qty and position.symbol not in pending:
                 held.setdefault(contract.root, {})[position.symbol] = position.qty
         quotes: Mapping[str, Quote] = {}
         prices: Mapping[str, Decimal] = {}
@@ -149,6 +158,15 @@ class OptionCare:
             root: Group(root, legs, {s: quotes[s] for s in legs if s in quotes}, prices.get(root))
             for root, legs in held.items()
         }
+
+    def _listed(self) -> tuple[Sequence[Position], Mapping[str, str]]:
+        """The broker's list, and what of the books it has ended already. Where it does not answer
+        the fills alone tell, and exits go on."""
+        try:
+            listed = self.oms.client.get_positions()
+        except BrokerError:
+            return (), {}
+        return listed, pending_events(self.oms.journal, listed, self.now())
 
     def _around(self, market: MarketNow, now: datetime, groups: Mapping[str, Group]) -> Around:
         minutes = self.settings.options.close_before_expiry_minutes
@@ -196,7 +214,18 @@ class OptionCare:
             return [*told, *self._leave(leave, market, now)]
         leave, due = planned(plan, group, self._due)
         self._due[plan.plan_id] = due
-        return [] if leave is None else self._leave(leave, market, now)
+        told = self._priced(plan, group, market, now)
+        return told if leave is None else [*told, *self._leave(leave, market, now)]
+
+    def _priced(
+        self, plan: StructurePlan, group: Group, market: MarketNow, now: datetime
+    ) -> list[Warn]:
+        """Whether its levels can be watched at all; a quote may be gone for a moment."""
+        if not market.is_open or not is_unpriced(plan, group):
+            self._unpriced_since.pop(plan.plan_id, None)
+            return []
+        since = self._unpriced_since.setdefault(plan.plan_id, now)
+        return [unpriced(plan, group)] if now - since >= UNPRICED_FOR else []
 
     def _is_left_over(self, plan: StructurePlan, group: Group, now: datetime) -> bool:
         """We have closed what is gone of it; nobody bid for the rest, which may expire."""

@@ -135,6 +135,21 @@ def planned(
     return (Leave(group.underlying, sellable, due, plan.plan_id) if sellable else None), due
 
 
+def is_unpriced(plan: StructurePlan, group: Group) -> bool:
+    """Its net price is not known, and a level of it rests on that."""
+    rests = plan.stop_net is not None or plan.target_net is not None
+    return rests and plan.worth(group.middles) is None
+
+
+def unpriced(plan: StructurePlan, group: Group) -> Warn:
+    missing = ", ".join(sorted(set(plan.ratios) - set(group.middles)))
+    message = (
+        f"{missing} has no two-sided quote for a minute now: the net price is not known, "
+        f"and nobody acts on {plan.levels}"
+    )
+    return Warn("structure_unpriced", plan.underlying, message, critical=True)
+
+
 def dangers(group: Group, around: Around) -> list[Warn]:
     """Sold contracts that may be assigned any night."""
     found = []

@@ -80,6 +80,8 @@ def test_it_acts_once_also_after_a_kill(
 ) -> None:
     signal = opening(trader)
     dies_before_its_result_is_kept(trader, signal, monkeypatch)
+    claimed = trader.desk.journal.signal("s1")
+    assert claimed is not None and claimed.outcome == "claimed"  # durable with the intent
     trader.fill(60)
     again = [trader.executor.execute_signal(signal) for _ in range(2)]
     trader.desk.sleep(60)

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,30 @@ def test_a_signal_becomes_one_order_and_its_repeat_none(served: Server, doors: D
         ["signal", "AAPL", "buy", "--strength", "82", "--id", "one", "--json"], doors.env
     )
     assert same.data["reason"] == "signal.repeated"
+
+
+def test_a_structure_becomes_one_order_of_its_legs_and_its_repeat_none(
+    served: Server, doors: Doors
+) -> None:
+    low, high, *_ = execbot(
+        ["option", "chain", "AAPL", "--near", "3", "--calls", "--json"], doors.env
+    ).data
+    wish = {
+        "id": "wings", "strength": 82, "qty": 1,
+        "debit": str(Decimal(low["ask"]) - Decimal(high["bid"])),
+        "legs": [
+            {"symbol": low["symbol"], "side": "buy"},
+            {"symbol": high["symbol"], "side": "sell"},
+        ],
+    }  # fmt: skip
+    spoilt = doors.post(json.dumps({**wish, "legs": wish["legs"][:1]}).encode())  # type: ignore[index]
+    assert (spoilt.status, spoilt.data["field"]) == (422, "legs")
+    assert doors.post(json.dumps(wish).encode()).status == 202
+    assert doors.outcome("wings")["data"]["client_order_id"] == "execbot-signal-wings"
+    assert doors.post(json.dumps(wish).encode()).data["status"] == "repeated"
+    [order] = orders_of(served, "wings")
+    assert order["order_class"] == "mleg"
+    assert Decimal(order["limit_price"]) == Decimal(str(wish["debit"]))
 
 
 def test_what_becomes_of_a_signal_is_an_event_of_the_page(doors: Doors) -> None:

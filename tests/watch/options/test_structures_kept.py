@@ -6,6 +6,7 @@ Method: the simulated world on real trading hours; the exchange's own orders and
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -25,9 +26,11 @@ from execbot.exits.structures.plan import (
 from execbot.market.calendar_cache import load_table
 from execbot.market.sessions import agreed_now
 from execbot.model.options.spreads import spread_request
+from execbot.model.quote import Quote
 from execbot.oms.place.placer import Placer
 from execbot.oms.place.risk_gate import RiskGate
 from execbot.watch.options.care import OptionCare
+from execbot.watch.options.rules import Group, is_unpriced, planned
 
 D = Decimal
 
@@ -158,3 +161,45 @@ def test_leg_that_a_person_closes_elsewhere_is_told_and_the_rest_left_alone(tmp_
     kinds = bought_elsewhere(world, short)
     assert set(world.desk.positions_there().values()) == {"2"} and closings(world) == []
     assert "structure_broken" in kinds and "leg_closed_by_broker" not in kinds
+
+
+def test_order_that_rests_to_close_makes_way_for_the_stop(tmp_path: Path) -> None:
+    """It holds the contracts: the broker would refuse the exit for it."""
+    world = opened(tmp_path)
+    held, now = with_spread(world, days=14), world.now()
+    far = spread_request(vertical(world.desk, opens=False), D(2), D("-40"))
+    gate = RiskGate(world.desk.client, world.desk.journal, world.settings, Mode.SIM, now=world.now)
+    resting = Placer(world.desk.oms, gate).place(far).record.client_order_id
+    world.journal_changed = True
+    world.run(3)
+    ratios = {s: D(q) / 2 for s, q in held.items()}
+    plan = StructurePlan("structure-1", "AAPL", ratios, now, D(1), stop_net=D(9))
+    save_structure(world.desk.journal, plan, now)
+    world.run(60)
+    assert world.desk.positions_there() == {}
+    assert world.desk.orders_there()[resting]["status"] == "canceled"
+    [row] = closings(world)
+    assert row["status"] == "filled"
+
+
+def quoted(bid: str, ask: str) -> Quote:
+    return Quote("A", bid=D(bid), ask=D(ask), bid_size=D(1), ask_size=D(1), at=None)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "due", "known"),
+    [
+        (("0.30", "0.40"), ("0", "0.05"), "stop", True),  # 0.35 less 0.025
+        (("0.70", "0.80"), ("0", "0.05"), "", True),
+        (("0.30", "0.40"), ("0", "3.00"), "", False),
+        (("0", "0.05"), ("0", "0.05"), "stop", True),
+    ],
+)
+def test_leg_that_nobody_bids_for_leaves_the_structure_its_stop(
+    low: tuple[str, str], high: tuple[str, str], due: str, known: bool
+) -> None:
+    now = datetime(2026, 10, 7, 15, tzinfo=UTC)
+    plan = StructurePlan("s", "AAPL", {"A": D(1), "B": D(-1)}, now, D(1), stop_net=D("0.40"))
+    group = Group("AAPL", {"A": D(1), "B": D(-1)}, {"A": quoted(*low), "B": quoted(*high)})
+    assert planned(plan, group, {"s": "stop"})[1] == due
+    assert is_unpriced(plan, group) is not known

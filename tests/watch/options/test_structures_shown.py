@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
+import msgspec
 import pytest
 from support.desk import KEY
 from support.world import World
@@ -19,8 +21,11 @@ from execbot.exits.protection import Surroundings, protections
 from execbot.exits.rules.view import Guarded
 from execbot.exits.structures.plan import StructurePlan, end_structures, save_structure
 from execbot.oms.sync.pending_events import pending_events
+from execbot.page.rows import held_row
 from execbot.watch.core.inputs import Warned
+from execbot.watch.show.frames import Frame, Picture
 from execbot.watch.show.position_rows import is_shown, position_row
+from execbot.watch.show.publication import Publication
 from execbot.watch.show.verdict import Level, Verdict, verdict
 
 D = Decimal
@@ -87,19 +92,30 @@ def test_without_a_watch_nobody_keeps_it_and_that_is_said(tmp_path: Path) -> Non
     world.run(8)
     missing = "no `watch` looks after its exits"
     assert by_journal(world, watched=False) == dict.fromkeys(plan.ratios, (BARE, missing))
+    assert by_journal(world, watched=True) == dict.fromkeys(plan.ratios, (KEPT, ""))
+    for symbol in plan.ratios:  # one that runs, and says itself that its looks fail
+        facts = {"state": BARE.value, "uncovered": "2"}
+        world.desk.journal.audit("guard", symbol, "guard", facts, "unprotected", world.now())
+    assert by_journal(world, watched=True) == dict.fromkeys(plan.ratios, (BARE, missing))
 
 
-def test_looks_that_fail_leave_it_unprotected_and_that_is_told(tmp_path: Path) -> None:
+def fails() -> list[Warned]:
+    raise NetworkError("no quotes")
+
+
+@pytest.mark.parametrize("from_the_start", [False, True])
+def test_looks_that_fail_leave_it_unprotected_and_that_is_told(
+    tmp_path: Path, from_the_start: bool
+) -> None:
     world = opened(tmp_path)
-    planned(world)
-
-    def fails() -> list[Warned]:
-        raise NetworkError("no quotes")
-
     assert world.hands is not None
-    world.hands.care_for_options = fails
-    world.run(25)
-    assert by_watch(world) == {KEPT} and "unprotected" not in world.alarm_kinds()
+    if from_the_start:
+        world.hands.care_for_options = fails
+    planned(world)
+    if not from_the_start:
+        world.hands.care_for_options = fails
+        world.run(25)
+        assert by_watch(world) == {KEPT} and "unprotected" not in world.alarm_kinds()
     world.run(20)
     assert by_watch(world) == {BARE} and on_screen(world).level is Level.NOT_SAFE
     assert world.alarm_kinds().count("unprotected") == 2  # one for each leg
@@ -140,9 +156,37 @@ def test_an_assignment_before_its_rows_is_a_pending_event_and_no_naked_stock(
     assert world.desk.positions_there()["AAPL"] == "-200"
     found = by_journal(world, watched=is_read)
     assert (found["AAPL"], found[short]) == ((Guarded.PENDING, ""), (Guarded.PENDING, ""))
+    [long] = [s for s, q in plan.ratios.items() if q > 0]
+    assert found[long][0] is BARE  # what is left of it is no structure any more
     if is_read:
         world.run(60, 0.5)
-        assert world.guarded(short) is Guarded.PENDING
+        assert world.guarded(short) is Guarded.PENDING and world.guarded(long) is UNPLANNED
+        assert "structure_broken" in world.alarm_kinds()
         assert "position_differs" not in world.alarm_kinds()
-        assert not [n for n in world.notes if n.is_alarm and n.data.get("symbol") == "AAPL"]
+        alarms = [n.data for n in world.notes if n.is_alarm and n.data.get("symbol") == "AAPL"]
+        assert {data["kind"] for data in alarms} == {"structure_broken"}
     assert world.desk.oms.reconcile().breaks == ()
+
+
+def test_who_looks_on_sees_the_levels_of_the_structure(tmp_path: Path) -> None:
+    """Through the bytes of a frame, as the page gets them."""
+    world = opened(tmp_path)
+    plan = planned(world)
+    sent: list[Frame] = []
+    loop = SimpleNamespace(
+        watcher=world.running,
+        health=SimpleNamespace(stream_up=True, last_frame_at=None, lag_ms=0.0),
+        client=world.desk.client,
+        halted_words=lambda: "",
+    )
+    publication = Publication(SimpleNamespace(beat=lambda: None), world.now)  # type: ignore[arg-type]
+    publication.send = lambda frame: not sent.append(frame)  # type: ignore[func-returns-value]
+    publication.is_wanted = publication.wants_all = True
+    publication.follow(loop)  # type: ignore[arg-type]
+    publication.beat()
+    picture = Picture()
+    picture.take(msgspec.json.decode(msgspec.json.encode(sent[0]), type=Frame))
+    for symbol in plan.ratios:
+        row = held_row(picture.held[symbol], picture.prices.get(symbol), [], world.now())
+        assert (row.guard, row.guard_tone) == ("by watch", "care")
+        assert row.structure == "stop 0.01, target 9" and row.stop is None
