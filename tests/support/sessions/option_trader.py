@@ -197,7 +197,7 @@ class OptionTrader:
         worth = structure.worth
         if worth is None:
             return
-        step = max(abs(worth) * D(self.rng.choice(("0.05", "0.2"))), D("0.03"))
+        step = max(abs(worth) * D(self.rng.choice(("0.01", "0.04", "0.2"))), D("0.03"))
         stop, target = worth - step, worth + step
         sign = -1 if (structure.paid or D(0)) < 0 else 1
         levels = protecting.Levels(

@@ -120,7 +120,9 @@ def _missed_levels(session: OptionSession) -> list[str]:
     """A level of a structure that was reached, for longer than two looks and the alarm time."""
     limit = LOOKS_SECONDS + float(session.world.settings.exits.unprotected_alarm_seconds)
     kinds = {str(kind) for kind in session.world.alarm_kinds()}
-    told = any(kind.startswith(("option_", "structure_")) for kind in kinds) or "blind" in kinds
+    told = {"blind", "structures_unwatched"} & kinds or any(
+        k.startswith("option_exit") for k in kinds
+    )
     return [
         f"{name}: its level was reached for {lasted:.1f} s, not acted on and not told"
         for name, lasted in session.world.witness.longest_due.items()
