@@ -254,6 +254,17 @@ def _awaited(
     return option_ends.awaited(differing, now, table, seen)
 
 
+def pending_ends(
+    journal: Journal, positions: Sequence[Position], now: datetime
+) -> Mapping[str, str]:
+    """Contracts that have ended, and the shares that fit it, while their rows are not there yet: by
+    symbol, in words. Nothing is written, and nothing asked."""
+    differing = compare(journal.positions(), positions)
+    adopted = _adopted(journal, differing, now)
+    early = option_ends.delivered_early(differing, now, load_table(), adopted)
+    return option_ends.awaited(differing, now, load_table(), dict.fromkeys(early, now))
+
+
 def _adopted(
     journal: Journal, differing: Sequence[PositionDifference], now: datetime
 ) -> dict[str, Decimal]:

@@ -24,11 +24,13 @@ from execbot.model.options.contract import is_plain_root
 from execbot.model.quote import Quote
 from execbot.model.symbols import option_contract
 from execbot.model.times import eastern
-from execbot.oms.send.orders import held_positions
+from execbot.model.unread import unread_of
+from execbot.oms.send.orders import held_and_listed
 from execbot.oms.service import OrderManagementSystem
 from execbot.watch.core.inputs import Warned
 from execbot.watch.options.closing import (
     CLOSING_ID,
+    as_listed,
     closing_request,
     name_of,
     piece_of,
@@ -76,6 +78,8 @@ class OptionCare:
     _told: set[tuple[str, str, str]] = field(default_factory=set)
     _blind_since: datetime | None = None
     _told_blind: datetime | None = None
+    _listed: Mapping[str, Decimal] | None = None
+    """The broker's own quantities at this look."""
     _prices: ContractPrices = field(init=False)
 
     def __post_init__(self) -> None:
@@ -136,7 +140,10 @@ class OptionCare:
 
     def _groups(self, *, with_quotes: bool) -> dict[str, Group]:
         held: dict[str, dict[str, Decimal]] = {}
-        for position in held_positions(self.oms):
+        found, listed = held_and_listed(self.oms)
+        is_whole = listed is not None and not unread_of(listed)
+        self._listed = {p.symbol: p.qty for p in listed or ()} if is_whole else None
+        for position in found:
             contract = option_contract(position.symbol)
             if contract is not None and position.qty:
                 held.setdefault(contract.root, {})[position.symbol] = position.qty
@@ -243,7 +250,9 @@ class OptionCare:
         """Close together what belongs together. One try at a time, each under an id of its own."""
         if not market.is_open:
             return []
-        leave = piece_of(leave)
+        leave = piece_of(as_listed(leave, self._listed))
+        if not leave.held:
+            return []
         name, symbol = name_of(leave, market.at), leave.underlying
         for number in range(1, TRIES_MAX + 1):
             known = self.oms.journal.order_by_client_id(f"{name}{number}")

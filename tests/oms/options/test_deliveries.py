@@ -19,6 +19,7 @@ from execbot.journal.records import FillState
 from execbot.model.account import Activity
 from execbot.model.enums import Side
 from execbot.model.order import OrderRequest
+from execbot.oms.sync.adjustments import pending_ends
 from execbot.oms.sync.deliveries import due_deliveries, explained
 
 D = Decimal
@@ -81,6 +82,8 @@ def test_shares_that_are_sold_before_the_row_of_their_exercise_count_at_the_stri
     desk = trader.desk
     desk.client.exercise(first)
     trader.fill(1)
+    pending = pending_ends(desk.journal, desk.client.get_positions(), desk.now())
+    assert set(pending) == {first, "AAPL"}
     assert desk.oms.reconcile().breaks == ()
     sold = desk.oms.close("AAPL")
     trader.fill(5)

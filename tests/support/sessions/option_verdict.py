@@ -58,6 +58,7 @@ def judge_evening(session: OptionSession) -> list[str]:
     world.journal_changed = True
     world.run(FULL_READ_SECONDS + 5, 2.5)
     found = [f"in the evening {b.kind} {b.subject}: {b.ours}, {b.theirs}" for b in result.breaks]
+    found += [f"in the evening: {line}" for line in _held(session)]
     if "position_differs" in world.alarm_kinds():
         found += [f"in the evening: {note.text}" for note in world.notes_of("position_differs")]
     return found
