@@ -237,9 +237,9 @@ def _awaited(
 ) -> Mapping[str, str]:
     """What waits for rows of options. When an early end was first seen is kept: its wait ends."""
     table = load_table()
-    early = option_ends.delivered_early(differing, now, table, _adopted(journal, differing, now))
-    kept = journal.meta_get(GONE_EARLY_KEY)
-    known = kept if isinstance(kept, dict) else {}
+    known = _gone_early(journal)
+    adopted = _adopted(journal, differing, now)
+    early = option_ends.delivered_early(differing, now, table, adopted, known)
     seen: dict[str, datetime] = {}
     for symbol, item in early.items():
         match known.get(symbol):
@@ -254,6 +254,11 @@ def _awaited(
     return option_ends.awaited(differing, now, table, seen)
 
 
+def _gone_early(journal: Journal) -> dict[str, object]:
+    kept = journal.meta_get(GONE_EARLY_KEY)
+    return kept if isinstance(kept, dict) else {}
+
+
 def pending_ends(
     journal: Journal, positions: Sequence[Position], now: datetime
 ) -> Mapping[str, str]:
@@ -261,7 +266,8 @@ def pending_ends(
     symbol, in words. Nothing is written, and nothing asked."""
     differing = compare(journal.positions(), positions)
     adopted = _adopted(journal, differing, now)
-    early = option_ends.delivered_early(differing, now, load_table(), adopted)
+    known = _gone_early(journal)
+    early = option_ends.delivered_early(differing, now, load_table(), adopted, known)
     return option_ends.awaited(differing, now, load_table(), dict.fromkeys(early, now))
 
 

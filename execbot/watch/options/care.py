@@ -20,6 +20,7 @@ from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.market.sessions import MarketNow
 from execbot.model.enums import OPEN_STATUSES
 from execbot.model.errors import ExecbotError
+from execbot.model.numbers import ZERO
 from execbot.model.options.contract import is_plain_root
 from execbot.model.quote import Quote
 from execbot.model.symbols import option_contract
@@ -27,6 +28,7 @@ from execbot.model.times import eastern
 from execbot.model.unread import unread_of
 from execbot.oms.send.orders import held_and_listed
 from execbot.oms.service import OrderManagementSystem
+from execbot.oms.sync.adjustments import pending_ends
 from execbot.watch.core.inputs import Warned
 from execbot.watch.options.closing import (
     CLOSING_ID,
@@ -143,10 +145,15 @@ class OptionCare:
         found, listed = held_and_listed(self.oms)
         is_whole = listed is not None and not unread_of(listed)
         self._listed = {p.symbol: p.qty for p in listed or ()} if is_whole else None
+        ended: Mapping[str, str] = {}
+        if is_whole and listed is not None:
+            ended = pending_ends(self.oms.journal, listed, self.now())
         for position in found:
-            contract = option_contract(position.symbol)
-            if contract is not None and position.qty:
-                held.setdefault(contract.root, {})[position.symbol] = position.qty
+            contract, qty = option_contract(position.symbol), position.qty
+            if position.symbol in ended and self._listed is not None:
+                qty = self._listed.get(position.symbol, ZERO)
+            if contract is not None and qty:
+                held.setdefault(contract.root, {})[position.symbol] = qty
         quotes: Mapping[str, Quote] = {}
         prices: Mapping[str, Decimal] = {}
         if held and with_quotes:

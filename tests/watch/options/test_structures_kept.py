@@ -156,3 +156,16 @@ def test_leg_that_a_person_closes_elsewhere_is_told_and_the_rest_left_alone(tmp_
     kinds = bought_elsewhere(world, short)
     assert set(world.desk.positions_there().values()) == {"2"} and closings(world) == []
     assert "structure_broken" in kinds and "leg_closed_by_broker" not in kinds
+
+
+def test_an_assignment_over_night_is_told_before_its_rows_are_there(tmp_path: Path) -> None:
+    """Positions change at once; nobody hears of it by stream, and the rows come a day late."""
+    world = opened(tmp_path)
+    short = kept_spread(world, days=14)
+    body = {"symbol": short, "row_after": 86_400}
+    world.desk.call("POST", "/sim/options/assign", body)
+    world.run(60)
+    assert world.booked(short) == -2 and short not in world.desk.positions_there()
+    assert "structure_broken" in world.alarm_kinds()
+    assert "position_differs" not in world.alarm_kinds()
+    assert world.desk.oms.reconcile().breaks == ()
