@@ -280,6 +280,7 @@ class OptionTrader:
         if live:
             with suppress(ApiError):
                 world.desk.venue.exchange.cancel(world.account, self.rng.choice(live).id)
+                self.done["cancel_elsewhere"] = self.done.get("cancel_elsewhere", 0) + 1
 
     # --- drawing -----------------------------------------------------------------------------
 

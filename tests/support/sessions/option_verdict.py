@@ -110,8 +110,8 @@ def _unheard(session: OptionSession) -> Container[str]:
 
 def _late_stops(session: OptionSession, longest: float) -> list[str]:
     limit = float(session.world.settings.exits.unprotected_alarm_seconds)
-    if session.blinded:
-        limit = FULL_READ_SECONDS  # a lost frame behind a broker that does not answer
+    if session.blinded or "cancel_elsewhere" in session.trader.done:
+        limit = FULL_READ_SECONDS  # the frame of the end was lost: the full read finds it
     if longest <= limit + TURN_SECONDS or STOPLESS & set(session.world.alarm_kinds()):
         return []
     return [f"a contract without its stop for {longest:.2f} s, not reported"]
