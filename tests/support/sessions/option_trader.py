@@ -88,7 +88,11 @@ class OptionTrader:
     # --- a command ---------------------------------------------------------------------------
 
     def act(self, name: str, what: Callable[[Account], None]) -> None:
-        """Carry one command out, in a process that may die midway."""
+        """Carry one command out, in a process that may die midway. `watch` could act meanwhile, but
+        for the one thread of this world: how long a command takes is counted for nobody."""
+        world = self.session.world
+        began, hung = world.ns, world.hung
+        world.witness.is_paused = True
         try:
             with self._process() as account:
                 what(account)
@@ -98,7 +102,8 @@ class OptionTrader:
         else:
             self.done[name] = self.done.get(name, 0) + 1
         finally:
-            self.session.world.journal_changed = True
+            world.journal_changed, world.witness.is_paused = True, False
+            world.hung = hung + world.ns - began
 
     @contextmanager
     def _process(self) -> Iterator[Account]:
