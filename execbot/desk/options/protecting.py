@@ -28,6 +28,7 @@ from execbot.exits.structures.plan import (
     structure_plans,
 )
 from execbot.model.numbers import text
+from execbot.model.options.contract import is_plain_root
 from execbot.model.options.structure import LEGS_MAX
 
 
@@ -165,9 +166,12 @@ def _underlying_stop(
     """Which side of it the underlying is on now says from where it is reached."""
     if price is None:
         return None
-    trade = desk.client.latest_trade(structure.underlying)
+    stock = structure.underlying
+    if not is_plain_root(stock):  # of contracts that a corporate action has changed
+        stock = desk.client.get_contract(structure.positions[0].symbol).underlying
+    trade = desk.client.latest_trade(stock)
     if trade is None or trade.price == price:
-        raise BadStructureExits(f"{structure.underlying} stands at {text(price)}, or has no price")
+        raise BadStructureExits(f"{stock} stands at {text(price)}, or has no price")
     return UnderlyingStop(price, is_below=price < trade.price)
 
 

@@ -19,7 +19,8 @@ from execbot.model.options.spreads import spread_request
 from execbot.model.options.structure import LEGS_MAX, Holding, max_loss
 from execbot.model.order import OrderRequest
 from execbot.model.symbols import OPTION_MULTIPLIER, option_contract
-from execbot.oms.send.orders import held_positions
+from execbot.oms.send.orders import held_and_listed
+from execbot.oms.sync.pending_events import pending_events
 
 
 class NoStructure(DeskError):
@@ -95,10 +96,19 @@ class Structure(Struct, frozen=True):
 
 
 def held(desk: Desk) -> list[Structure]:
-    """Every underlying of which contracts are held."""
+    """Every underlying of which contracts are held. What has ended and only waits for its row is
+    not: of such symbols the broker's list tells."""
     groups: dict[str, list[Position]] = {}
     shares: dict[str, Decimal] = {}
-    for position in held_positions(desk.oms):
+    found, listed = held_and_listed(desk.oms)
+    pending = {} if listed is None else pending_events(desk.journal, listed, desk.now())
+    there = {position.symbol: position for position in listed or ()}
+    for position in found:
+        if position.symbol in pending:
+            shown = there.get(position.symbol)
+            if shown is None:
+                continue
+            position = shown
         contract = option_contract(position.symbol)
         if contract is None:
             shares[position.symbol] = position.qty

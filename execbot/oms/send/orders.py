@@ -222,14 +222,23 @@ def held_positions(oms: Orders, listed: Sequence[Position] | None = None) -> Row
     The journal's alone where the broker does not answer. A symbol that the list leaves out is held
     until its fills say otherwise (docs/evidence.md, E-POS-2).
     """
+    return held_and_listed(oms, listed)[0]
+
+
+def held_and_listed(
+    oms: Orders, listed: Sequence[Position] | None = None
+) -> tuple[Rows[Position], Sequence[Position] | None]:
+    """What may be held, and the broker's own list: of what that leaves out, or shows less, the
+    broker takes no order that closes it. None where it does not answer."""
     ours = {symbol_key(record.symbol): record for record in oms.journal.positions()}
-    rows: Sequence[Position] = () if listed is None else listed
     if listed is None:
         with suppress(BrokerError):
-            rows = oms.client.get_positions()
+            listed = oms.client.get_positions()
+    rows: Sequence[Position] = () if listed is None else listed
     theirs = {symbol_key(item.symbol): item for item in rows}
     held = [holding(record, theirs.get(key)) for key, record in ours.items()]
-    return Rows(counted_positions(held, theirs, ours).values(), unread_of(rows))
+    found = Rows(counted_positions(held, theirs, ours).values(), unread_of(rows))
+    return found, listed
 
 
 def take_in_moved(oms: Orders, records: Iterable[OrderRecord]) -> None:

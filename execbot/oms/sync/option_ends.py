@@ -12,7 +12,7 @@ the next trading day after it was first seen; either of the two alone is a break
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -33,11 +33,16 @@ def delivered_early(
     now: datetime,
     table: SessionTable,
     adopted: Mapping[str, Decimal] = NONE_ADOPTED,
+    seen: Collection[str] = (),
 ) -> Mapping[str, PositionDifference]:
     """Contracts that are gone before their day, where just the shares that they deliver have moved:
-    by symbol, with the underlying's own difference among them. A call and a put that are assigned
-    in one night bring and take the same shares: then no share differs. Nor does it for those that
-    were `adopted` meanwhile (by symbol), because they were closed before their row was there."""
+    by symbol, with the underlying's own difference among them.
+
+    A call and a put that are sold and assigned in one night bring and take the same shares: then no
+    share differs. Nor does it for shares that were `adopted` meanwhile (by symbol), because they
+    were closed before their row was there; nor where one that was `seen` to end before meets
+    another. A list that leaves a spread out looks the same otherwise, and proves nothing.
+    """
     known = {item.symbol: item for item in differences}
     gone: defaultdict[str, list[PositionDifference]] = defaultdict(list)
     for item in known.values():
@@ -50,7 +55,11 @@ def delivered_early(
     for root, items in gone.items():
         shares = known.get(root)
         moved = ZERO if shares is None else shares.theirs - shares.ours
-        if sum(map(_delivered, items), ZERO) in (moved, moved + adopted.get(root, ZERO)):
+        taken = adopted.get(root, ZERO)
+        was_seen = any(item.symbol in seen for item in items)
+        if not (moved or taken or was_seen or all(item.ours < 0 for item in items)):
+            continue
+        if sum(map(_delivered, items), ZERO) in (moved, moved + taken):
             found |= {item.symbol: item for item in items}
             found |= {root: shares} if shares is not None else {}
     return found

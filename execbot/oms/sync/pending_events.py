@@ -45,9 +45,10 @@ def _awaited(
     journal: Journal, differing: Sequence[PositionDifference], now: datetime
 ) -> tuple[Mapping[str, str], Mapping[str, list[str]]]:
     table = load_table()
-    early = option_ends.delivered_early(differing, now, table, _adopted(journal, differing, now))
-    kept = journal.meta_get(GONE_EARLY_KEY) if early else None
+    kept = journal.meta_get(GONE_EARLY_KEY)
     known = kept if isinstance(kept, dict) else {}
+    adopted = _adopted(journal, differing, now)
+    early = option_ends.delivered_early(differing, now, table, adopted, known)
     seen: dict[str, datetime] = {}
     for symbol, item in early.items():
         match known.get(symbol):

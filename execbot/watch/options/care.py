@@ -7,7 +7,7 @@ time.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,19 +18,21 @@ from execbot.exits.structures.lives import has_outlived
 from execbot.exits.structures.plan import StructurePlan, end_structures, structure_plans
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.market.sessions import MarketNow
-from execbot.model.account import Position
 from execbot.model.enums import OPEN_STATUSES
 from execbot.model.errors import ExecbotError
+from execbot.model.numbers import ZERO
 from execbot.model.options.contract import is_plain_root
 from execbot.model.quote import Quote
 from execbot.model.symbols import option_contract
 from execbot.model.times import eastern
-from execbot.oms.send.orders import held_positions
+from execbot.model.unread import unread_of
+from execbot.oms.send.orders import held_and_listed
 from execbot.oms.service import OrderManagementSystem
 from execbot.oms.sync.pending_events import pending_events
 from execbot.watch.core.inputs import Warned
 from execbot.watch.options.closing import (
     CLOSING_ID,
+    as_listed,
     closing_request,
     name_of,
     piece_of,
@@ -84,6 +86,8 @@ class OptionCare:
     _told: set[tuple[str, str, str]] = field(default_factory=set)
     _blind_since: datetime | None = None
     _told_blind: datetime | None = None
+    _listed: Mapping[str, Decimal] | None = None
+    """The broker's own quantities at this look."""
     _prices: ContractPrices = field(init=False)
 
     def __post_init__(self) -> None:
@@ -144,11 +148,18 @@ class OptionCare:
 
     def _groups(self, *, with_quotes: bool) -> dict[str, Group]:
         held: dict[str, dict[str, Decimal]] = {}
-        listed, pending = self._listed()
-        for position in held_positions(self.oms, listed):
-            contract = option_contract(position.symbol)
-            if contract is not None and position.qty and position.symbol not in pending:
-                held.setdefault(contract.root, {})[position.symbol] = position.qty
+        found, listed = held_and_listed(self.oms)
+        is_whole = listed is not None and not unread_of(listed)
+        self._listed = {p.symbol: p.qty for p in listed or ()} if is_whole else None
+        ended: Mapping[str, str] = {}
+        if is_whole and listed is not None:
+            ended = pending_events(self.oms.journal, listed, self.now())
+        for position in found:
+            contract, qty = option_contract(position.symbol), position.qty
+            if position.symbol in ended and self._listed is not None:
+                qty = self._listed.get(position.symbol, ZERO)
+            if contract is not None and qty:
+                held.setdefault(contract.root, {})[position.symbol] = qty
         quotes: Mapping[str, Quote] = {}
         prices: Mapping[str, Decimal] = {}
         if held and with_quotes:
@@ -158,15 +169,6 @@ class OptionCare:
             root: Group(root, legs, {s: quotes[s] for s in legs if s in quotes}, prices.get(root))
             for root, legs in held.items()
         }
-
-    def _listed(self) -> tuple[Sequence[Position], Mapping[str, str]]:
-        """The broker's list, and what of the books it has ended already. Where it does not answer
-        the fills alone tell, and exits go on."""
-        try:
-            listed = self.oms.client.get_positions()
-        except BrokerError:
-            return (), {}
-        return listed, pending_events(self.oms.journal, listed, self.now())
 
     def _around(self, market: MarketNow, now: datetime, groups: Mapping[str, Group]) -> Around:
         minutes = self.settings.options.close_before_expiry_minutes
@@ -272,7 +274,9 @@ class OptionCare:
         """Close together what belongs together. One try at a time, each under an id of its own."""
         if not market.is_open:
             return []
-        leave = piece_of(leave)
+        leave = piece_of(as_listed(leave, self._listed))
+        if not leave.held:
+            return []
         name, symbol = name_of(leave, market.at), leave.underlying
         for number in range(1, TRIES_MAX + 1):
             known = self.oms.journal.order_by_client_id(f"{name}{number}")

@@ -6,7 +6,7 @@ after a kill, meets them in the journal and at the broker, and never closes twic
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from decimal import Decimal
@@ -37,6 +37,17 @@ ROOM_SECONDS = 3.0
 
 CLOSING_ID = "execbot-o-"
 """Begins the ids of all orders that close together."""
+
+
+def as_listed(leave: Leave, listed: Mapping[str, Decimal] | None) -> Leave:
+    """What the broker shows of it: no order for more is taken, and one for several contracts is
+    refused whole for a single one that is gone. What was exercised stands in our books until its
+    row comes. `listed` is None where the broker does not say."""
+    if listed is None:
+        return leave
+    there = {symbol: listed.get(symbol, ZERO) for symbol in leave.held}
+    held = {s: min(q, there[s], key=abs) for s, q in leave.held.items() if q * there[s] > 0}
+    return replace(leave, held=held)
 
 
 def piece_of(leave: Leave) -> Leave:

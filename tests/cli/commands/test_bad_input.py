@@ -107,6 +107,11 @@ def test_what_is_wrong_on_the_command_line_is_refused(
     refused(env, 3 if kind.startswith("mode.") else 2, kind, "submit", *arguments)
 
 
+def test_a_part_of_a_strike_is_refused(env: dict[str, str]) -> None:
+    error = refused(env, 2, "usage.value", "option", "chain", "AAPL", "--near", "1.5")
+    assert "--near" in error["error"]
+
+
 def test_an_unknown_flag_is_answered_with_the_nearest_one(env: dict[str, str]) -> None:
     error = refused(env, 2, "usage.arguments", *BUY, "--limmit", "187")
     assert error["hint"] == "Did you mean --limit?"

@@ -20,6 +20,7 @@ from execbot.model.account import Activity
 from execbot.model.enums import Side
 from execbot.model.order import OrderRequest
 from execbot.oms.sync.deliveries import due_deliveries, explained
+from execbot.oms.sync.pending_events import pending_events
 
 D = Decimal
 WIDE = {"max_position_size_pct": D(90), "max_account_exposure_pct": D(90)}
@@ -81,6 +82,8 @@ def test_shares_that_are_sold_before_the_row_of_their_exercise_count_at_the_stri
     desk = trader.desk
     desk.client.exercise(first)
     trader.fill(1)
+    pending = pending_events(desk.journal, desk.client.get_positions(), desk.now())
+    assert set(pending) == {first, "AAPL"}
     assert desk.oms.reconcile().breaks == ()
     sold = desk.oms.close("AAPL")
     trader.fill(5)
@@ -140,3 +143,29 @@ def test_deliveries_are_matched_with_their_contracts_with_and_without_a_group(
     moved = explained("AAPL", D(200), due["AAPL"], None)
     assert moved is not None and moved.rows == (mine,)
     assert explained("AAPL", D(100), due["AAPL"], None) is None
+
+
+def test_a_spread_that_a_list_leaves_out_is_no_pending_event(tmp_path: Path) -> None:
+    """Its legs would bring and take the same shares: that alone proves nothing."""
+    trader = opened(tmp_path)
+    low, high = (near(trader.desk, steps=n, days=8).symbol for n in (0, 1))
+    held(trader, low, 1)
+    held(trader, high, -1)
+    assert pending_events(trader.desk.journal, [], trader.desk.now()) == {}
+
+
+def test_an_exercise_and_an_assignment_of_one_day_are_a_pending_event(tmp_path: Path) -> None:
+    """The shares of the first have been seen to move before the second takes them away."""
+    trader = opened(tmp_path)
+    low, high = (near(trader.desk, steps=n, days=8).symbol for n in (-3, -1))
+    held(trader, low, 1)
+    held(trader, high, -1)
+    trader.desk.client.exercise(low)
+    trader.fill(1)
+    assert trader.desk.oms.reconcile().breaks == ()
+    trader.desk.call("POST", "/sim/options/assign", {"symbol": high, "row_after": 86_400})
+    assert trader.desk.positions_there() == {}
+    assert trader.desk.oms.reconcile().breaks == ()
+    trader.until("2026-10-09 11:00")
+    assert trader.desk.oms.reconcile().breaks == ()
+    assert brought(trader)["AAPL"] == 100 * (strike_of(high) - strike_of(low))

@@ -114,8 +114,8 @@ class OptionSession(Disturbed):
                 self.trader.act(name, getattr(self.trader, name))
 
     def move_price(self) -> None:
-        if self.rng.random() < 0.1:
-            self.put_price(D(str(round(self.rng.gauss(0, 0.45), 2))))
+        if self.rng.random() < 0.2:
+            self.put_price(D(str(round(self.rng.gauss(0, 0.6), 2))))
 
     def put_price(self, jump: Decimal) -> None:
         low, high = self.start_price * D("0.9"), self.start_price * D("1.1")

@@ -88,7 +88,11 @@ class OptionTrader:
     # --- a command ---------------------------------------------------------------------------
 
     def act(self, name: str, what: Callable[[Account], None]) -> None:
-        """Carry one command out, in a process that may die midway."""
+        """Carry one command out, in a process that may die midway. `watch` could act meanwhile, but
+        for the one thread of this world: how long a command takes is counted for nobody."""
+        world = self.session.world
+        began, hung = world.ns, world.hung
+        world.witness.is_paused = True
         try:
             with self._process() as account:
                 what(account)
@@ -98,7 +102,8 @@ class OptionTrader:
         else:
             self.done[name] = self.done.get(name, 0) + 1
         finally:
-            self.session.world.journal_changed = True
+            world.journal_changed, world.witness.is_paused = True, False
+            world.hung = hung + world.ns - began
 
     @contextmanager
     def _process(self) -> Iterator[Account]:
@@ -197,7 +202,7 @@ class OptionTrader:
         worth = structure.worth
         if worth is None:
             return
-        step = max(abs(worth) * D(self.rng.choice(("0.05", "0.2"))), D("0.03"))
+        step = max(abs(worth) * D(self.rng.choice(("0.01", "0.04", "0.2"))), D("0.03"))
         stop, target = worth - step, worth + step
         sign = -1 if (structure.paid or D(0)) < 0 else 1
         levels = protecting.Levels(
@@ -280,6 +285,7 @@ class OptionTrader:
         if live:
             with suppress(ApiError):
                 world.desk.venue.exchange.cancel(world.account, self.rng.choice(live).id)
+                self.done["cancel_elsewhere"] = self.done.get("cancel_elsewhere", 0) + 1
 
     # --- drawing -----------------------------------------------------------------------------
 

@@ -58,6 +58,7 @@ def judge_evening(session: OptionSession) -> list[str]:
     world.journal_changed = True
     world.run(FULL_READ_SECONDS + 5, 2.5)
     found = [f"in the evening {b.kind} {b.subject}: {b.ours}, {b.theirs}" for b in result.breaks]
+    found += [f"in the evening: {line}" for line in _held(session)]
     if "position_differs" in world.alarm_kinds():
         found += [f"in the evening: {note.text}" for note in world.notes_of("position_differs")]
     return found
@@ -109,8 +110,8 @@ def _unheard(session: OptionSession) -> Container[str]:
 
 def _late_stops(session: OptionSession, longest: float) -> list[str]:
     limit = float(session.world.settings.exits.unprotected_alarm_seconds)
-    if session.blinded:
-        limit = FULL_READ_SECONDS  # a lost frame behind a broker that does not answer
+    if session.blinded or "cancel_elsewhere" in session.trader.done:
+        limit = FULL_READ_SECONDS  # the frame of the end was lost: the full read finds it
     if longest <= limit + TURN_SECONDS or STOPLESS & set(session.world.alarm_kinds()):
         return []
     return [f"a contract without its stop for {longest:.2f} s, not reported"]
@@ -120,7 +121,9 @@ def _missed_levels(session: OptionSession) -> list[str]:
     """A level of a structure that was reached, for longer than two looks and the alarm time."""
     limit = LOOKS_SECONDS + float(session.world.settings.exits.unprotected_alarm_seconds)
     kinds = {str(kind) for kind in session.world.alarm_kinds()}
-    told = any(kind.startswith(("option_", "structure_")) for kind in kinds) or "blind" in kinds
+    told = {"blind", "structures_unwatched"} & kinds or any(
+        k.startswith("option_exit") for k in kinds
+    )
     return [
         f"{name}: its level was reached for {lasted:.1f} s, not acted on and not told"
         for name, lasted in session.world.witness.longest_due.items()

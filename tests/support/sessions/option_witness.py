@@ -33,6 +33,8 @@ class OptionWitness(Witness):
     """Seconds for which a structure's level was reached and nothing worked to close it, by plan."""
     grown: dict[str, Decimal] = field(default_factory=dict)
     """By how much each contract's position has grown in all."""
+    is_paused: bool = False
+    """A command acts, and here nothing else can meanwhile: its time does not count."""
     is_resting: bool = False
     """Time passes in a leap, in which nobody could do anything."""
     _due_since: dict[str, int] = field(default_factory=dict)
@@ -58,6 +60,8 @@ class OptionWitness(Witness):
             self._look_for_growth(held)
             self._look_for_naked(held)
             self._seen = held
+        if self.is_paused:
+            return
         for symbol in () if self.is_resting else {*held, *self._uncovered_since}:
             self._look_for_stop(symbol, held.get(symbol, Decimal(0)))
         if self.is_resting:

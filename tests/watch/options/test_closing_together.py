@@ -38,6 +38,26 @@ def test_a_resting_order_of_ours_does_not_keep_the_structure_from_being_closed(
     assert world.desk.orders_there()["in-the-way"]["status"] == "canceled"
 
 
+def test_what_was_exercised_does_not_keep_the_rest_from_being_left(tmp_path: Path) -> None:
+    """It stands in the books until its row comes, a day late; the broker has it no more."""
+    world = opened(tmp_path, "2026-10-08 10:00")
+    with_spread(world, days=1)
+    exercised = near(world.desk, steps=-3, days=1).symbol
+    body = {"symbol": exercised, "qty": 1, "price": "9.00"}
+    world.desk.call("POST", "/sim/options/position", body)
+    world.run(2)
+    world.desk.call("POST", "/sim/clock", {"set": "2026-10-09 14:55"})
+    world.run(35, 0.5)
+    world.desk.client.exercise(exercised)
+    world.run(5)
+    assert world.booked(exercised) == 1 and exercised not in world.desk.positions_there()
+    world.desk.call("POST", "/sim/clock", {"set": "2026-10-09 15:00:01"})
+    world.run(60)
+    left = world.desk.positions_there()
+    assert not [s for s, qty in left.items() if qty.startswith("-")]
+    assert [row["status"] for row in closings(world)] == ["filled"]
+
+
 def test_of_more_legs_than_an_order_takes_the_sold_ones_go_first() -> None:
     held = {"A": D(2), "B": D(-1), "C": D(3), "D": D(-2), "E": D(1)}
     leave = Leave("AAPL", held, "expiry")

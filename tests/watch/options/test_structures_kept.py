@@ -203,3 +203,16 @@ def test_leg_that_nobody_bids_for_leaves_the_structure_its_stop(
     group = Group("AAPL", {"A": D(1), "B": D(-1)}, {"A": quoted(*low), "B": quoted(*high)})
     assert planned(plan, group, {"s": "stop"})[1] == due
     assert is_unpriced(plan, group) is not known
+
+
+def test_an_assignment_over_night_is_told_before_its_rows_are_there(tmp_path: Path) -> None:
+    """Positions change at once; nobody hears of it by stream, and the rows come a day late."""
+    world = opened(tmp_path)
+    short = kept_spread(world, days=14)
+    body = {"symbol": short, "row_after": 86_400}
+    world.desk.call("POST", "/sim/options/assign", body)
+    world.run(60)
+    assert world.booked(short) == -2 and short not in world.desk.positions_there()
+    assert "structure_broken" in world.alarm_kinds()
+    assert "position_differs" not in world.alarm_kinds()
+    assert world.desk.oms.reconcile().breaks == ()
