@@ -54,12 +54,13 @@ class PaperAccount:
             return Decimal(str(found["trade"]["p"]))
         return None
 
-    def orders(self, since: datetime) -> list[dict[str, Any]]:
-        """All orders from a moment on, oldest first, legs under their parents."""
+    def orders(self, since: datetime, *, nested: bool = True) -> list[dict[str, Any]]:
+        """All orders from a moment on, oldest first, legs under their parents or for themselves."""
         found: dict[str, dict[str, Any]] = {}
         after = _plain(since)
         while True:
-            query = f"status=all&limit={PAGE}&direction=asc&nested=true&after={quote(after)}"
+            form = f"limit={PAGE}&direction=asc&nested={'true' if nested else 'false'}"
+            query = f"status=all&{form}&after={quote(after)}"
             page = self.get(f"/v2/orders?{query}")
             fresh = {row["id"]: row for row in page if row["id"] not in found}
             found |= fresh
@@ -98,10 +99,13 @@ class PaperVenue(Venue):
 
     def record(self) -> Record:
         at = self.now()
-        orders = [r for r in self._account.orders(self.since) if r["symbol"] in self._symbols]
+        orders, single = (
+            [r for r in self._account.orders(self.since, nested=n) if r["symbol"] in self._symbols]
+            for n in (True, False)
+        )
         rows = [r for r in rows_of(self._account, self.key, _plain(self.since))
                 if r.get("symbol") in self._symbols]  # fmt: skip
-        return Record(orders, rows, self._held(), at)
+        return Record(orders, rows, self._held(), at, single)
 
     def _held(self) -> list[dict[str, Any]]:
         return [r for r in self._account.get("/v2/positions") if r["symbol"] in self._symbols]

@@ -32,6 +32,8 @@ SETTLE_SECONDS = 45.0
 
 CATCH_UP_SECONDS = 1.5
 
+LEAP = timedelta(minutes=10)
+
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 Evening = Callable[["Week", date], None]
@@ -148,6 +150,7 @@ class Week:
     def fire(self, now: datetime, *, is_stepped: bool) -> None:
         """What has become due since the last time, each once where hours were stepped over."""
         since = self._fired_until or now
+        is_stepped = is_stepped or now - since > LEAP  # the first look after a step
         for entry in self.entries:
             if entry.when is None:
                 continue

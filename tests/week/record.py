@@ -77,11 +77,13 @@ class Record:
         rows: Sequence[dict[str, Any]],
         positions: Sequence[dict[str, Any]],
         at: datetime,
+        single: Sequence[dict[str, Any]] = (),
     ) -> None:
-        """As Alpaca lists them: orders nested and oldest first, activities oldest first."""
+        """As Alpaca lists them: orders nested and oldest first, activities oldest first. `single`:
+        the same not nested, where alone the legs are that were replaced since."""
         self.at, self.orders, self.rows = at, orders, rows
         self.positions = {row["symbol"]: Fraction(row["qty"]) for row in positions}
-        self.flat: list[dict[str, Any]] = list(_flat(orders))
+        self.flat: list[dict[str, Any]] = list(_flat(orders, single))
         self.changes = sorted(_changes(rows), key=lambda change: change.at)
 
     # --- what is held ------------------------------------------------------------------------
@@ -224,6 +226,19 @@ def _renamed(
             cost[other.symbol] += cost.pop(change.symbol, ZERO)
 
 
+def single_orders(server: Reading, key: str) -> list[dict[str, Any]]:
+    """All orders, each for itself, oldest first."""
+    found: list[dict[str, Any]] = []
+    after = ""
+    while True:
+        query = f"status=all&limit=500&direction=asc&nested=false{after}"
+        page = server.get(f"/v2/orders?{query}", key)
+        found += page
+        if len(page) < 500:
+            return found
+        after = f"&after_order_id={page[-1]['id']}"
+
+
 def rows_of(server: Reading, key: str, after: str = "") -> list[dict[str, Any]]:
     """All activities, or those after a moment, oldest first."""
     found: list[dict[str, Any]] = []
@@ -237,12 +252,23 @@ def rows_of(server: Reading, key: str, after: str = "") -> list[dict[str, Any]]:
             return found
 
 
-def _flat(orders: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Legs beside their parents, each with its parent under `parent`."""
+def _flat(
+    orders: Sequence[dict[str, Any]], single: Sequence[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """Legs beside their parents, each with its parent under `parent`. A leg in another's place has
+    that one's."""
+    parents: dict[str, dict[str, Any]] = {}
+    rows = {order["id"]: order for order in single}
     for order in orders:
-        yield {**order, "parent": None}
+        rows[order["id"]] = order
         for leg in order["legs"] or ():
-            yield {**leg, "parent": order}
+            rows[leg["id"]] = leg
+            older: str | None = leg["id"]
+            while older is not None and older not in parents:
+                parents[older] = order
+                older = rows.get(older, {}).get("replaces")
+    for name, row in rows.items():
+        yield {**row, "parent": parents.get(name)}
 
 
 def _changes(rows: Sequence[dict[str, Any]]) -> Iterator[Change]:
@@ -272,8 +298,8 @@ def _armed_at(order: Mapping[str, Any]) -> datetime | None:
     """The stop of an entry works once that is filled whole; others from when they are there."""
     parent = order["parent"]
     if parent is not None and parent["order_class"] in ("bracket", "oto"):
-        filled = moment(parent["filled_at"])
-        return None if filled is None else filled + ARMED_AFTER
+        filled, made = moment(parent["filled_at"]), moment(order["created_at"])
+        return None if filled is None or made is None else max(filled + ARMED_AFTER, made)
     return moment(order["created_at"])
 
 

@@ -66,6 +66,16 @@ def test_the_leg_of_an_entry_counts_from_its_fill_on_and_one_that_fired_to_its_o
     assert spell.seconds == pytest.approx(0.04)
 
 
+def test_a_leg_that_was_replaced_counts_although_no_parent_lists_it_any_more() -> None:
+    old = order("l1", "sell", "stop", 4, 0, replaced_at=at(90), status="replaced")
+    new = order("l2", "sell", "stop", 4, 95, replaces="l1")
+    entry = {**ENTRY, "order_class": "oto", "legs": [new]}
+    rows = [fill("e", "buy", 4, "100", 1)]
+    held = [{"symbol": "AAPL", "qty": "4"}]
+    found = Record([entry], rows, held, AT + timedelta(hours=1), [ENTRY, old, new]).spells()
+    assert [round(spell.seconds, 2) for spell in found] == [0.04, 5]
+
+
 def test_more_sold_than_held_and_rows_that_do_not_add_up_are_found() -> None:
     rows = [fill("e", "buy", 4, "100", 1), fill("x", "sell", 5, "101", 9)]
     found = record([ENTRY], rows, {})

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from support.processes import Server
-from week.record import Record, rows_of
+from week.record import Record, rows_of, single_orders
 
 
 class Venue:
@@ -25,8 +25,10 @@ class Venue:
     def record(self) -> Record:
         """What it has of the account now."""
         at = self.now()
-        return Record(self.server.orders(self.key), rows_of(self.server, self.key),
-                      self.server.get("/v2/positions", self.key), at)  # fmt: skip
+        held = self.server.get("/v2/positions", self.key)
+        single = single_orders(self.server, self.key)
+        rows = rows_of(self.server, self.key)
+        return Record(self.server.orders(self.key), rows, held, at, single)
 
     def now(self) -> datetime:
         read = self.server.get("/sim/clock", self.key)

@@ -30,6 +30,8 @@ def test_a_signal_made_after_an_idle_night_is_not_of_the_future(
     assert say("AAPL", timedelta())["reason"] is None
     server.call("POST", "/sim/clock", {"step": 12 * 3600})
     assert say("MSFT", timedelta())["reason"] is None
+    server.call("POST", "/sim/clock", {"step": 3 * 24 * 3600})
+    assert say("NVDA", timedelta())["reason"] is None
     assert say("KO", timedelta(minutes=5))["reason"] == "signal.bad_line"
     assert run.stdin is not None
     run.stdin.close()
