@@ -75,6 +75,6 @@ svg .buy, svg .sell { stroke:var(--ground); stroke-width:1; }
   thead { display:table-header-group; }
   .scroll { overflow:visible; } table { font-size:8pt; }
   th { white-space:normal; } th, td { padding-right:.4rem; }
-  .charts { grid-template-columns:1fr 1fr; }
+  .charts { grid-template-columns:1fr 1fr; } .charts svg .tick { font-size:17px; }
 }
 """
