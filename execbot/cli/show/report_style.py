@@ -15,11 +15,11 @@ h3 { font-size:.95rem; margin:1rem 0 .3rem; font-weight:600; }
 p { margin:.3rem 0; } .quiet, figcaption { color:var(--quiet); font-size:.88rem; }
 .note { border-left:4px solid var(--price); padding:.3rem .7rem; background:var(--card); }
 .warning { border-left:4px solid var(--lost); padding:.3rem .7rem; background:var(--card); }
-.tiles { display:grid; grid-template-columns:repeat(auto-fit, minmax(8.5rem, 1fr)); gap:.6rem;
+.tiles { display:grid; grid-template-columns:repeat(4, 1fr); gap:.6rem;
   margin:1rem 0; }
 .tile { background:var(--card); border:1px solid var(--rule); border-radius:6px;
   padding:.5rem .7rem; }
-.tile b { display:block; font-size:1.05rem; font-variant-numeric:tabular-nums;
+.tile b { display:block; font-size:1.2rem; font-variant-numeric:tabular-nums;
   overflow-wrap:anywhere; }
 .scroll { overflow-x:auto; }
 table { border-collapse:collapse; width:100%; font-size:.88rem; }
@@ -75,6 +75,6 @@ svg .buy, svg .sell { stroke:var(--ground); stroke-width:1; }
   thead { display:table-header-group; }
   .scroll { overflow:visible; } table { font-size:8pt; }
   th { white-space:normal; } th, td { padding-right:.4rem; }
-  .charts { grid-template-columns:1fr 1fr; }
+  .charts { grid-template-columns:1fr 1fr; } .charts svg .tick { font-size:17px; }
 }
 """
