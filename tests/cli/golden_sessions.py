@@ -209,7 +209,8 @@ def option_done(x: Recorder) -> None:
     legs = [{"symbol": low["symbol"], "side": "buy"}, {"symbol": high["symbol"], "side": "sell"}]
     net = Decimal(low["ask"]) - Decimal(high["bid"])
     wish = {"id": "wings-1", "strength": 82, "legs": legs, "debit": str(net), "qty": 2}
-    x.run("signal -", stdin=f"{json.dumps(wish)}\n" * 2)
+    spoilt = {**wish, "id": "wings-0", "legs": legs[:1]}
+    x.run("signal -", stdin=f"{json.dumps(spoilt)}\n{json.dumps(wish)}\n")
     x.settle()
     x.run("option held")
     x.run("option protect AAPL --stop 0.05 --target 40")
