@@ -128,7 +128,7 @@ class Unplanned(Struct, frozen=True):
     def lines(self) -> list[str]:
         if self.structure is None:
             return []
-        return [f"{self.symbol} with its structure: {self.structure.levels} (net)"]
+        return [f"{self.symbol} with its structure: {self.structure.levels}"]
 
 
 def _standing_json(

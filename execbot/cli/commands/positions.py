@@ -74,7 +74,7 @@ def positions(
 def _structure_lines(held: Sequence[PositionView]) -> list[str]:
     """What protects contracts that stand together, a line for each structure."""
     plans = {p.plan_id: p for item in held if (p := item.structure) is not None}
-    return [f"{', '.join(sorted(p.ratios))} together: {p.levels} (net)" for p in plans.values()]
+    return [f"{', '.join(sorted(p.ratios))} together: {p.levels}" for p in plans.values()]
 
 
 def _account_line(found: Positions) -> str:

@@ -75,10 +75,10 @@ class StructurePlan(Struct, frozen=True):
 
     @property
     def levels(self) -> str:
-        """`stop 0.6, target 3.5, left when AAPL is at 231`; net prices unsigned, as people say
-        them."""
+        """`net stop 0.6, net target 3.5, left when AAPL is at 231`; net prices unsigned, as people
+        say them."""
         found = (("stop", self.stop_net), ("target", self.target_net))
-        said = [f"{word} {text(abs(net))}" for word, net in found if net is not None]
+        said = [f"net {word} {text(abs(net))}" for word, net in found if net is not None]
         if self.underlying_stop is not None:
             said.append(f"left when {self.underlying} is at {text(self.underlying_stop.price)}")
         return ", ".join(said)

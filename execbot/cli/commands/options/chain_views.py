@@ -120,7 +120,7 @@ def structure_lines(one: Structure) -> list[str]:
 
 
 def kept_lines(one: Structure, kept: Kept) -> list[str]:
-    """Which exits are in force, and how it stands: `AAPL: stop 0.6; emulated`."""
+    """Which exits are in force, and how it stands: `AAPL: net stop 0.6; emulated`."""
     state = kept.guarded.value.replace("_", " ")
     lines = [f"{one.underlying}: {plan.levels}; {state}" for plan in kept.plans]
     lines = lines or [f"{one.underlying}: no exits as a structure; {state}"]
