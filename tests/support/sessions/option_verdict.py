@@ -28,7 +28,15 @@ HUNDRED = D(100)
 MOVING = "FILL,OPEXP,OPEXC,OPASN,OPTRD,OPCSH"
 
 STOPLESS = frozenset(
-    {"blind", "unprotected", "stop_lifted", "stop_emulated", "protection_suspended", "stop_blocked"}
+    {
+        "blind",
+        "unprotected",
+        "stop_lifted",
+        "stop_emulated",
+        "protection_suspended",
+        "stop_blocked",
+        "position_turned",
+    }
 )
 
 
