@@ -22,6 +22,7 @@ from support.waiting import eventually
 
 from execbot.desk.checks.agreement_checks import reconciled
 from execbot.desk.checks.finding import Status
+from execbot.desk.checks.setup_checks import is_open_to_others
 from execbot.desk.checks.watch_checks import judged
 from execbot.journal.care.reconciled import Reconciliation
 from execbot.market.calendar_cache import load_table
@@ -241,3 +242,14 @@ def test_shares_that_the_journal_does_not_know_of_are_no_green_light(
     found = health(env)
     assert found.code == 8
     assert status_of(found)["quantities"] == "FAIL"
+
+
+def test_a_file_that_is_replaced_while_it_is_looked_at_is_no_trouble(tmp_path: Path) -> None:
+    """`watch` writes its files anew every few seconds, each under another name at first."""
+    shown, own = tmp_path / "shown", tmp_path / "own"
+    for path, mode in ((shown, 0o644), (own, 0o600)):
+        path.touch()
+        path.chmod(mode)
+    assert is_open_to_others(shown)
+    assert not is_open_to_others(own)
+    assert not is_open_to_others(tmp_path / "watch.left.new")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from execbot.broker.proxy import ProxyUnusable, proxy_for
 from execbot.config.load import load_settings
@@ -40,6 +41,15 @@ def mode_and_keys(examined: Examination) -> Iterator[Finding]:
     yield Finding("credentials", Status.OK, keys)
 
 
+def is_open_to_others(path: Path) -> bool:
+    """A running `watch` replaces files: one that is gone by now is open to nobody."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return False
+    return bool(mode & 0o777 & ~(DIRECTORY_MODE if path.is_dir() else FILE_MODE))
+
+
 def state_directory(examined: Examination) -> Iterator[Finding]:
     root = private_directory(examined.needed_setup().root)
     if not os.access(root, os.W_OK):
@@ -50,11 +60,7 @@ def state_directory(examined: Examination) -> Iterator[Finding]:
             "Set EXECBOT_STATE_DIR elsewhere.",
         )
         return
-    open_to_others = [
-        path
-        for path in [root, *root.rglob("*")]
-        if path.lstat().st_mode & 0o777 & ~(DIRECTORY_MODE if path.is_dir() else FILE_MODE)
-    ]
+    open_to_others = [path for path in [root, *root.rglob("*")] if is_open_to_others(path)]
     if open_to_others:
         shown = ", ".join(str(path) for path in open_to_others[:3])
         yield Finding(
