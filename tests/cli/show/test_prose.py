@@ -64,6 +64,7 @@ def test_a_limit_counts_every_row_and_wastes_none(legs: list[int], limit: int) -
 def an_order(side: Side, filled: str, *, is_open: bool, legs: tuple[Any, ...] = ()) -> Any:
     return SimpleNamespace(
         symbol="AAPL",
+        multiplier=Decimal(1),
         side=side,
         filled_qty=Decimal(filled),
         filled_avg_price=Decimal("200") if filled != "0" else None,

@@ -145,7 +145,9 @@ def test_figures_wait_for_enough_trades(traded: Env) -> None:
     # Where nobody looked on a session's own day there is no figure of the account at all.
     equity = found["equity"]
     if equity is not None:
-        assert (equity["sharpe"]["value"], equity["bases"]) == (None, {"running": 1})
+        assert equity["sharpe"]["value"] is None
+        # Five minutes around New York's close the sample is that of the close.
+        assert equity["bases"] in ({"running": 1}, {"own": 1})
     assert done(traded, "stats", "--symbol", "AAPL")["equity"] is None
     shown = execbot(["stats"], traded).out
     assert "10 needed" in shown and "Conventions" not in shown
