@@ -36,9 +36,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Whoever names files or folders plays all that stands there; workers are told so by xdist."""
-    is_worker = hasattr(config, "workerinput")
-    if not is_worker and config.args_source is pytest.Config.ArgsSource.ARGS:
+    """Whoever names files or folders plays all that stands there. Workers read the same command."""
+    if config.args_source is pytest.Config.ArgsSource.ARGS:
         config.option.long = True
 
 
