@@ -46,12 +46,15 @@ def test_kills_lose_nothing_and_double_nothing(
     assert len(made) == len(set(made))
     for name, found in outcomes.items():
         orders = [one for one in made if one == f"execbot-signal-{name}"]
-        # A record may stand for an order that never left: then it says so.
-        left_none = found["data"]["outcome"] in ("not_sent", "rejected")
+        # A record may stand for an order that never left: then it says so. Killed within the moment
+        # in which its order leaves, nobody knows at first: then it says that.
+        outcome = found["data"]["outcome"]
+        left_none = outcome in ("not_sent", "rejected", "in_doubt")
         was_sent = found["data"]["client_order_id"] is not None and not (left_none and not orders)
-        assert len(orders) == int(was_sent), found
+        assert len(orders) == int(was_sent), (found["data"], made)
         if name.startswith("k-0"):
-            assert was_sent, found  # nothing was held and nothing else pending: it must have gone
+            # Nothing was held and nothing else pending: it must have gone.
+            assert was_sent or outcome == "in_doubt", found
 
 
 def _is_of_signal(order: dict[str, str]) -> bool:
