@@ -29,7 +29,7 @@ from execbot.journal.care.restored import restored_of
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Origin, Role, SignalRecord
-from execbot.model.enums import FAILED, REOPENABLE, ErrorCategory, OrderStatus, Outcome
+from execbot.model.enums import FAILED, REOPENABLE, ErrorCategory, Outcome
 from execbot.model.flags import Flag, flags_of
 from execbot.model.order import OrderRequest
 from execbot.model.order_ids import client_order_id_of
@@ -435,8 +435,8 @@ class Executor:
             self.entries.refuse_without_stop(priced)
 
     def _newest_order(self, signal: Signal) -> OrderRecord | None:
-        """The entry of a signal whose process died with it; a smaller attempt comes after the
-        one that was refused."""
+        """The order of a signal whose process died with it; a smaller attempt comes after the
+        one that was refused. One that never left stands for nothing: the signal is acted on."""
         journal, found = self.oms.journal, list[OrderRecord]()
         claimed = journal.signal(signal.id)
         if claimed is not None:
@@ -446,7 +446,7 @@ class Executor:
         first = journal.order_by_client_id(client_order_id_of(signal.id))
         if first is not None:
             found.append(first)
-        return next((r for r in found if r.status is not OrderStatus.DENIED), None)
+        return next((r for r in found if r.status not in REOPENABLE), None)
 
     def _make_durable(self, entry: SignalEntry, request: OrderRequest, journal: Journal) -> None:
         """Claim and size, written with the intent as its plan is: all of it or nothing."""

@@ -18,6 +18,7 @@ from execbot.broker.errors import BrokerError
 from execbot.desk.protect import watched_by
 from execbot.desk.signals.acting import executor_of
 from execbot.journal.errors import JournalError
+from execbot.model.enums import UNSETTLED_STATUSES
 from execbot.model.symbols import symbol_key
 from execbot.model.timer import boot_seconds
 from execbot.oms.errors import OmsError
@@ -195,7 +196,8 @@ class Feed:
         return False
 
     def _can_go_on(self, row: Row) -> bool:
-        """Of one that was begun before: whether its process is known to be done with it."""
+        """Of one that was begun before: whether its process is known to be done with it, and
+        whether its order has left is known too. One that has not is sent, as it was promised."""
         known = self._desk.journal.signal(row.id)
         if known is None or known.outcome != CLAIMED:
             return True
@@ -207,8 +209,14 @@ class Feed:
         if watched_by(self._desk) is None:
             self._desk.oms.settle()
         executor = executor_of(self._desk)
-        if executor.order_of(row.signal) is not None:
-            executor.made_elsewhere(row.signal)  # written down: it may be too old to be acted on
+        record = executor.order_of(row.signal)
+        if record is None:
+            return True  # nothing was made of it, or what was made has never left: its turn is now
+        if record.status in UNSETTLED_STATUSES:
+            with self._changed:
+                self._put_off(row, AGAIN_SECONDS)
+            return False
+        executor.made_elsewhere(row.signal)  # written down: it may be too old to be acted on
         return True
 
     def _put_off(self, row: Row, seconds: float) -> None:

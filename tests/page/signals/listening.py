@@ -38,8 +38,8 @@ class Answer(Struct):
 class Doors:
     """One process of `execbot page`, with both doors on free ports."""
 
-    def __init__(self, server: Server, home: Path, **extra: str) -> None:
-        (home / "trading.yaml").write_text(CONFIG)
+    def __init__(self, server: Server, home: Path, *, config: str = CONFIG, **extra: str) -> None:
+        (home / "trading.yaml").write_text(config)
         self.home = home
         self.env = server.environment(
             home,

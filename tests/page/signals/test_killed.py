@@ -12,9 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
-from page.signals.listening import Doors
+from page.signals.listening import CONFIG, Doors
 from page.signals.making import body
-from support.processes import exchange
+from support.processes import Server, exchange
+from support.waiting import eventually
 
 SYMBOLS = ["AAPL", "MSFT", "TSLA", "NVDA", "AMZN", "GOOGL", "META", "AMD", "IBM", "INTC"]
 ROUNDS = 3
@@ -46,15 +47,50 @@ def test_kills_lose_nothing_and_double_nothing(
     assert len(made) == len(set(made))
     for name, found in outcomes.items():
         orders = [one for one in made if one == f"execbot-signal-{name}"]
-        # A record may stand for an order that never left: then it says so. Killed within the moment
-        # in which its order leaves, nobody knows at first: then it says that.
-        outcome = found["data"]["outcome"]
-        left_none = outcome in ("not_sent", "rejected", "in_doubt")
+        # A record may stand for an order that never left: then it says so.
+        left_none = found["data"]["outcome"] in ("not_sent", "rejected")
         was_sent = found["data"]["client_order_id"] is not None and not (left_none and not orders)
         assert len(orders) == int(was_sent), (found["data"], made)
         if name.startswith("k-0"):
-            # Nothing was held and nothing else pending: it must have gone.
-            assert was_sent or outcome == "in_doubt", found
+            assert was_sent, found  # nothing was held and nothing else pending: it must have gone
+
+
+SETTLED_SOON = """
+  order_management: {settle_quiet_seconds: 3}
+  broker: {timeout_seconds: 2}
+"""
+
+
+@pytest.mark.parametrize("kind", ["request_lost", "reply_lost", "request_delayed"])
+@pytest.mark.parametrize("side", ["buy", "sell"])
+def test_a_kill_in_the_moment_in_which_the_order_leaves(
+    tmp_path: Path, kind: str, side: str
+) -> None:
+    """Whether it had left or not: one order in the end, and an outcome that says so."""
+    with exchange(tmp_path, "--speed", "60") as served:
+        home = tmp_path / "page"
+        home.mkdir()
+        doors = Doors(served, home, config=CONFIG + SETTLED_SOON)
+        if side == "sell":
+            doors.post(body(id="k-before", symbol="AAPL", side="buy", qty=1, ttl_seconds=A_WEEK))
+            assert eventually(lambda: [o["status"] for o in served.orders()] == ["filled"])
+        rule = {"kind": kind, "method": "POST", "path": "/v2/orders", "count": 1}
+        fault = served.call("POST", "/sim/faults", {**rule, "params": {"seconds": 1}})["id"]
+        sent = body(id="k-hit", symbol="AAPL", side=side, qty=1, ttl_seconds=A_WEEK)
+        assert doors.post(sent).status == 202
+        assert eventually(lambda: _has_fired(served, fault))
+        doors.kill()
+        doors.start()
+        found = doors.outcome("k-hit")
+        doors.end()
+        made = [o for o in served.orders() if o["client_order_id"] == "execbot-signal-k-hit"]
+    assert [order["side"] for order in made] == [side], found
+    assert found["data"]["client_order_id"] == "execbot-signal-k-hit"
+    assert found["data"]["outcome"] in ("accepted", "filled"), found
+
+
+def _has_fired(served: Server, fault: str) -> bool:
+    return any(row["id"] == fault and row["fired"] for row in served.get("/sim/faults"))
 
 
 def _is_of_signal(order: dict[str, str]) -> bool:
