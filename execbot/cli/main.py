@@ -232,7 +232,13 @@ def _ensure_streams() -> None:
 
 
 def _interrupt_on_terminate() -> None:
-    """SIGTERM ends a command like Ctrl-C does: with a word on what is known of its order."""
+    """SIGTERM ends a command like Ctrl-C does: with a word on what is known of its order.
+
+    Python keeps in mind that an interrupt went through source text that was being executed (a
+    dataclass that was being made, say). Under `python -m` it then kills itself by SIGINT at its end
+    and the exit code is lost, although the interrupt was caught: seen with 3.10 to 3.13. It forgets
+    it with the next text that it executes.
+    """
 
     def interrupt(number: int, frame: object) -> NoReturn:
         raise KeyboardInterrupt
@@ -248,6 +254,7 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     _interrupt_on_terminate()
     code = _run(given)
     logged.end(code)
+    exec("")  # see `_interrupt_on_terminate`
     sys.exit(code)
 
 

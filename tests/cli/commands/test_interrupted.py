@@ -7,8 +7,11 @@ exchange's own record shows.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -82,3 +85,28 @@ def test_whoever_is_stopped_before_sending_has_sent_nothing(
     error = json.loads(err)
     assert (code, out, error["outcome"]) == (130, "", "not_sent")
     assert server.orders() == []
+
+
+CAUGHT_IN_SOURCE = """
+from execbot.cli import main
+
+def caught(given):
+    try:
+        exec("raise KeyboardInterrupt")
+    except KeyboardInterrupt:
+        return 130
+
+main._run = caught
+main.run(["positions"])
+"""
+
+
+def test_an_interrupt_that_went_through_executed_source_keeps_its_exit_code(
+    tmp_path: Path, env: dict[str, str]
+) -> None:
+    """Lazy imports make classes from source; `python -m` would end by the signal instead."""
+    (tmp_path / "caught_in_source.py").write_text(CAUGHT_IN_SOURCE)
+    command = [sys.executable, "-m", "caught_in_source"]
+    paths = os.pathsep.join([str(tmp_path), *sys.path])
+    done = subprocess.run(command, env={**env, "PYTHONPATH": paths}, timeout=60, check=False)
+    assert done.returncode == 130
