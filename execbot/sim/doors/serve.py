@@ -54,23 +54,29 @@ class Complaints:
     """The errors of the event loop. Reports the same one only once in a while, in one line.
 
     Out of handles, each connection that waits to be accepted is an error of its own: hundreds a
-    second, for as long as it lasts.
+    second, for as long as it lasts. A second later the loop tries to listen again, once for each of
+    them, and finds that it cannot where the socket was closed meanwhile: at the end, that is right.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._told: dict[str, float] = {}
+        self.is_ending = False
 
     def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
-        if not isinstance(error, OSError):
-            loop.default_exception_handler(context)
+        if self.is_ending and isinstance(error, ValueError) and "descriptor: -1" in str(error):
             return
-        text = str(context.get("message") or error)
+        is_of_system = isinstance(error, OSError)
+        text = str(context.get("message") or error) if is_of_system else repr(error)
         now = self._clock()
-        if now - self._told.get(text, -TELL_AGAIN_SECONDS) >= TELL_AGAIN_SECONDS:
-            self._told[text] = now
+        if now - self._told.get(text, -TELL_AGAIN_SECONDS) < TELL_AGAIN_SECONDS:
+            return
+        self._told[text] = now
+        if is_of_system:
             print(f"execbot sim serve: {text}: {error}", file=sys.stderr, flush=True)
+        else:
+            loop.default_exception_handler(context)
 
 
 async def _run(server: ExchangeServer, ready: Callable[[dict[str, str]], None]) -> None:
@@ -78,13 +84,15 @@ async def _run(server: ExchangeServer, ready: Callable[[dict[str, str]], None]) 
     _rare_collections()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(Complaints())
+    complaints = Complaints()
+    loop.set_exception_handler(complaints)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     ready(server.urls())
     try:
         await stop.wait()
     finally:
+        complaints.is_ending = True
         await server.stop()
 
 

@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+import time
 import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -110,8 +111,10 @@ def test_beyond_loopback_it_is_served_when_asked_for_and_warns(tmp_path: Path, f
         assert f"Warning: {warning}." in err
 
 
-def test_out_of_handles_it_says_so_once_and_goes_on(tmp_path: Path) -> None:
-    """With 64 handles and 200 connections; after they are gone it answers as before."""
+@pytest.mark.parametrize("ends", ["soon", "late"])
+def test_out_of_handles_it_says_so_once_and_goes_on(tmp_path: Path, ends: str) -> None:
+    """With 64 handles and 200 connections; after they are gone it answers as before. `late`: it is
+    ended while they wait, and a request that it still holds keeps it for more than a second."""
     log = tmp_path / "server.log"
     process = subprocess.Popen(
         ["sh", "-c", f"ulimit -n 64; exec {' '.join(EXECBOT)} sim serve --json"],
@@ -125,16 +128,47 @@ def test_out_of_handles_it_says_so_once_and_goes_on(tmp_path: Path) -> None:
         urls = json.loads(process.stdout.readline())
         where = urlsplit(urls["rest"])
         assert where.hostname and where.port
+        if ends == "late":
+            held = _held_request(urls)
         crowd = [socket.create_connection((where.hostname, where.port)) for _ in range(200)]
-        eventually(lambda: "Too many open files" in log.read_text())
-        for connection in crowd:
-            connection.close()
-        eventually(lambda: _answers(urls["control"]))
+        assert eventually(lambda: "Too many open files" in log.read_text())
+        if ends == "soon":
+            for connection in crowd:
+                connection.close()
+            assert eventually(lambda: _answers(urls["control"]))
+        else:
+            time.sleep(0.85)  # a second after it ran out of handles, the loop tries again
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=60)
+    for connection in [*crowd, *([held] if ends == "late" else [])]:
+        connection.close()
     lines = log.read_text().splitlines()
     assert 1 <= len(lines) <= 12 and all(len(line) < 300 for line in lines), lines
+
+
+def _held_request(urls: dict[str, str]) -> socket.socket:
+    """A connection whose request is answered in four seconds."""
+    rule = {"kind": "reply_delayed", "method": "GET", "path": "/v2/clock"}
+    asked = urllib.request.Request(
+        f"{urls['control']}/faults",
+        json.dumps({**rule, "params": {"seconds": 4}}).encode(),
+        {"content-type": "application/json"},
+    )
+    urllib.request.urlopen(asked, timeout=30).close()
+    where = urlsplit(urls["rest"])
+    held = socket.create_connection((str(where.hostname), where.port))
+    held.sendall(
+        b"GET /v2/clock HTTP/1.1\r\nHost: localhost\r\n"
+        b"APCA-API-KEY-ID: key\r\nAPCA-API-SECRET-KEY: secret\r\n\r\n"
+    )
+    assert eventually(lambda: b'"fired":1' in _body(f"{urls['control']}/faults"))
+    return held
+
+
+def _body(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=30) as reply:
+        return bytes(reply.read())
 
 
 def _answers(control: str) -> bool:
