@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import signal
 import socket
+import sqlite3
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from support.processes import start_execbot
@@ -66,7 +67,20 @@ class Watching:
             self.process.send_signal(number)
 
     def suspend(self) -> None:
+        """Between two of its writes: one that is suspended with the journal's lock in its hands
+        holds up everybody, which is another story."""
+        assert eventually(self._is_suspended_without_the_lock)
+
+    def _is_suspended_without_the_lock(self) -> bool:
         self.send(signal.SIGSTOP)
+        with closing(sqlite3.connect(self.directory / "journal.db", timeout=0)) as journal:
+            try:
+                journal.execute("BEGIN IMMEDIATE")
+                journal.rollback()
+                return True
+            except sqlite3.OperationalError:
+                self.wake()
+                return False
 
     def wake(self) -> None:
         self.send(signal.SIGCONT)

@@ -1,7 +1,7 @@
 """Goal: `watch` ends when it is asked to, whatever its reader and the broker do.
 
 Method: real processes. The reader has let the pipe fill and reads no more, or holds the terminal
-still; the exchange is stopped in the middle of a request.
+still; the exchange does not answer.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support.processes import exchange, execbot, start_execbot
+from support.processes import Server, exchange, execbot, start_execbot
 from support.waiting import PATIENCE_SECONDS, eventually
 
 from execbot.cli.exit_codes import ExitCode
@@ -65,6 +65,10 @@ def hears(process: subprocess.Popen[str], number: int) -> bool:
     return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
 
 
+def fired(server: Server, fault: str) -> bool:
+    return any(row["id"] == fault and row["fired"] for row in server.get("/sim/faults"))
+
+
 def stopped(process: subprocess.Popen[str]) -> int:
     """How it ended after a signal; the test fails where it does not."""
     try:
@@ -109,12 +113,14 @@ def test_a_second_signal_ends_watch_at_once_and_so_does_time_while_the_broker_ha
     tmp_path: Path, signals: int
 ) -> None:
     with exchange(tmp_path) as server:
+        # Only a watching that waits for an answer cannot end by itself before the second signal.
+        rule = {"kind": "reply_delayed", "method": "GET", "path": "/v2/positions"}
+        fault = server.call("POST", "/sim/faults", {**rule, "params": {"seconds": 60}})["id"]
         process = start_execbot(["watch", "--json"], server.environment(tmp_path))
         assert eventually(lambda: watching(tmp_path, process))
-        server.process.send_signal(signal.SIGSTOP)
+        assert eventually(lambda: fired(server, fault))
         process.send_signal(signal.SIGTERM)
         assert eventually(lambda: not hears(process, signal.SIGTERM))
         if signals == 2:
             process.send_signal(signal.SIGTERM)
         assert stopped(process) in {1: ENDED, 2: {-signal.SIGTERM}}[signals]
-        server.process.send_signal(signal.SIGCONT)
