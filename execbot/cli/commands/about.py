@@ -34,8 +34,9 @@ def help(
 
 def help_of(path: list[str]) -> str:
     """The help of the command with these words. Raises Failure and UsageError where none has."""
+    from execbot.cli.group import app
     from execbot.cli.light_types import lighten
-    from execbot.cli.main import PROGRAM, app
+    from execbot.cli.main import PROGRAM
 
     root = typer.main.get_command(app)
     lighten(root)

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from execbot.desk.protect import watched_by
 from execbot.exits.exit_orders import is_meant_to_close
 from execbot.journal.records import OrderRecord
 from execbot.market.sessions import MarketNow, agreed_now, crypto_now
@@ -122,6 +121,8 @@ def endings_of(desk: Desk, records: Iterable[OrderRecord]) -> Mapping[str, Endin
     may_end = [r for r in records if r.order.is_open and (clock_of(r, of_signals) or r.for_the_day)]
     if not may_end:
         return {}
+    from execbot.desk.protect import watched_by
+
     market, is_watched = market_now(desk), watched_by(desk) is not None
     found = {
         r.client_order_id: ending_of(r, market, desk.settings.trading, is_watched=is_watched)
