@@ -15,6 +15,7 @@ from typing import NamedTuple, NoReturn
 
 from execbot.cli import logged
 from execbot.cli.exit_codes import Ended, ExitCode
+from execbot.cli.leaving import leave
 from execbot.desk.door.early import announce_early
 
 PROGRAM = "execbot"
@@ -137,7 +138,7 @@ def _interrupt_on_terminate() -> None:
 
 
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run one command line and end the process with its exit code."""
+    """Run one command line, that of the process by default, and end with its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     gc.set_threshold(*SELDOM)
     announce_early(given)
@@ -146,6 +147,8 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     code = _run(given)
     logged.end(code)
     exec("")  # see `_interrupt_on_terminate`
+    if arguments is None:
+        leave(code)
     sys.exit(code)
 
 

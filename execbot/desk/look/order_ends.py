@@ -19,7 +19,6 @@ from execbot.journal.records import OrderRecord
 from execbot.market.sessions import MarketNow, agreed_now, crypto_now
 from execbot.model.enums import AssetClass, OrderStatus, OrderType, TimeInForce
 from execbot.model.times import show_eastern
-from execbot.watch.core.entry_timeouts import CLOSE_LEAD, clock_of
 
 if TYPE_CHECKING:
     from execbot.config.schema import TradingSettings
@@ -84,6 +83,8 @@ def ending_of(
 def _timeout(
     record: OrderRecord, market: MarketNow, of_signals: Decimal, is_watched: bool
 ) -> Ending | None:
+    from execbot.watch.core.entry_timeouts import clock_of
+
     after = clock_of(record, of_signals)
     if after is None:
         return None
@@ -105,6 +106,8 @@ def _close(record: OrderRecord, market: MarketNow, is_watched: bool) -> Ending |
         return None
     if market.never_closes or market.next_close is None:
         return None
+    from execbot.watch.core.entry_timeouts import CLOSE_LEAD
+
     return Ending(Why.CLOSE, None, market.next_close - CLOSE_LEAD, is_watched)
 
 
@@ -118,6 +121,8 @@ def market_now(desk: Desk) -> MarketNow:
 def endings_of(desk: Desk, records: Iterable[OrderRecord]) -> Mapping[str, Ending]:
     """By client_order_id, for those that have one. Asks the broker only if there may be any."""
     of_signals = desk.settings.trading.order_management.timeout_seconds
+    from execbot.watch.core.entry_timeouts import clock_of
+
     may_end = [r for r in records if r.order.is_open and (clock_of(r, of_signals) or r.for_the_day)]
     if not may_end:
         return {}
