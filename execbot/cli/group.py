@@ -18,8 +18,8 @@ from typer.core import TyperCommand, TyperGroup
 
 from execbot.cli.command import describe_commands
 from execbot.cli.light_types import HELP_FLAGS, lighten
-from execbot.cli.main import COMMANDS, PROGRAM
 from execbot.cli.quick import COMPLETING
+from execbot.cli.table import COMMANDS, PROGRAM
 
 
 def load_command(name: str) -> TyperCommand | TyperGroup:

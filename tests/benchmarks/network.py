@@ -54,8 +54,12 @@ class Network:
     data: Line
 
 
-def network(server: Server, lines: Relay, home: Path, name: str) -> Network:
-    """`name` is a round trip in ms, `tls` before it where TLS goes over the line."""
+def network(server: Server, lines: Relay, folder: Path, name: str, config: str) -> Network:
+    """`name` is a round trip in ms, `tls` before it where TLS goes over the line. Each has a home
+    of its own: where a `watch` has run, a cold command looks at what the script did meanwhile."""
+    home = folder / f"home-{name}-{len(list(folder.iterdir()))}"
+    home.mkdir()
+    (home / "trading.yaml").write_text(config)
     round_trip = float(name.removeprefix("tls")) / 1000
     port = urlsplit(server.rest).port
     assert port is not None
@@ -192,15 +196,14 @@ def _row(name: str, what: str, ours: Run, theirs: Run, ratio: Run, goal: str) ->
 def main(runs: int = 7, names: str = "0,20,50,100,tls50") -> None:
     with tempfile.TemporaryDirectory() as folder, relay() as lines:
         home = Path(folder)
-        (home / "trading.yaml").write_text(LIMITS_OFF)
         with exchange(home) as server:
             for name in names.split(","):
-                found = network(server, lines, home, name)
+                found = network(server, lines, home, name, LIMITS_OFF)
                 submit_row(found, name, runs)
                 if name != "0":
                     through_watch_row(found, name, runs)
-            (home / "trading.yaml").write_text(BURST_LIMITS)
-            burst_row(server, network(server, lines, home, str(BURST_ROUND_TRIP_MS)))
+            burst = network(server, lines, home, str(BURST_ROUND_TRIP_MS), BURST_LIMITS)
+            burst_row(server, burst)
 
 
 if __name__ == "__main__":
