@@ -11,10 +11,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from execbot.broker import paging
+from execbot.broker.addresses import check_base_url, trading_url_of
 from execbot.broker.budget import RateBudget, RequestPriority
 from execbot.broker.bulk import bulk_result
 from execbot.broker.errors import BrokerError, NotFound, UnreadRow
-from execbot.broker.http import DirectTransport, IsLate, SdkTransport, Transport, check_base_url
+from execbot.broker.http import DirectTransport, IsLate, SdkTransport, Transport
 from execbot.broker.options import OptionCalls
 from execbot.broker.port import (
     BrokerClient,
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
     from execbot.broker.market_stream import MarketDataStream
     from execbot.broker.stream_times import StreamTimes
 
-PAPER_URL = "https://paper-api.alpaca.markets"
-LIVE_URL = "https://api.alpaca.markets"
 DATA_URL = "https://data.alpaca.markets"
 DATA_STREAM_URL = "wss://stream.data.alpaca.markets"
 
@@ -494,17 +493,6 @@ def _check_keys(*keys: str) -> None:
         raise ValueError("an API key and a secret key are needed")
     if not all(key.isascii() and key.isprintable() and " " not in key for key in keys):
         raise ValueError("an API key has characters that no key has; was it copied whole?")
-
-
-def trading_url_of(given: str | None, paper: bool) -> str:
-    """The base URL of the trading API: the one that is given, else Alpaca's by `paper`. Raises
-    ValueError."""
-    return _trading_base(given or (PAPER_URL if paper else LIVE_URL))
-
-
-def _trading_base(url: str) -> str:
-    """People copy the URL with or without `/v2` at its end; both are meant."""
-    return check_base_url(url.rstrip("/").removesuffix("/v2"))
 
 
 def _stream_base(url: str) -> str:

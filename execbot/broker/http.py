@@ -16,6 +16,7 @@ from urllib.parse import urlencode, urlsplit
 
 from msgspec import Struct
 
+from execbot.broker.addresses import check_base_url
 from execbot.broker.beside import Beside
 from execbot.broker.errors import HeldUp
 from execbot.broker.proxy import Proxy, ProxyUnusable, proxy_for, refused_by
@@ -98,23 +99,6 @@ class SecretHeaders(dict[str, str]):
 
 def with_query(url_path: str, query: Mapping[str, str] | None) -> str:
     return f"{url_path}?{urlencode(query)}" if query else url_path
-
-
-def check_base_url(base_url: str) -> str:
-    """Return the URL without a trailing slash. Raises ValueError for one that is not usable.
-
-    Plain http carries the keys readably, so it is taken for this machine only.
-    """
-    parts = urlsplit(base_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"not an http(s) URL: {base_url!r}")
-    if not all(0 < len(label) < 64 for label in parts.hostname.rstrip(".").split(".")):
-        raise ValueError(f"not a host name: {parts.hostname!r}")
-    if parts.username or parts.password:
-        raise ValueError("a URL must not carry a user name or password")
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
-        raise ValueError(f"http without TLS is only for this machine, not for {parts.hostname}")
-    return base_url.rstrip("/")
 
 
 class DirectTransport:

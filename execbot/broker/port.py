@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 
 from execbot.broker.budget import RequestPriority
-from execbot.broker.errors import BrokerError
-from execbot.broker.http import IsLate
 from execbot.broker.stream_states import StreamState
 from execbot.model.account import Account, Activity, Asset, CalendarDay, Clock, Position
 from execbot.model.enums import TimeInForce
@@ -25,6 +23,8 @@ from execbot.model.quote import Bar, Quote, Trade
 from execbot.model.struct import Reported
 
 if TYPE_CHECKING:
+    from execbot.broker.errors import BrokerError
+    from execbot.broker.http import IsLate
     from execbot.broker.market_stream import MarketDataStream
     from execbot.model.options.contract import Contract, ContractQuery
     from execbot.model.options.snapshot import Snapshot
@@ -257,6 +257,8 @@ class BrokerClient(ABC):
 
 
 def no_options() -> BrokerError:
+    from execbot.broker.errors import BrokerError
+
     return BrokerError(
         kind="broker.no_options",
         message="This broker has no options",

@@ -14,7 +14,6 @@ options and hands it a `Cli` as first argument. A command ends by returning, by
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,12 +22,12 @@ from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
-import typer
 from msgspec import Struct
 
 from execbot.cli import logged
 from execbot.cli.errors import FATAL, Failure, failure_of
-from execbot.cli.exit_codes import ExitCode
+from execbot.cli.exit_codes import Ended, ExitCode
+from execbot.cli.flags.declared import REQUIRED, Flag, Option, flags_of
 from execbot.cli.show.output import (
     Drawing,
     Style,
@@ -56,38 +55,52 @@ if TYPE_CHECKING:
     from execbot.desk.opening.journal_need import Need
     from execbot.desk.opening.lines import Lines
 
-_Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-_Quiet = Annotated[
-    bool, typer.Option("--quiet", help="Print nothing when all went well; warnings stay.")
-]
-_Mode = Annotated[str | None, typer.Option("--mode", metavar="MODE", help="sim, paper or live.")]
-_Config = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE", help="Use this trading.yaml.")
-]
-_Profile = Annotated[
-    str | None, typer.Option("--profile", metavar="NAME", help="The account set up by this name.")
-]
-_EnvFile = Annotated[
-    Path | None,
-    typer.Option("--env-file", metavar="FILE", help="Read these variables; the real ones win."),
-]
-_LogFile = Annotated[
-    Path | None, typer.Option("--log-file", metavar="FILE", help="Log what is done there.")
-]
-_NoColor = Annotated[bool, typer.Option("--no-color", help="Print without colour.")]
-_Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-
-_COMMON: tuple[tuple[str, Any, Any], ...] = (
-    ("json_", _Json, False),
-    ("quiet_", _Quiet, False),
-    ("mode_", _Mode, None),
-    ("config_", _Config, None),
-    ("profile_", _Profile, None),
-    ("env_file_", _EnvFile, None),
-    ("log_file_", _LogFile, None),
-    ("no_color_", _NoColor, False),
-    ("debug_", _Debug, False),
+_COMMON = (
+    Flag("json_", Annotated[bool, Option("--json", help="Print one JSON object.")], False),
+    Flag(
+        "quiet_",
+        Annotated[bool, Option("--quiet", help="Print nothing when all went well; warnings stay.")],
+        False,
+    ),
+    Flag(
+        "mode_",
+        Annotated[str | None, Option("--mode", metavar="MODE", help="sim, paper or live.")],
+        None,
+    ),
+    Flag(
+        "config_",
+        Annotated[Path | None, Option("--config", metavar="FILE", help="Use this trading.yaml.")],
+        None,
+    ),
+    Flag(
+        "profile_",
+        Annotated[
+            str | None,
+            Option("--profile", metavar="NAME", help="The account set up by this name."),
+        ],
+        None,
+    ),
+    Flag(
+        "env_file_",
+        Annotated[
+            Path | None,
+            Option("--env-file", metavar="FILE", help="Read these variables; the real ones win."),
+        ],
+        None,
+    ),
+    Flag(
+        "log_file_",
+        Annotated[
+            Path | None, Option("--log-file", metavar="FILE", help="Log what is done there.")
+        ],
+        None,
+    ),
+    Flag("no_color_", Annotated[bool, Option("--no-color", help="Print without colour.")], False),
+    Flag(
+        "debug_", Annotated[bool, Option("--debug", help="Show the traceback of an error.")], False
+    ),
 )
+"""What every command takes besides its own."""
 
 
 class Cli(Struct):
@@ -150,7 +163,7 @@ class Cli(Struct):
         try:
             with nullcontext() if in_parts or wanted is Need.LOOK else self._one(context):
                 yield context
-        except typer.Exit:
+        except Ended:
             raise
         except KeyboardInterrupt as error:
             if not hasattr(error, "noted"):
@@ -196,7 +209,7 @@ class Cli(Struct):
         """What became of a request is shown inside; an error names mode and account."""
         try:
             yield
-        except typer.Exit:
+        except Ended:
             raise
         except Exception as error:
             self._tell_where(error)
@@ -346,7 +359,7 @@ class Cli(Struct):
         return Consent(yes, self.confirm if self.can_ask else None)
 
     def end(self, code: ExitCode) -> NoReturn:
-        raise typer.Exit(int(code))
+        raise Ended(code)
 
 
 def _unshown(error: OSError, data: Any) -> Failure:
@@ -375,15 +388,24 @@ def _choose(profile: str | None, env_file: Path | None, log_file: Path | None) -
             os.environ[variable] = str(value)
 
 
+_undescribed: list[tuple[Callable[..., Any], Callable[..., None]]] = []
+"""Commands whose parameters Typer has not been told yet."""
+
+
 def command(function: Callable[..., None]) -> Callable[..., None]:
-    """Add the common options to a command function whose first parameter is a `Cli`."""
-    signature = inspect.signature(function, eval_str=True)
-    own = list(signature.parameters.values())[1:]
-    added = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
-        for name, kind, default in _COMMON
-    ]
-    context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    """Add the common options to a command function whose first parameter is a `Cli`.
+
+    What is returned is called by Typer with the values of all of them and `ctx`; `begin` by
+    whoever has read plain words without it.
+    """
+
+    def begin(name: str, values: Mapping[str, Any]) -> None:
+        common = [values[flag.name] for flag in _COMMON]
+        own = {key: value for key, value in values.items() if key not in _COMMON_NAMES}
+        json, quiet, mode, config, profile, env_file, log_file, no_color, debug = common
+        _choose(profile, env_file, log_file)
+        style = Style.of(json=bool(json), no_color=bool(no_color), debug=bool(debug))
+        function(Cli(name, style, bool(quiet), mode, config), **own)
 
     @wraps(function)
     def run(**given: Any) -> None:
@@ -392,15 +414,37 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
             return  # `orders show`: the group's own function is not wanted
         above = ctx.parent.params if ctx.parent is not None else {}
         # Options of the group count for its commands too: `orders --json show ID`.
-        common = [given.pop(name) or above.get(name) for name, _, _ in _COMMON]
-        json, quiet, mode, config, profile, env_file, log_file, no_color, debug = common
-        _choose(profile, env_file, log_file)
-        style = Style.of(json=bool(json), no_color=bool(no_color), debug=bool(debug))
-        name = ctx.command_path.partition(" ")[2]
-        function(Cli(name, style, bool(quiet), mode, config), **given)
+        common = {name: given.pop(name) or above.get(name) for name in _COMMON_NAMES}
+        begin(ctx.command_path.partition(" ")[2], {**given, **common})
 
-    own = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
-    parameters = [*own, *added, context]
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {p.name: p.annotation for p in parameters}
+    told: Any = run
+    told.begin = begin
+    told.all_flags = lambda: [*flags_of(function), *_COMMON]
+    _undescribed.append((told, function))
     return run
+
+
+_COMMON_NAMES = tuple(flag.name for flag in _COMMON)
+
+
+def describe_commands() -> None:
+    """Give the commands that were loaded the signatures that Typer reads."""
+    import inspect
+
+    import typer
+
+    context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    while _undescribed:
+        run, function = _undescribed.pop()
+        parameters = [
+            inspect.Parameter(
+                flag.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=inspect.Parameter.empty if flag.default is REQUIRED else flag.default,
+                annotation=flag.for_typer,
+            )
+            for flag in (*flags_of(function), *_COMMON)
+        ]
+        parameters.append(context)
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in parameters}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 from execbot.cli import logged
 from execbot.cli.errors import Failure, failure_of
@@ -20,11 +19,11 @@ def end_with(error: BaseException, given: Sequence[str], help_of: str, *, writes
 
         print_note("".join(traceback.format_exception(error)).rstrip())
     failure = _without_doubt(failure_of(error), writes=writes)
-    failure = replace(failure, extra={**failure.extra, **getattr(error, "where", {})})
+    failure = failure.but(extra={**failure.extra, **getattr(error, "where", {})})
     if not failure.next_step and failure.exit_code is ExitCode.USAGE:
-        failure = replace(failure, next_step=help_of)
+        failure = failure.but(next_step=help_of)
     if not failure.kind.startswith("usage"):
-        failure = replace(failure, next_step=without_itself(failure.next_step, given))
+        failure = failure.but(next_step=without_itself(failure.next_step, given))
     logged.failed(failure.as_json())
     style = Style.of(json="--json" in given, no_color="--no-color" in given, debug=debug)
     print_failure(failure, style)
@@ -67,4 +66,4 @@ def _without_doubt(failure: Failure, *, writes: bool) -> Failure:
     if failure.kind not in ("internal", "interrupted") or writes:
         return failure
     again = "Run it again with --debug for the details." if failure.kind == "internal" else ""
-    return replace(failure, outcome="not_sent", next_step=again)
+    return failure.but(outcome="not_sent", next_step=again)

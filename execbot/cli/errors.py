@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from execbot.cli.exit_codes import MEANING, ExitCode
@@ -18,22 +18,43 @@ from execbot.model.errors import ExecbotError
 FATAL, ADJUSTABLE = ErrorCategory.FATAL, ErrorCategory.ADJUSTABLE
 RETRYABLE, WAITING = ErrorCategory.RETRYABLE, ErrorCategory.WAITING
 
+NOTHING_MORE: Mapping[str, Any] = MappingProxyType({})
 
-@dataclass(eq=False)
+
 class Failure(ExecbotError):
     """Why a command could not do what was asked. `extra` is added to the JSON object."""
 
-    kind: str
-    message: str
-    exit_code: ExitCode = ExitCode.USAGE
     category: ErrorCategory = ADJUSTABLE
     outcome: str = "not_sent"
-    hint: str = ""
-    next_step: str = ""
-    extra: Mapping[str, Any] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        super().__init__(self.message)
+    def __init__(
+        self,
+        kind: str,
+        message: str,
+        exit_code: ExitCode = ExitCode.USAGE,
+        category: ErrorCategory = ADJUSTABLE,
+        outcome: str = "not_sent",
+        hint: str = "",
+        next_step: str = "",
+        extra: Mapping[str, Any] = NOTHING_MORE,
+    ) -> None:
+        super().__init__(message)
+        self.kind, self.message, self.exit_code, self.category = kind, message, exit_code, category
+        self.outcome, self.hint, self.next_step, self.extra = outcome, hint, next_step, extra
+
+    def but(self, **changes: Any) -> Failure:
+        """The same failure with these told otherwise."""
+        names = (
+            "kind",
+            "message",
+            "exit_code",
+            "category",
+            "outcome",
+            "hint",
+            "next_step",
+            "extra",
+        )
+        return Failure(**{**{name: getattr(self, name) for name in names}, **changes})
 
     def as_json(self) -> dict[str, Any]:
         known = {

@@ -22,6 +22,14 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+class Ended(Exception):
+    """A command ends here, with this code; what there was to say is said."""
+
+    def __init__(self, code: ExitCode | int) -> None:
+        super().__init__(int(code))
+        self.exit_code = int(code)
+
+
 MEANING: dict[ExitCode, tuple[str, str]] = {
     ExitCode.DONE: ("done, or nothing to do", "as asked"),
     ExitCode.INTERNAL: ("internal error (a bug)", "see `outcome`"),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from execbot.cli.errors import WAITING, Failure
 from execbot.cli.exit_codes import ExitCode
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from execbot.desk.look.order_json import OrderRecord
 
 
-@dataclass
-class Sending:
+class Sending(Struct):
     """Which order a command is about to send; "" as long as it has no id."""
 
     client_order_id: str = ""

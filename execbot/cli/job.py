@@ -13,9 +13,8 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
-import typer
-
 from execbot.cli.command import Cli
+from execbot.cli.exit_codes import Ended
 
 Which = Callable[[Mapping[str, Any]], "str | None"]
 """The job that a command is with these arguments; None where it is none."""
@@ -53,6 +52,6 @@ def _run(name: str, cli: Cli, function: Callable[[], None]) -> None:
 def _code_of(error: BaseException) -> int:
     from execbot.cli.errors import failure_of
 
-    if isinstance(error, typer.Exit):
+    if isinstance(error, Ended):
         return error.exit_code
     return int(failure_of(error).exit_code)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from execbot.desk.account import Desk
-from execbot.desk.protect import Restorer
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import OrderStatus
 from execbot.model.numbers import maybe_text, text
 
 if TYPE_CHECKING:
+    from execbot.desk.account import Desk
+    from execbot.desk.protect import Restorer
     from execbot.exits.plan.plan import ExitPlan
     from execbot.oms.place.add_to_position import Addition as Addition
 

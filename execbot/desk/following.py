@@ -7,12 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from execbot.broker.errors import BrokerError
-from execbot.journal.errors import JournalError
 from execbot.model.enums import OrderStatus
 from execbot.model.retrying import Growing, polled
 from execbot.model.timer import Timer
-from execbot.oms.errors import OmsError
 
 if TYPE_CHECKING:
     from execbot.desk.account import Desk
@@ -64,6 +61,10 @@ class _Followed:
 
     def _read(self) -> bool:
         """Read it, or what took its place; whether the broker answered."""
+        from execbot.broker.errors import BrokerError
+        from execbot.journal.errors import JournalError
+        from execbot.oms.errors import OmsError
+
         name, successor = self.record.client_order_id, successor_of(self.record)
         try:
             self.record = self._oms.refresh(successor or name)

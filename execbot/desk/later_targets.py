@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from execbot.desk.account import Desk
 from execbot.exits.plan.plan import TargetPlan
 from execbot.journal.records import OrderRecord, Role
 from execbot.model.numbers import ZERO, maybe_text, text
 from execbot.model.order import OrderRequest
 
 if TYPE_CHECKING:
+    from execbot.desk.account import Desk
     from execbot.exits.plan.plan import ExitPlan
 
 

@@ -23,7 +23,8 @@ from execbot.broker.errors import BrokerError
 from execbot.config.errors import ConfigError
 from execbot.desk.account import Desk
 from execbot.desk.cancelling import cancel_one
-from execbot.desk.door.doing import SharedFacts, workbench
+from execbot.desk.door.ahead import Ahead
+from execbot.desk.door.doing import workbench
 from execbot.desk.door.serving import Door
 from execbot.desk.emergency import close_position
 from execbot.desk.executions import build_confirmer
@@ -36,14 +37,13 @@ from execbot.desk.queue_care import release_was_run
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 from execbot.journal.stand_in_journal import stand_in_journal
-from execbot.market.halts import HaltBook, book_from_json
+from execbot.market.halts import HALTS_KEY, HaltBook, book_from_json
 from execbot.model.symbols import is_option, is_pair, is_stock
 from execbot.oms.place.after_rejection import follow_up
 from execbot.oms.release_queue import release_due
 from execbot.oms.signals.executor import Executor
 from execbot.risk.halting import current, raise_switch
 from execbot.risk.kill_switch import Level, Trip
-from execbot.risk.reading import HALTS_KEY
 from execbot.watch.bars.keeping import KeptFeed
 from execbot.watch.confirming import Confirming
 from execbot.watch.core.jobs import Note
@@ -180,11 +180,13 @@ class WatchSession:
         desk = self._desk
         if desk.same is None or not desk.settings.trading.order_management.through_watch:
             return
+        ahead = Ahead()
         door = Door(
             desk.directory,
             desk.same,
-            workbench(desk, SharedFacts()),
+            workbench(desk, ahead),
             publication=self._publication,
+            hear_coming=ahead.hear,
         )
         try:
             door.open()

@@ -21,9 +21,9 @@ from execbot.journal.errors import (
     JournalNewer,
     JournalReadOnly,
     JournalUnavailable,
-    classify,
 )
 from execbot.journal.schema import APPLICATION_ID, SCHEMA_VERSION, TABLES
+from execbot.journal.sqlite_errors import classify
 from execbot.journal.standby import Make, Standby, Statement
 from execbot.model.retrying import Backoff, retried
 

@@ -14,8 +14,9 @@ from pathlib import Path
 from msgspec import Struct
 
 from execbot.journal.connection import refuse_what_is_no_file
-from execbot.journal.errors import JournalError, classify
+from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
+from execbot.journal.sqlite_errors import classify
 
 COPY_PATIENCE_SECONDS = 1.0
 """A write-ahead log lets everybody read at any time: who has to wait longer meets something odd."""

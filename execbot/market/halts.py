@@ -74,6 +74,11 @@ REASONS: dict[str, str] = {
 MARKET_WIDE = frozenset({"1", "2", "3", "MWC0", "MWC1", "MWC2", "MWC3"})
 """Reasons by which every stock is halted: the level of the breaker, or that it goes on today."""
 
+HALTS_KEY = "halts"
+
+FOLLOWED_KEY = "halts:followed"
+"""Symbols whose halts the `watch` that runs would hear of now."""
+
 WITNESS = "SPY"
 """Its halt and its resumption tell of the whole market soonest: nothing trades more."""
 

@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from difflib import get_close_matches
 from enum import StrEnum
 from typing import IO, Any
 
@@ -417,6 +416,8 @@ def _created_at(value: object, now: datetime) -> datetime:
 
 
 def _suggest(name: str) -> str:
+    from difflib import get_close_matches
+
     near = _ALIASES.get(name) or next(iter(get_close_matches(name, FIELDS, n=1)), None)
     return f"did you mean {near}?" if near else f"known fields: {', '.join(sorted(FIELDS))}"
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
 from functools import cache, lru_cache
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 YEARS = range(1970, 2200)
 
@@ -12,6 +15,8 @@ YEARS = range(1970, 2200)
 @cache
 def new_york() -> ZoneInfo:
     """Loaded at first use: reading the zone table costs a few milliseconds."""
+    from zoneinfo import ZoneInfo
+
     return ZoneInfo("America/New_York")
 
 

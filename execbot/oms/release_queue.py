@@ -20,6 +20,7 @@ from execbot.exits.levels import LevelError
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Role
 from execbot.market import halts
+from execbot.market.halts import HALTS_KEY
 from execbot.market.order_hours import in_entry_window, may_trade_now
 from execbot.market.queue import QueueAction, Queued, QueueDecision, decide, expires_at
 from execbot.market.sessions import agreed_now, crypto_now
@@ -41,7 +42,7 @@ from execbot.oms.signals.entry import shaped_for
 from execbot.oms.signals.executor import Executor
 from execbot.risk.halting import current
 from execbot.risk.kill_switch import Level
-from execbot.risk.reading import HALTS_KEY, FactsReader
+from execbot.risk.reading import FactsReader
 from execbot.risk.witnesses import AccountFacts
 
 

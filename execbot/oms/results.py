@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 
-from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import ErrorCategory
 from execbot.model.numbers import ZERO
@@ -51,6 +50,6 @@ class CloseResult(Struct, frozen=True):
     note: str = ""
 
 
-Gate = Callable[[Journal], GateVerdict]
+Gate = Callable[["Journal"], GateVerdict]
 """Asked inside the write transaction of the intent: what it reads of the journal and what it
 allows are one step for all processes."""

@@ -19,8 +19,9 @@ from typing import Any
 
 from execbot.desk.account import Desk
 from execbot.desk.door.address import announced
-from execbot.desk.door.messages import PROTOCOL, Declined, LookOn, Request
-from execbot.desk.door.wire import Garbled, is_own_user, read, to_line
+from execbot.desk.door.messages import Declined, LookOn, Request
+from execbot.desk.door.peer import PROTOCOL, is_own_user
+from execbot.desk.door.wire import Garbled, read, to_line
 from execbot.journal.errors import JournalError
 from execbot.model.printable import harmless_line
 from execbot.model.timer import boot_seconds

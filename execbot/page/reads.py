@@ -22,13 +22,12 @@ from execbot.desk.look.reports import span_report
 from execbot.desk.queueing import queue
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
-from execbot.market.halts import book_from_json
+from execbot.market.halts import HALTS_KEY, book_from_json
 from execbot.model.errors import ExecbotError
 from execbot.model.printable import harmless_line
 from execbot.page import models, rows
 from execbot.report.span import Span
 from execbot.risk.halting import current
-from execbot.risk.reading import HALTS_KEY
 from execbot.watch.show.frames import Priced
 
 T = TypeVar("T")

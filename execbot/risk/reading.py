@@ -56,11 +56,6 @@ from execbot.risk.witnesses import AccountFacts, Seen, pending_of, seen_with
 if TYPE_CHECKING:
     from execbot.exits.level_facts import LevelReader
 
-HALTS_KEY = "halts"
-
-FOLLOWED_KEY = "halts:followed"
-"""Symbols whose halts the `watch` that runs would hear of now."""
-
 CLOCK_AGE_MAX = timedelta(minutes=1)
 """For what is shown; orders are judged by facts as young as `risk.facts_max_age_seconds`."""
 READS_TAKE = timedelta(seconds=30)
@@ -437,7 +432,7 @@ class FactsReader:
             if crypto
             else agreed_now(self.table_at(read.market_at), read.market_at, account.clock)
         )
-        book = halts.book_from_json(self.journal.meta_get(HALTS_KEY))
+        book = halts.book_from_json(self.journal.meta_get(halts.HALTS_KEY))
         seen = self._seen_with(account)
         known, holdings = seen.known, seen.holdings
         names = names_of(request)

@@ -12,9 +12,8 @@ from datetime import datetime, timedelta
 
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
-from execbot.market.halts import WITNESS
+from execbot.market.halts import FOLLOWED_KEY, WITNESS
 from execbot.risk.counting import day_start
-from execbot.risk.reading import FOLLOWED_KEY
 
 LOOK_EVERY = timedelta(seconds=2)
 

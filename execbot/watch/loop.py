@@ -23,8 +23,8 @@ from execbot.broker.port import BrokerClient, TradeUpdate, TradeUpdateStream
 from execbot.broker.stream_states import Connected, Disconnected, Gap, StreamState
 from execbot.journal.checkpoint import Checkpointer
 from execbot.journal.errors import JournalError
+from execbot.market.halts import HALTS_KEY
 from execbot.model.times import iso
-from execbot.risk.reading import HALTS_KEY
 from execbot.watch.confirming import Confirming
 from execbot.watch.core import inputs
 from execbot.watch.core.jobs import Note, SymbolJob

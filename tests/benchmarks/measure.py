@@ -10,7 +10,7 @@ import os
 import statistics
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,11 +62,18 @@ def compare(
     env: Mapping[str, str],
     *,
     runs: int = 15,
+    before: Callable[[], object] = lambda: None,
 ) -> tuple[Run, Run, Run]:
-    """Medians of both commands, and the median of the pairwise ratios ours / theirs."""
-    run_once(ours, env)
+    """Medians of both commands, and the median of the pairwise ratios ours / theirs. `before` is
+    done in front of each of ours, and not measured."""
+
+    def one() -> Run:
+        before()
+        return run_once(ours, env)
+
+    one()
     run_once(theirs, env)
-    pairs = [(run_once(ours, env), run_once(theirs, env)) for _ in range(runs)]
+    pairs = [(one(), run_once(theirs, env)) for _ in range(runs)]
     return (
         _median([a for a, _ in pairs]),
         _median([b for _, b in pairs]),

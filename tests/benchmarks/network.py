@@ -3,7 +3,8 @@
     python tests/benchmarks/network.py [runs] [round trips in ms, as 0,20,50,100,tls50]
 
 A connection costs a round trip, each message half of one. The baseline is the shortest script that
-submits the same order with alpaca-py, over the same relay, in turn; ratios are taken pair by pair.
+submits the same order with alpaca-py, over the same relay, in turn; ratios are taken pair by pair,
+by the clock and by processor time. The load of the machine is printed: compare within one run.
 `tls50` is 50 ms with TLS. Then one `execbot signal` answers a burst of 40 entries at 50 ms. Prints
 requests to the trading host and connections besides: 200 requests a minute are allowed.
 """
@@ -32,13 +33,15 @@ from support.harness.relay import Line, Relay, make_certificate, relay
 from support.processes import EXECBOT, Server, exchange, start_execbot
 
 from benchmarks.commands import LIMITS_OFF
-from benchmarks.measure import Run, compare
+from benchmarks.measure import Run, compare, run_once
 
 GOALS = {"50": "<= 0.60", "100": "<= 0.78", "0": "<= 0.30"}
 SIGNALS = 40
 BURST_ROUND_TRIP_MS = 50
 BURST_LIMITS = LIMITS_OFF + "  broker: {requests_per_minute: 1000000}\n"
 SUBMIT = [*EXECBOT, "submit", "AAPL", "--qty", "1", "--json"]
+OTHER = [*EXECBOT, "submit", "KO", "--qty", "1", "--json"]
+"""An entry in another stock right before: the watch has just read the account for it."""
 SDK = [sys.executable, str(Path(__file__).with_name("submit_with_sdk.py"))]
 
 
@@ -51,8 +54,12 @@ class Network:
     data: Line
 
 
-def network(server: Server, lines: Relay, home: Path, name: str) -> Network:
-    """`name` is a round trip in ms, `tls` before it where TLS goes over the line."""
+def network(server: Server, lines: Relay, folder: Path, name: str, config: str) -> Network:
+    """`name` is a round trip in ms, `tls` before it where TLS goes over the line. Each has a home
+    of its own: where a `watch` has run, a cold command looks at what the script did meanwhile."""
+    home = folder / f"home-{name}-{len(list(folder.iterdir()))}"
+    home.mkdir()
+    (home / "trading.yaml").write_text(config)
     round_trip = float(name.removeprefix("tls")) / 1000
     port = urlsplit(server.rest).port
     assert port is not None
@@ -90,6 +97,13 @@ def through_watch_row(found: Network, name: str, runs: int) -> None:
     with _watching(found):
         ours, theirs, ratio = compare(SUBMIT, SDK, found.env, runs=runs)
         print(_row(name, "submit, through watch", ours, theirs, ratio, "<= 0.55"))
+        trading, data = _asked_once(found, SUBMIT)
+        print(f"         {_words(trading)}, {sum(data.values())} to that of the data, with those "
+              "of the watch itself")  # fmt: skip
+        ours, theirs, ratio = compare(
+            SUBMIT, SDK, found.env, runs=runs, before=lambda: run_once(OTHER, found.env)
+        )
+        print(_row(name, "same, facts under 1 s", ours, theirs, ratio, "<= 0.42"))
 
 
 def has_door() -> bool:
@@ -174,22 +188,22 @@ def _words(counted: Counter[str]) -> str:
 def _row(name: str, what: str, ours: Run, theirs: Run, ratio: Run, goal: str) -> str:
     return (
         f"{name:>6}   {what:<22} {ours.wall_seconds:6.3f} s   script {theirs.wall_seconds:6.3f} s"
-        f"   ratio {ratio.wall_seconds:5.2f}   {'goal: ' + goal if goal else ''}"
+        f"   ratio {ratio.wall_seconds:5.2f} (processor {ratio.cpu_seconds:4.2f})"
+        f"   load {os.getloadavg()[0]:4.1f}   {'goal: ' + goal if goal else ''}"
     )
 
 
 def main(runs: int = 7, names: str = "0,20,50,100,tls50") -> None:
     with tempfile.TemporaryDirectory() as folder, relay() as lines:
         home = Path(folder)
-        (home / "trading.yaml").write_text(LIMITS_OFF)
         with exchange(home) as server:
             for name in names.split(","):
-                found = network(server, lines, home, name)
+                found = network(server, lines, home, name, LIMITS_OFF)
                 submit_row(found, name, runs)
                 if name != "0":
                     through_watch_row(found, name, runs)
-            (home / "trading.yaml").write_text(BURST_LIMITS)
-            burst_row(server, network(server, lines, home, str(BURST_ROUND_TRIP_MS)))
+            burst = network(server, lines, home, str(BURST_ROUND_TRIP_MS), BURST_LIMITS)
+            burst_row(server, burst)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from typing import Any
 import typer
 
 from execbot.cli.exit_codes import MEANING
-from execbot.cli.main import COMMANDS, PROGRAM, load_command
+from execbot.cli.group import load_command
+from execbot.cli.main import COMMANDS, PROGRAM
 
 ROOT = Path(__file__).resolve().parents[2]
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import pytest
 from cli import generated_docs
 from pages.when_to_change import WHEN
 
-from execbot.cli.main import load_command
+from execbot.cli.group import load_command
 from execbot.config.parse import leaves
 
 

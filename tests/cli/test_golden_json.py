@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 from cli.golden_sessions import GOLDEN, SESSIONS, record, text_of
 
-from execbot.cli.main import COMMANDS, load_command
+from execbot.cli.group import load_command
+from execbot.cli.main import COMMANDS
 
 RENEW = "if the change is meant: PYTHONPATH=tests python -m cli.golden_sessions"
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import pytest
 
 from execbot.cli.ending import GROUPS, without_itself
-from execbot.cli.main import COMMANDS, load_command
+from execbot.cli.group import load_command
+from execbot.cli.main import COMMANDS
 from execbot.journal.errors import JournalCorrupt, JournalFull
 
 

@@ -21,7 +21,7 @@ from execbot.broker.data_stream import parse_data_frame
 from execbot.broker.market_stream import LimitBand, MarketDataMessage, TradingStatus
 from execbot.desk.opening.in_process import InProcessMarketData
 from execbot.journal.journal import Journal
-from execbot.risk.reading import FOLLOWED_KEY
+from execbot.market.halts import FOLLOWED_KEY
 from execbot.sim.doors.transport import SharedVenue, open_shared
 
 Told = TypeVar("Told", TradingStatus, LimitBand)

@@ -15,7 +15,7 @@ from support.desk import market
 from support.signal_trader import Heard, SignalTrader, open_trader
 
 from execbot.exits.store import open_plans
-from execbot.market.halts import HaltBook, apply_message, book_to_json
+from execbot.market.halts import HALTS_KEY, HaltBook, apply_message, book_to_json
 from execbot.market.queue import QueueAction
 from execbot.model.enums import OrderStatus, Outcome
 from execbot.model.timer import Timer
@@ -25,7 +25,6 @@ from execbot.oms.results import GateVerdict
 from execbot.oms.signals.result import SignalResult
 from execbot.risk import halting
 from execbot.risk.kill_switch import Level
-from execbot.risk.reading import HALTS_KEY
 
 EVENING, MORNING = "2026-10-06 18:00", datetime.fromisoformat("2026-10-07T09:31:00-04:00")
 POST = {"method": "POST", "path": "/v2/orders"}

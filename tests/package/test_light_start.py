@@ -1,4 +1,5 @@
-"""What a command imports while it runs: nothing heavy, and tenacity only when a retry is due.
+"""What a command imports while it runs: nothing heavy, and tenacity only when a retry is due; for a
+plain line that sends or cancels no Typer, and for one that a `watch` carries out no journal.
 
 Method: whole processes that report their imports (`python -X importtime`), on the exchange in
 process and on a served one that fails once.
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from support.processes import Server, clean_environment, execbot
+from support.watching import watching
 
 HEAVY = {
     "aiohttp",
@@ -38,6 +40,22 @@ COMMANDS = (
 )
 
 
+SENDS = COMMANDS[:3] + COMMANDS[5:]
+"""Read without Typer."""
+
+NOT_TO_HAND_OVER = {
+    "typer",
+    "sqlite3",
+    "http.client",
+    "dataclasses",
+    "execbot.broker.alpaca",
+    "execbot.desk.account",
+    "execbot.journal.journal",
+    "execbot.risk.reading",
+}
+"""What a command has no use for whose request a running `watch` carries out."""
+
+
 def imports_of(arguments: list[str], env: Mapping[str, str]) -> set[str]:
     done = execbot([*arguments, "--json"], {**env, "PYTHONPROFILEIMPORTTIME": "1"})
     assert done.code == 0, done.err[-500:]
@@ -55,6 +73,19 @@ def test_command_on_the_exchange_in_process_imports_nothing_heavy(
     found = imports_of([*arguments, "--mode", "sim"], env)
     assert "execbot.cli.main" in found
     assert found & HEAVY == set()
+    assert ("typer" in found) is (arguments not in SENDS)
+
+
+def test_command_that_a_watch_carries_out_imports_no_more_than_it_shows(
+    tmp_path: Path, server: Server
+) -> None:
+    env = server.environment(tmp_path, key="hands-over")
+    assert execbot(["submit", "KO", "--qty", "1"], env).code == 0  # makes the journal
+    with watching(env) as watch:
+        found = imports_of(["submit", "AAPL", "--qty", "1"], env)
+        assert watch.log.count("door: ") == 1
+    assert "execbot.desk.door.asking" in found
+    assert found & (HEAVY | NOT_TO_HAND_OVER) == set()
 
 
 def test_command_over_the_wire_imports_tenacity_when_a_read_fails_and_not_before(

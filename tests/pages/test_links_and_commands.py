@@ -16,7 +16,8 @@ from pages import site_map
 from pages.reading import anchors, commands, links, pages
 from support.paths import ROOT
 
-from execbot.cli.main import COMMANDS, load_command
+from execbot.cli.group import load_command
+from execbot.cli.main import COMMANDS
 
 DOCS = ROOT / "docs"
 ROOT_FLAGS = {"--help", "-h", "--version", "--install-completion", "--show-completion"}

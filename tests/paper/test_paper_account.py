@@ -15,7 +15,8 @@ from collections.abc import Iterator
 import pytest
 from support.acceptance import CARDS, Card, Desk
 
-from execbot.broker.alpaca import PAPER_URL, AlpacaClient
+from execbot.broker.addresses import PAPER_URL
+from execbot.broker.alpaca import AlpacaClient
 from execbot.config.credentials import find_credentials
 
 pytestmark = pytest.mark.paper

@@ -16,7 +16,8 @@ from support.schema_judge import complaints
 
 from execbot.cli.errors import Failure
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.main import COMMANDS, load_command
+from execbot.cli.group import load_command
+from execbot.cli.main import COMMANDS
 from execbot.schemas.catalogue import ANSWERS, LINES, SchemaEntry, entries, json_schema
 from execbot.schemas.orders import Order, OrderRecord
 

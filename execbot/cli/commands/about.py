@@ -34,8 +34,9 @@ def help(
 
 def help_of(path: list[str]) -> str:
     """The help of the command with these words. Raises Failure and UsageError where none has."""
+    from execbot.cli.group import app
     from execbot.cli.light_types import lighten
-    from execbot.cli.main import PROGRAM, app
+    from execbot.cli.table import PROGRAM
 
     root = typer.main.get_command(app)
     lighten(root)
@@ -54,7 +55,7 @@ def version(cli: Cli) -> None:
       execbot version
       execbot version --json
     """
-    from execbot.cli.main import PROGRAM
+    from execbot.cli.table import PROGRAM
     from execbot.version import __version__
 
     data = {"version": __version__, "python": platform.python_version()}

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from execbot.cli.command import Cli, command
 from execbot.cli.exit_codes import ExitCode
+from execbot.cli.flags.declared import Argument, Option
 from execbot.cli.flags.direct import DirectOption
 from execbot.cli.flags.order_flags import read_symbol, read_wait
 from execbot.cli.show.order_views import orders_table, sentence, short_id
@@ -34,9 +33,9 @@ may confirm it only later, and the answer says so."""
 @command
 def cancel(
     cli: Cli,
-    id_: Annotated[str, typer.Argument(metavar="ID", help="The broker's id or your own.")],
+    id_: Annotated[str, Argument(metavar="ID", help="The broker's id or your own.")],
     wait: Annotated[
-        float, typer.Option(help="How long to wait for the end of the order.", metavar="SECONDS")
+        float, Option(help="How long to wait for the end of the order.", metavar="SECONDS")
     ] = CANCEL_WAIT_SECONDS,
     direct: DirectOption = False,
 ) -> None:
@@ -71,14 +70,14 @@ def _show_one(cli: Cli, done: Canceled) -> None:
 def cancel_all(
     cli: Cli,
     entries: Annotated[
-        bool, typer.Option("--entries", help="Only entries; protective exits stay.")
+        bool, Option("--entries", help="Only entries; protective exits stay.")
     ] = False,
-    mine: Annotated[bool, typer.Option("--mine", help="Only orders placed by execbot.")] = False,
-    symbol: Annotated[str | None, typer.Option(help="Only this symbol.")] = None,
+    mine: Annotated[bool, Option("--mine", help="Only orders placed by execbot.")] = False,
+    symbol: Annotated[str | None, Option(help="Only this symbol.")] = None,
     wait: Annotated[
-        float, typer.Option(help="How long to wait for the end of the orders.", metavar="SECONDS")
+        float, Option(help="How long to wait for the end of the orders.", metavar="SECONDS")
     ] = 15.0,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Cancel every open order of the account: the emergency brake.
 

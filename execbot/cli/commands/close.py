@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Any
 
-import typer
-
 from execbot.cli.command import Cli, command
 from execbot.cli.errors import Failure, failure_of, usage
 from execbot.cli.exit_codes import ExitCode
+from execbot.cli.flags.declared import Argument, Option
 from execbot.cli.flags.direct import DirectOption
 from execbot.cli.flags.order_flags import read_number, read_qty, read_symbol, read_wait
 from execbot.cli.show.order_views import sentence
@@ -31,22 +30,20 @@ from execbot.desk.opening.lines import ONE_LINE
 @command
 def close(
     cli: Cli,
-    symbol: Annotated[str | None, typer.Argument(help="The position to close.")] = None,
-    all_: Annotated[bool, typer.Option("--all", help="Close every position.")] = False,
-    qty: Annotated[str | None, typer.Option(help="Only this many.", metavar="N")] = None,
-    percent: Annotated[
-        str | None, typer.Option(help="Only this part of it.", metavar="PCT")
-    ] = None,
-    reason: Annotated[str | None, typer.Option(help="Why; kept in the journal.")] = None,
+    symbol: Annotated[str | None, Argument(help="The position to close.")] = None,
+    all_: Annotated[bool, Option("--all", help="Close every position.")] = False,
+    qty: Annotated[str | None, Option(help="Only this many.", metavar="N")] = None,
+    percent: Annotated[str | None, Option(help="Only this part of it.", metavar="PCT")] = None,
+    reason: Annotated[str | None, Option(help="Why; kept in the journal.")] = None,
     client_order_id: Annotated[
-        str | None, typer.Option(help="Your id of the closing order.", metavar="ID")
+        str | None, Option(help="Your id of the closing order.", metavar="ID")
     ] = None,
     wait: Annotated[
-        float | None, typer.Option(help="Follow the closing order to its end.", metavar="SECONDS")
+        float | None, Option(help="Follow the closing order to its end.", metavar="SECONDS")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a live order.")] = False,
+    yes: Annotated[bool, Option("--yes", help="Do not ask before a live order.")] = False,
     without_journal: Annotated[
-        bool, typer.Option("--without-journal", help="Even if the journal cannot be used.")
+        bool, Option("--without-journal", help="Even if the journal cannot be used.")
     ] = False,
     direct: DirectOption = False,
 ) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
 from msgspec import structs
 
 from execbot.cli.command import Cli, command
 from execbot.cli.errors import usage
+from execbot.cli.flags.declared import Argument, Option
 from execbot.cli.flags.direct import DirectOption
 from execbot.cli.flags.order_flags import read_number, read_price, read_qty
 from execbot.cli.show.order_views import sentence
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 @command
 def replace(
     cli: Cli,
-    id_: Annotated[str, typer.Argument(metavar="ID", help="The broker's id or your own.")],
+    id_: Annotated[str, Argument(metavar="ID", help="The broker's id or your own.")],
     qty: Annotated[
-        str | None, typer.Option(help="The new total, filled part included.", metavar="N")
+        str | None, Option(help="The new total, filled part included.", metavar="N")
     ] = None,
-    limit: Annotated[str | None, typer.Option(help="The new limit price.", metavar="PRICE")] = None,
-    stop: Annotated[str | None, typer.Option(help="The new stop price.", metavar="PRICE")] = None,
+    limit: Annotated[str | None, Option(help="The new limit price.", metavar="PRICE")] = None,
+    stop: Annotated[str | None, Option(help="The new stop price.", metavar="PRICE")] = None,
     trail: Annotated[
-        str | None, typer.Option(help="The new trail, in its own unit.", metavar="N")
+        str | None, Option(help="The new trail, in its own unit.", metavar="N")
     ] = None,
-    tif: Annotated[TimeInForce | None, typer.Option(help="The new time in force.")] = None,
+    tif: Annotated[TimeInForce | None, Option(help="The new time in force.")] = None,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Do not ask before a live change that risks more.")
+        bool, Option("--yes", help="Do not ask before a live change that risks more.")
     ] = False,
     direct: DirectOption = False,
 ) -> None:

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
 from execbot.cli.command import Cli, command
 from execbot.cli.commands import submit as submit_command
+from execbot.cli.flags.declared import flags_of
 from execbot.model.enums import Side
 
 
 def _with_side(name: str, help_text: str, leaves_out: set[str], **said: Any) -> Callable[..., None]:
     """A command that takes the flags of `submit` but for `leaves_out`, whose values are `said`."""
-    submit: Callable[..., None] = inspect.unwrap(submit_command.submit)
-    signature = inspect.signature(submit, eval_str=True)
-    flags = [p for flag, p in signature.parameters.items() if flag not in leaves_out]
+    submit: Any = submit_command.submit
+    carry_out: Callable[..., None] = submit.__wrapped__
 
     def act(cli: Cli, **given: Any) -> None:
-        submit(cli, **given, **said)
+        carry_out(cli, **given, **said)
 
     act.__name__, act.__doc__ = name, help_text
-    act.__signature__ = signature.replace(parameters=flags)  # type: ignore[attr-defined]
+    told: Any = act
+    told.flags = [flag for flag in flags_of(submit) if flag.name not in leaves_out]
     return command(act)
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from execbot.cli.command import Cli, command
 from execbot.cli.commands.signal_stream import run_lines
 from execbot.cli.errors import Failure, failure_of, usage
 from execbot.cli.exit_codes import ExitCode
+from execbot.cli.flags.declared import Argument, Option
 from execbot.cli.flags.direct import DirectOption
 from execbot.cli.flags.order_flags import read_number, read_wait
 from execbot.cli.show.checks import AllChecks, check_all_checks, checks_tables
@@ -40,47 +39,41 @@ if TYPE_CHECKING:
 def signal(
     cli: Cli,
     symbol: Annotated[
-        str | None, typer.Argument(help="AAPL, BTC/USD; `-` reads lines from stdin.")
+        str | None, Argument(help="AAPL, BTC/USD; `-` reads lines from stdin.")
     ] = None,
-    side: Annotated[str | None, typer.Argument(help="buy, sell (closes), or sell_short.")] = None,
-    strength: Annotated[str | None, typer.Option(help="0 to 100.", metavar="N")] = None,
+    side: Annotated[str | None, Argument(help="buy, sell (closes), or sell_short.")] = None,
+    strength: Annotated[str | None, Option(help="0 to 100.", metavar="N")] = None,
     id_: Annotated[
-        str | None, typer.Option("--id", help="The same id acts once, ever.", metavar="ID")
+        str | None, Option("--id", help="The same id acts once, ever.", metavar="ID")
     ] = None,
-    strategy: Annotated[str | None, typer.Option(help="Who says so.", metavar="NAME")] = None,
+    strategy: Annotated[str | None, Option(help="Who says so.", metavar="NAME")] = None,
     expected_price: Annotated[
-        str | None, typer.Option(help="What the strategy saw.", metavar="PRICE")
+        str | None, Option(help="What the strategy saw.", metavar="PRICE")
     ] = None,
-    stop: Annotated[str | None, typer.Option(help="Stop price.", metavar="PRICE")] = None,
-    target: Annotated[str | None, typer.Option(help="Target price.", metavar="PRICE")] = None,
-    tier: Annotated[str | None, typer.Option(help="For sizing by stars.", metavar="NAME")] = None,
-    confidence: Annotated[str | None, typer.Option(help="0 to 1.", metavar="N")] = None,
-    qty: Annotated[str | None, typer.Option(help="Instead of sizing.", metavar="N")] = None,
-    notional: Annotated[str | None, typer.Option(help="Instead of sizing.", metavar="USD")] = None,
-    ttl: Annotated[
-        str | None, typer.Option(help="Seconds until it is stale.", metavar="SECONDS")
-    ] = None,
-    created_at: Annotated[
-        str | None, typer.Option(help="RFC 3339; default now.", metavar="TIME")
-    ] = None,
-    file: Annotated[
-        Path | None, typer.Option("--file", help="Newline JSON, one signal a line.")
-    ] = None,
+    stop: Annotated[str | None, Option(help="Stop price.", metavar="PRICE")] = None,
+    target: Annotated[str | None, Option(help="Target price.", metavar="PRICE")] = None,
+    tier: Annotated[str | None, Option(help="For sizing by stars.", metavar="NAME")] = None,
+    confidence: Annotated[str | None, Option(help="0 to 1.", metavar="N")] = None,
+    qty: Annotated[str | None, Option(help="Instead of sizing.", metavar="N")] = None,
+    notional: Annotated[str | None, Option(help="Instead of sizing.", metavar="USD")] = None,
+    ttl: Annotated[str | None, Option(help="Seconds until it is stale.", metavar="SECONDS")] = None,
+    created_at: Annotated[str | None, Option(help="RFC 3339; default now.", metavar="TIME")] = None,
+    file: Annotated[Path | None, Option("--file", help="Newline JSON, one signal a line.")] = None,
     follow: Annotated[
-        bool, typer.Option("--follow", help="Tell later what became of each line's order.")
+        bool, Option("--follow", help="Tell later what became of each line's order.")
     ] = False,
     wait: Annotated[
         float | None,
-        typer.Option(help="With --follow: at most this long after the input.", metavar="SECONDS"),
+        Option(help="With --follow: at most this long after the input.", metavar="SECONDS"),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show size and checks of one signal, send nothing.")
+        bool, Option("--dry-run", help="Show size and checks of one signal, send nothing.")
     ] = False,
     all_checks: AllChecks = False,
     naked: Annotated[
-        bool, typer.Option("--naked", help="Without watch: even if nobody would place the stop.")
+        bool, Option("--naked", help="Without watch: even if nobody would place the stop.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before live orders.")] = False,
+    yes: Annotated[bool, Option("--yes", help="Do not ask before live orders.")] = False,
     direct: DirectOption = False,
 ) -> None:
     """Act on a signal: size it, check it, send, close, queue or skip it, and say which.

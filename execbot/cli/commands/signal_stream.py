@@ -7,11 +7,9 @@ import threading
 from pathlib import Path
 from typing import IO, Any
 
-import typer
-
 from execbot.cli.command import Cli
 from execbot.cli.errors import usage
-from execbot.cli.exit_codes import ExitCode
+from execbot.cli.exit_codes import Ended, ExitCode
 from execbot.cli.show.output import print_json, print_line
 from execbot.desk.confirming import Act, confirm
 from execbot.desk.opening.lines import FACTS_LINES
@@ -44,7 +42,7 @@ def run_lines(
                 cli.note(f"{left} {noun} not ended: execbot orders --status open")
     except BrokenPipeError:
         sys.stderr.close()  # nobody reads our results: end quietly, as a filter should
-        raise typer.Exit(int(tally.worst)) from None
+        raise Ended(tally.worst) from None
     finally:
         if file is not None:
             stream.close()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated
 
-import typer
 from msgspec.structs import replace
 
 from execbot.cli.command import Cli, command
 from execbot.cli.errors import usage
+from execbot.cli.flags.declared import Argument, Option
 from execbot.cli.flags.direct import DirectOption
 from execbot.cli.flags.exit_flags import FAR_HELP, NO_RULES_HELP, read_exits
 from execbot.cli.flags.leg_words import CREDIT_HELP, DEBIT_HELP, LEG_HELP
@@ -21,14 +21,11 @@ from execbot.cli.flags.order_flags import (
     read_wait,
     to_request,
 )
-from execbot.cli.interrupted import known_if_interrupted
 from execbot.cli.outcome import show_outcome
 from execbot.cli.show.checks import AllChecks, check_all_checks
 from execbot.desk.confirming import Act
-from execbot.desk.door.going_on import going_on
 from execbot.desk.door.messages import Risked, Submit
 from execbot.desk.door.names import order_name
-from execbot.desk.opening.ahead import begin_facts
 from execbot.desk.opening.lines import FACTS_LINES
 from execbot.model.enums import OrderType, Side, TimeInForce
 from execbot.model.flags import flags_of
@@ -42,84 +39,76 @@ def submit(
     cli: Cli,
     symbol: Annotated[
         Text,
-        typer.Argument(
+        Argument(
             help="AAPL, BRK.B, BTC/USD, AAPL261218C00250000; none with --leg.", show_default=False
         ),
     ] = None,
-    qty: Annotated[Text, typer.Option(help="Shares, coins, contracts.", metavar="N")] = None,
-    leg: Annotated[list[str] | None, typer.Option(help=LEG_HELP, metavar="LEG")] = None,
-    debit: Annotated[Text, typer.Option(help=DEBIT_HELP, metavar="PRICE")] = None,
-    credit: Annotated[Text, typer.Option(help=CREDIT_HELP, metavar="PRICE")] = None,
-    notional: Annotated[Text, typer.Option(help="Dollars instead.", metavar="USD")] = None,
+    qty: Annotated[Text, Option(help="Shares, coins, contracts.", metavar="N")] = None,
+    leg: Annotated[list[str] | None, Option(help=LEG_HELP, metavar="LEG")] = None,
+    debit: Annotated[Text, Option(help=DEBIT_HELP, metavar="PRICE")] = None,
+    credit: Annotated[Text, Option(help=CREDIT_HELP, metavar="PRICE")] = None,
+    notional: Annotated[Text, Option(help="Dollars instead.", metavar="USD")] = None,
     risk: Annotated[
         Text,
-        typer.Option(
-            help="Size by what --stop-loss may lose: 1% of equity, 200USD.", metavar="AMOUNT"
-        ),
+        Option(help="Size by what --stop-loss may lose: 1% of equity, 200USD.", metavar="AMOUNT"),
     ] = None,
     side: Annotated[
-        Side | None, typer.Option(help="buy (the default), or sell.", show_default=False)
+        Side | None, Option(help="buy (the default), or sell.", show_default=False)
     ] = None,
     type_: Annotated[
-        OrderType | None, typer.Option("--type", help="Follows from the prices given.")
+        OrderType | None, Option("--type", help="Follows from the prices given.")
     ] = None,
-    limit: Annotated[Text, typer.Option(help="Limit price.", metavar="PRICE")] = None,
-    stop: Annotated[Text, typer.Option(help="Stop price.", metavar="PRICE")] = None,
-    trail_percent: Annotated[Text, typer.Option(help="Trail by percent.", metavar="PCT")] = None,
-    trail_price: Annotated[Text, typer.Option(help="Trail by dollars.", metavar="USD")] = None,
+    limit: Annotated[Text, Option(help="Limit price.", metavar="PRICE")] = None,
+    stop: Annotated[Text, Option(help="Stop price.", metavar="PRICE")] = None,
+    trail_percent: Annotated[Text, Option(help="Trail by percent.", metavar="PCT")] = None,
+    trail_price: Annotated[Text, Option(help="Trail by dollars.", metavar="USD")] = None,
     tif: Annotated[
         TimeInForce | None,
-        typer.Option(help="Time in force: day; gtc for pairs and with stop or target."),
+        Option(help="Time in force: day; gtc for pairs and with stop or target."),
     ] = None,
     stop_loss: Annotated[
-        Text, typer.Option(help="Attach a stop: 182.50, 2%, 1.5ATR.", metavar="LEVEL")
+        Text, Option(help="Attach a stop: 182.50, 2%, 1.5ATR.", metavar="LEVEL")
     ] = None,
     take_profit: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             help="Attach a target: 195, 4%, 2R, 3ATR. Repeat it for equal parts.", metavar="LEVEL"
         ),
     ] = None,
     extended_hours: Annotated[
-        bool, typer.Option("--extended-hours", help="Also before the open and after the close.")
+        bool, Option("--extended-hours", help="Also before the open and after the close.")
     ] = False,
     client_order_id: Annotated[
-        Text, typer.Option(help="Your id. The same id submits once, ever.", metavar="ID")
+        Text, Option(help="Your id. The same id submits once, ever.", metavar="ID")
     ] = None,
     strategy: Annotated[
-        Text, typer.Option(help="Who wanted it; kept in the journal.", metavar="NAME")
+        Text, Option(help="Who wanted it; kept in the journal.", metavar="NAME")
     ] = None,
     allow_duplicate: Annotated[
-        bool, typer.Option("--allow-duplicate", help="Even if the same was just ordered.")
+        bool, Option("--allow-duplicate", help="Even if the same was just ordered.")
     ] = False,
-    add: Annotated[bool, typer.Option("--add", help="To a position that is held.")] = False,
-    also: Annotated[
-        bool, typer.Option("--also", help="A second working order of the symbol.")
-    ] = False,
-    short: Annotated[bool, typer.Option("--short", help="Sell what is not held.")] = False,
-    far: Annotated[bool, typer.Option("--far", help=FAR_HELP)] = False,
-    no_rules: Annotated[bool, typer.Option("--no-rules", help=NO_RULES_HELP)] = False,
+    add: Annotated[bool, Option("--add", help="To a position that is held.")] = False,
+    also: Annotated[bool, Option("--also", help="A second working order of the symbol.")] = False,
+    short: Annotated[bool, Option("--short", help="Sell what is not held.")] = False,
+    far: Annotated[bool, Option("--far", help=FAR_HELP)] = False,
+    no_rules: Annotated[bool, Option("--no-rules", help=NO_RULES_HELP)] = False,
     at_broker: Annotated[
         bool,
-        typer.Option(
-            "--at-broker", help="Market closed: let the broker keep it, not the queue here."
-        ),
+        Option("--at-broker", help="Market closed: let the broker keep it, not the queue here."),
     ] = False,
     cancel_after: Annotated[
         Text,
-        typer.Option(
-            help="Have a running watch cancel it, unfilled after this long.", metavar="SECONDS"
-        ),
+        Option(help="Have a running watch cancel it, unfilled after this long.", metavar="SECONDS"),
     ] = None,
     wait: Annotated[
         float | None,
-        typer.Option(help="Follow the order to its end, at most this long.", metavar="SECONDS"),
+        Option(help="Follow the order to its end, at most this long.", metavar="SECONDS"),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show cost, risk and what fails; send nothing.")
+        bool, Option("--dry-run", help="Show cost, risk and what fails; send nothing.")
     ] = False,
     all_checks: AllChecks = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a live order.")] = False,
+    yes: Annotated[bool, Option("--yes", help="Do not ask before a live order.")] = False,
     direct: DirectOption = False,
 ) -> None:
     """Send one order, exactly once.
@@ -208,6 +197,10 @@ def submit(
         with cli.told_by_watch():
             show_outcome(cli, asked.told())
         return
+    from execbot.cli.interrupted import known_if_interrupted
+    from execbot.desk.door.going_on import going_on
+    from execbot.desk.opening.ahead import begin_facts
+
     with (
         cli.open(dry_run=dry_run, lines=FACTS_LINES, asked=asked) as desk,
         known_if_interrupted(desk, asked) as sending,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
+from execbot.cli.flags.declared import Option
 
 DirectOption = Annotated[
-    bool, typer.Option("--direct", help="From here, even if a watch runs that would do it.")
+    bool, Option("--direct", help="From here, even if a watch runs that would do it.")
 ]

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from execbot.cli.errors import usage
+from execbot.cli.flags.declared import Option
 from execbot.cli.show.output import Table
 
 if TYPE_CHECKING:
     from execbot.desk.placing import Verdict
 
 AllChecks = Annotated[
-    bool, typer.Option("--all-checks", help="With --dry-run: the checks that pass too.")
+    bool, Option("--all-checks", help="With --dry-run: the checks that pass too.")
 ]
 
 

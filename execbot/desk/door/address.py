@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from hashlib import sha256
@@ -17,12 +16,7 @@ from pathlib import Path
 
 from execbot.config.errors import ConfigError
 from execbot.config.paths import DIRECTORY_MODE, write_private
-
-DOOR_NAME = "watch.door"
-"""In the account's state directory: the path of the socket."""
-
-PATH_BYTES_MAX = 107
-"""`sun_path` holds 108 with the zero at its end; a longer one is refused by the system."""
+from execbot.desk.door.peer import DOOR_NAME, PATH_BYTES_MAX
 
 
 def socket_path(directory: Path, env: Mapping[str, str]) -> Path:
@@ -62,6 +56,8 @@ def announced(directory: Path) -> Path | None:
 
 
 def _folders(env: Mapping[str, str]) -> list[Path]:
+    import tempfile
+
     runtime = env.get("XDG_RUNTIME_DIR", "")
     temporary = Path(tempfile.gettempdir()) / f"execbot-{os.getuid()}"
     return [*([Path(runtime) / "execbot"] if runtime.startswith("/") else []), temporary]

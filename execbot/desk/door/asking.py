@@ -12,16 +12,16 @@ import socket
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from execbot.config.errors import ConfigError
 from execbot.config.paths import account_directory
 from execbot.config.schema import Mode
 from execbot.desk.door.address import announced
 from execbot.desk.door.messages import (
-    PROTOCOL,
     Answer,
     AtWork,
     Close,
@@ -32,6 +32,7 @@ from execbot.desk.door.messages import (
     Submit,
     Wanted,
 )
+from execbot.desk.door.peer import PROTOCOL, is_own_user
 from execbot.desk.door.relayed import restored
 from execbot.desk.door.rules import (
     SILENCE_SECONDS,
@@ -46,7 +47,6 @@ from execbot.desk.door.wire import (
     REPLY_BYTES_MAX,
     REQUEST_BYTES_MAX,
     Garbled,
-    is_own_user,
     read,
     split_lines,
     to_line,
@@ -113,8 +113,7 @@ class Line:
         return Heard.DECLINED if isinstance(said, Declined) else Heard.ANSWER
 
 
-@dataclass
-class Asked:
+class Asked(Struct):
     """How far a command came with its request. `line` is open as long as the watch may answer;
     `asked_at` is in the machine's own seconds."""
 

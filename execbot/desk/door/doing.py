@@ -6,12 +6,13 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from execbot.desk import cancelling, changing, closing, placing
 from execbot.desk.account import Desk, looser_limits
+from execbot.desk.door.ahead import Ahead
 from execbot.desk.door.lanes import Work
 from execbot.desk.door.messages import (
     ActOn,
@@ -36,9 +37,6 @@ from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 from execbot.oms.errors import HandedBack
 from execbot.oms.send.hand_over import By, HandOver, carrying, refuse_revoked
-
-if TYPE_CHECKING:
-    from execbot.risk.witnesses import AccountFacts
 
 log = logging.getLogger("execbot.watch")
 
@@ -87,13 +85,7 @@ def do(desk: Desk, wanted: Wanted) -> Any:
             return None
 
 
-class SharedFacts:
-    """What was last asked of the account, for whichever worker is next."""
-
-    kept: AccountFacts | None = None
-
-
-def workbench(desk: Desk, facts: SharedFacts) -> Callable[[], Work]:
+def workbench(desk: Desk, facts: Ahead) -> Callable[[], Work]:
     """Makes the work of one thread: on the connections of the watch, with a journal of its own, as
     if it were another process."""
     risk = desk.settings.trading.risk
@@ -102,6 +94,7 @@ def workbench(desk: Desk, facts: SharedFacts) -> Callable[[], Work]:
     )
     trading = msgspec.structs.replace(desk.settings.trading, risk=risk)
     settings = msgspec.structs.replace(desk.settings, trading=trading)
+    facts.serve(replace(desk, settings=settings), float(risk.facts_max_age_seconds))
 
     def make() -> Work:
         journals: dict[Need, Journal] = {}
@@ -127,7 +120,7 @@ def workbench(desk: Desk, facts: SharedFacts) -> Callable[[], Work]:
     return make
 
 
-def _answered(desk: Desk, request: Request, facts: SharedFacts) -> bytes | None:
+def _answered(desk: Desk, request: Request, facts: Ahead) -> bytes | None:
     """The line that answers; None where it was handed back."""
     has_begun = False
     log.info("door: %s: %s", request.name, type(request.wanted).__name__.lower())
@@ -135,6 +128,7 @@ def _answered(desk: Desk, request: Request, facts: SharedFacts) -> bytes | None:
         with carrying(HandOver(request.name, By.WATCH)), carrying_out(desk) as deeds:
             try:
                 refuse_revoked(desk.journal)
+                desk.begun = facts.take(desk, request.wanted)
                 desk.risk.reader.begin_with(facts.kept)
                 result = do(desk, request.wanted)
             finally:

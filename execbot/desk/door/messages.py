@@ -2,7 +2,8 @@
 
 A command says what it wants (`Request`). The watch gives signs of life (`AtWork`) and answers
 once: with the result, with the error, or with why it does not do it. Who wants to `LookOn` is told
-again and again.
+again and again. `Coming` is said by who will want something soon (`peer.PROTOCOL` counts all that
+is said here).
 """
 
 from __future__ import annotations
@@ -16,13 +17,10 @@ from msgspec import Raw, Struct, field
 from execbot.broker.port import ReplaceRequest
 from execbot.exits.plan.wishes import Risked as Risked
 from execbot.exits.plan.wishes import Wishes
+from execbot.model.enums import Side
 from execbot.model.flags import Flags
 from execbot.model.order import OrderRequest
 from execbot.model.signal import Signal
-
-PROTOCOL = 2
-"""Goes up with every change to what is said here, or to the values that are named here. A watch
-and a command that differ in it, or in their version, have nothing to say to each other."""
 
 
 class Submit(Struct, frozen=True, tag="submit"):
@@ -95,8 +93,18 @@ class Request(Struct, frozen=True, tag="request"):
     wanted: Wanted
 
 
+class Coming(Struct, frozen=True, tag="coming"):
+    """In place of a request: one for an entry in this symbol is to come, by a process that is still
+    starting. A hint, which nobody answers (`early`, `ahead`)."""
+
+    protocol: int
+    version: str
+    symbol: str
+    side: Side
+
+
 class Greeting(Struct, frozen=True):
-    """The part of a request that any version can read."""
+    """The part of what is said first that any version can read."""
 
     protocol: int = 0
     version: str = ""

@@ -17,6 +17,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 SILENCE_SECONDS = 2.0
 """A command that hears nothing for so long gives up waiting: no answer, and no sign that its
 request is being worked on."""
@@ -143,3 +146,33 @@ STAGES: Mapping[Stage, Mapping[Turn, Stage]] = {
 def next_stage(stage: Stage, turn: Turn) -> Stage:
     """Where the watch has it then."""
     return STAGES[stage].get(turn, stage)
+
+
+UNUSED_EVERY_SECONDS = 1.0
+"""Of what is read ahead for requests to come: not more often than this without a request that made
+use of it."""
+
+
+class Reading(Struct, frozen=True):
+    """What was read ahead last; `began` is in the machine's own seconds."""
+
+    symbol: str
+    began: float
+    is_taken: bool = False
+
+    def but_taken(self) -> Reading:
+        return replace(self, is_taken=True)
+
+
+def is_due(last: Reading | None, now: float, *, has_room: bool) -> bool:
+    """Whether the watch reads ahead for a request that is said to come. `has_room`: enough of the
+    minute's requests is left. One reading that was taken cost nothing: its request would have asked
+    the same."""
+    if not has_room:
+        return False
+    return last is None or last.is_taken or not 0 <= now - last.began < UNUSED_EVERY_SECONDS
+
+
+def is_usable(last: Reading, symbol: str, now: float, age_max: float) -> bool:
+    """Whether an entry in this symbol may go by it: once, and while it is young."""
+    return last.symbol == symbol and not last.is_taken and 0 <= now - last.began < age_max

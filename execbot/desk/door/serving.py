@@ -29,9 +29,9 @@ from msgspec import Raw
 from execbot.desk.door.address import announce, socket_path, withdraw
 from execbot.desk.door.lanes import Job, Lanes, Work
 from execbot.desk.door.messages import (
-    PROTOCOL,
     Answer,
     AtWork,
+    Coming,
     Declined,
     Greeting,
     Knock,
@@ -39,11 +39,11 @@ from execbot.desk.door.messages import (
     Request,
 )
 from execbot.desk.door.onlookers import Onlookers, Reader
+from execbot.desk.door.peer import PROTOCOL, is_own_user
 from execbot.desk.door.rules import SIGN_SECONDS, SILENCE_SECONDS, Stage, Turn
 from execbot.desk.door.wire import (
     REQUEST_BYTES_MAX,
     Garbled,
-    is_own_user,
     read,
     split_lines,
     to_line,
@@ -87,12 +87,15 @@ class Door:
         *,
         env: Mapping[str, str] | None = None,
         publication: Publication | None = None,
+        hear_coming: Callable[[Coming], None] = lambda coming: None,
     ) -> None:
         """`same` is what a command must say to be understood alike (`sameness`); `publication` is
-        what those are told who look on."""
+        what those are told who look on. `hear_coming` is told of requests that are to come, and
+        must not wait."""
         self._directory = directory
         self._same = same
         self._env = os.environ if env is None else env
+        self._hear_coming = hear_coming
         self._lanes = Lanes(make_work)
         self._visitors: set[_Visitor] = set()
         self._answers: deque[tuple[_Visitor, bytes | None]] = deque()
@@ -216,7 +219,10 @@ class Door:
             words = f"The watch that runs is {__version__}, this is {greeting.version}"
             self._say(visitor, Declined("version", f"{words}: restart it."))
             return
-        request: Request = read(line, Request)
+        request: Request | Coming = read(line, Request | Coming)
+        if isinstance(request, Coming):
+            self._hear_coming(request)
+            return self._gone(visitor)  # nobody waits for an answer
         if isinstance(request.wanted, LookOn):
             return self._let_look_on(visitor)
         if request.same != self._same:

@@ -1,11 +1,7 @@
-"""Messages as bytes: one line of JSON each, of a bounded length; and who is at the other end."""
+"""Messages as bytes: one line of JSON each, of a bounded length."""
 
 from __future__ import annotations
 
-import os
-import socket
-import struct
-import sys
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import Enum
@@ -55,18 +51,6 @@ def split_lines(buffer: bytearray, most: int) -> list[bytes]:
     if len(buffer) > most or any(len(line) > most for line in lines):
         raise Garbled(f"a message is longer than {most} bytes")
     return lines
-
-
-def is_own_user(connection: socket.socket) -> bool:
-    """Whether the other end runs as this very user, by the system's word."""
-    if sys.platform == "linux":
-        size = struct.calcsize("3i")
-        _, uid, _ = struct.unpack(
-            "3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
-        )
-        return bool(uid == os.getuid())
-    # Elsewhere the socket's folder, which is this user's alone, must do.
-    return True
 
 
 def _to_json(value: object) -> Any:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from execbot.desk.account import Desk
 from execbot.desk.look.fees import learn_fees
 from execbot.desk.look.freshen import freshen
-from execbot.market.halts import Halt, book_from_json
+from execbot.market.halts import HALTS_KEY, Halt, book_from_json
 from execbot.market.sessions import MarketNow
 from execbot.model.account import Account, Position
 from execbot.model.numbers import ZERO
@@ -22,7 +22,6 @@ from execbot.risk.facts import Facts, exposure_of
 from execbot.risk.flows import Flows, day_change, day_return
 from execbot.risk.kill_switch import KillSwitch
 from execbot.risk.options.held import ContractsHeld, contracts_held
-from execbot.risk.reading import HALTS_KEY
 from execbot.risk.rules_history import day_loss_pct
 from execbot.risk.rules_position import position_name
 

@@ -9,18 +9,19 @@ the same, and the answer says what was not known: in words once a day, in its da
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from execbot.desk.account import Desk
-from execbot.desk.protect import watched_by
 from execbot.exits.exit_orders import is_meant_to_close
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord
-from execbot.market.halts import WITNESS
+from execbot.market.halts import FOLLOWED_KEY, WITNESS
 from execbot.model.enums import AssetClass, OrderStatus
 from execbot.model.times import eastern
-from execbot.risk.reading import FOLLOWED_KEY
+
+if TYPE_CHECKING:
+    from execbot.desk.account import Desk
 
 SAID_KEY = "halts:unknown_said"
 """The New York day on which it was said last."""
@@ -36,6 +37,8 @@ class HaltsKnown(Struct, frozen=True):
 
 def halts_known(desk: Desk, record: OrderRecord) -> HaltsKnown:
     """Of the order that was just given."""
+    from execbot.desk.protect import watched_by
+
     is_stock = record.order.asset_class == AssetClass.US_EQUITY and not record.order.is_spread
     waits = record.sent_at is None or record.status is OrderStatus.QUEUED
     if not is_stock or waits or is_meant_to_close(record):

@@ -10,10 +10,9 @@ from msgspec import Struct
 from execbot.desk.account import Desk
 from execbot.market.broker_calendar import compare_with_broker
 from execbot.market.calendar_cache import refresh_table, table_for
-from execbot.market.halts import Halt, book_from_json
+from execbot.market.halts import HALTS_KEY, Halt, book_from_json
 from execbot.market.sessions import MarketNow, agreed_now, crypto_now, holidays_ahead
 from execbot.model.times import eastern
-from execbot.risk.reading import HALTS_KEY
 
 __all__ = ["Halt", "MarketNow", "MarketState", "market_state"]
 

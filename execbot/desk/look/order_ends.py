@@ -14,13 +14,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from execbot.desk.protect import watched_by
 from execbot.exits.exit_orders import is_meant_to_close
 from execbot.journal.records import OrderRecord
 from execbot.market.sessions import MarketNow, agreed_now, crypto_now
 from execbot.model.enums import AssetClass, OrderStatus, OrderType, TimeInForce
 from execbot.model.times import show_eastern
-from execbot.watch.core.entry_timeouts import CLOSE_LEAD, clock_of
 
 if TYPE_CHECKING:
     from execbot.config.schema import TradingSettings
@@ -85,6 +83,8 @@ def ending_of(
 def _timeout(
     record: OrderRecord, market: MarketNow, of_signals: Decimal, is_watched: bool
 ) -> Ending | None:
+    from execbot.watch.core.entry_timeouts import clock_of
+
     after = clock_of(record, of_signals)
     if after is None:
         return None
@@ -106,6 +106,8 @@ def _close(record: OrderRecord, market: MarketNow, is_watched: bool) -> Ending |
         return None
     if market.never_closes or market.next_close is None:
         return None
+    from execbot.watch.core.entry_timeouts import CLOSE_LEAD
+
     return Ending(Why.CLOSE, None, market.next_close - CLOSE_LEAD, is_watched)
 
 
@@ -119,9 +121,13 @@ def market_now(desk: Desk) -> MarketNow:
 def endings_of(desk: Desk, records: Iterable[OrderRecord]) -> Mapping[str, Ending]:
     """By client_order_id, for those that have one. Asks the broker only if there may be any."""
     of_signals = desk.settings.trading.order_management.timeout_seconds
+    from execbot.watch.core.entry_timeouts import clock_of
+
     may_end = [r for r in records if r.order.is_open and (clock_of(r, of_signals) or r.for_the_day)]
     if not may_end:
         return {}
+    from execbot.desk.protect import watched_by
+
     market, is_watched = market_now(desk), watched_by(desk) is not None
     found = {
         r.client_order_id: ending_of(r, market, desk.settings.trading, is_watched=is_watched)

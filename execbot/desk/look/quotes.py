@@ -11,7 +11,7 @@ from msgspec import Struct
 from execbot.broker.errors import BrokerError
 from execbot.desk.account import Desk
 from execbot.desk.protect import watched_by
-from execbot.market.halts import WITNESS, HaltBook, book_from_json
+from execbot.market.halts import FOLLOWED_KEY, HALTS_KEY, WITNESS, HaltBook, book_from_json
 from execbot.market.sessions import MarketNow, agreed_now, crypto_now
 from execbot.model.account import Asset
 from execbot.model.numbers import tick_size
@@ -21,7 +21,6 @@ from execbot.model.options.snapshot import Snapshot
 from execbot.model.quote import Bar, Quote, Trade
 from execbot.model.symbols import is_option
 from execbot.model.times import eastern
-from execbot.risk.reading import FOLLOWED_KEY, HALTS_KEY
 
 __all__ = ["QuoteView", "Quotes", "quotes"]
 

@@ -14,7 +14,9 @@ from execbot.model.symbols import is_option
 
 if TYPE_CHECKING:
     from execbot.desk.account import Desk
+    from execbot.model.enums import Side
     from execbot.model.order import OrderRequest
+    from execbot.risk.asking.together import Round
 
 
 def begin_facts(desk: Desk, request: OrderRequest) -> None:
@@ -33,6 +35,19 @@ def begin_facts(desk: Desk, request: OrderRequest) -> None:
         desk.begun = asking.begin(request.symbol, asks_asset=asks_asset, asks_quote=opens)
 
 
+def begin_round(desk: Desk, symbol: str, side: Side, *, asks_account: bool) -> Round | None:
+    """The facts of an entry of which no more is known yet, without `asks_account` those of the
+    symbol alone; None where it would close what is held. Raises JournalError."""
+    if not _opens(desk, symbol, side):
+        return None
+    return desk.asking.begin(
+        symbol,
+        asks_asset=not is_option(symbol),
+        asks_quote=True,
+        asks_account=asks_account,
+    )
+
+
 def opens_by_journal(desk: Desk, request: OrderRequest) -> bool:
     """Whether the order opens or adds, as far as the fills in the journal tell.
 
@@ -40,5 +55,9 @@ def opens_by_journal(desk: Desk, request: OrderRequest) -> bool:
     """
     if request.spread:
         return any(leg.opens for leg in request.spread)
-    ours = desk.journal.position(request.symbol)
-    return ours is None or ours.qty * request.side.sign >= 0
+    return _opens(desk, request.symbol, request.side)
+
+
+def _opens(desk: Desk, symbol: str, side: Side) -> bool:
+    ours = desk.journal.position(symbol)
+    return ours is None or ours.qty * side.sign >= 0

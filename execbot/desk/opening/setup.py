@@ -118,14 +118,13 @@ def on_terminal() -> bool:
 
 def _credentials(mode: Mode, endpoints: Endpoints, env: Environment) -> Credentials:
     """Sim mode needs none: against a served exchange a pair only chooses the account."""
-    from execbot.desk.opening.in_process import KEY
-
-    if mode is Mode.SIM and endpoints.trading is None:
-        return Credentials(KEY, KEY, "sim")
-    found = find_credentials(mode.value, env)
+    is_in_process = mode is Mode.SIM and endpoints.trading is None
+    found = None if is_in_process else find_credentials(mode.value, env)
     if found is not None:
         return found
     if mode is Mode.SIM:
+        from execbot.desk.opening.in_process import KEY
+
         return Credentials(KEY, KEY, "sim")
     raise no_credentials(mode.value, unread_env_file(env.path, env))
 
@@ -220,7 +219,7 @@ def _check_account(setup: Setup, account: str) -> None:
 
 def remembered_account(setup: Setup) -> str | None:
     """The account as `account_of` has remembered it; nobody is asked."""
-    from execbot.broker.alpaca import trading_url_of
+    from execbot.broker.addresses import trading_url_of
 
     url = "" if setup.is_in_process else trading_url_of(setup.endpoints.trading, setup.is_paper)
     return _remembered(setup.root / ACCOUNTS_NAME).get(_keys_hash(setup, url))

@@ -14,10 +14,11 @@ from msgspec import Struct
 
 from execbot.journal.archives.files import archives_beside
 from execbot.journal.codec import event_of
-from execbot.journal.errors import JournalError, JournalUnavailable, classify
+from execbot.journal.errors import JournalError, JournalUnavailable
 from execbot.journal.journal import DERIVED_TABLES, Journal
 from execbot.journal.records import EventRecord
 from execbot.journal.schema import NEVER_DELETED
+from execbot.journal.sqlite_errors import classify
 
 COPY_PATIENCE_SECONDS = 10.0
 ROWS_A_TIME = 1000

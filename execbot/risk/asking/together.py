@@ -58,9 +58,11 @@ class Round:
         asks_asset: bool = False,
         asks_quote: bool = False,
         asks_clock: bool = True,
+        asks_account: bool = True,
         rows_due: RowsDue | None = None,
     ) -> None:
-        """`asks_asset` and `asks_quote` are about `symbol`."""
+        """`asks_asset` and `asks_quote` are about `symbol`; without `asks_account` nothing else is
+        asked ahead."""
         self.seq = seq
         self.began_at = began_at
         self.began_seconds = boot_seconds()
@@ -70,15 +72,16 @@ class Round:
         self._begun: dict[str, Beside[Any]] = {}
         if not beside:
             return
-        orders = self._begin("orders", self._orders)
-        self._begin("positions", client.get_positions, after=orders)
-        self._begin("account", client.get_account, after=orders)
+        if asks_account:
+            orders = self._begin("orders", self._orders)
+            self._begin("positions", client.get_positions, after=orders)
+            self._begin("account", client.get_account, after=orders)
         asset = None
         if asks_asset:
             asset = self._begin("asset", lambda: client.get_asset(symbol))
-        if asks_clock:
+        if asks_clock and asks_account:
             self._begin("clock", client.get_clock, after=asset)
-        if rows_due is not None:
+        if rows_due is not None and asks_account:
             self._begin("rows", lambda: ask_rows(client, rows_due))
         if asks_quote:
             self._begin("quote", lambda: client.latest_quotes([symbol]))
@@ -159,7 +162,12 @@ class Asking(Struct, frozen=True):
     kept: KeptFacts | None = None
 
     def begin(
-        self, symbol: str = "", *, asks_asset: bool = False, asks_quote: bool = False
+        self,
+        symbol: str = "",
+        *,
+        asks_asset: bool = False,
+        asks_quote: bool = False,
+        asks_account: bool = True,
     ) -> Round:
         """A round about the account, and about `symbol` where one is given. Raises JournalError."""
         # Without a reply yet an own exchange would be asked for the time, in front of all others.
@@ -176,5 +184,6 @@ class Asking(Struct, frozen=True):
             asks_asset=asks_asset and (kept is None or kept.asset(symbol, began_at) is None),
             asks_quote=asks_quote,
             asks_clock=kept is None or kept.clock(began_at) is None,
+            asks_account=asks_account,
             rows_due=due,
         )

@@ -17,7 +17,7 @@ from support.paths import SCENARIOS, market_data
 from support.processes import EXECBOT, clean_environment, exchange, execbot
 from support.waiting import eventually
 
-from execbot.cli.main import load_command
+from execbot.cli.group import load_command
 
 SCENARIO = SCENARIOS / "rate-limit-exceeded.yaml"
 

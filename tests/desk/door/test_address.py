@@ -11,13 +11,12 @@ import pytest
 
 from execbot.config.errors import ConfigError
 from execbot.desk.door.address import (
-    DOOR_NAME,
-    PATH_BYTES_MAX,
     announce,
     announced,
     socket_path,
     withdraw,
 )
+from execbot.desk.door.peer import DOOR_NAME, PATH_BYTES_MAX
 
 
 @pytest.fixture

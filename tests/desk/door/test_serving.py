@@ -21,7 +21,8 @@ from support.waiting import eventually
 
 from execbot.desk.door import lanes, serving
 from execbot.desk.door.address import announced
-from execbot.desk.door.messages import PROTOCOL, Answer, Cancel, Close, Request, Submit, Wanted
+from execbot.desk.door.messages import Answer, Cancel, Close, Request, Submit, Wanted
+from execbot.desk.door.peer import PROTOCOL
 from execbot.desk.door.serving import Door
 from execbot.desk.door.wire import REQUEST_BYTES_MAX, to_line
 from execbot.exits.plan.wishes import NO_WISHES

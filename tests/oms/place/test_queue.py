@@ -14,14 +14,13 @@ import pytest
 from support.desk import market
 from support.signal_trader import SignalTrader, open_trader
 
-from execbot.market.halts import HaltBook, apply_message, book_to_json
+from execbot.market.halts import HALTS_KEY, HaltBook, apply_message, book_to_json
 from execbot.market.queue import QueueAction
 from execbot.model.enums import OrderStatus, Outcome
 from execbot.oms.errors import Refused
 from execbot.oms.release_queue import queue_decisions, release_due
 from execbot.risk import halting
 from execbot.risk.kill_switch import Level
-from execbot.risk.reading import HALTS_KEY
 
 D = Decimal
 

@@ -11,7 +11,7 @@ import typer
 from execbot.cli.command import Cli, command
 from execbot.cli.commands.care.doctor import CHECK_COLUMNS, finding_words
 from execbot.cli.errors import failure_of
-from execbot.cli.exit_codes import ExitCode
+from execbot.cli.exit_codes import Ended, ExitCode
 from execbot.cli.job import as_job
 from execbot.cli.show.list_form import ColumnsFlag, CsvFlag, list_form
 from execbot.cli.show.output import Table, print_line
@@ -110,14 +110,14 @@ def _nagios(cli: Cli, found: HealthNow) -> NoReturn:
     code, word = NAGIOS_UNKNOWN if is_unknown else NAGIOS[found.worst]
     if code or not cli.quiet:
         print_line(f"EXECBOT {word} - {_line(found)}{_figures(found.figures)}")
-    raise typer.Exit(code)
+    raise Ended(code)
 
 
 def _docker(cli: Cli, found: HealthNow) -> NoReturn:
     code = 1 if found.worst is Status.FAIL else 0
     if code or not cli.quiet:
         print_line(_line(found))
-    raise typer.Exit(code)
+    raise Ended(code)
 
 
 def _line(found: HealthNow) -> str:

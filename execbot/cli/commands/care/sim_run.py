@@ -19,6 +19,7 @@ from execbot.cli.commands.care.sim_options import (
     SpeedOption,
     settings_given,
 )
+from execbot.cli.exit_codes import Ended
 from execbot.cli.show.output import envelope, print_json, print_note
 from execbot.desk.opening.bot_run import BotEnded, run_bot
 
@@ -79,7 +80,7 @@ def run(
     elif not cli.quiet or ended.exit_code:
         for line in _lines(ended):
             print_note(line)
-    raise typer.Exit(ended.exit_code)
+    raise Ended(ended.exit_code)
 
 
 UNSEALED = (
