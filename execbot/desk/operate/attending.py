@@ -82,6 +82,7 @@ class Attendance:
             if self._watchdog is not None:
                 self._guard(self._watchdog)
             self._keep()
+            self._desk.keep_clock()
         if self._pinger is not None and seconds - self._pinged >= PING_SECONDS:
             self._pinged = seconds
             lasts = seconds - self._well > YOUNG_SECONDS
