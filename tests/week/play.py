@@ -47,6 +47,8 @@ class Samples:
     process: dict[date, int] = field(default_factory=dict)
     state_bytes: dict[date, int] = field(default_factory=dict)
     orders: dict[date, int] = field(default_factory=dict)
+    equity: dict[date, float] = field(default_factory=dict)
+    """Ours at the close less the exchange's."""
 
     def by_process(self) -> dict[int, list[int]]:
         """Memory at the closes of each process that was `watch`."""
