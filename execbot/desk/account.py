@@ -158,6 +158,7 @@ class Desk:
         through the journal."""
         from execbot.alerts import Alerter, JournalWaiting
         from execbot.alerts.keeping import keep_delivery, policy_of
+        from execbot.alerts.standing import META_KEY, StandingAlarms
 
         alerter = Alerter.from_environment(
             self.env,
@@ -167,6 +168,10 @@ class Desk:
             recall=lambda key: parse_time(self.journal.meta_get(f"alert:{key}")),
             remember=lambda key, at: self.journal.meta_set(f"alert:{key}", iso(at)),
             waiting=JournalWaiting(lambda: self.journal),
+            standing=StandingAlarms(
+                lambda: self.journal.meta_get(META_KEY),
+                lambda standing: self.journal.meta_set(META_KEY, standing),
+            ),
         )
         self._closers.append(alerter.close)
         return alerter
