@@ -16,8 +16,16 @@ from support.wishes import stop_at
 from support.world import open_world
 from watch.test_silent_prices import Followed
 
-from execbot.exits.plan.plan import LIFT_LONGEST, Lift
-from execbot.exits.store import LIFT_LEASE, keep_lifted, lease, lifted, plan_of, save_plan
+from execbot.exits.plan.plan import Lift
+from execbot.exits.store import (
+    LEASE_LONGEST,
+    LIFT_LEASE,
+    keep_lifted,
+    lease,
+    lifted,
+    plan_of,
+    save_plan,
+)
 from execbot.journal import Journal
 from execbot.watch.core.exit_endings import HANDS_OFF
 from execbot.watch.core.inputs import PricesKnown
@@ -59,8 +67,15 @@ def test_a_lift_lasts_in_our_seconds_and_is_held_on_to_in_time(tmp_path: Path) -
             assert not found.lift.lasts(clock())
 
 
+def test_the_longest_lift_holds_by_a_clock_that_is_a_little_behind() -> None:
+    holder = Clock(speed=100.0)
+    lift = Lift("close", holder() + lease(holder))
+    assert lift.lasts(holder() - timedelta(seconds=10))
+    assert not lift.lasts(holder() - timedelta(minutes=1))
+
+
 def test_no_clock_however_fast_makes_a_lift_last_longer_than_any_may() -> None:
-    assert lease(Clock(speed=100_000)) == LIFT_LONGEST
+    assert lease(Clock(speed=100_000)) == LEASE_LONGEST
     assert lease(Clock(speed=0)) == lease(lambda: T0) == LIFT_LEASE
 
 
