@@ -148,7 +148,7 @@ def move_stop(course: Course) -> str:
     course.until(
         lambda: is_stop_at(course.stops(), course.qty, price), f"the stop at {text(price)}"
     )
-    return f"one stop, for {text(course.qty)} shares, now at {text(price)}"
+    return f"one stop, for all that is held, now at {text(price)}"
 
 
 def close_part(course: Course) -> str:
