@@ -23,6 +23,7 @@ from execbot.broker.clock import utc_now
 from execbot.config.schema import TradingSettings
 from execbot.desk.operate.attending import SETTLED, SETTLED_SECONDS, Attendance
 from execbot.model.timer import Timer
+from execbot.watch.heartbeat import HeartbeatFile, heartbeat_of
 
 AT = "2026-11-27 13:30"
 """After the close of the day after Thanksgiving, which is at 13:00."""
@@ -190,3 +191,19 @@ def test_what_does_not_come_again_after_a_restart_is_over_once_the_watch_sees(
         seconds[0] = 1000 + passed
         attendance.beat(True, "")
     assert said == [SETTLED]
+
+
+def test_a_heartbeat_tells_at_once_that_a_trouble_came_or_is_over(tmp_path: Path) -> None:
+    seconds = [1000.0]
+    beats = HeartbeatFile(tmp_path, utc_now(), Timer(lambda: seconds[0]))
+
+    def said_after(passed: float, trouble: str) -> str | None:
+        seconds[0] += passed
+        beats.beat(utc_now(), stream_up=True, trouble=trouble)
+        found = heartbeat_of(tmp_path)
+        return None if found is None else found.trouble
+
+    assert said_after(0, "") == ""
+    assert said_after(0.6, "blind") == "blind"
+    assert said_after(0.1, "") == "blind"  # not with every turn of the loop
+    assert said_after(0.5, "") == ""
