@@ -77,16 +77,18 @@ class Alerter:
         recall: Callable[[str], datetime | None] = lambda key: None,
         remember: Callable[[str, datetime], None] = lambda key, at: None,
         waiting: WaitingAlerts | None = None,
+        standing: StandingAlarms | None = None,
         look_seconds: float = LOOK_SECONDS,
         delivered: Callable[[Delivery], None] = lambda delivery: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`recall` and `remember` share the last times between processes (the journal); `waiting`
-        keeps what nobody took, in memory where none is given. `delivered` is told what became of
-        each. `clock` is the machine's own: people sleep by it."""
+        keeps what nobody took, `standing` what was told and lasts; both in memory where none is
+        given. `delivered` is told what became of each. `clock` is the machine's own: people sleep
+        by it."""
         self._send = send
         self._policy = policy or Policy(min_interval_seconds)
-        self._standing = StandingAlarms()
+        self._standing = standing or StandingAlarms()
         self._delivered, self._clock = delivered, clock
         self._now = now
         self._recall = recall
@@ -151,6 +153,14 @@ class Alerter:
         if ended is None or not self._policy.tells_ends:
             return False
         return self.alert(ended)
+
+    def end_left_over(self, words: str) -> None:
+        """What an earlier process told and this one has not raised is over: nobody else would say
+        so, and the next alarm of its kind would be taken for a repeat."""
+        if self._send is None:
+            return
+        for kind, subject in self._standing.left_over():
+            self.resolve(kind, words, subject)
 
     def resend(self) -> None:
         """Send untaken alerts again once they are due. Costs one look if none is."""

@@ -68,7 +68,10 @@ class BrokerClock:
         self._reading = _Reading(wall(), monotonic())
         self._doubt: timedelta | None = None
         self._is_known = False
-        self._was_told = False
+        self.was_told = False
+        """A reply has said what time it is."""
+        self.leapt = timedelta(0)
+        """How far replies have set it, all together: whoever reckons with an age takes that off."""
         self.probe: Callable[[], None] | None = None
 
     def __call__(self) -> datetime:
@@ -82,6 +85,11 @@ class BrokerClock:
         """True after a reply with another time, until a second reply agrees with it."""
         return self._doubt is not None
 
+    @property
+    def speed(self) -> float:
+        """How many of the broker's seconds pass in one of this machine's."""
+        return self._reading.speed
+
     def seconds_here(self, seconds: float) -> float:
         """How many of this machine's seconds pass in so many of the broker's. Where its clock
         stands still, as many."""
@@ -90,6 +98,12 @@ class BrokerClock:
     def so_far(self) -> datetime:
         """The time without asking anybody: our own until the first reply."""
         return self._reading.now(self._monotonic())
+
+    def carry_on(self, at: datetime, age: float, speed: float) -> None:
+        """What another process read off a reply, `age` of this machine's seconds ago: until the
+        first reply here says better."""
+        seconds = self._monotonic()
+        self._reading = _Reading(_Reading(at, seconds - age, speed).now(seconds), seconds, speed)
 
     def observe(self, date_header: str | None, speed_header: str | None = None) -> None:
         """Follow a reply's Date header; one that cannot be read is passed over.
@@ -105,10 +119,11 @@ class BrokerClock:
         reading = self._reading
         speed = _read_speed(speed_header) if self._at_once else 1.0
         off = theirs - reading.now(seconds)
-        was_told, self._was_told = self._was_told, True
+        was_told, self.was_told = self.was_told, True
         if not -TOLERANCE <= off <= TOLERANCE:
             if self._is_believed(off, is_leap=was_told and abs(off) > LEAP):
                 self._reading = _Reading(theirs, seconds, speed)
+                self.leapt += off
             return
         self._doubt = None
         if speed != reading.speed:

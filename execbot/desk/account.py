@@ -37,6 +37,7 @@ from execbot.model.times import iso, parse_time
 if TYPE_CHECKING:
     from execbot.alerts import Alerter
     from execbot.broker.alpaca import AlpacaClient
+    from execbot.broker.clock import BrokerClock
     from execbot.broker.port import BrokerClient
     from execbot.journal.errors import JournalError
     from execbot.journal.journal import Journal
@@ -80,6 +81,8 @@ class Desk:
     env: Mapping[str, str] = field(default_factory=lambda: environment_of(), repr=False)
     """The variables that it was opened with, those of the `.env` among them."""
     profile: str | None = None
+    keep_clock: Callable[[], None] = lambda: None
+    """Leave the time of an exchange of one's own to processes that cannot ask for it."""
     _closers: list[Callable[[], None]] = field(default_factory=list, repr=False)
 
     @property
@@ -155,6 +158,7 @@ class Desk:
         through the journal."""
         from execbot.alerts import Alerter, JournalWaiting
         from execbot.alerts.keeping import keep_delivery, policy_of
+        from execbot.alerts.standing import META_KEY, StandingAlarms
 
         alerter = Alerter.from_environment(
             self.env,
@@ -164,6 +168,10 @@ class Desk:
             recall=lambda key: parse_time(self.journal.meta_get(f"alert:{key}")),
             remember=lambda key, at: self.journal.meta_set(f"alert:{key}", iso(at)),
             waiting=JournalWaiting(lambda: self.journal),
+            standing=StandingAlarms(
+                lambda: self.journal.meta_get(META_KEY),
+                lambda standing: self.journal.meta_set(META_KEY, standing),
+            ),
         )
         self._closers.append(alerter.close)
         return alerter
@@ -224,11 +232,13 @@ def open_desk(
     if client.answers_beside:
         client.open_ahead(trading=lines.trading, data=lines.data)
     if setup.is_own_server:
-        clock.probe = lambda: _ask_the_time(client)
+        clock.probe = lambda: _ask_the_time(client, clock)
     closers: list[Callable[[], None]] = [client.close]
     try:
         account = account_of(setup, client, must_remember=need in (Need.JOURNAL, Need.EXIT))
         directory = _directory_of(setup, account, need)
+        if setup.is_own_server:
+            clock.probe = lambda: _ask_the_time(client, clock, directory)
         journal = open_journal(directory / JOURNAL_NAME, need)
     except BaseException:
         client.close()
@@ -254,8 +264,18 @@ def open_desk(
         same=sameness(setup),
         env=setup.env,
         profile=setup.profile,
+        keep_clock=_keeping(clock, directory) if setup.is_own_server else lambda: None,
         _closers=closers,
     )
+
+
+def _keeping(clock: BrokerClock, directory: Path) -> Callable[[], None]:
+    def keep() -> None:
+        from execbot.desk.opening.kept_clock import keep_clock
+
+        keep_clock(directory, clock)
+
+    return keep
 
 
 def looser_limits(mode: Mode, settings: Settings, journal: Journal) -> tuple[str, ...]:
@@ -286,12 +306,18 @@ def _directory_of(setup: Setup, account: str, need: Need) -> Path:
         return setup.root / f"{setup.mode.value}-{account}"
 
 
-def _ask_the_time(client: AlpacaClient) -> None:
-    """A server that does not answer is the business of the request that needs it."""
+def _ask_the_time(client: AlpacaClient, clock: BrokerClock, directory: Path | None = None) -> None:
+    """A server that does not answer is the business of the request that needs it; its time is the
+    one that was left in the account's directory."""
     from execbot.broker.errors import BrokerError
 
     with suppress(BrokerError):
         client.get_clock()
+        return
+    if directory is not None:
+        from execbot.desk.opening.kept_clock import carry_on
+
+        carry_on(directory, clock)
 
 
 Context, open_context = Desk, open_desk

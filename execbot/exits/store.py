@@ -13,17 +13,27 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from execbot.exits.plan.plan import ExitPlan, Lift, PlanStatus
+from execbot.exits.plan.plan import LIFT_LONGEST, ExitPlan, Lift, PlanStatus
 from execbot.exits.plan.plan_json import from_data, to_data
 from execbot.journal.connection import UNREADABLE
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, PlanRecord
 from execbot.model.numbers import ZERO
+from execbot.model.timer import of_ours
 
 LIFT_LEASE = timedelta(seconds=3)
 """A lift that nobody lengthens ends after this: so much sooner than the alarm (5 s) that the stop
 is back before it, even when the first request for it gets lost."""
+
+LEASE_LONGEST = LIFT_LONGEST - timedelta(seconds=15)
+"""Whose clock is a little behind the holder's must not take it for one that is wrong."""
+
+
+def lease(now: Callable[[], datetime]) -> timedelta:
+    """`LIFT_LEASE` by the account's clock: the holder works in this machine's seconds."""
+    return min(of_ours(LIFT_LEASE, now), LEASE_LONGEST)
+
 
 CHANGE_ATTEMPTS = 5
 
@@ -171,13 +181,12 @@ def lifted(
     now: Callable[[], datetime],
     reason: str,
     *,
-    seconds: float = 30.0,
     entry_client_order_id: str | None = None,
 ) -> Iterator[ExitPlan | None]:
     """The exits of a symbol are taken off on purpose for the time of the block.
 
     A running `watch` does not put them back meanwhile. Afterwards, and in any case after
-    `seconds`, whatever is left of the position is protected again. Yields the plan, None when the
+    the lease, whatever is left of the position is protected again. Yields the plan, None when the
     symbol has none.
     """
     plan = plan_of(journal, symbol)
@@ -185,7 +194,7 @@ def lifted(
         yield None
         return
     began = now()
-    until = began + timedelta(seconds=seconds)
+    until = began + lease(now)
     lift = Lift(reason, until, entry_client_order_id, _this_process())
     change_plan(journal, plan.plan_id, lambda p: p.changed(began, lift=lift, note=reason))
     try:
@@ -200,7 +209,7 @@ def keep_lifted(journal: Journal, plan_id: str, now: datetime, lift: Lift) -> No
     """Lengthen a lift that runs out soon, or take it up again: for as long as its holder lives."""
 
     def longer(plan: ExitPlan) -> ExitPlan:
-        lasts = plan.lift is not None and plan.lift.lasts(now + LIFT_LEASE / 2)
+        lasts = plan.lift is not None and plan.lift.lasts(now + (lift.until - now) / 2)
         if lasts or plan.status not in KEPT:
             return plan
         held = replace(lift, holder=lift.holder or _this_process())

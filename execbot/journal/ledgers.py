@@ -351,13 +351,20 @@ class Ledgers(Connection):
             (listed(plan_ids),),
         )
 
-    def plan_ids_of(self, symbols: Iterable[str], since: datetime | None = None) -> list[str]:
-        """Every plan of these symbols that was changed since a moment."""
+    def plan_ids_of(
+        self, symbols: Iterable[str], since: datetime | None = None, until: datetime | None = None
+    ) -> list[str]:
+        """Every plan of these symbols that was changed since a moment, and made until another."""
+        begun, values = "", [listed(symbols), iso(since) if since else ""]
+        if until is not None:
+            first = "SELECT at FROM exit_plans WHERE plan_id = f.plan_id ORDER BY version LIMIT 1"
+            begun = f"AND ({first}) <= ? "
+            values.append(iso(until))
         rows = self._rows(
             "SELECT f.plan_id FROM plans_in_force f "
             "CROSS JOIN exit_plans p USING (plan_id, version) "
-            f"WHERE f.symbol {AMONG} AND p.at >= ? ORDER BY f.plan_id",
-            (listed(symbols), iso(since) if since else ""),
+            f"WHERE f.symbol {AMONG} AND p.at >= ? {begun}ORDER BY f.plan_id",
+            values,
         )
         return [str(row[0]) for row in rows]
 

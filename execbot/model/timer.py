@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -80,6 +80,25 @@ class Timer(Struct, frozen=True):
 
     def mark(self) -> Mark:
         return Mark(self.boot(), self.monotonic())
+
+
+def of_ours(span: timedelta, now: Callable[[], datetime]) -> timedelta:
+    """How far the account's clock goes while `span` passes on this machine. What one of our
+    processes leaves to another, and how long an answer may take, is a matter of this machine's
+    seconds, also where `now` is the clock of an exchange that runs faster."""
+    return span * speed_of(now)
+
+
+def speed_of(now: Callable[[], datetime]) -> float:
+    """How many of the account's seconds pass in one of ours; 1 for a clock that does not say, and
+    for one that is slower or stands still: nothing lasts shorter for that."""
+    return float(max(getattr(now, "speed", 1.0), 1.0))
+
+
+def leapt_by(now: Callable[[], datetime]) -> timedelta:
+    """How far this clock was set altogether since it runs: no time that passed."""
+    leapt: timedelta = getattr(now, "leapt", timedelta(0))
+    return leapt
 
 
 def age_seconds(at: datetime, mark: Mark | None, now: datetime, here: Mark) -> float:

@@ -26,10 +26,11 @@ from execbot.broker.port import BrokerClient
 from execbot.broker.stream_states import Connected, Disconnected
 from execbot.market.halts import HaltBook, apply_message, apply_trade, book_to_json
 from execbot.model.quote import Quote, Trade
+from execbot.model.timer import leapt_by, of_ours
 from execbot.watch.core.inputs import Halts, Input, Price
 from execbot.watch.core.jobs import Note
 from execbot.watch.core.notes import alarm
-from execbot.watch.price_ages import PriceAges
+from execbot.watch.price_ages import FAILED_AFTER, PriceAges
 
 log = logging.getLogger("execbot.watch")
 
@@ -162,11 +163,14 @@ class StreamedFeed:
         self._is_up = is_up
         self._book = book
         self._ages = PriceAges(silence)
+        self._leapt = leapt_by(now)
         self._book_changed = False
         self._halted: frozenset[str] = frozenset()
         self._market_halt = ""
         self._ended = ""
         self._down: Disconnected | None = None
+        self._down_leapt = timedelta(0)
+        """How far the clock had leapt when it went down."""
         self._refused = ""
         self._told = ""
         self._closed = False
@@ -211,6 +215,7 @@ class StreamedFeed:
             self._stream.unsubscribe(**gone)
 
     def drain(self) -> list[Input | Note]:
+        self._follow_the_clock()
         found: list[Input | Note] = [*self._latest.take()]
         if self._instead is not None:
             found += self._by_rest(self._instead)
@@ -223,6 +228,15 @@ class StreamedFeed:
             self._ask()
             found.append(Halts(halted, book_to_json(self._book), market))
         return found + self._news()
+
+    def _follow_the_clock(self) -> None:
+        """A clock that is set makes nothing older; one that runs fast leaves an answer no less of
+        this machine's time."""
+        leapt = leapt_by(self._now)
+        by, self._leapt = leapt - self._leapt, leapt
+        if by:
+            self._ages.clock_was_set(by, self._now())
+        self._ages.failed_after = of_ours(FAILED_AFTER, self._now)
 
     def _by_rest(self, instead: PriceFeed) -> list[Input | Note]:
         """What REST says: of everything while the stream is lost, else of what it is silent of.
@@ -265,9 +279,12 @@ class StreamedFeed:
         down = self._down
         if self._ended:
             return f"the data stream ended: {self._ended}"
-        if down is not None and self._now() - down.at >= self._lost_after:
+        if down is not None and self._down_for(down) >= of_ours(self._lost_after, self._now):
             return f"the data stream is down: {down.reason}"
         return self._refused
+
+    def _down_for(self, down: Disconnected) -> timedelta:
+        return self._now() - down.at - (leapt_by(self._now) - self._down_leapt)
 
     def _run(self) -> None:
         ended = "it was closed"
@@ -297,7 +314,8 @@ class StreamedFeed:
                 self._is_up, self._down, self._refused = True, None, ""
                 self._ages.connected(self._now())
             case Disconnected():
-                self._down = self._down or message
+                if self._down is None:
+                    self._down_leapt, self._down = leapt_by(self._now), message
             case DataWarning(code=code):
                 log.warning("data stream: %s %s", code, message.message)
                 if code == SYMBOL_LIMIT:

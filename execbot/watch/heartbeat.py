@@ -20,6 +20,7 @@ from execbot.model.times import iso, parse_time
 
 NAME = "watch.beat"
 EVERY_SECONDS = 5.0
+NEWS_SECONDS = 0.5
 YOUNG_SECONDS = 30.0
 """Older, the loop is stuck: a journal that is locked or a slow disk holds it for less."""
 
@@ -50,6 +51,7 @@ class HeartbeatFile:
         self._path = directory / NAME
         self._started_at, self._timer = now, timer
         self._written = float("-inf")
+        self._said: tuple[bool, str] | None = None
 
     def beat(
         self,
@@ -59,12 +61,14 @@ class HeartbeatFile:
         trouble: str = "",
         requests: Callable[[], tuple[int, int] | None] = lambda: None,
     ) -> None:
-        """Write it when it is due. A disk that is full leaves the old one, which grows old.
+        """Write it when it is due, or says something else than before: who asks whether all is well
+        must not hear of a trouble that is over. A full disk leaves the old one, which grows old.
         `requests` says how many of a minute's requests are left, and of how many."""
         mark = self._timer.mark()
-        if mark.seconds - self._written < EVERY_SECONDS:
+        is_news = self._said != (stream_up, trouble)
+        if mark.seconds - self._written < (NEWS_SECONDS if is_news else EVERY_SECONDS):
             return
-        self._written = mark.seconds
+        self._written, self._said = mark.seconds, (stream_up, trouble)
         left, most = requests() or (None, None)
         words = {
             "pid": os.getpid(),

@@ -52,6 +52,8 @@ class PriceAges:
     """`heard` is called by the thread that reads the stream, everything else by the loop."""
 
     silence: timedelta
+    failed_after: timedelta = FAILED_AFTER
+    """By the account's clock."""
     _of: dict[str, _Age] = field(default_factory=dict)
     _left: set[str] = field(default_factory=set)
     """Symbols whose price was unknown when they were left: wanted again they begin anew."""
@@ -64,6 +66,15 @@ class PriceAges:
         for symbol in self._of.keys() - symbols:
             if self._of.pop(symbol).is_unknown:
                 self._left.add(symbol)
+
+    def clock_was_set(self, by: timedelta, now: datetime) -> None:
+        """So far the clock leapt, in no time: nothing is older for that. The times that prices bear
+        stay; what is heard meanwhile may have been noted after the leap."""
+        for age in list(self._of.values()):
+            age.streamed_at = min(age.streamed_at + by, now)
+            age.known_at = min(age.known_at + by, now)
+            if age.owed_since is not None:
+                age.owed_since = min(age.owed_since + by, now)
 
     def heard(self, symbol: str, at: datetime | None, now: datetime) -> None:
         age = self._of.get(symbol)
@@ -135,7 +146,7 @@ class PriceAges:
         news: dict[bool, set[str]] = {True: self._left, False: set()}
         self._left = set()
         for symbol, age in self._of.items():
-            is_unknown = now - age.known_at >= self.silence + FAILED_AFTER
+            is_unknown = now - age.known_at >= self.silence + self.failed_after
             if is_unknown != age.is_unknown:
                 age.is_unknown = is_unknown
                 news[not is_unknown].add(symbol)

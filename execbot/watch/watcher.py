@@ -22,6 +22,7 @@ from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 from execbot.journal.records import EventRecord, OrderRecord
 from execbot.model.symbols import is_option
+from execbot.model.timer import speed_of
 from execbot.oms.machine.changes import Change
 from execbot.oms.service import OrderManagementSystem
 from execbot.oms.sync.adjustments import book_difference, book_split
@@ -241,6 +242,7 @@ class Watcher:
 
     def feed(self, item: inputs.Input) -> list[OutsideJob]:
         """Tell the core; saves and notes are done here, the rest is for the hands."""
+        self.core.memory.speed = speed_of(self.now)
         return self._sort(self.core.handle(item, self.now()))
 
     def save_marks(self) -> list[OutsideJob]:

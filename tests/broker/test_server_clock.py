@@ -16,6 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from execbot.broker.clock import BrokerClock
+from execbot.model.timer import leapt_by, of_ours
 
 NOW = datetime(2026, 11, 20, 15, 0, 0, 500_000, tzinfo=UTC)
 DAY = datetime(2013, 10, 8, 13, 30, tzinfo=UTC)
@@ -202,3 +203,27 @@ def test_a_minute_of_the_brokers_is_less_of_ours_where_its_clock_runs_faster(
     clock = Machine().clock()
     clock.observe(date_of(DAY), speed)
     assert clock.seconds_here(60) == seconds
+
+
+def test_what_our_processes_do_lasts_in_our_seconds_also_where_a_clock_runs_faster() -> None:
+    machine = Machine()
+    clock = machine.clock()
+    clock.observe(date_of(DAY), "30")
+    assert of_ours(timedelta(seconds=3), clock) == timedelta(seconds=90)
+    clock.observe(date_of(DAY), "0.5")
+    assert of_ours(timedelta(seconds=3), clock) == timedelta(seconds=3)
+    assert of_ours(timedelta(seconds=3), lambda: NOW) == timedelta(seconds=3)
+
+
+def test_a_clock_that_is_set_says_how_far_it_leapt_and_time_that_passes_is_no_leap() -> None:
+    machine = Machine()
+    clock = machine.clock()
+    clock.observe(date_of(NOW))
+    assert leapt_by(clock) == timedelta(0)
+    machine.passes(3600)
+    clock.observe(date_of(NOW + timedelta(seconds=3600)))
+    assert leapt_by(clock) == timedelta(0)
+    clock.observe(date_of(NOW + timedelta(hours=3)))
+    assert leapt_by(clock) == pytest.approx(timedelta(hours=2), abs=timedelta(seconds=1))
+    clock.observe(date_of(NOW + timedelta(hours=1)))
+    assert leapt_by(clock) == pytest.approx(timedelta(0), abs=timedelta(seconds=1))

@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -109,6 +109,9 @@ class PaperVenue(Venue):
 
     def _held(self) -> list[dict[str, Any]]:
         return [r for r in self._account.get("/v2/positions") if r["symbol"] in self._symbols]
+
+    def money(self, day: date) -> None:
+        """Its history of equity comes late, and others trade there too: not judged."""
 
     def calendar(self, first: str, last: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._account.get(f"/v2/calendar?start={first}&end={last}")

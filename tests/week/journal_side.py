@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -93,6 +94,15 @@ def ask(week: Week, *words: str) -> tuple[int, Any, str]:
     except (ValueError, KeyError):
         data = None
     return done.returncode, data, done.stderr
+
+
+def trouble(week: Week) -> str:
+    """What the heartbeat of `watch` says that keeps it from its work; empty without one."""
+    root = week.machine.outside / ".local" / "state" / "execbot"
+    for path in root.glob("paper-*/watch.beat"):
+        with suppress(OSError, ValueError):  # it is being replaced
+            return str(json.loads(path.read_bytes())["trouble"])
+    return ""
 
 
 def state_bytes(week: Week) -> int:

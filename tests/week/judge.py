@@ -39,6 +39,12 @@ FIRST_BYTES = 24_000_000
 
 EXCUSED = timedelta(minutes=10)
 
+CLOSE_SEEN = timedelta(minutes=4)
+"""So long after a close its equity is sampled."""
+
+EQUITY_MOVES = Fraction(2, 10_000)
+"""Of equity, in those minutes of after-hours trading; a share that is missing is more."""
+
 
 @dataclass
 class Verdict:
@@ -65,6 +71,7 @@ def evening(week: Week, day: date) -> None:
         found.append(f"reconcile ends with {code}: {said.strip()[:300]} {str(data)[:600]}")
     found += [f"journal: {line}" for line in differing[:6]]
     found += wrong_report(week, day, record.day(day))
+    found += wrong_cash(week, day, record)
     code, data, said = journal_side.ask(week, "health")
     if code:
         found.append(f"health ends with {code}: {failing(data)} {said.strip()[:300]}")
@@ -106,6 +113,38 @@ def wrong_report(week: Week, day: date, mine: Day, *, with_fees: bool = False) -
     ]
 
 
+def wrong_cash(week: Week, day: date, record: Record) -> list[str]:
+    """Cash by every row, as the exchange says it, and as `execbot account` does: to the cent."""
+    there = week.venue.money(day)
+    if there is None:
+        return []
+    code, said, err = journal_side.ask(week, "account")
+    if said is None or code:
+        return [f"account ends with {code}: {err.strip()[:300]}"]
+    told = {"the rows": record.cash(), "execbot account": Fraction(str(said["cash"]))}
+    return [f"cash by {whose} {float(cash):.2f}, by the exchange {float(there.cash):.2f}"
+            for whose, cash in told.items() if abs(cash - there.cash) >= CENT]  # fmt: skip
+
+
+def wrong_equity(week: Week, day: date) -> list[str]:
+    """Equity at a close as the reports have it. Ours is sampled in the moments after the close, in
+    which what is held may have moved by a trifle."""
+    there = week.venue.money(day)
+    if there is None or there.closed is None:
+        return []
+    _, said, _ = journal_side.ask(week, "report", "--daily", "--date", day.isoformat())
+    rows = (said or {}).get("days") or []
+    ours = next((row["equity"] for row in rows if row["date"] == day.isoformat()), None)
+    if ours is None:
+        close = week.course.sessions[day].close
+        was_off = any(start <= close + CLOSE_SEEN and close <= end for start, end in week.off)
+        return [] if was_off else [f"equity at the close of {day} is not known"]
+    week.samples.equity[day] = float(Fraction(str(ours)) - there.closed)
+    if abs(Fraction(str(ours)) - there.closed) <= EQUITY_MOVES * there.closed:
+        return []
+    return [f"equity at the close of {day}: {ours}, by the exchange {float(there.closed):.2f}"]
+
+
 def sample(week: Week, day: date, record: Record) -> None:
     pid = week.watch_pid()
     if pid is not None:
@@ -131,6 +170,7 @@ def final(week: Week, acting: Acting) -> Verdict:
     for day in week.course.sessions:
         verdict.days[day] = record.day(day)
         found += wrong_report(week, day, verdict.days[day], with_fees=True)
+        found += wrong_equity(week, day)
     found += _heard_once(week)
     found += [
         f"this needs a person: {heard.at:%m-%d %H:%M} {heard.title}: {heard.body[:300]}"

@@ -15,6 +15,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from support.harness.small_disk import SmallDisk
+from week import journal_side
 from week.acting import Acting
 from week.course import EVENING, Course
 from week.machine import Machine
@@ -47,6 +48,8 @@ class Samples:
     process: dict[date, int] = field(default_factory=dict)
     state_bytes: dict[date, int] = field(default_factory=dict)
     orders: dict[date, int] = field(default_factory=dict)
+    equity: dict[date, float] = field(default_factory=dict)
+    """Ours at the close less the exchange's."""
 
     def by_process(self) -> dict[int, list[int]]:
         """Memory at the closes of each process that was `watch`."""
@@ -167,12 +170,14 @@ class Week:
                 self.problems.append(self.service.gave_up)
 
     def rest(self) -> None:
-        """Until no job is going on and no share lacks its stop, or for a while."""
+        """Until no job is going on, `watch` has no trouble (the broker is back, and it has heard of
+        that) and no share lacks its stop, or for a while: a real night has hours for that."""
         until = time.monotonic() + SETTLE_SECONDS
         while time.monotonic() < until:
             now = self.venue.now()
             self.turn(now)
-            if not self.machine.is_busy and (self.service is None or self.service.is_ready):
+            is_ready = self.service is None or self.service.is_ready
+            if not self.machine.is_busy and is_ready and not journal_side.trouble(self):
                 with suppress(OSError, ValueError):  # the broker may be away just now
                     record = self.venue.record()
                     if not any(spell.end == record.at for spell in record.spells()):

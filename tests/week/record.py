@@ -163,6 +163,16 @@ class Record:
 
     # --- money -------------------------------------------------------------------------------
 
+    def cash(self) -> Fraction:
+        """What every row, from the account's first on, has left of it."""
+        found = ZERO
+        for row in self.rows:
+            found += Fraction(row.get("net_amount") or 0)
+        for change in self.changes:
+            if change.price is not None:
+                found -= change.qty * change.price
+        return found
+
     def day(self, day: date) -> Day:
         """What was traded on a day, what average cost realised, what was charged for it."""
         found = Day()

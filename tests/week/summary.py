@@ -34,6 +34,9 @@ def summary(week: Week, verdict: Verdict, seconds: float) -> str:
         f"told to a person: {_counts(heard)}",
         f"pings: {_counts(pings)}",
     ]
+    if week.samples.equity:
+        off = ", ".join(f"{usd:+.2f}" for usd in week.samples.equity.values())
+        lines.append(f"equity at the closes, ours less the exchange's: {off} USD")
     if memory:
         lines.append(f"memory of watch at the closes: {', '.join(f'{mb:.1f}' for mb in memory)} MB")
     if size and orders[-1]:

@@ -100,6 +100,16 @@ def test_money_of_a_day_goes_by_average_cost_through_a_split_and_a_new_name() ->
     assert (day.realized, day.fees) == (40, Fraction(2, 100))
 
 
+def test_cash_is_what_every_row_has_left() -> None:
+    rows = [
+        {"activity_type": "CSD", "net_amount": "1000"},
+        fill("e", "buy", 4, "100", 1),
+        fill("x", "sell", 3, "110.5", 9),
+        {"activity_type": "FEE", "date": DAY.isoformat(), "net_amount": "-0.02"},
+    ]
+    assert record([ENTRY], rows, {"AAPL": 1}).cash() == Fraction("931.48")
+
+
 def test_journal_and_record_are_held_against_each_other() -> None:
     there = record([ENTRY], [fill("e", "buy", 4, "100", 1)], {"AAPL": 4})
     same = Books({"AAPL": Fraction(4)}, {"e": Fraction(4)}, {"e": "filled"}, [])

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from support.processes import Server
+from week.course import NEW_YORK
 from week.record import Record, rows_of, single_orders
+
+
+@dataclass(frozen=True)
+class Money:
+    cash: Fraction
+    closed: Fraction | None
+    """Equity at the close."""
 
 
 class Venue:
@@ -51,6 +61,15 @@ class Venue:
             found = self.server.get(f"/sim/price/{symbol}", self.key)
             return Decimal(str(found["quote"]["last"]))
         return None
+
+    def money(self, day: date) -> Money | None:
+        """What it says of the account's cash now, and of equity at a close."""
+        cash = Fraction(self.server.get("/v2/account", self.key)["cash"])
+        query = f"timeframe=1D&start={day}T00:00:00Z&end={day}T23:59:59Z"
+        found = self.server.get(f"/v2/account/portfolio/history?{query}", self.key)
+        at = [datetime.fromtimestamp(second, NEW_YORK).date() for second in found["timestamp"]]
+        closed = dict(zip(at, found["equity"], strict=True)).get(day)
+        return Money(cash, None if closed is None else Fraction(str(closed)))
 
     def calendar(self, first: str, last: str) -> list[dict[str, Any]]:
         """The trading days, as the exchange lists them to everybody."""

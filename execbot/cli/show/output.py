@@ -19,6 +19,7 @@ from typing import Any, TextIO
 from msgspec import Struct
 
 from execbot.cli.errors import Failure
+from execbot.cli.show.long_words import broken_behind_slashes, rooms_for_words
 from execbot.cli.show.prose import broken
 from execbot.model.printable import harmless, harmless_line, json_text
 
@@ -266,6 +267,10 @@ def _print_rich(table: Table, style: Style) -> None:
     wrap = _wrapped(table, shown, console.width, gap)
     # Better a line that the terminal breaks than a number without its last digit.
     width = max(_width(table, shown, gap, wrap), console.width)
+    broken = [n for n in shown if table.columns[n] in wrap]
+    texts = {n: [table.columns[n], *(_short(row[n]) for row in table.rows)] for n in broken}
+    fixed = _width(table, [n for n in shown if n not in broken], gap, wrap) + gap * len(broken)
+    rooms = rooms_for_words(texts, console.width - fixed, WRAPPED_WIDTH_MIN)
     for number in shown:
         name = table.columns[number]
         drawn.add_column(
@@ -273,9 +278,12 @@ def _print_rich(table: Table, style: Style) -> None:
             justify="right" if name in table.numeric else "left",
             no_wrap=name not in wrap,
             overflow="fold",
+            min_width=rooms.get(number),
         )
+
     for row in table.rows:
-        drawn.add_row(*(Text(_short(row[n]), _cell_style(row[n])) for n in shown))
+        cells = (broken_behind_slashes(_short(row[n]), rooms.get(n, sys.maxsize)) for n in shown)
+        drawn.add_row(*(Text(c, _cell_style(row[n])) for c, n in zip(cells, shown, strict=True)))
     if table.total:
         drawn.add_section()
         total = (

@@ -123,6 +123,9 @@ def _period(desk: Desk, span: Span, held: Sequence[Position], equity: EquityOfSp
     of_orders = {item.client_order_id: item for item in made}
     unfilled = [r.client_order_id for r in records if r.client_order_id not in of_orders]
     of_orders |= journal.confirmations_of(unfilled)
+    # First of all: what they are read from takes most room, and is gone before the rest is read.
+    kept = Kept(records, of_orders)
+    trades = trades_alone(journal, Wanted(since=span.start, until=span.end), kept)
     books, days, unpriced = _books(desk, span, records, of_orders, held, equity)
     told = journal.told(span.start - GUARDS_BEFORE, span.end)
     failed = journal.recoveries(span.start, span.end)
@@ -144,8 +147,6 @@ def _period(desk: Desk, span: Span, held: Sequence[Position], equity: EquityOfSp
     names = {*(r.client_order_id for r in records), *(f.client_order_id for f in books.fills)}
     trail = audit_trail(records, books.fills, _trails(journal, sorted(names)))
     recoveries = count_recoveries(failed)
-    kept = Kept(records, of_orders)
-    trades = trades_alone(journal, Wanted(since=span.start, until=span.end), kept)
     basis = Basis(executions, recoveries, protection, operation, trail, desk.mode is Mode.LIVE)
     return PeriodReport(
         span=span,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -145,6 +145,7 @@ class _Read(Struct, frozen=True):
 
 
 PLANS_A_TIME = 500
+TRIPS_A_TIME = 250
 """As they are stored they take several times the room of what is read of them."""
 
 
@@ -167,15 +168,25 @@ def trades_of(journal: Journal, wanted: Wanted, *, of: str = "") -> _Read:
 
 
 def trades_alone(journal: Journal, wanted: Wanted, kept: Kept) -> list[Trade]:
-    """The same trades without what they were read from, a symbol at a time: the plans of one are
-    gone before those of the next are read. Raises JournalError."""
+    """The same trades without what they were read from, some of a symbol at a time: the plans of
+    those are gone before the next are read. Raises JournalError."""
     _, trips, structures = _trips(journal, wanted, "")
     found: dict[str, Trade] = {}
-    for symbol in sorted({trip.symbol for trip in trips}):
-        some = [trip for trip in trips if trip.symbol == symbol]
+    for some in _some_at_a_time(trips):
         known = _known(journal, some, kept, structures)
         found |= {trip.id: trade_of(trip, known) for trip in some}
     return [found[trip.id] for trip in trips if _is_wanted(found[trip.id], wanted)]
+
+
+def _some_at_a_time(trips: Sequence[RoundTrip]) -> Iterator[Sequence[RoundTrip]]:
+    """Of one symbol, those that stood near each other in time; open ones reach until now."""
+    by_symbol: dict[str, list[RoundTrip]] = {}
+    for trip in sorted(trips, key=lambda trip: (trip.closed_at is None, trip.opened_at)):
+        by_symbol.setdefault(trip.symbol, []).append(trip)
+    for symbol in sorted(by_symbol):
+        of_symbol = by_symbol[symbol]
+        for start in range(0, len(of_symbol), TRIPS_A_TIME):
+            yield of_symbol[start : start + TRIPS_A_TIME]
 
 
 def _trips(
@@ -289,7 +300,9 @@ def _plans(
     and the last one tell all; where a position was added to, or split, every version is read."""
     since = min(trip.opened_at for trip in trips)
     names = {r.plan_id for r in orders.values() if r.plan_id}
-    names |= set(journal.plan_ids_of({trip.symbol for trip in trips}, since))
+    closed = [trip.closed_at for trip in trips]
+    until = None if None in closed else max(end for end in closed if end is not None)
+    names |= set(journal.plan_ids_of({trip.symbol for trip in trips}, since, until))
     whole = {
         orders[part.client_order_id].plan_id
         for trip in trips

@@ -27,6 +27,11 @@ from execbot.watch.unwatched import Left, gap_words, held_here, keep, left_of, s
 EVERY_SECONDS = 5.0
 PING_SECONDS = 60.0
 GOODBYE_SECONDS = 0.5
+SETTLED_SECONDS = 180.0
+SETTLED = "it did not come again since this watch began"
+"""What an earlier watch told, and this one has not raised by then, is over: the alarms that go on
+come each minute."""
+
 START_SECONDS = 300.0
 """How long the first reconciliation may take before the watchdog calls it hung."""
 
@@ -53,6 +58,7 @@ class Attendance:
         url = desk.settings.trading.ping.watch
         self._pinger = Pinger(url) if url else None
         self._watchdog = watchdog_seconds
+        self._began, self._is_settled = self._timer.monotonic(), False
         self._beaten = self._pinged = self._well = float("-inf")
         self._guard(START_SECONDS)
 
@@ -82,6 +88,10 @@ class Attendance:
             if self._watchdog is not None:
                 self._guard(self._watchdog)
             self._keep()
+            self._desk.keep_clock()
+            if seconds - self._began >= SETTLED_SECONDS and not trouble and not self._is_settled:
+                self._is_settled = True
+                self._desk.alerter.end_left_over(SETTLED)
         if self._pinger is not None and seconds - self._pinged >= PING_SECONDS:
             self._pinged = seconds
             lasts = seconds - self._well > YOUNG_SECONDS

@@ -8,11 +8,13 @@ import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 
 from msgspec import Struct
 
+from execbot.config.credentials import find_credentials
 from execbot.config.environment import LIVE_GATE
 from execbot.config.errors import ConfigError
 from execbot.config.schema import Mode
@@ -39,6 +41,8 @@ KEPT = (
 
 LEFT_BEHIND = re.compile(r"EXECBOT__|EXECBOT_ALERT_URLS|TRAD(E|ING)_|(ALPACA|APCA)_.*(KEY|SECRET)")
 """What your shell knows and a service will not: secrets and changed settings."""
+
+KEYS = re.compile(r"(ALPACA|APCA)_.*(KEY|SECRET)")
 
 
 class Manager(StrEnum):
@@ -111,6 +115,15 @@ def launch_of(
     return Launch(program, setup.mode, name, known, home, setup.root.absolute())
 
 
+def _are_in_the_file(setup: Setup, env: Mapping[str, str]) -> bool:
+    """Whether a service finds the keys of this shell in the credentials file."""
+    without = {name: value for name, value in env.items() if not KEYS.match(name)}
+    with suppress(ConfigError):
+        kept = find_credentials(setup.mode.value, without)
+        return kept is not None and kept.pair == setup.credentials.pair
+    return False
+
+
 def own_program() -> Path:
     """The `execbot` that runs now, as it was called: never the target of a link, which an upgrade
     may move."""
@@ -133,7 +146,10 @@ def left_behind(setup: Setup, env: Mapping[str, str] | None = None) -> list[str]
     """What this shell knows and the service will not, in words."""
     env = os.environ if env is None else env
     said = []
-    if found := sorted(name for name in env if LEFT_BEHIND.match(name)):
+    found = sorted(name for name in env if LEFT_BEHIND.match(name))
+    if _are_in_the_file(setup, env):
+        found = [name for name in found if not KEYS.match(name)]
+    if found:
         said.append(
             f"Set in this shell, and unknown to a service: {', '.join(found)}. "
             "Keys belong into the credentials file, the rest into trading.yaml or its .env."

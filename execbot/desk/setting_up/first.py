@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 
@@ -33,6 +33,9 @@ from execbot.config.profiles import check_name, profile_directory
 from execbot.config.schema import Mode
 from execbot.desk.errors import BadRequest
 from execbot.desk.opening.setup import Setup, build_client, clock_of
+from execbot.desk.operate.launch import Manager
+from execbot.desk.operate.services import prepare
+from execbot.desk.operate.services import write as write_services
 
 ALERTS_VARIABLE = "EXECBOT_ALERT_URLS"
 
@@ -180,17 +183,31 @@ def write(wishes: Wishes, places: Places, template: str, account: str | None) ->
     return [*written, places.configuration]
 
 
-def next_steps(wishes: Wishes, places: Places) -> list[str]:
-    """What is left to do by hand, as commands. Pure."""
+class Kept(Struct, frozen=True):
+    """What shall run it: the files that were written for that, how it is started, and what its
+    owner must know."""
+
+    written: Sequence[Path] = ()
+    steps: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+
+
+def keep_running(wishes: Wishes, places: Places, config: Path | None) -> Kept:
+    """Write the units, lines or script that were chosen, as `execbot service MANAGER --write` does.
+    The account is set up by now: what cannot be written is told, with the command that tries it
+    again."""
     profile = f" --profile {places.profile}" if places.profile else ""
-    steps = []
-    if wishes.mode is Mode.LIVE:
-        steps.append("export ALPACA_LIVE_TRADE=true")
+    gate = ["export ALPACA_LIVE_TRADE=true"] if wishes.mode is Mode.LIVE else []
     if wishes.running is Running.BY_HAND:
-        steps.append(f"execbot watch{profile}")
-    else:
-        steps.append(f"execbot service {wishes.running.value}{profile}")
-    return steps
+        return Kept(steps=[*gate, f"execbot watch{profile}"])
+    manager = Manager(wishes.running.value)
+    try:
+        prepared = prepare(manager, (), wishes.mode.value, config)
+        written = write_services(prepared.launch, prepared.set_up)
+    except ConfigError as error:
+        again = f"execbot service {manager.value} --mode {wishes.mode.value} --write{profile}"
+        return Kept(steps=[*gate, again], warnings=[f"Not set up to run: {error.message}"])
+    return Kept(written, [*gate, *prepared.set_up.next_steps], prepared.warnings)
 
 
 # --- texts -------------------------------------------------------------------------------------

@@ -361,12 +361,14 @@ class LedgerReads(EventReads):
         past = self._of_ids(missing, IdKind.PLAN, lambda books, names: books.plan_ends(names))
         return sorted([*found, *past], key=lambda record: (record.plan_id, record.version))
 
-    def plan_ids_of(self, symbols: Iterable[str], since: datetime | None = None) -> list[str]:
+    def plan_ids_of(
+        self, symbols: Iterable[str], since: datetime | None = None, until: datetime | None = None
+    ) -> list[str]:
         wanted = set(symbols)
         past = self._of_span(
-            lambda books: books.plan_ids_of(wanted, since), lambda plan_id: plan_id, since
+            lambda books: books.plan_ids_of(wanted, since, until), lambda plan_id: plan_id, since
         )
-        return sorted({*super().plan_ids_of(wanted, since), *past})
+        return sorted({*super().plan_ids_of(wanted, since, until), *past})
 
     def save_plan(
         self,

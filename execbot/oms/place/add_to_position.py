@@ -19,9 +19,9 @@ from execbot.exits.plan.plan import ExitPlan, Lift
 from execbot.exits.rules.make_room import RoomDecision, RoomStep, conflicts, next_step
 from execbot.exits.store import (
     KEPT,
-    LIFT_LEASE,
     keep_lifted,
     keep_moves,
+    lease,
     lifted,
     plan_by_id,
     plan_of,
@@ -130,7 +130,6 @@ def add_to_position(
         request.symbol,
         oms.now,
         REASON,
-        seconds=LIFT_LEASE.total_seconds(),
         entry_client_order_id=request.client_order_id,
     )
     try:
@@ -228,7 +227,7 @@ class _Steps:
         if plan is None or ended:
             return plan
         name = (self._record or self._request).client_order_id
-        keep_lifted(oms.journal, plan.plan_id, now, Lift(REASON, now + LIFT_LEASE, name))
+        keep_lifted(oms.journal, plan.plan_id, now, Lift(REASON, now + lease(oms.now), name))
         return plan_by_id(oms.journal, self._plan_id)
 
     def _lift(self, orders: tuple[SymbolOrder, ...]) -> None:

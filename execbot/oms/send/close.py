@@ -65,15 +65,14 @@ class Closer:
         reason: str | None,
     ) -> CloseResult:
         """See `OrderManagementSystem.close`."""
-        from execbot.exits.store import LIFT_LEASE, lifted
+        from execbot.exits.store import lifted
 
         known = self._given_before(symbol, qty, client_order_id)
         if known is not None:
             return CloseResult(symbol, replace(known, already=True))
         # A running `watch` must not put back the stops that are lifted here; should this process
         # be killed, the lift runs out and `watch` does.
-        lease = LIFT_LEASE.total_seconds()
-        with lifted(self._oms.journal, symbol, self._oms.now, REASON, seconds=lease) as plan:
+        with lifted(self._oms.journal, symbol, self._oms.now, REASON) as plan:
             self._plan_id = plan.plan_id if plan is not None else None
             position = held_position(self._oms, symbol)
             if position is None:
@@ -216,11 +215,12 @@ class Closer:
 
     def _hold_lift(self) -> None:
         from execbot.exits.plan.plan import Lift
-        from execbot.exits.store import LIFT_LEASE, keep_lifted
+        from execbot.exits.store import keep_lifted, lease
 
         if self._plan_id is not None:
             now = self._oms.now()
-            keep_lifted(self._oms.journal, self._plan_id, now, Lift(REASON, now + LIFT_LEASE))
+            lift = Lift(REASON, now + lease(self._oms.now))
+            keep_lifted(self._oms.journal, self._plan_id, now, lift)
 
     def _keep_moves(self, symbol: str) -> None:
         """The rest is protected again by the plan: it must know where the exits stood."""

@@ -48,6 +48,7 @@ class Blindness:
         memory.known_at = since = memory.known_at or now  # a start knows nothing of its own
         asked, patience = memory.asked_at, memory.limits.unprotected_alarm
         timeout = timedelta(seconds=float(memory.settings.broker.timeout_seconds))
+        timeout = memory.of_ours(timeout)  # it is this machine that waits for the answer
         before, self.ticked_at = self.ticked_at or now, now
         if memory.asked_at is not None and now - before > GAP * max(patience, timeout):
             # A machine that slept, a clock that was set: an answer may lie here unread.

@@ -361,6 +361,8 @@ class WatchCore:
         jobs: list[Job] = []
         market: MarketNow | None = None
         for state in list(self.memory.symbols.values()):
+            if state.is_busy:
+                jobs += self._told_meanwhile(state, now)
             if not state.is_dirty or state.is_busy:
                 continue
             jobs += self._next_plan(state, now)
@@ -373,6 +375,13 @@ class WatchCore:
             else:
                 jobs += self._carry_out(state, decision, now)
         return jobs
+
+    def _told_meanwhile(self, state: SymbolState, now: datetime) -> list[Job]:
+        """While the hands wait for the broker nothing is decided, but the time without a stop runs:
+        a stop that nobody has answered for is told in time."""
+        if state.coverage.uncovered <= 0 or state.memory.is_alarmed:
+            return []
+        return _alarms_of(state, decide(self._view(state, now, self.memory.hours(now))))
 
     def _carry_out(self, state: SymbolState, decision: Decision, now: datetime) -> list[Job]:
         jobs: list[Job] = []
@@ -421,6 +430,13 @@ class WatchCore:
 def _only_watched(state: SymbolState, decision: Decision) -> list[Job]:
     """While another process has its hands on a position nothing is done, but shares without a stop
     are counted and told as ever."""
+    jobs = _alarms_of(state, decision)
+    before, state.coverage = state.coverage, decision.coverage
+    return [guard_note(state), *jobs] if before.state is not state.coverage.state else jobs
+
+
+def _alarms_of(state: SymbolState, decision: Decision) -> list[Job]:
+    """What a decision says of shares without a stop, and nothing else of it."""
     seen = decision.memory
     state.memory = replace(
         state.memory,
@@ -429,9 +445,7 @@ def _only_watched(state: SymbolState, decision: Decision) -> list[Job]:
         is_alarmed=seen.is_alarmed,
     )
     alarms = [a for a in decision.actions if isinstance(a, Alarm) and a.kind in WITHOUT_STOP]
-    jobs: list[Job] = [alarm(a.kind, a.symbol, a.message, a.critical) for a in alarms]
-    before, state.coverage = state.coverage, decision.coverage
-    return [guard_note(state), *jobs] if before.state is not state.coverage.state else jobs
+    return [alarm(a.kind, a.symbol, a.message, a.critical) for a in alarms]
 
 
 def _begin(state: SymbolState, plan: ExitPlan) -> None:

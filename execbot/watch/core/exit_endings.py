@@ -78,7 +78,8 @@ class ExitEndings:
             return []  # a command of ours takes them off, and says so
         # By the broker's word: a frame that comes late is no second cancel.
         at = min(record.order.canceled_at or now, now)
-        if state.taken_at is not None and abs(at - state.taken_at) < SAME_BURST:
+        burst = self.memory.of_ours(SAME_BURST)
+        if state.taken_at is not None and abs(at - state.taken_at) < burst:
             return []  # the other leg of the same pair, or of another pair
         recent = state.taken_at is not None and at - state.taken_at < TAKEN_AWAY_WINDOW
         state.taken_away = state.taken_away + 1 if recent else 1
@@ -106,7 +107,7 @@ class ExitEndings:
         if record.client_order_id in self.memory.our_cancels or record.role == Role.ENTRY:
             return
         state = self.memory.state_of(record.symbol)
-        state.hands_off_until = now + HANDS_OFF
+        state.hands_off_until = now + self.memory.of_ours(HANDS_OFF)
         state.is_dirty = True
 
 

@@ -38,6 +38,8 @@ class CoreMemory:
 
     settings: TradingSettings
     hours: Hours
+    speed: float = 1.0
+    """How many of the account's seconds pass in one of this machine's."""
     symbols: dict[str, SymbolState] = field(default_factory=dict)
     stream_up_at: datetime | None = None
     stream_down_at: datetime | None = None
@@ -102,6 +104,11 @@ class CoreMemory:
             Session.OVERNIGHT: hours.trade_overnight,
         }
         self.extended = frozenset(session for session, yes in allowed.items() if yes)
+
+    def of_ours(self, span: timedelta) -> timedelta:
+        """So much of this machine's time by the account's clock: for what our own processes do, and
+        for answers that are waited for."""
+        return span * max(self.speed, 1.0)
 
     def state_of(self, symbol: str) -> SymbolState:
         state = self.symbols.get(symbol)

@@ -181,9 +181,8 @@ class Timers:
             self.memory.polled_at = now
             jobs += self.memory.account_job(JobName.GAP_FILL, "stream is down", now)
         lost = now - self.memory.stream_down_at
-        if not self.memory.is_stream_alarmed and lost >= timedelta(
-            seconds=float(stream.lost_alarm_seconds)
-        ):
+        patience = self.memory.of_ours(timedelta(seconds=float(stream.lost_alarm_seconds)))
+        if not self.memory.is_stream_alarmed and lost >= patience:
             self.memory.is_stream_alarmed = True
             seconds = int(lost.total_seconds())
             jobs.append(

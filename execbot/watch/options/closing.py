@@ -15,7 +15,7 @@ from math import gcd
 
 from msgspec.structs import replace
 
-from execbot.exits.store import LIFT_LEASE, lifted
+from execbot.exits.store import lifted
 from execbot.journal.records import OrderRecord
 from execbot.model.account import Position
 from execbot.model.enums import Side
@@ -95,8 +95,7 @@ def room_for(oms: OrderManagementSystem, leave: Leave) -> Iterator[None]:
         return
     with ExitStack() as stack:
         for symbol in sorted(leave.held):
-            lease = LIFT_LEASE.total_seconds()
-            stack.enter_context(lifted(oms.journal, symbol, oms.now, "close", seconds=lease))
+            stack.enter_context(lifted(oms.journal, symbol, oms.now, "close"))
         canceler = Canceler(oms)
         for record in in_the_way:
             error = canceler.request(record)

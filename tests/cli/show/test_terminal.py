@@ -22,6 +22,7 @@ from pathlib import Path
 import pytest
 from support.processes import EXECBOT, Server, clean_environment, exchange, execbot
 
+from execbot.cli.show.long_words import broken_behind_slashes, rooms_for_words
 from execbot.model.amounts import even
 
 PRICES = ("101.50", "9.00", "0.2500")
@@ -261,3 +262,35 @@ def test_tables_of_a_report_are_told_apart_off_a_terminal(env: dict[str, str]) -
         header, *rows = part.splitlines()[1:]
         assert all(row.count("\t") == header.count("\t") for row in rows)
     assert not execbot(["positions"], env).out.startswith("#")
+
+
+def test_no_name_in_a_path_is_cut_at_80_columns(tmp_path: Path) -> None:
+    home = tmp_path / "a-trader-with-a-long-name" / "accounts-of-the-family"
+    home.mkdir(parents=True)
+    env = clean_environment(home, TERM="xterm", COLUMNS="80", EXECBOT_MODE="sim")
+    _, shown = typed(["doctor"], env, columns=80)
+    lines = [line.rstrip() for line in COLOR.sub("", shown).splitlines()]
+    assert max(map(len, lines)) <= 80
+    words = {name for line in lines for word in line.split() for name in word.split("/")}
+    assert {"a-trader-with-a-long-name", "accounts-of-the-family"} <= words
+
+
+@pytest.mark.parametrize(
+    ("text", "room", "shown"),
+    [
+        ("kept in /a/bc/d", 20, "kept in /a/bc/d"),
+        ("kept in /abc/defg/hi", 6, "kept in /abc/\ndefg/\nhi"),
+        ("/abc/" + "x" * 9, 6, "/abc/\n" + "x" * 9),
+        ("no-slash-in-it", 5, "no-slash-in-it"),
+        ("", 3, ""),
+    ],
+)
+def test_a_long_path_goes_on_name_by_name(text: str, room: int, shown: str) -> None:
+    assert broken_behind_slashes(text, room) == shown
+
+
+def test_columns_get_room_for_their_longest_words_the_short_ones_first() -> None:
+    texts = {0: ["detail", "in " + "p" * 40], 1: ["next", "execbot reconcile-all"]}
+    assert rooms_for_words(texts, 70, 16) == {0: 40, 1: 13}
+    assert rooms_for_words(texts, 45, 16) == {0: 32, 1: 13}
+    assert rooms_for_words(texts, 10, 16) == {0: 16, 1: 13}

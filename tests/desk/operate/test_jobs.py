@@ -11,11 +11,19 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from desk.operate.listeners import Listener, listening, service_manager
 from support.processes import Server, end_watch, exchange, execbot, start_execbot
 from support.waiting import PATIENCE_SECONDS, eventually
+
+from execbot.broker.clock import utc_now
+from execbot.config.schema import TradingSettings
+from execbot.desk.operate.attending import SETTLED, SETTLED_SECONDS, Attendance
+from execbot.model.timer import Timer
+from execbot.watch.heartbeat import HeartbeatFile, heartbeat_of
 
 AT = "2026-11-27 13:30"
 """After the close of the day after Thanksgiving, which is at 13:00."""
@@ -141,7 +149,8 @@ from execbot.broker.clock import utc_now
 from execbot.config.schema import TradingSettings
 from execbot.desk.operate.attending import Attendance
 
-desk = Is(directory=Path(sys.argv[1]), now=utc_now, settings=Is(trading=TradingSettings()))
+desk = Is(directory=Path(sys.argv[1]), now=utc_now, settings=Is(trading=TradingSettings()),
+          keep_clock=lambda: None)
 loop = Is(watcher=Is(core=Is(symbols={})))
 attendance = Attendance(desk, loop, watchdog_seconds=0.2)
 attendance.beat(True, "")
@@ -157,4 +166,44 @@ def test_a_loop_that_hangs_ends_its_process_and_says_where(tmp_path: Path) -> No
         timeout=PATIENCE_SECONDS,
     )
     assert done.returncode == 1
-    assert "Timeout" in done.stderr and "line 13" in done.stderr
+    assert "Timeout" in done.stderr and "line 14" in done.stderr
+
+
+def test_what_does_not_come_again_after_a_restart_is_over_once_the_watch_sees(
+    tmp_path: Path,
+) -> None:
+    said: list[str] = []
+    seconds = [1000.0]
+    desk: Any = SimpleNamespace(
+        directory=tmp_path,
+        now=utc_now,
+        settings=SimpleNamespace(trading=TradingSettings()),
+        keep_clock=lambda: None,
+        alerter=SimpleNamespace(end_left_over=said.append),
+    )
+    loop: Any = SimpleNamespace(watcher=SimpleNamespace(core=SimpleNamespace(symbols={})))
+    attendance = Attendance(desk, loop, Timer(lambda: seconds[0]))
+    for passed, trouble in ((0, ""), (SETTLED_SECONDS - 1, ""), (SETTLED_SECONDS, "blind")):
+        seconds[0] = 1000 + passed
+        attendance.beat(True, trouble)
+        assert said == []
+    for passed in (SETTLED_SECONDS + 10, SETTLED_SECONDS + 20):
+        seconds[0] = 1000 + passed
+        attendance.beat(True, "")
+    assert said == [SETTLED]
+
+
+def test_a_heartbeat_tells_at_once_that_a_trouble_came_or_is_over(tmp_path: Path) -> None:
+    seconds = [1000.0]
+    beats = HeartbeatFile(tmp_path, utc_now(), Timer(lambda: seconds[0]))
+
+    def said_after(passed: float, trouble: str) -> str | None:
+        seconds[0] += passed
+        beats.beat(utc_now(), stream_up=True, trouble=trouble)
+        found = heartbeat_of(tmp_path)
+        return None if found is None else found.trouble
+
+    assert said_after(0, "") == ""
+    assert said_after(0.6, "blind") == "blind"
+    assert said_after(0.1, "") == "blind"  # not with every turn of the loop
+    assert said_after(0.5, "") == ""

@@ -7,6 +7,7 @@ weeks with a holiday and a half day.
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from support.waiting import eventually
@@ -14,12 +15,15 @@ from support.waiting import eventually
 from execbot.alerts import Alert, Severity
 from execbot.alerts.alerter import Alerter, Policy
 from execbot.alerts.receivers import Delivery, follows_redirects, urls_of
+from execbot.alerts.standing import StandingAlarms
 from execbot.alerts.waiting import JournalWaiting
 from execbot.config.quiet_hours import quiet_hours
 from execbot.config.schema import AlertSettings
 from execbot.desk.operate.after_close import due_day
 from execbot.desk.operate.alerting import with_url
 from execbot.desk.operate.telling import LASTING, alert_of, ended_by
+from execbot.journal import Journal
+from execbot.journal.errors import JournalLocked
 from execbot.market.calendar_cache import load_table
 from execbot.model.timer import Mark
 from execbot.watch.core.jobs import Note
@@ -88,6 +92,7 @@ class Told:
         self.said: list[str] = []
         self.waiting = JournalWaiting(lambda: None, lambda: self.at)
         self.policy = policy
+        self.kept: StandingAlarms | None = None
 
     def __call__(self, *alerts: Alert, ends: tuple[str, str] | None = None) -> list[str]:
         """What goes out for these, from one process."""
@@ -108,6 +113,7 @@ class Told:
                 now=lambda: self.at,
                 clock=lambda: self.at,
                 waiting=self.waiting,
+                standing=self.kept,
             )
         return self._alerter
 
@@ -139,6 +145,46 @@ def test_an_alarm_that_does_not_end_is_told_again_after_an_hour() -> None:
     told.at += timedelta(minutes=1)
     (again,) = told(BARE)
     assert again.endswith("AAPL has no stop (for 1h00m, 3 times)")
+
+
+def test_what_an_ended_process_told_is_counted_on_and_ended_by_the_next(tmp_path: Path) -> None:
+    def told_by_another(journal: Journal) -> Told:
+        told = Told(Policy(0))
+        told.kept = StandingAlarms(
+            lambda: journal.meta_get("standing"), lambda s: journal.meta_set("standing", s)
+        )
+        return told
+
+    lost = Alert("prices_lost", "no prices", lasts=True)
+    with Journal.open(tmp_path / "j.db") as journal:
+        first = told_by_another(journal)
+        assert len(first(BARE, BARE, lost)) == 2
+    with Journal.open(tmp_path / "j.db") as journal:
+        second = told_by_another(journal)
+        second.at = first.at + timedelta(minutes=12)
+        assert second(BARE) == []
+        # It has not raised the other one: nothing but its silence says that it is over.
+        second.alerter.end_left_over("not seen again")
+        second.alerter.resolve("unprotected", "AAPL is protected", "AAPL")
+        lasted = "resolved after 12m, came"
+        second()
+        assert second.said == [
+            f"execbot: resolved prices_lost: {lasted} once: not seen again",
+            f"execbot: resolved unprotected AAPL: {lasted} 3 times: AAPL is protected",
+        ]
+        assert len(second(lost)) == 1  # it is news again
+
+
+def test_while_the_journal_fails_what_stands_is_known_to_the_process() -> None:
+    def fails(*given: object) -> None:
+        raise JournalLocked("held by another process")
+
+    told = Told(Policy(0))
+    told.kept = StandingAlarms(fails, fails)
+    assert len(told(BARE, BARE)) == 1
+    told.alerter.resolve("unprotected", "AAPL is protected", "AAPL")
+    told()
+    assert "came 2 times" in told.said[-1]
 
 
 def test_in_quiet_hours_only_critical_alerts_go_out_and_the_rest_comes_after() -> None:

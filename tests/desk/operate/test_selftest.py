@@ -29,8 +29,9 @@ def test_every_step_is_proven_and_the_certificate_kept(server: Server, tmp_path:
     kept = json.loads(Path(done.data["certificate"]).read_text())
     assert kept == {name: value for name, value in done.data.items() if name != "certificate"}
     assert kept["broker"] == server.rest
-    sides = [o["side"] for o in server.orders("proven") if o["status"] == "filled"]
-    assert sides == ["buy", "sell", "sell"]
+    filled = [o for o in server.orders("proven") if o["status"] == "filled"]
+    sold = [("buy", "1"), ("sell", "0.5"), ("sell", "0.5")]
+    assert [(o["side"], o["filled_qty"]) for o in filled] == sold
     assert server.get("/v2/positions", "proven") == []
 
 

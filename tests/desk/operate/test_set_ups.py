@@ -174,6 +174,57 @@ def test_launchd_reads_every_agent_and_only_watch_is_kept_alive(launch: Launch) 
         kinds = {"KeepAlive", "StartInterval", "StartCalendarInterval"} & set(agent)
         assert len(kinds) == 1 and ("KeepAlive" in kinds) == (job == Job.WATCH)
         assert not (TASKS[Job(job)].may_trade and "StartCalendarInterval" in kinds)
+        wrong = {key: value for key, value in agent.items() if not _is_as_documented(key, value)}
+        assert not wrong
+
+
+STRING, BOOLEAN, WHOLE = (str,), (bool,), (int,)
+LAUNCHD_KEYS: dict[str, tuple[type, ...]] = {
+    "Label": STRING,
+    "Program": STRING,
+    "ProgramArguments": (list,),
+    "EnvironmentVariables": (dict,),
+    "WorkingDirectory": STRING,
+    "Umask": WHOLE,
+    "RunAtLoad": BOOLEAN,
+    "KeepAlive": (bool, dict),
+    "ThrottleInterval": WHOLE,
+    "ExitTimeOut": WHOLE,
+    "StartInterval": WHOLE,
+    "StartCalendarInterval": (dict, list),
+    "StandardInPath": STRING,
+    "StandardOutPath": STRING,
+    "StandardErrorPath": STRING,
+    "ProcessType": STRING,
+    "Nice": WHOLE,
+}
+"""Of launchd.plist(5): those that a user's agent may have, with the type of each."""
+
+CALENDAR = {"Minute": 59, "Hour": 23, "Day": 31, "Weekday": 7, "Month": 12}
+
+
+def _is_as_documented(key: str, value: object) -> bool:
+    if key not in LAUNCHD_KEYS or type(value) not in LAUNCHD_KEYS[key]:
+        return False
+    if isinstance(value, list):
+        return bool(value) and all(isinstance(word, str) for word in value)
+    if key == "StartCalendarInterval":
+        assert isinstance(value, dict)
+        return all(
+            type(at) is int and 0 <= at <= CALENDAR.get(name, -1) for name, at in value.items()
+        )
+    if isinstance(value, dict):
+        return all(isinstance(word, str) for pair in value.items() for word in pair)
+    return not isinstance(value, int) or isinstance(value, bool) or value > 0
+
+
+def test_a_key_that_launchd_does_not_know_would_be_found() -> None:
+    assert not _is_as_documented("KeepAlife", True)
+    assert not _is_as_documented("StartInterval", "60")
+    assert not _is_as_documented("RunAtLoad", 1)
+    assert not _is_as_documented("StartCalendarInterval", {"Hour": 24})
+    assert not _is_as_documented("ProgramArguments", ["execbot", 1])
+    assert _is_as_documented("StartCalendarInterval", {"Hour": 17, "Minute": 0})
 
 
 def test_what_is_written_stays_as_it_is_until_it_changes(launch: Launch) -> None:

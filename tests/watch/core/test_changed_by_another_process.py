@@ -75,6 +75,25 @@ def test_they_are_told_while_the_other_process_goes_on(tmp_path: Path) -> None:
     assert state.hands_off_until is not None
 
 
+def test_they_are_told_in_time_while_the_broker_does_not_answer_for_the_stop(
+    tmp_path: Path,
+) -> None:
+    """The hands wait for an answer: nothing else is decided on the symbol until it is there."""
+    world = open_world(tmp_path)
+    world.trader.buy("10", stop_at("2%"))
+    world.run(3)
+    hands, world.hands = world.hands, None
+    world.trader.cancel_elsewhere()
+    assert not alarmed_after(world, LIMIT_SECONDS - 0.5)
+    assert world.state().is_busy
+    assert alarmed_after(world, 1.0)
+    assert len([text for text in world.alarms() if "without a stop" in text]) == 1
+    world.hands = hands
+    world.state().is_busy, world.state().is_dirty = False, True
+    world.run(3)
+    assert world.witness.covered() == 10
+
+
 def test_stops_that_our_own_commands_cancel_are_not_counted_as_the_traders_will(
     tmp_path: Path,
 ) -> None:

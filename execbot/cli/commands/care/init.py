@@ -59,7 +59,7 @@ def init(
         Color | None, typer.Option(help="Of the profile on the screen; live is red.")
     ] = None,
     run: Annotated[
-        Running | None, typer.Option(help="How it shall run: named in what to do next.")
+        Running | None, typer.Option(help="How it shall run: set up as `service` does.")
     ] = None,
     here: Annotated[
         bool, typer.Option("--here", help="Write ./trading.yaml; the keys stay in your home.")
@@ -74,8 +74,9 @@ def init(
     On a terminal it asks for what no flag says. Keys and alert URLs never stand on the command
     line: they are typed in, or taken from the environment or --env-file. Keys are tried once and
     written to the credentials file (0600), alert URLs to the .env beside trading.yaml. Nothing is
-    written before everything is known to be good. With --profile NAME another account is set up
-    beside the ones that are there.
+    written before everything is known to be good. Units, crontab lines, script or agents for --run
+    are written by the code of `execbot service`; the commands that start them are shown, and none
+    is run. With --profile NAME another account is set up beside the ones that are there.
 
     \b
     Examples:
@@ -121,7 +122,9 @@ def _report(
     found = check_setup(None, config)
     cli.mode, cli.account, cli.profile = wishes.mode.value, account, places.profile
     cli.color = wishes.values.get("color")
-    steps = first.next_steps(wishes, places)
+    kept = first.keep_running(wishes, places, config)
+    written = [*written, *(str(path) for path in kept.written)]
+    steps = list(kept.steps)
     rows = [(f.status.value, f.check, *finding_words(f)) for f in found.findings]
     cli.show(
         {
@@ -137,6 +140,7 @@ def _report(
         *(f"Wrote {path}" for path in written),
         Table(("result", "check", "detail", "next"), rows, wrap=frozenset({"detail", "next"})),
         *(f"Next: {step}" for step in steps),
+        warnings=kept.warnings,
         exit_code=_code(found.failures[0]) if found.failures else ExitCode.DONE,
     )
 

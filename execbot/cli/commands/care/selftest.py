@@ -27,14 +27,15 @@ def selftest(
         str | None, typer.Option(help="Trade this; without it a cheap fund.", metavar="SYMBOL")
     ] = None,
 ) -> None:
-    """A guided check on a real account: read, buy two shares of a cheap fund with a stop, move the
-    stop, close one, close the other, reconcile.
+    """A guided check on a real account: read, buy one share of a cheap fund with a stop, move the
+    stop, close a half, close the rest, reconcile.
 
     After each step the broker itself is asked whether it is so; what was proven is kept as a
     certificate in the account's directory. Refuses outside the regular session (5), and where the
     symbol is held already. In live each step is asked for on the terminal. When a step fails, what
-    was bought is sold again, and it ends with 8. The cost at worst is the spread twice and the way
-    to the stop, for two shares: one cannot be closed in part.
+    was bought is sold again, and it ends with 8. Where the broker takes no fractions of the
+    symbol, two shares are bought and one of them closed first. The cost at worst is the spread
+    twice and the way to the stop, for all that is bought.
 
     \b
     Examples:

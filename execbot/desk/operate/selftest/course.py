@@ -22,6 +22,7 @@ from execbot.model.timer import Timer
 
 PATIENCE_SECONDS = 30.0
 PAUSE_SECONDS = 0.5
+HALF = Decimal("0.5")
 
 
 class SelftestRefused(DeskError):
@@ -47,8 +48,8 @@ class Proof(Struct, frozen=True):
 
 @dataclass
 class Course:
-    """`symbol` and `qty` are chosen by the second step; `agree` asks before each step that
-    sends."""
+    """`symbol`, `qty` and `part` (what is closed first) are chosen by the third step; `agree` asks
+    before each step that sends."""
 
     desk: Desk
     max_cost: Decimal
@@ -56,7 +57,8 @@ class Course:
     agree: Ask
     timer: Timer = field(default_factory=Timer)
     symbol: str = ""
-    qty: Decimal = Decimal(2)
+    qty: Decimal = Decimal(1)
+    part: Decimal = HALF
     entry: Decimal = ZERO
     """What a share has cost."""
     has_bought: bool = False

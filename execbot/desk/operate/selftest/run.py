@@ -87,7 +87,9 @@ def _proven(course: Course, step: Step) -> Proof:
     passed = False
     try:
         if step.asks:
-            asked = step.asks.format(symbol=course.symbol, qty=text(course.qty))
+            asked = step.asks.format(
+                symbol=course.symbol, qty=text(course.qty), part=text(course.part)
+            )
             if not course.agree(
                 f"{course.desk.mode.value.upper()} {course.desk.account}: {asked}?"
             ):

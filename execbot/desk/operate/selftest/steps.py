@@ -15,6 +15,7 @@ from execbot.desk.exit_plans import move
 from execbot.desk.exit_words import levels_asked
 from execbot.desk.look.market_state import market_state
 from execbot.desk.operate.selftest.course import (
+    HALF,
     PATIENCE_SECONDS,
     Course,
     NotProven,
@@ -37,6 +38,7 @@ STOP_PCT, MOVED_PCT = Decimal(3), Decimal(4)
 """Far enough that the price does not meet it by chance within the minute that all this takes."""
 
 CENT = Decimal("0.01")
+ONE = Decimal(1)
 STRATEGY = "selftest"
 
 
@@ -81,11 +83,17 @@ def choose(course: Course) -> str:
         except BrokerError as error:
             reason = error.message
         if not reason:
-            return f"{symbol}: {text(course.qty)} shares may cost {text(course.worst)} USD at most"
+            return f"{symbol}: {_size(course)} may cost {text(course.worst)} USD at most"
         why.append(f"{symbol}: {reason}")
     raise SelftestRefused(
         f"No symbol is fit for it: {'; '.join(why)}", next_step="Name another one: --symbol"
     )
+
+
+def _size(course: Course) -> str:
+    if course.qty == 1:
+        return "1 share"
+    return f"{text(course.qty)} shares (the broker takes no fractions of it)"
 
 
 def _unfit(course: Course) -> str:
@@ -93,6 +101,8 @@ def _unfit(course: Course) -> str:
     asset = course.broker.get_asset(course.symbol)
     if not asset.tradable:
         return "not tradable"
+    # One share, half of it closed first; where there are no halves, two of them.
+    course.qty, course.part = (ONE, HALF) if asset.fractionable else (2 * ONE, ONE)
     if course.held() != ZERO or course.open_orders():
         return "held already, or ordered"
     quote = course.broker.latest_quote(course.symbol)
@@ -138,15 +148,15 @@ def move_stop(course: Course) -> str:
     course.until(
         lambda: is_stop_at(course.stops(), course.qty, price), f"the stop at {text(price)}"
     )
-    return f"one stop, for {text(course.qty)} shares, now at {text(price)}"
+    return f"one stop, for all that is held, now at {text(price)}"
 
 
 def close_part(course: Course) -> str:
-    """One share is sold, and the other keeps its stop."""
-    left = course.qty - 1
-    close(course.desk, course.symbol, Part(qty=Decimal(1)), wait_seconds=PATIENCE_SECONDS)
+    """A part is sold, and the rest keeps its stop."""
+    left = course.qty - course.part
+    close(course.desk, course.symbol, Part(qty=course.part), wait_seconds=PATIENCE_SECONDS)
     course.until(lambda: course.held() == left, f"{text(left)} held")
-    course.until(lambda: is_stop_at(course.stops(), left), f"one stop for {text(left)} shares")
+    course.until(lambda: is_stop_at(course.stops(), left), f"one stop for {text(left)}")
     return f"{text(left)} held, one stop for it"
 
 
@@ -178,7 +188,7 @@ STEPS: tuple[Step, ...] = (
     Step("symbol", choose),
     Step("buy with a stop", buy, "Buy {qty} {symbol} with a stop"),
     Step("move the stop", move_stop, "Move the stop of {symbol}"),
-    Step("close a part", close_part, "Sell 1 {symbol}"),
+    Step("close a part", close_part, "Sell {part} {symbol}"),
     Step("close the rest", close_rest, "Sell the rest of {symbol}"),
     Step("reconcile", books),
 )

@@ -144,6 +144,47 @@ def asked(arguments: list[str], env: dict[str, str], answers: list[str]) -> str:
     return shown
 
 
+RUN = {
+    "systemd": ("execbot-paper-watch.service", "systemctl --user daemon-reload"),
+    "cron": ("execbot-paper.crontab", "crontab -l"),
+    "tmux": ("execbot-paper-tmux.sh", "execbot-paper-tmux.sh"),
+    "launchd": ("execbot.paper.watch.plist", "launchctl bootstrap"),
+}
+
+
+@pytest.mark.parametrize("manager", RUN)
+def test_how_it_shall_run_is_written_as_service_writes_it(
+    env: dict[str, str], tmp_path: Path, manager: str
+) -> None:
+    keys = {**env, "ALPACA_API_KEY": "PKINITINITINIT", "ALPACA_SECRET_KEY": "test-secret"}
+    done = execbot(f"init --yes --mode paper --run {manager} --json".split(), keys)
+    assert done.code == 0, done.err
+    assert done.json["warnings"] == []  # a service finds the keys of this shell where they now are
+    file, step = RUN[manager]
+    written = [Path(path) for path in done.data["written"]]
+    assert file in [path.name for path in written] and all(path.exists() for path in written)
+    assert any(step in command for command in done.data["next"])
+    # Word for word what `service` writes: it finds nothing to do, from a shell without the keys.
+    again = execbot(["service", manager, "--mode", "paper", "--write", "--json"], env)
+    assert again.code == 0, again.err
+    assert [f["path"] for f in again.data["files"] if f["written"]] == []
+    assert done.data["next"] == again.data["next"]
+    assert all(
+        "test-secret" not in path.read_text() for path in written if path.name != "credentials"
+    )
+
+
+def test_what_cannot_be_written_to_run_it_is_told_and_the_account_is_set_up(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "Library").write_text("no directory")
+    done = execbot(["init", "--yes", "--mode", "sim", "--run", "launchd", "--json"], env)
+    assert done.code == 0, done.err
+    assert files_of(tmp_path) == {"trading.yaml": 0o600}
+    assert done.data["next"] == ["execbot service launchd --mode sim --write"]
+    assert any("Not set up to run" in warning for warning in done.json["warnings"])
+
+
 # --- texts ---------------------------------------------------------------------------------------
 
 
