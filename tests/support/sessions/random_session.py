@@ -85,6 +85,7 @@ class Session(Disturbed):
         self.lies = Lies(self.world, seeded(f"lies-{self.seed}"), lambda: self.price)
         self.outages = Outages(self.world, seeded(f"outages-{self.seed}"))
         self.spoiler = random.Random(f"spoilt-{self.seed}")
+        self.silencer = random.Random(f"unreported-{self.seed}")
 
     # --- things that happen ----------------------------------------------------------------
 
@@ -100,6 +101,8 @@ class Session(Disturbed):
         self.lies.happen()
         if self.spoiler.random() < 0.01:
             self.spoil()
+        if self.silencer.random() < 0.002:
+            self.lies.unreported(self.silencer)
 
     def move_price(self) -> None:
         if self.rng.random() < 0.25:
