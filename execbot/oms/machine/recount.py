@@ -18,7 +18,6 @@ from execbot.journal.records import Execution, FillState, OrderRecord
 from execbot.model.enums import EventSource
 from execbot.model.numbers import ZERO, text
 from execbot.model.order import Order
-from execbot.oms.machine.alarms import FILLED_LESS_AFTER
 from execbot.oms.machine.amended_rows import is_same_price
 from execbot.oms.machine.events import OrderEvent
 from execbot.oms.machine.reports import RECOUNT_PREFIX
@@ -63,7 +62,7 @@ def _is_over(record: OrderRecord, executions: Sequence[Execution]) -> bool:
     if any(item.state is FillState.INFERRED or not item.is_heard for item in executions):
         return False
     times = [moment for item in executions for moment in (item.at, item.changed_at) if moment]
-    return progress.latest_at > max(times) + FILLED_LESS_AFTER
+    return progress.latest_at > max(times)  # one that lags is followed by another: two are read
 
 
 def _of_several(

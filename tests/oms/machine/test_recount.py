@@ -63,7 +63,7 @@ def test_what_totals_say_of_one_execution_alone(
 @pytest.mark.parametrize(
     "events",
     [
-        [*lots("100", size=10), counted("6", "100", second=2)],
+        [*lots("100", size=10), counted("6", "100", second=1)],
         [fill(1, "5", "100", "5", second=1), counted("3", "100", status="partially_filled")],
         [row(1, "10", "100", "10", second=1), counted("6", "100")],
         [*lots("100", size=10), counted("6", None)],

@@ -104,6 +104,26 @@ def test_should_they_come_back_all_are_covered_again(tmp_path: Path, again: bool
     assert plan is not None and plan.status is PlanStatus.ACTIVE
 
 
+def test_an_exit_that_never_arrived_does_not_fix_the_quantity_that_is_guarded(
+    tmp_path: Path,
+) -> None:
+    """E-POS-6: it was in doubt when the difference was told. Later exits are sized by what the
+    broker has: it takes no others."""
+    world = open_world(tmp_path)
+    world.hear = deaf_to_fills
+    world.trader.buy("10", stop_at("2%"))
+    world.pass_time(1)
+    restate(world, "correct", qty="6")
+    world.desk.fault("reset_before", method="POST", path="/v2/orders", count=60)
+    world.run(20)
+    assert differs(world) == [True]
+    assert [order.status for order in world.state().living] == ["in_doubt"]
+    world.desk.call("DELETE", "/sim/faults")
+    world.run(40)
+    assert world.witness.covered() == 6
+    assert world.booked() == 10
+
+
 # --- what totals and position prove (E-EXE-12) ---------------------------------------------------
 
 
