@@ -86,7 +86,9 @@ class Lies:
             return
         if self.world.ns - (bought.filled_at or 0) < SECOND // 10:
             return  # of one instant with the execution, so that no time tells which came first
-        last = next(D(fill[1]) for fill in reversed(bought.fills) if fill[1] != "0")
+        last = next((D(fill[1]) for fill in reversed(bought.fills) if fill[1] != "0"), D(0))
+        if not last:
+            return  # what counts are the orders that it replaced
         self.told["unreported"] = self.told.get("unreported", 0) + 1
         for event in ("trade_bust", "trade_correct"):
             self._fault("event_missing", {"event": event}, seconds=0.05)
