@@ -125,7 +125,9 @@ class ExitGroup(Struct, frozen=True):
 
     @property
     def members(self) -> tuple[SymbolOrder, ...]:
-        return tuple(m for m in (self.target, self.stop) if m is not None)
+        if self.target is None:
+            return (self.stop,) if self.stop is not None else ()
+        return (self.target, self.stop) if self.stop is not None else (self.target,)
 
     @property
     def held(self) -> Decimal:

@@ -201,8 +201,10 @@ def record_of(found: sqlite3.Row) -> OrderRecord:
     """Read an order back; legs are joined by the caller."""
     # A Row looks through its names at each access; there are 55.
     row = dict(zip(found.keys(), found, strict=True))
-    numbers: dict[str, Any] = {name: _decimal(row[name]) for name in _ORDER_DECIMALS}
-    times: dict[str, Any] = {name: _time(row[name]) for name in _ORDER_TIMES}
+    numbers: dict[str, Any] = {
+        name: _number(value) for name in _ORDER_DECIMALS if (value := row[name]) is not None
+    }
+    times: dict[str, Any] = {name: _moment(value) for name in _ORDER_TIMES if (value := row[name])}
     order = Order(
         id=row["order_id"],
         client_order_id=row["client_order_id"],

@@ -21,12 +21,12 @@ from execbot.model.times import iso
 class EventBook(Connection):
     """The truth: only ever appended to."""
 
-    def events_of(self, client_order_id: str) -> list[EventRecord]:
-        """The whole history of one order, oldest first."""
+    def events_of(self, client_order_id: str, *, after: int = 0) -> list[EventRecord]:
+        """The history of one order, oldest first; of events with a higher `seq` than `after`."""
         return self._read(
             event_of,
-            "SELECT * FROM order_events WHERE client_order_id = ? ORDER BY seq",
-            (client_order_id,),
+            "SELECT * FROM order_events WHERE client_order_id = ? AND seq > ? ORDER BY seq",
+            (client_order_id, after),
         )
 
     def changes_since(self, seq: int, *, limit: int = 1000) -> list[EventRecord]:

@@ -378,6 +378,15 @@ class Ledgers(Connection):
         )
         return found[0] if found else None
 
+    def plan_versions(self, statuses: Sequence[str], plan_ids: Iterable[str]) -> dict[str, int]:
+        """The number of the version in force of the plans of these statuses, and of those named."""
+        rows = self._rows(
+            f"SELECT plan_id, version FROM plans_in_force WHERE status {AMONG} "
+            f"UNION SELECT plan_id, version FROM plans_in_force WHERE plan_id {AMONG}",
+            (listed(statuses), listed(plan_ids)),
+        )
+        return {str(row[0]): int(row[1]) for row in rows}
+
     def plans(self, *, statuses: Sequence[str], symbol: str | None = None) -> list[PlanRecord]:
         """The version in force of each plan, filtered by what that version says."""
         wanted, values = [f"f.status {AMONG}"], [listed(statuses)]

@@ -8,7 +8,9 @@ risk away in an emergency, never for new orders.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 from msgspec import Struct
@@ -60,17 +62,24 @@ def _prepared(path: Path, connection: sqlite3.Connection) -> sqlite3.Connection:
 
 def _make_missing(connection: sqlite3.Connection) -> None:
     """Tables that got lost, and those that lost a column, made again, empty."""
-    with closing(_in_memory()) as whole:
-        Journal(Path(":memory:"), whole, read_only=False)._prepare()
-        wanted = _things(whole)
-    for name, thing in wanted.items():
-        found = _things(connection).get(name)
-        if found is not None and found.columns >= thing.columns:
+    found = _things(connection)
+    for name, thing in _whole().items():
+        there = found.get(name)
+        if there is not None and there.columns >= thing.columns:
             continue
-        if found is not None:
-            connection.execute(f"DROP {found.kind} {name}")
+        if there is not None:
+            connection.execute(f"DROP {there.kind} {name}")
+            found = _things(connection)  # its indexes and triggers went with it
         connection.execute(thing.sql)
     _count_on(connection)
+
+
+@cache
+def _whole() -> Mapping[str, _Thing]:
+    """What a sound journal has. Made once: the steps to it cost more than a copy of the file."""
+    with closing(_in_memory()) as whole:
+        Journal(Path(":memory:"), whole, read_only=False)._prepare()
+        return _things(whole)
 
 
 def _count_on(connection: sqlite3.Connection) -> None:

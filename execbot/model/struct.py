@@ -12,7 +12,9 @@ they can be in no cycle and are freed when the last reference goes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from msgspec import Struct, field
@@ -29,14 +31,22 @@ class Reported(Struct, frozen=True, eq=False, kw_only=True, gc=False):
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return all(getattr(self, name) == getattr(other, name) for name in _compared(self))
+        facts = _facts_of(type(self))
+        return bool(facts(self) == facts(other))
 
     def __hash__(self) -> int:
-        return hash(tuple(getattr(self, name) for name in _compared(self)))
+        return hash(_facts_of(type(self))(self))
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in _compared(self))
         return f"{type(self).__name__}({shown})"
+
+
+@cache
+def _facts_of(kind: type[Struct]) -> Callable[[Struct], tuple[Any, ...]]:
+    """Everything but the raw payload, at once; of an order each report asks for it."""
+    first, *more = (name for name in kind.__struct_fields__ if name != "raw")
+    return attrgetter(first, *more) if more else lambda value: (getattr(value, first),)
 
 
 def _compared(value: Struct) -> tuple[str, ...]:

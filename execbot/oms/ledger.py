@@ -29,13 +29,21 @@ from execbot.journal.records import (
     Origin,
     Role,
 )
+from execbot.model.account import Activity
 from execbot.model.enums import STOP_TYPES, EventSource, OrderClass, Side
 from execbot.model.numbers import ZERO, text
 from execbot.model.order import Order
 from execbot.model.times import iso
 from execbot.oms.machine.chains import CHAIN_LENGTH_MAX, Chain, chain_event, chain_of
 from execbot.oms.machine.changes import Change, change_of, give_number
-from execbot.oms.machine.events import Applied, OrderEvent, OrderState, act_event, snapshot_event
+from execbot.oms.machine.events import (
+    Applied,
+    OrderEvent,
+    OrderState,
+    act_event,
+    row_id,
+    snapshot_event,
+)
 from execbot.oms.machine.lives import Life, held_by, life_in, numbered
 from execbot.oms.machine.state import apply_event
 from execbot.oms.machine.table import ADJUST, COIN_FEE, EXECUTIONS, Act
@@ -107,6 +115,16 @@ class Ledger:
         fills = [event for event in events if event.kind in EXECUTIONS]
         self._read_owners({event.execution_id for event in fills if event.execution_id})
         self._read_successors({event.order_id for event in fills if event.order_id})
+
+    def expect_orders(self, orders: Sequence[Order], rows: Sequence[Activity]) -> None:
+        """The same for orders that the broker shows, and for its rows of executions."""
+        shown = [one for order in orders for one in (order, *order.legs)]
+        ids = {one.id for one in shown if one.id}
+        self._read_keys(ids | {one.replaces for one in shown if one.replaces})
+        keys = {key for key in self._key_of.values() if key is not None}
+        self._read_states(keys | {one.client_order_id for one in shown})
+        self._read_owners({row_id(row) for row in rows if row.order_id in ids})
+        self._read_successors(ids)
 
     def _read_states(self, keys: set[str]) -> None:
         records = self.journal.orders_alone(keys)

@@ -37,7 +37,7 @@ class MayFill(Struct, frozen=True):
         """The same with one more order; `changed` after the broker was asked."""
         order, filled = record.order, record.order.filled_qty
         found, is_buy = self, record.order.side.sign > 0
-        leaves = order.leaves_qty or ZERO
+        leaves = record.leaves_qty or ZERO
         if is_entry and order.is_open and leaves:
             found = (
                 replace(found, adds=found.adds + leaves)
@@ -163,7 +163,7 @@ def unseen_leaves(
             theirs = positions[key].qty if key in positions else ZERO
             beyond = item.by_broker - item.by_fills if item is not None else theirs
             shown[key] = max(beyond * record.order.side.sign, ZERO)
-        leaves = record.order.leaves_qty or ZERO
+        leaves = record.leaves_qty or ZERO
         visible = min(leaves, shown[key])
         shown[key] -= visible
         if leaves > visible:

@@ -32,6 +32,9 @@ MISSED_MAX = 1000
 
 MISSED_FOR = timedelta(hours=24)
 
+KEPT_MAX = 200
+"""Of so many orders it is kept how they stood after the events that were read last."""
+
 
 class OrderNews:
     """The facts that are to be told next. Reads of the journal may raise JournalError."""
@@ -48,6 +51,8 @@ class OrderNews:
         self._is_first_run = True
         self._contradictions: set[tuple[str, str | None]] = set()
         """Those told in this run: client_order_id and words."""
+        self._come_to: dict[str, tuple[int, OrderState | None]] = {}
+        """By client_order_id the last event that was applied, and the order after it."""
         self._told_other = False
         """Whether this run has told of another execbot on the account."""
 
@@ -151,13 +156,20 @@ class OrderNews:
         wanted = {seq for seq, _ in rows}
         found: list[Change] = []
         for name in dict.fromkeys(name for _, name in rows if name):
-            found += (fact for fact in self._history(name) if fact.seq in wanted)
+            first = min(seq for seq, of in rows if of == name)
+            found += (fact for fact in self._history(name, first) if fact.seq in wanted)
         return iter(sorted(found, key=lambda fact: fact.seq))
 
-    def _history(self, client_order_id: str) -> Iterator[Change]:
-        """An order's events applied again: what each of them changed."""
-        state: OrderState | None = None
-        for record in self._journal.events_of(client_order_id):
+    def _history(self, client_order_id: str, first: int = 0) -> Iterator[Change]:
+        """An order's events applied again, from `first` at the latest: what each of them changed.
+
+        Where it had come to the last time is kept: an order of many fills has many events.
+        """
+        seq, state = self._come_to.pop(client_order_id, (0, None))
+        if seq >= first:
+            seq, state = 0, None
+        for record in self._journal.events_of(client_order_id, after=seq):
+            seq = record.seq
             if record.result not in (EventResult.APPLIED, EventResult.ILLEGAL):
                 continue
             event = OrderEvent.from_record(record)
@@ -167,3 +179,6 @@ class OrderNews:
             change = change_of(event, applied, record.seq)
             if change.is_news or change.alarm:
                 yield change
+        self._come_to[client_order_id] = seq, state
+        while len(self._come_to) > KEPT_MAX:
+            self._come_to.pop(next(iter(self._come_to)))

@@ -29,9 +29,11 @@ from execbot.journal.records import OrderRecord, Origin
 from execbot.model.enums import FAILED, ErrorCategory
 from execbot.model.unread import unread_of
 from execbot.oms.errors import OmsError
+from execbot.oms.recounts import words_of
 from execbot.oms.send.cancel import Canceler
 from execbot.oms.service import OrderManagementSystem
 from execbot.oms.sync.adjustments import read_evidence
+from execbot.oms.sync.gaps import GapFill
 from execbot.oms.sync.unread_rows import keep_unread
 from execbot.risk.equity import sample_of
 from execbot.watch.core.inputs import (
@@ -212,6 +214,8 @@ class Performer:
             yield Heard(began)
             self.oms.settle()
             item = self._positions()
+            if not (filled.unread or item.unread):
+                yield from self._recounted(filled, item)
             evidence = read_evidence(self.oms.journal, self.oms.client, item.positions, self.now())
             unread = (*filled.unread, *item.unread)
             yield replace(item, filled_from=began, evidence=evidence, unread=unread)
@@ -230,6 +234,11 @@ class Performer:
             yield from self.care_for_options()
         elif job.name is JobName.FOLLOW_REJECTIONS and self.follow_rejections is not None:
             yield from (Said(line, "rejected") for line in self.follow_rejections())
+
+    def _recounted(self, filled: GapFill, item: BrokerPositions) -> Iterator[Warned]:
+        for change in self.oms.recount(filled, item.positions):
+            symbol, words = change.record.symbol, words_of(change)
+            yield Warned("recounted", symbol, words, is_critical=True)
 
     def _sample(self, name: JobName) -> None:
         """What the account is worth now, where that can be believed. A broker that does not answer

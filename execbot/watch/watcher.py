@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from execbot.broker.port import TradeUpdate
 from execbot.config.schema import TradingSettings
 from execbot.exits.plan.plan import ExitPlan
-from execbot.exits.store import open_plans, plan_by_id, save_plan, with_families
+from execbot.exits.store import OPEN, open_plans, plan_by_id, save_plan, with_families
 from execbot.exits.structures.plan import structure_plans
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
@@ -206,6 +206,20 @@ class Watcher:
         return self.feed(inputs.Orders(records, tuple(positions.values()), acts))
 
     def _follow_plans(self, jobs: list[OutsideJob]) -> None:
+        if self._has_plan_news():
+            self._read_plans(jobs)
+        self._follow_structures(jobs)
+
+    def _has_plan_news(self) -> bool:
+        """Told by the numbers of the versions: reading plans costs more, and they seldom change."""
+        states = self.core.symbols.values()
+        known = {p.plan_id for s in states for p in (s.plan, s.next_plan) if p is not None}
+        in_force = self.journal.plan_versions(OPEN, known)
+        return not known <= in_force.keys() or any(
+            self._is_news(name, version) for name, version in in_force.items()
+        )
+
+    def _read_plans(self, jobs: list[OutsideJob]) -> None:
         plans = [p for p in open_plans(self.journal) if self._is_news(p.plan_id, p.version)]
         both = [(s.plan, s.next_plan) for s in self.core.symbols.values()]
         for known in itertools.chain.from_iterable(both):
@@ -220,7 +234,6 @@ class Watcher:
         if plans:
             self.plan_marks.update((plan.plan_id, plan.version) for plan in plans)
             jobs += self.feed(inputs.Plans(tuple(plans)))
-        self._follow_structures(jobs)
 
     def _follow_structures(self, jobs: list[OutsideJob]) -> None:
         """Exits of structures are of interest once a contract is."""

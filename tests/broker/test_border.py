@@ -255,6 +255,14 @@ def test_frame_that_cannot_be_leaves_a_gap_with_its_symbol(spoilt: dict[str, Any
     assert gap.unread.raw["execution_id"]
 
 
+def test_frame_of_more_shares_than_its_own_total_is_not_read() -> None:
+    """E-VAL-5: the order is asked for instead."""
+    [gap] = messages_of(frame(qty="11", order={**ORDER, "filled_qty": "10"}), NOW)
+    assert isinstance(gap, Gap) and gap.unread is not None
+    [update] = messages_of(frame(qty="10", order={**ORDER, "filled_qty": "10"}), NOW)
+    assert isinstance(update, TradeUpdate)
+
+
 def test_frame_that_can_be_is_read() -> None:
     [update] = messages_of(frame(new_field={"a": [1]}), NOW)
     assert isinstance(update, TradeUpdate) and update.qty == Decimal(10)

@@ -75,6 +75,7 @@ def days(count: int, spread: str = "2") -> list[Bar]:
 def test_a_stocks_day_is_over_at_eight_in_the_evening(
     at: str, is_crypto: bool, complete: bool
 ) -> None:
+    """E-PX-4."""
     today = bar(new_york_day("2026-11-20"))
     found = complete_days([today], new_york_day(at), is_crypto=is_crypto)
     assert found == ([today] if complete else [])
@@ -113,6 +114,7 @@ def test_what_is_read_is_enough_for_every_level(period: int, support: int, resis
 
 
 def test_a_level_with_too_few_days_is_unknown_and_says_so() -> None:
+    """E-PX-4."""
     few = facts_of_days(DEFAULTS, days(19))
     assert few.lowest_low is None
     with pytest.raises(LevelError, match="not known"):

@@ -99,7 +99,7 @@ def calls(journal: Journal) -> dict[str, Callable[[], Any]]:
         "is_revoked": lambda: journal.is_revoked("a"),
         "note_handed_order": lambda: journal.note_handed_order("close:a", "a"),
         "handed_orders": lambda: journal.handed_orders("close:a"),
-        "events_of": lambda: journal.events_of("a"),
+        "events_of": lambda: [journal.events_of("a"), journal.events_of("a", after=1)],
         "changes_since": lambda: journal.changes_since(0),
         "touched_since": lambda: journal.touched_since(0),
         "facts_since": lambda: journal.facts_since(0),
@@ -195,6 +195,7 @@ def calls(journal: Journal) -> dict[str, Callable[[], Any]]:
         "trails": lambda: journal.trails(["a", "b"]),
         "signal_times": lambda: [journal.signal_times(T0), journal.signal_times(T0, T0 + hour)],
         "newest_plan": lambda: journal.newest_plan("AAPL", "closed"),
+        "plan_versions": lambda: journal.plan_versions(["active"], ["p"]),
         "plans": lambda: [
             journal.plans(statuses=["active"]),
             journal.plans(statuses=["active"], symbol="AAPL"),

@@ -66,6 +66,7 @@ def test_a_short_word_is_a_stock_even_if_it_ends_like_a_pair(word: str) -> None:
 
 
 def test_a_contract_is_read_from_the_right() -> None:
+    """E-OPT-1."""
     assert option_contract(CALL) == OptionContract("AAPL", date(2026, 12, 18), True, D(190))
     adjusted = option_contract("XOM2260116P00006500")
     assert adjusted == OptionContract("XOM2", date(2026, 1, 16), False, D("6.5"))

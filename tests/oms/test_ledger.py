@@ -313,6 +313,7 @@ def test_what_a_replacement_counts_is_not_booked_before_the_replaced_order_has_e
 
 
 def test_a_contradiction_is_recorded_and_changes_nothing(tmp_path: Path) -> None:
+    """E-ALL-7."""
     with Journal.open(tmp_path / "j.db") as journal:
         apply_batch(journal, life(1, (5,)), NOW)
         before = journal.derived_tables()

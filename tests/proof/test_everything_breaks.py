@@ -3,8 +3,8 @@ no wrong outcome, no share without its stop and nobody told.
 
 Method: real processes against a served exchange, the journal on a small disk; something breaks at
 every step (`support/harness/breaking.py`), commands and `watch` are killed at random. The judge
-reads the exchange's record, and what was said. `--breaks N` kills so many, `--seed` begins
-elsewhere.
+reads the exchange's record, and holds what was said against it (`support/harness/said.py`).
+`--breaks N` kills so many, `--seed` begins elsewhere.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from urllib.error import HTTPError
 
 import pytest
 from support.harness.breaking import LIVE, SYMBOLS, Breaker, Witness, uncovered
+from support.harness.said import contradictions, differing, is_of
 from support.harness.small_disk import SmallDisk, small_disk
 from support.processes import Outcome, Server, exchange, execbot, start_execbot
 from support.waiting import PATIENCE_SECONDS, eventually
 
-from execbot.cli.errors import NOTHING_SENT
 from execbot.cli.exit_codes import ExitCode
 
 D = Decimal
@@ -214,20 +214,7 @@ class Round:
         if ended.code in (ExitCode.INTERNAL, ExitCode.INTERRUPTED) or "Traceback" in ended.err:
             yield "a bug"
             return
-        said = ended.error["outcome"] if ended.code and ended.err.strip() else ""
-        after = self.orders()
-        own = [row for id_, row in after.items() if id_.endswith(name) and id_ not in before]
-        if own and (ended.code in NOTHING_SENT or said == "not_sent"):
-            yield f"not sent, it is said; the exchange has {own[0]['status']}"
-        if own and said == "rejected" and own[0]["status"] in (*LIVE, "filled"):
-            yield f"rejected, it is said; it is {own[0]['status']}"
-        is_done = ended.code == ExitCode.DONE and '"queued"' not in ended.out
-        if is_done and line.startswith("submit") and name not in after:
-            yield "done, it is said, and the exchange does not have it"
-        closing = [row for id_, row in after.items() if id_ not in before and row["side"] == "sell"
-                   and not id_.startswith("execbot-x-") and row["type"] == "market"]  # fmt: skip
-        if line.startswith("close") and closing and said == "not_sent":
-            yield "not sent, it is said; a closing order is there"
+        yield from contradictions(line, name, ended, before, self.orders())
 
     # --- the end -------------------------------------------------------------------------------
 
@@ -252,6 +239,8 @@ class Round:
             positions = self.witness.positions()
             bare = uncovered(positions, list(self.orders().values()))
             self.found.append(f"it does not come to rest: naked {bare}: {last}")
+        elif not eventually(lambda: not self.differing()):
+            self.found += self.differing()
         self.witness.end()
         if self.watch is not None:
             self.watch.send_signal(signal.SIGTERM)
@@ -259,13 +248,20 @@ class Round:
             self._watch_is_gone()
         self._judge()
 
+    def differing(self) -> list[str]:
+        """What `orders` shows against the exchange's record."""
+        shown = self.command("orders --status all --limit 500", may_be_killed=False)
+        if shown is None or shown.code:
+            return [f"orders: {shown}"]
+        return list(differing(shown.data, self.orders()))
+
     def _judge(self) -> None:
         self.found += [f"short: {line}" for line in self.witness.shorts[:3]]
         bought: dict[str, Decimal] = {}
         for id_, row in self.orders().items():
             if row["side"] != "buy":
                 continue
-            of = next((name for name in self.wanted if _is_of(id_, name)), None)
+            of = next((name for name in self.wanted if is_of(id_, name)), None)
             if of is None:
                 self.found.append(f"an order that nobody asked for: {id_}")
                 continue
@@ -296,12 +292,6 @@ class Round:
                     self.told.append((time.monotonic(), named))
                     self.said.append((str(said.get("kind")), named))
         read[log] = len(whole)
-
-
-def _is_of(id_: str, name: str) -> bool:
-    """The order of the intent, or another attempt at it."""
-    rest = id_.removeprefix("execbot-signal-")
-    return rest == name or rest.startswith((f"{name}-r", f"{name}-q", f"{name}."))
 
 
 @contextmanager

@@ -146,6 +146,7 @@ FAILING: list[Case] = [
      hours(no_entry_first_minutes=5)),
     ("entry_window", FATAL, b.intent(), b.facts(market=b.at("2026-11-20T15:56")),
      hours(no_entry_last_minutes=5)),
+    # E-PX-1: old, without a time, absent, wide, one-sided, crossed.
     ("quote_fresh", FATAL, b.intent(),
      b.facts(quote=b.quote(at=b.NOW - timedelta(seconds=901))), LIMITS),
     ("quote_fresh", FATAL, b.intent(),
@@ -411,6 +412,12 @@ def test_missing_account_refuses_and_does_not_crash() -> None:
     assert {"account_active", "buying_power", "max_position_size"} <= {
         f.code for f in verdict.failures
     }
+
+
+def test_buying_power_that_the_broker_does_not_say_is_none() -> None:
+    """E-EQ-3."""
+    verdict = evaluate(b.intent(), b.facts(account=b.account(buying_power=None)), LIMITS)
+    assert "buying_power" in {f.code for f in verdict.failures}
 
 
 @given(

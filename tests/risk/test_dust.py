@@ -43,7 +43,7 @@ def failed(*positions: Position, symbol: str = "AAPL") -> set[str]:
     ],
 )
 def test_dust_is_worth_less_than_a_dollar_at_a_known_price(held: Position, is_dust: bool) -> None:
-    """With no price nothing is dust. A contract is worth a hundred times its price."""
+    """E-POS-9: with no price nothing is dust. A contract is worth a hundred times its price."""
     assert held.is_dust() is is_dust
 
 

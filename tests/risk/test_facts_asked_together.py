@@ -397,7 +397,7 @@ def test_an_exit_is_judged_although_the_account_cannot_be_read(trader: SignalTra
 def test_facts_that_were_read_too_far_apart_are_read_again_and_then_refused(
     trader: SignalTrader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The machine's seconds, not the exchange's: half a minute passes with each quote."""
+    """E-ALL-10: the machine's seconds, not the exchange's: half a minute passes with each quote."""
     passed = [0.0]
     for module in ("execbot.risk.reading", "execbot.risk.asking.together"):
         monkeypatch.setattr(f"{module}.boot_seconds", lambda: passed[0])

@@ -10,8 +10,9 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.oms_making import order
 
-from execbot.journal.records import PositionRecord
+from execbot.journal.records import OrderRecord, PositionRecord, Progress
 from execbot.model.account import Account, Position
 from execbot.risk.equity import equity_of
 from execbot.risk.holding_evidence import HoldingRange, MayFill, counted_positions, holding
@@ -55,6 +56,18 @@ def test_the_brokers_word_is_believed_within_what_may_have_filled(
 ) -> None:
     """E-POS-3."""
     assert holding(ours(fills), theirs(broker), under_way(**moving)).is_known is is_known
+
+
+@pytest.mark.parametrize(
+    ("qty", "filled", "chain", "rest"), [("10", "4", "0", "6"), ("25", "2", "9", "14")]
+)
+def test_what_an_order_may_still_fill_leaves_out_what_its_chain_has_filled(
+    qty: str, filled: str, chain: str, rest: str
+) -> None:
+    """E-ORD-6: the quantity of a replacement counts the orders before it."""
+    shown = order("partially_filled", order_qty=qty, filled=filled, avg="100")
+    record = OrderRecord(shown, progress=Progress(chain_qty=D(chain)))
+    assert MayFill().with_order(record, is_entry=True, changed=False).adds == D(rest)
 
 
 @pytest.mark.parametrize(("broker", "is_known"), [("0.997", True), ("0.9969", False)])
@@ -113,7 +126,7 @@ def account(equity: str | None, cash: str = "60000", long: str = "40000", short:
 def test_equity_far_from_what_the_account_holds_is_unknown(
     equity: str, is_known: bool, safe: str
 ) -> None:
-    """E-EQ-1: where a size must be had, the smaller positive figure counts."""
+    """E-ALL-6, E-EQ-1: e-EQ-1: where a size must be had, the smaller positive figure counts."""
     found = equity_of(account(equity))
     assert (found.is_known, found.safe) == (is_known, D(safe))
 

@@ -182,6 +182,7 @@ def test_the_second_order_of_a_day_asks_for_neither_asset_nor_session(market: Ma
 
 
 def test_the_session_is_asked_for_again_once_its_word_is_old(market: Market) -> None:
+    """E-ALL-8."""
     market.asked()
     market.desk.sleep(CLOCK_KEPT_MAX.total_seconds())
     asked, _ = market.asked()
@@ -190,6 +191,7 @@ def test_the_session_is_asked_for_again_once_its_word_is_old(market: Market) -> 
 
 
 def test_a_word_that_our_calendar_contradicts_is_asked_for(market: Market) -> None:
+    """E-SES-1."""
     market.asked()
     KeptFacts(market.folder, "paper|here").keep_clock(
         Clock(None, False, NEXT_OPEN, CLOSE), market.desk.now()

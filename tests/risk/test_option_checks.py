@@ -169,6 +169,7 @@ def test_what_covers_a_sold_call_is_not_sold_alone() -> None:
 
 
 def test_held_spread_is_exposed_by_what_it_can_still_lose() -> None:
+    """E-OPT-4."""
     long = b.held(CALL, "1", "4", asset_class="us_option", market_value="400")
     short = b.held(HIGH, "-1", "2", asset_class="us_option", market_value="-200")
     assert exposure_of(b.facts(positions=[long, short])).gross == 200

@@ -100,6 +100,7 @@ def test_a_pending_order_in_another_currency_has_no_value_in_dollars() -> None:
 
 
 def test_a_position_without_the_brokers_value_counts_with_its_multiplier() -> None:
+    """E-OPT-2."""
     held = b.held(CALL, "-3", "2", asset_class="us_option", market_value=None)
     assert exposure_of(b.facts(positions=[held])).gross == 3 * 19000  # uncovered: by the strike
     long = b.held(CALL, "3", "2", asset_class="us_option", market_value=None)

@@ -7,10 +7,13 @@ waiting costs nothing and every run is the same.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache, lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from execbot.broker.alpaca import AlpacaClient
@@ -77,9 +80,7 @@ class Desk:
         )
 
     def now(self) -> datetime:
-        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(
-            microseconds=self.venue.clock.now() // 1000
-        )
+        return _moment(self.venue.clock.now())
 
     @property
     def timer(self) -> Timer:
@@ -142,10 +143,41 @@ def open_desk(path: Path, **settings: Any) -> Desk:
         timeout_seconds=2.0,
     )
     quick = OrderManagementSettings(retry_delay_seconds=Decimal("0.5"))
-    journal = Journal.open(path / "journal.db")
+    journal = desk_journal(path / "journal.db")
     desk = Desk(path, venue, door, client, journal, quick, transport.sent)
     desk_clock.append(desk)
     return desk
+
+
+@lru_cache(maxsize=4)
+def _moment(ns: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=ns // 1000)
+
+
+@cache
+def _fresh_journal() -> bytes:
+    """The file of a new journal: the steps that make one are tested in tests/journal."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "journal.db"
+        Journal.open(path).close()
+        return path.read_bytes()
+
+
+class DeskJournal(Journal):
+    """Its writes wait for no disk: nobody cuts the power here."""
+
+    def _run(self, sql: str, values: Sequence[Any] = ()) -> int:
+        return 0 if sql.startswith("PRAGMA synchronous") else super()._run(sql, values)
+
+
+def desk_journal(path: Path) -> Journal:
+    """The journal at `path`, which is a new one where there is none."""
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_bytes(_fresh_journal())
+    journal = DeskJournal.open(path)
+    journal._connection.execute("PRAGMA synchronous = OFF")
+    return journal
 
 
 def market(

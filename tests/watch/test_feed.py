@@ -139,6 +139,7 @@ def test_nothing_is_told_of_a_stream_that_nobody_needs() -> None:
 
 
 def test_a_halt_whose_end_was_missed_ends_with_the_next_trade() -> None:
+    """E-HALT-2."""
     followed = Followed()
     followed.hear(HALTED)
     assert followed.halts() == [frozenset({"AAPL"})]
@@ -158,6 +159,7 @@ def test_a_halt_that_is_older_than_a_day_of_trading_ends_by_itself() -> None:
 
 
 def test_of_symbols_that_are_not_held_only_halts_are_asked_for_and_trades_while_halted() -> None:
+    """E-HALT-1."""
     followed = Followed()
     asked = followed.stream.asked
     followed.feed.follow_halts(frozenset({"SPY", "AAPL"}))
@@ -176,6 +178,7 @@ def test_of_symbols_that_are_not_held_only_halts_are_asked_for_and_trades_while_
 
 
 def test_halts_are_followed_only_while_the_stream_is_heard() -> None:
+    """E-HALT-3."""
     followed = Followed()
     assert followed.feed.halts_followed() == frozenset(), "it is not connected yet"
     followed.hear(Connected(NOW))

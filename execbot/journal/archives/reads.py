@@ -231,9 +231,9 @@ class ExecutionReads(OrderReads):
 class EventReads(ExecutionReads):
     """The history of one order."""
 
-    def events_of(self, client_order_id: str) -> list[EventRecord]:
-        return super().events_of(client_order_id) or self._of_order(
-            client_order_id, lambda books: books.events_of(client_order_id)
+    def events_of(self, client_order_id: str, *, after: int = 0) -> list[EventRecord]:
+        return super().events_of(client_order_id, after=after) or self._of_order(
+            client_order_id, lambda books: books.events_of(client_order_id, after=after)
         )
 
     def trails(self, client_order_ids: Iterable[str]) -> list[Trail]:

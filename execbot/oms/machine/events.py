@@ -216,6 +216,11 @@ def leg_events(
     ]
 
 
+def row_id(activity: Activity) -> str:
+    """The id under which a row's execution is kept until a frame brings its own."""
+    return f"activity:{activity.id}"
+
+
 def activity_event(activity: Activity, client_order_id: str, now: datetime) -> OrderEvent:
     """A FILL row of the account activities: a fill without an execution id."""
     raw = activity.raw
@@ -226,7 +231,7 @@ def activity_event(activity: Activity, client_order_id: str, now: datetime) -> O
         at=activity.at,
         client_order_id=client_order_id,
         order_id=activity.order_id or "",
-        execution_id=f"activity:{activity.id}",
+        execution_id=row_id(activity),
         qty=activity.qty,
         price=activity.price,
         cum_qty=activity.cum_qty,

@@ -21,6 +21,7 @@ from execbot.model.order import Order
 from execbot.oms.machine.events import OrderEvent
 from execbot.oms.machine.identity import has_row_of_place, owners_of
 from execbot.oms.machine.reports import (
+    RECOUNT_PREFIX,
     Reports,
     amendment_of,
     assembled,
@@ -124,6 +125,8 @@ def undo(
     if not name:
         return Booking(executions, EventResult.ILLEGAL, "it names no execution", "bust_unmatched")
     reports = Reports.of(executions.values())
+    if not own_id.startswith(RECOUNT_PREFIX):
+        reports.forget_conclusions()
     reports.amend(str(name), amendment_of(event, own_id or str(name), is_bust=bust))
     return _booked(executions, reports, order, progress)
 

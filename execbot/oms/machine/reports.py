@@ -25,6 +25,9 @@ from execbot.oms.machine.events import OrderEvent
 ROW_PREFIX = "activity:"
 """Begins the id of an execution that is known from its FILL row only."""
 
+RECOUNT_PREFIX = "recount:"
+"""Begins the id of a correction or bust that was concluded from totals, not reported."""
+
 
 class Frame(Struct, frozen=True, gc=False):
     """A fill as the stream (or a poll of it) told it, under the execution's own id."""
@@ -87,6 +90,15 @@ class Reports(Struct):
                 frame = replace(self.frames.pop(known), execution_id=key)
                 self.frames.setdefault(key, frame)
         self.amendments[key] = tuple(sorted(merged, key=_precedence))
+
+    def forget_conclusions(self) -> None:
+        """A real amendment has come: what totals alone had said is decided anew beside it."""
+        for name, items in list(self.amendments.items()):
+            told = tuple(item for item in items if not item.id.startswith(RECOUNT_PREFIX))
+            if told:
+                self.amendments[name] = told
+            else:
+                del self.amendments[name]
 
     def known_as(self, name: str) -> str:
         """The id under which the books keep the execution that goes by this one."""

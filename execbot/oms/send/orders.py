@@ -23,6 +23,7 @@ from execbot.model.timer import Timer
 from execbot.model.unread import Rows, unread_of
 from execbot.oms.errors import OmsError
 from execbot.oms.machine.changes import Change, Subscribers
+from execbot.oms.recounts import recount
 from execbot.oms.results import Gate
 from execbot.oms.send.intent import SubmitTimes
 from execbot.oms.send.pipeline import SubmitPipeline
@@ -149,6 +150,12 @@ class Orders:
         filled = fill_gap(self.journal, self.client, self.now)
         self.publish(filled.changes)
         return filled
+
+    def recount(self, filled: GapFill, positions: Sequence[Position]) -> list[Change]:
+        """Book what that look and the positions asked for after it prove (E-EXE-12)."""
+        changes = recount(self.journal, filled.orders, positions, self.now())
+        self.publish(changes)
+        return changes
 
     def subscribe(self, name: str, callback: Callable[[Change], None]) -> Callable[[], None]:
         """Call back on `order_submitted`, `order_failed`, `order_canceled`,

@@ -119,17 +119,17 @@ def _keep_marks(
     submitted = [order.submitted_at for order in orders if order.submitted_at is not None]
     executed = [activity.at for activity in activities if activity.at is not None]
     last_order = max([marks.orders, *submitted])
-    last_activity = max([marks.activities, *executed])
-    with journal.transaction():
+    seen = {"orders": iso(last_order), "activities": iso(max([marks.activities, *executed]))}
+
+    def furthest() -> dict[str, str]:
+        """Another process may have looked later than we did; its mark is no further than it saw."""
         kept = kept_marks(journal, now)
-        # Another process may have looked later than we did; its mark is no further than it saw.
-        journal.meta_set(
-            SYNC_KEY,
-            {
-                "orders": max(iso(last_order), kept.get("orders", "")),
-                "activities": max(iso(last_activity), kept.get("activities", "")),
-            },
-        )
+        return {name: max(at, kept.get(name, "")) for name, at in seen.items()}
+
+    if furthest() == kept_marks(journal, now):
+        return  # as of nearly every look: a quiet account's journal waits for no disk
+    with journal.transaction():
+        journal.meta_set(SYNC_KEY, furthest())
 
 
 def _read_orders(
@@ -272,11 +272,15 @@ def _take_in(
         rows[activity.order_id or ""].append(activity)
     changes: list[Change] = []
     for start in range(0, len(orders), CHUNK):
+        chunk = orders[start : start + CHUNK]
         with recording(journal) as ledger:
-            for order in orders[start : start + CHUNK]:
+            ledger.expect_orders(chunk, activities)
+            for order in chunk:
                 _take_order(ledger, order, rows, now())
         changes.extend(ledger.changes)
     strangers: list[Activity] = []
+    if not rows:
+        return changes, strangers
     with recording(journal) as ledger:
         for order_id in list(rows):
             if not _book_rows(ledger, order_id, rows, now()):

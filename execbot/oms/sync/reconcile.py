@@ -23,10 +23,12 @@ from execbot.journal.records import OrderRecord
 from execbot.model.symbols import symbol_key
 from execbot.model.timer import Timer
 from execbot.oms.machine.changes import Change
+from execbot.oms.recounts import recount, words_of
 from execbot.oms.sync.adjustments import read_evidence
 from execbot.oms.sync.breaks import BREAKS, Break
 from execbot.oms.sync.differences import (
     PositionDifference,
+    compare,
     forget_cured,
     reported_differences,
 )
@@ -94,6 +96,11 @@ def reconcile(
     filled = fill_gap(journal, client, now)
     work.changes.extend(filled.changes)
     differences, positions, filled = compare_positions(journal, client, now, timer, filled, work)
+    if not work.unread:
+        taken_back = recount(journal, filled.orders, list(positions.values()), now())
+        work.changes.extend(taken_back)
+        work.notes.extend(map(words_of, taken_back))
+        differences = compare(journal.positions(), positions.values())
     find_order_breaks(journal, filled, settlement, work)
     evidence = read_evidence(journal, client, list(positions.values()), now())
     book_silent(journal, evidence, positions, now, work)

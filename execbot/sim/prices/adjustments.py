@@ -88,6 +88,8 @@ class Adjustments:
 
     def due(self, after: Ns, until: Ns) -> list[tuple[Ns, str, Decimal]]:
         """Splits of `(after, until]`, in time order."""
+        if not self.splits:
+            return []
         found = (
             (at, symbol, ratio)
             for symbol, rows in self.splits.items()

@@ -176,6 +176,8 @@ class PositionCheck:
     ) -> list[Job]:
         theirs = seen.theirs
         if seen.is_reported:
+            # An exit that was on its way then may have been refused since: it stands no more.
+            state.guard_qty(_guarded(state, seen) - seen.ours)
             return []
         again = self.memory.account_job(
             JobName.GAP_FILL, f"{state.symbol} differs from the broker", now

@@ -114,13 +114,15 @@ class SymbolState:
     """When an exit ended last that we had not asked to end."""
     asked_cancels: dict[str, datetime] = field(default_factory=dict)
     """Cancels that the broker has taken and whose end was not reported yet."""
+    _living: list[OrderRecord] | None = None
+    """Of `orders`, until one of them changes: every tick asks for them several times."""
 
     # --- taking in -------------------------------------------------------------------------
 
     def put(self, record: OrderRecord) -> OrderRecord | None:
         """Remember an order with its legs; returns what was known of it before."""
         before = self.orders.get(record.client_order_id)
-        self.orders[record.client_order_id] = record
+        self.orders[record.client_order_id], self._living = record, None
         self.is_crypto = self.is_crypto or record.order.asset_class == "crypto"
         self.is_dirty = True
         return before
@@ -157,6 +159,7 @@ class SymbolState:
                 keep.add(name)
         keep |= set(self._what_became_of(keep))
         self.orders = {name: r for name, r in self.orders.items() if name in keep}
+        self._living = None
 
     def _has_sold(self, record: OrderRecord) -> bool:
         """It filled on the closing side while the plan was in force: it served a target, or tells
@@ -220,7 +223,9 @@ class SymbolState:
 
     @property
     def living(self) -> list[OrderRecord]:
-        return [r for r in self.orders.values() if _is_alive(r)]
+        if self._living is None:
+            self._living = [r for r in self.orders.values() if _is_alive(r)]
+        return self._living
 
     @property
     def broker_trails(self) -> bool:

@@ -128,7 +128,7 @@ def test_what_was_asked_for_is_shown_beside_its_price(server: Server, env: dict[
 def test_protect_ends_although_the_clock_of_the_exchange_stands_still(
     server: Server, env: dict[str, str]
 ) -> None:
-    """Goal: its time is over by our own clock; what stands by then is told."""
+    """E-SES-3: goal: its time is over by our own clock; what stands by then is told."""
     server.call("POST", "/sim/clock", {"speed": 0})
     done = execbot(["protect", "AAPL", "--stop", "190", "--json"], env, timeout=40)
     assert done.code == 12, done.err

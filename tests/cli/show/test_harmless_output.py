@@ -71,6 +71,7 @@ VALUES = st.recursive(
 
 @given(VALUES)
 def test_json_escapes_what_steers_and_a_reader_gets_it_back(value: object) -> None:
+    """E-VAL-4."""
     line = json_text(value)
     assert steers(line, but="") == []
     assert json.loads(line) == value

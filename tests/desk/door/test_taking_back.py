@@ -80,6 +80,7 @@ def desk_change() -> object:
 
 @pytest.mark.parametrize("act", ACTS)
 def test_the_watch_does_nothing_for_what_was_taken_back(desk: Desk, act: str) -> None:
+    """E-JRN-2."""
     desk.oms.submit(
         OrderRequest(
             "AAPL", Side.BUY, qty="1", type="limit", limit_price="50", client_order_id="before"

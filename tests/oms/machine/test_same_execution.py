@@ -64,6 +64,20 @@ def test_correction_from_10_up_to_12_of_20_makes_12_in_any_order() -> None:
         assert names(state) == {"x1"}
 
 
+def test_correction_of_the_very_instant_of_the_fill_is_not_inferred_away() -> None:
+    """E-EXE-8: the total that came with the fill does not count the correction yet."""
+    events = (
+        fill(1, "6", "98", "6", second=2, total="6", order_qty="6"),
+        amend(
+            "trade_correct", "x1", second=2, total="5", avg="98", qty="5", price="98",
+            order_qty="6", status="filled",
+        ),
+    )  # fmt: skip
+    for state in in_any_order(*events):
+        assert filled(state) == (5, 98)
+        assert names(state) == {"x1"}
+
+
 def test_correction_down_and_up_again_counts_as_it_was_corrected_last() -> None:
     """E-EXE-5: of several corrections the youngest stands, whatever comes first."""
     events = (

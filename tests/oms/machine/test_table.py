@@ -150,6 +150,7 @@ def test_cancel_rejected_takes_the_pending_cancel_back_even_without_a_time() -> 
 
 
 def test_reports_without_a_time_only_move_forward() -> None:
+    """E-ORD-3, E-TIME-2."""
     state = in_status(OrderStatus.PENDING_CANCEL)
     assert step(state, look("new", second=None)).result is EventResult.LATE
     fresh = in_status(OrderStatus.PENDING_NEW)

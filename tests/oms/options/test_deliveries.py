@@ -54,7 +54,7 @@ def brought(trader: SignalTrader) -> dict[str, Decimal]:
 def test_both_legs_of_a_spread_in_the_money_bring_the_difference_of_their_strikes(
     tmp_path: Path,
 ) -> None:
-    """The same shares come and go: no share differs at any time, and the money does."""
+    """E-OPT-5: the same shares come and go: no share differs at any time, and the money does."""
     trader = opened(tmp_path, option_risk_close=False)
     low, high = (near(trader.desk, steps=-n, days=1).symbol for n in (4, 2))
     held(trader, low, 2)

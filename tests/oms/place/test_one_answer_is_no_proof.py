@@ -90,7 +90,7 @@ def test_what_a_batch_has_just_sent_is_part_of_the_range(tmp_path: Path) -> None
 
 
 def test_an_exit_goes_although_the_list_is_empty(tmp_path: Path) -> None:
-    """I9: what gets out waits for no list; the broker is told that it closes."""
+    """I9, E-FLAT-3: what gets out waits for no list; the broker is told that it closes."""
     trader = trader_with(tmp_path)
     trader.placer.place(market("AAPL", "10"))
     trader.fill()
@@ -98,6 +98,7 @@ def test_an_exit_goes_although_the_list_is_empty(tmp_path: Path) -> None:
     closed = trader.desk.oms.close("AAPL")
     trader.desk.sleep(2)
     assert closed.record is not None
+    assert closed.record.order.position_intent == "sell_to_close"
     assert trader.desk.positions_there() == {}
 
 

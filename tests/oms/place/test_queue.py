@@ -138,6 +138,7 @@ def test_crypto_trades_on_a_saturday(tmp_path: Path) -> None:
 
 
 def test_extended_session_sends_a_marked_limit_where_switched_on(tmp_path: Path) -> None:
+    """E-SES-2."""
     before = {"calendar": "exchange", "at": "2026-10-09 08:00"}
     off = open_trader(tmp_path / "off", sim=before)
     assert off.signal().outcome is Outcome.QUEUED

@@ -118,6 +118,7 @@ def test_doubt_that_lasts_is_left_in_doubt_and_settled_later(desk: Desk) -> None
 def test_order_that_never_arrived_is_closed_after_the_quiet_period_and_never_sent(
     desk: Desk,
 ) -> None:
+    """E-ORD-2."""
     desk.fault("reset_before", count=99, **POST)
     with pytest.raises(InDoubt):
         desk.oms.submit(market())
@@ -262,6 +263,7 @@ OTHERS = [
 def test_another_order_under_the_id_at_the_broker_is_not_taken_for_ours(
     desk: Desk, tmp_path: Path, theirs: OrderRequest, ours: OrderRequest
 ) -> None:
+    """E-OWN-2."""
     named = replace(theirs, client_order_id="elsewhere")
     desk.oms.submit(named)
     with Journal.open(tmp_path / "other.db") as other:

@@ -196,7 +196,7 @@ def wait_to_close(oms: OrderManagementSystem) -> None:
 def test_wait_lasts_as_long_as_it_was_given_though_the_wall_clock_steps(
     desk: Desk, wait: Callable[[OrderManagementSystem], None], hours: int
 ) -> None:
-    """Set back, a wait by the wall made 400 requests; set forward, it gave up at once."""
+    """E-TIME-1: set back, a wait by the wall made 400 requests; set forward, it gave up at once."""
     desk.oms.submit(market())
     desk.sleep(1)
     desk.oms.apply_batch(desk.frames())

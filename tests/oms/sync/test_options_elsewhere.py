@@ -89,7 +89,7 @@ def test_a_contract_that_was_sold_is_bought_back(desk: Desk) -> None:
 
 @pytest.mark.parametrize(("qty", "realized"), [(2, -1210), (-2, 1210)])
 def test_a_contract_that_expired_is_booked_by_its_row(desk: Desk, qty: int, realized: int) -> None:
-    """The premium is lost, or earned."""
+    """E-OPT-3: the premium is lost, or earned."""
     hold(desk, CALL, qty, "6.05")
     elsewhere(desk, "expire", symbol=CALL)
     result = agreed(desk)

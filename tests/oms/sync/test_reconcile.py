@@ -145,6 +145,7 @@ def test_lost_journal_is_read_back_from_the_broker(desk: Desk, tmp_path: Path) -
 
 
 def test_position_that_differs_is_a_break_until_somebody_accepts_it(desk: Desk) -> None:
+    """E-ALL-9, E-POS-1."""
     desk.oms.submit(market())
     desk.sleep(1)
     desk.oms.reconcile()
@@ -162,6 +163,9 @@ def test_position_that_differs_is_a_break_until_somebody_accepts_it(desk: Desk) 
     assert desk.oms.reconcile().has_breaks
     accepted = desk.oms.reconcile(accept_positions=True)
     assert not accepted.has_breaks and accepted.adjusted_positions
+    [booked] = [event for event in desk.journal.changes_since(0) if "reason" in event.details]
+    assert (booked.details["reason"], booked.details["qty"]) == ("accepted", "3")
+    assert booked.recorded_at <= desk.now()
     assert not desk.oms.reconcile().has_breaks
 
 
@@ -189,6 +193,7 @@ def test_intent_in_doubt_is_a_break_while_young_and_settled_when_waited_for(desk
 
 
 def test_order_that_the_broker_forgot_is_a_break_and_can_be_abandoned(desk: Desk) -> None:
+    """E-ORD-4."""
     record = desk.oms.submit(limit("1.00"))
     desk.oms.reconcile()
     desk.call("POST", "/sim/reset", {})

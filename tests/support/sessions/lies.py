@@ -79,6 +79,21 @@ class Lies:
         if bought is not None and self.world.witness.qty() >= bought.filled_qty:
             self._change(bought, qty=D(0))
 
+    def unreported(self, rng: random.Random) -> None:
+        """A purchase is taken back, wholly or in part, and the stream loses the report of it."""
+        bought = self._last_purchase()
+        if bought is None or self.world.witness.qty() < bought.filled_qty:
+            return
+        if self.world.ns - (bought.filled_at or 0) < SECOND // 10:
+            return  # of one instant with the execution, so that no time tells which came first
+        last = next((D(fill[1]) for fill in reversed(bought.fills) if fill[1] != "0"), D(0))
+        if not last:
+            return  # what counts are the orders that it replaced
+        self.told["unreported"] = self.told.get("unreported", 0) + 1
+        for event in ("trade_bust", "trade_correct"):
+            self._fault("event_missing", {"event": event}, seconds=0.05)
+        self._change(bought, qty=max(last - rng.choice((1, 2, 100)), D(0)))
+
     def correct(self) -> None:
         """A purchase was of another quantity, or at another price."""
         bought = self._last_purchase()

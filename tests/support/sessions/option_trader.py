@@ -20,7 +20,6 @@ from execbot.desk.options import exercising, protecting, structures
 from execbot.exits.levels import LevelKind, LevelSpec
 from execbot.exits.plan.wishes import Wishes
 from execbot.journal.errors import JournalError
-from execbot.journal.journal import Journal
 from execbot.model.account import Position
 from execbot.model.enums import OrderType, Side
 from execbot.model.errors import ExecbotError
@@ -34,6 +33,7 @@ from execbot.model.symbols import is_option
 from execbot.oms.place.held_plans import HeldPlanner
 from execbot.oms.place.placer import Placer
 from execbot.sim.types import ApiError
+from support.desk import desk_journal
 from support.harness.killed import Killed
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class OptionTrader:
         if self.rng.random() >= 0.15:
             yield world.process()
             return
-        journal = Journal.open(world.desk.path / "journal.db")
+        journal = desk_journal(world.desk.path / "journal.db")
         session.adder = journal
         session.adder_dies_at = world.requests + self.rng.randint(1, 14)
         try:

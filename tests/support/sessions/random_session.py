@@ -20,7 +20,6 @@ from execbot.config.schema import Mode, RiskSettings, ScaleInSettings, TradingSe
 from execbot.exits.levels import LevelError
 from execbot.exits.plan.plan import PlanStatus
 from execbot.journal.errors import JournalError
-from execbot.journal.journal import Journal
 from execbot.model.enums import Side
 from execbot.model.order import OrderRequest
 from execbot.oms.errors import OmsError
@@ -31,6 +30,7 @@ from execbot.watch.core.inputs import Input, Price
 from execbot.watch.core.jobs import Note
 from execbot.watch.core.timers import FULL_READ_SECONDS
 from execbot.watch.feed import PolledFeed, StreamedFeed
+from support.desk import desk_journal
 from support.harness.killed import Killed
 from support.sessions.disturbed import Disturbed
 from support.sessions.lies import Lies
@@ -85,6 +85,7 @@ class Session(Disturbed):
         self.lies = Lies(self.world, seeded(f"lies-{self.seed}"), lambda: self.price)
         self.outages = Outages(self.world, seeded(f"outages-{self.seed}"))
         self.spoiler = random.Random(f"spoilt-{self.seed}")
+        self.silencer = random.Random(f"unreported-{self.seed}")
 
     # --- things that happen ----------------------------------------------------------------
 
@@ -100,6 +101,8 @@ class Session(Disturbed):
         self.lies.happen()
         if self.spoiler.random() < 0.01:
             self.spoil()
+        if self.silencer.random() < 0.002:
+            self.lies.unreported(self.silencer)
 
     def move_price(self) -> None:
         if self.rng.random() < 0.25:
@@ -134,7 +137,7 @@ class Session(Disturbed):
     def add_shares(self, qty: str, dies_after: int | None) -> None:
         """The adding process is killed at one of its next requests, if at all."""
         self.entries += 1
-        journal = Journal.open(self.world.desk.path / "journal.db")
+        journal = desk_journal(self.world.desk.path / "journal.db")
         oms = self.world.desk.open_oms(journal)
         risk_gate = RiskGate(oms.client, journal, ADDING, Mode.SIM, now=self.world.now)
         name = f"addition-{self.entries}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from execbot.exits.plan.plan import ExitPlan, PlanStatus
 from execbot.exits.plan.plan_json import from_data
 from execbot.exits.tags import tag_of
+from execbot.model.enums import EventSource
 from execbot.watch.core.jobs import Note
 from execbot.watch.core.timers import FULL_READ_SECONDS
 from support.world import D, World
@@ -82,13 +83,37 @@ def _is_blocked(session: Session, alarms: list[Note]) -> bool:
 
 
 def _unreported_bust(session: Session, alarms: list[Note]) -> bool:
-    """A bust or correction of which no report has come: it lowers nothing here, and is told.
+    """A bust or correction of which no report has come, and that nothing else proves: it lowers
+    nothing here, and is told.
 
-    docs/evidence.md, E-EXE-9 and the paragraph below the table.
+    docs/evidence.md, E-EXE-9, E-EXE-12 and the paragraph below the table.
     """
-    if not {"bust", "correct"} & session.lies.told.keys():
+    if not {"bust", "correct", "unreported"} & session.lies.told.keys():
         return False
-    return any(n.data.get("kind") in ("position_differs", "filled_less") for n in alarms)
+    told = any(n.data.get("kind") in ("position_differs", "filled_less") for n in alarms)
+    return told and any(_is_unprovable(session.world, name) for name in _lesser(session.world))
+
+
+def _lesser(world: World) -> list[str]:
+    """Orders of which the exchange counts less than the journal."""
+    there = _fills_there(world)
+    return [
+        record.client_order_id
+        for record in world.desk.journal.orders("all")
+        if record.order.filled_qty > there.get(record.order_id, D(0))
+    ]
+
+
+def _is_unprovable(world: World, name: str) -> bool:
+    """Totals do not say which execution it was, or the position differs by something else too."""
+    journal = world.desk.journal
+    record = journal.order_by_client_id(name)
+    assert record is not None
+    executions = journal.executions_of(name)
+    is_chain = record.order.replaces or record.order.replaced_by or record.progress.chain_qty
+    is_heard = all(item.is_heard and item.source is not EventSource.ACTIVITY for item in executions)
+    prices = {item.net_price for item in executions if item.net_qty}
+    return bool(is_chain) or not is_heard or len(prices) > 1 or not record.order.is_terminal
 
 
 def told_once(world: World, but: Container[str] = ()) -> list[str]:

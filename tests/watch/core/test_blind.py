@@ -83,6 +83,7 @@ def test_it_is_told_once_and_so_is_its_end(tmp_path: Path) -> None:
 
 
 def test_not_knowing_sells_nothing_and_halts_nothing(tmp_path: Path) -> None:
+    """E-ALL-2."""
     world = protected(tmp_path, emergency_action=EmergencyAction.MARKET_EXIT)
     before = set(world.witness.account.live)
     dumb(world, FAILS["fails"])

@@ -157,7 +157,7 @@ def test_a_close_that_is_killed_leaves_its_position_alone_for_seconds_only(
 
 
 def test_only_orders_of_the_plan_end_with_it(tmp_path: Path) -> None:
-    """A new order that the trader has typed by hand stays when an old plan is closed."""
+    """E-FLAT-2: a new order that the trader has typed by hand stays when an old plan is closed."""
     world = open_world(tmp_path)
     world.trader.buy("10", stop_at("2%"))
     world.run(3)

@@ -57,6 +57,7 @@ def test_exits_of_what_was_closed_without_a_watch_are_gone_soon_after_its_start(
 
 
 def test_exits_of_what_was_closed_are_not_those_of_what_was_opened_since(tmp_path: Path) -> None:
+    """E-OPT-6."""
     world = opened(tmp_path)
     held = with_spread(world, days=14)
     plan = planned(world, held)

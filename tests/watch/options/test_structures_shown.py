@@ -107,6 +107,7 @@ def fails() -> list[Warned]:
 def test_looks_that_fail_leave_it_unprotected_and_that_is_told(
     tmp_path: Path, from_the_start: bool
 ) -> None:
+    """E-PROT-5."""
     world = opened(tmp_path)
     assert world.hands is not None
     if from_the_start:

@@ -38,6 +38,8 @@ PENNY = Decimal("0.01")  # so far in the money is exercised
 
 def next_at(core: ExchangeCore, until: Ns) -> Ns | None:
     """When something happens next to contracts, after what has happened, by `until`."""
+    if not core.option_days and not core.config.early_assignment_share:
+        return None
     found = [at for day in core.option_days for at in _moments(day)]
     if core.config.early_assignment_share:
         found += _nights(core)

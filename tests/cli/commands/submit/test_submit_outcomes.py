@@ -78,6 +78,7 @@ def test_a_lost_answer_is_in_doubt_and_reconcile_settles_it(
 def test_an_answer_that_was_read_counts_although_it_cannot_be_recorded(
     server: Server, env: dict[str, str], tmp_path: Path, command: str
 ) -> None:
+    """E-JRN-3."""
     rest = ["submit", "AAPL", "--qty", "1", "--limit", "150", "--client-order-id", "mine"]
     asked, method = rest, "POST"
     if command == "replace":

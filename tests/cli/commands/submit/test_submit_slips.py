@@ -66,6 +66,7 @@ def trader(served: Server, tmp_path: Path) -> Trader:
 def test_a_level_further_than_half_the_price_away_is_refused(
     trader: Trader, levels: tuple[str, ...]
 ) -> None:
+    """E-PX-3."""
     error = trader.run(*BUY, *levels, code=2).error
     assert (error["kind"], error["outcome"]) == ("exits.far", "not_sent")
     assert "--far" in error["next"]

@@ -79,6 +79,7 @@ def test_a_stop_that_is_watched_here_fires_and_opens_no_short(tmp_path: Path) ->
 
 
 def test_exits_that_stand_are_not_reduced_to_what_the_list_shows(tmp_path: Path) -> None:
+    """E-ALL-5."""
     world = protected(tmp_path)
     account = world.witness.account
     held = account.positions["AAPL"]

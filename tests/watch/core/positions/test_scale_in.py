@@ -228,6 +228,7 @@ def dies_with_the_stop_lifted(world: World, at: str) -> None:
 def test_watch_leaves_a_lifted_position_alone_and_restores_it_when_the_lease_is_over(
     tmp_path: Path, at: str, qty: str
 ) -> None:
+    """E-TIME-3."""
     world = held_with_a_stop(tmp_path)
     dies_with_the_stop_lifted(world, at)
     began = world.now()

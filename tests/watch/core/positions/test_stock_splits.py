@@ -143,6 +143,7 @@ def test_trades_after_a_split_that_nobody_here_saw_are_booked_at_its_prices(
 
 
 def test_without_a_record_quantity_and_average_price_tell_it(tmp_path: Path) -> None:
+    """E-CORP-1."""
     world = holding(tmp_path)
     world.witness.set_position("40", "25.0025")
     world.run(8)

@@ -1,7 +1,9 @@
-"""Goal: shares that the broker took back without a report are not sold twice (E-POS-11).
+"""Goal: shares that the broker took back without a report are booked where totals and position
+prove it (E-EXE-12), and are not sold twice where they do not (E-POS-11).
 
 Method: the real watcher against the real exchange in virtual time; the exchange corrects or busts
-an execution, and no frame tells of it. The exchange's own orders and positions are looked at.
+an execution, and no frame tells of it. The exchange's own orders and positions are looked at. Of an
+execution that only its row has told, totals alone prove nothing.
 """
 
 from __future__ import annotations
@@ -10,16 +12,21 @@ from pathlib import Path
 
 import pytest
 from support.wishes import stop_at, target
-from support.world import World, open_world
+from support.world import D, World, open_world
 
 from execbot.broker.port import TradeUpdate
 from execbot.exits.plan.plan import PlanStatus
 
 RESTATED = ("trade_bust", "trade_correct")
+FILLS = ("fill", "partial_fill")
 
 
 def deaf(frames: list[TradeUpdate]) -> list[TradeUpdate]:
     return [frame for frame in frames if frame.event not in RESTATED]
+
+
+def deaf_to_fills(frames: list[TradeUpdate]) -> list[TradeUpdate]:
+    return [frame for frame in frames if frame.event not in (*RESTATED, *FILLS)]
 
 
 def restate(world: World, what: str, **values: str) -> None:
@@ -28,13 +35,17 @@ def restate(world: World, what: str, **values: str) -> None:
     assert "execution_id" in answer, answer
 
 
-def bought(path: Path, qty: str = "10") -> World:
+def bought(path: Path, qty: str = "10", *, from_rows: bool = True) -> World:
     world = open_world(path)
-    world.hear = deaf
+    world.hear = deaf_to_fills if from_rows else deaf
     targets = (target("4%", shares=100),) if qty == "10" else ()
     world.trader.buy(qty, stop_at("2%"), *targets)
     world.run(8)
     return world
+
+
+def alarms(world: World, kind: str) -> int:
+    return sum(note.is_alarm and note.data.get("kind") == kind for note in world.notes)
 
 
 def differs(world: World) -> list[bool]:
@@ -91,3 +102,86 @@ def test_should_they_come_back_all_are_covered_again(tmp_path: Path, again: bool
     assert (world.witness.qty(), world.witness.covered(), world.booked()) == (10, 10, 10)
     plan = world.plan()
     assert plan is not None and plan.status is PlanStatus.ACTIVE
+
+
+def test_an_exit_that_never_arrived_does_not_fix_the_quantity_that_is_guarded(
+    tmp_path: Path,
+) -> None:
+    """E-POS-6: it was in doubt when the difference was told. Later exits are sized by what the
+    broker has: it takes no others."""
+    world = open_world(tmp_path)
+    world.hear = deaf_to_fills
+    world.trader.buy("10", stop_at("2%"))
+    world.pass_time(1)
+    restate(world, "correct", qty="6")
+    world.desk.fault("reset_before", method="POST", path="/v2/orders", count=60)
+    world.run(20)
+    assert differs(world) == [True]
+    assert [order.status for order in world.state().living] == ["in_doubt"]
+    world.desk.call("DELETE", "/sim/faults")
+    world.run(40)
+    assert world.witness.covered() == 6
+    assert world.booked() == 10
+
+
+# --- what totals and position prove (E-EXE-12) ---------------------------------------------------
+
+
+@pytest.mark.parametrize(("what", "left"), [("correct", "6"), ("bust", "0")])
+def test_what_two_looks_and_the_position_prove_is_booked(
+    tmp_path: Path, what: str, left: str
+) -> None:
+    world = bought(tmp_path, from_rows=False)
+    restate(world, what, **({"qty": left} if what == "correct" else {}))
+    world.run(30)
+    assert world.booked() == world.witness.qty() == D(left)
+    assert (alarms(world, "recounted"), differs(world)) == (1, [])
+    [done] = [e for e in world.desk.journal.executions() if e.amendments]
+    assert done.amendments[0].id == f"recount:{done.execution_id}"
+    assert not world.trader.reconcile().has_breaks
+    assert world.witness.covered() == D(left) and world.witness.shorts == []
+
+
+def test_one_look_proves_nothing(tmp_path: Path) -> None:
+    world = bought(tmp_path, from_rows=False)
+    world.kill_watch()
+    restate(world, "correct", qty="6")
+    assert world.trader.reconcile().has_breaks
+    assert world.booked() == 10
+    world.pass_time(5)
+    assert not world.trader.reconcile().has_breaks
+    assert world.booked() == 6
+
+
+def test_totals_that_the_position_does_not_bear_out_prove_nothing(tmp_path: Path) -> None:
+    world = bought(tmp_path, from_rows=False)
+    restate(world, "correct", qty="6")
+    world.witness.set_position("10", "100")
+    world.run(40)
+    assert world.booked() == 10
+    assert (alarms(world, "recounted"), alarms(world, "filled_less")) == (0, 1)
+
+
+@pytest.mark.parametrize("what", ["correct", "bust"])
+def test_a_report_that_comes_late_takes_the_place_of_the_conclusion(
+    tmp_path: Path, what: str
+) -> None:
+    world = bought(tmp_path, from_rows=False)
+    held: list[TradeUpdate] = []
+
+    def kept_back(frames: list[TradeUpdate]) -> list[TradeUpdate]:
+        held.extend(frame for frame in frames if frame.event in RESTATED)
+        return deaf(frames)
+
+    world.hear = kept_back
+    restate(world, what, **({"qty": "6"} if what == "correct" else {}))
+    world.run(20)
+    assert alarms(world, "recounted") == 1
+    world.hear = lambda frames: [*held, *frames]
+    world.step()
+    world.hear = deaf
+    world.run(10)
+    assert world.booked() == world.witness.qty()
+    [done] = [e for e in world.desk.journal.executions() if e.amendments]
+    assert not [one for one in done.amendments if one.id.startswith("recount:")]
+    assert not world.trader.reconcile().has_breaks

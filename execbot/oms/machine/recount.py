@@ -1,0 +1,105 @@
+"""What a broker's totals prove of executions that it took back without a report. Pure.
+
+One total below the executions proves nothing (E-EXE-9). Where an order has ended, and its quantity
+and average say of one execution alone what became of it, that is a conclusion (E-EXE-12): it is
+booked as a correction or bust under an id that says so, and any real one takes its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from msgspec import Struct
+
+from execbot.journal.records import Execution, FillState, OrderRecord
+from execbot.model.enums import EventSource
+from execbot.model.numbers import ZERO, text
+from execbot.model.order import Order
+from execbot.oms.machine.amended_rows import is_same_price
+from execbot.oms.machine.events import OrderEvent
+from execbot.oms.machine.reports import RECOUNT_PREFIX
+from execbot.oms.machine.table import BUST, CORRECTION
+from execbot.oms.machine.totals import AVERAGE_STEP
+
+
+class Restated(Struct, frozen=True):
+    """What an execution must have become: quantity 0 is a bust."""
+
+    execution: Execution
+    qty: Decimal
+    price: Decimal
+
+
+def restated(record: OrderRecord, executions: Iterable[Execution]) -> tuple[Restated, ...]:
+    """What the youngest totals make of the executions; empty where they say nothing, or do not say
+    of which execution."""
+    known = list(executions)
+    stands = [item for item in known if item.net_qty]
+    if not stands or not _is_over(record, known):
+        return ()
+    total, average = record.progress.latest_qty, record.progress.latest_avg_price
+    own = sum((item.net_qty for item in stands), ZERO)
+    if not total:
+        return tuple(Restated(item, ZERO, item.net_price) for item in stands)
+    if total >= own or average is None:
+        return ()  # an average alone has no second witness: a broker may show a wrong one
+    if len(stands) == 1:
+        [only] = stands
+        is_same = is_same_price(only.net_price, average)
+        return (Restated(only, total, only.net_price if is_same else average),)
+    return _of_several(stands, own - total, total, average)
+
+
+def _is_over(record: OrderRecord, executions: Sequence[Execution]) -> bool:
+    """Nothing of it is under way, and all of it was heard. A chain counts in ways of its own."""
+    order, progress = record.order, record.progress
+    is_alone = not (order.replaces or order.replaced_by or progress.chain_qty or order.is_spread)
+    if not (order.is_terminal and is_alone) or progress.latest_at is None:
+        return False
+    if any(item.state is FillState.INFERRED or not item.is_heard for item in executions):
+        return False
+    times = [moment for item in executions for moment in (item.at, item.changed_at) if moment]
+    return progress.latest_at > max(times)  # one that lags is followed by another: two are read
+
+
+def _of_several(
+    stands: Sequence[Execution], gone: Decimal, total: Decimal, average: Decimal
+) -> tuple[Restated, ...]:
+    """Of equals the last; where those that fit had different prices the totals do not tell."""
+    value = sum((item.net_qty * item.net_price for item in stands), ZERO)
+    fitting = [
+        item
+        for item in stands
+        if item.net_qty >= gone
+        and abs((value - gone * item.net_price) / total - average) <= AVERAGE_STEP
+    ]
+    if len({item.net_price for item in fitting}) != 1:
+        return ()
+    last = max(fitting, key=lambda item: (item.at, item.execution_id))
+    return (Restated(last, last.net_qty - gone, last.net_price),)
+
+
+def recount_event(order: Order, record: OrderRecord, what: Restated, now: datetime) -> OrderEvent:
+    """The conclusion as an event of the history, with its evidence."""
+    name = what.execution.execution_id
+    evidence: dict[str, Any] = {
+        "previous_execution_id": name,
+        "evidence": f"the broker's order counts {text(order.filled_qty)}, twice read, "
+        f"the executions add up to {text(record.order.filled_qty)}",
+    }
+    return OrderEvent(
+        kind=CORRECTION if what.qty else BUST,
+        source=EventSource.RECONCILE,
+        recorded_at=now,
+        at=order.updated_at,
+        client_order_id=record.client_order_id,
+        order_id=order.id,
+        order=order,
+        execution_id=f"{RECOUNT_PREFIX}{name}",
+        qty=what.qty or what.execution.net_qty,
+        price=what.price,
+        details=evidence,
+    )

@@ -1,0 +1,97 @@
+"""Goal: totals prove a bust only where they say of which execution (docs/evidence.md, E-EXE-12).
+
+Method: orders made of frames and rows by hand, then one look that counts less.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from support.oms_making import at, fill, frame, intent, look, order, row, run
+
+from execbot.oms.machine.events import OrderEvent, OrderState
+from execbot.oms.machine.recount import recount_event, restated
+
+
+def becomes(state: OrderState) -> list[tuple[str, str, str]]:
+    return [
+        (one.execution.execution_id, str(one.qty), str(one.price))
+        for one in restated(state.record, state.executions.values())
+    ]
+
+
+def lots(*prices: str, size: int = 5) -> list[OrderEvent]:
+    total = str(size * len(prices))
+    return [
+        fill(n, str(size), price, str(size * n), second=n, total=total)
+        for n, price in enumerate(prices, start=1)
+    ]
+
+
+def counted(
+    filled: str, avg: str | None, *, second: float = 60, status: str = "filled"
+) -> OrderEvent:
+    return look(status, second=second, filled=filled, avg=avg)
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([*lots("100", size=10), counted("6", "100")], [("x1", "6", "100")]),
+        ([*lots("100", size=10), counted("6", "101.5")], [("x1", "6", "101.5")]),
+        ([*lots("100", size=10), counted("0", None)], [("x1", "0", "100")]),
+        ([*lots("100", "101"), counted("5", "101")], [("x1", "0", "100")]),
+        ([*lots("100", "101"), counted("8", "100.9")], []),
+        ([*lots("100", "101"), counted("8", "100.625")], [("x1", "3", "100")]),
+        ([*lots("100", "101"), counted("8", "100.375")], [("x2", "3", "101")]),
+        ([*lots("100", "100"), counted("5", "100")], [("x2", "0", "100")]),
+        ([*lots("100", "101"), counted("0", None)], [("x1", "0", "100"), ("x2", "0", "101")]),
+    ],
+    ids=[
+        "one, of less", "one, of less at another price", "one, gone", "the first of two",
+        "two, and their average fits neither", "part of the first", "part of the second",
+        "equal ones: the last", "both gone",
+    ],
+)  # fmt: skip
+def test_what_totals_say_of_one_execution_alone(
+    events: list[OrderEvent], expected: list[tuple[str, str, str]]
+) -> None:
+    assert becomes(run(intent(), *events)) == expected
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [*lots("100", size=10), counted("6", "100", second=1)],
+        [fill(1, "5", "100", "5", second=1), counted("3", "100", status="partially_filled")],
+        [row(1, "10", "100", "10", second=1), counted("6", "100")],
+        [*lots("100", size=10), counted("6", None)],
+        [*lots("100", size=10), counted("10", "103")],
+        [*lots("100", size=10), look("filled", second=60, filled="6", avg="100", replaces="old")],
+    ],
+    ids=[
+        "as old as the execution", "an order that works", "known from its row alone",
+        "without an average", "only another average", "an order that replaced another",
+    ],
+)  # fmt: skip
+def test_what_is_no_proof(events: list[OrderEvent]) -> None:
+    assert becomes(run(intent(), *events)) == []
+
+
+def test_a_real_report_takes_the_place_of_the_conclusion() -> None:
+    state = run(intent(), *lots("100", "100"), counted("5", "100"))
+    [one] = restated(state.record, state.executions.values())
+    shown = order("filled", second=60, filled="5", avg="100")
+    concluded = run(recount_event(shown, state.record, one, at(70)), start=state)
+    assert net(concluded) == {"x1": 5, "x2": 0}
+    assert (concluded.record.order.filled_qty, concluded.record.alarm) == (5, None)
+    real = frame(
+        "trade_bust", "filled", second=60, execution_id="b1", filled="5", avg="100",
+        raw={"previous_execution_id": "x1"},
+    )  # fmt: skip
+    assert net(run(real, start=concluded)) == {"x1": 0, "x2": 5}
+
+
+def net(state: OrderState) -> dict[str, Decimal]:
+    return {name: item.net_qty for name, item in state.executions.items()}
