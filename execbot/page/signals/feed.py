@@ -106,9 +106,10 @@ class Feed:
             self._changed.notify_all()
 
     def wake(self, row: Row) -> None:
-        """This one has come; or has come again, and may be given again."""
+        """This one has come; or has come again, and may be given again. A new one is found in the
+        store, perhaps before this is told: it is not put among those that wait a second time."""
         with self._changed:
-            if row.number <= self._read_to:
+            if row.state is State.BEGUN and row.number <= self._read_to:
                 self._waiting[row.number] = row
             self._changed.notify_all()
 

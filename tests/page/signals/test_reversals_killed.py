@@ -6,6 +6,7 @@ The exchange's own record is the judge. Its clock runs sixty times as fast, as i
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from decimal import Decimal
@@ -78,11 +79,13 @@ def test_kills_at_any_moment_turn_each_position_once(
             doors.kill()
             doors.start()
         told = {name: doors.outcome(name) for pair in halves.values() for name in pair}
+        refused = {name: found["reason"] for name, found in told.items() if found["reason"]}
+        said = [(told[name], doors.log_text[-3000:]) for name in refused]
+        assert not refused, json.dumps(said, indent=1)
         assert eventually(lambda: all(one["qty"] == "-3" for one in served.get("/v2/positions")))
         doors.end()
         for symbol, (close, entry) in halves.items():
             turned_once(served, symbol, close, entry)
-    assert all(found["reason"] is None for found in told.values()), told
 
 
 def test_a_kill_between_the_two_enters_once_when_it_is_back(tmp_path: Path) -> None:
