@@ -15,7 +15,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
@@ -93,6 +93,17 @@ class Refusal(Exception):
         self.status, self.words = status, words
 
 
+class Said(NamedTuple):
+    """A refusal as it is sent."""
+
+    media_type: str
+    body: bytes
+
+
+def plainly(refusal: Refusal) -> Said:
+    return Said("text/plain; charset=utf-8", f"{refusal.words}\n".encode())
+
+
 class Guard:
     """Wraps an ASGI app. `open_paths` that end with `/` are open with all that is below them."""
 
@@ -107,6 +118,7 @@ class Guard:
         is_encrypted: bool = False,
         body_bytes_max: int = BODY_BYTES_MAX,
         body_seconds: float = BODY_SECONDS,
+        said: Callable[[Refusal], Said] = plainly,
     ) -> None:
         self._app = app
         self._hosts = hosts
@@ -116,6 +128,7 @@ class Guard:
         self._is_encrypted = is_encrypted
         self._body_bytes_max = body_bytes_max
         self._body_seconds = body_seconds
+        self._said = said
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -127,7 +140,7 @@ class Guard:
             if not caller.is_socket:
                 receive = await self._whole_body(caller, receive)
         except Refusal as refusal:
-            return await _refuse(scope, refusal, receive, send)
+            return await self._refuse(scope, refusal, receive, send)
         await self._answered(scope, receive, _Sending(send))
 
     async def _answered(self, scope: Scope, receive: Receive, send: _Sending) -> None:
@@ -138,7 +151,7 @@ class Guard:
             log.exception("%s failed", harmless_line(str(scope["path"])))
             if scope["type"] == "http" and not send.has_begun:
                 words = "The page failed at this: see page.log in the account's directory."
-                await _refuse(scope, Refusal(500, words), receive, send)
+                await self._refuse(scope, Refusal(500, words), receive, send)
 
     # --- who -------------------------------------------------------------------------------
 
@@ -223,6 +236,27 @@ class Guard:
         whole = {"type": "http.request", "body": bytes(body), "more_body": False}
         return _replayed(whole, receive)
 
+    async def _refuse(self, scope: Scope, refusal: Refusal, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await receive()  # websocket.connect
+            words = refusal.words[:100]
+            await send({"type": "websocket.close", "code": REFUSED_SOCKET, "reason": words})
+            return
+        said = self._said(refusal)
+        start = {
+            "type": "http.response.start",
+            "status": int(refusal.status),
+            "headers": [
+                (b"content-type", said.media_type.encode()),
+                (b"content-length", str(len(said.body)).encode()),
+                # What is left of a body that was refused is not read.
+                (b"connection", b"close"),
+            ],
+        }
+        sending = send if isinstance(send, _Sending) else _Sending(send)
+        await sending(start)
+        await sending({"type": "http.response.body", "body": said.body})
+
 
 def _replayed(first: Message, receive: Receive) -> Receive:
     """`receive`, with a message put before it."""
@@ -262,25 +296,3 @@ class _Sending:
             ]
             message = {**message, "headers": [*message.get("headers", ()), *added]}
         await self._send(message)
-
-
-async def _refuse(scope: Scope, refusal: Refusal, receive: Receive, send: Send) -> None:
-    if scope["type"] == "websocket":
-        await receive()  # websocket.connect
-        words = refusal.words[:100]
-        await send({"type": "websocket.close", "code": REFUSED_SOCKET, "reason": words})
-        return
-    body = f"{refusal.words}\n".encode()
-    start = {
-        "type": "http.response.start",
-        "status": int(refusal.status),
-        "headers": [
-            (b"content-type", b"text/plain; charset=utf-8"),
-            (b"content-length", str(len(body)).encode()),
-            # What is left of a body that was refused is not read.
-            (b"connection", b"close"),
-        ],
-    }
-    sending = send if isinstance(send, _Sending) else _Sending(send)
-    await sending(start)
-    await sending({"type": "http.response.body", "body": body})

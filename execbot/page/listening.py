@@ -31,13 +31,15 @@ SOCKET_BYTES_MAX = 64 * 1024
 
 
 class Listener(Struct, frozen=True):
-    """What listens where; with both files it speaks TLS."""
+    """What listens where; with both files it speaks TLS. `is_far`: other machines read, so what a
+    socket sends is made small; on this one that costs, for each browser anew, and saves nothing."""
 
     name: str
     listening: socket.socket
     app: App
     certificate: Path | None = None
     key: Path | None = None
+    is_far: bool = False
 
 
 def bound(address: Address) -> socket.socket:
@@ -133,6 +135,7 @@ def _config(listener: Listener) -> uvicorn.Config:
         lifespan="off",
         ws_max_size=SOCKET_BYTES_MAX,
         ws_max_queue=4,
+        ws_per_message_deflate=listener.is_far,
         ws_ping_interval=20.0,
         ws_ping_timeout=20.0,
         limit_concurrency=CONNECTIONS_MAX,

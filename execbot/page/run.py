@@ -95,7 +95,8 @@ def page_listener(
         trusted_proxies=options.trusted_proxies,
         is_encrypted=options.is_encrypted,
     )
-    return Listener("page", listening, guarded, options.certificate, options.key)
+    is_far = options.is_public or bool(options.page_hosts)
+    return Listener("page", listening, guarded, options.certificate, options.key, is_far)
 
 
 def _empty(desk: Desk, options: Options) -> Board:

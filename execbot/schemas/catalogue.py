@@ -39,13 +39,14 @@ from execbot.schemas.positions import (
     Position,
     Unplanned,
 )
-from execbot.schemas.published import Published
+from execbot.schemas.published import Kind, Published
 from execbot.schemas.quotes import Quote
 from execbot.schemas.report import Report
 from execbot.schemas.signal_line import SignalLine
 from execbot.schemas.signals import SignalLines, SignalPreview, SignalResult
 from execbot.schemas.trades import LotOfTrade, Statistics, TradeOfList, TradeShown
 from execbot.schemas.watch import WatchLine
+from execbot.schemas.webhook import WEBHOOK
 
 VERSION = "execbot/v1"
 
@@ -141,7 +142,7 @@ class SchemaEntry(NamedTuple):
     """One published schema. `shape` is what pydantic validates."""
 
     name: str
-    kind: Literal["input", "answer", "line", "error"]
+    kind: Kind
     about: str
     shape: Any
 
@@ -172,7 +173,8 @@ class Answer(Output):
 
 @cache
 def entries() -> tuple[SchemaEntry, ...]:
-    """All of them: inputs first, then answers in the order of the commands, lines, the error."""
+    """All of them: inputs first, then answers in the order of the commands, lines, what the webhook
+    answers, the error."""
     return tuple(_entries())
 
 
@@ -186,6 +188,8 @@ def _entries() -> Iterator[SchemaEntry]:
         yield SchemaEntry(name_of(command), "answer", about, _answer(command, data))
     for name, (shape, about) in LINES.items():
         yield SchemaEntry(name, "line", about, shape)
+    for name, (shape, about) in WEBHOOK.items():
+        yield SchemaEntry(name, "http", about, shape)
     yield SchemaEntry("error", "error", "What a command prints on stderr when it fails.", Error)
 
 

@@ -21,6 +21,7 @@ from execbot.schemas.catalogue import (
     json_schema,
     name_of,
 )
+from execbot.schemas.webhook import WEBHOOK
 
 INLINE_MAX = 4
 """A choice of more words than this stands in a table of its own."""
@@ -41,6 +42,7 @@ Money, prices and quantities are **decimal text** (`"187.5"`), times **UTC time*
 marked *optional*; what is not known is null. Characters that could steer a terminal are escaped.
 
 * [Answers of the commands](#answers-of-the-commands), [errors](#error), [lines](#lines)
+* [The webhook](#the-webhook)
 * [Types](#types), [words](#words)
 * [Signal lines](#signal-lines), [trading.yaml](#tradingyaml)
 """
@@ -61,7 +63,7 @@ and as the first line of the file `# yaml-language-server: $schema=trading.schem
 
 def markdown() -> str:
     types, words = _types()
-    parts = [INTRO, _answers(), _error(), _lines(), "\n## Types\n"]
+    parts = [INTRO, _answers(), _error(), _lines(), _webhook(), "\n## Types\n"]
     parts += [_section(name, found) for name, found in types.items()]
     parts += [_words(words), _signal_line(), YAML_HEAD]
     parts += [_list("The loader takes as well, and the schema does not:", configuration.LENIENT)]
@@ -178,6 +180,14 @@ def _lines() -> str:
             parts += [f"**`{kind}`**: {found['description']}\n"]
             rows = _rows(found, without=(*common, "type"))
             parts += [*rows, ""] if len(rows) > len(HEAD) else []
+    return "\n".join(parts)
+
+
+def _webhook() -> str:
+    parts = ["\n## The webhook\n", "What `/signals` answers, see [webhook.md](webhook.md).\n"]
+    for name in WEBHOOK:
+        shape = _shape(name)
+        parts += [f"### {name}\n", f"{shape['description']}\n", *_table(shape), ""]
     return "\n".join(parts)
 
 

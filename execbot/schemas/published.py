@@ -8,7 +8,7 @@ from pydantic import Field
 
 from execbot.schemas.base import Output
 
-Kind = Literal["input", "answer", "line", "error"]
+Kind = Literal["input", "answer", "line", "http", "error"]
 
 
 class SchemaName(Output):
@@ -17,7 +17,8 @@ class SchemaName(Output):
     name: str
     """What to give to `execbot schema`."""
     kind: Kind
-    """`input` is read, `answer` is a command's, `line` is one of many, `error` is on stderr."""
+    """`input` is read, `answer` is a command's, `line` is one of many, `http` is the webhook's,
+    `error` is on stderr."""
     about: str
     """What it describes."""
 

@@ -117,17 +117,9 @@ class SignalResultLine(SignalResult):
     """Number of the input line, from 1."""
 
 
-class SignalUpdateLine(Output):
-    """With `--follow`: what the order of a signal has become since it was told last."""
+class SignalOrder(Output):
+    """What the order of a signal has become."""
 
-    type: Literal["signal_update"]
-    """What became of it later."""
-    mode: Mode
-    """The mode of trading."""
-    account: str
-    """The account number."""
-    line: int
-    """Number of the input line, from 1."""
     signal_id: str
     """The signal's own id; ours where it came without one."""
     symbol: str
@@ -154,6 +146,19 @@ class SignalUpdateLine(Output):
     """Shares or coins filled so far."""
     filled_avg_price: Number | None
     """USD a share."""
+
+
+class SignalUpdateLine(SignalOrder):
+    """With `--follow`: what the order of a signal has become since it was told last."""
+
+    type: Literal["signal_update"]
+    """What became of it later."""
+    mode: Mode
+    """The mode of trading."""
+    account: str
+    """The account number."""
+    line: int
+    """Number of the input line, from 1."""
 
 
 SignalLines = SignalUpdateLine | SignalResultLine | BadLine

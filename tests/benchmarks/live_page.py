@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import statistics
 import sys
 import tempfile
@@ -41,6 +42,22 @@ PAGES = 10
 PAIRS = 10
 PAIR_SECONDS = 4
 CONFIG = "trading_execution:\n  max_positions: 100\n"
+
+ARRIVALS = """() => {
+  window.came = [];
+  const Plain = window.WebSocket;
+  window.WebSocket = class extends Plain {
+    constructor(...given) {
+      super(...given);
+      this.addEventListener("message", (event) => {
+        const at = performance.timeOrigin + performance.now();
+        const orders = JSON.parse(event.data).orders ?? {};
+        for (const key of Object.keys(orders)) window.came.push([key, at]);
+      });
+    }
+  };
+}"""
+"""When an order's change has reached the browser, before the page looks at it."""
 
 OBSERVE = """() => {
   window.seen = [];
@@ -106,20 +123,32 @@ def percentile(values: list[float], share: float) -> float:
 def cell() -> None:
     with watched() as (server, page, _), chromium() as browser:
         tab = browser.new_page()
+        tab.add_init_script(f"({ARRIVALS})()")
         tab.goto(page.link)
         tab.wait_for_selector("#orders-body tr[data-key]", timeout=120_000)
         tab.evaluate(OBSERVE)
         sent = events(server, SECONDS, "cell")
         tab.wait_for_timeout(2000)
-        first: dict[str, float] = {}
-        for name, at in tab.evaluate("window.seen"):
-            first.setdefault(name, at / 1000)
-    took = [(first[name] - at) * 1000 for name, at in sent.items() if name in first]
-    print(
-        f"order given to changed cell, {len(took)} of {len(sent)} events, {SYMBOLS} symbols: "
-        f"p50 {percentile(took, 0.5):.0f} ms, p99 {percentile(took, 0.99):.0f} ms "
-        "(with the request to the exchange in it)"
-    )
+        came, first = _firsts(tab, "came"), _firsts(tab, "seen")
+    print(f"{len(first.keys() & sent.keys())} of {len(sent)} events, {SYMBOLS} symbols, load "
+          f"{os.getloadavg()[0]:.1f}; with the request to the exchange in it")  # fmt: skip
+    _say("order given to the browser", sent, came)
+    _say("in the browser, to the changed cell", came, first)
+    _say("order given to changed cell", sent, first)
+
+
+def _firsts(tab: Any, name: str) -> dict[str, float]:
+    """When each order was seen first, in seconds."""
+    found: dict[str, float] = {}
+    for key, at in tab.evaluate(f"window.{name}"):
+        found.setdefault(key, at / 1000)
+    return found
+
+
+def _say(what: str, begin: dict[str, float], end: dict[str, float]) -> None:
+    took = [(end[name] - at) * 1000 for name, at in begin.items() if name in end]
+    shares = (("p50", 0.5), ("p90", 0.9), ("p99", 0.99))
+    print(f"  {what}:", ", ".join(f"{n} {percentile(took, share):.1f} ms" for n, share in shares))
 
 
 async def _hold(page: LivePage, until: threading.Event, ready: threading.Event) -> None:

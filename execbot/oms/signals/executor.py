@@ -169,12 +169,13 @@ class Executor:
         """The order that stands for this signal, whichever process made it."""
         return self._newest_order(signal)
 
-    def skip(self, signal: Signal, skip: Skip) -> SignalResult:
-        """Write down that it is not acted on, for a reason that the caller has found."""
+    def skip(self, signal: Signal, skip: Skip, *, may_come_again: bool = False) -> SignalResult:
+        """Write down that it is not acted on, for a reason that the caller has found.
+        `may_come_again`: for one that passes, so the signal is not used up."""
         if self._is_taken(signal):
             return self._repeated(signal)
         result = skipped(signal, skip)
-        self._finish(result, SignalEntry(signal))
+        self._finish(result, SignalEntry(signal), is_open=may_come_again)
         return result
 
     def expect(self, symbols: Iterable[str]) -> None:
@@ -371,7 +372,7 @@ class Executor:
             signal, restored_of(self.oms.journal), settings
         )
 
-    def _finish(self, result: SignalResult, entry: SignalEntry) -> None:
+    def _finish(self, result: SignalResult, entry: SignalEntry, *, is_open: bool = False) -> None:
         """The result, its reason and what led to it, durable in one transaction."""
         signal, journal, now = result.signal, self.oms.journal, self.oms.now()
         name = result.record.client_order_id if result.record else None
@@ -380,7 +381,7 @@ class Executor:
             journal.claim_signal(signal.id, signal.symbol, signal.to_dict(), now)
             journal.finish_signal(
                 signal.id,
-                OPEN if self._may_come_again(result) else result.outcome.value,
+                OPEN if is_open or self._may_come_again(result) else result.outcome.value,
                 now,
                 reason=result.message or None,
                 client_order_id=name,

@@ -41,6 +41,8 @@ SKIP_CODES: dict[str, str] = {
     "signal.opposite_position": "a position of the other direction is held; `sell` closes it",
     "signal.order_pending": "an order on the symbol is pending already",
     "signal.contradicts": "an alert says that its strategy stood otherwise than the account does",
+    "signal.not_closed": "of a reversal: what was held is not proven closed, nothing is opened",
+    "signal.shorts_off": "of a reversal: it closes alone, since `risk.allow_short` is off",
     "signal.nothing_to_close": "neither a position nor a pending entry exists",
 }
 

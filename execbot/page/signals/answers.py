@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from execbot.model.times import iso, maybe_iso
+from execbot.page.signals.reversals import refused_short
 from execbot.page.signals.rows import Kept, Row
 
 SCHEMA = "execbot/v1"
@@ -15,18 +16,33 @@ def path_of(signal_id: str) -> str:
     return f"/signals/{quote(signal_id, safe='')}"
 
 
-def taken(kept: Kept, requests_per_minute: int, trouble: str = "") -> dict[str, Any]:
+def taken(
+    kept: Kept, requests_per_minute: int, trouble: str = "", *, allows_short: bool = True
+) -> dict[str, Any]:
     """202: it is on the disk, and what it waits for."""
+    said = waits_for(kept.waiting, requests_per_minute, trouble)
     return {
         "schema": SCHEMA,
         "ok": True,
         "status": "accepted",
         "id": kept.row.id,
-        "message": waits_for(kept.waiting, requests_per_minute, trouble),
+        "message": f"{said}{_and_then(kept, allows_short=allows_short)}",
         "waiting_before": kept.waiting,
         "requests_per_minute": requests_per_minute,
         "result": path_of(kept.row.id),
+        "then": kept.row.then,
     }
+
+
+def _and_then(kept: Kept, *, allows_short: bool) -> str:
+    """Of a reversal: what comes after the close."""
+    if kept.entry is None:
+        return ""
+    signal = kept.entry.signal
+    skip = refused_short(signal, allows_short=allows_short)
+    if skip is not None:
+        return f"; a reversal, of which only the close is carried out: {skip.message}"
+    return f"; a reversal: {signal.words} follows as {signal.id} once it is filled and none is held"
 
 
 def waits_for(waiting: int, requests_per_minute: int, trouble: str) -> str:
@@ -51,6 +67,7 @@ def repeated(kept: Kept) -> dict[str, Any]:
         "message": said,
         "state": kept.row.state.value,
         "result": path_of(kept.row.id),
+        "then": kept.row.then,
     }
 
 
@@ -67,6 +84,8 @@ def state_of(row: Row) -> dict[str, Any]:
         "begun_at": maybe_iso(row.begun_at),
         "done_at": maybe_iso(row.done_at),
         "may_come_again": row.may_come_again,
+        "then": row.then,
+        "after": row.after,
         "signal": row.signal.to_dict(),
         "outcome": None if row.result is None else outcome_of(row),
         "reason": None if row.result is None else row.result.get("reason"),

@@ -27,7 +27,7 @@ from execbot.page.signals.answers import repeated, state_of, taken
 from execbot.page.signals.intake import Sent, authenticated, delivered, refused_secret
 from execbot.page.signals.pace import OnceAMinute, Pace
 from execbot.page.signals.refusals import NotTaken
-from execbot.page.signals.rows import Delivery, Kept, Row
+from execbot.page.signals.rows import Delivery, Kept, Row, State
 from execbot.page.signals.secrets import Secret, bearer_of
 from execbot.page.signals.store import SignalStore, StoreFailed, TooManyWaiting
 
@@ -116,9 +116,12 @@ class Listener:
             self.tell.repeated(kept)
             return _json(HTTPStatus.OK, repeated(kept))
         self.tell.kept(kept)
-        self.arrived(kept.row)
-        most = self.settings.broker.requests_per_minute
-        return _json(HTTPStatus.ACCEPTED, taken(kept, most, self.trouble()))
+        for row in (kept.row, kept.entry):
+            if row is not None and row.state is not State.DONE:
+                self.arrived(row)
+        most, shorts = self.settings.broker.requests_per_minute, self.settings.risk.allow_short
+        said = taken(kept, most, self.trouble(), allows_short=shorts)
+        return _json(HTTPStatus.ACCEPTED, said)
 
     async def _get(self, request: Request) -> Response:
         if not self.secret.matches(bearer_of(request.headers.get("authorization"))):

@@ -19,15 +19,24 @@ from execbot.desk.protect import watched_by
 from execbot.desk.signals.acting import executor_of
 from execbot.journal.errors import JournalError
 from execbot.model.enums import UNSETTLED_STATUSES
+from execbot.model.numbers import ZERO
 from execbot.model.symbols import symbol_key
 from execbot.model.timer import boot_seconds
 from execbot.oms.errors import OmsError
-from execbot.oms.signals.executor import CLAIMED, UNFINISHED_SECONDS
+from execbot.oms.signals.executor import CLAIMED, OPEN, UNFINISHED_SECONDS
 from execbot.oms.signals.result import SignalResult
 from execbot.oms.signals.rules import Skip
 from execbot.page.signals.choosing import next_of
 from execbot.page.signals.contradictions import contradiction, standing
 from execbot.page.signals.intake import line_of
+from execbot.page.signals.reversals import (
+    Close,
+    close_of,
+    may_be_mended,
+    refused_short,
+    why_failed,
+    why_late,
+)
 from execbot.page.signals.rows import Row, State
 
 if TYPE_CHECKING:
@@ -97,9 +106,10 @@ class Feed:
             self._changed.notify_all()
 
     def wake(self, row: Row) -> None:
-        """This one has come; or has come again, and may be given again."""
+        """This one has come; or has come again, and may be given again. A new one is found in the
+        store, perhaps before this is told: it is not put among those that wait a second time."""
         with self._changed:
-            if row.number <= self._read_to:
+            if row.state is State.BEGUN and row.number <= self._read_to:
                 self._waiting[row.number] = row
             self._changed.notify_all()
 
@@ -116,9 +126,13 @@ class Feed:
             self._changed.notify_all()
 
     def forget(self, number: int) -> None:
-        """Nothing more is to come of it."""
+        """Nothing more is to come of it, so what waits for its end goes on."""
         with self._changed:
-            self._handed.pop(number, None)
+            gone = self._handed.pop(number, None)
+            for row in self._waiting.values():
+                if gone is not None and row.after == gone.row.id:
+                    self._not_before.pop(row.number, None)
+            self._changed.notify_all()
 
     def again(self, number: int, seconds: float = AGAIN_SECONDS) -> None:
         """Nothing could be made of it yet: hand it out once more, so much later."""
@@ -153,8 +167,8 @@ class Feed:
             busy = {symbol_key(row.signal.symbol) for row in self._busy.values()}
             entries = sum(row.signal.side.opens for row in self._busy.values())
             now = boot_seconds()
-            late = (number for number, at in self._not_before.items() if at > now)
-            busy |= {symbol_key(self._waiting[number].signal.symbol) for number in late}
+            late = (self._waiting[number] for number, at in self._not_before.items() if at > now)
+            busy |= {symbol_key(row.signal.symbol) for row in late if not self._is_overtaken(row)}
             row = next_of(
                 (self._waiting[number] for number in sorted(self._waiting)), busy, entries
             )
@@ -168,6 +182,7 @@ class Feed:
         was_begun = row.state is not State.WAITING
         try:
             may_go = self._can_go_on(row) if was_begun else self._fits(row)
+            may_go = may_go and (row.after is None or self._may_enter(row, row.after))
         except (BrokerError, JournalError, OmsError) as error:
             self.trouble = error.message
             with self._changed:
@@ -194,6 +209,47 @@ class Feed:
         skip = Skip(CONTRADICTS, f"{words}; an alert may have been missed")
         self._told(row, executor_of(self._desk).skip(row.signal, skip))
         return False
+
+    def _may_enter(self, row: Row, close_id: str) -> bool:
+        """Whether the turn of a reversal's entry has come: its close is filled, nothing is held.
+        Put off until then, and skipped and told where it does not come."""
+        known, executor = self._desk.journal.signal(row.id), executor_of(self._desk)
+        is_decided = known is not None and known.outcome not in (CLAIMED, OPEN)
+        if is_decided or executor.order_of(row.signal) is not None:
+            return True  # it has acted, or was decided; what became of it is told
+        trading = self._desk.settings.trading
+        skip = refused_short(row.signal, allows_short=trading.risk.allow_short)
+        first, may_come_again = self._store.row(close_id), False
+        stage = close_of(first)
+        if skip is None and stage is Close.FAILED:
+            skip, may_come_again = why_failed(close_id, first), may_be_mended(first)
+        elif skip is None:
+            held = ZERO
+            if stage is Close.DONE:
+                held = standing(self._desk, row.signal.symbol).qty
+                if not held:
+                    return True
+            is_overtaken = self._is_overtaken(row)
+            if not is_overtaken and self._desk.now() < row.signal.expires_at(
+                trading.signal_ttl_seconds
+            ):
+                with self._changed:
+                    self._put_off(row, AGAIN_SECONDS)
+                return False
+            skip = why_late(close_id, stage, held, is_overtaken=is_overtaken)
+        self._told(row, executor.skip(row.signal, skip, may_come_again=may_come_again))
+        return False
+
+    def _is_overtaken(self, row: Row) -> bool:
+        """Whether an exit of its symbol has come after the reversal: it is not held up by one."""
+        key = symbol_key(row.signal.symbol)
+        with self._changed:
+            return row.after is not None and any(
+                other.number > row.number
+                and not other.signal.side.opens
+                and symbol_key(other.signal.symbol) == key
+                for other in self._waiting.values()
+            )
 
     def _can_go_on(self, row: Row) -> bool:
         """Of one that was begun before: whether its process is known to be done with it, and

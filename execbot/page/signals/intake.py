@@ -24,6 +24,11 @@ _NUMBERS = ("strength", "confidence", "ttl_seconds")
 """They are JSON numbers in a signal's line, the others decimal text."""
 
 
+ENTRY_SUFFIX = ".open"
+ID_LENGTH_MAX = 96
+"""Of a signal's id."""
+
+
 class Source:
     """In which of the two shapes a signal came."""
 
@@ -33,13 +38,15 @@ class Source:
 
 class Delivered(Struct, frozen=True):
     """A signal as it came. `content` is what two bare deliveries are told apart by; `is_bare` has
-    neither an id nor what one follows from. `previous`: how its strategy stood before it."""
+    neither an id nor what one follows from. `previous`: how its strategy stood before it. `entry`:
+    what comes after it, where it is the close of a reversal."""
 
     signal: Signal
     source: str
     content: str
     is_bare: bool
     previous: Stance | None = None
+    entry: Signal | None = None
 
 
 class Sent(Struct, frozen=True):
@@ -89,16 +96,28 @@ def delivered(
     Raises NotTaken (422) with the field at fault.
     """
     content = hashlib.sha256(_canonical(fields).encode()).hexdigest()
-    previous, source, given = None, Source.JSON, fields
+    previous, then, source, given = None, None, Source.JSON, fields
     if is_alert(fields):
         alert = read_alert(fields, settings.signals)
-        previous, source, given = alert.previous, Source.TRADINGVIEW, alert.fields
+        previous, then, source, given = (
+            alert.previous, alert.entry, Source.TRADINGVIEW, alert.fields,
+        )  # fmt: skip
     try:
         signal = read_signal(given, now=now, new_id=new_id)
+        entry = None
+        if then is not None:
+            entry = read_signal(then, now=now, new_id=entry_id_of(signal.id))
     except SignalError as error:
         raise not_a_signal(_renamed(error, source)) from None
     _refuse_old(signal, settings, now, source)
-    return Delivered(signal, source, content, given.get("id") is None, previous)
+    return Delivered(signal, source, content, given.get("id") is None, previous, entry)
+
+
+def entry_id_of(close_id: str) -> str:
+    """The id of the entry of a reversal: it follows from the close's, so that each acts once."""
+    if len(close_id) + len(ENTRY_SUFFIX) > ID_LENGTH_MAX:
+        close_id = hashlib.sha256(close_id.encode()).hexdigest()
+    return f"{close_id}{ENTRY_SUFFIX}"
 
 
 _ALERT_NAMES = {

@@ -5,9 +5,11 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from execbot.model.signal import SignalError
+from execbot.page.guard import Refusal, Said
 
 
 class NotTaken(Exception):
@@ -57,6 +59,20 @@ class Refused(Struct, frozen=True):
     def to_pairs(self) -> list[tuple[str, Any]]:
         head: list[tuple[str, Any]] = [("schema", "execbot/v1"), ("ok", False)]
         return [*head, *((name, getattr(self, name)) for name in self.__struct_fields__)]
+
+
+_GUARDED = {
+    HTTPStatus.FORBIDDEN: "signals.not_let_in",
+    HTTPStatus.REQUEST_TIMEOUT: "signals.too_slow",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "signals.too_large",
+}
+
+
+def guarded(refusal: Refusal) -> Said:
+    """What the guard refuses, in the shape of the listener's other answers."""
+    status = HTTPStatus(refusal.status)
+    body = NotTaken(status, _GUARDED.get(status, "internal"), refusal.words).to_dict()
+    return Said("application/json", msgspec.json.encode(body) + b"\n")
 
 
 def unreadable(message: str, *, field: str, hint: str = "") -> NotTaken:

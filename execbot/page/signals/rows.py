@@ -24,7 +24,8 @@ class State(StrEnum):
 class Row(Struct, frozen=True):
     """One signal. `result` is what `execbot signal` says of it, `order` the latest of its order;
     None until they are known. `may_come_again`: nothing was sent, and the same id may be given
-    again. `repeats` counts deliveries after the first."""
+    again. `repeats` counts deliveries after the first. `is_followed`: its order was open at the
+    last look. Of a reversal the close says what comes `then`, and the entry `after` what."""
 
     number: int
     signal: Signal
@@ -38,6 +39,9 @@ class Row(Struct, frozen=True):
     order: dict[str, Any] | None = None
     may_come_again: bool = False
     repeats: int = 0
+    is_followed: bool = False
+    after: str | None = None
+    then: str | None = None
 
     @property
     def id(self) -> str:
@@ -46,12 +50,14 @@ class Row(Struct, frozen=True):
 
 class Kept(Struct, frozen=True):
     """What became of a delivery: the first one's row, whether it is that one, and how many wait
-    before it. `differs`: the same id came with other content."""
+    before it. `differs`: the same id came with other content. `entry`: what was kept with it, of a
+    reversal."""
 
     row: Row
     is_new: bool
     waiting: int
     differs: bool = False
+    entry: Row | None = None
 
 
 class Delivery(Struct, frozen=True):

@@ -17,6 +17,7 @@ from execbot.page.listening import Listener, bound, port_of
 from execbot.page.options import Options
 from execbot.page.signals import app
 from execbot.page.signals.forgetting import forget_old
+from execbot.page.signals.refusals import guarded
 from execbot.page.signals.secrets import LENGTH_MIN, SECRET_VARIABLE, Secret
 from execbot.page.signals.silence import watch_silence
 from execbot.page.signals.store import SignalStore
@@ -68,11 +69,12 @@ def open_signals(
         store, secret, trading, desk.now, boot_seconds, teller, worker.wake, lambda: worker.trouble
     )
     port = port_of(listening)
-    guarded = Guard(
+    door = Guard(
         taking.app(),
         Hosts(port=port, names=options.signals_hosts, key=HOST_FLAG, is_public=options.is_public),
         trusted_proxies=options.trusted_proxies,
         is_encrypted=options.is_encrypted,
+        said=guarded,
     )
     worker.start()
     hours = trading.signals.silence_hours
@@ -86,7 +88,7 @@ def open_signals(
         ),
     )  # fmt: skip
     forgetting = partial(forget_old, store.forget, desk.now)
-    listener = Listener("signals", listening, guarded, options.certificate, options.key)
+    listener = Listener("signals", listening, door, options.certificate, options.key)
     return SignalsDoor(listener, taking, store, worker, teller, (*silence, forgetting))
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from execbot.model.signal import read_line
+from execbot.model.signal import Signal, read_line
 from execbot.model.times import iso
-from execbot.page.signals.intake import line_of
+from execbot.page.signals.intake import ENTRY_SUFFIX, line_of
 from execbot.page.signals.rows import Delivery, Row, State
 from execbot.page.signals.tradingview import Stance
 
@@ -30,16 +30,23 @@ CREATE TABLE IF NOT EXISTS signals (
     latest_order TEXT,
     is_followed INTEGER NOT NULL DEFAULT 0,
     may_come_again INTEGER NOT NULL DEFAULT 0,
-    repeats INTEGER NOT NULL DEFAULT 0
+    repeats INTEGER NOT NULL DEFAULT 0,
+    after_id TEXT,
+    then_id TEXT
 );
 CREATE INDEX IF NOT EXISTS signals_content ON signals (content, received_at);
 CREATE INDEX IF NOT EXISTS signals_unfinished ON signals (number) WHERE state <> 'done';
 CREATE INDEX IF NOT EXISTS signals_followed ON signals (number) WHERE is_followed = 1;
 """
 
+ADDED = ("after_id", "then_id")
+"""Columns that a store of an earlier version does not have: the two halves of a reversal."""
+
+COLUMNS = "SELECT name FROM pragma_table_info('signals')"
+
 INSERT = (
-    "INSERT INTO signals (signal_id, content, source, previous, line, state, received_at) "
-    "VALUES (?, ?, ?, ?, ?, 'waiting', ?)"
+    "INSERT INTO signals (signal_id, content, source, previous, line, state, received_at, "
+    "after_id, then_id) VALUES (?, ?, ?, ?, ?, 'waiting', ?, ?, ?)"
 )
 BEGIN = "UPDATE signals SET state = 'begun', begun_at = ? WHERE number = ?"
 FINISH = (
@@ -49,6 +56,12 @@ FINISH = (
 FOLLOW = "UPDATE signals SET latest_order = ?, is_followed = ? WHERE number = ?"
 AGAIN = "UPDATE signals SET state = 'begun', may_come_again = 0, result = NULL WHERE number = ?"
 """`begun`: the journal knows it, so it goes the way of one that was cut short."""
+
+ENTRY_AGAIN = (
+    "UPDATE signals SET state = 'begun', may_come_again = 0, result = NULL "
+    "WHERE after_id = ? AND may_come_again = 1"
+)
+"""The other half of a reversal that is given again."""
 
 FORGET = (
     "DELETE FROM signals WHERE number IN (SELECT number FROM signals "
@@ -78,7 +91,8 @@ def json_of(data: dict[str, Any]) -> str:
     return msgspec.json.encode(data).decode()
 
 
-def values_of(delivery: Delivery) -> tuple[Any, ...]:
+def values_of(delivery: Delivery, then_id: str | None) -> tuple[Any, ...]:
+    """Of the signal; `then_id` where its entry is kept with it."""
     what = delivery.what
     return (
         what.signal.id,
@@ -87,6 +101,23 @@ def values_of(delivery: Delivery) -> tuple[Any, ...]:
         what.previous,
         line_of(what.signal).decode(),
         stamp(delivery.received_at),
+        None,
+        then_id,
+    )
+
+
+def values_of_entry(delivery: Delivery, entry: Signal) -> tuple[Any, ...]:
+    """Of what comes after the close of a reversal. Its content is that of no delivery."""
+    what = delivery.what
+    return (
+        entry.id,
+        f"{what.content}{ENTRY_SUFFIX}",
+        what.source,
+        None,
+        line_of(entry).decode(),
+        stamp(delivery.received_at),
+        what.signal.id,
+        None,
     )
 
 
@@ -107,6 +138,9 @@ def row_of(row: sqlite3.Row) -> Row:
         _json(row["latest_order"]),
         bool(row["may_come_again"]),
         row["repeats"],
+        bool(row["is_followed"]),
+        row["after_id"],
+        row["then_id"],
     )
 
 

@@ -236,14 +236,35 @@ def _keep(db: sqlite3.Connection, delivery: Delivery) -> Kept:
     if found is None:
         if waiting >= delivery.waiting_max:
             raise TooManyWaiting(f"{waiting} signals wait to be carried out, no more are taken")
-        db.execute(sql.INSERT, sql.values_of(delivery))
-        return Kept(_by_id(db, delivery.what.signal.id), is_new=True, waiting=waiting)
+        row = _kept(db, delivery)
+        return Kept(row, True, waiting, entry=_entry_of(db, row.id))
     row, content = found
-    if row.may_come_again:
-        db.execute(sql.AGAIN, (row.number,))
-        return Kept(_by_id(db, row.id), is_new=True, waiting=waiting)
+    entry = _entry_of(db, row.id)
+    if row.may_come_again or (entry is not None and entry.may_come_again):
+        if row.may_come_again:
+            db.execute(sql.AGAIN, (row.number,))
+        db.execute(sql.ENTRY_AGAIN, (row.id,))
+        return Kept(_by_id(db, row.id), True, waiting, entry=_entry_of(db, row.id))
     db.execute(sql.REPEAT, (row.number,))
-    return Kept(_by_id(db, row.id), False, waiting, content != delivery.what.content)
+    return Kept(_by_id(db, row.id), False, waiting, content != delivery.what.content, entry)
+
+
+def _kept(db: sqlite3.Connection, delivery: Delivery) -> Row:
+    """The new row, and behind it that of its entry; an id that was given to another acts once."""
+    what = delivery.what
+    entry = what.entry
+    if entry is not None and db.execute(sql.BY_ID, (entry.id,)).fetchone() is not None:
+        entry = None
+    db.execute(sql.INSERT, sql.values_of(delivery, None if entry is None else entry.id))
+    if entry is not None:
+        db.execute(sql.INSERT, sql.values_of_entry(delivery, entry))
+    return _by_id(db, what.signal.id)
+
+
+def _entry_of(db: sqlite3.Connection, signal_id: str) -> Row | None:
+    """What comes after this close, of a reversal."""
+    then = _by_id(db, signal_id).then
+    return None if then is None else _by_id(db, then)
 
 
 def _repeated(db: sqlite3.Connection, delivery: Delivery) -> tuple[Row, str] | None:
@@ -270,6 +291,10 @@ def _opened(path: Path) -> sqlite3.Connection:
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("PRAGMA synchronous=FULL")
     db.executescript(sql.TABLES)
+    known = {row["name"] for row in db.execute(sql.COLUMNS)}
+    for name in sql.ADDED:
+        if name not in known:
+            db.execute(f"ALTER TABLE signals ADD COLUMN {name} TEXT")
     return db
 
 

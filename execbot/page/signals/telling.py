@@ -17,6 +17,7 @@ from execbot.oms.signals.result import SignalResult
 from execbot.page.signals.answers import state_of
 from execbot.page.signals.feed import CONTRADICTS
 from execbot.page.signals.refusals import NotTaken
+from execbot.page.signals.reversals import NOT_CLOSED
 from execbot.page.signals.rows import Kept, Row
 from execbot.page.signals.store import StoreFailed
 
@@ -40,6 +41,8 @@ class Teller:
 
     def kept(self, kept: Kept) -> None:
         self._event("signal_taken", kept.row)
+        if kept.entry is not None:
+            self._event("signal_taken", kept.entry)
 
     def repeated(self, kept: Kept) -> None:
         log.info("signals: %s came again", kept.row.id)
@@ -75,6 +78,9 @@ class Teller:
         elif result.code == CONTRADICTS:
             words = f"{what} was not acted on: {result.message}"
             self._alert("signals.contradicts", words, row.signal.symbol)
+        elif result.code == NOT_CLOSED:
+            words = f"{what}, the other side of a reversal, was not entered: {result.message}"
+            self._alert("signals.not_reversed", words, row.signal.symbol)
 
     def silence(self, hours: str) -> None:
         self._alert("signals.silent", f"No signal has come for {hours} hours.")

@@ -40,6 +40,7 @@ _OWN = frozenset(
     }
 )
 _SAME_NAME = ("stop", "target", "qty", "notional", "tier", "confidence")
+_OF_ENTRY = frozenset(_SAME_NAME)
 _NUMBERS_AS_TEXT = ("strength", "confidence")
 
 
@@ -53,11 +54,13 @@ class Stance(StrEnum):
 
 class Alerted(Struct, frozen=True):
     """`fields` are those of a signal's JSON; `previous` is how the strategy stood before, None
-    where the alert does not say; `is_keyed`: the id follows from what the template says."""
+    where the alert does not say; `is_keyed`: the id follows from what the template says. Of a
+    reversal `fields` close, and `entry` are those of what comes then, without an id."""
 
     fields: dict[str, Any]
     previous: Stance | None
     is_keyed: bool
+    entry: dict[str, Any] | None = None
 
 
 def is_alert(body: Mapping[str, Any]) -> bool:
@@ -78,9 +81,11 @@ def read_alert(body: Mapping[str, Any], settings: SignalsSettings) -> Alerted:
             )
     _refuse_delayed(body)
     previous = _stance(body, "previous_position")
+    position = _stance(body, "position")
+    reversed_to = _OPENING[position] if position and _reverses(previous, position) else ""
     fields = {
         "symbol": _text(body, "ticker").rpartition(_CURRENCY_FEED)[2],
-        "side": _side(body, previous),
+        "side": reversed_to or _side(body, position),
         "strength": _number(body.get("strength"), settings.strength),
         "strategy_id": body.get("strategy") or settings.strategy,
         "created_at": body.get("timenow") or None,
@@ -91,7 +96,12 @@ def read_alert(body: Mapping[str, Any], settings: SignalsSettings) -> Alerted:
         fields["confidence"] = _number(fields["confidence"], None)
     given = body.get("id") or None
     keyed = None if given else _id_of(body)
-    return Alerted({**fields, "id": given or keyed}, previous, keyed is not None)
+    named = {"id": given or keyed}
+    if not reversed_to:
+        return Alerted({**fields, **named}, previous, keyed is not None)
+    # What is held goes as a whole; size and exits are those of what comes then.
+    close = {name: value for name, value in fields.items() if name not in _OF_ENTRY}
+    return Alerted({**close, **named, "side": "sell"}, previous, keyed is not None, fields)
 
 
 _KNOWN = f"known fields: {', '.join(sorted(_OWN))}, secret"
@@ -111,18 +121,15 @@ def _refuse_delayed(body: Mapping[str, Any]) -> None:
             )
 
 
-def _side(body: Mapping[str, Any], previous: Stance | None) -> str:
-    """From the order, and where it leaves the strategy. A reversal closes: one signal is one
-    order, and what is held the wrong way goes first."""
+def _side(body: Mapping[str, Any], position: Stance | None) -> str:
+    """From the order, and where it leaves the strategy, of all but a reversal."""
     action = _text(body, "action").lower()
-    position = _stance(body, "position")
-    if position is Stance.FLAT or (position and previous and _reverses(previous, position)):
+    if position is Stance.FLAT:
         return "sell"
     if position is None or action in ("sell_short", "short"):
         return action
-    opening = "buy" if position is Stance.LONG else "sell"
-    if action == opening:
-        return "buy" if position is Stance.LONG else "sell_short"
+    if action == ("buy" if position is Stance.LONG else "sell"):
+        return _OPENING[position]
     if body.get("qty") in (None, ""):
         raise unreadable(
             f"`{action}` leaves the strategy {position}: a partial exit needs `qty`",
@@ -132,8 +139,12 @@ def _side(body: Mapping[str, Any], previous: Stance | None) -> str:
     return "sell"
 
 
-def _reverses(before: Stance, after: Stance) -> bool:
-    return Stance.FLAT not in (before, after) and before is not after
+_OPENING = {Stance.LONG: "buy", Stance.SHORT: "sell_short"}
+
+
+def _reverses(before: Stance | None, after: Stance) -> bool:
+    """From long to short, or back, by one order."""
+    return before in _OPENING and after in _OPENING and before is not after
 
 
 def _stance(body: Mapping[str, Any], name: str) -> Stance | None:

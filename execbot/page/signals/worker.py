@@ -18,11 +18,12 @@ from execbot.model.errors import ExecbotError
 from execbot.model.retrying import Growing
 from execbot.oms.signals.executor import CLAIMED, OPEN
 from execbot.oms.signals.result import REPEATED, SignalResult
-from execbot.page.signals.feed import Feed, UnderWay
+from execbot.page.signals.feed import Feed
 from execbot.page.signals.rows import State
 
 if TYPE_CHECKING:
     from execbot.desk.account import Desk
+    from execbot.journal.records import OrderRecord
     from execbot.page.signals.rows import Row
     from execbot.page.signals.store import SignalStore
 
@@ -33,6 +34,10 @@ PAUSES = Growing(first=1.0, most=30.0, factor=2.0)
 
 END_SECONDS = 25.0
 """How long the end waits for what is under way: an order that was sent is answered and kept."""
+
+
+_ON_ITS_WAY = frozenset({Outcome.ACCEPTED, Outcome.PARTIALLY_FILLED, Outcome.QUEUED})
+"""Outcomes that were written down while the order could still become something else."""
 
 
 class Worker:
@@ -124,11 +129,14 @@ class _Heard:
             self.feed.again(line.number)  # nothing was claimed: it is good as long as its time
             return
         if result is not None and result.code == REPEATED and under_way.was_begun:
-            found = self._made_before(under_way)
+            found = self._made_before(under_way.row, record)
             if found is None:
                 self.feed.again(line.number)
                 return
             data = {**data, **found}
+        if record is not None and not is_open and under_way.row.order is not None:
+            ended = Became(under_way.row.id, line.number, record, is_final=True)
+            self._store.follow(under_way.row.number, _order_of(ended), is_final=True)
         if not (under_way.row.state is State.DONE and is_open):
             self._finish(under_way.row, data, result, is_followed=is_open)
         self.feed.answered(line.number)
@@ -170,16 +178,19 @@ class _Heard:
     def _tell(self, row: Row, result: SignalResult | None) -> None:
         self._done(self._store.row(row.id) or row, result)
 
-    def _made_before(self, under_way: UnderWay) -> dict[str, Any] | None:
-        """What the journal says of one that an earlier attempt has carried out; None where that
-        attempt may still be at it."""
-        known = self._desk.journal.signal(under_way.row.id)
+    def _made_before(self, row: Row, record: OrderRecord | None) -> dict[str, Any] | None:
+        """What the journal says of one that an earlier attempt has carried out, by its order as it
+        is now; None where that attempt may still be at it."""
+        known = self._desk.journal.signal(row.id)
         if known is None or known.outcome == CLAIMED:
             return None
-        said = self._desk.journal.last_audit("signal", under_way.row.id)
+        said = self._desk.journal.last_audit("signal", row.id)
         code = said.rule if said is not None and "." in said.rule else None
+        outcome = Outcome.NOT_SENT.value if known.outcome == OPEN else known.outcome
+        if record is not None and outcome in _ON_ITS_WAY:
+            outcome = record.outcome.value
         return {
-            "outcome": Outcome.NOT_SENT.value if known.outcome == OPEN else known.outcome,
+            "outcome": outcome,
             "reason": code,
             "message": known.reason,
             "client_order_id": known.client_order_id,

@@ -31,11 +31,14 @@ export function setClass(node, name) {
 }
 
 // A table whose rows stay the same elements while their values change: what has the focus keeps it.
+// A row is filled again only when it has another value: of hundreds one changes.
 export class Rows {
-  // columns: {name, num, cell(row) -> [text, tone] | text, node(row, td), wide}
+  // columns: {name, num, cell(row) -> [text, tone] | text, node(row, td), wide, ticks}
+  // ticks: what it says follows from the time too
   constructor(place, caption, columns, empty) {
     this.columns = columns;
     this.known = new Map();
+    this.values = new Map();
     this.body = el("tbody");
     const heads = columns.map((c) => el("th", { scope: "col", class: c.num ? "num" : null }, c.name));
     this.table = el("table", { class: "rows" }, el("caption", { class: "skip" }, caption),
@@ -45,10 +48,10 @@ export class Rows {
     place.replaceChildren(this.empty, this.place);
   }
 
-  show(rows) { // rows: [key, value] in order
+  show(rows, anew = false) { // rows: [key, value] in order; anew: what all of them rest on has changed
     const wanted = new Set(rows.map(([key]) => key));
     for (const [key, row] of this.known) {
-      if (!wanted.has(key)) { row.remove(); this.known.delete(key); }
+      if (!wanted.has(key)) { row.remove(); this.known.delete(key); this.values.delete(key); }
     }
     let before = null;
     for (const [key, value] of rows) {
@@ -63,10 +66,19 @@ export class Rows {
       const place = before ? before.nextSibling : this.body.firstChild;
       if (place !== row) this.body.insertBefore(row, place);
       before = row;
+      if (!anew && this.values.get(key) === value) continue;
+      this.values.set(key, value);
       this.columns.forEach((column, number) => this.fill(column, value, row.children[number]));
     }
     this.place.hidden = rows.length === 0;
     this.empty.hidden = rows.length > 0;
+  }
+
+  tick() {
+    for (const [key, value] of this.values) {
+      const row = this.known.get(key);
+      this.columns.forEach((column, number) => { if (column.ticks) this.fill(column, value, row.children[number]); });
+    }
   }
 
   fill(column, value, td) {

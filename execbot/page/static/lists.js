@@ -1,30 +1,47 @@
 // Events, alarms, confirmations, the queue, other accounts; today's quality and scorecard.
 
 import { $, el, setText } from "./dom.js";
-import { moment, NONE, number, signed, words } from "./format.js";
+import { brokerNow, day, moment, NONE, number, signed, words } from "./format.js";
 
 const line = (at, text, mood) => el("li", {}, el("time", { datetime: at }, moment(at)), el("span", { class: mood || null }, text));
 
+// A list whose lines stay the same elements: a new one is put before those that are there.
 function list(place, items, empty) {
-  $(place).replaceChildren(items.length ? el("ul", { class: "lines", tabindex: "0", role: "list" }, items) : el("p", { class: "empty" }, empty));
+  let lines = $(place).querySelector("ul");
+  if (!items.length) { $(place).replaceChildren(el("p", { class: "empty" }, empty)); return; }
+  if (!lines) $(place).replaceChildren(lines = el("ul", { class: "lines", tabindex: "0", role: "list" }));
+  items.forEach((item, number) => { if (lines.children[number] !== item) lines.insertBefore(item, lines.children[number] ?? null); });
+  while (lines.children.length > items.length) lines.lastChild.remove();
+}
+
+// The line of a row, drawn once a day: times of another day say it.
+const drawn = new Map();
+let drawnOn = "";
+function lineOf(kind, row, text, mood) {
+  const today = day(brokerNow());
+  if (today !== drawnOn) { drawn.clear(); drawnOn = today; }
+  if (!drawn.has(kind)) drawn.set(kind, new WeakMap());
+  const known = drawn.get(kind);
+  if (!known.has(row)) known.set(row, line(row.at, text, mood));
+  return known.get(row);
 }
 
 export function showEvents(board) {
   const rows = [...board.events].reverse().slice(0, 100);
-  list("events-body", rows.map((row) => line(row.at, row.text, row.is_alarm ? "bad strong" : "")), "Nothing has happened yet.");
+  list("events-body", rows.map((row) => lineOf("event", row, row.text, row.is_alarm ? "bad strong" : "")), "Nothing has happened yet.");
 }
 
 export function showAlerts(board) {
   const told = board.events.filter((row) => row.is_alarm);
   const seen = new Set(board.alerts.map((row) => row.text));
   const rows = [...board.alerts, ...told.filter((row) => !seen.has(row.text))].sort((a, b) => (a.at < b.at ? 1 : -1));
-  list("alerts-body", rows.map((row) => line(row.at, row.text, row.is_critical ? "bad strong" : "bad")), "No alarm today.");
+  list("alerts-body", rows.map((row) => lineOf("alert", row, row.text, row.is_critical ? "bad strong" : "bad")), "No alarm today.");
   setText($("alerts-count"), rows.length ? String(rows.length) : "");
 }
 
 export function showConfirmations(board) {
   const rows = [...board.confirmations].reverse();
-  list("confirmations-body", rows.map((row) => line(row.at, row.words, row.verdict === "confirmed" ? "" : "care")), "No execution today.");
+  list("confirmations-body", rows.map((row) => lineOf("confirmation", row, row.words, row.verdict === "confirmed" ? "" : "care")), "No execution today.");
 }
 
 export function showQueue(board) {

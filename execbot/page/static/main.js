@@ -128,6 +128,7 @@ function everySecond() {
     account.showSession(store.board);
     account.showFoot(store.board);
     positions.tick();
+    orders.tick();
     if (link === "live" && Date.now() - store.heardAt > SILENT_MS) { link = "lost"; showState(); live.close(); live.open(); }
   }
 }

@@ -3,12 +3,12 @@
 import { $, el, Rows, setText } from "./dom.js";
 import { open } from "./dialog.js";
 import { ask, SignedOut } from "./net.js";
-import { moment, NONE, number, price, until, words } from "./format.js";
+import { brokerNow, day, moment, NONE, number, price, until, words } from "./format.js";
 import { act } from "./actions.js";
 
 const BAD = new Set(["rejected", "never_sent", "in_doubt", "suspended"]);
 const GOOD = new Set(["filled"]);
-let table = null, onSignedOut = () => {};
+let table = null, board = null, onSignedOut = () => {}, drawnOn = "";
 
 const size = (row) => (row.qty !== null ? number(row.qty) : `${number(row.notional)} USD`);
 
@@ -46,7 +46,7 @@ function buttons(row, td) {
   td.firstChild.hidden = !row.is_open;
 }
 
-export function start(board, signedOut) {
+export function start(first, signedOut) {
   onSignedOut = signedOut;
   const columns = [
     { name: "Order", node: name, all: true },
@@ -56,20 +56,32 @@ export function start(board, signedOut) {
     { name: "Status", node: status },
     { name: "Given", num: true, cell: (r) => moment(r.at) },
     { name: "Changed", num: true, cell: (r) => moment(r.changed_at) },
-    { name: "Canceled in", num: true, cell: (r) => (r.ends_at && r.is_open ? until(r.ends_at) : NONE) },
+    { name: "Canceled in", num: true, cell: (r) => (r.ends_at && r.is_open ? until(r.ends_at) : NONE), ticks: true },
     { name: "By", cell: (r) => [r.strategy ?? r.origin, "soft"] },
   ];
-  if (board.actions) columns.push({ name: "Act", node: buttons, all: true });
+  if (first.actions) columns.push({ name: "Act", node: buttons, all: true });
   table = new Rows($("orders-body"), "Orders", columns, "No orders today.");
 }
 
-export function show(board) {
-  const rows = Object.values(board.orders);
-  const time = (row) => Date.parse(row.changed_at ?? row.at ?? 0) || 0;
-  rows.sort((a, b) => Number(b.is_open) - Number(a.is_open) || time(b) - time(a) || (a.client_order_id < b.client_order_id ? -1 : 1));
-  table.show(rows.map((row) => [row.client_order_id, row]));
+// The server's times are all of one form, so they sort as text.
+const time = (row) => row.changed_at ?? row.at ?? "";
+const newestFirst = (a, b) => Number(b.is_open) - Number(a.is_open)
+  || (time(a) < time(b) ? 1 : time(a) > time(b) ? -1 : a.client_order_id < b.client_order_id ? -1 : 1);
+
+export function show(now) {
+  board = now;
+  const rows = Object.values(board.orders).sort(newestFirst);
+  const today = day(brokerNow());
+  table.show(rows.map((row) => [row.client_order_id, row]), today !== drawnOn); // times of another day say it
+  drawnOn = today;
   const working = rows.filter((row) => row.is_open).length;
   setText($("orders-count"), rows.length ? `${working} working, ${rows.length - working} ended` : "");
+}
+
+export function tick() {
+  if (!board) return;
+  if (day(brokerNow()) === drawnOn) table.tick();
+  else show(board);
 }
 
 async function history(row) {

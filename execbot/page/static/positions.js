@@ -46,13 +46,13 @@ export function start(first, showChart) {
     { name: "Qty", num: true, cell: (r) => number(r.qty) },
     { name: "Entry", num: true, cell: (r) => price(r.entry) },
     { name: "Price", num: true, cell: (r) => price(r.price) },
-    { name: "Age", num: true, cell: ageCell },
+    { name: "Age", num: true, cell: ageCell, ticks: true },
     { name: "P&L", num: true, all: true, cell: (r) => [signed(r.pl) + (r.pl_pct === null ? "" : ` (${signed(r.pl_pct)} %)`), tone(r.pl)] },
     { name: "R", num: true, cell: (r) => [signed(r.r), tone(r.r)] },
     { name: "Stop", num: true, cell: (r) => r.structure ?? price(r.stop) },
     { name: "Levels", node: drawLevels, wide: true },
     { name: "Target", num: true, cell: (r) => (r.targets.length ? r.targets.map(price).join(", ") : NONE) },
-    { name: "Held", num: true, cell: (r) => (Number(r.qty) === 0 ? NONE : age(secondsSince(r.opened_at))) },
+    { name: "Held", num: true, cell: (r) => (Number(r.qty) === 0 ? NONE : age(secondsSince(r.opened_at))), ticks: true },
     { name: "Guard", node: chip },
   ];
   if (first.actions) columns.push({ name: "Act", node: buttons, all: true });
@@ -60,11 +60,12 @@ export function start(first, showChart) {
 }
 
 export function show(now) {
+  const wasOpen = isOpen;
   board = now;
   isOpen = board.market.is_open || board.market.never_closes;
   const rows = Object.values(board.positions).sort((a, b) => TONES[a.guard_tone] - TONES[b.guard_tone] || (a.symbol < b.symbol ? -1 : 1));
-  table.show(rows.map((row) => [row.symbol, row]));
+  table.show(rows.map((row) => [row.symbol, row]), isOpen !== wasOpen);
   setText($("positions-count"), rows.length ? String(rows.length) : "");
 }
 
-export function tick() { if (board) show(board); }
+export function tick() { if (board) table.tick(); }

@@ -197,6 +197,25 @@ def test_the_side_follows_from_the_order_and_where_it_leaves_the_strategy(
     assert take(body).signal.side is side
 
 
+@pytest.mark.parametrize(
+    ("position", "previous", "side", "stop"),
+    [("long", "short", BUY, "180"), ("short", "long", SHORT, "190")],
+)
+def test_a_reversal_is_a_close_of_the_whole_and_an_entry_with_size_and_exits(
+    position: str, previous: str, side: SignalSide, stop: str
+) -> None:
+    found = take(alert(position=position, previous_position=previous, qty=7, stop=stop))
+    close, entry = found.signal, found.entry
+    assert entry is not None
+    assert (close.side, close.qty, close.stop) == (SELL, None, None)
+    assert (entry.side, entry.qty, entry.stop) == (side, Decimal(7), Decimal(stop))
+    assert (entry.id, entry.symbol) == (f"{close.id}.open", close.symbol)
+    assert (entry.created_at, entry.strategy_id) == (close.created_at, close.strategy_id)
+    assert take(alert(position="flat", previous_position=previous)).entry is None
+    wrong = alert(position=position, previous_position=previous, stop=stop, target=stop)
+    assert refusal(wrong).to_dict()["field"] == "stop"
+
+
 @given(
     strength=st.decimals(0, 100, places=3),
     price=st.none() | st.decimals("0.01", 99_999, places=4),

@@ -24,7 +24,9 @@ def schema(
     cli: Cli,
     name: Annotated[
         list[str] | None,
-        typer.Argument(help="trading-yaml, signal-line, a command, watch, error; or all."),
+        typer.Argument(
+            help="trading-yaml, signal-line, a command, watch, webhook-taken, error or all."
+        ),
     ] = None,
     dir_: Annotated[
         Path | None, typer.Option("--dir", help="With all: write each into a file.", metavar="DIR")
@@ -33,8 +35,8 @@ def schema(
     """List the schemas, or print one: JSON Schema, draft 2020-12.
 
     They describe trading.yaml and signal lines (unknown fields are refused), and the answers of all
-    commands under --json, their errors, and the lines of watch (unknown fields are allowed: later
-    versions add some). docs/json.md shows them as tables.
+    commands under --json, their errors, the lines of watch and what the webhook answers (unknown
+    fields are allowed: later versions add some). docs/json.md shows them as tables.
 
     \b
     Examples:
