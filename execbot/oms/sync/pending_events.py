@@ -10,6 +10,7 @@ from execbot.journal.journal import Journal
 from execbot.market.calendar_cache import load_table
 from execbot.model.account import Position
 from execbot.model.numbers import text
+from execbot.model.options.changed import ContractChange, Held, changed_contracts, words_of
 from execbot.model.symbols import is_option, option_contract
 from execbot.model.times import iso, parse_time
 from execbot.oms.sync import deliveries, option_ends
@@ -31,6 +32,16 @@ def pending_events(journal: Journal, held: Sequence[Position], now: datetime) ->
     return _awaited(journal, compare(records, held), now)[0]
 
 
+def pending_changes(journal: Journal, held: Sequence[Position]) -> tuple[ContractChange, ...]:
+    """Contracts that seem to have become others and whose rows are not there yet. Raises
+    JournalError."""
+    return _changes(compare(journal.positions(), held))
+
+
+def _changes(differing: Sequence[PositionDifference]) -> tuple[ContractChange, ...]:
+    return changed_contracts(Held(item.symbol, item.ours, item.theirs) for item in differing)
+
+
 def keep_pending(
     journal: Journal, differing: Sequence[PositionDifference], now: datetime
 ) -> Mapping[str, str]:
@@ -48,7 +59,10 @@ def _awaited(
     kept = journal.meta_get(GONE_EARLY_KEY)
     known = kept if isinstance(kept, dict) else {}
     adopted = _adopted(journal, differing, now)
-    early = option_ends.delivered_early(differing, now, table, adopted, known)
+    changed = words_of(_changes(differing))
+    others = [item for item in differing if item.symbol not in changed]
+    early = dict(option_ends.delivered_early(others, now, table, adopted, known))
+    early |= {item.symbol: item for item in differing if item.symbol in changed}
     seen: dict[str, datetime] = {}
     for symbol, item in early.items():
         match known.get(symbol):
@@ -58,7 +72,7 @@ def _awaited(
             case _:
                 seen[symbol] = now
     told = {s: [text(early[s].ours), text(early[s].theirs), iso(at)] for s, at in seen.items()}
-    return option_ends.awaited(differing, now, table, seen), told
+    return option_ends.awaited(others, now, table, seen, changed), told
 
 
 def _adopted(

@@ -8,7 +8,9 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from execbot.exits.plan.plan import PlanStatus
+from execbot.exits.plan.rescale import rescaled
 from execbot.exits.store import plan_of, save_plan
+from execbot.exits.structures.changes import structures_follow
 from execbot.journal.journal import Journal
 from execbot.model.symbols import asset_class_of
 from execbot.oms.ledger import recording
@@ -69,10 +71,11 @@ def book_succession(journal: Journal, pair: Succession, now: datetime) -> bool:
             ours = journal.position(pair.old)
             if ours is None or ours.qty != -pair.gone:
                 return False
-            worth = abs(ours.cost / pair.come)
+            average = ours.avg_entry_price or Decimal(0)
+            worth = abs(average * pair.gone / pair.come)
             for number, (symbol, qty, price, row) in enumerate(
                 (
-                    (pair.old, pair.gone, ours.avg_entry_price or Decimal(0), pair.rows[0]),
+                    (pair.old, pair.gone, average, pair.rows[0]),
                     (pair.new, pair.come, worth.quantize(PRICE_STEP), pair.rows[1]),
                 )
             ):
@@ -87,6 +90,8 @@ def book_succession(journal: Journal, pair: Succession, now: datetime) -> bool:
                     activity_id=row.id,
                 )
         _plan_follows(journal, pair, now)
+        if pair.is_contract:
+            structures_follow(journal, pair.change, now)
     return True
 
 
@@ -97,6 +102,8 @@ def _plan_follows(journal: Journal, pair: Succession, now: datetime) -> None:
     note = f"{pair.old} became {pair.new}"
     save_plan(journal, plan.changed(now, status=PlanStatus.CLOSED, exit=None, lift=None, note=note))
     if pair.is_rename and plan.status is not PlanStatus.PENDING:
+        if pair.is_contract and pair.change.count != 1:
+            plan = rescaled(plan, pair.change.count, now)
         renamed = replace(
             plan,
             plan_id=f"{plan.plan_id}~{pair.new}",
