@@ -12,10 +12,13 @@ from execbot.exits.plan.rescale import rescaled
 from execbot.exits.store import plan_of, save_plan
 from execbot.exits.structures.changes import structures_follow
 from execbot.journal.journal import Journal
+from execbot.market.calendar_cache import load_table
 from execbot.model.symbols import asset_class_of
 from execbot.oms.ledger import recording
 from execbot.oms.machine.positions import ONE_AFTER, PRICE_STEP
-from execbot.oms.sync.deliveries import TAKEN_BACK
+from execbot.oms.sync.options.deliveries import TAKEN_BACK
+from execbot.oms.sync.options.owed_deliveries import note_owed
+from execbot.oms.sync.options.row_moments import moment_of
 from execbot.oms.sync.row_evidence import MovedShares, Succession, price_of, signed_qty
 
 
@@ -23,11 +26,14 @@ def book_moved(journal: Journal, moved: MovedShares, price: Decimal | None, now:
     """Book shares that rows brought or took away, each row once; they realise nothing.
 
     What came has the cost of its row, else `price` (the broker's average). Rows of options are
-    trades: they realise. False when a row was booked meanwhile. Raises JournalError.
+    trades: they realise, on their own day, except where shares were taken over meanwhile. False
+    when a row was booked meanwhile. Raises JournalError.
     """
+    table = load_table()
     with recording(journal) as ledger:
         ours = journal.position(moved.symbol)
-        booked = {item.activity_id for item in journal.executions(symbol=moved.symbol)}
+        executions = journal.executions(symbol=moved.symbol)
+        booked = {item.activity_id for item in executions}
         if any(row.id in booked for row in moved.rows):
             return False
         average = ours.avg_entry_price if ours is not None else None
@@ -46,6 +52,9 @@ def book_moved(journal: Journal, moved: MovedShares, price: Decimal | None, now:
         for number, row in enumerate(moved.rows):
             traded_at = price_of(row)
             worth = row.price or price or average
+            at = now
+            if traded_at is not None and not moved.adopted:
+                at = moment_of(row, executions, table, now)
             ledger.adjust(
                 moved.symbol,
                 signed_qty(row, moved.qty),
@@ -53,10 +62,11 @@ def book_moved(journal: Journal, moved: MovedShares, price: Decimal | None, now:
                 reason=row.activity_type.lower(),
                 asset_class=asset_class_of(moved.symbol),
                 is_trade=traded_at is not None,
-                at=now + number * ONE_AFTER,
+                at=at + number * ONE_AFTER,
                 now=now + number * ONE_AFTER,
                 activity_id=row.id,
             )
+        note_owed(journal, moved.rows, now)
     return True
 
 

@@ -30,7 +30,7 @@ from execbot.model.times import eastern
 from execbot.model.unread import unread_of
 from execbot.oms.send.orders import held_and_listed
 from execbot.oms.service import OrderManagementSystem
-from execbot.oms.sync.pending_events import pending_changes, pending_events
+from execbot.oms.sync.options.pending_events import pending_changes, pending_events
 from execbot.watch.core.inputs import Warned
 from execbot.watch.options.closing import (
     CLOSING_ID,
@@ -93,6 +93,8 @@ class OptionCare:
     """The broker's own quantities at this look."""
     _changes: tuple[ContractChange, ...] = ()
     """Contracts that seem at this look to have become others."""
+    _sent: set[str] = field(default_factory=set)
+    """Contracts for which this look has sent a closing order."""
     _prices: ContractPrices = field(init=False)
 
     def __post_init__(self) -> None:
@@ -137,6 +139,7 @@ class OptionCare:
         groups = self._groups(with_quotes=market.is_open)
         if not groups and not plans:
             return []
+        self._sent.clear()
         around = self._around(market, now, groups)
         found: list[Warn] = [changing(change) for change in self._changes]
         for plan in plans:
@@ -144,7 +147,7 @@ class OptionCare:
             found += self._keep(plan, group, market, now)
         for group in groups.values():
             leave = expiring(group, around)
-            if leave is not None:
+            if leave is not None and not self._sent & set(leave.held):
                 found += self._leave(leave, market, now)
             found += dangers(group, around)
         return self._fresh(found, around)
@@ -317,6 +320,7 @@ class OptionCare:
         except ExecbotError as error:
             message = f"{words} failed: {error.message}"
             return [Warn(f"option_exit_{leave.reason}_refused", leave.underlying, message, True)]
+        self._sent.update(leave.held)
         return [Warn(f"option_exit_{leave.reason}", leave.underlying, words)]
 
     def _press(self, record: OrderRecord, now: datetime) -> list[Warn]:

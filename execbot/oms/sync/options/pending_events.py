@@ -13,8 +13,8 @@ from execbot.model.numbers import text
 from execbot.model.options.changed import ContractChange, Held, changed_contracts, words_of
 from execbot.model.symbols import is_option, option_contract
 from execbot.model.times import iso, parse_time
-from execbot.oms.sync import deliveries, option_ends
 from execbot.oms.sync.differences import PositionDifference, compare
+from execbot.oms.sync.options import deliveries, option_ends
 
 GONE_EARLY_KEY = "options:gone_early"
 """Meta: of each symbol `[ours, theirs]` as text, and when that was first seen."""
