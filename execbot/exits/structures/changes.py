@@ -12,7 +12,12 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from execbot.exits.structures.plan import StructurePlan, UnderlyingStop, replace_structure
+from execbot.exits.structures.plan import (
+    StructurePlan,
+    UnderlyingStop,
+    end_structures,
+    replace_structure,
+)
 from execbot.exits.structures.plan import structure_plans as plans_of
 from execbot.journal.journal import Journal
 from execbot.model.numbers import maybe_decimal, text
@@ -34,9 +39,16 @@ def structures_follow(journal: Journal, change: ContractChange, now: datetime) -
     known = dict(kept) if isinstance(kept, dict) else {}
     known[change.old] = [change.new, text(change.count), iso(now)]
     journal.meta_set(CHANGED_KEY, known)
-    for plan in plans_of(journal, now):
+    plans = plans_of(journal, now)
+    for plan in plans:
         new = followed(plan, changes_since(journal, plan.created_at), now)
-        if new is not None:
+        if new is None:
+            continue
+        if any(
+            other.plan_id != plan.plan_id and {*other.ratios} & {*new.ratios} for other in plans
+        ):
+            end_structures(journal, [plan.plan_id], "exits were given anew", now)
+        else:
             replace_structure(journal, plan, new, str(change), now)
 
 

@@ -14,9 +14,10 @@ from execbot.exits.structures.changes import structures_follow
 from execbot.journal.journal import Journal
 from execbot.market.calendar_cache import load_table
 from execbot.model.symbols import asset_class_of
-from execbot.oms.ledger import recording
+from execbot.model.times import day_begins
+from execbot.oms.ledger import Ledger, recording
 from execbot.oms.machine.positions import ONE_AFTER, PRICE_STEP
-from execbot.oms.sync.options.deliveries import TAKEN_BACK
+from execbot.oms.sync.options.deliveries import TAKEN_BACK, adopted_lately
 from execbot.oms.sync.options.owed_deliveries import note_owed
 from execbot.oms.sync.options.row_moments import moment_of
 from execbot.oms.sync.row_evidence import MovedShares, Succession, price_of, signed_qty
@@ -99,10 +100,35 @@ def book_succession(journal: Journal, pair: Succession, now: datetime) -> bool:
                     now=now + number * ONE_AFTER,
                     activity_id=row.id,
                 )
+            if pair.is_contract:
+                _take_back(ledger, journal, pair, now)
         _plan_follows(journal, pair, now)
         if pair.is_contract:
             structures_follow(journal, pair.change, now)
     return True
+
+
+def _take_back(ledger: Ledger, journal: Journal, pair: Succession, now: datetime) -> None:
+    """What was taken over of the new contract, which was traded before its rows were there: the
+    rows have brought it now."""
+    changed_on = pair.rows[1].at
+    if changed_on is None:
+        return
+    since = journal.executions(day_begins(changed_on.date()), symbol=pair.new)
+    adopted = adopted_lately(since, now)
+    if adopted is None:
+        return
+    at = now + 2 * ONE_AFTER
+    ledger.adjust(
+        pair.new,
+        -adopted.qty,
+        adopted.price,
+        reason="delivered",
+        asset_class=asset_class_of(pair.new),
+        at=at,
+        now=at,
+        activity_id=f"{pair.rows[1].id}{TAKEN_BACK}",
+    )
 
 
 def _plan_follows(journal: Journal, pair: Succession, now: datetime) -> None:
@@ -111,7 +137,8 @@ def _plan_follows(journal: Journal, pair: Succession, now: datetime) -> None:
         return
     note = f"{pair.old} became {pair.new}"
     save_plan(journal, plan.changed(now, status=PlanStatus.CLOSED, exit=None, lift=None, note=note))
-    if pair.is_rename and plan.status is not PlanStatus.PENDING:
+    is_given_anew = pair.is_contract and plan_of(journal, pair.new) is not None
+    if pair.is_rename and plan.status is not PlanStatus.PENDING and not is_given_anew:
         if pair.is_contract and pair.change.count != 1:
             plan = rescaled(plan, pair.change.count, now)
         renamed = replace(

@@ -162,7 +162,7 @@ class OptionCare:
         ended: Mapping[str, str] = {}
         self._changes = ()
         if is_whole and listed is not None:
-            self._changes = pending_changes(self.oms.journal, listed)
+            self._changes = pending_changes(self.oms.journal, listed, self.now())
             ended = pending_events(self.oms.journal, listed, self.now())
         for position in found:
             contract, qty = option_contract(position.symbol), position.qty

@@ -91,3 +91,34 @@ def test_sale_of_shares_that_adjusted_calls_take_is_refused(tmp_path: Path) -> N
     assert "150" in books(trader).values()
     with pytest.raises(NotPossible, match="AAPL1"):
         trader.desk.oms.close("AAPL", qty=D(50))
+
+
+@pytest.mark.parametrize(("qty", "left"), [(3, "5"), (8, None)])
+def test_contracts_that_are_sold_before_their_rows_count_once(
+    tmp_path: Path, qty: int, left: str | None
+) -> None:
+    """They are taken over for that; the rows take the place of it, and no quantity is doubled."""
+    trader, symbol = holding(tmp_path, qty=2)
+    bought = trader.desk.journal.position(symbol)
+    assert bought is not None
+    split(trader, 4, 1, "2026-10-09 09:00")
+    trader.until("2026-10-09 10:00")
+    trader.fill(1)
+    [changed] = trader.desk.positions_there()
+    sold = trader.desk.oms.close(changed, qty=D(qty))
+    trader.fill(30)
+    there = {} if left is None else {changed: left}
+    assert sold.record is not None and trader.desk.positions_there() == there
+    result = trader.desk.oms.reconcile()
+    assert result.breaks == ()
+    trader.until("2026-10-12 10:00")
+    trader.fill(1)
+    assert trader.desk.oms.reconcile().breaks == ()
+    assert books(trader) == there
+    [sale] = trader.desk.journal.executions_of(sold.record.client_order_id)
+    position = trader.desk.journal.position(changed)
+    assert position is not None
+    gained = (sale.net_price * 100 - bought.cost / 8) * qty
+    assert position.realized_pl == pytest.approx(gained)
+    if left is not None:
+        assert position.cost == pytest.approx(bought.cost / 8 * (8 - qty))

@@ -9,8 +9,14 @@ from decimal import Decimal
 from execbot.journal.journal import Journal
 from execbot.market.calendar_cache import load_table
 from execbot.model.account import Position
-from execbot.model.numbers import text
-from execbot.model.options.changed import ContractChange, Held, changed_contracts, words_of
+from execbot.model.numbers import ZERO, text
+from execbot.model.options.changed import (
+    ContractChange,
+    Held,
+    changed_contracts,
+    stock_of,
+    words_of,
+)
 from execbot.model.symbols import is_option, option_contract
 from execbot.model.times import iso, parse_time
 from execbot.oms.sync.differences import PositionDifference, compare
@@ -32,14 +38,45 @@ def pending_events(journal: Journal, held: Sequence[Position], now: datetime) ->
     return _awaited(journal, compare(records, held), now)[0]
 
 
-def pending_changes(journal: Journal, held: Sequence[Position]) -> tuple[ContractChange, ...]:
+def pending_changes(
+    journal: Journal, held: Sequence[Position], now: datetime
+) -> tuple[ContractChange, ...]:
     """Contracts that seem to have become others and whose rows are not there yet. Raises
     JournalError."""
-    return _changes(compare(journal.positions(), held))
+    return _changes(journal, compare(journal.positions(), held), now)
 
 
-def _changes(differing: Sequence[PositionDifference]) -> tuple[ContractChange, ...]:
-    return changed_contracts(Held(item.symbol, item.ours, item.theirs) for item in differing)
+def _changes(
+    journal: Journal, differing: Sequence[PositionDifference], now: datetime
+) -> tuple[ContractChange, ...]:
+    rows = {item.symbol: Held(item.symbol, item.ours, item.theirs) for item in differing}
+    contracts = {symbol: row for symbol, row in rows.items() if is_option(symbol)}
+    found = changed_contracts(contracts.values())
+    if found or not contracts:
+        return found
+    traded = _taken_over(journal, contracts, now)
+    return changed_contracts({**contracts, **traded}.values()) if traded else ()
+
+
+def _taken_over(journal: Journal, contracts: Mapping[str, Held], now: datetime) -> dict[str, Held]:
+    """Contracts that were traded before the rows came that say what they had been: the broker's
+    quantity was taken over then. Of them as they came."""
+    roots = {stock_of(c.root) for s in contracts if (c := option_contract(s)) is not None}
+    since = now - deliveries.ADOPTED_LATELY
+    symbols = {
+        item.symbol
+        for item in journal.executions(since)
+        if (c := option_contract(item.symbol)) is not None and stock_of(c.root) in roots
+    }
+    found = {}
+    for symbol in symbols:
+        adopted = deliveries.adopted_lately(journal.executions(symbol=symbol), now)
+        position = journal.position(symbol)
+        ours = ZERO if position is None else position.qty
+        if adopted is not None and (symbol not in contracts or ours != adopted.qty):
+            theirs = contracts[symbol].theirs if symbol in contracts else ours
+            found[symbol] = Held(symbol, ZERO, adopted.qty + theirs - ours)
+    return found
 
 
 def keep_pending(
@@ -59,7 +96,7 @@ def _awaited(
     kept = journal.meta_get(GONE_EARLY_KEY)
     known = kept if isinstance(kept, dict) else {}
     adopted = _adopted(journal, differing, now)
-    changed = words_of(_changes(differing))
+    changed = words_of(_changes(journal, differing, now))
     others = [item for item in differing if item.symbol not in changed]
     early = dict(option_ends.delivered_early(others, now, table, adopted, known))
     early |= {item.symbol: item for item in differing if item.symbol in changed}
