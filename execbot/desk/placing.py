@@ -138,6 +138,7 @@ def _prepared(
         tif_is_given=tif_is_given,
         far=Flag.FAR in flags,
         keeps_rules=keeps_rules,
+        is_watched=watched_by(desk) is not None,
     )
     prepared = desk.placer.prepare(request, asked, asset=asset, flags=flags, risk=risk)
     if prepared.checked is not None and desk.risk.rests_on_kept(prepared.checked):

@@ -70,12 +70,14 @@ def cash_day(
 
 
 def fills_cash(executions: Iterable[Execution]) -> Decimal:
-    """What the fills paid (minus) and brought (plus), as they stand."""
+    """What the fills paid (minus) and brought (plus), as they stand. What was booked by a row of
+    the account (a delivery at a strike) has no order: that row is among the flows.
+    """
     return sum(
         (
             -e.signed_qty * e.net_price * multiplier_of(e.symbol)
             for e in executions
-            if e.state is not FillState.ADJUSTMENT
+            if e.state is not FillState.ADJUSTMENT and (e.order_id or e.client_order_id)
         ),
         ZERO,
     )

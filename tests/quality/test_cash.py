@@ -6,6 +6,7 @@ without a word; the exchange's own account is what is explained.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,12 +14,32 @@ import pytest
 from support.confirming import Confirmed, open_confirmed
 from support.desk import market
 
-from execbot.journal.confirmation import CashDay, ExecutionVerdict
-from execbot.model.enums import Side
+from execbot.journal.confirmation import CashDay, CashSample, ExecutionVerdict
+from execbot.journal.records import Execution, FillState
+from execbot.model.account import Activity
+from execbot.model.enums import EventSource, Side
 from execbot.model.times import eastern
+from execbot.quality.cash import cash_day
 from execbot.quality.cash_check import CashCheck, cash_alert_words
 
 D = Decimal
+
+
+def test_what_a_row_booked_is_counted_as_its_row_alone() -> None:
+    """Shares at a strike are a trade in the books and a flow of the account."""
+    at = datetime(2026, 10, 9, 20, tzinfo=UTC)
+    strike = Execution(
+        execution_id="adjust:AAPL", order_id="", client_order_id="", symbol="AAPL",
+        side=Side.BUY, at=at, source=EventSource.RECONCILE, state=FillState.BOOKED,
+        qty=D(100), price=D(240), net_qty=D(100), net_price=D(240),
+        activity_id="row-1", asset_class="us_equity",
+    )  # fmt: skip
+    row = {"id": "row-1", "activity_type": "OPTRD", "symbol": "AAPL", "qty": "100"}
+    row |= {"date": "2026-10-09", "net_amount": "-24000"}
+    before, after = at - timedelta(hours=6), at + timedelta(hours=1)
+    samples = CashSample(before, D(100_000)), CashSample(after, D(76_000))
+    made = cash_day(at.date(), samples, [strike], [Activity.from_wire(row)], at)
+    assert (made.verdict, made.difference) == (ExecutionVerdict.CONFIRMED, 0)
 
 
 class Books:

@@ -172,6 +172,13 @@ class Week:
             else:
                 assert (symbol, position.cost) == (symbol, -brought)
 
+    def check_friday(self, *, ended: int) -> None:
+        """The day of the expiry, reported whenever: all ends are pending, or all are in it."""
+        found = span_report(self.account, Span.of(date(2026, 10, 9)))
+        assert sum("Pending" in note for note in found.period.notes) == (0 if ended else 5)
+        fills = [f for f in found.books.fills if is_contract(f.symbol) and not f.order_id]
+        assert len(fills) == ended
+
     def check_report(self) -> None:
         """Gross and net of everything that is over, and the fees of the days that are over."""
         span = Span.between(date(2026, 10, 5), date(2026, 10, 12))
@@ -258,7 +265,15 @@ def test_an_expiry_week_in_which_the_broker_closes_what_cannot_be_borne(tmp_path
     week.books.vanish(call("260"))
     week.evening("2026-10-09")
     assert week.books.held["AAPL"] == 400
+    week.check_friday(ended=0)
     monday_ends(week)
+    week.check_friday(ended=5)
+    friday = span_report(week.account, Span.of(date(2026, 10, 9))).books
+    monday = span_report(week.account, Span.of(date(2026, 10, 12))).books
+    assert [f.symbol for f in monday.fills if not f.order_id] == []
+    assert {str(f.price) for f in friday.fills if f.symbol == "AAPL"} == {
+        "235", "245", "247.5", "252.5",
+    }  # fmt: skip
 
 
 @pytest.mark.long

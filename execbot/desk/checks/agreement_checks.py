@@ -13,7 +13,7 @@ from execbot.market.sessions import SessionTable, trading_days
 from execbot.model.timer import Timer
 from execbot.model.times import eastern, show_age, show_eastern
 from execbot.oms.sync.differences import PositionDifference, compare
-from execbot.oms.sync.pending_events import pending_events
+from execbot.oms.sync.options.pending_events import pending_events
 
 LOOK_BACK = timedelta(days=14)
 PAUSE_SECONDS = 0.5

@@ -10,7 +10,7 @@ from execbot.broker.errors import BrokerError
 from execbot.desk.account import Desk
 from execbot.exits.protection import Protection, Surroundings, protections
 from execbot.model.account import Position
-from execbot.oms.sync.pending_events import pending_events
+from execbot.oms.sync.options.pending_events import pending_events
 from execbot.watch.lock import holder_of
 
 __all__ = ["Protection", "missing", "positions_now", "protection_of", "surroundings"]

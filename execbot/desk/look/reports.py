@@ -25,10 +25,11 @@ from execbot.journal.records import AuditRow, OrderRecord, Trail
 from execbot.market.calendar_cache import table_for
 from execbot.market.sessions import TradingDay, trading_days
 from execbot.model.account import Position
-from execbot.model.symbols import is_pair, symbol_key
+from execbot.model.symbols import is_pair, option_contract, symbol_key
 from execbot.model.timer import Timer
 from execbot.model.times import eastern
 from execbot.oms.position_ledger import positions_before, symbols_of_day
+from execbot.oms.sync.options.pending_events import pending_events
 from execbot.report.audit_trail import audit_trail
 from execbot.report.daily import DailyReport, daily_report
 from execbot.report.days import day_rows
@@ -97,7 +98,8 @@ def span_report(desk: Desk, span: Span | None = None) -> SpanReport:
     held, price_warnings = _held(desk)
     warnings += learn_fees(desk, held)
     equity = equity_of_span(desk, span.start, span.end, market_prices(held))
-    period = _period(desk, span, held, equity)
+    pending = [] if price_warnings else _pending(desk, span, held)
+    period = _period(desk, span, held, equity, pending)
     warnings += equity.warnings
     in_doubt = [record.client_order_id for record in desk.journal.unsettled_orders()]
     if in_doubt:
@@ -116,7 +118,13 @@ def span_report(desk: Desk, span: Span | None = None) -> SpanReport:
     )
 
 
-def _period(desk: Desk, span: Span, held: Sequence[Position], equity: EquityOfSpan) -> PeriodReport:
+def _period(
+    desk: Desk,
+    span: Span,
+    held: Sequence[Position],
+    equity: EquityOfSpan,
+    pending: Sequence[str],
+) -> PeriodReport:
     journal, now = desk.journal, desk.now()
     records = journal.orders_of_days(span.start, span.end)
     made = journal.confirmations(span.start, span.end, with_quotes=False)
@@ -150,7 +158,7 @@ def _period(desk: Desk, span: Span, held: Sequence[Position], equity: EquityOfSp
     basis = Basis(executions, recoveries, protection, operation, trail, desk.mode is Mode.LIVE)
     return PeriodReport(
         span=span,
-        notes=[*_notes(desk, span, sessions), *unpriced],
+        notes=[*_notes(desk, span, sessions), *pending, *unpriced],
         sessions=len(sessions),
         books=books,
         days=days,
@@ -187,6 +195,17 @@ def _notes(desk: Desk, span: Span, sessions: Sequence[TradingDay]) -> list[str]:
     desk.hours.refresh(desk.client, now)
     days = list(span.days) if desk.hours(now).never_closes else [day.date for day in sessions]
     return span_notes(span, days, eastern(now).date())
+
+
+def _pending(desk: Desk, span: Span, held: Sequence[Position]) -> list[str]:
+    """Contracts that ended, or changed, in the span, and whose rows are not there: the figures hold
+    them once they are."""
+    return [
+        f"Pending: {words}; it is counted on its day once it is there."
+        for symbol, words in sorted(pending_events(desk.journal, held, desk.now()).items())
+        if (contract := option_contract(symbol)) is not None
+        and (span.on <= contract.expires <= span.last or span.holds(desk.now()))
+    ]
 
 
 def _since(rows: Sequence[AuditRow], span: Span) -> list[AuditRow]:

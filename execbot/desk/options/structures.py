@@ -20,7 +20,7 @@ from execbot.model.options.structure import LEGS_MAX, Holding, max_loss
 from execbot.model.order import OrderRequest
 from execbot.model.symbols import OPTION_MULTIPLIER, option_contract
 from execbot.oms.send.orders import held_and_listed
-from execbot.oms.sync.pending_events import pending_events
+from execbot.oms.sync.options.pending_events import pending_events
 
 
 class NoStructure(DeskError):

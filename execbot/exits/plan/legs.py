@@ -33,7 +33,8 @@ def why_no_legs(
         (
             is_crypto or is_option(request.symbol),
             f"{request.symbol} takes no stop or target with the order",
-            "Alpaca holds no legs for crypto pairs and option contracts.",
+            "Alpaca holds no legs for crypto pairs and option contracts; those of one contract are "
+            "placed at its fill while `execbot watch` runs.",
         ),
         (
             fraction,

@@ -144,6 +144,18 @@ def save_structure(journal: Journal, plan: StructurePlan, now: datetime) -> None
         journal.audit("option", plan.plan_id, "protect", plan.to_json(), "saved", now)
 
 
+def replace_structure(
+    journal: Journal, plan: StructurePlan, new: StructurePlan, why: str, now: datetime
+) -> None:
+    """Under the same name from now on; for what it is over its contracts have become."""
+    with journal.transaction():
+        kept = journal.meta_get(STRUCTURES_KEY)
+        plans = dict(kept) if isinstance(kept, dict) else {}
+        if plan.plan_id in plans:
+            journal.meta_set(STRUCTURES_KEY, {**plans, plan.plan_id: new.to_json()})
+            journal.audit("option", plan.plan_id, "protect", new.to_json(), f"followed: {why}", now)
+
+
 def end_structures(journal: Journal, names: Sequence[str], why: str, now: datetime) -> None:
     """Take plans out of force."""
     with journal.transaction():

@@ -28,6 +28,7 @@ from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Origin
 from execbot.model.enums import ErrorCategory, PositionSide, Side
 from execbot.model.order import OrderRequest
+from execbot.model.symbols import is_option
 from execbot.oms.errors import ClientIdReused, OmsError
 from execbot.risk.facts import Facts, market_price
 from execbot.risk.options.facts import is_of_options
@@ -69,12 +70,14 @@ class ExitsAsked(Struct, frozen=True):
     `must_go_along`: asked for by hand with this very order, which is refused where the broker takes
     no legs with it; without it they may come after the fill. `stop_goes_along`: with several
     targets the stop is sent with the entry. `far`: levels further than half the price away are
-    meant. `plan_id` is made from the client_order_id if empty.
+    meant. `watch_places`: where they cannot go along a running `watch` places them at the fill.
+    `plan_id` is made from the client_order_id if empty.
     """
 
     wishes: Wishes = NO_WISHES
     must_go_along: bool = False
     stop_goes_along: bool = True
+    watch_places: bool = False
     tif_is_given: bool = False
     far: bool = False
     origin: str = Origin.SUBMIT
@@ -110,10 +113,12 @@ def asked_by_submit(
     tif_is_given: bool = False,
     far: bool = False,
     keeps_rules: bool = True,
+    is_watched: bool = False,
 ) -> ExitsAsked:
     """Levels given with the order; else those of trading.yaml where `protect_submitted` is on.
 
-    The plan changes by the rules of trading.yaml unless `keeps_rules` is False.
+    The plan changes by the rules of trading.yaml unless `keeps_rules` is False. For one contract
+    Alpaca takes no exits with the order; where `is_watched`, they come at the fill.
     """
     wishes = given
     by_default = settings.exits.protect_submitted and not is_of_options(request)
@@ -125,6 +130,7 @@ def asked_by_submit(
     return ExitsAsked(
         replace(wishes, rules=rules),
         must_go_along=given.has_levels,
+        watch_places=is_watched and is_option(request.symbol),
         tif_is_given=tif_is_given,
         far=far,
     )
@@ -211,6 +217,8 @@ class EntryPlanner:
         )
         entry = PricedEntry(attached.request, attached.plan, price=price)
         if not asked.must_go_along or has_legs(entry.request):
+            return entry
+        if asked.watch_places and not holds_already:
             return entry
         why = why_no_legs(request, is_crypto=is_crypto, holds_already=holds_already)
         if why is None or not holds_already:

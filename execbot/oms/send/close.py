@@ -21,6 +21,7 @@ from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.model.account import Position
 from execbot.model.enums import AssetClass, TimeInForce
 from execbot.model.numbers import QTY_STEP, ZERO, is_whole, round_down, text
+from execbot.model.options.changed import stock_of
 from execbot.model.order import OrderRequest
 from execbot.model.retrying import Attempts, polled, retried
 from execbot.model.symbols import option_contract, pair_symbol, symbol_key
@@ -111,7 +112,9 @@ class Closer:
         if option_contract(symbol) is not None:
             return True
         held = ((option_contract(p.symbol), p.qty) for p in self._oms.journal.positions())
-        return any(c is not None and c.root == root and qty < 0 for c, qty in held)
+        return any(
+            c is not None and stock_of(c.root) == stock_of(root) and qty < 0 for c, qty in held
+        )
 
     def _given_before(
         self, symbol: str, qty: Decimal | None, client_order_id: str

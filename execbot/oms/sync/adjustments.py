@@ -21,9 +21,11 @@ from execbot.model.numbers import ZERO, first_known, known_or
 from execbot.model.symbols import symbol_key
 from execbot.oms.ledger import recording
 from execbot.oms.machine.positions import ONE_AFTER
-from execbot.oms.sync import deliveries, row_evidence, split_evidence
+from execbot.oms.sync import row_evidence, split_evidence
 from execbot.oms.sync.differences import PositionDifference, compare
-from execbot.oms.sync.pending_events import keep_pending
+from execbot.oms.sync.options import deliveries
+from execbot.oms.sync.options.owed_deliveries import forget_owed, is_owed
+from execbot.oms.sync.options.pending_events import keep_pending
 from execbot.oms.sync.row_evidence import MovedShares, Succession
 from execbot.oms.sync.split_evidence import Evidence, Split
 
@@ -132,8 +134,8 @@ def read_evidence(
 ) -> Evidence:
     """What the account's activities say of stocks and contracts whose quantity differs.
 
-    One request, and none where nothing differs. A broker that does not answer proves nothing.
-    Raises JournalError.
+    One request, and none where nothing differs and no shares are owed. A broker that does not
+    answer proves nothing. Raises JournalError.
     """
     mine = {symbol_key(item.symbol): item for item in journal.positions()}
     theirs = {symbol_key(item.symbol): item for item in positions}
@@ -142,7 +144,7 @@ def read_evidence(
         for difference in compare(mine.values(), positions)
         if _has_rows(difference, mine, theirs)
     ]
-    if not differing:
+    if not differing and not is_owed(journal, now):
         return Evidence()
     awaited = keep_pending(journal, differing, now)
     opened = [item.opened_at for item in mine.values() if item.opened_at is not None]
@@ -215,6 +217,7 @@ def _delivered(
             ended += told.rows
     found = []
     rows = [row for of_symbol in moving.values() for row in of_symbol]
+    forget_owed(journal, deliveries.delivered(rows, ended, booked), now)
     for symbol, due in deliveries.due_deliveries(rows, ended, booked).items():
         gap = gaps.get(symbol)
         difference = ZERO if gap is None else gap.theirs - gap.ours

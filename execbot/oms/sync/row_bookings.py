@@ -8,12 +8,18 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from execbot.exits.plan.plan import PlanStatus
+from execbot.exits.plan.rescale import rescaled
 from execbot.exits.store import plan_of, save_plan
+from execbot.exits.structures.changes import structures_follow
 from execbot.journal.journal import Journal
+from execbot.market.calendar_cache import load_table
 from execbot.model.symbols import asset_class_of
-from execbot.oms.ledger import recording
+from execbot.model.times import day_begins
+from execbot.oms.ledger import Ledger, recording
 from execbot.oms.machine.positions import ONE_AFTER, PRICE_STEP
-from execbot.oms.sync.deliveries import TAKEN_BACK
+from execbot.oms.sync.options.deliveries import TAKEN_BACK, adopted_lately
+from execbot.oms.sync.options.owed_deliveries import note_owed
+from execbot.oms.sync.options.row_moments import moment_of
 from execbot.oms.sync.row_evidence import MovedShares, Succession, price_of, signed_qty
 
 
@@ -21,11 +27,14 @@ def book_moved(journal: Journal, moved: MovedShares, price: Decimal | None, now:
     """Book shares that rows brought or took away, each row once; they realise nothing.
 
     What came has the cost of its row, else `price` (the broker's average). Rows of options are
-    trades: they realise. False when a row was booked meanwhile. Raises JournalError.
+    trades: they realise, on their own day, except where shares were taken over meanwhile. False
+    when a row was booked meanwhile. Raises JournalError.
     """
+    table = load_table()
     with recording(journal) as ledger:
         ours = journal.position(moved.symbol)
-        booked = {item.activity_id for item in journal.executions(symbol=moved.symbol)}
+        executions = journal.executions(symbol=moved.symbol)
+        booked = {item.activity_id for item in executions}
         if any(row.id in booked for row in moved.rows):
             return False
         average = ours.avg_entry_price if ours is not None else None
@@ -44,6 +53,9 @@ def book_moved(journal: Journal, moved: MovedShares, price: Decimal | None, now:
         for number, row in enumerate(moved.rows):
             traded_at = price_of(row)
             worth = row.price or price or average
+            at = now
+            if traded_at is not None and not moved.adopted:
+                at = moment_of(row, executions, table, now)
             ledger.adjust(
                 moved.symbol,
                 signed_qty(row, moved.qty),
@@ -51,10 +63,11 @@ def book_moved(journal: Journal, moved: MovedShares, price: Decimal | None, now:
                 reason=row.activity_type.lower(),
                 asset_class=asset_class_of(moved.symbol),
                 is_trade=traded_at is not None,
-                at=now + number * ONE_AFTER,
+                at=at + number * ONE_AFTER,
                 now=now + number * ONE_AFTER,
                 activity_id=row.id,
             )
+        note_owed(journal, moved.rows, now)
     return True
 
 
@@ -69,10 +82,11 @@ def book_succession(journal: Journal, pair: Succession, now: datetime) -> bool:
             ours = journal.position(pair.old)
             if ours is None or ours.qty != -pair.gone:
                 return False
-            worth = abs(ours.cost / pair.come)
+            average = ours.avg_entry_price or Decimal(0)
+            worth = abs(average * pair.gone / pair.come)
             for number, (symbol, qty, price, row) in enumerate(
                 (
-                    (pair.old, pair.gone, ours.avg_entry_price or Decimal(0), pair.rows[0]),
+                    (pair.old, pair.gone, average, pair.rows[0]),
                     (pair.new, pair.come, worth.quantize(PRICE_STEP), pair.rows[1]),
                 )
             ):
@@ -86,8 +100,35 @@ def book_succession(journal: Journal, pair: Succession, now: datetime) -> bool:
                     now=now + number * ONE_AFTER,
                     activity_id=row.id,
                 )
+            if pair.is_contract:
+                _take_back(ledger, journal, pair, now)
         _plan_follows(journal, pair, now)
+        if pair.is_contract:
+            structures_follow(journal, pair.change, now)
     return True
+
+
+def _take_back(ledger: Ledger, journal: Journal, pair: Succession, now: datetime) -> None:
+    """What was taken over of the new contract, which was traded before its rows were there: the
+    rows have brought it now."""
+    changed_on = pair.rows[1].at
+    if changed_on is None:
+        return
+    since = journal.executions(day_begins(changed_on.date()), symbol=pair.new)
+    adopted = adopted_lately(since, now)
+    if adopted is None:
+        return
+    at = now + 2 * ONE_AFTER
+    ledger.adjust(
+        pair.new,
+        -adopted.qty,
+        adopted.price,
+        reason="delivered",
+        asset_class=asset_class_of(pair.new),
+        at=at,
+        now=at,
+        activity_id=f"{pair.rows[1].id}{TAKEN_BACK}",
+    )
 
 
 def _plan_follows(journal: Journal, pair: Succession, now: datetime) -> None:
@@ -96,7 +137,10 @@ def _plan_follows(journal: Journal, pair: Succession, now: datetime) -> None:
         return
     note = f"{pair.old} became {pair.new}"
     save_plan(journal, plan.changed(now, status=PlanStatus.CLOSED, exit=None, lift=None, note=note))
-    if pair.is_rename and plan.status is not PlanStatus.PENDING:
+    is_given_anew = pair.is_contract and plan_of(journal, pair.new) is not None
+    if pair.is_rename and plan.status is not PlanStatus.PENDING and not is_given_anew:
+        if pair.is_contract and pair.change.count != 1:
+            plan = rescaled(plan, pair.change.count, now)
         renamed = replace(
             plan,
             plan_id=f"{plan.plan_id}~{pair.new}",

@@ -20,6 +20,7 @@ from msgspec import Struct
 from execbot.journal.records import Execution, FillState
 from execbot.model.account import Activity
 from execbot.model.numbers import ZERO, text
+from execbot.model.options.changed import ContractChange
 from execbot.model.symbols import multiplier_of
 from execbot.risk.flows import TRANSFER_ROWS
 
@@ -32,7 +33,11 @@ CONTRACT_ROWS = ("OPEXP", "OPEXC", "OPASN", "OPCSH")
 DELIVERY_ROWS = ("OPTRD",)
 """The shares that an exercise or an assignment bought or sold, at the strike."""
 
-OPTION_ROWS = (*CONTRACT_ROWS, *DELIVERY_ROWS)
+CHANGE_ROWS = ("OPCA",)
+"""A corporate action made a contract into another one: a pair, out and in."""
+
+OPTION_ROWS = (*CONTRACT_ROWS, *DELIVERY_ROWS, *CHANGE_ROWS)
+SUCCESSION_ROWS = (*NAME_ROWS, *MERGER_ROWS, *CHANGE_ROWS)
 MOVING_ROWS = (*NAME_ROWS, *MERGER_ROWS, *SHARE_ROWS, *OPTION_ROWS)
 """Types of rows that may move shares without a trade; splits have rules of their own."""
 
@@ -70,9 +75,20 @@ class Succession(Struct, frozen=True):
     def is_rename(self) -> bool:
         """As many shares under another name: books, plan and exits follow."""
         named = all(row.activity_type in NAME_ROWS for row in self.rows)
-        return named and self.gone == -self.come
+        return self.is_contract or (named and self.gone == -self.come)
+
+    @property
+    def is_contract(self) -> bool:
+        """A contract became another of the same worth: as many, or more at a divided strike."""
+        return all(row.activity_type in CHANGE_ROWS for row in self.rows)
+
+    @property
+    def change(self) -> ContractChange:
+        return ContractChange(self.old, self.new, self.come / -self.gone)
 
     def __str__(self) -> str:
+        if self.is_contract:
+            return f"{text(-self.gone)} {self.old} became {text(self.come)} {self.new}"
         if self.is_rename:
             return f"{self.old} is called {self.new} now: {text(self.come)} shares"
         return f"{text(-self.gone)} {self.old} became {text(self.come)} {self.new}"
@@ -82,7 +98,7 @@ def rows_by_symbol(rows: Iterable[Activity]) -> Mapping[str, list[Activity]]:
     """Rows that move shares, oldest first, by symbol; taken back ones are left out."""
     found: defaultdict[str, list[Activity]] = defaultdict(list)
     for row in sorted(rows, key=_when):
-        if row.symbol and row.qty and _moves(row):
+        if row.symbol and row.qty and _moves(row) and row.activity_type not in CHANGE_ROWS:
             found[row.symbol].append(row)
     return found
 
@@ -135,7 +151,7 @@ def successions(rows: Iterable[Activity], booked: Collection[str]) -> list[Succe
     groups: defaultdict[str, list[Activity]] = defaultdict(list)
     for row in rows:
         name = str(row.raw.get("group_id") or "")
-        if name and row.activity_type in (*NAME_ROWS, *MERGER_ROWS) and _moves(row) and row.qty:
+        if name and row.activity_type in SUCCESSION_ROWS and _moves(row) and row.qty:
             groups[name].append(row)
     found = []
     for group in groups.values():
@@ -144,7 +160,12 @@ def successions(rows: Iterable[Activity], booked: Collection[str]) -> list[Succe
         if any(row.id in booked for row in group):
             continue
         found += _succession(group)
-    return found
+    # One contract may become what another one was: that one goes first. Strikes only fall.
+    return sorted(found, key=lambda pair: pair.old) if _of_contracts(found) else found
+
+
+def _of_contracts(found: Sequence[Succession]) -> bool:
+    return any(pair.is_contract for pair in found)
 
 
 def _succession(group: Sequence[Activity]) -> list[Succession]:

@@ -7,12 +7,14 @@ covers may be sold by another order that is working: such shares and contracts c
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from execbot.model.account import Position
 from execbot.model.enums import Side
 from execbot.model.numbers import ZERO
+from execbot.model.options.changed import stock_of
 from execbot.model.options.structure import Holding, collateral
 from execbot.model.symbols import OPTION_MULTIPLIER, option_contract, symbol_key
 from execbot.risk.options.facts import holdings_in
@@ -54,6 +56,8 @@ def uncovered_after(
     stock = positions.get(symbol_key(root))
     shares = (ZERO if stock is None else stock.qty) + change.get(symbol_key(root), ZERO)
     had = ZERO if stock is None else stock.qty
+    if shares < had and (adjusted := _adjusted_short(root, positions.values())):
+        return f"calls sold of {adjusted} take shares of {root}, nobody here knows how many each"
     needed, need_before = collateral(after, shares), collateral(before, had)
     if needed is None:
         if need_before is None:
@@ -74,6 +78,17 @@ def _changed(before: list[Holding], root: str, change: Mapping[str, Decimal]) ->
         if contract is not None and contract.root == root:
             held[contract] = held.get(contract, ZERO) + qty
     return [Holding(contract, qty) for contract, qty in held.items() if qty]
+
+
+def _adjusted_short(root: str, positions: Iterable[Position]) -> str:
+    """A root of the stock that a corporate action has made, of which calls are sold that no bought
+    ones cover."""
+    net: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for position in positions:
+        contract = option_contract(position.symbol)
+        if contract is not None and contract.is_call and stock_of(contract.root) == root:
+            net[contract.root] += position.qty
+    return next((r for r, qty in sorted(net.items()) if r != root and qty < 0), "")
 
 
 def _sells_shares(order: PendingOrder, root: str) -> bool:

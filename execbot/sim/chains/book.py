@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from execbot.sim.chains.contract import TAIL, Contract, symbol_of_id
+from execbot.sim.chains.contract import ROOTS, TAIL, Contract, Root, symbol_of_id
 from execbot.sim.types import (
     Asset,
     AssetDirectory,
@@ -36,11 +36,21 @@ BOOK_LEVELS = 4
 Mark = tuple[Ns, Decimal | None]
 
 
+@dataclass(frozen=True, slots=True)
+class CameFrom:
+    """The contract that another one was until `at`; one of that became `ratio` of this."""
+
+    at: Ns
+    symbol: str
+    ratio: Decimal
+
+
 @dataclass(slots=True)
 class OptionBook:
     """The marks of contracts with the moments from which they hold, and the chains.
 
-    `extra` underlyings have chains although they are not among the twenty.
+    `extra` underlyings have chains although they are not among the twenty. `roots` and `came_from`
+    grow with the splits of their stocks, which are kept in `splits`.
     """
 
     seed: int
@@ -48,6 +58,9 @@ class OptionBook:
     calendar: Calendar
     extra: frozenset[str] = frozenset()
     marks: dict[str, list[Mark]] = field(default_factory=dict)
+    roots: dict[str, Root] = field(default_factory=lambda: dict(ROOTS))
+    splits: dict[str, list[tuple[Ns, Decimal]]] = field(default_factory=dict)
+    came_from: dict[str, CameFrom] = field(default_factory=dict)
     _chains: Chains | None = None
 
     @property
@@ -56,12 +69,14 @@ class OptionBook:
         if self._chains is None:
             from execbot.sim.chains.market import Chains
 
-            self._chains = Chains(self.seed, self.prices, self.calendar, self.extra)
+            self._chains = Chains(
+                self.seed, self.prices, self.calendar, self.extra, self.roots, self.splits
+            )
         return self._chains
 
     def contract(self, symbol: str) -> Contract | None:
         """A contract that trades here, or did; None for all else."""
-        found = Contract.parse(symbol) if len(symbol) > TAIL else None
+        found = Contract.parse(symbol, self.roots) if len(symbol) > TAIL else None
         if found is None or not (symbol in self.marks or self.chains.knows(found)):
             return None
         return found
@@ -77,6 +92,14 @@ class OptionBook:
         if rows and rows[-1][0] == now:
             rows.pop()
         rows.append((now, price))
+
+    def becomes(self, old: Contract, new: Contract, ratio: Decimal, now: Ns) -> None:
+        """A split makes `ratio` contracts of each one, under another name; its mark goes along."""
+        self.came_from[new.symbol] = CameFrom(now, old.symbol, ratio)
+        mark = self.mark_at(old.symbol, now)
+        if mark is not None and mark[1] is not None:
+            self.set_mark(new, mark[1] / ratio, now)
+            self.set_mark(old, None, now)
 
     def pieces(self, symbol: str, after: Ns, until: Ns) -> Iterator[tuple[Ns, Ns, Decimal | None]]:
         """`(after, until]` cut where marks change: begin, end, and the mark that rules."""
@@ -95,6 +118,20 @@ class OptionBook:
             symbol: [[at, None if price is None else str(price)] for at, price in rows]
             for symbol, rows in self.marks.items()
         }
+
+    def dump_changes(self) -> dict[str, Any]:
+        """What splits have made of contracts."""
+        made = {name: root for name, root in self.roots.items() if name not in ROOTS}
+        return {
+            "roots": {n: [r.underlying, str(r.shares), r.since] for n, r in made.items()},
+            "came_from": {n: [c.at, c.symbol, str(c.ratio)] for n, c in self.came_from.items()},
+        }
+
+    def load_changes(self, state: Mapping[str, Any]) -> None:
+        for name, (underlying, shares, since) in state.get("roots", {}).items():
+            self.roots[name] = Root(underlying, Decimal(shares), since)
+        for name, (at, symbol, ratio) in state.get("came_from", {}).items():
+            self.came_from[name] = CameFrom(at, symbol, Decimal(ratio))
 
     def load(self, state: Mapping[str, Any]) -> None:
         for symbol, rows in state.items():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
 from hashlib import blake2b
@@ -12,8 +13,6 @@ from execbot.sim.types import Asset, AssetClass
 
 MULTIPLIER = Decimal(100)
 TAIL = 15  # YYMMDD, C or P, strike in thousandths as eight digits
-ADJUSTED = {"MARA1": ("MARA", Decimal(50))}
-"""Roots of contracts that a corporate action has changed: underlying, and shares delivered."""
 LATE_CLOSE = frozenset({"SPY", "QQQ", "IWM"})
 """Underlyings whose options trade a quarter of an hour longer than the stock."""
 LATE_CLOSE_ATTRIBUTE = "options_late_close"
@@ -21,6 +20,24 @@ LATE_CLOSE_ATTRIBUTE = "options_late_close"
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{10}0c")
 _LETTERS = "\0ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _PACKED_BYTES = 10  # root 32 bits, day 17, kind 1, strike 27
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A root that a corporate action has made: the stock, and the shares that a contract delivers.
+
+    `since` is the date of the action, of which the expiries are that it has; empty for one of long
+    ago, which has the next two months.
+    """
+
+    underlying: str
+    shares: Decimal
+    since: str = ""
+
+
+Roots = Mapping[str, Root]
+ROOTS: Roots = {"MARA1": Root("MARA", Decimal(50))}
+"""Those that every exchange begins with. Others come by splits, at one exchange each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +53,23 @@ class Contract:
     shares: Decimal = MULTIPLIER  # of the underlying, delivered for one contract
 
     @classmethod
-    def parse(cls, symbol: str) -> Contract | None:
-        """None for what is no OCC symbol. It is read from the right, for a root may have digits."""
-        return _parse(symbol)
+    def parse(cls, symbol: str, roots: Roots = ROOTS) -> Contract | None:
+        """None for what is no OCC symbol. It is read from the right, for a root may have digits.
+
+        `roots` are those of the exchange that asks; without them only dates, kinds and strikes of
+        contracts that a split has changed are right.
+        """
+        found = _parse(symbol)
+        changed = None if found is None else roots.get(found.root)
+        return found if changed is None else _changed(symbol, changed)
 
     @classmethod
-    def of(cls, root: str, expires: str, is_call: bool, strike: Decimal) -> Contract:
+    def of(
+        cls, root: str, expires: str, is_call: bool, strike: Decimal, roots: Roots = ROOTS
+    ) -> Contract:
         kind = "C" if is_call else "P"
-        found = _parse(f"{root}{expires[2:].replace('-', '')}{kind}{int(strike * 1000):08d}")
+        symbol = f"{root}{expires[2:].replace('-', '')}{kind}{int(strike * 1000):08d}"
+        found = cls.parse(symbol, roots)
         assert found is not None
         return found
 
@@ -74,8 +100,14 @@ def _parse(symbol: str) -> Contract | None:
     if kind not in ("C", "P") or len(strike) != 8 or not symbol.isascii():
         return None
     expires = f"20{day[:2]}-{day[2:4]}-{day[4:]}"
-    underlying, shares = ADJUSTED.get(root, (root, MULTIPLIER))
-    return Contract(symbol, root, underlying, expires, kind == "C", Decimal(strike) / 1000, shares)
+    return Contract(symbol, root, root, expires, kind == "C", Decimal(strike) / 1000)
+
+
+@lru_cache(maxsize=1024)
+def _changed(symbol: str, root: Root) -> Contract:
+    found = _parse(symbol)
+    assert found is not None
+    return replace(found, underlying=root.underlying, shares=root.shares)
 
 
 @lru_cache(maxsize=8192)

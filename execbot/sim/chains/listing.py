@@ -16,7 +16,8 @@ from typing import Any
 
 from execbot.sim.calendar import new_york_date
 from execbot.sim.chains import grid
-from execbot.sim.chains.contract import ADJUSTED, MULTIPLIER, Contract, contract_id
+from execbot.sim.chains.carried import carried_ratios, carried_strikes
+from execbot.sim.chains.contract import MULTIPLIER, Contract, contract_id
 from execbot.sim.chains.expiries import expiries
 from execbot.sim.chains.market import Chains
 from execbot.sim.types import AssetDirectory, Ns
@@ -57,9 +58,9 @@ class Wanted:
         )
 
 
-def roots(underlying: str) -> tuple[str, ...]:
+def roots(chains: Chains, underlying: str) -> tuple[str, ...]:
     """Roots of an underlying, ascending."""
-    own = (root for root, (stock, _) in ADJUSTED.items() if stock == underlying)
+    own = (name for name, root in chains.roots.items() if root.underlying == underlying)
     return tuple(sorted((underlying, *own)))
 
 
@@ -67,27 +68,37 @@ def listed(chains: Chains, wanted: Wanted, now: Ns, after: str = "") -> Iterator
     """The contracts that a list wants, by symbol, those beyond the symbol `after`."""
     today = new_york_date(now)
     names = wanted.underlyings or tuple(sorted(chains.underlyings))
-    chosen = {root for name in names if name in chains.underlyings for root in roots(name)}
+    chosen = {root for name in names if name in chains.underlyings for root in roots(chains, name)}
     every = sorted(chosen, key=lambda root: root + "2")  # as their symbols sort: dates follow
     for root in every:
         if wanted.root not in (None, root) or root + "9" < after[: len(root) + 1]:
             continue
-        underlying = ADJUSTED.get(root, (root, None))[0]
-        for day in _dates(root, today, wanted):
+        for day in _dates(chains, root, today, wanted):
+            strikes = _strikes(chains, root, day, now)
             for is_call in (True, False):
-                for strike in _strikes(chains, underlying, root, day, today):
-                    contract = Contract.of(root, day, is_call, strike)
+                for strike in strikes:
+                    contract = Contract.of(root, day, is_call, strike, chains.roots)
                     if contract.symbol > after and wanted.takes(contract):
                         yield contract
 
 
-def _dates(root: str, today: str, wanted: Wanted) -> list[str]:
+def dates(chains: Chains, root: str, today: str) -> tuple[str, ...]:
+    """Dates at which contracts of a root expire that are listed on a date. Of one that a split has
+    made: those that were listed then."""
+    changed = chains.roots.get(root)
+    if changed is None or not changed.since:
+        return expiries(root, today, adjusted=changed is not None)
+    if today < changed.since:
+        return ()
+    return tuple(day for day in expiries(changed.underlying, changed.since) if day >= today)
+
+
+def _dates(chains: Chains, root: str, today: str, wanted: Wanted) -> list[str]:
     if not wanted.expired:
-        found = expiries(root, today, adjusted=root in ADJUSTED)
+        found = dates(chains, root, today)
     else:
         begin = (date.fromisoformat(today) - timedelta(days=HISTORY_DAYS)).isoformat()
-        before = expiries(root, begin, adjusted=root in ADJUSTED)
-        found = tuple(day for day in before if day < today)
+        found = tuple(day for day in dates(chains, root, begin) if day < today)
     return [
         day
         for day in found
@@ -96,23 +107,37 @@ def _dates(root: str, today: str, wanted: Wanted) -> list[str]:
     ]
 
 
-def _strikes(
-    chains: Chains, underlying: str, root: str, expires: str, today: str
-) -> Iterator[Decimal]:
+def _strikes(chains: Chains, root: str, expires: str, now: Ns) -> list[Decimal]:
+    """Ascending: those around the price, and what splits have made of older ones."""
+    today, changed = new_york_date(now), chains.roots.get(root)
+    underlying = root if changed is None else changed.underlying
     day = min(today, expires)
     days = (date.fromisoformat(expires) - date.fromisoformat(day)).days
     width = next((share for limit, share in WIDTHS if days <= limit), WIDEST)
-    share = float(ADJUSTED[root][1] / MULTIPLIER) if root in ADJUSTED else 1.0
-    middle = chains.reference(underlying, day) * share
-    yield from grid.strikes(underlying, middle * (1 - width), middle * (1 + width))
+    share = 1.0 if changed is None else float(changed.shares / MULTIPLIER)
+    middle = chains.reference(underlying, day) / float(chains.grown(underlying, day, now)) * share
+    low, high = middle * (1 - width), middle * (1 + width)
+    found = set(grid.strikes(underlying, low, high))
+    for since, ratio in _carried(chains, underlying, now):
+        if expires in dates(chains, root, since):
+            found.update(carried_strikes(underlying, low, high, ratio))
+    return sorted(found)
+
+
+def _carried(chains: Chains, underlying: str, now: Ns) -> Iterator[tuple[str, Decimal]]:
+    """The splits whose contracts bear divided strikes: the date, and by how much since."""
+    known = [split for split in chains.splits.get(underlying, ()) if split[0] <= now]
+    ratios = carried_ratios(known)
+    for (at, _), ratio in zip(reversed(known), reversed(ratios), strict=False):
+        yield new_york_date(at), ratio
 
 
 def in_reach(chains: Chains, contract: Contract, now: Ns) -> bool:
     """Whether a contract of the chain may be named at a moment: it was listed by then, at a strike
     that is not beyond reason. What was listed once stays so."""
-    today, adjusted = new_york_date(now), contract.root in ADJUSTED
+    today = new_york_date(now)
     is_over = contract.expires < today
-    if not is_over and contract.expires not in expiries(contract.root, today, adjusted=adjusted):
+    if not is_over and contract.expires not in dates(chains, contract.root, today):
         return False
     spot = chains.spot(contract.underlying, now)
     if spot is None:

@@ -8,7 +8,7 @@ the last quote stays in force.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -19,7 +19,8 @@ from math import log, sqrt
 from execbot.sim.assets import listings
 from execbot.sim.calendar import new_york, new_york_date
 from execbot.sim.chains import grid, pricing, surface
-from execbot.sim.chains.contract import ADJUSTED, LATE_CLOSE, Contract
+from execbot.sim.chains.carried import carried_ratios, is_carried
+from execbot.sim.chains.contract import LATE_CLOSE, ROOTS, Contract, Roots
 from execbot.sim.chains.expiries import LATE, expires_at, is_expiry
 from execbot.sim.types import SECOND, Calendar, Ns, PriceSource, Quote, Trade
 
@@ -44,7 +45,11 @@ class Day:
 
 
 class Chains:
-    """The option market over a price source. `extra` underlyings have chains beside the twenty."""
+    """The option market over a price source. `extra` underlyings have chains beside the twenty.
+
+    `roots` and `splits` are those of the exchange, and grow: prices of a day on which a stock is
+    split go by what it began the day at, in the shares of the moment.
+    """
 
     def __init__(
         self,
@@ -52,12 +57,16 @@ class Chains:
         prices: PriceSource,
         calendar: Calendar,
         extra: frozenset[str] = frozenset(),
+        roots: Roots = ROOTS,
+        splits: Mapping[str, Sequence[tuple[Ns, Decimal]]] | None = None,
     ) -> None:
         self.seed = seed
         self.prices = prices
         self.calendar = calendar
         known = set(prices.symbols())
         self.underlyings = frozenset(known & ({*grid.TWENTY} | extra))
+        self.roots = roots
+        self.splits = {} if splits is None else splits
         self.rate = surface.rate(seed)
         self._volatility = {item.asset.symbol: item.volatility for item in listings()}
         self.day = lru_cache(maxsize=8192)(self._day)
@@ -65,14 +74,14 @@ class Chains:
 
     def knows(self, contract: Contract) -> bool:
         """Whether there is, was or will be such a contract: its root, its date, its strike."""
-        root = contract.root
-        if contract.underlying not in self.underlyings:
+        root, stock, strike = contract.root, contract.underlying, contract.strike
+        if stock not in self.underlyings or (root != stock and root not in self.roots):
             return False
-        if root != contract.underlying and root not in ADJUSTED:
-            return False
-        if not grid.is_strike(contract.underlying, contract.strike):
-            return False
-        return is_expiry(root, contract.expires)
+        if not grid.is_strike(stock, strike):
+            ratios = carried_ratios(self.splits.get(stock, ()))
+            if not any(is_carried(stock, strike, ratio) for ratio in ratios):
+                return False
+        return is_expiry(stock, contract.expires)
 
     # --- hours -----------------------------------------------------------------------------
 
@@ -117,18 +126,33 @@ class Chains:
 
     # --- what holds for a day --------------------------------------------------------------
 
+    def grown(self, underlying: str, day: str, at: Ns) -> Decimal:
+        """What one share of the beginning of a date has become by a moment of it."""
+        found = Decimal(1)
+        for since, ratio in self.splits.get(underlying, ()):
+            if since <= at and new_york_date(since) == day:
+                found *= ratio
+        return found
+
+    def day_at(self, contract: Contract, at: Ns) -> Day:
+        """What holds for a contract at a moment."""
+        day = new_york_date(at)
+        if contract.underlying not in self.splits:
+            return self.day(contract, day)
+        return self.day(contract, day, self.grown(contract.underlying, day, at))
+
     def _reference(self, underlying: str, day: str) -> float:
         """Where the stock stood when a date began."""
         spot = self.spot(underlying, new_york(day))
         return 0.0 if spot is None else spot[0]
 
-    def _day(self, contract: Contract, day: str) -> Day:
+    def _day(self, contract: Contract, day: str, grown: Decimal = Decimal(1)) -> Day:
         underlying = contract.underlying
         opens, ends = self.session(underlying, day) or (new_york(day), new_york(day, 1440))
         years = max(expires_at(contract.expires) - opens, 0) / YEAR
         share = float(contract.shares) / 100.0
         strike = float(contract.strike) / share
-        reference = self.reference(underlying, day)
+        reference = self.reference(underlying, day) / float(grown)
         base = self._volatility.get(underlying, USUAL_VOLATILITY)
         nervous = surface.level(self.seed, underlying, date.fromisoformat(day).toordinal())
         lean = INDEX_LEAN if underlying in grid.PENNY_EVERYWHERE else USUAL_LEAN
@@ -161,7 +185,7 @@ class Chains:
 
     def fair(self, contract: Contract, spot: float, at: Ns) -> float:
         """The fair price for one share, with the stock at `spot`."""
-        day = self.day(contract, new_york_date(at))
+        day = self.day_at(contract, at)
         years = (expires_at(contract.expires) - at) / YEAR
         share = float(contract.shares) / 100.0
         strike = float(contract.strike)
@@ -171,7 +195,7 @@ class Chains:
         self, contract: Contract, spot: float, at: Ns, widening: float = 1.0
     ) -> tuple[int, int]:
         """Bid and ask in cents with the stock at `spot`."""
-        day = self.day(contract, new_york_date(at))
+        day = self.day_at(contract, at)
         fair = self.fair(contract, spot, at)
         half = min(0.006 + 0.008 * fair, 0.6 + 0.002 * fair) * day.factor * widening
         if at - day.opens < OPENING and not self.calendar.always_open:
@@ -213,7 +237,7 @@ class Chains:
         spot = self.spot(contract.underlying, then)
         if spot is None:
             return None
-        day, share = self.day(contract, new_york_date(then)), float(contract.shares) / 100.0
+        day, share = self.day_at(contract, then), float(contract.shares) / 100.0
         found = pricing.greeks(
             spot[0] * share,
             float(contract.strike),

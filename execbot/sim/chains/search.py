@@ -127,7 +127,7 @@ def _on_the_stock(
     rising = condition.op == ">="
     share = float(contract.shares) / 100.0
     price = float(condition.price) + (-SLACK if rising else SLACK)
-    day = chains.day(contract, new_york_date(end))
+    day = chains.day_at(contract, end)
     near = chains.reference(contract.underlying, new_york_date(end)) or float(contract.strike)
     found = []
     for at in (begin, end):

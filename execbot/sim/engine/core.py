@@ -182,18 +182,25 @@ class ExchangeCore:
             return Decimal(0)
         return (quote.bid + quote.ask) / 2 if quote.bid and quote.ask else quote.bid + quote.ask
 
+    def contract(self, symbol: str) -> Contract | None:
+        """What an OCC symbol says at this exchange, on which splits may have changed roots."""
+        return Contract.parse(symbol, self.options.roots) if len(symbol) > TAIL else None
+
     def multiplier(self, symbol: str) -> Decimal:
         """Dollars that a position is worth for each dollar of its price: 100 for contracts."""
         return ONE if len(symbol) <= TAIL else MULTIPLIER
 
     def watch_contract(self, symbol: str) -> None:
         """A contract has come into an account: its last day is to be watched."""
-        contract = Contract.parse(symbol) if len(symbol) > TAIL else None
+        contract = self.contract(symbol)
         if contract is not None and contract.expires >= new_york_date(self.now):
             self.option_days.add(contract.expires)
 
     def adjusted_price(self, symbol: str, at: Ns) -> Decimal:
         """The price of a past moment in the shares of today: splits since then taken out."""
+        came = self.options.came_from.get(symbol)
+        if came is not None and at < came.at:  # the contract bore another name
+            return (self.adjusted_price(came.symbol, at) / came.ratio).quantize(CENT)
         price = self.price(symbol, at)
         for since, ratio in self.splits.get(symbol, ()):
             if at < since:
@@ -311,6 +318,7 @@ class ExchangeCore:
             day=self.hours.trading_date(self.now),
             last_equity=self.config.starting_cash,
             configurations=configurations,
+            roots=self.options.roots,
         )
         self.accounts[account_id] = account
         # `last_equity` has it already: it came before today, and before the day of trading, which

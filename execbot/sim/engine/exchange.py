@@ -72,6 +72,7 @@ class Exchange:
             hours=Hours(calendar),
             ids=Ids(config.seed),
             options=options,
+            splits=options.splits,
         )
         self.back_office = BackOffice(self.core)
 

@@ -31,6 +31,7 @@ def dump(core: ExchangeCore) -> dict[str, Any]:
         },
         "faults": [_fault_record(fault) for fault in core.faults],
         "options": core.options.dump(),
+        "option_changes": core.options.dump_changes(),
         "option_looked_at": core.option_looked_at,
         "past": core.past.dump(),
         "late_rows": [list(row) for row in core.late_rows],
@@ -41,10 +42,12 @@ def restore(core: ExchangeCore, state: Mapping[str, Any]) -> None:
     """Fills a fresh core with what `dump` returned. Events are not part of it."""
     core.ids.counter = state["counter"]
     core.options.load(state["options"])
+    core.options.load_changes(state.get("option_changes", {}))  # an older file has none
     core.option_looked_at = state.get("option_looked_at", 0)
     core.event_seq, core.order_seq, core.activity_seq = state["seqs"]
     for record in state["accounts"]:
         account = Account.from_record(record)
+        account.roots = core.options.roots
         core.accounts[account.id] = account
     expiry.watch_all(core)
     for record in state["orders"]:

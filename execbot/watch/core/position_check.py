@@ -21,6 +21,7 @@ from execbot.model.symbols import is_pair, is_stock, symbol_key
 from execbot.model.unread import POSITION, unread_about
 from execbot.oms.machine.table import COIN_FEE
 from execbot.oms.sync.differences import PositionDifference, is_fee_in_coins
+from execbot.oms.sync.row_evidence import Succession
 from execbot.oms.sync.split_evidence import Split, by_quantity
 from execbot.watch.core import inputs
 from execbot.watch.core.jobs import (
@@ -97,7 +98,9 @@ class PositionCheck:
         for pair in item.evidence.successions:
             if self.memory.state_of(pair.old).journal_qty != -pair.gone:
                 continue
-            if pair.is_rename:
+            if pair.is_contract:
+                note = _contract_changed(pair)
+            elif pair.is_rename:
                 note = alarm("renamed", pair.old, f"{pair}; books, plan and exits follow")
             else:
                 words = f"{pair}; it is booked, its stop and targets are not known"
@@ -322,6 +325,16 @@ def _is_price_as_before(state: SymbolState, now: datetime) -> bool:
     if state.believed_price is None or state.jumped_at is not None or state.priced_at is None:
         return False
     return now - state.priced_at < PRICE_FRESH
+
+
+def _contract_changed(pair: Succession) -> Note:
+    words = f"by a corporate action {pair}; books, plan and exits follow"
+    if pair.change.is_adjusted:
+        words += (
+            ". It delivers another number of shares now and can only be closed; a stop on the "
+            f"price of its underlying is dropped: `execbot option protect {pair.new}`"
+        )
+    return alarm("contract_changed", pair.old, words, critical=pair.change.is_adjusted)
 
 
 def _both(seen: Difference) -> str:

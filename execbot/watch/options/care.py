@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from execbot.broker.errors import BrokerError
 from execbot.config.schema import TradingSettings
+from execbot.exits.structures.changes import changes_since, is_asleep
 from execbot.exits.structures.lives import has_outlived
 from execbot.exits.structures.plan import StructurePlan, end_structures, structure_plans
 from execbot.journal.records import OrderRecord, Origin, Role
@@ -21,6 +22,7 @@ from execbot.market.sessions import MarketNow
 from execbot.model.enums import OPEN_STATUSES
 from execbot.model.errors import ExecbotError
 from execbot.model.numbers import ZERO
+from execbot.model.options.changed import ContractChange
 from execbot.model.options.contract import is_plain_root
 from execbot.model.quote import Quote
 from execbot.model.symbols import option_contract
@@ -28,7 +30,7 @@ from execbot.model.times import eastern
 from execbot.model.unread import unread_of
 from execbot.oms.send.orders import held_and_listed
 from execbot.oms.service import OrderManagementSystem
-from execbot.oms.sync.pending_events import pending_events
+from execbot.oms.sync.options.pending_events import pending_changes, pending_events
 from execbot.watch.core.inputs import Warned
 from execbot.watch.options.closing import (
     CLOSING_ID,
@@ -46,6 +48,7 @@ from execbot.watch.options.rules import (
     Leave,
     Warn,
     broken,
+    changing,
     dangers,
     expires_on,
     expiring,
@@ -88,6 +91,10 @@ class OptionCare:
     _told_blind: datetime | None = None
     _listed: Mapping[str, Decimal] | None = None
     """The broker's own quantities at this look."""
+    _changes: tuple[ContractChange, ...] = ()
+    """Contracts that seem at this look to have become others."""
+    _sent: set[str] = field(default_factory=set)
+    """Contracts for which this look has sent a closing order."""
     _prices: ContractPrices = field(init=False)
 
     def __post_init__(self) -> None:
@@ -132,14 +139,15 @@ class OptionCare:
         groups = self._groups(with_quotes=market.is_open)
         if not groups and not plans:
             return []
+        self._sent.clear()
         around = self._around(market, now, groups)
-        found: list[Warn] = []
+        found: list[Warn] = [changing(change) for change in self._changes]
         for plan in plans:
             group = groups.get(plan.underlying) or Group(plan.underlying, {})
             found += self._keep(plan, group, market, now)
         for group in groups.values():
             leave = expiring(group, around)
-            if leave is not None:
+            if leave is not None and not self._sent & set(leave.held):
                 found += self._leave(leave, market, now)
             found += dangers(group, around)
         return self._fresh(found, around)
@@ -152,7 +160,9 @@ class OptionCare:
         is_whole = listed is not None and not unread_of(listed)
         self._listed = {p.symbol: p.qty for p in listed or ()} if is_whole else None
         ended: Mapping[str, str] = {}
+        self._changes = ()
         if is_whole and listed is not None:
+            self._changes = pending_changes(self.oms.journal, listed, self.now())
             ended = pending_events(self.oms.journal, listed, self.now())
         for position in found:
             contract, qty = option_contract(position.symbol), position.qty
@@ -194,6 +204,9 @@ class OptionCare:
     ) -> list[Warn]:
         """One plan: over, broken, or at one of its levels."""
         journal = self.oms.journal
+        booked = changes_since(journal, plan.created_at)
+        if is_asleep(plan, booked, self._changes, group.held):
+            return []
         if not self._is_closing(plan.plan_id) and has_outlived(journal, plan):
             end_structures(journal, [plan.plan_id], "it was closed", now)
             warn = outlived(plan, group.held)
@@ -307,6 +320,7 @@ class OptionCare:
         except ExecbotError as error:
             message = f"{words} failed: {error.message}"
             return [Warn(f"option_exit_{leave.reason}_refused", leave.underlying, message, True)]
+        self._sent.update(leave.held)
         return [Warn(f"option_exit_{leave.reason}", leave.underlying, words)]
 
     def _press(self, record: OrderRecord, now: datetime) -> list[Warn]:

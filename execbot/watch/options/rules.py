@@ -16,6 +16,7 @@ from msgspec import Struct, field
 
 from execbot.exits.structures.plan import StructurePlan
 from execbot.model.numbers import ZERO, text
+from execbot.model.options.changed import ContractChange
 from execbot.model.options.contract import is_plain_root
 from execbot.model.quote import Quote
 from execbot.model.symbols import option_contract
@@ -176,6 +177,15 @@ def dangers(group: Group, around: Around) -> list[Warn]:
             )
             found.append(Warn("assignment_risk", symbol, message))
     return found
+
+
+def changing(change: ContractChange) -> Warn:
+    """Its rows come a day late; the broker has canceled the orders in it."""
+    message = (
+        f"by a corporate action {change}; the broker's rows are not there yet: no stop and no "
+        "target of it is kept until they are, orders in it were canceled"
+    )
+    return Warn("contract_changed", change.old, message, critical=True)
 
 
 def broken(

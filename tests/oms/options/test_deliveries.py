@@ -6,6 +6,7 @@ rows and positions as judge.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,12 @@ from execbot.journal.records import FillState
 from execbot.model.account import Activity
 from execbot.model.enums import Side
 from execbot.model.order import OrderRequest
-from execbot.oms.sync.deliveries import due_deliveries, explained
-from execbot.oms.sync.pending_events import pending_events
+from execbot.oms.ledger import recording
+from execbot.oms.sync.options.deliveries import due_deliveries, explained
+from execbot.oms.sync.options.owed_deliveries import is_owed
+from execbot.oms.sync.options.pending_events import pending_events
+from execbot.oms.sync.row_bookings import book_moved
+from execbot.oms.sync.row_evidence import MovedShares, explaining, rows_by_symbol
 
 D = Decimal
 WIDE = {"max_position_size_pct": D(90), "max_account_exposure_pct": D(90)}
@@ -69,6 +74,32 @@ def test_both_legs_of_a_spread_in_the_money_bring_the_difference_of_their_strike
     assert position is not None and position.realized_pl == brought(trader)["AAPL"]
     again = trader.desk.oms.reconcile()
     assert again.adjusted_positions == () and again.notes == ()
+
+
+def test_shares_that_cancel_out_are_booked_though_their_rows_come_after_the_contracts(
+    tmp_path: Path,
+) -> None:
+    """Nothing differs any more when they come: it is kept that they are owed."""
+    trader = opened(tmp_path, option_risk_close=False)
+    low, high = (near(trader.desk, steps=-n, days=1).symbol for n in (4, 2))
+    held(trader, low, 2)
+    held(trader, high, -2)
+    trader.until("2026-10-09 19:00")
+    core = trader.desk.venue.exchange.core
+    day = 86_400 * 10**9
+    core.late_rows[:] = [
+        (at + 2 * day if kind == "OPTRD" else at, who, kind, body)
+        for at, who, kind, body in core.late_rows
+    ]
+    trader.until("2026-10-12 10:00")
+    assert trader.desk.oms.reconcile().breaks == ()
+    assert {p.symbol for p in trader.desk.journal.positions() if p.qty} == set()
+    assert "AAPL" not in brought(trader)
+    trader.until("2026-10-12 19:00")
+    assert trader.desk.oms.reconcile().breaks == ()
+    assert brought(trader)["AAPL"] == 200 * (strike_of(high) - strike_of(low))
+    assert trader.desk.oms.reconcile().notes == ()
+    assert not is_owed(trader.desk.journal, trader.desk.now())
 
 
 def test_shares_that_are_sold_before_the_row_of_their_exercise_count_at_the_strike(
@@ -169,3 +200,27 @@ def test_an_exercise_and_an_assignment_of_one_day_are_a_pending_event(tmp_path: 
     trader.until("2026-10-09 11:00")
     assert trader.desk.oms.reconcile().breaks == ()
     assert brought(trader)["AAPL"] == 100 * (strike_of(high) - strike_of(low))
+
+
+@pytest.mark.parametrize(("qty", "cash"), [(2, "2468"), (-2, "-2468")])
+def test_cash_settlement_ends_a_contract_at_its_cash(tmp_path: Path, qty: int, cash: str) -> None:
+    """An index contract delivers no shares: its row carries the money, whatever sign its quantity
+    has."""
+    trader = opened(tmp_path)
+    desk, symbol = trader.desk, "SPXW261009C06700000"
+    with recording(desk.journal) as ledger:
+        ledger.adjust(
+            symbol, D(qty), D("5.00"), reason="adopted", asset_class="us_option",
+            at=desk.now(), now=desk.now(),
+        )  # fmt: skip
+    settled = row("OPCSH", symbol, -qty, net_amount=cash)
+    moving = rows_by_symbol([settled])
+    rows = explaining(D(-qty), moving[symbol], desk.journal.executions(symbol=symbol))
+    assert rows == (settled,)
+    at = datetime(2026, 10, 12, 14, tzinfo=UTC)
+    assert book_moved(desk.journal, MovedShares(symbol, D(-qty), rows), None, at)
+    position = desk.journal.position(symbol)
+    assert position is not None and position.qty == 0
+    assert position.realized_pl == D(cash) - 500 * qty
+    [_, end] = desk.journal.executions(symbol=symbol)
+    assert end.at == datetime(2026, 10, 9, 20, tzinfo=UTC)

@@ -21,7 +21,7 @@ from execbot.model.symbols import option_contract
 from execbot.oms.results import CloseResult
 from execbot.oms.sync.differences import PositionDifference
 from execbot.oms.sync.intake import apply_batch
-from execbot.oms.sync.option_ends import awaited, delivered_early, has_just_ended
+from execbot.oms.sync.options.option_ends import awaited, delivered_early, has_just_ended
 from execbot.oms.sync.rebuild import rebuild
 from execbot.oms.sync.reconcile import ReconcileResult
 

@@ -34,11 +34,16 @@ class Course(StrEnum):
     """`watch` leaves what expires in time."""
     TO_THE_END = "to the end"
     """Nobody leaves what expires: the broker closes, exercises, assigns."""
+    SPLIT = "split"
+    """The stock is split before the next day, on which trading goes on; rows come the day after."""
     OUTAGE = "outage"
     """`watch` is away from the afternoon of the expiry to the next trading day."""
 
 
 WEEKEND = frozenset({Course.EXPIRY, Course.TO_THE_END, Course.OUTAGE})
+
+SPLITS = ((4, 1), (2, 1), (3, 1), (3, 2), (1, 4))
+"""New shares for old ones."""
 
 FAULTS: tuple[tuple[str, dict[str, object]], ...] = (
     ("reply_lost", {}),
@@ -148,6 +153,8 @@ class OptionSession(Disturbed):
         problems: list[str] = []
         if self.course is Course.NIGHT:
             problems = self._night()
+        elif self.course is Course.SPLIT:
+            problems = self._split()
         elif self.course in WEEKEND:
             problems = self._expiry()
         elif any(name.startswith("exercise") for name in self.trader.begun):
@@ -166,6 +173,28 @@ class OptionSession(Disturbed):
         self._jump("2026-10-08 10:00")
         self.play_on(6)
         self._jump("2026-10-09 11:00")  # what was exercised then has its rows
+        return problems
+
+    def _split(self) -> list[str]:
+        """Over night; the contracts are others in the morning, and their rows a day away."""
+        new, old = self.rng.choice(SPLITS)
+        if any(name.startswith("exercise") for name in self.trader.begun):
+            self._jump("2026-10-08 11:00")  # a split before the rows of an exercise is a break
+            return []
+        self._jump("2026-10-08 09:00")
+        self.calm()
+        self.world.desk.call("POST", "/sim/split", {"symbol": "AAPL", "new": new, "old": old})
+        self.world.witness.were_split()
+        ratio = D(new) / D(old)
+        self.price, self.start_price = (
+            (price / ratio).quantize(D("0.01")) for price in (self.price, self.start_price)
+        )
+        self._jump("2026-10-08 10:00")
+        self.put_price(D(0))
+        problems = judge_evening(self)
+        self.trader.read_chain(is_single=self.liking is SINGLE)
+        self.play_on(6)
+        self._jump("2026-10-09 11:00")
         return problems
 
     def _expiry(self) -> list[str]:
@@ -278,7 +307,9 @@ def play(seed: str, path: Path) -> OptionVerdict:
     """Run the session of one seed."""
     rng = seeded(f"options-{seed}")
     random.seed(f"waits-options-{seed}")  # what the code under test draws for its waits
-    course = rng.choice(tuple(Course))
+    course = rng.choice([one for one in Course if one is not Course.SPLIT])
+    if course in (Course.DAY, Course.NIGHT) and seeded(f"split-{seed}").random() < 0.4:
+        course = Course.SPLIT
     exchange = {
         "early_assignment_share": str(rng.choice((0, 1, 1))) if course is Course.NIGHT else "0",
         "option_risk_close": rng.random() < 0.8,

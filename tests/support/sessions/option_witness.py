@@ -70,6 +70,10 @@ class OptionWitness(Witness):
             self._looked_at = self.world.ns
             self._look_for_levels(held)
 
+    def were_split(self) -> None:
+        """What is held now became so by a split: none of it was opened by anybody."""
+        self._seen = {**self.contracts, "AAPL": self.qty("AAPL")}
+
     # --- cover -------------------------------------------------------------------------------
 
     def _look_for_naked(self, held: Mapping[str, Decimal]) -> None:

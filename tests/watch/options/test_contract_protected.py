@@ -20,6 +20,7 @@ from execbot.exits.plan.wishes import Wishes
 from execbot.exits.rules.view import Guarded
 from execbot.model.enums import OrderType, Side
 from execbot.model.order import OrderRequest
+from execbot.oms.place.entry_plans import LegsRefused, asked_by_submit
 from execbot.oms.place.held_plans import HeldPlanner
 from execbot.oms.place.placer import Placer
 from execbot.oms.place.risk_gate import RiskGate
@@ -65,6 +66,51 @@ def test_stop_stands_at_the_broker_on_the_grid_and_says_that_it_closes(tmp_path:
     assert (stop["type"], stop["qty"], stop["position_intent"]) == ("stop", "2", "sell_to_close")
     assert D(stop["stop_price"]) % D("0.1") == 0 and stop["time_in_force"] == "gtc"
     assert world.guarded(symbol) is Guarded.PROTECTED
+
+
+def entry(world: World, **more: object) -> OrderRequest:
+    symbol = near(world.desk, days=30).symbol
+    limit = asked(world.desk, symbol)
+    fields = {"qty": D(2), "type": OrderType.LIMIT, "limit_price": limit, **more}
+    return OrderRequest(symbol, Side.BUY, client_order_id="entry", **fields)  # type: ignore[arg-type]
+
+
+def placed(world: World, request: OrderRequest, wishes: Wishes, *, is_watched: bool) -> None:
+    gate = RiskGate(world.desk.client, world.desk.journal, world.settings, Mode.SIM, now=world.now)
+    wanted = asked_by_submit(world.settings, request, wishes, far=True, is_watched=is_watched)
+    placer = Placer(world.desk.oms, gate)
+    placer.place(placer.prepare(request, wanted).entry)
+    world.journal_changed = True
+    world.run(60)
+
+
+def test_exits_that_were_given_with_the_entry_are_placed_at_its_fill(tmp_path: Path) -> None:
+    world = opened(tmp_path)
+    request = entry(world)
+    wishes = Wishes(stop=price(D(2)), targets=((price(D(90)), D(100)),))
+    with pytest.raises(LegsRefused, match="takes no stop or target"):
+        placed(world, request, wishes, is_watched=False)
+    assert world.desk.orders_there() == {}
+    placed(world, request, wishes, is_watched=True)
+    assert world.desk.positions_there() == {request.symbol: "2"}
+    [stop] = world.desk.call("GET", f"/v2/orders?status=open&symbols={request.symbol}")
+    assert (stop["type"], stop["stop_price"], stop["position_intent"]) == (
+        "stop", "2", "sell_to_close",
+    )  # fmt: skip
+    assert world.guarded(request.symbol) is Guarded.PROTECTED
+    [target] = world.the_plan(request.symbol).targets
+    assert target.price == 90
+
+
+def test_exits_of_an_entry_that_never_fills_end_with_it(tmp_path: Path) -> None:
+    world = opened(tmp_path)
+    request = entry(world, limit_price=D("0.50"))
+    placed(world, request, Wishes(stop=price(D("0.20"))), is_watched=True)
+    world.desk.oms.cancel("entry")
+    world.journal_changed = True
+    world.run(10)
+    assert world.desk.call("GET", "/v2/orders?status=open") == []
+    assert world.plan(request.symbol) is None
 
 
 def test_target_beside_the_stop_is_taken_by_watch(tmp_path: Path) -> None:

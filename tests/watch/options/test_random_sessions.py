@@ -5,8 +5,8 @@ Method: random sessions with options under the virtual clock. A trader buys and 
 spreads, protects them (a stop at the broker, a target, net prices, the stock's price), closes,
 rolls and exercises them; `watch` and the trader's own commands are killed at their requests,
 answers and frames are lost, late, doubled and refused. Sessions go on through a night of
-assignments, or through an expiry: left in time, left to the broker, or in an outage. The judge is
-the exchange's own record (`support/sessions/option_verdict.py`).
+assignments, a split of the stock, or through an expiry: left in time, left to the broker, or in an
+outage. The judge is the exchange's own record (`support/sessions/option_verdict.py`).
 
 A failing seed runs alone with `--option-sessions 1 --seed N`; the long proof with
 `--option-sessions 5000`.

@@ -97,6 +97,27 @@ def test_structure_is_closed_as_one_before_its_last_close_and_only_once(tmp_path
     assert world.desk.oms.reconcile().breaks == ()
 
 
+def test_level_that_is_reached_on_the_last_afternoon_is_left_once(tmp_path: Path) -> None:
+    """Both reasons are there in one look: what the first has sent the second does not send."""
+    world = opened(tmp_path, "2026-10-08 10:00")
+    held = with_spread(world, days=1)
+    now = world.now()
+    ratios = {s: D(q) / 2 for s, q in held.items()}
+    plan = StructurePlan("structure-1", "AAPL", ratios, now, D("1.30"), target_net=D("-9"))
+    assert world.hands is not None
+    care = OptionCare(world.running.oms, world.settings, world.hours, world.now)
+    world.hands.care_for_options = list
+    world.desk.call("POST", "/sim/clock", {"set": "2026-10-09 14:59:50"})
+    world.run(2)
+    save_structure(world.desk.journal, plan, now)
+    assert care.look() == []  # reached once
+    world.desk.call("POST", "/sim/clock", {"set": "2026-10-09 15:00:10"})
+    world.desk.venue.advance()
+    assert [w.kind for w in care.look() if w.critical] == []
+    names = {row["client_order_id"] for row in closings(world)}
+    assert len(names) == 1
+
+
 @pytest.mark.parametrize("level", ["stop", "target", "underlying"])
 def test_structure_is_closed_as_one_at_its_level(tmp_path: Path, level: str) -> None:
     world = opened(tmp_path)

@@ -20,7 +20,7 @@ from execbot.broker.errors import NetworkError
 from execbot.exits.protection import Surroundings, protections
 from execbot.exits.rules.view import Guarded
 from execbot.exits.structures.plan import StructurePlan, end_structures, save_structure
-from execbot.oms.sync.pending_events import pending_events
+from execbot.oms.sync.options.pending_events import pending_events
 from execbot.page.rows import held_row
 from execbot.watch.core.inputs import Warned
 from execbot.watch.show.frames import Frame, Picture

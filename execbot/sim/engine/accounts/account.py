@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from execbot.sim.chains.contract import ROOTS, Roots
 from execbot.sim.engine.order import Order, Side
 from execbot.sim.engine.render import NANO, ZERO
 from execbot.sim.types import Ns
@@ -217,6 +218,7 @@ class Account:
     not_to_exercise: set[str] = field(default_factory=set)  # contracts, on their last day
     taken: dict[str, list[Any]] = field(default_factory=dict)
     margin_call: MarginCall | None = None
+    roots: Roots = field(default_factory=lambda: ROOTS)  # the exchange's, of contracts
     frozen_until: str = ""  # trading date up to which there is no margin, after an unmet call
 
     def add(self, order: Order) -> None:

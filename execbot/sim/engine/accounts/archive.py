@@ -70,7 +70,7 @@ class OrderFilter:
 def _underlying(symbol: str) -> str | None:
     """Of a contract: orders are also found by what they are on."""
     contract = Contract.parse(symbol) if len(symbol) > TAIL else None
-    return None if contract is None else contract.underlying
+    return None if contract is None else contract.root.rstrip("0123456789")
 
 
 @dataclass(frozen=True, slots=True)

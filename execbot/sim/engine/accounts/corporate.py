@@ -13,6 +13,7 @@ from typing import Any
 from execbot.sim.engine.accounts import margin
 from execbot.sim.engine.accounts.account import Account, Position
 from execbot.sim.engine.core import ExchangeCore
+from execbot.sim.engine.options import adjusting
 from execbot.sim.engine.order import Order
 from execbot.sim.engine.orders import endings
 from execbot.sim.engine.orders.place import place
@@ -26,7 +27,8 @@ REASON = "CORPORATE_ACTION"
 def split(core: ExchangeCore, symbol: str, new: Decimal, old: Decimal) -> None:
     """`new` shares for `old` ones: open orders are canceled, positions rescaled.
 
-    What does not make a whole share is paid out, unless the asset has fractions.
+    What does not make a whole share is paid out, unless the asset has fractions. Contracts on the
+    stock become others (`options.adjusting`).
     """
     asset, ratio = equity(core, symbol), new / old
     for account in touched(core, symbol):
@@ -46,6 +48,7 @@ def split(core: ExchangeCore, symbol: str, new: Decimal, old: Decimal) -> None:
         else:
             del account.positions[symbol]
     core.splits.setdefault(symbol, []).append((core.now, ratio))
+    adjusting.split(core, symbol, ratio)
 
 
 def dividend(core: ExchangeCore, symbol: str, per_share: Decimal) -> None:

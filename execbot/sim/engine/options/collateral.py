@@ -14,7 +14,7 @@ from execbot.sim.engine.render import ZERO
 def held(account: Account) -> dict[str, dict[Contract, Decimal]]:
     """The account's contracts by underlying; empty, and quick, where it has none."""
     rows = [(s, p.qty) for s, p in account.positions.items() if len(s) > TAIL]
-    return cover.contracts_of(rows) if rows else {}
+    return cover.contracts_of(rows, account.roots) if rows else {}
 
 
 def effect(account: Account, order: Order) -> dict[Contract, Decimal]:
@@ -26,7 +26,7 @@ def effect(account: Account, order: Order) -> dict[Contract, Decimal]:
     else:
         legs = [order]
     rows = [(leg.symbol, leg.leaves if leg.is_buy else -leg.leaves) for leg in legs]
-    by_underlying = cover.contracts_of(rows)
+    by_underlying = cover.contracts_of(rows, account.roots)
     return next(iter(by_underlying.values()), {})
 
 
@@ -54,7 +54,7 @@ def shares_held(account: Account, symbol: str) -> Decimal:
     """Shares of a stock that cover calls, and can neither be sold nor cover others."""
     if len(symbol) > TAIL or not any(len(s) > TAIL or not s for s in _touched(account)):
         return ZERO
-    return calls_on_shares(account, symbol) * MULTIPLIER
+    return calls_on_shares(account, symbol) * lot(account, symbol)
 
 
 def _touched(account: Account) -> set[str]:
@@ -72,7 +72,15 @@ def required(account: Account) -> Decimal:
 
 def _lots(account: Account, underlying: str) -> Decimal:
     """Calls that the shares held could cover."""
-    return max(ZERO, account.qty(underlying)) // MULTIPLIER
+    return max(ZERO, account.qty(underlying)) // lot(account, underlying)
+
+
+def lot(account: Account, underlying: str) -> Decimal:
+    """Shares that each short call takes: those that a split has changed may deliver more, or
+    less, and of several kinds the largest counts."""
+    mine = held(account).get(underlying, {})
+    sizes = [c.shares for c, qty in mine.items() if c.is_call and qty < 0]
+    return max(sizes, default=MULTIPLIER)
 
 
 def more_required(

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
-from execbot.sim.chains.contract import MULTIPLIER, TAIL, Contract
+from execbot.sim.chains.contract import MULTIPLIER, ROOTS, TAIL, Contract, Roots
 
 ZERO = Decimal(0)
 NAKED_SHARE = Decimal("0.2")
@@ -22,11 +22,13 @@ Holding = Mapping[Contract, Decimal]
 """Contracts and their signed numbers."""
 
 
-def contracts_of(quantities: Iterable[tuple[str, Decimal]]) -> dict[str, dict[Contract, Decimal]]:
+def contracts_of(
+    quantities: Iterable[tuple[str, Decimal]], roots: Roots = ROOTS
+) -> dict[str, dict[Contract, Decimal]]:
     """The contracts among symbols and quantities, by underlying."""
     found: dict[str, dict[Contract, Decimal]] = {}
     for symbol, qty in quantities:
-        contract = Contract.parse(symbol) if len(symbol) > TAIL else None
+        contract = Contract.parse(symbol, roots) if len(symbol) > TAIL else None
         if contract is not None and qty:
             mine = found.setdefault(contract.underlying, {})
             mine[contract] = mine.get(contract, ZERO) + qty

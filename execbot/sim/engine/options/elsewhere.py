@@ -22,9 +22,9 @@ from execbot.sim.types import AssetClass
 LEGS_MIN, LEGS_MAX = 2, 4
 
 
-def contract_of(symbol: str) -> Contract:
+def contract_of(core: ExchangeCore, symbol: str) -> Contract:
     """Raises `ApiError` 422 for what is no OCC symbol."""
-    contract = Contract.parse(symbol)
+    contract = core.contract(symbol)
     if contract is None:
         raise unprocessable(f'contract "{symbol}" not found')
     return contract
@@ -32,7 +32,7 @@ def contract_of(symbol: str) -> Contract:
 
 def set_mark(core: ExchangeCore, symbol: str, price: Decimal | None) -> None:
     """Makes a contract known, or moves its price. Raises `ApiError` 422."""
-    contract = contract_of(symbol)
+    contract = contract_of(core, symbol)
     if price is not None and price < 0:
         raise unprocessable(f"invalid price {text(price)}")
     core.options.set_mark(contract, price, core.now)
@@ -64,7 +64,7 @@ def order(core: ExchangeCore, account: Account, body: Mapping[str, Any]) -> Orde
     if body.get("order_class") == OrderClass.MLEG:
         return _several(core, account, body)
     symbol = str(body.get("symbol") or "")
-    if core.assets.get(contract_of(symbol).symbol) is None:
+    if core.assets.get(contract_of(core, symbol).symbol) is None:
         mark = parse.number(body, "mark") or parse.number(body, "limit_price")
         set_mark(core, symbol, mark or Decimal(1))
     plain = {name: value for name, value in body.items() if name not in ("mark", "key")}
@@ -85,7 +85,7 @@ def _several(core: ExchangeCore, account: Account, body: Mapping[str, Any]) -> O
         ratio, intent = parse.number(leg, "ratio_qty") or Decimal(1), leg.get("position_intent")
         if intent not in parse.INTENTS:
             raise unprocessable(f"leg.{index} position intent is required")
-        symbol = contract_of(str(leg.get("symbol") or "")).symbol
+        symbol = contract_of(core, str(leg.get("symbol") or "")).symbol
         if core.assets.get(symbol) is None or leg.get("mark") is not None:
             set_mark(core, symbol, parse.number(leg, "mark") or Decimal(1))
         made.append(

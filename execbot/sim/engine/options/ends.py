@@ -1,7 +1,8 @@
 """How contracts end: they expire worthless, are exercised, or are assigned.
 
 No stream tells it. Positions and cash change at once; the rows (OPEXP, OPEXC or OPASN with the
-OPTRD of the shares, one `group_id`) come at once, as live, or later, as on paper.
+OPTRD of the shares, one `group_id`) come at once, as live, or later, as on paper. Of an adjusted
+contract that delivers a part of a share that part is paid in cash: a third row, OPCSH.
 """
 
 from __future__ import annotations
@@ -9,18 +10,20 @@ from __future__ import annotations
 from decimal import Decimal
 
 from execbot.sim.chains.contract import MULTIPLIER, Contract
+from execbot.sim.chains.expiries import expires_at
 from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.core import ExchangeCore
+from execbot.sim.engine.options.adjusting import in_lieu
 from execbot.sim.engine.options.elsewhere import contract_of
 from execbot.sim.engine.orders import endings
 from execbot.sim.engine.orders.rules import unprocessable
-from execbot.sim.engine.render import ZERO, text
+from execbot.sim.engine.render import CENT, ZERO, text
 from execbot.sim.types import Ns
 
 
 def expire(core: ExchangeCore, account: Account, symbol: str, row_after: Ns = 0) -> None:
     """Worthless: the contracts are gone. Raises `ApiError` 422 where none are held."""
-    contract, held = _held(account, symbol)
+    contract, held = _held(core, account, symbol)
     _remove(core, account, contract, held)
     core.record_flow(
         account, "OPEXP", {"symbol": symbol, "qty": text(-held), "net_amount": "0"},
@@ -36,7 +39,7 @@ def exercise(
     row_after: Ns = 0,
 ) -> None:
     """The holder takes (call) or gives (put) the shares at the strike."""
-    contract, held = _held(account, symbol)
+    contract, held = _held(core, account, symbol)
     if held < 0:
         raise unprocessable(f"long position not found: {symbol}")
     _deliver(core, account, contract, held if qty is None else min(qty, held), "OPEXC", row_after)
@@ -50,15 +53,15 @@ def assign(
     row_after: Ns = 0,
 ) -> None:
     """Whoever sold the contracts gives (call) or takes (put) the shares at the strike."""
-    contract, held = _held(account, symbol)
+    contract, held = _held(core, account, symbol)
     if held > 0:
         raise unprocessable(f"short position not found: {symbol}")
     count = held if qty is None else max(-qty, held)
     _deliver(core, account, contract, count, "OPASN", row_after)
 
 
-def _held(account: Account, symbol: str) -> tuple[Contract, Decimal]:
-    contract, held = contract_of(symbol), account.qty(symbol)
+def _held(core: ExchangeCore, account: Account, symbol: str) -> tuple[Contract, Decimal]:
+    contract, held = contract_of(core, symbol), account.qty(symbol)
     if not held:
         raise unprocessable(f"no position in {symbol}")
     return contract, held
@@ -76,21 +79,32 @@ def _deliver(
     if core.assets.get(contract.underlying) is None:
         raise unprocessable(f"{contract.underlying} is not listed")
     _remove(core, account, contract, count)
-    sign = 1 if contract.is_call else -1
-    shares, amount = sign * count * contract.shares, -sign * count * contract.strike * MULTIPLIER
     price = contract.strike * MULTIPLIER / contract.shares
+    shares, rest = in_lieu(contract, count, _settled_at(core, contract))
+    amount, rest = (-shares * price).quantize(CENT), rest.quantize(CENT)
     _trade(account, contract.underlying, shares, price)
-    account.cash += amount
+    account.cash += amount + rest
     group = core.ids.uuid()
-    rows: tuple[tuple[str, str, Decimal, Decimal, Decimal | None], ...] = (
+    rows: list[tuple[str, str, Decimal, Decimal, Decimal | None]] = [
         (kind, contract.symbol, -count, ZERO, None),
         ("OPTRD", contract.underlying, shares, amount, price),
-    )
+    ]
+    if rest:
+        rows.append(("OPCSH", contract.underlying, ZERO, rest, None))
     for name, symbol, qty, net, at in rows:
-        body = {"symbol": symbol, "qty": text(qty), "net_amount": text(net), "group_id": group}
+        body = {"symbol": symbol, "net_amount": text(net), "group_id": group}
+        if qty:
+            body["qty"] = text(qty)
         if at is not None:
             body["price"] = text(at)
         core.record_flow(account, name, body, row_after=row_after)
+
+
+def _settled_at(core: ExchangeCore, contract: Contract) -> Decimal:
+    """At what a part of a share is paid: the official close on the last day, else the price."""
+    close = expires_at(contract.expires)
+    found = core.prices.official(contract.underlying, close) if core.now >= close else None
+    return core.price(contract.underlying, core.now) if found is None else found
 
 
 def _remove(core: ExchangeCore, account: Account, contract: Contract, count: Decimal) -> None:

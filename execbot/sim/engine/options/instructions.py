@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from execbot.sim.chains.contract import MULTIPLIER, TAIL, Contract
+from execbot.sim.chains.contract import MULTIPLIER, Contract
 from execbot.sim.chains.expiries import expires_at
 from execbot.sim.engine.accounts import funds
 from execbot.sim.engine.accounts.account import Account
@@ -59,7 +59,7 @@ def abandon(core: ExchangeCore, account: Account, symbol_or_id: str) -> None:
 
 def _held(core: ExchangeCore, account: Account, symbol_or_id: str) -> tuple[Contract, Decimal]:
     asset = core.assets.get(symbol_or_id)
-    contract = Contract.parse(asset.symbol) if asset and len(asset.symbol) > TAIL else None
+    contract = core.contract(asset.symbol) if asset is not None else None
     if contract is None:
         raise unprocessable("invalid symbol")
     return contract, account.qty(contract.symbol)

@@ -284,7 +284,7 @@ def spread_of(core: ExchangeCore, parent: Order, units: Decimal, limit: Decimal 
     """The request that would make such a parent."""
     legs = []
     for leg in legs_of(core, parent):
-        contract = Contract.parse(leg.symbol)
+        contract = core.contract(leg.symbol)
         assert contract is not None and leg.ratio_qty is not None
         legs.append(Leg(contract, int(leg.ratio_qty), leg.position_intent))
     return Spread(tuple(legs), units, limit, None)

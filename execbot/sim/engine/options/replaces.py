@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from execbot.sim.chains.contract import MULTIPLIER, Contract
+from execbot.sim.chains.contract import MULTIPLIER
 from execbot.sim.engine.accounts import funds
 from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.core import ExchangeCore
@@ -24,7 +24,7 @@ def check_prices(limit: Decimal | None, stop: Decimal | None, *, signed: bool) -
 
 def check_single(core: ExchangeCore, account: Account, old: Order, new: Order) -> None:
     """Contracts, cover and cash of the new order, with those of the old one. Raises `ApiError`."""
-    contract = Contract.parse(new.symbol)
+    contract = core.contract(new.symbol)
     assert contract is not None
     more = new.leaves - old.leaves
     if core.config.option_replace_forgets_itself and new.is_closing:

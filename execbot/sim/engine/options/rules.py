@@ -139,7 +139,7 @@ def check_level(case: Case) -> None:
 
 
 def check_adjusted(case: Case) -> None:
-    contract = Contract.parse(case.asset.symbol)
+    contract = case.core.contract(case.asset.symbol)
     assert contract is not None
     if not contract.is_standard and case.intent.endswith("_to_open"):
         raise unprocessable(f'contract "{contract.symbol}" is not tradable')
@@ -153,7 +153,7 @@ def check_sold_stop(case: Case) -> None:
 
 def check_cover(case: Case, qty: Decimal) -> None:
     """A sale must leave no short call without a long one or shares behind it."""
-    contract = Contract.parse(case.asset.symbol)
+    contract = case.core.contract(case.asset.symbol)
     assert contract is not None
     if not case.intent.startswith("sell_") or not contract.is_call:
         return
@@ -188,8 +188,9 @@ def check_still_covered(
     others = collateral.working(account, stock, leave_out)
     before = cover.uncovered(mine, True, others)
     after = cover.uncovered(mine, True, [*others, order])
-    free = shares_free(core, account, stock) + before * MULTIPLIER
-    if after > before and after * MULTIPLIER > free:
+    lot = collateral.lot(account, stock)
+    free = shares_free(core, account, stock) + before * lot
+    if after > before and after * lot > free:
         raise forbidden(NOT_UNCOVERED)
 
 
@@ -215,9 +216,9 @@ def cost(
 
 def check_cash(case: Case, order: Order, leave_out: Order | None = None) -> None:
     """Sets what the order holds back. Raises `ApiError` 403 where it is not there."""
-    contract = Contract.parse(order.symbol)
-    assert contract is not None
     core, account = case.core, case.account
+    contract = core.contract(order.symbol)
+    assert contract is not None
     reserve_for(core, account, order, contract, leave_out)
     needed = order.hold_price * order.leaves
     free = funds.money(core, account, leave_out=leave_out).non_marginable
@@ -282,7 +283,7 @@ def check_market_hours(core: ExchangeCore, asset: Asset) -> None:
 
 
 def check_expiring(case: Case) -> None:
-    contract = Contract.parse(case.asset.symbol)
+    contract = case.core.contract(case.asset.symbol)
     assert contract is not None
     if case.intent.endswith("_to_open"):
         check_opening_expiring(case.core, contract)
@@ -312,7 +313,7 @@ def check_expiring_count(
         ZERO,
     )  # fmt: skip
     for order in account.live.values():
-        found = Contract.parse(order.symbol)
+        found = core.contract(order.symbol)
         if found is not None and found.expires == today and not order.is_closing:
             used += order.leaves
     if qty + used > most:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-from execbot.sim.chains.contract import Contract
 from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.order import Order
 from execbot.sim.engine.render import CENT, ZERO
@@ -68,7 +67,7 @@ def _may_be(core: ExchangeCore, parent: Order, legs: list[Order], at: Ns) -> boo
         return True
     found, spot = 0.0, None
     for leg in legs:
-        contract = Contract.parse(leg.symbol)
+        contract = core.contract(leg.symbol)
         assert contract is not None
         spot = spot or core.options.chains.spot(contract.underlying, at)
         if spot is None:

@@ -54,7 +54,7 @@ def register_leg(core: ExchangeCore, account: Account, leg: Order) -> None:
 
 def schedule_end(core: ExchangeCore, order: Order) -> None:
     """Day orders end with their session, GTC orders after 90 days, auctions by themselves."""
-    contract = Contract.parse(core.asset_of(order).symbol)
+    contract = core.contract(core.asset_of(order).symbol)
     if contract is not None:
         _schedule_end_of_contract(core, order, contract)
         return
@@ -181,7 +181,7 @@ def _is_absurd(core: ExchangeCore, order: Order) -> bool:
 
 def _is_off_grid(core: ExchangeCore, order: Order) -> bool:
     """A price between two steps of a contract's grid: taken at first, rejected by the venue."""
-    contract = Contract.parse(order.symbol)  # None of several: their net price may be any cent
+    contract = core.contract(order.symbol)  # None of several: their net price may be any cent
     if contract is None or not core.config.option_off_grid_rejected:
         return False
     from execbot.sim.chains.grid import on_grid

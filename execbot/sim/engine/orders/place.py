@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import Any
 
-from execbot.sim.chains.contract import TAIL, Contract
+from execbot.sim.chains.contract import Contract
 from execbot.sim.engine import parse
 from execbot.sim.engine.accounts import funds, margin
 from execbot.sim.engine.accounts.account import Account
@@ -97,9 +97,9 @@ def _place_several(core: ExchangeCore, account: Account, body: Mapping[str, Any]
 def _contract(core: ExchangeCore, account: Account, body: Mapping[str, Any]) -> Contract | None:
     """The contract that an order names, if it names one; its shape has been checked then."""
     symbol = body.get("symbol")
-    if not isinstance(symbol, str) or len(symbol) <= TAIL or Contract.parse(symbol) is None:
+    if not isinstance(symbol, str) or core.contract(symbol) is None:
         return None
-    found = Contract.parse(symbol) if account.qty(symbol) else None
+    found = core.contract(symbol) if account.qty(symbol) else None
     contract = found or option_rules.check_contract(core, symbol)
     option_rules.check_shape(body)
     return contract

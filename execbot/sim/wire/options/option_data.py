@@ -246,7 +246,7 @@ def _days_back(source: OptionSource, contract: Contract) -> Iterator[Row]:
 
 def _day_bar(source: OptionSource, symbol: str, day: str) -> Iterator[tuple[Ns, Row]]:
     """The bar of a date's session as far as it is known now, stamped with New York's midnight."""
-    contract = Contract.parse(symbol)
+    contract = source.book.contract(symbol)
     assert contract is not None
     session = source.book.chains.session(contract.underlying, day)
     if session is None or session[0] > source.now:

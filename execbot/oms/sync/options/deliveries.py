@@ -42,6 +42,21 @@ def due_deliveries(
     return {symbol: tuple(due) for symbol, due in found.items()}
 
 
+def delivered(
+    rows: Iterable[Activity], ended: Sequence[Activity], booked: Mapping[str, frozenset[str]]
+) -> frozenset[str]:
+    """The ids of those ends of contracts whose shares are booked."""
+    left = [row for row in ended if row.activity_type in DELIVERING_ROWS]
+    found: set[str] = set()
+    for row in rows:
+        if row.activity_type in DELIVERY_ROWS and row.id in booked.get(row.symbol or "", ()):
+            contract = next((one for one in left if _delivers(one, row)), None)
+            if contract is not None:
+                left.remove(contract)
+                found.add(contract.id)
+    return frozenset(found)
+
+
 def explained(
     symbol: str, difference: Decimal, due: Sequence[Activity], adopted: Adopted | None
 ) -> MovedShares | None:

@@ -9,11 +9,18 @@ from decimal import Decimal
 from execbot.journal.journal import Journal
 from execbot.market.calendar_cache import load_table
 from execbot.model.account import Position
-from execbot.model.numbers import text
+from execbot.model.numbers import ZERO, text
+from execbot.model.options.changed import (
+    ContractChange,
+    Held,
+    changed_contracts,
+    stock_of,
+    words_of,
+)
 from execbot.model.symbols import is_option, option_contract
 from execbot.model.times import iso, parse_time
-from execbot.oms.sync import deliveries, option_ends
 from execbot.oms.sync.differences import PositionDifference, compare
+from execbot.oms.sync.options import deliveries, option_ends
 
 GONE_EARLY_KEY = "options:gone_early"
 """Meta: of each symbol `[ours, theirs]` as text, and when that was first seen."""
@@ -29,6 +36,47 @@ def pending_events(journal: Journal, held: Sequence[Position], now: datetime) ->
     if not any(record.qty and is_option(record.symbol) for record in records):
         return {}
     return _awaited(journal, compare(records, held), now)[0]
+
+
+def pending_changes(
+    journal: Journal, held: Sequence[Position], now: datetime
+) -> tuple[ContractChange, ...]:
+    """Contracts that seem to have become others and whose rows are not there yet. Raises
+    JournalError."""
+    return _changes(journal, compare(journal.positions(), held), now)
+
+
+def _changes(
+    journal: Journal, differing: Sequence[PositionDifference], now: datetime
+) -> tuple[ContractChange, ...]:
+    rows = {item.symbol: Held(item.symbol, item.ours, item.theirs) for item in differing}
+    contracts = {symbol: row for symbol, row in rows.items() if is_option(symbol)}
+    found = changed_contracts(contracts.values())
+    if found or not contracts:
+        return found
+    traded = _taken_over(journal, contracts, now)
+    return changed_contracts({**contracts, **traded}.values()) if traded else ()
+
+
+def _taken_over(journal: Journal, contracts: Mapping[str, Held], now: datetime) -> dict[str, Held]:
+    """Contracts that were traded before the rows came that say what they had been: the broker's
+    quantity was taken over then. Of them as they came."""
+    roots = {stock_of(c.root) for s in contracts if (c := option_contract(s)) is not None}
+    since = now - deliveries.ADOPTED_LATELY
+    symbols = {
+        item.symbol
+        for item in journal.executions(since)
+        if (c := option_contract(item.symbol)) is not None and stock_of(c.root) in roots
+    }
+    found = {}
+    for symbol in symbols:
+        adopted = deliveries.adopted_lately(journal.executions(symbol=symbol), now)
+        position = journal.position(symbol)
+        ours = ZERO if position is None else position.qty
+        if adopted is not None and (symbol not in contracts or ours != adopted.qty):
+            theirs = contracts[symbol].theirs if symbol in contracts else ours
+            found[symbol] = Held(symbol, ZERO, adopted.qty + theirs - ours)
+    return found
 
 
 def keep_pending(
@@ -48,7 +96,10 @@ def _awaited(
     kept = journal.meta_get(GONE_EARLY_KEY)
     known = kept if isinstance(kept, dict) else {}
     adopted = _adopted(journal, differing, now)
-    early = option_ends.delivered_early(differing, now, table, adopted, known)
+    changed = words_of(_changes(journal, differing, now))
+    others = [item for item in differing if item.symbol not in changed]
+    early = dict(option_ends.delivered_early(others, now, table, adopted, known))
+    early |= {item.symbol: item for item in differing if item.symbol in changed}
     seen: dict[str, datetime] = {}
     for symbol, item in early.items():
         match known.get(symbol):
@@ -58,7 +109,7 @@ def _awaited(
             case _:
                 seen[symbol] = now
     told = {s: [text(early[s].ours), text(early[s].theirs), iso(at)] for s, at in seen.items()}
-    return option_ends.awaited(differing, now, table, seen), told
+    return option_ends.awaited(others, now, table, seen, changed), told
 
 
 def _adopted(

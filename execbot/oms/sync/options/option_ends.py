@@ -78,10 +78,12 @@ def awaited(
     now: datetime,
     table: SessionTable,
     early: Mapping[str, datetime] | None = None,
+    changed: Mapping[str, str] | None = None,
 ) -> Mapping[str, str]:
     """Of the symbols that differ those that wait for rows, and why, in words.
 
-    `early` are those of `delivered_early`, with the moment when each was first seen.
+    `early` are those of `delivered_early`, and contracts that seem to have become others, with the
+    moment when each was first seen. `changed` are the words for the latter.
     """
     differences = list(differences)
     ended = {
@@ -94,7 +96,7 @@ def awaited(
     found = {symbol: f"{symbol} has expired, its row is not there yet" for symbol in ended}
     for symbol, seen_at in (early or {}).items():
         if now < _deadline(eastern(seen_at).date(), table):
-            found[symbol] = (
+            found[symbol] = (changed or {}).get(symbol) or (
                 f"{symbol}: pending event, it fits an assignment or exercise before the contract's "
                 "day, the rows are not there yet"
             )
