@@ -16,7 +16,7 @@ import pytest
 from execbot.broker.http_reply import HEADERS_MAX, LINE_BYTES_MAX, ReadReply, read_reply
 
 MOST = 1000
-REPLIES = 6000
+REPLIES = 3000
 BODY = b'{"id": "b-1", "status": "accepted"}'
 
 
