@@ -32,7 +32,7 @@ HOT = {
 }
 VALUES = ("AAPL", "10", "2%", "buy", "SELL", "limit", "gtc", "1e3", "0", "x=y", "ü", "a b")
 NONSENSE = ("", "-", "--", "-5", "--nope", "-h", "--qty=", "--json=1", "--q", "nan", "--wait=soon")
-LINES = 150
+LINES = 80
 
 
 loaded = cache(load_command)

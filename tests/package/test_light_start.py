@@ -19,6 +19,7 @@ HEAVY = {
     "aiohttp",
     "alpaca",
     "asyncio",
+    "email.parser",
     "importlib.metadata",
     "numpy",
     "pandas",
