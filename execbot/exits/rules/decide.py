@@ -105,7 +105,7 @@ def _unplanned(view: View, plan: ExitPlan | None, memory: Memory) -> Decision:
     """Nothing is done for what has no plan; it is told where every position must have one."""
     coverage = coverage_of(view, None, read_orders(view.orders, view.side.closing))
     told, memory = watch_over_unplanned(view, coverage, memory)
-    return Decision(tuple(told), memory, plan, coverage_of(view, None, SymbolOrders()))
+    return Decision(tuple(told), memory, plan, coverage)
 
 
 def standing(view: View) -> Coverage:

@@ -184,3 +184,10 @@ def test_a_lifted_stop_comes_back_when_its_time_is_over() -> None:
     assert decide(view("10", lifted, now=later(9))).actions == ()
     back = decide(view("10", lifted, now=later(10)))
     assert submits(back)[0].request.qty == 10
+
+
+def test_a_stop_of_another_program_counts_for_shares_without_a_plan() -> None:
+    """Every surface shows it: what it covers is told, though no plan of ours asked for it."""
+    stop = stop_order("6", "96", name="theirs", origin="foreign")
+    coverage = decide(view("10", None, stop)).coverage
+    assert (coverage.state, coverage.covered, coverage.uncovered) == (Guarded.NO_PLAN, 6, 4)
