@@ -173,6 +173,7 @@ class DeskJournal(Journal):
 def desk_journal(path: Path) -> Journal:
     """The journal at `path`, which is a new one where there is none."""
     if not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)
         path.write_bytes(_fresh_journal())
     journal = DeskJournal.open(path)

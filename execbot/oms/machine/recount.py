@@ -22,7 +22,7 @@ from execbot.oms.machine.amended_rows import is_same_price
 from execbot.oms.machine.events import OrderEvent
 from execbot.oms.machine.reports import RECOUNT_PREFIX
 from execbot.oms.machine.table import BUST, CORRECTION
-from execbot.oms.machine.totals import AVERAGE_STEP
+from execbot.oms.machine.totals import AVERAGE_STEP, counts_change
 
 
 class Restated(Struct, frozen=True):
@@ -61,8 +61,9 @@ def _is_over(record: OrderRecord, executions: Sequence[Execution]) -> bool:
         return False
     if any(item.state is FillState.INFERRED or not item.is_heard for item in executions):
         return False
-    times = [moment for item in executions for moment in (item.at, item.changed_at) if moment]
-    return progress.latest_at > max(times)  # one that lags is followed by another: two are read
+    # A total that lags is followed by another: two are read.
+    total, at = progress.latest_qty, progress.latest_at
+    return all(item.at < at and counts_change(item, total, at) for item in executions)
 
 
 def _of_several(

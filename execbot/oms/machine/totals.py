@@ -105,7 +105,7 @@ def _counted(real: Iterable[Execution], progress: Progress) -> Counted:
     for total, average, at in reports:
         qty, value = total, None if average is None else total * average
         for item in changes:
-            if _counts_change(item, total, at):
+            if counts_change(item, total, at):
                 qty += item.qty - item.net_qty
                 undone = item.qty * item.price - item.net_qty * item.net_price
                 value = None if value is None else value + undone
@@ -114,7 +114,7 @@ def _counted(real: Iterable[Execution], progress: Progress) -> Counted:
     return found
 
 
-def _counts_change(item: Execution, total: Decimal, at: datetime | None) -> bool:
+def counts_change(item: Execution, total: Decimal, at: datetime | None) -> bool:
     """Whether this total, shown `at`, knows that the execution was changed. Of one instant with it,
     it does where it is the one that came with the change."""
     if at is None or item.changed_at is None or item.changed_at != at:

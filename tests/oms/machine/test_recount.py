@@ -93,5 +93,14 @@ def test_a_real_report_takes_the_place_of_the_conclusion() -> None:
     assert net(run(real, start=concluded)) == {"x1": 0, "x2": 5}
 
 
+def test_a_bust_that_was_reported_shows_that_another_was_not() -> None:
+    """Its own total counts neither of them."""
+    reported = frame(
+        "trade_bust", "filled", second=60, execution_id="b1", filled="0",
+        raw={"previous_execution_id": "x1"},
+    )  # fmt: skip
+    assert becomes(run(intent(), *lots("100", "101"), reported)) == [("x2", "0", "101")]
+
+
 def net(state: OrderState) -> dict[str, Decimal]:
     return {name: item.net_qty for name, item in state.executions.items()}
