@@ -18,21 +18,31 @@ from support.processes import Server, exchange, execbot
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with exchange(tmp_path_factory.mktemp("selftest")) as running:
         running.call("POST", "/sim/price", {"symbol": "XLF", "price": "50"})
+        running.call("POST", "/sim/price", {"symbol": "OCGN", "price": "10"})
         yield running
 
 
-def test_every_step_is_proven_and_the_certificate_kept(server: Server, tmp_path: Path) -> None:
-    env = server.environment(tmp_path, key="proven")
-    done = execbot(["selftest", "--mode", "paper", "--symbol", "XLF", "--json"], env)
+@pytest.mark.parametrize(
+    ("symbol", "sold", "said"),
+    [("XLF", ("1", "0.5", "0.5"), "1 share may cost"), ("OCGN", ("2", "1", "1"), "no fractions")],
+)
+def test_every_step_is_proven_and_the_certificate_kept(
+    server: Server, tmp_path: Path, symbol: str, sold: tuple[str, ...], said: str
+) -> None:
+    """Of what the broker takes no fractions of, two are bought, and the cost counts both."""
+    key = f"proven-{symbol}"
+    env = server.environment(tmp_path, key=key)
+    done = execbot(["selftest", "--mode", "paper", "--symbol", symbol, "--json"], env)
     assert done.code == 0, done.err
     assert len(done.data["steps"]) == 8 and all(step["passed"] for step in done.data["steps"])
     kept = json.loads(Path(done.data["certificate"]).read_text())
     assert kept == {name: value for name, value in done.data.items() if name != "certificate"}
     assert kept["broker"] == server.rest
-    filled = [o for o in server.orders("proven") if o["status"] == "filled"]
-    sold = [("buy", "1"), ("sell", "0.5"), ("sell", "0.5")]
-    assert [(o["side"], o["filled_qty"]) for o in filled] == sold
-    assert server.get("/v2/positions", "proven") == []
+    filled = [o for o in server.orders(key) if o["status"] == "filled"]
+    assert [o["side"] for o in filled] == ["buy", "sell", "sell"]
+    assert tuple(o["filled_qty"] for o in filled) == sold
+    assert said in kept["steps"][2]["proof"]
+    assert server.get("/v2/positions", key) == []
 
 
 def test_a_step_that_fails_is_told_and_what_was_bought_is_sold_again(
