@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from execbot.broker import paging
+from execbot.broker.addresses import check_base_url, trading_url_of
 from execbot.broker.budget import RateBudget, RequestPriority
 from execbot.broker.bulk import bulk_result
 from execbot.broker.errors import BrokerError, NotFound, UnreadRow
@@ -27,7 +28,6 @@ from execbot.broker.remedy import Remedy
 from execbot.broker.session import Call, Exchanged, Host, RestSession
 from execbot.model import border
 from execbot.model.account import Account, Activity, Asset, CalendarDay, Clock, Position
-from execbot.model.hosts import check_base_url, trading_url_of
 from execbot.model.numbers import maybe_text, text
 from execbot.model.order import Order, OrderRequest
 from execbot.model.quote import Bar, Quote, Trade

@@ -16,14 +16,15 @@ from urllib.parse import urlencode, urlsplit
 
 from msgspec import Struct
 
+from execbot.broker.addresses import check_base_url
 from execbot.broker.beside import Beside
 from execbot.broker.errors import HeldUp
-from execbot.broker.http_reply import read_reply
 from execbot.broker.proxy import Proxy, ProxyUnusable, proxy_for, refused_by
-from execbot.model.hosts import check_base_url, is_loopback
+from execbot.model.hosts import is_loopback
 from execbot.model.timer import boot_seconds
 
 if TYPE_CHECKING:
+    from http.client import HTTPConnection, HTTPResponse
     from ssl import SSLContext
 
     from _typeshed import WriteableBuffer as Buffer
@@ -100,18 +101,8 @@ def with_query(url_path: str, query: Mapping[str, str] | None) -> str:
     return f"{url_path}?{urlencode(query)}" if query else url_path
 
 
-class Line:
-    """One connection to the host, or to a proxy on the way to it."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self.sock = sock
-
-    def close(self) -> None:
-        self.sock.close()
-
-
 class DirectTransport:
-    """HTTP/1.1 over connections that are kept alive. Safe to use from several threads."""
+    """`http.client` with connections kept alive. Safe to use from several threads."""
 
     def __init__(self, base_url: str) -> None:
         self._base_url = check_base_url(base_url)
@@ -120,8 +111,8 @@ class DirectTransport:
         self._host = cast(str, parts.hostname)
         self._port = parts.port
         self._prefix = parts.path.rstrip("/")
-        self._idle: list[tuple[Line, float]] = []
-        self._opening: list[Beside[tuple[Line, float] | None]] = []
+        self._idle: list[tuple[HTTPConnection, float]] = []
+        self._opening: list[Beside[tuple[HTTPConnection, float] | None]] = []
         self._lock = threading.Lock()
         self._tls_lock = threading.Lock()
         self._context: SSLContext | None = None
@@ -170,28 +161,30 @@ class DirectTransport:
         for connection, _ in idle:
             connection.close()
 
-    def _opened(self, timeout_seconds: float) -> tuple[Line, float] | None:
+    def _opened(self, timeout_seconds: float) -> tuple[HTTPConnection, float] | None:
         try:
             return self._connect(timeout_seconds), boot_seconds()
         except (TransportFailure, OSError):  # certificates that cannot be read are the latter
             return None
 
-    def _connected(self, timeout_seconds: float) -> Line:
+    def _connected(self, timeout_seconds: float) -> HTTPConnection:
         kept = self._take_idle()
         return self._connect(timeout_seconds) if kept is None else kept
 
-    def _connect(self, timeout_seconds: float) -> Line:
-        proxy, tls = self._proxy(), self._tls()
-        port = self._port or (443 if self._secure else 80)
+    def _connect(self, timeout_seconds: float) -> HTTPConnection:
+        proxy = self._proxy()
+        connection = _new_connection(
+            self._host, self._port, timeout_seconds, self._tls(), proxy=proxy
+        )
         try:
-            if proxy is None:
-                return _opened(self._host, port, timeout_seconds, tls)
-            return _opened_through(proxy, self._host, port, timeout_seconds, tls)
+            connection.connect()
         except OSError as exc:
+            connection.close()
             cause = exc if proxy is None else refused_by(proxy, exc)
             raise TransportFailure(cause, sent=False) from None
         except UnicodeError:  # a host that cannot even be encoded
             raise TransportFailure(socket.gaierror("not a host name"), sent=False) from None
+        return connection
 
     def _tls(self) -> SSLContext | None:
         """One for all connections: reading the certificates that are trusted takes longest."""
@@ -211,7 +204,7 @@ class DirectTransport:
         except ProxyUnusable as exc:
             raise TransportFailure(exc, sent=False) from None
 
-    def _take_idle(self) -> Line | None:
+    def _take_idle(self) -> HTTPConnection | None:
         """A kept connection, or one that is being opened, that is young and that the other side has
         not closed."""
         while True:
@@ -244,7 +237,7 @@ class DirectTransport:
             raise ValueError("a line break in a request line or header")
         return ("\r\n".join(head) + "\r\n\r\n").encode("latin-1") + (body or b"")
 
-    def _write(self, connection: Line, data: bytes, deadline: float) -> None:
+    def _write(self, connection: HTTPConnection, data: bytes, deadline: float) -> None:
         view = memoryview(data)
         sock = connection.sock
         try:
@@ -254,20 +247,32 @@ class DirectTransport:
         except OSError as exc:
             raise TransportFailure(exc, sent=len(view) < len(data)) from None
 
-    def _read(self, connection: Line, method: str, deadline: float) -> HttpReply:
-        stream = io.BufferedReader(_UntilDeadline(connection.sock, deadline))
+    def _read(self, connection: HTTPConnection, method: str, deadline: float) -> HttpReply:
+        from http.client import HTTPException, HTTPResponse
+
+        reading = cast(socket.socket, _UntilDeadline(connection.sock, deadline))
+        response = HTTPResponse(reading, method=method)
         try:
-            read = read_reply(stream, method, BODY_BYTES_MAX)
+            response.begin()
+            chunks = _read_body(response)
+        except HTTPException as exc:
+            response.close()
+            raise TransportFailure(_as_builtin(exc), sent=True) from None
         except OSError as exc:
+            response.close()
             raise TransportFailure(exc, sent=True) from None
-        if read.will_close:
+        reply = HttpReply(
+            status=response.status,
+            headers={name.lower(): value for name, value in response.getheaders()},
+            text=b"".join(chunks).decode("utf-8", errors="replace"),
+        )
+        if response.will_close:
             connection.close()
         else:
             self._keep(connection)
-        text = read.body.decode("utf-8", errors="replace")
-        return HttpReply(status=read.status, headers=read.headers, text=text)
+        return reply
 
-    def _keep(self, connection: Line) -> None:
+    def _keep(self, connection: HTTPConnection) -> None:
         with self._lock:
             if len(self._idle) < IDLE_CONNECTIONS_MAX:
                 self._idle.append((connection, boot_seconds()))
@@ -279,41 +284,32 @@ class DirectTransport:
         return host if self._port is None else f"{host}:{self._port}"
 
 
-def _opened(host: str, port: int, timeout_seconds: float, tls: SSLContext | None) -> Line:
-    """Straight to the host. Raises OSError."""
-    # A name in ASCII goes as it is: looking one up as text loads the tables of all alphabets.
-    name = cast(str, host.encode() if host.isascii() else host)
-    sock = socket.create_connection((name, port), timeout_seconds)
-    try:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return Line(sock if tls is None else tls.wrap_socket(sock, server_hostname=host))
-    except BaseException:
-        sock.close()
-        raise
-
-
-def _opened_through(
-    proxy: Proxy, host: str, port: int, timeout_seconds: float, tls: SSLContext | None
-) -> Line:
-    """By the proxy's CONNECT. Raises OSError."""
+def _new_connection(
+    host: str,
+    port: int | None,
+    timeout_seconds: float,
+    tls: SSLContext | None,
+    *,
+    proxy: Proxy | None = None,
+) -> HTTPConnection:
     from http.client import HTTPConnection, HTTPSConnection
 
+    first, at = (host, port) if proxy is None else (proxy.host, proxy.port)
     connection = (
-        HTTPConnection(proxy.host, proxy.port, timeout=timeout_seconds)
+        HTTPConnection(first, at, timeout=timeout_seconds)
         if tls is None
-        else HTTPSConnection(proxy.host, proxy.port, timeout=timeout_seconds, context=tls)
+        else HTTPSConnection(first, at, timeout=timeout_seconds, context=tls)
     )
+    if proxy is None:
+        return connection
     connection.set_tunnel(host, port, proxy.headers)
-    try:
-        connection.connect()
-    except BaseException:
-        connection.close()
-        raise
-    return Line(connection.sock)
+    return connection
 
 
-def _is_quiet(sock: socket.socket) -> bool:
+def _is_quiet(sock: socket.socket | None) -> bool:
     """True if nothing waits to be read: no end of the connection, no stray answer."""
+    if sock is None:
+        return False
     import select
 
     try:
@@ -344,6 +340,32 @@ class _UntilDeadline(io.RawIOBase):
     def readinto(self, buffer: Buffer) -> int:
         self._sock.settimeout(_left(self._deadline))
         return self._sock.recv_into(buffer)
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        """All that `http.client` asks of a socket. Closing the file leaves the socket open."""
+        return io.BufferedReader(self)
+
+
+def _read_body(response: HTTPResponse) -> list[bytes]:
+    chunks: list[bytes] = []
+    size = 0
+    while not response.isclosed():
+        chunk = response.read1(65536)
+        if not chunk:
+            break
+        size += len(chunk)
+        if size > BODY_BYTES_MAX:
+            raise ConnectionError("the reply is too large")
+        chunks.append(chunk)
+    if response.length:
+        raise ConnectionError("the reply ended early")
+    response.close()
+    return chunks
+
+
+def _as_builtin(exc: BaseException) -> BaseException:
+    """A broken HTTP exchange in the words of the operating system."""
+    return ConnectionResetError(f"{type(exc).__name__}: {exc}".rstrip(": "))
 
 
 class SdkTransport:

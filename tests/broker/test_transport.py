@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from execbot.broker.addresses import check_base_url
 from execbot.broker.alpaca import AlpacaClient
 from execbot.broker.errors import BadReply, BrokerError, HeldUp, NetworkError, RateLimited
 from execbot.broker.http import (
@@ -23,7 +24,6 @@ from execbot.broker.http import (
 )
 from execbot.broker.port import ReplaceRequest
 from execbot.model.enums import Side
-from execbot.model.hosts import check_base_url
 from execbot.model.order import OrderRequest
 
 Make = Callable[..., AlpacaClient]

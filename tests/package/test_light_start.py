@@ -19,7 +19,6 @@ HEAVY = {
     "aiohttp",
     "alpaca",
     "asyncio",
-    "email.parser",
     "importlib.metadata",
     "numpy",
     "pandas",

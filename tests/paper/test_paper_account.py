@@ -15,9 +15,9 @@ from collections.abc import Iterator
 import pytest
 from support.acceptance import CARDS, Card, Desk
 
+from execbot.broker.addresses import PAPER_URL
 from execbot.broker.alpaca import AlpacaClient
 from execbot.config.credentials import find_credentials
-from execbot.model.hosts import PAPER_URL
 
 pytestmark = pytest.mark.paper
 

@@ -219,7 +219,7 @@ def _check_account(setup: Setup, account: str) -> None:
 
 def remembered_account(setup: Setup) -> str | None:
     """The account as `account_of` has remembered it; nobody is asked."""
-    from execbot.model.hosts import trading_url_of
+    from execbot.broker.addresses import trading_url_of
 
     url = "" if setup.is_in_process else trading_url_of(setup.endpoints.trading, setup.is_paper)
     return _remembered(setup.root / ACCOUNTS_NAME).get(_keys_hash(setup, url))
