@@ -18,7 +18,7 @@ from execbot.exits.plan.wishes import NO_WISHES as NO_WISHES
 from execbot.exits.plan.wishes import Wishes, in_equal_parts
 from execbot.model.numbers import text
 from execbot.model.order import OrderRequest
-from execbot.model.symbols import is_pair
+from execbot.model.symbols import is_option, is_pair
 
 __all__ = ["Levels", "Wishes", "levels_asked", "wishes_for_order", "wishes_for_position"]
 
@@ -132,9 +132,10 @@ def _check_without_stop(targets: Sequence[LevelSpec], names: Names) -> None:
 
 
 def _check_parent(request: OrderRequest, names: Names) -> None:
-    """Said before the broker is asked for anything where the order alone shows it."""
+    """Said before the broker is asked for anything where the order alone shows it. Of a contract it
+    rests on a running `watch`: the planner says it."""
     why = why_no_legs(request, is_crypto=is_pair(request.symbol))
-    if why is None:
+    if why is None or is_option(request.symbol):
         return
     raise BadExits(
         f"{names.stop} and {names.target} are not possible: {why.message}",

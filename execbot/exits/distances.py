@@ -13,6 +13,7 @@ from execbot.exits.levels import LevelError, r_multiple
 from execbot.exits.plan.plan import ExitPlan, priced
 from execbot.model.enums import PositionSide
 from execbot.model.numbers import CENT, ZERO, maybe_text, text
+from execbot.model.symbols import multiplier_of
 
 HUNDRED = Decimal(100)
 
@@ -21,7 +22,7 @@ class Distance(Struct, frozen=True):
     """One level. What it would win counts positive, what it would lose negative.
 
     `pct` is of the entry price; `r` in multiples of the risk first taken, None without a stop;
-    `usd` for the shares that it takes, None while their number is not known.
+    `usd` for the shares or contracts that it takes, None while their number is not known.
     """
 
     level: str
@@ -67,7 +68,7 @@ def distances_of(
     if plan.entry_price is None:
         with suppress(LevelError):
             shown = priced(plan, price, now)
-    size = None if qty is None else abs(qty)
+    size = None if qty is None else abs(qty) * multiplier_of(plan.symbol)
     found: list[Distance] = []
     if shown.stop.price is not None:
         asked = shown.stop.spec or shown.stop.trail

@@ -15,6 +15,7 @@ from support.world import World
 from watch.options.test_structures_kept import opened, with_spread
 
 from execbot.config.schema import Mode
+from execbot.exits.distances import distances_of
 from execbot.exits.levels import LevelError, LevelKind, LevelSpec
 from execbot.exits.plan.wishes import Wishes
 from execbot.exits.rules.view import Guarded
@@ -98,8 +99,11 @@ def test_exits_that_were_given_with_the_entry_are_placed_at_its_fill(tmp_path: P
         "stop", "2", "sell_to_close",
     )  # fmt: skip
     assert world.guarded(request.symbol) is Guarded.PROTECTED
-    [target] = world.the_plan(request.symbol).targets
-    assert target.price == 90
+    plan = world.the_plan(request.symbol)
+    stop_at, target_at = distances_of(plan, None, D(2), world.now())
+    assert plan.entry_price is not None
+    assert stop_at.usd == (2 - plan.entry_price) * 200
+    assert (target_at.price, target_at.usd) == (90, (90 - plan.entry_price) * 200)
 
 
 def test_exits_of_an_entry_that_never_fills_end_with_it(tmp_path: Path) -> None:
