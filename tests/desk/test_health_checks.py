@@ -14,18 +14,20 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from support.processes import Outcome, Server, exchange, execbot, start_execbot
 from support.waiting import eventually
 
-from execbot.desk.checks.agreement_checks import reconciled
+from execbot.desk.checks.agreement_checks import doubtful, reconciled
 from execbot.desk.checks.finding import Status
 from execbot.desk.checks.setup_checks import is_open_to_others
 from execbot.desk.checks.watch_checks import judged
 from execbot.journal.care.reconciled import Reconciliation
 from execbot.market.calendar_cache import load_table
+from execbot.model.enums import OrderStatus
 from execbot.model.timer import Mark, Timer
 from execbot.watch.heartbeat import EVERY_SECONDS, NAME, Heartbeat, HeartbeatFile, heartbeat_of
 
@@ -57,6 +59,29 @@ def test_a_watch_is_judged_by_its_heartbeat(
     finding = judged(7, found, age, [])
     assert finding.status is status
     assert words in finding.detail
+
+
+@pytest.mark.parametrize(
+    ("status", "intended", "sent", "expected"),
+    [
+        (OrderStatus.PENDING, 0.1, None, Status.WARN),
+        (OrderStatus.PENDING, 61, None, Status.FAIL),
+        (OrderStatus.PENDING, 86_400, 0.1, Status.WARN),  # it waited in the queue until now
+        (OrderStatus.PENDING, 86_400, 61, Status.FAIL),
+        (OrderStatus.IN_DOUBT, 61, 0.1, Status.FAIL),  # asked for again and again
+    ],
+)
+def test_an_order_that_is_just_being_sent_is_no_trouble_yet(
+    status: OrderStatus, intended: float, sent: float | None, expected: Status
+) -> None:
+    def ago(seconds: float | None) -> datetime | None:
+        return None if seconds is None else NOW - timedelta(seconds=seconds)
+
+    record: Any = SimpleNamespace(
+        client_order_id="o1", status=status, intent_at=ago(intended), sent_at=ago(sent)
+    )
+    found = doubtful([record], NOW)
+    assert (found.status, "o1" in found.detail) == (expected, True)
 
 
 @pytest.mark.parametrize("found", [None, beat(pid=8)])
@@ -96,8 +121,8 @@ def test_the_heartbeat_is_written_when_due_and_read_back(tmp_path: Path) -> None
     assert first is not None
     assert (first.pid, first.at, first.trouble) == (os.getpid(), NOW, "")
     seconds[0] += EVERY_SECONDS - 0.1
-    file.beat(NOW + timedelta(seconds=4), stream_up=False)
-    assert heartbeat_of(tmp_path) == first  # not due yet
+    file.beat(NOW + timedelta(seconds=4), stream_up=True)
+    assert heartbeat_of(tmp_path) == first  # not due yet, and no news
     seconds[0] += 0.2
     file.beat(NOW + timedelta(seconds=5), stream_up=False, trouble="blind")
     second = heartbeat_of(tmp_path)

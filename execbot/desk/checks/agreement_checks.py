@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from execbot.desk.account import Desk
 from execbot.desk.checks.finding import Examination, Finding, Status
 from execbot.desk.look.freshen import freshen
 from execbot.journal.care.reconciled import Reconciliation, last_reconciliation
+from execbot.journal.records import OrderRecord
 from execbot.market.sessions import SessionTable, trading_days
-from execbot.model.timer import Timer
+from execbot.model.enums import OrderStatus
+from execbot.model.timer import Timer, of_ours
 from execbot.model.times import eastern, show_age, show_eastern
 from execbot.oms.sync.differences import PositionDifference, compare
 from execbot.oms.sync.options.pending_events import pending_events
@@ -86,6 +88,12 @@ def _is_known(item: PositionDifference, last: Reconciliation | None) -> bool:
     return last is not None and any(item.symbol in words.split() for words in last.breaks)
 
 
+def _since(record: OrderRecord) -> datetime | None:
+    """When it was handed to the broker; what waited in the queue for days is sent only now."""
+    is_sending = record.status is OrderStatus.PENDING and record.sent_at is not None
+    return record.sent_at if is_sending else record.intent_at
+
+
 def doubt(examined: Examination) -> Iterator[Finding]:
     """Whether the outcome of an order is unknown."""
     desk = examined.opened()
@@ -94,11 +102,15 @@ def doubt(examined: Examination) -> Iterator[Finding]:
     if not unsettled:
         yield Finding("orders in doubt", Status.OK, "none")
         return
-    now = desk.now()
-    old = [
-        item for item in unsettled if item.intent_at is None or now - item.intent_at >= DOUBT_AGE
-    ]
+    yield doubtful(unsettled, desk.now(), of_ours(DOUBT_AGE, desk.now))
+
+
+def doubtful(
+    unsettled: Sequence[OrderRecord], now: datetime, patience: timedelta = DOUBT_AGE
+) -> Finding:
+    """Some of them are just being sent: those are no trouble yet. Pure."""
+    old = [item for item in unsettled if (at := _since(item)) is None or now - at >= patience]
     named = ", ".join(item.client_order_id for item in (old or unsettled)[:NAMED_MAX])
     status = Status.FAIL if old else Status.WARN
     words = f"{len(unsettled)}, outcome unknown: {named}"
-    yield Finding("orders in doubt", status, words, "execbot reconcile")
+    return Finding("orders in doubt", status, words, "execbot reconcile")
