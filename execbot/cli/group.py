@@ -16,7 +16,6 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from execbot.cli.command import describe_commands
 from execbot.cli.light_types import HELP_FLAGS, lighten
 from execbot.cli.quick import COMPLETING
 from execbot.cli.table import COMMANDS, PROGRAM
@@ -25,6 +24,8 @@ from execbot.cli.table import COMMANDS, PROGRAM
 def load_command(name: str) -> TyperCommand | TyperGroup:
     """Import the module of one command and build it."""
     module = import_module(f"execbot.cli.commands.{COMMANDS[name].module}")
+    from execbot.cli.command import describe_commands
+
     describe_commands()
     host = typer.Typer(rich_markup_mode=None)
     if COMMANDS[name].module.rpartition(".")[2] == name and hasattr(module, "app"):

@@ -18,7 +18,6 @@ from execbot.cli.exit_codes import Ended, ExitCode
 from execbot.cli.leaving import leave
 from execbot.cli.table import COMMANDS as COMMANDS
 from execbot.cli.table import PROGRAM as PROGRAM
-from execbot.desk.door.early import announce_early
 
 SELDOM = (50_000, 20, 50)
 """How often the cycle collector looks. Starting up makes many objects and no garbage: with Python's
@@ -59,7 +58,11 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command line, that of the process by default, and end with its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     gc.set_threshold(*SELDOM)
-    announce_early(given)
+    entry = COMMANDS.get(given[0])
+    if entry is not None and entry.opens:
+        from execbot.desk.door.early import announce_early
+
+        announce_early(given)
     _ensure_streams()
     _interrupt_on_terminate()
     code = _run(given)

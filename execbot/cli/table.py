@@ -10,19 +10,23 @@ PROGRAM = "execbot"
 class CommandEntry(NamedTuple):
     """Where a command lives, below `execbot.cli.commands`.
 
-    `writes` commands may change something at the broker.
+    `writes` commands may change something at the broker; those that `opens` may send an entry,
+    which they tell a running `watch` before all else.
     """
 
     module: str
     help: str
     writes: bool = False
+    opens: bool = False
 
 
 COMMANDS: dict[str, CommandEntry] = {
-    "submit": CommandEntry("submit", "Send one order.", writes=True),
-    "buy": CommandEntry("sides", "Buy: submit with its side said.", writes=True),
-    "sell": CommandEntry("sides", "Sell: submit with its side said.", writes=True),
-    "short": CommandEntry("sides", "Sell what is not held: submit --short.", writes=True),
+    "submit": CommandEntry("submit", "Send one order.", writes=True, opens=True),
+    "buy": CommandEntry("sides", "Buy: submit with its side said.", writes=True, opens=True),
+    "sell": CommandEntry("sides", "Sell: submit with its side said.", writes=True, opens=True),
+    "short": CommandEntry(
+        "sides", "Sell what is not held: submit --short.", writes=True, opens=True
+    ),
     "orders": CommandEntry("orders", "List orders, or show one with its whole history."),
     "positions": CommandEntry("positions", "Show open positions."),
     "account": CommandEntry(
@@ -38,7 +42,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "replace": CommandEntry("replace", "Change a working order.", writes=True),
     "close": CommandEntry("close", "Close a position, or all of them.", writes=True),
     "option": CommandEntry("options.option", "Option chains, structures, exercise.", writes=True),
-    "signal": CommandEntry("signal", "Act on a strategy's signal.", writes=True),
+    "signal": CommandEntry("signal", "Act on a strategy's signal.", writes=True, opens=True),
     "watch": CommandEntry(
         "watch", "Follow orders and positions, and keep positions protected.", True
     ),

@@ -37,7 +37,9 @@ NOT_IN_THE_TREE = {
     "_Refuse": "risk.sizing to itself",
     "BadLeg": "model.options.signal_legs tells model.signal; SignalError comes of it",
     "Missing": "a check of doctor to its caller",
-    "_Wrong": "cli.light_types to itself",
+    "WrongWord": "cli.words tells its readers, cli.light_types and cli.quick",
+    "_Left": "cli.quick to itself: Typer reads the line",
+    "Ended": "no error: a command ends with a code, in place of typer.Exit",
 }
 
 

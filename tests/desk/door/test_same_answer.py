@@ -83,13 +83,18 @@ def as_told(case: dict[str, Any]) -> dict[str, Any]:
 
 
 def journal_of(path: Path) -> dict[str, list[Any]]:
-    """What was written of the commands: orders and events of ours, decisions, signals."""
+    """What was written of the commands: orders and events of ours, decisions, signals.
+
+    Not in the order of their times: legs that the watch hears of first get the time of its last
+    look, and beside `--direct` it has no reason to look while the exchange's clock is stepped.
+    """
     with closing(sqlite3.connect(path)) as connection:
         return {
             "orders": connection.execute(
                 "SELECT symbol, side, type, time_in_force, status, qty, filled_qty, limit_price, "
                 "origin, strategy_id, reason IS NULL, role, cancel_after, for_the_day FROM orders "
-                "WHERE origin IN ('submit', 'signal', 'close') ORDER BY intent_at"
+                "WHERE origin IN ('submit', 'signal', 'close') "
+                "ORDER BY symbol, type, side, status, qty"
             ).fetchall(),
             "acts": connection.execute(
                 "SELECT kind, count(*) FROM order_events WHERE kind IN ('intent', 'deny', "
