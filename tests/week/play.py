@@ -6,6 +6,7 @@ seed has drawn, steps through the nights, and keeps what there is to judge.
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -18,7 +19,7 @@ from support.harness.small_disk import SmallDisk
 from week import journal_side
 from week.acting import Acting
 from week.course import EVENING, Course
-from week.machine import Machine
+from week.machine import Machine, kill
 from week.phone import Phone
 from week.service import Service
 from week.set_ups import Entry, crontab_entries, systemd_entries
@@ -141,7 +142,7 @@ class Week:
             self.service.close()
             self.service = None
         for run in self.machine.running:
-            run.process.terminate()
+            kill(run.process, signal.SIGTERM)  # a crontab's shell and what it has started
         until = time.monotonic() + 20
         while self.machine.running and time.monotonic() < until:
             self.machine.reap(now)
