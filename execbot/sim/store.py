@@ -22,7 +22,7 @@ from execbot.sim.engine.accounts.archive import Activity, ActivityFilter, OrderF
 from execbot.sim.engine.order import Order
 from execbot.sim.records import Delivery
 
-VERSION = 3
+VERSION = 4
 """Of the tables and of the state in them: one more with every change that an old file lacks."""
 _BUSY_MS = 30_000  # how long a process waits for its turn
 _CACHE_KB = 16_000  # of a temporary file: the parts of its indexes that are in use

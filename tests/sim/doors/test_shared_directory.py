@@ -168,11 +168,11 @@ def test_file_without_a_part_of_the_state_is_of_another_version(tmp_path: Path) 
     call(venue, "GET", "/v2/account")
     state = json.loads(venue.store.db.execute("select state from live").fetchone()[0])
     assert (VERSION, " ".join(sorted(state)), " ".join(sorted(state["exchange"]))) == (
-        3,
+        4,
         "clock down_until exchange faults generation keys market outbox pending seen served "
         "watchlists",
-        "accounts bands counter faults halted late_rows now option_looked_at options orders past "
-        "renamed seqs splits stale",
+        "accounts bands counter faults halted late_rows now option_changes option_looked_at "
+        "options orders past renamed seqs splits stale",
     )
 
 
