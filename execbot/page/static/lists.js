@@ -77,7 +77,7 @@ export function scorecard(lines) {
   if (!lines.length) return el("p", { class: "empty" }, "No scorecard yet.");
   const head = ["Requirement", "Goal", "Figure", "From", "Judged", "Basis"].map((word) => el("th", { scope: "col" }, word));
   const rows = lines.map((row) => el("tr", {}, [
-    ["Requirement", words(row.name)], ["Goal", row.goal], ["Figure", row.figure === null ? NONE : `${number(row.figure)} ${row.unit ?? ""}`.trim()],
+    ["Requirement", words(row.name), "all"], ["Goal", row.goal], ["Figure", row.figure === null ? NONE : `${number(row.figure)} ${row.unit ?? ""}`.trim()],
     ["From", `n ${number(row.n)}`], ["Judged", words(row.judged), JUDGED[row.judged]], ["Basis", row.basis, "words"],
   ].map(([name, value, kind]) => el("td", { class: kind || null, data: { name } }, value))));
   return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Scorecard" },
