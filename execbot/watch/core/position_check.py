@@ -61,14 +61,9 @@ class PositionCheck:
                 pair = next((s for s in self.memory.symbols if symbol_key(s) == key), None)
                 if pair is not None:
                     listed[pair] = listed.pop(key)
-        for moved in (one for one in item.evidence.moved if not one.qty):
-            # Shares that came and went: before the contracts, by which they are found.
-            jobs.append(
-                BookRows(moved, None, alarm("shares_moved", moved.symbol, f"{moved}; it is booked"))
-            )
+        jobs += self._silent(item)
         succeeded = self._successions(item)
         jobs += succeeded
-        jobs += self._silent(item)
         changing = {s for job in succeeded for s in (job.pair.old, job.pair.new)}
         jobs += unread_alarms(self.memory, item.unread, now)
         for symbol in {*listed, *self.memory.symbols}:
