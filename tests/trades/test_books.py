@@ -92,8 +92,10 @@ def test_a_sale_shows_the_profit_at_average_cost_and_the_difference_beside_it() 
         ("AAPL", "AAPL"),
         ("F", "F.US"),
         ("BRK.B", "BRK.B"),
-        ("BTC/USD", "BTC"),
-        ("1INCH/USD", "X.1INCH"),
+        ("TRUE", "TRUE.US"),
+        ("BTC/USD", "BTC.COIN"),
+        ("BTC", "BTC"),
+        ("1INCH/USD", "X.1INCH.COIN"),
         ("AAPL261218C00190000", "AAPL261218C00190000"),
     ],
 )
@@ -135,6 +137,18 @@ def test_beancount_takes_the_file_and_finds_the_same_sums(tmp_path: Path, seed: 
             if posting.cost is None:
                 found[posting.account] = found.get(posting.account, ZERO) + posting.units.number
     assert found == {account.value: amount for account, amount in sums(seed).items()}
+
+
+def test_beancount_takes_the_name_of_each_symbol() -> None:
+    """TRUE, FALSE and NULL are values of its language: no transaction of them would load."""
+    loader = pytest.importorskip("beancount.loader", reason="beancount is not installed")
+    symbols = ("TRUE", "FALSE", "NULL", "NA", "ON", "A", "BRK.B", "BTC/USD", "1INCH/USD")
+    names = [commodity_of(symbol) for symbol in symbols]
+    bought = "\n".join(f"2026-01-01 commodity {name}" for name in names)
+    entries, errors, _ = loader.load_string(bought)
+    assert not errors, errors[0]
+    assert sorted(entry.currency for entry in entries) == sorted(set(names))
+    assert len(set(names)) == len(names)
 
 
 def test_bean_check_itself_is_content(tmp_path: Path) -> None:

@@ -84,17 +84,27 @@ class Booking(Struct, frozen=True):
 
 _NAME = re.compile(r"[A-Z][A-Z0-9._'-]{0,22}[A-Z0-9]")
 """A commodity of beancount, of all versions: one letter is none (`F`), a slash is none."""
+_VALUES = ("TRUE", "FALSE", "NULL")
+"""Values of beancount's language and no commodities (seen in 3.2.3), but `TRUE` was a share."""
 
 
 def commodity_of(symbol: str) -> str:
-    """The name of a symbol in the books: `BTC/USD` is `BTC`, `F` is `F.US`."""
-    name = symbol.partition("/")[0] if is_pair(symbol) else symbol
-    name = re.sub(r"[^A-Z0-9._-]", "", name.upper())
-    if _NAME.fullmatch(name):
+    """The name of a symbol in the books: `BTC/USD` is `BTC.COIN`, `F` is `F.US`.
+
+    A coin is marked, since shares bear the same letters: BTC and ETH are funds, LTC a company.
+    """
+    if is_pair(symbol):
+        return f"{_lettered(symbol.partition('/')[0])}.COIN"
+    name = _lettered(symbol)
+    return f"{name}.US" if name in _VALUES or len(name) == 1 else name
+
+
+def _lettered(symbol: str) -> str:
+    """`symbol` of the letters that a commodity may have, beginning with one of A to Z."""
+    name = re.sub(r"[^A-Z0-9._-]", "", symbol.upper())
+    if _NAME.fullmatch(name) or (len(name) == 1 and name.isalpha()):
         return name
-    if len(name) == 1 and name.isalpha():
-        return f"{name}.US"
-    return f"X.{name}"[:23].rstrip("._-")
+    return f"X.{name}"[:18].rstrip("._-")
 
 
 # --- bookings ----------------------------------------------------------------------------------
