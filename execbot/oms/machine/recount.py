@@ -69,7 +69,10 @@ def _is_over(record: OrderRecord, executions: Sequence[Execution]) -> bool:
 def _of_several(
     stands: Sequence[Execution], gone: Decimal, total: Decimal, average: Decimal
 ) -> tuple[Restated, ...]:
-    """Of equals the last; where those that fit had different prices the totals do not tell."""
+    """Of equals the last; where those that fit had different prices the totals do not tell.
+
+    More than any one of them had is told only where all had one price: from the last on, then.
+    """
     value = sum((item.net_qty * item.net_price for item in stands), ZERO)
     fitting = [
         item
@@ -77,10 +80,22 @@ def _of_several(
         if item.net_qty >= gone
         and abs((value - gone * item.net_price) / total - average) <= AVERAGE_STEP
     ]
+    prices = {item.net_price for item in stands}
+    if not fitting and len(prices) == 1 and abs(max(prices) - average) <= AVERAGE_STEP:
+        return _from_the_last(stands, gone)
     if len({item.net_price for item in fitting}) != 1:
         return ()
-    last = max(fitting, key=lambda item: (item.at, item.execution_id))
-    return (Restated(last, last.net_qty - gone, last.net_price),)
+    return _from_the_last(fitting, gone)
+
+
+def _from_the_last(among: Sequence[Execution], gone: Decimal) -> tuple[Restated, ...]:
+    found: list[Restated] = []
+    for item in sorted(among, key=lambda item: (item.at, item.execution_id), reverse=True):
+        taken = min(gone, item.net_qty)
+        if taken:
+            found.append(Restated(item, item.net_qty - taken, item.net_price))
+        gone -= taken
+    return tuple(found)
 
 
 def recount_event(order: Order, record: OrderRecord, what: Restated, now: datetime) -> OrderEvent:

@@ -55,6 +55,8 @@ class PositionCheck:
 
     def broker_positions(self, item: inputs.BrokerPositions, now: datetime) -> list[Job]:
         jobs: list[Job] = []
+        if item.filled_from is not None:
+            self.memory.totals_read_at = now if item.looks_again else None
         listed = {position.symbol: position for position in item.positions}
         for key in list(listed):
             if not is_pair(key) and key not in self.memory.symbols:
