@@ -50,8 +50,7 @@ class _Case(Struct, frozen=True):
     @property
     def gone(self) -> Decimal:
         """What the position must lack, signed."""
-        gone = sum((one.execution.net_qty - one.qty for one in self.changed), ZERO)
-        return gone * self.order.side.sign
+        return (self.record.order.filled_qty - self.order.filled_qty) * self.order.side.sign
 
 
 def recount(

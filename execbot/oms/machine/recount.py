@@ -37,11 +37,14 @@ def restated(record: OrderRecord, executions: Iterable[Execution]) -> tuple[Rest
     """What the youngest totals make of the executions; empty where they say nothing, or do not say
     of which execution."""
     known = list(executions)
-    stands = [item for item in known if item.net_qty]
+    inferred = [item for item in known if item.state is FillState.INFERRED]
+    stands = [item for item in known if item.net_qty and item not in inferred]
     if not stands or not _is_over(record, known):
         return ()
+    if inferred and (len(stands) > 1 or not _is_all_told(record, stands)):
+        return ()
     total, average = record.progress.latest_qty, record.progress.latest_avg_price
-    own = sum((item.net_qty for item in stands), ZERO)
+    own = sum((item.net_qty for item in known), ZERO)
     if not total:
         return tuple(Restated(item, ZERO, item.net_price) for item in stands)
     if total >= own or average is None:
@@ -59,11 +62,18 @@ def _is_over(record: OrderRecord, executions: Sequence[Execution]) -> bool:
     is_alone = not (order.replaces or order.replaced_by or progress.chain_qty or order.is_spread)
     if not (order.is_terminal and is_alone) or progress.latest_at is None:
         return False
-    if any(item.state is FillState.INFERRED or not item.is_heard for item in executions):
+    if not all(item.is_heard for item in executions):
         return False
     # A total that lags is followed by another: two are read.
     total, at = progress.latest_qty, progress.latest_at
     return all(item.at < at and counts_change(item, total, at) for item in executions)
+
+
+def _is_all_told(record: OrderRecord, told: Sequence[Execution]) -> bool:
+    """What totals count beyond all that was ordered is no execution that is still to be told: the
+    one that there was has been corrected upward, and this total has taken the place of that one."""
+    ordered = record.order.qty
+    return ordered is not None and sum((item.qty for item in told), ZERO) >= ordered
 
 
 def _of_several(
