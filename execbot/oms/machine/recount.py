@@ -41,7 +41,7 @@ def restated(record: OrderRecord, executions: Iterable[Execution]) -> tuple[Rest
     stands = [item for item in known if item.net_qty and item not in inferred]
     if not stands or not _is_over(record, known):
         return ()
-    if inferred and (len(stands) > 1 or not _is_all_told(record, stands)):
+    if inferred and not _is_all_told(record, stands):
         return ()
     total, average = record.progress.latest_qty, record.progress.latest_avg_price
     own = sum((item.net_qty for item in known), ZERO)
@@ -49,11 +49,10 @@ def restated(record: OrderRecord, executions: Iterable[Execution]) -> tuple[Rest
         return tuple(Restated(item, ZERO, item.net_price) for item in stands)
     if total >= own or average is None:
         return ()  # an average alone has no second witness: a broker may show a wrong one
-    if len(stands) == 1:
-        [only] = stands
-        is_same = is_same_price(only.net_price, average)
-        return (Restated(only, total, only.net_price if is_same else average),)
-    return _of_several(stands, own - total, total, average)
+    by_age = sorted(stands, key=lambda item: (item.at, item.execution_id))
+    if len({item.net_price for item in stands}) == 1:
+        return _of_equal_ones(by_age, total, average)
+    return () if inferred else _of_several(by_age, own - total, total, average)
 
 
 def _is_over(record: OrderRecord, executions: Sequence[Execution]) -> bool:
@@ -76,13 +75,32 @@ def _is_all_told(record: OrderRecord, told: Sequence[Execution]) -> bool:
     return ordered is not None and sum((item.qty for item in told), ZERO) >= ordered
 
 
+def _of_equal_ones(
+    stands: Sequence[Execution], total: Decimal, average: Decimal
+) -> tuple[Restated, ...]:
+    """All at one price: which of them it was makes no difference, so it was the last, or as many
+    from the last on as are gone. At another average the last has another price now."""
+    *others, last = stands
+    price, left = last.net_price, total - sum((item.net_qty for item in others), ZERO)
+    if not others:
+        return (Restated(last, total, price if is_same_price(price, average) else average),)
+    if abs(price - average) > AVERAGE_STEP:
+        if left <= 0:
+            return ()
+        price = (total * average - (total - left) * price) / left
+        return (Restated(last, left, price.quantize(AVERAGE_STEP)),) if price > 0 else ()
+    found = [Restated(last, max(left, ZERO), price)]
+    while left < 0:
+        *others, last = others
+        left += last.net_qty
+        found.append(Restated(last, max(left, ZERO), price))
+    return tuple(found)
+
+
 def _of_several(
     stands: Sequence[Execution], gone: Decimal, total: Decimal, average: Decimal
 ) -> tuple[Restated, ...]:
-    """Of equals the last; where those that fit had different prices the totals do not tell.
-
-    More than any one of them had is told only where all had one price: from the last on, then.
-    """
+    """Of equals the last; where those that fit had different prices the totals do not tell."""
     value = sum((item.net_qty * item.net_price for item in stands), ZERO)
     fitting = [
         item
@@ -90,22 +108,10 @@ def _of_several(
         if item.net_qty >= gone
         and abs((value - gone * item.net_price) / total - average) <= AVERAGE_STEP
     ]
-    prices = {item.net_price for item in stands}
-    if not fitting and len(prices) == 1 and abs(max(prices) - average) <= AVERAGE_STEP:
-        return _from_the_last(stands, gone)
     if len({item.net_price for item in fitting}) != 1:
         return ()
-    return _from_the_last(fitting, gone)
-
-
-def _from_the_last(among: Sequence[Execution], gone: Decimal) -> tuple[Restated, ...]:
-    found: list[Restated] = []
-    for item in sorted(among, key=lambda item: (item.at, item.execution_id), reverse=True):
-        taken = min(gone, item.net_qty)
-        if taken:
-            found.append(Restated(item, item.net_qty - taken, item.net_price))
-        gone -= taken
-    return tuple(found)
+    last = fitting[-1]
+    return (Restated(last, last.net_qty - gone, last.net_price),)
 
 
 def recount_event(order: Order, record: OrderRecord, what: Restated, now: datetime) -> OrderEvent:

@@ -155,6 +155,33 @@ def test_what_is_taken_back_twice_is_booked_though_its_first_look_was_told(tmp_p
     assert (world.booked(), world.witness.qty(), alarms(world, "recounted")) == (0, 0, 1)
 
 
+@pytest.mark.parametrize("left", ["11", "7", "0"])
+def test_what_was_corrected_upward_before_without_a_report(tmp_path: Path, left: str) -> None:
+    """Totals that fell are weighed against totals that had risen."""
+    world = bought(tmp_path, from_rows=False)
+    restate(world, "correct", qty="12")
+    world.run(35)
+    assert (world.booked(), world.witness.qty()) == (12, 12)
+    restate(world, "bust" if left == "0" else "correct", **qty_of(left))
+    world.run(40)
+    assert world.booked() == world.witness.qty() == D(left)
+    assert not world.trader.reconcile().has_breaks
+
+
+def qty_of(left: str) -> dict[str, str]:
+    return {} if left == "0" else {"qty": left}
+
+
+def test_another_price_is_told_and_changes_none(tmp_path: Path) -> None:
+    """E-EXE-13."""
+    world = bought(tmp_path, from_rows=False)
+    restate(world, "correct", price="103")
+    world.run(35)
+    assert alarms(world, "average_differs") == 1
+    [bought_at] = {item.net_price for item in world.desk.journal.executions()}
+    assert bought_at < 102
+
+
 def test_one_look_proves_nothing(tmp_path: Path) -> None:
     world = bought(tmp_path, from_rows=False)
     world.kill_watch()
