@@ -192,11 +192,13 @@ class Ledger:
         now: datetime,
         activity_id: str | None = None,
         is_trade: bool = False,
+        held: Decimal | None = None,
     ) -> None:
         """Book a signed quantity that came without an order, so that both sides agree again.
 
         `activity_id` is the broker's row that tells of it, where there is one. `is_trade`: it was
-        bought or sold at `price`, and realises what that makes of its cost.
+        bought or sold at `price`, and realises what that makes of its cost. `held` is what the
+        broker showed, where its quantity is taken over as it is.
         """
         details: dict[str, Any] = {
             "symbol": symbol,
@@ -210,6 +212,26 @@ class Ledger:
             details["activity_id"] = activity_id
         if is_trade:
             details["is_trade"] = True
+        if held is not None:
+            details["held"] = text(held)
+        self._replay_adjustment(details, at, now)
+
+    def restate_adjustment(
+        self, booked: Execution, qty: Decimal, price: Decimal, *, reason: str, now: datetime
+    ) -> None:
+        """What was booked without an order was only `qty` (signed, nothing or of the same side) at
+        `price`."""
+        details: dict[str, Any] = {
+            "symbol": booked.symbol,
+            "qty": text(qty),
+            "price": text(price),
+            "reason": reason,
+            "asset_class": booked.asset_class,
+            "restates": booked.execution_id,
+        }
+        self._replay_adjustment(details, booked.at, now)
+
+    def _replay_adjustment(self, details: dict[str, Any], at: datetime, now: datetime) -> None:
         event = OrderEvent(
             kind=ADJUST,
             source=EventSource.RECONCILE,
@@ -495,6 +517,9 @@ class Ledger:
 
     def _book_adjustment(self, event: OrderEvent) -> None:
         details = event.details
+        if "restates" in details:
+            self._restate(event)
+            return
         qty, price = Decimal(details["qty"]), Decimal(details["price"])
         execution = Execution(
             execution_id=details["execution_id"],
@@ -517,6 +542,22 @@ class Ledger:
         self._note_executions({}, {execution.execution_id: execution})
         if life is not None:
             self._follow_life(life, event, None, qty, len(self._events) - 1)
+
+    def _restate(self, event: OrderEvent) -> None:
+        name, symbol = event.details["restates"], event.details["symbol"]
+        known = self._put.get(name)
+        if known is None:
+            booked = self.journal.executions(symbol=symbol)
+            known = next((item for item in booked if item.execution_id == name), None)
+        if known is None:
+            return
+        qty, price = Decimal(event.details["qty"]), Decimal(event.details["price"])
+        new = replace(known, net_qty=abs(qty), net_price=price, changed_at=event.recorded_at)
+        life = self._life_of(symbol)
+        self._note_executions({name: known}, {name: new})
+        if life is not None:
+            change = new.signed_qty - known.signed_qty
+            self._follow_life(life, event, None, change, len(self._events) - 1)
 
 
 def _filled(record: OrderRecord) -> tuple[Decimal, Decimal | None]:

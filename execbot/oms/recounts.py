@@ -30,6 +30,11 @@ LOOKS_APART = timedelta(seconds=3)
 """Between the two looks at an order that prove what its totals say."""
 
 
+LOOKS_SOON_FOR = timedelta(seconds=10)
+"""So long after the first look another one is asked for as soon as it may prove something; what is
+not proven by then is looked at with everything else."""
+
+
 class _Case(Struct, frozen=True):
     """An order, and what its totals make of our executions."""
 
@@ -45,8 +50,7 @@ class _Case(Struct, frozen=True):
     @property
     def gone(self) -> Decimal:
         """What the position must lack, signed."""
-        gone = sum((one.execution.net_qty - one.qty for one in self.changed), ZERO)
-        return gone * self.order.side.sign
+        return (self.record.order.filled_qty - self.order.filled_qty) * self.order.side.sign
 
 
 def recount(
@@ -71,6 +75,14 @@ def recount(
     if found != looks:
         journal.meta_set(LOOKS_KEY, found)
     return changes
+
+
+def waits_for_a_look(journal: Journal, now: datetime) -> bool:
+    """Were totals read lately that another look may prove? Raises JournalError."""
+    kept = journal.meta_get(LOOKS_KEY)
+    looks = kept.values() if isinstance(kept, dict) else ()
+    since = [parse_time(look[-1]) for look in looks if isinstance(look, list) and look]
+    return any(at is not None and now - at < LOOKS_SOON_FOR for at in since)
 
 
 def _cases(journal: Journal, orders: Iterable[Order]) -> dict[str, _Case]:

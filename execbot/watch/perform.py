@@ -29,7 +29,7 @@ from execbot.journal.records import OrderRecord, Origin
 from execbot.model.enums import FAILED, ErrorCategory
 from execbot.model.unread import unread_of
 from execbot.oms.errors import OmsError
-from execbot.oms.recounts import words_of
+from execbot.oms.recounts import waits_for_a_look, words_of
 from execbot.oms.send.cancel import Canceler
 from execbot.oms.service import OrderManagementSystem
 from execbot.oms.sync.adjustments import read_evidence
@@ -218,7 +218,13 @@ class Performer:
                 yield from self._recounted(filled, item)
             evidence = read_evidence(self.oms.journal, self.oms.client, item.positions, self.now())
             unread = (*filled.unread, *item.unread)
-            yield replace(item, filled_from=began, evidence=evidence, unread=unread)
+            yield replace(
+                item,
+                filled_from=began,
+                evidence=evidence,
+                unread=unread,
+                looks_again=waits_for_a_look(self.oms.journal, self.now()),
+            )
         elif job.name is JobName.READ_POSITIONS:
             yield self._positions()
             yield from self._assets()

@@ -27,6 +27,7 @@ from execbot.oms.machine.changes import Change
 from execbot.oms.service import OrderManagementSystem
 from execbot.oms.sync.adjustments import book_difference, book_split
 from execbot.oms.sync.differences import forget_reported, remember_reported, reported_differences
+from execbot.oms.sync.late_fills import book_late_fills
 from execbot.oms.sync.row_bookings import book_moved, book_succession
 from execbot.oms.sync.unread_rows import keep_unread
 from execbot.watch.core import inputs
@@ -35,6 +36,8 @@ from execbot.watch.core.core import WatchCore
 from execbot.watch.core.jobs import (
     AccountJob,
     Book,
+    Booking,
+    BookLateFills,
     BookRows,
     BookSplit,
     BookSuccession,
@@ -53,7 +56,7 @@ JOURNAL_TOLD_EVERY = timedelta(minutes=1)
 
 OutsideJob = SymbolJob | AccountJob
 
-Kept = Save | Book | BookRows | BookSplit | BookSuccession | Remember
+Kept = Save | Booking | Remember
 """What the watcher does itself, in the journal."""
 
 
@@ -297,6 +300,10 @@ class Watcher:
                 if book_moved(self.journal, moved, price, self.now()):
                     self.emit(note)
                     return self._booked(moved.symbol)
+            case BookLateFills(late, note):
+                if book_late_fills(self.journal, late, self.now()):
+                    self.emit(note)
+                    return self._booked(late.symbol)
             case BookSuccession(pair, note):
                 if book_succession(self.journal, pair, self.now()):
                     self.emit(note)

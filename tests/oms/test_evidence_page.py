@@ -15,6 +15,7 @@ import pytest
 from execbot.model import plausible
 from execbot.oms import recounts
 from execbot.oms.machine import alarms, amended_rows, identity
+from execbot.oms.sync import late_fills
 from execbot.risk import facts
 from execbot.risk.asking import kept_facts, session_word
 
@@ -58,6 +59,10 @@ def test_every_row_has_a_test_that_names_it() -> None:
         ("`TRIES_MAX` (2000)", amended_rows.TRIES_MAX == 2000),
         ("Two seconds younger", timedelta(seconds=2) == alarms.FILLED_LESS_AFTER),
         ("`LOOKS_APART` 3 s", timedelta(seconds=3) == recounts.LOOKS_APART),
+        ("`LOOKS_SOON_FOR` 10 s", timedelta(seconds=10) == recounts.LOOKS_SOON_FOR),
+        ("`LIST_SETTLES` 8 s", timedelta(seconds=8) == late_fills.LIST_SETTLES),
+        ("`AVERAGE_MAY_DIFFER` 0.005 USD", Decimal("0.005") == alarms.AVERAGE_MAY_DIFFER),
+        ("`AVERAGE_SHARE_MAX` 0.1 %", Decimal("0.001") == alarms.AVERAGE_SHARE_MAX),
         ("`STUCK_AFTER` 15 minutes", timedelta(minutes=15) == alarms.STUCK_AFTER),
         ("`NUMBER_MAX` 10^12", Decimal(10) ** 12 == plausible.NUMBER_MAX),
         ("`DIGITS_MAX` 30", plausible.DIGITS_MAX == 30),

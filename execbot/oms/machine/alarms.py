@@ -8,15 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 
-from execbot.journal.records import Execution, OrderRecord
+from execbot.journal.records import Execution, FillState, OrderRecord
 from execbot.model.enums import UNDER_WAY, OrderStatus
-from execbot.model.numbers import text
+from execbot.model.numbers import maybe_text, text
 from execbot.oms.machine.table import UNTIMED
 
 FILLED_LESS_AFTER = timedelta(seconds=2)
 """A total this much younger than the last execution counts it, or says that it was undone."""
+
+AVERAGE_MAY_DIFFER = Decimal("0.005")
+AVERAGE_SHARE_MAX = Decimal("0.001")
+"""An average of the broker's is not another one within half a cent, of cheap coins within a
+thousandth: it may be rounded."""
 
 STUCK_AFTER = timedelta(minutes=15)
 """A cancel or replace takes milliseconds at the venue; one this old is lost, or waits for hours in
@@ -35,6 +41,7 @@ class OrderAlarm(StrEnum):
     QTY_BELOW_FILLED = "qty_below_filled"
     FILLED_WITHOUT_QTY = "filled_without_qty"
     FILLED_LESS = "filled_less"
+    AVERAGE_DIFFERS = "average_differs"
     STUCK = "stuck"
 
 
@@ -44,6 +51,7 @@ STANDING = frozenset(
         OrderAlarm.QTY_BELOW_FILLED,
         OrderAlarm.FILLED_WITHOUT_QTY,
         OrderAlarm.FILLED_LESS,
+        OrderAlarm.AVERAGE_DIFFERS,
     }
 )
 
@@ -63,6 +71,10 @@ _WORDS: dict[OrderAlarm, str] = {
     OrderAlarm.FILLED_LESS: (
         "the broker counts {told} filled, the executions add up to {own}: nothing was taken back"
     ),
+    OrderAlarm.AVERAGE_DIFFERS: (
+        "the broker's average is {their_price}, the executions make {price}: a price may have been "
+        "corrected without a report; profits here are by the executions"
+    ),
     OrderAlarm.STUCK: "it is {status} since {since}: ask the broker, then cancel it again",
 }
 
@@ -79,6 +91,8 @@ def alarm_words(record: OrderRecord, alarm: str | None = None) -> str:
         own=text(order.filled_qty),
         qty="?" if order.qty is None else text(order.qty),
         told=text(progress.latest_qty),
+        price=maybe_text(order.filled_avg_price),
+        their_price=maybe_text(progress.latest_avg_price),
         status=order.status.value,
         since="an unknown time" if since in (None, UNTIMED) else f"{since:%Y-%m-%d %H:%M} UTC",
     )
@@ -101,7 +115,10 @@ def standing(
         return OrderAlarm.QTY_BELOW_FILLED if reduced else OrderAlarm.OVERFILL
     if _is_filled_without_qty(after):
         return OrderAlarm.FILLED_WITHOUT_QTY
-    return OrderAlarm.FILLED_LESS if _is_filled_less(after, executions) else None
+    each = list(executions)
+    if _is_filled_less(after, each):
+        return OrderAlarm.FILLED_LESS
+    return OrderAlarm.AVERAGE_DIFFERS if _is_average_other(after, each) else None
 
 
 def _is_filled_without_qty(record: OrderRecord) -> bool:
@@ -117,8 +134,29 @@ def _is_filled_without_qty(record: OrderRecord) -> bool:
 
 
 def _is_filled_less(record: OrderRecord, executions: Iterable[Execution]) -> bool:
-    progress, filled = record.progress, record.order.filled_qty
-    if progress.latest_at is None or progress.latest_qty >= filled:
+    return record.progress.latest_qty < record.order.filled_qty and _is_later(record, executions)
+
+
+def _is_average_other(record: OrderRecord, executions: Iterable[Execution]) -> bool:
+    """The broker counts the same shares at another average, and all of them were told by frames:
+    rows may be rounded, and a replacement counts its chain in ways of its own."""
+    order, progress = record.order, record.progress
+    ours, theirs = order.filled_avg_price, progress.latest_avg_price
+    if ours is None or theirs is None or progress.latest_qty != order.filled_qty:
+        return False
+    if order.replaces or order.replaced_by or progress.chain_qty or not order.is_terminal:
+        return False
+    known = list(executions)
+    if any(item.state is FillState.INFERRED or not item.is_heard for item in known):
+        return False
+    allowed = min(AVERAGE_MAY_DIFFER, ours * AVERAGE_SHARE_MAX)
+    return abs(ours - theirs) > allowed and _is_later(record, known)
+
+
+def _is_later(record: OrderRecord, executions: Iterable[Execution]) -> bool:
+    """The youngest total counts all that was executed and corrected, by the broker's own times."""
+    progress = record.progress
+    if progress.latest_at is None:
         return False
     times = [moment for item in executions for moment in (item.at, item.changed_at) if moment]
     return bool(times) and progress.latest_at > max(times) + FILLED_LESS_AFTER

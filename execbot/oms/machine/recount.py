@@ -37,20 +37,22 @@ def restated(record: OrderRecord, executions: Iterable[Execution]) -> tuple[Rest
     """What the youngest totals make of the executions; empty where they say nothing, or do not say
     of which execution."""
     known = list(executions)
-    stands = [item for item in known if item.net_qty]
+    inferred = [item for item in known if item.state is FillState.INFERRED]
+    stands = [item for item in known if item.net_qty and item not in inferred]
     if not stands or not _is_over(record, known):
         return ()
+    if inferred and not _is_all_told(record, stands):
+        return ()
     total, average = record.progress.latest_qty, record.progress.latest_avg_price
-    own = sum((item.net_qty for item in stands), ZERO)
+    own = sum((item.net_qty for item in known), ZERO)
     if not total:
         return tuple(Restated(item, ZERO, item.net_price) for item in stands)
     if total >= own or average is None:
         return ()  # an average alone has no second witness: a broker may show a wrong one
-    if len(stands) == 1:
-        [only] = stands
-        is_same = is_same_price(only.net_price, average)
-        return (Restated(only, total, only.net_price if is_same else average),)
-    return _of_several(stands, own - total, total, average)
+    by_age = sorted(stands, key=lambda item: (item.at, item.execution_id))
+    if len({item.net_price for item in stands}) == 1:
+        return _of_equal_ones(by_age, total, average)
+    return () if inferred else _of_several(by_age, own - total, total, average)
 
 
 def _is_over(record: OrderRecord, executions: Sequence[Execution]) -> bool:
@@ -59,11 +61,40 @@ def _is_over(record: OrderRecord, executions: Sequence[Execution]) -> bool:
     is_alone = not (order.replaces or order.replaced_by or progress.chain_qty or order.is_spread)
     if not (order.is_terminal and is_alone) or progress.latest_at is None:
         return False
-    if any(item.state is FillState.INFERRED or not item.is_heard for item in executions):
+    if not all(item.is_heard for item in executions):
         return False
     # A total that lags is followed by another: two are read.
     total, at = progress.latest_qty, progress.latest_at
     return all(item.at < at and counts_change(item, total, at) for item in executions)
+
+
+def _is_all_told(record: OrderRecord, told: Sequence[Execution]) -> bool:
+    """What totals count beyond all that was ordered is no execution that is still to be told: the
+    one that there was has been corrected upward, and this total has taken the place of that one."""
+    ordered = record.order.qty
+    return ordered is not None and sum((item.qty for item in told), ZERO) >= ordered
+
+
+def _of_equal_ones(
+    stands: Sequence[Execution], total: Decimal, average: Decimal
+) -> tuple[Restated, ...]:
+    """All at one price: which of them it was makes no difference, so it was the last, or as many
+    from the last on as are gone. At another average the last has another price now."""
+    *others, last = stands
+    price, left = last.net_price, total - sum((item.net_qty for item in others), ZERO)
+    if not others:
+        return (Restated(last, total, price if is_same_price(price, average) else average),)
+    if abs(price - average) > AVERAGE_STEP:
+        if left <= 0:
+            return ()
+        price = (total * average - (total - left) * price) / left
+        return (Restated(last, left, price.quantize(AVERAGE_STEP)),) if price > 0 else ()
+    found = [Restated(last, max(left, ZERO), price)]
+    while left < 0:
+        *others, last = others
+        left += last.net_qty
+        found.append(Restated(last, max(left, ZERO), price))
+    return tuple(found)
 
 
 def _of_several(
@@ -79,7 +110,7 @@ def _of_several(
     ]
     if len({item.net_price for item in fitting}) != 1:
         return ()
-    last = max(fitting, key=lambda item: (item.at, item.execution_id))
+    last = fitting[-1]
     return (Restated(last, last.net_qty - gone, last.net_price),)
 
 

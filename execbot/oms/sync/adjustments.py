@@ -23,6 +23,7 @@ from execbot.oms.ledger import recording
 from execbot.oms.machine.positions import ONE_AFTER
 from execbot.oms.sync import row_evidence, split_evidence
 from execbot.oms.sync.differences import PositionDifference, compare
+from execbot.oms.sync.late_fills import LateFills, late_fills
 from execbot.oms.sync.options import deliveries
 from execbot.oms.sync.options.owed_deliveries import forget_owed, is_owed
 from execbot.oms.sync.options.pending_events import keep_pending
@@ -139,13 +140,10 @@ def read_evidence(
     """
     mine = {symbol_key(item.symbol): item for item in journal.positions()}
     theirs = {symbol_key(item.symbol): item for item in positions}
-    differing = [
-        difference
-        for difference in compare(mine.values(), positions)
-        if _has_rows(difference, mine, theirs)
-    ]
+    differences = compare(mine.values(), positions)
+    differing = [item for item in differences if _has_rows(item, mine, theirs)]
     if not differing and not is_owed(journal, now):
-        return Evidence()
+        return Evidence(late=_late(journal, differences, {}, now))
     awaited = keep_pending(journal, differing, now)
     opened = [item.opened_at for item in mine.values() if item.opened_at is not None]
     after = min(opened) - ROWS_BEFORE if opened else None
@@ -154,12 +152,15 @@ def read_evidence(
         rows = client.get_activities(tuple(kinds), after=after)
     except BrokerError as error:
         log.warning("no activities to explain a difference: %s", error)
-        return Evidence(awaited=awaited)
+        return Evidence(awaited=awaited, late=_late(journal, differences, {}, now))
+    moving = row_evidence.rows_by_symbol(rows)
+    late = _late(journal, differences, moving, now)
     found = Evidence(
         successions=_successions(journal, rows, differing),
         awaited=awaited,
+        late=late,
     )
-    moving = row_evidence.rows_by_symbol(rows)
+    left = {item.symbol: item.left for item in late}
     delivered = _delivered(journal, moving, differing, now)
     silent = [item for item in delivered if not item.qty]
     found = replace(found, moved=tuple(silent))
@@ -172,7 +173,7 @@ def read_evidence(
         if split_evidence.is_transferred(difference.symbol, rows, since):
             found = replace(found, transferred=found.transferred | {difference.symbol})
         moved = next((item for item in delivered if item.symbol == difference.symbol), None)
-        moved = moved or _by_rows(difference, moving, executions)
+        moved = moved or _by_rows(left.get(difference.symbol, difference), moving, executions)
         if moved is not None:
             found = replace(found, moved=(*found.moved, moved))
         position = theirs.get(symbol_key(difference.symbol))
@@ -186,6 +187,20 @@ def read_evidence(
         if split is not None:
             found = replace(found, splits=(*found.splits, split))
     return found
+
+
+def _late(
+    journal: Journal,
+    differences: Sequence[PositionDifference],
+    moving: Mapping[str, Sequence[Activity]],
+    now: datetime,
+) -> tuple[LateFills, ...]:
+    found = []
+    for item in differences:
+        executions = journal.executions(symbol=item.symbol)
+        late = late_fills(journal, item, executions, moving.get(item.symbol, ()), now)
+        found += [late] if late is not None else []
+    return tuple(found)
 
 
 def _by_rows(

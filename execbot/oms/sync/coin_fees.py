@@ -36,7 +36,7 @@ def _told(journal: Journal, ours: PositionRecord) -> Decimal:
     taken_over = [
         item.at
         for item in executions
-        if item.state is FillState.ADJUSTMENT and not is_coin_fee(item)
+        if item.state is FillState.ADJUSTMENT and item.net_qty and not is_coin_fee(item)
     ]
     since = max(taken_over, default=executions[0].at if executions else None)
     if since is None:

@@ -50,6 +50,7 @@ def take_over(
                 asset_class=position.asset_class,
                 at=at,
                 now=at,
+                held=position.qty,
             )
         return True
     return False

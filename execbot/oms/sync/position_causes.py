@@ -19,6 +19,7 @@ from execbot.oms.sync.adjustments import rescale_by_price, take_split
 from execbot.oms.sync.coin_fees import is_fee
 from execbot.oms.sync.differences import PositionDifference
 from execbot.oms.sync.held_before import ADOPTED, JUST_BEFORE, closing_orders, held_before
+from execbot.oms.sync.late_fills import book_late_fills
 from execbot.oms.sync.reconcile_work import RECONCILED_KEY, Work
 from execbot.oms.sync.row_bookings import book_moved, book_succession
 from execbot.oms.sync.split_evidence import Evidence, by_quantity, looks_like
@@ -135,6 +136,23 @@ def book_silent(
             work.notes.append(f"{moved}; it is booked")
 
 
+def without_late_fills(
+    journal: Journal,
+    difference: PositionDifference,
+    evidence: Evidence,
+    now: Callable[[], datetime],
+    work: Work,
+) -> PositionDifference:
+    """Make smaller what was taken over where fills have been told since; the difference that this
+    leaves."""
+    late = evidence.late_of(difference.symbol, difference.ours, difference.theirs)
+    if late is None or not book_late_fills(journal, late, now()):
+        return difference
+    work.adjusted.append(difference)
+    work.notes.append(f"{late}; it is booked")
+    return late.left
+
+
 def is_moved(
     journal: Journal,
     difference: PositionDifference,
@@ -220,6 +238,7 @@ def _adjust(
             asset_class=position.asset_class if position is not None else _class_of(ours),
             at=_adjusted_at(journal, client, difference.symbol, reason, now),
             now=now(),
+            held=None if reason == COIN_FEE else difference.theirs,
         )
     return True
 

@@ -39,6 +39,7 @@ from execbot.oms.sync.position_causes import (
     is_moved,
     is_split,
     resolve,
+    without_late_fills,
     without_successions,
 )
 from execbot.oms.sync.position_looks import compare_positions
@@ -105,6 +106,9 @@ def reconcile(
     evidence = read_evidence(journal, client, list(positions.values()), now())
     book_silent(journal, evidence, positions, now, work)
     for difference in without_successions(journal, evidence, differences, now, work):
+        difference = without_late_fills(journal, difference, evidence, now, work)
+        if difference.ours == difference.theirs:
+            continue
         if is_moved(journal, difference, positions, evidence, now, work):
             continue
         awaited = evidence.awaited.get(difference.symbol)

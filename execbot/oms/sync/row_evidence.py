@@ -191,7 +191,7 @@ def _taken_over(executions: Sequence[Execution]) -> datetime | None:
     found = (
         item.at
         for item in executions
-        if item.state is FillState.ADJUSTMENT and not item.activity_id
+        if item.state is FillState.ADJUSTMENT and not item.activity_id and item.net_qty
     )
     return max(found, default=None)
 

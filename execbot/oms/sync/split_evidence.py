@@ -30,6 +30,7 @@ from execbot.model.account import Activity
 from execbot.model.numbers import ZERO, text
 from execbot.model.times import day_begins, parse_time
 from execbot.oms.machine.positions import PRICE_STEP, add_execution
+from execbot.oms.sync.late_fills import LateFills
 from execbot.oms.sync.row_evidence import MovedShares, Succession
 from execbot.risk.flows import TRANSFER_ROWS
 
@@ -92,7 +93,8 @@ class Evidence(Struct, frozen=True):
     """What the account's activities say of the positions that differ.
 
     `splits` are proven; of `transferred` symbols shares came or went by a transfer; `moved` and
-    `successions` explain differences by rows of other kinds (see `row_evidence`).
+    `successions` explain differences by rows of other kinds (see `row_evidence`); `late` by fills
+    that were told after their shares had been taken over.
     """
 
     splits: tuple[Split, ...] = ()
@@ -101,12 +103,20 @@ class Evidence(Struct, frozen=True):
     successions: tuple[Succession, ...] = ()
     awaited: Mapping[str, str] = {}
     """Symbols whose difference waits for rows of options that have ended, and why."""
+    late: tuple[LateFills, ...] = ()
 
     def split_of(self, symbol: str, ours: Decimal, theirs: Decimal) -> Split | None:
         """The proof for just this difference."""
         for split in self.splits:
             if (split.symbol, split.ours, split.theirs) == (symbol, ours, theirs):
                 return split
+        return None
+
+    def late_of(self, symbol: str, ours: Decimal, theirs: Decimal) -> LateFills | None:
+        """What explains just this difference, or leaves one that rows explain."""
+        for found in self.late:
+            if (found.symbol, found.ours, found.theirs) == (symbol, ours, theirs):
+                return found
         return None
 
     def moved_of(self, symbol: str, ours: Decimal, theirs: Decimal) -> MovedShares | None:
@@ -185,7 +195,7 @@ def by_record(
 
 def last_adjustment(executions: Sequence[Execution]) -> datetime | None:
     """When the broker's quantity was taken over last."""
-    found = (item.at for item in executions if item.state is FillState.ADJUSTMENT)
+    found = (i.at for i in executions if i.state is FillState.ADJUSTMENT and i.net_qty)
     return max(found, default=None)
 
 

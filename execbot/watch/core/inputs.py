@@ -58,6 +58,8 @@ class BrokerPositions(Struct, frozen=True):
     evidence: Evidence = Evidence()
     unread: tuple[Unread, ...] = ()
     """What the answers say and cannot be: nothing new is known of those symbols."""
+    looks_again: bool = False
+    """Totals contradict the fills: another look at the orders may prove that they are right."""
 
 
 class Price(Struct, frozen=True):

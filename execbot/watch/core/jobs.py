@@ -10,6 +10,7 @@ from msgspec import Struct, field
 
 from execbot.exits.rules.actions import BrokerAction, Priority, SavePlan
 from execbot.oms.sync.differences import PositionDifference
+from execbot.oms.sync.late_fills import LateFills
 from execbot.oms.sync.row_evidence import MovedShares, Succession
 from execbot.oms.sync.split_evidence import Split
 
@@ -91,6 +92,13 @@ class BookRows(Struct, frozen=True):
     note: Note
 
 
+class BookLateFills(Struct, frozen=True):
+    """Make smaller what was taken over, by fills that were told since; `note` is told then."""
+
+    late: LateFills
+    note: Note
+
+
 class BookSuccession(Struct, frozen=True):
     """Book that a symbol became another one; `note` is told once that is done."""
 
@@ -98,4 +106,5 @@ class BookSuccession(Struct, frozen=True):
     note: Note
 
 
-Job = SymbolJob | AccountJob | Save | Book | BookSplit | BookRows | BookSuccession | Remember | Note
+Booking = Book | BookLateFills | BookRows | BookSplit | BookSuccession
+Job = SymbolJob | AccountJob | Save | Booking | Remember | Note

@@ -64,6 +64,8 @@ class CoreMemory:
     market_halt: str = ""
     """The breaker that has stopped all stocks; empty while none has."""
     looks_soon: bool = False
+    totals_read_at: datetime | None = None
+    """When totals were read that another look may prove."""
     has_rejected: bool = True
     """An entry that the broker had taken was rejected, now or before this run, and it may be that
     nobody has decided on it."""

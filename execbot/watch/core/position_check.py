@@ -26,6 +26,7 @@ from execbot.oms.sync.split_evidence import Split, by_quantity
 from execbot.watch.core import inputs
 from execbot.watch.core.jobs import (
     Book,
+    BookLateFills,
     BookRows,
     BookSplit,
     BookSuccession,
@@ -55,6 +56,8 @@ class PositionCheck:
 
     def broker_positions(self, item: inputs.BrokerPositions, now: datetime) -> list[Job]:
         jobs: list[Job] = []
+        if item.filled_from is not None:
+            self.memory.totals_read_at = now if item.looks_again else None
         listed = {position.symbol: position for position in item.positions}
         for key in list(listed):
             if not is_pair(key) and key not in self.memory.symbols:
@@ -136,6 +139,9 @@ class PositionCheck:
             split = _seen_split(state, now)  # at once: a plan at old prices would sell everything
         if split is not None:
             return self._split(state, split, now)
+        late = item.evidence.late_of(state.symbol, state.journal_qty, theirs)
+        if late is not None:
+            return [BookLateFills(late, _noted(state, f"{late}; it is booked"))]
         moved = item.evidence.moved_of(state.symbol, state.journal_qty, theirs)
         if moved is not None:
             note = alarm("shares_moved", state.symbol, f"{moved}; it is booked")
@@ -242,9 +248,7 @@ class PositionCheck:
         """An earlier run has told it, and nothing has changed: shown, and guarded at once."""
         seen.is_reported = True
         state.guard_qty(_guarded(state, seen) - seen.ours)
-        words = f"{state.symbol} still differs: {_both(seen)}; {_guards(state)}"
-        data = {"symbol": state.symbol, "ours": text(seen.ours), "theirs": text(seen.theirs)}
-        return [Note("difference", words, data)]
+        return [_noted(state, f"{state.symbol} still differs: {_both(seen)}; {_guards(state)}")]
 
     def _forget(self, symbol: str) -> list[Job]:
         return [Remember(symbol)] if self.memory.reported.pop(symbol, None) is not None else []
@@ -291,8 +295,13 @@ def _waits_for_rows(state: SymbolState, seen: Difference, why: str) -> list[Job]
     if seen.is_awaited:
         return []
     seen.is_awaited = True
+    return [_noted(state, why)]
+
+
+def _noted(state: SymbolState, words: str) -> Note:
+    seen = _difference(state)
     data = {"symbol": state.symbol, "ours": text(seen.ours), "theirs": text(seen.theirs)}
-    return [Note("difference", why, data)]
+    return Note("difference", words, data)
 
 
 def _seen_split(state: SymbolState, now: datetime, *, in_lieu: bool = False) -> Split | None:

@@ -14,6 +14,7 @@ from execbot.market.sessions import MarketNow
 from execbot.model.enums import STANDING, UNSETTLED_STATUSES, OrderStatus
 from execbot.model.symbols import is_option
 from execbot.oms.machine.alarms import STUCK_AFTER, OrderAlarm, alarm_words, is_stuck
+from execbot.oms.recounts import LOOKS_APART
 from execbot.watch.core.entry_timeouts import CLOSE_LEAD, clock_of, ends_at_close
 from execbot.watch.core.equity_times import sample_due
 from execbot.watch.core.inputs import JobDone
@@ -164,6 +165,9 @@ class Timers:
                 jobs += self.memory.account_job(JobName.GAP_FILL, "exits without a position", now)
             if any(r.status in UNSETTLED_STATUSES for s in states for r in s.living):
                 jobs += self.memory.account_job(JobName.SETTLE, "orders in doubt", now)
+        if self.memory.totals_read_at and now - self.memory.totals_read_at >= LOOKS_APART:
+            self.memory.totals_read_at = None
+            jobs += self.memory.account_job(JobName.GAP_FILL, "totals below the fills", now)
         full = timedelta(seconds=FULL_READ_SECONDS)
         if self.memory.read_at is None or now - self.memory.read_at >= full:
             self.memory.read_at = now

@@ -47,14 +47,36 @@ def counted(
         ([*lots("100", "101"), counted("8", "100.375")], [("x2", "3", "101")]),
         ([*lots("100", "100"), counted("5", "100")], [("x2", "0", "100")]),
         ([*lots("100", "101"), counted("0", None)], [("x1", "0", "100"), ("x2", "0", "101")]),
+        ([*lots("100", "100", "100"), counted("3", "100")],
+         [("x3", "0", "100"), ("x2", "0", "100"), ("x1", "3", "100")]),
+        ([*lots("100", size=10), counted("12", "100", second=30), counted("11", "100")],
+         [("x1", "11", "100")]),
+        ([*lots("100", size=10), counted("12", "100", second=30), counted("0", None)],
+         [("x1", "0", "100")]),
+        ([*lots("100", size=4), counted("10", "100", second=30), counted("9", "100")], []),
+        ([*lots("100", "100"), counted("12", "100", second=30), counted("11", "100")],
+         [("x2", "6", "100")]),
+        ([*lots("100", "100"), counted("12", "100", second=30), counted("4", "100")],
+         [("x2", "0", "100"), ("x1", "4", "100")]),
+        ([*lots("100", "100"), counted("8", "100.75")], [("x2", "3", "102.000000")]),
+        ([*lots("100", "101"), counted("12", "100.5", second=30), counted("11", "100.5")], []),
+        ([*lots("100", "100"), counted("3", "101")], []),
+        ([*lots("100", "100", "101"), counted("8", "100.2")], []),
     ],
     ids=[
         "one, of less", "one, of less at another price", "one, gone", "the first of two",
         "two, and their average fits neither", "part of the first", "part of the second",
         "equal ones: the last", "both gone",
+        "more than one, all at one price: from the last on",
+        "corrected upward before, and then less", "corrected upward before, and then gone",
+        "one of which no report came, and then less",
+        "two, corrected upward before, and then less", "the same, and then gone as well",
+        "two, of less at another price", "two prices, corrected upward before",
+        "more than one, at another price",
+        "more than one, at several prices",
     ],
 )  # fmt: skip
-def test_what_totals_say_of_one_execution_alone(
+def test_of_which_executions_totals_tell(
     events: list[OrderEvent], expected: list[tuple[str, str, str]]
 ) -> None:
     assert becomes(run(intent(), *events)) == expected

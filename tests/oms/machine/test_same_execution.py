@@ -309,6 +309,32 @@ def test_a_lost_bust_takes_nothing_back_and_is_told() -> None:
     assert proven.record.alarm is None
 
 
+def test_another_average_changes_no_price_and_is_told_until_the_correction_comes() -> None:
+    """E-EXE-13: the same quantity, at another price, of which no report came."""
+    state = run(intent(), fill(1, "10", "100", "10", second=2))
+    other = step(state, look("filled", second=60, filled="10", avg="103"))
+    assert filled(other.state) == (10, 100)
+    assert other.alarm == other.state.record.alarm == "average_differs"
+    told = amend("trade_correct", "x1", second=60, price="103", total="10", status="filled")
+    cured = run(told, start=other.state)
+    assert filled(cured) == (10, 103)
+    assert cured.record.alarm is None
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        look("filled", second=60, filled="10", avg="100.004"),
+        look("filled", second=3, filled="10", avg="103"),
+        look("filled", second=60, filled="10"),
+    ],
+    ids=["rounded", "of the moment of the fill", "no average"],
+)
+def test_an_average_that_may_be_the_same_is_not_told(event: OrderEvent) -> None:
+    state = run(intent(), fill(1, "10", "100", "10", second=2), event)
+    assert state.record.alarm is None
+
+
 # --- what a person must be told ------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ from support.world import D, World, open_world
 
 from execbot.broker.port import TradeUpdate
 from execbot.exits.plan.plan import PlanStatus
+from execbot.watch.core.timers import FULL_READ_SECONDS
 
 RESTATED = ("trade_bust", "trade_correct")
 FILLS = ("fill", "partial_fill")
@@ -140,6 +141,45 @@ def test_what_two_looks_and_the_position_prove_is_booked(
     assert done.amendments[0].id == f"recount:{done.execution_id}"
     assert not world.trader.reconcile().has_breaks
     assert world.witness.covered() == D(left) and world.witness.shorts == []
+
+
+def test_what_is_taken_back_twice_is_booked_though_its_first_look_was_told(tmp_path: Path) -> None:
+    """What the second look counts is new to it: a third one follows at once, not at its time."""
+    world = bought(tmp_path, from_rows=False)
+    restate(world, "correct", qty="6")
+    world.desk.fault("position_missing", for_seconds=60, count=1000)
+    world.run(20)
+    assert differs(world) == [True]
+    restate(world, "bust")
+    world.run(FULL_READ_SECONDS - 5)
+    assert (world.booked(), world.witness.qty(), alarms(world, "recounted")) == (0, 0, 1)
+
+
+@pytest.mark.parametrize("left", ["11", "7", "0"])
+def test_what_was_corrected_upward_before_without_a_report(tmp_path: Path, left: str) -> None:
+    """Totals that fell are weighed against totals that had risen."""
+    world = bought(tmp_path, from_rows=False)
+    restate(world, "correct", qty="12")
+    world.run(35)
+    assert (world.booked(), world.witness.qty()) == (12, 12)
+    restate(world, "bust" if left == "0" else "correct", **qty_of(left))
+    world.run(40)
+    assert world.booked() == world.witness.qty() == D(left)
+    assert not world.trader.reconcile().has_breaks
+
+
+def qty_of(left: str) -> dict[str, str]:
+    return {} if left == "0" else {"qty": left}
+
+
+def test_another_price_is_told_and_changes_none(tmp_path: Path) -> None:
+    """E-EXE-13."""
+    world = bought(tmp_path, from_rows=False)
+    restate(world, "correct", price="103")
+    world.run(35)
+    assert alarms(world, "average_differs") == 1
+    [bought_at] = {item.net_price for item in world.desk.journal.executions()}
+    assert bought_at < 102
 
 
 def test_one_look_proves_nothing(tmp_path: Path) -> None:
