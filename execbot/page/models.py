@@ -249,6 +249,8 @@ class Board(Strict):
     halt: HaltLine = HaltLine()
     watch: WatchLine | None = None
     positions: dict[str, PositionRow] = {}
+    positions_known: bool = False
+    """False until somebody has said what is held: none shown does not mean none held."""
     orders: dict[str, OrderRow] = {}
     events: tuple[EventRow, ...] = ()
     confirmations: tuple[ConfirmationRow, ...] = ()

@@ -22,10 +22,12 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from execbot.page.access import Access
 from execbot.page.actions import Actions
-from execbot.page.app import OPEN_PATHS, build_app
+from execbot.page.app import OPEN_PATHS
+from execbot.page.following import Following
 from execbot.page.guard import BODY_BYTES_MAX
 from execbot.page.hub import SOCKETS_MAX, Hub
-from execbot.page.routes import add_routes
+from execbot.page.metrics.serving import Metrics
+from execbot.page.run import page_app
 
 FOREIGN: dict[str, Mapping[str, str]] = {
     "host": {"Host": "evil.example"},
@@ -40,8 +42,8 @@ FOREIGN: dict[str, Mapping[str, str]] = {
 
 def routes() -> tuple[list[tuple[str, str]], list[str]]:
     """(method, path) of every route, and every socket, of the app as it is built."""
-    app = build_app(Access("x" * 32), 1)
-    add_routes(app, Hub(), None, Actions.__new__(Actions), lambda caller: True, lambda: None)  # type: ignore[arg-type]
+    parts = (Actions.__new__(Actions), Following.__new__(Following), Metrics.__new__(Metrics))
+    app = page_app(Access("x" * 32), 1, Hub(), None, *parts)  # type: ignore[arg-type]
     sockets = [r.path for r in app.routes if isinstance(r, WebSocketRoute)]
     sockets += [r.path for r in app.routes if type(r).__name__ == "APIWebSocketRoute"]
     plain = [
@@ -75,7 +77,7 @@ def session(site: Site) -> str:
 
 def test_there_are_routes_and_a_socket_to_walk() -> None:
     paths = {path for _, path in ROUTES}
-    assert {"/", "/login", "/api/board", "/api/order", "/api/actions/agree"} <= paths
+    assert {"/", "/login", "/api/board", "/api/order", "/api/actions/agree", "/metrics"} <= paths
     assert SOCKETS == ["/live"]
     assert not paths & {"/docs", "/redoc", "/openapi.json"}
 
