@@ -85,7 +85,7 @@ class PositionView(Struct, frozen=True):
         if self.is_covered_without_plan:
             return "stop, no plan"
         part = self._unplanned_qty
-        return f"stop for {text(part)} of {text(abs(self.qty))}, no plan" if part else ""
+        return f"stop for {text(part)} of {text(abs(self.qty))}" if part else ""
 
     @property
     def _unplanned_qty(self) -> Decimal:

@@ -131,6 +131,8 @@ class PositionRow(Strict):
     guard: str
     guard_tone: GuardTone
     missing: str
+    is_promised: bool
+    """A plan, or `exits.every_position`, promises it a stop."""
     protected_qty: Amount
     differs: bool = False
     structure: str | None = None

@@ -128,6 +128,7 @@ def position_row(
         guard=guard,
         guard_tone=tone,
         missing=harmless_line(view.missing),
+        is_promised=view.guarded is not Guarded.NO_PLAN or bool(view.missing),
         structure=None if view.structure is None else harmless_line(view.structure.levels),
         protected_qty=view.protected_qty,
         differs=differs,

@@ -6,6 +6,7 @@ Method: another program trades the account by plain requests; the page and the c
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,9 +15,14 @@ from page.conftest import Site
 from support.processes import execbot
 from support.waiting import eventually
 
+from execbot.exits.rules.view import Coverage, Guarded
+from execbot.page.models import PositionRow
+from execbot.page.rows import held_row
+from execbot.watch.show.frames import Held
+
 SAID = {
     "NVDA": ("stop, no plan", "care"),
-    "KO": ("stop for 9 of 10, no plan", "bad"),
+    "KO": ("stop for 9 of 10", "bad"),
     "PEP": ("no plan", "bad"),
 }
 SAME = ("qty", "stop", "targets", "protected_qty", "state", "entry", "r", "risk_usd")
@@ -85,6 +91,22 @@ def test_with_a_watch_and_without_the_page_says_what_positions_says(traded: Site
     table = execbot(["positions"], {**traded.env, "COLUMNS": "220"}).out.splitlines()
     for symbol, (words, _) in SAID.items():
         assert any(symbol in line and words in line for line in table), (symbol, table)
+
+
+def test_where_every_position_is_promised_a_stop_one_without_stands_at_the_top() -> None:
+    """A watch would give it one; until it has, its facts say what is missing."""
+    now = datetime(2026, 11, 20, 15, tzinfo=UTC)
+
+    def row(covered: int, seconds: int, promised: bool = True) -> PositionRow:
+        coverage = Coverage(Guarded.NO_PLAN, Decimal(10), Decimal(covered))
+        since = now - timedelta(seconds=seconds)
+        held = Held("KO", Decimal(10), Decimal(60), Decimal(0), since, False, coverage, None)
+        alarm = timedelta(seconds=5) if promised else None
+        return held_row(held, None, [], now, bare_for=alarm)
+
+    assert (row(4, 60).missing, row(4, 60).is_promised) == ("no plan: 6 of 10 have no stop", True)
+    for fine in (row(10, 60), row(4, 1), row(0, 60, promised=False)):
+        assert (fine.missing, fine.is_promised) == ("", False)
 
 
 def test_what_is_not_known_yet_is_not_shown_as_nothing(traded: Site) -> None:

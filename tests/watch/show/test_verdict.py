@@ -91,7 +91,7 @@ def test_a_stop_of_another_hand_is_not_said_to_be_missing() -> None:
         "A and 1 more have a stop, and no plan keeps it",
     ]
     words = [row.unplanned_stop for row in rows]
-    assert words == ["stop, no plan", "stop for 4 of 10, no plan", "", "stop, no plan"]
+    assert words == ["stop, no plan", "stop for 4 of 10", "", "stop, no plan"]
     assert replace(rows[0], guarded=Guarded.PROTECTED).unplanned_stop == ""
 
 
