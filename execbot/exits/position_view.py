@@ -18,7 +18,7 @@ from msgspec import Struct
 from execbot.exits.exit_orders import leaves_now
 from execbot.model.account import Position
 from execbot.model.enums import OPEN_STATUSES, STOP_TYPES, OrderStatus, OrderType, PositionSide
-from execbot.model.numbers import ZERO
+from execbot.model.numbers import ZERO, text
 from execbot.model.order import Order
 from execbot.model.symbols import multiplier_of
 
@@ -73,6 +73,24 @@ class PositionView(Struct, frozen=True):
     def net_pl(self) -> Decimal | None:
         """What was realised, less the fees that are known."""
         return None if self.realized_pl is None else self.realized_pl - (self.fees or ZERO)
+
+    @property
+    def is_covered_without_plan(self) -> bool:
+        """Stops of another hand, an older bracket or another program, cover all of it."""
+        return self._unplanned_qty >= abs(self.qty) > 0
+
+    @property
+    def unplanned_stop(self) -> str:
+        """In words what stands at the broker for a position without a plan; empty for nothing."""
+        if self.is_covered_without_plan:
+            return "stop, no plan"
+        part = self._unplanned_qty
+        return f"stop for {text(part)} of {text(abs(self.qty))}" if part else ""
+
+    @property
+    def _unplanned_qty(self) -> Decimal:
+        has_no_plan = self.guarded is not None and self.guarded.name == "NO_PLAN"
+        return self.protected_qty if has_no_plan else ZERO
 
 
 class Known(Struct, frozen=True):

@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,9 @@ ACCOUNT_SECONDS = 15.0
 """Four or five requests, of 200 a minute, and only while somebody looks."""
 
 WITHOUT_WATCH_SECONDS = 5.0
+FIRST_LOOK_SECONDS = 10.0
+"""How long a program's first question waits for the first look at the broker."""
+
 QUALITY_SECONDS = 60.0
 NO_WATCH = "No watch runs: nobody keeps stops and targets. What is shown is read every few seconds."
 
@@ -69,12 +72,23 @@ class Following:
         self._follows = False
         self._orders: set[str] = set()
         """Those that the watch has told of: it knows them better than a look at the journal."""
+        exits = desk.settings.trading.exits
+        alarm = timedelta(seconds=float(exits.unprotected_alarm_seconds))
+        self._bare_for = alarm if exits.every_position else None
+        self._has_asked = asyncio.Event()
         self._wake = asyncio.Event()
         self._wake_journal = asyncio.Event()
 
     def look_soon(self) -> None:
         """Somebody has come, or something was done: read what may have changed."""
         self._wake.set()
+
+    async def until_asked(self) -> None:
+        """Until it is known what is held, or why it is not; or it takes long."""
+        self.look_soon()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_LOOK_SECONDS):
+                await self._has_asked.wait()
 
     async def run(self) -> None:
         """Until it is canceled."""
@@ -161,8 +175,10 @@ class Following:
             all_events=events if frame.whole else None,
             beats=frame.shape is not None,
             source=models.Source(kind="watch", words="", at=None),
+            positions_known=True,
             **sections,
         )
+        self._has_asked.set()
         if any(one is None for one in frame.orders.values()):
             self._wake_journal.set()  # how it ended is there
         if frame.orders and not frame.whole:
@@ -189,6 +205,7 @@ class Following:
                     by_symbol.get(symbol, []),
                     now,
                     differs=symbol in picture.shape.differing,
+                    bare_for=self._bare_for,
                 )
         found.update(dict.fromkeys(before - set(picture.held)))
         return found
@@ -242,6 +259,8 @@ class Following:
             )
         except JournalError as error:
             return self._trouble(f"The journal cannot be read: {error.message}")
+        finally:
+            self._has_asked.set()
         if asked.account.trouble:
             return self._trouble(asked.account.trouble)
         sections: dict[str, Any] = {"account_line": asked.account}
@@ -252,6 +271,7 @@ class Following:
         positions: dict[str, models.PositionRow | None] = {}
         if asked.positions is not None and not self._follows:
             positions = {**dict.fromkeys(self._board.positions), **asked.positions}
+            sections["positions_known"] = True
         self._board.change(self._desk.now(), positions=positions, **sections)
 
     async def _follow_quality(self) -> None:

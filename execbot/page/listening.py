@@ -18,6 +18,7 @@ from msgspec import Struct
 from execbot.desk.errors import CannotServe
 from execbot.page.addresses import Address
 from execbot.page.guard import App
+from execbot.page.heads import BoundedHeads
 
 CONNECTIONS_MAX = 256
 """Of one listener; who comes then is answered 503."""
@@ -126,6 +127,7 @@ class _Server(uvicorn.Server):
 def _config(listener: Listener) -> uvicorn.Config:
     return uvicorn.Config(
         listener.app,
+        http=BoundedHeads,
         access_log=False,
         log_config=None,
         log_level="warning",

@@ -131,6 +131,8 @@ class PositionRow(Strict):
     guard: str
     guard_tone: GuardTone
     missing: str
+    is_promised: bool
+    """A plan, or `exits.every_position`, promises it a stop."""
     protected_qty: Amount
     differs: bool = False
     structure: str | None = None
@@ -249,6 +251,8 @@ class Board(Strict):
     halt: HaltLine = HaltLine()
     watch: WatchLine | None = None
     positions: dict[str, PositionRow] = {}
+    positions_known: bool = False
+    """False until somebody has said what is held: none shown does not mean none held."""
     orders: dict[str, OrderRow] = {}
     events: tuple[EventRow, ...] = ()
     confirmations: tuple[ConfirmationRow, ...] = ()

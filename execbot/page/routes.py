@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeVar
 
@@ -39,10 +39,13 @@ def add_routes(
     actions: Actions | None,
     may: Callable[[Caller], bool],
     on_look: Callable[[], None],
+    until_asked: Callable[[], Awaitable[None]],
 ) -> None:
-    """`may` says whether a caller's session lives still; `on_look` is told when somebody comes."""
+    """`may` says whether a caller's session lives still; `on_look` is told when somebody comes;
+    `until_asked` waits until it is known what is held, or why it is not."""
     _errors(app)
     _live(app, hub, may, on_look)
+    _board(app, hub, until_asked)
     _past(app, reads)
     if actions is not None:
         _actions(app, actions, on_look)
@@ -66,13 +69,6 @@ def _errors(app: FastAPI) -> None:
 def _live(
     app: FastAPI, hub: Hub, may: Callable[[Caller], bool], on_look: Callable[[], None]
 ) -> None:
-    @app.get("/api/board", response_model=Snapshot)
-    async def board() -> Response:
-        """All that is live, for programs that ask from time to time."""
-        hub.was_asked()
-        on_look()
-        return Response(hub.snapshot(False), media_type="application/json")
-
     @app.websocket("/live")
     async def live(socket: WebSocket) -> None:
         caller: Caller = socket.scope["caller"]
@@ -86,6 +82,15 @@ def _live(
             await _look_on(socket, hub, looker, lambda: may(caller))
         finally:
             hub.leave(looker)
+
+
+def _board(app: FastAPI, hub: Hub, until_asked: Callable[[], Awaitable[None]]) -> None:
+    @app.get("/api/board", response_model=Snapshot)
+    async def board() -> Response:
+        """All that is live, for programs that ask from time to time."""
+        hub.was_asked()
+        await until_asked()
+        return Response(hub.snapshot(False), media_type="application/json")
 
 
 async def _look_on(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from execbot.desk.look.account_state import AccountState, Usage
@@ -13,7 +13,7 @@ from execbot.exits.rules.view import Guarded
 from execbot.journal.confirmation import Confirmation
 from execbot.journal.records import AuditRow, OrderRecord
 from execbot.market.sessions import MarketNow
-from execbot.model.numbers import CENT
+from execbot.model.numbers import CENT, text
 from execbot.model.order import Order
 from execbot.model.order_words import describe
 from execbot.model.printable import harmless_line
@@ -62,8 +62,10 @@ def held_row(
     now: datetime,
     *,
     differs: bool = False,
+    bare_for: timedelta | None = None,
 ) -> models.PositionRow:
-    """A position as the watch tells of it."""
+    """A position as the watch tells of it. `bare_for`: how long shares may be without a stop where
+    every position is promised one (`exits.every_position`); None where none is."""
     known = Known(
         avg_entry_price=held.avg_entry_price,
         price=None if priced is None else priced.price,
@@ -71,11 +73,22 @@ def held_row(
         opened_at=held.opened_at,
         has_entry=held.has_entry,
         coverage=held.coverage,
+        missing=_missing(held, now, bare_for),
         structure=held.structure,
     )
     view = position_view(held.symbol, held.qty, known, now=now, plan=held.plan, orders=orders)
     opened = (held.plan.opened_at if held.plan is not None else None) or held.opened_at
     return position_row(view, priced, opened, differs=differs)
+
+
+def _missing(held: Held, now: datetime, bare_for: timedelta | None) -> str:
+    """What is promised without a plan and is not there."""
+    coverage = held.coverage
+    if bare_for is None or coverage.state is not Guarded.NO_PLAN or coverage.uncovered <= 0:
+        return ""
+    is_young = held.opened_at is not None and now - held.opened_at < bare_for
+    bare = f"{text(coverage.uncovered)} of {text(coverage.size)} have no stop"
+    return "" if is_young else f"no plan: {bare}"
 
 
 def position_row(
@@ -86,6 +99,8 @@ def position_row(
     differs: bool = False,
 ) -> models.PositionRow:
     guard, tone = GUARDS[view.guarded or Guarded.NO_PLAN]
+    if view.unplanned_stop:
+        guard, tone = view.unplanned_stop, "care" if view.is_covered_without_plan else "bad"
     if view.state is PositionState.PENDING_ENTRY:
         guard, tone = "entering", "care"
     elif view.missing:
@@ -113,6 +128,7 @@ def position_row(
         guard=guard,
         guard_tone=tone,
         missing=harmless_line(view.missing),
+        is_promised=view.guarded is not Guarded.NO_PLAN or bool(view.missing),
         structure=None if view.structure is None else harmless_line(view.structure.levels),
         protected_qty=view.protected_qty,
         differs=differs,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 
+from fastapi import FastAPI
+
 from execbot.desk.account import Desk
 from execbot.page import link
 from execbot.page.access import Access, knows
@@ -50,9 +52,7 @@ def run(
     following = Following(desk, reads, board, lambda: hub.is_watched)
     signal_events = SignalEvents(desk.now, lambda row: board.change(row.at, events=(row,)))
     doors = Doors(desk, options, open_desk, env, signal_events.publish)
-    page = page_listener(
-        options, Access(token), hub, reads, actions, following.look_soon, doors.metrics
-    )
+    page = page_listener(options, Access(token), hub, reads, actions, following, doors.metrics)
     port = port_of(page.listening)
     scheme = "https" if options.is_encrypted else "http"
     url = f"{scheme}://{Address(options.page.host, port)}"
@@ -77,18 +77,15 @@ def page_listener(
     hub: Hub,
     reads: Reads,
     actions: Actions | None,
-    on_look: Callable[[], None],
+    following: Following,
     metrics: Metrics,
 ) -> Listener:
     """The page behind its guard, on its socket. Raises CannotServe."""
     listening = bound(options.page)
     port = port_of(listening)
     may = knows(access, port)
-    app = build_app(access, port)
-    add_routes(app, hub, reads, actions, may, on_look)
-    app.add_route(PATH, metrics.answer)
     guarded = Guard(
-        app,
+        page_app(access, port, hub, reads, actions, following, metrics),
         Hosts(port=port, names=options.page_hosts, is_public=options.is_public),
         authorize=may,
         open_paths=OPEN_PATHS,
@@ -97,6 +94,23 @@ def page_listener(
     )
     is_far = options.is_public or bool(options.page_hosts)
     return Listener("page", listening, guarded, options.certificate, options.key, is_far)
+
+
+def page_app(
+    access: Access,
+    port: int,
+    hub: Hub,
+    reads: Reads,
+    actions: Actions | None,
+    following: Following,
+    metrics: Metrics,
+) -> FastAPI:
+    """All that answers on the page's port, before the guard stands around it."""
+    may = knows(access, port)
+    app = build_app(access, port)
+    add_routes(app, hub, reads, actions, may, following.look_soon, following.until_asked)
+    app.add_route(PATH, metrics.answer)
+    return app
 
 
 def _empty(desk: Desk, options: Options) -> Board:

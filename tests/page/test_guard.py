@@ -12,20 +12,26 @@ import re
 import socket
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from page.conftest import Site
 from starlette.routing import WebSocketRoute
+from support.waiting import eventually
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from execbot.page.access import Access
 from execbot.page.actions import Actions
-from execbot.page.app import OPEN_PATHS, build_app
+from execbot.page.app import OPEN_PATHS
+from execbot.page.following import Following
 from execbot.page.guard import BODY_BYTES_MAX
+from execbot.page.heads import HEAD_SECONDS
 from execbot.page.hub import SOCKETS_MAX, Hub
-from execbot.page.routes import add_routes
+from execbot.page.listening import CONNECTIONS_MAX
+from execbot.page.metrics.serving import Metrics
+from execbot.page.run import page_app
 
 FOREIGN: dict[str, Mapping[str, str]] = {
     "host": {"Host": "evil.example"},
@@ -40,8 +46,8 @@ FOREIGN: dict[str, Mapping[str, str]] = {
 
 def routes() -> tuple[list[tuple[str, str]], list[str]]:
     """(method, path) of every route, and every socket, of the app as it is built."""
-    app = build_app(Access("x" * 32), 1)
-    add_routes(app, Hub(), None, Actions.__new__(Actions), lambda caller: True, lambda: None)  # type: ignore[arg-type]
+    parts = (Actions.__new__(Actions), Following.__new__(Following), Metrics.__new__(Metrics))
+    app = page_app(Access("x" * 32), 1, Hub(), None, *parts)  # type: ignore[arg-type]
     sockets = [r.path for r in app.routes if isinstance(r, WebSocketRoute)]
     sockets += [r.path for r in app.routes if type(r).__name__ == "APIWebSocketRoute"]
     plain = [
@@ -75,7 +81,7 @@ def session(site: Site) -> str:
 
 def test_there_are_routes_and_a_socket_to_walk() -> None:
     paths = {path for _, path in ROUTES}
-    assert {"/", "/login", "/api/board", "/api/order", "/api/actions/agree"} <= paths
+    assert {"/", "/login", "/api/board", "/api/order", "/api/actions/agree", "/metrics"} <= paths
     assert SOCKETS == ["/live"]
     assert not paths & {"/docs", "/redoc", "/openapi.json"}
 
@@ -185,6 +191,41 @@ def test_a_body_that_is_too_large_or_too_slow_is_refused(site: Site) -> None:
     assert " 413 " in raw(site, f"{head}Transfer-Encoding: chunked\r\n\r\n{chunk}{chunk}")
     assert " 408 " in raw(site, f"{head}Content-Length: 100\r\n\r\n{{")
     assert site.page.board["account"], "the others are served all the same"
+
+
+def test_connections_that_say_nothing_keep_nobody_out(site: Site) -> None:
+    """As many as may be; some begin a head and go on with it a byte at a time."""
+    place = ("127.0.0.1", site.page.port)
+    silent = [socket.create_connection(place, 30) for _ in range(CONNECTIONS_MAX + 20)]
+    began = time.monotonic()
+    try:
+        for line in silent[:40]:
+            line.sendall(b"GET / HTTP/1.1\r\nHost: ")
+        while time.monotonic() - began < HEAD_SECONDS + 1:
+            time.sleep(0.5)
+            for line in silent[:40]:
+                with suppress(OSError):
+                    line.sendall(b"1")
+        assert eventually(lambda: site.page.ask("/api/board")[0] == 200)
+        for line in silent:
+            line.settimeout(30)
+            with suppress(ConnectionError):  # one that is still open raises TimeoutError
+                line.recv(4096)
+    finally:
+        for line in silent:
+            line.close()
+
+
+def test_a_line_that_is_kept_open_serves_one_request_after_the_other(site: Site) -> None:
+    """Also one that comes later than a head may take, and while an answer is under way."""
+    with socket.create_connection(("127.0.0.1", site.page.port), 30) as line:
+        for _ in range(3):
+            line.sendall(f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{site.page.port}\r\n\r\n".encode())
+            found = b""
+            while b"</html>" not in found:
+                found += line.recv(65536)
+            assert b" 200 " in found.splitlines()[0]
+            time.sleep(3)
 
 
 def test_wrong_tokens_are_slowed_down_and_lock_nobody_out(site: Site, session: str) -> None:

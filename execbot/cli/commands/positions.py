@@ -130,6 +130,8 @@ def _state(item: PositionView) -> Cell:
 
 
 def _guard(item: PositionView) -> str:
+    if item.unplanned_stop:
+        return item.unplanned_stop
     return "-" if item.guarded is None else item.guarded.value.replace("_", " ")
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -155,10 +156,7 @@ class Listener:
         signals = self.settings.signals
         delivery = Delivery(what, now, float(signals.repeat_seconds), signals.waiting_max)
         try:
-            promise = asyncio.wrap_future(self.store.keep(delivery))
-            return await asyncio.wait_for(asyncio.shield(promise), PATIENCE_SECONDS)
-        except TimeoutError:
-            raise self._failed(StoreFailed("the disk did not take it in time")) from None
+            return await _in_time(self.store.keep(delivery))
         except StoreFailed as error:
             raise self._failed(error) from None
         except TooManyWaiting as error:
@@ -185,6 +183,17 @@ class Listener:
         self.tell.not_kept(error)
         status = HTTPStatus.SERVICE_UNAVAILABLE
         return NotTaken(status, error.kind, error.message, hint=error.hint, retry_after_seconds=5)
+
+
+async def _in_time(promise: Future[Kept]) -> Kept:
+    """What the store says; given up where it takes long, and it is then not kept any more: who is
+    told so may send it again, or let it be. Raises StoreFailed, TooManyWaiting."""
+    try:
+        return await asyncio.wait_for(asyncio.wrap_future(promise), PATIENCE_SECONDS)
+    except TimeoutError:
+        if promise.cancel():
+            raise StoreFailed("the disk did not take it in time") from None
+        return await asyncio.wrap_future(promise)  # it was taken at this very moment
 
 
 async def _whole(request: Request) -> bytes:

@@ -191,8 +191,8 @@ class Feed:
         self.trouble = ""
         if not may_go:
             return None
-        if not was_begun:
-            self._store.begin(row.number, self._desk.now())
+        if not was_begun and not self._store.begin(row.number, self._desk.now()):
+            return None
         with self._changed:
             self._lines += 1
             self._handed[self._lines] = UnderWay(row, was_begun)

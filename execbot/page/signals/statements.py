@@ -69,6 +69,12 @@ FORGET = (
 )
 """So many at a time: nobody who wants to have a signal kept waits for them all."""
 
+WITHDRAW = "DELETE FROM signals WHERE number = ? AND state = 'waiting'"
+NOT_AGAIN = (
+    "UPDATE signals SET state = 'done', may_come_again = 1 WHERE number = ? AND state = 'begun'"
+)
+"""Both for a delivery whose sender was told that it was not kept."""
+
 REPEAT = "UPDATE signals SET repeats = repeats + 1 WHERE number = ?"
 BY_ID = "SELECT * FROM signals WHERE signal_id = ?"
 BY_CONTENT = (

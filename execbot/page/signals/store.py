@@ -9,6 +9,7 @@ when its signal is on the disk.
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import sqlite3
 import threading
@@ -23,6 +24,8 @@ from execbot.model.enums import ErrorCategory
 from execbot.model.errors import ExecbotError
 from execbot.page.signals import statements as sql
 from execbot.page.signals.rows import Delivery, Kept, Row, State
+
+log = logging.getLogger("execbot.page")
 
 NAME = "signals.db"
 LOCK_NAME = "signals.lock"
@@ -88,13 +91,16 @@ class SignalStore:
     def keep(self, delivery: Delivery) -> Future[Kept]:
         """Keep a signal, or find the one that it repeats.
 
-        The future raises StoreFailed, and TooManyWaiting for what would be a new one too many.
+        The future raises StoreFailed, and TooManyWaiting for what would be a new one too many. Once
+        it is canceled nothing is kept, unless the process ends before that is on the disk too.
         """
         return self._put(lambda db: _keep(db, delivery))
 
-    def begin(self, number: int, at: datetime) -> None:
-        """From now on somebody may act on it. Raises StoreFailed."""
-        self._put(lambda db: db.execute(sql.BEGIN, (sql.stamp(at), number))).result()
+    def begin(self, number: int, at: datetime) -> bool:
+        """From now on somebody may act on it; False where it is not kept after all. Raises
+        StoreFailed."""
+        values = (sql.stamp(at), number)
+        return self._put(lambda db: db.execute(sql.BEGIN, values).rowcount == 1).result()
 
     def finish(
         self,
@@ -211,6 +217,8 @@ def _write(db: sqlite3.Connection, group: list[Work]) -> None:
     try:
         db.execute("BEGIN IMMEDIATE")
         for what, promise in group:
+            if promise.cancelled():
+                continue  # waited for too long
             try:
                 answers.append((promise, what(db)))
             except TooManyWaiting as error:
@@ -221,13 +229,31 @@ def _write(db: sqlite3.Connection, group: list[Work]) -> None:
             db.execute("ROLLBACK")
         failed = StoreFailed(f"the signal could not be kept: {error}")
         for _, promise in group:
-            promise.set_exception(failed)
+            if promise.set_running_or_notify_cancel():
+                promise.set_exception(failed)
         return
+    late = [answer for promise, answer in answers if not promise.set_running_or_notify_cancel()]
+    _withdraw(db, [kept for kept in late if isinstance(kept, Kept) and kept.is_new])
     for promise, answer in answers:
+        if promise.cancelled():
+            continue
         if isinstance(answer, Exception):
             promise.set_exception(answer)
         else:
             promise.set_result(answer)
+
+
+def _withdraw(db: sqlite3.Connection, late: list[Kept]) -> None:
+    """Their senders were told meanwhile that they were not kept: nobody may act on them. Only this
+    thread lets one be begun, so none has been."""
+    for kept in late:
+        for row in (kept.row, kept.entry):
+            if row is not None:
+                statement = sql.WITHDRAW if row.state is State.WAITING else sql.NOT_AGAIN
+                try:
+                    db.execute(statement, (row.number,))
+                except sqlite3.Error as error:
+                    log.error("signals: %s was answered 503 and is kept: %s", row.id, error)
 
 
 def _keep(db: sqlite3.Connection, delivery: Delivery) -> Kept:
@@ -285,7 +311,10 @@ def _by_id(db: sqlite3.Connection, signal_id: str) -> Row:
 def _opened(path: Path) -> sqlite3.Connection:
     """WAL, and `synchronous=FULL`: each commit is on the disk when it returns (SQLite, pragma
     synchronous; NORMAL would lose the last ones in a power cut)."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    with suppress(FileExistsError):
+        # One that is there is not opened beside SQLite: to close it would drop the locks of this
+        # process (SQLite, "How To Corrupt", 2.2), and the next reader would take the WAL away.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     db.row_factory = sqlite3.Row
     db.execute("PRAGMA journal_mode=WAL")

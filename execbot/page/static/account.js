@@ -46,7 +46,7 @@ export function showSession(board) {
 export function trouble(board, link) {
   if (link === "lost") return ["The page's server does not answer: what is shown is old. Trying again.", "bad"];
   if (!board) return null;
-  const bare = Object.values(board.positions).filter((row) => row.guard_tone === "bad" && row.guard !== "no plan");
+  const bare = Object.values(board.positions).filter((row) => row.guard_tone === "bad" && row.is_promised);
   const parts = [];
   if (bare.length) parts.push(`Not protected as promised: ${bare.map((row) => row.symbol).join(", ")}.`);
   if (board.source.kind !== "watch") parts.push(board.source.words);

@@ -64,6 +64,7 @@ export function show(now) {
   board = now;
   isOpen = board.market.is_open || board.market.never_closes;
   const rows = Object.values(board.positions).sort((a, b) => TONES[a.guard_tone] - TONES[b.guard_tone] || (a.symbol < b.symbol ? -1 : 1));
+  setText(table.empty, board.positions_known ? "No positions." : "Not known yet what is held.");
   table.show(rows.map((row) => [row.symbol, row]), isOpen !== wasOpen);
   setText($("positions-count"), rows.length ? String(rows.length) : "");
 }

@@ -54,6 +54,8 @@ ALWAYS = 9
 
 def _guard(row: PositionView) -> Text:
     word, style = GUARD_WORDS[row.guarded or Guarded.NO_PLAN]
+    if row.unplanned_stop:
+        word, style = row.unplanned_stop, "yellow" if row.is_covered_without_plan else "red"
     if row.state is PositionState.PENDING_ENTRY:
         word, style = "entering", "yellow"
     return Text(word, style=style)

@@ -94,10 +94,10 @@ def verdict(
         level = max(level, Level.NOT_SAFE if held else Level.LOOK)
         reasons.append("the stream is down")
     for guard, found, words in _BY_GUARD:
-        symbols = [row.symbol for row in worst_first(held) if guard_of(row) is guard]
-        if symbols and found > Level.SAFE:
+        rows = [row for row in worst_first(held) if guard_of(row) is guard]
+        if rows and found > Level.SAFE:
             level = max(level, found)
-            reasons.append(_named(symbols, words, _several(words)))
+            reasons += _reasons(rows, words)
     aged = [] if is_blind else [row.symbol for row in held if row.symbol in old_prices]
     if aged:
         level = max(level, Level.LOOK)
@@ -122,6 +122,19 @@ def verdict_line(said: Verdict, width: int) -> Text:
         left.pop(0)
     line.truncate(width, overflow="ellipsis")
     return line
+
+
+def _reasons(rows: Sequence[PositionView], words: str) -> list[str]:
+    """Of one guard: what a stop of another hand covers is not said to have none."""
+    whole = [row for row in rows if row.is_covered_without_plan]
+    part = [row for row in rows if row.unplanned_stop and row not in whole]
+    kinds = (
+        ([row for row in rows if not row.unplanned_stop], words),
+        (part, "has a stop for a part, and no plan"),
+        (whole, "has a stop, and no plan keeps it"),
+    )
+    found = (([row.symbol for row in some], said) for some, said in kinds if some)
+    return [_named(symbols, said, _several(said)) for symbols, said in found]
 
 
 def _all_well(held: int) -> str:

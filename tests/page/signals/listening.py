@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -38,9 +38,18 @@ class Answer(Struct):
 class Doors:
     """One process of `execbot page`, with both doors on free ports."""
 
-    def __init__(self, server: Server, home: Path, *, config: str = CONFIG, **extra: str) -> None:
+    def __init__(
+        self,
+        server: Server,
+        home: Path,
+        *,
+        config: str = CONFIG,
+        prefix: Sequence[str] = (),
+        **extra: str,
+    ) -> None:
         (home / "trading.yaml").write_text(config)
         self.home = home
+        self.prefix = prefix
         self.env = server.environment(
             home,
             EXECBOT_SIGNALS_SECRET=SECRET,
@@ -53,7 +62,10 @@ class Doors:
         arguments = ["page", "127.0.0.1:0", "--signals", "127.0.0.1:0", "--metrics", "127.0.0.1:0"]
         self.log = (self.home / "page.err").open("a")
         self.process = start_execbot(
-            [*arguments, "--signals-host", "trade.example", "--json"], self.env, stderr=self.log
+            [*arguments, "--signals-host", "trade.example", "--json"],
+            self.env,
+            self.prefix,
+            stderr=self.log,
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()

@@ -153,3 +153,27 @@ def test_what_ended_long_ago_is_forgotten_and_nothing_else(store: SignalStore) -
     assert store.forget(late) == 0
     store.keep(delivery(NOW, id="done")).result()  # the journal knows that it has acted
     assert [row.id for row in store.unfinished()] == ["waits", "done"]
+
+
+READ_BY_ANOTHER = (
+    "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); "
+    "found = db.execute('SELECT signal_id FROM signals ORDER BY number').fetchall(); "
+    "print([row[0] for row in found]); db.close()"
+)
+
+
+def test_another_reader_takes_nothing_away_from_the_listener(tmp_path: Path) -> None:
+    """A copy, or a look with SQLite's own tool: its end must not be taken for that of the last one,
+    or the next signals would be written to a file that has no name any more."""
+    store = SignalStore(tmp_path)
+
+    def seen() -> str:
+        words = [sys.executable, "-c", READ_BY_ANOTHER, str(store.path)]
+        return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
+
+    for name in ("one", "two", "three"):
+        store.keep(delivery(id=name)).result()
+        assert name in seen()
+    assert store.path.with_name("signals.db-wal").exists()
+    store.close()
+    assert seen() == "['one', 'two', 'three']"

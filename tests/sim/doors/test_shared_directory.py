@@ -57,6 +57,29 @@ def test_two_open_at_once_take_turns(tmp_path: Path) -> None:
     assert call(first, "GET", "/v2/positions/AAPL")["qty"] == "20"
 
 
+def test_another_process_takes_nothing_away_from_two_in_one(tmp_path: Path) -> None:
+    """Two are open in one process, as a page has them. The end of another's look must not be taken
+    for that of the last one, or what is traded next would be in a file without a name."""
+    first, second = standing(tmp_path), standing(tmp_path)
+    buy(first, "before")
+    look = (
+        "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); "
+        "db.execute('SELECT count(*) FROM sqlite_master').fetchone(); db.close()"
+    )
+    path = tmp_path / FILE_NAME
+    subprocess.run([sys.executable, "-c", look, str(path)], check=True)
+    assert path.with_name(f"{FILE_NAME}-wal").exists()
+    buy(second, "after")
+    names = "import json, sys; from pathlib import Path; "
+    names += "from execbot.sim.doors.transport import open_shared; "
+    names += "venue = open_shared(Path(sys.argv[1])); "
+    names += f"print(venue.request('GET', '/v2/orders?status=all', {HEADERS!r}, None)[2].decode())"
+    done = subprocess.run(
+        [sys.executable, "-c", names, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert {o["client_order_id"] for o in json.loads(done.stdout)} == {"before", "after"}
+
+
 def test_stream_is_read_by_another_process_from_where_it_stands(tmp_path: Path) -> None:
     writer, reader = standing(tmp_path), standing(tmp_path)
     buy(writer, "before")

@@ -105,14 +105,14 @@ def live_page(env: Mapping[str, str], *arguments: str, **options: Any) -> Iterat
 
 
 @contextmanager
-def chromium() -> Iterator[Any]:
+def chromium(*arguments: str) -> Iterator[Any]:
     """A headless browser by playwright; skips with a message where there is none."""
     if CHROMIUM is None:
         pytest.skip("no chromium here (apt-get install chromium)")
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with api.sync_playwright() as playing:
         browser = playing.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", *arguments]
         )
         try:
             yield browser

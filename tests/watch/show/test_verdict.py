@@ -76,6 +76,25 @@ def test_the_worst_position_stands_first_and_is_named_first() -> None:
     assert verdict_line(said, 49).plain == " NOT SAFE  C and 1 more UNPROTECTED (and 1 more)"
 
 
+def test_a_stop_of_another_hand_is_not_said_to_be_missing() -> None:
+    rows = [
+        replace(AAPL, symbol="A", guarded=Guarded.NO_PLAN, protected_qty=D(10)),
+        replace(AAPL, symbol="B", guarded=Guarded.NO_PLAN, protected_qty=D(4)),
+        replace(AAPL, symbol="C", guarded=Guarded.NO_PLAN),
+        replace(AAPL, symbol="D", guarded=Guarded.NO_PLAN, qty=D(-10), protected_qty=D(10)),
+    ]
+    said = verdict(rows, stream_up=True)
+    assert said.level is Level.LOOK
+    assert list(said.reasons) == [
+        "C has no stop",
+        "B has a stop for a part, and no plan",
+        "A and 1 more have a stop, and no plan keeps it",
+    ]
+    words = [row.unplanned_stop for row in rows]
+    assert words == ["stop, no plan", "stop for 4 of 10", "", "stop, no plan"]
+    assert replace(rows[0], guarded=Guarded.PROTECTED).unplanned_stop == ""
+
+
 def test_an_entry_that_waits_holds_nothing_yet() -> None:
     entry = replace(AAPL, qty=D(0), state=PositionState.PENDING_ENTRY, guarded=None)
     assert verdict([entry], stream_up=True).level is Level.SAFE
