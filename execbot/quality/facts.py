@@ -59,13 +59,15 @@ class Looked(Struct, frozen=True):
 
 class Facts(Struct, frozen=True):
     """`executions` are those of the order, as they stand. `decided_by` is the quote of the
-    decision with its age at that moment. `wait_since`: from when on a marketable order could have
+    decision with its age at that moment, `decided_at` when the first of the orders that it was made
+    for was sent. `wait_since`: from when on a marketable order could have
     filled; `usual_seconds` is how long such orders took lately, None with too few to tell."""
 
     now: datetime
     record: OrderRecord
     executions: tuple[Execution, ...] = ()
     decided_by: QuoteSeen | None = None
+    decided_at: datetime | None = None
     signal: SignalFacts = SignalFacts()
     risk_per_share: Decimal | None = None
     position: PositionFacts | None = None

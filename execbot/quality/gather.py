@@ -52,6 +52,7 @@ def facts_of(
         record,
         executions,
         decided_by=decided_by(journal, record),
+        decided_at=_decided_at(journal, record),
         signal=_signal(journal, record),
         risk_per_share=_risk(journal, record, bare.price, previous),
         position=_position(journal, bare, previous) if bare.fills else None,
@@ -84,11 +85,25 @@ def decided_by(journal: Journal, record: OrderRecord) -> QuoteSeen | None:
     return None
 
 
+def _decided_at(journal: Journal, record: OrderRecord) -> datetime | None:
+    """When the first of them was sent: the quote of that moment is looked up where none is kept.
+    Measured from a later one, an order that was moved after the market would have cost nothing."""
+    found = {one.client_order_id: one for one in _chain(journal, record)}
+    for name in _decided_with(journal, record):
+        one = found.get(name) or journal.order_by_client_id(name)
+        if one is not None and (at := one.sent_at or one.order.submitted_at) is not None:
+            return at
+    return None
+
+
+def _chain(journal: Journal, record: OrderRecord) -> list[OrderRecord]:
+    """The order and those that it took the place of, the first one last."""
+    return [record, *(journal.chain_before(record.order_id) if record.order.replaces else ())]
+
+
 def _decided_with(journal: Journal, record: OrderRecord) -> Sequence[str]:
     """The orders that may carry the decision, the first one first."""
-    chain = [record]
-    if record.order.replaces:
-        chain += journal.chain_before(record.order_id)
+    chain = _chain(journal, record)
     first = chain[-1]
     events = journal.events_of(first.client_order_id)
     tried = [str(event.details[OF]) for event in events if event.details.get(OF)][:1]

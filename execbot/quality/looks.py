@@ -49,8 +49,7 @@ def looks_left(facts: Facts) -> tuple[Look, ...]:
 
 
 def _wanted(facts: Facts) -> Iterator[Look]:
-    record, looked = facts.record, facts.looked
-    decided = record.sent_at or record.order.submitted_at
+    record, looked, decided = facts.record, facts.looked, facts.decided_at
     has_own_price = record.order.type in STOP_TYPES or is_target(record)
     if not has_own_price and facts.decided_by is None and looked.arrival is None and decided:
         yield Look(ARRIVAL, decided)

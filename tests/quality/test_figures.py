@@ -310,7 +310,7 @@ def test_a_busted_fill_is_gone_and_a_corrected_one_is_corrected() -> None:
 
 
 def test_what_is_looked_up_is_wanted_once() -> None:
-    given = replace(facts(decided_by=None), now=T0 + 10 * SECOND)
+    given = replace(facts(decided_by=None, decided_at=T0), now=T0 + 10 * SECOND)
     wanted = [look.name for look in looks_left(given)]
     assert wanted == ["arrival", "at_fill", "1", "60", "300"]
     assert due_at(given, needs_position=False) == T0 + 2 * SECOND

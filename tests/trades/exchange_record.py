@@ -51,6 +51,9 @@ class Trip:
     fees: Fraction = Fraction(0)
     lots: list[list[Fraction]] = field(default_factory=list)
     fifo: Fraction = Fraction(0)
+    fills: list[Fill] = field(default_factory=list)
+    ratios: list[Fraction] = field(default_factory=list)
+    """Of each of the fills: into how many shares one of its shares has become since."""
 
     @property
     def net(self) -> Fraction:
@@ -155,11 +158,14 @@ def _split(trip: Trip | None, new: Fraction) -> None:
     ratio = new / trip.qty
     trip.qty, trip.entered, trip.sold = new, trip.entered * ratio, trip.sold * ratio
     trip.lots = [[qty * ratio, price / ratio] for qty, price in trip.lots]
+    trip.ratios = [one * ratio for one in trip.ratios]
 
 
 def _take(trip: Trip, fill: Fill) -> None:
     opens = fill.buys == (trip.side > 0)
     trip.fees += fill.fee
+    trip.fills.append(fill)
+    trip.ratios.append(Fraction(1))
     if opens:
         trip.qty += fill.qty
         trip.cost += fill.qty * fill.price

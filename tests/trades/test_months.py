@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 from support.desk import Desk, market, open_desk
 from trades.exchange_record import CENT, NEW_YORK, Trip, rows, trips_of, worth
+from trades.kept_stops import Stops
 
 from execbot.desk.look.trades import Kept, Wanted, trades_alone, trades_of
 from execbot.journal.records import EquitySample
@@ -53,13 +54,14 @@ class Month:
     closes: dict[date, Fraction] = field(default_factory=dict)
     flows: dict[date, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
     opening: Fraction = ZERO
+    stops: Stops | None = None
 
 
-def play(path: Path, seed: int) -> Month:
+def play(path: Path, seed: int, last: date = LAST, *, has_stops: bool = False) -> Month:
     chance = random.Random(f"month-{seed}")
     desk = open_desk(path, calendar="exchange", at=f"{FIRST} 09:00", exchange=RATES)
-    sessions = list(trading_days(load_table(), FIRST, LAST))
-    month = Month(desk, sessions)
+    sessions = list(trading_days(load_table(), FIRST, last))
+    month = Month(desk, sessions, stops=Stops(desk, seed) if has_stops else None)
     desk.call("GET", "/v2/account")
     month.opening = worth(desk)
     month.flows[FIRST] += month.opening
@@ -75,7 +77,7 @@ def play(path: Path, seed: int) -> Month:
             if chance.random() < 0.3:
                 keep_sample(desk)
         if session.date == split_on:
-            split(desk, chance, prices)
+            split(month, chance, prices)
         if chance.random() < 0.25:
             move_money(month, chance, session.date)
         amend(desk, chance)
@@ -113,7 +115,10 @@ def act(month: Month, chance: random.Random, prices: dict[str, float]) -> None:
         qty = D(int(qty)) if held <= 0 else qty
     if not qty:
         return
-    desk.oms.submit(market(symbol, str(qty), side))
+    plan_id = None
+    if month.stops is not None:
+        plan_id = month.stops.for_order(symbol, side, held, D(str(prices[symbol])))
+    desk.oms.submit(market(symbol, str(qty), side), plan_id=plan_id)
     for _ in range(8):  # what is left of it fills when the market shows its size again
         desk.sleep(1.5)
         pin(desk, symbol, prices[symbol], size=chance.choice([9, 21, 1000]))
@@ -138,13 +143,16 @@ def pin(desk: Desk, symbol: str, price: float, *, size: int) -> None:
     )
 
 
-def split(desk: Desk, chance: random.Random, prices: dict[str, float]) -> None:
+def split(month: Month, chance: random.Random, prices: dict[str, float]) -> None:
     """Forward or reverse, of a symbol that is held, where one is."""
+    desk = month.desk
     held = desk.positions_there()
     symbol = next((name for name in SYMBOLS if D(held.get(name, "0")) > 0), "AAPL")
     new, old = chance.choice([(4, 1), (3, 2), (1, 2)])
     desk.call("POST", "/sim/split", {"symbol": symbol, "new": new, "old": old})
     prices[symbol] *= old / new
+    if month.stops is not None:
+        month.stops.split(symbol)
     pin(desk, symbol, prices[symbol], size=5000)
     desk.sleep(2)
     learn(desk)

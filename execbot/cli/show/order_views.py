@@ -170,13 +170,16 @@ def history_table(
 
 
 def _decision(row: AuditRow) -> str:
-    """One line; the facts of a list of checks are told in full under --json."""
+    """One line; lists (of checks, of the steps of a size) are told in full under --json."""
     what = f"{row.rule}: {row.result}"
     checks = row.facts.get("checks")
     if isinstance(checks, Mapping):
         failed = ", ".join(str(item.get("code")) for item in row.facts.get("failed", ()))
         return f"{what} ({len(checks)} checks, failed: {failed or 'none'})"
-    facts = ", ".join(f"{name}={value}" for name, value in row.facts.items())
+    simple = {
+        n: v for n, v in row.facts.items() if v is not None and not isinstance(v, list | dict)
+    }
+    facts = ", ".join(f"{name}={value}" for name, value in simple.items())
     return f"{what} ({facts})" if facts else what
 
 

@@ -13,6 +13,7 @@ from execbot.cli.show.report_views import NUMERIC, day_lists, figure_words, repo
 from execbot.desk.look.reporting.report_charts import Charts
 from execbot.desk.look.reporting.report_parts import Line, Trade
 from execbot.desk.look.reports import SpanReport
+from execbot.model.amounts import even
 from execbot.model.printable import harmless_line
 from execbot.model.times import eastern, show_eastern
 
@@ -198,8 +199,8 @@ def _trades(trades: Sequence[Trade]) -> str:
             "open"
             if trade.trip.closed_at is None
             else f"{eastern(trade.trip.closed_at):%m-%d %H:%M}",
-            f"{trade.trip.entry_price:.2f}",
-            "-" if trade.trip.exit_price is None else f"{trade.trip.exit_price:.2f}",
+            even(trade.trip.entry_price),
+            "-" if trade.trip.exit_price is None else even(trade.trip.exit_price),
             str(trade.ending or "-").replace("_", " "),
             _usd(trade.trip.net),
             "-" if trade.r is None else f"{trade.r:.2f}",

@@ -75,19 +75,25 @@ def _line(name: str, found: Figure, form: Form, about: str = "") -> Sequence[obj
 
 
 def percent(value: Decimal | float) -> str:
-    return f"{float(value) * 100:.1f} %"
+    return f"{fixed(float(value) * 100, 1)} %"
 
 
 def percent_2(value: Decimal | float) -> str:
-    return f"{float(value) * 100:.2f} %"
+    return f"{fixed(float(value) * 100, 2)} %"
 
 
 def dollars(value: Decimal | float) -> str:
-    return f"{value:.2f}"
+    return fixed(value, 2)
 
 
 def ratio(value: Decimal | float) -> str:
-    return f"{value:.2f}"
+    return fixed(value, 2)
+
+
+def fixed(value: Decimal | float, digits: int) -> str:
+    """What rounds to nothing has no sign."""
+    shown = f"{value:.{digits}f}"
+    return shown if shown.strip("-0.") else shown.removeprefix("-")
 
 
 def _usd(value: Decimal | None) -> object:
@@ -99,7 +105,7 @@ def _pair(one: Decimal | None, other: Decimal | None) -> str:
 
 
 def _short(value: Decimal | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
+    return "-" if value is None else fixed(value, 2)
 
 
 def _held(value: timedelta | None) -> str:
@@ -154,7 +160,7 @@ def equity_table(found: EquityStats) -> Table:
     rows: list[Sequence[object]] = [
         ("sessions", f"{found.first} to {found.last}", "", _sessions(found)),
         ("equity", _pair(found.opening, found.closing), "", "at the opening, now"),
-        ("profit", _usd(found.profit), "", f"without {found.flows:.2f} that came and went"),
+        ("profit", _usd(found.profit), "", f"without {fixed(found.flows, 2)} that came and went"),
         _line("return, time-weighted", found.twr, percent_2),
         _line("a year", found.twr_year, percent_2),
         _line("return, money-weighted", found.mwr, percent_2),

@@ -245,4 +245,6 @@ def lots_table(rows: Iterable[Mapping[str, Any]]) -> Table:
         *("net", "trade"),
     )
     empty = "No lots were closed. Those of the last 30 days are shown; --since asks for more."
-    return Table(columns, cells, _NUMERIC, empty=empty, title="Lots, FIFO", drop=("trade",))
+    return Table(
+        columns, cells, _NUMERIC, empty=empty, title="Lots, FIFO", drop=("trade", "side", "fees")
+    )

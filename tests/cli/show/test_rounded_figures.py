@@ -11,6 +11,7 @@ import pytest
 
 from execbot.cli.show.amounts import money
 from execbot.cli.show.output import Cell
+from execbot.cli.show.stats_views import fixed
 from execbot.cli.show.trade_views import bps_cell, r_cell
 
 D = Decimal
@@ -37,3 +38,17 @@ def test_nothing_has_no_minus(value: str, r: str, bps: str, usd: str) -> None:
         bps,
         usd,
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("-0.004", "0.00"),
+        (-0.0000084, "0.00"),
+        ("0", "0.00"),
+        ("-0.01", "-0.01"),
+        (-12.345, "-12.35"),
+    ],
+)
+def test_figures_of_stats_have_none_either(value: str | float, said: str) -> None:
+    assert fixed(D(value) if isinstance(value, str) else value, 2) == said

@@ -11,9 +11,12 @@ import typer
 from execbot.cli.command import Cli, command
 from execbot.cli.errors import Failure, usage
 from execbot.cli.exit_codes import ExitCode
+from execbot.cli.show.list_form import ColumnsFlag, CsvFlag, ListForm, list_form
 from execbot.cli.show.output import Table
 
 app = typer.Typer()
+
+COLUMNS = ("key", "value", "source")
 
 TEMPLATE = Path(__file__).parents[3] / "config" / "template.yaml"
 
@@ -29,7 +32,7 @@ def config(cli: Cli) -> None:
       execbot config check
       execbot config init
     """
-    _show(cli)
+    _show(cli, ListForm(COLUMNS))
 
 
 @app.command()
@@ -39,6 +42,8 @@ def show(
     changed: Annotated[
         bool, typer.Option("--changed", help="Only what differs from the defaults.")
     ] = False,
+    csv: CsvFlag = False,
+    columns: ColumnsFlag = None,
 ) -> None:
     """Every setting: its value, and where the value came from.
 
@@ -46,11 +51,12 @@ def show(
     Examples:
       execbot config show
       execbot config show --changed --json
+      execbot config show --csv --columns key,value
     """
-    _show(cli, changed=changed)
+    _show(cli, list_form(cli, COLUMNS, csv=csv, columns=columns), changed=changed)
 
 
-def _show(cli: Cli, *, changed: bool = False) -> None:
+def _show(cli: Cli, form: ListForm, *, changed: bool = False) -> None:
     from execbot.config.load import load_settings, show_value
     from execbot.config.parse import leaves
 
@@ -63,19 +69,15 @@ def _show(cli: Cli, *, changed: bool = False) -> None:
         if not changed or values[key] != defaults[key]
     ]
     where = _where(cli)
-    cli.show(
-        {
-            "path": str(settings.path) if settings.path else None,
-            **where,
-            "values": [{"key": k, "value": v, "source": s} for k, v, s in rows],
-        },
-        Table(
-            ("key", "value", "source"),
-            rows,
-            empty="Everything is at its default.",
-            wrap=frozenset({"value", "source"}),
-        ),
+    listed = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+    usual = Table(
+        COLUMNS,
+        rows,
+        empty="Everything is at its default.",
+        wrap=frozenset({"value", "source"}),
     )
+    path = str(settings.path) if settings.path else None
+    cli.show({"path": path, **where, "values": listed}, *form.views(listed, usual))
 
 
 def _where(cli: Cli) -> dict[str, Any]:

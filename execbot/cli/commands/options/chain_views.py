@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,19 @@ CHAIN_COLUMNS = (
     *("bid_size", "ask_size", "last", "last_at", "quoted_at", "implied_volatility", "delta"),
     *("gamma", "theta", "vega", "rho", "open_interest", "tradable", "feed"),
 )
+
+HELD_COLUMNS = (
+    *("underlying", "units", "legs", "net_entry_price", "net_price", "unrealized_pl", "max_loss"),
+    *("guarded", "missing"),
+)
+
+
+def held_rows(said: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What --json says of each underlying, its legs as words: `2 AAPL261218C00250000`."""
+    return [
+        {**row, "legs": [f"{text(leg['qty'])} {leg['symbol']}" for leg in row["legs"]]}
+        for row in said
+    ]
 
 
 def link_json(link: Link, chain: Chain) -> dict[str, Any]:

@@ -9,7 +9,9 @@ import typer
 from execbot.cli.command import Cli, command
 from execbot.cli.commands.options.chain_views import (
     CHAIN_COLUMNS,
+    HELD_COLUMNS,
     chain_table,
+    held_rows,
     kept_lines,
     link_json,
     structure_lines,
@@ -103,14 +105,16 @@ def chain(
 
 @app.command("held")
 @command
-def held(cli: Cli) -> None:
+def held(cli: Cli, csv: CsvFlag = False, columns: ColumnsFlag = None) -> None:
     """What is held of contracts, by underlying: what it cost, what it is worth, what it may lose.
 
     \b
     Examples:
       execbot option held
       execbot option held --json
+      execbot option held --csv --columns underlying,unrealized_pl,max_loss
     """
+    form = list_form(cli, HELD_COLUMNS, csv=csv, columns=columns)
     with cli.open(need=Need.LOOK) as desk:
         found = structures.held(desk)
         stand = protecting.kept(desk, found)
@@ -118,7 +122,7 @@ def held(cli: Cli) -> None:
         for one, kept in zip(found, stand, strict=True):
             lines += [*structure_lines(one), *kept_lines(one, kept)]
         rows = [{**one.to_dict(), **kept.to_dict()} for one, kept in zip(found, stand, strict=True)]
-        cli.show(rows, structures_table(found), *lines)
+        cli.show(rows, *form.views(held_rows(rows), structures_table(found), *lines))
 
 
 @app.command("close")

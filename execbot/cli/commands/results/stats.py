@@ -10,7 +10,7 @@ from execbot.cli.command import Cli, command
 from execbot.cli.errors import usage
 from execbot.cli.flags.order_flags import read_symbol
 from execbot.cli.flags.span import SinceFlag, UntilFlag, read_span
-from execbot.cli.show.list_form import CsvFlag, csv_text
+from execbot.cli.show.list_form import ColumnsFlag, CsvFlag, list_form
 from execbot.cli.show.stats_views import (
     conventions,
     equity_table,
@@ -37,6 +37,7 @@ def stats(
         list[str] | None, typer.Option(help="Only trades that ended so, as in `trades`.")
     ] = None,
     csv: CsvFlag = False,
+    columns: ColumnsFlag = None,
 ) -> None:
     """Figures of closed trades and of the account: win rate, expectancy, returns, drawdown, Sharpe.
 
@@ -49,16 +50,13 @@ def stats(
       execbot stats
       execbot stats --by strategy --since 2026-01-01
       execbot stats --by hour --csv
+      execbot stats --by strategy --columns group,trades,net_pl
       execbot stats --symbol AAPL --json
     """
-    if csv and by is None:
-        raise usage("--csv needs --by", hint="A line a group; all other figures are in --json.")
-    if csv and cli.json:
-        raise usage(
-            "--csv and --json contradict each other",
-            hint="--json carries every field.",
-            kind="usage.columns",
-        )
+    form = list_form(cli, GROUP_COLUMNS, csv=csv, columns=columns)
+    if form.takes_rows and by is None:
+        flag = "--csv" if csv else "--columns"
+        raise usage(f"{flag} needs --by", hint="A line a group; all other figures are in --json.")
     wanted_symbol = None if symbol is None else read_symbol(symbol)
     with cli.open(need=Need.LOOK) as desk:
         span = read_span(since, until, desk.now())
@@ -71,10 +69,8 @@ def stats(
         )
         found = statistics(desk, wanted, by)
         data = stats_json(found, by, span.since, span.until)
-        if csv:
-            return cli.show(
-                data, csv_text(GROUP_COLUMNS, group_rows(found)), warnings=found.warnings
-            )
+        if form.takes_rows:
+            return cli.show(data, *form.views(group_rows(found)), warnings=found.warnings)
         views = [trades_figures_table(found)]
         if by is not None:
             views.append(groups_table(found, by))

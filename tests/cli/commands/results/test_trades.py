@@ -170,6 +170,8 @@ def nobody(server: Server, tmp_path: Path) -> Env:
         "trades --since 2026-12-01 --until 2026-11-01",
         "trades --lots lifo",
         "stats --csv",
+        "stats --columns group",
+        "stats --by symbol --columns nothing",
         "stats --by colour",
         "trades --since never",
     ],
