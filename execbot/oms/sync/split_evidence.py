@@ -91,11 +91,13 @@ class Split(Struct, frozen=True):
 class Evidence(Struct, frozen=True):
     """What the account's activities say of the positions that differ.
 
-    `splits` are proven; of `transferred` symbols shares came or went by a transfer; `moved` and
-    `successions` explain differences by rows of other kinds (see `row_evidence`).
+    `splits` are proven, `before_splits` is booked first, whatever differs; of `transferred` symbols
+    shares came or went by a transfer; `moved` and `successions` explain differences by rows of
+    other kinds (see `row_evidence`).
     """
 
     splits: tuple[Split, ...] = ()
+    before_splits: tuple[MovedShares, ...] = ()
     transferred: frozenset[str] = frozenset()
     moved: tuple[MovedShares, ...] = ()
     successions: tuple[Succession, ...] = ()
