@@ -1,5 +1,6 @@
 """Goal: a split of the stock between an exercise and its rows makes no break, and books every cent
 (E-OPT-8).
+Method: a desk in virtual time over both at the exchange; the exchange's list and rows judge.
 """
 
 from __future__ import annotations
@@ -154,7 +155,7 @@ def test_a_call_that_was_assigned_on_shares(tmp_path: Path) -> None:
 @pytest.mark.parametrize("on", ["2026-10-08 11:00", "2026-10-09 09:40"])
 @pytest.mark.parametrize("part", [50, None])
 def test_shares_that_are_sold_before_the_rows(tmp_path: Path, part: int | None, on: str) -> None:
-    """E-OPT-8: they are taken over for that, before the split or after it; the rows take its place."""
+    """E-OPT-8: they are taken over for that, before the split or after it, until the rows come."""
     trader = opened(tmp_path)
     call = near(trader.desk, steps=-3, days=8).symbol
     held(trader, call, 1)
