@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from execbot.sim.calendar import AlwaysOpen, ExchangeCalendar
+from execbot.sim.calendar import AlwaysOpen, ExchangeCalendar, new_york, new_york_date
 from execbot.sim.config import ConfigError, SimConfig
 from execbot.sim.engine import Exchange, ExchangeConfig, FaultKind, OrderFault
 from execbot.sim.engine.accounts.archive import Archive
@@ -208,11 +209,24 @@ class VenueMarket:
         """`amount` dollars a share to the holders. Raises `ApiError` (404, 422)."""
         self.check_stock(symbol)
         exchange.dividend(symbol, amount)
+        self.corporate.forget_announced("cash_dividend", symbol, new_york_date(exchange.now))
         self.corporate.add(exchange.now, "cash_dividend", symbol=symbol, rate=amount)
         last = self.prices.last_trade(symbol, exchange.now)
         if last is not None and last.price > amount:
             self._made.add_dividend(symbol, exchange.now, 1 - amount / last.price)
             self._gather()
+
+    def announce_dividend(self, symbol: str, amount: Decimal, day: str, now: Ns) -> None:
+        """Both APIs list it from now on. Raises `ApiError` (404, 422)."""
+        self.check_stock(symbol)
+        try:
+            at = new_york(date.fromisoformat(day).isoformat())
+        except ValueError:
+            raise ApiError(422, None, "ex_date is a day: 2026-10-09") from None
+        if at <= now:
+            raise ApiError(422, None, "ex_date is a day to come") from None
+        self.corporate.forget_announced("cash_dividend", symbol, day)
+        self.corporate.add(at, "cash_dividend", symbol=symbol, rate=amount)
 
     def rename(self, exchange: Exchange, symbol: str, new_symbol: str) -> None:
         """One stock becomes another one of the list, at its price. Raises `ApiError` (404, 422)

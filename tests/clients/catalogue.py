@@ -33,8 +33,8 @@ class Client:
     known: str = ""
     """What is known to fail in the client itself."""
     quick: bool = False
-    python: tuple[str, ...] = ()
-    """Interpreters it wants, the best first; with another one its own wish is overruled."""
+    python: str = ""
+    """The interpreter it wants, by its name on the path; empty: the one that runs the tests."""
 
     @property
     def version(self) -> str:
@@ -111,8 +111,8 @@ CLIENTS = (
     Client(
         "alpaca-cli", "Python", ("alpaca-cli==0.4.0b1",), "alpaca_cli_session.py",
         "no way of its own: alpaca-py's hosts",
-        "wants Python 3.14, which was not at hand",
-        python=("python3.14", "python3.13"),
+        "wants Python 3.14 (`python3.14` on the path, else it is left out)",
+        python="python3.14",
     ),
     Client(
         "msts-trader", "Python", ("msts-trader==0.47.1",), "msts_session.py",
@@ -134,12 +134,12 @@ def install(client: Client) -> None:
     shutil.rmtree(client.place, ignore_errors=True)
     client.place.mkdir(parents=True)
     if client.language == "Python":
-        found = (which for name in client.python if (which := shutil.which(name)))
-        interpreter = next(found, sys.executable)
+        interpreter = shutil.which(client.python) if client.python else sys.executable
+        if interpreter is None:
+            raise CannotInstall(f"{client.python} is not on the path")
         _do([interpreter, "-m", "venv", str(client.place)])
         pip = [str(client.place / "bin" / "python"), "-m", "pip", "--quiet", "install"]
         pip += ["--disable-pip-version-check", "--prefer-binary"]
-        pip += ["--ignore-requires-python"] if client.python else []
         _do([*pip, *client.packages])
     else:
         if shutil.which("npm") is None:

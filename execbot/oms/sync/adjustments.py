@@ -15,6 +15,7 @@ from execbot.exits.plan.rescale import price_ratio, ratio_words, rescaled, resca
 from execbot.exits.store import plan_of, save_plan
 from execbot.journal.journal import Journal
 from execbot.journal.records import Execution, PositionRecord
+from execbot.market.calendar_cache import load_table
 from execbot.model.account import Activity, Position
 from execbot.model.enums import AssetClass
 from execbot.model.numbers import ZERO, first_known, known_or
@@ -27,6 +28,11 @@ from execbot.oms.sync.late_fills import LateFills, late_fills
 from execbot.oms.sync.options import deliveries
 from execbot.oms.sync.options.owed_deliveries import forget_owed, is_owed
 from execbot.oms.sync.options.pending_events import keep_pending
+from execbot.oms.sync.options.split_deliveries import (
+    SplitDelivery,
+    before_a_split,
+    was_split_since,
+)
 from execbot.oms.sync.row_evidence import MovedShares, Succession
 from execbot.oms.sync.split_evidence import Evidence, Split
 
@@ -144,7 +150,7 @@ def read_evidence(
     differing = [item for item in differences if _has_rows(item, mine, theirs)]
     if not differing and not is_owed(journal, now):
         return Evidence(late=_late(journal, differences, {}, now))
-    awaited = keep_pending(journal, differing, now)
+    awaited = keep_pending(journal, differing, positions, now)
     opened = [item.opened_at for item in mine.values() if item.opened_at is not None]
     after = min(opened) - ROWS_BEFORE if opened else None
     kinds = dict.fromkeys((*split_evidence.SPLIT_ROWS, *row_evidence.MOVING_ROWS))
@@ -161,9 +167,14 @@ def read_evidence(
         late=late,
     )
     left = {item.symbol: item.left for item in late}
-    delivered = _delivered(journal, moving, differing, now)
+    delivered, split_since = _delivered(journal, moving, rows, theirs, differing, now)
     silent = [item for item in delivered if not item.qty]
-    found = replace(found, moved=tuple(silent))
+    splits = tuple(item.split for item in split_since if item.split is not None)
+    before = tuple(item.moved for item in split_since)
+    waiting = {s: why for s, why in awaited.items() if s not in {item.symbol for item in before}}
+    found = replace(
+        found, moved=tuple(silent), splits=splits, before_splits=before, awaited=waiting
+    )
     for difference in differing:
         executions = journal.executions(symbol=difference.symbol)
         since = split_evidence.last_adjustment(executions)
@@ -216,11 +227,14 @@ def _by_rows(
 def _delivered(
     journal: Journal,
     moving: Mapping[str, Sequence[Activity]],
+    rows: Sequence[Activity],
+    theirs: Mapping[str, Position],
     differing: Sequence[PositionDifference],
     now: datetime,
-) -> list[MovedShares]:
+) -> tuple[list[MovedShares], list[SplitDelivery]]:
     """Shares of contracts whose own rows are booked, or explain what differs now. Those that come
-    and go in the same number are among them: nothing differs for them, but the money does."""
+    and go in the same number are among them: nothing differs for them, but the money does. Apart
+    from them those that a split has changed since."""
     gaps = {item.symbol: item for item in differing}
     booked: dict[str, frozenset[str]] = {}
     ended: list[Activity] = []
@@ -230,16 +244,23 @@ def _delivered(
         ended += [row for row in of_symbol if row.id in booked[symbol]]
         if symbol in gaps and (told := _by_rows(gaps[symbol], moving, executions)) is not None:
             ended += told.rows
-    found = []
-    rows = [row for of_symbol in moving.values() for row in of_symbol]
-    forget_owed(journal, deliveries.delivered(rows, ended, booked), now)
-    for symbol, due in deliveries.due_deliveries(rows, ended, booked).items():
+    found: list[MovedShares] = []
+    split_since: list[SplitDelivery] = []
+    moved_rows = [row for of_symbol in moving.values() for row in of_symbol]
+    forget_owed(journal, deliveries.delivered(moved_rows, ended, booked), now)
+    for symbol, due in deliveries.due_deliveries(moved_rows, ended, booked).items():
         gap = gaps.get(symbol)
         difference = ZERO if gap is None else gap.theirs - gap.ours
-        adopted = deliveries.adopted_lately(journal.executions(symbol=symbol), now)
+        executions = journal.executions(symbol=symbol)
+        adopted = deliveries.adopted_lately(executions, now)
         moved = deliveries.explained(symbol, difference, due, adopted)
+        if moved is None or (adopted is not None and was_split_since(adopted, executions, rows)):
+            held = theirs.get(symbol_key(symbol))
+            split = before_a_split(symbol, due, executions, rows, held, load_table(), now)
+            split_since += [split] if split is not None else []
+            moved = None if split is not None else moved
         found += [moved] if moved is not None else []
-    return found
+    return found, split_since
 
 
 def _successions(

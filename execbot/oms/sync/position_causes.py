@@ -126,13 +126,15 @@ def book_silent(
     work: Work,
 ) -> None:
     """Book shares that contracts brought and took away in the same number: nothing differs, yet
-    they were traded at two prices. Before the contracts: as long as those differ, rows are read."""
+    they were traded at two prices; and those that a split has changed since. Before the contracts:
+    as long as those differ, rows are read."""
     if journal.meta_get(RECONCILED_KEY) is None:
         return
-    for moved in evidence.moved:
+    silent = [item for item in evidence.moved if not item.qty]
+    for moved in (*silent, *evidence.before_splits):
         position = positions.get(symbol_key(moved.symbol))
         average = position.avg_entry_price if position is not None else None
-        if not moved.qty and book_moved(journal, moved, average, now()):
+        if book_moved(journal, moved, average, now()):
             work.notes.append(f"{moved}; it is booked")
 
 

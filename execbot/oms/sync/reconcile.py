@@ -105,6 +105,8 @@ def reconcile(
     find_order_breaks(journal, filled, settlement, work)
     evidence = read_evidence(journal, client, list(positions.values()), now())
     book_silent(journal, evidence, positions, now, work)
+    if evidence.before_splits:
+        differences = compare(journal.positions(), positions.values())
     for difference in without_successions(journal, evidence, differences, now, work):
         difference = without_late_fills(journal, difference, evidence, now, work)
         if difference.ours == difference.theirs:

@@ -38,6 +38,7 @@ def book_moved(journal: Journal, moved: MovedShares, price: Decimal | None, now:
         if any(row.id in booked for row in moved.rows):
             return False
         average = ours.avg_entry_price if ours is not None else None
+        adopted = adopted_lately(executions, now) if moved.is_before_split else None
         if moved.adopted:
             ledger.adjust(
                 moved.symbol,
@@ -45,7 +46,7 @@ def book_moved(journal: Journal, moved: MovedShares, price: Decimal | None, now:
                 moved.adopted_at,
                 reason="delivered",
                 asset_class=asset_class_of(moved.symbol),
-                at=now,
+                at=now if adopted is None else adopted.at + ONE_AFTER,
                 now=now,
                 activity_id=f"{moved.rows[0].id}{TAKEN_BACK}",
             )
@@ -54,8 +55,10 @@ def book_moved(journal: Journal, moved: MovedShares, price: Decimal | None, now:
             traded_at = price_of(row)
             worth = row.price or price or average
             at = now
-            if traded_at is not None and not moved.adopted:
+            if traded_at is not None and (moved.is_before_split or not moved.adopted):
                 at = moment_of(row, executions, table, now)
+            if adopted is not None and moved.adopted:
+                at = min(at, adopted.at)
             ledger.adjust(
                 moved.symbol,
                 signed_qty(row, moved.qty),

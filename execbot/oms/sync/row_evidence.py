@@ -47,16 +47,21 @@ STOCK_DIVIDEND = "SDIV"
 
 class MovedShares(Struct, frozen=True):
     """What rows of one symbol brought or took away: `qty` is signed. Of it `adopted` was taken over
-    at `adopted_at` before the rows said where it came from: that is taken back."""
+    at `adopted_at` before the rows said where it came from: that is taken back. `is_before_split`:
+    a split came after it, so it is booked where it belongs, whatever else differs."""
 
     symbol: str
     qty: Decimal
     rows: tuple[Activity, ...]
     adopted: Decimal = ZERO
     adopted_at: Decimal = ZERO
+    is_before_split: bool = False
 
     def __str__(self) -> str:
         kinds = ", ".join(sorted({row.activity_type for row in self.rows}))
+        if self.is_before_split:
+            words = f"{text(self.qty)} {self.symbol} before its split"
+            return f"{words}, by the account's record ({kinds})"
         if not self.qty and not self.adopted:
             return f"{self.symbol} bought and sold in the same number by the record ({kinds})"
         return f"{text(self.qty + self.adopted)} {self.symbol} by the account's record ({kinds})"

@@ -92,12 +92,14 @@ class Split(Struct, frozen=True):
 class Evidence(Struct, frozen=True):
     """What the account's activities say of the positions that differ.
 
-    `splits` are proven; of `transferred` symbols shares came or went by a transfer; `moved` and
-    `successions` explain differences by rows of other kinds (see `row_evidence`); `late` by fills
-    that were told after their shares had been taken over.
+    `splits` are proven, `before_splits` is booked first, whatever differs; of `transferred` symbols
+    shares came or went by a transfer; `moved` and `successions` explain differences by rows of
+    other kinds (see `row_evidence`); `late` by fills that were told after their shares had been
+    taken over.
     """
 
     splits: tuple[Split, ...] = ()
+    before_splits: tuple[MovedShares, ...] = ()
     transferred: frozenset[str] = frozenset()
     moved: tuple[MovedShares, ...] = ()
     successions: tuple[Succession, ...] = ()

@@ -174,10 +174,15 @@ def split(fields: Fields) -> Any:
 
 
 def dividend(fields: Fields) -> Any:
-    """`amount` dollars a share to the holders. The price stays; `POST /sim/price` moves it."""
+    """`amount` dollars a share to the holders. The price stays; `POST /sim/price` moves it. With
+    `ex_date` it is announced for that day alone, and paid by a call without it."""
     symbol, amount = fields.symbol(), fields.number("amount")
     if amount <= 0:
         raise wrong("amount is above zero")
+    if "ex_date" in fields.body:
+        day = str(fields.body["ex_date"])
+        fields.venue.market.announce_dividend(symbol, amount, day, fields.now)
+        return {"symbol": symbol, "amount": str(amount), "ex_date": day}
     fields.venue.market.dividend(fields.venue.exchange, symbol, amount)
     return {"symbol": symbol, "amount": str(amount)}
 

@@ -24,6 +24,7 @@ from execbot.oms.sync.differences import PositionDifference, is_fee_in_coins
 from execbot.oms.sync.row_evidence import Succession
 from execbot.oms.sync.split_evidence import Split, by_quantity
 from execbot.watch.core import inputs
+from execbot.watch.core.delivered_splits import delivered_split, plan_after
 from execbot.watch.core.jobs import (
     Book,
     BookLateFills,
@@ -68,6 +69,7 @@ class PositionCheck:
         succeeded = self._successions(item)
         jobs += succeeded
         changing = {s for job in succeeded for s in (job.pair.old, job.pair.new)}
+        changing |= {moved.symbol for moved in item.evidence.before_splits}
         jobs += unread_alarms(self.memory, item.unread, now)
         for symbol in {*listed, *self.memory.symbols}:
             unread = unread_about(symbol, item.unread, listed)
@@ -108,14 +110,15 @@ class PositionCheck:
         return found
 
     def _silent(self, item: inputs.BrokerPositions) -> list[BookRows]:
-        """Shares that contracts brought and took away in the same number: nothing differs. Before
-        the contracts are booked: as long as those differ, the rows are read again."""
+        """Shares that contracts brought and took away in the same number: nothing differs; and
+        those that a split has changed since. Before the contracts are booked: as long as those
+        differ, the rows are read again."""
+        silent = [moved for moved in item.evidence.moved if not moved.qty]
         found = []
-        for moved in item.evidence.moved:
-            if not moved.qty:
-                note = alarm("shares_moved", moved.symbol, f"{moved}; it is booked")
-                average = self.memory.state_of(moved.symbol).broker_avg
-                found.append(BookRows(moved, average, note))
+        for moved in (*silent, *item.evidence.before_splits):
+            note = alarm("shares_moved", moved.symbol, f"{moved}; it is booked")
+            average = self.memory.state_of(moved.symbol).broker_avg
+            found.append(BookRows(moved, average, note))
         return found
 
     def _compare(
@@ -146,7 +149,30 @@ class PositionCheck:
         if moved is not None:
             note = alarm("shares_moved", state.symbol, f"{moved}; it is booked")
             return [BookRows(moved, state.broker_avg, note)]
-        return self._lasting(state, theirs, item, now)
+        return [*self._delivered(state, item, now), *self._lasting(state, theirs, item, now)]
+
+    def _delivered(
+        self, state: SymbolState, item: inputs.BrokerPositions, now: datetime
+    ) -> list[Job]:
+        """Contracts have brought or taken shares, and a split came after that: a plan at old prices
+        would sell everything, so its levels follow at once. All that is there is guarded."""
+        listed = {position.symbol: position for position in item.positions}
+        theirs, plan, cost = listed.get(state.symbol), state.plan, state.avg_entry_price
+        if theirs is None or plan is None or not _is_open(plan) or not cost or item.unread:
+            return []
+        ratio = delivered_split(state, self.memory.symbols.values(), listed, now)
+        if ratio is None:
+            return []
+        state.guard_qty(theirs.qty - state.journal_qty)
+        new = plan_after(plan, cost, theirs, ratio, now)
+        if new is None:
+            return []
+        state.plan = new
+        without_memory(state)
+        words = f"{state.symbol}: contracts delivered shares, and then it was split"
+        words = f"{words} {ratio_words(ratio)}; the rows are not there yet. The levels of its plan"
+        words = f"{words} are rescaled and guard all {text(abs(theirs.qty))}"
+        return [Save(SavePlan(new, "split")), alarm("split", state.symbol, words)]
 
     def _split(self, state: SymbolState, split: Split, now: datetime) -> list[Job]:
         """The plan first, then the books: a plan at old prices would sell everything."""

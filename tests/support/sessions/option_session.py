@@ -35,7 +35,8 @@ class Course(StrEnum):
     TO_THE_END = "to the end"
     """Nobody leaves what expires: the broker closes, exercises, assigns."""
     SPLIT = "split"
-    """The stock is split before the next day, on which trading goes on; rows come the day after."""
+    """The stock is split before the next day, on which trading goes on; rows come the day after,
+    those of an exercise of the first day in the midst of it."""
     OUTAGE = "outage"
     """`watch` is away from the afternoon of the expiry to the next trading day."""
 
@@ -178,9 +179,6 @@ class OptionSession(Disturbed):
     def _split(self) -> list[str]:
         """Over night; the contracts are others in the morning, and their rows a day away."""
         new, old = self.rng.choice(SPLITS)
-        if any(name.startswith("exercise") for name in self.trader.begun):
-            self._jump("2026-10-08 11:00")  # a split before the rows of an exercise is a break
-            return []
         self._jump("2026-10-08 09:00")
         self.calm()
         self.world.desk.call("POST", "/sim/split", {"symbol": "AAPL", "new": new, "old": old})

@@ -77,11 +77,14 @@ class OptionWitness(Witness):
     # --- cover -------------------------------------------------------------------------------
 
     def _look_for_naked(self, held: Mapping[str, Decimal]) -> None:
-        """From the farthest date down, calls sold never outnumber calls bought and shares."""
-        lots = max(Decimal(0), held["AAPL"]) // 100
-        calls = [(s[-15:-9], q) for s, q in held.items() if s[-9:-8] == "C"]
-        for day in {expires for expires, _ in calls}:
-            if sum(q for expires, q in calls if expires >= day) + lots < 0:
+        """From the farthest date down, calls sold never take more than calls bought bring and what
+        is held. What one delivers a split may have changed."""
+        core = self.world.desk.venue.exchange.core
+        contracts = [(core.contract(s), q) for s, q in held.items()]
+        calls = [(c, q) for c, q in contracts if c is not None and c.is_call]
+        shares = max(Decimal(0), held["AAPL"])
+        for day in {contract.expires for contract, _ in calls}:
+            if sum(q * c.shares for c, q in calls if c.expires >= day) + shares < 0:
                 self.naked.append(f"{dict(held)} at {self.world.now()}")
 
     # --- stops at the broker -------------------------------------------------------------------

@@ -35,7 +35,9 @@ from execbot.watch.options.rules import Group, is_unpriced, planned
 D = Decimal
 
 
-def opened(path: Path, at: str = "2026-10-07 10:00", **exits: bool) -> World:
+def opened(
+    path: Path, at: str = "2026-10-07 10:00", symbols: tuple[str, ...] = (), **exits: bool
+) -> World:
     table = load_table()
     settings = settings_with(max_position_size_pct=D(50), max_account_exposure_pct=D(90))
     world = open_world(
@@ -44,7 +46,7 @@ def opened(path: Path, at: str = "2026-10-07 10:00", **exits: bool) -> World:
         settings=replace(settings, exits=replace(settings.exits, **exits)),
         calendar="exchange",
         at=at,
-        symbols=(),
+        symbols=symbols,
     )
     cared_for(world)
     return world

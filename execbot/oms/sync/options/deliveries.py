@@ -77,20 +77,21 @@ class Adopted(Struct, frozen=True):
 
     qty: Decimal
     price: Decimal
+    at: datetime
 
 
 def adopted_lately(executions: Iterable[Execution], now: datetime) -> Adopted | None:
     """A position that is closed on the day on which an exercise brought it is adopted for that: the
     row comes a day late. What rows have explained since is taken off."""
-    found = [
-        item
-        for item in executions
-        if item.state is FillState.ADJUSTMENT
-        and (item.activity_id is None or item.activity_id.endswith(TAKEN_BACK))
-        and now - item.at < ADOPTED_LATELY
-    ]
+    found = [item for item in executions if is_adopted(item, now)]
     qty = sum((item.signed_qty for item in found), ZERO)
-    return Adopted(qty, found[0].net_price) if qty else None
+    return Adopted(qty, found[0].net_price, found[0].at) if qty else None
+
+
+def is_adopted(item: Execution, now: datetime) -> bool:
+    """Whether shares were taken over by it lately, or taken back."""
+    is_ours = item.activity_id is None or item.activity_id.endswith(TAKEN_BACK)
+    return item.state is FillState.ADJUSTMENT and is_ours and now - item.at < ADOPTED_LATELY
 
 
 TAKEN_BACK = "~adopted"

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import groupby
 
 from execbot.journal.journal import Journal
+from execbot.journal.records import PositionRecord
 from execbot.market.calendar_cache import load_table
 from execbot.model.account import Position
 from execbot.model.numbers import ZERO, text
@@ -21,6 +23,7 @@ from execbot.model.symbols import is_option, option_contract
 from execbot.model.times import iso, parse_time
 from execbot.oms.sync.differences import PositionDifference, compare
 from execbot.oms.sync.options import deliveries, option_ends
+from execbot.oms.sync.options.split_deliveries import perhaps_ended, split_since
 
 GONE_EARLY_KEY = "options:gone_early"
 """Meta: of each symbol `[ours, theirs]` as text, and when that was first seen."""
@@ -35,7 +38,7 @@ def pending_events(journal: Journal, held: Sequence[Position], now: datetime) ->
     records = journal.positions()
     if not any(record.qty and is_option(record.symbol) for record in records):
         return {}
-    return _awaited(journal, compare(records, held), now)[0]
+    return _awaited(journal, compare(records, held), held, now)[0]
 
 
 def pending_changes(
@@ -43,19 +46,59 @@ def pending_changes(
 ) -> tuple[ContractChange, ...]:
     """Contracts that seem to have become others and whose rows are not there yet. Raises
     JournalError."""
-    return _changes(journal, compare(journal.positions(), held), now)
+    return _changes(journal, compare(journal.positions(), held), held, now)[0]
 
 
 def _changes(
-    journal: Journal, differing: Sequence[PositionDifference], now: datetime
-) -> tuple[ContractChange, ...]:
+    journal: Journal,
+    differing: Sequence[PositionDifference],
+    listed: Sequence[Position],
+    now: datetime,
+) -> tuple[tuple[ContractChange, ...], Sequence[PositionDifference]]:
+    """Contracts that became others; and those that had ended before that, where such are left
+    over, with the shares that they delivered."""
     rows = {item.symbol: Held(item.symbol, item.ours, item.theirs) for item in differing}
     contracts = {symbol: row for symbol, row in rows.items() if is_option(symbol)}
     found = changed_contracts(contracts.values())
     if found or not contracts:
-        return found
+        return found, ()
     traded = _taken_over(journal, contracts, now)
-    return changed_contracts({**contracts, **traded}.values()) if traded else ()
+    found = changed_contracts({**contracts, **traded}.values()) if traded else ()
+    if found:
+        return found, ()
+    for ended in perhaps_ended(differing):
+        left = {s: row for s, row in contracts.items() if s not in {item.symbol for item in ended}}
+        found = changed_contracts(left.values())
+        if found or not left:
+            shares = _delivered_before_split(journal, ended, listed, now)
+            if shares is not None:
+                return found, (*ended, *shares)
+    return (), ()
+
+
+def _delivered_before_split(
+    journal: Journal,
+    ended: Sequence[PositionDifference],
+    listed: Sequence[Position],
+    now: datetime,
+) -> Sequence[PositionDifference] | None:
+    """The shares that differ, where what these contracts delivered and a split after it explain
+    them all; None where they do not."""
+    found = []
+    for root, items in groupby(sorted(ended, key=_root), key=_root):
+        ours = journal.position(root) or PositionRecord(symbol=root)
+        theirs = next((p for p in listed if p.symbol == root), None)
+        adopted = deliveries.adopted_lately(journal.executions(symbol=root), now)
+        if split_since(ours, items, theirs, adopted, now) is None:
+            return None
+        qty = theirs.qty if theirs is not None else ZERO
+        found += [PositionDifference(root, ours.qty, qty)] if ours.qty != qty else []
+    return found
+
+
+def _root(item: PositionDifference) -> str:
+    contract = option_contract(item.symbol)
+    return contract.root if contract is not None else ""
 
 
 def _taken_over(journal: Journal, contracts: Mapping[str, Held], now: datetime) -> dict[str, Held]:
@@ -80,23 +123,35 @@ def _taken_over(journal: Journal, contracts: Mapping[str, Held], now: datetime) 
 
 
 def keep_pending(
-    journal: Journal, differing: Sequence[PositionDifference], now: datetime
+    journal: Journal,
+    differing: Sequence[PositionDifference],
+    listed: Sequence[Position],
+    now: datetime,
 ) -> Mapping[str, str]:
     """The same; when an early end was first seen is kept: its wait ends."""
-    awaited, early = _awaited(journal, differing, now)
+    awaited, early = _awaited(journal, differing, listed, now)
     if early and early != journal.meta_get(GONE_EARLY_KEY):
         journal.meta_set(GONE_EARLY_KEY, early)
     return awaited
 
 
 def _awaited(
-    journal: Journal, differing: Sequence[PositionDifference], now: datetime
+    journal: Journal,
+    differing: Sequence[PositionDifference],
+    listed: Sequence[Position],
+    now: datetime,
 ) -> tuple[Mapping[str, str], Mapping[str, list[str]]]:
     table = load_table()
     kept = journal.meta_get(GONE_EARLY_KEY)
     known = kept if isinstance(kept, dict) else {}
     adopted = _adopted(journal, differing, now)
-    changed = words_of(_changes(journal, differing, now))
+    changes, ended = _changes(journal, differing, listed, now)
+    changed = dict(words_of(changes))
+    for item in ended:
+        changed[item.symbol] = (
+            f"{item.symbol}: pending event, it fits an assignment or exercise and a split of the "
+            "stock after it, the rows are not there yet"
+        )
     others = [item for item in differing if item.symbol not in changed]
     early = dict(option_ends.delivered_early(others, now, table, adopted, known))
     early |= {item.symbol: item for item in differing if item.symbol in changed}

@@ -1,5 +1,6 @@
 """Corporate actions as both APIs list them: those of the recording, and those that the control
-plane brought about. Each appears once it has happened; nothing is announced beforehand.
+plane brought about. Each appears once it has happened; of what is to come there are dividends that
+the control plane has announced.
 
     /v1/corporate-actions                        market data: by kind, in pages
     /v2/corporate_actions/announcements[/{id}]   trading: one flat list
@@ -15,7 +16,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from execbot.sim.calendar import new_york_date
+from execbot.sim.calendar import new_york, new_york_date
 from execbot.sim.prices.adjustments import Adjustments
 from execbot.sim.prices.source import MarketPrices
 from execbot.sim.types import ApiError, Ns
@@ -41,6 +42,15 @@ class CorporateLog:
 
     def add(self, at: Ns, kind: str, **particulars: object) -> None:
         self.told.append((at, kind, {name: str(value) for name, value in particulars.items()}))
+
+    def forget_announced(self, kind: str, symbol: str, day: str) -> None:
+        """What was announced for that day: it takes place, or another amount was announced."""
+        begins = new_york(day)
+        self.told = [
+            (at, of_kind, own)
+            for at, of_kind, own in self.told
+            if (at, of_kind, own.get("symbol")) != (begins, kind, symbol)
+        ]
 
     def dump(self) -> list[Any]:
         return [list(row) for row in self.told]
