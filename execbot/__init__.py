@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from execbot.model.signal import Signal, SignalError
     from execbot.oms.errors import InDoubt, OmsError, Refused
     from execbot.oms.machine.changes import Change, EventName
-    from execbot.oms.place.risk_gate import RiskDesk, RiskGate
+    from execbot.oms.place.risk_gate import RiskGate
     from execbot.oms.signals.executor import Executor
     from execbot.oms.signals.result import SignalResult
     from execbot.oms.sync.breaks import Break
@@ -71,7 +71,7 @@ _HOME = {
     "model.signal": ("Signal", "SignalError"),
     "oms.errors": ("InDoubt", "OmsError", "Refused"),
     "oms.machine.changes": ("Change", "EventName"),
-    "oms.place.risk_gate": ("RiskDesk", "RiskGate"),
+    "oms.place.risk_gate": ("RiskGate",),
     "oms.signals.executor": ("Executor",),
     "oms.signals.result": ("SignalResult",),
     "oms.sync.breaks": ("Break",),
@@ -118,7 +118,6 @@ __all__ = [
     "ReconcileResult",
     "Refused",
     "ReplaceRequest",
-    "RiskDesk",
     "RiskGate",
     "Settings",
     "Side",

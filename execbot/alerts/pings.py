@@ -27,6 +27,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from execbot.model.retrying import Attempts, Schedule, retried
+
 log = logging.getLogger("execbot.pings")
 
 TIMEOUT_SECONDS = 5.0
@@ -93,23 +95,33 @@ def send(url: str, ping: Ping, sleep: Callable[[float], None] = time.sleep) -> b
     wanted = request_of(url, ping)
     if wanted is None:
         return True
-    why = ""
-    for number in range(TRIES):
-        if number:
-            sleep(PAUSE_SECONDS)
-        try:
-            request = urllib.request.Request(wanted.url, wanted.body)
-            with _opener().open(request, timeout=TIMEOUT_SECONDS):
-                return True
-        except urllib.error.HTTPError as error:
-            why = f"{error.code} {error.reason}"
-            if error.code < 500 and error.code != 429:
-                break
-        except (OSError, ValueError) as error:
-            why = str(getattr(error, "reason", error))
-    # The path of a URL is its secret.
-    log.warning("ping %s to %s failed: %s", ping.event, _host(wanted.url), why)
-    return False
+    try:
+        retried(
+            lambda: _ask(wanted),
+            may_retry=_may_pass,
+            wait=Schedule((PAUSE_SECONDS,)),
+            stop=Attempts(TRIES),
+            sleep=sleep,
+        )
+    except (OSError, ValueError) as error:
+        code = f"{error.code} " if isinstance(error, urllib.error.HTTPError) else ""
+        why = f"{code}{getattr(error, 'reason', error)}"
+        # The path of a URL is its secret.
+        log.warning("ping %s to %s failed: %s", ping.event, _host(wanted.url), why)
+        return False
+    return True
+
+
+def _ask(wanted: Request) -> None:
+    request = urllib.request.Request(wanted.url, wanted.body)
+    _opener().open(request, timeout=TIMEOUT_SECONDS).close()
+
+
+def _may_pass(error: Exception) -> bool:
+    """The service is overloaded or cannot be reached; what it refuses, it refuses again."""
+    if isinstance(error, urllib.error.HTTPError):
+        return error.code >= 500 or error.code == 429
+    return isinstance(error, OSError | ValueError)
 
 
 def _host(url: str) -> str:

@@ -221,7 +221,7 @@ def _at(path: Path, node: Any, message: str, **extra: Any) -> ConfigError:
     return ConfigError(
         f"{path} line {line}: {message}",
         line=line,
-        next_step=f"Mend {path}, then: execbot config check",
+        next_step=f"Fix {path}, then: execbot config check",
         **extra,
     )
 

@@ -78,7 +78,7 @@ def _parsed(text: str, name: str) -> Any:
             f"{name} is not valid YAML{where}: {reason}",
             kind="config.unreadable",
             hint="Indent with spaces and write `key: value`.",
-            next_step=f"Mend {name}, then: execbot config check",
+            next_step=f"Fix {name}, then: execbot config check",
             line=line,
         ) from None
     finally:

@@ -203,11 +203,6 @@ class Confirmation(Struct, frozen=True, omit_defaults=True):
     def is_filled(self) -> bool:
         return self.filled_qty > 0
 
-    @property
-    def is_measured(self) -> bool:
-        """There is an arrival that an honest slippage can be measured from."""
-        return self.cost is not None
-
 
 class CashSample(Struct, frozen=True):
     """The account's cash as it was read, in USD. `accrued_fees` are charged later."""

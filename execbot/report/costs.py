@@ -164,9 +164,6 @@ _STEPS: tuple[tuple[str, str, str, bool], ...] = (
 )
 """Name, the two ends, and whether they are of two clocks."""
 
-TO_FILL = "acknowledged to first fill"
-TO_BROKER = "sent to acknowledged"
-
 
 def time_rows(made: Sequence[Confirmation]) -> list[TimeRow]:
     """Only what occurred. Times to a fill are of marketable orders: the others wait for a price."""

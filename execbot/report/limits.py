@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from msgspec import Struct
 
@@ -77,7 +77,3 @@ def _halted(halts: list[Halt], row: AuditRow) -> list[Halt]:
     if row.result == "off":
         return ended
     return [*ended, Halt(row.result, row.rule, str(row.facts.get("reason") or ""), row.at)]
-
-
-def halted_for(halts: Iterable[Halt], until: datetime) -> timedelta:
-    return sum(((h.until or until) - h.since for h in halts), timedelta(0))

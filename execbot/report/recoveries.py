@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime
 
 from msgspec import Struct
 
-from execbot.journal.journal import Journal
 from execbot.journal.records import AuditRow
 from execbot.model.enums import ErrorCategory
 
@@ -36,19 +34,12 @@ class RecoveryCount(Struct, frozen=True):
         return None if ended == 0 else self.recovered / ended
 
 
-def recovery_counts(
-    journal: Journal, since: datetime, until: datetime | None = None
-) -> list[RecoveryCount]:
-    """One count for each category in which something failed."""
-    return count_recoveries(journal.recoveries(since, until))
-
-
 ENDS = {"recovered": "recovered", "queue": "recovered", "stop": "lost", "settle": "open"}
 """Results that end an episode; `retry` and `adjust` are steps on the way."""
 
 
 def count_recoveries(rows: Iterable[AuditRow]) -> list[RecoveryCount]:
-    """Count episodes. Pure."""
+    """One count for each category in which something failed. Pure."""
     ends: Counter[tuple[ErrorCategory, str]] = Counter()
     for row in rows:
         end = ENDS.get(row.result)

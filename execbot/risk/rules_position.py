@@ -45,7 +45,7 @@ def max_order_qty(intent: Intent, facts: Facts, limits: TradingSettings) -> Find
 
 
 def buying_power(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
-    """The broker's own formula; what it has not heard of yet is taken off first."""
+    """The broker's own formula, minus our orders that Alpaca has not acknowledged yet."""
     cost = broker_cost(intent, facts)
     is_of_contracts = is_of_options(intent.request)
     power = power_of(facts, exposure_of(facts), of_options=is_of_contracts)

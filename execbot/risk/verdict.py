@@ -77,7 +77,7 @@ class Verdict(Struct, frozen=True):
     @property
     def message(self) -> str:
         """Every failure, in one line."""
-        return "; ".join(failure.message for failure in self.failures)
+        return "; ".join(failure.message for failure in self.failures).replace(".; ", "; ")
 
     def to_dict(self) -> Mapping[str, Any]:
         """JSON shape for audit rows and `--dry-run`."""

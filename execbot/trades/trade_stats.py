@@ -68,10 +68,6 @@ class TradeStats(Struct, frozen=True):
     longest_losses: int
     days: Days
 
-    @property
-    def with_r(self) -> int:
-        return self.expectancy_r.n
-
 
 class By(StrEnum):
     """What trades are grouped by. Weekday and hour are those of the entry, in New York; the month

@@ -28,7 +28,7 @@ from execbot.journal.errors import JournalCorrupt, JournalFull
         ("Look at `execbot orders`.", ["orders", "--json"], ""),
         ("Look at `execbot orders`.", ["orders"], ""),
         ("execbot orders retry x", ["orders", "retry", "x"], ""),
-        ("Mend it, then: execbot config check", ["config", "check"], "Mend it, then run it again"),
+        ("Fix it, then: execbot config check", ["config", "check"], "Fix it, then run it again"),
         ("", ["orders"], ""),
     ],
 )

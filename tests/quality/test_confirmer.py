@@ -148,7 +148,6 @@ def test_a_one_sided_quote_gives_no_slippage(account: Confirmed) -> None:
     made = account.of("out")
     assert made.arrival.unmeasured == "one_sided"
     assert made.cost is None
-    assert not made.is_measured
 
 
 def test_an_order_that_goes_on_filling_has_one_confirmation_of_all_its_fills(

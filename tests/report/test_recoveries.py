@@ -15,7 +15,7 @@ from support.signal_trader import open_trader
 
 from execbot.journal.records import AuditRow
 from execbot.model.enums import ErrorCategory
-from execbot.report.recoveries import count_recoveries, overall_rate, recovery_counts
+from execbot.report.recoveries import count_recoveries, overall_rate
 
 D = Decimal
 T0 = datetime(2026, 11, 20, 15, tzinfo=UTC)
@@ -79,7 +79,7 @@ def test_over_random_recoverable_faults_at_least_95_percent_recover(tmp_path: Pa
         closed = trader.signal(symbols[number % 5], "sell")
         assert not closed.is_failure, closed.message
         trader.fill()
-    counts = recovery_counts(trader.desk.journal, T0.replace(year=2020))
+    counts = count_recoveries(trader.desk.journal.recoveries(T0.replace(year=2020)))
     rate = overall_rate(counts)
     assert rate is not None and rate >= 0.95, counts
     assert failed <= acted * 0.05

@@ -451,6 +451,13 @@ def test_what_passes_never_exceeds_a_limit(
         assert {f.code for f in verdict.failures} <= {"spread"}
 
 
+def test_what_fails_is_said_in_words_of_its_own() -> None:
+    """Not the rule with a "broken" before it: that reads as if the rule were the fault."""
+    assert all(check.broken and check.broken != check.title for check in CHECKS)
+    said = evaluate(b.intent(), b.facts(positions=FIVE), LIMITS).message
+    assert said == "too many positions at once: limit 5, seen 6 with this"
+
+
 def test_codes_are_unique_and_slug_like() -> None:
     codes = {check.code for check in CHECKS}
     assert len(codes) == len(CHECKS)

@@ -131,6 +131,7 @@ def resume(
     """
     with cli.open() as desk:
         before = halting.resume(desk, reason.strip())
-        was = before.describe()
-        said = "Nothing was halted." if not before.stops_entries else f"Lifted: {was}"
+        said = "Entries were not stopped."
+        if before.stops_entries:
+            said = f"Entries are allowed again ({before.describe()})."
         cli.show({"level": "off", "before": before.to_json()}, said)

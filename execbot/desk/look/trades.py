@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from msgspec import Struct
@@ -398,7 +398,3 @@ def _kept(desk: Desk, trades: Sequence[Trade]) -> dict[str, Sequence[Bar]]:
         for trade in trades
     }
     return {name: bars for name, bars in found.items() if bars}
-
-
-def today_of(desk: Desk) -> date:
-    return eastern(desk.now()).date()

@@ -168,5 +168,8 @@ def closing_request(
     """`net` is signed as in any order of legs: what closing costs. Raises NoStructure."""
     legs, units = closing_legs(structure), structure.units
     if qty is not None and not 0 < qty <= units:
-        raise NoStructure(f"{qty} cannot be closed: {units} are held")
+        raise NoStructure(
+            f"you hold {units} of {structure.underlying}'s structure; {qty} is "
+            f"{'too many' if qty > 0 else 'too few'}"
+        )
     return spread_request(legs, Decimal(qty or units), net, **more)

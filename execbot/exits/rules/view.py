@@ -1,4 +1,4 @@
-"""What the exit rules look at, and what they answer: plain values, no hands.
+"""Input (`View`) and output (`Decision`) of the exit rules. No I/O.
 
 A `View` is one symbol at one moment. The rules never run a script of steps: each time they look
 at the whole view and say what to do next, so an interrupted step, a lost event or a restart

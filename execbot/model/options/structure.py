@@ -67,11 +67,6 @@ def _covers_itself(legs: Sequence[Leg]) -> bool:
     return True
 
 
-def is_covered(holdings: Iterable[Holding], shares: Decimal = ZERO) -> bool:
-    """Whether no price of the underlying makes the loss grow without end."""
-    return worst_value(holdings, shares) is not None
-
-
 def worst_value(holdings: Iterable[Holding], shares: Decimal = ZERO) -> Decimal | None:
     """The least that exercise would make of them, in USD (negative: has to be paid); None where
     calls are sold that nothing covers. `shares` count as cover alone, not as value."""

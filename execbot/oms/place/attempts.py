@@ -30,7 +30,7 @@ from execbot.oms.send.intent import did_not_arrive
 from execbot.oms.service import OrderManagementSystem
 
 ATTEMPTS_MAX = 12
-"""Every path below ends by its own bound; this one is the belt to those braces."""
+"""Safety net: every path below ends by a bound of its own, so reaching this one is a bug."""
 
 HELD_WAIT = Schedule((0.1, 0.2, 0.4, 0.8), spread=Backoff(first=0.1, most=0.8))
 """Before an order is given again whose shares are still held by orders that end: they were seen

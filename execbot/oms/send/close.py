@@ -306,8 +306,8 @@ def closing_qty(position: Position, qty: Decimal | None, percentage: Decimal | N
     if qty is None and percentage is None:
         return held
     if qty is not None:
-        if qty <= 0 or qty > held:
-            raise NotPossible(f"{text(qty)} cannot be closed: {text(held)} are held")
+        if not 0 < qty <= held:
+            raise _wrong_quantity(position, qty)
         return qty
     assert percentage is not None
     if not 0 < percentage <= 100:
@@ -317,6 +317,16 @@ def closing_qty(position: Position, qty: Decimal | None, percentage: Decimal | N
     if wanted <= 0:
         raise NotPossible(f"{text(percentage)} % of {text(held)} shares is less than one share")
     return wanted
+
+
+def _wrong_quantity(position: Position, qty: Decimal) -> NotPossible:
+    has = "hold" if position.qty > 0 else "are short"
+    trouble = "is too many" if qty > 0 else "closes nothing"
+    error = NotPossible(
+        f"you {has} {text(abs(position.qty))} {position.symbol}; {text(qty)} {trouble}"
+    )
+    error.hint, error.next_step = "", "To close all of it, leave the quantity out."
+    return error
 
 
 def _request(

@@ -33,6 +33,7 @@ from execbot.model.enums import FAILED, REOPENABLE, ErrorCategory, Outcome
 from execbot.model.flags import Flag, flags_of
 from execbot.model.order import OrderRequest
 from execbot.model.order_ids import client_order_id_of
+from execbot.model.retrying import RetryAfter, Schedule, retried
 from execbot.model.signal import Signal
 from execbot.model.symbols import symbol_key
 from execbot.model.timer import boot_seconds
@@ -79,6 +80,7 @@ CLAIM_MARGIN = timedelta(days=1)
 FAILURES_KEPT = 1000
 READ_PAUSE_SECONDS = 1.0
 """Before facts are read again that the rate limit held back, where the broker does not say."""
+BEFORE_READING_AGAIN = RetryAfter(otherwise=Schedule((READ_PAUSE_SECONDS,)))
 CLAIMED = "claimed"
 OPEN = "open"
 """A signal for which nothing was sent, for a reason that passes: it may be given again."""
@@ -324,15 +326,18 @@ class Executor:
         with it. What then became of its order is for others."""
         timer, most = self.oms.timer, float(self.oms.settings.timeout_seconds)
         until = timer.monotonic() + most
-        while True:
-            try:
-                return decide()
-            except RateLimited as error:
-                pause = error.retry_after_seconds or READ_PAUSE_SECONDS
-                is_late = timer.monotonic() + pause > until
-                if not signal.side.opens or error.client_order_id or is_late:
-                    raise
-                timer.sleep(pause)
+
+        def may_wait(error: Exception) -> bool:
+            is_of_facts = isinstance(error, RateLimited) and not error.client_order_id
+            return is_of_facts and signal.side.opens
+
+        return retried(
+            decide,
+            may_retry=may_wait,
+            wait=lambda tries: BEFORE_READING_AGAIN(tries) or READ_PAUSE_SECONDS,
+            stop=lambda tries: timer.monotonic() + tries.upcoming_sleep > until,
+            sleep=timer.sleep,
+        )
 
     def _decide(self, entry: SignalEntry, now: datetime) -> SignalResult:
         signal = entry.signal

@@ -1,4 +1,4 @@
-"""Which differences to the broker's quantities the trader was told of: one run's word for all.
+"""Remembers across restarts which differences to the broker's quantities were already reported.
 
 `watch` tells a difference once; a later run shows it as one that stands, for as long as both
 quantities stay as they were. A difference that is gone is forgotten, so that it is told anew should

@@ -41,7 +41,6 @@ _OWN = frozenset(
 )
 _SAME_NAME = ("stop", "target", "qty", "notional", "tier", "confidence")
 _OF_ENTRY = frozenset(_SAME_NAME)
-_NUMBERS_AS_TEXT = ("strength", "confidence")
 
 
 class Stance(StrEnum):

@@ -24,7 +24,7 @@ from execbot.oms.place.after_rejection import Followed, follow_up
 from execbot.oms.place.retry_by_hand import retry
 from execbot.oms.release_queue import release_due
 from execbot.oms.signals.executor import Executor
-from execbot.report.recoveries import recovery_counts
+from execbot.report.recoveries import count_recoveries
 
 D = Decimal
 
@@ -72,7 +72,8 @@ def test_entry_of_a_signal_goes_out_once_more_as_a_marketable_limit(
     assert signal is not None and signal.client_order_id == name
     (plan,) = open_plans(trader.desk.journal)
     assert plan.entry_client_order_id == name
-    counts = recovery_counts(trader.desk.journal, since=trader.desk.now() - timedelta(hours=1))
+    hour_ago = trader.desk.now() - timedelta(hours=1)
+    counts = count_recoveries(trader.desk.journal.recoveries(hour_ago))
     assert [(c.category, c.recovered, c.lost) for c in counts] == [("adjustable", 1, 0)]
     assert follow_up(trader.placer) == []
     assert heard.titles() == []

@@ -249,3 +249,21 @@ def test_closing_quantities_are_rounded_down_and_checked() -> None:
             closing_qty(three, qty, percentage)
     with pytest.raises(NotPossible):
         closing_qty(Position("AAPL", D(1)), None, D(50))
+
+
+@pytest.mark.parametrize(
+    ("held", "asked", "said"),
+    [
+        ("10", "20", "you hold 10 AAPL; 20 is too many"),
+        ("-10", "20", "you are short 10 AAPL; 20 is too many"),
+        ("10", "0", "you hold 10 AAPL; 0 closes nothing"),
+    ],
+)
+def test_a_quantity_that_cannot_be_closed_is_said_beside_what_is_held(
+    held: str, asked: str, said: str
+) -> None:
+    from execbot.model.account import Position
+
+    with pytest.raises(NotPossible) as refused:
+        closing_qty(Position("AAPL", D(held)), D(asked), None)
+    assert (refused.value.message, refused.value.hint) == (said, "")
