@@ -38,7 +38,7 @@ from execbot.model.order import OrderRequest
 from execbot.model.order_words import describe
 from execbot.model.symbols import is_pair
 from execbot.model.times import show_eastern
-from execbot.oms.errors import OmsError
+from execbot.oms.errors import OmsError, refuse_unsettled
 from execbot.oms.place.entry_plans import PricedEntry, asked_by_submit
 from execbot.oms.place.entry_risk import EntryRisk, entry_risk, risk_of
 from execbot.oms.place.placed import Prepared
@@ -226,6 +226,7 @@ def place(
         restorer.tell(error)
         raise
     record, warnings = placed.record, list[str]()
+    refuse_unsettled(record)
     halts = halts_known(desk, record)
     if wait_seconds is not None:
         record, warnings = follow(desk, record, wait_seconds)

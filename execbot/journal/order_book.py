@@ -153,8 +153,8 @@ class OrderBook(Connection):
         """How many orders of ours were given to the broker since a moment; legs do not count."""
         rows = self._rows(
             "SELECT count(*) FROM orders WHERE sent_at >= ? "
-            "AND parent_id IS NULL AND origin != 'foreign'",
-            (iso(since),),
+            "AND parent_id IS NULL AND origin != 'foreign' AND status != ?",
+            (iso(since), OrderStatus.NEVER_SENT),
         )
         return int(rows[0][0])
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from execbot.broker.errors import BrokerError
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord
-from execbot.model.enums import ErrorCategory, Outcome
+from execbot.model.enums import UNSETTLED_STATUSES, ErrorCategory, Outcome
 from execbot.model.errors import ExecbotError
 from execbot.oms.results import GateVerdict
 
@@ -91,12 +91,21 @@ class InDoubt(OmsError):
     next_step = "Run `execbot reconcile`; never resubmit."
 
 
+def refuse_unsettled(record: OrderRecord) -> None:
+    """Raise InDoubt for an order that was given before and may be at the broker or not."""
+    if record.status in UNSETTLED_STATUSES:
+        name = record.client_order_id
+        raise InDoubt(
+            f"{name} was given before, and whether the broker has it is not known", record=record
+        )
+
+
 class StaleIntent(OmsError):
-    """This process was held up between writing the intent and sending it."""
+    """A process was held up between writing the intent and sending it, or ended there."""
 
     kind = "order.stale"
     category = ErrorCategory.RETRYABLE
-    hint = "The machine or the process was suspended; the price has moved since."
+    hint = "The machine or the process was suspended or ended; the price has moved since."
     next_step = "Submit again."
 
 

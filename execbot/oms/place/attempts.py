@@ -108,7 +108,9 @@ class Attempts:
         checked.on_pass = None if before.did_pass else before.on_pass
         return checked
 
-    def _submit(self, request: OrderRequest, why: Provenance, checked: Checked) -> OrderRecord:
+    def _submit(
+        self, request: OrderRequest, why: Provenance, checked: Checked, *, is_new: bool = True
+    ) -> OrderRecord:
         return self.oms.submit(
             request,
             gate=self._alone(request, why, checked),
@@ -118,6 +120,7 @@ class Attempts:
             plan_id=why.plan_id,
             role=role_of(why, checked),
             of=why.of,
+            is_new=is_new,
         )
 
     def _alone(self, request: OrderRequest, why: Provenance, checked: Checked) -> Gate:

@@ -94,7 +94,8 @@ class PricedEntry(Struct, frozen=True):
     `plan` is the entry's own, None where it has none. `joins` is the plan of the position that it
     adds to. `price` is where it would trade: what the levels were measured from. `conflict` says
     why what was asked for cannot be, once every other check has passed. `sized` is how its size
-    came about, None where it was given.
+    came about, None where it was given. `known`: the order that was given under the id before, for
+    which nothing was planned now, and for which nothing may be sent.
     """
 
     request: OrderRequest
@@ -103,6 +104,7 @@ class PricedEntry(Struct, frozen=True):
     price: Decimal | None = None
     conflict: LegsRefused | None = None
     sized: Sized | None = None
+    known: OrderRecord | None = None
 
 
 def asked_by_submit(

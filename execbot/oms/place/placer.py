@@ -7,7 +7,7 @@ check, queue or submit, and after a failure what `attempts` makes of it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -86,15 +86,16 @@ class Placer(Attempts):
 
         `flags` were given, `implied` follow from what is done; an order without a size gets that at
         which its stop loses `risk`. Nothing is written. An id that was given before is neither
-        planned nor sized again. Raises FlagNotAllowed, ClientIdReused (other exits), NoSize, what
-        `EntryPlanner.priced` raises, and BrokerError.
+        planned nor sized again; one that was never sent is, so its fate is looked up first. Raises
+        FlagNotAllowed, ClientIdReused (other exits), NoSize, what `EntryPlanner.priced` raises, and
+        BrokerError.
         """
         self.refuse_flags(flags)
         if not request.client_order_id:
             request = replace(request, client_order_id=self.oms.new_id(self.oms.now()))
+        known, sized = self.oms.sent_before(request.client_order_id), None
         read = self.risk.reader.read(request, asset=asset)
         facts = self.risk.reader.complete(request, read)
-        known, sized = self._known(request), None
         if risk is not None and known is not None:
             request = replace(request, qty=known.order.qty)
         elif risk is not None:
@@ -102,7 +103,7 @@ class Placer(Attempts):
             levels, settings = self.risk.reader.levels, self.risk.settings
             sized = sized_by_risk(request, wishes, risk, facts, levels, settings)
             request = replace(request, qty=sized.qty)
-        entry = PricedEntry(request)
+        entry = PricedEntry(request, known=known)
         if asked is not None and asked.wishes.has_levels:
             if known is None:
                 entry = replace(self.planner.priced(request, asked, facts), sized=sized)
@@ -140,7 +141,7 @@ class Placer(Attempts):
         request, plan = entry.request, entry.plan
         if not request.client_order_id:
             request = replace(request, client_order_id=self.oms.new_id(self.oms.now()))
-        is_new = self._known(request) is None
+        is_new = entry.known is None and self._known(request) is None
         if is_new:
             name = request.client_order_id
             refuse_second(self.oms.journal, why.of or name, why.counted, name)
@@ -164,7 +165,7 @@ class Placer(Attempts):
                 request,
                 why,
                 checked=checked,
-                first=self._submit,
+                first=partial(self._submit, is_new=is_new),
                 may_queue=is_new,
                 adjust=adjust,
                 flags=flags,

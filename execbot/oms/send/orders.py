@@ -78,6 +78,7 @@ class Orders:
         plan_id: str | None = None,
         role: str | None = None,
         of: str | None = None,
+        is_new: bool = True,
     ) -> OrderRecord:
         """Send one order exactly once; see `SubmitPipeline.submit` for what it raises."""
         return self._pipeline.submit(
@@ -89,6 +90,7 @@ class Orders:
             plan_id=plan_id,
             role=role,
             of=of,
+            is_new=is_new,
         )
 
     def record(self, identifier: str) -> OrderRecord:

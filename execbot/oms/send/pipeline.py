@@ -104,11 +104,13 @@ class SubmitPipeline(Answers):
         plan_id: str | None = None,
         role: str | None = None,
         of: str | None = None,
+        is_new: bool = True,
     ) -> OrderRecord:
         """Send one order; returns its record once the broker has answered. The entry of a signal
         that the rate limit keeps from being sent comes back queued.
 
-        `of` is the client_order_id of the order that this is another attempt at.
+        `of` is the client_order_id of the order that this is another attempt at. Not `is_new`: the
+        id was given before, so that the request was not planned, and is never what is sent.
         Raises Refused (by the gate), BrokerError (by the broker, or never reached), InDoubt,
         StaleIntent, ClientIdReused or JournalError. An id that was given before returns its
         record with `already` set, and nothing is sent.
@@ -123,11 +125,16 @@ class SubmitPipeline(Answers):
             "role": role,
             OF: of or request.client_order_id,
         }
-        written = self._write_intent(request, gate, facts)
+        written = self._write_intent(request, gate, facts, is_new=is_new)
         if isinstance(written, OrderRecord):
             known = self._follow_other(written)
             if known.status not in REOPENABLE:
                 return replace(known, already=True)
+            if not is_new:
+                raise StaleIntent(
+                    f"{known.client_order_id} was never sent, and its plan is too old to be sent",
+                    record=known,
+                )
             written = self._write_intent(request, gate, facts)
             if isinstance(written, OrderRecord):
                 return replace(written, already=True)
@@ -170,14 +177,19 @@ class SubmitPipeline(Answers):
     # --- the intent ------------------------------------------------------------------------
 
     def _write_intent(
-        self, request: OrderRequest, gate: Gate | None, facts: dict[str, Any]
+        self,
+        request: OrderRequest,
+        gate: Gate | None,
+        facts: dict[str, Any],
+        *,
+        is_new: bool = True,
     ) -> OrderRecord | _Written:
         """Write the intent, or return the order that has this id."""
         self._step("before_intent")
         with recording(self._journal, must_last=True) as ledger:
             hand_over.claim(self._journal, request.client_order_id, facts["role"])
             state = ledger.state(request.client_order_id)
-            if state is not None and state.record.status not in REOPENABLE:
+            if state is not None and not (is_new and state.record.status in REOPENABLE):
                 check_same_order(state.record, request)
                 return self._record(request.client_order_id)
             verdict = judged(ledger, request, gate, facts, self._now())

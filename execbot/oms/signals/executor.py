@@ -29,7 +29,7 @@ from execbot.journal.care.restored import restored_of
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Origin, Role, SignalRecord
-from execbot.model.enums import FAILED, REOPENABLE, ErrorCategory, Outcome
+from execbot.model.enums import FAILED, REOPENABLE, UNSETTLED_STATUSES, ErrorCategory, Outcome
 from execbot.model.flags import Flag, flags_of
 from execbot.model.order import OrderRequest
 from execbot.model.order_ids import client_order_id_of
@@ -37,7 +37,14 @@ from execbot.model.retrying import RetryAfter, Schedule, retried
 from execbot.model.signal import Signal
 from execbot.model.symbols import symbol_key
 from execbot.model.timer import boot_seconds
-from execbot.oms.errors import HandedBack, NeedsWatch, NotPossible, OmsError, Refused
+from execbot.oms.errors import (
+    HandedBack,
+    NeedsWatch,
+    NotPossible,
+    OmsError,
+    Refused,
+    refuse_unsettled,
+)
 from execbot.oms.place.entry_plans import PricedEntry
 from execbot.oms.place.entry_risk import entry_risk
 from execbot.oms.place.placed import Placed, Provenance
@@ -351,7 +358,7 @@ class Executor:
     def _enter_spread(self, entry: SignalEntry) -> SignalResult:
         """A structure as one order, as `submit --leg` sends it; one that only closes, too."""
         signal = entry.signal
-        resumed = self._newest_order(signal)
+        resumed = self._resumed(signal)
         if resumed is not None:
             return sent(signal, Placed(replace(resumed, already=True), None), self.oms.now())
         found = self._spreads.place(
@@ -368,7 +375,7 @@ class Executor:
     def _made_before(self, signal: Signal) -> OrderRecord | None:
         """The order of a signal whose process died with it: no rule unmakes it."""
         is_one_order = signal.side.opens or signal.legs
-        return self._newest_order(signal) if is_one_order else self._closes.known(signal)
+        return self._resumed(signal) if is_one_order else self._closes.known(signal)
 
     def _skip_unread(self, signal: Signal, now: datetime) -> Skip | None:
         """What can be decided without asking the broker."""
@@ -403,7 +410,7 @@ class Executor:
         """`is_second`: what was kept since earlier in the day was forgotten for this one."""
         signal, reader, now = entry.signal, self.risk.reader, self.oms.now()
         draft = self.entries.draft(signal)
-        resumed = self._newest_order(signal)
+        resumed = self._resumed(signal)
         if resumed is not None:
             return sent(signal, Placed(replace(resumed, already=True), None), now)
         read = reader.read(draft)
@@ -453,6 +460,17 @@ class Executor:
         if first is not None:
             found.append(first)
         return next((r for r in found if r.status not in REOPENABLE), None)
+
+    def _resumed(self, signal: Signal) -> OrderRecord | None:
+        """The same with its fate looked up. Raises InDoubt while that is not known."""
+        found = self._newest_order(signal)
+        if found is None or found.status not in UNSETTLED_STATUSES:
+            return found
+        self.oms.settle()
+        found = self._newest_order(signal)
+        if found is not None:
+            refuse_unsettled(found)
+        return found
 
     def _make_durable(self, entry: SignalEntry, request: OrderRequest, journal: Journal) -> None:
         """Claim and size, written with the intent as its plan is: all of it or nothing."""

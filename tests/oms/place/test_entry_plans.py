@@ -25,7 +25,7 @@ from execbot.journal.records import Role
 from execbot.model.enums import OrderStatus, OrderType, Outcome, Side
 from execbot.model.flags import NO_FLAGS
 from execbot.model.order import OrderRequest
-from execbot.oms.errors import Refused
+from execbot.oms.errors import Refused, StaleIntent
 from execbot.oms.place.entry_plans import ExitsAsked, LegsRefused, NoEntryPrice, asked_by_submit
 from execbot.oms.place.placed import Placed
 from execbot.oms.place.placer import Placer
@@ -143,6 +143,46 @@ def test_killed_around_its_intent_an_entry_has_both_intent_and_plan_or_neither(
     assert [r.role for r in records] == ([Role.ENTRY] if there else [])
     plans = open_plans(trader.desk.journal)
     assert [p.plan_id for p in plans] == [r.plan_id for r in records]
+
+
+def dies_with(trader: SignalTrader, step: str, request: OrderRequest) -> None:
+    """The entry is given, and its process is killed at the step."""
+
+    def die(name: str) -> None:
+        if name == step:
+            raise Died
+
+    dying = Placer(trader.desk.open_oms(trader.desk.journal, on_step=die), trader.placer.risk)
+    with pytest.raises(Died):
+        place(trader, request, asked("2%", "4%"), dying)
+
+
+@pytest.mark.parametrize("step", ["intent_written", "before_post"])
+def test_an_entry_whose_process_died_before_it_was_sent_is_given_again_with_its_exits(
+    tmp_path: Path, step: str
+) -> None:
+    trader = open_trader(tmp_path)
+    request = market("AAPL", "10", client_order_id="e")
+    dies_with(trader, step, request)
+    trader.desk.sleep(20)
+    assert not place(trader, request, asked("2%", "4%")).record.already
+    sent = trader.desk.orders_there()["e"]
+    assert (sent["order_class"], sent["time_in_force"]) == ("bracket", "gtc")
+    record = trader.desk.oms.record("e")
+    assert (record.role, record.plan_id) == (Role.ENTRY, "plan-e")
+
+
+def test_an_entry_found_never_sent_after_it_was_prepared_is_not_sent_without_its_exits(
+    tmp_path: Path,
+) -> None:
+    trader = open_trader(tmp_path)
+    request = market("AAPL", "10", client_order_id="e")
+    dies_with(trader, "before_post", request)
+    prepared = trader.placer.prepare(request, asked("2%", "4%"))
+    trader.desk.sleep(20)
+    with pytest.raises(StaleIntent, match="never sent"):
+        trader.placer.place(prepared.entry, checked=prepared.checked)
+    assert not trader.desk.orders_there()
 
 
 def test_a_plan_whose_entry_is_refused_by_the_checks_was_never_written(tmp_path: Path) -> None:

@@ -81,6 +81,22 @@ def test_process_that_died_with_a_signal_is_followed_without_a_second_order(
     assert known is not None and known.outcome != "claimed"
 
 
+def test_a_buy_that_was_never_sent_is_looked_up_and_sent_once(trader: SignalTrader) -> None:
+    def stop(at: str) -> None:
+        if at == "before_post":
+            raise Killed
+
+    signal = trader.make(ttl_seconds=D(3600))
+    executor = open_like(trader, trader.desk.journal)
+    executor.oms = executor.placer.oms = trader.desk.open_oms(trader.desk.journal, on_step=stop)
+    with pytest.raises(Killed):
+        executor.execute_signal(signal)
+    trader.desk.sleep(31)
+    assert trader.executor.execute_signal(signal).outcome in (Outcome.ACCEPTED, Outcome.FILLED)
+    [sent] = trader.desk.orders_there().values()
+    assert trader.desk.oms.record(sent["client_order_id"]).plan_id
+
+
 @pytest.mark.parametrize("side", ["buy", "sell"])
 def test_an_order_whose_process_died_is_told_also_after_the_signals_time(
     trader: SignalTrader, side: str
