@@ -13,8 +13,9 @@ public API; everything else may change.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from execbot.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from execbot.broker.alpaca import AlpacaClient
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from execbot.version import __version__ as __version__
 
 _HOME = {
+    "version": ("__version__",),
     "broker.alpaca": ("AlpacaClient",),
     "broker.errors": ("BrokerError",),
     "broker.port": ("BrokerClient", "OrderQuery", "ReplaceRequest", "TradeUpdate"),
@@ -78,7 +80,6 @@ _HOME = {
     "oms.sync.reconcile": ("ReconcileResult",),
     "oms.sync.tracker": ("PositionTracker",),
 }
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "Account",
@@ -134,12 +135,7 @@ __all__ = [
     "open_desk",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    module = "version" if name == "__version__" else _MODULE_OF.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{module}"), name)
+__getattr__ = lazy_names(__name__, _HOME)
 
 
 def __dir__() -> list[str]:

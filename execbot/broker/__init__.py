@@ -6,8 +6,9 @@ command pays only for what it needs.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from execbot.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from execbot.broker.alpaca import AlpacaClient
@@ -84,7 +85,6 @@ _HOME = {
     "stream_states": ("Connected", "Disconnected", "Gap", "StreamState"),
     "stream_times": ("StreamTimes",),
 }
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "AlpacaClient",
@@ -126,9 +126,4 @@ __all__ = [
     "TransportFailure",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    module = _MODULE_OF.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{module}"), name)
+__getattr__ = lazy_names(__name__, _HOME)

@@ -71,11 +71,16 @@ def _show_dry_run(cli: Cli, found: DryRun, *, all_checks: bool) -> None:
         *(found.risk.lines() if found.risk is not None else []),
         *([shortfall] if shortfall else []),
         *checks_tables(verdict, all_checks=all_checks),
-        f"Dry run, nothing was sent: {draft.words} "
-        + ("passes every check." if found.passes else "would be refused."),
-        *([lifting] if lifting is not None else []),
+        f"Dry run, nothing was sent: {draft.words} {_would(found)}",
+        *([lifting] if lifting is not None and not found.repeats else []),
         *exits.lines(),
         *([later.line()] if later is not None else []),
         warnings=later.warnings() if later is not None else (),
         exit_code=ExitCode.DONE if found.passes else ExitCode.RISK,
     )
+
+
+def _would(found: DryRun) -> str:
+    if found.repeats:
+        return f"was given before as {found.repeats}, and would not be sent again."
+    return "passes every check." if found.passes else "would be refused."

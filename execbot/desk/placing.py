@@ -41,7 +41,7 @@ from execbot.model.times import show_eastern
 from execbot.oms.errors import OmsError, refuse_unsettled
 from execbot.oms.place.entry_plans import PricedEntry, asked_by_submit
 from execbot.oms.place.entry_risk import EntryRisk, entry_risk, risk_of
-from execbot.oms.place.placed import Prepared
+from execbot.oms.place.placed import Placed, Prepared
 from execbot.oms.place.placer import refuse_conflict
 from execbot.oms.place.sized import sizing_json as sizing_json
 from execbot.risk.pending import Purpose
@@ -64,6 +64,10 @@ class Draft(Struct, frozen=True):
 
     @property
     def request(self) -> OrderRequest:
+        """As it was sent, where its id was given before."""
+        given = self.prepared.given
+        if given is not None and given.entry is not None:
+            return given.entry.request
         return self.prepared.entry.request
 
     @property
@@ -83,7 +87,15 @@ class DryRun(Struct, frozen=True):
     risk: EntryRisk | None = None
 
     @property
+    def repeats(self) -> str:
+        """The client_order_id, where it was given before: nothing would be sent."""
+        given = self.draft.prepared.given
+        return "" if given is None else given.record.client_order_id
+
+    @property
     def passes(self) -> bool:
+        if self.repeats:
+            return True
         refused = self.addition is not None and bool(self.addition.refusal)
         return self.verdict.passed and not refused
 
@@ -166,6 +178,9 @@ def with_clock(
 
 def with_exits(desk: Desk, draft: Draft) -> Draft:
     """The draft with its exits measured. Raises LevelError."""
+    given = draft.prepared.given
+    if given is not None and given.entry is not None:
+        return replace(draft, exits=_exits_of(desk, given.entry, given.record))
     return replace(draft, exits=_exits_of(desk, draft.prepared.entry))
 
 
@@ -173,6 +188,8 @@ def dry_run(desk: Desk, draft: Draft) -> DryRun:
     """What would happen if it were placed. Raises WouldRest and the like, and BrokerError."""
     entry, checked = draft.prepared.entry, draft.prepared.checked
     assert checked is not None
+    if (given := draft.prepared.given) is not None:
+        return _dry_repeat(desk, draft, checked, given)
     addition = desk.placer.addition(entry.request, checked)
     refuse_conflict(entry, checked)
     draft = with_exits(desk, draft)
@@ -185,9 +202,21 @@ def dry_run(desk: Desk, draft: Draft) -> DryRun:
     return DryRun(draft, checked.verdict, addition, later, risk)
 
 
+def _dry_repeat(desk: Desk, draft: Draft, checked: Checked, given: Placed) -> DryRun:
+    """Of an id that was given before: what was planned then, and that nothing would be sent."""
+    risk = risk_of(given, given.plan, desk.settings.trading)
+    later = later_targets_behind(
+        desk, given.record, None if given.entry is None else given.entry.price
+    )
+    draft = with_exits(desk, draft)
+    return DryRun(draft, checked.verdict, given.addition, later, risk)
+
+
 def risk_of_draft(desk: Desk, draft: Draft) -> EntryRisk | None:
     """What is about to be risked; None for exits."""
-    entry = draft.prepared.entry
+    entry, given = draft.prepared.entry, draft.prepared.given
+    if given is not None:
+        return risk_of(given, given.plan, desk.settings.trading)
     plan, limits = plan_behind(desk, entry, None), desk.settings.trading
     return entry_risk(draft.prepared.checked, plan, limits, price=entry.price)
 
@@ -225,65 +254,63 @@ def place(
     except (BrokerError, OmsError) as error:
         restorer.tell(error)
         raise
-    record, warnings = placed.record, list[str]()
-    refuse_unsettled(record)
+    refuse_unsettled(placed.record)
+    told = _told(desk, placed, restorer, wait_seconds, draft.prepared.flags)
+    return replace(told, shortfall=shortfall_of(draft) or told.shortfall)
+
+
+def sent_elsewhere(desk: Desk, record: OrderRecord, *, wait_seconds: float | None) -> Sent:
+    """What became of an order that another process has sent for this command, and could not tell:
+    followed on, where that is wished."""
+    desk.placer.protect = restorer = Restorer(desk)
+    return _told(desk, desk.placer.carried_on(record), restorer, wait_seconds)
+
+
+def _told(
+    desk: Desk,
+    placed: Placed,
+    restorer: Restorer,
+    wait_seconds: float | None,
+    flags: Flags = NO_FLAGS,
+) -> Sent:
+    """What became of it, in one and the same words whoever has sent it."""
+    record, warnings, entry = placed.record, list[str](), placed.entry
+    assert entry is not None
     halts = halts_known(desk, record)
     if wait_seconds is not None:
         record, warnings = follow(desk, record, wait_seconds)
     ending = endings_of(desk, [record]).get(record.client_order_id)
     warnings = [*warnings, *legs_lapse(entry.request)]
     warnings += unattended(desk, record, ending)
-    if Flag.AT_BROKER in draft.prepared.flags and record.order.is_working:
+    if Flag.AT_BROKER in flags and record.order.is_working:
         warnings += _kept_at_broker(placed.checked)
-    plan = plan_behind(desk, entry, placed.addition)
+    plan = placed.plan or plan_behind(desk, entry, placed.addition)
     risk = risk_of(replace(placed, record=record), plan, desk.settings.trading)
-    if placed.addition is not None:
-        warnings += addition_warnings(desk, placed.addition, record, restorer)
-        whole = added(desk, placed.addition, restorer)
-        short = placed.opens_short
-        return Sent(
-            record,
-            warnings,
-            whole,
-            opens_short=short,
-            ending=ending,
-            halts=halts,
-            risk=risk,
-            shortfall=shortfall_of(draft),
-        )
-    later = later_targets_behind(desk, record, entry.price)
-    warnings += _unwatched(desk, entry, tells_targets=later is not None)
-    exits = _exits_of(desk, entry, record)
-    return Sent(
+    told = Sent(
         record,
         warnings,
-        None,
-        later,
-        exits,
-        placed.opens_short,
-        ending,
-        halts,
-        risk,
-        shortfall_of(draft),
+        opens_short=placed.opens_short,
+        ending=ending,
+        halts=halts,
+        risk=risk,
+        shortfall="" if placed.basis is None else placed.basis.shortfall,
     )
+    if placed.addition is not None:
+        more = addition_warnings(desk, placed.addition, record, restorer)
+        whole = added(desk, placed.addition, restorer)
+        return replace(told, warnings=[*warnings, *more], added=whole)
+    later = later_targets_behind(desk, record, entry.price)
+    more = _unwatched(desk, entry, tells_targets=later is not None)
+    exits = _exits_of(desk, entry, record)
+    return replace(told, warnings=[*warnings, *more], later=later, exits=exits)
 
 
 def shortfall_of(draft: Draft) -> str:
     """Why the order is smaller than what it was sized by; empty where it is not."""
-    sized = draft.prepared.entry.sized
+    sized, given = draft.prepared.entry.sized, draft.prepared.given
+    if given is not None and given.basis is not None:
+        return given.basis.shortfall
     return sized.shortfall() if sized is not None else ""
-
-
-def sent_elsewhere(desk: Desk, record: OrderRecord, *, wait_seconds: float | None) -> Sent:
-    """What became of an order that another process has sent for this command, and could not tell:
-    followed on, where that is wished."""
-    warnings = list[str]()
-    if wait_seconds is not None:
-        record, warnings = follow(desk, record, wait_seconds)
-    ending = endings_of(desk, [record]).get(record.client_order_id)
-    warnings += unattended(desk, record, ending)
-    later = later_targets_behind(desk, record)
-    return Sent(record, warnings, later=later, ending=ending, halts=halts_known(desk, record))
 
 
 def _kept_at_broker(checked: Checked | None) -> list[str]:

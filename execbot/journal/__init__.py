@@ -5,8 +5,9 @@ Names are loaded at first use: who only knows its errors or records needs no SQL
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from execbot.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from execbot.journal.errors import (
@@ -54,7 +55,6 @@ _HOME = {
         "Role",
     ),
 }
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "EventRecord",
@@ -76,9 +76,4 @@ __all__ = [
     "Role",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    module = _MODULE_OF.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{module}"), name)
+__getattr__ = lazy_names(__name__, _HOME)

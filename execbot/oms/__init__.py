@@ -5,8 +5,9 @@ What is exported here is the public API of the room; names are loaded at first u
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from execbot.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from execbot.oms.errors import InDoubt, OmsError, Refused
@@ -29,7 +30,6 @@ _HOME = {
         "PositionTracker",
     ),
 }
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "Break",
@@ -45,9 +45,4 @@ __all__ = [
     "Refused",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    module = _MODULE_OF.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{module}"), name)
+__getattr__ = lazy_names(__name__, _HOME)

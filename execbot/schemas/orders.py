@@ -224,7 +224,7 @@ class SentOrder(TimedOrder):
     """A `watch` runs that would have heard of a halt of its symbol; false: an entry of a stock was
     sent without knowing. Null where no halt matters: pairs, exits, orders that were not sent."""
     risk: EntryRisk | None
-    """Null for exits, and for an order that had been given before."""
+    """Null for exits. Of an order that had been given before: as it was told then."""
 
 
 class Event(Output):

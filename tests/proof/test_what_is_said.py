@@ -31,6 +31,7 @@ def error(code: int, outcome: str) -> Outcome:
     return Outcome(code, "", json.dumps({"error": "x", "outcome": outcome, "exit_code": code}))
 
 
+STOP = {"stop_price": "190", "status": "held"}
 GONE: dict[str, Any] = {}
 
 
@@ -42,6 +43,7 @@ GONE: dict[str, Any] = {}
         (SUBMIT, answer(filled_qty="2"), {"one": row("partially_filled", "1")}),
         (SUBMIT, answer(status="filled", outcome="filled"), {"one": row("canceled")}),
         (SUBMIT, answer(status="canceled"), {"one": row("new")}),
+        (SUBMIT, answer(risk={"stop": None}), {"one": row(legs=[STOP])}),
         (SUBMIT, error(10, "not_sent"), {"one": row()}),
         (SUBMIT, error(5, "not_sent"), {"one-r1": row()}),
         (SUBMIT, error(6, "rejected"), {"one": row("filled", "4")}),

@@ -58,10 +58,12 @@ def answered(
 ) -> tuple[SignalResult, list[str]]:
     """The result as it is told, with what to warn of: where no `watch` runs the entry is followed
     to its fill. `waited` is what an earlier following said; it stands where this one's would."""
+    from execbot.oms.signals.result import REPEATED
+
     result, warnings = _unwatched(desk, result, seconds)
     warnings += waited
     record = result.record
-    if record is None or result.code:
+    if record is None or result.code not in ("", REPEATED):
         return result, warnings
     ending = endings_of(desk, [record]).get(record.client_order_id)
     warnings += unattended(desk, record, ending)

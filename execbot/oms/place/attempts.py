@@ -106,6 +106,7 @@ class Attempts:
         checked = self.risk.check(request, flags=flags)
         checked.lifting(before.lifts)
         checked.on_pass = None if before.did_pass else before.on_pass
+        checked.entry_price, checked.shortfall = before.entry_price, before.shortfall
         return checked
 
     def _submit(

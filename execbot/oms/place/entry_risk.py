@@ -5,28 +5,14 @@ from __future__ import annotations
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
 from execbot.exits.entry_risk import EntryRisk as EntryRisk
 from execbot.exits.entry_risk import LimitUse
-from execbot.model.enums import OrderType
-from execbot.model.numbers import CENT, ZERO
-from execbot.model.options.spreads import underlying_of
-from execbot.model.symbols import multiplier_of, symbol_key
-from execbot.risk.facts import (
-    Facts,
-    Intent,
-    broker_cost,
-    buying_power,
-    exposure_of,
-    market_price,
-    option_worth,
-    order_value,
-)
-from execbot.risk.options.facts import is_of_options
+from execbot.model.numbers import CENT
+from execbot.model.symbols import multiplier_of
+from execbot.oms.place.entry_basis import PCT_STEP, EntryBasis, basis_of
+from execbot.risk.options.facts import is_of_options, legs_of
+from execbot.risk.options.worth import worth_of
 from execbot.risk.pending import Purpose
-from execbot.risk.rules_history import day_loss_pct
-from execbot.risk.rules_position import options_name, position_name
 
 if TYPE_CHECKING:
     from execbot.config.schema import TradingSettings
@@ -37,7 +23,6 @@ if TYPE_CHECKING:
     from execbot.oms.place.risk_gate import Checked
 
 HUNDRED = Decimal(100)
-PCT_STEP = Decimal("0.01")
 
 
 def entry_risk(
@@ -55,71 +40,83 @@ def entry_risk(
     """
     if checked is None or checked.purpose is not Purpose.ENTRY:
         return None
-    request, facts = checked.request, checked.facts
+    basis = basis_of(checked.request, checked.facts, limits, price)
+    return risk_by(basis, checked.request, plan, record)
+
+
+def risk_by(
+    basis: EntryBasis,
+    request: OrderRequest,
+    plan: ExitPlan | None,
+    record: OrderRecord | None = None,
+) -> EntryRisk:
+    """The same by what was kept of the facts."""
     if is_of_options(request) and (plan is None or request.spread):
-        return _of_contracts(request, facts, limits, record)
+        return _of_contracts(basis, request, record)
     paid = None if record is None else record.order.filled_avg_price
-    at = paid or price or request.limit_price or market_price(facts, request.side)
+    at = paid or basis.price
     qty = request.qty
     if record is not None and record.order.is_terminal and record.order.filled_qty:
         qty = record.order.filled_qty
     if qty is None and request.notional is not None and at:
         qty = request.notional / at
     units = None if qty is None else qty * multiplier_of(request.symbol)
-    cost = units * at if units is not None and at is not None else order_value(request, facts)
+    cost = units * at if units is not None and at is not None else basis.value
     stop = _stop_of(plan, at)
     each = None if stop is None or at is None else abs(at - stop)
     usd = cost if each is None else None if units is None else units * each
-    taken = broker_cost(Intent(request, Purpose.ENTRY), facts)
-    power = buying_power(facts, exposure_of(facts), of_options=is_of_options(request))
     return EntryRisk(
         cost=_cents(cost),
-        cost_pct=_percent(cost, facts.equity),
+        cost_pct=_percent(cost, basis.equity),
         usd=_cents(usd),
-        usd_pct=_percent(usd, facts.equity),
+        usd_pct=_percent(usd, basis.equity),
         price=at,
         stop=stop,
         r_per_share=each,
-        buying_power_left=None if power is None or taken is None else _cents(power - taken),
-        limits=tuple(_uses(request.symbol, cost, facts, limits)),
+        buying_power_left=_left(basis.power, basis.taken),
+        limits=tuple(_uses(basis, cost)),
     )
 
 
 def _of_contracts(
-    request: OrderRequest, facts: Facts, limits: TradingSettings, record: OrderRecord | None
+    basis: EntryBasis, request: OrderRequest, record: OrderRecord | None
 ) -> EntryRisk:
     """Without a stop: the premium is what they cost, the worst loss what they risk."""
     paid = None if record is None else record.order.filled_avg_price
+    net, price = basis.net, request.limit_price
     if paid is not None:
-        request = replace(request, type=OrderType.LIMIT, limit_price=paid)
-    found, power = (
-        option_worth(request, facts),
-        buying_power(facts, exposure_of(facts), of_options=True),
-    )
+        net, price = paid if request.spread else paid * request.side.sign, paid
+    found = None
+    if net is not None and request.qty is not None:
+        found = worth_of(legs_of(request, opens=True), request.qty, net, basis.shares)
     cost = None if found is None else found.premium
     usd = None if found is None else found.at_risk
     taken = None if found is None else found.tied_up
     value = None if found is None or usd is None else max(usd, found.premium)
-    name = options_name(underlying_of(request))
     return EntryRisk(
         cost=_cents(cost),
-        cost_pct=_percent(cost, facts.equity),
+        cost_pct=_percent(cost, basis.equity),
         usd=_cents(usd),
-        usd_pct=_percent(usd, facts.equity),
-        price=request.limit_price,
+        usd_pct=_percent(usd, basis.equity),
+        price=price,
         stop=None,
         r_per_share=None,
-        buying_power_left=None if power is None or taken is None else _cents(power - taken),
-        limits=tuple(_uses(name, value, facts, limits)),
+        buying_power_left=_left(basis.power, taken),
+        limits=tuple(_uses(basis, value)),
     )
 
 
 def risk_of(placed: Placed, plan: ExitPlan | None, limits: TradingSettings) -> EntryRisk | None:
     """Of an entry that was placed now; one that was given before is told of as it was then."""
-    if placed.record.already or placed.record.order.is_refused_change:
+    record, entry = placed.record, placed.entry
+    if record.order.is_refused_change:
         return None
-    price = None if placed.entry is None else placed.entry.price
-    return entry_risk(placed.checked, plan, limits, price=price, record=placed.record)
+    if placed.basis is not None and entry is not None:
+        return risk_by(placed.basis, entry.request, plan, record)
+    if record.already:
+        return None
+    price = None if entry is None else entry.price
+    return entry_risk(placed.checked, plan, limits, price=price, record=record)
 
 
 def _stop_of(plan: ExitPlan | None, price: Decimal | None) -> Decimal | None:
@@ -137,46 +134,33 @@ def _stop_of(plan: ExitPlan | None, price: Decimal | None) -> Decimal | None:
         return None
 
 
-def _uses(
-    symbol: str, cost: Decimal | None, facts: Facts, limits: TradingSettings
-) -> list[LimitUse]:
+def _uses(basis: EntryBasis, cost: Decimal | None) -> list[LimitUse]:
     """Each limit that there is, this entry counted."""
-    exposure = exposure_of(facts)
-    key = position_name(symbol_key(symbol))
-    names = {position_name(name) for name in exposure.symbols}
-    held = sum((v for k, v in exposure.by_symbol.items() if position_name(k) == key), ZERO)
-    found: list[tuple[str, Decimal | int | None, Decimal | int | None]] = [
-        ("max_positions", len(names | {key}), limits.max_positions),
-        (
-            "max_position_size_pct",
-            None if cost is None else _percent(held + cost, facts.equity),
-            limits.max_position_size_pct,
-        ),
-        (
-            "max_account_exposure_pct",
-            None if cost is None else _percent(exposure.gross + cost, facts.equity),
-            limits.max_account_exposure_pct,
-        ),
-        (
-            "risk.max_daily_orders",
-            facts.counters.orders_today + 1,
-            limits.risk.max_daily_orders,
-        ),
-        ("risk.max_daily_loss_pct", _two(day_loss_pct(facts)), limits.risk.max_daily_loss_pct),
-    ]
+
+    def part(before: Decimal) -> Decimal | None:
+        return None if cost is None else _percent(before + cost, basis.equity)
+
+    used: dict[str, Decimal | int | None] = {
+        "max_positions": basis.positions,
+        "max_position_size_pct": part(basis.held),
+        "max_account_exposure_pct": part(basis.gross),
+        "risk.max_daily_orders": basis.orders + 1,
+        "risk.max_daily_loss_pct": basis.loss_pct,
+    }
     return [
-        LimitUse(name, None if used is None else Decimal(used), Decimal(limit))
-        for name, used, limit in found
-        if limit is not None
+        LimitUse(name, None if (found := used[name]) is None else Decimal(found), limit)
+        for name, limit in basis.limits.items()
     ]
+
+
+def _left(power: Decimal | None, taken: Decimal | None) -> Decimal | None:
+    return None if power is None or taken is None else _cents(power - taken)
 
 
 def _percent(part: Decimal | None, whole: Decimal) -> Decimal | None:
-    return None if part is None or whole <= 0 else _two(part / whole * HUNDRED)
-
-
-def _two(value: Decimal | None) -> Decimal | None:
-    return None if value is None else value.quantize(PCT_STEP, ROUND_HALF_EVEN)
+    if part is None or whole <= 0:
+        return None
+    return (part / whole * HUNDRED).quantize(PCT_STEP, ROUND_HALF_EVEN)
 
 
 def _cents(value: Decimal | None) -> Decimal | None:

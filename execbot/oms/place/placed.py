@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from execbot.exits.plan.legs import has_legs
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.model.flags import NO_FLAGS, Flags
 from execbot.model.order import OrderRequest
+from execbot.oms.place.entry_basis import EntryBasis
 from execbot.oms.place.entry_plans import PricedEntry
 from execbot.oms.place.family import Family
 from execbot.oms.place.risk_gate import Checked
 from execbot.risk.pending import Purpose
 
 if TYPE_CHECKING:
+    from execbot.exits.plan.plan import ExitPlan
     from execbot.journal.journal import Journal
     from execbot.oms.place.add_to_position import Addition
 
@@ -25,7 +28,8 @@ class Placed(Struct, frozen=True):
     """What became of it. `attempts` counts the orders given to the pipeline.
 
     `addition` is set when it enlarged a position that has an exit plan; `entry` is what was
-    planned.
+    planned. Of one that was given before, `basis` is what it was judged by, and `plan` the one
+    whose stop limits what it can lose, its own or that of the position.
     """
 
     record: OrderRecord
@@ -35,31 +39,41 @@ class Placed(Struct, frozen=True):
     queued_for: str = ""
     addition: Addition | None = None
     entry: PricedEntry | None = None
+    basis: EntryBasis | None = None
+    plan: ExitPlan | None = None
+
+    @property
+    def lacks_legs(self) -> bool:
+        """Whether stop and target were sent along, and its record does not show them."""
+        if self.entry is None or not self.record.order_id or self.record.order.legs:
+            return False
+        return has_legs(self.entry.request)
 
     @property
     def opens_short(self) -> str:
         """In words, where it sells what is not held; else empty."""
-        return _opens_short(self.checked)
+        if self.basis is not None:
+            return self.basis.opens_short
+        return "" if self.checked is None else self.checked.short_words
 
 
 class Prepared(Struct, frozen=True):
-    """An order as it would be sent, and what the checks say of it; None once they are stale."""
+    """An order as it would be sent, and what the checks say of it; None once they are stale.
+
+    `given`: what became of it already, where its id was given before.
+    """
 
     entry: PricedEntry
     checked: Checked | None
     flags: Flags = NO_FLAGS
+    given: Placed | None = None
 
     @property
     def opens_short(self) -> str:
         """In words, where it sells what is not held; else empty."""
-        return _opens_short(self.checked)
-
-
-def _opens_short(checked: Checked | None) -> str:
-    if checked is None or not checked.opens_short:
-        return ""
-    held = checked.facts.position(checked.request.symbol)
-    return "opens a SHORT" if held is None else "adds to a SHORT"
+        if self.given is not None:
+            return self.given.opens_short
+        return "" if self.checked is None else self.checked.short_words
 
 
 class Provenance(Struct, frozen=True):

@@ -7,7 +7,8 @@ check, queue or submit, and after a failure what `attempts` makes of it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property, partial
+from contextlib import suppress
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -32,9 +33,11 @@ from execbot.oms.place.entry_plans import (
     save_entry_plan,
 )
 from execbot.oms.place.family import alone, family_of, made_before, refuse_second
+from execbot.oms.place.given import given_before
 from execbot.oms.place.placed import Placed, Prepared, Provenance, was_sent_back, why_again
 from execbot.oms.place.risk_gate import Checked, OnPass, RiskGate
 from execbot.oms.place.sized import audit_size, sized_by_risk
+from execbot.oms.send.intent import check_same_order
 from execbot.oms.service import OrderManagementSystem
 from execbot.risk.pending import Purpose
 
@@ -103,14 +106,17 @@ class Placer(Attempts):
             levels, settings = self.risk.reader.levels, self.risk.settings
             sized = sized_by_risk(request, wishes, risk, facts, levels, settings)
             request = replace(request, qty=sized.qty)
-        entry = PricedEntry(request, known=known)
-        if asked is not None and asked.wishes.has_levels:
-            if known is None:
-                entry = replace(self.planner.priced(request, asked, facts), sized=sized)
-            elif asked.must_go_along:
+        entry, given = PricedEntry(request), None
+        if known is not None:
+            check_same_order(known, request)
+            if asked is not None and asked.wishes.has_levels and asked.must_go_along:
                 check_same_exits(self.oms.journal, known, asked)
+            given = given_before(self.oms.journal, known)
+            entry = replace(entry, known=known)
+        elif asked is not None and asked.wishes.has_levels:
+            entry = replace(self.planner.priced(request, asked, facts), sized=sized)
         checked = self.risk.judge(entry.request, read, facts, flags | implied)
-        return Prepared(entry, checked, flags | implied)
+        return Prepared(entry, checked, flags | implied, given)
 
     def refuse_flags(self, flags: Flags) -> None:
         """Raise FlagNotAllowed for a flag that the configuration forbids."""
@@ -147,12 +153,16 @@ class Placer(Attempts):
             refuse_second(self.oms.journal, why.of or name, why.counted, name)
         if checked is None:
             checked = self.risk.check(request, asset=asset, flags=flags)
-        if entry.sized is not None and is_new:
+        if not is_new:
+            record = self._submit(closing_only(request, checked), why, checked, is_new=False)
+            return replace(self.carried_on(record), checked=checked)
+        checked.entry_price = entry.price
+        if entry.sized is not None:
+            checked.shortfall = entry.sized.shortfall()
             checked.on_pass = _keeping_size(checked.on_pass, request, entry.sized, self.oms.now())
         request = closing_only(request, checked)
-        addition = self.addition(request, checked) if is_new else None
-        if is_new:
-            refuse_conflict(entry, checked)
+        addition = self.addition(request, checked)
+        refuse_conflict(entry, checked)
         joined = addition.plan.plan_id if addition is not None else entry.joins
         if plan is not None:
             why = replace(why, plan_id=plan.plan_id, role=Role.ENTRY)
@@ -165,8 +175,8 @@ class Placer(Attempts):
                 request,
                 why,
                 checked=checked,
-                first=partial(self._submit, is_new=is_new),
-                may_queue=is_new,
+                first=self._submit,
+                may_queue=True,
                 adjust=adjust,
                 flags=flags,
                 resize=resize,
@@ -190,9 +200,25 @@ class Placer(Attempts):
             if plan is not None and not waits and not error.in_doubt:
                 entry_failed(journal, plan, self.oms.now(), f"not sent: {error.message}")
             raise
-        if plan is not None and not placed.record.already:
+        if placed.record.already:
+            return replace(self.carried_on(placed.record), checked=placed.checked)
+        if plan is not None:
             entry_went_out(journal, plan, placed.record, self.oms.now())
         return replace(placed, entry=entry)
+
+    def carried_on(self, record: OrderRecord) -> Placed:
+        """What became of an order that was given before. The whole of what it added to is
+        protected, should the process that gave it have ended before that."""
+        found = given_before(self.oms.journal, record)
+        if found.lacks_legs:
+            # Found by its id, which does not show them.
+            with suppress(BrokerError):
+                seen = self.oms.refresh(record.order_id)
+                record = replace(seen, already=record.already)
+                found = given_before(self.oms.journal, record)
+        if found.addition is not None and (record.order.is_working or record.order.filled_qty):
+            self.protect(record.symbol, record)
+        return found
 
     def _known(self, request: OrderRequest) -> OrderRecord | None:
         """The order that was given under the id; None where something may be sent under it."""
@@ -221,6 +247,7 @@ class Placer(Attempts):
         like `place`.
         """
         entry = _entry_of(what)
+        checked.entry_price = entry.price
         request = closing_only(entry.request, checked)
         if entry.plan is not None:
             checked.on_pass = _saving(checked.on_pass, entry.plan)

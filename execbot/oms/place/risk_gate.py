@@ -35,6 +35,7 @@ from execbot.model.flags import NO_FLAGS, Flag, Flags
 from execbot.model.numbers import ZERO
 from execbot.model.order import Order, OrderRequest
 from execbot.model.symbols import symbol_key
+from execbot.oms.place.entry_basis import ENTRY, as_facts, basis_of
 from execbot.oms.results import GateVerdict
 from execbot.oms.sync.gaps import fill_gap
 from execbot.oms.sync.held_before import take_over
@@ -84,6 +85,10 @@ class Checked:
     did_pass: bool = False
     waits_for: str = ""
     """Why it waits in the queue although every check has passed."""
+    entry_price: Decimal | None = None
+    """What the levels of its exits were measured from."""
+    shortfall: str = ""
+    """Why it is smaller than what it was sized by."""
 
     @property
     def purpose(self) -> Purpose:
@@ -93,6 +98,14 @@ class Checked:
     def opens_short(self) -> bool:
         """Does it sell what is not held?"""
         return self.purpose is Purpose.ENTRY and self.request.side is Side.SELL
+
+    @property
+    def short_words(self) -> str:
+        """That it sells what is not held; else empty."""
+        if not self.opens_short:
+            return ""
+        held = self.facts.position(self.request.symbol)
+        return "opens a SHORT" if held is None else "adds to a SHORT"
 
     @property
     def closes(self) -> bool:
@@ -133,7 +146,19 @@ class Checked:
         when the broker was asked for what it rests on."""
         said: dict[str, Any] = {"flags": sorted(self.flags)} if self.flags else {}
         read = {"read": self.read.told()}
-        return {**summary(self.verdict), **said, **self._quote_seen(), **read}
+        return {**summary(self.verdict), **said, **self._quote_seen(), **read, **self._as_entry()}
+
+    def _as_entry(self) -> Mapping[str, Any]:
+        """What its answer is told by, for whoever is asked for it again."""
+        if self.purpose is not Purpose.ENTRY:
+            return {}
+        found = replace(
+            basis_of(self.request, self.facts, self.risk.settings, self.entry_price),
+            opens_short=self.short_words,
+            shortfall=self.shortfall,
+            lifts=tuple(sorted(self.lifts)),
+        )
+        return {ENTRY: as_facts(found)}
 
     def _quote_seen(self) -> Mapping[str, Any]:
         """The quote that was decided by, for whoever measures the execution against it."""

@@ -46,8 +46,9 @@ from execbot.oms.errors import (
     refuse_unsettled,
 )
 from execbot.oms.place.entry_plans import PricedEntry
-from execbot.oms.place.entry_risk import entry_risk
-from execbot.oms.place.placed import Placed, Provenance
+from execbot.oms.place.entry_risk import entry_risk, risk_of
+from execbot.oms.place.given import given_before
+from execbot.oms.place.placed import Provenance
 from execbot.oms.place.placer import Placer, Protect
 from execbot.oms.place.risk_gate import Checked, RiskGate
 from execbot.oms.place.sized import size_code
@@ -169,7 +170,7 @@ class Executor:
             error = NotPossible(record.note or f"the order was {record.status}", record=record)
             result = failed(signal, error, error.kind, record)
         else:
-            result = sent(signal, Placed(record, None), self.oms.now())
+            result = self._carried_on(signal, record)
         if known is None or known.outcome == CLAIMED:
             self._finish(result, SignalEntry(signal, is_durable=True))
         return result
@@ -197,7 +198,8 @@ class Executor:
         Raises BrokerError when the facts cannot be read, LevelError where an exit makes no sense.
         """
         if self._is_taken(signal):
-            return Preview(Skip(REPEATED, self._repeated(signal).message))
+            before = self._repeated(signal)
+            return Preview(Skip(REPEATED, before.message), exits=before.exits, risk=before.risk)
         skip = self._skip_unread(signal, self.oms.now())
         if signal.legs and skip is None:
             return self._spreads.preview(signal, self._flags)
@@ -326,7 +328,18 @@ class Executor:
         if known is not None and known.client_order_id:
             record = self.oms.journal.order_by_client_id(known.client_order_id)
         message = f"signal {signal.id} was handled before: {before}"
-        return SignalResult(signal, Outcome.NOT_SENT, REPEATED, message, record)
+        found = SignalResult(signal, Outcome.NOT_SENT, REPEATED, message, record)
+        if record is None or signal.legs or not signal.side.opens:
+            return found
+        placed, now = given_before(self.oms.journal, record), self.oms.now()
+        exits = exits_of(placed.entry, record.order, now)
+        risk = risk_of(placed, placed.plan, self.risk.settings)
+        return replace(found, exits=exits, risk=risk)
+
+    def _carried_on(self, signal: Signal, record: OrderRecord) -> SignalResult:
+        """What became of its order, as the process that gave it would have said."""
+        limits = self.risk.settings if signal.side.opens and not signal.legs else None
+        return sent(signal, self.placer.carried_on(record), self.oms.now(), limits)
 
     def _patiently(self, decide: Callable[[], SignalResult], signal: Signal) -> SignalResult:
         """An entry whose facts cannot be read for the rate limit waits it out; those behind it wait
@@ -360,7 +373,7 @@ class Executor:
         signal = entry.signal
         resumed = self._resumed(signal)
         if resumed is not None:
-            return sent(signal, Placed(replace(resumed, already=True), None), self.oms.now())
+            return self._carried_on(signal, replace(resumed, already=True))
         found = self._spreads.place(
             signal,
             self._flags,
@@ -412,7 +425,7 @@ class Executor:
         draft = self.entries.draft(signal)
         resumed = self._resumed(signal)
         if resumed is not None:
-            return sent(signal, Placed(replace(resumed, already=True), None), now)
+            return self._carried_on(signal, replace(resumed, already=True))
         read = reader.read(draft)
         facts = reader.complete(draft, read)
         skip = skip_entry(signal, facts, self.risk.settings)
@@ -500,7 +513,7 @@ class Executor:
                 return self._repeated(signal)
         known = self._closes.known(signal)
         if known is not None:
-            return sent(signal, Placed(replace(known, already=True), None), self.oms.now())
+            return self._carried_on(signal, replace(known, already=True))
         return self._closes.carry_out(signal)
 
     def _may_come_again(self, result: SignalResult) -> bool:

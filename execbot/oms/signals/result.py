@@ -107,7 +107,7 @@ def sent(
     lifts = sorted(placed.addition.lifts) if placed.addition is not None else ()
     short = (f"it {placed.opens_short}",) if placed.opens_short else ()
     queued_for = placed.queued_for
-    if record.status is OrderStatus.QUEUED and not record.already:
+    if record.status is OrderStatus.QUEUED:
         queued_for = queued_for or record.note or ""
     return SignalResult(
         signal,
@@ -122,6 +122,8 @@ def sent(
 
 
 def _plan_of(placed: Placed) -> ExitPlan | None:
+    if placed.plan is not None:
+        return placed.plan
     if placed.addition is not None:
         return placed.addition.plan
     return None if placed.entry is None else placed.entry.plan

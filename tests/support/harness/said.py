@@ -81,6 +81,7 @@ def _of_the_answer(line: str, data: Any, after: Orders) -> Iterator[str]:
             yield f"{outcome}, it is said, and the exchange does not have it"
         return
     yield from _of_the_order(data, row)
+    yield from unprotected_as_said(data, after, at_rest=False)
 
 
 def _of_the_order(data: Mapping[str, Any], row: Mapping[str, Any]) -> Iterator[str]:
@@ -96,6 +97,26 @@ def _of_the_order(data: Mapping[str, Any], row: Mapping[str, Any]) -> Iterator[s
         yield f"{status}, it is said; it is {row['status']}"
     if data.get("outcome") == "rejected" and row["status"] != "rejected":
         yield f"rejected, it is said; it is {row['status']}"
+
+
+def unprotected_as_said(
+    data: Mapping[str, Any], after: Orders, *, at_rest: bool = True
+) -> Iterator[str]:
+    """What an answer says of an entry's stop, against the one that the exchange has with it. Where
+    nothing is `at_rest`, a watch may have moved that since."""
+    row = _there(data, after)
+    risk = data.get("risk")
+    if row is None or not isinstance(risk, Mapping) or row["side"] not in ("buy", "sell"):
+        return
+    legs = [leg for leg in row.get("legs") or () if leg["status"] in LIVE]
+    stops = {D(leg["stop_price"]) for leg in legs if leg["stop_price"] is not None}
+    said = {D(one["price"]) for one in data.get("exits") or () if one["level"] == "stop"}
+    if stops and not said:
+        yield f"no stop is said; the exchange has one at {min(stops)}"
+    if stops and risk["stop"] is None:
+        yield f"no stop limits the risk, it is said; the exchange has one at {min(stops)}"
+    if at_rest and stops and said and said != stops:
+        yield f"a stop at {min(said)} is said; the exchange has {min(stops)}"
 
 
 def differing(ours: list[dict[str, Any]], theirs: Orders) -> Iterator[str]:

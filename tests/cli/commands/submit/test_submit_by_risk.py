@@ -93,7 +93,7 @@ def test_the_same_id_submits_once_and_keeps_its_size(server: Server, env: dict[s
     again = answer(env, line)
     assert again["already"]
     assert again["qty"] == first["qty"]
-    assert again["risk"] is None
+    assert again["risk"]["stop"] == first["risk"]["stop"] is not None
     assert [o["client_order_id"] for o in server.orders(key_of(env))].count("same") == 1
 
 
