@@ -30,9 +30,9 @@ class Beside(Generic[T]):
     def is_done(self) -> bool:
         return not self._thread.is_alive()
 
-    def wait(self) -> None:
-        """Wait until the call has ended, with a result or an error."""
-        self._thread.join()
+    def wait(self, seconds: float | None = None) -> None:
+        """Wait until the call has ended, with a result or an error, or for so long."""
+        self._thread.join(seconds)
 
     def result(self) -> T:
         """Wait for the end of the call; return what it returned, or raise what it raised."""

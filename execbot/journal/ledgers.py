@@ -357,13 +357,13 @@ class Ledgers(Connection):
         """Every plan of these symbols that was changed since a moment, and made until another."""
         begun, values = "", [listed(symbols), iso(since) if since else ""]
         if until is not None:
-            first = "SELECT at FROM exit_plans WHERE plan_id = f.plan_id ORDER BY version LIMIT 1"
+            first = "SELECT at FROM exit_plans WHERE plan_id = p.plan_id ORDER BY version LIMIT 1"
             begun = f"AND ({first}) <= ? "
             values.append(iso(until))
         rows = self._rows(
-            "SELECT f.plan_id FROM plans_in_force f "
-            "CROSS JOIN exit_plans p USING (plan_id, version) "
-            f"WHERE f.symbol {AMONG} AND p.at >= ? {begun}ORDER BY f.plan_id",
+            "SELECT p.plan_id FROM exit_plans p "
+            "CROSS JOIN plans_in_force f USING (plan_id, version) "
+            f"WHERE p.symbol {AMONG} AND p.at >= ? {begun}ORDER BY p.plan_id",
             values,
         )
         return [str(row[0]) for row in rows]

@@ -484,6 +484,13 @@ ALTER TABLE order_events ADD COLUMN has_lives INTEGER NOT NULL DEFAULT 0;
 """Whether the writer of an event kept lives too. An earlier version that has the file open while it
 is upgraded goes on without."""
 
+_PLANS_CHANGED = """
+CREATE INDEX exit_plans_changed ON exit_plans (symbol, at);
+
+DROP INDEX plans_in_force_symbol;
+"""
+"""Plans of a symbol that were changed since a moment, without those of years before it."""
+
 STEPS: tuple[tuple[str, str], ...] = (
     ("0001_first_tables", _FIRST),
     ("0002_plans_in_force", _PLANS_IN_FORCE),
@@ -501,6 +508,7 @@ STEPS: tuple[tuple[str, str], ...] = (
     ("0014_hand_overs", _HAND_OVERS),
     ("0015_audit_told", _AUDIT_TOLD),
     ("0016_followed_events", _FOLLOWED_EVENTS),
+    ("0017_plans_changed", _PLANS_CHANGED),
 )
 """Name and SQL of each step. The version of a journal is the number of steps it has."""
 

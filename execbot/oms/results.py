@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +17,18 @@ if TYPE_CHECKING:
     from execbot.journal.journal import Journal
 
 
+Aside = Callable[[], AbstractContextManager[None]]
+"""Entered while an order is on its way: others may go on meanwhile."""
+
+
 class GateVerdict(Struct, frozen=True):
     """What a gate says inside the transaction that writes the intent.
 
     `code` is a stable slug (`risk.max_positions`). `facts` go to the audit trail with the result.
     `results` is for whoever wrote the gate; it travels with `Refused` untouched. `before_resend` is
     asked, in a transaction too, each time before an order that passed is sent once more: its
-    intent counts by then, and only what may have turned since is to be judged.
+    intent counts by then, and only what may have turned since is to be judged. The order is on its
+    way inside `aside`.
     """
 
     passed: bool
@@ -34,6 +40,7 @@ class GateVerdict(Struct, frozen=True):
     hint: str = ""
     next_step: str = ""
     before_resend: Callable[[Journal], GateVerdict] | None = None
+    aside: Aside = nullcontext
 
 
 class CloseResult(Struct, frozen=True):

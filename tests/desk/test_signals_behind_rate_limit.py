@@ -11,7 +11,7 @@ from pathlib import Path
 from support.processes import OwnAccount, Server, execbot
 
 
-def test_lines_that_wait_for_the_rate_limit_go_in_their_order(
+def test_lines_that_come_behind_the_rate_limit_go_in_their_order(
     server: Server, tmp_path: Path
 ) -> None:
     (tmp_path / "trader").mkdir()
@@ -30,14 +30,18 @@ def test_lines_that_wait_for_the_rate_limit_go_in_their_order(
     )
     lines = [
         {"id": name, "symbol": symbol, "side": "buy", "strength": 90}
-        for name, symbol in (("a", "AAPL"), ("b", "KO"))
+        for name, symbol in (("a", "AAPL"), ("b", "KO"), ("c", "MSFT"))
     ]
     path = tmp_path / "signals.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     done = execbot(["signal", "--file", str(path), "--json"], trader.env)
     assert done.code == 0, done.out
     told = [json.loads(line) for line in done.out.splitlines()]
-    assert [line["outcome"] for line in told] == ["queued", "queued"]
+    assert [line["line"] for line in told] == [1, 2, 3]
+    # The second may be on its way already when the first meets the limit.
+    assert [told[n]["outcome"] for n in (0, 2)] == ["queued", "queued"]
     assert "rate limit" in told[0]["message"]
     entries = [row for row in server.orders(trader.key) if row["side"] == "buy"]
-    assert [row["symbol"] for row in entries] == ["AAPL", "KO"]
+    symbols = [row["symbol"] for row in entries]
+    assert sorted(symbols) == ["AAPL", "KO", "MSFT"]
+    assert symbols.index("AAPL") < symbols.index("MSFT")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
@@ -42,26 +42,29 @@ _DAY_SECONDS = 86_400
 Row = tuple[Any, ...]
 
 
-class _Piece(NamedTuple):
-    """A text, and what comes behind it: an id's number, the day, or a moment of it."""
+class _Varying(NamedTuple):
+    """A value that is another one in each copy: a text to be filled in, packed or not."""
 
+    index: int
     text: str
-    kind: str
-    second: int = 0
+    is_packed: bool
 
 
-class _Packed(list[_Piece]):
-    """The pieces of a text that is kept packed."""
+class _Template(NamedTuple):
+    """One row: what is the same in each copy, and what is not."""
+
+    row: Row
+    varying: Sequence[_Varying]
 
 
-Template = list[list[Any]]
-"""Rows of values: constants, and lists of pieces."""
-
-Templates = dict[str, Template]
+Templates = Mapping[str, Sequence[_Template]]
 
 
-def grow(path: Path, copies: int, *, a_day: int = 500, books: Sequence[str] = BOOKS) -> None:
-    """Put `copies` copies of the whole journal on the days before its own, `a_day` on each."""
+def grow(
+    path: Path, copies: int, *, a_day: int = 500, books: Sequence[str] = BOOKS, alike: int = 1
+) -> None:
+    """Put `copies` copies of the whole journal on the days before its own, `a_day` on each. What is
+    packed is packed anew for every `alike` of them: most of the time goes into that."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = OFF")
         connection.execute("PRAGMA synchronous = OFF")
@@ -71,14 +74,14 @@ def grow(path: Path, copies: int, *, a_day: int = 500, books: Sequence[str] = BO
         pattern = _names(connection, today)
         held = {book: _rows(connection, book) for book in books}
         laid = _without(connection, "trigger") + _without(connection, "index")
+        seconds = set[int]()
         templates = {
-            book: [[_pieces(value, pattern) for value in row] for row in rows]
-            for book, rows in held.items()
+            book: [_template(row, pattern, seconds) for row in rows] for book, rows in held.items()
         }
-        calendar = _Calendar(templates, copies, today, a_day)
+        calendar = _Calendar(seconds, copies, today, a_day)
         for book, rows in held.items():
             connection.execute(f"DELETE FROM {book}")
-            _insert(connection, book, _copied(templates[book], copies, calendar))
+            _insert(connection, book, _copied(templates[book], copies, calendar, alike))
             _insert(connection, book, rows)
         # What the copies tell was confirmed on their own days.
         connection.execute(
@@ -93,28 +96,43 @@ def grow(path: Path, copies: int, *, a_day: int = 500, books: Sequence[str] = BO
 class _Calendar:
     """When each copy happened: those of a day are spread over it, and none leaves it."""
 
-    def __init__(self, templates: Templates, copies: int, today: date, a_day: int) -> None:
-        named = [v for rows in templates.values() for row in rows for v in row if _is_named(v)]
-        seconds = [p.second for value in named for p in value if p.kind == "moment"]
+    def __init__(self, seconds: Set[int], copies: int, today: date, a_day: int) -> None:
+        """`seconds` of the day at which something happened to what is copied."""
+        self._seconds = sorted(seconds)
         self._first = min(seconds)
         self._room = _DAY_SECONDS - 1 - (max(seconds) - self._first)
         # A day more: in the evening of New York the day before, in UTC, is still today there.
         self._start = today - timedelta(days=1 + -(-copies // a_day))
         self._a_day = a_day
 
-    def day(self, number: int) -> date:
-        return self._start + timedelta(days=number // self._a_day)
+    def words(self, number: int) -> Mapping[str, str]:
+        """What is filled into a copy: its number, its day, and each moment of it."""
+        day = str(self._start + timedelta(days=number // self._a_day))
+        moved = self._room * (number % self._a_day) // self._a_day - self._first
+        moments = {str(second): _moment(day, second + moved) for second in self._seconds}
+        return {"id": f"{number:0{_TAIL}x}", "day": day, **moments}
 
-    def moved(self, number: int) -> int:
-        """By so many seconds."""
-        return self._room * (number % self._a_day) // self._a_day - self._first
+
+def _moment(day: str, second: int) -> str:
+    minutes, left = divmod(second, 60)
+    return f"{day}T{minutes // 60:02d}:{minutes % 60:02d}:{left:02d}"
 
 
-def _copied(template: Template, copies: int, calendar: _Calendar) -> Iterator[Row]:
-    for number in range(copies):
-        day, moved = str(calendar.day(number)), calendar.moved(number)
-        for row in template:
-            yield tuple(_filled(value, f"{number:0{_TAIL}x}", day, moved) for value in row)
+def _copied(
+    templates: Sequence[_Template], copies: int, calendar: _Calendar, alike: int
+) -> Iterator[Row]:
+    kept = dict[str, str | bytes]()
+    for number in range(copies if templates else 0):
+        words = calendar.words(number)
+        if number % alike == 0:
+            kept.clear()
+        for template in templates:
+            row = list(template.row)
+            for index, text, is_packed in template.varying:
+                if is_packed and text not in kept:
+                    kept[text] = packed(text % words)
+                row[index] = kept[text] if is_packed else text % words
+            yield tuple(row)
 
 
 # --- the tables --------------------------------------------------------------------------------
@@ -171,43 +189,29 @@ def _names(connection: sqlite3.Connection, today: date) -> re.Pattern[str]:
     return re.compile(rf"(?P<id>{ids})|{today}(T(?P<hour>\d\d):(?P<min>\d\d):(?P<sec>\d\d))?")
 
 
-def _pieces(value: Any, pattern: re.Pattern[str]) -> Any:
-    """The value; where it names something, its texts, each with what comes behind it."""
-    if isinstance(value, bytes):
-        found = _pieces(unpacked(value), pattern)
-        return _Packed(found) if _is_named(found) else value
-    if not isinstance(value, str) or not pattern.search(value):
-        return value
-    pieces: list[_Piece] = []
-    end = 0
-    for found in pattern.finditer(value):
+def _template(row: Row, pattern: re.Pattern[str], seconds: set[int]) -> _Template:
+    """`seconds` learns of its moments."""
+    varying = []
+    for index, value in enumerate(row):
+        text = unpacked(value) if isinstance(value, bytes) else value
+        if isinstance(text, str) and pattern.search(text):
+            text = _to_be_filled(text, pattern, seconds)
+            varying.append(_Varying(index, text, isinstance(value, bytes)))
+    return _Template(row, varying)
+
+
+def _to_be_filled(text: str, pattern: re.Pattern[str], seconds: set[int]) -> str:
+    """With a mark for each id's number, for the day, and for each moment of it."""
+    words, end = list[str](), 0
+    for found in pattern.finditer(text):
+        words.append(text[end : found.start()].replace("%", "%%"))
         if found["id"]:
-            pieces.append(_Piece(value[end : found.end() - _TAIL], "id"))
+            words.append(found["id"][:-_TAIL].replace("%", "%%") + "%(id)s")
         elif found["hour"]:
             second = (int(found["hour"]) * 60 + int(found["min"])) * 60 + int(found["sec"])
-            pieces.append(_Piece(value[end : found.start()], "moment", second))
+            seconds.add(second)
+            words.append(f"%({second})s")
         else:
-            pieces.append(_Piece(value[end : found.start()], "day"))
+            words.append("%(day)s")
         end = found.end()
-    return [*pieces, _Piece(value[end:], "")]
-
-
-def _is_named(value: Any) -> bool:
-    return isinstance(value, list)
-
-
-def _filled(value: Any, number: str, day: str, moved: int) -> Any:
-    if not _is_named(value):
-        return value
-    words = []
-    for piece, kind, second in value:
-        words.append(piece)
-        if kind == "id":
-            words.append(number)
-        elif kind:
-            words.append(day)
-        if kind == "moment":
-            minutes, left = divmod(second + moved, 60)
-            words.append(f"T{minutes // 60:02d}:{minutes % 60:02d}:{left:02d}")
-    text = "".join(words)
-    return packed(text) if isinstance(value, _Packed) else text
+    return "".join([*words, text[end:].replace("%", "%%")])

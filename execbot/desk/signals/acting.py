@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from execbot.broker.errors import BrokerError
+from execbot.broker.errors import BrokerError, RateLimited
 from execbot.desk.account import Desk
 from execbot.desk.following import follow
 from execbot.desk.look.halts_known import halts_known
@@ -26,6 +25,9 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS = 10.0
 """How long the entry of a signal is followed where no `watch` runs."""
+
+READ_PAUSE_SECONDS = 1.0
+"""Before the rate limit is tried again, where the broker does not say."""
 
 LINE_WAIT_SECONDS = 3.0
 """The same for one of many lines, which holds up the others."""
@@ -141,12 +143,25 @@ def acted_elsewhere(
     return answered(desk, executor.made_elsewhere(signal))
 
 
-def release_what_waits(desk: Desk, executor: Executor) -> None:
+def release_what_waits(desk: Desk, executor: Executor, *, patience_seconds: float = 0.0) -> None:
     """Where no `watch` does it: send the entries that wait for the rate limit, before others and
-    once more after them. What is refused then stays in the queue, or says so in the journal."""
+    once more after them, when there is time to wait it out. What is refused then stays in the
+    queue, or says so in the journal."""
     from execbot.oms.release_queue import release_due
     from execbot.oms.send.waiting import waits_for_rate_limit
 
-    if waits_for_rate_limit(desk.journal) and watched_by(desk) is None:
-        with suppress(BrokerError):
+    if not waits_for_rate_limit(desk.journal) or watched_by(desk) is not None:
+        return
+    timer = desk.oms.timer
+    until = timer.monotonic() + patience_seconds
+    while True:
+        try:
             release_due(executor)
+            return
+        except RateLimited as error:
+            pause = error.retry_after_seconds or READ_PAUSE_SECONDS
+            if timer.monotonic() + pause > until:
+                return
+            timer.sleep(pause)
+        except BrokerError:
+            return

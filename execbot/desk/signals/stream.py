@@ -1,7 +1,8 @@
 """A stream of signals acted on line by line, and their orders followed to their ends.
 
-Two threads act: one takes every line in turn, one exits alone, so that an entry that sleeps out a
-rate limit holds up no exit. With `follow` a third looks what became of the orders.
+Two threads take lines: one every line in turn, one exits alone, so that an entry that sleeps out a
+rate limit holds up no exit. While more wait, the orders of two entries are on their way at once
+(`under_way`). With `follow` a further thread looks what became of the orders.
 """
 
 from __future__ import annotations
@@ -27,10 +28,12 @@ from execbot.desk.signals.acting import (
 from execbot.desk.signals.following import Became, SignalFollowing
 from execbot.desk.signals.held_back import HeldBack
 from execbot.desk.signals.lines import Line, Lines
+from execbot.desk.signals.under_way import UnderWay
 from execbot.journal.errors import JournalError
 from execbot.model.enums import Outcome
 from execbot.model.errors import ExecbotError
 from execbot.model.signal import Signal, SignalError, read_line
+from execbot.oms.signals.entry_turns import OnLeave
 from execbot.oms.signals.executor import Executor
 from execbot.oms.signals.result import SignalResult, failed
 
@@ -46,7 +49,7 @@ LAST_LOOK_SECONDS = 5.0
 """How long the end of the run waits for a look that is under way."""
 
 UNDER_WAY_SECONDS = 20.0
-"""How long a run that fails, or is interrupted, waits for an exit that is under way."""
+"""How long a run that fails, or is interrupted, waits for what is under way."""
 
 CLOCK_ASKED = 2
 """A broker's clock that is a day ahead of ours is believed at its second word."""
@@ -122,20 +125,25 @@ def run_lines(
     lines = Lines(stream, lambda number, content: _read(number, content, desk))
     if not follow:
         _Run(desk, executor, lines, listener, None).act()
-        _release(desk, executor, listener)
+        _release(desk, executor, listener, _patience(desk))
         return 0
     following = SignalFollowing(desk)
     with _follower(following, listener, lines) as follower:
         _Run(desk, executor, lines, listener, following).act()
-        _release(desk, executor, listener)
+        _release(desk, executor, listener, _patience(desk))
         return follower.wait(wait_seconds)
 
 
-def _release(desk: Desk, executor: Executor, listener: Listener) -> None:
+def _patience(desk: Desk) -> float:
+    """How long the end of a run waits for the rate limit: as long as an entry would."""
+    return float(desk.oms.settings.timeout_seconds)
+
+
+def _release(desk: Desk, executor: Executor, listener: Listener, patience: float = 0.0) -> None:
     """What fails of it is no failure of a line."""
     try:
         with carrying_out(desk):
-            release_what_waits(desk, executor)
+            release_what_waits(desk, executor, patience_seconds=patience)
     except JournalError as error:
         listener.unreleased(error)
 
@@ -158,7 +166,7 @@ def _read(number: int, content: bytes, desk: Desk) -> Line:
 
 
 class _Run:
-    """The two threads that act."""
+    """The two threads that take lines."""
 
     def __init__(
         self,
@@ -174,6 +182,7 @@ class _Run:
         self._listener = listener
         self._following = following
         self._held_back = HeldBack(desk, self._tell)
+        self._under_way = UnderWay[tuple[int, SignalResult] | None](self._hold_back)
 
     def act(self) -> None:
         exits = threading.Thread(target=self._exits, name="exits", daemon=True)
@@ -190,53 +199,79 @@ class _Run:
         refreshed = time.monotonic()
         try:
             while (line := self._lines.take()) is not None:
-                self._carry_out(line, may_hold=True)
+                self._carry_out_in_turn(line)
                 if self._following is None and time.monotonic() - refreshed > REFRESH_SECONDS:
                     self._take_in()
                     refreshed = time.monotonic()
-        finally:
-            self._held_back.tell_all()  # what was sent is told, however this ends
+        finally:  # what was sent is told, however this ends
+            self._under_way.end_what_ends(UNDER_WAY_SECONDS)
+            self._held_back.tell_all()
 
     def _exits(self) -> None:
         try:
             while (line := self._lines.take(exits_only=True)) is not None:
-                self._carry_out(line)
+                assert line.signal is not None, "what is no signal is no exit"
+                self._act_on(line.number, line.signal)
+                self._lines.done(line)
         except BaseException as error:
             self._lines.fail(error)  # the main thread ends the run with it
 
-    def _carry_out(self, line: Line, *, may_hold: bool = False) -> None:
-        """With `may_hold` its answer may wait for a look that serves those of other lines too."""
+    def _carry_out_in_turn(self, line: Line) -> None:
+        """While others wait, its order may be on its way beside the next one's, and its answer may
+        wait for a look that serves those of other lines too."""
         ahead = self._lines.entries_ahead()
-        if line.signal is None:
+        signal = line.signal
+        if signal is None:
+            self._under_way.end_all()
             told = partial(self._listener.result, LineResult(line.number, None, line.error))
-            self._held_back.say(told) if may_hold else told()
+            self._held_back.say(told)
+            self._lines.done(line)
         else:
             if not line.is_exit:
                 self._executor.expect(ahead)
-            if may_hold and self._following is None and (ahead or len(self._held_back)):
-                self._held_back.add(line.number, self._executed(line.signal))
+            if ahead or len(self._held_back) or len(self._under_way):
+                self._under_way.begin(partial(self._beside, line, signal))
             else:
-                self._act_on(line.number, line.signal)
-        self._lines.done(line)
-        if may_hold and len(self._held_back) and not self._lines.entries_ahead():
+                self._act_on(line.number, signal)
+                self._lines.done(line)
+        self._under_way.make_room()  # before a line is taken, which others might carry out
+        if not self._lines.entries_ahead():
+            self._under_way.end_all()
+        if len(self._held_back) and not self._lines.entries_ahead():
             self._held_back.settle()
 
-    def _executed(self, signal: Signal) -> SignalResult:
+    def _beside(
+        self, line: Line, signal: Signal, on_leave: OnLeave
+    ) -> tuple[int, SignalResult] | None:
+        """Carry it out; the result, where its answer is held back."""
+        try:
+            if self._following is None:
+                return line.number, self._executed(signal, on_leave)
+            self._act_on(line.number, signal, on_leave)
+            return None
+        finally:
+            self._lines.done(line)
+
+    def _hold_back(self, found: tuple[int, SignalResult] | None) -> None:
+        if found is not None:
+            self._held_back.add(*found)
+
+    def _executed(self, signal: Signal, on_leave: OnLeave) -> SignalResult:
         """A journal that fails, fails this line alone."""
         try:
             with carrying_out(self._desk):
-                return self._executor.execute_signal(signal)
+                return self._executor.execute_signal(signal, on_leave)
         except JournalError as error:
             return failed(signal, error, error.kind, None)
 
     def _tell(self, number: int, result: SignalResult, warnings: Sequence[str]) -> None:
         self._listener.result(LineResult(number, result, warnings=warnings))
 
-    def _act_on(self, number: int, signal: Signal) -> None:
+    def _act_on(self, number: int, signal: Signal, on_leave: OnLeave | None = None) -> None:
         seconds = LINE_WAIT_SECONDS if self._following is None else 0.0  # the follower tells it
         try:
             with carrying_out(self._desk):
-                result = self._executor.execute_signal(signal)
+                result = self._executor.execute_signal(signal, on_leave)
                 result, warnings = answered(self._desk, result, seconds)
                 warnings = [*warnings, *unrecorded_words(self._desk)]
         except JournalError as error:  # of this line alone: those before it are answered

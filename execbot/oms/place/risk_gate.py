@@ -12,6 +12,7 @@ then is, so that what passes is reserved for all processes at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -36,7 +37,7 @@ from execbot.model.numbers import ZERO
 from execbot.model.order import Order, OrderRequest
 from execbot.model.symbols import symbol_key
 from execbot.oms.place.entry_basis import ENTRY, as_facts, basis_of
-from execbot.oms.results import GateVerdict
+from execbot.oms.results import Aside, GateVerdict
 from execbot.oms.sync.gaps import fill_gap
 from execbot.oms.sync.held_before import take_over
 from execbot.risk import halting
@@ -83,6 +84,8 @@ class Checked:
     on_pass: OnPass | None = None
     tripped: KillSwitch | None = None
     did_pass: bool = False
+    aside: Aside = nullcontext
+    """The order is on its way inside: others may decide meanwhile."""
     waits_for: str = ""
     """Why it waits in the queue although every check has passed."""
     entry_price: Decimal | None = None
@@ -182,7 +185,7 @@ class Checked:
             if self.purpose is Purpose.ENTRY:
                 _keep_limits(journal, risk.settings)
             self.did_pass = True
-            return GateVerdict(True, before_resend=self.gate_again)
+            return GateVerdict(True, before_resend=self.gate_again, aside=self.aside)
         self.tripped = halting.trip_if_due(journal, self.verdict, now)
         return replace(gate_verdict(self.verdict), facts=self.audited())
 

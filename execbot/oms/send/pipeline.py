@@ -13,6 +13,7 @@ A process that dies at any point leaves `pending` or `in_doubt` behind; nothing 
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ from execbot.model.retrying import error_of, retried
 from execbot.oms.errors import InDoubt, Refused, StaleIntent
 from execbot.oms.ledger import recording
 from execbot.oms.machine.table import Act
-from execbot.oms.results import Gate, GateVerdict
+from execbot.oms.results import Aside, Gate, GateVerdict
 from execbot.oms.send import hand_over
 from execbot.oms.send.answers import Answers
 from execbot.oms.send.intent import (
@@ -66,8 +67,8 @@ class _Sending(Struct):
 
     `began` is when its intent was written, in the timer's seconds, `acted` when the last word of
     it was written that others go by; `unsent` is what it becomes when it certainly did not arrive,
-    which is ruled out once it is `doubtful`. `waits`: what the rate limit keeps from being sent is
-    queued.
+    which is ruled out once it is `doubtful`. It is on its way inside `aside`. `waits`: what the
+    rate limit keeps from being sent is queued.
     """
 
     request: OrderRequest
@@ -76,6 +77,7 @@ class _Sending(Struct):
     acted: float
     again: Gate | None
     unsent: Act
+    aside: Aside
     waits: bool = False
     sends: int = 0
     doubtful: bool = False
@@ -227,6 +229,7 @@ class SubmitPipeline(Answers):
             written.began,
             verdict.before_resend if verdict is not None else None,
             unsent,
+            verdict.aside if verdict is not None else nullcontext,
             waits=waits,
         )
         self._refuse_stale(sending)
@@ -257,10 +260,14 @@ class SubmitPipeline(Answers):
     def _send_once(self, sending: _Sending) -> OrderRecord:
         """One POST and what it led to. Raises the broker's error where its fate is not known, or
         where it was refused."""
-        request, client_order_id = sending.request, sending.request.client_order_id
         sending.sends += 1
         if sending.sends > 1 and not self._claim(sending):
             return self._settled_elsewhere(sending)
+        with sending.aside():
+            return self._on_its_way(sending)
+
+    def _on_its_way(self, sending: _Sending) -> OrderRecord:
+        request, client_order_id = sending.request, sending.request.client_order_id
         self._step("before_post")
         sending.may_be_there = True
         try:

@@ -52,11 +52,13 @@ from execbot.oms.place.placed import Provenance
 from execbot.oms.place.placer import Placer, Protect
 from execbot.oms.place.risk_gate import Checked, RiskGate
 from execbot.oms.place.sized import size_code
+from execbot.oms.results import Aside
 from execbot.oms.send import hand_over
 from execbot.oms.send.waiting import RATE_LIMITED, RATE_WAIT, waits_for_rate_limit
 from execbot.oms.service import OrderManagementSystem
 from execbot.oms.signals.close import SignalCloses
 from execbot.oms.signals.entry import SignalEntries
+from execbot.oms.signals.entry_turns import EntryTurns, OnLeave
 from execbot.oms.signals.result import (
     REPEATED,
     Preview,
@@ -102,18 +104,21 @@ class SignalTaken(OmsError):
 
 @dataclass
 class SignalEntry:
-    """A signal on its way to an order; `is_durable` once it was written with the intent."""
+    """A signal on its way to an order; `is_durable` once it was written with the intent. The order
+    is on its way inside `aside`."""
 
     signal: Signal
     sized: Sized | None = None
     is_durable: bool = False
+    aside: Aside = nullcontext
 
 
 class Executor:
     """Acts on signals for one account. Safe to call from several threads.
 
-    Entries go one at a time, and so do the signals of one symbol; a closing signal waits for no
-    other symbol, so an entry that sleeps out a rate limit does not hold it up.
+    Entries are decided one at a time (`entry_turns`), and the signals of one symbol carried out one
+    at a time; a closing signal waits for no other symbol, so an entry that sleeps out a rate limit
+    does not hold it up.
     """
 
     def __init__(
@@ -139,21 +144,26 @@ class Executor:
         self._spreads = SignalSpreads(self.placer)
         self._on_failure = on_failure
         self._lock = threading.Lock()
-        self._entry_turn = threading.RLock()
+        self._entry_turns = EntryTurns()
         self._symbol_turns: dict[str, threading.RLock] = {}
         self._worker: Worker[Signal, SignalResult] | None = None
 
     # --- the three ways in -----------------------------------------------------------------
 
-    def execute_signal(self, signal: Signal) -> SignalResult:
-        """Act on one signal and say what became of it.
+    def execute_signal(self, signal: Signal, on_leave: OnLeave | None = None) -> SignalResult:
+        """Act on one signal and say what became of it. `on_leave` is told when the order of an
+        entry is about to leave: the next may be decided from then on.
 
         Whatever the broker, the checks or the market do is in the result. Raises JournalError
         only: without the journal nothing can be decided safely.
         """
         # The symbol first: an entry that waits for its turn then holds nothing that others hold.
-        with self._turn_of(signal.symbol), self._entry_turn if signal.side.opens else nullcontext():
-            result = self._execute(signal)
+        with self._turn_of(signal.symbol):
+            if signal.side.opens:
+                with self._entry_turns.taken(on_leave) as turn:
+                    result = self._execute(SignalEntry(signal, aside=turn.given_up))
+            else:
+                result = self._execute(SignalEntry(signal))
         if result.is_failure:
             self.failures.append(result)
             if self._on_failure is not None:
@@ -190,7 +200,8 @@ class Executor:
 
     def expect(self, symbols: Iterable[str]) -> None:
         """Say in which symbols entries come next, so that one question serves them all."""
-        self.risk.reader.expect(symbols)
+        with self._entry_turns.taken():
+            self.risk.reader.expect(symbols)
 
     def preview(self, signal: Signal) -> Preview:
         """What `execute_signal` would do now: nothing is written, nothing is sent.
@@ -263,11 +274,10 @@ class Executor:
 
     # --- one signal ------------------------------------------------------------------------
 
-    def _execute(self, signal: Signal) -> SignalResult:
-        journal = self.oms.journal
+    def _execute(self, entry: SignalEntry) -> SignalResult:
+        signal, journal = entry.signal, self.oms.journal
         if self._is_taken(signal):
             return self._repeated(signal)
-        entry = SignalEntry(signal)
         try:
             result = self._patiently(lambda: self._decide(entry, self.oms.now()), signal)
         except SignalTaken:
@@ -442,6 +452,7 @@ class Executor:
             return self._enter(entry, is_second=True)
         self._refuse_without_stop(priced, checked)
         checked.on_pass = lambda journal: self._make_durable(entry, draft, journal)
+        checked.aside = entry.aside
         checked.waits_for = RATE_WAIT if waits_for_rate_limit(self.oms.journal) else ""
         placed = self.placer.place(
             priced,

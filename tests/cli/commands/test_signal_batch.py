@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 from support.harness.relay import Line, Relay, relay
 from support.processes import Server, exchange, execbot, start_execbot
-from support.waiting import PATIENCE_SECONDS
+from support.waiting import PATIENCE_SECONDS, eventually
 
 SYMBOLS = ("AAPL", "MSFT", "NVDA", "KO", "SPY", "JPM")
 ROOM = """
@@ -112,3 +112,28 @@ def test_answers_come_although_the_input_stays_open(account: Account) -> None:
     finally:
         process.kill()
         process.wait()
+
+
+def test_two_orders_are_on_their_way_at_once_and_a_kill_makes_no_second_of_them(
+    account: Account,
+) -> None:
+    account.server.call(
+        "POST",
+        f"/sim/faults?key={account.key}",
+        {"kind": "reply_lost", "method": "POST", "path": "/v2/orders", "count": 2},
+    )
+    text = account.signals(*(entry(symbol) for symbol in SYMBOLS[:4]))
+    (account.home / "signals.jsonl").write_text(text)
+    command = ["signal", "--file", str(account.home / "signals.jsonl"), "--json"]
+    process = start_execbot(command, account.env)
+    try:
+        assert eventually(lambda: len(account.filled()) == 2), "neither was answered"
+        assert set(account.filled()) == {"AAPL", "MSFT"}, "the first two lines, and no third"
+    finally:
+        process.kill()
+        process.communicate()
+    told = account.run(text)
+    assert execbot(["reconcile"], account.env).code == 0
+    assert sorted(row["outcome"] for row in told[-2:]) == ["filled", "filled"]
+    orders = account.server.orders(account.key)
+    assert sorted(o["symbol"] for o in orders) == sorted(SYMBOLS[:4]), "each once"

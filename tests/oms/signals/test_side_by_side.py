@@ -10,12 +10,17 @@ import asyncio
 import threading
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.desk import market
+from support.harness.killed import Killed
 from support.signal_trader import SignalTrader, open_trader
+from support.waiting import eventually
 
 from execbot.model.enums import Outcome
+from execbot.model.order import Order, OrderRequest
+from execbot.oms.signals.entry_turns import EntryTurns
 from execbot.oms.signals.executor import Executor
 from execbot.oms.signals.result import SignalResult
 from execbot.oms.signals.turns import SignalQueue, Worker
@@ -148,3 +153,106 @@ def test_canceled_await_does_not_lose_the_signal(trader: SignalTrader) -> None:
     trader.executor.close()
     known = trader.desk.journal.signal("s1")
     assert known is not None and known.outcome == "accepted"
+
+
+class _Held:
+    """A broker that keeps the answers to orders until it is told."""
+
+    def __init__(self, trader: SignalTrader, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.goes_on = threading.Event()
+        self.asked: list[str] = []
+        self.unsettled: list[list[str]] = []
+        client, journal = trader.desk.client, trader.desk.journal
+        place = client.place_order
+
+        def place_order(request: OrderRequest, **more: Any) -> Order:
+            self.unsettled.append(sorted(r.symbol for r in journal.orders("open")))
+            self.asked.append(request.symbol)
+            assert self.goes_on.wait(30)
+            return place(request, **more)
+
+        monkeypatch.setattr(client, "place_order", place_order)
+
+
+def _killed(*_: object, **__: object) -> Order:
+    raise Killed
+
+
+def _begun(trader: SignalTrader, symbol: str, into: list[SignalResult]) -> threading.Thread:
+    """An entry that is carried out beside us; its order has left, or it is over."""
+    left, signal = threading.Event(), trader.make(symbol)
+
+    def run() -> None:
+        into.append(trader.executor.execute_signal(signal, left.set))
+        left.set()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    assert left.wait(30)
+    return thread
+
+
+def test_next_entry_is_decided_while_the_order_of_the_first_is_on_its_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trader = open_trader(tmp_path)
+    held, results = _Held(trader, monkeypatch), list[SignalResult]()
+    threads = [_begun(trader, symbol, results) for symbol in ("AAPL", "KO")]
+    assert eventually(lambda: len(held.asked) == 2)
+    assert held.asked == ["AAPL", "KO"] and not results
+    assert held.unsettled[1] == ["AAPL", "KO"], "each intent is durable before its order leaves"
+    held.goes_on.set()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(r.signal.symbol for r in results) == ["AAPL", "KO"]
+    assert {r.outcome for r in results} == {Outcome.ACCEPTED}
+    trader.desk.venue.advance()
+    assert len(trader.desk.call("GET", "/v2/orders?status=all")) == 2
+
+
+def test_order_on_its_way_counts_for_the_limits_of_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trader = open_trader(tmp_path, max_positions=2)
+    held, results = _Held(trader, monkeypatch), list[SignalResult]()
+    first = [_begun(trader, symbol, results) for symbol in ("AAPL", "KO")]
+    third = _begun(trader, "MSFT", results)
+    third.join(30)
+    assert [r.code for r in results] == ["risk.max_positions"], "refused while two are on their way"
+    held.goes_on.set()
+    for thread in first:
+        thread.join(30)
+    assert sorted(held.asked) == ["AAPL", "KO"]
+
+
+def test_turn_is_free_again_when_the_order_is_lost_or_its_process_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trader = open_trader(tmp_path)
+    trader.desk.fault("reset_after", method="POST", path="/v2/orders")
+    results = list[SignalResult]()
+    _begun(trader, "AAPL", results).join(30)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(trader.desk.client, "place_order", _killed)
+        trader.signal("KO")
+    _begun(trader, "MSFT", results).join(30)
+    assert [r.outcome for r in results] == [Outcome.ACCEPTED] * 2
+    assert len(trader.desk.call("GET", "/v2/orders?status=all")) == 2
+
+
+def test_turn_inside_a_turn_stays_with_its_thread() -> None:
+    turns, said = EntryTurns(), list[str]()
+
+    def other() -> None:
+        with turns.taken():
+            said.append("other")
+
+    with turns.taken():
+        with turns.taken() as inner, inner.given_up():
+            thread = threading.Thread(target=other, daemon=True)
+            thread.start()
+            thread.join(0.05)
+            assert not said, "the outer turn was not given up"
+        said.append("ours")
+    thread.join(30)
+    assert said == ["ours", "other"]
