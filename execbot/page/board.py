@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from execbot.model.times import eastern
 from execbot.page.models import (
     AccountLine,
     Board,
@@ -33,6 +35,7 @@ class LiveBoard:
         self._publish = publish
         self._seq = 0
         self._text: dict[bool, tuple[int, str]] = {}
+        self._own: deque[EventRow] = deque(maxlen=EVENTS_KEPT)
 
     @property
     def positions(self) -> Mapping[str, PositionRow]:
@@ -60,6 +63,20 @@ class LiveBoard:
             kept = self._text[lost] = (self._seq, text)
         return kept[1]
 
+    def tell(self, row: EventRow) -> None:
+        """An event of the page's own, which neither the watch nor the journal knows: it stays when
+        they say all of theirs anew."""
+        alarms = self._fields["alerts"]
+        self._own.append(row)
+        self.change(row.at, events=(row,), alerts=(*alarms, row) if row.is_alarm else alarms)
+
+    def _with_own(self, rows: Sequence[EventRow], now: datetime) -> tuple[EventRow, ...]:
+        """In the order of their times; the page's own of today."""
+        today = eastern(now).date()
+        own = [row for row in self._own if eastern(row.at).date() == today]
+        others = [row for row in rows if row not in own]
+        return tuple(sorted([*others, *own], key=lambda row: row.at))[-EVENTS_KEPT:]
+
     def change(
         self,
         now: datetime,
@@ -75,9 +92,12 @@ class LiveBoard:
         there. With `beats` it is told even if nothing differs."""
         new_positions = _differing(self._fields["positions"], positions or {})
         new_orders = _differing(self._fields["orders"], orders or {})
+        if "alerts" in sections:
+            of_alarms = [row for row in self._with_own(sections["alerts"], now) if row.is_alarm]
+            sections["alerts"] = tuple(of_alarms)
+        if all_events is not None:
+            sections["events"] = self._with_own(all_events, now)
         other = {name: one for name, one in sections.items() if self._fields[name] != one}
-        if all_events is not None and self._fields["events"] != tuple(all_events):
-            other["events"] = tuple(all_events)
         if not (new_positions or new_orders or events or other or beats):
             return
         _merge(self._fields["positions"], new_positions)

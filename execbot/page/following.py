@@ -76,6 +76,7 @@ class Following:
         alarm = timedelta(seconds=float(exits.unprotected_alarm_seconds))
         self._bare_for = alarm if exits.every_position else None
         self._has_asked = asyncio.Event()
+        self._journal_trouble = ""
         self._wake = asyncio.Event()
         self._wake_journal = asyncio.Event()
 
@@ -217,9 +218,11 @@ class Following:
             try:
                 fresh = await self._reads.fresh()
             except JournalError as error:
-                self._trouble(f"The journal cannot be read: {error.message}")
+                self._journal_trouble = f"The journal cannot be read: {error.message}"
+                self._trouble(self._journal_trouble)
                 await asyncio.sleep(KNOCK_SECONDS)
                 continue
+            self._journal_trouble = ""
             if fresh is not None:
                 orders = {n: row for n, row in fresh.orders.items() if n not in self._orders}
                 gone = set(self._board.orders) - set(fresh.orders) - self._orders
@@ -261,8 +264,9 @@ class Following:
             return self._trouble(f"The journal cannot be read: {error.message}")
         finally:
             self._has_asked.set()
-        if asked.account.trouble:
-            return self._trouble(asked.account.trouble)
+        trouble = asked.account.trouble or self._journal_trouble
+        if trouble:
+            return self._trouble(trouble)
         sections: dict[str, Any] = {"account_line": asked.account}
         if asked.market is not None:
             sections["market"] = asked.market

@@ -50,7 +50,7 @@ def run(
     board = LiveBoard(_empty(desk, options), hub.publish)
     hub.snapshot = lambda lost: board.snapshot(lost=lost)
     following = Following(desk, reads, board, lambda: hub.is_watched)
-    signal_events = SignalEvents(desk.now, lambda row: board.change(row.at, events=(row,)))
+    signal_events = SignalEvents(desk.now, board.tell)
     doors = Doors(desk, options, open_desk, env, signal_events.publish)
     page = page_listener(options, Access(token), hub, reads, actions, following, doors.metrics)
     port = port_of(page.listening)

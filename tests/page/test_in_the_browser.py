@@ -226,6 +226,24 @@ def test_markup_and_escapes_in_what_comes_from_outside_are_text(site: Site, tab:
     tab.wait_for_selector("#banner", state="hidden")
 
 
+def test_on_paper_it_is_dark_on_white_and_without_buttons(site: Site, tab: Any) -> None:
+    """Printers leave backgrounds out: light letters of the dark theme would be gone."""
+    tab.emulate_media(color_scheme="dark")
+    tab.wait_for_selector(":root[data-theme=dark]")
+    tab.emulate_media(media="print", color_scheme="dark")
+    tab.wait_for_selector(":root[data-theme=light]")
+    ink = tab.evaluate("getComputedStyle(document.querySelector('#positions-body td')).color")
+    assert max(map(int, re.findall(r"[0-9]+", ink))) < 100, ink
+    tab.set_viewport_size({"width": 794, "height": 1123})  # A4
+    for table in ("positions", "orders"):
+        cut = f"(() => {{ const s = document.querySelector('#{table}-body .scroll');"
+        assert tab.evaluate(f"{cut} return s.scrollWidth - s.clientWidth; }})()") <= 1, table
+    for hidden in ("#top .tools", "#tabs", "#positions-body .acts", "th[data-name=Act]"):
+        assert not tab.locator(hidden).first.is_visible(), hidden
+    tab.emulate_media(media="screen", color_scheme="dark")
+    tab.wait_for_selector(":root[data-theme=dark]")
+
+
 def test_everything_is_reached_by_keyboard(site: Site, tab: Any) -> None:
     tab.keyboard.press("Tab")
     assert tab.evaluate("document.activeElement.className") == "skip"

@@ -40,7 +40,7 @@ export class Rows {
     this.known = new Map();
     this.values = new Map();
     this.body = el("tbody");
-    const heads = columns.map((c) => el("th", { scope: "col", class: c.num ? "num" : null }, c.name));
+    const heads = columns.map((c) => el("th", { scope: "col", class: c.num ? "num" : null, data: { name: c.name } }, c.name));
     this.table = el("table", { class: "rows" }, el("caption", { class: "skip" }, caption),
       el("thead", {}, el("tr", {}, heads)), this.body);
     this.empty = el("p", { class: "empty" }, empty);

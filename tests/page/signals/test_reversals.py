@@ -7,6 +7,7 @@ The exchange's own record is the judge.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -189,6 +190,39 @@ def test_a_missed_alert_turns_nothing_round(doors: Doors, served: Server) -> Non
     assert doors.outcome(answer.data["id"])["reason"] == "signal.contradicts"
     assert doors.outcome(answer.data["then"])["reason"] == "signal.not_closed"
     assert held(served, "KO") == 0
+
+
+def test_where_our_own_stop_was_hit_before_the_alert_nothing_is_entered_and_that_is_seen(
+    doors: Doors, served: Server
+) -> None:
+    """The strategy believes that it is long; the account is flat. A person and the page are told.
+    Without a watch the stop's fill is perhaps learned when the close is tried."""
+    quote = served.get("/v2/stocks/PEP/quotes/latest")["quote"]
+    stop = f"{Decimal(str(quote['ap'])) * Decimal('0.95'):.2f}"
+    doors.post(body(id="stopped", symbol="PEP", qty=4, stop=stop, ttl_seconds=604_800))
+    assert eventually(lambda: held(served, "PEP") == 4), doors.state("stopped")
+    served.call("POST", "/sim/price", {"symbol": "PEP", "price": str(Decimal(stop) - 5)})
+    assert eventually(lambda: held(served, "PEP") == 0)
+    answer = doors.post(reversal(now_of(served), "short", ticker="PEP", qty="3"))
+    first, entry = answer.data["id"], answer.data["then"]
+    flat = ("signal.contradicts", "signal.nothing_to_close")
+    assert doors.outcome(first)["reason"] in flat
+    assert doors.outcome(entry)["reason"] == "signal.not_closed"
+    told = f"{entry}), the other side of a reversal, was not entered"
+    address, token = doors.link.removeprefix("http://").split("/#token=")
+    bearer = {"Authorization": f"Bearer {token}"}
+
+    def of_page(name: str) -> bool:
+        board = doors.ask("GET", "/api/board", bearer, netloc=address).data["board"]
+        return any(told in row["text"] for row in board[name])
+
+    assert eventually(lambda: of_page("events") and of_page("alerts"), 30)
+    doors.post(body(id="more", symbol="KO", qty=1, ttl_seconds=604_800))  # the journal goes on
+    doors.outcome("more")
+    time.sleep(1)
+    assert of_page("events") and of_page("alerts")
+    assert told in doors.log_text
+    assert held(served, "PEP") == 0 and not orders_of(served, entry)
 
 
 def test_a_close_that_hangs_holds_up_no_exit_and_nothing_is_entered(
