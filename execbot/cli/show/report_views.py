@@ -175,7 +175,8 @@ def day_lists(found: SpanReport) -> list[Table | str]:
         drop = ("client_order_id",)
         views.append(Table(_FILL_COLUMNS, fills, NUMERIC, title="Fills", drop=drop))
     if positions:
-        views.append(Table(_POSITION_COLUMNS, positions, NUMERIC, title="Positions"))
+        drop = ("price", "fees", "avg price")
+        views.append(Table(_POSITION_COLUMNS, positions, NUMERIC, title="Positions", drop=drop))
     if found.contracts:
         views.append(_contracts_table(found))
     return views
