@@ -12,7 +12,7 @@ from decimal import Decimal
 from html import escape
 from typing import Any
 
-from execbot.charts.axis import moments, place, runs
+from execbot.charts.axis import far_levels, moments, place, runs
 from execbot.charts.library import VERSION, Library
 from execbot.charts.model import Chart, Kind
 from execbot.charts.page_parts import SCRIPT, STYLE
@@ -132,6 +132,7 @@ def drawn(chart: Chart) -> dict[str, Any]:
     columns = moments(chart)
     times = [int(moment.timestamp()) for moment in columns]
     digits = digits_of(chart)
+    far = set(far_levels(chart))
     return {
         "digits": digits,
         "daily": chart.frame in ("1Day", "1Week"),
@@ -155,7 +156,12 @@ def drawn(chart: Chart) -> dict[str, Any]:
             for mark in chart.marks
         ],
         "levels": [
-            {"word": word, "kind": word.partition(" ")[0], "points": points}
+            {
+                "word": word,
+                "kind": word.partition(" ")[0],
+                "near": word not in far,
+                "points": points,
+            }
             for word, parts in runs(chart, columns)
             for points in _lines(times, parts)
         ],

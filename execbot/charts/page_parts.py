@@ -33,6 +33,7 @@ th,td{text-align:left;padding:.25rem .9rem .25rem 0;border-bottom:1px solid var(
 white-space:nowrap}
 th{color:var(--soft);font-weight:600}
 footer{margin-top:1.5rem;font-size:.85rem;color:var(--soft)}a{color:inherit}
+@media screen and (max-width:30rem){table{font-size:.72rem}th,td{padding-right:.5rem}}
 @media print{#chart{display:none}html.live #drawing{display:block}body{padding:0}}
 """
 
@@ -60,7 +61,7 @@ const levels=DATA.levels.map(level=>{
   const line=chart.addSeries(L.LineSeries,{priceFormat:priceFormat,lineType:1,lineWidth:2,
     lineStyle:level.kind==="stop"?2:1,priceLineVisible:false,lastValueVisible:false,
     crosshairMarkerVisible:false,
-    autoscaleInfoProvider:level.kind==="stop"?undefined:()=>null});
+    autoscaleInfoProvider:level.near?undefined:()=>null});
   line.setData(level.points);
   return [level.kind,line];
 });

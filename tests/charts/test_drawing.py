@@ -25,6 +25,7 @@ from execbot.charts.levels import at_moment
 from execbot.charts.library import DIGEST, FILE, Library, library
 from execbot.charts.model import Kind
 from execbot.charts.page import drawn, page
+from execbot.charts.page_parts import SCRIPT
 from execbot.charts.png import png
 from execbot.charts.scale import price_ticks
 from execbot.charts.svg import svg
@@ -183,6 +184,20 @@ def test_the_script_is_given_seconds_each_once_and_levels_without_a_line_across_
     for level in data["levels"]:
         own = [p["time"] for p in level["points"]]
         assert own == sorted(set(own)) and set(own) <= set(times)
+
+
+def test_the_script_makes_room_for_every_level_that_the_other_pictures_show() -> None:
+    """Targets too: only what would press the rest flat is left outside."""
+    levels = [
+        way(Kind.STOP, (10, "190")),
+        way(Kind.TARGET, (10, "216"), number=1),
+        way(Kind.TARGET, (10, "900"), number=2),
+    ]
+    found = drawn(chart(levels=levels))["levels"]
+    assert [(one["word"], one["near"]) for one in found] == [
+        *(("stop", True), ("target 1", True), ("target 2", False)),
+    ]
+    assert "autoscaleInfoProvider:level.near?" in SCRIPT
 
 
 def test_words_of_others_end_no_element() -> None:

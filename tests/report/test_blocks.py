@@ -421,6 +421,26 @@ def test_the_scorecard_judges_only_what_it_has_seen() -> None:
     assert watched["uptime in market hours"].judged is Judged.MET
 
 
+def timed(ms: int) -> Confirmation:
+    """Acknowledged so many milliseconds after the intent."""
+    made = cost("1")
+    later = T0 + timedelta(milliseconds=ms)
+    return replace(made, times=replace(made.times, intent=T0, acknowledged=later))
+
+
+@pytest.mark.parametrize(
+    ("ms", "judged"),
+    [(40, Judged.MET), (400, Judged.NOT_MET), (-3, Judged.MET), (-300, Judged.NO_BASIS)],
+)
+def test_what_came_first_by_two_clocks_that_are_apart_measures_nothing(
+    ms: int, judged: Judged
+) -> None:
+    """Acknowledged 300 ms before the intent: our clock is fast, and no latency is proved by it."""
+    line = card([timed(ms)], real=True)["order latency"]
+    assert (line.judged, line.n, line.figure) == (judged, 1, ms)
+    assert ("300 ms apart" in line.basis) is (ms == -300)
+
+
 def test_one_position_that_differs_is_not_met() -> None:
     change = PositionChange(D(10), D(10), "stream")
     right = cost("1", position=change)

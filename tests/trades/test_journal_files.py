@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from trades.making import T0, D, executed, history
 from trades.random_trades import random_trades
 
+from execbot.desk.look.exports import warnings_of
 from execbot.model.numbers import CENT
 from execbot.model.symbols import multiplier_of
 from execbot.model.times import eastern
@@ -70,6 +71,43 @@ def test_tradenote_has_closed_trades_and_proceeds_that_add_up(seed: int) -> None
     assert bool(found) == bool(closed)
     times = [datetime.strptime(f"{r['T/D']} {r['Exec Time']}", "%m/%d/%Y %H:%M:%S") for r in found]
     assert times == sorted(times)
+
+
+def as_tradetally_reads(text: str) -> list[tuple[str, str, Decimal]]:
+    """Symbol, side and net of each closed trade, by the rules of its generic import (`generic.js`
+    of August 2026): rows by time, one position a symbol, a trade from flat to flat, the side of the
+    first row, costs taken off; nothing is known of splits, and a contract counts as a share."""
+
+    def when(row: dict[str, str]) -> datetime:
+        return datetime.strptime(f"{row['Trade Date']} {row['Exec Time']}", "%m/%d/%Y %H:%M:%S")
+
+    found = []
+    held: defaultdict[str, Decimal] = defaultdict(Decimal)
+    made: defaultdict[str, Decimal] = defaultdict(Decimal)
+    side: dict[str, str] = {}
+    for row in sorted(read(text), key=when):
+        symbol, sign = row["Symbol"], 1 if "buy" in row["Side"].lower() else -1
+        qty, price = D(row["Quantity"]), D(row["Price"])
+        if not held[symbol]:
+            side[symbol], made[symbol] = "long" if sign > 0 else "short", D(0)
+        made[symbol] -= sign * qty * price + D(row["Commission"]) + D(row["Fees"])
+        held[symbol] += sign * qty
+        if not held[symbol]:
+            found.append((symbol, side[symbol], made[symbol]))
+    return found
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_tradetally_makes_the_same_round_trips_with_the_same_profit(seed: int) -> None:
+    trades = random_trades(seed)
+    strange = {t.trip.symbol for t in trades if t.trip.splits or multiplier_of(t.trip.symbol) != 1}
+    strange |= {t.trip.symbol for t in trades if not all(p.is_trade for p in t.trip.parts)}
+    mine = [t.trip for t in trades if t.trip.symbol not in strange]
+    theirs = [one for one in as_tradetally_reads(tradetally(trades)) if one[0] not in strange]
+    closed = sorted((t for t in mine if t.closed_at), key=lambda t: (t.closed_at, t.opened_at))
+    assert [(t.symbol, t.side.value) for t in closed] == [one[:2] for one in theirs]
+    for trip, (_, _, net) in zip(closed, theirs, strict=True):
+        assert abs(trip.net - net) <= CENT / 2, trip.id
 
 
 def flip() -> list[Trade]:
@@ -129,3 +167,13 @@ def test_no_cell_begins_a_formula() -> None:
     evil = replace(first, strategy="=HYPERLINK(1)")
     row = read(tradetally([evil]))[0]
     assert row["Notes"].startswith("'=")
+
+
+def test_what_a_journal_would_misread_is_said() -> None:
+    trades = [t for seed in range(4) for t in random_trades(seed)]
+    contract, split = "AAPL261218C00190000", next(t for t in trades if t.trip.splits)
+    said = " ".join(warnings_of(trades, "tradetally"))
+    assert contract in said and split.trip.symbol in said
+    plain = [t for t in trades if not t.trip.splits and t.trip.symbol == "BRK.B"]
+    assert plain and not any("check" in words for words in warnings_of(plain, "tradetally"))
+    assert "check" not in " ".join(warnings_of(trades, "hledger"))

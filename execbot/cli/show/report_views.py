@@ -172,10 +172,11 @@ def day_lists(found: SpanReport) -> list[Table | str]:
     if books.orders:
         views.append(orders_table((line.record for line in books.orders), title="Orders"))
     if fills:
-        drop = ("client_order_id",)
-        views.append(Table(_FILL_COLUMNS, fills, NUMERIC, title="Fills", drop=drop))
+        views.append(Table(_FILL_COLUMNS, fills, NUMERIC, title="Fills", drop=("client_order_id",)))
     if positions:
-        views.append(Table(_POSITION_COLUMNS, positions, NUMERIC, title="Positions"))
+        views.append(
+            Table(_POSITION_COLUMNS, positions, NUMERIC, title="Positions", drop=_POSITIONS_DROP)
+        )
     if found.contracts:
         views.append(_contracts_table(found))
     return views
@@ -201,6 +202,7 @@ _FILL_COLUMNS = ("time (ET)", "symbol", "side", "qty", "price", "fee", "client_o
 _POSITION_COLUMNS = (
     *("symbol", "qty", "avg price", "price", "realized", "fees", "net", "unrealized", "guard"),
 )
+_POSITIONS_DROP = ("price", "fees", "avg price")
 
 
 def _trades_line(period: PeriodReport) -> str:

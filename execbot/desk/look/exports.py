@@ -11,6 +11,7 @@ from execbot.desk.account import Desk
 from execbot.desk.look.trades import Trades
 from execbot.market.calendar_cache import table_for
 from execbot.market.sessions import trading_days
+from execbot.model.symbols import multiplier_of
 from execbot.trades.exports.beancount import beancount
 from execbot.trades.exports.hledger import hledger
 from execbot.trades.exports.journals import tradenote, tradervue, tradetally
@@ -32,7 +33,7 @@ def export(
     """The trades in one of the formats. Each trade is there whole, in the span in which it was
     closed; open ones, if they are shown, are there as they stand."""
     trades = [one for trade in found.trades for one in of_single_symbols(trade)]
-    warnings = _warnings(trades, form)
+    warnings = warnings_of(trades, form)
     if form == "hledger":
         return File(hledger(trades), warnings)
     if form == "beancount":
@@ -50,7 +51,7 @@ def _settled(desk: Desk, day: date) -> date:
     return next((found.date for found in days), after)
 
 
-def _warnings(trades: Sequence[Trade], form: str) -> list[str]:
+def warnings_of(trades: Sequence[Trade], form: str) -> list[str]:
     opened = [t.trip.symbol for t in trades if t.trip.is_open]
     estimated = any(t.trip.fees is not None and t.trip.fees.estimated for t in trades)
     words = []
@@ -61,6 +62,24 @@ def _warnings(trades: Sequence[Trade], form: str) -> list[str]:
             f"{len(opened)} open: a later file has them again, from their beginning. "
             "With --closed no trade is ever in two files."
         )
+    words += _misread(trades, form)
     if estimated:
         words.append("Fees of stocks are shares of what their days were charged (estimated).")
+    return words
+
+
+JOURNALS = ("tradervue", "tradenote", "tradetally")
+
+
+def _misread(trades: Sequence[Trade], form: str) -> list[str]:
+    """What a journal makes another figure of than it is."""
+    words = []
+    if form in JOURNALS and (split := sorted({t.trip.symbol for t in trades if t.trip.splits})):
+        words.append(f"Journals know nothing of splits: check {', '.join(split)} there.")
+    contracts = sorted({t.trip.symbol for t in trades if multiplier_of(t.trip.symbol) != 1})
+    if form == "tradetally" and contracts:
+        words.append(
+            "TradeTally's import takes a contract for one share, a hundredth of the dollars: check "
+            f"{', '.join(contracts)} there."
+        )
     return words

@@ -5,6 +5,7 @@ Method: real processes in a pseudo-terminal; what they draw is read back as text
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -262,6 +263,28 @@ def test_tables_of_a_report_are_told_apart_off_a_terminal(env: dict[str, str]) -
         header, *rows = part.splitlines()[1:]
         assert all(row.count("\t") == header.count("\t") for row in rows)
     assert not execbot(["positions"], env).out.startswith("#")
+
+
+def test_what_contracts_came_to_fits_80_columns(tmp_path: Path) -> None:
+    """Their names are long."""
+    clock = ("--calendar", "exchange", "--at", "2026-10-07 10:00", "--speed", "0")
+    with exchange(tmp_path, *clock) as server:
+        env = server.environment(tmp_path)
+        chain = json.loads(execbot(["option", "chain", "AAPL", "--json"], env).out)["data"]
+        middle = min(chain, key=lambda c: abs(float(c["strike"]) - float(c["underlying_price"])))
+        contract, ask = middle["symbol"], middle["ask"]
+        for line in (
+            f"submit {contract} --qty 1 --limit {ask}",
+            f"close {contract} --qty 1",
+            f"submit {contract} --qty 1 --limit {ask}",
+        ):
+            assert execbot(line.split(), env).code == 0, line
+            server.call("POST", "/sim/clock", {"step": 5})
+        for words in ("report", f"trades show {contract}", "trades --lots fifo", "option held"):
+            code, screen = typed(words.split(), {**env, "COLUMNS": "80"}, columns=80)
+            lines = COLOR.sub("", screen).splitlines()
+            assert code == 0 and any(contract in line for line in lines), screen
+            assert max(map(len, lines)) <= 80, screen
 
 
 def test_no_name_in_a_path_is_cut_at_80_columns(tmp_path: Path) -> None:
