@@ -1,8 +1,8 @@
 """Goal: the lines for a crontab on docs/guides/operations.md are what cron reads, and its units are
 those that are written.
 
-Method: the rules of crontab(5) on each line, the names of what `execbot service` writes. That is judged
-by the tools themselves, in tests/desk/operate and tests/week.
+Method: the rules of crontab(5) on each line, the names of what `execbot service` writes. That is
+judged by the tools themselves, in tests/desk/operate and tests/week.
 """
 
 from __future__ import annotations
