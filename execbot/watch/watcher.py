@@ -22,7 +22,7 @@ from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 from execbot.journal.records import EventRecord, OrderRecord
 from execbot.model.symbols import is_option
-from execbot.model.timer import speed_of
+from execbot.model.timer import leapt_by, speed_of
 from execbot.oms.machine.changes import Change
 from execbot.oms.service import OrderManagementSystem
 from execbot.oms.sync.adjustments import book_difference, book_split
@@ -258,8 +258,10 @@ class Watcher:
 
     def feed(self, item: inputs.Input) -> list[OutsideJob]:
         """Tell the core; saves and notes are done here, the rest is for the hands."""
+        now = self.now()
         self.core.memory.speed = speed_of(self.now)
-        return self._sort(self.core.handle(item, self.now()))
+        self.core.memory.clock_leapt(leapt_by(self.now))
+        return self._sort(self.core.handle(item, now))
 
     def save_marks(self) -> list[OutsideJob]:
         """At the end of a run: what the prices since the last minute were is known nowhere else."""

@@ -75,6 +75,7 @@ def evening(week: Week, day: date) -> None:
     code, data, said = journal_side.ask(week, "health")
     if code:
         found.append(f"health ends with {code}: {failing(data)} {said.strip()[:300]}")
+    found += [f"nobody lets entries go on: {why}" for why in failing(data, "entries")]
     week.problems += [f"{day}: {line}" for line in found]
     sample(week, day, record)
     week.tell(
@@ -85,11 +86,14 @@ def evening(week: Week, day: date) -> None:
     )
 
 
-def failing(data: Any) -> list[str]:
+def failing(data: Any, check: str = "") -> list[str]:
+    """What `health` finds that fails; of one check whatever is not well."""
     with suppress(TypeError, KeyError, AttributeError):
         rows = data.get("checks") or data.get("findings") or []
-        return [f"{row.get('check')}: {row.get('detail')}" for row in rows
-                if str(row.get("result") or row.get("status")).upper() == "FAIL"]  # fmt: skip
+        results = [(row, str(row.get("result") or row.get("status")).upper()) for row in rows]
+        return [f"{row.get('check')}: {row.get('detail')}" for row, result in results
+                if (row.get("check") == check and result != "OK" if check
+                    else result == "FAIL")]  # fmt: skip
     return []
 
 

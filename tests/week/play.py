@@ -171,13 +171,17 @@ class Week:
                 self.problems.append(self.service.gave_up)
 
     def rest(self) -> None:
-        """Until no job is going on, `watch` has no trouble (the broker is back, and it has heard of
-        that) and no share lacks its stop, or for a while: a real night has hours for that."""
+        """Until no job is going on, every signal is answered, `watch` has no trouble (the broker is
+        back, and it has heard of that) and no share lacks its stop, or for a while: a real night
+        has hours for that."""
         until = time.monotonic() + SETTLE_SECONDS
         while time.monotonic() < until:
             now = self.venue.now()
             self.turn(now)
             is_ready = self.service is None or self.service.is_ready
+            if self.strategy is not None:
+                self.strategy.read()
+                is_ready = is_ready and not self.strategy.unanswered()
             if not self.machine.is_busy and is_ready and not journal_side.trouble(self):
                 with suppress(OSError, ValueError):  # the broker may be away just now
                     record = self.venue.record()

@@ -6,18 +6,21 @@ from collections.abc import Mapping, Sequence
 
 
 def rooms_for_words(texts: Mapping[int, Sequence[str]], width: int, least: int) -> dict[int, int]:
-    """How wide each of these columns is at least, out of `width` for all: as its longest word, as
-    far as the others leave room. Those with short words first; none is counted below `least`."""
+    """How wide each of these columns is, out of `width` for all: as its longest word, as far as the
+    others leave room, then as its longest text. Those with short ones first; none is counted below
+    `least`."""
     longest = {
         number: max((len(word) for text in of for word in text.split()), default=0)
         for number, of in texts.items()
     }
     rooms = {number: min(most, least) for number, most in longest.items()}
     left = max(width - sum(rooms.values()), 0)
-    for number in sorted(longest, key=lambda number: longest[number]):
-        more = min(longest[number] - rooms[number], left)
-        rooms[number] += more
-        left -= more
+    whole = {number: max(map(len, of), default=0) for number, of in texts.items()}
+    for most in (longest, whole):
+        for number in sorted(most, key=lambda number: most[number]):
+            more = min(max(most[number] - rooms[number], 0), left)
+            rooms[number] += more
+            left -= more
     return rooms
 
 

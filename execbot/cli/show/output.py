@@ -278,7 +278,7 @@ def _print_rich(table: Table, style: Style) -> None:
             justify="right" if name in table.numeric else "left",
             no_wrap=name not in wrap,
             overflow="fold",
-            min_width=rooms.get(number),
+            width=rooms.get(number),
         )
 
     for row in table.rows:

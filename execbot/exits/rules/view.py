@@ -134,6 +134,12 @@ class Memory(Struct, frozen=True):
         """Whether the pause after the last refusal is over."""
         return self.retry_at is None or now >= self.retry_at
 
+    def leapt(self, by: timedelta) -> Memory:
+        """After the clock was set: no time has passed since any of these moments."""
+        moments = {name: getattr(self, name) for name in self.__struct_fields__}
+        later = {name: at + by for name, at in moments.items() if isinstance(at, datetime)}
+        return replace(self, **later) if later else self
+
     def may_leave(self, now: datetime) -> bool:
         return self.exit_not_before is None or now >= self.exit_not_before
 

@@ -3,7 +3,8 @@
 The broker keeps shares reserved for working exits, and for a moment after those are canceled; and
 it refuses a market order while an order on the other side is working. So: cancel, wait for each to
 end, wait for `qty_available`, then send one market order through the submit pipeline, because the
-broker's own close request carries no client_order_id and could not be repeated safely.
+broker's own close request carries no client_order_id and could not be repeated safely. What is
+refused because position or exits have changed since begins again with a look (`closing_tries`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from execbot.broker.errors import BrokerError
-from execbot.broker.remedy import Remedy
 from execbot.journal.errors import JournalError
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.model.account import Position
@@ -23,11 +23,12 @@ from execbot.model.enums import AssetClass, TimeInForce
 from execbot.model.numbers import QTY_STEP, ZERO, is_whole, round_down, text
 from execbot.model.options.changed import stock_of
 from execbot.model.order import OrderRequest
-from execbot.model.retrying import Attempts, polled, retried
+from execbot.model.retrying import Pauses, polled
 from execbot.model.symbols import option_contract, pair_symbol, symbol_key
 from execbot.oms.errors import ClientIdReused, CloseFailed, HandedBack, NotPossible, OmsError
 from execbot.oms.results import CloseResult, Gate
 from execbot.oms.send.cancel import Canceler, has_ended
+from execbot.oms.send.closing_tries import HELD, TRIES_MAX, has_crossed, unused_id
 from execbot.oms.send.emergency_ids import is_flat_id
 from execbot.oms.send.orders import Orders, held_position, take_in_moved, take_in_open_orders
 from execbot.oms.send.waiting import UNTIL_ENDED, UNTIL_TAKEN
@@ -39,8 +40,7 @@ REASON = "close"
 
 CLOSING = "it is being closed already"
 
-CLOSE_ATTEMPTS = Attempts(3)
-"""The reservation may outlive `qty_available` by a moment; a refusal for it is tried again."""
+OWN_EXIT = "it was closed by its own exit"
 
 LIFT_SPELL_SECONDS = 1.0
 """While orders are waited for, the lift of their stop is held on to this often."""
@@ -83,7 +83,7 @@ class Closer:
             self._refuse_cover(position, wanted)
             taken: list[OrderRecord] = []
             try:
-                return self._close(position, wanted, taken, client_order_id, gate, reason)
+                return self._tried(position, wanted, taken, client_order_id, gate, reason)
             except (BrokerError, OmsError, JournalError) as error:
                 if not taken or isinstance(error, HandedBack):
                     raise  # what was taken back is closed by whoever took it back
@@ -137,6 +137,37 @@ class Closer:
             )
         return known
 
+    def _tried(
+        self,
+        position: Position,
+        wanted: Decimal,
+        taken: list[OrderRecord],
+        client_order_id: str,
+        gate: Gate | None,
+        reason: str | None,
+    ) -> CloseResult:
+        """Lift and sell, and again where an exit has crossed it. `taken` holds what is lifted, at
+        every moment, also when this fails."""
+        pauses = Pauses(UNTIL_TAKEN)
+        for number in range(1, TRIES_MAX + 1):
+            try:
+                return self._close(position, wanted, taken, client_order_id, gate, reason)
+            except BrokerError as error:
+                if number == TRIES_MAX or not has_crossed(error):
+                    raise
+                self._note_again(position.symbol, error)
+                self._oms.timer.sleep(pauses.after(error))
+                is_held = error.kind == HELD
+            self._hold_lift()
+            now_held = held_position(self._oms, position.symbol)
+            if _is_over(now_held, position):
+                return CloseResult(position.symbol, None, tuple(taken), ZERO, OWN_EXIT)
+            assert now_held is not None
+            wanted = min(wanted, abs(now_held.qty))
+            # Its word counts for more than a list, which may show what was free a moment ago.
+            position = replace(now_held, qty_available=ZERO) if is_held else now_held
+        raise AssertionError("a bound was forgotten")
+
     def _close(
         self,
         position: Position,
@@ -146,7 +177,7 @@ class Closer:
         gate: Gate | None,
         reason: str | None,
     ) -> CloseResult:
-        """Lift and sell. `taken` holds what is lifted, at every moment, also when this fails."""
+        """One try."""
         symbol = position.symbol
         working = self._working(position, wanted)
         closing = next((r for r in working if is_flat_id(r.client_order_id)), None)
@@ -156,14 +187,22 @@ class Closer:
             return CloseResult(symbol, closing, note=CLOSING)
         self._lift(position, wanted, working, taken)
         current = held_position(self._oms, symbol) if taken else position
-        if current is None or current.qty * position.qty <= 0:
-            return CloseResult(symbol, None, tuple(taken), ZERO, "it was closed by its own exit")
+        if not _is_over(current, position) and taken and not self._wait_available(symbol, wanted):
+            current = held_position(self._oms, symbol)
+        if _is_over(current, position):
+            return CloseResult(symbol, None, tuple(taken), ZERO, OWN_EXIT)
+        assert current is not None
         wanted = min(wanted, abs(current.qty))
-        if taken:
-            self._wait_available(symbol, wanted)
         rest = abs(current.qty) - wanted
         naked = rest if any(_is_exit(item, position) for item in taken) else ZERO
-        record = self._submit(_request(current, wanted, client_order_id, reason), gate)
+        name = unused_id(self._oms.journal, client_order_id)
+        record = self._oms.submit(
+            _request(current, wanted, name, reason),
+            gate=gate,
+            origin=Origin.CLOSE,
+            role=Role.EXIT,
+            of=client_order_id or None,
+        )
         return CloseResult(symbol, record, tuple(taken), naked)
 
     # --- inside ----------------------------------------------------------------------------
@@ -211,9 +250,10 @@ class Closer:
         until = timer.monotonic() + self._wait_seconds
         while True:
             left = until - timer.monotonic()
-            taken[:] = canceler.wait_ended(targets, min(left, LIFT_SPELL_SECONDS))
+            seen = canceler.wait_ended(targets, min(left, LIFT_SPELL_SECONDS))
+            taken[-len(targets) :] = seen  # before them stands what an earlier try has lifted
             self._hold_lift()
-            if left <= LIFT_SPELL_SECONDS or all(map(has_ended, taken)):
+            if left <= LIFT_SPELL_SECONDS or all(map(has_ended, seen)):
                 return
 
     def _hold_lift(self) -> None:
@@ -243,8 +283,9 @@ class Closer:
                 hint="Outside market hours the broker confirms a cancel only later.",
             )
 
-    def _wait_available(self, symbol: str, wanted: Decimal) -> None:
-        """Cancel confirmed at +15 ms, shares free at +78 ms was measured on paper."""
+    def _wait_available(self, symbol: str, wanted: Decimal) -> bool:
+        """Whether anything is held still. Cancel confirmed at +15 ms, shares free at +78 ms was
+        measured on paper."""
 
         def sleep(seconds: float) -> None:
             self._oms.timer.sleep(seconds)
@@ -254,28 +295,26 @@ class Closer:
             free = position.qty_available if position is not None else None
             return position is None or free is None or abs(free) >= min(wanted, abs(position.qty))
 
-        polled(
+        seen = polled(
             lambda: self._client.get_position(symbol),
             is_free,
             wait=UNTIL_ENDED,
             seconds=self._wait_seconds,
             timer=replace(self._oms.timer, sleep=sleep),
         )
+        return seen is not None
 
-    def _submit(self, request: OrderRequest, gate: Gate | None) -> OrderRecord:
-        """Send the closing order. Under an id of its own a refusal is final: the id is used up."""
-        return retried(
-            lambda: self._oms.submit(request, gate=gate, origin=Origin.CLOSE, role=Role.EXIT),
-            may_retry=lambda error: not request.client_order_id and frees_soon(error),
-            wait=UNTIL_TAKEN,
-            stop=CLOSE_ATTEMPTS,
-            sleep=self._oms.timer.sleep,
-        )
+    def _note_again(self, symbol: str, error: BrokerError) -> None:
+        """For the order's history. A journal that fails here fails the next intent as well."""
+        journal, name = self._oms.journal, error.client_order_id or symbol
+        facts = {"kind": error.kind, "category": error.category, "reason": error.message}
+        with suppress(JournalError), journal.transaction(recoverable=True):
+            journal.audit("recovery", name, error.kind, facts, "retry", self._oms.now())
 
 
-def frees_soon(error: Exception) -> bool:
-    """Whether the shares are still held by orders whose cancel is under way. Pure."""
-    return isinstance(error, BrokerError) and error.remedy in (Remedy.WAIT, Remedy.WAIT_OR_ADJUST)
+def _is_over(current: Position | None, position: Position) -> bool:
+    """Whether nothing of the position is held any more. Pure."""
+    return current is None or current.qty * position.qty <= 0
 
 
 def _failed(

@@ -25,6 +25,7 @@ from execbot.oms.errors import OmsError
 from execbot.oms.machine.changes import Change, Subscribers
 from execbot.oms.recounts import recount
 from execbot.oms.results import Gate
+from execbot.oms.send.closing_tries import last_try
 from execbot.oms.send.intent import SubmitTimes
 from execbot.oms.send.pipeline import SubmitPipeline
 from execbot.oms.sync import intake, settle
@@ -103,14 +104,15 @@ class Orders:
         return found
 
     def sent_before(self, client_order_id: str) -> OrderRecord | None:
-        """The order that was sent under this id, its fate looked up where it is not known.
+        """The order that was sent under this id (of a closing order its last try), its fate looked
+        up where it is not known.
 
         None where none was, or where the id may be used again. Raises BrokerError.
         """
-        found = self.journal.order_by_client_id(client_order_id)
+        found = last_try(self.journal, client_order_id)
         if found is not None and found.status in UNSETTLED_STATUSES:
             self.settle()
-            found = self.journal.order_by_client_id(client_order_id)
+            found = last_try(self.journal, client_order_id)
         return None if found is None or found.status in REOPENABLE else found
 
     def refresh(self, identifier: str) -> OrderRecord:

@@ -54,6 +54,7 @@ from execbot.oms.place.risk_gate import Checked, RiskGate
 from execbot.oms.place.sized import size_code
 from execbot.oms.results import Aside
 from execbot.oms.send import hand_over
+from execbot.oms.send.closing_tries import last_try
 from execbot.oms.send.waiting import RATE_LIMITED, RATE_WAIT, waits_for_rate_limit
 from execbot.oms.service import OrderManagementSystem
 from execbot.oms.signals.close import SignalCloses
@@ -536,6 +537,5 @@ class Executor:
         passes = result.category in (ErrorCategory.RETRYABLE, ErrorCategory.WAITING)
         if result.signal.side.opens or not result.is_failure or not passes:
             return False
-        name = client_order_id_of(result.signal.id)
-        found = self.oms.journal.order_by_client_id(name)
+        found = last_try(self.oms.journal, client_order_id_of(result.signal.id))
         return found is None or found.status in REOPENABLE

@@ -40,6 +40,8 @@ class CoreMemory:
     hours: Hours
     speed: float = 1.0
     """How many of the account's seconds pass in one of this machine's."""
+    leapt: timedelta = timedelta(0)
+    """How far the account's clock was set altogether, as far as is taken into account."""
     symbols: dict[str, SymbolState] = field(default_factory=dict)
     stream_up_at: datetime | None = None
     stream_down_at: datetime | None = None
@@ -111,6 +113,20 @@ class CoreMemory:
         """So much of this machine's time by the account's clock: for what our own processes do, and
         for answers that are waited for."""
         return span * max(self.speed, 1.0)
+
+    def clock_leapt(self, altogether: timedelta) -> None:
+        """A clock that was set has let no time pass: what is counted up to an alarm goes along, or
+        it would be told at once, or not until the clock is there again."""
+        by, self.leapt = altogether - self.leapt, altogether
+        if not by:
+            return
+        for name in ("known_at", "asked_at", "stream_down_at"):
+            at = getattr(self, name)
+            setattr(self, name, None if at is None else at + by)
+        for state in self.symbols.values():
+            state.memory = state.memory.leapt(by)
+            if state.difference is not None:
+                state.difference.since += by
 
     def state_of(self, symbol: str) -> SymbolState:
         state = self.symbols.get(symbol)

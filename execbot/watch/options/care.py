@@ -28,6 +28,7 @@ from execbot.model.quote import Quote
 from execbot.model.symbols import option_contract
 from execbot.model.times import eastern
 from execbot.model.unread import unread_of
+from execbot.oms.send.closing_tries import last_try
 from execbot.oms.send.orders import held_and_listed
 from execbot.oms.service import OrderManagementSystem
 from execbot.oms.sync.options.pending_events import pending_changes, pending_events
@@ -292,7 +293,7 @@ class OptionCare:
             return []
         name, symbol = name_of(leave, market.at), leave.underlying
         for number in range(1, TRIES_MAX + 1):
-            known = self.oms.journal.order_by_client_id(f"{name}{number}")
+            known = last_try(self.oms.journal, f"{name}{number}")
             if known is None:
                 return self._send(leave, f"{name}{number}")
             if known.status in OPEN_STATUSES:

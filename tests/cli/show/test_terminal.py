@@ -298,6 +298,38 @@ def test_no_name_in_a_path_is_cut_at_80_columns(tmp_path: Path) -> None:
     assert {"a-trader-with-a-long-name", "accounts-of-the-family"} <= words
 
 
+AT_80 = (
+    *(
+        "account",
+        "positions",
+        "orders",
+        "orders --status all",
+        "exits",
+        "report",
+        "stats",
+        "trades",
+    ),
+    *("health", "doctor", "profiles", "config show", "journal size", "reconcile", "market"),
+    *("quote AAPL", "queue", "alerts list", "submit AAPL --qty 1 --dry-run", "chart AAPL"),
+)
+
+
+def test_no_table_breaks_at_80_columns(tmp_path: Path) -> None:
+    """With a position that has exits, one that has none and a next step for it, an order that
+    rests, and a home that is deep. A path in a sentence stays whole."""
+    home = tmp_path / "a-trader-with-a-long-name" / "accounts-of-the-family"
+    home.mkdir(parents=True)
+    env = clean_environment(home, TERM="xterm", COLUMNS="80", EXECBOT_MODE="sim")
+    for order in ("AAPL --qty 3 --stop-loss 2% --take-profit 4%", "MSFT --qty 2",
+                  "KO --qty 5 --limit 20 --strategy a-strategy-with-a-long-name"):  # fmt: skip
+        assert execbot(["submit", *order.split()], env).code == 0
+    for command in AT_80:
+        _, shown = typed(command.split(), env, columns=80)
+        lines = [line.rstrip() for line in COLOR.sub("", shown).splitlines()]
+        wide = [line for line in lines if len(line) > 80 and len(line.split()) > 1]
+        assert not wide, f"{command}\n{shown}"
+
+
 @pytest.mark.parametrize(
     ("text", "room", "shown"),
     [
@@ -314,6 +346,7 @@ def test_a_long_path_goes_on_name_by_name(text: str, room: int, shown: str) -> N
 
 def test_columns_get_room_for_their_longest_words_the_short_ones_first() -> None:
     texts = {0: ["detail", "in " + "p" * 40], 1: ["next", "execbot reconcile-all"]}
-    assert rooms_for_words(texts, 70, 16) == {0: 40, 1: 13}
+    assert rooms_for_words(texts, 70, 16) == {0: 43, 1: 21}
+    assert rooms_for_words(texts, 60, 16) == {0: 40, 1: 20}
     assert rooms_for_words(texts, 45, 16) == {0: 32, 1: 13}
     assert rooms_for_words(texts, 10, 16) == {0: 16, 1: 13}

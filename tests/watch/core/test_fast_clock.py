@@ -7,10 +7,12 @@ that is lifted, the real core, and the feed of prices.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
 from support.exit_views import T0, plan
 from support.wishes import stop_at
 from support.world import open_world
@@ -27,6 +29,7 @@ from execbot.exits.store import (
     save_plan,
 )
 from execbot.journal import Journal
+from execbot.sim.types import SECOND
 from execbot.watch.core.exit_endings import HANDS_OFF
 from execbot.watch.core.inputs import PricesKnown
 from execbot.watch.feed import StreamedFeed
@@ -125,3 +128,36 @@ def test_rest_has_ten_of_our_seconds_to_give_a_price(tmp_path: Path) -> None:
     assert not unknown(made)
     clock.passes(0.2)
     assert unknown(made)
+
+
+@dataclass
+class SetClock:
+    """The account's clock, as far as it was set off."""
+
+    inner: Callable[[], datetime]
+    leapt: timedelta = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return self.inner() + self.leapt
+
+
+@pytest.mark.parametrize("by", [timedelta(minutes=18), timedelta(minutes=-18)])
+def test_shares_have_no_stop_for_as_long_as_they_have_none(tmp_path: Path, by: timedelta) -> None:
+    """A clock that is set ahead halts no entries, one that is set back keeps no alarm back."""
+    world = open_world(tmp_path)
+    clock = SetClock(world.now)
+    world.running.now = clock
+    world.trader.buy("10", stop_at("2%"))
+    world.run(2)
+    held = {"code": 40310000, "existing_qty": "10", "held_for_orders": "10",
+            "message": "insufficient qty available for order"}  # fmt: skip
+    world.desk.fault("canned_reply", method="POST", path="/v2/orders", count=999,
+                     params={"status": 403, "body": held})  # fmt: skip
+    for order in world.desk.call("GET", "/v2/orders?status=open"):
+        world.desk.call("DELETE", f"/v2/orders/{order['id']}")
+    world.run(0.1)
+    since = world.ns
+    clock.leapt = by
+    while not world.notes_of("unprotected") and world.ns - since < 60 * SECOND:
+        world.step()
+    assert 4 < (world.ns - since) / SECOND < 8  # five, and what a try to place it takes

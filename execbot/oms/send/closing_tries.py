@@ -1,0 +1,65 @@
+"""The tries of one closing order.
+
+Between the look at a position and the order that closes it an exit may come to hold the shares (it
+was on its way already), or sell them. The broker refuses the order then, and what is held is read
+and lifted anew. A refused id is used up in the journal, so the next try of an order that was given
+an id goes by `<id>.r1`, `<id>.r2`: its event says `of` which it is a try.
+"""
+
+from __future__ import annotations
+
+from execbot.broker.errors import BrokerError
+from execbot.journal.journal import Journal
+from execbot.journal.records import OF, OrderRecord
+from execbot.model.enums import REOPENABLE, OrderStatus
+from execbot.oms.machine.table import Act
+
+TRIES_MAX = 3
+
+HELD = "broker.qty_held_for_orders"
+
+_CROSSED = frozenset(
+    {
+        HELD,
+        "broker.insufficient_qty",
+        "broker.insufficient_balance",
+        "broker.position_intent_mismatch",
+        "broker.closing_order_open",
+        "broker.opposite_order_open",
+        "broker.wash_trade",
+    }
+)
+"""What the broker says where position or open orders are not what they were a moment ago."""
+
+
+def has_crossed(error: BrokerError) -> bool:
+    """Whether a closing order was refused for what may have changed since it was decided. Pure."""
+    return error.kind in _CROSSED
+
+
+def last_try(journal: Journal, client_order_id: str) -> OrderRecord | None:
+    """The order that goes by this id; where that was refused and tried again, the last of those."""
+    first = journal.order_by_client_id(client_order_id)
+    if first is None or first.status is not OrderStatus.REJECTED:
+        return first
+    tries = [one for one in journal.orders_named(f"{client_order_id}.r")
+             if _is_of(journal, one, client_order_id)]  # fmt: skip
+    return tries[-1] if tries else first
+
+
+def unused_id(journal: Journal, client_order_id: str) -> str:
+    """What the next try goes by; empty where the order was given no id: it gets a new one."""
+    name, number = client_order_id, 0
+    while name:
+        known = journal.order_by_client_id(name)
+        if known is None or known.status in REOPENABLE:
+            break
+        number += 1
+        name = f"{client_order_id}.r{number}"
+    return name
+
+
+def _is_of(journal: Journal, record: OrderRecord, name: str) -> bool:
+    """A trader may have chosen an id that looks like a try: the event of the intent tells."""
+    events = journal.events_of(record.client_order_id)
+    return any(event.kind == Act.INTENT and event.details.get(OF) == name for event in events)
