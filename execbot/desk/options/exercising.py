@@ -7,6 +7,7 @@ doubt: the contracts and shares tell, not a second try.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from msgspec import Struct
@@ -16,6 +17,7 @@ from execbot.desk.account import Desk
 from execbot.desk.errors import DeskError
 from execbot.desk.opening.outcomes import CommandStep, carried_out
 from execbot.market.sessions import trading_day
+from execbot.model.account import Position
 from execbot.model.numbers import ZERO, text
 from execbot.model.symbols import OPTION_MULTIPLIER, OptionContract, option_contract
 from execbot.model.times import eastern
@@ -104,17 +106,26 @@ def exercise_contract(desk: Desk, wanted: Exercised) -> Exercised:
     return wanted
 
 
-def other_legs(desk: Desk, symbol: str) -> list[str]:
-    """Warnings: what an exercise leaves of a structure."""
-    contract = option_contract(symbol)
-    sold = [
-        p.symbol
-        for p in desk.client.get_positions()
-        if p.qty < ZERO
-        and contract is not None
-        and (other := option_contract(p.symbol)) is not None
-        and other.root == contract.root
-    ]
-    if not sold:
+def other_legs(desk: Desk, wanted: Exercised) -> list[str]:
+    """Warnings: what would be left without cover, with the shares that come or go."""
+    contract = option_contract(wanted.symbol)
+    if contract is None:
         return []
-    return [f"{', '.join(sold)} stays sold: without {symbol} it may be left without cover."]
+    positions = [p for p in desk.client.get_positions() if p.symbol != wanted.symbol]
+    stock = next((p.qty for p in positions if p.symbol == contract.root), ZERO)
+    found = [(option_contract(p.symbol), p) for p in positions]
+    left = [(c, p) for c, p in found if c is not None and c.root == contract.root]
+    stock += ZERO if wanted.is_abandoned else wanted.shares
+    lots = max(stock, ZERO) // OPTION_MULTIPLIER
+    bare = [p.symbol for c, p in left if p.qty < 0 and _cover_of(c, left, lots) < 0]
+    if not bare:
+        return []
+    return [f"{', '.join(bare)} stays sold: without {wanted.symbol} nothing covers it."]
+
+
+def _cover_of(
+    sold: OptionContract, left: Sequence[tuple[OptionContract, Position]], lots: Decimal
+) -> Decimal:
+    """What is held of its kind that lives as long, less all that is sold; below 0: too little."""
+    same = (p.qty for c, p in left if c.is_call is sold.is_call and c.expires >= sold.expires)
+    return sum(same, lots if sold.is_call else ZERO)

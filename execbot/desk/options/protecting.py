@@ -15,6 +15,7 @@ from execbot.desk.account import Desk
 from execbot.desk.errors import DeskError
 from execbot.desk.look.protection import protection_of
 from execbot.desk.opening.outcomes import CommandStep, carried_out
+from execbot.desk.options.held_apart import one_of
 from execbot.desk.options.structures import Structure, structure_of
 from execbot.desk.protect import watched_by
 from execbot.exits.plan.plan import PlanStatus
@@ -58,7 +59,7 @@ class Levels(Struct, frozen=True):
 def protect_structure(desk: Desk, names: Sequence[str], levels: Levels) -> StructureExits:
     """Put the levels in force, in the place of those before. Raises NoStructure,
     BadStructureExits, BrokerError."""
-    structure = structure_of(desk, names)
+    structure = one_of(desk, names, structure_of(desk, names))
     if len(structure.positions) > LEGS_MAX:
         raise BadStructureExits(
             f"{len(structure.positions)} contracts of {structure.underlying} are held: "
@@ -85,7 +86,7 @@ def protect_structure(desk: Desk, names: Sequence[str], levels: Levels) -> Struc
         underlying_stop=_underlying_stop(desk, structure, levels.underlying_stop),
     )
     save_structure(desk.journal, plan, now)
-    return StructureExits(structure, plan, _unwatched(desk))
+    return StructureExits(structure, plan, [*_unwatched(desk), *_could_stand(structure, levels)])
 
 
 @carried_out(CommandStep.PLAN, CommandStep.DECISION)
@@ -173,6 +174,14 @@ def _underlying_stop(
     if trade is None or trade.price == price:
         raise BadStructureExits(f"{stock} stands at {text(price)}, or has no price")
     return UnderlyingStop(price, is_below=price < trade.price)
+
+
+def _could_stand(structure: Structure, levels: Levels) -> list[str]:
+    """One contract with a stop of its own: the broker would hold it."""
+    if len(structure.positions) > 1 or levels.stop is None:
+        return []
+    command = f"execbot protect {structure.positions[0].symbol} --stop {text(levels.stop)}"
+    return [f"`watch` alone keeps this stop. The broker would hold it by: {command}"]
 
 
 def _unwatched(desk: Desk) -> list[str]:

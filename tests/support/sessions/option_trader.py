@@ -16,7 +16,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING
 
 from execbot.desk.account import Desk as Account
-from execbot.desk.options import exercising, protecting, structures
+from execbot.desk.options import exercising, held_apart, protecting, structures
 from execbot.exits.levels import LevelKind, LevelSpec
 from execbot.exits.plan.wishes import Wishes
 from execbot.journal.errors import JournalError
@@ -219,6 +219,9 @@ class OptionTrader:
         found = structures.structure_of(account, ["AAPL"])
         if len(found.positions) <= 4 and self.rng.random() < 0.7:
             return ["AAPL"]
+        if self._half():
+            found = self.rng.choice(held_apart.apart(account, found))
+            return [p.symbol for p in found.positions]
         held = [p.symbol for p in found.positions]
         return self.rng.sample(held, min(len(held), self.rng.randint(1, 4)))
 
@@ -256,7 +259,7 @@ class OptionTrader:
         position = self._any(account.client.get_positions(), lambda p: is_option(p.symbol))
         abandons = self._half()
         wanted = exercising.what_exercise_does(account, position.symbol, abandons=abandons)
-        if self.rng.random() < 0.7 and exercising.other_legs(account, position.symbol):
+        if self.rng.random() < 0.7 and exercising.other_legs(account, wanted):
             return
         self.begun.append(f"exercise {position.symbol}")
         exercising.exercise_contract(account, wanted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -123,18 +124,27 @@ def structures_table(found: Sequence[Structure]) -> Table:
     )
 
 
-def structure_lines(one: Structure) -> list[str]:
+def named(found: Sequence[Structure]) -> list[str]:
+    """The underlying, or the contracts where several structures of it are held."""
+    many = Counter(one.underlying for one in found)
+    return [
+        one.underlying if many[one.underlying] == 1 else ", ".join(p.symbol for p in one.positions)
+        for one in found
+    ]
+
+
+def structure_lines(one: Structure, name: str) -> list[str]:
     """`AAPL: 2 units, entered at a debit of 1.20; profit 30.00 USD, at most 240.00 USD to lose`."""
     profit = "not known" if one.profit is None else f"{one.profit:,.2f} USD"
     loss = "not known, or without end" if one.at_risk is None else f"{one.at_risk:,.2f} USD"
     entered = "" if one.paid is None else f", entered {net_words(one.paid)}"
     units = f"{one.units} unit{'s' if one.units != 1 else ''}"
-    return [f"{one.underlying}: {units}{entered}; profit {profit}, the most to lose {loss}"]
+    return [f"{name}: {units}{entered}; profit {profit}, the most to lose {loss}"]
 
 
-def kept_lines(one: Structure, kept: Kept) -> list[str]:
+def kept_lines(name: str, kept: Kept) -> list[str]:
     """Which exits are in force, and how it stands: `AAPL: net stop 0.6; emulated`."""
     state = kept.guarded.value.replace("_", " ")
-    lines = [f"{one.underlying}: {plan.levels}; {state}" for plan in kept.plans]
-    lines = lines or [f"{one.underlying}: no exits as a structure; {state}"]
-    return [*lines, f"{one.underlying} is unprotected: {kept.missing}"] if kept.missing else lines
+    lines = [f"{name}: {plan.levels}; {state}" for plan in kept.plans]
+    lines = lines or [f"{name}: no exits as a structure; {state}"]
+    return [*lines, f"{name} is unprotected: {kept.missing}"] if kept.missing else lines

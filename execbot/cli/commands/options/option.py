@@ -14,6 +14,7 @@ from execbot.cli.commands.options.chain_views import (
     held_rows,
     kept_lines,
     link_json,
+    named,
     structure_lines,
     structures_table,
 )
@@ -32,7 +33,7 @@ from execbot.desk.door.names import order_name
 from execbot.desk.exit_words import NO_WISHES
 from execbot.desk.opening.journal_need import Need
 from execbot.desk.options import chain as chains
-from execbot.desk.options import exercising, protecting, structures
+from execbot.desk.options import exercising, held_apart, protecting, structures
 from execbot.model.flags import NO_FLAGS
 from execbot.model.symbols import option_contract
 
@@ -106,7 +107,9 @@ def chain(
 @app.command("held")
 @command
 def held(cli: Cli, csv: CsvFlag = False, columns: ColumnsFlag = None) -> None:
-    """What is held of contracts, by underlying: what it cost, what it is worth, what it may lose.
+    """What is held of contracts, by structure: what it cost, what it is worth, what it may lose.
+
+    What one order opened, or one plan keeps, stands together; of each underlying the rest is one.
 
     \b
     Examples:
@@ -116,11 +119,11 @@ def held(cli: Cli, csv: CsvFlag = False, columns: ColumnsFlag = None) -> None:
     """
     form = list_form(cli, HELD_COLUMNS, csv=csv, columns=columns)
     with cli.open(need=Need.LOOK) as desk:
-        found = structures.held(desk)
+        found = [part for one in structures.held(desk) for part in held_apart.apart(desk, one)]
         stand = protecting.kept(desk, found)
         lines = []
-        for one, kept in zip(found, stand, strict=True):
-            lines += [*structure_lines(one), *kept_lines(one, kept)]
+        for one, kept, name in zip(found, stand, named(found), strict=True):
+            lines += [*structure_lines(one, name), *kept_lines(name, kept)]
         rows = [{**one.to_dict(), **kept.to_dict()} for one, kept in zip(found, stand, strict=True)]
         cli.show(rows, *form.views(held_rows(rows), structures_table(found), *lines))
 
@@ -226,7 +229,7 @@ def protect(
         )
         [kept] = protecting.kept(desk, [done.structure])
         data = {**done.structure.to_dict(), **kept.to_dict()}
-        cli.show(data, *kept_lines(done.structure, kept), warnings=done.warnings)
+        cli.show(data, *kept_lines(done.structure.underlying, kept), warnings=done.warnings)
 
 
 @app.command("exercise")
@@ -274,7 +277,7 @@ def _tell(cli: Cli, word: str, yes: bool, *, abandons: bool) -> None:
         )
     with cli.open() as desk:
         wanted = exercising.what_exercise_does(desk, symbol, abandons=abandons)
-        warnings = exercising.other_legs(desk, symbol)
+        warnings = exercising.other_legs(desk, wanted)
         confirm(desk, Act.EXERCISE, "; ".join((wanted.words, *warnings)), cli.consent(yes))
         done = exercising.exercise_contract(desk, wanted)
         data: dict[str, Any] = {

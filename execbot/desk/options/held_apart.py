@@ -1,0 +1,74 @@
+"""Which contracts of one underlying stand together: what one plan keeps, or one order opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from execbot.desk.account import Desk
+from execbot.desk.options.structures import NoStructure, Structure
+from execbot.exits.structures.plan import structure_plans
+from execbot.journal.records import OrderRecord
+from execbot.model.account import Position
+from execbot.model.enums import OrderClass
+from execbot.model.symbols import option_contract
+
+
+def apart(desk: Desk, structure: Structure) -> list[Structure]:
+    """Its structures, each by itself. Contracts that were bought or sold one by one, and that no
+    plan keeps, are taken as one, since nothing says which of them belong together."""
+    held = {position.symbol: position for position in structure.positions}
+    groups: list[set[str]] = []
+    for symbols in (*_planned(desk), *_opened(desk, structure)):
+        together = symbols & set(held)
+        touched = [group for group in groups if group & together]
+        if together:
+            groups = [group for group in groups if group not in touched]
+            groups.append(together.union(*touched))
+    rest = set(held).difference(*groups)
+    return [
+        replace(structure, positions=[held[symbol] for symbol in sorted(group)])
+        for group in sorted([*groups, *([rest] if rest else [])], key=min)
+    ]
+
+
+def _planned(desk: Desk) -> Iterator[set[str]]:
+    for plan in structure_plans(desk.journal, desk.now()):
+        yield set(plan.ratios)
+
+
+def _opened(desk: Desk, structure: Structure) -> Iterator[set[str]]:
+    """The legs that one order opened of what is held now."""
+    held = {position.symbol: position for position in structure.positions}
+    parents: dict[str, set[str]] = {}
+    for symbol, position in held.items():
+        known = desk.journal.position(symbol)
+        since = known.opened_at if known is not None else None
+        for leg in desk.journal.orders(symbol=symbol):
+            if leg.parent_id is not None and _opens(leg, position, since):
+                parents.setdefault(leg.parent_id, set()).add(symbol)
+    yield from parents.values()
+
+
+def _opens(leg: OrderRecord, position: Position, since: datetime | None) -> bool:
+    """It has filled since the position began. A roll closes what was before with its other legs."""
+    order = leg.order
+    if order.order_class is not OrderClass.MLEG or not order.filled_qty:
+        return False
+    is_since = since is None or order.filled_at is None or order.filled_at >= since
+    return is_since and order.side.sign * position.qty > 0
+
+
+def one_of(desk: Desk, names: Sequence[str], structure: Structure) -> Structure:
+    """The structure that is meant, where only the underlying was named. Raises NoStructure where
+    that may be one of several."""
+    found = apart(desk, structure)
+    if len(found) == 1 or any(option_contract(name) is not None for name in names):
+        return structure
+    each = "; ".join(" ".join(p.symbol for p in one.positions) for one in found)
+    error = NoStructure(f"{len(found)} structures of {structure.underlying} are held: {each}")
+    error.hint = "Which one is meant is not said. All of their contracts may be named as one."
+    error.next_step = "Name its contracts: execbot option protect SYMBOL SYMBOL --stop PRICE"
+    raise error

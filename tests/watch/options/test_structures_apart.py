@@ -1,0 +1,109 @@
+"""Goal: what one order opened, or one plan keeps, is shown as a structure of its own, and no exits
+are given to several at once unasked.
+
+Method: the simulated world at the exchange, and the functions that the commands call.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from support.contracts import asked, chain, natural, near, vertical
+from support.sessions.option_session import Course, settings_of
+from support.sessions.option_world import OptionWorld, open_option_world
+
+from execbot.desk.options import held_apart, protecting, structures
+from execbot.desk.options.protecting import Levels
+from execbot.desk.options.structures import NoStructure
+from execbot.exits.structures.plan import structure_plans
+from execbot.model.enums import OrderType, Side
+from execbot.model.options.legs import Leg
+from execbot.model.options.spreads import spread_request
+from execbot.model.order import OrderRequest
+from execbot.oms.place.placer import Placer
+
+D = Decimal
+
+
+def opened(path: Path) -> OptionWorld:
+    return open_option_world(path, settings_of(Course.DAY), seed=3, at="2026-10-07 10:00")
+
+
+def buy(world: OptionWorld, symbol: str) -> None:
+    account, limit = world.process(), asked(world.desk, symbol)
+    request = OrderRequest(symbol, Side.BUY, qty=D(2), type=OrderType.LIMIT, limit_price=limit)
+    Placer(account.oms, account.risk).place(request)
+    world.run(60)
+
+
+def spread(world: OptionWorld, legs: tuple[Leg, ...]) -> set[str]:
+    account = world.process()
+    net = natural(world.desk, legs) + D("0.02")
+    Placer(account.oms, account.risk).place(spread_request(legs, D(1), net))
+    world.run(60)
+    return {leg.symbol for leg in legs if leg.opens}
+
+
+def shown(world: OptionWorld) -> list[set[str]]:
+    account = world.process()
+    found = [p for one in structures.held(account) for p in held_apart.apart(account, one)]
+    return [{p.symbol for p in one.positions} for one in found]
+
+
+def far_call(world: OptionWorld) -> str:
+    return chain(world.desk)[2].symbol
+
+
+def test_a_contract_beside_a_spread_is_no_part_of_it(tmp_path: Path) -> None:
+    world = opened(tmp_path)
+    buy(world, far_call(world))
+    legs = spread(world, vertical(world.desk))
+    assert sorted(shown(world), key=len) == [{far_call(world)}, legs]
+    account = world.process()
+    with pytest.raises(NoStructure, match="2 structures"):
+        protecting.protect_structure(account, ["AAPL"], Levels(stop=D("0.05")))
+    assert structure_plans(world.desk.journal, world.now()) == []
+    done = protecting.protect_structure(account, sorted(legs), Levels(stop=D("0.05")))
+    assert set(done.plan.ratios) == legs and done.structure.units == 1
+
+
+def test_contracts_that_were_bought_one_by_one_are_one_until_a_plan_keeps_some(
+    tmp_path: Path,
+) -> None:
+    world = opened(tmp_path)
+    first, second, third = (near(world.desk, is_call=False, steps=n).symbol for n in range(3))
+    for symbol in (first, second, third):
+        buy(world, symbol)
+    assert shown(world) == [{first, second, third}]
+    account = world.process()
+    protecting.protect_structure(account, [first, second], Levels(stop=D("0.05")))
+    assert shown(world) == [{first, second}, {third}]
+    every = [first, second, third]  # who names them all means them as one
+    protecting.protect_structure(account, every, Levels(stop=D("0.05")))
+    assert shown(world) == [set(every)]
+
+
+def test_a_roll_ends_the_first_structure(tmp_path: Path) -> None:
+    world = opened(tmp_path)
+    buy(world, far_call(world))
+    old = vertical(world.desk)
+    spread(world, old)
+    found = [one.symbol for one in chain(world.desk)]
+    further = found[found.index(old[1].symbol) + 1 :]
+    closing = tuple(Leg(leg.symbol, leg.side.opposite, 1, opens=False) for leg in old)
+    new = (Leg(further[0], Side.BUY, 1, True), Leg(further[1], Side.SELL, 1, True))
+    assert spread(world, (*closing, *new)) == set(further[:2])
+    assert sorted(shown(world), key=len) == [{far_call(world)}, set(further[:2])]
+
+
+def test_one_contract_is_told_that_the_broker_would_hold_its_stop(tmp_path: Path) -> None:
+    world = opened(tmp_path)
+    symbol = far_call(world)
+    buy(world, symbol)
+    account = world.process()
+    done = protecting.protect_structure(account, ["AAPL"], Levels(stop=D(2)))
+    assert f"execbot protect {symbol} --stop 2" in done.warnings[-1]
+    done = protecting.protect_structure(account, ["AAPL"], Levels(underlying_stop=D(100)))
+    assert not any("execbot protect" in line for line in done.warnings)
