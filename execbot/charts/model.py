@@ -1,7 +1,7 @@
 """A chart as data, before anybody draws it.
 
-Prices are USD, as the bars count them: what was done before a split is shown in shares of today.
-Times are UTC. Nothing is rounded.
+Prices are USD, as the bars count them: trades before a split are shown in shares of today. Times
+are UTC. Nothing is rounded.
 """
 
 from __future__ import annotations
