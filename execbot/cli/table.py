@@ -24,9 +24,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "submit": CommandEntry("submit", "Send one order.", writes=True, opens=True),
     "buy": CommandEntry("sides", "Buy: submit with its side said.", writes=True, opens=True),
     "sell": CommandEntry("sides", "Sell: submit with its side said.", writes=True, opens=True),
-    "short": CommandEntry(
-        "sides", "Sell short: submit --short.", writes=True, opens=True
-    ),
+    "short": CommandEntry("sides", "Sell short: submit --short.", writes=True, opens=True),
     "orders": CommandEntry("orders", "List orders, or show one with its whole history."),
     "positions": CommandEntry("positions", "Show open positions."),
     "account": CommandEntry(
