@@ -40,7 +40,7 @@ class Mark(Struct, frozen=True):
         return "entry" if self.opens else "exit"
 
 
-class Step(Struct, frozen=True):
+class LevelStep(Struct, frozen=True):
     """From `at` on the level stands at `price`; None: there is none."""
 
     at: datetime
@@ -54,7 +54,7 @@ class Level(Struct, frozen=True):
     kind: Kind
     trade_id: str
     plan_id: str
-    steps: tuple[Step, ...]
+    steps: tuple[LevelStep, ...]
     number: int | None = None
 
     @property

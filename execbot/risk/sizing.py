@@ -1,7 +1,7 @@
 """How large: every sizing method, then the limits it must fit into, then rounding down.
 
 Pure. A method gives a wish; each limit then caps it; what remains is rounded down to what the
-broker takes. Every number on the way is kept as a `Step`, so that the audit row can explain the
+broker takes. Every number on the way is kept as a step, so that the audit row can explain the
 size. A result below the minimum is a refusal that carries the numbers.
 """
 
