@@ -1,4 +1,4 @@
-"""What a person is told, and how bad it is."""
+"""One alert to a person: its words and how bad it is."""
 
 from __future__ import annotations
 

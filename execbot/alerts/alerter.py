@@ -2,10 +2,10 @@
 
 URLs come from EXECBOT_ALERT_URLS (separated by spaces or commas), never from a file. Sending
 happens on a thread of its own with a bounded queue: an alert is dropped before it delays an order.
-The same kind is sent at most once in `min_interval_seconds`; what was held back is counted and
-told with the next one. What no receiver took is kept and sent again (`execbot.alerts.waiting`).
-Without URLs, or without the `alerts` extra, nothing is sent and nothing fails: every alert is also
-in the journal or on stderr of the command that raised it.
+The same kind is sent at most once in `min_interval_seconds`; the next one says how many were held
+back. An alert that no receiver took is kept and sent again (`execbot.alerts.waiting`). Without
+URLs, or without the `alerts` extra, nothing is sent and nothing fails: every alert is also in the
+journal or on stderr of the command that raised it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ RANK = {Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
 
 
 class Policy(Struct, frozen=True):
-    """What goes out, and when. `min_severity` holds for alarms; INFO is what somebody asked for."""
+    """Which alerts go out, and when. `min_severity` filters alarms; INFO always goes out, since
+    somebody asked for it."""
 
     min_interval_seconds: float
     min_severity: Severity = Severity.WARNING
@@ -155,8 +156,8 @@ class Alerter:
         return self.alert(ended)
 
     def end_left_over(self, words: str) -> None:
-        """What an earlier process told and this one has not raised is over: nobody else would say
-        so, and the next alarm of its kind would be taken for a repeat."""
+        """Ends the alarms that an earlier process told and this one has not raised. Otherwise their
+        end would never be told, and the next alarm of that kind would count as a repeat."""
         if self._send is None:
             return
         for kind, subject in self._standing.left_over():

@@ -1,4 +1,4 @@
-"""What the configuration says of alerts, and what became of the last one."""
+"""Reads the alert settings, and keeps what became of the last alert."""
 
 from __future__ import annotations
 

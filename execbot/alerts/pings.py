@@ -49,7 +49,8 @@ class Event(StrEnum):
 
 
 class Ping(Struct, frozen=True):
-    """What is told: `code` is the exit code of a job that has ended. `run` pairs start and end."""
+    """One message to the service: `code` is the exit code of a job that has ended. `run` pairs
+    start and end."""
 
     event: Event
     body: str = ""
@@ -67,7 +68,7 @@ class Request(Struct, frozen=True):
 
 
 def request_of(url: str, ping: Ping) -> Request | None:
-    """What is sent for it; None where this kind of service is not told of such an event. Pure."""
+    """The request for this ping; None if this kind of service takes no such event. Pure."""
     parts = urllib.parse.urlsplit(url)
     body = ping.body.encode()[:BODY_MAX]
     if "{event}" in url or "{code}" in url:

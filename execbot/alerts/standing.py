@@ -64,7 +64,7 @@ class StandingAlarms:
         return f" (for {_age(before.since, now)}, {before.times} times)"
 
     def end(self, kind: str, subject: str, words: str, now: datetime) -> Alert | None:
-        """What is told of its end; None where it was not told."""
+        """The alert that tells its end; None if the alarm itself was never told."""
         self._read()
         standing = self._of.get(f"{kind}|{subject}")
         if standing is None:

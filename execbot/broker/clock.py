@@ -1,4 +1,4 @@
-"""What time it is at the broker.
+"""The time of day at the broker.
 
 Alpaca keeps the time that we keep. A server of one's own may not: an exchange that replays a
 recorded day lives in that day, and quote ages, sessions and today's report must be reckoned there.
@@ -100,8 +100,8 @@ class BrokerClock:
         return self._reading.now(self._monotonic())
 
     def carry_on(self, at: datetime, age: float, speed: float) -> None:
-        """What another process read off a reply, `age` of this machine's seconds ago: until the
-        first reply here says better."""
+        """Go on from the time that another process read off a reply, `age` of this machine's
+        seconds ago, until the first reply here."""
         seconds = self._monotonic()
         self._reading = _Reading(_Reading(at, seconds - age, speed).now(seconds), seconds, speed)
 

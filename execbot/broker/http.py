@@ -327,8 +327,8 @@ def _left(deadline: float) -> float:
 
 
 class _UntilDeadline(io.RawIOBase):
-    """What a socket receives, header and body alike, until one moment: a server that dribbles
-    cannot hold us. Reading later raises TimeoutError."""
+    """Reads a socket, header and body alike, until one moment: a server that dribbles cannot hold
+    us. Reading later raises TimeoutError."""
 
     def __init__(self, sock: socket.socket, deadline: float) -> None:
         self._sock = sock

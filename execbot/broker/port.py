@@ -232,8 +232,8 @@ class BrokerClient(ABC):
         raise no_options()
 
     def cash_dividends(self, symbols: Sequence[str], start: date, end: date) -> dict[str, Decimal]:
-        """What goes ex between two days, both included, in USD a share; absent where nothing is
-        known to."""
+        """Cash dividends that go ex between two days, both included, in USD a share, by symbol; a
+        symbol without one is absent."""
         raise no_options()
 
     def exercise(self, symbol: str) -> None:

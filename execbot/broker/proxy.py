@@ -102,7 +102,7 @@ def _is_excepted(host: str, port: int, given: Mapping[str, str]) -> bool:
 
 
 def refused_by(proxy: Proxy, exc: OSError) -> OSError:
-    """What failed on the way through the proxy, in words that name it.
+    """The failure on the way through the proxy, in words that name the proxy.
 
     A failure of TLS is the broker's own and stays as it is: the way was open by then.
     """

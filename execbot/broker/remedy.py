@@ -12,7 +12,7 @@ from execbot.model.enums import ErrorCategory
 
 
 class Remedy(StrEnum):
-    """What a program does about an error: finer than the category, which is for people."""
+    """The program's answer to an error: finer than the category, which is for people."""
 
     DUPLICATE = "duplicate"  # the id is in use: look the order up and adopt it
     IN_DOUBT = "in_doubt"  # a write may have happened: look up, never resend blindly

@@ -64,7 +64,7 @@ class Call(Struct, frozen=True):
 
 
 class Exchanged(Struct, frozen=True):
-    """What an observer is told of every request: the request id can be asked for only now."""
+    """An observer's record of one request: the request id can be read only now."""
 
     method: str
     path: str

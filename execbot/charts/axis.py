@@ -16,7 +16,8 @@ from execbot.model.quote import Bar
 
 
 def moments(chart: Chart) -> list[datetime]:
-    """What stands side by side: the starts of the bars, without bars everything that happened."""
+    """The moments that stand side by side: the starts of the bars; without bars, those of all
+    events."""
     bars = [bar.at for bar in chart.bars if bar.at is not None]
     if bars:
         return bars

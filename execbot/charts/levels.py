@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from execbot.charts.model import Kind, Level, Step
+from execbot.charts.model import Kind, Level, LevelStep
 from execbot.exits.plan.plan import ExitPlan, PlanStatus
 from execbot.trades.model import RoundTrip
 
@@ -46,21 +46,21 @@ def _level(
     number: int | None,
     price: Callable[[ExitPlan], Decimal | None],
 ) -> Level:
-    steps: list[Step] = []
+    steps: list[LevelStep] = []
     for plan in versions:
         at = max(plan.updated_at, trip.opened_at)
         if trip.closed_at is not None and at >= trip.closed_at:
             break
         level = price(plan) if plan.status in _HOLDS else None
-        steps.append(Step(at, None if level is None else trip.in_shares_of_the_end(level, at)))
+        steps.append(LevelStep(at, None if level is None else trip.in_shares_of_the_end(level, at)))
     if trip.closed_at is not None:
-        steps.append(Step(trip.closed_at, None))
+        steps.append(LevelStep(trip.closed_at, None))
     return Level(kind, trip.id, versions[0].plan_id, tuple(_told_once(steps)), number)
 
 
-def _told_once(steps: Iterable[Step]) -> list[Step]:
+def _told_once(steps: Iterable[LevelStep]) -> list[LevelStep]:
     """Of steps of one moment the last; none that changes nothing, and no gap at the beginning."""
-    found: list[Step] = []
+    found: list[LevelStep] = []
     for step in steps:
         if found and found[-1].at == step.at:
             found.pop()

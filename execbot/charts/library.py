@@ -1,7 +1,7 @@
 """TradingView's lightweight-charts, where it is installed and is the file that we know.
 
-The package `akquant-lwc` carries the file that npm has. What it does on a page is trusted by its
-digest alone: any other file is left aside.
+The package `akquant-lwc` carries the file that npm has. execbot trusts that file by its digest
+alone, and leaves any other aside.
 """
 
 from __future__ import annotations

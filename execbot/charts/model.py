@@ -1,7 +1,7 @@
 """A chart as data, before anybody draws it.
 
-Prices are USD, as the bars count them: what was done before a split is shown in shares of today.
-Times are UTC. Nothing is rounded.
+Prices are USD, as the bars count them: trades before a split are shown in shares of today. Times
+are UTC. Nothing is rounded.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Mark(Struct, frozen=True):
         return "entry" if self.opens else "exit"
 
 
-class Step(Struct, frozen=True):
+class LevelStep(Struct, frozen=True):
     """From `at` on the level stands at `price`; None: there is none."""
 
     at: datetime
@@ -54,7 +54,7 @@ class Level(Struct, frozen=True):
     kind: Kind
     trade_id: str
     plan_id: str
-    steps: tuple[Step, ...]
+    steps: tuple[LevelStep, ...]
     number: int | None = None
 
     @property

@@ -91,7 +91,7 @@ _COMMON = (
     Flag(
         "log_file_",
         Annotated[
-            Path | None, Option("--log-file", metavar="FILE", help="Log what is done there.")
+            Path | None, Option("--log-file", metavar="FILE", help="Write a log to this file.")
         ],
         None,
     ),

@@ -24,9 +24,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "submit": CommandEntry("submit", "Send one order.", writes=True, opens=True),
     "buy": CommandEntry("sides", "Buy: submit with its side said.", writes=True, opens=True),
     "sell": CommandEntry("sides", "Sell: submit with its side said.", writes=True, opens=True),
-    "short": CommandEntry(
-        "sides", "Sell what is not held: submit --short.", writes=True, opens=True
-    ),
+    "short": CommandEntry("sides", "Sell short: submit --short.", writes=True, opens=True),
     "orders": CommandEntry("orders", "List orders, or show one with its whole history."),
     "positions": CommandEntry("positions", "Show open positions."),
     "account": CommandEntry(
@@ -57,9 +55,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "chart": CommandEntry(
         "results.chart", "Bars with entries, exits, and the way stop and targets went."
     ),
-    "report": CommandEntry(
-        "report", "What a day, a week or a month amounted to, and the scorecard."
-    ),
+    "report": CommandEntry("report", "Results of a day, a week or a month, and the scorecard."),
     "halt": CommandEntry("halt", "Stop new entries: the kill switch.", writes=True),
     "resume": CommandEntry("halt", "Allow entries again after a halt."),
     "market": CommandEntry("market", "Is the market open, and until when."),
@@ -72,7 +68,7 @@ COMMANDS: dict[str, CommandEntry] = {
     "doctor": CommandEntry(
         "care.doctor", "Check configuration, keys, connection, journal and stream."
     ),
-    "alerts": CommandEntry("care.alerts", "Who is told of alarms: list, set up."),
+    "alerts": CommandEntry("care.alerts", "Receivers of alerts: list, set up."),
     "service": CommandEntry(
         "care.service", "Set-ups for systemd, cron, tmux or launchd: watch, reports, backups."
     ),

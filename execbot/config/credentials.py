@@ -126,8 +126,8 @@ def _all_pairs(env: Environment) -> list[Found]:
 
 
 def _pairs(place: Mapping[str, str], env: Environment) -> list[Found]:
-    """What one place (the process's variables, or those of the file) says under each pair of
-    names."""
+    """The keys that one place (the process's variables, or those of the file) has under each pair
+    of names."""
     where = f" in {env.path}" if place is env.filed and env.path is not None else ""
     found: list[Found] = []
     for key_name, secret_names in _PAIRS:

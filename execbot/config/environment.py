@@ -1,8 +1,8 @@
 """The environment as execbot reads it: the process's own variables over those of a `.env`.
 
-A variable of the process always wins. What people's env files leave around values is read through:
-blanks, a carriage return, a byte order mark, a pair of quotes (Docker's --env-file keeps them).
-From a `.env` only the names that execbot knows are taken, and never what says where it is.
+A variable of the process always wins. Blanks, a carriage return, a byte order mark and a pair of
+quotes around a value are ignored (Docker's --env-file keeps them). From a `.env` execbot takes only
+names that it knows, and never one that says where the file is.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is wrong with the configuration, in the three lines a trader reads: what, why, what next.
+"""Errors of the configuration, in the three lines a trader reads: what, why, what next.
 
 ConfigError
 └── CredentialsError    a missing half, an unreadable credentials file, no key at all

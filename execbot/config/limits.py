@@ -21,7 +21,7 @@ class Bound(Struct, frozen=True):
     above: bool = False
 
     def complaint(self, value: Decimal) -> str:
-        """What is wrong with the value, or an empty text."""
+        """Says what is wrong with the value; empty if nothing is."""
         if self.low is not None and (value < self.low or (self.above and value == self.low)):
             return f"was {value}, must be {'above' if self.above else 'at least'} {self.low}"
         if self.high is not None and value > self.high:
@@ -162,7 +162,7 @@ def _superset(limit: Any, wanted: Any) -> bool:
 
 
 def _same(limit: Any, wanted: Any) -> bool:
-    """What the file pins stays; what it leaves open may be pinned."""
+    """A value that the file pins must stay; one that it leaves open may be pinned."""
     return limit is None or wanted == limit
 
 

@@ -247,7 +247,7 @@ class AlertSeverity(StrEnum):
 
 
 class AlertSettings(Struct, frozen=True):
-    """What a person is told. URLs come from EXECBOT_ALERT_URLS."""
+    """Which alerts go out, and when. URLs come from EXECBOT_ALERT_URLS."""
 
     min_interval_seconds: Decimal = Decimal("60")
     """The same alert is not repeated within this time."""

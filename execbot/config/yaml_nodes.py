@@ -1,10 +1,10 @@
 """YAML text to a tree of nodes that keeps line numbers and the scalars' own text; parsed once.
 
-Importing the YAML library and parsing a file takes a fifth of a `submit`. So the tree is kept in
-the cache directory under the hash of the very text that it was made from: another text is another
-tree, and no time stamp is trusted. What is kept is JSON of strings and numbers with a checksum
-before it; what of it is damaged, missing or of another format is made anew from the text. Values
-are read and checked by the schema every time, kept tree or not.
+Importing the YAML library and parsing a file takes a fifth of a `submit`. So the cache directory
+keeps the tree under the hash of the text that it was made from: another text is another tree, and
+no time stamp is trusted. The kept file is JSON of strings and numbers behind a checksum; if it is
+damaged, missing or of another format, the tree is made anew from the text. The schema reads and
+checks the values every time, kept tree or not.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Mark(Struct, frozen=True):
 
 
 class Node(Struct, frozen=True):
-    """What a YAML library's node has of itself: `value` is a text, nodes, or pairs of nodes."""
+    """A node as a YAML library gives it: `value` is a text, nodes, or pairs of nodes."""
 
     id: str
     value: Any

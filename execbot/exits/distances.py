@@ -19,7 +19,7 @@ HUNDRED = Decimal(100)
 
 
 class Distance(Struct, frozen=True):
-    """One level. What it would win counts positive, what it would lose negative.
+    """One level. A gain counts positive, a loss negative.
 
     `pct` is of the entry price; `r` in multiples of the risk first taken, None without a stop;
     `usd` for the shares or contracts that it takes, None while their number is not known.

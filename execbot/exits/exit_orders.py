@@ -18,10 +18,10 @@ def is_exit(record: OrderRecord, held: Decimal) -> bool:
 
 
 def is_meant_to_close(record: OrderRecord) -> bool | None:
-    """What the order was given for, whatever is held now: True for exits, False for entries.
+    """The order's stated purpose, whatever is held now: True for exits, False for entries.
 
-    None: nothing was said of it, as of most orders that were placed elsewhere. The legs of a
-    bracket, OTO or OCO close; those of a multi-leg option order may open, and say which.
+    None if none was stated, as for most orders placed elsewhere. The legs of a bracket, OTO or OCO
+    close; those of a multi-leg option order may open, and say which.
     """
     is_leg = record.parent_id is not None and record.order.order_class is not OrderClass.MLEG
     if record.role in EXIT_ROLES or record.origin in EXIT_ORIGINS or is_leg:

@@ -1,4 +1,4 @@
-"""What daily bars say to levels: one rule for signals, `submit`, `protect`, sizing and `watch`.
+"""Facts from daily bars for levels: one rule for signals, `submit`, `protect`, sizing and `watch`.
 
 As many bars as the rules of the configuration need, and complete days only: a stock's day ends at
 20:00 in New York, with the after-hours session, a coin's at 00:00 UTC. Today's running bar would
@@ -116,7 +116,7 @@ class LevelReader:
     def facts(
         self, symbol: str, at: datetime, *, asset: Asset | None = None, needs_bars: bool = True
     ) -> LevelFacts:
-        """What the market says to levels of `symbol` at `at`, the broker's time.
+        """The market's facts for levels of `symbol` at `at`, the broker's time.
 
         `needs_bars` False: no level is measured from daily bars, and none are read. Raises
         BrokerError.

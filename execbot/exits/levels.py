@@ -109,7 +109,7 @@ def parse_level(word: str) -> LevelSpec:
 
 
 class LevelFacts(Struct, frozen=True):
-    """What the market says. `lowest_low` and `highest_high` are of the last N complete days."""
+    """Facts of the market. `lowest_low` and `highest_high` are of the last N complete days."""
 
     atr: Decimal | None = None
     lowest_low: Decimal | None = None

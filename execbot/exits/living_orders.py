@@ -3,12 +3,11 @@
 Orders that hold the same shares form one group: a plain stop, a trailing stop, the pair of an
 OCO, the legs of a bracket or OTO. The broker counts such shares once, and so must we.
 
-Three quantities of a group matter, and they are not the same:
-- `held`: shares it may still sell. What is in doubt or being canceled counts: it may yet fill.
-- `covered`: shares with a stop that the broker has acknowledged and that is armed. The stop leg
-  of an OCO or bracket shows as `held` while it waits for its trigger, and is armed when its
-  parent is (behaviour of Alpaca: legs arm only when the entry has filled completely).
-- `arriving`: shares whose stop was sent and not yet acknowledged.
+Three quantities of a group matter, and they are not the same: - `held`: shares it may still sell.
+Orders in doubt or being canceled count: they may yet fill. - `covered`: shares with a stop that the
+broker has acknowledged and that is armed. The stop leg of an OCO or bracket shows as `held` while
+it waits for its trigger, and is armed when its parent is (behaviour of Alpaca: legs arm only when
+the entry has filled completely). - `arriving`: shares whose stop was sent and not yet acknowledged.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ from execbot.model.symbols import symbol_key
 
 
 class Standing(StrEnum):
-    """What the stop of a group is worth now."""
+    """How well the stop of a group protects now."""
 
     NONE = "none"
     ARRIVING = "arriving"
@@ -305,7 +304,7 @@ def read_orders(orders: Sequence[SymbolOrder], closing: Side) -> SymbolOrders:
 
 
 class Family(Struct, frozen=True):
-    """Who descends from whom: by broker id for replaced orders, by client id for legs."""
+    """Descent of orders: by broker id for replaced ones, by client id for legs."""
 
     by_id: Mapping[str, SymbolOrder]
     by_name: Mapping[str, SymbolOrder]
@@ -351,7 +350,7 @@ class Family(Struct, frozen=True):
         return list(self.chain(parent))[-1].name
 
     def latest(self, item: SymbolOrder) -> SymbolOrder:
-        """What the order has become: the last of those that took its place, as far as known."""
+        """The order's last successor, as far as known; itself if it was never replaced."""
         seen = {item.name}
         while (later := self.by_id.get(item.order.replaced_by or "")) and later.name not in seen:
             seen.add(later.name)

@@ -71,7 +71,7 @@ class PositionView(Struct, frozen=True):
 
     @property
     def net_pl(self) -> Decimal | None:
-        """What was realised, less the fees that are known."""
+        """Realised profit, less the fees that are known."""
         return None if self.realized_pl is None else self.realized_pl - (self.fees or ZERO)
 
     @property
@@ -94,7 +94,7 @@ class PositionView(Struct, frozen=True):
 
 
 class Known(Struct, frozen=True):
-    """What is known of a position beside its plan and orders."""
+    """Facts of a position beside its plan and orders."""
 
     avg_entry_price: Decimal | None = None
     price: Decimal | None = None

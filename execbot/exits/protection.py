@@ -37,8 +37,8 @@ BARE = frozenset({Guarded.UNPROTECTED, Guarded.ARRIVING, Guarded.LEAVING})
 
 
 class Surroundings(Struct, frozen=True):
-    """What the positions are judged by. `is_watched`: a `watch` lives, and what it holds itself
-    is held."""
+    """Facts by which positions are judged. `is_watched`: a `watch` lives, so stops that it holds
+    itself count."""
 
     now: datetime
     stocks: MarketNow
@@ -108,7 +108,7 @@ def protections(
 
 
 def views(journal: Journal, held: Iterable[Position], around: Surroundings) -> list[View]:
-    """What is held, as the exit rules look at it; dust is left out."""
+    """Positions as the exit rules see them; dust is left out."""
     ours = {symbol_key(record.symbol): record for record in journal.positions()}
     theirs = {symbol_key(item.symbol): item for item in held}
     if not ours and not theirs:
@@ -143,7 +143,7 @@ def _standing_plans(journal: Journal, now: datetime) -> list[StructurePlan]:
 
 
 class _Seen(Struct, frozen=True):
-    """What is known of one position."""
+    """Facts of one position."""
 
     key: str
     qty: Decimal
@@ -178,7 +178,7 @@ def _plans(journal: Journal) -> Mapping[str, ExitPlan]:
 
 
 def _guarded_qty(record: PositionRecord | None, position: Position | None) -> Decimal:
-    """What exits guard (E-POS-6): the broker's quantity where it has the side of the fills."""
+    """The quantity that exits guard (E-POS-6): the broker's, where it has the side of the fills."""
     ours = record.qty if record is not None else ZERO
     theirs = position.qty if position is not None else ZERO
     return theirs if not ours or ours * theirs > 0 else ours

@@ -91,7 +91,7 @@ def change_plan(
     """Apply `change` to the version in force and write the result; None for an unknown plan.
 
     `change` returns its argument to leave the plan alone; it may be called again when another
-    process was faster. What it raises goes through.
+    process was faster. Errors of `change` pass through.
     """
     plan: ExitPlan | None = None
     for _ in range(CHANGE_ATTEMPTS):

@@ -20,8 +20,8 @@ class Checkpointer:
 
     Without it the commit that finds the log full (`CHECKPOINT_PAGES`) copies all of it into the
     database, and every event behind that commit waits. A checkpoint from here waits for no reader
-    and no writer and lets none wait; what it leaves over is little. Nothing depends on it: when it
-    fails, commits fold the log back as before.
+    and no writer and lets none wait; it leaves little over. It may fail: commits then fold the log
+    back as before.
     """
 
     def __init__(self, path: Path) -> None:

@@ -256,7 +256,7 @@ _REQUEST = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def _request_json(value: str | bytes | None) -> str | None:
-    """Whoever reads it takes it for an object: one that is none any more is damage of this row."""
+    """Readers take it for an object; anything else is damage of this row."""
     if value is None:
         return None
     found = unpacked(value)

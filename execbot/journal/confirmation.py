@@ -20,7 +20,7 @@ QUOTE_SEEN = "quote"
 
 
 class ExecutionVerdict(StrEnum):
-    """What the checks of an execution came to."""
+    """The verdict of an execution's checks."""
 
     CONFIRMED = "confirmed"
     DIFFERS = "differs"
@@ -69,8 +69,9 @@ class QuoteSeen(Struct, frozen=True, omit_defaults=True):
 
 
 class Arrival(Struct, frozen=True, omit_defaults=True):
-    """What an execution is measured against. `price` is None where there is no honest figure;
-    `unmeasured` then says why (`stale`, `one_sided`, `crossed`, `no_quote`, `not_looked_up`)."""
+    """The price that an execution is measured against. `price` is None where there is no honest
+    figure; `unmeasured` then says why (`stale`, `one_sided`, `crossed`, `no_quote`,
+    `not_looked_up`)."""
 
     basis: ArrivalBasis = ArrivalBasis.NONE
     price: Decimal | None = None
@@ -79,7 +80,7 @@ class Arrival(Struct, frozen=True, omit_defaults=True):
 
 
 class Cost(Struct, frozen=True, omit_defaults=True):
-    """What an execution cost against a price, before fees. Positive was worse for us.
+    """The cost of an execution against a price, before fees. Positive was worse for us.
 
     `usd` counts the whole quantity filled; `r` is in units of the risk that was taken at entry,
     None where none is known.
@@ -138,9 +139,9 @@ class Finding(Struct, frozen=True, omit_defaults=True):
 
 
 class Missed(Struct, frozen=True, omit_defaults=True):
-    """What an entry did not get: opportunity cost (Perold, 1988), positive where the price went the
-    way that the entry wanted. `price` is the middle of the market when the order ended; None where
-    it could not be had, `why` then says so."""
+    """The opportunity cost of the part of an entry that did not fill (Perold, 1988); positive where
+    the price went the way that the entry wanted. `price` is the middle of the market when the order
+    ended; None where it could not be had, `why` then says so."""
 
     qty: Decimal
     at: datetime

@@ -29,7 +29,8 @@ _IN_FORCE = (
 
 
 class ConfirmationBook(Connection):
-    """What each execution came to. Reads give the version in force unless they say otherwise."""
+    """The confirmations of executions. Reads give the version in force unless they say
+    otherwise."""
 
     def confirmation(self, client_order_id: str) -> Confirmation | None:
         """Of one order; None where nothing of it has been confirmed."""

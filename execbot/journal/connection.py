@@ -241,7 +241,7 @@ class Connection:
             self._say_again()
 
     def _say_again(self) -> None:
-        """What was written of this command: all of it, or what the copy cannot have yet."""
+        """Writes this command's rows again: all of them, or those that the copy cannot have yet."""
         committed = len(self._said) if self._begun is None else self._begun
         for statement in self._said[committed if self.is_copy else 0 :]:
             # What the copy refuses was about rows that it does not have: they are unreadable.
@@ -283,7 +283,7 @@ class Connection:
         self._back_to_file()
 
     def _back_to_file(self) -> None:
-        """What was written to memory is lost; the broker is asked for it again."""
+        """Rows written to memory are lost; the broker is asked for them again."""
         if self._file is None:
             return
         self._connection.close()

@@ -1,4 +1,4 @@
-"""What can go wrong with the journal, each with a message, a hint and a next step.
+"""Errors of the journal, each with a message, a hint and a next step.
 
     JournalError
     ├── JournalLocked        journal.locked         another process kept the write lock too long
@@ -9,9 +9,9 @@
     ├── JournalUnavailable   journal.unavailable    cannot be opened at all
     └── ArchiveUnusable      journal.archive        a file of a past month is missing
 
-Nothing is sent to the broker without a durable intent, so every one of these stops an order before
-it leaves; what was already sent is found again by the next `reconcile`. In the middle of a command
-memory may stand in for the file (`standby`).
+No order leaves without a durable intent, so each of these stops an order before it is sent; the
+next `reconcile` finds the orders that were sent already. In the middle of a command memory may
+stand in for the file (`standby`).
 """
 
 from __future__ import annotations

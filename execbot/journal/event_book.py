@@ -59,7 +59,7 @@ class EventBook(Connection):
         return {str(symbol) for symbol in found if symbol}
 
     def acts_between(self, after: int, until: int) -> list[EventRecord]:
-        """What processes of ours did or concluded, `until` included."""
+        """Acts and conclusions of our own processes, `until` included."""
         sql = "SELECT * FROM order_events WHERE seq > ? AND seq <= ? AND source = ? ORDER BY seq"
         return self._read(event_of, sql, (after, until, EventSource.LOCAL.value))
 

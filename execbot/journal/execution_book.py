@@ -34,7 +34,7 @@ from execbot.model.times import day_begins, eastern, iso
 
 
 class ExecutionBook(Connection):
-    """What was bought and sold, and what is held."""
+    """Executions, and the positions that they add up to."""
 
     def fills(
         self,
@@ -77,7 +77,7 @@ class ExecutionBook(Connection):
         return self._read(execution_of, sql, values)
 
     def executions_of_orders(self, client_order_ids: Iterable[str]) -> dict[str, list[Execution]]:
-        """What is in the books of each of these orders, oldest first."""
+        """The booked executions of each of these orders, oldest first."""
         found: dict[str, list[Execution]] = {}
         sql = f"SELECT * FROM fills WHERE client_order_id {AMONG} ORDER BY at, execution_id"
         for execution in self._read(execution_of, sql, (listed(client_order_ids),)):
@@ -92,7 +92,7 @@ class ExecutionBook(Connection):
         )
 
     def inferred_executions(self) -> list[Execution]:
-        """What was concluded and not reported yet, oldest first."""
+        """Executions that were concluded and not reported yet, oldest first."""
         return self._read(
             execution_of, "SELECT * FROM fills WHERE state = 'inferred' ORDER BY at, execution_id"
         )
@@ -118,13 +118,13 @@ class ExecutionBook(Connection):
     # --- positions -------------------------------------------------------------------------
 
     def positions(self) -> list[PositionRecord]:
-        """What is held, by symbol."""
+        """Positions that are held, by symbol."""
         return self._read(
             position_of, "SELECT * FROM positions WHERE (qty = '0') = 0 ORDER BY symbol"
         )
 
     def flat_since(self, moment: datetime) -> list[PositionRecord]:
-        """What is not held and was traded since."""
+        """Positions that are flat now and were traded since."""
         return self._read(
             position_of,
             "SELECT * FROM positions WHERE (qty = '0') = 1 AND updated_at >= ? ORDER BY symbol",
@@ -236,7 +236,8 @@ class ExecutionBook(Connection):
     # --- writing (the order ledger of execbot.oms only) ------------------------------------
 
     def put_executions(self, executions: Iterable[Execution], removed: Iterable[str] = ()) -> None:
-        """What is known of their fees falls from the day after the first of them on."""
+        """Writes executions and deletes the `removed`; drops the kept sums of fees from the day
+        after the first of them on."""
         put, gone = list(executions), list(removed)
         known = f"SELECT at FROM fills WHERE execution_id {AMONG} ORDER BY at LIMIT 1"
         names = listed([*(item.execution_id for item in put), *gone])

@@ -118,7 +118,7 @@ class Ledgers(Connection):
         return found[0] if found else None
 
     def recoveries(self, since: datetime, until: datetime | None = None) -> list[AuditRow]:
-        """What was decided about orders that failed, oldest first."""
+        """Decisions about orders that failed, oldest first."""
         return self._read(
             _audit_of,
             "SELECT * FROM audit WHERE kind = 'recovery' AND at >= ? AND at < ? ORDER BY at, seq",

@@ -211,7 +211,8 @@ class OrderBook(Connection):
         return found
 
     def successors_of(self, order_ids: Iterable[str]) -> dict[str, set[str]]:
-        """Who says to replace these orders (the broker's ids): client_order_ids by replaced id."""
+        """The orders that name one of these as replaced (the broker's ids): client_order_ids by
+        replaced id."""
         sql = f"SELECT replaces, client_order_id FROM orders WHERE replaces {AMONG}"
         found: dict[str, set[str]] = {}
         for row in self._rows(sql, (listed(order_ids),)):

@@ -86,7 +86,7 @@ _PRIMED = zlib.compressobj(
 
 
 def packed(text: str) -> str | bytes:
-    """What to write for a text."""
+    """The form in which a text is written."""
     if len(text) < SHORTEST:
         return text
     packer = _PRIMED.copy()

@@ -1,4 +1,4 @@
-"""What the journal keeps, as values: orders with their story, executions, events, positions."""
+"""The journal's records: orders with their story, executions, events, positions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from execbot.model.timer import Mark
 
 
 class Origin(StrEnum):
-    """Who wanted the order."""
+    """Where the wish for the order came from."""
 
     SUBMIT = "submit"
     SIGNAL = "signal"
@@ -29,7 +29,7 @@ class Origin(StrEnum):
 
 
 class Role(StrEnum):
-    """What the order is for in the life of a position."""
+    """The order's purpose in the life of a position."""
 
     ENTRY = "entry"
     STOP = "stop"
@@ -48,7 +48,7 @@ class FillState(StrEnum):
 
 
 class EventResult(StrEnum):
-    """What an event did when it arrived."""
+    """The effect of an event when it arrived."""
 
     APPLIED = "applied"
     NO_CHANGE = "no_change"  # legal, and already known
@@ -58,7 +58,7 @@ class EventResult(StrEnum):
 
 
 class Progress(Struct, frozen=True, gc=False):
-    """What the state machine remembers of an order beside the order itself.
+    """The state machine's memory of an order, beside the order itself.
 
     `reported_*` is the report with the highest cumulative quantity, `latest_*` the youngest one:
     the two differ after a bust. `lowest_qty` is the lowest positive one. `status_at` is the time of
@@ -123,8 +123,8 @@ class OrderRecord(Struct, frozen=True, gc=False):
 
     @property
     def leaves_qty(self) -> Decimal | None:
-        """What may still fill; None for a notional order. The quantity of a replacement counts
-        what the orders before it had filled (Alpaca)."""
+        """The quantity that may still fill; None for a notional order. A replacement's quantity
+        includes the fills of the orders before it (Alpaca)."""
         leaves = self.order.leaves_qty
         return None if leaves is None else max(leaves - self.progress.chain_qty, ZERO)
 
@@ -146,7 +146,7 @@ class OrderRecord(Struct, frozen=True, gc=False):
 
 
 class RowReport(Struct, frozen=True, gc=False):
-    """What the FILL row of an execution says where the frame of it says it differently."""
+    """Fields of an execution's FILL row that differ from its frame."""
 
     price: Decimal
     at: datetime
@@ -203,7 +203,7 @@ class Execution(Struct, frozen=True, gc=False):
 
     @property
     def signed_qty(self) -> Decimal:
-        """What it moves, as things stand."""
+        """The signed quantity by which it moves the position, as things stand."""
         return self.net_qty * self.side.sign
 
     def as_fill(self) -> Fill:
@@ -340,8 +340,8 @@ SAME_MOMENT = timedelta(seconds=1)
 
 
 class FeeSum(Struct, frozen=True):
-    """What the executions of a symbol cost, all together, before a New York day; None where no fee
-    of them is known. `estimated`: a share in it of what was charged for several."""
+    """The fees of all executions of a symbol before a New York day; None if none is known.
+    `estimated`: part of it is a share of a charge for several."""
 
     symbol: str
     day: date
@@ -350,8 +350,8 @@ class FeeSum(Struct, frozen=True):
 
 
 class EquitySample(Struct, frozen=True, gc=False):
-    """What the account was worth at a moment, by the broker: USD. `last_equity` is what the broker
-    says it was at the last close before. `kind` is `minute` or `close`."""
+    """The account's equity at a moment, as the broker says, in USD. `last_equity` is the broker's
+    figure at the last close before. `kind` is `minute` or `close`."""
 
     at: datetime
     equity: Decimal

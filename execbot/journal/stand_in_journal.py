@@ -1,8 +1,8 @@
 """A journal in memory for the time of one command, when the account's own cannot be used.
 
-What can still be read of the file is copied, so ids, roles and history are known; the broker's word
-is added by whoever uses it. Nothing of it outlives the process: it is for looking, and for taking
-risk away in an emergency, never for new orders.
+It copies all that can still be read of the file, so ids, roles and history are known; the caller
+adds the broker's word. It does not outlive the process, and serves for looking and for taking risk
+away in an emergency, never for new orders.
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ def _make_missing(connection: sqlite3.Connection) -> None:
 
 @cache
 def _whole() -> Mapping[str, _Thing]:
-    """What a sound journal has. Made once: the steps to it cost more than a copy of the file."""
+    """The tables and indexes of a sound journal. Made once: the steps to it cost more than a copy
+    of the file."""
     with closing(_in_memory()) as whole:
         Journal(Path(":memory:"), whole, read_only=False)._prepare()
         return _things(whole)

@@ -1,8 +1,8 @@
-"""What may take the place of a journal that fails in the middle of a command.
+"""Lets memory stand in for a journal that fails in the middle of a command.
 
-Before the first byte has left nothing may: the command ends, and nothing was sent. After it the
-truth must still be told, so the rest of the command works on memory, and nothing that must last (an
-intent) may be written there, unless risk is being taken away without the journal on purpose.
+Before the first byte has left it may not: the command ends, and nothing was sent. After it the
+command must still tell the truth, so its rest works on memory; an intent, which must last, is never
+written there, unless risk is being taken away without the journal on purpose.
 """
 
 from __future__ import annotations

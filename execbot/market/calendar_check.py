@@ -20,7 +20,7 @@ DAYS_COMPARED = 365
 
 
 class CalendarCheck(Struct, frozen=True):
-    """What a comparison found for the year after `start`.
+    """The differences between three calendars for the year after `start`.
 
     `library` names pandas-market-calendars with its version, or why it could not be asked.
     `broker` is None where the broker's market never closes and keeps no calendar.

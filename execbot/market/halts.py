@@ -1,9 +1,9 @@
 """Trading halts and volatility pauses, learned from the data stream's `s` and `l` messages.
 
-The status codes are the tapes' own (CTA for tapes A and B, UTP for C and O). What is known is a
-`HaltBook`, a value that is kept in the journal so that every process sees it. There is no REST
-endpoint that lists halts: a book that nobody refreshed for a while says nothing, and
-`halted(symbol, ...)` then answers None rather than pretending.
+The status codes are the tapes' own (CTA for tapes A and B, UTP for C and O). The journal keeps the
+known halts as one value, a `HaltBook`, so that every process sees it. No REST endpoint lists halts:
+once the book has not been refreshed for a while, `halted(symbol, ...)` answers None instead of
+guessing.
 """
 
 from __future__ import annotations

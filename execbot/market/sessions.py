@@ -8,7 +8,7 @@ turned into instants date by date, so both daylight-saving switches come out rig
     09:30 - 16:00                regular     13:00 on early-close days
     close - close + 4 h          after-hours 20:00, or 17:00 on early-close days
 
-Crypto trades round the clock and has no table: `CRYPTO_NOW` is its only answer.
+Crypto trades round the clock and has no table: `crypto_now` is its only answer.
 """
 
 from __future__ import annotations

@@ -167,7 +167,8 @@ class Clock(Struct, frozen=True):
 
     @classmethod
     def from_wire(cls, data: Mapping[str, Any], now: datetime | None = None) -> Clock:
-        """A time far from `now` is none. What is neither true nor false counts as closed."""
+        """A time far from `now` counts as missing. An `is_open` that is neither true nor false
+        counts as closed."""
         return cls(
             timestamp=believed_time(data.get("timestamp"), now),
             is_open=data.get("is_open") is True,

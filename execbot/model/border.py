@@ -1,7 +1,8 @@
-"""The border: rows and frames as the broker sent them become values here, or say why not. Pure.
+"""Turns the broker's rows and frames into values, or says why a row cannot be read. Pure.
 
-What is booked or goes into a path must be able to be, else the whole row is unknown, never half of
-it (docs/evidence.md, E-ALL-3). What is only looked at (a price shown, a margin) is unknown alone.
+A field that is booked or goes into a path must be plausible, else the whole row is unknown, never
+half of it (docs/evidence.md, E-ALL-3). A field that is only shown (a price, a margin) is then
+unknown alone.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def read_activities(rows: Iterable[Row], now: datetime) -> Rows[Activity]:
 
 
 def unread(what: str, row: object, why: str) -> Unread:
-    """What of a row can still be said: its symbol and its id, where those can be."""
+    """The symbol and id of a row that cannot be read, where those are plausible."""
     symbol, name = "", ""
     if isinstance(row, Mapping):
         order = row.get("order")

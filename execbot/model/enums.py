@@ -282,7 +282,7 @@ class ErrorCategory(StrEnum):
 
 
 class EventSource(StrEnum):
-    """Who told us: kept with every event for the audit trail."""
+    """Where an event came from; the audit trail keeps it with every event."""
 
     LOCAL = "local"  # a decision or act of ours
     REST = "rest"  # a reply or a snapshot

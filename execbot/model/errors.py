@@ -89,7 +89,7 @@ from execbot.model.enums import ErrorCategory
 
 
 class ExecbotError(Exception):
-    """What happened, why, and what next; and what is known of the order it is about.
+    """Says what happened, why, and what to do next; carries what is known of the order concerned.
 
     `kind` is a stable slug for programs (`risk.max_position_size`, `journal.locked`); `message`,
     `hint` and `next_step` are for people: what, why, what next. `category` says what to do about

@@ -303,8 +303,8 @@ _CLASSES = {kind.value: kind for kind in OrderClass}
 
 
 def kind_of(order: Order | OrderRequest) -> tuple[str, Side, str]:
-    """What an order keeps whatever the broker makes of its prices and quantity: two with one id and
-    not of one kind are two orders."""
+    """Symbol, side and type: the broker may change prices and quantity, never these. Two orders
+    with the same id and different kinds are two orders."""
     return symbol_key(order.symbol), order.side, order.type
 
 

@@ -1,8 +1,9 @@
 """Repeats an action after an error, and looks again until a condition holds.
 
-tenacity carries both loops. What may be tried again, how long to wait and when to stop are handed
-to it as functions, and time passes by a `Timer`, so the loops run in virtual time as well. It is
-imported when the first try was not enough, which is seldom: no command pays for it at its start.
+tenacity runs both loops. The caller hands in functions that say which errors may be tried again,
+how long to wait and when to stop; time passes by a `Timer`, so the loops run in virtual time as
+well. tenacity is imported only after a first try has failed, which is seldom: no command pays for
+it at its start.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def error_of(tries: RetryCallState) -> BaseException | None:
 
 
 def result_of(tries: RetryCallState) -> Any:
-    """What the last try gave."""
+    """The result of the last try."""
     assert tries.outcome is not None
     return tries.outcome.result()
 
@@ -158,7 +159,7 @@ def polled(
     seconds: float = math.inf,
     stop: Stop | None = None,
 ) -> Result:
-    """What the last `look` gave: one that `is_over`, or the one when the time was used up.
+    """The result of the last `look`: the first that `is_over`, or the one made when time ran out.
 
     The last look is made at the end of `seconds`, however long the pause before it should be; it
     looks once when there is no time at all. `stop` gives up sooner, without the next pause. Errors

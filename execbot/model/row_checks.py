@@ -1,4 +1,4 @@
-"""What is wrong with a row of the broker's, in words; empty for one that can be. Pure.
+"""Says in words what is wrong with a row of the broker's; empty for a plausible one. Pure.
 
 Judged are the fields that go into the books or into a path (docs/evidence.md, rows E-VAL). Fields
 that nobody books (a market value, a price shown) are read one by one: what cannot be is unknown.
@@ -159,7 +159,7 @@ def _activity_checks(activity: Row, now: datetime) -> Checks:
 
 
 def _fill_row_checks(activity: Row) -> Checks:
-    """What an execution is booked by must be there."""
+    """The fields by which an execution is booked must be there."""
     yield "side", "" if activity.get("side") in SIDES else "neither buy nor sell"
     for name in ("transaction_time", "qty", "price", "order_id", "symbol"):
         yield name, MISSING if activity.get(name) in (None, "") else ""

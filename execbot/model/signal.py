@@ -72,7 +72,7 @@ class SignalError(ExecbotError, ValueError):
 
 
 class Signal(Struct, frozen=True):
-    """What a strategy wants.
+    """A strategy's wish: buy, sell, short or close one symbol or structure.
 
     `strength` is 0 to 100, `confidence` 0 to 1, prices and `notional` in USD, `qty` in shares or
     coins. `ttl_seconds` None means the configured time to live. `id` acts once, ever.

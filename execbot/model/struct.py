@@ -21,7 +21,8 @@ from msgspec import Struct, field
 
 
 class Reported(Struct, frozen=True, eq=False, kw_only=True, gc=False):
-    """What the broker sent: `raw` keeps its object as it came, fields unknown to us included.
+    """A value read from the broker: `raw` keeps its object as it came, fields unknown to us
+    included.
 
     The raw payload belongs to the audit trail, not to the value: it is neither compared nor shown.
     """

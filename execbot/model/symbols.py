@@ -115,7 +115,7 @@ def is_in_dollars(symbol: str) -> bool:
 
 
 class OptionContract(Struct, frozen=True):
-    """What a contract's symbol says. `strike` is in dollars a share of the underlying."""
+    """The parts of a contract's symbol. `strike` is in dollars per share of the underlying."""
 
     root: str
     expires: date

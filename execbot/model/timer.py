@@ -61,7 +61,7 @@ class Mark(Struct, frozen=True):
 
     @classmethod
     def from_json(cls, data: object) -> Mark | None:
-        """What `to_json` wrote; None for anything else."""
+        """Reads what `to_json` wrote; None for anything else."""
         match data:
             case [str() as boot, float() | int() as seconds]:
                 return cls(boot, float(seconds))
@@ -83,9 +83,9 @@ class Timer(Struct, frozen=True):
 
 
 def of_ours(span: timedelta, now: Callable[[], datetime]) -> timedelta:
-    """How far the account's clock goes while `span` passes on this machine. What one of our
-    processes leaves to another, and how long an answer may take, is a matter of this machine's
-    seconds, also where `now` is the clock of an exchange that runs faster."""
+    """How far the account's clock goes while `span` passes on this machine. Leases between our
+    processes and patience for an answer count in this machine's seconds, also where `now` is the
+    clock of an exchange that runs faster."""
     return span * speed_of(now)
 
 

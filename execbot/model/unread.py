@@ -42,7 +42,7 @@ class Rows(list[Row]):
 
 
 def unread_of(rows: Sequence[object]) -> tuple[Unread, ...]:
-    """What could not be read of a list; nothing for one that a client of somebody else's gives."""
+    """The rows of a list that could not be read; empty for a list from another client than ours."""
     return rows.unread if isinstance(rows, Rows) else ()
 
 

@@ -1,8 +1,8 @@
-"""Rows of the account's activities that are no trades, read into the journal: fees and cash flows;
-and what executions cost by them, without reading the days before that nobody asked for.
+"""Reads the account's activities that are no trades (fees, cash flows) into the journal, and works
+out what executions cost by them. Reads no more days than a question needs.
 
 One read a minute for all processes, of the last days; once an hour, and where money is reported, of
-the days before, since rows are written late. What is kept stands while the broker does not answer.
+the days before, since rows are written late. Kept rows stand while the broker does not answer.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class RowsDue(Struct, frozen=True):
 
 
 def rows_due(journal: Journal, now: datetime, *, far_back: bool = False) -> RowsDue | None:
-    """What of the account's rows is to be read again by now; None where they are young."""
+    """Which of the account's rows must be read again by now; None while they are young."""
     kept = journal.meta_get(ROWS_KEY)
     kept = kept if isinstance(kept, Mapping) else {}
     read_at, back_at = parse_time(kept.get("at")), parse_time(kept.get("back_at"))
@@ -124,7 +124,7 @@ def _is_young(at: datetime | None, now: datetime, most: timedelta) -> bool:
 
 
 def _worth(client: BrokerClient, row: Activity, prices: Mapping[str, Decimal]) -> Decimal | None:
-    """What the market pays for shares that a row moves; None for other rows, or if unknown."""
+    """The market value of the shares that a row moves; None for other rows, or if unknown."""
     if row.activity_type not in TRANSFER_ROWS or not row.symbol:
         return None
     known = prices.get(symbol_key(row.symbol))
@@ -138,7 +138,7 @@ def _worth(client: BrokerClient, row: Activity, prices: Mapping[str, Decimal]) -
 
 
 def market_prices(positions: Iterable[Position]) -> dict[str, Decimal]:
-    """What the broker values positions at, by symbol key."""
+    """The prices at which the broker values positions, by symbol key."""
     return {
         symbol_key(held.symbol): held.current_price
         for held in positions
@@ -149,7 +149,8 @@ def market_prices(positions: Iterable[Position]) -> dict[str, Decimal]:
 def flows_of_day(
     journal: Journal, account: Account | None, day: date, prices: Mapping[str, Decimal]
 ) -> Flows:
-    """What came and went since the last close, by the rows that are kept. Raises JournalError."""
+    """Cash and shares that came and went since the last close, by the kept rows. Raises
+    JournalError."""
     first = flows_begin(account, day)
     return flows_of(
         journal.account_rows(FLOW_ROWS, since=first, until=day), day, prices, first=first
@@ -201,7 +202,7 @@ def _from_flat(journal: Journal, symbol: str, day: date) -> _Span:
 
 
 def fees_on(journal: Journal, day: date) -> Decimal | None:
-    """What a day was charged, as far as it is known; None for nothing. Raises JournalError.
+    """The fees of a day, as far as known; None for none. Raises JournalError.
 
     Dollars are told by its rows, coins belong to its purchases, however late they were booked.
     """
@@ -217,7 +218,7 @@ def fees_on(journal: Journal, day: date) -> Decimal | None:
 
 
 def fees_of_order(journal: Journal, executions: Sequence[Execution]) -> Mapping[str, FillFee]:
-    """What the executions of one order cost, by their ids, as far as known. Raises JournalError."""
+    """The fees of one order's executions, by execution id, as far as known. Raises JournalError."""
     if not executions:
         return {}
     days = [eastern(item.at).date() for item in executions]
@@ -227,10 +228,9 @@ def fees_of_order(journal: Journal, executions: Sequence[Execution]) -> Mapping[
 
 
 def fees_of(journal: Journal, symbols: Collection[str], today: date) -> Mapping[str, FillFee]:
-    """What all executions of these symbols cost together, where anything is known. Raises
-    JournalError.
+    """The fees of all executions of each symbol together, where any are known. Raises JournalError.
 
-    What they cost before today is kept as a sum: it is worked out once, and again where it fell.
+    The journal keeps the sum up to yesterday, works it out once, and again after it was dropped.
     """
     kept = {symbol: journal.fee_sum(symbol, until=today) for symbol in symbols}
     behind = [symbol for symbol in symbols if _day_behind(journal, kept[symbol], symbol, today)]
@@ -271,7 +271,7 @@ def _day_behind(journal: Journal, kept: FeeSum | None, symbol: str, today: date)
 def _sums(
     journal: Journal, spans: Sequence[_Span], kept: Mapping[str, FeeSum | None]
 ) -> dict[str, FillFee]:
-    """What is kept, and what the executions beyond it cost."""
+    """The kept sums plus the fees of the executions after them."""
     costs = _settled(journal, spans)
     found = {}
     for span in spans:

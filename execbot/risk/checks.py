@@ -4,7 +4,7 @@ Each check is a pure function of (intent, facts, limits); `evaluate` runs all of
 every failure at once. Codes are stable: they are part of error slugs (`risk.<code>`), of audit
 rows and of docs/risk.md, whose table is generated from this list.
 
-Exits are never held back by a limit on entries. What applies to them too says so (`ALL`).
+A limit on entries never holds back an exit. A check that applies to exits too says so (`ALL`).
 """
 
 from __future__ import annotations
@@ -209,8 +209,8 @@ CHECKS: tuple[Check, ...] = (
 
 
 def evaluate(intent: Intent, facts: Facts, limits: TradingSettings) -> Verdict:
-    """Run every check. Nothing stops at the first failure, but for an instrument that is not
-    opened at all: what else might be wrong with it says nothing."""
+    """Run every check, also after a failure. The exception is an instrument that execbot does not
+    open at all: its other findings would mean nothing."""
     results = tuple(_run(check, intent, facts, limits) for check in CHECKS)
     if all(result.passed for result in results if result.code == INSTRUMENT):
         return Verdict(results)

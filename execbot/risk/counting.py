@@ -1,4 +1,4 @@
-"""What the journal counts for the limits: orders of the day, streaks, intents of this moment."""
+"""Counts for the limits, from the journal: orders of the day, streaks, intents of this moment."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _scale_in_steps(
 
 
 def _came_to_nothing(record: OrderRecord) -> bool:
-    """Nothing was bought or sold and nothing will be: giving it again doubles nothing."""
+    """The order bought and sold nothing and never will, so giving it again doubles nothing."""
     return record.status in CUT_SHORT and not record.order.filled_qty
 
 

@@ -38,7 +38,8 @@ class Equity(Struct, frozen=True):
 
     @property
     def safe(self) -> Decimal:
-        """What sizes and limits are measured by: the smaller positive figure where they differ."""
+        """The equity that sizes and limits use: the smaller positive figure where the two
+        differ."""
         if self.is_known and self.stated is not None:
             return self.stated
         positive = [figure for figure in (self.stated, self.summed) if figure and figure > 0]
@@ -58,7 +59,7 @@ def equity_of(account: Account | None) -> Equity:
 
 
 def sample_of(account: Account, now: datetime, *, is_close: bool = False) -> EquitySample | None:
-    """What the account is worth at `now`; None where its equity cannot be believed."""
+    """The account's equity at `now`; None if it cannot be believed."""
     found = equity_of(account)
     if not found.is_known or found.stated is None:
         return None

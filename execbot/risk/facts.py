@@ -62,7 +62,7 @@ class RecentIntent(Struct, frozen=True):
 
 
 class Counters(Struct, frozen=True):
-    """What the journal remembers of today (New York's day) and of the last results."""
+    """The journal's counts of today (New York's day) and of the last results."""
 
     orders_today: int = 0
     consecutive_losses: int = 0
@@ -134,10 +134,10 @@ class Facts(Struct, frozen=True):
 
 
 class Intent(Struct, frozen=True):
-    """What is about to be sent, and why: the subject of every check.
+    """The order about to be sent, and its purpose: the subject of every check.
 
-    `flags` are what the trader said against guards of slips. `replaces` says that it takes the
-    place of an order that is at the broker already.
+    `flags` lift guards against slips, as the trader asked. `replaces`: it takes the place of an
+    order that is at the broker already.
     """
 
     request: OrderRequest
@@ -216,7 +216,7 @@ def _with_more_power(account: Account | None, freed: Decimal) -> Account | None:
 
 
 def market_price(facts: Facts, side: Side) -> Decimal | None:
-    """What a market order would pay per unit, as Alpaca values it.
+    """The price per unit of a market order, as Alpaca values it.
 
     The far side of the quote in the regular session, the middle in extended hours, the last
     trade when closed or where the quote has no such side.
@@ -250,7 +250,7 @@ def unit_price(request: OrderRequest, facts: Facts) -> Decimal | None:
 
 
 def order_value(request: OrderRequest, facts: Facts) -> Decimal | None:
-    """What the order adds to exposure, in USD; None when it cannot be valued."""
+    """The exposure that the order adds, in USD; None if it cannot be valued."""
     if request.notional is not None:
         return request.notional
     if is_of_options(request):
@@ -270,7 +270,7 @@ def option_worth(request: OrderRequest, facts: Facts) -> Worth | None:
 
 
 def broker_cost(intent: Intent, facts: Facts) -> Decimal | None:
-    """What Alpaca holds against buying power, in USD.
+    """The amount that Alpaca takes off buying power for the order, in USD.
 
     Opening shorts count at max(limit, 3 % above the ask), crypto market orders at 2 % above it.
     """
@@ -301,7 +301,8 @@ def position_value(position: Position, prices: Mapping[str, Decimal]) -> Decimal
 
 
 def pending_value(order: PendingOrder, facts: Facts) -> Decimal | None:
-    """What a pending entry may still add; None when no price in dollars is known at all.
+    """The exposure that a pending entry may still add, in USD; None if no price in dollars is
+    known.
 
     A contract that is sold risks what its holder may put or call: its strike. So does one that is
     bought at an unknown price. Each leg of a spread counts alone, so that none lowers another.
@@ -333,7 +334,7 @@ def pending_value(order: PendingOrder, facts: Facts) -> Decimal | None:
 
 
 class Exposure(Struct, frozen=True):
-    """What is held and may still be opened, in USD by symbol key; shorts count as positive.
+    """Positions plus pending entries, in USD by symbol key; shorts count as positive.
 
     `unvalued` are pending entries for which no price is known: limits then cannot be shown to
     hold.
@@ -381,7 +382,7 @@ def exposure_of(facts: Facts) -> Exposure:
 
 
 def buying_power(facts: Facts, exposure: Exposure, *, of_options: bool = False) -> Decimal | None:
-    """What the broker would accept, less what it does not know of yet.
+    """The broker's buying power, less our entries that it has not acknowledged yet.
 
     Options draw on `options_buying_power`, which is like cash. Crypto cannot be bought on margin,
     so it draws on `non_marginable_buying_power`.

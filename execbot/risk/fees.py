@@ -1,4 +1,4 @@
-"""What trading cost: exact by day, exact or estimated by execution. Pure.
+"""Fees of trading: exact by day, exact or estimated by execution. Pure.
 
 Fees of stocks are charged for account, day and type, rounded once, and name no order; they are
 shared over the executions that they were charged for by largest remainder, so the shares add up to
@@ -263,7 +263,7 @@ def none_outstanding(position: PositionRecord) -> bool:
 
 
 def coins_charged(rows: Iterable[Activity], symbol: str, since: date | None) -> Decimal:
-    """What rows say was taken of a coin from that day on."""
+    """The quantity of a coin that fees took from that day on, by the rows."""
     return sum(
         (
             -(row.qty or ZERO)

@@ -1,4 +1,4 @@
-"""What one rule found, and how numbers in it are written."""
+"""The finding of one rule, and how its numbers are written."""
 
 from __future__ import annotations
 

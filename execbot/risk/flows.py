@@ -63,7 +63,7 @@ def flows_of(
     prices: Mapping[str, Decimal],
     first: date | None = None,
 ) -> Flows:
-    """What the rows of that day add up to, with those of the days from `first` on.
+    """The sum of that day's rows, and of the days from `first` on.
 
     Shares count with the market's price when their row came, as equity does: the price in a row may
     be what they had cost elsewhere. `prices` are of now, by symbol key.
@@ -82,8 +82,8 @@ def flows_of(
 def flows_by_day(
     rows: Collection[AccountRow], prices: Mapping[str, Decimal]
 ) -> tuple[Mapping[date, Sequence[Decimal]], Mapping[date, Sequence[str]]]:
-    """What came (plus) and went (minus), one amount a row; and symbols of moved shares whose worth
-    is not known. As `flows_of`."""
+    """Amounts that came (plus) and went (minus), one for each row, by day; and the symbols of moved
+    shares whose worth is unknown. Otherwise as `flows_of`."""
     worth = {row.activity.id: row.worth for row in rows}
     found: defaultdict[date, list[Decimal]] = defaultdict(list)
     unpriced: defaultdict[date, list[str]] = defaultdict(list)
@@ -124,7 +124,7 @@ def day_return(account: Account, flows: Flows) -> Decimal | None:
 
 
 def _began(account: Account, flows: Decimal, day: date) -> Decimal | None:
-    """What there was at the last close.
+    """Equity at the last close.
 
     An account that was opened since has no close before it: Alpaca's `last_equity` may hold the
     opening cash already, whose row is among `flows` as well, and would count twice.

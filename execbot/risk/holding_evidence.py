@@ -22,7 +22,7 @@ from execbot.model.symbols import symbol_key
 
 
 class MayFill(Struct, frozen=True):
-    """What of a symbol is under way, in shares.
+    """Orders of a symbol that are under way, in shares.
 
     `adds` and `takes` are what entries may still buy and sell short; `bought` and `sold` were
     filled by orders that changed after the broker was asked, so its list may not show them.
@@ -137,7 +137,7 @@ class Holdings(Struct, frozen=True):
         return self.by_symbol.get(symbol_key(symbol))
 
     def qty(self, symbol: str) -> Decimal:
-        """What counts, signed."""
+        """The quantity that counts, signed."""
         position = self.positions.get(symbol_key(symbol))
         return position.qty if position is not None else ZERO
 

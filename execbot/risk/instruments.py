@@ -1,4 +1,4 @@
-"""What execbot opens, and what it only shows, counts and closes. Pure.
+"""Says which instruments execbot opens, and which it only shows, counts and closes. Pure.
 
 Stocks, option contracts and coins against dollars are opened. Limits, sizes and profit are counted
 in dollars, so a pair that is quoted in anything else would be counted wrong.

@@ -35,7 +35,7 @@ _SEVERITY = {Level.OFF: 0, Level.REDUCE_ONLY: 1, Level.HALTED: 2}
 
 
 class Trip(StrEnum):
-    """What raises the switch by itself."""
+    """The rules that raise the switch by themselves."""
 
     DAILY_LOSS = "daily_loss"
     REJECTIONS = "consecutive_rejections"

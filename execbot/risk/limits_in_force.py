@@ -23,7 +23,7 @@ LIMITS_KEY = "limits_in_force"
 
 
 class Looser(StrEnum):
-    """What makes a limit looser."""
+    """The direction in which a limit becomes looser."""
 
     HIGHER = "higher"
     LOWER = "lower"
@@ -85,7 +85,8 @@ def limits_of(settings: TradingSettings) -> dict[str, Any]:
 
 
 def loosened(before: object, settings: TradingSettings) -> list[Loosened]:
-    """What is looser now than what was kept. Nothing was kept, or a key is new: nothing is."""
+    """The limits that are looser now than those kept in the journal. Empty if none were kept; a new
+    key is never looser."""
     if not isinstance(before, Mapping):
         return []
     now = limits_of(settings)

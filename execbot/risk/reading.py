@@ -318,7 +318,7 @@ class FactsReader:
 
     @property
     def kept(self) -> AccountFacts | None:
-        """What was last asked of the account."""
+        """The account's facts as last read."""
         return self._account
 
     def begin_with(self, kept: AccountFacts | None) -> None:
@@ -491,7 +491,7 @@ class FactsReader:
         return tuple(str(one) for one in found if one.missing)
 
     def account_wide(self) -> Facts:
-        """What limits of the whole account look at now, with no order in mind. Raises BrokerError,
+        """The facts for limits of the whole account, without an order. Raises BrokerError,
         JournalError."""
         account = self.account_facts(fresh=True)
         at = self.market_time(account)

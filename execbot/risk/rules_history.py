@@ -17,8 +17,8 @@ HUNDRED = Decimal(100)
 
 
 def day_loss_pct(facts: Facts) -> Decimal | None:
-    """What was lost since yesterday's close, in percent of that equity; 0 when nothing was, None if
-    unknown. What came to the account or left it is neither."""
+    """The loss since yesterday's close, in percent of that equity; 0 without one, None if unknown.
+    Deposits and withdrawals are neither profit nor loss."""
     account = facts.account
     if account is None or account.equity is None or not account.last_equity:
         return None

@@ -176,7 +176,8 @@ def entry_window(intent: Intent, facts: Facts, limits: TradingSettings) -> Findi
 
 
 def quote_fresh(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
-    """A quote that is too old or missing cannot value the order. Nothing to judge when closed.
+    """A quote that is too old or missing cannot value the order. While the market is closed no age
+    is judged.
 
     Its age is measured by the exchange's clock, which gave it its time; ours may be wrong.
     """

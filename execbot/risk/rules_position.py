@@ -110,7 +110,8 @@ def options_name(root: str) -> str:
 
 
 def _held_value(intent: Intent, facts: Facts) -> Decimal:
-    """What is held and pending of the symbol, for contracts of all of its underlying, in USD."""
+    """Position plus pending entries of the symbol (for contracts: of the whole underlying), in
+    USD."""
     by_symbol = exposure_of(facts).by_symbol
     if not is_of_options(intent.request):
         return by_symbol.get(symbol_key(intent.request.symbol), ZERO)
@@ -139,8 +140,8 @@ def broker_position_ratio(intent: Intent, facts: Facts, limits: TradingSettings)
 
 
 def one_pending(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | None:
-    """Stops and targets of a held position do not count as pending: they only wait. What takes the
-    place of a working order is no second one."""
+    """Stops and targets of a held position do not count as pending: they only wait. An order that
+    replaces a working one is no second one."""
     if not limits.risk.one_pending_per_symbol or Flag.ALSO in intent.flags or intent.replaces:
         return None
     others = [o.client_order_id or o.id for o in _others(intent, facts) if not o.protective]
@@ -261,7 +262,7 @@ def _side_on(intent: Intent, order: PendingOrder) -> Side:
 
 
 def _taken_since(intent: Intent, facts: Facts) -> Decimal:
-    """What exits of ours took, or hold, that were sent after the position was read."""
+    """Shares that our exits took or hold which were sent after the position was read."""
     return sum(
         (
             order.leaves_qty or ZERO

@@ -1,7 +1,7 @@
 """How large: every sizing method, then the limits it must fit into, then rounding down.
 
 Pure. A method gives a wish; each limit then caps it; what remains is rounded down to what the
-broker takes. Every number on the way is kept as a `Step`, so that the audit row can explain the
+broker takes. Every number on the way is kept as a step, so that the audit row can explain the
 size. A result below the minimum is a refusal that carries the numbers.
 """
 
@@ -34,11 +34,12 @@ _NOTIONAL_METHODS = frozenset({SizingMethod.NOTIONAL, SizingMethod.STARS})
 
 
 class SizeRequest(Struct, frozen=True):
-    """What to size. `price` is what one unit is expected to cost, `stop` where the trade is wrong.
+    """An entry to be sized. `price` is the expected cost of one unit, `stop` the price at which the
+    trade is wrong.
 
     `qty` or `notional` given by the trader or the signal replace the configured method.
-    `whole_shares`: exits held by the broker need whole shares. `risk` is what may be lost at the
-    stop, where the trader says it; without it `sizing.risk_per_trade_pct` does.
+    `whole_shares`: exits held by the broker need whole shares. `risk` is the loss at the stop that
+    the trader allows; without it `sizing.risk_per_trade_pct` decides.
     """
 
     symbol: str
@@ -87,7 +88,7 @@ class Sized(Struct, frozen=True):
         return min(deciding, key=lambda step: step.qty).rule
 
     def shortfall(self) -> str:
-        """What made it smaller than the rule that it was sized by; empty if nothing did."""
+        """Why it is smaller than its rule alone would make it; empty if it is not."""
         first, rule = self.steps[0], self.binding_rule
         if rule == first.rule:
             return ""

@@ -63,7 +63,7 @@ class _Open(Struct):
         return self.qty <= self.bought * COIN_FEE_SHARE
 
     def close(self, symbol: str, at: datetime) -> ClosedTrade:
-        """What coins are left over were fees; their cost is the trade's."""
+        """Coins left over were fees; their cost belongs to the trade."""
         trade = ClosedTrade(symbol, at, self.gross, self.fees + self.cost)
         self.gross = self.fees = self.cost = ZERO
         if not self.qty:
@@ -73,7 +73,7 @@ class _Open(Struct):
 
 def closed_trades(history: Settled) -> list[ClosedTrade]:
     """Round trips by average cost, oldest first. A flip closes one trade and opens the next; its
-    fees go with its shares. What came or went without a trade realises nothing."""
+    fees go with its shares. Shares that came or went without a trade realise nothing."""
     found: dict[str, _Open] = {}
     closed: list[ClosedTrade] = []
     for item in history.executions:

@@ -1,4 +1,4 @@
-"""What a check answers and what all checks together say."""
+"""The answer of one check, and the verdict of all of them."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ class Known(Struct, frozen=True):
 
 
 class Seen(Struct, frozen=True):
-    """What the journal held at `seq`, beside the broker's answer `account`."""
+    """The journal's view at event `seq`, beside the broker's answer `account`."""
 
     seq: int
     account: AccountFacts
@@ -106,7 +106,7 @@ def seen_with(journal: Journal, account: AccountFacts, before: Seen | None) -> S
 
 
 def _known(journal: Journal, account: AccountFacts) -> list[Known]:
-    """What the journal holds open, and what has changed since the broker was asked."""
+    """The journal's open orders, and those that changed since the broker was asked."""
     changed = journal.changed_since(account.seq)
     records = {r.client_order_id: r for r in journal.orders("open")}
     for name in changed - records.keys():
@@ -204,8 +204,8 @@ def _positions_among(journal: Journal, keys: Iterable[str]) -> dict[str, Positio
 def pending_of(
     known: Sequence[Known], account: AccountFacts, holdings: Holdings
 ) -> tuple[PendingOrder, ...]:
-    """What may still fill, by both witnesses. What neither the broker's orders nor its positions
-    show counts as unfilled: an order's shares never count zero times."""
+    """Quantities that may still fill, by both witnesses. Shares that neither the broker's orders
+    nor its positions show count as unfilled: an order's shares never count zero times."""
     ours = []
     for item in known:
         pending, record = item.pending(account), item.record

@@ -21,7 +21,7 @@ from execbot.trades.figures import CLASS_MIN, TRADES_MIN, Figure, figure, mean, 
 from execbot.trades.trade import Trade
 
 
-class Holding(Struct, frozen=True):
+class HoldingTime(Struct, frozen=True):
     """How long trades of one kind were held; None below their minimum."""
 
     n: int
@@ -62,8 +62,8 @@ class TradeStats(Struct, frozen=True):
     mean_loss: Figure
     best: Decimal | None
     worst: Decimal | None
-    held_winners: Holding
-    held_losers: Holding
+    held_winners: HoldingTime
+    held_losers: HoldingTime
     longest_wins: int
     longest_losses: int
     days: Days
@@ -155,12 +155,12 @@ def _mean_of(some: Sequence[Trade], trades: int, least: int) -> Figure:
     return found if trades >= least else Figure(None, len(some), CLASS_MIN)
 
 
-def _holding(some: Sequence[Trade]) -> Holding:
+def _holding(some: Sequence[Trade]) -> HoldingTime:
     held = [trade.trip.holding for trade in some if trade.trip.holding is not None]
     if len(held) < CLASS_MIN:
-        return Holding(len(held))
+        return HoldingTime(len(held))
     middle = timedelta(seconds=median(one.total_seconds() for one in held))
-    return Holding(len(held), sum(held, timedelta(0)) / len(held), middle)
+    return HoldingTime(len(held), sum(held, timedelta(0)) / len(held), middle)
 
 
 def _longest(trades: Iterable[Trade], so: Callable[[Trade], bool]) -> int:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from execbot.charts.model import Chart, Kind, Level, Mark, Step
+from execbot.charts.model import Chart, Kind, Level, LevelStep, Mark
 from execbot.model.enums import Side
 from execbot.model.quote import Bar
 
@@ -29,7 +29,7 @@ def mark(minute: float, side: Side, qty: str, price: str, *, opens: bool) -> Mar
 
 
 def way(kind: Kind, *steps: tuple[float, str | None], number: int | None = None) -> Level:
-    told = tuple(Step(at(m), None if price is None else D(price)) for m, price in steps)
+    told = tuple(LevelStep(at(m), None if price is None else D(price)) for m, price in steps)
     return Level(kind, "AAPL-1", "plan-1", told, number)
 
 

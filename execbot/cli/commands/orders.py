@@ -68,10 +68,10 @@ def orders(
         str | None, typer.Option(help="Only those of this strategy.", metavar="NAME")
     ] = None,
     filled: Annotated[
-        bool, typer.Option("--filled", help="Only what has filled, in whole or in part.")
+        bool, typer.Option("--filled", help="Only orders that filled, in whole or in part.")
     ] = False,
     all_: Annotated[
-        bool, typer.Option("--all", help="Also what was replaced, and exits that were refused.")
+        bool, typer.Option("--all", help="Also replaced orders, and refused exits.")
     ] = False,
     csv: CsvFlag = False,
     columns: ColumnsFlag = None,

@@ -25,7 +25,7 @@ app = typer.Typer()
 @app.callback(invoke_without_command=True)
 @command
 def queue(cli: Cli, csv: CsvFlag = False, columns: ColumnsFlag = None) -> None:
-    """Orders kept for the open: list them (the default), release what is due, cancel.
+    """Orders kept for the open: list them (the default), send those that are due, cancel.
 
     \b
     Examples:
@@ -39,7 +39,7 @@ def queue(cli: Cli, csv: CsvFlag = False, columns: ColumnsFlag = None) -> None:
 @app.command("list")
 @command
 def list_(cli: Cli, csv: CsvFlag = False, columns: ColumnsFlag = None) -> None:
-    """List what waits, oldest first, and why.
+    """List waiting orders, oldest first, and why they wait.
 
     \b
     Examples:
@@ -59,7 +59,7 @@ def release(
         str | None, typer.Argument(metavar="[ID]", help="Only this one, if it is due.")
     ] = None,
 ) -> None:
-    """Send what may trade now, sized and checked afresh; safe from cron, also beside `watch`.
+    """Send orders that may trade now, sized and checked afresh; safe from cron, beside `watch` too.
 
     Orders whose market is still closed or halted are kept; those that waited longer than
     `market_hours.queue_expires_hours` expire.

@@ -39,7 +39,7 @@ def reconcile(
         list[str] | None,
         typer.Option(
             "--cost",
-            help="What one share of an accepted difference has cost; the broker's average without.",
+            help="Cost of one share of an accepted difference; without it the broker's average.",
             metavar="SYMBOL=PRICE",
         ),
     ] = None,

@@ -46,9 +46,9 @@ def signal(
     id_: Annotated[
         str | None, Option("--id", help="The same id acts once, ever.", metavar="ID")
     ] = None,
-    strategy: Annotated[str | None, Option(help="Who says so.", metavar="NAME")] = None,
+    strategy: Annotated[str | None, Option(help="The strategy's name.", metavar="NAME")] = None,
     expected_price: Annotated[
-        str | None, Option(help="What the strategy saw.", metavar="PRICE")
+        str | None, Option(help="The strategy's reason.", metavar="PRICE")
     ] = None,
     stop: Annotated[str | None, Option(help="Stop price.", metavar="PRICE")] = None,
     target: Annotated[str | None, Option(help="Target price.", metavar="PRICE")] = None,
@@ -60,7 +60,7 @@ def signal(
     created_at: Annotated[str | None, Option(help="RFC 3339; default now.", metavar="TIME")] = None,
     file: Annotated[Path | None, Option("--file", help="Newline JSON, one signal a line.")] = None,
     follow: Annotated[
-        bool, Option("--follow", help="Tell later what became of each line's order.")
+        bool, Option("--follow", help="Report the end of each line's order too.")
     ] = False,
     wait: Annotated[
         float | None,
@@ -71,7 +71,7 @@ def signal(
     ] = False,
     all_checks: AllChecks = False,
     naked: Annotated[
-        bool, Option("--naked", help="Without watch: even if nobody would place the stop.")
+        bool, Option("--naked", help="Also without a watch that would place the stop.")
     ] = False,
     yes: Annotated[bool, Option("--yes", help="Do not ask before live orders.")] = False,
     direct: DirectOption = False,

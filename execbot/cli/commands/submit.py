@@ -50,7 +50,7 @@ def submit(
     notional: Annotated[Text, Option(help="Dollars instead.", metavar="USD")] = None,
     risk: Annotated[
         Text,
-        Option(help="Size by what --stop-loss may lose: 1% of equity, 200USD.", metavar="AMOUNT"),
+        Option(help="Size by the loss at --stop-loss: 1% of equity, or 200USD.", metavar="AMOUNT"),
     ] = None,
     side: Annotated[
         Side | None, Option(help="buy (the default), or sell.", show_default=False)
@@ -82,14 +82,14 @@ def submit(
         Text, Option(help="Your id. The same id submits once, ever.", metavar="ID")
     ] = None,
     strategy: Annotated[
-        Text, Option(help="Who wanted it; kept in the journal.", metavar="NAME")
+        Text, Option(help="The strategy's name; kept in the journal.", metavar="NAME")
     ] = None,
     allow_duplicate: Annotated[
         bool, Option("--allow-duplicate", help="Even if the same was just ordered.")
     ] = False,
     add: Annotated[bool, Option("--add", help="To a position that is held.")] = False,
     also: Annotated[bool, Option("--also", help="A second working order of the symbol.")] = False,
-    short: Annotated[bool, Option("--short", help="Sell what is not held.")] = False,
+    short: Annotated[bool, Option("--short", help="Sell short: you hold none.")] = False,
     far: Annotated[bool, Option("--far", help=FAR_HELP)] = False,
     no_rules: Annotated[bool, Option("--no-rules", help=NO_RULES_HELP)] = False,
     at_broker: Annotated[
@@ -105,7 +105,7 @@ def submit(
         Option(help="Follow the order to its end, at most this long.", metavar="SECONDS"),
     ] = None,
     dry_run: Annotated[
-        bool, Option("--dry-run", help="Show cost, risk and what fails; send nothing.")
+        bool, Option("--dry-run", help="Show cost, risk and failed checks; send nothing.")
     ] = False,
     all_checks: AllChecks = False,
     yes: Annotated[bool, Option("--yes", help="Do not ask before a live order.")] = False,
@@ -118,9 +118,9 @@ def submit(
 
     A running `watch` sends it, faster and to the same end; --direct sends it from here.
 
-    Nobody cancels an order that was typed unless --cancel-after asks for it (with gtc too), or
+    A typed order is canceled after a time only with --cancel-after (gtc too), or with
     `order_management.timeout_applies_to: all`. A gtc that was chosen here for the sake of stop and
-    target ends at the close. Both are done by a running `watch` alone; the answer says when.
+    target ends at the close. Only a running `watch` does both; the answer says when.
 
     The stop and one target go along with the order. Of several targets none does: after the fill
     `watch` spreads the shares over them, and the stop stands at the broker from the start.

@@ -10,7 +10,7 @@ from execbot.desk.look.statistics import By, EquityDay, EquityStats, Statistics,
 from execbot.desk.look.trade_json import neat
 from execbot.trades.equity_stats import Drawdown
 from execbot.trades.figures import Figure
-from execbot.trades.trade_stats import Holding
+from execbot.trades.trade_stats import HoldingTime
 
 STEP = Decimal("0.000001")
 """Rates, ratios and returns end here."""
@@ -167,7 +167,7 @@ def _day_json(day: EquityDay) -> dict[str, Any]:
     }
 
 
-def _holding_json(found: Holding) -> dict[str, Any]:
+def _holding_json(found: HoldingTime) -> dict[str, Any]:
     return {
         "n": found.n,
         "mean_seconds": _seconds(found.mean),

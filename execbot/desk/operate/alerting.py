@@ -1,4 +1,4 @@
-"""Who is told of alarms: listed, set up, and written where execbot reads it."""
+"""Receivers of alerts: lists them, sets one up, and writes it where execbot reads it."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What is wanted for a position: its plan of stops and targets, and how the plan changes."""
+"""The plan of a position: its stops and targets, and how the plan changes."""

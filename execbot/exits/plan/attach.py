@@ -45,7 +45,7 @@ from execbot.model.order import OrderRequest
 
 
 class Attached(Struct, frozen=True):
-    """What to send, and the plan to make durable before it is sent."""
+    """The request to send, and the plan to make durable before it is sent."""
 
     request: OrderRequest
     plan: ExitPlan

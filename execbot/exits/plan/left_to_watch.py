@@ -1,4 +1,4 @@
-"""What of a plan nobody does while no `watch` runs, although its stop stands at the broker."""
+"""The parts of a plan that need a running `watch`, although its stop stands at the broker."""
 
 from __future__ import annotations
 

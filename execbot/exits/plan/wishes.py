@@ -1,4 +1,4 @@
-"""What exits are asked for: levels as they were said, before any of them has a price."""
+"""Wishes for exits: levels as the trader said them, before any has a price."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HUNDRED = Decimal(100)
 
 
 class Wishes(Struct, frozen=True):
-    """What exits a position should have. `targets` are (level, percent of the position)."""
+    """The exits that a position should have. `targets` are (level, percent of the position)."""
 
     stop: LevelSpec | None = None
     trail: Trail | None = None
@@ -55,7 +55,8 @@ NO_WISHES = Wishes()
 
 
 def wishes_of(plan: ExitPlan) -> Wishes:
-    """What a plan was made from, to make it once more: in a queue, or for another try."""
+    """The wishes that a plan was made from, to make it once more: in a queue, or for another
+    try."""
     targets = tuple((target.spec, target.weight) for target in plan.targets)
     return Wishes(plan.stop.spec, plan.stop.trail, targets, plan.rules)
 
@@ -122,7 +123,7 @@ def _target_specs(
 
 
 class Risked(Struct, frozen=True):
-    """What may be lost at the stop: percent of equity, or dollars; exactly one of them."""
+    """The allowed loss at the stop: percent of equity, or dollars; exactly one of them."""
 
     pct: Decimal | None = None
     usd: Decimal | None = None

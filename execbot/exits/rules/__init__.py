@@ -1,1 +1,1 @@
-"""What has to be done for a plan now. Pure: a view goes in, actions come out."""
+"""Decides what to do for a plan now. Pure: a view goes in, actions come out."""

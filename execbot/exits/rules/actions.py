@@ -1,7 +1,7 @@
-"""What the exit rules ask to be done. Values only: `watch` and the commands carry them out.
+"""Actions that the exit rules ask for. Values only: `watch` and the commands carry them out.
 
-Every action names its reason, which goes to the audit trail, and has a priority: what protects
-goes first, and what opens a position goes last, so that an entry never delays a stop.
+Every action names its reason, which goes to the audit trail, and has a priority: protecting orders
+go first, opening ones last, so that an entry never delays a stop.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def fallen_asleep(view: View, plan: ExitPlan) -> ExitPlan:
 
 
 def overslept(view: View, plan: ExitPlan) -> tuple[list[Action], ExitPlan]:
-    """Nothing has come back yet: wait, and close it when that was long enough."""
+    """No share has come back yet: wait, and close the plan after long enough."""
     until = plan.updated_at + SLEEP_MAX
     if view.now < until:
         return [WaitFor(until, "its shares may come back")], plan
@@ -53,5 +53,5 @@ def woken(view: View, plan: ExitPlan) -> tuple[list[Action], ExitPlan]:
 
 
 def _base(view: View, plan: ExitPlan) -> Decimal:
-    """What the targets are parts of: what is held now and what they have taken before."""
+    """The quantity that targets divide: shares held now plus shares that they took before."""
     return view.size + sum((target.filled_qty for target in plan.targets), ZERO)

@@ -102,7 +102,8 @@ def decide(view: View) -> Decision:
 
 
 def _unplanned(view: View, plan: ExitPlan | None, memory: Memory) -> Decision:
-    """Nothing is done for what has no plan; it is told where every position must have one."""
+    """A position without a plan is left alone; where every position must have one, the trader is
+    told."""
     coverage = coverage_of(view, None, read_orders(view.orders, view.side.closing))
     told, memory = watch_over_unplanned(view, coverage, memory)
     return Decision(tuple(told), memory, plan, coverage)
@@ -241,7 +242,8 @@ def _works(own: SymbolOrders) -> bool:
 def _flat(
     view: View, plan: ExitPlan, orders: SymbolOrders, memory: Memory
 ) -> tuple[list[Action], ExitPlan, Memory]:
-    """Nothing is held: take the exits away, and close the plan once nothing can come any more."""
+    """The position is flat: take the exits away, and close the plan once no fill can come any
+    more."""
     if plan.status is PlanStatus.SLEEPING:
         waiting, plan = overslept(view, plan)
         return waiting, plan, memory
@@ -270,7 +272,7 @@ def _flat(
 
 
 def _is_only_dust(view: View, plan: ExitPlan, orders: SymbolOrders) -> bool:
-    """What a position has left, that is: an entry begins small, too."""
+    """Only dust is left of a position. An entry does not count: it begins small, too."""
     had_begun = plan.status in (PlanStatus.ACTIVE, PlanStatus.SUSPENDED)
     return view.is_dust and had_begun and not orders.entries
 

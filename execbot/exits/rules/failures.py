@@ -1,4 +1,4 @@
-"""What the rules learn from the result of an action: when to try again, and what not to.
+"""Lessons from the result of an action: when to try again, and what not to try.
 
 Kinds are those of the broker's error table (`execbot.broker.error_table`).
 """
@@ -34,7 +34,7 @@ class Outcome(Struct, frozen=True):
 
 
 class Lesson(StrEnum):
-    """What a refusal means for the next attempt."""
+    """The consequence of a refusal for the next attempt."""
 
     SOON = "soon"  # the state at the broker is about to change
     BACK_OFF = "back_off"  # nothing was wrong with the request

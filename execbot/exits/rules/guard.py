@@ -95,8 +95,9 @@ def watch_over(
     """Count how long shares are without a stop; past the limit alarm and act as configured.
 
     The alarm is repeated each minute with its cause, and anew when an addition has ended since. The
-    emergency exit is decided again for as long as shares stay without a stop: one that was
-    refused has changed nothing. What a suspended plan leaves bare was told when it was suspended.
+    emergency exit is decided again for as long as shares stay without a stop: one that was refused
+    has changed nothing. Shares that a suspended plan leaves bare were reported when it was
+    suspended.
     """
     began = _began(view, plan, memory)
     memory = replace(memory, size=view.size)
@@ -125,10 +126,9 @@ def watch_over(
 def watch_over_unplanned(
     view: View, coverage: Coverage, memory: Memory
 ) -> tuple[list[Action], Memory]:
-    """Where every position must have a plan: past the limit one without is told, once until that
-    has changed. Nothing is done: nobody has said what it is to be done at. A structure with a stop
-    that nobody looks after any more is told in any case; one whose legs have gone by the look that
-    found it."""
+    """Where every position must have a plan: report one without it past the limit, once until that
+    changes. No order is sent: there is no level to send it at. A structure whose stop is no longer
+    looked after is reported in any case; one whose legs have gone, by the look that found it."""
     is_left = coverage.state is Guarded.UNPROTECTED and view.structure.trouble == NOBODY_LOOKS
     is_bare = coverage.state is Guarded.NO_PLAN and view.limits.every_position
     if not (is_left or is_bare) or coverage.uncovered <= 0:
@@ -222,7 +222,7 @@ def _alarm(
 
 
 def _whose(lift: Lift) -> str:
-    """Who has taken the stop off, and when it comes back."""
+    """Says what has taken the stop off, and when it comes back."""
     what = "an addition" if lift.entry_client_order_id is not None else lift.reason
     by = f" by order {lift.entry_client_order_id}" if lift.entry_client_order_id else ""
     holder = f" of {lift.holder}" if lift.holder else ""

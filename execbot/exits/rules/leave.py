@@ -1,9 +1,9 @@
 """Leaving a position now: take the exits away, wait for the shares, sell, and press on.
 
-The order goes limit -> marketable limit -> market, each for `exit_timeout`. Nothing is sent into
-a halt or a closed market, and until something can be sent the protective orders stay where they
-are. When the broker refuses three times the position is protected again and the trader is told;
-the next attempt then waits, longer each time, until the position changes.
+The order goes limit -> marketable limit -> market, each for `exit_timeout`. No order is sent into a
+halt or a closed market, and until one can be sent the protective orders stay where they are. When
+the broker refuses three times the position is protected again and the trader is told; the next
+attempt then waits, longer each time, until the position changes.
 """
 
 from __future__ import annotations

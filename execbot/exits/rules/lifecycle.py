@@ -156,7 +156,7 @@ def _usable(target: TargetPlan, plan: ExitPlan, entry: Decimal) -> TargetPlan | 
 
 
 def _with_target_fills(view: View, plan: ExitPlan) -> ExitPlan:
-    """What each target has filled, counted from the orders that served it."""
+    """The plan with each target's filled quantity, counted from the orders that served it."""
     if not plan.targets:
         return plan
     filled = [ZERO] * len(plan.targets)

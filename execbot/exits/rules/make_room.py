@@ -32,7 +32,7 @@ class RoomStep(StrEnum):
 
 
 class RoomDecision(Struct, frozen=True):
-    """What to do now. `cancel` names the orders to lift."""
+    """The step to take now. `cancel` names the orders to lift."""
 
     step: RoomStep
     cancel: tuple[SymbolOrder, ...] = ()

@@ -1,4 +1,4 @@
-"""Which orders should protect a position, and what the broker can hold of them.
+"""Chooses the orders that protect a position, of those that the broker can hold.
 
 The broker holds, by kind of position (Alpaca, 2026):
 
@@ -9,8 +9,8 @@ The broker holds, by kind of position (Alpaca, 2026):
 | crypto              | stop_limit, gtc       | by watch          | by watch      |
 | option contract     | stop, gtc             | by watch          | by watch      |
 
-Outside the regular session the broker keeps all of these and takes none. What says "by watch" is
-emulated there, and so is everything in an extended session; that works only while `watch` runs, and
+Outside the regular session the broker keeps all of these and takes none. `watch` emulates the rows
+that say "by watch", and everything in an extended session; that works only while `watch` runs, and
 every screen says so.
 """
 
@@ -64,7 +64,7 @@ class Want(Struct, frozen=True):
 
 
 class HeldShares(Struct, frozen=True):
-    """What is protected: `qty` is unsigned. `tick` is a crypto pair's price step."""
+    """The shares to protect: `qty` is unsigned. `tick` is a crypto pair's price step."""
 
     symbol: str
     side: PositionSide
@@ -107,7 +107,8 @@ def _wanted_whole(plan: ExitPlan, whole: Decimal, ladder: Ladder) -> list[Want]:
 
 
 def missing_wants(plan: ExitPlan, wants: Sequence[Want], groups: Sequence[ExitGroup]) -> list[Want]:
-    """What of `wants` no armed group serves yet, by quantity. What is arriving counts as there."""
+    """The part of `wants` that no armed group serves yet, by quantity. An arriving group counts as
+    there."""
     pool: dict[tuple[bool, int | None], Decimal] = {}
     for group in groups:
         qty = group.covered + group.arriving

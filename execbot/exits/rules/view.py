@@ -42,7 +42,7 @@ class SymbolMarket(Struct, frozen=True):
 
     @property
     def price(self) -> Decimal | None:
-        """What stops are elected by: the last trade, else the middle of the quote."""
+        """The price that elects stops: the last trade, else the middle of the quote."""
         if self.last is not None and self.last > 0:
             return self.last
         if self.bid and self.ask:
@@ -86,7 +86,7 @@ EXIT_REFUSED = "exit_refused"
 
 
 class Memory(Struct, frozen=True):
-    """What the rules remember of a symbol between looks. Not durable: it may start empty."""
+    """The rules' memory of a symbol between looks. Not durable: it may start empty."""
 
     size: Decimal | None = None
     """How much was held at the last look."""
@@ -144,7 +144,7 @@ class Memory(Struct, frozen=True):
         return self.exit_not_before is None or now >= self.exit_not_before
 
     def without_exit_failures(self) -> Memory:
-        """What is remembered once the position has changed: the way out is open again."""
+        """The memory once the position has changed: failures of leaving are forgotten."""
         return replace(
             self,
             exit_failures=0,
@@ -225,7 +225,7 @@ class View(Struct, frozen=True):
 
 
 def held_shares(view: View, side: PositionSide) -> HeldShares:
-    """What of the view is to be protected."""
+    """The shares of the view that need protection."""
     pct = view.limits.stop_limit_pct if view.is_option else None
     return HeldShares(view.symbol, side, view.size, view.is_crypto, view.tick, pct)
 
@@ -287,7 +287,7 @@ class Coverage(Struct, frozen=True):
 
 
 class Decision(Struct, frozen=True):
-    """What to do for a symbol now, in order, and what to remember."""
+    """Actions for a symbol now, in order, and the memory to keep."""
 
     actions: tuple[Action, ...]
     memory: Memory

@@ -1,4 +1,4 @@
-"""What a structure of contracts is to be left at. Values, and how the journal keeps them.
+"""Exit levels of a structure of contracts: values, and how the journal keeps them.
 
 A structure is one to four contracts of one underlying. Net prices are those of one unit a share,
 signed: what it is worth. One that was bought is worth above 0, one that was sold below: what buying

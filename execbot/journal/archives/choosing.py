@@ -16,7 +16,8 @@ ROWS_A_TIME = 5000
 
 
 def chosen(journal: Books, before: date, closed_plans: Collection[str]) -> Taken:
-    """What nothing open, recent or held belongs to, of all that was wanted before a New York day.
+    """The orders from before a New York day that may leave: none is open or recent, and none
+    belongs to anything open or held.
 
     `closed_plans` are the statuses of plans that are over. Raises JournalError.
     """

@@ -14,8 +14,8 @@ from execbot.model.enums import TERMINAL_STATUSES, OrderStatus
 
 
 class Link(Struct, frozen=True, gc=False):
-    """What ties an order to others; `parent_id` is a client_order_id, `replaces` and `replaced_by`
-    are the broker's ids."""
+    """The ties of an order to others; `parent_id` is a client_order_id, `replaces` and
+    `replaced_by` are the broker's ids."""
 
     client_order_id: str
     order_id: str = ""
@@ -72,11 +72,11 @@ def families(links: Iterable[Link]) -> list[list[Link]]:
 
 
 def may_leave(family: Iterable[Member], before: str, flat_before: Mapping[str, str]) -> bool:
-    """Nothing about it is open, recent, or asks for a person, and no fill of it is part of a
+    """No order of the family is open, recent, or waits for a person, and no fill of it belongs to a
     position that was still held at `before`.
 
-    `flat_before` has by symbol the last moment, `before` at most, at which nothing was held; a
-    symbol without one has been held from its first fill on.
+    `flat_before` has by symbol the last moment, `before` at most, at which the account held none of
+    it; a symbol without one has been held from its first fill on.
     """
     return all(_is_past(member, before, flat_before) for member in family)
 

@@ -1,8 +1,8 @@
-"""The files of past months: what the journal knows of each, where they are, and opening one.
+"""The files of past months: the journal's record of each, their place, and opening one.
 
 A file is an SQLite database, compressed whole by xz: `xz -dc FILE > past.db` shows it to others. It
 is written once, named by its own digest, and never changed; only one that the journal knows is
-read. What a killed `archive` leaves behind is no archive.
+read. The half file of a killed `archive` is no archive.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _connected(path: Path) -> sqlite3.Connection:
 
 
 def compressed(path: Path) -> bytes:
-    """What to keep of the database at `path`: a third of a second for each ten megabytes."""
+    """The database at `path`, compressed; takes a third of a second for each ten megabytes."""
     import lzma
 
     return lzma.compress(path.read_bytes(), preset=PRESET)

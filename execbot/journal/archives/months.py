@@ -13,7 +13,7 @@ read an order of it, all of it is unpacked: a tenth of a second."""
 
 
 class Cut(Struct, frozen=True):
-    """What was wanted before the New York day `before` goes into a file of this month."""
+    """Orders from before the New York day `before` go into the file of this month."""
 
     before: date
     month: str

@@ -115,7 +115,7 @@ def _copied(copy: Books, table: str, taken: Taken) -> int:
 
 
 def _plain(value: str | bytes | None) -> str | bytes | None:
-    """What cannot be read back stays as it is."""
+    """A value that cannot be read back stays as it is."""
     if not isinstance(value, bytes):
         return value
     try:
@@ -193,7 +193,7 @@ def _deleted(journal: Books, taken: Taken, counted: Counted) -> None:
 
 
 def _keep_lives(journal: Books, taken: Taken) -> None:
-    """What stays of the history is not enough to derive the lives of this time anew."""
+    """Keeps the lives of this time: the rest of the history is not enough to derive them anew."""
     [(last,)] = journal._rows(
         f"SELECT max(seq) FROM order_events WHERE {_picked('order_events', taken)}",
         _values("order_events", taken),

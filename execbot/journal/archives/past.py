@@ -50,7 +50,7 @@ class Past(Books):
         )
 
     def symbols_ever(self) -> list[str]:
-        """Whatever was traded since the journal began."""
+        """Every symbol traded since the journal began."""
         return [str(row[0]) for row in self._rows("SELECT symbol FROM positions ORDER BY symbol")]
 
     def orders_by_day(self, before: date) -> dict[date, int]:
@@ -102,7 +102,7 @@ class Past(Books):
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> list[T]:
-        """What archives of a span have, but for what came back."""
+        """The archives' rows of a span, without those that came back."""
         found: list[T] = []
         for archive in self.archives(since, until):
             with self._opened(archive) as (books, returned):
@@ -112,7 +112,7 @@ class Past(Books):
     def _of_ids(
         self, ids: Iterable[str], kind: IdKind, read: Callable[[Books, list[str]], list[T]]
     ) -> list[T]:
-        """What archives have of these ids."""
+        """The archives' rows of these ids."""
         wanted: defaultdict[int, list[str]] = defaultdict(list)
         for name, number in self.archived_ids(ids, kind).items():
             wanted[number].append(name)

@@ -142,7 +142,7 @@ class OrderReads(Past):
         super().put_orders(records, kept)
 
     def _bring_back(self, client_order_ids: Iterable[str]) -> None:
-        """What something new is told of belongs to the present again."""
+        """Brings archived orders back that something new was reported of."""
         past = self.archived_ids(client_order_ids, IdKind.ORDER)
         for number in sorted(set(past.values())):
             with self.transaction(), self._opened(self._numbered(number)) as (books, _):

@@ -38,7 +38,7 @@ def bring_back(journal: Books, past: Books, archive: int, orders: Collection[str
 
 
 def _as_written(column: str, value: Any) -> Any:
-    """What the journal packs is packed again: a rebuild would write it so."""
+    """Packs again what the journal packs: a rebuild would write it so."""
     return packed(value) if column in PACKED and isinstance(value, str) else value
 
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 
 class IdKind(StrEnum):
-    """What an id in `archived_ids` is of; one letter, for there are four a past order."""
+    """The kind of an id in `archived_ids`; one letter, since each past order has four."""
 
     ORDER = "o"
     BROKER = "b"
@@ -19,7 +19,8 @@ class IdKind(StrEnum):
 
 
 class Taken(Struct, frozen=True):
-    """What leaves the journal, or comes back. `seqs` are audit rows about nothing of it."""
+    """Rows that leave the journal, or come back. `seqs` are audit rows that concern none of
+    them."""
 
     orders: tuple[str, ...] = ()
     order_ids: tuple[str, ...] = ()
@@ -33,7 +34,7 @@ class Taken(Struct, frozen=True):
 
     @property
     def subjects(self) -> tuple[str, ...]:
-        """What audit rows may be about."""
+        """The subjects that audit rows may have."""
         return (*self.orders, *self.plans, *self.signals)
 
     def ids(self) -> list[tuple[str, str]]:

@@ -186,7 +186,7 @@ def derived_set_aside(copy: Journal) -> Iterator[None]:
 
 
 def differing_rows(copy: Journal, *, ignored: Collection[str]) -> Iterator[DifferingRow]:
-    """What was derived anew and is not as it was, by table and key.
+    """Rows that differ after they were derived anew, by table and key.
 
     Days that an older journal had not laid yet are no difference.
     """

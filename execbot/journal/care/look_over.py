@@ -24,8 +24,8 @@ _LAST_ROWS = 20
 
 
 def damage_in_reach(journal: Journal) -> list[str]:
-    """What is wrong, in SQLite's words; empty where a command meets nothing. Raises JournalError
-    for what cannot be read at all."""
+    """The damage in a command's reach, in SQLite's words; empty if there is none. Raises
+    JournalError if the file cannot be read at all."""
     if journal.size() <= CHECKED_WHOLE_MAX:
         return journal.check(quick=True)
     found = [word for table in _SMALL for word in journal.check(table, quick=True)]

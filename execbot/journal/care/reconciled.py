@@ -1,4 +1,4 @@
-"""What the last reconciliation found: `health` shows its age and its breaks."""
+"""The findings of the last reconciliation: `health` shows its age and its breaks."""
 
 from __future__ import annotations
 

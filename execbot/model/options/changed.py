@@ -29,7 +29,7 @@ class ContractChange(Struct, frozen=True):
 
     @property
     def is_adjusted(self) -> bool:
-        """What it delivers is another number of shares than its strike is of."""
+        """It delivers a number of shares other than the one its strike is quoted for."""
         return self.count == 1
 
     def __str__(self) -> str:
@@ -51,8 +51,8 @@ def stock_of(root: str) -> str:
 
 
 def changed_contracts(differing: Iterable[Held]) -> tuple[ContractChange, ...]:
-    """What explains all that differs of one root and its successors, to the last contract: some are
-    gone, and just those have come that they would have become. Nothing where one is left over."""
+    """The changes that explain every difference of one root and its successors: some contracts are
+    gone, and exactly their successors have come. Empty if a single contract is left over."""
     groups: defaultdict[str, dict[Held, OptionContract]] = defaultdict(dict)
     for item in differing:
         contract = option_contract(item.symbol)

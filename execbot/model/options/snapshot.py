@@ -1,4 +1,5 @@
-"""What the market says of a contract now. Keys that Alpaca leaves out are None."""
+"""The market's snapshot of a contract: quote, trade, greeks. Keys that Alpaca leaves out are
+None."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def spread_request(
 
 
 def names_of(request: OrderRequest) -> tuple[str, ...]:
-    """What an order trades: its symbol, or the contracts of its legs."""
+    """The symbols that an order trades: its own, or the contracts of its legs."""
     return tuple(leg.symbol for leg in request.spread) or (request.symbol,)
 
 

@@ -85,8 +85,8 @@ def worst_value(holdings: Iterable[Holding], shares: Decimal = ZERO) -> Decimal 
 
 
 def max_loss(holdings: Iterable[Holding], paid: Decimal, shares: Decimal = ZERO) -> Decimal | None:
-    """What may be lost, in USD, at least 0; None: without end. `paid` is in USD, negative where
-    the structure brought money in."""
+    """The largest possible loss, in USD, at least 0; None if it is unbounded. `paid` is in USD,
+    negative where the structure brought money in."""
     worst = worst_value(holdings, shares)
     return None if worst is None else max(paid - worst, ZERO)
 
@@ -98,7 +98,7 @@ def collateral(holdings: Iterable[Holding], shares: Decimal = ZERO) -> Decimal |
 
 
 def holdings_of(legs: Iterable[Leg], units: Decimal = Decimal(1)) -> list[Holding]:
-    """What an order of these legs makes of nothing."""
+    """The holdings that an order of these legs opens in an empty account."""
     return [Holding(leg.contract, leg.signed * units) for leg in legs]
 
 

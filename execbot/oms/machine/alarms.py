@@ -1,4 +1,4 @@
-"""What about an order a person must look at: the slugs of its alarm, and the words for each. Pure.
+"""Alarms of orders that a person must look at: their slugs, and the words for each. Pure.
 
 Some alarms are of one event (a contradiction); others stand as long as the order is as it is, and
 go when it is not (`standing`).
@@ -80,7 +80,7 @@ _WORDS: dict[OrderAlarm, str] = {
 
 
 def alarm_words(record: OrderRecord, alarm: str | None = None) -> str:
-    """What is wrong with the order, in one sentence; an unknown slug stands for itself."""
+    """Says in one sentence what is wrong with the order; an unknown slug stands for itself."""
     slug = alarm or record.alarm or ""
     if slug not in set(OrderAlarm):
         return slug
@@ -101,7 +101,7 @@ def alarm_words(record: OrderRecord, alarm: str | None = None) -> str:
 def standing(
     before: OrderRecord, after: OrderRecord, executions: Iterable[Execution]
 ) -> OrderAlarm | None:
-    """What is wrong with the order as it stands now, if anything is."""
+    """The alarm of the order as it stands now, if there is one."""
     order, progress = after.order, after.progress
     if order.is_spread:
         return None  # it counts units of its legs, which are looked at one by one

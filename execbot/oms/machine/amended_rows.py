@@ -50,7 +50,7 @@ def amended_rows(reports: Reports, owners: Mapping[str, str], progress: Progress
 
 
 def is_later(row: Row, amendments: Sequence[Amendment]) -> bool:
-    """What was executed after a bust or correction is not what that undid."""
+    """A bust or correction cannot undo an execution that came after it."""
     return any(row.at > item.at + NEAR for item in amendments)
 
 
@@ -119,7 +119,7 @@ class _Weight(Struct, frozen=True, order=True):
 
 
 class _Total(Struct, frozen=True, gc=False):
-    """What the broker counted: right after an amendment (`is_after`), or at a time."""
+    """The broker's total: right after an amendment (`is_after`), or at a time."""
 
     at: datetime
     qty: Decimal

@@ -1,4 +1,4 @@
-"""What the orders before a replacement have filled. Pure, but for the look-up it is given.
+"""Fills of the orders before a replacement. Pure, but for the look-up it is given.
 
 The quantity of a replacement counts what its chain has filled before it (Alpaca). So a fill that
 becomes known late, on an order that was replaced, changes what is left of those that came after it,

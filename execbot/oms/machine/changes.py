@@ -1,4 +1,4 @@
-"""What happened to an order, for those who react to it: watch, exits, subscribers."""
+"""Changes of an order, for watch, exits and subscribers to react to."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from execbot.oms.machine.events import Applied, OrderEvent
 
 
 class EventName(StrEnum):
-    """What can be subscribed to."""
+    """The events that a program can subscribe to."""
 
     ORDER_SUBMITTED = "order_submitted"  # the broker has an order of ours
     ORDER_FAILED = "order_failed"  # refused by the broker or by us, or never sent

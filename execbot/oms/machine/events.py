@@ -192,8 +192,8 @@ def update_event(
 def leg_events(
     update: TradeUpdate, now: datetime, *, source: EventSource = EventSource.STREAM
 ) -> list[OrderEvent]:
-    """What one frame says of the fills of a multi-leg option order's legs: each an execution of
-    its own (`legs[]` with `execution_id`, `order_id`, `qty`, `price`, `timestamp`)."""
+    """Fills of the legs in one frame of a multi-leg option order: each an execution of its own
+    (`legs[]` with `execution_id`, `order_id`, `qty`, `price`, `timestamp`)."""
     rows = update.raw.get("legs")
     if not update.order.is_spread or not isinstance(rows, list | tuple):
         return []
@@ -256,7 +256,7 @@ class OrderState(Struct, frozen=True, gc=False):
 
 
 class Applied(Struct, frozen=True, gc=False):
-    """What an event did.
+    """The effect of an event.
 
     `fills` are the executions it booked, in the model's words; `filled_delta` is by how much the
     net quantity changed (0 when a real execution took the place of an inferred one; negative after

@@ -39,7 +39,7 @@ FILL_ROWS = frozenset({"", "fill", "partial_fill"})
 
 
 class Booking(Struct, frozen=True, gc=False):
-    """What an execution report did to the executions of its order."""
+    """The effect of an execution report on the executions of its order."""
 
     executions: Executions
     result: EventResult
@@ -48,7 +48,7 @@ class Booking(Struct, frozen=True, gc=False):
 
 
 def net(executions: Iterable[Execution]) -> tuple[Decimal, Decimal | None]:
-    """What the order has filled as things stand, and at which quantity-weighted price."""
+    """The order's filled quantity as things stand, and its quantity-weighted price."""
     qty = total = ZERO
     for execution in executions:
         qty += execution.net_qty

@@ -31,7 +31,7 @@ _HELD, _GONE = PositionState.OPEN, PositionState.CLOSED
 
 @dataclass
 class Life:
-    """What is known of one symbol. `qty` is signed, `began` the event that the life began with."""
+    """Facts of one symbol. `qty` is signed, `began` the event that the life began with."""
 
     symbol: str
     qty: Decimal = ZERO
@@ -124,7 +124,7 @@ def life_in(journal: Journal, symbol: str) -> Life:
 
 
 def held_by(executions: Mapping[str, Execution]) -> Decimal:
-    """What an order's executions add up to, signed."""
+    """The signed sum of an order's executions."""
     return sum((one.net_qty * one.side.sign for one in executions.values()), ZERO)
 
 

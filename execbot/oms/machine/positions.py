@@ -62,8 +62,8 @@ def _is_exchange(position: PositionRecord, execution: Execution) -> bool:
 def _bought_since(position: PositionRecord, signed: Decimal, execution: Execution) -> Decimal:
     """Purchases whose fee may still be missing here.
 
-    An adjustment takes the broker's quantity over, and with it all fees until then. What was sold
-    to nothing was there to be sold: no fee of it is missing.
+    An adjustment takes the broker's quantity over, and with it all fees until then. A position that
+    was sold out was all there: no fee of it is missing.
     """
     if execution.state is FillState.ADJUSTMENT or position.qty + signed == 0:
         return ZERO

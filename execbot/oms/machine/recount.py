@@ -1,4 +1,4 @@
-"""What a broker's totals prove of executions that it took back without a report. Pure.
+"""Proves from a broker's totals which executions it took back without a report. Pure.
 
 One total below the executions proves nothing (E-EXE-9). Where an order has ended, and its quantity
 and average say of one execution alone what became of it, that is a conclusion (E-EXE-12): it is
@@ -26,7 +26,7 @@ from execbot.oms.machine.totals import AVERAGE_STEP, counts_change
 
 
 class Restated(Struct, frozen=True):
-    """What an execution must have become: quantity 0 is a bust."""
+    """The quantity and price that an execution must have now: quantity 0 is a bust."""
 
     execution: Execution
     qty: Decimal
@@ -34,8 +34,8 @@ class Restated(Struct, frozen=True):
 
 
 def restated(record: OrderRecord, executions: Iterable[Execution]) -> tuple[Restated, ...]:
-    """What the youngest totals make of the executions; empty where they say nothing, or do not say
-    of which execution."""
+    """The executions as the youngest totals restate them; empty if these prove nothing, or do not
+    prove which execution."""
     known = list(executions)
     inferred = [item for item in known if item.state is FillState.INFERRED]
     stands = [item for item in known if item.net_qty and item not in inferred]
@@ -56,7 +56,8 @@ def restated(record: OrderRecord, executions: Iterable[Execution]) -> tuple[Rest
 
 
 def _is_over(record: OrderRecord, executions: Sequence[Execution]) -> bool:
-    """Nothing of it is under way, and all of it was heard. A chain counts in ways of its own."""
+    """The order has ended and every report of it has arrived. Excludes chains, which count in ways
+    of their own."""
     order, progress = record.order, record.progress
     is_alone = not (order.replaces or order.replaced_by or progress.chain_qty or order.is_spread)
     if not (order.is_terminal and is_alone) or progress.latest_at is None:

@@ -52,7 +52,7 @@ class Row(Struct, frozen=True, gc=False):
 
 
 class Reports(Struct):
-    """What was reported of one order: frames and amendments by execution id, rows by their own."""
+    """The reports of one order: frames and amendments by execution id, rows by their own."""
 
     frames: dict[str, Frame] = field(default_factory=dict)
     rows: dict[str, Row] = field(default_factory=dict)

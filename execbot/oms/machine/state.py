@@ -260,7 +260,7 @@ def _youngest(
 
 
 def _chain_changes(progress: Progress, event: OrderEvent) -> dict[str, Any]:
-    """What the event tells of the orders that this one replaced (see `chains`)."""
+    """Changes that the event reports of the orders that this one replaced (see `chains`)."""
     details = event.details
     if "chain_qty" not in details:
         return {}

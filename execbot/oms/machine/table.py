@@ -44,7 +44,7 @@ _S = OrderStatus
 
 
 class Act(StrEnum):
-    """What we did, or concluded, about an order."""
+    """Our own act on an order, or our conclusion about it."""
 
     INTENT = "intent"  # written down, about to be sent
     QUEUE = "queue"  # kept for the open
@@ -190,7 +190,7 @@ UNTIMED = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Verdict(StrEnum):
-    """What the table says of a report."""
+    """The table's verdict on a report."""
 
     MOVE = "move"
     STAY = "stay"

@@ -1,10 +1,10 @@
-"""What the broker's totals say beyond the reported executions: the shortfall. Pure.
+"""The shortfall: what the broker's totals count beyond the reported executions. Pure.
 
-A total counts what was executed until its time, as it was corrected until then. What it counts and
-nobody has reported was lost on the way, or is on it: it is booked as one inferred execution of the
-order, under a deterministic id, at the price at which the broker's average works out. An execution
-that only a correction has named is inferred under its own id. Being a function of the reports, it
-shrinks and vanishes as the real ones arrive, and is never counted twice.
+A total counts what was executed until its time, as it was corrected until then. A quantity that it
+counts and no report has named was lost on the way, or is on it: it is booked as one inferred
+execution of the order, under a deterministic id, at the price at which the broker's average works
+out. An execution that only a correction has named is inferred under its own id. Being a function of
+the reports, it shrinks and vanishes as the real ones arrive, and is never counted twice.
 
 A total below the executions lowers nothing: a bust proves, a total does not.
 """
@@ -31,7 +31,7 @@ AVERAGE_STEP = Decimal("0.000001")
 
 
 class Counted(Struct, frozen=True, gc=False):
-    """What one report counts, in executions as they were first reported. `value` is None where it
+    """The total of one report, in executions as they were first reported. `value` is None where it
     carried no average."""
 
     qty: Decimal
@@ -147,7 +147,7 @@ def _missing_value(
 
 
 def carried_qty(real: Iterable[Execution], progress: Progress) -> Decimal:
-    """What of the totals of a replacement the orders before it may have filled.
+    """The part of a replacement's totals that the orders before it may have filled.
 
     Whether Alpaca counts it in the `filled_qty` of a replacement is documented nowhere. A total
     too low for that proves that it does not; until then a shortfall of up to that much is not

@@ -48,7 +48,7 @@ REASON = "scale in"
 
 
 class Addition(Struct, frozen=True):
-    """What an order adds to. `lifts` are the client_order_ids of the exits in its way.
+    """The position that an order adds to. `lifts` are the client_order_ids of the exits in its way.
 
     `refusal` says why it cannot be sent although every check passes: it would rest, and the
     position would be without its stop for as long.

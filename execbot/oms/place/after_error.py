@@ -1,6 +1,7 @@
-"""What to do after a submission failed: retry, send something smaller or different, wait, or stop.
+"""Decides what to do after a submission failed: retry, send a smaller or different order, wait, or
+stop.
 
-Pure. A `BrokerError` and the history of the attempts go in, one `Next` comes out:
+Pure. A `BrokerError` and the history of the attempts go in, one `RetryDecision` comes out:
 
 | error | next |
 |---|---|
@@ -58,7 +59,7 @@ class RetryStep(StrEnum):
 
 
 class History(Struct, frozen=True):
-    """What was tried so far. `sent` are all requests refused yet, newest last.
+    """The attempts so far. `sent` are all requests refused yet, newest last.
 
     `retried_id` is the id that the ids of the retries (`.r1`, `.r2`) are made of.
     """

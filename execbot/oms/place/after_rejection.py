@@ -43,7 +43,7 @@ KIND = "order_rejected"
 
 
 class Followed(Struct, frozen=True):
-    """What was done about one rejection. `record` is the next attempt, None where there is none."""
+    """The answer to one rejection. `record` is the next attempt, None where there is none."""
 
     rejected: OrderRecord
     reason: str

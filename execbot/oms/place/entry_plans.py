@@ -1,8 +1,8 @@
 """The one planner of entries: from what exits were asked for to a request with its legs and a plan.
 
 `submit`, signals, the queue and a retry come here with an order and `ExitsAsked`, and get a
-`PricedEntry`. Nothing is written here: `Placer` makes the plan durable in the transaction of the
-intent, so that whoever sees the first fill knows where its stop belongs.
+`PricedEntry`. This module writes nothing: `Placer` makes the plan durable in the transaction of the
+intent, so that any process that sees the first fill knows where its stop belongs.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class LegsRefused(OmsError):
 
 
 class NoEntryPrice(OmsError):
-    """Nothing says where the entry would trade."""
+    """There is no price at which the entry would trade."""
 
     kind = "risk.no_quote"
     category = ErrorCategory.ADJUSTABLE
@@ -65,7 +65,7 @@ class NoEntryPrice(OmsError):
 
 
 class ExitsAsked(Struct, frozen=True):
-    """What exits an entry should have, and how firmly.
+    """The exits that an entry should have, and how firmly.
 
     `must_go_along`: asked for by hand with this very order, which is refused where the broker takes
     no legs with it; without it they may come after the fill. `stop_goes_along`: with several
@@ -89,13 +89,13 @@ NO_EXITS = ExitsAsked()
 
 
 class PricedEntry(Struct, frozen=True):
-    """What to send, and the plan to make durable with it.
+    """The request to send, and the plan to make durable with it.
 
     `plan` is the entry's own, None where it has none. `joins` is the plan of the position that it
-    adds to. `price` is where it would trade: what the levels were measured from. `conflict` says
-    why what was asked for cannot be, once every other check has passed. `sized` is how its size
-    came about, None where it was given. `known`: the order that was given under the id before, for
-    which nothing was planned now, and for which nothing may be sent.
+    adds to. `price` is where it would trade: the levels were measured from it. `conflict` says why
+    the wishes cannot be met, once every other check has passed. `sized` is how its size came about,
+    None where it was given. `known`: the order that was given under the id before, for which
+    nothing was planned now, and for which nothing may be sent.
     """
 
     request: OrderRequest
@@ -139,7 +139,7 @@ def asked_by_submit(
 
 
 def asked_again(plan: ExitPlan, *, plan_id: str = "") -> ExitsAsked:
-    """What a plan was made from, for another try at its entry."""
+    """The wishes that a plan was made from, for another try at its entry."""
     return ExitsAsked(
         wishes_of(plan),
         tif_is_given=True,

@@ -1,4 +1,4 @@
-"""What an entry costs, what it risks, and what it leaves of the limits. Pure."""
+"""Cost and risk of an entry, and the room it leaves in the limits. Pure."""
 
 from __future__ import annotations
 

@@ -144,8 +144,8 @@ def made_before(family: Family, record: OrderRecord) -> frozenset[str]:
 
 
 def _first_of(journal: Journal, record: OrderRecord) -> OrderRecord:
-    """What was tried first: back from a replacement to what it replaced, from an attempt to what
-    it is an attempt of."""
+    """The first order of the wish: from a replacement back to the replaced order, from an attempt
+    to the order that it repeats."""
     seen: set[str] = set()
     while record.client_order_id not in seen:
         seen.add(record.client_order_id)

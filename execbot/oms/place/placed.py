@@ -1,4 +1,4 @@
-"""What is placed and why, and what became of it: the values that placing hands around."""
+"""Values of placing: the order, its provenance, and its result."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Placed(Struct, frozen=True):
-    """What became of it. `attempts` counts the orders given to the pipeline.
+    """The result of placing an order. `attempts` counts the orders given to the pipeline.
 
     `addition` is set when it enlarged a position that has an exit plan; `entry` is what was
     planned. Of one that was given before, `basis` is what it was judged by, and `plan` the one

@@ -226,7 +226,8 @@ class Placer(Attempts):
         return None if known is None or known.status in REOPENABLE else known
 
     def addition(self, request: OrderRequest, checked: Checked) -> Addition | None:
-        """What the request adds to; `checked` is judged anew without the exits in its way."""
+        """The position that the request adds to; `checked` is judged anew without the exits in its
+        way."""
         held = checked.facts.counted(request.symbol)
         if held is None or held.qty * request.side.sign <= 0:
             return None
@@ -329,7 +330,7 @@ def refuse_conflict(entry: PricedEntry, checked: Checked) -> None:
 
 
 def _saving(before: OnPass | None, plan: ExitPlan) -> OnPass:
-    """What is written with the intent, and the plan of the entry besides."""
+    """Writes the entry's plan with the intent, after `before`."""
 
     def on_pass(journal: Journal) -> None:
         if before is not None:
@@ -342,7 +343,7 @@ def _saving(before: OnPass | None, plan: ExitPlan) -> OnPass:
 def _keeping_size(
     before: OnPass | None, request: OrderRequest, sized: Sized, at: datetime
 ) -> OnPass:
-    """What is written with the intent, and how its size came about."""
+    """Writes with the intent how its size came about, after `before`."""
 
     def on_pass(journal: Journal) -> None:
         if before is not None:

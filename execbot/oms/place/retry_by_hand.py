@@ -1,4 +1,4 @@
-"""What a trader may decide about a failed order: send it again, or give it up. Both are audited."""
+"""The trader's decision on a failed order: send it again, or give it up. Both are audited."""
 
 from __future__ import annotations
 

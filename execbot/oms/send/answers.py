@@ -1,4 +1,4 @@
-"""What the broker answers to a send, brought into the journal: taken, found again, not ours."""
+"""Brings the broker's answer to a send into the journal: taken, found again, not ours."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from execbot.oms.sync import settle
 
 
 class Answers:
-    """What those who send share: broker and journal of one account, and what one says of the other.
+    """Broker and journal of one account, shared by all that send.
 
     `on_step` is told of every step by name (tests stop the process there).
     """
@@ -82,8 +82,8 @@ class Answers:
         raise reused(self._record(client_order_id)) from error
 
     def _accept_found(self, client_order_id: str, order: Order) -> OrderRecord:
-        """What a look-up has found of a send whose answer was lost. Raises ClientIdReused where the
-        answer must have been that somebody else has the id."""
+        """Takes in the order that a look-up found after the answer to a send was lost. Raises
+        ClientIdReused if the answer must have been that another order has the id."""
         if not settle.is_anothers(order, self._record(client_order_id)):
             return self._accept(client_order_id, order)
         self._disown(client_order_id, order)

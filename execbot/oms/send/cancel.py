@@ -31,7 +31,7 @@ from execbot.oms.send.waiting import (
 
 
 class CancelAllResult(Struct, frozen=True):
-    """What became of every order that was asked for.
+    """The result for every order that was to be canceled.
 
     `failed` could not be asked for, `still_open` had not ended when the wait was over, `in_doubt`
     cannot be canceled because the broker may not have them. `unread` says why the broker's list of

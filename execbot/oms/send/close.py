@@ -90,8 +90,8 @@ class Closer:
                 raise _failed(symbol, position, taken, error) from error
 
     def _refuse_cover(self, position: Position, wanted: Decimal) -> None:
-        """Raise NotPossible where what is closed is the cover of a contract that is sold: the
-        broker would refuse it, after the exits were lifted. What cannot be read holds nothing back.
+        """Raise NotPossible if the shares to close cover a sold contract: the broker would refuse
+        that after the exits were lifted. An answer that cannot be read holds nothing back.
         """
         contract = option_contract(position.symbol)
         root = position.symbol if contract is None else contract.root
@@ -208,7 +208,7 @@ class Closer:
     # --- inside ----------------------------------------------------------------------------
 
     def _working(self, position: Position, wanted: Decimal) -> list[OrderRecord]:
-        """What works on the symbol at the broker."""
+        """Orders that work on the symbol at the broker."""
         key = symbol_key(position.symbol)
         take_in_open_orders(self._oms)
         if wanted < abs(position.qty):
@@ -323,7 +323,7 @@ def _failed(
     taken: Sequence[OrderRecord],
     cause: BrokerError | OmsError | JournalError,
 ) -> CloseFailed:
-    """What failed after orders had been lifted, with what stands without them now."""
+    """The error after orders had been lifted, with the shares that stand without them now."""
     held = abs(position.qty)
     exits = [item.order.qty or held for item in taken if _is_exit(item, position)]
     bare = min(held, sum(exits, ZERO))

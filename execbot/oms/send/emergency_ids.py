@@ -2,8 +2,8 @@
 
 Without a journal only the broker remembers what was sent. So the ids are counted there: for each
 symbol and New York day `flat-AAPL-20261120-1`, `-2` and so on, and the next one is taken only when
-the one before has ended. Whoever runs the same command again, or at the same time, comes to the
-same id, which the broker takes once.
+the one before has ended. The same command, run again or at the same time, arrives at the same id,
+which the broker takes once.
 """
 
 from __future__ import annotations

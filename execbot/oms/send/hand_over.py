@@ -29,7 +29,7 @@ from execbot.oms.machine.table import Act
 
 
 class By(StrEnum):
-    """Who carries a request out."""
+    """The process that carries a request out."""
 
     WATCH = "watch"
     COMMAND = "command"
@@ -125,7 +125,7 @@ def orders_of(journal: Journal, name: str) -> list[OrderRecord]:
 
 def stood_before(journal: Journal, record: OrderRecord, seconds: float) -> bool:
     """Whether the order was there at a moment, in the machine's own seconds: then it was made of
-    another request with the same id. What cannot be told is taken for younger."""
+    another request with the same id. If the age is unknown the order counts as younger."""
     events = journal.events_of(record.client_order_id)
     begun = next((e for e in reversed(events) if e.kind in (Act.INTENT, Act.QUEUE)), None)
     mark = None if begun is None else Mark.from_json(begun.details.get(MARK))

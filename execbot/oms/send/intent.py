@@ -45,7 +45,7 @@ class SubmitTimes(Struct, frozen=True):
 
 
 def intent_details(request: OrderRequest, facts: dict[str, Any]) -> dict[str, Any]:
-    """What the event of an intent keeps: the exact request, and who wanted it and why."""
+    """The details kept with an intent: the exact request, who wanted it and why."""
     wire = request.to_wire()
     return {
         **facts,

@@ -16,7 +16,7 @@ from execbot.oms.send.intent import intent_details
 def judged(
     ledger: Ledger, request: OrderRequest, gate: Gate | None, facts: dict[str, Any], now: datetime
 ) -> GateVerdict | None:
-    """What the gate says of the request, None without one; a denial is written by then."""
+    """The gate's verdict on the request, None without a gate; a denial is written by then."""
     if gate is None:
         return None
     verdict = gate(ledger.journal)

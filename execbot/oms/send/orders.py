@@ -198,8 +198,8 @@ def take_in_open_orders(oms: Orders) -> Listed:
 
 
 def held_position(oms: Orders, symbol: str) -> Position | None:
-    """What is held of a symbol: the broker's word, and where it shows none, or what cannot be,
-    the sum of the fills.
+    """The position of a symbol: the broker's, or the sum of the fills if the broker shows none or
+    an impossible one.
 
     All fills are read before they are believed against the broker. Raises BrokerError.
     """
@@ -227,8 +227,8 @@ def _by_fills(oms: Orders, symbol: str) -> bool:
 
 
 def held_positions(oms: Orders, listed: Sequence[Position] | None = None) -> Rows[Position]:
-    """What may be held: the broker's list (`listed`, where it was read already), with each quantity
-    that the fills make larger; what of the list cannot be is `unread`.
+    """Positions that may be held: the broker's list (`listed`, if it was read already), with each
+    quantity that the fills make larger; rows that cannot be read are `unread`.
 
     The journal's alone where the broker does not answer. A symbol that the list leaves out is held
     until its fills say otherwise (docs/evidence.md, E-POS-2).
@@ -239,8 +239,8 @@ def held_positions(oms: Orders, listed: Sequence[Position] | None = None) -> Row
 def held_and_listed(
     oms: Orders, listed: Sequence[Position] | None = None
 ) -> tuple[Rows[Position], Sequence[Position] | None]:
-    """What may be held, and the broker's own list: of what that leaves out, or shows less, the
-    broker takes no order that closes it. None where it does not answer."""
+    """Positions that may be held, and the broker's own list: for shares missing there the broker
+    takes no closing order. None where it does not answer."""
     ours = {symbol_key(record.symbol): record for record in oms.journal.positions()}
     if listed is None:
         with suppress(BrokerError):

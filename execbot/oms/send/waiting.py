@@ -116,7 +116,7 @@ time out have been slower, so these waits are a floor, and only what is drawn on
 
 
 def looked_up(look: Callable[[], Order | None], timer: Timer) -> Order | None:
-    """What `look` finds, asked a few times; None when it was never there."""
+    """The order that `look` finds, asked a few times; None if it was never there."""
     timer.sleep(LOOK_UP_FIRST_SECONDS)
     return polled(
         look,

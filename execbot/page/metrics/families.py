@@ -21,7 +21,7 @@ from prometheus_client.core import (
     Metric,
 )
 
-from execbot.page.metrics.reading import Figures, FromJournal, Holding
+from execbot.page.metrics.reading import Figures, FromJournal, HeldTotals
 from execbot.page.metrics.tally import Distribution, Tally
 from execbot.risk.kill_switch import Level
 from execbot.version import __version__
@@ -123,7 +123,7 @@ def _counted(tally: Tally) -> Iterator[Metric]:
                      _labeled(tally.favourable))  # fmt: skip
 
 
-def _held(holding: Holding, equity: Decimal | None) -> Iterator[Metric]:
+def _held(holding: HeldTotals, equity: Decimal | None) -> Iterator[Metric]:
     yield _gauge("positions", "Positions that are held.", ("side",), _labeled(holding.counts))
     yield _gauge("exposure_cost_dollars", "What the positions that are held have cost.", ("side",),
                  _labeled(holding.cost))  # fmt: skip

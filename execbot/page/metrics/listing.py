@@ -19,7 +19,7 @@ from execbot.page.metrics.reading import (
     REJECTION_KINDS,
     Figures,
     FromJournal,
-    Holding,
+    HeldTotals,
     OrdersNow,
     Traded,
 )
@@ -70,7 +70,7 @@ def _labels(family: Metric) -> str:
 def nothing() -> Figures:
     """What is scraped of an account on which nothing has happened."""
     zero = Decimal(0)
-    holding = Holding(
+    holding = HeldTotals(
         dict(_none(PositionSide)),
         dict.fromkeys(PositionSide, zero),
         dict(_none(Guarded)),

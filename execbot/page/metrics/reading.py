@@ -53,7 +53,7 @@ REJECTION_KINDS = frozenset(
 _NO_TRADE = frozenset({FillState.ADJUSTMENT})
 
 
-class Holding(Struct, frozen=True):
+class HeldTotals(Struct, frozen=True):
     """What is held, at what it cost, in dollars; shares without a stop by whether a plan promises
     one."""
 
@@ -85,7 +85,7 @@ class FromJournal(Struct, frozen=True):
 
     tally: Tally
     traded: Traded
-    holding: Holding
+    holding: HeldTotals
     orders: OrdersNow
     equity: Decimal | None
     level: Level
@@ -185,7 +185,7 @@ class Reader:
             self._audited_at = max(latest, self._audited_at or latest)
         return new
 
-    def _holding(self, journal: Journal, now: datetime) -> Holding:
+    def _holding(self, journal: Journal, now: datetime) -> HeldTotals:
         """By the fills alone: what the broker would add is asked for by `watch` and `health`."""
         around = Surroundings(
             now,
@@ -201,7 +201,7 @@ class Reader:
         states = Counter(one.state for one in guarded)
         promised = [one for one in guarded if not one.has_no_plan]
         other = [one for one in guarded if one.has_no_plan]
-        return Holding(
+        return HeldTotals(
             {side: sum(PositionSide.of(r.qty) is side for r in held) for side in PositionSide},
             {
                 side: sum((abs(r.cost) for r in held if PositionSide.of(r.qty) is side), Decimal(0))

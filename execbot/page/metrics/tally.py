@@ -31,7 +31,7 @@ _WISHES = frozenset({Act.INTENT.value, Act.QUEUE.value, Act.DENY.value})
 _BPS = Decimal(10_000)
 
 
-class Step(StrEnum):
+class Stretch(StrEnum):
     """Between which two moments of an order a latency lies."""
 
     DECIDE = "decide"  # from the signal, or the intent, until it was sent
@@ -75,7 +75,7 @@ class Tally:
         self.halts = Counter[Level]({level: 0 for level in Level if level is not Level.OFF})
         self.stream_losses = 0
         self.stream_connects = 0
-        self.latencies = {step: Distribution(LATENCY_BOUNDS) for step in Step}
+        self.latencies = {step: Distribution(LATENCY_BOUNDS) for step in Stretch}
         self.adverse = {kind: Distribution(SLIPPAGE_BOUNDS) for kind in OrderKind}
         self.favourable = {kind: Distribution(SLIPPAGE_BOUNDS) for kind in OrderKind}
         self._now: dict[str, Outcome | None] = {}
@@ -142,14 +142,14 @@ class Tally:
         side[item.kind].observe(float(abs(item.cost.bps) / _BPS))
 
 
-def latencies_of(times: Times, kind: OrderKind) -> dict[Step, float]:
+def latencies_of(times: Times, kind: OrderKind) -> dict[Stretch, float]:
     """In seconds. A broker's clock that goes before ours makes no step shorter than nothing."""
     began = times.signal_received or times.intent
     waits = kind is not OrderKind.MARKETABLE
     spans = (
-        (Step.DECIDE, began, times.sent),
-        (Step.ACKNOWLEDGE, times.sent, times.acknowledged),
-        (Step.FILL, None if waits else times.acknowledged, times.first_fill),
+        (Stretch.DECIDE, began, times.sent),
+        (Stretch.ACKNOWLEDGE, times.sent, times.acknowledged),
+        (Stretch.FILL, None if waits else times.acknowledged, times.first_fill),
     )
     return {
         step: max((until - since).total_seconds(), 0.0)

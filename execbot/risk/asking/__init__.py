@@ -1,1 +1,1 @@
-"""What is asked of the broker for one decision: at once, and not more than is needed."""
+"""Asks the broker for the facts of one decision: all at once, and no more than needed."""

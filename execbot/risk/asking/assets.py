@@ -71,8 +71,8 @@ class Assets:
         return True
 
     def learn_smallest(self, positions: Iterable[Position], asked: Round | None) -> None:
-        """The smallest order of the coins of which little is held. What the broker does not tell
-        is judged by its worth alone."""
+        """Learns the smallest order of coins of which little is held. Where the broker names none,
+        worth alone decides whether it is dust."""
         for held in positions:
             is_small = held.market_value is not None and abs(held.market_value) < SMALL_USD
             if held.asset_class == AssetClass.CRYPTO and is_small:

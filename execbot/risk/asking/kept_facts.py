@@ -1,10 +1,10 @@
-"""What is the same all day, kept with its age in the cache directory: assets, and the broker's word
-on the session.
+"""Keeps facts that hold all day, with their age, in the cache directory: assets, and the broker's
+word on the session.
 
-A kept answer saves a request, and is never the last word against an order: whoever is refused asks
-anew (`FactsReader.forget`). An asset that could not be traded is not kept at all. The session is
-kept for minutes and never beyond the next open or close that the broker itself has named
-(docs/market-hours.md). A file that is damaged, or cannot be written, is as if nothing was kept.
+A kept answer saves a request, and never has the last word against an order: before a refusal the
+broker is asked anew (`FactsReader.forget`). An asset that could not be traded is not kept at all.
+The session is kept for minutes and never beyond the next open or close that the broker itself has
+named (docs/market-hours.md). A file that is damaged, or cannot be written, counts as absent.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class KeptFacts:
 
 
 def _is_past(at: datetime, now: datetime) -> bool:
-    """What was kept later than now was kept by another clock: an exchange of one's own may live in
+    """A fact kept later than now was kept by another clock: an exchange of one's own may live in
     any day."""
     return at <= now
 

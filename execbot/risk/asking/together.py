@@ -105,7 +105,7 @@ class Round:
         return self._taken("quote", lambda: self._client.latest_quotes([symbol]))
 
     def rows(self, due: RowsDue) -> Sequence[Activity]:
-        """What came and went; asked anew where other days are due by now."""
+        """The rows that were asked for; asks anew if other days are due by now."""
         if self._rows_due is None or self._rows_due.start != due.start:
             self._begun.pop("rows", None)
         return self._taken("rows", lambda: ask_rows(self._client, due))

@@ -1,1 +1,1 @@
-"""What entries in options are held to: facts of contracts, worth and loss, rules."""
+"""Limits on entries in options: facts of contracts, worth and loss, rules."""

@@ -1,8 +1,8 @@
-"""No sold contract may be left without cover, whatever fills first. Pure.
+"""Finds sold contracts that would lose their cover, in whatever order things fill. Pure.
 
 A call that is sold alone is covered by 100 shares each, a put that is sold alone by its strike in
-cash; in a spread every short leg by a long one of the same order (Alpaca takes nothing else). What
-covers may be sold by another order that is working: such shares and contracts count as gone.
+cash; in a spread every short leg by a long one of the same order (Alpaca takes nothing else).
+Shares and contracts that a working order may sell count as gone: they cover nothing.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def uncovered_after(
     change: Mapping[str, Decimal],
     cash: Decimal | None,
 ) -> str:
-    """What sold contracts would stand without cover once `change` (signed, by symbol) has filled,
-    in words; empty where all are covered.
+    """Names, in words, the sold contracts that lack cover once `change` (signed, by symbol) has
+    filled; empty if all are covered.
 
     Puts that lose their long leg need cash; `cash` is what is free for it, None where unknown.
     """

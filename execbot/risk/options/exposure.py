@@ -1,4 +1,4 @@
-"""What held contracts may still lose, by underlying. Pure."""
+"""The most that held contracts may still lose, by underlying. Pure."""
 
 from __future__ import annotations
 

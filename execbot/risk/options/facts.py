@@ -1,4 +1,4 @@
-"""What a decision about contracts looks at besides the account."""
+"""The facts for a decision about contracts, besides the account's."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def holdings_in(root: str, positions: Iterable[Position]) -> list[Holding]:
 
 
 def natural_price(legs: Iterable[Leg], quotes: Mapping[str, Quote]) -> Decimal | None:
-    """What one unit costs at once: bought at the ask, sold at the bid. Negative: it brings that in.
-    None where a side that is needed has no quote."""
+    """The price of one unit now: bought at the ask, sold at the bid; negative if it brings money
+    in. None if a needed side has no quote."""
     total = ZERO
     for leg in legs:
         quote = quotes.get(leg.symbol)

@@ -274,8 +274,9 @@ def covered(intent: Intent, facts: Facts, limits: TradingSettings) -> Finding | 
 
 
 def _change(intent: Intent) -> dict[str, Decimal]:
-    """What the order does to holdings that may be cover, signed; opening spreads cover themselves
-    and buying covers nothing less."""
+    """The order's signed change of holdings that may serve as cover: the legs of a spread (one that
+    opens brings its own cover), or what an exit sells. Empty for the rest: a purchase takes no
+    cover away."""
     request = intent.request
     if request.qty is None:
         return {}

@@ -1,4 +1,4 @@
-"""What a multi-leg order that works may still lose. Pure."""
+"""The most that a working multi-leg order may still lose. Pure."""
 
 from __future__ import annotations
 

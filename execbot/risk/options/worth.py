@@ -1,4 +1,4 @@
-"""What an order of contracts costs, may lose, and ties up, in USD. Pure.
+"""Cost, largest loss and collateral of an order of contracts, in USD. Pure.
 
 Three figures for one order: `premium` is what is paid for it (negative: received); `at_risk` is
 the most it can lose; `tied_up` is what Alpaca takes off `options_buying_power`: premium for what is
@@ -30,7 +30,7 @@ class Worth(Struct, frozen=True):
 
 
 def net_price(request: OrderRequest, options: OptionFacts, *, opens: bool) -> Decimal | None:
-    """What one unit is expected to cost at most: the limit, else what the market asks."""
+    """The most that one unit should cost: the limit, else the market's price."""
     if request.limit_price is not None:
         limit = request.limit_price
         return limit if request.spread or request.side is Side.BUY else -limit

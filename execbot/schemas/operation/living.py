@@ -81,7 +81,7 @@ class LastAlert(Output):
 
 
 class Alerts(Output):
-    """Who is told of alarms, and of what."""
+    """Receivers of alerts, and which alerts go out."""
 
     receivers: list[AlertReceiver]
     """Those of EXECBOT_ALERT_URLS."""

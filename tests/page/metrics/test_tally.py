@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from execbot.journal.confirmation import Cost, OrderKind, Times
 from execbot.journal.records import AuditRow, EventRecord, EventResult
 from execbot.model.enums import ErrorCategory, EventSource, Outcome
-from execbot.page.metrics.tally import OTHER, Severity, Step, Tally, latencies_of
+from execbot.page.metrics.tally import OTHER, Severity, Stretch, Tally, latencies_of
 from execbot.risk.kill_switch import Level
 
 KINDS = frozenset({"risk.max_positions", "broker.rejected", "broker.insufficient_buying_power"})
@@ -108,15 +108,15 @@ def test_slippage_is_parted_by_its_sign_and_measured_once(tally: Tally) -> None:
     assert dict(adverse[OrderKind.MARKETABLE].buckets)["0.0025"] == 1
     assert dict(favourable[OrderKind.STOP].buckets)["+Inf"] == 1
     assert dict(favourable[OrderKind.MARKETABLE].buckets)["5e-05"] == 1
-    assert tally.latencies[Step.DECIDE].sum == 0
+    assert tally.latencies[Stretch.DECIDE].sum == 0
 
 
 def test_latencies_are_of_the_steps_that_are_known_and_never_negative() -> None:
     at = [T0 + timedelta(milliseconds=ms) for ms in (0, 40, 30, 250)]
     times = Times(intent=at[0], sent=at[1], acknowledged=at[2], first_fill=at[3])
     found = latencies_of(times, OrderKind.MARKETABLE)
-    assert found == {Step.DECIDE: 0.04, Step.ACKNOWLEDGE: 0.0, Step.FILL: 0.22}
-    assert Step.FILL not in latencies_of(times, OrderKind.RESTING)
+    assert found == {Stretch.DECIDE: 0.04, Stretch.ACKNOWLEDGE: 0.0, Stretch.FILL: 0.22}
+    assert Stretch.FILL not in latencies_of(times, OrderKind.RESTING)
     assert latencies_of(Times(sent=at[0]), OrderKind.STOP) == {}
 
 

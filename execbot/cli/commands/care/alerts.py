@@ -27,7 +27,7 @@ app = typer.Typer()
 @app.callback(invoke_without_command=True)
 @command
 def alerts(cli: Cli, csv: CsvFlag = False, columns: ColumnsFlag = None) -> None:
-    """Who is told of alarms, and of what: list, init.
+    """Receivers of alerts: list them, set one up.
 
     \b
     Examples:
@@ -40,7 +40,7 @@ def alerts(cli: Cli, csv: CsvFlag = False, columns: ColumnsFlag = None) -> None:
 @app.command("list")
 @command
 def list_(cli: Cli, csv: CsvFlag = False, columns: ColumnsFlag = None) -> None:
-    """The receivers without their secrets, what goes out, and what nobody has taken yet.
+    """Show receivers without their secrets, which alerts go out, and those not delivered yet.
 
     \b
     Examples:
@@ -112,7 +112,7 @@ def init(
         bool, typer.Option("--write", help="Write it into the .env in use, beside trading.yaml.")
     ] = False,
 ) -> None:
-    """Make the URL of a receiver from what its service hands out, try it, and keep it.
+    """Make a receiver's URL from the values that its service gives you, try it, and keep it.
 
     Without --write it is shown, to be put into EXECBOT_ALERT_URLS; it holds secrets.
 

@@ -40,7 +40,7 @@ def config(cli: Cli) -> None:
 def show(
     cli: Cli,
     changed: Annotated[
-        bool, typer.Option("--changed", help="Only what differs from the defaults.")
+        bool, typer.Option("--changed", help="Only keys that differ from the defaults.")
     ] = False,
     csv: CsvFlag = False,
     columns: ColumnsFlag = None,
@@ -102,7 +102,7 @@ def _where(cli: Cli) -> dict[str, Any]:
 def check(cli: Cli) -> None:
     """Read the configuration and name everything that is wrong with it.
 
-    Contacts nobody. Ends with 3 when anything is wrong.
+    Makes no request. Ends with 3 when anything is wrong.
 
     \b
     Examples:

@@ -37,7 +37,7 @@ _CANNOT_LOOK = frozenset({ExitCode.CONFIG, ExitCode.INTERNAL})
 def health(
     cli: Cli,
     fail_on: Annotated[
-        FailOn, typer.Option("--fail-on", help="What counts: critical findings, or warnings too.")
+        FailOn, typer.Option("--fail-on", help="Fail on critical findings, or on warnings too.")
     ] = FailOn.CRITICAL,
     nagios: Annotated[
         bool, typer.Option("--nagios", help="One line with figures; ends with 0 to 3.")
@@ -47,7 +47,7 @@ def health(
     ] = False,
     all_clear: Annotated[
         bool,
-        typer.Option("--all-clear", help="Send what was found to EXECBOT_ALERT_URLS, once a day."),
+        typer.Option("--all-clear", help="Send the findings to EXECBOT_ALERT_URLS, once a day."),
     ] = False,
     csv: CsvFlag = False,
     columns: ColumnsFlag = None,

@@ -64,7 +64,7 @@ def init(
     here: Annotated[
         bool, typer.Option("--here", help="Write ./trading.yaml; the keys stay in your home.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
     yes: Annotated[
         bool, typer.Option("--yes", help="Ask nothing: flags, environment, defaults.")
     ] = False,

@@ -35,7 +35,7 @@ app = typer.Typer()
 @app.callback(invoke_without_command=True)
 @command
 def journal(cli: Cli, csv: CsvFlag = False, columns: ColumnsFlag = None) -> None:
-    """The account's journal: where it is and what is in it (the default), and its care.
+    """The account's journal: where it is and what it holds (the default); verify, back up, restore.
 
     \b
     Examples:

@@ -16,7 +16,7 @@ LAST = 4
 def profiles(cli: Cli, csv: CsvFlag = False, columns: ColumnsFlag = None) -> None:
     """List the profiles: mode, the account's last four, who holds the lock, the heartbeat.
 
-    Contacts nobody. The first row is the set-up without a profile. A profile is made by
+    Makes no request. The first row is the set-up without a profile. A profile is made by
     `execbot init --profile NAME` and chosen for each command by --profile or EXECBOT_PROFILE.
 
     \b

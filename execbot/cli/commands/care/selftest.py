@@ -21,7 +21,7 @@ from execbot.model.numbers import maybe_decimal
 def selftest(
     cli: Cli,
     max_cost: Annotated[
-        str, typer.Option(help="What it may cost at worst.", metavar="AMOUNT")
+        str, typer.Option(help="The most that it may cost.", metavar="AMOUNT")
     ] = "5USD",
     symbol: Annotated[
         str | None, typer.Option(help="Trade this; without it a cheap fund.", metavar="SYMBOL")

@@ -15,7 +15,7 @@ from execbot.desk.operate.services import prepare, write
 @command
 def service(
     cli: Cli,
-    manager: Annotated[Manager, typer.Argument(help="Who starts execbot.")],
+    manager: Annotated[Manager, typer.Argument(help="The program that starts execbot.")],
     job: Annotated[
         list[Job] | None,
         typer.Option("--job", help="Only this job; may be given more than once."),

@@ -137,7 +137,7 @@ def close(
     ],
     debit: Annotated[Text, typer.Option(help=DEBIT_HELP, metavar="PRICE")] = None,
     credit: Annotated[Text, typer.Option(help=CREDIT_HELP, metavar="PRICE")] = None,
-    market: Annotated[bool, typer.Option("--market", help="At whatever it costs.")] = False,
+    market: Annotated[bool, typer.Option("--market", help="At any price.")] = False,
     qty: Annotated[Text, typer.Option(help="Only so many units.", metavar="N")] = None,
     client_order_id: Annotated[
         Text, typer.Option(help="Your id. The same id submits once, ever.", metavar="ID")
@@ -147,7 +147,7 @@ def close(
         typer.Option(help="Follow the order to its end, at most this long.", metavar="SECONDS"),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be sent; send nothing.")
+        bool, typer.Option("--dry-run", help="Show the order; send nothing.")
     ] = False,
     all_checks: AllChecks = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a live order.")] = False,
