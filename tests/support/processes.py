@@ -169,6 +169,13 @@ class Server:
             text = reply.read().decode()
         return json.loads(text) if text else None
 
+    def arm(self, kind: str, **rule: Any) -> str:
+        """Have the exchange err this way from now on; the id of the fault."""
+        return str(self.call("POST", "/sim/faults", {"kind": kind, **rule})["id"])
+
+    def has_fired(self, fault: str) -> bool:
+        return any(row["id"] == fault and row["fired"] for row in self.get("/sim/faults"))
+
     def orders(self, key: str = "test-key") -> list[dict[str, Any]]:
         """Every order of the account, whatever its status, oldest first."""
         found: list[dict[str, Any]] = []

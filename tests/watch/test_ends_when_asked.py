@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support.processes import Server, exchange, execbot, start_execbot
+from support.processes import exchange, execbot, start_execbot
 from support.waiting import PATIENCE_SECONDS, eventually
 
 from execbot.cli.exit_codes import ExitCode
@@ -63,10 +63,6 @@ def hears(process: subprocess.Popen[str], number: int) -> bool:
     status = Path(f"/proc/{process.pid}/status").read_text()
     caught = next(line for line in status.splitlines() if line.startswith("SigCgt"))
     return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
-
-
-def fired(server: Server, fault: str) -> bool:
-    return any(row["id"] == fault and row["fired"] for row in server.get("/sim/faults"))
 
 
 def stopped(process: subprocess.Popen[str]) -> int:
@@ -118,7 +114,7 @@ def test_a_second_signal_ends_watch_at_once_and_so_does_time_while_the_broker_ha
         fault = server.call("POST", "/sim/faults", {**rule, "params": {"seconds": 60}})["id"]
         process = start_execbot(["watch", "--json"], server.environment(tmp_path))
         assert eventually(lambda: watching(tmp_path, process))
-        assert eventually(lambda: fired(server, fault))
+        assert eventually(lambda: server.has_fired(fault))
         process.send_signal(signal.SIGTERM)
         assert eventually(lambda: not hears(process, signal.SIGTERM))
         if signals == 2:

@@ -216,9 +216,13 @@ def leg_events(
     ]
 
 
+ROW_PREFIX = "activity:"
+"""Begins the id of an execution that is known from its FILL row only."""
+
+
 def row_id(activity: Activity) -> str:
     """The id under which a row's execution is kept until a frame brings its own."""
-    return f"activity:{activity.id}"
+    return f"{ROW_PREFIX}{activity.id}"
 
 
 def activity_event(activity: Activity, client_order_id: str, now: datetime) -> OrderEvent:

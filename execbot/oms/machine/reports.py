@@ -20,10 +20,7 @@ from execbot.journal.records import Amendment, Execution, FillState, RowReport
 from execbot.model.enums import EventSource
 from execbot.model.numbers import ZERO
 from execbot.model.order import Order
-from execbot.oms.machine.events import OrderEvent
-
-ROW_PREFIX = "activity:"
-"""Begins the id of an execution that is known from its FILL row only."""
+from execbot.oms.machine.events import ROW_PREFIX, OrderEvent
 
 RECOUNT_PREFIX = "recount:"
 """Begins the id of a correction or bust that was concluded from totals, not reported."""

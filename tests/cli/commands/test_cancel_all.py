@@ -9,11 +9,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cli.show.test_terminal import typed
-from support.processes import Server, done, exchange, execbot
+from support.processes import done, exchange, execbot
 
 REST = ("submit", "MSFT", "--qty", "1", "--limit", "300")
 
@@ -96,15 +95,11 @@ def test_a_brake_that_does_not_reach_the_broker_leaves_the_plans_alone(tmp_path:
     assert done(env, "exits")[0]["status"] in ("pending", "active")
 
 
-def arm(server: Server, kind: str, **rule: Any) -> None:
-    server.call("POST", "/sim/faults", {"kind": kind, **rule})
-
-
 def test_halt_closes_positions_although_the_open_orders_cannot_be_read(tmp_path: Path) -> None:
     with exchange(tmp_path) as server:
         env = server.environment(tmp_path)
         done(env, "submit", "AAPL", "--qty", "2", "--wait", "20")
-        arm(server, "server_error", method="GET", path="/v2/orders", count=99)
+        server.arm("server_error", method="GET", path="/v2/orders", count=99)
         command = ["halt", "--reason", "test", "--cancel", "--flatten", "--yes", "--json"]
         outcome = execbot(command, env, timeout=60)
         assert outcome.code == 12
@@ -122,7 +117,7 @@ def test_close_that_is_refused_puts_the_lifted_stop_back(tmp_path: Path) -> None
         done(env, "submit", "AAPL", "--qty", "2", "--stop-loss", "5%", "--wait", "20")
         body = {"code": 40310000, "message": "account is restricted to liquidation only"}
         rule = {"method": "POST", "path": "/v2/orders", "params": {"status": 403, "body": body}}
-        arm(server, "canned_reply", count=1, **rule)
+        server.arm("canned_reply", count=1, **rule)
         refused = execbot(["close", "AAPL", "--json"], env, timeout=60)
         assert refused.code == 6
         assert "protected again" in refused.error["error"]

@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support.processes import Server, execbot, start_execbot
@@ -20,15 +19,6 @@ from support.waiting import eventually
 
 REST = ("submit", "AAPL", "--qty", "1", "--limit", "150", "--client-order-id", "mine")
 BOTH = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-
-
-def arm(server: Server, kind: str, **rule: Any) -> str:
-    return str(server.call("POST", "/sim/faults", {"kind": kind, **rule})["id"])
-
-
-def fired(server: Server, rule: str) -> bool:
-    found = [row for row in server.get("/sim/faults") if row["id"] == rule]
-    return bool(found) and found[0]["fired"] > 0
 
 
 def stopped(process: subprocess.Popen[str], number: int) -> tuple[int, str, str]:
@@ -42,9 +32,9 @@ def test_whoever_stops_waiting_learns_that_the_order_lives_on(
     server: Server, env: dict[str, str], number: int
 ) -> None:
     # Whoever waits looks at the order: the first look fails, and the exchange remembers it.
-    look = arm(server, "server_error", method="GET", path="/v2/orders/*", count=1)
+    look = server.arm("server_error", method="GET", path="/v2/orders/*", count=1)
     process = start_execbot([*REST, "--wait", "60"], env)
-    assert eventually(lambda: fired(server, look))
+    assert eventually(lambda: server.has_fired(look))
     code, out, err = stopped(process, number)
     assert code == 0
     assert "Accepted, not yet filled" in out
@@ -60,7 +50,7 @@ def test_whoever_is_stopped_while_sending_is_told_of_the_doubt(
     server: Server, env: dict[str, str], number: int
 ) -> None:
     assert execbot(["reconcile", "--json"], env).code == 0
-    arm(server, "reply_delayed", method="POST", path="/v2/orders", params={"seconds": 30})
+    server.arm("reply_delayed", method="POST", path="/v2/orders", params={"seconds": 30})
     process = start_execbot([*REST, "--json"], env)
     assert eventually(lambda: server.get("/sim/log"))
     code, out, err = stopped(process, number)
@@ -78,9 +68,9 @@ def test_whoever_is_stopped_before_sending_has_sent_nothing(
     server: Server, env: dict[str, str], number: int
 ) -> None:
     assert execbot(["reconcile", "--json"], env).code == 0
-    rule = arm(server, "reply_delayed", method="GET", path="/v2/assets/*", params={"seconds": 30})
+    rule = server.arm("reply_delayed", method="GET", path="/v2/assets/*", params={"seconds": 30})
     process = start_execbot([*REST, "--json"], env)
-    assert eventually(lambda: fired(server, rule))
+    assert eventually(lambda: server.has_fired(rule))
     code, out, err = stopped(process, number)
     error = json.loads(err)
     assert (code, out, error["outcome"]) == (130, "", "not_sent")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from page.signals.listening import CONFIG, Doors
 from page.signals.making import body
-from support.processes import Server, exchange
+from support.processes import exchange
 from support.waiting import eventually
 
 SYMBOLS = ["AAPL", "MSFT", "TSLA", "NVDA", "AMZN", "GOOGL", "META", "AMD", "IBM", "INTC"]
@@ -78,7 +78,7 @@ def test_a_kill_in_the_moment_in_which_the_order_leaves(
         fault = served.call("POST", "/sim/faults", {**rule, "params": {"seconds": 1}})["id"]
         sent = body(id="k-hit", symbol="AAPL", side=side, qty=1, ttl_seconds=A_WEEK)
         assert doors.post(sent).status == 202
-        assert eventually(lambda: _has_fired(served, fault))
+        assert eventually(lambda: served.has_fired(fault))
         doors.kill()
         doors.start()
         found = doors.outcome("k-hit")
@@ -87,10 +87,6 @@ def test_a_kill_in_the_moment_in_which_the_order_leaves(
     assert [order["side"] for order in made] == [side], found
     assert found["data"]["client_order_id"] == "execbot-signal-k-hit"
     assert found["data"]["outcome"] in ("accepted", "filled"), found
-
-
-def _has_fired(served: Server, fault: str) -> bool:
-    return any(row["id"] == fault and row["fired"] for row in served.get("/sim/faults"))
 
 
 def _is_of_signal(order: dict[str, str]) -> bool:

@@ -119,14 +119,10 @@ def test_a_kill_in_the_moment_in_which_a_half_leaves(tmp_path: Path, kind: str, 
         rule["after"] = int(half == "entry")
         fault = served.call("POST", "/sim/faults", rule)["id"]
         close, entry = turn(doors, served, "AAPL")
-        assert eventually(lambda: _has_fired(served, fault))
+        assert eventually(lambda: served.has_fired(fault))
         doors.kill()
         doors.start()
         assert doors.outcome(entry)["reason"] is None
         assert eventually(lambda: served.get("/v2/positions/AAPL")["qty"] == "-3")
         doors.end()
         turned_once(served, "AAPL", close, entry)
-
-
-def _has_fired(served: Server, fault: str) -> bool:
-    return any(row["id"] == fault and row["fired"] for row in served.get("/sim/faults"))

@@ -39,10 +39,6 @@ def env(server: Server, tmp_path: Path) -> dict[str, str]:
     return found
 
 
-def arm(server: Server, kind: str, **rule: Any) -> None:
-    server.call("POST", "/sim/faults", {"kind": kind, **rule})
-
-
 def error_of(outcome: Outcome) -> dict[str, Any]:
     assert outcome.out == ""
     found: dict[str, Any] = json.loads(outcome.err)
@@ -52,8 +48,8 @@ def error_of(outcome: Outcome) -> dict[str, Any]:
 def test_a_lost_answer_is_in_doubt_and_reconcile_settles_it(
     server: Server, env: dict[str, str]
 ) -> None:
-    arm(server, "reply_lost", method="POST", path="/v2/orders", params={"seconds": 5.0})
-    arm(server, "server_error", method="GET", path="/v2/orders:by_client_order_id")
+    server.arm("reply_lost", method="POST", path="/v2/orders", params={"seconds": 5.0})
+    server.arm("server_error", method="GET", path="/v2/orders:by_client_order_id")
     order = ["submit", "AAPL", "--qty", "1", "--client-order-id", "lost", "--json"]
     outcome = execbot(order, env, timeout=120)
     error = error_of(outcome)
@@ -61,7 +57,7 @@ def test_a_lost_answer_is_in_doubt_and_reconcile_settles_it(
     assert error["client_order_id"] == "lost"
     assert "reconcile" in error["next"]
 
-    arm(server, "server_error", method="GET", path="/v2/orders")
+    server.arm("server_error", method="GET", path="/v2/orders")
     report = execbot(["report", "--json"], env, timeout=120)
     assert (report.code, report.data["in_doubt"]) == (8, ["lost"])
     server.call("DELETE", "/sim/faults")
@@ -84,7 +80,7 @@ def test_an_answer_that_was_read_counts_although_it_cannot_be_recorded(
     if command == "replace":
         assert execbot(rest, env).code == 0
         asked, method = ["replace", "mine", "--limit", "151"], "PATCH"
-    arm(server, "reply_delayed", method=method, path="/v2/orders*", params={"seconds": 8.0})
+    server.arm("reply_delayed", method=method, path="/v2/orders*", params={"seconds": 8.0})
     before = len(server.get("/sim/log"))
     patient = {
         **env,
@@ -113,8 +109,7 @@ def test_a_refusal_by_the_broker_ends_with_6_and_its_words(
     server: Server, env: dict[str, str]
 ) -> None:
     body = {"code": 40310000, "message": "insufficient buying power", "buying_power": "0"}
-    arm(
-        server,
+    server.arm(
         "canned_reply",
         method="POST",
         path="/v2/orders",
@@ -131,7 +126,7 @@ def test_a_refusal_by_the_broker_ends_with_6_and_its_words(
 def test_accepted_then_rejected_is_a_rejection_for_who_waits(
     server: Server, env: dict[str, str]
 ) -> None:
-    arm(server, "accepted_then_rejected", symbol="AAPL")
+    server.arm("accepted_then_rejected", symbol="AAPL")
     outcome = execbot(["submit", "AAPL", "--qty", "1", "--wait", "20", "--json"], env)
     error = error_of(outcome)
     assert (outcome.code, error["kind"]) == (6, "broker.order_rejected")
@@ -142,7 +137,7 @@ def test_waiting_survives_a_broker_that_does_not_answer(
     server: Server, env: dict[str, str]
 ) -> None:
     """The order was taken: a failing look must not make it look as if nothing had been sent."""
-    arm(server, "server_error", method="GET", path="/v2/orders/*", count=3)
+    server.arm("server_error", method="GET", path="/v2/orders/*", count=3)
     outcome = execbot(["submit", "AAPL", "--qty", "1", "--wait", "20", "--json"], env)
     assert (outcome.code, outcome.data["outcome"]) == (0, "filled")
 
@@ -179,7 +174,7 @@ def _interrupted_while_waiting(server: Server, env: dict[str, str]) -> None:
 def test_rate_limited_to_the_end_is_transient_with_nothing_sent(
     server: Server, env: dict[str, str]
 ) -> None:
-    arm(server, "rate_limited", method="POST", path="/v2/orders", params={"retry_after": 0})
+    server.arm("rate_limited", method="POST", path="/v2/orders", params={"retry_after": 0})
     outcome = execbot(["submit", "AAPL", "--qty", "1", "--json"], env, timeout=120)
     error = error_of(outcome)
     assert (outcome.code, error["category"]) == (10, "retryable")
@@ -190,7 +185,7 @@ def test_orders_and_report_are_shown_from_the_journal_when_the_broker_is_away(
     server: Server, env: dict[str, str]
 ) -> None:
     assert execbot(["submit", "AAPL", "--qty", "1", "--wait", "20"], env).code == 0
-    arm(server, "server_error", method="GET")
+    server.arm("server_error", method="GET")
     for command in (["orders"], ["report"]):
         outcome = execbot([*command, "--json"], env, timeout=120)
         assert outcome.code == 0, outcome.err
@@ -218,7 +213,7 @@ def test_cancel_all_that_cannot_finish_is_partly_done(server: Server, env: dict[
     for symbol, limit in (("AAPL", "190"), ("MSFT", "380")):
         order = ["submit", symbol, "--qty", "1", "--limit", limit, "--client-order-id", symbol]
         assert execbot(order, env).code == 0
-    arm(server, "stuck_pending_cancel", symbol="AAPL")
+    server.arm("stuck_pending_cancel", symbol="AAPL")
     outcome = execbot(["cancel-all", "--mine", "--wait", "1", "--json"], env)
     assert (outcome.code, outcome.json["ok"]) == (12, False)
     assert [row["client_order_id"] for row in outcome.data["canceled"]] == ["MSFT"]
