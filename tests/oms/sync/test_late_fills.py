@@ -172,3 +172,20 @@ def test_contracts_that_ended_since_are_told_apart_from_it(desk: Desk) -> None:
     assert not result.has_breaks
     assert held(desk, CALL) == 0
     assert same_when_rebuilt(desk)
+
+
+def test_what_was_accepted_for_a_bust_is_taken_back_when_its_report_comes(desk: Desk) -> None:
+    desk.oms.submit(market(client_order_id="mine"))
+    desk.sleep(1)
+    desk.oms.apply_batch(desk.frames())
+    desk.call("POST", "/sim/executions/correct", {"key": KEY, "symbol": "AAPL", "qty": "6"})
+    report = desk.frames()
+    result = desk.oms.reconcile(accept_positions=True)
+    assert [item.kind for item in result.breaks] == ["order.filled_qty"]
+    assert held(desk, "AAPL") == 6
+    desk.oms.apply_batch(report)
+    assert held(desk, "AAPL") == 2
+    desk.sleep(SETTLED)
+    assert not desk.oms.reconcile().has_breaks
+    assert held(desk, "AAPL") == 6
+    assert same_when_rebuilt(desk)
