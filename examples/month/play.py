@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import random
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -71,7 +70,6 @@ def environment(state: Path) -> dict[str, str]:
 
 
 def play(env: dict[str, str], *, sessions: int | None = None, is_told: bool = False) -> None:
-    random.seed(FIRST.toordinal())  # by which waits between tries are spread
     settings = load_settings(CONFIG, env)
     first = f"{FIRST} 09:00"
     exchange = Exchange(env, settings.trading.sim, first, REGIMES)
