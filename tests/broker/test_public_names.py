@@ -11,7 +11,7 @@ import execbot.broker as broker
 
 
 def test_every_exported_name_is_there_and_every_name_has_a_home() -> None:
-    assert sorted(broker.__all__) == sorted(broker._MODULE_OF)
+    assert sorted(broker.__all__) == sorted(n for names in broker._HOME.values() for n in names)
     for name in broker.__all__:
         assert getattr(broker, name).__name__ == name
     with pytest.raises(AttributeError):

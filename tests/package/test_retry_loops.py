@@ -11,8 +11,8 @@ from pathlib import Path
 from support.paths import ROOT
 
 PACKAGE = ROOT / "execbot"
-BY_PAUSES = {"oms/place/attempts.py"}
-"""Changes what it tries: its waits are tenacity's all the same (`Pauses`)."""
+BY_PAUSES = {"oms/place/attempts.py", "oms/send/close.py"}
+"""They change what they try: their waits are tenacity's all the same (`Pauses`)."""
 FOLLOWS = {"page/following.py", "page/signals/forgetting.py"}
 """Look again for as long as they live, in steps that never grow; nothing is retried."""
 

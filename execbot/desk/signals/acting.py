@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -16,6 +17,7 @@ from execbot.desk.opening.outcomes import CommandStep, carried_out, unrecorded_w
 from execbot.desk.protect import Restorer, watched_by
 from execbot.desk.queue_care import unattended
 from execbot.model.flags import flags_of
+from execbot.model.retrying import RetryAfter, Schedule, retried
 from execbot.model.signal import Signal, read_signal
 
 if TYPE_CHECKING:
@@ -26,11 +28,12 @@ if TYPE_CHECKING:
 WAIT_SECONDS = 10.0
 """How long the entry of a signal is followed where no `watch` runs."""
 
-READ_PAUSE_SECONDS = 1.0
-"""Before the rate limit is tried again, where the broker does not say."""
-
 LINE_WAIT_SECONDS = 3.0
 """The same for one of many lines, which holds up the others."""
+
+PAUSE_SECONDS = 1.0
+BEFORE_TRYING_AGAIN = RetryAfter(otherwise=Schedule((PAUSE_SECONDS,)))
+"""Until the rate limit lets more through: what the broker says, else a second."""
 
 
 def executor_of(desk: Desk, *, naked: bool = False) -> Executor:
@@ -154,14 +157,11 @@ def release_what_waits(desk: Desk, executor: Executor, *, patience_seconds: floa
         return
     timer = desk.oms.timer
     until = timer.monotonic() + patience_seconds
-    while True:
-        try:
-            release_due(executor)
-            return
-        except RateLimited as error:
-            pause = error.retry_after_seconds or READ_PAUSE_SECONDS
-            if timer.monotonic() + pause > until:
-                return
-            timer.sleep(pause)
-        except BrokerError:
-            return
+    with suppress(BrokerError):
+        retried(
+            lambda: release_due(executor),
+            may_retry=lambda error: isinstance(error, RateLimited),
+            wait=lambda tries: BEFORE_TRYING_AGAIN(tries) or PAUSE_SECONDS,
+            stop=lambda tries: timer.monotonic() + tries.upcoming_sleep > until,
+            sleep=timer.sleep,
+        )
