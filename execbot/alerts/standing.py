@@ -7,10 +7,9 @@ before it stopped, and tells the end of what that one told.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from execbot.alerts.alert import Alert, Severity
 from execbot.journal.errors import JournalError
@@ -31,8 +30,7 @@ class Standing(Struct, frozen=True):
     times: int = 1
 
 
-@dataclass
-class StandingAlarms:
+class StandingAlarms(Struct, eq=False):
     """`recall` and `keep` are the journal's; while it fails, what is known here counts."""
 
     recall: Callable[[], object] = lambda: None

@@ -8,7 +8,6 @@ While the journal cannot be written they wait in memory.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -108,6 +107,8 @@ class JournalWaiting:
         """Those that the journal could not take."""
 
     def keep(self, parcel: Parcel, *, claimed: bool) -> Parcel:
+        import secrets
+
         now = self._clock()
         until = now + CLAIM if claimed else None
         kept = replace(parcel, id=secrets.token_hex(6), kept_at=now, sent_until=until)

@@ -21,7 +21,6 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -43,7 +42,6 @@ RETRY_AFTER_LIMIT_SECONDS = 300.0
 WRITE_METHODS = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 
 
-@dataclass(eq=False)
 class BrokerError(ExecbotError):
     """`kind` is a stable slug for programs; message, hint and next_step are what, why, what next.
 
@@ -53,23 +51,38 @@ class BrokerError(ExecbotError):
     limit where known.
     """
 
-    kind: str
-    message: str
-    hint: str = ""
-    next_step: str = ""
-    remedy: Remedy = Remedy.FATAL_REQUEST
-    status: int | None = None
-    code: int | None = None
-    said: str = ""
-    request_id: str | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
-    in_doubt: bool = False
-    client_order_id: str | None = None
-    retry_after_seconds: float | None = None
-    url: str = ""
-
-    def __post_init__(self) -> None:
-        super().__init__(self.message)
+    def __init__(
+        self,
+        kind: str,
+        message: str,
+        hint: str = "",
+        next_step: str = "",
+        remedy: Remedy = Remedy.FATAL_REQUEST,
+        status: int | None = None,
+        code: int | None = None,
+        said: str = "",
+        request_id: str | None = None,
+        extra: Mapping[str, Any] | None = None,
+        in_doubt: bool = False,
+        client_order_id: str | None = None,
+        retry_after_seconds: float | None = None,
+        url: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.hint = hint
+        self.next_step = next_step
+        self.remedy = remedy
+        self.status = status
+        self.code = code
+        self.said = said
+        self.request_id = request_id
+        self.extra: Mapping[str, Any] = {} if extra is None else extra
+        self.in_doubt = in_doubt
+        self.client_order_id = client_order_id
+        self.retry_after_seconds = retry_after_seconds
+        self.url = url
 
     @property
     def category(self) -> ErrorCategory:

@@ -24,6 +24,20 @@ SELDOM = (50_000, 20, 50)
 own thresholds a command spends a twelfth of its time on searching them."""
 
 
+def _load_msgspec() -> None:
+    """Without `typing_extensions`, which loads `inspect` and much more: msgspec takes what `typing`
+    has where it is missing, and from Python 3.11 on that is the same to it. Whoever imports it
+    later gets it. In a process of ours alone: a program that uses both has its own say."""
+    if "msgspec" in sys.modules or "typing_extensions" in sys.modules:
+        return
+    modules: dict[str, object] = sys.modules  # type: ignore[assignment]
+    modules["typing_extensions"] = None  # which cannot be imported
+    try:
+        import_module("msgspec")
+    finally:
+        del modules["typing_extensions"]
+
+
 def _ensure_streams() -> None:
     """Writing never fails for the sake of the stream: an order may have been sent before.
 
@@ -58,6 +72,8 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command line, that of the process by default, and end with its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     gc.set_threshold(*SELDOM)
+    if arguments is None:
+        _load_msgspec()
     entry = COMMANDS.get(given[0])
     if entry is not None and entry.opens:
         from execbot.desk.door.early import announce_early

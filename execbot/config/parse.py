@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from decimal import Decimal
-from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any
 
@@ -62,6 +61,8 @@ def leaves(section: Any = None, prefix: str = "") -> Iterator[Leaf]:
 
 def suggestion(word: str, known: list[str]) -> str:
     """The nearest known word, or an empty text. Compares last parts too: `risk.max_positions`."""
+    from difflib import get_close_matches
+
     near = get_close_matches(word, known, n=1, cutoff=0.6)
     if not near:
         last = word.rsplit(".", 1)[-1]

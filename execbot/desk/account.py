@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from execbot.broker.clock import utc_now
 from execbot.config.environment import environment_of
@@ -51,8 +52,7 @@ if TYPE_CHECKING:
 JOURNAL_NAME = "journal.db"
 
 
-@dataclass
-class Desk:
+class Desk(Struct, eq=False, dict=True, weakref=True):
     """Everything a command works with. Close it when done."""
 
     settings: Settings
@@ -78,12 +78,16 @@ class Desk:
     """Whom orders are sent to; empty for the exchange in this process."""
     same: str | None = None
     """What decides what is done with an order, as a hash; see `desk.door.sameness`."""
-    env: Mapping[str, str] = field(default_factory=lambda: environment_of(), repr=False)
+    env: Mapping[str, str] = field(default_factory=lambda: environment_of())
     """The variables that it was opened with, those of the `.env` among them."""
     profile: str | None = None
     keep_clock: Callable[[], None] = lambda: None
     """Leave the time of an exchange of one's own to processes that cannot ask for it."""
-    _closers: list[Callable[[], None]] = field(default_factory=list, repr=False)
+    _closers: list[Callable[[], None]] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        """Without what it was opened with: there may be keys in it."""
+        return f"Desk({self.mode}, {self.account}, {self.directory})"
 
     @property
     def journal_trouble(self) -> JournalError | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from execbot.broker.errors import BrokerError
 from execbot.desk.account import Desk

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from execbot.desk.account import Desk
 from execbot.desk.following import follow
@@ -151,8 +152,7 @@ FOLLOW_SECONDS = 3.0
 """How long an addition is followed before the whole is protected from here, without a `watch`."""
 
 
-@dataclass
-class Restorer:
+class Restorer(Struct, eq=False):
     """The `protect` of a placer: has the whole position covered, by `watch` or from here.
 
     `symbol` is empty until an addition was under way; `is_protected` says how it ended.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,7 @@ from msgspec import Struct
 Make = Callable[[Path], tuple[sqlite3.Connection, bool]]
 
 
-@dataclass(frozen=True, eq=False)
-class Standby:
+class Standby(Struct, frozen=True, eq=False):
     """For one command: `may` says whether memory may take over by now, `make` makes it (and says
     whether it is a copy of the file)."""
 

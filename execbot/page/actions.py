@@ -13,8 +13,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from execbot.desk import cancelling, closing, halting
 from execbot.desk.account import Desk

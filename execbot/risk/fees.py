@@ -16,7 +16,6 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from fractions import Fraction
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -137,6 +136,8 @@ def day_of(row: Activity) -> date | None:
 
 def shared(amount: Decimal, weights: Sequence[Decimal], unit: Decimal) -> list[Decimal]:
     """`amount` in whole units by weight, by largest remainder: the parts add up to it exactly."""
+    from fractions import Fraction
+
     unit = min(unit, Decimal((0, (1,), int(amount.as_tuple().exponent))))
     units = int(abs(amount) / unit)
     whole = sum(map(Fraction, weights), Fraction(0))

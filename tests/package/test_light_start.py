@@ -43,11 +43,14 @@ COMMANDS = (
 SENDS = COMMANDS[:3] + COMMANDS[5:]
 """Read without Typer."""
 
+COMPILES = {"dataclasses", "inspect"}
+"""What makes classes by compiling text, and all that it brings with it."""
+
 NOT_TO_HAND_OVER = {
     "typer",
     "sqlite3",
     "http.client",
-    "dataclasses",
+    *COMPILES,
     "execbot.broker.alpaca",
     "execbot.desk.account",
     "execbot.journal.journal",
@@ -93,7 +96,7 @@ def test_command_over_the_wire_imports_tenacity_when_a_read_fails_and_not_before
 ) -> None:
     env = server.environment(tmp_path)
     assert execbot(["submit", "KO", "--qty", "1"], env).code == 0  # makes the journal
-    assert imports_of(["submit", "AAPL", "--qty", "1"], env) & HEAVY == set()
+    assert imports_of(["submit", "AAPL", "--qty", "1"], env) & (HEAVY | COMPILES) == set()
     fault = {"kind": "server_error", "method": "GET", "path": "/v2/positions", "count": 1}
     server.call("POST", "/sim/faults", fault)
     found = imports_of(["submit", "MSFT", "--qty", "1"], env)

@@ -15,8 +15,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from execbot.desk.door.messages import ActOn, Coming, Submit, Wanted
 from execbot.desk.door.rules import Reading, is_due, is_usable

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct, field
 
 from execbot.broker.errors import BrokerError
 from execbot.model.enums import OVER, OrderStatus, Outcome
@@ -36,8 +37,7 @@ class Fate(StrEnum):
     UNDONE = "undone"
 
 
-@dataclass
-class Deed:
+class Deed(Struct):
     """One write. `name` is the client_order_id of an order, the broker's id of what is canceled."""
 
     what: What
@@ -68,8 +68,7 @@ class Deed:
         return {**{k: v for k, v in found.items() if v}, "outcome": self.outcome.value}
 
 
-@dataclass
-class Deeds:
+class Deeds(Struct, eq=False):
     """The writes of one command, each once, in the order of their first try."""
 
     all: dict[tuple[What, str], Deed] = field(default_factory=dict)

@@ -8,9 +8,9 @@ rebuild finds the same lives.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from execbot.exits.exit_orders import is_exit, is_meant_to_close, leaves_now
@@ -29,8 +29,7 @@ SPLIT = "split"
 _HELD, _GONE = PositionState.OPEN, PositionState.CLOSED
 
 
-@dataclass
-class Life:
+class Life(Struct):
     """Facts of one symbol. `qty` is signed, `began` the event that the life began with."""
 
     symbol: str

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from execbot.broker.port import BrokerClient
@@ -62,8 +62,7 @@ if TYPE_CHECKING:
 OnPass = Callable[[Journal], None]
 
 
-@dataclass
-class Checked:
+class Checked(Struct, eq=False):
     """One request with its facts and verdict. `gate` is what the submit pipeline asks.
 
     `on_pass` runs in the transaction of the intent when every check has passed: what it writes is

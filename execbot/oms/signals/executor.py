@@ -16,10 +16,10 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from execbot.alerts import Alerter
@@ -103,8 +103,7 @@ class SignalTaken(OmsError):
     kind = REPEATED
 
 
-@dataclass
-class SignalEntry:
+class SignalEntry(Struct, eq=False):
     """A signal on its way to an order; `is_durable` once it was written with the intent. The order
     is on its way inside `aside`."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+
+from msgspec import Struct, field
 
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.model.enums import TimeInForce
@@ -32,8 +33,7 @@ def ends_at_close(record: OrderRecord) -> bool:
     return record.order.time_in_force is TimeInForce.DAY or record.for_the_day
 
 
-@dataclass
-class EntryClocks:
+class EntryClocks(Struct):
     """Seconds each entry has been able to fill. A halt or a closed market stops its clock."""
 
     of_signals: Decimal | None = None

@@ -67,6 +67,7 @@ def test_what_fills_later_is_told_while_the_pipe_is_open(
     following.give(id="rests", symbol="AAPL", qty=3)
     following.give(id="weak", symbol="MSFT", strength=5)
     assert eventually(lambda: following.of("weak", "signal_result"))
+    assert eventually(lambda: following.of("rests", "signal_result"))
     assert following.of("rests", "signal_result")[0]["outcome"] == "accepted"
     assert not any(line["final"] for line in following.of("rests"))
     server.call("POST", "/sim/resume", {"symbol": "AAPL"})

@@ -12,12 +12,12 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from desk.door.test_serving import Held, asking, door, heard, held, knocking, runtime
+from msgspec.structs import replace
 from support.processes import Server
 from support.waiting import eventually
 
