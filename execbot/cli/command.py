@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 from msgspec import Struct
 
 from execbot.cli import logged
+from execbot.cli.begun import begins, has_begun
 from execbot.cli.errors import FATAL, Failure, failure_of
 from execbot.cli.exit_codes import Ended, ExitCode
 from execbot.cli.flags.declared import REQUIRED, Flag, Option, flags_of
@@ -161,6 +162,7 @@ class Cli(Struct):
         if asked is not None and asked.why_not and not self.json:
             self.notices = (*self.notices, asked.why_not)
         try:
+            begins()
             with nullcontext() if in_parts or wanted is Need.LOOK else self._one(context):
                 yield context
         except Ended:
@@ -196,7 +198,10 @@ class Cli(Struct):
         def may_ask(mode: Mode) -> bool:
             return act is None or consent is None or not needs_consent(act, mode, consent)
 
+        before = has_begun()
+        begins()
         asked = ask(self.mode_flag, self.config_path, wanted, name, may_ask)
+        begins(before or asked.was_handed_over)
         if asked.is_reported and asked.setup is not None:
             setup = asked.setup
             self.mode, self.account = setup.mode.value, asked.account

@@ -62,8 +62,10 @@ def without_itself(next_step: str, given: Sequence[str]) -> str:
 
 
 def _without_doubt(failure: Failure, *, writes: bool) -> Failure:
-    """A bug or Ctrl-C in a command that only reads leaves nothing in doubt."""
+    """A bug or Ctrl-C in a command that only reads, or that had nothing sent yet, leaves nothing in
+    doubt. `writes`: neither of these."""
     if failure.kind not in ("internal", "interrupted") or writes:
         return failure
     again = "Run it again with --debug for the details." if failure.kind == "internal" else ""
-    return failure.but(outcome="not_sent", next_step=again)
+    hint = failure.hint if failure.kind == "internal" else ""
+    return failure.but(outcome="not_sent", hint=hint, next_step=again)

@@ -103,11 +103,14 @@ def _run(given: list[str]) -> int:
             raise KeyboardInterrupt
         return code
     except (Exception, KeyboardInterrupt) as error:
+        from execbot.cli.begun import has_begun
         from execbot.cli.ending import end_with
 
         entry = COMMANDS.get(given[0])
         help_of = f"{PROGRAM} {given[0]} --help" if entry is not None else f"{PROGRAM} --help"
-        return end_with(error, given, help_of, writes=entry is not None and entry.writes)
+        return end_with(
+            error, given, help_of, writes=entry is not None and entry.writes and has_begun()
+        )
 
 
 def _carry_out(given: list[str]) -> int:

@@ -6,12 +6,15 @@ before the intent of the next one.
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from support.processes import clean_environment
 
+from execbot.cli import main
+from execbot.cli.begun import begins
 from execbot.cli.errors import Failure, failure_of
 from execbot.cli.interrupted import known_if_interrupted
 from execbot.desk.account import Desk, open_desk
@@ -48,3 +51,26 @@ def test_an_interrupt_after_a_cancel_says_what_was_done(tmp_path: Path) -> None:
         assert before.message == "Interrupted before anything was sent"
     finally:
         desk.close()
+
+
+@pytest.mark.parametrize(("begun", "outcome"), [(False, "not_sent"), (True, "in_doubt")])
+def test_an_interrupt_while_a_command_still_starts_leaves_nothing_in_doubt(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    begun: bool,
+    outcome: str,
+) -> None:
+    """Its modules are imported, its configuration is read: no byte has left."""
+
+    def interrupted(given: list[str]) -> int:
+        begins(begun)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main, "_carry_out", interrupted)
+    try:
+        assert main._run(["submit", "AAPL", "--qty", "1", "--json"]) == 130
+    finally:
+        begins(False)
+    said = json.loads(capsys.readouterr().err)
+    assert said["outcome"] == outcome
+    assert bool(said["hint"]) is bool(said["next"]) is begun

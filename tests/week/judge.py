@@ -75,7 +75,7 @@ def evening(week: Week, day: date) -> None:
     code, data, said = journal_side.ask(week, "health")
     if code:
         found.append(f"health ends with {code}: {failing(data)} {said.strip()[:300]}")
-    found += [f"nobody lets entries go on: {why}" for why in failing(data, "entries")]
+    week.halted |= {why: day for why in failing(data, "entries") if why not in week.halted}
     week.problems += [f"{day}: {line}" for line in found]
     sample(week, day, record)
     week.tell(

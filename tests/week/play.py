@@ -86,6 +86,8 @@ class Week:
     """Of the one week; by the sessions where it is not given."""
     began_at: datetime = NEVER
     judged: set[date] = field(default_factory=set)
+    halted: dict[str, date] = field(default_factory=dict)
+    """Why entries were halted in an evening, and in which first: a person would have to resume."""
     _fired_until: datetime | None = None
 
     @property

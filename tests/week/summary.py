@@ -43,6 +43,10 @@ def summary(week: Week, verdict: Verdict, seconds: float) -> str:
         lines.append(
             f"on the disk {size[-1] / 1e6:.1f} MB, {size[-1] / orders[-1] / 1e3:.1f} kB an order"
         )
+    lines += [
+        f"from {day} on nothing was entered until a person resumes: {why}"
+        for why, day in week.halted.items()
+    ]
     lines += [f"PROBLEM {line}" for line in verdict.problems]
     lines.append("no problem" if not verdict.problems else f"{len(verdict.problems)} problems")
     return "\n".join(lines)
