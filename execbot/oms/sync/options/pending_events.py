@@ -23,7 +23,11 @@ from execbot.model.symbols import is_option, option_contract
 from execbot.model.times import iso, parse_time
 from execbot.oms.sync.differences import PositionDifference, compare
 from execbot.oms.sync.options import deliveries, option_ends
-from execbot.oms.sync.options.split_deliveries import perhaps_ended, split_since
+from execbot.oms.sync.options.split_deliveries import (
+    is_nothing_left,
+    perhaps_ended,
+    split_since,
+)
 
 GONE_EARLY_KEY = "options:gone_early"
 """Meta: of each symbol `[ours, theirs]` as text, and when that was first seen."""
@@ -85,11 +89,13 @@ def _delivered_before_split(
     """The shares that differ, where what these contracts delivered and a split after it explain
     them all; None where they do not."""
     found = []
-    for root, items in groupby(sorted(ended, key=_root), key=_root):
+    for root, group in groupby(sorted(ended, key=_root), key=_root):
+        items = list(group)
         ours = journal.position(root) or PositionRecord(symbol=root)
         theirs = next((p for p in listed if p.symbol == root), None)
         adopted = deliveries.adopted_lately(journal.executions(symbol=root), now)
-        if split_since(ours, items, theirs, adopted, now) is None:
+        split = split_since(ours, items, theirs, adopted, now)
+        if split is None and not is_nothing_left(ours, items, theirs, adopted):
             return None
         qty = theirs.qty if theirs is not None else ZERO
         found += [PositionDifference(root, ours.qty, qty)] if ours.qty != qty else []
