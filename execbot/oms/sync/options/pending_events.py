@@ -74,7 +74,7 @@ def _changes(
         left = {s: row for s, row in contracts.items() if s not in {item.symbol for item in ended}}
         found = changed_contracts(left.values())
         if found or not left:
-            shares = _delivered_before_split(journal, ended, listed, now)
+            shares = _delivered_before_split(journal, ended, listed, now, is_shown=bool(found))
             if shares is not None:
                 return found, (*ended, *shares)
     return (), ()
@@ -85,9 +85,11 @@ def _delivered_before_split(
     ended: Sequence[PositionDifference],
     listed: Sequence[Position],
     now: datetime,
+    *,
+    is_shown: bool,
 ) -> Sequence[PositionDifference] | None:
     """The shares that differ, where what these contracts delivered and a split after it explain
-    them all; None where they do not."""
+    them all; None where they do not. `is_shown`: other contracts show the split."""
     found = []
     for root, group in groupby(sorted(ended, key=_root), key=_root):
         items = list(group)
@@ -95,7 +97,8 @@ def _delivered_before_split(
         theirs = next((p for p in listed if p.symbol == root), None)
         adopted = deliveries.adopted_lately(journal.executions(symbol=root), now)
         split = split_since(ours, items, theirs, adopted, now)
-        if split is None and not is_nothing_left(ours, items, theirs, adopted):
+        is_gone = is_shown and is_nothing_left(ours, items, theirs, adopted)
+        if split is None and not is_gone:
             return None
         qty = theirs.qty if theirs is not None else ZERO
         found += [PositionDifference(root, ours.qty, qty)] if ours.qty != qty else []
