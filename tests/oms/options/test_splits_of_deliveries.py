@@ -191,3 +191,20 @@ def test_shares_that_nothing_explains_are_a_break(tmp_path: Path) -> None:
     assert trader.desk.positions_there() == {"AAPL": "660"}
     assert pending(trader) == set()
     assert {item.subject for item in trader.desk.oms.reconcile().breaks} == {call, "AAPL"}
+
+
+def test_a_call_that_took_the_last_shares_beside_one_that_changed(tmp_path: Path) -> None:
+    """E-OPT-8: no share is left that a split could show; the other contract shows it."""
+    trader = opened(tmp_path, 100)
+    call, other = (near(trader.desk, steps=n, days=8).symbol for n in (-1, 3))
+    held(trader, call, -1)
+    held(trader, other, 1)
+    trader.until("2026-10-08 15:59")
+    trader.desk.call("POST", "/sim/options/assign", {"symbol": call, "row_after": 86_400})
+    trader.fill(1)
+    split(trader, 4, 1)
+    assert pending(trader) >= {call, other, "AAPL"}
+    assert trader.desk.oms.reconcile().breaks == ()
+    trader.until("2026-10-12 11:00")
+    trader.fill(1)
+    judge(trader)

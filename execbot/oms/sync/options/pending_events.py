@@ -23,7 +23,11 @@ from execbot.model.symbols import is_option, option_contract
 from execbot.model.times import iso, parse_time
 from execbot.oms.sync.differences import PositionDifference, compare
 from execbot.oms.sync.options import deliveries, option_ends
-from execbot.oms.sync.options.split_deliveries import perhaps_ended, split_since
+from execbot.oms.sync.options.split_deliveries import (
+    is_nothing_left,
+    perhaps_ended,
+    split_since,
+)
 
 GONE_EARLY_KEY = "options:gone_early"
 """Meta: of each symbol `[ours, theirs]` as text, and when that was first seen."""
@@ -70,7 +74,7 @@ def _changes(
         left = {s: row for s, row in contracts.items() if s not in {item.symbol for item in ended}}
         found = changed_contracts(left.values())
         if found or not left:
-            shares = _delivered_before_split(journal, ended, listed, now)
+            shares = _delivered_before_split(journal, ended, listed, now, is_shown=bool(found))
             if shares is not None:
                 return found, (*ended, *shares)
     return (), ()
@@ -81,15 +85,20 @@ def _delivered_before_split(
     ended: Sequence[PositionDifference],
     listed: Sequence[Position],
     now: datetime,
+    *,
+    is_shown: bool,
 ) -> Sequence[PositionDifference] | None:
     """The shares that differ, where what these contracts delivered and a split after it explain
-    them all; None where they do not."""
+    them all; None where they do not. `is_shown`: other contracts show the split."""
     found = []
-    for root, items in groupby(sorted(ended, key=_root), key=_root):
+    for root, group in groupby(sorted(ended, key=_root), key=_root):
+        items = list(group)
         ours = journal.position(root) or PositionRecord(symbol=root)
         theirs = next((p for p in listed if p.symbol == root), None)
         adopted = deliveries.adopted_lately(journal.executions(symbol=root), now)
-        if split_since(ours, items, theirs, adopted, now) is None:
+        split = split_since(ours, items, theirs, adopted, now)
+        is_gone = is_shown and is_nothing_left(ours, items, theirs, adopted)
+        if split is None and not is_gone:
             return None
         qty = theirs.qty if theirs is not None else ZERO
         found += [PositionDifference(root, ours.qty, qty)] if ours.qty != qty else []

@@ -56,6 +56,20 @@ def split_since(
     return _split_of(came, (adopted.qty, adopted.price), now) if shares.qty == there[0] else None
 
 
+def is_nothing_left(
+    shares: PositionRecord,
+    gone: Iterable[PositionDifference],
+    theirs: Position | None,
+    adopted: Adopted | None,
+) -> bool:
+    """Whether the deliveries took the last shares, or took as many as they brought: then a split
+    found none, and only other contracts show it."""
+    came = sum(map(_brings, gone), ZERO)
+    if adopted is not None:
+        came -= adopted.qty
+    return theirs is None and shares.qty + came == 0
+
+
 def perhaps_ended(
     differing: Iterable[PositionDifference],
 ) -> Iterator[tuple[PositionDifference, ...]]:
