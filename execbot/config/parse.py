@@ -23,7 +23,9 @@ from execbot.model.struct import field_types, required
 
 _TRUE = {"true", "yes", "on"}
 _FALSE = {"false", "no", "off"}
-_NULL = {"", "null", "none", "~"}
+_NO_TEXT = {"", "null", "~"}
+"""YAML's null: a text of these letters stands in quotes."""
+_NULL = {*_NO_TEXT, "none"}
 _TEXT_LENGTH_MAX = 200
 """Longest text quoted back in a message."""
 
@@ -117,6 +119,8 @@ def read_value(leaf: Leaf, node: Any) -> Any:
         return _read_list(leaf.key, base.removeprefix("tuple[").removesuffix(", ...]"), node)
     if base.startswith("dict["):
         return _read_sizes(leaf.key, node)
+    if base == "str" and node.id == "scalar" and not node.style and node.value.lower() in _NO_TEXT:
+        raise BadValue(leaf.key, f"was {node.value or 'empty'}, must be text", node)
     return _read_scalar(leaf.key, base, node)
 
 

@@ -175,6 +175,8 @@ GOOD = [
     of("take_profit: {partial_exits: [{level: 1, size_pct: 40}]}"),
     of("sizing: {star_rules: [{stars: 3}], star_notional: {3: 500}}"),
     of("broker: {feed: iex}"),
+    of("signals: {strategy: 'null'}"),
+    of("signals: {strategy: none}"),
 ]
 
 SPOILT = [
@@ -228,6 +230,8 @@ SPOILT = [
     of("broker: {timeout_seconds: 301}"),
     of("broker: {transport: pigeon}"),
     of("broker: {api_key: PK1}"),
+    of("signals: {strategy: null}"),
+    of("signals: {strategy: }"),
 ]
 
 

@@ -79,7 +79,8 @@ def _is_taken_over(item: Execution) -> bool:
 
 def _takings_over(journal: Journal, symbol: str, now: datetime) -> Iterable[EventRecord]:
     """The youngest first."""
-    for event in reversed(journal.events_of("")):
+    lately = journal.seq_before(now - ADOPTED_LATELY)
+    for event in reversed(journal.events_of("", after=lately)):
         told = event.details
         if event.kind != ADJUST or told.get("symbol") != symbol or "held" not in told:
             continue
