@@ -13,11 +13,11 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from diary import BAD_DAYS, DIARY, UNWATCHED
+from msgspec.structs import replace
 from stepped import SteppedWatch
 from strategies import REGIMES
 from trader import Trader

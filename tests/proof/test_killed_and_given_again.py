@@ -104,6 +104,7 @@ class Account:
             found["data"]["legs"].sort(key=lambda leg: leg["type"])
         told = Recorder(self.server, self.env).masked(found)
         told["data"].pop("already", None)
+        told["data"].pop("halts_known", None)  # of this moment: a watch hears of them meanwhile
         warned = told["warnings"]
         return {**told, "warnings": [w for w in warned if "was submitted before" not in w]}
 

@@ -27,7 +27,7 @@ from execbot.desk.look.trades import Wanted, trades_of
 from execbot.trades.excursions import SeenBy
 from execbot.trades.figures import Figure
 from execbot.trades.trade import Trade
-from execbot.trades.trade_stats import By, Holding
+from execbot.trades.trade_stats import By, HoldingTime
 
 D = Decimal
 ZERO = Fraction(0)
@@ -135,7 +135,7 @@ def test_rates_and_means_have_the_intervals_of_their_definition(judged: Judged) 
     assert_wilson(found.win_rate, sum(net > 0 for net in nets), len(nets))
     assert_mean(found.expectancy, nets)
     rs = [r for trip in judged.closed if (r := judged.r(trip)) is not None]
-    assert found.with_r == len(rs) >= 10
+    assert len(rs) >= 10
     assert_mean(found.expectancy_r, rs)
     won, lost = [n for n in nets if n > 0], [n for n in nets if n < 0]
     assert len(won) >= 3 and len(lost) >= 3
@@ -176,7 +176,7 @@ def test_holding_times_of_winners_and_losers(judged: Judged) -> None:
         assert_held(found, judged, so)
 
 
-def assert_held(found: Holding, judged: Judged, so: Callable[[Fraction], bool]) -> None:
+def assert_held(found: HoldingTime, judged: Judged, so: Callable[[Fraction], bool]) -> None:
     held = [closed_at(trip) - trip.opened_at for trip in judged.closed if so(trip.net)]
     assert found.n == len(held) >= 3
     assert found.mean == sum(held, timedelta(0)) / len(held)

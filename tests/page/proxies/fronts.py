@@ -60,7 +60,10 @@ class Front:
         try:
             connection.request(method, path, body, {"Host": self.name, **(headers or {})})
             reply = connection.getresponse()
-            text = reply.read().decode()
+            try:
+                text = reply.read().decode()
+            except http.client.IncompleteRead as cut:  # of a body that is refused while it comes
+                text = cut.partial.decode()
             return Answer(reply.status, {k.lower(): v for k, v in reply.getheaders()}, text)
         finally:
             connection.close()
