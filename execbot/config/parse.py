@@ -119,7 +119,8 @@ def read_value(leaf: Leaf, node: Any) -> Any:
         return _read_list(leaf.key, base.removeprefix("tuple[").removesuffix(", ...]"), node)
     if base.startswith("dict["):
         return _read_sizes(leaf.key, node)
-    if base == "str" and node.id == "scalar" and not node.style and node.value.lower() in _NO_TEXT:
+    is_plain = node.id == "scalar" and not getattr(node, "style", None)
+    if base == "str" and is_plain and str(node.value).strip().lower() in _NO_TEXT:
         raise BadValue(leaf.key, f"was {node.value or 'empty'}, must be text", node)
     return _read_scalar(leaf.key, base, node)
 

@@ -267,6 +267,16 @@ def test_the_environment_overrides_one_value_and_is_named_as_source() -> None:
     assert settings.sources["symbols"] == "TRADING_SYMBOLS"
 
 
+@pytest.mark.parametrize("value", ["", "null", "word", "5", "[a]", "{a: 1}", "https://x.example/1"])
+def test_any_value_of_the_environment_for_any_key_is_read_or_refused(value: str) -> None:
+    for leaf in leaves():
+        variable = f"EXECBOT__{leaf.key.replace('.', '__').upper()}"
+        try:
+            load(None, **{variable: value})
+        except ConfigError as error:
+            assert variable in str(error) or leaf.key in str(error), error
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "words"),
     [
