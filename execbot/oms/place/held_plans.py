@@ -68,7 +68,9 @@ class HeldPlanner:
         or the stop would be taken at once, and BrokerError.
         """
         if is_option(symbol):
-            self._refuse_leg(symbol)
+            listed = self._client.get_positions()
+            self._refuse_changed(symbol, listed)
+            self._refuse_leg(symbol, listed)
         now = self._now()
         known = plan_of(self._journal, symbol)
         if known is not None and not wishes.has_levels:
@@ -93,12 +95,25 @@ class HeldPlanner:
                     lambda p: p.changed(now, status=PlanStatus.CLOSED, note="protected anew"),
                 )
 
-    def _refuse_leg(self, symbol: str) -> None:
+    def _refuse_changed(self, symbol: str, listed: Sequence[Position]) -> None:
+        """The books do not have it yet: `watch` would keep no exit of it."""
+        from execbot.oms.sync.options.pending_events import pending_changes
+
+        for change in pending_changes(self._journal, listed, self._now()):
+            if symbol in (change.old, change.new):
+                raise LevelError(
+                    "exits.contract_changed",
+                    f"by a corporate action {change}; the broker's rows are not there yet",
+                    "No exit of it is kept until they are; those that it had follow then.",
+                    f"execbot option close {change.new}, if it shall not wait for them",
+                )
+
+    def _refuse_leg(self, symbol: str, listed: Sequence[Position]) -> None:
         """A stop that sells one leg would leave the others alone, sold ones without cover."""
         contract = option_contract(symbol)
         others = [
             position.symbol
-            for position in self._client.get_positions()
+            for position in listed
             if position.symbol != symbol
             and (other := option_contract(position.symbol)) is not None
             and contract is not None

@@ -9,11 +9,13 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
 from support.world import World
 from watch.options.test_contract_protected import bought, protect
 from watch.options.test_structures_kept import closings, opened, with_spread
 
+from execbot.exits.levels import LevelError
 from execbot.exits.rules.view import Guarded
 from execbot.exits.structures.plan import (
     StructurePlan,
@@ -106,3 +108,20 @@ def test_stop_of_a_contract_stands_anew_for_all_that_it_became(tmp_path: Path) -
     [target] = world.the_plan(changed).targets
     assert target.price == D("22.5")
     assert "position_differs" not in kinds(world)
+
+
+def test_no_exits_are_promised_for_what_a_contract_became_before_its_rows(tmp_path: Path) -> None:
+    """`watch` would keep none of them until then: who asks for them is told so."""
+    world = opened(tmp_path)
+    symbol = bought(world)
+    protect(world, symbol, D("4.00"), D(90))
+    split(world, 4)
+    [changed] = world.desk.positions_there()
+    with pytest.raises(LevelError, match=f"{symbol} became 4 times {changed}") as refused:
+        protect(world, changed, D("1.10"), D(80))
+    assert refused.value.kind == "exits.contract_changed"
+    rows_come(world)
+    protect(world, changed, D("1.10"), D(80))
+    world.run(30)
+    [stop] = world.desk.call("GET", "/v2/orders?status=open")
+    assert (stop["symbol"], stop["qty"], D(stop["stop_price"])) == (changed, "8", D("1.10"))
