@@ -12,28 +12,20 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 DRIVERS = Path(__file__).parent / "drivers"
 
 
 @dataclass(frozen=True)
-class Client:
-    """`packages` are pinned as the registry takes them; `driver` is a program of our own that
-    uses the client as its manual says. `quick`: driven in CI too.
-    """
+class Environment:
+    """Packages, pinned as the registry takes them, in a folder of their own."""
 
     name: str
     language: str
     packages: tuple[str, ...]
-    driver: str
-    pointing: str
-    """How to point it at a served exchange, for the page; under `sim run` nothing is needed."""
-    known: str = ""
-    """What is known to fail in the client itself."""
-    quick: bool = False
-    python: str = ""
+    python: str = field(default="", kw_only=True)
     """The interpreter it wants, by its name on the path; empty: the one that runs the tests."""
 
     @property
@@ -49,6 +41,20 @@ class Client:
         given = os.environ.get("EXECBOT_CLIENTS_DIR")
         root = Path(given) if given else Path.home() / ".cache" / "execbot-clients"
         return root / f"{self.slug}-{self.version}"
+
+
+@dataclass(frozen=True)
+class Client(Environment):
+    """`driver` is a program of our own that uses the client as its manual says. `quick`: driven
+    in CI too.
+    """
+
+    driver: str
+    pointing: str
+    """How to point it at a served exchange, for the page; under `sim run` nothing is needed."""
+    known: str = ""
+    """What is known to fail in the client itself."""
+    quick: bool = False
 
     def command(self) -> list[str]:
         """What runs its driver."""
@@ -126,27 +132,27 @@ class CannotInstall(Exception):
     """A registry or a tool is not to be had."""
 
 
-def install(client: Client) -> None:
-    """Makes the client's environment, once. Raises `CannotInstall`."""
-    done = client.place / ".installed"
+def install(wanted: Environment) -> None:
+    """Makes the environment, once. Raises `CannotInstall`."""
+    done = wanted.place / ".installed"
     if done.exists():
         return
-    shutil.rmtree(client.place, ignore_errors=True)
-    client.place.mkdir(parents=True)
-    if client.language == "Python":
-        interpreter = shutil.which(client.python) if client.python else sys.executable
+    shutil.rmtree(wanted.place, ignore_errors=True)
+    wanted.place.mkdir(parents=True)
+    if wanted.language == "Python":
+        interpreter = shutil.which(wanted.python) if wanted.python else sys.executable
         if interpreter is None:
-            raise CannotInstall(f"{client.python} is not on the path")
-        _do([interpreter, "-m", "venv", str(client.place)])
-        pip = [str(client.place / "bin" / "python"), "-m", "pip", "--quiet", "install"]
+            raise CannotInstall(f"{wanted.python} is not on the path")
+        _do([interpreter, "-m", "venv", str(wanted.place)])
+        pip = [str(wanted.place / "bin" / "python"), "-m", "pip", "--quiet", "install"]
         pip += ["--disable-pip-version-check", "--prefer-binary"]
-        _do([*pip, *client.packages])
+        _do([*pip, *wanted.packages])
     else:
         if shutil.which("npm") is None:
             raise CannotInstall("npm is not installed")
-        (client.place / "package.json").write_text('{"private": true}')
+        (wanted.place / "package.json").write_text('{"private": true}')
         command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"]
-        _do([*command, *client.packages], client.place)
+        _do([*command, *wanted.packages], wanted.place)
     done.touch()
 
 

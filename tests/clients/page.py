@@ -1,6 +1,7 @@
 """`docs/clients.md` from what the clients were seen to do.
 
-PYTHONPATH=tests python -m clients.page            drives every client and writes the page
+PYTHONPATH=tests python -m clients.page            drives every client and bot, and writes the page
+PYTHONPATH=tests python -m clients.page bots       runs the bots only, and writes their section
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
+from clients import bots_section
 from clients.catalogue import CLIENTS, CannotInstall, Client
 from clients.driving import drive
 from support.paths import ROOT
@@ -64,19 +66,23 @@ def row(client: Client, found: Mapping[str, str]) -> str:
     return f"| {client.name} | {client.language} | {client.version} | {' | '.join(cells)} |"
 
 
-def page(results: Results) -> str:
+def page(results: Results, bots: str) -> str:
     """The whole page; a client without a result is told as not driven."""
     lines = [f"| client | | version | {' | '.join(COLUMNS)} |", "|---" * (len(COLUMNS) + 3) + "|"]
     lines += [row(client, results.get(client.name, NOT_DRIVEN)) for client in CLIENTS]
     ways = ["| client | for `sim serve` | known to fail in it |", "|---|---|---|"]
     ways += [f"| {c.name} | {c.pointing} | {c.known or '-'} |" for c in CLIENTS]
-    return HEAD + "\n".join(lines) + "\n" + POINTING + "\n".join(ways) + "\n" + END
+    return HEAD + "\n".join(lines) + "\n" + POINTING + "\n".join(ways) + "\n" + END + bots
 
 
 NOT_DRIVEN = dict.fromkeys(COLUMNS, "not driven")
 
 
 def main() -> None:
+    if sys.argv[1:] == ["bots"]:
+        before = PAGE.read_text().partition(bots_section.HEADING)[0]
+        PAGE.write_text(before + bots_section.section())
+        return
     results = {}
     for client in CLIENTS:
         try:
@@ -85,7 +91,7 @@ def main() -> None:
             print(f"{client.name}: {error}", file=sys.stderr)
             continue
         print(row(client, results[client.name]), flush=True)
-    PAGE.write_text(page(results))
+    PAGE.write_text(page(results, bots_section.section()))
 
 
 if __name__ == "__main__":

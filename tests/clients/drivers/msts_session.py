@@ -1,4 +1,4 @@
-"""msts-trader: its Alpaca broker, as its rebalancing uses it (its command wants a keychain)."""
+"""msts-trader: its Alpaca broker, step by step; its command is run among the bots."""
 
 from decimal import Decimal
 
