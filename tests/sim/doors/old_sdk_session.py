@@ -57,7 +57,7 @@ def main() -> None:
         "asset": api.get_asset("AAPL").symbol,
         "fills": len(api.get_activities("FILL")),
         "ask": api.get_latest_quote("AAPL").ap > 0,
-        "bars": len(api.get_bars("AAPL", "1Min", limit=5)),
+        "bars": len(api.get_bars("AAPL", "1Min", start="2026-01-05", limit=5)),
         "snapshot": "SPY" in api.get_snapshots(["SPY"]),
         "refusal": refusal(api),
     }
