@@ -3,11 +3,12 @@
 Orders that hold the same shares form one group: a plain stop, a trailing stop, the pair of an
 OCO, the legs of a bracket or OTO. The broker counts such shares once, and so must we.
 
-Three quantities of a group matter, and they are not the same: - `held`: shares it may still sell.
-Orders in doubt or being canceled count: they may yet fill. - `covered`: shares with a stop that the
-broker has acknowledged and that is armed. The stop leg of an OCO or bracket shows as `held` while
-it waits for its trigger, and is armed when its parent is (behaviour of Alpaca: legs arm only when
-the entry has filled completely). - `arriving`: shares whose stop was sent and not yet acknowledged.
+Three quantities of a group matter, and they are not the same:
+- `held`: shares it may still sell. Orders in doubt or being canceled count: they may yet fill.
+- `covered`: shares with a stop that the broker has acknowledged and that is armed. The stop leg
+  of an OCO or bracket shows as `held` while it waits for its trigger, and is armed when its
+  parent is (behaviour of Alpaca: legs arm only when the entry has filled completely).
+- `arriving`: shares whose stop was sent and not yet acknowledged.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def signal(
     ] = None,
     strategy: Annotated[str | None, Option(help="The strategy's name.", metavar="NAME")] = None,
     expected_price: Annotated[
-        str | None, Option(help="The strategy's reason.", metavar="PRICE")
+        str | None, Option(help="The price that the strategy saw.", metavar="PRICE")
     ] = None,
     stop: Annotated[str | None, Option(help="Stop price.", metavar="PRICE")] = None,
     target: Annotated[str | None, Option(help="Target price.", metavar="PRICE")] = None,

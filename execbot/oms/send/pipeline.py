@@ -1,12 +1,12 @@
 """Submitting exactly once: from a request to a recorded outcome, whatever happens on the way.
 
 1. The gate is asked and the intent written in one transaction; it is durable before a byte leaves.
-2. The request is sent under its client_order_id, with a timeout. 3. Accepted or refused, the answer
-is recorded. Otherwise the order is *in doubt*: it is looked up by client_order_id a few times.
-Found, it is adopted. Absent, it is sent again under the very same id, as long as the intent is
-fresh: the broker accepts an id once, so two arrivals of it still make one order ("client_order_id
-must be unique" means: it is there). 4. Orders still in doubt are left to `settle`, which looks but
-never sends.
+2. The request is sent under its client_order_id, with a timeout.
+3. Accepted or refused, the answer is recorded. Otherwise the order is *in doubt*: it is looked up
+   by client_order_id a few times. Found, it is adopted. Absent, it is sent again under the very
+   same id, as long as the intent is fresh: the broker accepts an id once, so two arrivals of it
+   still make one order ("client_order_id must be unique" means: it is there).
+4. Orders still in doubt are left to `settle`, which looks but never sends.
 
 A process that dies at any point leaves `pending` or `in_doubt` behind; nothing else is needed.
 """
