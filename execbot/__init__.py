@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from execbot.model.signal import Signal, SignalError
     from execbot.oms.errors import InDoubt, OmsError, Refused
     from execbot.oms.machine.changes import Change, EventName
-    from execbot.oms.place.risk_gate import RiskGate
+    from execbot.oms.place.risk_gate import RiskDesk, RiskGate
     from execbot.oms.signals.executor import Executor
     from execbot.oms.signals.result import SignalResult
     from execbot.oms.sync.breaks import Break
@@ -73,7 +73,7 @@ _HOME = {
     "model.signal": ("Signal", "SignalError"),
     "oms.errors": ("InDoubt", "OmsError", "Refused"),
     "oms.machine.changes": ("Change", "EventName"),
-    "oms.place.risk_gate": ("RiskGate",),
+    "oms.place.risk_gate": ("RiskDesk", "RiskGate"),
     "oms.signals.executor": ("Executor",),
     "oms.signals.result": ("SignalResult",),
     "oms.sync.breaks": ("Break",),
@@ -119,6 +119,7 @@ __all__ = [
     "ReconcileResult",
     "Refused",
     "ReplaceRequest",
+    "RiskDesk",
     "RiskGate",
     "Settings",
     "Side",

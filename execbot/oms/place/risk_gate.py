@@ -370,3 +370,7 @@ class RiskGate:
 def _purpose(request: OrderRequest, facts: Facts) -> Purpose:
     held = facts.position(request.symbol)
     return purpose_of_order(request, ZERO if held is None else held.qty)
+
+
+RiskDesk = RiskGate
+"""What programs called it before."""
