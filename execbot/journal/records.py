@@ -202,6 +202,12 @@ class Execution(Struct, frozen=True, gc=False):
     amendments: tuple[Amendment, ...] = ()
 
     @property
+    def is_adjustment(self) -> bool:
+        """Booked without an order, and something of it is left: fills that were told later may have
+        used it up."""
+        return self.state is FillState.ADJUSTMENT and bool(self.net_qty)
+
+    @property
     def signed_qty(self) -> Decimal:
         """The signed quantity by which it moves the position, as things stand."""
         return self.net_qty * self.side.sign

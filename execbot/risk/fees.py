@@ -302,7 +302,7 @@ def _without_coin_fees(
             if parts:
                 del net[item.execution_id]
             bought.clear()
-        elif (item.state is FillState.ADJUSTMENT and item.net_qty) or not held[item.symbol]:
+        elif item.is_adjustment or not held[item.symbol]:
             bought.clear()
         elif item.side is Side.BUY and item.net_qty and item.asset_class == AssetClass.CRYPTO:
             bought.append(item.execution_id)

@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from execbot.journal.journal import Journal
-from execbot.journal.records import FillState, PositionRecord
+from execbot.journal.records import PositionRecord
 from execbot.model.account import Position
 from execbot.model.enums import STOP_TYPES, AssetClass, Side
 from execbot.model.numbers import ZERO
@@ -33,11 +33,7 @@ def is_fee(journal: Journal, ours: PositionRecord, theirs: Decimal) -> bool:
 def _told(journal: Journal, ours: PositionRecord) -> Decimal:
     """Coins that rows say were taken, and that are not booked yet."""
     executions = journal.executions(symbol=ours.symbol)
-    taken_over = [
-        item.at
-        for item in executions
-        if item.state is FillState.ADJUSTMENT and item.net_qty and not is_coin_fee(item)
-    ]
+    taken_over = [item.at for item in executions if item.is_adjustment and not is_coin_fee(item)]
     since = max(taken_over, default=executions[0].at if executions else None)
     if since is None:
         return ZERO

@@ -14,7 +14,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from execbot.journal.journal import Journal
-from execbot.journal.records import EventRecord, Execution, FillState
+from execbot.journal.records import EventRecord, Execution
 from execbot.model.account import Activity
 from execbot.model.enums import AssetClass
 from execbot.model.numbers import COIN_FEE_SHARE, ZERO, maybe_decimal, text
@@ -74,7 +74,7 @@ def late_fills(
 
 
 def _is_taken_over(item: Execution) -> bool:
-    return item.state is FillState.ADJUSTMENT and item.activity_id is None and bool(item.net_qty)
+    return item.is_adjustment and item.activity_id is None
 
 
 def _takings_over(journal: Journal, symbol: str, now: datetime) -> Iterable[EventRecord]:

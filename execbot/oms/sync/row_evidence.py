@@ -17,7 +17,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from execbot.journal.records import Execution, FillState
+from execbot.journal.records import Execution
 from execbot.model.account import Activity
 from execbot.model.numbers import ZERO, text
 from execbot.model.options.changed import ContractChange
@@ -193,11 +193,7 @@ def _moves(row: Activity) -> bool:
 
 def _taken_over(executions: Sequence[Execution]) -> datetime | None:
     """When the broker's quantity was taken over as it was, without a row that says why."""
-    found = (
-        item.at
-        for item in executions
-        if item.state is FillState.ADJUSTMENT and not item.activity_id and item.net_qty
-    )
+    found = (item.at for item in executions if item.is_adjustment and not item.activity_id)
     return max(found, default=None)
 
 

@@ -25,7 +25,7 @@ from msgspec.structs import replace
 
 from execbot.exits.plan.plan import ExitPlan
 from execbot.exits.plan.rescale import plan_ratio, ratio_words, split_ratio, used_ratio
-from execbot.journal.records import Execution, FillState, PositionRecord
+from execbot.journal.records import Execution, PositionRecord
 from execbot.model.account import Activity
 from execbot.model.numbers import ZERO, text
 from execbot.model.times import day_begins, parse_time
@@ -197,7 +197,7 @@ def by_record(
 
 def last_adjustment(executions: Sequence[Execution]) -> datetime | None:
     """When the broker's quantity was taken over last."""
-    found = (i.at for i in executions if i.state is FillState.ADJUSTMENT and i.net_qty)
+    found = (item.at for item in executions if item.is_adjustment)
     return max(found, default=None)
 
 

@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from execbot.journal.records import Execution, FillState
+from execbot.journal.records import Execution
 from execbot.model.account import Activity
 from execbot.model.numbers import ZERO
 from execbot.model.symbols import option_contract
@@ -91,7 +91,7 @@ def adopted_lately(executions: Iterable[Execution], now: datetime) -> Adopted | 
 def is_adopted(item: Execution, now: datetime) -> bool:
     """Whether shares were taken over by it lately, or taken back."""
     is_ours = item.activity_id is None or item.activity_id.endswith(TAKEN_BACK)
-    return item.state is FillState.ADJUSTMENT and is_ours and now - item.at < ADOPTED_LATELY
+    return item.is_adjustment and is_ours and now - item.at < ADOPTED_LATELY
 
 
 TAKEN_BACK = "~adopted"
