@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from execbot.broker.errors import BrokerError, RateLimited
+from execbot.broker.errors import BrokerError
 from execbot.desk.account import Desk
 from execbot.desk.following import follow
 from execbot.desk.look.halts_known import halts_known
@@ -17,7 +17,6 @@ from execbot.desk.opening.outcomes import CommandStep, carried_out, unrecorded_w
 from execbot.desk.protect import Restorer, watched_by
 from execbot.desk.queue_care import unattended
 from execbot.model.flags import flags_of
-from execbot.model.retrying import RetryAfter, Schedule, retried
 from execbot.model.signal import Signal, read_signal
 
 if TYPE_CHECKING:
@@ -30,10 +29,6 @@ WAIT_SECONDS = 10.0
 
 LINE_WAIT_SECONDS = 3.0
 """The same for one of many lines, which holds up the others."""
-
-PAUSE_SECONDS = 1.0
-BEFORE_TRYING_AGAIN = RetryAfter(otherwise=Schedule((PAUSE_SECONDS,)))
-"""Until the rate limit lets more through: what the broker says, else a second."""
 
 
 def executor_of(desk: Desk, *, naked: bool = False) -> Executor:
@@ -151,17 +146,10 @@ def release_what_waits(desk: Desk, executor: Executor, *, patience_seconds: floa
     once more after them, when there is time to wait it out. What is refused then stays in the
     queue, or says so in the journal."""
     from execbot.oms.release_queue import release_due
-    from execbot.oms.send.waiting import waits_for_rate_limit
+    from execbot.oms.send.waiting import through_rate_limit, waits_for_rate_limit
 
-    if not waits_for_rate_limit(desk.journal) or watched_by(desk) is not None:
-        return
-    timer = desk.oms.timer
-    until = timer.monotonic() + patience_seconds
-    with suppress(BrokerError):
-        retried(
-            lambda: release_due(executor),
-            may_retry=lambda error: isinstance(error, RateLimited),
-            wait=lambda tries: BEFORE_TRYING_AGAIN(tries) or PAUSE_SECONDS,
-            stop=lambda tries: timer.monotonic() + tries.upcoming_sleep > until,
-            sleep=timer.sleep,
-        )
+    if waits_for_rate_limit(desk.journal) and watched_by(desk) is None:
+        with suppress(BrokerError):
+            through_rate_limit(
+                lambda: release_due(executor), timer=desk.oms.timer, seconds=patience_seconds
+            )

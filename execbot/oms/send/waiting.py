@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct
 
 from execbot.broker.budget import RequestPriority
-from execbot.broker.errors import BrokerError
+from execbot.broker.errors import BrokerError, RateLimited
 from execbot.broker.remedy import Remedy
 from execbot.model.enums import OrderStatus
 from execbot.model.order import Order
@@ -20,6 +20,7 @@ from execbot.model.retrying import (
     Schedule,
     error_of,
     polled,
+    retried,
 )
 from execbot.model.timer import Timer
 from execbot.oms.machine.table import Act
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
     from execbot.journal.journal import Journal
     from execbot.journal.records import OrderRecord
+
+Result = TypeVar("Result")
 
 UNTIL_ENDED = Growing(first=0.05, most=1.0, factor=1.6)
 """Between looks at an order that is to end: Alpaca needs milliseconds, or the market is closed."""
@@ -124,6 +127,33 @@ def looked_up(look: Callable[[], Order | None], timer: Timer) -> Order | None:
         wait=LOOK_UP_WAIT,
         stop=LOOK_UP_ATTEMPTS,
         timer=timer,
+    )
+
+
+# --- behind the rate limit ---------------------------------------------------------------------
+
+RATE_PAUSE_SECONDS = 1.0
+_RATE_PAUSE = RetryAfter(otherwise=Schedule((RATE_PAUSE_SECONDS,)))
+
+
+def through_rate_limit(
+    action: Callable[[], Result],
+    *,
+    may_wait: Callable[[RateLimited], bool] = lambda error: True,
+    timer: Timer,
+    seconds: float,
+) -> Result:
+    """The result of `action`, tried anew when the broker says that the rate limit lets more
+    through, else each second. Its error once that would be after `seconds`, or where it may not
+    wait.
+    """
+    until = timer.monotonic() + seconds
+    return retried(
+        action,
+        may_retry=lambda error: isinstance(error, RateLimited) and may_wait(error),
+        wait=lambda tries: _RATE_PAUSE(tries) or RATE_PAUSE_SECONDS,
+        stop=lambda tries: timer.monotonic() + tries.upcoming_sleep > until,
+        sleep=timer.sleep,
     )
 
 

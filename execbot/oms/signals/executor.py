@@ -23,7 +23,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from execbot.alerts import Alerter
-from execbot.broker.errors import BrokerError, RateLimited
+from execbot.broker.errors import BrokerError
 from execbot.exits.levels import LevelError
 from execbot.journal.care.restored import restored_of
 from execbot.journal.errors import JournalError
@@ -33,7 +33,6 @@ from execbot.model.enums import FAILED, REOPENABLE, UNSETTLED_STATUSES, ErrorCat
 from execbot.model.flags import Flag, flags_of
 from execbot.model.order import OrderRequest
 from execbot.model.order_ids import client_order_id_of
-from execbot.model.retrying import RetryAfter, Schedule, retried
 from execbot.model.signal import Signal
 from execbot.model.symbols import symbol_key
 from execbot.model.timer import boot_seconds
@@ -55,7 +54,12 @@ from execbot.oms.place.sized import size_code
 from execbot.oms.results import Aside
 from execbot.oms.send import hand_over
 from execbot.oms.send.closing_tries import last_try
-from execbot.oms.send.waiting import RATE_LIMITED, RATE_WAIT, waits_for_rate_limit
+from execbot.oms.send.waiting import (
+    RATE_LIMITED,
+    RATE_WAIT,
+    through_rate_limit,
+    waits_for_rate_limit,
+)
 from execbot.oms.service import OrderManagementSystem
 from execbot.oms.signals.close import SignalCloses
 from execbot.oms.signals.entry import SignalEntries
@@ -89,9 +93,6 @@ UNFINISHED_SECONDS = 30
 CLAIM_MARGIN = timedelta(days=1)
 """Attempts are looked for from so long before the claim, whatever clocks were set meanwhile."""
 FAILURES_KEPT = 1000
-READ_PAUSE_SECONDS = 1.0
-"""Before facts are read again that the rate limit held back, where the broker does not say."""
-BEFORE_READING_AGAIN = RetryAfter(otherwise=Schedule((READ_PAUSE_SECONDS,)))
 CLAIMED = "claimed"
 OPEN = "open"
 """A signal for which nothing was sent, for a reason that passes: it may be given again."""
@@ -354,19 +355,11 @@ class Executor:
     def _patiently(self, decide: Callable[[], SignalResult], signal: Signal) -> SignalResult:
         """An entry whose facts cannot be read for the rate limit waits it out; those behind it wait
         with it. What then became of its order is for others."""
-        timer, most = self.oms.timer, float(self.oms.settings.timeout_seconds)
-        until = timer.monotonic() + most
-
-        def may_wait(error: Exception) -> bool:
-            is_of_facts = isinstance(error, RateLimited) and not error.client_order_id
-            return is_of_facts and signal.side.opens
-
-        return retried(
+        return through_rate_limit(
             decide,
-            may_retry=may_wait,
-            wait=lambda tries: BEFORE_READING_AGAIN(tries) or READ_PAUSE_SECONDS,
-            stop=lambda tries: timer.monotonic() + tries.upcoming_sleep > until,
-            sleep=timer.sleep,
+            may_wait=lambda error: signal.side.opens and not error.client_order_id,
+            timer=self.oms.timer,
+            seconds=float(self.oms.settings.timeout_seconds),
         )
 
     def _decide(self, entry: SignalEntry, now: datetime) -> SignalResult:
