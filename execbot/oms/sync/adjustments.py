@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cache
 
 from msgspec.structs import replace
 
@@ -37,6 +38,9 @@ from execbot.oms.sync.row_evidence import MovedShares, Succession
 from execbot.oms.sync.split_evidence import Evidence, Split
 
 log = logging.getLogger("execbot.oms")
+
+ExecutionsOf = Callable[[str], list[Execution]]
+"""Those of a symbol, read once a look."""
 
 ROWS_BEFORE = timedelta(days=2)
 """Rows carry the day they take effect, in New York: the first look begins well before it."""
@@ -147,9 +151,10 @@ def read_evidence(
     mine = {symbol_key(item.symbol): item for item in journal.positions()}
     theirs = {symbol_key(item.symbol): item for item in positions}
     differences = compare(mine.values(), positions)
+    executions_of = cache(lambda symbol: journal.executions(symbol=symbol))
     differing = [item for item in differences if _has_rows(item, mine, theirs)]
     if not differing and not is_owed(journal, now):
-        return Evidence(late=_late(journal, differences, {}, now))
+        return Evidence(late=_late(journal, executions_of, differences, {}, now))
     awaited = keep_pending(journal, differing, positions, now)
     opened = [item.opened_at for item in mine.values() if item.opened_at is not None]
     after = min(opened) - ROWS_BEFORE if opened else None
@@ -158,16 +163,18 @@ def read_evidence(
         rows = client.get_activities(tuple(kinds), after=after)
     except BrokerError as error:
         log.warning("no activities to explain a difference: %s", error)
-        return Evidence(awaited=awaited, late=_late(journal, differences, {}, now))
+        return Evidence(awaited=awaited, late=_late(journal, executions_of, differences, {}, now))
     moving = row_evidence.rows_by_symbol(rows)
-    late = _late(journal, differences, moving, now)
+    late = _late(journal, executions_of, differences, moving, now)
     found = Evidence(
         successions=_successions(journal, rows, differing),
         awaited=awaited,
         late=late,
     )
     left = {item.symbol: item.left for item in late}
-    delivered, split_since = _delivered(journal, moving, rows, theirs, differing, now)
+    delivered, split_since = _delivered(
+        journal, executions_of, moving, rows, theirs, differing, now
+    )
     silent = [item for item in delivered if not item.qty]
     splits = tuple(item.split for item in split_since if item.split is not None)
     before = tuple(item.moved for item in split_since)
@@ -176,7 +183,7 @@ def read_evidence(
         found, moved=tuple(silent), splits=splits, before_splits=before, awaited=waiting
     )
     for difference in differing:
-        executions = journal.executions(symbol=difference.symbol)
+        executions = executions_of(difference.symbol)
         since = split_evidence.last_adjustment(executions)
         item = mine.get(symbol_key(difference.symbol))
         if since is None and item is not None:
@@ -202,13 +209,14 @@ def read_evidence(
 
 def _late(
     journal: Journal,
+    executions_of: ExecutionsOf,
     differences: Sequence[PositionDifference],
     moving: Mapping[str, Sequence[Activity]],
     now: datetime,
 ) -> tuple[LateFills, ...]:
     found = []
     for item in differences:
-        executions = journal.executions(symbol=item.symbol)
+        executions = executions_of(item.symbol)
         late = late_fills(journal, item, executions, moving.get(item.symbol, ()), now)
         found += [late] if late is not None else []
     return tuple(found)
@@ -226,6 +234,7 @@ def _by_rows(
 
 def _delivered(
     journal: Journal,
+    executions_of: ExecutionsOf,
     moving: Mapping[str, Sequence[Activity]],
     rows: Sequence[Activity],
     theirs: Mapping[str, Position],
@@ -239,7 +248,7 @@ def _delivered(
     booked: dict[str, frozenset[str]] = {}
     ended: list[Activity] = []
     for symbol, of_symbol in moving.items():
-        executions = journal.executions(symbol=symbol)
+        executions = executions_of(symbol)
         booked[symbol] = frozenset(item.activity_id for item in executions if item.activity_id)
         ended += [row for row in of_symbol if row.id in booked[symbol]]
         if symbol in gaps and (told := _by_rows(gaps[symbol], moving, executions)) is not None:
@@ -251,7 +260,7 @@ def _delivered(
     for symbol, due in deliveries.due_deliveries(moved_rows, ended, booked).items():
         gap = gaps.get(symbol)
         difference = ZERO if gap is None else gap.theirs - gap.ours
-        executions = journal.executions(symbol=symbol)
+        executions = executions_of(symbol)
         adopted = deliveries.adopted_lately(executions, now)
         moved = deliveries.explained(symbol, difference, due, adopted)
         if moved is None or (adopted is not None and was_split_since(adopted, executions, rows)):
