@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from decimal import Decimal
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from execbot.broker.errors import BrokerError
@@ -44,6 +45,14 @@ OWN_EXIT = "it was closed by its own exit"
 
 LIFT_SPELL_SECONDS = 1.0
 """While orders are waited for, the lift of their stop is held on to this often."""
+
+
+class _Asked(Struct, frozen=True):
+    """What all tries of a closing order have in common."""
+
+    client_order_id: str
+    gate: Gate | None
+    reason: str | None
 
 
 class Closer:
@@ -83,7 +92,7 @@ class Closer:
             self._refuse_cover(position, wanted)
             taken: list[OrderRecord] = []
             try:
-                return self._tried(position, wanted, taken, client_order_id, gate, reason)
+                return self._tried(position, wanted, taken, _Asked(client_order_id, gate, reason))
             except (BrokerError, OmsError, JournalError) as error:
                 if not taken or isinstance(error, HandedBack):
                     raise  # what was taken back is closed by whoever took it back
@@ -138,20 +147,14 @@ class Closer:
         return known
 
     def _tried(
-        self,
-        position: Position,
-        wanted: Decimal,
-        taken: list[OrderRecord],
-        client_order_id: str,
-        gate: Gate | None,
-        reason: str | None,
+        self, position: Position, wanted: Decimal, taken: list[OrderRecord], asked: _Asked
     ) -> CloseResult:
         """Lift and sell, and again where an exit has crossed it. `taken` holds what is lifted, at
         every moment, also when this fails."""
         pauses = Pauses(UNTIL_TAKEN)
         for number in range(1, TRIES_MAX + 1):
             try:
-                return self._close(position, wanted, taken, client_order_id, gate, reason)
+                return self._close(position, wanted, taken, asked)
             except BrokerError as error:
                 if number == TRIES_MAX or not has_crossed(error):
                     raise
@@ -169,19 +172,13 @@ class Closer:
         raise AssertionError("a bound was forgotten")
 
     def _close(
-        self,
-        position: Position,
-        wanted: Decimal,
-        taken: list[OrderRecord],
-        client_order_id: str,
-        gate: Gate | None,
-        reason: str | None,
+        self, position: Position, wanted: Decimal, taken: list[OrderRecord], asked: _Asked
     ) -> CloseResult:
         """One try."""
         symbol = position.symbol
         working = self._working(position, wanted)
         closing = next((r for r in working if is_flat_id(r.client_order_id)), None)
-        if closing is not None and not client_order_id:
+        if closing is not None and not asked.client_order_id:
             # Of a command without the journal: it has the id that this one would have as well, so
             # to cancel it would leave nothing that sells.
             return CloseResult(symbol, closing, note=CLOSING)
@@ -195,13 +192,13 @@ class Closer:
         wanted = min(wanted, abs(current.qty))
         rest = abs(current.qty) - wanted
         naked = rest if any(_is_exit(item, position) for item in taken) else ZERO
-        name = unused_id(self._oms.journal, client_order_id)
+        name = unused_id(self._oms.journal, asked.client_order_id)
         record = self._oms.submit(
-            _request(current, wanted, name, reason),
-            gate=gate,
+            _request(current, wanted, name, asked.reason),
+            gate=asked.gate,
             origin=Origin.CLOSE,
             role=Role.EXIT,
-            of=client_order_id or None,
+            of=asked.client_order_id or None,
         )
         return CloseResult(symbol, record, tuple(taken), naked)
 
