@@ -22,6 +22,7 @@ from execbot.journal.errors import (
     JournalReadOnly,
     JournalUnavailable,
 )
+from execbot.journal.private_file import make_private
 from execbot.journal.schema import APPLICATION_ID, SCHEMA_VERSION, TABLES
 from execbot.journal.sqlite_errors import classify
 from execbot.journal.standby import Make, Standby, Statement
@@ -464,9 +465,7 @@ def _create(path: Path) -> None:
     refuse_what_is_no_file(path)
     if not path.parent.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with suppress(FileExistsError):
-        # To close one that SQLite has open would drop this process's locks ("How To Corrupt", 2.2).
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    make_private(path)
 
 
 def refuse_what_is_no_file(path: Path) -> None:

@@ -20,6 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
+from execbot.journal.private_file import make_private
 from execbot.model.enums import ErrorCategory
 from execbot.model.errors import ExecbotError
 from execbot.page.signals import statements as sql
@@ -311,10 +312,7 @@ def _by_id(db: sqlite3.Connection, signal_id: str) -> Row:
 def _opened(path: Path) -> sqlite3.Connection:
     """WAL, and `synchronous=FULL`: each commit is on the disk when it returns (SQLite, pragma
     synchronous; NORMAL would lose the last ones in a power cut)."""
-    with suppress(FileExistsError):
-        # One that is there is not opened beside SQLite: to close it would drop the locks of this
-        # process (SQLite, "How To Corrupt", 2.2), and the next reader would take the WAL away.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    make_private(path)
     db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     db.row_factory = sqlite3.Row
     db.execute("PRAGMA journal_mode=WAL")
