@@ -1,4 +1,5 @@
-"""One exchange, one watch and one page with actions for a module; and one browser."""
+"""One exchange, one watch and one page with actions for a module; one exchange with the doors for
+signals before it; and one browser."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from page.signals.listening import Doors
 from support.harness.live_page import LivePage, chromium, live_page
 from support.processes import Server, done, exchange
 from support.watching import Watching
@@ -57,3 +59,16 @@ def site() -> Iterator[Site]:
 def browser() -> Iterator[Any]:
     with chromium() as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with exchange(tmp_path_factory.mktemp("exchange")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def doors(served: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
+    running = Doors(served, tmp_path_factory.mktemp("page"))
+    yield running
+    running.kill()

@@ -18,26 +18,13 @@ from page.proxies.recipes import ALLOWED, TRADINGVIEW, recipe
 from page.signals.alerting import alert, now_of
 from page.signals.listening import BEARER, SECRET, Doors
 from page.signals.making import body
-from support.processes import Server, exchange
+from support.processes import Server
 from support.waiting import eventually
 
 OTHERS = (
     *("/", "/login", "/metrics", "/api/board", "/live", "/static/main.js", "/signal", "/signalsx"),
     *("/SIGNALS", "/x/signals", "/signals/../metrics", "/signals/%2e%2e/metrics"),
 )
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with exchange(tmp_path_factory.mktemp("exchange")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def doors(served: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
-    running = Doors(served, tmp_path_factory.mktemp("page"))
-    yield running
-    running.kill()
 
 
 @pytest.fixture(scope="module", params=KINDS)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 import socket
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -18,24 +17,11 @@ from typing import Any
 import pytest
 from page.signals.listening import BEARER, SECRET, Doors, value_of
 from page.signals.making import body
-from support.processes import Server, exchange, execbot
+from support.processes import Server, execbot
 from support.waiting import PATIENCE_SECONDS, eventually
 from websockets.sync.client import connect
 
 TEMPLATE = Path(__file__).parents[3] / "examples" / "tradingview-alert.json"
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with exchange(tmp_path_factory.mktemp("exchange")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def doors(served: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
-    running = Doors(served, tmp_path_factory.mktemp("page"))
-    yield running
-    running.kill()
 
 
 def alert(**changed: str) -> bytes:

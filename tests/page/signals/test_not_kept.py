@@ -19,19 +19,13 @@ import pytest
 from page.signals.listening import BEARER, CONFIG, SECRET, Doors, value_of
 from page.signals.making import NOW, body, delivery
 from support.harness.small_disk import small_disk
-from support.processes import Server, exchange
+from support.processes import Server
 from support.schema_judge import complaints
 from support.waiting import eventually
 
 from execbot.page.signals.app import PATIENCE_SECONDS
 from execbot.page.signals.rows import State
 from execbot.page.signals.store import NAME, SignalStore
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with exchange(tmp_path_factory.mktemp("exchange")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
