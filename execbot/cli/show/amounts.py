@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 
 from execbot.cli.show.output import Cell
 from execbot.model.amounts import even
-from execbot.model.numbers import CENT
 
 
 def price(value: Decimal | None) -> Cell | None:
     return None if value is None else Cell(even(value), even(value))
 
 
+def fixed(value: Decimal | float, digits: int) -> str:
+    """Half goes to the even one; what rounds to nothing has no sign."""
+    shown = f"{value:.{digits}f}"
+    return shown if shown.strip("-0.") else shown.removeprefix("-")
+
+
 def in_cents(value: Decimal) -> str:
-    """Half a cent goes to the even one; what rounds to nothing has no sign."""
-    cents = value.quantize(CENT, ROUND_HALF_EVEN)
-    return f"{cents:f}" if cents else "0.00"
+    return fixed(value, 2)
 
 
 def money(value: Decimal | None) -> Cell | None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from textwrap import wrap
 
-from execbot.cli.show.amounts import fee, money
+from execbot.cli.show.amounts import fee, fixed, money
 from execbot.cli.show.output import Table
 from execbot.desk.look.statistics import (
     CLASS_MIN,
@@ -88,12 +88,6 @@ def dollars(value: Decimal | float) -> str:
 
 def ratio(value: Decimal | float) -> str:
     return fixed(value, 2)
-
-
-def fixed(value: Decimal | float, digits: int) -> str:
-    """What rounds to nothing has no sign."""
-    shown = f"{value:.{digits}f}"
-    return shown if shown.strip("-0.") else shown.removeprefix("-")
 
 
 def _usd(value: Decimal | None) -> object:

@@ -9,9 +9,8 @@ from decimal import Decimal
 
 import pytest
 
-from execbot.cli.show.amounts import money
+from execbot.cli.show.amounts import fixed, money
 from execbot.cli.show.output import Cell
-from execbot.cli.show.stats_views import fixed
 from execbot.cli.show.trade_views import bps_cell, r_cell
 
 D = Decimal
