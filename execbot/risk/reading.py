@@ -316,6 +316,10 @@ class FactsReader:
             self._account = None
         return used_asset or used_clock
 
+    def forget_account(self) -> None:
+        """Ask for orders, positions and figures anew for the next order."""
+        self._account = None
+
     @property
     def kept(self) -> AccountFacts | None:
         """The account's facts as last read."""

@@ -31,7 +31,7 @@ from execbot.journal.records import OrderRecord
 from execbot.market.calendar_cache import table_for
 from execbot.market.sessions import SessionTable
 from execbot.model.account import Asset
-from execbot.model.enums import ErrorCategory, Side
+from execbot.model.enums import TERMINAL_STATUSES, ErrorCategory, Side
 from execbot.model.flags import NO_FLAGS, Flag, Flags
 from execbot.model.numbers import ZERO
 from execbot.model.order import Order, OrderRequest
@@ -313,9 +313,13 @@ class RiskGate:
         return checked
 
     def rests_on_kept(self, checked: Checked) -> bool:
-        """Whether it is refused by a check that may look at what was kept since earlier in the day;
-        that is forgotten then, and whoever asks judges once more."""
+        """Whether it is refused by what may have passed: what was kept since earlier in the day, or
+        an order that has ended since the account was asked. That is forgotten then, and whoever
+        asks judges once more."""
         codes = {failure.code for failure in checked.verdict.failures}
+        if codes and any(p.status in TERMINAL_STATUSES for p in checked.facts.pending):
+            self.reader.forget_account()
+            return True
         return bool(codes & RESTS_ON_KEPT) and self.reader.forget(checked.request.symbol)
 
     def _check_once(self, request: OrderRequest, asset: Asset | None, flags: Flags) -> Checked:

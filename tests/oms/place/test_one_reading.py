@@ -15,6 +15,8 @@ from support.desk import limit, market
 from support.signal_trader import SignalTrader, open_trader
 
 from execbot.journal import Journal
+from execbot.model.enums import Side
+from execbot.model.flags import Flag
 from execbot.oms.errors import Refused
 from execbot.oms.place.placer import Placer
 from execbot.oms.release_queue import release_due
@@ -98,3 +100,21 @@ def test_note_of_a_recovery_reads_only_which_acts_the_order_saw(tmp_path: Path) 
         for name in (record.client_order_id, again.client_order_id)
     }
     assert results == {record.client_order_id: set(), again.client_order_id: {"recovered"}}
+
+
+def test_an_order_that_ended_since_the_reading_began_is_no_working_one(tmp_path: Path) -> None:
+    """Of a reading that a watch began before: what was bought and sold meanwhile is counted to the
+    safe side first, and is asked for anew before anybody is refused for it."""
+    trader = open_trader(tmp_path, risk={"facts_max_age_seconds": Decimal(5)})
+    risk = trader.placer.risk
+    begun = risk.reader._asking.begin("AAPL")
+    for side in (Side.BUY, Side.SELL):
+        trader.placer.place(market("AAPL", "10", side=side))
+        trader.fill()
+    assert not trader.desk.journal.orders("open")
+    again = market("AAPL", "10")
+    risk.reader._round = begun
+    first = risk._check_once(again, None, frozenset({Flag.ALLOW_DUPLICATE}))
+    assert "one_pending" in {failure.code for failure in first.verdict.failures}
+    risk.reader._round = begun
+    assert risk.check(again, flags=frozenset({Flag.ALLOW_DUPLICATE})).verdict.passed
