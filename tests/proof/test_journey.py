@@ -121,6 +121,7 @@ def _partly_filled(server: Server, env: dict[str, str]) -> Outcome:
             return resting
         assert canceled.error["kind"] == "order.already_filled", canceled.err
         execbot(["close", "IBM", "--wait", "20"], env)
+        _wait_for(lambda: not server.get("/v2/positions"), "the position is not closed")
     raise AssertionError("no order was canceled in time")
 
 
