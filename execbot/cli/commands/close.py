@@ -25,6 +25,7 @@ from execbot.desk.errors import NothingClosed, none_closed
 from execbot.desk.look.order_json import record_json
 from execbot.desk.opening.journal_need import Need
 from execbot.desk.opening.lines import ONE_LINE
+from execbot.model.order_words import describe
 
 
 @command
@@ -143,7 +144,7 @@ def _show_one(cli: Cli, closed: Closed) -> None:
     data = _closed_json(closed)
     if closed.recorded is not None:
         data["recorded"] = closed.recorded
-    notes = [f"Canceled for it: {order.client_order_id}" for order in closed.lifted]
+    notes = [f"Canceled for it: {describe(record.order)}" for record in closed.lifted]
     cli.show(data, _line(closed), *notes, warnings=closed.warnings)
 
 

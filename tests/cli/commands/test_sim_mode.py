@@ -159,6 +159,13 @@ def test_stop_and_target_are_attached_seen_and_lifted(sim_env: dict[str, str]) -
     assert [row["symbol"] for row in canceled["unprotected"]] == ["KO"]
 
 
+def test_close_says_in_words_which_exits_it_canceled(sim_env: dict[str, str]) -> None:
+    bought = done(sim_env, "submit", "KO", "--qty", "10", "--stop-loss", "2%", "--wait", "20")
+    stop = next(leg["stop_price"] for leg in bought["legs"])
+    closed = execbot(["close", "KO", "--wait", "20"], sim_env)
+    assert f"Canceled for it: sell 10 KO stop {stop}, gtc" in closed.out
+
+
 def test_a_dry_run_shows_every_check_and_sends_nothing(sim_env: dict[str, str]) -> None:
     data = done(sim_env, "submit", "AAPL", "--qty", "1", "--limit", "100", "--dry-run")
     assert data["request"]["limit_price"] == "100"
