@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from datetime import datetime
 from typing import Any
 
@@ -73,11 +73,11 @@ class ScreenSink:
         *,
         color: bool = True,
         console: Console | None = None,
-        totals: Callable[[], Totals | None] = lambda: None,
+        totals: Callable[[Hashable], Totals | None] = lambda held: None,
         name_color: str = "",
     ) -> None:
-        """`totals` is what is known of the account; it must not wait for anything. `name_color` is
-        the profile's, in Rich's words; live is red."""
+        """`totals` says what is known of the account, given the held symbols and quantities; it
+        must not wait for anything. `name_color` is the profile's, in Rich's words; live is red."""
         self._now = now
         self._act = act
         self._totals = totals
@@ -159,17 +159,18 @@ class ScreenSink:
         loop = self.loop
         assert loop is not None
         core, now = loop.watcher.core, self._now()
+        positions = self._positions()
         return Picture(
             title=self._title,
             now=now,
             session=core.memory.session.value if core.memory.session is not None else "",
-            positions=self._positions(),
+            positions=positions,
             orders=[OpenOrder(record.order, core.ends_at(record)) for record in self._orders()],
             events=list(self._events),
             health=self._health(loop, now),
             prompt=self._asked() if self._prompt else "",
             shows_help=self._shows_help,
-            totals=self._totals(),
+            totals=self._totals(frozenset((held.symbol, held.qty) for held in positions)),
             part=self._part,
             offsets=dict(self._offsets),
             color=self._name_color,
