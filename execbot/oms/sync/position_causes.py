@@ -18,11 +18,12 @@ from execbot.oms.machine.table import COIN_FEE
 from execbot.oms.sync.adjustments import rescale_by_price, take_split
 from execbot.oms.sync.coin_fees import is_fee
 from execbot.oms.sync.differences import PositionDifference
+from execbot.oms.sync.evidence import Evidence
 from execbot.oms.sync.held_before import ADOPTED, JUST_BEFORE, closing_orders, held_before
 from execbot.oms.sync.late_fills import book_late_fills
 from execbot.oms.sync.reconcile_work import RECONCILED_KEY, Work
 from execbot.oms.sync.row_bookings import book_moved, book_succession
-from execbot.oms.sync.split_evidence import Evidence, by_quantity, looks_like
+from execbot.oms.sync.split_evidence import by_quantity, looks_like
 
 
 def resolve(

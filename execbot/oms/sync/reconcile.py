@@ -24,7 +24,6 @@ from execbot.model.symbols import symbol_key
 from execbot.model.timer import Timer
 from execbot.oms.machine.changes import Change
 from execbot.oms.recounts import recount, words_of
-from execbot.oms.sync.adjustments import read_evidence
 from execbot.oms.sync.breaks import BREAKS, Break
 from execbot.oms.sync.differences import (
     PositionDifference,
@@ -32,6 +31,7 @@ from execbot.oms.sync.differences import (
     forget_cured,
     reported_differences,
 )
+from execbot.oms.sync.evidence_reading import read_evidence
 from execbot.oms.sync.gaps import fill_gap
 from execbot.oms.sync.order_breaks import alarms_of, find_order_breaks, settle_doubt
 from execbot.oms.sync.position_causes import (
