@@ -226,6 +226,7 @@ def _adjust(
     price: Decimal | None = None,
 ) -> bool:
     """Book the difference, unless a fill has changed our side since it was seen."""
+    at = _adjusted_at(journal, client, difference.symbol, reason, now)
     with recording(journal) as ledger:
         ours = journal.position(difference.symbol)
         held = ours.qty if ours is not None else ZERO
@@ -239,7 +240,7 @@ def _adjust(
             price,
             reason=reason,
             asset_class=position.asset_class if position is not None else _class_of(ours),
-            at=_adjusted_at(journal, client, difference.symbol, reason, now),
+            at=at,
             now=now(),
             held=None if reason == COIN_FEE else difference.theirs,
         )

@@ -106,7 +106,7 @@ def reconcile(
     evidence = read_evidence(journal, client, list(positions.values()), now())
     book_silent(journal, evidence, positions, now, work)
     if evidence.before_splits:
-        differences = compare(journal.positions(), positions.values())
+        differences = work.known(compare(journal.positions(), positions.values()))
     for difference in without_successions(journal, evidence, differences, now, work):
         difference = without_late_fills(journal, difference, evidence, now, work)
         if difference.ours == difference.theirs:
