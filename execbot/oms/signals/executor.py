@@ -30,7 +30,7 @@ from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.model.enums import FAILED, REOPENABLE, ErrorCategory, Outcome
-from execbot.model.flags import Flag, flags_of
+from execbot.model.flags import flags_of
 from execbot.model.order import OrderRequest
 from execbot.model.order_ids import client_order_id_of
 from execbot.model.signal import Signal
@@ -42,12 +42,11 @@ from execbot.oms.errors import (
     OmsError,
     Refused,
 )
-from execbot.oms.place.entry_plans import PricedEntry
 from execbot.oms.place.entry_risk import entry_risk, risk_of
 from execbot.oms.place.given import given_before
 from execbot.oms.place.placed import Provenance
 from execbot.oms.place.placer import Placer, Protect
-from execbot.oms.place.risk_gate import Checked, RiskGate
+from execbot.oms.place.risk_gate import RiskGate
 from execbot.oms.place.sized import size_code
 from execbot.oms.results import Aside
 from execbot.oms.send.closing_tries import last_try
@@ -72,12 +71,7 @@ from execbot.oms.signals.result import (
     skipped,
     unsized,
 )
-from execbot.oms.signals.rules import (
-    Skip,
-    skip_entry,
-    skip_restored,
-    skip_unread,
-)
+from execbot.oms.signals.rules import Skip, skip_restored, skip_unread
 from execbot.oms.signals.spreads import SignalSpreads
 from execbot.risk.sizing import Sized, SizeRefused
 
@@ -103,6 +97,10 @@ class SignalEntry(Struct, eq=False):
     sized: Sized | None = None
     is_durable: bool = False
     aside: Aside = nullcontext
+
+    def keep_size(self, sized: Sized) -> None:
+        """For the audit: also of an entry that then fails."""
+        self.sized = sized
 
 
 class Executor:
@@ -147,8 +145,9 @@ class Executor:
         """Act on one signal and say what became of it. `on_leave` is told when the order of an
         entry is about to leave: the next may be decided from then on.
 
-        Whatever the broker, the checks or the market do is in the result. Raises JournalError
-        only: without the journal nothing can be decided safely.
+        Whatever the broker, the checks or the market do is in the result. Raises JournalError,
+        without which nothing can be decided safely, and HandedBack where the process that handed
+        the signal over carries it out itself.
         """
         # The symbol first: an entry that waits for its turn then holds nothing that others hold.
         with self._turn_of(signal.symbol):
@@ -209,29 +208,20 @@ class Executor:
             return self._spreads.preview(signal, self._flags)
         if skip is not None or not signal.side.opens:
             return Preview(skip)
-        found = self._preview_entry(signal)
-        if found.checked is not None and self.risk.rests_on_kept(found.checked):
-            return self._preview_entry(signal)
-        return found
+        return self._preview_entry(signal)
 
     def _preview_entry(self, signal: Signal) -> Preview:
-        draft = self.entries.draft(signal)
-        read = self.risk.reader.read(draft)
-        facts = self.risk.reader.complete(draft, read)
-        skip = skip_entry(signal, facts, self.risk.settings)
-        if skip is not None:
-            return Preview(skip)
-        sized = self.entries.size_of(signal, facts)
-        if isinstance(sized, SizeRefused):
-            return Preview(Skip(size_code(sized), sized.message))
-        priced = self.entries.priced(signal, draft, sized, facts)
-        checked = self.risk.judge(priced.request, read, facts, self._flags)
-        self._refuse_without_stop(priced, checked)
+        found = self.entries.decide(signal, self._flags)
+        if isinstance(found, Skip):
+            return Preview(found)
+        if isinstance(found, SizeRefused):
+            return Preview(Skip(size_code(found), found.message))
+        priced, checked = found.priced, found.checked
         addition = self.placer.addition(priced.request, checked)
         exits = exits_of(priced, priced.request, self.oms.now())
         plan = priced.plan if addition is None else addition.plan
         risk = entry_risk(checked, plan, self.risk.settings, price=priced.price)
-        return Preview(None, priced.request, sized, checked, addition, exits, risk)
+        return Preview(None, priced.request, found.sized, checked, addition, exits, risk)
 
     def fire(self, signal: Signal) -> Future[SignalResult]:
         """Hand a signal to the worker threads and return at once; exits overtake entries.
@@ -385,29 +375,19 @@ class Executor:
 
     # --- opening ---------------------------------------------------------------------------
 
-    def _enter(self, entry: SignalEntry, *, is_second: bool = False) -> SignalResult:
-        """`is_second`: what was kept since earlier in the day was forgotten for this one."""
-        signal, reader, now = entry.signal, self.risk.reader, self.oms.now()
-        draft = self.entries.draft(signal)
+    def _enter(self, entry: SignalEntry) -> SignalResult:
+        signal, now = entry.signal, self.oms.now()
         resumed = self._claims.settled_order_of(signal)
         if resumed is not None:
             return self._carried_on(signal, replace(resumed, already=True))
-        read = reader.read(draft)
-        facts = reader.complete(draft, read)
-        skip = skip_entry(signal, facts, self.risk.settings)
-        if skip is not None:
-            return skipped(signal, skip)
-        sized = self.entries.size_of(signal, facts)
-        if isinstance(sized, SizeRefused):
-            self.entries.audit_refusal(signal, sized)
-            return unsized(signal, sized)
-        entry.sized = sized
-        priced = self.entries.priced(signal, draft, sized, facts)
-        checked = self.risk.judge(priced.request, read, facts, self._flags)
-        if not is_second and self.risk.rests_on_kept(checked):
-            return self._enter(entry, is_second=True)
-        self._refuse_without_stop(priced, checked)
-        checked.on_pass = lambda journal: self._make_durable(entry, draft, journal)
+        found = self.entries.decide(signal, self._flags, on_size=entry.keep_size)
+        if isinstance(found, Skip):
+            return skipped(signal, found)
+        if isinstance(found, SizeRefused):
+            self.entries.audit_refusal(signal, found)
+            return unsized(signal, found)
+        priced, checked = found.priced, found.checked
+        checked.on_pass = lambda journal: self._make_durable(entry, priced.request, journal)
         checked.aside = entry.aside
         checked.waits_for = RATE_WAIT if waits_for_rate_limit(self.oms.journal) else ""
         placed = self.placer.place(
@@ -421,11 +401,6 @@ class Executor:
         if placed.record.already:
             return self._repeated(signal)
         return sent(signal, placed, now, self.risk.settings)
-
-    def _refuse_without_stop(self, priced: PricedEntry, checked: Checked) -> None:
-        """A refusal of the checks is said first; who waits for the open is asked then."""
-        if checked.verdict.passed and Flag.NAKED not in self._flags:
-            self.entries.refuse_without_stop(priced)
 
     def _make_durable(self, entry: SignalEntry, request: OrderRequest, journal: Journal) -> None:
         """Claim and size, written with the intent as its plan is: all of it or nothing."""
