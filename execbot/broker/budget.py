@@ -190,3 +190,14 @@ class RateBudget:
             if wait <= 0:
                 self._level = taken(self._level, now)
             return wait
+
+
+def requests_left(client: object) -> tuple[int, int] | None:
+    """Left of a minute's requests to the trading host, and of how many; None of a client that
+    counts none."""
+    budgets: Mapping[str, RateBudget] = getattr(client, "budgets", {})
+    budget = budgets.get("trading")
+    if budget is None:
+        return None
+    level = budget.level
+    return int(level.tokens), int(level.capacity)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from execbot.broker.budget import requests_left
 from execbot.broker.errors import BrokerError
 from execbot.config.errors import ConfigError
 from execbot.desk.account import Desk
@@ -123,7 +124,10 @@ class WatchSession:
             sink = self._publication = Publication(self._make_sink(self._act), self._desk.now)
             self.loop = build_loop(self._desk, sink)
             self._attendance = Attendance(
-                self._desk, self.loop, watchdog_seconds=self._watchdog, requests=self._requests
+                self._desk,
+                self.loop,
+                watchdog_seconds=self._watchdog,
+                requests=lambda: requests_left(self._desk.client),
             )
             self.loop.on_beat = self._attendance.beat
             sink.follow(self.loop)
@@ -135,14 +139,6 @@ class WatchSession:
     def __exit__(self, *_: object) -> None:
         self._close_door()
         self._lock.release()
-
-    def _requests(self) -> tuple[int, int] | None:
-        """Left of a minute's requests to the trading host, and of how many."""
-        budgets = getattr(self._desk.client, "budgets", None)
-        if not budgets:
-            return None
-        level = next(iter(budgets.values())).level
-        return int(level.tokens), int(level.capacity)
 
     def run(self) -> None:
         """Reconcile, then follow until `loop.stop`. Raises BrokerError without a stream."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
 
-from execbot.model.numbers import CENT, ZERO, maybe_text, text
+from execbot.model.numbers import ZERO, maybe_text, text
 
 
 class LimitUse(Struct, frozen=True):
@@ -92,9 +92,7 @@ def _left_words(use: LimitUse) -> str:
 
 
 def _usd(value: Decimal | None) -> str:
-    if value is None:
-        return "not known"
-    return f"{value.quantize(CENT, ROUND_HALF_EVEN):,} USD"
+    return "not known" if value is None else f"{value:z,.2f} USD"
 
 
 def _share(pct: Decimal | None) -> str:

@@ -8,7 +8,7 @@ batch of events on one order reads and writes that order once, and writes at the
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
@@ -16,8 +16,6 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from execbot.exits.ownership import is_of_our_kind, note_other, own_facts
-from execbot.exits.plan.plan import PlanStatus
 from execbot.journal.journal import Journal
 from execbot.journal.records import (
     EventRecord,
@@ -26,27 +24,26 @@ from execbot.journal.records import (
     FillState,
     LifeStep,
     OrderRecord,
-    Origin,
     Role,
 )
-from execbot.model.account import Activity
 from execbot.model.enums import STOP_TYPES, EventSource, OrderClass, Side
 from execbot.model.numbers import ZERO, text
 from execbot.model.order import Order
 from execbot.model.times import iso
-from execbot.oms.machine.chains import CHAIN_LENGTH_MAX, Chain, chain_event, chain_of
+from execbot.oms.event_context import chain_before, completed
+from execbot.oms.ledger_reads import LedgerReads
+from execbot.oms.machine.chains import CHAIN_LENGTH_MAX, chain_event, chain_of
 from execbot.oms.machine.changes import Change, change_of, give_number
 from execbot.oms.machine.events import (
     Applied,
     OrderEvent,
     OrderState,
     act_event,
-    row_id,
     snapshot_event,
 )
 from execbot.oms.machine.lives import Life, held_by, life_in, numbered
 from execbot.oms.machine.state import apply_event
-from execbot.oms.machine.table import ADJUST, COIN_FEE, EXECUTIONS, Act
+from execbot.oms.machine.table import ADJUST, COIN_FEE, Act
 from execbot.oms.position_ledger import write_positions
 
 
@@ -67,13 +64,9 @@ class Ledger:
     def __init__(self, journal: Journal, *, replaying: bool = False, lives_since: int = 0) -> None:
         """`lives_since`: lives are told of events after this one of a history that is replayed."""
         self.journal = journal
+        self.reads = LedgerReads(journal)
         self.changes: list[Change] = []
         self._replaying = replaying
-        self._states: dict[str, OrderState | None] = {}
-        self._kept: dict[str, OrderRecord] = {}
-        self._key_of: dict[str, str | None] = {}
-        self._owner_of: dict[str, str | None] = {}
-        self._successors_of: dict[str, set[str]] = {}
         self._dirty: set[str] = set()
         self._events: list[EventRecord] = []
         self._events_of_changes: list[tuple[Change, int]] = []
@@ -95,60 +88,11 @@ class Ledger:
 
     def state(self, client_order_id: str) -> OrderState | None:
         """The order as this transaction sees it."""
-        if client_order_id not in self._states:
-            self._read_states({client_order_id})
-        return self._states[client_order_id]
+        return self.reads.state(client_order_id)
 
     def key_of(self, order_id: str) -> str | None:
         """The client_order_id under which a broker id is kept."""
-        if not order_id:
-            return None
-        if order_id not in self._key_of:
-            self._read_keys({order_id})
-        return self._key_of[order_id]
-
-    def expect(self, events: Sequence[OrderEvent]) -> None:
-        """Read at once what applying these events would otherwise ask for one by one."""
-        self._read_keys({event.order_id for event in events if event.order_id})
-        keys = {key for key in self._key_of.values() if key is not None}
-        self._read_states(keys | {event.client_order_id for event in events})
-        fills = [event for event in events if event.kind in EXECUTIONS]
-        self._read_owners({event.execution_id for event in fills if event.execution_id})
-        self._read_successors({event.order_id for event in fills if event.order_id})
-
-    def expect_orders(self, orders: Sequence[Order], rows: Sequence[Activity]) -> None:
-        """The same for orders that the broker shows, and for its rows of executions."""
-        shown = [one for order in orders for one in (order, *order.legs)]
-        ids = {one.id for one in shown if one.id}
-        self._read_keys(ids | {one.replaces for one in shown if one.replaces})
-        keys = {key for key in self._key_of.values() if key is not None}
-        self._read_states(keys | {one.client_order_id for one in shown})
-        self._read_owners({row_id(row) for row in rows if row.order_id in ids})
-        self._read_successors(ids)
-
-    def _read_states(self, keys: set[str]) -> None:
-        records = self.journal.orders_alone(keys)
-        found = [record.client_order_id for record in records]
-        executions = self.journal.executions_of_orders(found) if found else {}
-        self._states |= dict.fromkeys(keys)
-        for record in records:
-            items = executions.get(record.client_order_id, ())
-            known = {item.execution_id: item for item in items}
-            self._states[record.client_order_id] = OrderState(record, known)
-            self._kept[record.client_order_id] = record
-
-    def _read_keys(self, order_ids: set[str]) -> None:
-        self._key_of |= dict.fromkeys(order_ids) | self.journal.client_ids_of(order_ids)
-
-    def _read_owners(self, execution_ids: set[str]) -> None:
-        found = self.journal.execution_owners(execution_ids) if execution_ids else {}
-        self._owner_of |= dict.fromkeys(execution_ids) | found
-
-    def _read_successors(self, order_ids: set[str]) -> None:
-        for order_id in order_ids:
-            self._successors_of.setdefault(order_id, set())
-        for order_id, keys in self.journal.successors_of(order_ids).items():
-            self._successors_of[order_id] |= keys
+        return self.reads.key_of(order_id)
 
     # --- applying --------------------------------------------------------------------------
 
@@ -173,7 +117,7 @@ class Ledger:
         """Apply one event, record it, and remember what must be written."""
         if event.is_act or self._replaying:
             return self._take(event)
-        applied = self._take(self._complete(event))
+        applied = self._take(completed(event, self.journal, self.reads, self._owner))
         if event.order is not None and event.order.legs:
             self._take_legs(event, applied)
         if applied.changed:
@@ -253,7 +197,9 @@ class Ledger:
             self._book_adjustment(event)
             return
         if event.order is not None and event.order.replaces:
-            event = event.with_details(**self._chain(event).facts())
+            event = event.with_details(
+                **chain_before(event.order, event.client_order_id, self.reads).facts()
+            )
         applied = self._take(event)
         if applied.changed:
             self._tell_successors(event, applied)
@@ -270,10 +216,9 @@ class Ledger:
             steps, seqs = zip(*self._life_steps, strict=True)
             journal.add_lives(numbered(steps, seqs, self._lives))
         if self._dirty:
-            states = (self._states[key] for key in sorted(self._dirty))
-            records = [state.record for state in states if state is not None]
-            journal.put_orders(records, self._kept)
-            self._kept |= {record.client_order_id: record for record in records}
+            records = self.reads.records(self._dirty)
+            journal.put_orders(records, self.reads.written)
+            self.reads.written |= {record.client_order_id: record for record in records}
         if self._put or self._removed:
             journal.put_executions(self._put.values(), self._removed)
         write_positions(journal, self._added, self._changed_since)
@@ -295,10 +240,8 @@ class Ledger:
         symbol = applied.state.record.symbol
         life = self._life_of(symbol) if applied.changed else self._lives.get(symbol)
         if applied.changed:
-            self._states[key] = applied.state
+            self.reads.put(key, applied.state, event.order_id)
             self._dirty.add(key)
-            if event.order_id:
-                self._key_of[event.order_id] = key
             before = state.executions if state is not None else {}
             if applied.state.executions is not before:
                 self._note_executions(before, applied.state.executions)
@@ -352,88 +295,6 @@ class Ledger:
             self._events_of_changes.append((self.changes[-1], len(self._events)))
         self._events.append(event.to_record(applied.result, status, applied.note))
 
-    def _complete(self, event: OrderEvent) -> OrderEvent:
-        """Find out whose order it is, and add what the pure rules need to know of others."""
-        key = self._resolve(event)
-        if key != event.client_order_id:
-            event = replace(event, client_order_id=key)
-        details: dict[str, Any] = {}
-        if event.order is not None and event.order.replaces:
-            details = self._chain_facts(event)
-        is_foreign = details.get("origin", Origin.FOREIGN) == Origin.FOREIGN
-        if event.order is not None and is_foreign and not event.details.get("parent_id"):
-            details |= self._unheard_of(event, event.order)
-        if event.kind in EXECUTIONS and event.execution_id:
-            owner = self._owner(event.execution_id)
-            if owner is not None and owner != event.client_order_id:
-                details["owned_by"] = owner
-        return event.with_details(**details) if details else event
-
-    def _unheard_of(self, event: OrderEvent, order: Order) -> dict[str, Any]:
-        """Of an order that this journal does not have: the plan of ours that it serves. Where none
-        is and its id is of our kind, another execbot has sent it."""
-        if self.state(event.client_order_id) is not None:
-            return {}
-        facts = own_facts(
-            order, self.journal.plans(statuses=tuple(PlanStatus), symbol=order.symbol)
-        )
-        if not facts and is_of_our_kind(order.client_order_id):
-            note_other(self.journal, order, event.recorded_at)
-        return dict(facts)
-
-    def is_fill_of_a_stranger(self, event: OrderEvent) -> bool:
-        """A frame tells an execution of an order that we know by another id of the broker's, and
-        nothing was ever heard of that one: the frame is spoilt, or the first of a second order
-        under one client id. REST tells which, and its row; nothing is booked on the frame."""
-        is_fill = event.kind in EXECUTIONS and event.source is EventSource.STREAM
-        if not is_fill or not event.order_id:
-            return False
-        state = self.state(event.client_order_id)
-        is_other = state is not None and state.record.order_id not in ("", event.order_id)
-        return is_other and self.key_of(event.order_id) is None
-
-    def _resolve(self, event: OrderEvent) -> str:
-        """The broker's id decides; then the client id, unless it belongs to another order."""
-        state = self.state(event.client_order_id)
-        if state is not None and state.record.order_id == event.order_id:
-            return event.client_order_id
-        key = self.key_of(event.order_id)
-        if key is not None:
-            return key
-        if state is not None and state.record.order_id and event.order_id:
-            return f"{event.client_order_id}~{event.order_id}"
-        return event.client_order_id
-
-    def _state_at(self, order_id: str) -> OrderState | None:
-        """The order that the broker knows under this id."""
-        key = self.key_of(order_id)
-        return None if key is None else self.state(key)
-
-    def _chain(self, event: OrderEvent) -> Chain:
-        """The orders before the one in this event, which is remembered as their successor."""
-        assert event.order is not None and event.order.replaces
-        older = event.order.replaces
-        if older not in self._successors_of:
-            self._read_successors({older})
-        self._successors_of[older].add(event.client_order_id)
-        return chain_of(event.order, self._state_at)
-
-    def _chain_facts(self, event: OrderEvent) -> dict[str, Any]:
-        """What the replaced orders had filled, and for a new order whose idea they were."""
-        chain = self._chain(event)
-        facts = chain.facts()
-        known = self.state(event.client_order_id)
-        if chain.nearest is not None and (known is None or _is_nobodys(known.record)):
-            record = chain.nearest
-            for name in ("origin", "strategy_id", "plan_id", "signal_id", "role", "parent_id"):
-                if getattr(record, name) is not None:
-                    facts[name] = getattr(record, name)
-            if record.cancel_after is not None:
-                facts["cancel_after"] = text(record.cancel_after)
-            if record.for_the_day:
-                facts["for_the_day"] = True
-        return facts
-
     def _tell_successors(self, event: OrderEvent, applied: Applied) -> None:
         """An order has ended, or filled: those that took its place count that."""
         record = applied.state.record
@@ -449,26 +310,19 @@ class Ledger:
             if not waiting:
                 return
             younger = waiting.pop()
-            chain = chain_of(younger.order, self._state_at)
+            chain = chain_of(younger.order, self.reads.state_at)
             if not chain.is_known_to(younger):
                 self._take(chain_event(younger, chain, event.recorded_at))
             waiting += self._successors(younger.order_id)
 
     def _successors(self, order_id: str) -> list[OrderRecord]:
         """The orders that say they replaced this one: more than one where a replace was refused."""
-        if order_id and order_id not in self._successors_of:
-            self._read_successors({order_id})
-        keys = self._successors_of.get(order_id, set())
-        states = [self.state(key) for key in sorted(keys)]
+        states = [self.state(key) for key in sorted(self.reads.successors_of(order_id))]
         return [state.record for state in states if state is not None]
 
     def _owner(self, execution_id: str) -> str | None:
         known = self._put.get(execution_id)
-        if known is not None:
-            return known.client_order_id
-        if execution_id not in self._owner_of:
-            self._read_owners({execution_id})
-        return self._owner_of[execution_id]
+        return self.reads.owner_of(execution_id) if known is None else known.client_order_id
 
     def _take_legs(self, event: OrderEvent, applied: Applied) -> None:
         """The legs of a bracket, OCO or OTO are orders of their own that know their parent."""
@@ -573,8 +427,3 @@ def _leg_role(leg: Order) -> str | None:
     if leg.order_class is OrderClass.MLEG:
         return None
     return Role.STOP.value if leg.type in STOP_TYPES else Role.TARGET.value
-
-
-def _is_nobodys(record: OrderRecord) -> bool:
-    """Taken for a stranger's: it came before the order that it replaced was known."""
-    return not record.is_ours and record.plan_id is None and record.role is None

@@ -111,11 +111,11 @@ def cash_words(item: CashDay) -> str:
     """One line for people."""
     if item.verdict is ExecutionVerdict.DIFFERS:
         return (
-            f"Cash of {item.day}: {item.difference:+,.2f} USD are explained by no fill, flow or "
-            f"fee ({item.change:+,.2f} changed, {item.fills:+,.2f} by fills, {item.flows:+,.2f} "
-            f"by flows, {item.fees:+,.2f} by fees)"
+            f"Cash of {item.day}: {item.difference:+z,.2f} USD are explained by no fill, flow or "
+            f"fee ({item.change:+z,.2f} changed, {item.fills:+z,.2f} by fills, {item.flows:+z,.2f} "
+            f"by flows, {item.fees:+z,.2f} by fees)"
         )
     if item.verdict is ExecutionVerdict.UNVERIFIED:
         waits = "fees that come later" if item.why == "fees_not_charged_yet" else "a later reading"
-        return f"Cash of {item.day}: {item.difference:+,.2f} USD wait for {waits}"
-    return f"Cash of {item.day}: the change of {item.change:+,.2f} USD is explained to the cent"
+        return f"Cash of {item.day}: {item.difference:+z,.2f} USD wait for {waits}"
+    return f"Cash of {item.day}: the change of {item.change:+z,.2f} USD is explained to the cent"

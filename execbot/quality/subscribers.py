@@ -60,12 +60,12 @@ class ConfirmationSubscribers:
         journal = self._confirmer.journal
         try:
             self._confirmer.take_in()
-            now = self._confirmer.now()
-            told = list(news_since(journal, self._mark, now, patient=False))
-            self._mark = journal.last_confirmation_seq()
+            last, now = journal.last_confirmation_seq(), self._confirmer.now()
+            told = list(news_since(journal, self._mark, last, now, patient=False))
         except JournalError as error:
             log.error("confirmations: %s", error)
             return
+        self._mark = last
         for one in told:
             for callback in tuple(self._callbacks):
                 try:

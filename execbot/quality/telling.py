@@ -45,10 +45,15 @@ class Alerts(Struct, frozen=True):
             journal.meta_set(ALERTED, self.until)
 
 
-def versions_since(journal: Journal, mark: int, now: datetime) -> Iterator[Told]:
-    """Every version after the mark that is no history yet, as they were written."""
+def versions_since(journal: Journal, mark: int, until: int, now: datetime) -> Iterator[Told]:
+    """Every version after the mark that is no history yet, as they were written.
+
+    `until` is the last that is read, and the next mark: another process may write meanwhile.
+    """
     while rows := journal.confirmations_since(mark):
         for seq, item in rows:
+            if seq > until:
+                return
             if not is_past(item, now):
                 yield Told(seq, item, _before(journal, item))
         mark = rows[-1][0]
@@ -67,10 +72,10 @@ def _before(journal: Journal, item: Confirmation) -> Confirmation | None:
 
 
 def news_since(
-    journal: Journal, mark: int, now: datetime, *, patient: bool = True
+    journal: Journal, mark: int, until: int, now: datetime, *, patient: bool = True
 ) -> Iterator[Told]:
-    """Those that are told (`is_news`)."""
-    for told in versions_since(journal, mark, now):
+    """Those of `versions_since` that are told (`is_news`)."""
+    for told in versions_since(journal, mark, until, now):
         if is_news(told.previous, told.item, patient=patient):
             yield told
 
@@ -80,8 +85,8 @@ def alerts_of(journal: Journal, now: datetime) -> Alerts:
     mark, last = journal.meta_get(ALERTED, 0), journal.last_confirmation_seq()
     if last <= mark:
         return Alerts((), mark)
-    found = [alert for told in versions_since(journal, mark, now) for alert in alerts_in(told)]
-    return Alerts(tuple(found), last)
+    versions = versions_since(journal, mark, last, now)
+    return Alerts(tuple(alert for told in versions for alert in alerts_in(told)), last)
 
 
 def alerts_in(told: Told) -> list[tuple[str, str, str]]:

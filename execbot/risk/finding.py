@@ -28,7 +28,7 @@ def unless(flag: Flag, what: str, limits: TradingSettings) -> str:
 
 
 def dollars(value: Decimal) -> str:
-    return f"{value.quantize(CENT, ROUND_HALF_EVEN):,} USD"
+    return f"{value:z,.2f} USD"
 
 
 def percent(value: Decimal) -> str:

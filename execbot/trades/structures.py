@@ -25,15 +25,17 @@ from execbot.journal.records import OrderRecord
 from execbot.model.enums import AssetClass, PositionSide
 from execbot.model.numbers import ZERO
 from execbot.model.symbols import OPTION_MULTIPLIER, option_contract
+from execbot.oms.sync.row_evidence import DELIVERING_ROWS, DELIVERY_ROWS, booked_as
 from execbot.risk.fees import FillFee
 from execbot.trades.endings import EndedBy, Ending, endings
 from execbot.trades.model import Part, RoundTrip
 from execbot.trades.round_trips import ID_LENGTH
 
-DELIVERED = "optrd"
-"""The journal's word for shares that came or went at a strike."""
+DELIVERED = frozenset(map(booked_as, DELIVERY_ROWS))
+"""The journal's words for shares that came or went at a strike."""
 
-DELIVERS = frozenset({"opexc", "opasn"})
+DELIVERS = frozenset(map(booked_as, DELIVERING_ROWS))
+"""Its words for the ends of contracts that bring or take such shares."""
 
 
 class KeptTogether(Struct, frozen=True):
@@ -150,7 +152,7 @@ def _delivered(legs: Sequence[RoundTrip], others: Iterable[RoundTrip]) -> list[R
         for trip in others
         if trip.symbol == root
         and not trip.is_open
-        and all(p.booked_as == DELIVERED and p.at.date() in days for p in trip.parts)
+        and all(p.booked_as in DELIVERED and p.at.date() in days for p in trip.parts)
     ]
     moved = sum((part.qty for trip in found for part in trip.parts), ZERO)
     return found if found and moved == shares else []

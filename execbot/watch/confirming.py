@@ -67,7 +67,7 @@ class ConfirmationNews:
         if last <= self._mark:
             return []
         alerted, notes = journal.meta_get(ALERTED, 0), list[Note]()
-        for told in news_since(journal, self._mark, self._now()):
+        for told in news_since(journal, self._mark, last, self._now()):
             notes.append(confirmation_note(told))
             notes += alarms_of(told) if told.seq > alerted else []
         self._mark = last

@@ -8,7 +8,6 @@ threads carry out what was decided, most urgent first, and put what came of it i
 from __future__ import annotations
 
 import gc
-import itertools
 import logging
 import queue
 import threading
@@ -27,7 +26,7 @@ from execbot.market.halts import HALTS_KEY
 from execbot.model.times import iso
 from execbot.watch.confirming import Confirming
 from execbot.watch.core import inputs
-from execbot.watch.core.jobs import Note, SymbolJob
+from execbot.watch.core.jobs import Note
 from execbot.watch.feed import PriceFeed
 from execbot.watch.halt_interest import HaltInterest
 from execbot.watch.health import Health
@@ -38,6 +37,7 @@ from execbot.watch.show.log_files import log_line
 from execbot.watch.show.sinks import Sink
 from execbot.watch.stand_in import StandIn
 from execbot.watch.watcher import OutsideJob, Watcher
+from execbot.watch.workers import Workers
 
 log = logging.getLogger("execbot.watch")
 
@@ -52,7 +52,6 @@ AUDITED = frozenset(
 )
 """Types of notes that are kept in the journal."""
 
-SYMBOL_THREADS = 2
 GOODBYE_SECONDS = 2.0
 """How long the end waits for actions under way and for the streams' goodbyes. What is cut off is
 repaired by the next run, as after a kill."""
@@ -103,12 +102,13 @@ class WatchLoop:
 
     def __post_init__(self) -> None:
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._symbol_jobs: queue.PriorityQueue[Any] = queue.PriorityQueue()
-        self._account_jobs: queue.PriorityQueue[Any] = queue.PriorityQueue()
-        self._count = itertools.count()
         self._stopping = threading.Event()
+        self._workers = Workers(
+            self.performer.perform,
+            lambda items: self._inbox.put(_Results(items)),
+            self._stopping,
+        )
         self._stream: TradeUpdateStream | None = None
-        self._threads: list[threading.Thread] = []
         self._pending: list[TradeUpdate] = []
         self._data_version = -1
         self._ticked_at = 0.0
@@ -132,7 +132,7 @@ class WatchLoop:
         """Reconcile, protect, follow. Raises BrokerError when the stream cannot be had at all."""
         self._start_threads()
         try:
-            self._dispatch(self.watcher.load())
+            self._workers.give(self.watcher.load())
             self._audit()  # killed from now on, the next run knows that this one has begun
             # What is there now stays: the collector need not look through it again and again.
             gc.freeze()
@@ -154,18 +154,18 @@ class WatchLoop:
         kept, self._kept = self._kept, []
         items = [*kept, *items]
         # What another process has written comes first: it said what it was about to do.
-        self._dispatch(self._follow())
-        self._dispatch(self._take(items))
+        self._workers.give(self._follow())
+        self._workers.give(self._take(items))
         for item in self.feed.drain():
             if isinstance(item, Note):
                 self._emit(item)
                 continue
             if isinstance(item, inputs.Halts):
                 self._keep_halts(item)
-            self._dispatch(self.watcher.feed(item))
+            self._workers.give(self.watcher.feed(item))
         if time.monotonic() - self._ticked_at >= LOOK_SECONDS:
             self._ticked_at = time.monotonic()
-            self._dispatch(self.watcher.feed(inputs.Tick()))
+            self._workers.give(self.watcher.feed(inputs.Tick()))
             symbols = self.watcher.core.symbols.values()
             # An entry that waits must learn of a halt too: its clock stops for it.
             self.feed.want(frozenset(s.symbol for s in symbols if s.qty != 0 or s.living))
@@ -173,7 +173,7 @@ class WatchLoop:
             self._halts.tell(self.feed.halts_followed())
             self._keep_pace()
         self._audit()
-        self.health.waiting = self._symbol_jobs.qsize() + self._account_jobs.qsize()
+        self.health.waiting = self._workers.waiting
 
     def _trouble(self) -> str:
         if self._stand_in is not None:
@@ -267,7 +267,7 @@ class WatchLoop:
         self._stand_in, self.performer.journal_error = None, None
         self.performer.hold(False)
         self._emit(Note("journal", "the journal takes writes again", {"state": "writes"}))
-        self._dispatch(self.watcher.feed(inputs.Heard(self.now())) + self.watcher.follow())
+        self._workers.give(self.watcher.feed(inputs.Heard(self.now())) + self.watcher.follow())
 
     def _keep_waiting(self, items: list[Any]) -> None:
         """Nothing is decided here while another one stands in: it knows what was sent meanwhile."""
@@ -327,21 +327,7 @@ class WatchLoop:
         """Put something into the inbox, from any thread."""
         self._inbox.put(item)
 
-    # --- the hands -------------------------------------------------------------------------
-
-    def _dispatch(self, jobs: list[OutsideJob]) -> None:
-        for job in jobs:
-            line = self._symbol_jobs if isinstance(job, SymbolJob) else self._account_jobs
-            line.put((int(job.priority), next(self._count), job))
-
-    def _work(self, line: queue.PriorityQueue[Any]) -> None:
-        while True:
-            _, _, job = line.get()
-            if job is None:
-                return
-            if self._stopping.is_set():
-                continue
-            self._inbox.put(_Results(self.performer.perform(job)))
+    # --- threads ---------------------------------------------------------------------------
 
     def _read(self) -> None:
         """Whatever a frame does to the reader: it is told, and the reader begins again."""
@@ -363,15 +349,9 @@ class WatchLoop:
 
     def _start_threads(self) -> None:
         self._stream = self.client.trade_updates()
-        lines = [self._symbol_jobs] * SYMBOL_THREADS + [self._account_jobs]
-        for number, line in enumerate(lines):
-            thread = threading.Thread(
-                target=self._work, args=(line,), name=f"performer-{number}", daemon=True
-            )
-            self._threads.append(thread)
+        self._workers.start()
         self._reader = threading.Thread(target=self._read, name="trade-updates", daemon=True)
-        for thread in (*self._threads, self._reader):
-            thread.start()
+        self._reader.start()
         self._checkpointer.start()
         self.feed.start()
         if self._confirming is not None:
@@ -385,10 +365,9 @@ class WatchLoop:
         goodbyes = [threading.Thread(target=close, daemon=True) for close in closers]
         for goodbye in goodbyes:
             goodbye.start()
-        for line in (*[self._symbol_jobs] * SYMBOL_THREADS, self._account_jobs):
-            line.put((99, next(self._count), None))
+        self._workers.end()
         until = time.monotonic() + GOODBYE_SECONDS
-        for thread in (*goodbyes, *self._threads, self._reader):
+        for thread in (*goodbyes, *self._workers.threads, self._reader):
             thread.join(timeout=max(until - time.monotonic(), 0.01))
         # Whoever runs this in a program lives on: nobody may send exits for a watch that has ended.
         if self._stand_in is not None and self._stand_in.has_ended(

@@ -32,7 +32,7 @@ from execbot.oms.errors import OmsError
 from execbot.oms.recounts import waits_for_a_look, words_of
 from execbot.oms.send.cancel import Canceler
 from execbot.oms.service import OrderManagementSystem
-from execbot.oms.sync.adjustments import read_evidence
+from execbot.oms.sync.evidence_reading import read_evidence
 from execbot.oms.sync.gaps import GapFill
 from execbot.oms.sync.unread_rows import keep_unread
 from execbot.risk.equity import sample_of

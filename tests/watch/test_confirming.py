@@ -69,6 +69,38 @@ def test_what_another_process_confirmed_is_told_too(account: Confirmed) -> None:
     assert [note.data["event_id"] for note in run.turn()] == ["confirmation:a:1"]
 
 
+@pytest.mark.parametrize("teller", ["watch", "command"])
+def test_what_another_process_confirms_meanwhile_is_told_once(
+    account: Confirmed, monkeypatch: pytest.MonkeyPatch, teller: str
+) -> None:
+    """It was told, and left behind the mark, so that it was told again."""
+    for symbol in ("AAPL", "KO"):
+        account.price(symbol, "99.00", "101.00")
+    journal, run = account.desk.journal, Run(account)
+    run.turn()
+    buy(account, "a")
+    account.confirmer().take_in()
+    last_seq = journal.last_confirmation_seq
+
+    def read_before_another_writes() -> int:
+        last = last_seq()
+        monkeypatch.undo()
+        buy(account, "b", symbol="KO")
+        account.confirmer().take_in()
+        return last
+
+    monkeypatch.setattr(journal, "last_confirmation_seq", read_before_another_writes)
+
+    def look() -> list[str]:
+        if teller == "watch":
+            return [str(note.data["client_order_id"]) for note in run.turn() if not note.is_alarm]
+        found = alerts_of(journal, account.desk.now())
+        found.remember(journal)
+        return [kind for kind, _, _ in found.alerts]
+
+    assert [len(look()), len(look()), len(look())] == [1, 1, 0]
+
+
 def test_the_first_run_on_a_journal_tells_nothing_of_before(account: Confirmed) -> None:
     buy(account, "old")
     account.confirmer().take_in()

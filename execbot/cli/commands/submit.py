@@ -15,12 +15,12 @@ from execbot.cli.flags.exit_flags import FAR_HELP, NO_RULES_HELP, read_exits
 from execbot.cli.flags.leg_words import CREDIT_HELP, DEBIT_HELP, LEG_HELP
 from execbot.cli.flags.order_flags import (
     OrderFlags,
-    check_at_broker,
     read_risk,
     read_side,
     read_wait,
     to_request,
 )
+from execbot.cli.flags.order_rules import check_at_broker
 from execbot.cli.outcome import show_outcome
 from execbot.cli.show.checks import AllChecks, check_all_checks
 from execbot.desk.confirming import Act

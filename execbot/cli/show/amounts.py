@@ -7,6 +7,9 @@ from decimal import Decimal
 
 from execbot.cli.show.output import Cell
 from execbot.model.amounts import even
+from execbot.model.numbers import text
+
+_FOUR = Decimal("0.0001")
 
 
 def price(value: Decimal | None) -> Cell | None:
@@ -15,12 +18,16 @@ def price(value: Decimal | None) -> Cell | None:
 
 def fixed(value: Decimal | float, digits: int) -> str:
     """Half goes to the even one; what rounds to nothing has no sign."""
-    shown = f"{value:.{digits}f}"
-    return shown if shown.strip("-0.") else shown.removeprefix("-")
+    return f"{value:z.{digits}f}"
 
 
 def in_cents(value: Decimal) -> str:
     return fixed(value, 2)
+
+
+def four_decimals(value: Decimal) -> str:
+    """Greeks and volatilities, without the zeros at the end."""
+    return text(value.quantize(_FOUR))
 
 
 def money(value: Decimal | None) -> Cell | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from html import escape
 
 from execbot.cli.show.output import Cell, Table, plain
@@ -89,14 +89,16 @@ def _tiles(found: SpanReport) -> str:
 
 
 def _usd(value: Decimal) -> str:
-    return f"{value.quantize(Decimal('0.01'), ROUND_HALF_EVEN):,f}"
+    return f"{value:z,.2f}"
 
 
 def _signed(value: Decimal) -> str:
     """With its sign in the text as well: colour alone says nothing on paper."""
-    kind = "won-text" if value > 0 else "lost-text" if value < 0 else ""
-    sign = "+" if value > 0 else ""
-    return f'<span class="{kind}">{sign}{_usd(value)}</span>'
+    shown = _usd(value)
+    kind, sign = ("won-text", "+") if value > 0 else ("lost-text", "")
+    if shown == "0.00":
+        kind = sign = ""
+    return f'<span class="{kind}">{sign}{shown}</span>'
 
 
 def _figure(title: str, svg: str) -> str:
@@ -203,7 +205,7 @@ def _trades(trades: Sequence[Trade]) -> str:
             "-" if trade.trip.exit_price is None else even(trade.trip.exit_price),
             str(trade.ending or "-").replace("_", " "),
             _usd(trade.trip.net),
-            "-" if trade.r is None else f"{trade.r:.2f}",
+            "-" if trade.r is None else f"{trade.r:z.2f}",
         )
         for trade in newest
     ]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 
-from execbot.cli.show.amounts import fee, in_cents, money, price
+from execbot.cli.show.amounts import fee, fixed, in_cents, money, price
 from execbot.cli.show.order_views import orders_table, when
 from execbot.cli.show.output import Cell, Table
 from execbot.desk.look.reporting.report_parts import (
@@ -217,7 +217,7 @@ def _trades_line(period: PeriodReport) -> str:
 
 
 def _usd(value: Decimal | None) -> str:
-    return "-" if value is None else f"{value.quantize(Decimal('0.01'), ROUND_HALF_EVEN):f}"
+    return "-" if value is None else in_cents(value)
 
 
 # --- execution ---------------------------------------------------------------------------------
@@ -262,11 +262,11 @@ def _of(part: int, whole: int, share: Decimal | None) -> str:
 
 
 def _percent(share: Decimal) -> str:
-    return f"{round(share * 100, 2) + 0:.2f}"
+    return fixed(share * 100, 2)
 
 
 def _with_n(value: Decimal | None, n: int) -> str:
-    return "-" if value is None else f"{value:.2f} (n {n})"
+    return "-" if value is None else f"{fixed(value, 2)} (n {n})"
 
 
 def _seconds(number: int) -> str:
@@ -427,10 +427,8 @@ def scorecard_table(lines: Sequence[Line]) -> Table:
 def figure_words(line: Line) -> str:
     if line.figure is None:
         return "-"
-    step = Decimal("0.0001") if abs(line.figure) < Decimal("0.1") else Decimal("0.01")
-    shown = f"{line.figure.quantize(step, ROUND_HALF_EVEN):f}"
-    shown = shown.rstrip("0").rstrip(".") if "." in shown else shown
-    return f"{shown} {line.unit}".strip()
+    shown = fixed(line.figure, 4 if abs(line.figure) < Decimal("0.1") else 2)
+    return f"{shown.rstrip('0').rstrip('.')} {line.unit}".strip()
 
 
 def _footnotes(period: PeriodReport) -> list[str]:

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from typing import Any
 
-from execbot.cli.show.amounts import counted, fee, money, price
+from execbot.cli.show.amounts import counted, fee, fixed, in_cents, money, price
 from execbot.cli.show.order_views import when
 from execbot.cli.show.output import Cell, Table
 from execbot.desk.look.trade_json import neat
 from execbot.desk.look.trades import RoundTrip, Trade
-from execbot.model.numbers import CENT, ZERO, maybe_text, text
+from execbot.model.numbers import ZERO, maybe_text, text
 from execbot.model.symbols import is_in_dollars
 from execbot.model.times import show_age
 
 ID_SHOWN = 8
 """Of an id its end: `trades show` takes it."""
 
-_R_STEP = Decimal("0.01")
-_BPS_STEP = Decimal("0.1")
+_BPS_DIGITS = 1
 _NUMERIC = frozenset(
     {"qty", "entry", "exit", "gross", "fees", "net", "R", "worst R", "best R", "in bps", "out bps"}
     | {"price", "held", "fee", "in", "out"}
@@ -37,20 +36,19 @@ _DROP = (
 def r_cell(value: Decimal | None) -> Cell | None:
     if value is None:
         return None
-    shown = f"{_rounded(value, _R_STEP):+f}"
+    shown = _r(value)
     return Cell(shown, shown)
 
 
 def bps_cell(value: Decimal | None) -> Cell | None:
     if value is None:
         return None
-    shown = f"{_rounded(value, _BPS_STEP):f}"
+    shown = fixed(value, _BPS_DIGITS)
     return Cell(shown, shown)
 
 
-def _rounded(value: Decimal, step: Decimal) -> Decimal:
-    """Half goes to the even one; what rounds to nothing has no sign."""
-    return value.quantize(step, ROUND_HALF_EVEN) + 0
+def _r(value: Decimal) -> str:
+    return f"{value:+z.2f}"
 
 
 def trades_table(trades: Iterable[Trade]) -> Table:
@@ -116,12 +114,8 @@ def trades_line(trades: Sequence[Trade]) -> str:
     wins = sum(1 for trade in closed if trade.is_win)
     return (
         f"{counted(len(trades), 'trade')}: {len(closed)} closed ({wins} won), "
-        f"{len(trades) - len(closed)} open. Realized {_cents(gross)}, net {_cents(net)}."
+        f"{len(trades) - len(closed)} open. Realized {in_cents(gross)}, net {in_cents(net)}."
     )
-
-
-def _cents(value: Decimal) -> str:
-    return f"{_rounded(value, CENT):f}"
 
 
 # --- one trade ---------------------------------------------------------------------------------
@@ -166,7 +160,7 @@ def _leg(leg: RoundTrip) -> str:
     """`short 2 at 1.20, out at 0.40, gross 160.00`."""
     out = "" if leg.exit_price is None else f", out at {price(neat(leg.exit_price))}"
     said = f"{leg.side} {text(leg.entered)} at {price(neat(leg.entry_price))}{out}"
-    return f"{said}, gross {_cents(leg.gross)}"
+    return f"{said}, gross {in_cents(leg.gross)}"
 
 
 def _risk(trade: Trade) -> str | None:
@@ -174,9 +168,9 @@ def _risk(trade: Trade) -> str | None:
     if risk is None:
         return None
     if risk.stop is None:
-        return f"{_cents(risk.usd)}, the largest loss"
+        return f"{in_cents(risk.usd)}, the largest loss"
     late = "" if risk.source.value == "entry" else ", given after the entry"
-    return f"{_cents(risk.usd)} to the stop at {text(risk.stop)}{late}"
+    return f"{in_cents(risk.usd)} to the stop at {text(risk.stop)}{late}"
 
 
 def _excursion(trade: Trade) -> str | None:
@@ -185,8 +179,7 @@ def _excursion(trade: Trade) -> str | None:
         return None
     in_r = ""
     if seen.worst_r is not None and seen.best_r is not None:
-        worst, best = (_rounded(value, _R_STEP) for value in (seen.worst_r, seen.best_r))
-        in_r = f" ({worst:+f} R, {best:+f} R)"
+        in_r = f" ({_r(seen.worst_r)} R, {_r(seen.best_r)} R)"
     prices = f"{maybe_text(neat(seen.worst))}, {maybe_text(neat(seen.best))}"
     return f"{prices}{in_r}, at least, by {seen.seen_by}"
 
@@ -201,7 +194,7 @@ def _levels(stop: str | None, trail: str | None, targets: Sequence[str]) -> str 
 def _cost(bps: Decimal | None, usd: Decimal | None) -> str | None:
     if bps is None or usd is None:
         return None
-    return f"{_rounded(bps, _BPS_STEP):f} bps, {_cents(usd)} USD (plus = worse)"
+    return f"{fixed(bps, _BPS_DIGITS)} bps, {in_cents(usd)} USD (plus = worse)"
 
 
 def parts_table(trade: Trade) -> Table:

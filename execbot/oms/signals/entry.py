@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from execbot.config.schema import SizingMethod
@@ -28,9 +29,17 @@ from execbot.oms.place.risk_gate import Checked
 from execbot.oms.place.sized import audit_size, steps_of
 from execbot.oms.send.intent import request_of
 from execbot.oms.signals.exits import asked_by_signal, stop_for_size
-from execbot.oms.signals.rules import entry_side
+from execbot.oms.signals.rules import Skip, entry_side, skip_entry
 from execbot.risk.facts import Facts, market_price
 from execbot.risk.sizing import Sized, SizeRefused, SizeRequest, size
+
+
+class Decided(Struct, frozen=True, eq=False):
+    """An entry in its size and with its exits, and what the checks say of it."""
+
+    sized: Sized
+    priced: PricedEntry
+    checked: Checked
 
 
 class SignalEntries:
@@ -42,6 +51,40 @@ class SignalEntries:
         self.oms = placer.oms
         self.risk = placer.risk
         self._planner = placer.planner
+
+    def decide(
+        self, signal: Signal, flags: Flags, on_size: Callable[[Sized], None] = lambda sized: None
+    ) -> Decided | Skip | SizeRefused:
+        """What an entry comes to on one reading of the facts; on a second one where it was refused
+        for facts that had been kept (`rests_on_kept`). `on_size` is told its size as soon as it is
+        known. Nothing is written.
+
+        Raises what `EntryPlanner.priced` raises, NeedsWatch where nobody would place its stop, and
+        BrokerError when the facts cannot be read.
+        """
+        found = self._decide_once(signal, flags, on_size)
+        if isinstance(found, Decided) and self.risk.rests_on_kept(found.checked):
+            found = self._decide_once(signal, flags, on_size)
+        if isinstance(found, Decided) and found.checked.verdict.passed and Flag.NAKED not in flags:
+            # Otherwise the refusal of the checks is said, and who waits for the open is asked then.
+            self.refuse_without_stop(found.priced)
+        return found
+
+    def _decide_once(
+        self, signal: Signal, flags: Flags, on_size: Callable[[Sized], None]
+    ) -> Decided | Skip | SizeRefused:
+        draft = self.draft(signal)
+        read = self.risk.reader.read(draft)
+        facts = self.risk.reader.complete(draft, read)
+        skip = skip_entry(signal, facts, self.risk.settings)
+        if skip is not None:
+            return skip
+        sized = self.size_of(signal, facts)
+        if isinstance(sized, SizeRefused):
+            return sized
+        on_size(sized)
+        priced = self.priced(signal, draft, sized, facts)
+        return Decided(sized, priced, self.risk.judge(priced.request, read, facts, flags))
 
     def draft(self, signal: Signal) -> OrderRequest:
         """The entry without its size."""

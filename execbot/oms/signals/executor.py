@@ -16,7 +16,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -28,31 +28,27 @@ from execbot.exits.levels import LevelError
 from execbot.journal.care.restored import restored_of
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
-from execbot.journal.records import OrderRecord, Origin, Role, SignalRecord
-from execbot.model.enums import FAILED, REOPENABLE, UNSETTLED_STATUSES, ErrorCategory, Outcome
-from execbot.model.flags import Flag, flags_of
+from execbot.journal.records import OrderRecord, Origin, Role
+from execbot.model.enums import FAILED, REOPENABLE, ErrorCategory, Outcome
+from execbot.model.flags import flags_of
 from execbot.model.order import OrderRequest
 from execbot.model.order_ids import client_order_id_of
 from execbot.model.signal import Signal
 from execbot.model.symbols import symbol_key
-from execbot.model.timer import boot_seconds
 from execbot.oms.errors import (
     HandedBack,
     NeedsWatch,
     NotPossible,
     OmsError,
     Refused,
-    refuse_unsettled,
 )
-from execbot.oms.place.entry_plans import PricedEntry
 from execbot.oms.place.entry_risk import entry_risk, risk_of
 from execbot.oms.place.given import given_before
 from execbot.oms.place.placed import Provenance
 from execbot.oms.place.placer import Placer, Protect
-from execbot.oms.place.risk_gate import Checked, RiskGate
+from execbot.oms.place.risk_gate import RiskGate
 from execbot.oms.place.sized import size_code
 from execbot.oms.results import Aside
-from execbot.oms.send import hand_over
 from execbot.oms.send.closing_tries import last_try
 from execbot.oms.send.waiting import (
     RATE_LIMITED,
@@ -61,6 +57,7 @@ from execbot.oms.send.waiting import (
     waits_for_rate_limit,
 )
 from execbot.oms.service import OrderManagementSystem
+from execbot.oms.signals.claims import CLAIMED, OPEN, SignalClaims
 from execbot.oms.signals.close import SignalCloses
 from execbot.oms.signals.entry import SignalEntries
 from execbot.oms.signals.entry_turns import EntryTurns, OnLeave
@@ -74,12 +71,7 @@ from execbot.oms.signals.result import (
     skipped,
     unsized,
 )
-from execbot.oms.signals.rules import (
-    Skip,
-    skip_entry,
-    skip_restored,
-    skip_unread,
-)
+from execbot.oms.signals.rules import Skip, skip_restored, skip_unread
 from execbot.oms.signals.spreads import SignalSpreads
 from execbot.risk.sizing import Sized, SizeRefused
 
@@ -88,14 +80,7 @@ if TYPE_CHECKING:
 
     from execbot.oms.signals.turns import Worker
 
-UNFINISHED_SECONDS = 30
-"""A claim this old without a result belongs to a process that died: it may be taken over."""
-CLAIM_MARGIN = timedelta(days=1)
-"""Attempts are looked for from so long before the claim, whatever clocks were set meanwhile."""
 FAILURES_KEPT = 1000
-CLAIMED = "claimed"
-OPEN = "open"
-"""A signal for which nothing was sent, for a reason that passes: it may be given again."""
 
 
 class SignalTaken(OmsError):
@@ -112,6 +97,10 @@ class SignalEntry(Struct, eq=False):
     sized: Sized | None = None
     is_durable: bool = False
     aside: Aside = nullcontext
+
+    def keep_size(self, sized: Sized) -> None:
+        """For the audit: also of an entry that then fails."""
+        self.sized = sized
 
 
 class Executor:
@@ -141,6 +130,7 @@ class Executor:
         self.failures: deque[SignalResult] = deque(maxlen=FAILURES_KEPT)
         self.entries = SignalEntries(self.placer, is_watched)
         self._flags = flags_of(naked=naked)
+        self._claims = SignalClaims(oms)
         self._closes = SignalCloses(self.placer, alerter)
         self._spreads = SignalSpreads(self.placer)
         self._on_failure = on_failure
@@ -155,8 +145,9 @@ class Executor:
         """Act on one signal and say what became of it. `on_leave` is told when the order of an
         entry is about to leave: the next may be decided from then on.
 
-        Whatever the broker, the checks or the market do is in the result. Raises JournalError
-        only: without the journal nothing can be decided safely.
+        Whatever the broker, the checks or the market do is in the result. Raises JournalError,
+        without which nothing can be decided safely, and HandedBack where the process that handed
+        the signal over carries it out itself.
         """
         # The symbol first: an entry that waits for its turn then holds nothing that others hold.
         with self._turn_of(signal.symbol):
@@ -174,7 +165,7 @@ class Executor:
     def made_elsewhere(self, signal: Signal) -> SignalResult:
         """What another process has made of a signal whose order stands; written down where that
         process no longer could."""
-        record = self._newest_order(signal)
+        record = self._claims.order_of(signal)
         assert record is not None, signal.id
         known = self.oms.journal.signal(signal.id)
         if record.status in FAILED:
@@ -188,12 +179,12 @@ class Executor:
 
     def order_of(self, signal: Signal) -> OrderRecord | None:
         """The order that stands for this signal, whichever process made it."""
-        return self._newest_order(signal)
+        return self._claims.order_of(signal)
 
     def skip(self, signal: Signal, skip: Skip, *, may_come_again: bool = False) -> SignalResult:
         """Write down that it is not acted on, for a reason that the caller has found.
         `may_come_again`: for one that passes, so the signal is not used up."""
-        if self._is_taken(signal):
+        if self._claims.is_taken(signal):
             return self._repeated(signal)
         result = skipped(signal, skip)
         self._finish(result, SignalEntry(signal), is_open=may_come_again)
@@ -209,7 +200,7 @@ class Executor:
 
         Raises BrokerError when the facts cannot be read, LevelError where an exit makes no sense.
         """
-        if self._is_taken(signal):
+        if self._claims.is_taken(signal):
             before = self._repeated(signal)
             return Preview(Skip(REPEATED, before.message), exits=before.exits, risk=before.risk)
         skip = self._skip_unread(signal, self.oms.now())
@@ -217,29 +208,20 @@ class Executor:
             return self._spreads.preview(signal, self._flags)
         if skip is not None or not signal.side.opens:
             return Preview(skip)
-        found = self._preview_entry(signal)
-        if found.checked is not None and self.risk.rests_on_kept(found.checked):
-            return self._preview_entry(signal)
-        return found
+        return self._preview_entry(signal)
 
     def _preview_entry(self, signal: Signal) -> Preview:
-        draft = self.entries.draft(signal)
-        read = self.risk.reader.read(draft)
-        facts = self.risk.reader.complete(draft, read)
-        skip = skip_entry(signal, facts, self.risk.settings)
-        if skip is not None:
-            return Preview(skip)
-        sized = self.entries.size_of(signal, facts)
-        if isinstance(sized, SizeRefused):
-            return Preview(Skip(size_code(sized), sized.message))
-        priced = self.entries.priced(signal, draft, sized, facts)
-        checked = self.risk.judge(priced.request, read, facts, self._flags)
-        self._refuse_without_stop(priced, checked)
+        found = self.entries.decide(signal, self._flags)
+        if isinstance(found, Skip):
+            return Preview(found)
+        if isinstance(found, SizeRefused):
+            return Preview(Skip(size_code(found), found.message))
+        priced, checked = found.priced, found.checked
         addition = self.placer.addition(priced.request, checked)
         exits = exits_of(priced, priced.request, self.oms.now())
         plan = priced.plan if addition is None else addition.plan
         risk = entry_risk(checked, plan, self.risk.settings, price=priced.price)
-        return Preview(None, priced.request, sized, checked, addition, exits, risk)
+        return Preview(None, priced.request, found.sized, checked, addition, exits, risk)
 
     def fire(self, signal: Signal) -> Future[SignalResult]:
         """Hand a signal to the worker threads and return at once; exits overtake entries.
@@ -277,7 +259,7 @@ class Executor:
 
     def _execute(self, entry: SignalEntry) -> SignalResult:
         signal, journal = entry.signal, self.oms.journal
-        if self._is_taken(signal):
+        if self._claims.is_taken(signal):
             return self._repeated(signal)
         try:
             result = self._patiently(lambda: self._decide(entry, self.oms.now()), signal)
@@ -302,35 +284,6 @@ class Executor:
         if result.code != REPEATED:
             self._finish(result, entry)
         return result
-
-    def _is_taken(self, signal: Signal) -> bool:
-        """Whether anybody has this signal. One whose process died with it may be taken over."""
-        known = self.oms.journal.signal(signal.id)
-        if known is None:
-            return False
-        age = self.oms.now() - known.updated_at
-        if known.outcome == OPEN or self._was_taken_back(signal, known):
-            return False
-        return known.outcome != CLAIMED or age < timedelta(seconds=UNFINISHED_SECONDS)
-
-    def _was_taken_back(self, signal: Signal, known: SignalRecord) -> bool:
-        """Whether `watch` had this signal from this very command, and made no order of it."""
-        request = hand_over.current()
-        if request is None or request.by is not hand_over.By.COMMAND:
-            return False
-        asked_at = self.oms.now() - timedelta(seconds=boot_seconds() - request.since)
-        found = hand_over.orders_of(self.oms.journal, request.name)
-        return known.updated_at >= asked_at and not any(hand_over.stands(r.status) for r in found)
-
-    def _claim(self, signal: Signal, journal: Journal) -> bool:
-        """Take it, in a transaction that is open; False when somebody else was faster."""
-        now = self.oms.now()
-        if journal.claim_signal(signal.id, signal.symbol, signal.to_dict(), now):
-            return True
-        if self._is_taken(signal):
-            return False
-        journal.finish_signal(signal.id, CLAIMED, now)  # taken over, by one process only
-        return True
 
     def _repeated(self, signal: Signal) -> SignalResult:
         known = self.oms.journal.signal(signal.id)
@@ -374,7 +327,7 @@ class Executor:
     def _enter_spread(self, entry: SignalEntry) -> SignalResult:
         """A structure as one order, as `submit --leg` sends it; one that only closes, too."""
         signal = entry.signal
-        resumed = self._resumed(signal)
+        resumed = self._claims.settled_order_of(signal)
         if resumed is not None:
             return self._carried_on(signal, replace(resumed, already=True))
         found = self._spreads.place(
@@ -391,7 +344,7 @@ class Executor:
     def _made_before(self, signal: Signal) -> OrderRecord | None:
         """The order of a signal whose process died with it: no rule unmakes it."""
         is_one_order = signal.side.opens or signal.legs
-        return self._resumed(signal) if is_one_order else self._closes.known(signal)
+        return self._claims.settled_order_of(signal) if is_one_order else self._closes.known(signal)
 
     def _skip_unread(self, signal: Signal, now: datetime) -> Skip | None:
         """What can be decided without asking the broker."""
@@ -422,29 +375,19 @@ class Executor:
 
     # --- opening ---------------------------------------------------------------------------
 
-    def _enter(self, entry: SignalEntry, *, is_second: bool = False) -> SignalResult:
-        """`is_second`: what was kept since earlier in the day was forgotten for this one."""
-        signal, reader, now = entry.signal, self.risk.reader, self.oms.now()
-        draft = self.entries.draft(signal)
-        resumed = self._resumed(signal)
+    def _enter(self, entry: SignalEntry) -> SignalResult:
+        signal, now = entry.signal, self.oms.now()
+        resumed = self._claims.settled_order_of(signal)
         if resumed is not None:
             return self._carried_on(signal, replace(resumed, already=True))
-        read = reader.read(draft)
-        facts = reader.complete(draft, read)
-        skip = skip_entry(signal, facts, self.risk.settings)
-        if skip is not None:
-            return skipped(signal, skip)
-        sized = self.entries.size_of(signal, facts)
-        if isinstance(sized, SizeRefused):
-            self.entries.audit_refusal(signal, sized)
-            return unsized(signal, sized)
-        entry.sized = sized
-        priced = self.entries.priced(signal, draft, sized, facts)
-        checked = self.risk.judge(priced.request, read, facts, self._flags)
-        if not is_second and self.risk.rests_on_kept(checked):
-            return self._enter(entry, is_second=True)
-        self._refuse_without_stop(priced, checked)
-        checked.on_pass = lambda journal: self._make_durable(entry, draft, journal)
+        found = self.entries.decide(signal, self._flags, on_size=entry.keep_size)
+        if isinstance(found, Skip):
+            return skipped(signal, found)
+        if isinstance(found, SizeRefused):
+            self.entries.audit_refusal(signal, found)
+            return unsized(signal, found)
+        priced, checked = found.priced, found.checked
+        checked.on_pass = lambda journal: self._make_durable(entry, priced.request, journal)
         checked.aside = entry.aside
         checked.waits_for = RATE_WAIT if waits_for_rate_limit(self.oms.journal) else ""
         placed = self.placer.place(
@@ -459,39 +402,9 @@ class Executor:
             return self._repeated(signal)
         return sent(signal, placed, now, self.risk.settings)
 
-    def _refuse_without_stop(self, priced: PricedEntry, checked: Checked) -> None:
-        """A refusal of the checks is said first; who waits for the open is asked then."""
-        if checked.verdict.passed and Flag.NAKED not in self._flags:
-            self.entries.refuse_without_stop(priced)
-
-    def _newest_order(self, signal: Signal) -> OrderRecord | None:
-        """The order of a signal whose process died with it; a smaller attempt comes after the
-        one that was refused. One that never left stands for nothing: the signal is acted on."""
-        journal, found = self.oms.journal, list[OrderRecord]()
-        claimed = journal.signal(signal.id)
-        if claimed is not None:
-            since = claimed.received_at - CLAIM_MARGIN
-            ours = journal.orders(symbol=signal.symbol, since=since, legs=False)
-            found = [r for r in ours if r.signal_id == signal.id and r.role == Role.ENTRY]
-        first = journal.order_by_client_id(client_order_id_of(signal.id))
-        if first is not None:
-            found.append(first)
-        return next((r for r in found if r.status not in REOPENABLE), None)
-
-    def _resumed(self, signal: Signal) -> OrderRecord | None:
-        """The same with its fate looked up. Raises InDoubt while that is not known."""
-        found = self._newest_order(signal)
-        if found is None or found.status not in UNSETTLED_STATUSES:
-            return found
-        self.oms.settle()
-        found = self._newest_order(signal)
-        if found is not None:
-            refuse_unsettled(found)
-        return found
-
     def _make_durable(self, entry: SignalEntry, request: OrderRequest, journal: Journal) -> None:
         """Claim and size, written with the intent as its plan is: all of it or nothing."""
-        if not self._claim(entry.signal, journal):
+        if not self._claims.claim(entry.signal, journal):
             raise SignalTaken(f"signal {entry.signal.id} was handled before")
         if entry.sized is not None:
             self.entries.audit(request.client_order_id, entry.sized)
@@ -513,7 +426,7 @@ class Executor:
         """Close what is held; see `SignalCloses.carry_out`."""
         # The order's id follows from the signal's: it is what makes closing twice impossible.
         with self.oms.journal.transaction(recoverable=True) as journal:
-            if not self._claim(signal, journal):
+            if not self._claims.claim(signal, journal):
                 return self._repeated(signal)
         known = self._closes.known(signal)
         if known is not None:

@@ -274,7 +274,7 @@ def _take_in(
     for start in range(0, len(orders), CHUNK):
         chunk = orders[start : start + CHUNK]
         with recording(journal) as ledger:
-            ledger.expect_orders(chunk, activities)
+            ledger.reads.expect_orders(chunk, activities)
             for order in chunk:
                 _take_order(ledger, order, rows, now())
         changes.extend(ledger.changes)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from execbot.journal.journal import Journal
 from execbot.model.enums import EventSource
 from execbot.model.order import Order
+from execbot.oms.event_context import is_fill_of_a_stranger
 from execbot.oms.ledger import recording
 from execbot.oms.machine.changes import Change
 from execbot.oms.machine.events import OrderEvent, leg_events, update_event
@@ -45,9 +46,9 @@ def apply_batch(
         events.append(update_event(update, now, source=source))
         events.extend(leg_events(update, now, source=source))
     with recording(journal) as ledger:
-        ledger.expect(events)
+        ledger.reads.expect(events)
         for event in events:
-            if not ledger.is_fill_of_a_stranger(event):
+            if not is_fill_of_a_stranger(event, ledger.reads):
                 ledger.apply(event)
     return ledger.changes
 

@@ -18,11 +18,12 @@ from execbot.oms.machine.table import COIN_FEE
 from execbot.oms.sync.adjustments import rescale_by_price, take_split
 from execbot.oms.sync.coin_fees import is_fee
 from execbot.oms.sync.differences import PositionDifference
+from execbot.oms.sync.evidence import Evidence
 from execbot.oms.sync.held_before import ADOPTED, JUST_BEFORE, closing_orders, held_before
 from execbot.oms.sync.late_fills import book_late_fills
 from execbot.oms.sync.reconcile_work import RECONCILED_KEY, Work
 from execbot.oms.sync.row_bookings import book_moved, book_succession
-from execbot.oms.sync.split_evidence import Evidence, by_quantity, looks_like
+from execbot.oms.sync.split_evidence import by_quantity, looks_like
 
 
 def resolve(
@@ -225,6 +226,7 @@ def _adjust(
     price: Decimal | None = None,
 ) -> bool:
     """Book the difference, unless a fill has changed our side since it was seen."""
+    at = _adjusted_at(journal, client, difference.symbol, reason, now)
     with recording(journal) as ledger:
         ours = journal.position(difference.symbol)
         held = ours.qty if ours is not None else ZERO
@@ -238,7 +240,7 @@ def _adjust(
             price,
             reason=reason,
             asset_class=position.asset_class if position is not None else _class_of(ours),
-            at=_adjusted_at(journal, client, difference.symbol, reason, now),
+            at=at,
             now=now(),
             held=None if reason == COIN_FEE else difference.theirs,
         )

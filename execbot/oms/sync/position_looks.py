@@ -67,8 +67,7 @@ def compare_positions(
     last = polled(look, lambda seen: seen.is_quiet, wait=LOOK_PAUSE, stop=LOOKS, timer=timer)
     work.unread, work.listed = last.unread, tuple(last.positions)
     keep_unread(journal, last.unread, now())
-    known = [item for item in last.differences if not work.is_unknown(item)]
-    return known, last.positions, last.filled
+    return work.known(last.differences), last.positions, last.filled
 
 
 def _merge(first: GapFill, second: GapFill) -> GapFill:

@@ -24,7 +24,6 @@ from execbot.model.symbols import symbol_key
 from execbot.model.timer import Timer
 from execbot.oms.machine.changes import Change
 from execbot.oms.recounts import recount, words_of
-from execbot.oms.sync.adjustments import read_evidence
 from execbot.oms.sync.breaks import BREAKS, Break
 from execbot.oms.sync.differences import (
     PositionDifference,
@@ -32,6 +31,7 @@ from execbot.oms.sync.differences import (
     forget_cured,
     reported_differences,
 )
+from execbot.oms.sync.evidence_reading import read_evidence
 from execbot.oms.sync.gaps import fill_gap
 from execbot.oms.sync.order_breaks import alarms_of, find_order_breaks, settle_doubt
 from execbot.oms.sync.position_causes import (
@@ -106,7 +106,7 @@ def reconcile(
     evidence = read_evidence(journal, client, list(positions.values()), now())
     book_silent(journal, evidence, positions, now, work)
     if evidence.before_splits:
-        differences = compare(journal.positions(), positions.values())
+        differences = work.known(compare(journal.positions(), positions.values()))
     for difference in without_successions(journal, evidence, differences, now, work):
         difference = without_late_fills(journal, difference, evidence, now, work)
         if difference.ours == difference.theirs:

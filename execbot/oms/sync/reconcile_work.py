@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec import Struct, field
 
 from execbot.model.unread import Unread, unread_about
@@ -28,6 +30,10 @@ class Work(Struct):
 
     def is_unknown(self, difference: PositionDifference) -> bool:
         return unread_about(difference.symbol, self.unread, self.listed) is not None
+
+    def known(self, differences: Iterable[PositionDifference]) -> list[PositionDifference]:
+        """Without those of positions that could not be read."""
+        return [item for item in differences if not self.is_unknown(item)]
 
     def add(
         self, kind: str, subject: str, ours: str, theirs: str, cause: str = "", hint: str = ""

@@ -13,6 +13,7 @@ from execbot.exits.store import plan_of, save_plan
 from execbot.exits.structures.changes import structures_follow
 from execbot.journal.journal import Journal
 from execbot.market.calendar_cache import load_table
+from execbot.model.account import Activity
 from execbot.model.symbols import asset_class_of
 from execbot.model.times import day_begins
 from execbot.oms.ledger import Ledger, recording
@@ -20,7 +21,13 @@ from execbot.oms.machine.positions import ONE_AFTER, PRICE_STEP
 from execbot.oms.sync.options.deliveries import TAKEN_BACK, adopted_lately
 from execbot.oms.sync.options.owed_deliveries import note_owed
 from execbot.oms.sync.options.row_moments import moment_of
-from execbot.oms.sync.row_evidence import MovedShares, Succession, price_of, signed_qty
+from execbot.oms.sync.row_evidence import (
+    MovedShares,
+    Succession,
+    booked_as,
+    price_of,
+    signed_qty,
+)
 
 
 def book_moved(journal: Journal, moved: MovedShares, price: Decimal | None, now: datetime) -> bool:
@@ -40,33 +47,26 @@ def book_moved(journal: Journal, moved: MovedShares, price: Decimal | None, now:
         average = ours.avg_entry_price if ours is not None else None
         adopted = adopted_lately(executions, now) if moved.is_before_split else None
         if moved.adopted:
-            ledger.adjust(
-                moved.symbol,
-                -moved.adopted,
-                moved.adopted_at,
-                reason="delivered",
-                asset_class=asset_class_of(moved.symbol),
-                at=now if adopted is None else adopted.at + ONE_AFTER,
-                now=now,
-                activity_id=f"{moved.rows[0].id}{TAKEN_BACK}",
-            )
+            at = now if adopted is None else adopted.at + ONE_AFTER
+            taken = (moved.symbol, moved.adopted, moved.adopted_at)
+            _take_back(ledger, *taken, row=moved.rows[0], at=at, now=now)
             now += ONE_AFTER
         for number, row in enumerate(moved.rows):
             traded_at = price_of(row)
             worth = row.price or price or average
-            at = now
+            happened_at = now
             if traded_at is not None and (moved.is_before_split or not moved.adopted):
-                at = moment_of(row, executions, table, now)
+                happened_at = moment_of(row, executions, table, now)
             if adopted is not None and moved.adopted:
-                at = min(at, adopted.at)
+                happened_at = min(happened_at, adopted.at)
             ledger.adjust(
                 moved.symbol,
                 signed_qty(row, moved.qty),
                 (worth or Decimal(0)) if traded_at is None else traded_at,
-                reason=row.activity_type.lower(),
+                reason=booked_as(row.activity_type),
                 asset_class=asset_class_of(moved.symbol),
                 is_trade=traded_at is not None,
-                at=at + number * ONE_AFTER,
+                at=happened_at + number * ONE_AFTER,
                 now=now + number * ONE_AFTER,
                 activity_id=row.id,
             )
@@ -104,33 +104,46 @@ def book_succession(journal: Journal, pair: Succession, now: datetime) -> bool:
                     activity_id=row.id,
                 )
             if pair.is_contract:
-                _take_back(ledger, journal, pair, now)
+                _take_back_contracts(ledger, journal, pair, now)
         _plan_follows(journal, pair, now)
         if pair.is_contract:
             structures_follow(journal, pair.change, now)
     return True
 
 
-def _take_back(ledger: Ledger, journal: Journal, pair: Succession, now: datetime) -> None:
+def _take_back_contracts(ledger: Ledger, journal: Journal, pair: Succession, now: datetime) -> None:
     """What was taken over of the new contract, which was traded before its rows were there: the
     rows have brought it now."""
-    changed_on = pair.rows[1].at
-    if changed_on is None:
+    into = pair.rows[1]
+    if into.at is None:
         return
-    since = journal.executions(day_begins(changed_on.date()), symbol=pair.new)
-    adopted = adopted_lately(since, now)
+    adopted = adopted_lately(journal.executions(day_begins(into.at.date()), symbol=pair.new), now)
     if adopted is None:
         return
-    at = now + 2 * ONE_AFTER
+    at = now + 2 * ONE_AFTER  # after both bookings of the pair
+    _take_back(ledger, pair.new, adopted.qty, adopted.price, row=into, at=at, now=at)
+
+
+def _take_back(
+    ledger: Ledger,
+    symbol: str,
+    qty: Decimal,
+    price: Decimal,
+    *,
+    row: Activity,
+    at: datetime,
+    now: datetime,
+) -> None:
+    """Book out what was taken over before `row` said where it came from. `qty` is signed."""
     ledger.adjust(
-        pair.new,
-        -adopted.qty,
-        adopted.price,
+        symbol,
+        -qty,
+        price,
         reason="delivered",
-        asset_class=asset_class_of(pair.new),
+        asset_class=asset_class_of(symbol),
         at=at,
-        now=at,
-        activity_id=f"{pair.rows[1].id}{TAKEN_BACK}",
+        now=now,
+        activity_id=f"{row.id}{TAKEN_BACK}",
     )
 
 

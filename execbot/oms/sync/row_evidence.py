@@ -30,6 +30,9 @@ SHARE_ROWS = (*TRANSFER_ROWS, "SPIN", "PTR", "DIV")
 CONTRACT_ROWS = ("OPEXP", "OPEXC", "OPASN", "OPCSH")
 """A contract ended: expired, exercised, assigned, settled in cash. Written up to a day late."""
 
+DELIVERING_ROWS = ("OPEXC", "OPASN")
+"""Those among them that deliver shares, or take them away."""
+
 DELIVERY_ROWS = ("OPTRD",)
 """The shares that an exercise or an assignment bought or sold, at the strike."""
 
@@ -134,6 +137,11 @@ def signed_qty(row: Activity, difference: Decimal) -> Decimal:
     if row.activity_type not in CONTRACT_ROWS:
         return qty
     return abs(qty) if difference > 0 else -abs(qty)
+
+
+def booked_as(activity_type: str) -> str:
+    """The journal's word for what was booked by such a row."""
+    return activity_type.lower()
 
 
 def price_of(row: Activity) -> Decimal | None:

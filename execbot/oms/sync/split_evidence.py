@@ -16,7 +16,7 @@ row was written, which may be long after its `date`).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
@@ -30,8 +30,6 @@ from execbot.model.account import Activity
 from execbot.model.numbers import ZERO, text
 from execbot.model.times import day_begins, parse_time
 from execbot.oms.machine.positions import PRICE_STEP, add_execution
-from execbot.oms.sync.late_fills import LateFills
-from execbot.oms.sync.row_evidence import MovedShares, Succession
 from execbot.risk.flows import TRANSFER_ROWS
 
 SPLIT_ROWS = ("SPLIT",)
@@ -87,46 +85,6 @@ class Split(Struct, frozen=True):
         said = ", ".join(_step_words(step) for step in self.steps)
         why = "by the broker's record" if self.is_proven else "by quantity and average price"
         return f"{self.symbol} was split {said} ({why})"
-
-
-class Evidence(Struct, frozen=True):
-    """What the account's activities say of the positions that differ.
-
-    `splits` are proven, `before_splits` is booked first, whatever differs; of `transferred` symbols
-    shares came or went by a transfer; `moved` and `successions` explain differences by rows of
-    other kinds (see `row_evidence`); `late` by fills that were told after their shares had been
-    taken over.
-    """
-
-    splits: tuple[Split, ...] = ()
-    before_splits: tuple[MovedShares, ...] = ()
-    transferred: frozenset[str] = frozenset()
-    moved: tuple[MovedShares, ...] = ()
-    successions: tuple[Succession, ...] = ()
-    awaited: Mapping[str, str] = {}
-    """Symbols whose difference waits for rows of options that have ended, and why."""
-    late: tuple[LateFills, ...] = ()
-
-    def split_of(self, symbol: str, ours: Decimal, theirs: Decimal) -> Split | None:
-        """The proof for just this difference."""
-        for split in self.splits:
-            if (split.symbol, split.ours, split.theirs) == (symbol, ours, theirs):
-                return split
-        return None
-
-    def late_of(self, symbol: str, ours: Decimal, theirs: Decimal) -> LateFills | None:
-        """What explains just this difference, or leaves one that rows explain."""
-        for found in self.late:
-            if (found.symbol, found.ours, found.theirs) == (symbol, ours, theirs):
-                return found
-        return None
-
-    def moved_of(self, symbol: str, ours: Decimal, theirs: Decimal) -> MovedShares | None:
-        """The rows that explain just this difference."""
-        for found in self.moved:
-            if (found.symbol, found.qty) == (symbol, theirs - ours):
-                return found
-        return None
 
 
 # --- from quantity and price ---------------------------------------------------------------

@@ -23,7 +23,7 @@ from execbot.model.numbers import ZERO
 from execbot.model.symbols import symbol_key
 from execbot.model.timer import boot_seconds
 from execbot.oms.errors import OmsError
-from execbot.oms.signals.executor import CLAIMED, OPEN, UNFINISHED_SECONDS
+from execbot.oms.signals.claims import CLAIMED, OPEN, UNFINISHED_SECONDS
 from execbot.oms.signals.result import SignalResult
 from execbot.oms.signals.rules import Skip
 from execbot.page.signals.choosing import next_of

@@ -16,7 +16,7 @@ from execbot.journal.errors import JournalError
 from execbot.model.enums import Outcome
 from execbot.model.errors import ExecbotError
 from execbot.model.retrying import Growing
-from execbot.oms.signals.executor import CLAIMED, OPEN
+from execbot.oms.signals.claims import CLAIMED, OPEN
 from execbot.oms.signals.result import REPEATED, SignalResult
 from execbot.page.signals.feed import Feed
 from execbot.page.signals.rows import State

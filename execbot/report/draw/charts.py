@@ -74,9 +74,9 @@ def days_chart(days: Sequence[DayRow]) -> str:
         parts.append(
             f'<rect class="{kind}" x="{area.x(place) - wide / 2:.1f}" y="{top:.1f}" '
             f'width="{wide:.1f}" height="{max(height, 0.5):.1f}">'
-            f"<title>{day.day} {value:,.2f} USD</title></rect>"
+            f"<title>{day.day} {value:z,.2f} USD</title></rect>"
         )
-    says = f"Net profit of {len(known)} days, {sum(values):,.2f} USD together"
+    says = f"Net profit of {len(known)} days, {sum(values):z,.2f} USD together"
     return drawing(area, says, parts)
 
 
@@ -169,7 +169,7 @@ def trade_chart(trade: Trade, bars: Sequence[Bar], levels: Sequence[Levels], now
 
 def says_of(trade: Trade) -> str:
     trip = trade.trip
-    ends = "open" if trip.is_open else f"out {trip.exit_price:.2f}, net {trip.net:.2f} USD"
+    ends = "open" if trip.is_open else f"out {trip.exit_price:.2f}, net {trip.net:z.2f} USD"
     return f"{trip.symbol} {trip.side}: in {trip.entry_price:.2f}, {ends}"
 
 

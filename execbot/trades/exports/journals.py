@@ -129,7 +129,7 @@ def note_of(trade: Trade) -> str:
     """What execbot knows of the trade, in a few words."""
     words = [trade.strategy or "", str(trade.ending) if trade.ending is not None else ""]
     if trade.r is not None:
-        words.append(f"{trade.r:+.2f}R")
+        words.append(f"{trade.r:+z.2f}R")
     return " ".join([word for word in words if word] + [trade.trip.id])
 
 

@@ -17,7 +17,7 @@ from execbot.exits.structures.plan import StructurePlan
 from execbot.journal.records import EventRecord, OrderRecord, PositionRecord
 from execbot.model.account import Position
 from execbot.model.unread import Unread
-from execbot.oms.sync.split_evidence import Evidence
+from execbot.oms.sync.evidence import Evidence
 
 
 class Orders(Struct, frozen=True):

@@ -187,11 +187,12 @@ def _net(value: Decimal | None) -> Text:
 def _money(value: Decimal | None) -> Text:
     if value is None:
         return Text("-")
-    return Text(f"{value:+.2f}", style="green" if value >= 0 else "red")
+    shown = f"{value:+z.2f}"
+    return Text(shown, style="red" if shown.startswith("-") else "green")
 
 
 def _signed(value: Decimal | None) -> Text:
-    return Text("-" if value is None else f"{value:+.1f}")
+    return Text("-" if value is None else f"{value:+z.1f}")
 
 
 def _range(row: PositionView) -> Text:

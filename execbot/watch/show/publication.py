@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from execbot.broker.budget import requests_left
 from execbot.exits.rules.view import SymbolMarket
 from execbot.journal.records import OrderRecord
 from execbot.watch.core.core import WatchCore
@@ -202,11 +203,7 @@ class Publication:
 
     def _new_shape(self, loop: Watched) -> Shape:
         health, memory = loop.health, loop.watcher.core.memory
-        left = limit = None
-        budgets = getattr(loop.client, "budgets", None)
-        if budgets:
-            level = next(iter(budgets.values())).level
-            left, limit = int(level.tokens), int(level.capacity)
+        left, limit = requests_left(loop.client) or (None, None)
         self._shape = Shape(
             stream_up=health.stream_up,
             frame_at=health.last_frame_at,

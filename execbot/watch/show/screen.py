@@ -18,6 +18,7 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
+from execbot.broker.budget import requests_left
 from execbot.exits.position_view import PositionView
 from execbot.journal.records import OrderRecord
 from execbot.model.numbers import text
@@ -179,11 +180,7 @@ class ScreenSink:
     def _health(self, loop: Watched, now: datetime) -> HealthView:
         health, core = loop.health, loop.watcher.core
         frame = health.last_frame_at
-        budgets = getattr(loop.client, "budgets", None)
-        left = limit = None
-        if budgets:
-            level = next(iter(budgets.values())).level
-            left, limit = int(level.tokens), int(level.capacity)
+        left, limit = requests_left(loop.client) or (None, None)
         return HealthView(
             stream_up=health.stream_up,
             frame_age_seconds=None if frame is None else (now - frame).total_seconds(),

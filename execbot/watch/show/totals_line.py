@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from typing import NamedTuple
 
 from msgspec import Struct
 
-from execbot.model.numbers import CENT, text
+from execbot.model.numbers import text
 
 Used = tuple[Decimal | None, Decimal | None]
 """How far a limit is used, and the limit; None: not known, no limit."""
@@ -90,10 +90,7 @@ def _used(name: str, used: Used, unit: str, lasts: int) -> Part:
 
 
 def _cents(value: Decimal | None) -> str:
-    if value is None:
-        return "not known"
-    cents = value.quantize(CENT, ROUND_HALF_EVEN)
-    return f"{cents:f}" if cents else "0.00"
+    return "not known" if value is None else f"{value:z.2f}"
 
 
 def _signed(value: Decimal) -> str:

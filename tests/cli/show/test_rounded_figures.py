@@ -5,13 +5,24 @@ Method: a table of figures around nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from execbot.cli.show.amounts import fixed, money
 from execbot.cli.show.output import Cell
+from execbot.cli.show.report_views import figure_words
 from execbot.cli.show.trade_views import bps_cell, r_cell
+from execbot.journal.confirmation import CashDay, ExecutionVerdict
+from execbot.quality.cash import cash_words
+from execbot.report.scorecard import Judged, Line
+from execbot.risk.finding import dollars
+from execbot.watch.show.position_table import COLUMNS
+from execbot.watch.show.totals_line import Totals, line_of, parts_of
 
 D = Decimal
 
@@ -51,3 +62,46 @@ def test_nothing_has_no_minus(value: str, r: str, bps: str, usd: str) -> None:
 )
 def test_figures_of_stats_have_none_either(value: str | float, said: str) -> None:
     assert fixed(D(value) if isinstance(value, str) else value, 2) == said
+
+
+def scorecard_line(value: Decimal) -> str:
+    return figure_words(Line("slippage", "0", value, "bps", 9, Judged.MET, ""))
+
+
+def cash_line(value: Decimal) -> str:
+    at = datetime(2026, 11, 20, tzinfo=UTC)
+    verdict = ExecutionVerdict.CONFIRMED
+    day = CashDay(at.date(), 1, at, verdict, at, at, value, value, value, value, value)
+    return cash_words(day)
+
+
+def totals(value: Decimal) -> str:
+    return line_of(parts_of(Totals(equity=value, day_profit=value, day_profit_pct=value)))
+
+
+def column(name: str) -> Callable[[Decimal], str]:
+    [found] = [column for column in COLUMNS if column.name == name]
+
+    def show(value: Decimal) -> str:
+        row: Any = SimpleNamespace(unrealized_pl=value, r=value, best_r=value, worst_r=value)
+        return found.cell(row).plain
+
+    return show
+
+
+@pytest.mark.parametrize(
+    ("show", "shown"),
+    [
+        (scorecard_line, "0 bps"),
+        (cash_line, "Cash of 2026-11-20: the change of +0.00 USD is explained to the cent"),
+        (totals, "equity 0.00  day 0.00 (0.00 %)  buying power not known"),
+        (column("P&L"), "+0.00"),
+        (column("R"), "+0.0"),
+        (column("Best/worst R"), "+0.0/+0.0"),
+        (dollars, "0.00 USD"),
+    ],
+)
+def test_nor_has_any_line_of_a_screen_or_a_report(
+    show: Callable[[Decimal], str], shown: str
+) -> None:
+    assert show(D("-0.00001")) == shown

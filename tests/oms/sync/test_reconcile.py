@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from support.desk import Desk, limit, market, open_desk
+from support.desk import Desk, VenueTransport, limit, market, open_desk
 
 from execbot.journal import FillState, Journal, OrderRecord
 from execbot.model.enums import OrderStatus, Side, TimeInForce
@@ -457,6 +457,23 @@ def test_an_accepted_difference_has_the_brokers_average(desk: Desk) -> None:
     assert before is not None and after is not None and theirs is not None
     assert theirs.avg_entry_price is not None
     assert after.cost == before.cost + 5 * theirs.avg_entry_price
+
+
+def test_nothing_is_asked_while_the_journal_is_being_written(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker that answers slowly keeps no other process from the journal."""
+    held_at_cost(desk)
+    come(desk)
+    asked, send = [], VenueTransport.send
+
+    def seen(*args: Any, **more: Any) -> Any:
+        asked.append(desk.journal.in_transaction)
+        return send(*args, **more)
+
+    monkeypatch.setattr(VenueTransport, "send", seen)
+    assert desk.oms.reconcile(accept_positions=True).adjusted_positions
+    assert asked and not any(asked)
 
 
 @pytest.mark.parametrize("said", [None, "0"])

@@ -13,10 +13,10 @@ import pytest
 from support.desk import KEY, Desk, market
 
 from execbot.model.enums import Side
-from execbot.oms.sync.adjustments import read_evidence
+from execbot.oms.sync.evidence import Evidence
+from execbot.oms.sync.evidence_reading import read_evidence
 from execbot.oms.sync.rebuild import rebuild
 from execbot.oms.sync.reconcile import ReconcileResult
-from execbot.oms.sync.split_evidence import Evidence
 
 D = Decimal
 ACTIVITIES = "/v2/account/activities*"

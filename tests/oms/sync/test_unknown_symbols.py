@@ -17,6 +17,9 @@ from execbot.broker.errors import UnreadRow
 from execbot.config.schema import Mode, TradingSettings
 from execbot.oms.place.risk_gate import RiskGate
 from execbot.oms.send.orders import held_positions
+from execbot.oms.sync import reconcile
+from execbot.oms.sync.evidence import Evidence
+from execbot.oms.sync.row_evidence import MovedShares
 from execbot.oms.sync.unread_rows import AUDIT_KIND
 from execbot.risk.verdict import Verdict
 
@@ -78,6 +81,20 @@ def test_position_that_cannot_be_is_a_break_and_no_absence(
     honest(held)
     assert not held.oms.reconcile().has_breaks
     assert [(p.symbol, p.qty) for p in held.journal.positions()] == [("AAPL", Decimal(10))]
+
+
+def test_position_that_cannot_be_is_not_booked_away_where_rows_are_booked(
+    held: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever accepts the broker's positions accepts no quantity that could not be read, also where
+    what comes before a split is booked first."""
+    booked = Evidence(before_splits=(MovedShares("KO", Decimal(0), ()),))
+    monkeypatch.setattr(reconcile, "read_evidence", lambda *_: booked)
+    spoil(held, POSITIONS, "0.qty", "1e999")
+    result = held.oms.reconcile(accept_positions=True)
+    assert [item.kind for item in result.breaks] == ["answer.unknown"]
+    assert not result.adjusted_positions
+    assert qty(held) == 10
 
 
 def test_one_bad_answer_is_asked_for_again_at_once(held: Desk) -> None:

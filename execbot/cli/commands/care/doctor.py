@@ -7,12 +7,14 @@ from typing import Annotated
 import typer
 
 from execbot.cli.command import Cli, command
-from execbot.cli.errors import exit_code_of, failure_of
-from execbot.cli.exit_codes import ExitCode
+from execbot.cli.show.finding_views import (
+    CHECK_COLUMNS,
+    checks_json,
+    checks_table,
+    exit_code_of_checks,
+)
 from execbot.cli.show.list_form import ColumnsFlag, CsvFlag, list_form
-from execbot.cli.show.output import Table
 from execbot.desk.checks.doctor import check_setup
-from execbot.desk.checks.finding import Finding
 
 
 @command
@@ -45,33 +47,9 @@ def doctor(
         cli.mode_flag, cli.config_path, stream_seconds=stream_seconds, test_alert=test_alert
     )
     cli.mode, cli.account = health.mode, health.account
-    rows = [(f.status.value, f.check, *finding_words(f)) for f in health.findings]
-    checks = [
-        {"check": check, "status": status, "detail": detail, "next": next_step}
-        for status, check, detail, next_step in rows
-    ]
-    table = Table(("result", "check", "detail", "next"), rows, wrap=frozenset({"detail", "next"}))
+    checks = checks_json(health.findings)
     cli.show(
         {"healthy": not health.failures, "checks": checks},
-        *form.views(checks, table),
-        exit_code=_exit_code(health.failures[0]) if health.failures else ExitCode.DONE,
+        *form.views(checks, checks_table(health.findings)),
+        exit_code=exit_code_of_checks(health),
     )
-
-
-CHECK_COLUMNS = ("check", "status", "detail", "next")
-
-
-def finding_words(finding: Finding) -> tuple[str, str]:
-    """What was found, and what next."""
-    if finding.error is None:
-        return finding.detail, finding.next_step
-    failure = failure_of(finding.error)
-    detail = failure.message + (f" ({failure.hint})" if failure.hint else "")
-    return detail, failure.next_step
-
-
-def _exit_code(finding: Finding) -> ExitCode:
-    """What the failure would have given a command."""
-    if finding.error is not None:
-        return failure_of(finding.error).exit_code
-    return exit_code_of(finding.kind)

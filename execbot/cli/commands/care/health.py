@@ -9,12 +9,17 @@ from typing import Annotated, NoReturn
 import typer
 
 from execbot.cli.command import Cli, command
-from execbot.cli.commands.care.doctor import CHECK_COLUMNS, finding_words
 from execbot.cli.errors import failure_of
 from execbot.cli.exit_codes import Ended, ExitCode
 from execbot.cli.job import as_job
+from execbot.cli.show.finding_views import (
+    CHECK_COLUMNS,
+    checks_json,
+    checks_table,
+    finding_words,
+)
 from execbot.cli.show.list_form import ColumnsFlag, CsvFlag, list_form
-from execbot.cli.show.output import Table, print_line
+from execbot.cli.show.output import print_line
 from execbot.desk.checks.finding import Status
 from execbot.desk.checks.health import HealthNow, check_health
 from execbot.desk.operate.all_clear import send_all_clear
@@ -76,12 +81,7 @@ def health(
         _nagios(cli, found)
     if docker:
         _docker(cli, found)
-    rows = [(f.status.value, f.check, *finding_words(f)) for f in found.health.findings]
-    checks = [
-        {"check": check, "status": status, "detail": detail, "next": next_step}
-        for status, check, detail, next_step in rows
-    ]
-    table = Table(("result", "check", "detail", "next"), rows, wrap=frozenset({"detail", "next"}))
+    checks = checks_json(found.health.findings)
     cli.show(
         {
             "healthy": found.worst is Status.OK,
@@ -89,7 +89,7 @@ def health(
             "checks": checks,
             "figures": dict(found.figures),
         },
-        *form.views(checks, table),
+        *form.views(checks, checks_table(found.health.findings)),
         exit_code=_exit_code(found, fail_on),
     )
 

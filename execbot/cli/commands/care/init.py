@@ -13,14 +13,13 @@ import typer
 
 from execbot.cli.command import Cli, command
 from execbot.cli.commands.care.config import TEMPLATE
-from execbot.cli.commands.care.doctor import finding_words
-from execbot.cli.errors import ADJUSTABLE, Failure, exit_code_of, failure_of, usage
+from execbot.cli.errors import ADJUSTABLE, Failure, usage
 from execbot.cli.exit_codes import ExitCode
-from execbot.cli.show.output import Table, print_note
+from execbot.cli.show.finding_views import checks_json, checks_table, exit_code_of_checks
+from execbot.cli.show.output import print_note
 from execbot.config.paths import PROFILE_VARIABLE
 from execbot.config.schema import Color, Mode
 from execbot.desk.checks.doctor import check_setup
-from execbot.desk.checks.finding import Finding
 from execbot.desk.errors import BadRequest
 from execbot.desk.setting_up import first
 from execbot.desk.setting_up.first import Running, Wishes
@@ -125,30 +124,20 @@ def _report(
     kept = first.keep_running(wishes, places, config)
     written = [*written, *(str(path) for path in kept.written)]
     steps = list(kept.steps)
-    rows = [(f.status.value, f.check, *finding_words(f)) for f in found.findings]
     cli.show(
         {
             "written": written,
             "how": wishes.running.value,
             "next": steps,
             "healthy": not found.failures,
-            "checks": [
-                {"check": check, "status": status, "detail": detail, "next": then}
-                for status, check, detail, then in rows
-            ],
+            "checks": checks_json(found.findings),
         },
         *(f"Wrote {path}" for path in written),
-        Table(("result", "check", "detail", "next"), rows, wrap=frozenset({"detail", "next"})),
+        checks_table(found.findings),
         *(f"Next: {step}" for step in steps),
         warnings=kept.warnings,
-        exit_code=_code(found.failures[0]) if found.failures else ExitCode.DONE,
+        exit_code=exit_code_of_checks(found),
     )
-
-
-def _code(finding: Finding) -> ExitCode:
-    if finding.error is not None:
-        return failure_of(finding.error).exit_code
-    return exit_code_of(finding.kind)
 
 
 def _mode(cli: Cli, questions: _Questions) -> Mode:

@@ -119,10 +119,10 @@ def _views(state: AccountState) -> list[Table | str]:
 def _contracts(one: ContractsHeld) -> str:
     """`2 long, 2 short, worth 240.00, at most 240.00 to lose`."""
     counts = [f"{text(n)} {word}" for n, word in ((one.long, "long"), (one.short, "short")) if n]
-    worth = "no price" if one.market_value is None else f"worth {one.market_value:,.2f}"
+    worth = "no price" if one.market_value is None else f"worth {one.market_value:z,.2f}"
     loss = "loss without end, or not known"
     if one.max_loss is not None:
-        loss = f"at most {one.max_loss:,.2f} to lose"
+        loss = f"at most {one.max_loss:z,.2f} to lose"
     return ", ".join([*counts, worth, loss])
 
 

@@ -10,7 +10,7 @@ import typer
 from execbot.cli.command import Cli, command
 from execbot.cli.exit_codes import ExitCode
 from execbot.cli.flags.order_flags import read_symbol
-from execbot.cli.show.amounts import gain, price
+from execbot.cli.show.amounts import four_decimals, gain, price
 from execbot.cli.show.list_form import ColumnsFlag, CsvFlag, list_form
 from execbot.cli.show.output import Cell, Table
 from execbot.desk.look.quotes import QuoteView, quotes
@@ -161,10 +161,7 @@ def _contract_words(view: QuoteView) -> str:
 
 def _four(value: object) -> str:
     """Four decimals, and that it is not known where the broker leaves it out."""
-    return text(value.quantize(FOUR)) if isinstance(value, Decimal) else "not known"
-
-
-FOUR = Decimal("0.0001")
+    return four_decimals(value) if isinstance(value, Decimal) else "not known"
 
 
 def _stock_words(view: QuoteView) -> str:

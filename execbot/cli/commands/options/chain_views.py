@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from execbot.cli.show.amounts import price
+from execbot.cli.show.amounts import four_decimals, price
 from execbot.cli.show.output import Cell, Table
 from execbot.model.numbers import maybe_text, text
 from execbot.model.order_words import net_words
@@ -100,10 +100,7 @@ def _short(value: Decimal | None) -> Cell:
     """In full for programs, four decimals for people."""
     if value is None:
         return Cell(None, "-")
-    return Cell(text(value), text(value.quantize(FOUR)))
-
-
-FOUR = Decimal("0.0001")
+    return Cell(text(value), four_decimals(value))
 
 
 def structures_table(found: Sequence[Structure]) -> Table:
@@ -134,9 +131,9 @@ def named(found: Sequence[Structure]) -> list[str]:
 
 
 def structure_lines(one: Structure, name: str) -> list[str]:
-    """`AAPL: 2 units, entered at a debit of 1.20; profit 30.00 USD, at most 240.00 USD to lose`."""
-    profit = "not known" if one.profit is None else f"{one.profit:,.2f} USD"
-    loss = "not known, or without end" if one.at_risk is None else f"{one.at_risk:,.2f} USD"
+    """`AAPL: 2 units, entered at a debit of 1.20; profit 30.00 USD, the most to lose 240.00 USD`"""
+    profit = "not known" if one.profit is None else f"{one.profit:z,.2f} USD"
+    loss = "not known, or without end" if one.at_risk is None else f"{one.at_risk:z,.2f} USD"
     entered = "" if one.paid is None else f", entered {net_words(one.paid)}"
     units = f"{one.units} unit{'s' if one.units != 1 else ''}"
     return [f"{name}: {units}{entered}; profit {profit}, the most to lose {loss}"]

@@ -18,9 +18,7 @@ from execbot.journal.records import Execution
 from execbot.model.account import Activity
 from execbot.model.numbers import ZERO
 from execbot.model.symbols import option_contract
-from execbot.oms.sync.row_evidence import DELIVERY_ROWS, MovedShares
-
-DELIVERING_ROWS = ("OPEXC", "OPASN")
+from execbot.oms.sync.row_evidence import DELIVERING_ROWS, DELIVERY_ROWS, MovedShares
 
 
 def due_deliveries(

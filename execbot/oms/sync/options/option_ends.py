@@ -59,18 +59,18 @@ def delivered_early(
         was_seen = any(item.symbol in seen for item in items)
         if not (moved or taken or was_seen or all(item.ours < 0 for item in items)):
             continue
-        if sum(map(_delivered, items), ZERO) in (moved, moved + taken):
+        if sum(map(shares_delivered, items), ZERO) in (moved, moved + taken):
             found |= {item.symbol: item for item in items}
             found |= {root: shares} if shares is not None else {}
     return found
 
 
-def _delivered(item: PositionDifference) -> Decimal:
-    """Shares, signed: a bought call and a sold put bring them, the others take them away."""
+def shares_delivered(item: PositionDifference) -> Decimal:
+    """By contracts that are gone, signed: a bought call and a sold put bring shares, the others
+    take them away."""
     contract = option_contract(item.symbol)
     assert contract is not None
-    gone = item.ours - item.theirs
-    return gone * OPTION_MULTIPLIER * (1 if contract.is_call else -1)
+    return (item.ours - item.theirs) * OPTION_MULTIPLIER * (1 if contract.is_call else -1)
 
 
 def awaited(
@@ -101,7 +101,7 @@ def awaited(
                 "day, the rows are not there yet"
             )
     for item in differences:
-        units = sum((_gone(end) for end in ended.values() if _root(end) == item.symbol), ZERO)
+        units = sum((_gone(end) for end in ended.values() if root_of(end) == item.symbol), ZERO)
         shares = abs(item.theirs - item.ours)
         if shares and shares <= units * OPTION_MULTIPLIER and not shares % OPTION_MULTIPLIER:
             found[item.symbol] = (
@@ -138,6 +138,7 @@ def _gone(item: PositionDifference) -> Decimal:
     return abs(item.ours - item.theirs)
 
 
-def _root(item: PositionDifference) -> str:
+def root_of(item: PositionDifference) -> str:
+    """Of a contract; empty for anything else."""
     contract = option_contract(item.symbol)
     return contract.root if contract is not None else ""

@@ -12,7 +12,8 @@ from datetime import datetime
 from execbot.journal.journal import Journal
 from execbot.model.account import Activity
 from execbot.model.times import iso, parse_time
-from execbot.oms.sync.options.deliveries import ADOPTED_LATELY, DELIVERING_ROWS
+from execbot.oms.sync.options.deliveries import ADOPTED_LATELY
+from execbot.oms.sync.row_evidence import DELIVERING_ROWS
 
 OWED_KEY = "options:owed_deliveries"
 """Meta: when each end was booked, by the id of its row."""

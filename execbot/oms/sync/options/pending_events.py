@@ -91,7 +91,7 @@ def _delivered_before_split(
     """The shares that differ, where what these contracts delivered and a split after it explain
     them all; None where they do not. `is_shown`: other contracts show the split."""
     found = []
-    for root, group in groupby(sorted(ended, key=_root), key=_root):
+    for root, group in groupby(sorted(ended, key=option_ends.root_of), key=option_ends.root_of):
         items = list(group)
         ours = journal.position(root) or PositionRecord(symbol=root)
         theirs = next((p for p in listed if p.symbol == root), None)
@@ -103,11 +103,6 @@ def _delivered_before_split(
         qty = theirs.qty if theirs is not None else ZERO
         found += [PositionDifference(root, ours.qty, qty)] if ours.qty != qty else []
     return found
-
-
-def _root(item: PositionDifference) -> str:
-    contract = option_contract(item.symbol)
-    return contract.root if contract is not None else ""
 
 
 def _taken_over(journal: Journal, contracts: Mapping[str, Held], now: datetime) -> dict[str, Held]:

@@ -21,11 +21,11 @@ from execbot.market.sessions import SessionTable
 from execbot.model.account import Activity, Position
 from execbot.model.enums import EventSource, Side
 from execbot.model.numbers import ZERO
-from execbot.model.symbols import OPTION_MULTIPLIER, option_contract
+from execbot.model.symbols import option_contract
 from execbot.oms.machine.positions import add_execution, position_of
 from execbot.oms.sync.differences import PositionDifference
 from execbot.oms.sync.options.deliveries import Adopted, adopted_lately, is_adopted
-from execbot.oms.sync.options.option_ends import is_closer_to_nothing
+from execbot.oms.sync.options.option_ends import is_closer_to_nothing, shares_delivered
 from execbot.oms.sync.options.row_moments import moment_of
 from execbot.oms.sync.row_evidence import MovedShares
 from execbot.oms.sync.split_evidence import SPLIT_ROWS, Split, by_quantity, by_record
@@ -64,7 +64,7 @@ def is_nothing_left(
 ) -> bool:
     """Whether the deliveries took the last shares, or took as many as they brought: then a split
     found none, and only other contracts show it."""
-    came = sum(map(_brings, gone), ZERO)
+    came = sum(map(shares_delivered, gone), ZERO)
     if adopted is not None:
         came -= adopted.qty
     return theirs is None and shares.qty + came == 0
@@ -95,10 +95,10 @@ def _with_deliveries(
 ) -> PositionRecord:
     """What adds to a position comes first."""
     held = position.qty
-    for item in sorted(gone, key=lambda one: _brings(one) * held < 0):
+    for item in sorted(gone, key=lambda one: shares_delivered(one) * held < 0):
         contract = option_contract(item.symbol)
         assert contract is not None
-        trade = _trade(position.symbol, _brings(item), contract.strike, now, "")
+        trade = _trade(position.symbol, shares_delivered(item), contract.strike, now, "")
         position = add_execution(position, trade)
     return position
 
@@ -160,13 +160,6 @@ def _is_booked(executions: Iterable[Execution], rows: Sequence[Activity]) -> boo
 
 def _when(item: Execution) -> datetime:
     return item.at
-
-
-def _brings(item: PositionDifference) -> Decimal:
-    """Shares, signed: a bought call and a sold put bring them, the others take them away."""
-    contract = option_contract(item.symbol)
-    assert contract is not None
-    return (item.ours - item.theirs) * OPTION_MULTIPLIER * (1 if contract.is_call else -1)
 
 
 def _delivery(
