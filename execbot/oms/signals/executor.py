@@ -219,14 +219,16 @@ class Executor:
             return Preview(skip)
         found = self._preview_entry(signal)
         if found.checked is not None and self.risk.rests_on_kept(found.checked):
-            return self._preview_entry(signal)
+            return self._preview_entry(signal, is_second=True)
         return found
 
-    def _preview_entry(self, signal: Signal) -> Preview:
+    def _preview_entry(self, signal: Signal, *, is_second: bool = False) -> Preview:
         draft = self.entries.draft(signal)
         read = self.risk.reader.read(draft)
         facts = self.risk.reader.complete(draft, read)
         skip = skip_entry(signal, facts, self.risk.settings)
+        if skip is not None and not is_second and self.risk.has_moved(facts):
+            return self._preview_entry(signal, is_second=True)
         if skip is not None:
             return Preview(skip)
         sized = self.entries.size_of(signal, facts)
@@ -339,6 +341,11 @@ class Executor:
         if known is not None and known.client_order_id:
             record = self.oms.journal.order_by_client_id(known.client_order_id)
         message = f"signal {signal.id} was handled before: {before}"
+        if before == CLAIMED:
+            message = (
+                f"another process has taken signal {signal.id} just now; if that has ended, the "
+                f"signal can be given again after {UNFINISHED_SECONDS} s"
+            )
         found = SignalResult(signal, Outcome.NOT_SENT, REPEATED, message, record)
         if record is None or signal.legs or not signal.side.opens:
             return found
@@ -366,6 +373,8 @@ class Executor:
         signal = entry.signal
         skip = self._skip_unread(signal, now)
         if skip is not None and self._made_before(signal) is None:
+            if not signal.side.opens and not signal.legs and self._closes.was_cut_short(signal):
+                raise self._closes.too_late(signal, skip.message)
             return skipped(signal, skip)
         if signal.legs:
             return self._enter_spread(entry)
@@ -433,6 +442,8 @@ class Executor:
         facts = reader.complete(draft, read)
         skip = skip_entry(signal, facts, self.risk.settings)
         if skip is not None:
+            if not is_second and self.risk.has_moved(facts):
+                return self._enter(entry, is_second=True)
             return skipped(signal, skip)
         sized = self.entries.size_of(signal, facts)
         if isinstance(sized, SizeRefused):
