@@ -9,8 +9,14 @@ the middle of an import: Python's own import calls back where an exception is pr
 from __future__ import annotations
 
 import os
-import signal
-from types import FrameType
+
+TYPE_CHECKING = False  # that of `typing`, which would be loaded before Ctrl-C is heard
+
+if TYPE_CHECKING:
+    import signal
+    from types import FrameType
+else:
+    import _signal as signal  # the same without enums, which would be loaded before that, too
 
 INTERRUPTED = 130
 IMPORTING = "<frozen importlib._bootstrap>"

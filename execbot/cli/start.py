@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
-
 from execbot.cli.interrupts import keep
+
+TYPE_CHECKING = False  # that of `typing`, which would be loaded before Ctrl-C is heard
+
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 
 def run() -> NoReturn:
