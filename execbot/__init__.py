@@ -13,11 +13,11 @@ public API; everything else may change.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from execbot.lazy_names import lazy_names
+TYPE_CHECKING = False  # that of `typing`, without loading it before Ctrl-C is heard
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from execbot.broker.alpaca import AlpacaClient
     from execbot.broker.errors import BrokerError
     from execbot.broker.port import BrokerClient, OrderQuery, ReplaceRequest, TradeUpdate
@@ -136,7 +136,11 @@ __all__ = [
     "open_desk",
 ]
 
-__getattr__ = lazy_names(__name__, _HOME)
+
+def __getattr__(name: str) -> Any:
+    from execbot.lazy_names import lazy_names
+
+    return lazy_names(__name__, _HOME)(name)
 
 
 def __dir__() -> list[str]:

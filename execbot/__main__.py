@@ -1,6 +1,6 @@
 """`python -m execbot`: the same as the `execbot` command."""
 
-from execbot.cli.main import run
+from execbot.cli.start import run
 
 if __name__ == "__main__":
     run()

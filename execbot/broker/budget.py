@@ -138,6 +138,8 @@ class RateBudget:
         self._timer = timer
         self._lock = threading.Lock()
         self._waiting = dict.fromkeys(RequestPriority, 0)
+        self._lines: dict[RequestPriority, list[object]] = {one: [] for one in RequestPriority}
+        """Who was told to wait, in their order: nobody of the same priority goes before them."""
         rate = float(requests_per_minute)
         self._level = Level(capacity=rate, tokens=rate, at=timer.monotonic())
 
@@ -153,12 +155,12 @@ class RateBudget:
         until it comes.
         """
         timer = self._timer
-        began = timer.monotonic()
+        began, place = timer.monotonic(), object()
         with self._lock:
             self._waiting[priority] += 1
         try:
             return polled(
-                lambda: self._try(priority),
+                lambda: self._try(priority, place),
                 lambda wait: wait <= 0,
                 wait=result_of,
                 stop=lambda tries: (
@@ -169,6 +171,8 @@ class RateBudget:
         finally:
             with self._lock:
                 self._waiting[priority] -= 1
+                if place in self._lines[priority]:
+                    self._lines[priority].remove(place)
 
     def observe(
         self, status: int, headers: Mapping[str, str], retry_after: float | None = None
@@ -178,17 +182,20 @@ class RateBudget:
             now = self._timer.monotonic()
             self._level = observed(self._level, status, headers, now, retry_after)
 
-    def _try(self, priority: RequestPriority) -> float:
+    def _try(self, priority: RequestPriority, place: object) -> float:
         """Take a token and return 0, or return how long to wait before asking again."""
         with self._lock:
             now = self._timer.monotonic()
             wait = wait_seconds(self._level, priority, now)
-            if wait <= 0 and any(
-                self._waiting[first] for first in RequestPriority if first < priority
-            ):
+            line = self._lines[priority]
+            others = any(self._waiting[first] for first in RequestPriority if first < priority)
+            is_behind = bool(line) and line[0] is not place
+            if wait <= 0 and (others or is_behind) and priority is not RequestPriority.EXIT:
                 wait = WINDOW_SECONDS / self._level.capacity
             if wait <= 0:
                 self._level = taken(self._level, now)
+            elif place not in line:
+                line.append(place)
             return wait
 
 

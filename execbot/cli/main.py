@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
-from execbot.cli import logged
+from execbot.cli import interrupts, logged
 from execbot.cli.exit_codes import Ended, ExitCode
 from execbot.cli.leaving import leave
 from execbot.cli.table import COMMANDS as COMMANDS
@@ -53,19 +52,12 @@ def _ensure_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _interrupt_on_terminate() -> None:
-    """SIGTERM ends a command like Ctrl-C does: with a word on what is known of its order.
-
-    Python keeps in mind that an interrupt went through source text that was being executed (a
+def _forget_interrupt() -> None:
+    """Python keeps in mind that an interrupt went through source text that was being executed (a
     dataclass that was being made, say). Under `python -m` it then kills itself by SIGINT at its end
     and the exit code is lost, although the interrupt was caught: seen with 3.10 to 3.13. It forgets
-    it with the next text that it executes.
-    """
-
-    def interrupt(number: int, frame: object) -> NoReturn:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupt)
+    it with the next text that it executes."""
+    exec("")
 
 
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -80,10 +72,10 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
 
         announce_early(given)
     _ensure_streams()
-    _interrupt_on_terminate()
     code = _run(given)
+    interrupts.keep(code)  # what there was to say is said
     logged.end(code)
-    exec("")  # see `_interrupt_on_terminate`
+    _forget_interrupt()
     if arguments is None:
         leave(code)
     sys.exit(code)
@@ -92,6 +84,7 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
 def _run(given: list[str]) -> int:
     """Carry the command out and tell how it failed, if it did; its exit code."""
     try:
+        interrupts.tell()
         trouble = logged.begin(given)
         if trouble:
             print(f"Warning: {trouble}", file=sys.stderr)
@@ -103,6 +96,7 @@ def _run(given: list[str]) -> int:
             raise KeyboardInterrupt
         return code
     except (Exception, KeyboardInterrupt) as error:
+        interrupts.keep()
         from execbot.cli.begun import has_begun
         from execbot.cli.ending import end_with
 

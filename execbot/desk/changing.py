@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from execbot.broker.budget import RequestPriority, reading_at
+from execbot.broker.errors import BrokerError
 from execbot.broker.port import ReplaceRequest
 from execbot.desk.account import Desk
 from execbot.desk.confirming import AGREED, Act, Consent, confirm
@@ -12,7 +13,7 @@ from execbot.desk.look.orders import full_id, newest
 from execbot.desk.opening.outcomes import CommandStep, carried_out
 from execbot.model.numbers import ZERO
 from execbot.model.order_words import describe
-from execbot.oms.errors import Refused
+from execbot.oms.errors import OmsError, Refused
 from execbot.oms.send.riskier import what_risks_more
 
 if TYPE_CHECKING:
@@ -72,34 +73,22 @@ def _without_dry_run(error: Refused) -> None:
 def retry(desk: Desk, word: str) -> Sent:
     """Send a failed order once more, as a new order that passes every check afresh.
 
-    Raises NotPossible, UnknownOrder, Refused, InDoubt, BrokerError.
+    It is told as `submit` tells of an order. Raises NotPossible, UnknownOrder, Refused, InDoubt,
+    BrokerError.
     """
-    from execbot.desk.later_targets import later_targets_behind
-    from execbot.desk.look.halts_known import halts_known
-    from execbot.desk.look.order_ends import endings_of
-    from execbot.desk.placing import plan_behind
-    from execbot.desk.queue_care import unattended
-    from execbot.desk.sent import Sent
-    from execbot.oms.place.entry_risk import risk_of
+    from execbot.desk.placing import told_of
+    from execbot.desk.protect import Restorer
     from execbot.oms.place.retry_by_hand import retry
 
+    desk.placer.protect = restorer = Restorer(desk)
     try:
         placed = retry(desk.placer, full_id(desk, word))
-    except Refused as error:
-        _without_dry_run(error)
+    except (BrokerError, OmsError) as error:
+        restorer.tell(error)
+        if isinstance(error, Refused):
+            _without_dry_run(error)
         raise
-    record = placed.record
-    ending = endings_of(desk, [record]).get(record.client_order_id)
-    return Sent(
-        record,
-        unattended(desk, record, ending),
-        later=later_targets_behind(desk, record),
-        ending=ending,
-        halts=halts_known(desk, record),
-        risk=risk_of(
-            placed, plan_behind(desk, placed.entry, placed.addition), desk.settings.trading
-        ),
-    )
+    return told_of(desk, placed, restorer)
 
 
 def abandon(desk: Desk, word: str, reason: str) -> OrderRecord:

@@ -24,6 +24,7 @@ from execbot.model.numbers import text
 from execbot.model.unread import unread_of
 from execbot.oms.errors import NotPossible
 from execbot.oms.results import CloseResult
+from execbot.oms.send.closing_tries import was_cut_short
 from execbot.oms.send.orders import held_position
 
 
@@ -101,6 +102,7 @@ def close(
     """
     given = desk.journal.order_by_client_id(client_order_id)
     is_new = given is None or given.status in REOPENABLE
+    is_new = is_new or was_cut_short(desk.journal, client_order_id)
     with reading_at(RequestPriority.EXIT):
         if is_new and held_position(desk.oms, symbol) is None:
             return Closed(symbol, note=NOTHING_HELD)

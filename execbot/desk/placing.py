@@ -255,7 +255,7 @@ def place(
         restorer.tell(error)
         raise
     refuse_unsettled(placed.record)
-    told = _told(desk, placed, restorer, wait_seconds, draft.prepared.flags)
+    told = told_of(desk, placed, restorer, wait_seconds, draft.prepared.flags)
     return replace(told, shortfall=shortfall_of(draft) or told.shortfall)
 
 
@@ -263,14 +263,14 @@ def sent_elsewhere(desk: Desk, record: OrderRecord, *, wait_seconds: float | Non
     """What became of an order that another process has sent for this command, and could not tell:
     followed on, where that is wished."""
     desk.placer.protect = restorer = Restorer(desk)
-    return _told(desk, desk.placer.carried_on(record), restorer, wait_seconds)
+    return told_of(desk, desk.placer.carried_on(record), restorer, wait_seconds)
 
 
-def _told(
+def told_of(
     desk: Desk,
     placed: Placed,
     restorer: Restorer,
-    wait_seconds: float | None,
+    wait_seconds: float | None = None,
     flags: Flags = NO_FLAGS,
 ) -> Sent:
     """What became of it, in one and the same words whoever has sent it."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from execbot.broker.errors import BrokerError
 from execbot.desk.account import Desk
 from execbot.desk.errors import NotQueued
 from execbot.desk.look.orders import full_id
@@ -13,7 +14,9 @@ from execbot.desk.opening.outcomes import CommandStep, carried_out
 from execbot.desk.queue_care import QueueCare, queue_care, release_was_run
 from execbot.journal.records import OrderRecord
 from execbot.market.queue import QueueAction
-from execbot.model.enums import OrderStatus
+from execbot.model.enums import OrderStatus, Outcome
+from execbot.model.retrying import Schedule, polled
+from execbot.oms.errors import InDoubt
 from execbot.oms.release_queue import (
     Released,
     expiry_of,
@@ -21,17 +24,22 @@ from execbot.oms.release_queue import (
     queued_orders,
     release_due,
 )
+from execbot.oms.sync.settle import is_released
 
 __all__ = [
     "QueueCare",
     "Release",
     "Released",
     "Waiting",
+    "cut_off",
     "queue",
     "queue_care",
     "release",
     "take_back",
 ]
+
+
+LOOK_PAUSE_SECONDS = 0.5
 
 
 class Waiting(Struct, frozen=True):
@@ -63,6 +71,17 @@ def queue(desk: Desk) -> list[Waiting]:
     ]
 
 
+def cut_off(desk: Desk) -> list[str]:
+    """What was taken from the queue and has no answer: another process sends it right now, or died
+    over it."""
+    return [
+        f"{record.client_order_id} was being sent, and has no answer yet: "
+        "`execbot queue release` looks it up."
+        for record in desk.journal.unsettled_orders()
+        if is_released(desk.journal, record.client_order_id)
+    ]
+
+
 @carried_out(
     CommandStep.INTENT,
     CommandStep.ANSWER,
@@ -75,16 +94,66 @@ def queue(desk: Desk) -> list[Waiting]:
 def release(desk: Desk, only: str | None = None) -> Release:
     """Send what may trade now, sized and checked afresh; expire what waited too long.
 
-    `only` looks at one order. Raises NotQueued, UnknownOrder, BrokerError.
+    What another process died over is looked up first, and waits again where the broker never had
+    it. `only` looks at one order. Raises NotQueued, UnknownOrder, BrokerError.
     """
     from execbot.desk.signals.acting import executor_of
 
-    if only is not None:
+    before = _looked_up(desk, None if only is None else full_id(desk, only))
+    if only is not None and not before:
         only = _queued(desk, only).client_order_id
-    done = Release(release_due(executor_of(desk), only=only))
+    try:
+        released = release_due(executor_of(desk), only=only)
+    except BrokerError as error:
+        if not before:
+            raise
+        return Release([*before, *_not_asked(desk, error)])
     if only is None:
         release_was_run(desk.journal, desk.now())
-    return done
+    return Release([*before, *released])
+
+
+def _not_asked(desk: Desk, error: BrokerError) -> list[Released]:
+    kept = QueueAction.KEEP
+    return [Released(record, kept, record.outcome, error.message, error.kind, error.category)
+            for record in queued_orders(desk.journal)]  # fmt: skip
+
+
+def _looked_up(desk: Desk, only: str | None) -> list[Released]:
+    """What was taken from the queue and has no answer, looked up until that is final: what the
+    broker has of it, and what is still not known. What waits again is not among them."""
+    there: list[Released] = []
+
+    def look() -> list[Released]:
+        if not any(_is_cut_off(desk, record, only) for record in desk.journal.unsettled_orders()):
+            return []
+        found = desk.oms.settle()
+        there.extend(
+            Released(record, QueueAction.RELEASE, record.outcome, "already taken")
+            for record in found.settled
+            if _is_cut_off(desk, record, only) and record.status is not OrderStatus.QUEUED
+        )
+        return [_in_doubt(record, why) for record, why in found.open
+                if _is_cut_off(desk, record, only)]  # fmt: skip
+
+    unknown = polled(
+        look,
+        lambda found: not found,
+        wait=Schedule((LOOK_PAUSE_SECONDS,)),
+        seconds=float(desk.oms.settings.settle_quiet_seconds) + LOOK_PAUSE_SECONDS,
+        timer=desk.oms.timer,
+    )
+    return [*there, *unknown]
+
+
+def _is_cut_off(desk: Desk, record: OrderRecord, only: str | None) -> bool:
+    name = record.client_order_id
+    return only in (None, name) and is_released(desk.journal, name)
+
+
+def _in_doubt(record: OrderRecord, why: str) -> Released:
+    kind, category = InDoubt.kind, InDoubt.category
+    return Released(record, QueueAction.KEEP, Outcome.IN_DOUBT, why, kind, category)
 
 
 def take_back(desk: Desk, only: str | None = None) -> list[OrderRecord]:

@@ -14,6 +14,7 @@ from execbot.desk.account import Desk
 from execbot.desk.executions import confirm_fills
 from execbot.desk.look.freshen import other_warnings
 from execbot.desk.look.protection import Protection, protection_of
+from execbot.desk.signals.unfinished import unfinished_closes
 from execbot.journal.care.restored import remember_restored, restored_of
 from execbot.model.enums import OrderStatus
 from execbot.oms.ledger import recording
@@ -55,7 +56,7 @@ def reconcile(
     result = desk.oms.reconcile(accept_positions=accept_positions, costs=costs, wait=wait)
     result = replace(result, notes=(*result.notes, *_settle_restored(desk, result.has_breaks)))
     desk.alerter.resend()
-    warnings = [*confirm_fills(desk), *other_warnings(desk)]
+    warnings = [*confirm_fills(desk), *other_warnings(desk), *unfinished_closes(desk)]
     return Reconciled(result, protection_of(desk), warnings)
 
 

@@ -35,6 +35,7 @@ from execbot.desk.operate.attending import Attendance
 from execbot.desk.operate.telling import tell
 from execbot.desk.protect import build_watcher
 from execbot.desk.queue_care import release_was_run
+from execbot.desk.signals.unfinished import unfinished_closes
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 from execbot.journal.stand_in_journal import stand_in_journal
@@ -357,6 +358,8 @@ def reconcile_first(desk: Desk, loop: WatchLoop) -> None:
         loop.sink.note(Note("break", f"{words}; {found.cause}", data), desk.now())
     for words in result.notes:
         loop.sink.note(Note("booked", words), desk.now())
+    for words in unfinished_closes(desk):
+        loop.sink.note(alarm("unfinished", "", words), desk.now())
     words = f"reconciled: {len(result.breaks)} breaks"
     loop.sink.note(Note("reconciled", words, {"breaks": len(result.breaks)}), desk.now())
 

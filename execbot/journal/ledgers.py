@@ -176,6 +176,15 @@ class Ledgers(Connection):
             (iso(since) if since else "", limit),
         )
 
+    def claimed_signals(self, since: datetime) -> list[SignalRecord]:
+        """Of those received from then on, what somebody has taken and not finished, in turn."""
+        return self._read(
+            _signal_of,
+            "SELECT * FROM signals WHERE received_at >= ? AND outcome = 'claimed' "
+            "ORDER BY received_at",
+            (iso(since),),
+        )
+
     def signal_times(self, since: datetime, until: datetime | None = None) -> list[SignalTimes]:
         """Of the signals received in `[since, until)`, oldest first."""
         return self._read(

@@ -106,6 +106,9 @@ class Facts(Struct, frozen=True):
     options: OptionFacts = NO_OPTIONS
     """What is listed and quoted of the contracts that the order opens."""
 
+    has_moved: bool = False
+    """An order has ended since the account was asked: what it held or reserved counts still."""
+
     spread_seconds: float | None = None
     """How far apart what the broker said was read, in the machine's seconds; None where that is of
     no matter."""

@@ -455,6 +455,7 @@ class FactsReader:
             ),
             flows=read.account.flows,
             spread_seconds=read.spread_seconds,
+            has_moved=any(item.has_ended_since for item in known),
             unprotected=self._unprotected(account, read.market_at),
             holding=_least_known(map(holdings.of, names)),
             unread="" if unread is None else str(unread),

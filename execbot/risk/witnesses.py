@@ -17,7 +17,7 @@ from execbot.exits.exit_orders import is_exit
 from execbot.journal.journal import Journal
 from execbot.journal.records import PROTECTIVE_ROLES, OrderRecord, PositionRecord
 from execbot.model.account import Account, Clock, Position
-from execbot.model.enums import OrderClass
+from execbot.model.enums import TERMINAL_STATUSES, OrderClass
 from execbot.model.numbers import ZERO
 from execbot.model.order import Order
 from execbot.model.symbols import pair_symbol, symbol_key
@@ -81,6 +81,10 @@ class Known(Struct, frozen=True):
     changed: bool
     group: str = ""
     group_risk: Decimal | None = None
+
+    @property
+    def has_ended_since(self) -> bool:
+        return self.changed and self.record.status in TERMINAL_STATUSES
 
     def pending(self, account: AccountFacts) -> PendingOrder:
         pending = _as_pending(self.record, account.held(self.record.symbol))

@@ -161,3 +161,22 @@ def test_taking_never_goes_below_nothing() -> None:
     assert taken(Level(60.0, 0.0, at=0.0), 0.0).tokens == 0
     with pytest.raises(ValueError, match="requests_per_minute"):
         RateBudget(0)
+
+
+def test_who_waits_longer_goes_first_among_equals() -> None:
+    """Two entries: the second comes when the minute has room again, and the first still sleeps."""
+    clock, went = Clock(), list[str]()
+
+    def sleep(seconds: float) -> None:
+        """While the first sleeps the second asks, just when there is room for one."""
+        clock.sleep(seconds)
+        if not went:
+            went.append("second asks")
+            assert rates.acquire(RequestPriority.ENTRY, patience_seconds=0) > 0
+
+    rates = RateBudget(60, timer=Timer(clock, sleep))
+    for _ in range(51):
+        rates.acquire(RequestPriority.ENTRY)
+    assert rates.acquire(RequestPriority.ENTRY) == 0
+    assert clock.now == pytest.approx(1.0)
+    assert rates.acquire(RequestPriority.ENTRY) == 0, "nobody waits any more"

@@ -158,6 +158,7 @@ def calls(journal: Journal) -> dict[str, Callable[[], Any]]:
         "claim_signal": lambda: journal.claim_signal("s", "AAPL", {}, T0),
         "finish_signal": lambda: journal.finish_signal("s", "sent", T0),
         "signal": lambda: journal.signal("s"),
+        "claimed_signals": lambda: journal.claimed_signals(T0),
         "signal_symbols": lambda: journal.signal_symbols(T0),
         "signals": lambda: [journal.signals(), journal.signals(since=T0)],
         "account_rows": lambda: journal.account_rows(["FEE"]),

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from support.desk import market
+from support.harness.killed import Killed
 from support.signal_trader import Heard, SignalTrader, open_trader
 
 from execbot.exits.store import open_plans
@@ -22,6 +23,7 @@ from execbot.model.timer import Timer
 from execbot.oms.errors import Refused
 from execbot.oms.release_queue import release_due
 from execbot.oms.results import GateVerdict
+from execbot.oms.signals.executor import Executor
 from execbot.oms.signals.result import SignalResult
 from execbot.risk import halting
 from execbot.risk.kill_switch import Level
@@ -71,6 +73,66 @@ def test_order_that_another_process_closed_while_its_release_waited_waits_again(
     trader.executor.oms._pipeline._timer = Timer(desk.monotonic, sleep)
     (tried,) = release_due(trader.executor)
     assert tried.outcome is Outcome.QUEUED
+    assert desk.orders_there() == {}
+
+
+def killed_release(trader: SignalTrader, step: str) -> None:
+    def die(at: str) -> None:
+        if at == step:
+            raise Killed
+
+    oms = trader.desk.open_oms(trader.desk.journal, on_step=die)
+    with pytest.raises(Killed):
+        release_due(Executor(oms, trader.executor.risk))
+
+
+@pytest.mark.parametrize("step", ["intent_written", "before_post"])
+def test_order_whose_release_was_killed_before_it_left_waits_again(
+    trader: SignalTrader, step: str
+) -> None:
+    desk = trader.desk
+    since = desk.oms.record("kept").intent_at
+    killed_release(trader, step)
+    assert desk.oms.record("kept").status is OrderStatus.PENDING
+    desk.sleep(60)
+    desk.oms.settle()
+    waiting = desk.oms.record("kept")
+    assert (waiting.status, waiting.intent_at, waiting.sent_at) == (OrderStatus.QUEUED, since, None)
+    (released,) = release_due(trader.executor)
+    assert released.outcome is Outcome.ACCEPTED
+    assert list(desk.orders_there()) == ["kept"]
+
+
+def test_order_that_was_lost_on_its_way_waits_again_once_that_is_proven(
+    trader: SignalTrader,
+) -> None:
+    trader.desk.fault("reset_before", **POST, count=99)
+    assert release_due(trader.executor)[0].outcome is Outcome.IN_DOUBT
+    trader.desk.call("DELETE", "/sim/faults")
+    trader.desk.sleep(60)
+    trader.desk.oms.settle()
+    assert trader.desk.oms.record("kept").status is OrderStatus.QUEUED
+
+
+def test_who_was_held_up_does_not_send_what_another_has_released_meanwhile(
+    trader: SignalTrader,
+) -> None:
+    """It waits for the rate limit; the order counts as lost, waits again, and goes out elsewhere,
+    where its answer is not known yet."""
+    desk = trader.desk
+    desk.fault("rate_limited", **POST, params={"retry_after": 30})
+    done = []
+
+    def sleep(seconds: float) -> None:
+        desk.sleep(seconds)
+        if not done:
+            done.append("elsewhere")
+            desk.oms.settle()
+            killed_release(trader, "before_post")
+
+    trader.executor.oms._pipeline._timer = Timer(desk.monotonic, sleep)
+    (tried,) = release_due(trader.executor)
+    assert (tried.outcome, tried.reason) == (Outcome.IN_DOUBT, "already taken")
     assert desk.orders_there() == {}
 
 

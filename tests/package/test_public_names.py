@@ -53,7 +53,7 @@ def loaded(code: str) -> set[str]:
 
 def test_import_execbot_loads_no_room() -> None:
     found = {name for name in loaded("import execbot") if name.startswith("execbot.")}
-    assert found == {"execbot.lazy_names"}
+    assert found == set()
 
 
 def test_the_help_loads_no_room_and_nothing_heavy() -> None:
@@ -64,7 +64,7 @@ def test_the_help_loads_no_room_and_nothing_heavy() -> None:
     )
     found = loaded(code)
     rooms = {name for name in found if name.startswith("execbot.")}
-    assert {name.split(".")[1] for name in rooms} == {"cli", "lazy_names"}
+    assert {name.split(".")[1] for name in rooms} == {"cli"}
     assert not [name for name in (*HEAVY, "msgspec") if name in found]
 
 

@@ -183,8 +183,12 @@ class Round:
             "cancel-all --yes --entries",
             f"exits move {symbol} --stop 4%",
             "reconcile",
+            "queue release",
+            f"orders retry {(old := self.chance.choice([*self.wanted, name]))}",
         ))  # fmt: skip
-        if name in line and "sell" not in line:
+        if line.startswith("orders retry"):
+            name = old
+        elif name in line and "sell" not in line:
             self.wanted[name] = D(qty)
         before = self.orders()
         ended = self.command(line)

@@ -154,6 +154,27 @@ def test_a_killed_signal_given_again_says_what_the_whole_one_says(
     same(killed, killed.ran(line), whole, whole.ran(line))
 
 
+def test_a_killed_sell_is_told_as_not_done_until_it_is_given_again(
+    accounts: tuple[Account, Account],
+) -> None:
+    """Killed before its order was written down: only its claim stands."""
+    _, killed = accounts
+    assert killed.ran("submit MSFT --qty 2").code == 0
+    killed.server.call("POST", "/sim/clock", {"step": 2})
+    assert killed.ran("reconcile").code == 0
+    line = "signal MSFT sell --strength 90 --id mine"
+    killed.killed("before_intent", line)
+    early = killed.ran(line).data
+    assert early["outcome"] == "not_sent" and "another process has taken" in early["message"]
+    killed.make_claims_old()
+    told = [w for w in killed.ran("reconcile").json["warnings"] if "Signal mine" in w]
+    assert len(told) == 1 and "execbot close MSFT" in told[0]
+    again = killed.ran(line).data
+    assert again["outcome"] in ("accepted", "filled")
+    sold = [row for row in killed.orders().values() if row["side"] == "sell"]
+    assert [row["qty"] for row in sold] == ["2"]
+
+
 @pytest.mark.parametrize("step", ["before_post", "after_post"])
 def test_a_killed_batch_given_again_says_what_the_whole_one_says(
     accounts: tuple[Account, Account], step: str

@@ -31,6 +31,11 @@ def error(code: int, outcome: str) -> Outcome:
     return Outcome(code, "", json.dumps({"error": "x", "outcome": outcome, "exit_code": code}))
 
 
+def released(outcome: str) -> Outcome:
+    shown = {"client_order_id": "one", "outcome": outcome}
+    return Outcome(0, json.dumps({"data": [shown]}), "")
+
+
 STOP = {"stop_price": "190", "status": "held"}
 GONE: dict[str, Any] = {}
 
@@ -53,6 +58,10 @@ GONE: dict[str, Any] = {}
         (SUBMIT, error(12, "not_sent"), GONE),
         ("close AAPL", error(10, "not_sent"), {"c": row(side="sell")}),
         ("cancel-all", answer(canceled=[row("canceled")]), {"one": row("new")}),
+        ("orders retry one", answer(client_order_id="one.h1", id="b-2"), GONE),
+        ("orders retry one", error(10, "not_sent"), {"one.h1": row()}),
+        ("queue release", released("queued"), {"one": row()}),
+        ("queue release", released("accepted"), GONE),
     ],
 )
 def test_what_is_not_so_is_found(line: str, ended: Outcome, after: dict[str, Any]) -> None:

@@ -164,7 +164,7 @@ def _list(cli: Cli, form: ListForm) -> None:
         cli.show(
             data,
             *form.views(data, table),
-            warnings=queueing.queue_care(desk).warnings(len(waiting)),
+            warnings=[*queueing.queue_care(desk).warnings(len(waiting)), *queueing.cut_off(desk)],
         )
 
 

@@ -93,6 +93,7 @@ ACTS: dict[OrderStatus | None, dict[Act, OrderStatus]] = {
         Act.EXISTS: _S.IN_DOUBT,
         Act.REFUSE: _S.REJECTED,
         Act.NEVER_SENT: _S.NEVER_SENT,
+        Act.REQUEUE: _S.QUEUED,
         Act.ABANDON: _S.CANCELED,
     },
     # Nothing is at the broker, so a new request may use the id again: still at most one order.

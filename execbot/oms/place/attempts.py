@@ -24,7 +24,7 @@ from execbot.oms.machine.table import Act
 from execbot.oms.place.after_error import History, RetryDecision, RetryStep, next_step
 from execbot.oms.place.family import alone, refuse_second
 from execbot.oms.place.placed import SENT_BACK, Placed, Provenance, another_attempt, role_of
-from execbot.oms.place.risk_gate import Checked, RiskGate
+from execbot.oms.place.risk_gate import AskAnew, Checked, RiskGate
 from execbot.oms.results import Gate
 from execbot.oms.send.intent import did_not_arrive
 from execbot.oms.service import OrderManagementSystem
@@ -72,7 +72,11 @@ class Attempts:
                 return self._queue(request, why, checked, attempt, adjusted)
             try:
                 send = first if attempt == 1 else self._submit
-                record = send(request, why, checked)
+                try:
+                    record = send(request, why, checked)
+                except AskAnew:
+                    checked = self._again(request, checked, flags)
+                    record = send(request, why, checked)
             except Refused as refused:
                 self.tell_if_tripped(checked)
                 smaller = self._smaller(refused, request, resize, history)
@@ -107,6 +111,7 @@ class Attempts:
         checked.lifting(before.lifts)
         checked.on_pass = None if before.did_pass else before.on_pass
         checked.entry_price, checked.shortfall = before.entry_price, before.shortfall
+        checked.aside = before.aside
         return checked
 
     def _submit(

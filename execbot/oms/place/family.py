@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from execbot.journal.journal import Journal
 from execbot.journal.records import OF, OrderRecord
-from execbot.model.enums import CUT_SHORT, OrderStatus
+from execbot.model.enums import CUT_SHORT, FAILED, OrderStatus
 from execbot.model.numbers import ZERO
 from execbot.model.order import Order
 from execbot.oms.errors import NotPossible
@@ -88,6 +88,15 @@ def family_of(journal: Journal, record: OrderRecord) -> Family:
         tuple(one for one in rest if one.client_order_id in chain),
         tuple(one for one in rest if one.client_order_id not in chain),
     )
+
+
+def standing_for(journal: Journal, record: OrderRecord) -> OrderRecord:
+    """The order that goes by this one's id today: where the broker refused it and it was tried
+    again under another one, the last of those that were not refused as well."""
+    if record.status is not OrderStatus.REJECTED:
+        return record
+    later = [one for one in family_of(journal, record).since(record) if one.status not in FAILED]
+    return later[-1] if later else record
 
 
 def name_in_signal(

@@ -32,7 +32,13 @@ from execbot.oms.place.entry_plans import (
     entry_went_out,
     save_entry_plan,
 )
-from execbot.oms.place.family import alone, family_of, made_before, refuse_second
+from execbot.oms.place.family import (
+    alone,
+    family_of,
+    made_before,
+    refuse_second,
+    standing_for,
+)
 from execbot.oms.place.given import given_before
 from execbot.oms.place.placed import Placed, Prepared, Provenance, was_sent_back, why_again
 from execbot.oms.place.risk_gate import Checked, OnPass, RiskGate
@@ -111,7 +117,7 @@ class Placer(Attempts):
             check_same_order(known, request)
             if asked is not None and asked.wishes.has_levels and asked.must_go_along:
                 check_same_exits(self.oms.journal, known, asked)
-            given = given_before(self.oms.journal, known)
+            given = given_before(self.oms.journal, standing_for(self.oms.journal, known))
             entry = replace(entry, known=known)
         elif asked is not None and asked.wishes.has_levels:
             entry = replace(self.planner.priced(request, asked, facts), sized=sized)
@@ -169,6 +175,8 @@ class Placer(Attempts):
             checked.on_pass = _saving(checked.on_pass, plan)
         elif joined is not None and why.plan_id is None:
             why = replace(why, plan_id=joined, role=Role.ENTRY)
+        # What joins a position was planned for one that is held: it is not judged without it.
+        checked.asks_anew = joined is None
 
         def attempts(request: OrderRequest) -> Placed:
             return self._attempts(
@@ -209,6 +217,8 @@ class Placer(Attempts):
     def carried_on(self, record: OrderRecord) -> Placed:
         """What became of an order that was given before. The whole of what it added to is
         protected, should the process that gave it have ended before that."""
+        standing = standing_for(self.oms.journal, record)
+        record = replace(standing, already=record.already)
         found = given_before(self.oms.journal, record)
         if found.lacks_legs:
             # Found by its id, which does not show them.
@@ -253,6 +263,7 @@ class Placer(Attempts):
         if entry.plan is not None:
             checked.on_pass = _saving(checked.on_pass, entry.plan)
         addition = self.addition(request, checked)
+        checked.asks_anew = addition is None and entry.joins is None
         record = self.oms.record(request.client_order_id)
         family = family_of(self.oms.journal, record)
         before = made_before(family, record)

@@ -31,7 +31,7 @@ from execbot.journal.records import OrderRecord
 from execbot.market.calendar_cache import table_for
 from execbot.market.sessions import SessionTable
 from execbot.model.account import Asset
-from execbot.model.enums import TERMINAL_STATUSES, ErrorCategory, Side
+from execbot.model.enums import ErrorCategory, Side
 from execbot.model.flags import NO_FLAGS, Flag, Flags
 from execbot.model.numbers import ZERO
 from execbot.model.order import Order, OrderRequest
@@ -60,6 +60,11 @@ if TYPE_CHECKING:
     from execbot.risk.asking.together import Round
 
 OnPass = Callable[[Journal], None]
+
+
+class AskAnew(Exception):
+    """Raised by a gate for whoever can judge once more: it would refuse an order for another one
+    that has ended since the account was asked. Nothing is written."""
 
 
 class Checked(Struct, eq=False):
@@ -91,6 +96,8 @@ class Checked(Struct, eq=False):
     """What the levels of its exits were measured from."""
     shortfall: str = ""
     """Why it is smaller than what it was sized by."""
+    asks_anew: bool = False
+    """Whether the gate raises AskAnew."""
 
     @property
     def purpose(self) -> Purpose:
@@ -185,6 +192,8 @@ class Checked(Struct, eq=False):
                 _keep_limits(journal, risk.settings)
             self.did_pass = True
             return GateVerdict(True, before_resend=self.gate_again, aside=self.aside)
+        if self.asks_anew and risk.has_moved(self.facts):
+            raise AskAnew
         self.tripped = halting.trip_if_due(journal, self.verdict, now)
         return replace(gate_verdict(self.verdict), facts=self.audited())
 
@@ -317,10 +326,16 @@ class RiskGate:
         an order that has ended since the account was asked. That is forgotten then, and whoever
         asks judges once more."""
         codes = {failure.code for failure in checked.verdict.failures}
-        if codes and any(p.status in TERMINAL_STATUSES for p in checked.facts.pending):
-            self.reader.forget_account()
+        if codes and self.has_moved(checked.facts):
             return True
         return bool(codes & RESTS_ON_KEPT) and self.reader.forget(checked.request.symbol)
+
+    def has_moved(self, facts: Facts) -> bool:
+        """Whether an order has ended since the account was asked; what was asked is forgotten then,
+        so that nobody is refused or skipped for what is over."""
+        if facts.has_moved:
+            self.reader.forget_account()
+        return facts.has_moved
 
     def _check_once(self, request: OrderRequest, asset: Asset | None, flags: Flags) -> Checked:
         read = self.reader.read(request, asset=asset)

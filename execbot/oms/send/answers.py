@@ -24,7 +24,12 @@ from execbot.oms.ledger import recording
 from execbot.oms.machine.changes import Change
 from execbot.oms.machine.table import Act
 from execbot.oms.send.intent import SubmitTimes, is_as_asked, reused
-from execbot.oms.send.waiting import OTHER_PROCESS_PAUSE, OTHER_PROCESS_SECONDS, looked_up
+from execbot.oms.send.waiting import (
+    OTHER_PROCESS_PAUSE,
+    OTHER_PROCESS_SECONDS,
+    KeptBack,
+    looked_up,
+)
 from execbot.oms.sync import settle
 
 
@@ -54,6 +59,7 @@ class Answers:
         self._new_id = new_id
         self._step = on_step
         self._publish = publish
+        self._kept_back = KeptBack()
 
     def _accept(self, client_order_id: str, order: Order) -> OrderRecord:
         # Lost in a power cut, the answer is found again by its id: no wait for the disk.

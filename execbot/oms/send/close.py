@@ -29,7 +29,14 @@ from execbot.model.symbols import option_contract, pair_symbol, symbol_key
 from execbot.oms.errors import ClientIdReused, CloseFailed, HandedBack, NotPossible, OmsError
 from execbot.oms.results import CloseResult, Gate
 from execbot.oms.send.cancel import Canceler, has_ended
-from execbot.oms.send.closing_tries import HELD, TRIES_MAX, has_crossed, unused_id
+from execbot.oms.send.closing_tries import (
+    CLOSED_MEANWHILE,
+    HELD,
+    TRIES_MAX,
+    has_crossed,
+    unused_id,
+    was_cut_short,
+)
 from execbot.oms.send.emergency_ids import is_flat_id
 from execbot.oms.send.orders import Orders, held_position, take_in_moved, take_in_open_orders
 from execbot.oms.send.waiting import UNTIL_ENDED, UNTIL_TAKEN
@@ -134,7 +141,7 @@ class Closer:
         it cannot be looked up.
         """
         known = self._oms.sent_before(client_order_id)
-        if known is None:
+        if known is None or was_cut_short(self._oms.journal, client_order_id):
             return None
         sold = known.order.qty
         same_qty = qty is None or sold is None or sold <= qty
@@ -158,16 +165,18 @@ class Closer:
             except BrokerError as error:
                 if number == TRIES_MAX or not has_crossed(error):
                     raise
-                self._note_again(position.symbol, error)
+                refused = error
+                self._note_again(position.symbol, error, "retry")
                 self._oms.timer.sleep(pauses.after(error))
-                is_held = error.kind == HELD
             self._hold_lift()
             now_held = held_position(self._oms, position.symbol)
             if _is_over(now_held, position):
+                self._note_again(position.symbol, refused, CLOSED_MEANWHILE)
                 return CloseResult(position.symbol, None, tuple(taken), ZERO, OWN_EXIT)
             assert now_held is not None
             wanted = min(wanted, abs(now_held.qty))
             # Its word counts for more than a list, which may show what was free a moment ago.
+            is_held = refused.kind == HELD
             position = replace(now_held, qty_available=ZERO) if is_held else now_held
         raise AssertionError("a bound was forgotten")
 
@@ -301,12 +310,12 @@ class Closer:
         )
         return seen is not None
 
-    def _note_again(self, symbol: str, error: BrokerError) -> None:
+    def _note_again(self, symbol: str, error: BrokerError, result: str) -> None:
         """For the order's history. A journal that fails here fails the next intent as well."""
         journal, name = self._oms.journal, error.client_order_id or symbol
         facts = {"kind": error.kind, "category": error.category, "reason": error.message}
         with suppress(JournalError), journal.transaction(recoverable=True):
-            journal.audit("recovery", name, error.kind, facts, "retry", self._oms.now())
+            journal.audit("recovery", name, error.kind, facts, result, self._oms.now())
 
 
 def _is_over(current: Position | None, position: Position) -> bool:

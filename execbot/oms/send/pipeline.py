@@ -47,6 +47,7 @@ from execbot.oms.send.waiting import (
     ResendWait,
     is_urgent,
     may_resend,
+    waits_for_rate_limit,
 )
 
 if TYPE_CHECKING:
@@ -78,7 +79,10 @@ class _Sending(Struct):
     again: Gate | None
     unsent: Act
     aside: Aside
+    number: int
     waits: bool = False
+    releases: int = 0
+    """How often it had left the queue when this process took it."""
     sends: int = 0
     doubtful: bool = False
     may_be_there: bool = False
@@ -90,6 +94,7 @@ class _Written(Struct, frozen=True):
 
     began: float
     verdict: GateVerdict | None
+    releases: int = 0
 
 
 class SubmitPipeline(Answers):
@@ -148,13 +153,16 @@ class SubmitPipeline(Answers):
 
         Raises like `submit`. An order that certainly did not arrive is back in the queue by then.
         """
+        self._step("before_intent")
         with recording(self._journal, must_last=True) as ledger:
             state = ledger.state(request.client_order_id)
             if state is None or state.record.status is not OrderStatus.QUEUED:
                 return replace(self._record(request.client_order_id), already=True)
             role = state.record.role
             verdict = judged(ledger, request, gate, {}, self._now())
-            written = _Written(self._timer.monotonic(), verdict)
+            written = _Written(
+                self._timer.monotonic(), verdict, 1 + self._releases(request.client_order_id)
+            )
             if not is_denied(verdict):
                 wire = request.to_wire()
                 details: dict[str, Any] = {"request": wire, "request_json": dumps(wire)}
@@ -174,6 +182,7 @@ class SubmitPipeline(Answers):
         self._publish(ledger.changes)
         if verdict is not None and not verdict.passed:
             raise Refused(verdict, self._record(request.client_order_id))
+        self._step("intent_written")
         return self._send(request, role, written, unsent=Act.REQUEUE)
 
     # --- the intent ------------------------------------------------------------------------
@@ -230,7 +239,9 @@ class SubmitPipeline(Answers):
             verdict.before_resend if verdict is not None else None,
             unsent,
             verdict.aside if verdict is not None else nullcontext,
+            self._kept_back.number(),
             waits=waits,
+            releases=written.releases,
         )
         self._refuse_stale(sending)
         try:
@@ -240,6 +251,8 @@ class SubmitPipeline(Answers):
             if not sending.may_be_there:
                 raise
             raise self._unrecorded(client_order_id, error) from error
+        finally:
+            self._kept_back.let_go(sending.number)
 
     def _post(self, sending: _Sending) -> OrderRecord:
         """Everything from the first byte on: a journal error in here is no proof of anything."""
@@ -268,6 +281,9 @@ class SubmitPipeline(Answers):
 
     def _on_its_way(self, sending: _Sending) -> OrderRecord:
         request, client_order_id = sending.request, sending.request.client_order_id
+        if sending.waits and not sending.doubtful and self._would_overtake(sending):
+            self._act(Act.REQUEUE, client_order_id, note=RATE_WAIT)
+            return self._record(client_order_id)
         self._step("before_post")
         sending.may_be_there = True
         try:
@@ -283,12 +299,25 @@ class SubmitPipeline(Answers):
                 sending.may_be_there = False
                 raise self._stale(sending) from error
             sending.doubtful = sending.may_be_there = sending.doubtful or error.in_doubt
+            if sending.waits and isinstance(error, RateLimited):
+                self._kept_back.keep(sending.number)
             found = self._after_failure(sending, error)
             if found is None:
                 raise
             return found
         self._step("after_post")
         return self._accept(client_order_id, order)
+
+    def _would_overtake(self, sending: _Sending) -> bool:
+        """Whether an entry that was decided before this one waits for the rate limit: it met that
+        while this one was on its way out."""
+        kept = self._kept_back
+        if kept.stands_before(sending.number):
+            return True
+        if not kept.was_used:
+            return False
+        since = self._record(sending.request.client_order_id).intent_at
+        return waits_for_rate_limit(self._journal, since)
 
     def _is_enough(self, sending: _Sending, tries: RetryCallState) -> bool:
         """Whether it is not sent again: it was sent often enough, or would be too old by then."""
@@ -302,13 +331,13 @@ class SubmitPipeline(Answers):
         """While we waited or were in doubt, a report or another process's look-up has decided."""
         client_order_id = sending.request.client_order_id
         record = self._record(client_order_id)
-        if record.status is not OrderStatus.NEVER_SENT:
-            return record
-        note = "found absent at the broker and closed as never sent"
-        if sending.unsent is Act.REQUEUE and not sending.doubtful:
-            note = "held up before it was sent"
-            self._act(Act.REQUEUE, client_order_id, note=note)
-        raise StaleIntent(f"the order was {note}", record=self._record(client_order_id))
+        if record.status is OrderStatus.NEVER_SENT:
+            note = "found absent at the broker and closed as never sent"
+            raise StaleIntent(f"the order was {note}", record=record)
+        if record.status is OrderStatus.QUEUED:
+            raise StaleIntent("the order was held up, and waits again", record=record)
+        is_others = self._was_released_again(sending) or not record.order_id
+        return replace(record, already=sending.unsent is Act.REQUEUE and is_others)
 
     def _refuse_stale(self, sending: _Sending) -> None:
         """Between the intent and the POST lie microseconds, unless the process was suspended."""
@@ -327,7 +356,9 @@ class SubmitPipeline(Answers):
         client_order_id = sending.request.client_order_id
         age = self._timer.monotonic() - sending.acted
         note = f"held up for {age:.0f} s before sending: not sent"
-        self._act(sending.unsent, client_order_id, note=note)
+        is_back = self._record(client_order_id).status is OrderStatus.QUEUED
+        if not is_back and not self._was_released_again(sending):
+            self._act(sending.unsent, client_order_id, note=note)
         return StaleIntent(f"the order was {note}", record=self._record(client_order_id))
 
     def _claim(self, sending: _Sending) -> bool:
@@ -340,6 +371,8 @@ class SubmitPipeline(Answers):
         with recording(self._journal, must_last=True) as ledger:
             state = ledger.state(client_order_id)
             if state is None or state.record.status not in UNSETTLED_STATUSES:
+                return False
+            if self._was_released_again(sending):
                 return False
             verdict = again(self._journal) if again is not None else GateVerdict(True)
             if verdict.passed:
@@ -360,6 +393,16 @@ class SubmitPipeline(Answers):
             f"whether the broker has the order is not known, and it is not sent again: "
             f"{verdict.message}",
             record=record,
+        )
+
+    def _releases(self, client_order_id: str) -> int:
+        return len(self._journal.acts_of(client_order_id, (Act.RELEASE,)))
+
+    def _was_released_again(self, sending: _Sending) -> bool:
+        """Whether another process has put it back into the queue, as this one was held up, and has
+        taken it from there: the order is on its way as that one judged it."""
+        return bool(sending.releases) and sending.releases != self._releases(
+            sending.request.client_order_id
         )
 
     def _after_failure(self, sending: _Sending, error: BrokerError) -> OrderRecord | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
+from itertools import count
 from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct
@@ -164,6 +166,33 @@ RATE_WAIT = "the broker's rate limit is used up: it waits for its turn"
 """The note of what waits for it: the entry that met the limit, and those that came behind it."""
 
 
+class KeptBack:
+    """The entries of signals in this process that the rate limit keeps back while they are being
+    sent, by their numbers in the order in which they were decided: a later one that is on its way
+    beside them does not overtake."""
+
+    def __init__(self) -> None:
+        self._numbers = count()
+        self._kept: set[int] = set()
+        self.was_used = False
+        """Whether one of them may wait in the queue by now."""
+
+    def number(self) -> int:
+        """For the order that was decided last."""
+        return next(self._numbers)
+
+    def keep(self, number: int) -> None:
+        self.was_used = True
+        self._kept.add(number)
+
+    def let_go(self, number: int) -> None:
+        self._kept.discard(number)
+
+    def stands_before(self, number: int) -> bool:
+        """Whether one of them was decided before the order of this number."""
+        return any(other < number for other in tuple(self._kept))
+
+
 def is_meant_for_now(journal: Journal, record: OrderRecord) -> bool:
     """Whether a queued entry waits only because the rate limit kept it from being sent at once:
     whatever a release of it met since, it was not meant for the open."""
@@ -175,7 +204,9 @@ def is_meant_for_now(journal: Journal, record: OrderRecord) -> bool:
     return record.note == RATE_WAIT
 
 
-def waits_for_rate_limit(journal: Journal) -> bool:
-    """Whether an entry waits for the rate limit: a later one would overtake it."""
-    found = journal.orders("open", legs=False)
-    return any(r.status is OrderStatus.QUEUED and r.note == RATE_WAIT for r in found)
+def waits_for_rate_limit(journal: Journal, before: datetime | None = None) -> bool:
+    """Whether an entry waits for the rate limit, one that was given `before`: a later one would
+    overtake it."""
+    found = (r for r in journal.orders("open", legs=False) if r.status is OrderStatus.QUEUED)
+    waiting = (r for r in found if before is None or (r.intent_at and r.intent_at < before))
+    return any(r.note == RATE_WAIT or is_meant_for_now(journal, r) for r in waiting)

@@ -26,6 +26,7 @@ from execbot.model.symbols import symbol_key
 from execbot.oms.errors import CloseFailed, HandedBack, InDoubt, NotPossible, OmsError
 from execbot.oms.place.placer import Placer
 from execbot.oms.results import CloseResult
+from execbot.oms.send.closing_tries import last_try, was_cut_short
 from execbot.oms.send.exits_of import is_exit_of, unprotected
 from execbot.oms.send.orders import held_position, take_in_open_orders
 from execbot.oms.signals.result import CLOSED, SignalResult, skipped
@@ -55,8 +56,14 @@ class SignalCloses:
 
     @reading_at(RequestPriority.EXIT)
     def known(self, signal: Signal) -> OrderRecord | None:
-        """The closing order of a signal whose process died with it, unless it was never sent."""
-        return self._placer.oms.sent_before(client_order_id_of(signal.id))
+        """The closing order of a signal whose process died with it, unless it was never sent, or
+        the process died before it could try again after a refusal."""
+        found = self._placer.oms.sent_before(client_order_id_of(signal.id))
+        return None if self.was_cut_short(signal) else found
+
+    def was_cut_short(self, signal: Signal) -> bool:
+        """Whether its closing order was refused for what passes, and nobody tried it again."""
+        return was_cut_short(self._placer.oms.journal, client_order_id_of(signal.id))
 
     @reading_at(RequestPriority.EXIT)
     def carry_out(self, signal: Signal) -> SignalResult:
@@ -84,6 +91,18 @@ class SignalCloses:
             record=taken.canceled[0],
             notes=taken.notes,
         )
+
+    def too_late(self, signal: Signal, why: str) -> NotPossible:
+        """For a signal whose time is over when it is given again to be carried on."""
+        last = last_try(self._placer.oms.journal, client_order_id_of(signal.id))
+        error = NotPossible(
+            f"{signal.symbol} was not closed: {last.note if last else 'its order was refused'}; "
+            f"the process that was to try again ended, and {why}",
+            record=last,
+            hint="What it had lifted is put back by `watch` alone.",
+        )
+        error.next_step = f"execbot close {signal.symbol}"
+        return error
 
     # --- inside ----------------------------------------------------------------------------
 

@@ -64,20 +64,28 @@ class SignalEntries:
         """
         found = self._decide_once(signal, flags, on_size)
         if isinstance(found, Decided) and self.risk.rests_on_kept(found.checked):
-            found = self._decide_once(signal, flags, on_size)
+            found = self._decide_once(signal, flags, on_size, is_second=True)
         if isinstance(found, Decided) and found.checked.verdict.passed and Flag.NAKED not in flags:
             # Otherwise the refusal of the checks is said, and who waits for the open is asked then.
             self.refuse_without_stop(found.priced)
         return found
 
     def _decide_once(
-        self, signal: Signal, flags: Flags, on_size: Callable[[Sized], None]
+        self,
+        signal: Signal,
+        flags: Flags,
+        on_size: Callable[[Sized], None],
+        *,
+        is_second: bool = False,
     ) -> Decided | Skip | SizeRefused:
+        """`is_second`: what may have passed was forgotten for this one."""
         draft = self.draft(signal)
         read = self.risk.reader.read(draft)
         facts = self.risk.reader.complete(draft, read)
         skip = skip_entry(signal, facts, self.risk.settings)
         if skip is not None:
+            if not is_second and self.risk.has_moved(facts):
+                return self._decide_once(signal, flags, on_size, is_second=True)
             return skip
         sized = self.size_of(signal, facts)
         if isinstance(sized, SizeRefused):

@@ -57,7 +57,7 @@ from execbot.oms.send.waiting import (
     waits_for_rate_limit,
 )
 from execbot.oms.service import OrderManagementSystem
-from execbot.oms.signals.claims import CLAIMED, OPEN, SignalClaims
+from execbot.oms.signals.claims import CLAIMED, OPEN, UNFINISHED_SECONDS, SignalClaims
 from execbot.oms.signals.close import SignalCloses
 from execbot.oms.signals.entry import SignalEntries
 from execbot.oms.signals.entry_turns import EntryTurns, OnLeave
@@ -292,6 +292,11 @@ class Executor:
         if known is not None and known.client_order_id:
             record = self.oms.journal.order_by_client_id(known.client_order_id)
         message = f"signal {signal.id} was handled before: {before}"
+        if before == CLAIMED:
+            message = (
+                f"another process has taken signal {signal.id} just now; if that has ended, the "
+                f"signal can be given again after {UNFINISHED_SECONDS} s"
+            )
         found = SignalResult(signal, Outcome.NOT_SENT, REPEATED, message, record)
         if record is None or signal.legs or not signal.side.opens:
             return found
@@ -319,6 +324,8 @@ class Executor:
         signal = entry.signal
         skip = self._skip_unread(signal, now)
         if skip is not None and self._made_before(signal) is None:
+            if not signal.side.opens and not signal.legs and self._closes.was_cut_short(signal):
+                raise self._closes.too_late(signal, skip.message)
             return skipped(signal, skip)
         if signal.legs:
             return self._enter_spread(entry)

@@ -66,8 +66,10 @@ class SignalSpreads:
             facts = risk.reader.complete(request, read)
             skip = skip_structure(signal, facts, risk.settings)
             if skip is not None:
-                return skip
-            checked = risk.judge(request, read, facts, flags)
-            if is_second or not risk.rests_on_kept(checked):
-                return checked
+                if is_second or not risk.has_moved(facts):
+                    return skip
+            else:
+                checked = risk.judge(request, read, facts, flags)
+                if is_second or not risk.rests_on_kept(checked):
+                    return checked
             is_second = True

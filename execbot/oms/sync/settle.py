@@ -4,7 +4,8 @@ A process may have died anywhere between writing an intent and recording the bro
 a look-up by client_order_id can tell: found, the order is adopted; absent after a quiet period, it
 is closed as never sent, unless the broker has refused its id as taken: that proves that it exists
 (docs/evidence.md, E-ORD-1). It is never sent by anybody but the process that was asked to: the
-price has moved by then. The quiet period is there because a request can still be on its way when
+price has moved by then. What had been released from the queue waits there again: whoever releases
+it next judges it afresh. The quiet period is there because a request can still be on its way when
 the first look-up is made.
 """
 
@@ -31,6 +32,9 @@ EXISTS_UNSEEN = (
     "the broker refused its id as taken, so it exists there, and does not show it: "
     "it is looked for until it is found, or until `execbot orders abandon`"
 )
+
+NEVER_SENT = "absent at the broker after the quiet period: it was never sent"
+CUT_OFF = "its release was cut off before it was sent: it waits again"
 
 
 class Settlement(Struct, frozen=True):
@@ -130,13 +134,19 @@ def _close_never_sent(
         if not moved_on and journal.last_act(client_order_id) != last_act:
             return state.record, "another process is sending it", []
         if not moved_on:
-            ledger.act(
-                Act.NEVER_SENT,
-                client_order_id,
-                now,
-                note="absent at the broker after the quiet period: it was never sent",
+            act, note = (
+                (Act.REQUEUE, CUT_OFF)
+                if is_released(journal, client_order_id)
+                else (Act.NEVER_SENT, NEVER_SENT)
             )
+            ledger.act(act, client_order_id, now, note=note)
     return _reread(journal, state.record), "", ledger.changes
+
+
+def is_released(journal: Journal, client_order_id: str) -> bool:
+    """Whether what is under way is an order that was taken from the queue."""
+    acts = journal.acts_of(client_order_id, (Act.INTENT, Act.QUEUE, Act.RELEASE))
+    return acts[-1:] == [Act.RELEASE]
 
 
 def _reread(journal: Journal, record: OrderRecord) -> OrderRecord:

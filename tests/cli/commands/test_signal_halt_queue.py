@@ -306,3 +306,14 @@ def test_dry_run_of_a_signal_shows_size_and_every_check(sim_env: dict[str, str])
     assert refused.code == 0
     stopped = execbot(["signal", "AAPL", "buy", "--strength", "82", "--dry-run", "--json"], sim_env)
     assert stopped.code == 5 and stopped.data["verdict"]["failures"] == ["kill_switch"]
+
+
+def test_a_retry_tells_exits_and_risk_as_its_order_did(sim_env: dict[str, str]) -> None:
+    given = ["AAPL", "--qty", "2", "--limit", "10", "--stop-loss", "2%", "--take-profit", "2R"]
+    first = execbot(["submit", *given, "--client-order-id", "one", "--json"], sim_env).data
+    assert execbot(["cancel", "one"], sim_env).code == 0
+    again = execbot(["orders", "retry", "one", "--json"], sim_env).data
+    assert (again["client_order_id"], again["exits"]) == ("one.h1", first["exits"])
+    assert len(again["exits"]) == 2
+    for name in ("cost", "usd", "stop", "r_per_share"):
+        assert again["risk"][name] == first["risk"][name], name

@@ -14,11 +14,13 @@ import pytest
 from support.desk import limit, market
 from support.signal_trader import SignalTrader, open_trader
 
+from execbot.config.schema import Mode
 from execbot.journal import Journal
-from execbot.model.enums import Side
+from execbot.model.enums import Outcome, Side
 from execbot.model.flags import Flag
 from execbot.oms.errors import Refused
 from execbot.oms.place.placer import Placer
+from execbot.oms.place.risk_gate import RiskGate
 from execbot.oms.release_queue import release_due
 from execbot.oms.service import OrderManagementSystem
 
@@ -118,3 +120,54 @@ def test_an_order_that_ended_since_the_reading_began_is_no_working_one(tmp_path:
     assert "one_pending" in {failure.code for failure in first.verdict.failures}
     risk.reader._round = begun
     assert risk.check(again, flags=frozenset({Flag.ALLOW_DUPLICATE})).verdict.passed
+
+
+def bought_and_sold(trader: SignalTrader) -> None:
+    """By another process, which the journal hears of."""
+    for side in (Side.BUY, Side.SELL):
+        trader.placer.place(market("AAPL", "10", side=side))
+        trader.fill()
+
+
+def beside_of(trader: SignalTrader) -> Placer:
+    """Another process, which has read the facts before that."""
+    desk = trader.desk
+    risk = RiskGate(desk.client, desk.journal, trader.settings, Mode.SIM, now=desk.now)
+    return Placer(desk.oms, risk)
+
+
+def test_nobody_is_refused_in_the_intents_transaction_for_an_order_that_ended_meanwhile(
+    tmp_path: Path,
+) -> None:
+    """Between the look at the account and the transaction others buy and sell: what they did is
+    over, and the order is judged by what is."""
+    trader = open_trader(tmp_path)
+    beside = beside_of(trader)
+    again = market("AAPL", "10", client_order_id="again")
+    prepared = beside.prepare(again, flags=frozenset({Flag.ALLOW_DUPLICATE}))
+    bought_and_sold(trader)
+    placed = beside.place(prepared.entry, checked=prepared.checked, flags=prepared.flags)
+    assert placed.record.order.is_working
+    assert "deny" not in {event.kind for event in trader.desk.journal.events_of("again")}
+
+
+def test_what_is_working_still_is_refused_for_in_that_transaction(tmp_path: Path) -> None:
+    trader = open_trader(tmp_path)
+    beside = beside_of(trader)
+    flags = frozenset({Flag.ALLOW_DUPLICATE})
+    prepared = beside.prepare(market("AAPL", "10", client_order_id="again"), flags=flags)
+    bought_and_sold(trader)
+    trader.placer.place(limit("1.00"), flags=flags)
+    with pytest.raises(Refused, match="one_pending"):
+        beside.place(prepared.entry, checked=prepared.checked, flags=prepared.flags)
+
+
+def test_a_signal_is_not_skipped_for_an_order_that_has_ended_since_the_reading_began(
+    tmp_path: Path,
+) -> None:
+    trader = open_trader(tmp_path, risk={"facts_max_age_seconds": Decimal(5)})
+    begun = trader.placer.risk.reader._asking.begin("AAPL")
+    bought_and_sold(trader)
+    trader.placer.risk.reader._account = None
+    trader.placer.risk.reader._round = begun
+    assert trader.signal().outcome is Outcome.ACCEPTED

@@ -19,7 +19,7 @@ from execbot.exits.levels import parse_level
 from execbot.exits.plan.wishes import Wishes, in_equal_parts
 from execbot.exits.store import open_plans
 from execbot.journal.records import OrderRecord
-from execbot.model.enums import OrderType, Side
+from execbot.model.enums import OrderStatus, OrderType, Side
 from execbot.model.order import OrderRequest
 from execbot.model.timer import Timer
 from execbot.oms.errors import NotPossible, OmsError, Refused
@@ -361,3 +361,20 @@ def test_retry_of_an_order_whose_retry_was_changed_counts_the_changed_one(tmp_pa
     assert desk.positions_there() == {"AAPL": "90"}
     with pytest.raises(NotPossible, match="nothing of sale is left"):
         retry(trader.placer, "sale")
+
+
+def test_an_id_given_again_tells_of_the_try_that_stands(tmp_path: Path) -> None:
+    """The first try was refused for what passed, the second one works, under an id of its own."""
+    trader = free_to_sell(tmp_path)
+    shares_are_held(trader)
+    order = market(qty="10", side=Side.SELL, client_order_id="mine")
+    first = trader.placer.place(order).record
+    trader.fill()
+    assert first.client_order_id == "mine.r1"
+    prepared = trader.placer.prepare(order)
+    assert prepared.given is not None
+    assert prepared.given.record.client_order_id == "mine.r1"
+    again = trader.placer.place(prepared.entry, checked=prepared.checked)
+    assert (again.record.client_order_id, again.record.already) == ("mine.r1", True)
+    assert again.record.status is OrderStatus.FILLED
+    assert trader.desk.positions_there() == {"AAPL": "90"}

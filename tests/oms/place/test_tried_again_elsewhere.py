@@ -19,7 +19,7 @@ from execbot.model.enums import OrderStatus, Outcome
 from execbot.model.timer import Timer
 from execbot.oms.errors import NotPossible
 from execbot.oms.place.placer import Placer
-from execbot.oms.place.retry_by_hand import retry
+from execbot.oms.place.retry_by_hand import abandon, retry
 from execbot.oms.release_queue import release_due
 
 D = Decimal
@@ -60,17 +60,16 @@ def test_release_that_waited_while_the_order_was_retried_by_hand_does_not_send_i
     def sleep(seconds: float) -> None:
         desk.sleep(seconds)
         desk.oms.settle()
-        if not by_hand and desk.oms.record("kept").status is OrderStatus.NEVER_SENT:
+        if not by_hand and desk.oms.record("kept").status is OrderStatus.QUEUED:
+            abandon(trader.placer, "kept", "by hand now")
             by_hand.append(retry(Placer(desk.oms, trader.placer.risk), "kept").record)
 
     trader.executor.oms._pipeline._timer = Timer(desk.monotonic, sleep)
-    release_due(trader.executor)
+    (tried,) = release_due(trader.executor)
+    assert (tried.outcome, tried.reason) == (Outcome.CANCELED, "already taken")
     assert [record.client_order_id for record in by_hand] == ["kept.h1"]
     assert bought(trader) == 10
-    (lapsed,) = release_due(trader.executor)
-    assert lapsed.action is QueueAction.EXPIRE
-    assert "kept.h1 is filled" in lapsed.reason
-    assert bought(trader) == 10
+    assert release_due(trader.executor) == []
 
 
 @pytest.mark.parametrize("kind", ["unauthorized"])

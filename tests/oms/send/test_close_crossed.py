@@ -15,12 +15,14 @@ from msgspec.structs import replace
 from oms.send.held_orders import D, hold, stop
 from support.desk import Desk, limit, market
 from support.harness.killed import Killed
-from support.signal_trader import open_trader
+from support.signal_trader import SignalTrader, open_trader
 
 from execbot.journal import Role
-from execbot.model.enums import Outcome, Side
-from execbot.oms.errors import CloseFailed
+from execbot.model.enums import OrderStatus, Outcome, Side
+from execbot.model.signal import Signal
+from execbot.oms.errors import CloseFailed, NotPossible
 from execbot.oms.send.close import OWN_EXIT
+from execbot.oms.service import OrderManagementSystem
 from execbot.oms.signals.executor import Executor
 
 Crossing = Callable[[Desk], None]
@@ -149,6 +151,47 @@ def test_an_id_that_looks_like_a_try_is_none(desk: Desk) -> None:
     assert again.record is not None and again.record.client_order_id == "mine.r3"
 
 
+# --- ended between two tries ----------------------------------------------------------------------
+
+
+def dying_between_tries(desk: Desk, name: str) -> OrderManagementSystem:
+    """An OMS whose process is killed once the order `name` was refused, before the next try."""
+    before_it_leaves(desk, exits_come)
+    sleep, oms = desk.sleep, desk.open_oms(desk.journal)
+
+    def dies(seconds: float) -> None:
+        last = desk.journal.order_by_client_id(name)
+        if last is not None and last.status is OrderStatus.REJECTED:
+            raise Killed
+        sleep(seconds)
+
+    oms.timer = replace(oms.timer, sleep=dies)
+    return oms
+
+
+def test_a_close_that_was_killed_between_two_tries_goes_on_when_given_again(desk: Desk) -> None:
+    hold(desk)
+    with pytest.raises(Killed):
+        dying_between_tries(desk, "mine").close("AAPL", client_order_id="mine")
+    assert desk.positions_there() == {"AAPL": "10"}
+    result = desk.oms.close("AAPL", client_order_id="mine")
+    desk.sleep(1)
+    assert result.record is not None and result.record.client_order_id == "mine.r1"
+    assert desk.positions_there() == {}
+    again = desk.oms.close("AAPL", client_order_id="mine")
+    assert again.record is not None and again.record.already
+
+
+def test_what_its_own_exit_closed_is_not_closed_once_more_under_the_same_id(desk: Desk) -> None:
+    hold(desk)
+    before_it_leaves(desk, exit_sells)
+    assert desk.oms.close("AAPL", client_order_id="mine").note == OWN_EXIT
+    hold(desk)
+    again = desk.oms.close("AAPL", client_order_id="mine")
+    assert again.record is not None and again.record.already
+    assert desk.positions_there() == {"AAPL": "10"}
+
+
 # --- by a signal ---------------------------------------------------------------------------------
 
 
@@ -198,3 +241,38 @@ def test_a_signal_whose_process_dies_in_the_second_try_sells_once(
     assert result.record is not None and result.record.client_order_id.endswith("s1.r1")
     sold = [o for o in desk.orders_there().values() if o["side"] == "sell" and o["filled_at"]]
     assert len(sold) == 1 if step == "after_post" else len(sold) <= 1
+
+
+def killed_signal(tmp_path: Path) -> tuple[SignalTrader, Signal]:
+    """A `sell` whose first try exits crossed, and whose process died before the next one."""
+    trader = open_trader(tmp_path, max_position_size_pct=D(100))
+    trader.placer.place(market(qty="10"))
+    trader.fill()
+    signal = trader.make(side="sell")
+    oms = dying_between_tries(trader.desk, "execbot-signal-s1")
+    with pytest.raises(Killed):
+        Executor(oms, trader.executor.risk).execute_signal(signal)
+    return trader, signal
+
+
+def test_a_signal_that_was_killed_between_two_tries_goes_on_when_given_again(
+    tmp_path: Path,
+) -> None:
+    trader, signal = killed_signal(tmp_path)
+    trader.desk.sleep(60)
+    result = trader.executor.execute_signal(signal)
+    trader.fill()
+    assert result.record is not None and result.record.client_order_id == "execbot-signal-s1.r1"
+    assert not result.is_failure and trader.desk.positions_there() == {}
+    assert trader.executor.execute_signal(signal).code == "signal.repeated"
+
+
+def test_one_whose_time_is_over_is_told_as_not_done_and_what_to_do(tmp_path: Path) -> None:
+    trader, signal = killed_signal(tmp_path)
+    trader.desk.sleep(400)
+    result = trader.executor.execute_signal(signal)
+    assert (result.outcome, result.is_failure) == (Outcome.REJECTED, True)
+    assert "AAPL was not closed" in result.message and "time to live" in result.message
+    assert isinstance(result.error, NotPossible)
+    assert result.error.next_step == "execbot close AAPL"
+    assert trader.desk.positions_there() == {"AAPL": "10"}

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from support.desk import market
 from support.exit_views import T0, entry, later
 from support.signal_trader import SignalTrader, open_trader
 
 from execbot.config.schema import TradingSettings
 from execbot.exits.plan.plan import PlanStatus
 from execbot.exits.store import plan_of
-from execbot.journal.records import OrderRecord, Origin
+from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.market.queue import QueueAction
 from execbot.market.sessions import MarketNow, Session
 from execbot.model.enums import OrderStatus, Outcome
+from execbot.model.timer import Timer
 from execbot.oms.release_queue import release_due
 from execbot.watch.core import inputs
 from execbot.watch.core.core import WatchCore
@@ -63,6 +65,41 @@ def test_one_that_meets_the_limit_again_keeps_its_place(tmp_path: Path) -> None:
     release_due(trader.executor)
     trader.fill()
     assert bought(trader) == ["AAPL", "MSFT"]
+
+
+def test_the_second_of_two_that_are_on_their_way_at_once_does_not_overtake(
+    tmp_path: Path,
+) -> None:
+    """The first meets the limit and waits for it; the second was decided by then, and has not left
+    yet."""
+    trader = open_trader(tmp_path)
+    trader.desk.fault("rate_limited", **LONG)
+    sleep, results = trader.desk.sleep, list[Outcome]()
+
+    def meanwhile(seconds: float) -> None:
+        if not results:
+            results.append(Outcome.NOT_SENT)
+            results[0] = trader.signal("MSFT").outcome
+        sleep(seconds)
+
+    trader.executor.oms._pipeline._timer = Timer(trader.desk.monotonic, meanwhile)
+    assert trader.signal("AAPL").outcome is Outcome.ACCEPTED
+    assert results == [Outcome.QUEUED]
+    assert [item.action for item in release_due(trader.executor)] == [QueueAction.RELEASE]
+    trader.fill()
+    assert bought(trader) == ["AAPL", "MSFT"]
+
+
+def test_nor_does_it_once_the_first_has_given_up_and_waits_in_the_queue(tmp_path: Path) -> None:
+    trader = open_trader(tmp_path)
+    trader.desk.fault("rate_limited", **LONG, count=99)
+    assert trader.signal("AAPL").outcome is Outcome.QUEUED
+    trader.desk.call("DELETE", "/sim/faults")
+    late = trader.desk.oms
+    late._pipeline = trader.executor.oms._pipeline
+    second = late.submit(market("MSFT", "1"), signal_id="s9", role=Role.ENTRY)
+    assert second.status is OrderStatus.QUEUED
+    assert trader.desk.orders_there() == {}
 
 
 def test_one_whose_signal_is_over_lapses_instead_of_going_late(tmp_path: Path) -> None:

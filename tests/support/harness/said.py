@@ -70,7 +70,11 @@ def _of_the_answer(line: str, data: Any, after: Orders) -> Iterator[str]:
             if row is not None and row["status"] in LIVE - {"pending_cancel"}:
                 yield f"canceled, it is said of {shown['client_order_id']}; it is {row['status']}"
         return
-    if command not in ("submit", "signal", "close") or not isinstance(data, dict):
+    if command == "queue":
+        yield from _of_the_queue(data, after)
+        return
+    tells_one = command in ("submit", "signal", "close") or line.startswith("orders retry")
+    if not tells_one or not isinstance(data, dict):
         return
     outcome = data.get("outcome")
     if outcome in ("not_sent", "queued") or data.get("status") == "queued":
@@ -82,6 +86,15 @@ def _of_the_answer(line: str, data: Any, after: Orders) -> Iterator[str]:
         return
     yield from _of_the_order(data, row)
     yield from unprotected_as_said(data, after, at_rest=False)
+
+
+def _of_the_queue(rows: Any, after: Orders) -> Iterator[str]:
+    for shown in rows:
+        row, name = _there(shown, after), shown["client_order_id"]
+        if shown["outcome"] == "queued" and row is not None:
+            yield f"{name} waits, it is said; the exchange has it, {row['status']}"
+        if shown["outcome"] in ("accepted", "filled") and row is None:
+            yield f"{name} is {shown['outcome']}, it is said, and the exchange does not have it"
 
 
 def _of_the_order(data: Mapping[str, Any], row: Mapping[str, Any]) -> Iterator[str]:
