@@ -26,7 +26,10 @@ class What(StrEnum):
     CANCEL = "cancel"
     CANCEL_ALL = "cancel_all"
     EXERCISE = "exercise"
-    """An option exercised, or let expire."""
+    DO_NOT_EXERCISE = "do_not_exercise"
+
+
+CANCELS = (What.CANCEL, What.CANCEL_ALL)
 
 
 class Fate(StrEnum):
@@ -58,9 +61,7 @@ class Deed(Struct):
             return Outcome.IN_DOUBT
         if self.what is What.ORDER:
             return self.order.outcome if self.order is not None else Outcome.ACCEPTED
-        if self.what is What.EXERCISE:
-            return Outcome.ACCEPTED
-        return Outcome.CANCELED
+        return Outcome.CANCELED if self.what in CANCELS else Outcome.ACCEPTED
 
     def to_dict(self) -> Mapping[str, Any]:
         key = "client_order_id" if self.what is What.ORDER else "id"
@@ -102,10 +103,10 @@ class Deeds(Struct, eq=False):
 
 
 def outcome_of(done: Sequence[Deed]) -> Outcome:
-    """Of all of it in one word: an order weighs more than a cancel. Pure."""
-    orders = [deed.outcome for deed in done if deed.what is What.ORDER]
-    if orders:
-        return orders[-1]
+    """Of all of it in one word: an order or an exercise weighs more than a cancel. Pure."""
+    heavy = [deed.outcome for deed in done if deed.what not in CANCELS]
+    if heavy:
+        return heavy[-1]
     return Outcome.CANCELED if done else Outcome.NOT_SENT
 
 

@@ -33,6 +33,13 @@ from execbot.oms.errors import CloseFailed
 P = ParamSpec("P")
 R = TypeVar("R")
 
+VERBS = {
+    What.ORDER: "sent",
+    What.CANCEL: "canceled",
+    What.CANCEL_ALL: "canceled every order",
+    What.EXERCISE: "exercised",
+    What.DO_NOT_EXERCISE: "said not to exercise",
+}
 UNREAD_HINT = "The broker may have done what was asked. Doing it again could do it twice."
 UNREAD_NEXT = "Run `execbot reconcile`; never resubmit."
 
@@ -165,14 +172,14 @@ def _add(error: BaseException, words: str) -> None:
 
 
 def _names(deeds: list[Deed], desk: Desk) -> str:
-    return ", ".join(_words(deed, desk) for deed in deeds)
+    return ", ".join(words_of(deed, desk) for deed in deeds)
 
 
-def _words(deed: Deed, desk: Desk) -> str:
-    verbs = {What.ORDER: "sent", What.CANCEL: "canceled", What.CANCEL_ALL: "canceled every order"}
-    name = deed.name
+def words_of(deed: Deed, desk: Desk) -> str:
+    """One write in words: "canceled ab12"."""
+    name = deed.name or deed.symbol
     if deed.what is What.CANCEL:
         with suppress(JournalError):
             record = desk.journal.order_by_broker_id(name)
             name = record.client_order_id if record is not None else name
-    return f"{verbs[deed.what]} {name}".rstrip()
+    return f"{VERBS[deed.what]} {name}".rstrip()

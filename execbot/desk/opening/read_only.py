@@ -224,7 +224,7 @@ class NotingClient(ReadOnlyClient):
             deed.is_done()
 
     def do_not_exercise(self, symbol: str) -> None:
-        with doing(What.EXERCISE, "", symbol) as deed:
+        with doing(What.DO_NOT_EXERCISE, "", symbol) as deed:
             self._client.do_not_exercise(symbol)
             deed.is_done()
 
