@@ -146,7 +146,7 @@ class MemoryArchive:
 
     def put_activity(self, activity: Activity) -> None:
         rows = self._activities.setdefault(activity.account_id, [])
-        rows.append((activity.at, activity.seq, activity))
+        insort(rows, (activity.at, activity.seq, activity), key=_key)  # some are of a time before
         self._activity_ids[activity.account_id, activity.id] = activity
 
     def get_activity(self, account_id: str, activity_id: str) -> Activity | None:
