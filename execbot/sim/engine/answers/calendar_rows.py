@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from execbot.sim.calendar import T_PLUS_ONE_SINCE, T_PLUS_TWO_SINCE
+from execbot.sim.calendar import days_to_settle
 from execbot.sim.engine.render import new_york
 from execbot.sim.types import Calendar, Ns, TradingDay
 
@@ -12,10 +12,7 @@ BEYOND_DAYS = 17  # enough calendar days to hold three trading days after any ot
 
 
 def calendar_rows(calendar: Calendar, start: str, end: str) -> list[dict[str, str]]:
-    """Rows of the trading days from `start` to `end`. Raises `ValueError` for what is no date.
-
-    A trade settles one trading day later since May 2024, two since September 2017, three before.
-    """
+    """Rows of the trading days from `start` to `end`. Raises `ValueError` for what is no date."""
     last = (date.fromisoformat(end) + timedelta(days=BEYOND_DAYS)).isoformat()
     days = calendar.days(date.fromisoformat(start).isoformat(), last)
     rows = []
@@ -26,8 +23,8 @@ def calendar_rows(calendar: Calendar, start: str, end: str) -> list[dict[str, st
         hours = usual if usual and not day.early_close else _hours(day)
         if not day.early_close:
             usual = hours
-        later = 1 if day.date >= T_PLUS_ONE_SINCE else 2 if day.date >= T_PLUS_TWO_SINCE else 3
-        rows.append({"date": day.date, **hours, "settlement_date": days[index + later].date})
+        settles = days[index + days_to_settle(day.date)].date
+        rows.append({"date": day.date, **hours, "settlement_date": settles})
     return rows
 
 

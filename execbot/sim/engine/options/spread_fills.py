@@ -76,7 +76,7 @@ def _tell(
         "price": text(price),
         "qty": text(units),
         "position_qtys": {leg.symbol: text(account.qty(leg.symbol)) for leg, _, _ in rows},
-        "settle_date": core.settle_date(core.now),
+        "settle_date": core.settle_date(rows[0][0].symbol),
         "legs": [
             {
                 "execution_id": leg.fills[-1][0],

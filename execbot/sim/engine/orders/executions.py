@@ -128,5 +128,5 @@ def _emit_fill(
         "execution_id": execution_id,
     }
     if order.asset_class is not AssetClass.CRYPTO:
-        extra["settle_date"] = core.settle_date(core.now)
+        extra["settle_date"] = core.settle_date(order.symbol)
     emit(core, order, "fill" if order.status is Status.FILLED else "partial_fill", extra)
