@@ -29,7 +29,7 @@ from execbot.sim.types import (
 )
 from execbot.sim.wire import data_rows as rows
 from execbot.sim.wire.data_history import Source, day_bar, day_of
-from execbot.sim.wire.data_query import LOCATIONS, MINUTE, SIP_DELAY
+from execbot.sim.wire.data_query import LOCATIONS, MINUTE, SIP_DELAY, TICK_CATCH_UP
 from execbot.sim.wire.reference import news
 from execbot.sim.wire.reference.news import Newsroom
 
@@ -66,8 +66,6 @@ CHANNEL_OF = {
     "i": "imbalances",
 }
 """The channel of a message that is told by the control plane."""
-TICK_CATCH_UP: Ns = 300 * SECOND
-"""Ticks older than this are skipped when the clock has jumped: nothing is ever sent again."""
 BAR_CATCH_UP: Ns = 86_400 * SECOND
 LULD_EVERY: Ns = 30 * SECOND
 TEST_SYMBOL = "FAKEPACA"

@@ -137,7 +137,7 @@ def history(all_told: Sequence[Told], query: Mapping[str, str], now: Ns) -> dict
     if unknown:
         raise fields.bad(f"invalid types: {', '.join(unknown)}")
     today = new_york_date(now)
-    start, end = _day(query, "start", today), _day(query, "end", today)
+    start, end = fields.day(query, "start") or today, fields.day(query, "end") or today
     found = [
         told
         for told in sorted(all_told, key=lambda told: (told[0], _id(told)))
@@ -148,7 +148,7 @@ def history(all_told: Sequence[Told], query: Mapping[str, str], now: Ns) -> dict
     if fields.descending(query):
         found.reverse()
     first = _offset(query.get("page_token", ""))
-    limit = _limit(query)
+    limit = fields.count(query, "limit", LIMIT_DEFAULT, LIMIT_MAX)
     page, rest = found[first : first + limit], found[first + limit :]
     grouped: dict[str, list[dict[str, Any]]] = {}
     for told in page:
@@ -168,24 +168,9 @@ def _listed(query: Mapping[str, str], name: str) -> set[str]:
     return {part.strip() for part in query.get(name, "").split(",") if part.strip()}
 
 
-def _day(query: Mapping[str, str], name: str, otherwise: str) -> str:
-    text = query.get(name) or otherwise
-    try:
-        return date.fromisoformat(text).isoformat()
-    except ValueError:
-        raise fields.bad(f"invalid {name}: {text}") from None
-
-
 def _offset(token: str) -> int:
     found = fields.decode_token(token)
     return max(found[1], 0) if found else 0
-
-
-def _limit(query: Mapping[str, str]) -> int:
-    text = query.get("limit") or str(LIMIT_DEFAULT)
-    if not text.isdecimal() or not 1 <= int(text) <= LIMIT_MAX:
-        raise fields.bad(f"invalid limit: {text} is not between 1 and {LIMIT_MAX}")
-    return int(text)
 
 
 # --- the trading API's list ----------------------------------------------------------------------

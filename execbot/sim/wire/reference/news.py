@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from execbot.sim.times import format_ns
-from execbot.sim.types import SECOND, ApiError, Asset, AssetDirectory, Ns
+from execbot.sim.types import SECOND, Asset, AssetDirectory, Ns
 from execbot.sim.wire import data_query as fields
 
 EVERY: Ns = 600 * SECOND
@@ -96,12 +96,12 @@ SOURCE = "news.example.com"
 def history(newsroom: Newsroom, query: Mapping[str, str], now: Ns) -> dict[str, Any]:
     """One page of `/v1beta1/news`. Raises `ApiError` 400."""
     fields.known_only(query, NAMES)
-    limit = _limit(query)
+    limit = fields.count(query, "limit", LIMIT_DEFAULT, LIMIT_MAX)
     newest_first = fields.descending({"sort": query.get("sort") or "desc"})
     start, end = fields.span(query, now, fields.Plan.FULL, "news")
     token = fields.decode_token(query.get("page_token", ""))
     if token is not None:
-        start, end = (start, token[1] - 1) if newest_first else (token[1] + 1, end)
+        start, end = fields.resumed(token[1], start, end, backwards=newest_first)
     symbols = [s.strip().replace("/", "") for s in query.get("symbols", "").split(",") if s.strip()]
     rows = newsroom.between(start - 1, end, symbols, newest_first=newest_first)
     page = [row for row, _ in zip(rows, range(limit + 1), strict=False)]
@@ -115,13 +115,6 @@ def history(newsroom: Newsroom, query: Mapping[str, str], now: Ns) -> dict[str, 
 def _row(article: Mapping[str, Any], with_content: bool) -> dict[str, Any]:
     shown = {name: value for name, value in article.items() if name != "at"}
     return shown if with_content else {**shown, "content": ""}
-
-
-def _limit(query: Mapping[str, str]) -> int:
-    text = query.get("limit") or str(LIMIT_DEFAULT)
-    if not text.isdecimal() or not 1 <= int(text) <= LIMIT_MAX:
-        raise ApiError(400, None, f"invalid limit: {text} is not between 1 and {LIMIT_MAX}")
-    return int(text)
 
 
 def messages(newsroom: Newsroom, wanted: Collection[str], after: Ns, until: Ns) -> Iterator[Any]:
