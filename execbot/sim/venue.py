@@ -22,10 +22,7 @@ from execbot.sim.faults.spoilt import spoil
 from execbot.sim.market import VenueMarket
 from execbot.sim.records import Delivery, MemoryRecords, Records
 from execbot.sim.types import SECOND, Ns, Request, Response
-from execbot.sim.wire.http import (
-    encode,
-    make_request,
-)
+from execbot.sim.wire.http import encode, make_request
 from execbot.sim.wire.limits import RateLimit
 
 if TYPE_CHECKING:
@@ -227,6 +224,7 @@ class Venue:
         else:
             self.market.reset()
         self.generation += 1
+        self.outbox.forget()
         self.records.deliver(self.outbox.cut(self._keys.values(), self.clock.now()))
         if self._archive is not None:
             self._archive.clear()

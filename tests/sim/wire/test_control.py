@@ -69,6 +69,27 @@ def test_wrong_control_requests_are_refused_with_a_reason(
     assert reply.json["message"]
 
 
+@pytest.mark.parametrize("value", ["-1", "soon", "9" * 30])
+@pytest.mark.parametrize("name", ["since", "limit"])
+def test_a_log_is_read_from_and_up_to_a_number(bench: Any, name: str, value: str) -> None:
+    reply = bench.call("GET", f"/sim/log?{name}={value}")
+    assert (reply.status, reply.json["message"][: len(name)]) == (422, name)
+
+
+def test_a_fresh_exchange_hears_nothing_of_what_the_old_one_held_back(bench: Any) -> None:
+    bench.fault("event_late", seconds=5, event="new")
+    bench.fault("stream_muted", seconds=60, event="fill")
+    bench.buy()
+    bench.step(1)
+    bench.post("/sim/reset")
+    before = bench.get("/sim/status")["last_seq"]
+    bench.step(10)
+    assert bench.events(before) == []
+    bench.buy()
+    bench.step(1)
+    assert [event["event"] for event in bench.events(before)] == ["pending_new", "new", "fill"]
+
+
 def test_control_requests_that_are_no_json_or_do_not_exist(bench: Any) -> None:
     assert bench.call("POST", "/sim/clock", b"{").status == 400
     assert bench.call("POST", "/sim/clock", b"[]").status == 400
