@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import gc
 import resource
+import selectors
 import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from execbot.sim.doors.server import ExchangeServer, memory_door
 from execbot.sim.doors.transport import FILE_NAME, SharedVenue
 
 HANDLES = 65_536
-TELL_AGAIN_SECONDS = 10.0
+PRINT_AGAIN_SECONDS = 10.0
 
 
 def open_door(config: SimConfig, state_dir: Path | None) -> Door:
@@ -60,23 +62,33 @@ class Complaints:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._told: dict[str, float] = {}
+        self._printed_at: dict[str, float] = {}
         self.is_ending = False
 
     def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
-        if self.is_ending and isinstance(error, ValueError) and "descriptor: -1" in str(error):
+        if self.is_ending and _is_of_closed_socket(error):
             return
         is_of_system = isinstance(error, OSError)
         text = str(context.get("message") or error) if is_of_system else repr(error)
         now = self._clock()
-        if now - self._told.get(text, -TELL_AGAIN_SECONDS) < TELL_AGAIN_SECONDS:
+        if now - self._printed_at.get(text, -PRINT_AGAIN_SECONDS) < PRINT_AGAIN_SECONDS:
             return
-        self._told[text] = now
+        self._printed_at[text] = now
         if is_of_system:
             print(f"execbot sim serve: {text}: {error}", file=sys.stderr, flush=True)
         else:
             loop.default_exception_handler(context)
+
+
+def _is_of_closed_socket(error: object) -> bool:
+    """Whether the loop was to watch a socket that is closed: `selectors` raises `ValueError` for an
+    invalid file descriptor (Python, `selectors`, `BaseSelector.register`).
+    """
+    if not isinstance(error, ValueError):
+        return False
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return bool(frames) and frames[-1].f_globals.get("__name__") == selectors.__name__
 
 
 async def _run(server: ExchangeServer, ready: Callable[[dict[str, str]], None]) -> None:
@@ -130,5 +142,5 @@ def serve(
         server = ExchangeServer(
             door, host, port, public=public, cors=cors, names=HOSTS, tls=authority.context
         )
-        told = {"authority": str(authority.certificate)}
-        asyncio.run(_run(server, lambda urls: ready({**urls, **told})))
+        path = str(authority.certificate)
+        asyncio.run(_run(server, lambda urls: ready({**urls, "authority": path})))
