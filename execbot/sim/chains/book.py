@@ -19,7 +19,6 @@ from execbot.sim.types import (
     Bar,
     Calendar,
     Crossing,
-    Field,
     Level,
     Ns,
     PriceSource,
@@ -257,7 +256,7 @@ class OptionPrices:
             mark = self._book.mark_at(symbol, end)
             if mark is not None and begin < mark[0] <= end:
                 tick = _tick(symbol, mark)
-                if _holds(condition, tick):
+                if tick.meets(condition):
                     return tick
         return None
 
@@ -336,13 +335,3 @@ def _tick(symbol: str, mark: Mark) -> Tick:
     assert price is not None
     quote = Quote(symbol, at, price, SIZE, price, SIZE)
     return Tick(at, quote, Trade(symbol, at, price, Decimal(1)))
-
-
-def _holds(condition: Crossing, tick: Tick) -> bool:
-    values = {
-        Field.BID: tick.quote.bid,
-        Field.ASK: tick.quote.ask,
-        Field.LAST: tick.last.price,
-    }
-    value = values[condition.field]
-    return value >= condition.price if condition.op == ">=" else value <= condition.price
