@@ -40,7 +40,12 @@ def new_york(day: str, minutes: int = 0) -> Ns:
 
 def new_york_date(at: Ns) -> str:
     """The date on New York's calendars at an instant."""
-    return datetime.fromtimestamp(at // SECOND, NEW_YORK).date().isoformat()
+    return _date_at_minute(at // (60 * SECOND))
+
+
+@lru_cache(maxsize=512)
+def _date_at_minute(minute: int) -> str:
+    return datetime.fromtimestamp(minute * 60, NEW_YORK).date().isoformat()
 
 
 def _plus_days(day: str, count: int) -> str:

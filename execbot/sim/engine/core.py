@@ -16,7 +16,7 @@ from decimal import Decimal
 from heapq import heapify, heappush
 from typing import Any
 
-from execbot.sim.calendar import days_to_settle
+from execbot.sim.calendar import days_to_settle, new_york_date
 from execbot.sim.chains.book import OptionBook
 from execbot.sim.chains.contract import MULTIPLIER, TAIL, Contract
 from execbot.sim.engine.accounts.account import (
@@ -30,7 +30,7 @@ from execbot.sim.engine.ids import Ids, named_uuid
 from execbot.sim.engine.order import Order, OrderType, Side, Status
 from execbot.sim.engine.orders.hours import Hours, Window, window_of
 from execbot.sim.engine.past import Past
-from execbot.sim.engine.render import CENT, activity_prefix, new_york_date, stamp_micro, text
+from execbot.sim.engine.render import CENT, activity_prefix, stamp_micro, text
 from execbot.sim.types import (
     ApiError,
     Asset,

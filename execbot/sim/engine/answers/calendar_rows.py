@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from execbot.sim.calendar import days_to_settle
-from execbot.sim.engine.render import new_york
+from execbot.sim.engine.render import wall_time
 from execbot.sim.types import Calendar, Ns, TradingDay
 
 BEYOND_DAYS = 17  # enough calendar days to hold three trading days after any other
@@ -40,7 +40,7 @@ def _hours(day: TradingDay) -> dict[str, str]:
 
 def _minute(at: Ns, day: str) -> str:
     """HH:MM in New York; midnight at the end of the day is written 23:59."""
-    local = new_york(at)
+    local = wall_time(at)
     if local.date().isoformat() > day:
         return "23:59"
     return f"{local.hour:02d}:{local.minute:02d}"

@@ -8,12 +8,13 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from execbot.sim.calendar import new_york_date
 from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.accounts.archive import ActivityFilter, Span
 from execbot.sim.engine.answers.listing import instant
 from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.parse import malformed
-from execbot.sim.engine.render import CENT, ZERO, at_new_york, new_york, new_york_date
+from execbot.sim.engine.render import CENT, ZERO, at_new_york, wall_time
 from execbot.sim.types import SECOND, Ns
 
 MINUTE: Ns = 60 * SECOND
@@ -170,8 +171,8 @@ def _points(
     core: ExchangeCore, query: Mapping[str, str], frame: str, start: Ns, end: Ns
 ) -> list[Ns]:
     """The start of each window, New York days or steps within the sessions reported."""
-    first = new_york(start).date()
-    last = new_york(end).date()
+    first = wall_time(start).date()
+    last = wall_time(end).date()
     reporting = query.get("intraday_reporting") or "market_hours"
     if query.get("extended_hours", "").lower() == "true":
         reporting = "extended_hours"

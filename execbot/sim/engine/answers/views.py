@@ -19,10 +19,10 @@ from execbot.sim.engine.render import (
     maybe_stamp,
     new_york_stamp,
     rounded,
-    stamp,
     stamp_micro,
     text,
 )
+from execbot.sim.times import format_ns
 from execbot.sim.types import Asset, AssetClass, TradingSession
 
 NANO_PRICE = Decimal("0.000000001")
@@ -48,9 +48,9 @@ def _order(core: ExchangeCore, order: Order, legs: bool) -> dict[str, Any]:
     body: dict[str, Any] = {
         "id": order.id,
         "client_order_id": order.client_order_id,
-        "created_at": stamp(order.created_at),
-        "updated_at": stamp(order.updated_at),
-        "submitted_at": stamp(order.submitted_at),
+        "created_at": format_ns(order.created_at),
+        "updated_at": format_ns(order.updated_at),
+        "submitted_at": format_ns(order.submitted_at),
         "filled_at": maybe_stamp(order.filled_at),
         "expired_at": maybe_stamp(order.expired_at),
         "expires_at": maybe_stamp(order.expires_at),

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from execbot.sim.calendar import new_york_date
 from execbot.sim.chains.carried import divided, is_whole
 from execbot.sim.chains.contract import MULTIPLIER, Contract, Root
 from execbot.sim.engine.accounts.account import Account, Position
 from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.order import Order, OrderClass
 from execbot.sim.engine.orders import endings
-from execbot.sim.engine.render import new_york_date, text
+from execbot.sim.engine.render import text
 
 REASON = "CORPORATE_ACTION"
 Successors = dict[str, tuple[Contract, Decimal]]

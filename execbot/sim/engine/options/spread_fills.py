@@ -11,7 +11,8 @@ from execbot.sim.engine.events import emit
 from execbot.sim.engine.options import spreads
 from execbot.sim.engine.order import KEEPS_STATUS, Order, Status
 from execbot.sim.engine.orders import executions
-from execbot.sim.engine.render import stamp, text
+from execbot.sim.engine.render import text
+from execbot.sim.times import format_ns
 
 
 def meet(core: ExchangeCore, parent: Order) -> bool:
@@ -84,7 +85,7 @@ def _tell(
                 "symbol": leg.symbol,
                 "qty": text(qty),
                 "price": text(each),
-                "timestamp": stamp(core.now),
+                "timestamp": format_ns(core.now),
             }
             for leg, each, qty in rows
         ],
