@@ -228,7 +228,7 @@ def check_clock(core: ExchangeCore, account: Account, spread: Spread) -> None:
 
 def build(core: ExchangeCore, account: Account, spread: Spread) -> list[Order]:
     """The parent, then its legs; nothing is registered."""
-    parent = _blank(
+    parent = blank(
         core,
         account,
         client_order_id=spread.client_order_id or core.ids.uuid(),
@@ -238,7 +238,7 @@ def build(core: ExchangeCore, account: Account, spread: Spread) -> list[Order]:
         limit_price=spread.limit,
     )
     legs = [
-        _blank(
+        blank(
             core,
             account,
             client_order_id=core.ids.uuid(),
@@ -257,7 +257,8 @@ def build(core: ExchangeCore, account: Account, spread: Spread) -> list[Order]:
     return [parent, *legs]
 
 
-def _blank(core: ExchangeCore, account: Account, **fields: Any) -> Order:
+def blank(core: ExchangeCore, account: Account, **fields: Any) -> Order:
+    """A parent or a leg of now with these fields, the parent without a symbol."""
     core.order_seq += 1
     values: dict[str, Any] = {"symbol": "", "asset_id": "", **fields}
     return Order(

@@ -14,6 +14,7 @@ from execbot.sim.engine.order import Order, OrderClass, Role, Status
 
 
 def live_legs(core: ExchangeCore, parent: Order) -> list[Order]:
+    """The legs of an order that are not over yet."""
     return [core.orders[leg_id] for leg_id in parent.legs if leg_id in core.orders]
 
 
