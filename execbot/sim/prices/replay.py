@@ -65,11 +65,6 @@ class RecordedPrices:
     def symbols(self) -> Sequence[str]:
         return tuple(sorted(self._recordings))
 
-    def days(self, symbol: str) -> Sequence[str]:
-        """The dates with recorded prices."""
-        recording = self._recordings.get(symbol)
-        return () if recording is None else tuple(recording.days())
-
     def quote(self, symbol: str, at: Ns) -> Quote | None:
         recording = self._recordings.get(symbol)
         return None if recording is None else _quote_at(recording, at)

@@ -260,7 +260,6 @@ def test_one_file_may_hold_several_symbols(tmp_path):
     assert prices.symbols() == ("XXX", "YYY")
     at = instant("2013-10-08T13:32:00")
     assert prices.last_trade("XXX", at) is not None
-    assert prices.days("XXX") == ("2013-10-08",)
 
 
 def test_kind_and_width_come_from_the_header_names_and_rows(tmp_path):

@@ -55,6 +55,24 @@ def test_clock_is_set_forward_only_and_runs_at_a_speed(bench: Any) -> None:
         ("deposit", {"key": "k", "amount": "much"}),
         ("deposit", {"key": "k", "amount": "NaN"}),
         ("account", {"key": "k", "nonsense": True}),
+        ("options/order", {"key": "k", "order_class": "mleg", "qty": 1, "legs": [1, 2]}),
+        ("options/order", {"key": "k", "order_class": "mleg", "qty": 1, "legs": "ab"}),
+        (
+            "options/order",
+            {
+                "key": "k",
+                "order_class": "mleg",
+                "qty": 1,
+                "legs": [
+                    {"symbol": "AAPL261218C00190000", "position_intent": "buy_to_open"},
+                    {
+                        "symbol": "AAPL261218C00200000",
+                        "position_intent": "sell_to_open",
+                        "ratio_qty": "-1",
+                    },
+                ],
+            },
+        ),
         ("reset", {"nonsense": 1}),
         ("reset", {"data": "/no/such/folder"}),
         ("faults", {"kind": "nonsense"}),

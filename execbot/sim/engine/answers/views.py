@@ -14,7 +14,6 @@ from execbot.sim.engine.render import (
     CENT,
     MICRO,
     RATIO,
-    ZERO,
     maybe,
     maybe_stamp,
     new_york_stamp,
@@ -101,10 +100,6 @@ def _average(order: Order, average: Decimal) -> str:
 def _legs(core: ExchangeCore, order: Order) -> list[dict[str, Any]]:
     found = (core.find(leg_id) for leg_id in order.legs)
     return [rest_order(core, leg, legs=False) for leg in found if leg is not None]
-
-
-def is_parent(order: Order) -> bool:
-    return order.order_class is not OrderClass.SIMPLE and order.parent_id is None
 
 
 def position_view(core: ExchangeCore, account: Account, position: Position) -> dict[str, Any]:
@@ -241,15 +236,3 @@ def asset_view(asset: Asset) -> dict[str, Any]:
         if value is not None:
             body[name] = text(value)
     return body
-
-
-__all__ = [
-    "ZERO",
-    "account_view",
-    "asset_view",
-    "clock_view",
-    "is_parent",
-    "position_view",
-    "rest_order",
-    "stream_order",
-]

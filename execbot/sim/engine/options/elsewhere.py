@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +12,6 @@ from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.events import emit
 from execbot.sim.engine.options import mleg, spread_fills
-from execbot.sim.engine.options.mleg import LEGS_MAX, LEGS_MIN
 from execbot.sim.engine.order import Order, OrderClass, OrderType, Side, Status
 from execbot.sim.engine.orders import executions
 from execbot.sim.engine.orders.groups import live_legs
@@ -73,9 +72,7 @@ def order(core: ExchangeCore, account: Account, body: Mapping[str, Any]) -> Orde
 
 def _several(core: ExchangeCore, account: Account, body: Mapping[str, Any]) -> Order:
     """A parent without a symbol, and its legs. It rests until it is filled or canceled."""
-    legs, units = body.get("legs"), parse.number(body, "qty")
-    if not isinstance(legs, Sequence) or not LEGS_MIN <= len(legs) <= LEGS_MAX:
-        raise parse.malformed(f"mleg orders have {LEGS_MIN} to {LEGS_MAX} legs")
+    legs, units = mleg.leg_rows(body), parse.number(body, "qty")
     if units is None or units <= 0 or units != units.to_integral_value():
         raise unprocessable("qty must be integer for options trading")
     limit = parse.number(body, "limit_price")
@@ -83,6 +80,8 @@ def _several(core: ExchangeCore, account: Account, body: Mapping[str, Any]) -> O
     made = []
     for index, leg in enumerate(legs):
         ratio, intent = parse.number(leg, "ratio_qty") or Decimal(1), leg.get("position_intent")
+        if ratio <= 0 or ratio != ratio.to_integral_value():
+            raise parse.malformed(f"invalid leg.{index} ratio_qty")
         if intent not in parse.INTENTS:
             raise unprocessable(f"leg.{index} position intent is required")
         symbol = contract_of(core, str(leg.get("symbol") or "")).symbol

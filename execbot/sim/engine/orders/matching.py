@@ -15,7 +15,6 @@ from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.options import spreads
 from execbot.sim.engine.order import Order, OrderClass, OrderType
 from execbot.sim.engine.orders import prints, trailing
-from execbot.sim.engine.orders.hours import Window
 from execbot.sim.engine.render import NANO, ZERO, text
 from execbot.sim.types import AssetClass, Crossing, Field, Level, Ns, Quote, Trade
 
@@ -276,6 +275,3 @@ def _search(core: ExchangeCore, order: Order, after: Ns, until: Ns) -> Ns | None
 
 def total(found: Sequence[Take]) -> Decimal:
     return sum((qty for _, qty in found), ZERO)
-
-
-__all__ = ["Window", "acceptable", "auction_price", "next_touch", "ready", "takes", "total"]
