@@ -19,7 +19,9 @@ from execbot.config.environment import environment_of
 from execbot.config.errors import ConfigError
 from execbot.config.load import Settings
 from execbot.config.paths import (
+    JOURNAL_NAME,
     account_directory,
+    account_path,
 )
 from execbot.config.schema import Mode
 from execbot.desk.door.sameness import sameness
@@ -48,8 +50,6 @@ if TYPE_CHECKING:
     from execbot.risk.asking.kept_facts import KeptFacts
     from execbot.risk.asking.together import Asking, Round
     from execbot.watch.market_hours import MarketHours
-
-JOURNAL_NAME = "journal.db"
 
 
 class Desk(Struct, eq=False, dict=True, weakref=True):
@@ -307,7 +307,7 @@ def _directory_of(setup: Setup, account: str, need: Need) -> Path:
     except ConfigError:
         if need in (Need.JOURNAL, Need.EXIT):
             raise
-        return setup.root / f"{setup.mode.value}-{account}"
+        return account_path(setup.root, setup.mode.value, account)
 
 
 def _ask_the_time(client: AlpacaClient, clock: BrokerClock, directory: Path | None = None) -> None:

@@ -255,18 +255,18 @@ def place(
         restorer.tell(error)
         raise
     refuse_unsettled(placed.record)
-    told = _told(desk, placed, restorer, wait_seconds, draft.prepared.flags)
-    return replace(told, shortfall=shortfall_of(draft) or told.shortfall)
+    sent = _sent(desk, placed, restorer, wait_seconds, draft.prepared.flags)
+    return replace(sent, shortfall=shortfall_of(draft) or sent.shortfall)
 
 
 def sent_elsewhere(desk: Desk, record: OrderRecord, *, wait_seconds: float | None) -> Sent:
     """What became of an order that another process has sent for this command, and could not tell:
     followed on, where that is wished."""
     desk.placer.protect = restorer = Restorer(desk)
-    return _told(desk, desk.placer.carried_on(record), restorer, wait_seconds)
+    return _sent(desk, desk.placer.carried_on(record), restorer, wait_seconds)
 
 
-def _told(
+def _sent(
     desk: Desk,
     placed: Placed,
     restorer: Restorer,
@@ -286,7 +286,7 @@ def _told(
         warnings += _kept_at_broker(placed.checked)
     plan = placed.plan or plan_behind(desk, entry, placed.addition)
     risk = risk_of(replace(placed, record=record), plan, desk.settings.trading)
-    told = Sent(
+    sent = Sent(
         record,
         warnings,
         opens_short=placed.opens_short,
@@ -298,11 +298,11 @@ def _told(
     if placed.addition is not None:
         more = addition_warnings(desk, placed.addition, record, restorer)
         whole = added(desk, placed.addition, restorer)
-        return replace(told, warnings=[*warnings, *more], added=whole)
+        return replace(sent, warnings=[*warnings, *more], added=whole)
     later = later_targets_behind(desk, record, entry.price)
     more = _unwatched(desk, entry, tells_targets=later is not None)
     exits = _exits_of(desk, entry, record)
-    return replace(told, warnings=[*warnings, *more], later=later, exits=exits)
+    return replace(sent, warnings=[*warnings, *more], later=later, exits=exits)
 
 
 def shortfall_of(draft: Draft) -> str:

@@ -132,7 +132,7 @@ class Actions:
                 said, warnings, outcome = _carry_out(desk, wanted)
             done = Done(ok=True, words=said, outcome=outcome, warnings=tuple(warnings))
         except ExecbotError as error:
-            done = _failed(error)
+            done = failed(error)
         except OSError as error:
             done = Done(ok=False, words=f"{error.strerror or error}", outcome="in_doubt")
         self._note(desk, wanted, f"{'done' if done.ok else 'failed'}: {done.words}", who)
@@ -176,7 +176,8 @@ def _carry_out(desk: Desk, wanted: Wanted) -> tuple[str, list[str], str]:
             return f"The stop of {harmless_line(wanted.subject)} is moved", list(moved.warnings), ""
 
 
-def _failed(error: ExecbotError) -> Done:
+def failed(error: ExecbotError) -> Done:
+    """What, why, what next: as the command line says it."""
     outcome = error.after or ("in_doubt" if error.in_doubt else error.outcome)
     return Done(
         ok=False,

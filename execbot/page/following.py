@@ -167,7 +167,7 @@ class Following:
             before |= set(self._board.positions)
         if frame.shape is not None:
             sections["watch"] = rows.watch_line(frame.shape)
-        events = tuple(map(rows.told_row, frame.told))
+        events = tuple(map(rows.event_row, frame.told))
         self._board.change(
             frame.at,
             positions=self._positions(changed, before, frame.at),
@@ -231,7 +231,7 @@ class Following:
                     orders={**orders, **dict.fromkeys(gone)},
                     confirmations=fresh.confirmations,
                     alerts=fresh.alerts,
-                    all_events=None if self._follows else fresh.told,
+                    all_events=None if self._follows else fresh.events,
                     halt=fresh.halt,
                 )
             with suppress(TimeoutError):

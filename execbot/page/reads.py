@@ -48,7 +48,7 @@ class Fresh(Struct, frozen=True):
     orders: dict[str, models.OrderRow]
     confirmations: tuple[models.ConfirmationRow, ...]
     alerts: tuple[models.EventRow, ...]
-    told: tuple[models.EventRow, ...]
+    events: tuple[models.EventRow, ...]
     halt: models.HaltLine
 
 
@@ -122,13 +122,13 @@ def read_fresh(desk: Desk) -> Fresh:
     today = Span.at(desk.now())
     records = desk.journal.orders_of_days(today.start, today.end, with_open=True)
     confirmed = desk.journal.confirmations(today.start)[-CONFIRMATIONS_KEPT:]
-    told = [rows.audit_event(row) for row in desk.journal.told(today.start)]
-    told = [row for row in told if row.text and row.type not in FOR_REPORTS][-EVENTS_KEPT:]
+    events = [rows.audit_event(row) for row in desk.journal.told(today.start)]
+    events = [row for row in events if row.text and row.type not in FOR_REPORTS][-EVENTS_KEPT:]
     return Fresh(
         orders={row.client_order_id: row for row in map(rows.record_row, records)},
         confirmations=tuple(map(rows.confirmation_row, confirmed)),
-        alerts=tuple(row for row in told if row.is_alarm),
-        told=tuple(told),
+        alerts=tuple(row for row in events if row.is_alarm),
+        events=tuple(events),
         halt=rows.halt_line(current(desk.journal)),
     )
 

@@ -194,20 +194,21 @@ def order_row(working: Working, given_at: datetime | None = None) -> models.Orde
     )
 
 
-def told_row(told: Told) -> models.EventRow:
+def event_row(event: Told) -> models.EventRow:
+    """What the running `watch` has said, as its door shows it."""
     return models.EventRow(
-        number=told.number,
-        at=told.at,
-        type=told.type,
-        text=harmless_line(told.text),
-        symbol=harmless_line(told.symbol),
-        is_alarm=told.is_alarm,
-        is_critical=told.is_critical,
+        number=event.number,
+        at=event.at,
+        type=event.type,
+        text=harmless_line(event.text),
+        symbol=harmless_line(event.symbol),
+        is_alarm=event.is_alarm,
+        is_critical=event.is_critical,
     )
 
 
 def audit_event(row: AuditRow) -> models.EventRow:
-    """What was told, as the journal has kept it."""
+    """What a `watch` has said, as the journal keeps it."""
     return models.EventRow(
         number=row.seq,
         at=row.at,

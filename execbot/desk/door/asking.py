@@ -1,7 +1,7 @@
 """The command's side, until it knows or gives up: no journal is opened here, and no broker asked.
 
 asked = ask(mode_flag, config_path, wanted, name)
-asked.place      # TOLD: `asked.told()` returns or raises; ASKING: nothing was handed over
+asked.place      # ANSWERED: `asked.result()` returns or raises; ASKING: nothing was handed over
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ class Asked(Struct):
     @property
     def is_reported(self) -> bool:
         """Whether the watch has said what became of it."""
-        return self.place is Place.TOLD
+        return self.place is Place.ANSWERED
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -148,7 +148,7 @@ class Asked(Struct):
         reply = self.line.reply if self.line is not None else None
         return reply.words if isinstance(reply, Declined) else ""
 
-    def told(self) -> Any:
+    def result(self) -> Any:
         """What the desk's function returned in the watch; raises what it raised there."""
         assert self.line is not None
         if isinstance(self.line.reply, Failed):

@@ -38,7 +38,7 @@ def settled(desk: Desk, asked: Asked) -> Any:
     """What the watch made of a request that was handed over; None once it was taken back. Raises
     InDoubt, what a look-up raises, and KeyboardInterrupt.
     """
-    told = None
+    result = None
     while asked.place not in ENDED:
         if asked.place is Place.TAKING_BACK:
             is_ours = _take_back(desk, asked)
@@ -51,11 +51,11 @@ def settled(desk: Desk, asked: Asked) -> Any:
         elif asked.place in WAITS:
             asked.hear()
         else:
-            told = _look_up(desk, asked)
-            asked.place = after(asked.place, Heard.NOTHING if told is None else Heard.FOUND)
-    if told is None and asked.place is Place.TOLD:
-        told = asked.told()
-    return told
+            result = _look_up(desk, asked)
+            asked.place = after(asked.place, Heard.NOTHING if result is None else Heard.FOUND)
+    if result is None and asked.place is Place.ANSWERED:
+        result = asked.result()
+    return result
 
 
 def _interrupted(asked: Asked, *, is_ours: bool) -> KeyboardInterrupt:
@@ -76,9 +76,9 @@ def _stopped_waiting(desk: Desk, asked: Asked) -> Any:
     standing = [record for record in orders_of(desk.journal, asked.name) if stands(record.status)]
     if not standing or standing[-1].status in UNSETTLED_STATUSES:
         return None
-    told = _as_told(desk, replace(wanted, wait_seconds=None), standing[-1])
+    result = _result_of(desk, replace(wanted, wait_seconds=None), standing[-1])
     said = left_alone(standing[-1], "Stopped waiting.")
-    return replace(told, warnings=(*told.warnings, *said))
+    return replace(result, warnings=(*result.warnings, *said))
 
 
 def _take_back(desk: Desk, asked: Asked) -> bool:
@@ -107,7 +107,7 @@ def _look_up(desk: Desk, asked: Asked) -> Any:
         raise InDoubt(
             f"the watch was to send {name}, and whether it did is not known", record=record
         )
-    return _as_told(desk, asked.wanted, record)
+    return _result_of(desk, asked.wanted, record)
 
 
 def _look(desk: Desk, name: str) -> OrderRecord | None:
@@ -123,8 +123,8 @@ def _look(desk: Desk, name: str) -> OrderRecord | None:
     return standing[-1] if standing else None
 
 
-def _as_told(desk: Desk, wanted: Wanted, record: OrderRecord) -> Any:
-    """The order in the words of the function that was to make it."""
+def _result_of(desk: Desk, wanted: Wanted, record: OrderRecord) -> Any:
+    """The order as the function that was to make it would have returned it."""
     match wanted:
         case Submit():
             from execbot.desk.placing import sent_elsewhere

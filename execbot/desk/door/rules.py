@@ -41,7 +41,7 @@ class Place(StrEnum):
     LOOKING_UP = "looking_up"
     OWN_WAY = "own_way"
     """It carries the request out itself, under the same name."""
-    TOLD = "told"
+    ANSWERED = "answered"
     """It knows what the watch made of it."""
 
 
@@ -65,7 +65,7 @@ class Heard(StrEnum):
 
 NEXT: Mapping[Place, Mapping[Heard, Place]] = {
     Place.ASKING: {
-        Heard.ANSWER: Place.TOLD,
+        Heard.ANSWER: Place.ANSWERED,
         Heard.DECLINED: Place.TAKING_BACK,
         Heard.AT_WORK: Place.ASKING,
         Heard.SILENCE: Place.TAKING_BACK,
@@ -76,24 +76,24 @@ NEXT: Mapping[Place, Mapping[Heard, Place]] = {
         Heard.STANDS: Place.LISTENING,
     },
     Place.LISTENING: {
-        Heard.ANSWER: Place.TOLD,
+        Heard.ANSWER: Place.ANSWERED,
         Heard.AT_WORK: Place.LISTENING,
         Heard.DECLINED: Place.LOOKING_UP,
         Heard.SILENCE: Place.LOOKING_UP,
         Heard.HUNG_UP: Place.LOOKING_UP,
     },
     Place.LOOKING_UP: {
-        Heard.FOUND: Place.TOLD,
+        Heard.FOUND: Place.ANSWERED,
         Heard.NOTHING: Place.TAKING_BACK,
     },
     Place.OWN_WAY: {},
-    Place.TOLD: {},
+    Place.ANSWERED: {},
 }
 
 WAITS = frozenset({Place.ASKING, Place.LISTENING})
 """Where a command waits for the watch."""
 
-ENDED = frozenset({Place.OWN_WAY, Place.TOLD})
+ENDED = frozenset({Place.OWN_WAY, Place.ANSWERED})
 """Where the door has done its part."""
 
 

@@ -46,10 +46,16 @@ def halts_known(desk: Desk, record: OrderRecord) -> HaltsKnown:
     symbol = record.symbol
     if watched_by(desk) is None:
         return _unknown(desk, symbol, "no `watch` runs")
-    followed = desk.journal.meta_get(FOLLOWED_KEY)
-    if isinstance(followed, list) and {symbol, WITNESS} <= set(followed):
+    if is_followed(desk, symbol):
         return HaltsKnown(True)
     return _unknown(desk, symbol, "the `watch` that runs did not follow it")
+
+
+def is_followed(desk: Desk, symbol: str) -> bool:
+    """Whether the last `watch` that ran was subscribed to the halts of a symbol, and had seen that
+    they come."""
+    followed = desk.journal.meta_get(FOLLOWED_KEY)
+    return isinstance(followed, list) and {symbol, WITNESS} <= set(followed)
 
 
 def _unknown(desk: Desk, symbol: str, why: str) -> HaltsKnown:

@@ -10,8 +10,9 @@ from msgspec import Struct
 
 from execbot.broker.errors import BrokerError
 from execbot.desk.account import Desk
+from execbot.desk.look.halts_known import is_followed
 from execbot.desk.protect import watched_by
-from execbot.market.halts import FOLLOWED_KEY, HALTS_KEY, WITNESS, HaltBook, book_from_json
+from execbot.market.halts import HALTS_KEY, HaltBook, book_from_json
 from execbot.market.sessions import MarketNow, agreed_now, crypto_now
 from execbot.model.account import Asset
 from execbot.model.numbers import tick_size
@@ -241,6 +242,4 @@ def _halt(
     halt = book.holding(symbol, at, is_crypto=False)
     if halt is not None:
         return halt.reason or "halted", True
-    followed = desk.journal.meta_get(FOLLOWED_KEY)
-    is_followed = isinstance(followed, list) and {symbol, WITNESS} <= set(followed)
-    return "", is_followed and watched_by(desk) is not None
+    return "", is_followed(desk, symbol) and watched_by(desk) is not None

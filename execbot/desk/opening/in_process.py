@@ -128,7 +128,7 @@ class InProcessMarketData(MarketDataStream):
         self._lulds: frozenset[str] = frozenset()
         self._halted: set[str] = set()
         self._bands: dict[str, tuple[Decimal, Decimal]] = {}
-        self._told_at: dict[str, int] = {}
+        self._shown_at: dict[str, int] = {}
         self._closed = threading.Event()
 
     def subscribe(
@@ -193,14 +193,14 @@ class InProcessMarketData(MarketDataStream):
 
         now = venue.clock.now()
         for symbol in sorted(wanted):
-            due = now - self._told_at.get(symbol, 0) >= BAND_SECONDS * SECOND
+            due = now - self._shown_at.get(symbol, 0) >= BAND_SECONDS * SECOND
             fixed = venue.exchange.core.bands.get(symbol)
             if fixed == self._bands.get(symbol) and not due:
                 continue
             trade = venue.market.prices.last_trade(symbol, now)
             if trade is None:
                 continue
-            self._told_at[symbol] = now
+            self._shown_at[symbol] = now
             message = luld_message(symbol, venue.market.assets.get(symbol), now, trade.price)
             if fixed is None:
                 self._bands.pop(symbol, None)

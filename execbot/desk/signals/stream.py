@@ -223,8 +223,8 @@ class _Run:
         signal = line.signal
         if signal is None:
             self._under_way.end_all()
-            told = partial(self._listener.result, LineResult(line.number, None, line.error))
-            self._held_back.say(told)
+            result = LineResult(line.number, None, line.error)
+            self._held_back.say(partial(self._listener.result, result))
             self._lines.done(line)
         else:
             if not line.is_exit:

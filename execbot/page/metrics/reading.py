@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from execbot.broker.error_table import ROWS
+from execbot.config.paths import JOURNAL_NAME
 from execbot.exits.protection import Surroundings, protections
 from execbot.exits.rules.view import Guarded
 from execbot.journal.errors import JournalError
@@ -107,7 +108,7 @@ class Reader:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._path = desk.directory / "journal.db"
+        self._path = desk.directory / JOURNAL_NAME
         self._day: date | None = None
         self._tally = Tally(REJECTION_KINDS)
         self._seq = self._confirmation_seq = 0

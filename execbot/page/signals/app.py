@@ -85,7 +85,7 @@ class Listener:
         self._pace = Pace(float(self.settings.signals.per_second_max), self.seconds)
         self._unknown_pace = Pace(UNKNOWN_PER_SECOND, self.seconds)
         self._wrong = OnceAMinute(self.seconds)
-        self._told: dict[str, OnceAMinute] = {}
+        self._refusals: dict[str, OnceAMinute] = {}
         self.answered: Counter[HTTPStatus] = Counter(dict.fromkeys(STATUSES, 0))
         """Deliveries by the status of their answers."""
 
@@ -176,7 +176,7 @@ class Listener:
     def _tell_refused(self, refusal: NotTaken) -> None:
         if refusal.status is HTTPStatus.UNAUTHORIZED or not refusal.is_of_known_sender:
             return
-        if self._told.setdefault(refusal.kind, OnceAMinute(self.seconds)).count():
+        if self._refusals.setdefault(refusal.kind, OnceAMinute(self.seconds)).count():
             self.tell.refused(refusal)
 
     def _failed(self, error: StoreFailed) -> NotTaken:

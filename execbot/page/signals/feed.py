@@ -68,10 +68,10 @@ class Feed:
     """The lines of one run; `readline` is called by one thread, the rest by any."""
 
     def __init__(
-        self, desk: Desk, store: SignalStore, told: Callable[[Row, SignalResult], None]
+        self, desk: Desk, store: SignalStore, on_skip: Callable[[Row, SignalResult], None]
     ) -> None:
-        """`told` hears of those that are not handed out, and why."""
-        self._desk, self._store, self._told = desk, store, told
+        """`on_skip` is called with each signal that is not handed out, and with why."""
+        self._desk, self._store, self._on_skip = desk, store, on_skip
         self._changed = threading.Condition()
         self._is_closed = False
         self._lines = 0
@@ -200,14 +200,14 @@ class Feed:
         return line_of(row.signal)
 
     def _fits(self, row: Row) -> bool:
-        """Whether it agrees with what is held; it is skipped and told where it does not."""
+        """Whether it agrees with what is held. Skips it where it does not."""
         if row.previous is None:
             return True
         words = contradiction(row.previous, standing(self._desk, row.signal.symbol))
         if not words:
             return True
         skip = Skip(CONTRADICTS, f"{words}; an alert may have been missed")
-        self._told(row, executor_of(self._desk).skip(row.signal, skip))
+        self._on_skip(row, executor_of(self._desk).skip(row.signal, skip))
         return False
 
     def _may_enter(self, row: Row, close_id: str) -> bool:
@@ -237,7 +237,7 @@ class Feed:
                     self._put_off(row, AGAIN_SECONDS)
                 return False
             skip = why_late(close_id, stage, held, is_overtaken=is_overtaken)
-        self._told(row, executor.skip(row.signal, skip, may_come_again=may_come_again))
+        self._on_skip(row, executor.skip(row.signal, skip, may_come_again=may_come_again))
         return False
 
     def _is_overtaken(self, row: Row) -> bool:

@@ -22,11 +22,11 @@ async def watch_silence(
     look_seconds: float = LOOK_SECONDS,
 ) -> None:
     """Tell once for each silence; it begins anew with each signal. Ends by being canceled."""
-    started, told_of = now(), None
+    started, reported = now(), None
     while True:
         last = await asyncio.to_thread(last_received)
         since = max(started, last or started)
-        if told_of != since and is_silent(since, now(), hours):
-            told_of = since
+        if reported != since and is_silent(since, now(), hours):
+            reported = since
             tell()
         await asyncio.sleep(look_seconds)
