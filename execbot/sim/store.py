@@ -23,7 +23,9 @@ from execbot.sim.engine.order import Order
 from execbot.sim.records import Delivery
 
 VERSION = 4
-"""Of the tables and of the state in them: one more with every change that an old file lacks."""
+"""The version of the tables and of the state in them: one more with every change that an old file
+lacks.
+"""
 _BUSY_MS = 30_000  # how long a process waits for its turn
 _CACHE_KB = 16_000  # of a temporary file: the parts of its indexes that are in use
 _PRUNE_EVERY = 256  # rows between two looks at the size of a bounded table

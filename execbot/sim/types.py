@@ -19,12 +19,14 @@ LATEST: Ns = 4_133_980_799 * SECOND
 
 
 def within_time(at: Ns) -> Ns:
-    """The instant, or the nearest one that there is."""
+    """The instant itself, or the nearest between 1970 and the end of 2100."""
     return min(max(at, 0), LATEST)
 
 
 DIGITS_MAX = 18
-"""Of a whole number in a request: SQLite keeps no longer one, and `int` refuses 4300 digits."""
+"""The longest whole number that a request may carry: SQLite stores no longer one, and `int` refuses
+more than 4300 digits.
+"""
 
 
 def whole_number(text: str, least: int, most: int) -> int | None:

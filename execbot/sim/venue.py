@@ -59,7 +59,7 @@ class Venue:
         self.generation = 0
         self.changed = True
         self.stream_status: Callable[[], Sequence[Mapping[str, Any]]] = lambda: ()
-        # Who carries out a request that was put off: `Requests` says so.
+        # Carries out a request that was put off; `Requests` sets it.
         self.carry_out: Callable[[Request, Ns], Response] | None = None
         self.served = 0
         self._pending = Pending()
@@ -272,7 +272,7 @@ class Venue:
 
 
 def _symbols_in(frame: str | bytes) -> tuple[str, ...]:
-    """The symbols that a frame of market data is about; none can be told of packed ones."""
+    """The symbols that a frame of market data is about. A packed one is not read: none."""
     if isinstance(frame, bytes):
         return ()
     return tuple(message["S"] for message in json.loads(frame) if "S" in message)

@@ -37,7 +37,9 @@ Mark = tuple[Ns, Decimal | None]
 
 @dataclass(frozen=True, slots=True)
 class CameFrom:
-    """The contract that another one was until `at`; one of that became `ratio` of this."""
+    """Where a contract came from: until `at` it was another one, and each of those became `ratio`
+    of it.
+    """
 
     at: Ns
     symbol: str
@@ -93,7 +95,9 @@ class OptionBook:
         rows.append((now, price))
 
     def becomes(self, old: Contract, new: Contract, ratio: Decimal, now: Ns) -> None:
-        """A split makes `ratio` contracts of each one, under another name; its mark goes along."""
+        """Makes `ratio` contracts of each one, under another name, as a split does; the mark goes
+        along.
+        """
         self.came_from[new.symbol] = CameFrom(now, old.symbol, ratio)
         mark = self.mark_at(old.symbol, now)
         if mark is not None and mark[1] is not None:

@@ -34,10 +34,10 @@ def open_door(config: SimConfig, state_dir: Path | None) -> Door:
 
 
 def _rare_collections() -> None:
-    """Full garbage collections are what makes single replies slow: they walk every order kept.
+    """Makes full garbage collections rare: each walks every order kept, and holds up the reply of
+    that moment.
 
-    What was loaded at the start is left out of them, and they come rarely; nearly everything
-    here is freed by reference counts alone.
+    They leave out what was loaded at the start. Reference counts alone free nearly everything here.
     """
     gc.collect()
     gc.freeze()
@@ -45,7 +45,7 @@ def _rare_collections() -> None:
 
 
 def _more_handles() -> None:
-    """As many open connections as this process may have."""
+    """Raises this process's limit of open files, and so of connections, as far as it may."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         with contextlib.suppress(ValueError, OSError):
@@ -53,11 +53,12 @@ def _more_handles() -> None:
 
 
 class Complaints:
-    """The errors of the event loop. Reports the same one only once in a while, in one line.
+    """Reports the errors of the event loop, each in one line and the same one at most every ten
+    seconds.
 
-    Out of handles, each connection that waits to be accepted is an error of its own: hundreds a
-    second, for as long as it lasts. A second later the loop tries to listen again, once for each of
-    them, and finds that it cannot where the socket was closed meanwhile: at the end, that is right.
+    A server that is out of handles fails once for each connection that waits to be accepted:
+    hundreds of times a second. A second after each failure asyncio tries to listen again, and where
+    the socket was closed meanwhile that fails too. While the server ends, this is no error.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -119,11 +120,11 @@ def serve(
     tls: bool = False,
     cors: bool = False,
 ) -> None:
-    """Serves until SIGINT or SIGTERM. `ready` is called once with the URLs. With `public` other
-    machines may call it, with `cors` pages of other origins.
+    """Serves until SIGINT or SIGTERM. Calls `ready` once with the URLs. With `public` other
+    machines may call the server, with `cors` pages of other origins.
 
-    `tls`: with a certificate for Alpaca's names, by an authority made for this run, whose file
-    `ready` is told as `authority`; it is gone afterwards.
+    `tls`: serves with a certificate for Alpaca's names. An authority made for this run signs it;
+    `ready` gets the file of its certificate as `authority`, and it is deleted at the end.
 
     Raises `OSError` when the port cannot be bound, `StoreError` for an unusable state,
     `ModuleNotFoundError` for `tls` without trustme.

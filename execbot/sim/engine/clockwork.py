@@ -79,7 +79,7 @@ def _advance(core: ExchangeCore, to: Ns) -> None:
 
 
 def _anything_due(core: ExchangeCore, to: Ns) -> bool:
-    """Whether something may happen by `to`, told without a search."""
+    """Whether something may happen by `to`, found without a search."""
     if core.agenda and core.agenda[0][0] <= to:
         return True
     return bool(core.trailing) or bool(core.watch and core.watch[0][0] < to)

@@ -63,6 +63,10 @@ Entry = tuple[Ns, int, int, str, str]
 
 @dataclass(slots=True)
 class ExchangeCore:
+    """All that the parts of the engine share: accounts, orders, agenda, events, and what was found
+    ahead of the clock. `Exchange` is what everybody else calls.
+    """
+
     prices: PriceSource
     assets: AssetDirectory
     calendar: Calendar
@@ -90,7 +94,7 @@ class ExchangeCore:
     splits: dict[str, list[tuple[Ns, Decimal]]] = field(default_factory=dict)
     faults: list[OrderFault] = field(default_factory=list)
     past: Past = field(default_factory=Past)
-    # Activities that are told later than they happen: when, account, kind, row.
+    # Activities whose rows come later than they happen: when, account, kind, row.
     late_rows: list[tuple[Ns, str, str, dict[str, Any]]] = field(default_factory=list)
     # Dates on which contracts that somebody holds expire, and up to when they were looked at.
     option_days: set[str] = field(default_factory=set)

@@ -97,7 +97,7 @@ def _is_on(core: ExchangeCore, symbol: str, stock: str) -> bool:
 
 
 def _change(core: ExchangeCore, account: Account, known: Successors, kind: str) -> None:
-    """All out first, then all in: one contract may become what another was."""
+    """Takes all contracts out first, then puts all in: one may become what another was."""
     going = [(s, account.positions.pop(s)) for s in sorted(known) if s in account.positions]
     delay = core.config.option_row_delay
     for symbol, position in going:

@@ -41,8 +41,8 @@ def fill(
     units: Decimal,
     found: list[tuple[Order, Decimal]],
 ) -> None:
-    """Books so many units at these prices of the legs. One frame, the parent's, tells it; each leg
-    has a FILL row.
+    """Books so many units at these prices of the legs: one frame, the parent's, and a FILL row for
+    each leg.
     """
     price, rows = spreads.net(found), []
     for leg, each in sorted(found, key=lambda pair: not pair[0].is_buy):

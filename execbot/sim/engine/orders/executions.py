@@ -24,9 +24,8 @@ def execute(
     *,
     quiet: bool = False,
 ) -> None:
-    """Books one execution everywhere: order, position, cash, fees, activity, stream, group.
-
-    `quiet` leaves out the frame: the parent's tells it.
+    """Books one execution everywhere: order, position, cash, fees, activity, stream, group. `quiet`
+    sends no frame: that of the parent says it.
     """
     margin.roll(core, account)
     if order.is_closing:

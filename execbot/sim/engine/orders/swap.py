@@ -81,7 +81,9 @@ def _refuse_swap(core: ExchangeCore, new: Order, old: Order | None) -> None:
 
 
 def _take_place(core: ExchangeCore, old: Order, new: Order) -> None:
-    """The new order stands where the old one stood; who knew the old id knows the new one."""
+    """Puts the new order where the old one stood; orders that refer to the old id refer to the new
+    one.
+    """
     new.parent_id, new.sibling_id, new.legs = old.parent_id, old.sibling_id, list(old.legs)
     sibling = core.find(old.sibling_id)
     if sibling is not None:

@@ -68,7 +68,7 @@ class OptionSource:
         return list(_near_the_money(self.book.chains, self.now // MINUTE))
 
     def trade_messages(self, symbol: str, after: Ns, until: Ns) -> Iterator[tuple[Ns, Row]]:
-        """Prints of `(after, until]` as the stream tells them; indicative ones come late."""
+        """Prints of `(after, until]` as messages of the stream; indicative ones come late."""
         late = 0 if self.feed == "opra" else SIP_DELAY
         start = max(after + 1, until - fields.TICK_CATCH_UP) - late
         for trade in self.prices.trades(symbol, start, until - late):

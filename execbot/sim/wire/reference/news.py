@@ -1,8 +1,8 @@
-"""News that nobody wrote: articles that follow from the seed and the time, and from nothing else.
+"""Synthetic news: articles that follow from the seed and the time, and from nothing else.
 
-Every ten minutes there is one, about one or two of the listed symbols; so any moment can be asked
-for, in any order, and the stream tells the same ones as the history. What they say means nothing
-for prices.
+Every ten minutes there is one, about one or two of the listed symbols. So any moment can be asked
+for, in any order, and the stream sends the same ones as the history shows. What they say means
+nothing for prices.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Newsroom:
     def between(
         self, after: Ns, until: Ns, symbols: Collection[str], *, newest_first: bool
     ) -> Iterator[dict[str, Any]]:
-        """Articles of `(after, until]` about these symbols, without any about all."""
+        """Articles of `(after, until]` about these symbols; without symbols, all of them."""
         numbers = range(max(after // EVERY, 0), until // EVERY + 1)
         for count, number in enumerate(reversed(numbers) if newest_first else numbers):
             if count > SEARCHED_MAX:
