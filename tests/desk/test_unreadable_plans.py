@@ -23,8 +23,9 @@ from execbot.journal.errors import JournalCorrupt
 WHOLE = to_data(plan())
 SPOILT: dict[str, dict[str, Any]] = {
     "nothing": {},
-    "a number that is none": {**WHOLE, "base_qty": "ten"},
+    "a target that is none": {**WHOLE, "targets": [7]},
     "a side that is none": {**WHOLE, "side": "up"},
+    "rules that are none": {**WHOLE, "rules": [7]},
 }
 
 

@@ -95,8 +95,8 @@ def test_a_log_is_read_from_and_up_to_a_number(bench: Any, name: str, value: str
 
 
 def test_a_fresh_exchange_hears_nothing_of_what_the_old_one_held_back(bench: Any) -> None:
-    bench.fault("event_late", seconds=5, event="new")
-    bench.fault("stream_muted", seconds=60, event="fill")
+    bench.fault("event_late", seconds=5, event="new", count=1)
+    bench.fault("stream_muted", seconds=60, event="fill", count=1)
     bench.buy()
     bench.step(1)
     bench.post("/sim/reset")
