@@ -19,7 +19,7 @@ def live_legs(core: ExchangeCore, parent: Order) -> list[Order]:
 
 
 def mirror(core: ExchangeCore, parent: Order) -> None:
-    """Has the legs of an order in several contracts show what their parent shows, without a frame."""
+    """Has the legs of an order in several contracts show what their parent shows, with no frame."""
     if parent.order_class is not OrderClass.MLEG:
         return
     for leg in live_legs(core, parent):
