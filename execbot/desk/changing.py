@@ -31,9 +31,9 @@ def replace(
 ) -> OrderRecord:
     """Change a working order, or what it was replaced by; the record of the new one.
 
-    A changed entry passes every check like an order of its own, in the place of the old one; who
-    watches for alerts is told of a switch that it trips. A change that risks more must be agreed to
-    as an order must. Raises Refused, NotPossible, UnknownOrder, AmbiguousId, InDoubt, BrokerError,
+    A changed entry passes every check like an order of its own, in the place of the old one; where
+    it trips the kill switch, alerts go out. A change that risks more must be agreed to as an order
+    must. Raises Refused, NotPossible, UnknownOrder, AmbiguousId, InDoubt, BrokerError,
     NotConfirmed.
     """
     judged: list[Checked] = []

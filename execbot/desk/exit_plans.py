@@ -278,7 +278,7 @@ def _carried_out(desk: Desk, symbol: str) -> Protected:
 
 
 def _left(plan: ExitPlan | None) -> list[str]:
-    """What of the plan only a `watch` does."""
+    """The parts of the plan that only a `watch` carries out."""
     left = () if plan is None else left_to_watch(plan)
     return [without_watch(plan.symbol, left)] if plan is not None and left else []
 

@@ -1,7 +1,8 @@
-"""What a command does that has given up waiting: take its request back, or learn what became of it.
+"""What a command does when it has given up waiting: take its request back, or learn what became of
+it.
 
-Afterwards the command's own intent revokes the request once more (`going_on`), so that nothing is
-made of it elsewhere, whatever becomes of that intent.
+Afterwards the command's own intent revokes the request once more (`going_on`), so that no other
+process makes an order of it, whatever becomes of that intent.
 """
 
 from __future__ import annotations
@@ -59,8 +60,8 @@ def settled(desk: Desk, asked: Asked) -> Any:
 
 
 def _interrupted(asked: Asked, *, is_ours: bool) -> KeyboardInterrupt:
-    """Where it was taken back, no order was made of it, nor will be; but orders may have been
-    canceled for it, which no intent shows."""
+    """The interrupt, as the command reports it. Of a request that was taken back no order was made,
+    nor will be; but orders may have been canceled for it, which no intent shows."""
     error: Any = KeyboardInterrupt()
     if not is_ours or not isinstance(asked.wanted, Submit | Replace):
         error.after = Outcome.IN_DOUBT.value
@@ -68,8 +69,8 @@ def _interrupted(asked: Asked, *, is_ours: bool) -> KeyboardInterrupt:
 
 
 def _stopped_waiting(desk: Desk, asked: Asked) -> Any:
-    """Where the watch has sent what `--wait` follows, an interrupt ends only the waiting, as on the
-    command's own way; None where the broker is not known to have it."""
+    """Where the watch has sent the order that `--wait` follows, an interrupt ends only the waiting,
+    as on the command's own way. None where the broker is not known to have the order."""
     wanted = asked.wanted
     if not isinstance(wanted, Submit | Close) or wanted.wait_seconds is None:
         return None
@@ -82,8 +83,9 @@ def _stopped_waiting(desk: Desk, asked: Asked) -> Any:
 
 
 def _take_back(desk: Desk, asked: Asked) -> bool:
-    """An order of that name which was there before anybody was asked is none of the watch's: the
-    command meets it on its own way, and says so."""
+    """Take the request back; whether it is ours to carry out. An order of that name that was
+    there before the watch was asked is not the watch's: the command meets it on its own way, and
+    says so."""
     found = orders_of(desk.journal, asked.name)
     if found and all(stood_before(desk.journal, record, asked.asked_at) for record in found):
         return True

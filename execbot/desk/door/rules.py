@@ -28,8 +28,8 @@ SIGN_SECONDS = 0.5
 """How often the watch gives that sign."""
 
 WORK_SECONDS_MAX = 60.0
-"""Longer than anything the pipeline does takes, following an order apart. Beyond it a sign of life
-counts no more."""
+"""Longer than anything the pipeline does, following an order apart. After it a sign of life counts
+no more."""
 
 
 class Place(StrEnum):
@@ -98,7 +98,7 @@ ENDED = frozenset({Place.OWN_WAY, Place.ANSWERED})
 
 
 def after(place: Place, heard: Heard) -> Place:
-    """Where a command stands then."""
+    """Where a command stands after it has heard something."""
     return NEXT[place].get(heard, place)
 
 
@@ -113,7 +113,7 @@ class Stage(StrEnum):
 
 
 class Turn(StrEnum):
-    """What happens to it there."""
+    """What happens to a request in the watch."""
 
     BEGUN = "begun"
     DONE = "done"
@@ -144,7 +144,7 @@ STAGES: Mapping[Stage, Mapping[Turn, Stage]] = {
 
 
 def next_stage(stage: Stage, turn: Turn) -> Stage:
-    """Where the watch has it then."""
+    """Where the watch has the request after that."""
     return STAGES[stage].get(turn, stage)
 
 
@@ -154,7 +154,7 @@ use of it."""
 
 
 class Reading(Struct, frozen=True):
-    """What was read ahead last; `began` is in the machine's own seconds."""
+    """What the watch read ahead last; `began` is in the machine's own seconds."""
 
     symbol: str
     began: float

@@ -36,7 +36,7 @@ class HaltsKnown(Struct, frozen=True):
 
 
 def halts_known(desk: Desk, record: OrderRecord) -> HaltsKnown:
-    """Of the order that was just given."""
+    """Whether a halt was known when this order was sent, and what to say of it."""
     from execbot.desk.protect import watched_by
 
     is_stock = record.order.asset_class == AssetClass.US_EQUITY and not record.order.is_spread
@@ -61,7 +61,7 @@ def is_followed(desk: Desk, symbol: str) -> bool:
 def _unknown(desk: Desk, symbol: str, why: str) -> HaltsKnown:
     """The sentence under every order would soon be read by nobody."""
     today = str(eastern(desk.now()).date())
-    with suppress(JournalError):  # better said twice than an order that went told as failed
+    with suppress(JournalError):  # better said twice than a sent order reported as failed
         if desk.journal.meta_get(SAID_KEY) == today:
             return HaltsKnown(False)
         desk.journal.meta_set(SAID_KEY, today)

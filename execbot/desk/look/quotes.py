@@ -31,7 +31,7 @@ RATIO_STEP = Decimal("0.000001")
 
 
 class OptionView(Struct, frozen=True):
-    """Of a contract: its terms, and what the market says besides bid and ask."""
+    """What is shown of a contract: its terms, and what the market says besides bid and ask."""
 
     contract: Contract
     underlying_price: Decimal | None
@@ -236,7 +236,8 @@ def _close_before(days: Sequence[Bar], trade: Trade | None) -> Decimal | None:
 def _halt(
     desk: Desk, book: HaltBook, asset: Asset, symbol: str, at: datetime
 ) -> tuple[str, bool | None]:
-    """What is known of a halt; only a `watch` that follows the symbol hears of one."""
+    """The reason of a halt (empty: none), and whether one would be known. Only a `watch` that
+    follows the symbol hears of one."""
     if asset.is_crypto:
         return "", None
     halt = book.holding(symbol, at, is_crypto=False)

@@ -132,7 +132,8 @@ def equity_of_span(
 
 
 def _account(desk: Desk) -> Account | None:
-    """As it is at this moment. What it is worth now is not kept."""
+    """The account as it is now; None where the broker does not answer. What it is worth now is not
+    kept."""
     try:
         return desk.client.get_account()
     except BrokerError:

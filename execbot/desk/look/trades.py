@@ -138,7 +138,7 @@ class _Read(Struct, frozen=True):
 
     @property
     def doubts(self) -> list[str]:
-        """What the broker says otherwise, of the trades that are shown."""
+        """Warnings where the broker says otherwise of the trades that are shown."""
         names = {part.client_order_id for trade in self.trades for part in trade.trip.parts}
         made = self.known.confirmations
         return doubts_of(made[name] for name in names if name in made)
@@ -157,8 +157,8 @@ class Kept(Struct, frozen=True):
 
 
 def trades_of(journal: Journal, wanted: Wanted, *, of: str = "") -> _Read:
-    """What the journal has of them. `of` is the id of the one that is asked for: its symbol is read
-    alone. Raises JournalError."""
+    """The trades as the journal has them. `of` is the id of the one that is asked for: its symbol
+    is read alone. Raises JournalError."""
     history, trips, structures = _trips(journal, wanted, of)
     known = _known(journal, trips, Kept(), structures)
     trades = [

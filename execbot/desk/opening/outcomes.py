@@ -101,7 +101,7 @@ def carried_out(
 
 
 def unrecorded_words(desk: Desk) -> list[str]:
-    """What of the last command the journal does not have, although it was done."""
+    """Warnings of what the last command did that the journal does not have."""
     missed = desk.journal.missed
     if missed is None:
         return []
@@ -124,7 +124,7 @@ def _warned(desk: Desk, result: R) -> R:
 
 
 def _tell(error: BaseException, deeds: Deeds, desk: Desk) -> None:
-    """Have the error say what was done before it. An error that knows what became of its own order
+    """Put what was done before it into the error. An error that knows what became of its own order
     (a refusal, a doubt) is believed in that; one of the journal or of a file knows nothing."""
     facts: dict[str, Any] = dict(getattr(error, "noted", {}))
     done = [deed for deed in deeds.done if deed.name not in _own(error)]

@@ -1,4 +1,4 @@
-"""Is it the account that is meant? The keys of another one are told before anything is done."""
+"""Is it the account that is meant? Keys of another one are refused before anything is done."""
 
 from __future__ import annotations
 

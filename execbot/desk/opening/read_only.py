@@ -166,8 +166,8 @@ class ReadOnlyClient(BrokerClient):
 
 
 class NotingClient(ReadOnlyClient):
-    """Wraps a client; whatever may change something at the broker is noted among the deeds of the
-    command that is carried out, before its first byte leaves and again when the answer was read."""
+    """Wraps a client. Notes whatever may change something at the broker among the deeds of the
+    running command: before its first byte leaves, and again when the answer was read."""
 
     def place_order(
         self,
