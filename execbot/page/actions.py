@@ -56,7 +56,8 @@ NEEDS: Mapping[str, Need] = {
 
 
 class Actions:
-    """One at a time, in a thread of its own, with journals of its own, as a command would."""
+    """Carries actions out one at a time, in a thread of its own, with journals of its own, as a
+    command would."""
 
     def __init__(self, desk: Desk, now: Callable[[], float] = boot_seconds) -> None:
         self._origin = desk
@@ -66,7 +67,7 @@ class Actions:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="page-actions")
 
     async def review(self, wanted: Wanted) -> Review:
-        """What it would do. Raises ExecbotError where it cannot be done."""
+        """What the action would do. Raises ExecbotError where it cannot be done."""
         words, warnings = await self._in_thread(lambda: self._review(wanted))
         ticket = secrets.token_urlsafe(16)
         self._tickets[ticket] = (self._now() + TICKET_SECONDS, wanted, words)
@@ -139,7 +140,8 @@ class Actions:
         return done
 
     def _note(self, desk: Desk, wanted: Wanted, result: str, who: str) -> None:
-        """A journal that fails does not hold up a cancel: the deed itself tells of it."""
+        """Note in the audit what was wanted and what came of it. A journal that fails does not hold
+        up a cancel: the answer itself says what was done."""
         facts = {**wanted.model_dump(), "address": who}
         with suppress(JournalError):
             subject = wanted.subject or "account"

@@ -40,7 +40,7 @@ def add_routes(
     on_look: Callable[[], None],
     until_asked: Callable[[], Awaitable[None]],
 ) -> None:
-    """`may` says whether a caller's session lives still; `on_look` is told when somebody comes;
+    """`may` says whether a caller's session lives still; `on_look` is called when somebody comes;
     `until_asked` waits until it is known what is held, or why it is not."""
     _errors(app)
     _live(app, hub, may, on_look)

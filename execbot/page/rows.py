@@ -64,7 +64,7 @@ def held_row(
     differs: bool = False,
     bare_for: timedelta | None = None,
 ) -> models.PositionRow:
-    """A position as the watch tells of it. `bare_for`: how long shares may be without a stop where
+    """A position as the watch shows it. `bare_for`: how long shares may be without a stop where
     every position is promised one (`exits.every_position`); None where none is."""
     known = Known(
         avg_entry_price=held.avg_entry_price,

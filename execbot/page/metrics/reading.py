@@ -1,6 +1,6 @@
 """What metrics are made of: read anew at each scrape, the counters from where the last one ended.
 
-Nobody is asked but files: the journal (read-only, so that no lock of an order is waited for), the
+It reads files alone: the journal (read-only, so that it waits for no lock of an order), the
 heartbeat of `watch`, the store of signals.
 """
 
@@ -187,7 +187,7 @@ class Reader:
         return new
 
     def _holding(self, journal: Journal, now: datetime) -> HeldTotals:
-        """By the fills alone: what the broker would add is asked for by `watch` and `health`."""
+        """What is held, by the fills alone; `watch` and `health` ask what the broker would add."""
         around = Surroundings(
             now,
             self._desk.hours(now),

@@ -106,8 +106,10 @@ class Feed:
             self._changed.notify_all()
 
     def wake(self, row: Row) -> None:
-        """This one has come; or has come again, and may be given again. A new one is found in the
-        store, perhaps before this is told: it is not put among those that wait a second time."""
+        """Note that this signal has come; or has come again, and may be given again.
+
+        A new one may stand in the store, and be found there, before this is called: it does not
+        wait twice."""
         with self._changed:
             if row.state is State.BEGUN and row.number <= self._read_to:
                 self._waiting[row.number] = row
@@ -120,13 +122,13 @@ class Feed:
             return self._handed[number]
 
     def answered(self, number: int) -> None:
-        """Its symbol is free for the next one; `of_line` goes on to know it."""
+        """Free its symbol for the next signal; `of_line` goes on to know it."""
         with self._changed:
             self._busy.pop(number, None)
             self._changed.notify_all()
 
     def forget(self, number: int) -> None:
-        """Nothing more is to come of it, so what waits for its end goes on."""
+        """Note that nothing more is to come of it: what waits for its end goes on."""
         with self._changed:
             gone = self._handed.pop(number, None)
             for row in self._waiting.values():
@@ -135,7 +137,7 @@ class Feed:
             self._changed.notify_all()
 
     def again(self, number: int, seconds: float = AGAIN_SECONDS) -> None:
-        """Nothing could be made of it yet: hand it out once more, so much later."""
+        """Hand it out once more, so much later: nothing could be made of it yet."""
         with self._changed:
             self._busy.pop(number, None)
             row = self._handed.pop(number).row
@@ -178,7 +180,8 @@ class Feed:
         return row
 
     def _prepared(self, row: Row) -> bytes | None:
-        """Its line, once it may be acted on; None where it is put off, or is not acted on."""
+        """The line of a signal, once it may be acted on; None where it is put off, or is not acted
+        on."""
         was_begun = row.state is not State.WAITING
         try:
             may_go = self._can_go_on(row) if was_begun else self._fits(row)
@@ -212,11 +215,11 @@ class Feed:
 
     def _may_enter(self, row: Row, close_id: str) -> bool:
         """Whether the turn of a reversal's entry has come: its close is filled, nothing is held.
-        Put off until then, and skipped and told where it does not come."""
+        Puts it off until then, and skips it where that does not come."""
         known, executor = self._desk.journal.signal(row.id), executor_of(self._desk)
         is_decided = known is not None and known.outcome not in (CLAIMED, OPEN)
         if is_decided or executor.order_of(row.signal) is not None:
-            return True  # it has acted, or was decided; what became of it is told
+            return True  # it has acted, or was decided; what became of it is reported
         trading = self._desk.settings.trading
         skip = refused_short(row.signal, allows_short=trading.risk.allow_short)
         first, may_come_again = self._store.row(close_id), False

@@ -1,4 +1,4 @@
-"""How fast deliveries may come, and how often the same trouble is told."""
+"""How fast deliveries may come, and how often the same trouble is reported."""
 
 from __future__ import annotations
 

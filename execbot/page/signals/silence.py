@@ -21,7 +21,8 @@ async def watch_silence(
     tell: Callable[[], None],
     look_seconds: float = LOOK_SECONDS,
 ) -> None:
-    """Tell once for each silence; it begins anew with each signal. Ends by being canceled."""
+    """Call `tell` once for each silence; with each signal a new one may begin. Ends by being
+    canceled."""
     started, reported = now(), None
     while True:
         last = await asyncio.to_thread(last_received)
