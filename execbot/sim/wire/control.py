@@ -97,9 +97,11 @@ def move_clock(fields: Fields) -> Any:
 
 
 def reset(fields: Fields) -> Any:
-    """A fresh exchange, with other settings where the body gives some."""
+    """A fresh exchange, with other settings where the body gives some. Faults stay in force."""
     settings = dict(fields.body)
     keep_log = bool(settings.pop("keep_log", False))
+    if settings.keys() & {"faults", "actions"}:
+        raise wrong("faults are set with POST /sim/faults, actions by the scenario of the start")
     config = None
     if settings:
         try:

@@ -74,6 +74,8 @@ def test_clock_is_set_forward_only_and_runs_at_a_speed(bench: Any) -> None:
             },
         ),
         ("reset", {"nonsense": 1}),
+        ("reset", {"faults": [{"kind": "reset_before"}]}),
+        ("reset", {"actions": []}),
         ("reset", {"data": "/no/such/folder"}),
         ("faults", {"kind": "nonsense"}),
         ("faults", {"faults": 7}),
