@@ -18,6 +18,8 @@ FILE_MODE = 0o600
 PROFILE_VARIABLE = "EXECBOT_PROFILE"
 ENV_FILE_VARIABLE = "EXECBOT_ENV_FILE"
 PROFILES = "profiles"
+JOURNAL_NAME = "journal.db"
+"""The journal in the directory of an account."""
 
 
 def config_home(env: Mapping[str, str]) -> Path:
@@ -45,10 +47,16 @@ def cache_root(env: Mapping[str, str]) -> Path:
     return _home(env, "XDG_CACHE_HOME", ".cache") / "execbot"
 
 
-def account_directory(root: Path, mode: str, account: str) -> Path:
-    """`{mode}-{account}` below the root, made private to the user if it is not there yet."""
+def account_path(root: Path, mode: str, account: str) -> Path:
+    """`{mode}-{account}` below the root, whether it is there or not."""
     safe = re.sub(r"[^A-Za-z0-9_.-]", "_", account) or "unknown"
-    return private_directory(private_directory(root) / f"{mode}-{safe}")
+    return root / f"{mode}-{safe}"
+
+
+def account_directory(root: Path, mode: str, account: str) -> Path:
+    """The directory of an account, made private to the user if it is not there yet. Raises
+    ConfigError when that is impossible."""
+    return private_directory(account_path(private_directory(root), mode, account))
 
 
 def exchange_directory(root: Path) -> Path:

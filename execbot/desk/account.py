@@ -19,7 +19,9 @@ from execbot.config.environment import environment_of
 from execbot.config.errors import ConfigError
 from execbot.config.load import Settings
 from execbot.config.paths import (
+    JOURNAL_NAME,
     account_directory,
+    account_path,
 )
 from execbot.config.schema import Mode
 from execbot.desk.door.sameness import sameness
@@ -49,8 +51,6 @@ if TYPE_CHECKING:
     from execbot.risk.asking.together import Asking, Round
     from execbot.watch.market_hours import MarketHours
 
-JOURNAL_NAME = "journal.db"
-
 
 class Desk(Struct, eq=False, dict=True, weakref=True):
     """Everything a command works with. Close it when done."""
@@ -68,12 +68,12 @@ class Desk(Struct, eq=False, dict=True, weakref=True):
     now: Callable[[], datetime] = utc_now
     """The broker's time, which is ours unless a server of one's own replays another day."""
     looks_afterwards: bool = False
-    """Whether something is asked for once the command has answered."""
+    """Whether the desk asks the broker for something more once the command has answered."""
     asks_beside: bool = False
     """Whether the broker may be asked several things at once: over the network."""
     kept: KeptFacts | None = None
     begun: Round | None = None
-    """Facts that were asked for while modules were still being loaded (`opening.ahead`)."""
+    """What the desk has asked for while modules were still being loaded (`opening.ahead`)."""
     broker_url: str = ""
     """Whom orders are sent to; empty for the exchange in this process."""
     same: str | None = None
@@ -188,7 +188,7 @@ class Desk(Struct, eq=False, dict=True, weakref=True):
         return Placer(self.oms, self.risk, alerter=self.alerter)
 
     def on_close(self, closer: Callable[[], None]) -> None:
-        """Have something closed together with the rest, before it."""
+        """Close this together with the rest, before it."""
         self._closers.append(closer)
 
     def pass_over(self, trouble: JournalError) -> None:
@@ -301,18 +301,19 @@ def looser_limits(mode: Mode, settings: Settings, journal: Journal) -> tuple[str
 
 
 def _directory_of(setup: Setup, account: str, need: Need) -> Path:
-    """Made if it is not there; who can do without the journal needs no directory either."""
+    """The account's directory, made if it is not there. A command that can do without the journal
+    can do without it too."""
     try:
         return account_directory(setup.root, setup.mode.value, account)
     except ConfigError:
         if need in (Need.JOURNAL, Need.EXIT):
             raise
-        return setup.root / f"{setup.mode.value}-{account}"
+        return account_path(setup.root, setup.mode.value, account)
 
 
 def _ask_the_time(client: AlpacaClient, clock: BrokerClock, directory: Path | None = None) -> None:
-    """A server that does not answer is the business of the request that needs it; its time is the
-    one that was left in the account's directory."""
+    """Read the broker's time. A server that does not answer fails the request that needs it, not
+    this; until then the time is the one left in the account's directory."""
     from execbot.broker.errors import BrokerError
 
     with suppress(BrokerError):

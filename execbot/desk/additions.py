@@ -1,4 +1,5 @@
-"""Orders that add to a position with an exit plan: the whole protected, and what is told."""
+"""Orders that add to a position with an exit plan: what protects the whole, and what to say of
+it."""
 
 from __future__ import annotations
 

@@ -168,7 +168,8 @@ def cancel_all(
 
 
 def _review(desk: Desk, consent: Consent, show: Callable[[Sequence[OrderRecord]], None]) -> None:
-    """Nothing open needs no answer, but in live more may be open than could be read."""
+    """What a person must agree to. Nothing open needs no answer; in live more may be open than
+    could be read."""
     found: Sequence[OrderRecord] = ()
     if consent.ask is not None:
         freshen(desk, confirms=0)
@@ -184,7 +185,7 @@ def _bare(result: CancelAllResult) -> list[str]:
 
 
 def unread(result: CancelAllResult) -> list[str]:
-    """That the list of what was canceled may not be all."""
+    """A warning that the list of what was canceled may not be all."""
     if not result.unread:
         return []
     said = f"The open orders could not be read ({result.unread}): others may still be open."
@@ -192,10 +193,11 @@ def unread(result: CancelAllResult) -> list[str]:
 
 
 def _suspended(desk: Desk, symbol: str | None) -> list[ExitPlan]:
-    """Before the cancels, or a running `watch` puts the stops back: the plans as they were.
+    """Suspend the plans before the cancels leave, or a running `watch` puts the stops back. Returns
+    them as they were.
 
-    Nothing can be canceled at a broker out of reach: then the plans stay as they are. One that only
-    does not show its orders may still take cancels.
+    A broker out of reach takes no cancel: then the plans stay as they are. One that only does not
+    show its orders may still take cancels.
     """
     try:
         desk.client.list_orders(OrderQuery("open", nested=False))
@@ -208,7 +210,7 @@ def _suspended(desk: Desk, symbol: str | None) -> list[ExitPlan]:
 
 
 def _put_back(desk: Desk, plan: ExitPlan) -> None:
-    """Unless somebody has changed it since it was suspended here."""
+    """Put a suspended plan back as it was, unless somebody has changed it since."""
 
     def restored(current: ExitPlan) -> ExitPlan:
         if current.status is not PlanStatus.SUSPENDED:

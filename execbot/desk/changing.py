@@ -32,9 +32,9 @@ def replace(
 ) -> OrderRecord:
     """Change a working order, or what it was replaced by; the record of the new one.
 
-    A changed entry passes every check like an order of its own, in the place of the old one; who
-    watches for alerts is told of a switch that it trips. A change that risks more must be agreed to
-    as an order must. Raises Refused, NotPossible, UnknownOrder, AmbiguousId, InDoubt, BrokerError,
+    A changed entry passes every check like an order of its own, in the place of the old one; where
+    it trips the kill switch, alerts go out. A change that risks more must be agreed to as an order
+    must. Raises Refused, NotPossible, UnknownOrder, AmbiguousId, InDoubt, BrokerError,
     NotConfirmed.
     """
     judged: list[Checked] = []
@@ -76,7 +76,7 @@ def retry(desk: Desk, word: str) -> Sent:
     It is told as `submit` tells of an order. Raises NotPossible, UnknownOrder, Refused, InDoubt,
     BrokerError.
     """
-    from execbot.desk.placing import told_of
+    from execbot.desk.placing import sent_of
     from execbot.desk.protect import Restorer
     from execbot.oms.place.retry_by_hand import retry
 
@@ -88,7 +88,7 @@ def retry(desk: Desk, word: str) -> Sent:
         if isinstance(error, Refused):
             _without_dry_run(error)
         raise
-    return told_of(desk, placed, restorer)
+    return sent_of(desk, placed, restorer)
 
 
 def abandon(desk: Desk, word: str, reason: str) -> OrderRecord:

@@ -80,10 +80,7 @@ def needs_consent(act: Act, mode: Mode, consent: Consent) -> bool:
 
 
 def confirm(desk: Desk, act: Act, what: str, consent: Consent) -> bool:
-    """Have it agreed to where the rule asks for that; whether a person was asked just now.
-
-    Raises NotConfirmed.
-    """
+    """Ask where the rule wants it; whether a person was asked just now. Raises NotConfirmed."""
     if not needs_consent(act, desk.mode, consent):
         return False
     undone = UNDONE[act]

@@ -36,8 +36,8 @@ from execbot.oms.service import OrderManagementSystem
 
 @contextmanager
 def offering(way_out: str) -> Iterator[None]:
-    """A journal that fails inside must not be the last word: the error names the way out. Empty
-    where that is the way that was taken: an error never names the command that just failed."""
+    """Have a journal that fails inside the block name the way out in its error. Empty where the
+    command has taken that way: an error never names the command that just failed."""
     try:
         yield
     except (JournalError, CloseFailed, Relayed) as error:
@@ -56,7 +56,7 @@ def _offer(error: JournalError | CloseFailed | Relayed, way_out: str) -> None:
 
 
 def examine(desk: Desk) -> None:
-    """Before anything is lifted: damage that a first look does not meet."""
+    """Look for damage that a first look does not meet, before anything is lifted."""
     if desk.journal_trouble is not None:
         return
     try:
@@ -70,8 +70,8 @@ def examine(desk: Desk) -> None:
 
 @reading_at(RequestPriority.EXIT)
 def held_now(desk: Desk) -> Rows[Position]:
-    """What may be held. A journal that stands in has not heard of what was done without it: the
-    fills are read first, or what is closed already would count as held.
+    """What may be held. A journal that stands in does not know what was done without it: the fills
+    are read first, or a position that is closed already would count as held.
     """
     if desk.journal_trouble is not None:
         with suppress(BrokerError):
@@ -180,7 +180,8 @@ def unrecorded(desk: Desk, records: Sequence[OrderRecord]) -> list[str]:
 
 
 def _watching(desk: Desk) -> str:
-    """A `watch` that still reads and writes the journal cannot be told that this is meant."""
+    """A warning where a `watch` still reads and writes the journal: nobody can tell it that this is
+    meant."""
     pid = watched_by(desk)
     if pid is None:
         return ""

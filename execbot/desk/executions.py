@@ -1,7 +1,7 @@
-"""Executions confirmed: by whichever process first learns of a fill, and shown.
+"""Executions confirmed, by whichever process first learns of a fill, and shown.
 
-While a `watch` runs it confirms, looks up and alerts; without one every command that looks at the
-account does it, after what it was asked for.
+While a `watch` runs, it confirms, looks up and alerts. Without one every command that looks at the
+account does so, after what it was asked for.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LOOKS_A_COMMAND = 4
 """Requests that a command spends on past quotes, once it has done what it was asked for."""
 
 EVENTS_AT_ONCE = 200
-"""So many events a command looks through before it answers: some tens of milliseconds."""
+"""How many events a command looks through before it answers: some tens of milliseconds."""
 
 EVERYTHING = 1_000_000
 """Batches of events: a report that leaves out what nobody has confirmed yet would be wrong."""
@@ -54,11 +54,11 @@ def build_confirmer(desk: Desk) -> Confirmer:
 
 
 def confirm_fills(desk: Desk, *, looks: int = 0, batches: int = 1) -> list[str]:
-    """Confirm what has filled since anybody last looked; what a person must know of it, in words.
+    """Confirm what has filled since the last look; in words, what a person must know of it.
 
-    What has to be asked for is asked when the command has answered, but for `looks` requests, which
-    are made now. So many `batches` of events are looked through at most. Never fails the command
-    that it is part of: what cannot be done now the next one does.
+    Questions to the broker wait until the command has answered, but for `looks` of them, which go
+    out now. Looks through at most so many `batches` of events. Never fails the command that it is
+    part of: the next one does what could not be done now.
     """
     from execbot.desk.protect import watched_by
 
@@ -113,7 +113,7 @@ def in_words(item: Confirmation) -> str:
 
 
 def _alerted(desk: Desk) -> list[str]:
-    """Tell of what differs; once, whoever comes after."""
+    """Alert on what differs, once for all processes."""
     from execbot.quality.cash_check import cash_alert_words
     from execbot.quality.telling import alerts_of
 

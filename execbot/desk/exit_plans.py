@@ -19,11 +19,11 @@ from execbot.desk.protect import carry_out, stands, watched_by
 from execbot.exits.distances import Distance, distances_of
 from execbot.exits.plan.left_to_watch import left_to_watch, without_watch
 from execbot.exits.plan.plan import ExitPlan, PlanStatus
-from execbot.exits.plan.plan_json import from_data, to_data
+from execbot.exits.plan.plan_json import to_data
 from execbot.exits.plan.wishes import NO_WISHES, Wishes
 from execbot.exits.position_view import Known, position_view
 from execbot.exits.rules.view import Coverage
-from execbot.exits.store import open_plans, plan_of
+from execbot.exits.store import every_plan, open_plans, plan_of
 from execbot.exits.structures.plan import StructurePlan
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import PositionSide, Side
@@ -186,7 +186,7 @@ def plans(desk: Desk, symbol: str | None = None, *, history: bool = False) -> Pl
         if symbol is None or key == symbol_key(symbol)
     ]
     shown = {view.plan.plan_id for view in views if isinstance(view, PlanView)}
-    others = _earlier(desk, symbol) if history and symbol else _waiting(desk, symbol)
+    others = every_plan(desk.journal, symbol) if history and symbol else _waiting(desk, symbol)
     views += [
         _view(desk, plan, None, history=history) for plan in others if plan.plan_id not in shown
     ]
@@ -197,14 +197,6 @@ def plans(desk: Desk, symbol: str | None = None, *, history: bool = False) -> Pl
 def _missing_words(protected: Mapping[str, Protection], symbol: str | None) -> list[str]:
     shown = protected.values() if symbol is None else [protected.get(symbol_key(symbol))]
     return [str(found) for found in shown if found is not None and found.missing]
-
-
-def _earlier(desk: Desk, symbol: str) -> list[ExitPlan]:
-    """Every plan that the symbol ever had, oldest first."""
-    return [
-        from_data(record.body)
-        for record in desk.journal.plans(statuses=tuple(PlanStatus), symbol=symbol)
-    ]
 
 
 def _waiting(desk: Desk, symbol: str | None) -> list[ExitPlan]:
@@ -286,7 +278,7 @@ def _carried_out(desk: Desk, symbol: str) -> Protected:
 
 
 def _left(plan: ExitPlan | None) -> list[str]:
-    """What of the plan only a `watch` does."""
+    """The parts of the plan that only a `watch` carries out."""
     left = () if plan is None else left_to_watch(plan)
     return [without_watch(plan.symbol, left)] if plan is not None and left else []
 

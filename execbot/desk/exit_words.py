@@ -23,11 +23,11 @@ from execbot.model.symbols import is_option, is_pair
 __all__ = ["Levels", "Wishes", "levels_asked", "wishes_for_order", "wishes_for_position"]
 
 CheckPrice = Callable[[str, str], object]
-"""Shown a name and a word that is a price; raises where the price cannot be one."""
+"""Called with a name and a word that is a price; raises where the price cannot be one."""
 
 
 class Names(Struct, frozen=True):
-    """What the caller calls the words."""
+    """The names by which the caller calls the words."""
 
     stop: str
     target: str
@@ -132,8 +132,8 @@ def _check_without_stop(targets: Sequence[LevelSpec], names: Names) -> None:
 
 
 def _check_parent(request: OrderRequest, names: Names) -> None:
-    """Said before the broker is asked for anything where the order alone shows it. Of a contract it
-    rests on a running `watch`: the planner says it."""
+    """Refuse what the order alone shows to be impossible, before the broker is asked for anything.
+    Of a contract it depends on a running `watch`: the planner refuses that."""
     why = why_no_legs(request, is_crypto=is_pair(request.symbol))
     if why is None or is_option(request.symbol):
         return

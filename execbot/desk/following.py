@@ -79,7 +79,7 @@ class _Followed:
 
 
 def left_alone(record: OrderRecord, why: str) -> list[str]:
-    """What a person wants to know who has stopped waiting."""
+    """What to tell a person who has stopped waiting."""
     if record.order.is_terminal:
         return [why]
     name = record.client_order_id
@@ -99,7 +99,7 @@ def raise_if_rejected(record: OrderRecord) -> None:
 
 
 def known_order(desk: Desk, client_order_id: str) -> OrderRecord | None:
-    """The order as the journal knows it, if it does."""
+    """The order as the journal has it; None where it does not."""
     return desk.journal.order_by_client_id(client_order_id) if client_order_id else None
 
 

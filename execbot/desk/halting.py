@@ -139,7 +139,8 @@ def resume(desk: Desk, reason: str) -> KillSwitch:
 
 
 def _cancel_entries(desk: Desk, failed: list[NotDone]) -> list[str]:
-    """The client_order_ids; what cannot be canceled is named."""
+    """Cancel the working entries: their client_order_ids, and by name those that could not be
+    canceled."""
     from execbot.desk.cancelling import unread
 
     try:
@@ -157,7 +158,8 @@ def _cancel_entries(desk: Desk, failed: list[NotDone]) -> list[str]:
 
 
 def _said(desk: Desk, error: Exception) -> str:
-    """What failed, and the way out where it was the journal and the command may not do without."""
+    """What failed, in words, and the way out where it was the journal and the command may not do
+    without it."""
     cause = error.cause if isinstance(error, CloseFailed) else error
     if not isinstance(cause, JournalError) or desk.need is Need.BRAKE:
         return said_of(error)
@@ -172,7 +174,8 @@ class _Leave(Struct, frozen=True):
 
 
 def _leave(desk: Desk, consent: Consent) -> _Leave:
-    """Nobody is asked about nothing; and what turns up after that look was agreed to by nobody."""
+    """Ask whether positions may be closed. Without positions nobody is asked, and what turns up
+    after that look nobody has agreed to."""
     if not needs_consent(Act.FLATTEN, desk.mode, consent):
         return _Leave(True)
     try:

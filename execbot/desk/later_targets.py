@@ -1,4 +1,5 @@
-"""What is told of targets that are not at the broker yet, because they come after the fill."""
+"""What a command says of targets that are not at the broker yet, because they come after the
+fill."""
 
 from __future__ import annotations
 

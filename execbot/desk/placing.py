@@ -122,7 +122,8 @@ def prepare(
 
 
 def _at_its_urgency(desk: Desk, request: OrderRequest) -> AbstractContextManager[None]:
-    """What an order that closes looks at is part of the exit: no rate limit holds it back."""
+    """Give what an order that closes looks at the urgency of an exit: no rate limit holds it
+    back."""
     if opens_by_journal(desk, request):
         return nullcontext()
     return reading_at(RequestPriority.EXIT)
@@ -185,7 +186,8 @@ def with_exits(desk: Desk, draft: Draft) -> Draft:
 
 
 def dry_run(desk: Desk, draft: Draft) -> DryRun:
-    """What would happen if it were placed. Raises WouldRest and the like, and BrokerError."""
+    """What would happen if the draft were placed. Raises WouldRest and the like, and
+    BrokerError."""
     entry, checked = draft.prepared.entry, draft.prepared.checked
     assert checked is not None
     if (given := draft.prepared.given) is not None:
@@ -238,7 +240,7 @@ def plan_behind(
 def place(
     desk: Desk, draft: Draft, *, wait_seconds: float | None = None, check_again: bool = False
 ) -> Sent:
-    """Send it, exactly once; with `wait_seconds` follow it to its end.
+    """Send the draft, exactly once; with `wait_seconds` follow it to its end.
 
     `check_again`: time has passed since it was prepared, and its facts are old. Raises Refused,
     InDoubt, BrokerError and the like; an error after exits were lifted says whether they are back.
@@ -255,25 +257,25 @@ def place(
         restorer.tell(error)
         raise
     refuse_unsettled(placed.record)
-    told = told_of(desk, placed, restorer, wait_seconds, draft.prepared.flags)
-    return replace(told, shortfall=shortfall_of(draft) or told.shortfall)
+    sent = sent_of(desk, placed, restorer, wait_seconds, draft.prepared.flags)
+    return replace(sent, shortfall=shortfall_of(draft) or sent.shortfall)
 
 
 def sent_elsewhere(desk: Desk, record: OrderRecord, *, wait_seconds: float | None) -> Sent:
-    """What became of an order that another process has sent for this command, and could not tell:
-    followed on, where that is wished."""
+    """What became of an order that another process has sent for this command and could not report.
+    Follows it where that is wished."""
     desk.placer.protect = restorer = Restorer(desk)
-    return told_of(desk, desk.placer.carried_on(record), restorer, wait_seconds)
+    return sent_of(desk, desk.placer.carried_on(record), restorer, wait_seconds)
 
 
-def told_of(
+def sent_of(
     desk: Desk,
     placed: Placed,
     restorer: Restorer,
     wait_seconds: float | None = None,
     flags: Flags = NO_FLAGS,
 ) -> Sent:
-    """What became of it, in one and the same words whoever has sent it."""
+    """What became of the order, in the same words whoever has sent it."""
     record, warnings, entry = placed.record, list[str](), placed.entry
     assert entry is not None
     halts = halts_known(desk, record)
@@ -286,7 +288,7 @@ def told_of(
         warnings += _kept_at_broker(placed.checked)
     plan = placed.plan or plan_behind(desk, entry, placed.addition)
     risk = risk_of(replace(placed, record=record), plan, desk.settings.trading)
-    told = Sent(
+    sent = Sent(
         record,
         warnings,
         opens_short=placed.opens_short,
@@ -298,11 +300,11 @@ def told_of(
     if placed.addition is not None:
         more = addition_warnings(desk, placed.addition, record, restorer)
         whole = added(desk, placed.addition, restorer)
-        return replace(told, warnings=[*warnings, *more], added=whole)
+        return replace(sent, warnings=[*warnings, *more], added=whole)
     later = later_targets_behind(desk, record, entry.price)
     more = _unwatched(desk, entry, tells_targets=later is not None)
     exits = _exits_of(desk, entry, record)
-    return replace(told, warnings=[*warnings, *more], later=later, exits=exits)
+    return replace(sent, warnings=[*warnings, *more], later=later, exits=exits)
 
 
 def shortfall_of(draft: Draft) -> str:
@@ -333,7 +335,7 @@ def legs_lapse(request: OrderRequest) -> list[str]:
 
 
 def _unwatched(desk: Desk, entry: PricedEntry, *, tells_targets: bool) -> list[str]:
-    """What of the plan nobody does while no `watch` runs."""
+    """What no process does for the plan while no `watch` runs, in words."""
     if entry.plan is None or watched_by(desk) is not None:
         return []
     from execbot.exits.plan.left_to_watch import left_to_watch, without_watch

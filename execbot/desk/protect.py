@@ -1,4 +1,4 @@
-"""Having a position protected: by the `watch` that runs, or by this process where none does."""
+"""Has a position protected: by the `watch` that runs, or by this process where none does."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WAIT_SECONDS = 10.0
 """How long a command waits until the broker holds what was asked for."""
 
 FAILING_WAIT_SECONDS = 2.0
-"""The same where no intent can be written now: it is tried, and a person is told."""
+"""The same where no intent can be written now: the command tries, and tells a person."""
 
 PAUSE = Schedule((0.2,))
 
@@ -58,8 +58,8 @@ def protect_again(desk: Desk, symbol: str) -> bool:
 
 
 def carry_out(desk: Desk, symbol: str) -> bool:
-    """Have the plan of a symbol carried out: by the `watch` that runs, whose end is waited for, or
-    here. Whether one runs.
+    """Have the plan of a symbol carried out: by the `watch` that runs, until the orders stand, or
+    here. Whether a `watch` runs.
     """
     is_watched = watched_by(desk) is not None
     act = _wait_for_watch if is_watched else _do_it_here

@@ -1,7 +1,7 @@
 """Whether anybody sends what is kept for the open: a running `watch`, or `queue release` from cron.
 
-Nothing at the broker knows of a queued order. Without either it waits until it lapses, so whoever
-gives or looks at one is told.
+Nothing at the broker knows of a queued order. Without either of them it waits until it lapses: so
+every command that queues or lists one warns of that.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def care_of(journal: Journal, table: SessionTable, at: datetime, directory: Path
 
 
 def unattended(desk: Desk, record: OrderRecord, ending: Ending | None) -> list[str]:
-    """What nobody does about an order that was just given: send it, or take it back."""
+    """What nobody does about an order that was just given, in words: send it, or take it back."""
     if record.status is OrderStatus.QUEUED:
         return queue_care(desk).warnings(1)
     return ending.warnings() if ending is not None else []

@@ -43,4 +43,4 @@ class Sent(Struct, frozen=True):
     halts: HaltsKnown = HaltsKnown()
     risk: EntryRisk | None = None
     shortfall: str = ""
-    """Why it is smaller than what it was sized by, in words."""
+    """Why the order is smaller than what it was sized by, in words."""

@@ -81,7 +81,8 @@ EVENTS_SCHEMA = 1
 """The version of the events that `watch --json` prints."""
 
 Act = Callable[[str, str], None]
-"""What a key does: (name, subject). `quit` ends the watch; the others run in threads."""
+"""What a key of the screen does: (name, subject). `quit` ends the watch; the others run in
+threads."""
 
 TRIPS: Mapping[str, Trip] = {"unprotected": Trip.UNPROTECTED, "stream_lost": Trip.STREAM_LOST}
 """Critical notes that stop new entries."""
@@ -173,7 +174,8 @@ class WatchSession:
             self.was_unread = bool(getattr(sink, "is_unread", False))
 
     def _open_door(self) -> None:
-        """Commands may hand their orders over from now on. Without a door they send themselves."""
+        """Open the door: commands may hand their orders over from now on. Without a door they send
+        themselves."""
         desk = self._desk
         if desk.same is None or not desk.settings.trading.order_management.through_watch:
             return
@@ -198,7 +200,7 @@ class WatchSession:
             door.close()
 
     def tell_of_page(self, words: str) -> None:
-        """What the page beside this watch has to say; from any thread."""
+        """Show what the page beside this watch has to say. Any thread may call it."""
         self.loop.tell(Note("command", words, {"command": "page", "subject": ""}))
 
     def _act(self, name: str, what: str) -> None:
@@ -280,7 +282,7 @@ def build_loop(desk: Desk, sink: Sink) -> WatchLoop:
 
 
 def _release_queue(executor: Executor, now: Callable[[], datetime]) -> list[str]:
-    """What was done, a line each."""
+    """Release what is due; what was done, a line each."""
     released = release_due(executor)
     release_was_run(executor.oms.journal, now())
     return [f"{done.record.symbol} {done.action}: {done.reason}" for done in released]

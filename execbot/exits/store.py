@@ -67,6 +67,11 @@ def plan_of(journal: Journal, symbol: str) -> ExitPlan | None:
     return max(plans, key=lambda plan: plan.created_at, default=None)
 
 
+def every_plan(journal: Journal, symbol: str) -> list[ExitPlan]:
+    """Every plan that the symbol ever had, oldest first."""
+    return _plans_of(journal, journal.plans(symbol=symbol, statuses=tuple(PlanStatus)))
+
+
 def plan_by_id(journal: Journal, plan_id: str) -> ExitPlan | None:
     record = journal.plan(plan_id)
     found = _plans_of(journal, [record] if record is not None else [])

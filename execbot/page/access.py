@@ -59,7 +59,7 @@ class Access:
                 self._wrong.popitem(last=False)
 
     def begin(self) -> str:
-        """A new session id. Beyond `SESSIONS_MAX` the oldest one ends."""
+        """Begin a session; its id. Beyond `SESSIONS_MAX` the oldest one ends."""
         session = secrets.token_urlsafe(TOKEN_BYTES)
         with self._lock:
             self._sessions[_digest(session)] = self._now() + SESSION_SECONDS
@@ -91,7 +91,7 @@ def cookie_name(port: int) -> str:
 
 
 def knows(access: Access, port: int) -> Callable[[Caller], bool]:
-    """Whether a caller may go on: by its session, or by the token itself."""
+    """Whether a caller may go on: with a session that lives, or with the token itself."""
     name = cookie_name(port)
 
     def may(caller: Caller) -> bool:

@@ -56,7 +56,8 @@ NEEDS: Mapping[str, Need] = {
 
 
 class Actions:
-    """One at a time, in a thread of its own, with journals of its own, as a command would."""
+    """Carries actions out one at a time, in a thread of its own, with journals of its own, as a
+    command would."""
 
     def __init__(self, desk: Desk, now: Callable[[], float] = boot_seconds) -> None:
         self._origin = desk
@@ -66,7 +67,7 @@ class Actions:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="page-actions")
 
     async def review(self, wanted: Wanted) -> Review:
-        """What it would do. Raises ExecbotError where it cannot be done."""
+        """What the action would do. Raises ExecbotError where it cannot be done."""
         words, warnings = await self._in_thread(lambda: self._review(wanted))
         ticket = secrets.token_urlsafe(16)
         self._tickets[ticket] = (self._now() + TICKET_SECONDS, wanted, words)
@@ -132,14 +133,15 @@ class Actions:
                 said, warnings, outcome = _carry_out(desk, wanted)
             done = Done(ok=True, words=said, outcome=outcome, warnings=tuple(warnings))
         except ExecbotError as error:
-            done = _failed(error)
+            done = failed(error)
         except OSError as error:
             done = Done(ok=False, words=f"{error.strerror or error}", outcome="in_doubt")
         self._note(desk, wanted, f"{'done' if done.ok else 'failed'}: {done.words}", who)
         return done
 
     def _note(self, desk: Desk, wanted: Wanted, result: str, who: str) -> None:
-        """A journal that fails does not hold up a cancel: the deed itself tells of it."""
+        """Note in the audit what was wanted and what came of it. A journal that fails does not hold
+        up a cancel: the answer itself says what was done."""
         facts = {**wanted.model_dump(), "address": who}
         with suppress(JournalError):
             subject = wanted.subject or "account"
@@ -176,7 +178,8 @@ def _carry_out(desk: Desk, wanted: Wanted) -> tuple[str, list[str], str]:
             return f"The stop of {harmless_line(wanted.subject)} is moved", list(moved.warnings), ""
 
 
-def _failed(error: ExecbotError) -> Done:
+def failed(error: ExecbotError) -> Done:
+    """What, why, what next: as the command line says it."""
     outcome = error.after or ("in_doubt" if error.in_doubt else error.outcome)
     return Done(
         ok=False,

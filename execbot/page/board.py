@@ -24,7 +24,7 @@ ORDERS_KEPT = 500
 
 
 class LiveBoard:
-    """`publish` is told the text of each change. Used by one thread."""
+    """Calls `publish` with the text of each change. Used by one thread."""
 
     def __init__(self, board: Board, publish: Callable[[str], None]) -> None:
         self._fields: dict[str, Any] = {
@@ -64,14 +64,14 @@ class LiveBoard:
         return kept[1]
 
     def tell(self, row: EventRow) -> None:
-        """An event of the page's own, which neither the watch nor the journal knows: it stays when
-        they say all of theirs anew."""
+        """Show an event of the page's own, which neither the watch nor the journal knows: it stays
+        when they give all of theirs anew."""
         alarms = self._fields["alerts"]
         self._own.append(row)
         self.change(row.at, events=(row,), alerts=(*alarms, row) if row.is_alarm else alarms)
 
     def _with_own(self, rows: Sequence[EventRow], now: datetime) -> tuple[EventRow, ...]:
-        """In the order of their times; the page's own of today."""
+        """The events with the page's own of today, in the order of their times."""
         today = eastern(now).date()
         own = [row for row in self._own if eastern(row.at).date() == today]
         others = [row for row in rows if row not in own]
@@ -88,8 +88,8 @@ class LiveBoard:
         beats: bool = False,
         **sections: Any,
     ) -> None:
-        """Take in what differs, and tell it. `events` are added, `all_events` replace what was
-        there. With `beats` it is told even if nothing differs."""
+        """Take in what differs, and publish that. `events` are added, `all_events` replace what was
+        there. With `beats` it publishes even where nothing differs."""
         new_positions = _differing(self._fields["positions"], positions or {})
         new_orders = _differing(self._fields["orders"], orders or {})
         if "alerts" in sections:

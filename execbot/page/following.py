@@ -1,7 +1,7 @@
 """Keeps the board: by the running watch, and by journal and broker where none runs.
 
-The watch is heard through its socket. When it goes, the page says so and asks itself; it knocks
-again every second. Whoever reads too slowly there is told `lost` and begins anew.
+It hears the watch through its socket. When the watch goes, the page says so and asks by itself; it
+knocks again every second. A page that reads too slowly there gets `lost` and begins anew.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ FRAME_BYTES_MAX = 16 * 1024 * 1024
 """A whole frame of hundreds of positions and orders."""
 
 SILENCE_SECONDS = 5.0
-"""The watch tells how it does every second: one that says nothing for so long is stuck."""
+"""The watch says every second how it is doing: one that says nothing for so long is stuck."""
 
 KNOCK_SECONDS = 1.0
 JOURNAL_SECONDS = 0.5
-"""How often it is asked whether another process has written to the journal; costs next to
+"""How often the page looks whether another process has written to the journal; costs next to
 nothing."""
 
 ACCOUNT_SECONDS = 15.0
@@ -71,7 +71,7 @@ class Following:
         self._picture = Picture()
         self._follows = False
         self._orders: set[str] = set()
-        """Those that the watch has told of: it knows them better than a look at the journal."""
+        """Orders that the watch has shown: it knows them better than a look at the journal."""
         exits = desk.settings.trading.exits
         alarm = timedelta(seconds=float(exits.unprotected_alarm_seconds))
         self._bare_for = alarm if exits.every_position else None
@@ -85,7 +85,7 @@ class Following:
         self._wake.set()
 
     async def until_asked(self) -> None:
-        """Until it is known what is held, or why it is not; or it takes long."""
+        """Wait until it is known what is held, or why it is not; or until that takes long."""
         self.look_soon()
         with suppress(TimeoutError):
             async with asyncio.timeout(FIRST_LOOK_SECONDS):
@@ -118,7 +118,7 @@ class Following:
             await asyncio.sleep(KNOCK_SECONDS)
 
     async def _hear(self) -> str:
-        """Follow it as long as it speaks; why it does not, in words."""
+        """Follow the watch as long as it speaks; why it does not any more, in words."""
         path = announced(self._desk.directory)
         if path is None or not _is_ours(path):
             return self._why_not()
@@ -167,7 +167,7 @@ class Following:
             before |= set(self._board.positions)
         if frame.shape is not None:
             sections["watch"] = rows.watch_line(frame.shape)
-        events = tuple(map(rows.told_row, frame.told))
+        events = tuple(map(rows.event_row, frame.told))
         self._board.change(
             frame.at,
             positions=self._positions(changed, before, frame.at),
@@ -186,7 +186,7 @@ class Following:
             self.look_soon()  # money has moved, or is bound otherwise
 
     def _kept(self, name: str, row: models.OrderRow) -> models.OrderRow:
-        """With the moment of its decision, which only the journal knows."""
+        """The order with the moment of its decision, which only the journal knows."""
         before = self._board.orders.get(name)
         return row if before is None else row.model_copy(update={"at": before.at or row.at})
 
@@ -231,7 +231,7 @@ class Following:
                     orders={**orders, **dict.fromkeys(gone)},
                     confirmations=fresh.confirmations,
                     alerts=fresh.alerts,
-                    all_events=None if self._follows else fresh.told,
+                    all_events=None if self._follows else fresh.events,
                     halt=fresh.halt,
                 )
             with suppress(TimeoutError):
@@ -297,7 +297,7 @@ class Following:
             await asyncio.sleep(WITHOUT_WATCH_SECONDS)
 
     def _trouble(self, words: str) -> None:
-        """The figures stay as they were, with their age, and why they grow old."""
+        """Say why the figures grow old. They stay as they were, with their age."""
         account = self._board.account_line.model_copy(update={"trouble": harmless_line(words)})
         self._board.change(self._desk.now(), account_line=account)
 

@@ -144,7 +144,8 @@ class Guard:
         await self._answered(scope, receive, _Sending(send))
 
     async def _answered(self, scope: Scope, receive: Receive, send: _Sending) -> None:
-        """Whatever goes wrong inside is kept in the log, and is no trace on a screen."""
+        """Answer, whatever goes wrong inside: that is kept in the log, and no trace of it goes
+        out."""
         try:
             await self._app(scope, receive, send)
         except Exception:

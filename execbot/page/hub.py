@@ -1,6 +1,6 @@
 """Browsers that look on: each gets the same text, at its own pace, within bounds.
 
-Who does not read loses what waits for it, is told so with a snapshot that says `lost`, and goes on
+A browser that does not read loses what waits for it, gets a snapshot that says `lost`, and goes on
 from there. Nobody waits for anybody.
 """
 
@@ -31,7 +31,7 @@ class Looker:
         self._has_lost = False
 
     def begin(self) -> None:
-        """It gets a snapshot now: what came before is in it."""
+        """Begin with a snapshot: what came before is in it."""
         self._waiting.clear()
         self._has_lost = False
 
@@ -68,11 +68,11 @@ class Hub:
         return bool(self._lookers) or time.monotonic() - self._asked_at < ASKED_SECONDS
 
     def was_asked(self) -> None:
-        """A program has asked for the board."""
+        """Note that a program has asked for the board."""
         self._asked_at = time.monotonic()
 
     def join(self) -> Looker | None:
-        """A place for one more; None where there is none."""
+        """Take one more browser in; None where there is no room."""
         if len(self._lookers) >= SOCKETS_MAX:
             return None
         looker = Looker()

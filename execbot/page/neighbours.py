@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from execbot.desk.account import JOURNAL_NAME
+from execbot.config.paths import JOURNAL_NAME
 from execbot.desk.errors import NoPage
 from execbot.model.printable import harmless_line
 from execbot.model.timer import Timer

@@ -43,12 +43,12 @@ FOR_REPORTS = ("pace",)
 
 
 class Fresh(Struct, frozen=True):
-    """What the journal alone says."""
+    """What the page has from the journal alone."""
 
     orders: dict[str, models.OrderRow]
     confirmations: tuple[models.ConfirmationRow, ...]
     alerts: tuple[models.EventRow, ...]
-    told: tuple[models.EventRow, ...]
+    events: tuple[models.EventRow, ...]
     halt: models.HaltLine
 
 
@@ -73,13 +73,13 @@ class Reads:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="page-reads")
 
     async def call(self, work: Callable[[Desk], T]) -> T:
-        """Do it in the thread. Raises what it raises, and JournalError."""
+        """Call it in the thread. Raises what it raises, and JournalError."""
 
         def whole() -> T:
             try:
                 return work(self._opened())
             finally:
-                # It may have taken in what the broker told; SQLite tells us of others' writes only.
+                # It may have written itself, and SQLite counts the writes of others only.
                 self._version = UNREAD
 
         return await self._in_thread(whole)
@@ -103,7 +103,7 @@ class Reads:
             self._desk.journal.close()
 
     async def fresh(self) -> Fresh | None:
-        """What is in the journal, if anybody may have written to it since the last look."""
+        """What is in the journal; None where nobody can have written to it since the last look."""
 
         def look() -> Fresh | None:
             desk = self._opened()
@@ -122,20 +122,20 @@ def read_fresh(desk: Desk) -> Fresh:
     today = Span.at(desk.now())
     records = desk.journal.orders_of_days(today.start, today.end, with_open=True)
     confirmed = desk.journal.confirmations(today.start)[-CONFIRMATIONS_KEPT:]
-    told = [rows.audit_event(row) for row in desk.journal.told(today.start)]
-    told = [row for row in told if row.text and row.type not in FOR_REPORTS][-EVENTS_KEPT:]
+    events = [rows.audit_event(row) for row in desk.journal.told(today.start)]
+    events = [row for row in events if row.text and row.type not in FOR_REPORTS][-EVENTS_KEPT:]
     return Fresh(
         orders={row.client_order_id: row for row in map(rows.record_row, records)},
         confirmations=tuple(map(rows.confirmation_row, confirmed)),
-        alerts=tuple(row for row in told if row.is_alarm),
-        told=tuple(told),
+        alerts=tuple(row for row in events if row.is_alarm),
+        events=tuple(events),
         halt=rows.halt_line(current(desk.journal)),
     )
 
 
 def ask_broker(desk: Desk, *, with_positions: bool) -> Asked:
-    """The account, the session, the queue; the positions where no watch tells of them. What cannot
-    be had is told in the account's `trouble`."""
+    """Ask the broker for the account, the session and the queue, and for the positions where no
+    watch shows them. What cannot be had is named in the account's `trouble`."""
     try:
         state, views = _state(desk, with_positions=with_positions)
     except (BrokerError, JournalError) as error:

@@ -14,9 +14,8 @@ from starlette.websockets import WebSocketState
 from execbot.desk.account import Desk
 from execbot.journal.errors import JournalError
 from execbot.model.errors import ExecbotError
-from execbot.model.printable import harmless_line
 from execbot.page import past
-from execbot.page.actions import Actions
+from execbot.page.actions import Actions, failed
 from execbot.page.guard import Caller
 from execbot.page.hub import Hub, Looker
 from execbot.page.models import Agreed, Done, Review, Snapshot, Wanted
@@ -41,7 +40,7 @@ def add_routes(
     on_look: Callable[[], None],
     until_asked: Callable[[], Awaitable[None]],
 ) -> None:
-    """`may` says whether a caller's session lives still; `on_look` is told when somebody comes;
+    """`may` says whether a caller's session lives still; `on_look` is called when somebody comes;
     `until_asked` waits until it is known what is held, or why it is not."""
     _errors(app)
     _live(app, hub, may, on_look)
@@ -53,17 +52,9 @@ def add_routes(
 
 def _errors(app: FastAPI) -> None:
     @app.exception_handler(ExecbotError)
-    async def told(request: Request, error: ExecbotError) -> Response:
-        """What, why, what next: as the command line says it."""
-        done = Done(
-            ok=False,
-            words=harmless_line(error.message),
-            why=harmless_line(error.hint),
-            next=harmless_line(error.next_step),
-            outcome=error.outcome,
-        )
+    async def answered(request: Request, error: ExecbotError) -> Response:
         status = 503 if isinstance(error, JournalError) else 409
-        return JSONResponse(done.model_dump(mode="json"), status)
+        return JSONResponse(failed(error).model_dump(mode="json"), status)
 
 
 def _live(

@@ -64,7 +64,7 @@ def held_row(
     differs: bool = False,
     bare_for: timedelta | None = None,
 ) -> models.PositionRow:
-    """A position as the watch tells of it. `bare_for`: how long shares may be without a stop where
+    """A position as the watch shows it. `bare_for`: how long shares may be without a stop where
     every position is promised one (`exits.every_position`); None where none is."""
     known = Known(
         avg_entry_price=held.avg_entry_price,
@@ -194,20 +194,21 @@ def order_row(working: Working, given_at: datetime | None = None) -> models.Orde
     )
 
 
-def told_row(told: Told) -> models.EventRow:
+def event_row(event: Told) -> models.EventRow:
+    """What the running `watch` has said, as its door shows it."""
     return models.EventRow(
-        number=told.number,
-        at=told.at,
-        type=told.type,
-        text=harmless_line(told.text),
-        symbol=harmless_line(told.symbol),
-        is_alarm=told.is_alarm,
-        is_critical=told.is_critical,
+        number=event.number,
+        at=event.at,
+        type=event.type,
+        text=harmless_line(event.text),
+        symbol=harmless_line(event.symbol),
+        is_alarm=event.is_alarm,
+        is_critical=event.is_critical,
     )
 
 
 def audit_event(row: AuditRow) -> models.EventRow:
-    """What was told, as the journal has kept it."""
+    """What a `watch` has said, as the journal keeps it."""
     return models.EventRow(
         number=row.seq,
         at=row.at,

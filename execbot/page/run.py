@@ -37,7 +37,7 @@ def run(
     open_desk: Callable[[], Desk],
     env: Mapping[str, str] | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM; `ready` is told the link and the addresses of the doors for
+    """Serve until SIGINT or SIGTERM. Calls `ready` with the link and the addresses of the doors for
     programs, once all listens. `open_desk` opens the account for what acts. Raises ConfigError,
     NotConfirmed, CannotServe."""
     env = os.environ if env is None else env

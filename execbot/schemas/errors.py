@@ -26,9 +26,10 @@ class ConfigProblem(Output):
 
 
 class Done(Output):
-    """One order that was sent, or one cancel that was taken, by a command that then failed."""
+    """One write that the broker took from a command that then failed: an order, a cancel, or what
+    to do with an option on its last day."""
 
-    what: Literal["order", "cancel", "cancel_all"]
+    what: Literal["order", "cancel", "cancel_all", "exercise", "do_not_exercise"]
     """What was asked for."""
     client_order_id: str | None = None
     """Of an order that was sent."""

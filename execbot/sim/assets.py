@@ -20,6 +20,7 @@ from decimal import Decimal
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
+from uuid import UUID
 
 from execbot.sim.chains.contract import LATE_CLOSE, LATE_CLOSE_ATTRIBUTE
 from execbot.sim.chains.grid import TWENTY
@@ -45,9 +46,8 @@ class Listing:
 
 def asset_id(symbol: str) -> str:
     """A UUID (version 4 in shape) that is the same for a symbol on every machine."""
-    digits = blake2b(f"execbot asset {symbol}".encode(), digest_size=16).hexdigest()
-    variant = "89ab"[int(digits[16], 16) & 3]
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+    digest = blake2b(f"execbot asset {symbol}".encode(), digest_size=16).digest()
+    return str(UUID(bytes=digest, version=4))
 
 
 @cache

@@ -25,7 +25,7 @@ MINUTES_PER_DAY = 1440
 PRE_OPEN, OPEN, CLOSE, AFTER_CLOSE = 4 * 60, 9 * 60 + 30, 16 * 60, 20 * 60
 EARLY_AFTER_CLOSE = 17 * 60
 LONGEST_CLOSURE_DAYS = 14
-T_PLUS_ONE_SINCE = "2024-05-28"
+T_PLUS_ONE_SINCE = "2024-05-28"  # SEC Rule 15c6-1 as amended in 2023 and in 2017
 T_PLUS_TWO_SINCE = "2017-09-05"
 
 
@@ -40,7 +40,12 @@ def new_york(day: str, minutes: int = 0) -> Ns:
 
 def new_york_date(at: Ns) -> str:
     """The date on New York's calendars at an instant."""
-    return datetime.fromtimestamp(at // SECOND, NEW_YORK).date().isoformat()
+    return _date_at_minute(at // (60 * SECOND))
+
+
+@lru_cache(maxsize=512)
+def _date_at_minute(minute: int) -> str:
+    return datetime.fromtimestamp(minute * 60, NEW_YORK).date().isoformat()
 
 
 def _plus_days(day: str, count: int) -> str:
@@ -175,8 +180,14 @@ def _exchange_days(start: str, end: str) -> tuple[TradingDay, ...]:
     return tuple(day for day in found if day is not None)
 
 
+def days_to_settle(day: str) -> int:
+    """Trading days from a trade in shares of `day` to its settlement: one since May 2024, two
+    since September 2017, three before.
+    """
+    return 1 if day >= T_PLUS_ONE_SINCE else 2 if day >= T_PLUS_TWO_SINCE else 3
+
+
 def settlement_date(calendar: Calendar, day: str) -> str:
-    """When a trade of a trading day settles: one day later since May 2024, two or three before."""
-    count = 1 if day >= T_PLUS_ONE_SINCE else 2 if day >= T_PLUS_TWO_SINCE else 3
+    """When a trade in shares of a trading day settles."""
     following = calendar.days(_plus_days(day, 1), _plus_days(day, LONGEST_CLOSURE_DAYS + 3))
-    return following[count - 1].date
+    return following[days_to_settle(day) - 1].date

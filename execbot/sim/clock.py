@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from execbot.sim.config import SimConfig
+from execbot.sim.config import SPEED_MAX, SimConfig
 from execbot.sim.types import LATEST, SECOND, Ns
 
 
@@ -62,9 +62,11 @@ class VenueClock:
         self.set(self.now() + by)
 
     def set_speed(self, speed: float) -> None:
-        """Runs at `speed` times the wall clock from here on. Raises `ValueError` below zero."""
-        if not 0 <= speed <= 1_000_000:
-            raise ValueError("speed must be between 0 and 1000000")
+        """Runs at `speed` times the wall clock from here on. Raises `ValueError` for a speed below
+        0 or above `SPEED_MAX`.
+        """
+        if not 0 <= speed <= SPEED_MAX:
+            raise ValueError(f"speed must be between 0 and {SPEED_MAX}")
         self.base, self.wall_base = self.now(), self.wall()
         self.speed, self.virtual = speed, True
 

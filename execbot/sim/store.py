@@ -23,7 +23,9 @@ from execbot.sim.engine.order import Order
 from execbot.sim.records import Delivery
 
 VERSION = 4
-"""Of the tables and of the state in them: one more with every change that an old file lacks."""
+"""The version of the tables and of the state in them: one more with every change that an old file
+lacks.
+"""
 _BUSY_MS = 30_000  # how long a process waits for its turn
 _CACHE_KB = 16_000  # of a temporary file: the parts of its indexes that are in use
 _PRUNE_EVERY = 256  # rows between two looks at the size of a bounded table
@@ -54,8 +56,16 @@ class StoreError(Exception):
 
     def __init__(self, path: Path, reason: object) -> None:
         self.message = f"{path}: {reason}"
-        self.kind = "journal.locked" if "locked" in str(reason) else "config.exchange_file"
+        self.kind = "journal.locked" if _is_locked(reason) else "config.exchange_file"
         super().__init__(self.message)
+
+
+def _is_locked(reason: object) -> bool:
+    """Whether SQLite waited for another process in vain. The low byte of its code is the kind of
+    error, whatever the rest says more of it (https://sqlite.org/rescode.html).
+    """
+    code = getattr(reason, "sqlite_errorcode", sqlite3.SQLITE_OK)
+    return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 _encode = msgspec.json.Encoder().encode
@@ -189,12 +199,10 @@ class SqliteRecords:
         return [{"seq": seq, **json.loads(body)} for seq, body in rows]
 
     def deliver(self, rows: Iterable[Delivery]) -> None:
-        last = 0
         for row in rows:
             values = (row.seq, row.account_id, row.at, row.what, row.frame)
             self._db.execute("insert or replace into deliveries values (?,?,?,?,?)", values)
-            last = row.seq
-        self._prune("deliveries", last)
+            self._prune("deliveries", row.seq)
 
     def deliveries(self, account_id: str | None, since: int) -> Sequence[Delivery]:
         where = "seq>?" if account_id is None else "seq>? and account_id=?"
@@ -207,7 +215,7 @@ class SqliteRecords:
         self._db.execute("delete from deliveries")
 
     def _prune(self, table: str, last: int) -> None:
-        if last and last % _PRUNE_EVERY == 0:
+        if last % _PRUNE_EVERY == 0:
             self._db.execute(f"delete from {table} where seq<=?", (last - self._limit,))
 
 

@@ -12,12 +12,18 @@ from execbot.sim.types import LATEST, SECOND, Ns, within_time
 FIRST_YEAR, LAST_YEAR = 1970, 2100
 
 
+@lru_cache(maxsize=4096)
 def format_ns(at: Ns) -> str:
-    """RFC 3339 in UTC, nanoseconds with trailing zeros trimmed: `2026-10-08T15:10:18.09Z`."""
-    whole, fraction = divmod(at, SECOND)
-    text = datetime.fromtimestamp(whole, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    digits = f"{fraction:09d}".rstrip("0")
-    return f"{text}.{digits}Z" if digits else f"{text}Z"
+    """RFC 3339 in UTC, nanoseconds with trailing zeros cut: `2026-10-08T15:10:18.0952164Z`."""
+    seconds, nanos = divmod(at, SECOND)
+    if not nanos:
+        return _second(seconds) + "Z"
+    return f"{_second(seconds)}.{nanos:09d}".rstrip("0") + "Z"
+
+
+@lru_cache(maxsize=512)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
 
 
 def http_date(at: Ns) -> str:

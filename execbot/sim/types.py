@@ -19,8 +19,21 @@ LATEST: Ns = 4_133_980_799 * SECOND
 
 
 def within_time(at: Ns) -> Ns:
-    """The instant, or the nearest one that there is."""
+    """The instant itself, or the nearest between 1970 and the end of 2100."""
     return min(max(at, 0), LATEST)
+
+
+DIGITS_MAX = 18
+"""The longest whole number that a request may carry: SQLite stores no longer one, and `int` refuses
+more than 4300 digits.
+"""
+
+
+def whole_number(text: str, least: int, most: int) -> int | None:
+    """The number that these digits write, or None where it is none of `least` to `most`."""
+    if not text.isdecimal() or len(text) > DIGITS_MAX:
+        return None
+    return int(text) if least <= int(text) <= most else None
 
 
 # --- market data ---------------------------------------------------------------------------
@@ -81,11 +94,22 @@ class Field(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """True when `field` is at or above (`>=`) or at or below (`<=`) `price`."""
+    """That `field` is at or above (`>=`) or at or below (`<=`) `price`."""
 
     field: Field
     op: Literal[">=", "<="]
     price: Decimal
+
+    def is_met(self, quote: Quote | None, last: Trade | None) -> bool:
+        """Whether it is true of this market. A side that is absent fulfils nothing."""
+        seen = Decimal(0)
+        if self.field is Field.LAST:
+            seen = seen if last is None else last.price
+        elif quote is not None:
+            seen = quote.ask if self.field is Field.ASK else quote.bid
+        if seen <= 0:
+            return False
+        return seen >= self.price if self.op == ">=" else seen <= self.price
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +119,9 @@ class Tick:
     at: Ns
     quote: Quote
     last: Trade
+
+    def meets(self, condition: Crossing) -> bool:
+        return condition.is_met(self.quote, self.last)
 
 
 class PriceSource(Protocol):
@@ -227,7 +254,7 @@ class Calendar(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request, as the router sees it. `key`/`secret` come from the auth headers."""
+    """One HTTP request, as the router sees it. The names of the headers are in lower case."""
 
     method: str
     path: str

@@ -22,10 +22,7 @@ from execbot.sim.faults.spoilt import spoil
 from execbot.sim.market import VenueMarket
 from execbot.sim.records import Delivery, MemoryRecords, Records
 from execbot.sim.types import SECOND, Ns, Request, Response
-from execbot.sim.wire.http import (
-    encode,
-    make_request,
-)
+from execbot.sim.wire.http import encode, make_request
 from execbot.sim.wire.limits import RateLimit
 
 if TYPE_CHECKING:
@@ -62,7 +59,7 @@ class Venue:
         self.generation = 0
         self.changed = True
         self.stream_status: Callable[[], Sequence[Mapping[str, Any]]] = lambda: ()
-        # Who carries out a request that was put off: `Requests` says so.
+        # Carries out a request that was put off; `Requests` sets it.
         self.carry_out: Callable[[Request, Ns], Response] | None = None
         self.served = 0
         self._pending = Pending()
@@ -227,6 +224,7 @@ class Venue:
         else:
             self.market.reset()
         self.generation += 1
+        self.outbox.forget()
         self.records.deliver(self.outbox.cut(self._keys.values(), self.clock.now()))
         if self._archive is not None:
             self._archive.clear()
@@ -274,7 +272,7 @@ class Venue:
 
 
 def _symbols_in(frame: str | bytes) -> tuple[str, ...]:
-    """The symbols that a frame of market data is about; none can be told of packed ones."""
+    """The symbols that a frame of market data is about. A packed one is not read: none."""
     if isinstance(frame, bytes):
         return ()
     return tuple(message["S"] for message in json.loads(frame) if "S" in message)

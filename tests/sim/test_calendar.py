@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sim.conftest import Bench
 from support.paths import ROOT
 
 from execbot.sim.calendar import (
@@ -23,6 +24,7 @@ from execbot.sim.calendar import (
     new_york_date,
     settlement_date,
 )
+from execbot.sim.config import SimConfig
 from execbot.sim.engine import Exchange
 from execbot.sim.engine.answers.calendar_rows import calendar_rows
 from execbot.sim.prices.mixed import build_prices
@@ -196,6 +198,18 @@ def test_settlement_took_two_days_before_may_2024():
     assert settlement_date(calendar, "2024-05-28") == "2024-05-29"
     rows = calendar_rows(calendar, "2024-05-24", "2024-05-28")
     assert [row["settlement_date"] for row in rows] == ["2024-05-29", "2024-05-29"]
+
+
+@pytest.mark.parametrize(
+    ("traded", "settles"),
+    [("2024-05-28", "2024-05-29"), ("2024-05-24", "2024-05-29"), ("2017-09-01", "2017-09-07")],
+)
+def test_fills_settle_by_the_rule_of_their_day(traded: str, settles: str) -> None:
+    bench = Bench(SimConfig.of({"at": f"{traded} 10:30", "speed": 0, "calendar": "exchange"}))
+    bench.buy()
+    bench.step(1)
+    fill = next(event for event in bench.events() if event["event"] == "fill")
+    assert fill["settle_date"] == settles
 
 
 def test_new_york_midnight_round_trips():

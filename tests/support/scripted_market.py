@@ -20,7 +20,6 @@ from execbot.sim.types import (
     Bar,
     Calendar,
     Crossing,
-    Field,
     Level,
     Ns,
     Quote,
@@ -152,17 +151,8 @@ class ScriptedPrices:
         return next(self.ticks(symbol, after, until), None)
 
     def first_crossing(self, symbol: str, after: Ns, until: Ns, condition: Crossing) -> Tick | None:
-        for tick in self.ticks(symbol, after, until):
-            value = {
-                Field.BID: tick.quote.bid,
-                Field.ASK: tick.quote.ask,
-                Field.LAST: tick.last.price,
-            }[condition.field]
-            if value <= 0:
-                continue
-            if value >= condition.price if condition.op == ">=" else value <= condition.price:
-                return tick
-        return None
+        found = (tick for tick in self.ticks(symbol, after, until) if tick.meets(condition))
+        return next(found, None)
 
     def peak(self, symbol: str, after: Ns, until: Ns, *, highest: bool) -> Decimal | None:
         prices = [tick.last.price for tick in self.ticks(symbol, after, until)]

@@ -56,7 +56,7 @@ def cancel(
     asked = cli.ask_watch(Cancel(id_, wait), own_name("cancel"), direct=direct)
     if asked.is_reported:
         with cli.told_by_watch():
-            _show_one(cli, asked.told())
+            _show_one(cli, asked.result())
         return
     with cli.open(need=Need.BRAKE, lines=ONE_LINE, asked=asked) as desk, going_on(desk, asked):
         _show_one(cli, cancelling.cancel(desk, id_, wait_seconds=wait))

@@ -85,7 +85,7 @@ def close(
     )
     if asked.is_reported:
         with offering(way_out), cli.told_by_watch():
-            _show_one(cli, asked.told())
+            _show_one(cli, asked.result())
         return
     with (
         offering(way_out),

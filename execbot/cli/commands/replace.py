@@ -78,7 +78,7 @@ def replace(
     asked = cli.ask_watch(Replace(id_, request), name, direct=direct, act=Act.SEND, consent=consent)
     if asked.is_reported:
         with cli.told_by_watch():
-            _show(cli, asked.told())
+            _show(cli, asked.result())
         return
     with cli.open(lines=FACTS_LINES, asked=asked) as desk, going_on(desk, asked) as told:
         if told is None:

@@ -140,7 +140,7 @@ def signal(
     asked = _ask_watch(cli, fields, naked=naked, direct=direct or dry_run, yes=yes)
     if asked is not None and asked.is_reported:
         with cli.told_by_watch():
-            _show_acted(cli, asked.told())
+            _show_acted(cli, asked.result())
         return
     with (
         cli.open(dry_run=dry_run, lines=FACTS_LINES, asked=asked) as desk,

@@ -195,7 +195,7 @@ def submit(
     )
     if asked.is_reported:
         with cli.told_by_watch():
-            show_outcome(cli, asked.told())
+            show_outcome(cli, asked.result())
         return
     from execbot.cli.interrupted import known_if_interrupted
     from execbot.desk.door.going_on import going_on

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from execbot.desk.account import JOURNAL_NAME
+from execbot.config.paths import JOURNAL_NAME
 from execbot.desk.checks.finding import Examination, Finding, Missing, Status
 from execbot.desk.queue_care import care_of
 from execbot.journal.care.look_over import damage_in_reach

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from execbot.desk.account import JOURNAL_NAME
+from execbot.config.paths import JOURNAL_NAME
 from execbot.desk.checks.finding import Examination, Finding, Missing, Status
 from execbot.desk.look.freshen import other_warnings
 

@@ -1,7 +1,7 @@
 """The command's side, until it knows or gives up: no journal is opened here, and no broker asked.
 
 asked = ask(mode_flag, config_path, wanted, name)
-asked.place      # TOLD: `asked.told()` returns or raises; ASKING: nothing was handed over
+asked.place      # ANSWERED: `asked.result()` returns or raises; ASKING: nothing was handed over
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ class Asked(Struct):
     @property
     def is_reported(self) -> bool:
         """Whether the watch has said what became of it."""
-        return self.place is Place.TOLD
+        return self.place is Place.ANSWERED
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -144,11 +144,11 @@ class Asked(Struct):
 
     @property
     def why_not(self) -> str:
-        """For the person who waits: why it was not done by the watch, where that is to be known."""
+        """Why the watch did not do it, for the person who waits; empty where it did not say."""
         reply = self.line.reply if self.line is not None else None
         return reply.words if isinstance(reply, Declined) else ""
 
-    def told(self) -> Any:
+    def result(self) -> Any:
         """What the desk's function returned in the watch; raises what it raised there."""
         assert self.line is not None
         if isinstance(self.line.reply, Failed):
@@ -182,10 +182,10 @@ def ask(
     may_ask: Callable[[Mode], bool] = lambda mode: True,
 ) -> Asked:
     """Hand the request over, if a watch is there, and wait for its answer or its silence.
-    `may_ask`: whether it needs nobody's consent in that mode.
 
-    What is wrong with the configuration, the command finds itself. An interrupt is noted where the
-    request was handed over: it must be taken back first.
+    `may_ask`: whether the command needs nobody's consent in that mode. An error in the
+    configuration is left to the command, which meets it itself. An interrupt is only noted once the
+    request was handed over: the request must be taken back first.
     """
     asked = Asked(wanted, name)
     try:

@@ -27,7 +27,8 @@ MODE_VARIABLES = ("EXECBOT_MODE", "TRADING_MODE")
 
 
 def announce_early(words: Sequence[str], env: Mapping[str, str] = os.environ) -> bool:
-    """Say that the order of this command line is coming; whether it was said. Never waits."""
+    """Tell the watch that the order of this command line is coming; whether that was sent. Never
+    waits."""
     try:
         said = coming_of(words)
         path = "" if said is None else _only_door(words, env)

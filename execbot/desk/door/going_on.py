@@ -23,6 +23,6 @@ def going_on(desk: Desk, asked: Asked | None) -> Iterator[Any]:
     from execbot.desk.door.own_way import settled
     from execbot.oms.send.hand_over import By, HandOver, carrying
 
-    told = settled(desk, asked)
+    result = settled(desk, asked)
     with carrying(HandOver(asked.name, By.COMMAND, asked.asked_at)):
-        yield told
+        yield result

@@ -77,7 +77,7 @@ class Lanes:
         self._thread(self._run, "door-exits", exits_only=True)
 
     def put(self, job: Job) -> bool:
-        """False where there is no room: nothing is done for it."""
+        """Queue a job. False where there is no room: nothing is done for it then."""
         with self._ready:
             if self._is_ending:
                 return False
@@ -138,7 +138,7 @@ class Lanes:
 
 
 def carry_out(job: Job, work: Work) -> None:
-    """Do it, unless nobody waits for it any more."""
+    """Do one job, unless nobody waits for it any more."""
     if job.is_late:
         if job.turn(Turn.LATE):
             job.reply(None)

@@ -1,9 +1,9 @@
 """What goes through the door. One request a connection; each message is one line of JSON.
 
-A command says what it wants (`Request`). The watch gives signs of life (`AtWork`) and answers
-once: with the result, with the error, or with why it does not do it. Who wants to `LookOn` is told
-again and again. `Coming` is said by who will want something soon (`peer.PROTOCOL` counts all that
-is said here).
+A command says what it wants (`Request`). The watch gives signs of life (`AtWork`) and answers once:
+with the result, with the error, or with why it does not do it. A reader that sends `LookOn` gets
+frame after frame. A command that will want something soon sends `Coming`. `peer.PROTOCOL` counts
+the changes to all of this.
 """
 
 from __future__ import annotations
@@ -70,11 +70,11 @@ class ActOn(Struct, frozen=True, tag="signal"):
 
 
 class Knock(Struct, frozen=True, tag="knock"):
-    """Nothing is wanted but to know that the door is open. Answered with null."""
+    """Asks only whether the door is open. Answered with null."""
 
 
 class LookOn(Struct, frozen=True, tag="look_on"):
-    """To be told all that the watch sees, until the connection is closed. Answered with frames
+    """Asks for all that the watch sees, until the connection is closed. Answered with frames
     (`execbot.watch.show.frames`), whatever the settings of either side are."""
 
 
@@ -94,8 +94,8 @@ class Request(Struct, frozen=True, tag="request"):
 
 
 class Coming(Struct, frozen=True, tag="coming"):
-    """In place of a request: one for an entry in this symbol is to come, by a process that is still
-    starting. A hint, which nobody answers (`early`, `ahead`)."""
+    """Sent in place of a request: one for an entry in this symbol is to come, from a process that
+    is still starting. A hint, which nobody answers (`early`, `ahead`)."""
 
     protocol: int
     version: str
@@ -104,7 +104,7 @@ class Coming(Struct, frozen=True, tag="coming"):
 
 
 class Greeting(Struct, frozen=True):
-    """The part of what is said first that any version can read."""
+    """The part of the first message that any version can read."""
 
     protocol: int = 0
     version: str = ""

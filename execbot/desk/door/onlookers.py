@@ -1,8 +1,9 @@
 """Those who look on: what the watch publishes, sent to each by the thread of the door.
 
-Everything is bounded. Frames that wait for the thread: beyond `FRAMES_WAITING_MAX` the next one is
-asked to be whole. Bytes that wait for a reader: beyond `BYTES_WAITING_MAX` it loses what was not
-begun with, is told so (`Lost`), and gets a whole frame once it has read on. The watch never waits.
+Everything is bounded. Of frames that wait for the thread, beyond `FRAMES_WAITING_MAX` the next one
+is asked to be whole. Of bytes that wait for a reader, beyond `BYTES_WAITING_MAX` it loses the
+frames that it has not begun to read; it gets `Lost`, and a whole frame once it has read on. The
+watch never waits.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class Onlookers:
         publication.send = self.hand_over
 
     def hand_over(self, frame: Frame) -> bool:
-        """Whether it was taken."""
+        """Take a frame over; whether there was room for it."""
         if len(self._frames) >= FRAMES_WAITING_MAX:
             return False
         self._frames.append(frame)
@@ -88,7 +89,7 @@ class Onlookers:
             self._is_current = False
 
     def spread(self) -> None:
-        """Put what has come before every reader: each frame is made text of once."""
+        """Put what has come into every reader's queue. Each frame becomes text only once."""
         while self._frames:
             frame = self._frames.popleft()
             if not (self._is_current or frame.whole):
@@ -106,7 +107,7 @@ class Onlookers:
             self._greet(reader)
 
     def _greet(self, reader: Reader) -> None:
-        """All that there is, once what was sent before was read."""
+        """Send a whole frame, once the reader has read what was sent before."""
         whole = self._picture.whole() if self._is_current else None
         if not reader.needs_whole or reader.waiting or whole is None:
             return

@@ -1,7 +1,8 @@
-"""What a command does that has given up waiting: take its request back, or learn what became of it.
+"""What a command does when it has given up waiting: take its request back, or learn what became of
+it.
 
-Afterwards the command's own intent revokes the request once more (`going_on`), so that nothing is
-made of it elsewhere, whatever becomes of that intent.
+Afterwards the command's own intent revokes the request once more (`going_on`), so that no other
+process makes an order of it, whatever becomes of that intent.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def settled(desk: Desk, asked: Asked) -> Any:
     """What the watch made of a request that was handed over; None once it was taken back. Raises
     InDoubt, what a look-up raises, and KeyboardInterrupt.
     """
-    told = None
+    result = None
     while asked.place not in ENDED:
         if asked.place is Place.TAKING_BACK:
             is_ours = _take_back(desk, asked)
@@ -51,16 +52,16 @@ def settled(desk: Desk, asked: Asked) -> Any:
         elif asked.place in WAITS:
             asked.hear()
         else:
-            told = _look_up(desk, asked)
-            asked.place = after(asked.place, Heard.NOTHING if told is None else Heard.FOUND)
-    if told is None and asked.place is Place.TOLD:
-        told = asked.told()
-    return told
+            result = _look_up(desk, asked)
+            asked.place = after(asked.place, Heard.NOTHING if result is None else Heard.FOUND)
+    if result is None and asked.place is Place.ANSWERED:
+        result = asked.result()
+    return result
 
 
 def _interrupted(asked: Asked, *, is_ours: bool) -> KeyboardInterrupt:
-    """Where it was taken back, no order was made of it, nor will be; but orders may have been
-    canceled for it, which no intent shows."""
+    """The interrupt, as the command reports it. Of a request that was taken back no order was made,
+    nor will be; but orders may have been canceled for it, which no intent shows."""
     error: Any = KeyboardInterrupt()
     if not is_ours or not isinstance(asked.wanted, Submit | Replace):
         error.after = Outcome.IN_DOUBT.value
@@ -68,22 +69,23 @@ def _interrupted(asked: Asked, *, is_ours: bool) -> KeyboardInterrupt:
 
 
 def _stopped_waiting(desk: Desk, asked: Asked) -> Any:
-    """Where the watch has sent what `--wait` follows, an interrupt ends only the waiting, as on the
-    command's own way; None where the broker is not known to have it."""
+    """Where the watch has sent the order that `--wait` follows, an interrupt ends only the waiting,
+    as on the command's own way. None where the broker is not known to have the order."""
     wanted = asked.wanted
     if not isinstance(wanted, Submit | Close) or wanted.wait_seconds is None:
         return None
     standing = [record for record in orders_of(desk.journal, asked.name) if stands(record.status)]
     if not standing or standing[-1].status in UNSETTLED_STATUSES:
         return None
-    told = _as_told(desk, replace(wanted, wait_seconds=None), standing[-1])
+    result = _result_of(desk, replace(wanted, wait_seconds=None), standing[-1])
     said = left_alone(standing[-1], "Stopped waiting.")
-    return replace(told, warnings=(*told.warnings, *said))
+    return replace(result, warnings=(*result.warnings, *said))
 
 
 def _take_back(desk: Desk, asked: Asked) -> bool:
-    """An order of that name which was there before anybody was asked is none of the watch's: the
-    command meets it on its own way, and says so."""
+    """Take the request back; whether it is ours to carry out. An order of that name that was
+    there before the watch was asked is not the watch's: the command meets it on its own way, and
+    says so."""
     found = orders_of(desk.journal, asked.name)
     if found and all(stood_before(desk.journal, record, asked.asked_at) for record in found):
         return True
@@ -107,7 +109,7 @@ def _look_up(desk: Desk, asked: Asked) -> Any:
         raise InDoubt(
             f"the watch was to send {name}, and whether it did is not known", record=record
         )
-    return _as_told(desk, asked.wanted, record)
+    return _result_of(desk, asked.wanted, record)
 
 
 def _look(desk: Desk, name: str) -> OrderRecord | None:
@@ -123,8 +125,8 @@ def _look(desk: Desk, name: str) -> OrderRecord | None:
     return standing[-1] if standing else None
 
 
-def _as_told(desk: Desk, wanted: Wanted, record: OrderRecord) -> Any:
-    """The order in the words of the function that was to make it."""
+def _result_of(desk: Desk, wanted: Wanted, record: OrderRecord) -> Any:
+    """The order as the function that was to make it would have returned it."""
     match wanted:
         case Submit():
             from execbot.desk.placing import sent_elsewhere

@@ -1,5 +1,6 @@
-"""Who is at the other end of the door, and whether both speak alike. Light: a command wants it
-before it has loaded anything."""
+"""Who is at the other end of the door, and whether both speak the same version.
+
+It imports little: a command needs it before it has loaded anything."""
 
 from __future__ import annotations
 

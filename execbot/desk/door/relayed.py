@@ -1,5 +1,5 @@
-"""An error, carried to another process: what a command tells of it, exit code included, is what it
-would have told of the error itself."""
+"""An error, carried to another process: a command reports it, exit code included, as if it had met
+the error itself."""
 
 from __future__ import annotations
 

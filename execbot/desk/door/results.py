@@ -1,4 +1,4 @@
-"""With what each request is answered. A command imports only what it was answered with."""
+"""The type of each request's answer. A command imports only the one that it was answered with."""
 
 from __future__ import annotations
 

@@ -28,8 +28,8 @@ SIGN_SECONDS = 0.5
 """How often the watch gives that sign."""
 
 WORK_SECONDS_MAX = 60.0
-"""Longer than anything the pipeline does takes, following an order apart. Beyond it a sign of life
-counts no more."""
+"""Longer than anything the pipeline does, following an order apart. After it a sign of life counts
+no more."""
 
 
 class Place(StrEnum):
@@ -41,7 +41,7 @@ class Place(StrEnum):
     LOOKING_UP = "looking_up"
     OWN_WAY = "own_way"
     """It carries the request out itself, under the same name."""
-    TOLD = "told"
+    ANSWERED = "answered"
     """It knows what the watch made of it."""
 
 
@@ -65,7 +65,7 @@ class Heard(StrEnum):
 
 NEXT: Mapping[Place, Mapping[Heard, Place]] = {
     Place.ASKING: {
-        Heard.ANSWER: Place.TOLD,
+        Heard.ANSWER: Place.ANSWERED,
         Heard.DECLINED: Place.TAKING_BACK,
         Heard.AT_WORK: Place.ASKING,
         Heard.SILENCE: Place.TAKING_BACK,
@@ -76,29 +76,29 @@ NEXT: Mapping[Place, Mapping[Heard, Place]] = {
         Heard.STANDS: Place.LISTENING,
     },
     Place.LISTENING: {
-        Heard.ANSWER: Place.TOLD,
+        Heard.ANSWER: Place.ANSWERED,
         Heard.AT_WORK: Place.LISTENING,
         Heard.DECLINED: Place.LOOKING_UP,
         Heard.SILENCE: Place.LOOKING_UP,
         Heard.HUNG_UP: Place.LOOKING_UP,
     },
     Place.LOOKING_UP: {
-        Heard.FOUND: Place.TOLD,
+        Heard.FOUND: Place.ANSWERED,
         Heard.NOTHING: Place.TAKING_BACK,
     },
     Place.OWN_WAY: {},
-    Place.TOLD: {},
+    Place.ANSWERED: {},
 }
 
 WAITS = frozenset({Place.ASKING, Place.LISTENING})
 """Where a command waits for the watch."""
 
-ENDED = frozenset({Place.OWN_WAY, Place.TOLD})
+ENDED = frozenset({Place.OWN_WAY, Place.ANSWERED})
 """Where the door has done its part."""
 
 
 def after(place: Place, heard: Heard) -> Place:
-    """Where a command stands then."""
+    """Where a command stands after it has heard something."""
     return NEXT[place].get(heard, place)
 
 
@@ -113,7 +113,7 @@ class Stage(StrEnum):
 
 
 class Turn(StrEnum):
-    """What happens to it there."""
+    """What happens to a request in the watch."""
 
     BEGUN = "begun"
     DONE = "done"
@@ -144,7 +144,7 @@ STAGES: Mapping[Stage, Mapping[Turn, Stage]] = {
 
 
 def next_stage(stage: Stage, turn: Turn) -> Stage:
-    """Where the watch has it then."""
+    """Where the watch has the request after that."""
     return STAGES[stage].get(turn, stage)
 
 
@@ -154,7 +154,7 @@ use of it."""
 
 
 class Reading(Struct, frozen=True):
-    """What was read ahead last; `began` is in the machine's own seconds."""
+    """What the watch read ahead last; `began` is in the machine's own seconds."""
 
     symbol: str
     began: float

@@ -9,8 +9,8 @@ import msgspec
 
 from execbot.desk.opening.setup import Setup
 
-TOLD_BY = ("EXECBOT_ALERT_URLS",)
-"""Environment variables that decide who is told."""
+ALERT_VARIABLES = ("EXECBOT_ALERT_URLS",)
+"""Environment variables that decide whom alerts reach."""
 
 
 def sameness(setup: Setup, env: Mapping[str, str] | None = None) -> str:
@@ -22,6 +22,6 @@ def sameness(setup: Setup, env: Mapping[str, str] | None = None) -> str:
         msgspec.json.encode(setup.endpoints),
         setup.credentials.api_key.encode(),
         setup.credentials.secret_key.encode(),
-        *(env.get(name, "").encode() for name in TOLD_BY),
+        *(env.get(name, "").encode() for name in ALERT_VARIABLES),
     )
     return sha256(b"\0".join(sha256(part).digest() for part in parts)).hexdigest()

@@ -1,6 +1,6 @@
 """The watch's side of the door: one thread that reads and writes its sockets, nothing else.
 
-    door = Door(directory, same, workbench(desk, SharedFacts()))
+    door = Door(directory, same, workbench(desk, Ahead()))
     door.open()
     ...
     door.close()
@@ -89,9 +89,9 @@ class Door:
         publication: Publication | None = None,
         hear_coming: Callable[[Coming], None] = lambda coming: None,
     ) -> None:
-        """`same` is what a command must say to be understood alike (`sameness`); `publication` is
-        what those are told who look on. `hear_coming` is told of requests that are to come, and
-        must not wait."""
+        """`same` is the hash that a command must send to be understood (`sameness`); `publication`
+        feeds those who look on. `hear_coming` is called with each request that is to come, and must
+        not wait."""
         self._directory = directory
         self._same = same
         self._env = os.environ if env is None else env
@@ -130,7 +130,8 @@ class Door:
         threading.Thread(target=self._serve, name="door", daemon=True).start()
 
     def close(self) -> None:
-        """Let nobody in any more. What is being worked on is answered while the process lasts."""
+        """Let nobody in any more. Requests being worked on are answered as long as the process
+        lasts."""
         if self._path is None:
             return
         withdraw(self._directory)
@@ -243,7 +244,7 @@ class Door:
             self._say(visitor, Declined("full", "Too many look on already."))
 
     def _tell_onlookers(self) -> None:
-        """Each gets as much as it takes; what it does not take waits, within bounds."""
+        """Send each as much as it takes; the rest waits, within bounds."""
         if self._onlookers is None or not self._onlookers.readers:
             return
         self._onlookers.spread()
@@ -257,7 +258,7 @@ class Door:
             self._write(visitor)
 
     def _answered(self, visitor: _Visitor, line: bytes | None) -> None:
-        """Called by the worker."""
+        """Take the answer over. The worker calls this."""
         self._answers.append((visitor, line))
         self._rouse()
 
@@ -279,7 +280,7 @@ class Door:
         self._write(visitor)
 
     def _write(self, visitor: _Visitor) -> None:
-        """Send what can be sent; close after the last of an answer."""
+        """Send what can be sent; close after the last byte of an answer."""
         try:
             while visitor.to_send:
                 sent = visitor.connection.send(visitor.to_send)

@@ -29,7 +29,7 @@ def to_line(message: msgspec.Struct) -> bytes:
 
 
 def to_bytes(value: object) -> bytes:
-    """A value as JSON; an error as what is told of it."""
+    """A value as JSON; an error as `carried` writes it."""
     return _ENCODER.encode(value)
 
 

@@ -11,7 +11,8 @@ from execbot.watch.lock import WatchLock
 
 @contextmanager
 def alone(desk: Desk) -> Iterator[None]:
-    """No `watch` acts meanwhile on what it remembers of the journal. Raises AlreadyWatching."""
+    """Keep every `watch` off the account meanwhile: it would act on what it remembers of the
+    journal. Raises AlreadyWatching."""
     lock = WatchLock(desk.directory)
     lock.acquire()
     try:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from execbot.desk.account import JOURNAL_NAME, Desk
+from execbot.config.paths import JOURNAL_NAME
+from execbot.desk.account import Desk
 from execbot.journal.care.look_over import damage_in_reach
 from execbot.journal.care.verified import Verified, last_verified
 from execbot.oms.sync.rebuild import LeftOut, Rebuilt, RowDifference, rebuilt_into

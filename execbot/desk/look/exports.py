@@ -72,7 +72,7 @@ JOURNALS = ("tradervue", "tradenote", "tradetally")
 
 
 def _misread(trades: Sequence[Trade], form: str) -> list[str]:
-    """What a journal makes another figure of than it is."""
+    """Warnings of figures that the trading journal reckons otherwise."""
     words = []
     if form in JOURNALS and (split := sorted({t.trip.symbol for t in trades if t.trip.splits})):
         words.append(f"Journals know nothing of splits: check {', '.join(split)} there.")

@@ -23,8 +23,8 @@ AS_RECORDED = "Shown as last recorded"
 
 
 def freshen(desk: Desk, *, confirms: int = 1) -> list[str]:
-    """Fill the gap from REST, and confirm what has filled (as many batches as `confirms`); returns
-    warnings instead of failing on a broker out of reach."""
+    """Fill the gap from REST, and confirm what has filled (at most so many batches as `confirms`).
+    Returns warnings, and does not fail, where the broker is out of reach."""
     filled = _filled(desk)
     confirmed = confirm_fills(desk, batches=confirms) if confirms else []
     return [
@@ -37,7 +37,7 @@ def freshen(desk: Desk, *, confirms: int = 1) -> list[str]:
 
 
 def watch_warnings(desk: Desk) -> list[str]:
-    """That the `watch` of this account exists and decides nothing."""
+    """Warnings that the `watch` of this account exists and decides nothing."""
     holder = holder_of(desk.directory)
     beat = None if holder is None else heartbeat_of(desk.directory)
     if beat is None or beat.pid != holder:
@@ -51,8 +51,8 @@ def watch_warnings(desk: Desk) -> list[str]:
 
 
 def other_warnings(desk: Desk) -> list[str]:
-    """That another execbot trades the account, where the journal has heard of one. A journal that
-    stands in knows too little: our own orders would be another's."""
+    """Warnings that another execbot trades the account, where the journal has heard of one. A
+    journal that stands in knows too little: our own orders would look like another's."""
     if desk.journal_trouble is not None:
         return []
     try:

@@ -36,7 +36,7 @@ class HaltsKnown(Struct, frozen=True):
 
 
 def halts_known(desk: Desk, record: OrderRecord) -> HaltsKnown:
-    """Of the order that was just given."""
+    """Whether a halt was known when this order was sent, and what to say of it."""
     from execbot.desk.protect import watched_by
 
     is_stock = record.order.asset_class == AssetClass.US_EQUITY and not record.order.is_spread
@@ -46,16 +46,22 @@ def halts_known(desk: Desk, record: OrderRecord) -> HaltsKnown:
     symbol = record.symbol
     if watched_by(desk) is None:
         return _unknown(desk, symbol, "no `watch` runs")
-    followed = desk.journal.meta_get(FOLLOWED_KEY)
-    if isinstance(followed, list) and {symbol, WITNESS} <= set(followed):
+    if is_followed(desk, symbol):
         return HaltsKnown(True)
     return _unknown(desk, symbol, "the `watch` that runs did not follow it")
+
+
+def is_followed(desk: Desk, symbol: str) -> bool:
+    """Whether the last `watch` that ran was subscribed to the halts of a symbol, and had seen that
+    they come."""
+    followed = desk.journal.meta_get(FOLLOWED_KEY)
+    return isinstance(followed, list) and {symbol, WITNESS} <= set(followed)
 
 
 def _unknown(desk: Desk, symbol: str, why: str) -> HaltsKnown:
     """The sentence under every order would soon be read by nobody."""
     today = str(eastern(desk.now()).date())
-    with suppress(JournalError):  # better said twice than an order that went told as failed
+    with suppress(JournalError):  # better said twice than a sent order reported as failed
         if desk.journal.meta_get(SAID_KEY) == today:
             return HaltsKnown(False)
         desk.journal.meta_set(SAID_KEY, today)

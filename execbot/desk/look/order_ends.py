@@ -1,7 +1,6 @@
-"""When `watch` takes a working order back: the clock it was given, or the close of the day.
+"""When `watch` takes a working order back: by the clock it was given, or at the close of the day.
 
-Nothing at the broker does either of it, so whoever is told of the moment is told whether a `watch`
-runs.
+The broker does neither. So every answer that names the moment also says whether a `watch` runs.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ class Ending(Struct, frozen=True):
     is_watched: bool
 
     def line(self) -> str:
-        """When, and by whom."""
+        """In words: when, and who does it."""
         if not self.is_watched:
             return f"{self._when()} only if `watch` runs by then: none does."
         return f"{self._when()} by the `watch` that runs."
@@ -63,7 +62,7 @@ class Ending(Struct, frozen=True):
 def ending_of(
     record: OrderRecord, market: MarketNow, trading: TradingSettings, *, is_watched: bool
 ) -> Ending | None:
-    """What of both comes first; None for an order that `watch` leaves alone."""
+    """The earlier of the two; None for an order that `watch` leaves alone."""
     order = record.order
     if not order.is_open or not record.is_ours:
         return None

@@ -119,7 +119,8 @@ def _view(
     fees: Mapping[str, FillFee],
     now: datetime,
 ) -> PositionView:
-    """Of dust there is no protection. A stop that `watch` holds itself stands in the plan alone."""
+    """One position as it is shown. Dust has no protection. A stop that `watch` holds itself stands
+    in the plan alone."""
     from execbot.exits.rules.view import Coverage, Guarded
 
     if protection is None:

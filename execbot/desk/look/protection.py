@@ -1,4 +1,4 @@
-"""How the account's positions are protected: one answer for every command that shows it."""
+"""How the account's positions are protected: the one answer that every command shows."""
 
 from __future__ import annotations
 

@@ -10,8 +10,9 @@ from msgspec import Struct
 
 from execbot.broker.errors import BrokerError
 from execbot.desk.account import Desk
+from execbot.desk.look.halts_known import is_followed
 from execbot.desk.protect import watched_by
-from execbot.market.halts import FOLLOWED_KEY, HALTS_KEY, WITNESS, HaltBook, book_from_json
+from execbot.market.halts import HALTS_KEY, HaltBook, book_from_json
 from execbot.market.sessions import MarketNow, agreed_now, crypto_now
 from execbot.model.account import Asset
 from execbot.model.numbers import tick_size
@@ -30,7 +31,7 @@ RATIO_STEP = Decimal("0.000001")
 
 
 class OptionView(Struct, frozen=True):
-    """Of a contract: its terms, and what the market says besides bid and ask."""
+    """What is shown of a contract: its terms, and what the market says besides bid and ask."""
 
     contract: Contract
     underlying_price: Decimal | None
@@ -235,12 +236,11 @@ def _close_before(days: Sequence[Bar], trade: Trade | None) -> Decimal | None:
 def _halt(
     desk: Desk, book: HaltBook, asset: Asset, symbol: str, at: datetime
 ) -> tuple[str, bool | None]:
-    """What is known of a halt; only a `watch` that follows the symbol hears of one."""
+    """The reason of a halt (empty: none), and whether one would be known. Only a `watch` that
+    follows the symbol hears of one."""
     if asset.is_crypto:
         return "", None
     halt = book.holding(symbol, at, is_crypto=False)
     if halt is not None:
         return halt.reason or "halted", True
-    followed = desk.journal.meta_get(FOLLOWED_KEY)
-    is_followed = isinstance(followed, list) and {symbol, WITNESS} <= set(followed)
-    return "", is_followed and watched_by(desk) is not None
+    return "", is_followed(desk, symbol) and watched_by(desk) is not None

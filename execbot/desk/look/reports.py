@@ -51,8 +51,8 @@ from execbot.watch.unwatched import left_alone_since
 __all__ = ["PeriodReport", "SpanReport", "span_report"]
 
 GUARDS_BEFORE = timedelta(days=7)
-"""How a position stood at the beginning is said by the last change before it: each session has
-one."""
+"""How far before a span the changes of protection are read: the last one before it says how a
+position stood at its beginning, and each session has one."""
 NEXT_RUN_WITHIN = timedelta(days=7)
 """A run that begins later than this after a span says nothing of it: samples of equity do."""
 
@@ -228,7 +228,8 @@ def _books(
     held: Sequence[Position],
     equity: EquityOfSpan,
 ) -> tuple[DailyReport, Sequence[DayRow], list[str]]:
-    """With what to warn of: a span that is over is valued at its end, else at prices of now."""
+    """The books of the span, and warnings. A span that is over is valued at its end, else at prices
+    of now."""
     journal = desk.journal
     fills = journal.executions(span.start, span.end)
     symbols = symbols_of_day(journal, span.start, fills)

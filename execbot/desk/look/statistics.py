@@ -121,9 +121,8 @@ def equity_of_span(
     names = sorted({name for some in unpriced.values() for name in some})
     if names:
         warnings.append(f"What came or went has no price: {', '.join(names)}.")
-    days = equity_days(
-        samples, sessions, flows, _opened_on(account), _told(account, eastern(desk.now()).date())
-    )
+    close = _close_by_broker(account, eastern(desk.now()).date())
+    days = equity_days(samples, sessions, flows, _opened_on(account), close)
     stats = equity_stats(days)
     if stats is not None:
         spy, why = _spy(desk, stats)
@@ -133,7 +132,8 @@ def equity_of_span(
 
 
 def _account(desk: Desk) -> Account | None:
-    """As it is at this moment. What it is worth now is not kept."""
+    """The account as it is now; None where the broker does not answer. What it is worth now is not
+    kept."""
     try:
         return desk.client.get_account()
     except BrokerError:
@@ -146,8 +146,8 @@ def _opened_on(account: Account | None) -> date | None:
     return eastern(account.created_at).date()
 
 
-def _told(account: Account | None, today: date) -> Mapping[date, Decimal]:
-    """The close that the broker speaks of, by its day."""
+def _close_by_broker(account: Account | None, today: date) -> Mapping[date, Decimal]:
+    """The equity at the last close as the account shows it, by the day of that close."""
     closed = closed_on(account, today)
     if account is None or closed is None or account.last_equity is None:
         return {}

@@ -33,7 +33,7 @@ DIGITS = Decimal("0.000000001")
 
 
 def neat(value: Decimal | None) -> Decimal | None:
-    """Without the noise of a division, and without a zero at the end."""
+    """A number without the noise of a division, and without zeros at the end."""
     if value is None:
         return None
     exponent = value.as_tuple().exponent

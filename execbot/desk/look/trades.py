@@ -16,13 +16,13 @@ from execbot.desk.executions import EVERYTHING
 from execbot.desk.following import lowered
 from execbot.desk.look.fees import learn_fees
 from execbot.desk.look.freshen import freshen
+from execbot.desk.look.plan_versions import plan_in, plan_versions
 from execbot.desk.look.structure_reads import together_with
 from execbot.exits.plan.plan import ExitPlan
-from execbot.exits.plan.plan_json import from_data
 from execbot.exits.structures.plan import StructurePlan
 from execbot.journal.confirmation import Confirmation
 from execbot.journal.journal import Journal
-from execbot.journal.records import OrderRecord, PlanRecord
+from execbot.journal.records import OrderRecord
 from execbot.model.account import Position
 from execbot.model.enums import OrderClass
 from execbot.model.numbers import maybe_decimal
@@ -138,7 +138,7 @@ class _Read(Struct, frozen=True):
 
     @property
     def doubts(self) -> list[str]:
-        """What the broker says otherwise, of the trades that are shown."""
+        """Warnings where the broker says otherwise of the trades that are shown."""
         names = {part.client_order_id for trade in self.trades for part in trade.trip.parts}
         made = self.known.confirmations
         return doubts_of(made[name] for name in names if name in made)
@@ -157,8 +157,8 @@ class Kept(Struct, frozen=True):
 
 
 def trades_of(journal: Journal, wanted: Wanted, *, of: str = "") -> _Read:
-    """What the journal has of them. `of` is the id of the one that is asked for: its symbol is read
-    alone. Raises JournalError."""
+    """The trades as the journal has them. `of` is the id of the one that is asked for: its symbol
+    is read alone. Raises JournalError."""
     history, trips, structures = _trips(journal, wanted, of)
     known = _known(journal, trips, Kept(), structures)
     trades = [
@@ -314,18 +314,12 @@ def _plans(
     ends = sorted(names - whole)
     for start in range(0, len(ends), PLANS_A_TIME):
         for record in journal.plan_ends(ends[start : start + PLANS_A_TIME]):
-            _put(found, record)
+            plan = plan_in(record)
+            if plan is not None:
+                found.setdefault(record.plan_id, []).append(plan)
     for plan_id in sorted(name for name in whole if name):
-        for record in journal.plan_history(plan_id):
-            _put(found, record)
+        found[plan_id] = plan_versions(journal, plan_id)
     return found
-
-
-def _put(found: dict[str, list[ExitPlan]], record: PlanRecord) -> None:
-    try:
-        found.setdefault(record.plan_id, []).append(from_data(record.body))
-    except (KeyError, TypeError, ValueError):
-        return  # a plan that cannot be read: the trade stands without it
 
 
 def _strengths(

@@ -1,7 +1,7 @@
 """What a command asks the broker while its modules are still being loaded.
 
-Connections open as soon as the hosts are known, and the facts of the order are on their way as soon
-as the journal is open; the executor and the rules are imported meanwhile.
+It opens connections as soon as it knows the hosts, and asks for the facts of the order as soon as
+the journal is open; meanwhile it imports the executor and the rules.
 """
 
 from __future__ import annotations
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
 
 def begin_facts(desk: Desk, request: OrderRequest) -> None:
-    """Ask for the facts of an order and do not wait for them; the desk's risk gate takes them.
-
-    Nothing is begun where they are asked for in turn, or where exits are looked for first.
+    """Ask for the facts of an order and do not wait for them; the desk's risk gate takes them. Asks
+    for nothing where facts come one by one, or where exits are looked for first.
     """
     asking = desk.asking
     if not asking.beside or desk.begun is not None or desk.has_risk:

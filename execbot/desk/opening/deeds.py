@@ -1,7 +1,7 @@
-"""What one command has really done at the broker: noted at the wire, whatever fails afterwards.
+"""What one command has really done at the broker, noted at the wire whatever fails afterwards.
 
 A deed is noted before its first byte leaves; until its answer was read its fate is unknown. From
-this, and not from where an error came up, `desk.opening.outcomes` tells how a command ended.
+this, and not from where an error came up, `desk.opening.outcomes` says how a command ended.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ class What(StrEnum):
     CANCEL = "cancel"
     CANCEL_ALL = "cancel_all"
     EXERCISE = "exercise"
-    """An option exercised, or let expire."""
+    DO_NOT_EXERCISE = "do_not_exercise"
+
+
+CANCELS = (What.CANCEL, What.CANCEL_ALL)
 
 
 class Fate(StrEnum):
@@ -58,9 +61,7 @@ class Deed(Struct):
             return Outcome.IN_DOUBT
         if self.what is What.ORDER:
             return self.order.outcome if self.order is not None else Outcome.ACCEPTED
-        if self.what is What.EXERCISE:
-            return Outcome.ACCEPTED
-        return Outcome.CANCELED
+        return Outcome.CANCELED if self.what in CANCELS else Outcome.ACCEPTED
 
     def to_dict(self) -> Mapping[str, Any]:
         key = "client_order_id" if self.what is What.ORDER else "id"
@@ -87,7 +88,7 @@ class Deeds(Struct, eq=False):
         return [deed for deed in self.all.values() if deed.fate is Fate.UNKNOWN]
 
     def saw(self, order: Order) -> None:
-        """The broker shows the order: what was unknown of it is known."""
+        """Note that the broker shows the order: what was unknown of it is known now."""
         sent = self.all.get((What.ORDER, order.client_order_id))
         if sent is not None:
             sent.is_done(order)
@@ -102,10 +103,11 @@ class Deeds(Struct, eq=False):
 
 
 def outcome_of(done: Sequence[Deed]) -> Outcome:
-    """Of all of it in one word: an order weighs more than a cancel. Pure."""
-    orders = [deed.outcome for deed in done if deed.what is What.ORDER]
-    if orders:
-        return orders[-1]
+    """The outcome of all deeds in one word: an order or an exercise weighs more than a cancel.
+    Pure."""
+    heavy = [deed.outcome for deed in done if deed.what not in CANCELS]
+    if heavy:
+        return heavy[-1]
     return Outcome.CANCELED if done else Outcome.NOT_SENT
 
 
@@ -119,7 +121,7 @@ def current() -> Deeds | None:
 
 @contextmanager
 def noting(deeds: Deeds) -> Iterator[None]:
-    """Inside, writes of this thread are noted there."""
+    """Note writes of this thread there, inside the block."""
     before = _current.set(deeds)
     try:
         yield
@@ -146,7 +148,7 @@ def doing(what: What, name: str, symbol: str = "") -> Iterator[Deed]:
 
 
 def seen(order: Order) -> Order:
-    """The order, which the broker has shown."""
+    """Return the order, after noting that the broker has shown it."""
     deeds = current()
     if deeds is not None:
         deeds.saw(order)

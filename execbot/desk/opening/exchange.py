@@ -200,7 +200,7 @@ def settings_of(given: Mapping[str, Any], scenario: Path | None, pairs: Sequence
         for pair in pairs:
             chosen = _with_setting(chosen, pair)
         config = SimConfig.of(chosen)
-        _ = config.start  # a wrong time is told before the server starts
+        _ = config.start  # refuse a wrong time before the server starts
     except (BadConfig, TypeError) as error:
         raise BadRequest(str(error), next_step=SERVE_NEXT) from None
     return config

@@ -1,9 +1,9 @@
 """Sim mode: the built-in exchange in this process, behind the same client as Alpaca.
 
 The adapter's requests go to the exchange as bytes, and its trade updates come back as the frames
-that its socket would send. Prices are asked for like any others; halts and price bands, which no
-request lists, are read from the exchange's own state and told as its data stream tells them.
-Nothing here knows an order.
+that its socket would send. Prices are asked for like any others. No request lists halts and price
+bands: they are read from the exchange's own state and come in the form of its data stream. Nothing
+here knows an order.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ STATUS_SECONDS = 0.5
 """How often the exchange is asked for halts and bands."""
 
 BAND_SECONDS = 30
-"""How often a band that moves with the market is told; the tapes do the same."""
+"""How often a band that moves with the market is sent; the tapes do the same."""
 
 
 def open_exchange(directory: Path, settings: SimSettings) -> SharedVenue:
@@ -117,8 +117,8 @@ class InProcessTradeUpdates(TradeUpdateStream):
 
 
 class InProcessMarketData(MarketDataStream):
-    """Trading statuses and price bands of the wanted symbols. Quotes and trades are not told:
-    whoever wants prices asks for them."""
+    """Trading statuses and price bands of the wanted symbols. It carries no quotes and trades:
+    prices are asked for."""
 
     def __init__(self, exchange: SharedVenue, parse: Callable[[bytes], Iterable[object]]) -> None:
         self._exchange = exchange
@@ -128,7 +128,7 @@ class InProcessMarketData(MarketDataStream):
         self._lulds: frozenset[str] = frozenset()
         self._halted: set[str] = set()
         self._bands: dict[str, tuple[Decimal, Decimal]] = {}
-        self._told_at: dict[str, int] = {}
+        self._shown_at: dict[str, int] = {}
         self._closed = threading.Event()
 
     def subscribe(
@@ -156,7 +156,7 @@ class InProcessMarketData(MarketDataStream):
             self._lulds -= frozenset(lulds)
 
     def messages(self) -> Iterator[MarketDataMessage]:
-        """What changed, until `close`; a halt that was in force before is told at first sight."""
+        """What changed, until `close`. A halt that was in force before comes first."""
         while not self._closed.is_set():
             with self._lock:
                 statuses, lulds = self._statuses, self._lulds
@@ -187,20 +187,21 @@ class InProcessMarketData(MarketDataStream):
             yield status_message(symbol, asset, now, halted=is_halted, reason=reason)
 
     def _new_bands(self, venue: Venue, wanted: frozenset[str]) -> Iterator[Mapping[str, object]]:
-        """A band that was set is told at once, one that follows the market twice a minute."""
+        """A band that the control plane has set comes at once, one that follows the market twice a
+        minute."""
         from execbot.sim.types import SECOND
         from execbot.sim.wire.data_feed import luld_message
 
         now = venue.clock.now()
         for symbol in sorted(wanted):
-            due = now - self._told_at.get(symbol, 0) >= BAND_SECONDS * SECOND
+            due = now - self._shown_at.get(symbol, 0) >= BAND_SECONDS * SECOND
             fixed = venue.exchange.core.bands.get(symbol)
             if fixed == self._bands.get(symbol) and not due:
                 continue
             trade = venue.market.prices.last_trade(symbol, now)
             if trade is None:
                 continue
-            self._told_at[symbol] = now
+            self._shown_at[symbol] = now
             message = luld_message(symbol, venue.market.assets.get(symbol), now, trade.price)
             if fixed is None:
                 self._bands.pop(symbol, None)

@@ -21,7 +21,8 @@ NAME = "exchange.clock"
 
 
 def keep_clock(directory: Path, clock: BrokerClock, timer: Timer | None = None) -> None:
-    """Leave what replies have told. A full disk leaves the old one, which serves as well."""
+    """Leave the time that replies have carried. A full disk keeps the old one, which serves as
+    well."""
     if not clock.was_told:
         return
     mark = (timer or Timer()).mark()

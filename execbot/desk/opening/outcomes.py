@@ -33,6 +33,13 @@ from execbot.oms.errors import CloseFailed
 P = ParamSpec("P")
 R = TypeVar("R")
 
+VERBS = {
+    What.ORDER: "sent",
+    What.CANCEL: "canceled",
+    What.CANCEL_ALL: "canceled every order",
+    What.EXERCISE: "exercised",
+    What.DO_NOT_EXERCISE: "said not to exercise",
+}
 UNREAD_HINT = "The broker may have done what was asked. Doing it again could do it twice."
 UNREAD_NEXT = "Run `execbot reconcile`; never resubmit."
 
@@ -94,7 +101,7 @@ def carried_out(
 
 
 def unrecorded_words(desk: Desk) -> list[str]:
-    """What of the last command the journal does not have, although it was done."""
+    """Warnings of what the last command did that the journal does not have."""
     missed = desk.journal.missed
     if missed is None:
         return []
@@ -117,7 +124,7 @@ def _warned(desk: Desk, result: R) -> R:
 
 
 def _tell(error: BaseException, deeds: Deeds, desk: Desk) -> None:
-    """Have the error say what was done before it. An error that knows what became of its own order
+    """Put what was done before it into the error. An error that knows what became of its own order
     (a refusal, a doubt) is believed in that; one of the journal or of a file knows nothing."""
     facts: dict[str, Any] = dict(getattr(error, "noted", {}))
     done = [deed for deed in deeds.done if deed.name not in _own(error)]
@@ -165,14 +172,14 @@ def _add(error: BaseException, words: str) -> None:
 
 
 def _names(deeds: list[Deed], desk: Desk) -> str:
-    return ", ".join(_words(deed, desk) for deed in deeds)
+    return ", ".join(words_of(deed, desk) for deed in deeds)
 
 
-def _words(deed: Deed, desk: Desk) -> str:
-    verbs = {What.ORDER: "sent", What.CANCEL: "canceled", What.CANCEL_ALL: "canceled every order"}
-    name = deed.name
+def words_of(deed: Deed, desk: Desk) -> str:
+    """One write in words: "canceled ab12"."""
+    name = deed.name or deed.symbol
     if deed.what is What.CANCEL:
         with suppress(JournalError):
             record = desk.journal.order_by_broker_id(name)
             name = record.client_order_id if record is not None else name
-    return f"{verbs[deed.what]} {name}".rstrip()
+    return f"{VERBS[deed.what]} {name}".rstrip()

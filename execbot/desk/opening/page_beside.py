@@ -16,7 +16,7 @@ WORDS_MAX = 400
 
 
 class PageBeside:
-    """`execbot page`, started with these arguments; `tell` is told in words that it runs, or why
+    """`execbot page`, started with these arguments. Calls `tell` with words: that it runs, or why
     it does not."""
 
     def __init__(self, arguments: Sequence[str], tell: Callable[[str], None]) -> None:
@@ -35,7 +35,7 @@ class PageBeside:
         threading.Thread(target=self._follow, name="page", daemon=True).start()
 
     def end(self) -> None:
-        """Let it go; what it does not do in time the system ends."""
+        """Ask it to end; the system ends what does not in time."""
         self._is_ending = True
         with suppress(OSError):
             self._process.terminate()
@@ -43,7 +43,8 @@ class PageBeside:
             self._process.wait(GOODBYE_SECONDS)
 
     def _follow(self) -> None:
-        """The link itself is told to nobody: what is told here ends in logs."""
+        """Follow its output. The link itself is passed on to nobody: what `tell` gets ends in
+        logs."""
         errors = threading.Thread(target=self._read_errors, name="page-errors", daemon=True)
         errors.start()
         assert self._process.stdout is not None
@@ -55,7 +56,7 @@ class PageBeside:
             self._tell(f"the page has ended with {code}; the watch goes on. {self._words}".rstrip())
 
     def _read_errors(self) -> None:
-        """As they come: a pipe that is full would hold the page up."""
+        """Read its errors as they come: a pipe that is full would hold the page up."""
         assert self._process.stderr is not None
         for line in self._process.stderr:
             self._words = " ".join(f"{self._words} {line}".split())[-WORDS_MAX:]

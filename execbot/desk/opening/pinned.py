@@ -1,4 +1,4 @@
-"""Is it the account that is meant? The keys of another one are told before anything is done."""
+"""Is it the account that is meant? Keys of another one are refused before anything is done."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from execbot.config.credentials import Credentials
 from execbot.config.environment import Environment
 from execbot.config.errors import ConfigError
 from execbot.config.load import Settings
-from execbot.config.paths import state_root
+from execbot.config.paths import JOURNAL_NAME, account_path, state_root
 from execbot.config.profiles import state_roots
 from execbot.config.schema import Mode
-
-JOURNAL_NAME = "journal.db"
 
 
 def check_profile_keys(settings: Settings, credentials: Credentials, env: Environment) -> None:
@@ -44,7 +42,7 @@ def check_account(
             f"keys come from {credentials.source}.",
             next_step="Use the keys of that account, or correct `account`.",
         )
-    here = state_root(env) / directory_name(mode, account)
+    here = account_path(state_root(env), mode.value, account)
     there = journal_elsewhere(mode, env, account)
     if there is not None and not (here / JOURNAL_NAME).exists():
         profile, path = there
@@ -63,14 +61,10 @@ def journal_elsewhere(mode: Mode, env: Environment, account: str) -> tuple[str, 
         return None
     here = state_root(env)
     for profile, root in state_roots(env).items():
-        path = root / directory_name(mode, account)
+        path = account_path(root, mode.value, account)
         if root != here and (path / JOURNAL_NAME).exists():
             return profile, path
     return None
-
-
-def directory_name(mode: Mode, account: str) -> str:
-    return f"{mode.value}-{account}"
 
 
 def whose(profile: str) -> str:

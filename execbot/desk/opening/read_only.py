@@ -166,8 +166,8 @@ class ReadOnlyClient(BrokerClient):
 
 
 class NotingClient(ReadOnlyClient):
-    """Wraps a client; whatever may change something at the broker is noted among the deeds of the
-    command that is carried out, before its first byte leaves and again when the answer was read."""
+    """Wraps a client. Notes whatever may change something at the broker among the deeds of the
+    running command: before its first byte leaves, and again when the answer was read."""
 
     def place_order(
         self,
@@ -224,7 +224,7 @@ class NotingClient(ReadOnlyClient):
             deed.is_done()
 
     def do_not_exercise(self, symbol: str) -> None:
-        with doing(What.EXERCISE, "", symbol) as deed:
+        with doing(What.DO_NOT_EXERCISE, "", symbol) as deed:
             self._client.do_not_exercise(symbol)
             deed.is_done()
 

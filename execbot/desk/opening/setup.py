@@ -177,8 +177,8 @@ def clock_of(setup: Setup) -> BrokerClock:
 
 
 def kept_facts_of(setup: Setup, client: AlpacaClient) -> KeptFacts | None:
-    """What need not be asked of a broker over the network every time; the exchange in this process
-    is asked."""
+    """What need not be asked every time of a broker over the network. The exchange in this process
+    is asked every time."""
     if not client.answers_beside:
         return None
     from execbot.risk.asking.kept_facts import KeptFacts

@@ -1,7 +1,7 @@
 """An order management system that may be given nothing: it then opens its account itself.
 
-Who opens it is told by `desk.opening.library`, from which programs take the class: an opened
-account has an OMS of this class, so this file cannot know how one is opened.
+`desk.opening.library`, from which programs take the class, sets how: an opened account has an OMS
+of this class, so this file cannot know how one is opened.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CONFIRMATION = "confirmation"
 
 
 class Account(Protocol):
-    """What it needs of an opened account."""
+    """What the OMS needs of an opened account."""
 
     @property
     def settings(self) -> Settings: ...
@@ -78,7 +78,7 @@ class OrderManagementSystem(service.OrderManagementSystem):
             super().__init__(client, journal, **options)
 
     def __getattr__(self, name: str) -> Any:
-        """Reached for what is not there yet: the account is opened, and asked again."""
+        """Open the account when something is asked for that only it has, and ask again."""
         if name.startswith("__") or "_opening" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         with self._opening:

@@ -1,4 +1,4 @@
-"""The report of a day whose session has ended, once: whatever time zone the one who asks lives in.
+"""The report of a day whose session has ended, made once, in whatever time zone the machine is.
 
 A timer that knows no holidays asks every hour; the calendar says whether there is anything to do.
 """
@@ -40,12 +40,13 @@ def due_day(table: SessionTable, now: datetime, done: date | None) -> date | Non
 
 
 def page_of(desk: Desk, day: date) -> Path:
-    """Where its page is written."""
+    """The path of the day's page."""
     return private_directory(desk.directory / "reports") / f"{day}.html"
 
 
 def made(desk: Desk, day: date, words: str) -> None:
-    """It is there: not again for this day. Told to a person who wants to be told."""
+    """Note that the report is made, and is not to be made again for this day. Also tells a person
+    who wants to know."""
     write_private(desk.directory / NAME, f"{day}\n")
     if desk.settings.trading.alerts.daily_report:
         desk.alerter.alert(Alert(KIND, words, str(day), severity=Severity.INFO))

@@ -64,7 +64,8 @@ def alert_state(desk: Desk, env: Mapping[str, str] | None = None) -> AlertState:
 
 
 def receivers_of(env: Mapping[str, str]) -> list[Receiver]:
-    """Those of EXECBOT_ALERT_URLS. Raises AlertsUnavailable where apprise is not installed."""
+    """The receivers in EXECBOT_ALERT_URLS. Raises AlertsUnavailable where apprise is not
+    installed."""
     if not env.get(URLS_VARIABLE, "").strip():
         return []
     found = []
@@ -87,7 +88,7 @@ def url_for(service: Service, said: Mapping[str, str]) -> str:
 
 
 def try_url(url: str) -> None:
-    """Send a test there. Raises AlertsUnavailable unless it was taken."""
+    """Send a test to this URL. Raises AlertsUnavailable unless it was taken."""
     words = "execbot tells you here of alarms. This is a test."
     if not apprise_sender([url])("execbot: test", words).is_taken:
         raise AlertsUnavailable(f"{private_url(url)} did not take the test")

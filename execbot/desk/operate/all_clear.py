@@ -1,4 +1,4 @@
-"""Once a day a word that all is well: silence looks like health, and is not."""
+"""A message once a day that all is well: silence looks like health, and is not."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ CLEAR, NOT_CLEAR = "health.all_clear", "health.not_clear"
 
 
 def all_clear_of(found: HealthNow, lines: Sequence[str], day: str) -> Alert:
-    """What is told of it. Pure: bad news goes out at any hour, good news waits for the end of the
-    quiet ones."""
+    """The message, None where none is due. Pure. Bad news goes out at any hour, good news waits for
+    the end of the quiet ones."""
     positions = found.figures.get("positions") or 0
     where = f"[{found.health.mode or '?'} {found.health.account or '?'}]"
     bad = [

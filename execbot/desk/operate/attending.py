@@ -1,6 +1,7 @@
-"""What a running `watch` tells those who look whether it lives: its heartbeat file, the service
-manager, a dead man's switch, and a watchdog in its own process. All are fed by the loop that
-decides, after its decisions, and none can hold it up."""
+"""What a running `watch` feeds so that others see whether it lives: its heartbeat file, the service
+manager, a dead man's switch, and a watchdog in its own process.
+
+The loop that decides feeds all of them, after its decisions, and none can hold it up."""
 
 from __future__ import annotations
 
@@ -29,8 +30,8 @@ PING_SECONDS = 60.0
 GOODBYE_SECONDS = 0.5
 SETTLED_SECONDS = 180.0
 SETTLED = "it did not come again since this watch began"
-"""What an earlier watch told, and this one has not raised by then, is over: the alarms that go on
-come each minute."""
+"""After this time the alarms of an earlier watch that this one has not raised are over: those that
+go on come each minute."""
 
 START_SECONDS = 300.0
 """How long the first reconciliation may take before the watchdog calls it hung."""
@@ -99,7 +100,7 @@ class Attendance:
             self._pinger.tell(Ping(Event.FAIL if lasts else Event.ALIVE, words))
 
     def end(self) -> list[str]:
-        """What stays unwatched, in words: also told to a person."""
+        """What stays unwatched, in words; a person is told too."""
         self._manager.ending()
         if self._watchdog is not None:
             faulthandler.cancel_dump_traceback_later()

@@ -63,9 +63,9 @@ class JobPing:
 
 
 def url_of(job: Job, config_path: Path | None, env: Mapping[str, str] | None = None) -> str | None:
-    """Whom this job tells; None where nobody is configured, or a person runs it by hand, which
-    would hide that the job itself is dead. A configuration that cannot be read tells nobody: the
-    service notices that nothing comes."""
+    """The URL that this job pings. None where none is configured, and where a person runs the job
+    by hand: that would hide that the job itself is dead. With a configuration that cannot be read
+    there is no ping either: the service notices that nothing comes."""
     env = os.environ if env is None else env
     if env.get(JOB_VARIABLE) != job.value and on_terminal():
         return None

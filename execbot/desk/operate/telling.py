@@ -1,5 +1,4 @@
-"""Which of a watch's notes a person is told of: alarms, their ends, and fills where they are
-wanted."""
+"""Which of a watch's notes become alerts: alarms, their ends, and fills where they are wanted."""
 
 from __future__ import annotations
 
@@ -40,7 +39,7 @@ LASTING = frozenset({*ENDS.values(), *WITHOUT_STOP})
 
 
 def alert_of(note: Note, settings: AlertSettings) -> Alert | None:
-    """What is told of a note; None for most. Pure."""
+    """The alert that a note becomes; None for most. Pure."""
     if note.is_alarm:
         kind = str(note.data.get("kind") or note.type)
         severity = Severity.CRITICAL if note.is_critical else Severity.WARNING
@@ -65,7 +64,7 @@ def ended_by(note: Note) -> list[tuple[str, str]]:
 
 
 def tell(desk: Desk, note: Note) -> None:
-    """Send what is to be told of it."""
+    """Send the alert of a note, where it has one."""
     for kind, subject in ended_by(note):
         desk.alerter.resolve(kind, note.text, subject)
     if alert := alert_of(note, desk.settings.trading.alerts):

@@ -1,8 +1,8 @@
-"""Exercising a contract, or letting it expire: what the broker can be told of a long contract.
+"""Exercising a long contract, or letting it expire.
 
-Neither carries an id, so neither could be repeated blindly: the position is read first, what is
-asked for is in the journal before a byte leaves, and where no answer was read the outcome is in
-doubt: the contracts and shares tell, not a second try.
+Neither request carries an id, so neither could be repeated blindly. So the position is read first,
+what is asked for is in the journal before a byte leaves, and where no answer was read the outcome
+is in doubt: the contracts and shares show it, not a second try.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ class Exercised(Struct, frozen=True):
 
 
 def what_exercise_does(desk: Desk, symbol: str, *, abandons: bool = False) -> Exercised:
-    """What it would mean; nothing is written. Raises NotExercised, BrokerError."""
+    """What exercising, or abandoning, the contract would mean; writes nothing. Raises NotExercised,
+    BrokerError."""
     contract = option_contract(symbol)
     if contract is None:
         raise NotExercised(f"{symbol} is no option contract")
@@ -89,7 +90,8 @@ def _refuse_other_day(desk: Desk, contract: OptionContract, symbol: str) -> None
 
 @carried_out(CommandStep.DECISION)
 def exercise_contract(desk: Desk, wanted: Exercised) -> Exercised:
-    """Tell the broker. Raises BrokerError; in doubt where no answer was read."""
+    """Exercise the contracts, or let them expire, at the broker. Raises BrokerError; in doubt where
+    no answer was read."""
     verb = "abandon" if wanted.is_abandoned else "exercise"
     facts = {"qty": text(wanted.qty), "shares": text(wanted.shares), "cash": text(wanted.cash)}
     desk.journal.audit(DECISION, wanted.symbol, verb, facts, "asked", desk.now())
@@ -126,6 +128,7 @@ def other_legs(desk: Desk, wanted: Exercised) -> list[str]:
 def _cover_of(
     sold: OptionContract, left: Sequence[tuple[OptionContract, Position]], lots: Decimal
 ) -> Decimal:
-    """What is held of its kind that lives as long, less all that is sold; below 0: too little."""
+    """What is held of its kind with as late an expiry, less all that is sold; below 0: too
+    little."""
     same = (p.qty for c, p in left if c.is_call is sold.is_call and c.expires >= sold.expires)
     return sum(same, lots if sold.is_call else ZERO)

@@ -118,7 +118,7 @@ class Kept(Struct, frozen=True):
 
 
 def kept(desk: Desk, structures: Sequence[Structure]) -> list[Kept]:
-    """How each is protected, as every other surface says it. Raises BrokerError."""
+    """How each structure is protected, as every command shows it. Raises BrokerError."""
     protected = {one.symbol: one for one in protection_of(desk)}
     found = []
     for structure in structures:
@@ -132,8 +132,8 @@ def kept(desk: Desk, structures: Sequence[Structure]) -> list[Kept]:
 
 
 def _end_own_plans(desk: Desk, structure: Structure) -> None:
-    """What could sell one leg alone is not kept beside: a plan that is in force must be taken off
-    first, one that was suspended ends. Raises BadStructureExits."""
+    """End the plans of single contracts, which could sell one leg alone: a plan in force must be
+    taken off first, one that was suspended ends here. Raises BadStructureExits."""
     if len(structure.positions) < 2:
         return
     plans = [plan for p in structure.positions if (plan := plan_of(desk.journal, p.symbol))]
@@ -152,7 +152,8 @@ def _end_own_plans(desk: Desk, structure: Structure) -> None:
 
 
 def _check(stop: Decimal | None, target: Decimal | None, worth: Decimal) -> None:
-    """Raise for a level that would be taken at once, or that cannot be meant."""
+    """Raise BadStructureExits for a level that would be reached at once, or that cannot be
+    meant."""
     shown = f"it is worth {text(abs(worth))} now"
     if stop is not None and stop >= worth:
         raise BadStructureExits(f"the stop at {text(abs(stop))} would be taken at once: {shown}")

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 
+from execbot.config.paths import JOURNAL_NAME, account_path
 from execbot.config.profiles import profile_directory, profile_names
 from execbot.journal import names
 from execbot.model.enums import OPEN_STATUSES, OrderStatus
-
-JOURNAL_NAME = "journal.db"
 
 
 class Kind(StrEnum):
@@ -69,7 +68,7 @@ def _journal(mode_flag: str | None, config_path: Path | None) -> Path | None:
     account = remembered_account(setup)
     if account is None:
         return None
-    return setup.root / f"{setup.mode.value}-{account}" / JOURNAL_NAME
+    return account_path(setup.root, setup.mode.value, account) / JOURNAL_NAME
 
 
 def _profiles() -> list[names.Name]:

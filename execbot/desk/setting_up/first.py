@@ -61,7 +61,7 @@ class Places(Struct, frozen=True):
 
 class Wishes(Struct, frozen=True):
     """What shall be set up. `values` are keys of trading.yaml with their words; `pair` is None in
-    sim; `alert_urls` is empty where nobody is told."""
+    sim; `alert_urls` is empty where no alerts are wanted."""
 
     mode: Mode
     values: Mapping[str, str]
@@ -184,8 +184,8 @@ def write(wishes: Wishes, places: Places, template: str, account: str | None) ->
 
 
 class Kept(Struct, frozen=True):
-    """What shall run it: the files that were written for that, how it is started, and what its
-    owner must know."""
+    """How it is kept running: the files that were written for that, the command that starts it, and
+    what its owner must know."""
 
     written: Sequence[Path] = ()
     steps: Sequence[str] = ()
@@ -194,8 +194,9 @@ class Kept(Struct, frozen=True):
 
 def keep_running(wishes: Wishes, places: Places, config: Path | None) -> Kept:
     """Write the units, lines or script that were chosen, as `execbot service MANAGER --write` does.
-    The account is set up by now: what cannot be written is told, with the command that tries it
-    again."""
+
+    The account is set up by now: a file that cannot be written is a warning, with the command that
+    tries it again."""
     profile = f" --profile {places.profile}" if places.profile else ""
     gate = ["export ALPACA_LIVE_TRADE=true"] if wishes.mode is Mode.LIVE else []
     if wishes.running is Running.BY_HAND:
@@ -258,7 +259,7 @@ def _text(path: Path) -> str:
 
 
 def _set_variable(path: Path, name: str, value: str) -> None:
-    """In the file as it is; made readable by nobody else."""
+    """Set a variable in the file as it is; nobody else may read the file afterwards."""
     from dotenv import set_key
 
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))

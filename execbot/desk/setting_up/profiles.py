@@ -13,7 +13,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from execbot.config.errors import ConfigError
-from execbot.config.paths import PROFILE_VARIABLE
+from execbot.config.paths import PROFILE_VARIABLE, account_path
 from execbot.config.profiles import profile_names
 from execbot.desk.opening.setup import read_setup, remembered_account
 from execbot.model.timer import Timer
@@ -52,7 +52,7 @@ def _row(name: str, given: Mapping[str, str]) -> ProfileRow:
         return ProfileRow(name, problem=error.message, next_step=error.next_step)
     trading = setup.settings.trading
     account = remembered_account(setup) or trading.account
-    directory = setup.root / f"{setup.mode.value}-{account}"
+    directory = account_path(setup.root, setup.mode.value, account or "")
     holder = holder_of(directory) if account else None
     beat = heartbeat_of(directory) if holder is not None else None
     age = None if beat is None else int(beat.age(datetime.now(UTC), Timer().mark()))

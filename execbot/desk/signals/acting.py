@@ -56,8 +56,8 @@ def answered(
     *,
     waited: Sequence[str] = (),
 ) -> tuple[SignalResult, list[str]]:
-    """The result as it is told, with what to warn of: where no `watch` runs the entry is followed
-    to its fill. `waited` is what an earlier following said; it stands where this one's would."""
+    """The result as it is reported, and warnings: where no `watch` runs the entry is followed to
+    its fill. `waited` is what an earlier following said; it stands where this one's would."""
     from execbot.oms.signals.result import REPEATED
 
     result, warnings = _unwatched(desk, result, seconds)
@@ -103,8 +103,7 @@ def signal_of(desk: Desk, fields: Mapping[str, Any]) -> Signal:
 
 
 def preview_signal(desk: Desk, signal: Signal, *, naked: bool = False) -> Preview:
-    """What would be done with it: its size, its request and every check. Writes nothing.
-
+    """What would be done with the signal: its size, its request and every check. Writes nothing.
     Raises FlagNotAllowed, BrokerError.
     """
     return executor_of(desk, naked=naked).preview(signal)
@@ -122,7 +121,7 @@ def preview_signal(desk: Desk, signal: Signal, *, naked: bool = False) -> Previe
 def act_on_signal(
     desk: Desk, signal: Signal, *, naked: bool = False
 ) -> tuple[SignalResult, list[str]]:
-    """Size it, check it, send, close, queue or skip it; the result, and what to warn of.
+    """Size the signal and check it, then send, close, queue or skip; the result, and warnings.
 
     Where no `watch` runs its entry is followed to the fill. Never raises for what a signal causes;
     raises FlagNotAllowed.
@@ -136,7 +135,7 @@ def act_on_signal(
 def acted_elsewhere(
     desk: Desk, signal: Signal, *, naked: bool = False
 ) -> tuple[SignalResult, list[str]]:
-    """What another process, which was given this signal, has made of it, and could not tell."""
+    """What another process made of this signal, which it was given and could not report."""
     executor = executor_of(desk, naked=naked)
     return answered(desk, executor.made_elsewhere(signal))
 

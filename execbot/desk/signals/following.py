@@ -29,7 +29,7 @@ LOOK_SECONDS_MAX = 5.0
 
 LOOK_FACTOR = 1.3
 WATCH_LOOK_SECONDS = 10.0
-"""How often it is looked whether a `watch` runs."""
+"""How often the run looks whether a `watch` runs."""
 
 
 class Became(Struct, frozen=True):
@@ -162,7 +162,7 @@ class SignalFollowing:
 
 
 def _differs(before: OrderRecord, now: OrderRecord) -> bool:
-    """Something that a strategy would want to know."""
+    """Whether it is something that a strategy would want to know."""
     return (
         before.client_order_id != now.client_order_id
         or before.outcome is not now.outcome

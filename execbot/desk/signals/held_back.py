@@ -27,15 +27,15 @@ from execbot.oms.errors import OmsError
 from execbot.oms.signals.result import SignalResult
 
 LOOK_AFTER_SECONDS = 2.5
-"""How long the oldest answer waits before it is looked for while lines still come."""
+"""How long the oldest answer waits for a look while lines still come."""
 
 Tell = Callable[[int, SignalResult, Sequence[str]], None]
 """Line, result and warnings."""
 
 
 class Held(Struct):
-    """One answer; `since` in the timer's seconds. `settled`: no look would tell more. `then` is
-    said behind it."""
+    """One answer; `since` in the timer's seconds. `settled`: a look would change nothing. `then`
+    are reports that come behind it."""
 
     number: int
     result: SignalResult
@@ -58,7 +58,7 @@ class HeldBack:
         return len(self._held)
 
     def add(self, number: int, result: SignalResult) -> None:
-        """Keep an answer; those before it may be told by this."""
+        """Keep an answer. Those before it may go out by this."""
         settled = not self._may_fill(result)
         self._held.append(Held(number, result, self._timer.monotonic(), settled))
         self._tell_settled()
@@ -67,14 +67,16 @@ class HeldBack:
             self._tell_settled()
 
     def say(self, what: Callable[[], None]) -> None:
-        """Behind the answers that are held, or at once: what needs no look keeps its place."""
+        """Report this behind the answers that are held, or at once: what needs no look keeps its
+        place."""
         if self._held:
             self._held[-1].then.append(what)
         else:
             what()
 
     def settle(self) -> None:
-        """Look until every order has ended, or was waited for long enough, and tell all answers."""
+        """Look until every order has ended, or was waited for long enough; then give all
+        answers."""
         if self._open():
             polled(
                 self._look_if_open,
@@ -86,7 +88,7 @@ class HeldBack:
         self.tell_all()
 
     def tell_all(self) -> None:
-        """As they are known now."""
+        """Give all answers as they are known now."""
         held, self._held = self._held, []
         for one in held:
             self._tell_one(one)
@@ -110,7 +112,7 @@ class HeldBack:
         return not self._open()
 
     def _look(self) -> None:
-        """Once for all; what the broker does not answer is told as it was."""
+        """Look once for all of them. What the broker does not answer is reported as it was."""
         asked = {
             one.result.record.client_order_id: one
             for one in self._open()

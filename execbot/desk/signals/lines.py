@@ -81,13 +81,13 @@ class Lines:
             return self._queue.entries
 
     def done(self, line: Line) -> None:
-        """It has been carried out."""
+        """Note that the line has been carried out."""
         with self._changed:
             self._busy.remove(line.symbol)
             self._changed.notify_all()
 
     def fail(self, error: BaseException) -> None:
-        """Whoever asks for a line next gets this error: one thread tells the other."""
+        """Have the next `take` raise this error: so one thread ends the other."""
         with self._changed:
             self._error = self._error or error
             self._changed.notify_all()

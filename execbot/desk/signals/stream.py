@@ -72,7 +72,7 @@ class LineResult(Struct, frozen=True):
 
     @property
     def is_failure(self) -> bool:
-        """It should have been acted on and could not be."""
+        """Whether the signal should have been acted on and could not be."""
         return self.result is None or self.result.is_failure
 
     def to_dict(self) -> dict[str, Any]:
@@ -92,7 +92,7 @@ class LineResult(Struct, frozen=True):
 
 
 class Listener(Protocol):
-    """Who is told; from several threads, at any time while the run lasts."""
+    """Receives what happens, from several threads, at any time while the run lasts."""
 
     def result(self, line: LineResult) -> None: ...
 
@@ -140,7 +140,7 @@ def _patience(desk: Desk) -> float:
 
 
 def _release(desk: Desk, executor: Executor, listener: Listener, patience: float = 0.0) -> None:
-    """What fails of it is no failure of a line."""
+    """Send what waited from before. An error in that is no failure of a line."""
     try:
         with carrying_out(desk):
             release_what_waits(desk, executor, patience_seconds=patience)
@@ -159,7 +159,7 @@ def _read(number: int, content: bytes, desk: Desk) -> Line:
     for _ in range(CLOCK_ASKED):
         if found.error is None or not found.error.is_ahead:
             break
-        with suppress(BrokerError):  # or nobody has told us the time for hours
+        with suppress(BrokerError):  # or no reply has brought the time for hours
             desk.client.get_clock()
         found = read()
     return found
@@ -203,7 +203,7 @@ class _Run:
                 if self._following is None and time.monotonic() - refreshed > REFRESH_SECONDS:
                     self._take_in()
                     refreshed = time.monotonic()
-        finally:  # what was sent is told, however this ends
+        finally:  # report what was sent, however this ends
             self._under_way.end_what_ends(UNDER_WAY_SECONDS)
             self._held_back.tell_all()
 
@@ -223,8 +223,8 @@ class _Run:
         signal = line.signal
         if signal is None:
             self._under_way.end_all()
-            told = partial(self._listener.result, LineResult(line.number, None, line.error))
-            self._held_back.say(told)
+            result = LineResult(line.number, None, line.error)
+            self._held_back.say(partial(self._listener.result, result))
             self._lines.done(line)
         else:
             if not line.is_exit:
@@ -243,7 +243,7 @@ class _Run:
     def _beside(
         self, line: Line, signal: Signal, on_leave: OnLeave
     ) -> tuple[int, SignalResult] | None:
-        """Carry it out; the result, where its answer is held back."""
+        """Carry the line out beside others; the result, where its answer is held back."""
         try:
             if self._following is None:
                 return line.number, self._executed(signal, on_leave)
@@ -257,7 +257,7 @@ class _Run:
             self._held_back.add(*found)
 
     def _executed(self, signal: Signal, on_leave: OnLeave) -> SignalResult:
-        """A journal that fails, fails this line alone."""
+        """Carry the line out. A journal that fails, fails this line alone."""
         try:
             with carrying_out(self._desk):
                 return self._executor.execute_signal(signal, on_leave)
@@ -268,7 +268,7 @@ class _Run:
         self._listener.result(LineResult(number, result, warnings=warnings))
 
     def _act_on(self, number: int, signal: Signal, on_leave: OnLeave | None = None) -> None:
-        seconds = LINE_WAIT_SECONDS if self._following is None else 0.0  # the follower tells it
+        seconds = LINE_WAIT_SECONDS if self._following is None else 0.0  # the follower reports it
         try:
             with carrying_out(self._desk):
                 result = self._executor.execute_signal(signal, on_leave)
@@ -303,7 +303,7 @@ class _Follower:
         self._thread.start()
 
     def wait(self, seconds: float | None) -> int:
-        """Until every order has ended, or the time is over; how many have not."""
+        """Wait until every order has ended, or the time is over; how many have not ended."""
         self._all_read = True
         until = None if seconds is None else time.monotonic() + seconds
         try:
@@ -337,7 +337,7 @@ class _Follower:
             self._lines.fail(error)  # the main thread ends the run with it
 
     def _tell_trouble(self) -> None:
-        """Once for each trouble, not with every look."""
+        """Report each trouble once, not with every look."""
         trouble = self._following.trouble
         if trouble and trouble != self._trouble:
             self._listener.trouble(trouble)

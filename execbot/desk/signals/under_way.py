@@ -23,7 +23,8 @@ more, and be one more in doubt should the network go."""
 
 
 class UnderWay(Generic[T]):
-    """Used by one thread. `end` is told each result, in the order in which they were begun."""
+    """Used by one thread. Calls `end` with each result, in the order in which the lines were
+    begun."""
 
     def __init__(self, end: Callable[[T], None], *, timer: Timer = Timer()) -> None:
         self._end = end
@@ -34,7 +35,7 @@ class UnderWay(Generic[T]):
         return len(self._begun)
 
     def begin(self, act: Callable[[Callable[[], None]], T]) -> None:
-        """Begin it, and return when it has called what it is given, or is over."""
+        """Begin a line. Returns when it has called what it is given, or is over."""
         left = threading.Event()
 
         def run() -> T:

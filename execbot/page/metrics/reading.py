@@ -1,6 +1,6 @@
 """What metrics are made of: read anew at each scrape, the counters from where the last one ended.
 
-Nobody is asked but files: the journal (read-only, so that no lock of an order is waited for), the
+It reads files alone: the journal (read-only, so that it waits for no lock of an order), the
 heartbeat of `watch`, the store of signals.
 """
 
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from execbot.broker.error_table import ROWS
+from execbot.config.paths import JOURNAL_NAME
 from execbot.exits.protection import Surroundings, protections
 from execbot.exits.rules.view import Guarded
 from execbot.journal.errors import JournalError
@@ -107,7 +108,7 @@ class Reader:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._path = desk.directory / "journal.db"
+        self._path = desk.directory / JOURNAL_NAME
         self._day: date | None = None
         self._tally = Tally(REJECTION_KINDS)
         self._seq = self._confirmation_seq = 0
@@ -186,7 +187,7 @@ class Reader:
         return new
 
     def _holding(self, journal: Journal, now: datetime) -> HeldTotals:
-        """By the fills alone: what the broker would add is asked for by `watch` and `health`."""
+        """What is held, by the fills alone; `watch` and `health` ask what the broker would add."""
         around = Surroundings(
             now,
             self._desk.hours(now),

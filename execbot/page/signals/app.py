@@ -52,7 +52,7 @@ STATUSES = (
 
 
 class Tell(Protocol):
-    """Whoever is told: the log, the page, a person."""
+    """Where the listener reports: the log, the page, a person."""
 
     def repeated(self, kept: Kept) -> None: ...
 
@@ -60,7 +60,8 @@ class Tell(Protocol):
         """At most once a minute; so many came since the last time."""
 
     def refused(self, refusal: NotTaken) -> None:
-        """With the right secret; at most once a minute for each kind."""
+        """Report a refusal of a sender with the right secret, at most once a minute for each
+        kind."""
 
     def not_kept(self, error: StoreFailed) -> None: ...
 
@@ -85,7 +86,7 @@ class Listener:
         self._pace = Pace(float(self.settings.signals.per_second_max), self.seconds)
         self._unknown_pace = Pace(UNKNOWN_PER_SECOND, self.seconds)
         self._wrong = OnceAMinute(self.seconds)
-        self._told: dict[str, OnceAMinute] = {}
+        self._refusals: dict[str, OnceAMinute] = {}
         self.answered: Counter[HTTPStatus] = Counter(dict.fromkeys(STATUSES, 0))
         """Deliveries by the status of their answers."""
 
@@ -163,7 +164,8 @@ class Listener:
             raise _too_fast(error.kind, error.message, 60) from None
 
     def _unknown(self, refusal: NotTaken) -> NotTaken:
-        """Of somebody whose secret is wrong: slowed down beyond what a person's mistake makes."""
+        """The refusal of a sender whose secret is wrong, slowed down beyond what a person's mistake
+        makes."""
         if refusal.status is not HTTPStatus.UNAUTHORIZED:
             return refusal
         if count := self._wrong.count():
@@ -176,7 +178,7 @@ class Listener:
     def _tell_refused(self, refusal: NotTaken) -> None:
         if refusal.status is HTTPStatus.UNAUTHORIZED or not refusal.is_of_known_sender:
             return
-        if self._told.setdefault(refusal.kind, OnceAMinute(self.seconds)).count():
+        if self._refusals.setdefault(refusal.kind, OnceAMinute(self.seconds)).count():
             self.tell.refused(refusal)
 
     def _failed(self, error: StoreFailed) -> NotTaken:
@@ -186,8 +188,9 @@ class Listener:
 
 
 async def _in_time(promise: Future[Kept]) -> Kept:
-    """What the store says; given up where it takes long, and it is then not kept any more: who is
-    told so may send it again, or let it be. Raises StoreFailed, TooManyWaiting."""
+    """What the store says. Where it takes long, the listener gives up, and the signal is not kept
+    any more: its sender gets 503, and may send it again or let it be. Raises StoreFailed,
+    TooManyWaiting."""
     try:
         return await asyncio.wait_for(asyncio.wrap_future(promise), PATIENCE_SECONDS)
     except TimeoutError:

@@ -68,10 +68,10 @@ class Feed:
     """The lines of one run; `readline` is called by one thread, the rest by any."""
 
     def __init__(
-        self, desk: Desk, store: SignalStore, told: Callable[[Row, SignalResult], None]
+        self, desk: Desk, store: SignalStore, on_skip: Callable[[Row, SignalResult], None]
     ) -> None:
-        """`told` hears of those that are not handed out, and why."""
-        self._desk, self._store, self._told = desk, store, told
+        """`on_skip` is called with each signal that is not handed out, and with why."""
+        self._desk, self._store, self._on_skip = desk, store, on_skip
         self._changed = threading.Condition()
         self._is_closed = False
         self._lines = 0
@@ -106,8 +106,10 @@ class Feed:
             self._changed.notify_all()
 
     def wake(self, row: Row) -> None:
-        """This one has come; or has come again, and may be given again. A new one is found in the
-        store, perhaps before this is told: it is not put among those that wait a second time."""
+        """Note that this signal has come; or has come again, and may be given again.
+
+        A new one may stand in the store, and be found there, before this is called: it does not
+        wait twice."""
         with self._changed:
             if row.state is State.BEGUN and row.number <= self._read_to:
                 self._waiting[row.number] = row
@@ -120,13 +122,13 @@ class Feed:
             return self._handed[number]
 
     def answered(self, number: int) -> None:
-        """Its symbol is free for the next one; `of_line` goes on to know it."""
+        """Free its symbol for the next signal; `of_line` goes on to know it."""
         with self._changed:
             self._busy.pop(number, None)
             self._changed.notify_all()
 
     def forget(self, number: int) -> None:
-        """Nothing more is to come of it, so what waits for its end goes on."""
+        """Note that nothing more is to come of it: what waits for its end goes on."""
         with self._changed:
             gone = self._handed.pop(number, None)
             for row in self._waiting.values():
@@ -135,7 +137,7 @@ class Feed:
             self._changed.notify_all()
 
     def again(self, number: int, seconds: float = AGAIN_SECONDS) -> None:
-        """Nothing could be made of it yet: hand it out once more, so much later."""
+        """Hand it out once more, so much later: nothing could be made of it yet."""
         with self._changed:
             self._busy.pop(number, None)
             row = self._handed.pop(number).row
@@ -178,7 +180,8 @@ class Feed:
         return row
 
     def _prepared(self, row: Row) -> bytes | None:
-        """Its line, once it may be acted on; None where it is put off, or is not acted on."""
+        """The line of a signal, once it may be acted on; None where it is put off, or is not acted
+        on."""
         was_begun = row.state is not State.WAITING
         try:
             may_go = self._can_go_on(row) if was_begun else self._fits(row)
@@ -200,23 +203,23 @@ class Feed:
         return line_of(row.signal)
 
     def _fits(self, row: Row) -> bool:
-        """Whether it agrees with what is held; it is skipped and told where it does not."""
+        """Whether it agrees with what is held. Skips it where it does not."""
         if row.previous is None:
             return True
         words = contradiction(row.previous, standing(self._desk, row.signal.symbol))
         if not words:
             return True
         skip = Skip(CONTRADICTS, f"{words}; an alert may have been missed")
-        self._told(row, executor_of(self._desk).skip(row.signal, skip))
+        self._on_skip(row, executor_of(self._desk).skip(row.signal, skip))
         return False
 
     def _may_enter(self, row: Row, close_id: str) -> bool:
         """Whether the turn of a reversal's entry has come: its close is filled, nothing is held.
-        Put off until then, and skipped and told where it does not come."""
+        Puts it off until then, and skips it where that does not come."""
         known, executor = self._desk.journal.signal(row.id), executor_of(self._desk)
         is_decided = known is not None and known.outcome not in (CLAIMED, OPEN)
         if is_decided or executor.order_of(row.signal) is not None:
-            return True  # it has acted, or was decided; what became of it is told
+            return True  # it has acted, or was decided; what became of it is reported
         trading = self._desk.settings.trading
         skip = refused_short(row.signal, allows_short=trading.risk.allow_short)
         first, may_come_again = self._store.row(close_id), False
@@ -237,7 +240,7 @@ class Feed:
                     self._put_off(row, AGAIN_SECONDS)
                 return False
             skip = why_late(close_id, stage, held, is_overtaken=is_overtaken)
-        self._told(row, executor.skip(row.signal, skip, may_come_again=may_come_again))
+        self._on_skip(row, executor.skip(row.signal, skip, may_come_again=may_come_again))
         return False
 
     def _is_overtaken(self, row: Row) -> bool:

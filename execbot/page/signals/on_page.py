@@ -1,4 +1,4 @@
-"""Events of signals on the page: told from any thread, put on the board by its own."""
+"""Events of signals on the page: any thread may publish them, the board's own puts them there."""
 
 from __future__ import annotations
 

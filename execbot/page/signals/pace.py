@@ -1,4 +1,4 @@
-"""How fast deliveries may come, and how often the same trouble is told."""
+"""How fast deliveries may come, and how often the same trouble is reported."""
 
 from __future__ import annotations
 
@@ -30,18 +30,20 @@ class Pace:
 
 @dataclass
 class OnceAMinute:
-    """Told at once, then at most once a minute, with how many there were since."""
+    """Counts what repeats itself, so that it is reported at once, then at most once a minute."""
 
     seconds: Callable[[], float]
     every: float = 60.0
-    _told_at: float = field(default=-math.inf)
+    _reported_at: float = field(default=-math.inf)
     _count: int = 0
 
     def count(self) -> int:
-        """How many to tell of now; 0 while the last telling is younger than a minute."""
+        """One more. How many to report now: 0 while the last report is younger than a minute, else
+        all since that one.
+        """
         self._count += 1
-        if self.seconds() - self._told_at < self.every:
+        if self.seconds() - self._reported_at < self.every:
             return 0
-        self._told_at, told = self.seconds(), self._count
+        self._reported_at, since_then = self.seconds(), self._count
         self._count = 0
-        return told
+        return since_then

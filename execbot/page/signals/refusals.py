@@ -13,7 +13,8 @@ from execbot.page.guard import Refusal, Said
 
 
 class NotTaken(Exception):
-    """Nothing was kept of it. `retry_after_seconds` where the same may be sent again later."""
+    """A refusal: nothing was kept of the delivery. `retry_after_seconds` where the same may be sent
+    again later."""
 
     def __init__(
         self,

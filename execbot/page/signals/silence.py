@@ -21,12 +21,13 @@ async def watch_silence(
     tell: Callable[[], None],
     look_seconds: float = LOOK_SECONDS,
 ) -> None:
-    """Tell once for each silence; it begins anew with each signal. Ends by being canceled."""
-    started, told_of = now(), None
+    """Call `tell` once for each silence; with each signal a new one may begin. Ends by being
+    canceled."""
+    started, reported = now(), None
     while True:
         last = await asyncio.to_thread(last_received)
         since = max(started, last or started)
-        if told_of != since and is_silent(since, now(), hours):
-            told_of = since
+        if reported != since and is_silent(since, now(), hours):
+            reported = since
             tell()
         await asyncio.sleep(look_seconds)

@@ -98,7 +98,7 @@ class SignalStore:
         return self._put(lambda db: _keep(db, delivery))
 
     def begin(self, number: int, at: datetime) -> bool:
-        """From now on somebody may act on it; False where it is not kept after all. Raises
+        """Let somebody act on it from now on; False where it is not kept after all. Raises
         StoreFailed."""
         values = (sql.stamp(at), number)
         return self._put(lambda db: db.execute(sql.BEGIN, values).rowcount == 1).result()
@@ -112,13 +112,13 @@ class SignalStore:
         is_followed: bool = False,
         may_come_again: bool = False,
     ) -> None:
-        """Its outcome is known; `is_followed` while its order is open. Raises StoreFailed."""
+        """Note its outcome; `is_followed` while its order is open. Raises StoreFailed."""
         flags = (int(is_followed), int(may_come_again))
         values = (sql.stamp(at), sql.json_of(result), *flags, number)
         self._put(lambda db: db.execute(sql.FINISH, values)).result()
 
     def follow(self, number: int, order: dict[str, Any], *, is_final: bool) -> None:
-        """What its order has become. Raises StoreFailed."""
+        """Note what its order has become. Raises StoreFailed."""
         values = (sql.json_of(order), int(not is_final), number)
         self._put(lambda db: db.execute(sql.FOLLOW, values)).result()
 
@@ -161,7 +161,7 @@ class SignalStore:
         return {state.value: int(found.get(state.value, 0)) for state in State}
 
     def close(self) -> None:
-        """After what was handed over is written."""
+        """Close, after what was handed over is written."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
@@ -245,8 +245,8 @@ def _write(db: sqlite3.Connection, group: list[Work]) -> None:
 
 
 def _withdraw(db: sqlite3.Connection, late: list[Kept]) -> None:
-    """Their senders were told meanwhile that they were not kept: nobody may act on them. Only this
-    thread lets one be begun, so none has been."""
+    """Drop deliveries whose senders were told meanwhile that they were not kept: nobody may act on
+    them. Only this thread lets one be begun, so none has been."""
     for kept in late:
         for row in (kept.row, kept.entry):
             if row is not None:

@@ -1,7 +1,7 @@
-"""Whom the listener and the worker tell: the log, the page (as an event), and a person.
+"""Where the listener and the worker report: to the log, to the page (as an event), and to a person.
 
-Alerts are handed over by a thread of their own: they note their times in the journal, whose lock
-must hold up neither the answer nor the next signal.
+A thread of its own hands alerts over: they note their times in the journal, whose lock must hold up
+neither the answer nor the next signal.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ class Worker:
         self._thread.start()
 
     def wake(self, row: Row) -> None:
-        """A signal has come, or may be given again."""
+        """Note that a signal has come, or may be given again."""
         feed = self._feed
         if feed is not None:
             feed.wake(row)
@@ -111,7 +111,7 @@ class Worker:
 
 
 class _Heard:
-    """The listener of one run: what it is told goes into the store."""
+    """The listener of one run: keeps in the store what the run reports."""
 
     def __init__(
         self, desk: Desk, store: SignalStore, done: Callable[[Row, SignalResult | None], None]

@@ -19,7 +19,6 @@ from execbot.sim.types import (
     Bar,
     Calendar,
     Crossing,
-    Field,
     Level,
     Ns,
     PriceSource,
@@ -38,7 +37,9 @@ Mark = tuple[Ns, Decimal | None]
 
 @dataclass(frozen=True, slots=True)
 class CameFrom:
-    """The contract that another one was until `at`; one of that became `ratio` of this."""
+    """Where a contract came from: until `at` it was another one, and each of those became `ratio`
+    of it.
+    """
 
     at: Ns
     symbol: str
@@ -94,7 +95,9 @@ class OptionBook:
         rows.append((now, price))
 
     def becomes(self, old: Contract, new: Contract, ratio: Decimal, now: Ns) -> None:
-        """A split makes `ratio` contracts of each one, under another name; its mark goes along."""
+        """Makes `ratio` contracts of each one, under another name, as a split does; the mark goes
+        along.
+        """
         self.came_from[new.symbol] = CameFrom(now, old.symbol, ratio)
         mark = self.mark_at(old.symbol, now)
         if mark is not None and mark[1] is not None:
@@ -257,7 +260,7 @@ class OptionPrices:
             mark = self._book.mark_at(symbol, end)
             if mark is not None and begin < mark[0] <= end:
                 tick = _tick(symbol, mark)
-                if _holds(condition, tick):
+                if tick.meets(condition):
                     return tick
         return None
 
@@ -336,13 +339,3 @@ def _tick(symbol: str, mark: Mark) -> Tick:
     assert price is not None
     quote = Quote(symbol, at, price, SIZE, price, SIZE)
     return Tick(at, quote, Trade(symbol, at, price, Decimal(1)))
-
-
-def _holds(condition: Crossing, tick: Tick) -> bool:
-    values = {
-        Field.BID: tick.quote.bid,
-        Field.ASK: tick.quote.ask,
-        Field.LAST: tick.last.price,
-    }
-    value = values[condition.field]
-    return value >= condition.price if condition.op == ">=" else value <= condition.price

@@ -85,13 +85,7 @@ def _opens(chains: Chains, contract: Contract, at: Ns) -> bool:
 
 def _if_held(chains: Chains, contract: Contract, at: Ns, condition: Crossing) -> Tick | None:
     tick = tick_at(chains, contract, at)
-    if tick is None:
-        return None
-    side = tick.quote.bid if condition.field is Field.BID else tick.quote.ask
-    if side <= 0:
-        return None
-    held = side >= condition.price if condition.op == ">=" else side <= condition.price
-    return tick if held else None
+    return tick if tick is not None and tick.meets(condition) else None
 
 
 def _within(

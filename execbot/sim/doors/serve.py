@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import gc
 import resource
+import selectors
 import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from execbot.sim.doors.server import ExchangeServer, memory_door
 from execbot.sim.doors.transport import FILE_NAME, SharedVenue
 
 HANDLES = 65_536
-TELL_AGAIN_SECONDS = 10.0
+PRINT_AGAIN_SECONDS = 10.0
 
 
 def open_door(config: SimConfig, state_dir: Path | None) -> Door:
@@ -32,10 +34,10 @@ def open_door(config: SimConfig, state_dir: Path | None) -> Door:
 
 
 def _rare_collections() -> None:
-    """Full garbage collections are what makes single replies slow: they walk every order kept.
+    """Makes full garbage collections rare: each walks every order kept, and holds up the reply of
+    that moment.
 
-    What was loaded at the start is left out of them, and they come rarely; nearly everything
-    here is freed by reference counts alone.
+    They leave out what was loaded at the start. Reference counts alone free nearly everything here.
     """
     gc.collect()
     gc.freeze()
@@ -43,7 +45,7 @@ def _rare_collections() -> None:
 
 
 def _more_handles() -> None:
-    """As many open connections as this process may have."""
+    """Raises this process's limit of open files, and so of connections, as far as it may."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         with contextlib.suppress(ValueError, OSError):
@@ -51,32 +53,43 @@ def _more_handles() -> None:
 
 
 class Complaints:
-    """The errors of the event loop. Reports the same one only once in a while, in one line.
+    """Reports the errors of the event loop, each in one line and the same one at most every ten
+    seconds.
 
-    Out of handles, each connection that waits to be accepted is an error of its own: hundreds a
-    second, for as long as it lasts. A second later the loop tries to listen again, once for each of
-    them, and finds that it cannot where the socket was closed meanwhile: at the end, that is right.
+    A server that is out of handles fails once for each connection that waits to be accepted:
+    hundreds of times a second. A second after each failure asyncio tries to listen again, and where
+    the socket was closed meanwhile that fails too. While the server ends, this is no error.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._told: dict[str, float] = {}
+        self._printed_at: dict[str, float] = {}
         self.is_ending = False
 
     def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
-        if self.is_ending and isinstance(error, ValueError) and "descriptor: -1" in str(error):
+        if self.is_ending and _is_of_closed_socket(error):
             return
         is_of_system = isinstance(error, OSError)
         text = str(context.get("message") or error) if is_of_system else repr(error)
         now = self._clock()
-        if now - self._told.get(text, -TELL_AGAIN_SECONDS) < TELL_AGAIN_SECONDS:
+        if now - self._printed_at.get(text, -PRINT_AGAIN_SECONDS) < PRINT_AGAIN_SECONDS:
             return
-        self._told[text] = now
+        self._printed_at[text] = now
         if is_of_system:
             print(f"execbot sim serve: {text}: {error}", file=sys.stderr, flush=True)
         else:
             loop.default_exception_handler(context)
+
+
+def _is_of_closed_socket(error: object) -> bool:
+    """Whether the loop was to watch a socket that is closed: `selectors` raises `ValueError` for an
+    invalid file descriptor (Python, `selectors`, `BaseSelector.register`).
+    """
+    if not isinstance(error, ValueError):
+        return False
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return bool(frames) and frames[-1].f_globals.get("__name__") == selectors.__name__
 
 
 async def _run(server: ExchangeServer, ready: Callable[[dict[str, str]], None]) -> None:
@@ -107,11 +120,11 @@ def serve(
     tls: bool = False,
     cors: bool = False,
 ) -> None:
-    """Serves until SIGINT or SIGTERM. `ready` is called once with the URLs. With `public` other
-    machines may call it, with `cors` pages of other origins.
+    """Serves until SIGINT or SIGTERM. Calls `ready` once with the URLs. With `public` other
+    machines may call the server, with `cors` pages of other origins.
 
-    `tls`: with a certificate for Alpaca's names, by an authority made for this run, whose file
-    `ready` is told as `authority`; it is gone afterwards.
+    `tls`: serves with a certificate for Alpaca's names. An authority made for this run signs it;
+    `ready` gets the file of its certificate as `authority`, and it is deleted at the end.
 
     Raises `OSError` when the port cannot be bound, `StoreError` for an unusable state,
     `ModuleNotFoundError` for `tls` without trustme.
@@ -130,5 +143,5 @@ def serve(
         server = ExchangeServer(
             door, host, port, public=public, cors=cors, names=HOSTS, tls=authority.context
         )
-        told = {"authority": str(authority.certificate)}
-        asyncio.run(_run(server, lambda urls: ready({**urls, **told})))
+        path = str(authority.certificate)
+        asyncio.run(_run(server, lambda urls: ready({**urls, "authority": path})))

@@ -94,7 +94,7 @@ class ExchangeServer:
 
     async def stop(self) -> None:
         if self._heart is not None:
-            # Told, not canceled: before Python 3.12 `wait_for` can swallow a cancellation.
+            # A flag, and no cancellation: before Python 3.12 `wait_for` can swallow one.
             self._stopping = True
             self._nudge.set()
             await self._heart
@@ -337,7 +337,9 @@ def _symbol_limit(feed: DataFeed, basic: bool) -> int | None:
 
 
 def _feed(path: str) -> DataFeed | None:
-    """The feed of a path; a client that adds the path to a URL that has it already is forgiven."""
+    """The feed of a path. Some clients add the path to a URL that has it already: that is taken
+    too.
+    """
     parts = path.split("/")
     tails = ("/".join(parts[-count:]) for count in (len(parts), 3, 2))
     return next((feed for feed in map(feed_of, tails) if feed is not None), None)

@@ -77,7 +77,7 @@ class InProcess:
         body: bytes | None = None,
         timeout: float | None = None,
     ) -> Answer:
-        """Answers one request. Raises `ConnectionResetError` or `TimeoutError` as told."""
+        """Answers one request. Raises `ConnectionResetError` or `TimeoutError` as faults say."""
         response = self._requests.handle(make_request(method, path_with_query, headers, body))
         limit = DEFAULT_TIMEOUT_SECONDS if timeout is None else timeout
         return _for(method, _delivered(response, limit, self._wait, self.venue.redeem))
@@ -125,7 +125,7 @@ class SharedVenue:
         body: bytes | None = None,
         timeout: float | None = None,
     ) -> Answer:
-        """Answers one request. Raises `ConnectionResetError` or `TimeoutError` as told."""
+        """Answers one request. Raises `ConnectionResetError` or `TimeoutError` as faults say."""
         response = self.handle(make_request(method, path_with_query, headers, body))
         limit = DEFAULT_TIMEOUT_SECONDS if timeout is None else timeout
         return _for(method, _delivered(response, limit, time.sleep, self.redeem))

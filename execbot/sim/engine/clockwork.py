@@ -14,7 +14,7 @@ from typing import Any
 from execbot.sim.engine.core import RANK, ExchangeCore
 from execbot.sim.engine.options import expiry
 from execbot.sim.engine.order import Order, OrderType
-from execbot.sim.engine.orders import amend, endings, lifecycle, matching, trailing
+from execbot.sim.engine.orders import endings, lifecycle, matching, swap, trailing
 from execbot.sim.types import SECOND, Ns
 
 # The longest stretch that is searched ahead of the clock, if the order has rested as long.
@@ -38,8 +38,8 @@ HANDLERS: Mapping[str, Callable[[ExchangeCore, Order], None]] = {
     "wake": lifecycle.wake,
     "drop": endings.drop,
     "follow": endings.cancel,
-    "swap": amend.swap,
-    "race": amend.race,
+    "swap": swap.swap,
+    "race": swap.race,
     "reject": endings.reject,
     "cancel": endings.cancel,
     "expire": endings.expire,
@@ -79,7 +79,7 @@ def _advance(core: ExchangeCore, to: Ns) -> None:
 
 
 def _anything_due(core: ExchangeCore, to: Ns) -> bool:
-    """Whether something may happen by `to`, told without a search."""
+    """Whether something may happen by `to`, found without a search."""
     if core.agenda and core.agenda[0][0] <= to:
         return True
     return bool(core.trailing) or bool(core.watch and core.watch[0][0] < to)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
@@ -120,7 +120,6 @@ class OrderFault:
     count: int = 1
     factor: Decimal | None = None
     delay: Ns = 0
-    extra: dict[str, str] = field(default_factory=dict)
 
     def matches(self, account_id: str, symbol: str) -> bool:
         return (

@@ -16,6 +16,7 @@ from decimal import Decimal
 from heapq import heapify, heappush
 from typing import Any
 
+from execbot.sim.calendar import days_to_settle, new_york_date
 from execbot.sim.chains.book import OptionBook
 from execbot.sim.chains.contract import MULTIPLIER, TAIL, Contract
 from execbot.sim.engine.accounts.account import (
@@ -29,7 +30,7 @@ from execbot.sim.engine.ids import Ids, named_uuid
 from execbot.sim.engine.order import Order, OrderType, Side, Status
 from execbot.sim.engine.orders.hours import Hours, Window, window_of
 from execbot.sim.engine.past import Past
-from execbot.sim.engine.render import CENT, activity_prefix, new_york_date, stamp_micro, text
+from execbot.sim.engine.render import CENT, activity_prefix, stamp_micro, text
 from execbot.sim.types import (
     ApiError,
     Asset,
@@ -62,6 +63,10 @@ Entry = tuple[Ns, int, int, str, str]
 
 @dataclass(slots=True)
 class ExchangeCore:
+    """All that the parts of the engine share: accounts, orders, agenda, events, and what was found
+    ahead of the clock. `Exchange` is what everybody else calls.
+    """
+
     prices: PriceSource
     assets: AssetDirectory
     calendar: Calendar
@@ -89,12 +94,12 @@ class ExchangeCore:
     splits: dict[str, list[tuple[Ns, Decimal]]] = field(default_factory=dict)
     faults: list[OrderFault] = field(default_factory=list)
     past: Past = field(default_factory=Past)
-    # Activities that are told later than they happen: when, account, kind, row.
+    # Activities whose rows come later than they happen: when, account, kind, row.
     late_rows: list[tuple[Ns, str, str, dict[str, Any]]] = field(default_factory=list)
     # Dates on which contracts that somebody holds expire, and up to when they were looked at.
     option_days: set[str] = field(default_factory=set)
     option_looked_at: Ns = 0
-    settle_dates: dict[str, str] = field(default_factory=dict)
+    settle_dates: dict[tuple[str, int], str] = field(default_factory=dict)
 
     # --- time ------------------------------------------------------------------------------
 
@@ -283,20 +288,23 @@ class ExchangeCore:
         if used or self.archive.order_by_client_id(account_id, client_order_id) is not None:
             raise ApiError(422, 40010001, "client_order_id must be unique")
 
-    def settle_date(self, at: Ns) -> str:
-        """The trading day after the trade's."""
-        day = self.hours.trading_date(at)
-        if day not in self.settle_dates:
+    def settle_date(self, symbol: str) -> str:
+        """When a trade of now settles: shares by the rule of the day, contracts a day later.
+        Money moves on weekdays, also where the market never closes.
+        """
+        day = self.hours.trading_date(self.now)
+        later = 1 if len(symbol) > TAIL else days_to_settle(day)
+        if (day, later) not in self.settle_dates:
             base = date.fromisoformat(day)
             first = (base + timedelta(days=1)).isoformat()
-            last = (base + timedelta(days=14)).isoformat()
+            last = (base + timedelta(days=17)).isoformat()
             following = [
                 found.date
                 for found in self.calendar.days(first, last)
                 if date.fromisoformat(found.date).weekday() < 5
             ]
-            self.settle_dates[day] = following[0] if following else first
-        return self.settle_dates[day]
+            self.settle_dates[day, later] = following[later - 1]
+        return self.settle_dates[day, later]
 
     # --- accounts --------------------------------------------------------------------------
 

@@ -8,7 +8,8 @@ from typing import Any
 from execbot.sim.engine.answers.views import rest_order, stream_order
 from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.order import Order
-from execbot.sim.engine.render import stamp, stamp_micro
+from execbot.sim.engine.render import stamp_micro
+from execbot.sim.times import format_ns
 from execbot.sim.types import StreamEvent
 
 
@@ -21,7 +22,7 @@ def emit(
         "at": stamp_micro(at),
         "event_id": core.ids.ulid(at),
         "event": event,
-        "timestamp": stamp(at),
+        "timestamp": format_ns(at),
         "order": stream_order(core, order),
     }
     if extra:

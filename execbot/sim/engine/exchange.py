@@ -102,9 +102,8 @@ class Exchange:
         return min(times if found is None else [found, *times], default=None)
 
     def market_changed(self, symbol: str | None = None) -> None:
-        """To be called after prices were forced: what was found ahead of time is forgotten.
-
-        Resting orders look at the market again from this very instant on.
+        """Forgets what was found ahead of time. Call it after prices were forced: resting orders
+        look at the market again from this very instant on.
         """
         self.core.look_again(symbol)
 
@@ -197,8 +196,7 @@ class Exchange:
 
     def order_at(self, order_id: str, at: Ns) -> Mapping[str, Any] | None:
         """An order as it was answered at `at`, without its legs; None where that is not known.
-
-        Only as far back as `remember` was told.
+        Reaches back only as far as `remember` was asked to.
         """
         return self.core.past.order_at(order_id, at)
 
@@ -238,7 +236,7 @@ class Exchange:
         self, account_id: str, at: Ns, symbol: str | None = None
     ) -> list[dict[str, Any]]:
         """What `positions` would answer had nothing been traded since `at`: of one symbol, or of
-        all. Only as far back as `remember` was told.
+        all. Reaches back only as far as `remember` was asked to.
         """
         account = self._account(account_id)
         held = dict(account.positions)

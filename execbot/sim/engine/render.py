@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
+from execbot.sim.calendar import NEW_YORK
+from execbot.sim.times import format_ns
 from execbot.sim.types import SECOND, Ns, within_time
 
-NEW_YORK = ZoneInfo("America/New_York")
 CENT = Decimal("0.01")
 MICRO = Decimal("0.000001")
 RATIO = Decimal("0.00001")
@@ -34,27 +34,13 @@ def rounded(value: Decimal, step: Decimal) -> str:
     return text(value.quantize(step, ROUND_HALF_UP))
 
 
-@lru_cache(maxsize=512)
-def _second(seconds: int) -> str:
-    return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
-
-
-@lru_cache(maxsize=4096)
-def stamp(at: Ns) -> str:
-    """RFC 3339 in UTC, nanoseconds with trailing zeros cut: `2026-10-08T15:10:18.0952164Z`."""
-    seconds, nanos = divmod(at, SECOND)
-    if not nanos:
-        return _second(seconds) + "Z"
-    return f"{_second(seconds)}.{nanos:09d}".rstrip("0") + "Z"
-
-
 def stamp_micro(at: Ns) -> str:
-    """The same cut to microseconds, as activities carry it."""
-    return stamp(at - at % 1000)
+    """RFC 3339 in UTC, cut to microseconds: the form of activities."""
+    return format_ns(at - at % 1000)
 
 
 def maybe_stamp(at: Ns | None) -> str | None:
-    return None if at is None else stamp(at)
+    return None if at is None else format_ns(at)
 
 
 @lru_cache(maxsize=512)
@@ -62,8 +48,8 @@ def _local_second(seconds: int) -> datetime:
     return (_EPOCH + timedelta(seconds=seconds)).astimezone(NEW_YORK)
 
 
-def new_york(at: Ns) -> datetime:
-    """New York wall time, cut to the second."""
+def wall_time(at: Ns) -> datetime:
+    """What New York's clocks show, cut to the second."""
     return _local_second(at // SECOND)
 
 
@@ -74,15 +60,6 @@ def new_york_stamp(at: Ns) -> str:
     offset = local.strftime("%z")
     fraction = f".{nanos:09d}".rstrip("0") if nanos else ""
     return f"{local.strftime('%Y-%m-%dT%H:%M:%S')}{fraction}{offset[:3]}:{offset[3:]}"
-
-
-@lru_cache(maxsize=512)
-def _local_date(minutes: int) -> str:
-    return _local_second(minutes * 60).date().isoformat()
-
-
-def new_york_date(at: Ns) -> str:
-    return _local_date(at // (60 * SECOND))
 
 
 def activity_prefix(at: Ns) -> str:

@@ -38,6 +38,12 @@ class Outbox:
         """Whether anything is to go out later."""
         return bool(self._late or self._swapped)
 
+    def forget(self) -> None:
+        """Drops what is held back and lets every stream speak again; the numbering goes on."""
+        self._late.clear()
+        self._swapped.clear()
+        self._muted_until.clear()
+
     def push(self, events: Iterable[StreamEvent], keys: Mapping[str, str]) -> list[Delivery]:
         """Takes new events; returns what goes out at once. `keys` maps account to key."""
         out: list[Delivery] = []

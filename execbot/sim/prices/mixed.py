@@ -14,7 +14,6 @@ from execbot.sim.prices.overrides import (
     ROUNDING,
     Rule,
     Segment,
-    holds,
     necessary_for,
     on_grid,
     pinned_at,
@@ -322,7 +321,7 @@ class MixedPrices:
         for segment, begin, end in self._segments.pieces(symbol, after, until):
             opening = self._opening(symbol, segment, begin)
             if opening is not None:
-                if holds(condition, opening):
+                if opening.meets(condition):
                     return opening
                 begin = opening.at
             found = self._crossing_within(symbol, segment, begin, end, condition)
@@ -338,7 +337,7 @@ class MixedPrices:
         if segment.rule is Rule.PIN:
             instants = pinned_range(segment, begin, end)
             tick = pinned_tick(segment, symbol, instants[0]) if instants else None
-            return tick if tick is not None and holds(condition, tick) else None
+            return tick if tick is not None and tick.meets(condition) else None
         source = self._source.get(symbol)
         if source is None:
             return None
@@ -348,7 +347,7 @@ class MixedPrices:
         needed = necessary_for(condition, segment.ratio, increment)
         while (tick := source.first_crossing(symbol, begin, end, needed)) is not None:
             shifted = shifted_tick(tick, segment.ratio, increment)
-            if holds(condition, shifted):
+            if shifted.meets(condition):
                 return shifted
             begin = tick.at
         return None

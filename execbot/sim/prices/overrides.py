@@ -19,7 +19,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from typing import Any, Literal
 
-from execbot.sim.types import SECOND, Bar, Crossing, Field, Ns, Quote, Tick, Trade
+from execbot.sim.types import SECOND, Bar, Crossing, Ns, Quote, Tick, Trade
 
 CENT, SUB_CENT, ONE = Decimal("0.01"), Decimal("0.0001"), Decimal(1)
 PINNED_SIZE = Decimal(1_000_000)
@@ -150,17 +150,6 @@ def necessary_for(condition: Crossing, ratio: Decimal, increment: Decimal | None
     slack = 2 * grid_step(max(condition.price, ONE), increment)
     price = condition.price - slack if condition.op == ">=" else condition.price + slack
     return Crossing(condition.field, condition.op, max(price, Decimal(0)) / ratio)
-
-
-def holds(condition: Crossing, tick: Tick) -> bool:
-    """Whether a condition is true at a tick; an absent side fulfils nothing."""
-    if condition.field is Field.LAST:
-        seen = tick.last.price
-    else:
-        seen = tick.quote.bid if condition.field is Field.BID else tick.quote.ask
-    if seen <= 0:
-        return False
-    return seen >= condition.price if condition.op == ">=" else seen <= condition.price
 
 
 def shifted_bar(bar: Bar, ratio: Decimal, increment: Decimal | None) -> Bar:

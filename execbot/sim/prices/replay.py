@@ -27,7 +27,6 @@ from typing import Literal
 from execbot.sim.assets import Directory, shipped_directory
 from execbot.sim.prices.adjustments import GRID, recorded_adjustments
 from execbot.sim.prices.files import DAY, RecordedFile, discover
-from execbot.sim.prices.overrides import holds
 from execbot.sim.prices.recording import CALENDAR, Recording
 from execbot.sim.prices.source import merged_bar
 from execbot.sim.prices.tape import Tape, exact
@@ -65,11 +64,6 @@ class RecordedPrices:
 
     def symbols(self) -> Sequence[str]:
         return tuple(sorted(self._recordings))
-
-    def days(self, symbol: str) -> Sequence[str]:
-        """The dates with recorded prices."""
-        recording = self._recordings.get(symbol)
-        return () if recording is None else tuple(recording.days())
 
     def quote(self, symbol: str, at: Ns) -> Quote | None:
         recording = self._recordings.get(symbol)
@@ -308,7 +302,7 @@ def _first_holding(
     if opening is None:
         return None
     tick = _tick_at(recording, opening)
-    if tick is not None and holds(condition, tick):
+    if tick is not None and tick.meets(condition):
         return tick
     searched = [(tape, column)]
     prints = recording.trades(day)
@@ -325,7 +319,7 @@ def _first_holding(
         after = min(found)
         tick = _tick_at(recording, after)
         # None: nothing but one-sided quotes so far.
-        if tick is not None and holds(condition, tick):
+        if tick is not None and tick.meets(condition):
             return tick
 
 

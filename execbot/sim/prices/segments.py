@@ -34,8 +34,8 @@ class Segments:
         return segments[0].at if segments else None
 
     def add(self, symbol: str, segment: Segment) -> None:
-        """Later segments are dropped: what is set now rules from now on. Of very many, the oldest
-        are forgotten.
+        """Adds a rule and drops those after it: what is set now rules from now on. Of very many,
+        the oldest are forgotten.
         """
         kept = [old for old in self._of.get(symbol, ()) if old.at < segment.at]
         self._of[symbol] = [*kept, segment][-SEGMENTS_KEPT:]

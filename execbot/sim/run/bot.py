@@ -33,7 +33,7 @@ from execbot.sim.run.surroundings import joined, surroundings, with_proxy, witho
 SHIMS = Path(__file__).parent / "shims"
 HTTPS = 443
 PATIENCE_SECONDS = 5.0
-"""How long a command that was told to end has, before it is made to."""
+"""How long a command may take to end after it was asked, before it is killed."""
 
 
 class CannotStart(Exception):
@@ -52,7 +52,7 @@ class Ended:
 @dataclass(frozen=True, slots=True)
 class Run:
     """What is to be run, and how. `output` takes the command's stdout where that is not ours;
-    `started` is told the URL by which the exchange is steered.
+    `started` gets the URL of the control plane.
     """
 
     config: SimConfig
@@ -119,7 +119,7 @@ def _bundle_with_ours(folder: Path, authority: Authority) -> Path:
 
 
 def _led_astray(env: Mapping[str, str], tls: int) -> dict[str, str]:
-    """With what the shims need to lead Alpaca's names here."""
+    """The environment with what the shims need to lead Alpaca's names here."""
     node = f"--require {SHIMS / 'detour.cjs'}"
     options = joined(node, env.get("NODE_OPTIONS"), " ")
     return {**env, "EXECBOT_RUN_DETOUR": str(tls), "NODE_OPTIONS": options}

@@ -59,7 +59,7 @@ class Detour:
         await asyncio.gather(_pour(reader, other[1]), _pour(other[0], writer))
 
     async def _lead(self, method: str, target: str, head: bytes) -> tuple[Streams, bytes, bytes]:
-        """Where it goes, what is said there first, and what the client is told."""
+        """Where a request goes, what is sent there first, and what the client gets as an answer."""
         if method == "CONNECT":
             host, _, port = target.rpartition(":")
             return await self._open(host.strip("[]"), int(port)), b"", _OPEN

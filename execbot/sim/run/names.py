@@ -1,4 +1,4 @@
-"""The names under which programs know Alpaca: where they connect without being told."""
+"""The host names of Alpaca, to which programs connect unless they are given others."""
 
 from __future__ import annotations
 

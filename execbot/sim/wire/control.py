@@ -8,7 +8,7 @@ and the request carries none, `key` in the body or query names it, else the only
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from execbot.sim.config import ConfigError, SimConfig
@@ -16,7 +16,7 @@ from execbot.sim.faults.faults import FaultError
 from execbot.sim.faults.kinds import KINDS
 from execbot.sim.records import ALL_DATA
 from execbot.sim.times import format_ns, parse_time
-from execbot.sim.types import SECOND, ApiError, Ns, Request, Response
+from execbot.sim.types import DIGITS_MAX, SECOND, ApiError, Ns, Request, Response, whole_number
 from execbot.sim.venue import Venue
 from execbot.sim.wire import control_accounts as accounts
 from execbot.sim.wire import control_market as market
@@ -97,9 +97,11 @@ def move_clock(fields: Fields) -> Any:
 
 
 def reset(fields: Fields) -> Any:
-    """A fresh exchange, with other settings where the body gives some."""
+    """A fresh exchange, with other settings where the body gives some. Faults stay in force."""
     settings = dict(fields.body)
     keep_log = bool(settings.pop("keep_log", False))
+    if settings.keys() & {"faults", "actions"}:
+        raise wrong("faults are set with POST /sim/faults, actions by the scenario of the start")
     config = None
     if settings:
         try:
@@ -115,12 +117,11 @@ def reset(fields: Fields) -> Any:
 
 
 def read_log(fields: Fields) -> Any:
-    """Requests that write, as they came, with what was answered. Filters: since, limit, …"""
+    """Requests that write, as they came, with what was answered. `since` (a `seq`) and `limit` say
+    which, `method`, `path` and `key` of what kind.
+    """
     query = fields.request.query
-    try:
-        since, limit = int(query.get("since", 0)), int(query.get("limit", 10_000))
-    except ValueError:
-        raise wrong("since and limit are numbers") from None
+    since, limit = _whole(query, "since", 0), _whole(query, "limit", 10_000)
     rows = []
     for entry in fields.venue.records.entries(since, limit):
         if any(query.get(n) not in (None, entry[n]) for n in ("method", "path", "key")):
@@ -130,6 +131,13 @@ def read_log(fields: Fields) -> Any:
             shown[name] = _json_or_text(entry[name])
         rows.append(shown)
     return rows
+
+
+def _whole(query: Mapping[str, str], name: str, default: int) -> int:
+    found = whole_number(query.get(name, str(default)), 0, 10**DIGITS_MAX)
+    if found is None:
+        raise wrong(f"{name} is a whole number of up to {DIGITS_MAX} digits")
+    return found
 
 
 def _json_or_text(text: str) -> Any:

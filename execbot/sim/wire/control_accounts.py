@@ -54,11 +54,11 @@ def _restate(fields: Fields, *, qty: Decimal | None, price: Decimal | None) -> A
     key, account_id = fields.account()
     order_id = str(fields.body.get("order_id") or "") or None
     symbol = fields.symbol() if fields.body.get("symbol") else None
-    told = fields.venue.exchange.back_office.correct_execution(
+    corrected = fields.venue.exchange.back_office.correct_execution(
         account_id, order_id, symbol=symbol, qty=qty, price=price
     )
     fields.venue.advance()
-    return {"key": key, **told}
+    return {"key": key, **corrected}
 
 
 def liquidate(fields: Fields) -> Any:

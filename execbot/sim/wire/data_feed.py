@@ -1,8 +1,8 @@
 """The messages of a data stream for a span of time and a set of subscriptions.
 
-`Feed` says which streams there are and what can be subscribed to on each; `messages` reads the
+`DataFeed` says which streams there are and what can be subscribed to on each; `Tape` reads the
 prices of the span. Bars come at the end of their minute, the day's bar with each of them. A trade
-is late only when the control plane says so (`tape`); nothing else updates what was told.
+is late only when the control plane says so (`tape`); nothing else changes what was sent.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from execbot.sim.types import (
 )
 from execbot.sim.wire import data_rows as rows
 from execbot.sim.wire.data_history import Source, day_bar, day_of
-from execbot.sim.wire.data_query import LOCATIONS, MINUTE, SIP_DELAY
+from execbot.sim.wire.data_query import LOCATIONS, MINUTE, SIP_DELAY, TICK_CATCH_UP
 from execbot.sim.wire.reference import news
 from execbot.sim.wire.reference.news import Newsroom
 
@@ -65,9 +65,7 @@ CHANNEL_OF = {
     "x": "cancelErrors",
     "i": "imbalances",
 }
-"""The channel of a message that is told by the control plane."""
-TICK_CATCH_UP: Ns = 300 * SECOND
-"""Ticks older than this are skipped when the clock has jumped: nothing is ever sent again."""
+"""The channel of a message that the control plane sends."""
 BAR_CATCH_UP: Ns = 86_400 * SECOND
 LULD_EVERY: Ns = 30 * SECOND
 TEST_SYMBOL = "FAKEPACA"
@@ -87,7 +85,7 @@ class DataFeed:
 
     @property
     def is_apart(self) -> bool:
-        """What the market tells of stocks and pairs as it happens is not for it."""
+        """Whether it does not carry what happens to stocks and pairs: halts, bands, corrections."""
         return self.test or self.news or self.options
 
 

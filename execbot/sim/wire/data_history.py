@@ -62,15 +62,15 @@ def pages(
     Rows go by symbol, then by time; the limit counts the rows of all symbols together.
     """
     room, backwards = fields.limit(query), fields.descending(query)
-    resumed = fields.decode_token(query.get("page_token", ""))
+    token = fields.decode_token(query.get("page_token", ""))
     found: dict[str, list[Row]] = {}
     last: tuple[str, Ns] | None = None
     for symbol in symbols:
         first, final = start, end
-        if resumed is not None and symbol <= resumed[0]:
-            if symbol < resumed[0]:
+        if token is not None and symbol <= token[0]:
+            if symbol < token[0]:
                 continue
-            first, final = (start, resumed[1] - 1) if backwards else (resumed[1] + 1, end)
+            first, final = fields.resumed(token[1], start, end, backwards=backwards)
         if first > final:
             continue
         timed = history(source, symbol, first, final)

@@ -11,16 +11,18 @@ import binascii
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from execbot.sim.calendar import new_york, new_york_date
 from execbot.sim.times import parse_time
-from execbot.sim.types import SECOND, ApiError, Ns, within_time
+from execbot.sim.types import SECOND, ApiError, Ns, whole_number, within_time
 
 MINUTE: Ns = 60 * SECOND
 HOUR: Ns = 60 * MINUTE
 SIP_DELAY: Ns = 15 * MINUTE
+TICK_CATCH_UP: Ns = 5 * MINUTE
+"""Older prints than this a stream skips when the clock has jumped; it never sends them later."""
 LIMIT_DEFAULT, LIMIT_MAX = 1000, 10_000
 
 STOCK_SYMBOL = re.compile(r"[A-Z0-9]+(?:[.\-/][A-Z0-9]+)*")
@@ -122,15 +124,29 @@ def _symbols(text: str, pattern: re.Pattern[str], why: str) -> list[str]:
 
 
 def limit(query: Mapping[str, str]) -> int:
-    text = query.get("limit", "")
+    """How many rows a page of prices has at most."""
+    return count(query, "limit", LIMIT_DEFAULT, LIMIT_MAX)
+
+
+def count(query: Mapping[str, str], name: str, default: int, most: int) -> int:
+    """A whole number of 1 to `most`. Raises `ApiError` 400."""
+    text = query.get(name) or str(default)
+    found = whole_number(text, 1, most)
+    if found is None:
+        is_number = text.removeprefix("-").isdecimal()
+        raise bad(f"invalid {name}: {text}" + f" is not between 1 and {most}" * is_number)
+    return found
+
+
+def day(query: Mapping[str, str], name: str) -> str | None:
+    """A date, YYYY-MM-DD, or None where none is given. Raises `ApiError` 400."""
+    text = query.get(name)
     if not text:
-        return LIMIT_DEFAULT
-    if not text.lstrip("-").isdecimal():
-        raise bad(f"invalid limit: {text}")
-    value = int(text)
-    if not 1 <= value <= LIMIT_MAX:
-        raise bad(f"invalid limit: {value} is not between 1 and {LIMIT_MAX}")
-    return value
+        return None
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise bad(f"invalid {name}: {text}") from None
 
 
 def descending(query: Mapping[str, str]) -> bool:
@@ -224,6 +240,13 @@ def decode_token(text: str) -> tuple[str, Ns] | None:
         return symbol, int(at)
     except (binascii.Error, ValueError):
         raise bad("invalid page token") from None
+
+
+def resumed(last: Ns, start: Ns, end: Ns, *, backwards: bool) -> tuple[Ns, Ns]:
+    """What is left of `[start, end]` after a page that ended with the row of `last`. It never grows
+    by a token: one of another request does not show what has not happened yet.
+    """
+    return (start, min(end, last - 1)) if backwards else (max(start, last + 1), end)
 
 
 def month_start(day: str, amount: int) -> str:

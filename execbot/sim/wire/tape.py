@@ -1,7 +1,7 @@
 """Changes the tape afterwards: late prints, corrections, cancels, and order imbalances.
 
-They are told on the data streams when the control plane says so; the market's own prices and the
-historical endpoints stay as they are.
+The control plane sends them on the data streams; the market's own prices and the historical
+endpoints stay as they are.
 """
 
 from __future__ import annotations

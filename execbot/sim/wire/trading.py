@@ -9,7 +9,7 @@ from execbot.sim.wire import markets
 from execbot.sim.wire.call import Call
 from execbot.sim.wire.http import reply
 from execbot.sim.wire.reference import corporate_actions, watchlists
-from execbot.sim.wire.reference.views import all_told
+from execbot.sim.wire.reference.views import all_actions
 
 Endpoint = Callable[[Call], Response]
 
@@ -116,13 +116,13 @@ def market_calendar(call: Call) -> Response:
 
 
 def announcements(call: Call) -> Response:
-    told = all_told(call.venue.market, call.now)
-    return reply(corporate_actions.announcements(told, call.query))
+    actions = all_actions(call.venue.market, call.now)
+    return reply(corporate_actions.announcements(actions, call.query))
 
 
 def announcement(call: Call) -> Response:
-    told = all_told(call.venue.market, call.now)
-    return reply(corporate_actions.announcement(told, call.args[0]))
+    actions = all_actions(call.venue.market, call.now)
+    return reply(corporate_actions.announcement(actions, call.args[0]))
 
 
 def exercise(call: Call) -> Response:

@@ -78,7 +78,7 @@ def says(*lines: bytes) -> Play:
 def test_an_answer_is_what_the_function_returned(folder: Path, setup: Setup) -> None:
     asked = asked_of(folder, setup, says(to_line(AtWork()), to_line(AtWork()), DONE))
     assert asked.is_reported
-    assert asked.told() == Closed("AAPL", note="nothing")
+    assert asked.result() == Closed("AAPL", note="nothing")
     assert asked.notices == ("a notice",)
 
 
@@ -90,7 +90,7 @@ def test_an_error_is_raised_as_it_was(folder: Path, setup: Setup) -> None:
     error = NotPossible("it is filled")
     asked = asked_of(folder, setup, says(to_line(Failed(carried(error)))))
     with pytest.raises(Exception, match="it is filled") as caught:
-        asked.told()
+        asked.result()
     assert failure_of(caught.value).as_json() == failure_of(error).as_json()
 
 

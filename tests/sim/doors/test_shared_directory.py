@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from execbot.sim.doors.transport import FILE_NAME, SharedVenue, open_shared
-from execbot.sim.store import VERSION, StoreError
+from execbot.sim.records import Delivery
+from execbot.sim.store import VERSION, SqliteRecords, Store, StoreError
 
 HEADERS = {"APCA-API-KEY-ID": "sim", "APCA-API-SECRET-KEY": "sim"}
 
@@ -46,6 +47,25 @@ def test_second_opener_sees_what_the_first_did(tmp_path: Path) -> None:
     assert shown["status"] == "filled"
     assert call(second, "GET", "/v2/positions/AAPL")["qty"] == "1"
     assert call(second, "GET", "/v2/account/activities/FILL")[0]["order_id"] == order["id"]
+
+
+def test_a_bounded_table_is_bounded_also_where_rows_come_in_twos(tmp_path: Path) -> None:
+    store = Store(tmp_path / "exchange.db")
+    records = SqliteRecords(store.db, limit=10)
+    for first in range(2, 2000, 2):  # the last of two is never the 256th of anything
+        records.deliver([Delivery(seq, "one", 0, "event", b"") for seq in (first, first + 1)])
+    assert len(records.deliveries(None, 0)) < 10 + 256
+    store.close()
+
+
+@pytest.mark.parametrize(("code", "kind"), [
+    (sqlite3.SQLITE_BUSY, "journal.locked"), (sqlite3.SQLITE_BUSY_SNAPSHOT, "journal.locked"),
+    (sqlite3.SQLITE_LOCKED, "journal.locked"), (sqlite3.SQLITE_CORRUPT, "config.exchange_file"),
+])  # fmt: skip
+def test_that_it_is_locked_follows_from_the_code_of_sqlite(code: int, kind: str) -> None:
+    error = sqlite3.OperationalError("the file /locked/exchange.db")
+    error.sqlite_errorcode = code
+    assert StoreError(Path("exchange.db"), error).kind == kind
 
 
 def test_two_open_at_once_take_turns(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +16,8 @@ import pytest
 from support.waiting import eventually
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
+
+from execbot.sim.doors.serve import Complaints
 
 WAIT = 60.0
 SECRET = "secret"
@@ -51,6 +55,27 @@ def call(server: Any, method: str, target: str, body: Any = None, key: str = "k"
 def buy(server: Any, key: str = "k", **fields: Any) -> Any:
     order = {"symbol": "AAPL", "qty": "1", "side": "buy", "type": "market"}
     return call(server, "POST", "/v2/orders", {**order, "time_in_force": "day", **fields}, key)
+
+
+def test_at_the_end_only_a_socket_that_is_closed_is_not_worth_a_word(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The loop wants to listen again where there is nothing left to listen to."""
+    loop, reported = asyncio.new_event_loop(), list[Any]()
+    loop.default_exception_handler = reported.append  # type: ignore[method-assign]
+    complaints = Complaints()
+    closed = socket.socket()
+    closed.close()
+    with pytest.raises(ValueError) as of_socket:
+        loop.add_reader(closed, lambda: None)
+    with pytest.raises(ValueError) as of_ours:
+        int("Invalid file descriptor: -1")
+    for complaints.is_ending in (True, False):
+        for caught in (of_socket, of_ours):
+            complaints(loop, {"exception": caught.value})
+    loop.close()
+    assert [each["exception"] for each in reported] == [of_ours.value, of_socket.value]
+    assert capsys.readouterr().err == ""
 
 
 def is_up(server: Any) -> bool:

@@ -97,7 +97,7 @@ def test_orders_are_found_alike(seed: int, count: int) -> None:
 @given(st.integers(0, 2**32), st.integers(0, 40))
 def test_activities_are_found_alike(seed: int, count: int) -> None:
     dice = random.Random(seed)
-    times = sorted(dice.choice(TIMES) for _ in range(count))
+    times = [dice.choice(TIMES) for _ in range(count)]  # some rows carry an earlier time
     rows = [an_activity(number, at, dice) for number, at in enumerate(times)]
     archives = MemoryArchive(), SqliteArchive.temporary()
     for row in rows:

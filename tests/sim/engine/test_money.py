@@ -409,5 +409,9 @@ def test_history_shows_cash_flows_and_refuses_nonsense() -> None:
         return refused(lambda: desk.exchange.portfolio_history(desk.id, query))[2]
 
     assert wrong(period="1X") == "invalid period: 1X"
+    assert wrong(period="9" * 5000 + "D") == f"invalid period: {'9' * 5000}D"
+    assert wrong(period="9" * 18 + "A", timeframe="15Min") == (
+        "intraday timeframes are limited to 30 days"
+    )
     assert wrong(timeframe="2Min") == "invalid timeframe: 2Min"
     assert wrong(period="2M", timeframe="1Min") == "intraday timeframes are limited to 30 days"

@@ -186,6 +186,16 @@ def test_the_search_finds_what_a_walk_over_every_second_finds(
     assert (None if found is None else found.at) == walked
 
 
+@pytest.mark.parametrize("field", Field)
+def test_a_contract_marked_at_zero_comes_to_no_price(field: Field) -> None:
+    """A price of 0 is a side that is absent."""
+    book, at = OptionBook(1, chains().prices, ExchangeCalendar()), new_york(DAY, OPEN + 30)
+    prices, contract = OptionPrices(chains().prices, book), some("AAPL")[0]
+    book.set_mark(contract, Decimal(0), at)
+    cheap = Crossing(field, "<=", Decimal(1))
+    assert prices.first_crossing(contract.symbol, at - 1, at + SECOND, cheap) is None
+
+
 # --- hours -----------------------------------------------------------------------------------
 
 

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from execbot.sim.assets import shipped_directory
 from execbot.sim.calendar import AlwaysOpen, ExchangeCalendar, new_york
 from execbot.sim.prices.mixed import MixedPrices, build_prices
-from execbot.sim.prices.overrides import holds
 from execbot.sim.prices.sessions import SessionPrices
 from execbot.sim.prices.synthetic import SyntheticPrices
 from execbot.sim.types import SECOND, Crossing, Field, TradingSession
@@ -183,7 +182,7 @@ def test_first_crossing_equals_a_walk_whatever_was_set(actions, symbol, field, o
     condition = Crossing(field, op, level)
     until = START + 300 * SECOND
     ticks = list(prices.ticks(symbol, START, until))
-    expected = next((tick for tick in ticks if holds(condition, tick)), None)
+    expected = next((tick for tick in ticks if tick.meets(condition)), None)
     assert prices.first_crossing(symbol, START, until, condition) == expected
     assert [tick.at for tick in ticks] == sorted({tick.at for tick in ticks})
     for tick in ticks:

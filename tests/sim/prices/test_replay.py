@@ -20,7 +20,6 @@ from support.paths import ROOT
 
 from execbot.sim.calendar import new_york
 from execbot.sim.prices.files import DataError, Kind, discover, instant
-from execbot.sim.prices.overrides import holds
 from execbot.sim.prices.replay import RecordedPrices
 from execbot.sim.types import SECOND, Crossing, Field
 
@@ -172,7 +171,7 @@ def test_first_crossing_equals_a_walk_over_every_tick(day, begin, length, field,
     level = prices.quote("IBM", after).bid + Decimal(cents) / 100
     condition = Crossing(field, op, level)
     ticks = prices.ticks("IBM", after, until)
-    expected = next((tick for tick in ticks if holds(condition, tick)), None)
+    expected = next((tick for tick in ticks if tick.meets(condition)), None)
     assert prices.first_crossing("IBM", after, until, condition) == expected
 
 
@@ -261,7 +260,6 @@ def test_one_file_may_hold_several_symbols(tmp_path):
     assert prices.symbols() == ("XXX", "YYY")
     at = instant("2013-10-08T13:32:00")
     assert prices.last_trade("XXX", at) is not None
-    assert prices.days("XXX") == ("2013-10-08",)
 
 
 def test_kind_and_width_come_from_the_header_names_and_rows(tmp_path):

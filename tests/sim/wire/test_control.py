@@ -55,7 +55,27 @@ def test_clock_is_set_forward_only_and_runs_at_a_speed(bench: Any) -> None:
         ("deposit", {"key": "k", "amount": "much"}),
         ("deposit", {"key": "k", "amount": "NaN"}),
         ("account", {"key": "k", "nonsense": True}),
+        ("options/order", {"key": "k", "order_class": "mleg", "qty": 1, "legs": [1, 2]}),
+        ("options/order", {"key": "k", "order_class": "mleg", "qty": 1, "legs": "ab"}),
+        (
+            "options/order",
+            {
+                "key": "k",
+                "order_class": "mleg",
+                "qty": 1,
+                "legs": [
+                    {"symbol": "AAPL261218C00190000", "position_intent": "buy_to_open"},
+                    {
+                        "symbol": "AAPL261218C00200000",
+                        "position_intent": "sell_to_open",
+                        "ratio_qty": "-1",
+                    },
+                ],
+            },
+        ),
         ("reset", {"nonsense": 1}),
+        ("reset", {"faults": [{"kind": "reset_before"}]}),
+        ("reset", {"actions": []}),
         ("reset", {"data": "/no/such/folder"}),
         ("faults", {"kind": "nonsense"}),
         ("faults", {"faults": 7}),
@@ -67,6 +87,27 @@ def test_wrong_control_requests_are_refused_with_a_reason(
     reply = bench.call("POST", f"/sim/{path}", body)
     assert reply.status == 422, reply.body
     assert reply.json["message"]
+
+
+@pytest.mark.parametrize("value", ["-1", "soon", "9" * 30])
+@pytest.mark.parametrize("name", ["since", "limit"])
+def test_a_log_is_read_from_and_up_to_a_number(bench: Any, name: str, value: str) -> None:
+    reply = bench.call("GET", f"/sim/log?{name}={value}")
+    assert (reply.status, reply.json["message"][: len(name)]) == (422, name)
+
+
+def test_a_fresh_exchange_hears_nothing_of_what_the_old_one_held_back(bench: Any) -> None:
+    bench.fault("event_late", seconds=5, event="new", count=1)
+    bench.fault("stream_muted", seconds=60, event="fill", count=1)
+    bench.buy()
+    bench.step(1)
+    bench.post("/sim/reset")
+    before = bench.get("/sim/status")["last_seq"]
+    bench.step(10)
+    assert bench.events(before) == []
+    bench.buy()
+    bench.step(1)
+    assert [event["event"] for event in bench.events(before)] == ["pending_new", "new", "fill"]
 
 
 def test_control_requests_that_are_no_json_or_do_not_exist(bench: Any) -> None:

@@ -23,7 +23,7 @@ from execbot.sim.prices.adjustments import Adjustments
 from execbot.sim.prices.mixed import build_prices
 from execbot.sim.types import SECOND
 from execbot.sim.wire import data
-from execbot.sim.wire.data_query import Plan, Timeframe, Unit, timeframe
+from execbot.sim.wire.data_query import Plan, Timeframe, Unit, encode_token, timeframe
 from execbot.sim.wire.http import make_request
 from execbot.sim.wire.reference.news import Newsroom
 
@@ -160,6 +160,19 @@ def test_an_unknown_symbol_is_absent_and_a_single_one_is_not_found(market):
             "invalid limit: 10001 is not between 1 and 10000",
         ),
         ("/v2/stocks/trades", {"symbols": "AAPL", "limit": "ten"}, 400, "invalid limit: ten"),
+        ("/v2/stocks/trades", {"symbols": "AAPL", "limit": "--5"}, 400, "invalid limit: --5"),
+        (
+            "/v2/stocks/trades",
+            {"symbols": "AAPL", "limit": "-5"},
+            400,
+            "invalid limit: -5 is not between 1 and 10000",
+        ),
+        (
+            "/v2/stocks/trades",
+            {"symbols": "AAPL", "limit": "9" * 5000},
+            400,
+            f"invalid limit: {'9' * 5000} is not between 1 and 10000",
+        ),
         ("/v2/stocks/trades", {"symbols": "AAPL", "sort": "up"}, 400, "invalid sort: up"),
         ("/v2/stocks/trades", {"symbols": "AAPL", "feed": "x"}, 400, "invalid feed: x"),
         ("/v2/stocks/trades", {"symbols": "AAPL", "start": "1"}, 400, "invalid start: 1"),
@@ -242,6 +255,15 @@ def collect(market, path, key, **query):
         if token is None:
             return found
     raise AssertionError("the pages do not end")
+
+
+@pytest.mark.parametrize("path", ["/v2/stocks/quotes", "/v1beta1/news"])
+def test_the_token_of_another_request_shows_nothing_beyond_this_one(market, path):
+    token = encode_token("AAPL", NOW + 86_400 * SECOND)
+    query = {"symbols": "AAPL", "start": "2026-11-18T11:17:00-05:00"} if "quotes" in path else {}
+    for end in ({}, {"end": "2026-11-18T11:17:20-05:00"}):
+        plain = ok(market, path, **query, **end, sort="desc", limit="3")
+        assert ok(market, path, **query, **end, sort="desc", limit="3", page_token=token) == plain
 
 
 @pytest.mark.parametrize("sort", ["asc", "desc"])

@@ -27,18 +27,18 @@ FLOOR = D(70)
 
 @dataclass
 class Lies:
-    """Draws lies for the session in `world`; `told` counts them by their kind."""
+    """Draws lies for the session in `world`; `drawn` counts them by their kind."""
 
     world: World
     rng: random.Random
     price: Callable[[], Decimal]
-    told: dict[str, int] = field(default_factory=dict)
+    drawn: dict[str, int] = field(default_factory=dict)
 
     def happen(self) -> None:
         """Perhaps some, in this step."""
         for chance, name, act in CHANCES:
             if self.rng.random() < chance:
-                self.told[name] = self.told.get(name, 0) + 1
+                self.drawn[name] = self.drawn.get(name, 0) + 1
                 act(self)
 
     # --- answers that are not true -----------------------------------------------------------
@@ -89,7 +89,7 @@ class Lies:
         last = next((D(fill[1]) for fill in reversed(bought.fills) if fill[1] != "0"), D(0))
         if not last:
             return  # what counts are the orders that it replaced
-        self.told["unreported"] = self.told.get("unreported", 0) + 1
+        self.drawn["unreported"] = self.drawn.get("unreported", 0) + 1
         for event in ("trade_bust", "trade_correct"):
             self._fault("event_missing", {"event": event}, seconds=0.05)
         self._change(bought, qty=max(last - rng.choice((1, 2, 100)), D(0)))

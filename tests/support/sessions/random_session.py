@@ -243,12 +243,12 @@ class Session(Disturbed):
 class Outages:
     """Ways to the truth that are closed for a while: the price stream, the broker, the journal.
 
-    Drawn from a generator of its own; `told` counts them by their kind.
+    Drawn from a generator of its own; `drawn` counts them by their kind.
     """
 
     def __init__(self, world: World, rng: random.Random) -> None:
         self.world, self.rng = world, rng
-        self.told: dict[str, int] = {}
+        self.drawn: dict[str, int] = {}
         self.deaf_until = self.locked_until = 0
         self.asked_at = 0
         self.rest = PolledFeed(world.desk.client, 5.0)
@@ -259,7 +259,7 @@ class Outages:
         """Perhaps one, in this step."""
         for chance, name, act in OUTAGES:
             if self.rng.random() < chance:
-                self.told[name] = self.told.get(name, 0) + 1
+                self.drawn[name] = self.drawn.get(name, 0) + 1
                 act(self)
 
     def blind(self) -> None:

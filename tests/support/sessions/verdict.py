@@ -49,11 +49,11 @@ def judge(session: Session, longest: float) -> Verdict:
         kills=session.kills,
         faults=session.faults,
         moves=len(session.moved),
-        lies=(*session.lies.told, *session.outages.told),
+        lies=(*session.lies.drawn, *session.outages.drawn),
     )
     limit = float(world.settings.exits.unprotected_alarm_seconds)
     reported = any(n.data.get("kind") in REPORTED for n in alarms)
-    if HIDING & {*session.lies.told, *session.outages.told}:
+    if HIDING & {*session.lies.drawn, *session.outages.drawn}:
         limit = FULL_READ_SECONDS  # a lost frame behind a false list: the full read finds the fill
     if verdict.longest_uncovered > limit + TURN_SECONDS and not reported:
         verdict.problems.append(f"unprotected for {verdict.longest_uncovered:.2f} s, not reported")
@@ -88,7 +88,7 @@ def _unreported_bust(session: Session, alarms: list[Note]) -> bool:
 
     docs/evidence.md, E-EXE-9, E-EXE-12 and the paragraph below the table.
     """
-    if not {"bust", "correct", "unreported"} & session.lies.told.keys():
+    if not {"bust", "correct", "unreported"} & session.lies.drawn.keys():
         return False
     told = any(n.data.get("kind") in ("position_differs", "filled_less") for n in alarms)
     return told and any(_is_unprovable(session.world, name) for name in _lesser(session.world))

@@ -15,9 +15,8 @@ from execbot.charts.model import Chart, Level, Mark
 from execbot.desk.account import Desk
 from execbot.desk.following import lowered
 from execbot.desk.look.kept_bars import KEPT_WORDS, kept_bars
+from execbot.desk.look.plan_versions import plan_versions
 from execbot.desk.look.trades import Trade, Wanted, one_trade, read_trades
-from execbot.exits.plan.plan import ExitPlan
-from execbot.exits.plan.plan_json import from_data
 from execbot.journal.journal import Journal
 from execbot.model.quote import Bar
 from execbot.model.symbols import symbol_key
@@ -110,13 +109,7 @@ def plan_levels(journal: Journal, trade: Trade) -> list[Level]:
     """Stops and targets of every plan of the trade. Raises JournalError."""
     found: list[Level] = []
     for plan_id in trade.plan_ids:
-        versions: list[ExitPlan] = []
-        for record in journal.plan_history(plan_id):
-            try:
-                versions.append(from_data(record.body))
-            except (KeyError, TypeError, ValueError):
-                continue  # the chart stands without a version that cannot be read
-        found += levels_of(trade.trip, versions)
+        found += levels_of(trade.trip, plan_versions(journal, plan_id))
     return found
 
 

@@ -11,8 +11,8 @@ from execbot.broker.errors import BrokerError
 from execbot.desk.account import Desk
 from execbot.desk.following import lowered
 from execbot.desk.look.kept_bars import kept_bars
+from execbot.desk.look.plan_versions import plan_versions
 from execbot.desk.look.reporting.report_json import best_and_worst
-from execbot.exits.plan.plan_json import from_data
 from execbot.journal.journal import Journal
 from execbot.model.quote import Bar
 from execbot.report.draw.charts import (
@@ -114,13 +114,4 @@ def _frame(since: datetime, until: datetime) -> str:
 
 
 def _levels(journal: Journal, trade: Trade) -> list[Levels]:
-    found = []
-    for plan_id in trade.plan_ids:
-        versions = []
-        for record in journal.plan_history(plan_id):
-            try:
-                versions.append(from_data(record.body))
-            except (KeyError, TypeError, ValueError):
-                continue  # a plan that cannot be read: the chart stands without it
-        found.append(levels_of(versions))
-    return found
+    return [levels_of(plan_versions(journal, plan_id)) for plan_id in trade.plan_ids]

@@ -26,7 +26,7 @@ HALF = Decimal("0.5")
 
 
 class SelftestRefused(DeskError):
-    """It does not begin: nothing was sent."""
+    """The check does not begin: nothing was sent."""
 
     kind = "risk.selftest"
 
@@ -68,7 +68,7 @@ class Course:
 
     @property
     def broker(self) -> BrokerClient:
-        """Asked directly: the journal is what is to be proven."""
+        """The broker, asked directly: the journal is what is to be proven."""
         return self.desk.client
 
     def position(self) -> Position | None:
@@ -90,7 +90,7 @@ class Course:
         return [order for order in self.open_orders() if order.type in STOP_TYPES]
 
     def until(self, is_so: Callable[[], bool], wanted: str) -> None:
-        """Look until it is so. Raises NotProven after a while."""
+        """Look again until it is true. Raises NotProven after a while."""
         ends = self.timer.monotonic() + PATIENCE_SECONDS
         while not is_so():
             if self.timer.monotonic() >= ends:

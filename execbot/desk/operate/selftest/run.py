@@ -104,7 +104,7 @@ def _proven(course: Course, step: Step) -> Proof:
 
 
 def _cleared(course: Course) -> str:
-    """Sell what this has bought; what is left, in words."""
+    """Sell what the check has bought; what is left, in words."""
     with suppress(ExecbotError):
         if course.held() != ZERO:
             close(course.desk, course.symbol, wait_seconds=PATIENCE_SECONDS)
@@ -122,7 +122,8 @@ def _cleared(course: Course) -> str:
 
 
 def _written(course: Course, left: str) -> Certificate:
-    """Kept in the account's directory. Raises ConfigError where it cannot be."""
+    """Write the certificate into the account's directory. Raises ConfigError where that is
+    impossible."""
     desk = course.desk
     at = desk.now()
     path = private_directory(desk.directory / FOLDER) / f"{at:%Y-%m-%d-%H%M%S}.json"

@@ -89,8 +89,8 @@ class Position:
         self._pop_lots(amount)
 
     def rescale(self, exact: Decimal, qty: Decimal) -> None:
-        """The same cost in another number of shares: a split. Of `exact` shares `qty` are left,
-        the rest was paid out.
+        """Spreads the cost over another number of shares, as a split does. Of `exact` shares `qty`
+        are left; the rest was paid out.
         """
         factor = exact / self.qty
         self.cost = self.cost * qty / exact
@@ -102,8 +102,8 @@ class Position:
         self.qty = qty
 
     def restate(self, qty: Decimal, price: Decimal, dearer: Decimal = ZERO) -> None:
-        """A trade is changed afterwards: `qty` more (or less) at `price`, and what is held cost
-        `dearer` more in all. It may turn the position round.
+        """Changes a trade afterwards: `qty` more (or less) at `price`, and what is held cost
+        `dearer` more in all. A long position may become a short one by it, and the other way.
         """
         before = self.qty
         self.qty += qty
@@ -121,7 +121,7 @@ class Position:
         self.lots = [(self.qty, self.average)]
 
     def start_day(self) -> None:
-        """What is held becomes overnight holding, at the FIFO cost of the lots left."""
+        """Makes what is held an overnight holding, at the FIFO cost of the lots left."""
         self.cost = sum((qty * price for qty, price in self.lots), ZERO)
         self.lots = [(self.qty, self.cost / self.qty)] if self.qty else []
         self.overnight_qty = self.qty
@@ -222,13 +222,13 @@ class Account:
     frozen_until: str = ""  # trading date up to which there is no margin, after an unmet call
 
     def add(self, order: Order) -> None:
-        """A live order, found by id, by client id, and by symbol and side."""
+        """Adds a live order, to be found by id, by client id, and by symbol and side."""
         self.live[order.id] = order
         self.client_ids[order.client_order_id] = order.id
         self.sides.setdefault((order.symbol, order.side), {})[order.id] = order
 
     def remove(self, order: Order) -> None:
-        """The order is over; what it reserved is free."""
+        """Takes out an order that is over, and frees what it reserved."""
         self.reserve(order, ZERO)
         if self.live.pop(order.id, None) is None:
             return
@@ -239,7 +239,7 @@ class Account:
             del self.sides[order.symbol, order.side]
 
     def reserve(self, order: Order, amount: Decimal) -> None:
-        """Dollars that the order holds back of buying power from now on."""
+        """Has the order hold back so many dollars of buying power from now on."""
         if amount == order.reserved:
             return
         total = self.reserved.get(order.symbol, ZERO) + amount - order.reserved

@@ -68,7 +68,7 @@ class OrderFilter:
 
 
 def _underlying(symbol: str) -> str | None:
-    """Of a contract: orders are also found by what they are on."""
+    """The underlying of a contract, by which its orders are found too; None for other symbols."""
     contract = Contract.parse(symbol) if len(symbol) > TAIL else None
     return None if contract is None else contract.root.rstrip("0123456789")
 
@@ -146,7 +146,7 @@ class MemoryArchive:
 
     def put_activity(self, activity: Activity) -> None:
         rows = self._activities.setdefault(activity.account_id, [])
-        rows.append((activity.at, activity.seq, activity))
+        insort(rows, (activity.at, activity.seq, activity), key=_key)  # some carry an earlier time
         self._activity_ids[activity.account_id, activity.id] = activity
 
     def get_activity(self, account_id: str, activity_id: str) -> Activity | None:

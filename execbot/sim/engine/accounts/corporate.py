@@ -1,7 +1,7 @@
 """Corporate actions, interest, liquidations: they change accounts without an order.
 
-All take effect at once, on every account that holds the symbol. The prices are moved by the
-caller (`VenueMarket`), before the engine is told.
+All take effect at once, on every account that holds the symbol. The caller (`VenueMarket`) moves
+the prices before it calls.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def split(core: ExchangeCore, symbol: str, new: Decimal, old: Decimal) -> None:
 
 
 def dividend(core: ExchangeCore, symbol: str, per_share: Decimal) -> None:
-    """Holders are paid, those who are short pay in lieu."""
+    """Pays the holders of the stock, and takes the same from those who are short."""
     equity(core, symbol)
     for account in accounts(core):
         position = account.positions.get(symbol)
@@ -89,7 +89,7 @@ def rename(core: ExchangeCore, symbol: str, new_symbol: str) -> None:
 
 
 def interest(core: ExchangeCore, account: Account, amount: Decimal) -> None:
-    """Margin interest that is charged (negative), or credit interest that is paid."""
+    """Charges margin interest (negative), or pays credit interest."""
     account.cash += amount
     record(core, account, "INT", "MGN" if amount < 0 else "CDT", None, amount=amount)
 
@@ -135,7 +135,7 @@ def accounts(core: ExchangeCore) -> Iterator[Account]:
 
 
 def touched(core: ExchangeCore, symbol: str) -> Iterator[Account]:
-    """All accounts, with their orders of the symbol out of the way."""
+    """All accounts, after their orders in the symbol were canceled."""
     for account in accounts(core):
         _cancel_orders(core, account, symbol, REASON)
         account.taken.pop(f"{symbol} ask", None)

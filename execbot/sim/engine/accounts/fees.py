@@ -10,10 +10,11 @@ from __future__ import annotations
 from decimal import ROUND_UP, Decimal
 from typing import Any
 
+from execbot.sim.calendar import new_york_date
 from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.order import Order
-from execbot.sim.engine.render import CENT, NANO, ZERO, new_york_date, stamp_micro, text
+from execbot.sim.engine.render import CENT, NANO, ZERO, stamp_micro, text
 from execbot.sim.types import AssetClass, Ns
 
 ABOUT = {

@@ -1,9 +1,9 @@
 """Money and shares that are free: buying power, margin, and what open orders reserve.
 
-Buying power since June 2026, as far as it can be told from outside: equity times the multiplier,
-less what positions and open opening orders use of it. A position uses its market value when its
-maintenance margin is the usual 30 % or less, more in proportion when it is higher, and
-multiplier times its value when it cannot be bought on margin (crypto).
+Buying power since June 2026, as far as it shows from outside: equity times the multiplier, less
+what positions and open opening orders use of it. A position uses its market value when its
+maintenance margin is the usual 30 % or less, more in proportion when it is higher, and multiplier
+times its value when it cannot be bought on margin (crypto).
 """
 
 from __future__ import annotations
@@ -157,9 +157,8 @@ def may_short(core: ExchangeCore, account: Account, equity: Decimal) -> bool:
 
 
 def holders(core: ExchangeCore, account: Account, symbol: str) -> list[tuple[str, Decimal]]:
-    """Who keeps shares of a position back: order id (the first of its chain) and quantity.
-
-    Two exits of one group count once: the stop leg is `held` while the target works.
+    """The orders that hold back shares of a position: id (the first of its chain) and quantity. Two
+    exits of one group count once: the stop leg is `held` while the target works.
     """
     held = account.qty(symbol)
     side = Side.SELL if held > 0 else Side.BUY

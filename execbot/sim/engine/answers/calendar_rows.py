@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from execbot.sim.calendar import T_PLUS_ONE_SINCE, T_PLUS_TWO_SINCE
-from execbot.sim.engine.render import new_york
+from execbot.sim.calendar import days_to_settle
+from execbot.sim.engine.render import wall_time
 from execbot.sim.types import Calendar, Ns, TradingDay
 
 BEYOND_DAYS = 17  # enough calendar days to hold three trading days after any other
 
 
 def calendar_rows(calendar: Calendar, start: str, end: str) -> list[dict[str, str]]:
-    """Rows of the trading days from `start` to `end`. Raises `ValueError` for what is no date.
-
-    A trade settles one trading day later since May 2024, two since September 2017, three before.
-    """
+    """Rows of the trading days from `start` to `end`. Raises `ValueError` for what is no date."""
     last = (date.fromisoformat(end) + timedelta(days=BEYOND_DAYS)).isoformat()
     days = calendar.days(date.fromisoformat(start).isoformat(), last)
     rows = []
@@ -26,8 +23,8 @@ def calendar_rows(calendar: Calendar, start: str, end: str) -> list[dict[str, st
         hours = usual if usual and not day.early_close else _hours(day)
         if not day.early_close:
             usual = hours
-        later = 1 if day.date >= T_PLUS_ONE_SINCE else 2 if day.date >= T_PLUS_TWO_SINCE else 3
-        rows.append({"date": day.date, **hours, "settlement_date": days[index + later].date})
+        settles = days[index + days_to_settle(day.date)].date
+        rows.append({"date": day.date, **hours, "settlement_date": settles})
     return rows
 
 
@@ -43,7 +40,7 @@ def _hours(day: TradingDay) -> dict[str, str]:
 
 def _minute(at: Ns, day: str) -> str:
     """HH:MM in New York; midnight at the end of the day is written 23:59."""
-    local = new_york(at)
+    local = wall_time(at)
     if local.date().isoformat() > day:
         return "23:59"
     return f"{local.hour:02d}:{local.minute:02d}"

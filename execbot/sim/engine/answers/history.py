@@ -8,13 +8,14 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from execbot.sim.calendar import new_york_date
 from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.accounts.archive import ActivityFilter, Span
 from execbot.sim.engine.answers.listing import instant
 from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.parse import malformed
-from execbot.sim.engine.render import CENT, ZERO, at_new_york, new_york, new_york_date
-from execbot.sim.types import SECOND, Ns
+from execbot.sim.engine.render import CENT, ZERO, at_new_york, wall_time
+from execbot.sim.types import DIGITS_MAX, SECOND, Ns, whole_number, within_time
 
 MINUTE: Ns = 60 * SECOND
 DAY: Ns = 86_400 * SECOND
@@ -141,17 +142,17 @@ def _span(core: ExchangeCore, query: Mapping[str, str]) -> tuple[Ns, Ns]:
     length = _period(period or "1M")
     if start is None:
         end = core.now if end is None else min(end, core.now)
-        return end - length, end
+        return within_time(end - length), end
     if end is None:
         end = min(start + length, core.now) if period else core.now
     return start, min(end, core.now)
 
 
 def _period(text: str) -> Ns:
-    unit, count = text[-1:].upper(), text[:-1]
-    if unit not in UNIT_DAYS or not count.isdecimal() or not int(count):
+    unit, count = text[-1:].upper(), whole_number(text[:-1], 1, 10**DIGITS_MAX)
+    if unit not in UNIT_DAYS or count is None:
         raise malformed(f"invalid period: {text}")
-    return int(count) * UNIT_DAYS[unit] * DAY
+    return count * UNIT_DAYS[unit] * DAY
 
 
 def _frame(query: Mapping[str, str], start: Ns, end: Ns) -> str:
@@ -170,8 +171,8 @@ def _points(
     core: ExchangeCore, query: Mapping[str, str], frame: str, start: Ns, end: Ns
 ) -> list[Ns]:
     """The start of each window, New York days or steps within the sessions reported."""
-    first = new_york(start).date()
-    last = new_york(end).date()
+    first = wall_time(start).date()
+    last = wall_time(end).date()
     reporting = query.get("intraday_reporting") or "market_hours"
     if query.get("extended_hours", "").lower() == "true":
         reporting = "extended_hours"

@@ -13,7 +13,7 @@ from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.order import Order, Status
 from execbot.sim.engine.parse import malformed
 from execbot.sim.engine.render import at_new_york, parse_stamp
-from execbot.sim.types import AssetClass, Ns
+from execbot.sim.types import AssetClass, Ns, whole_number
 
 ORDERS_DEFAULT = 50
 ORDERS_MAX = 500
@@ -120,12 +120,10 @@ def _key(order: Order) -> OrderKey:
 
 
 def _limit(query: Mapping[str, str]) -> int:
-    text = query.get("limit")
-    if not text:
-        return ORDERS_DEFAULT
-    if not text.isdecimal() or not 1 <= int(text) <= ORDERS_MAX:
+    limit = whole_number(query.get("limit") or str(ORDERS_DEFAULT), 1, ORDERS_MAX)
+    if limit is None:
         raise malformed(f"limit must be between 1 and {ORDERS_MAX}")
-    return int(text)
+    return limit
 
 
 def _bounds(
@@ -200,12 +198,10 @@ def _direction(query: Mapping[str, str]) -> str:
 
 
 def _page_size(query: Mapping[str, str]) -> int:
-    text = query.get("page_size")
-    if not text:
-        return ACTIVITIES_MAX
-    if not text.isdecimal() or not 1 <= int(text) <= ACTIVITIES_MAX:
+    size = whole_number(query.get("page_size") or str(ACTIVITIES_MAX), 1, ACTIVITIES_MAX)
+    if size is None:
         raise malformed(f"page_size must be between 1 and {ACTIVITIES_MAX}")
-    return int(text)
+    return size
 
 
 def _kinds(types: Sequence[str] | None, query: Mapping[str, str]) -> frozenset[str] | None:

@@ -14,15 +14,14 @@ from execbot.sim.engine.render import (
     CENT,
     MICRO,
     RATIO,
-    ZERO,
     maybe,
     maybe_stamp,
     new_york_stamp,
     rounded,
-    stamp,
     stamp_micro,
     text,
 )
+from execbot.sim.times import format_ns
 from execbot.sim.types import Asset, AssetClass, TradingSession
 
 NANO_PRICE = Decimal("0.000000001")
@@ -48,9 +47,9 @@ def _order(core: ExchangeCore, order: Order, legs: bool) -> dict[str, Any]:
     body: dict[str, Any] = {
         "id": order.id,
         "client_order_id": order.client_order_id,
-        "created_at": stamp(order.created_at),
-        "updated_at": stamp(order.updated_at),
-        "submitted_at": stamp(order.submitted_at),
+        "created_at": format_ns(order.created_at),
+        "updated_at": format_ns(order.updated_at),
+        "submitted_at": format_ns(order.submitted_at),
         "filled_at": maybe_stamp(order.filled_at),
         "expired_at": maybe_stamp(order.expired_at),
         "expires_at": maybe_stamp(order.expires_at),
@@ -101,10 +100,6 @@ def _average(order: Order, average: Decimal) -> str:
 def _legs(core: ExchangeCore, order: Order) -> list[dict[str, Any]]:
     found = (core.find(leg_id) for leg_id in order.legs)
     return [rest_order(core, leg, legs=False) for leg in found if leg is not None]
-
-
-def is_parent(order: Order) -> bool:
-    return order.order_class is not OrderClass.SIMPLE and order.parent_id is None
 
 
 def position_view(core: ExchangeCore, account: Account, position: Position) -> dict[str, Any]:
@@ -241,15 +236,3 @@ def asset_view(asset: Asset) -> dict[str, Any]:
         if value is not None:
             body[name] = text(value)
     return body
-
-
-__all__ = [
-    "ZERO",
-    "account_view",
-    "asset_view",
-    "clock_view",
-    "is_parent",
-    "position_view",
-    "rest_order",
-    "stream_order",
-]

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from execbot.sim.calendar import new_york_date
 from execbot.sim.chains.carried import divided, is_whole
 from execbot.sim.chains.contract import MULTIPLIER, Contract, Root
 from execbot.sim.engine.accounts.account import Account, Position
 from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.order import Order, OrderClass
 from execbot.sim.engine.orders import endings
-from execbot.sim.engine.render import new_york_date, text
+from execbot.sim.engine.render import text
 
 REASON = "CORPORATE_ACTION"
 Successors = dict[str, tuple[Contract, Decimal]]
@@ -96,7 +97,7 @@ def _is_on(core: ExchangeCore, symbol: str, stock: str) -> bool:
 
 
 def _change(core: ExchangeCore, account: Account, known: Successors, kind: str) -> None:
-    """All out first, then all in: one contract may become what another was."""
+    """Takes all contracts out first, then puts all in: one may become what another was."""
     going = [(s, account.positions.pop(s)) for s in sorted(known) if s in account.positions]
     delay = core.config.option_row_delay
     for symbol, position in going:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -11,15 +11,14 @@ from execbot.sim.engine import parse
 from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.events import emit
-from execbot.sim.engine.options import spread_fills, spreads
-from execbot.sim.engine.order import Order, OrderClass, OrderType, Side, Status, TimeInForce
+from execbot.sim.engine.options import mleg, spread_fills
+from execbot.sim.engine.order import Order, OrderClass, OrderType, Side, Status
 from execbot.sim.engine.orders import executions
+from execbot.sim.engine.orders.groups import live_legs
 from execbot.sim.engine.orders.place import place
 from execbot.sim.engine.orders.rules import unprocessable
 from execbot.sim.engine.render import text
 from execbot.sim.types import AssetClass
-
-LEGS_MIN, LEGS_MAX = 2, 4
 
 
 def contract_of(core: ExchangeCore, symbol: str) -> Contract:
@@ -73,23 +72,23 @@ def order(core: ExchangeCore, account: Account, body: Mapping[str, Any]) -> Orde
 
 def _several(core: ExchangeCore, account: Account, body: Mapping[str, Any]) -> Order:
     """A parent without a symbol, and its legs. It rests until it is filled or canceled."""
-    legs, units = body.get("legs"), parse.number(body, "qty")
-    if not isinstance(legs, Sequence) or not LEGS_MIN <= len(legs) <= LEGS_MAX:
-        raise parse.malformed(f"mleg orders have {LEGS_MIN} to {LEGS_MAX} legs")
+    legs, units = mleg.leg_rows(body), parse.number(body, "qty")
     if units is None or units <= 0 or units != units.to_integral_value():
         raise unprocessable("qty must be integer for options trading")
     limit = parse.number(body, "limit_price")
-    parent = _blank(core, account, body, qty=units, limit_price=limit)
+    parent = _resting(core, account, body, qty=units, limit_price=limit)
     made = []
     for index, leg in enumerate(legs):
         ratio, intent = parse.number(leg, "ratio_qty") or Decimal(1), leg.get("position_intent")
+        if ratio <= 0 or ratio != ratio.to_integral_value():
+            raise parse.malformed(f"invalid leg.{index} ratio_qty")
         if intent not in parse.INTENTS:
             raise unprocessable(f"leg.{index} position intent is required")
         symbol = contract_of(core, str(leg.get("symbol") or "")).symbol
         if core.assets.get(symbol) is None or leg.get("mark") is not None:
             set_mark(core, symbol, parse.number(leg, "mark") or Decimal(1))
         made.append(
-            _blank(
+            _resting(
                 core,
                 account,
                 {},
@@ -109,32 +108,21 @@ def _several(core: ExchangeCore, account: Account, body: Mapping[str, Any]) -> O
     return parent
 
 
-def _blank(
+def _resting(
     core: ExchangeCore, account: Account, body: Mapping[str, Any], symbol: str = "", **fields: Any
 ) -> Order:
-    core.order_seq += 1
+    """A parent (without a symbol) or a leg that the venue has taken already."""
     asset = core.assets.get(symbol) if symbol else None
-    values: dict[str, Any] = {
-        "side": Side.BUY,
-        "type": OrderType.MARKET if fields.get("limit_price") is None else OrderType.LIMIT,
-        **fields,
-    }
-    return Order(
-        id=core.ids.uuid(),
-        seq=core.order_seq,
-        account_id=account.id,
+    return mleg.blank(
+        core,
+        account,
         client_order_id=parse.client_order_id(body) or core.ids.uuid(),
         symbol=symbol,
         asset_id="" if asset is None else asset.id,
-        asset_class=AssetClass.US_OPTION,
-        tif=TimeInForce.DAY,
-        order_class=OrderClass.MLEG,
-        created_at=core.now,
-        updated_at=core.now,
-        submitted_at=core.now,
+        type=OrderType.MARKET if fields.get("limit_price") is None else OrderType.LIMIT,
         status=Status.NEW,
         acked=True,
-        **values,
+        **{"side": Side.BUY, **fields},
     )
 
 
@@ -163,6 +151,6 @@ def fill(core: ExchangeCore, account: Account, order_id: str, price: Decimal | N
 
 
 def _fill_several(core: ExchangeCore, account: Account, parent: Order) -> None:
-    legs = spreads.leg_orders(core, parent)
+    legs = live_legs(core, parent)
     marks = [(leg, core.price(leg.symbol, core.now)) for leg in legs]
     spread_fills.fill(core, account, parent, parent.leaves, marks)

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
 
+from execbot.sim.calendar import new_york_date
 from execbot.sim.chains.contract import MULTIPLIER, Contract
 from execbot.sim.chains.expiries import expires_at
 from execbot.sim.engine.accounts import funds
@@ -25,7 +26,7 @@ from execbot.sim.engine.options import collateral, ends
 from execbot.sim.engine.order import OrderClass
 from execbot.sim.engine.orders import endings
 from execbot.sim.engine.orders.place import place
-from execbot.sim.engine.render import new_york_date, text
+from execbot.sim.engine.render import text
 from execbot.sim.types import SECOND, ApiError, Ns
 
 MINUTE: Ns = 60 * SECOND

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from execbot.sim.calendar import new_york_date
 from execbot.sim.chains.contract import MULTIPLIER, Contract
 from execbot.sim.chains.expiries import expires_at
 from execbot.sim.engine.accounts import funds
@@ -15,7 +16,7 @@ from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.options import collateral, ends
 from execbot.sim.engine.orders.rules import forbidden, unprocessable
-from execbot.sim.engine.render import CENT, new_york, new_york_date, text
+from execbot.sim.engine.render import CENT, text, wall_time
 from execbot.sim.types import SECOND, ApiError, Ns
 
 INSTRUCTED_UNTIL: Ns = 30 * 60 * SECOND
@@ -53,7 +54,7 @@ def abandon(core: ExchangeCore, account: Account, symbol_or_id: str) -> None:
         raise forbidden("dne requests are only accepted on the expiration date")
     last = expires_at(contract.expires) + INSTRUCTED_UNTIL
     if core.now >= last:
-        raise forbidden(f"dne requests are not accepted after {new_york(last):%H:%M}")
+        raise forbidden(f"dne requests are not accepted after {wall_time(last):%H:%M}")
     account.not_to_exercise.add(contract.symbol)
 
 

@@ -85,17 +85,23 @@ def read(core: ExchangeCore, body: Mapping[str, Any]) -> Spread:
         raise malformed("qty must be > 0")
     rules.check_whole(units)
     rules.check_limit_price(body, body["type"] == OrderType.LIMIT, signed=True)
-    legs = _legs(core, body.get("legs"))
+    legs = _legs(core, body)
     limit = parse.number(body, "limit_price")
     return Spread(legs, units, limit, parse.client_order_id(body))
 
 
-def _legs(core: ExchangeCore, rows: Any) -> tuple[Leg, ...]:
+def leg_rows(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The `legs` of a request. Raises `ApiError` 422 where they are no list of 2 to 4 objects."""
+    rows = body.get("legs")
     if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
         raise malformed("invalid legs")
     if not LEGS_MIN <= len(rows) <= LEGS_MAX:
         raise malformed(f"mleg orders require {LEGS_MIN} to {LEGS_MAX} legs")
-    legs = tuple(_leg(core, index, row) for index, row in enumerate(rows))
+    return rows
+
+
+def _legs(core: ExchangeCore, body: Mapping[str, Any]) -> tuple[Leg, ...]:
+    legs = tuple(_leg(core, index, row) for index, row in enumerate(leg_rows(body)))
     if len({leg.contract for leg in legs}) < len(legs):
         raise malformed("legs must have different symbols")
     first = legs[0].contract.underlying
@@ -228,7 +234,7 @@ def check_clock(core: ExchangeCore, account: Account, spread: Spread) -> None:
 
 def build(core: ExchangeCore, account: Account, spread: Spread) -> list[Order]:
     """The parent, then its legs; nothing is registered."""
-    parent = _blank(
+    parent = blank(
         core,
         account,
         client_order_id=spread.client_order_id or core.ids.uuid(),
@@ -238,7 +244,7 @@ def build(core: ExchangeCore, account: Account, spread: Spread) -> list[Order]:
         limit_price=spread.limit,
     )
     legs = [
-        _blank(
+        blank(
             core,
             account,
             client_order_id=core.ids.uuid(),
@@ -257,7 +263,8 @@ def build(core: ExchangeCore, account: Account, spread: Spread) -> list[Order]:
     return [parent, *legs]
 
 
-def _blank(core: ExchangeCore, account: Account, **fields: Any) -> Order:
+def blank(core: ExchangeCore, account: Account, **fields: Any) -> Order:
+    """A parent or a leg of now with these fields, the parent without a symbol."""
     core.order_seq += 1
     values: dict[str, Any] = {"symbol": "", "asset_id": "", **fields}
     return Order(

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from execbot.sim.calendar import new_york_date
 from execbot.sim.chains.contract import MULTIPLIER, Contract
 from execbot.sim.chains.expiries import expires_at
 from execbot.sim.engine import parse
@@ -20,7 +21,7 @@ from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.options import collateral
 from execbot.sim.engine.order import Order, OrderType, TimeInForce
 from execbot.sim.engine.orders.rules import Case, forbidden, unprocessable
-from execbot.sim.engine.render import CENT, ZERO, new_york_date, text
+from execbot.sim.engine.render import CENT, ZERO, text
 from execbot.sim.types import SECOND, ApiError, Asset
 
 NOT_ALLOWED = "account not authorized to trade options"

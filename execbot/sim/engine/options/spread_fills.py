@@ -11,7 +11,8 @@ from execbot.sim.engine.events import emit
 from execbot.sim.engine.options import spreads
 from execbot.sim.engine.order import KEEPS_STATUS, Order, Status
 from execbot.sim.engine.orders import executions
-from execbot.sim.engine.render import stamp, text
+from execbot.sim.engine.render import text
+from execbot.sim.times import format_ns
 
 
 def meet(core: ExchangeCore, parent: Order) -> bool:
@@ -40,8 +41,8 @@ def fill(
     units: Decimal,
     found: list[tuple[Order, Decimal]],
 ) -> None:
-    """Books so many units at these prices of the legs. One frame, the parent's, tells it; each leg
-    has a FILL row.
+    """Books so many units at these prices of the legs: one frame, the parent's, and a FILL row for
+    each leg.
     """
     price, rows = spreads.net(found), []
     for leg, each in sorted(found, key=lambda pair: not pair[0].is_buy):
@@ -76,7 +77,7 @@ def _tell(
         "price": text(price),
         "qty": text(units),
         "position_qtys": {leg.symbol: text(account.qty(leg.symbol)) for leg, _, _ in rows},
-        "settle_date": core.settle_date(core.now),
+        "settle_date": core.settle_date(rows[0][0].symbol),
         "legs": [
             {
                 "execution_id": leg.fills[-1][0],
@@ -84,7 +85,7 @@ def _tell(
                 "symbol": leg.symbol,
                 "qty": text(qty),
                 "price": text(each),
-                "timestamp": stamp(core.now),
+                "timestamp": format_ns(core.now),
             }
             for leg, each, qty in rows
         ],

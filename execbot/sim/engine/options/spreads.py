@@ -12,20 +12,17 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.order import Order
+from execbot.sim.engine.orders.groups import live_legs
 from execbot.sim.engine.render import CENT, ZERO
 from execbot.sim.types import SECOND, Ns
 
 EVERY: Ns = 10 * SECOND
 
 
-def leg_orders(core: ExchangeCore, parent: Order) -> list[Order]:
-    return [core.orders[leg_id] for leg_id in parent.legs if leg_id in core.orders]
-
-
 def prices(core: ExchangeCore, parent: Order, at: Ns) -> list[tuple[Order, Decimal]] | None:
     """The price of each leg at a moment; None while a leg has none."""
     found = []
-    for leg in leg_orders(core, parent):
+    for leg in live_legs(core, parent):
         quote = core.prices.quote(leg.symbol, at)
         if quote is None or quote.ask <= 0 or (not leg.is_buy and quote.bid <= 0):
             return None
@@ -53,7 +50,7 @@ def ready(core: ExchangeCore, parent: Order, at: Ns) -> bool:
 
 def search(core: ExchangeCore, parent: Order, after: Ns, until: Ns) -> Ns | None:
     """The first look in `(after, until]` at which the parent could fill."""
-    legs = leg_orders(core, parent)
+    legs = live_legs(core, parent)
     marked = any(leg.symbol in core.options.marks for leg in legs)
     for at in range((after // EVERY + 1) * EVERY, until + 1, EVERY):
         if (marked or _may_be(core, parent, legs, at)) and ready(core, parent, at):

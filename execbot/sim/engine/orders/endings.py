@@ -35,7 +35,7 @@ def reject(core: ExchangeCore, order: Order) -> None:
 
 
 def fill_nothing(core: ExchangeCore, order: Order) -> None:
-    """The injected riddle: `filled`, and no quantity was ever traded."""
+    """The injected fault: `filled`, although nothing was traded."""
     order.filled_at = core.now
     _end(core, order, Status.FILLED, "fill")
 

@@ -24,9 +24,8 @@ def execute(
     *,
     quiet: bool = False,
 ) -> None:
-    """Books one execution everywhere: order, position, cash, fees, activity, stream, group.
-
-    `quiet` leaves out the frame: the parent's tells it.
+    """Books one execution everywhere: order, position, cash, fees, activity, stream, group. `quiet`
+    sends no frame: that of the parent says it.
     """
     margin.roll(core, account)
     if order.is_closing:
@@ -128,5 +127,5 @@ def _emit_fill(
         "execution_id": execution_id,
     }
     if order.asset_class is not AssetClass.CRYPTO:
-        extra["settle_date"] = core.settle_date(core.now)
+        extra["settle_date"] = core.settle_date(order.symbol)
     emit(core, order, "fill" if order.status is Status.FILLED else "partial_fill", extra)

@@ -14,11 +14,12 @@ from execbot.sim.engine.order import Order, OrderClass, Role, Status
 
 
 def live_legs(core: ExchangeCore, parent: Order) -> list[Order]:
+    """The legs of an order that are not over yet."""
     return [core.orders[leg_id] for leg_id in parent.legs if leg_id in core.orders]
 
 
 def mirror(core: ExchangeCore, parent: Order) -> None:
-    """The legs of an order in several contracts show what their parent shows; no frame tells it."""
+    """Has the legs of an order in several contracts show what their parent shows, with no frame."""
     if parent.order_class is not OrderClass.MLEG:
         return
     for leg in live_legs(core, parent):
@@ -28,8 +29,8 @@ def mirror(core: ExchangeCore, parent: Order) -> None:
 
 
 def end_legs(core: ExchangeCore, parent: Order, *, releases: bool = True) -> None:
-    """They end with their parent; what they were to close is free a little later, unless others
-    hold it on.
+    """Ends the legs with their parent. What they were to close is free a little later, unless
+    others hold it on.
     """
     for leg in live_legs(core, parent):
         leg.status, leg.updated_at = parent.status, core.now

@@ -6,10 +6,11 @@ from bisect import bisect_right
 from datetime import date, timedelta
 from enum import StrEnum
 
+from execbot.sim.calendar import new_york_date
 from execbot.sim.chains.contract import LATE_CLOSE_ATTRIBUTE
 from execbot.sim.chains.expiries import LATE
 from execbot.sim.engine.order import Order, OrderType, TimeInForce
-from execbot.sim.engine.render import at_new_york, new_york, new_york_date
+from execbot.sim.engine.render import at_new_york, wall_time
 from execbot.sim.types import SECOND, Asset, AssetClass, Calendar, Ns, TradingDay, TradingSession
 
 OVERNIGHT_LENGTH: Ns = 8 * 3600 * SECOND  # 20:00 to 04:00, before each trading day
@@ -41,7 +42,7 @@ class Hours:
     def day(self, at: Ns) -> TradingDay:
         """The first trading day whose after-hours session ends later than `at`."""
         if not self._from <= at < self._to:
-            self._load(new_york(at).date())
+            self._load(wall_time(at).date())
         return self._days[bisect_right(self._ends, at)]
 
     def _load(self, base: date) -> None:
@@ -119,7 +120,7 @@ class Hours:
 
     def gtc_end(self, at: Ns) -> Ns:
         """16:00 New York, 90 days on."""
-        return at_new_york(new_york(at).date() + timedelta(days=GTC_DAYS), 16)
+        return at_new_york(wall_time(at).date() + timedelta(days=GTC_DAYS), 16)
 
     def auction_at(self, tif: TimeInForce, at: Ns) -> Ns:
         """The opening or closing auction an order sent at `at` takes part in."""
@@ -151,7 +152,7 @@ class Hours:
     def previous_close(self, at: Ns) -> Ns:
         """The last regular close before the trading date of `at` began."""
         if self.calendar.always_open:
-            local = new_york(at).date()
+            local = wall_time(at).date()
             return at_new_york(local, 0)
         day = self.day(at)
         index = bisect_right(self._ends, at)

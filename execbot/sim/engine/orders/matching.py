@@ -15,7 +15,6 @@ from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.options import spreads
 from execbot.sim.engine.order import Order, OrderClass, OrderType
 from execbot.sim.engine.orders import prints, trailing
-from execbot.sim.engine.orders.hours import Window
 from execbot.sim.engine.render import NANO, ZERO, text
 from execbot.sim.types import AssetClass, Crossing, Field, Level, Ns, Quote, Trade
 
@@ -197,18 +196,6 @@ def condition_of(order: Order) -> Crossing | None:
     return Crossing(Field.BID, ">=", limit)
 
 
-def holds(condition: Crossing, quote: Quote | None, last: Trade | None) -> bool:
-    if condition.field is Field.LAST:
-        value = last.price if last is not None else ZERO
-    elif quote is None:
-        return False
-    else:
-        value = quote.ask if condition.field is Field.ASK else quote.bid
-    if value <= 0:
-        return False
-    return value >= condition.price if condition.op == ">=" else value <= condition.price
-
-
 def ready(core: ExchangeCore, order: Order, at: Ns) -> bool:
     """Whether what the order waits for is so at `at`."""
     if order.order_class is OrderClass.MLEG:
@@ -218,10 +205,10 @@ def ready(core: ExchangeCore, order: Order, at: Ns) -> bool:
     if condition is None:
         return quote is not None
     last = prints.last_print(core, order, at)
-    if holds(condition, quote, last):
+    if condition.is_met(quote, last):
         return True
     beyond = _print_condition(core, order)
-    return beyond is not None and holds(beyond, None, last)
+    return beyond is not None and beyond.is_met(None, last)
 
 
 def _print_condition(core: ExchangeCore, order: Order) -> Crossing | None:
@@ -240,7 +227,7 @@ def traded_through(core: ExchangeCore, order: Order) -> Trade | None:
     last = prints.last_print(core, order, core.now)
     if beyond is None or last is None or last.at <= order.submitted_at:
         return None
-    return last if holds(beyond, None, last) else None
+    return last if beyond.is_met(None, last) else None
 
 
 def next_touch(core: ExchangeCore, order: Order, after: Ns, until: Ns) -> Ns | None:
@@ -288,6 +275,3 @@ def _search(core: ExchangeCore, order: Order, after: Ns, until: Ns) -> Ns | None
 
 def total(found: Sequence[Take]) -> Decimal:
     return sum((qty for _, qty in found), ZERO)
-
-
-__all__ = ["Window", "acceptable", "auction_price", "next_touch", "ready", "takes", "total"]

@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from execbot.sim.calendar import new_york_date
 from execbot.sim.engine.accounts.account import Account
 from execbot.sim.engine.core import ExchangeCore
 from execbot.sim.engine.order import Order, OrderClass, OrderType, Side, TimeInForce
 from execbot.sim.engine.parse import Ticket
-from execbot.sim.engine.render import CENT, new_york, new_york_date, text
+from execbot.sim.engine.render import CENT, text, wall_time
 from execbot.sim.types import ApiError, Asset, AssetClass, TradingSession
 
 T, F = OrderType, TimeInForce
@@ -143,7 +144,7 @@ def check_time_in_force(case: Case) -> None:
 
 
 def check_auction_window(tif: TimeInForce, core: ExchangeCore) -> None:
-    local = new_york(core.now)
+    local = wall_time(core.now)
     minute = local.hour * 60 + local.minute
     until = OPG_UNTIL if tif is F.OPG else _cls_until(core)
     if until <= minute < AUCTION_ORDERS_FROM:
@@ -157,7 +158,7 @@ def _cls_until(core: ExchangeCore) -> int:
     day = core.calendar.day(new_york_date(core.now))
     if day is None or not day.early_close:
         return CLS_UNTIL
-    close = new_york(day.close)
+    close = wall_time(day.close)
     return close.hour * 60 + close.minute - CLS_BEFORE_EARLY_CLOSE
 
 

@@ -12,7 +12,7 @@ from itertools import islice
 from execbot.sim.calendar import new_york_date
 from execbot.sim.chains import listing
 from execbot.sim.chains.contract import TAIL, symbol_of_id
-from execbot.sim.types import ApiError, Response
+from execbot.sim.types import ApiError, Response, whole_number
 from execbot.sim.wire.call import Call
 from execbot.sim.wire.http import reply
 
@@ -119,11 +119,10 @@ def _number(query: Mapping[str, str], name: str) -> Decimal | None:
 
 
 def _limit(text: str) -> int:
-    if not text:
-        return LIMIT_DEFAULT
-    if not text.isdecimal() or not 1 <= int(text) <= LIMIT_MAX:
+    limit = whole_number(text or str(LIMIT_DEFAULT), 1, LIMIT_MAX)
+    if limit is None:
         raise _bad("limit")
-    return int(text)
+    return limit
 
 
 def _token(text: str) -> str:

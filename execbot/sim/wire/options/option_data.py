@@ -27,7 +27,7 @@ from execbot.sim.chains.book import OptionBook, OptionPrices
 from execbot.sim.chains.contract import Contract
 from execbot.sim.chains.market import Chains
 from execbot.sim.times import format_ns
-from execbot.sim.types import SECOND, ApiError, Calendar, Ns, PriceSource, Quote, Trade
+from execbot.sim.types import ApiError, Calendar, Ns, PriceSource, Quote, Trade
 from execbot.sim.wire import data_query as fields
 from execbot.sim.wire import data_rows as rows
 from execbot.sim.wire.data_history import History, Row, Source, Timed, bar_history, pages
@@ -39,7 +39,6 @@ SNAPSHOTS_DEFAULT, SNAPSHOTS_MAX = 100, 1000
 INDICATIVE_WIDENING = 3.5
 DAYS_SEARCHED = 6
 NEAR = 0.01
-TICK_CATCH_UP: Ns = 300 * SECOND  # of a stream whose clock has jumped
 CHAIN_FILTERS = (
     *("feed", "updated_since", "limit", "page_token", "type", "root_symbol"),
     *("strike_price_gte", "strike_price_lte"),
@@ -69,9 +68,9 @@ class OptionSource:
         return list(_near_the_money(self.book.chains, self.now // MINUTE))
 
     def trade_messages(self, symbol: str, after: Ns, until: Ns) -> Iterator[tuple[Ns, Row]]:
-        """Prints of `(after, until]` as the stream tells them; indicative ones come late."""
+        """Prints of `(after, until]` as messages of the stream; indicative ones come late."""
         late = 0 if self.feed == "opra" else SIP_DELAY
-        start = max(after + 1, until - TICK_CATCH_UP) - late
+        start = max(after + 1, until - fields.TICK_CATCH_UP) - late
         for trade in self.prices.trades(symbol, start, until - late):
             yield trade.at + late, {"T": "t", "S": symbol, **trade_row(trade)}
 
@@ -79,7 +78,7 @@ class OptionSource:
         contract = self.book.contract(symbol)
         if contract is None:
             return
-        start = max(after + 1, until - TICK_CATCH_UP)
+        start = max(after + 1, until - fields.TICK_CATCH_UP)
         before = self.prices.quote(symbol, start - 1)
         for quote in self.prices.quotes(symbol, start, until):
             if before is not None and (quote.bid, quote.ask) == (before.bid, before.ask):
@@ -268,11 +267,11 @@ def _chain(source: OptionSource, underlying: str, query: Mapping[str, str]) -> R
     kind = query.get("type") or None
     if kind not in (None, "call", "put"):
         raise fields.bad(f"invalid type: {kind}")
-    exact = _date(query, "expiration_date")
+    exact = fields.day(query, "expiration_date")
     wanted = listing.Wanted(
         underlyings=(underlying,),
-        first=exact or _date(query, "expiration_date_gte"),
-        last=exact or _date(query, "expiration_date_lte"),
+        first=exact or fields.day(query, "expiration_date_gte"),
+        last=exact or fields.day(query, "expiration_date_lte"),
         kind=kind,
         low=_number(query, "strike_price_gte"),
         high=_number(query, "strike_price_lte"),
@@ -283,7 +282,7 @@ def _chain(source: OptionSource, underlying: str, query: Mapping[str, str]) -> R
 
 
 def _page(source: OptionSource, wanted: Iterable[Contract], query: Mapping[str, str]) -> Row:
-    limit = _limit(query)
+    limit = fields.count(query, "limit", SNAPSHOTS_DEFAULT, SNAPSHOTS_MAX)
     since = fields.moment("updated_since", query["updated_since"]) if _has_since(query) else None
     found: dict[str, Row] = {}
     last = None
@@ -308,15 +307,6 @@ def _updated(source: OptionSource, contract: Contract, since: Ns) -> bool:
     return any(found is not None and found.at >= since for found in (quote, trade))
 
 
-def _limit(query: Mapping[str, str]) -> int:
-    text = query.get("limit", "")
-    if not text:
-        return SNAPSHOTS_DEFAULT
-    if not text.isdecimal() or not 1 <= int(text) <= SNAPSHOTS_MAX:
-        raise fields.bad(f"invalid limit: {text} is not between 1 and {SNAPSHOTS_MAX}")
-    return int(text)
-
-
 def _encoded(symbol: str | None) -> str | None:
     return None if symbol is None else base64.b64encode(symbol.encode()).decode()
 
@@ -326,16 +316,6 @@ def _token(query: Mapping[str, str]) -> str:
         return base64.b64decode(query.get("page_token", ""), validate=True).decode()
     except (binascii.Error, ValueError):
         raise fields.bad("invalid page token") from None
-
-
-def _date(query: Mapping[str, str], name: str) -> str | None:
-    text = query.get(name) or None
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text).isoformat()
-    except ValueError:
-        raise fields.bad(f"invalid {name}: {text}") from None
 
 
 def _number(query: Mapping[str, str], name: str) -> Decimal | None:

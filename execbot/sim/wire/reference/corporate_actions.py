@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from execbot.sim.calendar import new_york, new_york_date
@@ -30,50 +30,60 @@ PARAMETERS = (
     "symbols", "cusips", "types", "region", "start", "end", "ids", "limit", "page_token", "sort",
 )  # fmt: skip
 
-Told = tuple[Ns, str, Mapping[str, str]]
-"""When, which kind (as in the market-data API, singular), and its particulars."""
+
+class CorporateAction(NamedTuple):
+    """`kind` as in the market-data API, singular; `particulars` are its fields there, as text."""
+
+    at: Ns
+    kind: str
+    particulars: Mapping[str, str]
 
 
 @dataclass(slots=True)
 class CorporateLog:
     """What the control plane brought about."""
 
-    told: list[Told] = field(default_factory=list)
+    actions: list[CorporateAction] = field(default_factory=list)
 
     def add(self, at: Ns, kind: str, **particulars: object) -> None:
-        self.told.append((at, kind, {name: str(value) for name, value in particulars.items()}))
+        """Writes down that an action takes place at `at`."""
+        own = {name: str(value) for name, value in particulars.items()}
+        self.actions.append(CorporateAction(at, kind, own))
 
     def forget_announced(self, kind: str, symbol: str, day: str) -> None:
-        """What was announced for that day: it takes place, or another amount was announced."""
-        begins = new_york(day)
-        self.told = [
-            (at, of_kind, own)
-            for at, of_kind, own in self.told
-            if (at, of_kind, own.get("symbol")) != (begins, kind, symbol)
+        """Drops what was announced for that day: it takes place, or with another amount."""
+        dropped = (new_york(day), kind, symbol)
+        self.actions = [
+            action
+            for action in self.actions
+            if (action.at, action.kind, action.particulars.get("symbol")) != dropped
         ]
 
     def dump(self) -> list[Any]:
-        return [list(row) for row in self.told]
+        return [list(action) for action in self.actions]
 
     def load(self, rows: Iterable[Sequence[Any]]) -> None:
-        self.told = [(at, kind, dict(particulars)) for at, kind, particulars in rows]
+        self.actions = [CorporateAction(at, kind, dict(own)) for at, kind, own in rows]
 
 
-def recorded(adjustments: Adjustments, prices: MarketPrices, now: Ns) -> list[Told]:
-    """What the recording has of splits and dividends up to `now`. It carries a dividend as a
-    factor of prices; the dollars follow from the last price before.
+def recorded(adjustments: Adjustments, prices: MarketPrices, now: Ns) -> list[CorporateAction]:
+    """The splits and dividends of the recording up to `now`. It carries a dividend as a factor of
+    prices; the dollars follow from the last price before.
     """
-    found: list[Told] = []
+    found: list[CorporateAction] = []
     for symbol, rows in adjustments.splits.items():
         found += [
-            (at, *split(symbol, *ratio.as_integer_ratio())) for at, ratio in rows if at <= now
+            CorporateAction(at, *split(symbol, *ratio.as_integer_ratio()))
+            for at, ratio in rows
+            if at <= now
         ]
     for symbol, rows in adjustments.dividends.items():
         for at, factor in rows:
             last = prices.last_trade(symbol, at - 1) if at <= now else None
             if last is not None:
                 rate = (last.price * (1 - factor)).quantize(Decimal("0.0001"))
-                found.append((at, "cash_dividend", {"symbol": symbol, "rate": str(rate)}))
+                own = {"symbol": symbol, "rate": str(rate)}
+                found.append(CorporateAction(at, "cash_dividend", own))
     return found
 
 
@@ -101,16 +111,16 @@ _CUSIPS: Mapping[str, tuple[str, ...]] = {
 _MERGERS = ("cash_merger", "stock_merger", "stock_and_cash_merger")
 
 
-def _id(told: Told) -> str:
-    digest = hashlib.blake2b(repr(told).encode(), digest_size=16).digest()
+def _id(action: CorporateAction) -> str:
+    digest = hashlib.blake2b(repr(tuple(action)).encode(), digest_size=16).digest()
     return str(UUID(bytes=digest, version=4))
 
 
-def _row(told: Told) -> dict[str, Any]:
+def _row(action: CorporateAction) -> dict[str, Any]:
     """As the market-data API shows it."""
-    at, kind, particulars = told
+    at, kind, particulars = action
     day = new_york_date(at)
-    row: dict[str, Any] = {"id": _id(told), "process_date": day, "currency": "USD"}
+    row: dict[str, Any] = {"id": _id(action), "process_date": day, "currency": "USD"}
     if kind in _MERGERS:
         row.update(effective_date=day, payable_date=day)
     elif kind != "name_change":
@@ -127,7 +137,9 @@ def _symbols_of(particulars: Mapping[str, str]) -> set[str]:
     return {value for name, value in particulars.items() if name.endswith("symbol")}
 
 
-def history(all_told: Sequence[Told], query: Mapping[str, str], now: Ns) -> dict[str, Any]:
+def history(
+    actions: Sequence[CorporateAction], query: Mapping[str, str], now: Ns
+) -> dict[str, Any]:
     """One page of `/v1/corporate-actions`. Raises `ApiError` 400."""
     fields.known_only(query, PARAMETERS)
     if query.get("ids") and any(query.get(n) for n in ("symbols", "types", "start", "end")):
@@ -137,22 +149,22 @@ def history(all_told: Sequence[Told], query: Mapping[str, str], now: Ns) -> dict
     if unknown:
         raise fields.bad(f"invalid types: {', '.join(unknown)}")
     today = new_york_date(now)
-    start, end = _day(query, "start", today), _day(query, "end", today)
+    start, end = fields.day(query, "start") or today, fields.day(query, "end") or today
     found = [
-        told
-        for told in sorted(all_told, key=lambda told: (told[0], _id(told)))
-        if (_id(told) in ids if ids else start <= new_york_date(told[0]) <= end)
-        and (not symbols or symbols & _symbols_of(told[2]))
-        and (not kinds or told[1] in kinds)
+        action
+        for action in sorted(actions, key=lambda action: (action.at, _id(action)))
+        if (_id(action) in ids if ids else start <= new_york_date(action.at) <= end)
+        and (not symbols or symbols & _symbols_of(action.particulars))
+        and (not kinds or action.kind in kinds)
     ]
     if fields.descending(query):
         found.reverse()
     first = _offset(query.get("page_token", ""))
-    limit = _limit(query)
+    limit = fields.count(query, "limit", LIMIT_DEFAULT, LIMIT_MAX)
     page, rest = found[first : first + limit], found[first + limit :]
     grouped: dict[str, list[dict[str, Any]]] = {}
-    for told in page:
-        grouped.setdefault(f"{told[1]}s", []).append(_row(told))
+    for action in page:
+        grouped.setdefault(f"{action.kind}s", []).append(_row(action))
     token = fields.encode_token("corporate", first + limit) if rest else None
     return {"corporate_actions": grouped, "next_page_token": token}
 
@@ -168,24 +180,9 @@ def _listed(query: Mapping[str, str], name: str) -> set[str]:
     return {part.strip() for part in query.get(name, "").split(",") if part.strip()}
 
 
-def _day(query: Mapping[str, str], name: str, otherwise: str) -> str:
-    text = query.get(name) or otherwise
-    try:
-        return date.fromisoformat(text).isoformat()
-    except ValueError:
-        raise fields.bad(f"invalid {name}: {text}") from None
-
-
 def _offset(token: str) -> int:
     found = fields.decode_token(token)
     return max(found[1], 0) if found else 0
-
-
-def _limit(query: Mapping[str, str]) -> int:
-    text = query.get("limit") or str(LIMIT_DEFAULT)
-    if not text.isdecimal() or not 1 <= int(text) <= LIMIT_MAX:
-        raise fields.bad(f"invalid limit: {text} is not between 1 and {LIMIT_MAX}")
-    return int(text)
 
 
 # --- the trading API's list ----------------------------------------------------------------------
@@ -202,7 +199,9 @@ _TYPES = {
 }
 
 
-def announcements(all_told: Sequence[Told], query: Mapping[str, str]) -> list[dict[str, Any]]:
+def announcements(
+    actions: Sequence[CorporateAction], query: Mapping[str, str]
+) -> list[dict[str, Any]]:
     """`/v2/corporate_actions/announcements`, oldest first. Raises `ApiError` 422."""
     wanted = {name.lower() for name in _listed(query, "ca_types")}
     if not wanted or wanted - {"dividend", "merger", "spinoff", "split"}:
@@ -211,9 +210,9 @@ def announcements(all_told: Sequence[Told], query: Mapping[str, str]) -> list[di
     if not since <= until or (until - since).days > DAYS_MAX:
         raise ApiError(422, 42210000, f"since to until is up to {DAYS_MAX} days")
     rows = [
-        (new_york_date(told[0]), _announcement(told))
-        for told in sorted(all_told, key=lambda told: told[0])
-        if told[1] in _TYPES
+        (new_york_date(action.at), _announcement(action))
+        for action in sorted(actions, key=lambda action: action.at)
+        if action.kind in _TYPES
     ]
     symbol = query.get("symbol")
     return [
@@ -225,11 +224,11 @@ def announcements(all_told: Sequence[Told], query: Mapping[str, str]) -> list[di
     ]
 
 
-def announcement(all_told: Sequence[Told], found_id: str) -> dict[str, Any]:
+def announcement(actions: Sequence[CorporateAction], found_id: str) -> dict[str, Any]:
     """One of them. Raises `ApiError` 404."""
-    for told in all_told:
-        if told[1] in _TYPES and _id(told) == found_id:
-            row = _announcement(told)
+    for action in actions:
+        if action.kind in _TYPES and _id(action) == found_id:
+            row = _announcement(action)
             # The description of a single one knows fewer fields.
             return {n: v for n, v in row.items() if n not in ("corporate_action_id", "ex_date")}
     raise ApiError(404, 40410000, f"corporate action announcement not found: {found_id}")
@@ -242,15 +241,15 @@ def _given_day(query: Mapping[str, str], name: str) -> date:
         raise ApiError(422, 42210000, f"{name} is missing, or no date") from None
 
 
-def _announcement(told: Told) -> dict[str, Any]:
-    at, kind, own = told
+def _announcement(action: CorporateAction) -> dict[str, Any]:
+    at, kind, own = action
     day = new_york_date(at)
     initiating = own.get("symbol") or own.get("source_symbol") or own.get("acquiree_symbol", "")
     target = own.get("new_symbol") or own.get("acquirer_symbol") or initiating
     return {
-        "id": _id(told),
-        "corporate_action_id": _id(told),
-        "corporate_actions_id": _id(told),
+        "id": _id(action),
+        "corporate_action_id": _id(action),
+        "corporate_actions_id": _id(action),
         "ca_type": _TYPES[kind][0],
         "ca_sub_type": _TYPES[kind][1],
         "initiating_symbol": initiating,

@@ -1,8 +1,8 @@
-"""News that nobody wrote: articles that follow from the seed and the time, and from nothing else.
+"""Synthetic news: articles that follow from the seed and the time, and from nothing else.
 
-Every ten minutes there is one, about one or two of the listed symbols; so any moment can be asked
-for, in any order, and the stream tells the same ones as the history. What they say means nothing
-for prices.
+Every ten minutes there is one, about one or two of the listed symbols. So any moment can be asked
+for, in any order, and the stream sends the same ones as the history shows. What they say means
+nothing for prices.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from execbot.sim.times import format_ns
-from execbot.sim.types import SECOND, ApiError, Asset, AssetDirectory, Ns
+from execbot.sim.types import SECOND, Asset, AssetDirectory, Ns
 from execbot.sim.wire import data_query as fields
 
 EVERY: Ns = 600 * SECOND
@@ -78,7 +78,7 @@ class Newsroom:
     def between(
         self, after: Ns, until: Ns, symbols: Collection[str], *, newest_first: bool
     ) -> Iterator[dict[str, Any]]:
-        """Articles of `(after, until]` about these symbols, without any about all."""
+        """Articles of `(after, until]` about these symbols; without symbols, all of them."""
         numbers = range(max(after // EVERY, 0), until // EVERY + 1)
         for count, number in enumerate(reversed(numbers) if newest_first else numbers):
             if count > SEARCHED_MAX:
@@ -96,12 +96,12 @@ SOURCE = "news.example.com"
 def history(newsroom: Newsroom, query: Mapping[str, str], now: Ns) -> dict[str, Any]:
     """One page of `/v1beta1/news`. Raises `ApiError` 400."""
     fields.known_only(query, NAMES)
-    limit = _limit(query)
+    limit = fields.count(query, "limit", LIMIT_DEFAULT, LIMIT_MAX)
     newest_first = fields.descending({"sort": query.get("sort") or "desc"})
     start, end = fields.span(query, now, fields.Plan.FULL, "news")
     token = fields.decode_token(query.get("page_token", ""))
     if token is not None:
-        start, end = (start, token[1] - 1) if newest_first else (token[1] + 1, end)
+        start, end = fields.resumed(token[1], start, end, backwards=newest_first)
     symbols = [s.strip().replace("/", "") for s in query.get("symbols", "").split(",") if s.strip()]
     rows = newsroom.between(start - 1, end, symbols, newest_first=newest_first)
     page = [row for row, _ in zip(rows, range(limit + 1), strict=False)]
@@ -115,13 +115,6 @@ def history(newsroom: Newsroom, query: Mapping[str, str], now: Ns) -> dict[str, 
 def _row(article: Mapping[str, Any], with_content: bool) -> dict[str, Any]:
     shown = {name: value for name, value in article.items() if name != "at"}
     return shown if with_content else {**shown, "content": ""}
-
-
-def _limit(query: Mapping[str, str]) -> int:
-    text = query.get("limit") or str(LIMIT_DEFAULT)
-    if not text.isdecimal() or not 1 <= int(text) <= LIMIT_MAX:
-        raise ApiError(400, None, f"invalid limit: {text} is not between 1 and {LIMIT_MAX}")
-    return int(text)
 
 
 def messages(newsroom: Newsroom, wanted: Collection[str], after: Ns, until: Ns) -> Iterator[Any]:

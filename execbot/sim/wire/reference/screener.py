@@ -35,7 +35,7 @@ class Screener:
         by = query.get("by") or "volume"
         if by not in ("volume", "trades"):
             raise fields.bad(f"invalid by: {by}")
-        count = _top(query, ACTIVES_MAX)
+        count = fields.count(query, "top", TOP_DEFAULT, ACTIVES_MAX)
         name = "volume" if by == "volume" else "trade_count"
         at, rows = self._rows("volumes", VOLUMES_EVERY, source, _volumes)
         ranked = sorted(rows, key=lambda row: (-row[name], row["symbol"]))
@@ -46,7 +46,7 @@ class Screener:
         fields.known_only(query, ("top",))
         if market not in ("stocks", "crypto"):
             raise fields.bad(f"invalid market type: {market}")
-        count = _top(query, MOVERS_MAX)
+        count = fields.count(query, "top", TOP_DEFAULT, MOVERS_MAX)
         moves = _stock_moves if market == "stocks" else _coin_moves
         at, rows = self._rows(market, MOVES_EVERY, source, moves)
         ranked = sorted(rows, key=lambda row: (-row["percent_change"], row["symbol"]))
@@ -113,10 +113,3 @@ def _moves(source: Source, wanted: AssetClass, since: Ns, at: Ns) -> Iterator[Ro
             "change": float(change.quantize(Decimal("0.0001"))),
             "price": float(last.price),
         }
-
-
-def _top(query: Mapping[str, str], most: int) -> int:
-    text = query.get("top") or str(TOP_DEFAULT)
-    if not text.isdecimal() or not 1 <= int(text) <= most:
-        raise fields.bad(f"invalid top: {text} is not between 1 and {most}")
-    return int(text)

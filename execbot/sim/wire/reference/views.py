@@ -10,7 +10,7 @@ from execbot.sim.prices.source import MarketPrices
 from execbot.sim.types import Ns
 from execbot.sim.wire.data_history import Source
 from execbot.sim.wire.reference import corporate_actions, news
-from execbot.sim.wire.reference.corporate_actions import CorporateLog, Told
+from execbot.sim.wire.reference.corporate_actions import CorporateAction, CorporateLog
 from execbot.sim.wire.reference.news import Newsroom
 from execbot.sim.wire.reference.screener import Screener
 
@@ -34,10 +34,10 @@ class ReferenceView(Protocol):
     def corporate(self) -> CorporateLog: ...
 
 
-def all_told(market: ReferenceView, now: Ns) -> list[Told]:
+def all_actions(market: ReferenceView, now: Ns) -> list[CorporateAction]:
     """Every corporate action up to now."""
     from_recording = corporate_actions.recorded(market.recorded_adjustments, market.prices, now)
-    return [*from_recording, *market.corporate.told]
+    return [*from_recording, *market.corporate.actions]
 
 
 def view(
@@ -54,5 +54,5 @@ def view(
         case ["v1beta1", "screener", kind, "movers"]:
             return market.screener.movers(kind, source, query)
         case ["v1", "corporate-actions"]:
-            return corporate_actions.history(all_told(market, source.now), query, source.now)
+            return corporate_actions.history(all_actions(market, source.now), query, source.now)
     return None

@@ -1,7 +1,7 @@
 """`/v2/watchlists`: named, ordered lists of assets, one set for each account.
 
 The lists are values of the venue's state. A name is used once in an account; symbols are kept as
-they were given and shown as assets. Alpaca publishes no text of its refusals; ours say what is so.
+they were given and shown as assets. Alpaca publishes no text of its refusals; these are ours.
 """
 
 from __future__ import annotations
