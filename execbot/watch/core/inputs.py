@@ -57,7 +57,7 @@ class BrokerPositions(Struct, frozen=True):
     filled_from: datetime | None = None
     evidence: Evidence = Evidence()
     unread: tuple[Unread, ...] = ()
-    """What the answers say and cannot be: nothing new is known of those symbols."""
+    """Impossible values in the answers: nothing new is known of those symbols."""
     looks_again: bool = False
     """Totals contradict the fills: another look at the orders may prove that they are right."""
 
