@@ -46,7 +46,7 @@ class Structures(Struct, frozen=True):
 
 
 class BrokerPositions(Struct, frozen=True):
-    """All positions by the broker's word. `asked_at` is when the question was sent.
+    """All positions as the broker lists them. `asked_at` is when the question was sent.
 
     `filled_from` is when a look at all orders and fills began that has ended just before;
     `evidence` is what the account's activities said then of quantities that differ.
