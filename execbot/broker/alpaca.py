@@ -362,7 +362,7 @@ class AlpacaClient(OptionCalls, BrokerClient):
         rows = paging.all_bars(lambda page: self._read_data(path, page), symbol, query, limit=limit)
         bars = [Bar.from_wire(symbol, row) for row in (reversed(rows) if newest else rows)]
         if not all(bar.is_whole for bar in bars):
-            raise UnreadRow.of(Unread("bar", symbol, "a price that cannot be"), "GET")
+            raise UnreadRow.of(Unread("bar", symbol, "an impossible price"), "GET")
         return bars
 
     def _latest(self, what: str, symbols: Sequence[str]) -> dict[str, Mapping[str, Any]]:

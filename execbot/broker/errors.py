@@ -8,7 +8,7 @@
     ├── RateLimited                429: not executed
     ├── BrokerUnavailable          5xx: a write may have happened
     ├── BadReply                   an answer, but not one that the API documents
-    │   └── UnreadRow              an order or a position with a value that cannot be
+    │   └── UnreadRow              an order or a position with an impossible value
     ├── NetworkError               no answer: refused, timed out, reset, name not found, TLS
     └── StreamError                a WebSocket session that cannot go on
 
@@ -136,7 +136,7 @@ class BadReply(BrokerError):
 
 
 class UnreadRow(BadReply):
-    """One order or position whose answer says what cannot be: unknown, not absent."""
+    """One order or position with an impossible value in its answer: unknown, not absent."""
 
     unread: Unread | None = None
 
@@ -145,7 +145,7 @@ class UnreadRow(BadReply):
         in_doubt = method.upper() in WRITE_METHODS
         error = cls(
             kind="broker.bad_reply",
-            message=f"The broker's reply cannot be: {unread}",
+            message=f"The broker's reply is impossible: {unread}",
             hint="It is not believed. What was known before still counts.",
             next_step=_DOUBT_NEXT if in_doubt else "run it again; ask Alpaca if it stays so",
             remedy=Remedy.IN_DOUBT if in_doubt else Remedy.RETRY,

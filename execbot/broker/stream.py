@@ -117,7 +117,7 @@ def parse_trade_update(
     """Read the `data` of a trade update; unknown events and missing fields survive."""
     trouble = update_trouble(data, now)
     if trouble:
-        return Unreadable(f"a trade update cannot be: {trouble}", unread("frame", data, trouble))
+        return Unreadable(f"an impossible trade update: {trouble}", unread("frame", data, trouble))
     return TradeUpdate(
         event=str(data["event"]),
         order=Order.from_wire(data["order"], now),

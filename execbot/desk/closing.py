@@ -132,7 +132,7 @@ def close_all(
     done: list[Closed | Failed] = []
     held = held_now(desk)
     unknown = [
-        f"Not closed, the broker's answer cannot be: {row}."
+        f"Not closed, the broker's answer is impossible: {row}."
         for row in unread_of(held)
         if row.symbol not in {position.symbol for position in held}
     ]

@@ -21,7 +21,7 @@
     │   ├── RateLimited                too many requests: not executed
     │   ├── BrokerUnavailable          5xx: a write may have happened
     │   ├── BadReply                   an answer that the API does not document
-    │   │   └── UnreadRow              an order or position with a value that cannot be
+    │   │   └── UnreadRow              an order or position with an impossible value
     │   ├── NetworkError               no answer at all
     │   └── StreamError                a stream that reconnecting cannot help
     ├── AlertsUnavailable              nobody can be alerted

@@ -1,6 +1,6 @@
 """Which values from outside are possible at all (docs/evidence.md, rows E-VAL). Pure.
 
-A number, a time or an id that cannot be is unknown: it is kept raw, stays out of the books, and is
+An impossible number, time or id is unknown: it is kept raw, stays out of the books, and is
 told. Each function answers with what is wrong, in words, or with an empty text.
 """
 
@@ -47,7 +47,7 @@ def number_trouble(value: Decimal) -> str:
 
 
 def believed(value: object) -> Decimal | None:
-    """A number that is only looked at, as it came; None for one that cannot be."""
+    """A number that is only looked at, as it came; None for an impossible one."""
     number = maybe_decimal(value)
     return None if number is None or number_trouble(number) else number
 
@@ -63,11 +63,11 @@ def qty_trouble(value: Decimal) -> str:
 def time_trouble(value: datetime, now: datetime) -> str:
     if value.tzinfo is None:
         return "a time without a zone"
-    return "" if TIME_MIN <= value <= now + TIME_AHEAD else "a time that cannot be"
+    return "" if TIME_MIN <= value <= now + TIME_AHEAD else "an impossible time"
 
 
 def believed_time(value: object, now: datetime | None) -> datetime | None:
-    """A time as it came; None for one that cannot be. Without `now` none is too far ahead."""
+    """A time as it came; None for an impossible one. Without `now` none is too far ahead."""
     read = parse_time(value)
     return None if read is None or (now is not None and time_trouble(read, now)) else read
 

@@ -1,7 +1,7 @@
 """Says in words what is wrong with a row of the broker's; empty for a plausible one. Pure.
 
 Judged are the fields that go into the books or into a path (docs/evidence.md, rows E-VAL). Fields
-that nobody books (a market value, a price shown) are read one by one: what cannot be is unknown.
+that nobody books (a market value, a price shown) are read one by one: an impossible one is unknown.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def said_time_trouble(value: object, now: datetime | None) -> str:
         return ""
     read = parse_time(value)
     if read is None:
-        return "a time that cannot be"
+        return "an impossible time"
     return time_trouble(read, now) if now is not None else ""
 
 

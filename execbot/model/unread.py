@@ -19,7 +19,7 @@ POSITION = "position"
 
 
 class Unread(Struct, frozen=True):
-    """One row or frame that cannot be. `what` it is (`order`, `position`), `why` in words, `raw` as
+    """One impossible row or frame. `what` it is (`order`, `position`), `why` in words, `raw` as
     it came. `symbol` is empty where it cannot be told: then it may be about any."""
 
     what: str

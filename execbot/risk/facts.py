@@ -101,7 +101,7 @@ class Facts(Struct, frozen=True):
     holding: HoldingRange | None = None
     """The symbol by both witnesses; None where the journal knows nothing of it."""
     unread: str = ""
-    """What the broker says of the symbol and cannot be, in words; empty where all can."""
+    """What is impossible in what the broker says of the symbol, in words; else empty."""
 
     options: OptionFacts = NO_OPTIONS
     """What is listed and quoted of the contracts that the order opens."""

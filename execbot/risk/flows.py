@@ -45,7 +45,7 @@ class Flows(Struct, frozen=True):
 
 def closed_on(account: Account | None, day: date) -> date | None:
     """The day of whose close `last_equity` is, as seen on `day`: that day itself, once the broker
-    has turned the page in its evening. None where the broker does not say it, or it cannot be."""
+    has turned the page in its evening. None where the broker says none, or an impossible one."""
     told = None if account is None else account.balance_asof
     return told if told is not None and day - CLOSED_MOST <= told <= day else None
 

@@ -23,7 +23,7 @@ def day_loss_pct(facts: Facts) -> Decimal | None:
     if account is None or account.equity is None or not account.last_equity:
         return None
     if not equity_of(account).is_known:
-        return None  # no loss is measured, and nothing latched, by a figure that cannot be
+        return None  # no loss is measured, and nothing latched, by an impossible figure
     change = day_change(account, facts.flows, eastern(facts.now).date()) or Decimal(0)
     return max(-change / account.last_equity * HUNDRED, Decimal(0))
 

@@ -69,7 +69,7 @@ def position_known(intent: Intent, facts: Facts, limits: TradingSettings) -> Fin
     """Fills and the broker's list fit together (docs/evidence.md, E-POS-3, E-ALL-3)."""
     held = facts.holding
     if facts.unread:
-        message = f"nothing is known of it: the broker's answer cannot be ({facts.unread})"
+        message = f"nothing is known of it: the broker's answer is impossible ({facts.unread})"
         return Finding(False, "an answer that can be", "unknown", message)
     if held is None:
         return None

@@ -58,7 +58,7 @@ class AccountFacts(Struct, frozen=True):
     flows: Decimal = ZERO
     """Cash and securities that came since the last close (plus) or went (minus), in USD."""
     unread: tuple[Unread, ...] = ()
-    """Orders and positions that cannot be: nothing is known of their symbols."""
+    """Impossible orders and positions: nothing is known of their symbols."""
     began_seconds: float = 0.0
     """`read_at` in the machine's seconds, which neither leap nor run at an exchange's speed."""
     clock_is_kept: bool = False

@@ -87,8 +87,8 @@ def equity_days(
     told: Mapping[date, Decimal] | None = None,
 ) -> tuple[EquityDay, ...]:
     """One for each session from the first with a sample on its own day, to the last with one.
-    `sessions` are those of the calendar, ascending, `flows` amounts by day, `told` closes by the
-    broker's word of now.
+    `sessions` are those of the calendar, ascending, `flows` amounts by day, `told` closes as the
+    broker tells them now.
 
     `opened_on` is the day the account was opened: before its first session there is no close,
     though the broker's `last_equity` may hold the opening cash already, whose row would count
@@ -180,7 +180,7 @@ def _days(
 
 
 def _told_within(session: TradingDay, samples: Sequence[EquitySample]) -> Decimal | None:
-    """The close before a session by the broker's word: only what it says within the session is of
+    """The close before a session as the broker told it: only what it says within the session is of
     that close for certain."""
     said = (s.last_equity for s in samples if session.open <= s.at <= session.close + CLOSE_WITHIN)
     return next((last for last in said if last is not None and last > 0), None)

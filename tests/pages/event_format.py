@@ -117,7 +117,7 @@ AUDITS = {
     "by_hand": "an order that was retried or given up by hand",
     "halt": "the kill switch: who, why, and its end",
     "limits": "a looser configuration was adopted",
-    "unread": "a row of the broker that says what cannot be, as it came",
+    "unread": "a row of the broker that holds an impossible value, as it came",
     "alarm": "an alarm of `watch`",
     "option": "a contract that was exercised or abandoned by hand",
     "action": "what `watch` sent for an exit, and why",

@@ -9,7 +9,8 @@ from html import escape
 
 from execbot.cli.show.output import Cell, Table, plain
 from execbot.cli.show.report_style import STYLE
-from execbot.cli.show.report_views import NUMERIC, day_lists, figure_words, report_tables
+from execbot.cli.show.report_views import day_lists, figure_words, report_tables
+from execbot.cli.show.report_words import NUMERIC
 from execbot.desk.look.reporting.report_charts import Charts
 from execbot.desk.look.reporting.report_parts import Line, Trade
 from execbot.desk.look.reports import SpanReport

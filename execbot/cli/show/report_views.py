@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from decimal import Decimal
 
 from execbot.cli.show.amounts import fee, fixed, in_cents, money, price
 from execbot.cli.show.order_views import orders_table, when
 from execbot.cli.show.output import Cell, Table
+from execbot.cli.show.report_execution import execution_views
+from execbot.cli.show.report_operation import operation_views
+from execbot.cli.show.report_words import NUMERIC, percent_of, usd
 from execbot.desk.look.reporting.report_parts import (
-    CostBy,
-    CostRow,
     DailyReport,
     FillFee,
     Line,
@@ -19,29 +19,6 @@ from execbot.desk.look.reporting.report_parts import (
 )
 from execbot.desk.look.reports import SpanReport
 from execbot.model.numbers import maybe_text, text
-
-LISTED_MAX = 20
-"""A table of groups or days on the terminal ends here; the files and --json have all."""
-
-NUMERIC = frozenset(
-    {
-        *(
-            "value",
-            "qty",
-            "price",
-            "fee",
-            "avg price",
-            "realized",
-            "fees",
-            "net",
-            "unrealized",
-            "n",
-        ),
-        *("figure", "orders", "unmeasured", "by notional", "by order", "median", "p95", "worst"),
-        *("USD", "fills", "traded", "equity", "times", "failures", "recovered", "lost", "open"),
-        *("p50", "share-minutes", "price in", "price out", "R"),
-    }
-)
 
 
 def report_views(found: SpanReport) -> list[Table | str]:
@@ -56,15 +33,7 @@ def report_tables(found: SpanReport) -> list[Table | str]:
     period = found.period
     views: list[Table | str] = [_summary(found)]
     views += [] if period.span.is_day else [_days_table(period)]
-    views += [_trades_line(period), _execution_table(period), *_cost_tables(period)]
-    if period.executions.times:
-        views += [_times_table(period), *_footnotes(period)]
-    if period.failures:
-        views.append(_failures_table(period))
-    views.append(_protection_table(period))
-    if period.limits.hits or period.limits.halts:
-        views.append(_limits_table(period))
-    views.append(_operation_table(period))
+    views += [_trades_line(period), *execution_views(period), *operation_views(period)]
     return [view for view in views if view != ""]
 
 
@@ -101,7 +70,7 @@ def _equity_rows(period: PeriodReport) -> list[Sequence[object]]:
         ("change of equity without it", money(one.profit)),
     ]
     if one.twr.value is not None:
-        rows.append(("return, time-weighted (%)", _percent(Decimal(repr(float(one.twr.value))))))
+        rows.append(("return, time-weighted (%)", percent_of(Decimal(repr(float(one.twr.value))))))
     checked = [day.verdict for day in period.cash_days]
     if checked:
         words = (f"{checked.count(word)} {word}" for word in sorted(set(checked)))
@@ -212,195 +181,8 @@ def _trades_line(period: PeriodReport) -> str:
         return ""
     words = f"Trades: {one.trades} closed ({one.wins} won, {one.losses} lost), {opened} open"
     if one.trades:
-        words += f"; net {_usd(one.net)} USD, best {_usd(one.best)}, worst {_usd(one.worst)}"
+        words += f"; net {usd(one.net)} USD, best {usd(one.best)}, worst {usd(one.worst)}"
     return f"{words}. All figures of them: execbot stats --since {period.span.on}."
-
-
-def _usd(value: Decimal | None) -> str:
-    return "-" if value is None else in_cents(value)
-
-
-# --- execution ---------------------------------------------------------------------------------
-
-
-def _execution_table(period: PeriodReport) -> Table:
-    found = period.executions
-    success, entries = found.success, found.entries
-    verdicts = ", ".join(f"{count} {word}" for word, count in sorted(found.verdicts.items()))
-    findings = ", ".join(f"{count} {word}" for word, count in sorted(found.findings.items()))
-    rows: list[Sequence[object]] = [
-        ("taken by the broker", _of(success.taken, success.sent, success.rate)),
-        (
-            "entries filled",
-            f"{_of(entries.whole + entries.part, entries.ended, entries.rate)}"
-            f"{f', {entries.part} in part' if entries.part else ''}",
-        ),
-        ("confirmations", verdicts or "-"),
-        *([("of what differs", findings)] if findings else []),
-        ("effective over quoted spread", _with_n(found.effective_over_quoted, found.quoted)),
-        *(
-            (f"price after {_seconds(one.after_seconds)} (bps)", _with_n(one.mean, one.n))
-            for one in found.drifts
-        ),
-        *(
-            [
-                (
-                    "missed by what did not fill",
-                    f"{_usd(found.missed.usd)} USD (measured {found.missed.measured} of "
-                    f"{found.missed.orders} entries)",
-                )
-            ]
-            if found.missed.orders
-            else []
-        ),
-    ]
-    return Table(("execution", "value"), rows, title="Execution")
-
-
-def _of(part: int, whole: int, share: Decimal | None) -> str:
-    return f"{part} of {whole}" + ("" if share is None else f" ({_percent(share)} %)")
-
-
-def _percent(share: Decimal) -> str:
-    return fixed(share * 100, 2)
-
-
-def _with_n(value: Decimal | None, n: int) -> str:
-    return "-" if value is None else f"{fixed(value, 2)} (n {n})"
-
-
-def _seconds(number: int) -> str:
-    return f"{number} s" if number < 60 else f"{number // 60} min"
-
-
-def _cost_tables(period: PeriodReport) -> list[Table | str]:
-    found = period.executions
-    if not found.all.orders:
-        return []
-    views: list[Table | str] = []
-    for by in CostBy:
-        rows = found.costs[by]
-        if by is not CostBy.CLASS and len(rows) < 2:
-            continue  # the one row of it is the same as of all
-        shown = [_cost_row(row) for row in rows[:LISTED_MAX]]
-        if by is CostBy.CLASS:
-            shown.append(_cost_row(found.all))
-        columns = (by.value, *_COST_COLUMNS)
-        title = f"Cost by {by.value} (bps, + = worse)"
-        views.append(Table(columns, shown, NUMERIC, title=title, drop=("p95", "by order")))
-        if len(rows) > LISTED_MAX:
-            views.append(f"{len(rows) - LISTED_MAX} more: in --json and --csv.")
-    return views
-
-
-_COST_COLUMNS = (
-    *("orders", "unmeasured", "by notional", "by order", "median", "p95", "worst", "USD"),
-)
-
-
-def _cost_row(row: CostRow) -> Sequence[object]:
-    share = row.unmeasured_share
-    return (
-        row.group,
-        str(row.orders),
-        "-" if share is None else f"{share * 100:.0f} %",
-        maybe_text(row.by_notional),
-        maybe_text(row.by_order),
-        maybe_text(row.median),
-        maybe_text(row.p95),
-        maybe_text(row.worst),
-        money(row.usd),
-    )
-
-
-def _times_table(period: PeriodReport) -> Table:
-    rows = [
-        (
-            f"{row.name}{' *' if row.apart else ''}",
-            str(row.n),
-            maybe_text(row.p50_ms),
-            maybe_text(row.p95_ms),
-            maybe_text(row.worst_ms),
-        )
-        for row in period.executions.times
-    ]
-    return Table(("step", "n", "p50", "p95", "worst"), rows, NUMERIC, title="Times (ms)")
-
-
-# --- what went wrong ---------------------------------------------------------------------------
-
-
-def _failures_table(period: PeriodReport) -> Table:
-    rows = [
-        (
-            one.cause,
-            one.category,
-            str(one.failures),
-            str(one.recovered),
-            str(one.lost),
-            str(one.open),
-        )
-        for one in period.failures
-    ]
-    columns = ("cause", "category", "failures", "recovered", "lost", "open")
-    return Table(columns, rows, NUMERIC, title="Failures")
-
-
-def _protection_table(period: PeriodReport) -> Table:
-    found = period.protection
-    stops = found.stops
-    without = "no watch saw it"
-    if found.changes or found.exposures:
-        without = f"{found.share_minutes:.2f} share-minutes, {_lasted(found.lasted)}"
-    rows: list[Sequence[object]] = [
-        ("without a promised stop", without),
-        *(
-            (
-                f"  {one.symbol} {one.state.value.replace('_', ' ')}",
-                f"{one.share_minutes:.2f} share-minutes, {one.times} times, {_lasted(one.lasted)}",
-            )
-            for one in found.exposures[:LISTED_MAX]
-        ),
-        ("stops executed of stops due", _of(stops.whole, stops.due, stops.rate)),
-        *([("stops expired unused", str(stops.expired))] if stops.expired else []),
-        *([("alarms of shares without a stop", str(found.alarms))] if found.alarms else []),
-    ]
-    return Table(("protection", "value"), rows, title="Protection")
-
-
-def _lasted(span: timedelta) -> str:
-    seconds = span.total_seconds()
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
-
-
-def _limits_table(period: PeriodReport) -> Table:
-    rows: list[Sequence[object]] = [
-        (hit.rule, str(hit.times), " ".join(hit.symbols) or "-", when(hit.last_at))
-        for hit in period.limits.hits
-    ]
-    rows += [
-        (f"halt ({halt.level} by {halt.by})", "1", halt.reason or "-", when(halt.since))
-        for halt in period.limits.halts
-    ]
-    return Table(("limit", "times", "on", "last (ET)"), rows, NUMERIC, title="Limits hit")
-
-
-def _operation_table(period: PeriodReport) -> Table:
-    found = period.operation
-    share = found.uptime
-    uptime = "no session" if not found.open_for else "no watch ran"
-    if share is not None:
-        uptime = f"{_percent(share)} % of {_lasted(found.open_for)} ({len(found.gaps)} gaps)"
-    alarms = ", ".join(f"{count} {kind}" for kind, count in sorted(found.alarms.items()))
-    rows: list[Sequence[object]] = [
-        ("watch in market hours", uptime),
-        ("losses of the stream", str(len(found.losses))),
-        ("alarms", alarms or "0"),
-        ("signals", f"{found.signals} (most in a minute: {found.busiest_minute})"),
-    ]
-    return Table(("operation", "value"), rows, title="Operation")
 
 
 # --- scorecard ---------------------------------------------------------------------------------
@@ -429,10 +211,3 @@ def figure_words(line: Line) -> str:
         return "-"
     shown = fixed(line.figure, 4 if abs(line.figure) < Decimal("0.1") else 2)
     return f"{shown.rstrip('0').rstrip('.')} {line.unit}".strip()
-
-
-def _footnotes(period: PeriodReport) -> list[str]:
-    found = []
-    if any(row.apart for row in period.executions.times):
-        found.append("* between two clocks: a few milliseconds may be wrong.")
-    return found

@@ -187,7 +187,7 @@ def _sessions(found: EquityStats) -> str:
         words.append(f"{found.spanned} in spans")
     told = found.bases.get(Basis.BROKER, 0)
     if told:
-        words.append(f"{told} closes by the broker's word")
+        words.append(f"{told} closes as the broker tells them")
     if found.gap_minutes:
         words.append(f"{found.gap_minutes} minutes without a sample")
     return ", ".join(words)

@@ -53,7 +53,7 @@ def positions(desk: Desk, symbol: str | None = None, *, totals: bool = False) ->
     warnings += [] if state is not None else learn_fees(desk, rows)
     openings: dict[str, Opening] = {}
     found = _views(desk, rows, openings)
-    unknown = [f"Not known, the broker's answer cannot be: {row}." for row in unread_of(rows)]
+    unknown = [f"Not known, the broker's answer is impossible: {row}." for row in unread_of(rows)]
     shown = [v for v in found if wanted in (None, symbol_key(v.symbol))]
     bare = [f"{v.symbol} is unprotected: {v.missing}" for v in shown if v.missing]
     return Positions(shown, [*bare, *warnings, *unknown], openings, state)

@@ -47,8 +47,9 @@ BREAKS: dict[str, BreakKind] = {
         "Cancel the one that is not wanted; report it to the broker.",
     ),
     "answer.unknown": BreakKind(
-        "The broker's answer says what cannot be. It is not believed: what was known before still "
-        "counts, and entries in the symbol are refused. It is kept as it came in the journal.",
+        "The broker's answer holds an impossible value. It is not believed: what was known before "
+        "still counts, and entries in the symbol are refused. It is kept as it came in the "
+        "journal.",
         "Run `execbot reconcile` again; if it stays so, ask the broker.",
     ),
     "position.qty": BreakKind(

@@ -47,7 +47,7 @@ SINGLE_LOOKS_MAX = 25
 
 class GapFill(Struct, frozen=True):
     """What a look at REST brought. `missing` are orders that are open here and unknown there;
-    `unread` are rows that cannot be: their symbols are unknown."""
+    `unread` are impossible rows: their symbols are unknown."""
 
     at: datetime
     changes: tuple[Change, ...] = ()

@@ -45,7 +45,7 @@ def compare_positions(
 ) -> tuple[list[PositionDifference], dict[str, Position], GapFill]:
     """Differences that two looks in a row show the same: nothing was moving in between.
 
-    What of an answer cannot be is asked for again as well; what stays so makes no difference.
+    Impossible answers are asked for again as well; those that stay make no difference.
     """
     looked: list[_Look] = []
 

@@ -1,7 +1,7 @@
 """Derives orders, fills and positions again from the append-only events.
 
 `rebuild` does it within one journal, `rebuilt_into` in a copy, compared with the journal: what
-differs was damaged there, or decided by rules that have changed since. A report that cannot be (a
+differs was damaged there, or decided by rules that have changed since. An impossible report (a
 quantity beyond reason, an id that leads out of its path; docs/evidence.md, rows E-VAL) is left out
 of the copy and named, and so is a row that cannot be read back. The journal itself is only read.
 """
@@ -138,7 +138,7 @@ def rebuilt_into(source: Path, now: datetime, target: Path | None = None) -> Reb
     return Rebuilt(source, path, events, tuple(left_out), differences)
 
 
-# --- what cannot be ------------------------------------------------------------------------
+# --- what is impossible ------------------------------------------------------------------------
 
 
 def _not_believed(journal: Journal) -> Iterator[LeftOut]:

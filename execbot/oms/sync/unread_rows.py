@@ -1,4 +1,4 @@
-"""Rows and frames that cannot be, kept raw for inspection: an audit row of kind `unread`, once an
+"""Impossible rows and frames, kept raw for inspection: an audit row of kind `unread`, once an
 hour for the same trouble however often it is seen. They stay out of the books.
 """
 

@@ -48,9 +48,9 @@ class MinuteBars:
     def take(self, price: Price, now: datetime) -> None:
         value, at = value_of(price), price.at or now
         seen = self._seen.get(price.symbol)
-        is_news = seen is None or at > seen
-        is_new = price.symbol not in self._seen and len(self._seen) >= SYMBOLS_MOST
-        if value is None or not is_news or is_new or at > now + MINUTE:
+        if value is None or at > now + MINUTE or (seen is not None and at <= seen):
+            return
+        if seen is None and len(self._seen) >= SYMBOLS_MOST:
             return
         self._seen[price.symbol] = at
         minute = at.replace(second=0, microsecond=0)

@@ -76,7 +76,7 @@ class ExitEndings:
         lifted = state.plan is not None and state.plan.lift is not None
         if lifted or (state.hands_off_until is not None and now < state.hands_off_until):
             return []  # a command of ours takes them off, and says so
-        # By the broker's word: a frame that comes late is no second cancel.
+        # The broker's time of it: a frame that comes late is no second cancel.
         at = min(record.order.canceled_at or now, now)
         burst = self.memory.of_ours(SAME_BURST)
         if state.taken_at is not None and abs(at - state.taken_at) < burst:

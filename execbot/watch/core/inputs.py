@@ -46,7 +46,7 @@ class Structures(Struct, frozen=True):
 
 
 class BrokerPositions(Struct, frozen=True):
-    """All positions by the broker's word. `asked_at` is when the question was sent.
+    """All positions as the broker lists them. `asked_at` is when the question was sent.
 
     `filled_from` is when a look at all orders and fills began that has ended just before;
     `evidence` is what the account's activities said then of quantities that differ.
@@ -57,7 +57,7 @@ class BrokerPositions(Struct, frozen=True):
     filled_from: datetime | None = None
     evidence: Evidence = Evidence()
     unread: tuple[Unread, ...] = ()
-    """What the answers say and cannot be: nothing new is known of those symbols."""
+    """Impossible values in the answers: nothing new is known of those symbols."""
     looks_again: bool = False
     """Totals contradict the fills: another look at the orders may prove that they are right."""
 

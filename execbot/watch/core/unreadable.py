@@ -1,4 +1,4 @@
-"""What the broker says and cannot be, told to the trader: seldom, however often it comes."""
+"""Impossible values in what the broker says, told to the trader: seldom, however often it comes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ def unread_alarms(memory: CoreMemory, rows: Iterable[Unread], now: datetime) -> 
         if reported is not None and now - reported < TOLD_EVERY:
             continue
         memory.unread_reported[key] = now
-        words = f"the broker's {row.what} cannot be ({row.why}); what was known before stands"
+        words = (
+            f"the broker's {row.what} has an impossible value ({row.why}); "
+            "what was known before stands"
+        )
         jobs.append(alarm(ALARM, row.symbol, words))
     memory.unread_reported = {
         key: at for key, at in memory.unread_reported.items() if now - at < TOLD_EVERY

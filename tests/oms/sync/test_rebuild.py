@@ -229,7 +229,7 @@ def test_what_is_no_journal_leaves_no_copy_behind(tmp_path: Path) -> None:
         ({"qty": Decimal("1e12")}, "qty: beyond reason"),
         ({"qty": Decimal("0.0000000001")}, "qty: more than 9 decimals"),
         ({"price": Decimal("1." + "1" * 40)}, "price: more digits than any price has"),
-        ({"at": at(60 * 60 * 48)}, "at: a time that cannot be"),
+        ({"at": at(60 * 60 * 48)}, "at: an impossible time"),
         ({"order_id": "a/b"}, "order id: an id with characters that no id has"),
         ({"client_order_id": "x" * 129}, "client_order_id: an id of more than 128 characters"),
         ({"client_order_id": "a/../b"}, "client_order_id: an id that leads out of its path"),

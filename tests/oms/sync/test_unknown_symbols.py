@@ -104,14 +104,14 @@ def test_one_bad_answer_is_asked_for_again_at_once(held: Desk) -> None:
 
 @pytest.mark.parametrize("path", [ORDERS, POSITIONS])
 def test_entry_in_an_unknown_symbol_waits_and_others_go(held: Desk, path: str) -> None:
-    """E-ALL-4: `position_known` says which answer cannot be."""
+    """E-ALL-4: `position_known` says which answer is impossible."""
     if path == ORDERS:
         body = {"side": "buy", "type": "limit", "limit_price": "1", "time_in_force": "gtc"}
         held.call("POST", ORDERS, {**body, "symbol": "AAPL", "qty": "1"})
     spoil(held, path, "*.qty", "1e999")
     verdict = judged(held, "AAPL")
     assert "position_known" in failed(verdict)
-    assert any("cannot be" in result.message for result in verdict.failures)
+    assert any("impossible" in result.message for result in verdict.failures)
     assert "position_known" not in failed(judged(held, "MSFT"))
     honest(held)
     assert "position_known" not in failed(judged(held, "AAPL"))

@@ -83,7 +83,7 @@ def rebuild(
 ) -> None:
     """Derive orders, fills and positions anew from the history, in a copy, and compare.
 
-    The journal itself is never changed. Reports that cannot be (a quantity beyond reason, an id
+    The journal itself is never changed. Impossible reports (a quantity beyond reason, an id
     that leads out of its path) and rows that cannot be read back are left out of the copy and
     named. Ends with 8 where something differs, and says how to use the copy instead.
 
