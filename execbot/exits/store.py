@@ -7,7 +7,7 @@ other one reads it and decides again.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
@@ -18,7 +18,7 @@ from execbot.exits.plan.plan_json import from_data, to_data
 from execbot.journal.connection import UNREADABLE
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
-from execbot.journal.records import OrderRecord, PlanRecord
+from execbot.journal.records import OrderRecord, PlanRecord, PositionRecord
 from execbot.model.numbers import ZERO
 from execbot.model.timer import of_ours
 
@@ -70,6 +70,16 @@ def plan_of(journal: Journal, symbol: str) -> ExitPlan | None:
 def every_plan(journal: Journal, symbol: str) -> list[ExitPlan]:
     """Every plan that the symbol ever had, oldest first."""
     return _plans_of(journal, journal.plans(symbol=symbol, statuses=tuple(PlanStatus)))
+
+
+def last_plans(
+    journal: Journal, positions: Iterable[PositionRecord], but: Iterable[ExitPlan]
+) -> tuple[ExitPlan, ...]:
+    """The closed plan of each of these positions that has no plan any more, where there was one."""
+    has_plan = {plan.symbol for plan in but}
+    bare = [item.symbol for item in positions if item.qty and item.symbol not in has_plan]
+    found = [journal.newest_plan(symbol, PlanStatus.CLOSED) for symbol in bare]
+    return tuple(_plans_of(journal, [record for record in found if record is not None]))
 
 
 def plan_by_id(journal: Journal, plan_id: str) -> ExitPlan | None:

@@ -14,9 +14,11 @@ again, without `replayed` and with the ids that they had.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from execbot.exits.ownership import other_execbot
+from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
 from execbot.journal.records import EventResult, OrderRecord
 from execbot.oms.machine.changes import Change, change_of
@@ -74,6 +76,14 @@ class OrderNews:
         self._mark, self._saved = last, -1 if self._is_first_run else self._mark
         fresh = (fact for fact in missed if fact.at is None or now - fact.at <= MISSED_FOR)
         return notes + [note for fact in fresh for note in self._notes(fact, now)]
+
+    def keep_first_mark(self) -> None:
+        """What comes from now on is told by a later run, should this one, the first, end before it
+        has told anything: else that would take itself for the first. A journal that takes no
+        writes now gets the mark with the others."""
+        if self._is_first_run:
+            with suppress(JournalError):
+                self.saved(self.save())
 
     def was_told(self, symbol: str) -> bool:
         """An earlier run has told the position of this symbol as it stands."""

@@ -16,7 +16,14 @@ from msgspec.structs import replace
 from execbot.broker.port import TradeUpdate
 from execbot.config.schema import TradingSettings
 from execbot.exits.plan.plan import ExitPlan
-from execbot.exits.store import OPEN, open_plans, plan_by_id, save_plan, with_families
+from execbot.exits.store import (
+    OPEN,
+    last_plans,
+    open_plans,
+    plan_by_id,
+    save_plan,
+    with_families,
+)
 from execbot.exits.structures.plan import structure_plans
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
@@ -103,9 +110,12 @@ class Watcher:
         records = with_families(self.journal, self.journal.orders("open"), plans)
         if self.news is not None:
             self._tell(self.news.begin(records, self.now()))
+            self.news.keep_first_mark()
         # Positions before plans: a plan without its position would look finished.
-        known = inputs.Orders(records, tuple(self.journal.positions()), more_follows=True)
+        positions = tuple(self.journal.positions())
+        known = inputs.Orders(records, positions, more_follows=True)
         jobs = self._sort(self._replayed(self.core.handle(known, self.now())))
+        plans += last_plans(self.journal, positions, plans)
         self.plan_marks.update((plan.plan_id, plan.version) for plan in plans)
         jobs += self.feed(inputs.Plans(plans))
         self._follow_structures(jobs)

@@ -392,3 +392,19 @@ def test_a_damaged_journal_is_no_base_for_exits(tmp_path: Path) -> None:
     assert not damaged.leaves_what_was_read and not of_statement.leaves_what_was_read
     assert JournalFull("full", path=tmp_path).leaves_what_was_read
     assert JournalError("disk I/O error", path=tmp_path).leaves_what_was_read
+
+
+def test_what_a_first_run_could_not_tell_is_told_by_the_next(tmp_path: Path) -> None:
+    """Killed while the journal took nothing, it had written no mark of what it told: the next run
+    is no first one, and what happened in between is no history."""
+    world = open_world(tmp_path)
+    world.locked_at, world.is_full = world.ns, True
+    world.trader.trade_elsewhere("buy", "5")
+    world.run(3)
+    world.kill_watch()
+    world.unlock()
+    world.trader.reconcile()
+    world.start_watch()
+    world.run(3)
+    told = [n.data for n in world.notes if n.type == "order"]
+    assert told and told[-1]["filled_qty"] == "5"

@@ -32,10 +32,12 @@ from execbot.exits.plan.plan import ExitPlan, PlanStatus
 from execbot.exits.rules.actions import (
     Action,
     Alarm,
+    Cancel,
     Priority,
     Refresh,
     Replace,
     SavePlan,
+    Submit,
     WaitFor,
     can_cancel,
     cancel,
@@ -49,12 +51,12 @@ from execbot.exits.rules.leave import POLL, leave
 from execbot.exits.rules.lifecycle import grown
 from execbot.exits.rules.moved_by_trader import taken_over
 from execbot.exits.rules.moves import price_moves, reshape
-from execbot.exits.rules.outlived import has_outlived
+from execbot.exits.rules.outlived import SOLD, TURNED, ended_over_others, has_outlived
 from execbot.exits.rules.triggers import is_of_before, leave_if_due, stop_is_crossed
 from execbot.exits.rules.view import Coverage, Decision, Memory, View
 from execbot.exits.tags import tag_of
 from execbot.model.enums import IN_MOTION, OVER, REPLACEABLE, UNSETTLED_STATUSES
-from execbot.model.numbers import is_whole, text
+from execbot.model.numbers import ZERO, is_whole, text
 
 REFRESH_EVERY = timedelta(seconds=1)
 REFRESH_CLOSED_EVERY = timedelta(seconds=30)
@@ -102,9 +104,11 @@ def decide(view: View) -> Decision:
 
 
 def _unplanned(view: View, plan: ExitPlan | None, memory: Memory) -> Decision:
-    """A position without a plan is left alone; where every position must have one, the trader is
-    told."""
+    """A position without a plan is left alone; where every position must have one, or the one that
+    there was ended over these shares, the trader is told."""
     coverage = coverage_of(view, None, read_orders(view.orders, view.side.closing))
+    if plan is not None and memory.bare_told is None and ended_over_others(view, plan):
+        memory = replace(memory, bare_told=ZERO)  # this run has not told it yet
     told, memory = watch_over_unplanned(view, coverage, memory)
     return Decision(tuple(told), memory, plan, coverage)
 
@@ -225,13 +229,14 @@ def _outlived(view: View, plan: ExitPlan, orders: SymbolOrders, memory: Memory) 
         if any(isinstance(a, Refresh) for a in asked):
             memory = replace(memory, refreshed_at=view.now, named=())
         return Decision(asked, memory, plan, coverage_of(view, plan, orders, memory))
-    over = _over(view, plan, memory, "its shares were sold", "position closed")
+    over = _over(view, plan, memory, SOLD, "position closed")
     message = (
         f"{text(view.size)} bought after the shares of its plan were sold have no stop: "
         f"execbot protect {view.symbol}"
     )
     alarm = Alarm("plan_outlived", view.symbol, message)
-    return replace(over, actions=(*over.actions, alarm))
+    told = replace(memory, bare_told=over.coverage.uncovered)
+    return replace(over, actions=(*over.actions, alarm), memory=told)
 
 
 def _works(own: SymbolOrders) -> bool:
@@ -254,7 +259,7 @@ def _flat(
             return _ask_broker(view, memory), plan, memory
         entry = _entry(view, plan)
         has_filled = entry is not None and entry.order.filled_qty > 0
-        note = "its shares were sold" if has_filled else "the entry never filled"
+        note = SOLD if has_filled else "the entry never filled"
         over = {"status": PlanStatus.CLOSED, "exit": None, "lift": None, "note": note}
         closed = plan.changed(view.now, **over)
         return [SavePlan(closed, "entry ended")], closed, memory
@@ -362,11 +367,12 @@ def _flipped(
         f"position is {text(view.qty)} under a plan for a {plan.side} one: "
         "both exits filled, or it was turned elsewhere; look at it now"
     )
-    closed = plan.changed(view.now, status=PlanStatus.CLOSED, exit=None, note="position turned")
+    closed = plan.changed(view.now, status=PlanStatus.CLOSED, exit=None, note=TURNED)
     if not view.is_confirmed:
         return [*actions, *_ask_broker(view, memory)], plan, memory
     if orders.groups:
         return actions, plan, memory
+    memory = replace(memory, bare_told=view.size)
     alarm = Alarm("position_turned", view.symbol, message, critical=True)
     return [SavePlan(closed, "position turned"), alarm], closed, memory
 
@@ -402,7 +408,11 @@ def _hold(
             surplus = [WaitFor(memory.retry_at, "retry")]
         return surplus, plan, memory
     actions, memory = cover(view, plan, orders, memory)
-    if actions or orders.covered < view.size:
+    if orders.covered < view.size:
+        if moves and not any(isinstance(a, Submit | Cancel) for a in actions):
+            actions = [*actions, *_moves_meanwhile(view, plan, orders, memory)]
+        return actions, plan, memory
+    if actions:
         return actions, plan, memory
     memory = replace(memory, partial_since=None)
     if not moves:
@@ -413,6 +423,16 @@ def _hold(
         return changes, plan, memory
     again, memory = reshape(view, plan, orders, memory)
     return again, plan, memory
+
+
+def _moves_meanwhile(
+    view: View, plan: ExitPlan, orders: SymbolOrders, memory: Memory
+) -> list[Action]:
+    """Some shares wait for a stop, perhaps as long as another program's order rests. What covers
+    the others goes where the plan says all the same; none of it is taken off for that, since the
+    broker may not take another one."""
+    moves = price_moves(view, plan, orders, memory)
+    return [move for move in moves if isinstance(move, Replace)]
 
 
 def _saves(actions: list[Action], plan: ExitPlan) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from execbot.config.schema import EmergencyAction
-from execbot.exits.living_orders import SymbolOrders
+from execbot.exits.living_orders import SymbolOrders, read_orders
 from execbot.exits.plan.plan import ExitPlan, Lift, PlanStatus
 from execbot.exits.rules.actions import Action, Alarm, SavePlan, WaitFor
 from execbot.exits.rules.leave import wants_out
@@ -132,13 +132,14 @@ def watch_over_unplanned(
     is_left = coverage.state is Guarded.UNPROTECTED and view.structure.trouble == NOBODY_LOOKS
     is_bare = coverage.state is Guarded.NO_PLAN and view.limits.every_position
     if not (is_left or is_bare) or coverage.uncovered <= 0:
-        return [], memory if memory.uncovered_since is None else _covered(memory)
+        memory = memory if memory.uncovered_since is None else _covered(memory)
+        return _more_bare(view, coverage, memory)
     memory = replace(memory, uncovered_since=memory.uncovered_since or view.now)
     assert memory.uncovered_since is not None
     due = memory.uncovered_since + view.limits.unprotected_alarm
     if view.now < due:
         return [WaitFor(due, "a position without a plan")], memory
-    if memory.is_alarmed:
+    if memory.is_alarmed and coverage.uncovered <= (memory.bare_told or ZERO):
         return [], memory
     message = (
         f"the stop of its structure is not kept: {view.structure.trouble}"
@@ -147,7 +148,24 @@ def watch_over_unplanned(
         f"exits.every_position asks for one: {how_to_protect(view.symbol, view.structure)}"
     )
     alarm = Alarm("unprotected", view.symbol, message, critical=True)
-    return [alarm], replace(memory, is_alarmed=True, alarmed_at=view.now)
+    told = coverage.uncovered
+    return [alarm], replace(memory, is_alarmed=True, alarmed_at=view.now, bare_told=told)
+
+
+def _more_bare(view: View, coverage: Coverage, memory: Memory) -> tuple[list[Action], Memory]:
+    """The plan ended while shares were held, and it was told how many have no stop: more of them
+    are told, too, once the order that buys them has ended."""
+    told, bare = memory.bare_told, coverage.uncovered
+    if told is None or view.qty == 0:
+        return [], memory if told is None else replace(memory, bare_told=None)
+    buys = read_orders(view.orders, view.side.closing).entries
+    if bare == told or (bare > told and buys):
+        return [], memory
+    memory = replace(memory, bare_told=bare)
+    if bare < told:
+        return [], memory
+    message = f"{text(bare)} have no stop, their plan has ended: execbot protect {view.symbol}"
+    return [Alarm("plan_outlived", view.symbol, message)], memory
 
 
 def _covered(memory: Memory) -> Memory:

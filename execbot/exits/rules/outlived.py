@@ -10,6 +10,15 @@ from execbot.exits.plan.plan import ExitPlan, PlanStatus
 from execbot.exits.rules.view import View
 from execbot.model.numbers import ZERO
 
+SOLD, TURNED = "its shares were sold", "position turned"
+"""Notes of plans that ended while other shares were held."""
+
+
+def ended_over_others(view: View, plan: ExitPlan) -> bool:
+    """Did this plan end, no longer ago than that, while what is held was held already?"""
+    is_over = plan.status is PlanStatus.CLOSED and plan.note in (SOLD, TURNED)
+    return is_over and view.opened_at is not None and view.opened_at <= plan.updated_at
+
 
 def has_outlived(view: View, plan: ExitPlan) -> bool:
     """Were the plan's shares sold to the last, and is all that is held of a later purchase?

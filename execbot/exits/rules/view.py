@@ -109,6 +109,8 @@ class Memory(Struct, frozen=True):
     named: tuple[str, ...] = ()
     """Broker ids of the orders that it named then, to be read: they hold the shares."""
     alarmed_at: datetime | None = None
+    bare_told: Decimal | None = None
+    """How many shares without a plan were told to have no stop; None where that was no alarm."""
     through_since: datetime | None = None
     """When the broker refused a stop because the price is beyond it."""
     crossed_since: datetime | None = None

@@ -62,7 +62,10 @@ def apply_event(state: OrderState | None, event: OrderEvent) -> Applied:
     stands = standing(start.record, record, executions.values())
     if stands is None and record.alarm in STANDING:
         record = replace(record, alarm=None)
-    alarm = booking.alarm or alarm or (stands if stands != record.alarm else None)
+    fresh = stands if stands != record.alarm else None
+    if contradiction and fresh:
+        alarm = fresh  # of a report with another state and other totals, the totals are told
+    alarm = booking.alarm or alarm or fresh
     result = _result(state, record, executions, booking, said)
     note = booking.note or contradiction
     if booking.result is EventResult.ILLEGAL:
@@ -305,6 +308,8 @@ def _move(
         return said, None, alarm
     if current in ENDS and _contradicts(draft.progress, reported, event):
         said = Verdict.ILLEGAL
+    elif draft.progress.ended_as == reported.value:
+        said = Verdict.STAY  # so it ended; that it is whole follows from its executions
     if said is Verdict.ILLEGAL:
         words = f"{event.kind} reports {reported.value}, but the order is {current.value}"
         return said, words, "contradiction"
@@ -394,10 +399,13 @@ def _result(
     booking: books.Booking,
     said: Verdict | None,
 ) -> EventResult:
-    """An illegal report still brings its executions; without any it changes nothing."""
+    """An illegal report still brings its executions and totals; without any it changes nothing."""
     if state is None or executions != state.executions:
         return EventResult.APPLIED
-    if booking.result is EventResult.ILLEGAL or said is Verdict.ILLEGAL:
+    if booking.result is EventResult.ILLEGAL:
+        return EventResult.ILLEGAL
+    before, after = state.record.progress, record.progress
+    if said is Verdict.ILLEGAL and _totals_of(before) == _totals_of(after):
         return EventResult.ILLEGAL
     if said is Verdict.MOVE or record != state.record:
         return EventResult.APPLIED

@@ -5,7 +5,7 @@ sent, its outcome is in doubt, it was proven never sent. *Reports* are the broke
 or a snapshot that says "the order has this status". `ACTS` says what an act does in each state,
 `MOVES` which reported statuses an order takes on from the state it is in, `STAYS` which reports
 are legal there and change nothing (they are old news). Whatever stands in none of the three is
-illegal: it changes nothing and is recorded.
+illegal: it moves nothing and is recorded.
 
 Six rules stand behind the entries.
 

@@ -84,7 +84,9 @@ def _compare_order(journal: Journal, order: Order, work: Work) -> None:
             text(mine.filled_qty),
             text(order.filled_qty),
         )
-    same_end = mine.status is order.status or not (mine.is_terminal or order.is_terminal)
+    # One that is whole by its executions had ended otherwise before they were all told.
+    ended_as = (mine.status.value, record.progress.ended_as)
+    same_end = order.status.value in ended_as or not (mine.is_terminal or order.is_terminal)
     if not same_end and order.status is not OrderStatus.UNKNOWN:
         work.add("order.status", record.client_order_id, mine.status.value, order.status.value)
 

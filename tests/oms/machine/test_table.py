@@ -9,7 +9,7 @@ import itertools
 from decimal import Decimal
 
 import pytest
-from support.oms_making import act, fill, frame, in_status, look, step
+from support.oms_making import act, fill, frame, in_status, intent, look, run, step
 
 from execbot.journal.records import EventResult
 from execbot.model.enums import (
@@ -175,3 +175,31 @@ def test_an_old_report_on_an_ended_order_is_no_contradiction() -> None:
     applied = step(state, look("new", second=0.5))
     assert applied.result is EventResult.LATE
     assert applied.contradiction is None
+
+
+def test_totals_of_a_report_count_although_its_state_contradicts() -> None:
+    """E-EXE-9, E-POS-11: the broker counts less than the executions, in whatever state."""
+    state = run(intent(), fill(1, "10", "100", "10", second=1))
+    assert state.record.status is OrderStatus.FILLED
+    report = look("canceled", second=60, filled="6", avg="100")
+    applied = step(state, report)
+    record = applied.state.record
+    assert (record.status, record.order.filled_qty) == (OrderStatus.FILLED, 10)
+    assert (record.progress.latest_qty, record.alarm, applied.alarm) == (6, *["filled_less"] * 2)
+    assert applied.contradiction
+    again = step(applied.state, report)
+    assert again.state == applied.state
+    assert again.result is EventResult.ILLEGAL
+
+
+def test_what_ended_otherwise_and_became_whole_is_no_contradiction() -> None:
+    part = fill(1, "9", "100", "9", second=1, total="10")
+    state = run(intent(), part, look("canceled", second=2, filled="9", avg="100"))
+    late = fill(2, "1", "100", "10", second=1.5, total="10")
+    whole = step(state, late).state
+    assert (whole.record.status, whole.record.progress.ended_as) == ("filled", "canceled")
+    applied = step(whole, look("canceled", second=3, filled="10", avg="100"))
+    assert applied.contradiction is None
+    assert applied.state.record.status is OrderStatus.FILLED
+    other = step(whole, look("expired", second=3, filled="10", avg="100"))
+    assert other.contradiction

@@ -66,13 +66,23 @@ def judge(session: Session, longest: float) -> Verdict:
         if covered != qty and not _is_blocked(session, alarms):
             verdict.problems.append(f"at rest {covered} of {qty} covered")
         verdict.problems += _stops_elsewhere(session, plan)
-    if qty > 0 and plan is None and not any(n.data.get("kind") == "overfill" for n in alarms):
+    if qty > 0 and plan is None and not _is_told_bare(session, alarms, qty):
         verdict.problems.append(f"{qty} shares and no plan")
     verdict.problems += _fought(session)
     if not unreported:
         verdict.problems += differences(world)
     verdict.problems += told_once(world)
     return verdict
+
+
+def _is_told_bare(session: Session, alarms: list[Note], qty: Decimal) -> bool:
+    """A correction has brought shares after the end; or a plan had ended before they were bought,
+    and the last alarm of that names all that have no stop."""
+    if any(n.data.get("kind") == "overfill" for n in alarms):
+        return True
+    told = [n.data["message"] for n in alarms if n.data.get("kind") == "plan_outlived"]
+    bare = qty - session.world.witness.covered()
+    return bool(told) and told[-1].startswith(f"{bare} ")
 
 
 def _is_blocked(session: Session, alarms: list[Note]) -> bool:

@@ -136,3 +136,26 @@ def test_a_move_that_meets_a_cancel_of_somebody_else_costs_no_protection(tmp_pat
     world.run(3)
     assert world.witness.covered() == 10
     assert world.state().memory.ladder == "full"
+
+
+BUY_LOW = {"symbol": "AAPL", "side": "buy", "qty": "2", "type": "limit", "time_in_force": "day"}
+"""Another program's order: the broker takes no stop beside it."""
+
+
+def test_a_stop_moves_although_other_shares_can_have_none(tmp_path: Path) -> None:
+    """What another program's order keeps from the rest is no reason to leave it where it was."""
+    world = open_world(tmp_path)
+    world.desk.call("POST", "/v2/orders", {**BUY_LOW, "limit_price": "70"})
+    world.trader.buy("10", stop_at("2%"), stop_goes_along=True)
+    world.run(3)
+    world.desk.call("POST", "/sim/executions/correct", {"key": "desk", "qty": "11"})
+    world.run(10)
+    assert (world.witness.qty(), world.witness.covered()) == (11, 10)
+    world.trader.move_stop("97")
+    world.run(3)
+    assert (world.witness.stop_prices(), world.witness.covered()) == ({"97"}, 10)
+    moves = {"method": "PATCH", "path": "/v2/orders/*", "params": {"status": 422}, "count": 1000}
+    world.desk.fault("server_error", **moves)
+    world.trader.move_stop("96")
+    world.run(20)
+    assert world.witness.stop_prices() == {"97"}, "a stop that cannot be moved stays"

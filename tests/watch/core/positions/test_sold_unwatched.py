@@ -85,6 +85,71 @@ def test_what_is_bought_later_is_not_sold_by_the_old_plan(
     assert world.alarm_kinds().count("plan_outlived") == 1
 
 
+def told_bare(world: World) -> list[str]:
+    """How many each alarm of an ended plan names."""
+    said = [n.data for n in world.notes if n.data.get("kind") == "plan_outlived"]
+    return [data["message"].split()[0] for data in said]
+
+
+def buy_more(world: World, qty: int, **limit: Decimal) -> None:
+    more: dict[str, Any] = {**limit, "client_order_id": f"more-{world.now():%M%S%f}"}
+    kind = OrderType.LIMIT if limit else OrderType.MARKET
+    world.trader.send(OrderRequest("AAPL", Side.BUY, qty=qty, type=kind, **more))
+
+
+def outlived(path: Path) -> World:
+    """5 AAPL without a stop, under no plan: the one that there was had ended with its shares."""
+    world = bought(path, watched=True)
+    close(world)
+    wait(world)
+    buy(world)
+    wait(world, 5)
+    world.start_watch()
+    world.run(10)
+    assert told_bare(world) == ["5"]
+    return world
+
+
+def test_what_is_bought_after_the_plan_has_ended_is_told_too(tmp_path: Path) -> None:
+    world = outlived(tmp_path)
+    world.price("AAPL", "100", size="3", spread="0")
+    buy_more(world, 10, limit_price=Decimal(100))
+    while world.witness.qty() == 5:
+        world.step()
+    world.price("AAPL", "101")
+    world.run(5)
+    assert 5 < world.witness.qty() < 15
+    assert told_bare(world) == ["5"], "the order that buys them still works"
+    world.price("AAPL", "99")
+    world.run(3)
+    assert told_bare(world) == ["5", "15"]
+    world.run(60)
+    assert told_bare(world) == ["5", "15"], "once"
+    world.restart_watch()
+    world.run(5)
+    buy_more(world, 2)
+    world.run(5)
+    assert told_bare(world) == ["5", "15", "15", "17"]
+
+
+@pytest.mark.parametrize("ends", ["protected", "flat"])
+def test_it_is_over_once_they_are_protected_or_sold(tmp_path: Path, ends: str) -> None:
+    world = outlived(tmp_path)
+    if ends == "flat":
+        world.trader.close()
+        world.run(10)
+        buy_more(world, 2)
+    else:
+        client, journal = world.desk.client, world.desk.journal
+        planner = HeldPlanner(client, journal, world.settings, world.now)
+        with world.trader.acts():
+            planner.protect("AAPL", client.get_position("AAPL"), wishes(stop_at("5%")))
+    world.run(10)
+    world.restart_watch()
+    world.run(10)
+    assert told_bare(world) == ["5"]
+
+
 @pytest.mark.parametrize("word", ["move", "protect", "protect with levels"])
 def test_levels_given_for_the_new_shares_count(tmp_path: Path, word: str) -> None:
     """Without a `watch` too: the plan is old, what the trader says of it is not."""

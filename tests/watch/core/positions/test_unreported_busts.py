@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.wishes import stop_at, target
-from support.world import D, World, open_world
+from support.world import D, World, heard_as_sent, open_world
 
 from execbot.broker.port import TradeUpdate
 from execbot.exits.plan.plan import PlanStatus
@@ -165,6 +165,29 @@ def test_what_was_corrected_upward_before_without_a_report(tmp_path: Path, left:
     restate(world, "bust" if left == "0" else "correct", **qty_of(left))
     world.run(40)
     assert world.booked() == world.witness.qty() == D(left)
+    assert not world.trader.reconcile().has_breaks
+
+
+def test_an_order_that_a_correction_made_whole_and_that_was_canceled(tmp_path: Path) -> None:
+    """It stands as filled by its executions. That the broker says canceled, as it had ended, is no
+    contradiction, and its totals count."""
+    world = open_world(tmp_path)
+    world.hear = deaf
+    world.price("AAPL", "100", size="9")
+    world.trader.buy("10", stop_at("2%"))
+    world.step()
+    world.hear = heard_as_sent
+    restate(world, "correct", qty="12")
+    world.run(8)
+    [entry] = [r for r in world.desk.journal.orders("all") if r.client_order_id == "entry-0"]
+    assert (entry.status, entry.progress.ended_as, world.booked()) == ("filled", "canceled", 12)
+    assert alarms(world, "contradiction") == 0
+    assert not world.trader.reconcile().has_breaks
+    world.hear = deaf
+    restate(world, "correct", qty="8")
+    world.run(40)
+    assert world.booked() == world.witness.qty() == world.witness.covered() == 8
+    assert (alarms(world, "recounted"), alarms(world, "contradiction")) == (1, 0)
     assert not world.trader.reconcile().has_breaks
 
 
