@@ -23,8 +23,6 @@ SPOILT = "<not a signal any more>"
     "damage",
     [
         f"line = '{SPOILT}'",
-        f"state = '{SPOILT}'",
-        f"received_at = '{SPOILT}'",
         "received_at = 17",
         f"result = '{SPOILT}', state = 'begun'",
     ],
