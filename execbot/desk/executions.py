@@ -47,7 +47,7 @@ def build_confirmer(desk: Desk) -> Confirmer:
     return Confirmer(
         desk.journal,
         desk.client,
-        desk.settings.trading.order_management,
+        desk.settings.trading,
         lambda at: table_for(desk.directory.parent, eastern(at).date()),
         desk.now,
     )

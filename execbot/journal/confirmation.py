@@ -18,6 +18,9 @@ from execbot.model.numbers import ZERO
 QUOTE_SEEN = "quote"
 """In the facts of the audit row of the checks: the quote that an order was decided by."""
 
+QUOTES_SEEN = "quotes"
+"""The same by symbol: of the legs of an order; and with the intent of an exit of contracts."""
+
 
 class ExecutionVerdict(StrEnum):
     """The verdict of an execution's checks."""

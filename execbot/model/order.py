@@ -27,6 +27,7 @@ from execbot.model.enums import (
 from execbot.model.numbers import ZERO, maybe_decimal, maybe_text, to_decimal
 from execbot.model.options.legs import Leg
 from execbot.model.plausible import believed_time
+from execbot.model.quote import Quote
 from execbot.model.struct import Reported
 from execbot.model.symbols import OPTION_MULTIPLIER, multiplier_of, symbol_key
 
@@ -90,6 +91,8 @@ class OrderRequest(Struct, frozen=True, metaclass=_Lenient):
     """It is gtc for the sake of its legs alone: the entry itself ends at the close."""
     clock_by_rule: bool = False
     """Nobody asked for `cancel_after`: the configuration gave it (`timeout_applies_to: all`)."""
+    decided_by: tuple[Quote, ...] = ()
+    """Quotes that an exit of contracts was decided by: no past one can be looked up."""
 
     def __post_init__(self) -> None:
         for name, kind in _WORDS.items():

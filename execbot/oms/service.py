@@ -29,6 +29,7 @@ from execbot.oms.sync import intake
 
 if TYPE_CHECKING:
     from execbot.broker.port import ReplaceRequest, TradeUpdate
+    from execbot.model.quote import Quote
     from execbot.oms.results import CloseResult
     from execbot.oms.send.cancel import CancelAllResult
     from execbot.oms.send.replace import Judge
@@ -134,9 +135,11 @@ class OrderManagementSystem(Orders):
         client_order_id: str = "",
         gate: Gate | None = None,
         reason: str | None = None,
+        decided_by: tuple[Quote, ...] = (),
         wait_seconds: float = 15.0,
     ) -> CloseResult:
         """Close a position or part of it at market, lifting the exits that hold its shares.
+        `decided_by`: the quote of a contract, for whoever measures what it costs.
 
         Raises NotPossible (no position), CloseFailed (orders were lifted, then it failed: its
         `result` says what is unprotected), ClientIdReused, Refused, InDoubt, BrokerError.
@@ -150,6 +153,7 @@ class OrderManagementSystem(Orders):
             client_order_id=client_order_id,
             gate=gate,
             reason=reason,
+            decided_by=decided_by,
         )
 
     # --- what the broker reports -----------------------------------------------------------

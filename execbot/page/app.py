@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse, JSONResponse
 
 from execbot.charts.library import library
 from execbot.page.access import SESSION_SECONDS, Access, cookie_name
-from execbot.page.guard import Caller
+from execbot.page.guard import Caller, answered_failed
 from execbot.page.models import SignIn
 
 STATIC = Path(__file__).parent / "static"
@@ -29,6 +29,7 @@ KINDS = {
 def build_app(access: Access, port: int) -> FastAPI:
     """Without FastAPI's own pages: they load scripts from elsewhere."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_exception_handler(Exception, answered_failed())
     _files(app)
     _signing_in(app, access, port)
     return app

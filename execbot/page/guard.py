@@ -18,6 +18,8 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import Response
 
 from execbot.model.printable import harmless_line
 from execbot.page.hosts import SAME_SITE_WORDS, Hosts
@@ -104,6 +106,25 @@ def plainly(refusal: Refusal) -> Said:
     return Said("text/plain; charset=utf-8", f"{refusal.words}\n".encode())
 
 
+FAILED = Refusal(
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    "The page failed at this: see page.log in the account's directory.",
+)
+"""All that anybody is told of what was never thought of: its cause is in the log alone."""
+
+
+def answered_failed(
+    said: Callable[[Refusal], Said] = plainly,
+) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """For the apps inside: Starlette answers by itself before the guard hears of the failure."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        found = said(FAILED)
+        return Response(found.body, FAILED.status, media_type=found.media_type)
+
+    return answer
+
+
 class Guard:
     """Wraps an ASGI app. `open_paths` that end with `/` are open with all that is below them."""
 
@@ -119,7 +140,9 @@ class Guard:
         body_bytes_max: int = BODY_BYTES_MAX,
         body_seconds: float = BODY_SECONDS,
         said: Callable[[Refusal], Said] = plainly,
+        path_shown: Callable[[str], str] = harmless_line,
     ) -> None:
+        """`path_shown`: a path as the log may have it."""
         self._app = app
         self._hosts = hosts
         self._authorize = authorize
@@ -129,6 +152,7 @@ class Guard:
         self._body_bytes_max = body_bytes_max
         self._body_seconds = body_seconds
         self._said = said
+        self._path_shown = path_shown
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -149,10 +173,9 @@ class Guard:
         try:
             await self._app(scope, receive, send)
         except Exception:
-            log.exception("%s failed", harmless_line(str(scope["path"])))
+            log.exception("%s failed", self._path_shown(str(scope["path"])))
             if scope["type"] == "http" and not send.has_begun:
-                words = "The page failed at this: see page.log in the account's directory."
-                await self._refuse(scope, Refusal(500, words), receive, send)
+                await self._refuse(scope, FAILED, receive, send)
 
     # --- who -------------------------------------------------------------------------------
 
@@ -184,7 +207,7 @@ class Guard:
         if words is None and site not in SAME_SITE_WORDS and not self._is_visit(caller):
             words = f"a page of another site has asked (Sec-Fetch-Site: {site[:40]})"
         if words is not None:
-            log.warning("refused %s: %s", harmless_line(caller.path), harmless_line(words))
+            log.warning("refused %s: %s", self._path_shown(caller.path), harmless_line(words))
             raise Refusal(HTTPStatus.FORBIDDEN, words)
         if self._authorize is None or self._is_open(caller.path):
             return

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from execbot.journal.confirmation import (
+    Arrival,
     Cost,
     ExecutionVerdict,
     Finding,
@@ -19,9 +20,10 @@ from execbot.journal.confirmation import (
 from execbot.journal.records import FillState
 from execbot.model.enums import Side
 from execbot.model.numbers import ZERO, text, tick_size
+from execbot.model.symbols import is_option
 from execbot.quality.arrival import doubt_of
 from execbot.quality.facts import Facts
-from execbot.quality.slippage import slippage_bps
+from execbot.quality.slippage import BASIS_POINTS, SHOWN, slippage_bps
 
 SLOW_TIMES = 10
 """A marketable order that takes so many times what is usual is slow."""
@@ -44,7 +46,11 @@ def verdict_of(findings: Sequence[Finding], unverified: Sequence[str]) -> Execut
 
 
 def findings_of(
-    facts: Facts, kind: OrderKind, cost: Cost | None, position: PositionChange | None
+    facts: Facts,
+    kind: OrderKind,
+    arrival: Arrival,
+    cost: Cost | None,
+    position: PositionChange | None,
 ) -> tuple[Finding, ...]:
     return tuple(
         found
@@ -52,7 +58,7 @@ def findings_of(
             *_quantities(facts),
             _price(facts),
             _position(position),
-            _slippage(facts, cost),
+            _slippage(facts, arrival, cost),
             _outside(facts),
             _slow(facts, kind),
         )
@@ -119,17 +125,28 @@ def _position(change: PositionChange | None) -> Finding | None:
 # --- price against the market --------------------------------------------------------------------
 
 
-def _slippage(facts: Facts, cost: Cost | None) -> Finding | None:
-    """Worse than `slippage_alert_pct`; 0 turns the alert off."""
-    if cost is None or not facts.alert_pct or cost.bps <= facts.alert_pct * 100:
+def _slippage(facts: Facts, arrival: Arrival, cost: Cost | None) -> Finding | None:
+    """Worse than `slippage_alert_pct`, of a contract by more than half a spread besides; 0 turns
+    the alert off."""
+    room = _half_spread_bps(facts, arrival) if is_option(facts.record.symbol) else ZERO
+    limit = facts.alert_pct * 100 + room
+    if cost is None or not facts.alert_pct or cost.bps <= limit:
         return None
-    share = cost.bps / 100
+    half = f" beside half the spread, {text(room / 100)} %" if room else ""
     words = (
-        f"{text(share)} % worse than the price on arrival, {text(cost.usd)} USD; "
-        f"the alert is set at {text(facts.alert_pct)} %"
+        f"{text(cost.bps / 100)} % worse than the price on arrival, {text(cost.usd)} USD; "
+        f"the alert is set at {text(facts.alert_pct)} %{half}"
     )
-    limit = facts.alert_pct * 100
     return Finding("slippage", words, text(limit), text(cost.bps), cost.bps - limit, "bps")
+
+
+def _half_spread_bps(facts: Facts, arrival: Arrival) -> Decimal:
+    """From the middle to the far side, which whoever trades a contract at once has to pay: as
+    quoted on arrival; where nobody saw a quote, as wide as a contract may be opened."""
+    quote, middle = arrival.quote, arrival.price
+    if quote is None or not middle:
+        return facts.widest_spread_pct / 2 * 100
+    return (max(quote.ask - quote.bid, ZERO) / 2 / middle * BASIS_POINTS).quantize(SHOWN)
 
 
 def _outside(facts: Facts) -> Finding | None:

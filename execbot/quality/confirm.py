@@ -50,7 +50,7 @@ def confirmation_of(facts: Facts, previous: Confirmation | None = None) -> Confi
         risk_per_share=risk,
     )
     position = position_change(facts) if filled else None
-    findings = findings_of(facts, kind, cost, position)
+    findings = findings_of(facts, kind, arrival, cost, position)
     unverified = unverified_of(facts, position) if filled and not findings else ()
     quoted, effective, ratio = spreads(facts, kind, arrival)
     return Confirmation(

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from execbot.broker.errors import BrokerError
 from execbot.broker.port import BrokerClient
-from execbot.config.schema import OrderManagementSettings
+from execbot.config.schema import TradingSettings
 from execbot.journal.confirmation import Confirmation, QuoteSeen
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord
@@ -61,7 +61,7 @@ class Confirmer:
 
     journal: Journal
     client: BrokerClient
-    settings: OrderManagementSettings
+    settings: TradingSettings
     table: Table
     now: Callable[[], datetime]
     step: Callable[[str], None] = field(default=lambda _: None)

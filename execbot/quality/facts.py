@@ -75,6 +75,8 @@ class Facts(Struct, frozen=True):
     wait_since: datetime | None = None
     usual_seconds: Decimal | None = None
     alert_pct: Decimal = Decimal("0.5")
+    widest_spread_pct: Decimal = Decimal("25")
+    """Of a contract that may be opened, ask over bid by the middle."""
 
     @property
     def fills(self) -> tuple[Execution, ...]:

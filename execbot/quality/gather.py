@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from statistics import median_low
+from typing import Any
 
-from execbot.config.schema import OrderManagementSettings
+from execbot.config.schema import TradingSettings
 from execbot.exits.exit_orders import is_meant_to_close
 from execbot.exits.levels import risk_per_share
 from execbot.exits.plan.plan import ExitPlan, PlanStatus
 from execbot.exits.store import open_plans, plan_by_id
-from execbot.journal.confirmation import QUOTE_SEEN, Confirmation, OrderKind, QuoteSeen
+from execbot.journal.confirmation import (
+    QUOTE_SEEN,
+    QUOTES_SEEN,
+    Confirmation,
+    OrderKind,
+    QuoteSeen,
+)
 from execbot.journal.journal import Journal
 from execbot.journal.records import OF, Execution, OrderRecord
 from execbot.market.sessions import SessionTable, session_day
@@ -39,7 +46,7 @@ def facts_of(
     journal: Journal,
     record: OrderRecord,
     now: datetime,
-    settings: OrderManagementSettings,
+    settings: TradingSettings,
     table: Table,
     previous: Confirmation | None = None,
 ) -> Facts:
@@ -59,7 +66,8 @@ def facts_of(
         looked=looked_of(previous, bare.last_fill),
         wait_since=bare.wait_since,
         usual_seconds=usual_seconds(journal, record) if may_be_slow else None,
-        alert_pct=settings.slippage_alert_pct,
+        alert_pct=settings.order_management.slippage_alert_pct,
+        widest_spread_pct=settings.options.max_spread_pct,
     )
 
 
@@ -67,22 +75,40 @@ def facts_of(
 
 
 def decided_by(journal: Journal, record: OrderRecord) -> QuoteSeen | None:
-    """The quote that the checks of the order saw. One that took the place of another, or is another
-    attempt at it, was decided with the first."""
+    """The quote that the checks of the order saw, or that its intent was made by. One that took the
+    place of another, or is another attempt at it, was decided with the first; a leg with its
+    parent."""
     for name in _decided_with(journal, record):
-        row = journal.last_audit("risk", name)
-        said = None if row is None else row.facts.get(QUOTE_SEEN)
-        if row is None or not said:
-            continue
-        quote = Quote(
-            record.symbol,
-            parse_time(said.get("quoted_at")),
-            known_or(maybe_decimal(said.get("bid")), ZERO),
-            known_or(maybe_decimal(said.get("ask")), ZERO),
-            feed=said.get("feed"),
-        )
-        return seen_at(quote, parse_time(said.get("at")) or row.at)
+        if (row := journal.last_audit("risk", name)) is not None:
+            said = row.facts.get(QUOTE_SEEN) or _of_contract(row.facts, record.symbol)
+            if said:
+                return _quote_of(record.symbol, said, row.at)
+        if is_option(record.symbol) and (found := _with_intent(journal, name, record.symbol)):
+            return found
     return None
+
+
+def _with_intent(journal: Journal, name: str, contract: str) -> QuoteSeen | None:
+    for event in journal.events_of(name):
+        if said := _of_contract(event.details, contract):
+            return _quote_of(contract, said, event.recorded_at)
+    return None
+
+
+def _of_contract(facts: Mapping[str, Any], symbol: str) -> Mapping[str, Any] | None:
+    found: Mapping[str, Any] | None = (facts.get(QUOTES_SEEN) or {}).get(symbol)
+    return found
+
+
+def _quote_of(symbol: str, said: Mapping[str, Any], at: datetime) -> QuoteSeen:
+    quote = Quote(
+        symbol,
+        parse_time(said.get("quoted_at")),
+        known_or(maybe_decimal(said.get("bid")), ZERO),
+        known_or(maybe_decimal(said.get("ask")), ZERO),
+        feed=said.get("feed"),
+    )
+    return seen_at(quote, parse_time(said.get("at")) or at)
 
 
 def _decided_at(journal: Journal, record: OrderRecord) -> datetime | None:
@@ -107,7 +133,9 @@ def _decided_with(journal: Journal, record: OrderRecord) -> Sequence[str]:
     first = chain[-1]
     events = journal.events_of(first.client_order_id)
     tried = [str(event.details[OF]) for event in events if event.details.get(OF)][:1]
-    return list(dict.fromkeys([*tried, *(one.client_order_id for one in reversed(chain))]))
+    whole = [record.parent_id] if record.parent_id and is_option(record.symbol) else []
+    own = (one.client_order_id for one in reversed(chain))
+    return list(dict.fromkeys([*tried, *whole, *own]))
 
 
 def _signal(journal: Journal, record: OrderRecord) -> SignalFacts:

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from execbot.broker.port import BrokerClient
-from execbot.config.schema import OrderManagementSettings
+from execbot.config.schema import TradingSettings
 from execbot.journal.confirmation import Confirmation
 from execbot.journal.errors import JournalError
 from execbot.journal.journal import Journal
@@ -30,7 +30,7 @@ class ConfirmationSubscribers:
         self,
         client: BrokerClient,
         journal: Journal,
-        settings: OrderManagementSettings,
+        settings: TradingSettings,
         now: Callable[[], datetime],
         calendar_dir: Path | None = None,
     ) -> None:

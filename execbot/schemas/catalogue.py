@@ -15,6 +15,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from execbot.config.schema import Mode
 from execbot.schemas import sim
 from execbot.schemas.base import Output, Time
+from execbot.schemas.board import PAGE
 from execbot.schemas.charts import ChartData
 from execbot.schemas.checks import DryRun
 from execbot.schemas.configuration import trading_yaml
@@ -173,8 +174,8 @@ class Answer(Output):
 
 @cache
 def entries() -> tuple[SchemaEntry, ...]:
-    """All of them: inputs first, then answers in the order of the commands, lines, what the webhook
-    answers, the error."""
+    """All of them: inputs first, then answers in the order of the commands, lines, what webhook
+    and page answer, the error."""
     return tuple(_entries())
 
 
@@ -188,7 +189,7 @@ def _entries() -> Iterator[SchemaEntry]:
         yield SchemaEntry(name_of(command), "answer", about, _answer(command, data))
     for name, (shape, about) in LINES.items():
         yield SchemaEntry(name, "line", about, shape)
-    for name, (shape, about) in WEBHOOK.items():
+    for name, (shape, about) in (WEBHOOK | PAGE).items():
         yield SchemaEntry(name, "http", about, shape)
     yield SchemaEntry("error", "error", "What a command prints on stderr when it fails.", Error)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from execbot.schemas import configuration, signal_line
 from execbot.schemas.base import Output
+from execbot.schemas.board import PAGE
 from execbot.schemas.catalogue import (
     ANSWERS,
     LINES,
@@ -42,7 +43,7 @@ Money, prices and quantities are **decimal text** (`"187.5"`), times **UTC time*
 marked *optional*; what is not known is null. Characters that could steer a terminal are escaped.
 
 * [Answers of the commands](#answers-of-the-commands), [errors](#error), [lines](#lines)
-* [The webhook](#the-webhook)
+* [The webhook](#the-webhook), [the page](#the-page)
 * [Types](#types), [words](#words)
 * [Signal lines](#signal-lines), [trading.yaml](#tradingyaml)
 """
@@ -63,7 +64,7 @@ and as the first line of the file `# yaml-language-server: $schema=trading.schem
 
 def markdown() -> str:
     types, words = _types()
-    parts = [INTRO, _answers(), _error(), _lines(), _webhook(), "\n## Types\n"]
+    parts = [INTRO, _answers(), _error(), _lines(), _webhook(), _page(), "\n## Types\n"]
     parts += [_section(name, found) for name, found in types.items()]
     parts += [_words(words), _signal_line(), YAML_HEAD]
     parts += [_list("The loader takes as well, and the schema does not:", configuration.LENIENT)]
@@ -184,8 +185,18 @@ def _lines() -> str:
 
 
 def _webhook() -> str:
-    parts = ["\n## The webhook\n", "What `/signals` answers, see [webhook.md](webhook.md).\n"]
-    for name in WEBHOOK:
+    about = "What `/signals` answers, see [webhook.md](webhook.md)."
+    return _http("The webhook", about, WEBHOOK)
+
+
+def _page() -> str:
+    about = "What `execbot page` tells programs, see [page.md](page.md#for-programs)."
+    return _http("The page", about, PAGE)
+
+
+def _http(title: str, about: str, names: Iterable[str]) -> str:
+    parts = [f"\n## {title}\n", f"{about}\n"]
+    for name in names:
         shape = _shape(name)
         parts += [f"### {name}\n", f"{shape['description']}\n", *_table(shape), ""]
     return "\n".join(parts)

@@ -17,8 +17,8 @@ class SchemaName(Output):
     name: str
     """What to give to `execbot schema`."""
     kind: Kind
-    """`input` is read, `answer` is a command's, `line` is one of many, `http` is the webhook's,
-    `error` is on stderr."""
+    """`input` is read, `answer` is a command's, `line` is one of many, `http` is the
+    webhook's or the page's, `error` is on stderr."""
     about: str
     """What it describes."""
 

@@ -15,12 +15,16 @@ from support.desk import limit, market
 from support.harness.killed import Killed
 
 from execbot.broker.port import ReplaceRequest
-from execbot.config.schema import OrderManagementSettings
+from execbot.config.schema import OrderManagementSettings, TradingSettings
 from execbot.journal.confirmation import ArrivalBasis, ExecutionVerdict, OrderKind
 from execbot.model.enums import OrderType, Side
 from execbot.model.order import OrderRequest
 
 D = Decimal
+
+
+def alert_at(pct: str) -> TradingSettings:
+    return TradingSettings(order_management=OrderManagementSettings(slippage_alert_pct=D(pct)))
 
 
 @pytest.fixture
@@ -115,7 +119,7 @@ def test_a_stop_is_measured_from_its_trigger_and_a_target_from_its_limit(
 
 def test_worse_than_the_alert_differs_on_entries_and_exits(tmp_path: Path) -> None:
     account = open_confirmed(tmp_path)
-    account.settings = OrderManagementSettings(slippage_alert_pct=D("0.5"))
+    account.settings = alert_at("0.5")
     account.price("AAPL", "99.40", "100.60")
     account.submit(market(client_order_id="in"), role="entry")
     account.desk.sleep(1)
@@ -132,7 +136,7 @@ def test_worse_than_the_alert_differs_on_entries_and_exits(tmp_path: Path) -> No
 def test_the_alert_is_where_the_configuration_sets_it(
     account: Confirmed, alert: str, differs: bool
 ) -> None:
-    account.settings = OrderManagementSettings(slippage_alert_pct=D(alert))
+    account.settings = alert_at(alert)
     account.submit(market(client_order_id="a"), role="entry")
     account.desk.sleep(1)
     [made] = account.confirm()

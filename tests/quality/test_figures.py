@@ -244,6 +244,39 @@ def test_what_differs_is_found_and_nothing_else(change: dict[str, Any], found: l
     assert kinds(facts(**change)) == found
 
 
+CONTRACT = "AAPL270115C00100000"
+WIDE = QuoteSeen(D("4.00"), D("5.00"), T0, D("0.2"), "opra")
+
+
+@pytest.mark.parametrize(
+    "price, more, found",
+    [
+        ("5.00", {}, []),  # the far side: half the spread is what a contract costs
+        ("5.02", {}, []),
+        ("5.03", {}, ["slippage"]),  # 11.78 %: half the spread are 11.11 %
+        ("5.03", {"alert_pct": D(2)}, []),
+        ("9.00", {"alert_pct": D(0)}, []),
+        ("4.40", {}, []),
+    ],
+)
+def test_a_contract_may_cost_half_its_spread(
+    price: str, more: dict[str, Any], found: list[str]
+) -> None:
+    bought = {"record": record_of(symbol=CONTRACT), "executions": (fill(price=price),)}
+    assert kinds(facts(**bought, decided_by=WIDE, **more)) == found
+
+
+@pytest.mark.parametrize("price, found", [("4.36", []), ("4.34", ["slippage"])])
+def test_a_stop_of_a_contract_may_cost_half_the_widest_spread(price: str, found: list[str]) -> None:
+    """Nobody has seen a quote: 12.5 % and 0.5 % below a trigger of 5 are 4.35."""
+    stop = record_of(
+        symbol=CONTRACT, side=Side.SELL, type=OrderType.STOP, stop_price=D(5), role="stop"
+    )
+    gone = PositionFacts(before=D(10), told=D(0))
+    sale = (fill(side=Side.SELL, price=price),)
+    assert kinds(facts(record=stop, executions=sale, position=gone, decided_by=None)) == found
+
+
 @pytest.mark.parametrize(
     "price, quote, is_outside",
     [

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_UP, Decimal
+from fractions import Fraction
 
 D = Decimal
 CENT = D("0.01")
@@ -37,13 +38,35 @@ def is_contract(symbol: str) -> bool:
 
 
 @dataclass
+class Day:
+    """What one day came to. `bought` and `sold` are what was traded for, in dollars."""
+
+    realized: Fraction = Fraction(0)
+    charged: Decimal = Decimal(0)
+    bought: Decimal = Decimal(0)
+    sold: Decimal = Decimal(0)
+    premiums: list[tuple[str, int, Decimal]] = field(default_factory=list)
+    """Contracts that were traded: symbol, signed quantity, price."""
+    goes_both_ways: bool = False
+    """Shares came and went at strikes: in which order no row says, and average cost goes by it."""
+
+
+@dataclass
 class OptionBooks:
-    """An account that begins with `cash`. `brought` is what each symbol brought in, signed."""
+    """An account that begins with `cash`. `brought` is what each symbol brought in, signed; `days`
+    are those that are over."""
 
     cash: Decimal
     held: dict[str, int] = field(default_factory=dict)
     brought: defaultdict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     fees: Decimal = Decimal(0)
+    days: list[Day] = field(default_factory=list)
+    today: Day = field(default_factory=Day)
+    _cost: defaultdict[str, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
+    _open: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    """Quantities as average cost goes by: what is delivered comes behind the trades of its day, for
+    its row has a day and no time."""
+    _delivered: list[tuple[str, int, Fraction]] = field(default_factory=list)
     _traded: int = 0
     _sold: int = 0
 
@@ -51,19 +74,26 @@ class OptionBooks:
         """`qty` is signed: below zero is sold."""
         each = HUNDRED if is_contract(symbol) else 1
         self._move(symbol, qty, D(price) * each)
+        self._fold(symbol, qty, Fraction(D(price) * each))
+        self._pay(qty * D(price) * each)
         if is_contract(symbol):
+            self.today.premiums.append((symbol, qty, D(price)))
             self._traded += abs(qty)
             self._sold += max(-qty, 0)
 
     def deliver(self, symbol: str) -> None:
         """All contracts held become shares at their strike, whoever exercises them."""
         qty = self.held.pop(symbol)
+        self._end(symbol)
         shares = qty * HUNDRED * (1 if is_call(symbol) else -1)
         self._move("AAPL", shares, strike_of(symbol))
+        self._pay(shares * strike_of(symbol))
+        self._delivered.append(("AAPL", shares, Fraction(strike_of(symbol))))
 
     def vanish(self, symbol: str) -> None:
         """They expire worthless."""
         del self.held[symbol]
+        self._end(symbol)
 
     def end_day(self) -> None:
         """What gathered is charged, each kind rounded up to cents."""
@@ -72,7 +102,14 @@ class OptionBooks:
             charged = (count * rate).quantize(CENT, ROUND_UP)
             self.fees += charged
             self.cash -= charged
+            self.today.charged += charged
         self._traded = self._sold = 0
+        self.today.goes_both_ways = len({qty > 0 for _, qty, _ in self._delivered}) > 1
+        for symbol, qty, price in self._delivered:
+            self._fold(symbol, qty, price)
+        self._delivered.clear()
+        self.days.append(self.today)
+        self.today = Day()
 
     def collateral(self) -> Decimal:
         """The worst that exercise of all contracts could cost, by expiry, the largest of them;
@@ -96,6 +133,27 @@ class OptionBooks:
             del self.held[symbol]
         self.cash -= qty * price
         self.brought[symbol] -= qty * price
+
+    def _pay(self, amount: Decimal) -> None:
+        """Above zero was paid; what is delivered is paid for at its strike."""
+        self.today.bought += max(amount, D(0))
+        self.today.sold += max(-amount, D(0))
+
+    def _fold(self, symbol: str, qty: int, price: Fraction) -> None:
+        """Average cost: what goes towards zero is realised, the rest opens."""
+        held = self._open[symbol]
+        closing = min(abs(qty), abs(held)) * (1 if qty > 0 else -1) if held * qty < 0 else 0
+        if closing:
+            share = self._cost[symbol] * -closing / held
+            self.today.realized += -closing * price - share
+            self._cost[symbol] -= share
+        self._cost[symbol] += (qty - closing) * price
+        self._open[symbol] += qty
+
+    def _end(self, symbol: str) -> None:
+        """It goes without a price: what it has cost, or brought, is realised whole."""
+        self.today.realized -= self._cost.pop(symbol, Fraction(0))
+        del self._open[symbol]
 
 
 def _intrinsic(symbol: str, price: Decimal) -> Decimal:

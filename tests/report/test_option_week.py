@@ -9,9 +9,11 @@ the exchange's account and with execbot's journal and report.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,7 @@ from execbot.desk.account import Desk
 from execbot.desk.look.reports import span_report
 from execbot.desk.opening.journal_need import Need
 from execbot.desk.options import exercising
+from execbot.journal.records import Execution
 from execbot.model.enums import OrderType, Side
 from execbot.model.flags import flags_of
 from execbot.model.options.legs import Leg
@@ -189,6 +192,34 @@ class Week:
         assert found.fees_total == self.books.fees
         assert found.net_pl == gross - self.books.fees
 
+    def check_days(self) -> None:
+        """Each line of the report's days, and what was bought and sold for, to the cent; each
+        contract's executions."""
+        found = span_report(self.account, Span.between(date(2026, 10, 5), date(2026, 10, 12)))
+        lines = {line.day: line for line in found.period.days}
+        days = [date(2026, 10, number) for number in (5, 6, 7, 8, 9, 12)]
+        said = reckoned = Fraction(0)
+        for day, ours in zip(days, self.books.days, strict=True):
+            line = lines[day]
+            assert (day, line.fees) == (day, ours.charged)
+            assert line.net == line.realized - line.fees
+            said, reckoned = said + Fraction(line.realized), reckoned + ours.realized
+            assert (day, ours.goes_both_ways or near(said, reckoned)) == (day, True), line
+            books = span_report(self.account, Span.of(day)).books
+            assert sorted(paid_for(books.fills)) == sorted(ours.premiums)
+            assert (day, books.bought, books.sold) == (day, ours.bought, ours.sold)
+
+
+def near(one: Fraction, other: Fraction) -> bool:
+    return abs(one - other) < Fraction(1, 10**6)
+
+
+def paid_for(fills: Iterable[Execution]) -> Iterator[tuple[str, int, Decimal]]:
+    """Contracts by symbol, signed quantity and price; what came to an end without one is none."""
+    for fill in fills:
+        if is_contract(fill.symbol) and fill.order_id:
+            yield fill.symbol, int(fill.signed_qty), fill.price
+
 
 def opened(path: Path, *, risk_close: bool) -> Week:
     exchange = {**FEE_SETTINGS, "option_risk_close": risk_close}
@@ -248,6 +279,7 @@ def monday_ends(week: Week) -> None:
     week.evening("2026-10-12")
     week.check_journal()
     week.check_report()
+    week.check_days()
 
 
 def test_an_expiry_week_in_which_the_broker_closes_what_cannot_be_borne(tmp_path: Path) -> None:

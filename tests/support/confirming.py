@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from execbot.config.schema import Mode, OrderManagementSettings, TradingSettings
+from execbot.config.schema import Mode, TradingSettings
 from execbot.journal.confirmation import Confirmation
 from execbot.journal.records import OrderRecord
 from execbot.market.calendar_cache import load_table
@@ -34,7 +34,7 @@ class Confirmed:
     """One account with a confirmer beside it."""
 
     desk: Desk
-    settings: OrderManagementSettings = field(default_factory=OrderManagementSettings)
+    settings: TradingSettings = field(default_factory=TradingSettings)
 
     def confirmer(self, step: Callable[[str], None] = nothing) -> Confirmer:
         desk = self.desk

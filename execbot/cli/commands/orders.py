@@ -29,10 +29,13 @@ from execbot.desk.changing import retry as send_again
 from execbot.desk.confirming import Act, confirm
 from execbot.desk.look.order_json import record_json
 from execbot.desk.look.orders import (
+    HISTORY_COLUMNS,
+    History,
     Listing,
     Which,
     history_json,
     history_of,
+    history_rows,
     list_orders,
     living_legs,
     record_of,
@@ -128,27 +131,37 @@ def _views(form: ListForm, found: Listing, every: bool, limit: int | None) -> li
 def show(
     cli: Cli,
     id_: Annotated[str, typer.Argument(metavar="ID", help="The broker's id or your own.")],
+    csv: CsvFlag = False,
+    columns: ColumnsFlag = None,
 ) -> None:
     """One order with everything that happened to it and every decision about it.
+
+    With --csv its history, a line an event or decision.
 
     \b
     Examples:
       execbot orders show my-own-id
       execbot orders show 61e69015-8549-4bfd-b9c3-01e75843f47d --json
+      execbot orders show my-own-id --columns at,kind,status,qty,price
     """
+    form = list_form(cli, HISTORY_COLUMNS, csv=csv, columns=columns)
     with cli.open(need=Need.LOOK) as desk:
         found = history_of(desk, id_)
-        record = found.record
-        cli.show(
-            history_json(found),
-            sentence(record),
-            *([found.ending.line()] if found.ending is not None else []),
-            *([f"Note: {record.note}"] if record.note else []),
-            *([f"ALARM: {found.alarm}"] if found.alarm else []),
-            *([] if found.confirmation is None else confirmation_views(found.confirmation)),
-            history_table(found.events, found.audit, title="History"),
-            warnings=found.warnings,
-        )
+        rows = history_rows(found) if form.takes_rows else []
+        views = form.views(rows, *_history_views(found))
+        cli.show(history_json(found), *views, warnings=found.warnings)
+
+
+def _history_views(found: History) -> list[Table | str]:
+    record = found.record
+    return [
+        sentence(record),
+        *([found.ending.line()] if found.ending is not None else []),
+        *([f"Note: {record.note}"] if record.note else []),
+        *([f"ALARM: {found.alarm}"] if found.alarm else []),
+        *([] if found.confirmation is None else confirmation_views(found.confirmation)),
+        history_table(found.events, found.audit, title="History"),
+    ]
 
 
 @app.command()

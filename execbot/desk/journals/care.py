@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from execbot.desk.account import Desk
 from execbot.desk.journals.file import path_of
+from execbot.desk.journals.taken_signals import SignalsCarried, back_up_signals
 from execbot.journal.archives.files import Archive, archives_beside, trouble_with
 from execbot.journal.archives.keeping import carried
 from execbot.journal.care.copies import backed_up
@@ -52,7 +53,8 @@ class Measured(Struct, frozen=True):
 
 class BackedUp(Struct, frozen=True):
     """A copy, opened and checked. `until` is when the last event in it was written; `archives`
-    go along, but for those that are missing, in words."""
+    go along, but for those that are missing, in words; so do the webhook's `signals`, None where
+    there never were any."""
 
     source: Path
     path: Path
@@ -61,6 +63,7 @@ class BackedUp(Struct, frozen=True):
     until: datetime | None
     archives: tuple[Archive, ...] = ()
     archives_missing: tuple[str, ...] = ()
+    signals: SignalsCarried | None = None
 
 
 def verify(desk: Desk) -> Verification:
@@ -99,7 +102,7 @@ def measure(desk: Desk) -> Measured:
 
 def backup(desk: Desk, target: Path) -> BackedUp:
     """Copy the journal to `target`, which must not exist, and look through the copy; the archives
-    go into a directory beside it.
+    go into a directory beside it, the webhook's signals into a file.
 
     Raises JournalError; then there is no target.
     """
@@ -110,7 +113,8 @@ def backup(desk: Desk, target: Path) -> BackedUp:
     try:
         done = checked_copy(source, target)
         missing = carried(done.archives, archives_beside(source), archives_beside(target))
-        return replace(done, archives_missing=missing)
+        signals = back_up_signals(desk.directory, target)
+        return replace(done, archives_missing=missing, signals=signals)
     except JournalError:
         target.unlink(missing_ok=True)
         raise

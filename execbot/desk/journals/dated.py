@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from execbot.desk.account import Desk
+from execbot.desk.journals.taken_signals import signals_beside
 from execbot.journal.archives.files import archives_beside
 from execbot.model.times import eastern
 
@@ -25,6 +26,7 @@ def prune(folder: Path, desk: Desk, keep: int) -> list[Path]:
     old = [path for path in copies[:-keep] if _is_stamped(path)]
     for path in old:
         path.unlink(missing_ok=True)
+        signals_beside(path).unlink(missing_ok=True)
         shutil.rmtree(archives_beside(path), ignore_errors=True)
     return old
 

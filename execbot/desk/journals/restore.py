@@ -2,9 +2,10 @@
 
 A restored journal is older than the broker. So it is put there with entries halted, and what was
 sent since is found at the broker: intents by their client_order_id, everything else among the
-orders and fills since the backup. An order that waited for the open may have been sent, canceled or
-changed since: it is never sent from here. A kill at any moment leaves the journal that was there,
-or the restored one, halted; the same command, or `execbot reconcile`, goes on.
+orders and fills since the backup. The webhook's signals come back beside it. An order that waited
+for the open may have been sent, canceled or changed since: it is never sent from here. A kill at
+any moment leaves the journal that was there, or the restored one, halted; the same command, or
+`execbot reconcile`, goes on.
 """
 
 from __future__ import annotations
@@ -18,6 +19,11 @@ from execbot.desk.account import Desk
 from execbot.desk.journals.alone import alone
 from execbot.desk.journals.care import BackedUp, checked_copy
 from execbot.desk.journals.file import path_of
+from execbot.desk.journals.taken_signals import (
+    SignalsCarried,
+    nobody_takes,
+    put_back_signals,
+)
 from execbot.desk.reconciling import ReconcileResult, reconcile
 from execbot.journal.archives.files import archives_beside
 from execbot.journal.archives.keeping import carried
@@ -46,15 +52,17 @@ class Restoration(Struct, frozen=True):
     is_finished: bool
     archives_missing: tuple[str, ...] = ()
     """In words: files of past months that neither the account nor the backup has."""
+    signals: SignalsCarried | None = None
+    """The webhook's that came back; None where the backup has none."""
 
 
 def restore(desk: Desk, source: Path) -> Restoration:
     """Put the backup `source` in the place of the account's journal.
 
-    Raises AlreadyWatching, JournalError (nothing has changed then) and BrokerError: then the
-    journal is restored and halted, and `reconcile` goes on.
+    Raises AlreadyWatching, AlreadyTaking, JournalError (nothing has changed then) and BrokerError:
+    then the journal is restored and halted, and `reconcile` goes on.
     """
-    with alone(desk):
+    with alone(desk), nobody_takes(desk.directory):
         staged = desk.directory / STAGED_NAME
         backup = _prepared(source, staged, desk.now())
         kept = kept_aside(path_of(desk), desk.now())
@@ -63,10 +71,11 @@ def restore(desk: Desk, source: Path) -> Restoration:
         desk.reopen()
         directory = archives_beside(path_of(desk))
         missing = carried(desk.journal.archives(), archives_beside(source), directory)
+        signals = put_back_signals(source, desk.directory, desk.now())
         result = reconcile(desk, wait=True).result
         restored = restored_of(desk.journal)
     is_finished = restored is None or not restored.is_pending
-    return Restoration(path_of(desk), source, backup, kept, result, is_finished, missing)
+    return Restoration(path_of(desk), source, backup, kept, result, is_finished, missing, signals)
 
 
 def _prepared(source: Path, staged: Path, now: datetime) -> BackedUp:

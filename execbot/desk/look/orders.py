@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from execbot.report.span import Span
 
 __all__ = [
+    "HISTORY_COLUMNS",
     "History",
     "Listing",
     "Which",
@@ -87,6 +89,21 @@ def history_json(found: History) -> dict[str, Any]:
         "fills": [fill_json(fill) for fill in found.fills],
         "confirmation": confirmation_json(found.confirmation),
     }
+
+
+HISTORY_COLUMNS = (
+    *("at", "recorded_at", "kind", "source", "status", "result", "qty", "price", "cum_qty"),
+    *("execution_id", "rule", "note", "seq"),
+)
+
+
+def history_rows(found: History) -> list[dict[str, Any]]:
+    """Events and decisions in one list, in the order in which they were recorded; a decision is
+    told by its source."""
+    rows = [event_json(event) for event in found.events]
+    for row in found.audit:
+        rows.append({**audit_json(row), "recorded_at": row.at, "source": "decision"})
+    return sorted(rows, key=itemgetter("recorded_at"))
 
 
 # --- finding -----------------------------------------------------------------------------------

@@ -27,6 +27,11 @@ LOT_COLUMNS = (
     *("fees", "fees_estimated", "net_pl", "is_sale", "trade_id", "execution_in", "execution_out"),
 )
 
+PART_COLUMNS = (
+    *("execution_id", "client_order_id", "symbol", "at", "side", "qty", "price", "opens"),
+    *("is_trade", "held", "gross_pl", "fee", "fee_estimated", "booked_as"),
+)
+
 
 DIGITS = Decimal("0.000000001")
 """Averages and quotients end here; what has fewer digits keeps them all."""

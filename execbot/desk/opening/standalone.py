@@ -33,6 +33,9 @@ class Account(Protocol):
     def settings(self) -> Settings: ...
 
     @property
+    def directory(self) -> Path: ...
+
+    @property
     def client(self) -> BrokerClient: ...
 
     @property
@@ -94,12 +97,18 @@ class OrderManagementSystem(service.OrderManagementSystem):
         if name != CONFIRMATION:
             return super().subscribe(name, callback)
         if "confirmations" not in self.__dict__:
+            from execbot.config.schema import TradingSettings
             from execbot.quality.subscribers import ConfirmationSubscribers
 
-            root = getattr(self._account, "directory", None)
-            parent = None if root is None else root.parent
+            account = self._account
+            parent = None if account is None else account.directory.parent
+            trading = (
+                TradingSettings(order_management=self.settings)
+                if account is None
+                else account.settings.trading
+            )
             self.confirmations = ConfirmationSubscribers(
-                self.client, self.journal, self.settings, self.now, parent
+                self.client, self.journal, trading, self.now, parent
             )
         return self.confirmations.subscribe(callback)
 

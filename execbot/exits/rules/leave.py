@@ -34,6 +34,8 @@ from execbot.journal.records import Role
 from execbot.model.enums import OrderType, PositionSide, TimeInForce
 from execbot.model.numbers import ZERO, text
 from execbot.model.order import OrderRequest
+from execbot.model.quote import Quote
+from execbot.model.symbols import is_option
 
 EXIT_ATTEMPTS = 3
 EXIT_PAUSE = timedelta(seconds=1)
@@ -212,9 +214,18 @@ def _exit_order(view: View, plan: ExitPlan, intent: ExitIntent) -> Submit:
         extended_hours=view.market.is_extended and not view.market.is_open,
         position_intent=None if view.is_crypto else plan.exit_side.to_close,
         strategy_id=plan.strategy_id,
+        decided_by=_quotes(view),
     )
     reason = f"{intent.reason}: {stage} exit of {text(qty)}"
     return Submit(request, Role.EXIT, EXIT, reason, plan.plan_id, Priority.EXIT)
+
+
+def _quotes(view: View) -> tuple[Quote, ...]:
+    """Of a contract, as it is known now: nobody can look it up afterwards."""
+    market = view.market
+    if not is_option(view.symbol) or not market.bid or not market.ask:
+        return ()
+    return (Quote(view.symbol, market.quoted_at, market.bid, market.ask),)
 
 
 def exit_limit(view: View, side: PositionSide, stage: ExitStage) -> Decimal | None:

@@ -35,6 +35,8 @@ class SymbolMarket(Struct, frozen=True):
     bid: Decimal | None = None
     ask: Decimal | None = None
     last: Decimal | None = None
+    quoted_at: datetime | None = None
+    """When bid and ask were last told together."""
     is_open: bool = True
     is_extended: bool = False
     is_halted: bool = False

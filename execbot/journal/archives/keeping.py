@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from execbot.journal.archives.files import Archive, trouble_with
+from execbot.journal.care.whole import flush
 from execbot.journal.errors import JournalUnavailable
 
 
@@ -43,11 +44,6 @@ def _carry(source: Path, target: Path) -> None:
     except OSError:
         shutil.copyfile(source, part)
         part.chmod(0o400)
-        with part.open("rb") as written:
-            os.fsync(written.fileno())
+        flush(part)
     part.replace(target)
-    directory = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    flush(target.parent)

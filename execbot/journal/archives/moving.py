@@ -24,6 +24,7 @@ from execbot.journal.archives.files import (
 )
 from execbot.journal.archives.tables import PACKED, Taken
 from execbot.journal.books import Books
+from execbot.journal.care.whole import flush
 from execbot.journal.codec import AMONG, listed
 from execbot.journal.errors import JournalCorrupt, JournalUnavailable
 from execbot.journal.packing import unpacked
@@ -167,11 +168,7 @@ def _sealed(part: Path, month: str) -> str:
     name = f"{month}-{digest_of(packed)[:DIGITS]}.db.xz"
     packed.rename(packed.with_name(name))
     for directory in (part.parent, part.parent.parent):
-        opened = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(opened)
-        finally:
-            os.close(opened)
+        flush(directory)
     return name
 
 

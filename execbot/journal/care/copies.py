@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from execbot.journal.archives.files import archives_beside
+from execbot.journal.care.whole import PATIENCE_SECONDS, copy_whole, flush
 from execbot.journal.codec import event_of
 from execbot.journal.errors import JournalError, JournalUnavailable
 from execbot.journal.journal import DERIVED_TABLES, Journal
@@ -20,7 +21,6 @@ from execbot.journal.records import EventRecord
 from execbot.journal.schema import NEVER_DELETED
 from execbot.journal.sqlite_errors import classify
 
-COPY_PATIENCE_SECONDS = 10.0
 ROWS_A_TIME = 1000
 
 _DERIVED: Mapping[str, tuple[str, ...]] = {
@@ -66,37 +66,24 @@ def copied_to(path: Path, target: Path) -> Journal:
 def _copy(path: Path, target: Path) -> None:
     if not path.exists():
         raise JournalUnavailable(f"there is no journal: {path}", path=path)
-    uri = f"{path.absolute().as_uri()}?mode=ro"
     try:
-        with (
-            closing(sqlite3.connect(uri, uri=True, timeout=COPY_PATIENCE_SECONDS)) as source,
-            closing(sqlite3.connect(target)) as copy,
-        ):
-            source.backup(copy)
+        copy_whole(path, target)
     except sqlite3.Error as error:
         raise classify(error, path) from error
 
 
 def backed_up(path: Path, target: Path) -> None:
     """A copy of the journal at `path` in `target`, which must not exist: whole and on the disk, or
-    not there. Others may go on writing meanwhile. Raises JournalError.
-
-    The copy is made in one step: in small ones, each writer in between makes it begin anew.
-    """
+    not there. Others may go on writing meanwhile. Raises JournalError."""
     if target.exists():
         raise JournalUnavailable(f"there is a file already: {target}", path=target)
     part = target.with_name(f"{target.name}.part")
     part.unlink(missing_ok=True)
     copied_to(path, part).close()
-    with part.open("rb+") as written:
-        os.fsync(written.fileno())
+    flush(part)
     os.link(part, target)
     part.unlink()
-    directory = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    flush(target.parent)
 
 
 def kept_aside(path: Path, now: datetime) -> Path | None:
@@ -128,7 +115,7 @@ def put_in_place(staged: Path, path: Path) -> None:
     try:
         with (
             closing(sqlite3.connect(staged)) as source,
-            closing(sqlite3.connect(path, timeout=COPY_PATIENCE_SECONDS)) as target,
+            closing(sqlite3.connect(path, timeout=PATIENCE_SECONDS)) as target,
         ):
             source.backup(target)
     except sqlite3.Error as error:

@@ -25,7 +25,7 @@ from msgspec.structs import replace
 from execbot.broker.port import BrokerClient
 from execbot.config.schema import Mode, TradingSettings
 from execbot.exits.exit_orders import closes, is_meant_to_close
-from execbot.journal.confirmation import QUOTE_SEEN
+from execbot.journal.confirmation import QUOTE_SEEN, QUOTES_SEEN
 from execbot.journal.journal import Journal
 from execbot.journal.records import OrderRecord
 from execbot.market.calendar_cache import table_for
@@ -38,6 +38,7 @@ from execbot.model.order import Order, OrderRequest
 from execbot.model.symbols import symbol_key
 from execbot.oms.place.entry_basis import ENTRY, as_facts, basis_of
 from execbot.oms.results import Aside, GateVerdict
+from execbot.oms.send.intent import quotes_seen
 from execbot.oms.sync.gaps import fill_gap
 from execbot.oms.sync.held_before import take_over
 from execbot.risk import halting
@@ -171,6 +172,9 @@ class Checked(Struct, eq=False):
 
     def _quote_seen(self) -> Mapping[str, Any]:
         """The quote that was decided by, for whoever measures the execution against it."""
+        legs = quotes_seen(self.facts.options.quotes.values())
+        if self.request.spread and legs:
+            return {QUOTES_SEEN: {name: {**q, "at": self.facts.now} for name, q in legs.items()}}
         quote = self.facts.quote
         if quote is None:
             return {}

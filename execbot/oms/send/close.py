@@ -24,6 +24,7 @@ from execbot.model.enums import AssetClass, TimeInForce
 from execbot.model.numbers import QTY_STEP, ZERO, is_whole, round_down, text
 from execbot.model.options.changed import stock_of
 from execbot.model.order import OrderRequest
+from execbot.model.quote import Quote
 from execbot.model.retrying import Pauses, polled
 from execbot.model.symbols import option_contract, pair_symbol, symbol_key
 from execbot.oms.errors import ClientIdReused, CloseFailed, HandedBack, NotPossible, OmsError
@@ -60,6 +61,7 @@ class _Asked(Struct, frozen=True):
     client_order_id: str
     gate: Gate | None
     reason: str | None
+    decided_by: tuple[Quote, ...] = ()
 
 
 class Closer:
@@ -80,6 +82,7 @@ class Closer:
         client_order_id: str,
         gate: Gate | None,
         reason: str | None,
+        decided_by: tuple[Quote, ...] = (),
     ) -> CloseResult:
         """See `OrderManagementSystem.close`."""
         from execbot.exits.store import lifted
@@ -99,7 +102,9 @@ class Closer:
             self._refuse_cover(position, wanted)
             taken: list[OrderRecord] = []
             try:
-                return self._tried(position, wanted, taken, _Asked(client_order_id, gate, reason))
+                return self._tried(
+                    position, wanted, taken, _Asked(client_order_id, gate, reason, decided_by)
+                )
             except (BrokerError, OmsError, JournalError) as error:
                 if not taken or isinstance(error, HandedBack):
                     raise  # what was taken back is closed by whoever took it back
@@ -203,7 +208,7 @@ class Closer:
         naked = rest if any(_is_exit(item, position) for item in taken) else ZERO
         name = unused_id(self._oms.journal, asked.client_order_id)
         record = self._oms.submit(
-            _request(current, wanted, name, asked.reason),
+            replace(_request(current, wanted, name, asked.reason), decided_by=asked.decided_by),
             gate=asked.gate,
             origin=Origin.CLOSE,
             role=Role.EXIT,

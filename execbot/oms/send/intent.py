@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -11,11 +11,14 @@ from msgspec import Struct
 
 from execbot.broker.errors import BrokerError
 from execbot.journal.codec import dumps
+from execbot.journal.confirmation import QUOTES_SEEN
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import OrderClass, OrderType, Side, TimeInForce
 from execbot.model.numbers import maybe_decimal, maybe_text, text
 from execbot.model.options.legs import Leg
 from execbot.model.order import Order, OrderRequest, StopLoss, TakeProfit, kind_of
+from execbot.model.quote import Quote
+from execbot.model.times import maybe_iso
 from execbot.oms.errors import ClientIdReused
 
 
@@ -54,6 +57,20 @@ def intent_details(request: OrderRequest, facts: dict[str, Any]) -> dict[str, An
         "strategy_id": request.strategy_id,
         "reason": request.reason,
         **lifetime(request),
+        **({QUOTES_SEEN: quotes_seen(request.decided_by)} if request.decided_by else {}),
+    }
+
+
+def quotes_seen(quotes: Iterable[Quote]) -> dict[str, Any]:
+    """By symbol, for whoever measures executions against them."""
+    return {
+        quote.symbol: {
+            "bid": text(quote.bid),
+            "ask": text(quote.ask),
+            "feed": quote.feed,
+            "quoted_at": maybe_iso(quote.at),
+        }
+        for quote in quotes
     }
 
 

@@ -41,6 +41,10 @@ BATCH = 1000
 LATE = timedelta(minutes=2)
 """A row of the audit trail may carry a time from before the last look."""
 
+LINGERS = timedelta(minutes=2)
+"""So long after midnight the figures of the day that has ended are still told, whole: a scrape in
+that time sees what happened after the last one before. The new day's begin behind it."""
+
 EQUITY_AGE_MAX = timedelta(days=5)
 """Older than a long weekend it says nothing any more."""
 
@@ -135,14 +139,14 @@ class Reader:
 
     def _from(self, journal: Journal) -> FromJournal:
         now = self._desk.now()
-        today = eastern(now).date()
-        began = day_begins(today)
+        today = eastern(now - LINGERS).date()
+        began, ends = day_begins(today), day_begins(today + timedelta(days=1))
         if today != self._day or journal.last_seq() < self._seq:
-            self._begin(journal, today, began)
-        self._count(journal, began)
+            self._begin(journal, today, began, ends)
+        self._count(journal, began, ends)
         return FromJournal(
             self._tally,
-            _traded(journal, began),
+            _traded(journal, began, ends),
             self._holding(journal, now),
             _orders(journal),
             _equity(journal, now),
@@ -150,29 +154,30 @@ class Reader:
             journal.last_written(),
         )
 
-    def _begin(self, journal: Journal, today: date, began: datetime) -> None:
+    def _begin(self, journal: Journal, today: date, began: datetime, ends: datetime) -> None:
         """A new day, or another file in the journal's place."""
         self._tally = Tally(REJECTION_KINDS)
         self._seq = journal.seq_before(began)
         self._confirmation_seq = journal.last_confirmation_seq()
-        for item in journal.confirmations(since=began):
+        for item in journal.confirmations(began, ends):
             self._tally.confirmation(item)
         self._audited_at, self._audited = None, set()
         self._day = today
 
-    def _count(self, journal: Journal, began: datetime) -> None:
-        """What came since the last look."""
+    def _count(self, journal: Journal, began: datetime, ends: datetime) -> None:
+        """What came since the last look. What is of the next day is counted when that begins."""
         while events := journal.changes_since(self._seq, limit=BATCH):
             self._seq = events[-1].seq
             for event in events:
-                self._tally.event(event)
+                if event.recorded_at < ends:
+                    self._tally.event(event)
         while found := journal.confirmations_since(self._confirmation_seq, limit=BATCH):
             self._confirmation_seq = found[-1][0]
             for _, item in found:
-                if (item.times.first_fill or item.made_at) >= began:
+                if began <= (item.times.first_fill or item.made_at) < ends:
                     self._tally.confirmation(item)
         since = began if self._audited_at is None else max(began, self._audited_at - LATE)
-        for row in self._unseen([*journal.told(since), *journal.recoveries(since)]):
+        for row in self._unseen([*journal.told(since, ends), *journal.recoveries(since, ends)]):
             if row.kind == "recovery":
                 self._tally.recovery(row)
             else:
@@ -230,8 +235,9 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _traded(journal: Journal, began: datetime) -> Traded:
-    rows = [row for row in journal.executions(since=began) if row.state not in _NO_TRADE]
+def _traded(journal: Journal, began: datetime, ends: datetime) -> Traded:
+    executions = journal.executions(since=began, until=ends)
+    rows = [row for row in executions if row.state not in _NO_TRADE]
     counts = Counter(row.side for row in rows)
     dollars = {side: Decimal(0) for side in Side}
     for row in rows:

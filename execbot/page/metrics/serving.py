@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from execbot.desk.account import Desk
 from execbot.page.addresses import Address
-from execbot.page.guard import Guard
+from execbot.page.guard import Guard, answered_failed
 from execbot.page.hosts import Hosts
 from execbot.page.listening import Listener, bound, port_of
 from execbot.page.metrics.families import families
@@ -57,5 +57,8 @@ class Metrics(Collector):
 def metrics_listener(metrics: Metrics, address: Address) -> Listener:
     """A port on which nothing else answers, without a token: for loopback. Raises CannotServe."""
     listening = bound(address)
-    app = Starlette(routes=[Route(PATH, metrics.answer, methods=["GET"])])
+    app = Starlette(
+        routes=[Route(PATH, metrics.answer, methods=["GET"])],
+        exception_handlers={Exception: answered_failed()},
+    )
     return Listener("metrics", listening, Guard(app, Hosts(port=port_of(listening))))

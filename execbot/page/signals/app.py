@@ -24,10 +24,11 @@ from starlette.routing import Route
 
 from execbot.config.schema import TradingSettings
 from execbot.model.order_ids import new_client_order_id
+from execbot.page.guard import answered_failed
 from execbot.page.signals.answers import repeated, state_of, taken
 from execbot.page.signals.intake import Sent, authenticated, delivered, refused_secret
 from execbot.page.signals.pace import OnceAMinute, Pace
-from execbot.page.signals.refusals import NotTaken
+from execbot.page.signals.refusals import NotTaken, guarded
 from execbot.page.signals.rows import Delivery, Kept, Row, State
 from execbot.page.signals.secrets import Secret, bearer_of
 from execbot.page.signals.store import SignalStore, StoreFailed, TooManyWaiting
@@ -98,7 +99,11 @@ class Listener:
                 Route("/signals/{secret}", self._post, methods=["POST"]),
                 Route("/signals/{signal_id:path}", self._get, methods=["GET"]),
             ],
-            exception_handlers={404: _nothing_here, 405: _nothing_here},
+            exception_handlers={
+                404: _nothing_here,
+                405: _nothing_here,
+                Exception: answered_failed(guarded),
+            },
         )
 
     # --- the routes ------------------------------------------------------------------------

@@ -75,5 +75,12 @@ def _texts(value: object, path: str) -> Iterator[tuple[str, str]]:
             yield from _texts(item, path)
 
 
+def without_secret(path: str) -> str:
+    """A path of the listener as a log may have it: what follows `/signals/` may be the secret, or
+    a try at it."""
+    known = path if path == "/signals" else "/signals/..." if path.startswith("/signals/") else ""
+    return known or "another path"
+
+
 __all__ = ["LENGTH_MIN", "SECRET_FIELD", "SECRET_VARIABLE", "NotTaken", "Secret", "bearer_of",
-           "refuse_leftovers"]  # fmt: skip
+           "refuse_leftovers", "without_secret"]  # fmt: skip

@@ -18,7 +18,12 @@ from execbot.page.options import Options
 from execbot.page.signals import app
 from execbot.page.signals.forgetting import forget_old
 from execbot.page.signals.refusals import guarded
-from execbot.page.signals.secrets import LENGTH_MIN, SECRET_VARIABLE, Secret
+from execbot.page.signals.secrets import (
+    LENGTH_MIN,
+    SECRET_VARIABLE,
+    Secret,
+    without_secret,
+)
 from execbot.page.signals.silence import watch_silence
 from execbot.page.signals.store import SignalStore
 from execbot.page.signals.telling import Publish, Teller
@@ -62,6 +67,7 @@ def open_signals(
         listening.close()
         raise
     teller = Teller(desk.alerter, publish)
+    store.on_unreadable = teller.unreadable
     worker = Worker(store, open_desk, teller.done)
     desk.now()  # a server of one's own is asked for its time now, not when the first signal comes
     trading = desk.settings.trading
@@ -75,6 +81,7 @@ def open_signals(
         trusted_proxies=options.trusted_proxies,
         is_encrypted=options.is_encrypted,
         said=guarded,
+        path_shown=without_secret,
     )
     worker.start()
     hours = trading.signals.silence_hours

@@ -88,6 +88,10 @@ LAST_RECEIVED = "SELECT max(received_at) FROM signals"
 COUNTS = "SELECT state, count(*) FROM signals GROUP BY state"
 
 
+UNREADABLE = (ValueError, TypeError, AttributeError, msgspec.MsgspecError)
+"""Of `row_of`, for a row that was not written so."""
+
+
 def stamp(at: datetime, seconds: float = 0.0) -> str:
     """UTC text that sorts as the times do."""
     return iso(at + timedelta(seconds=seconds))

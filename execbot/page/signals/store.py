@@ -8,9 +8,7 @@ when its signal is on the disk.
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -18,8 +16,9 @@ from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
+from execbot.desk.journals.taken_signals import NAME, lock_taking
 from execbot.journal.private_file import make_private
 from execbot.model.enums import ErrorCategory
 from execbot.model.errors import ExecbotError
@@ -28,8 +27,6 @@ from execbot.page.signals.rows import Delivery, Kept, Row, State
 
 log = logging.getLogger("execbot.page")
 
-NAME = "signals.db"
-LOCK_NAME = "signals.lock"
 BUSY_SECONDS = 5.0
 """Nobody else writes; who reads (a copy being made) holds nothing up for longer."""
 
@@ -55,15 +52,6 @@ class TooManyWaiting(ExecbotError):
     category = ErrorCategory.RETRYABLE
 
 
-class AlreadyTaking(ExecbotError):
-    """Another process takes the signals of this account."""
-
-    kind = "signals.already_running"
-    category = ErrorCategory.ADJUSTABLE
-    hint = "One listener an account: two would carry out the same rows."
-    next_step = "End the other `execbot page --signals`."
-
-
 Work = tuple[Callable[[sqlite3.Connection], Any], "Future[Any]"]
 
 
@@ -73,13 +61,16 @@ class SignalStore:
     def __init__(self, directory: Path) -> None:
         """Raises AlreadyTaking, StoreFailed."""
         self.path = directory / NAME
-        self._lock_file = _locked(directory / LOCK_NAME)
+        self._lock_file = lock_taking(directory)
         try:
             self._writes = _opened(self.path)
             self._reads = _opened(self.path)
         except (OSError, sqlite3.Error) as error:
             self._lock_file.close()
             raise StoreFailed(f"the signals cannot be kept: {self.path} ({error})") from error
+        self.on_unreadable: Callable[[int, str], None] = _log_unreadable
+        """Told once of each row that is damaged: its number, and why."""
+        self._unreadable: set[int] = set()
         self._read_turn = threading.Lock()
         self._changed = threading.Condition()
         self._work: list[Work] = []
@@ -132,8 +123,9 @@ class SignalStore:
     # --- reading ---------------------------------------------------------------------------
 
     def row(self, signal_id: str) -> Row | None:
-        found = self._rows(sql.BY_ID, (signal_id,))
-        return found[0] if found else None
+        with self._reading() as db:
+            found = db.execute(sql.BY_ID, (signal_id,)).fetchone()
+            return None if found is None else sql.row_of(found)
 
     def unfinished(self, after: int = 0, limit: int = 100) -> list[Row]:
         """Signals without an outcome, as they came, beginning behind this number."""
@@ -196,8 +188,20 @@ class SignalStore:
         return group
 
     def _rows(self, statement: str, values: tuple[Any, ...]) -> list[Row]:
+        """Those that can be read back: a damaged one holds up no other."""
         with self._reading() as db:
-            return [sql.row_of(found) for found in db.execute(statement, values)]
+            found = db.execute(statement, values).fetchall()
+        return [row for one in found if (row := self._readable(one)) is not None]
+
+    def _readable(self, found: sqlite3.Row) -> Row | None:
+        try:
+            return sql.row_of(found)
+        except sql.UNREADABLE as error:
+            number = int(found["number"])
+            if number not in self._unreadable:
+                self._unreadable.add(number)
+                self.on_unreadable(number, f"{type(error).__name__}: {error}")
+            return None
 
     def _one(self, statement: str) -> Any:
         with self._reading() as db:
@@ -309,6 +313,10 @@ def _by_id(db: sqlite3.Connection, signal_id: str) -> Row:
     return sql.row_of(db.execute(sql.BY_ID, (signal_id,)).fetchone())
 
 
+def _log_unreadable(number: int, why: str) -> None:
+    log.error("signals: number %d cannot be read back: %s", number, why)
+
+
 def _opened(path: Path) -> sqlite3.Connection:
     """WAL, and `synchronous=FULL`: each commit is on the disk when it returns (SQLite, pragma
     synchronous; NORMAL would lose the last ones in a power cut)."""
@@ -323,13 +331,3 @@ def _opened(path: Path) -> sqlite3.Connection:
         if name not in known:
             db.execute(f"ALTER TABLE signals ADD COLUMN {name} TEXT")
     return db
-
-
-def _locked(path: Path) -> IO[bytes]:
-    handle = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        handle.close()
-        raise AlreadyTaking("Another process takes the signals of this account") from error
-    return handle

@@ -82,6 +82,10 @@ class Teller:
             words = f"{what}, the other side of a reversal, was not entered: {result.message}"
             self._alert("signals.not_reversed", words, row.signal.symbol)
 
+    def unreadable(self, number: int, why: str) -> None:
+        words = f"A signal that was taken cannot be read back, nothing is done for it: {why}"
+        self._alert("signals.unreadable", f"{words} (number {number} in signals.db)")
+
     def silence(self, hours: str) -> None:
         self._alert("signals.silent", f"No signal has come for {hours} hours.")
 

@@ -117,6 +117,12 @@ class JournalBackup(Output):
     """How many files of past months belong to it; they are in a directory beside the copy."""
     archives_missing: list[str]
     """Those that are not to be had, in words."""
+    signals: int | None
+    """How many signals of the webhook are in a file beside the copy; null where none are."""
+    signals_waiting: int | None
+    """How many of them have no outcome yet."""
+    signals_problem: str | None
+    """Why they are not beside it, in words; null where nothing failed."""
     removed: list[str]
     """Older copies that were deleted for it (`--keep`)."""
 
@@ -229,3 +235,10 @@ class JournalRestored(Output):
     """What was booked or given up, for people."""
     archives_missing: list[str]
     """Files of past months that neither the account nor the backup has, in words."""
+    signals: int | None
+    """How many signals of the webhook came back: those that were not there. Null where the backup
+    has none."""
+    signals_waiting: int | None
+    """How many of them have no outcome yet."""
+    signals_problem: str | None
+    """Why they did not come back, in words; null where nothing failed."""

@@ -31,6 +31,8 @@ class MarketNews:
         state.bid = item.bid if item.bid is not None else state.bid
         state.ask = item.ask if item.ask is not None else state.ask
         state.last = item.last if item.last is not None else state.last
+        if item.bid is not None and item.ask is not None:
+            state.quoted_at = item.at or now
         state.priced_at = now
         plan = state.plan
         if plan is None or plan.status is not PlanStatus.ACTIVE or state.qty == 0:

@@ -86,6 +86,7 @@ class SymbolState:
     bid: Decimal | None = None
     ask: Decimal | None = None
     last: Decimal | None = None
+    quoted_at: datetime | None = None
     priced_at: datetime | None = None
     believed_price: Decimal | None = None
     """The last price that was no jump, or that the broker's position has borne out."""
@@ -338,6 +339,7 @@ class SymbolState:
             bid=self.bid,
             ask=self.ask,
             last=self.price,
+            quoted_at=self.quoted_at,
             is_open=now.is_open,
             is_extended=now.session in extended and not is_option(self.symbol),
             is_halted=self.is_halted,

@@ -94,6 +94,8 @@ class OptionCare:
     """The broker's own quantities at this look."""
     _changes: tuple[ContractChange, ...] = ()
     """Contracts that seem at this look to have become others."""
+    _quotes: Mapping[str, Quote] = field(default_factory=dict)
+    """What contracts were quoted at at this look."""
     _sent: set[str] = field(default_factory=set)
     """Contracts for which this look has sent a closing order."""
     _prices: ContractPrices = field(init=False)
@@ -176,6 +178,7 @@ class OptionCare:
         if held and with_quotes:
             quotes = self._prices.quotes(symbol for legs in held.values() for symbol in legs)
             prices = self._prices.of_underlyings(held)
+        self._quotes = quotes
         return {
             root: Group(root, legs, {s: quotes[s] for s in legs if s in quotes}, prices.get(root))
             for root, legs in held.items()
@@ -306,14 +309,21 @@ class OptionCare:
 
     def _send(self, leave: Leave, name: str) -> list[Warn]:
         words = f"{words_of(leave)}: closed together, {leave.reason}"
+        seen = tuple(self._quotes[symbol] for symbol in leave.held if symbol in self._quotes)
         try:
             if len(leave.held) == 1:
                 [(symbol, qty)] = leave.held.items()
-                self.oms.close(symbol, qty=abs(qty), client_order_id=name, reason=leave.reason)
+                self.oms.close(
+                    symbol,
+                    qty=abs(qty),
+                    client_order_id=name,
+                    reason=leave.reason,
+                    decided_by=seen,
+                )
             else:
                 with room_for(self.oms, leave):
                     self.oms.submit(
-                        closing_request(leave, name),
+                        closing_request(leave, name, seen),
                         origin=Origin.EXIT,
                         role=Role.EXIT,
                         plan_id=leave.plan_id or None,

@@ -6,7 +6,7 @@ after a kill, meets them in the journal and at the broker, and never closes twic
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from decimal import Decimal
@@ -24,6 +24,7 @@ from execbot.model.options.legs import Leg
 from execbot.model.options.spreads import spread_request
 from execbot.model.options.structure import LEGS_MAX
 from execbot.model.order import OrderRequest
+from execbot.model.quote import Quote
 from execbot.model.retrying import polled
 from execbot.model.times import eastern
 from execbot.oms.send.cancel import Canceler
@@ -60,13 +61,16 @@ def piece_of(leave: Leave) -> Leave:
     return replace(leave, held=dict(list(first.items())[:LEGS_MAX]))
 
 
-def closing_request(leave: Leave, name: str) -> OrderRequest:
+def closing_request(leave: Leave, name: str, quotes: Iterable[Quote] = ()) -> OrderRequest:
     units = gcd(*(int(abs(qty)) for qty in leave.held.values()))
     legs = tuple(
         Leg(symbol, Side.SELL if qty > 0 else Side.BUY, int(abs(qty)) // units, opens=False)
         for symbol, qty in sorted(leave.held.items())
     )
-    return spread_request(legs, Decimal(units), None, client_order_id=name, reason=leave.reason)
+    return replace(
+        spread_request(legs, Decimal(units), None, client_order_id=name, reason=leave.reason),
+        decided_by=tuple(quotes),
+    )
 
 
 def name_of(leave: Leave, at: datetime) -> str:

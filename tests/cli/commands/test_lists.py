@@ -155,6 +155,27 @@ def test_csv_of_an_answer_with_several_parts_is_its_list(run: Trader, server: Se
     assert run.csv("reconcile") == run.data("reconcile")["breaks"] == []
 
 
+def test_csv_of_one_trade_is_its_executions(run: Trader) -> None:
+    said = run.data("trades show AAPL")["parts"]
+    assert run.csv("trades show AAPL") == [{n: plain(v) for n, v in p.items()} for p in said] != []
+
+
+def test_csv_of_one_order_is_its_history(run: Trader) -> None:
+    """Events and decisions, each once, in the order in which they were recorded."""
+    rows, said = run.csv("orders show one"), run.data("orders show one")
+    events = {row["seq"]: row for row in rows if row["seq"]}
+    assert list(events) == [str(event["seq"]) for event in said["history"]] != []
+    for event in said["history"]:
+        row = events[str(event["seq"])]
+        assert {n: row[n] for n in event if n != "details"} == {
+            n: plain(v) for n, v in event.items() if n != "details"
+        }
+    decided = [(row["kind"], row["rule"]) for row in rows if row["source"] == "decision"]
+    assert sorted(decided) == sorted((d["kind"], d["rule"]) for d in said["decisions"]) != []
+    recorded = [row["recorded_at"] for row in rows]
+    assert recorded == sorted(recorded) and len(rows) == len(events) + len(decided)
+
+
 def test_a_break_is_a_line_and_the_command_still_ends_with_8(run: Trader, server: Server) -> None:
     rule = {"kind": "position_missing", "symbol": "AAPL"}
     server.call("POST", "/sim/faults", {**rule, "key": "lists"})
@@ -174,7 +195,8 @@ def test_a_break_is_a_line_and_the_command_still_ends_with_8(run: Trader, server
                                   "journal size", "journal verify", "reconcile", "sim",
                                   "sim status", "profiles", "alerts", "health", "config show",
                                   "option held", "stats --by symbol", "trades", "doctor",
-                                  "positions history"])  # fmt: skip
+                                  "positions history", "orders show one",
+                                  "trades show AAPL"])  # fmt: skip
 def test_every_list_has_csv_and_columns(run: Trader, line: str) -> None:
     head = run(f"{line} --csv").out.splitlines()[0].split(",")
     assert len(head) >= 3

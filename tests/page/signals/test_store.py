@@ -16,9 +16,10 @@ import pytest
 from page.signals.making import NOW, delivery
 from support.waiting import PATIENCE_SECONDS
 
+from execbot.desk.journals.taken_signals import AlreadyTaking
 from execbot.journal import Journal
 from execbot.page.signals.rows import State
-from execbot.page.signals.store import AlreadyTaking, SignalStore, StoreFailed, TooManyWaiting
+from execbot.page.signals.store import SignalStore, StoreFailed, TooManyWaiting
 
 
 @pytest.fixture

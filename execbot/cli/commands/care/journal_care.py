@@ -23,6 +23,7 @@ from execbot.desk.journals.care import BackedUp, Measured, Verification
 from execbot.desk.journals.dated import prune, target_in
 from execbot.desk.journals.file import Rebuilt
 from execbot.desk.journals.restore import Restoration
+from execbot.desk.journals.taken_signals import SignalsCarried
 from execbot.desk.look.order_json import record_json
 from execbot.desk.opening.journal_need import Need
 from execbot.model.times import maybe_iso, show_eastern
@@ -164,8 +165,8 @@ def backup(
 ) -> None:
     """Copy the journal as of one moment, and look through the copy; trading goes on meanwhile.
 
-    A copy of the file by other means lacks what the log beside it holds. It goes back with
-    `execbot journal restore`.
+    A copy of the file by other means lacks what the log beside it holds. Files of past months and
+    the webhook's signals go along beside the copy. It goes back with `execbot journal restore`.
 
     \b
     Examples:
@@ -188,20 +189,46 @@ def backup(
                 "until": maybe_iso(done.until),
                 "archives": len(done.archives),
                 "archives_missing": list(done.archives_missing),
+                **_signals_json(done.signals),
                 "removed": [str(path) for path in removed],
             },
             f"{done.path}: {done.counts.orders} orders, {done.counts.events} events, "
             f"{_megabytes(done.bytes)}; the copy is sound.",
             *_backed_up_archives(done),
+            *_signals_lines(done.signals, "are beside it"),
             *(f"Removed: {path}" for path in removed),
-            exit_code=ExitCode.BREAKS if done.archives_missing else ExitCode.DONE,
+            exit_code=ExitCode.BREAKS if _lacks_something(done) else ExitCode.DONE,
         )
+
+
+def _lacks_something(done: BackedUp) -> bool:
+    return bool(done.archives_missing or (done.signals is not None and done.signals.problem))
 
 
 def _backed_up_archives(done: BackedUp) -> list[str]:
     there = len(done.archives) - len(done.archives_missing)
     said = [f"{there} files of past months are beside it."] if there else []
     return [*said, *done.archives_missing]
+
+
+def _signals_json(signals: SignalsCarried | None) -> dict[str, Any]:
+    """Of the webhook; null where none were to be carried."""
+    is_carried = signals is not None and not signals.problem
+    return {
+        "signals": signals.count if signals is not None and is_carried else None,
+        "signals_waiting": signals.waiting if signals is not None and is_carried else None,
+        "signals_problem": (signals.problem or None) if signals is not None else None,
+    }
+
+
+def _signals_lines(signals: SignalsCarried | None, how: str) -> list[str]:
+    if signals is None:
+        return []
+    if signals.problem:
+        return [signals.problem]
+    waiting = f", {signals.waiting} of them not carried out yet" if signals.waiting else ""
+    kept = [f"The damaged file of signals is kept: {signals.kept}"] if signals.kept else []
+    return [f"{signals.count} signals of the webhook {how}{waiting}.", *kept]
 
 
 @command
@@ -260,7 +287,8 @@ def restore(
     The backup is older than the broker. Entries are halted; orders that were sent or placed since
     are looked up and adopted; one that was queued and is not at the broker is given up. Then
     `execbot resume` allows entries again. What was there is kept beside it. Nothing is sent.
-    Ends with 8 while breaks remain, with 9 while `watch` runs.
+    Signals of the webhook that are not here are added, each to be acted on once at most.
+    Ends with 8 while breaks remain, with 9 while `watch` or `page --signals` runs.
 
     \b
     Examples:
@@ -270,7 +298,8 @@ def restore(
         what = f"put {file} in the place of its journal"
         confirm(desk, Act.RESTORE, what, cli.consent(yes))
         done = restoring.restore(desk, file.absolute())
-        is_done = done.is_finished and not done.result.has_breaks
+        lacks_signals = done.signals is not None and bool(done.signals.problem)
+        is_done = done.is_finished and not done.result.has_breaks and not lacks_signals
         cli.show(
             _restored_json(done),
             *_restored_lines(done),
@@ -295,6 +324,7 @@ def _restored_json(done: Restoration) -> dict[str, Any]:
         ],
         "notes": list(done.result.notes),
         "archives_missing": list(done.archives_missing),
+        **_signals_json(done.signals),
     }
 
 
@@ -312,6 +342,7 @@ def _restored_lines(done: Restoration) -> list[str]:
     )
     said += [f"BREAK {item.kind} {item.subject}: {item.hint}" for item in result.breaks]
     said += [*result.notes, *done.archives_missing]
+    said += _signals_lines(done.signals, "came back")
     return said if done.is_finished else [*said, "Next: execbot reconcile --wait"]
 
 

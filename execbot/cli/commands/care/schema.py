@@ -25,7 +25,7 @@ def schema(
     name: Annotated[
         list[str] | None,
         typer.Argument(
-            help="trading-yaml, signal-line, a command, watch, webhook-taken, error or all."
+            help="trading-yaml, signal-line, a command, watch, webhook-taken, board, error, all."
         ),
     ] = None,
     dir_: Annotated[
@@ -35,8 +35,9 @@ def schema(
     """List the schemas, or print one: JSON Schema, draft 2020-12.
 
     They describe trading.yaml and signal lines (unknown fields are refused), and the answers of all
-    commands under --json, their errors, the lines of watch and what the webhook answers (unknown
-    fields are allowed: later versions add some). docs/json.md shows them as tables.
+    commands under --json, their errors, the lines of watch, what the webhook answers and what the
+    page tells programs (unknown fields are allowed: later versions add some). docs/json.md shows
+    them as tables.
 
     \b
     Examples:

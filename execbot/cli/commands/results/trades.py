@@ -17,6 +17,7 @@ from execbot.cli.show.trade_views import lots_table, parts_table, story, trades_
 from execbot.desk.look.trade_json import (
     COLUMNS,
     LOT_COLUMNS,
+    PART_COLUMNS,
     lot_json,
     part_json,
     trade_json,
@@ -136,14 +137,20 @@ def show(
         str,
         typer.Argument(metavar="ID", help="As in the list, or its end; of a symbol the newest."),
     ],
+    csv: CsvFlag = False,
+    columns: ColumnsFlag = None,
 ) -> None:
     """One trade with its executions, its lots, its plan and what is known of its prices.
+
+    With --csv its executions, a line each; `trades --lots fifo --csv` has lots.
 
     \b
     Examples:
       execbot trades show AAPL
       execbot trades show 3f2a91c0 --json
+      execbot trades show AAPL --csv
     """
+    form = list_form(cli, PART_COLUMNS, csv=csv, columns=columns)
     with cli.open(need=Need.LOOK) as desk:
         found = one_trade(desk, id_)
         (trade,) = found.trades
@@ -152,13 +159,9 @@ def show(
             "parts": [part_json(part) for part in trade.trip.parts],
             "lots": [lot_json(lot) for lot in trade.trip.lots],
         }
-        cli.show(
-            data,
-            *story(trade),
-            parts_table(trade),
-            *([lots_table(data["lots"])] if data["lots"] else []),
-            warnings=found.warnings,
-        )
+        lots = [lots_table(data["lots"])] if data["lots"] else []
+        views = form.views(data["parts"], *story(trade), parts_table(trade), *lots)
+        cli.show(data, *views, warnings=found.warnings)
 
 
 def _newest_first(found: Sequence[Trade]) -> list[Trade]:
