@@ -292,7 +292,7 @@ def looser_limits(mode: Mode, settings: Settings, journal: Journal) -> tuple[str
     try:
         found = loosened(journal.meta_get(LIMITS_KEY), settings.trading)
     except JournalError:
-        return ()  # told by whoever needs the journal
+        return ()  # whoever needs the journal says why it fails
     if not found:
         return ()
     said = "; ".join(str(item) for item in found)

@@ -100,7 +100,7 @@ async def _serve(
     await asyncio.gather(*working, return_exceptions=True)
     for task in done:
         if not task.cancelled():
-            task.result()  # whatever ended it is told
+            task.result()  # raises whatever ended it
 
 
 async def until_eof() -> None:

@@ -40,7 +40,7 @@ class Source(Strict):
     kind: Literal["watch", "journal", "nothing"]
     words: str
     at: Moment | None = None
-    """When it was last told anything."""
+    """When the last word of it came."""
 
 
 class Bar(Strict):

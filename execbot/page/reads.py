@@ -39,7 +39,7 @@ UNREAD = -1
 EVENTS_KEPT = 200
 CONFIRMATIONS_KEPT = 30
 FOR_REPORTS = ("pace",)
-"""Kept in the audit for figures; nobody is told."""
+"""Kept in the audit for figures; the page does not show them."""
 
 
 class Fresh(Struct, frozen=True):

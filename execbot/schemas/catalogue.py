@@ -21,6 +21,7 @@ from execbot.schemas.checks import DryRun
 from execbot.schemas.configuration import trading_yaml
 from execbot.schemas.contracts import ChainLink, Exercise, Expiry, Structure
 from execbot.schemas.errors import Error
+from execbot.schemas.exit_plans import ExitPlan, Unplanned
 from execbot.schemas.operation import (
     account,
     emergency,
@@ -34,18 +35,17 @@ from execbot.schemas.orders import OrderHistory, OrderRecord, SentOrder, TimedOr
 from execbot.schemas.positions import (
     ClosedAll,
     ClosedPosition,
-    ExitPlan,
     LifeStep,
     NothingClosed,
     Position,
-    Unplanned,
 )
 from execbot.schemas.published import Kind, Published
 from execbot.schemas.quotes import Quote
 from execbot.schemas.report import Report
 from execbot.schemas.signal_line import SignalLine
 from execbot.schemas.signals import SignalLines, SignalPreview, SignalResult
-from execbot.schemas.trades import LotOfTrade, Statistics, TradeOfList, TradeShown
+from execbot.schemas.statistics import Statistics
+from execbot.schemas.trades import LotOfTrade, TradeOfList, TradeShown
 from execbot.schemas.watch import WatchLine
 from execbot.schemas.webhook import WEBHOOK
 

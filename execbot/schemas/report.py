@@ -7,7 +7,7 @@ from typing import Literal
 from execbot.exits.rules.view import Guarded
 from execbot.schemas.base import Day, Number, Output, Time
 from execbot.schemas.operation import daily_report
-from execbot.schemas.trades import EquityFigures, TradeFigures
+from execbot.schemas.statistics import EquityFigures, TradeFigures
 
 
 class DayOfReport(Output):

@@ -58,7 +58,7 @@ def other_warnings(desk: Desk) -> list[str]:
     try:
         words = other_execbot(desk.journal, desk.now())
     except JournalError:
-        return []  # told by whoever needs the journal
+        return []  # whoever needs the journal says why it fails
     return [words] if words else []
 
 

@@ -135,12 +135,12 @@ def _period(
     kept = Kept(records, of_orders)
     trades = trades_alone(journal, Wanted(since=span.start, until=span.end), kept)
     books, days, unpriced = _books(desk, span, records, of_orders, held, equity)
-    told = journal.told(span.start - GUARDS_BEFORE, span.end)
+    notes = journal.told(span.start - GUARDS_BEFORE, span.end)
     failed = journal.recoveries(span.start, span.end)
     samples = journal.equity_samples(span.start, span.end)
     sessions = _sessions(desk, span)
     operation = operation_of(
-        [*told, *_resumed_after(desk, span)],
+        [*notes, *_resumed_after(desk, span)],
         [sample.at for sample in samples],
         sessions,
         journal.signal_times(span.start, span.end),
@@ -151,7 +151,7 @@ def _period(
     executions = executions_of(
         [line.record for line in books.orders], made, journal.missed_orders(span.start, span.end)
     )
-    protection = protection_report(told, records, span.start, min(now, span.end), operation.gaps)
+    protection = protection_report(notes, records, span.start, min(now, span.end), operation.gaps)
     names = {*(r.client_order_id for r in records), *(f.client_order_id for f in books.fills)}
     trail = audit_trail(records, books.fills, _trails(journal, sorted(names)))
     recoveries = count_recoveries(failed)
@@ -173,7 +173,7 @@ def _period(
         failures=failures_of(failed),
         recoveries=recoveries,
         protection=protection,
-        limits=limits_of(_since(told, span), {r.client_order_id: r.symbol for r in records}),
+        limits=limits_of(_since(notes, span), {r.client_order_id: r.symbol for r in records}),
         operation=operation,
         trail=trail,
         scorecard=scorecard(basis),

@@ -137,7 +137,7 @@ def _account(desk: Desk) -> Account | None:
     try:
         return desk.client.get_account()
     except BrokerError:
-        return None  # told by whoever has read positions
+        return None  # whoever has read positions says so
 
 
 def _opened_on(account: Account | None) -> date | None:

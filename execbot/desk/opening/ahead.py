@@ -28,7 +28,7 @@ def begin_facts(desk: Desk, request: OrderRequest) -> None:
         return
     if desk.settings.trading.exits.unprotected_stops_entries:
         return
-    with suppress(JournalError):  # told by whoever needs the journal
+    with suppress(JournalError):  # whoever needs the journal says why it fails
         opens = opens_by_journal(desk, request) and not request.spread
         asks_asset = opens and not is_option(request.symbol)
         desk.begun = asking.begin(request.symbol, asks_asset=asks_asset, asks_quote=opens)

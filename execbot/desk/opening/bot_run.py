@@ -41,8 +41,8 @@ def run_bot(
 ) -> BotEnded:
     """Run `command` to its end against an exchange with these `settings` (see `exchange.serve`).
 
-    `sealed` puts this process into namespaces of its own, for good. `started` is told the URL by
-    which the exchange is steered. Without `own_stdout` what the command prints goes to stderr.
+    `sealed` puts this process into namespaces of its own, for good. `started` gets the URL of the
+    control plane. Without `own_stdout` what the command prints goes to stderr.
 
     Raises NotSealed where namespaces are not to be had, BadRequest for a setting or a command that
     makes no sense, CannotServe, and ExtraMissing.

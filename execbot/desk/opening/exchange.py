@@ -129,10 +129,10 @@ def serve(
     warn: Callable[[str], None],
     ready: Callable[[Served], None],
 ) -> None:
-    """Serve the exchange until it is interrupted; `ready` is told its URLs once it listens.
+    """Serve the exchange until it is interrupted; calls `ready` with its URLs once it listens.
 
-    A host that other machines reach needs `public`, and `warn` is told of it. `tls` serves
-    https and wss for Alpaca's names too, `cors` lets pages of other origins in.
+    A host that other machines reach needs `public`, and calls `warn` with words on that. `tls`
+    serves https and wss for Alpaca's names too, `cors` lets pages of other origins in.
 
     `settings` at other than their defaults win over the scenario's, `pairs` (`name=value`,
     `exchange.name=value`) over both. Raises BadRequest for a setting that makes no sense,

@@ -35,7 +35,7 @@ def keep_clock(directory: Path, clock: BrokerClock, timer: Timer | None = None) 
 
 
 def carry_on(directory: Path, clock: BrokerClock, timer: Timer | None = None) -> None:
-    """Set a clock that no reply has told yet by what was left in this boot of the machine."""
+    """Set a clock that no reply has set yet, by the time left in this boot of the machine."""
     if clock.was_told:
         return
     here = (timer or Timer()).mark()

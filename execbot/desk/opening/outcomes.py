@@ -1,4 +1,4 @@
-"""How a command ended that broke midway: told from what was really done, in this one place.
+"""How a command ended that broke midway: this one place says it, from what was really done.
 
     with carrying_out(desk):
         ...

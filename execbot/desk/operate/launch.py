@@ -37,7 +37,7 @@ KEPT = (
     "ALPACA_TRADING_WS_URL",
     "ALPACA_DATA_URL",
 )
-"""What decides which account and which files, and is no secret: a service is told what you have."""
+"""Variables that decide which account and which files, and are no secret: a service gets yours."""
 
 LEFT_BEHIND = re.compile(r"EXECBOT__|EXECBOT_ALERT_URLS|TRAD(E|ING)_|(ALPACA|APCA)_.*(KEY|SECRET)")
 """What your shell knows and a service will not: secrets and changed settings."""
@@ -95,7 +95,7 @@ class Launch(Struct, frozen=True):
 def launch_of(
     setup: Setup, env: Mapping[str, str] | None = None, program: Path | None = None
 ) -> Launch:
-    """What a service must be told to do as this shell does. Raises ConfigError."""
+    """What a service needs, to do as this shell does. Raises ConfigError."""
     env = os.environ if env is None else env
     program = program or own_program()
     known = {"PATH": f"{program.parent}:{SYSTEM_PATH}"}

@@ -85,7 +85,7 @@ class SignalFollowing:
         self._watched_at = float("-inf")
         self._is_watched = False
         self.trouble = ""
-        """Why the last look told nothing new; empty when it could be made."""
+        """Why the last look brought nothing new; empty when it could be made."""
         self.pause_seconds = LOOK_SECONDS
         """How long to wait before the next look."""
 

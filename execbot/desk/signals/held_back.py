@@ -3,7 +3,7 @@
 Where no `watch` runs the entry of a signal is followed to its fill before it is answered. With more
 lines waiting that would hold up each of them for a look of its own. So the lines are acted on
 first; when none waits any more, or the oldest answer has waited long enough, the broker is asked
-once for all orders of these answers. They are told in the order of their lines.
+once for all orders of these answers. They go out in the order of their lines.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class HeldBack:
         self._trouble, oms, names = "", self._desk.oms, list(asked)
         try:
             with carrying_out(self._desk):
-                # What was read for another reason may have told it all.
+                # What was read for another reason may have settled it all.
                 records = oms.journal.orders_by_client_ids(names)
                 if not all(record.order.is_terminal for record in records):
                     records = oms.refresh_together(names)

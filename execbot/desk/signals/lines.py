@@ -55,7 +55,7 @@ class Lines:
     def take(self, *, exits_only: bool = False) -> Line | None:
         """Wait for the next line; None when the input has ended and every line is done.
 
-        Raises BadInput when the input cannot be read, and what `fail` was told.
+        Raises BadInput when the input cannot be read, and what `fail` was given.
         """
         with self._changed:
             while True:

@@ -45,7 +45,7 @@ class NotTaken(Exception):
 
 
 _AFTER_SECRET = frozenset({HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.TOO_MANY_REQUESTS})
-"""429 may also be the answer to many wrong secrets; those are told as such, and as that."""
+"""429 may also be the answer to many wrong secrets; those are reported as such."""
 
 
 class Refused(Struct, frozen=True):

@@ -165,7 +165,7 @@ def _text(body: Mapping[str, Any], name: str) -> str:
 
 
 def _number(value: Any, default: Decimal | None) -> Any:
-    """Placeholders come as text; what is no number is told by whoever reads the signal."""
+    """Placeholders come as text; whoever reads the signal refuses what is no number."""
     if value in (None, ""):
         return default
     if isinstance(value, str) and re.fullmatch(r"\d{1,12}(\.\d{1,12})?", value):
