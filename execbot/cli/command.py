@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from msgspec import Struct
 
@@ -28,7 +28,8 @@ from execbot.cli import logged
 from execbot.cli.begun import begins, has_begun
 from execbot.cli.errors import FATAL, Failure, failure_of
 from execbot.cli.exit_codes import Ended, ExitCode
-from execbot.cli.flags.declared import REQUIRED, Flag, Option, flags_of
+from execbot.cli.flags.common import COMMON, COMMON_NAMES
+from execbot.cli.flags.declared import REQUIRED, flags_of
 from execbot.cli.show.output import (
     Drawing,
     Style,
@@ -55,53 +56,6 @@ if TYPE_CHECKING:
     from execbot.desk.door.messages import Wanted
     from execbot.desk.opening.journal_need import Need
     from execbot.desk.opening.lines import Lines
-
-_COMMON = (
-    Flag("json_", Annotated[bool, Option("--json", help="Print one JSON object.")], False),
-    Flag(
-        "quiet_",
-        Annotated[bool, Option("--quiet", help="Print nothing when all went well; warnings stay.")],
-        False,
-    ),
-    Flag(
-        "mode_",
-        Annotated[str | None, Option("--mode", metavar="MODE", help="sim, paper or live.")],
-        None,
-    ),
-    Flag(
-        "config_",
-        Annotated[Path | None, Option("--config", metavar="FILE", help="Use this trading.yaml.")],
-        None,
-    ),
-    Flag(
-        "profile_",
-        Annotated[
-            str | None,
-            Option("--profile", metavar="NAME", help="The account set up by this name."),
-        ],
-        None,
-    ),
-    Flag(
-        "env_file_",
-        Annotated[
-            Path | None,
-            Option("--env-file", metavar="FILE", help="Read these variables; the real ones win."),
-        ],
-        None,
-    ),
-    Flag(
-        "log_file_",
-        Annotated[
-            Path | None, Option("--log-file", metavar="FILE", help="Write a log to this file.")
-        ],
-        None,
-    ),
-    Flag("no_color_", Annotated[bool, Option("--no-color", help="Print without colour.")], False),
-    Flag(
-        "debug_", Annotated[bool, Option("--debug", help="Show the traceback of an error.")], False
-    ),
-)
-"""What every command takes besides its own."""
 
 
 class Cli(Struct):
@@ -405,8 +359,8 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     """
 
     def begin(name: str, values: Mapping[str, Any]) -> None:
-        common = [values[flag.name] for flag in _COMMON]
-        own = {key: value for key, value in values.items() if key not in _COMMON_NAMES}
+        common = [values[flag.name] for flag in COMMON]
+        own = {key: value for key, value in values.items() if key not in COMMON_NAMES}
         json, quiet, mode, config, profile, env_file, log_file, no_color, debug = common
         _choose(profile, env_file, log_file)
         style = Style.of(json=bool(json), no_color=bool(no_color), debug=bool(debug))
@@ -419,17 +373,14 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
             return  # `orders show`: the group's own function is not wanted
         above = ctx.parent.params if ctx.parent is not None else {}
         # Options of the group count for its commands too: `orders --json show ID`.
-        common = {name: given.pop(name) or above.get(name) for name in _COMMON_NAMES}
+        common = {name: given.pop(name) or above.get(name) for name in COMMON_NAMES}
         begin(ctx.command_path.partition(" ")[2], {**given, **common})
 
     told: Any = run
     told.begin = begin
-    told.all_flags = lambda: [*flags_of(function), *_COMMON]
+    told.all_flags = lambda: [*flags_of(function), *COMMON]
     _undescribed.append((told, function))
     return run
-
-
-_COMMON_NAMES = tuple(flag.name for flag in _COMMON)
 
 
 def describe_commands() -> None:
@@ -448,7 +399,7 @@ def describe_commands() -> None:
                 default=inspect.Parameter.empty if flag.default is REQUIRED else flag.default,
                 annotation=flag.for_typer,
             )
-            for flag in (*flags_of(function), *_COMMON)
+            for flag in (*flags_of(function), *COMMON)
         ]
         parameters.append(context)
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
