@@ -230,5 +230,7 @@ def _sent_now(executor: Executor, record: OrderRecord) -> Released:
     name_in_signal(executor.oms.journal, record, sent, why, executor.oms.now())
     if placed.queued_for:
         return Released(sent, QueueAction.KEEP, sent.outcome, placed.queued_for)
+    if sent.status is OrderStatus.QUEUED:  # it is proven that who had taken it has not sent it
+        return Released(sent, QueueAction.KEEP, sent.outcome, sent.note or "")
     reason = "already taken" if sent.already else "; ".join(("released", *placed.adjusted))
     return Released(sent, QueueAction.RELEASE, sent.outcome, reason)

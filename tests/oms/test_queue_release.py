@@ -23,6 +23,7 @@ from execbot.model.timer import Timer
 from execbot.oms.errors import Refused
 from execbot.oms.release_queue import release_due
 from execbot.oms.results import GateVerdict
+from execbot.oms.send.intent import request_of
 from execbot.oms.signals.executor import Executor
 from execbot.oms.signals.result import SignalResult
 from execbot.risk import halting
@@ -134,6 +135,32 @@ def test_who_was_held_up_does_not_send_what_another_has_released_meanwhile(
     (tried,) = release_due(trader.executor)
     assert (tried.outcome, tried.reason) == (Outcome.IN_DOUBT, "already taken")
     assert desk.orders_there() == {}
+
+
+def test_order_that_another_process_is_sending_is_told_when_that_has_its_answer(
+    trader: SignalTrader,
+) -> None:
+    """Both have seen it waiting; the other one was faster, and its answer comes a moment later."""
+    desk = trader.desk
+    judged = trader.executor.entries.requeued
+
+    def meanwhile(*args: Any) -> Any:
+        found = judged(*args)
+        killed_release(trader, "before_post")
+        request = request_of(desk.oms.record("kept"))
+        desk.call("POST", "/v2/orders", request.to_wire())
+        return found
+
+    def answered(seconds: float) -> None:
+        desk.sleep(seconds)
+        desk.oms.settle()
+
+    trader.executor.entries.requeued = meanwhile  # type: ignore[method-assign]
+    trader.executor.oms._pipeline._timer = Timer(desk.monotonic, answered)
+    (released,) = release_due(trader.executor)
+    assert released.outcome in (Outcome.ACCEPTED, Outcome.FILLED)
+    assert released.reason == "already taken"
+    assert list(desk.orders_there()) == ["kept"]
 
 
 def test_order_in_doubt_after_its_release_does_not_wait_again(trader: SignalTrader) -> None:

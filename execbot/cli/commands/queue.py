@@ -96,11 +96,11 @@ def release(
 
 def _code(released: Release) -> ExitCode:
     """Where every one failed, that of the first of them; in doubt where any of them is."""
+    if any(item.outcome is Outcome.IN_DOUBT for item in released.done):
+        return ExitCode.IN_DOUBT
     failed = [item for item in released.done if item.error_kind]
     if not failed:
         return ExitCode.DONE
-    if any(item.outcome is Outcome.IN_DOUBT for item in failed):
-        return ExitCode.IN_DOUBT
     if released.has_done_some:
         return ExitCode.PARTLY
     code = exit_code_of(failed[0].error_kind, failed[0].category or ErrorCategory.FATAL)

@@ -15,16 +15,15 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from execbot.broker.budget import RequestPriority, reading_at
 from execbot.broker.errors import BrokerError, DuplicateClientOrderId, RateLimited
-from execbot.journal.codec import dumps
 from execbot.journal.errors import JournalError
-from execbot.journal.records import MARK, OF, OrderRecord, Origin, Role
+from execbot.journal.records import OF, OrderRecord, Origin, Role
 from execbot.model.enums import LOCAL_STATUSES, REOPENABLE, UNSETTLED_STATUSES, OrderStatus
 from execbot.model.numbers import maybe_text
 from execbot.model.order import OrderRequest
@@ -33,15 +32,9 @@ from execbot.oms.errors import InDoubt, Refused, StaleIntent
 from execbot.oms.ledger import recording
 from execbot.oms.machine.table import Act
 from execbot.oms.results import Aside, Gate, GateVerdict
-from execbot.oms.send import hand_over
-from execbot.oms.send.answers import Answers
-from execbot.oms.send.intent import (
-    check_same_order,
-    did_not_arrive,
-    intent_details,
-    lifetime,
-)
-from execbot.oms.send.judged import audit_denial, is_denied, judged
+from execbot.oms.send.intent import did_not_arrive
+from execbot.oms.send.intents import Intents, Written
+from execbot.oms.send.judged import audit_denial
 from execbot.oms.send.waiting import (
     RATE_WAIT,
     ResendWait,
@@ -89,15 +82,7 @@ class _Sending(Struct):
     """Whether a try may have been taken, answered or not."""
 
 
-class _Written(Struct, frozen=True):
-    """An intent is durable: since when, in the timer's seconds, and what the gate said."""
-
-    began: float
-    verdict: GateVerdict | None
-    releases: int = 0
-
-
-class SubmitPipeline(Answers):
+class SubmitPipeline(Intents):
     """Sends orders."""
 
     def submit(
@@ -152,72 +137,16 @@ class SubmitPipeline(Answers):
         """Send an order that was queued under this client_order_id, as `request` now says it.
 
         Raises like `submit`. An order that certainly did not arrive is back in the queue by then.
+        One that another process has taken is watched until that has an answer.
         """
         self._step("before_intent")
-        with recording(self._journal, must_last=True) as ledger:
-            state = ledger.state(request.client_order_id)
-            if state is None or state.record.status is not OrderStatus.QUEUED:
-                return replace(self._record(request.client_order_id), already=True)
-            role = state.record.role
-            verdict = judged(ledger, request, gate, {}, self._now())
-            written = _Written(
-                self._timer.monotonic(), verdict, 1 + self._releases(request.client_order_id)
-            )
-            if not is_denied(verdict):
-                wire = request.to_wire()
-                details: dict[str, Any] = {"request": wire, "request_json": dumps(wire)}
-                kept = state.record
-                details |= {
-                    "origin": kept.origin,
-                    "strategy_id": kept.strategy_id,
-                    "reason": kept.reason,
-                    "signal_id": kept.signal_id,
-                    "plan_id": kept.plan_id,
-                    "role": kept.role,
-                    "arrival_price": maybe_text(kept.arrival_price),
-                    **lifetime(request),
-                }
-                details[MARK] = self._timer.mark().to_json()
-                ledger.act(Act.RELEASE, request.client_order_id, self._now(), **details)
-        self._publish(ledger.changes)
-        if verdict is not None and not verdict.passed:
-            raise Refused(verdict, self._record(request.client_order_id))
+        taken = self._take_from_queue(request, gate)
+        if taken is None:
+            known = self._record(request.client_order_id)
+            return replace(self._follow_other(known), already=True)
         self._step("intent_written")
+        role, written = taken
         return self._send(request, role, written, unsent=Act.REQUEUE)
-
-    # --- the intent ------------------------------------------------------------------------
-
-    def _write_intent(
-        self,
-        request: OrderRequest,
-        gate: Gate | None,
-        facts: dict[str, Any],
-        *,
-        is_new: bool = True,
-    ) -> OrderRecord | _Written:
-        """Write the intent, or return the order that has this id."""
-        self._step("before_intent")
-        with recording(self._journal, must_last=True) as ledger:
-            hand_over.claim(self._journal, request.client_order_id, facts["role"])
-            state = ledger.state(request.client_order_id)
-            if state is not None and not (is_new and state.record.status in REOPENABLE):
-                check_same_order(state.record, request)
-                return self._record(request.client_order_id)
-            verdict = judged(ledger, request, gate, facts, self._now())
-            if not is_denied(verdict):
-                began = self._timer.monotonic()
-                ledger.act(
-                    Act.INTENT,
-                    request.client_order_id,
-                    self._now(),
-                    mark=self._timer.mark().to_json(),
-                    **intent_details(request, facts),
-                )
-        self._publish(ledger.changes)
-        if verdict is not None and not verdict.passed:
-            raise Refused(verdict, self._record(request.client_order_id))
-        self._step("intent_written")
-        return _Written(began, verdict)
 
     # --- sending ---------------------------------------------------------------------------
 
@@ -225,7 +154,7 @@ class SubmitPipeline(Answers):
         self,
         request: OrderRequest,
         role: str | None,
-        written: _Written,
+        written: Written,
         unsent: Act = Act.NEVER_SENT,
         *,
         waits: bool = False,
@@ -394,9 +323,6 @@ class SubmitPipeline(Answers):
             f"{verdict.message}",
             record=record,
         )
-
-    def _releases(self, client_order_id: str) -> int:
-        return len(self._journal.acts_of(client_order_id, (Act.RELEASE,)))
 
     def _was_released_again(self, sending: _Sending) -> bool:
         """Whether another process has put it back into the queue, as this one was held up, and has
