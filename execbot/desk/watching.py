@@ -12,6 +12,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -158,6 +159,9 @@ class WatchSession:
             if resumed := self._attendance.begin():
                 self.loop.tell(resumed)
             reconcile_first(desk, self.loop)
+            with suppress(JournalError):
+                # It holds the lock: no `watch` of an earlier version reads the file any more.
+                desk.journal.pack_newly()
             self._open_door()
             self.loop.run()
         finally:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from execbot.journal.packing import packed, unpacked
+from execbot.journal.packing.texts import OLDEST, packed, unpacked
 from execbot.journal.records import (
     Amendment,
     EventRecord,
@@ -184,7 +184,7 @@ def order_row(record: OrderRecord) -> tuple[Any, ...]:
         int(order.extended_hours),
         str(order.order_class),
         *[NULL if word is None else str(word) for word in _record_words(record)],
-        NULL if record.request_json is None else packed(record.request_json),
+        NULL if record.request_json is None else packed_request(record.request_json),
         "" if record.intent_at is None else iso(record.intent_at),
         NULL if record.sent_at is None else iso(record.sent_at),
         NULL if record.arrival_price is None else text(record.arrival_price),
@@ -250,6 +250,11 @@ def record_of(found: sqlite3.Row) -> OrderRecord:
         request_json=_request_json(row["request_json"]),
         **{name: _shared(row[name]) for name in _RECORD_TEXT},
     )
+
+
+def packed_request(text: str) -> str | bytes:
+    """Always in the first form: what is derived from the history comes out again as it was."""
+    return packed(text, number=OLDEST)
 
 
 _REQUEST = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -364,8 +369,8 @@ EVENT_COLUMNS: tuple[str, ...] = (
 _event_decimals = attrgetter(*_EVENT_DECIMALS)
 
 
-def event_row(event: EventRecord) -> tuple[Any, ...]:
-    """Values in the order of EVENT_COLUMNS."""
+def event_row(event: EventRecord, details: str | bytes, raw: str | bytes) -> tuple[Any, ...]:
+    """Values in the order of EVENT_COLUMNS; `details` and `raw` as they are written."""
     return (
         iso(event.recorded_at),
         NULL if event.at is None else iso(event.at),
@@ -375,8 +380,8 @@ def event_row(event: EventRecord) -> tuple[Any, ...]:
         str(event.source),
         NULL if event.execution_id is None else event.execution_id,
         *[NULL if number is None else text(number) for number in _event_decimals(event)],
-        packed(payload(event.details)),
-        packed(payload(event.raw)),
+        details,
+        raw,
         str(event.result),
         event.status,
         NULL if event.note is None else event.note,
@@ -388,7 +393,8 @@ _JSON_OBJECT = msgspec.json.Decoder(dict[str, Any])
 
 
 def event_of(row: sqlite3.Row) -> EventRecord:
-    recorded_at = _time(row["recorded_at"])
+    """Of a row as `EVENTS` selects it."""
+    recorded_at, first = _time(row["recorded_at"]), row["first_raw"]
     assert recorded_at is not None
     return EventRecord(
         seq=row["seq"],
@@ -404,7 +410,7 @@ def event_of(row: sqlite3.Row) -> EventRecord:
         cum_qty=_decimal(row["cum_qty"]),
         position_qty=_decimal(row["position_qty"]),
         details=_JSON_OBJECT.decode(unpacked(row["details"])),
-        raw=_JSON_OBJECT.decode(unpacked(row["raw"])),
+        raw=_JSON_OBJECT.decode(unpacked(row["raw"], None if first is None else unpacked(first))),
         result=EventResult(row["result"]),
         status=row["status"],
         note=row["note"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -14,7 +15,8 @@ from msgspec.structs import replace
 from execbot.journal.codec import AMONG, NULL, listed
 from execbot.journal.confirmation import CashDay, CashSample, Confirmation
 from execbot.journal.connection import Connection
-from execbot.journal.packing import packed, unpacked
+from execbot.journal.packing.form import Packing
+from execbot.journal.packing.texts import unpacked
 from execbot.model.numbers import text
 from execbot.model.times import iso
 
@@ -22,13 +24,19 @@ _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(Confirmation)
 _DAY = msgspec.json.Decoder(CashDay)
 
+_BODY = (
+    "c.seq, c.body, CASE WHEN c.body >= x'80' THEN (SELECT f.body FROM confirmations f "
+    "WHERE f.client_order_id = c.client_order_id AND f.version = 1) END AS first_body"
+)
+"""With the first version, where a later one was packed after that."""
+
 _IN_FORCE = (
-    "SELECT c.seq, c.body FROM confirmations_in_force f "
+    f"SELECT {_BODY} FROM confirmations_in_force f "
     "JOIN confirmations c USING (client_order_id, version)"
 )
 
 
-class ConfirmationBook(Connection):
+class ConfirmationBook(Packing):
     """The confirmations of executions. Reads give the version in force unless they say
     otherwise."""
 
@@ -79,7 +87,7 @@ class ConfirmationBook(Connection):
         """Every version, oldest first."""
         return self._read(
             _confirmation_of,
-            "SELECT seq, body FROM confirmations WHERE client_order_id = ? ORDER BY version",
+            f"SELECT {_BODY} FROM confirmations c WHERE client_order_id = ? ORDER BY version",
             (client_order_id,),
         )
 
@@ -87,7 +95,7 @@ class ConfirmationBook(Connection):
         """Versions written after the one with this number, whoever wrote them, with theirs."""
         return self._read(
             _numbered,
-            "SELECT seq, body FROM confirmations WHERE seq > ? ORDER BY seq LIMIT ?",
+            f"SELECT {_BODY} FROM confirmations c WHERE seq > ? ORDER BY seq LIMIT ?",
             (seq, limit),
         )
 
@@ -95,7 +103,7 @@ class ConfirmationBook(Connection):
         """The first versions of the youngest orders of a kind (`OrderKind`)."""
         return self._read(
             _confirmation_of,
-            "SELECT seq, body FROM confirmations WHERE kind = ? AND version = 1 "
+            f"SELECT {_BODY} FROM confirmations c WHERE kind = ? AND version = 1 "
             "ORDER BY seq DESC LIMIT ?",
             (kind, limit),
         )
@@ -133,7 +141,7 @@ class ConfirmationBook(Connection):
                     iso(item.made_at),
                     str(item.verdict),
                     str(item.kind),
-                    packed(_ENCODER.encode(item).decode()),
+                    self._packed(_ENCODER.encode(item).decode(), self._first_body(item)),
                 ),
             )
             if changed == 1:
@@ -148,6 +156,16 @@ class ConfirmationBook(Connection):
                 )
         return changed == 1
 
+    def _first_body(self, item: Confirmation) -> str | None:
+        """The first version of what this is a later one of; None where it cannot be read."""
+        if item.version == 1:
+            return None
+        sql = "SELECT body FROM confirmations WHERE client_order_id = ? AND version = 1"
+        with suppress(ValueError):
+            for (body,) in self._rows(sql, (item.client_order_id,)):
+                return unpacked(body)
+        return None
+
     def put_off_confirmation(self, client_order_id: str, due_at: datetime | None) -> None:
         """Look again then, or never: nothing new was learned."""
         self._run(
@@ -157,7 +175,9 @@ class ConfirmationBook(Connection):
 
 
 def _confirmation_of(row: sqlite3.Row) -> Confirmation:
-    return _DECODER.decode(unpacked(row["body"]))
+    first = row["first_body"]
+    before = None if first is None else unpacked(first)
+    return _DECODER.decode(unpacked(row["body"], before))
 
 
 def _figures_of(row: sqlite3.Row) -> Confirmation:

@@ -3,37 +3,35 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 import msgspec
 
-from execbot.journal.codec import AMONG, event_of, event_row, listed
-from execbot.journal.connection import Connection
-from execbot.journal.packing import unpacked
+from execbot.journal.codec import AMONG, event_of, event_row, listed, payload
+from execbot.journal.packing.form import Packing
+from execbot.journal.packing.texts import unpacked
 from execbot.journal.records import MARK, EventRecord, EventResult, LastAct, Trail
-from execbot.journal.statements import ADD_EVENT
+from execbot.journal.statements import ADD_EVENT, EVENTS, FIRST_RAWS
 from execbot.model.enums import EventSource
 from execbot.model.timer import Mark
 from execbot.model.times import iso
 
 
-class EventBook(Connection):
+class EventBook(Packing):
     """The truth: only ever appended to."""
 
     def events_of(self, client_order_id: str, *, after: int = 0) -> list[EventRecord]:
         """The history of one order, oldest first; of events with a higher `seq` than `after`."""
         return self._read(
             event_of,
-            "SELECT * FROM order_events WHERE client_order_id = ? AND seq > ? ORDER BY seq",
+            f"{EVENTS} WHERE client_order_id = ? AND seq > ? ORDER BY seq",
             (client_order_id, after),
         )
 
     def changes_since(self, seq: int, *, limit: int = 1000) -> list[EventRecord]:
         """Events with a higher `seq`, whoever wrote them: how processes follow each other."""
-        return self._read(
-            event_of, "SELECT * FROM order_events WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit)
-        )
+        return self._read(event_of, f"{EVENTS} WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit))
 
     def touched_since(self, seq: int, *, limit: int = 1000) -> tuple[int, list[str]]:
         """The orders with an event of a higher `seq`, as they came, and the last `seq` of these."""
@@ -54,13 +52,13 @@ class EventBook(Connection):
 
     def adjusted_since(self, seq: int) -> set[str]:
         """Symbols whose position was adjusted without a trade after `seq`."""
-        sql = "SELECT * FROM order_events WHERE seq > ? AND client_order_id = ''"
+        sql = f"{EVENTS} WHERE seq > ? AND client_order_id = ''"
         found = (event.details.get("symbol") for event in self._read(event_of, sql, (seq,)))
         return {str(symbol) for symbol in found if symbol}
 
     def acts_between(self, after: int, until: int) -> list[EventRecord]:
         """Acts and conclusions of our own processes, `until` included."""
-        sql = "SELECT * FROM order_events WHERE seq > ? AND seq <= ? AND source = ? ORDER BY seq"
+        sql = f"{EVENTS} WHERE seq > ? AND seq <= ? AND source = ? ORDER BY seq"
         return self._read(event_of, sql, (after, until, EventSource.LOCAL.value))
 
     def trails(self, client_order_ids: Iterable[str]) -> list[Trail]:
@@ -145,9 +143,38 @@ class EventBook(Connection):
 
     def append_events(self, events: Iterable[EventRecord]) -> int:
         """Append within the caller's transaction; the `seq` of the first, the others follow it."""
-        rows = [event_row(event) for event in events]
+        events = list(events)
+        raws = self._packed_raws(events)
+        rows = [
+            event_row(event, self._packed(payload(event.details)), raw)
+            for event, raw in zip(events, raws, strict=True)
+        ]
         self._run_many(ADD_EVENT, rows)
         return int(self._rows("SELECT last_insert_rowid()")[0][0]) - len(rows) + 1
+
+    def _packed_raws(self, events: Sequence[EventRecord]) -> list[str | bytes]:
+        """What was reported, each after the first report of the same order."""
+        reported = {event.client_order_id for event in events if event.raw} - {""}
+        first = self._first_raws(reported) if reported else {}
+        found = list[str | bytes]()
+        for event in events:
+            text, name = payload(event.raw), event.client_order_id
+            found.append(self._packed(text, first.get(name)))
+            if event.raw and name:
+                first.setdefault(name, text)
+        return found
+
+    def _first_raws(self, client_order_ids: Iterable[str]) -> dict[str, str | None]:
+        """The first report of each of these orders that has one; None where it cannot be read."""
+        rows = self._rows(FIRST_RAWS, (listed(client_order_ids),))
+        return {row[0]: _readable(row[1]) for row in rows}
+
+
+def _readable(raw: str | bytes) -> str | None:
+    try:
+        return unpacked(raw)
+    except ValueError:
+        return None  # `doctor` and `verify` tell of it; what comes now must not be lost with it
 
 
 def _written_at(row: sqlite3.Row) -> datetime:

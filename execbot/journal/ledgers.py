@@ -10,8 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 from execbot.journal.codec import AMONG, NULL, dumps, listed, with_zone
-from execbot.journal.connection import Connection
-from execbot.journal.packing import packed, unpacked
+from execbot.journal.packing.form import Packing
+from execbot.journal.packing.texts import unpacked
 from execbot.journal.records import (
     SAME_MOMENT,
     AccountRow,
@@ -57,7 +57,7 @@ def _first_charged(day: date, raw: Mapping[str, Any]) -> str:
     return str(day if written is None else min(day, eastern(written - SAME_MOMENT).date()))
 
 
-class Ledgers(Connection):
+class Ledgers(Packing):
     """Small tables beside the orders. They are records, not derived from the order events."""
 
     # --- meta: durable values by key -------------------------------------------------------
@@ -99,7 +99,7 @@ class Ledgers(Connection):
         """Record a decision: `subject` is what it was about (a client_order_id, a symbol)."""
         self._run(
             "INSERT INTO audit (at, kind, subject, rule, facts, result) VALUES (?, ?, ?, ?, ?, ?)",
-            (iso(at), kind, subject, rule, packed(dumps(facts)), result),
+            (iso(at), kind, subject, rule, self._packed(dumps(facts)), result),
         )
 
     def audit_of(self, subject: str) -> list[AuditRow]:
@@ -144,7 +144,7 @@ class Ledgers(Connection):
         changed = self._run(
             "INSERT OR IGNORE INTO signals (signal_id, received_at, symbol, body, outcome, "
             "updated_at) VALUES (?, ?, ?, ?, 'claimed', ?)",
-            (signal_id, stamp, symbol, packed(dumps(body)), stamp),
+            (signal_id, stamp, symbol, self._packed(dumps(body)), stamp),
         )
         return changed == 1
 
@@ -323,7 +323,7 @@ class Ledgers(Connection):
             changed = self._run(
                 "INSERT OR IGNORE INTO exit_plans (plan_id, version, symbol, status, body, at) "
                 "VALUES (?, ?, ?, ?, ?, ?)",
-                (plan_id, version, symbol, status, packed(dumps(body)), iso(at)),
+                (plan_id, version, symbol, status, self._packed(dumps(body)), iso(at)),
             )
             if changed == 1:
                 self._run(

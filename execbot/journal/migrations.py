@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from execbot.journal.packing import unpacked
+from execbot.journal.packing.texts import unpacked
 from execbot.journal.schema import STEPS
 
 

@@ -26,8 +26,26 @@ _STATUSES = {
 }
 _UNSETTLED = tuple(sorted(status.value for status in UNSETTLED_STATUSES))
 
-_MOMENTS = ("intent_at", "sent_at", "submitted_at", "filled_at", "canceled_at")
-"""Each of them puts an order into a day, and each has an index."""
+_LATER = ("submitted_at", "filled_at", "canceled_at")
+"""Moments that put an order into a day as well as `intent_at` and `sent_at` do. Most are of the
+same day of UTC as `intent_at`: only the others have an index."""
+
+_OF_DAYS = (
+    "SELECT rowid FROM orders WHERE intent_at >= ? AND intent_at < ? AND ("
+    + " OR ".join(f"({name} >= ? AND {name} < ?)" for name in ("intent_at", *_LATER))
+    + ")",
+    "SELECT rowid FROM orders WHERE sent_at >= ? AND sent_at < ?",
+    *(
+        f"SELECT rowid FROM orders WHERE substr({name}, 1, 10) != substr(intent_at, 1, 10) "
+        f"AND {name} >= ? AND {name} < ?"
+        for name in _LATER
+    ),
+    "SELECT o.rowid FROM fills f CROSS JOIN orders o USING (client_order_id) "
+    "WHERE f.at >= ? AND f.at < ?",
+)
+"""The first asks for whole days of UTC, the others for the span itself, `_SPANS` times in all."""
+
+_SPANS = 2 * len(_LATER) + 3
 
 _EXIT_ROLES = tuple(sorted(role.value for role in EXIT_ROLES))
 
@@ -83,16 +101,9 @@ class OrderBook(Connection):
     ) -> list[OrderRecord]:
         """Orders that were wanted, sent, submitted, filled (in part) or canceled in a span of time,
         newest first; `with_open` adds all that are open now."""
-        span, values = (iso(since), iso(until)), list[Any]()
-        found = []
-        for column in _MOMENTS:
-            found.append(f"SELECT rowid FROM orders WHERE {column} >= ? AND {column} < ?")
-            values += span
-        found.append(
-            "SELECT o.rowid FROM fills f CROSS JOIN orders o USING (client_order_id) "
-            "WHERE f.at >= ? AND f.at < ?"
-        )
-        values += span
+        span = (iso(since), iso(until))
+        values: list[Any] = [span[0][:10], f"{span[1][:10]}~", *span * _SPANS]
+        found = list(_OF_DAYS)
         if with_open:
             marks = ",".join("?" * len(_STATUSES["open"]))
             found.append(f"SELECT rowid FROM orders WHERE status IN ({marks})")

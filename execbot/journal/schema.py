@@ -192,11 +192,15 @@ CREATE TABLE exit_plans (
 CREATE INDEX exit_plans_symbol ON exit_plans (symbol, status);
 """
 
+NEVER_CHANGED = """
+CREATE TRIGGER order_events_are_never_changed BEFORE UPDATE ON order_events
+BEGIN SELECT RAISE(ABORT, 'order_events is append-only'); END
+"""
 NEVER_DELETED = """
 CREATE TRIGGER order_events_are_never_deleted BEFORE DELETE ON order_events
 BEGIN SELECT RAISE(ABORT, 'order_events is append-only'); END
 """
-"""As in the first step, for a copy that is being repaired."""
+"""As in the first step, for a copy that is being repaired and for rows that are archived."""
 
 _PLANS_IN_FORCE = """
 CREATE TABLE plans_in_force (
@@ -491,6 +495,31 @@ DROP INDEX plans_in_force_symbol;
 """
 """Plans of a symbol that were changed since a moment, without those of years before it."""
 
+_LESS_ROOM = """
+INSERT INTO meta (key, value, updated_at)
+SELECT 'packing', '2', '' WHERE NOT EXISTS (SELECT 1 FROM order_events)
+    AND NOT EXISTS (SELECT 1 FROM meta);
+
+DROP INDEX orders_sent_at;
+CREATE INDEX orders_sent_at ON orders (sent_at);
+
+DROP INDEX fills_symbol;
+CREATE INDEX fills_symbol ON fills (symbol, at);
+
+DROP INDEX orders_submitted_at;
+DROP INDEX orders_filled_at;
+DROP INDEX orders_canceled_at;
+CREATE INDEX orders_submitted_at ON orders (submitted_at)
+WHERE substr(submitted_at, 1, 10) != substr(intent_at, 1, 10);
+CREATE INDEX orders_filled_at ON orders (filled_at)
+WHERE substr(filled_at, 1, 10) != substr(intent_at, 1, 10);
+CREATE INDEX orders_canceled_at ON orders (canceled_at)
+WHERE substr(canceled_at, 1, 10) != substr(intent_at, 1, 10);
+"""
+"""Texts are packed in the newest form from the start where no earlier version can have the file
+open (`execbot.journal.packing.form`). Moments of the day on which an order was wanted are found by
+that day; the id is no part of an index that is sorted by time."""
+
 STEPS: tuple[tuple[str, str], ...] = (
     ("0001_first_tables", _FIRST),
     ("0002_plans_in_force", _PLANS_IN_FORCE),
@@ -509,6 +538,7 @@ STEPS: tuple[tuple[str, str], ...] = (
     ("0015_audit_told", _AUDIT_TOLD),
     ("0016_followed_events", _FOLLOWED_EVENTS),
     ("0017_plans_changed", _PLANS_CHANGED),
+    ("0018_less_room", _LESS_ROOM),
 )
 """Name and SQL of each step. The version of a journal is the number of steps it has."""
 

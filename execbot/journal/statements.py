@@ -44,3 +44,22 @@ ADD_LIFE_STEP = (
     f"INSERT INTO position_lives ({','.join(LIFE_COLUMNS)}) "
     f"VALUES ({','.join('?' * len(LIFE_COLUMNS))})"
 )
+
+
+def first_raw(schema: str = "main") -> str:
+    """Of an event the first report of its order, where its own was packed after that: then it
+    begins with a byte from 80 on (`execbot.journal.packing.texts`), and text is less than any
+    bytes."""
+    return (
+        f"CASE WHEN order_events.raw >= x'80' THEN (SELECT f.raw FROM {schema}.order_events f "
+        "WHERE f.client_order_id = order_events.client_order_id AND f.raw != '{}' "
+        "ORDER BY f.seq LIMIT 1) END"
+    )
+
+
+EVENTS = f"SELECT *, {first_raw()} AS first_raw FROM order_events"
+FIRST_RAWS = (
+    "SELECT client_order_id, raw FROM json_each(?) CROSS JOIN order_events ON seq = "
+    "(SELECT seq FROM order_events WHERE client_order_id = value AND raw != '{}' "
+    "ORDER BY seq LIMIT 1)"
+)

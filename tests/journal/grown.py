@@ -16,7 +16,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from execbot.journal.packing import packed, unpacked
+from execbot.journal.packing.texts import is_after, packed, unpacked
 from execbot.quality.confirmer import MARK
 
 BOOKS = ("orders", "order_events", "fills", "audit", "signals", "exit_plans", "plans_in_force")
@@ -48,6 +48,8 @@ class _Varying(NamedTuple):
     index: int
     text: str
     is_packed: bool
+    before: str | None = None
+    """What it is packed after, to be filled in as well."""
 
 
 class _Template(NamedTuple):
@@ -76,7 +78,9 @@ def grow(
         laid = _without(connection, "trigger") + _without(connection, "index")
         seconds = set[int]()
         templates = {
-            book: [_template(row, pattern, seconds) for row in rows] for book, rows in held.items()
+            book: [_template(row, pattern, seconds, firsts) for row in rows]
+            for book, rows in held.items()
+            for firsts in [_firsts(connection, book)]
         }
         calendar = _Calendar(seconds, copies, today, a_day)
         for book, rows in held.items():
@@ -128,9 +132,9 @@ def _copied(
             kept.clear()
         for template in templates:
             row = list(template.row)
-            for index, text, is_packed in template.varying:
+            for index, text, is_packed, before in template.varying:
                 if is_packed and text not in kept:
-                    kept[text] = packed(text % words)
+                    kept[text] = packed(text % words, None if before is None else before % words)
                 row[index] = kept[text] if is_packed else text % words
             yield tuple(row)
 
@@ -189,14 +193,41 @@ def _names(connection: sqlite3.Connection, today: date) -> re.Pattern[str]:
     return re.compile(rf"(?P<id>{ids})|{today}(T(?P<hour>\d\d):(?P<min>\d\d):(?P<sec>\d\d))?")
 
 
-def _template(row: Row, pattern: re.Pattern[str], seconds: set[int]) -> _Template:
+_AFTER = {
+    "order_events": ("raw", "WHERE raw != '{}' ORDER BY seq DESC", 2),
+    "confirmations": ("body", "WHERE version = 1", 0),
+}
+"""Texts that are packed after the first one of the same order: the column, which rows hold first
+ones (the first of them last), and where a row has the order's id."""
+
+
+class _Firsts(NamedTuple):
+    owner: int
+    texts: Mapping[str, str | bytes]
+
+    def before(self, row: Row) -> str:
+        return unpacked(self.texts[row[self.owner]])
+
+
+def _firsts(connection: sqlite3.Connection, book: str) -> _Firsts:
+    if book not in _AFTER:
+        return _Firsts(0, {})
+    column, rows, owner = _AFTER[book]
+    found = connection.execute(f"SELECT client_order_id, {column} FROM {book} {rows}")
+    return _Firsts(owner, dict(found.fetchall()))
+
+
+def _template(row: Row, pattern: re.Pattern[str], seconds: set[int], firsts: _Firsts) -> _Template:
     """`seconds` learns of its moments."""
     varying = []
     for index, value in enumerate(row):
-        text = unpacked(value) if isinstance(value, bytes) else value
+        before = firsts.before(row) if is_after(value) else None
+        text = unpacked(value, before) if isinstance(value, bytes) else value
         if isinstance(text, str) and pattern.search(text):
             text = _to_be_filled(text, pattern, seconds)
-            varying.append(_Varying(index, text, isinstance(value, bytes)))
+            if before is not None:
+                before = _to_be_filled(before, pattern, seconds)
+            varying.append(_Varying(index, text, isinstance(value, bytes), before))
     return _Template(row, varying)
 
 

@@ -30,6 +30,7 @@ from execbot.journal.archives.files import archives_beside, trouble_with
 from execbot.journal.archives.months import cuts
 from execbot.journal.connection import Connection
 from execbot.journal.errors import ArchiveUnusable, JournalCorrupt
+from execbot.journal.packing.texts import AFTER, NEWEST, OLDEST
 from execbot.model.times import day_begins
 from execbot.oms.sync.intake import apply_update
 from execbot.oms.sync.rebuild import rebuild, rebuilt_into
@@ -99,6 +100,18 @@ def test_archived_months_answer_as_if_they_never_were(tmp_path: Path, seed: int)
         assert len(past.archives()) > 1
         assert past.counts().orders == len(wanted) - len(gone)
         assert_same(whole, past, wanted)
+
+
+def test_months_packed_in_every_form_are_archived(
+    pair: tuple[Journal, Journal, list[Wanted]],
+) -> None:
+    whole, past, _ = pair
+    rows = whole._rows("SELECT raw FROM order_events WHERE typeof(raw) = 'blob'")
+    assert {row[0][0] for row in rows} == {OLDEST, NEWEST, AFTER | NEWEST}
+    for archive in past.archives():
+        with past._opened(archive) as (books, _):
+            kinds = books._rows("SELECT DISTINCT typeof(raw) FROM order_events")
+        assert [row[0] for row in kinds] == ["text"]
 
 
 def test_what_is_open_recent_or_held_stays(pair: tuple[Journal, Journal, list[Wanted]]) -> None:

@@ -18,13 +18,13 @@ from journal.test_history_unread import FEE, calls
 from msgspec.structs import replace
 
 from execbot.journal import Journal, JournalCorrupt, JournalError
-from execbot.journal.packing import SHORTEST
+from execbot.journal.packing.texts import SHORTEST
 from execbot.journal.records import AccountRow, FeeSum, PositionDay, PositionRecord
 from execbot.model.account import Activity
 
 WRITES = (
     *("put_", "append_", "drop_", "save_", "meta_set", "meta_delete", "claim_", "finish_"),
-    *("add_", "revoke", "note_"),
+    *("add_", "revoke", "note_", "pack_"),
 )
 LONG = {"words": "x" * SHORTEST, "mark": ["boot", 1.5]}
 DAY = date(2026, 10, 7)
@@ -48,7 +48,8 @@ def _fill(journal: Journal) -> None:
         journal.put_orders([long, short])
         adjusted = replace(event(""), details={"symbol": "AAPL"})
         sent = replace(event("a", "send"), details=LONG, note="words")
-        journal.append_events([sent, adjusted])
+        reported = replace(event("a"), raw=LONG)
+        journal.append_events([sent, adjusted, reported, replace(reported, kind="fill")])
         journal.put_executions([execution("x")])
         journal.put_positions([held])
         journal.put_position_days([PositionDay(DAY, held)])

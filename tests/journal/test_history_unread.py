@@ -95,6 +95,7 @@ def calls(journal: Journal) -> dict[str, Callable[[], Any]]:
         "successors_of": lambda: journal.successors_of(["id-a"]),
         "families": lambda: journal.families(journal.orders_alone(["a", "leg"])),
         "put_orders": lambda: journal.put_orders([record("a")]),
+        "pack_newly": journal.pack_newly,
         "revoke": lambda: journal.revoke("a"),
         "is_revoked": lambda: journal.is_revoked("a"),
         "note_handed_order": lambda: journal.note_handed_order("close:a", "a"),

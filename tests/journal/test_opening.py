@@ -27,7 +27,7 @@ from execbot.journal import (
     Journal,
 )
 from execbot.journal.migrations import register, split_statements
-from execbot.journal.packing import unpacked
+from execbot.journal.packing.texts import unpacked
 from execbot.journal.schema import APPLICATION_ID, SCHEMA_VERSION, STEPS
 from execbot.oms.ledger import recording
 from execbot.oms.machine.table import COIN_FEE

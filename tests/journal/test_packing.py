@@ -1,23 +1,43 @@
 """Goal: long texts are kept small and come back as they were; what was written before is read too.
 
 Method: texts of any kind through the packer; rows of real orders in a real file, looked at there;
-rows put back as an earlier version wrote them; what was packed by the first dictionary, by hand.
+rows put back as an earlier version wrote them; what was packed by each dictionary, by hand; bytes
+of every kind spoilt.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 import sqlite3
 import zlib
 from contextlib import closing
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.oms_making import T0, update
+from journal.rows import event
+from msgspec.structs import replace
+from support.harness.earlier import made_earlier
+from support.oms_making import T0, at, update
 
-from execbot.journal import Journal
-from execbot.journal.packing import _DICTIONARIES, SHORTEST, packed, unpacked
+from execbot.journal import Journal, JournalCorrupt, JournalError
+from execbot.journal.care.copies import Unreadable, leave_out, readable_events
+from execbot.journal.codec import event_of, payload
+from execbot.journal.packing.form import FORM
+from execbot.journal.packing.texts import (
+    _DICTIONARIES,
+    LONGEST_BEFORE,
+    OLDEST,
+    SHORTEST,
+    is_after,
+    packed,
+    unpacked,
+)
+from execbot.journal.records import EventRecord
+from execbot.journal.statements import EVENTS
 from execbot.oms.sync.intake import apply_update
 from execbot.oms.sync.rebuild import rebuild
 
@@ -25,24 +45,59 @@ ONCE = (
     '{"order":{"id":"one","client_order_id":"execbot-two","status":"filled","filled_qty":"10",'
     '"symbol":"AAPL","side":"sell","type":"stop"}}'
 )
-ONCE_PACKED = "01ab464bb3a0ca1e5fb22d29cf57c2e67294a80157cae8118e1ab0c871505b0b00"
-"""What was packed by the first dictionary."""
+BEFORE = ONCE.replace("filled", "new", 1).replace("10", "0")
 
-CRC = 939485062
+KEPT = {
+    (1, False): "01ab464bb3a0ca1e5fb22d29cf57c2e67294a80157cae8118e1ab0c871505b0b00",
+    (2, False): "02ab462b2a200d4bdca54549793e565fa2a44e70e31a47fb014bcba7b61600",
+    (2, True): "829d3440aba3d005f07046718421a9ae0000",
+}
+"""What was packed once, by the number of the dictionary, alone or after `BEFORE`."""
+
+CRCS = {1: 939485062, 2: 2598528890}
 
 
 @given(st.text(max_size=3000))
 def test_every_text_comes_back(text: str) -> None:
-    assert unpacked(packed(text)) == text
+    for number in _DICTIONARIES:
+        assert unpacked(packed(text, number=number)) == text
 
 
-def test_what_was_packed_once_is_read_for_ever() -> None:
-    assert unpacked(bytes.fromhex(ONCE_PACKED)) == ONCE
-    assert zlib.crc32(_DICTIONARIES[1]) == CRC, "a better dictionary gets the next number"
+@given(st.text(max_size=3000), st.text(max_size=LONGEST_BEFORE + 500))
+def test_every_text_comes_back_after_any_other(text: str, before: str) -> None:
+    for number in _DICTIONARIES:
+        assert unpacked(packed(text, before, number=number), before) == text
+
+
+def test_a_text_after_one_that_is_nearly_the_same_takes_next_to_nothing() -> None:
+    shown = [json.dumps({"id": str(UUID(int=n, version=4)), "qty": n}) * 3 for n in (7**42, 7**41)]
+    once = json.dumps({"client_order_id": shown[0], "status": "new"})
+    later = json.dumps({"client_order_id": shown[0], "status": "filled"})
+    after = packed(later, once)
+    assert is_after(after)
+    assert len(after) < len(packed(later)) / 3
+    assert len(packed(later, shown[1])) > len(after)
+
+
+@pytest.mark.parametrize(("number", "is_later"), KEPT)
+def test_what_was_packed_once_is_read_for_ever(number: int, is_later: bool) -> None:
+    kept = bytes.fromhex(KEPT[number, is_later])
+    assert unpacked(kept, BEFORE if is_later else None) == ONCE
+
+
+def test_a_better_dictionary_gets_the_next_number() -> None:
+    assert {number: zlib.crc32(text) for number, text in _DICTIONARIES.items()} == CRCS
+
+
+def test_who_knows_the_first_form_alone_is_written_no_other() -> None:
+    alone = packed(ONCE, BEFORE, number=OLDEST)
+    assert alone[0] == OLDEST
+    assert unpacked(alone) == ONCE
 
 
 def test_short_text_stays_readable_in_the_file() -> None:
     assert packed("{}") == "{}"
+    assert packed("{}", BEFORE) == "{}"
     assert isinstance(packed("x" * SHORTEST), bytes)
 
 
@@ -50,6 +105,24 @@ def test_short_text_stays_readable_in_the_file() -> None:
 def test_what_cannot_be_read_back_is_said_to_be_so(spoilt: bytes) -> None:
     with pytest.raises(ValueError, match="what was packed"):
         unpacked(spoilt)
+
+
+@pytest.mark.parametrize("before", [None, "", BEFORE.replace("two", "too"), BEFORE[:-1], ONCE])
+def test_a_text_is_not_read_after_another_one_than_it_was_packed_after(before: str | None) -> None:
+    with pytest.raises(ValueError, match="what was packed"):
+        unpacked(packed(ONCE, BEFORE), before)
+
+
+@given(st.integers(min_value=0), st.integers(min_value=1, max_value=255), st.booleans())
+def test_spoilt_bytes_are_no_other_text_after_one(place: int, change: int, is_cut: bool) -> None:
+    whole = packed(ONCE, BEFORE)
+    assert isinstance(whole, bytes)
+    place %= len(whole)
+    spoilt = whole[:place] + (
+        b"" if is_cut else bytes([whole[place] ^ change]) + whole[place + 1 :]
+    )
+    with contextlib.suppress(ValueError):
+        assert unpacked(spoilt, BEFORE) == ONCE
 
 
 def filled(path: Path) -> None:
@@ -85,16 +158,106 @@ def test_reports_decisions_and_plans_are_kept_packed(tmp_path: Path) -> None:
             assert kinds == [("blob",)], table
 
 
+def forms(journal: Journal) -> list[str]:
+    """How each report of the history is kept: as text, alone, or after the first of its order."""
+    rows = journal._rows("SELECT raw FROM order_events WHERE raw != '{}' ORDER BY seq")
+    return [
+        "text" if isinstance(row[0], str) else "after" if is_after(row[0]) else "alone"
+        for row in rows
+    ]
+
+
+def test_a_later_report_of_an_order_is_packed_after_its_first(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    filled(path)
+    with Journal.open(path) as journal:
+        assert forms(journal) == ["alone", "after"]
+        apply_update(journal, update("canceled", "canceled", second=3), T0)
+        assert forms(journal) == ["alone", "after", "after"]
+        events = list(journal.all_events())
+        assert [event.raw["event"] for event in events] == ["new", "fill", "canceled"]
+        assert journal.events_of("mine-1") == journal.changes_since(0) == events
+        assert list(readable_events(journal)) == events
+
+
+def test_a_first_report_that_was_rolled_back_is_none(tmp_path: Path) -> None:
+    with Journal.open(tmp_path / "journal.db") as journal:
+        with pytest.raises(ZeroDivisionError), journal.transaction():
+            apply_update(journal, update("new", "new", second=1), T0)
+            raise ZeroDivisionError
+        apply_update(journal, update("new", "new", second=2), T0)
+        assert forms(journal) == ["alone"]
+        assert journal.check() == []
+        assert [event.at for event in journal.all_events()] == [at(2)]
+
+
+def test_a_damaged_first_report_is_told_and_costs_nothing_that_comes(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    filled(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TRIGGER order_events_are_never_changed")
+        connection.execute("UPDATE order_events SET raw = x'02ff' WHERE seq = 1")
+        connection.commit()
+    with Journal.open(path) as journal:
+        with pytest.raises(JournalCorrupt):
+            journal.events_of("mine-1")
+        journal.append_events([replace(event("mine-1"), raw={"words": "x" * SHORTEST})])
+        assert forms(journal) == ["alone", "after", "alone"]
+        *damaged, last = readable_events(journal)
+        assert [item.seq for item in damaged if isinstance(item, Unreadable)] == [1, 2]
+        assert isinstance(last, EventRecord)
+
+
+def test_an_event_that_is_left_out_of_a_copy_takes_no_other_along(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    filled(path)
+    with Journal.open(path) as journal:
+        _, second = journal.all_events()
+        leave_out(journal, [1])
+        assert list(journal.all_events()) == [second]
+        for sql in ("UPDATE order_events SET kind = 'x'", "DELETE FROM order_events"):
+            with pytest.raises(JournalError, match="append-only"):
+                journal._run(sql)
+
+
+def test_an_earlier_version_that_has_the_file_open_reads_all_of_it(tmp_path: Path) -> None:
+    """Until a `watch` of today begins, one of before may be running."""
+    path = tmp_path / "journal.db"
+    filled(path)
+    made_earlier(path, "0018_less_room")
+    with Journal.open(path) as journal:
+        older = len(forms(journal))
+        journal._run("DELETE FROM meta WHERE key = ?", (FORM,))  # as the version of then had it
+    with Journal.open(path) as journal:
+        apply_update(journal, update("canceled", "canceled", second=3), T0)
+        journal.audit("risk", "mine-1", "checks", {"checks": ["x" * 200]}, "passed", T0)
+        assert forms(journal)[older:] == ["alone"]
+        [(facts,)] = journal._rows("SELECT facts FROM audit ORDER BY seq DESC LIMIT 1")
+        assert facts[0] == OLDEST
+        journal.pack_newly()
+        apply_update(journal, update("canceled", "canceled", second=4), T0)
+        assert forms(journal)[older:] == ["alone", "after"]
+    with Journal.open(path) as journal:
+        apply_update(journal, update("canceled", "canceled", second=5), T0)
+        assert forms(journal)[older:] == ["alone", "after", "after"]
+        assert len(list(journal.all_events())) == older + 3
+
+
 def test_rows_of_an_earlier_version_are_read_beside_packed_ones(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     filled(path)
     with Journal.open(path) as journal:
         before = content(journal)
     with closing(sqlite3.connect(path)) as connection:
+        connection.row_factory = sqlite3.Row
         connection.create_function("unpacked", 1, unpacked)
         connection.execute("DROP TRIGGER order_events_are_never_changed")
-        for table, column in LONG:
+        for table, column in LONG[1:]:
             connection.execute(f"UPDATE {table} SET {column} = unpacked({column})")
+        connection.executemany(
+            "UPDATE order_events SET raw = ? WHERE seq = ?",
+            [(payload(event_of(row).raw), row["seq"]) for row in connection.execute(EVENTS)],
+        )
         connection.commit()
     with Journal.open(path) as journal:
         assert content(journal) == before
@@ -102,5 +265,4 @@ def test_rows_of_an_earlier_version_are_read_beside_packed_ones(tmp_path: Path) 
         kept = journal.derived_tables()
         rebuild(journal)
         assert journal.derived_tables() == kept
-        types = journal._rows("SELECT typeof(raw) FROM order_events ORDER BY seq")
-        assert [row[0] for row in types] == ["text", "text", "blob"]
+        assert forms(journal) == ["text", "text", "after"]

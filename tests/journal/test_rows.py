@@ -162,6 +162,38 @@ def test_orders_are_listed_newest_first_and_filtered(path: Path) -> None:
         assert journal.order_by_broker_id("") is None
 
 
+MOMENTS = ("sent_at", "submitted_at", "filled_at", "canceled_at")
+
+moments = st.datetimes(
+    min_value=datetime(2026, 10, 5), max_value=datetime(2026, 10, 9), timezones=st.just(UTC)
+) | st.sampled_from([datetime(2026, 10, day, tzinfo=UTC) for day in range(5, 10)])
+"""Of a few days, and the ends of these."""
+
+
+@st.composite
+def moved(draw: st.DrawFn, name: str) -> OrderRecord:
+    sent_at, *others = (draw(st.none() | moments) for _ in MOMENTS)
+    made = record(name, **dict(zip(MOMENTS[1:], others, strict=True)))
+    return replace(made, intent_at=draw(st.none() | moments), sent_at=sent_at)
+
+
+def of_span(made: OrderRecord, since: datetime, until: datetime) -> bool:
+    order = made.order
+    named = (made.intent_at, made.sent_at, order.submitted_at, order.filled_at, order.canceled_at)
+    return any(moment is not None and since <= moment < until for moment in named)
+
+
+@given(st.tuples(*(moved(name) for name in "abcd")), moments, moments)
+@settings(max_examples=100, deadline=None)
+def test_orders_of_a_span_are_found_by_any_of_their_moments(
+    made: tuple[OrderRecord, ...], since: datetime, until: datetime
+) -> None:
+    with stand_in_journal(Path("no such folder") / "journal.db") as journal:
+        journal.put_orders(made)
+        found = {item.client_order_id for item in journal.orders_of_days(since, until)}
+    assert found == {item.client_order_id for item in made if of_span(item, since, until)}
+
+
 def test_money_is_decimal_text_in_the_file(path: Path) -> None:
     with Journal.open(path) as journal:
         journal.put_orders([record("a", qty=Decimal("0.000000001"))])

@@ -33,7 +33,7 @@ def test_a_failed_inner_transaction_leaves_the_outer_one(path: Path) -> None:
             with pytest.raises(ValueError), journal.transaction():
                 journal.meta_set("inner", 1)
                 raise ValueError
-        assert journal.meta_all() == {"outer": 1}
+        assert journal.meta_all("outer") | journal.meta_all("inner") == {"outer": 1}
 
 
 def test_what_is_not_committed_is_gone_after_a_kill(path: Path) -> None:
@@ -46,7 +46,7 @@ def test_what_is_not_committed_is_gone_after_a_kill(path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code])
     assert done.returncode == -9
     with Journal.open(path) as journal:
-        assert journal.meta_all() == {"kept": 1}
+        assert journal.meta_all("kept") | journal.meta_all("lost") == {"kept": 1}
 
 
 def test_every_commit_waits_for_the_disk_but_what_the_broker_can_be_asked_again(

@@ -20,7 +20,7 @@ from support.oms_making import update
 
 from execbot.journal import Journal
 from execbot.journal.migrations import register
-from execbot.journal.packing import unpacked
+from execbot.journal.packing.texts import unpacked
 from execbot.journal.records import PositionRecord
 from execbot.journal.schema import APPLICATION_ID, STEPS
 from execbot.model.times import day_begins, eastern

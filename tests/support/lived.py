@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from execbot.broker.port import TradeUpdate
 from execbot.journal import Journal
+from execbot.journal.packing.form import FORM
 from execbot.model.enums import Side
 from execbot.model.numbers import text
 from execbot.model.order import Order, OrderRequest
@@ -60,10 +61,15 @@ def broker_id(number: int) -> str:
 
 
 def live(journal: Journal, seed: int, count: int = 60) -> list[Wanted]:
-    """Write the history; what was wanted, oldest first."""
+    """Write the history; what was wanted, oldest first. With an odd seed an earlier version has
+    packed the first half of it."""
     wanted = _wanted(random.Random(seed), count)
     with journal.transaction():
-        for one in wanted:
+        if seed % 2:
+            journal.meta_delete(FORM)
+        for number, one in enumerate(wanted):
+            if number == count // 2:
+                journal.pack_newly()
             _write(journal, one)
     return wanted
 

@@ -27,8 +27,9 @@ from execbot.journal.books import Books
 from execbot.journal.care.whole import flush
 from execbot.journal.codec import AMONG, listed
 from execbot.journal.errors import JournalCorrupt, JournalUnavailable
-from execbot.journal.packing import unpacked
+from execbot.journal.packing.texts import unpacked
 from execbot.journal.schema import LIVES_SINCE, NEVER_DELETED
+from execbot.journal.statements import first_raw
 from execbot.model.times import iso
 
 PART = "part.db"
@@ -85,7 +86,7 @@ def _clear(part: Path) -> None:
 def _written(source: Path, part: Path, taken: Taken) -> tuple[Counted, tuple[str, str]]:
     """Copy the rows and compare the copy; how many of each table, and from when to when."""
     with Books.open(part) as copy:
-        copy._connection.create_function("plain", 1, _plain, deterministic=True)
+        copy._connection.create_function("plain", 2, _plain, deterministic=True)
         copy._run("PRAGMA journal_mode = DELETE")
         copy._run("ATTACH ? AS source", (f"{source.absolute().as_uri()}?mode=ro",))
         with copy.transaction():
@@ -102,7 +103,7 @@ def _copied(copy: Books, table: str, taken: Taken) -> int:
     """Raises JournalCorrupt where the copy is not what the journal holds."""
     columns = [row[1] for row in copy._rows(f"PRAGMA main.table_info({table})")]
     names = ",".join(columns)
-    texts = ",".join(f"plain({name})" if name in PACKED else name for name in columns)
+    texts = ",".join(_as_text(table, name) for name in columns)
     held = f"SELECT {texts} FROM source.{table} WHERE {_picked(table, taken)}"
     values = _values(table, taken)
     count = copy._run(f"INSERT INTO main.{table} ({names}) {held}", values)
@@ -115,12 +116,19 @@ def _copied(copy: Books, table: str, taken: Taken) -> int:
     return count
 
 
-def _plain(value: str | bytes | None) -> str | bytes | None:
+def _as_text(table: str, column: str) -> str:
+    """SQL for a column as text; a report may be packed after the first one of its order."""
+    if column not in PACKED:
+        return column
+    return f"plain({column}, {first_raw('source') if column == 'raw' else 'NULL'})"
+
+
+def _plain(value: str | bytes | None, first: str | bytes | None) -> str | bytes | None:
     """A value that cannot be read back stays as it is."""
     if not isinstance(value, bytes):
         return value
     try:
-        return unpacked(value)
+        return unpacked(value, None if first is None else unpacked(first))
     except ValueError:
         return value
 

@@ -13,8 +13,7 @@ from typing import Any
 from execbot.journal.archives.families import Link, families
 from execbot.journal.archives.tables import LINKS, PACKED, Taken
 from execbot.journal.books import Books
-from execbot.journal.codec import AMONG, listed
-from execbot.journal.packing import packed
+from execbot.journal.codec import AMONG, listed, packed_request
 
 
 def bring_back(journal: Books, past: Books, archive: int, orders: Collection[str]) -> None:
@@ -28,7 +27,7 @@ def bring_back(journal: Books, past: Books, archive: int, orders: Collection[str
         rows = past._rows(f"SELECT {wanted} FROM {table} WHERE {column} {AMONG}", (listed(names),))
         journal._run_many(
             f"INSERT INTO {table} ({wanted}) VALUES ({marks})",
-            [tuple(_as_written(name, row[name]) for name in columns) for row in rows],
+            [tuple(_as_written(journal, name, row[name]) for name in columns) for row in rows],
         )
     journal._run_many("DELETE FROM archived_ids WHERE id = ? AND kind = ?", taken.ids())
     journal._run_many(
@@ -37,9 +36,11 @@ def bring_back(journal: Books, past: Books, archive: int, orders: Collection[str
     )
 
 
-def _as_written(column: str, value: Any) -> Any:
+def _as_written(journal: Books, column: str, value: Any) -> Any:
     """Packs again what the journal packs: a rebuild would write it so."""
-    return packed(value) if column in PACKED and isinstance(value, str) else value
+    if column not in PACKED or not isinstance(value, str):
+        return value
+    return packed_request(value) if column == "request_json" else journal._packed(value)
 
 
 def _families_of(past: Books, orders: frozenset[str]) -> Taken:

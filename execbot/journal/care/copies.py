@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -14,12 +14,14 @@ from msgspec import Struct
 
 from execbot.journal.archives.files import archives_beside
 from execbot.journal.care.whole import PATIENCE_SECONDS, copy_whole, flush
-from execbot.journal.codec import event_of
+from execbot.journal.codec import AMONG, event_of, listed
 from execbot.journal.errors import JournalError, JournalUnavailable
 from execbot.journal.journal import DERIVED_TABLES, Journal
+from execbot.journal.packing.texts import packed, unpacked
 from execbot.journal.records import EventRecord
-from execbot.journal.schema import NEVER_DELETED
+from execbot.journal.schema import NEVER_CHANGED, NEVER_DELETED
 from execbot.journal.sqlite_errors import classify
+from execbot.journal.statements import EVENTS, first_raw
 
 ROWS_A_TIME = 1000
 
@@ -125,7 +127,7 @@ def put_in_place(staged: Path, path: Path) -> None:
 
 def readable_events(journal: Journal) -> Iterator[EventRecord | Unreadable]:
     """The whole history as it comes; what cannot be read back is named, not raised."""
-    sql = "SELECT * FROM order_events WHERE seq > ? ORDER BY seq LIMIT ?"
+    sql = f"{EVENTS} WHERE seq > ? ORDER BY seq LIMIT ?"
     seq = -1
     while rows := journal._rows(sql, (seq, ROWS_A_TIME)):
         for row in rows:
@@ -138,10 +140,29 @@ def readable_events(journal: Journal) -> Iterator[EventRecord | Unreadable]:
 
 def leave_out(copy: Journal, seqs: Iterable[int]) -> None:
     """Take events out of the history of a copy: of a journal in use nothing is ever taken."""
+    gone = list(seqs)
     with copy.transaction():
+        copy._run("DROP TRIGGER IF EXISTS order_events_are_never_changed")
         copy._run("DROP TRIGGER IF EXISTS order_events_are_never_deleted")
-        copy._run_many("DELETE FROM order_events WHERE seq = ?", [(seq,) for seq in seqs])
+        copy._run_many(
+            "UPDATE order_events SET raw = ? WHERE seq = ?", list(_packed_alone(copy, gone))
+        )
+        copy._run_many("DELETE FROM order_events WHERE seq = ?", [(seq,) for seq in gone])
         copy._run(NEVER_DELETED)
+        copy._run(NEVER_CHANGED)
+
+
+def _packed_alone(copy: Journal, gone: list[int]) -> Iterator[tuple[str | bytes, int]]:
+    """The later reports of the orders that lose an event: it may be the one that they are packed
+    after. What cannot be read stays as it is."""
+    rows = copy._rows(
+        f"SELECT seq, raw, {first_raw()} AS first_raw FROM order_events WHERE raw >= x'80' "
+        f"AND client_order_id IN (SELECT client_order_id FROM order_events WHERE seq {AMONG})",
+        (listed(gone),),
+    )
+    for row in rows:
+        with suppress(ValueError):
+            yield packed(unpacked(row["raw"], unpacked(row["first_raw"]))), row["seq"]
 
 
 class DifferingRow(Struct, frozen=True):

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from execbot.journal.migrations import split_statements
-from execbot.journal.packing import unpacked
+from execbot.journal.packing.texts import unpacked
 from execbot.journal.schema import APPLICATION_ID, STEPS
 
 

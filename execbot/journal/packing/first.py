@@ -1,22 +1,8 @@
-"""Long texts of the journal made small: reports, decisions, plans, all of which repeat each other.
-
-What is packed begins with the number of its dictionary and goes on as deflated bytes, which SQLite
-keeps as a BLOB where otherwise there is TEXT; short texts stay as they are, and so does whatever
-was written before there was this. A dictionary is never changed: what was packed with it could not
-be read any more. A better one gets the next number.
-"""
+"""The first dictionary. Never changed: what was packed with it could not be read any more."""
 
 from __future__ import annotations
 
-import zlib
-
-SHORTEST = 100
-"""A text under so many characters gains next to nothing."""
-
-_LEVEL, _WINDOW_BITS, _MEMORY = 6, -13, 7
-"""A window of 8 kB holds the dictionary and the text; a larger one costs more to set up."""
-
-_FIRST = (
+FIRST = (
     b'{"schema":1,"plan_id":"plan-execbot-","version":1,"status":"pending","symbol":"MSFT",'
     b'"side":"short","origin":"signal","strategy_id":null,"strength":null,'
     b'"entry_client_order_id":"execbot-","entry_price":null,"base_qty":"1",'
@@ -76,32 +62,3 @@ _FIRST = (
     b'"legs":null,"trail_percent":null,"trail_price":null,"hwm":null,"subtag":null,'
     b'"source":null}}'
 )
-
-_DICTIONARIES = {1: _FIRST}
-_NEWEST = max(_DICTIONARIES)
-_PRIMED = zlib.compressobj(
-    _LEVEL, zlib.DEFLATED, _WINDOW_BITS, _MEMORY, zlib.Z_DEFAULT_STRATEGY, _DICTIONARIES[_NEWEST]
-)
-"""Copied for each text: a copy knows the dictionary already."""
-
-
-def packed(text: str) -> str | bytes:
-    """The form in which a text is written."""
-    if len(text) < SHORTEST:
-        return text
-    packer = _PRIMED.copy()
-    return b"%c%b%b" % (_NEWEST, packer.compress(text.encode()), packer.flush())
-
-
-def unpacked(value: str | bytes) -> str:
-    """The text that was written. Raises ValueError where it cannot be read back."""
-    if isinstance(value, str):
-        return value
-    try:
-        opener = zlib.decompressobj(_WINDOW_BITS, _DICTIONARIES[value[0]])
-        text = opener.decompress(value[1:]) + opener.flush()
-    except (KeyError, IndexError, zlib.error) as error:
-        raise ValueError(f"what was packed cannot be read back: {error}") from error
-    if not opener.eof:
-        raise ValueError("what was packed is cut off")
-    return text.decode()

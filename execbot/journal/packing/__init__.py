@@ -1,0 +1,1 @@
+"""Long texts of the journal made small, and read back for ever."""
