@@ -132,10 +132,10 @@ def _check_without_stop(targets: Sequence[LevelSpec], names: Names) -> None:
 
 
 def _check_parent(request: OrderRequest, names: Names) -> None:
-    """Said before the broker is asked for anything where the order alone shows it. Of a contract it
+    """Said before the broker is asked for anything where the order alone shows it. Of contracts it
     rests on a running `watch`: the planner says it."""
     why = why_no_legs(request, is_crypto=is_pair(request.symbol))
-    if why is None or is_option(request.symbol):
+    if why is None or request.spread or is_option(request.symbol):
         return
     raise BadExits(
         f"{names.stop} and {names.target} are not possible: {why.message}",

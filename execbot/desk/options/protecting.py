@@ -21,6 +21,7 @@ from execbot.desk.protect import watched_by
 from execbot.exits.plan.plan import PlanStatus
 from execbot.exits.rules.view import WORST_FIRST, Guarded
 from execbot.exits.store import change_plan, plan_of
+from execbot.exits.structures.asked import refuse_unreachable
 from execbot.exits.structures.plan import (
     StructurePlan,
     UnderlyingStop,
@@ -58,7 +59,7 @@ class Levels(Struct, frozen=True):
 @carried_out(CommandStep.PLAN, CommandStep.DECISION)
 def protect_structure(desk: Desk, names: Sequence[str], levels: Levels) -> StructureExits:
     """Put the levels in force, in the place of those before. Raises NoStructure,
-    BadStructureExits, BrokerError."""
+    BadStructureExits, LevelError, BrokerError."""
     structure = one_of(desk, names, structure_of(desk, names))
     if len(structure.positions) > LEGS_MAX:
         raise BadStructureExits(
@@ -73,12 +74,14 @@ def protect_structure(desk: Desk, names: Sequence[str], levels: Levels) -> Struc
     stop = None if levels.stop is None else levels.stop * sign
     target = None if levels.target is None else levels.target * sign
     _check(stop, target, worth)
+    ratios = {p.symbol: p.qty / structure.units for p in structure.positions}
+    refuse_unreachable(ratios, stop, target)
     _end_own_plans(desk, structure)
     now = desk.now()
     plan = StructurePlan(
         plan_id=f"structure-{int(now.timestamp() * 1000):012x}{os.urandom(4).hex()}",
         underlying=structure.underlying,
-        ratios={p.symbol: p.qty / structure.units for p in structure.positions},
+        ratios=ratios,
         created_at=now,
         entry_net=paid,
         stop_net=stop,

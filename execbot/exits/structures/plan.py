@@ -32,7 +32,8 @@ class UnderlyingStop(Struct, frozen=True):
 
 
 class StructurePlan(Struct, frozen=True):
-    """`ratios` are contracts of one unit, signed, by symbol. None: no such level."""
+    """`ratios` are contracts of one unit, signed, by symbol. None: no such level. `entry` is the
+    client_order_id of the order that opens it, empty once that has ended."""
 
     plan_id: str
     underlying: str
@@ -42,6 +43,7 @@ class StructurePlan(Struct, frozen=True):
     stop_net: Decimal | None = None
     target_net: Decimal | None = None
     underlying_stop: UnderlyingStop | None = None
+    entry: str = ""
 
     @property
     def has_stop(self) -> bool:
@@ -106,6 +108,7 @@ class StructurePlan(Struct, frozen=True):
             "target_net": maybe_text(self.target_net),
             "underlying_stop": None if stop is None else text(stop.price),
             "underlying_is_below": None if stop is None else stop.is_below,
+            "entry": self.entry,
         }
 
     @classmethod
@@ -122,6 +125,7 @@ class StructurePlan(Struct, frozen=True):
             maybe_decimal(data.get("stop_net")),
             maybe_decimal(data.get("target_net")),
             None if price is None else UnderlyingStop(price, bool(data.get("underlying_is_below"))),
+            str(data.get("entry") or ""),
         )
 
 
