@@ -213,7 +213,7 @@ def option_done(x: Recorder) -> None:
     x.run("signal -", stdin=f"{json.dumps(spoilt)}\n{json.dumps(wish)}\n")
     x.settle()
     x.run("option held")
-    x.run("option protect AAPL --stop 0.05 --target 40")
+    x.run("option protect AAPL --stop 0.05 --target 2.40")
     x.run("positions")
     x.run("exits show")
     x.run("health")

@@ -57,14 +57,20 @@ class Levels(Struct, frozen=True):
 
 
 @carried_out(CommandStep.PLAN, CommandStep.DECISION)
-def protect_structure(desk: Desk, names: Sequence[str], levels: Levels) -> StructureExits:
-    """Put the levels in force, in the place of those before. Raises NoStructure,
-    BadStructureExits, LevelError, BrokerError."""
+def protect_structure(
+    desk: Desk, names: Sequence[str], levels: Levels, units: int | None = None
+) -> StructureExits:
+    """Put the levels in force, in the place of those before; `units`: for so many alone. Raises
+    NoStructure, BadStructureExits, LevelError, BrokerError."""
     structure = one_of(desk, names, structure_of(desk, names))
     if len(structure.positions) > LEGS_MAX:
         raise BadStructureExits(
             f"{len(structure.positions)} contracts of {structure.underlying} are held: "
             f"name at most {LEGS_MAX} that belong together"
+        )
+    if units is not None and units > structure.units:
+        raise BadStructureExits(
+            f"you hold {structure.units} of {structure.underlying}'s structure; {units} is too many"
         )
     paid = structure.paid
     worth = structure.worth
@@ -87,6 +93,7 @@ def protect_structure(desk: Desk, names: Sequence[str], levels: Levels) -> Struc
         stop_net=stop,
         target_net=target,
         underlying_stop=_underlying_stop(desk, structure, levels.underlying_stop),
+        units=None if units is None else Decimal(units),
     )
     save_structure(desk.journal, plan, now)
     return StructureExits(structure, plan, [*_unwatched(desk), *_could_stand(structure, levels)])

@@ -50,7 +50,9 @@ def _by_structure(view: View, coverage: Coverage) -> Coverage:
         return replace(coverage, state=Guarded.LEAVING, leaving=view.size)
     if not plan.has_stop:
         return coverage
-    kept = view.structure.is_kept
+    kept, bare = view.structure.is_kept, view.structure.bare
+    if kept and bare:  # of a part; the rest has no plan, and that is how the whole stands
+        return replace(coverage, covered=view.size - bare)
     return replace(coverage, state=Guarded.EMULATED if kept else Guarded.UNPROTECTED)
 
 

@@ -16,7 +16,12 @@ from execbot.broker.errors import BrokerError
 from execbot.config.schema import TradingSettings
 from execbot.exits.structures.changes import changes_since, is_asleep
 from execbot.exits.structures.lives import has_outlived
-from execbot.exits.structures.plan import StructurePlan, end_structures, structure_plans
+from execbot.exits.structures.plan import (
+    StructurePlan,
+    end_structures,
+    replace_structure,
+    structure_plans,
+)
 from execbot.journal.records import OrderRecord, Origin, Role
 from execbot.market.sessions import MarketNow
 from execbot.model.enums import OPEN_STATUSES
@@ -240,6 +245,8 @@ class OptionCare:
             return leave, [] if warn is None else [warn]
         leave, due = planned(plan, group, self._due)
         self._due[plan.plan_id] = due
+        if leave is not None and plan.units is not None and market.is_open:
+            replace_structure(journal, plan, plan.left_alone(group.held, units), due, now)
         return leave, self._priced(plan, group, market, now)
 
     def _priced(

@@ -232,7 +232,8 @@ class OptionTrader:
             target=self._cents(target * sign) if target * sign > 0 and self._half() else None,
             underlying_stop=self._cents(self.session.price - 1) if self._half() else None,
         )
-        protecting.protect_structure(account, names, levels)
+        part = self.rng.randint(1, structure.units) if self.rng.random() < 0.3 else None
+        protecting.protect_structure(account, names, levels, part)
 
     def unprotect_all(self, account: Account) -> None:
         protecting.unprotect_structure(account, ["AAPL"])

@@ -171,7 +171,7 @@ def _at_rest(world: OptionWorld) -> list[str]:
 
 def _without_exits(session: OptionSession) -> list[str]:
     """What the exchange has of an order that was given with exits has them in the journal, whoever
-    died; and no plan waits for an order that ended long ago."""
+    died; and no plan of what is held waits for an order that ended long ago."""
     world = session.world
     there, journal, now = world.desk.orders_there(), world.desk.journal, world.now()
     problems = [
@@ -180,6 +180,8 @@ def _without_exits(session: OptionSession) -> list[str]:
         if name in there and not journal.audit_of(f"{PLAN_OF_ENTRY}{name}")
     ]
     for plan in structure_plans(journal, now):
+        if not {*plan.ratios} & {*world.witness.contracts}:
+            continue
         if plan.entry and plan.entry in there and there[plan.entry]["status"] not in WORKS:
             ended = (there[plan.entry][at] for at in ("filled_at", "canceled_at", "expired_at"))
             moments = [moment for at in ended if (moment := parse_time(at)) is not None]
@@ -211,7 +213,7 @@ def _held(session: OptionSession) -> list[str]:
                     f"{position.symbol} shown at {position.avg_entry_price}, {there.average} there"
                 )
         for plan in protecting.kept(account, [one])[0].plans:
-            if plan.units_in(told) is None:
+            if plan.units_in(told) is None and not plan.entry:
                 problems.append(f"{plan.plan_id} is in force for {dict(plan.ratios)}, held {told}")
     return problems
 
