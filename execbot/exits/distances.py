@@ -87,16 +87,18 @@ def distances_of(
 def distances_of_structure(
     plan: StructurePlan, entry: Decimal | None, qty: Decimal | None
 ) -> tuple[Distance, ...]:
-    """The same of net levels; prices without a sign, as people say them. `entry` is signed."""
+    """The same of net levels; prices without a sign, as people say them. `entry` is signed. R of a
+    structure is its largest loss, which no level moves: none is told here."""
     net = entry or plan.entry_net
     if not net:
         return ()
     side = PositionSide.LONG if net > 0 else PositionSide.SHORT
     size = None if qty is None else abs(qty) * OPTION_MULTIPLIER
-    stop = None if plan.stop_net is None else abs(plan.stop_net)
-    levels = (("stop", stop), ("target", None if plan.target_net is None else abs(plan.target_net)))
+    levels = (("stop", plan.stop_net), ("target", plan.target_net))
     return tuple(
-        _measured(name, "", at, side, abs(net), stop, size) for name, at in levels if at is not None
+        _measured(name, "", abs(at), side, abs(net), None, size)
+        for name, at in levels
+        if at is not None
     )
 
 

@@ -91,6 +91,6 @@ def test_bounds_of_several_expiries_are_not_known() -> None:
 
 def test_distances_are_in_dollars_of_all_units() -> None:
     stop, target = distances_of_structure(planned("-1.20", "2.40", "0.60"), None, D(2))
-    assert (stop.price, stop.usd, stop.r) == (D("2.40"), -240, -1)
-    assert (target.price, target.usd, target.r) == (D("0.60"), 120, D("0.5"))
-    assert stop.words() == "stop 2.4: -100 %, -1R, -240.00 USD at risk".replace("-240", "240")
+    assert (stop.price, stop.usd, stop.r) == (D("2.40"), -240, None)
+    assert (target.price, target.usd, target.r) == (D("0.60"), 120, None)
+    assert stop.words() == "stop 2.4: -100 %, 240.00 USD at risk"

@@ -69,9 +69,11 @@ def protect_structure(
             f"name at most {LEGS_MAX} that belong together"
         )
     if units is not None and units > structure.units:
-        raise BadStructureExits(
+        error = BadStructureExits(
             f"you hold {structure.units} of {structure.underlying}'s structure; {units} is too many"
         )
+        error.hint = "--qty counts its units; without it the exits are for all of them."
+        raise error
     paid = structure.paid
     worth = structure.worth
     if paid is None or worth is None:
@@ -118,6 +120,12 @@ class Kept(Struct, frozen=True):
     guarded: Guarded
     plans: Sequence[StructurePlan] = ()
     missing: str = ""
+
+    @property
+    def is_part(self) -> bool:
+        """Its exits stand, and are not for all of it."""
+        is_kept = self.guarded is Guarded.NO_PLAN and not self.missing
+        return is_kept and any(plan.units is not None for plan in self.plans)
 
     def to_dict(self) -> dict[str, object]:
         return {

@@ -103,6 +103,7 @@ def _of_contracts(
         r_per_share=None,
         buying_power_left=_left(basis.power, taken),
         limits=tuple(_uses(basis, value)),
+        is_most=True,
     )
 
 

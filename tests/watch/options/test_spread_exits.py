@@ -202,3 +202,13 @@ def test_another_try_brings_them_again(tmp_path: Path) -> None:
     placed = retry(placer_of(world), "entry")
     [plan] = plans(world)
     assert (plan.entry, plan.stop_net) == (placed.record.client_order_id, D("0.10"))
+
+
+def test_news_of_a_spread_names_its_underlying(tmp_path: Path) -> None:
+    """It has no symbol and no side of its own."""
+    world = opened(tmp_path)
+    place(world, entry(world, qty=2), NO_WISHES)
+    world.run(5)
+    told = [note.text for note in world.notes if note.type == "order"]
+    assert any(words.startswith("2 AAPL spreads limit: filled, filled 2 at ") for words in told)
+    assert not [words for words in told if words.startswith(" ")]
