@@ -29,7 +29,7 @@ from execbot.journal.records import OrderRecord
 from execbot.model.enums import PositionSide, Side
 from execbot.model.flags import flags_of
 from execbot.model.numbers import ZERO, maybe_text, text
-from execbot.model.symbols import symbol_key
+from execbot.model.symbols import symbol_key, units_word
 
 if TYPE_CHECKING:
     from execbot.oms.place.held_plans import HeldPlanner
@@ -277,7 +277,7 @@ def _carried_out(desk: Desk, symbol: str) -> Protected:
     uncovered = found.coverage.uncovered if found is not None else ZERO
     warnings = [] if is_watched else [NOBODY_WATCHES, *_left(plan)]
     if uncovered > 0:
-        warnings.append(f"{uncovered} shares have no stop at the broker yet.")
+        warnings.append(f"{uncovered} {units_word(symbol)} have no stop at the broker yet.")
     is_done = stands(desk, symbol)
     if not is_done and not uncovered:
         warnings.append(f"The orders at the broker do not stand as the plan says yet: {LOOK}")

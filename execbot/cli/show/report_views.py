@@ -19,6 +19,7 @@ from execbot.desk.look.reporting.report_parts import (
 )
 from execbot.desk.look.reports import SpanReport
 from execbot.model.numbers import maybe_text, text
+from execbot.model.symbols import units_word
 
 LISTED_MAX = 20
 """A table of groups or days on the terminal ends here; the files and --json have all."""
@@ -357,7 +358,8 @@ def _protection_table(period: PeriodReport) -> Table:
         *(
             (
                 f"  {one.symbol} {one.state.value.replace('_', ' ')}",
-                f"{one.share_minutes:.2f} share-minutes, {one.times} times, {_lasted(one.lasted)}",
+                f"{one.share_minutes:.2f} {units_word(one.symbol).removesuffix('s')}-minutes, "
+                f"{one.times} times, {_lasted(one.lasted)}",
             )
             for one in found.exposures[:LISTED_MAX]
         ),

@@ -16,6 +16,7 @@ from execbot.exits.rules.view import Coverage, Guarded, Memory, View
 from execbot.exits.structures.standing import NOBODY_LOOKS, how_to_protect
 from execbot.model.enums import ARRIVING
 from execbot.model.numbers import ZERO, text
+from execbot.model.symbols import units_word
 
 _NO_ORDERS = SymbolOrders()
 _FRESH = Memory()
@@ -208,14 +209,14 @@ ALARM_AGAIN = timedelta(seconds=60)
 def _alarm(
     view: View, plan: ExitPlan, coverage: Coverage, seconds: int, refusal: str = ""
 ) -> Alarm:
-    shares = text(coverage.uncovered)
+    bare = f"{text(coverage.uncovered)} {units_word(view.symbol)}"
     if coverage.state is Guarded.EMULATED:
         message = (
-            f"{shares} shares have no stop at the broker, which refused it; "
+            f"{bare} have no stop at the broker, which refused it; "
             "the stop is watched here and ends with this program"
         )
         return Alarm("stop_emulated", view.symbol, message)
-    message = f"{shares} shares without a stop for {seconds} s"
+    message = f"{bare} without a stop for {seconds} s"
     if coverage.state is Guarded.LIFTED and plan.lift is not None:
         words = f"{message}: {_whose(plan.lift)}"
         return Alarm("stop_lifted", view.symbol, words, critical=True)
