@@ -16,7 +16,7 @@ from execbot.desk.errors import DeskError
 from execbot.desk.look.protection import protection_of
 from execbot.desk.opening.outcomes import CommandStep, carried_out
 from execbot.desk.options.held_apart import one_of
-from execbot.desk.options.structures import Structure, structure_of
+from execbot.desk.options.structures import NoStructure, Structure, structure_of
 from execbot.desk.protect import watched_by
 from execbot.exits.plan.plan import PlanStatus
 from execbot.exits.rules.view import WORST_FIRST, Guarded
@@ -26,12 +26,13 @@ from execbot.exits.structures.plan import (
     StructurePlan,
     UnderlyingStop,
     end_structures,
+    keep_together,
     save_structure,
     structure_plans,
 )
 from execbot.model.numbers import text
 from execbot.model.options.contract import is_plain_root
-from execbot.model.options.structure import LEGS_MAX
+from execbot.model.options.structure import LEGS_MAX, LEGS_MIN
 
 
 class BadStructureExits(DeskError):
@@ -99,6 +100,27 @@ def protect_structure(
     )
     save_structure(desk.journal, plan, now)
     return StructureExits(structure, plan, [*_unwatched(desk), *_could_stand(structure, levels)])
+
+
+@carried_out(CommandStep.DECISION)
+def stand_together(desk: Desk, names: Sequence[str]) -> Structure:
+    """Say that these contracts are one structure, however they were opened: shown, closed and
+    reported as one. Raises NoStructure, BadStructureExits, BrokerError."""
+    structure = structure_of(desk, names)
+    contracts = {p.symbol for p in structure.positions}
+    if not LEGS_MIN <= len(contracts) <= LEGS_MAX:
+        raise NoStructure(
+            f"a structure is {LEGS_MIN} to {LEGS_MAX} contracts, named: {len(contracts)}"
+        )
+    for plan in structure_plans(desk.journal, desk.now()):
+        if contracts & {*plan.ratios} and contracts != {*plan.ratios}:
+            error = BadStructureExits(f"{', '.join(sorted(plan.ratios))} have exits as one")
+            error.hint = "A contract that leaves its structure would leave its exits behind."
+            error.next_step = f"Take them off: execbot option protect {plan.underlying} --off"
+            raise error
+    with desk.journal.transaction():
+        keep_together(desk.journal, contracts, desk.now())
+    return structure
 
 
 @carried_out(CommandStep.PLAN, CommandStep.DECISION)

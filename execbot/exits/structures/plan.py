@@ -7,7 +7,7 @@ it back costs. So for both a stop stands below the present worth and a target ab
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any
@@ -185,6 +185,7 @@ def save_structure(journal: Journal, plan: StructurePlan, now: datetime) -> None
             del plans[name]
         journal.meta_set(STRUCTURES_KEY, {**plans, plan.plan_id: plan.to_json()})
         journal.audit("option", plan.plan_id, "protect", plan.to_json(), "saved", now)
+        keep_together(journal, plan.ratios, now)
 
 
 def replace_structure(
@@ -196,7 +197,27 @@ def replace_structure(
         plans = dict(kept) if isinstance(kept, dict) else {}
         if plan.plan_id in plans:
             journal.meta_set(STRUCTURES_KEY, {**plans, plan.plan_id: new.to_json()})
+            if {*new.ratios} != {*plan.ratios}:
+                keep_together(journal, new.ratios, new.created_at)
             journal.audit("option", plan.plan_id, "protect", new.to_json(), f"followed: {why}", now)
+
+
+TOGETHER = "together"
+"""The kind of the audit rows that say so, one for each contract."""
+
+
+def keep_together(journal: Journal, contracts: Iterable[str], at: datetime) -> None:
+    """These are one structure from now on, and stay one trade when its plan is long over. Call it
+    in the transaction of what makes them one."""
+    names = sorted(contracts)
+    for name in names if len(names) > 1 else ():
+        journal.audit(TOGETHER, name, "option", {"legs": names}, "kept", at)
+
+
+def kept_together(journal: Journal, contract: str) -> list[tuple[frozenset[str], datetime]]:
+    """The structures that a contract was in, each with the moment from which on."""
+    rows = journal.decisions(TOGETHER, contract)
+    return [(frozenset(map(str, row.facts.get("legs") or ())), row.at) for row in rows]
 
 
 def end_structures(journal: Journal, names: Sequence[str], why: str, now: datetime) -> None:

@@ -240,6 +240,32 @@ def protect(
         cli.show(data, *kept_lines(done.structure.underlying, kept), warnings=done.warnings)
 
 
+@app.command("together")
+@command
+def together(
+    cli: Cli,
+    names: Annotated[
+        list[str], typer.Argument(help="The underlying, or the contracts.", metavar="SYMBOL...")
+    ],
+) -> None:
+    """Say that contracts which were opened one by one are one structure.
+
+    They are shown, closed and reported as one from then on. Of a contract that was said to be in
+    two the newest counts. Exits say the same: `execbot option protect`.
+
+    \b
+    Examples:
+      execbot option together AAPL
+      execbot option together AAPL261218C00250000 AAPL261218P00250000
+    """
+    wanted = [read_symbol(name) for name in names]
+    with cli.open() as desk:
+        structure = protecting.stand_together(desk, wanted)
+        [kept] = protecting.kept(desk, [structure])
+        data = {**structure.to_dict(), **kept.to_dict()}
+        cli.show(data, *structure_lines(structure, structure.underlying))
+
+
 @app.command("exercise")
 @command
 def exercise(
