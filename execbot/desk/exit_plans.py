@@ -24,7 +24,7 @@ from execbot.exits.plan.wishes import NO_WISHES, Wishes
 from execbot.exits.position_view import Known, position_view
 from execbot.exits.rules.view import Coverage
 from execbot.exits.store import open_plans, plan_of
-from execbot.exits.structures.plan import StructurePlan
+from execbot.exits.structures.plan import StructurePlan, structure_plans
 from execbot.journal.records import OrderRecord
 from execbot.model.enums import PositionSide, Side
 from execbot.model.flags import flags_of
@@ -223,6 +223,19 @@ def _may_begin(desk: Desk, plan: ExitPlan) -> bool:
     return any(record.order.is_open for record in (entry, *after))
 
 
+def _no_plan(desk: Desk, symbol: str) -> NoPlan:
+    """A leg's exits are its structure's: they are given anew."""
+    error = NoPlan(symbol)
+    structure = next(
+        (p for p in structure_plans(desk.journal, desk.now()) if symbol in p.ratios), None
+    )
+    if structure is not None:
+        error.hint = f"It has those of its structure: {structure.levels}."
+        legs = " ".join(sorted(structure.ratios))
+        error.next_step = f"Give them anew: execbot option protect {legs} --stop PRICE"
+    return error
+
+
 @carried_out(
     CommandStep.INTENT, CommandStep.ANSWER, CommandStep.CANCEL, CommandStep.PLAN, CommandStep.MARK
 )
@@ -234,7 +247,7 @@ def move(desk: Desk, symbol: str, levels: Levels, *, far: bool = False) -> Prote
     """
     plan = plan_of(desk.journal, symbol)
     if plan is None:
-        raise NoPlan(symbol)
+        raise _no_plan(desk, symbol)
     desk.placer.refuse_flags(flags_of(far=far))
     _planner(desk).move(plan, levels.stop, levels.targets, far=far)
     return _carried_out(desk, symbol)

@@ -14,6 +14,9 @@ from support.contracts import asked, chain, natural, near, vertical
 from support.sessions.option_session import Course, settings_of
 from support.sessions.option_world import OptionWorld, open_option_world
 
+from execbot.desk import exit_plans
+from execbot.desk.errors import NoPlan
+from execbot.desk.exit_words import levels_asked
 from execbot.desk.options import held_apart, protecting, structures
 from execbot.desk.options.protecting import BadStructureExits, Levels
 from execbot.desk.options.structures import NoStructure
@@ -124,3 +127,14 @@ def test_contracts_that_are_said_to_be_one_are_shown_as_one(tmp_path: Path) -> N
         protecting.stand_together(account, [low, other])
     with pytest.raises(NoStructure, match="2 to 4 contracts"):
         protecting.stand_together(account, [low])
+
+
+def test_moving_the_stop_of_a_leg_says_whose_exits_it_has(tmp_path: Path) -> None:
+    world = opened(tmp_path)
+    legs = sorted(spread(world, vertical(world.desk)))
+    account = world.process()
+    protecting.protect_structure(account, legs, Levels(stop=D("0.05")))
+    with pytest.raises(NoPlan) as error:
+        exit_plans.move(account, legs[0], levels_asked("2", []))
+    assert error.value.hint == "It has those of its structure: net stop 0.05."
+    assert f"execbot option protect {' '.join(legs)}" in error.value.next_step
